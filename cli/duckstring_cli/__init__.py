@@ -1,0 +1,1 @@
+"""The duckstring command."""

@@ -1,0 +1,9 @@
+"""The engine: when anything runs. Pure: no AWS, no clock, no randomness, no input or output.
+
+Read ``step.py`` first. The rules are those of docs/engine.md.
+"""
+
+from duckstring.engine.state import PondState
+from duckstring.engine.step import Step, step
+
+__all__ = ["PondState", "Step", "step"]

@@ -1,0 +1,173 @@
+"""Effects: what a step wants done, in the imperative. Data until ``service/dispatch.py`` acts on them.
+
+Each is safe to perform twice; the key that makes it so is (line, revision, index).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from duckstring.engine.state import Failure
+from duckstring.model.catalog import TableVersion
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line
+
+Verdict = Literal["lambda", "wait", "done", "cancelled"]
+RunStatus = Literal["running", "success", "pass", "failed", "killed"]
+AttemptStatus = Literal["success", "failed", "crashed", "lost", "killed"]
+PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered"]
+
+
+@dataclass(frozen=True, slots=True)
+class SendPull:
+    """Tell ``source`` that we took its output of freshness ``held`` and want newer."""
+
+    source: Line
+    epoch: Instant
+    held: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class SendTarget:
+    """Tell ``source`` that we need its output at ``epoch`` or newer."""
+
+    source: Line
+    epoch: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class AttachTo:
+    """Tell ``source`` that we are one of its Sinks."""
+
+    source: Line
+
+
+@dataclass(frozen=True, slots=True)
+class DetachFrom:
+    """Tell ``source`` that we are its Sink no longer."""
+
+    source: Line
+
+
+@dataclass(frozen=True, slots=True)
+class TellSink:
+    """Tell ``sink`` all that we have to say of ourselves."""
+
+    sink: Line
+    end_f: Instant
+    changed_f: Instant
+    delay: timedelta
+    snapshot: int
+    down: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RippleBranch:
+    """A branch of an execution's Map: its Ripple and its first verdict (``attempt`` counts from 1; 0: none yet)."""
+
+    ripple: str
+    verdict: Verdict
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """Start the execution of a run, one branch a Ripple, in topological order."""
+
+    run: int
+    launch: int
+    branches: tuple[RippleBranch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopRun:
+    """Stop the execution of a run, and its workers."""
+
+    run: int
+    launch: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerGate:
+    """Answer the branch that waits for a verdict. ``failure`` goes with ``cancelled``."""
+
+    run: int
+    launch: int
+    ripple: str
+    verdict: Verdict
+    attempt: int = 0
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAlarm:
+    """Wake this line at ``at`` or soon after."""
+
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class PublishSnapshot:
+    """Keep the manifest of run ``run``: committed together with the state that makes it current."""
+
+    run: int
+    f: Instant
+    tables: Mapping[str, TableVersion] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRun:
+    """Write a run's row of history."""
+
+    run: int
+    f: Instant
+    version: str
+    status: RunStatus
+    started: Instant
+    finished: Instant | None = None
+    failure: Failure | None = None
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAttempt:
+    """Write how an attempt ended, where its worker could not: it crashed, was lost or was killed."""
+
+    run: int
+    ripple: str
+    attempt: int
+    status: AttemptStatus
+    finished: Instant
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Put an event of this line on the Catchment's bus."""
+
+    event: PondEvent
+    previous: str
+    f: Instant
+    run: int = 0
+    reason: str = ""
+
+
+Effect = (
+    SendPull
+    | SendTarget
+    | AttachTo
+    | DetachFrom
+    | TellSink
+    | StartRun
+    | StopRun
+    | AnswerGate
+    | SetAlarm
+    | PublishSnapshot
+    | RecordRun
+    | RecordAttempt
+    | Announce
+)

@@ -1,0 +1,158 @@
+"""Signals: facts, in the past tense. A line never refuses one; it may have no use for it.
+
+``stamp`` is the sender's (revision, index): what a line has heard of a sender up to there is not news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from duckstring.engine.state import Failure, Stamp
+from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line
+
+TriggerKind = Literal["tap", "wave", "pulse", "tide", "remove"]
+GateOutcome = Literal["none", "failed", "crashed", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A version of this line was selected."""
+
+    release: Release
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    """An operator or an event asked for something. ``epoch`` was minted where the request was made."""
+
+    kind: TriggerKind
+    epoch: Instant
+    bound: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PullReceived:
+    """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer."""
+
+    sink: Line
+    epoch: Instant
+    held: Instant
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReceived:
+    """A Sink needs our output at freshness ``epoch`` or newer."""
+
+    sink: Line
+    epoch: Instant
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class SinkAttached:
+    """A line was deployed that names us as a Source."""
+
+    sink: Line
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class SinkDetached:
+    """A line that named us as a Source no longer does."""
+
+    sink: Line
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTold:
+    """Everything a Source has to say of itself: a whole fact, so the newest one is all that counts."""
+
+    source: Line
+    end_f: Instant
+    changed_f: Instant
+    delay: timedelta
+    snapshot: int
+    down: bool
+    reason: str
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class GateReached:
+    """A branch of a run's execution waits for a verdict on its Ripple.
+
+    ``outcome`` says how the attempt before ended (``none``: there was none); ``failure`` says why.
+    """
+
+    run: int
+    launch: int
+    ripple: str
+    attempt: int = 0
+    outcome: GateOutcome = "none"
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RippleSucceeded:
+    """An attempt ended well: these tables, each at the run's freshness. ``skipped``: the author said no change."""
+
+    run: int
+    ripple: str
+    attempt: int
+    tables: Mapping[str, TableVersion] = field(default_factory=dict)
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionEnded:
+    """The execution of a run is over, whatever it says of itself."""
+
+    run: int
+    launch: int
+    status: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRang:
+    """Time has passed. What is due follows from ``now``, not from when this was set or delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controlled:
+    """An operator verb on this line alone."""
+
+    verb: Literal["wake", "force", "sleep", "kill", "clear"]
+    epoch: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSet:
+    """An operator set the live retry budgets (None: as it was)."""
+
+    immediate_retries: int | None = None
+    source_retries: int | None = None
+
+
+Signal = (
+    Deployed
+    | Triggered
+    | PullReceived
+    | TargetReceived
+    | SinkAttached
+    | SinkDetached
+    | SourceTold
+    | GateReached
+    | RippleSucceeded
+    | ExecutionEnded
+    | AlarmRang
+    | Controlled
+    | BudgetSet
+)

@@ -1,0 +1,191 @@
+"""What one line knows: itself, what its Sources last told it, the names of its Sinks. Nothing of the graph.
+
+All values here are immutable; ``step`` works on a private copy and hands back a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Literal
+
+from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.instants import NEVER, ZERO, Instant
+from duckstring.model.names import Line
+
+_EMPTY: Mapping[str, object] = MappingProxyType({})
+
+Stamp = tuple[int, int]
+"""(revision, index) of the effect that a signal came from: grows with everything one sender says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a Ripple attempt did not succeed: the author's words, unchanged.
+
+    ``error`` is the exception's class name, ``message`` its text, ``ripple`` and ``attempt`` where it happened.
+    """
+
+    ripple: str
+    attempt: int
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The attempt of a Ripple that the engine wants to run or that runs.
+
+    ``dispatched`` once a verdict has told the run's execution to invoke it.
+    """
+
+    run: int
+    number: int
+    since: Instant
+    dispatched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RippleState:
+    """One Ripple: freshness last started and completed, its demand, and its attempt if it has one."""
+
+    name: str
+    parents: tuple[str, ...] = ()
+    always_run: bool = False
+    start_f: Instant = NEVER
+    end_f: Instant = NEVER
+    pull: bool = False
+    targets: tuple[Instant, ...] = ()
+    attempt: Attempt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """What a Source last told us, and what we last took of it.
+
+    ``snapshot`` is the number of the run whose manifest is the Source's published one (0: none).
+    ``down`` says that it is failed, killed or blocked; ``reason`` says which and by whom.
+    """
+
+    line: Line
+    minimum: str = "0.0.0"
+    optional: bool = False
+    end_f: Instant = NEVER
+    changed_f: Instant = NEVER
+    delay: timedelta = ZERO
+    snapshot: int = 0
+    down: bool = False
+    reason: str = ""
+    taken: Instant = NEVER
+    heard: Stamp = (0, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A Pond Run in flight.
+
+    ``pins`` maps each Source's line to the snapshot it reads for its whole life (0: none).
+    ``attempts`` counts the attempts given to each Ripple; ``waiting`` are the Ripples whose branch waits at a gate.
+    ``launch`` counts the executions started for it (more than one only where an execution was lost).
+    """
+
+    number: int
+    f: Instant
+    prior_f: Instant
+    delay: timedelta
+    version: str
+    artifact: str
+    module: str
+    budget: int
+    started: Instant
+    launch: int = 1
+    forced: bool = False
+    superseded: bool = False
+    pins: Mapping[Line, int] = field(default_factory=dict)
+    outputs: Mapping[str, TableVersion] = field(default_factory=dict)
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    waiting: frozenset[str] = frozenset()
+    skipped: frozenset[str] = frozenset()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Standing pull: again each time a run of this line completes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tide:
+    """Standing push: keep staleness under ``bound``."""
+
+    bound: timedelta
+
+
+Trigger = Wave | Tide
+Health = Literal["ok", "failed", "killed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PondState:
+    """One line's whole state. ``revision`` grows by one with each commit; 0 is a line nobody spoke to yet.
+
+    ``snapshot`` is the number of the run whose manifest is published, ``tables`` what that manifest names.
+    ``release`` is None until the line is deployed: a Sink may be deployed before its Source.
+    ``next_release`` waits for the runs in flight, which finish on the version they began with.
+    """
+
+    line: Line
+    revision: int = 0
+    release: Release | None = None
+    next_release: Release | None = None
+    immediate_retries: int = 0
+    source_retries: int = 0
+
+    start_f: Instant = NEVER
+    end_f: Instant = NEVER
+    changed_f: Instant = NEVER
+    delay: timedelta = ZERO
+    snapshot: int = 0
+    tables: Mapping[str, TableVersion] = field(default_factory=dict)
+
+    pull: Instant | None = None
+    last_held: Instant | None = None
+    targets: tuple[Instant, ...] = ()
+    trigger: Trigger | None = None
+    alarm: Instant | None = None
+
+    health: Health = "ok"
+    failed_f: Instant = NEVER
+    failures: int = 0
+    retry_at: Instant | None = None
+    failure: Failure | None = None
+    failed_run: int = 0
+    told_down: bool = False
+
+    sources: Mapping[Line, SourceView] = field(default_factory=dict)
+    sinks: Mapping[Line, Stamp] = field(default_factory=dict)
+    ripples: Mapping[str, RippleState] = field(default_factory=dict)
+    runs: Mapping[int, Run] = field(default_factory=dict)
+    runs_started: int = 0
+
+    @property
+    def blockers(self) -> tuple[SourceView, ...]:
+        """The required Sources that are down, by name."""
+        return tuple(view for _, view in sorted(self.sources.items()) if view.down and not view.optional)
+
+    @property
+    def blocked(self) -> bool:
+        """Failed, killed, or a required Source is down: takes no new demand and solicits none."""
+        return self.health != "ok" or any(v.down and not v.optional for v in self.sources.values())
+
+    @property
+    def reason(self) -> str:
+        """Why this line is down, with the root cause; empty if it is not."""
+        if self.health == "failed":
+            why = f": {self.failure.message}" if self.failure else ""
+            return f"{self.line} failed{why}"
+        if self.health == "killed":
+            return f"{self.line} was killed"
+        return self.blockers[0].reason if self.blockers else ""

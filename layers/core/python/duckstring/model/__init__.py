@@ -1,0 +1,1 @@
+"""Values shared by every room: names, instants, what is deployed, what is published."""

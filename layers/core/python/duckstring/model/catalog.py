@@ -1,0 +1,65 @@
+"""What is deployed (Release) and what is published (TableVersion)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line
+
+PondKind = Literal["inlet", "pond", "outlet"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """One entry of ``[sources]``: the line consumed, the least version of it, and whether it may be absent."""
+
+    line: Line
+    minimum: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RippleSpec:
+    """One ``@ripple`` function as discovered at deploy. ``parents`` are Ripple names of the same Pond."""
+
+    name: str
+    parents: tuple[str, ...] = ()
+    always_run: bool = False
+    timeout_seconds: int | None = None
+    memory_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version of a Pond as deployed: everything that travels with the version.
+
+    ``ripples`` are in topological order. ``artifact`` is a key in the Catchment's bucket.
+    """
+
+    line: Line
+    version: str
+    kind: PondKind
+    sources: tuple[SourceSpec, ...]
+    ripples: tuple[RippleSpec, ...]
+    module: str
+    artifact: str
+    sha256: str
+    immediate_retries: int
+    source_retries: int
+    deployed: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class TableVersion:
+    """One immutable version of one table: a Parquet object and what is known of it.
+
+    ``fingerprint`` is equal for equal multisets of rows under the same schema.
+    """
+
+    table: str
+    key: str
+    rows: int
+    bytes: int
+    fingerprint: str

@@ -1,0 +1,65 @@
+"""Names: a Pond, its line (``sales@1``), a run of it (``sales@1/42``), and where things live in S3."""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+
+Line = NewType("Line", str)
+"""A Pond's major version, ``sales@1``: the unit that runs."""
+
+RunKey = NewType("RunKey", str)
+"""One run of a line, ``sales@1/42``."""
+
+POND_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
+"""Also the rule for Ripples and tables' short names where the product makes them."""
+
+_LINE = re.compile(r"^([a-z][a-z0-9_]{0,47})@(0|[1-9][0-9]{0,5})$")
+_RUN = re.compile(r"^([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([1-9][0-9]*)$")
+
+
+def line(pond: str, major: int) -> Line:
+    """``line("sales", 1) == "sales@1"``."""
+    return Line(f"{pond}@{major}")
+
+
+def parse_line(text: str) -> tuple[str, int]:
+    """``("sales", 1)`` of ``sales@1``.
+
+    Raises:
+        ValueError: the text is no line.
+    """
+    if not (found := _LINE.match(text)):
+        raise ValueError(f"{text!r} is no line; write it as pond@major, for example sales@1")
+    return found[1], int(found[2])
+
+
+def run_key(of: Line, number: int) -> RunKey:
+    """``run_key("sales@1", 42) == "sales@1/42"``."""
+    return RunKey(f"{of}/{number}")
+
+
+def parse_run(text: str) -> tuple[Line, int]:
+    """``("sales@1", 42)`` of ``sales@1/42``.
+
+    Raises:
+        ValueError: the text is no run.
+    """
+    if not (found := _RUN.match(text)):
+        raise ValueError(f"{text!r} is no run; write it as pond@major/number, for example sales@1/42")
+    return Line(found[1]), int(found[2])
+
+
+def execution_name(of: Line, number: int, launch: int) -> str:
+    """The name of a run's state machine execution: at most 80 characters of Step Functions' alphabet."""
+    return f"{of.replace('@', '-')}-{number}-{launch}"
+
+
+def artifact_key(pond: str, version: str, sha256: str) -> str:
+    """Where a Pond's package lies in the Catchment's bucket."""
+    return f"artifacts/{pond}/{version}/{sha256}.zip"
+
+
+def table_key(of: Line, table: str, *, run: int, ripple: str, attempt: int) -> str:
+    """Where one version of a table lies: a name that no other attempt can ever write."""
+    return f"data/{of}/{table}/{run:010d}-{ripple}-{attempt}.parquet"

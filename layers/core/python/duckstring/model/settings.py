@@ -1,0 +1,49 @@
+"""The environment of the Lambda functions: each variable's name, once. docs/protocol.md explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from duckstring.errors import InvariantError
+
+_PREFIX = "DUCKSTRING_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the parts of one Catchment are. Empty: this function has no business with that part."""
+
+    catchment: str = ""
+    table: str = ""
+    bucket: str = ""
+    mailbox: str = ""
+    mailbox_arn: str = ""
+    bus: str = ""
+    delays: str = ""
+    machine: str = ""
+    schedules: str = ""
+    scheduler_role: str = ""
+    ripple_function: str = ""
+    secret: str = ""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read what ``to_env`` wrote."""
+        return cls(**{f.name: env.get(_PREFIX + f.name.upper(), "") for f in fields(cls)})
+
+    def to_env(self) -> dict[str, str]:
+        """The variables of a function, empty ones left out."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {_PREFIX + name.upper(): value for name, value in values.items() if value}
+
+    def need(self, name: str) -> str:
+        """The setting ``name``.
+
+        Raises:
+            InvariantError: the function was deployed without it.
+        """
+        value: str = getattr(self, name)
+        if not value:
+            raise InvariantError(f"This function was deployed without {_PREFIX}{name.upper()}.", hint="Deploy the Catchment again.")
+        return value
