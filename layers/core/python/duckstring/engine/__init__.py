@@ -2,8 +2,3 @@
 
 Read ``step.py`` first. The rules are those of docs/engine.md.
 """
-
-from duckstring.engine.state import PondState
-from duckstring.engine.step import Step, step
-
-__all__ = ["PondState", "Step", "step"]
