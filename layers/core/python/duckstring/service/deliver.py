@@ -47,7 +47,7 @@ def deliver(
 
 def _is_news(mark: Mark, consumed: Mark) -> bool:
     """Both parts must be old: after a restored queue the sequence starts anew, but time does not."""
-    return mark[1] > consumed[1] or mark[0] > consumed[0]
+    return int(mark[1] or 0) > int(consumed[1] or 0) or mark[0] > consumed[0]
 
 
 def _keep_token(line: Line, letter: Received, gates: Gates) -> None:
