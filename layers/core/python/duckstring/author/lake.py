@@ -54,6 +54,7 @@ class Lake:
     """Table versions as views of one DuckDB connection."""
 
     def __init__(self, storage: Storage) -> None:
+        """Nothing is opened yet."""
         self._storage = storage
         self._con: DuckDBPyConnection | None = None
         self._views: dict[TableRef, str] = {}
@@ -102,7 +103,7 @@ class Lake:
             size = self._copy(table, relation, key)
         with self._told_apart():
             stored = self.con.sql(f"FROM {self._scan(key)}")
-            found = self.con.execute(f"SELECT count(*), coalesce(sum(hash(*COLUMNS(*))), 0) FROM {self._scan(key)}").fetchone()
+            found = self.con.execute(f"SELECT count(*), coalesce(sum(hash(*COLUMNS(*))), 0) FROM {self._scan(key)}").fetchone()  # noqa: S608 - our own key, quoted
         rows, total = found or (0, 0)
         return TableVersion(table, key, rows, size, _fingerprint(_columns(stored), rows, total))
 
@@ -113,7 +114,7 @@ class Lake:
         relation.create_view(_INCOMING, replace=True)
         try:
             with self._told_apart():
-                statement = f"COPY (SELECT * {f'REPLACE ({casts})' if casts else ''} FROM {_name(_INCOMING)})"
+                statement = f"COPY (SELECT * {f'REPLACE ({casts})' if casts else ''} FROM {_name(_INCOMING)})"  # noqa: S608 - quoted names
                 stats = self.con.execute(
                     f"{statement} TO {_text(self._storage.uri(key))} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS)"
                 ).fetchone()
@@ -204,7 +205,8 @@ def _foreign(table: str, relation: DuckDBPyRelation) -> object:
         return relation.fetch_arrow_reader()
     except ImportError as error:
         raise WriteError(
-            f"Table {table!r}: this relation belongs to another DuckDB connection.", hint="Make it with pond.con.sql(...) instead of duckdb.sql(...)."
+            f"Table {table!r}: this relation belongs to another DuckDB connection.",
+            hint="Make it with pond.con.sql(...) instead of duckdb.sql(...).",
         ) from error
 
 

@@ -15,7 +15,9 @@ from duckstring.model.names import POND_NAME, Line, table_key
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
-    from pandas import DataFrame
+
+
+_NAME_RULE = "a lower-case letter, then lower-case letters, digits and _, at most 48"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Pond:
     """The handle that a Ripple is given."""
 
     def __init__(self, around: Surroundings, *, storage: Storage, log: logging.Logger) -> None:
+        """Made by the worker, for one attempt."""
         self._around = around
         self._lake = Lake(storage)
         self._own = dict(around.own)
@@ -111,7 +114,7 @@ class Pond:
         found = self._around.sources.get(source)
         return found is not None and table in (found.tables or {})
 
-    def write_table(self, name: str, data: DuckDBPyRelation | ArrowStream | DataFrame | str) -> None:
+    def write_table(self, name: str, data: DuckDBPyRelation | ArrowStream | str) -> None:
         """Write a new version of a table of this Pond; readers see it when the run has completed.
 
         Args:
@@ -144,7 +147,9 @@ class Pond:
             WriteError: this Ripple has written a table already.
         """
         if self._written:
-            raise WriteError(f"pond.skip() after writing {', '.join(sorted(self._written))}.", hint="Decide to skip before the first write_table.")
+            raise WriteError(
+                f"pond.skip() after writing {', '.join(sorted(self._written))}.", hint="Decide to skip before the first write_table."
+            )
         self._skipped = True
 
     def env(self, name: str) -> str:
@@ -194,11 +199,12 @@ class Pond:
 
     def _check_write(self, name: str) -> None:
         if "." in name:
-            raise WriteError(f"{name!r} is a Source's table; a Pond writes its own tables only.", hint=f"Write {name.rpartition('.')[2]!r}.")
+            hint = f"Write {name.rpartition('.')[2]!r}."
+            raise WriteError(f"{name!r} is a Source's table; a Pond writes its own tables only.", hint=hint)
         if not POND_NAME.fullmatch(name):
-            raise WriteError(f"A table cannot be called {name!r}.", hint="Allowed: a lower-case letter, then lower-case letters, digits and _, at most 48.")
+            raise WriteError(f"A table cannot be called {name!r}.", hint=f"Allowed: {_NAME_RULE}.")
         if name in self._written:
-            raise WriteError(f"Table {name!r} was written by this Ripple already.", hint="Write a table once in a Ripple, from one relation.")
+            raise WriteError(f"Table {name!r} was written by this Ripple already.", hint="Write it once, from one relation.")
         if self._skipped:
             raise WriteError(f"Table {name!r} after pond.skip().", hint="Skip only where nothing is to be written.")
 

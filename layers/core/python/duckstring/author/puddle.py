@@ -46,7 +46,9 @@ def puddle(function: PuddleFunction, /) -> PuddleFunction: ...
 def puddle(*, table: str) -> Callable[[PuddleFunction], PuddleFunction]: ...
 
 
-def puddle(function: PuddleFunction | None = None, /, *, table: str | None = None) -> PuddleFunction | Callable[[PuddleFunction], PuddleFunction]:
+def puddle(
+    function: PuddleFunction | None = None, /, *, table: str | None = None
+) -> PuddleFunction | Callable[[PuddleFunction], PuddleFunction]:
     """Declare local test data.
 
     Args:

@@ -60,7 +60,12 @@ def ripple(function: RippleFunction, /) -> RippleFunction: ...
 
 @overload
 def ripple(
-    *, parents: Sequence[Parent] = (), name: str | None = None, always_run: bool = False, timeout: str | None = None, memory: str | None = None
+    *,
+    parents: Sequence[Parent] = (),
+    name: str | None = None,
+    always_run: bool = False,
+    timeout: str | None = None,
+    memory: str | None = None,
 ) -> Callable[[RippleFunction], RippleFunction]: ...
 
 
@@ -111,7 +116,7 @@ def ripple(
 
 def _called(function: object, name: object) -> str:
     if not inspect.isroutine(function):
-        raise RippleError(f"@ripple stands above {function!r}.", hint="Put it above a function: @ripple, or @ripple(parents=[...]).")
+        raise RippleError(f"@ripple stands above {function!r}.", hint="Put it above a function: @ripple or @ripple(parents=[...]).")
     called = function.__name__ if name is None else name
     if not isinstance(called, str) or not POND_NAME.fullmatch(called):
         raise RippleError(
@@ -123,7 +128,7 @@ def _called(function: object, name: object) -> str:
 
 def _parents(called: str, parents: object) -> tuple[str, ...]:
     if isinstance(parents, str) or not isinstance(parents, Sequence):
-        raise RippleError(f"Ripple {called!r}: parents={parents!r}; allowed: a list of Ripple functions or names.", hint="Write parents=[load].")
+        raise RippleError(f"Ripple {called!r}: parents={parents!r}; allowed: a list of Ripples or names.", hint="Write parents=[load].")
     return tuple(dict.fromkeys(_parent(called, parent) for parent in parents))
 
 
@@ -142,7 +147,8 @@ def _seconds(called: str, text: object) -> int:
         seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
         if seconds > 0:
             return seconds
-    raise RippleError(f"Ripple {called!r}: timeout={text!r}; allowed: a duration over zero.", hint='Write it as "90s", "30m", "2h" or "1h30m".')
+    hint = 'Write it as "90s", "30m", "2h" or "1h30m".'
+    raise RippleError(f"Ripple {called!r}: timeout={text!r}; allowed: a duration over zero.", hint=hint)
 
 
 def _mebibytes(called: str, text: object) -> int:
@@ -156,7 +162,8 @@ def _mebibytes(called: str, text: object) -> int:
 def _check_function(called: str, function: Callable[..., Any]) -> None:
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise RippleError(f"Ripple {called!r} is async or a generator.", hint="Write a plain function; use asyncio.run inside it.")
-    wanted = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
+    parameters = inspect.signature(function).parameters.values()
+    wanted = [p for p in parameters if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
     if len(wanted) > 1 or any(p.kind is p.KEYWORD_ONLY for p in wanted):
         raise RippleError(
             f"Ripple {called!r} takes {len(wanted)} arguments ({', '.join(p.name for p in wanted)}); allowed: none, or one, the Pond.",

@@ -31,6 +31,7 @@ class ManifestError(AuthorError):
     """What is wrong with a pond.toml: ``faults`` holds one line for each."""
 
     def __init__(self, faults: Sequence[str]) -> None:
+        """Tell ``faults``, in the order of the file."""
         super().__init__("\n".join(faults), hint="Correct pond.toml and deploy again; docs/author.md lists its fields.")
         self.faults = tuple(faults)
 
@@ -189,7 +190,7 @@ def _contradictions(document: Mapping[str, object]) -> Iterator[tuple[Place, str
         return
     if pond.get("type") == "inlet":
         found = ", ".join(sources) or "an empty table"
-        yield ("sources",), f"[sources]: found {found} in an Inlet; an Inlet has no [sources]: remove it, or set type = \"pond\"."
+        yield ("sources",), f"[sources]: found {found} in an Inlet; an Inlet has no [sources]: remove it, or set type = 'pond'."
     if (name := pond.get("name")) in sources:
         yield ("sources", str(name)), f"[sources] {name}: found the Pond itself; allowed: other Ponds."
 
@@ -218,7 +219,8 @@ def _where(place: Place) -> str:
             return f"[{table}]" if table in _TABLES else table
         case (table, *keys):
             return f"[{table}] {'.'.join(keys)}"
-    return "the file"
+        case _:
+            return "the file"
 
 
 _TABLES = ("pond", "sources")
@@ -249,7 +251,8 @@ def _allowed(place: Place, found: object) -> str:
             return f"{rule} (did you mean {near[0]!r}?)" if near else rule
         case ("sources", _):
             return _SOURCE_RULE
-    return "a table"
+        case _:
+            return "a table"
 
 
 def _show(found: object) -> str:
@@ -285,5 +288,3 @@ def _syntax_fault(path: str, text: str, error: tomllib.TOMLDecodeError) -> str:
     lines = text.splitlines()
     found = lines[number - 1].strip() if number <= len(lines) else ""
     return f"{path}:{number}: this is not TOML: {_AT.sub('', message)}; found {_show(found)}."
-
-

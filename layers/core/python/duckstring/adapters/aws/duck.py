@@ -21,9 +21,17 @@ _LEAST_MIB = 128
 class Credentials(Protocol):
     """The process's own AWS credentials, frozen."""
 
-    access_key: str
-    secret_key: str
-    token: str | None
+    @property
+    def access_key(self) -> str | None:
+        """The key's id."""
+
+    @property
+    def secret_key(self) -> str | None:
+        """The key."""
+
+    @property
+    def token(self) -> str | None:
+        """The session's token, of temporary credentials."""
 
 
 @dataclass(slots=True)
@@ -70,7 +78,7 @@ class S3Storage:
 
     def _secret(self) -> str:
         held = self.credentials()
-        options = {"KEY_ID": held.access_key, "SECRET": held.secret_key, "REGION": self.region}
+        options = {"KEY_ID": held.access_key or "", "SECRET": held.secret_key or "", "REGION": self.region}
         if held.token:
             options["SESSION_TOKEN"] = held.token
         flags = ""
@@ -83,7 +91,7 @@ class S3Storage:
 
 
 def _extension(version: str) -> Path:
-    import duckdb_extension_httpfs  # noqa: PLC0415 - found where pip put it
+    import duckdb_extension_httpfs  # type: ignore[import-untyped]  # noqa: PLC0415 - found where pip put it
 
     return Path(duckdb_extension_httpfs.__file__).parent / "extensions" / f"v{version}" / "httpfs.duckdb_extension"
 
