@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from duckstring.adapters.aws.catalog import DynamoCatalog
-from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.clock import SystemClock
-from duckstring.adapters.aws.mailbox import SqsMailbox
-from duckstring.adapters.aws.reader import DynamoStateReader
-from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader
-from duckstring.model.settings import Settings
-from duckstring.service.sweep import Rounds, sweep
+from duckstring import wiring
+from duckstring.service.sweep import sweep
 
 logger = Logger(service="sweep")
-
-
-def wire(settings: Settings) -> Rounds:
-    """The sweep's share of the world."""
-    clients, table = Clients(), settings.need("table")
-    return Rounds(
-        catalog=DynamoCatalog(clients, table),
-        states=DynamoStateReader(clients, table),
-        executions=MachineReader(clients, settings.need("machine")),
-        cellar=AwsCellar(clients, table=table, bucket=settings.need("bucket")),
-        mailbox=SqsMailbox(clients, settings.need("mailbox")),
-        clock=SystemClock(),
-    )
-
-
-rounds = wire(Settings.from_env(os.environ))
+rounds = wiring.sweep(os.environ)
 
 
 @logger.inject_lambda_context
-def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, object]:
-    """Go round once. An error escapes: the schedule's next round is the retry, and the alarm on errors sees it."""
+def handle(_event: dict[str, Any], _context: LambdaContext) -> dict[str, object]:
+    """Go round once. An error escapes: the next round is the retry, and the function's error metric shows it."""
     report = sweep(rounds)
-    logger.info("swept", **report)
+    logger.info("swept", report=report)
     return report

@@ -17,7 +17,7 @@ from semver import Version
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import Instant
-from duckstring.model.names import Line, artifact_key, line
+from duckstring.model.names import Line, artifact_key
 from duckstring.model.pondfile import PondFile, from_object
 from duckstring.ports import Artifacts, Catalog, Clock, Discovery, Mailbox
 from duckstring.service import graph
@@ -33,6 +33,7 @@ class DeployRefusedError(OperatorError):
     """Faults of a batch, all at once; nothing of it was selected. ``traceback``: where its code is at fault."""
 
     def __init__(self, faults: Sequence[DuckstringError]) -> None:
+        """Join the sentences of all ``faults``, one a line."""
         super().__init__("\n".join(fault.message for fault in faults), hint="\n".join(dict.fromkeys(f.hint for f in faults if f.hint)))
         self.traceback = "\n".join(text for fault in faults if (text := getattr(fault, "traceback", "")))
 
@@ -41,6 +42,7 @@ class DiscoveryError(AuthorError):
     """A package that the Catchment cannot import, in the words of the import."""
 
     def __init__(self, message: str, *, hint: str = "", traceback: str = "") -> None:
+        """Hand on what the import said."""
         super().__init__(message, hint=hint)
         self.traceback = traceback
 
@@ -56,7 +58,7 @@ class Package:
     @property
     def line(self) -> Line:
         """Where it will run."""
-        return line(self.pond.pond.name, Version.parse(self.pond.pond.version).major)
+        return self.pond.line
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ class PondNotFoundError(OperatorError):
     """No such Pond, or no such major of it."""
 
     def __init__(self, pond: str, *, known: Collection[str]) -> None:
+        """Name the nearest of what is ``known``."""
         super().__init__(f"No Pond {pond!r} in this Catchment; {_among(pond, known)}.", hint="List them with: duckstring status --once")
 
 

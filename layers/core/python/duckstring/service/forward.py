@@ -27,22 +27,21 @@ _SKEW = timedelta(minutes=5)
 _OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
-def is_event(event: Mapping[str, object]) -> bool:
-    """Whether this invocation is one event of a bus, and no batch of a queue."""
-    return "detail-type" in event and "detail" in event
-
-
 def forward(event: Mapping[str, object], *, catalog: Catalog, clock: Clock) -> list[Letter]:
     """The letters that one bus event leads to: one, or none where it is dropped."""
     try:
-        if event.get("source") == "aws.states":
-            return [_ended(event)]
-        if event.get("detail-type") == "duckstring.trigger":
-            return [_triggered(event, catalog, clock.now())]
-        raise OperatorError(f"No use for an event of detail-type {event.get('detail-type')!r}.")
+        return [_letter(event, catalog, clock)]
     except OperatorError as error:
         _log.warning("event dropped", extra={"why": error.message, "event_id": event.get("id"), "source": event.get("source")})
         return []
+
+
+def _letter(event: Mapping[str, object], catalog: Catalog, clock: Clock) -> Letter:
+    if event.get("source") == "aws.states":
+        return _ended(event)
+    if event.get("detail-type") == "duckstring.trigger":
+        return _triggered(event, catalog, clock.now())
+    raise OperatorError(f"No use for an event of detail-type {event.get('detail-type')!r}.")
 
 
 def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> Letter:

@@ -16,6 +16,7 @@ class RunNotFoundError(OperatorError):
     """No such run."""
 
     def __init__(self, run: str, *, newest: str) -> None:
+        """Name the ``newest`` run of the line, if it has any."""
         has = f"the newest of its line is {newest}" if newest else "its line has not run yet"
         super().__init__(f"No run {run!r} in this Catchment; {has}.", hint="List them with: duckstring runs")
 

@@ -16,6 +16,7 @@ class NotPublishedError(OperatorError):
     """The line has not completed a run."""
 
     def __init__(self, line: Line, *, running: bool) -> None:
+        """Say how to get a first run, or to wait for the one that is ``running``."""
         pond, _, major = line.partition("@")
         hint = "Wait for it: duckstring status" if running else f"Send demand: duckstring trigger pulse {pond} -m {major}"
         super().__init__(f"{line} has not completed a run yet{', its first one is under way' if running else ''}.", hint=hint)

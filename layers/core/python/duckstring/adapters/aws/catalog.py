@@ -17,7 +17,7 @@ from duckstring.model.instants import to_text
 from duckstring.model.names import Line, parse_line
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, PutTypeDef, UpdateTypeDef
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
 T = TypeVar("T")
 _CATALOG = "CATALOG"

@@ -27,6 +27,8 @@ SHORT = 20_000
 """What a row keeps of it."""
 _MONTHS = 14
 _RECENT = 200
+_FEW = 32
+"""So many lines are asked one by one: the index over all runs lags a little, a line's own rows do not."""
 _PAYLOAD = 4_000_000
 """Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
 _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
@@ -35,7 +37,7 @@ _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
 class DynamoHistory:
     """``ports.History``: the orchestrator's side."""
 
-    def __init__(self, clients: Clients, *, table: str, bucket: str) -> None:
+    def __init__(self, clients: Clients, table: str, bucket: str) -> None:
         """Rows lie in ``table``, texts too long for them in ``bucket``."""
         self._clients, self._table, self._bucket = clients, table, bucket
 
@@ -103,7 +105,7 @@ class DynamoHistory:
 class DynamoHistoryReader:
     """``ports.HistoryReader``: the api's side."""
 
-    def __init__(self, clients: Clients, *, table: str, bucket: str) -> None:
+    def __init__(self, clients: Clients, table: str, bucket: str) -> None:
         """Rows lie in ``table``, texts too long for them in ``bucket``."""
         self._clients, self._table, self._bucket = clients, table, bucket
 
@@ -114,10 +116,10 @@ class DynamoHistoryReader:
         return tuple(islice(found, limit))
 
     def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, Row]:
-        """The newest run of each line: of most in one look at what ran lately, of the others one by one."""
+        """The newest run of each line: one look a line, and where there are many, first one at what ran lately."""
         last: dict[Line, Row] = {}
         wanted = set(lines)
-        if len(wanted) > 1:
+        if len(wanted) > _FEW:
             for row in islice(self._of_all(now, None), _RECENT):
                 last.setdefault(Line(f"{row['pond']}@{row['major']}"), row)
         rest = sorted(wanted - set(last))
@@ -132,8 +134,7 @@ class DynamoHistoryReader:
         item = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if not item:
             return None
-        row = _row(item)
-        return self._with_overflow([row])[0]
+        return self._with_overflow([_row(item)])[0]
 
     def attempts(self, line: Line, number: int) -> Sequence[Row]:
         """The attempts of one run, by when they started, with their full texts."""
@@ -164,14 +165,20 @@ class DynamoHistoryReader:
             )
 
     def _rows(self, query: dict[str, Any], status: str | None) -> Iterator[Row]:
+        query = {"Limit": _RECENT} | query
         if status:
+            query.pop("Limit")
             values = query["ExpressionAttributeValues"] | {":status": {"S": status}}
             names = {"#status": "status"}
-            query = query | {"FilterExpression": "#status = :status", "ExpressionAttributeValues": values, "ExpressionAttributeNames": names}
+            query = query | {
+                "FilterExpression": "#status = :status",
+                "ExpressionAttributeValues": values,
+                "ExpressionAttributeNames": names,
+            }
         for page in self._clients.dynamodb.get_paginator("query").paginate(**query):
             yield from map(_row, page["Items"])
 
-    def _with_overflow(self, rows: Sequence[dict[str, object]]) -> list[Row]:
+    def _with_overflow(self, rows: Sequence[Row]) -> list[Row]:
         left = _PAYLOAD
         whole: list[Row] = []
         for row in rows:
@@ -215,10 +222,10 @@ def _row(item: Mapping[str, Any]) -> dict[str, object]:
     return row
 
 
-def _grown(row: dict[str, object], text: str) -> dict[str, object]:
+def _grown(row: Row, text: str) -> Row:
     """``row`` with the full text in place of the field that it begins with."""
     for name in ("traceback", "message"):
         held = row.get(name)
         if isinstance(held, str) and held and text.startswith(held):
-            return row | {name: text}
+            return {**row, name: text}
     return row

@@ -45,7 +45,7 @@ class MachineReader:
 class AwsCellar:
     """``ports.Cellar``."""
 
-    def __init__(self, clients: Clients, *, table: str, bucket: str) -> None:
+    def __init__(self, clients: Clients, table: str, bucket: str) -> None:
         """Manifests lie in ``table``, objects in ``bucket``."""
         self._clients, self._table, self._bucket = clients, table, bucket
 
