@@ -35,6 +35,15 @@ class Letter:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A letter as the mailbox handed it over. ``token``: the task token of a branch that waits at a gate."""
+
+    signal: Signal
+    mark: Mark
+    token: str = ""
+
+
 class Clock(Protocol):
     """The time."""
 
