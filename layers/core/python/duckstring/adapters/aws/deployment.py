@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -16,7 +15,6 @@ from duckstring.errors import AuthorError, TransientError
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.settings import Settings
 
-_MISSING = {"404", "NoSuchKey", "NotFound"}
 _BUSY = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException", "ResourceConflictException"}
 _CHUNK = 1 << 20
 
@@ -38,20 +36,13 @@ class BucketArtifacts:
         self._clients, self._bucket = clients, bucket
 
     def sha256(self, key: str) -> str | None:
-        """The digest that S3 verified on upload; where the upload had none, that of the bytes."""
+        """The digest of the bytes that lie there: what an uploader says of them proves nothing."""
         try:
-            head = self._clients.s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
+            body = self._clients.s3.get_object(Bucket=self._bucket, Key=key)["Body"]
         except ClientError as error:
-            if code_of(error) in _MISSING:
-                return None
-            raise
-        verified = head.get("ChecksumSHA256", "")
-        if verified and "-" not in verified:  # that of a multipart upload is one of its parts' digests
-            return base64.b64decode(verified).hex()
-        return self._digest(key)
-
-    def _digest(self, key: str) -> str:
-        body = self._clients.s3.get_object(Bucket=self._bucket, Key=key)["Body"]
+            if code_of(error) != "NoSuchKey":
+                raise
+            return None
         digest = hashlib.sha256()
         for chunk in body.iter_chunks(_CHUNK):
             digest.update(chunk)
