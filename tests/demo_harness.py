@@ -55,7 +55,7 @@ class HarnessPond:
 
     def write_table(self, name: str, rows: duckdb.DuckDBPyRelation) -> None:
         self.written[name] = self.ripple
-        (self.store / self.name).mkdir(exist_ok=True)
+        (self.store / self.name).mkdir(parents=True, exist_ok=True)
         rows.write_parquet(str(self.store / self.name / f"{name}.parquet"))
 
 
@@ -112,8 +112,11 @@ def run_pond(project: Path, store: Path, *, prepare: Callable[[types.ModuleType]
         pond.con.close()
 
 
-def read(store: Path, table: str) -> list[dict[str, object]]:
-    """A published table (``pond.table``) as rows."""
-    pond, name = table.split(".")
-    rows = duckdb.connect().sql(f"FROM '{store / pond / name}.parquet'")
+def query(store: Path, sql: str) -> list[dict[str, object]]:
+    """Rows of published tables, named ``pond.table`` in the SQL."""
+    con = duckdb.connect()
+    for file in store.glob("*/*.parquet"):
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {file.parent.name}")
+        con.execute(f"CREATE VIEW {file.parent.name}.{file.stem} AS FROM '{file}'")
+    rows = con.sql(sql)
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.fetchall()]
