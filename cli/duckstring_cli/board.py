@@ -15,7 +15,11 @@ from duckstring_cli.render import NARROW
 
 MOVING = {"running", "waiting"}
 DOWN = {"failed", "killed", "blocked"}
-_WHY_LINES = 3
+_WHY_LINES = 2
+_WHY_SLACK = 40
+_MOST_TROUBLES = 3
+_NAME_NARROW = 28
+_NAME_WIDE = 48
 
 
 def in_order(lines: Sequence[LineStatus]) -> list[LineStatus]:
@@ -85,14 +89,17 @@ def overview(answer: StatusAnswer, *, width: int, height: int | None = None) -> 
     lines = in_order(answer["lines"])
     if not lines:
         return Text.from_markup("Nothing is deployed yet. Try: [bold]duckstring pond demo[/], then [bold]duckstring deploy --all[/]")
-    why = list(_troubles(lines, answer["now"]))
-    room = None if height is None else max(height - 4 - len(why) * _WHY_LINES, 5)
+    why = list(_troubles(lines, answer["now"], most=None if height is None else _WHY_LINES * width - _WHY_SLACK))
+    shown, untold = (why, 0) if height is None else (why[:_MOST_TROUBLES], len(why[_MOST_TROUBLES:]))
+    room = None if height is None else max(height - 4 - len(shown) * (_WHY_LINES + 1), 5)
     chosen, left_out = _fit(lines, room)
     parts: list[RenderableType] = [_table(chosen, lines, answer["now"], narrow=width < NARROW)]
     if left_out:
         parts.append(Text(f"… and {left_out} more at rest (all of them: duckstring status --once)", style="dim"))
-    if why:
-        parts += [Text(""), *why]
+    if shown:
+        parts += [Text(""), *shown]
+    if untold:
+        parts.append(Text(f"… and {untold} more failed", style="red"))
     return Group(*parts)
 
 
@@ -107,34 +114,37 @@ def _fit(lines: list[LineStatus], room: int | None) -> tuple[list[LineStatus], i
 
 
 def _table(chosen: list[LineStatus], lines: list[LineStatus], now: str, *, narrow: bool) -> Table:
-    headers = (
-        ["POND", "STATUS", "AGE", "DEMAND", "TRIGGER", "NOW"]
-        if narrow
-        else ["POND", "VERSION", "STATUS", "AGE", "DEMAND", "TRIGGER", "NOW"]
-    )
-    made = render.table(*headers, right=("AGE",))
-    made.columns[-1].ratio = 1 if narrow else None
-    made.columns[0].max_width = 24 if narrow else 48
+    asked = any(_wants(line) for line in lines)
+    headers = ["POND", *([] if narrow else ["VERSION"]), "STATUS", "AGE", *(["DEMAND"] if asked else []), "NOW"]
+    made = render.table(*headers, right=("AGE",), last="cut")
+    longest = _NAME_NARROW if narrow else _NAME_WIDE
     for line in chosen:
-        version = [] if narrow else [Text(line["version"] or "", style="dim")]
-        age = Text(durations.age(line["staleness_seconds"]))
-        words = Text(doing(line, now), style="red" if line["status"] in DOWN else "dim" if line["status"] == "idle" else "")
-        made.add_row(shown_name(line, lines), *version, render.word(line["status"]), age, demand(line), trigger(line), words)
+        cells: list[str | Text] = [render.shorten(shown_name(line, lines), longest) if made.expand else shown_name(line, lines)]
+        cells += [] if narrow else [Text(line["version"] or "", style="dim")]
+        cells += [render.word(line["status"]), durations.age(line["staleness_seconds"]), *([_wants(line)] if asked else [])]
+        made.add_row(*cells, Text(doing(line, now), style="red" if line["status"] in DOWN else ""))
     return made
 
 
-def _troubles(lines: list[LineStatus], now: str) -> Iterator[Text]:
+def _wants(line: LineStatus) -> str:
+    """Demand and the trigger that makes it: ``push``, ``pull, wave``, ``tide 1d``."""
+    return ", ".join(filter(None, (demand(line), trigger(line))))
+
+
+def _troubles(lines: list[LineStatus], now: str, *, most: int | None) -> Iterator[Text]:
     for line in lines:
         if line["status"] == "failed" and line["failure"]:
-            yield _trouble(line, line["failure"], now)
+            yield _trouble(line, line["failure"], now, most=most)
 
 
-def _trouble(line: LineStatus, failure: FailureRow, now: str) -> Text:
+def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None) -> Text:
     again = render.between(now, line["retry_at"])
     text = Text.assemble(
         (f"✗ {line['line']}", "bold red"),
         f" failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: {failure['error']}: {render.one_line(failure['message'])}",
     )
+    if most is not None:
+        text.truncate(max(most, _WHY_SLACK), overflow="ellipsis")
     if again is not None:
         text.append(f" · tried again in {durations.brief(max(again, 0))}" if again > 0 else " · about to be tried again")
     if failure["run"]:
@@ -188,7 +198,7 @@ def _facts(line: LineStatus) -> Table:
 
 
 def _ripples(line: LineStatus, now: str) -> Table:
-    made = render.table("RIPPLE", "STATUS", "AGE", "FOR", "ATTEMPT", "PARENTS", right=("AGE", "FOR", "ATTEMPT"), wide="PARENTS")
+    made = render.table("RIPPLE", "STATUS", "AGE", "FOR", "ATTEMPT", "PARENTS", right=("AGE", "FOR", "ATTEMPT"), last="wrapped")
     busy = {ripple["name"]: ripple for run in line["runs"] for ripple in run["ripples"]}
     for ripple in line["ripples"]:
         held = busy.get(ripple["name"])
@@ -215,25 +225,17 @@ def _sources(line: LineStatus, now: str) -> Table:
     return made
 
 
-def run_table(runs: Sequence[RunRow], now: str | None, *, narrow: bool) -> Table:
+def run_table(runs: Sequence[RunRow], now: str, *, narrow: bool) -> Table:
     """Rows of run history."""
-    headers = (
-        ["RUN", "STATUS", "STARTED", "TOOK", "ERROR"] if narrow else ["RUN", "STATUS", "VERSION", "STARTED", "TOOK", "FRESHNESS", "ERROR"]
-    )
-    made = render.table(*headers, right=("TOOK",))
+    failed = any(run_error(row) for row in runs)
+    middle = ["STARTED", "TOOK"] if narrow else ["VERSION", "STARTED", "TOOK", "FRESHNESS"]
+    made = render.table("RUN", "STATUS", *middle, *(["ERROR"] if failed else []), right=("TOOK",), last="cut" if failed else "whole")
     for row in runs:
         took = render.between(row["started"], row["finished"] or now)
-        began = f"{durations.age(render.between(row['started'], now))} ago" if now and narrow else render.moment(row["started"])
-        cells: list[str | Text] = [
-            row["run"],
-            render.word(row["status"]),
-            began,
-            "" if took is None else durations.brief(took),
-            Text(run_error(row), style="red"),
-        ]
-        if not narrow:
-            cells = [*cells[:2], Text(row["version"], style="dim"), *cells[2:4], render.moment(row["f"]), cells[4]]
-        made.add_row(*cells)
+        lasted = "" if took is None else durations.brief(took)
+        began = f"{durations.age(render.between(row['started'], now))} ago"
+        cells = [began, lasted] if narrow else [row["version"], render.moment(row["started"]), lasted, render.moment(row["f"])]
+        made.add_row(row["run"], render.word(row["status"]), *cells, *([Text(run_error(row), style="red")] if failed else []))
     return made
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -47,13 +48,28 @@ def is_live() -> bool:
     return out().is_terminal and not out().is_dumb_terminal
 
 
-def table(*headers: str, right: Sequence[str] = (), wide: str = "") -> Table:
-    """A table without lines: reads in a terminal, greps in a pipe. ``wide`` is the column that wraps; the others are kept whole."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
+def table(*headers: str, right: Sequence[str] = (), last: Literal["whole", "cut", "wrapped"] = "whole") -> Table:
+    """A table without lines: reads in a terminal, greps in a pipe.
+
+    ``last`` says what becomes of the last column where the terminal is too narrow; the others stay whole as long as they can.
+    """
+    gives_way = last != "whole" and out().is_terminal
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim", expand=gives_way)
     for header in headers:
-        grows = header == wide
-        made.add_column(header, justify="right" if header in right else "left", no_wrap=not grows, overflow="fold" if grows else "ellipsis")
+        made.add_column(header, justify="right" if header in right else "left", no_wrap=True, overflow="ellipsis")
+    if gives_way:
+        made.columns[-1].ratio = 1
+        made.columns[-1].no_wrap = last == "cut"
+        made.columns[-1].overflow = "ellipsis" if last == "cut" else "fold"
     return made
+
+
+def shorten(text: str, most: int) -> str:
+    """At most so many characters; what is left out is in the middle, for names differ at their ends."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
 def word(status: str, text: str | None = None) -> Text:
@@ -64,12 +80,13 @@ def word(status: str, text: str | None = None) -> Text:
 def refuse(error: DuckstringError) -> None:
     """One line (or one for each fault), the author's traceback if there is one, and what to do."""
     console = err()
+    whole = not console.is_terminal  # a terminal breaks between words, a pipe gets one line
     for line in error.message.splitlines():
-        console.print(f"[bold red]error[/]: {escape(line)}", soft_wrap=True)
+        console.print(f"[bold red]error[/]: {escape(line)}", soft_wrap=whole)
     if traceback := getattr(error, "traceback", ""):
         console.print(Text(traceback.rstrip()), soft_wrap=True)
     for line in error.hint.splitlines():
-        console.print(f"[bold]hint[/]: {escape(line)}", soft_wrap=True)
+        console.print(f"[bold]hint[/]: {escape(line)}", soft_wrap=whole)
 
 
 def say(text: str) -> None:

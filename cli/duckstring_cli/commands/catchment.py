@@ -83,7 +83,7 @@ def list_(as_json: AsJson = False) -> None:
     if not held:
         render.say("No Catchment yet. Set one up with: [bold]duckstring catchment init --name dev[/]")
         return
-    made = render.table("", "NAME", "KIND", "STATE", "WHERE", wide="WHERE")
+    made = render.table("", "NAME", "KIND", "STATE", "WHERE", last="wrapped")
     for one in held:
         row = _row(one, default)
         made.add_row(

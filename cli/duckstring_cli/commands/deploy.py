@@ -56,7 +56,7 @@ def _confirm(catchment: Catchment, ponds: list[str], *, yes: bool) -> None:
 
 def show(answer: DeployAnswer) -> None:
     """What the deploy did, line by line."""
-    made = render.table("POND", "VERSION", "RESULT", "RIPPLES", "SOURCES", wide="SOURCES")
+    made = render.table("POND", "VERSION", "RESULT", "RIPPLES", "SOURCES", last="wrapped")
     for pond in answer["ponds"]:
         ripples = pond["ripples"]
         listed = ", ".join(ripples) if len(ripples) <= _FEW else f"{', '.join(ripples[: _FEW - 1])} and {len(ripples) - _FEW + 1} more"

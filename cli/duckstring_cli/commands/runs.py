@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from duckstring.model import names
+from duckstring.model import instants, names
 from duckstring_cli import catchments, durations, render
 from duckstring_cli.answers import AttemptRow, RunRow
 from duckstring_cli.catchments import Catchment
@@ -39,7 +40,7 @@ def runs(
         from duckstring_cli import board
 
         console = render.out()
-        console.print(board.run_table(rows, None, narrow=console.width < render.NARROW))
+        console.print(board.run_table(rows, instants.to_text(datetime.now(UTC)), narrow=console.width < render.NARROW))
 
 
 @app.command(epilog="Example: duckstring run show sales@1/42")
