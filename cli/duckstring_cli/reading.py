@@ -46,7 +46,7 @@ def _open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
     with speaking_to(catchment):
         session = catchments.session(catchment)
         endpoint = session.client("s3").meta.endpoint_url
-        found = session.get_credentials()
+        found = session.session.get_credentials()
         if found is None:
             raise OperatorError(f"No AWS credentials for Catchment {catchment.name!r}.", hint="Log in, for example: aws sso login")
         keys = found.get_frozen_credentials()

@@ -51,13 +51,12 @@ def _write(folder: Path) -> None:
 
 
 def _start(folder: Path, step: render.OnStep) -> None:
-    from duckstring_cli import local
+    from duckstring_cli.local import catchment as local
 
-    if NAME not in {held.name for held in catchments.all_catchments()}:
+    if NAME not in {held.name for held in catchments.catchments()}:
         requirements = folder / "requirements.txt"
-        local.init(NAME, requirements if requirements.is_file() else None, None, None)
-    if str(local.status(NAME)) != "running":
-        local.start(NAME, step)
+        local.init(NAME, requirements=requirements if requirements.is_file() else None)
+    local.start(NAME, step)
 
 
 def _deploy(client: Client, folder: Path, step: render.OnStep) -> None:

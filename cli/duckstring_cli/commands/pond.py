@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -35,7 +35,7 @@ def init(
     from duckstring_cli import demos
 
     target = into or Path(name)
-    demos.write_project(name, target, kind)
+    demos.write_project(name, target, cast("demos.ProjectKind", kind))
     render.say(f"[green]✓[/] {target} written")
     render.err().print(f"[dim]Next: edit {target / 'src' / 'pond.py'}, then: duckstring deploy {target}[/]", soft_wrap=True)
 
@@ -53,7 +53,7 @@ def demo(
         raise BadInputError("Give --flights or --external, not both.")
     from duckstring_cli import demos
 
-    kind = "external" if external else "flights"
+    kind: demos.DemoKind = "external" if external else "flights"
     target = folder or Path(f"duckstring-{kind}")
     ponds = demos.write_demo(kind, target)
     render.say(f"[green]✓[/] {len(ponds)} files and folders of the {kind} demo in {target}")
