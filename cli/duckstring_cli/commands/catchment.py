@@ -41,13 +41,9 @@ def init(
 @app.command(epilog="Example: duckstring catchment start dev")
 def start(name: Named = None, catchment: Option = None) -> None:
     """Start it. It goes on where it stopped."""
-    from duckstring_cli.local import catchment as local
-
     held = catchments.find(name or catchment)
     with render.steps() as step:
-        started = local.start(held.name, step)
-    for notice in started.notices:
-        render.err().print(f"[yellow]![/] {notice}")
+        bring_up(held.name, step)
     render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] runs at {catchments.find(held.name).endpoint}")
 
 
@@ -58,7 +54,7 @@ def stop(name: Named = None, catchment: Option = None) -> None:
 
     held = catchments.find(name or catchment)
     with render.steps() as step:
-        step(f"stopping {held.name}")
+        step(f"Stopping {held.name}")
         ran = local.stop(held.name)
     render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] {'is stopped' if ran else 'was not running'}")
 
@@ -128,3 +124,11 @@ def _state(held: Catchment) -> str:
     from duckstring_cli.local import catchment as local
 
     return "running" if local.status(held.name).running else "stopped"
+
+
+def bring_up(name: str, step: render.OnStep) -> None:
+    """Start a local Catchment, and say what its owner should know."""
+    from duckstring_cli.local import catchment as local
+
+    for notice in local.start(name, step).notices:
+        render.warn(notice)
