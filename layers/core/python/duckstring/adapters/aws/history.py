@@ -31,6 +31,8 @@ _FEW = 32
 """So many lines are asked one by one: the index over all runs lags a little, a line's own rows do not."""
 _PAYLOAD = 4_000_000
 """Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
+_ABSENT = dict.fromkeys(("started", "finished", "ripple", "error", "message"))
+"""What a reader may ask of any row, whatever it has come to."""
 _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
 
 
@@ -216,16 +218,20 @@ def months_back(now: Instant) -> Iterator[str]:
 
 
 def _row(item: Mapping[str, Any]) -> dict[str, object]:
-    row = {name: value for name, value in from_item(item).items() if name not in _KEYS}
+    row = dict(_ABSENT) | {name: value for name, value in from_item(item).items() if name not in _KEYS}
     if isinstance(tables := row.get("tables"), str):
         row["tables"] = json.loads(tables)
     return row
 
 
 def _grown(row: Row, text: str) -> Row:
-    """``row`` with the full text in place of the field that it begins with."""
-    for name in ("traceback", "message"):
-        held = row.get(name)
-        if isinstance(held, str) and held and text.startswith(held):
-            return {**row, name: text}
-    return row
+    """``row`` with its full texts: a worker writes the traceback alone where it contains the message, else both, apart."""
+    message, traceback = str(row.get("message") or ""), str(row.get("traceback") or "")
+    if traceback and text.startswith(traceback):
+        return {**row, "traceback": text}
+    if not message or not text.startswith(message):
+        return row
+    if not traceback:
+        return {**row, "message": text}
+    whole, _, rest = text.partition(f"\n\n{traceback}")
+    return {**row, "message": whole, "traceback": traceback + rest}
