@@ -108,7 +108,8 @@ def _patient_client(catchment: Catchment) -> Any:  # noqa: ANN401 - botocore's c
     from botocore.config import Config
 
     config = Config(connect_timeout=5, read_timeout=900, retries={"total_max_attempts": 1})
-    return catchments.session(catchment).client("lambda", config=config)
+    access = catchments.session(catchment)
+    return access.session.client("lambda", endpoint_url=access.endpoint, config=config)
 
 
 def _broken(catchment: Catchment, payload: object) -> OperatorError:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from duckstring.errors import AuthorError
 from duckstring.model import names
-from duckstring_cli import catchments
+from duckstring_cli import catchments, render
 from duckstring_cli.answers import DeployAnswer
 from duckstring_cli.client import Client, speaking_to
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import OnStep
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 MANIFEST = "pond.toml"
 _FEW = 5
@@ -40,6 +43,7 @@ class Packed:
     project: Project
     content: bytes
     sha256: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -85,16 +89,7 @@ def read(found: list[Path]) -> list[Project]:
     Raises:
         BadInputError: faults, those of all files at once.
     """
-    projects, faults, hint = [], [], ""
-    for root in found:
-        try:
-            projects.append(_read(root))
-        except AuthorError as error:
-            faults.append(error.message)
-            hint = error.hint
-    if faults:
-        raise BadInputError("\n".join(faults), hint=hint)
-    return projects
+    return _all(_read, found)
 
 
 def _read(root: Path) -> Project:
@@ -113,15 +108,28 @@ def pack(projects: list[Project]) -> list[Packed]:
     """Package every project.
 
     Raises:
-        AuthorError: a project cannot be packaged.
+        BadInputError: projects that cannot be packaged, all of them at once.
     """
     from duckstring.service.package import package
 
-    packed = []
-    for project in projects:
+    def one(project: Project) -> Packed:
         made = package(project.root)
-        packed.append(Packed(project, made.content, made.sha256))
-    return packed
+        return Packed(project, made.content, made.sha256, made.warnings)
+
+    return _all(one, projects)
+
+
+def _all(act: Callable[[Given], Made], each: Iterable[Given]) -> list[Made]:
+    made, faults = [], []
+    for one in each:
+        try:
+            made.append(act(one))
+        except AuthorError as error:
+            faults.append(error)
+    if faults:
+        hints = dict.fromkeys(fault.hint for fault in faults if fault.hint)
+        raise BadInputError("\n".join(fault.message for fault in faults), hint="\n".join(hints))
+    return made
 
 
 def deploy(client: Client, projects: list[Project], *, overwrite: bool, on_step: OnStep) -> DeployAnswer:
@@ -134,6 +142,8 @@ def deploy(client: Client, projects: list[Project], *, overwrite: bool, on_step:
     ponds = f"{len(projects)} Ponds" if len(projects) > 1 else projects[0].name
     on_step(f"Packaging {ponds}")
     packed = pack(projects)
+    for warning in (warning for one in packed for warning in one.warnings):
+        render.warn(warning)
     on_step(f"Uploading {ponds}")
     _upload(client, packed)
     on_step(f"Deploying {ponds} to {client.catchment.name}")

@@ -44,17 +44,16 @@ def _open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
     path = package / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
     con.execute(f"LOAD {literal(str(path))}")
     with speaking_to(catchment):
-        session = catchments.session(catchment)
-        endpoint = session.client("s3").meta.endpoint_url
-        found = session.get_credentials()
+        access = catchments.session(catchment)
+        found = access.session.get_credentials()
         if found is None:
             raise OperatorError(f"No AWS credentials for Catchment {catchment.name!r}.", hint="Log in, for example: aws sso login")
         keys = found.get_frozen_credentials()
-    parts = {"KEY_ID": keys.access_key, "SECRET": keys.secret_key, "SESSION_TOKEN": keys.token, "REGION": catchment.region}
-    if catchment.endpoint:
-        parts |= {"ENDPOINT": urlsplit(endpoint).netloc, "URL_STYLE": "path"}
+    parts = {"KEY_ID": keys.access_key, "SECRET": keys.secret_key, "SESSION_TOKEN": keys.token, "REGION": access.session.region_name}
+    if access.endpoint:
+        parts |= {"ENDPOINT": urlsplit(access.endpoint).netloc, "URL_STYLE": "path"}
     options = ", ".join(f"{name} {literal(value)}" for name, value in parts.items() if value)
-    plain = ", USE_SSL false" if urlsplit(endpoint).scheme == "http" else ""
+    plain = ", USE_SSL false" if access.endpoint and urlsplit(access.endpoint).scheme == "http" else ""
     con.execute(f"CREATE SECRET catchment (TYPE s3, {options}{plain})")
 
 

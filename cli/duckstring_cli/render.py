@@ -89,6 +89,11 @@ def refuse(error: DuckstringError) -> None:
         console.print(f"[bold]hint[/]: {escape(line)}", soft_wrap=whole)
 
 
+def warn(text: str) -> None:
+    """Something that did not stop the work."""
+    err().print(f"[yellow]warning[/]: {escape(text)}", soft_wrap=True)
+
+
 def say(text: str) -> None:
     """A line on stdout with rich's markup. Escape what users wrote."""
     out().print(text, soft_wrap=True)

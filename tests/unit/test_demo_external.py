@@ -360,3 +360,10 @@ def test_run_ids_are_new_after_the_service_started_again(tmp_path: Path) -> None
             seen.add(running.run_now(PRODUCTS))
 
     assert len(seen) == 2
+
+
+def test_without_the_tpch_extension_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "find_spec", lambda _name: None)
+
+    with pytest.raises(work.WorkError, match=r"duckdb-extension-tpch==.*pip install 'duckstring-aws\[demos\]'"):
+        work.tpch_extension()

@@ -31,9 +31,9 @@ def init(
     ] = None,
 ) -> None:
     """Set up a Catchment on this machine."""
-    from duckstring_cli import local
+    from duckstring_cli.local import catchment as local
 
-    local.init(name, requirements, env_file, port)
+    local.init(name, requirements=requirements, environment=env_file, port=port)
     render.say(f"[green]✓[/] Catchment [bold]{name}[/] is set up")
     render.err().print(f"[dim]Next: duckstring catchment start {name}[/]")
 
@@ -41,23 +41,22 @@ def init(
 @app.command(epilog="Example: duckstring catchment start dev")
 def start(name: Named = None, catchment: Option = None) -> None:
     """Start it. It goes on where it stopped."""
-    from duckstring_cli import local
-
     held = catchments.find(name or catchment)
     with render.steps() as step:
-        local.start(held.name, step)
+        bring_up(held.name, step)
     render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] runs at {catchments.find(held.name).endpoint}")
 
 
 @app.command(epilog="Example: duckstring catchment stop dev")
 def stop(name: Named = None, catchment: Option = None) -> None:
     """Stop it. It keeps everything that it knows."""
-    from duckstring_cli import local
+    from duckstring_cli.local import catchment as local
 
     held = catchments.find(name or catchment)
     with render.steps() as step:
-        local.stop(held.name, step)
-    render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] is stopped")
+        step(f"Stopping {held.name}")
+        ran = local.stop(held.name)
+    render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] {'is stopped' if ran else 'was not running'}")
 
 
 @app.command(epilog="Example: duckstring catchment connect --name prod --stack Duckstring-prod --profile work --region eu-central-1")
@@ -68,7 +67,7 @@ def connect(
     region: Annotated[str | None, typer.Option("--region", metavar="REGION", help="The AWS region it is in.")] = None,
 ) -> None:
     """Make a Catchment in an AWS account known here."""
-    catchments.connect(name, stack, profile, region)
+    catchments.connect(name, stack=stack, profile=profile or "", region=region or "")
     answer = Client(catchments.find(name)).hello()
     render.say(f"[green]✓[/] Catchment [bold]{name}[/] answers: {answer['lines']} Ponds, version {answer['version']}")
 
@@ -76,7 +75,7 @@ def connect(
 @app.command("list", epilog="Example: duckstring catchment list")
 def list_(as_json: AsJson = False) -> None:
     """The Catchments known here; the default one is marked."""
-    held, default = catchments.all_catchments(), catchments.default_name()
+    held, default = catchments.catchments(), catchments.default()
     if as_json:
         render.print_json([_row(one, default) for one in held])
         return
@@ -122,6 +121,14 @@ def _row(held: Catchment, default: str | None) -> dict[str, object]:
 def _state(held: Catchment) -> str:
     if held.kind != "local":
         return "connected"
-    from duckstring_cli import local
+    from duckstring_cli.local import catchment as local
 
-    return str(local.status(held.name))
+    return "running" if local.status(held.name).running else "stopped"
+
+
+def bring_up(name: str, step: render.OnStep) -> None:
+    """Start a local Catchment, and say what its owner should know."""
+    from duckstring_cli.local import catchment as local
+
+    for notice in local.start(name, step).notices:
+        render.warn(notice)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from duckstring_cli import catchments, durations, render
 from duckstring_cli.client import Client
+from duckstring_cli.commands.catchment import bring_up
 from duckstring_cli.commands.query import print_rows
 from duckstring_cli.commands.trigger import follow
 
@@ -51,13 +53,12 @@ def _write(folder: Path) -> None:
 
 
 def _start(folder: Path, step: render.OnStep) -> None:
-    from duckstring_cli import local
+    from duckstring_cli.local import catchment as local
 
-    if NAME not in {held.name for held in catchments.all_catchments()}:
+    if NAME not in {held.name for held in catchments.catchments()}:
         requirements = folder / "requirements.txt"
-        local.init(NAME, requirements if requirements.is_file() else None, None, None)
-    if str(local.status(NAME)) != "running":
-        local.start(NAME, step)
+        local.init(NAME, requirements=requirements if requirements.is_file() else None)
+    bring_up(NAME, step)
 
 
 def _deploy(client: Client, folder: Path, step: render.OnStep) -> None:
@@ -73,7 +74,7 @@ def _show_reports(client: Client) -> None:
     snapshot = client.tables(OUTLET)
     con = reading.connect(client.catchment, snapshot)
     for table in snapshot["tables"]:
-        render.say(f"\n[bold]{table['table']}[/] [dim]{render.count(table['rows'])} rows[/]")
+        render.say(f"\n[bold]{escape(table['table'])}[/] [dim]{render.count(table['rows'])} rows[/]")
         print_rows(reading.ask(con, f"FROM {reading.quoted(table['table'])}", client.catchment, snapshot["tables"]), _ROWS)
 
 

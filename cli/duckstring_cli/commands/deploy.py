@@ -65,7 +65,7 @@ def show(answer: DeployAnswer) -> None:
     render.out().print(made)
     for pond in answer["ponds"]:
         for warning in pond["warnings"]:
-            render.err().print(f"[yellow]warning[/]: {warning}", soft_wrap=True)
+            render.warn(warning)
 
 
 def _next_steps(answer: DeployAnswer) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from duckstring.model import names
+from duckstring.model.catalog import PondKind
 from duckstring_cli import render
 from duckstring_cli.commands.deploy import deploy
 from duckstring_cli.errors import BadInputError, nearest
 
-KINDS = ("inlet", "pond", "outlet")
+KINDS: tuple[PondKind, ...] = ("inlet", "pond", "outlet")
 
 app = typer.Typer(help="Begin a Pond's project, or write out a demo.", no_args_is_help=True)
 app.command("deploy", epilog="Example: duckstring pond deploy . --catchment dev")(deploy)
@@ -30,14 +32,16 @@ def init(
             f"{name!r} is no Pond's name.",
             hint="Allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 characters.",
         )
-    if kind not in KINDS:
+    chosen = next((one for one in KINDS if one == kind), None)
+    if chosen is None:
         raise BadInputError(f"No kind {kind!r}; allowed: {', '.join(KINDS)}.", hint=nearest(kind, KINDS))
     from duckstring_cli import demos
 
     target = into or Path(name)
-    demos.write_project(name, target, kind)
-    render.say(f"[green]✓[/] {target} written")
-    render.err().print(f"[dim]Next: edit {target / 'src' / 'pond.py'}, then: duckstring deploy {target}[/]", soft_wrap=True)
+    demos.write_project(name, target, chosen)
+    render.say(f"[green]✓[/] {escape(str(target))} written")
+    file, where = escape(str(target / "src" / "pond.py")), escape(str(target))
+    render.err().print(f"[dim]Next: edit {file}, then: duckstring deploy {where}[/]", soft_wrap=True)
 
 
 @app.command(epilog="Example: duckstring pond demo --flights flights-demo")
@@ -53,8 +57,8 @@ def demo(
         raise BadInputError("Give --flights or --external, not both.")
     from duckstring_cli import demos
 
-    kind = "external" if external else "flights"
+    kind: Literal["flights", "external"] = "external" if external else "flights"
     target = folder or Path(f"duckstring-{kind}")
-    ponds = demos.write_demo(kind, target)
-    render.say(f"[green]✓[/] {len(ponds)} files and folders of the {kind} demo in {target}")
-    render.err().print(f"[dim]Next: duckstring deploy {target} --all[/]", soft_wrap=True)
+    files = demos.write_demo(kind, target)
+    render.say(f"[green]✓[/] {len(files)} files of the {kind} demo in {escape(str(target))}")
+    render.err().print(f"[dim]Next: duckstring deploy {escape(str(target))} --all[/]", soft_wrap=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.text import Text
 
 from duckstring.errors import OperatorError
@@ -118,7 +119,7 @@ def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
         return
     made = render.table("TABLE", "ROWS", "BYTES", "WRITTEN IN", right=("ROWS", "BYTES"))
     for row in snapshot["tables"]:
-        made.add_row(row["table"], render.count(row["rows"]), render.size(row["bytes"]), row["written_in"])
+        made.add_row(Text(row["table"]), render.count(row["rows"]), render.size(row["bytes"]), row["written_in"])
     render.out().print(made if snapshot["tables"] else f"{snapshot['line']} has published no tables.")
     render.err().print(f"[dim]{snapshot['line']}, fresh as of {render.moment(snapshot['f'])}[/]")
 
@@ -131,7 +132,7 @@ def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Pat
         step(f"Writing {target}")
         reading.ask(con, select, catchment, snapshot["tables"])
         rows = reading.save(con, select, target, catchment)
-    render.say(f"{render.count(rows)} rows in {target}")
+    render.say(f"{render.count(rows)} rows in {escape(str(target))}")
 
 
 def _show(catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: int | None, style: str) -> None:

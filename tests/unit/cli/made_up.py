@@ -19,11 +19,30 @@ def at(seconds: float) -> str:
 def line_status(line: str, **told: Any) -> dict[str, Any]:
     pond, _, major = line.partition("@")
     base: dict[str, Any] = {
-        "line": line, "pond": pond, "major": int(major), "version": f"{major}.0.0", "kind": "pond", "status": "idle",
-        "end_f": to_text(NEVER), "start_f": to_text(NEVER), "staleness_seconds": None, "demand": {"pull": False, "targets": []},
-        "trigger": None, "sources": [], "sinks": [], "reason": "", "failure": None, "failures": 0, "retry_at": None,
-        "budgets": {"immediate_retries": 0, "source_retries": 0}, "runs": [], "ripples": [], "tables": 0, "rows": 0, "last_run": None,
-    }  # fmt: skip
+        "line": line,
+        "pond": pond,
+        "major": int(major),
+        "version": f"{major}.0.0",
+        "kind": "pond",
+        "status": "idle",
+        "end_f": to_text(NEVER),
+        "start_f": to_text(NEVER),
+        "staleness_seconds": None,
+        "demand": {"pull": False, "targets": []},
+        "trigger": None,
+        "sources": [],
+        "sinks": [],
+        "reason": "",
+        "failure": None,
+        "failures": 0,
+        "retry_at": None,
+        "budgets": {"immediate_retries": 0, "source_retries": 0},
+        "runs": [],
+        "ripples": [],
+        "tables": 0,
+        "rows": 0,
+        "last_run": None,
+    }
     return base | told
 
 
@@ -35,18 +54,39 @@ def run_row(run: str, *, started: float = 0, took: float | None = 1, **told: Any
     line, _, number = run.partition("/")
     pond, _, major = line.partition("@")
     base = {
-        "run": run, "pond": pond, "major": int(major), "number": int(number), "f": at(0), "version": f"{major}.0.0",
-        "status": "running" if took is None else "success", "started": at(started), "finished": None if took is None else at(started + took),
-        "changed": True, "ripple": None, "error": None, "message": None,
-    }  # fmt: skip
+        "run": run,
+        "pond": pond,
+        "major": int(major),
+        "number": int(number),
+        "f": at(0),
+        "version": f"{major}.0.0",
+        "status": "running" if took is None else "success",
+        "started": at(started),
+        "finished": None if took is None else at(started + took),
+        "changed": True,
+        "ripple": None,
+        "error": None,
+        "message": None,
+    }
     return base | told
 
 
 def attempt_row(run: str, ripple: str, *, started: float = 0, took: float = 1, **told: Any) -> dict[str, Any]:
     return {
-        "run": run, "ripple": ripple, "attempt": 1, "status": "success", "started": at(started), "finished": at(started + took),
-        "where": "lambda", "memory_mib": 2048, "error": None, "message": None, "traceback": None, "rows": 10, "bytes": 1234,
-    } | told  # fmt: skip
+        "run": run,
+        "ripple": ripple,
+        "attempt": 1,
+        "status": "success",
+        "started": at(started),
+        "finished": at(started + took),
+        "where": "lambda",
+        "memory_mib": 2048,
+        "error": None,
+        "message": None,
+        "traceback": None,
+        "rows": 10,
+        "bytes": 1234,
+    } | told
 
 
 @dataclass
@@ -112,8 +152,8 @@ class Play:
             told |= {"runs": [{"run": f"{act.line}/1", "f": at(0), "started": at(act.started), "ripples": self._ripples(act, now)}]}
         if told["status"] == "waiting":
             told |= {"demand": {"pull": False, "targets": [at(0)]}, "reason": f"waits for {', '.join(act.sources)}" if act.sources else ""}
-        names = list(act.ripples)
-        ripples = [{"name": n, "parents": names[:i][-1:], "end_f": at(0), "status": "done" if done else "waiting"} for i, n in enumerate(names)]
+        names, state = list(act.ripples), "done" if done else "waiting"
+        ripples = [{"name": n, "parents": names[:i][-1:], "end_f": at(0), "status": state} for i, n in enumerate(names)]
         return line_status(act.line, sources=[source(s) for s in act.sources], ripples=ripples, **told)
 
     def _upstream(self, act: Act) -> set[str]:
@@ -129,14 +169,19 @@ class Play:
 
     def _row(self, act: Act, now: float) -> dict[str, Any]:
         over = now >= act.finished
-        ends: dict[str, Any] = {"status": "failed", "ripple": act.fails_in, "error": "ValueError", "message": "it broke"} if act.fails_in else {}
+        ends: dict[str, Any] = (
+            {"status": "failed", "ripple": act.fails_in, "error": "ValueError", "message": "it broke"} if act.fails_in else {}
+        )
         return run_row(f"{act.line}/1", started=act.started, took=act.finished - act.started if over else None, **(ends if over else {}))
 
     def _run(self, run: str, now: float) -> dict[str, Any]:
         act = next(act for act in self.acts if run == f"{act.line}/1")
         attempts = [attempt_row(run, name, started=begin, took=end - begin) for name, (begin, end) in act.ripples.items() if end <= now]
         if act.fails_in:
-            attempts = [a | {"status": "failed", "error": "ValueError", "message": "it broke"} if a["ripple"] == act.fails_in else a for a in attempts]
+            attempts = [
+                a | {"status": "failed", "error": "ValueError", "message": "it broke"} if a["ripple"] == act.fails_in else a
+                for a in attempts
+            ]
         return {"run": self._row(act, now), "attempts": attempts}
 
 

@@ -100,8 +100,17 @@ def test_one_pond_closely_has_its_ripples_sources_sinks_budgets_and_runs() -> No
         rows=1_234_567,
     )
     text = shown(board.detail(answer(held), held, [cast("Any", run_row("sales@1/3", took=12))]))
-    for words in ("1m old, as of 2030-01-01 12:00:00Z", "products@1  optional", "down", "reports@1", "immediate retries 1, source retries 2",
-                  "3 published, 1,234,567 rows", "sales@1/3", "12s", "load"):  # fmt: skip
+    for words in (
+        "1m old, as of 2030-01-01 12:00:00Z",
+        "products@1  optional",
+        "down",
+        "reports@1",
+        "immediate retries 1, source retries 2",
+        "3 published, 1,234,567 rows",
+        "sales@1/3",
+        "12s",
+        "load",
+    ):
         assert words in text
 
 

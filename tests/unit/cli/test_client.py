@@ -15,8 +15,8 @@ from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client, LambdaDoor
 from duckstring_cli.errors import AccessError, CatchmentRefusedError, NotRunningError
 
-LOCAL = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", profile=None, endpoint="http://127.0.0.1:4566")
-CLOUD = Catchment(name="prod", kind="aws", stack="Duckstring-prod", region="eu-central-1", profile="work", endpoint=None)
+LOCAL = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=4566)
+CLOUD = Catchment(name="prod", kind="aws", stack="Duckstring-prod", region="eu-central-1", profile="work")
 
 
 class Function:
@@ -25,6 +25,12 @@ class Function:
     def __init__(self, answer: object) -> None:
         self.answer = answer
         self.asked: list[dict[str, Any]] = []
+
+    @property
+    def session(self) -> Function:
+        return self
+
+    endpoint = None
 
     def client(self, service: str, **_: object) -> Function:
         assert service == "lambda"
@@ -68,20 +74,55 @@ def test_a_refusal_keeps_the_catchments_words_hint_and_traceback() -> None:
 @pytest.mark.parametrize(
     ("raised", "catchment", "kind", "message", "hint"),
     [
-        (botocore_errors.EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), LOCAL, NotRunningError,
-         "Catchment 'dev' is not running.", "duckstring catchment start dev"),
+        (
+            botocore_errors.EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+            LOCAL,
+            NotRunningError,
+            "Catchment 'dev' is not running.",
+            "duckstring catchment start dev",
+        ),
         (botocore_errors.ConnectTimeoutError(endpoint_url="x"), CLOUD, NotRunningError, "AWS in eu-central-1 cannot be reached.", "region"),
-        (botocore_errors.NoCredentialsError(), CLOUD, AccessError, "No AWS credentials for Catchment 'prod'.", "aws sso login --profile work"),
+        (
+            botocore_errors.NoCredentialsError(),
+            CLOUD,
+            AccessError,
+            "No AWS credentials for Catchment 'prod'.",
+            "aws sso login --profile work",
+        ),
         (botocore_errors.ProfileNotFound(profile="work"), CLOUD, AccessError, "There is no AWS profile 'work'", "list-profiles"),
         (botocore_errors.UnauthorizedSSOTokenError(), CLOUD, AccessError, "Your AWS login has expired.", "aws sso login --profile work"),
         (refused("ExpiredTokenException"), CLOUD, AccessError, "Your AWS login has expired.", "aws sso login --profile work"),
         (refused("UnrecognizedClientException"), CLOUD, AccessError, "AWS does not know the credentials", "aws sso login"),
-        (refused("AccessDeniedException", "not you"), CLOUD, AccessError, "AWS does not allow Invoke on Catchment 'prod': not you", "lambda:InvokeFunction"),
-        (refused("ResourceNotFoundException", "gone"), LOCAL, NotRunningError, "Catchment 'dev' runs but is not deployed", "catchment start dev"),
-        (refused("ValidationError", "gone"), CLOUD, NotRunningError, "Stack 'Duckstring-prod' of Catchment 'prod' is not there", "catchment list"),
-        (refused("TooManyRequestsException", "busy"), CLOUD, OperatorError, "Invoke on Catchment 'prod' failed: TooManyRequestsException: busy", ""),
+        (
+            refused("AccessDeniedException", "not you"),
+            CLOUD,
+            AccessError,
+            "AWS does not allow Invoke on Catchment 'prod': not you",
+            "lambda:InvokeFunction",
+        ),
+        (
+            refused("ResourceNotFoundException", "gone"),
+            LOCAL,
+            NotRunningError,
+            "Catchment 'dev' runs but is not deployed",
+            "catchment start dev",
+        ),
+        (
+            refused("ValidationError", "gone"),
+            CLOUD,
+            NotRunningError,
+            "Stack 'Duckstring-prod' of Catchment 'prod' is not there",
+            "catchment list",
+        ),
+        (
+            refused("TooManyRequestsException", "busy"),
+            CLOUD,
+            OperatorError,
+            "Invoke on Catchment 'prod' failed: TooManyRequestsException: busy",
+            "",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_aws_raises_becomes_one_line_and_what_to_do(
     monkeypatch: pytest.MonkeyPatch, raised: Exception, catchment: Catchment, kind: type[OperatorError], message: str, hint: str
 ) -> None:

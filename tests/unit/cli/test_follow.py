@@ -10,7 +10,7 @@ from duckstring_cli.client import Client
 from duckstring_cli.follow import Event, Follower, Goal
 from tests.unit.cli.made_up import FLIGHTS, Act, Play, at, line_status, run_row
 
-DEV = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", profile=None, endpoint="http://127.0.0.1:1")
+DEV = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=1)
 
 
 class Clock:
@@ -50,7 +50,11 @@ def test_piped_progress_has_no_escape_codes(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_failure_upstream_ends_it_and_names_the_culprit(capsys: pytest.CaptureFixture[str]) -> None:
-    acts = [FLIGHTS[0], Act("delays@1", {"clean": (1.5, 2.5)}, ("airlines@1",), fails_in="clean"), Act("reports@1", {"sum": (9, 10)}, ("delays@1",))]
+    acts = [
+        FLIGHTS[0],
+        Act("delays@1", {"clean": (1.5, 2.5)}, ("airlines@1",), fails_in="clean"),
+        Act("reports@1", {"sum": (9, 10)}, ("delays@1",)),
+    ]
     verdict, follower = play(acts, Goal("reports@1", at(0), ""))
     assert verdict == "down"
     assert [line["line"] for line in follower.culprits] == ["delays@1"]

@@ -44,7 +44,9 @@ def tpch_extension() -> Path:
     roots = package.submodule_search_locations if package else None
     file = Path(next(iter(roots or ["."]))) / "extensions" / f"v{duckdb.__version__}" / "tpch.duckdb_extension"
     if not file.is_file():
-        raise WorkError(f"the TPC-H data needs duckdb-extension-tpch=={duckdb.__version__}, which is not installed: add it with pip")
+        raise WorkError(
+            f"the TPC-H data needs duckdb-extension-tpch=={duckdb.__version__}, which is not installed: pip install 'duckstring-aws[demos]'"
+        )
     return file
 
 

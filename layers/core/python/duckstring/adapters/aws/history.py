@@ -31,8 +31,11 @@ _FEW = 32
 """So many lines are asked one by one: the index over all runs lags a little, a line's own rows do not."""
 _PAYLOAD = 4_000_000
 """Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
-_ABSENT = dict.fromkeys(("started", "finished", "ripple", "error", "message"))
-"""What a reader may ask of any row, whatever it has come to."""
+_RUN_FIELDS = ("finished", "changed", "ripple", "error", "message")
+_ATTEMPT_FIELDS = (
+    *("started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
+    *("error", "message", "traceback", "rows", "bytes", "tables"),
+)
 _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
 
 
@@ -218,7 +221,9 @@ def months_back(now: Instant) -> Iterator[str]:
 
 
 def _row(item: Mapping[str, Any]) -> dict[str, object]:
-    row = dict(_ABSENT) | {name: value for name, value in from_item(item).items() if name not in _KEYS}
+    """A row with every field that docs/protocol.md names, None where the item has none yet."""
+    held = {name: value for name, value in from_item(item).items() if name not in _KEYS}
+    row = {**dict.fromkeys(_ATTEMPT_FIELDS if "attempt" in held else _RUN_FIELDS), **held}
     if isinstance(tables := row.get("tables"), str):
         row["tables"] = json.loads(tables)
     return row
