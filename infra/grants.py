@@ -80,10 +80,14 @@ class Grants:
 
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)
-        _allow(role, [*_READ, "dynamodb:Scan"], [self.storage.table.table_arn])
-        _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn])
+        table = self.storage.table.table_arn
+        _allow(role, _READ, [table])
+        claim = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CATALOG"]}}
+        _allow(role, ["dynamodb:UpdateItem"], [table], conditions=claim)
+        manifests = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["LINE#*"]}}
+        _allow(role, ["dynamodb:DeleteItem"], [table], conditions=manifests)
+        _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
         _allow(role, ["states:DescribeExecution"], [self._executions()])
-        _allow(role, ["states:ListExecutions"], [self.machine.state_machine_arn])
         _allow(role, ["s3:ListBucket", "s3:ListBucketMultipartUploads"], [self.storage.bucket.bucket_arn])
         _allow(role, ["s3:DeleteObject", "s3:AbortMultipartUpload"], self._objects("data"))
 

@@ -115,7 +115,7 @@ def test_an_attempt_whose_worker_was_lost_keeps_what_the_worker_began_to_write(h
     history.attempt(ripple="load", attempt=1, status="running", started="2030-01-01T11:00:00.000000Z", memory_mib=512)
     history.write.record_attempt(SALES, lost())
     (row,) = history.read.attempts(SALES, 42)
-    assert row == {
+    assert {name: value for name, value in row.items() if value is not None} == {
         "run": "sales@1/42",
         "ripple": "load",
         "attempt": 1,
@@ -156,6 +156,22 @@ def test_text_too_long_for_a_row_is_read_back_whole_from_s3(history):
     gone, whole = history.read.attempts(SALES, 42)
     assert whole["traceback"] == text
     assert gone["traceback"] == "short"
+
+
+def test_a_long_message_and_its_traceback_come_back_apart(history):
+    message, traceback = "m" * 50_000, "Traceback\n" + "t" * 50_000
+    history.here.clients.s3.put_object(Bucket="catchment", Key="errors/x.txt", Body=f"{message}\n\n{traceback}".encode())
+    history.attempt(
+        ripple="load", attempt=1, status="failed", message=message[:20_000], traceback=traceback[:20_000], overflow="errors/x.txt"
+    )
+    (row,) = history.read.attempts(SALES, 42)
+    assert (row["message"], row["traceback"]) == (message, traceback)
+
+
+def test_a_run_under_way_has_no_end_and_says_so(history):
+    history.ran("sales@1", 1, "running")
+    row = history.read.run(SALES, 1)
+    assert (row["finished"], row["ripple"], row["error"], row["message"]) == (None, None, None, None)
 
 
 def test_a_long_message_of_a_failure_overflows_and_comes_back(history):

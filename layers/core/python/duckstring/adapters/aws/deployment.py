@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,6 +18,8 @@ from duckstring.model.settings import Settings
 
 _BUSY = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException", "ResourceConflictException"}
 _CHUNK = 1 << 20
+_MAKING = Lock()
+"""A deploy judges several packages at once, and making boto3's clients is not safe in two threads (using them is)."""
 
 
 class ImportFailedError(AuthorError):
@@ -37,8 +40,10 @@ class BucketArtifacts:
 
     def sha256(self, key: str) -> str | None:
         """The digest of the bytes that lie there: what an uploader says of them proves nothing."""
+        with _MAKING:
+            s3 = self._clients.s3
         try:
-            body = self._clients.s3.get_object(Bucket=self._bucket, Key=key)["Body"]
+            body = s3.get_object(Bucket=self._bucket, Key=key)["Body"]
         except ClientError as error:
             if code_of(error) != "NoSuchKey":
                 raise
@@ -71,8 +76,10 @@ class LambdaDiscovery:
         raise ImportFailedError(str(error.get("message")), hint=str(error.get("hint") or ""), traceback=str(error.get("traceback") or ""))
 
     def _invoke(self, payload: bytes) -> dict[str, Any]:
+        with _MAKING:
+            function = self._clients.lambda_
         try:
-            response = self._clients.lambda_.invoke(FunctionName=self._function, Payload=payload)
+            response = function.invoke(FunctionName=self._function, Payload=payload)
         except ClientError as error:
             if code_of(error) not in _BUSY:
                 raise

@@ -230,9 +230,13 @@ def _row(item: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _grown(row: Row, text: str) -> Row:
-    """``row`` with the full text in place of the field that it begins with."""
-    for name in ("traceback", "message"):
-        held = row.get(name)
-        if isinstance(held, str) and held and text.startswith(held):
-            return {**row, name: text}
-    return row
+    """``row`` with its full texts: a worker writes the traceback alone where it contains the message, else both, apart."""
+    message, traceback = str(row.get("message") or ""), str(row.get("traceback") or "")
+    if traceback and text.startswith(traceback):
+        return {**row, "traceback": text}
+    if not message or not text.startswith(message):
+        return row
+    if not traceback:
+        return {**row, "message": text}
+    whole, _, rest = text.partition(f"\n\n{traceback}")
+    return {**row, "message": whole, "traceback": traceback + rest}
