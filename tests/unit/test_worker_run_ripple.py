@@ -1,6 +1,5 @@
 """One attempt of a Ripple, by its ports."""
 
-import importlib.util
 import json
 import logging
 import sys
@@ -17,10 +16,8 @@ from duckstring.engine.state import Failure
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptStarted
 from duckstring.model.names import Line
+from tests.unit import worker_kit as kit
 
-_spec = importlib.util.spec_from_file_location("worker_kit", Path(__file__).with_name("worker_kit.py"))
-kit = sys.modules["worker_kit"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(kit)
 NOON, SALES = kit.NOON, kit.SALES
 
 HEAD = "from duckstring import ripple\n\n@ripple\n"
@@ -32,8 +29,12 @@ def world(tmp_path):
     return kit.World(tmp_path)
 
 
+def load(body):
+    return HEAD + "def load(pond):\n" + "".join(f"    {line}\n" for line in body.splitlines())
+
+
 def ran(world, body, **options):
-    world.deploy(HEAD + "def load(pond):\n" + "".join(f"    {line}\n" for line in body.splitlines()), **options)
+    world.deploy(load(body), **options)
     world.open_run()
     return world.run()
 
@@ -99,12 +100,6 @@ def test_a_huge_message_is_kept_whole_in_history_and_cut_in_the_payload(world):
     assert world.rows[-1].message == "ü" * 100_000
 
 
-def stale(world, change):
-    world.deploy(ORDERS)
-    world.open_run()
-    return change(world)
-
-
 @pytest.mark.parametrize(
     "order",
     [{"number": 2}, {"attempt": 2}, {"launch": 2}, {"ripple": "other"}],
@@ -155,8 +150,11 @@ def test_later_ripples_of_a_run_read_what_earlier_ones_wrote(world):
 
 
 def test_a_run_sees_published_and_older_runs_tables_but_no_later_or_failed_ones(world):
-    body = "pond.write_table('seen', pond.con.sql('SELECT * FROM t')) if pond.has_table('t') else None\npond.write_table('t', f'SELECT {pond.f.minute} AS minute')"
-    world.deploy(HEAD + "def load(pond):\n" + "".join(f"    {line}\n" for line in body.splitlines()))
+    body = (
+        "if pond.has_table('t'):\n    pond.write_table('seen', pond.con.sql('SELECT * FROM t'))\n"
+        "pond.write_table('t', f'SELECT {pond.f.minute} AS minute')"
+    )
+    world.deploy(load(body))
     for number in (1, 2, 3, 4):
         world.open_run(number)
         world.run(number=number)
@@ -225,7 +223,7 @@ def test_a_sources_tables_are_views_under_its_name(world, body):
 )
 def test_mistakes_are_one_line_that_says_what_to_do(world, body, error, said):
     pins = with_source(world)
-    world.deploy(HEAD + "def load(pond):\n" + "".join(f"    {line}\n" for line in body.splitlines()))
+    world.deploy(load(body))
     world.open_run(pins=pins)
     failure = world.run()["failure"]
     assert failure["error"] == error
