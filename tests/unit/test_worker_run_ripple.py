@@ -354,6 +354,8 @@ def test_the_fingerprint_counts_repeated_rows_values_names_and_types(world):
         "SELECT 2 AS a",
         "SELECT 1 AS b",
         "SELECT 1::BIGINT AS a",
+        "SELECT unnest([1, 1, 2]) AS a",
+        "SELECT unnest([1, 2, 2]) AS a",
         "SELECT unnest([1, 1, 1]) AS a",
         "SELECT 1 AS a WHERE false",
     ]
