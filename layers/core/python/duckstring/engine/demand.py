@@ -23,17 +23,35 @@ def take_pull(turn: Turn, epoch: Instant, held: Instant) -> None:
         return
     if turn.is_inlet and turn.start_f >= epoch:
         return
-    idle = turn.start_f == turn.end_f
-    if not (idle and turn.start_f <= held) and held <= turn.last_held:
+    nothing_ahead = turn.start_f == turn.end_f and turn.start_f <= held
+    if held <= turn.last_held and not (nothing_ahead and turn.pull is None):
         return
     turn.last_held = max(turn.last_held, held)
-    if idle:
+    if nothing_ahead:
         for ripple in tuple(turn.ripples.values()):
             turn.put_ripple(replace(ripple, pull=True))
         set_pull(turn, epoch)
     else:
         for ripple in leaves(turn):
-            pull_ripple(turn, ripple.name)
+            order_replacement(turn, ripple.name, held)
+
+
+def order_replacement(turn: Turn, name: str, held: Instant) -> None:
+    """A Ripple's version ``held`` was taken: order one replacement, whoever and however many took it.
+
+    A Ripple that has already started something newer began without the card. Then it does what it would have done with
+    the card in hand (order replacements of what *it* took), so that how often each Pond runs does not hang on whether a
+    letter or a Ripple was quicker.
+    """
+    ripple = turn.ripples[name]
+    if held <= ripple.last_held:
+        return
+    turn.put_ripple(replace(ripple, last_held=held))
+    if ripple.start_f <= held:
+        pull_ripple(turn, name)
+        return
+    for parent in ripple.parents:
+        order_replacement(turn, parent, ripple.start_f)
 
 
 def _remember_pull(turn: Turn, epoch: Instant) -> None:

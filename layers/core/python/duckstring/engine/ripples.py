@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from duckstring.engine.demand import pull_ripple
+from duckstring.engine.demand import order_replacement
 from duckstring.engine.effects import RecordAttempt
 from duckstring.engine.runs import fail_run
 from duckstring.engine.state import Attempt, Failure, RippleState, Run
@@ -47,7 +47,7 @@ def _start(turn: Turn, ripple: RippleState) -> bool:
     )
     if ripple.pull:
         for parent in ripple.parents:
-            pull_ripple(turn, parent)
+            order_replacement(turn, parent, f)
     _overtake(turn, ripple, f)
     return True
 

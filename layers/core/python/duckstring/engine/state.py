@@ -49,7 +49,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RippleState:
-    """One Ripple: freshness last started and completed, its demand, and its attempt if it has one."""
+    """One Ripple: freshness last started and completed, its demand, and its attempt if it has one.
+
+    ``last_held`` is the newest version of it that was taken and whose replacement is ordered.
+    """
 
     name: str
     parents: tuple[str, ...] = ()
@@ -57,6 +60,7 @@ class RippleState:
     start_f: Instant = NEVER
     end_f: Instant = NEVER
     pull: bool = False
+    last_held: Instant = NEVER
     targets: tuple[Instant, ...] = ()
     attempt: Attempt | None = None
 

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from duckstring.engine.effects import Effect
-from duckstring.engine.signals import GateReached, Signal
+from duckstring.engine.signals import GateReached
 from duckstring.engine.state import PondState
 from duckstring.engine.step import steps
 from duckstring.model.names import Line
-from duckstring.ports import Clock, Gates, Mark, StateStore
+from duckstring.ports import Clock, Gates, Mark, Received, StateStore
 
 Perform = Callable[[PondState, tuple[Effect, ...]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A letter as the mailbox handed it over. ``token``: the task token of a branch that waits at a gate."""
-
-    signal: Signal
-    mark: Mark
-    token: str = ""
 
 
 def deliver(
@@ -57,7 +47,7 @@ def deliver(
 
 def _is_news(mark: Mark, consumed: Mark) -> bool:
     """Both parts must be old: after a restored queue the sequence starts anew, but time does not."""
-    return mark[1] > consumed[1] or mark[0] > consumed[0]
+    return int(mark[1] or 0) > int(consumed[1] or 0) or mark[0] > consumed[0]
 
 
 def _keep_token(line: Line, letter: Received, gates: Gates) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from duckstring.adapters.aws import codec
 from duckstring.model.names import Line
-from duckstring.ports import Letter
-from duckstring.service.deliver import Received
+from duckstring.ports import Letter, Received
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
