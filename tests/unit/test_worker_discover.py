@@ -22,7 +22,9 @@ def found(source, *, variables=None, seconds=30.0, path="src/pond.py", files=Non
 
 def test_ripples_come_in_topological_order_with_their_hints():
     source = HEAD + (
-        "import steps\n@ripple(parents=['a', steps.c], timeout='1h30m', memory='4GB', always_run=True)\ndef b(pond): pass\n@ripple\ndef a(pond): print('loud')\n"
+        "import steps\n"
+        "@ripple(parents=['a', steps.c], timeout='1h30m', memory='4GB', always_run=True)\ndef b(pond): pass\n"
+        "@ripple\ndef a(pond): print('loud')\n"
     )
     answer = found(source, files={"src/steps.py": HEAD + "@ripple\ndef c(): pass\n"})
     plain = {"always_run": False, "timeout_seconds": None, "memory_mib": None}
