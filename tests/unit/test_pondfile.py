@@ -47,11 +47,15 @@ def test_only_name_and_version_are_needed():
 def test_five_faults_are_told_at_once_each_with_its_line():
     text = '[pond]\nname = "Sales"\nversion = "1.0"\ntyp = "inlet"\nimmediate_retries = -1\n[sources]\nb = 3\n'
     assert faults(text) == [
-        'pond.toml:2: [pond] name: found "Sales"; '
-        "allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 characters.",
+        (
+            'pond.toml:2: [pond] name: found "Sales"; '
+            "allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 characters."
+        ),
         'pond.toml:3: [pond] version: found "1.0"; allowed: a semantic version such as "1.0.0".',
-        "pond.toml:4: [pond] typ: unknown key; did you mean type? "
-        "allowed: name, version, type, immediate_retries, source_retries, ripples, puddles.",
+        (
+            "pond.toml:4: [pond] typ: unknown key; did you mean type? "
+            "allowed: name, version, type, immediate_retries, source_retries, ripples, puddles."
+        ),
         "pond.toml:5: [pond] immediate_retries: found -1; allowed: a whole number, 0 or more.",
         'pond.toml:7: [sources] b: found 3; allowed: the least version wanted, such as "1.0.0", or "1.0.0?" for an optional Source.',
     ]
