@@ -44,7 +44,7 @@ def _run(event: dict[str, Any], request_id: str) -> dict[str, Any]:
         Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"], replace(app.site, request_id=request_id)
     )
     logger.append_keys(run=f"{order.line}/{order.run}", ripple=order.ripple, attempt=order.attempt)
-    logger.info("attempt begins")
+    app.worker.log.info("attempt begins")
     try:
         return run_ripple(order, app.worker)
     finally:

@@ -202,7 +202,7 @@ def check_contract(table: str, published: Columns, written: Columns) -> None:
 
 def _foreign(table: str, relation: DuckDBPyRelation) -> object:
     try:
-        return relation.fetch_arrow_reader()
+        return relation.to_arrow_reader()
     except ImportError as error:
         raise WriteError(
             f"Table {table!r}: this relation belongs to another DuckDB connection.",

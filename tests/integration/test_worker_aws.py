@@ -1,0 +1,201 @@
+"""The ripple function's door on AWS's wire: an HTTP S3 that DuckDB speaks to, DynamoDB, SQS and Secrets Manager."""
+
+import io
+import json
+import logging
+import sys
+import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.state import DynamoStateStore
+from duckstring.adapters.aws.worker import AttemptRows
+from duckstring.engine.effects import PublishSnapshot
+from duckstring.engine.state import Attempt, PondState, RippleState, Run
+from duckstring.model.attempts import AttemptFinished, AttemptStarted, Site
+from duckstring.model.names import Line, artifact_key
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+SALES, PRODUCTS = Line("sales@1"), Line("products@1")
+POND = """
+from duckstring import ripple
+
+@ripple
+def load(pond):
+    pond.write_table("orders", pond.con.sql("SELECT range AS id FROM range(1000)"))
+    print(pond.env("TOKEN"))
+
+@ripple(parents=[load])
+def join(pond):
+    pond.write_table("joined", pond.con.sql("SELECT count(*) AS n, sum(o.id) AS s FROM orders o JOIN products.orders p USING (id)"))
+
+@ripple
+def broken(pond):
+    pond.write_table("orders", "SELECT 1 AS id")
+    raise ValueError("no luck: " + "x" * 70_000)
+"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def catchment(server, monkeypatch):
+    aws = {
+        "AWS_ACCESS_KEY_ID": "123456789012",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": server,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/ripple",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "stream",
+    }
+    for name, value in aws.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("HOME", raising=False)
+    boto3.setup_default_session()
+    clients = Clients()
+    clients.s3.create_bucket(Bucket="lake")
+    keys = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
+    schema = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+    clients.dynamodb.create_table(TableName="catchment", AttributeDefinitions=keys, KeySchema=schema, BillingMode="PAY_PER_REQUEST")
+    queue = clients.sqs.create_queue(QueueName="mailbox.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    secret = clients.secretsmanager.create_secret(Name="secret", SecretString=json.dumps({"TOKEN": "open sesame"}))["ARN"]
+    for name, value in {"TABLE": "catchment", "BUCKET": "lake", "MAILBOX": queue, "SECRET": secret}.items():
+        monkeypatch.setenv(f"DUCKSTRING_{name}", value)
+    for name in [name for name in sys.modules if name.startswith("functions.ripple")]:
+        monkeypatch.delitem(sys.modules, name)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    from functions.ripple import handler
+
+    yield SimpleNamespace(clients=clients, queue=queue, handle=handler.handle, app=handler.app)
+    root.handlers[:], root.level = handlers, level
+    clients.dynamodb.delete_table(TableName="catchment")
+    clients.sqs.delete_queue(QueueUrl=queue)
+    clients.secretsmanager.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+
+
+def package():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("src/pond.py", POND)
+    return buffer.getvalue()
+
+
+def invoke(catchment, ripple, *, pins=None, outputs=None):
+    zipped = package()
+    key = artifact_key("sales", "1.0.0", sha256(zipped).hexdigest())
+    catchment.clients.s3.put_object(Bucket="lake", Key=key, Body=zipped)
+    store = DynamoStateStore(catchment.clients, "catchment")
+    held = store.load(SALES)
+    run = Run(1, NOON, NOON, timedelta(0), "1.0.0", key, "src/pond.py", 0, NOON, pins=pins or {}, outputs=outputs or {})
+    ripples = {ripple: RippleState(ripple, attempt=Attempt(1, 1, NOON, dispatched=True))}
+    store.commit(held, replace(PondState(SALES), revision=held.state.revision, runs={1: run}, ripples=ripples), (), (0, ""))
+    event = {"op": "run", "line": SALES, "run": 1, "launch": 1, "ripple": ripple, "attempt": 1}
+    return catchment.handle(event, SimpleNamespace(aws_request_id="request-1"))
+
+
+def letters(catchment):
+    got = catchment.clients.sqs.receive_message(QueueUrl=catchment.queue, AttributeNames=["All"], MaxNumberOfMessages=10).get(
+        "Messages", []
+    )
+    for message in got:
+        assert message["Attributes"]["MessageGroupId"] == "sales@1"
+        catchment.clients.sqs.delete_message(QueueUrl=catchment.queue, ReceiptHandle=message["ReceiptHandle"])
+    return [codec.read_letter(message["Body"])[1] for message in got]
+
+
+def row(catchment, ripple):
+    key = {"pk": {"S": "LINE#sales@1"}, "sk": {"S": f"ATTEMPT#0000000001#{ripple}#0001"}}
+    return {
+        name: next(iter(value.values()))
+        for name, value in catchment.clients.dynamodb.get_item(TableName="catchment", Key=key)["Item"].items()
+    }
+
+
+def test_a_run_writes_parquet_and_history_and_reports(catchment):
+    assert invoke(catchment, "load") == {"outcome": "ok"}
+    [signal] = letters(catchment)
+    table = signal.tables["orders"]
+    assert table.rows == 1000
+    assert catchment.clients.s3.head_object(Bucket="lake", Key=table.key)["ContentLength"] == table.bytes
+    written = row(catchment, "load")
+    assert (written["status"], written["rows"], written["request_id"], written["memory_mib"]) == ("success", "1000", "request-1", "1769")
+    assert json.loads(written["tables"]) == {"orders": {"rows": 1000, "bytes": table.bytes}}
+
+
+def test_own_and_source_tables_are_joined_over_s3(catchment):
+    invoke(catchment, "load")
+    orders = letters(catchment)[0].tables
+    store = DynamoStateStore(catchment.clients, "catchment")
+    held = store.load(PRODUCTS)
+    store.commit(held, PondState(PRODUCTS), (PublishSnapshot(1, NOON, orders),), (0, ""))
+    assert invoke(catchment, "join", pins={PRODUCTS: 1}, outputs=orders) == {"outcome": "ok"}
+    [signal] = letters(catchment)
+    con = catchment.app.worker.storage.open()
+    assert con.execute(f"SELECT n, s::INT FROM read_parquet('s3://lake/{signal.tables['joined'].key}')").fetchall() == [(1000, 499500)]
+    con.close()
+    catchment.app.worker.storage.close()
+
+
+def test_a_failure_is_data_its_long_text_goes_to_s3_and_no_report_is_sent(catchment):
+    answer = invoke(catchment, "broken")
+    assert answer["failure"]["error"] == "ValueError"
+    assert len(json.dumps(answer)) < 32_000
+    written = row(catchment, "broken")
+    assert written["status"] == "failed"
+    assert len(written["message"]) == 20_000
+    text = catchment.clients.s3.get_object(Bucket="lake", Key=written["overflow"])["Body"].read().decode()
+    assert "x" * 70_000 in text
+    assert letters(catchment) == []
+
+
+def test_a_row_that_the_orchestrator_closed_stays_closed(catchment):
+    rows = AttemptRows(catchment.clients, "catchment", "lake")
+    rows.started(SALES, AttemptStarted(1, "late", 1, NOON, Site()))
+    key = {"pk": {"S": "LINE#sales@1"}, "sk": {"S": "ATTEMPT#0000000001#late#0001"}}
+    catchment.clients.dynamodb.update_item(
+        TableName="catchment",
+        Key=key,
+        UpdateExpression="SET #s = :s",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":s": {"S": "killed"}},
+    )
+    rows.finished(SALES, AttemptFinished(1, "late", 1, "success", NOON))
+    assert row(catchment, "late")["status"] == "killed"
+
+
+def test_discovery_answers_with_the_ripples(catchment):
+    zipped = package()
+    catchment.clients.s3.put_object(Bucket="lake", Key="artifacts/x.zip", Body=zipped)
+    event = {"op": "discover", "artifact": "artifacts/x.zip", "sha256": sha256(zipped).hexdigest(), "module": "src/pond.py"}
+    answer = catchment.handle(event, None)
+    assert [one["name"] for one in answer["ripples"]] == ["load", "join", "broken"]
+    json.dumps(answer)
+
+
+def test_the_log_says_whose_attempt_it_is_once(catchment):
+    stream = io.StringIO()
+    logging.getLogger().handlers[0].setStream(stream)
+    invoke(catchment, "load")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["message"] for line in lines] == ["attempt begins", "table written", "open sesame", "ripple succeeded"]
+    said = lines[2]
+    assert (said["run"], said["ripple"], said["attempt"]) == ("sales@1/1", "load", 1)

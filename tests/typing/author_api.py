@@ -1,0 +1,32 @@
+"""The author API under the type checker: checked, never run."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import assert_type
+
+from duckstring import Pond, puddle, ripple
+
+
+@ripple
+def load(pond: Pond) -> None:
+    assert_type(pond.f, datetime)
+    assert_type(pond.name, str)
+    pond.write_table("orders", pond.con.sql("SELECT 1 AS x"))
+    pond.write_table("more", "SELECT 1 AS x")
+    pond.write_table("bad", 7)  # type: ignore[arg-type]
+
+
+@ripple(parents=[load, "other"], timeout="2h", memory="4GB", always_run=True)
+def join(pond: Pond) -> int:
+    assert_type(pond.sources_changed(), frozenset[str])
+    return len(pond.read_table("sales.orders").columns)
+
+
+@puddle(table="sales.orders")
+def orders() -> str:
+    return "SELECT 1 AS x"
+
+
+kept: Callable[[Pond], None] = load
+number: Callable[[Pond], int] = join
+wrong: Callable[[str], None] = load  # type: ignore[assignment]

@@ -1,0 +1,96 @@
+"""pond.toml: defaults, conversions, and every fault at once."""
+
+import pytest
+
+from duckstring.model.catalog import SourceSpec
+from duckstring.model.names import Line
+from duckstring.model.pondfile import ManifestError, from_object, read_pondfile
+
+COMPLETE = """\
+[pond]
+name = "sales"
+version = "1.2.0"
+type = "pond" # inlet | pond | outlet
+immediate_retries = 1
+source_retries = 2
+
+[sources]
+transactions = "1.0.0"
+products = "1.1.0?" # trailing ? — optional
+"""
+
+
+def faults(text):
+    with pytest.raises(ManifestError) as caught:
+        read_pondfile(text)
+    return list(caught.value.faults)
+
+
+def test_the_reference_example_is_read_whole():
+    assert read_pondfile(COMPLETE).to_release_fields() == {
+        "line": Line("sales@1"),
+        "version": "1.2.0",
+        "kind": "pond",
+        "sources": (SourceSpec(Line("products@1"), "1.1.0", optional=True), SourceSpec(Line("transactions@1"), "1.0.0")),
+        "module": "src/pond.py",
+        "immediate_retries": 1,
+        "source_retries": 2,
+    }
+
+
+def test_only_name_and_version_are_needed():
+    made = read_pondfile('[pond]\nname = "a"\nversion = "0.1.0"\n')
+    assert (made.line, made.pond.type, made.pond.ripples, made.pond.puddles) == ("a@0", "pond", "src/pond.py", "src/puddles.py")
+    assert (made.pond.immediate_retries, made.pond.source_retries, made.sources()) == (0, 0, ())
+
+
+def test_five_faults_are_told_at_once_each_with_its_line():
+    text = '[pond]\nname = "Sales"\nversion = "1.0"\ntyp = "inlet"\nimmediate_retries = -1\n[sources]\nb = 3\n'
+    assert faults(text) == [
+        (
+            'pond.toml:2: [pond] name: found "Sales"; '
+            "allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 characters."
+        ),
+        'pond.toml:3: [pond] version: found "1.0"; allowed: a semantic version such as "1.0.0".',
+        (
+            "pond.toml:4: [pond] typ: unknown key; did you mean type? "
+            "allowed: name, version, type, immediate_retries, source_retries, ripples, puddles."
+        ),
+        "pond.toml:5: [pond] immediate_retries: found -1; allowed: a whole number, 0 or more.",
+        'pond.toml:7: [sources] b: found 3; allowed: the least version wanted, such as "1.0.0", or "1.0.0?" for an optional Source.',
+    ]
+
+
+HEAD = '[pond]\nname = "a"\nversion = "1.0.0"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD + 'type = "inlet"\n[sources]\nb = "1.0.0"\n', "found b in an Inlet"),
+        (HEAD + '[sources]\na = "1.0.0"\n', "pond.toml:5: [sources] a: found the Pond itself"),
+        (HEAD + 'type = "outlets"\n', "(did you mean 'outlet'?)"),
+        (HEAD + "source_retries = true\n", "found true; allowed: a whole number"),
+        (HEAD + "source_retries = 1.5\n", "found 1.5; allowed: a whole number"),
+        (HEAD + 'ripples = "../pond.py"\n', "the path of a .py file inside the project"),
+        (HEAD + 'ripples = "/src/pond.py"\n', "the path of a .py file inside the project"),
+        (HEAD + '[source]\nb = "1.0.0"\n', "pond.toml:4: source: unknown table or key; did you mean sources?"),
+        (HEAD + '[sources]\n"B-2" = "1.0.0"\n', 'found the name "B-2"'),
+        (HEAD + '[sources]\nb = "1.0.0??"\n', 'found "1.0.0??"'),
+        ("", "[pond] is missing"),
+        ("pond = 3\n", "[pond]: found 3; allowed: a table"),
+        ("[pond]\nversion = '1.0.0'\n", '[pond] name is missing; write name = "sales"'),
+        ("[pond\n", "pond.toml:1: this is not TOML"),
+        ('[pond]\nname = "a\n', 'pond.toml:2: this is not TOML: Illegal character \'\\n\'; found "name = "a".'),
+    ],
+)
+def test_a_fault_says_where_what_and_what_is_allowed(text, said):
+    [fault] = faults(text)
+    assert said in fault
+    assert "\n" not in fault
+
+
+def test_an_object_is_checked_as_the_file_was():
+    assert from_object({"pond": {"name": "a", "version": "1.0.0"}}).line == "a@1"
+    with pytest.raises(ManifestError, match=r"pond.toml: \[pond\] version: found 1;"):
+        from_object({"pond": {"name": "a", "version": 1}})

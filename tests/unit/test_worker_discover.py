@@ -1,0 +1,134 @@
+"""Discovery: a package is imported in a process of its own."""
+
+import io
+import zipfile
+from hashlib import sha256
+
+import pytest
+
+from duckstring.service.discover import Module, clean_environment, discover
+
+HEAD = "from duckstring import ripple\n"
+
+
+def found(source, *, variables=None, seconds=30.0, path="src/pond.py", files=None):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in {"src/pond.py": source, **(files or {})}.items():
+            archive.writestr(name, text)
+    package = buffer.getvalue()
+    return discover(Module(package, sha256(package).hexdigest(), path), variables=variables or {}, seconds=seconds)
+
+
+def test_ripples_come_in_topological_order_with_their_hints():
+    source = HEAD + (
+        "import steps\n"
+        "@ripple(parents=['a', steps.c], timeout='1h30m', memory='4GB', always_run=True)\ndef b(pond): pass\n"
+        "@ripple\ndef a(pond): print('loud')\n"
+    )
+    answer = found(source, files={"src/steps.py": HEAD + "@ripple\ndef c(): pass\n"})
+    plain = {"always_run": False, "timeout_seconds": None, "memory_mib": None}
+    assert answer == {
+        "ok": True,
+        "ripples": [
+            {"name": "c", "parents": [], **plain},
+            {"name": "a", "parents": [], **plain},
+            {"name": "b", "parents": ["a", "c"], "always_run": True, "timeout_seconds": 5400, "memory_mib": 4096},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("", "src/pond.py declares no Ripple."),
+        ("@ripple(parents=['lod'])\ndef b(p): pass\n@ripple\ndef load(p): pass", "'lod' is no Ripple of this Pond; did you mean 'load'?"),
+        (
+            "@ripple(parents=['c'])\ndef a(p): pass\n@ripple(parents=['a'])\ndef b(p): pass\n@ripple(parents=['b'])\ndef c(p): pass",
+            "a -> b -> c -> a",
+        ),
+        ("@ripple(parents=['a'])\ndef a(p): pass", "a -> a"),
+        ("@ripple\ndef a(p): pass\n@ripple(name='a')\ndef b(p): pass", "two Ripples called 'a'"),
+        ("@ripple\ndef Load(p): pass", "cannot be called 'Load'"),
+        ("@ripple(timeout='2 hours')\ndef a(p): pass", "timeout='2 hours'"),
+        ("@ripple(memory='4')\ndef a(p): pass", "memory='4'"),
+        ("@ripple\nasync def a(p): pass", "is async"),
+        ("@ripple\ndef a(p, q): pass", "takes 2 arguments (p, q)"),
+        ("def f(p): pass\n@ripple(parents=[f])\ndef a(p): pass", "its parent 'f' is no Ripple"),
+    ],
+)
+def test_what_cannot_run_is_refused_in_one_line(body, said):
+    answer = found(HEAD + body + "\n")
+    assert not answer["ok"]
+    error = answer["error"]
+    assert error["type"] == "RippleError"
+    assert said in error["message"]
+    assert "\n" not in error["message"]
+    assert error["hint"]
+
+
+def test_an_exception_at_import_comes_back_with_the_authors_traceback():
+    error = found("x = 1\nraise ValueError('not here')\n")["error"]
+    assert error["type"] == "ValueError"
+    assert error["message"] == "Importing src/pond.py raised ValueError: not here"
+    assert error["traceback"].startswith('Traceback (most recent call last):\n  File "src/pond.py", line 2')
+
+
+def test_a_missing_variable_says_how_to_set_it():
+    error = found("import os\nos.environ['DATABRICKS_HOST']\n")["error"]
+    assert error["hint"].startswith("Set it with `duckstring secret set DATABRICKS_HOST`")
+
+
+def test_a_missing_package_says_where_to_add_it():
+    assert "requirements.txt" in found("import no_such_thing\n")["error"]["hint"]
+
+
+def test_the_child_has_the_catchments_variables_and_no_credentials():
+    host = {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SESSION_TOKEN": "x",
+        "AWS_REGION": "eu-west-1",
+        "DUCKSTRING_TABLE": "t",
+        "PATH": "/bin",
+        "HOST": "h",
+    }
+    clean = clean_environment(host, {"TOKEN": "s", "AWS_SECRET_ACCESS_KEY": "x"})
+    assert clean == {"AWS_REGION": "eu-west-1", "PATH": "/bin", "HOST": "h", "TOKEN": "s"}
+    source = (
+        HEAD
+        + "import os\nassert os.environ['TOKEN'] == 's' and not [k for k in os.environ if k.startswith('AWS_A')]\n@ripple\ndef a(): pass\n"
+    )
+    assert found(source, variables=clean)["ok"]
+
+
+def test_an_import_that_does_not_end_is_ended():
+    error = found("import time\ntime.sleep(600)\n", seconds=1.0)["error"]
+    assert error["message"] == "src/pond.py was not imported within 1 s."
+
+
+def test_an_import_that_kills_its_process_is_told():
+    error = found("import os\nprint('goodbye', flush=True)\nos._exit(3)\n")["error"]
+    assert "exit code 3" in error["message"]
+    assert "goodbye" in error["message"]
+
+
+def test_an_import_that_exits_is_told():
+    assert found("raise SystemExit('no')\n")["error"]["message"] == "Importing src/pond.py raised SystemExit: no"
+
+
+def test_an_import_that_eats_memory_is_ended():
+    error = found("x = bytearray(6 * 1024**3)\n")["error"]
+    assert error["type"] == "MemoryError"
+
+
+def test_heavy_libraries_can_be_imported():
+    assert found(HEAD + "import duckdb, pandas, polars, pyarrow\nduckdb.sql('SELECT 1')\n@ripple\ndef a(): pass\n")["ok"]
+
+
+def test_a_missing_module_is_told():
+    assert "has no src/other.py" in found("", path="src/other.py")["error"]["message"]
+
+
+def test_a_package_that_changed_on_its_way_is_refused():
+    answer = discover(Module(b"zip", "0" * 64, "src/pond.py"), variables={})
+    assert "checksum" in answer["error"]["message"]

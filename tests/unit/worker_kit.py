@@ -1,0 +1,154 @@
+"""The worker's ports in memory, over a folder instead of S3."""
+
+from __future__ import annotations
+
+import io
+import logging
+import zipfile
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import duckdb
+
+from duckstring.engine.effects import PublishSnapshot
+from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
+from duckstring.model.attempts import AttemptFinished, AttemptStarted
+from duckstring.model.names import Line, artifact_key
+from duckstring.ports import Letter
+from duckstring.service.run_ripple import Order, Worker, run_ripple
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+SALES = Line("sales@1")
+
+
+def zipped(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+class Folder:
+    """``Storage`` on disk."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def open(self):
+        con = duckdb.connect(":memory:", config={"threads": 1})
+        con.execute("SET GLOBAL TimeZone = 'UTC'")
+        return con
+
+    def uri(self, key):
+        path = self.root / key
+        if key:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return str(path)
+
+    def close(self):
+        pass
+
+
+@dataclass
+class World:
+    """Every port but the storage, and what was told to them."""
+
+    root: Path
+    state: PondState = field(default_factory=lambda: PondState(SALES))
+    snapshots: dict = field(default_factory=dict)
+    packages: dict = field(default_factory=dict)
+    secret: dict = field(default_factory=dict)
+    rows: list = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.worker = Worker(
+            states=self,
+            snapshots=_Snapshots(self.snapshots),
+            artifacts=self,
+            history=self,
+            mailbox=self,
+            secrets=self,
+            storage=Folder(self.root),
+            clock=self,
+            log=logging.getLogger("duckstring.test"),
+        )
+
+    def read(self, line):
+        assert line == self.state.line
+        return self.state
+
+    def fetch(self, key):
+        self.fetched.append(key)
+        return self.packages[key]
+
+    def entries(self):
+        return dict(self.secret)
+
+    def started(self, line, row):
+        assert isinstance(row, AttemptStarted)
+        self.rows.append(row)
+
+    def finished(self, line, row):
+        assert isinstance(row, AttemptFinished)
+        self.rows.append(row)
+
+    def send(self, letters):
+        self.letters += letters
+
+    def now(self):
+        return NOON
+
+    # What tests say.
+
+    def deploy(self, source, *, ripples=("load",), files=None, module="src/pond.py"):
+        package = zipped({module: source, **(files or {})})
+        key = artifact_key("sales", "1.0.0", sha256(package).hexdigest())
+        self.packages[key] = package
+        self.module, self.artifact = module, key
+        self.state = replace(self.state, ripples={name: RippleState(name) for name in ripples})
+
+    def open_run(self, number=1, *, ripple="load", attempt=1, f=None, **more):
+        run = Run(number, f or NOON + timedelta(minutes=number), NOON, timedelta(0), "1.0.0", self.artifact, self.module, 0, NOON, **more)
+        held = replace(self.state.ripples[ripple], attempt=Attempt(number, attempt, NOON, dispatched=True))
+        self.state = replace(self.state, runs={**self.state.runs, number: run}, ripples={**self.state.ripples, ripple: held})
+
+    def run(self, *, number=1, ripple="load", attempt=1, launch=1):
+        return run_ripple(Order(SALES, number, launch, ripple, attempt), self.worker)
+
+    def accept(self, number=1):
+        """What the engine does with a report: the tables are outputs of the run."""
+        letter = self.letters[-1]
+        run = self.state.runs[number]
+        outputs = {**run.outputs, **letter.signal.tables}
+        self.state = replace(self.state, runs={**self.state.runs, number: replace(run, outputs=outputs)})
+
+    def publish(self, number=1):
+        """The run has completed."""
+        run = self.state.runs[number]
+        ripples = {name: replace(held, end_f=run.f) for name, held in self.state.ripples.items()}
+        runs = {n: r for n, r in self.state.runs.items() if n != number}
+        self.state = replace(
+            self.state, tables={**self.state.tables, **run.outputs}, snapshot=number, end_f=run.f, runs=runs, ripples=ripples
+        )
+
+    def source(self, line, number, f, tables, *, changed_f=None):
+        self.snapshots[line, number] = PublishSnapshot(number, f, tables)
+        view = SourceView(line, end_f=f, changed_f=changed_f or f, snapshot=number)
+        self.state = replace(self.state, sources={**self.state.sources, line: view})
+
+    def rows_of(self, table):
+        version = self.letters[-1].signal.tables[table]
+        return duckdb.connect().execute(f"FROM read_parquet('{self.root / version.key}') ORDER BY ALL").fetchall()
+
+
+class _Snapshots:
+    def __init__(self, held):
+        self.held = held
+
+    def read(self, line, number):
+        return self.held.get((line, number))
