@@ -329,7 +329,7 @@ class Checkpoints:
     @property
     def report(self) -> dict[str, object]:
         """For the status page."""
-        return {"checkpoint": self._generations.number, "unsaved": self._happened.is_set()}
+        return {"checkpoint": self._generations.number, "unsaved": self._happened.is_set() or self._writing.locked()}
 
     def note(self) -> None:
         """Something happened."""
