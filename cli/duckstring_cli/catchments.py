@@ -63,15 +63,15 @@ class Access:
     session: Any
     endpoint: str | None
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 has no type for a name known at run time
-        """A boto3 client."""
+    def client(self, service: str, *, config: Any = None) -> Any:  # noqa: ANN401 - boto3 has no type for a name known at run time
+        """A boto3 client; ``config`` is merged over what every client of a Catchment needs."""
         from botocore.config import Config  # noqa: PLC0415 - a slow import that most commands do without
 
         # The emulator is known by an address, and a bucket's name cannot stand before that.
-        config = Config(
+        base = Config(
             s3={"addressing_style": "path" if self.endpoint else "auto"}, retries={"mode": "standard", "max_attempts": 4}, read_timeout=910
         )
-        return self.session.client(service, endpoint_url=self.endpoint, config=config)
+        return self.session.client(service, endpoint_url=self.endpoint, config=base.merge(config) if config else base)
 
 
 def catchments() -> list[Catchment]:

@@ -1,0 +1,207 @@
+"""What the Catchment's api function answers: docs/protocol.md, "Api function", as types."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+
+class Demand(TypedDict):
+    """Demand that is not satisfied yet. ``targets`` are the epochs of pushes."""
+
+    pull: bool
+    targets: list[str]
+
+
+class TriggerState(TypedDict):
+    """A standing trigger. ``bound`` in seconds, for a tide."""
+
+    kind: str
+    bound: NotRequired[float]
+
+
+class SourceState(TypedDict):
+    """A Source as its Sink sees it."""
+
+    line: str
+    optional: bool
+    end_f: str
+    down: bool
+
+
+class FailureRow(TypedDict):
+    """Why a line is failed."""
+
+    run: str | None
+    ripple: str
+    attempt: int
+    error: str
+    message: str
+
+
+class Budgets(TypedDict):
+    """The live retry budgets."""
+
+    immediate_retries: int
+    source_retries: int
+
+
+class RunningRipple(TypedDict):
+    """One Ripple of a run in flight: waiting, queued, running, done, failed or cancelled, since when."""
+
+    name: str
+    status: str
+    attempt: int
+    since: str | None
+
+
+class RunningRun(TypedDict):
+    """A run in flight."""
+
+    run: str
+    f: str
+    started: str
+    ripples: list[RunningRipple]
+
+
+class RippleStatus(TypedDict):
+    """A Ripple at rest or not."""
+
+    name: str
+    parents: list[str]
+    end_f: str
+    status: str
+
+
+class RunRow(TypedDict):
+    """A row of run history."""
+
+    run: str
+    pond: str
+    major: int
+    number: int
+    f: str
+    version: str
+    status: str
+    started: str
+    finished: str | None
+    changed: NotRequired[bool | None]
+    ripple: NotRequired[str | None]
+    error: NotRequired[str | None]
+    message: NotRequired[str | None]
+
+
+class AttemptRow(TypedDict):
+    """A row of attempt history."""
+
+    run: str
+    ripple: str
+    attempt: int
+    status: str
+    started: str | None
+    finished: str | None
+    where: NotRequired[str | None]
+    memory_mib: NotRequired[int | None]
+    log_group: NotRequired[str | None]
+    log_stream: NotRequired[str | None]
+    request_id: NotRequired[str | None]
+    error: NotRequired[str | None]
+    message: NotRequired[str | None]
+    traceback: NotRequired[str | None]
+    overflow: NotRequired[str | None]
+    rows: NotRequired[int | None]
+    bytes: NotRequired[int | None]
+
+
+class LineStatus(TypedDict):
+    """All there is to say about one line."""
+
+    line: str
+    pond: str
+    major: int
+    version: str | None
+    kind: str | None
+    status: str
+    end_f: str
+    start_f: str
+    staleness_seconds: float | None
+    demand: Demand
+    trigger: TriggerState | None
+    sources: list[SourceState]
+    sinks: list[str]
+    reason: str
+    failure: FailureRow | None
+    failures: int
+    retry_at: str | None
+    budgets: Budgets
+    runs: list[RunningRun]
+    ripples: list[RippleStatus]
+    tables: int
+    rows: int
+    last_run: RunRow | None
+
+
+class StatusAnswer(TypedDict):
+    """``status``."""
+
+    now: str
+    lines: list[LineStatus]
+
+
+class RunAnswer(TypedDict):
+    """``run``."""
+
+    run: RunRow
+    attempts: list[AttemptRow]
+
+
+class TableRow(TypedDict):
+    """One published table."""
+
+    table: str
+    uri: str
+    rows: int
+    bytes: int
+    written_in: str
+
+
+class TablesAnswer(TypedDict):
+    """``tables``: a published snapshot."""
+
+    line: str
+    f: str
+    snapshot: int
+    tables: list[TableRow]
+
+
+class DeployedPond(TypedDict):
+    """What a deploy did to one line."""
+
+    line: str
+    version: str
+    ripples: list[str]
+    sources: list[str]
+    warnings: list[str]
+    unchanged: bool
+
+
+class DeployAnswer(TypedDict):
+    """``deploy``."""
+
+    ponds: list[DeployedPond]
+
+
+class TriggerAnswer(TypedDict):
+    """``trigger``. ``epoch`` is the freshness asked for, None where nothing was."""
+
+    line: str
+    epoch: str | None
+
+
+class HelloAnswer(TypedDict):
+    """``hello``."""
+
+    catchment: str
+    version: str
+    table: str
+    bucket: str
+    lines: int

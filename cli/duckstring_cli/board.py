@@ -1,0 +1,247 @@
+"""The status of a Catchment as rows and pages to look at. Decides what to show; asks nobody anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop, heappush
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from duckstring_cli import durations, render
+from duckstring_cli.answers import FailureRow, LineStatus, RunRow, StatusAnswer
+from duckstring_cli.render import NARROW
+
+MOVING = {"running", "waiting"}
+DOWN = {"failed", "killed", "blocked"}
+_WHY_LINES = 2
+_WHY_SLACK = 40
+_MOST_TROUBLES = 3
+_NAME_NARROW = 28
+_NAME_WIDE = 48
+
+
+def in_order(lines: Sequence[LineStatus]) -> list[LineStatus]:
+    """Sources before their Sinks, by name where the graph leaves a choice."""
+    by_name = {line["line"]: line for line in lines}
+    waits = {name: {s["line"] for s in line["sources"]} & by_name.keys() for name, line in by_name.items()}
+    sinks: dict[str, list[str]] = {}
+    for name, needs in waits.items():
+        for source in needs:
+            sinks.setdefault(source, []).append(name)
+    ready = [name for name, needs in waits.items() if not needs]
+    heapify(ready)
+    ordered: list[LineStatus] = []
+    while ready:
+        done = heappop(ready)
+        ordered.append(by_name.pop(done))
+        for sink in sinks.get(done, ()):
+            waits[sink].discard(done)
+            if not waits[sink]:
+                heappush(ready, sink)
+    return ordered + list(by_name.values())
+
+
+def shown_name(line: LineStatus, lines: Sequence[LineStatus]) -> str:
+    """The Pond's name; with its major where the Pond has several lines."""
+    alone = sum(other["pond"] == line["pond"] for other in lines) == 1
+    return line["pond"] if alone else line["line"]
+
+
+def demand(line: LineStatus) -> str:
+    """``pull``, ``push``, ``pull+push``, or nothing."""
+    pushes = len(line["demand"]["targets"])
+    push = f"push x{pushes}" if pushes > 1 else "push" if pushes else ""
+    return "+".join(filter(None, ("pull" if line["demand"]["pull"] else "", push)))
+
+
+def trigger(line: LineStatus) -> str:
+    """``wave``, ``tide 1d``, or nothing."""
+    held = line["trigger"]
+    if held is None:
+        return ""
+    return f"tide {durations.exact(held['bound'])}" if "bound" in held else held["kind"]
+
+
+def doing(line: LineStatus, now: str) -> str:
+    """What a line is busy with, or why it is not: one line of words."""
+    if line["status"] == "running":
+        return " · ".join(_busy(line, now)) or "starting"
+    if line["status"] == "failed" and line["failure"]:
+        failure = line["failure"]
+        return f"{failure['ripple']}: {failure['error']}: {render.one_line(failure['message'])}"
+    return render.one_line(line["reason"]) or ("about to start" if line["status"] == "waiting" else "")
+
+
+def _busy(line: LineStatus, now: str) -> Iterator[str]:
+    for run in line["runs"]:
+        for ripple in run["ripples"]:
+            if ripple["status"] == "running":
+                again = f" (attempt {ripple['attempt']})" if ripple["attempt"] > 1 else ""
+                yield f"{ripple['name']} {durations.brief(render.between(ripple['since'], now) or 0)}{again}"
+            elif ripple["status"] == "queued":
+                yield f"{ripple['name']} queued"
+
+
+def overview(answer: StatusAnswer, *, width: int, height: int | None = None) -> RenderableType:
+    """Every line of the Catchment, one row each, and in full why anything is down. Fits ``height`` if given."""
+    lines = in_order(answer["lines"])
+    if not lines:
+        return Text.from_markup("Nothing is deployed yet. Try: [bold]duckstring pond demo[/], then [bold]duckstring deploy --all[/]")
+    why = list(_troubles(lines, answer["now"], most=None if height is None else _WHY_LINES * width - _WHY_SLACK))
+    shown, untold = (why, 0) if height is None else (why[:_MOST_TROUBLES], len(why[_MOST_TROUBLES:]))
+    room = None if height is None else max(height - 4 - len(shown) * (_WHY_LINES + 1), 5)
+    chosen, left_out = _fit(lines, room)
+    parts: list[RenderableType] = [_table(chosen, lines, answer["now"], narrow=width < NARROW)]
+    if left_out:
+        parts.append(Text(f"… and {left_out} more at rest (all of them: duckstring status --once)", style="dim"))
+    if shown:
+        parts += [Text(""), *shown]
+    if untold:
+        parts.append(Text(f"… and {untold} more failed", style="red"))
+    return Group(*parts)
+
+
+def _fit(lines: list[LineStatus], room: int | None) -> tuple[list[LineStatus], int]:
+    """What moves or is down stays; what rests gives way."""
+    if room is None or len(lines) <= room:
+        return lines, 0
+    busy = [line for line in lines if line["status"] in MOVING | DOWN][:room]
+    resting = [line for line in lines if line["status"] not in MOVING | DOWN][: room - len(busy)]
+    kept = {line["line"] for line in busy + resting}
+    return [line for line in lines if line["line"] in kept], len(lines) - len(kept)
+
+
+def _table(chosen: list[LineStatus], lines: list[LineStatus], now: str, *, narrow: bool) -> Table:
+    asked = any(_wants(line) for line in lines)
+    headers = ["POND", *([] if narrow else ["VERSION"]), "STATUS", "AGE", *(["DEMAND"] if asked else []), "NOW"]
+    made = render.table(*headers, right=("AGE",), last="cut")
+    longest = _NAME_NARROW if narrow else _NAME_WIDE
+    for line in chosen:
+        cells: list[str | Text] = [render.shorten(shown_name(line, lines), longest) if made.expand else shown_name(line, lines)]
+        cells += [] if narrow else [Text(line["version"] or "", style="dim")]
+        cells += [render.word(line["status"]), durations.age(line["staleness_seconds"]), *([_wants(line)] if asked else [])]
+        made.add_row(*cells, Text(doing(line, now), style="red" if line["status"] in DOWN else ""))
+    return made
+
+
+def _wants(line: LineStatus) -> str:
+    """Demand and the trigger that makes it: ``push``, ``pull, wave``, ``tide 1d``."""
+    return ", ".join(filter(None, (demand(line), trigger(line))))
+
+
+def _troubles(lines: list[LineStatus], now: str, *, most: int | None) -> Iterator[Text]:
+    for line in lines:
+        if line["status"] == "failed" and line["failure"]:
+            yield _trouble(line, line["failure"], now, most=most)
+
+
+def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None) -> Text:
+    again = render.between(now, line["retry_at"])
+    text = Text.assemble(
+        (f"✗ {line['line']}", "bold red"),
+        f" failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: {failure['error']}: {render.one_line(failure['message'])}",
+    )
+    if most is not None:
+        text.truncate(max(most, _WHY_SLACK), overflow="ellipsis")
+    if again is not None:
+        text.append(f" · tried again in {durations.brief(max(again, 0))}" if again > 0 else " · about to be tried again")
+    if failure["run"]:
+        text.append(f"\n  duckstring run show {failure['run']}", style="bold")
+    return text
+
+
+def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow]) -> RenderableType:
+    """One line: its Ripples, Sources, Sinks, budgets and last runs."""
+    now = answer["now"]
+    parts: list[RenderableType] = [_heading(line), _facts(line), Text(""), _ripples(line, now)]
+    if line["sources"]:
+        parts += [Text(""), _sources(line, now)]
+    if runs:
+        parts += [Text(""), run_table(runs, now, narrow=True)]
+    if line["status"] == "failed" and line["failure"]:
+        parts += [Text(""), _trouble(line, line["failure"], now)]
+    return Group(*parts)
+
+
+def _heading(line: LineStatus) -> Text:
+    return Text.assemble(
+        (line["line"], "bold"), f"  {line['version'] or 'not deployed'}  {line['kind'] or ''}  ", render.word(line["status"])
+    )
+
+
+def _facts(line: LineStatus) -> Table:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    age = (
+        f"{durations.age(line['staleness_seconds'])} old, as of {render.moment(line['end_f'])}"
+        if render.read_instant(line["end_f"])
+        else "never run"
+    )
+    budgets = line["budgets"]
+    rows = {
+        "freshness": age,
+        "demand": demand(line) or "none",
+        "trigger": trigger(line) or "none",
+        "reason": line["reason"],
+        "tables": f"{line['tables']} published, {render.count(line['rows'])} rows" if line["tables"] else "none published",
+        "sinks": ", ".join(line["sinks"]) or "none",
+        "budgets": f"immediate retries {budgets['immediate_retries']}, source retries {budgets['source_retries']}",
+        "failures": f"{line['failures']} in a row" if line["failures"] else "",
+    }
+    for name, said in rows.items():
+        if said:
+            facts.add_row(name, Text(said))
+    return facts
+
+
+def _ripples(line: LineStatus, now: str) -> Table:
+    made = render.table("RIPPLE", "STATUS", "AGE", "FOR", "ATTEMPT", "PARENTS", right=("AGE", "FOR", "ATTEMPT"), last="wrapped")
+    busy = {ripple["name"]: ripple for run in line["runs"] for ripple in run["ripples"]}
+    for ripple in line["ripples"]:
+        held = busy.get(ripple["name"])
+        status = held["status"] if held else ripple["status"]
+        lasted = render.between(held["since"], now) if held and status in {"running", "queued"} else None
+        made.add_row(
+            ripple["name"],
+            render.word(status),
+            durations.age(render.between(ripple["end_f"], now)),
+            "" if lasted is None else durations.brief(lasted),
+            str(held["attempt"]) if held and held["attempt"] else "",
+            ", ".join(ripple["parents"]),
+        )
+    return made
+
+
+def _sources(line: LineStatus, now: str) -> Table:
+    made = render.table("SOURCE", "NEEDED", "AGE", "STATE", right=("AGE",))
+    for source in line["sources"]:
+        age = durations.age(render.between(source["end_f"], now))
+        made.add_row(
+            source["line"], "optional" if source["optional"] else "required", age, render.word("failed", "down") if source["down"] else "up"
+        )
+    return made
+
+
+def run_table(runs: Sequence[RunRow], now: str, *, narrow: bool) -> Table:
+    """Rows of run history."""
+    failed = any(run_error(row) for row in runs)
+    middle = ["STARTED", "TOOK"] if narrow else ["VERSION", "STARTED", "TOOK", "FRESHNESS"]
+    made = render.table("RUN", "STATUS", *middle, *(["ERROR"] if failed else []), right=("TOOK",), last="cut" if failed else "whole")
+    for row in runs:
+        took = render.between(row["started"], row["finished"] or now)
+        lasted = "" if took is None else durations.brief(took)
+        began = f"{durations.age(render.between(row['started'], now))} ago"
+        cells = [began, lasted] if narrow else [row["version"], render.moment(row["started"]), lasted, render.moment(row["f"])]
+        made.add_row(row["run"], render.word(row["status"]), *cells, *([Text(run_error(row), style="red")] if failed else []))
+    return made
+
+
+def run_error(row: RunRow) -> str:
+    """``load: ValueError: ...``, or nothing."""
+    where = f"{row.get('ripple')}: " if row.get("ripple") else ""
+    error = row.get("error") or ""
+    message = render.one_line(row.get("message"))
+    return f"{where}{error}: {message}" if error and message else f"{where}{error or message}" if error or message else ""

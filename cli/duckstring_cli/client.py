@@ -1,0 +1,204 @@
+"""The one door to a Catchment: its api function, invoked with the user's own credentials."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from duckstring.errors import OperatorError
+from duckstring_cli import catchments
+from duckstring_cli.answers import (
+    DeployAnswer,
+    HelloAnswer,
+    RunAnswer,
+    RunRow,
+    StatusAnswer,
+    TablesAnswer,
+    TriggerAnswer,
+)
+from duckstring_cli.catchments import Catchment
+from duckstring_cli.errors import AccessError, CatchmentRefusedError, NotRunningError
+
+Invoke = Callable[[Mapping[str, object]], Mapping[str, Any]]
+"""One call of the api function: its request to its answer, both JSON objects."""
+
+_LOGIN = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_UNKNOWN = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthFailure"}
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
+_GONE = {"ResourceNotFoundException", "ValidationError", "NoSuchBucket"}
+
+
+class Client:
+    """A Catchment's operations. Every refusal is an OperatorError with one clear line."""
+
+    def __init__(self, catchment: Catchment, *, invoke: Invoke | None = None) -> None:
+        self.catchment = catchment
+        self._invoke = invoke or LambdaDoor(catchment)
+
+    def hello(self) -> HelloAnswer:
+        """Who answers."""
+        return cast("HelloAnswer", self._call("hello"))
+
+    def deploy(self, ponds: list[dict[str, object]], *, overwrite: bool) -> DeployAnswer:
+        """Deploy Ponds, all or nothing."""
+        return cast("DeployAnswer", self._call("deploy", ponds=ponds, overwrite=overwrite))
+
+    def trigger(self, pond: str, kind: str, *, major: int | None = None, bound: float | None = None) -> TriggerAnswer:
+        """Send one trigger. ``bound`` in seconds, for a tide."""
+        return cast("TriggerAnswer", self._call("trigger", pond=pond, major=major, kind=kind, bound=bound))
+
+    def status(self, pond: str | None = None, *, major: int | None = None) -> StatusAnswer:
+        """Every line, or the lines of one Pond."""
+        return cast("StatusAnswer", self._call("status", pond=pond, major=major))
+
+    def runs(self, pond: str | None = None, *, major: int | None = None, limit: int = 20, status: str | None = None) -> list[RunRow]:
+        """Run history, newest first."""
+        return cast("list[RunRow]", self._call("runs", pond=pond, major=major, limit=limit, status=status)["runs"])
+
+    def run(self, run: str) -> RunAnswer:
+        """One run with its attempts."""
+        return cast("RunAnswer", self._call("run", run=run))
+
+    def tables(self, pond: str, *, major: int | None = None) -> TablesAnswer:
+        """The published snapshot of a line."""
+        return cast("TablesAnswer", self._call("tables", pond=pond, major=major))
+
+    def _call(self, op: str, **arguments: object) -> Mapping[str, Any]:
+        answer = self._invoke({"op": op, **{name: value for name, value in arguments.items() if value is not None}})
+        if not answer.get("ok"):
+            error = answer.get("error") or {}
+            raise CatchmentRefusedError(**{name: str(error.get(name) or "") for name in ("type", "message", "hint", "traceback")})
+        return cast("Mapping[str, Any]", answer["result"])
+
+
+class LambdaDoor:
+    """The api function itself. Found by the Catchment's stack outputs, once."""
+
+    def __init__(self, catchment: Catchment) -> None:
+        self._catchment = catchment
+        self._open: tuple[Any, str] | None = None
+
+    def __call__(self, request: Mapping[str, object]) -> Mapping[str, Any]:
+        """Invoke it.
+
+        Raises:
+            NotRunningError: nothing answers.
+            AccessError: AWS does not let this user in.
+            OperatorError: the function broke.
+        """
+        with speaking_to(self._catchment):
+            function, name = self._opened()
+            answer = function.invoke(FunctionName=name, Payload=json.dumps(request).encode())
+            payload = json.loads(answer["Payload"].read() or b"null")
+        if answer.get("FunctionError"):
+            raise _broken(self._catchment, payload)
+        return cast("Mapping[str, Any]", payload)
+
+    def _opened(self) -> tuple[Any, str]:
+        if self._open is None:
+            name = catchments.outputs(self._catchment)["ApiFunction"]
+            # A repeated invoke is a second trigger: no retries, and time enough for a deploy that imports every Pond.
+            self._open = (_patient_client(self._catchment), name)
+        return self._open
+
+
+def _patient_client(catchment: Catchment) -> Any:  # noqa: ANN401 - botocore's clients have no static type without a service
+    from botocore.config import Config
+
+    config = Config(connect_timeout=5, read_timeout=900, retries={"total_max_attempts": 1})
+    access = catchments.session(catchment)
+    return access.session.client("lambda", endpoint_url=access.endpoint, config=config)
+
+
+def _broken(catchment: Catchment, payload: object) -> OperatorError:
+    found = payload if isinstance(payload, dict) else {}
+    said = str(found.get("errorMessage") or payload).strip().splitlines() or ["nothing"]
+    return OperatorError(
+        f"The api function of Catchment {catchment.name!r} broke: {found.get('errorType', 'error')}: {said[-1]}",
+        hint="This is a bug or a half-finished deployment of the Catchment: start it again, or report it.",
+    )
+
+
+@contextmanager
+def speaking_to(catchment: Catchment) -> Iterator[None]:
+    """Turn what botocore raises into one clear line about this Catchment."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except BotoCoreError as error:
+        raise _unreached(catchment, error) from error
+    except ClientError as error:
+        raise _denied(catchment, error) from error
+
+
+def _unreached(catchment: Catchment, error: Exception) -> OperatorError:
+    from botocore import exceptions as e
+
+    if isinstance(error, e.EndpointConnectionError | e.ConnectionError | e.HTTPClientError):
+        return not_running(catchment)
+    if isinstance(error, e.ProfileNotFound):
+        return AccessError(
+            f"There is no AWS profile {catchment.profile!r} on this machine.", hint="See your profiles: aws configure list-profiles"
+        )
+    if isinstance(error, e.NoRegionError):
+        return AccessError(f"Catchment {catchment.name!r} has no AWS region.", hint="Connect it again with --region.")
+    if isinstance(error, e.NoCredentialsError | e.PartialCredentialsError | e.CredentialRetrievalError):
+        return AccessError(f"No AWS credentials for Catchment {catchment.name!r}.", hint=_login_hint(catchment))
+    if type(error).__name__ in {
+        "UnauthorizedSSOTokenError",
+        "SSOTokenLoadError",
+        "TokenRetrievalError",
+        "SSOError",
+        "LoginRefreshRequired",
+    }:
+        return AccessError("Your AWS login has expired.", hint=_login_hint(catchment))
+    return OperatorError(f"AWS cannot be asked about Catchment {catchment.name!r}: {error}")
+
+
+def not_running(catchment: Catchment) -> OperatorError:
+    """The Catchment does not answer: what to do depends on where it is."""
+    if catchment.kind == "local":
+        return NotRunningError(
+            f"Catchment {catchment.name!r} is not running.", hint=f"Start it: duckstring catchment start {catchment.name}"
+        )
+    where = f" in {catchment.region}" if catchment.region else ""
+    return NotRunningError(f"AWS{where} cannot be reached.", hint="Check the network, and the region: duckstring catchment list")
+
+
+def _denied(catchment: Catchment, error: Any) -> OperatorError:  # noqa: ANN401 - ClientError is imported lazily
+    code = error.response.get("Error", {}).get("Code", "")
+    said = error.response.get("Error", {}).get("Message", "") or str(error)
+    if code in _LOGIN:
+        return AccessError("Your AWS login has expired.", hint=_login_hint(catchment))
+    if code in _UNKNOWN:
+        return AccessError(
+            f"AWS does not know the credentials used for Catchment {catchment.name!r} ({code}).", hint=_login_hint(catchment)
+        )
+    if code in _DENIED:
+        return AccessError(
+            f"AWS does not allow {error.operation_name} on Catchment {catchment.name!r}: {said}",
+            hint="Ask whoever owns the account for lambda:InvokeFunction on its api function and read access to its bucket.",
+        )
+    if code in _GONE:
+        return _gone(catchment, said)
+    return OperatorError(f"{error.operation_name} on Catchment {catchment.name!r} failed: {code}: {said}")
+
+
+def _gone(catchment: Catchment, said: str) -> OperatorError:
+    if catchment.kind == "local":
+        return NotRunningError(
+            f"Catchment {catchment.name!r} runs but is not deployed: {said}",
+            hint=f"Start it again: duckstring catchment start {catchment.name}",
+        )
+    return NotRunningError(
+        f"Stack {catchment.stack!r} of Catchment {catchment.name!r} is not there: {said}",
+        hint="Check stack, profile and region: duckstring catchment list",
+    )
+
+
+def _login_hint(catchment: Catchment) -> str:
+    profile = f" --profile {catchment.profile}" if catchment.profile else ""
+    return f"Log in: aws sso login{profile}, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."

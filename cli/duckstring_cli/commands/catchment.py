@@ -1,0 +1,134 @@
+"""``duckstring catchment``: Catchments on this machine and in AWS accounts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from duckstring_cli import catchments, render
+from duckstring_cli.catchments import Catchment
+from duckstring_cli.client import Client
+from duckstring_cli.commands.options import AsJson
+
+app = typer.Typer(help="Catchments: on this machine, and in AWS accounts.", no_args_is_help=True)
+
+Named = Annotated[str | None, typer.Argument(metavar="NAME", show_default=False, help="The Catchment; otherwise the default one.")]
+MustName = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="The Catchment.")]
+Option = Annotated[str | None, typer.Option("--catchment", "-c", metavar="NAME", envvar="DUCKSTRING_CATCHMENT", help="The same as NAME.")]
+
+
+@app.command(epilog="Example: duckstring catchment init --name dev --requirements requirements.txt --env-file dev.env")
+def init(
+    name: Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="What to call it.")] = "dev",
+    requirements: Annotated[Path | None, typer.Option("--requirements", "-r", metavar="FILE", help="What its Ripples may import.")] = None,
+    env_file: Annotated[
+        Path | None, typer.Option("--env-file", "-e", metavar="FILE", help="KEY=value lines: its Ripples' environment.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", "-p", metavar="N", min=1, max=65535, help="Its port on 127.0.0.1; otherwise a free one.")
+    ] = None,
+) -> None:
+    """Set up a Catchment on this machine."""
+    from duckstring_cli.local import catchment as local
+
+    local.init(name, requirements=requirements, environment=env_file, port=port)
+    render.say(f"[green]✓[/] Catchment [bold]{name}[/] is set up")
+    render.err().print(f"[dim]Next: duckstring catchment start {name}[/]")
+
+
+@app.command(epilog="Example: duckstring catchment start dev")
+def start(name: Named = None, catchment: Option = None) -> None:
+    """Start it. It goes on where it stopped."""
+    held = catchments.find(name or catchment)
+    with render.steps() as step:
+        bring_up(held.name, step)
+    render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] runs at {catchments.find(held.name).endpoint}")
+
+
+@app.command(epilog="Example: duckstring catchment stop dev")
+def stop(name: Named = None, catchment: Option = None) -> None:
+    """Stop it. It keeps everything that it knows."""
+    from duckstring_cli.local import catchment as local
+
+    held = catchments.find(name or catchment)
+    with render.steps() as step:
+        step(f"Stopping {held.name}")
+        ran = local.stop(held.name)
+    render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] {'is stopped' if ran else 'was not running'}")
+
+
+@app.command(epilog="Example: duckstring catchment connect --name prod --stack Duckstring-prod --profile work --region eu-central-1")
+def connect(
+    name: Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="What to call it here.")],
+    stack: Annotated[str, typer.Option("--stack", "-s", metavar="STACK", help="Its CloudFormation stack.")],
+    profile: Annotated[str | None, typer.Option("--profile", metavar="PROFILE", help="The AWS profile to use.")] = None,
+    region: Annotated[str | None, typer.Option("--region", metavar="REGION", help="The AWS region it is in.")] = None,
+) -> None:
+    """Make a Catchment in an AWS account known here."""
+    catchments.connect(name, stack=stack, profile=profile or "", region=region or "")
+    answer = Client(catchments.find(name)).hello()
+    render.say(f"[green]✓[/] Catchment [bold]{name}[/] answers: {answer['lines']} Ponds, version {answer['version']}")
+
+
+@app.command("list", epilog="Example: duckstring catchment list")
+def list_(as_json: AsJson = False) -> None:
+    """The Catchments known here; the default one is marked."""
+    held, default = catchments.catchments(), catchments.default()
+    if as_json:
+        render.print_json([_row(one, default) for one in held])
+        return
+    if not held:
+        render.say("No Catchment yet. Set one up with: [bold]duckstring catchment init --name dev[/]")
+        return
+    made = render.table("", "NAME", "KIND", "STATE", "WHERE", last="wrapped")
+    for one in held:
+        row = _row(one, default)
+        made.add_row(
+            "*" if row["default"] else "",
+            one.name,
+            one.kind,
+            render.word("running" if row["state"] == "running" else "", str(row["state"])),
+            str(row["where"]),
+        )
+    render.out().print(made)
+
+
+@app.command("set-default", epilog="Example: duckstring catchment set-default prod")
+def set_default(name: MustName) -> None:
+    """Use this Catchment where none is named."""
+    catchments.set_default(name)
+    render.say(f"[green]✓[/] [bold]{name}[/] is the default Catchment")
+
+
+@app.command(epilog="Example: duckstring catchment disconnect prod")
+def disconnect(name: MustName) -> None:
+    """Forget a Catchment. Nothing is removed where it runs."""
+    catchments.remove(name)
+    render.say(f"[green]✓[/] [bold]{name}[/] is forgotten here")
+
+
+def _row(held: Catchment, default: str | None) -> dict[str, object]:
+    where = (
+        held.endpoint
+        if held.kind == "local"
+        else " ".join(filter(None, (held.stack, held.region, held.profile and f"profile {held.profile}")))
+    )
+    return {"name": held.name, "default": held.name == default, "kind": held.kind, "state": _state(held), "where": where or ""}
+
+
+def _state(held: Catchment) -> str:
+    if held.kind != "local":
+        return "connected"
+    from duckstring_cli.local import catchment as local
+
+    return "running" if local.status(held.name).running else "stopped"
+
+
+def bring_up(name: str, step: render.OnStep) -> None:
+    """Start a local Catchment, and say what its owner should know."""
+    from duckstring_cli.local import catchment as local
+
+    for notice in local.start(name, step).notices:
+        render.warn(notice)

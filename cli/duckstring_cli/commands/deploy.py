@@ -1,0 +1,74 @@
+"""``duckstring deploy``: put Ponds into a Catchment. Nothing runs because of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from duckstring.errors import OperatorError
+from duckstring_cli import render
+from duckstring_cli.answers import DeployAnswer
+from duckstring_cli.catchments import Catchment
+from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
+
+_FEW = 4
+
+
+def deploy(
+    path: Annotated[Path, typer.Argument(metavar="PATH", show_default=False, help="A Pond's folder; otherwise this one.")] = Path(),
+    every: Annotated[bool, typer.Option("--all", help="Every Pond in PATH and below, all of them or none.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing a Catchment in AWS.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a version that is deployed with other contents.")] = False,
+    as_json: AsJson = False,
+    catchment: CatchmentName = None,
+) -> None:
+    """Check, package and deploy Ponds.
+
+    With --all, every Pond of a folder tree in one step: all of them or none. Nothing runs because of it.
+    """
+    from duckstring_cli import deploying
+
+    projects = deploying.read(deploying.roots(path, tree=every))
+    client = open_client(catchment)
+    _confirm(client.catchment, [f"{project.name} {project.version}" for project in projects], yes=yes)
+    with render.steps() as step:
+        answer = deploying.deploy(client, projects, overwrite=overwrite, on_step=step)
+    if as_json:
+        render.print_json(answer)
+    else:
+        show(answer)
+        _next_steps(answer)
+
+
+def _confirm(catchment: Catchment, ponds: list[str], *, yes: bool) -> None:
+    if yes or catchment.kind == "local":
+        return
+    what = ", ".join(ponds)
+    if not sys.stdin.isatty():
+        raise OperatorError(f"Catchment {catchment.name!r} is in AWS: not deploying {what} without being told so.", hint="Say it with: -y")
+    where = " ".join(filter(None, (catchment.stack, catchment.region)))
+    if not typer.confirm(f"Deploy {what} to Catchment {catchment.name!r} ({where})?", err=True):
+        raise OperatorError("Nothing was deployed.")
+
+
+def show(answer: DeployAnswer) -> None:
+    """What the deploy did, line by line."""
+    made = render.table("POND", "VERSION", "RESULT", "RIPPLES", "SOURCES", last="wrapped")
+    for pond in answer["ponds"]:
+        ripples = pond["ripples"]
+        listed = ", ".join(ripples) if len(ripples) <= _FEW else f"{', '.join(ripples[: _FEW - 1])} and {len(ripples) - _FEW + 1} more"
+        result = render.word("undeployed", "unchanged") if pond["unchanged"] else render.word("success", "deployed")
+        made.add_row(pond["line"], pond["version"], result, listed, ", ".join(pond["sources"]))
+    render.out().print(made)
+    for pond in answer["ponds"]:
+        for warning in pond["warnings"]:
+            render.warn(warning)
+
+
+def _next_steps(answer: DeployAnswer) -> None:
+    sources = {source for pond in answer["ponds"] for source in pond["sources"]}
+    last = next((pond["line"] for pond in reversed(answer["ponds"]) if pond["line"] not in sources), answer["ponds"][-1]["line"])
+    render.err().print(f"[dim]Next: duckstring trigger pulse {last.split('@')[0]} --watch[/]", soft_wrap=True)

@@ -1,0 +1,229 @@
+"""``duckstring query`` and ``duckstring get``: read what a Pond has published."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.text import Text
+
+from duckstring.errors import OperatorError
+from duckstring_cli import render
+from duckstring_cli.answers import TablesAnswer
+from duckstring_cli.catchments import Catchment
+from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client
+from duckstring_cli.errors import BadInputError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
+
+DEFAULT_LIMIT = 20
+_WIDEST = 40
+_NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL", "HUGEINT")
+
+
+def query(  # noqa: PLR0913, PLR0917 - each is an option that users type
+    pond: PondName,
+    table: Annotated[
+        str | None, typer.Argument(metavar="TABLE", show_default=False, help="A published table; otherwise list them.")
+    ] = None,
+    sql: Annotated[
+        str | None, typer.Option("--sql", metavar="SQL|@FILE", help="A SELECT over the Pond's tables, or @ and a file with one.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-n", metavar="N", min=1, help=f"Rows at most; otherwise {DEFAULT_LIMIT} on screen, all elsewhere."),
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="All rows as CSV on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All rows as JSON on stdout.")] = False,
+    parquet: Annotated[Path | None, typer.Option("--parquet", metavar="FILE", help="All rows into a Parquet file.")] = None,
+    major: Major = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """Read what a Pond has published.
+
+    Without TABLE and --sql, a list of the tables. SQL sees every table of the Pond under its name.
+    """
+    if table and sql:
+        raise BadInputError("Give a TABLE or --sql, not both.", hint="--sql sees every table of the Pond under its name.")
+    if csv + as_json + bool(parquet) > 1:
+        raise BadInputError("Give one of --csv, --json and --parquet.")
+    asked = _sql(sql) if sql is not None else None
+    client = open_client(catchment)
+    snapshot = client.tables(pond, major=major)
+    if table is None and asked is None:
+        _list(snapshot, as_json=as_json)
+        return
+    select = _select(snapshot, table, asked)
+    shown = limit if limit is not None else None if csv or as_json or parquet else DEFAULT_LIMIT
+    if parquet:
+        _save(client.catchment, snapshot, _limited(select, limit), parquet if parquet.suffix else parquet.with_suffix(".parquet"))
+    else:
+        _show(client.catchment, snapshot, select, limit=shown, style="csv" if csv else "json" if as_json else "table")
+
+
+def get(
+    pond: PondName,
+    table: Annotated[str, typer.Argument(metavar="TABLE", show_default=False, help="A published table.")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", show_default=False, help="Ends in .parquet, .csv or .json; otherwise TABLE.parquet.")
+    ] = None,
+    major: Major = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """Save a published table to a file."""
+    from duckstring_cli import reading
+
+    client = open_client(catchment)
+    snapshot = client.tables(pond, major=major)
+    reading.find_table(snapshot, table)
+    target = file or Path(f"{table}.parquet")
+    if target.is_dir():
+        target = target / f"{table}.parquet"
+    _save(client.catchment, snapshot, f"FROM {reading.quoted(table)}", target)
+
+
+def _sql(text: str) -> str:
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInputError(f"{text[1:]} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    text = text.strip().rstrip(";").strip()
+    if not text:
+        raise BadInputError("The SQL is empty.", hint='For example: --sql "SELECT count(*) FROM worst_routes"')
+    return text
+
+
+def _select(snapshot: TablesAnswer, table: str | None, asked: str | None) -> str:
+    from duckstring_cli import reading
+
+    if table is None:
+        return asked or ""
+    reading.find_table(snapshot, table)
+    return f"FROM {reading.quoted(table)}"
+
+
+def _limited(select: str, limit: int | None) -> str:
+    return select if limit is None else f"FROM ({select}) LIMIT {limit}"
+
+
+def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
+    if as_json:
+        render.print_json(snapshot)
+        return
+    made = render.table("TABLE", "ROWS", "BYTES", "WRITTEN IN", right=("ROWS", "BYTES"))
+    for row in snapshot["tables"]:
+        made.add_row(Text(row["table"]), render.count(row["rows"]), render.size(row["bytes"]), row["written_in"])
+    render.out().print(made if snapshot["tables"] else f"{snapshot['line']} has published no tables.")
+    render.err().print(f"[dim]{snapshot['line']}, fresh as of {render.moment(snapshot['f'])}[/]")
+
+
+def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Path) -> None:
+    from duckstring_cli import reading
+
+    con = reading.connect(catchment, snapshot)
+    with render.steps() as step:
+        step(f"Writing {target}")
+        reading.ask(con, select, catchment, snapshot["tables"])
+        rows = reading.save(con, select, target, catchment)
+    render.say(f"{render.count(rows)} rows in {escape(str(target))}")
+
+
+def _show(catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: int | None, style: str) -> None:
+    from duckstring_cli import reading
+
+    con = reading.connect(catchment, snapshot)
+    relation = reading.ask(con, select, catchment, snapshot["tables"])
+    with _reading(catchment):
+        if style == "table":
+            print_rows(relation, limit or DEFAULT_LIMIT)
+        else:
+            _stream(relation if limit is None else relation.limit(limit), style)
+
+
+@contextmanager
+def _reading(catchment: Catchment) -> Iterator[None]:
+    """The rows themselves are read late: say what went wrong then, too."""
+    import duckdb
+
+    from duckstring_cli import reading
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.HTTPException) as error:
+        raise reading.unreadable(catchment, error) from error
+    except duckdb.Error as error:
+        raise OperatorError(str(error).strip().splitlines()[0]) from error
+
+
+def _stream(relation: DuckDBPyRelation, style: str) -> None:
+    import csv
+    import json
+
+    columns = relation.columns
+    if style == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        while rows := relation.fetchmany(10_000):
+            writer.writerows(rows)
+        return
+    opening = "["
+    while rows := relation.fetchmany(10_000):
+        for row in rows:
+            sys.stdout.write(f"{opening}\n{json.dumps(dict(zip(columns, row, strict=True)), default=str, ensure_ascii=False)}")
+            opening = ","
+    sys.stdout.write("\n]\n" if opening == "," else "[]\n")
+
+
+def print_rows(relation: DuckDBPyRelation, limit: int) -> None:
+    """Rows as a table as wide as the terminal; what was left out is said."""
+    columns = relation.columns
+    numbers = [any(kind in str(dtype) for kind in _NUMBERS) for dtype in relation.types]
+    rows = relation.limit(limit + 1).fetchall()
+    more, rows = len(rows) > limit, rows[:limit]
+    cells = [[_cell(value) for value in row] for row in rows]
+    console = render.out()
+    kept = _columns_that_fit(columns, cells, console.width)
+    made = render.table()
+    for index in kept:
+        made.add_column(Text(columns[index]), justify="right" if numbers[index] else "left", no_wrap=True, overflow="ellipsis")
+        made.columns[-1].max_width = max(_WIDEST, len(columns[index])) if console.is_terminal else None
+    for row in cells:
+        made.add_row(*(Text(row[index]) for index in kept))
+    console.print(made)
+    _footnotes(len(rows), more=more, hidden=[name for index, name in enumerate(columns) if index not in kept])
+
+
+def _footnotes(rows: int, *, more: bool, hidden: list[str]) -> None:
+    console = render.err()
+    if hidden:
+        console.print(Text(f"{len(hidden)} more columns: {', '.join(hidden)} (pick with --sql, or --csv)", style="dim"))
+    console.print(
+        Text(f"first {rows} rows; all of them: --csv, --json, --parquet FILE, or --limit" if more else f"{rows} rows", style="dim")
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "·"
+    if isinstance(value, float):
+        return f"{value:.4f}".rstrip("0").rstrip(".") if value == round(value, 4) or 0.001 <= abs(value) < 1e15 else repr(value)  # noqa: PLR2004
+    return " ".join(str(value).split())
+
+
+def _columns_that_fit(columns: list[str], cells: list[list[str]], width: int) -> list[int]:
+    kept: list[int] = []
+    used = 0
+    for index, name in enumerate(columns):
+        needs = min(max([len(name), *(len(row[index]) for row in cells)]), max(_WIDEST, len(name))) + 2
+        if kept and used + needs > width:
+            break
+        kept.append(index)
+        used += needs
+    return kept

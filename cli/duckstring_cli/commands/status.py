@@ -1,0 +1,51 @@
+"""``duckstring status``: what the Catchment is doing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+
+from duckstring_cli import render
+from duckstring_cli.answers import LineStatus, StatusAnswer
+from duckstring_cli.client import Client
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, SomePond, open_client
+
+_LAST_RUNS = 5
+
+
+def status(
+    pond: SomePond = None,
+    once: Annotated[bool, typer.Option("--once", help="Print once instead of redrawing every second.")] = False,
+    as_json: AsJson = False,
+    major: Major = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """What every Pond is doing, live.
+
+    Sources come before their Sinks. With POND, that one closely: its Ripples, Sources, Sinks, budgets and last runs.
+    """
+    client = open_client(catchment)
+    if as_json:
+        render.print_json(client.status(pond, major=major))
+    elif once or not render.is_live():
+        render.out().print(_view(client, pond, major, whole=True))
+    else:
+        from duckstring_cli import live
+
+        live.watch(lambda: _view(client, pond, major, whole=False))
+
+
+def _view(client: Client, pond: str | None, major: int | None, *, whole: bool) -> RenderableType:
+    from duckstring_cli import board
+
+    answer, console = client.status(pond, major=major), render.out()
+    if pond is None:
+        return board.overview(answer, width=console.width, height=None if whole else console.height)
+    line = _highest(answer)
+    return board.detail(answer, line, client.runs(line["pond"], major=line["major"], limit=_LAST_RUNS))
+
+
+def _highest(answer: StatusAnswer) -> LineStatus:
+    return max(answer["lines"], key=lambda line: line["major"])

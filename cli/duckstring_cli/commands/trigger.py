@@ -1,0 +1,120 @@
+"""``duckstring trigger``: ask a Pond for something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from duckstring.errors import OperatorError
+from duckstring_cli import durations, render
+from duckstring_cli.answers import StatusAnswer
+from duckstring_cli.client import Client
+from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client
+
+if TYPE_CHECKING:
+    from duckstring_cli.follow import Follower
+
+app = typer.Typer(help="Ask for data: once, always, or within a bound.", no_args_is_help=True)
+
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all is at rest.")]
+
+
+@app.command(epilog="Example: duckstring trigger tap reports --watch")
+def tap(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+    """Pull once.
+
+    Runs POND with something newer from its Sources, and lets them prepare the next.
+    """
+    _send(catchment, pond, "tap", major=major, watch=watch)
+
+
+@app.command(epilog="Example: duckstring trigger pulse reports --watch")
+def pulse(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+    """Push once.
+
+    Runs everything that POND needs, each once, in order, as of now.
+    """
+    _send(catchment, pond, "pulse", major=major, watch=watch)
+
+
+@app.command(epilog="Example: duckstring trigger wave reports")
+def wave(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+    """Pull always.
+
+    Runs POND again each time it is done, as fast as its slowest Source allows.
+    """
+    _send(catchment, pond, "wave", major=major, watch=watch)
+
+
+@app.command(epilog="Example: duckstring trigger tide reports 1d")
+def tide(
+    pond: PondName,
+    bound: Annotated[str, typer.Argument(metavar="BOUND", show_default=False, help="The staleness allowed: 30s, 90m, 1d, 1h30m.")],
+    major: Major = None,
+    watch: Watch = False,
+    catchment: CatchmentName = None,
+) -> None:
+    """Keep POND no staler than BOUND."""
+    _send(catchment, pond, "tide", major=major, watch=watch, bound=durations.parse(bound).total_seconds())
+
+
+@app.command(epilog="Example: duckstring trigger remove reports")
+def remove(pond: PondName, major: Major = None, catchment: CatchmentName = None) -> None:
+    """Remove POND's Wave or Tide. What runs already is finished."""
+    _send(catchment, pond, "remove", major=major, watch=False)
+
+
+def _send(catchment: str | None, pond: str, kind: str, *, major: int | None, watch: bool, bound: float | None = None) -> None:
+    client = open_client(catchment)
+    before = client.status() if watch else None
+    answer = client.trigger(pond, kind, major=major, bound=bound)
+    render.say(_told(answer["line"], kind, bound))
+    if before is not None:
+        epoch = answer["epoch"] if kind == "pulse" else None
+        follow(client, answer["line"], before, epoch=epoch, endless=kind in {"wave", "tide"})
+    elif kind != "remove":
+        render.err().print("[dim]Watch it: duckstring status[/]")
+
+
+def _told(line: str, kind: str, bound: float | None) -> str:
+    match kind:
+        case "remove":
+            return f"[bold]{line}[/]: trigger removed"
+        case "tide":
+            return f"[bold]{line}[/]: tide, no staler than {durations.exact(bound or 0)}"
+        case _:
+            return f"[bold]{line}[/]: {kind} sent"
+
+
+def follow(client: Client, line: str, before: StatusAnswer, *, epoch: str | None, endless: bool = False) -> float:
+    """Show the trigger's work until its goal is reached. Gives the seconds that it took by the Catchment's clock.
+
+    Raises:
+        OperatorError: something failed, and the goal is out of reach.
+    """
+    from duckstring_cli import live
+    from duckstring_cli.follow import Goal
+
+    since = next((held["end_f"] for held in before["lines"] if held["line"] == line), "")
+    verdict, follower = live.follow(client, Goal(line, epoch, since, endless=endless), before)
+    if verdict == "down":
+        raise _out_of_reach(line, follower)
+    done, target = follower.finished.get(line), follower.target
+    seconds = render.between(epoch or before["now"], done["finished"] if done else follower.now) or 0.0
+    fresh = render.moment(target["end_f"] if target else None)
+    render.say(f"[green]✓[/] [bold]{line}[/] is fresh as of {fresh}, after {durations.brief(seconds)}")
+    return seconds
+
+
+def _out_of_reach(line: str, follower: Follower) -> OperatorError:
+    target = follower.target
+    held = follower.culprits[0] if follower.culprits else target
+    if held is None or held["failure"] is None:
+        why = (held["reason"] or held["status"]) if held else "it is gone"
+        return OperatorError(f"{line} cannot run: {why}.", hint=f"Look closer: duckstring status {line.partition('@')[0]}")
+    failure = held["failure"]
+    where = "" if held is target else f"{line} is {target['status'] if target else 'blocked'}: "
+    words = f"{failure['error']}: {render.one_line(failure['message'])}"
+    hint = f"See all of it: duckstring run show {failure['run']}" if failure["run"] else f"Look closer: duckstring status {held['pond']}"
+    return OperatorError(f"{where}{held['line']} failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: {words}", hint=hint)

@@ -1,0 +1,182 @@
+"""From folders with a pond.toml to Ponds selected in a Catchment: check all, upload what is new, ask once."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from duckstring.errors import AuthorError
+from duckstring.model import names
+from duckstring_cli import catchments, render
+from duckstring_cli.answers import DeployAnswer
+from duckstring_cli.client import Client, speaking_to
+from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import OnStep
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+MANIFEST = "pond.toml"
+_FEW = 5
+_SKIPPED = {"node_modules", "venv", "env", "site-packages", "__pycache__", "cdk.out", "build", "dist"}
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder whose pond.toml is in order."""
+
+    root: Path
+    name: str
+    version: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A project's package, and where it belongs in the bucket."""
+
+    project: Project
+    content: bytes
+    sha256: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Where it belongs in the bucket."""
+        return names.artifact_key(self.project.name, self.project.version, self.sha256)
+
+
+def roots(path: Path, *, tree: bool) -> list[Path]:
+    """The folders to deploy.
+
+    Raises:
+        BadInputError: there is none, or it is not said which of several.
+    """
+    folder = path.parent if path.name == MANIFEST else path
+    if not folder.is_dir():
+        raise BadInputError(f"There is no folder {str(folder)!r}.")
+    if not tree and (folder / MANIFEST).is_file():
+        return [folder]
+    found = sorted(_below(folder))
+    if tree and found:
+        return found
+    if not found:
+        raise BadInputError(
+            f"No {MANIFEST} in {_shown(folder)}, nor in the folders below it.", hint="Start a Pond with: duckstring pond init NAME"
+        )
+    some = ", ".join([*(root.name for root in found[:_FEW]), *(["..."] if len(found) > _FEW else [])])
+    raise BadInputError(
+        f"No {MANIFEST} in {_shown(folder)}, but {len(found)} below it ({some}).",
+        hint=f"Deploy them all at once: duckstring deploy {'' if path == Path() else f'{path} '}--all",
+    )
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _SKIPPED and not name.startswith(".")]
+        if MANIFEST in files:
+            yield Path(root)
+
+
+def read(found: list[Path]) -> list[Project]:
+    """Read every pond.toml.
+
+    Raises:
+        BadInputError: faults, those of all files at once.
+    """
+    return _all(_read, found)
+
+
+def _read(root: Path) -> Project:
+    from duckstring.model.pondfile import read_pondfile
+
+    path = root / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{_shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    pond = read_pondfile(text, _shown(path)).pond
+    return Project(root, pond.name, pond.version, tomllib.loads(text))
+
+
+def pack(projects: list[Project]) -> list[Packed]:
+    """Package every project.
+
+    Raises:
+        BadInputError: projects that cannot be packaged, all of them at once.
+    """
+    from duckstring.service.package import package
+
+    def one(project: Project) -> Packed:
+        made = package(project.root)
+        return Packed(project, made.content, made.sha256, made.warnings)
+
+    return _all(one, projects)
+
+
+def _all(act: Callable[[Given], Made], each: Iterable[Given]) -> list[Made]:
+    made, faults = [], []
+    for one in each:
+        try:
+            made.append(act(one))
+        except AuthorError as error:
+            faults.append(error)
+    if faults:
+        hints = dict.fromkeys(fault.hint for fault in faults if fault.hint)
+        raise BadInputError("\n".join(fault.message for fault in faults), hint="\n".join(hints))
+    return made
+
+
+def deploy(client: Client, projects: list[Project], *, overwrite: bool, on_step: OnStep) -> DeployAnswer:
+    """Package, upload what the bucket does not hold yet, and deploy all of them or none.
+
+    Raises:
+        AuthorError: a project cannot be packaged.
+        OperatorError: the Catchment refuses; nothing has changed there.
+    """
+    ponds = f"{len(projects)} Ponds" if len(projects) > 1 else projects[0].name
+    on_step(f"Packaging {ponds}")
+    packed = pack(projects)
+    for warning in (warning for one in packed for warning in one.warnings):
+        render.warn(warning)
+    on_step(f"Uploading {ponds}")
+    _upload(client, packed)
+    on_step(f"Deploying {ponds} to {client.catchment.name}")
+    requests: list[dict[str, object]] = [{"manifest": one.project.manifest, "artifact": one.key, "sha256": one.sha256} for one in packed]
+    return client.deploy(requests, overwrite=overwrite)
+
+
+def _upload(client: Client, packed: list[Packed]) -> None:
+    with speaking_to(client.catchment):
+        bucket = catchments.outputs(client.catchment)["Bucket"]
+        s3 = catchments.session(client.catchment).client("s3")
+        for one in packed:
+            if not _is_there(s3, bucket, one.key):
+                checksum = base64.b64encode(bytes.fromhex(one.sha256)).decode()
+                s3.put_object(Bucket=bucket, Key=one.key, Body=one.content, ChecksumSHA256=checksum, ContentType="application/zip")
+
+
+def _is_there(s3: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - a botocore client
+    from botocore.exceptions import ClientError
+
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey", "NotFound"}:
+            return False
+        raise
+    return True
+
+
+def _shown(path: Path) -> str:
+    """As the user would name it: relative to where they are, if it is below."""
+    here = Path.cwd()
+    absolute = path.resolve()
+    if absolute == here:
+        return "this folder"
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)

@@ -1,0 +1,62 @@
+"""Durations as people write them: ``30s``, ``90m``, ``1d``, ``1h30m``."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from duckstring_cli.errors import BadInputError
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_WHOLE = re.compile(r"^(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?$")
+_LONGEST = 3_650 * 86_400
+_HINT = "Write it as 30s, 90m, 1d or 1h30m: days, hours, minutes, seconds, in this order."
+
+
+def parse(text: str) -> timedelta:
+    """``parse("1h30m") == timedelta(minutes=90)``.
+
+    Raises:
+        BadInputError: the text is no duration, is zero, or is longer than ten years.
+    """
+    found = _WHOLE.match(text.strip().lower())
+    if not found or not text.strip():
+        raise BadInputError(f"{text!r} is no duration.", hint=_HINT)
+    seconds = sum(int(count or 0) * unit for count, unit in zip(found.groups(), _UNITS.values(), strict=True))
+    if not 0 < seconds <= _LONGEST:
+        raise BadInputError(f"{text!r} is out of range: a duration is more than 0s and at most 3650d.", hint=_HINT)
+    return timedelta(seconds=seconds)
+
+
+def exact(seconds: float) -> str:
+    """The shortest text that ``parse`` reads back: ``1h30m``. Fractions of a second are dropped."""
+    left, text = int(seconds), ""
+    for unit, size in _UNITS.items():
+        count, left = divmod(left, size)
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
+
+
+def brief(seconds: float | None) -> str:
+    """For reading, two units at most: ``0.4s``, ``12s``, ``4m12s``, ``2h05m``, ``3d4h``; ``never`` for None."""
+    if seconds is None:
+        return "never"
+    if seconds < 10:  # noqa: PLR2004 - tenths matter only where the whole is small
+        return f"{max(seconds, 0):.1f}s"
+    whole = int(seconds)
+    if whole < _UNITS["m"]:
+        return f"{whole}s"
+    if whole < _UNITS["h"]:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < _UNITS["d"]:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600}h"
+
+
+def age(seconds: float | None) -> str:
+    """How old something is, in whole units: ``3s``, ``4m``, ``2h05m``, ``3d4h``; ``never`` for None."""
+    if seconds is None:
+        return "never"
+    if seconds < _UNITS["m"]:
+        return f"{int(max(seconds, 0))}s"
+    return f"{int(seconds) // 60}m" if seconds < _UNITS["h"] else brief(seconds)

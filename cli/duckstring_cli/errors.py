@@ -1,0 +1,53 @@
+"""How the command says no: one line on stderr, a hint, an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from typer.exceptions import TyperException
+
+from duckstring.errors import AuthorError, DuckstringError, OperatorError
+
+REFUSED = 1
+MISUSE = 2
+
+
+class BadInputError(OperatorError):
+    """What was typed cannot be understood."""
+
+
+class NotRunningError(OperatorError):
+    """The Catchment does not answer."""
+
+
+class CatchmentRefusedError(OperatorError):
+    """The Catchment answered no. ``traceback`` is the author's code's, where that is at fault."""
+
+    def __init__(self, *, type: str, message: str, hint: str, traceback: str = "") -> None:  # noqa: A002 - as it is called on the wire
+        super().__init__(message or "The Catchment refused and did not say why.", hint=hint)
+        self.type = type
+        self.traceback = traceback
+
+
+class AccessError(OperatorError):
+    """AWS does not let this user in, or cannot say who the user is."""
+
+
+def exit_code(error: DuckstringError) -> int:
+    """2 for input that cannot be understood, 1 for a refusal."""
+    return MISUSE if isinstance(error, BadInputError | AuthorError) else REFUSED
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``Did you mean 'sales'?``, or nothing."""
+    found = get_close_matches(word, list(known), n=1)
+    return f"Did you mean {found[0]!r}?" if found else ""
+
+
+def misused(error: TyperException) -> BadInputError:
+    """Typer's own words for a misuse, as ours."""
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    hint = f"See: {context.command_path} --help" if context else ""
+    return BadInputError(message, hint=hint)

@@ -1,0 +1,153 @@
+"""Watch a trigger do its work: successive answers of ``status`` in, events and a verdict out. Asks nobody anything itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from duckstring_cli import board, render
+from duckstring_cli.answers import LineStatus, RunAnswer, RunRow, StatusAnswer
+
+Verdict = Literal["going", "done", "down"]
+ReadRun = Callable[[str], RunAnswer]
+
+_MISSED = 20
+_SURE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a line or to one of its Ripples, at an instant of the Catchment's clock."""
+
+    at: str
+    line: str
+    ripple: str
+    what: str
+    seconds: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the trigger asked for. Without an epoch: that the line moves on from ``since`` and all comes to rest."""
+
+    line: str
+    epoch: str | None
+    since: str
+    endless: bool = False
+
+
+@dataclass(slots=True)
+class Follower:
+    """What has been seen so far."""
+
+    goal: Goal
+    read_run: ReadRun
+    lines: list[LineStatus] = field(default_factory=list)
+    now: str = ""
+    took: dict[str, dict[str, float]] = field(default_factory=dict)
+    finished: dict[str, RunRow] = field(default_factory=dict)
+    _told: set[tuple[str, str, int, str]] = field(default_factory=set)
+    _closed: dict[str, int] = field(default_factory=dict)
+    _down_polls: int = 0
+
+    def begin(self, answer: StatusAnswer) -> None:
+        """What was before the trigger is no news."""
+        self._look(answer)
+        for line in answer["lines"]:
+            last = line["last_run"]
+            self._closed[line["line"]] = 0 if last is None else last["number"] if last["finished"] else last["number"] - 1
+
+    def observe(self, answer: StatusAnswer) -> list[Event]:
+        """What is new since the last answer, oldest first."""
+        self._look(answer)
+        events = [event for line in self.lines for event in (*self._closing(line), *self._under_way(line))]
+        down = self.target is not None and self._is_down()
+        self._down_polls = self._down_polls + 1 if down else 0
+        return sorted(events, key=lambda event: event.at)
+
+    def verdict(self) -> Verdict:
+        """Is the goal reached, out of reach, or neither yet?"""
+        target = self.target
+        if target is None or self.goal.endless:
+            return "going"
+        if self._reached(target):
+            return "done"
+        return "down" if self._down_polls >= _SURE else "going"
+
+    @property
+    def target(self) -> LineStatus | None:
+        """The line that was triggered."""
+        return next((line for line in self.lines if line["line"] == self.goal.line), None)
+
+    @property
+    def culprits(self) -> list[LineStatus]:
+        """The lines that failed or were killed, Sources first."""
+        return [line for line in self.lines if line["status"] in {"failed", "killed"}]
+
+    def _reached(self, target: LineStatus) -> bool:
+        if self.goal.epoch is not None:
+            return target["end_f"] >= self.goal.epoch
+        resting = not any(line["runs"] or line["status"] in board.MOVING for line in self.lines)
+        return resting and target["end_f"] > self.goal.since
+
+    def _is_down(self) -> bool:
+        target = self.target
+        return target is not None and target["status"] in board.DOWN and not any(line["runs"] for line in self.lines)
+
+    def _look(self, answer: StatusAnswer) -> None:
+        self.now = answer["now"]
+        self.lines = _lineage(self.goal.line, board.in_order(answer["lines"]))
+
+    def _closing(self, line: LineStatus) -> Iterator[Event]:
+        last = line["last_run"]
+        if last is None:
+            return
+        newest = last["number"] if last["finished"] else last["number"] - 1
+        seen = self._closed.setdefault(line["line"], 0)
+        for number in range(max(seen, newest - _MISSED) + 1, newest + 1):
+            yield from self._close(line["line"], number)
+
+    def _close(self, line: str, number: int) -> Iterator[Event]:
+        answer = self.read_run(f"{line}/{number}")
+        run, finished = answer["run"], answer["run"]["finished"]
+        if not finished:
+            return
+        self._closed[line] = number
+        self.finished[line] = run
+        took = self.took[line] = {}
+        for attempt in answer["attempts"]:
+            seconds = render.between(attempt["started"], attempt["finished"])
+            took[attempt["ripple"]] = took.get(attempt["ripple"], 0.0) + (seconds or 0.0)
+            what = "done" if attempt["status"] == "success" else attempt["status"]
+            detail = f"{attempt.get('error')}: {render.one_line(attempt.get('message'))}" if attempt.get("error") else ""
+            if self._first(run["run"], attempt["ripple"], attempt["attempt"], what):
+                yield Event(attempt["finished"] or finished, line, attempt["ripple"], what, seconds, detail)
+        what = "done" if run["status"] == "success" else run["status"]
+        yield Event(finished, line, "", what, render.between(run["started"], finished), board.run_error(run))
+
+    def _under_way(self, line: LineStatus) -> Iterator[Event]:
+        for run in line["runs"]:
+            if self._first(run["run"], "", 0, "started"):
+                yield Event(run["started"], line["line"], "", "started", detail=run["run"])
+            for ripple in run["ripples"]:
+                news = ripple["status"] in {"queued", "running"}
+                if news and self._first(run["run"], ripple["name"], ripple["attempt"], ripple["status"]):
+                    detail = f"attempt {ripple['attempt']}" if ripple["attempt"] > 1 else ""
+                    yield Event(ripple["since"] or self.now, line["line"], ripple["name"], ripple["status"], detail=detail)
+
+    def _first(self, run: str, ripple: str, attempt: int, what: str) -> bool:
+        key = (run, ripple, attempt, what)
+        new = key not in self._told
+        self._told.add(key)
+        return new
+
+
+def _lineage(target: str, ordered: list[LineStatus]) -> list[LineStatus]:
+    """The target and everything upstream of it."""
+    wanted = {target}
+    for line in reversed(ordered):
+        if line["line"] in wanted:
+            wanted |= {source["line"] for source in line["sources"]}
+    return [line for line in ordered if line["line"] in wanted]

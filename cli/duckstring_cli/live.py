@@ -1,0 +1,198 @@
+"""Views that follow a Catchment: redrawn for a person, lines for a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from duckstring.errors import DuckstringError
+from duckstring_cli import board, durations, render
+from duckstring_cli.answers import LineStatus, StatusAnswer
+from duckstring_cli.client import Client
+from duckstring_cli.follow import Event, Follower, Goal, Verdict
+
+REFRESH_SECONDS = 1.0
+FOLLOW_SECONDS = 0.3
+_SETTLE_POLLS = 10
+_MARKS = {
+    "done": ("✓", "green"),
+    "pass": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "crashed": ("✗", "red"),
+    "lost": ("✗", "red"),
+    "killed": ("✗", "magenta"),
+}
+
+
+def watch(read: Callable[[], RenderableType]) -> None:
+    """Redraw what ``read`` gives every second until Ctrl-C. One bad answer is told below the last good view."""
+    console = render.out()
+    shown = read()
+    with Live(shown, console=console, auto_refresh=False, vertical_overflow="crop") as live:
+        live.refresh()
+        while True:
+            time.sleep(REFRESH_SECONDS)
+            try:
+                shown = read()
+                live.update(shown, refresh=True)
+            except DuckstringError as error:
+                live.update(Group(shown, Text(f"\nlast answer above; now: {error.message}", style="red")), refresh=True)
+
+
+class Screen(Protocol):
+    """Where the progress of a trigger is shown."""
+
+    def show(self, follower: Follower, events: list[Event]) -> None:
+        """What is new."""
+
+    def close(self) -> None:
+        """No more news."""
+
+
+def follow(client: Client, goal: Goal, before: StatusAnswer, *, sleep: Callable[[float], None] = time.sleep) -> tuple[Verdict, Follower]:
+    """Show what a trigger sets off until its goal is reached or out of reach (or Ctrl-C, if it is endless)."""
+    follower = Follower(goal, client.run)
+    follower.begin(before)
+    screen = Redrawn(render.out()) if render.is_live() else Printed(goal)
+    try:
+        verdict = _until_settled(client, follower, screen, sleep)
+    finally:
+        screen.close()
+    return verdict, follower
+
+
+def _until_settled(client: Client, follower: Follower, screen: Screen, sleep: Callable[[float], None]) -> Verdict:
+    verdict: Verdict = "going"
+    while verdict == "going":
+        screen.show(follower, follower.observe(client.status()))
+        verdict = follower.verdict()
+        sleep(FOLLOW_SECONDS)
+    for _ in range(_SETTLE_POLLS):  # history is written after the state: the last rows may be a moment late
+        screen.show(follower, follower.observe(client.status()))
+        if _history_caught_up(follower, verdict):
+            break
+        sleep(FOLLOW_SECONDS)
+    return verdict
+
+
+def _history_caught_up(follower: Follower, verdict: Verdict) -> bool:
+    for line in follower.lines:
+        moved = verdict == "done" and follower.goal.epoch is not None and line["end_f"] >= follower.goal.epoch
+        last = follower.finished.get(line["line"])
+        if moved and (last is None or last["f"] < line["end_f"]):
+            return False
+    return True
+
+
+class Printed:
+    """One plain line an event: seconds since the trigger, who, what."""
+
+    def __init__(self, goal: Goal) -> None:
+        self._zero = goal.epoch or ""
+        self._console = render.out()
+
+    def show(self, follower: Follower, events: list[Event]) -> None:
+        """Print them."""
+        self._zero = self._zero or follower.now
+        for event in events:
+            self._console.print(escape(event_line(event, self._zero)), soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+def event_line(event: Event, zero: str) -> str:
+    """``+   1.9s  delays.clean      done in 0.8s``."""
+    since = max(render.between(zero, event.at) or 0.0, 0.0)
+    pond = event.line.split("@")[0]
+    who = f"{pond}.{event.ripple}" if event.ripple else pond
+    took = f" in {durations.brief(event.seconds)}" if event.seconds is not None else ""
+    detail = f" ({event.detail})" if event.detail else ""
+    return f"+{since:7.1f}s  {who:<28} {event.what}{took}{detail}"
+
+
+class Redrawn:
+    """One row a Pond, redrawn in place; the last state stays on the screen."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        self._live.start()
+
+    def show(self, follower: Follower, events: list[Event]) -> None:
+        """Redraw."""
+        self._live.update(progress(follower, height=self._console.height), refresh=True)
+
+    def close(self) -> None:
+        """Leave the last view."""
+        self._live.stop()
+
+
+def progress(follower: Follower, *, height: int) -> Table:
+    """The lines on the way to the goal: mark, Pond, how long, its Ripples."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, max_width=32)
+    grid.add_column(no_wrap=True, justify="right")
+    grid.add_column(overflow="fold")
+    rows = [(line, _fresh(line, follower)) for line in follower.lines]
+    shown = rows if len(rows) <= height - 2 else [row for row in rows if not row[1]][: height - 3]
+    for line, fresh in shown:
+        grid.add_row(*_row(line, follower, fresh=fresh))
+    if len(shown) < len(rows):
+        finished = sum(fresh for _, fresh in rows)
+        grid.add_row("", Text(f"{finished} of {len(rows)} Ponds done", style="dim"), "", "")
+    return grid
+
+
+def _fresh(line: LineStatus, follower: Follower) -> bool:
+    goal = follower.goal
+    return not line["runs"] and (line["end_f"] >= goal.epoch if goal.epoch else line["end_f"] > goal.since)
+
+
+def _row(line: LineStatus, follower: Follower, *, fresh: bool) -> tuple[RenderableType, ...]:
+    name = board.shown_name(line, follower.lines)
+    if line["runs"]:
+        run = line["runs"][-1]
+        return Text("●", "cyan"), name, durations.brief(render.between(run["started"], follower.now) or 0), _chips(line, follower.now)
+    if line["status"] in board.DOWN:
+        return Text("✗", "red"), name, "", Text(board.doing(line, follower.now), "red")
+    if fresh:
+        return Text("✓", "green"), name, _took(line, follower), _finished(line, follower)
+    return Text("○", "dim"), name, "", Text(board.doing(line, follower.now) or line["status"], "dim")
+
+
+def _took(line: LineStatus, follower: Follower) -> str:
+    row = follower.finished.get(line["line"])
+    seconds = render.between(row["started"], row["finished"]) if row else None
+    return "" if seconds is None else durations.brief(seconds)
+
+
+def _finished(line: LineStatus, follower: Follower) -> Text:
+    row = follower.finished.get(line["line"])
+    if row and row["status"] == "pass":
+        return Text("nothing new in its Sources: passed", "dim")
+    parts = [f"{name} {durations.brief(seconds)}" for name, seconds in follower.took.get(line["line"], {}).items()]
+    return Text(" · ".join(parts), "dim")
+
+
+def _chips(line: LineStatus, now: str) -> Text:
+    text = Text()
+    for ripple in line["runs"][-1]["ripples"]:
+        mark, style = _MARKS.get(ripple["status"], ("○", "dim"))
+        lasted = ""
+        if ripple["status"] == "running":
+            mark, style = "●", "cyan"
+            lasted = f" {durations.brief(render.between(ripple['since'], now) or 0)}"
+        elif ripple["status"] == "queued":
+            lasted = " queued"
+        text.append(" · " if text else "", "dim")
+        text.append(f"{mark} {ripple['name']}{lasted}", style)
+    return text

@@ -1,0 +1,81 @@
+"""The ``duckstring`` command: its groups, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from duckstring import __version__
+from duckstring.errors import DuckstringError
+from duckstring_cli import errors, render
+from duckstring_cli.commands import catchment, demo, deploy, pond, query, runs, status, trigger
+
+app = typer.Typer(
+    name="duckstring",
+    help="Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your own AWS account.",
+    epilog="Begin with: duckstring demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(catchment.app, name="catchment")
+app.add_typer(pond.app, name="pond")
+app.command("deploy", epilog="Example: duckstring deploy . --all")(deploy.deploy)
+app.add_typer(trigger.app, name="trigger")
+app.command("status", epilog="Example: duckstring status reports --once")(status.status)
+app.command("runs", epilog="Example: duckstring runs sales --status failed --limit 5")(runs.runs)
+app.add_typer(runs.app, name="run")
+app.command("query", epilog='Example: duckstring query reports --sql "SELECT count(*) FROM worst_routes"')(query.query)
+app.command("get", epilog="Example: duckstring get reports worst_routes routes.csv")(query.get)
+app.command("demo", epilog="Example: duckstring demo")(demo.demo)
+
+_INTERRUPTED = 130
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"duckstring {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your own AWS account."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line. Gives the exit code: 0 done, 1 refused, 2 misuse."""
+    try:
+        code = app(args=list(arguments), prog_name="duckstring", standalone_mode=False)
+    except DuckstringError as error:
+        render.refuse(error)
+        return errors.exit_code(error)
+    except TyperException as error:
+        render.refuse(errors.misused(error))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has what it wanted: no complaint, and none from the interpreter's last flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Read published snapshots with DuckDB on the user's machine, straight from the Catchment's bucket."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from duckstring.errors import OperatorError
+from duckstring_cli import catchments
+from duckstring_cli.answers import TableRow, TablesAnswer
+from duckstring_cli.catchments import Catchment
+from duckstring_cli.client import not_running, speaking_to
+from duckstring_cli.errors import BadInputError, nearest
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+FORMATS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER", ".json": "FORMAT json, ARRAY"}
+
+
+def connect(catchment: Catchment, snapshot: TablesAnswer) -> DuckDBPyConnection:
+    """A DuckDB connection with a view for each published table, under the table's name.
+
+    Raises:
+        OperatorError: the bucket cannot be read.
+    """
+    import duckdb
+
+    con = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+    con.execute("SET TimeZone = 'UTC'")
+    if snapshot["tables"]:
+        _open_s3(con, catchment)
+    for table in snapshot["tables"]:
+        con.execute(f"CREATE VIEW {quoted(table['table'])} AS FROM read_parquet({literal(table['uri'])})")
+    return con
+
+
+def _open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
+    import duckdb
+
+    package = files("duckdb_extension_httpfs")
+    path = package / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+    con.execute(f"LOAD {literal(str(path))}")
+    with speaking_to(catchment):
+        access = catchments.session(catchment)
+        found = access.session.get_credentials()
+        if found is None:
+            raise OperatorError(f"No AWS credentials for Catchment {catchment.name!r}.", hint="Log in, for example: aws sso login")
+        keys = found.get_frozen_credentials()
+    parts = {"KEY_ID": keys.access_key, "SECRET": keys.secret_key, "SESSION_TOKEN": keys.token, "REGION": access.session.region_name}
+    if access.endpoint:
+        parts |= {"ENDPOINT": urlsplit(access.endpoint).netloc, "URL_STYLE": "path"}
+    options = ", ".join(f"{name} {literal(value)}" for name, value in parts.items() if value)
+    plain = ", USE_SSL false" if access.endpoint and urlsplit(access.endpoint).scheme == "http" else ""
+    con.execute(f"CREATE SECRET catchment (TYPE s3, {options}{plain})")
+
+
+def ask(con: DuckDBPyConnection, sql: str, catchment: Catchment, tables: list[TableRow]) -> DuckDBPyRelation:
+    """Run one SELECT.
+
+    Raises:
+        BadInputError: DuckDB does not accept it.
+        OperatorError: the snapshot's files cannot be read.
+    """
+    import duckdb
+
+    try:
+        relation = con.sql(sql)
+    except duckdb.CatalogException as error:
+        raise BadInputError(_first(error), hint=f"Tables here: {', '.join(t['table'] for t in tables) or 'none'}.") from error
+    except (duckdb.IOException, duckdb.HTTPException) as error:
+        raise unreadable(catchment, error) from error
+    except duckdb.Error as error:
+        raise BadInputError(str(error).strip()) from error
+    if relation is None:
+        raise BadInputError("That SQL gives no rows.", hint="Published tables are read only: write a SELECT.")
+    return relation
+
+
+def unreadable(catchment: Catchment, error: Exception) -> OperatorError:
+    """Why the files cannot be read."""
+    said = _first(error)
+    if "Could not establish connection" in said or "Connection refused" in said or "Could not connect" in said:
+        return not_running(catchment)
+    return OperatorError(
+        f"The snapshot's files cannot be read: {said}", hint="Check your credentials' read access to the Catchment's bucket."
+    )
+
+
+def find_table(snapshot: TablesAnswer, table: str) -> TableRow:
+    """The published table of that name.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    for row in snapshot["tables"]:
+        if row["table"] == table:
+            return row
+    known = [row["table"] for row in snapshot["tables"]]
+    if not known:
+        raise not_published(snapshot)
+    raise OperatorError(
+        f"{snapshot['line']} has published no table {table!r}; it has {', '.join(known)}.",
+        hint=nearest(table, known) or "Pick one of these.",
+    )
+
+
+def not_published(snapshot: TablesAnswer) -> OperatorError:
+    """Nothing to read yet."""
+    pond = snapshot["line"].split("@")[0]
+    return OperatorError(f"{snapshot['line']} has not published anything yet.", hint=f"Run it: duckstring trigger pulse {pond} --watch")
+
+
+def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) -> int:
+    """Write a SELECT's rows to a file, whole or not at all, in the format that its name ends with. Gives the number of rows.
+
+    Raises:
+        BadInputError: the format is unknown, or the SELECT is wrong.
+        OperatorError: the file cannot be written, or the snapshot not be read.
+    """
+    import duckdb
+
+    options = FORMATS.get(target.suffix.lower())
+    if options is None:
+        raise BadInputError(f"{target.name!r} has no known format.", hint=f"End the name with {', '.join(FORMATS)}.")
+    if not target.parent.is_dir():
+        raise OperatorError(f"There is no folder {str(target.parent)!r}.", hint="Create it first.")
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        found = con.execute(f"COPY ({sql}) TO {literal(str(partial))} ({options})").fetchone()
+        partial.replace(target)
+    except (duckdb.IOException, duckdb.HTTPException) as error:
+        raise unreadable(catchment, error) from error
+    except duckdb.Error as error:
+        raise BadInputError(_first(error)) from error
+    except OSError as error:
+        raise OperatorError(f"{target} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return int(found[0]) if found else 0
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _first(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

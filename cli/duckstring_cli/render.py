@@ -1,0 +1,195 @@
+"""Words out: consoles, tables that stay readable when piped, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from duckstring.errors import DuckstringError
+from duckstring.model.instants import NEVER, from_text
+from duckstring_cli import durations
+
+_PIPED_WIDTH = 10_000
+NARROW = 100
+
+STYLES = {
+    "idle": "green", "success": "green", "done": "green", "pass": "green dim", "running": "cyan", "queued": "cyan dim", "waiting": "yellow",
+    "failed": "bold red", "crashed": "red", "lost": "red", "killed": "magenta", "blocked": "red", "undeployed": "dim",
+}  # fmt: skip
+
+
+def out() -> Console:
+    """Standard output. Piped, it is plain text and nothing is cut or wrapped."""
+    return _console(stderr=False)
+
+
+def err() -> Console:
+    """Standard error: progress, hints, refusals."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else _PIPED_WIDTH, highlight=False, soft_wrap=False)
+
+
+def is_live() -> bool:
+    """Does a person look at a terminal that can redraw?"""
+    return out().is_terminal and not out().is_dumb_terminal
+
+
+def table(*headers: str, right: Sequence[str] = (), last: Literal["whole", "cut", "wrapped"] = "whole") -> Table:
+    """A table without lines: reads in a terminal, greps in a pipe.
+
+    ``last`` says what becomes of the last column where the terminal is too narrow; the others stay whole as long as they can.
+    """
+    gives_way = last != "whole" and out().is_terminal
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim", expand=gives_way)
+    for header in headers:
+        made.add_column(header, justify="right" if header in right else "left", no_wrap=True, overflow="ellipsis")
+    if gives_way:
+        made.columns[-1].ratio = 1
+        made.columns[-1].no_wrap = last == "cut"
+        made.columns[-1].overflow = "ellipsis" if last == "cut" else "fold"
+    return made
+
+
+def shorten(text: str, most: int) -> str:
+    """At most so many characters; what is left out is in the middle, for names differ at their ends."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+
+
+def word(status: str, text: str | None = None) -> Text:
+    """A status in its colour."""
+    return Text(text or status, style=STYLES.get(status, ""))
+
+
+def refuse(error: DuckstringError) -> None:
+    """One line (or one for each fault), the author's traceback if there is one, and what to do."""
+    console = err()
+    whole = not console.is_terminal  # a terminal breaks between words, a pipe gets one line
+    for line in error.message.splitlines():
+        console.print(f"[bold red]error[/]: {escape(line)}", soft_wrap=whole)
+    if traceback := getattr(error, "traceback", ""):
+        console.print(Text(traceback.rstrip()), soft_wrap=True)
+    for line in error.hint.splitlines():
+        console.print(f"[bold]hint[/]: {escape(line)}", soft_wrap=whole)
+
+
+def warn(text: str) -> None:
+    """Something that did not stop the work."""
+    err().print(f"[yellow]warning[/]: {escape(text)}", soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """A line on stdout with rich's markup. Escape what users wrote."""
+    out().print(text, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """The same answer for programs."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def count(rows: int | None) -> str:
+    """``336,776``."""
+    return "" if rows is None else f"{rows:,}"
+
+
+def size(number: int | None) -> str:
+    """``12.3 MB``."""
+    if number is None:
+        return ""
+    value, units = float(number), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while value >= 1000 and unit != "TB":  # noqa: PLR2004
+        value, unit = value / 1000, next(units)
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def moment(text: str | None) -> str:
+    """An instant to the second, UTC: ``2030-01-01 12:00:00Z``."""
+    instant = read_instant(text)
+    return f"{instant:%Y-%m-%d %H:%M:%SZ}" if instant else "never"
+
+
+def read_instant(text: str | None) -> datetime | None:
+    """The instant, None for NEVER and for nothing."""
+    instant = from_text(text) if text else NEVER
+    return None if instant == NEVER else instant
+
+
+def between(start: str | None, end: str | None) -> float | None:
+    """Seconds from one instant to another, None if either is missing."""
+    first, last = read_instant(start), read_instant(end)
+    return (last - first).total_seconds() if first and last else None
+
+
+def one_line(text: str | None) -> str:
+    """The first line that says something."""
+    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+
+
+class Steps:
+    """Progress of long work: a spinner for people, one line a step for logs, how long each took for both."""
+
+    def __init__(self) -> None:
+        self._console = err()
+        self._status = self._console.status("") if self._console.is_terminal else None
+        self._name, self._began = "", 0.0
+        self.took: list[tuple[str, float]] = []
+
+    def __call__(self, name: str) -> None:
+        """The next step begins; the one before it is done."""
+        self.done()
+        self._name, self._began = name, time.monotonic()
+        if self._status:
+            self._status.update(escape(name))
+            self._status.start()
+
+    def done(self) -> None:
+        """The step under way, if any, is done."""
+        if self._name:
+            self._close("[green]✓[/]")
+
+    def failed(self) -> None:
+        """The step under way did not work out."""
+        if self._name:
+            self._close("[red]✗[/]")
+
+    def _close(self, mark: str) -> None:
+        seconds = time.monotonic() - self._began
+        if self._status:
+            self._status.stop()
+        self._console.print(f"{mark} {escape(self._name)} [dim]{durations.brief(seconds)}[/]", soft_wrap=True)
+        self.took.append((self._name, seconds))
+        self._name = ""
+
+
+@contextmanager
+def steps() -> Iterator[Steps]:
+    """Steps that end with the block: well, or badly."""
+    made = Steps()
+    try:
+        yield made
+    except BaseException:
+        made.failed()
+        raise
+    made.done()
+
+
+OnStep = Callable[[str], None]
+"""What long work calls with the name of each step as it begins."""

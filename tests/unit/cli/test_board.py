@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from rich.console import Console, RenderableType
+
+from duckstring_cli import board
+from duckstring_cli.answers import LineStatus, StatusAnswer
+from tests.unit.cli.made_up import at, line_status, run_row, source
+
+
+def line(name: str, **told: Any) -> LineStatus:
+    return cast("LineStatus", line_status(name, **told))
+
+
+def shown(view: RenderableType, width: int = 200) -> str:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"), highlight=False)  # noqa: SIM115, PTH123
+    console.print(view)
+    console.file.close()
+    return console.export_text()
+
+
+def answer(*lines: LineStatus) -> StatusAnswer:
+    return {"now": at(60), "lines": list(lines)}
+
+
+def test_sources_come_before_their_sinks_and_names_settle_the_rest() -> None:
+    lines = [line("a@1", sources=[source("z@1")]), line("b@1"), line("z@1", sources=[source("absent@1")])]
+    assert [held["line"] for held in board.in_order(lines)] == ["b@1", "z@1", "a@1"]
+
+
+def test_a_cycle_is_shown_rather_than_lost() -> None:
+    lines = [line("a@1", sources=[source("b@1")]), line("b@1", sources=[source("a@1")]), line("c@1")]
+    assert {held["line"] for held in board.in_order(lines)} == {"a@1", "b@1", "c@1"}
+
+
+def test_the_major_is_named_only_where_a_pond_has_several_lines() -> None:
+    lines = [line("sales@1"), line("sales@2"), line("reports@1")]
+    assert [board.shown_name(held, lines) for held in lines] == ["sales@1", "sales@2", "reports"]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, ""),
+        ({"demand": {"pull": True, "targets": []}}, "pull"),
+        ({"demand": {"pull": True, "targets": [at(0), at(1)]}}, "pull+push x2"),
+    ],
+)
+def test_demand_is_told_in_a_word(told: dict[str, Any], expected: str) -> None:
+    assert board.demand(line("a@1", **told)) == expected
+
+
+def test_a_standing_trigger_is_told_with_its_bound() -> None:
+    told = [None, {"kind": "wave"}, {"kind": "tide", "bound": 5400.0}]
+    assert [board.trigger(line("a@1", trigger=held)) for held in told] == ["", "wave", "tide 1h30m"]
+
+
+def test_a_running_line_tells_its_ripples_with_their_times_and_attempts() -> None:
+    ripples = [
+        {"name": "load", "status": "done", "attempt": 1, "since": None},
+        {"name": "join", "status": "running", "attempt": 2, "since": at(58)},
+        {"name": "sum", "status": "queued", "attempt": 1, "since": at(59)},
+    ]
+    held = line("a@1", status="running", runs=[{"run": "a@1/1", "f": at(0), "started": at(0), "ripples": ripples}])
+    assert board.doing(held, at(60)) == "join 2.0s (attempt 2) · sum queued"
+
+
+def test_the_overview_tells_why_a_line_failed_and_when_it_is_tried_again() -> None:
+    failure = {"run": "sales@1/42", "ripple": "load", "attempt": 2, "error": "ValueError", "message": "[red]no[/red] rows\nmore"}
+    text = shown(board.overview(answer(line("sales@1", status="failed", failure=failure, retry_at=at(90))), width=200))
+    assert "sales@1 failed in Ripple load, attempt 2: ValueError: [red]no[/red] rows · tried again in 30s" in text
+    assert "duckstring run show sales@1/42" in text
+
+
+def test_lines_at_rest_give_way_to_those_that_move_where_the_terminal_is_short() -> None:
+    lines = [line(f"p{number:02}@1") for number in range(40)] + [line("zz@1", status="running")]
+    text = shown(board.overview(answer(*lines), width=120, height=14))
+    assert "zz" in text
+    assert "and 31 more at rest" in text
+    assert len(text.splitlines()) <= 14
+
+
+def test_an_empty_catchment_says_how_to_begin() -> None:
+    assert "duckstring deploy --all" in shown(board.overview(answer(), width=80))
+
+
+def test_one_pond_closely_has_its_ripples_sources_sinks_budgets_and_runs() -> None:
+    held = line(
+        "sales@1",
+        status="idle",
+        end_f=at(0),
+        staleness_seconds=60.0,
+        sources=[source("products@1", optional=True, down=True)],
+        sinks=["reports@1"],
+        ripples=[{"name": "join", "parents": ["load"], "end_f": at(0), "status": "done"}],
+        budgets={"immediate_retries": 1, "source_retries": 2},
+        tables=3,
+        rows=1_234_567,
+    )
+    text = shown(board.detail(answer(held), held, [cast("Any", run_row("sales@1/3", took=12))]))
+    for words in (
+        "1m old, as of 2030-01-01 12:00:00Z",
+        "products@1  optional",
+        "down",
+        "reports@1",
+        "immediate retries 1, source retries 2",
+        "3 published, 1,234,567 rows",
+        "sales@1/3",
+        "12s",
+        "load",
+    ):
+        assert words in text
+
+
+def test_runs_show_an_error_column_only_where_something_failed() -> None:
+    good = [cast("Any", run_row("sales@1/3"))]
+    bad = [cast("Any", run_row("sales@1/4", status="failed", ripple="load", error="ValueError", message="no rows"))]
+    assert "ERROR" not in shown(board.run_table(good, at(60), narrow=True))
+    assert "load: ValueError: no rows" in shown(board.run_table(good + bad, at(60), narrow=False))

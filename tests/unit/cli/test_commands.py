@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from duckstring_cli import catchments, client, main
+from duckstring_cli.catchments import Access, Catchment
+from tests.unit.cli.made_up import FLIGHTS, Play, attempt_row, line_status, run_row
+
+DEV = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=1)
+PROD = Catchment(name="prod", kind="aws", stack="Duckstring-prod", region="us-east-1")
+Door = Callable[[Mapping[str, object]], Mapping[str, Any]]
+
+
+class Bench:
+    """Runs command lines against a made-up api function."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+        self.asked: list[Mapping[str, object]] = []
+        self.catchment(DEV)
+        self.answers({})
+
+    def catchment(self, held: Catchment) -> None:
+        self._monkeypatch.setattr(catchments, "find", lambda _: held)
+        self._monkeypatch.setattr(catchments, "outputs", lambda _: {"Bucket": "the-bucket"})
+        self._monkeypatch.setattr(catchments, "session", lambda _: Access(boto3.Session("key", "secret", region_name="us-east-1"), None))
+
+    def answers(self, results: Mapping[str, Any] | Door) -> None:
+        def door(request: Mapping[str, object]) -> Mapping[str, Any]:
+            self.asked.append(request)
+            if callable(results):
+                return results(request)
+            found = results.get(str(request["op"]), {"error": f"no {request['op']}"})
+            return found if "ok" in found else {"ok": True, "result": found}
+
+        self._monkeypatch.setattr(client, "LambdaDoor", lambda _: door)
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        code = main.run(arguments)
+        told = self._capsys.readouterr()
+        return code, told.out, told.err
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
+    return Bench(monkeypatch, capsys)
+
+
+@pytest.fixture
+def bucket() -> Any:
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="the-bucket")
+        yield s3
+
+
+def project(root: Path, name: str, version: str = "1.0.0", more: str = "") -> Path:
+    (root / name / "src").mkdir(parents=True)
+    (root / name / "pond.toml").write_text(f'[pond]\nname = "{name}"\nversion = "{version}"\n{more}')
+    (root / name / "src" / "pond.py").write_text("from duckstring import ripple\n\n\n@ripple\ndef load(pond):\n    pass\n")
+    return root / name
+
+
+def deployed(*lines: str, **told: Any) -> dict[str, Any]:
+    pond = {"version": "1.0.0", "ripples": ["load"], "sources": [], "warnings": [], "unchanged": False} | told
+    return {"deploy": {"ponds": [{"line": line} | pond for line in lines]}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["statsu"], 2, "error: No such command 'statsu'. Did you mean 'status'?"),
+        (["trigger", "puls", "a"], 2, "Did you mean 'pulse'?"),
+        (["trigger", "tide", "reports"], 2, "error: Missing argument 'BOUND'."),
+        (["trigger", "tide", "reports", "1x"], 2, "error: '1x' is no duration."),
+        (["run", "show", "sales"], 2, "error: 'sales' is no run; write it as pond@major/number"),
+        (["runs", "--status", "succes"], 2, "error: No run ends as 'succes'"),
+        (["query", "a", "b", "--sql", "SELECT 1"], 2, "error: Give a TABLE or --sql, not both."),
+        (["query", "a", "--csv", "--json"], 2, "error: Give one of --csv, --json and --parquet."),
+        (["query", "a", "--sql", "@/nowhere.sql"], 2, "error: /nowhere.sql cannot be read: No such file or directory."),
+        (["pond", "init", "Sales"], 2, "error: 'Sales' is no Pond's name."),
+        (["pond", "init", "sales", "--kind", "outlets"], 2, "hint: Did you mean 'outlet'?"),
+        (["deploy", "/nowhere"], 2, "error: There is no folder '/nowhere'."),
+    ],
+)
+def test_misuse_is_one_clear_line_and_exit_code_2(bench: Bench, arguments: list[str], code: int, error: str) -> None:
+    found, out, err = bench.run(*arguments)
+    assert (found, out) == (code, "")
+    assert error in err
+    assert "Traceback" not in err
+    assert bench.asked == []
+
+
+def test_a_refusal_is_told_in_the_catchments_words_and_exit_code_1(bench: Bench) -> None:
+    error = {"type": "PondNotFoundError", "message": "No Pond 'report' in this Catchment; the nearest: reports.", "hint": "List them."}
+    bench.answers({"trigger": {"ok": False, "error": error}})
+    assert bench.run("trigger", "tap", "report") == (
+        1,
+        "",
+        "error: No Pond 'report' in this Catchment; the nearest: reports.\nhint: List them.\n",
+    )
+
+
+def test_every_fault_of_a_refusal_has_its_line(bench: Bench) -> None:
+    bench.answers({"status": {"ok": False, "error": {"type": "X", "message": "one [b]\ntwo", "hint": "", "traceback": "Traceback [c]\n"}}})
+    assert bench.run("status")[2] == "error: one [b]\nerror: two\nTraceback [c]\n"
+
+
+def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Bench) -> None:
+    bench.answers({"trigger": {"line": "reports@2", "epoch": "x"}})
+    code, out, _ = bench.run("trigger", "tide", "reports", "1h30m", "-m", "2")
+    assert (code, out) == (0, "reports@2: tide, no staler than 1h30m\n")
+    assert bench.asked == [{"op": "trigger", "pond": "reports", "major": 2, "kind": "tide", "bound": 5400.0}]
+
+
+def test_a_watched_pulse_that_fails_is_refused_with_the_run_to_look_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    acts = [*FLIGHTS[:3], type(FLIGHTS[3])("delays@1", {"clean": (3, 4)}, FLIGHTS[3].sources, fails_in="clean"), FLIGHTS[4]]
+    bench.answers(Play(acts, lambda: now[0]))
+    monkeypatch.setattr("duckstring_cli.live.follow.__kwdefaults__", {"sleep": lambda s: now.__setitem__(0, now[0] + s)})
+    code, out, err = bench.run("trigger", "pulse", "reports", "--watch")
+    assert code == 1
+    assert "delays.clean" in out
+    assert err == (
+        "error: reports@1 is blocked: delays@1 failed in Ripple clean, attempt 1: ValueError: it broke\n"
+        "hint: See all of it: duckstring run show delays@1/1\n"
+    )
+
+
+def test_status_is_plain_text_in_a_pipe_and_json_for_programs(bench: Bench) -> None:
+    answer = {"now": "2030-01-01T12:00:00.000000Z", "lines": [line_status("sales@1", status="waiting", reason="waits for " + "x" * 200)]}
+    bench.answers({"status": answer})
+    code, out, _ = bench.run("status")
+    assert code == 0
+    assert "x" * 200 in out
+    assert "\x1b" not in out
+    assert json.loads(bench.run("status", "--json")[1]) == answer
+
+
+def test_status_of_a_pond_without_a_major_is_of_its_highest(bench: Bench) -> None:
+    lines = [line_status("sales@2"), line_status("sales@10"), line_status("sales@1")]
+    bench.answers({"status": {"now": "2030-01-01T12:00:00.000000Z", "lines": lines}, "runs": {"runs": []}})
+    assert bench.run("status", "sales")[1].startswith("sales@10 ")
+    assert bench.asked[-1] == {"op": "runs", "pond": "sales", "major": 10, "limit": 5}
+
+
+def test_run_show_prints_the_traceback_word_for_word(bench: Bench) -> None:
+    traceback = 'Traceback (most recent call last):\n  File "pond.py", line 1, in load\n    x[bold]\nValueError: [red]a  b\n\n  c'
+    bad = attempt_row("sales@1/3", "load", status="failed", error="ValueError", message="a", traceback=traceback)
+    bench.answers({"run": {"run": run_row("sales@1/3", status="failed"), "attempts": [bad, attempt_row("sales@1/3", "join")]}})
+    code, out, _ = bench.run("run", "show", "sales@1/3")
+    assert code == 0
+    assert traceback in out
+    assert "load          1  failed   1.0s  lambda 2048 MiB    10  1.2 kB" in out
+
+
+def test_a_traceback_too_long_for_its_row_is_fetched(bench: Bench, bucket: Any) -> None:
+    bucket.put_object(Bucket="the-bucket", Key="errors/x.txt", Body=b"all of it")
+    bad = attempt_row("sales@1/3", "load", status="failed", error="ValueError", traceback="all", overflow="errors/x.txt")
+    bench.answers({"run": {"run": run_row("sales@1/3", status="failed"), "attempts": [bad]}})
+    assert "all of it" in bench.run("run", "show", "sales@1/3")[1]
+
+
+def test_a_folder_tree_is_deployed_in_one_call_and_only_what_is_new_is_uploaded(bench: Bench, bucket: Any, tmp_path: Path) -> None:
+    project(tmp_path, "sales")
+    project(tmp_path / "deeper", "reports", more='[sources]\nsales = "1.0.0"\n')
+    project(tmp_path / ".venv", "hidden")
+    bench.answers(deployed("sales@1", "reports@1", warnings=["[b]careful"]))
+    code, out, err = bench.run("deploy", str(tmp_path), "--all")
+    assert code == 0
+    assert "sales@1    1.0.0    deployed  load" in out
+    assert "warning: [b]careful" in err
+    (request,) = bench.asked
+    ponds = request["ponds"]
+    assert isinstance(ponds, list)
+    assert {pond["manifest"]["pond"]["name"] for pond in ponds} == {"sales", "reports"}
+    held = {found["Key"]: found["LastModified"] for found in bucket.list_objects_v2(Bucket="the-bucket")["Contents"]}
+    assert set(held) == {pond["artifact"] for pond in ponds}
+    assert all(pond["artifact"].endswith(f"{pond['sha256']}.zip") for pond in ponds)
+    bucket.put_object_tagging(Bucket="the-bucket", Key=min(held), Tagging={"TagSet": [{"Key": "first", "Value": "yes"}]})
+    bench.run("deploy", str(tmp_path), "--all")
+    assert bucket.get_object_tagging(Bucket="the-bucket", Key=min(held))["TagSet"] == [{"Key": "first", "Value": "yes"}]
+
+
+def test_the_faults_of_every_pond_toml_are_told_before_anything_is_asked(bench: Bench, tmp_path: Path) -> None:
+    project(tmp_path, "sales", version="one", more="immediate_retries = -1\n")
+    project(tmp_path, "reports", more="[sources]\nreports = '1.0.0'\n")
+    code, out, err = bench.run("deploy", str(tmp_path), "--all")
+    assert (code, out, bench.asked) == (2, "", [])
+    faults = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(faults) == 3
+    assert sum("sales/pond.toml" in fault for fault in faults) == 2
+
+
+def test_a_folder_above_some_ponds_is_not_deployed_unasked(bench: Bench, tmp_path: Path) -> None:
+    project(tmp_path, "sales")
+    code, _, err = bench.run("deploy", str(tmp_path))
+    assert code == 2
+    assert "1 below it (sales)" in err
+    assert f"duckstring deploy {tmp_path} --all" in err
+
+
+def test_a_catchment_in_aws_is_not_changed_without_being_told_so(
+    bench: Bench, bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.catchment(PROD)
+    root = project(tmp_path, "sales")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    code, _, err = bench.run("deploy", str(root))
+    assert (code, bench.asked) == (1, [])
+    assert "not deploying sales 1.0.0 without being told so" in err
+    bench.answers(deployed("sales@1"))
+    assert bench.run("deploy", str(root), "-y")[0] == 0
+
+
+def test_an_interrupted_command_leaves_without_a_word(bench: Bench) -> None:
+    def interrupted(_: Mapping[str, object]) -> Mapping[str, Any]:
+        raise KeyboardInterrupt
+
+    bench.answers(interrupted)
+    assert bench.run("status") == (130, "", "")
+
+
+def test_help_names_every_command_and_gives_examples(bench: Bench) -> None:
+    code, out, _ = bench.run("--help")
+    assert code == 0
+    for name in ("catchment", "deploy", "pond", "trigger", "status", "runs", "run", "query", "get", "demo"):
+        assert f"\n  {name} " in out
+    for command in (["deploy"], ["trigger", "tide"], ["query"], ["run", "show"], ["catchment", "connect"], ["pond", "demo"]):
+        assert "Example: duckstring " + " ".join(command) in bench.run(*command, "--help")[1]
+
+
+def test_help_needs_neither_aws_nor_duckdb_nor_pydantic() -> None:
+    program = "import sys; from duckstring_cli import main; main.run(['--help']); "
+    program += "sys.exit(bool({'boto3', 'botocore', 'duckdb', 'pydantic'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0

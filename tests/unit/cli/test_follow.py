@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from duckstring_cli import live
+from duckstring_cli.catchments import Catchment
+from duckstring_cli.client import Client
+from duckstring_cli.follow import Event, Follower, Goal
+from tests.unit.cli.made_up import FLIGHTS, Act, Play, at, line_status, run_row
+
+DEV = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=1)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        assert self.now < 60, "the follower never ends"
+
+
+def play(acts: list[Act], goal: Goal) -> tuple[str, Follower]:
+    clock = Clock()
+    client = Client(DEV, invoke=Play(acts, clock))
+    before = client.status()
+    return live.follow(client, goal, before, sleep=clock.sleep)
+
+
+def test_a_pulse_is_followed_to_its_end_and_every_ripple_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    verdict, follower = play(FLIGHTS, Goal("reports@1", at(0), ""))
+    told = capsys.readouterr().out.splitlines()
+    assert verdict == "done"
+    assert follower.took["delays@1"] == pytest.approx({"clean": 1.2, "by_hour": 0.6, "by_route": 1.3})
+    assert told[0] == "+    0.4s  airlines                     started (airlines@1/1)"
+    assert "+    5.9s  delays.by_route              done in 1.3s" in told
+    assert told[-1] == "+    7.0s  reports                      done in 0.9s"
+    ends = [line for line in told if " done in " in line]
+    assert len(ends) == sum(len(act.ripples) for act in FLIGHTS) + len(FLIGHTS)
+
+
+def test_piped_progress_has_no_escape_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    play(FLIGHTS, Goal("reports@1", at(0), ""))
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_failure_upstream_ends_it_and_names_the_culprit(capsys: pytest.CaptureFixture[str]) -> None:
+    acts = [
+        FLIGHTS[0],
+        Act("delays@1", {"clean": (1.5, 2.5)}, ("airlines@1",), fails_in="clean"),
+        Act("reports@1", {"sum": (9, 10)}, ("delays@1",)),
+    ]
+    verdict, follower = play(acts, Goal("reports@1", at(0), ""))
+    assert verdict == "down"
+    assert [line["line"] for line in follower.culprits] == ["delays@1"]
+    assert "delays.clean                 failed in 1.0s (ValueError: it broke)" in capsys.readouterr().out
+
+
+def test_only_what_the_goal_needs_is_followed(capsys: pytest.CaptureFixture[str]) -> None:
+    play([*FLIGHTS, Act("elsewhere@1", {"load": (0, 50)})], Goal("delays@1", at(0), ""))
+    told = capsys.readouterr().out
+    assert "elsewhere" not in told
+    assert "reports" not in told
+
+
+def test_a_tap_is_done_when_its_line_moved_on_and_all_rests() -> None:
+    verdict, follower = play(FLIGHTS, Goal("reports@1", None, ""))
+    assert verdict == "done"
+    assert not any(line["runs"] for line in follower.lines)
+
+
+def test_an_endless_goal_is_never_reached() -> None:
+    with pytest.raises(AssertionError, match="never ends"):
+        play(FLIGHTS, Goal("reports@1", None, "", endless=True))
+
+
+def follower_of(goal: Goal, runs: dict[str, Any]) -> Follower:
+    return Follower(goal, lambda run: cast("Any", {"run": runs[run], "attempts": []}))
+
+
+def test_runs_that_came_and_went_between_two_looks_are_told_once() -> None:
+    runs = {f"a@1/{n}": run_row(f"a@1/{n}", started=n, status="pass" if n == 3 else "success") for n in (1, 2, 3)}
+    follower = follower_of(Goal("a@1", at(0), ""), runs)
+    follower.begin(cast("Any", {"now": at(0), "lines": [line_status("a@1", last_run=runs["a@1/1"])]}))
+    seen = cast("Any", {"now": at(5), "lines": [line_status("a@1", last_run=runs["a@1/3"], end_f=at(0))]})
+    assert follower.observe(seen) == [Event(at(3), "a@1", "", "done", 1.0), Event(at(4), "a@1", "", "pass", 1.0)]
+    assert follower.observe(seen) == []
+    assert follower.verdict() == "done"
+
+
+def test_a_line_that_is_down_for_one_look_only_is_not_given_up() -> None:
+    follower = follower_of(Goal("a@1", at(0), ""), {})
+    down = cast("Any", {"now": at(1), "lines": [line_status("a@1", status="failed")]})
+    follower.observe(down)
+    assert follower.verdict() == "going"
+    follower.observe(cast("Any", {"now": at(2), "lines": [line_status("a@1", status="running")]}))
+    follower.observe(down)
+    assert follower.verdict() == "going"
+    follower.observe(down)
+    assert follower.verdict() == "down"
