@@ -65,7 +65,7 @@ class Access:
 
     def client(self, service: str, *, config: Any = None) -> Any:  # noqa: ANN401 - boto3 has no type for a name known at run time
         """A boto3 client; ``config`` is merged over what every client of a Catchment needs."""
-        from botocore.config import Config  # noqa: PLC0415 - a slow import that most commands do without
+        from botocore.config import Config
 
         # The emulator is known by an address, and a bucket's name cannot stand before that.
         base = Config(
@@ -175,8 +175,8 @@ def session(catchment: Catchment) -> Access:
         CatchmentNotRunningError: it is local and does not run.
         OperatorError: the AWS profile does not exist.
     """
-    import boto3  # noqa: PLC0415 - a slow import that most commands do without
-    from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
+    import boto3
+    from botocore.exceptions import ProfileNotFound
 
     if catchment.kind == "local":
         _require_listening(catchment)
@@ -206,7 +206,7 @@ def read_outputs(catchment: Catchment) -> dict[str, str]:
     Raises:
         OperatorError: the stack is not there, or is not a Catchment's.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         described = session(catchment).client("cloudformation").describe_stacks(StackName=catchment.stack)
