@@ -72,7 +72,7 @@ def _show_reports(client: Client) -> None:
     from duckstring_cli import reading
 
     snapshot = client.tables(OUTLET)
-    con = reading.connect(client.catchment, snapshot)
+    con = reading.connect(client.catchment, snapshot, "")
     for table in snapshot["tables"]:
         render.say(f"\n[bold]{escape(table['table'])}[/] [dim]{render.count(table['rows'])} rows[/]")
         print_rows(reading.ask(con, f"FROM {reading.quoted(table['table'])}", client.catchment, snapshot["tables"]), _ROWS)

@@ -127,7 +127,7 @@ def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
 def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Path) -> None:
     from duckstring_cli import reading
 
-    con = reading.connect(catchment, snapshot)
+    con = reading.connect(catchment, snapshot, select)
     with render.steps() as step:
         step(f"Writing {target}")
         reading.ask(con, select, catchment, snapshot["tables"])
@@ -138,9 +138,9 @@ def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Pat
 def _show(catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: int | None, style: str) -> None:
     from duckstring_cli import reading
 
-    con = reading.connect(catchment, snapshot)
+    con = reading.connect(catchment, snapshot, select)
     relation = reading.ask(con, select, catchment, snapshot["tables"])
-    with _reading(catchment):
+    with _rows_of(catchment):
         if style == "table":
             print_rows(relation, limit or DEFAULT_LIMIT)
         else:
@@ -148,16 +148,15 @@ def _show(catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: i
 
 
 @contextmanager
-def _reading(catchment: Catchment) -> Iterator[None]:
+def _rows_of(catchment: Catchment) -> Iterator[None]:
     """The rows themselves are read late: say what went wrong then, too."""
     import duckdb
 
     from duckstring_cli import reading
 
     try:
-        yield
-    except (duckdb.IOException, duckdb.HTTPException) as error:
-        raise reading.unreadable(catchment, error) from error
+        with reading.reading_from(catchment):
+            yield
     except duckdb.Error as error:
         raise OperatorError(str(error).strip().splitlines()[0]) from error
 
@@ -189,7 +188,7 @@ def print_rows(relation: DuckDBPyRelation, limit: int) -> None:
     more, rows = len(rows) > limit, rows[:limit]
     cells = [[_cell(value) for value in row] for row in rows]
     console = render.out()
-    kept = _columns_that_fit(columns, cells, console.width)
+    kept = columns_that_fit(columns, cells, console.width)
     made = render.table()
     for index in kept:
         made.add_column(Text(columns[index]), justify="right" if numbers[index] else "left", no_wrap=True, overflow="ellipsis")
@@ -217,7 +216,8 @@ def _cell(value: object) -> str:
     return " ".join(str(value).split())
 
 
-def _columns_that_fit(columns: list[str], cells: list[list[str]], width: int) -> list[int]:
+def columns_that_fit(columns: list[str], cells: list[list[str]], width: int) -> list[int]:
+    """The first columns that a terminal has room for; always one."""
     kept: list[int] = []
     used = 0
     for index, name in enumerate(columns):
