@@ -1,1 +1,1 @@
-"""Doors of the Catchment."""
+"""The api's door: what operators ask of a Catchment."""

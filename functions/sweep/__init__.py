@@ -1,1 +1,1 @@
-"""Doors of the Catchment."""
+"""The sweep's door."""

@@ -7,6 +7,7 @@ class DuckstringError(Exception):
     """One clear line (``message``) and what to do about it (``hint``)."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
+        """State what was attempted and found (``message``), and what to do (``hint``)."""
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun
 from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
-from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.catalog import Release, RippleSpec, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 
@@ -33,6 +33,15 @@ class Letter:
     to: Line
     signal: Signal
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A letter as the mailbox handed it over. ``token``: the task token of a branch that waits at a gate."""
+
+    signal: Signal
+    mark: Mark
+    token: str = ""
 
 
 class Clock(Protocol):
@@ -123,15 +132,108 @@ class Catalog(Protocol):
     def releases(self) -> Mapping[Line, Release]:
         """The selected release of every line."""
 
+    def revision(self) -> int:
+        """Grows with every selection. Read it before ``releases`` and give it to ``select``."""
+
     def version(self, pond: str, version: str) -> Release | None:
         """One version, if it was ever deployed."""
 
-    def select(self, releases: Sequence[Release], *, overwrite: bool) -> None:
-        """Record the versions and select them, all or nothing.
+    def select(self, releases: Sequence[Release], *, overwrite: bool, revision: int) -> None:
+        """Record the versions and select them, all or nothing. Sources come before their Sinks.
 
         Raises:
-            StateConflictError: somebody else deployed one of them meanwhile.
+            StateConflictError: somebody else deployed since ``revision`` was read.
         """
+
+
+class Artifacts(Protocol):
+    """Packages that were uploaded."""
+
+    def sha256(self, key: str) -> str | None:
+        """The digest (hex) of a package as it lies there; None if there is none."""
+
+
+class Discovery(Protocol):
+    """Imports a package where Ripples run, and nowhere else."""
+
+    def discover(self, artifact: str, *, sha256: str, module: str) -> tuple[RippleSpec, ...]:
+        """The Ripples that a package declares, in topological order.
+
+        Raises:
+            AuthorError: it cannot be imported, or its Ripples do not fit together.
+        """
+
+
+class TriggerDoor(Protocol):
+    """The door that every trigger takes: the Catchment's bus."""
+
+    def put(self, detail: Mapping[str, object]) -> None:
+        """Put one ``duckstring.trigger`` event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A line as a reader sees it. ``owes``: effects were committed and perhaps not performed yet."""
+
+    state: PondState
+    owes: bool = False
+    mark: Mark = (0, "")
+
+
+class StateReader(Protocol):
+    """Many lines' states at once, for telling and never for changing."""
+
+    def read(self, lines: Collection[Line]) -> Mapping[Line, Seen]:
+        """The states of those lines that anybody ever spoke to."""
+
+
+Row = Mapping[str, object]
+"""A row of history as docs/protocol.md has it."""
+
+
+class HistoryReader(Protocol):
+    """What happened."""
+
+    def runs(self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None) -> Sequence[Row]:
+        """Newest first, of one line or of all (those as far back as 14 months)."""
+
+    def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, Row]:
+        """The newest run of each line that has any."""
+
+    def run(self, line: Line, number: int) -> Row | None:
+        """One run."""
+
+    def attempts(self, line: Line, number: int) -> Sequence[Row]:
+        """The attempts of one run, by when they started, with their full texts."""
+
+
+class ExecutionReader(Protocol):
+    """What the world says of an execution."""
+
+    def describe(self, line: Line, *, run: int, launch: int) -> tuple[str, str] | None:
+        """(status, cause); None if there is no such execution."""
+
+
+class Cellar(Protocol):
+    """Everything published or left behind, for tidying."""
+
+    def claim(self, now: Instant) -> bool:
+        """Whether it is time to tidy and nobody else does: true for one caller every six hours."""
+
+    def manifests(self, line: Line) -> Mapping[int, tuple[Instant, frozenset[str]]]:
+        """Each manifest kept of a line: its number, its freshness and the objects that it names."""
+
+    def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
+        """Forget manifests."""
+
+    def objects(self, before: Instant) -> Iterator[str]:
+        """The keys of all table versions written before an instant."""
+
+    def drop_objects(self, keys: Collection[str]) -> None:
+        """Delete objects."""
+
+    def abort_uploads(self, before: Instant) -> int:
+        """Abort uploads begun before an instant and never completed; how many."""
 
 
 class TableFiles(Protocol):

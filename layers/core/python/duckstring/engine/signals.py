@@ -125,22 +125,6 @@ class AlarmRang:
     """Time has passed. What is due follows from ``now``, not from when this was set or delivered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Controlled:
-    """An operator verb on this line alone."""
-
-    verb: Literal["wake", "force", "sleep", "kill", "clear"]
-    epoch: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetSet:
-    """An operator set the live retry budgets (None: as it was)."""
-
-    immediate_retries: int | None = None
-    source_retries: int | None = None
-
-
 Signal = (
     Deployed
     | Triggered
@@ -153,6 +137,4 @@ Signal = (
     | RippleSucceeded
     | ExecutionEnded
     | AlarmRang
-    | Controlled
-    | BudgetSet
 )

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Literal
 
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.names import Line
 
-_EMPTY: Mapping[str, object] = MappingProxyType({})
+_REASON = 300
+"""A reason travels down the graph with every word of a Source: the whole text is in history."""
 
 Stamp = tuple[int, int]
 """(revision, index) of the effect that a signal came from: grows with everything one sender says."""
@@ -49,7 +49,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RippleState:
-    """One Ripple: freshness last started and completed, its demand, and its attempt if it has one."""
+    """One Ripple: freshness last started and completed, its demand, and its attempt if it has one.
+
+    ``last_held`` is the newest version of it that was taken and whose replacement is ordered.
+    """
 
     name: str
     parents: tuple[str, ...] = ()
@@ -57,6 +60,7 @@ class RippleState:
     start_f: Instant = NEVER
     end_f: Instant = NEVER
     pull: bool = False
+    last_held: Instant = NEVER
     targets: tuple[Instant, ...] = ()
     attempt: Attempt | None = None
 
@@ -148,10 +152,11 @@ class PondState:
     changed_f: Instant = NEVER
     delay: timedelta = ZERO
     snapshot: int = 0
+    published_version: str = ""
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
 
     pull: Instant | None = None
-    last_held: Instant | None = None
+    last_held: Instant = NEVER
     targets: tuple[Instant, ...] = ()
     trigger: Trigger | None = None
     alarm: Instant | None = None
@@ -162,7 +167,6 @@ class PondState:
     retry_at: Instant | None = None
     failure: Failure | None = None
     failed_run: int = 0
-    told_down: bool = False
 
     sources: Mapping[Line, SourceView] = field(default_factory=dict)
     sinks: Mapping[Line, Stamp] = field(default_factory=dict)
@@ -184,7 +188,7 @@ class PondState:
     def reason(self) -> str:
         """Why this line is down, with the root cause; empty if it is not."""
         if self.health == "failed":
-            why = f": {self.failure.message}" if self.failure else ""
+            why = f": {self.failure.message[:_REASON]}" if self.failure else ""
             return f"{self.line} failed{why}"
         if self.health == "killed":
             return f"{self.line} was killed"

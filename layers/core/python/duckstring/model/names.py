@@ -11,11 +11,11 @@ Line = NewType("Line", str)
 RunKey = NewType("RunKey", str)
 """One run of a line, ``sales@1/42``."""
 
-POND_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
+POND_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}\Z")
 """Also the rule for Ripples and tables' short names where the product makes them."""
 
-_LINE = re.compile(r"^([a-z][a-z0-9_]{0,47})@(0|[1-9][0-9]{0,5})$")
-_RUN = re.compile(r"^([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([1-9][0-9]*)$")
+_LINE = re.compile(r"^([a-z][a-z0-9_]{0,47})@(0|[1-9][0-9]{0,5})\Z")
+_RUN = re.compile(r"^([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([1-9][0-9]*)\Z")
 
 
 def line(pond: str, major: int) -> Line:

@@ -1,0 +1,280 @@
+"""The Catchments that this user knows, where they are, and a way in: ``config.toml`` in the Duckstring folder."""
+
+from __future__ import annotations
+
+import difflib
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from duckstring.errors import OperatorError
+from duckstring_cli.local.home import config_file
+from duckstring_cli.local.tools import locked
+
+Kind = Literal["local", "aws"]
+NEEDED = frozenset({"Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox", "DeadLetters", "Machine", "Bus"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catchment:
+    """One Catchment: a stack on this machine (``port``) or in an AWS account (``profile``)."""
+
+    name: str
+    kind: Kind
+    stack: str
+    region: str = "us-east-1"
+    profile: str = ""
+    port: int = 0
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where its AWS is; ``None``: in the cloud."""
+        return f"http://127.0.0.1:{self.port}" if self.kind == "local" else None
+
+
+class CatchmentNotFoundError(OperatorError):
+    """No Catchment of that name."""
+
+    def __init__(self, name: str, *, known: list[str]) -> None:
+        near = difflib.get_close_matches(name, known, n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else ""
+        super().__init__(
+            f"No Catchment {name!r}; known: {', '.join(known) or 'none'}.{guess}",
+            hint="See duckstring catchment list; make one with duckstring catchment init --name NAME.",
+        )
+
+
+class CatchmentNotRunningError(OperatorError):
+    """The local Catchment's server does not answer."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Catchment {name!r} is not running.", hint=f"Start it: duckstring catchment start {name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A Catchment's AWS, through the user's own credentials."""
+
+    session: Any
+    endpoint: str | None
+
+    def client(self, service: str, *, config: Any = None) -> Any:  # noqa: ANN401 - boto3 has no type for a name known at run time
+        """A boto3 client; ``config`` is merged over what every client of a Catchment needs."""
+        from botocore.config import Config
+
+        # The emulator is known by an address, and a bucket's name cannot stand before that.
+        base = Config(
+            s3={"addressing_style": "path" if self.endpoint else "auto"}, retries={"mode": "standard", "max_attempts": 4}, read_timeout=910
+        )
+        return self.session.client(service, endpoint_url=self.endpoint, config=base.merge(config) if config else base)
+
+
+def catchments() -> list[Catchment]:
+    """All, by name.
+
+    Raises:
+        OperatorError: the registry is damaged.
+    """
+    return sorted((_read(name, row) for name, row in _load().get("catchments", {}).items()), key=lambda one: one.name)
+
+
+def default() -> str | None:
+    """The Catchment that commands mean when they name none."""
+    known = [one.name for one in catchments()]
+    chosen = _load().get("default")
+    if chosen in known:
+        return str(chosen)
+    return known[0] if len(known) == 1 else None
+
+
+def set_default(name: str) -> None:
+    """Choose it.
+
+    Raises:
+        CatchmentNotFoundError: there is none of that name.
+    """
+    find(name)
+    _change(lambda document: document.update(default=name))
+
+
+def find(name: str | None = None) -> Catchment:
+    """The Catchment of that name; without a name the default.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    known = {one.name: one for one in catchments()}
+    wanted = name or default()
+    if wanted is None:
+        listed = ", ".join(known)
+        if not known:
+            raise OperatorError("There is no Catchment yet.", hint="Make one: duckstring catchment init --name dev")
+        raise OperatorError(
+            f"Which Catchment? There are {listed}.", hint="Name it with -c, or choose: duckstring catchment set-default NAME"
+        )
+    if wanted not in known:
+        raise CatchmentNotFoundError(wanted, known=list(known))
+    return known[wanted]
+
+
+def add(catchment: Catchment) -> None:
+    """Add it; the first becomes the default.
+
+    Raises:
+        OperatorError: the name is taken.
+    """
+    if any(one.name == catchment.name for one in catchments()):
+        raise OperatorError(
+            f"There is a Catchment {catchment.name!r} already.",
+            hint=f"Choose another name, or forget it first: duckstring catchment disconnect {catchment.name}",
+        )
+    save(catchment)
+    if _load().get("default") is None:
+        set_default(catchment.name)
+
+
+def save(catchment: Catchment) -> None:
+    """Write what is known of it."""
+    row: dict[str, Any] = {
+        "kind": catchment.kind,
+        "stack": catchment.stack,
+        "region": catchment.region,
+        "profile": catchment.profile,
+        "port": catchment.port,
+        "outputs": dict(catchment.outputs),
+    }
+    kept = {key: value for key, value in row.items() if value}
+    _change(lambda document: document.setdefault("catchments", tomlkit.table()).update({catchment.name: kept}))
+
+
+def remove(name: str) -> None:
+    """Forget it; what it is and holds stays where it is.
+
+    Raises:
+        CatchmentNotFoundError: there is none of that name.
+    """
+    find(name)
+
+    def forget(document: Any) -> None:  # noqa: ANN401 - tomlkit's documents are dicts of anything
+        del document["catchments"][name]
+        if document.get("default") == name:
+            del document["default"]
+
+    _change(forget)
+
+
+def session(catchment: Catchment) -> Access:
+    """A way into the Catchment's AWS.
+
+    Raises:
+        CatchmentNotRunningError: it is local and does not run.
+        OperatorError: the AWS profile does not exist.
+    """
+    import boto3
+    from botocore.exceptions import ProfileNotFound
+
+    if catchment.kind == "local":
+        _require_listening(catchment)
+        return Access(boto3.Session("test", "test", region_name=catchment.region), catchment.endpoint)
+    try:
+        return Access(boto3.Session(region_name=catchment.region or None, profile_name=catchment.profile or None), None)
+    except ProfileNotFound as error:
+        raise OperatorError(f"There is no AWS profile {catchment.profile!r}.", hint="See aws configure list-profiles.") from error
+
+
+def outputs(catchment: Catchment) -> Mapping[str, str]:
+    """The stack's outputs, read once and remembered.
+
+    Raises:
+        OperatorError: the stack is not there, or is not a Catchment's.
+    """
+    if catchment.outputs.keys() >= NEEDED:
+        return catchment.outputs
+    found = read_outputs(catchment)
+    save(replace(find(catchment.name), outputs=found))
+    return found
+
+
+def read_outputs(catchment: Catchment) -> dict[str, str]:
+    """The stack's outputs as they are now.
+
+    Raises:
+        OperatorError: the stack is not there, or is not a Catchment's.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        described = session(catchment).client("cloudformation").describe_stacks(StackName=catchment.stack)
+    except (ClientError, BotoCoreError) as error:
+        raise OperatorError(
+            f"The stack {catchment.stack} cannot be read in {catchment.region or 'the default region'}: {error}",
+            hint="Check --stack, --profile and --region.",
+        ) from error
+    found = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0].get("Outputs", [])}
+    if missing := sorted(NEEDED - found.keys()):
+        raise OperatorError(
+            f"The stack {catchment.stack} is no Catchment: it has no output {', '.join(missing)}.",
+            hint="Name a stack deployed from this app.",
+        )
+    return found
+
+
+def connect(name: str, *, stack: str, profile: str = "", region: str = "") -> Catchment:
+    """Add the Catchment of a stack in an AWS account.
+
+    Raises:
+        OperatorError: the name is taken, or the stack is not a Catchment's.
+    """
+    found = Catchment(name=name, kind="aws", stack=stack, profile=profile, region=region)
+    found = replace(found, outputs=read_outputs(found))
+    add(found)
+    return found
+
+
+def _require_listening(catchment: Catchment) -> None:
+    try:
+        socket.create_connection(("127.0.0.1", catchment.port), timeout=2).close()
+    except OSError as error:
+        raise CatchmentNotRunningError(catchment.name) from error
+
+
+def _read(name: str, row: Any) -> Catchment:  # noqa: ANN401 - what a file holds
+    try:
+        return Catchment(
+            name=name,
+            kind="local" if row["kind"] == "local" else "aws",
+            stack=str(row["stack"]),
+            region=str(row.get("region", "")),
+            profile=str(row.get("profile", "")),
+            port=int(row.get("port", 0)),
+            outputs={str(key): str(value) for key, value in row.get("outputs", {}).items()},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise OperatorError(
+            f"{config_file()}: the entry of Catchment {name!r} is damaged ({error!r}).", hint="Correct or delete it."
+        ) from error
+
+
+def _load() -> Any:  # noqa: ANN401 - tomlkit's documents are dicts of anything
+    path = config_file()
+    if not path.exists():
+        return tomlkit.document()
+    try:
+        return tomlkit.parse(path.read_text(encoding="utf-8"))
+    except TOMLKitError as error:
+        raise OperatorError(f"{path} cannot be read: {error}", hint="Correct or delete it.") from error
+
+
+def _change(change: Any) -> None:  # noqa: ANN401 - a function of such a document
+    path = config_file()
+    with locked(path.with_suffix(".lock")):
+        document = _load()
+        change(document)
+        unfinished = path.with_suffix(".new")
+        unfinished.write_text(tomlkit.dumps(document), encoding="utf-8")
+        unfinished.replace(path)

@@ -1,0 +1,275 @@
+"""The service's HTTP door: the Jobs 2.1 calls, a page for each run, and the demo's own door to make jobs fail or take long.
+
+Bound to 127.0.0.1. The API wants the bearer token; the demo's door and the pages do not, so that a browser and curl can use them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hmac
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from typing_extensions import override
+
+from duckstring_cli.demos.external.service.jobs import Job, Jobs, Run, UnknownJobError, UnknownRunError
+
+DEFAULT_PORT = 8765
+LARGEST_BODY = 65_536
+LONGEST_TOKEN = 64
+LONGEST_DELAY = 86_400
+
+Values = Mapping[str, object]
+Answer = dict[str, object]
+
+
+class RefusedError(Exception):
+    """The request is refused, in the shape that the Jobs API refuses with."""
+
+    def __init__(self, message: str, *, status: HTTPStatus = HTTPStatus.BAD_REQUEST, code: str = "INVALID_PARAMETER_VALUE") -> None:
+        """Say what was wrong with the request."""
+        super().__init__(message)
+        self.status = status
+        self.answer: Answer = {"error_code": code, "message": message}
+
+
+def number(values: Values, name: str) -> int:
+    """A required whole number of a request.
+
+    Raises:
+        RefusedError: it is absent or no whole number.
+    """
+    found = values.get(name)
+    if isinstance(found, bool) or not str(found).isdecimal():
+        raise RefusedError(f"{name} must be a whole number, found {found!r}.")
+    return int(str(found))
+
+
+def described(run: Run, host: str) -> Answer:
+    """A run as runs/get and runs/list show it."""
+    state: Answer = {"life_cycle_state": run.state, "state_message": run.message}
+    if run.result:
+        state["result_state"] = run.result
+    return {
+        "job_id": run.job.job_id,
+        "run_id": run.run_id,
+        "number_in_job": run.number,
+        "run_name": run.job.name,
+        "run_type": "JOB_RUN",
+        "state": state,
+        "start_time": run.started_ms,
+        "end_time": run.ended_ms,
+        "run_page_url": f"{host}/runs/{run.run_id}",
+    }
+
+
+def counted(job: Job, jobs: Jobs) -> Answer:
+    """A job as the demo's own door shows it: its settings, and its runs counted by how they ended."""
+    results = [run.result for run in jobs.runs(job.job_id)]
+    return {
+        "job_id": job.job_id,
+        "name": job.name,
+        "started": job.started,
+        "active": results.count(None),
+        "succeeded": results.count("SUCCESS"),
+        "failed": results.count("FAILED"),
+        "cancelled": results.count("CANCELED"),
+        "fail_next": job.fail_next,
+        "seconds": job.seconds,
+        "message": job.message,
+    }
+
+
+def run_now(jobs: Jobs, values: Values, _host: str) -> Answer:
+    """Start a run of a job."""
+    token = values.get("idempotency_token")
+    if token is not None and (not isinstance(token, str) or len(token) > LONGEST_TOKEN):
+        raise RefusedError(f"idempotency_token must be text of at most {LONGEST_TOKEN} characters, found {token!r}.")
+    run = jobs.start(number(values, "job_id"), idempotency_token=token)
+    return {"run_id": run.run_id, "number_in_job": run.number}
+
+
+def list_runs(jobs: Jobs, values: Values, host: str) -> Answer:
+    """List runs, newest first. No run at all is an answer without ``runs``, as the real API has it."""
+    job_id = number(values, "job_id") if "job_id" in values else None
+    found = jobs.runs(job_id, active_only=values.get("active_only") == "true")
+    return {"runs": [described(run, host) for run in found], "has_more": False} if found else {"has_more": False}
+
+
+def get_run(jobs: Jobs, values: Values, host: str) -> Answer:
+    """Show one run."""
+    return described(jobs.run(number(values, "run_id")), host)
+
+
+def cancel_run(jobs: Jobs, values: Values, _host: str) -> Answer:
+    """Ask a run to end."""
+    jobs.cancel(jobs.run(number(values, "run_id")))
+    return {}
+
+
+def list_jobs(jobs: Jobs, _values: Values, _host: str) -> Answer:
+    """Show every job and count its runs."""
+    return {"jobs": [counted(job, jobs) for job in jobs.all()]}
+
+
+def configure_job(jobs: Jobs, values: Values, _host: str) -> Answer:
+    """Say how a job's next runs shall go: ``fail_next`` runs fail with ``message``, and each takes ``seconds`` longer."""
+    if unknown := sorted(set(values) - {"job_id", "fail_next", "seconds", "message"}):
+        raise RefusedError(f"Unknown: {', '.join(unknown)}. A job takes fail_next, seconds and message.")
+    seconds, message = values.get("seconds"), values.get("message")
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_DELAY):
+        raise RefusedError(f"seconds must be a number from 0 to {LONGEST_DELAY}, found {seconds!r}.")
+    if message is not None and not isinstance(message, str):
+        raise RefusedError(f"message must be text, found {message!r}.")
+    fail_next = number(values, "fail_next") if "fail_next" in values else None
+    job = jobs.configure(number(values, "job_id"), fail_next=fail_next, seconds=seconds, message=message)
+    return counted(job, jobs)
+
+
+Call = Callable[[Jobs, Values, str], Answer]
+
+API: Mapping[tuple[str, str], Call] = {
+    ("POST", "/api/2.1/jobs/run-now"): run_now,
+    ("GET", "/api/2.1/jobs/runs/list"): list_runs,
+    ("GET", "/api/2.1/jobs/runs/get"): get_run,
+    ("POST", "/api/2.1/jobs/runs/cancel"): cancel_run,
+}
+
+
+class Service(ThreadingHTTPServer):
+    """The listening service."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, jobs: Jobs, token: str) -> None:
+        """Listen on 127.0.0.1; port 0 is any that is free."""
+        super().__init__(("127.0.0.1", port), Handler)
+        self.jobs = jobs
+        self.token = token
+
+    @property
+    def url(self) -> str:
+        """Where the service is reached."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request: find the call, check who asks, answer in JSON."""
+
+    server: Service
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer a GET."""
+        self._answer()
+
+    def do_POST(self) -> None:
+        """Answer a POST."""
+        self._answer()
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: whoever polls would fill the screen."""
+
+    def _answer(self) -> None:
+        try:
+            values = self._values()  # before anything is refused: an unread body would be taken for the next request
+            self._send(HTTPStatus.OK, self._call(values))
+        except RefusedError as refused:
+            self._send(refused.status, refused.answer)
+        except UnknownJobError as unknown:
+            self._send(HTTPStatus.BAD_REQUEST, RefusedError(f"Job {unknown} does not exist.").answer)
+        except UnknownRunError as unknown:
+            self._send(HTTPStatus.BAD_REQUEST, RefusedError(f"Run {unknown} does not exist.").answer)
+
+    def _call(self, values: Values) -> Answer | str:
+        jobs, host, path = self.server.jobs, self.server.url, urlsplit(self.path).path
+        if call := API.get((self.command, path)):
+            self._check_token()
+            return call(jobs, values, host)
+        match self.command, path.strip("/").split("/"):
+            case "GET", ["demo", "jobs"]:
+                return list_jobs(jobs, values, host)
+            case "POST", ["demo", "jobs", job_id]:
+                return configure_job(jobs, {**values, "job_id": job_id}, host)
+            case "GET", ["runs", run_id]:
+                return run_page(jobs.run(number({"run_id": run_id}, "run_id")))
+            case _:
+                raise RefusedError(f"No {self.command} {path} here.", status=HTTPStatus.NOT_FOUND, code="ENDPOINT_NOT_FOUND")
+
+    def _check_token(self) -> None:
+        given = self.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(given, f"Bearer {self.server.token}".encode()):
+            raise RefusedError("Invalid access token.", status=HTTPStatus.FORBIDDEN, code="PERMISSION_DENIED")
+
+    def _values(self) -> Values:
+        if self.command == "GET":
+            return {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > LARGEST_BODY:
+            self.close_connection = True
+            raise RefusedError(f"A body may have at most {LARGEST_BODY} bytes, announced {length}.")
+        try:
+            body = json.loads(self.rfile.read(int(length)) or b"{}")
+        except ValueError as error:
+            raise RefusedError(f"The body is no JSON: {error}.", code="MALFORMED_REQUEST") from error
+        if not isinstance(body, dict):
+            raise RefusedError(f"The body must be a JSON object, found {body!r}.", code="MALFORMED_REQUEST")
+        return body
+
+    def _send(self, status: HTTPStatus, answer: Answer | str) -> None:
+        kind, text = ("text/plain", answer) if isinstance(answer, str) else ("application/json", json.dumps(answer))
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def run_page(run: Run) -> str:
+    """The page that ``run_page_url`` leads to: what a person looks for after a failure."""
+    title = f"{run.job.name}, run {run.number} ({run.run_id}): {run.result or run.state}"
+    return "\n".join(filter(None, (title, run.message, run.log))) + "\n"
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m duckstring_cli.demos.external.service", description=__doc__)
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help=f"port on 127.0.0.1, 0 for any that is free (default {DEFAULT_PORT})"
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder for the Parquet files that the jobs write")
+    parser.add_argument("--scale", type=float, default=0.01, help="scale of the TPC-H data (default 0.01, 60,000 order lines)")
+    parser.add_argument(
+        "--token", default=os.environ.get("DATABRICKS_TOKEN", "demo-token"), help="bearer token (default DATABRICKS_TOKEN or demo-token)"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Serve until interrupted. The first line of output is JSON: port, url and the jobs' ids by name."""
+    asked = arguments()
+    jobs = Jobs(asked.data.resolve(), scale=asked.scale)
+    try:
+        service = Service(asked.port, jobs, asked.token)
+    except OSError as error:
+        sys.exit(f"Cannot listen on 127.0.0.1:{asked.port}: {error.strerror}. Choose another with --port, or --port 0 for any.")
+    # An end by signal must still end the processes of runs.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    hello = {"port": service.server_port, "url": service.url, "jobs": {job.name: job.job_id for job in jobs.all()}}
+    sys.stdout.write(json.dumps(hello) + "\n")
+    sys.stdout.flush()
+    try:
+        service.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        jobs.close()

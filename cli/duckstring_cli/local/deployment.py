@@ -1,0 +1,170 @@
+"""Puts the stack into a local Catchment with the CDK, when what it is made of has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from duckstring.errors import InvariantError
+from duckstring_cli.local.home import tools_folder
+from duckstring_cli.local.tools import CDK, PYTHON, OnStep, Tools, path_with_node, run
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+INPUTS_TAG = "duckstring:inputs"
+_TOOLKIT = "CDKToolkit"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one local Catchment is deployed from."""
+
+    name: str
+    folder: Path
+
+    @property
+    def requirements(self) -> Path:
+        """What its Ripples may import."""
+        return self.folder / "requirements.txt"
+
+    @property
+    def environment(self) -> Path:
+        """The variables its Ripples see."""
+        return self.folder / "environment"
+
+    @property
+    def assembly(self) -> Path:
+        """Where the CDK's output goes."""
+        return self.folder / "cdk.out"
+
+    def digest(self) -> str:
+        """The same for the same stack."""
+        total = hashlib.sha256(f"{CDK} {PYTHON} {sys.platform} {self.name}".encode())
+        for path in self._inputs():
+            total.update(f"\0{path.parent.name}/{path.name}\0".encode() + path.read_bytes())
+        return total.hexdigest()[:32]
+
+    def _inputs(self) -> Iterator[Path]:
+        for package in ("infra", "functions", "duckstring"):
+            root = _home_of(package)
+            yield from sorted(path for path in root.rglob("*") if path.suffix in {".py", ".txt"} and path.is_file())
+        yield from (path for path in (self.requirements, self.environment) if path.exists())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How to reach the account that is deployed to."""
+
+    tools: Tools
+    endpoint: str
+    bootstrapped: bool
+
+
+class Synthesis:
+    """``infra.app`` running beside other work."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._done = self._pool.submit(self._synthesize)
+
+    def wait(self) -> None:
+        """Wait for the cloud assembly.
+
+        Raises:
+            OperatorError: it could not be made.
+        """
+        self._done.result()
+        self._pool.shutdown()
+
+    def _synthesize(self) -> None:
+        context = {
+            "catchment": self._source.name,
+            "python": PYTHON,
+            "platform": "host",
+            "ephemeral": "true",
+            "build": str(tools_folder() / "layers"),
+            "requirements": _if_there(self._source.requirements),
+            "envfile": _if_there(self._source.environment),
+        }
+        context = {key: value for key, value in context.items() if value}
+        env = {**_clean_environment(), "CDK_OUTDIR": str(self._source.assembly), "CDK_CONTEXT_JSON": json.dumps(context)}
+        run(
+            [sys.executable, "-m", "infra.app"],
+            what=f"Building the stack of Catchment {self._source.name!r}",
+            hint="Correct what it names, then start again.",
+            env=env,
+            cwd=_home_of("infra").parent,
+        )
+
+
+def deploy(source: Source, way: Way, *, digest: str, synthesis: Synthesis, on_step: OnStep) -> None:
+    """Bootstrap once, then deploy the synthesized stack.
+
+    Raises:
+        OperatorError: the CDK refused.
+    """
+    env = {
+        **_clean_environment(),
+        "AWS_ENDPOINT_URL": way.endpoint,
+        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    quiet = ("--no-notices", "--no-version-reporting", "--no-color", "--ci")
+    hint = f"The Catchment's log is {source.folder / 'server.log'}."
+    if not way.bootstrapped:
+        on_step("Preparing the emulated account for the CDK")
+        command = way.tools.cdk_command("bootstrap", f"aws://{ACCOUNT}/{REGION}", *quiet)
+        run(command, what="cdk bootstrap", hint=hint, env=env, cwd=source.folder)
+    on_step("Building the stack and the layers")
+    synthesis.wait()
+    on_step("Deploying the stack")
+    command = way.tools.cdk_command(
+        "deploy",
+        "--app",
+        str(source.assembly),
+        "--require-approval",
+        "never",
+        "--method",
+        "direct",
+        "--asset-parallelism",
+        "--tags",
+        f"{INPUTS_TAG}={digest}",
+        *quiet,
+        f"Duckstring-{source.name}",
+    )
+    run(command, what="cdk deploy", hint=hint, env=env, cwd=source.folder)
+
+
+def is_bootstrapped(stacks: Mapping[str, object]) -> bool:
+    """Whether the CDK has prepared the account."""
+    return _TOOLKIT in stacks
+
+
+def _home_of(package: str) -> Path:
+    """Where a package lies. It is not imported: the stack and the functions are other programs."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise InvariantError(f"The package {package} is not installed.", hint="Install duckstring-aws again.")
+    return Path(found.origin).parent
+
+
+def _if_there(path: Path) -> str:
+    return str(path) if path.exists() else ""
+
+
+def _clean_environment() -> dict[str, str]:
+    """The user's environment without what would lead the CDK to another account or Python to another package."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_", "PYTHON"))}
+    return {**kept, "PATH": path_with_node(), "CDK_DISABLE_CLI_TELEMETRY": "true", "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1"}

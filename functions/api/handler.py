@@ -1,0 +1,32 @@
+"""The api function: one request, one use case, one answer. IAM decides who may invoke it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from duckstring import wiring
+from duckstring.service.answer import answer
+
+logger = Logger(service="api")
+desk = wiring.api(os.environ)
+
+
+@logger.inject_lambda_context
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
+    """Answer one request; a bug is told to the log in full, and to the caller by the request's id."""
+    try:
+        told = answer(event, desk)
+    except Exception:
+        logger.exception("request broke", op=event.get("op"))
+        return _broken(context.aws_request_id)
+    logger.info("request answered", op=event.get("op"), ok=told["ok"], refused=told.get("error"))
+    return told
+
+
+def _broken(request: str) -> dict[str, object]:
+    message = f"The Catchment failed on this request (id {request})."
+    return {"ok": False, "error": {"type": "InternalError", "message": message, "hint": "The api function's log says why, under that id."}}

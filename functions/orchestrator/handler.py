@@ -1,0 +1,64 @@
+"""The brain's door: mailbox batches, due delays, and events from the bus."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from duckstring import wiring
+from duckstring.adapters.aws.inbox import Batch, batches, forwarded, postpone
+from duckstring.errors import StateConflictError
+from duckstring.service import forward
+from duckstring.service.deliver import deliver
+from duckstring.service.dispatch import perform
+
+logger = Logger(service="orchestrator")
+app = wiring.orchestrator(os.environ)
+
+RACES = 5
+"""A lost race is run again at once: the winner has committed, so somebody always advances."""
+
+
+def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Deliver a mailbox batch, or pass on what reached us by another way.
+
+    Returns:
+        The partial batch response of SQS.
+    """
+    records = event.get("Records")
+    if records is None:
+        letters = forward.forward(event, catalog=app.catalog, clock=app.clock)
+        app.hands.mailbox.send(letters)
+        logger.info("event forwarded", source=event.get("source"), letters=len(letters))
+        return {}
+    if not records[0]["eventSourceARN"].endswith(".fifo"):
+        app.hands.mailbox.send(forwarded(records))
+        return {"batchItemFailures": []}
+    return {"batchItemFailures": [{"itemIdentifier": m} for b in batches(records) for m in _deliver(b)]}
+
+
+def _deliver(batch: Batch) -> Iterable[str]:
+    """The messages to see again: none, or all of this line's."""
+    for attempt in range(1, RACES + 1):
+        try:
+            effects = deliver(
+                batch.line,
+                batch.letters,
+                store=app.store,
+                gates=app.gates,
+                perform=lambda state, outbox: perform(state, outbox, app.hands),
+                clock=app.clock,
+            )
+        except StateConflictError:
+            logger.warning("race lost", line=batch.line, attempt=attempt)
+        except Exception:
+            logger.exception("delivery failed", line=batch.line, messages=batch.messages)
+            break
+        else:
+            logger.info("delivered", line=batch.line, signals=batch.kinds, effects=[type(e).__name__ for e in effects])
+            return ()
+    postpone(app.clients.sqs, app.settings.mailbox, batch)
+    return batch.messages

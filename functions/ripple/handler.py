@@ -1,0 +1,51 @@
+"""The muscle's door: run one attempt of a Ripple, or tell which Ripples a package declares."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import replace
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from duckstring.errors import InvariantError
+from duckstring.model.names import Line
+from duckstring.service.run_ripple import Order, run_ripple
+from functions.ripple import wiring
+
+logger = Logger(service="ripple")
+logging.basicConfig(handlers=[logger.registered_handler], level=logging.INFO, force=True)
+for chatty in ("boto3", "botocore", "httpcore", "httpx", "urllib3"):
+    logging.getLogger(chatty).setLevel(logging.WARNING)
+
+app = wiring.from_env(os.environ, logging.getLogger("duckstring"))
+
+
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context has no type of its own
+    """Run or discover; what the author did wrong is an answer, what the world did is raised.
+
+    Raises:
+        InvariantError: nobody of ours sends such an event.
+    """
+    match event.get("op"):
+        case "run":
+            return _run(event, str(getattr(context, "aws_request_id", "")))
+        case "discover":
+            from functions.ripple import discovery  # noqa: PLC0415 - rare, and every run would pay for it
+
+            return discovery.answer(event, app.worker)
+        case op:
+            raise InvariantError(f"The ripple function knows run and discover, not {op!r}.")
+
+
+def _run(event: dict[str, Any], request_id: str) -> dict[str, Any]:
+    order = Order(
+        Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"], replace(app.site, request_id=request_id)
+    )
+    logger.append_keys(run=f"{order.line}/{order.run}", ripple=order.ripple, attempt=order.attempt)
+    logger.info("attempt begins")
+    try:
+        return run_ripple(order, app.worker)
+    finally:
+        logger.remove_keys(["run", "ripple", "attempt"])

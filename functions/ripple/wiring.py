@@ -1,0 +1,76 @@
+"""Where the worker's ports meet AWS. Apart from ``duckstring.wiring``: this function's cold start delays every pipeline."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.clock import SystemClock
+from duckstring.adapters.aws.duck import S3Storage
+from duckstring.adapters.aws.mailbox import SqsMailbox
+from duckstring.adapters.aws.state import DynamoStateStore
+from duckstring.adapters.aws.worker import AttemptRows, DynamoStates, S3Artifacts, SecretEntries
+from duckstring.errors import InvariantError
+from duckstring.model.attempts import Site
+from duckstring.model.settings import Settings
+from duckstring.service.run_ripple import Worker
+
+if TYPE_CHECKING:
+    from duckstring.adapters.aws.duck import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The worker, and where it runs."""
+
+    worker: Worker
+    site: Site
+
+
+def from_env(env: Mapping[str, str], log: logging.Logger) -> App:
+    """The worker of the Catchment that ``env`` describes."""
+    settings, clients = Settings.from_env(env), Clients()
+    table, bucket = settings.need("table"), settings.need("bucket")
+    site = Site(
+        memory_mib=int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")),
+        log_group=env.get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
+        log_stream=env.get("AWS_LAMBDA_LOG_STREAM_NAME", ""),
+    )
+    store = DynamoStateStore(clients, table)
+    worker = Worker(
+        states=DynamoStates(store),
+        snapshots=store,
+        artifacts=S3Artifacts(clients, bucket),
+        history=AttemptRows(clients, table, bucket),
+        mailbox=SqsMailbox(clients, settings.need("mailbox")),
+        secrets=SecretEntries(clients, settings.secret),
+        storage=S3Storage(
+            bucket=bucket,
+            region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION", "us-east-1"),
+            credentials=_credentials,
+            memory_mib=site.memory_mib,
+            endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL", ""),
+        ),
+        clock=SystemClock(),
+        log=log,
+    )
+    return App(worker, site)
+
+
+def _credentials() -> Credentials:
+    """Frozen at each use: a role's credentials are renewed while a worker lives."""
+    found = _session().get_credentials()
+    if found is None:
+        raise InvariantError("The worker has no AWS credentials.", hint="Run it with the function's role.")
+    return found.get_frozen_credentials()
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()

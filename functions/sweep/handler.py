@@ -1,0 +1,23 @@
+"""The sweep function: one round every few minutes, and at a local start."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from duckstring import wiring
+from duckstring.service.sweep import sweep
+
+logger = Logger(service="sweep")
+rounds = wiring.sweep(os.environ)
+
+
+@logger.inject_lambda_context
+def handle(_event: dict[str, Any], _context: LambdaContext) -> dict[str, object]:
+    """Go round once. An error escapes: the next round is the retry, and the function's error metric shows it."""
+    report = sweep(rounds)
+    logger.info("swept", report=report)
+    return report

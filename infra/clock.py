@@ -1,0 +1,46 @@
+"""What wakes a Catchment: the group of its alarms, the role that may post them, and the slow sweep."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+SWEEP_EVERY = Duration.minutes(5)
+
+
+class Alarms(Construct):
+    """A schedule group for the lines' alarms and the role with which Scheduler posts them."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, name: str, mailbox: sqs.IQueue) -> None:
+        super().__init__(scope, construct_id)
+        self.group = scheduler.ScheduleGroup(self, "Group", schedule_group_name=name)
+        account = Stack.of(self).account
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}),
+        )
+        self.role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[mailbox.queue_arn]))
+
+    @property
+    def schedules_arn(self) -> str:
+        """Every schedule of the group."""
+        return Stack.of(self).format_arn(service="scheduler", resource="schedule", resource_name=f"{self.group.schedule_group_name}/*")
+
+
+class Sweep(Construct):
+    """The recurring sweep."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, function: lambda_.IFunction) -> None:
+        super().__init__(scope, construct_id)
+        scheduler.Schedule(
+            self,
+            "Every",
+            schedule=scheduler.ScheduleExpression.rate(SWEEP_EVERY),
+            target=targets.LambdaInvoke(function, retry_attempts=0, input=scheduler.ScheduleTargetInput.from_object({"op": "sweep"})),
+        )

@@ -1,0 +1,120 @@
+"""What a deployment may say about itself, read from the CDK's context. No AWS call, no CDK construct."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from duckstring.errors import OperatorError
+
+_CATCHMENT = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
+_PYTHON = re.compile(r"^3\.(1[1-9])$")
+_KEY = re.compile(r"^[A-Za-z][A-Za-z0-9_]+$")
+_ARCHITECTURES = ("x86_64", "arm64")
+_ENVIRONMENT_LIMIT = 3_500
+"""Lambda allows 4 KB of variables; ours take the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One Catchment's deployment.
+
+    ``platform`` is what uv calls the platform that layers are built for; empty: Lambda's for ``architecture``;
+    ``host``: this machine's.
+    """
+
+    catchment: str = "dev"
+    python: str = "3.12"
+    architecture: str = "x86_64"
+    platform: str = ""
+    ephemeral: bool = False
+    memory_mib: int = 2048
+    requirements: str = ""
+    build: Path = Path(".build")
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, get: Callable[[str], object]) -> Config:
+        """The deployment that ``cdk -c key=value`` describes.
+
+        Raises:
+            OperatorError: a value is not allowed.
+        """
+
+        def text(key: str, default: str) -> str:
+            value = get(key)
+            return default if value is None else str(value)
+
+        catchment = _matching("catchment", text("catchment", "dev"), _CATCHMENT, "a lower-case letter, then up to 31 of a-z 0-9 -")
+        return cls(
+            catchment=catchment,
+            python=_matching("python", text("python", "3.12"), _PYTHON, "3.11 or newer, for example 3.12"),
+            architecture=_one_of("architecture", text("architecture", "x86_64"), _ARCHITECTURES),
+            platform=text("platform", ""),
+            ephemeral=_one_of("ephemeral", text("ephemeral", "false").lower(), ("true", "false")) == "true",
+            memory_mib=_memory(text("memory", "2048")),
+            requirements=_read_file("requirements", text("requirements", "")),
+            build=Path(text("build", ".build")),
+            environment=parse_environment(_read_file("envfile", text("envfile", "")), where=text("envfile", "")),
+        )
+
+
+def parse_environment(text: str, *, where: str) -> dict[str, str]:
+    """Read ``KEY=value`` lines: ``#`` comments, an optional ``export``, optional quotes around the value.
+
+    Raises:
+        OperatorError: a line is none, a name is not allowed, or all is more than a function's environment holds.
+    """
+    found: dict[str, str] = {}
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip().removeprefix("export ").strip()
+        if not line or line.startswith("#"):
+            continue
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or not _KEY.match(key) or key.startswith(("AWS_", "LAMBDA_", "DUCKSTRING_")):
+            raise OperatorError(
+                f"{where}:{number}: {key!r} cannot be set.",
+                hint="Write KEY=value; names are letters, digits and _, at least two; AWS_, LAMBDA_ and DUCKSTRING_ are taken.",
+            )
+        found[key] = _unquoted(value)
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in found.items())
+    if size > _ENVIRONMENT_LIMIT:
+        raise OperatorError(
+            f"{where}: {size} bytes of variables; a function's environment holds {_ENVIRONMENT_LIMIT}.",
+            hint="Move long values to the Catchment's secret: duckstring secret set NAME.",
+        )
+    return found
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value
+
+
+def _matching(key: str, value: str, pattern: re.Pattern[str], allowed: str) -> str:
+    if not pattern.match(value):
+        raise OperatorError(f"-c {key}={value}: not allowed.", hint=f"Allowed: {allowed}.")
+    return value
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise OperatorError(f"-c {key}={value}: not allowed.", hint=f"Allowed: {', '.join(allowed)}.")
+    return value
+
+
+def _memory(value: str) -> int:
+    if not value.isdigit() or not 512 <= int(value) <= 10_240:  # noqa: PLR2004 - Lambda's limits
+        raise OperatorError(f"-c memory={value}: not allowed.", hint="Allowed: 512 to 10240 (MiB).")
+    return int(value)
+
+
+def _read_file(key: str, path: str) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise OperatorError(f"-c {key}={path}: cannot be read ({error.strerror}).", hint="Name a file that exists.") from error

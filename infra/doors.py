@@ -1,0 +1,120 @@
+"""The four functions of a Catchment and what they import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import AssetHashType, Duration, RemovalPolicy, Size
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+import duckstring
+import functions
+from infra.config import Config
+from infra.layers import Built, Target, check_size, pinned, source_zip, third_party_zip
+
+ORCHESTRATOR_TIMEOUT = Duration.seconds(30)
+_ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The functions' own code and the layers below it."""
+
+    functions: Built
+    core: Built
+    deps: Built
+    data: Built
+
+    @classmethod
+    def build(cls, config: Config) -> Code:
+        """Build what has changed.
+
+        Raises:
+            OperatorError: the Catchment's requirements cannot be installed, or are too large for a function.
+        """
+        target = Target.of(python=config.python, architecture=config.architecture, named=config.platform)
+        wanted = pinned("data") + config.requirements
+        code = cls(
+            functions=source_zip(_home(functions.__file__), prefix="", target=target, build=config.build),
+            core=source_zip(_home(duckstring.__file__), prefix="python/", target=target, build=config.build),
+            deps=third_party_zip("deps", pinned("deps"), target=target, build=config.build),
+            data=third_party_zip("data", wanted, target=target, build=config.build, without=pinned("deps")),
+        )
+        check_size("ripple", (code.functions, code.core, code.deps, code.data))
+        return code
+
+
+def _home(module_file: str | None) -> Path:
+    if module_file is None:
+        raise RuntimeError("a package without a file")
+    return Path(module_file).parent
+
+
+class Doors(Construct):
+    """The functions. What they may do is granted in ``grants.py``, what they know is set in ``stack.py``."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config, code: Code) -> None:
+        super().__init__(scope, construct_id)
+        self._config = config
+        self._code = code
+        # A function's layers are unpacked in this order, later over earlier: ours is last.
+        layers = [self._layer("Deps", code.deps), self._layer("Core", code.core)]
+        data = self._layer("Data", code.data)
+        self.orchestrator = self._function("orchestrator", layers, timeout=ORCHESTRATOR_TIMEOUT, memory_mib=512)
+        self.api = self._function("api", layers, timeout=Duration.seconds(60), memory_mib=512)
+        self.sweep = self._function("sweep", layers, timeout=Duration.minutes(5), memory_mib=512)
+        self.ripple = self._function(
+            "ripple",
+            [data, *layers],
+            timeout=Duration.minutes(15),
+            memory_mib=config.memory_mib,
+            scratch=Size.mebibytes(10_240),
+            environment=config.environment,
+        )
+
+    def _layer(self, construct_id: str, built: Built) -> lambda_.LayerVersion:
+        return lambda_.LayerVersion(
+            self,
+            construct_id,
+            code=_asset(built),
+            compatible_runtimes=[self._runtime()],
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _runtime(self) -> lambda_.Runtime:
+        return lambda_.Runtime(f"python{self._config.python}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True)
+
+    def _function(
+        self,
+        name: str,
+        layers: Sequence[lambda_.ILayerVersion],
+        *,
+        timeout: Duration,
+        memory_mib: int,
+        scratch: Size | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> lambda_.Function:
+        log_group = logs.LogGroup(self, f"{name.title()}Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY)
+        return lambda_.Function(
+            self,
+            name.title(),
+            description=f"Duckstring Catchment {self._config.catchment}: {name}",
+            runtime=self._runtime(),
+            architecture=_ARCHITECTURES[self._config.architecture],
+            handler=f"functions.{name}.handler.handle",
+            code=_asset(self._code.functions),
+            layers=layers,
+            timeout=timeout,
+            memory_size=memory_mib,
+            ephemeral_storage_size=scratch,
+            environment=dict(environment or {}),
+            log_group=log_group,
+        )
+
+
+def _asset(built: Built) -> lambda_.AssetCode:
+    return lambda_.Code.from_asset(str(built.path), asset_hash=built.digest, asset_hash_type=AssetHashType.CUSTOM)

@@ -1,0 +1,114 @@
+"""Who may do what, function by function. docs/protocol.md says who writes which item; nothing here is wider.
+
+``*`` as a resource stands only where AWS knows no narrower one: answering a task token (the token is the capability).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_stepfunctions as sfn
+
+from infra.clock import Alarms
+from infra.doors import Doors
+from infra.messaging import Messaging
+from infra.storage import Storage
+
+_READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """What there is to be granted."""
+
+    doors: Doors
+    storage: Storage
+    messaging: Messaging
+    machine: sfn.StateMachine
+    alarms: Alarms
+    secret: secretsmanager.ISecret
+
+    def apply(self) -> None:
+        """Give every function what it needs."""
+        self._orchestrator()
+        self._ripple()
+        self._api()
+        self._sweep()
+
+    def _orchestrator(self) -> None:
+        role = _role(self.doors.orchestrator.role)
+        queues = [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn]
+        _allow(role, [*_READ, *_WRITE], [self.storage.table.table_arn])
+        _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
+        _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
+        _allow(role, ["states:StopExecution", "states:DescribeExecution"], [self._executions()])
+        _allow(role, ["states:SendTaskSuccess", "states:SendTaskFailure"], ["*"])
+        schedule = ["scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule"]
+        _allow(role, schedule, [self.alarms.schedules_arn])
+        passed = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+        _allow(role, ["iam:PassRole"], [self.alarms.role.role_arn], conditions=passed)
+        _allow(role, ["events:PutEvents"], [self._bus().event_bus_arn])
+        _allow(role, ["s3:PutObject"], self._objects("errors"))
+
+    def _ripple(self) -> None:
+        role = _role(self.doors.ripple.role)
+        _allow(role, [*_READ, "dynamodb:PutItem", "dynamodb:UpdateItem"], [self.storage.table.table_arn])
+        _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
+        _allow(role, ["s3:GetObject"], self._objects("artifacts", "data"))
+        _allow(role, ["s3:PutObject"], self._objects("data", "errors"))
+        _allow(role, ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], self._objects("data"))
+        _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
+        _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
+
+    def _api(self) -> None:
+        role = _role(self.doors.api.role)
+        table = self.storage.table.table_arn
+        _allow(role, _READ, [table, f"{table}/index/gsi1"])
+        catalog = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CATALOG", "POND#*"]}}
+        _allow(role, _WRITE, [table], conditions=catalog)
+        _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
+        _allow(role, ["s3:GetObject"], self._objects("artifacts", "errors"))
+        _allow(role, ["lambda:InvokeFunction"], [self.doors.ripple.function_arn])
+        _allow(role, ["events:PutEvents"], [self._bus().event_bus_arn])
+        _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
+
+    def _sweep(self) -> None:
+        role = _role(self.doors.sweep.role)
+        _allow(role, [*_READ, "dynamodb:Scan"], [self.storage.table.table_arn])
+        _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn])
+        _allow(role, ["states:DescribeExecution"], [self._executions()])
+        _allow(role, ["states:ListExecutions"], [self.machine.state_machine_arn])
+        _allow(role, ["s3:ListBucket", "s3:ListBucketMultipartUploads"], [self.storage.bucket.bucket_arn])
+        _allow(role, ["s3:DeleteObject", "s3:AbortMultipartUpload"], self._objects("data"))
+
+    def _bus(self) -> events.IEventBus:
+        return self.messaging.bus
+
+    def _executions(self) -> str:
+        return Stack.of(self.machine).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{self.machine.state_machine_name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+    def _objects(self, *folders: str) -> list[str]:
+        return [self.storage.bucket.arn_for_objects(f"{folder}/*") for folder in folders]
+
+
+def _role(role: iam.IRole | None) -> iam.IRole:
+    if role is None:
+        raise RuntimeError("a function without a role")
+    return role
+
+
+def _allow(
+    role: iam.IRole, actions: Sequence[str], resources: Sequence[str], *, conditions: Mapping[str, Mapping[str, object]] | None = None
+) -> None:
+    role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions))

@@ -1,0 +1,227 @@
+"""Builds what the functions import: zip files, made once for given inputs and kept in the build folder.
+
+A zip's name holds the digest of all that goes into it, so the same inputs cost nothing and give the same asset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from duckstring.errors import OperatorError
+
+_RECIPE = "5"
+"""Raise it when this file changes what it builds from the same inputs."""
+
+_LIMIT = 250_000_000
+_COMPILED_LIMIT = 205_000_000
+"""A layer larger than this with its byte code goes without."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+_DROPPED_FOLDERS = frozenset({"__pycache__", "tests", "bin"})
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A zip ready to be an asset, and its unpacked size in bytes."""
+
+    path: Path
+    digest: str
+    unpacked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the functions run on. ``platform`` is uv's word for it; ``host`` is this machine."""
+
+    python: str
+    platform: str
+
+    @classmethod
+    def of(cls, *, python: str, architecture: str, named: str) -> Target:
+        """Lambda's platform for ``architecture`` unless another is ``named``."""
+        return cls(python=python, platform=named or _PLATFORMS[architecture])
+
+    @property
+    def interpreter(self) -> str:
+        """A Python of that version on this machine, to write byte code with; empty if there is none."""
+        return _find_interpreter(self.python)
+
+    @property
+    def key(self) -> str:
+        """Part of a layer's digest."""
+        host = f"{sys.platform} {platform.machine()}" if self.platform == "host" else ""
+        return f"{self.python} {self.platform} {host} {'compiled' if self.interpreter else ''}"
+
+
+@cache
+def _find_interpreter(version: str) -> str:
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return sys.executable
+    command = [sys.executable, "-m", "uv", "python", "find", "--no-python-downloads", "--no-project", version]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def pinned(name: str) -> str:
+    """The product's own requirements of the layer ``name``."""
+    return (_HERE / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def source_zip(package: Path, *, prefix: str, target: Target, build: Path) -> Built:
+    """Zip one package of ours, so that it unpacks below ``prefix``."""
+    files = sorted(path for path in package.rglob("*.py") if not _DROPPED_FOLDERS.intersection(path.relative_to(package).parts))
+    named = {path.relative_to(package): path.read_bytes() for path in files}
+    sums = [f"{name} {hashlib.sha256(content).hexdigest()}" for name, content in named.items()]
+
+    def make(path: Path) -> None:
+        folder = path.parent / package.name
+        for name, content in named.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        _compile(folder, target)
+        _zip(folder, f"{prefix}{package.name}/", path)
+
+    return _kept(build, package.name, [prefix, target.key, *sums], make)
+
+
+def third_party_zip(name: str, requirements: str, *, target: Target, build: Path, without: str = "") -> Built:
+    """Install ``requirements`` for ``target`` and zip them as a layer; ``without`` are constraints of a layer it stands on.
+
+    Raises:
+        OperatorError: they cannot be installed for that target.
+    """
+    inputs = [requirements.strip(), without.strip(), target.key]
+    return _kept(build, name, inputs, lambda path: _install_and_zip(name, requirements, without, target, path))
+
+
+def check_size(function: str, parts: Iterable[Built]) -> None:
+    """Refuse what Lambda would refuse.
+
+    Raises:
+        OperatorError: the function and its layers unpack to more than 250 MB.
+    """
+    listed = list(parts)
+    total = sum(part.unpacked for part in listed)
+    if total > _LIMIT:
+        sizes = ", ".join(f"{part.path.stem.rsplit('-', 1)[0]} {part.unpacked // 1_000_000} MB" for part in listed)
+        raise OperatorError(
+            f"The {function} function's code unpacks to {total // 1_000_000} MB ({sizes}); Lambda allows {_LIMIT // 1_000_000} MB.",
+            hint="Take large packages out of the Catchment's requirements.txt.",
+        )
+
+
+def _kept(build: Path, name: str, inputs: list[str], make: Callable[[Path], None]) -> Built:
+    digest = hashlib.sha256("\n".join([_RECIPE, *inputs]).encode()).hexdigest()
+    path = (build / f"{name}-{digest[:20]}.zip").resolve()
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+            unfinished = Path(scratch) / path.name
+            make(unfinished)
+            unfinished.replace(path)
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    return Built(path=path, digest=digest, unpacked=unpacked)
+
+
+def _install_and_zip(name: str, requirements: str, without: str, target: Target, path: Path) -> None:
+    folder = path.parent / "python"
+    _install(name, requirements, without, target, folder)
+    _strip(folder)
+    _compile(folder, target)
+    if sum(item.stat().st_size for item in folder.rglob("*") if item.is_file()) > _COMPILED_LIMIT:
+        _strip(folder)
+    _zip(folder, "python/", path)
+
+
+def _install(name: str, requirements: str, without: str, target: Target, folder: Path) -> None:
+    wanted = folder.parent / "requirements.txt"
+    wanted.write_text(requirements, encoding="utf-8")
+    constraints = folder.parent / "constraints.txt"
+    constraints.write_text(without, encoding="utf-8")
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(folder), "--python-version", target.python]
+    if target.platform != "host":
+        command += ["--python-platform", target.platform]
+    command += ["--constraints", str(constraints), "-r", str(wanted)]
+    # Wheels first; a package that has none is built here, and accepted if what comes out is pure Python.
+    if _run([*command, "--only-binary", ":all:"]) is None:
+        _check_wheels(folder, target)
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    if error := _run(command):
+        raise OperatorError(
+            f"The {name} layer cannot be installed for Python {target.python}: {error}", hint="Correct the Catchment's requirements.txt."
+        )
+    _check_wheels(folder, target)
+
+
+def _run(command: list[str]) -> str | None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    if done.returncode == 0:
+        return None
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return " ".join(lines[-6:])[-1500:] or f"uv ended with {done.returncode}"
+
+
+def _check_wheels(folder: Path, target: Target) -> None:
+    if target.platform == "host":
+        return
+    for wheel in sorted(folder.glob("*.dist-info/WHEEL")):
+        tags = [line.partition(":")[2].strip() for line in wheel.read_text(encoding="utf-8").splitlines() if line.startswith("Tag:")]
+        if tags and all(tag.rsplit("-", 1)[-1].startswith(("linux_", "macosx_", "win")) for tag in tags):
+            package = wheel.parent.name.removesuffix(".dist-info")
+            raise OperatorError(
+                f"{package} has no wheel for {target.platform} and is not pure Python.",
+                hint="Pin a version that has one, or deploy for an architecture it has a wheel for (-c architecture=).",
+            )
+
+
+def _strip(folder: Path) -> None:
+    """Drop what no function imports: caches, scripts, the packages' own tests."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        # numpy.testing and the like stay; a folder named tests is nobody's dependency, except inside a data folder.
+        if path.is_dir() and not path.is_symlink() and path.name in _DROPPED_FOLDERS and (path.name != "bin" or path.parent == folder):
+            shutil.rmtree(path)
+    (folder / ".lock").unlink(missing_ok=True)
+
+
+def _compile(folder: Path, target: Target) -> None:
+    """Add byte code: a layer is read-only, so that every cold start would compile all it imports."""
+    if interpreter := target.interpreter:
+        command = [
+            interpreter,
+            "-m",
+            "compileall",
+            "-q",
+            "-j",
+            "0",
+            "--invalidation-mode",
+            "unchecked-hash",
+            "-s",
+            str(folder),
+            str(folder),
+        ]
+        # A file that does not compile (a template, a newer syntax) stays source.
+        subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own command line
+
+
+def _zip(folder: Path, prefix: str, target: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in sorted(item for item in folder.rglob("*") if item.is_file()):
+            info = zipfile.ZipInfo(prefix + path.relative_to(folder).as_posix(), _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (0o755 if os.access(path, os.X_OK) else 0o644) << 16
+            archive.writestr(info, path.read_bytes())

@@ -1,0 +1,95 @@
+"""The dashboard and the alarms. Per-Pond detail comes from the logs, so that 1,000 Ponds cost what one does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.doors import Doors
+from infra.messaging import Messaging
+
+_STEP = Duration.minutes(5)
+_WIDE = 24
+_HALF = 12
+_QUERIES = {
+    "Decisions, by line": "filter ispresent(line) | stats count(*) as letters, max(@timestamp) as latest by line | sort latest desc",
+    "Ripples that failed": 'filter level = "ERROR" or outcome = "failed" | fields @timestamp, line, run, ripple, attempt, error, message '
+    "| sort @timestamp desc | limit 50",
+    "Slowest Ripples": "filter ispresent(ripple) and ispresent(seconds) | stats count(*) as attempts, avg(seconds) as mean, "
+    "max(seconds) as longest by line, ripple | sort longest desc | limit 50",
+}
+
+
+class Monitoring(Construct):
+    """One dashboard; one alarm for each dead-letter queue."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, name: str, doors: Doors, messaging: Messaging, machine: sfn.StateMachine
+    ) -> None:
+        super().__init__(scope, construct_id)
+        dead = {"DeadLettersAlarm": messaging.dead_letters, "DeadDelaysAlarm": messaging.dead_delays}
+        alarms = [self._alarm(alarm, queue) for alarm, queue in dead.items()]
+        self.dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
+        functions = {"orchestrator": doors.orchestrator, "ripple": doors.ripple, "api": doors.api, "sweep": doors.sweep}
+        self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Letters nobody could handle", alarms=alarms, width=_WIDE, height=2))
+        self.dashboard.add_widgets(_queues(messaging), _runs(machine))
+        self.dashboard.add_widgets(*_functions(functions))
+        groups = [doors.orchestrator.log_group.log_group_name, doors.ripple.log_group.log_group_name]
+        for title, query in _QUERIES.items():
+            self.dashboard.add_widgets(
+                cloudwatch.LogQueryWidget(title=title, log_group_names=groups, query_string=query, width=_WIDE, height=6)
+            )
+
+    def _alarm(self, construct_id: str, queue: sqs.IQueue) -> cloudwatch.Alarm:
+        return queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="max").create_alarm(
+            self,
+            construct_id,
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description="Letters that no delivery could handle: read them, repair the cause, then redrive the queue.",
+        )
+
+
+def _queues(messaging: Messaging) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(
+        title="Mailbox: oldest letter (s), dead letters",
+        left=[messaging.mailbox.metric_approximate_age_of_oldest_message(period=_STEP, statistic="max", label="oldest letter")],
+        right=[
+            messaging.dead_letters.metric_approximate_number_of_messages_visible(period=_STEP, statistic="max", label="dead letters"),
+            messaging.dead_delays.metric_approximate_number_of_messages_visible(period=_STEP, statistic="max", label="dead delays"),
+        ],
+        width=_HALF,
+    )
+
+
+def _runs(machine: sfn.StateMachine) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(
+        title="Pond Runs",
+        left=[machine.metric_succeeded(period=_STEP), machine.metric_failed(period=_STEP), machine.metric_aborted(period=_STEP)],
+        right=[machine.metric_time(period=_STEP, statistic="p95", label="duration p95")],
+        width=_HALF,
+    )
+
+
+def _functions(functions: Mapping[str, lambda_.Function]) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
+    return (
+        cloudwatch.GraphWidget(
+            title="Functions: errors, throttles",
+            left=[function.metric_errors(period=_STEP, label=f"{name} errors") for name, function in functions.items()],
+            right=[function.metric_throttles(period=_STEP, label=f"{name} throttles") for name, function in functions.items()],
+            width=_HALF,
+        ),
+        cloudwatch.GraphWidget(
+            title="Functions: duration p95",
+            left=[function.metric_duration(period=_STEP, statistic="p95", label=name) for name, function in functions.items()],
+            width=_HALF,
+        ),
+    )

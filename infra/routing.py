@@ -1,0 +1,38 @@
+"""Which events reach the orchestrator."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
+"""A run that succeeds tells its line itself, through its Ripples."""
+
+
+class Routing(Construct):
+    """Triggers from the Catchment's bus, and executions that ended badly from the account's."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, orchestrator: lambda_.IFunction, bus: events.IEventBus, machine: sfn.IStateMachine
+    ) -> None:
+        super().__init__(scope, construct_id)
+        events.Rule(
+            self,
+            "Triggers",
+            event_bus=bus,
+            event_pattern=events.EventPattern(detail_type=["duckstring.trigger"]),
+            targets=[targets.LambdaFunction(orchestrator)],
+        )
+        events.Rule(
+            self,
+            "RunsEnded",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={"stateMachineArn": [machine.state_machine_arn], "status": list(ENDED_BADLY)},
+            ),
+            targets=[targets.LambdaFunction(orchestrator)],
+        )

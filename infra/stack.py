@@ -1,0 +1,111 @@
+"""A Catchment as one stack: what there is, who knows of what, and what the outside is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+
+from aws_cdk import CfnOutput, RemovalPolicy, SecretValue, Stack, Tags
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from duckstring.model.settings import Settings
+from infra.clock import Alarms, Sweep
+from infra.config import Config
+from infra.doors import ORCHESTRATOR_TIMEOUT, Code, Doors
+from infra.grants import Grants
+from infra.machine import PondRuns
+from infra.messaging import Messaging
+from infra.monitoring import Monitoring
+from infra.routing import Routing
+from infra.storage import Storage
+
+_BATCH = 10
+
+
+class CatchmentStack(Stack):
+    """Everything that a Catchment is."""
+
+    def __init__(self, scope: Construct, *, config: Config, code: Code) -> None:
+        super().__init__(scope, f"Duckstring-{config.catchment}", description=f"Duckstring Catchment {config.catchment}")
+        name = f"duckstring-{config.catchment}"
+        Tags.of(self).add("duckstring:catchment", config.catchment)
+        self._name = config.catchment
+        self._storage = Storage(self, "Storage", ephemeral=config.ephemeral)
+        self._messaging = Messaging(self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT)
+        self._doors = Doors(self, "Doors", config=config, code=code)
+        self._runs = PondRuns(self, "Runs", ripple=self._doors.ripple, mailbox=self._messaging.mailbox)
+        self._alarms = Alarms(self, "Alarms", name=name, mailbox=self._messaging.mailbox)
+        self._secret = secretsmanager.Secret(
+            self,
+            "Secret",
+            description=f"Variables of the Ripples of {config.catchment}: a JSON object",
+            secret_string_value=SecretValue.unsafe_plain_text("{}"),
+            removal_policy=RemovalPolicy.DESTROY if config.ephemeral else RemovalPolicy.RETAIN,
+        )
+        self._wire()
+        monitoring = Monitoring(self, "Monitoring", name=name, doors=self._doors, messaging=self._messaging, machine=self._runs.machine)
+        self._tell(dashboard=monitoring.dashboard.dashboard_name)
+
+    def _wire(self) -> None:
+        self._settings()
+        Grants(
+            doors=self._doors,
+            storage=self._storage,
+            messaging=self._messaging,
+            machine=self._runs.machine,
+            alarms=self._alarms,
+            secret=self._secret,
+        ).apply()
+        for queue in (self._messaging.mailbox, self._messaging.delays):
+            self._doors.orchestrator.add_event_source(sources.SqsEventSource(queue, batch_size=_BATCH, report_batch_item_failures=True))
+        Routing(self, "Routing", orchestrator=self._doors.orchestrator, bus=self._messaging.bus, machine=self._runs.machine)
+        Sweep(self, "Sweep", function=self._doors.sweep)
+
+    def _settings(self) -> None:
+        everyone = Settings(
+            catchment=self._name,
+            table=self._storage.table.table_name,
+            bucket=self._storage.bucket.bucket_name,
+            mailbox=self._messaging.mailbox.queue_url,
+        )
+        bus, delays = self._messaging.bus.event_bus_name, self._messaging.delays.queue_url
+        machine = self._runs.machine.state_machine_arn
+        orchestrator = replace(
+            everyone,
+            bus=bus,
+            delays=delays,
+            machine=machine,
+            schedules=self._alarms.group.schedule_group_name,
+            scheduler_role=self._alarms.role.role_arn,
+            mailbox_arn=self._messaging.mailbox.queue_arn,
+        )
+        _know(self._doors.orchestrator, orchestrator)
+        _know(self._doors.ripple, replace(everyone, secret=self._secret.secret_arn))
+        _know(self._doors.api, replace(everyone, bus=bus, ripple_function=self._doors.ripple.function_name))
+        _know(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
+
+    def _tell(self, *, dashboard: str) -> None:
+        outputs = {
+            "Catchment": self._name,
+            "Table": self._storage.table.table_name,
+            "Bucket": self._storage.bucket.bucket_name,
+            "ApiFunction": self._doors.api.function_name,
+            "RippleFunction": self._doors.ripple.function_name,
+            "Mailbox": self._messaging.mailbox.queue_url,
+            "DeadLetters": self._messaging.dead_letters.queue_url,
+            "Machine": self._runs.machine.state_machine_arn,
+            "Bus": self._messaging.bus.event_bus_name,
+            "SweepFunction": self._doors.sweep.function_name,
+            "Dashboard": dashboard,
+            "Version": version("duckstring-aws"),
+        }
+        for key, value in outputs.items():
+            CfnOutput(self, f"Output{key}", value=value).override_logical_id(key)
+
+
+def _know(function: lambda_.Function, settings: Settings) -> None:
+    for key, value in settings.to_env().items():
+        function.add_environment(key, value)

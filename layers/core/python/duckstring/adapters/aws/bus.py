@@ -1,0 +1,54 @@
+"""The Catchment's events out: EventBridge."""
+
+from __future__ import annotations
+
+import json
+
+from duckstring.adapters.aws.clients import Clients
+from duckstring.engine.effects import Announce
+from duckstring.errors import TransientError
+from duckstring.model.instants import to_text
+from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.settings import Settings
+
+
+class EventBus:
+    """``ports.Bus``. Delivery is at least once: ``key`` in the detail tells an event from its echo."""
+
+    def __init__(self, clients: Clients, settings: Settings) -> None:
+        """Announce on the bus that ``settings`` names."""
+        self._clients, self._settings = clients, settings
+
+    def announce(self, line: Line, version: str, event: Announce, key: str) -> None:
+        """Put one ``duckstring.pond`` event on the bus.
+
+        Raises:
+            TransientError: EventBridge did not take it.
+        """
+        pond, major = parse_line(line)
+        detail: dict[str, object] = {
+            "catchment": self._settings.need("catchment"),
+            "pond": pond,
+            "major": major,
+            "version": version,
+            "f": to_text(event.f),
+            "state": event.event,
+            "previous": event.previous,
+            "key": key,
+        }
+        if event.run:
+            detail["run"] = run_key(line, event.run)
+        if event.reason:
+            detail["error"] = event.reason
+        answer = self._clients.events.put_events(
+            Entries=[
+                {
+                    "Source": "duckstring",
+                    "DetailType": "duckstring.pond",
+                    "Detail": json.dumps(detail),
+                    "EventBusName": self._settings.need("bus"),
+                }
+            ]
+        )
+        if answer.get("FailedEntryCount"):
+            raise TransientError(f"The bus refused an event of {line}: {answer['Entries'][0].get('ErrorMessage', '')}")

@@ -1,0 +1,116 @@
+"""The catalog in DynamoDB: versions, the selected release of each line, and the revision that orders deploys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from botocore.exceptions import ClientError
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.items import code_of, to_item
+from duckstring.errors import StateConflictError
+from duckstring.model.catalog import Release
+from duckstring.model.instants import to_text
+from duckstring.model.names import Line, parse_line
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
+
+T = TypeVar("T")
+_CATALOG = "CATALOG"
+_REVISION = {"pk": {"S": _CATALOG}, "sk": {"S": "REVISION"}}
+_MOST = 100
+"""Items of one transaction."""
+
+
+class DynamoCatalog:
+    """``ports.Catalog``."""
+
+    def __init__(self, clients: Clients, table: str) -> None:
+        """Keep the catalog in ``table``."""
+        self._clients, self._table = clients, table
+
+    def revision(self) -> int:
+        """Grows with every selection."""
+        found = self._clients.dynamodb.get_item(TableName=self._table, Key=_REVISION, ConsistentRead=True).get("Item", {})
+        return int(found["revision"]["N"]) if found else 0
+
+    def releases(self) -> Mapping[Line, Release]:
+        """The selected release of every line."""
+        pages = self._clients.dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :line)",
+            ExpressionAttributeValues={":pk": {"S": _CATALOG}, ":line": {"S": "LINE#"}},
+        )
+        found = (codec.release_from_text(item["release"]["S"]) for page in pages for item in page["Items"])
+        return {release.line: release for release in found}
+
+    def version(self, pond: str, version: str) -> Release | None:
+        """One version, if it was ever deployed."""
+        key = to_item({"pk": f"POND#{pond}", "sk": f"VERSION#{version}"})
+        item = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        return codec.release_from_text(item["release"]["S"]) if item else None
+
+    def select(self, releases: Sequence[Release], *, overwrite: bool, revision: int) -> None:
+        """Record the versions and select them.
+
+        Up to 49 go in one transaction. More than that: the versions first, which shows nowhere, then the selections in one
+        transaction of up to 99. Beyond 99 the selections go in chunks, Sources before Sinks, each conditional on the one
+        before it: a reader may see a part, which is a graph in itself; a crash between two leaves a part, which a repeat completes.
+
+        Raises:
+            StateConflictError: somebody else deployed since ``revision`` was read.
+        """
+        versions = [self._version(release, overwrite=overwrite) for release in releases]
+        selections = [self._selection(release) for release in releases]
+        if len(versions) + len(selections) < _MOST:
+            self._transact([*versions, *selections, self._advance(revision)])
+            return
+        for chunk in _batched(versions, _MOST):
+            self._transact(list(chunk))
+        for later, chunk in enumerate(_batched(selections, _MOST - 1)):
+            self._transact([*chunk, self._advance(revision + later)])
+
+    def _version(self, release: Release, *, overwrite: bool) -> TransactWriteItemTypeDef:
+        keys = {"pk": f"POND#{parse_line(release.line)[0]}", "sk": f"VERSION#{release.version}"}
+        values = {"sha256": release.sha256, "release": codec.release_to_text(release), "deployed": to_text(release.deployed)}
+        put: PutTypeDef = {"TableName": self._table, "Item": to_item(keys | values)}
+        if not overwrite:
+            put["ConditionExpression"] = "attribute_not_exists(pk) OR sha256 = :sha256"
+            put["ExpressionAttributeValues"] = {":sha256": {"S": release.sha256}}
+        return {"Put": put}
+
+    def _selection(self, release: Release) -> TransactWriteItemTypeDef:
+        values = {"pk": _CATALOG, "sk": f"LINE#{release.line}", "release": codec.release_to_text(release)}
+        return {"Put": {"TableName": self._table, "Item": to_item(values)}}
+
+    def _advance(self, revision: int) -> TransactWriteItemTypeDef:
+        condition = "revision = :held" if revision else "attribute_not_exists(pk)"
+        values = {":next": {"N": str(revision + 1)}} | ({":held": {"N": str(revision)}} if revision else {})
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": _REVISION,
+                "UpdateExpression": "SET revision = :next",
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": values,
+            }
+        }
+
+    def _transact(self, items: list[TransactWriteItemTypeDef]) -> None:
+        try:
+            self._clients.dynamodb.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            if code_of(error) not in ("TransactionCanceledException", "TransactionInProgressException"):
+                raise
+            raise StateConflictError("Somebody else deployed to this Catchment at the same time.", hint="Deploy again.") from error
+
+
+def _batched(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -1,0 +1,123 @@
+"""What only deploying and triggering need of AWS: uploaded packages, discovery by the ripple function, the bus's door."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.items import code_of
+from duckstring.errors import AuthorError, TransientError
+from duckstring.model.catalog import RippleSpec
+from duckstring.model.settings import Settings
+
+_BUSY = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException", "ResourceConflictException"}
+_CHUNK = 1 << 20
+
+
+class ImportFailedError(AuthorError):
+    """The ripple function could not make sense of a package. ``traceback`` is the author's own."""
+
+    def __init__(self, message: str, *, hint: str = "", traceback: str = "") -> None:
+        """Hand on the words of the import."""
+        super().__init__(message, hint=hint)
+        self.traceback = traceback
+
+
+class BucketArtifacts:
+    """``ports.Artifacts``."""
+
+    def __init__(self, clients: Clients, bucket: str) -> None:
+        """Packages lie in ``bucket``."""
+        self._clients, self._bucket = clients, bucket
+
+    def sha256(self, key: str) -> str | None:
+        """The digest of the bytes that lie there: what an uploader says of them proves nothing."""
+        try:
+            body = self._clients.s3.get_object(Bucket=self._bucket, Key=key)["Body"]
+        except ClientError as error:
+            if code_of(error) != "NoSuchKey":
+                raise
+            return None
+        digest = hashlib.sha256()
+        for chunk in body.iter_chunks(_CHUNK):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
+class LambdaDiscovery:
+    """``ports.Discovery``: in the ripple function, where the code will run."""
+
+    def __init__(self, clients: Clients, function: str) -> None:
+        """Ask the ripple function named ``function``."""
+        self._clients, self._function = clients, function
+
+    def discover(self, artifact: str, *, sha256: str, module: str) -> tuple[RippleSpec, ...]:
+        """The Ripples that a package declares.
+
+        Raises:
+            ImportFailedError: it cannot be imported, or its Ripples do not fit together.
+            TransientError: the function is too busy.
+        """
+        request = {"op": "discover", "artifact": artifact, "sha256": sha256, "module": module}
+        answer = self._invoke(json.dumps(request).encode())
+        if answer.get("ok"):
+            return tuple(_ripple(found) for found in answer["ripples"])
+        error = answer.get("error", {})
+        raise ImportFailedError(str(error.get("message")), hint=str(error.get("hint") or ""), traceback=str(error.get("traceback") or ""))
+
+    def _invoke(self, payload: bytes) -> dict[str, Any]:
+        try:
+            response = self._clients.lambda_.invoke(FunctionName=self._function, Payload=payload)
+        except ClientError as error:
+            if code_of(error) not in _BUSY:
+                raise
+            raise TransientError(f"The ripple function is busy ({code_of(error)}).", hint="Deploy again in a moment.") from error
+        answer: dict[str, Any] = json.loads(response["Payload"].read())
+        if response.get("FunctionError"):
+            raise ImportFailedError(
+                f"importing it ended the ripple function: {answer.get('errorMessage') or answer}",
+                hint="Code at the top of the module runs at deploy: keep long work and exits inside Ripples.",
+            )
+        return answer
+
+
+class EventDoor:
+    """``ports.TriggerDoor``."""
+
+    def __init__(self, clients: Clients, settings: Settings) -> None:
+        """Put events on the bus that ``settings`` names."""
+        self._clients, self._settings = clients, settings
+
+    def put(self, detail: Mapping[str, object]) -> None:
+        """Put one ``duckstring.trigger`` event.
+
+        Raises:
+            TransientError: EventBridge did not take it.
+        """
+        answer = self._clients.events.put_events(
+            Entries=[
+                {
+                    "Source": f"duckstring.api.{self._settings.need('catchment')}",
+                    "DetailType": "duckstring.trigger",
+                    "Detail": json.dumps(dict(detail)),
+                    "EventBusName": self._settings.need("bus"),
+                }
+            ]
+        )
+        if answer["FailedEntryCount"]:
+            raise TransientError(f"The bus refused the trigger: {answer['Entries'][0].get('ErrorMessage', '')}", hint="Try again.")
+
+
+def _ripple(found: Mapping[str, Any]) -> RippleSpec:
+    return RippleSpec(
+        name=found["name"],
+        parents=tuple(found.get("parents") or ()),
+        always_run=bool(found.get("always_run")),
+        timeout_seconds=found.get("timeout_seconds"),
+        memory_mib=found.get("memory_mib"),
+    )

@@ -1,0 +1,111 @@
+"""Executions and gates: Step Functions. Starting twice is starting once; answering a branch that left is no error."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.clients import Clients
+from duckstring.engine.effects import AnswerGate, StartRun, StopRun
+from duckstring.errors import InvariantError
+from duckstring.model.names import Line, execution_name
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+_GONE = {"TaskDoesNotExist", "TaskTimedOut", "InvalidToken"}
+_TOKEN_TTL_SECONDS = 370 * 24 * 3600  # longer than the longest execution (a year): only forgotten ones expire
+
+
+class Machine:
+    """``ports.Executions``."""
+
+    def __init__(self, clients: Clients, machine: str) -> None:
+        """Start executions of the state machine with ARN ``machine``."""
+        self._clients, self._machine = clients, machine
+
+    def start(self, line: Line, run: StartRun) -> None:
+        """Start the run's execution.
+
+        Raises:
+            InvariantError: an execution of that name exists with another input.
+        """
+        name = execution_name(line, run.run, run.launch)
+        payload = json.dumps(
+            {
+                "line": line,
+                "run": run.run,
+                "launch": run.launch,
+                "branches": [{"ripple": b.ripple, "verdict": b.verdict, "attempt": b.attempt} for b in run.branches],
+            }
+        )
+        try:
+            self._clients.stepfunctions.start_execution(stateMachineArn=self._machine, name=name, input=payload)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                raise
+            self._check_same(name, payload, error)
+
+    def _check_same(self, name: str, payload: str, error: ClientError) -> None:
+        there = self._clients.stepfunctions.describe_execution(executionArn=execution_arn(self._machine, name))
+        if json.loads(there.get("input") or "null") != json.loads(payload):
+            raise InvariantError(f"Execution {name} exists with another input.") from error
+
+    def stop(self, line: Line, run: StopRun) -> None:
+        """Stop the run's execution; one that is over or never was is success."""
+        arn = execution_arn(self._machine, execution_name(line, run.run, run.launch))
+        try:
+            self._clients.stepfunctions.stop_execution(executionArn=arn, error="Stopped", cause="Stopped by the Catchment")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                raise
+
+
+def execution_arn(machine: str, name: str) -> str:
+    """The ARN of an execution, from its machine's."""
+    return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+class TokenGates:
+    """``ports.Gates``: tokens lie in items of their own, too long for the actor's state."""
+
+    def __init__(self, clients: Clients, table: str) -> None:
+        """Keep tokens in ``table``."""
+        self._clients, self._table = clients, table
+
+    def keep(self, line: Line, *, run: int, launch: int, ripple: str, token: str) -> None:
+        """Remember a waiting branch's token; the newest of a branch counts."""
+        self._clients.dynamodb.put_item(
+            TableName=self._table,
+            Item={
+                **_key(line, run, launch, ripple),
+                "token": {"S": token},
+                "expires": {"N": str(int(time.time()) + _TOKEN_TTL_SECONDS)},
+            },
+        )
+
+    def answer(self, line: Line, answer: AnswerGate) -> None:
+        """Give the verdict and forget the token."""
+        key = _key(line, answer.run, answer.launch, answer.ripple)
+        got = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        if "Item" not in got:
+            return
+        try:
+            self._clients.stepfunctions.send_task_success(taskToken=got["Item"]["token"]["S"], output=_verdict(answer))
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+        self._clients.dynamodb.delete_item(TableName=self._table, Key=key)
+
+
+def _verdict(answer: AnswerGate) -> str:
+    failure = codec.to_object(answer.failure) if answer.failure else None
+    return json.dumps({"verdict": answer.verdict, "attempt": answer.attempt, "failure": failure})
+
+
+def _key(line: Line, run: int, launch: int, ripple: str) -> dict[str, AttributeValueTypeDef]:
+    return {"pk": {"S": f"LINE#{line}"}, "sk": {"S": f"TOKEN#{run:010d}#{launch}#{ripple}"}}

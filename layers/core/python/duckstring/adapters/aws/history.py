@@ -1,0 +1,238 @@
+"""History in DynamoDB and S3: rows of runs and attempts, written once and read back.
+
+A row only ever goes from running to an end, and its first end stays: writes are conditional on that, so that late,
+doubled and competing ones (a worker's own words and the orchestrator's about a lost worker) need no order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.items import code_of, from_item, to_item
+from duckstring.engine.effects import RecordAttempt, RecordRun
+from duckstring.model.instants import Instant, to_text
+from duckstring.model.names import Line, parse_line, run_key
+from duckstring.ports import Row
+
+LONG = 60_000
+"""Text beyond this many characters goes to S3."""
+SHORT = 20_000
+"""What a row keeps of it."""
+_MONTHS = 14
+_RECENT = 200
+_FEW = 32
+"""So many lines are asked one by one: the index over all runs lags a little, a line's own rows do not."""
+_PAYLOAD = 4_000_000
+"""Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
+_RUN_FIELDS = ("finished", "changed", "ripple", "error", "message")
+_ATTEMPT_FIELDS = (
+    *("started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
+    *("error", "message", "traceback", "rows", "bytes", "tables"),
+)
+_KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
+
+
+class DynamoHistory:
+    """``ports.History``: the orchestrator's side."""
+
+    def __init__(self, clients: Clients, table: str, bucket: str) -> None:
+        """Rows lie in ``table``, texts too long for them in ``bucket``."""
+        self._clients, self._table, self._bucket = clients, table, bucket
+
+    def record_run(self, line: Line, row: RecordRun) -> None:
+        """Write or complete a run's row."""
+        key = run_key(line, row.run)
+        pond, major = parse_line(line)
+        started, failure = to_text(row.started), row.failure
+        values: dict[str, object] = {
+            "run": key,
+            "pond": pond,
+            "major": major,
+            "number": row.run,
+            "f": to_text(row.f),
+            "version": row.version,
+            "status": row.status,
+            "started": started,
+            "finished": to_text(row.finished) if row.finished else None,
+            "changed": row.changed,
+            "gsi1pk": f"RUNS#{started[:7]}",
+            "gsi1sk": f"{started}#{key}",
+        }
+        if failure:
+            where = f"errors/{line}/{row.run}-{failure.ripple}-{failure.attempt}-run.txt"
+            values |= {"ripple": failure.ripple, "error": failure.error} | self._message(failure.message, where)
+        self._write({"pk": f"LINE#{line}", "sk": run_sort_key(row.run)}, values)
+
+    def record_attempt(self, line: Line, row: RecordAttempt) -> None:
+        """Write how an attempt ended, unless its worker already did."""
+        values: dict[str, object] = {
+            "run": run_key(line, row.run),
+            "ripple": row.ripple,
+            "attempt": row.attempt,
+            "status": row.status,
+            "finished": to_text(row.finished),
+        }
+        if failure := row.failure:
+            where = f"errors/{line}/{row.run}-{row.ripple}-{row.attempt}-lost.txt"
+            values |= {"error": failure.error} | self._message(failure.message, where)
+        self._write({"pk": f"LINE#{line}", "sk": attempt_sort_key(row.run, row.ripple, row.attempt)}, values)
+
+    def _message(self, message: str, where: str) -> dict[str, object]:
+        if len(message) <= LONG:
+            return {"message": message}
+        self._clients.s3.put_object(Bucket=self._bucket, Key=where, Body=message.encode())
+        return {"message": message[:SHORT], "overflow": where}
+
+    def _write(self, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+        """Set ``values`` unless the row has ended already."""
+        kept = {name: value for name, value in values.items() if value is not None}
+        try:
+            self._clients.dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item(key),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in kept),
+                ConditionExpression="attribute_not_exists(pk) OR attribute_not_exists(#status) OR #status = :__running",
+                ExpressionAttributeNames={f"#{name}": name for name in kept},
+                ExpressionAttributeValues={f":{name}": value for name, value in to_item(kept).items()} | {":__running": {"S": "running"}},
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+
+
+class DynamoHistoryReader:
+    """``ports.HistoryReader``: the api's side."""
+
+    def __init__(self, clients: Clients, table: str, bucket: str) -> None:
+        """Rows lie in ``table``, texts too long for them in ``bucket``."""
+        self._clients, self._table, self._bucket = clients, table, bucket
+
+    def runs(self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None) -> Sequence[Row]:
+        """Newest first."""
+        query = self._of_line(line, "RUN#") if line else None
+        found = self._rows(query, status) if query else self._of_all(now, status)
+        return tuple(islice(found, limit))
+
+    def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, Row]:
+        """The newest run of each line: one look a line, and where there are many, first one at what ran lately."""
+        last: dict[Line, Row] = {}
+        wanted = set(lines)
+        if len(wanted) > _FEW:
+            for row in islice(self._of_all(now, None), _RECENT):
+                last.setdefault(Line(f"{row['pond']}@{row['major']}"), row)
+        rest = sorted(wanted - set(last))
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            found = pool.map(lambda line: next(self._rows(self._of_line(line, "RUN#") | {"Limit": 1}, None), None), rest)
+        last |= {line: row for line, row in zip(rest, found, strict=True) if row}
+        return {line: row for line, row in last.items() if line in wanted}
+
+    def run(self, line: Line, number: int) -> Row | None:
+        """One run."""
+        key = to_item({"pk": f"LINE#{line}", "sk": run_sort_key(number)})
+        item = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        if not item:
+            return None
+        return self._with_overflow([_row(item)])[0]
+
+    def attempts(self, line: Line, number: int) -> Sequence[Row]:
+        """The attempts of one run, by when they started, with their full texts."""
+        query = self._of_line(line, f"ATTEMPT#{number:010d}#") | {"ScanIndexForward": True}
+        rows = sorted(self._rows(query, None), key=lambda row: (str(row.get("started") or row.get("finished") or ""), str(row["ripple"])))
+        return self._with_overflow(rows)
+
+    def _of_line(self, line: Line, prefix: str) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "ScanIndexForward": False,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
+            "ExpressionAttributeValues": {":pk": {"S": f"LINE#{line}"}, ":prefix": {"S": prefix}},
+        }
+
+    def _of_all(self, now: Instant, status: str | None) -> Iterator[Row]:
+        for month in months_back(now):
+            yield from self._rows(
+                {
+                    "TableName": self._table,
+                    "IndexName": "gsi1",
+                    "ScanIndexForward": False,
+                    "KeyConditionExpression": "gsi1pk = :pk",
+                    "ExpressionAttributeValues": {":pk": {"S": f"RUNS#{month}"}},
+                },
+                status,
+            )
+
+    def _rows(self, query: dict[str, Any], status: str | None) -> Iterator[Row]:
+        query = {"Limit": _RECENT} | query
+        if status:
+            query.pop("Limit")
+            values = query["ExpressionAttributeValues"] | {":status": {"S": status}}
+            names = {"#status": "status"}
+            query = query | {
+                "FilterExpression": "#status = :status",
+                "ExpressionAttributeValues": values,
+                "ExpressionAttributeNames": names,
+            }
+        for page in self._clients.dynamodb.get_paginator("query").paginate(**query):
+            yield from map(_row, page["Items"])
+
+    def _with_overflow(self, rows: Sequence[Row]) -> list[Row]:
+        left = _PAYLOAD
+        whole: list[Row] = []
+        for row in rows:
+            text = self._text(str(row["overflow"]), left) if row.get("overflow") and left > SHORT else ""
+            left -= len(text.encode())
+            whole.append(_grown(row, text))
+        return whole
+
+    def _text(self, key: str, most: int) -> str:
+        """A text in S3, its first ``most`` bytes; empty if it is gone: the row's own words remain."""
+        try:
+            body = self._clients.s3.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{most - 1}")["Body"].read()
+        except ClientError as error:
+            if code_of(error) != "NoSuchKey":
+                raise
+            return ""
+        return body.decode(errors="replace")
+
+
+def run_sort_key(number: int) -> str:
+    """``RUN#0000000042``."""
+    return f"RUN#{number:010d}"
+
+
+def attempt_sort_key(number: int, ripple: str, attempt: int) -> str:
+    """``ATTEMPT#0000000042#load#0001``."""
+    return f"ATTEMPT#{number:010d}#{ripple}#{attempt:04d}"
+
+
+def months_back(now: Instant) -> Iterator[str]:
+    """``2030-01``, ``2029-12``, ...: the month of ``now`` and those before it."""
+    for back in range(_MONTHS):
+        year, month = divmod(now.year * 12 + now.month - 1 - back, 12)
+        yield f"{year:04d}-{month + 1:02d}"
+
+
+def _row(item: Mapping[str, Any]) -> dict[str, object]:
+    """A row with every field that docs/protocol.md names, None where the item has none yet."""
+    held = {name: value for name, value in from_item(item).items() if name not in _KEYS}
+    row = {**dict.fromkeys(_ATTEMPT_FIELDS if "attempt" in held else _RUN_FIELDS), **held}
+    if isinstance(tables := row.get("tables"), str):
+        row["tables"] = json.loads(tables)
+    return row
+
+
+def _grown(row: Row, text: str) -> Row:
+    """``row`` with the full text in place of the field that it begins with."""
+    for name in ("traceback", "message"):
+        held = row.get(name)
+        if isinstance(held, str) and held and text.startswith(held):
+            return {**row, name: text}
+    return row

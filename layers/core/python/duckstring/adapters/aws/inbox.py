@@ -1,0 +1,68 @@
+"""What SQS hands to the orchestrator, as letters: grouped by line, in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from duckstring.adapters.aws import codec
+from duckstring.model.names import Line
+from duckstring.ports import Letter, Received
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_LONGEST_WAIT = 60
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The letters of one line in one delivery."""
+
+    line: Line
+    letters: list[Received] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    receipts: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    seen: int = 1
+
+
+def batches(records: Sequence[Mapping[str, Any]]) -> list[Batch]:
+    """Records by line, each line's in order. A body that is no letter is logged whole and dropped: it can never be read."""
+    found: dict[Line, Batch] = {}
+    for record in records:
+        attributes = record["attributes"]
+        try:
+            to, signal, whole = codec.read_letter(record["body"])
+        except (ValueError, KeyError, TypeError):
+            logger.exception("no letter: %s", record["body"])
+            continue
+        seen = int(attributes["ApproximateReceiveCount"])
+        batch = found.setdefault(to, Batch(to, seen=seen))
+        mark = (int(attributes["SentTimestamp"]), attributes["SequenceNumber"])
+        batch.letters.append(Received(signal, mark, whole.get("token", "")))
+        batch.messages.append(record["messageId"])
+        batch.receipts.append(record["receiptHandle"])
+        batch.kinds.append(whole["kind"])
+    return list(found.values())
+
+
+def forwarded(records: Sequence[Mapping[str, Any]]) -> list[Letter]:
+    """Letters that waited in the delay queue, for their line's group."""
+    letters = []
+    for record in records:
+        to, signal, whole = codec.read_letter(record["body"])
+        letters.append(Letter(to, signal, key=f"{to}:{whole['kind']}:{whole.get('at', record['messageId'])}"))
+    return letters
+
+
+def postpone(sqs: SQSClient, mailbox: str, batch: Batch) -> None:
+    """Show failed messages again soon (longer each time), not only after the queue's long visibility timeout."""
+    wait = min(2 ** min(batch.seen, 6) - 1, _LONGEST_WAIT)
+    sqs.change_message_visibility_batch(
+        QueueUrl=mailbox,
+        Entries=[{"Id": str(i), "ReceiptHandle": r, "VisibilityTimeout": wait} for i, r in enumerate(batch.receipts[:10])],
+    )

@@ -1,0 +1,57 @@
+"""The mailbox: SQS FIFO, one message group a line."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.clients import Clients
+from duckstring.errors import TransientError
+from duckstring.ports import Letter
+
+_BATCH = 10
+_ALLOWED = re.compile(r"^[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}$")
+
+
+class SqsMailbox:
+    """``ports.Mailbox``."""
+
+    def __init__(self, clients: Clients, url: str) -> None:
+        """Post into the queue at ``url``."""
+        self._clients, self._url = clients, url
+
+    def send(self, letters: Sequence[Letter]) -> None:
+        """Post all, ten a request, in order.
+
+        Raises:
+            TransientError: SQS took only some; posting all again is safe.
+        """
+        for batch in _batches(letters):
+            answer = self._clients.sqs.send_message_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {
+                        "Id": str(index),
+                        "MessageBody": codec.letter(letter.to, letter.signal),
+                        "MessageGroupId": letter.to,
+                        "MessageDeduplicationId": dedup_id(letter.key),
+                    }
+                    for index, letter in enumerate(batch)
+                ],
+            )
+            if failed := answer.get("Failed"):
+                raise TransientError(f"The mailbox refused {len(failed)} of {len(batch)} letters: {failed[0].get('Message', '')}")
+
+
+def _batches(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
+    rest = iter(letters)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch
+
+
+def dedup_id(key: str) -> str:
+    """``key`` itself where SQS allows it, else its hash."""
+    return key if _ALLOWED.match(key) else hashlib.sha256(key.encode()).hexdigest()

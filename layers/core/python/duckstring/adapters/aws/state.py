@@ -1,0 +1,120 @@
+"""Actor states in DynamoDB: one item a line, replaced only at the revision that was read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.clients import Clients
+from duckstring.engine.effects import Effect, PublishSnapshot
+from duckstring.engine.state import PondState
+from duckstring.errors import StateConflictError
+from duckstring.model.instants import from_text, to_text
+from duckstring.model.names import Line
+from duckstring.ports import Held, Mark
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutTypeDef, TransactWriteItemTypeDef
+
+    Item = dict[str, AttributeValueTypeDef]
+
+_RACE = {"ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException"}
+
+
+class DynamoStateStore:
+    """``ports.StateStore``, and ``ports.Snapshots``: manifests are written by the commit that makes them current."""
+
+    def __init__(self, clients: Clients, table: str) -> None:
+        """Keep states in ``table``."""
+        self._clients, self._table = clients, table
+
+    def load(self, line: Line) -> Held:
+        """A strongly consistent read."""
+        got = self._clients.dynamodb.get_item(TableName=self._table, Key=state_key(line), ConsistentRead=True)
+        item = got.get("Item")
+        return read_held(item) if item else Held(PondState(line))
+
+    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark) -> Held:
+        """One conditional write; a transaction of two where a snapshot is published."""
+        new = Held(replace(state, revision=held.state.revision + 1), outbox, mark)
+        put: PutTypeDef = {
+            "TableName": self._table,
+            "Item": _item(new),
+            "ConditionExpression": "attribute_not_exists(pk) OR revision = :held" if held.state.revision == 0 else "revision = :held",
+            "ExpressionAttributeValues": {":held": {"N": str(held.state.revision)}},
+        }
+        manifests: list[TransactWriteItemTypeDef] = [
+            {"Put": self._manifest(state.line, effect)} for effect in outbox if isinstance(effect, PublishSnapshot)
+        ]
+        try:
+            if manifests:
+                self._clients.dynamodb.transact_write_items(TransactItems=[{"Put": put}, *manifests])
+            else:
+                self._clients.dynamodb.put_item(**put)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _RACE:
+                raise StateConflictError(f"{state.line} was committed by another delivery since revision {held.state.revision}.") from error
+            raise
+        return new
+
+    def clear(self, held: Held) -> None:
+        """Remove the outbox, unless a newer commit has replaced it."""
+        try:
+            self._clients.dynamodb.update_item(
+                TableName=self._table,
+                Key=state_key(held.state.line),
+                UpdateExpression="REMOVE outbox",
+                ConditionExpression="revision = :held",
+                ExpressionAttributeValues={":held": {"N": str(held.state.revision)}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _RACE:
+                raise
+
+    def read(self, line: Line, number: int) -> PublishSnapshot | None:
+        """The manifest that run ``number`` of ``line`` published."""
+        got = self._clients.dynamodb.get_item(TableName=self._table, Key=manifest_key(line, number))
+        item = got.get("Item")
+        return PublishSnapshot(number, from_text(item["f"]["S"]), codec.tables_from_text(item["tables"]["S"])) if item else None
+
+    def _manifest(self, line: Line, snapshot: PublishSnapshot) -> PutTypeDef:
+        return {
+            "TableName": self._table,
+            "Item": {
+                **manifest_key(line, snapshot.run),
+                "f": {"S": to_text(snapshot.f)},
+                "tables": {"S": codec.tables_to_text(snapshot.tables)},
+            },
+        }
+
+
+def state_key(line: Line) -> Item:
+    """The key of a line's state item."""
+    return {"pk": {"S": f"LINE#{line}"}, "sk": {"S": "STATE"}}
+
+
+def manifest_key(line: Line, number: int) -> Item:
+    """The key of a manifest."""
+    return {"pk": {"S": f"LINE#{line}"}, "sk": {"S": f"MANIFEST#{number:010d}"}}
+
+
+def _item(held: Held) -> Item:
+    item: Item = {
+        **state_key(held.state.line),
+        "revision": {"N": str(held.state.revision)},
+        "state": {"S": codec.state_to_text(held.state)},
+        "mark": {"S": f"{held.mark[0]}:{held.mark[1]}"},
+    }
+    if held.outbox:
+        item["outbox"] = {"S": codec.outbox_to_text(held.outbox)}
+    return item
+
+
+def read_held(item: Item) -> Held:
+    """The values of a state item."""
+    sent, _, sequence = item["mark"]["S"].partition(":")
+    outbox = codec.outbox_from_text(item["outbox"]["S"]) if "outbox" in item else ()
+    return Held(codec.state_from_text(item["state"]["S"]), outbox, (int(sent), sequence))

@@ -1,0 +1,118 @@
+"""What the sweep looks at and clears away: executions, manifests, table versions, uploads. Everything by pages."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
+from itertools import islice
+
+from botocore.exceptions import ClientError
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.executions import execution_arn
+from duckstring.adapters.aws.items import code_of, to_item
+from duckstring.adapters.aws.state import manifest_key
+from duckstring.model.instants import Instant, from_text, to_text
+from duckstring.model.names import Line, execution_name
+
+_DATA = "data/"
+_BATCH = 1000
+_EVERY = timedelta(hours=6)
+_PREFIX = "MANIFEST#"
+
+
+class MachineReader:
+    """``ports.ExecutionReader``."""
+
+    def __init__(self, clients: Clients, machine: str) -> None:
+        """Look at executions of the state machine with ARN ``machine``."""
+        self._clients, self._machine = clients, machine
+
+    def describe(self, line: Line, *, run: int, launch: int) -> tuple[str, str] | None:
+        """(status, cause); None if there is no such execution."""
+        arn = execution_arn(self._machine, execution_name(line, run, launch))
+        try:
+            found = self._clients.stepfunctions.describe_execution(executionArn=arn)
+        except ClientError as error:
+            if code_of(error) != "ExecutionDoesNotExist":
+                raise
+            return None
+        words = [word for word in (found.get("error"), found.get("cause")) if word]
+        return found["status"], ": ".join(words)
+
+
+class AwsCellar:
+    """``ports.Cellar``."""
+
+    def __init__(self, clients: Clients, table: str, bucket: str) -> None:
+        """Manifests lie in ``table``, objects in ``bucket``."""
+        self._clients, self._table, self._bucket = clients, table, bucket
+
+    def claim(self, now: Instant) -> bool:
+        """Whether it is time to tidy and nobody else does."""
+        try:
+            self._clients.dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item({"pk": "CATALOG", "sk": "TIDIED"}),
+                UpdateExpression="SET #at = :now",
+                ConditionExpression="attribute_not_exists(#at) OR #at <= :due",
+                ExpressionAttributeNames={"#at": "at"},
+                ExpressionAttributeValues=to_item({":now": to_text(now), ":due": to_text(now - _EVERY)}),
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def manifests(self, line: Line) -> Mapping[int, tuple[Instant, frozenset[str]]]:
+        """Each manifest kept of a line."""
+        pages = self._clients.dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=to_item({":pk": f"LINE#{line}", ":prefix": _PREFIX}),
+        )
+        return {
+            int(item["sk"]["S"].removeprefix(_PREFIX)): (
+                from_text(item["f"]["S"]),
+                frozenset(version.key for version in codec.tables_from_text(item["tables"]["S"]).values()),
+            )
+            for page in pages
+            for item in page["Items"]
+        }
+
+    def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
+        """Forget manifests."""
+        for number in numbers:
+            self._clients.dynamodb.delete_item(TableName=self._table, Key=manifest_key(line, number))
+
+    def objects(self, before: Instant) -> Iterator[str]:
+        """The keys of all table versions written before an instant."""
+        for page in self._clients.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=_DATA):
+            yield from (found["Key"] for found in page.get("Contents", []) if found["LastModified"] < before)
+
+    def drop_objects(self, keys: Collection[str]) -> None:
+        """Delete objects, a thousand a request."""
+        rest = iter(keys)
+        while batch := list(islice(rest, _BATCH)):
+            self._clients.s3.delete_objects(Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True})
+
+    def abort_uploads(self, before: Instant) -> int:
+        """Abort uploads begun before an instant and never completed."""
+        aborted = 0
+        for page in self._clients.s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=_DATA):
+            for upload in page.get("Uploads", []):
+                if upload["Initiated"] < before:
+                    aborted += self._abort(upload["Key"], upload["UploadId"])
+        return aborted
+
+    def _abort(self, key: str, upload: str) -> int:
+        try:
+            self._clients.s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
+        except ClientError as error:
+            if code_of(error) != "NoSuchUpload":
+                raise
+            return 0
+        return 1

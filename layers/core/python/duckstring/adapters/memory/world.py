@@ -1,0 +1,286 @@
+"""A simulated Catchment: virtual clock, late and doubled letters, executions with durations and failures.
+
+It keeps the promises that AWS keeps and no more: letters of one sender to one line arrive in order, letters of different
+senders do not; what is sent may come twice; an execution is started once, however often it is asked for.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from duckstring.engine.effects import (
+    Announce,
+    AnswerGate,
+    AttachTo,
+    DetachFrom,
+    Effect,
+    PublishSnapshot,
+    RecordAttempt,
+    RecordRun,
+    SendPull,
+    SendTarget,
+    SetAlarm,
+    StartRun,
+    StopRun,
+    TellSink,
+    Verdict,
+)
+from duckstring.engine.signals import (
+    AlarmRang,
+    Deployed,
+    ExecutionEnded,
+    GateReached,
+    PullReceived,
+    RippleSucceeded,
+    Signal,
+    SinkAttached,
+    SinkDetached,
+    SourceTold,
+    TargetReceived,
+    Triggered,
+)
+from duckstring.engine.state import Failure, PondState
+from duckstring.engine.step import step
+from duckstring.model.catalog import PondKind, Release, RippleSpec, SourceSpec, TableVersion
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line
+
+START: Instant = datetime(2030, 1, 1, tzinfo=UTC)
+_MOMENT = timedelta(microseconds=1)
+
+Attempted = tuple[Line, int, str, int]
+"""(line, run, Ripple, attempt)"""
+
+
+def seconds(n: float) -> timedelta:
+    """A duration."""
+    return timedelta(seconds=n)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the world does to letters and Ripples.
+
+    ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success) and the
+    fingerprint of what it writes (``prints``); ``doubles`` is the share of letters delivered twice.
+    """
+
+    latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
+    duration: Callable[[Line, str], timedelta] = lambda _line, _ripple: seconds(1)
+    outcome: Callable[[Attempted], Failure | None] = lambda _: None
+    prints: Callable[[Attempted, Instant], str] = lambda attempted, _f: f"{attempted[0]}/{attempted[1]}"
+    doubles: float = 0.0
+
+
+@dataclass(slots=True)
+class World:
+    """A Catchment and its surroundings. ``run_until`` lets time pass."""
+
+    conditions: Conditions = field(default_factory=Conditions)
+    seed: int = 0
+    now: Instant = START
+    states: dict[Line, PondState] = field(default_factory=dict)
+    history: list[tuple[Line, RecordRun]] = field(default_factory=list)
+    attempts: list[tuple[Attempted, Instant]] = field(default_factory=list)
+    snapshots: dict[tuple[Line, int], PublishSnapshot] = field(default_factory=dict)
+    events: list[tuple[Line, Announce]] = field(default_factory=list)
+    pinned: dict[tuple[Line, int], dict[Line, int]] = field(default_factory=dict)
+    steps: int = 0
+    sent: Counter[str] = field(default_factory=Counter)
+    watch: Callable[[PondState, PondState], None] | None = None
+    _random: random.Random = field(init=False)
+    _queue: list[tuple[Instant, int, Callable[[], None]]] = field(default_factory=list)
+    _count: int = 0
+    _last: dict[tuple[str, Line], Instant] = field(default_factory=dict)
+    _executions: set[tuple[Line, int, int]] = field(default_factory=set)
+    _stopped: set[tuple[Line, int, int]] = field(default_factory=set)
+    _gates: dict[tuple[Line, int, int, str], bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Seed the world's own randomness."""
+        self._random = random.Random(self.seed)  # noqa: S311 - a simulation, to be repeated
+
+    # what users do
+
+    def deploy(self, *releases: Release) -> None:
+        """Deploy Ponds."""
+        for release in releases:
+            self.post("api", release.line, Deployed(replace(release, deployed=self.now)))
+
+    def trigger(self, line: str, kind: str, **bound: timedelta) -> Instant:
+        """Tap, Wave, Pulse, Tide or remove; returns the epoch."""
+        self.now += _MOMENT
+        self.post("api", Line(line), Triggered(kind, self.now, **bound))  # type: ignore[arg-type] # tests write any kind
+        return self.now
+
+    def lose_executions(self) -> None:
+        """Every execution dies unseen, and the sweep notices."""
+        for line, state in self.states.items():
+            for run in state.runs.values():
+                self._stopped.add((line, run.number, run.launch))
+                self.post("sweep", line, ExecutionEnded(run.number, run.launch, "FAILED", "States.ServiceRestart"))
+
+    # time
+
+    def run_until(self, end: Instant | None = None, *, most: int = 200_000) -> None:
+        """Let time pass until ``end``, or until nothing more happens.
+
+        Raises:
+            RuntimeError: still busy after ``most`` happenings.
+        """
+        for _ in range(most):
+            if not self._queue or (end is not None and self._queue[0][0] > end):
+                self.now = max(self.now, end) if end else self.now
+                return
+            at, _number, happen = heapq.heappop(self._queue)
+            self.now = max(self.now, at)
+            happen()
+        raise RuntimeError(f"Still busy after {most} happenings.")
+
+    def _later(self, at: Instant, happen: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._queue, (at, self._count, happen))
+
+    # the mailbox
+
+    def post(self, sender: str, to: Line, signal: Signal) -> None:
+        """A letter: in order among those of its sender, late, perhaps twice."""
+        self.sent[type(signal).__name__] += 1
+        at = max(self.now + self.conditions.latency(self._random), self._last.get((sender, to), self.now))
+        self._last[sender, to] = at
+        self._later(at, lambda: self._deliver(to, signal))
+        if self._random.random() < self.conditions.doubles and not isinstance(signal, Triggered | Deployed):
+            again = at + self.conditions.latency(self._random) + seconds(self._random.random() * 5)
+            self._later(again, lambda: self._deliver(to, signal))
+
+    def _deliver(self, to: Line, signal: Signal) -> None:
+        before = self.states.get(to) or PondState(to)
+        stepped = step(before, signal, self.now)
+        self.steps += 1
+        state = replace(stepped.state, revision=before.revision + 1)
+        if self.watch:
+            self.watch(before, state)
+        self.states[to] = state
+        for index, effect in enumerate(stepped.effects):
+            self._perform(state, effect, (state.revision, index))
+
+    def _perform(self, state: PondState, effect: Effect, stamp: tuple[int, int]) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm an effect
+        line = state.line
+        match effect:
+            case SendPull(source, epoch, held):
+                self.post(line, source, PullReceived(line, epoch, held, stamp))
+            case SendTarget(source, epoch):
+                self.post(line, source, TargetReceived(line, epoch, stamp))
+            case AttachTo(source):
+                self.post(line, source, SinkAttached(line, stamp))
+            case DetachFrom(source):
+                self.post(line, source, SinkDetached(line, stamp))
+            case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason):
+                self.post(line, sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp))
+            case StartRun():
+                self._start(state, effect)
+            case StopRun(run, launch):
+                self._stopped.add((line, run, launch))
+            case AnswerGate(run, launch, ripple, verdict, attempt):
+                if self._gates.pop((line, run, launch, ripple), False):
+                    self._branch(line, run, launch, ripple, verdict, attempt)
+            case SetAlarm(at):
+                self._later(at, lambda: self.post("clock", line, AlarmRang()))
+            case PublishSnapshot(run):
+                self.snapshots[line, run] = effect
+            case RecordRun():
+                self.history.append((line, effect))
+            case Announce():
+                self.events.append((line, effect))
+            case RecordAttempt():
+                pass
+            case _:
+                assert_never(effect)
+
+    # executions
+
+    def _start(self, state: PondState, start: StartRun) -> None:
+        if (state.line, start.run, start.launch) in self._executions:
+            return
+        self._executions.add((state.line, start.run, start.launch))
+        self.pinned[state.line, start.run] = dict(state.runs[start.run].pins) if start.run in state.runs else {}
+        for branch in start.branches:
+            self._branch(state.line, start.run, start.launch, branch.ripple, branch.verdict, branch.attempt)
+
+    def _branch(self, line: Line, run: int, launch: int, ripple: str, verdict: Verdict, attempt: int) -> None:
+        match verdict:
+            case "wait":
+                self._await(line, GateReached(run, launch, ripple))
+            case "lambda":
+                attempted = (line, run, ripple, attempt)
+                self.attempts.append((attempted, self.now))
+                at = self.now + self.conditions.duration(line, ripple)
+                self._later(at, lambda: self._end(attempted, launch))
+            case "done" | "cancelled":
+                pass
+            case _:
+                assert_never(verdict)
+
+    def _await(self, line: Line, gate: GateReached) -> None:
+        if (line, gate.run, gate.launch) not in self._stopped:
+            self._gates[line, gate.run, gate.launch, gate.ripple] = True
+            self.post(f"{line}/{gate.run}/{gate.ripple}", line, gate)
+
+    def _end(self, attempted: Attempted, launch: int) -> None:
+        line, run, ripple, attempt = attempted
+        failure = self.conditions.outcome(attempted)
+        if failure is not None:
+            self._await(line, GateReached(run, launch, ripple, attempt, "failed", failure))
+            return
+        state = self.states[line]
+        f = state.runs[run].f if run in state.runs else self.now
+        table = TableVersion(ripple, f"{line}/{ripple}/{run}/{attempt}", 1, 1, self.conditions.prints(attempted, f))
+        self.post(f"{line}/{run}/{ripple}", line, RippleSucceeded(run, ripple, attempt, {ripple: table}))
+
+    # what a test asks
+
+    def runs(self, line: str, *statuses: str) -> list[RecordRun]:
+        """The ended runs of a line, in order (all but ``running``, or those with one of ``statuses``)."""
+        wanted = statuses or ("success", "pass", "failed", "killed")
+        return [row for of, row in self.history if of == line and row.status in wanted]
+
+    def at_rest(self) -> bool:
+        """Nothing runs and nothing is wanted."""
+        return all(not s.runs and s.pull is None and not s.targets for s in self.states.values())
+
+
+def pond(
+    name: str,
+    *sources: str,
+    ripples: Iterable[tuple[str, tuple[str, ...]]] = (("run", ()),),
+    version: str = "1.0.0",
+    immediate_retries: int = 0,
+    source_retries: int = 0,
+    always_run: bool = False,
+) -> Release:
+    """A release for simulations: sources as ``a@1`` or ``a@1?``, Ripples as (name, parents)."""
+    kind: PondKind = "pond" if sources else "inlet"
+    return Release(
+        line=Line(name),
+        version=version,
+        kind=kind,
+        sources=tuple(SourceSpec(Line(s.removesuffix("?")), "1.0.0", s.endswith("?")) for s in sources),
+        ripples=tuple(RippleSpec(n, parents, always_run) for n, parents in ripples),
+        module="src/pond.py",
+        artifact=f"artifacts/{name}/{version}",
+        sha256=version,
+        immediate_retries=immediate_retries,
+        source_retries=source_retries,
+        deployed=START,
+    )
+
+
+def chain_of(*names: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Ripples one after the other."""
+    return tuple((name, names[i - 1 : i] if i else ()) for i, name in enumerate(names))

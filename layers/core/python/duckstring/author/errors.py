@@ -1,0 +1,70 @@
+"""What an author can get wrong, in words that say what to do. Never retried by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from duckstring.errors import AuthorError
+
+
+class RippleError(AuthorError):
+    """A Ripple is declared in a way that cannot run."""
+
+
+class TableNotFoundError(AuthorError):
+    """A table that nobody has written."""
+
+    def __init__(self, table: str, *, owner: str, known: Sequence[str]) -> None:
+        """Say what was looked for and what there is."""
+        super().__init__(
+            f"No table {table!r} in {owner}; it has {', '.join(sorted(known)) or 'none'}.",
+            hint="Write it in an earlier Ripple, and name that Ripple in parents=.",
+        )
+
+
+class SourceNotFoundError(AuthorError):
+    """A Source that pond.toml does not declare."""
+
+    def __init__(self, source: str, *, known: Sequence[str]) -> None:
+        """Say what was looked for and what there is."""
+        super().__init__(
+            f"{source!r} is no Source of this Pond; [sources] has {', '.join(sorted(known)) or 'none'}.",
+            hint=f'Add {source} = "1.0.0" to [sources] in pond.toml and deploy a new version.',
+        )
+
+
+class NotPublishedError(AuthorError):
+    """A Source without output."""
+
+    def __init__(self, source: str) -> None:
+        """Say what was looked for and what there is."""
+        super().__init__(
+            f"Source {source!r} has not published anything yet.",
+            hint=f"It is optional: test for it with pond.has_table('{source}.<table>'), or run {source} first.",
+        )
+
+
+class ContractError(AuthorError):
+    """A published schema may only grow within a major version."""
+
+    def __init__(self, table: str, breaches: Sequence[str]) -> None:
+        """Say what was looked for and what there is."""
+        super().__init__(
+            f"Table {table!r} would break what this major version has published: {'; '.join(breaches)}.",
+            hint="Keep the column and its type, or raise the major version in pond.toml.",
+        )
+
+
+class WriteError(AuthorError):
+    """A table that cannot be written as asked."""
+
+
+class EnvironmentMissingError(AuthorError):
+    """A variable that neither a secret nor the Catchment's environment file defines."""
+
+    def __init__(self, name: str) -> None:
+        """Say what was looked for and what there is."""
+        super().__init__(
+            f"The environment has no {name!r}.",
+            hint=f"Set it with `duckstring secret set {name}`, or in the Catchment's environment file.",
+        )

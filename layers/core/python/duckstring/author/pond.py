@@ -1,0 +1,215 @@
+"""The Pond as a Ripple sees it: its freshness, its tables and its Sources' snapshots, and a DuckDB to work with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from duckstring.author.errors import EnvironmentMissingError, NotPublishedError, SourceNotFoundError, TableNotFoundError, WriteError
+from duckstring.author.lake import ArrowStream, Lake, Storage, TableRef, check_contract
+from duckstring.model.catalog import TableVersion
+from duckstring.model.instants import Instant
+from duckstring.model.names import POND_NAME, Line, table_key
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+
+_NAME_RULE = "a lower-case letter, then lower-case letters, digits and _, at most 48"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTables:
+    """A Source's snapshot as pinned by the run; ``tables`` is None while it has published nothing."""
+
+    tables: Mapping[str, TableVersion] | None
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a Ripple attempt may see. ``own`` are the tables visible to the run, ``published`` those that readers see."""
+
+    name: str
+    line: Line
+    version: str
+    run: int
+    ripple: str
+    attempt: int
+    f: Instant
+    previous_f: Instant
+    own: Mapping[str, TableVersion] = field(default_factory=dict)
+    published: Mapping[str, TableVersion] = field(default_factory=dict)
+    sources: Mapping[str, SourceTables] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Pond:
+    """The handle that a Ripple is given."""
+
+    def __init__(self, around: Surroundings, *, storage: Storage, log: logging.Logger) -> None:
+        """Made by the worker, for one attempt."""
+        self._around = around
+        self._lake = Lake(storage)
+        self._own = dict(around.own)
+        self._written: dict[str, TableVersion] = {}
+        self._skipped = False
+        self._shown = False
+        self.log = log
+
+    @property
+    def name(self) -> str:
+        """The Pond's name."""
+        return self._around.name
+
+    @property
+    def version(self) -> str:
+        """The version that runs."""
+        return self._around.version
+
+    @property
+    def f(self) -> Instant:
+        """The freshness of this run, UTC."""
+        return self._around.f
+
+    @property
+    def previous_f(self) -> Instant:
+        """The freshness that this Ripple's tables have now; the year 1 if it never ran, so that every comparison holds."""
+        return self._around.previous_f
+
+    @property
+    def con(self) -> DuckDBPyConnection:
+        """DuckDB, where every table is a view: own ones by name, a Source's as ``source.table``."""
+        if not self._shown:
+            self._lake.show(self._visible())
+            self._shown = True
+        return self._lake.con
+
+    def read_table(self, ref: str) -> DuckDBPyRelation:
+        """Read a table of this Pond, or of a Source's snapshot.
+
+        Args:
+            ref: ``table``, or ``source.table`` for a Source named in pond.toml.
+
+        Returns:
+            A lazy relation. The table is also a view of ``con`` by the same name.
+
+        Raises:
+            TableNotFoundError: nobody has written the table.
+            SourceNotFoundError: pond.toml does not name the Source.
+            NotPublishedError: the Source has no output yet.
+        """
+        source, _, table = ref.rpartition(".")
+        if not source:
+            return self._lake.read(("main", table), self._own_version(table))
+        return self._lake.read((source, table), self._source_version(source, table))
+
+    def has_table(self, ref: str) -> bool:
+        """Whether ``read_table(ref)`` would find something: for optional Sources, and for first runs."""
+        source, _, table = ref.rpartition(".")
+        if not source:
+            return table in self._own
+        found = self._around.sources.get(source)
+        return found is not None and table in (found.tables or {})
+
+    def write_table(self, name: str, data: DuckDBPyRelation | ArrowStream | str) -> None:
+        """Write a new version of a table of this Pond; readers see it when the run has completed.
+
+        Args:
+            name: the table; a lower-case letter, then lower-case letters, digits and _, at most 48 characters.
+            data: a relation, an Arrow table or reader, a pandas or polars frame, or the text of a SELECT.
+
+        Raises:
+            WriteError: the table cannot be written so.
+            ContractError: it would drop or retype a column that this major version has published.
+        """
+        self._check_write(name)
+        around = self._around
+        key = table_key(around.line, name, run=around.run, ripple=around.ripple, attempt=around.attempt)
+        self._show_names_in(data)
+        written = self._lake.write(name, data, key=key)
+        if (published := around.published.get(name)) is not None:
+            check_contract(name, self._lake.columns(published), self._lake.columns(written))
+        self._written[name] = self._own[name] = written
+        self._lake.show({("main", name): written})
+        self.log.info("table written", extra={"table": name, "rows": written.rows, "bytes": written.bytes})
+
+    def sources_changed(self) -> frozenset[str]:
+        """The names of the Sources that may have new data since ``previous_f``; all of them on a first or forced run."""
+        return frozenset(name for name, source in self._around.sources.items() if source.changed and source.tables is not None)
+
+    def skip(self) -> None:
+        """Declare that nothing changed: the run keeps the tables that there are, and Sinks have nothing new to read.
+
+        Raises:
+            WriteError: this Ripple has written a table already.
+        """
+        if self._written:
+            raise WriteError(
+                f"pond.skip() after writing {', '.join(sorted(self._written))}.", hint="Decide to skip before the first write_table."
+            )
+        self._skipped = True
+
+    def env(self, name: str) -> str:
+        """A secret of the Catchment or a variable of its environment file.
+
+        Raises:
+            EnvironmentMissingError: neither defines it.
+        """
+        if (value := self._around.environment.get(name)) is None:
+            raise EnvironmentMissingError(name)
+        return value
+
+    @property
+    def written(self) -> Mapping[str, TableVersion]:
+        """What this attempt has written so far."""
+        return dict(self._written)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether ``skip`` was called."""
+        return self._skipped
+
+    def close(self) -> None:
+        """Give back memory and disk. The worker calls it."""
+        self._lake.close()
+
+    def _visible(self) -> dict[TableRef, TableVersion]:
+        own: dict[TableRef, TableVersion] = {("main", table): version for table, version in self._own.items()}
+        for name, source in self._around.sources.items():
+            own |= {(name, table): version for table, version in (source.tables or {}).items() if name != "main"}
+        return own
+
+    def _own_version(self, table: str) -> TableVersion:
+        if table not in self._own:
+            raise TableNotFoundError(table, owner="this Pond", known=list(self._own))
+        return self._own[table]
+
+    def _source_version(self, source: str, table: str) -> TableVersion:
+        sources = self._around.sources
+        if source not in sources:
+            raise SourceNotFoundError(source, known=list(sources))
+        if (tables := sources[source].tables) is None:
+            raise NotPublishedError(source)
+        if table not in tables:
+            raise TableNotFoundError(table, owner=f"Source {source!r}", known=list(tables))
+        return tables[table]
+
+    def _check_write(self, name: str) -> None:
+        if "." in name:
+            hint = f"Write {name.rpartition('.')[2]!r}."
+            raise WriteError(f"{name!r} is a Source's table; a Pond writes its own tables only.", hint=hint)
+        if not POND_NAME.fullmatch(name):
+            raise WriteError(f"A table cannot be called {name!r}.", hint=f"Allowed: {_NAME_RULE}.")
+        if name in self._written:
+            raise WriteError(f"Table {name!r} was written by this Ripple already.", hint="Write it once, from one relation.")
+        if self._skipped:
+            raise WriteError(f"Table {name!r} after pond.skip().", hint="Skip only where nothing is to be written.")
+
+    def _show_names_in(self, data: object) -> None:
+        """SQL given as text may name any table, as it may in ``con.sql``."""
+        if isinstance(data, str) and not self._shown:
+            self._lake.show(self._visible())
+            self._shown = True

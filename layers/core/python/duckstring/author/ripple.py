@@ -1,0 +1,171 @@
+"""``@ripple``: a function becomes a Ripple. The function itself stays as it is, and can be called in a test.
+
+Declarations go to the ``collecting`` block that an import runs in, and nowhere else: a warm worker holds many Ponds.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from duckstring.author.errors import RippleError
+from duckstring.model.catalog import RippleSpec
+from duckstring.model.names import POND_NAME
+
+RippleFunction = TypeVar("RippleFunction", bound=Callable[..., object])
+Parent = Callable[..., object] | str
+
+_MARK = "__duckstring_ripple__"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(?:\d+[smhd])+")
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
+_LEAST_MIB, _MOST_MIB = 128, 122_880
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One Ripple as its module declared it."""
+
+    spec: RippleSpec
+    function: Callable[..., object]
+
+    @property
+    def takes_pond(self) -> bool:
+        """Whether the function wants the Pond handle."""
+        return bool(inspect.signature(self.function).parameters)
+
+
+_collector: ContextVar[list[Declared] | None] = ContextVar("duckstring_ripples", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[Declared]]:
+    """Gather the Ripples that are declared inside the block, in order."""
+    declared: list[Declared] = []
+    token = _collector.set(declared)
+    try:
+        yield declared
+    finally:
+        _collector.reset(token)
+
+
+@overload
+def ripple(function: RippleFunction, /) -> RippleFunction: ...
+
+
+@overload
+def ripple(
+    *,
+    parents: Sequence[Parent] = (),
+    name: str | None = None,
+    always_run: bool = False,
+    timeout: str | None = None,
+    memory: str | None = None,
+) -> Callable[[RippleFunction], RippleFunction]: ...
+
+
+def ripple(
+    function: RippleFunction | None = None,
+    /,
+    *,
+    parents: Sequence[Parent] = (),
+    name: str | None = None,
+    always_run: bool = False,
+    timeout: str | None = None,
+    memory: str | None = None,
+) -> RippleFunction | Callable[[RippleFunction], RippleFunction]:
+    """Declare a Ripple: a function of no argument, or of one, the Pond.
+
+    Args:
+        function: the function, where the decorator is used bare.
+        parents: the Ripples that run before this one, as functions or names.
+        name: the Ripple's name; default the function's.
+        always_run: run even when no Source changed.
+        timeout: a hint how long it may take: ``"90s"``, ``"2h"``, ``"1h30m"``.
+        memory: a hint how much memory it needs: ``"512MB"``, ``"4GB"``.
+
+    Returns:
+        The function, unchanged.
+
+    Raises:
+        RippleError: something about the declaration cannot be.
+    """
+
+    def declare(of: RippleFunction) -> RippleFunction:
+        called = _called(of, name)
+        spec = RippleSpec(
+            name=called,
+            parents=_parents(called, parents),
+            always_run=always_run,
+            timeout_seconds=None if timeout is None else _seconds(called, timeout),
+            memory_mib=None if memory is None else _mebibytes(called, memory),
+        )
+        _check_function(called, of)
+        setattr(of, _MARK, called)
+        if (collector := _collector.get()) is not None:
+            collector.append(Declared(spec, of))
+        return of
+
+    return declare if function is None else declare(function)
+
+
+def _called(function: object, name: object) -> str:
+    if not inspect.isroutine(function):
+        raise RippleError(f"@ripple stands above {function!r}.", hint="Put it above a function: @ripple or @ripple(parents=[...]).")
+    called = function.__name__ if name is None else name
+    if not isinstance(called, str) or not POND_NAME.fullmatch(called):
+        raise RippleError(
+            f"A Ripple cannot be called {called!r}; allowed: a lower-case letter, then lower-case letters, digits and _, at most 48.",
+            hint='Rename the function, or write @ripple(name="...").',
+        )
+    return called
+
+
+def _parents(called: str, parents: object) -> tuple[str, ...]:
+    if isinstance(parents, str) or not isinstance(parents, Sequence):
+        raise RippleError(f"Ripple {called!r}: parents={parents!r}; allowed: a list of Ripples or names.", hint="Write parents=[load].")
+    return tuple(dict.fromkeys(_parent(called, parent) for parent in parents))
+
+
+def _parent(called: str, parent: object) -> str:
+    found = parent if isinstance(parent, str) else getattr(parent, _MARK, None)
+    if found is None:
+        raise RippleError(
+            f"Ripple {called!r}: its parent {getattr(parent, '__name__', parent)!r} is no Ripple.",
+            hint="Put @ripple above that function, or take it out of parents=.",
+        )
+    return str(found)
+
+
+def _seconds(called: str, text: object) -> int:
+    if isinstance(text, str) and _DURATION.fullmatch(text):
+        seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
+        if seconds > 0:
+            return seconds
+    hint = 'Write it as "90s", "30m", "2h" or "1h30m".'
+    raise RippleError(f"Ripple {called!r}: timeout={text!r}; allowed: a duration over zero.", hint=hint)
+
+
+def _mebibytes(called: str, text: object) -> int:
+    if isinstance(text, str) and (found := _MEMORY.fullmatch(text)):
+        mebibytes = round(float(found[1]) * (1024 if found[2].upper().startswith("G") else 1))
+        if _LEAST_MIB <= mebibytes <= _MOST_MIB:
+            return mebibytes
+    raise RippleError(f"Ripple {called!r}: memory={text!r}; allowed: 128MB to 120GB.", hint='Write it as "512MB" or "4GB".')
+
+
+def _check_function(called: str, function: Callable[..., Any]) -> None:
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise RippleError(f"Ripple {called!r} is async or a generator.", hint="Write a plain function; use asyncio.run inside it.")
+    parameters = inspect.signature(function).parameters.values()
+    wanted = [p for p in parameters if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
+    if len(wanted) > 1 or any(p.kind is p.KEYWORD_ONLY for p in wanted):
+        raise RippleError(
+            f"Ripple {called!r} takes {len(wanted)} arguments ({', '.join(p.name for p in wanted)}); allowed: none, or one, the Pond.",
+            hint="Write it as def load(pond): ...",
+        )

@@ -1,0 +1,144 @@
+"""Demand: pulls ("keep me supplied") and targets ("have it by this epoch"), and what asks for more.
+
+Rules: docs/engine.md, "Demand". Nothing here starts anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from duckstring.engine.effects import SendPull, SendTarget
+from duckstring.engine.state import RippleState, Tide, Wave
+from duckstring.engine.turn import Turn
+from duckstring.model.instants import NEVER, Instant
+
+
+def take_pull(turn: Turn, epoch: Instant, held: Instant) -> None:
+    """Somebody took our output of freshness ``held`` and wants newer.
+
+    A fact, not a nudge: it orders one replacement for each version taken, whoever and however many took it.
+    """
+    if turn.blocked or turn.release is None:
+        _remember_pull(turn, epoch)
+        return
+    if turn.is_inlet and turn.start_f >= epoch:
+        return
+    nothing_ahead = turn.start_f == turn.end_f and turn.start_f <= held
+    if held <= turn.last_held and not (nothing_ahead and turn.pull is None):
+        return
+    turn.last_held = max(turn.last_held, held)
+    if nothing_ahead:
+        for ripple in tuple(turn.ripples.values()):
+            turn.put_ripple(replace(ripple, pull=True))
+        set_pull(turn, epoch)
+    else:
+        for ripple in leaves(turn):
+            order_replacement(turn, ripple.name, held)
+
+
+def order_replacement(turn: Turn, name: str, held: Instant) -> None:
+    """A Ripple's version ``held`` was taken: order one replacement, whoever and however many took it.
+
+    A Ripple that has already started something newer began without the card. Then it does what it would have done with
+    the card in hand (order replacements of what *it* took), so that how often each Pond runs does not hang on whether a
+    letter or a Ripple was quicker.
+    """
+    ripple = turn.ripples[name]
+    if held <= ripple.last_held:
+        return
+    turn.put_ripple(replace(ripple, last_held=held))
+    if ripple.start_f <= held:
+        pull_ripple(turn, name)
+        return
+    for parent in ripple.parents:
+        order_replacement(turn, parent, ripple.start_f)
+
+
+def _remember_pull(turn: Turn, epoch: Instant) -> None:
+    """A line that is not deployed yet keeps the pull; a blocked one takes no new demand."""
+    if turn.release is None:
+        turn.pull = max(turn.pull or NEVER, epoch)
+
+
+def set_pull(turn: Turn, epoch: Instant) -> None:
+    """The Pond wants newer input: ask the Sources, once until it is supplied."""
+    if turn.pull is not None:
+        turn.pull = max(turn.pull, epoch)
+        return
+    turn.pull = epoch
+    if not turn.blocked:
+        _send_pull(turn)
+
+
+def _send_pull(turn: Turn) -> None:
+    assert turn.pull is not None  # noqa: S101 - both callers know
+    for line in sorted(turn.sources):
+        turn.emit(SendPull(line, turn.pull, turn.sources[line].taken))
+
+
+def pull_ripple(turn: Turn, name: str) -> None:
+    """A Ripple wants newer input: ask its parents, or the Pond's Sources where it has none."""
+    ripple = turn.ripples[name]
+    if ripple.pull:
+        return
+    turn.put_ripple(replace(ripple, pull=True))
+    if not ripple.parents:
+        set_pull(turn, turn.now)
+    for parent in ripple.parents:
+        if turn.ripples[parent].start_f <= ripple.start_f:
+            pull_ripple(turn, parent)
+
+
+def take_target(turn: Turn, epoch: Instant) -> None:
+    """Somebody needs our output at ``epoch`` or newer: hold it, and pass it on at once."""
+    if turn.release is None:
+        turn.targets = _with(turn.targets, epoch)
+        return
+    if turn.blocked or epoch <= turn.start_f or epoch in turn.targets:
+        return
+    turn.targets = _with(turn.targets, epoch)
+    _send_target(turn, epoch)
+
+
+def _with(targets: tuple[Instant, ...], epoch: Instant) -> tuple[Instant, ...]:
+    return tuple(sorted({*targets, epoch}))
+
+
+def _send_target(turn: Turn, epoch: Instant) -> None:
+    """To each required Source; only where there is none, to the optional ones: nobody else would wait for those."""
+    required = [line for line, view in turn.sources.items() if not view.optional]
+    for line in sorted(required or turn.sources):
+        turn.emit(SendTarget(line, epoch))
+
+
+def solicit_again(turn: Turn) -> None:
+    """Say again what is still wanted: after a recovery, or when a Source has just come to be."""
+    if turn.pull is not None:
+        _send_pull(turn)
+    for epoch in turn.targets:
+        _send_target(turn, epoch)
+    if turn.pull is None and isinstance(turn.trigger, Wave):
+        take_pull(turn, turn.now, turn.end_f)
+
+
+def mint_tide_target(turn: Turn) -> bool:
+    """A Tide whose bound is reached asks for the world as it is now."""
+    due = tide_due(turn)
+    if due is None or due > turn.now or turn.blocked or turn.now <= turn.start_f or turn.now in turn.targets:
+        return False
+    take_target(turn, turn.now)
+    return True
+
+
+def tide_due(turn: Turn) -> Instant | None:
+    """When the Tide of this line next asks; None: it has none. NEVER: at once."""
+    if not isinstance(turn.trigger, Tide) or turn.release is None:
+        return None
+    newest = max(turn.targets[-1] if turn.targets else NEVER, turn.start_f)
+    return NEVER if newest == NEVER else newest + turn.trigger.bound - turn.delay
+
+
+def leaves(turn: Turn) -> list[RippleState]:
+    """The Ripples that no other Ripple of this Pond reads."""
+    inner = {parent for ripple in turn.ripples.values() for parent in ripple.parents}
+    return [ripple for name, ripple in turn.ripples.items() if name not in inner]

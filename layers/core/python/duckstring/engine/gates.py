@@ -1,0 +1,65 @@
+"""Verdicts: what a branch of a run's execution may do. A function of the state alone, so a repeated question is harmless."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, Verdict
+from duckstring.engine.signals import GateReached
+from duckstring.engine.state import Run
+from duckstring.engine.turn import Turn, with_waiting
+
+
+def reach_gate(turn: Turn, gate: GateReached) -> None:
+    """A branch waits. One whose run is over, or that belongs to a lost execution, is sent home at once."""
+    run = turn.runs.get(gate.run)
+    if run is None or gate.launch != run.launch or gate.ripple not in turn.ripples:
+        turn.emit(_farewell(turn, gate))
+        return
+    attempt = turn.ripples[gate.ripple].attempt
+    if attempt is not None and attempt.run == gate.run and attempt.dispatched and attempt.number > gate.attempt:
+        return  # an echo: the branch has moved on since
+    turn.put_run(with_waiting(run, gate.ripple, waits=True))
+
+
+def _farewell(turn: Turn, gate: GateReached) -> AnswerGate:
+    if gate.run == turn.failed_run or gate.outcome in {"failed", "crashed"}:
+        failure = gate.failure or turn.failure
+        return AnswerGate(gate.run, gate.launch, gate.ripple, "cancelled", failure=failure)
+    return AnswerGate(gate.run, gate.launch, gate.ripple, "done")
+
+
+def answer_gates(turn: Turn) -> None:
+    """Launch the runs that begin, and let go every waiting branch whose verdict is out."""
+    for number in turn.launching:
+        if (run := turn.runs.get(number)) is not None:
+            _launch(turn, run)
+    turn.launching.clear()
+    for run in tuple(turn.runs.values()):
+        for name in sorted(run.waiting):
+            verdict, attempt = _verdict(turn, turn.runs[run.number], name)
+            if verdict != "wait":
+                turn.put_run(with_waiting(turn.runs[run.number], name, waits=False))
+                failure = run.failure if verdict == "cancelled" else None
+                turn.emit(AnswerGate(run.number, run.launch, name, verdict, attempt, failure))
+
+
+def _launch(turn: Turn, run: Run) -> None:
+    branches = []
+    for name in turn.ripples:
+        verdict, attempt = _verdict(turn, run, name)
+        branches.append(RippleBranch(name, verdict, attempt))
+    turn.emit(StartRun(run.number, run.launch, tuple(branches)))
+
+
+def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int]:
+    ripple = turn.ripples[name]
+    if run.failure is not None:
+        return "cancelled", 0
+    if ripple.end_f >= run.f:
+        return "done", 0
+    attempt = ripple.attempt
+    if attempt is None or attempt.run != run.number or attempt.dispatched:
+        return "wait", 0
+    turn.put_ripple(replace(ripple, attempt=replace(attempt, dispatched=True)))
+    return "lambda", attempt.number

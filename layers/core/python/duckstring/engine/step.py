@@ -1,0 +1,254 @@
+"""The centre of the house: one Pond, one signal, one step.
+
+``receive`` writes down the fact that a signal carries. ``settle`` then applies RULES until none fires;
+a rule sees only what is true now, never what came first. ``speak`` tells the Sinks what is new about us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import NamedTuple, assert_never
+
+from duckstring.engine import demand, gates, ripples, runs
+from duckstring.engine.effects import Announce, AttachTo, DetachFrom, Effect, SetAlarm, TellSink
+from duckstring.engine.signals import (
+    AlarmRang,
+    Deployed,
+    ExecutionEnded,
+    GateReached,
+    PullReceived,
+    RippleSucceeded,
+    Signal,
+    SinkAttached,
+    SinkDetached,
+    SourceTold,
+    TargetReceived,
+    Triggered,
+)
+from duckstring.engine.state import PondState, RippleState, SourceView, Stamp, Tide, Wave
+from duckstring.engine.turn import Turn
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line
+
+
+class Step(NamedTuple):
+    """What a step leaves: the line's new state, and what to do about it, in order."""
+
+    state: PondState
+    effects: tuple[Effect, ...]
+
+
+def step(state: PondState, signal: Signal, now: Instant) -> Step:
+    """Advance one line by one signal.
+
+    Pure and total: no clock, no input or output, no exception. A signal that comes again does no more than the
+    passing of time would.
+    """
+    return steps(state, (signal,), now)
+
+
+def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
+    """Advance one line by several signals, as if by one step each; Sinks are told once."""
+    turn = Turn(state, now)
+    for signal in signals:
+        receive(turn, signal)
+        settle(turn)
+    speak(turn)
+    return Step(turn.freeze(), tuple(turn.effects))
+
+
+def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm a signal
+    """Write down a fact. Facts of a sender that are no news are dropped here."""
+    match signal:
+        case PullReceived():
+            if _is_news(turn, signal.sink, signal.stamp):
+                demand.take_pull(turn, signal.epoch, signal.held)
+        case TargetReceived():
+            if _is_news(turn, signal.sink, signal.stamp):
+                demand.take_target(turn, signal.epoch)
+        case SourceTold():
+            _hear_source(turn, signal)
+        case GateReached():
+            if signal.outcome in {"failed", "crashed"} and signal.failure is not None:
+                ripples.end_attempt_badly(
+                    turn,
+                    run=signal.run,
+                    ripple=signal.ripple,
+                    attempt=signal.attempt,
+                    failure=signal.failure,
+                    crashed=signal.outcome == "crashed",
+                )
+            gates.reach_gate(turn, signal)
+        case RippleSucceeded():
+            ripples.finish_ripple(
+                turn,
+                run=signal.run,
+                ripple=signal.ripple,
+                attempt=signal.attempt,
+                tables=signal.tables,
+                skipped=signal.skipped,
+            )
+        case ExecutionEnded():
+            ripples.lose_execution(turn, run=signal.run, launch=signal.launch, status=signal.status, cause=signal.cause)
+        case Triggered():
+            _trigger(turn, signal)
+        case SinkAttached():
+            if _is_news(turn, signal.sink, signal.stamp):
+                turn.emit(_told(turn, signal.sink))
+        case SinkDetached():
+            if _is_news(turn, signal.sink, signal.stamp):
+                turn.drop_sink(signal.sink)
+        case Deployed():
+            turn.next_release = signal.release
+        case AlarmRang():
+            if turn.alarm is not None and turn.alarm <= turn.now:
+                turn.alarm = None
+        case _:
+            assert_never(signal)
+
+
+def _is_news(turn: Turn, sink: Line, stamp: Stamp) -> bool:
+    if stamp <= turn.sinks.get(sink, (0, -1)):
+        return False
+    turn.put_sink(sink, stamp)
+    return True
+
+
+def _hear_source(turn: Turn, told: SourceTold) -> None:
+    view = turn.sources.get(told.source)
+    if view is None or told.stamp <= view.heard:
+        return
+    turn.put_source(
+        replace(
+            view,
+            end_f=told.end_f,
+            changed_f=told.changed_f,
+            delay=told.delay,
+            snapshot=told.snapshot,
+            down=told.down,
+            reason=told.reason,
+            heard=told.stamp,
+        )
+    )
+    if view.down and not told.down and view.optional and not turn.blocked:
+        demand.solicit_again(turn)
+
+
+def _trigger(turn: Turn, asked: Triggered) -> None:
+    match asked.kind:
+        case "tap":
+            demand.take_pull(turn, asked.epoch, turn.end_f)
+        case "wave":
+            turn.trigger = Wave()
+            demand.take_pull(turn, asked.epoch, turn.end_f)
+        case "pulse":
+            demand.take_target(turn, asked.epoch)
+        case "tide":
+            turn.trigger = Tide(asked.bound) if asked.bound is not None else turn.trigger
+        case "remove":
+            turn.trigger = None
+        case _:
+            assert_never(asked.kind)
+
+
+def adopt_release(turn: Turn) -> bool:
+    """Select the deployed version, as soon as no run of another one is in flight. It starts nothing."""
+    release = turn.next_release
+    if release is None or turn.runs:
+        return False
+    first = turn.release is None
+    turn.release, turn.next_release = release, None
+    if first:
+        turn.immediate_retries, turn.source_retries = release.immediate_retries, release.source_retries
+    runs.abandon_failure(turn)
+    _bind_sources(turn)
+    wanted = turn.pull is not None
+    turn.put_all_ripples(
+        {
+            spec.name: RippleState(spec.name, spec.parents, spec.always_run, start_f=turn.end_f, end_f=turn.end_f, pull=wanted)
+            for spec in release.ripples
+        }
+    )
+    if not turn.blocked:
+        demand.solicit_again(turn)
+    return True
+
+
+def _bind_sources(turn: Turn) -> None:
+    release = turn.release
+    assert release is not None  # noqa: S101 - the caller has just set it
+    old = turn.sources
+    turn.put_all_sources(
+        {
+            spec.line: replace(old.get(spec.line) or SourceView(spec.line), minimum=spec.minimum, optional=spec.optional)
+            for spec in sorted(release.sources, key=lambda s: s.line)
+        }
+    )
+    for line in turn.sources:
+        turn.emit(AttachTo(line))
+    for line in sorted(set(old) - set(turn.sources)):
+        turn.emit(DetachFrom(line))
+
+
+def revive(turn: Turn) -> bool:
+    """A line that is no longer blocked says again what it wants, so that nothing stalls after a recovery."""
+    if not turn.blocked_at_start or turn.blocked:
+        turn.blocked_at_start = turn.blocked
+        return False
+    turn.blocked_at_start = False
+    demand.solicit_again(turn)
+    return True
+
+
+RULES: tuple[Callable[[Turn], bool], ...] = (
+    runs.complete_runs,
+    runs.bury_failed_runs,
+    adopt_release,
+    revive,
+    demand.mint_tide_target,
+    runs.start_run,
+    ripples.start_ripples,
+)
+
+
+def settle(turn: Turn) -> None:
+    """Apply RULES, first applicable first, until none fires. Every firing makes its rule inapplicable, so this ends."""
+    while any(rule(turn) for rule in RULES):
+        pass
+    gates.answer_gates(turn)
+    while any(rule(turn) for rule in RULES):
+        pass
+
+
+def speak(turn: Turn) -> None:
+    """Tell every Sink what is new about us, announce a change of being blocked, and set the alarm for what is due."""
+    before = turn.before
+    down = turn.blocked
+    if _face(before) != (turn.end_f, turn.changed_f, turn.delay, turn.snapshot, down, _reason(turn)):
+        for sink in sorted(turn.sinks):
+            turn.emit(_told(turn, sink))
+    if down and not before.blocked and turn.health == "ok":
+        turn.emit(Announce("blocked", "ok", turn.end_f, reason=_reason(turn)))
+    if before.blocked and not down:
+        turn.emit(Announce("recovered", "blocked" if before.health == "ok" else before.health, turn.end_f))
+    _set_alarm(turn)
+
+
+def _face(state: PondState) -> tuple[object, ...]:
+    return state.end_f, state.changed_f, state.delay, state.snapshot, state.blocked, state.reason
+
+
+def _reason(turn: Turn) -> str:
+    return turn.freeze().reason if turn.blocked else ""
+
+
+def _told(turn: Turn, sink: Line) -> TellSink:
+    return TellSink(sink, turn.end_f, turn.changed_f, turn.delay, turn.snapshot, turn.blocked, _reason(turn))
+
+
+def _set_alarm(turn: Turn) -> None:
+    due = [at for at in (demand.tide_due(turn), turn.retry_at) if at is not None and at > turn.now]
+    if due and (turn.alarm is None or min(due) < turn.alarm or turn.alarm <= turn.now):
+        turn.alarm = min(due)
+        turn.emit(SetAlarm(turn.alarm))

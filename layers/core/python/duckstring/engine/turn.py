@@ -1,0 +1,199 @@
+"""The workbench of one step: a private, mutable copy of a line's state and the effects so far.
+
+Nothing here decides. ``PondState`` is frozen, and a step changes a handful of its thirty fields several times:
+copying once and freezing once is what keeps a step in the tens of microseconds (bench/engine.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from duckstring.engine.effects import Effect
+from duckstring.engine.state import Failure, Health, PondState, RippleState, Run, SourceView, Stamp, Trigger
+from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line
+
+
+class Turn:
+    """One line's state while a step works on it. Mappings are copied when first written to."""
+
+    __slots__ = (
+        "_owned",
+        "alarm",
+        "before",
+        "blocked_at_start",
+        "changed_f",
+        "delay",
+        "effects",
+        "end_f",
+        "failed_f",
+        "failed_run",
+        "failure",
+        "failures",
+        "health",
+        "immediate_retries",
+        "last_held",
+        "launching",
+        "line",
+        "next_release",
+        "now",
+        "published_version",
+        "pull",
+        "release",
+        "retry_at",
+        "ripples",
+        "runs",
+        "runs_started",
+        "sinks",
+        "snapshot",
+        "source_retries",
+        "sources",
+        "start_f",
+        "tables",
+        "targets",
+        "trigger",
+    )
+
+    def __init__(self, state: PondState, now: Instant) -> None:  # noqa: PLR0915 - one line a field
+        """Start to work on ``state``."""
+        self.before = state
+        self.now = now
+        self.effects: list[Effect] = []
+        self.launching: list[int] = []
+        self._owned: set[str] = set()
+        self.blocked_at_start = state.blocked
+
+        self.line: Line = state.line
+        self.release: Release | None = state.release
+        self.next_release: Release | None = state.next_release
+        self.immediate_retries = state.immediate_retries
+        self.source_retries = state.source_retries
+        self.start_f = state.start_f
+        self.end_f = state.end_f
+        self.changed_f = state.changed_f
+        self.delay: timedelta = state.delay
+        self.snapshot = state.snapshot
+        self.published_version = state.published_version
+        self.tables: dict[str, TableVersion] = state.tables  # type: ignore[assignment] # copied by own()
+        self.pull: Instant | None = state.pull
+        self.last_held = state.last_held
+        self.targets: tuple[Instant, ...] = state.targets
+        self.trigger: Trigger | None = state.trigger
+        self.alarm: Instant | None = state.alarm
+        self.health: Health = state.health
+        self.failed_f = state.failed_f
+        self.failures = state.failures
+        self.retry_at: Instant | None = state.retry_at
+        self.failure: Failure | None = state.failure
+        self.failed_run = state.failed_run
+        self.sources: dict[Line, SourceView] = state.sources  # type: ignore[assignment] # copied by own()
+        self.sinks: dict[Line, Stamp] = state.sinks  # type: ignore[assignment] # copied by own()
+        self.ripples: dict[str, RippleState] = state.ripples  # type: ignore[assignment] # copied by own()
+        self.runs: dict[int, Run] = state.runs  # type: ignore[assignment] # copied by own()
+        self.runs_started = state.runs_started
+
+    def _own(self, name: str) -> None:
+        if name not in self._owned:
+            self._owned.add(name)
+            setattr(self, name, dict(getattr(self, name)))
+
+    def emit(self, effect: Effect) -> None:
+        """Want ``effect`` done once this step is committed."""
+        self.effects.append(effect)
+
+    def put_ripple(self, ripple: RippleState) -> None:
+        """Replace a Ripple's state."""
+        self._own("ripples")
+        self.ripples[ripple.name] = ripple
+
+    def put_run(self, run: Run) -> None:
+        """Replace a run."""
+        self._own("runs")
+        self.runs[run.number] = run
+
+    def drop_run(self, number: int) -> None:
+        """The run is over."""
+        self._own("runs")
+        del self.runs[number]
+
+    def put_source(self, view: SourceView) -> None:
+        """Replace what is known of a Source."""
+        self._own("sources")
+        self.sources[view.line] = view
+
+    def put_sink(self, sink: Line, stamp: Stamp) -> None:
+        """Remember a Sink and what was last heard of it."""
+        self._own("sinks")
+        self.sinks[sink] = stamp
+
+    def drop_sink(self, sink: Line) -> None:
+        """Forget a Sink."""
+        self._own("sinks")
+        self.sinks.pop(sink, None)
+
+    def put_all_ripples(self, ripples: dict[str, RippleState]) -> None:
+        """Replace every Ripple: another version was selected."""
+        self._owned.add("ripples")
+        self.ripples = ripples
+
+    def put_all_sources(self, sources: dict[Line, SourceView]) -> None:
+        """Replace every Source: another version was selected."""
+        self._owned.add("sources")
+        self.sources = sources
+
+    def put_tables(self, tables: dict[str, TableVersion]) -> None:
+        """Replace the published tables."""
+        self._owned.add("tables")
+        self.tables = tables
+
+    @property
+    def is_inlet(self) -> bool:
+        """No Sources: the outside world supplies it."""
+        return not self.sources
+
+    @property
+    def blocked(self) -> bool:
+        """As ``PondState.blocked``."""
+        return self.health != "ok" or any(v.down and not v.optional for v in self.sources.values())
+
+    def freeze(self) -> PondState:
+        """The state as it now is."""
+        return PondState(
+            line=self.line,
+            revision=self.before.revision,
+            release=self.release,
+            next_release=self.next_release,
+            immediate_retries=self.immediate_retries,
+            source_retries=self.source_retries,
+            start_f=self.start_f,
+            end_f=self.end_f,
+            changed_f=self.changed_f,
+            delay=self.delay,
+            snapshot=self.snapshot,
+            published_version=self.published_version,
+            tables=self.tables,
+            pull=self.pull,
+            last_held=self.last_held,
+            targets=self.targets,
+            trigger=self.trigger,
+            alarm=self.alarm,
+            health=self.health,
+            failed_f=self.failed_f,
+            failures=self.failures,
+            retry_at=self.retry_at,
+            failure=self.failure,
+            failed_run=self.failed_run,
+            sources=self.sources,
+            sinks=self.sinks,
+            ripples=self.ripples,
+            runs=self.runs,
+            runs_started=self.runs_started,
+        )
+
+
+def with_waiting(run: Run, ripple: str, *, waits: bool) -> Run:
+    """The run with ``ripple`` among those that wait at a gate, or not."""
+    waiting = run.waiting | {ripple} if waits else run.waiting - {ripple}
+    return replace(run, waiting=waiting)

@@ -1,0 +1,290 @@
+"""pond.toml: the Pond's identity and its place in the graph, as its author wrote it.
+
+Text and objects become a ``PondFile`` here, once; every fault of a file is told at once, one line each.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Annotated, TypedDict
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+from semver import Version
+
+from duckstring.errors import AuthorError
+from duckstring.model import names
+from duckstring.model.catalog import PondKind, SourceSpec
+
+_NAME_RULE = "a lower-case letter, then lower-case letters, digits and _, at most 48 characters"
+_VERSION_RULE = 'a semantic version such as "1.0.0"'
+_SOURCE_RULE = 'the least version wanted, such as "1.0.0", or "1.0.0?" for an optional Source'
+_PATH_RULE = 'the path of a .py file inside the project, such as "src/pond.py"'
+_BUDGET_RULE = "a whole number, 0 or more"
+_MAX_MAJOR = 999_999
+
+
+class ManifestError(AuthorError):
+    """What is wrong with a pond.toml: ``faults`` holds one line for each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        """Tell ``faults``, in the order of the file."""
+        super().__init__("\n".join(faults), hint="Correct pond.toml and deploy again; docs/author.md lists its fields.")
+        self.faults = tuple(faults)
+
+
+def _refuse(allowed: str) -> PydanticCustomError:
+    return PydanticCustomError("pond", "{allowed}", {"allowed": allowed})
+
+
+def _check_name(text: str) -> str:
+    if not names.POND_NAME.fullmatch(text):
+        raise _refuse(_NAME_RULE)
+    return text
+
+
+def _is_version(text: str) -> bool:
+    return text.isascii() and Version.is_valid(text) and Version.parse(text).major <= _MAX_MAJOR
+
+
+def _check_version(text: str) -> str:
+    if not _is_version(text):
+        raise _refuse(_VERSION_RULE)
+    return text
+
+
+def _check_source(text: str) -> str:
+    if not _is_version(text.removesuffix("?")):
+        raise _refuse(_SOURCE_RULE)
+    return text
+
+
+def _check_path(text: str) -> str:
+    parts = text.split("/")
+    if not text.endswith(".py") or "\\" in text or any(part in {"", ".", ".."} for part in parts) or text == ".py":
+        raise _refuse(_PATH_RULE)
+    return text
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+VersionText = Annotated[str, AfterValidator(_check_version)]
+SourceText = Annotated[str, AfterValidator(_check_source)]
+ModulePath = Annotated[str, AfterValidator(_check_path)]
+Budget = Annotated[int, Field(ge=0)]
+
+_STRICT = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class PondTable(BaseModel):
+    """``[pond]``."""
+
+    model_config = _STRICT
+
+    name: Name
+    version: VersionText
+    type: PondKind = "pond"
+    immediate_retries: Budget = 0
+    source_retries: Budget = 0
+    ripples: ModulePath = "src/pond.py"
+    puddles: ModulePath = "src/puddles.py"
+
+
+class ReleaseFields(TypedDict):
+    """What a ``Release`` takes from pond.toml."""
+
+    line: names.Line
+    version: str
+    kind: PondKind
+    sources: tuple[SourceSpec, ...]
+    module: str
+    immediate_retries: int
+    source_retries: int
+
+
+class PondFile(BaseModel):
+    """A valid pond.toml."""
+
+    model_config = _STRICT
+
+    pond: PondTable
+    source_table: Mapping[Name, SourceText] = Field(default_factory=dict, alias="sources")
+
+    @property
+    def line(self) -> names.Line:
+        """The line that this version belongs to."""
+        return names.line(self.pond.name, Version.parse(self.pond.version).major)
+
+    def sources(self) -> tuple[SourceSpec, ...]:
+        """The declared Sources, by name."""
+        return tuple(_source(name, text) for name, text in sorted(self.source_table.items()))
+
+    def to_release_fields(self) -> ReleaseFields:
+        """The fields of a ``Release`` that the author decides."""
+        return ReleaseFields(
+            line=self.line,
+            version=self.pond.version,
+            kind=self.pond.type,
+            sources=self.sources(),
+            module=self.pond.ripples,
+            immediate_retries=self.pond.immediate_retries,
+            source_retries=self.pond.source_retries,
+        )
+
+
+def read_pondfile(text: str, path: str = "pond.toml") -> PondFile:
+    """Read the text of a pond.toml; ``path`` names it in faults.
+
+    Raises:
+        ManifestError: everything that is wrong with it.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ManifestError([_syntax_fault(path, text, error)]) from error
+    return _validate(document, path, _line_numbers(text))
+
+
+def from_object(document: Mapping[str, object], path: str = "pond.toml") -> PondFile:
+    """Read a pond.toml that was parsed elsewhere.
+
+    Raises:
+        ManifestError: everything that is wrong with it.
+    """
+    return _validate(dict(document), path, {})
+
+
+def _source(name: str, text: str) -> SourceSpec:
+    minimum = text.removesuffix("?")
+    return SourceSpec(names.line(name, Version.parse(minimum).major), minimum, optional=text != minimum)
+
+
+Place = tuple[str, ...]
+
+
+def _validate(document: dict[str, object], path: str, lines: Mapping[Place, int]) -> PondFile:
+    faults: list[tuple[int, str]] = []
+
+    def add(place: Place, sentence: str) -> None:
+        at = lines.get(place) or lines.get(place[:1]) or 0
+        faults.append((at, f"{path}:{at}: {sentence}" if at else f"{path}: {sentence}"))
+
+    checked: PondFile | None = None
+    try:
+        checked = PondFile.model_validate(document)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            add(*_sentence(detail))
+    for place, sentence in _contradictions(document):
+        add(place, sentence)
+    if faults or checked is None:
+        raise ManifestError([fault for _, fault in sorted(faults, key=lambda fault: fault[0])])
+    return checked
+
+
+def _contradictions(document: Mapping[str, object]) -> Iterator[tuple[Place, str]]:
+    pond, sources = document.get("pond"), document.get("sources")
+    if not isinstance(pond, dict) or not isinstance(sources, dict):
+        return
+    if pond.get("type") == "inlet":
+        found = ", ".join(sources) or "an empty table"
+        yield ("sources",), f"[sources]: found {found} in an Inlet; an Inlet has no [sources]: remove it, or set type = 'pond'."
+    if (name := pond.get("name")) in sources:
+        yield ("sources", str(name)), f"[sources] {name}: found the Pond itself; allowed: other Ponds."
+
+
+def _sentence(detail: ErrorDetails) -> tuple[Place, str]:
+    place = tuple(str(part) for part in detail["loc"] if part != "[key]")
+    where = _where(place)
+    found = detail["input"]
+    match detail["type"]:
+        case "missing":
+            return place, f"{where} is missing; write {_example(place)}."
+        case "extra_forbidden":
+            known = _known(place)
+            near = get_close_matches(place[-1], known, n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            return place, f"{where}: unknown {'table or key' if len(place) == 1 else 'key'}; {meant}allowed: {', '.join(known)}."
+        case _ if "[key]" in detail["loc"]:
+            return place, f"{where}: found the name {_show(found)}; allowed: {_NAME_RULE}."
+        case _:
+            return place, f"{where}: found {_show(found)}; allowed: {_allowed(place, found)}."
+
+
+def _where(place: Place) -> str:
+    match place:
+        case (table,):
+            return f"[{table}]" if table in _TABLES else table
+        case (table, *keys):
+            return f"[{table}] {'.'.join(keys)}"
+        case _:
+            return "the file"
+
+
+_TABLES = ("pond", "sources")
+_RULES: Mapping[str, str] = {
+    "name": _NAME_RULE,
+    "version": _VERSION_RULE,
+    "type": 'one of "inlet", "pond", "outlet"',
+    "immediate_retries": _BUDGET_RULE,
+    "source_retries": _BUDGET_RULE,
+    "ripples": _PATH_RULE,
+    "puddles": _PATH_RULE,
+}
+
+
+def _known(place: Place) -> Iterable[str]:
+    return list(_TABLES) if len(place) == 1 else list(_RULES)
+
+
+def _example(place: Place) -> str:
+    return {"name": 'name = "sales"', "version": 'version = "1.0.0"'}.get(place[-1], "a [pond] table with name and version")
+
+
+def _allowed(place: Place, found: object) -> str:
+    match place:
+        case ("pond", key):
+            rule = _RULES[key]
+            near = get_close_matches(found, ("inlet", "pond", "outlet"), n=1) if key == "type" and isinstance(found, str) else []
+            return f"{rule} (did you mean {near[0]!r}?)" if near else rule
+        case ("sources", _):
+            return _SOURCE_RULE
+        case _:
+            return "a table"
+
+
+def _show(found: object) -> str:
+    text = f'"{found}"' if isinstance(found, str) else str(found).lower() if isinstance(found, bool) else repr(found)
+    limit = 60
+    return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+_TABLE_LINE = re.compile(r"^\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
+_KEY_LINE = re.compile(r"""^\s*["']?([A-Za-z0-9_ -]+?)["']?\s*=""")
+
+
+def _line_numbers(text: str) -> dict[Place, int]:
+    """Where each table and key of the usual layout stands; a file laid out otherwise gets faults without lines."""
+    lines: dict[Place, int] = {}
+    table: Place = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if found := _TABLE_LINE.match(line):
+            table = (found[1],)
+            lines.setdefault(table, number)
+        elif found := _KEY_LINE.match(line):
+            lines.setdefault((*table, found[1]), number)
+    return lines
+
+
+_AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+def _syntax_fault(path: str, text: str, error: tomllib.TOMLDecodeError) -> str:
+    message = str(error)
+    at = _AT.search(message)
+    number = int(at[1]) if at and at[1] else max(1, len(text.splitlines()))
+    lines = text.splitlines()
+    found = lines[number - 1].strip() if number <= len(lines) else ""
+    return f"{path}:{number}: this is not TOML: {_AT.sub('', message)}; found {_show(found)}."

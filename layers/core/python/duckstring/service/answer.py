@@ -1,0 +1,140 @@
+"""What the api's door does with a request: its operation, its arguments, one use case, an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from duckstring import __version__
+from duckstring.errors import DuckstringError, OperatorError
+from duckstring.model.settings import Settings
+from duckstring.ports import Artifacts, Catalog, Clock, Discovery, HistoryReader, Mailbox, StateReader, TableFiles, TriggerDoor
+from duckstring.service import history, status, tables, trigger
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the api needs of the world."""
+
+    settings: Settings
+    catalog: Catalog
+    states: StateReader
+    history: HistoryReader
+    files: TableFiles
+    door: TriggerDoor
+    artifacts: Artifacts
+    discovery: Discovery
+    mailbox: Mailbox
+    clock: Clock
+
+
+def answer(request: Mapping[str, object], desk: Desk) -> Json:
+    """The result of one request, or the refusal of it, as docs/protocol.md has them.
+
+    Raises:
+        Exception: a bug, or the world is out of order; the door tells the log.
+    """
+    try:
+        operation = OPERATIONS.get(str(request.get("op")))
+        if operation is None:
+            raise OperatorError(f"No operation {request.get('op')!r}; allowed: {', '.join(OPERATIONS)}.")
+        return {"ok": True, "result": operation(request, desk)}
+    except DuckstringError as error:
+        return refusal(error)
+
+
+def refusal(error: DuckstringError) -> Json:
+    """An error of the tree, on the wire."""
+    told: Json = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+    if traceback := getattr(error, "traceback", ""):
+        told["traceback"] = traceback
+    return {"ok": False, "error": told}
+
+
+def _hello(request: Mapping[str, object], desk: Desk) -> Json:
+    here = desk.settings
+    lines = len(desk.catalog.releases())
+    return {"catchment": here.catchment, "version": __version__, "table": here.table, "bucket": here.bucket, "lines": lines}
+
+
+def _deploy(request: Mapping[str, object], desk: Desk) -> Json:
+    from duckstring.service import deploy  # noqa: PLC0415 - pydantic and semver: no other operation pays for them
+
+    ponds = request.get("ponds")
+    if not isinstance(ponds, list) or not all(isinstance(pond, Mapping) for pond in ponds):
+        raise OperatorError("ponds must be a list of objects: manifest, artifact, sha256.")
+    yard = deploy.Yard(desk.catalog, desk.artifacts, desk.discovery, desk.mailbox, desk.clock)
+    return deploy.deploy(ponds, yard, overwrite=_flag(request, "overwrite"))
+
+
+def _trigger(request: Mapping[str, object], desk: Desk) -> Json:
+    pond, kind = _need(request, "pond"), _need(request, "kind")
+    major, bound = _number(request, "major"), request.get("bound")
+    return trigger.trigger(pond, kind, major=major, bound=bound, catalog=desk.catalog, door=desk.door, clock=desk.clock)
+
+
+def _status(request: Mapping[str, object], desk: Desk) -> Json:
+    pond, major = _text(request, "pond"), _number(request, "major")
+    return status.status(catalog=desk.catalog, states=desk.states, history=desk.history, clock=desk.clock, pond=pond, major=major)
+
+
+def _runs(request: Mapping[str, object], desk: Desk) -> Json:
+    limit = _number(request, "limit")
+    return history.runs(
+        catalog=desk.catalog,
+        history=desk.history,
+        clock=desk.clock,
+        pond=_text(request, "pond"),
+        major=_number(request, "major"),
+        status=_text(request, "status"),
+        limit=20 if limit is None else limit,
+    )
+
+
+def _run(request: Mapping[str, object], desk: Desk) -> Json:
+    return history.show_run(_need(request, "run"), history=desk.history, clock=desk.clock)
+
+
+def _tables(request: Mapping[str, object], desk: Desk) -> Json:
+    pond, major = _need(request, "pond"), _number(request, "major")
+    return tables.tables(pond, major, catalog=desk.catalog, states=desk.states, files=desk.files)
+
+
+OPERATIONS: Mapping[str, Callable[[Mapping[str, object], Desk], Json]] = {
+    "hello": _hello,
+    "deploy": _deploy,
+    "trigger": _trigger,
+    "status": _status,
+    "runs": _runs,
+    "run": _run,
+    "tables": _tables,
+}
+
+
+def _text(request: Mapping[str, object], name: str) -> str | None:
+    value = request.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise OperatorError(f"{name} is {value!r}; allowed: text.")
+
+
+def _need(request: Mapping[str, object], name: str) -> str:
+    if value := _text(request, name):
+        return value
+    raise OperatorError(f"{name} is missing; allowed: text.")
+
+
+def _number(request: Mapping[str, object], name: str) -> int | None:
+    value = request.get(name)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise OperatorError(f"{name} is {value!r}; allowed: a whole number.")
+
+
+def _flag(request: Mapping[str, object], name: str) -> bool:
+    value = request.get(name, False)
+    if isinstance(value, bool):
+        return value
+    raise OperatorError(f"{name} is {value!r}; allowed: true or false.")

@@ -1,0 +1,217 @@
+"""Deploying: judge a batch of Ponds against everything deployed, select all of them or none.
+
+Nothing runs because of it. A line's state is the orchestrator's alone: it learns of the selection by a
+``Deployed`` letter, and a letter that was lost between the selection and the post is posted by a repeat of
+the deploy, or by the sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from semver import Version
+
+from duckstring.errors import AuthorError, DuckstringError, OperatorError
+from duckstring.model.catalog import Release, RippleSpec
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line, artifact_key
+from duckstring.model.pondfile import PondFile, from_object
+from duckstring.ports import Artifacts, Catalog, Clock, Discovery, Mailbox
+from duckstring.service import graph
+from duckstring.service.announce import announcement
+
+Json = dict[str, object]
+Asked = TypeVar("Asked")
+Found = TypeVar("Found")
+_AT_ONCE = 8
+
+
+class DeployRefusedError(OperatorError):
+    """Faults of a batch, all at once; nothing of it was selected. ``traceback``: where its code is at fault."""
+
+    def __init__(self, faults: Sequence[DuckstringError]) -> None:
+        """Join the sentences of all ``faults``, one a line."""
+        super().__init__("\n".join(fault.message for fault in faults), hint="\n".join(dict.fromkeys(f.hint for f in faults if f.hint)))
+        self.traceback = "\n".join(text for fault in faults if (text := getattr(fault, "traceback", "")))
+
+
+class DiscoveryError(AuthorError):
+    """A package that the Catchment cannot import, in the words of the import."""
+
+    def __init__(self, message: str, *, hint: str = "", traceback: str = "") -> None:
+        """Hand on what the import said."""
+        super().__init__(message, hint=hint)
+        self.traceback = traceback
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One Pond of a batch, as uploaded."""
+
+    pond: PondFile
+    artifact: str
+    sha256: str
+
+    @property
+    def line(self) -> Line:
+        """Where it will run."""
+        return self.pond.line
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a package becomes. ``unchanged``: this very package is deployed under this version already."""
+
+    release: Release
+    unchanged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Yard:
+    """What deploying needs of the world."""
+
+    catalog: Catalog
+    artifacts: Artifacts
+    discovery: Discovery
+    mailbox: Mailbox
+    clock: Clock
+
+
+def deploy(requests: Sequence[Mapping[str, object]], yard: Yard, *, overwrite: bool = False) -> Json:
+    """Select a batch of packages.
+
+    Raises:
+        DeployRefusedError: something is wrong with the batch; nothing was selected.
+        StateConflictError: somebody else deployed meanwhile; deploy again.
+    """
+    packages = _packages(requests)
+    revision = yard.catalog.revision()
+    before = yard.catalog.releases()
+    choices = _all(lambda package: _choose(package, yard, overwrite=overwrite), packages)
+    after = {**before, **{choice.release.line: choice.release for choice in choices}}
+    _refuse([OperatorError(fault) for fault in graph.faults(after, {choice.release.line for choice in choices})])
+    order = {name: place for place, name in enumerate(graph.in_order(after))}
+    releases = sorted((choice.release for choice in choices), key=lambda release: order[release.line])
+    yard.catalog.select(releases, overwrite=overwrite, revision=revision)
+    yard.mailbox.send([announcement(release) for release in releases])
+    return {"ponds": [_told(choice, before, after) for choice in choices]}
+
+
+def _packages(requests: Sequence[Mapping[str, object]]) -> list[Package]:
+    if not requests:
+        raise OperatorError("Nothing to deploy: the list of Ponds is empty.", hint="Run it in a Pond's project, or with --all above some.")
+    packages = _all(_package, requests)
+    lines = [package.line for package in packages]
+    twice = sorted({name for name in lines if lines.count(name) > 1})
+    _refuse([OperatorError(f"{name} is in this deploy twice.", hint="Deploy one version of a line at a time.") for name in twice])
+    return packages
+
+
+def _package(request: Mapping[str, object]) -> Package:
+    manifest, artifact, sha256 = request.get("manifest"), request.get("artifact"), request.get("sha256")
+    if not isinstance(manifest, Mapping) or not isinstance(artifact, str) or not isinstance(sha256, str):
+        raise OperatorError("A Pond to deploy needs manifest (an object), artifact and sha256 (text).")
+    return Package(from_object(dict(manifest)), artifact, sha256)
+
+
+def _choose(package: Package, yard: Yard, *, overwrite: bool) -> Choice:
+    """Judge one package by itself."""
+    name, version = package.pond.pond.name, package.pond.pond.version
+    _check_artifact(package, yard.artifacts)
+    known = yard.catalog.version(name, version)
+    if known and known.sha256 == package.sha256:
+        return Choice(replace(known, deployed=yard.clock.now()), unchanged=True)
+    if known and not overwrite:
+        raise OperatorError(
+            f"{name} {version} is deployed already, with other contents.",
+            hint="Raise version in pond.toml, or replace what is deployed: duckstring deploy --overwrite",
+        )
+    ripples = _discover(package, yard.discovery)
+    return Choice(_release(package, ripples, yard.clock.now()), unchanged=False)
+
+
+def _check_artifact(package: Package, artifacts: Artifacts) -> None:
+    name, version = package.pond.pond.name, package.pond.pond.version
+    expected = artifact_key(name, version, package.sha256)
+    if package.artifact != expected:
+        raise OperatorError(f"The package of {name} {version} lies at {package.artifact!r}; expected {expected!r}.")
+    found = artifacts.sha256(expected)
+    if found is None:
+        raise OperatorError(f"No package at {expected!r} for {name} {version}.", hint="Upload it first; duckstring deploy does.")
+    if found != package.sha256:
+        raise OperatorError(f"The package of {name} {version} has sha256 {found}; expected {package.sha256}.", hint="Deploy it again.")
+
+
+def _discover(package: Package, discovery: Discovery) -> tuple[RippleSpec, ...]:
+    try:
+        found = discovery.discover(package.artifact, sha256=package.sha256, module=package.pond.pond.ripples)
+    except AuthorError as error:
+        message = f"{package.pond.pond.name} {package.pond.pond.version}: {error.message}"
+        raise DiscoveryError(message, hint=error.hint, traceback=getattr(error, "traceback", "")) from error
+    if not found:
+        raise AuthorError(
+            f"{package.pond.pond.name} {package.pond.pond.version}: {package.pond.pond.ripples} defines no Ripple.",
+            hint="Decorate a function with @ripple.",
+        )
+    return found
+
+
+def _release(package: Package, ripples: tuple[RippleSpec, ...], now: Instant) -> Release:
+    pond = package.pond.pond
+    return Release(
+        line=package.line,
+        version=pond.version,
+        kind=pond.type,
+        sources=tuple(package.pond.sources()),
+        ripples=ripples,
+        module=pond.ripples,
+        artifact=package.artifact,
+        sha256=package.sha256,
+        immediate_retries=pond.immediate_retries,
+        source_retries=pond.source_retries,
+        deployed=now,
+    )
+
+
+def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release]) -> Json:
+    release = choice.release
+    return {
+        "line": release.line,
+        "version": release.version,
+        "ripples": [ripple.name for ripple in release.ripples],
+        "sources": [spec.line for spec in release.sources],
+        "warnings": [*graph.warnings(release, after), *_rollback(release, before.get(release.line))],
+        "unchanged": choice.unchanged,
+    }
+
+
+def _rollback(release: Release, selected: Release | None) -> tuple[str, ...]:
+    if selected is None or Version.parse(release.version) >= Version.parse(selected.version):
+        return ()
+    return (f"{release.line} goes back from {selected.version} to {release.version}.",)
+
+
+def _all(judge: Callable[[Asked], Found], items: Sequence[Asked]) -> list[Found]:
+    """Judge every item, some at a time, and refuse with the faults of all of them.
+
+    Raises:
+        DeployRefusedError: at least one is at fault.
+    """
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        futures = [pool.submit(judge, item) for item in items]
+    errors = [error for future in futures if (error := future.exception())]
+    for error in errors:
+        if not isinstance(error, AuthorError | OperatorError):
+            raise error
+    _refuse([error for error in errors if isinstance(error, DuckstringError)])
+    return [future.result() for future in futures]
+
+
+def _refuse(faults: Sequence[DuckstringError]) -> None:
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise DeployRefusedError(faults)

@@ -1,0 +1,113 @@
+"""Perform effects: each is one port call. The order is the engine's: a branch is let go only after what precedes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from duckstring.engine.effects import (
+    Announce,
+    AnswerGate,
+    AttachTo,
+    DetachFrom,
+    Effect,
+    PublishSnapshot,
+    RecordAttempt,
+    RecordRun,
+    SendPull,
+    SendTarget,
+    SetAlarm,
+    StartRun,
+    StopRun,
+    TellSink,
+)
+from duckstring.engine.signals import PullReceived, Signal, SinkAttached, SinkDetached, SourceTold, TargetReceived
+from duckstring.engine.state import PondState, Stamp
+from duckstring.model.names import Line
+from duckstring.ports import Alarms, Bus, Executions, Gates, History, Letter, Mailbox
+
+_Sent = SendPull | SendTarget | AttachTo | DetachFrom | TellSink
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """The ports that effects act through."""
+
+    mailbox: Mailbox
+    executions: Executions
+    gates: Gates
+    history: History
+    bus: Bus
+    alarms: Alarms
+
+
+def perform(state: PondState, outbox: tuple[Effect, ...], hands: Hands) -> None:
+    """Perform an outbox committed with ``state``; performing it again changes nothing.
+
+    What starts or frees compute goes first and letters next, all in one batch: they are what others wait for. History and
+    events follow.
+    """
+    letters = []
+    late: list[Effect] = []
+    for index, effect in enumerate(outbox):
+        match effect:
+            case SendPull() | SendTarget() | AttachTo() | DetachFrom() | TellSink():
+                letters.append(_letter(state, effect, (state.revision, index)))
+            case StartRun() | StopRun() | AnswerGate():
+                _act(state.line, effect, hands)
+            case RecordRun() | RecordAttempt() | Announce() | SetAlarm() | PublishSnapshot():
+                late.append(effect)
+            case _:
+                assert_never(effect)
+    if letters:
+        hands.mailbox.send(letters)
+    for effect in late:
+        _note(state, effect, hands)
+
+
+def _act(line: Line, effect: StartRun | StopRun | AnswerGate, hands: Hands) -> None:
+    match effect:
+        case StartRun():
+            hands.executions.start(line, effect)
+        case StopRun():
+            hands.executions.stop(line, effect)
+        case AnswerGate():
+            hands.gates.answer(line, effect)
+        case _:
+            assert_never(effect)
+
+
+def _note(state: PondState, effect: Effect, hands: Hands) -> None:
+    match effect:
+        case RecordRun():
+            hands.history.record_run(state.line, effect)
+        case RecordAttempt():
+            hands.history.record_attempt(state.line, effect)
+        case SetAlarm():
+            hands.alarms.set(state.line, effect.at)
+        case Announce():
+            version = state.release.version if state.release else ""
+            hands.bus.announce(state.line, version, effect, key=f"{state.line}:{state.revision}:{effect.event}")
+        case _:
+            pass  # PublishSnapshot was committed together with the state
+
+
+def _letter(state: PondState, effect: _Sent, stamp: Stamp) -> Letter:
+    to, signal = _signal(state.line, effect, stamp)
+    return Letter(to, signal, key=f"{state.line}:{stamp[0]}:{stamp[1]}")
+
+
+def _signal(line: Line, effect: _Sent, stamp: Stamp) -> tuple[Line, Signal]:
+    match effect:
+        case SendPull(source, epoch, held):
+            return source, PullReceived(line, epoch, held, stamp)
+        case SendTarget(source, epoch):
+            return source, TargetReceived(line, epoch, stamp)
+        case AttachTo(source):
+            return source, SinkAttached(line, stamp)
+        case DetachFrom(source):
+            return source, SinkDetached(line, stamp)
+        case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason):
+            return sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp)
+        case _:
+            assert_never(effect)

@@ -1,0 +1,46 @@
+"""Finding a line by the words that a person uses. Every refusal names what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+
+from duckstring.errors import OperatorError
+from duckstring.model.catalog import Release
+from duckstring.model.names import Line, line, parse_line
+
+_SHOWN = 8
+
+
+class PondNotFoundError(OperatorError):
+    """No such Pond, or no such major of it."""
+
+    def __init__(self, pond: str, *, known: Collection[str]) -> None:
+        """Name the nearest of what is ``known``."""
+        super().__init__(f"No Pond {pond!r} in this Catchment; {_among(pond, known)}.", hint="List them with: duckstring status --once")
+
+
+def find(releases: Mapping[Line, Release], pond: str, major: int | None = None) -> Release:
+    """The selected release of a Pond's line: of ``major``, or of the highest.
+
+    Raises:
+        PondNotFoundError: it is not deployed.
+    """
+    majors = {number: release for text, release in releases.items() for name, number in (parse_line(text),) if name == pond}
+    if not majors:
+        raise PondNotFoundError(pond, known={parse_line(text)[0] for text in releases})
+    if major is None:
+        return majors[max(majors)]
+    if major not in majors:
+        raise PondNotFoundError(line(pond, major), known=[line(pond, number) for number in sorted(majors)])
+    return majors[major]
+
+
+def _among(wanted: str, known: Collection[str]) -> str:
+    names = sorted(known)
+    if not names:
+        return "nothing is deployed yet"
+    if near := get_close_matches(wanted, names, n=3, cutoff=0.6):
+        return f"the nearest: {', '.join(near)}"
+    more = ", ..." if len(names) > _SHOWN else ""
+    return f"it has {', '.join(names[:_SHOWN])}{more}"

@@ -1,0 +1,105 @@
+"""From the world's events to letters: a trigger on the bus, an execution that ended.
+
+A rule of the bus can name only a fixed message group, so the orchestrator's function is its target
+and puts the letter into its line's group. An event that makes no sense is dropped and told to the
+log: raising would have it delivered again, and it would make no more sense then.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+from duckstring.engine.signals import ExecutionEnded, Triggered
+from duckstring.errors import OperatorError
+from duckstring.model.instants import Instant, from_text
+from duckstring.model.names import Line, line
+from duckstring.ports import Catalog, Clock, Letter
+from duckstring.service.find import find
+from duckstring.service.trigger import check
+
+_log = logging.getLogger("duckstring.forward")
+_EXECUTION = re.compile(r"^([a-z][a-z0-9_]*)-(\d+)-(\d+)-(\d+)$")
+_SKEW = timedelta(minutes=5)
+_OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+
+
+def forward(event: Mapping[str, object], *, catalog: Catalog, clock: Clock) -> list[Letter]:
+    """The letters that one bus event leads to: one, or none where it is dropped."""
+    try:
+        return [_letter(event, catalog, clock)]
+    except OperatorError as error:
+        _log.warning("event dropped", extra={"why": error.message, "event_id": event.get("id"), "source": event.get("source")})
+        return []
+
+
+def _letter(event: Mapping[str, object], catalog: Catalog, clock: Clock) -> Letter:
+    if event.get("source") == "aws.states":
+        return _ended(event)
+    if event.get("detail-type") == "duckstring.trigger":
+        return _triggered(event, catalog, clock.now())
+    raise OperatorError(f"No use for an event of detail-type {event.get('detail-type')!r}.")
+
+
+def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> Letter:
+    detail = _detail(event)
+    pond, major = detail.get("pond"), detail.get("major")
+    if not isinstance(pond, str):
+        raise OperatorError(f"The event's pond is {pond!r}; allowed: a Pond's name.")
+    if major is not None and (isinstance(major, bool) or not isinstance(major, int)):
+        raise OperatorError(f"The event's major is {major!r}; allowed: a whole number, or none for the highest.")
+    kind, bound = check(detail.get("kind"), detail.get("bound"))
+    to = find(catalog.releases(), pond, major).line
+    return Letter(to, Triggered(kind, _epoch(detail.get("epoch"), now), bound), key=f"trigger:{_identity(event)}")
+
+
+def _epoch(given: object, now: Instant) -> Instant:
+    """The event's own, or now: an event's ``time`` has whole seconds, too coarse to be newer than what just ran.
+
+    An epoch far ahead would satisfy an Inlet for all the time until then.
+    """
+    if given is None:
+        return now
+    try:
+        epoch = from_text(str(given))
+    except ValueError as error:
+        raise OperatorError(f"The event's epoch is {given!r}; allowed: an instant like 2030-01-01T12:00:00Z.") from error
+    if epoch > now + _SKEW:
+        raise OperatorError(f"The event's epoch {given} lies in the future; now is {now.isoformat()}.")
+    return epoch
+
+
+def _ended(event: Mapping[str, object]) -> Letter:
+    detail = _detail(event)
+    name, status = str(detail.get("name", "")), str(detail.get("status", ""))
+    if status not in _OVER:
+        raise OperatorError(f"Execution {name!r} is {status!r}, and only its end is news.")
+    to, run, launch = read_execution_name(name)
+    words = [str(detail[key]) for key in ("error", "cause") if detail.get(key)]
+    return Letter(to, ExecutionEnded(run, launch, status, ": ".join(words)), key=f"ended:{name}:{status}")
+
+
+def read_execution_name(name: str) -> tuple[Line, int, int]:
+    """(line, run, launch) of what ``model.names.execution_name`` wrote.
+
+    Raises:
+        OperatorError: this execution is none of ours.
+    """
+    if not (found := _EXECUTION.match(name)):
+        raise OperatorError(f"Execution {name!r} is no Pond Run's.")
+    return line(found[1], int(found[2])), int(found[3]), int(found[4])
+
+
+def _detail(event: Mapping[str, object]) -> Mapping[str, object]:
+    detail = event.get("detail")
+    if isinstance(detail, Mapping):
+        return detail
+    raise OperatorError(f"The event's detail is {type(detail).__name__}; allowed: an object.")
+
+
+def _identity(event: Mapping[str, object]) -> str:
+    """What stays the same when the bus delivers an event twice."""
+    return str(event.get("id") or json.dumps(event, sort_keys=True, default=str))

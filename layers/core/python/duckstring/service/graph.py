@@ -1,0 +1,102 @@
+"""The graph of lines that a set of releases declares: its order, and what may not be in it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from heapq import heapify, heappop, heappush
+
+from semver import Version
+
+from duckstring.model.catalog import Release, SourceSpec
+from duckstring.model.names import Line, parse_line
+
+
+def in_order(releases: Mapping[Line, Release]) -> tuple[Line, ...]:
+    """Every line and every Source that they name, Sources first, then by name; members of a cycle last."""
+    sources = _sources(releases)
+    sinks: dict[Line, list[Line]] = {line: [] for line in sources}
+    for sink, its in sources.items():
+        for source in its:
+            sinks[source].append(sink)
+    missing = {line: len(its) for line, its in sources.items()}
+    ready = [line for line, count in missing.items() if count == 0]
+    heapify(ready)
+    order: list[Line] = []
+    while ready:
+        order.append(heappop(ready))
+        for sink in sinks[order[-1]]:
+            missing[sink] -= 1
+            if missing[sink] == 0:
+                heappush(ready, sink)
+    return (*order, *sorted(set(sources) - set(order)))
+
+
+def faults(releases: Mapping[Line, Release], changed: Collection[Line]) -> tuple[str, ...]:
+    """What is wrong with the graph on and around the ``changed`` lines, one sentence each."""
+    touched = [(sink, spec) for sink, spec in _edges(releases) if sink.line in changed or spec.line in changed]
+    found = [fault for sink, spec in touched for fault in _edge_faults(sink, spec, releases.get(spec.line))]
+    if cycle := find_cycle(releases, changed):
+        found.append(f"These Ponds would wait for each other in a cycle: {' -> '.join(cycle)}.")
+    return tuple(found)
+
+
+def warnings(release: Release, releases: Mapping[Line, Release]) -> tuple[str, ...]:
+    """What is allowed but worth a word."""
+    return tuple(_absent(spec, releases) for spec in release.sources if spec.line not in releases)
+
+
+def find_cycle(releases: Mapping[Line, Release], changed: Collection[Line]) -> tuple[Line, ...]:
+    """A cycle through one of the ``changed`` lines, its first line repeated at its end; empty if there is none.
+
+    Any new cycle has a changed line in it, and what was selected before had none.
+    """
+    sources = _sources(releases)
+    for start in sorted(changed):
+        if cycle := _walk(start, sources):
+            return cycle
+    return ()
+
+
+def _walk(start: Line, sources: Mapping[Line, Collection[Line]]) -> tuple[Line, ...]:
+    """Depth first from ``start`` along Sources, until it comes back; an explicit stack, as graphs may be deep."""
+    path = [start]
+    ahead = [iter(sorted(sources[start]))]
+    seen: set[Line] = set()
+    while ahead:
+        following = next(ahead[-1], None)
+        if following is None:
+            ahead.pop()
+            path.pop()
+        elif following == start:
+            return (*path, start)
+        elif following not in seen:
+            seen.add(following)
+            path.append(following)
+            ahead.append(iter(sorted(sources[following])))
+    return ()
+
+
+def _sources(releases: Mapping[Line, Release]) -> dict[Line, frozenset[Line]]:
+    named = {line: frozenset(spec.line for spec in release.sources) for line, release in releases.items()}
+    return {source: frozenset() for its in named.values() for source in its} | named
+
+
+def _edges(releases: Mapping[Line, Release]) -> Iterator[tuple[Release, SourceSpec]]:
+    return ((release, spec) for _, release in sorted(releases.items()) for spec in release.sources)
+
+
+def _edge_faults(sink: Release, spec: SourceSpec, source: Release | None) -> Iterator[str]:
+    if source is None:
+        return
+    if source.kind == "outlet":
+        yield f"{sink.line} names {spec.line} as a Source, but {spec.line} is an Outlet: an Outlet has no Sinks."
+    if Version.parse(source.version) < Version.parse(spec.minimum):
+        yield f"{sink.line} ({sink.version}) needs {spec.line} at {spec.minimum} or newer, and {source.version} would be selected."
+
+
+def _absent(spec: SourceSpec, releases: Mapping[Line, Release]) -> str:
+    pond = parse_line(spec.line)[0]
+    others = [line for line in sorted(releases) if parse_line(line)[0] == pond]
+    has = f" (there is {', '.join(others)})" if others else ""
+    waits = "it is optional and does not count until then" if spec.optional else "nothing runs here until it is"
+    return f"Source {spec.line} is not deployed yet{has}: {waits}."

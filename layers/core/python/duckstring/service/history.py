@@ -1,0 +1,61 @@
+"""What ran, and how it ended."""
+
+from __future__ import annotations
+
+from duckstring.errors import OperatorError
+from duckstring.model.names import parse_run
+from duckstring.ports import Catalog, Clock, HistoryReader
+from duckstring.service.find import find
+
+STATUSES = ("running", "success", "pass", "failed", "killed")
+MOST = 1000
+Json = dict[str, object]
+
+
+class RunNotFoundError(OperatorError):
+    """No such run."""
+
+    def __init__(self, run: str, *, newest: str) -> None:
+        """Name the ``newest`` run of the line, if it has any."""
+        has = f"the newest of its line is {newest}" if newest else "its line has not run yet"
+        super().__init__(f"No run {run!r} in this Catchment; {has}.", hint="List them with: duckstring runs")
+
+
+def runs(  # noqa: PLR0913 - three are the question, three are the ports
+    *,
+    catalog: Catalog,
+    history: HistoryReader,
+    clock: Clock,
+    pond: str | None = None,
+    major: int | None = None,
+    status: str | None = None,
+    limit: int = 20,
+) -> Json:
+    """Runs, newest first, of one line or of the whole Catchment.
+
+    Raises:
+        OperatorError: no such Pond, no such status, or a limit out of bounds.
+    """
+    if status is not None and status not in STATUSES:
+        raise OperatorError(f"No run ends as {status!r}; allowed: {', '.join(STATUSES)}.")
+    if not 1 <= limit <= MOST:
+        raise OperatorError(f"limit is {limit}; allowed: 1 to {MOST}.")
+    line = find(catalog.releases(), pond, major).line if pond else None
+    return {"runs": list(history.runs(now=clock.now(), limit=limit, line=line, status=status))}
+
+
+def show_run(run: str, *, history: HistoryReader, clock: Clock) -> Json:
+    """One run and its attempts, with their errors in full.
+
+    Raises:
+        OperatorError: the text is no run, or there is no such run.
+    """
+    try:
+        line, number = parse_run(run)
+    except ValueError as error:
+        raise OperatorError(f"{error}.") from error
+    row = history.run(line, number)
+    if row is None:
+        newest = history.runs(now=clock.now(), limit=1, line=line)
+        raise RunNotFoundError(run, newest=str(newest[0]["run"]) if newest else "")
+    return {"run": row, "attempts": list(history.attempts(line, number))}

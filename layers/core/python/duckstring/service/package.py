@@ -1,0 +1,157 @@
+"""A Pond project becomes a package: one zip, the same bytes for the same files on every machine."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from pathspec import GitIgnoreSpec
+
+from duckstring.errors import AuthorError
+from duckstring.model.pondfile import PondFile, read_pondfile
+
+_MIB = 1024 * 1024
+_LIMIT, _WARN = 50 * _MIB, 10 * _MIB
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MODE = 0o100644 << 16
+_IGNORE_FILES = (".gitignore", ".pondignore")
+_NEVER_SHIPPED = GitIgnoreSpec.from_lines(
+    """.git/ .hg/ .svn/ .venv/ venv/ /env/ .tox/ .nox/ node_modules/ __pycache__/ *.py[cod] *.egg-info/ /dist/ /build/
+    .mypy_cache/ .ruff_cache/ .pytest_cache/ .hypothesis/ .ipynb_checkpoints/ .coverage* .idea/ .vscode/ .DS_Store .duckstring/
+    .env .env.*""".split()  # noqa: SIM905 - a list of forty words is read more easily so
+)
+
+
+class PackageError(AuthorError):
+    """A project that cannot be packed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What is deployed. ``files`` are the paths inside, sorted."""
+
+    pondfile: PondFile
+    content: bytes
+    sha256: str
+    files: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def package(root: Path) -> Package:
+    """Pack the project at ``root``: all files but those that .gitignore, .pondignore or good sense leave out.
+
+    Nothing is compressed: how well depends on the machine's zlib, and one version must have one checksum.
+
+    Raises:
+        ManifestError: pond.toml is not valid.
+        PackageError: there is no pond.toml, no Ripples' module, a link leads out of the project, or it is too large.
+    """
+    root = root.resolve()
+    pondfile = _read_pondfile(root)
+    files = sorted(_files(root), key=lambda path: path.as_posix())
+    names = tuple(path.as_posix() for path in files)
+    _check_module(root, pondfile.pond.ripples, names)
+    size = sum((root / path).stat().st_size for path in files)
+    if size > _LIMIT:
+        raise PackageError(
+            f"{root.name} has {_mib(size)} in {len(files)} files; allowed: {_mib(_LIMIT)}. {_largest(root, files)}", hint=_SLIMMER
+        )
+    packed = _zip(root, files)
+    warnings = (f"{root.name} has {_mib(size)} in {len(files)} files. {_largest(root, files)} {_SLIMMER}",) if size > _WARN else ()
+    return Package(pondfile, packed, sha256(packed).hexdigest(), names, warnings)
+
+
+_SLIMMER = "Name what the Ripples do not need in .pondignore; data belongs into an Inlet."
+
+
+def _read_pondfile(root: Path) -> PondFile:
+    path = root / "pond.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise PackageError(
+            f"{root} has no pond.toml.", hint="Run this in a Pond project, or make one with `duckstring pond init`."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise PackageError(f"{path} is not UTF-8 text.", hint="Save it as UTF-8.") from error
+    return read_pondfile(text, "pond.toml")
+
+
+def _check_module(root: Path, module: str, names: tuple[str, ...]) -> None:
+    if module in names:
+        return
+    if (root / module).is_file():
+        raise PackageError(f"{module} is left out by .gitignore or .pondignore.", hint=f"Add !{module} to .pondignore.")
+    raise PackageError(
+        f"pond.toml names {module} for its Ripples; there is no such file.", hint="Create it, or correct ripples = in [pond]."
+    )
+
+
+def _files(root: Path) -> Iterator[PurePosixPath]:
+    rules: dict[Path, tuple[tuple[Path, GitIgnoreSpec], ...]] = {}
+    for folder_name, folders, files in os.walk(root):
+        folder = Path(folder_name)
+        here = rules[folder] = (*rules.get(folder.parent, ()), *_rules_of(folder))
+        for name in list(folders):
+            if _ignored(root, folder / name, here, folder=True):
+                folders.remove(name)
+            else:
+                _check_link(root, folder / name, folder=True)
+        for name in files:
+            if not _ignored(root, folder / name, here, folder=False):
+                _check_link(root, folder / name, folder=False)
+                yield PurePosixPath((folder / name).relative_to(root).as_posix())
+
+
+def _rules_of(folder: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:
+    """One set of rules for a folder, .pondignore's after .gitignore's, so that it can bring a file back."""
+    lines = [
+        line for name in _IGNORE_FILES if (folder / name).is_file() for line in (folder / name).read_text(encoding="utf-8").splitlines()
+    ]
+    if lines:
+        yield folder, GitIgnoreSpec.from_lines(lines)
+
+
+def _ignored(root: Path, path: Path, rules: tuple[tuple[Path, GitIgnoreSpec], ...], *, folder: bool) -> bool:
+    end = "/" if folder else ""
+    if _NEVER_SHIPPED.match_file(path.relative_to(root).as_posix() + end):
+        return True
+    return any(spec.match_file(path.relative_to(base).as_posix() + end) for base, spec in rules)
+
+
+def _check_link(root: Path, path: Path, *, folder: bool) -> None:
+    if not path.is_symlink():
+        return
+    shown, target = path.relative_to(root), path.resolve()
+    if not target.is_relative_to(root):
+        raise PackageError(
+            f"{shown} is a link to {path.readlink()}, outside the project.", hint="Copy the file into the project, or ignore the link."
+        )
+    if folder or not target.is_file():
+        raise PackageError(
+            f"{shown} is a link to {path.readlink()}, which is no file.", hint="Replace the link by what it stands for, or ignore it."
+        )
+
+
+def _zip(root: Path, files: list[PurePosixPath]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for path in files:
+            entry = zipfile.ZipInfo(path.as_posix(), _EPOCH)
+            entry.create_system, entry.external_attr = 3, _MODE
+            archive.writestr(entry, (root / path).read_bytes())
+    return buffer.getvalue()
+
+
+def _largest(root: Path, files: list[PurePosixPath]) -> str:
+    top = sorted(files, key=lambda path: -(root / path).stat().st_size)[:3]
+    return f"Largest: {', '.join(f'{path} ({_mib((root / path).stat().st_size)})' for path in top)}."
+
+
+def _mib(size: int) -> str:
+    return f"{size / _MIB:.1f} MB"

@@ -1,0 +1,189 @@
+"""What a Catchment is doing, line by line, in the order in which data flows. ``describe`` is pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run, SourceView, Tide, Trigger
+from duckstring.model.catalog import Release
+from duckstring.model.instants import NEVER, Instant, to_text
+from duckstring.model.names import Line, parse_line, run_key
+from duckstring.ports import Catalog, Clock, HistoryReader, StateReader
+from duckstring.service.find import find
+from duckstring.service.graph import in_order
+
+LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]
+Json = dict[str, object]
+
+
+def status(
+    *, catalog: Catalog, states: StateReader, history: HistoryReader, clock: Clock, pond: str | None = None, major: int | None = None
+) -> Json:
+    """Every line, or one (of ``major``, or of the highest), Sources first.
+
+    Raises:
+        PondNotFoundError: no such Pond.
+    """
+    releases = catalog.releases()
+    lines = (find(releases, pond, major).line,) if pond else in_order(releases)
+    now = clock.now()
+    seen = states.read(lines)
+    held = {line: seen[line].state if line in seen else PondState(line) for line in lines}
+    last = history.last_runs([line for line in lines if held[line].runs_started], now)
+    told = [describe(held[line], releases.get(line), now, deployed=releases) | {"last_run": last.get(line)} for line in lines]
+    return {"now": to_text(now), "lines": told}
+
+
+def describe(state: PondState, release: Release | None, now: Instant, *, deployed: Collection[Line] | None = None) -> Json:
+    """One line's status as docs/protocol.md has it, but for its last run.
+
+    Args:
+        state: what the line knows.
+        release: what the catalog selects; None if the line is not deployed.
+        now: for staleness.
+        deployed: the lines that are, to tell an absent Source from a slow one; None: unknown.
+    """
+    pond, major = parse_line(state.line)
+    word = _word(state, release)
+    return {
+        "line": state.line,
+        "pond": pond,
+        "major": major,
+        "version": release.version if release else None,
+        "kind": release.kind if release else None,
+        "status": word,
+        "end_f": to_text(state.end_f),
+        "start_f": to_text(state.start_f),
+        "staleness_seconds": None if state.end_f == NEVER else (now + state.delay - state.end_f).total_seconds(),
+        "demand": {"pull": state.pull is not None, "targets": [to_text(target) for target in sorted(state.targets)]},
+        "trigger": _trigger(state.trigger),
+        "sources": _sources(state, release),
+        "sinks": sorted(state.sinks),
+        "reason": _reason(state, word, deployed),
+        "failure": _failure(state),
+        "failures": state.failures,
+        "retry_at": to_text(state.retry_at) if state.retry_at else None,
+        "budgets": {"immediate_retries": state.immediate_retries, "source_retries": state.source_retries},
+        "runs": [_run(state, run) for _, run in sorted(state.runs.items())],
+        "ripples": _ripples(state, release),
+        "tables": len(state.tables),
+        "rows": sum(version.rows for version in state.tables.values()),
+    }
+
+
+def _word(state: PondState, release: Release | None) -> LineStatusWord:
+    """The one word that says most: work that goes on comes before the trouble it may end."""
+    if release is None:
+        return "undeployed"
+    if state.health == "killed":
+        return "killed"
+    if any(run.failure is None for run in state.runs.values()):
+        return "running"
+    if state.health == "failed":
+        return "failed"
+    if state.blocked:
+        return "blocked"
+    return "waiting" if state.pull is not None or state.targets else "idle"
+
+
+def _reason(state: PondState, word: LineStatusWord, deployed: Collection[Line] | None) -> str:
+    if word == "undeployed":
+        return f"{state.line} is not deployed"
+    if word != "waiting":
+        return state.reason
+    short = [_wanting(view, deployed) for _, view in sorted(state.sources.items()) if _is_short(state, view)]
+    return f"waits for {', '.join(short)}" if short else ""
+
+
+def _is_short(state: PondState, view: SourceView) -> bool:
+    """Whether this Source holds too little for a run to start."""
+    needed = min(state.targets) if state.targets else None
+    supplies = view.end_f > state.start_f if needed is None or state.pull is not None else view.end_f >= needed
+    return not supplies and (not view.optional or all(other.optional for other in state.sources.values()))
+
+
+def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:
+    if deployed is not None and view.line not in deployed:
+        return f"{view.line} (not deployed)"
+    return f"{view.line} ({view.reason})" if view.down else view.line
+
+
+def _trigger(trigger: Trigger | None) -> Json | None:
+    if isinstance(trigger, Tide):
+        return {"kind": "tide", "bound": trigger.bound.total_seconds()}
+    return {"kind": "wave"} if trigger else None
+
+
+def _sources(state: PondState, release: Release | None) -> list[Json]:
+    """As the release names them; what a Source told us, where it did."""
+    views = dict(state.sources)
+    for spec in release.sources if release else ():
+        views.setdefault(spec.line, SourceView(spec.line, spec.minimum, optional=spec.optional))
+    return [
+        {"line": line, "optional": view.optional, "end_f": to_text(view.end_f), "down": view.down} for line, view in sorted(views.items())
+    ]
+
+
+def _failure(state: PondState) -> Json | None:
+    failure = state.failure
+    if failure is None:
+        return None
+    return {"run": run_key(state.line, state.failed_run) if state.failed_run else None, **_words(failure)}
+
+
+def _words(failure: Failure) -> Json:
+    return {"ripple": failure.ripple, "attempt": failure.attempt, "error": failure.error, "message": failure.message}
+
+
+def _run(state: PondState, run: Run) -> Json:
+    return {
+        "run": run_key(state.line, run.number),
+        "f": to_text(run.f),
+        "started": to_text(run.started),
+        "ripples": [_ripple_in_run(state, ripple, run) for ripple in state.ripples.values()],
+    }
+
+
+def _ripple_in_run(state: PondState, ripple: RippleState, run: Run) -> Json:
+    word, attempt = _progress(state, ripple, run)
+    number = attempt.number if attempt else run.attempts.get(ripple.name, 0)
+    return {"name": ripple.name, "status": word, "attempt": number, "since": to_text(attempt.since) if attempt else None}
+
+
+def _progress(state: PondState, ripple: RippleState, run: Run) -> tuple[str, Attempt | None]:
+    """How far a Ripple is in a run. An attempt of a later run counts: it satisfies the runs that it overtook."""
+    if ripple.end_f >= run.f:
+        return "done", None
+    attempt = ripple.attempt
+    if attempt and _serves(state, attempt, run):
+        return ("running" if attempt.dispatched else "queued"), attempt
+    if run.failure:
+        return ("failed" if run.failure.ripple == ripple.name else "cancelled"), None
+    return "waiting", None
+
+
+def _serves(state: PondState, attempt: Attempt, run: Run) -> bool:
+    other: Run | None = state.runs.get(attempt.run)
+    return attempt.run == run.number or (other is not None and other.f > run.f)
+
+
+def _ripples(state: PondState, release: Release | None) -> list[Json]:
+    known: Mapping[str, RippleState] = state.ripples
+    if not known and release:
+        known = {spec.name: RippleState(spec.name, spec.parents) for spec in release.ripples}
+    return [
+        {"name": name, "parents": list(ripple.parents), "end_f": to_text(ripple.end_f), "status": _ripple_word(state, ripple)}
+        for name, ripple in known.items()
+    ]
+
+
+def _ripple_word(state: PondState, ripple: RippleState) -> str:
+    """A Ripple outside of any one run: idle if it never ran."""
+    if ripple.attempt:
+        return "running" if ripple.attempt.dispatched else "queued"
+    if state.health == "failed" and state.failure and state.failure.ripple == ripple.name:
+        return "failed"
+    if ripple.pull or ripple.targets:
+        return "waiting"
+    return "idle" if ripple.end_f == NEVER else "done"

@@ -1,0 +1,85 @@
+"""Where ports meet adapters. Called once by each function, at cold start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from duckstring.adapters.aws.alarms import TimedAlarms
+from duckstring.adapters.aws.bus import EventBus
+from duckstring.adapters.aws.catalog import DynamoCatalog
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.clock import SystemClock
+from duckstring.adapters.aws.deployment import BucketArtifacts, EventDoor, LambdaDiscovery
+from duckstring.adapters.aws.executions import Machine, TokenGates
+from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
+from duckstring.adapters.aws.mailbox import SqsMailbox
+from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader
+from duckstring.adapters.aws.state import DynamoStateStore
+from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader
+from duckstring.model.settings import Settings
+from duckstring.ports import Catalog, Clock, Gates, StateStore
+from duckstring.service.answer import Desk
+from duckstring.service.dispatch import Hands
+from duckstring.service.sweep import Rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Orchestrator:
+    """All that the orchestrator function needs."""
+
+    settings: Settings
+    clients: Clients
+    store: StateStore
+    catalog: Catalog
+    gates: Gates
+    hands: Hands
+    clock: Clock
+
+
+def orchestrator(env: Mapping[str, str]) -> Orchestrator:
+    """The orchestrator of the Catchment that ``env`` describes."""
+    settings, clients, clock = Settings.from_env(env), Clients(), SystemClock()
+    gates = TokenGates(clients, settings.need("table"))
+    hands = Hands(
+        mailbox=SqsMailbox(clients, settings.need("mailbox")),
+        executions=Machine(clients, settings.need("machine")),
+        gates=gates,
+        history=DynamoHistory(clients, settings.need("table"), settings.need("bucket")),
+        bus=EventBus(clients, settings),
+        alarms=TimedAlarms(clients, settings, clock),
+    )
+    table = settings.need("table")
+    return Orchestrator(settings, clients, DynamoStateStore(clients, table), DynamoCatalog(clients, table), gates, hands, clock)
+
+
+def api(env: Mapping[str, str]) -> Desk:
+    """The api of the Catchment that ``env`` describes."""
+    settings, clients = Settings.from_env(env), Clients()
+    table, bucket = settings.need("table"), settings.need("bucket")
+    return Desk(
+        settings=settings,
+        catalog=DynamoCatalog(clients, table),
+        states=DynamoStateReader(clients, table),
+        history=DynamoHistoryReader(clients, table, bucket),
+        files=BucketFiles(bucket),
+        door=EventDoor(clients, settings),
+        artifacts=BucketArtifacts(clients, bucket),
+        discovery=LambdaDiscovery(clients, settings.need("ripple_function")),
+        mailbox=SqsMailbox(clients, settings.need("mailbox")),
+        clock=SystemClock(),
+    )
+
+
+def sweep(env: Mapping[str, str]) -> Rounds:
+    """The sweep of the Catchment that ``env`` describes."""
+    settings, clients = Settings.from_env(env), Clients()
+    table = settings.need("table")
+    return Rounds(
+        catalog=DynamoCatalog(clients, table),
+        states=DynamoStateReader(clients, table),
+        executions=MachineReader(clients, settings.need("machine")),
+        cellar=AwsCellar(clients, table, settings.need("bucket")),
+        mailbox=SqsMailbox(clients, settings.need("mailbox")),
+        clock=SystemClock(),
+    )

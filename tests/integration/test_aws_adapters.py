@@ -1,0 +1,295 @@
+"""The orchestrator's adapters against moto: what they promise in ports.py, and what they must survive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.alarms import TimedAlarms
+from duckstring.adapters.aws.bus import EventBus
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.executions import Machine, TokenGates, execution_arn
+from duckstring.adapters.aws.inbox import batches, forwarded, postpone
+from duckstring.adapters.aws.mailbox import SqsMailbox, dedup_id
+from duckstring.adapters.aws.state import DynamoStateStore
+from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RippleBranch, SendPull, StartRun, StopRun
+from duckstring.engine.signals import AlarmRang, GateReached, Triggered
+from duckstring.engine.state import Failure, PondState
+from duckstring.errors import InvariantError, StateConflictError
+from duckstring.model.catalog import TableVersion
+from duckstring.model.instants import NEVER, Instant
+from duckstring.model.names import Line
+from duckstring.model.settings import Settings
+from duckstring.ports import Held, Letter
+
+NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
+SALES = Line("sales@1")
+TABLE = {"orders": TableVersion("orders", "data/sales@1/orders/1.parquet", 3, 100, "abc")}
+
+
+class StoppedClock:
+    def __init__(self, now: Instant) -> None:
+        self._now = now
+
+    def now(self) -> Instant:
+        return self._now
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
+    for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield Clients()
+
+
+@pytest.fixture
+def table(aws: Clients) -> str:
+    aws.dynamodb.create_table(
+        TableName="t",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}],
+    )
+    return "t"
+
+
+@pytest.fixture
+def machine(aws: Clients) -> str:
+    role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    definition = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}})
+    return aws.stepfunctions.create_state_machine(name="m", definition=definition, roleArn=role)["stateMachineArn"]
+
+
+def fifo(aws: Clients) -> str:
+    return aws.sqs.create_queue(QueueName="m.fifo", Attributes={"FifoQueue": "true", "VisibilityTimeout": "30"})["QueueUrl"]
+
+
+def received(aws: Clients, url: str) -> list[dict[str, object]]:
+    """Messages as Lambda's event source mapping shows them."""
+    found = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]).get("Messages", [])
+    return [
+        {"messageId": m["MessageId"], "receiptHandle": m["ReceiptHandle"], "body": m["Body"], "attributes": m["Attributes"]} for m in found
+    ]
+
+
+class TestStates:
+    def test_an_unknown_line_is_fresh(self, aws: Clients, table: str) -> None:
+        assert DynamoStateStore(aws, table).load(SALES) == Held(PondState(SALES))
+
+    def test_a_commit_is_read_back_whole_with_its_outbox_and_mark(self, aws: Clients, table: str) -> None:
+        store = DynamoStateStore(aws, table)
+        committed = store.commit(store.load(SALES), PondState(SALES, end_f=NOW), (SendPull(Line("a@1"), NOW, NEVER),), (7, "008"))
+        assert committed.state.revision == 1
+        assert store.load(SALES) == committed
+
+    @pytest.mark.parametrize("outbox", [(), (PublishSnapshot(1, NOW, TABLE),)], ids=["plain", "publishing"])
+    def test_of_two_commits_from_one_revision_the_second_is_refused(
+        self, aws: Clients, table: str, outbox: tuple[PublishSnapshot, ...]
+    ) -> None:
+        store = DynamoStateStore(aws, table)
+        for revision in range(2):  # a line's first commit and a later one
+            held = store.load(SALES)
+            winner = store.commit(held, PondState(SALES, failures=revision), (), (1, "1"))
+            with pytest.raises(StateConflictError):
+                store.commit(held, PondState(SALES, failures=99), outbox, (1, "1"))
+            assert store.load(SALES) == winner
+        assert store.read(SALES, 1) is None, "the loser's snapshot must not exist"
+
+    def test_a_snapshot_is_there_as_soon_as_the_commit_that_publishes_it(self, aws: Clients, table: str) -> None:
+        store = DynamoStateStore(aws, table)
+        snapshot = PublishSnapshot(4, NOW, TABLE)
+        store.commit(store.load(SALES), PondState(SALES, snapshot=4), (snapshot,), (1, "1"))
+        assert store.read(SALES, 4) == snapshot
+
+    def test_clearing_removes_the_outbox_of_that_commit_only(self, aws: Clients, table: str) -> None:
+        store = DynamoStateStore(aws, table)
+        effects = (SendPull(Line("a@1"), NOW, NEVER),)
+        first = store.commit(store.load(SALES), PondState(SALES), effects, (1, "1"))
+        store.clear(first)
+        assert store.load(SALES).outbox == ()
+        second = store.commit(store.load(SALES), PondState(SALES), effects, (1, "2"))
+        store.clear(first)
+        assert store.load(SALES).outbox == second.outbox
+
+
+class TestMailbox:
+    def test_letters_of_a_line_arrive_in_order_and_twice_sent_is_once_received(self, aws: Clients) -> None:
+        url = fifo(aws)
+        letters = [Letter(SALES, Triggered("tap", NOW + timedelta(seconds=i)), key=f"k{i}") for i in range(9)]
+        mailbox = SqsMailbox(aws, url)
+        mailbox.send(letters)
+        mailbox.send(letters)
+        (batch,) = batches(received(aws, url))
+        assert batch.line == SALES
+        assert [letter.signal for letter in batch.letters] == [letter.signal for letter in letters]
+        assert [letter.mark for letter in batch.letters] == sorted(letter.mark for letter in batch.letters)
+
+    def test_more_than_ten_letters_all_arrive(self, aws: Clients) -> None:
+        url = fifo(aws)
+        SqsMailbox(aws, url).send([Letter(Line(f"p{i}@1"), AlarmRang(), key=f"k{i}") for i in range(23)])
+        count = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+        assert count["ApproximateNumberOfMessages"] == "23"
+
+    def test_lines_come_apart_and_an_unreadable_body_holds_nobody_up(self, aws: Clients) -> None:
+        url = fifo(aws)
+        SqsMailbox(aws, url).send([Letter(Line("a@1"), AlarmRang(), key="1")])
+        for number, body in enumerate(["no json", '{"to": "a@1"}', '{"to": "a@1", "kind": "nonsense"}']):
+            aws.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=f"bad{number}", MessageDeduplicationId=f"b{number}")
+        SqsMailbox(aws, url).send([Letter(Line("b@1"), AlarmRang(), key="2")])
+        assert [b.line for b in batches(received(aws, url))] == ["a@1", "b@1"]
+
+    def test_a_gates_token_reaches_the_delivery(self, aws: Clients) -> None:
+        url = fifo(aws)
+        gate = {**json.loads(codec.letter(SALES, GateReached(1, 1, "load"))), "token": "t0"}
+        aws.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(gate), MessageGroupId=SALES, MessageDeduplicationId="x")
+        (batch,) = batches(received(aws, url))
+        assert batch.letters[0].token == "t0"
+        assert batch.letters[0].signal == GateReached(1, 1, "load")
+
+    def test_a_postponed_batch_is_seen_again_before_the_visibility_timeout(self, aws: Clients) -> None:
+        url = fifo(aws)
+        SqsMailbox(aws, url).send([Letter(SALES, AlarmRang(), key="1")])
+        (batch,) = batches(received(aws, url))
+        assert received(aws, url) == []
+        batch = type(batch)(batch.line, batch.letters, batch.messages, batch.receipts, batch.kinds, seen=0)
+        postpone(aws.sqs, url, batch)
+        assert len(received(aws, url)) == 1
+
+    @pytest.mark.parametrize("key", ["sales@1:7:2", "a" * 128])
+    def test_a_key_that_sqs_allows_stays_readable(self, key: str) -> None:
+        assert dedup_id(key) == key
+
+    @pytest.mark.parametrize("key", ["a" * 129, "größer", "a b", ""])
+    def test_a_key_that_sqs_refuses_is_hashed(self, key: str) -> None:
+        assert len(dedup_id(key)) == 64
+
+
+class TestExecutions:
+    RUN = StartRun(42, 1, (RippleBranch("load", "lambda", 1), RippleBranch("join", "wait")))
+
+    def test_the_input_is_the_protocols(self, aws: Clients, machine: str) -> None:
+        Machine(aws, machine).start(SALES, self.RUN)
+        there = aws.stepfunctions.describe_execution(executionArn=execution_arn(machine, "sales-1-42-1"))
+        assert json.loads(there["input"]) == {
+            "line": "sales@1",
+            "run": 42,
+            "launch": 1,
+            "branches": [
+                {"ripple": "load", "verdict": "lambda", "attempt": 1},
+                {"ripple": "join", "verdict": "wait", "attempt": 0},
+            ],
+        }
+
+    def test_starting_twice_is_starting_once(self, aws: Clients, machine: str) -> None:
+        Machine(aws, machine).start(SALES, self.RUN)
+        Machine(aws, machine).start(SALES, self.RUN)
+        assert len(aws.stepfunctions.list_executions(stateMachineArn=machine)["executions"]) == 1
+
+    def test_the_same_run_with_other_branches_is_a_bug(self, aws: Clients, machine: str) -> None:
+        Machine(aws, machine).start(SALES, self.RUN)
+        with pytest.raises(InvariantError, match="sales-1-42-1"):
+            Machine(aws, machine).start(SALES, StartRun(42, 1, ()))
+
+    def test_stopping_is_safe_before_and_after(self, aws: Clients, machine: str) -> None:
+        door = Machine(aws, machine)
+        door.stop(SALES, StopRun(42, 1))
+        door.start(SALES, self.RUN)
+        door.stop(SALES, StopRun(42, 1))
+        there = aws.stepfunctions.describe_execution(executionArn=execution_arn(machine, "sales-1-42-1"))
+        assert there["status"] == "ABORTED"
+
+
+class TestGates:
+    def test_an_answer_goes_to_the_newest_token_once(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        said: list[dict[str, str]] = []
+        monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(given))
+        gates = TokenGates(aws, table)
+        for token in ("old", "new"):
+            gates.keep(SALES, run=1, launch=1, ripple="load", token=token)
+        answer = AnswerGate(1, 1, "load", "cancelled", failure=Failure("clean", 2, "ValueError", "no rows"))
+        gates.answer(SALES, answer)
+        gates.answer(SALES, answer)
+        assert [s["taskToken"] for s in said] == ["new"]
+        assert json.loads(said[0]["output"]) == {
+            "verdict": "cancelled",
+            "attempt": 0,
+            "failure": {"ripple": "clean", "attempt": 2, "error": "ValueError", "message": "no rows"},
+        }
+
+    @pytest.mark.parametrize("code", ["TaskDoesNotExist", "TaskTimedOut", "InvalidToken"])
+    def test_a_branch_that_left_is_answered(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+        def gone(**_: object) -> None:
+            raise aws.stepfunctions.exceptions.ClientError({"Error": {"Code": code}}, "SendTaskSuccess")
+
+        monkeypatch.setattr(aws.stepfunctions, "send_task_success", gone)
+        gates = TokenGates(aws, table)
+        gates.keep(SALES, run=1, launch=1, ripple="load", token="t")
+        gates.answer(SALES, AnswerGate(1, 1, "load", "done"))
+        assert "Items" in aws.dynamodb.scan(TableName=table)
+        assert aws.dynamodb.scan(TableName=table)["Count"] == 0
+
+    def test_a_throttled_answer_is_not_forgotten(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        def busy(**_: object) -> None:
+            raise aws.stepfunctions.exceptions.ClientError({"Error": {"Code": "ThrottlingException"}}, "SendTaskSuccess")
+
+        monkeypatch.setattr(aws.stepfunctions, "send_task_success", busy)
+        gates = TokenGates(aws, table)
+        gates.keep(SALES, run=1, launch=1, ripple="load", token="t")
+        with pytest.raises(aws.stepfunctions.exceptions.ClientError):
+            gates.answer(SALES, AnswerGate(1, 1, "load", "done"))
+        assert aws.dynamodb.scan(TableName=table)["Count"] == 1
+
+
+class TestAlarms:
+    @pytest.fixture
+    def settings(self, aws: Clients) -> Settings:
+        aws.scheduler.create_schedule_group(Name="g")
+        url = aws.sqs.create_queue(QueueName="delays")["QueueUrl"]
+        return Settings(delays=url, schedules="g", mailbox_arn="arn:aws:sqs:us-east-1:1:m.fifo", scheduler_role="arn:aws:iam::1:role/r")
+
+    def test_a_near_alarm_waits_in_the_delay_queue_and_is_forwarded_to_its_line(self, aws: Clients, settings: Settings) -> None:
+        TimedAlarms(aws, settings, StoppedClock(NOW)).set(SALES, NOW - timedelta(seconds=1))
+        (letter,) = forwarded(received(aws, settings.delays))
+        assert (letter.to, letter.signal) == (SALES, AlarmRang())
+
+    def test_a_far_alarm_is_one_schedule_a_line_never_early(self, aws: Clients, settings: Settings) -> None:
+        alarms = TimedAlarms(aws, settings, StoppedClock(NOW))
+        for hours in (1, 2):
+            alarms.set(SALES, NOW + timedelta(hours=hours, microseconds=1))
+        (name,) = [s["Name"] for s in aws.scheduler.list_schedules(GroupName="g")["Schedules"]]
+        schedule = aws.scheduler.get_schedule(Name=name, GroupName="g")
+        assert schedule["ScheduleExpression"] == "at(2030-01-01T14:00:01)"
+        assert schedule["Target"]["SqsParameters"]["MessageGroupId"] == SALES
+        assert codec.read_letter(schedule["Target"]["Input"])[:2] == (SALES, AlarmRang())
+
+
+def test_an_event_names_the_pond_and_carries_its_own_key(aws: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    put: list[dict[str, str]] = []
+
+    def put_events(Entries: list[dict[str, str]]) -> dict[str, int]:  # noqa: N803 - boto's name
+        put.extend(Entries)
+        return {"FailedEntryCount": 0}
+
+    monkeypatch.setattr(aws.events, "put_events", put_events)
+    event = Announce("failed", "running", NOW, run=42, reason="no rows")
+    EventBus(aws, Settings(catchment="dev", bus="b")).announce(SALES, "1.2.0", event, key="sales@1:7:failed")
+    assert (put[0]["Source"], put[0]["DetailType"], put[0]["EventBusName"]) == ("duckstring", "duckstring.pond", "b")
+    assert json.loads(put[0]["Detail"]) == {
+        "catchment": "dev",
+        "pond": "sales",
+        "major": 1,
+        "version": "1.2.0",
+        "f": "2030-01-01T12:00:00.000000Z",
+        "state": "failed",
+        "previous": "running",
+        "run": "sales@1/42",
+        "error": "no rows",
+        "key": "sales@1:7:failed",
+    }

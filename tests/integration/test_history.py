@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader, months_back
+from duckstring.adapters.aws.items import to_item
+from duckstring.engine.effects import RecordAttempt, RecordRun
+from duckstring.engine.state import Failure
+from duckstring.model.names import Line
+from tests.integration.aws import catchment
+
+SALES = Line("sales@1")
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+FAILURE = Failure("load", 2, "ValueError", "no such rate")
+
+
+class History:
+    def __init__(self, here):
+        self.here = here
+        self.write = DynamoHistory(here.clients, here.settings.table, here.settings.bucket)
+        self.read = DynamoHistoryReader(here.clients, here.settings.table, here.settings.bucket)
+
+    def ran(self, line, number, status="success", *, started=NOON, **changes):
+        finished = None if status == "running" else started + SECOND
+        self.write.record_run(Line(line), RecordRun(number, started, "1.0.0", status, started, finished, **changes))
+
+    def names(self, **question):
+        return [row["run"] for row in self.read.runs(now=NOON + SECOND, **{"limit": 20} | question)]
+
+    def put(self, **row):
+        self.here.clients.dynamodb.put_item(TableName=self.here.settings.table, Item=to_item(row))
+
+    def attempt(self, **row):
+        """A row as a worker writes it."""
+        keys = {"pk": "LINE#sales@1", "sk": f"ATTEMPT#0000000042#{row['ripple']}#{row['attempt']:04d}"}
+        self.put(**keys, run="sales@1/42", **row)
+
+
+@pytest.fixture
+def history(monkeypatch):
+    with catchment(monkeypatch) as here:
+        yield History(here)
+
+
+def test_a_run_is_written_as_the_protocol_has_it(history):
+    history.ran("sales@1", 42, "failed", failure=FAILURE, changed=False)
+    assert history.read.run(SALES, 42) == {
+        "run": "sales@1/42",
+        "pond": "sales",
+        "major": 1,
+        "number": 42,
+        "f": "2030-01-01T12:00:00.000000Z",
+        "version": "1.0.0",
+        "status": "failed",
+        "started": "2030-01-01T12:00:00.000000Z",
+        "finished": "2030-01-01T12:00:01.000000Z",
+        "changed": False,
+        "ripple": "load",
+        "error": "ValueError",
+        "message": "no such rate",
+    }
+    assert history.here.items("LINE#sales@1")["RUN#0000000042"]["gsi1pk"] == {"S": "RUNS#2030-01"}
+    assert history.read.run(SALES, 43) is None
+
+
+def test_a_run_ends_once_whatever_comes_late_or_twice(history):
+    history.ran("sales@1", 1, "running")
+    history.ran("sales@1", 1, "success")
+    for late in ("running", "failed", "success"):
+        history.ran("sales@1", 1, late, started=NOON + SECOND)
+    row = history.read.run(SALES, 1)
+    assert (row["status"], row["started"]) == ("success", "2030-01-01T12:00:00.000000Z")
+
+
+def test_runs_of_one_line_come_newest_first_by_number(history):
+    for number in (1, 2, 10, 9):
+        history.ran("sales@1", number)
+    history.ran("other@1", 11)
+    assert history.names(line=SALES) == ["sales@1/10", "sales@1/9", "sales@1/2", "sales@1/1"]
+    assert history.names(line=SALES, limit=2) == ["sales@1/10", "sales@1/9"]
+
+
+def test_runs_of_all_lines_come_newest_first_through_the_months(history):
+    for name, back in (("a@1", 0), ("b@1", 20), ("c@1", 390), ("d@1", 500)):
+        history.ran(name, 1, started=NOON - timedelta(days=back))
+    assert history.names() == ["a@1/1", "b@1/1", "c@1/1"]
+    assert history.names(limit=2) == ["a@1/1", "b@1/1"]
+
+
+def test_a_status_filters_before_the_limit_counts(history):
+    for number in range(1, 8):
+        history.ran("sales@1", number, "failed" if number in (1, 2) else "pass", started=NOON - SECOND * (10 - number))
+    assert history.names(status="failed", limit=2) == ["sales@1/2", "sales@1/1"]
+    assert history.names(status="failed", limit=1, line=SALES) == ["sales@1/2"]
+
+
+@pytest.mark.parametrize("lines", [3, 40])
+def test_the_last_run_of_each_line(history, lines):
+    names = [Line(f"p{number}@1") for number in range(lines)]
+    for line in names[:-1]:
+        for number in (1, 2):
+            history.ran(line, number, started=NOON + SECOND * (number - 2))
+    found = history.read.last_runs(names, NOON)
+    assert {line: row["number"] for line, row in found.items()} == dict.fromkeys(names[:-1], 2)
+
+
+def lost(attempt=1, **changes):
+    return RecordAttempt(42, "load", attempt, **{"status": "lost", "finished": NOON, "failure": FAILURE} | changes)
+
+
+def test_an_attempt_whose_worker_was_lost_keeps_what_the_worker_began_to_write(history):
+    history.attempt(ripple="load", attempt=1, status="running", started="2030-01-01T11:00:00.000000Z", memory_mib=512)
+    history.write.record_attempt(SALES, lost())
+    (row,) = history.read.attempts(SALES, 42)
+    assert row == {
+        "run": "sales@1/42",
+        "ripple": "load",
+        "attempt": 1,
+        "status": "lost",
+        "started": "2030-01-01T11:00:00.000000Z",
+        "finished": "2030-01-01T12:00:00.000000Z",
+        "memory_mib": 512,
+        "error": "ValueError",
+        "message": "no such rate",
+    }
+
+
+def test_a_workers_own_last_word_stays(history):
+    history.attempt(ripple="load", attempt=1, status="failed", message="mine")
+    history.write.record_attempt(SALES, lost())
+    assert [(row["status"], row["message"]) for row in history.read.attempts(SALES, 42)] == [("failed", "mine")]
+
+
+def test_an_attempt_that_no_worker_ever_began_gets_a_row(history):
+    history.write.record_attempt(SALES, lost(2, status="killed", failure=None))
+    assert [(row["attempt"], row["status"]) for row in history.read.attempts(SALES, 42)] == [(2, "killed")]
+
+
+def test_attempts_come_in_the_order_of_their_starts_and_of_their_run_only(history):
+    history.attempt(ripple="b", attempt=1, status="success", started="2030-01-01T10:00:00.000000Z", tables='{"t":{"rows":1,"bytes":2}}')
+    history.attempt(ripple="a", attempt=1, status="success", started="2030-01-01T11:00:00.000000Z")
+    history.put(pk="LINE#sales@1", sk="ATTEMPT#0000000421#a#0001", run="sales@1/421", ripple="a", attempt=1, status="success")
+    rows = history.read.attempts(SALES, 42)
+    assert [row["ripple"] for row in rows] == ["b", "a"]
+    assert rows[0]["tables"] == {"t": {"rows": 1, "bytes": 2}}
+
+
+def test_text_too_long_for_a_row_is_read_back_whole_from_s3(history):
+    text = "Traceback\n" + "x" * 100_000
+    history.here.clients.s3.put_object(Bucket="catchment", Key="errors/sales@1/42-load-1.txt", Body=text.encode())
+    history.attempt(ripple="load", attempt=1, status="failed", traceback=text[:20_000], overflow="errors/sales@1/42-load-1.txt")
+    history.attempt(ripple="gone", attempt=1, status="failed", traceback="short", overflow="errors/nowhere.txt")
+    gone, whole = history.read.attempts(SALES, 42)
+    assert whole["traceback"] == text
+    assert gone["traceback"] == "short"
+
+
+def test_a_long_message_of_a_failure_overflows_and_comes_back(history):
+    long = Failure("load", 1, "ValueError", "y" * 60_001)
+    history.ran("sales@1", 42, "failed", failure=long)
+    history.write.record_attempt(SALES, lost(failure=long))
+    assert len(history.here.items("LINE#sales@1")["RUN#0000000042"]["message"]["S"]) == 20_000
+    assert history.read.run(SALES, 42)["message"] == long.message
+    assert history.read.attempts(SALES, 42)[0]["message"] == long.message
+
+
+def test_months_are_counted_back_over_new_year():
+    months = list(months_back(NOON))
+    assert months[:3] == ["2030-01", "2029-12", "2029-11"]
+    assert (len(months), months[-1]) == (14, "2028-12")

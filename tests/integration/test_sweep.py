@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.items import to_item
+from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader
+from duckstring.engine.effects import PublishSnapshot
+from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded
+from duckstring.engine.state import PondState, Run
+from duckstring.model.catalog import TableVersion
+from duckstring.model.names import Line, execution_name
+from duckstring.service.sweep import sweep
+from tests.integration.aws import catchment
+from tests.unit.api.world import NOON, release
+
+SALES = Line("sales@1")
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def here(monkeypatch):
+    with catchment(monkeypatch) as found:
+        yield found
+
+
+def hold(here, state, *, outbox=None):
+    row = {
+        "pk": f"LINE#{state.line}",
+        "sk": "STATE",
+        "revision": 1,
+        "state": codec.state_to_text(state),
+        "mark": "1000:1",
+        "outbox": outbox,
+    }
+    here.clients.dynamodb.put_item(TableName=here.settings.table, Item=to_item(row))
+
+
+def publish(here, number, f, *keys):
+    tables = {key: TableVersion("t", key, 1, 1, "x") for key in keys}
+    snapshot = PublishSnapshot(number, f, tables)
+    row = {"pk": "LINE#sales@1", "sk": f"MANIFEST#{number:010d}", "f": f.isoformat(), "tables": codec.tables_to_text(snapshot.tables)}
+    here.clients.dynamodb.put_item(TableName=here.settings.table, Item=to_item(row))
+
+
+def run(number=1):
+    return Run(number, NOON, NOON, timedelta(0), "1.0.0", "k", "m", 0, datetime(2020, 1, 1, tzinfo=UTC))
+
+
+def start(here, number):
+    name = execution_name(SALES, number, 1)
+    return here.clients.stepfunctions.start_execution(stateMachineArn=here.settings.machine, name=name)["executionArn"]
+
+
+def test_executions_are_described_by_run_and_launch(here):
+    reader = MachineReader(here.clients, here.settings.machine)
+    arn = start(here, 7)
+    assert reader.describe(SALES, run=7, launch=1) == ("RUNNING", "")
+    here.clients.stepfunctions.stop_execution(executionArn=arn, error="Stopped", cause="by hand")
+    assert reader.describe(SALES, run=7, launch=1)[0] == "ABORTED"
+    assert reader.describe(SALES, run=7, launch=2) is None
+
+
+def test_tidying_is_claimed_once_in_six_hours(here):
+    cellar = AwsCellar(here.clients, here.settings.table, here.settings.bucket)
+    hours = [0, 0, 5, 6, 11, 12]
+    assert [cellar.claim(NOON + timedelta(hours=hour)) for hour in hours] == [True, False, False, True, False, True]
+
+
+def test_manifests_are_listed_with_what_they_name_and_forgotten(here):
+    cellar = AwsCellar(here.clients, here.settings.table, here.settings.bucket)
+    publish(here, 1, NOON, "data/sales@1/t/1.parquet")
+    publish(here, 2, NOON + DAY)
+    assert cellar.manifests(SALES) == {1: (NOON, frozenset({"data/sales@1/t/1.parquet"})), 2: (NOON + DAY, frozenset())}
+    cellar.drop_manifests(SALES, [1])
+    assert set(cellar.manifests(SALES)) == {2}
+
+
+def test_objects_are_listed_and_deleted_beyond_one_page(here):
+    cellar = AwsCellar(here.clients, here.settings.table, here.settings.bucket)
+    for number in range(1005):
+        here.clients.s3.put_object(Bucket="catchment", Key=f"data/sales@1/t/{number:010d}-load-1.parquet")
+    here.clients.s3.put_object(Bucket="catchment", Key="artifacts/sales/1.0.0/a.zip")
+    tomorrow = datetime.now(UTC) + DAY
+    keys = list(cellar.objects(tomorrow))
+    assert len(keys) == 1005
+    assert list(cellar.objects(tomorrow - 2 * DAY)) == []
+    cellar.drop_objects(keys[1:])
+    assert list(cellar.objects(tomorrow)) == keys[:1]
+    assert here.clients.s3.head_object(Bucket="catchment", Key="artifacts/sales/1.0.0/a.zip")
+
+
+def test_only_old_uploads_under_data_are_aborted(here):
+    cellar = AwsCellar(here.clients, here.settings.table, here.settings.bucket)
+    for key in ("data/sales@1/t/1.parquet", "artifacts/x.zip"):
+        here.clients.s3.create_multipart_upload(Bucket="catchment", Key=key)
+    begun = here.clients.s3.list_multipart_uploads(Bucket="catchment")["Uploads"][0]["Initiated"]
+    assert cellar.abort_uploads(begun - DAY) == 0
+    assert cellar.abort_uploads(begun + DAY) == 1
+    left = here.clients.s3.list_multipart_uploads(Bucket="catchment")["Uploads"]
+    assert [upload["Key"] for upload in left] == ["artifacts/x.zip"]
+
+
+def test_one_round_repairs_what_no_event_told(here):
+    from duckstring import wiring
+
+    told, untold = replace(release("sales@1"), deployed=NOON - 9000 * DAY), replace(release("orders@1"), deployed=NOON - 9000 * DAY)
+    rounds = wiring.sweep(here.settings.to_env())
+    rounds.catalog.select([told, untold], overwrite=False, revision=0)
+    here.clients.stepfunctions.stop_execution(executionArn=start(here, 1))
+    start(here, 2)
+    hold(here, PondState(SALES, release=told, runs={1: run(1), 2: run(2)}), outbox="[]")
+    report = sweep(rounds)
+    letters = sorted(here.letters(), key=str)
+    assert [(to, type(signal)) for to, signal in letters] == [
+        ("orders@1", Deployed),
+        (SALES, AlarmRang),
+        (SALES, ExecutionEnded),
+    ]
+    assert (letters[2][1].run, letters[2][1].status) == (1, "ABORTED")
+    assert report == {
+        "lines": 2,
+        "ended": ["sales@1/1"],
+        "owing": ["sales@1"],
+        "woken": [],
+        "untold": ["orders@1"],
+        "tidied": True,
+        "manifests": 0,
+        "objects": 0,
+        "uploads": 0,
+    }

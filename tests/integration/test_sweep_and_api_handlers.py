@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import json
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.deployment import BucketArtifacts, ImportFailedError, LambdaDiscovery
+from duckstring.adapters.aws.items import to_item
+from duckstring.adapters.aws.reader import DynamoStateReader
+from duckstring.engine.signals import Deployed
+from duckstring.engine.state import PondState
+from duckstring.errors import TransientError
+from duckstring.model.catalog import RippleSpec, TableVersion
+from duckstring.model.names import Line
+from duckstring.service import forward
+from tests.integration.aws import catchment
+from tests.unit.api.world import NOON
+
+PACKAGE = b"a package"
+SHA = hashlib.sha256(PACKAGE).hexdigest()
+
+
+@dataclass
+class Context:
+    function_name: str = "api"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:1:function:api"
+    aws_request_id: str = "r-1"
+
+
+class Answering:
+    """The ripple function's side of one invocation: Lambda's answer as boto3 hands it over."""
+
+    def __init__(self, answer, error=None):
+        self.answer, self.error, self.asked = answer, error, []
+
+    def invoke(self, *, FunctionName, Payload):  # noqa: N803 - boto3's own words
+        self.asked.append((FunctionName, json.loads(Payload)))
+        body = _Body(json.dumps(self.answer).encode())
+        return {"Payload": body, "StatusCode": 200} | ({"FunctionError": self.error} if self.error else {})
+
+
+class _Body:
+    def __init__(self, text):
+        self.text = text
+
+    def read(self):
+        return self.text
+
+
+@pytest.fixture
+def here(monkeypatch):
+    with catchment(monkeypatch) as found:
+        yield found
+
+
+def door(name):
+    sys.modules.pop(f"functions.{name}.handler", None)
+    return importlib.import_module(f"functions.{name}.handler")
+
+
+def log_of(name):
+    """The lines that a door writes from now on."""
+    stream = io.StringIO()
+    sys.modules[f"functions.{name}.handler"].logger.registered_handler.setStream(stream)
+    return lambda: stream.getvalue().splitlines()
+
+
+@pytest.fixture
+def api(here):
+    module = door("api")
+
+    def ask(op, **arguments):
+        return module.handle({"op": op, **arguments}, Context())
+
+    ask.desk = module.desk
+    ask.desk.discovery._clients.__dict__["lambda_"] = Answering({"ok": True, "ripples": [{"name": "load", "parents": []}]})
+    return ask
+
+
+def upload(here, name="sales", version="1.0.0"):
+    key = f"artifacts/{name}/{version}/{SHA}.zip"
+    here.clients.s3.put_object(Bucket="catchment", Key=key, Body=PACKAGE)
+    return key
+
+
+def pond(here, name="sales", version="1.0.0", **pond):
+    return {"manifest": {"pond": {"name": name, "version": version, **pond}}, "artifact": upload(here, name, version), "sha256": SHA}
+
+
+def test_deploy_trigger_and_look_at_it(here, api):
+    told = api("deploy", ponds=[pond(here, type="inlet")])
+    assert told == {
+        "ok": True,
+        "result": {
+            "ponds": [{"line": "sales@1", "version": "1.0.0", "ripples": ["load"], "sources": [], "warnings": [], "unchanged": False}]
+        },
+    }
+    ((to, signal),) = here.letters()
+    assert (to, type(signal), signal.release.ripples) == ("sales@1", Deployed, (RippleSpec("load"),))
+    assert api("hello")["result"]["lines"] == 1
+
+    epoch = api("trigger", pond="sales", kind="pulse")["result"]["epoch"]
+    seen = here.clients.sqs.receive_message(QueueUrl=here.clients.sqs.get_queue_url(QueueName="seen")["QueueUrl"])
+    event = json.loads(seen["Messages"][0]["Body"])
+    (letter,) = forward.forward(event, catalog=api.desk.catalog, clock=api.desk.clock)
+    assert letter.to == "sales@1"
+    assert codec.letter(letter.to, letter.signal).count(epoch) == 1
+
+    (line,) = api("status")["result"]["lines"]
+    assert (line["line"], line["status"], line["last_run"]) == ("sales@1", "idle", None)
+    assert api("tables", pond="sales")["error"]["type"] == "NotPublishedError"
+    assert api("runs")["result"] == {"runs": []}
+
+
+def test_a_published_table_is_addressed_in_the_bucket(here, api):
+    api("deploy", ponds=[pond(here)])
+    version = TableVersion("orders", "data/sales@1/orders/0000000001-load-1.parquet", 3, 300, "x")
+    state = PondState(Line("sales@1"), end_f=NOON, snapshot=1, tables={"orders": version}, runs_started=1)
+    row = {"pk": "LINE#sales@1", "sk": "STATE", "revision": 1, "state": codec.state_to_text(state), "mark": "5:7"}
+    here.clients.dynamodb.put_item(TableName="catchment", Item=to_item(row))
+    (table,) = api("tables", pond="sales")["result"]["tables"]
+    assert table["uri"] == "s3://catchment/data/sales@1/orders/0000000001-load-1.parquet"
+    assert DynamoStateReader(here.clients, "catchment").read(["sales@1", "nobody@1"]).keys() == {"sales@1"}
+
+
+def test_states_are_read_beyond_one_batch(here):
+    lines = [Line(f"p{number}@1") for number in range(205)]
+    for line in lines:
+        row = {"pk": f"LINE#{line}", "sk": "STATE", "revision": 1, "state": codec.state_to_text(PondState(line)), "mark": "5:7"}
+        here.clients.dynamodb.put_item(TableName="catchment", Item=to_item(row))
+    found = DynamoStateReader(here.clients, "catchment").read(lines)
+    assert set(found) == set(lines)
+    assert found[lines[0]].mark == (5, "7")
+    assert not found[lines[0]].owes
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "message"),
+    [
+        ({"op": "explode"}, "OperatorError", "No operation 'explode'; allowed: hello, deploy, trigger, status, runs, run, tables."),
+        ({}, "OperatorError", "No operation None; allowed: hello, deploy, trigger, status, runs, run, tables."),
+        ({"op": "trigger", "kind": "tap"}, "OperatorError", "pond is missing; allowed: text."),
+        ({"op": "trigger", "pond": "x", "kind": "tap", "major": "1"}, "OperatorError", "major is '1'; allowed: a whole number."),
+        ({"op": "trigger", "pond": "x", "kind": "tap"}, "PondNotFoundError", "No Pond 'x' in this Catchment; nothing is deployed yet."),
+        ({"op": "deploy", "ponds": "all"}, "OperatorError", "ponds must be a list of objects: manifest, artifact, sha256."),
+        ({"op": "deploy", "ponds": [{}]}, "OperatorError", "A Pond to deploy needs manifest (an object), artifact and sha256 (text)."),
+        ({"op": "run", "run": "sales@1/1"}, "RunNotFoundError", "No run 'sales@1/1' in this Catchment; its line has not run yet."),
+    ],
+)
+def test_a_wrong_request_is_answered_in_one_line(api, request_, kind, message):
+    told = api(**{"op": None} | request_)
+    assert (told["ok"], told["error"]["type"], told["error"]["message"]) == (False, kind, message)
+
+
+def test_a_bug_is_logged_with_its_traceback_and_answered_with_the_requests_id(here, api):
+    written = log_of("api")
+    here.clients.dynamodb.delete_table(TableName="catchment")
+    told = api("status")
+    assert told["error"]["type"] == "InternalError"
+    assert "r-1" in told["error"]["message"]
+    line = next(json.loads(text) for text in written() if "request broke" in text)
+    assert "ResourceNotFoundException" in line["exception"]
+    assert line["function_request_id"] == "r-1"
+
+
+def test_the_sweeps_door_goes_round_and_logs_one_report(here):
+    module = door("sweep")
+    written = log_of("sweep")
+    told = module.handle({}, Context())
+    assert told["tidied"] is True
+    (line,) = map(json.loads, written())
+    assert (line["message"], line["report"]) == ("swept", told)
+
+
+def test_a_packages_digest_is_that_of_its_bytes(here):
+    artifacts = BucketArtifacts(here.clients, "catchment")
+    assert artifacts.sha256(upload(here)) == SHA
+    assert artifacts.sha256("artifacts/none.zip") is None
+
+
+def discover(here, answer, error=None):
+    here.clients.__dict__["lambda_"] = Answering(answer, error)
+    return LambdaDiscovery(here.clients, "ripple").discover("key", sha256=SHA, module="src/pond.py")
+
+
+def test_discovery_asks_the_ripple_function_and_reads_its_ripples(here):
+    found = {"name": "join", "parents": ["load"], "always_run": True, "timeout_seconds": 60, "memory_mib": None}
+    assert discover(here, {"ok": True, "ripples": [found]}) == (RippleSpec("join", ("load",), always_run=True, timeout_seconds=60),)
+    assert here.clients.lambda_.asked == [("ripple", {"op": "discover", "artifact": "key", "sha256": SHA, "module": "src/pond.py"})]
+
+
+def test_an_import_that_fails_hands_on_the_authors_traceback(here):
+    with pytest.raises(ImportFailedError) as caught:
+        discover(here, {"ok": False, "error": {"type": "NameError", "message": "x is not defined", "hint": "", "traceback": "line 3"}})
+    assert (caught.value.message, caught.value.traceback) == ("x is not defined", "line 3")
+
+
+def test_an_import_that_kills_the_function_says_so(here):
+    with pytest.raises(ImportFailedError, match="importing it ended the ripple function: Task timed out"):
+        discover(here, {"errorMessage": "Task timed out"}, "Unhandled")
+
+
+def test_a_trigger_that_the_bus_refuses_is_worth_trying_again(here, api):
+    api("deploy", ponds=[pond(here)])
+
+    class Refusing:
+        def put_events(self, **_):
+            return {"FailedEntryCount": 1, "Entries": [{"ErrorMessage": "full"}]}
+
+    api.desk.door._clients.__dict__["events"] = Refusing()
+    assert api("trigger", pond="sales", kind="tap")["error"]["type"] == TransientError.__name__

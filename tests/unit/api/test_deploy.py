@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from duckstring.engine.signals import Deployed
+from duckstring.errors import AuthorError, OperatorError, StateConflictError
+from duckstring.model.catalog import RippleSpec
+from duckstring.service.deploy import DeployRefusedError, Yard, deploy
+from tests.unit.api.world import NOON, Imports, Packages, Post, ShelfCatalog, StillClock, graph, release, source
+
+A, B = "a" * 64, "b" * 64
+
+
+class World:
+    def __init__(self, *deployed, found=None):
+        self.catalog, self.post, self.packages, self.imports = ShelfCatalog(graph(*deployed)), Post(), Packages({}), Imports(found or {})
+        self.clock = StillClock(NOON + timedelta(hours=1))
+        self.yard = Yard(self.catalog, self.packages, self.imports, self.post, self.clock)
+
+    def request(self, name, version="1.0.0", *, sha256=A, sources=None, **pond):
+        key = f"artifacts/{name}/{version}/{sha256}.zip"
+        self.packages.digests[key] = sha256
+        manifest = {"pond": {"name": name, "version": version, **pond}} | ({"sources": sources} if sources else {})
+        return {"manifest": manifest, "artifact": key, "sha256": sha256}
+
+    def refused(self, *requests, **options):
+        before = self.catalog.releases()
+        with pytest.raises((OperatorError, AuthorError)) as caught:
+            deploy(requests, self.yard, **options)
+        assert self.catalog.releases() == before
+        assert self.post.letters == []
+        return caught.value
+
+
+def test_a_batch_is_selected_and_each_line_is_told_its_release():
+    world = World(found={"sales": (RippleSpec("load"), RippleSpec("join", ("load",)))})
+    requests = [world.request("sales", "1.2.0", sources={"orders": "1.0.0"}, source_retries=2), world.request("orders", type="inlet")]
+    told = deploy(requests, world.yard)
+    assert told == {
+        "ponds": [
+            {
+                "line": "sales@1",
+                "version": "1.2.0",
+                "ripples": ["load", "join"],
+                "sources": ["orders@1"],
+                "warnings": [],
+                "unchanged": False,
+            },
+            {"line": "orders@1", "version": "1.0.0", "ripples": ["load"], "sources": [], "warnings": [], "unchanged": False},
+        ]
+    }
+    selected = world.catalog.releases()
+    assert selected["sales@1"].source_retries == 2
+    assert [(letter.to, letter.signal) for letter in world.post.letters] == [
+        ("orders@1", Deployed(selected["orders@1"])),
+        ("sales@1", Deployed(selected["sales@1"])),
+    ]
+
+
+def test_one_bad_pond_refuses_the_whole_batch_with_every_fault_at_once():
+    world = World(found={"bad": AuthorError("src/pond.py: no module named 'nope'")})
+    gone = world.request("gone")
+    world.packages.digests.clear()
+    error = world.refused(world.request("bad"), gone, world.request("fine"))
+    assert isinstance(error, DeployRefusedError)
+    assert error.message.splitlines() == [
+        "bad 1.0.0: src/pond.py: no module named 'nope'",
+        f"No package at 'artifacts/gone/1.0.0/{A}.zip' for gone 1.0.0.",
+    ]
+
+
+def test_a_traceback_of_the_authors_code_travels_with_the_refusal():
+    wrong = AuthorError("src/pond.py: boom")
+    wrong.traceback = "Traceback: line 3"
+    world = World(found={"bad": wrong})
+    assert world.refused(world.request("bad")).traceback == "Traceback: line 3"
+
+
+def test_other_contents_under_a_known_version_are_refused_unless_overwritten():
+    world = World(release("sales@1", sha256=B))
+    request = world.request("sales")
+    error = world.refused(request)
+    assert error.message == "sales 1.0.0 is deployed already, with other contents."
+    assert "--overwrite" in error.hint
+    deploy([request], world.yard, overwrite=True)
+    assert world.catalog.releases()["sales@1"].sha256 == A
+
+
+def test_the_same_package_again_is_unchanged_imported_once_and_told_again():
+    world = World()
+    deploy([world.request("sales")], world.yard)
+    world.clock.at += timedelta(minutes=1)
+    told = deploy([world.request("sales")], world.yard)
+    assert told["ponds"][0]["unchanged"] is True
+    assert len(world.imports.asked) == 1
+    first, second = world.post.letters
+    assert first.key != second.key
+    assert second.signal.release.deployed == world.clock.at
+
+
+def test_going_back_to_a_lower_version_is_allowed_with_a_word():
+    world = World(release("sales@1", "1.3.0"))
+    told = deploy([world.request("sales", "1.2.0")], world.yard)
+    assert told["ponds"][0]["warnings"] == ["sales@1 goes back from 1.3.0 to 1.2.0."]
+
+
+def test_going_below_a_sinks_minimum_is_refused_and_in_one_batch_with_its_sink_allowed():
+    world = World(release("sales@1", "1.3.0"), release("reports@1", "1.0.0", source("sales@1", "1.3.0"), kind="outlet"))
+    error = world.refused(world.request("sales", "1.2.0"))
+    assert error.message == "reports@1 (1.0.0) needs sales@1 at 1.3.0 or newer, and 1.2.0 would be selected."
+    deploy([world.request("sales", "1.2.0"), world.request("reports", "1.1.0", sources={"sales": "1.2.0"}, type="outlet")], world.yard)
+    assert world.catalog.releases()["sales@1"].version == "1.2.0"
+
+
+def test_a_line_twice_in_a_batch_is_refused():
+    world = World()
+    assert world.refused(world.request("sales", "1.0.0"), world.request("sales", "1.1.0")).message == "sales@1 is in this deploy twice."
+
+
+def test_a_cycle_made_by_two_deploys_is_refused():
+    world = World(release("a@1", "1.0.0", source("b@1")))
+    assert "b@1 -> a@1 -> b@1" in world.refused(world.request("b", sources={"a": "1.0.0"})).message
+
+
+def test_a_package_that_is_not_what_it_says_is_refused():
+    world = World()
+    request = world.request("sales")
+    world.packages.digests[request["artifact"]] = B
+    assert f"has sha256 {B}; expected {A}" in world.refused(request).message
+    assert "lies at 'elsewhere.zip'" in world.refused({**request, "artifact": "elsewhere.zip"}).message
+
+
+def test_a_pond_without_ripples_and_an_empty_batch_are_refused():
+    world = World(found={"sales": ()})
+    assert world.refused(world.request("sales")).message == "sales 1.0.0: src/pond.py defines no Ripple."
+    assert "empty" in world.refused().message
+
+
+def test_a_bad_manifest_is_checked_again_here():
+    world = World()
+    assert "version" in world.refused(world.request("sales", "one")).message
+
+
+def test_a_deploy_that_another_one_overtook_posts_nothing():
+    world = World()
+    request = world.request("sales")
+    world.yard = replace(world.yard, artifacts=_Overtaking(world))
+    with pytest.raises(StateConflictError):
+        deploy([request], world.yard)
+    assert world.post.letters == []
+
+
+class _Overtaking:
+    """Somebody else's deploy is selected while this one looks at its package."""
+
+    def __init__(self, world):
+        self.world = world
+
+    def sha256(self, key):
+        self.world.catalog.at += 1
+        return self.world.packages.sha256(key)

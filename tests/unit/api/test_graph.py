@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from duckstring.service.graph import faults, find_cycle, in_order, warnings
+from tests.unit.api.world import graph, release, source
+
+
+def test_sources_come_before_their_sinks_and_equals_by_name():
+    lines = graph(
+        release("reports@1", "", source("delays@1")),
+        release("delays@1", "", source("flights@1"), source("weather@1", optional=True)),
+        release("flights@1", kind="inlet"),
+    )
+    assert in_order(lines) == ("flights@1", "weather@1", "delays@1", "reports@1")
+
+
+def test_a_cycle_is_named_in_full():
+    lines = graph(
+        release("a@1", "", source("c@1")),
+        release("b@1", "", source("a@1")),
+        release("c@1", "", source("b@1"), source("x@1")),
+        release("x@1"),
+    )
+    assert find_cycle(lines, {"b@1"}) == ("b@1", "a@1", "c@1", "b@1")
+    assert faults(lines, {"a@1"}) == ("These Ponds would wait for each other in a cycle: a@1 -> c@1 -> b@1 -> a@1.",)
+
+
+def test_a_diamond_is_no_cycle():
+    lines = graph(
+        release("top@1"),
+        release("l@1", "", source("top@1")),
+        release("r@1", "", source("top@1")),
+        release("end@1", "", source("l@1"), source("r@1")),
+    )
+    assert faults(lines, set(lines)) == ()
+
+
+def test_majors_of_one_pond_are_different_lines():
+    assert faults(graph(release("a@1", "", source("a@2")), release("a@2")), {"a@1"}) == ()
+
+
+def test_a_deep_chain_is_walked_without_recursion():
+    chain = [release(f"p{n}@1", "", *([source(f"p{n - 1}@1")] if n else [source("p4999@1")])) for n in range(5000)]
+    assert len(find_cycle(graph(*chain), {"p0@1"})) == 5001
+
+
+def test_an_outlet_is_nobodys_source_from_either_side():
+    lines = graph(release("reports@1", kind="outlet"), release("late@1", "", source("reports@1")))
+    sentence = "late@1 names reports@1 as a Source, but reports@1 is an Outlet: an Outlet has no Sinks."
+    assert faults(lines, {"late@1"}) == (sentence,)
+    assert faults(lines, {"reports@1"}) == (sentence,)
+
+
+def test_a_source_below_its_sinks_minimum_is_refused_by_semver_and_not_by_text():
+    lines = graph(release("a@1", "1.9.0"), release("b@1", "", source("a@1", "1.10.0")))
+    assert faults(lines, {"a@1"}) == ("b@1 (1.0.0) needs a@1 at 1.10.0 or newer, and 1.9.0 would be selected.",)
+    assert faults(graph(release("a@1", "1.10.0"), release("b@1", "", source("a@1", "1.9.0"))), {"a@1"}) == ()
+
+
+def test_a_fault_elsewhere_does_not_hold_up_this_deploy():
+    lines = graph(release("a@1", "1.0.0"), release("b@1", "", source("a@1", "1.5.0")), release("c@1"))
+    assert faults(lines, {"c@1"}) == ()
+
+
+def test_an_absent_source_is_a_warning_that_names_other_majors():
+    sink = release("b@1", "", source("a@2"), source("c@1", optional=True))
+    assert warnings(sink, graph(sink, release("a@1"))) == (
+        "Source a@2 is not deployed yet (there is a@1): nothing runs here until it is.",
+        "Source c@1 is not deployed yet: it is optional and does not count until then.",
+    )

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run, SourceView, Tide, Wave
+from duckstring.errors import OperatorError
+from duckstring.model.catalog import TableVersion
+from duckstring.model.names import Line
+from duckstring.ports import Seen
+from duckstring.service.find import PondNotFoundError
+from duckstring.service.history import RunNotFoundError, runs, show_run
+from duckstring.service.status import describe, status
+from duckstring.service.tables import NotPublishedError, tables
+from tests.unit.api.world import NOON, Rows, ShelfCatalog, States, StillClock, graph, release, source
+
+SALES = Line("sales@1")
+HOUR = timedelta(hours=1)
+RELEASE = release("sales@1", "1.2.0", source("orders@1"), source("rates@1", optional=True), ripples=("load", "join", "sum"))
+FAILED = Failure("join", 2, "ValueError", "no such rate")
+
+
+def pond(**changes):
+    ripples = {spec.name: RippleState(spec.name, spec.parents) for spec in RELEASE.ripples}
+    sources = {spec.line: SourceView(spec.line, optional=spec.optional) for spec in RELEASE.sources}
+    return replace(PondState(SALES, release=RELEASE, ripples=ripples, sources=sources), **changes)
+
+
+def run(number=1, f=NOON, **changes):
+    return replace(Run(number, f, NOON - HOUR, timedelta(0), "1.2.0", "k", "m", 0, NOON), **changes)
+
+
+def told(state, **options):
+    return describe(state, RELEASE, NOON + HOUR, **options)
+
+
+def in_run(state, number=1):
+    (found,) = (one for one in told(state)["runs"] if one["run"] == f"sales@1/{number}")
+    return {ripple["name"]: (ripple["status"], ripple["attempt"]) for ripple in found["ripples"]}
+
+
+def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
+    assert describe(PondState(SALES), RELEASE, NOON) == {
+        "line": "sales@1",
+        "pond": "sales",
+        "major": 1,
+        "version": "1.2.0",
+        "kind": "pond",
+        "status": "idle",
+        "end_f": "0001-01-01T00:00:00.000000Z",
+        "start_f": "0001-01-01T00:00:00.000000Z",
+        "staleness_seconds": None,
+        "demand": {"pull": False, "targets": []},
+        "trigger": None,
+        "sources": [
+            {"line": "orders@1", "optional": False, "end_f": "0001-01-01T00:00:00.000000Z", "down": False},
+            {"line": "rates@1", "optional": True, "end_f": "0001-01-01T00:00:00.000000Z", "down": False},
+        ],
+        "sinks": [],
+        "reason": "",
+        "failure": None,
+        "failures": 0,
+        "retry_at": None,
+        "budgets": {"immediate_retries": 0, "source_retries": 0},
+        "runs": [],
+        "ripples": [
+            {"name": "load", "parents": [], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle"},
+            {"name": "join", "parents": ["load"], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle"},
+            {"name": "sum", "parents": ["join"], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle"},
+        ],
+        "tables": 0,
+        "rows": 0,
+    }
+
+
+DOWN = SourceView(Line("orders@1"), down=True, reason="orders@1 failed: no disk")
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        (pond(), "idle"),
+        (pond(pull=NOON), "waiting"),
+        (pond(targets=(NOON,)), "waiting"),
+        (pond(targets=(NOON,), runs={1: run()}), "running"),
+        (pond(health="failed", failure=FAILED), "failed"),
+        (pond(health="failed", failure=FAILED, runs={1: run(failure=FAILED)}), "failed"),
+        (pond(health="failed", failure=FAILED, runs={2: run(2)}), "running"),
+        (pond(health="killed", runs={1: run()}), "killed"),
+        (pond(sources={DOWN.line: DOWN}), "blocked"),
+        (pond(sources={DOWN.line: DOWN}, runs={1: run()}), "running"),
+        (pond(sources={DOWN.line: replace(DOWN, optional=True)}), "idle"),
+    ],
+)
+def test_one_word_for_each_condition(state, word):
+    assert told(state)["status"] == word
+
+
+def test_an_undeployed_source_has_a_word_of_its_own():
+    found = describe(PondState(SALES), None, NOON)
+    assert (found["status"], found["reason"], found["version"], found["kind"]) == ("undeployed", "sales@1 is not deployed", None, None)
+
+
+def test_reasons_name_the_root_cause():
+    assert told(pond(sources={DOWN.line: DOWN}))["reason"] == "orders@1 failed: no disk"
+    failed = told(pond(health="failed", failure=FAILED, failed_run=7, failures=3))
+    assert failed["reason"] == "sales@1 failed: no such rate"
+    assert failed["failure"] == {"run": "sales@1/7", "ripple": "join", "attempt": 2, "error": "ValueError", "message": "no such rate"}
+    assert failed["failures"] == 3
+
+
+def test_waiting_names_the_required_sources_that_are_short():
+    assert told(pond(targets=(NOON,)))["reason"] == "waits for orders@1"
+    assert told(pond(targets=(NOON,)), deployed={SALES})["reason"] == "waits for orders@1 (not deployed)"
+    supplied = {Line("orders@1"): SourceView(Line("orders@1"), end_f=NOON)}
+    assert told(pond(targets=(NOON,), sources=supplied))["reason"] == ""
+    assert told(pond(pull=NOON, start_f=NOON, sources=supplied))["reason"] == "waits for orders@1"
+
+
+def test_staleness_counts_from_the_freshness_and_through_the_window():
+    assert told(pond(end_f=NOON))["staleness_seconds"] == 3600.0
+    assert told(pond(end_f=NOON, delay=HOUR))["staleness_seconds"] == 7200.0
+
+
+def test_demand_and_triggers_are_shown():
+    state = pond(pull=NOON, targets=(NOON + HOUR, NOON), trigger=Tide(timedelta(days=1)))
+    assert told(state)["demand"] == {"pull": True, "targets": ["2030-01-01T12:00:00.000000Z", "2030-01-01T13:00:00.000000Z"]}
+    assert told(state)["trigger"] == {"kind": "tide", "bound": 86400.0}
+    assert told(pond(trigger=Wave()))["trigger"] == {"kind": "wave"}
+
+
+def ripples(**changes):
+    return {name: replace(ripple, **changes.get(name, {})) for name, ripple in pond().ripples.items()}
+
+
+def test_how_far_each_ripple_of_a_run_is():
+    started = Attempt(1, 1, NOON, dispatched=True)
+    state = pond(runs={1: run(attempts={"load": 1, "join": 1})}, ripples=ripples(load={"end_f": NOON}, join={"attempt": started}))
+    assert in_run(state) == {"load": ("done", 1), "join": ("running", 1), "sum": ("waiting", 0)}
+    queued = pond(runs={1: run()}, ripples=ripples(load={"attempt": replace(started, dispatched=False)}))
+    assert in_run(queued)["load"] == ("queued", 1)
+    assert told(queued)["runs"][0]["ripples"][0]["since"] == "2030-01-01T12:00:00.000000Z"
+
+
+def test_a_failed_run_shows_the_failed_ripple_and_what_it_cancelled():
+    state = pond(
+        health="failed", failure=FAILED, runs={1: run(failure=FAILED, attempts={"join": 2})}, ripples=ripples(load={"end_f": NOON})
+    )
+    assert in_run(state) == {"load": ("done", 0), "join": ("failed", 2), "sum": ("cancelled", 0)}
+
+
+def test_a_later_runs_attempt_counts_for_the_run_that_it_overtook_and_not_the_other_way():
+    later = {1: run(), 2: run(2, f=NOON + HOUR)}
+    ahead = pond(runs=later, ripples=ripples(load={"attempt": Attempt(2, 1, NOON, dispatched=True)}))
+    assert in_run(ahead, 1)["load"] == ("running", 1)
+    behind = pond(runs=later, ripples=ripples(load={"attempt": Attempt(1, 1, NOON, dispatched=True)}))
+    assert in_run(behind, 2)["load"] == ("waiting", 0)
+
+
+def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
+    catalog = ShelfCatalog(graph(RELEASE, release("orders@1", kind="inlet")))
+    row = {"run": "sales@1/3", "status": "success"}
+    states = States({SALES: Seen(pond(runs_started=3, end_f=NOON))})
+    found = status(catalog=catalog, states=states, history=Rows([row]), clock=StillClock())
+    assert found["now"] == "2030-01-01T12:00:00.000000Z"
+    assert [(line["line"], line["status"]) for line in found["lines"]] == [
+        ("orders@1", "idle"),
+        ("rates@1", "undeployed"),
+        ("sales@1", "idle"),
+    ]
+    assert [line["last_run"] for line in found["lines"]] == [None, None, row]
+
+
+def test_one_pond_is_told_alone_and_an_unknown_one_refused():
+    catalog = ShelfCatalog(graph(RELEASE, release("sales@2")))
+    world = {"catalog": catalog, "states": States(), "history": Rows(), "clock": StillClock()}
+    assert [line["line"] for line in status(**world, pond="sales")["lines"]] == ["sales@2"]
+    assert [line["line"] for line in status(**world, pond="sales", major=1)["lines"]] == ["sales@1"]
+    with pytest.raises(PondNotFoundError):
+        status(**world, pond="salez")
+
+
+class Files:
+    def uri(self, version):
+        return f"s3://bucket/{version.key}"
+
+
+def published(state):
+    return tables("sales", catalog=ShelfCatalog(graph(RELEASE)), states=States({SALES: Seen(state)} if state else {}), files=Files())
+
+
+def test_the_published_snapshot_tells_where_each_table_lies_and_which_run_wrote_it():
+    version = TableVersion("orders", "data/sales@1/orders/0000000041-load-2.parquet", 10, 99, "x")
+    assert published(pond(end_f=NOON, snapshot=42, tables={"orders": version})) == {
+        "line": "sales@1",
+        "f": "2030-01-01T12:00:00.000000Z",
+        "snapshot": 42,
+        "tables": [{"table": "orders", "uri": f"s3://bucket/{version.key}", "rows": 10, "bytes": 99, "written_in": "sales@1/41"}],
+    }
+
+
+def test_nothing_published_yet_says_what_to_do():
+    for state in (None, pond()):
+        with pytest.raises(NotPublishedError) as caught:
+            published(state)
+        assert caught.value.message == "sales@1 has not completed a run yet."
+        assert caught.value.hint == "Send demand: duckstring trigger pulse sales -m 1"
+    with pytest.raises(NotPublishedError, match="its first one is under way"):
+        published(pond(runs={1: run()}))
+
+
+def test_runs_are_asked_for_within_bounds():
+    world = {"catalog": ShelfCatalog(graph(RELEASE)), "history": Rows([{"run": "sales@1/3"}]), "clock": StillClock()}
+    assert runs(**world, pond="sales", limit=5) == {"runs": [{"run": "sales@1/3"}]}
+    for wrong in ({"limit": 0}, {"limit": 1001}, {"status": "exploded"}, {"pond": "nope"}):
+        with pytest.raises(OperatorError, match=r"allowed|No Pond"):
+            runs(**world, **wrong)
+
+
+def test_a_run_that_is_not_there_is_answered_with_the_newest_that_is():
+    with pytest.raises(RunNotFoundError, match=r"No run 'sales@1/9' in this Catchment; the newest of its line is sales@1/3"):
+        show_run("sales@1/9", history=Rows([{"run": "sales@1/3"}]), clock=StillClock())
+    with pytest.raises(RunNotFoundError, match="its line has not run yet"):
+        show_run("sales@1/9", history=Rows(), clock=StillClock())
+    with pytest.raises(OperatorError, match="write it as pond@major/number"):
+        show_run("sales", history=Rows(), clock=StillClock())

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+import logging
+from datetime import timedelta
+
+import pytest
+
+from duckstring.engine.signals import ExecutionEnded, Triggered
+from duckstring.errors import OperatorError
+from duckstring.model.names import Line, execution_name
+from duckstring.service.find import PondNotFoundError
+from duckstring.service.forward import forward, read_execution_name
+from duckstring.service.trigger import trigger
+from tests.unit.api.world import NOON, Door, ShelfCatalog, StillClock, graph, release
+
+CATALOG = ShelfCatalog(graph(release("reports@1"), release("reports@2"), release("sales@1")))
+
+
+def ask(pond, kind, **options):
+    door = Door()
+    told = trigger(pond, kind, catalog=CATALOG, door=door, clock=StillClock(), **options)
+    return told, door.put_in
+
+
+def test_a_trigger_goes_to_the_highest_major_with_the_epoch_of_the_request():
+    told, events = ask("reports", "pulse")
+    assert told == {"line": "reports@2", "epoch": "2030-01-01T12:00:00.000000Z"}
+    assert events == [{"pond": "reports", "major": 2, "kind": "pulse", "epoch": "2030-01-01T12:00:00.000000Z"}]
+
+
+def test_a_major_may_be_named_and_a_tide_carries_its_bound():
+    told, events = ask("reports", "tide", major=1, bound=3600)
+    assert told["line"] == "reports@1"
+    assert events[0]["bound"] == 3600.0
+
+
+@pytest.mark.parametrize("bound", [None, 0, -1, "1d", True, float("nan"), float("inf")])
+def test_a_tide_without_a_sensible_bound_is_refused(bound):
+    with pytest.raises(OperatorError, match="allowed: seconds above 0"):
+        ask("reports", "tide", bound=bound)
+
+
+def test_a_bound_on_anything_else_is_refused_as_is_an_unknown_kind():
+    with pytest.raises(OperatorError, match="A tap takes no bound"):
+        ask("reports", "tap", bound=5)
+    with pytest.raises(OperatorError, match="No trigger 'flood'; allowed: tap, wave, pulse, tide, remove"):
+        ask("reports", "flood")
+
+
+def test_an_unknown_pond_is_answered_with_the_nearest():
+    with pytest.raises(PondNotFoundError) as caught:
+        ask("report", "tap")
+    assert caught.value.message == "No Pond 'report' in this Catchment; the nearest: reports."
+    with pytest.raises(PondNotFoundError, match="No Pond 'reports@7' in this Catchment; the nearest: reports@2, reports@1"):
+        ask("reports", "tap", major=7)
+    with pytest.raises(PondNotFoundError, match="nothing is deployed yet"):
+        trigger("x", "tap", catalog=ShelfCatalog(), door=Door(), clock=StillClock())
+
+
+def bus_event(**detail):
+    return {"id": "e-1", "source": "someone", "detail-type": "duckstring.trigger", "time": "2030-01-01T11:59:59Z", "detail": detail}
+
+
+def to_letters(event):
+    return forward(event, catalog=CATALOG, clock=StillClock())
+
+
+def test_what_the_api_puts_on_the_bus_comes_out_as_the_same_trigger():
+    _, (detail,) = ask("reports", "tide", bound=90)
+    (letter,) = to_letters(bus_event(**detail))
+    assert (letter.to, letter.signal, letter.key) == ("reports@2", Triggered("tide", NOON, timedelta(seconds=90)), "trigger:e-1")
+
+
+def test_an_event_without_an_epoch_gets_one_here_and_not_its_own_coarse_time():
+    (letter,) = to_letters(bus_event(pond="sales", kind="tap"))
+    assert letter.signal == Triggered("tap", NOON)
+
+
+@pytest.mark.parametrize(
+    ("detail", "why"),
+    [
+        ({"pond": "salse", "kind": "tap"}, "the nearest: sales"),
+        ({"pond": "sales", "kind": "flood"}, "No trigger 'flood'"),
+        ({"pond": 7, "kind": "tap"}, "pond is 7"),
+        ({"pond": "sales", "kind": "tap", "major": "1"}, "major is '1'"),
+        ({"pond": "sales", "kind": "tap", "epoch": "yesterday"}, "epoch is 'yesterday'"),
+        ({"pond": "sales", "kind": "pulse", "epoch": "2031-01-01T00:00:00Z"}, "lies in the future"),
+        ({"pond": "sales", "kind": "tide"}, "bound is None"),
+    ],
+)
+def test_an_event_that_makes_no_sense_is_dropped_and_told_to_the_log(detail, why, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert to_letters(bus_event(**detail)) == []
+    assert why in caplog.records[0].why
+    assert caplog.records[0].event_id == "e-1"
+
+
+def test_an_epoch_of_a_clock_that_runs_a_little_ahead_is_taken_as_it_is():
+    (letter,) = to_letters(bus_event(pond="sales", kind="pulse", epoch="2030-01-01T12:00:02Z"))
+    assert letter.signal.epoch == NOON + timedelta(seconds=2)
+
+
+def ended(**detail):
+    return {"id": "x", "source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail}
+
+
+def test_an_execution_that_ended_is_told_to_its_line():
+    (letter,) = to_letters(ended(name="sales_eu-1-42-2", status="ABORTED", error="Stopped", cause="by hand"))
+    assert letter.to == "sales_eu@1"
+    assert letter.signal == ExecutionEnded(42, 2, "ABORTED", "Stopped: by hand")
+    assert letter.key == to_letters(ended(name="sales_eu-1-42-2", status="ABORTED"))[0].key
+
+
+def test_names_of_executions_are_read_back_as_written():
+    assert read_execution_name(execution_name(Line("sales_eu@12"), 42, 3)) == ("sales_eu@12", 42, 3)
+
+
+@pytest.mark.parametrize("detail", [{"name": "somebody-elses", "status": "FAILED"}, {"name": "sales-1-1-1", "status": "RUNNING"}, {}])
+def test_other_executions_and_other_news_are_dropped(detail):
+    assert to_letters(ended(**detail)) == []
+
+
+def test_foreign_events_are_dropped():
+    assert to_letters({"source": "x", "detail-type": "y", "detail": json.dumps({})}) == []

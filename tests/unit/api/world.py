@@ -1,0 +1,180 @@
+"""Small worlds for the use cases: releases by the word, and ports that remember what they were told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from duckstring.errors import AuthorError, StateConflictError
+from duckstring.model.catalog import Release, RippleSpec, SourceSpec
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line, parse_line
+from duckstring.ports import Letter, Row, Seen
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+def release(
+    line: str, version: str = "", *sources: SourceSpec, kind: str = "pond", sha256: str = "a" * 64, ripples: Sequence[str] = ("load",)
+) -> Release:
+    pond, major = parse_line(line)
+    version = version or f"{major}.0.0"
+    specs = tuple(RippleSpec(name, (ripples[at - 1],) if at else ()) for at, name in enumerate(ripples))
+    return Release(
+        Line(line),
+        version,
+        kind,
+        sources,
+        specs,
+        "src/pond.py",
+        f"artifacts/{pond}/{version}/{sha256}.zip",
+        sha256,
+        0,
+        0,
+        deployed=NOON,  # type: ignore[arg-type]
+    )
+
+
+def source(line: str, minimum: str = "", *, optional: bool = False) -> SourceSpec:
+    return SourceSpec(Line(line), minimum or f"{parse_line(line)[1]}.0.0", optional)
+
+
+def graph(*releases: Release) -> dict[Line, Release]:
+    return {one.line: one for one in releases}
+
+
+@dataclass
+class StillClock:
+    at: Instant = NOON
+
+    def now(self) -> Instant:
+        return self.at
+
+
+@dataclass
+class ShelfCatalog:
+    selected: dict[Line, Release] = field(default_factory=dict)
+    versions: dict[tuple[str, str], Release] = field(default_factory=dict)
+    at: int = 0
+
+    def __post_init__(self) -> None:
+        for one in self.selected.values():
+            self.versions[parse_line(one.line)[0], one.version] = one
+
+    def releases(self) -> Mapping[Line, Release]:
+        return dict(self.selected)
+
+    def revision(self) -> int:
+        return self.at
+
+    def version(self, pond: str, version: str) -> Release | None:
+        return self.versions.get((pond, version))
+
+    def select(self, releases: Sequence[Release], *, overwrite: bool, revision: int) -> None:
+        if revision != self.at:
+            raise StateConflictError("Somebody else deployed.")
+        self.at += 1
+        for one in releases:
+            self.selected[one.line] = one
+            self.versions[parse_line(one.line)[0], one.version] = one
+
+
+@dataclass
+class Post:
+    letters: list[Letter] = field(default_factory=list)
+
+    def send(self, letters: Sequence[Letter]) -> None:
+        self.letters += letters
+
+
+@dataclass
+class Packages:
+    digests: dict[str, str]
+
+    def sha256(self, key: str) -> str | None:
+        return self.digests.get(key)
+
+
+@dataclass
+class Imports:
+    found: Mapping[str, tuple[RippleSpec, ...] | AuthorError] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def discover(self, artifact: str, *, sha256: str, module: str) -> tuple[RippleSpec, ...]:
+        self.asked.append(artifact)
+        found = self.found.get(artifact.split("/")[1], (RippleSpec("load"),))
+        if isinstance(found, AuthorError):
+            raise found
+        return found
+
+
+@dataclass
+class Door:
+    put_in: list[Mapping[str, object]] = field(default_factory=list)
+
+    def put(self, detail: Mapping[str, object]) -> None:
+        self.put_in.append(detail)
+
+
+@dataclass
+class States:
+    held: Mapping[Line, Seen] = field(default_factory=dict)
+
+    def read(self, lines: Collection[Line]) -> Mapping[Line, Seen]:
+        return {line: self.held[line] for line in lines if line in self.held}
+
+
+@dataclass
+class Rows:
+    rows: Sequence[Row] = ()
+
+    def runs(self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None) -> Sequence[Row]:
+        return self.rows[:limit]
+
+    def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, Row]:
+        return {line: row for row in self.rows for line in lines if str(row["run"]).startswith(line)}
+
+    def run(self, line: Line, number: int) -> Row | None:
+        return next((row for row in self.rows if row["run"] == f"{line}/{number}"), None)
+
+    def attempts(self, line: Line, number: int) -> Sequence[Row]:
+        return ()
+
+
+@dataclass
+class Executions:
+    described: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def describe(self, line: Line, *, run: int, launch: int) -> tuple[str, str] | None:
+        return self.described.get(f"{line}/{run}-{launch}")
+
+
+@dataclass
+class Shelves:
+    """A cellar: manifests by line, objects with when they were written."""
+
+    kept: dict[Line, dict[int, tuple[Instant, frozenset[str]]]] = field(default_factory=dict)
+    written: dict[str, Instant] = field(default_factory=dict)
+    open: bool = True
+
+    def claim(self, now: Instant) -> bool:
+        was, self.open = self.open, False
+        return was
+
+    def manifests(self, line: Line) -> Mapping[int, tuple[Instant, frozenset[str]]]:
+        return dict(self.kept.get(line, {}))
+
+    def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
+        for number in numbers:
+            del self.kept[line][number]
+
+    def objects(self, before: Instant) -> Iterator[str]:
+        return iter([key for key, at in self.written.items() if at < before])
+
+    def drop_objects(self, keys: Collection[str]) -> None:
+        for key in keys:
+            del self.written[key]
+
+    def abort_uploads(self, before: Instant) -> int:
+        return 0
