@@ -142,7 +142,8 @@ def _show(catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: i
     relation = reading.ask(con, select, catchment, snapshot["tables"])
     with _rows_of(catchment):
         if style == "table":
-            print_rows(relation, limit or DEFAULT_LIMIT)
+            rows, more, hidden = print_rows(relation, limit or DEFAULT_LIMIT)
+            _footnotes(rows, more=more, hidden=hidden)
         else:
             _stream(relation if limit is None else relation.limit(limit), style)
 
@@ -180,8 +181,8 @@ def _stream(relation: DuckDBPyRelation, style: str) -> None:
     sys.stdout.write("\n]\n" if opening == "," else "[]\n")
 
 
-def print_rows(relation: DuckDBPyRelation, limit: int) -> None:
-    """Rows as a table as wide as the terminal; what was left out is said."""
+def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[str]]:
+    """Rows as a table as wide as the terminal. Gives what there is to say of it: rows shown, whether there are more, columns left out."""
     columns = relation.columns
     numbers = [any(kind in str(dtype) for kind in _NUMBERS) for dtype in relation.types]
     rows = relation.limit(limit + 1).fetchall()
@@ -196,7 +197,7 @@ def print_rows(relation: DuckDBPyRelation, limit: int) -> None:
     for row in cells:
         made.add_row(*(Text(row[index]) for index in kept))
     console.print(made)
-    _footnotes(len(rows), more=more, hidden=[name for index, name in enumerate(columns) if index not in kept])
+    return len(rows), more, [name for index, name in enumerate(columns) if index not in kept]
 
 
 def _footnotes(rows: int, *, more: bool, hidden: list[str]) -> None:
