@@ -67,13 +67,15 @@ def seconds(n: float) -> timedelta:
 class Conditions:
     """What the world does to letters and Ripples.
 
-    ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success) and the
-    fingerprint of what it writes (``prints``); ``doubles`` is the share of letters delivered twice.
+    ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success) the fingerprint
+    of what it writes (``prints``) and whether its author says that nothing changed (``skips``); ``doubles`` is the share of
+    letters delivered twice.
     """
 
     latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
     duration: Callable[[Line, str], timedelta] = lambda _line, _ripple: seconds(1)
     outcome: Callable[[Attempted], Failure | None] = lambda _: None
+    skips: Callable[[Attempted], bool] = lambda _: False
     prints: Callable[[Attempted, Instant], str] = lambda attempted, _f: f"{attempted[0]}/{attempted[1]}"
     doubles: float = 0.0
 
@@ -92,6 +94,7 @@ class World:
     events: list[tuple[Line, Announce]] = field(default_factory=list)
     pinned: dict[tuple[Line, int], dict[Line, int]] = field(default_factory=dict)
     steps: int = 0
+    log: list[tuple[Line, Signal, Instant]] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
     watch: Callable[[PondState, PondState], None] | None = None
     _random: random.Random = field(init=False)
@@ -162,6 +165,7 @@ class World:
     def _deliver(self, to: Line, signal: Signal) -> None:
         before = self.states.get(to) or PondState(to)
         stepped = step(before, signal, self.now)
+        self.log.append((to, signal, self.now))
         self.steps += 1
         state = replace(stepped.state, revision=before.revision + 1)
         if self.watch:
@@ -188,7 +192,7 @@ class World:
             case StopRun(run, launch):
                 self._stopped.add((line, run, launch))
             case AnswerGate(run, launch, ripple, verdict, attempt):
-                if self._gates.pop((line, run, launch, ripple), False):
+                if self._gates.pop((line, run, launch, ripple), False) and (line, run, launch) not in self._stopped:
                     self._branch(line, run, launch, ripple, verdict, attempt)
             case SetAlarm(at):
                 self._later(at, lambda: self.post("clock", line, AlarmRang()))
@@ -237,6 +241,9 @@ class World:
         failure = self.conditions.outcome(attempted)
         if failure is not None:
             self._await(line, GateReached(run, launch, ripple, attempt, "failed", failure))
+            return
+        if self.conditions.skips(attempted):
+            self.post(f"{line}/{run}/{ripple}", line, RippleSucceeded(run, ripple, attempt, skipped=True))
             return
         state = self.states[line]
         f = state.runs[run].f if run in state.runs else self.now
