@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from duckstring.adapters.memory.world import World, seconds
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.property.worlds import Fate, Graph, at_rest, graphs, looks, newer, once, settle, weather, whole, world_of
 
 seeds = st.integers(0, 2**16)
@@ -60,7 +60,7 @@ def test_several_pulses_at_once_all_end_with_their_freshness(graph: Graph, seed:
 @looks(60)
 @given(graphs(most=8, chain=True, optional=False), seeds)
 def test_a_tap_runs_each_pond_of_a_chain_as_often_as_it_is_deep(graph: Graph, seed: int) -> None:
-    world = world_of(weather(seed, pace=(1,), latency=0.01), seed)
+    world = world_of(weather(seed, pace=(1,), latency=0.01, dull=0.0), seed)
     settle(world, graph)
     world.trigger(graph.lines[-1], "tap")
     world.run_until()
@@ -90,7 +90,7 @@ def test_a_tap_on_any_graph_runs_what_it_reaches_and_rests(graph: Graph, seed: i
 @looks(25)
 @given(graphs(most=8, optional=False), seeds)
 def test_a_wave_settles_to_the_slowest_ripple_above(graph: Graph, seed: int) -> None:
-    world = world_of(weather(seed, latency=0.0, doubles=0.0), seed)
+    world = world_of(weather(seed, latency=0.0, doubles=0.0, dull=0.0), seed)
     settle(world, graph)
     to = graph.lines[-1]
     world.trigger(to, "wave")

@@ -7,14 +7,15 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
 from duckstring.adapters.memory.world import Attempted, Conditions, World, pond, seconds
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.engine.state import Failure, PondState
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
 
 PROVING = os.environ.get("HYPOTHESIS_PROFILE") == "prove"
 MOST_PONDS = 60 if PROVING else 12
@@ -52,7 +53,7 @@ class Graph:
             ponds.append(f"{r.line} <- [{sources}]: " + "; ".join(f"{x.name}({', '.join(x.parents)})" for x in r.ripples))
         return "\n".join(["", *ponds])
 
-    def _repr_pretty_(self, printer: object, _cycle: bool) -> None:  # noqa: FBT001 - hypothesis's own protocol
+    def _repr_pretty_(self, printer: object, _cycle: bool) -> None:
         printer.text(repr(self))
 
     @property
@@ -105,21 +106,23 @@ def graphs(draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool
     return Graph(tuple(releases))
 
 
-def weather(seed: int, *, latency: float = 0.3, doubles: float = 0.2, pace: tuple[float, ...] = (0.2, 1, 1, 2, 3, 7)) -> Conditions:
-    """Late, doubled letters; Ripples of different durations; one attempt in four writes what was there already, one in ten says "no change"."""
+def weather(
+    seed: int, *, latency: float = 0.3, doubles: float = 0.2, dull: float = 0.25, pace: tuple[float, ...] = (0.2, 1, 1, 2, 3, 7)
+) -> Conditions:
+    """Late, doubled letters and Ripples of different durations; a ``dull`` share of the attempts changes nothing."""
 
-    def duration(line: Line, ripple: str):  # noqa: ANN202
+    def duration(line: Line, ripple: str):
         return seconds(random.Random(f"{seed}/{line}/{ripple}").choice(pace))
 
     def prints(attempted: Attempted, _f: object) -> str:
         line, run, ripple, _ = attempted
-        return "same" if chance((seed, line, run, ripple), 0.25) else f"{run}"
+        return "same" if chance((seed, line, run, ripple), dull) else f"{run}"
 
     return Conditions(
         latency=lambda r: seconds(r.random() * latency),
         duration=duration,
         prints=prints,
-        skips=lambda attempted: chance((seed, "skip", attempted), 0.1),
+        skips=lambda attempted: chance((seed, "skip", attempted), dull / 2),
         doubles=doubles,
     )
 
