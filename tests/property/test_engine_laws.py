@@ -113,7 +113,7 @@ def test_whatever_goes_wrong_it_blocks_exactly_the_required_descendants_and_flow
     budgets = [(draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in graph.releases]
     graph = Graph(tuple(_with_budgets(r, *b) for r, b in zip(graph.releases, budgets, strict=True)))
     fate = Fate(seed, draw(st.sampled_from([0.1, 0.4, 0.8])))
-    world = world_of(replace(weather(seed, pace=(0.5, 1, 1, 2)), outcome=fate), seed)
+    world = world_of(replace(weather(seed, pace=(0.5, 1, 1, 2), skew=draw(st.sampled_from([0.0, 0.0, 1.0]))), outcome=fate), seed)
     settle(world, graph)
     standing = draw(st.lists(st.sampled_from(graph.lines), unique=True, min_size=1, max_size=3))
     for n, line in enumerate(standing):

@@ -107,7 +107,7 @@ def graphs(draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool
 
 
 def weather(
-    seed: int, *, latency: float = 0.3, doubles: float = 0.2, dull: float = 0.25, pace: tuple[float, ...] = (0.2, 1, 1, 2, 3, 7)
+    seed: int, *, latency: float = 0.3, doubles: float = 0.2, skew: float = 0.0, dull: float = 0.25, pace: tuple[float, ...] = (0.2, 1, 1, 2, 3, 7)
 ) -> Conditions:
     """Late, doubled letters and Ripples of different durations; a ``dull`` share of the attempts changes nothing."""
 
@@ -124,6 +124,7 @@ def weather(
         prints=prints,
         skips=lambda attempted: chance((seed, "skip", attempted), dull / 2),
         doubles=doubles,
+        skew=lambda r: seconds(r.uniform(-1, 1) * skew),
     )
 
 

@@ -68,13 +68,14 @@ class Conditions:
     """What the world does to letters and Ripples.
 
     ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success) the fingerprint
-    of what it writes (``prints``) and whether its author says that nothing changed (``skips``); ``doubles`` is the share of
-    letters delivered twice.
+    of what it writes (``prints``) and whether its author says that nothing changed (``skips``); ``skew`` is how
+    wrong the clock of whoever handles a letter is; ``doubles`` is the share of letters delivered twice.
     """
 
     latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
     duration: Callable[[Line, str], timedelta] = lambda _line, _ripple: seconds(1)
     outcome: Callable[[Attempted], Failure | None] = lambda _: None
+    skew: Callable[[random.Random], timedelta] = lambda _: timedelta()
     skips: Callable[[Attempted], bool] = lambda _: False
     prints: Callable[[Attempted, Instant], str] = lambda attempted, _f: f"{attempted[0]}/{attempted[1]}"
     doubles: float = 0.0
@@ -119,8 +120,9 @@ class World:
     def trigger(self, line: str, kind: str, **bound: timedelta) -> Instant:
         """Tap, Wave, Pulse, Tide or remove; returns the epoch."""
         self.now += _MOMENT
-        self.post("api", Line(line), Triggered(kind, self.now, **bound))  # type: ignore[arg-type] # tests write any kind
-        return self.now
+        epoch = self.now + self.conditions.skew(self._random)
+        self.post("api", Line(line), Triggered(kind, epoch, **bound))  # type: ignore[arg-type] # tests write any kind
+        return epoch
 
     def lose_executions(self) -> None:
         """Every execution dies unseen, and the sweep notices."""
@@ -164,8 +166,9 @@ class World:
 
     def _deliver(self, to: Line, signal: Signal) -> None:
         before = self.states.get(to) or PondState(to)
-        stepped = step(before, signal, self.now)
-        self.log.append((to, signal, self.now))
+        now = self.now + self.conditions.skew(self._random)
+        stepped = step(before, signal, now)
+        self.log.append((to, signal, now))
         self.steps += 1
         state = replace(stepped.state, revision=before.revision + 1)
         if self.watch:
