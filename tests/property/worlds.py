@@ -219,8 +219,8 @@ def once(world: World) -> None:
 
 
 def at_rest(world: World) -> bool:
-    """Nothing runs and nothing is wanted of what is deployed."""
-    return all(not s.runs and s.pull is None and not s.targets for s in world.states.values() if s.release is not None)
+    """Nothing runs and nothing is wanted of what is deployed, and no branch of an execution waits."""
+    return not world.waiting() and all(not s.runs and s.pull is None and not s.targets for s in world.states.values() if s.release is not None)
 
 
 def settle(world: World, graph: Graph, order: Callable[[list[Release]], list[Release]] = list) -> None:

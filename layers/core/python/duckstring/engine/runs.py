@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from duckstring.engine.demand import just_after, take_pull
-from duckstring.engine.effects import Announce, PublishSnapshot, RecordRun, RunStatus, SendPull
+from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RecordRun, RunStatus, SendPull
 from duckstring.engine.state import Failure, Run, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant
@@ -135,10 +135,17 @@ def complete_runs(turn: Turn) -> bool:
     _recover(turn, newest)
     for run in done:
         turn.emit(RecordRun(run.number, run.f, run.version, "success", run.started, turn.now, changed=changed))
+        _let_go(turn, run)
         turn.drop_run(run.number)
     turn.emit(Announce("succeeded", "running", newest.f, run=newest.number))
     _pull_again(turn)
     return True
+
+
+def _let_go(turn: Turn, run: Run) -> None:
+    """A branch that still waits belongs to a Ripple that overtook this run: nobody else would ever answer it."""
+    for name in sorted(run.waiting):
+        turn.emit(AnswerGate(run.number, run.launch, name, "done"))
 
 
 def _changed(turn: Turn, done: list[Run]) -> bool:

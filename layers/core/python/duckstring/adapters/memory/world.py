@@ -260,9 +260,13 @@ class World:
         wanted = statuses or ("success", "pass", "failed", "killed")
         return [row for of, row in self.history if of == line and row.status in wanted]
 
+    def waiting(self) -> list[tuple[Line, int, int, str]]:
+        """The branches of living executions that wait for a verdict."""
+        return sorted(gate for gate in self._gates if gate[:3] not in self._stopped)
+
     def at_rest(self) -> bool:
-        """Nothing runs and nothing is wanted."""
-        return all(not s.runs and s.pull is None and not s.targets for s in self.states.values())
+        """Nothing runs, nothing is wanted, and no branch of an execution waits."""
+        return not self.waiting() and all(not s.runs and s.pull is None and not s.targets for s in self.states.values())
 
 
 def pond(
