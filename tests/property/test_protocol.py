@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from duckstring.adapters.memory.ports import Machine, MemoryClock, MemoryMailbox, MemoryNotes, MemoryStateStore, statuses
 from duckstring.adapters.memory.world import START, pond, seconds
 from duckstring.engine.signals import AlarmRang, Deployed, Signal, Triggered
@@ -18,9 +21,6 @@ from duckstring.model.names import Line
 from duckstring.ports import Letter
 from duckstring.service.deliver import deliver
 from duckstring.service.dispatch import Hands, perform
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.property.worlds import Fate, Graph, chance, graphs, looks
 
 

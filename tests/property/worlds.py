@@ -107,7 +107,13 @@ def graphs(draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool
 
 
 def weather(
-    seed: int, *, latency: float = 0.3, doubles: float = 0.2, skew: float = 0.0, dull: float = 0.25, pace: tuple[float, ...] = (0.2, 1, 1, 2, 3, 7)
+    seed: int,
+    *,
+    latency: float = 0.3,
+    doubles: float = 0.2,
+    skew: float = 0.0,
+    dull: float = 0.25,
+    pace: tuple[float, ...] = (0.2, 1, 1, 2, 3, 7),
 ) -> Conditions:
     """Late, doubled letters and Ripples of different durations; a ``dull`` share of the attempts changes nothing."""
 
@@ -220,7 +226,9 @@ def once(world: World) -> None:
 
 def at_rest(world: World) -> bool:
     """Nothing runs and nothing is wanted of what is deployed, and no branch of an execution waits."""
-    return not world.waiting() and all(not s.runs and s.pull is None and not s.targets for s in world.states.values() if s.release is not None)
+    return not world.waiting() and all(
+        not s.runs and s.pull is None and not s.targets for s in world.states.values() if s.release is not None
+    )
 
 
 def settle(world: World, graph: Graph, order: Callable[[list[Release]], list[Release]] = list) -> None:

@@ -32,7 +32,6 @@ from duckstring.engine.turn import Turn
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 
-
 _SKEW = timedelta(seconds=2)
 """An alarm that rings this much early by our clock is set again; what rings earlier still was meant for something past."""
 
