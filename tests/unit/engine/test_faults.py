@@ -201,7 +201,11 @@ def test_no_ripple_starts_at_the_freshness_of_an_overtaken_run() -> None:
 
 
 def test_what_fails_takes_with_it_the_runs_that_it_had_overtaken() -> None:
-    world = deployed(pond(A, ripples=chain_of("x", "y")), durations={f"{A}.y": 9}, outcome=lambda a: None if a[1:3] != (3, "y") else Failure("y", 1, "E", "m"))
+    world = deployed(
+        pond(A, ripples=chain_of("x", "y")),
+        durations={f"{A}.y": 9},
+        outcome=lambda a: None if a[1:3] != (3, "y") else Failure("y", 1, "E", "m"),
+    )
     for _ in range(3):
         world.trigger(A, "pulse")
         world.run_until(world.now + seconds(2))
