@@ -340,6 +340,17 @@ def test_a_deploy_waits_for_the_run_in_flight_which_finishes_on_its_own_version(
     assert set(world.states[A].ripples) == {"x", "y"}
 
 
+def test_what_waits_for_a_failed_run_to_be_over_is_launched_as_soon_as_its_branches_are_let_go() -> None:
+    world = deployed(pond(A, ripples=chain_of("x", "y")), outcome=fails((A, 1)))
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(0.5))
+    world.deploy(pond(A, version="1.0.1"))
+    wanted = world.trigger(A, "pulse")
+    world.run_until()
+    assert [(run.version, run.status) for run in world.runs(A)] == [("1.0.0", "failed"), ("1.0.1", "success")]
+    assert world.states[A].end_f == wanted
+
+
 def test_a_deploy_keeps_the_budgets_that_were_seeded_first() -> None:
     world = deployed(pond(A, immediate_retries=3, source_retries=2))
     world.deploy(pond(A, version="1.1.0", immediate_retries=0))

@@ -29,8 +29,9 @@ def _farewell(turn: Turn, gate: GateReached) -> AnswerGate:
     return AnswerGate(gate.run, gate.launch, gate.ripple, "done")
 
 
-def answer_gates(turn: Turn) -> None:
+def answer_gates(turn: Turn) -> bool:
     """Launch the runs that begin, and let go every waiting branch whose verdict is out."""
+    said = len(turn.effects)
     for number in turn.launching:
         _launch(turn, turn.runs[number])
     turn.launching.clear()
@@ -41,6 +42,7 @@ def answer_gates(turn: Turn) -> None:
                 turn.put_run(with_waiting(turn.runs[run.number], name, waits=False))
                 failure = run.failure if verdict == "cancelled" else None
                 turn.emit(AnswerGate(run.number, run.launch, name, verdict, attempt, failure))
+    return len(turn.effects) > said
 
 
 def _launch(turn: Turn, run: Run) -> None:

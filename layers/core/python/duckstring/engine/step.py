@@ -229,11 +229,11 @@ RULES: tuple[Callable[[Turn], bool], ...] = (
 
 
 def settle(turn: Turn) -> None:
-    """Apply RULES, first applicable first, until none fires. Every firing makes its rule inapplicable, so this ends."""
-    while any(rule(turn) for rule in RULES):
-        pass
-    gates.answer_gates(turn)
-    while any(rule(turn) for rule in RULES):
+    """Apply RULES, first applicable first, until none fires, then let go the branches that this leaves something to do.
+
+    Every firing makes its rule inapplicable, so this ends. A branch let go may end its run, and so fire rules again.
+    """
+    while any(rule(turn) for rule in RULES) or gates.answer_gates(turn):
         pass
 
 
