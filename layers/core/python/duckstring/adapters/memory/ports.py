@@ -162,7 +162,7 @@ class Machine:
         """The branches that wait for a verdict."""
         return sorted(self._open.values())
 
-    def _go(self, line: Line, run: int, launch: int, ripple: str, verdict: Verdict, attempt: int) -> None:  # noqa: PLR0913, PLR0917 - a branch
+    def _go(self, line: Line, run: int, launch: int, ripple: str, verdict: Verdict, attempt: int) -> None:
         if verdict == "lambda":
             attempted = (line, run, ripple, attempt)
             self.attempts.append(attempted)
@@ -204,7 +204,7 @@ class MemoryNotes:
         """Write how an attempt ended."""
         self.attempts[line, row.run, row.ripple, row.attempt] = row
 
-    def announce(self, line: Line, version: str, event: Announce, key: str) -> None:  # noqa: ARG002 - the port's words
+    def announce(self, line: Line, version: str, event: Announce, key: str) -> None:
         """Put one event on the bus."""
         self.events[key] = event
 
