@@ -85,7 +85,9 @@ class Graph:
 
 
 @st.composite
-def graphs(draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool = False, forks: bool = True, ripples: int = 3, **options: int) -> Graph:
+def graphs(
+    draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool = False, forks: bool = True, ripples: int = 3, **options: int
+) -> Graph:
     """A random graph of Ponds, each a random graph of Ripples."""
     releases: list[Release] = []
     for i in range(draw(st.integers(1, most or MOST_PONDS))):
