@@ -223,6 +223,25 @@ def test_no_ripple_starts_at_the_freshness_of_an_overtaken_run() -> None:
     assert world.waiting() == []
 
 
+def test_an_overtaken_run_is_not_published_though_every_ripple_has_passed_it() -> None:
+    world = deployed(pond(A, ripples=(("q", ()), ("r", ()))), durations={f"{A}.q": 3, f"{A}.r": 2})
+    begun = world.trigger(A, "pulse")
+    for at in (2.5, 2.8):
+        world.run_until(begun + seconds(at))
+        world.trigger(A, "pulse")
+    world.run_until(begun + seconds(6.2))
+    assert world.states[A].ripples["q"].end_f > world.states[A].ripples["r"].end_f == world.states[A].runs[2].f
+    assert world.states[A].end_f == begun
+    world.run_until()
+    assert sorted(number for _, number in world.snapshots) == [1, 3]
+
+
+def test_a_branch_that_reaches_its_gate_after_its_run_was_overtaken_is_sent_home() -> None:
+    world, state = started()
+    over = step(state, RippleSucceeded(1, "run", 1), world.now).state
+    assert step(over, GateReached(1, 1, "run"), world.now).effects == (AnswerGate(1, 1, "run", "done"),)
+
+
 def test_what_fails_takes_with_it_the_runs_that_it_had_overtaken() -> None:
     world = deployed(
         pond(A, ripples=chain_of("x", "y")),
