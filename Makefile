@@ -44,7 +44,7 @@ test: setup  ## Every test but the nightly ones and those that need an AWS accou
 	$(PYTEST) -q -m "not aws and not nightly" tests/e2e
 
 prove: setup  ## The properties with thousands of examples
-	$(PYTEST) -q -m nightly
+	HYPOTHESIS_PROFILE=prove $(PYTEST) -q tests/property
 
 bench: setup  ## Print the figures of bench/
 	$(BIN)/python -m bench
