@@ -6,6 +6,7 @@ Rules: docs/engine.md, "Demand". Nothing here starts anything.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from duckstring.engine.effects import SendPull, SendTarget
 from duckstring.engine.state import RippleState, Tide, Wave
@@ -21,7 +22,7 @@ def take_pull(turn: Turn, epoch: Instant, held: Instant) -> None:
     if turn.blocked or turn.release is None:
         _remember_pull(turn, epoch)
         return
-    if turn.is_inlet and turn.start_f >= epoch:
+    if turn.is_inlet and turn.start_f >= epoch and turn.start_f > held:
         return
     nothing_ahead = turn.start_f == turn.end_f and turn.start_f <= held
     if held <= turn.last_held and not (nothing_ahead and turn.pull is None):
@@ -62,12 +63,19 @@ def _remember_pull(turn: Turn, epoch: Instant) -> None:
 
 def set_pull(turn: Turn, epoch: Instant) -> None:
     """The Pond wants newer input: ask the Sources, once until it is supplied."""
+    if turn.is_inlet:
+        epoch = max(epoch, just_after(turn.start_f))
     if turn.pull is not None:
         turn.pull = max(turn.pull, epoch)
         return
     turn.pull = epoch
     if not turn.blocked:
         _send_pull(turn)
+
+
+def just_after(f: Instant) -> Instant:
+    """Newer than ``f``, whatever a clock that is behind says: an Inlet asked for no more than it has would never start."""
+    return f + timedelta(microseconds=1)
 
 
 def _send_pull(turn: Turn) -> None:
@@ -124,18 +132,20 @@ def solicit_again(turn: Turn) -> None:
 def mint_tide_target(turn: Turn) -> bool:
     """A Tide whose bound is reached asks for the world as it is now."""
     due = tide_due(turn)
-    if due is None or due > turn.now or turn.blocked or turn.now <= turn.start_f or turn.now in turn.targets:
+    if due is None or due > turn.now or turn.blocked or turn.now <= turn.start_f:
         return False
     take_target(turn, turn.now)
     return True
 
 
 def tide_due(turn: Turn) -> Instant | None:
-    """When the Tide of this line next asks; None: it has none. NEVER: at once."""
-    if not isinstance(turn.trigger, Tide) or turn.release is None:
+    """When the Tide of this line next asks; None: not as things are. NEVER: at once.
+
+    What it asked for comes first: targets that nobody can satisfy in time would pile up all along the lineage.
+    """
+    if not isinstance(turn.trigger, Tide) or turn.release is None or turn.targets or turn.start_f > turn.end_f:
         return None
-    newest = max(turn.targets[-1] if turn.targets else NEVER, turn.start_f)
-    return NEVER if newest == NEVER else newest + turn.trigger.bound - turn.delay
+    return NEVER if turn.start_f == NEVER else turn.start_f + turn.trigger.bound - turn.delay
 
 
 def leaves(turn: Turn) -> list[RippleState]:
