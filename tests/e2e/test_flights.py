@@ -27,7 +27,8 @@ def executions_of(driver, ponds):
 
 def beginnings(driver, ponds):
     """Attempts as the workers themselves logged them."""
-    group = driver.client.run(driver.runs("reports")[0]["run"])["attempts"][0]["log_group"]
+    function = driver.aws("lambda").get_function_configuration(FunctionName=driver.outputs["RippleFunction"])
+    group = function["LoggingConfig"]["LogGroup"]
     pages = driver.aws("logs").get_paginator("filter_log_events").paginate(logGroupName=group, filterPattern='"attempt begins"')
     logged = [json.loads(event["message"]) for page in pages for event in page["events"]]
     return Counter((one["run"], one["ripple"], one["attempt"]) for one in logged if one["run"].partition("@")[0] in ponds)

@@ -325,17 +325,26 @@ def test_what_the_author_prints_is_in_the_log(world, caplog, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("frame", ["pandas", "polars", "pyarrow", "reader", "foreign"])
+@pytest.mark.parametrize("frame", ["pandas", "polars", "pyarrow", "reader", "own_reader", "foreign"])
 def test_frames_of_every_kind_can_be_written(world, frame):
     makers = {
         "pandas": "import pandas\ndata = pandas.DataFrame({'a': [1, 2]})",
         "polars": "import polars\ndata = polars.DataFrame({'a': [1, 2]})",
         "pyarrow": "import pyarrow\ndata = pyarrow.table({'a': [1, 2]})",
         "reader": "import pyarrow\ndata = pyarrow.table({'a': [1, 2]}).to_reader()",
+        "own_reader": "data = pond.con.sql('SELECT unnest([1, 2])::BIGINT AS a').to_arrow_reader()",
         "foreign": "import duckdb\ndata = duckdb.sql('SELECT unnest([1, 2])::BIGINT AS a')",
     }
     assert ran(world, f"{makers[frame]}\npond.write_table('t', data)") == {"outcome": "ok"}
     assert world.rows_of("t") == [(1,), (2,)]
+
+
+def test_sql_that_gives_no_rows_is_refused(world):
+    answer = ran(world, "pond.write_table('t', 'CREATE TABLE mine AS SELECT 1 AS a')")
+    assert (answer["failure"]["error"], answer["failure"]["message"]) == (
+        "WriteError",
+        "Table 't': that SQL gives no rows. Write the text of a SELECT.",
+    )
 
 
 def fingerprints(world, *queries):
