@@ -9,7 +9,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -94,7 +94,7 @@ class Driver:
     client: Client
     folder: Path
     ledger: Path
-    run: Command = Command()
+    run: Command = field(default_factory=Command)
 
     # Projects
 
@@ -212,8 +212,9 @@ class Driver:
     def typed_rows(self, pond: str, table: str) -> list[dict[str, object]]:
         """A published table with its own types, read as the command reads it."""
         snapshot = self.client.tables(pond)
-        with reading.connect(self.client.catchment, snapshot) as con:
-            relation = con.sql(f'FROM "{table}"')
+        sql = f'FROM "{table}"'
+        with reading.connect(self.client.catchment, snapshot, sql) as con:
+            relation = con.sql(sql)
             return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
     # Under the hood
@@ -227,7 +228,12 @@ class Driver:
 
 
 def is_at_rest(line: LineStatus) -> bool:
-    return line["status"] in {"idle", "failed", "blocked", "undeployed"} and not line["runs"] and not line["demand"]["targets"] and not line["demand"]["pull"]
+    return (
+        line["status"] in {"idle", "failed", "blocked", "undeployed"}
+        and not line["runs"]
+        and not line["demand"]["targets"]
+        and not line["demand"]["pull"]
+    )
 
 
 def brief(line: LineStatus) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ def work(pond):
     pond.write_table("second", "SELECT {value} AS value")
 """
 
-BOOM = '''raise RuntimeError("It broke [here]: {50%}\\n  and \\"there\\", mülltonne")'''
+BOOM = """raise RuntimeError("It broke [here]: {50%}\\n  and \\"there\\", mülltonne")"""
 WORDS = 'It broke [here]: {50%}\n  and "there", mülltonne'
 
 SINK = """
@@ -67,7 +67,7 @@ def test_run_show_gives_the_error_and_the_whole_traceback_word_for_word(driver, 
     number = next(place for place, text in enumerate(source, 1) if "raise RuntimeError" in text)
     assert f'src/pond.py", line {number}, in work\n    {source[number - 1].strip()}' in shown
     status = driver.run.done("status", "loud", "--once")
-    assert 'It broke [here]: {50%}' in status
+    assert "It broke [here]: {50%}" in status
 
 
 def test_immediate_retries_run_the_same_ripple_again_and_no_other(driver):

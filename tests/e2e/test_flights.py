@@ -21,7 +21,9 @@ def demo(tmp_path_factory):
 def executions_of(driver, ponds):
     states = driver.aws("stepfunctions")
     pages = states.get_paginator("list_executions").paginate(stateMachineArn=driver.outputs["Machine"])
-    given = [json.loads(states.describe_execution(executionArn=one["executionArn"])["input"]) for page in pages for one in page["executions"]]
+    given = [
+        json.loads(states.describe_execution(executionArn=one["executionArn"])["input"]) for page in pages for one in page["executions"]
+    ]
     return Counter(f"{one['line']}/{one['run']}" for one in given if one["line"].partition("@")[0] in ponds)
 
 

@@ -44,8 +44,24 @@ def test_five_faults_of_one_pond_toml_are_told_at_once(driver, duckstring, monke
 def test_a_cycle_between_two_ponds_is_refused_and_neither_is_deployed(driver, duckstring):
     driver.pond("egg", ONE_TABLE, sources=["hen"])
     driver.pond("hen", ONE_TABLE, sources=["egg"])
-    refused(duckstring("deploy", driver.folder, "--all"), 1, "error: These Ponds would wait for each other in a cycle: egg@1 -> hen@1 -> egg@1.", "hint: Take one of them out of the [sources] of another.")
+    refused(
+        duckstring("deploy", driver.folder, "--all"),
+        1,
+        "error: These Ponds would wait for each other in a cycle: egg@1 -> hen@1 -> egg@1; take one of these Sources away.",
+    )
     assert not driver.lines("egg", "hen")
+
+
+def test_a_cycle_that_a_later_deploy_would_close_is_refused_and_what_is_deployed_stays(driver, duckstring):
+    driver.deploy(driver.pond("day", ONE_TABLE, sources=["night"]))
+    root = driver.pond("night", ONE_TABLE, sources=["day"])
+    refused(
+        duckstring("deploy", root),
+        1,
+        "error: These Ponds would wait for each other in a cycle: night@1 -> day@1 -> night@1; take one of these Sources away.",
+    )
+    assert driver.line("day")["version"] == "1.0.0"
+    assert {held["version"] for pond, held in driver.lines("night").items()} <= {None}
 
 
 def test_a_cycle_inside_one_pond_is_refused(driver, duckstring):
@@ -61,7 +77,12 @@ def test_a_cycle_inside_one_pond_is_refused(driver, duckstring):
             pass
         """,
     )
-    refused(duckstring("deploy", root), 1, "error: snake 1.0.0: The Ripples wait for each other: head -> tail -> head.", "hint: Take one of them out of the parents= of another.")
+    refused(
+        duckstring("deploy", root),
+        1,
+        "error: snake 1.0.0: The Ripples wait for each other: head -> tail -> head.",
+        "hint: Take one of them out of the parents= of another.",
+    )
     assert not driver.lines("snake")
 
 
@@ -78,7 +99,12 @@ def test_an_unknown_parent_is_refused(driver, duckstring):
             pass
         """,
     )
-    refused(duckstring("deploy", root), 1, "error: orphan 1.0.0: Ripple 'join': its parent 'laod' is no Ripple of this Pond; did you mean 'load'? it has join, load.", "hint: Name a Ripple of this Pond in parents=, or pass the function itself.")
+    refused(
+        duckstring("deploy", root),
+        1,
+        "error: orphan 1.0.0: Ripple 'join': its parent 'laod' is no Ripple of this Pond; did you mean 'load'? it has join, load.",
+        "hint: Name a Ripple of this Pond in parents=, or pass the function itself.",
+    )
 
 
 def test_a_module_that_does_not_import_is_told_in_one_line_with_its_traceback(driver, duckstring):
@@ -99,12 +125,22 @@ def test_a_module_that_does_not_import_is_told_in_one_line_with_its_traceback(dr
 
 def test_a_module_that_exits_is_told_in_one_line(driver, duckstring):
     root = driver.pond("quitter", "os._exit(3)\n")
-    refused(duckstring("deploy", root), 1, "error: quitter 1.0.0: Importing src/pond.py ended the process with exit code 3.", "hint: At module level only declare; it may use 2 GB of memory.")
+    refused(
+        duckstring("deploy", root),
+        1,
+        "error: quitter 1.0.0: Importing src/pond.py ended the process with exit code 3.",
+        "hint: At module level only declare; it may use 2 GB of memory.",
+    )
 
 
 def test_a_module_without_ripples_is_refused(driver, duckstring):
     root = driver.pond("empty", "pass\n")
-    refused(duckstring("deploy", root), 1, "error: empty 1.0.0: src/pond.py declares no Ripple.", "hint: Put @ripple above at least one function in it.")
+    refused(
+        duckstring("deploy", root),
+        1,
+        "error: empty 1.0.0: src/pond.py declares no Ripple.",
+        "hint: Put @ripple above at least one function in it.",
+    )
 
 
 def test_a_batch_with_one_fault_deploys_nothing(driver, duckstring):
@@ -119,7 +155,12 @@ def test_changed_contents_under_a_deployed_version_need_overwrite(driver, duckst
     root = driver.pond("steady", ONE_TABLE)
     driver.deploy(root)
     driver.pond("steady", ONE_TABLE.replace("SELECT 1", "SELECT 2"))
-    refused(duckstring("deploy", root), 1, "error: steady 1.0.0 is deployed already, with other contents.", "hint: Raise version in pond.toml, or replace what is deployed: duckstring deploy --overwrite")
+    refused(
+        duckstring("deploy", root),
+        1,
+        "error: steady 1.0.0 is deployed already, with other contents.",
+        "hint: Raise version in pond.toml, or replace what is deployed: duckstring deploy --overwrite",
+    )
     assert "unchanged" not in driver.run.done("deploy", root, "--overwrite")
     epoch = driver.pulse("steady")
     driver.wait_fresh("steady", epoch)
@@ -129,9 +170,16 @@ def test_changed_contents_under_a_deployed_version_need_overwrite(driver, duckst
 
 def test_a_table_that_does_not_exist_is_refused_with_the_nearest_name(driver, duckstring):
     driver.deploy(driver.pond("shelf", ONE_TABLE))
-    refused(duckstring("query", "shelf", "made"), 1, "error: shelf@1 has not completed a run yet.", "hint: Send demand: duckstring trigger pulse shelf -m 1")
+    refused(
+        duckstring("query", "shelf", "made"),
+        1,
+        "error: shelf@1 has not completed a run yet.",
+        "hint: Send demand: duckstring trigger pulse shelf -m 1",
+    )
     driver.wait_fresh("shelf", driver.pulse("shelf"))
-    refused(duckstring("query", "shelf", "mad"), 1, "error: shelf@1 has published no table 'mad'; it has made.", "hint: Did you mean 'made'?")
+    refused(
+        duckstring("query", "shelf", "mad"), 1, "error: shelf@1 has published no table 'mad'; it has made.", "hint: Did you mean 'made'?"
+    )
     said = duckstring("query", "shelf", "--sql", "SELECT * FROM mad")
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines() == ["error: Catalog Error: Table with name mad does not exist!", "hint: Tables here: made."]
@@ -139,16 +187,31 @@ def test_a_table_that_does_not_exist_is_refused_with_the_nearest_name(driver, du
 
 def test_a_trigger_on_an_unknown_pond_is_refused_with_the_nearest_name(driver, duckstring):
     driver.deploy(driver.pond("invoices", ONE_TABLE))
-    refused(duckstring("trigger", "pulse", "invoces"), 1, "error: No Pond 'invoces' in this Catchment; the nearest: invoices.", "hint: List them with: duckstring status --once")
+    refused(
+        duckstring("trigger", "pulse", "invoces"),
+        1,
+        "error: No Pond 'invoces' in this Catchment; the nearest: invoices.",
+        "hint: List them with: duckstring status --once",
+    )
 
 
 def test_a_run_that_does_not_exist_is_refused(driver, duckstring):
     driver.deploy(driver.pond("unrun", ONE_TABLE))
-    refused(duckstring("run", "show", "unrun@1/7"), 1, "error: No run 'unrun@1/7' in this Catchment; its line has not run yet.", "hint: List them with: duckstring runs")
+    refused(
+        duckstring("run", "show", "unrun@1/7"),
+        1,
+        "error: No run 'unrun@1/7' in this Catchment; its line has not run yet.",
+        "hint: List them with: duckstring runs",
+    )
 
 
 def test_an_unknown_catchment_is_refused_with_the_nearest_name(local_catchment, duckstring):
-    refused(duckstring("status", "--once", "-c", "tset"), 1, "error: No Catchment 'tset'; known: test. Did you mean 'test'?", "hint: See duckstring catchment list; make one with duckstring catchment init --name NAME.")
+    refused(
+        duckstring("status", "--once", "-c", "tset"),
+        1,
+        "error: No Catchment 'tset'; known: test. Did you mean 'test'?",
+        "hint: See duckstring catchment list; make one with duckstring catchment init --name NAME.",
+    )
 
 
 @pytest.fixture
@@ -166,7 +229,9 @@ def spare(duckstring_home, duckstring, local_catchment):
     "words", [("status", "--once"), ("trigger", "pulse", "reports"), ("runs",), ("query", "reports", "worst_routes")], ids=" ".join
 )
 def test_a_catchment_that_does_not_run_is_told_with_the_command_that_starts_it(spare, duckstring, words):
-    refused(duckstring(*words, "-c", spare), 1, "error: Catchment 'spare' is not running.", "hint: Start it: duckstring catchment start spare")
+    refused(
+        duckstring(*words, "-c", spare), 1, "error: Catchment 'spare' is not running.", "hint: Start it: duckstring catchment start spare"
+    )
 
 
 def test_deploying_to_a_catchment_that_does_not_run_is_refused(spare, driver, duckstring):

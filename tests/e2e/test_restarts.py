@@ -53,8 +53,10 @@ def in_the_middle(driver, name):
     until(lambda: {note.word for note in driver.noted(name)} == {"begin", "quick"}, what="both roots have begun")
     driver.wait_until(
         name,
-        lambda line: [(r["name"], r["status"]) for run in line["runs"] for r in run["ripples"]]
-        == [("slow", "running"), ("quick", "done"), ("join", "waiting")],
+        lambda line: (
+            [(r["name"], r["status"]) for run in line["runs"] for r in run["ripples"]]
+            == [("slow", "running"), ("quick", "done"), ("join", "waiting")]
+        ),
         what="one runs, one is done",
     )
     return sink, epoch
@@ -96,3 +98,23 @@ def test_a_hard_kill_after_a_checkpoint_loses_nothing_and_the_pipeline_goes_on(d
     driver.run.done("catchment", "start", "test")
     assert_finished(driver, "killed", sink, epoch)
     assert known(driver) == before
+
+
+def test_a_wave_goes_on_after_a_restart(driver):
+    driver.deploy(
+        driver.pond(
+            "surge", "@ripple\ndef make(pond):\n    note(pond, 'make')\n    pond.write_table('joined', f\"SELECT '{pond.f}' AS f\")\n"
+        ),
+        driver.pond("surf", SINK.format(source="surge"), sources=["surge"]),
+    )
+    driver.trigger("wave", "surf")
+    until(lambda: len(driver.noted("surf")) >= 2, what="the Wave runs")
+    driver.run.done("catchment", "stop", "test")
+    before = len(driver.noted("surf"))
+    driver.run.done("catchment", "start", "test")
+    until(lambda: len(driver.noted("surf")) >= before + 3, what="it goes on", show=lambda: driver.lines("surge", "surf"))
+    driver.trigger("remove", "surf")
+    driver.wait_until("surf", lambda line: line["trigger"] is None, what="the Wave is gone")
+    lines = driver.wait_at_rest("surge", "surf")
+    assert {line["status"] for line in lines.values()} == {"idle"}
+    assert {row["status"] for pond in ("surge", "surf") for row in driver.runs(pond)} == {"success"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 from duckstring_cli.client import Client
 from tests.e2e.drive import until
@@ -27,7 +28,7 @@ def read(pond):
 def chain(driver, *names, seconds=0.0):
     """A chain of Ponds whose output changes with every run."""
     roots = [driver.pond(names[0], SOURCE)]
-    roots += [driver.pond(name, READER.format(source=source, seconds=seconds), sources=[source]) for source, name in zip(names, names[1:])]
+    roots += [driver.pond(name, READER.format(source=source, seconds=seconds), sources=[source]) for source, name in pairwise(names)]
     driver.deploy(*roots)
     return names
 

@@ -17,7 +17,10 @@ def count(pond):
 
 
 def test_deploying_runs_nothing(driver):
-    driver.deploy(driver.pond("calm", COUNTED.format(first="pass", step=1)), driver.pond("calm_sink", COUNTED.format(first="pass", step=1), sources=["calm"]))
+    driver.deploy(
+        driver.pond("calm", COUNTED.format(first="pass", step=1)),
+        driver.pond("calm_sink", COUNTED.format(first="pass", step=1), sources=["calm"]),
+    )
     driver.wait_at_rest("calm", "calm_sink")
     assert driver.runs("calm") == driver.runs("calm_sink") == []
     assert driver.noted("calm") == driver.noted("calm_sink") == []
@@ -112,7 +115,10 @@ def test_tables_can_be_written_from_all_that_holds_rows(driver):
     assert sizes == {"from_pandas": 3, "from_relation": 3, "from_sql": 1, "from_arrow": 3, "from_own": 1, "empty": 0}
 
 
-@pytest.mark.parametrize(("data", "words"), [("[1, 2]", "relation"), ("'SELECT nothing FROM nowhere'", "nowhere"), ("'CREATE TABLE x AS SELECT 1 AS a'", "gives no rows")])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [("[1, 2]", "relation"), ("'SELECT nothing FROM nowhere'", "nowhere"), ("'CREATE TABLE x AS SELECT 1 AS a'", "gives no rows")],
+)
 def test_what_cannot_be_written_fails_with_the_reason(driver, data, words, request):
     name = f"bad_write_{request.node.callspec.indices['data']}"
     driver.deploy(driver.pond(name, f"@ripple\ndef write(pond):\n    pond.write_table('t', {data})\n"))
