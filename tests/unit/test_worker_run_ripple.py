@@ -318,6 +318,25 @@ def test_a_secret_is_an_environment_variable_and_a_new_one_is_seen_by_a_warm_wor
     assert "TOKEN" not in os.environ
 
 
+def test_what_a_ripple_does_to_the_environment_ends_with_it_and_what_its_import_did_is_there_again(world, monkeypatch):
+    import os
+
+    monkeypatch.delenv("IMPORTED", raising=False)
+    monkeypatch.setenv("GIVEN", "yes")
+    folder = Path.cwd()
+    source = (
+        "import os\nos.environ['IMPORTED'] = 'once'\n"
+        + HEAD
+        + "def load(pond):\n    assert (os.environ['IMPORTED'], os.environ['GIVEN'], 'LEFT' in os.environ) == ('once', 'yes', False)\n"
+        + "    os.environ['LEFT'] = 'behind'\n    del os.environ['GIVEN']\n    os.chdir('/')\n"
+    )
+    world.deploy(source)
+    for number in (1, 2):
+        world.open_run(number)
+        assert world.run(number=number) == {"outcome": "ok"}
+        assert (os.environ.get("IMPORTED"), os.environ["GIVEN"], os.environ.get("LEFT"), Path.cwd()) == (None, "yes", None, folder)
+
+
 def test_what_the_author_prints_is_in_the_log(world, caplog, capsys):
     with caplog.at_level(logging.INFO):
         ran(world, "import sys\nprint('hello')\nprint('careful', file=sys.stderr)\npond.log.info('mine')")
