@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from aws_cdk import AssetHashType, Duration, RemovalPolicy, Size
@@ -11,8 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-import duckstring
-import functions
+from duckstring.errors import InvariantError
 from infra.config import Config
 from infra.layers import Built, Target, check_size, pinned, source_zip, third_party_zip
 
@@ -39,8 +39,8 @@ class Code:
         target = Target.of(python=config.python, architecture=config.architecture, named=config.platform)
         wanted = pinned("data") + config.requirements
         code = cls(
-            functions=source_zip(_home(functions.__file__), prefix="", target=target, build=config.build),
-            core=source_zip(_home(duckstring.__file__), prefix="python/", target=target, build=config.build),
+            functions=source_zip(_home("functions"), prefix="", target=target, build=config.build),
+            core=source_zip(_home("duckstring"), prefix="python/", target=target, build=config.build),
             deps=third_party_zip("deps", pinned("deps"), target=target, build=config.build),
             data=third_party_zip("data", wanted, target=target, build=config.build, without=pinned("deps")),
         )
@@ -48,10 +48,12 @@ class Code:
         return code
 
 
-def _home(module_file: str | None) -> Path:
-    if module_file is None:
-        raise RuntimeError("a package without a file")
-    return Path(module_file).parent
+def _home(package: str) -> Path:
+    """Where a package lies. It is packed, not imported: the functions are another program."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise InvariantError(f"The package {package} is not installed.", hint="Install duckstring-aws again.")
+    return Path(found.origin).parent
 
 
 class Doors(Construct):

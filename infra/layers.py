@@ -199,8 +199,8 @@ def _strip(folder: Path) -> None:
 
 
 def _compile(folder: Path, target: Target) -> None:
-    """Add byte code: a layer is read-only, so that every cold start would compile all it imports."""
-    if interpreter := target.interpreter:
+    """Add byte code: Lambda's layers are read-only, so that every cold start would compile all it imports."""
+    if target.platform != "host" and (interpreter := target.interpreter):
         command = [
             interpreter,
             "-m",

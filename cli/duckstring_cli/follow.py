@@ -116,26 +116,36 @@ class Follower:
             return
         self._closed[line] = number
         self.finished[line] = run
-        took = self.took[line] = {}
+        yield from self._attempts(line, answer)
+        what = "done" if run["status"] == "success" else run["status"]
+        yield Event(finished, line, "", what, render.between(run["started"], finished), board.run_error(run))
+
+    def _attempts(self, line: str, answer: RunAnswer) -> Iterator[Event]:
+        run = answer["run"]["run"]
         for attempt in answer["attempts"]:
-            seconds = render.between(attempt["started"], attempt["finished"])
+            ended = attempt["finished"]
+            if not ended or not self._first(run, attempt["ripple"], attempt["attempt"], "ended"):
+                continue
+            seconds = render.between(attempt["started"], ended)
+            took = self.took.setdefault(run, {})
             took[attempt["ripple"]] = took.get(attempt["ripple"], 0.0) + (seconds or 0.0)
             what = "done" if attempt["status"] == "success" else attempt["status"]
             detail = f"{attempt.get('error')}: {render.one_line(attempt.get('message'))}" if attempt.get("error") else ""
-            if self._first(run["run"], attempt["ripple"], attempt["attempt"], what):
-                yield Event(attempt["finished"] or finished, line, attempt["ripple"], what, seconds, detail)
-        what = "done" if run["status"] == "success" else run["status"]
-        yield Event(finished, line, "", what, render.between(run["started"], finished), board.run_error(run))
+            yield Event(ended, line, attempt["ripple"], what, seconds, detail)
 
     def _under_way(self, line: LineStatus) -> Iterator[Event]:
         for run in line["runs"]:
             if self._first(run["run"], "", 0, "started"):
                 yield Event(run["started"], line["line"], "", "started", detail=run["run"])
+            ended = False
             for ripple in run["ripples"]:
-                news = ripple["status"] in {"queued", "running"}
-                if news and self._first(run["run"], ripple["name"], ripple["attempt"], ripple["status"]):
+                new = self._first(run["run"], ripple["name"], ripple["attempt"], ripple["status"])
+                if new and ripple["status"] in {"queued", "running"}:
                     detail = f"attempt {ripple['attempt']}" if ripple["attempt"] > 1 else ""
                     yield Event(ripple["since"] or self.now, line["line"], ripple["name"], ripple["status"], detail=detail)
+                ended |= new and (ripple["status"] in {"done", "failed"} or ripple["attempt"] > 1)
+            if ended:  # how long it took is in the history
+                yield from self._attempts(line["line"], self.read_run(run["run"]))
 
     def _first(self, run: str, ripple: str, attempt: int, what: str) -> bool:
         key = (run, ripple, attempt, what)

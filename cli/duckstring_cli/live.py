@@ -21,6 +21,7 @@ from duckstring_cli.follow import Event, Follower, Goal, Verdict
 REFRESH_SECONDS = 1.0
 FOLLOW_SECONDS = 0.3
 _SETTLE_POLLS = 10
+_WORDS = {"pass": "passed: nothing new in its Sources"}
 _MARKS = {
     "done": ("✓", "green"),
     "pass": ("✓", "green"),
@@ -113,9 +114,9 @@ def event_line(event: Event, zero: str) -> str:
     since = max(render.between(zero, event.at) or 0.0, 0.0)
     pond = event.line.split("@")[0]
     who = f"{pond}.{event.ripple}" if event.ripple else pond
-    took = f" in {durations.brief(event.seconds)}" if event.seconds is not None else ""
+    took = f" in {durations.brief(event.seconds)}" if event.seconds is not None and event.what != "pass" else ""
     detail = f" ({event.detail})" if event.detail else ""
-    return f"+{since:7.1f}s  {who:<28} {event.what}{took}{detail}"
+    return f"+{since:7.1f}s  {who:<28} {_WORDS.get(event.what, event.what)}{took}{detail}"
 
 
 class Redrawn:
@@ -161,7 +162,7 @@ def _row(line: LineStatus, follower: Follower, *, fresh: bool) -> tuple[Renderab
     name = board.shown_name(line, follower.lines)
     if line["runs"]:
         run = line["runs"][-1]
-        return Text("●", "cyan"), name, durations.brief(render.between(run["started"], follower.now) or 0), _chips(line, follower.now)
+        return Text("●", "cyan"), name, durations.brief(render.between(run["started"], follower.now) or 0), _chips(line, follower)
     if line["status"] in board.DOWN:
         return Text("✗", "red"), name, "", Text(board.doing(line, follower.now), "red")
     if fresh:
@@ -178,19 +179,20 @@ def _took(line: LineStatus, follower: Follower) -> str:
 def _finished(line: LineStatus, follower: Follower) -> Text:
     row = follower.finished.get(line["line"])
     if row and row["status"] == "pass":
-        return Text("nothing new in its Sources: passed", "dim")
-    parts = [f"{name} {durations.brief(seconds)}" for name, seconds in follower.took.get(line["line"], {}).items()]
+        return Text(_WORDS["pass"], "dim")
+    parts = [f"{name} {durations.brief(seconds)}" for name, seconds in follower.took.get(row["run"] if row else "", {}).items()]
     return Text(" · ".join(parts), "dim")
 
 
-def _chips(line: LineStatus, now: str) -> Text:
-    text = Text()
-    for ripple in line["runs"][-1]["ripples"]:
+def _chips(line: LineStatus, follower: Follower) -> Text:
+    text, run = Text(), line["runs"][-1]
+    took = follower.took.get(run["run"], {})
+    for ripple in run["ripples"]:
         mark, style = _MARKS.get(ripple["status"], ("○", "dim"))
-        lasted = ""
+        lasted = f" {durations.brief(took[ripple['name']])}" if ripple["status"] == "done" and ripple["name"] in took else ""
         if ripple["status"] == "running":
             mark, style = "●", "cyan"
-            lasted = f" {durations.brief(render.between(ripple['since'], now) or 0)}"
+            lasted = f" {durations.brief(render.between(ripple['since'], follower.now) or 0)}"
         elif ripple["status"] == "queued":
             lasted = " queued"
         text.append(" · " if text else "", "dim")

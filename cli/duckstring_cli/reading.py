@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 FORMATS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER", ".json": "FORMAT json, ARRAY"}
 
 
-def connect(catchment: Catchment, snapshot: TablesAnswer) -> DuckDBPyConnection:
-    """A DuckDB connection with a view for each published table, under the table's name.
+def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyConnection:
+    """A DuckDB connection with a view for each published table that ``sql`` may mean, under the table's name.
+
+    A view costs a look at its file: those of tables that are not named are left out, unless none is.
 
     Raises:
         OperatorError: the bucket cannot be read.
@@ -32,9 +36,26 @@ def connect(catchment: Catchment, snapshot: TablesAnswer) -> DuckDBPyConnection:
     con.execute("SET TimeZone = 'UTC'")
     if snapshot["tables"]:
         _open_s3(con, catchment)
-    for table in snapshot["tables"]:
-        con.execute(f"CREATE VIEW {quoted(table['table'])} AS FROM read_parquet({literal(table['uri'])})")
+    named = [table for table in snapshot["tables"] if quoted(table["table"])[1:-1].lower() in sql.lower()]
+    with reading_from(catchment):
+        for table in named or snapshot["tables"]:
+            con.execute(f"CREATE VIEW {quoted(table['table'])} AS FROM read_parquet({literal(table['uri'])})")
     return con
+
+
+@contextmanager
+def reading_from(catchment: Catchment) -> Iterator[None]:
+    """Files that cannot be read become one clear line.
+
+    Raises:
+        OperatorError: why.
+    """
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.HTTPException) as error:
+        raise _unreadable(catchment, error) from error
 
 
 def _open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
@@ -67,11 +88,10 @@ def ask(con: DuckDBPyConnection, sql: str, catchment: Catchment, tables: list[Ta
     import duckdb
 
     try:
-        relation = con.sql(sql)
+        with reading_from(catchment):
+            relation = con.sql(sql)
     except duckdb.CatalogException as error:
         raise BadInputError(_first(error), hint=f"Tables here: {', '.join(t['table'] for t in tables) or 'none'}.") from error
-    except (duckdb.IOException, duckdb.HTTPException) as error:
-        raise unreadable(catchment, error) from error
     except duckdb.Error as error:
         raise BadInputError(str(error).strip()) from error
     if relation is None:
@@ -79,7 +99,7 @@ def ask(con: DuckDBPyConnection, sql: str, catchment: Catchment, tables: list[Ta
     return relation
 
 
-def unreadable(catchment: Catchment, error: Exception) -> OperatorError:
+def _unreadable(catchment: Catchment, error: Exception) -> OperatorError:
     """Why the files cannot be read."""
     said = _first(error)
     if "Could not establish connection" in said or "Connection refused" in said or "Could not connect" in said:
@@ -129,10 +149,9 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) 
         raise OperatorError(f"There is no folder {str(target.parent)!r}.", hint="Create it first.")
     partial = target.with_name(f".{target.name}.partial")
     try:
-        found = con.execute(f"COPY ({sql}) TO {literal(str(partial))} ({options})").fetchone()
+        with reading_from(catchment):
+            found = con.execute(f"COPY ({sql}) TO {literal(str(partial))} ({options})").fetchone()
         partial.replace(target)
-    except (duckdb.IOException, duckdb.HTTPException) as error:
-        raise unreadable(catchment, error) from error
     except duckdb.Error as error:
         raise BadInputError(_first(error)) from error
     except OSError as error:

@@ -129,7 +129,6 @@ class TestMailbox:
         (batch,) = batches(received(aws, url))
         assert batch.line == SALES
         assert [letter.signal for letter in batch.letters] == [letter.signal for letter in letters]
-        assert [letter.mark for letter in batch.letters] == sorted(letter.mark for letter in batch.letters)
 
     def test_more_than_ten_letters_all_arrive(self, aws: Clients) -> None:
         url = fifo(aws)

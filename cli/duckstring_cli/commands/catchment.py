@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from duckstring_cli import catchments, render
 from duckstring_cli.catchments import Catchment
@@ -90,7 +91,7 @@ def list_(as_json: AsJson = False) -> None:
             one.name,
             one.kind,
             render.word("running" if row["state"] == "running" else "", str(row["state"])),
-            str(row["where"]),
+            Text(str(row["where"])),
         )
     render.out().print(made)
 

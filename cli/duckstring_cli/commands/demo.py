@@ -72,19 +72,22 @@ def _show_reports(client: Client) -> None:
     from duckstring_cli import reading
 
     snapshot = client.tables(OUTLET)
-    con = reading.connect(client.catchment, snapshot)
+    con = reading.connect(client.catchment, snapshot, "")
     for table in snapshot["tables"]:
         render.say(f"\n[bold]{escape(table['table'])}[/] [dim]{render.count(table['rows'])} rows[/]")
-        print_rows(reading.ask(con, f"FROM {reading.quoted(table['table'])}", client.catchment, snapshot["tables"]), _ROWS)
+        rows = reading.ask(con, f"FROM {reading.quoted(table['table'])}", client.catchment, snapshot["tables"])
+        hidden = print_rows(rows, _ROWS)[2]
+        if hidden:
+            render.say(f"[dim]… and {', '.join(map(escape, hidden))}[/]")
 
 
 def _next_steps(folder: Path) -> None:
     lines = {
         "duckstring status": "watch the Catchment",
-        f"duckstring query {OUTLET}": "the tables; then: duckstring query reports TABLE",
+        f"duckstring query {OUTLET} \\[TABLE]": "its tables; TABLE shows one",
         "duckstring runs": "what ran",
-        f"duckstring trigger tide {OUTLET} 5m": "keep it no staler than 5 minutes",
-        f"duckstring deploy {folder} --all": "after a change to a Pond (raise its version)",
+        f"duckstring trigger tide {OUTLET} 5m": "no staler than 5 minutes",
+        f"duckstring deploy {folder} --all": "after you changed a Pond",
         "duckstring catchment stop": "it keeps everything that it knows",
     }
     made = render.table("TRY NEXT", "")

@@ -56,16 +56,27 @@ def _confirm(catchment: Catchment, ponds: list[str], *, yes: bool) -> None:
 
 def show(answer: DeployAnswer) -> None:
     """What the deploy did, line by line."""
+    console = render.out()
     made = render.table("POND", "VERSION", "RESULT", "RIPPLES", "SOURCES", last="wrapped")
     for pond in answer["ponds"]:
-        ripples = pond["ripples"]
-        listed = ", ".join(ripples) if len(ripples) <= _FEW else f"{', '.join(ripples[: _FEW - 1])} and {len(ripples) - _FEW + 1} more"
         result = render.word("undeployed", "unchanged") if pond["unchanged"] else render.word("success", "deployed")
-        made.add_row(pond["line"], pond["version"], result, listed, ", ".join(pond["sources"]))
-    render.out().print(made)
+        made.add_row(
+            pond["line"],
+            pond["version"],
+            result,
+            _listed(pond["ripples"], narrow=console.width < render.NARROW),
+            ", ".join(pond["sources"]),
+        )
+    console.print(made)
     for pond in answer["ponds"]:
         for warning in pond["warnings"]:
             render.warn(warning)
+
+
+def _listed(ripples: list[str], *, narrow: bool) -> str:
+    if narrow:
+        return str(len(ripples))
+    return ", ".join(ripples) if len(ripples) <= _FEW else f"{', '.join(ripples[: _FEW - 1])} and {len(ripples) - _FEW + 1} more"
 
 
 def _next_steps(answer: DeployAnswer) -> None:

@@ -127,7 +127,7 @@ def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
 def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Path) -> None:
     from duckstring_cli import reading
 
-    con = reading.connect(catchment, snapshot)
+    con = reading.connect(catchment, snapshot, select)
     with render.steps() as step:
         step(f"Writing {target}")
         reading.ask(con, select, catchment, snapshot["tables"])
@@ -138,26 +138,26 @@ def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Pat
 def _show(catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: int | None, style: str) -> None:
     from duckstring_cli import reading
 
-    con = reading.connect(catchment, snapshot)
+    con = reading.connect(catchment, snapshot, select)
     relation = reading.ask(con, select, catchment, snapshot["tables"])
-    with _reading(catchment):
+    with _rows_of(catchment):
         if style == "table":
-            print_rows(relation, limit or DEFAULT_LIMIT)
+            rows, more, hidden = print_rows(relation, limit or DEFAULT_LIMIT)
+            _footnotes(rows, more=more, hidden=hidden)
         else:
             _stream(relation if limit is None else relation.limit(limit), style)
 
 
 @contextmanager
-def _reading(catchment: Catchment) -> Iterator[None]:
+def _rows_of(catchment: Catchment) -> Iterator[None]:
     """The rows themselves are read late: say what went wrong then, too."""
     import duckdb
 
     from duckstring_cli import reading
 
     try:
-        yield
-    except (duckdb.IOException, duckdb.HTTPException) as error:
-        raise reading.unreadable(catchment, error) from error
+        with reading.reading_from(catchment):
+            yield
     except duckdb.Error as error:
         raise OperatorError(str(error).strip().splitlines()[0]) from error
 
@@ -181,15 +181,15 @@ def _stream(relation: DuckDBPyRelation, style: str) -> None:
     sys.stdout.write("\n]\n" if opening == "," else "[]\n")
 
 
-def print_rows(relation: DuckDBPyRelation, limit: int) -> None:
-    """Rows as a table as wide as the terminal; what was left out is said."""
+def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[str]]:
+    """Rows as a table as wide as the terminal. Gives what there is to say of it: rows shown, whether there are more, columns left out."""
     columns = relation.columns
     numbers = [any(kind in str(dtype) for kind in _NUMBERS) for dtype in relation.types]
     rows = relation.limit(limit + 1).fetchall()
     more, rows = len(rows) > limit, rows[:limit]
     cells = [[_cell(value) for value in row] for row in rows]
     console = render.out()
-    kept = _columns_that_fit(columns, cells, console.width)
+    kept = columns_that_fit(columns, cells, console.width)
     made = render.table()
     for index in kept:
         made.add_column(Text(columns[index]), justify="right" if numbers[index] else "left", no_wrap=True, overflow="ellipsis")
@@ -197,7 +197,7 @@ def print_rows(relation: DuckDBPyRelation, limit: int) -> None:
     for row in cells:
         made.add_row(*(Text(row[index]) for index in kept))
     console.print(made)
-    _footnotes(len(rows), more=more, hidden=[name for index, name in enumerate(columns) if index not in kept])
+    return len(rows), more, [name for index, name in enumerate(columns) if index not in kept]
 
 
 def _footnotes(rows: int, *, more: bool, hidden: list[str]) -> None:
@@ -217,7 +217,8 @@ def _cell(value: object) -> str:
     return " ".join(str(value).split())
 
 
-def _columns_that_fit(columns: list[str], cells: list[list[str]], width: int) -> list[int]:
+def columns_that_fit(columns: list[str], cells: list[list[str]], width: int) -> list[int]:
+    """The first columns that a terminal has room for; always one."""
     kept: list[int] = []
     used = 0
     for index, name in enumerate(columns):

@@ -119,8 +119,11 @@ def end_orphans(pid: int) -> None:
     if _is_alive(pid):
         return
     # A group's number is not given to a new process while the group has members.
+    limit = time.monotonic() + _STOPS_WITHIN[-1]
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        while time.monotonic() < limit:
+            os.killpg(pid, signal.SIGKILL)
+            time.sleep(0.02)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -43,8 +43,7 @@ _CHILD_LIMIT = 60.0
 _DRAIN = 2.0
 _LAYER_MARK = b"duckstring-layer:"
 _UNUSED_LAYER_DAYS = 14
-_PATIENCE_PER_WORKER = 0.15
-_LONGEST_PATIENCE = 1.5
+_PATIENCE = 0.15
 _CORES = os.cpu_count() or 2
 
 logger = logging.getLogger("duckstring")
@@ -252,17 +251,53 @@ def release_messages() -> None:
     queues.load_persisted_state = load_and_release
 
 
-def pace_workers(note: Callable[[], None]) -> None:
-    """Start few workers at a time, and prefer waiting a moment for a warm one to starting another."""
-    runtime, service = _ministack("core.lambda_runtime"), _ministack("services.lambda_svc")
-    starting = threading.Semaphore(max(2, _CORES))
-    freed = threading.Condition()
-    spawn, invoke = runtime.Worker._spawn, runtime.Worker.invoke  # noqa: SLF001
-    acquire, release = runtime.acquire_worker, runtime.release_worker
+class Starts:
+    """Who may start another worker: as many at a time as there are cores, and rather than start one, wait a moment for a warm one."""
 
-    def spawn_in_turn(worker: Any) -> None:  # noqa: ANN401
-        with starting:
+    def __init__(self, runtime: Any) -> None:  # noqa: ANN401
+        self._runtime = runtime
+        self._acquire = runtime.acquire_worker
+        self._changed = threading.Condition()
+        self._starting: set[int] = set()
+
+    def acquire(self, name: str, config: Any, code: bytes, qualifier: str = "$LATEST", **named: Any) -> Any:  # noqa: ANN401
+        """A free worker, or a new one when its turn comes."""
+        key = self._runtime._worker_key(name, config, qualifier)  # noqa: SLF001
+        since = time.monotonic()
+        with self._changed:
+            while not self._may_go_on(key, waited=time.monotonic() - since):
+                self._changed.wait(_PATIENCE)
+            worker, how = self._acquire(name, config, code, qualifier=qualifier, **named)
+            if how == "spawn":
+                self._starting.add(id(worker))
+            return worker, how
+
+    def tell(self, worker: Any) -> None:  # noqa: ANN401
+        """The worker has started, or is free."""
+        with self._changed:
+            self._starting.discard(id(worker))
+            self._changed.notify_all()
+
+    def _may_go_on(self, key: str, *, waited: float) -> bool:
+        with self._runtime._lock:  # noqa: SLF001
+            pool = list(self._runtime._workers.get(key, ()))  # noqa: SLF001
+        if any(not worker.in_use for worker in pool):
+            return True
+        return len(self._starting) < _CORES and (len(pool) < _CORES or waited >= _PATIENCE)
+
+
+def pace_workers(note: Callable[[], None]) -> None:
+    """Have workers started in turn, and every invocation noted."""
+    runtime, service = _ministack("core.lambda_runtime"), _ministack("services.lambda_svc")
+    starts = Starts(runtime)
+    spawn, invoke = runtime.Worker._spawn, runtime.Worker.invoke  # noqa: SLF001
+    release = runtime.release_worker
+
+    def spawn_and_tell(worker: Any) -> None:  # noqa: ANN401
+        try:
             spawn(worker)
+        finally:
+            starts.tell(worker)
 
     def invoke_and_note(worker: Any, *args: Any, **named: Any) -> Any:  # noqa: ANN401
         try:
@@ -270,26 +305,12 @@ def pace_workers(note: Callable[[], None]) -> None:
         finally:
             note()
 
-    def busy(key: str) -> int:
-        with runtime._lock:  # noqa: SLF001
-            pool = runtime._workers.get(key, [])  # noqa: SLF001
-            return 0 if any(not worker.in_use for worker in pool) else len(pool)
-
-    def acquire_patiently(name: str, config: Any, code: bytes, qualifier: str = "$LATEST", **named: Any) -> Any:  # noqa: ANN401
-        key = runtime._worker_key(name, config, qualifier)  # noqa: SLF001
-        until = time.monotonic() + min(_PATIENCE_PER_WORKER * busy(key), _LONGEST_PATIENCE)
-        with freed:
-            while busy(key) >= 2 * _CORES and (left := until - time.monotonic()) > 0:
-                freed.wait(left)
-        return acquire(name, config, code, qualifier=qualifier, **named)
-
     def release_and_tell(worker: Any) -> None:  # noqa: ANN401
         release(worker)
-        with freed:
-            freed.notify()
+        starts.tell(worker)
 
-    runtime.Worker._spawn, runtime.Worker.invoke = spawn_in_turn, invoke_and_note  # noqa: SLF001
-    service.acquire_worker, service.release_worker = acquire_patiently, release_and_tell
+    runtime.Worker._spawn, runtime.Worker.invoke = spawn_and_tell, invoke_and_note  # noqa: SLF001
+    service.acquire_worker, service.release_worker = starts.acquire, release_and_tell
 
 
 class Checkpoints:
@@ -308,7 +329,7 @@ class Checkpoints:
     @property
     def report(self) -> dict[str, object]:
         """For the status page."""
-        return {"checkpoint": self._generations.number, "unsaved": self._happened.is_set()}
+        return {"checkpoint": self._generations.number, "unsaved": self._happened.is_set() or self._writing.locked()}
 
     def note(self) -> None:
         """Something happened."""

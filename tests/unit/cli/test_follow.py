@@ -36,9 +36,12 @@ def test_a_pulse_is_followed_to_its_end_and_every_ripple_is_told(capsys: pytest.
     verdict, follower = play(FLIGHTS, Goal("reports@1", at(0), ""))
     told = capsys.readouterr().out.splitlines()
     assert verdict == "done"
-    assert follower.took["delays@1"] == pytest.approx({"clean": 1.2, "by_hour": 0.6, "by_route": 1.3})
+    assert follower.took["delays@1/1"] == pytest.approx({"clean": 1.2, "by_hour": 0.6, "by_route": 1.3})
     assert told[0] == "+    0.4s  airlines                     started (airlines@1/1)"
     assert "+    5.9s  delays.by_route              done in 1.3s" in told
+    assert told.index("+    4.5s  delays.clean                 done in 1.2s") < told.index(
+        "+    4.6s  delays.by_hour               running"
+    )
     assert told[-1] == "+    7.0s  reports                      done in 0.9s"
     ends = [line for line in told if " done in " in line]
     assert len(ends) == sum(len(act.ripples) for act in FLIGHTS) + len(FLIGHTS)

@@ -6,6 +6,7 @@ Rules: docs/engine.md, "Demand". Nothing here starts anything.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from duckstring.engine.effects import SendPull, SendTarget
 from duckstring.engine.state import RippleState, Tide, Wave
@@ -21,7 +22,7 @@ def take_pull(turn: Turn, epoch: Instant, held: Instant) -> None:
     if turn.blocked or turn.release is None:
         _remember_pull(turn, epoch)
         return
-    if turn.is_inlet and turn.start_f >= epoch:
+    if turn.is_inlet and turn.start_f >= epoch and turn.start_f > held:
         return
     nothing_ahead = turn.start_f == turn.end_f and turn.start_f <= held
     if held <= turn.last_held and not (nothing_ahead and turn.pull is None):
@@ -62,12 +63,19 @@ def _remember_pull(turn: Turn, epoch: Instant) -> None:
 
 def set_pull(turn: Turn, epoch: Instant) -> None:
     """The Pond wants newer input: ask the Sources, once until it is supplied."""
+    if turn.is_inlet:
+        epoch = max(epoch, just_after(turn.start_f))
     if turn.pull is not None:
         turn.pull = max(turn.pull, epoch)
         return
     turn.pull = epoch
     if not turn.blocked:
         _send_pull(turn)
+
+
+def just_after(f: Instant) -> Instant:
+    """Newer than ``f``, whatever a clock that is behind says: an Inlet asked for no more than it has would never start."""
+    return f + timedelta(microseconds=1)
 
 
 def _send_pull(turn: Turn) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from duckstring.engine.demand import take_pull
-from duckstring.engine.effects import Announce, PublishSnapshot, RecordRun, RunStatus, SendPull
+from duckstring.engine.demand import just_after, take_pull
+from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RecordRun, RunStatus, SendPull
 from duckstring.engine.state import Failure, Run, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant
@@ -31,7 +31,7 @@ def start_run(turn: Turn) -> bool:
     f = source_f(turn)
     if not _wanted(turn, f):
         return False
-    _begin(turn, max(f, turn.now) if _is_retry_of_the_world(turn) else f)
+    _begin(turn, max(f, turn.now, just_after(turn.start_f)) if _is_retry_of_the_world(turn) else f)
     return True
 
 
@@ -48,7 +48,7 @@ def _wanted(turn: Turn, f: Instant) -> bool:
 def _is_retry_of_the_world(turn: Turn) -> bool:
     """A failed Inlet without Sources whose back-off is over: the outside world is its Source."""
     due = turn.retry_at
-    return turn.health == "failed" and turn.is_inlet and due is not None and due <= turn.now and turn.now > turn.start_f
+    return turn.health == "failed" and turn.is_inlet and due is not None and due <= turn.now
 
 
 def _begin(turn: Turn, f: Instant) -> None:
@@ -135,10 +135,17 @@ def complete_runs(turn: Turn) -> bool:
     _recover(turn, newest)
     for run in done:
         turn.emit(RecordRun(run.number, run.f, run.version, "success", run.started, turn.now, changed=changed))
+        _let_go(turn, run)
         turn.drop_run(run.number)
     turn.emit(Announce("succeeded", "running", newest.f, run=newest.number))
     _pull_again(turn)
     return True
+
+
+def _let_go(turn: Turn, run: Run) -> None:
+    """A branch that still waits belongs to a Ripple that overtook this run: nobody else would ever answer it."""
+    for name in sorted(run.waiting):
+        turn.emit(AnswerGate(run.number, run.launch, name, "done"))
 
 
 def _changed(turn: Turn, done: list[Run]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import NamedTuple, assert_never
 
 from duckstring.engine import demand, gates, ripples, runs
@@ -26,10 +27,16 @@ from duckstring.engine.signals import (
     TargetReceived,
     Triggered,
 )
-from duckstring.engine.state import PondState, RippleState, SourceView, Stamp, Tide, Wave
+from duckstring.engine.state import Health, PondState, RippleState, SourceView, Stamp, Tide, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+
+_SKEW = timedelta(seconds=2)
+"""An alarm that rings this much early by our clock is set again; what rings earlier still was meant for something past."""
+
+_SOON = timedelta(seconds=1)
+"""The least time to an alarm: one set again must not be taken for the one before it."""
 
 
 class Step(NamedTuple):
@@ -49,12 +56,19 @@ def step(state: PondState, signal: Signal, now: Instant) -> Step:
 
 
 def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
-    """Advance one line by several signals, as if by one step each; Sinks are told once."""
+    """Advance one line by several signals, as if by one step each; Sinks are told once.
+
+    But for a change of being down: a line that was down for a moment has dropped demand, and must hear it again.
+    """
     turn = Turn(state, now)
+    told = _face(turn)
     for signal in signals:
         receive(turn, signal)
         settle(turn)
-    speak(turn)
+        if turn.blocked != told.down:
+            told = speak(turn, told)
+    speak(turn, told)
+    _set_alarm(turn)
     return Step(turn.freeze(), tuple(turn.effects))
 
 
@@ -102,7 +116,7 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
         case Deployed():
             turn.next_release = signal.release
         case AlarmRang():
-            if turn.alarm is not None and turn.alarm <= turn.now:
+            if turn.alarm is not None and turn.alarm <= turn.now + _SKEW:
                 turn.alarm = None
         case _:
             assert_never(signal)
@@ -138,7 +152,8 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
 def _trigger(turn: Turn, asked: Triggered) -> None:
     match asked.kind:
         case "tap":
-            demand.take_pull(turn, asked.epoch, turn.end_f)
+            if not turn.is_inlet or asked.epoch > turn.start_f or turn.release is None:
+                demand.take_pull(turn, asked.epoch, turn.end_f)
         case "wave":
             turn.trigger = Wave()
             demand.take_pull(turn, asked.epoch, turn.end_f)
@@ -221,34 +236,44 @@ def settle(turn: Turn) -> None:
         pass
 
 
-def speak(turn: Turn) -> None:
-    """Tell every Sink what is new about us, announce a change of being blocked, and set the alarm for what is due."""
-    before = turn.before
+class Face(NamedTuple):
+    """What the world sees of a line."""
+
+    end_f: Instant
+    changed_f: Instant
+    delay: timedelta
+    snapshot: int
+    down: bool
+    reason: str
+    health: Health
+
+
+def speak(turn: Turn, told: Face) -> Face:
+    """Tell every Sink what is new about us since ``told``, and announce a change of being blocked. Returns what is told now."""
+    face = _face(turn)
+    if face == told:
+        return told
+    for sink in sorted(turn.sinks):
+        turn.emit(_told(turn, sink))
+    if face.down and not told.down and face.health == "ok":
+        turn.emit(Announce("blocked", "ok", face.end_f, reason=face.reason))
+    if told.down and not face.down:
+        turn.emit(Announce("recovered", "blocked" if told.health == "ok" else told.health, face.end_f))
+    return face
+
+
+def _face(turn: Turn) -> Face:
     down = turn.blocked
-    if _face(before) != (turn.end_f, turn.changed_f, turn.delay, turn.snapshot, down, _reason(turn)):
-        for sink in sorted(turn.sinks):
-            turn.emit(_told(turn, sink))
-    if down and not before.blocked and turn.health == "ok":
-        turn.emit(Announce("blocked", "ok", turn.end_f, reason=_reason(turn)))
-    if before.blocked and not down:
-        turn.emit(Announce("recovered", "blocked" if before.health == "ok" else before.health, turn.end_f))
-    _set_alarm(turn)
-
-
-def _face(state: PondState) -> tuple[object, ...]:
-    return state.end_f, state.changed_f, state.delay, state.snapshot, state.blocked, state.reason
-
-
-def _reason(turn: Turn) -> str:
-    return turn.freeze().reason if turn.blocked else ""
+    reason = turn.freeze().reason if down else ""
+    return Face(turn.end_f, turn.changed_f, turn.delay, turn.snapshot, down, reason, turn.health)
 
 
 def _told(turn: Turn, sink: Line) -> TellSink:
-    return TellSink(sink, turn.end_f, turn.changed_f, turn.delay, turn.snapshot, turn.blocked, _reason(turn))
+    return TellSink(sink, *_face(turn)[:6])
 
 
 def _set_alarm(turn: Turn) -> None:
     due = [at for at in (demand.tide_due(turn), turn.retry_at) if at is not None and at > turn.now]
     if due and (turn.alarm is None or min(due) < turn.alarm or turn.alarm <= turn.now):
-        turn.alarm = min(due)
+        turn.alarm = max(min(due), turn.now + _SOON)
         turn.emit(SetAlarm(turn.alarm))

@@ -6,6 +6,7 @@ have a ``helpers.py``, and so may two versions of one.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import io
 import shutil
@@ -124,6 +125,7 @@ class Shelf:
     def add(self, key: tuple[str, ...], package: bytes, module: str) -> Project:
         """Unpack and keep."""
         root = Path(tempfile.mkdtemp(prefix="duckstring-pond-")).resolve()
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
         unpack(package, root)
         while len(self._projects) >= self._most:
             shutil.rmtree(self._projects.pop(next(iter(self._projects))).root, ignore_errors=True)

@@ -67,13 +67,16 @@ def seconds(n: float) -> timedelta:
 class Conditions:
     """What the world does to letters and Ripples.
 
-    ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success) and the
-    fingerprint of what it writes (``prints``); ``doubles`` is the share of letters delivered twice.
+    ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success) the fingerprint
+    of what it writes (``prints``) and whether its author says that nothing changed (``skips``); ``skew`` is how
+    wrong the clock of whoever handles a letter is; ``doubles`` is the share of letters delivered twice.
     """
 
     latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
     duration: Callable[[Line, str], timedelta] = lambda _line, _ripple: seconds(1)
     outcome: Callable[[Attempted], Failure | None] = lambda _: None
+    skew: Callable[[random.Random], timedelta] = lambda _: timedelta()
+    skips: Callable[[Attempted], bool] = lambda _: False
     prints: Callable[[Attempted, Instant], str] = lambda attempted, _f: f"{attempted[0]}/{attempted[1]}"
     doubles: float = 0.0
 
@@ -92,6 +95,7 @@ class World:
     events: list[tuple[Line, Announce]] = field(default_factory=list)
     pinned: dict[tuple[Line, int], dict[Line, int]] = field(default_factory=dict)
     steps: int = 0
+    log: list[tuple[Line, Signal, Instant]] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
     watch: Callable[[PondState, PondState], None] | None = None
     _random: random.Random = field(init=False)
@@ -116,8 +120,9 @@ class World:
     def trigger(self, line: str, kind: str, **bound: timedelta) -> Instant:
         """Tap, Wave, Pulse, Tide or remove; returns the epoch."""
         self.now += _MOMENT
-        self.post("api", Line(line), Triggered(kind, self.now, **bound))  # type: ignore[arg-type] # tests write any kind
-        return self.now
+        epoch = self.now + self.conditions.skew(self._random)
+        self.post("api", Line(line), Triggered(kind, epoch, **bound))  # type: ignore[arg-type] # tests write any kind
+        return epoch
 
     def lose_executions(self) -> None:
         """Every execution dies unseen, and the sweep notices."""
@@ -161,7 +166,9 @@ class World:
 
     def _deliver(self, to: Line, signal: Signal) -> None:
         before = self.states.get(to) or PondState(to)
-        stepped = step(before, signal, self.now)
+        now = self.now + self.conditions.skew(self._random)
+        stepped = step(before, signal, now)
+        self.log.append((to, signal, now))
         self.steps += 1
         state = replace(stepped.state, revision=before.revision + 1)
         if self.watch:
@@ -188,7 +195,7 @@ class World:
             case StopRun(run, launch):
                 self._stopped.add((line, run, launch))
             case AnswerGate(run, launch, ripple, verdict, attempt):
-                if self._gates.pop((line, run, launch, ripple), False):
+                if self._gates.pop((line, run, launch, ripple), False) and (line, run, launch) not in self._stopped:
                     self._branch(line, run, launch, ripple, verdict, attempt)
             case SetAlarm(at):
                 self._later(at, lambda: self.post("clock", line, AlarmRang()))
@@ -238,6 +245,9 @@ class World:
         if failure is not None:
             self._await(line, GateReached(run, launch, ripple, attempt, "failed", failure))
             return
+        if self.conditions.skips(attempted):
+            self.post(f"{line}/{run}/{ripple}", line, RippleSucceeded(run, ripple, attempt, skipped=True))
+            return
         state = self.states[line]
         f = state.runs[run].f if run in state.runs else self.now
         table = TableVersion(ripple, f"{line}/{ripple}/{run}/{attempt}", 1, 1, self.conditions.prints(attempted, f))
@@ -250,9 +260,13 @@ class World:
         wanted = statuses or ("success", "pass", "failed", "killed")
         return [row for of, row in self.history if of == line and row.status in wanted]
 
+    def waiting(self) -> list[tuple[Line, int, int, str]]:
+        """The branches of living executions that wait for a verdict."""
+        return sorted(gate for gate in self._gates if gate[:3] not in self._stopped)
+
     def at_rest(self) -> bool:
-        """Nothing runs and nothing is wanted."""
-        return all(not s.runs and s.pull is None and not s.targets for s in self.states.values())
+        """Nothing runs, nothing is wanted, and no branch of an execution waits."""
+        return not self.waiting() and all(not s.runs and s.pull is None and not s.targets for s in self.states.values())
 
 
 def pond(

@@ -1,0 +1,56 @@
+# make demo    set everything up and show it          make test    everything that must be green
+# make check   format, lint, types, imports           make help    all targets
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.finished
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check format unit property integration infra e2e test prove bench synth clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
+
+setup: $(STAMP)  ## Make .venv and install everything into it
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Duckstring needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements/dev.txt)"
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements/dev.txt
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: setup  ## Start a local Catchment and run the flights pipeline on it
+	@$(BIN)/duckstring demo
+
+check: setup  ## Formatting, lint, types, walls between the rooms
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## Write the formatting
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+unit property integration infra e2e: setup  ## One level of tests
+	@if [ -d tests/$@ ]; then $(PYTEST) tests/$@ -q -m "not aws and not nightly"; fi
+
+test: setup  ## Every test but the nightly ones and those that need an AWS account
+	$(PYTEST) -q -m "not aws and not nightly"
+
+prove: setup  ## The properties with thousands of examples
+	$(PYTEST) -q -m nightly
+
+bench: setup  ## Print the figures of bench/
+	$(BIN)/python -m bench
+
+synth: setup  ## The CloudFormation template for AWS, in cdk.out
+	CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
+
+clean:  ## Remove what make made (the user's Catchments stay)
+	rm -rf $(VENV) .build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,218 @@
+"""The ports in memory, as strict as AWS and no stricter: conditional commits, a FIFO a line, letters shown until acknowledged.
+
+``Machine`` plays Step Functions and the workers: it is told to start runs and to let branches go, and posts what they post.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun, Verdict
+from duckstring.engine.signals import AlarmRang, GateReached, RippleSucceeded, Signal
+from duckstring.engine.state import Failure, PondState
+from duckstring.errors import InvariantError, StateConflictError
+from duckstring.model.catalog import TableVersion
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line
+from duckstring.ports import Held, Letter, Mark, Received
+
+_WINDOW = 10
+"""Letters of one line in one delivery."""
+
+
+@dataclass(slots=True)
+class MemoryClock:
+    """``ports.Clock``: stands still until it is told to go on; whatever is due by then happens."""
+
+    instant: Instant
+    _due: list[tuple[Instant, int, Callable[[], None]]] = field(default_factory=list)
+    _count: int = 0
+
+    def now(self) -> Instant:
+        """This instant."""
+        return self.instant
+
+    def at(self, instant: Instant, happen: Callable[[], None]) -> None:
+        """Let ``happen`` happen at ``instant``."""
+        self._count += 1
+        heapq.heappush(self._due, (instant, self._count, happen))
+
+    def advance(self) -> bool:
+        """Go on to the next thing that is due, and let it happen. False: nothing is."""
+        if not self._due:
+            return False
+        at, _, happen = heapq.heappop(self._due)
+        self.instant = max(self.instant, at)
+        happen()
+        return True
+
+
+@dataclass(slots=True)
+class MemoryStateStore:
+    """``ports.StateStore`` and ``ports.Snapshots``."""
+
+    held: dict[Line, Held] = field(default_factory=dict)
+    manifests: dict[tuple[Line, int], PublishSnapshot] = field(default_factory=dict)
+
+    def load(self, line: Line) -> Held:
+        """The line's state; a fresh one if nobody spoke to it yet."""
+        return self.held.get(line) or Held(PondState(line))
+
+    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark) -> Held:
+        """Replace ``held``, at the revision that was read only."""
+        if self.load(state.line).state.revision != held.state.revision:
+            raise StateConflictError(f"{state.line} was committed by another delivery since revision {held.state.revision}.")
+        new = Held(replace(state, revision=held.state.revision + 1), outbox, mark)
+        self.held[state.line] = new
+        for effect in outbox:
+            if isinstance(effect, PublishSnapshot):
+                self.manifests[state.line, effect.run] = effect
+        return new
+
+    def clear(self, held: Held) -> None:
+        """Remove the outbox, unless a newer commit has replaced it."""
+        line = held.state.line
+        if self.load(line).state.revision == held.state.revision:
+            self.held[line] = replace(self.held[line], outbox=())
+
+    def read(self, line: Line, number: int) -> PublishSnapshot | None:
+        """The manifest that run ``number`` of ``line`` published."""
+        return self.manifests.get((line, number))
+
+
+@dataclass(slots=True)
+class MemoryMailbox:
+    """``ports.Mailbox``: one queue a line. ``forgets`` keys at once, so that a letter sent twice comes twice."""
+
+    clock: MemoryClock
+    forgets: bool = False
+    queues: dict[Line, list[Received]] = field(default_factory=dict)
+    _keys: set[str] = field(default_factory=set)
+    _sequence: int = 0
+
+    def send(self, letters: Sequence[Letter]) -> None:
+        """Post all, in order."""
+        for letter in letters:
+            if self.forgets or letter.key not in self._keys:
+                self._keys.add(letter.key)
+                self.put(letter.to, letter.signal)
+
+    def put(self, to: Line, signal: Signal, token: str = "") -> None:
+        """Post one letter."""
+        self._sequence += 1
+        mark = (int(self.clock.now().timestamp() * 1000), f"{self._sequence:020d}")
+        self.queues.setdefault(to, []).append(Received(signal, mark, token))
+
+    def waiting(self) -> list[Line]:
+        """The lines that have mail."""
+        return sorted(line for line, queue in self.queues.items() if queue)
+
+    def show(self, line: Line) -> list[Received]:
+        """The line's oldest letters. They stay until they are acknowledged."""
+        return self.queues[line][:_WINDOW]
+
+    def acknowledge(self, line: Line, letters: Sequence[Received]) -> None:
+        """These are dealt with."""
+        marks = {letter.mark for letter in letters}
+        self.queues[line] = [letter for letter in self.queues[line] if letter.mark not in marks]
+
+
+@dataclass(slots=True)
+class Machine:
+    """``ports.Executions`` and ``ports.Gates``: executions of runs, their workers, and branches that wait with a token."""
+
+    clock: MemoryClock
+    mailbox: MemoryMailbox
+    duration: Callable[[Line, str], timedelta]
+    outcome: Callable[[tuple[Line, int, str, int]], Failure | None] = lambda _: None
+    started: dict[tuple[Line, int, int], StartRun] = field(default_factory=dict)
+    attempts: list[tuple[Line, int, str, int]] = field(default_factory=list)
+    tokens: dict[tuple[Line, int, int, str], str] = field(default_factory=dict)
+    _open: dict[str, tuple[Line, int, int, str]] = field(default_factory=dict)
+
+    def start(self, line: Line, run: StartRun) -> None:
+        """Start it once; with another input than before it is an error, as with Step Functions."""
+        key = (line, run.run, run.launch)
+        if (known := self.started.get(key)) is not None:
+            if known != run:
+                raise InvariantError(f"Execution {key} was started before with another input.")
+            return
+        self.started[key] = run
+        for branch in run.branches:
+            self._go(line, run.run, run.launch, branch.ripple, branch.verdict, branch.attempt)
+
+    def stop(self, line: Line, run: StopRun) -> None:
+        """Its branches wait no longer."""
+        self._open = {token: at for token, at in self._open.items() if at[:3] != (line, run.run, run.launch)}
+
+    def keep(self, line: Line, *, run: int, launch: int, ripple: str, token: str) -> None:
+        """Remember a waiting branch's token."""
+        self.tokens[line, run, launch, ripple] = token
+
+    def answer(self, line: Line, answer: AnswerGate) -> None:
+        """Let the branch go; one that no longer waits is success."""
+        token = self.tokens.get((line, answer.run, answer.launch, answer.ripple), "")
+        if self._open.pop(token, None) is not None:
+            self._go(line, answer.run, answer.launch, answer.ripple, answer.verdict, answer.attempt)
+
+    def waiting(self) -> list[tuple[Line, int, int, str]]:
+        """The branches that wait for a verdict."""
+        return sorted(self._open.values())
+
+    def _go(self, line: Line, run: int, launch: int, ripple: str, verdict: Verdict, attempt: int) -> None:
+        if verdict == "lambda":
+            attempted = (line, run, ripple, attempt)
+            self.attempts.append(attempted)
+            self.clock.at(self.clock.now() + self.duration(line, ripple), lambda: self._end(attempted, launch))
+        elif verdict == "wait":
+            self._wait(line, GateReached(run, launch, ripple))
+
+    def _wait(self, line: Line, gate: GateReached) -> None:
+        token = f"{line}/{gate.run}/{gate.launch}/{gate.ripple}/{gate.attempt}"
+        self._open[token] = (line, gate.run, gate.launch, gate.ripple)
+        self.mailbox.put(line, gate, token)
+
+    def _end(self, attempted: tuple[Line, int, str, int], launch: int) -> None:
+        line, run, ripple, attempt = attempted
+        if (failure := self.outcome(attempted)) is not None:
+            self._wait(line, GateReached(run, launch, ripple, attempt, "failed", failure))
+            return
+        table = TableVersion(ripple, f"{line}/{ripple}/{run}/{attempt}", 1, 1, f"{run}")
+        self.mailbox.put(line, RippleSucceeded(run, ripple, attempt, {ripple: table}))
+
+
+@dataclass(slots=True)
+class MemoryNotes:
+    """``ports.History``, ``ports.Bus`` and ``ports.Alarms``: rows under their keys, so that a repeat changes nothing."""
+
+    clock: MemoryClock
+    mailbox: MemoryMailbox
+    runs: dict[tuple[Line, int], RecordRun] = field(default_factory=dict)
+    attempts: dict[tuple[Line, int, str, int], RecordAttempt] = field(default_factory=dict)
+    events: dict[str, Announce] = field(default_factory=dict)
+
+    def record_run(self, line: Line, row: RecordRun) -> None:
+        """Write or complete a run's row; one that has ended does not run again."""
+        before = self.runs.get((line, row.run))
+        if before is None or before.status == "running":
+            self.runs[line, row.run] = row
+
+    def record_attempt(self, line: Line, row: RecordAttempt) -> None:
+        """Write how an attempt ended."""
+        self.attempts[line, row.run, row.ripple, row.attempt] = row
+
+    def announce(self, line: Line, version: str, event: Announce, key: str) -> None:
+        """Put one event on the bus."""
+        self.events[key] = event
+
+    def set(self, line: Line, at: Instant) -> None:
+        """Post AlarmRang at ``at``."""
+        self.clock.at(at, lambda: self.mailbox.put(line, AlarmRang()))
+
+
+def statuses(notes: MemoryNotes) -> Mapping[tuple[Line, int], str]:
+    """How each run ended."""
+    return {key: row.status for key, row in notes.runs.items()}

@@ -1,0 +1,126 @@
+"""The state machine alone, with a ripple function and a mailbox that the test plays."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+
+import pytest
+
+from infra.machine import definition
+
+SOURCE = """
+def handle(event, context):
+    print(event)
+    kind = event["ripple"]
+    if kind == "raises":
+        raise ValueError("boom")
+    if kind == "fails" and event["attempt"] == 1:
+        return {"outcome": "failed", "failure": {"ripple": kind, "attempt": 1, "error": "KeyError", "message": "'x'"}}
+    return {"outcome": "ok"}
+"""
+FAILURE = {"ripple": "fails", "attempt": 1, "error": "KeyError", "message": "'x'"}
+
+
+@pytest.fixture(scope="module")
+def machine(local_catchment):
+    from duckstring_cli import catchments
+
+    access = catchments.session(catchments.find(local_catchment.name))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("played.py", SOURCE)
+    runtime = access.client("lambda").get_function_configuration(FunctionName=catchments.outputs(local_catchment)["RippleFunction"])[
+        "Runtime"
+    ]
+    role = "arn:aws:iam::000000000000:role/played"
+    function = access.client("lambda").create_function(
+        FunctionName="played", Runtime=runtime, Role=role, Handler="played.handle", Code={"ZipFile": packed.getvalue()}
+    )["FunctionArn"]
+    queue = access.client("sqs").create_queue(QueueName="played.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    text = json.dumps(definition()).replace("${RippleFunction}", function).replace("${Mailbox}", queue)
+    arn = access.client("stepfunctions").create_state_machine(name="played", definition=text, roleArn=role)["stateMachineArn"]
+    return Played(access, queue, arn)
+
+
+class Played:
+    def __init__(self, access, queue, arn):
+        self.states, self.sqs, self.queue, self.arn = access.client("stepfunctions"), access.client("sqs"), queue, arn
+
+    def start(self, **branches):
+        listed = [{"ripple": name, "verdict": verdict, "attempt": 1 if verdict == "lambda" else 0} for name, verdict in branches.items()]
+        given = {"line": "sales@1", "run": 7, "launch": 1, "branches": listed}
+        return self.states.start_execution(stateMachineArn=self.arn, input=json.dumps(given))["executionArn"]
+
+    def gate(self):
+        for _ in range(100):
+            for message in self.sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=1, AttributeNames=["All"]).get("Messages", []):
+                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+                assert message["Attributes"]["MessageGroupId"] == "sales@1"
+                return json.loads(message["Body"])
+        raise AssertionError("no gate was reached")
+
+    def answer(self, gate, **verdict):
+        self.states.send_task_success(taskToken=gate["token"], output=json.dumps(verdict))
+
+    def end(self, execution):
+        for _ in range(300):
+            found = self.states.describe_execution(executionArn=execution)
+            if found["status"] != "RUNNING":
+                return found
+            time.sleep(0.05)
+        raise AssertionError("it did not end")
+
+
+def test_a_root_that_may_start_needs_no_gate(machine):
+    assert machine.end(machine.start(load="lambda"))["status"] == "SUCCEEDED"
+
+
+def test_a_branch_waits_for_its_verdict_and_then_runs(machine):
+    execution = machine.start(load="lambda", join="wait")
+    gate = machine.gate()
+    token = gate.pop("token")
+    assert gate == {
+        "to": "sales@1", "kind": "gate_reached", "run": 7, "launch": 1, "ripple": "join", "attempt": 0, "outcome": "none", "failure": None,
+    }  # fmt: skip
+    machine.answer({"token": token}, verdict="lambda", attempt=1)
+    assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+def test_a_failed_attempt_asks_again_and_the_next_one_says_nothing_of_it(machine):
+    execution = machine.start(fails="lambda")
+    gate = machine.gate()
+    assert (gate["outcome"], gate["attempt"], gate["failure"]) == ("failed", 1, FAILURE)
+    machine.answer(gate, verdict="wait", attempt=1)
+    again = machine.gate()
+    assert (again["outcome"], again["failure"]) == ("none", None)
+    machine.answer(again, verdict="lambda", attempt=2)
+    assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+def test_a_crashed_attempt_tells_its_error(machine):
+    execution = machine.start(raises="lambda")
+    gate = machine.gate()
+    assert (gate["outcome"], gate["failure"]["ripple"], gate["failure"]["attempt"]) == ("crashed", "raises", 1)
+    assert gate["failure"]["error"]
+    assert "boom" in gate["failure"]["message"]
+    machine.answer(gate, verdict="done", attempt=1)
+    assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+def test_a_cancelled_branch_fails_the_run_with_its_failure_after_its_siblings_ended(machine):
+    execution = machine.start(fails="lambda", load="lambda", join="wait")
+    gates = {gate["ripple"]: gate for gate in (machine.gate(), machine.gate())}
+    machine.answer(gates["fails"], verdict="cancelled", attempt=1, failure=FAILURE)
+    machine.answer(gates["join"], verdict="lambda", attempt=1)
+    ended = machine.end(execution)
+    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "KeyError", "'x'")
+
+
+def test_a_cancelled_branch_without_a_failure_still_says_something(machine):
+    execution = machine.start(join="wait")
+    machine.answer(machine.gate(), verdict="cancelled", attempt=0)
+    ended = machine.end(execution)
+    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "Cancelled", "The run was cancelled.")

@@ -1,0 +1,43 @@
+"""The stack as a template, synthesized once, with tiny zips in the place of the real layers."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.config import Config
+from infra.doors import Code
+from infra.layers import Built
+from infra.stack import CatchmentStack
+
+
+def tiny(folder: Path, name: str) -> Built:
+    path = folder / f"{name}-0.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("empty.txt", "")
+    return Built(path=path, digest=f"{name:0>64}", unpacked=1)
+
+
+def synthesize(folder: Path, config: Config) -> dict[str, Any]:
+    from aws_cdk import App
+    from aws_cdk.assertions import Template
+
+    names = ("functions", "core", "deps", "data")
+    code = Code(**{name: tiny(folder, name) for name in names})
+    stack = CatchmentStack(App(), config=config, code=code)
+    return json.loads(json.dumps(Template.from_stack(stack).to_json()))
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory) -> dict[str, Any]:
+    config = Config(catchment="test", environment={"API_TOKEN": "abc"})
+    return synthesize(tmp_path_factory.mktemp("stack"), config)
+
+
+@pytest.fixture(scope="session")
+def ephemeral_template(tmp_path_factory) -> dict[str, Any]:
+    return synthesize(tmp_path_factory.mktemp("ephemeral"), Config(catchment="test", ephemeral=True))

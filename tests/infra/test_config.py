@@ -1,0 +1,60 @@
+"""What a deployment may say about itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from duckstring.errors import OperatorError
+from infra.config import Config, parse_environment
+from infra.layers import Built, check_size
+
+
+def read(**context: object) -> Config:
+    return Config.read(context.get)
+
+
+def test_without_a_context_it_is_the_catchment_dev_in_aws():
+    assert read() == Config(catchment="dev", python="3.12", architecture="x86_64", platform="", ephemeral=False, memory_mib=2048)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("catchment", "Prod!"),
+        ("python", "2.7"),
+        ("architecture", "sparc"),
+        ("ephemeral", "perhaps"),
+        ("memory", "64"),
+        ("requirements", "nowhere.txt"),
+    ],
+)
+def test_what_is_not_allowed_is_named(key, value):
+    with pytest.raises(OperatorError) as caught:
+        read(**{key: value})
+    assert f"-c {key}={value}" in caught.value.message
+    assert caught.value.hint
+
+
+def test_the_environment_file_takes_comments_quotes_and_exports():
+    text = "# a comment\n\nHOST=https://a.b/?x=1\nexport TOKEN='a b'\nEMPTY=\n"
+    assert parse_environment(text, where="env") == {"HOST": "https://a.b/?x=1", "TOKEN": "a b", "EMPTY": ""}
+
+
+@pytest.mark.parametrize("line", ["no equals", "AWS_REGION=x", "DUCKSTRING_TABLE=x", "1A=x", "=x"])
+def test_a_bad_line_of_the_environment_file_is_named_by_its_number(line):
+    with pytest.raises(OperatorError, match="env:2:"):
+        parse_environment(f"GOOD=1\n{line}\n", where="env")
+
+
+def test_an_environment_file_larger_than_a_functions_environment_is_refused():
+    with pytest.raises(OperatorError, match="bytes of variables"):
+        parse_environment(f"LONG={'x' * 4000}", where="env")
+
+
+def test_layers_too_large_for_lambda_are_refused_with_their_sizes(tmp_path):
+    parts = [
+        Built(path=tmp_path / f"{name}-1.zip", digest="", unpacked=size) for name, size in (("deps", 40_000_000), ("data", 220_000_000))
+    ]
+    with pytest.raises(OperatorError, match=r"260 MB \(deps 40 MB, data 220 MB\); Lambda allows 250 MB"):
+        check_size("ripple", parts)
+    check_size("ripple", parts[:1])

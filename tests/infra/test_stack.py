@@ -1,0 +1,232 @@
+"""What the template promises: nothing is lost, nobody may more than needed, everybody knows what they need."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from duckstring.model.settings import Settings
+
+FUNCTIONS = ("orchestrator", "ripple", "api", "sweep")
+OUTPUTS = (
+    *("Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox"),
+    *("DeadLetters", "Machine", "Bus", "SweepFunction", "Dashboard", "Version"),
+)
+EVERYONE = {"catchment", "table", "bucket", "mailbox"}
+KNOWS = {
+    "orchestrator": EVERYONE | {"bus", "delays", "machine", "schedules", "scheduler_role", "mailbox_arn"},
+    "ripple": EVERYONE | {"secret"},
+    "api": EVERYONE | {"bus", "ripple_function"},
+    "sweep": EVERYONE | {"delays", "machine"},
+}
+
+
+def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {name: one for name, one in template["Resources"].items() if one["Type"] == kind}
+
+
+def function(template: dict[str, Any], name: str) -> dict[str, Any]:
+    found = [
+        one
+        for one in of_type(template, "AWS::Lambda::Function").values()
+        if one["Properties"]["Handler"] == f"functions.{name}.handler.handle"
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+def statements(template: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    policies = of_type(template, "AWS::IAM::Policy").values()
+    return [
+        statement
+        for policy in policies
+        if {"Ref": role} in policy["Properties"]["Roles"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def actions_of(template: dict[str, Any], name: str) -> set[str]:
+    role = function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
+    return {action for statement in statements(template, role) for action in as_list(statement["Action"])}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_queue_has_a_dead_letter_queue_of_its_kind_or_is_one(template):
+    queues = {name: one.get("Properties", {}) for name, one in of_type(template, "AWS::SQS::Queue").items()}
+    dead = {one["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]: one for one in queues.values() if "RedrivePolicy" in one}
+    assert len(queues) == 4
+    assert len(dead) == 2
+    for name, queue in queues.items():
+        if name not in dead:
+            target = queues[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]
+            assert target.get("FifoQueue") == queue.get("FifoQueue")
+            assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+            assert target["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_the_mailbox_orders_by_line_at_high_throughput(template):
+    (mailbox,) = [
+        one["Properties"]
+        for one in of_type(template, "AWS::SQS::Queue").values()
+        if one["Properties"].get("FifoQueue") and "RedrivePolicy" in one["Properties"]
+    ]
+    assert mailbox["DeduplicationScope"] == "messageGroup"
+    assert mailbox["FifoThroughputLimit"] == "perMessageGroupId"
+    assert mailbox["ContentBasedDeduplication"] is True
+
+
+def test_a_message_stays_hidden_for_six_timeouts_of_its_consumer(template):
+    timeout = function(template, "orchestrator")["Properties"]["Timeout"]
+    for queue in of_type(template, "AWS::SQS::Queue").values():
+        if "RedrivePolicy" in queue["Properties"]:
+            assert queue["Properties"]["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_the_orchestrator_reports_single_failures_of_a_batch(template):
+    mappings = [one["Properties"] for one in of_type(template, "AWS::Lambda::EventSourceMapping").values()]
+    assert len(mappings) == 2
+    assert all(one["FunctionResponseTypes"] == ["ReportBatchItemFailures"] and one["BatchSize"] == 10 for one in mappings)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_knows_exactly_what_it_needs(template, name):
+    known = function(template, name)["Properties"]["Environment"]["Variables"]
+    ours = {key for key in known if key.startswith("DUCKSTRING_")}
+    filled = Settings(**dict.fromkeys(KNOWS[name], "x"))
+    assert ours == filled.to_env().keys()
+
+
+def test_the_environment_file_reaches_ripples_only(template):
+    having = [name for name in FUNCTIONS if "API_TOKEN" in function(template, name)["Properties"]["Environment"]["Variables"]]
+    assert having == ["ripple"]
+
+
+def test_no_policy_allows_every_action(template):
+    for name, policy in of_type(template, "AWS::IAM::Policy").items():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            for action in as_list(statement["Action"]):
+                assert not action.endswith((":*", "*")), (name, action)
+
+
+def test_every_resource_is_named_where_aws_can_name_it(template):
+    wide = set()
+    for policy in of_type(template, "AWS::IAM::Policy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if "*" in as_list(statement["Resource"]):
+                wide.update(as_list(statement["Action"]))
+    assert wide == {"states:SendTaskSuccess", "states:SendTaskFailure"}
+
+
+def test_managed_policies_write_logs_and_nothing_else(template):
+    for role in of_type(template, "AWS::IAM::Role").values():
+        for policy in role["Properties"].get("ManagedPolicyArns", []):
+            assert "AWSLambdaBasicExecutionRole" in json.dumps(policy)
+
+
+@pytest.mark.parametrize(
+    ("name", "forbidden"),
+    [
+        ("ripple", {"dynamodb:DeleteItem", "states:StartExecution", "s3:DeleteObject", "events:PutEvents"}),
+        ("api", {"states:StartExecution", "s3:PutObject", "s3:DeleteObject", "secretsmanager:GetSecretValue"}),
+        ("orchestrator", {"s3:GetObject", "s3:DeleteObject", "secretsmanager:GetSecretValue", "lambda:InvokeFunction"}),
+        (
+            "sweep",
+            {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "states:StartExecution", "secretsmanager:GetSecretValue"},
+        ),
+    ],
+)
+def test_a_function_may_not_do_anothers_work(template, name, forbidden):
+    assert actions_of(template, name) & forbidden == set()
+
+
+def test_the_api_writes_the_catalog_only(template):
+    role = function(template, "api")["Properties"]["Role"]["Fn::GetAtt"][0]
+    for statement in statements(template, role):
+        if "dynamodb:PutItem" in as_list(statement["Action"]):
+            assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CATALOG", "POND#*"]}}
+
+
+def test_the_machine_may_invoke_the_ripple_function_and_post_to_the_mailbox(template):
+    (machine,) = of_type(template, "AWS::StepFunctions::StateMachine").values()
+    role = machine["Properties"]["RoleArn"]["Fn::GetAtt"][0]
+    allowed = {action for statement in statements(template, role) for action in as_list(statement["Action"])}
+    assert allowed == {"lambda:InvokeFunction", "sqs:SendMessage"}
+
+
+def test_scheduler_may_post_to_the_mailbox_and_only_for_this_account(template):
+    roles = of_type(template, "AWS::IAM::Role")
+    (role,) = [name for name in roles if "AlarmsRole" in name]
+    trust = roles[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert [statement["Action"] for statement in statements(template, role)] == ["sqs:SendMessage"]
+
+
+def test_triggers_and_runs_that_ended_badly_reach_the_orchestrator(template):
+    rules = [one["Properties"] for one in of_type(template, "AWS::Events::Rule").values()]
+    patterns = {rule["EventPattern"]["detail-type"][0]: rule["EventPattern"] for rule in rules}
+    assert patterns.keys() == {"duckstring.trigger", "Step Functions Execution Status Change"}
+    ended = patterns["Step Functions Execution Status Change"]
+    assert ended["source"] == ["aws.states"]
+    assert ended["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+
+
+def test_every_dead_letter_queue_has_an_alarm(template):
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    watched = {alarm["Properties"]["Dimensions"][0]["Value"]["Fn::GetAtt"][0] for alarm in alarms}
+    dead = {
+        one["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for one in of_type(template, "AWS::SQS::Queue").values()
+        if "RedrivePolicy" in one["Properties"]
+    }
+    assert watched == dead
+
+
+def test_the_outputs_are_what_connect_reads(template):
+    assert template["Outputs"].keys() == set(OUTPUTS)
+
+
+def test_what_a_catchment_holds_outlives_its_stack(template, ephemeral_template):
+    kept = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SecretsManager::Secret")
+    for kind in kept:
+        assert [one["DeletionPolicy"] for one in of_type(template, kind).values()] == ["Retain"]
+        assert [one["DeletionPolicy"] for one in of_type(ephemeral_template, kind).values()] == ["Delete"]
+
+
+def test_the_table_can_be_restored_and_forgets_what_expired(template):
+    (table,) = (one["Properties"] for one in of_type(template, "AWS::DynamoDB::Table").values())
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["gsi1"]
+
+
+def test_the_bucket_is_closed_and_sweeps_unfinished_uploads(template):
+    (bucket,) = (one["Properties"] for one in of_type(template, "AWS::S3::Bucket").values())
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "VersioningConfiguration" not in bucket
+    assert "AbortIncompleteMultipartUpload" in json.dumps(bucket["LifecycleConfiguration"])
+
+
+def test_every_log_group_forgets(template):
+    groups = of_type(template, "AWS::Logs::LogGroup").values()
+    assert len(groups) == len(FUNCTIONS)
+    assert all(group["Properties"]["RetentionInDays"] == 30 for group in groups)
+
+
+def test_nothing_in_the_template_knows_an_emulator(template):
+    assert not re.search(r"ministack|localhost|127\.0\.0\.1|4566|endpoint_url", json.dumps(template), re.IGNORECASE)
+
+
+def test_the_layers_hold_the_versions_that_were_tested():
+    root = Path(__file__).parents[2]
+    locked = set((root / "requirements" / "dev.txt").read_text().split("\n"))
+    for name in ("deps", "data"):
+        wanted = (root / "infra" / "requirements" / f"{name}.txt").read_text().split()
+        assert wanted
+        assert set(wanted) <= locked

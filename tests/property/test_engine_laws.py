@@ -1,0 +1,171 @@
+"""The engine's laws over random Catchments: docs/engine.md, "Laws"."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duckstring.adapters.memory.world import World, seconds
+from duckstring.engine.state import PondState
+from duckstring.engine.step import step
+from duckstring.model.catalog import Release
+from duckstring.model.names import Line
+from tests.property.worlds import Fate, Graph, at_rest, graphs, looks, newer, once, settle, weather, whole, world_of
+
+seeds = st.integers(0, 2**16)
+
+
+def _counts(world: World, graph: Graph) -> dict[Line, int]:
+    return {line: len(world.runs(line)) for line in graph.lines}
+
+
+@looks(120)
+@given(graphs(), seeds, st.data())
+def test_a_pulse_stamps_one_freshness_on_all_that_it_reaches_in_one_run_each(graph: Graph, seed: int, data: st.DataObject) -> None:
+    world = world_of(weather(seed), seed)
+    settle(world, graph, lambda releases: random.Random(seed).sample(releases, len(releases)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        to = data.draw(st.sampled_from(graph.lines))
+        before = _counts(world, graph)
+        epoch = world.trigger(to, "pulse")
+        world.run_until()
+        assert at_rest(world)
+        reached = graph.asked(to)
+        assert {line for line in graph.lines if world.states[line].end_f == epoch} == reached
+        assert _counts(world, graph) == {line: n + (line in reached) for line, n in before.items()}
+    whole(world)
+    once(world)
+
+
+@looks(40)
+@given(graphs(), seeds, st.data())
+def test_several_pulses_at_once_all_end_with_their_freshness(graph: Graph, seed: int, data: st.DataObject) -> None:
+    world = world_of(weather(seed), seed)
+    settle(world, graph)
+    wanted: dict[Line, object] = {}
+    for to in data.draw(st.lists(st.sampled_from(graph.lines), min_size=2, max_size=5)):
+        wanted[to] = world.trigger(to, "pulse")
+        world.run_until(world.now + seconds(data.draw(st.sampled_from([0, 0.1, 1, 4]))))
+    world.run_until()
+    assert at_rest(world)
+    for to, epoch in wanted.items():
+        assert all(world.states[line].end_f >= epoch for line in graph.asked(to))
+    whole(world)
+    once(world)
+
+
+@looks(60)
+@given(graphs(most=8, chain=True, optional=False), seeds)
+def test_a_tap_runs_each_pond_of_a_chain_as_often_as_it_is_deep(graph: Graph, seed: int) -> None:
+    world = world_of(weather(seed, pace=(1,), latency=0.01, dull=0.0), seed)
+    settle(world, graph)
+    world.trigger(graph.lines[-1], "tap")
+    world.run_until()
+    assert at_rest(world)
+    depth = 0
+    for release in reversed(graph.releases):
+        depth += len(release.ripples)
+        assert len(world.runs(release.line)) == depth
+    once(world)
+
+
+@looks(60)
+@given(graphs(), seeds, st.data())
+def test_a_tap_on_any_graph_runs_what_it_reaches_and_rests(graph: Graph, seed: int, data: st.DataObject) -> None:
+    world = world_of(weather(seed, latency=data.draw(st.sampled_from([0.0, 0.3, 5.0]))), seed)
+    settle(world, graph)
+    for _ in range(2):
+        to = data.draw(st.sampled_from(graph.lines))
+        world.trigger(to, "tap")
+        world.run_until()
+        assert at_rest(world)
+        assert world.runs(to)
+    whole(world)
+    once(world)
+
+
+@looks(25)
+@given(graphs(most=8, optional=False), seeds)
+def test_a_wave_settles_to_the_slowest_ripple_above(graph: Graph, seed: int) -> None:
+    world = world_of(weather(seed, latency=0.0, doubles=0.0, dull=0.0), seed)
+    settle(world, graph)
+    to = graph.lines[-1]
+    world.trigger(to, "wave")
+    world.run_until(world.now + seconds(250))
+    slowest = max(
+        world.conditions.duration(line, ripple.name) for line in graph.required_above(to) for ripple in graph.release(line).ripples
+    )
+    ends = [row.finished for row in world.runs(to)][-11:]
+    assert (ends[-1] - ends[0]) / 10 <= slowest * 1.0001
+    whole(world)
+    once(world)
+
+
+@looks(40)
+@given(graphs(), seeds, st.data())
+def test_whatever_goes_wrong_it_blocks_exactly_the_required_descendants_and_flows_again(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
+    draw = data.draw
+    budgets = [(draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in graph.releases]
+    graph = Graph(tuple(_with_budgets(r, *b) for r, b in zip(graph.releases, budgets, strict=True)))
+    fate = Fate(seed, draw(st.sampled_from([0.1, 0.4, 0.8])))
+    world = world_of(replace(weather(seed, pace=(0.5, 1, 1, 2), skew=draw(st.sampled_from([0.0, 0.0, 1.0]))), outcome=fate), seed)
+    settle(world, graph)
+    standing = draw(st.lists(st.sampled_from(graph.lines), unique=True, min_size=1, max_size=3))
+    for n, line in enumerate(standing):
+        if n == 1:
+            world.trigger(line, "tide", bound=seconds(20))
+        else:
+            world.trigger(line, "wave")
+    for n in range(draw(st.integers(1, 6))):
+        world.run_until(world.now + seconds(draw(st.sampled_from([0.5, 3, 11]))))
+        happening = draw(st.sampled_from(["lose", "redeploy", "pulse", "nothing"]))
+        if happening == "lose":
+            world.lose_executions()
+        elif happening == "redeploy":
+            world.deploy(newer(graph.release(draw(st.sampled_from(graph.lines))), f"1.0.{n + 1}"))
+        elif happening == "pulse":
+            world.trigger(draw(st.sampled_from(graph.lines)), "pulse")
+    fate.healed = True
+    world.run_until(world.now + seconds(30))
+    failed = {line for line in graph.lines if world.states[line].health == "failed"}
+    blocked = {line for line in graph.lines if world.states[line].blocked}
+    assert blocked == {line for line in graph.lines if graph.required_above(line) & failed}
+    world.deploy(*(newer(r, "1.1.0") for r in graph.releases if r.line in failed))
+    world.run_until(world.now + seconds(80))
+    assert not any(world.states[line].blocked for line in graph.lines)
+    before = {line: world.states[line].end_f for line in standing}
+    world.run_until(world.now + seconds(80))
+    assert all(world.states[line].end_f > before[line] for line in standing)
+    for line in standing:
+        world.trigger(line, "remove")
+    world.run_until()
+    assert at_rest(world)
+    whole(world)
+    once(world)
+
+
+def _with_budgets(release: Release, immediate: int, source: int) -> Release:
+    return replace(release, immediate_retries=immediate, source_retries=source)
+
+
+@looks(30)
+@given(graphs(), seeds, st.sampled_from(["wave", "tap", "pulse"]))
+def test_a_log_of_letters_replayed_gives_the_same_states_and_told_again_changes_nothing(graph: Graph, seed: int, kind: str) -> None:
+    world = world_of(weather(seed), seed)
+    settle(world, graph)
+    world.trigger(graph.lines[-1], kind)
+    world.run_until(world.now + seconds(30))
+    assert _replayed(world) == _replayed(world) == world.states
+
+
+def _replayed(world: World) -> dict[Line, PondState]:
+    states: dict[Line, PondState] = {}
+    for to, signal, now in world.log:
+        before = states.get(to) or PondState(to)
+        states[to] = replace(step(before, signal, now).state, revision=before.revision + 1)
+    return states

@@ -1,0 +1,249 @@
+"""Random Catchments, the laws that hold at every step of them, and how many of them a test looks at."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from duckstring.adapters.memory.world import Attempted, Conditions, World, pond, seconds
+from duckstring.engine.signals import RippleSucceeded
+from duckstring.engine.state import Failure, PondState
+from duckstring.model.catalog import Release
+from duckstring.model.instants import NEVER
+from duckstring.model.names import Line
+
+PROVING = os.environ.get("HYPOTHESIS_PROFILE") == "prove"
+MOST_PONDS = 60 if PROVING else 12
+
+_QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much]
+
+
+def looks(usual: int) -> settings:
+    """``usual`` examples, the same ones every time; 5,000 fresh ones under HYPOTHESIS_PROFILE=prove."""
+    return settings(
+        max_examples=5_000 if PROVING else usual,
+        deadline=None,
+        derandomize=not PROVING,
+        database=None,
+        suppress_health_check=_QUIET,
+    )
+
+
+def chance(seed: object, share: float) -> bool:
+    """A coin that always falls the same way for the same ``seed``."""
+    return random.Random(str(seed)).random() < share
+
+
+@dataclass(frozen=True, repr=False)
+class Graph:
+    """Releases in topological order, Sources first."""
+
+    releases: tuple[Release, ...]
+
+    def __repr__(self) -> str:
+        """Short enough to read when a law falls."""
+        ponds = []
+        for r in self.releases:
+            sources = ", ".join(s.line + "?" * s.optional for s in r.sources)
+            ponds.append(f"{r.line} <- [{sources}]: " + "; ".join(f"{x.name}({', '.join(x.parents)})" for x in r.ripples))
+        return "\n".join(["", *ponds])
+
+    def _repr_pretty_(self, printer: object, _cycle: bool) -> None:
+        printer.text(repr(self))
+
+    @property
+    def lines(self) -> list[Line]:
+        return [release.line for release in self.releases]
+
+    def release(self, line: str) -> Release:
+        (release,) = (r for r in self.releases if r.line == line)
+        return release
+
+    def sources(self, line: str, *, optional: bool) -> list[Line]:
+        release = self.release(line)
+        known = set(self.lines)
+        return [s.line for s in release.sources if s.optional is optional and s.line in known]
+
+    def asked(self, line: str) -> set[Line]:
+        """``line`` and all that a target on it reaches: required Sources, or the optional ones where there is no other."""
+        reached = {Line(line)}
+        for above in self.sources(line, optional=False) or self.sources(line, optional=True):
+            reached |= self.asked(above)
+        return reached
+
+    def required_above(self, line: str) -> set[Line]:
+        """``line`` and its required Sources, theirs, and so on."""
+        reached = {Line(line)}
+        for above in self.sources(line, optional=False):
+            reached |= self.required_above(above)
+        return reached
+
+
+@st.composite
+def graphs(draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool = False, **options: int) -> Graph:
+    """A random graph of Ponds, each a random graph of Ripples."""
+    releases: list[Release] = []
+    for i in range(draw(st.integers(1, most or MOST_PONDS))):
+        above = [r.line for r in releases]
+        if chain:
+            sources = above[-1:]
+        else:
+            sources = draw(st.lists(st.sampled_from(above), unique=True, max_size=3)) if above else []
+        names = [s + ("?" if optional and draw(st.integers(0, 3)) == 0 else "") for s in sources]
+        if names and optional and draw(st.integers(0, 7)) == 0:
+            names.append(f"ghost{i}@1?")
+        ripples: list[tuple[str, tuple[str, ...]]] = []
+        for k in range(draw(st.integers(1, 3))):
+            before = [name for name, _ in ripples]
+            parents = before[-1:] if chain else draw(st.lists(st.sampled_from(before), unique=True, max_size=2)) if before else []
+            ripples.append((f"r{k}", tuple(sorted(parents))))
+        releases.append(pond(f"p{i}@1", *names, ripples=ripples, **options))
+    return Graph(tuple(releases))
+
+
+def weather(
+    seed: int,
+    *,
+    latency: float = 0.3,
+    doubles: float = 0.2,
+    skew: float = 0.0,
+    dull: float = 0.25,
+    pace: tuple[float, ...] = (0.2, 1, 1, 2, 3, 7),
+) -> Conditions:
+    """Late, doubled letters and Ripples of different durations; a ``dull`` share of the attempts changes nothing."""
+
+    def duration(line: Line, ripple: str):
+        return seconds(random.Random(f"{seed}/{line}/{ripple}").choice(pace))
+
+    def prints(attempted: Attempted, _f: object) -> str:
+        line, run, ripple, _ = attempted
+        return "same" if chance((seed, line, run, ripple), dull) else f"{run}"
+
+    return Conditions(
+        latency=lambda r: seconds(r.random() * latency),
+        duration=duration,
+        prints=prints,
+        skips=lambda attempted: chance((seed, "skip", attempted), dull / 2),
+        doubles=doubles,
+        skew=lambda r: seconds(r.uniform(-1, 1) * skew),
+    )
+
+
+@dataclass
+class Fate:
+    """Attempts fail at random until ``healed``."""
+
+    seed: int
+    share: float
+    healed: bool = False
+
+    def __call__(self, attempted: Attempted) -> Failure | None:
+        if self.healed or not chance((self.seed, attempted), self.share):
+            return None
+        _, _, ripple, attempt = attempted
+        return Failure(ripple, attempt, "ValueError", "bad luck")
+
+
+@dataclass
+class Laws:
+    """What must be true of every step; hand it to ``World.watch``."""
+
+    world: World
+    said: dict[Line, set[tuple[object, ...]]] = field(default_factory=dict)
+
+    def __call__(self, before: PondState, after: PondState) -> None:
+        self._freshness(before, after)
+        self._ripples(after)
+        self._runs(before, after)
+        self.said.setdefault(after.line, {(NEVER, 0)}).add((after.end_f, after.snapshot))
+
+    def _freshness(self, before: PondState, after: PondState) -> None:
+        assert before.end_f <= after.end_f <= after.start_f
+        assert before.changed_f <= after.changed_f <= after.end_f
+        assert before.snapshot <= after.snapshot
+        assert list(after.targets) == sorted(set(after.targets))
+        assert all(target > after.start_f for target in after.targets) or after.health != "ok" or after.release is None
+        if after.health == "ok" and not after.runs:
+            assert after.start_f == after.end_f
+
+    def _ripples(self, after: PondState) -> None:
+        live = {run.f for run in after.runs.values() if run.failure is None and not run.superseded}
+        for ripple in after.ripples.values():
+            assert ripple.end_f <= ripple.start_f <= after.start_f
+            assert ripple.end_f >= after.end_f
+            for parent in ripple.parents:
+                assert ripple.start_f <= after.ripples[parent].end_f or ripple.start_f <= after.end_f
+            if ripple.attempt is None:
+                assert ripple.start_f == ripple.end_f
+            else:
+                assert after.runs[ripple.attempt.run].f == ripple.start_f
+                assert ripple.attempt.number == after.runs[ripple.attempt.run].attempts[ripple.name]
+            assert set(ripple.targets) <= live, "a target that no run can satisfy"
+
+    def _runs(self, before: PondState, after: PondState) -> None:
+        live = [run for run in after.runs.values() if run.failure is None]
+        assert len({run.f for run in live}) == len(live)
+        for number in after.runs.keys() - before.runs.keys():
+            run = after.runs[number]
+            assert run.f > before.start_f or before.health != "ok" or before.next_release is not None
+            self._pins(after, number)
+
+    def _pins(self, after: PondState, number: int) -> None:
+        run = after.runs[number]
+        assert set(run.pins) == set(after.sources)
+        required = [view.end_f for view in after.sources.values() if not view.optional]
+        if required:
+            assert run.f == min(required)
+        elif after.sources:
+            assert run.f == max(view.end_f for view in after.sources.values())
+        for line, pin in run.pins.items():
+            view = after.sources[line]
+            assert (view.end_f, pin) in self.said.get(line, {(NEVER, 0)}), "a freshness and a snapshot that never went together"
+            assert view.optional or view.end_f >= run.f
+            assert pin == 0 or self.world.snapshots[line, pin].f <= view.end_f
+
+
+def whole(world: World) -> None:
+    """Every published snapshot is one run's: a Ripple's table of an earlier run means that it said "no change" in this one."""
+    skipped = {(to, signal.run, signal.ripple) for to, signal, _ in world.log if isinstance(signal, RippleSucceeded) and signal.skipped}
+    for (line, number), snapshot in world.snapshots.items():
+        for ripple, version in snapshot.tables.items():
+            run = int(version.key.rsplit("/", 2)[1])
+            assert run <= number
+            assert run == number or (line, number, ripple) in skipped, f"{line}/{number} mixes in {ripple} of run {run}"
+
+
+def once(world: World) -> None:
+    """No attempt was started twice."""
+    started = [attempted for attempted, _ in world.attempts]
+    assert len(started) == len(set(started))
+
+
+def at_rest(world: World) -> bool:
+    """Nothing runs and nothing is wanted of what is deployed, and no branch of an execution waits."""
+    return not world.waiting() and all(
+        not s.runs and s.pull is None and not s.targets for s in world.states.values() if s.release is not None
+    )
+
+
+def settle(world: World, graph: Graph, order: Callable[[list[Release]], list[Release]] = list) -> None:
+    """Deploy ``graph`` and let the letters arrive."""
+    world.deploy(*order(list(graph.releases)))
+    world.run_until()
+
+
+def world_of(conditions: Conditions, seed: int = 0) -> World:
+    """A world that is watched."""
+    world = World(conditions, seed)
+    world.watch = Laws(world)
+    return world
+
+
+def newer(release: Release, version: str) -> Release:
+    """Another version of it."""
+    return replace(release, version=version)

@@ -1,0 +1,164 @@
+"""Reading published snapshots: DuckDB against an S3 in this process, over HTTP as it is everywhere."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import duckdb
+import pytest
+from moto.server import ThreadedMotoServer
+
+from duckstring_cli import catchments, client, main
+from duckstring_cli.catchments import Access, Catchment
+from duckstring_cli.commands import query
+
+DEV = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=1)
+SESSION = boto3.Session("key", "secret", region_name="us-east-1")
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def published(s3: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Two tables of ``reports``: routes (30 rows) and a wide one with an awkward name."""
+    bucket = SESSION.client("s3", endpoint_url=s3)
+    bucket.create_bucket(Bucket="the-bucket")
+    made = tmp_path_factory.mktemp("made") / "made.parquet"
+    tables = {
+        "routes": "SELECT range AS n, 'to ' || range AS name, range / 8 AS delay, NULL AS nothing FROM range(30)",
+        'odd "name"': "SELECT " + ", ".join(f"'{'x' * 30}' AS column_{i}" for i in range(40)),
+    }
+    answer: dict[str, Any] = {"line": "reports@1", "f": "2030-01-01T12:00:00.000000Z", "snapshot": 1, "tables": []}
+    for name, sql in tables.items():
+        duckdb.sql(f"COPY ({sql}) TO '{made}' (FORMAT parquet)")
+        key = f"data/reports@1/{name}/0000000001-sum-1.parquet"
+        bucket.upload_file(str(made), "the-bucket", key)
+        row = {"table": name, "uri": f"s3://the-bucket/{key}", "rows": 30, "bytes": 1234, "written_in": "reports@1/1"}
+        answer["tables"].append(row)
+    return answer
+
+
+@pytest.fixture
+def snapshot(s3: str, published: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the Catchment answers; a test may change it."""
+    answer = copy.deepcopy(published)
+
+    def door(_: Mapping[str, object]) -> Mapping[str, Any]:
+        return {"ok": True, "result": answer}
+
+    monkeypatch.setattr(catchments, "find", lambda _: DEV)
+    monkeypatch.setattr(catchments, "session", lambda _: Access(SESSION, s3))
+    monkeypatch.setattr(client, "LambdaDoor", lambda _: door)
+    monkeypatch.chdir(tmp_path)
+    return answer
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main.run(arguments)
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_without_a_table_the_published_ones_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "query", "reports")
+    assert code == 0
+    assert "routes        30  1.2 kB  reports@1/1" in out
+    assert "fresh as of 2030-01-01 12:00:00Z" in err
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_a_table_is_shown_up_to_a_limit_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "query", "reports", "routes")
+    rows = out.splitlines()
+    assert code == 0
+    assert [line.rstrip() for line in rows[:3]] == [" n  name   delay  nothing", " 0  to 0       0        ·", " 1  to 1   0.125        ·"]
+    assert len(rows) == 21
+    assert "first 20 rows" in err
+    assert "30 rows" in run(capsys, "query", "reports", "routes", "--limit", "30")[2]
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_sql_sees_every_table_of_the_pond(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "ask.sql").write_text('SELECT count(*) AS n FROM routes, "odd ""name""";\n')
+    assert run(capsys, "query", "reports", "--sql", "@ask.sql", "--json")[1] == '[\n{"n": 30}\n]\n'
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_csv_and_json_are_whole_and_readable_by_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "query", "reports", "routes", "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert (code, err, len(rows)) == (0, "", 30)
+    assert rows[1] == {"n": "1", "name": "to 1", "delay": "0.125", "nothing": ""}
+    loaded = json.loads(run(capsys, "query", "reports", "routes", "--json", "--limit", "2")[1])
+    assert loaded == [{"n": 0, "name": "to 0", "delay": 0.0, "nothing": None}, {"n": 1, "name": "to 1", "delay": 0.125, "nothing": None}]
+    assert run(capsys, "query", "reports", "--sql", "FROM routes WHERE false", "--json")[1] == "[]\n"
+
+
+@pytest.mark.usefixtures("snapshot")
+@pytest.mark.parametrize("name", ["routes.parquet", "routes.csv", "routes.json"])
+def test_get_writes_the_whole_table_in_the_format_of_the_name(capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
+    code, out, _ = run(capsys, "get", "reports", "routes", name)
+    assert (code, out) == (0, f"30 rows in {name}\n")
+    assert duckdb.sql(f"SELECT count(*), max(n) FROM '{tmp_path}/{name}'").fetchone() == (30, 29)
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_a_query_into_a_parquet_file_keeps_its_limit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(capsys, "query", "reports", "--sql", "FROM routes ORDER BY n DESC", "--parquet", "top.parquet", "--limit", "2")[0] == 0
+    assert duckdb.sql(f"SELECT n FROM '{tmp_path}/top.parquet'").fetchall() == [(29,), (28,)]
+
+
+@pytest.mark.usefixtures("snapshot")
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (
+            ["query", "reports", "route"],
+            1,
+            "reports@1 has published no table 'route'; it has routes, odd \"name\".\nhint: Did you mean 'routes'?",
+        ),
+        (["query", "reports", "--sql", "FROM route"], 2, 'hint: Tables here: routes, odd "name".'),
+        (["query", "reports", "--sql", "SELEC 1"], 2, "error: Parser Error: syntax error"),
+        (["query", "reports", "--sql", "CREATE TABLE x (a INT)"], 2, "hint: Published tables are read only"),
+        (["query", "reports", "--sql", "SELECT name::INT FROM routes"], 1, "error: Conversion Error: Could not convert string 'to 0'"),
+        (["get", "reports", "routes", "routes.xlsx"], 2, "error: 'routes.xlsx' has no known format."),
+        (["get", "reports", "routes", "no/where.csv"], 1, "error: There is no folder 'no'."),
+    ],
+)
+def test_a_bad_question_is_told_what_is_wrong(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, told: str) -> None:
+    found, out, err = run(capsys, *arguments)
+    assert (found, out) == (code, "")
+    assert told in err
+
+
+def test_a_file_that_is_gone_is_a_clear_refusal_and_leaves_no_half_file(
+    capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any], tmp_path: Path
+) -> None:
+    snapshot["tables"][0]["uri"] += ".gone"
+    code, _, err = run(capsys, "get", "reports", "routes", "routes.csv")
+    assert code == 1
+    assert "error: The snapshot's files cannot be read: HTTP Error" in err
+    assert "404" in err
+    assert not list(tmp_path.glob("*routes.csv*"))
+
+
+def test_columns_that_do_not_fit_are_left_out_whole_and_never_all_of_them() -> None:
+    cells = [["x" * 30, "y" * 30, "z" * 500]]
+    assert query.columns_that_fit(["a", "b", "c"], cells, 80) == [0, 1]
+    assert query.columns_that_fit(["a", "b", "c"], cells, 120) == [0, 1, 2]
+    assert query.columns_that_fit(["a", "b", "c"], cells, 10) == [0]
