@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -44,6 +45,19 @@ def held(one, text):
     item = access.client("dynamodb").get_item(TableName=outputs["Table"], Key={"pk": {"S": "NOTE"}, "sk": {"S": text}})
     body = access.client("s3").get_object(Bucket=outputs["Bucket"], Key=f"notes/{text}")["Body"].read()
     return "Item" in item and body == text.encode()
+
+
+def delivered(one, line):
+    """A letter to ``line`` reaches the orchestrator, which makes the line's state."""
+    access, outputs = aws(one.name), catchments.outputs(one)
+    key = {"pk": {"S": f"LINE#{line}"}, "sk": {"S": "STATE"}}
+    access.client("sqs").send_message(
+        QueueUrl=outputs["Mailbox"],
+        MessageBody=json.dumps({"to": line, "kind": "alarm_rang"}),
+        MessageGroupId=line,
+        MessageDeduplicationId=str(time.time_ns()),
+    )
+    return eventually(lambda: "Item" in access.client("dynamodb").get_item(TableName=outputs["Table"], Key=key))
 
 
 def checkpointed(name):
@@ -127,7 +141,7 @@ def test_a_port_taken_by_another_program_is_left_alone(local_catchment):
         assert started.port != before
         assert f"Port {before} is taken" in started.notices[0]
     assert catchments.find(local_catchment.name).port == started.port
-    put(catchments.find(local_catchment.name), "on-another-port")
+    assert delivered(catchments.find(local_catchment.name), "moved@1")
 
 
 def test_a_server_that_cannot_start_says_why(local_catchment):

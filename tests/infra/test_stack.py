@@ -138,7 +138,7 @@ def test_managed_policies_write_logs_and_nothing_else(template):
         ("orchestrator", {"s3:GetObject", "s3:DeleteObject", "secretsmanager:GetSecretValue", "lambda:InvokeFunction"}),
         (
             "sweep",
-            {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "states:StartExecution", "secretsmanager:GetSecretValue"},
+            {"dynamodb:PutItem", "dynamodb:Scan", "states:StartExecution", "secretsmanager:GetSecretValue"},
         ),
     ],
 )
@@ -146,11 +146,18 @@ def test_a_function_may_not_do_anothers_work(template, name, forbidden):
     assert actions_of(template, name) & forbidden == set()
 
 
-def test_the_api_writes_the_catalog_only(template):
-    role = function(template, "api")["Properties"]["Role"]["Fn::GetAtt"][0]
-    for statement in statements(template, role):
-        if "dynamodb:PutItem" in as_list(statement["Action"]):
-            assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CATALOG", "POND#*"]}}
+@pytest.mark.parametrize(
+    ("name", "action", "partitions"),
+    [
+        ("api", "dynamodb:PutItem", ["CATALOG", "POND#*"]),
+        ("sweep", "dynamodb:UpdateItem", ["CATALOG"]),
+        ("sweep", "dynamodb:DeleteItem", ["LINE#*"]),
+    ],
+)
+def test_a_function_writes_its_own_items_only(template, name, action, partitions):
+    role = function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
+    conditions = [statement.get("Condition") for statement in statements(template, role) if action in as_list(statement["Action"])]
+    assert conditions == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": partitions}}]
 
 
 def test_the_machine_may_invoke_the_ripple_function_and_post_to_the_mailbox(template):

@@ -116,7 +116,8 @@ def end(pid: int) -> None:
 
 def end_orphans(pid: int) -> None:
     """End the workers that a dead server left behind."""
-    if _is_alive(pid):
+    # One that was just killed takes a moment to go; one that stays is a stranger with the same number.
+    if not _gone_within(pid, 1.0):
         return
     # A group's number is not given to a new process while the group has members.
     limit = time.monotonic() + _STOPS_WITHIN[-1]

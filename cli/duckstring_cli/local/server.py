@@ -235,9 +235,12 @@ def _versions(node: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
             yield from _versions(value)
 
 
-def release_messages() -> None:
-    """After a restart nobody holds a message: make those in flight visible, so that no line waits for a timeout."""
+def keep_queues() -> None:
+    """Queues survive a restart: under whatever port, and with the messages that were in flight visible at once."""
     queues = _ministack("services.sqs")
+    # The emulator finds a queue by its URL, and would look for one with today's port: a queue from before the port
+    # changed would never be polled again. So the URL is a name, with one port for ever.
+    queues.DEFAULT_PORT = "4566"
     load = queues.load_persisted_state
 
     def load_and_release(state: Any) -> None:  # noqa: ANN401
@@ -453,7 +456,7 @@ class Server:
         service.CODE_BLOB_DIR = str(folder / "blobs")
         self._checkpoints = Checkpoints(self._generations, self._layers)
         share_layers(self._layers)
-        release_messages()
+        keep_queues()
         pace_workers(self._checkpoints.note)
         self._stopping = False
 

@@ -132,18 +132,20 @@ def solicit_again(turn: Turn) -> None:
 def mint_tide_target(turn: Turn) -> bool:
     """A Tide whose bound is reached asks for the world as it is now."""
     due = tide_due(turn)
-    if due is None or due > turn.now or turn.blocked or turn.now <= turn.start_f or turn.now in turn.targets:
+    if due is None or due > turn.now or turn.blocked or turn.now <= turn.start_f:
         return False
     take_target(turn, turn.now)
     return True
 
 
 def tide_due(turn: Turn) -> Instant | None:
-    """When the Tide of this line next asks; None: it has none. NEVER: at once."""
-    if not isinstance(turn.trigger, Tide) or turn.release is None:
+    """When the Tide of this line next asks; None: not as things are. NEVER: at once.
+
+    What it asked for comes first: targets that nobody can satisfy in time would pile up all along the lineage.
+    """
+    if not isinstance(turn.trigger, Tide) or turn.release is None or turn.targets or turn.start_f > turn.end_f:
         return None
-    newest = max(turn.targets[-1] if turn.targets else NEVER, turn.start_f)
-    return NEVER if newest == NEVER else newest + turn.trigger.bound - turn.delay
+    return NEVER if turn.start_f == NEVER else turn.start_f + turn.trigger.bound - turn.delay
 
 
 def leaves(turn: Turn) -> list[RippleState]:

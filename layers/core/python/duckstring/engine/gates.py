@@ -32,8 +32,7 @@ def _farewell(turn: Turn, gate: GateReached) -> AnswerGate:
 def answer_gates(turn: Turn) -> None:
     """Launch the runs that begin, and let go every waiting branch whose verdict is out."""
     for number in turn.launching:
-        if (run := turn.runs.get(number)) is not None:
-            _launch(turn, run)
+        _launch(turn, turn.runs[number])
     turn.launching.clear()
     for run in tuple(turn.runs.values()):
         for name in sorted(run.waiting):

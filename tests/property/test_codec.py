@@ -1,0 +1,70 @@
+"""The codec: what is written reads back as it was."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import pytest
+from duckstring.adapters.aws import codec
+from duckstring.engine.effects import Effect
+from duckstring.engine.signals import Signal
+from duckstring.engine.state import PondState
+from duckstring.model.catalog import Release
+from duckstring.model.instants import NEVER
+from duckstring.model.names import Line
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.property.worlds import Graph, graphs, looks, settle, weather, world_of
+
+_instants = st.just(NEVER) | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001
+st.register_type_strategy(datetime, _instants)
+st.register_type_strategy(timedelta, st.timedeltas(timedelta(0), timedelta(days=400)))
+
+
+@looks(60)
+@given(st.data(), st.sampled_from(get_args(Signal)))
+def test_every_signal_reads_back(data: st.DataObject, kind: type) -> None:
+    signal = data.draw(st.from_type(kind))
+    to, read, whole = codec.read_letter(codec.letter(Line("sales@1"), signal))
+    assert (to, read) == ("sales@1", signal)
+    assert whole["to"] == "sales@1"
+
+
+@looks(60)
+@given(st.data(), st.sampled_from(get_args(Effect)))
+def test_every_effect_reads_back(data: st.DataObject, kind: type) -> None:
+    outbox = (data.draw(st.from_type(kind)),)
+    assert codec.outbox_from_text(codec.outbox_to_text(outbox)) == outbox
+
+
+@looks(40)
+@given(st.from_type(PondState))
+def test_any_state_reads_back(state: PondState) -> None:
+    assert codec.state_from_text(codec.state_to_text(state)) == state
+
+
+@looks(20)
+@given(st.from_type(Release))
+def test_any_release_reads_back(release: Release) -> None:
+    assert codec.release_from_text(codec.release_to_text(release)) == release
+
+
+@looks(15)
+@given(graphs(most=6), st.integers(0, 2**16))
+def test_every_state_and_letter_of_a_living_world_reads_back(graph: Graph, seed: int) -> None:
+    world = world_of(weather(seed), seed)
+    settle(world, graph)
+    world.trigger(graph.lines[-1], "wave")
+    world.run_until(world.now + timedelta(seconds=8))
+    for state in world.states.values():
+        assert codec.state_from_text(codec.state_to_text(state)) == state
+    for to, signal, _ in world.log:
+        assert codec.read_letter(codec.letter(to, signal))[:2] == (to, signal)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"to": "sales@1"}', '{"to": "sales@1", "kind": "rumour"}', '{"kind": "alarm_rang"}'])
+def test_what_is_no_letter_is_refused(body: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        codec.read_letter(body)

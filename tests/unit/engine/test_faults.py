@@ -1,0 +1,415 @@
+"""Worked examples of failures, blocking, recovery, lost executions and deploys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from duckstring.adapters.memory.world import START, Attempted, World, chain_of, pond, seconds
+from duckstring.engine.effects import AnswerGate, RecordAttempt, StartRun
+from duckstring.engine.signals import Deployed, ExecutionEnded, GateReached, PullReceived, RippleSucceeded, Triggered
+from duckstring.engine.state import Failure, PondState
+from duckstring.engine.step import step, steps
+from duckstring.model.instants import NEVER
+from duckstring.model.names import Line
+
+from tests.unit.engine.test_demand import A, B, C, CHAIN, D, counts, deployed
+
+E = Line("e@1")
+
+
+def fails(*which: tuple[str, int]) -> Callable[[Attempted], Failure | None]:
+    """The first n attempts of each (line or line.ripple) end badly."""
+    left = dict(which)
+
+    def outcome(attempted: Attempted) -> Failure | None:
+        line, _, ripple, attempt = attempted
+        for name in (line, f"{line}.{ripple}"):
+            if left.get(name, 0) > 0:
+                left[name] -= 1
+                return Failure(ripple, attempt, "ValueError", f"no luck in {name}")
+        return None
+
+    return outcome
+
+
+def test_immediate_retries_run_the_same_ripple_again_in_the_same_run() -> None:
+    world = deployed(pond(A, ripples=chain_of("x", "y"), immediate_retries=2), outcome=fails((f"{A}.y", 2)))
+    world.trigger(A, "pulse")
+    world.run_until()
+    assert [a[0][2:] for a in world.attempts] == [("x", 1), ("y", 1), ("y", 2), ("y", 3)]
+    assert counts(world, "success") == {A: 1}
+
+
+def test_the_retry_budget_is_the_runs_own_and_shared_by_its_ripples() -> None:
+    world = deployed(pond(A, ripples=(("x", ()), ("y", ())), immediate_retries=1), outcome=fails((f"{A}.x", 1), (f"{A}.y", 1)))
+    world.trigger(A, "pulse")
+    world.run_until()
+    assert [run.failure.message for run in world.runs(A, "failed")] == [f"no luck in {A}.y"]
+
+
+def test_a_failed_run_keeps_its_error_and_says_so() -> None:
+    world = deployed(*CHAIN, outcome=fails((B, 1)))
+    epoch = world.trigger(C, "pulse")
+    world.run_until()
+    (row,) = world.runs(B)
+    assert (row.status, row.failure) == ("failed", Failure("run", 1, "ValueError", "no luck in b@1"))
+    assert [(line, e.event, e.f, e.run) for line, e in world.events if line == B] == [(B, "failed", epoch, 1)]
+    assert world.states[C].reason == world.states[B].reason == "b@1 failed: no luck in b@1"
+    assert [(e.event, e.reason) for line, e in world.events if line == C] == [("blocked", "b@1 failed: no luck in b@1")]
+
+
+def test_a_failure_blocks_its_required_descendants_and_nobody_else() -> None:
+    world = deployed(pond(A), pond(B, A), pond(C, B), pond(D, A, f"{B}?"), pond(E, A), outcome=fails((B, 1)))
+    for line in (C, D, E):
+        world.trigger(line, "pulse")
+    world.run_until()
+    assert {line for line, state in world.states.items() if state.blocked} == {B, C}
+    assert counts(world, "success")[D] >= 1
+
+
+def test_a_blocked_pond_takes_no_new_demand() -> None:
+    world = deployed(*CHAIN, outcome=fails((A, 1)))
+    world.trigger(C, "pulse")
+    world.run_until()
+    asked = dict(world.sent)
+    world.trigger(C, "tap")
+    world.trigger(C, "pulse")
+    world.run_until()
+    assert (world.sent["PullReceived"], world.sent["TargetReceived"]) == (asked.get("PullReceived", 0), asked["TargetReceived"])
+
+
+@pytest.mark.parametrize(("kind", "more"), [("wave", 5), ("pulse", 1), ("tap", 1)])
+def test_what_was_wanted_is_asked_for_again_after_a_recovery(kind: str, more: int) -> None:
+    world = deployed(*CHAIN, outcome=fails((A, 1)))
+    world.trigger(C, kind)
+    world.run_until(START + seconds(30))
+    assert all(state.blocked for state in world.states.values())
+    world.deploy(pond(A, version="1.0.1"))
+    world.run_until(START + seconds(60))
+    assert not any(state.blocked for state in world.states.values())
+    assert len(world.runs(C, "success")) >= more
+    assert [e.event for line, e in world.events if line == C][:2] == ["blocked", "recovered"]
+
+
+def test_a_tide_goes_on_after_a_recovery() -> None:
+    world = deployed(*CHAIN, outcome=fails((A, 1)))
+    world.trigger(C, "tide", bound=seconds(5))
+    world.run_until(START + seconds(30))
+    assert len(world.states[C].targets) == 1
+    world.deploy(pond(A, version="1.0.1"))
+    world.run_until(START + seconds(60))
+    assert len(world.runs(C, "success")) >= 4
+
+
+def test_source_retries_run_afresh_as_sources_move_on() -> None:
+    world = deployed(pond(A), pond(B, A, source_retries=2), outcome=fails((B, 2)))
+    world.trigger(B, "pulse")
+    world.run_until()
+    for _ in range(2):
+        world.trigger(A, "pulse")
+        world.run_until()
+    assert [run.status for run in world.runs(B)] == ["failed", "failed", "success"]
+    assert (world.states[B].health, world.states[B].failures) == ("ok", 0)
+    assert [e.previous for line, e in world.events if line == B and e.event == "failed"] == ["running", "failed"]
+
+
+def test_without_source_retries_left_a_failed_pond_stays_failed() -> None:
+    world = deployed(pond(A), pond(B, A, source_retries=1), outcome=fails((B, 9)))
+    world.trigger(B, "pulse")
+    world.run_until()
+    for _ in range(3):
+        world.trigger(A, "pulse")
+        world.run_until()
+    assert counts(world, "failed") == {A: 0, B: 2}
+    assert world.states[B].blocked
+
+
+def test_a_failed_inlet_tries_the_world_again_after_a_back_off_that_doubles() -> None:
+    world = deployed(pond(A, source_retries=9), outcome=fails((A, 8)))
+    epoch = world.trigger(A, "pulse")
+    world.run_until()
+    rows = world.runs(A)
+    waits = [later.started - sooner.finished for sooner, later in zip(rows, rows[1:], strict=False)]
+    assert waits == [seconds(60 * 2**n) for n in range(6)] + [seconds(3600)] * 2
+    assert [row.status for row in rows] == ["failed"] * 8 + ["success"]
+    assert world.states[A].end_f > epoch
+    assert world.at_rest()
+
+
+def test_a_failed_run_cancels_what_waits_and_lets_what_runs_finish() -> None:
+    ripples = (("bad", ()), ("long", ()), ("after", ("long",)))
+    world = deployed(pond(A, ripples=ripples), durations={f"{A}.long": 9}, outcome=fails((f"{A}.bad", 1)))
+    epoch = world.trigger(A, "pulse")
+    world.run_until(epoch + seconds(2))
+    assert list(world.states[A].runs) == [1], "long still runs"
+    world.run_until()
+    assert world.states[A].runs == {}
+    assert world.waiting() == []
+    assert [a[0][2] for a in world.attempts] == ["bad", "long"]
+    assert counts(world) == {A: 1}
+
+
+def test_a_second_failure_of_a_failed_run_ends_its_attempt_only() -> None:
+    world = deployed(pond(A, ripples=(("x", ()), ("y", ()))), durations={f"{A}.y": 3}, outcome=fails((A, 2)))
+    world.trigger(A, "pulse")
+    world.run_until()
+    assert counts(world, "failed") == {A: 1}
+    assert world.states[A].failures == 1
+    assert world.waiting() == []
+
+
+def test_a_newer_run_in_flight_ends_the_episode_of_a_failed_one() -> None:
+    world = deployed(pond(A, ripples=chain_of("x", "y")), durations={f"{A}.y": 5}, outcome=fails((f"{A}.y", 1)))
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(3))
+    later = world.trigger(A, "pulse")
+    world.run_until()
+    assert [run.status for run in world.runs(A)] == ["failed", "success"]
+    assert (world.states[A].health, world.states[A].end_f) == ("ok", later)
+    assert [e.event for _, e in world.events] == ["failed", "succeeded", "recovered"]
+
+
+def test_a_run_that_is_overtaken_completes_with_the_newer_one_and_lets_its_branches_go() -> None:
+    world = deployed(pond(A, ripples=chain_of("x", "y")), durations={f"{A}.y": 9})
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(2))
+    for _ in range(3):
+        last = world.trigger(A, "pulse")
+        world.run_until(world.now + seconds(2))
+    assert [run.superseded for run in world.states[A].runs.values()] == [False] * 4
+    world.run_until(world.now + seconds(4))
+    assert [run.superseded for run in world.states[A].runs.values()] == [True, True, False]
+    world.run_until()
+    assert [a[0][1] for a in world.attempts if a[0][2] == "y"] == [1, 4]
+    assert [(run.run, run.status) for run in world.runs(A)] == [(1, "success"), (2, "success"), (3, "success"), (4, "success")]
+    assert sorted(world.snapshots) == [(A, 1), (A, 4)]
+    assert world.states[A].end_f == last
+    assert world.waiting() == []
+
+
+def test_no_ripple_starts_at_the_freshness_of_an_overtaken_run() -> None:
+    ripples = (("p", ()), ("q", ("p",)), ("r", ("p",)), ("join", ("q", "r")))
+    world = deployed(pond(A, ripples=ripples), durations={f"{A}.q": 9, f"{A}.r": 2, f"{A}.p": 1})
+    for _ in range(4):
+        world.trigger(A, "pulse")
+        world.run_until(world.now + seconds(2))
+    world.run_until()
+    for (_, _number), snapshot in world.snapshots.items():
+        assert len({version.key.split("/")[2] for version in snapshot.tables.values()}) == 1
+    assert world.waiting() == []
+
+
+def test_what_fails_takes_with_it_the_runs_that_it_had_overtaken() -> None:
+    world = deployed(pond(A, ripples=chain_of("x", "y")), durations={f"{A}.y": 9}, outcome=lambda a: None if a[1:3] != (3, "y") else Failure("y", 1, "E", "m"))
+    for _ in range(3):
+        world.trigger(A, "pulse")
+        world.run_until(world.now + seconds(2))
+    world.run_until()
+    assert [(run.run, run.status) for run in world.runs(A)] == [(1, "success"), (2, "failed"), (3, "failed")]
+    assert world.waiting() == []
+    assert world.states[A].runs == {}
+
+
+# lost executions
+
+
+def test_a_lost_execution_is_launched_again_without_spending_the_budget() -> None:
+    world = deployed(pond(A, ripples=chain_of("x", "y")))
+    epoch = world.trigger(A, "pulse")
+    world.run_until(epoch + seconds(1.5))
+    world.lose_executions()
+    world.run_until()
+    assert [a[0][2:] for a in world.attempts] == [("x", 1), ("y", 1), ("y", 2)]
+    assert (world.states[A].end_f, world.states[A].failures) == (epoch, 0)
+
+
+def test_a_run_is_launched_five_times_at_most() -> None:
+    world = deployed(pond(A))
+    world.trigger(A, "pulse")
+    for _ in range(6):
+        world.run_until(world.now + seconds(0.5))
+        world.lose_executions()
+    world.run_until()
+    (row,) = world.runs(A)
+    assert row.failure.error == "ExecutionLost"
+    assert row.failure.message == "The run's execution ended 5 times before its Ripples did: FAILED States.ServiceRestart"
+    assert len(world.attempts) == 5
+
+
+def started(*releases: object, ripple: str = "run") -> tuple[World, PondState]:
+    world = deployed(*releases or (pond(A),))
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(0.5))
+    assert world.states[A].ripples[ripple].attempt is not None
+    return world, world.states[A]
+
+
+def test_the_end_of_an_older_launch_or_of_a_run_that_is_over_changes_nothing() -> None:
+    world, state = started()
+    assert step(state, ExecutionEnded(1, 0, "FAILED"), world.now) == (state, ())
+    assert step(state, ExecutionEnded(7, 1, "FAILED"), world.now) == (state, ())
+
+
+def test_a_lost_attempt_is_recorded_and_its_run_launched_again() -> None:
+    world, state = started()
+    stepped = step(state, ExecutionEnded(1, 1, "ABORTED", "by hand"), world.now)
+    failure = Failure("run", 1, "ExecutionLost", "ABORTED by hand")
+    record, launch = stepped.effects
+    assert record == RecordAttempt(1, "run", 1, "lost", world.now, failure)
+    assert isinstance(launch, StartRun)
+    assert (launch.launch, [(b.verdict, b.attempt) for b in launch.branches]) == (2, [("lambda", 2)])
+
+
+def test_an_execution_that_ends_after_its_run_failed_buries_it() -> None:
+    ripples = (("bad", ()), ("long", ()))
+    world = deployed(pond(A, ripples=ripples), durations={f"{A}.long": 99}, outcome=fails((f"{A}.bad", 1)))
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(2))
+    world.lose_executions()
+    world.run_until()
+    assert world.states[A].runs == {}
+    assert counts(world, "failed") == {A: 1}
+
+
+# gates and stale attempts
+
+
+def test_an_attempt_that_is_not_the_current_one_does_not_count() -> None:
+    world, state = started()
+    for late in (RippleSucceeded(1, "run", 2), RippleSucceeded(9, "run", 1), RippleSucceeded(1, "nobody", 1)):
+        assert step(state, late, world.now) == (state, ())
+    failure = Failure("run", 2, "E", "m")
+    stepped = step(state, GateReached(1, 1, "run", 2, "failed", failure), world.now)
+    assert stepped.state.health == "ok"
+
+
+def test_a_crash_is_recorded_for_the_worker_that_could_not() -> None:
+    world, state = started(pond(A, immediate_retries=1))
+    failure = Failure("run", 1, "OutOfMemory", "too much")
+    stepped = step(state, GateReached(1, 1, "run", 1, "crashed", failure), world.now)
+    assert stepped.effects == (
+        RecordAttempt(1, "run", 1, "crashed", world.now, failure),
+        AnswerGate(1, 1, "run", "lambda", 2),
+    )
+
+
+def test_the_echo_of_a_gate_is_not_answered() -> None:
+    world, state = started(pond(A, immediate_retries=3))
+    gate = GateReached(1, 1, "run", 1, "failed", Failure("run", 1, "E", "m"))
+    again = step(state, gate, world.now).state
+    assert step(again, gate, world.now) == (again, ())
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict"),
+    [
+        (GateReached(9, 1, "run"), "done"),
+        (GateReached(1, 7, "run"), "done"),
+        (GateReached(1, 1, "gone"), "done"),
+        (GateReached(9, 1, "run", 1, "failed", Failure("run", 1, "E", "m")), "cancelled"),
+        (GateReached(9, 1, "run", 1, "crashed"), "cancelled"),
+    ],
+)
+def test_a_branch_with_nothing_to_wait_for_is_sent_home(gate: GateReached, verdict: str) -> None:
+    world, state = started()
+    (answer,) = step(state, gate, world.now).effects
+    assert answer == AnswerGate(gate.run, gate.launch, gate.ripple, verdict, failure=gate.failure)
+
+
+def test_a_late_branch_of_the_failed_run_is_cancelled_with_its_failure() -> None:
+    world = deployed(pond(A), outcome=fails((A, 1)))
+    world.trigger(A, "pulse")
+    world.run_until()
+    (answer,) = step(world.states[A], GateReached(1, 1, "run"), world.now).effects
+    assert answer == AnswerGate(1, 1, "run", "cancelled", failure=Failure("run", 1, "ValueError", "no luck in a@1"))
+
+
+# deploys
+
+
+def test_a_deploy_waits_for_the_run_in_flight_which_finishes_on_its_own_version() -> None:
+    world, _ = started()
+    world.deploy(pond(A, version="1.1.0", ripples=chain_of("x", "y")))
+    world.run_until(world.now + seconds(0.1))
+    state = world.states[A]
+    assert (state.release.version, state.next_release.version) == ("1.0.0", "1.1.0")
+    world.trigger(A, "pulse")
+    world.run_until()
+    assert [(run.version, run.status) for run in world.runs(A)] == [("1.0.0", "success"), ("1.1.0", "success")]
+    assert set(world.states[A].ripples) == {"x", "y"}
+
+
+def test_a_deploy_keeps_the_budgets_that_were_seeded_first() -> None:
+    world = deployed(pond(A, immediate_retries=3, source_retries=2))
+    world.deploy(pond(A, version="1.1.0", immediate_retries=0))
+    world.run_until()
+    assert (world.states[A].immediate_retries, world.states[A].source_retries) == (3, 2)
+
+
+def test_a_deploy_clears_a_failure_and_starts_nothing() -> None:
+    world = deployed(*CHAIN, outcome=fails((B, 1)))
+    world.trigger(C, "pulse")
+    world.run_until()
+    world.deploy(pond(B, A, version="1.0.1"))
+    world.run_until()
+    state = world.states[B]
+    assert (state.health, state.start_f, state.failure) == ("ok", state.end_f, None)
+    assert world.states[C].end_f == world.states[A].end_f, "what C still wanted flows again"
+
+
+def test_the_run_after_a_failure_that_a_deploy_cleared_does_not_pass() -> None:
+    world = deployed(pond(A), pond(B, A), outcome=fails((B, 0)), prints=lambda *_: "same")
+    world.trigger(B, "pulse")
+    world.run_until()
+    world.conditions = type(world.conditions)(outcome=fails((B, 1)), prints=lambda a, _: str(a[1]))
+    world.trigger(B, "pulse")
+    world.run_until()
+    world.conditions = type(world.conditions)(prints=lambda *_: "2")
+    world.deploy(pond(B, A))
+    world.run_until()
+    world.trigger(B, "pulse")
+    world.run_until()
+    assert [run.status for run in world.runs(B)] == ["success", "failed", "success"]
+
+
+def test_a_line_that_was_down_within_one_delivery_lets_its_sinks_ask_again() -> None:
+    world = deployed(pond(A), pond(B, A), outcome=fails((A, 1)))
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(0.5))
+    failure = GateReached(1, 1, "run", 1, "failed", Failure("run", 1, "E", "m"))
+    stepped = steps(
+        world.states[A],
+        (failure, PullReceived(B, world.now, NEVER, (9, 0)), Deployed(pond(A, version="1.0.1"))),
+        world.now,
+    )
+    told = [effect.down for effect in stepped.effects if type(effect).__name__ == "TellSink"]
+    assert told == [True, False]
+
+
+def test_a_tap_before_the_first_deploy_waits_for_it() -> None:
+    world = World()
+    world.post("api", A, Triggered("tap", START))
+    world.run_until()
+    world.deploy(pond(A))
+    world.run_until()
+    assert [run.f for run in world.runs(A)] == [START]
+
+
+def test_a_killed_line_says_why_it_is_down_and_starts_nothing() -> None:
+    from dataclasses import replace
+
+    state = replace(deployed(pond(A)).states[A], health="killed")
+    assert state.reason == "a@1 was killed"
+    assert step(state, Triggered("pulse", START), START) == (state, ())
+
+
+def test_an_optional_source_that_recovers_is_asked_again() -> None:
+    world = deployed(pond(A), pond(B, f"{A}?"), outcome=fails((A, 1)))
+    epoch = world.trigger(B, "pulse")
+    world.run_until()
+    assert not world.states[B].blocked
+    world.deploy(pond(A, version="1.0.1"))
+    world.run_until()
+    assert world.states[B].end_f == epoch
+    assert world.at_rest()
