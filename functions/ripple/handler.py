@@ -20,6 +20,7 @@ for chatty in ("boto3", "botocore", "httpcore", "httpx", "urllib3"):
     logging.getLogger(chatty).setLevel(logging.WARNING)
 
 app = wiring.from_env(os.environ, logging.getLogger("duckstring"))
+_SITE = {"log_stream": "log_stream_name", "request_id": "aws_request_id"}
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context has no type of its own
@@ -30,7 +31,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
     """
     match event.get("op"):
         case "run":
-            return _run(event, str(getattr(context, "aws_request_id", "")))
+            return _run(event, context)
         case "discover":
             from functions.ripple import discovery  # noqa: PLC0415 - rare, and every run would pay for it
 
@@ -39,10 +40,9 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
             raise InvariantError(f"The ripple function knows run and discover, not {op!r}.")
 
 
-def _run(event: dict[str, Any], request_id: str) -> dict[str, Any]:
-    order = Order(
-        Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"], replace(app.site, request_id=request_id)
-    )
+def _run(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - see above
+    names = {name: str(getattr(context, given, "")) for name, given in _SITE.items()}
+    order = Order(Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"], replace(app.site, **names))
     logger.append_keys(run=f"{order.line}/{order.run}", ripple=order.ripple, attempt=order.attempt)
     app.worker.log.info("attempt begins")
     try:
