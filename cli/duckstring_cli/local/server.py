@@ -325,7 +325,8 @@ def pace_workers(note: Callable[[], None]) -> None:
 
     def spawn_and_tell(worker: Any) -> None:  # noqa: ANN401
         try:
-            spawn(worker)
+            with forks.starting(worker):
+                spawn(worker)
         finally:
             starts.tell(worker)
 
