@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from duckstring.adapters.aws import codec
 from duckstring.engine.effects import Effect
 from duckstring.engine.signals import Signal
@@ -13,9 +16,6 @@ from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.property.worlds import Graph, graphs, looks, settle, weather, world_of
 
 _instants = st.just(NEVER) | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,15 +123,7 @@ def test_whatever_goes_wrong_it_blocks_exactly_the_required_descendants_and_flow
             world.trigger(line, "tide", bound=seconds(20))
         else:
             world.trigger(line, "wave")
-    for n in range(draw(st.integers(1, 6))):
-        world.run_until(world.now + seconds(draw(st.sampled_from([0.5, 3, 11]))))
-        happening = draw(st.sampled_from(["lose", "redeploy", "pulse", "nothing"]))
-        if happening == "lose":
-            world.lose_executions()
-        elif happening == "redeploy":
-            world.deploy(newer(graph.release(draw(st.sampled_from(graph.lines))), f"1.0.{n + 1}"))
-        elif happening == "pulse":
-            world.trigger(draw(st.sampled_from(graph.lines)), "pulse")
+    _trouble(world, graph, draw)
     fate.healed = True
     world.run_until(world.now + seconds(30))
     failed = {line for line in graph.lines if world.states[line].health == "failed"}
@@ -147,6 +141,18 @@ def test_whatever_goes_wrong_it_blocks_exactly_the_required_descendants_and_flow
     assert at_rest(world)
     whole(world)
     once(world)
+
+
+def _trouble(world: World, graph: Graph, draw: Callable[..., Any]) -> None:
+    for n in range(draw(st.integers(1, 6))):
+        world.run_until(world.now + seconds(draw(st.sampled_from([0.5, 3, 11]))))
+        happening = draw(st.sampled_from(["lose", "redeploy", "pulse", "nothing"]))
+        if happening == "lose":
+            world.lose_executions()
+        elif happening == "redeploy":
+            world.deploy(newer(graph.release(draw(st.sampled_from(graph.lines))), f"1.0.{n + 1}"))
+        elif happening == "pulse":
+            world.trigger(draw(st.sampled_from(graph.lines)), "pulse")
 
 
 def _with_budgets(release: Release, immediate: int, source: int) -> Release:

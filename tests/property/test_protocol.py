@@ -24,7 +24,7 @@ from duckstring.service.dispatch import Hands, perform
 from tests.property.worlds import Fate, Graph, chance, graphs, looks
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """The process is gone."""
 
 
@@ -38,7 +38,7 @@ class Fuse:
     def moment(self) -> None:
         self.moments += 1
         if self.blows(self.moments):
-            raise Crash
+            raise CrashError
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Plant:
         self.clock = MemoryClock(START)
         self.mailbox = MemoryMailbox(self.clock, self.forgets)
         self.store = MemoryStateStore()
-        self.machine = Machine(self.clock, self.mailbox, lambda line, ripple: self._duration(line, ripple), self.fate)
+        self.machine = Machine(self.clock, self.mailbox, self._duration, self.fate)
         self.notes = MemoryNotes(self.clock, self.mailbox)
         self.crashes = 0
         self._random = random.Random(self.seed)
@@ -112,7 +112,7 @@ class Plant:
                 clock=self.clock,
             )
             self.fuse.moment()
-        except Crash:
+        except CrashError:
             self.crashes += 1
             return
         self.mailbox.acknowledge(line, letters)

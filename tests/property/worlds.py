@@ -90,10 +90,7 @@ def graphs(draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool
     releases: list[Release] = []
     for i in range(draw(st.integers(1, most or MOST_PONDS))):
         above = [r.line for r in releases]
-        if chain:
-            sources = above[-1:]
-        else:
-            sources = draw(st.lists(st.sampled_from(above), unique=True, max_size=3)) if above else []
+        sources = above[-1:] if chain or not above else draw(st.lists(st.sampled_from(above), unique=True, max_size=3))
         names = [s + ("?" if optional and draw(st.integers(0, 3)) == 0 else "") for s in sources]
         if names and optional and draw(st.integers(0, 7)) == 0:
             names.append(f"ghost{i}@1?")
@@ -226,6 +223,7 @@ def once(world: World) -> None:
 
 def at_rest(world: World) -> bool:
     """Nothing runs and nothing is wanted of what is deployed, and no branch of an execution waits."""
+    [state for state in world.states.values() if state.release is not None]
     return not world.waiting() and all(
         not s.runs and s.pull is None and not s.targets for s in world.states.values() if s.release is not None
     )

@@ -204,9 +204,8 @@ def _footnotes(rows: int, *, more: bool, hidden: list[str]) -> None:
     console = render.err()
     if hidden:
         console.print(Text(f"{len(hidden)} more columns: {', '.join(hidden)} (pick with --sql, or --csv)", style="dim"))
-    console.print(
-        Text(f"first {rows} rows; all of them: --csv, --json, --parquet FILE, or --limit" if more else f"{rows} rows", style="dim")
-    )
+    said = f"{rows} row{'' if rows == 1 else 's'}"
+    console.print(Text(f"first {said}; all of them: --csv, --json, --parquet FILE, or --limit" if more else said, style="dim"))
 
 
 def _cell(value: object) -> str:

@@ -21,7 +21,9 @@ def test_a_cycle_is_named_in_full():
         release("x@1"),
     )
     assert find_cycle(lines, {"b@1"}) == ("b@1", "a@1", "c@1", "b@1")
-    assert faults(lines, {"a@1"}) == ("These Ponds would wait for each other in a cycle: a@1 -> c@1 -> b@1 -> a@1.",)
+    assert faults(lines, {"a@1"}) == (
+        "These Ponds would wait for each other in a cycle: a@1 -> c@1 -> b@1 -> a@1; take one of these Sources away.",
+    )
 
 
 def test_a_diamond_is_no_cycle():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
+
 from duckstring.adapters.memory.world import START, Conditions, World, chain_of, pond, seconds
 from duckstring.engine.effects import SendPull, SendTarget
 from duckstring.engine.signals import PullReceived, SourceTold, TargetReceived, Triggered
@@ -59,7 +61,7 @@ def test_a_wave_over_ponds_settles_to_the_slowest(slow: Line) -> None:
     world.run_until(START + seconds(90))
     for line in (A, B, C):
         ends = [run.finished for run in world.runs(line)][-6:]
-        assert {later - sooner for sooner, later in zip(ends, ends[1:], strict=False)} == {seconds(3)}
+        assert {later - sooner for sooner, later in itertools.pairwise(ends)} == {seconds(3)}
 
 
 @pytest.mark.parametrize("slow", ["load", "clean", "sum"])
@@ -68,7 +70,7 @@ def test_a_wave_over_ripples_of_one_pond_settles_to_the_slowest(slow: str) -> No
     world.trigger(A, "wave")
     world.run_until(START + seconds(90))
     ends = sorted({run.finished for run in world.runs(A)})[-6:]
-    assert {later - sooner for sooner, later in zip(ends, ends[1:], strict=False)} == {seconds(3)}
+    assert {later - sooner for sooner, later in itertools.pairwise(ends)} == {seconds(3)}
 
 
 def test_a_wave_that_is_removed_drains() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
+
 from duckstring.adapters.memory.world import START, Attempted, World, chain_of, pond, seconds
 from duckstring.engine.effects import AnswerGate, RecordAttempt, StartRun
 from duckstring.engine.signals import Deployed, ExecutionEnded, GateReached, PullReceived, RippleSucceeded, Triggered
@@ -12,8 +14,7 @@ from duckstring.engine.state import Failure, PondState
 from duckstring.engine.step import step, steps
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
-
-from tests.unit.engine.test_demand import A, B, C, CHAIN, D, counts, deployed
+from tests.unit.engine.test_demand import CHAIN, A, B, C, D, counts, deployed
 
 E = Line("e@1")
 
@@ -130,7 +131,7 @@ def test_a_failed_inlet_tries_the_world_again_after_a_back_off_that_doubles() ->
     epoch = world.trigger(A, "pulse")
     world.run_until()
     rows = world.runs(A)
-    waits = [later.started - sooner.finished for sooner, later in zip(rows, rows[1:], strict=False)]
+    waits = [later.started - sooner.finished for sooner, later in itertools.pairwise(rows)]
     assert waits == [seconds(60 * 2**n) for n in range(6)] + [seconds(3600)] * 2
     assert [row.status for row in rows] == ["failed"] * 8 + ["success"]
     assert world.states[A].end_f > epoch
@@ -195,13 +196,17 @@ def test_no_ripple_starts_at_the_freshness_of_an_overtaken_run() -> None:
         world.trigger(A, "pulse")
         world.run_until(world.now + seconds(2))
     world.run_until()
-    for (_, _number), snapshot in world.snapshots.items():
+    for snapshot in world.snapshots.values():
         assert len({version.key.split("/")[2] for version in snapshot.tables.values()}) == 1
     assert world.waiting() == []
 
 
 def test_what_fails_takes_with_it_the_runs_that_it_had_overtaken() -> None:
-    world = deployed(pond(A, ripples=chain_of("x", "y")), durations={f"{A}.y": 9}, outcome=lambda a: None if a[1:3] != (3, "y") else Failure("y", 1, "E", "m"))
+    world = deployed(
+        pond(A, ripples=chain_of("x", "y")),
+        durations={f"{A}.y": 9},
+        outcome=lambda a: None if a[1:3] != (3, "y") else Failure("y", 1, "E", "m"),
+    )
     for _ in range(3):
         world.trigger(A, "pulse")
         world.run_until(world.now + seconds(2))
@@ -338,6 +343,17 @@ def test_a_deploy_waits_for_the_run_in_flight_which_finishes_on_its_own_version(
     world.run_until()
     assert [(run.version, run.status) for run in world.runs(A)] == [("1.0.0", "success"), ("1.1.0", "success")]
     assert set(world.states[A].ripples) == {"x", "y"}
+
+
+def test_what_waits_for_a_failed_run_to_be_over_is_launched_as_soon_as_its_branches_are_let_go() -> None:
+    world = deployed(pond(A, ripples=chain_of("x", "y")), outcome=fails((A, 1)))
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(0.5))
+    world.deploy(pond(A, version="1.0.1"))
+    wanted = world.trigger(A, "pulse")
+    world.run_until()
+    assert [(run.version, run.status) for run in world.runs(A)] == [("1.0.0", "failed"), ("1.0.1", "success")]
+    assert world.states[A].end_f == wanted
 
 
 def test_a_deploy_keeps_the_budgets_that_were_seeded_first() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from duckstring.errors import InvariantError
 from duckstring.model import names
 from duckstring.model.instants import NEVER, from_text, to_text

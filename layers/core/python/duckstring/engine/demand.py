@@ -5,13 +5,13 @@ Rules: docs/engine.md, "Demand". Nothing here starts anything.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from duckstring.engine.effects import SendPull, SendTarget
 from duckstring.engine.state import RippleState, Tide, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, Instant
+from duckstring.model.values import replace
 
 
 def take_pull(turn: Turn, epoch: Instant, held: Instant) -> None:

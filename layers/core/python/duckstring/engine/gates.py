@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, Verdict
 from duckstring.engine.signals import GateReached
 from duckstring.engine.state import Run
 from duckstring.engine.turn import Turn, with_waiting
+from duckstring.model.values import replace
 
 
 def reach_gate(turn: Turn, gate: GateReached) -> None:
@@ -29,18 +28,19 @@ def _farewell(turn: Turn, gate: GateReached) -> AnswerGate:
     return AnswerGate(gate.run, gate.launch, gate.ripple, "done")
 
 
-def answer_gates(turn: Turn) -> None:
+def answer_gates(turn: Turn) -> bool:
     """Launch the runs that begin, and let go every waiting branch whose verdict is out."""
+    said = len(turn.effects)
     for number in turn.launching:
         _launch(turn, turn.runs[number])
     turn.launching.clear()
     for run in tuple(turn.runs.values()):
-        for name in sorted(run.waiting):
+        for name in sorted(name for name in run.waiting if not _must_wait(turn, run, name)):
             verdict, attempt = _verdict(turn, turn.runs[run.number], name)
-            if verdict != "wait":
-                turn.put_run(with_waiting(turn.runs[run.number], name, waits=False))
-                failure = run.failure if verdict == "cancelled" else None
-                turn.emit(AnswerGate(run.number, run.launch, name, verdict, attempt, failure))
+            turn.put_run(with_waiting(turn.runs[run.number], name, waits=False))
+            failure = run.failure if verdict == "cancelled" else None
+            turn.emit(AnswerGate(run.number, run.launch, name, verdict, attempt, failure))
+    return len(turn.effects) > said
 
 
 def _launch(turn: Turn, run: Run) -> None:
@@ -58,7 +58,16 @@ def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int]:
     if ripple.end_f >= run.f:
         return "done", 0
     attempt = ripple.attempt
-    if attempt is None or attempt.run != run.number or attempt.dispatched:
+    if attempt is None or _must_wait(turn, run, name):
         return "wait", 0
     turn.put_ripple(replace(ripple, attempt=replace(attempt, dispatched=True)))
     return "lambda", attempt.number
+
+
+def _must_wait(turn: Turn, run: Run, name: str) -> bool:
+    """The run is alive, and this Ripple neither done with it nor given an attempt at it that nobody runs yet."""
+    ripple = turn.ripples[name]
+    attempt = ripple.attempt
+    if run.failure is not None or ripple.end_f >= run.f:
+        return False
+    return attempt is None or attempt.run != run.number or attempt.dispatched

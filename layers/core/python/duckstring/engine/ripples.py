@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from duckstring.engine.demand import order_replacement
 from duckstring.engine.effects import RecordAttempt
@@ -12,6 +11,7 @@ from duckstring.engine.state import Attempt, Failure, RippleState, Run
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import Instant
+from duckstring.model.values import replace
 
 MOST_LAUNCHES = 5
 """A run whose execution is lost is launched again, but not for ever."""
@@ -29,10 +29,12 @@ def start_ripples(turn: Turn) -> bool:
 
 def _start(turn: Turn, ripple: RippleState) -> bool:
     f = _supply(turn, ripple)
-    if not (ripple.targets and f >= ripple.targets[0]) and not (ripple.pull and f > ripple.start_f):
+    if f <= ripple.start_f:
+        return False
+    if not (ripple.targets and f >= ripple.targets[0]) and not ripple.pull:
         return False
     run = _live_run_at(turn, f)
-    if run is None or f <= ripple.start_f:
+    if run is None:
         return False
     number = run.attempts.get(ripple.name, 0) + 1
     turn.put_run(replace(run, attempts={**run.attempts, ripple.name: number}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from duckstring.engine.demand import just_after, take_pull
@@ -10,6 +9,7 @@ from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, Rec
 from duckstring.engine.state import Failure, Run, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant
+from duckstring.model.values import replace
 
 FIRST_BACK_OFF = timedelta(seconds=60)
 LONGEST_BACK_OFF = timedelta(hours=1)
@@ -118,6 +118,8 @@ def _pass(turn: Turn, run: Run) -> None:
 def complete_runs(turn: Turn) -> bool:
     """Publish the newest run that every Ripple has reached, and with it all that it overtook."""
     reached = min((ripple.end_f for ripple in turn.ripples.values()), default=NEVER)
+    if reached <= turn.end_f:
+        return False
     done = sorted((r for r in turn.runs.values() if r.f <= reached and r.failure is None), key=lambda r: r.f)
     while done and done[-1].superseded:
         done.pop()

@@ -7,7 +7,6 @@ a rule sees only what is true now, never what came first. ``speak`` tells the Si
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple, assert_never
 
@@ -31,6 +30,7 @@ from duckstring.engine.state import Health, PondState, RippleState, SourceView, 
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 
 _SKEW = timedelta(seconds=2)
 """An alarm that rings this much early by our clock is set again; what rings earlier still was meant for something past."""
@@ -228,12 +228,19 @@ RULES: tuple[Callable[[Turn], bool], ...] = (
 
 
 def settle(turn: Turn) -> None:
-    """Apply RULES, first applicable first, until none fires. Every firing makes its rule inapplicable, so this ends."""
-    while any(rule(turn) for rule in RULES):
+    """Apply RULES, first applicable first, until none fires, then let go the branches that this leaves something to do.
+
+    Every firing makes its rule inapplicable, so this ends. A branch let go may end its run, and so fire rules again.
+    """
+    while _fire(turn) or gates.answer_gates(turn):
         pass
-    gates.answer_gates(turn)
-    while any(rule(turn) for rule in RULES):
-        pass
+
+
+def _fire(turn: Turn) -> bool:
+    for rule in RULES:  # noqa: SIM110 - any() over a generator is a tenth of a step
+        if rule(turn):
+            return True
+    return False
 
 
 class Face(NamedTuple):

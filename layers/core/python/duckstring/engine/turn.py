@@ -6,7 +6,6 @@ copying once and freezing once is what keeps a step in the tens of microseconds 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from duckstring.engine.effects import Effect
@@ -14,6 +13,7 @@ from duckstring.engine.state import Failure, Health, PondState, RippleState, Run
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 
 
 class Turn:
@@ -156,7 +156,12 @@ class Turn:
     @property
     def blocked(self) -> bool:
         """As ``PondState.blocked``."""
-        return self.health != "ok" or any(v.down and not v.optional for v in self.sources.values())
+        if self.health != "ok":
+            return True
+        for view in self.sources.values():  # noqa: SIM110 - asked many times a step; a generator costs more than the answer
+            if view.down and not view.optional:
+                return True
+        return False
 
     def freeze(self) -> PondState:
         """The state as it now is."""

@@ -36,7 +36,7 @@ def faults(releases: Mapping[Line, Release], changed: Collection[Line]) -> tuple
     touched = [(sink, spec) for sink, spec in _edges(releases) if sink.line in changed or spec.line in changed]
     found = [fault for sink, spec in touched for fault in _edge_faults(sink, spec, releases.get(spec.line))]
     if cycle := find_cycle(releases, changed):
-        found.append(f"These Ponds would wait for each other in a cycle: {' -> '.join(cycle)}.")
+        found.append(f"These Ponds would wait for each other in a cycle: {' -> '.join(cycle)}; take one of these Sources away.")
     return tuple(found)
 
 

@@ -1,0 +1,102 @@
+"""Steps per second of the engine, on one core: ``python bench/engine.py``.
+
+A Pond of 10 Ripples, 3 Sources and 2 Sinks under a Wave, in a simulated Catchment: its letters are recorded with the
+states that they met, and stepped again. Then the same among ever more Ponds held in memory: the rate may not fall.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import gc
+import pstats
+import random
+import sys
+import time
+from dataclasses import replace
+
+from duckstring.adapters.memory.world import Conditions, World, pond, seconds
+from duckstring.engine.signals import Signal
+from duckstring.engine.state import PondState
+from duckstring.engine.step import step
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line
+
+TARGET = 20_000
+STEPS = 40_000
+MID = Line("mid@1")
+
+RIPPLES = (
+    ("a", ()), ("b", ()), ("c", ()), ("d", ("a", "b")), ("e", ("b", "c")),
+    ("f", ("d",)), ("g", ("d", "e")), ("h", ("e",)), ("i", ("f", "g")), ("j", ("h", "i")),
+)  # fmt: skip
+
+Recorded = list[tuple[PondState, Signal, Instant]]
+
+
+def record() -> Recorded:
+    """What happens to the middle Pond in ten minutes of a Wave."""
+    conditions = Conditions(
+        latency=lambda r: seconds(0.05 + r.random() * 0.1),
+        duration=lambda _, ripple: seconds(0.5 + len(ripple) + ord(ripple[0]) % 3),
+    )
+    world = World(conditions)
+    sources = ["s1@1", "s2@1", "s3@1"]
+    world.deploy(*(pond(s) for s in sources), pond(MID, *sources, ripples=RIPPLES), pond("t1@1", MID), pond("t2@1", MID))
+    world.run_until()
+    world.trigger("t1@1", "wave")
+    recorded: Recorded = []
+
+    def keep(before: PondState, after: PondState) -> None:
+        if after.line == MID:
+            recorded.append((before, world.log[-1][1], world.log[-1][2]))
+
+    world.watch = keep
+    world.run_until(world.now + seconds(600))
+    return recorded[50:]
+
+
+def among(ponds: int, recorded: Recorded) -> float:
+    """Steps per second, each on a random one of ``ponds`` states held in memory."""
+    chance = random.Random(1)
+    held = [replace(recorded[n % len(recorded)][0], line=Line(f"p{n}@1")) for n in range(ponds)]
+    order = []
+    for n in range(STEPS):
+        which = chance.randrange(ponds)
+        before, signal, now = recorded[which % len(recorded) if ponds > len(recorded) else n % len(recorded)]
+        order.append((held[which] if ponds > len(recorded) else replace(before, line=held[which].line), signal, now))
+    gc.freeze()
+    begun = time.process_time()
+    for state, signal, now in order:
+        step(state, signal, now)
+    taken = time.process_time() - begun
+    gc.unfreeze()
+    return STEPS / taken
+
+
+def in_order(recorded: Recorded) -> float:
+    """Steps per second of one Pond through its own history."""
+    begun = time.process_time()
+    for _ in range(max(1, STEPS // len(recorded))):
+        for state, signal, now in recorded:
+            step(state, signal, now)
+    return max(1, STEPS // len(recorded)) * len(recorded) / (time.process_time() - begun)
+
+
+def main() -> None:
+    recorded = record()
+    kinds: dict[str, int] = {}
+    for _, signal, _ in recorded:
+        kinds[type(signal).__name__] = kinds.get(type(signal).__name__, 0) + 1
+    print(f"{len(recorded)} letters: " + ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())))
+    if "--profile" in sys.argv:
+        profile = cProfile.Profile()
+        profile.runcall(in_order, recorded)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+        return
+    print(f"one Pond           {in_order(recorded):10,.0f} steps/s   (target {TARGET:,})")
+    for ponds in (10, 1_000, 100_000):
+        print(f"among {ponds:>7,} Ponds {among(ponds, recorded):10,.0f} steps/s")
+
+
+if __name__ == "__main__":
+    main()
