@@ -30,7 +30,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
     """
     match event.get("op"):
         case "run":
-            return _run(event, str(getattr(context, "aws_request_id", "")))
+            return _run(event, context)
         case "discover":
             from functions.ripple import discovery  # noqa: PLC0415 - rare, and every run would pay for it
 
@@ -39,10 +39,10 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
             raise InvariantError(f"The ripple function knows run and discover, not {op!r}.")
 
 
-def _run(event: dict[str, Any], request_id: str) -> dict[str, Any]:
-    order = Order(
-        Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"], replace(app.site, request_id=request_id)
-    )
+def _run(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - see above
+    stream, request_id = (str(getattr(context, name, "")) for name in ("log_stream_name", "aws_request_id"))
+    site = replace(app.site, log_stream=stream, request_id=request_id)
+    order = Order(Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"], site)
     logger.append_keys(run=f"{order.line}/{order.run}", ripple=order.ripple, attempt=order.attempt)
     app.worker.log.info("attempt begins")
     try:

@@ -99,6 +99,7 @@ def start(name: str | None = None, on_step: OnStep = lambda _: None) -> Started:
         if deployed or not running:
             # Runs that a stop cut off go on by themselves.
             access.client("lambda").invoke(FunctionName=one.outputs["SweepFunction"], InvocationType="Event", Payload=b'{"op": "sweep"}')
+            process.ask(folder, one.port, method="PUT")
         return Started(port=one.port, was_running=running, deployed=deployed, notices=notices)
 
 

@@ -34,8 +34,8 @@ class Running:
 
 
 def ask(folder: Path, port: int, *, method: str = "GET") -> Running | None:
-    """The Catchment's server on ``port``, if it runs there; POST has it write a checkpoint first."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2 if method == "GET" else 120)
+    """The Catchment's server on ``port``, if it runs there; POST has it write a checkpoint first, PUT start workers beside."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120 if method == "POST" else 2)
     try:
         connection.request(method, "/_duckstring")
         said = json.loads(connection.getresponse().read())

@@ -6,7 +6,7 @@ Standard library only. What a laptop needs and the emulator lacks is added here 
   a hard kill comes back with the last complete one;
 - layers are unpacked once and shared by all worker processes;
 - what a function or its children print does not get between a worker and its answers;
-- a burst of invocations waits a moment for warm workers before it starts cold ones;
+- a burst of invocations waits a moment for warm workers before it starts cold ones, and those of Ripples are forked;
 - it ends at once when told to, and leaves no worker behind.
 """
 
@@ -18,6 +18,7 @@ import contextlib
 import copy
 import hashlib
 import importlib
+import importlib.util
 import io
 import json
 import logging
@@ -25,6 +26,7 @@ import os
 import resource
 import shutil
 import signal
+import sys
 import threading
 import time
 import types
@@ -46,6 +48,7 @@ _LAYER_MARK = b"duckstring-layer:"
 _UNUSED_LAYER_DAYS = 14
 _PATIENCE = 0.15
 _CORES = os.cpu_count() or 2
+_WANTED_SOON = ("functions.orchestrator.", "functions.ripple.", "functions.api.")
 
 _OWN_DESCRIPTORS = """
 import os, sys
@@ -64,6 +67,29 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 def _ministack(name: str) -> Any:  # noqa: ANN401 - the emulator has no types
     return importlib.import_module(f"ministack.{name}")
+
+
+def _beside(name: str) -> Any:  # noqa: ANN401
+    """A module of this folder: the emulator's interpreter does not know our packages."""
+    found = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    if found is None or found.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def warm_up() -> None:
+    """Start what the first trigger needs, before it comes. The latest deployment's workers; those there are, stay."""
+    runtime, service = _ministack("core.lambda_runtime"), _ministack("services.lambda_svc")
+    for record in list(service._functions._data.values()):  # noqa: SLF001 - the emulator's edge
+        config = record["config"]
+        if str(config.get("Handler", "")).startswith(_WANTED_SOON):
+            worker, _ = runtime.acquire_worker(config["FunctionName"], config, record["code_zip"])
+            try:
+                runtime.ensure_spawned(worker)
+            finally:
+                runtime.release_worker(worker)
 
 
 class Generations:
@@ -308,12 +334,14 @@ def pace_workers(note: Callable[[], None]) -> None:
     """Have workers started in turn, and every invocation noted."""
     runtime, service = _ministack("core.lambda_runtime"), _ministack("services.lambda_svc")
     starts = Starts(runtime)
+    forks = runtime.subprocess = _beside("forking").Forks()
     spawn, invoke = runtime.Worker._spawn, runtime.Worker.invoke  # noqa: SLF001
     release = runtime.release_worker
 
     def spawn_and_tell(worker: Any) -> None:  # noqa: ANN401
         try:
-            spawn(worker)
+            with forks.starting(worker):
+                spawn(worker)
         finally:
             starts.tell(worker)
 
@@ -478,16 +506,28 @@ class Server:
 
     async def serve(self) -> None:
         """Serve until told to stop."""
-        serving = importlib.import_module("hypercorn.asyncio")
-        config = importlib.import_module("hypercorn.config").Config()
-        config.bind = [f"127.0.0.1:{self._port}"]
-        config.keep_alive_timeout = 75
-        config.loglevel = "WARNING"
+        serving = importlib.import_module("uvicorn")
+        config = serving.Config(
+            self,
+            host="127.0.0.1",
+            port=self._port,
+            loop="none",
+            http="httptools",
+            ws="none",
+            timeout_keep_alive=75,
+            server_header=False,
+            date_header=False,
+            access_log=False,
+            log_level="warning",
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         self._checkpoints.start(loop)
-        await serving.serve(self, config, shutdown_trigger=asyncio.Event().wait)
+        server = serving.Server(config)
+        # Signals are ours: a graceful end would wait for every open connection.
+        server.capture_signals = contextlib.nullcontext
+        await server.serve()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
@@ -500,9 +540,12 @@ class Server:
         await self._app.app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "POST":
-            await receive()
-            await asyncio.to_thread(self._checkpoints.write)
+        match scope["method"]:
+            case "POST":
+                await receive()
+                await asyncio.to_thread(self._checkpoints.write)
+            case "PUT":
+                threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
         workers = _ministack("core.lambda_runtime")._workers  # noqa: SLF001
         report = {
             "catchment": self._name,
@@ -580,7 +623,10 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _raise_file_limit()
     server = Server(name=arguments.name, folder=arguments.folder.resolve(), port=arguments.port)
-    asyncio.run(server.serve())
+    # Threads of invocations compute beside the loop: without this each request waits for them up to 5 ms at a time.
+    sys.setswitchinterval(0.0005)
+    with asyncio.Runner(loop_factory=importlib.import_module("uvloop").new_event_loop) as runner:
+        runner.run(server.serve())
 
 
 if __name__ == "__main__":

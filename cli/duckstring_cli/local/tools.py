@@ -18,6 +18,9 @@ from duckstring.errors import OperatorError
 from duckstring_cli.local.home import tools_folder
 
 MINISTACK = "1.5.33"
+_SERVING = ("uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0")
+"""Serves the emulator's application at less than two thirds of what a request costs on its own HTTP server."""
+
 CDK = "2.1148.1"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -49,7 +52,7 @@ def ensure_tools(on_step: OnStep) -> Tools:
     Raises:
         OperatorError: an installation failed.
     """
-    emulator = tools_folder() / f"ministack-{MINISTACK}-py{PYTHON}"
+    emulator = tools_folder() / f"emulator-{MINISTACK}-py{PYTHON}"
     cdk = tools_folder() / f"cdk-{CDK}"
     with locked(tools_folder() / "lock"):
         _once(emulator, on_step, f"Installing the AWS emulator (MiniStack {MINISTACK})", _install_emulator)
@@ -118,6 +121,7 @@ def _install_emulator(folder: Path) -> None:
         "--python",
         str(folder / "bin" / "python"),
         f"ministack=={MINISTACK}",
+        *_SERVING,
     ]
     run(install, what=f"Installing MiniStack {MINISTACK}", hint=hint)
 

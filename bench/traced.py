@@ -1,0 +1,137 @@
+"""The server of a local Catchment, with every request and invocation written down. Run by MiniStack's own interpreter.
+
+One JSON line an event, in ``trace.jsonl`` of the Catchment's folder; times are epoch seconds, so that they can be laid beside
+the history's. Nothing here changes what the server does.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+_SERVER = Path(__file__).parents[1] / "cli" / "duckstring_cli" / "local" / "server.py"
+_WRITING = threading.Lock()
+
+
+def _server() -> Any:
+    found = importlib.util.spec_from_file_location("duckstring_server", _SERVER)
+    assert found and found.loader
+    module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module
+    found.loader.exec_module(module)
+    return module
+
+
+def main() -> None:
+    folder = Path(sys.argv[sys.argv.index("--folder") + 1])
+    out = (folder / "trace.jsonl").open("a", buffering=1)
+
+    def tell(**event: Any) -> None:
+        with _WRITING:
+            out.write(json.dumps(event, default=str) + "\n")
+
+    server = _server()
+    _trace_requests(server, tell)
+    _trace_workers(server, tell)
+    server.main()
+
+
+def _trace_requests(server: Any, tell: Any) -> None:
+    serve = server.Server.__call__
+
+    async def traced(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or str(scope["path"]).startswith(("/_duckstring", "/_ministack")):
+            await serve(self, scope, receive, send)
+            return
+        began, body, said = time.time(), bytearray(), {"status": 0}
+
+        async def receive_and_keep() -> Any:
+            message = await receive()
+            if len(body) < 100_000:
+                body.extend(message.get("body", b""))
+            return message
+
+        async def send_and_look(message: Any) -> None:
+            said["status"] = message.get("status", said["status"])
+            await send(message)
+
+        await serve(self, scope, receive_and_keep, send_and_look)
+        headers = {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        told = {"at": began, "seconds": time.time() - began, "status": said["status"], **_named(scope, headers, bytes(body))}
+        tell(event="request", ours="Credential=test/" not in headers.get("authorization", ""), **told)
+
+    server.Server.__call__ = traced
+
+
+def _named(scope: Any, headers: dict[str, str], body: bytes) -> dict[str, str]:
+    target = headers.get("x-amz-target", "")
+    if not target:
+        return {"service": "http", "op": scope["method"], "about": scope["path"]}
+    service, _, op = target.partition(".")
+    about = ""
+    if service.startswith("DynamoDB"):
+        about = _keys(body)
+    return {"service": service.split("_")[0], "op": op, "about": about}
+
+
+def _keys(body: bytes) -> str:
+    """What kind of item a DynamoDB request is about: the first word of its sort key."""
+    try:
+        asked = json.loads(body)
+    except ValueError:
+        return ""
+    items = [asked] + [next(iter(one.values())) for one in asked.get("TransactItems", [])]
+    words = []
+    for item in items:
+        key = item.get("Key") or item.get("Item") or {}
+        if "sk" in key:
+            words.append(key["sk"]["S"].partition("#")[0])
+        elif ":prefix" in item.get("ExpressionAttributeValues", {}):
+            words.append(item["ExpressionAttributeValues"][":prefix"]["S"].partition("#")[0])
+    return "+".join(words)
+
+
+def _trace_workers(server: Any, tell: Any) -> None:
+    runtime = server._ministack("core.lambda_runtime")
+    states = server._ministack("services.stepfunctions")
+    pace = server.pace_workers
+
+    def spawn_traced(worker: Any) -> None:
+        began = time.time()
+        spawn(worker)
+        tell(event="spawn", at=began, seconds=time.time() - began, function=worker.func_name)
+
+    spawn = runtime.Worker._spawn
+    runtime.Worker._spawn = spawn_traced
+    invoke = runtime.Worker.invoke
+
+    def invoke_traced(worker: Any, event: Any, *args: Any, **named: Any) -> Any:
+        began = time.time()
+        answer = invoke(worker, event, *args, **named)
+        told = {"at": began, "seconds": time.time() - began, "function": worker.func_name, "cold": answer.get("cold_start")}
+        tell(event="invoke", about=_about(event), **told)
+        return answer
+
+    runtime.Worker.invoke = invoke_traced
+    server.pace_workers = pace
+    _ = states
+
+
+def _about(event: Any) -> Any:
+    if not isinstance(event, dict):
+        return ""
+    if "Records" in event:
+        letters = [json.loads(record["body"]) for record in event["Records"]]
+        return [
+            [letter.get("to"), letter.get("kind"), record["attributes"]["SentTimestamp"]]
+            for letter, record in zip(letters, event["Records"], strict=True)
+        ]
+    return {name: event[name] for name in ("op", "line", "run", "ripple", "detail-type") if name in event}
+
+
+main()

@@ -1,0 +1,180 @@
+"""Ripple workers forked from a template (``template.py``) instead of started anew. Standard library only: part of the server."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+_FORKED = "functions.ripple."
+"""Only Ripples run many at a time."""
+
+_GLANCE = 0.01
+
+
+class Forked:
+    """What the emulator needs of ``subprocess.Popen``, for a process whose parent is a template."""
+
+    def __init__(self, pid: int, stdin: IO[str], stdout: IO[str], stderr: IO[str]) -> None:
+        self.pid = pid
+        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """None while it lives. How it ended is not known."""
+        if self.returncode is None and not self._lives():
+            self.returncode = -1
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end."""
+        limit = None if timeout is None else time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if limit is not None and time.monotonic() >= limit:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+            time.sleep(_GLANCE)
+        return code
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self._signal(signal.SIGKILL)
+
+    def _lives(self) -> bool:
+        # A process of another session has got its number since.
+        try:
+            return os.getsid(self.pid) == os.getsid(0)
+        except ProcessLookupError:
+            return False
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+class Template:
+    """One template process."""
+
+    def __init__(self, python: str, module: str, *, cwd: str, env: Mapping[str, str]) -> None:
+        ours, theirs = socket.socketpair()
+        self._door, self._lock = ours, threading.Lock()
+        # A folder of its own: that of the first worker goes when that worker does.
+        self._folder = tempfile.mkdtemp(prefix="duckstring-template-")
+        code = shutil.copytree(cwd, Path(self._folder) / "code")
+        layers = [str(Path(layer).resolve() / "python") for layer in env.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep) if layer]
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+                [python, str(Path(__file__).with_name("template.py")), str(theirs.fileno()), module, *reversed(layers), str(code)],
+                cwd=code,
+                env=dict(env),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        if self._answer() != "ready":
+            raise RuntimeError(f"{module} cannot be imported; the lines above say why")
+
+    @property
+    def lives(self) -> bool:
+        """Whether it can fork."""
+        return self._process.poll() is None
+
+    def fork(self, script: str, *, cwd: str, env: Mapping[str, str]) -> Forked:
+        """A worker."""
+        order = Path(script).with_name("order.json")
+        order.write_text(json.dumps({"script": script, "cwd": cwd, "env": dict(env)}), encoding="utf-8")
+        pipes = [os.pipe() for _ in range(3)]
+        (in_read, in_write), (out_read, out_write), (err_read, err_write) = pipes
+        given = [in_read, out_write, err_write]
+        try:
+            with self._lock:
+                socket.send_fds(self._door, [str(order).encode()], given)
+                pid = int(self._answer() or 0)
+        finally:
+            for stream in given:
+                os.close(stream)
+        if not pid:
+            raise RuntimeError("the template has ended")
+        return Forked(pid, os.fdopen(in_write, "w", buffering=1), os.fdopen(out_read), os.fdopen(err_read))
+
+    def close(self) -> None:
+        """End it; its workers live on."""
+        self._door.close()
+        self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _answer(self) -> str:
+        said = b""
+        while not said.endswith(b"\n"):
+            more = self._door.recv(64)
+            if not more:
+                return ""
+            said += more
+        return said.decode().strip()
+
+
+class Forks:
+    """Stands where the emulator's runtime sees ``subprocess``: Ripple workers are forked, all else is started as ever."""
+
+    def __init__(self) -> None:
+        self._here = threading.local()
+        self._lock = threading.Lock()
+        self._templates: dict[str, tuple[str, Template]] = {}
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever subprocess has
+        return getattr(subprocess, name)
+
+    @contextlib.contextmanager
+    def starting(self, worker: Any) -> Any:  # noqa: ANN401 - the emulator has no types
+        """Within the block this thread starts ``worker``."""
+        self._here.worker = worker
+        try:
+            yield
+        finally:
+            self._here.worker = None
+
+    def Popen(self, command: Sequence[str], **named: Any) -> Any:  # noqa: ANN401, N802 - as subprocess has it
+        """Fork or start."""
+        worker = getattr(self._here, "worker", None)
+        handler = str(worker.config.get("Handler", "")) if worker else ""
+        if handler.startswith(_FORKED):
+            try:
+                template = self._template(worker, command[0], handler.rpartition(".")[0], named)
+                return template.fork(command[1], cwd=named["cwd"], env=named["env"])
+            except (OSError, RuntimeError) as error:
+                # A start of its own says what is wrong, in the place where everybody looks for it.
+                print(f"no fork for {handler}: {error}", file=sys.stderr, flush=True)
+        return subprocess.Popen(command, **named)  # noqa: S603 - the emulator's own command line
+
+    def _template(self, worker: Any, python: str, module: str, named: Mapping[str, Any]) -> Template:  # noqa: ANN401
+        key = _digest(worker)
+        with self._lock:
+            known, template = self._templates.get(worker.func_name, ("", None))
+            if template and known == key and template.lives:
+                return template
+            if template:
+                template.close()
+            made = Template(python, module, cwd=named["cwd"], env=named["env"])
+            self._templates[worker.func_name] = (key, made)
+            return made
+
+
+def _digest(worker: Any) -> str:  # noqa: ANN401
+    """What a template is good for: the same code, layers and settings."""
+    config = {name: worker.config.get(name) for name in ("Handler", "Layers", "Environment", "MemorySize", "Timeout", "Role")}
+    return hashlib.sha256(worker.code_zip + json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,74 @@
+"""A function's process, ready but not started: it has imported the handler, and forks a worker whenever one is wanted.
+
+AWS starts workers on machines of their own, at once; on a laptop twenty that import boto3 and DuckDB side by side take many
+seconds. A fork has imported everything before it begins, and shares that memory.
+
+Standard library only; started by ``forking.py`` with the environment of the function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+from pathlib import Path
+
+_ALSO = ("duckdb",)
+"""Imported by workers at their first table only."""
+
+
+def main() -> None:
+    """Import, then fork at each word on the socket, until it is closed."""
+    door = socket.socket(fileno=int(sys.argv[1]))
+    sys.path[:0] = [folder for folder in sys.argv[3:] if folder]
+    importlib.import_module(sys.argv[2])
+    for name in _ALSO:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    # The kernel buries the children; the server watches them itself.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    door.sendall(b"ready\n")
+    while True:
+        order, streams, _, _ = socket.recv_fds(door, 4096, 3)
+        if not order:
+            return
+        child = os.fork()
+        if not child:
+            door.close()
+            _become(Path(order.decode()), streams)
+        for stream in streams:
+            os.close(stream)
+        door.sendall(f"{child}\n".encode())
+
+
+def _become(order: Path, streams: list[int]) -> None:
+    """Be the worker that the emulator meant to start: its streams, folder, environment and script."""
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", buffering=1), open(2, "w", buffering=1)  # noqa: SIM115
+        wanted = json.loads(order.read_text(encoding="utf-8"))
+        os.chdir(wanted["cwd"])
+        os.environ.clear()
+        os.environ.update(wanted["env"])
+        sys.argv = [wanted["script"]]
+        runpy.run_path(wanted["script"], run_name="__main__")
+        code = 0
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stderr.flush()
+        os._exit(code)
+
+
+main()
