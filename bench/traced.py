@@ -20,7 +20,8 @@ _WRITING = threading.Lock()
 
 def _server() -> Any:
     found = importlib.util.spec_from_file_location("duckstring_server", _SERVER)
-    assert found and found.loader
+    assert found is not None
+    assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     sys.modules[found.name] = module
     found.loader.exec_module(module)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
+
+logger = logging.getLogger("duckstring")
 
 _FORKED = "functions.ripple."
 """Only Ripples run many at a time."""
@@ -137,6 +139,7 @@ class Forks:
         self._templates: dict[str, tuple[str, Template]] = {}
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever subprocess has
+        """All else of ``subprocess``."""
         return getattr(subprocess, name)
 
     @contextlib.contextmanager
@@ -158,7 +161,7 @@ class Forks:
                 return template.fork(command[1], cwd=named["cwd"], env=named["env"])
             except (OSError, RuntimeError) as error:
                 # A start of its own says what is wrong, in the place where everybody looks for it.
-                print(f"no fork for {handler}: {error}", file=sys.stderr, flush=True)
+                logger.warning("no fork for %s: %s", handler, error)
         return subprocess.Popen(command, **named)  # noqa: S603 - the emulator's own command line
 
     def _template(self, worker: Any, python: str, module: str, named: Mapping[str, Any]) -> Template:  # noqa: ANN401
