@@ -70,11 +70,14 @@ def _open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
         if found is None:
             raise OperatorError(f"No AWS credentials for Catchment {catchment.name!r}.", hint="Log in, for example: aws sso login")
         keys = found.get_frozen_credentials()
-    parts = {"KEY_ID": keys.access_key, "SECRET": keys.secret_key, "SESSION_TOKEN": keys.token, "REGION": access.session.region_name}
-    if access.endpoint:
-        parts |= {"ENDPOINT": urlsplit(access.endpoint).netloc, "URL_STYLE": "path"}
+        # The client knows what the user's profile and environment say of S3: a region, an endpoint of their own.
+        s3 = access.client("s3").meta
+    endpoint = urlsplit(s3.endpoint_url)
+    parts = {"KEY_ID": keys.access_key, "SECRET": keys.secret_key, "SESSION_TOKEN": keys.token, "REGION": s3.region_name}
+    if ".amazonaws.com" not in endpoint.netloc:
+        parts |= {"ENDPOINT": endpoint.netloc, "URL_STYLE": "path"}
     options = ", ".join(f"{name} {literal(value)}" for name, value in parts.items() if value)
-    plain = ", USE_SSL false" if access.endpoint and urlsplit(access.endpoint).scheme == "http" else ""
+    plain = ", USE_SSL false" if endpoint.scheme == "http" else ""
     con.execute(f"CREATE SECRET catchment (TYPE s3, {options}{plain})")
 
 
