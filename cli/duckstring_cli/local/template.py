@@ -27,6 +27,8 @@ def main() -> None:
     """Import, then fork at each word on the socket, until it is closed."""
     door = socket.socket(fileno=int(sys.argv[1]))
     sys.path[:0] = [folder for folder in sys.argv[3:] if folder]
+    # As the emulator's script has it. Loggers keep this object: in a fork it writes to the fork's own stream.
+    sys.stdout = sys.stderr
     importlib.import_module(sys.argv[2])
     for name in _ALSO:
         with contextlib.suppress(ImportError):
@@ -57,7 +59,7 @@ def _become(order: Path, streams: list[int]) -> None:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
-        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", buffering=1), open(2, "w", buffering=1)  # noqa: PTH123, SIM115
+        sys.stdin, sys.stdout = open(0), open(1, "w", buffering=1)  # noqa: PTH123, SIM115
         wanted = json.loads(order.read_text(encoding="utf-8"))
         os.chdir(wanted["cwd"])
         os.environ.clear()
