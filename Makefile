@@ -40,10 +40,11 @@ unit property integration infra e2e: setup  ## One level of tests
 	@if [ -d tests/$@ ]; then $(PYTEST) tests/$@ -q -m "not aws and not nightly"; fi
 
 test: setup  ## Every test but the nightly ones and those that need an AWS account
-	$(PYTEST) -q -m "not aws and not nightly"
+	$(PYTEST) -q -n 2 -m "not aws and not nightly" --ignore tests/e2e
+	$(PYTEST) -q -m "not aws and not nightly" tests/e2e
 
 prove: setup  ## The properties with thousands of examples
-	$(PYTEST) -q -m nightly
+	HYPOTHESIS_PROFILE=prove $(PYTEST) -q tests/property
 
 bench: setup  ## Print the figures of bench/
 	$(BIN)/python -m bench

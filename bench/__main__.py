@@ -14,7 +14,9 @@ ALONE = ("demo",)
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*NAMES, *ALONE, []], help=f"of {', '.join((*NAMES, *ALONE))}; all if none")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", choices=[*NAMES, *ALONE, []], help=f"of {', '.join((*NAMES, *ALONE))}; all if none"
+    )
     wanted = parser.parse_args().names or [*NAMES, *ALONE]
     figures: list[Figure] = []
     on_ground = [name for name in wanted if name in NAMES]

@@ -11,7 +11,9 @@ def ponds() -> list[PondText]:
         PondText("path_in", kind="inlet", ripples=[("make", (), 2.0)]),
         PondText("path_long", ["path_in"], ripples=[("half", (), 1.5), ("make", ("half",), 1.5)]),
         PondText("path_short", ["path_in"], ripples=[("make", (), 1.0)]),
-        PondText("path_out", ["path_long", "path_short"], "outlet", [("load", (), 1.0), ("side", (), 0.5), ("make", ("load", "side"), 2.0)]),
+        PondText(
+            "path_out", ["path_long", "path_short"], "outlet", [("load", (), 1.0), ("side", (), 0.5), ("make", ("load", "side"), 2.0)]
+        ),
     ]
 
 

@@ -20,7 +20,7 @@ class Figure:
 
 
 def show(figures: Sequence[Figure]) -> None:
-    print(f"| figure | measured | to beat |\n| --- | ---: | ---: |")
+    print("| figure | measured | to beat |\n| --- | ---: | ---: |")
     for figure in figures:
         value = f"{figure.value:.0f}" if figure.unit == "" and figure.value == int(figure.value) else f"{figure.value:.3g}"
         if figure.unit == "s" and figure.value < 10:
@@ -30,7 +30,9 @@ def show(figures: Sequence[Figure]) -> None:
 
 
 def machine() -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
+    ).stdout.strip()
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**30
     load = os.getloadavg()[0]
     return (

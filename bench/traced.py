@@ -127,7 +127,10 @@ def _about(event: Any) -> Any:
         return ""
     if "Records" in event:
         letters = [json.loads(record["body"]) for record in event["Records"]]
-        return [[letter.get("to"), letter.get("kind"), record["attributes"]["SentTimestamp"]] for letter, record in zip(letters, event["Records"], strict=True)]
+        return [
+            [letter.get("to"), letter.get("kind"), record["attributes"]["SentTimestamp"]]
+            for letter, record in zip(letters, event["Records"], strict=True)
+        ]
     return {name: event[name] for name in ("op", "line", "run", "ripple", "detail-type") if name in event}
 
 

@@ -20,7 +20,6 @@ for chatty in ("boto3", "botocore", "httpcore", "httpx", "urllib3"):
     logging.getLogger(chatty).setLevel(logging.WARNING)
 
 app = wiring.from_env(os.environ, logging.getLogger("duckstring"))
-_SITE = {"log_stream": "log_stream_name", "request_id": "aws_request_id"}
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context has no type of its own
@@ -41,8 +40,9 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
 
 
 def _run(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - see above
-    names = {name: str(getattr(context, given, "")) for name, given in _SITE.items()}
-    order = Order(Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"], replace(app.site, **names))
+    stream, request_id = (str(getattr(context, name, "")) for name in ("log_stream_name", "aws_request_id"))
+    site = replace(app.site, log_stream=stream, request_id=request_id)
+    order = Order(Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"], site)
     logger.append_keys(run=f"{order.line}/{order.run}", ripple=order.ripple, attempt=order.attempt)
     app.worker.log.info("attempt begins")
     try:

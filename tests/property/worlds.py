@@ -85,7 +85,9 @@ class Graph:
 
 
 @st.composite
-def graphs(draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool = False, **options: int) -> Graph:
+def graphs(
+    draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool = False, forks: bool = True, ripples: int = 3, **options: int
+) -> Graph:
     """A random graph of Ponds, each a random graph of Ripples."""
     releases: list[Release] = []
     for i in range(draw(st.integers(1, most or MOST_PONDS))):
@@ -94,12 +96,12 @@ def graphs(draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool
         names = [s + ("?" if optional and draw(st.integers(0, 3)) == 0 else "") for s in sources]
         if names and optional and draw(st.integers(0, 7)) == 0:
             names.append(f"ghost{i}@1?")
-        ripples: list[tuple[str, tuple[str, ...]]] = []
-        for k in range(draw(st.integers(1, 3))):
-            before = [name for name, _ in ripples]
-            parents = before[-1:] if chain else draw(st.lists(st.sampled_from(before), unique=True, max_size=2)) if before else []
-            ripples.append((f"r{k}", tuple(sorted(parents))))
-        releases.append(pond(f"p{i}@1", *names, ripples=ripples, **options))
+        specs: list[tuple[str, tuple[str, ...]]] = []
+        for k in range(draw(st.integers(1, ripples))):
+            before = [name for name, _ in specs]
+            parents = before[-1:] if not forks else draw(st.lists(st.sampled_from(before), unique=True, max_size=2)) if before else []
+            specs.append((f"r{k}", tuple(sorted(parents))))
+        releases.append(pond(f"p{i}@1", *names, ripples=specs, **options))
     return Graph(tuple(releases))
 
 
@@ -157,6 +159,7 @@ class Laws:
         self._freshness(before, after)
         self._ripples(after)
         self._runs(before, after)
+        self._starts(before, after)
         self.said.setdefault(after.line, {(NEVER, 0)}).add((after.end_f, after.snapshot))
 
     def _freshness(self, before: PondState, after: PondState) -> None:
@@ -181,6 +184,13 @@ class Laws:
                 assert after.runs[ripple.attempt.run].f == ripple.start_f
                 assert ripple.attempt.number == after.runs[ripple.attempt.run].attempts[ripple.name]
             assert set(ripple.targets) <= live, "a target that no run can satisfy"
+
+    def _starts(self, before: PondState, after: PondState) -> None:
+        for name, ripple in after.ripples.items():
+            held = before.ripples.get(name)
+            if ripple.attempt is not None and ripple.attempt.number == 1 and (held is None or held.attempt != ripple.attempt):
+                run = before.runs.get(ripple.attempt.run)
+                assert run is None or not run.superseded, "a Ripple began a run that can no longer be published whole"
 
     def _runs(self, before: PondState, after: PondState) -> None:
         live = [run for run in after.runs.values() if run.failure is None]

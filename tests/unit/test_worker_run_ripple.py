@@ -318,6 +318,25 @@ def test_a_secret_is_an_environment_variable_and_a_new_one_is_seen_by_a_warm_wor
     assert "TOKEN" not in os.environ
 
 
+def test_what_a_ripple_does_to_the_environment_ends_with_it_and_what_its_import_did_is_there_again(world, monkeypatch):
+    import os
+
+    monkeypatch.delenv("IMPORTED", raising=False)
+    monkeypatch.setenv("GIVEN", "yes")
+    folder = Path.cwd()
+    source = (
+        "import os\nos.environ['IMPORTED'] = 'once'\n"
+        + HEAD
+        + "def load(pond):\n    assert (os.environ['IMPORTED'], os.environ['GIVEN'], 'LEFT' in os.environ) == ('once', 'yes', False)\n"
+        + "    os.environ['LEFT'] = 'behind'\n    del os.environ['GIVEN']\n    os.chdir('/')\n"
+    )
+    world.deploy(source)
+    for number in (1, 2):
+        world.open_run(number)
+        assert world.run(number=number) == {"outcome": "ok"}
+        assert (os.environ.get("IMPORTED"), os.environ["GIVEN"], os.environ.get("LEFT"), Path.cwd()) == (None, "yes", None, folder)
+
+
 def test_what_the_author_prints_is_in_the_log(world, caplog, capsys):
     with caplog.at_level(logging.INFO):
         ran(world, "import sys\nprint('hello')\nprint('careful', file=sys.stderr)\npond.log.info('mine')")
@@ -325,17 +344,26 @@ def test_what_the_author_prints_is_in_the_log(world, caplog, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("frame", ["pandas", "polars", "pyarrow", "reader", "foreign"])
+@pytest.mark.parametrize("frame", ["pandas", "polars", "pyarrow", "reader", "own_reader", "foreign"])
 def test_frames_of_every_kind_can_be_written(world, frame):
     makers = {
         "pandas": "import pandas\ndata = pandas.DataFrame({'a': [1, 2]})",
         "polars": "import polars\ndata = polars.DataFrame({'a': [1, 2]})",
         "pyarrow": "import pyarrow\ndata = pyarrow.table({'a': [1, 2]})",
         "reader": "import pyarrow\ndata = pyarrow.table({'a': [1, 2]}).to_reader()",
+        "own_reader": "data = pond.con.sql('SELECT unnest([1, 2])::BIGINT AS a').to_arrow_reader()",
         "foreign": "import duckdb\ndata = duckdb.sql('SELECT unnest([1, 2])::BIGINT AS a')",
     }
     assert ran(world, f"{makers[frame]}\npond.write_table('t', data)") == {"outcome": "ok"}
     assert world.rows_of("t") == [(1,), (2,)]
+
+
+def test_sql_that_gives_no_rows_is_refused(world):
+    answer = ran(world, "pond.write_table('t', 'CREATE TABLE mine AS SELECT 1 AS a')")
+    assert (answer["failure"]["error"], answer["failure"]["message"]) == (
+        "WriteError",
+        "Table 't': that SQL gives no rows. Write the text of a SELECT.",
+    )
 
 
 def fingerprints(world, *queries):

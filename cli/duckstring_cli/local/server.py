@@ -5,6 +5,7 @@ Standard library only. What a laptop needs and the emulator lacks is added here 
 - checkpoints: while something happens, a forked child writes the whole state, as of one instant, to a new generation;
   a hard kill comes back with the last complete one;
 - layers are unpacked once and shared by all worker processes;
+- what a function or its children print does not get between a worker and its answers;
 - a burst of invocations waits a moment for warm workers before it starts cold ones, and those of Ripples are forked;
 - pauses that the emulator makes between one Ripple and the next are taken out;
 - it ends at once when told to, and leaves no worker behind.
@@ -51,6 +52,14 @@ _EXECUTION_REST = 0.15
 _POLLER_REST = 0.002
 _CORES = os.cpu_count() or 2
 _WANTED_SOON = ("functions.orchestrator.", "functions.ripple.", "functions.api.")
+
+_OWN_DESCRIPTORS = """
+import os, sys
+sys.stdin = os.fdopen(os.dup(0), "r", encoding="utf-8")
+sys.stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+os.dup2(2, 1)
+"""
 
 logger = logging.getLogger("duckstring")
 
@@ -328,6 +337,12 @@ class Starts:
         return len(self._starting) < _CORES and (len(pool) < _CORES or waited >= _PATIENCE)
 
 
+def keep_answers_apart() -> None:
+    """Workers answer over their standard output, which their child processes inherit: give the answers descriptors of their own."""
+    runtime = _ministack("core.lambda_runtime")
+    runtime._PYTHON_WORKER_SCRIPT = _OWN_DESCRIPTORS + runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001
+
+
 def pace_workers(note: Callable[[], None]) -> None:
     """Have workers started in turn, and every invocation noted."""
     runtime, service = _ministack("core.lambda_runtime"), _ministack("services.lambda_svc")
@@ -500,6 +515,7 @@ class Server:
         self._checkpoints = Checkpoints(self._generations, self._layers)
         share_layers(self._layers)
         keep_queues()
+        keep_answers_apart()
         pace_workers(self._checkpoints.note)
         take_out_pauses()
         self._stopping = False

@@ -59,7 +59,7 @@ def _become(order: Path, streams: list[int]) -> None:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
-        sys.stdin, sys.stdout = open(0), open(1, "w", buffering=1)  # noqa: PTH123, SIM115
+        sys.stdin, sys.stdout = open(0), open(1, "w", buffering=1)  # noqa: SIM115
         wanted = json.loads(order.read_text(encoding="utf-8"))
         os.chdir(wanted["cwd"])
         os.environ.clear()

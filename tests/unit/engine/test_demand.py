@@ -330,6 +330,30 @@ def test_one_version_taken_by_many_sinks_is_replaced_once() -> None:
     assert counts(world) == {A: 3, B: 1, C: 1, D: 1}
 
 
+def test_what_is_replaced_already_is_not_replaced_again_after_a_deploy() -> None:
+    world = deployed(pond(A, ripples=chain_of("x", "y")), pond(B, A))
+    world.trigger(B, "tap")
+    world.run_until()
+    first = world.runs(A)[0].f
+    world.deploy(pond(A, version="1.0.1", ripples=chain_of("x", "y")))
+    world.post(B, A, PullReceived(B, world.now, first, (99, 0)))
+    world.run_until()
+    assert counts(world) == {A: 3, B: 1}
+
+
+def test_two_versions_that_one_newer_ripple_has_overtaken_order_one_replacement() -> None:
+    world = deployed(pond(A, ripples=chain_of("w", "x", "y")))
+    versions = []
+    for _ in range(3):
+        versions.append(world.trigger(A, "pulse"))
+        world.run_until()
+    for sink, held in ((B, versions[0]), (C, versions[1])):
+        world.post(sink, A, PullReceived(sink, world.now, held, (9, 0)))
+        world.run_until(world.now + seconds(1.5))
+    world.run_until()
+    assert counts(world)[A] == 5
+
+
 def test_news_of_a_stranger_or_old_news_of_a_source_changes_nothing() -> None:
     world = deployed(*CHAIN)
     world.trigger(C, "pulse")

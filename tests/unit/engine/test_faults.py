@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -66,7 +67,9 @@ def test_a_failure_blocks_its_required_descendants_and_nobody_else() -> None:
         world.trigger(line, "pulse")
     world.run_until()
     assert {line for line, state in world.states.items() if state.blocked} == {B, C}
-    assert counts(world, "success")[D] >= 1
+    epoch = world.trigger(D, "pulse")
+    world.run_until()
+    assert world.states[D].end_f == epoch, "an optional Source that is down stops nobody"
 
 
 def test_a_blocked_pond_takes_no_new_demand() -> None:
@@ -151,6 +154,19 @@ def test_a_failed_run_cancels_what_waits_and_lets_what_runs_finish() -> None:
     assert counts(world) == {A: 1}
 
 
+def test_an_attempt_that_nobody_was_told_to_run_falls_with_its_run() -> None:
+    world = deployed(pond(A, ripples=(("bad", ()), ("x", ()), ("y", ("x",)))))
+    world.trigger(A, "pulse")
+    world.run_until(world.now)
+    state = replace(world.states[A], runs={1: replace(world.states[A].runs[1], waiting=frozenset())})
+    failure = Failure("bad", 1, "E", "m")
+    happened = (RippleSucceeded(1, "x", 1), GateReached(1, 1, "bad", 1, "failed", failure))
+    failed = steps(state, happened, world.now).state
+    assert failed.ripples["y"].attempt is None
+    assert failed.runs == {}
+    assert step(failed, GateReached(1, 1, "y"), world.now).effects == (AnswerGate(1, 1, "y", "cancelled", failure=failure),)
+
+
 def test_a_second_failure_of_a_failed_run_ends_its_attempt_only() -> None:
     world = deployed(pond(A, ripples=(("x", ()), ("y", ()))), durations={f"{A}.y": 3}, outcome=fails((A, 2)))
     world.trigger(A, "pulse")
@@ -190,15 +206,40 @@ def test_a_run_that_is_overtaken_completes_with_the_newer_one_and_lets_its_branc
 
 
 def test_no_ripple_starts_at_the_freshness_of_an_overtaken_run() -> None:
-    ripples = (("p", ()), ("q", ("p",)), ("r", ("p",)), ("join", ("q", "r")))
-    world = deployed(pond(A, ripples=ripples), durations={f"{A}.q": 9, f"{A}.r": 2, f"{A}.p": 1})
-    for _ in range(4):
-        world.trigger(A, "pulse")
-        world.run_until(world.now + seconds(2))
+    ripples = (("q", ()), ("r", ()), ("join", ("q", "r")))
+    world = deployed(pond(A, ripples=ripples), durations={f"{A}.q": 3, f"{A}.r": 2})
+    world.trigger(A, "pulse")
     world.run_until()
-    for snapshot in world.snapshots.values():
-        assert len({version.key.split("/")[2] for version in snapshot.tables.values()}) == 1
+    begun = world.trigger(A, "pulse")
+    for at, kind in ((2.5, "pulse"), (2.8, "pulse"), (5, "tap")):
+        world.run_until(begun + seconds(at))
+        world.trigger(A, kind)
+    world.run_until(begun + seconds(6.2))
+    state = world.states[A]
+    assert state.runs[3].superseded, "q went from run 2 to run 4"
+    assert state.ripples["r"].end_f == state.runs[3].f, "r did not"
+    world.run_until()
+    assert [run for (_, run, name, _), _ in world.attempts if name == "join"] == [1, 2, 4, 5]
     assert world.waiting() == []
+
+
+def test_an_overtaken_run_is_not_published_though_every_ripple_has_passed_it() -> None:
+    world = deployed(pond(A, ripples=(("q", ()), ("r", ()))), durations={f"{A}.q": 3, f"{A}.r": 2})
+    begun = world.trigger(A, "pulse")
+    for at in (2.5, 2.8):
+        world.run_until(begun + seconds(at))
+        world.trigger(A, "pulse")
+    world.run_until(begun + seconds(6.2))
+    assert world.states[A].ripples["q"].end_f > world.states[A].ripples["r"].end_f == world.states[A].runs[2].f
+    assert world.states[A].end_f == begun
+    world.run_until()
+    assert sorted(number for _, number in world.snapshots) == [1, 3]
+
+
+def test_a_branch_that_reaches_its_gate_after_its_run_was_overtaken_is_sent_home() -> None:
+    world, state = started()
+    over = step(state, RippleSucceeded(1, "run", 1), world.now).state
+    assert step(over, GateReached(1, 1, "run"), world.now).effects == (AnswerGate(1, 1, "run", "done"),)
 
 
 def test_what_fails_takes_with_it_the_runs_that_it_had_overtaken() -> None:
@@ -227,6 +268,16 @@ def test_a_lost_execution_is_launched_again_without_spending_the_budget() -> Non
     world.run_until()
     assert [a[0][2:] for a in world.attempts] == [("x", 1), ("y", 1), ("y", 2)]
     assert (world.states[A].end_f, world.states[A].failures) == (epoch, 0)
+
+
+def test_a_run_that_was_launched_again_has_its_whole_budget() -> None:
+    world = deployed(pond(A, immediate_retries=1), outcome=fails((A, 1)))
+    epoch = world.trigger(A, "pulse")
+    world.run_until(epoch + seconds(0.5))
+    world.lose_executions()
+    world.conditions = replace(world.conditions, outcome=lambda a: Failure("run", 2, "E", "m") if a[3] == 2 else None)
+    world.run_until()
+    assert counts(world, "success") == {A: 1}
 
 
 def test_a_run_is_launched_five_times_at_most() -> None:
@@ -413,8 +464,6 @@ def test_a_tap_before_the_first_deploy_waits_for_it() -> None:
 
 
 def test_a_killed_line_says_why_it_is_down_and_starts_nothing() -> None:
-    from dataclasses import replace
-
     state = replace(deployed(pond(A)).states[A], health="killed")
     assert state.reason == "a@1 was killed"
     assert step(state, Triggered("pulse", START), START) == (state, ())

@@ -23,6 +23,7 @@ _NO_SCHEMAS = frozenset({"memory", "temp", "system", "information_schema", "pg_c
 """Names that DuckDB keeps for itself: tables of a Source called so are read by ``read_table`` only."""
 
 _INCOMING = "~incoming"
+_STREAM = "~stream"
 _AT_ONCE = 8
 
 Columns = Mapping[str, str]
@@ -99,15 +100,15 @@ class Lake:
 
         The fingerprint is taken from the stored file: the relation might not give the same rows twice.
         """
-        with self._relation(table, data) as relation:
-            size = self._copy(table, relation, key)
+        with self._relation(table, data) as (con, relation):
+            size = self._copy(con, table, relation, key)
         with self._told_apart():
             stored = self.con.sql(f"FROM {self._scan(key)}")
             found = self.con.execute(f"SELECT count(*), coalesce(sum(hash(*COLUMNS(*))), 0) FROM {self._scan(key)}").fetchone()  # noqa: S608 - our own key, quoted
         rows, total = found or (0, 0)
         return TableVersion(table, key, rows, size, _fingerprint(_columns(stored), rows, total))
 
-    def _copy(self, table: str, relation: DuckDBPyRelation, key: str) -> int:
+    def _copy(self, con: DuckDBPyConnection, table: str, relation: DuckDBPyRelation, key: str) -> int:
         """Write the file; its size in bytes. DuckDB's 128-bit sums would be stored as DOUBLE: keep them exact."""
         wide = [name for name, kind in _columns(relation).items() if kind in {"HUGEINT", "UHUGEINT"}]
         casts = ", ".join(f"CAST({_name(column)} AS DECIMAL(38, 0)) AS {_name(column)}" for column in wide)
@@ -115,42 +116,42 @@ class Lake:
         try:
             with self._told_apart():
                 statement = f"COPY (SELECT * {f'REPLACE ({casts})' if casts else ''} FROM {_name(_INCOMING)})"  # noqa: S608 - quoted names
-                stats = self.con.execute(
+                stats = con.execute(
                     f"{statement} TO {_text(self._storage.uri(key))} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS)"
                 ).fetchone()
         finally:
-            self.con.execute(f"DROP VIEW IF EXISTS {_name(_INCOMING)}")
+            con.execute(f"DROP VIEW IF EXISTS {_name(_INCOMING)}")
         if stats is None:
             raise WriteError(f"Table {table!r}: DuckDB wrote no file.")
         return int(stats[2])
 
     @contextmanager
-    def _relation(self, table: str, data: object) -> Iterator[DuckDBPyRelation]:
+    def _relation(self, table: str, data: object) -> Iterator[tuple[DuckDBPyConnection, DuckDBPyRelation]]:
+        """The rows as a relation, and the connection that it belongs to."""
         from duckdb import DuckDBPyRelation, InvalidInputException  # noqa: PLC0415 - the worker starts without DuckDB
 
-        name = f"{_INCOMING} data"
-        try:
-            match data:
-                case str():
-                    yield self.con.sql(data)
-                    return
-                case DuckDBPyRelation() if self._is_ours(data):
-                    yield data
-                    return
-                case DuckDBPyRelation():
-                    self.con.register(name, _foreign(table, data))
-                case _:
-                    self.con.register(name, data)
-            yield self.con.sql(f"FROM {_name(name)}")
-        except InvalidInputException as error:
-            if "not suitable" not in str(error) and "Python Object" not in str(error):
-                raise
-            raise WriteError(
-                f"Table {table!r}: {type(data).__name__} is nothing that can be written as a table.",
-                hint="Write a relation (pond.con.sql(...)), an Arrow table, a pandas or polars frame, or SQL text.",
-            ) from error
-        finally:
-            self.con.unregister(name)
+        # What comes as a stream is copied by a connection of its own: the author's may be busy making the stream.
+        with self.con.cursor() as other:
+            try:
+                match data:
+                    case str():
+                        yield self.con, _select(table, self.con.sql(data))
+                        return
+                    case DuckDBPyRelation() if self._is_ours(data):
+                        yield self.con, data
+                        return
+                    case DuckDBPyRelation():
+                        other.register(_STREAM, _foreign(table, data))
+                    case _:
+                        other.register(_STREAM, data)
+                yield other, other.sql(f"FROM {_name(_STREAM)}")
+            except InvalidInputException as error:
+                if "not suitable" not in str(error) and "Python Object" not in str(error):
+                    raise
+                raise WriteError(
+                    f"Table {table!r}: {type(data).__name__} is nothing that can be written as a table.",
+                    hint="Write a relation (pond.con.sql(...)), an Arrow table, a pandas or polars frame, or SQL text.",
+                ) from error
 
     def _is_ours(self, relation: DuckDBPyRelation) -> bool:
         """A relation of another connection is refused by ours."""
@@ -198,6 +199,13 @@ def check_contract(table: str, published: Columns, written: Columns) -> None:
     ]
     if breaches:
         raise ContractError(table, breaches)
+
+
+def _select(table: str, relation: DuckDBPyRelation | None) -> DuckDBPyRelation:
+    """What DuckDB makes of the author's SQL: nothing, where it is a statement without rows."""
+    if relation is None:
+        raise WriteError(f"Table {table!r}: that SQL gives no rows.", hint="Write the text of a SELECT.")
+    return relation
 
 
 def _foreign(table: str, relation: DuckDBPyRelation) -> object:

@@ -1,7 +1,7 @@
 """A Pond's package as Python modules, kept apart from every other package in the same process.
 
 A project's modules are in ``sys.modules``, and its folders on ``sys.path``, only inside ``entered``: two Ponds may both
-have a ``helpers.py``, and so may two versions of one.
+have a ``helpers.py``, and so may two versions of one. What it does to the environment ends there too.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import io
+import os
 import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -33,18 +34,29 @@ class Project:
         self.module = module
         self.declared: list[Declared] | None = None
         self._modules: dict[str, ModuleType] = {}
+        self._variables: dict[str, str | None] = {}
 
     def ripples(self) -> list[Declared]:
         """The Ripples in order of declaration; the first call imports the module. Call it inside ``entered``."""
         if self.declared is None:
+            before = dict(os.environ)
             with collecting() as declared:
                 self._import()
+            self._variables = _changes(before, os.environ)
             self.declared = declared
         return self.declared
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Within the block imports find this project's modules first, and only this project's."""
+        """Within the block imports find this project's modules first, and only this project's.
+
+        The environment is as its import left it, whatever a Ripple did to it since, and afterwards as it was before.
+        """
+        with _environment_restored(self._variables), self._modules_in_place():
+            yield
+
+    @contextmanager
+    def _modules_in_place(self) -> Iterator[None]:
         folders = self._folders()
         hidden = {name: sys.modules.pop(name) for name in self._names_to_hide(folders)}
         sys.modules.update(self._modules)
@@ -91,6 +103,30 @@ class Project:
     def _owns(self, module: ModuleType) -> bool:
         homes = [getattr(module, "__file__", None), *list(getattr(module, "__path__", ()) or ())]
         return any(isinstance(home, str) and Path(home).is_relative_to(self.root) for home in homes)
+
+
+@contextmanager
+def _environment_restored(variables: Mapping[str, str | None]) -> Iterator[None]:
+    before, folder = dict(os.environ), Path.cwd()
+    _set(variables)
+    try:
+        yield
+    finally:
+        _set(_changes(os.environ, before))
+        os.chdir(folder)
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
+    """What differs, as it is afterwards; ``None``: it is gone."""
+    return {name: after.get(name) for name in sorted({*before, *after}) if before.get(name) != after.get(name)}
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def unpack(package: bytes, into: Path) -> None:

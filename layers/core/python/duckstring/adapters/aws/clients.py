@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -23,61 +24,58 @@ _DISCOVERY = Config(retries={"mode": "standard", "max_attempts": 2}, connect_tim
 
 
 class Clients:
-    """Clients with the process's own credentials, region and endpoint. Threads may share them, and ask for the same at once."""
+    """Clients with the process's own credentials, region and endpoint. Threads may share them."""
 
     def __init__(self) -> None:
-        self._made: dict[str, Any] = {}
         self._making = Lock()
 
     def _client(self, service: str, config: Config = _PATIENT) -> Any:  # noqa: ANN401 - each property knows its own type
         with self._making:  # boto3's default session is not made for two threads
-            if service not in self._made:
-                self._made[service] = boto3.client(service, config=config)
-            return self._made[service]
+            return boto3.client(service, config=config)  # type: ignore[call-overload]
 
-    @property
+    @cached_property
     def dynamodb(self) -> DynamoDBClient:
         """DynamoDB."""
         client: DynamoDBClient = self._client("dynamodb")
         return client
 
-    @property
+    @cached_property
     def sqs(self) -> SQSClient:
         """SQS."""
         client: SQSClient = self._client("sqs")
         return client
 
-    @property
+    @cached_property
     def stepfunctions(self) -> SFNClient:
         """Step Functions."""
         client: SFNClient = self._client("stepfunctions")
         return client
 
-    @property
+    @cached_property
     def events(self) -> EventBridgeClient:
         """EventBridge."""
         client: EventBridgeClient = self._client("events")
         return client
 
-    @property
+    @cached_property
     def scheduler(self) -> EventBridgeSchedulerClient:
         """EventBridge Scheduler."""
         client: EventBridgeSchedulerClient = self._client("scheduler")
         return client
 
-    @property
+    @cached_property
     def s3(self) -> S3Client:
         """S3."""
         client: S3Client = self._client("s3")
         return client
 
-    @property
+    @cached_property
     def lambda_(self) -> LambdaClient:
         """Lambda, with the patience that an answer of up to two minutes needs."""
         client: LambdaClient = self._client("lambda", _DISCOVERY)
         return client
 
-    @property
+    @cached_property
     def secretsmanager(self) -> SecretsManagerClient:
         """Secrets Manager."""
         client: SecretsManagerClient = self._client("secretsmanager")

@@ -1,0 +1,47 @@
+"""Sources that are not there yet, or need not be."""
+
+from __future__ import annotations
+
+MAKE = """
+@ripple
+def make(pond):
+    note(pond, "make")
+    pond.write_table("made", "SELECT 1 AS one")
+"""
+
+TOTAL = """
+@ripple
+def total(pond):
+    note(pond, "total")
+    found = [name for name in ("{required}", "{optional}") if name and pond.has_table(f"{{name}}.made")]
+    pond.write_table("found", f"SELECT {{found}} AS found")
+"""
+
+
+def test_a_sink_deployed_before_its_source_waits_and_runs_once_it_is_there(driver):
+    driver.deploy(driver.pond("late_sink", TOTAL.format(required="late", optional=""), sources=["late"]))
+    epoch = driver.pulse("late_sink")
+    driver.wait_until("late_sink", lambda line: line["status"] != "idle", what="the demand has arrived")
+    assert "late@1" in driver.line("late_sink")["reason"]
+    driver.deploy(driver.pond("late", MAKE))
+    driver.wait_fresh("late_sink", max(epoch, driver.pulse("late_sink")))
+    driver.wait_at_rest("late", "late_sink")
+    assert driver.rows("late_sink", "found") == [{"found": ["late"]}]
+    driver.assert_each_ran_once("late", "late_sink")
+
+
+def test_an_optional_source_neither_blocks_nor_is_waited_for(driver):
+    driver.deploy(
+        driver.pond("firm", MAKE),
+        driver.pond("loose", "@ripple\ndef make(pond):\n    raise OSError('down')\n"),
+        driver.pond("lenient", TOTAL.format(required="firm", optional="loose"), sources=["firm", "loose=1.0.0?"]),
+    )
+    driver.pulse("loose")
+    driver.wait_for("loose", "failed")
+    driver.wait_fresh("lenient", driver.pulse("lenient"))
+    assert driver.line("lenient")["status"] == "idle"
+    assert driver.rows("lenient", "found") == [{"found": ["firm"]}]
+    driver.deploy(driver.pond("loose", MAKE, version="1.0.1"))
+    driver.wait_fresh("loose", driver.pulse("loose"))
+    driver.wait_fresh("lenient", driver.pulse("lenient"))
+    assert driver.rows("lenient", "found") == [{"found": ["firm", "loose"]}]

@@ -1,0 +1,152 @@
+"""What each trigger makes run, and how often."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+from duckstring_cli.client import Client
+from tests.e2e.drive import until
+
+SOURCE = """
+@ripple
+def make(pond):
+    note(pond, "make")
+    pond.write_table("made", f"SELECT TIMESTAMPTZ '{pond.f.isoformat()}' AS f")
+"""
+
+READER = """
+@ripple
+def read(pond):
+    note(pond, "read")
+    time.sleep({seconds})
+    pond.write_table("made", pond.read_table("{source}.made"))
+"""
+
+
+def chain(driver, *names, seconds=0.0):
+    """A chain of Ponds whose output changes with every run."""
+    roots = [driver.pond(names[0], SOURCE)]
+    roots += [driver.pond(name, READER.format(source=source, seconds=seconds), sources=[source]) for source, name in pairwise(names)]
+    driver.deploy(*roots)
+    return names
+
+
+def test_a_tap_runs_each_pond_as_often_as_its_ripples_are_deep(driver):
+    """Two Ripples deep above, one below: three runs and one."""
+    source = driver.pond(
+        "tapped",
+        """
+        @ripple
+        def first(pond):
+            note(pond, "first")
+            pond.write_table("a", f"SELECT TIMESTAMPTZ '{pond.f.isoformat()}' AS f")
+
+        @ripple(parents=[first])
+        def second(pond):
+            note(pond, "second")
+            pond.write_table("made", pond.read_table("a"))
+        """,
+    )
+    driver.deploy(source, driver.pond("tapping", READER.format(source="tapped", seconds=0), sources=["tapped"]))
+    driver.trigger("tap", "tapping")
+    driver.wait_until("tapping", lambda line: line["last_run"], what="the Tap has run")
+    driver.wait_at_rest("tapped", "tapping")
+    assert driver.statuses("tapped") == ["success"] * 3
+    assert driver.statuses("tapping") == ["success"]
+    driver.assert_each_ran_once("tapped", "tapping")
+
+
+def test_a_wave_runs_on_and_its_removal_brings_the_chain_to_rest(driver):
+    names = chain(driver, "spring", "brook", "river", seconds=0.2)
+    driver.trigger("wave", "river")
+    assert driver.line("river")["trigger"] == {"kind": "wave"} or driver.wait_until(
+        "river", lambda line: line["trigger"] == {"kind": "wave"}, what="the Wave stands"
+    )
+    until(lambda: len(driver.noted("river")) >= 5, what="five cycles", show=lambda: driver.lines(*names))
+    driver.trigger("remove", "river")
+    driver.wait_until("river", lambda line: line["trigger"] is None, what="the Wave is gone")
+    lines = driver.wait_at_rest(*names)
+    assert [line["status"] for line in lines.values()] == ["idle"] * 3
+    assert [line["trigger"] for line in lines.values()] == [None] * 3
+    for pond in names:
+        assert set(driver.statuses(pond)) == {"success"}
+        fresh = [row["f"] for row in driver.runs(pond)]
+        assert fresh == sorted(set(fresh)), "each run fresher than the one before"
+    counts = {pond: len(driver.runs(pond)) for pond in names}
+    assert counts["river"] >= 5
+    # A Source runs for each version that is taken of it, and a few more to fill the pipeline.
+    assert counts["river"] <= counts["brook"] <= counts["river"] + 3
+    assert counts["brook"] <= counts["spring"] <= counts["brook"] + 3
+    driver.assert_each_ran_once(*names)
+    assert {line["end_f"] for line in driver.wait_at_rest(*names).values()} == {line["end_f"] for line in lines.values()}
+
+
+def test_a_tide_runs_again_when_its_bound_is_reached_and_ends_with_its_removal(driver):
+    names = chain(driver, "moon", "shore")
+    driver.trigger("tide", "shore", "2s")
+    until(lambda: len(driver.noted("shore")) >= 3, what="three tides", show=lambda: driver.lines(*names))
+    assert driver.line("shore")["trigger"] == {"kind": "tide", "bound": 2.0}
+    driver.trigger("remove", "shore")
+    driver.wait_until("shore", lambda line: line["trigger"] is None, what="the Tide is gone")
+    driver.wait_at_rest(*names)
+    fresh = [row["f"] for row in driver.runs("shore")]
+    assert fresh == sorted(set(fresh))
+    driver.assert_each_ran_once(*names)
+
+
+def test_a_trigger_from_another_application_comes_through_the_bus(driver):
+    names = chain(driver, "bus_stop", "bus_end")
+    entry = {
+        "EventBusName": driver.outputs["Bus"],
+        "Source": "some.application",
+        "DetailType": "duckstring.trigger",
+        "Detail": json.dumps({"pond": "bus_end", "kind": "pulse"}),
+    }
+    assert driver.aws("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+    driver.wait_until("bus_end", lambda line: line["last_run"], what="the event's run")
+    driver.wait_at_rest(*names)
+    assert driver.statuses("bus_stop") == driver.statuses("bus_end") == ["success"]
+    # What makes no sense on the bus harms nobody.
+    for detail in ('{"pond": "nobody", "kind": "pulse"}', '{"pond": "bus_end", "kind": "flood"}', '{"kind": 7}', "[]"):
+        driver.aws("events").put_events(Entries=[{**entry, "Detail": detail}])
+    driver.wait_fresh("bus_end", driver.pulse("bus_end"))
+
+
+def test_twenty_pulses_at_once_leave_everything_fresh_and_at_rest(driver):
+    names = chain(driver, "many_a", "many_b", "many_c")
+    clients = [Client(driver.client.catchment) for _ in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        epochs = list(pool.map(lambda client: client.trigger("many_c", "pulse")["epoch"], clients))
+    assert len(set(epochs)) == 20
+    driver.wait_fresh("many_c", max(epochs))
+    lines = driver.wait_at_rest(*names)
+    assert all(line["end_f"] >= max(epochs) and line["status"] == "idle" for line in lines.values())
+    assert all(1 <= len(driver.runs(pond)) <= 20 for pond in names)
+    driver.assert_each_ran_once(*names)
+
+
+def test_a_diamond_reads_one_freshness_of_both_sides(driver):
+    side = READER.format(source="dia_top", seconds="{}")
+    driver.deploy(
+        driver.pond("dia_top", SOURCE),
+        driver.pond("dia_left", side.format(0), sources=["dia_top"]),
+        driver.pond("dia_right", side.format(1), sources=["dia_top"]),
+        driver.pond(
+            "dia_join",
+            """
+            @ripple
+            def join(pond):
+                left, right = pond.read_table("dia_left.made"), pond.read_table("dia_right.made")
+                pond.write_table("joined", pond.con.sql("SELECT l.f AS f_left, r.f AS f_right FROM dia_left.made l, dia_right.made r"))
+            """,
+            sources=["dia_left", "dia_right"],
+        ),
+    )
+    for _ in range(3):
+        epoch = driver.pulse("dia_join")
+    driver.wait_fresh("dia_join", epoch)
+    driver.wait_at_rest("dia_top", "dia_left", "dia_right", "dia_join")
+    (row,) = driver.rows("dia_join", "joined")
+    assert row["f_left"] == row["f_right"]
