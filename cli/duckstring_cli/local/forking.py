@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,6 +22,7 @@ _FORKED = "functions.ripple."
 """Only Ripples run many at a time."""
 
 _GLANCE = 0.01
+logger = logging.getLogger("duckstring")
 
 
 class Forked:
@@ -136,7 +137,8 @@ class Forks:
         self._lock = threading.Lock()
         self._templates: dict[str, tuple[str, Template]] = {}
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever subprocess has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        """Whatever else subprocess has."""
         return getattr(subprocess, name)
 
     @contextlib.contextmanager
@@ -158,7 +160,7 @@ class Forks:
                 return template.fork(command[1], cwd=named["cwd"], env=named["env"])
             except (OSError, RuntimeError) as error:
                 # A start of its own says what is wrong, in the place where everybody looks for it.
-                print(f"no fork for {handler}: {error}", file=sys.stderr, flush=True)
+                logger.warning("No fork for %s: %s", handler, error)
         return subprocess.Popen(command, **named)  # noqa: S603 - the emulator's own command line
 
     def _template(self, worker: Any, python: str, module: str, named: Mapping[str, Any]) -> Template:  # noqa: ANN401

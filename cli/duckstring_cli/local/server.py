@@ -562,6 +562,8 @@ class Server:
                 await asyncio.to_thread(self._checkpoints.write)
             case "PUT":
                 threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+            case _:
+                pass
         workers = _ministack("core.lambda_runtime")._workers  # noqa: SLF001
         report = {
             "catchment": self._name,

@@ -31,7 +31,7 @@ class Clients:
 
     def _client(self, service: str, config: Config = _PATIENT) -> Any:  # noqa: ANN401 - each property knows its own type
         with self._making:  # boto3's default session is not made for two threads
-            return boto3.client(service, config=config)  # type: ignore[call-overload]
+            return boto3.client(service, config=config)
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
