@@ -17,6 +17,7 @@ import runpy
 import signal
 import socket
 import sys
+import traceback
 from pathlib import Path
 
 _ALSO = ("duckdb",)
@@ -67,6 +68,9 @@ def _become(order: Path, streams: list[int]) -> None:
         sys.argv = [wanted["script"]]
         runpy.run_path(wanted["script"], run_name="__main__")
         code = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         with contextlib.suppress(Exception):
             sys.stderr.flush()
