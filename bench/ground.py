@@ -153,7 +153,7 @@ class Ground:
     def pids(self) -> list[int]:
         """The server and everything in its session."""
         server = self.pid
-        return [pid for pid in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()) if _session(pid) == server]
+        return [pid for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()) if _session(pid) == server]
 
     def use(self, *, shared: bool = False) -> Use:
         use = Use()

@@ -20,8 +20,8 @@ _WRITING = threading.Lock()
 
 def _server() -> Any:
     found = importlib.util.spec_from_file_location("duckstring_server", _SERVER)
-    assert found
-    assert found.loader
+    assert found is not None
+    assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     sys.modules[found.name] = module
     found.loader.exec_module(module)
@@ -99,6 +99,8 @@ def _keys(body: bytes) -> str:
 
 def _trace_workers(server: Any, tell: Any) -> None:
     runtime = server._ministack("core.lambda_runtime")
+    states = server._ministack("services.stepfunctions")
+    pace = server.pace_workers
 
     def spawn_traced(worker: Any) -> None:
         began = time.time()
@@ -117,6 +119,8 @@ def _trace_workers(server: Any, tell: Any) -> None:
         return answer
 
     runtime.Worker.invoke = invoke_traced
+    server.pace_workers = pace
+    _ = states
 
 
 def _about(event: Any) -> Any:

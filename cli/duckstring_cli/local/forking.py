@@ -18,11 +18,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+logger = logging.getLogger("duckstring")
+
 _FORKED = "functions.ripple."
 """Only Ripples run many at a time."""
 
 _GLANCE = 0.01
-logger = logging.getLogger("duckstring")
 
 
 class Forked:
@@ -137,8 +138,8 @@ class Forks:
         self._lock = threading.Lock()
         self._templates: dict[str, tuple[str, Template]] = {}
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        """Whatever else subprocess has."""
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever subprocess has
+        """All else of ``subprocess``."""
         return getattr(subprocess, name)
 
     @contextlib.contextmanager
@@ -160,7 +161,7 @@ class Forks:
                 return template.fork(command[1], cwd=named["cwd"], env=named["env"])
             except (OSError, RuntimeError) as error:
                 # A start of its own says what is wrong, in the place where everybody looks for it.
-                logger.warning("No fork for %s: %s", handler, error)
+                logger.warning("no fork for %s: %s", handler, error)
         return subprocess.Popen(command, **named)  # noqa: S603 - the emulator's own command line
 
     def _template(self, worker: Any, python: str, module: str, named: Mapping[str, Any]) -> Template:  # noqa: ANN401

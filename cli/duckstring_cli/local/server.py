@@ -556,14 +556,11 @@ class Server:
         await self._app.app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match scope["method"]:
-            case "POST":
-                await receive()
-                await asyncio.to_thread(self._checkpoints.write)
-            case "PUT":
-                threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
-            case _:
-                pass
+        if scope["method"] == "POST":
+            await receive()
+            await asyncio.to_thread(self._checkpoints.write)
+        if scope["method"] == "PUT":
+            threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
         workers = _ministack("core.lambda_runtime")._workers  # noqa: SLF001
         report = {
             "catchment": self._name,

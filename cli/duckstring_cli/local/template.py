@@ -60,7 +60,9 @@ def _become(order: Path, streams: list[int]) -> None:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
-        sys.stdin, sys.stdout = open(0), open(1, "w", buffering=1)  # noqa: SIM115
+        # The script may put others in their places: these must not take the descriptors along when they go.
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
         wanted = json.loads(order.read_text(encoding="utf-8"))
         os.chdir(wanted["cwd"])
         os.environ.clear()
