@@ -101,9 +101,9 @@ def test_a_worker_ends_with_its_input(start):
 
 def test_new_code_gets_a_new_template(start, tmp_path):
     start("old")
-    new = start("new", body=f"open({str(tmp_path / 'new')!r}, 'w').close()")
+    new = start("new", body=f"open({str(tmp_path / 'mark')!r}, 'w').close()")
     assert ask(new, "a")["imported"]
-    assert (tmp_path / "new").exists()
+    assert (tmp_path / "mark").exists()
 
 
 def test_what_cannot_be_imported_is_started_the_plain_way(start):
