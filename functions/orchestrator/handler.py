@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -18,6 +19,7 @@ from duckstring.service.dispatch import perform
 logger = Logger(service="orchestrator")
 app = wiring.orchestrator(os.environ)
 
+_LINES = ThreadPoolExecutor(max_workers=10, thread_name_prefix="line")
 RACES = 5
 """A lost race is run again at once: the winner has committed, so somebody always advances."""
 
@@ -37,7 +39,8 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if not records[0]["eventSourceARN"].endswith(".fifo"):
         app.hands.mailbox.send(forwarded(records))
         return {"batchItemFailures": []}
-    return {"batchItemFailures": [{"itemIdentifier": m} for b in batches(records) for m in _deliver(b)]}
+    # Lines have nothing to do with each other, and each waits for its own requests most of the time.
+    return {"batchItemFailures": [{"itemIdentifier": m} for again in _LINES.map(_deliver, batches(records)) for m in again]}
 
 
 def _deliver(batch: Batch) -> Iterable[str]:

@@ -89,6 +89,7 @@ class Template:
                 stdin=subprocess.DEVNULL,
             )
         if self._answer() != "ready":
+            self.close()
             raise RuntimeError(f"{module} cannot be imported; the lines above say why")
 
     @property
@@ -163,6 +164,12 @@ class Forks:
                 # A start of its own says what is wrong, in the place where everybody looks for it.
                 logger.warning("no fork for %s: %s", handler, error)
         return subprocess.Popen(command, **named)  # noqa: S603 - the emulator's own command line
+
+    def close(self) -> None:
+        """End the templates."""
+        with self._lock:
+            while self._templates:
+                self._templates.popitem()[1][1].close()
 
     def _template(self, worker: Any, python: str, module: str, named: Mapping[str, Any]) -> Template:  # noqa: ANN401
         key = _digest(worker)

@@ -7,6 +7,7 @@ Standard library only. What a laptop needs and the emulator lacks is added here 
 - layers are unpacked once and shared by all worker processes;
 - what a function or its children print does not get between a worker and its answers;
 - a burst of invocations waits a moment for warm workers before it starts cold ones, and those of Ripples are forked;
+- pauses that the emulator makes between one Ripple and the next are taken out;
 - it ends at once when told to, and leaves no worker behind.
 """
 
@@ -47,6 +48,8 @@ _DRAIN = 2.0
 _LAYER_MARK = b"duckstring-layer:"
 _UNUSED_LAYER_DAYS = 14
 _PATIENCE = 0.15
+_EXECUTION_REST = 0.15
+_POLLER_REST = 0.002
 _CORES = os.cpu_count() or 2
 _WANTED_SOON = ("functions.orchestrator.", "functions.ripple.", "functions.api.")
 
@@ -289,6 +292,16 @@ def keep_queues() -> None:
     queues.load_persisted_state = load_and_release
 
 
+def take_out_pauses() -> None:
+    """Each is a rest of the emulator's between one Ripple and the next: before an execution's first state, and of its queue poller."""
+    service, states = _ministack("services.lambda_svc"), _ministack("services.stepfunctions")
+    service._ESM_IDLE_WAKE_GAP_SECONDS = _POLLER_REST  # noqa: SLF001 - the emulator's edge
+    seen: Any = types.ModuleType("time")
+    seen.__dict__.update(time.__dict__)
+    seen.sleep = lambda seconds: None if seconds == _EXECUTION_REST else time.sleep(seconds)
+    states.time = seen
+
+
 class Starts:
     """Who may start another worker: as many at a time as there are cores, and rather than start one, wait a moment for a warm one."""
 
@@ -495,6 +508,8 @@ class Server:
         _set_environment(folder, port, self._generations.current)
         self._layers = Layers(folder.parent / ".layers", folder / "blobs")
         self._app = _ministack("app")
+        # It was for the emulator. Functions would inherit it and be silent; and after a silent invocation the emulator waits 50 ms.
+        os.environ.pop("LOG_LEVEL")
         service = _ministack("services.lambda_svc")
         service.CODE_BLOB_DIR = str(folder / "blobs")
         self._checkpoints = Checkpoints(self._generations, self._layers)
@@ -502,6 +517,7 @@ class Server:
         keep_queues()
         keep_answers_apart()
         pace_workers(self._checkpoints.note)
+        take_out_pauses()
         self._stopping = False
 
     async def serve(self) -> None:

@@ -17,6 +17,7 @@ import runpy
 import signal
 import socket
 import sys
+import traceback
 from pathlib import Path
 
 _ALSO = ("duckdb",)
@@ -27,6 +28,8 @@ def main() -> None:
     """Import, then fork at each word on the socket, until it is closed."""
     door = socket.socket(fileno=int(sys.argv[1]))
     sys.path[:0] = [folder for folder in sys.argv[3:] if folder]
+    # As the emulator's script has it. Loggers keep this object: in a fork it writes to the fork's own stream.
+    sys.stdout = sys.stderr
     importlib.import_module(sys.argv[2])
     for name in _ALSO:
         with contextlib.suppress(ImportError):
@@ -60,7 +63,6 @@ def _become(order: Path, streams: list[int]) -> None:
         # The script may put others in their places: these must not take the descriptors along when they go.
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
         sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
         wanted = json.loads(order.read_text(encoding="utf-8"))
         os.chdir(wanted["cwd"])
         os.environ.clear()
@@ -68,6 +70,9 @@ def _become(order: Path, streams: list[int]) -> None:
         sys.argv = [wanted["script"]]
         runpy.run_path(wanted["script"], run_name="__main__")
         code = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         with contextlib.suppress(Exception):
             sys.stderr.flush()

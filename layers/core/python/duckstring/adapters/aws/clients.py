@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -23,52 +24,59 @@ _DISCOVERY = Config(retries={"mode": "standard", "max_attempts": 2}, connect_tim
 
 
 class Clients:
-    """Clients with the process's own credentials, region and endpoint."""
+    """Clients with the process's own credentials, region and endpoint. Threads may share them."""
+
+    def __init__(self) -> None:
+        self._making = Lock()
+
+    def _client(self, service: str, config: Config = _PATIENT) -> Any:  # noqa: ANN401 - each property knows its own type
+        with self._making:  # boto3's default session is not made for two threads
+            return boto3.client(service, config=config)
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
         """DynamoDB."""
-        client: DynamoDBClient = boto3.client("dynamodb", config=_PATIENT)
+        client: DynamoDBClient = self._client("dynamodb")
         return client
 
     @cached_property
     def sqs(self) -> SQSClient:
         """SQS."""
-        client: SQSClient = boto3.client("sqs", config=_PATIENT)
+        client: SQSClient = self._client("sqs")
         return client
 
     @cached_property
     def stepfunctions(self) -> SFNClient:
         """Step Functions."""
-        client: SFNClient = boto3.client("stepfunctions", config=_PATIENT)
+        client: SFNClient = self._client("stepfunctions")
         return client
 
     @cached_property
     def events(self) -> EventBridgeClient:
         """EventBridge."""
-        client: EventBridgeClient = boto3.client("events", config=_PATIENT)
+        client: EventBridgeClient = self._client("events")
         return client
 
     @cached_property
     def scheduler(self) -> EventBridgeSchedulerClient:
         """EventBridge Scheduler."""
-        client: EventBridgeSchedulerClient = boto3.client("scheduler", config=_PATIENT)
+        client: EventBridgeSchedulerClient = self._client("scheduler")
         return client
 
     @cached_property
     def s3(self) -> S3Client:
         """S3."""
-        client: S3Client = boto3.client("s3", config=_PATIENT)
+        client: S3Client = self._client("s3")
         return client
 
     @cached_property
     def lambda_(self) -> LambdaClient:
         """Lambda, with the patience that an answer of up to two minutes needs."""
-        client: LambdaClient = boto3.client("lambda", config=_DISCOVERY)
+        client: LambdaClient = self._client("lambda", _DISCOVERY)
         return client
 
     @cached_property
     def secretsmanager(self) -> SecretsManagerClient:
         """Secrets Manager."""
-        client: SecretsManagerClient = boto3.client("secretsmanager", config=_PATIENT)
+        client: SecretsManagerClient = self._client("secretsmanager")
         return client
