@@ -85,6 +85,7 @@ class RunRow(TypedDict):
     started: str
     finished: str | None
     changed: NotRequired[bool | None]
+    overtaken_by: NotRequired[str | None]
     ripple: NotRequired[str | None]
     error: NotRequired[str | None]
     message: NotRequired[str | None]

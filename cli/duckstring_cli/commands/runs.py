@@ -77,6 +77,7 @@ def _heading(run: RunRow) -> Text:
     return Text.assemble(
         (run["run"], "bold"), f"  {run['version']}  ", render.word(run["status"]), f"\nstarted {render.moment(run['started'])}{ends}"
         f"\nfresh as of {render.moment(run['f'])}", ("" if run.get("changed") is not False else ", nothing changed"),
+        (f"\novertaken by {run.get('overtaken_by')}, whose output satisfies it" if run.get("overtaken_by") else ""),
     )  # fmt: skip
 
 

@@ -163,6 +163,16 @@ def test_a_pond_with_an_always_run_ripple_or_new_code_does_not_pass() -> None:
     assert world.runs(C)[-1].version == "1.0.1"
 
 
+def test_other_code_under_the_same_version_does_not_pass() -> None:
+    world = deployed(pond(A), pond(B, A), prints=lambda *_: "same")
+    world.trigger(B, "pulse")
+    world.run_until()
+    world.deploy(replace(pond(B, A), artifact="artifacts/b/1.0.0/other.zip"))
+    world.trigger(B, "pulse")
+    world.run_until()
+    assert counts(world, "pass") == {A: 0, B: 0}
+
+
 def test_a_change_of_an_optional_source_that_is_behind_is_not_passed_over() -> None:
     world = deployed(pond(A), pond(B), pond(C, f"{A}?", f"{B}?"), prints=lambda a, _: "same" if a[0] == A else str(a[1]), durations={B: 5})
     world.trigger(C, "pulse")

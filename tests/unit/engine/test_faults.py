@@ -200,6 +200,7 @@ def test_a_run_that_is_overtaken_completes_with_the_newer_one_and_lets_its_branc
     world.run_until()
     assert [a[0][1] for a in world.attempts if a[0][2] == "y"] == [1, 4]
     assert [(run.run, run.status) for run in world.runs(A)] == [(1, "success"), (2, "success"), (3, "success"), (4, "success")]
+    assert [run.overtaken_by for run in world.runs(A)] == [0, 4, 4, 0]
     assert sorted(world.snapshots) == [(A, 1), (A, 4)]
     assert world.states[A].end_f == last
     assert world.waiting() == []

@@ -121,7 +121,7 @@ class PublishSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class RecordRun:
-    """Write a run's row of history."""
+    """Write a run's row of history. ``overtaken_by``: the newer run that satisfied it."""
 
     run: int
     f: Instant
@@ -131,6 +131,7 @@ class RecordRun:
     finished: Instant | None = None
     failure: Failure | None = None
     changed: bool = True
+    overtaken_by: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def _passes(turn: Turn) -> bool:
         and not turn.runs
         and turn.health == "ok"
         and turn.release is not None
-        and turn.published_version == turn.release.version
+        and turn.published_artifact == turn.release.artifact
         and not any(ripple.always_run for ripple in turn.ripples.values())
         and all(view.changed_f <= view.taken for view in turn.sources.values())
     )
@@ -132,11 +132,12 @@ def complete_runs(turn: Turn) -> bool:
     turn.end_f = max(turn.end_f, newest.f)
     turn.changed_f = turn.end_f if changed else turn.changed_f
     turn.snapshot = newest.number
-    turn.published_version = newest.version
+    turn.published_artifact = newest.artifact
     turn.emit(PublishSnapshot(newest.number, newest.f, turn.tables))
     _recover(turn, newest)
     for run in done:
-        turn.emit(RecordRun(run.number, run.f, run.version, "success", run.started, turn.now, changed=changed))
+        overtaken_by = newest.number if run.superseded else 0
+        turn.emit(RecordRun(run.number, run.f, run.version, "success", run.started, turn.now, changed=changed, overtaken_by=overtaken_by))
         _let_go(turn, run)
         turn.drop_run(run.number)
     turn.emit(Announce("succeeded", "running", newest.f, run=newest.number))
@@ -215,5 +216,5 @@ def abandon_failure(turn: Turn) -> None:
     if turn.health == "ok":
         return
     turn.health, turn.failure, turn.retry_at, turn.failures = "ok", None, None, 0
-    turn.published_version = ""  # what the run given up had taken was never published: the next run may not pass
+    turn.published_artifact = ""  # what the run given up had taken was never published: the next run may not pass
     turn.start_f = max((run.f for run in turn.runs.values() if run.failure is None), default=turn.end_f)

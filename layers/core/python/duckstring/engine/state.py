@@ -152,7 +152,7 @@ class PondState:
     changed_f: Instant = NEVER
     delay: timedelta = ZERO
     snapshot: int = 0
-    published_version: str = ""
+    published_artifact: str = ""
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
 
     pull: Instant | None = None

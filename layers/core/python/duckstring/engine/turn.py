@@ -39,7 +39,7 @@ class Turn:
         "line",
         "next_release",
         "now",
-        "published_version",
+        "published_artifact",
         "pull",
         "release",
         "retry_at",
@@ -75,7 +75,7 @@ class Turn:
         self.changed_f = state.changed_f
         self.delay: timedelta = state.delay
         self.snapshot = state.snapshot
-        self.published_version = state.published_version
+        self.published_artifact = state.published_artifact
         self.tables: dict[str, TableVersion] = state.tables  # type: ignore[assignment] # copied by own()
         self.pull: Instant | None = state.pull
         self.last_held = state.last_held
@@ -177,7 +177,7 @@ class Turn:
             changed_f=self.changed_f,
             delay=self.delay,
             snapshot=self.snapshot,
-            published_version=self.published_version,
+            published_artifact=self.published_artifact,
             tables=self.tables,
             pull=self.pull,
             last_held=self.last_held,

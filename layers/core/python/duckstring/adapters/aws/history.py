@@ -31,7 +31,7 @@ _FEW = 32
 """So many lines are asked one by one: the index over all runs lags a little, a line's own rows do not."""
 _PAYLOAD = 4_000_000
 """Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
-_RUN_FIELDS = ("finished", "changed", "ripple", "error", "message")
+_RUN_FIELDS = ("finished", "changed", "overtaken_by", "ripple", "error", "message")
 _ATTEMPT_FIELDS = (
     *("started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
     *("error", "message", "traceback", "rows", "bytes", "tables"),
@@ -62,6 +62,7 @@ class DynamoHistory:
             "started": started,
             "finished": to_text(row.finished) if row.finished else None,
             "changed": row.changed,
+            "overtaken_by": run_key(line, row.overtaken_by) if row.overtaken_by else None,
             "gsi1pk": f"RUNS#{started[:7]}",
             "gsi1sk": f"{started}#{key}",
         }
