@@ -46,7 +46,7 @@ def history(monkeypatch):
 
 
 def test_a_run_is_written_as_the_protocol_has_it(history):
-    history.ran("sales@1", 42, "failed", failure=FAILURE, changed=False)
+    history.ran("sales@1", 42, "failed", failure=FAILURE, changed=False, overtaken_by=43)
     assert history.read.run(SALES, 42) == {
         "run": "sales@1/42",
         "pond": "sales",
@@ -58,6 +58,7 @@ def test_a_run_is_written_as_the_protocol_has_it(history):
         "started": "2030-01-01T12:00:00.000000Z",
         "finished": "2030-01-01T12:00:01.000000Z",
         "changed": False,
+        "overtaken_by": "sales@1/43",
         "ripple": "load",
         "error": "ValueError",
         "message": "no such rate",
