@@ -1,4 +1,4 @@
-"""Ripple workers forked from a template (``template.py``) instead of started anew. Standard library only: part of the server."""
+"""Workers forked from a template (``template.py``) instead of started anew. Standard library only: part of the server."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from typing import IO, Any
 
 logger = logging.getLogger("duckstring")
 
-_FORKED = "functions.ripple."
-"""Only Ripples run many at a time."""
+_FORKED = ("functions.ripple.", "functions.orchestrator.")
+"""What runs several at a time."""
 
 _GLANCE = 0.01
 
@@ -132,7 +132,7 @@ class Template:
 
 
 class Forks:
-    """Stands where the emulator's runtime sees ``subprocess``: Ripple workers are forked, all else is started as ever."""
+    """Stands where the emulator's runtime sees ``subprocess``: those workers are forked, all else is started as ever."""
 
     def __init__(self) -> None:
         self._here = threading.local()
