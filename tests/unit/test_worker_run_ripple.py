@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import threading
 from dataclasses import replace
