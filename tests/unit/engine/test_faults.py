@@ -451,7 +451,7 @@ def test_a_line_that_was_down_within_one_delivery_lets_its_sinks_ask_again() -> 
         (failure, PullReceived(B, world.now, NEVER, (9, 0)), Deployed(pond(A, version="1.0.1"))),
         world.now,
     )
-    told = [effect.down for effect in stepped.effects if type(effect).__name__ == "TellSink"]
+    told = [effect.down for effect in stepped.effects if type(effect).__name__ == "TellSinks"]
     assert told == [True, False]
 
 

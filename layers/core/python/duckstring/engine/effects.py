@@ -66,6 +66,18 @@ class TellSink:
 
 
 @dataclass(frozen=True, slots=True)
+class TellSinks:
+    """Tell every Sink. One effect however many there are: an outbox lies in an item of at most 400 KB."""
+
+    end_f: Instant
+    changed_f: Instant
+    delay: timedelta
+    snapshot: int
+    down: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RippleBranch:
     """A branch of an execution's Map: its Ripple and its first verdict (``attempt`` counts from 1; 0: none yet)."""
 
@@ -163,6 +175,7 @@ Effect = (
     | AttachTo
     | DetachFrom
     | TellSink
+    | TellSinks
     | StartRun
     | StopRun
     | AnswerGate

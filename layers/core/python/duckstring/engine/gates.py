@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, Verdict
 from duckstring.engine.signals import GateReached
-from duckstring.engine.state import Run
+from duckstring.engine.state import Run, shortened
 from duckstring.engine.turn import Turn, with_waiting
 from duckstring.model.values import replace
 
@@ -22,8 +22,8 @@ def reach_gate(turn: Turn, gate: GateReached) -> None:
 
 
 def _farewell(turn: Turn, gate: GateReached) -> AnswerGate:
-    if gate.run == turn.failed_run or gate.outcome in {"failed", "crashed"}:
-        failure = gate.failure or turn.failure
+    if gate.run == turn.failed_run or gate.outcome != "none":
+        failure = shortened(gate.failure) if gate.failure else turn.failure
         return AnswerGate(gate.run, gate.launch, gate.ripple, "cancelled", failure=failure)
     return AnswerGate(gate.run, gate.launch, gate.ripple, "done")
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from duckstring.engine.demand import order_replacement
 from duckstring.engine.effects import RecordAttempt
 from duckstring.engine.runs import fail_run
-from duckstring.engine.state import Attempt, Failure, RippleState, Run
+from duckstring.engine.state import Attempt, Failure, RippleState, Run, shortened
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.values import replace
+
+BadEnd = Literal["failed", "crashed", "lost"]
+
+MOST_LOSSES = 5
+"""Attempts of a run that the world may bring down at no cost to its budget."""
 
 MOST_LAUNCHES = 5
 """A run whose execution is lost is launched again, but not for ever."""
@@ -88,16 +94,20 @@ def finish_ripple(turn: Turn, *, run: int, ripple: str, attempt: int, tables: Ma
     turn.put_run(replace(at, outputs={**at.outputs, **tables}, skipped=at.skipped | {ripple} if skipped else at.skipped))
 
 
-def end_attempt_badly(turn: Turn, *, run: int, ripple: str, attempt: int, failure: Failure, crashed: bool) -> None:
-    """An attempt failed: spend the run's budget on another, or fail the run."""
+def end_attempt_badly(turn: Turn, *, run: int, ripple: str, attempt: int, failure: Failure, how: BadEnd) -> None:
+    """An attempt failed: spend the run's budget on another, or fail the run. One that the world lost costs no budget."""
     state = turn.ripples.get(ripple)
     if state is None or not _is_current(state, run, attempt) or run not in turn.runs:
         return
-    if crashed:
-        turn.emit(RecordAttempt(run, ripple, attempt, "crashed", turn.now, failure))
+    if how != "failed":
+        turn.emit(RecordAttempt(run, ripple, attempt, how, turn.now, failure))
     at = turn.runs[run]
+    failure = shortened(failure)
     if at.failure is not None:
         turn.put_ripple(replace(state, attempt=None, start_f=state.end_f))
+    elif how == "lost" and at.losses < MOST_LOSSES:
+        turn.put_run(replace(at, losses=at.losses + 1))
+        _try_again(turn, ripple)
     elif at.budget > 0:
         turn.put_run(replace(at, budget=at.budget - 1))
         _try_again(turn, ripple)
@@ -124,7 +134,7 @@ def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str
         for ripple in busy:
             turn.put_ripple(replace(ripple, attempt=None, start_f=ripple.end_f))
         message = f"The run's execution ended {launch} times before its Ripples did: {status} {cause}".strip()
-        fail_run(turn, turn.runs[run], Failure("", 0, "ExecutionLost", message))
+        fail_run(turn, turn.runs[run], shortened(Failure("", 0, "ExecutionLost", message)))
         return
     turn.put_run(replace(turn.runs[run], launch=launch + 1))
     for ripple in busy:

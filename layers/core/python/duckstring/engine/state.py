@@ -17,6 +17,9 @@ from duckstring.model.names import Line
 _REASON = 300
 """A reason travels down the graph with every word of a Source: the whole text is in history."""
 
+_MESSAGE = 1000
+"""Forty branches may each carry a failure out of one step, in an item of at most 400 KB."""
+
 Stamp = tuple[int, int]
 """(revision, index) of the effect that a signal came from: grows with everything one sender says."""
 
@@ -32,6 +35,13 @@ class Failure:
     attempt: int
     error: str
     message: str
+
+
+def shortened(failure: Failure) -> Failure:
+    """The failure as state carries it: history has every word, but an item, an outbox and an execution have their limits."""
+    if len(failure.message) <= _MESSAGE:
+        return failure
+    return Failure(failure.ripple, failure.attempt, failure.error, f"{failure.message[:_MESSAGE]}... (history has all of it)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,8 @@ class Run:
 
     ``pins`` maps each Source's line to the snapshot it reads for its whole life (0: none).
     ``attempts`` counts the attempts given to each Ripple; ``waiting`` are the Ripples whose branch waits at a gate.
-    ``launch`` counts the executions started for it (more than one only where an execution was lost).
+    ``launch`` counts the executions started for it (more than one only where an execution was lost), ``losses`` the
+    attempts that the world, not the author, brought down.
     """
 
     number: int
@@ -105,6 +116,7 @@ class Run:
     budget: int
     started: Instant
     launch: int = 1
+    losses: int = 0
     forced: bool = False
     superseded: bool = False
     pins: Mapping[Line, int] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import NamedTuple, assert_never
 
 from duckstring.engine import demand, gates, ripples, runs
-from duckstring.engine.effects import Announce, AttachTo, DetachFrom, Effect, SetAlarm, TellSink
+from duckstring.engine.effects import Announce, AttachTo, DetachFrom, Effect, SetAlarm, TellSink, TellSinks
 from duckstring.engine.signals import (
     AlarmRang,
     Deployed,
@@ -84,14 +84,14 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
         case SourceTold():
             _hear_source(turn, signal)
         case GateReached():
-            if signal.outcome in {"failed", "crashed"} and signal.failure is not None:
+            if signal.outcome != "none" and signal.failure is not None:
                 ripples.end_attempt_badly(
                     turn,
                     run=signal.run,
                     ripple=signal.ripple,
                     attempt=signal.attempt,
                     failure=signal.failure,
-                    crashed=signal.outcome == "crashed",
+                    how=signal.outcome,
                 )
             gates.reach_gate(turn, signal)
         case RippleSucceeded():
@@ -260,8 +260,8 @@ def speak(turn: Turn, told: Face) -> Face:
     face = _face(turn)
     if face == told:
         return told
-    for sink in sorted(turn.sinks):
-        turn.emit(_told(turn, sink))
+    if turn.sinks:
+        turn.emit(TellSinks(*face[:6]))
     if face.down and not told.down and face.health == "ok":
         turn.emit(Announce("blocked", "ok", face.end_f, reason=face.reason))
     if told.down and not face.down:

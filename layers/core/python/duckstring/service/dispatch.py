@@ -20,13 +20,14 @@ from duckstring.engine.effects import (
     StartRun,
     StopRun,
     TellSink,
+    TellSinks,
 )
 from duckstring.engine.signals import PullReceived, Signal, SinkAttached, SinkDetached, SourceTold, TargetReceived
 from duckstring.engine.state import PondState, Stamp
 from duckstring.model.names import Line
 from duckstring.ports import Alarms, Bus, Executions, Gates, History, Letter, Mailbox
 
-_Sent = SendPull | SendTarget | AttachTo | DetachFrom | TellSink
+_Sent = SendPull | SendTarget | AttachTo | DetachFrom | TellSink | TellSinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ def perform(state: PondState, outbox: tuple[Effect, ...], hands: Hands) -> None:
     late: list[Effect] = []
     for index, effect in enumerate(outbox):
         match effect:
-            case SendPull() | SendTarget() | AttachTo() | DetachFrom() | TellSink():
-                letters.append(_letter(state, effect, (state.revision, index)))
+            case SendPull() | SendTarget() | AttachTo() | DetachFrom() | TellSink() | TellSinks():
+                letters += _letters(state, effect, (state.revision, index))
             case StartRun() | StopRun() | AnswerGate():
                 _act(state.line, effect, hands)
             case RecordRun() | RecordAttempt() | Announce() | SetAlarm() | PublishSnapshot():
@@ -92,22 +93,27 @@ def _note(state: PondState, effect: Effect, hands: Hands) -> None:
             pass  # PublishSnapshot was committed together with the state
 
 
-def _letter(state: PondState, effect: _Sent, stamp: Stamp) -> Letter:
-    to, signal = _signal(state.line, effect, stamp)
-    return Letter(to, signal, key=f"{state.line}:{stamp[0]}:{stamp[1]}")
+def _letters(state: PondState, effect: _Sent, stamp: Stamp) -> list[Letter]:
+    """The key names the addressee: one effect may have many."""
+    said = _signals(state, effect, stamp)
+    return [Letter(to, signal, key=f"{state.line}>{to}:{stamp[0]}:{stamp[1]}") for to, signal in said]
 
 
-def _signal(line: Line, effect: _Sent, stamp: Stamp) -> tuple[Line, Signal]:
+def _signals(state: PondState, effect: _Sent, stamp: Stamp) -> list[tuple[Line, Signal]]:
+    line = state.line
     match effect:
         case SendPull(source, epoch, held):
-            return source, PullReceived(line, epoch, held, stamp)
+            return [(source, PullReceived(line, epoch, held, stamp))]
         case SendTarget(source, epoch):
-            return source, TargetReceived(line, epoch, stamp)
+            return [(source, TargetReceived(line, epoch, stamp))]
         case AttachTo(source):
-            return source, SinkAttached(line, stamp)
+            return [(source, SinkAttached(line, stamp))]
         case DetachFrom(source):
-            return source, SinkDetached(line, stamp)
+            return [(source, SinkDetached(line, stamp))]
         case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason):
-            return sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp)
+            return [(sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp))]
+        case TellSinks(end_f, changed_f, delay, snapshot, down, reason):
+            told = SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp)
+            return [(sink, told) for sink in sorted(state.sinks)]
         case _:
             assert_never(effect)

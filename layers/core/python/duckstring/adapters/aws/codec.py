@@ -56,7 +56,8 @@ def outbox_from_text(text: str) -> tuple[Effect, ...]:
 
 def letter(to: Line, signal: Signal) -> str:
     """The body of a mailbox message."""
-    return _dump({"to": to, **_form(Signal).write(signal)})
+    # ASCII: SQS refuses some characters that an author's message may hold.
+    return json.dumps({"to": to, **_form(Signal).write(signal)}, separators=(",", ":"))
 
 
 def read_letter(body: str) -> tuple[Line, Signal, dict[str, Json]]:

@@ -76,7 +76,7 @@ class DynamoStateStore:
 
     def read(self, line: Line, number: int) -> PublishSnapshot | None:
         """The manifest that run ``number`` of ``line`` published."""
-        got = self._clients.dynamodb.get_item(TableName=self._table, Key=manifest_key(line, number))
+        got = self._clients.dynamodb.get_item(TableName=self._table, Key=manifest_key(line, number), ConsistentRead=True)
         item = got.get("Item")
         return PublishSnapshot(number, from_text(item["f"]["S"]), codec.tables_from_text(item["tables"]["S"])) if item else None
 

@@ -29,6 +29,7 @@ from duckstring.engine.effects import (
     StartRun,
     StopRun,
     TellSink,
+    TellSinks,
     Verdict,
 )
 from duckstring.engine.signals import (
@@ -190,6 +191,9 @@ class World:
                 self.post(line, source, SinkDetached(line, stamp))
             case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason):
                 self.post(line, sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp))
+            case TellSinks(end_f, changed_f, delay, snapshot, down, reason):
+                for sink in sorted(state.sinks):
+                    self.post(line, sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp))
             case StartRun():
                 self._start(state, effect)
             case StopRun(run, launch):
