@@ -38,7 +38,9 @@ class Monitoring(Construct):
         alarms = [self._late(messaging.mailbox), *(self._dead(alarm, queue) for alarm, queue in dead.items())]
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
         functions = {"orchestrator": doors.orchestrator, "ripple": doors.ripple, "api": doors.api, "sweep": doors.sweep}
-        self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Letters late or beyond handling", alarms=alarms, width=_WIDE, height=2))
+        self.dashboard.add_widgets(
+            cloudwatch.AlarmStatusWidget(title="Letters late or beyond handling", alarms=alarms, width=_WIDE, height=2)
+        )
         self.dashboard.add_widgets(_queues(messaging), _runs(machine))
         self.dashboard.add_widgets(*_functions(functions))
         groups = [doors.orchestrator.log_group.log_group_name, doors.ripple.log_group.log_group_name]
