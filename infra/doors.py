@@ -66,7 +66,14 @@ class Doors(Construct):
         # A function's layers are unpacked in this order, later over earlier: ours is last.
         layers = [self._layer("Deps", code.deps), self._layer("Core", code.core)]
         data = self._layer("Data", code.data)
-        self.orchestrator = self._function("orchestrator", layers, timeout=ORCHESTRATOR_TIMEOUT, memory_mib=512)
+        self.orchestrator = self._function(
+            "orchestrator",
+            layers,
+            timeout=ORCHESTRATOR_TIMEOUT,
+            memory_mib=512,
+            # It takes letters from the mailbox and posts letters there: by design, and more than 16 times for one trigger.
+            recursive_loop=lambda_.RecursiveLoop.ALLOW,
+        )
         self.api = self._function("api", layers, timeout=Duration.seconds(60), memory_mib=512)
         self.sweep = self._function("sweep", layers, timeout=Duration.minutes(5), memory_mib=512)
         self.ripple = self._function(
@@ -99,6 +106,7 @@ class Doors(Construct):
         memory_mib: int,
         scratch: Size | None = None,
         environment: Mapping[str, str] | None = None,
+        recursive_loop: lambda_.RecursiveLoop | None = None,
     ) -> lambda_.Function:
         log_group = logs.LogGroup(self, f"{name.title()}Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY)
         return lambda_.Function(
@@ -114,6 +122,7 @@ class Doors(Construct):
             memory_size=memory_mib,
             ephemeral_storage_size=scratch,
             environment=dict(environment or {}),
+            recursive_loop=recursive_loop,
             log_group=log_group,
         )
 

@@ -67,7 +67,7 @@ def test_every_queue_has_a_dead_letter_queue_of_its_kind_or_is_one(template):
         if name not in dead:
             target = queues[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]
             assert target.get("FifoQueue") == queue.get("FifoQueue")
-            assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+            assert queue["RedrivePolicy"]["maxReceiveCount"] == (1000 if queue.get("FifoQueue") else 100)
             assert target["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
@@ -184,15 +184,30 @@ def test_triggers_and_runs_that_ended_badly_reach_the_orchestrator(template):
     assert ended["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
+def watched(template: dict[str, Any], metric: str) -> dict[str, float]:
+    alarms = [one["Properties"] for one in of_type(template, "AWS::CloudWatch::Alarm").values()]
+    return {one["Dimensions"][0]["Value"]["Fn::GetAtt"][0]: one["Threshold"] for one in alarms if one["MetricName"] == metric}
+
+
 def test_every_dead_letter_queue_has_an_alarm(template):
-    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
-    watched = {alarm["Properties"]["Dimensions"][0]["Value"]["Fn::GetAtt"][0] for alarm in alarms}
-    dead = {
-        one["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
-        for one in of_type(template, "AWS::SQS::Queue").values()
-        if "RedrivePolicy" in one["Properties"]
-    }
-    assert watched == dead
+    dead = {name for name, one in of_type(template, "AWS::SQS::Queue").items() if "RedrivePolicy" not in one["Properties"]}
+    assert watched(template, "ApproximateNumberOfMessagesVisible") == dict.fromkeys(dead, 1)
+
+
+def test_a_letter_that_waits_for_a_quarter_of_an_hour_raises_an_alarm(template):
+    (late,) = watched(template, "ApproximateAgeOfOldestMessage").items()
+    assert late == (mailbox(template), 15 * 60)
+
+
+def mailbox(template: dict[str, Any]) -> str:
+    queues = of_type(template, "AWS::SQS::Queue").items()
+    (name,) = [name for name, one in queues if one["Properties"].get("FifoQueue") and "RedrivePolicy" in one["Properties"]]
+    return name
+
+
+def test_lambda_does_not_stop_the_orchestrator_for_writing_to_its_own_mailbox(template):
+    loops = {name: function(template, name)["Properties"].get("RecursiveLoop", "Terminate") for name in FUNCTIONS}
+    assert loops == dict.fromkeys(FUNCTIONS, "Terminate") | {"orchestrator": "Allow"}
 
 
 def test_the_outputs_are_what_connect_reads(template):
