@@ -6,7 +6,7 @@ Standard library only. What a laptop needs and the emulator lacks is added here 
   a hard kill comes back with the last complete one;
 - layers are unpacked once and shared by all worker processes;
 - what a function or its children print does not get between a worker and its answers;
-- a burst of invocations waits a moment for warm workers before it starts cold ones, and those of Ripples are forked;
+- a burst of invocations waits a moment for warm workers before it starts cold ones, and most are forked;
 - pauses that the emulator makes between one Ripple and the next are taken out;
 - it ends at once when told to, and leaves no worker behind.
 """
