@@ -15,7 +15,7 @@ _KEPT = Duration.days(14)
 
 
 class Messaging(Construct):
-    """The mailbox (FIFO, a group is a line), the delay queue (standard) with a dead-letter queue each, and the bus."""
+    """The mailbox (FIFO, a group is a line), the delay queue (standard) with a dead-letter queue each, the bus and its own."""
 
     def __init__(self, scope: Construct, construct_id: str, *, name: str, consumer_timeout: Duration) -> None:
         super().__init__(scope, construct_id)
@@ -43,4 +43,6 @@ class Messaging(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_delays, max_receive_count=DELAY_RECEIVES),
             enforce_ssl=True,
         )
+        # Not the queue above: that one's letters go back to the delays, these go back to the orchestrator as events.
+        self.dead_events = sqs.Queue(self, "DeadEvents", retention_period=_KEPT, enforce_ssl=True)
         self.bus = events.EventBus(self, "Bus", event_bus_name=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
@@ -34,13 +34,16 @@ class Monitoring(Construct):
         self, scope: Construct, construct_id: str, *, name: str, doors: Doors, messaging: Messaging, machine: sfn.StateMachine
     ) -> None:
         super().__init__(scope, construct_id)
-        dead = {"DeadLettersAlarm": messaging.dead_letters, "DeadDelaysAlarm": messaging.dead_delays}
+        dead = {
+            "DeadLettersAlarm": messaging.dead_letters,
+            "DeadDelaysAlarm": messaging.dead_delays,
+            "DeadEventsAlarm": messaging.dead_events,
+        }
         alarms = [self._late(messaging.mailbox), *(self._dead(alarm, queue) for alarm, queue in dead.items())]
-        self.dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
+        # A dashboard's name is the account's, not the region's.
+        self.dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"{name}-{Stack.of(self).region}")
         functions = {"orchestrator": doors.orchestrator, "ripple": doors.ripple, "api": doors.api, "sweep": doors.sweep}
-        self.dashboard.add_widgets(
-            cloudwatch.AlarmStatusWidget(title="Letters late or beyond handling", alarms=alarms, width=_WIDE, height=2)
-        )
+        self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Letters late or given up", alarms=alarms, width=_WIDE, height=2))
         self.dashboard.add_widgets(_queues(messaging), _runs(machine))
         self.dashboard.add_widgets(*_functions(functions))
         groups = [doors.orchestrator.log_group.log_group_name, doors.ripple.log_group.log_group_name]
@@ -79,6 +82,7 @@ def _queues(messaging: Messaging) -> cloudwatch.GraphWidget:
         right=[
             messaging.dead_letters.metric_approximate_number_of_messages_visible(period=_STEP, statistic="max", label="dead letters"),
             messaging.dead_delays.metric_approximate_number_of_messages_visible(period=_STEP, statistic="max", label="dead delays"),
+            messaging.dead_events.metric_approximate_number_of_messages_visible(period=_STEP, statistic="max", label="dead events"),
         ],
         width=_HALF,
     )
