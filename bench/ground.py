@@ -168,16 +168,16 @@ class Ground:
             use.processes += 1
         return use
 
-    def cpu(self) -> float:
-        """Seconds of processor that its living processes, and those that they have waited for, have taken."""
-        total = 0
+    def cpu(self) -> dict[int, float]:
+        """Seconds of processor that each of its processes has taken."""
+        taken = {}
         for pid in self.pids():
             try:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            total += sum(map(int, fields[11:15]))
-        return total / _TICKS
+            taken[pid] = (int(fields[11]) + int(fields[12])) / _TICKS
+        return taken
 
     @contextmanager
     def watched(self) -> Iterator[Use]:
