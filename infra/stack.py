@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.metadata import version
 
-from aws_cdk import CfnOutput, RemovalPolicy, SecretValue, Stack, Tags
+from aws_cdk import CfnOutput, CfnResource, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from duckstring.errors import InvariantError
 from duckstring.model.settings import Settings
 from infra.clock import Alarms, Sweep
 from infra.config import Config
@@ -38,16 +39,24 @@ class CatchmentStack(Stack):
         self._doors = Doors(self, "Doors", config=config, code=code)
         self._runs = PondRuns(self, "Runs", ripple=self._doors.ripple, mailbox=self._messaging.mailbox)
         self._alarms = Alarms(self, "Alarms", name=name, mailbox=self._messaging.mailbox)
-        self._secret = secretsmanager.Secret(
-            self,
-            "Secret",
-            description=f"Variables of the Ripples of {config.catchment}: a JSON object",
-            secret_string_value=SecretValue.unsafe_plain_text("{}"),
-            removal_policy=RemovalPolicy.DESTROY if config.ephemeral else RemovalPolicy.RETAIN,
-        )
+        self._secret = self._empty_secret(ephemeral=config.ephemeral)
         self._wire()
         monitoring = Monitoring(self, "Monitoring", name=name, doors=self._doors, messaging=self._messaging, machine=self._runs.machine)
         self._tell(dashboard=monitoring.dashboard.dashboard_name)
+
+    def _empty_secret(self, *, ephemeral: bool) -> secretsmanager.Secret:
+        """Without a value: one in the template could come back over what the users have put there."""
+        secret = secretsmanager.Secret(
+            self,
+            "Secret",
+            description=f"Variables of the Ripples of {self._name}: a JSON object",
+            removal_policy=RemovalPolicy.DESTROY if ephemeral else RemovalPolicy.RETAIN,
+        )
+        resource = secret.node.default_child
+        if not isinstance(resource, CfnResource):
+            raise InvariantError("The secret is no CloudFormation resource.", hint="Another aws-cdk-lib than requirements/dev.txt names?")
+        resource.add_property_deletion_override("GenerateSecretString")
+        return secret
 
     def _wire(self) -> None:
         self._settings()

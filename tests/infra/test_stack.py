@@ -289,6 +289,11 @@ def test_the_table_can_be_restored_and_forgets_what_expired(template):
     assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["gsi1"]
 
 
+def test_no_deployment_writes_the_secret(template):
+    (secret,) = (one["Properties"] for one in of_type(template, "AWS::SecretsManager::Secret").values())
+    assert not {"SecretString", "GenerateSecretString"} & secret.keys()
+
+
 def test_the_bucket_is_closed_and_sweeps_unfinished_uploads(template):
     (bucket,) = (one["Properties"] for one in of_type(template, "AWS::S3::Bucket").values())
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
