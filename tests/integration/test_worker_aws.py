@@ -17,7 +17,7 @@ from moto.server import ThreadedMotoServer
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.state import DynamoStateStore
-from duckstring.adapters.aws.worker import AttemptRows
+from duckstring.adapters.aws.worker import AttemptRows, SecretEntries
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import InvariantError
@@ -215,3 +215,8 @@ def test_the_log_says_whose_attempt_it_is_once(catchment):
     assert [line["message"] for line in lines] == ["attempt begins", "table written", "open sesame", "ripple succeeded"]
     said = lines[2]
     assert (said["run"], said["ripple"], said["attempt"]) == ("sales@1/1", "load", 1)
+
+
+def test_a_secret_without_a_value_holds_nothing(catchment):
+    arn = catchment.clients.secretsmanager.create_secret(Name="empty")["ARN"]
+    assert SecretEntries(catchment.clients, arn).entries() == {}

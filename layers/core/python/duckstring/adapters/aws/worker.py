@@ -71,14 +71,25 @@ class SecretEntries:
         """
         if not self._arn:
             return {}
-        text = self._clients.secretsmanager.get_secret_value(SecretId=self._arn).get("SecretString", "")
+        text = self._value()
         try:
             found = json.loads(text) if text.strip() else {}
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise OperatorError("The Catchment's secret is no JSON object.", hint="Set its entries with `duckstring secret set NAME`.")
+            raise OperatorError(
+                "The Catchment's secret is no JSON object.", hint="Put one: aws secretsmanager put-secret-value (docs/aws.md)."
+            )
         return {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
+
+    def _value(self) -> str:
+        """A secret that nobody has put a value into is there, and holds nothing."""
+        try:
+            return self._clients.secretsmanager.get_secret_value(SecretId=self._arn).get("SecretString", "")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return ""
 
 
 class AttemptRows:
