@@ -10,8 +10,11 @@ from pathlib import Path
 from duckstring.errors import OperatorError
 
 _CATCHMENT = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
-_PYTHON = re.compile(r"^3\.(1[1-9])$")
+_PYTHON = re.compile(r"^3\.(1[234])$")
+"""What Lambda runs on Amazon Linux 2023; the layers are built for its libraries."""
+_ANY_PYTHON = re.compile(r"^3\.(1[1-9])$")
 _KEY = re.compile(r"^[A-Za-z][A-Za-z0-9_]+$")
+_TAKEN = frozenset({"PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "HOME", "LANG"})
 _ARCHITECTURES = ("x86_64", "arm64")
 _ENVIRONMENT_LIMIT = 3_500
 """Lambda allows 4 KB of variables; ours take the rest."""
@@ -22,7 +25,8 @@ class Config:
     """One Catchment's deployment.
 
     ``platform`` is what uv calls the platform that layers are built for; empty: Lambda's for ``architecture``;
-    ``host``: this machine's.
+    ``host``: this machine's, with any Python that Duckstring runs on. ``reserved`` is the orchestrator's reserved
+    concurrency; None: it takes from the account's.
     """
 
     catchment: str = "dev"
@@ -31,6 +35,7 @@ class Config:
     platform: str = ""
     ephemeral: bool = False
     memory_mib: int = 2048
+    reserved: int | None = None
     requirements: str = ""
     build: Path = Path(".build")
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -47,14 +52,17 @@ class Config:
             value = get(key)
             return default if value is None else str(value)
 
+        platform = text("platform", "")
+        versions = (_ANY_PYTHON, "3.11 or newer") if platform == "host" else (_PYTHON, "3.12, 3.13, 3.14 (what Lambda runs)")
         catchment = _matching("catchment", text("catchment", "dev"), _CATCHMENT, "a lower-case letter, then up to 31 of a-z 0-9 -")
         return cls(
             catchment=catchment,
-            python=_matching("python", text("python", "3.12"), _PYTHON, "3.11 or newer, for example 3.12"),
+            python=_matching("python", text("python", "3.12"), *versions),
             architecture=_one_of("architecture", text("architecture", "x86_64"), _ARCHITECTURES),
-            platform=text("platform", ""),
+            platform=platform,
             ephemeral=_one_of("ephemeral", text("ephemeral", "false").lower(), ("true", "false")) == "true",
-            memory_mib=_memory(text("memory", "2048")),
+            memory_mib=_between("memory", text("memory", "2048"), 512, 10_240, "MiB"),
+            reserved=_between("reserved", reserved, 1, 1000, "executions at a time") if (reserved := text("reserved", "")) else None,
             requirements=_read_file("requirements", text("requirements", "")),
             build=Path(text("build", ".build")),
             environment=parse_environment(_read_file("envfile", text("envfile", "")), where=text("envfile", "")),
@@ -73,17 +81,20 @@ def parse_environment(text: str, *, where: str) -> dict[str, str]:
         if not line or line.startswith("#"):
             continue
         key, equals, value = (part.strip() for part in line.partition("="))
-        if not equals or not _KEY.match(key) or key.startswith(("AWS_", "LAMBDA_", "DUCKSTRING_")):
+        if not equals or not _KEY.match(key):
+            hint = "Write KEY=value; names are letters, digits and _, at least two."
+            raise OperatorError(f"{where}:{number}: {key!r} cannot be set.", hint=hint)
+        if key in _TAKEN or key.startswith(("AWS_", "LAMBDA_", "DUCKSTRING_")):
             raise OperatorError(
-                f"{where}:{number}: {key!r} cannot be set.",
-                hint="Write KEY=value; names are letters, digits and _, at least two; AWS_, LAMBDA_ and DUCKSTRING_ are taken.",
+                f"{where}:{number}: {key} belongs to Lambda or Duckstring.",
+                hint=f"Choose another name: taken are {', '.join(sorted(_TAKEN))} and what begins with AWS_, LAMBDA_ or DUCKSTRING_.",
             )
         found[key] = _unquoted(value)
     size = sum(len(key.encode()) + len(value.encode()) for key, value in found.items())
     if size > _ENVIRONMENT_LIMIT:
         raise OperatorError(
             f"{where}: {size} bytes of variables; a function's environment holds {_ENVIRONMENT_LIMIT}.",
-            hint="Move long values to the Catchment's secret: duckstring secret set NAME.",
+            hint="Move long values to the Catchment's secret (docs/aws.md).",
         )
     return found
 
@@ -105,9 +116,9 @@ def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def _memory(value: str) -> int:
-    if not value.isdigit() or not 512 <= int(value) <= 10_240:  # noqa: PLR2004 - Lambda's limits
-        raise OperatorError(f"-c memory={value}: not allowed.", hint="Allowed: 512 to 10240 (MiB).")
+def _between(key: str, value: str, least: int, most: int, unit: str) -> int:
+    if not (value.isascii() and value.isdigit()) or not least <= int(value) <= most:
+        raise OperatorError(f"-c {key}={value}: not allowed.", hint=f"Allowed: {least} to {most} ({unit}).")
     return int(value)
 
 

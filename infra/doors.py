@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from duckstring.errors import InvariantError
 from infra.config import Config
 from infra.layers import Built, Target, check_size, pinned, source_zip, third_party_zip
 
-ORCHESTRATOR_TIMEOUT = Duration.seconds(30)
+ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
+_LONGEST = Duration.minutes(15)
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 
 
@@ -56,6 +57,19 @@ def _home(package: str) -> Path:
     return Path(found.origin).parent
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one function differs from another."""
+
+    name: str
+    timeout: Duration
+    memory_mib: int = 512
+    scratch: Size | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    reserved: int | None = None
+    recursive_loop: lambda_.RecursiveLoop | None = None
+
+
 class Doors(Construct):
     """The functions. What they may do is granted in ``grants.py``, what they know is set in ``stack.py``."""
 
@@ -66,17 +80,26 @@ class Doors(Construct):
         # A function's layers are unpacked in this order, later over earlier: ours is last.
         layers = [self._layer("Deps", code.deps), self._layer("Core", code.core)]
         data = self._layer("Data", code.data)
-        self.orchestrator = self._function("orchestrator", layers, timeout=ORCHESTRATOR_TIMEOUT, memory_mib=512)
-        self.api = self._function("api", layers, timeout=Duration.seconds(60), memory_mib=512)
-        self.sweep = self._function("sweep", layers, timeout=Duration.minutes(5), memory_mib=512)
-        self.ripple = self._function(
+        self.orchestrator = self._function(
+            _Kind(
+                "orchestrator",
+                timeout=ORCHESTRATOR_TIMEOUT,
+                reserved=config.reserved,
+                # It takes letters from the mailbox and posts letters there: by design, and more than 16 times for one trigger.
+                recursive_loop=lambda_.RecursiveLoop.ALLOW,
+            ),
+            layers,
+        )
+        self.api = self._function(_Kind("api", timeout=_LONGEST), layers)
+        self.sweep = self._function(_Kind("sweep", timeout=Duration.minutes(5)), layers)
+        ripple = _Kind(
             "ripple",
-            [data, *layers],
-            timeout=Duration.minutes(15),
+            timeout=_LONGEST,
             memory_mib=config.memory_mib,
             scratch=Size.mebibytes(10_240),
             environment=config.environment,
         )
+        self.ripple = self._function(ripple, [data, *layers])
 
     def _layer(self, construct_id: str, built: Built) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(
@@ -90,30 +113,24 @@ class Doors(Construct):
     def _runtime(self) -> lambda_.Runtime:
         return lambda_.Runtime(f"python{self._config.python}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True)
 
-    def _function(
-        self,
-        name: str,
-        layers: Sequence[lambda_.ILayerVersion],
-        *,
-        timeout: Duration,
-        memory_mib: int,
-        scratch: Size | None = None,
-        environment: Mapping[str, str] | None = None,
-    ) -> lambda_.Function:
-        log_group = logs.LogGroup(self, f"{name.title()}Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY)
+    def _function(self, kind: _Kind, layers: Sequence[lambda_.ILayerVersion]) -> lambda_.Function:
+        construct_id = kind.name.title()
+        log_group = logs.LogGroup(self, f"{construct_id}Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY)
         return lambda_.Function(
             self,
-            name.title(),
-            description=f"Duckstring Catchment {self._config.catchment}: {name}",
+            construct_id,
+            description=f"Duckstring Catchment {self._config.catchment}: {kind.name}",
             runtime=self._runtime(),
             architecture=_ARCHITECTURES[self._config.architecture],
-            handler=f"functions.{name}.handler.handle",
+            handler=f"functions.{kind.name}.handler.handle",
             code=_asset(self._code.functions),
             layers=layers,
-            timeout=timeout,
-            memory_size=memory_mib,
-            ephemeral_storage_size=scratch,
-            environment=dict(environment or {}),
+            timeout=kind.timeout,
+            memory_size=kind.memory_mib,
+            ephemeral_storage_size=kind.scratch,
+            environment=dict(kind.environment),
+            reserved_concurrent_executions=kind.reserved,
+            recursive_loop=kind.recursive_loop,
             log_group=log_group,
         )
 

@@ -22,6 +22,12 @@ from infra.storage import Storage
 _READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
 
+ATTEMPT_ATTRIBUTES = (
+    *("pk", "sk", "run", "ripple", "attempt", "status", "started", "finished", "where", "memory_mib", "log_group", "log_stream"),
+    *("request_id", "rows", "bytes", "tables", "error", "message", "traceback", "overflow"),
+)
+"""What a worker writes of its attempt. An author's code has the worker's rights, and no word in any line's state."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
@@ -58,7 +64,10 @@ class Grants:
 
     def _ripple(self) -> None:
         role = _role(self.doors.ripple.role)
-        _allow(role, [*_READ, "dynamodb:PutItem", "dynamodb:UpdateItem"], [self.storage.table.table_arn])
+        lines = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["LINE#*"]}}
+        attempts = {**lines, "ForAllValues:StringEquals": {"dynamodb:Attributes": list(ATTEMPT_ATTRIBUTES)}}
+        _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=lines)
+        _allow(role, ["dynamodb:UpdateItem"], [self.storage.table.table_arn], conditions=attempts)
         _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
         _allow(role, ["s3:GetObject"], self._objects("artifacts", "data"))
         _allow(role, ["s3:PutObject"], self._objects("data", "errors"))
@@ -87,7 +96,7 @@ class Grants:
         manifests = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["LINE#*"]}}
         _allow(role, ["dynamodb:DeleteItem"], [table], conditions=manifests)
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
-        _allow(role, ["states:DescribeExecution"], [self._executions()])
+        _allow(role, ["states:DescribeExecution", "states:StopExecution"], [self._executions()])
         _allow(role, ["s3:ListBucket", "s3:ListBucketMultipartUploads"], [self.storage.bucket.bucket_arn])
         _allow(role, ["s3:DeleteObject", "s3:AbortMultipartUpload"], self._objects("data"))
 

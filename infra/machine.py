@@ -1,7 +1,8 @@
 """The state machine of a Pond Run, in JSONata: one branch per Ripple, all decisions made in the mailbox.
 
-Rules of this file: a branch never ends in Fail (its siblings would be cut off), the gate has no Retry (each try would
-be another token), timeouts are literal, and a terminal state is a Pass (an ``Output`` of Succeed is not applied everywhere).
+Rules of this file: a branch never ends in Fail (its siblings would be cut off), a gate is retried only where its letter
+was not sent (once it was, somebody may hold its token), what AWS lost is ``lost`` and not ``crashed`` (the author's budget
+does not pay for it), timeouts are literal, and a terminal state is a Pass (an ``Output`` of Succeed is not applied everywhere).
 """
 
 from __future__ import annotations
@@ -20,7 +21,19 @@ MAX_BRANCHES = 40
 
 _GATE_SECONDS = 364 * 24 * 3600
 _LAMBDA_SECONDS = 960
+_REST_SECONDS = 10
 _CAUSE_LENGTH = 20_000
+_TOLD_LENGTH = 1000
+"""Of a cancelled branch's failure. A Map's result holds all of them, and 256 KiB at most; history has the whole text."""
+
+_LOST = [
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.SdkClientException",
+    "Lambda.AWSLambdaException",
+    "Lambda.ClientExecutionTimeoutException",
+]
+"""The invocation was refused, or its answer got lost on the way: nothing that the author's code has done."""
 
 State = dict[str, Any]
 
@@ -49,7 +62,7 @@ def definition() -> dict[str, Any]:
                     "attempt": _jsonata("$states.context.Map.Item.Value.attempt"),
                 },
                 "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "Route", "States": _branch()},
-                "Output": _jsonata("{'cancelled': [$states.result[status = 'cancelled']]}"),
+                "Output": _jsonata("{'cancelled': [$states.result[status = 'cancelled'][0]]}"),
                 "Next": "Verdict",
             },
             "Verdict": {
@@ -72,23 +85,33 @@ def _first_failure(key: str, otherwise: str) -> str:
     return f"$exists({found}) ? {found} : '{otherwise}'"
 
 
+_CANCELLED = (
+    "{'status': 'cancelled', 'failure': $exists($states.input.failure.error) ? "
+    "$merge([$states.input.failure, {'message': $substring($states.input.failure.message, 0, "
+    f"{_TOLD_LENGTH})}}]) : null}}"
+)
+
+
 def _branch() -> dict[str, State]:
     return {
         "Route": {
             "Type": "Choice",
             "Choices": [
                 {"Condition": _jsonata("$states.input.verdict = 'lambda'"), "Next": "RunOnLambda"},
+                {"Condition": _jsonata("$states.input.verdict = 'wait' and $states.input.outcome = 'lost'"), "Next": "Rest"},
                 {"Condition": _jsonata("$states.input.verdict = 'wait'"), "Next": "Await"},
                 {"Condition": _jsonata("$states.input.verdict = 'done'"), "Next": "Done"},
             ],
             "Default": "Cancelled",
         },
         "RunOnLambda": _run_on_lambda(),
+        # What AWS lost once it loses again in the next second.
+        "Rest": {"Type": "Wait", "Seconds": _REST_SECONDS, "Next": "Await"},
         "Await": _await(),
         "Done": {"Type": "Pass", "Output": {"status": "done"}, "End": True},
         "Cancelled": {
             "Type": "Pass",
-            "Output": _jsonata("{'status': 'cancelled', 'failure': $states.input.failure}"),
+            "Output": _jsonata(_CANCELLED),
             "End": True,
         },
     }
@@ -118,8 +141,7 @@ def _run_on_lambda() -> State:
         ),
         "Retry": [
             {
-                # Nothing ran: the invocation itself was refused or lost on its way.
-                "ErrorEquals": ["Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.SdkClientException"],
+                "ErrorEquals": _LOST,
                 "IntervalSeconds": 2,
                 "BackoffRate": 2,
                 "MaxAttempts": 8,
@@ -127,7 +149,10 @@ def _run_on_lambda() -> State:
                 "JitterStrategy": "FULL",
             }
         ],
-        "Catch": [{"ErrorEquals": ["States.ALL"], "Output": _caught("crashed"), "Next": "Await"}],
+        "Catch": [
+            {"ErrorEquals": _LOST, "Output": _caught("lost"), "Next": "Rest"},
+            {"ErrorEquals": ["States.ALL"], "Output": _caught("crashed"), "Next": "Await"},
+        ],
         "Next": "Route",
     }
 
@@ -159,6 +184,17 @@ def _await() -> State:
             "'ripple': $states.input.ripple, 'verdict': $states.result.verdict, "
             "'attempt': $states.result.attempt, 'failure': $states.result.failure}"
         ),
+        # The orchestrator answers by success alone, so a failed task is a letter that was not sent.
+        "Retry": [
+            {
+                "ErrorEquals": ["States.TaskFailed"],
+                "IntervalSeconds": 2,
+                "BackoffRate": 2,
+                "MaxAttempts": 6,
+                "MaxDelaySeconds": 60,
+                "JitterStrategy": "FULL",
+            }
+        ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "Output": _caught("cancelled"), "Next": "Cancelled"}],
         "Next": "Route",
     }

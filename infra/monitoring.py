@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
@@ -15,6 +15,7 @@ from infra.doors import Doors
 from infra.messaging import Messaging
 
 _STEP = Duration.minutes(5)
+_OLD_LETTER = Duration.minutes(15)
 _WIDE = 24
 _HALF = 12
 _QUERIES = {
@@ -27,17 +28,22 @@ _QUERIES = {
 
 
 class Monitoring(Construct):
-    """One dashboard; one alarm for each dead-letter queue."""
+    """One dashboard; an alarm for each dead-letter queue, and one for letters that are not handled."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, name: str, doors: Doors, messaging: Messaging, machine: sfn.StateMachine
     ) -> None:
         super().__init__(scope, construct_id)
-        dead = {"DeadLettersAlarm": messaging.dead_letters, "DeadDelaysAlarm": messaging.dead_delays}
-        alarms = [self._alarm(alarm, queue) for alarm, queue in dead.items()]
-        self.dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
+        dead = {
+            "DeadLettersAlarm": messaging.dead_letters,
+            "DeadDelaysAlarm": messaging.dead_delays,
+            "DeadEventsAlarm": messaging.dead_events,
+        }
+        alarms = [self._late(messaging.mailbox), *(self._dead(alarm, queue) for alarm, queue in dead.items())]
+        # A dashboard's name is the account's, not the region's.
+        self.dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"{name}-{Stack.of(self).region}")
         functions = {"orchestrator": doors.orchestrator, "ripple": doors.ripple, "api": doors.api, "sweep": doors.sweep}
-        self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Letters nobody could handle", alarms=alarms, width=_WIDE, height=2))
+        self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Letters late or given up", alarms=alarms, width=_WIDE, height=2))
         self.dashboard.add_widgets(_queues(messaging), _runs(machine))
         self.dashboard.add_widgets(*_functions(functions))
         groups = [doors.orchestrator.log_group.log_group_name, doors.ripple.log_group.log_group_name]
@@ -46,7 +52,18 @@ class Monitoring(Construct):
                 cloudwatch.LogQueryWidget(title=title, log_group_names=groups, query_string=query, width=_WIDE, height=6)
             )
 
-    def _alarm(self, construct_id: str, queue: sqs.IQueue) -> cloudwatch.Alarm:
+    def _late(self, mailbox: sqs.IQueue) -> cloudwatch.Alarm:
+        return mailbox.metric_approximate_age_of_oldest_message(period=Duration.minutes(1), statistic="max").create_alarm(
+            self,
+            "OldLettersAlarm",
+            threshold=_OLD_LETTER.to_seconds(),
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description="A letter has waited for more than 15 minutes: the orchestrator's log says why; it is tried again for hours.",
+        )
+
+    def _dead(self, construct_id: str, queue: sqs.IQueue) -> cloudwatch.Alarm:
         return queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="max").create_alarm(
             self,
             construct_id,
@@ -65,6 +82,7 @@ def _queues(messaging: Messaging) -> cloudwatch.GraphWidget:
         right=[
             messaging.dead_letters.metric_approximate_number_of_messages_visible(period=_STEP, statistic="max", label="dead letters"),
             messaging.dead_delays.metric_approximate_number_of_messages_visible(period=_STEP, statistic="max", label="dead delays"),
+            messaging.dead_events.metric_approximate_number_of_messages_visible(period=_STEP, statistic="max", label="dead events"),
         ],
         width=_HALF,
     )

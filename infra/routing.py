@@ -5,6 +5,8 @@ from __future__ import annotations
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -13,18 +15,29 @@ ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
 class Routing(Construct):
-    """Triggers from the Catchment's bus, and executions that ended badly from the account's."""
+    """Triggers from the Catchment's bus, and executions that ended badly from the account's.
+
+    What does not reach the orchestrator, or what it could not take, is kept in ``dead_events``.
+    """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, orchestrator: lambda_.IFunction, bus: events.IEventBus, machine: sfn.IStateMachine
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        orchestrator: lambda_.IFunction,
+        bus: events.IEventBus,
+        machine: sfn.IStateMachine,
+        dead_events: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
+        orchestrator.configure_async_invoke(on_failure=destinations.SqsDestination(dead_events), retry_attempts=2)
         events.Rule(
             self,
             "Triggers",
             event_bus=bus,
             event_pattern=events.EventPattern(detail_type=["duckstring.trigger"]),
-            targets=[targets.LambdaFunction(orchestrator)],
+            targets=[targets.LambdaFunction(orchestrator, dead_letter_queue=dead_events)],
         )
         events.Rule(
             self,
@@ -34,5 +47,5 @@ class Routing(Construct):
                 detail_type=["Step Functions Execution Status Change"],
                 detail={"stateMachineArn": [machine.state_machine_arn], "status": list(ENDED_BADLY)},
             ),
-            targets=[targets.LambdaFunction(orchestrator)],
+            targets=[targets.LambdaFunction(orchestrator, dead_letter_queue=dead_events)],
         )

@@ -61,7 +61,14 @@ class CatchmentStack(Stack):
         ).apply()
         for queue in (self._messaging.mailbox, self._messaging.delays):
             self._doors.orchestrator.add_event_source(sources.SqsEventSource(queue, batch_size=_BATCH, report_batch_item_failures=True))
-        Routing(self, "Routing", orchestrator=self._doors.orchestrator, bus=self._messaging.bus, machine=self._runs.machine)
+        Routing(
+            self,
+            "Routing",
+            orchestrator=self._doors.orchestrator,
+            bus=self._messaging.bus,
+            machine=self._runs.machine,
+            dead_events=self._messaging.dead_events,
+        )
         Sweep(self, "Sweep", function=self._doors.sweep)
 
     def _settings(self) -> None:

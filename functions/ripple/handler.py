@@ -21,12 +21,14 @@ for chatty in ("boto3", "botocore", "httpcore", "httpx", "urllib3"):
 
 app = wiring.from_env(os.environ, logging.getLogger("duckstring"))
 
+_TOLD_LENGTH = 1000
+
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context has no type of its own
-    """Run or discover; what the author did wrong is an answer, what the world did is raised.
+    """Run or discover. What the author did wrong is an answer, and so is what the world did: the author does not pay for it.
 
     Raises:
-        InvariantError: nobody of ours sends such an event.
+        InvariantError: nobody of ours sends such an event, or a rule of ours is broken.
     """
     match event.get("op"):
         case "run":
@@ -47,5 +49,15 @@ def _run(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
     app.worker.log.info("attempt begins")
     try:
         return run_ripple(order, app.worker)
+    except InvariantError:
+        raise
+    except Exception as error:
+        logger.exception("attempt lost")
+        return _lost(order, error)
     finally:
         logger.remove_keys(["run", "ripple", "attempt"])
+
+
+def _lost(order: Order, error: Exception) -> dict[str, Any]:
+    failure = {"ripple": order.ripple, "attempt": order.attempt, "error": type(error).__name__, "message": str(error)[:_TOLD_LENGTH]}
+    return {"outcome": "lost", "failure": failure}

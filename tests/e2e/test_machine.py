@@ -19,6 +19,8 @@ def handle(event, context):
         raise ValueError("boom")
     if kind == "fails" and event["attempt"] == 1:
         return {"outcome": "failed", "failure": {"ripple": kind, "attempt": 1, "error": "KeyError", "message": "'x'"}}
+    if kind == "loses" and event["attempt"] == 1:
+        return {"outcome": "lost", "failure": {"ripple": kind, "attempt": 1, "error": "EndpointConnectionError", "message": "no S3"}}
     return {"outcome": "ok"}
 """
 FAILURE = {"ripple": "fails", "attempt": 1, "error": "KeyError", "message": "'x'"}
@@ -40,7 +42,11 @@ def machine(local_catchment):
         FunctionName="played", Runtime=runtime, Role=role, Handler="played.handle", Code={"ZipFile": packed.getvalue()}
     )["FunctionArn"]
     queue = access.client("sqs").create_queue(QueueName="played.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    text = json.dumps(definition()).replace("${RippleFunction}", function).replace("${Mailbox}", queue)
+    played = definition()
+    # A shorter rest, that says that it was taken: the emulator's history does not tell what a branch passed through.
+    rested = "{% $merge([$states.input, {'outcome': 'lost, and rested'}]) %}"
+    played["States"]["Ripples"]["ItemProcessor"]["States"]["Rest"] |= {"Seconds": 1, "Output": rested}
+    text = json.dumps(played).replace("${RippleFunction}", function).replace("${Mailbox}", queue)
     arn = access.client("stepfunctions").create_state_machine(name="played", definition=text, roleArn=role)["stateMachineArn"]
     return Played(access, queue, arn)
 
@@ -98,6 +104,22 @@ def test_a_failed_attempt_asks_again_and_the_next_one_says_nothing_of_it(machine
     assert (again["outcome"], again["failure"]) == ("none", None)
     machine.answer(again, verdict="lambda", attempt=2)
     assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+def test_a_lost_attempt_rests_and_asks_again(machine):
+    execution = machine.start(loses="lambda")
+    gate = machine.gate()
+    assert (gate["outcome"], gate["attempt"], gate["failure"]["error"]) == ("lost, and rested", 1, "EndpointConnectionError")
+    machine.answer(gate, verdict="lambda", attempt=2)
+    assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+def test_a_long_failure_is_cut_where_a_branch_ends(machine):
+    execution = machine.start(fails="lambda", loses="wait")
+    for gate in (machine.gate(), machine.gate()):
+        machine.answer(gate, verdict="cancelled", attempt=1, failure=FAILURE | {"message": "x" * 20_000})
+    ended = machine.end(execution)
+    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "KeyError", "x" * 1000)
 
 
 def test_a_crashed_attempt_tells_its_error(machine):

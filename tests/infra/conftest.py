@@ -40,4 +40,4 @@ def template(tmp_path_factory) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def ephemeral_template(tmp_path_factory) -> dict[str, Any]:
-    return synthesize(tmp_path_factory.mktemp("ephemeral"), Config(catchment="test", ephemeral=True))
+    return synthesize(tmp_path_factory.mktemp("ephemeral"), Config(catchment="test", ephemeral=True, reserved=50))

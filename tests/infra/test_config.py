@@ -22,6 +22,9 @@ def test_without_a_context_it_is_the_catchment_dev_in_aws():
     [
         ("catchment", "Prod!"),
         ("python", "2.7"),
+        ("python", "3.11"),
+        ("reserved", "0"),
+        ("reserved", "many"),
         ("architecture", "sparc"),
         ("ephemeral", "perhaps"),
         ("memory", "64"),
@@ -33,6 +36,21 @@ def test_what_is_not_allowed_is_named(key, value):
         read(**{key: value})
     assert f"-c {key}={value}" in caught.value.message
     assert caught.value.hint
+
+
+def test_a_local_catchment_runs_on_the_python_of_its_machine():
+    assert read(python="3.11", platform="host").python == "3.11"
+
+
+def test_concurrency_is_reserved_on_request():
+    assert (read().reserved, read(reserved="50").reserved) == (None, 50)
+
+
+@pytest.mark.parametrize("name", ["PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "HOME", "LANG", "AWS_REGION", "DUCKSTRING_TABLE"])
+def test_a_name_that_would_break_the_function_is_refused_by_name(name):
+    with pytest.raises(OperatorError, match=f"env:1: {name} belongs to") as caught:
+        parse_environment(f"{name}=x", where="env")
+    assert "LD_LIBRARY_PATH" in caught.value.hint
 
 
 def test_the_environment_file_takes_comments_quotes_and_exports():

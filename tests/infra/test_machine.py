@@ -37,19 +37,34 @@ def test_a_branch_never_ends_in_fail_so_that_its_siblings_live_on():
     assert {name for name, state in BRANCH.items() if state.get("End")} == {"Done", "Cancelled"}
 
 
-def test_the_gate_is_not_retried_since_each_try_would_be_another_token():
+def test_a_gate_is_sent_again_only_where_its_letter_was_not_sent():
     assert BRANCH["Await"]["Resource"].endswith(".waitForTaskToken")
-    assert "Retry" not in BRANCH["Await"]
+    (rule,) = BRANCH["Await"]["Retry"]
+    assert (rule["ErrorEquals"], rule["MaxAttempts"]) == (["States.TaskFailed"], 6)
 
 
-def test_only_refused_invocations_are_retried():
-    retried = [error for rule in BRANCH["RunOnLambda"]["Retry"] for error in rule["ErrorEquals"]]
-    assert retried == ["Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.SdkClientException"]
+def test_what_aws_loses_is_tried_again_and_then_lost_and_not_crashed():
+    task = BRANCH["RunOnLambda"]
+    (rule,) = task["Retry"]
+    lost, crashed = task["Catch"]
+    assert rule["ErrorEquals"] == lost["ErrorEquals"]
+    assert {"Lambda.TooManyRequestsException", "Lambda.AWSLambdaException"} < set(lost["ErrorEquals"])
+    assert not {"States.ALL", "States.TaskFailed", "States.Timeout", "Lambda.Unknown"} & set(lost["ErrorEquals"])
+    assert "'outcome': 'lost'" in lost["Output"]
+    assert "'outcome': 'crashed'" in crashed["Output"]
+
+
+def test_a_lost_attempt_rests_before_it_asks():
+    assert BRANCH["RunOnLambda"]["Catch"][0]["Next"] == "Rest"
+    assert BRANCH["Rest"] == {"Type": "Wait", "Seconds": 10, "Next": "Await"}
+    rests, waits = (choice for choice in BRANCH["Route"]["Choices"] if "'wait'" in choice["Condition"])
+    assert ("'lost'" in rests["Condition"], rests["Next"]) == (True, "Rest")
+    assert waits["Next"] == "Await"
 
 
 @pytest.mark.parametrize("name", ["RunOnLambda", "Await"])
 def test_every_task_catches_everything_and_has_a_literal_timeout(name):
-    assert BRANCH[name]["Catch"][0]["ErrorEquals"] == ["States.ALL"]
+    assert BRANCH[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
     assert isinstance(BRANCH[name]["TimeoutSeconds"], int)
 
 

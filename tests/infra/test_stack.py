@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.worker import AttemptRows
+from duckstring.model.attempts import AttemptFinished, AttemptStarted, Site
+from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 
 FUNCTIONS = ("orchestrator", "ripple", "api", "sweep")
@@ -61,13 +68,13 @@ def as_list(value: Any) -> list[Any]:
 def test_every_queue_has_a_dead_letter_queue_of_its_kind_or_is_one(template):
     queues = {name: one.get("Properties", {}) for name, one in of_type(template, "AWS::SQS::Queue").items()}
     dead = {one["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]: one for one in queues.values() if "RedrivePolicy" in one}
-    assert len(queues) == 4
+    assert len(queues) == 5
     assert len(dead) == 2
-    for name, queue in queues.items():
-        if name not in dead:
+    for queue in queues.values():
+        if "RedrivePolicy" in queue:
             target = queues[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]
             assert target.get("FifoQueue") == queue.get("FifoQueue")
-            assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+            assert queue["RedrivePolicy"]["maxReceiveCount"] == (1000 if queue.get("FifoQueue") else 100)
             assert target["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
@@ -150,6 +157,8 @@ def test_a_function_may_not_do_anothers_work(template, name, forbidden):
     ("name", "action", "partitions"),
     [
         ("api", "dynamodb:PutItem", ["CATALOG", "POND#*"]),
+        ("ripple", "dynamodb:GetItem", ["LINE#*"]),
+        ("ripple", "dynamodb:UpdateItem", ["LINE#*"]),
         ("sweep", "dynamodb:UpdateItem", ["CATALOG"]),
         ("sweep", "dynamodb:DeleteItem", ["LINE#*"]),
     ],
@@ -157,7 +166,47 @@ def test_a_function_may_not_do_anothers_work(template, name, forbidden):
 def test_a_function_writes_its_own_items_only(template, name, action, partitions):
     role = function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
     conditions = [statement.get("Condition") for statement in statements(template, role) if action in as_list(statement["Action"])]
-    assert conditions == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": partitions}}]
+    assert [one["ForAllValues:StringLike"] for one in conditions] == [{"dynamodb:LeadingKeys": partitions}]
+
+
+def test_a_ripple_writes_of_its_line_what_an_attempt_row_has_and_nothing_else(template):
+    role = function(template, "ripple")["Properties"]["Role"]["Fn::GetAtt"][0]
+    (updates,) = [one for one in statements(template, role) if one["Action"] == "dynamodb:UpdateItem"]
+    allowed = set(updates["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
+    assert allowed == attributes_of_an_attempt()
+    assert {action for action in actions_of(template, "ripple") if action.startswith("dynamodb:")} == {
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+    }
+
+
+@mock_aws
+def attributes_of_an_attempt() -> set[str]:
+    boto3.setup_default_session(region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    clients, line, now = Clients(), Line("sales@1"), datetime(2030, 1, 1, tzinfo=UTC)
+    clients.s3.create_bucket(Bucket="lake")
+    keys = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
+    schema = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+    clients.dynamodb.create_table(TableName="catchment", AttributeDefinitions=keys, KeySchema=schema, BillingMode="PAY_PER_REQUEST")
+    rows = AttemptRows(clients, "catchment", "lake")
+    rows.started(line, AttemptStarted(1, "load", 1, now, Site()))
+    rows.finished(line, AttemptFinished(1, "load", 1, "failed", now, "ValueError", "long " * 20_000, "", {}))
+    (item,) = clients.dynamodb.scan(TableName="catchment")["Items"]
+    return set(item)
+
+
+def test_the_dashboards_of_two_regions_have_two_names(template):
+    (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    assert dashboard["Properties"]["DashboardName"] == {"Fn::Join": ["", ["duckstring-test-", {"Ref": "AWS::Region"}]]}
+
+
+def test_the_orchestrator_takes_from_the_accounts_concurrency_unless_some_is_reserved(template, ephemeral_template):
+    found = [function(one, "orchestrator")["Properties"].get("ReservedConcurrentExecutions") for one in (template, ephemeral_template)]
+    assert found == [None, 50]
+
+
+def test_deploying_may_take_as_long_as_lambda_allows(template):
+    assert function(template, "api")["Properties"]["Timeout"] == 15 * 60
 
 
 def test_the_machine_may_invoke_the_ripple_function_and_post_to_the_mailbox(template):
@@ -184,15 +233,42 @@ def test_triggers_and_runs_that_ended_badly_reach_the_orchestrator(template):
     assert ended["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
+def watched(template: dict[str, Any], metric: str) -> dict[str, float]:
+    alarms = [one["Properties"] for one in of_type(template, "AWS::CloudWatch::Alarm").values()]
+    return {one["Dimensions"][0]["Value"]["Fn::GetAtt"][0]: one["Threshold"] for one in alarms if one["MetricName"] == metric}
+
+
+def test_an_event_that_does_not_reach_the_orchestrator_is_kept(template):
+    rules = of_type(template, "AWS::Events::Rule").values()
+    kept = {target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] for rule in rules for target in rule["Properties"]["Targets"]}
+    (invoked,) = (one["Properties"] for one in of_type(template, "AWS::Lambda::EventInvokeConfig").values())
+    kept.add(invoked["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0])
+    (queue,) = kept
+    assert "FifoQueue" not in template["Resources"][queue]["Properties"]
+    role = function(template, "orchestrator")["Properties"]["Role"]["Fn::GetAtt"][0]
+    resources = [one["Resource"] for one in statements(template, role) if "sqs:SendMessage" in as_list(one["Action"])]
+    assert {"Fn::GetAtt": [queue, "Arn"]} in resources
+
+
 def test_every_dead_letter_queue_has_an_alarm(template):
-    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
-    watched = {alarm["Properties"]["Dimensions"][0]["Value"]["Fn::GetAtt"][0] for alarm in alarms}
-    dead = {
-        one["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
-        for one in of_type(template, "AWS::SQS::Queue").values()
-        if "RedrivePolicy" in one["Properties"]
-    }
-    assert watched == dead
+    dead = {name for name, one in of_type(template, "AWS::SQS::Queue").items() if "RedrivePolicy" not in one["Properties"]}
+    assert watched(template, "ApproximateNumberOfMessagesVisible") == dict.fromkeys(dead, 1)
+
+
+def test_a_letter_that_waits_for_a_quarter_of_an_hour_raises_an_alarm(template):
+    (late,) = watched(template, "ApproximateAgeOfOldestMessage").items()
+    assert late == (mailbox(template), 15 * 60)
+
+
+def mailbox(template: dict[str, Any]) -> str:
+    queues = of_type(template, "AWS::SQS::Queue").items()
+    (name,) = [name for name, one in queues if one["Properties"].get("FifoQueue") and "RedrivePolicy" in one["Properties"]]
+    return name
+
+
+def test_lambda_does_not_stop_the_orchestrator_for_writing_to_its_own_mailbox(template):
+    loops = {name: function(template, name)["Properties"].get("RecursiveLoop", "Terminate") for name in FUNCTIONS}
+    assert loops == dict.fromkeys(FUNCTIONS, "Terminate") | {"orchestrator": "Allow"}
 
 
 def test_the_outputs_are_what_connect_reads(template):

@@ -20,6 +20,7 @@ from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.worker import AttemptRows
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
+from duckstring.errors import InvariantError
 from duckstring.model.attempts import AttemptFinished, AttemptStarted, Site
 from duckstring.model.names import Line, artifact_key
 
@@ -180,6 +181,21 @@ def test_a_row_that_the_orchestrator_closed_stays_closed(catchment):
     )
     rows.finished(SALES, AttemptFinished(1, "late", 1, "success", NOON))
     assert row(catchment, "late")["status"] == "killed"
+
+
+def test_what_the_world_does_to_an_attempt_loses_it_and_fails_nobody(catchment):
+    clients, name = catchment.clients, catchment.app.worker.secrets._arn
+    clients.secretsmanager.put_secret_value(SecretId=name, SecretString="no object" + "!" * 2000)
+    answer = invoke(catchment, "load")
+    assert answer["outcome"] == "lost"
+    assert answer["failure"].pop("message").startswith("The Catchment's secret is no JSON object.")
+    assert answer["failure"] == {"ripple": "load", "attempt": 1, "error": "OperatorError"}
+    assert letters(catchment) == []
+
+
+def test_a_bug_of_ours_is_raised(catchment):
+    with pytest.raises(InvariantError):
+        catchment.handle({"op": "dance"}, None)
 
 
 def test_discovery_answers_with_the_ripples(catchment):

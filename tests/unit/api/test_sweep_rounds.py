@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded
-from duckstring.engine.state import PondState, Run, SourceView
+from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
 from duckstring.model.catalog import TableVersion
 from duckstring.model.names import Line, table_key
 from duckstring.ports import Seen
@@ -53,6 +53,25 @@ def test_a_run_whose_execution_is_over_is_told_so():
 
 def test_a_running_execution_is_left_alone():
     assert World(Seen(pond(runs={1: run()})), described={"sales@1/1-1": ("RUNNING", "")}).letters() == []
+
+
+def attempting(minutes, **changes):
+    attempt = Attempt(1, 2, NOW - minutes * MINUTE, **changes)
+    return pond(runs={1: run()}, ripples={"load": RippleState("load", attempt=attempt)})
+
+
+@pytest.mark.parametrize(("minutes", "dispatched"), [(46, True), (361, False)])
+def test_an_attempt_of_which_nothing_was_heard_for_too_long_has_its_execution_stopped_and_told_lost(minutes, dispatched):
+    world = World(Seen(attempting(minutes, dispatched=dispatched)), described={"sales@1/1-1": ("RUNNING", "")})
+    why = f"nothing was heard of attempt 2 of load for {minutes} min"
+    assert world.letters() == [(SALES, ExecutionEnded(1, 1, "LOST", why))]
+    assert world.rounds.executions.stopped == ["sales@1/1-1"]
+
+
+@pytest.mark.parametrize(("minutes", "dispatched"), [(44, True), (359, False)])
+def test_an_attempt_that_may_still_live_is_left_alone(minutes, dispatched):
+    world = World(Seen(attempting(minutes, dispatched=dispatched)), described={"sales@1/1-1": ("RUNNING", "")})
+    assert (world.letters(), world.rounds.executions.stopped) == ([], [])
 
 
 def test_the_current_launch_is_what_is_looked_at():
@@ -110,7 +129,7 @@ def test_a_selection_just_made_or_heard_of_is_not_posted():
 
 
 def key(number, table="t"):
-    return table_key(SALES, table, run=number, ripple="load", attempt=1)
+    return table_key(SALES, table, run=number, ripple="load", attempt=1, invocation="a")
 
 
 def version(number, table="t"):

@@ -62,8 +62,8 @@ class ShelfCatalog:
         for one in self.selected.values():
             self.versions[parse_line(one.line)[0], one.version] = one
 
-    def releases(self) -> Mapping[Line, Release]:
-        return dict(self.selected)
+    def releases(self, pond: str | None = None) -> Mapping[Line, Release]:
+        return {line: release for line, release in self.selected.items() if pond is None or line.startswith(f"{pond}@")}
 
     def revision(self) -> int:
         return self.at
@@ -145,6 +145,10 @@ class Rows:
 @dataclass
 class Executions:
     described: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
+
+    def stop(self, line: Line, *, run: int, launch: int) -> None:
+        self.stopped.append(f"{line}/{run}-{launch}")
 
     def describe(self, line: Line, *, run: int, launch: int) -> tuple[str, str] | None:
         return self.described.get(f"{line}/{run}-{launch}")

@@ -8,13 +8,16 @@ from dataclasses import replace
 
 import pytest
 
+from duckstring.adapters.aws import codec
 from duckstring.adapters.memory.world import START, Attempted, World, chain_of, pond, seconds
-from duckstring.engine.effects import AnswerGate, RecordAttempt, StartRun
+from duckstring.engine.effects import AnswerGate, RecordAttempt, StartRun, TellSinks
+from duckstring.engine.ripples import MOST_LOSSES
 from duckstring.engine.signals import Deployed, ExecutionEnded, GateReached, PullReceived, RippleSucceeded, Triggered
 from duckstring.engine.state import Failure, PondState
 from duckstring.engine.step import step, steps
-from duckstring.model.instants import NEVER
+from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
+from duckstring.service.dispatch import _letters
 from tests.unit.engine.test_demand import CHAIN, A, B, C, D, counts, deployed
 
 E = Line("e@1")
@@ -349,6 +352,54 @@ def test_a_crash_is_recorded_for_the_worker_that_could_not() -> None:
         RecordAttempt(1, "run", 1, "crashed", world.now, failure),
         AnswerGate(1, 1, "run", "lambda", 2),
     )
+
+
+def test_what_the_world_loses_costs_no_budget_five_times() -> None:
+    world, state = started(pond(A, immediate_retries=1))
+    for attempt in range(1, MOST_LOSSES + 1):
+        failure = Failure("run", attempt, "SlowDown", "503")
+        stepped = step(state, GateReached(1, 1, "run", attempt, "lost", failure), world.now)
+        state = stepped.state
+        assert stepped.effects == (
+            RecordAttempt(1, "run", attempt, "lost", world.now, failure),
+            AnswerGate(1, 1, "run", "lambda", attempt + 1),
+        )
+        assert state.runs[1].budget == 1
+    for attempt in (6, 7):
+        state = step(state, GateReached(1, 1, "run", attempt, "lost", Failure("run", attempt, "SlowDown", "503")), world.now).state
+    assert (state.health, state.failure) == ("failed", Failure("run", 7, "SlowDown", "503"))
+
+
+def test_a_long_message_of_forty_waiting_branches_fits_an_item() -> None:
+    ripples = (("first", ()), *((f"after_{i}", ("first",)) for i in range(40)))
+    world = deployed(pond(A, ripples=ripples))
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(0.5))
+    state = world.states[A]
+    assert len(state.runs[1].waiting) == 40
+    message = "x" * 24_000
+    stepped = step(state, GateReached(1, 1, "first", 1, "failed", Failure("first", 1, "BinderException", message)), world.now)
+    answers = [effect for effect in stepped.effects if isinstance(effect, AnswerGate)]
+    assert {answer.verdict for answer in answers} == {"cancelled"}
+    assert len(answers) == 41
+    size = len(codec.outbox_to_text(stepped.effects)) + len(codec.state_to_text(stepped.state))
+    assert size < 100_000
+    assert stepped.state.failure is not None
+    assert stepped.state.failure.message.startswith("x" * 1000)
+
+
+def test_a_hub_tells_its_sinks_by_one_effect_and_each_hears_it() -> None:
+    sinks = [pond(f"s{i}@1", A) for i in range(30)]
+    world = deployed(pond(A), *sinks)
+    epoch = world.trigger("s0@1", "pulse")
+    world.run_until()
+    told = step(world.states[A], Triggered("pulse", epoch + seconds(99)), world.now)
+    assert not [effect for effect in told.effects if isinstance(effect, TellSinks)]
+    assert {world.states[sink.line].sources[A].end_f for sink in sinks} == {epoch}
+    hub = world.states[A]
+    letters = _letters(hub, TellSinks(epoch, epoch, ZERO, 1, down=False, reason=""), (hub.revision, 3))
+    assert [letter.to for letter in letters] == sorted(sink.line for sink in sinks)
+    assert len({letter.key for letter in letters}) == 30
 
 
 def test_the_echo_of_a_gate_is_not_answered() -> None:

@@ -25,7 +25,10 @@ def test_names_are_written_and_read() -> None:
 def test_places_are_named_after_what_they_hold() -> None:
     assert names.execution_name(SALES, 42, 1) == "sales-1-42-1"
     assert names.artifact_key("sales", "1.2.0", "abc") == "artifacts/sales/1.2.0/abc.zip"
-    assert names.table_key(SALES, "orders", run=42, ripple="load", attempt=2) == "data/sales@1/orders/0000000042-load-2.parquet"
+    assert (
+        names.table_key(SALES, "orders", run=42, ripple="load", attempt=2, invocation="ab12")
+        == "data/sales@1/orders/0000000042-load-2-ab12.parquet"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "sales", "sales@", "sales@01", "Sales@1", "sales@1/2", "sales@-1", "sales@1\n@"])

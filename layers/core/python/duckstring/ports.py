@@ -129,8 +129,8 @@ class Snapshots(Protocol):
 class Catalog(Protocol):
     """What is deployed."""
 
-    def releases(self) -> Mapping[Line, Release]:
-        """The selected release of every line."""
+    def releases(self, pond: str | None = None) -> Mapping[Line, Release]:
+        """The selected release of every line; or of one Pond's lines, at the cost of these alone."""
 
     def revision(self) -> int:
         """Grows with every selection. Read it before ``releases`` and give it to ``select``."""
@@ -212,6 +212,9 @@ class ExecutionReader(Protocol):
 
     def describe(self, line: Line, *, run: int, launch: int) -> tuple[str, str] | None:
         """(status, cause); None if there is no such execution."""
+
+    def stop(self, line: Line, *, run: int, launch: int) -> None:
+        """Stop it; one that is over is success."""
 
 
 class Cellar(Protocol):

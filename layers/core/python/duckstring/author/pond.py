@@ -38,6 +38,7 @@ class Surroundings:
     run: int
     ripple: str
     attempt: int
+    invocation: str
     f: Instant
     previous_f: Instant
     own: Mapping[str, TableVersion] = field(default_factory=dict)
@@ -127,7 +128,7 @@ class Pond:
         """
         self._check_write(name)
         around = self._around
-        key = table_key(around.line, name, run=around.run, ripple=around.ripple, attempt=around.attempt)
+        key = table_key(around.line, name, run=around.run, ripple=around.ripple, attempt=around.attempt, invocation=around.invocation)
         self._show_names_in(data)
         written = self._lake.write(name, data, key=key)
         if (published := around.published.get(name)) is not None:

@@ -60,6 +60,9 @@ def artifact_key(pond: str, version: str, sha256: str) -> str:
     return f"artifacts/{pond}/{version}/{sha256}.zip"
 
 
-def table_key(of: Line, table: str, *, run: int, ripple: str, attempt: int) -> str:
-    """Where one version of a table lies: a name that no other attempt can ever write."""
-    return f"data/{of}/{table}/{run:010d}-{ripple}-{attempt}.parquet"
+def table_key(of: Line, table: str, *, run: int, ripple: str, attempt: int, invocation: str) -> str:
+    """Where one version of a table lies: a name that nobody else can ever write.
+
+    Not even the same attempt: AWS may invoke it twice. ``invocation`` tells the two apart.
+    """
+    return f"data/{of}/{table}/{run:010d}-{ripple}-{attempt}-{invocation}.parquet"

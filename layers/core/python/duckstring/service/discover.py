@@ -24,7 +24,8 @@ from duckstring.service.project import unpack
 
 SECONDS = 30
 _OUTPUT_SHOWN = 2_000
-_KEPT_FROM_HOST = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION"})
+_KEPT_FROM_HOST = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION", "LD_LIBRARY_PATH"})
+"""Lambda's own Python finds its library by the last; the Catchment's secrets may not set it."""
 _BOOT = (
     "import json, sys; order = json.loads(sys.stdin.read()); sys.path[:] = order['path'];"
     " from duckstring.service import sandbox; sandbox.main(order)"

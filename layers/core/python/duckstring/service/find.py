@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line, line, parse_line
+from duckstring.ports import Catalog
 
 _SHOWN = 8
 
@@ -18,6 +19,15 @@ class PondNotFoundError(OperatorError):
     def __init__(self, pond: str, *, known: Collection[str]) -> None:
         """Name the nearest of what is ``known``."""
         super().__init__(f"No Pond {pond!r} in this Catchment; {_among(pond, known)}.", hint="List them with: duckstring status --once")
+
+
+def find_deployed(catalog: Catalog, pond: str, major: int | None = None) -> Release:
+    """As ``find``. Only a refusal, which names what there is, pays for reading the whole catalog.
+
+    Raises:
+        PondNotFoundError: it is not deployed.
+    """
+    return find(catalog.releases(pond) or catalog.releases(), pond, major)
 
 
 def find(releases: Mapping[Line, Release], pond: str, major: int | None = None) -> Release:

@@ -18,7 +18,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.names import Line, line
 from duckstring.ports import Catalog, Clock, Letter
-from duckstring.service.find import find
+from duckstring.service.find import find_deployed
 from duckstring.service.trigger import check
 
 _log = logging.getLogger("duckstring.forward")
@@ -52,7 +52,7 @@ def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> L
     if major is not None and (isinstance(major, bool) or not isinstance(major, int)):
         raise OperatorError(f"The event's major is {major!r}; allowed: a whole number, or none for the highest.")
     kind, bound = check(detail.get("kind"), detail.get("bound"))
-    to = find(catalog.releases(), pond, major).line
+    to = find_deployed(catalog, pond, major).line
     return Letter(to, Triggered(kind, _epoch(detail.get("epoch"), now), bound), key=f"trigger:{_identity(event)}")
 
 

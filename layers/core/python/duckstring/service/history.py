@@ -5,7 +5,7 @@ from __future__ import annotations
 from duckstring.errors import OperatorError
 from duckstring.model.names import parse_run
 from duckstring.ports import Catalog, Clock, HistoryReader
-from duckstring.service.find import find
+from duckstring.service.find import find_deployed
 
 STATUSES = ("running", "success", "pass", "failed", "killed")
 MOST = 1000
@@ -40,7 +40,7 @@ def runs(  # noqa: PLR0913 - three are the question, three are the ports
         raise OperatorError(f"No run ends as {status!r}; allowed: {', '.join(STATUSES)}.")
     if not 1 <= limit <= MOST:
         raise OperatorError(f"limit is {limit}; allowed: 1 to {MOST}.")
-    line = find(catalog.releases(), pond, major).line if pond else None
+    line = find_deployed(catalog, pond, major).line if pond else None
     return {"runs": list(history.runs(now=clock.now(), limit=limit, line=line, status=status))}
 
 

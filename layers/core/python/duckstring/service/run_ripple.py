@@ -187,6 +187,7 @@ def _surroundings(order: Order, state: PondState, run: Run, worker: Worker) -> S
         run=order.run,
         ripple=order.ripple,
         attempt=order.attempt,
+        invocation=sha256(order.site.request_id.encode()).hexdigest()[:8],
         f=run.f,
         previous_f=previous,
         own=visible_tables(state, run),

@@ -23,6 +23,10 @@ from duckstring.service.tables import written_in
 GRACE = timedelta(minutes=1)
 """What is younger is likely on its way."""
 DAY = timedelta(days=1)
+SILENT = timedelta(minutes=45)
+"""Longer than any attempt lives: a function's 15 minutes, and all that the machine waits before it starts one."""
+ABSENT = timedelta(hours=6)
+"""Longer than a branch waits for one of the Map's places."""
 SPARED = 3
 """Snapshots kept besides the pinned ones."""
 LOST = "LOST"
@@ -108,7 +112,21 @@ def _ending(held: Seen, run: Run, executions: ExecutionReader, now: Instant) -> 
     found = executions.describe(held.state.line, run=run.number, launch=run.launch)
     if found is None:
         return (LOST, "the execution does not exist") if _was_launched(held, run, now) else None
-    return None if found[0] in ("RUNNING", "PENDING_REDRIVE") else found
+    if found[0] not in ("RUNNING", "PENDING_REDRIVE"):
+        return found
+    if (silent := _silent(held.state, run, now)) is None:
+        return None
+    executions.stop(held.state.line, run=run.number, launch=run.launch)
+    return LOST, f"nothing was heard of {silent}"
+
+
+def _silent(state: PondState, run: Run, now: Instant) -> str | None:
+    """A Ripple whose attempt must be long over, or whose branch should have come for its verdict long ago: a word got lost."""
+    for name, ripple in state.ripples.items():
+        attempt = ripple.attempt
+        if attempt is not None and attempt.run == run.number and now - attempt.since > (SILENT if attempt.dispatched else ABSENT):
+            return f"attempt {attempt.number} of {name} for {int((now - attempt.since).total_seconds() // 60)} min"
+    return None
 
 
 def _was_launched(held: Seen, run: Run, now: Instant) -> bool:

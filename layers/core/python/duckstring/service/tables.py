@@ -7,7 +7,7 @@ from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, run_key
 from duckstring.ports import Catalog, StateReader, TableFiles
-from duckstring.service.find import find
+from duckstring.service.find import find_deployed
 
 Json = dict[str, object]
 
@@ -29,7 +29,7 @@ def tables(pond: str, major: int | None = None, *, catalog: Catalog, states: Sta
         PondNotFoundError: no such Pond.
         NotPublishedError: it has not completed a run.
     """
-    line = find(catalog.releases(), pond, major).line
+    line = find_deployed(catalog, pond, major).line
     seen = states.read([line]).get(line)
     if seen is None or not seen.state.snapshot:
         raise NotPublishedError(line, running=bool(seen and seen.state.runs))

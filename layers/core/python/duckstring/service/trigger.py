@@ -10,7 +10,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.instants import to_text
 from duckstring.model.names import parse_line
 from duckstring.ports import Catalog, Clock, TriggerDoor
-from duckstring.service.find import find
+from duckstring.service.find import find_deployed
 
 KINDS: tuple[TriggerKind, ...] = get_args(TriggerKind)
 LONGEST = timedelta(days=3650)
@@ -47,7 +47,7 @@ def trigger(  # noqa: PLR0913 - four are the question, three are the ports
         OperatorError: no such Pond or kind, or a bound that does not fit.
     """
     known, window = check(kind, bound)
-    line = find(catalog.releases(), pond, major).line
+    line = find_deployed(catalog, pond, major).line
     name, number = parse_line(line)
     epoch = to_text(clock.now())
     detail: Json = {"pond": name, "major": number, "kind": known, "epoch": epoch}

@@ -38,13 +38,13 @@ class DynamoCatalog:
         found = self._clients.dynamodb.get_item(TableName=self._table, Key=_REVISION, ConsistentRead=True).get("Item", {})
         return int(found["revision"]["N"]) if found else 0
 
-    def releases(self) -> Mapping[Line, Release]:
-        """The selected release of every line."""
+    def releases(self, pond: str | None = None) -> Mapping[Line, Release]:
+        """The selected release of every line, or of one Pond's lines."""
         pages = self._clients.dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :line)",
-            ExpressionAttributeValues={":pk": {"S": _CATALOG}, ":line": {"S": "LINE#"}},
+            ExpressionAttributeValues={":pk": {"S": _CATALOG}, ":line": {"S": f"LINE#{pond}@" if pond else "LINE#"}},
         )
         found = (codec.release_from_text(item["release"]["S"]) for page in pages for item in page["Items"])
         return {release.line: release for release in found}

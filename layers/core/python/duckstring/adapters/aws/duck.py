@@ -55,7 +55,9 @@ class S3Storage:
 
         spill = tempfile.mkdtemp(prefix="duckstring-spill-")
         self._spill.append(spill)
-        con = duckdb.connect(":memory:", config={**self._limits(), "temp_directory": spill, "allow_unsigned_extensions": "true"})
+        con = duckdb.connect(
+            ":memory:", config={**self._limits(), "temp_directory": spill, "home_directory": spill, "allow_unsigned_extensions": "true"}
+        )
         # By its path and first of all: with HOME unset (Lambda) DuckDB cannot look for extensions. Its signature is not asked
         # for: pip has checked the wheel, and hashing the file would take longer than most Ripples' queries.
         con.execute(f"LOAD {_text(str(_extension(duckdb.__version__)))}")

@@ -55,7 +55,7 @@ class DynamoStateStore:
             else:
                 self._clients.dynamodb.put_item(**put)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _RACE:
+            if _is_race(error):
                 raise StateConflictError(f"{state.line} was committed by another delivery since revision {held.state.revision}.") from error
             raise
         return new
@@ -89,6 +89,12 @@ class DynamoStateStore:
                 "tables": {"S": codec.tables_to_text(snapshot.tables)},
             },
         }
+
+
+def _is_race(error: ClientError) -> bool:
+    """A transaction is also cancelled for reasons that no other delivery made."""
+    reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])}
+    return error.response["Error"]["Code"] in _RACE and reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}
 
 
 def state_key(line: Line) -> Item:

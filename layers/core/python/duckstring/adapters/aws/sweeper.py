@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.executions import execution_arn
+from duckstring.adapters.aws.executions import Machine, execution_arn
 from duckstring.adapters.aws.items import code_of, to_item
 from duckstring.adapters.aws.state import manifest_key
+from duckstring.engine.effects import StopRun
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, execution_name
 
@@ -40,6 +41,10 @@ class MachineReader:
             return None
         words = [word for word in (found.get("error"), found.get("cause")) if word]
         return found["status"], ": ".join(words)
+
+    def stop(self, line: Line, *, run: int, launch: int) -> None:
+        """Stop it; one that is over is success."""
+        Machine(self._clients, self._machine).stop(line, StopRun(run, launch))
 
 
 class AwsCellar:
