@@ -40,6 +40,19 @@ def ran(world, body, **options):
     return world.run()
 
 
+def test_a_forked_process_that_comes_back_does_not_answer_in_the_workers_place(world):
+    body = """
+import os, warnings
+warnings.simplefilter("ignore")
+child = os.fork()
+if child:
+    os.waitpid(child, 0)
+pond.write_table("made", "SELECT 1 AS one") if child else None
+"""
+    assert ran(world, body) == {"outcome": "ok"}
+    assert len(world.letters) == 1
+
+
 def test_a_success_is_a_row_of_history_and_a_report_with_the_tables_it_wrote(world):
     world.deploy(ORDERS)
     world.open_run()

@@ -7,19 +7,21 @@ from datetime import timedelta
 import pytest
 
 from duckstring.engine.signals import ExecutionEnded, Triggered
+from duckstring.engine.state import Failure, PondState, SourceView
 from duckstring.errors import OperatorError
 from duckstring.model.names import Line, execution_name
+from duckstring.ports import Seen
 from duckstring.service.find import PondNotFoundError
 from duckstring.service.forward import forward, read_execution_name
-from duckstring.service.trigger import trigger
-from tests.unit.api.world import NOON, Door, ShelfCatalog, StillClock, graph, release
+from duckstring.service.trigger import NotTakenError, trigger
+from tests.unit.api.world import NOON, Door, ShelfCatalog, States, StillClock, graph, release
 
 CATALOG = ShelfCatalog(graph(release("reports@1"), release("reports@2"), release("sales@1")))
 
 
-def ask(pond, kind, **options):
+def ask(pond, kind, *, states=None, **options):
     door = Door()
-    told = trigger(pond, kind, catalog=CATALOG, door=door, clock=StillClock(), **options)
+    told = trigger(pond, kind, catalog=CATALOG, states=states or States(), door=door, clock=StillClock(), **options)
     return told, door.put_in
 
 
@@ -55,7 +57,29 @@ def test_an_unknown_pond_is_answered_with_the_nearest():
     with pytest.raises(PondNotFoundError, match="No Pond 'reports@7' in this Catchment; the nearest: reports@2, reports@1"):
         ask("reports", "tap", major=7)
     with pytest.raises(PondNotFoundError, match="nothing is deployed yet"):
-        trigger("x", "tap", catalog=ShelfCatalog(), door=Door(), clock=StillClock())
+        trigger("x", "tap", catalog=ShelfCatalog(), states=States(), door=Door(), clock=StillClock())
+
+
+def down(line, **state):
+    return States({Line(line): Seen(PondState(Line(line), **state))})
+
+
+@pytest.mark.parametrize("kind", ["tap", "pulse"])
+def test_a_demand_that_a_line_would_forget_is_refused_with_whose_failure_it_is_and_the_way_out(kind):
+    states = down("sales@1", health="failed", failure=Failure("load", 1, "ValueError", "no rows\nat all"))
+    with pytest.raises(NotTakenError) as caught:
+        ask("sales", kind, states=states)
+    assert caught.value.message == "sales@1 takes no demand now: sales@1 failed: no rows"
+    assert caught.value.hint.startswith("Repair sales and deploy it")
+    blocked = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows")
+    with pytest.raises(NotTakenError, match="reports@1 takes no demand now: sales@1 failed: no rows"):
+        ask("reports", kind, major=1, states=down("reports@1", sources={Line("sales@1"): blocked}))
+
+
+@pytest.mark.parametrize(("kind", "bound"), [("wave", None), ("tide", 5), ("remove", None)])
+def test_a_standing_trigger_may_be_set_or_removed_while_a_line_is_down(kind, bound):
+    _, events = ask("sales", kind, bound=bound, states=down("sales@1", health="failed"))
+    assert len(events) == 1
 
 
 def bus_event(**detail):

@@ -72,7 +72,7 @@ def _deploy(request: Mapping[str, object], desk: Desk) -> Json:
 def _trigger(request: Mapping[str, object], desk: Desk) -> Json:
     pond, kind = _need(request, "pond"), _need(request, "kind")
     major, bound = _number(request, "major"), request.get("bound")
-    return trigger.trigger(pond, kind, major=major, bound=bound, catalog=desk.catalog, door=desk.door, clock=desk.clock)
+    return trigger.trigger(pond, kind, major=major, bound=bound, catalog=desk.catalog, states=desk.states, door=desk.door, clock=desk.clock)
 
 
 def _status(request: Mapping[str, object], desk: Desk) -> Json:

@@ -219,13 +219,19 @@ def _project(run: Run, secrets: Mapping[str, str], worker: Worker) -> Project:
 
 
 def _call(project: Project, ripple: str, pond: Pond) -> Fault | None:
+    here = os.getpid()
     try:
         with ExitStack() as stack:
             stack.enter_context(project.entered())
             stack.enter_context(redirect_stdout(LineLog(pond.log, "stdout")))
             stack.enter_context(redirect_stderr(LineLog(pond.log, "stderr")))
             found = _find(project, ripple)
-            found(pond)
+            try:
+                found(pond)
+            finally:
+                if os.getpid() != here:
+                    # A process that the Ripple forked came back instead of ending: it would answer in our place.
+                    os._exit(0)
     except TransientError:
         raise
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever an author's code raises fails its Ripple

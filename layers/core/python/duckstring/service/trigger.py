@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import get_args
 
 from duckstring.engine.signals import TriggerKind
+from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
 from duckstring.model.instants import to_text
-from duckstring.model.names import parse_line
-from duckstring.ports import Catalog, Clock, TriggerDoor
+from duckstring.model.names import Line, parse_line
+from duckstring.ports import Catalog, Clock, StateReader, TriggerDoor
 from duckstring.service.find import find_deployed
 
 KINDS: tuple[TriggerKind, ...] = get_args(TriggerKind)
@@ -38,16 +39,41 @@ def check(kind: object, bound: object) -> tuple[TriggerKind, timedelta | None]:
     return known, timedelta(seconds=bound)
 
 
-def trigger(  # noqa: PLR0913 - four are the question, three are the ports
-    pond: str, kind: str, *, catalog: Catalog, door: TriggerDoor, clock: Clock, major: int | None = None, bound: object = None
+class NotTakenError(OperatorError):
+    """The line is down: it takes no new demand, and this one would be forgotten."""
+
+    def __init__(self, line: Line, state: PondState) -> None:
+        """Say whose failure it is, and the way out."""
+        reason = state.reason.splitlines()[0]
+        root = reason.split(" ", 1)[0].partition("@")[0]
+        super().__init__(
+            f"{line} takes no demand now: {reason}",
+            hint=f"Repair {root} and deploy it; deploying it unchanged clears the failure too, and what was asked before goes on.",
+        )
+
+
+def trigger(  # noqa: PLR0913 - four are the question, four are the ports
+    pond: str,
+    kind: str,
+    *,
+    catalog: Catalog,
+    states: StateReader,
+    door: TriggerDoor,
+    clock: Clock,
+    major: int | None = None,
+    bound: object = None,
 ) -> Json:
     """Put one trigger on the bus, its epoch minted here.
 
     Raises:
         OperatorError: no such Pond or kind, or a bound that does not fit.
+        NotTakenError: a Tap or Pulse for a line that is down. Standing triggers wait for its recovery.
     """
     known, window = check(kind, bound)
     line = find_deployed(catalog, pond, major).line
+    held = states.read([line]).get(line)
+    if known in {"tap", "pulse"} and held is not None and held.state.blocked:
+        raise NotTakenError(line, held.state)
     name, number = parse_line(line)
     epoch = to_text(clock.now())
     detail: Json = {"pond": name, "major": number, "kind": known, "epoch": epoch}
