@@ -34,7 +34,7 @@ def init(
     """Set up a Catchment on this machine."""
     from duckstring_cli.local import catchment as local
 
-    local.init(name, requirements=requirements, environment=env_file, port=port)
+    local.init(name, requirements=requirements, environment=env_file, port=port, on_notice=render.warn)
     render.say(f"[green]✓[/] Catchment [bold]{name}[/] is set up")
     render.err().print(f"[dim]Next: duckstring catchment start {name}[/]")
 
@@ -105,8 +105,10 @@ def set_default(name: MustName) -> None:
 
 @app.command(epilog="Example: duckstring catchment disconnect prod")
 def disconnect(name: MustName) -> None:
-    """Forget a Catchment. Nothing is removed where it runs."""
-    catchments.remove(name)
+    """Forget a Catchment. Nothing is removed where it is; one on this machine must be stopped."""
+    from duckstring_cli.local import catchment as local
+
+    local.disconnect(name)
     render.say(f"[green]✓[/] [bold]{name}[/] is forgotten here")
 
 
@@ -131,5 +133,4 @@ def bring_up(name: str, step: render.OnStep) -> None:
     """Start a local Catchment, and say what its owner should know."""
     from duckstring_cli.local import catchment as local
 
-    for notice in local.start(name, step).notices:
-        render.warn(notice)
+    local.start(name, step, render.warn)
