@@ -154,9 +154,8 @@ def test_a_running_catchment_is_not_forgotten(local_catchment):
 
 def test_a_second_server_cannot_have_the_same_folder(local_catchment):
     folder, running = catchment_folder(local_catchment.name), local.status(local_catchment.name).running
-    python = process.Path(os.readlink(f"/proc/{running.pid}/exe")) if os.path.exists("/proc") else process.Path(sys.executable)
     with pytest.raises(OperatorError, match=f"belongs to another server: .*{running.pid}"):
-        process.launch(name=local_catchment.name, folder=folder, port=process.free_port(), python=python)
+        process.launch(name=local_catchment.name, folder=folder, port=process.free_port(), python=process.Path(sys.executable))
     assert local.status(local_catchment.name).running.pid == running.pid
 
 

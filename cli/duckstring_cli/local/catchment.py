@@ -13,9 +13,9 @@ from typing import Any
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Access, Catchment
-from duckstring_cli.local import process
+from duckstring_cli.local import inputs, process
 from duckstring_cli.local.deployment import INPUTS_TAG, REGION, Source, Synthesis, Way, deploy, is_bootstrapped
-from duckstring_cli.local.home import catchment_folder, using
+from duckstring_cli.local.home import catchment_folder
 from duckstring_cli.local.process import Running
 from duckstring_cli.local.tools import OnStep, ensure_tools, locked
 
@@ -65,18 +65,28 @@ def init(
         )
     if port is not None and not process.is_free(port):
         raise OperatorError(f"Port {port} is taken by another program.", hint="Choose another --port, or leave it out.")
-    sources = {"requirements.txt": requirements, "environment": environment}
-    contents = {target: _content(path) for target, path in sources.items() if path}
-    made = Catchment(name=name, kind="local", stack=f"Duckstring-{name}", region=REGION, port=port or DEFAULT_PORT)
+    contents = inputs.read(requirements=requirements, environment=environment)
+    made = Catchment(name=name, kind="local", stack=f"Duckstring-{name}", region=REGION, port=port or _default_port())
     catchments.add(made)
     folder = catchment_folder(name)
     if (folder / "state").exists():
         on_notice(f"{folder} holds what an earlier Catchment {name!r} knew: it is taken up again. Delete the folder first to begin anew.")
-    with using(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    for target, content in contents.items():
-        _write_private(folder / target, content)
+    inputs.keep(folder, contents)
     return made
+
+
+def configure(name: str | None = None, *, requirements: Path | None = None, environment: Path | None = None) -> Source:
+    """Replace what its Ripples may import and see, from the next start on. Answers where both are kept.
+
+    Raises:
+        OperatorError: it is not local, or a file is not allowed.
+    """
+    one = _local(name)
+    folder = catchment_folder(one.name)
+    contents = inputs.read(requirements=requirements, environment=environment)
+    with locked(folder / "lock"):
+        inputs.keep(folder, contents)
+    return Source(one.name, folder)
 
 
 def start(name: str | None = None, on_step: OnStep = lambda _: None, on_notice: OnStep = lambda _: None) -> Started:
@@ -169,16 +179,10 @@ def _local(name: str | None) -> Catchment:
     return one
 
 
-def _content(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(f"{path} cannot be read: {error}", hint="Name a text file that exists.") from error
-
-
-def _write_private(path: Path, content: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(content, encoding="utf-8")
+def _default_port() -> int:
+    """The emulator's usual port, unless a program or another Catchment has it."""
+    taken = {one.port for one in catchments.catchments()}
+    return DEFAULT_PORT if DEFAULT_PORT not in taken and process.is_free(DEFAULT_PORT) else process.free_port()
 
 
 def _server(one: Catchment) -> Running | None:
