@@ -12,7 +12,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from duckstring.errors import OperatorError
-from duckstring_cli.local.home import config_file
+from duckstring_cli.local.home import config_file, using
 from duckstring_cli.local.tools import locked
 
 Kind = Literal["local", "aws"]
@@ -47,6 +47,13 @@ class CatchmentNotFoundError(OperatorError):
             f"No Catchment {name!r}; known: {', '.join(known) or 'none'}.{guess}",
             hint="See duckstring catchment list; make one with duckstring catchment init --name NAME.",
         )
+
+
+class CatchmentNotDeployedError(OperatorError):
+    """The local Catchment's server runs, but holds no stack."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Catchment {name!r} is not deployed yet.", hint=f"Start it: duckstring catchment start {name}")
 
 
 class CatchmentNotRunningError(OperatorError):
@@ -211,12 +218,17 @@ def read_outputs(catchment: Catchment) -> dict[str, str]:
     try:
         described = session(catchment).client("cloudformation").describe_stacks(StackName=catchment.stack)
     except (ClientError, BotoCoreError) as error:
+        if catchment.kind == "local" and isinstance(error, ClientError):
+            raise CatchmentNotDeployedError(catchment.name) from error
         raise OperatorError(
             f"The stack {catchment.stack} cannot be read in {catchment.region or 'the default region'}: {error}",
             hint="Check --stack, --profile and --region.",
         ) from error
     found = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0].get("Outputs", [])}
-    if missing := sorted(NEEDED - found.keys()):
+    missing = sorted(NEEDED - found.keys())
+    if missing and catchment.kind == "local":
+        raise CatchmentNotDeployedError(catchment.name)
+    if missing:
         raise OperatorError(
             f"The stack {catchment.stack} is no Catchment: it has no output {', '.join(missing)}.",
             hint="Name a stack deployed from this app.",
@@ -262,11 +274,11 @@ def _read(name: str, row: Any) -> Catchment:  # noqa: ANN401 - what a file holds
 
 def _load() -> Any:  # noqa: ANN401 - tomlkit's documents are dicts of anything
     path = config_file()
-    if not path.exists():
-        return tomlkit.document()
+    with using(path):
+        held = path.read_bytes() if path.exists() else b""
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8"))
-    except TOMLKitError as error:
+        return tomlkit.parse(held.decode())
+    except (TOMLKitError, UnicodeDecodeError) as error:
         raise OperatorError(f"{path} cannot be read: {error}", hint="Correct or delete it.") from error
 
 
@@ -276,5 +288,6 @@ def _change(change: Any) -> None:  # noqa: ANN401 - a function of such a documen
         document = _load()
         change(document)
         unfinished = path.with_suffix(".new")
-        unfinished.write_text(tomlkit.dumps(document), encoding="utf-8")
-        unfinished.replace(path)
+        with using(path):
+            unfinished.write_text(tomlkit.dumps(document), encoding="utf-8")
+            unfinished.replace(path)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 
 import pytest
@@ -142,6 +143,68 @@ def test_a_port_taken_by_another_program_is_left_alone(local_catchment):
         assert f"Port {before} is taken" in started.notices[0]
     assert catchments.find(local_catchment.name).port == started.port
     assert delivered(catchments.find(local_catchment.name), "moved@1")
+
+
+def test_a_running_catchment_is_not_forgotten(local_catchment):
+    with pytest.raises(OperatorError, match="is running") as refused:
+        local.disconnect(local_catchment.name)
+    assert refused.value.hint == f"Stop it first: duckstring catchment stop {local_catchment.name}"
+    assert catchments.find(local_catchment.name)
+
+
+def test_a_second_server_cannot_have_the_same_folder(local_catchment):
+    folder, running = catchment_folder(local_catchment.name), local.status(local_catchment.name).running
+    with pytest.raises(OperatorError, match=f"belongs to another server: .*{running.pid}"):
+        process.launch(name=local_catchment.name, folder=folder, port=process.free_port(), python=process.Path(sys.executable))
+    assert local.status(local_catchment.name).running.pid == running.pid
+
+
+def test_a_server_that_the_registry_lost_is_adopted(local_catchment):
+    before = local.status(local_catchment.name).running
+    catchments.remove(local_catchment.name)
+    notices = []
+    local.init(local_catchment.name, port=process.free_port(), on_notice=notices.append)
+    assert "taken up again" in notices[0]
+    started = local.start(local_catchment.name)
+    assert (started.was_running, started.deployed, started.port) == (True, False, before.port)
+    assert local.status(local_catchment.name).running.pid == before.pid
+    local.stop(local_catchment.name)
+    local.disconnect(local_catchment.name)
+    local.init(local_catchment.name, port=before.port)
+    started = local.start(local_catchment.name)
+    assert (started.was_running, started.deployed) == (False, False)
+    assert catchments.outputs(catchments.find(local_catchment.name)).keys() >= catchments.NEEDED
+
+
+@pytest.mark.parametrize("failure", [OperatorError("refused"), KeyboardInterrupt()])
+def test_a_first_start_that_fails_leaves_nothing_running(local_catchment, monkeypatch, failure):
+    def refuse(*_, **__):
+        assert process.ask(catchment_folder("halfway"), catchments.find("halfway").port)
+        with pytest.raises(OperatorError, match="is not deployed yet"):
+            catchments.outputs(catchments.find("halfway"))
+        raise failure
+
+    local.init("halfway", port=process.free_port())
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(local, "deploy", refuse)
+            with pytest.raises(type(failure)):
+                local.start("halfway")
+        assert local.status("halfway").running is None
+        assert not process.is_held(catchment_folder("halfway"))
+    finally:
+        local.delete("halfway")
+
+
+def test_a_redeployment_that_fails_leaves_the_catchment_running(local_catchment, monkeypatch):
+    def refuse(*_, **__):
+        raise OperatorError("refused")
+
+    monkeypatch.setattr(local, "deploy", refuse)
+    monkeypatch.setattr(local, "_tag", lambda _: "another")
+    with pytest.raises(OperatorError, match="refused"):
+        local.start(local_catchment.name)
+    assert local.status(local_catchment.name).running
 
 
 def test_a_server_that_cannot_start_says_why(local_catchment):

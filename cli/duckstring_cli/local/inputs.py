@@ -1,0 +1,100 @@
+"""What a user gives a local Catchment: requirements and an environment. Read and checked whole, then kept as copies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from duckstring.errors import OperatorError
+from duckstring_cli.local.home import using
+
+REQUIREMENTS = "requirements.txt"
+ENVIRONMENT = "environment"
+_FILES = re.compile(r"-[rce]|--(requirement|constraint|editable)\b|\.\.?/")
+
+
+def read(*, requirements: Path | None, environment: Path | None) -> dict[str, str]:
+    """The contents to keep, by the name of the copy.
+
+    Raises:
+        OperatorError: a file cannot be read, or says what is not allowed; all its faults, each with its line.
+    """
+    found: dict[str, str] = {}
+    if requirements:
+        found[REQUIREMENTS] = _checked(requirements, _check_requirement)
+    if environment:
+        found[ENVIRONMENT] = _checked(environment, _check_variable)
+        _parse(found[ENVIRONMENT], where=str(environment))
+    return found
+
+
+def keep(folder: Path, contents: Mapping[str, str]) -> None:
+    """Write the copies, for the user's eyes only.
+
+    Raises:
+        OperatorError: the folder cannot be written.
+    """
+    with using(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (folder / name).touch(mode=0o600)
+            (folder / name).write_text(content, encoding="utf-8")
+
+
+def _checked(path: Path, check: Callable[[str, int, Path], None]) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise OperatorError(f"{path} cannot be read: {error.strerror}.", hint="Name a text file that exists.") from error
+    except UnicodeDecodeError as error:
+        raise OperatorError(f"{path} is not UTF-8 text.", hint="Name a text file.") from error
+    faults: list[OperatorError] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            check(line, number, path)
+        except OperatorError as fault:
+            faults.append(fault)
+    if faults:
+        hints = dict.fromkeys(fault.hint for fault in faults)
+        raise OperatorError("\n".join(fault.message for fault in faults), hint=" ".join(hints))
+    return text
+
+
+def _check_variable(line: str, number: int, path: Path) -> None:
+    # The stack's own rule, told the line's number by as many empty lines.
+    _parse("\n" * (number - 1) + line, where=str(path))
+
+
+def _parse(text: str, *, where: str) -> None:
+    from infra.config import parse_environment
+
+    parse_environment(text, where=where)
+
+
+def _check_requirement(raw: str, number: int, path: Path) -> None:
+    line = _bare(raw)
+    if not line:
+        return
+    if _FILES.match(line):
+        raise OperatorError(
+            f"{path}:{number}: {line!r} names another file.", hint="Only this file is kept: write out what it would bring in."
+        )
+    if line.startswith(("-", "/")) or line.partition(" ")[0].count("://"):
+        return
+    try:
+        from packaging.requirements import InvalidRequirement, Requirement
+    except ImportError:
+        return
+    try:
+        Requirement(line)
+    except InvalidRequirement as error:
+        raise OperatorError(
+            f"{path}:{number}: {line!r} is no requirement: {str(error).splitlines()[0]}.", hint="Write NAME or NAME==VERSION, one a line."
+        ) from error
+
+
+def _bare(raw: str) -> str:
+    """The line without its comment, its options and the sign that it goes on."""
+    line = raw.strip()
+    return "" if line.startswith("#") else line.partition(" #")[0].removesuffix("\\").partition(" --")[0].strip()

@@ -1,0 +1,88 @@
+"""What a user gives a local Catchment is checked before anything is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from duckstring_cli import catchments, main
+from duckstring_cli.local.home import catchment_folder
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DUCKSTRING_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("DUCKSTRING_CATCHMENT", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main.run(arguments)
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_every_fault_of_an_environment_file_is_told_with_its_line(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    (home / "dev.env").write_text("GOOD=1\nnonsense\n# a comment\nAWS_REGION=x\n")
+    code, _, err = run(capsys, "catchment", "init", "--env-file", "dev.env")
+    assert code == 1
+    assert "dev.env:2: 'nonsense' cannot be set" in err
+    assert "dev.env:4: AWS_REGION belongs to Lambda" in err
+    assert not catchments.catchments()
+
+
+def test_all_variables_together_must_fit(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    (home / "dev.env").write_text(f"ONE={'x' * 2000}\nTWO={'x' * 2000}\n")
+    assert "dev.env: 4006 bytes" in run(capsys, "catchment", "init", "--env-file", "dev.env")[2]
+
+
+def test_every_fault_of_a_requirements_file_is_told_with_its_line(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    good = (
+        "# tools\npandas>=2 # frames\n\n--index-url https://example.com/simple\nnumpy==2.1 --hash=sha256:00\nurllib3 @ https://a.b/c.whl\n"
+    )
+    (home / "needs.txt").write_text(good + "pandas=>2\n-r more.txt\n./wheel.whl\n")
+    code, _, err = run(capsys, "catchment", "init", "--requirements", "needs.txt")
+    assert code == 1
+    assert "needs.txt:7: 'pandas=>2' is no requirement" in err
+    assert "needs.txt:8: '-r more.txt' names another file" in err
+    assert "needs.txt:9: './wheel.whl' names another file" in err
+    assert "needs.txt:5" not in err
+    (home / "needs.txt").write_text(good)
+    assert run(capsys, "catchment", "init", "--requirements", "needs.txt")[0] == 0
+
+
+def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "catchment", "init", "--env-file", "no.env")[2].startswith("error: no.env cannot be read: No such file")
+
+
+def test_configure_shows_and_replaces_what_is_kept(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    assert run(capsys, "catchment", "init")[0] == 0
+    assert run(capsys, "catchment", "configure")[1] == "requirements: none\nenvironment: none\n"
+    (home / "needs.txt").write_text("pandas\n")
+    code, out, err = run(capsys, "catchment", "configure", "dev", "-r", "needs.txt")
+    kept = catchment_folder("dev") / "requirements.txt"
+    assert (code, kept.read_text()) == (0, "pandas\n")
+    assert f"requirements: {kept}" in out
+    assert "duckstring catchment start dev" in err
+    (home / "needs.txt").write_text("=\n")
+    assert run(capsys, "catchment", "configure", "-r", "needs.txt")[0] == 1
+    assert kept.read_text() == "pandas\n"
+
+
+def test_init_says_that_old_state_is_taken_up_again(capsys: pytest.CaptureFixture[str]) -> None:
+    (catchment_folder("dev") / "state").mkdir(parents=True)
+    code, _, err = run(capsys, "catchment", "init")
+    assert code == 0
+    assert "taken up again" in err
+
+
+def test_a_folder_that_cannot_be_used_is_one_clear_line(
+    capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "file").touch()
+    monkeypatch.setenv("DUCKSTRING_HOME", str(home / "file" / "below"))
+    code, _, err = run(capsys, "catchment", "init")
+    assert code == 1
+    assert err.startswith(f"error: {home / 'file' / 'below'} cannot be used: Not a directory.\nhint: ")
