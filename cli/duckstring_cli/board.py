@@ -70,7 +70,7 @@ def doing(line: LineStatus, now: str) -> str:
         return " · ".join(_busy(line, now)) or "starting"
     if line["status"] == "failed" and line["failure"]:
         failure = line["failure"]
-        return f"{failure['ripple']}: {failure['error']}: {render.one_line(failure['message'])}"
+        return render.one_line(f"{failure['ripple']}: {failure['error']}: {render.one_line(failure['message'])}")
     return render.one_line(line["reason"]) or ("about to start" if line["status"] == "waiting" else "")
 
 
@@ -185,7 +185,7 @@ def _facts(line: LineStatus) -> Table:
         "freshness": age,
         "demand": demand(line) or "none",
         "trigger": trigger(line) or "none",
-        "reason": line["reason"],
+        "reason": render.one_line(line["reason"]),
         "tables": f"{line['tables']} published, {render.count(line['rows'])} rows" if line["tables"] else "none published",
         "sinks": ", ".join(line["sinks"]) or "none",
         "budgets": f"immediate retries {budgets['immediate_retries']}, source retries {budgets['source_retries']}",
@@ -244,4 +244,5 @@ def run_error(row: RunRow) -> str:
     where = f"{row.get('ripple')}: " if row.get("ripple") else ""
     error = row.get("error") or ""
     message = render.one_line(row.get("message"))
-    return f"{where}{error}: {message}" if error and message else f"{where}{error or message}" if error or message else ""
+    said = ": ".join(filter(None, (error, message)))
+    return render.one_line(f"{where}{said}") if said else ""

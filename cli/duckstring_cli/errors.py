@@ -45,6 +45,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"Did you mean {found[0]!r}?" if found else ""
 
 
+def asked_for_help(error: TyperException) -> str:
+    """The help of a group that was named without a command; nothing for a misuse."""
+    context = getattr(error, "ctx", None)
+    # Typer keeps the class of this refusal to itself: its name is all there is to know it by.
+    return str(context.get_help()) if context and type(error).__name__ == "NoArgsIsHelpError" else ""
+
+
 def misused(error: TyperException) -> BadInputError:
     """Typer's own words for a misuse, as ours."""
     message = error.format_message()

@@ -59,6 +59,9 @@ def run(arguments: Sequence[str]) -> int:
         render.refuse(error)
         return errors.exit_code(error)
     except TyperException as error:
+        if told := errors.asked_for_help(error):
+            sys.stdout.write(told + "\n")
+            return 0
         render.refuse(errors.misused(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):

@@ -20,6 +20,7 @@ from duckstring.model.instants import NEVER, from_text
 from duckstring_cli import durations
 
 _PIPED_WIDTH = 10_000
+_EXCERPT = 200
 NARROW = 100
 
 STYLES = {
@@ -139,8 +140,9 @@ def between(start: str | None, end: str | None) -> float | None:
 
 
 def one_line(text: str | None) -> str:
-    """The first line that says something."""
-    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+    """An excerpt for views: the first line that says something, and no more of it than a row can hold."""
+    first = next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+    return first if len(first) <= _EXCERPT else f"{first[: _EXCERPT - 1]}…"
 
 
 class Steps:

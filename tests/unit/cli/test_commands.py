@@ -100,6 +100,13 @@ def test_misuse_is_one_clear_line_and_exit_code_2(bench: Bench, arguments: list[
     assert bench.asked == []
 
 
+@pytest.mark.parametrize("group", [[], ["catchment"], ["pond"], ["trigger"], ["run"]])
+def test_a_group_without_a_command_prints_its_help(bench: Bench, group: list[str]) -> None:
+    code, out, err = bench.run(*group)
+    assert (code, err) == (0, "")
+    assert out == bench.run(*group, "--help")[1]
+
+
 def test_a_refusal_is_told_in_the_catchments_words_and_exit_code_1(bench: Bench) -> None:
     error = {"type": "PondNotFoundError", "message": "No Pond 'report' in this Catchment; the nearest: reports.", "hint": "List them."}
     bench.answers({"trigger": {"ok": False, "error": error}})
@@ -137,13 +144,28 @@ def test_a_watched_pulse_that_fails_is_refused_with_the_run_to_look_at(bench: Be
 
 
 def test_status_is_plain_text_in_a_pipe_and_json_for_programs(bench: Bench) -> None:
-    answer = {"now": "2030-01-01T12:00:00.000000Z", "lines": [line_status("sales@1", status="waiting", reason="waits for " + "x" * 200)]}
+    answer = {"now": "2030-01-01T12:00:00.000000Z", "lines": [line_status("sales@1", status="waiting", reason="waits for " + "x" * 150)]}
     bench.answers({"status": answer})
     code, out, _ = bench.run("status")
     assert code == 0
-    assert "x" * 200 in out
+    assert "x" * 150 in out
     assert "\x1b" not in out
     assert json.loads(bench.run("status", "--json")[1]) == answer
+
+
+def test_an_endless_message_does_not_push_the_columns_out_of_a_piped_view(bench: Bench) -> None:
+    message = "x" * 500_000
+    failure = {"run": "sales@1/1", "ripple": "load", "attempt": 1, "error": "RuntimeError", "message": message}
+    held = line_status("sales@1", status="failed", reason=f"sales@1 failed: {message}", failure=failure)
+    row = run_row("sales@1/1", status="failed", ripple="load", error="RuntimeError", message=message)
+    bench.answers({"status": {"now": "2030-01-01T12:00:00.000000Z", "lines": [held]}, "runs": {"runs": [row]}})
+    for arguments in (["status"], ["status", "sales"], ["runs"]):
+        out = bench.run(*arguments)[1]
+        assert max(map(len, out.splitlines())) < 320
+        assert "xxx…" in out
+    assert bench.run("status")[1].split()[:5] == ["POND", "VERSION", "STATUS", "AGE", "NOW"]
+    bench.answers({"run": {"run": row, "attempts": [attempt_row("sales@1/1", "load", error="RuntimeError", message=message)]}})
+    assert message in bench.run("run", "show", "sales@1/1")[1]
 
 
 def test_status_of_a_pond_without_a_major_is_of_its_highest(bench: Bench) -> None:
