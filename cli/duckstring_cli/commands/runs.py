@@ -68,7 +68,7 @@ def show(
     for attempt in attempts:
         _print_error(attempt)
     if answer["run"].get("message") and not any(attempt.get("message") for attempt in attempts):
-        render.out().print(Text(f"\n{answer['run'].get('error')}: {answer['run'].get('message')}", style="red"), soft_wrap=True)
+        render.out().print(Text(f"\n{render.said(answer['run'].get('error'), answer['run'].get('message'))}", style="red"), soft_wrap=True)
 
 
 def _heading(run: RunRow) -> Text:
@@ -112,8 +112,8 @@ def _print_error(attempt: AttemptRow) -> None:
         soft_wrap=True,
     )
     console.print(Text(text.rstrip("\n")), soft_wrap=True)
-    if attempt.get("log_stream"):
-        console.print(Text(f"log: {attempt.get('log_group')} {attempt.get('log_stream')}", style="dim"), soft_wrap=True)
+    if attempt.get("log_group"):
+        console.print(Text(f"log: {attempt.get('log_group')} {attempt.get('log_stream') or ''}".rstrip(), style="dim"), soft_wrap=True)
 
 
 def _with_overflow(attempt: AttemptRow, catchment: Catchment) -> AttemptRow:

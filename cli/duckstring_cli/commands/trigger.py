@@ -115,6 +115,6 @@ def _out_of_reach(line: str, follower: Follower) -> OperatorError:
         return OperatorError(f"{line} cannot run: {why}.", hint=f"Look closer: duckstring status {line.partition('@')[0]}")
     failure = held["failure"]
     where = "" if held is target else f"{line} is {target['status'] if target else 'blocked'}: "
-    words = f"{failure['error']}: {render.one_line(failure['message'])}"
+    words = render.said(failure["error"], render.one_line(failure["message"]))
     hint = f"See all of it: duckstring run show {failure['run']}" if failure["run"] else f"Look closer: duckstring status {held['pond']}"
     return OperatorError(f"{where}{held['line']} failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: {words}", hint=hint)

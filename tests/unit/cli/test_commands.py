@@ -244,6 +244,22 @@ def test_a_catchment_in_aws_is_not_changed_without_being_told_so(
     assert bench.run("deploy", str(root), "-y")[0] == 0
 
 
+def test_a_folder_that_cannot_be_written_is_one_clear_line(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, out, err = bench.run("pond", "init", "x", "--into", "/proc/x")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: /proc/x")
+    assert err.count("\n") == 2
+
+
+def test_nothing_is_said_of_a_log_or_a_message_that_is_not_there(bench: Bench) -> None:
+    row = run_row("sales@1/3", status="failed", ripple="load", error="KeyboardInterrupt", message="")
+    bad = attempt_row("sales@1/3", "load", status="failed", error="KeyboardInterrupt", traceback="KeyboardInterrupt", log_stream="s")
+    bench.answers({"run": {"run": row, "attempts": [bad]}, "runs": {"runs": [row]}})
+    assert "log:" not in bench.run("run", "show", "sales@1/3")[1]
+    assert bench.run("runs")[1].rstrip().endswith("load: KeyboardInterrupt")
+
+
 def test_an_interrupted_command_leaves_without_a_word(bench: Bench) -> None:
     def interrupted(_: Mapping[str, object]) -> Mapping[str, Any]:
         raise KeyboardInterrupt
