@@ -86,18 +86,18 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
                 yield f"{ripple['name']} queued"
 
 
-def overview(answer: StatusAnswer, *, width: int, height: int | None = None) -> RenderableType:
+def overview(answer: StatusAnswer, *, width: int, height: int | None = None, named: str = "") -> RenderableType:
     """Every line of the Catchment, one row each, and in full why anything is down. Fits ``height`` if given."""
     lines = in_order(answer["lines"])
     if not lines:
         return Text.from_markup("Nothing is deployed yet. Try: [bold]duckstring pond demo[/], then [bold]duckstring deploy --all[/]")
-    why = list(_troubles(lines, answer["now"], most=None if height is None else _WHY_LINES * width - _WHY_SLACK))
+    why = list(_troubles(lines, answer["now"], most=None if height is None else _WHY_LINES * width - _WHY_SLACK, named=named))
     shown, untold = (why, 0) if height is None else (why[:_MOST_TROUBLES], len(why[_MOST_TROUBLES:]))
     room = None if height is None else max(height - 4 - len(shown) * (_WHY_LINES + 1), 5)
     chosen, left_out = _fit(lines, room)
     parts: list[RenderableType] = [_table(chosen, lines, answer["now"], narrow=width < NARROW)]
     if left_out:
-        parts.append(Text(f"… and {hidden(left_out)} (all of them: duckstring status --once)", style="dim"))
+        parts.append(Text(f"… and {hidden(left_out)} (all of them: duckstring status --once{named})", style="dim"))
     if shown:
         parts += [Text(""), *shown]
     if untold:
@@ -139,13 +139,13 @@ def _wants(line: LineStatus) -> str:
     return ", ".join(filter(None, (demand(line), trigger(line))))
 
 
-def _troubles(lines: list[LineStatus], now: str, *, most: int | None) -> Iterator[Text]:
+def _troubles(lines: list[LineStatus], now: str, *, most: int | None, named: str) -> Iterator[Text]:
     for line in lines:
         if line["status"] == "failed" and line["failure"]:
-            yield _trouble(line, line["failure"], now, most=most)
+            yield _trouble(line, line["failure"], now, most=most, named=named)
 
 
-def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None) -> Text:
+def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None, named: str) -> Text:
     again = render.between(now, line["retry_at"])
     text = Text.assemble(
         (f"✗ {line['line']}", "bold red"),
@@ -157,11 +157,11 @@ def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | Non
     if again is not None:
         text.append(f" · tried again in {durations.brief(max(again, 0))}" if again > 0 else " · about to be tried again")
     if failure["run"]:
-        text.append(f"\n  duckstring run show {failure['run']}", style="bold")
+        text.append(f"\n  duckstring run show {failure['run']}{named}", style="bold")
     return text
 
 
-def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow]) -> RenderableType:
+def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow], *, named: str = "") -> RenderableType:
     """One line: its Ripples, Sources, Sinks, budgets and last runs."""
     now = answer["now"]
     parts: list[RenderableType] = [_heading(line), _facts(line), Text(""), _ripples(line, now)]
@@ -170,7 +170,7 @@ def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow]) -> Re
     if runs:
         parts += [Text(""), run_table(runs, now, narrow=True)]
     if line["status"] == "failed" and line["failure"]:
-        parts += [Text(""), _trouble(line, line["failure"], now)]
+        parts += [Text(""), _trouble(line, line["failure"], now, named=named)]
     return Group(*parts)
 
 

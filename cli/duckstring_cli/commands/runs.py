@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.text import Text
 
 from duckstring.model import instants, names
 from duckstring_cli import catchments, durations, render
 from duckstring_cli.answers import AttemptRow, RunRow
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, SomePond, open_client
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, SomePond, open_client, repeated
 from duckstring_cli.errors import BadInputError, nearest
 
 STATUSES = ("running", "success", "pass", "failed", "killed")
@@ -35,7 +36,11 @@ def runs(
     if as_json:
         render.print_json(rows)
     elif not rows:
-        render.say("No such run." if status else f"Nothing has run yet. Try: [bold]duckstring trigger pulse {pond or 'POND'} --watch[/]")
+        render.say(
+            "No such run."
+            if status
+            else f"Nothing has run yet. Try: [bold]duckstring trigger pulse {pond or 'POND'} --watch{escape(repeated(catchment))}[/]"
+        )
     else:
         from duckstring_cli import board
 
