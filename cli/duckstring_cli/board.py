@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
@@ -15,6 +16,7 @@ from duckstring_cli.render import NARROW
 
 MOVING = {"running", "waiting"}
 DOWN = {"failed", "killed", "blocked"}
+_NEEDS_A_LOOK = {status: rank for rank, status in enumerate(("failed", "killed", "running", "blocked", "waiting"))}
 _WHY_LINES = 2
 _WHY_SLACK = 40
 _MOST_TROUBLES = 3
@@ -70,7 +72,7 @@ def doing(line: LineStatus, now: str) -> str:
         return " · ".join(_busy(line, now)) or "starting"
     if line["status"] == "failed" and line["failure"]:
         failure = line["failure"]
-        return render.one_line(f"{failure['ripple']}: {failure['error']}: {render.one_line(failure['message'])}")
+        return render.one_line(f"{failure['ripple']}: {render.said(failure['error'], render.one_line(failure['message']))}")
     return render.one_line(line["reason"]) or ("about to start" if line["status"] == "waiting" else "")
 
 
@@ -84,18 +86,18 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
                 yield f"{ripple['name']} queued"
 
 
-def overview(answer: StatusAnswer, *, width: int, height: int | None = None) -> RenderableType:
+def overview(answer: StatusAnswer, *, width: int, height: int | None = None, named: str = "") -> RenderableType:
     """Every line of the Catchment, one row each, and in full why anything is down. Fits ``height`` if given."""
     lines = in_order(answer["lines"])
     if not lines:
         return Text.from_markup("Nothing is deployed yet. Try: [bold]duckstring pond demo[/], then [bold]duckstring deploy --all[/]")
-    why = list(_troubles(lines, answer["now"], most=None if height is None else _WHY_LINES * width - _WHY_SLACK))
+    why = list(_troubles(lines, answer["now"], most=None if height is None else _WHY_LINES * width - _WHY_SLACK, named=named))
     shown, untold = (why, 0) if height is None else (why[:_MOST_TROUBLES], len(why[_MOST_TROUBLES:]))
     room = None if height is None else max(height - 4 - len(shown) * (_WHY_LINES + 1), 5)
     chosen, left_out = _fit(lines, room)
     parts: list[RenderableType] = [_table(chosen, lines, answer["now"], narrow=width < NARROW)]
     if left_out:
-        parts.append(Text(f"… and {left_out} more at rest (all of them: duckstring status --once)", style="dim"))
+        parts.append(Text(f"… and {hidden(left_out)} (all of them: duckstring status --once{named})", style="dim"))
     if shown:
         parts += [Text(""), *shown]
     if untold:
@@ -103,14 +105,20 @@ def overview(answer: StatusAnswer, *, width: int, height: int | None = None) -> 
     return Group(*parts)
 
 
-def _fit(lines: list[LineStatus], room: int | None) -> tuple[list[LineStatus], int]:
-    """What moves or is down stays; what rests gives way."""
+def _fit(lines: list[LineStatus], room: int | None) -> tuple[list[LineStatus], list[LineStatus]]:
+    """What is shown and what is not: what runs or is down stays before what waits, and that before what rests."""
     if room is None or len(lines) <= room:
-        return lines, 0
-    busy = [line for line in lines if line["status"] in MOVING | DOWN][:room]
-    resting = [line for line in lines if line["status"] not in MOVING | DOWN][: room - len(busy)]
-    kept = {line["line"] for line in busy + resting}
-    return [line for line in lines if line["line"] in kept], len(lines) - len(kept)
+        return lines, []
+    by_need = sorted(lines, key=lambda line: _NEEDS_A_LOOK.get(line["status"], len(_NEEDS_A_LOOK)))
+    kept = {line["line"] for line in by_need[:room]}
+    return [line for line in lines if line["line"] in kept], [line for line in lines if line["line"] not in kept]
+
+
+def hidden(lines: Sequence[LineStatus]) -> str:
+    """``23 more, 18 of them waiting``; ``23 more at rest``."""
+    statuses = Counter(line["status"] for line in lines)
+    told = [f"{statuses[status]} of them {status}" for status in _NEEDS_A_LOOK if statuses[status]]
+    return f"{len(lines)} more, {', '.join(told)}" if told else f"{len(lines)} more at rest"
 
 
 def _table(chosen: list[LineStatus], lines: list[LineStatus], now: str, *, narrow: bool) -> Table:
@@ -131,28 +139,29 @@ def _wants(line: LineStatus) -> str:
     return ", ".join(filter(None, (demand(line), trigger(line))))
 
 
-def _troubles(lines: list[LineStatus], now: str, *, most: int | None) -> Iterator[Text]:
+def _troubles(lines: list[LineStatus], now: str, *, most: int | None, named: str) -> Iterator[Text]:
     for line in lines:
         if line["status"] == "failed" and line["failure"]:
-            yield _trouble(line, line["failure"], now, most=most)
+            yield _trouble(line, line["failure"], now, most=most, named=named)
 
 
-def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None) -> Text:
+def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None, named: str) -> Text:
     again = render.between(now, line["retry_at"])
     text = Text.assemble(
         (f"✗ {line['line']}", "bold red"),
-        f" failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: {failure['error']}: {render.one_line(failure['message'])}",
+        f" failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: "
+        f"{render.said(failure['error'], render.one_line(failure['message']))}",
     )
     if most is not None:
         text.truncate(max(most, _WHY_SLACK), overflow="ellipsis")
     if again is not None:
         text.append(f" · tried again in {durations.brief(max(again, 0))}" if again > 0 else " · about to be tried again")
     if failure["run"]:
-        text.append(f"\n  duckstring run show {failure['run']}", style="bold")
+        text.append(f"\n  duckstring run show {failure['run']}{named}", style="bold")
     return text
 
 
-def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow]) -> RenderableType:
+def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow], *, named: str = "") -> RenderableType:
     """One line: its Ripples, Sources, Sinks, budgets and last runs."""
     now = answer["now"]
     parts: list[RenderableType] = [_heading(line), _facts(line), Text(""), _ripples(line, now)]
@@ -161,7 +170,7 @@ def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow]) -> Re
     if runs:
         parts += [Text(""), run_table(runs, now, narrow=True)]
     if line["status"] == "failed" and line["failure"]:
-        parts += [Text(""), _trouble(line, line["failure"], now)]
+        parts += [Text(""), _trouble(line, line["failure"], now, named=named)]
     return Group(*parts)
 
 
@@ -244,5 +253,5 @@ def run_error(row: RunRow) -> str:
     where = f"{row.get('ripple')}: " if row.get("ripple") else ""
     error = row.get("error") or ""
     message = render.one_line(row.get("message"))
-    said = ": ".join(filter(None, (error, message)))
-    return render.one_line(f"{where}{said}") if said else ""
+    told = render.said(error, message)
+    return render.one_line(f"{where}{told}") if told else ""

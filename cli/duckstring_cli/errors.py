@@ -39,6 +39,11 @@ def exit_code(error: DuckstringError) -> int:
     return MISUSE if isinstance(error, BadInputError | AuthorError) else REFUSED
 
 
+def unusable(error: OSError) -> OperatorError:
+    """A file or folder of the user's that cannot be read or written."""
+    return OperatorError(f"{error.filename} cannot be used: {error.strerror or error}.", hint="Check the path and its permissions.")
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """``Did you mean 'sales'?``, or nothing."""
     found = get_close_matches(word, list(known), n=1)

@@ -130,7 +130,7 @@ class Follower:
             took = self.took.setdefault(run, {})
             took[attempt["ripple"]] = took.get(attempt["ripple"], 0.0) + (seconds or 0.0)
             what = "done" if attempt["status"] == "success" else attempt["status"]
-            detail = f"{attempt.get('error')}: {render.one_line(attempt.get('message'))}" if attempt.get("error") else ""
+            detail = render.said(attempt.get("error"), render.one_line(attempt.get("message"))) if attempt.get("error") else ""
             yield Event(ended, line, attempt["ripple"], what, seconds, detail)
 
     def _under_way(self, line: LineStatus) -> Iterator[Event]:

@@ -136,21 +136,27 @@ class Redrawn:
         self._live.stop()
 
 
-def progress(follower: Follower, *, height: int) -> Table:
+def progress(follower: Follower, *, height: int) -> RenderableType:
     """The lines on the way to the goal: mark, Pond, how long, its Ripples."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, max_width=32)
     grid.add_column(no_wrap=True, justify="right")
-    grid.add_column(overflow="fold")
     rows = [(line, _fresh(line, follower)) for line in follower.lines]
-    shown = rows if len(rows) <= height - 2 else [row for row in rows if not row[1]][: height - 3]
+    crowded = len(rows) > height - 2
+    # Where every row counts none takes two.
+    grid.add_column(overflow="ellipsis" if crowded else "fold", no_wrap=crowded)
+    open_rows = [line for line, fresh in rows if not fresh]
+    room = max(height - 4, 1) if crowded else len(rows)
+    shown = [(line, False) for line in open_rows[:room]] if crowded else rows
     for line, fresh in shown:
         grid.add_row(*_row(line, follower, fresh=fresh))
-    if len(shown) < len(rows):
-        finished = sum(fresh for _, fresh in rows)
-        grid.add_row("", Text(f"{finished} of {len(rows)} Ponds done", style="dim"), "", "")
-    return grid
+    if not crowded:
+        return grid
+    told = f"{len(rows) - len(open_rows)} of {len(rows)} Ponds done"
+    if unseen := open_rows[room:]:
+        told += f"; not shown: {board.hidden(unseen)}"
+    return Group(grid, Text(told, style="dim"))
 
 
 def _fresh(line: LineStatus, follower: Follower) -> bool:

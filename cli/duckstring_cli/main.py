@@ -51,7 +51,7 @@ def root(
     """Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your own AWS account."""
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to end
     """Run one command line. Gives the exit code: 0 done, 1 refused, 2 misuse."""
     try:
         code = app(args=list(arguments), prog_name="duckstring", standalone_mode=False)
@@ -70,6 +70,11 @@ def run(arguments: Sequence[str]) -> int:
         # The reader (head, less) has what it wanted: no complaint, and none from the interpreter's last flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        render.refuse(errors.unusable(error))
+        return errors.REFUSED
     return code if isinstance(code, int) else 0
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from duckstring.errors import OperatorError
@@ -18,6 +18,7 @@ from duckstring_cli.errors import BadInputError, nearest
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
+    from duckdb.sqltypes import DuckDBPyType
 
 FORMATS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER", ".json": "FORMAT json, ARRAY"}
 
@@ -152,16 +153,68 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) 
         raise OperatorError(f"There is no folder {str(target.parent)!r}.", hint="Create it first.")
     partial = target.with_name(f".{target.name}.partial")
     try:
+        partial.touch()  # what fails from here on is not the folder's fault
         with reading_from(catchment):
-            found = con.execute(f"COPY ({sql}) TO {literal(str(partial))} ({options})").fetchone()
+            select = _storable(con, sql, target.suffix.lower())
+            found = con.execute(f"COPY ({select}\n) TO {literal(str(partial))} ({options})").fetchone()
         partial.replace(target)
     except duckdb.Error as error:
         raise BadInputError(_first(error)) from error
     except OSError as error:
         raise OperatorError(f"{target} cannot be written: {error.strerror}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
     return int(found[0]) if found else 0
+
+
+def as_text(relation: DuckDBPyRelation) -> DuckDBPyRelation:
+    """Every value as DuckDB writes it: Python has no words for some, and shows others wrong."""
+    return relation.project(", ".join(f"#{place}::VARCHAR AS {quoted(name)}" for place, name in enumerate(relation.columns, 1)))
+
+
+def _storable(con: DuckDBPyConnection, sql: str, suffix: str) -> str:
+    """The SELECT with the columns that the format cannot hold as they are made such that it can."""
+    relation = con.sql(sql)
+    change = {".parquet": _in_parquet, ".json": _in_json}.get(suffix)
+    if change is None:
+        return sql
+    changes = [change(f"#{place}", dtype) for place, dtype in enumerate(relation.types, 1)]
+    if not any(changes):
+        return sql
+    columns = zip(relation.columns, changes, strict=True)
+    selected = ", ".join(f"{changed or f'#{place}'} AS {quoted(name)}" for place, (name, changed) in enumerate(columns, 1))
+    return f"SELECT {selected} FROM ({sql}\n)"  # noqa: S608 - it is the user's own
+
+
+def _in_parquet(value: str, dtype: DuckDBPyType) -> str:
+    """Parquet has no integers of 128 bits: DuckDB would store rounded DOUBLEs."""
+    return f"{value}::DECIMAL(38, 0)" if dtype.id in {"hugeint", "uhugeint"} else ""
+
+
+def _in_json(value: str, dtype: DuckDBPyType, depth: int = 0) -> str:
+    """JSON has neither NaN nor Infinity: they become null, however deep they lie. Nothing if there is nothing to change."""
+    each = f"x{depth}"
+    match dtype.id:
+        case "float" | "double":
+            return f"CASE WHEN isfinite({value}) THEN {value} END"
+        case "list" | "array":
+            changed = _in_json(each, _child(dtype, "child"), depth + 1)
+            return changed and f"list_transform({value}, lambda {each}: {changed})"
+        case "map":
+            changed = _in_json(each, _child(dtype, "value"), depth + 1)
+            return changed and f"map(map_keys({value}), list_transform(map_values({value}), lambda {each}: {changed}))"
+        case "struct":
+            parts = {name: f"struct_extract({value}, {literal(name)})" for name, _ in dtype.children}
+            changes = {name: _in_json(part, _child(dtype, name), depth) for name, part in parts.items()}
+            packed = ", ".join(f"{quoted(name)} := {changes[name] or part}" for name, part in parts.items())
+            return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({packed}) END" if any(changes.values()) else ""
+        case _:
+            return ""
+
+
+def _child(dtype: DuckDBPyType, name: str) -> DuckDBPyType:
+    return cast("DuckDBPyType", dict(dtype.children)[name])
 
 
 def quoted(name: str) -> str:

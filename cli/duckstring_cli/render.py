@@ -145,6 +145,11 @@ def one_line(text: str | None) -> str:
     return first if len(first) <= _EXCERPT else f"{first[: _EXCERPT - 1]}…"
 
 
+def said(error: str | None, message: str | None) -> str:
+    """``ValueError: no rows``; no colon where there is nothing on one of its sides."""
+    return ": ".join(filter(None, (error, message)))
+
+
 class Steps:
     """Progress of long work: a spinner for people, one line a step for logs, how long each took for both."""
 

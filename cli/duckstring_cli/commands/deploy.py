@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from duckstring.errors import OperatorError
 from duckstring_cli import render
 from duckstring_cli.answers import DeployAnswer
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
+from duckstring_cli.commands.options import AsJson, CatchmentName, open_client, repeated
 
 _FEW = 4
 
@@ -40,7 +41,7 @@ def deploy(
         render.print_json(answer)
     else:
         show(answer)
-        _next_steps(answer)
+        _next_steps(answer, repeated(catchment))
 
 
 def _confirm(catchment: Catchment, ponds: list[str], *, yes: bool) -> None:
@@ -79,7 +80,7 @@ def _listed(ripples: list[str], *, narrow: bool) -> str:
     return ", ".join(ripples) if len(ripples) <= _FEW else f"{', '.join(ripples[: _FEW - 1])} and {len(ripples) - _FEW + 1} more"
 
 
-def _next_steps(answer: DeployAnswer) -> None:
+def _next_steps(answer: DeployAnswer, named: str) -> None:
     sources = {source for pond in answer["ponds"] for source in pond["sources"]}
     last = next((pond["line"] for pond in reversed(answer["ponds"]) if pond["line"] not in sources), answer["ponds"][-1]["line"])
-    render.err().print(f"[dim]Next: duckstring trigger pulse {last.split('@')[0]} --watch[/]", soft_wrap=True)
+    render.err().print(f"[dim]Next: duckstring trigger pulse {last.split('@')[0]} --watch{escape(named)}[/]", soft_wrap=True)

@@ -21,6 +21,11 @@ PondName = Annotated[str, typer.Argument(metavar="POND", show_default=False, hel
 SomePond = Annotated[str | None, typer.Argument(metavar="POND", show_default=False, help="One Pond; otherwise all.")]
 
 
+def repeated(name: str | None) -> str:
+    """The option again, for a command that is suggested."""
+    return f" -c {name}" if name else ""
+
+
 def open_client(name: str | None) -> Client:
     """The Catchment of that name, or the default one."""
     return Client(catchments.find(name))

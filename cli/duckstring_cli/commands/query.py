@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +23,12 @@ from duckstring_cli.commands.options import CatchmentName, Major, PondName, open
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyRelation
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 DEFAULT_LIMIT = 20
 _WIDEST = 40
-_NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL", "HUGEINT")
+_NUMBERS = {"float", "double", "decimal", *(f"{sign}{size}int" for sign in ("", "u") for size in ("tiny", "small", "big", "huge"))}
+_NUMBERS |= {"integer", "uinteger"}
 
 
 def query(  # noqa: PLR0913, PLR0917 - each is an option that users type
@@ -57,6 +61,8 @@ def query(  # noqa: PLR0913, PLR0917 - each is an option that users type
     client = open_client(catchment)
     snapshot = client.tables(pond, major=major)
     if table is None and asked is None:
+        if csv or parquet:
+            raise BadInputError(f"{'--csv' if csv else '--parquet'} needs a TABLE or --sql.", hint=_tables_of(snapshot))
         _list(snapshot, as_json=as_json)
         return
     select = _select(snapshot, table, asked)
@@ -100,6 +106,10 @@ def _sql(text: str) -> str:
     return text
 
 
+def _tables_of(snapshot: TablesAnswer) -> str:
+    return f"Tables here: {', '.join(row['table'] for row in snapshot['tables']) or 'none'}."
+
+
 def _select(snapshot: TablesAnswer, table: str | None, asked: str | None) -> str:
     from duckstring_cli import reading
 
@@ -110,7 +120,7 @@ def _select(snapshot: TablesAnswer, table: str | None, asked: str | None) -> str
 
 
 def _limited(select: str, limit: int | None) -> str:
-    return select if limit is None else f"FROM ({select}) LIMIT {limit}"
+    return select if limit is None else f"FROM ({select}\n) LIMIT {limit}"
 
 
 def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
@@ -132,7 +142,7 @@ def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Pat
         step(f"Writing {target}")
         reading.ask(con, select, catchment, snapshot["tables"])
         rows = reading.save(con, select, target, catchment)
-    render.say(f"{render.count(rows)} rows in {escape(str(target))}")
+    render.say(f"{render.count(rows)} row{'' if rows == 1 else 's'} in {escape(str(target))}")
 
 
 def _show(catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: int | None, style: str) -> None:
@@ -145,7 +155,7 @@ def _show(catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: i
             rows, more, hidden = print_rows(relation, limit or DEFAULT_LIMIT)
             _footnotes(rows, more=more, hidden=hidden)
         else:
-            _stream(relation if limit is None else relation.limit(limit), style)
+            _stream(con, _limited(select, limit), catchment, style)
 
 
 @contextmanager
@@ -162,30 +172,24 @@ def _rows_of(catchment: Catchment) -> Iterator[None]:
         raise OperatorError(str(error).strip().splitlines()[0]) from error
 
 
-def _stream(relation: DuckDBPyRelation, style: str) -> None:
-    import csv
-    import json
+def _stream(con: DuckDBPyConnection, select: str, catchment: Catchment, style: str) -> None:
+    """What DuckDB itself writes: the same as a saved file has."""
+    from duckstring_cli import reading
 
-    columns = relation.columns
-    if style == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        while rows := relation.fetchmany(10_000):
-            writer.writerows(rows)
-        return
-    opening = "["
-    while rows := relation.fetchmany(10_000):
-        for row in rows:
-            sys.stdout.write(f"{opening}\n{json.dumps(dict(zip(columns, row, strict=True)), default=str, ensure_ascii=False)}")
-            opening = ","
-    sys.stdout.write("\n]\n" if opening == "," else "[]\n")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"rows.{style}"
+        reading.save(con, select, file, catchment)
+        with file.open(encoding="utf-8", newline="") as written:
+            shutil.copyfileobj(written, sys.stdout)
 
 
 def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[str]]:
     """Rows as a table as wide as the terminal. Gives what there is to say of it: rows shown, whether there are more, columns left out."""
-    columns = relation.columns
-    numbers = [any(kind in str(dtype) for kind in _NUMBERS) for dtype in relation.types]
-    rows = relation.limit(limit + 1).fetchall()
+    from duckstring_cli import reading
+
+    columns = [_plain(name) for name in relation.columns]
+    numbers = [dtype.id in _NUMBERS for dtype in relation.types]
+    rows = reading.as_text(relation.limit(limit + 1)).fetchall()
     more, rows = len(rows) > limit, rows[:limit]
     cells = [[_cell(value) for value in row] for row in rows]
     console = render.out()
@@ -208,12 +212,14 @@ def _footnotes(rows: int, *, more: bool, hidden: list[str]) -> None:
     console.print(Text(f"first {said}; all of them: --csv, --json, --parquet FILE, or --limit" if more else said, style="dim"))
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return "·"
-    if isinstance(value, float):
-        return f"{value:.4f}".rstrip("0").rstrip(".") if value == round(value, 4) or 0.001 <= abs(value) < 1e15 else repr(value)  # noqa: PLR2004
-    return " ".join(str(value).split())
+def _cell(value: str | None) -> str:
+    return "·" if value is None else _plain(value)
+
+
+def _plain(text: str) -> str:
+    """On one line, and harmless to a terminal: published data may hold its control codes."""
+    joined = " ".join(text.split())
+    return "".join(f"\\x{ord(one):02x}" if unicodedata.category(one) == "Cc" else one for one in joined)
 
 
 def columns_that_fit(columns: list[str], cells: list[list[str]], width: int) -> list[int]:

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.text import Text
 
 from duckstring.model import instants, names
 from duckstring_cli import catchments, durations, render
 from duckstring_cli.answers import AttemptRow, RunRow
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, SomePond, open_client
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, SomePond, open_client, repeated
 from duckstring_cli.errors import BadInputError, nearest
 
 STATUSES = ("running", "success", "pass", "failed", "killed")
@@ -35,7 +36,11 @@ def runs(
     if as_json:
         render.print_json(rows)
     elif not rows:
-        render.say("No such run." if status else f"Nothing has run yet. Try: [bold]duckstring trigger pulse {pond or 'POND'} --watch[/]")
+        render.say(
+            "No such run."
+            if status
+            else f"Nothing has run yet. Try: [bold]duckstring trigger pulse {pond or 'POND'} --watch{escape(repeated(catchment))}[/]"
+        )
     else:
         from duckstring_cli import board
 
@@ -68,7 +73,7 @@ def show(
     for attempt in attempts:
         _print_error(attempt)
     if answer["run"].get("message") and not any(attempt.get("message") for attempt in attempts):
-        render.out().print(Text(f"\n{answer['run'].get('error')}: {answer['run'].get('message')}", style="red"), soft_wrap=True)
+        render.out().print(Text(f"\n{render.said(answer['run'].get('error'), answer['run'].get('message'))}", style="red"), soft_wrap=True)
 
 
 def _heading(run: RunRow) -> Text:
@@ -112,8 +117,8 @@ def _print_error(attempt: AttemptRow) -> None:
         soft_wrap=True,
     )
     console.print(Text(text.rstrip("\n")), soft_wrap=True)
-    if attempt.get("log_stream"):
-        console.print(Text(f"log: {attempt.get('log_group')} {attempt.get('log_stream')}", style="dim"), soft_wrap=True)
+    if attempt.get("log_group"):
+        console.print(Text(f"log: {attempt.get('log_group')} {attempt.get('log_stream') or ''}".rstrip(), style="dim"), soft_wrap=True)
 
 
 def _with_overflow(attempt: AttemptRow, catchment: Catchment) -> AttemptRow:

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from duckstring_cli import render
 from duckstring_cli.answers import LineStatus, StatusAnswer
 from duckstring_cli.client import Client
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, SomePond, open_client
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, SomePond, open_client, repeated
 
 _LAST_RUNS = 5
 
@@ -30,21 +30,21 @@ def status(
     if as_json:
         render.print_json(client.status(pond, major=major))
     elif once or not render.is_live():
-        render.out().print(_view(client, pond, major, whole=True))
+        render.out().print(_view(client, pond, major, whole=True, named=repeated(catchment)))
     else:
         from duckstring_cli import live
 
-        live.watch(lambda: _view(client, pond, major, whole=False))
+        live.watch(lambda: _view(client, pond, major, whole=False, named=repeated(catchment)))
 
 
-def _view(client: Client, pond: str | None, major: int | None, *, whole: bool) -> RenderableType:
+def _view(client: Client, pond: str | None, major: int | None, *, whole: bool, named: str) -> RenderableType:
     from duckstring_cli import board
 
     answer, console = client.status(pond, major=major), render.out()
     if pond is None:
-        return board.overview(answer, width=console.width, height=None if whole else console.height)
+        return board.overview(answer, width=console.width, height=None if whole else console.height, named=named)
     line = _highest(answer)
-    return board.detail(answer, line, client.runs(line["pond"], major=line["major"], limit=_LAST_RUNS))
+    return board.detail(answer, line, client.runs(line["pond"], major=line["major"], limit=_LAST_RUNS), named=named)
 
 
 def _highest(answer: StatusAnswer) -> LineStatus:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from duckstring.errors import OperatorError
 from duckstring_cli import durations, render
 from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
-from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client
+from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client, repeated
 
 if TYPE_CHECKING:
     from duckstring_cli.follow import Follower
@@ -72,9 +73,9 @@ def _send(catchment: str | None, pond: str, kind: str, *, major: int | None, wat
     render.say(_told(answer["line"], kind, bound))
     if before is not None:
         epoch = answer["epoch"] if kind == "pulse" else None
-        follow(client, answer["line"], before, epoch=epoch, endless=kind in {"wave", "tide"})
+        follow(client, answer["line"], before, epoch=epoch, endless=kind in {"wave", "tide"}, named=repeated(catchment))
     elif kind != "remove":
-        render.err().print("[dim]Watch it: duckstring status[/]")
+        render.err().print(f"[dim]Watch it: duckstring status{escape(repeated(catchment))}[/]")
 
 
 def _told(line: str, kind: str, bound: float | None) -> str:
@@ -87,7 +88,7 @@ def _told(line: str, kind: str, bound: float | None) -> str:
             return f"[bold]{line}[/]: {kind} sent"
 
 
-def follow(client: Client, line: str, before: StatusAnswer, *, epoch: str | None, endless: bool = False) -> float:
+def follow(client: Client, line: str, before: StatusAnswer, *, epoch: str | None, endless: bool = False, named: str = "") -> float:
     """Show the trigger's work until its goal is reached. Gives the seconds that it took by the Catchment's clock.
 
     Raises:
@@ -99,7 +100,7 @@ def follow(client: Client, line: str, before: StatusAnswer, *, epoch: str | None
     since = next((held["end_f"] for held in before["lines"] if held["line"] == line), "")
     verdict, follower = live.follow(client, Goal(line, epoch, since, endless=endless), before)
     if verdict == "down":
-        raise _out_of_reach(line, follower)
+        raise _out_of_reach(line, follower, named)
     done, target = follower.finished.get(line), follower.target
     seconds = render.between(epoch or before["now"], done["finished"] if done else follower.now) or 0.0
     fresh = render.moment(target["end_f"] if target else None)
@@ -107,14 +108,18 @@ def follow(client: Client, line: str, before: StatusAnswer, *, epoch: str | None
     return seconds
 
 
-def _out_of_reach(line: str, follower: Follower) -> OperatorError:
+def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
     target = follower.target
     held = follower.culprits[0] if follower.culprits else target
     if held is None or held["failure"] is None:
         why = (held["reason"] or held["status"]) if held else "it is gone"
-        return OperatorError(f"{line} cannot run: {why}.", hint=f"Look closer: duckstring status {line.partition('@')[0]}")
+        return OperatorError(f"{line} cannot run: {why}.", hint=f"Look closer: duckstring status {line.partition('@')[0]}{named}")
     failure = held["failure"]
     where = "" if held is target else f"{line} is {target['status'] if target else 'blocked'}: "
-    words = f"{failure['error']}: {render.one_line(failure['message'])}"
-    hint = f"See all of it: duckstring run show {failure['run']}" if failure["run"] else f"Look closer: duckstring status {held['pond']}"
+    words = render.said(failure["error"], render.one_line(failure["message"]))
+    hint = (
+        f"See all of it: duckstring run show {failure['run']}{named}"
+        if failure["run"]
+        else f"Look closer: duckstring status {held['pond']}{named}"
+    )
     return OperatorError(f"{where}{held['line']} failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: {words}", hint=hint)

@@ -82,6 +82,14 @@ def test_lines_at_rest_give_way_to_those_that_move_where_the_terminal_is_short()
     assert len(text.splitlines()) <= 14
 
 
+def test_lines_that_wait_unseen_are_counted_as_what_they_are() -> None:
+    lines = [line(f"p{number:02}@1", status="waiting") for number in range(20)]
+    lines += [line(f"q{number:02}@1") for number in range(8)] + [line("zz@1", status="running")]
+    text = shown(board.overview(answer(*lines), width=120, height=14))
+    assert "zz" in text
+    assert "… and 19 more, 11 of them waiting (all of them" in text
+
+
 def test_an_empty_catchment_says_how_to_begin() -> None:
     assert "duckstring deploy --all" in shown(board.overview(answer(), width=80))
 

@@ -244,6 +244,34 @@ def test_a_catchment_in_aws_is_not_changed_without_being_told_so(
     assert bench.run("deploy", str(root), "-y")[0] == 0
 
 
+def test_a_folder_that_cannot_be_written_is_one_clear_line(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, out, err = bench.run("pond", "init", "x", "--into", "/proc/x")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: /proc/x")
+    assert err.count("\n") == 2
+
+
+def test_nothing_is_said_of_a_log_or_a_message_that_is_not_there(bench: Bench) -> None:
+    row = run_row("sales@1/3", status="failed", ripple="load", error="KeyboardInterrupt", message="")
+    bad = attempt_row("sales@1/3", "load", status="failed", error="KeyboardInterrupt", traceback="KeyboardInterrupt", log_stream="s")
+    bench.answers({"run": {"run": row, "attempts": [bad]}, "runs": {"runs": [row]}})
+    assert "log:" not in bench.run("run", "show", "sales@1/3")[1]
+    assert bench.run("runs")[1].rstrip().endswith("load: KeyboardInterrupt")
+
+
+def test_a_suggested_command_names_the_catchment_that_was_named(bench: Bench) -> None:
+    failure = {"run": "sales@1/1", "ripple": "load", "attempt": 1, "error": "E", "message": "m"}
+    held = line_status("sales@1", status="failed", failure=failure)
+    status = {"now": "2030-01-01T12:00:00.000000Z", "lines": [held]}
+    bench.answers({"trigger": {"line": "sales@1", "epoch": "x"}, "runs": {"runs": []}, "status": status})
+    assert bench.run("trigger", "tap", "sales", "-c", "prod")[2] == "Watch it: duckstring status -c prod\n"
+    assert bench.run("trigger", "tap", "sales")[2] == "Watch it: duckstring status\n"
+    assert "trigger pulse sales --watch -c prod" in bench.run("runs", "sales", "-c", "prod")[1]
+    assert "run show sales@1/1 -c prod" in bench.run("status", "-c", "prod")[1]
+    assert "run show sales@1/1 -c prod" in bench.run("status", "sales", "-c", "prod")[1]
+
+
 def test_an_interrupted_command_leaves_without_a_word(bench: Bench) -> None:
     def interrupted(_: Mapping[str, object]) -> Mapping[str, Any]:
         raise KeyboardInterrupt

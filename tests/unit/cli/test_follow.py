@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import io
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 
 from duckstring_cli import live
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
 from duckstring_cli.follow import Event, Follower, Goal
-from tests.unit.cli.made_up import FLIGHTS, Act, Play, at, line_status, run_row
+from tests.unit.cli.made_up import FLIGHTS, Act, Play, at, line_status, run_row, source
 
 DEV = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=1)
 
@@ -94,6 +96,19 @@ def test_runs_that_came_and_went_between_two_looks_are_told_once() -> None:
     assert follower.observe(seen) == [Event(at(3), "a@1", "", "done", 1.0), Event(at(4), "a@1", "", "pass", 1.0)]
     assert follower.observe(seen) == []
     assert follower.verdict() == "done"
+
+
+def test_a_short_terminal_says_how_many_lines_it_does_not_show() -> None:
+    follower = follower_of(Goal("p00@1", at(0), ""), {})
+    sources = [source(f"p{n:02}@1") for n in range(1, 30)]
+    lines = [line_status("p00@1", status="waiting", sources=sources)]
+    lines += [line_status(f"p{n:02}@1", status="idle" if n < 6 else "waiting", end_f=at(0) if n < 6 else at(-1)) for n in range(1, 30)]
+    follower.begin(cast("Any", {"now": at(1), "lines": lines}))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(live.progress(follower, height=14))
+    told = console.export_text().splitlines()
+    assert len(told) == 11
+    assert told[-1] == "5 of 30 Ponds done; not shown: 15 more, 15 of them waiting"
 
 
 def test_a_line_that_is_down_for_one_look_only_is_not_given_up() -> None:

@@ -86,7 +86,7 @@ def test_a_table_is_shown_up_to_a_limit_and_says_so(capsys: pytest.CaptureFixtur
     code, out, err = run(capsys, "query", "reports", "routes")
     rows = out.splitlines()
     assert code == 0
-    assert [line.rstrip() for line in rows[:3]] == [" n  name   delay  nothing", " 0  to 0       0        ·", " 1  to 1   0.125        ·"]
+    assert [line.rstrip() for line in rows[:3]] == [" n  name   delay  nothing", " 0  to 0     0.0        ·", " 1  to 1   0.125        ·"]
     assert len(rows) == 21
     assert "first 20 rows" in err
     assert "30 rows" in run(capsys, "query", "reports", "routes", "--limit", "30")[2]
@@ -95,7 +95,7 @@ def test_a_table_is_shown_up_to_a_limit_and_says_so(capsys: pytest.CaptureFixtur
 @pytest.mark.usefixtures("snapshot")
 def test_sql_sees_every_table_of_the_pond(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "ask.sql").write_text('SELECT count(*) AS n FROM routes, "odd ""name""";\n')
-    assert run(capsys, "query", "reports", "--sql", "@ask.sql", "--json")[1] == '[\n{"n": 30}\n]\n'
+    assert run(capsys, "query", "reports", "--sql", "@ask.sql", "--csv")[1] == "n\n30\n"
 
 
 @pytest.mark.usefixtures("snapshot")
@@ -106,7 +106,50 @@ def test_csv_and_json_are_whole_and_readable_by_programs(capsys: pytest.CaptureF
     assert rows[1] == {"n": "1", "name": "to 1", "delay": "0.125", "nothing": ""}
     loaded = json.loads(run(capsys, "query", "reports", "routes", "--json", "--limit", "2")[1])
     assert loaded == [{"n": 0, "name": "to 0", "delay": 0.0, "nothing": None}, {"n": 1, "name": "to 1", "delay": 0.125, "nothing": None}]
-    assert run(capsys, "query", "reports", "--sql", "FROM routes WHERE false", "--json")[1] == "[]\n"
+    assert json.loads(run(capsys, "query", "reports", "--sql", "FROM routes WHERE false", "--json")[1]) == []
+
+
+ODD = (
+    "SELECT 'infinity'::DATE AS day, INTERVAL 32 DAY AS gap, '2020-01-01 00:00:00.123456789'::TIMESTAMP_NS AS ns, 'a\\xFF'::BLOB AS raw, "
+    "'nan'::DOUBLE AS nan, [1.5, 'inf'::DOUBLE] AS list, {'a': 'nan'::FLOAT, 'b': 'NaN, x'} AS pair, MAP {'k': '-inf'::DOUBLE} AS map, "
+    "5 AS same -- the end"
+)
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_values_are_told_as_duckdb_writes_them_and_json_has_only_what_json_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "query", "reports", "--sql", ODD)
+    assert (
+        out.splitlines()[1]
+        .rstrip()
+        .startswith("infinity  32 days  2020-01-01 00:00:00.123456789  a\\xFF  nan  [1.5, inf]  {'a': nan, 'b': 'NaN, x'}  {k=-inf}")
+    )
+    (row,) = list(csv.reader(io.StringIO(run(capsys, "query", "reports", "--sql", ODD, "--csv")[1])))[1:]
+    assert row[:5] == ["infinity", "32 days", "2020-01-01 00:00:00.123456789", "a\\xFF", "nan"]
+    (found,) = json.loads(run(capsys, "query", "reports", "--sql", ODD, "--json")[1], parse_constant=pytest.fail)
+    assert (found["day"], found["gap"], found["nan"], found["list"]) == ("infinity", "32 days", None, [1.5, None])
+    assert (found["pair"], found["map"]) == ({"a": None, "b": "NaN, x"}, {"k": None})
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_control_codes_in_cells_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "query", "reports", "--sql", "SELECT 'a' || chr(27) || '[31m' AS x")[1]
+    assert "a\\x1b[31m" in out
+    assert "\x1b" not in out
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_huge_integers_are_stored_whole(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    sql = "SELECT 12345678901234567890123456789::HUGEINT AS n, 7 AS m"
+    assert run(capsys, "query", "reports", "--sql", sql, "--parquet", "q.parquet")[1] == "1 row in q.parquet\n"
+    assert duckdb.sql(f"SELECT n::VARCHAR, m FROM '{tmp_path}/q.parquet'").fetchall() == [("12345678901234567890123456789", 7)]
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_a_format_without_a_table_is_not_passed_over(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "query", "reports", "--csv")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: --csv needs a TABLE or --sql.\nhint: Tables here: routes")
 
 
 @pytest.mark.usefixtures("snapshot")
@@ -137,6 +180,7 @@ def test_a_query_into_a_parquet_file_keeps_its_limit(capsys: pytest.CaptureFixtu
         (["query", "reports", "--sql", "CREATE TABLE x (a INT)"], 2, "hint: Published tables are read only"),
         (["query", "reports", "--sql", "SELECT name::INT FROM routes"], 1, "error: Conversion Error: Could not convert string 'to 0'"),
         (["get", "reports", "routes", "routes.xlsx"], 2, "error: 'routes.xlsx' has no known format."),
+        (["get", "reports", "routes", "/proc/e.csv"], 1, "error: /proc/e.csv cannot be written: No such file or directory"),
         (["get", "reports", "routes", "no/where.csv"], 1, "error: There is no folder 'no'."),
     ],
 )
