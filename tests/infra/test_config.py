@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from duckstring.errors import OperatorError
-from infra.config import Config, parse_environment
+from duckstring.model.environment import parse_environment
+from infra.config import Config
 from infra.layers import Built, check_size
 
 

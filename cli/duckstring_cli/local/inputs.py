@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from duckstring.errors import OperatorError
+from duckstring.model.environment import parse_environment
 from duckstring_cli.local.home import using
 
 REQUIREMENTS = "requirements.txt"
@@ -25,7 +26,7 @@ def read(*, requirements: Path | None, environment: Path | None) -> dict[str, st
         found[REQUIREMENTS] = _checked(requirements, _check_requirement)
     if environment:
         found[ENVIRONMENT] = _checked(environment, _check_variable)
-        _parse(found[ENVIRONMENT], where=str(environment))
+        parse_environment(found[ENVIRONMENT], where=str(environment))
     return found
 
 
@@ -62,14 +63,8 @@ def _checked(path: Path, check: Callable[[str, int, Path], None]) -> str:
 
 
 def _check_variable(line: str, number: int, path: Path) -> None:
-    # The stack's own rule, told the line's number by as many empty lines.
-    _parse("\n" * (number - 1) + line, where=str(path))
-
-
-def _parse(text: str, *, where: str) -> None:
-    from infra.config import parse_environment
-
-    parse_environment(text, where=where)
+    # The rule of the deployment, told the line's number by as many empty lines.
+    parse_environment("\n" * (number - 1) + line, where=str(path))
 
 
 def _check_requirement(raw: str, number: int, path: Path) -> None:
