@@ -218,7 +218,7 @@ def instant(text: str) -> float:
 def tracing() -> Iterator[None]:
     """Servers launched within the block write a trace."""
     plain = process.server
-    process.server = SimpleNamespace(__file__=str(Path(__file__).with_name("traced.py")))  # type: ignore[assignment]
+    process.server = SimpleNamespace(__file__=str(Path(__file__).with_name("traced.py")))
     try:
         yield
     finally:
