@@ -12,6 +12,7 @@ from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release, RippleSpec, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.windows import Window
 
 Mark = tuple[int, str]
 """(sent in epoch milliseconds, sequence number) of the last letter that a line consumed."""
@@ -117,6 +118,16 @@ class Alarms(Protocol):
 
     def set(self, line: Line, at: Instant) -> None:
         """Post AlarmRang to ``line`` at ``at`` or soon after."""
+
+
+class Schedules(Protocol):
+    """The Catchment's clock for Windows. Each call is idempotent."""
+
+    def set(self, line: Line, window: Window) -> None:
+        """Post WindowOpened to ``line`` at the openings of ``window``, as well as the clock can."""
+
+    def drop(self, line: Line, name: str) -> None:
+        """Post no more for the rule ``name``; one that has no schedule is success."""
 
 
 class Snapshots(Protocol):

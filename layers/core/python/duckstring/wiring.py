@@ -15,6 +15,7 @@ from duckstring.adapters.aws.executions import Machine, TokenGates
 from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader
+from duckstring.adapters.aws.schedules import WindowSchedules
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader
 from duckstring.model.settings import Settings
@@ -50,6 +51,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         history=DynamoHistory(clients, settings.need("table"), settings.need("bucket")),
         bus=EventBus(clients, settings),
         alarms=TimedAlarms(clients, settings, clock),
+        schedules=WindowSchedules(clients, settings, clock),
     )
     table = settings.need("table")
     return Orchestrator(settings, clients, DynamoStateStore(clients, table), DynamoCatalog(clients, table), gates, hands, clock)

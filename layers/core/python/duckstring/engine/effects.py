@@ -14,11 +14,12 @@ from duckstring.engine.state import Failure
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.windows import Window
 
 Verdict = Literal["lambda", "wait", "done", "cancelled"]
 RunStatus = Literal["running", "success", "pass", "failed", "killed"]
 AttemptStatus = Literal["success", "failed", "crashed", "lost", "killed"]
-PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered"]
+PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "contract"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,20 @@ class SetAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class SetSchedule:
+    """Let the Catchment's clock post WindowOpened at the openings of ``window``; put anew, the newest stands."""
+
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class DropSchedule:
+    """The rule ``name`` is gone, and its schedule with it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class PublishSnapshot:
     """Keep the manifest of run ``run``: committed together with the state that makes it current."""
 
@@ -180,6 +195,8 @@ Effect = (
     | StopRun
     | AnswerGate
     | SetAlarm
+    | SetSchedule
+    | DropSchedule
     | PublishSnapshot
     | RecordRun
     | RecordAttempt

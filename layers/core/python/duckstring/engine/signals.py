@@ -14,8 +14,10 @@ from duckstring.engine.state import Failure, Stamp
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.windows import Window
 
 TriggerKind = Literal["tap", "wave", "pulse", "tide", "remove"]
+Verb = Literal["wake", "force", "sleep", "kill", "clear"]
 GateOutcome = Literal["none", "failed", "crashed", "lost"]
 
 
@@ -125,9 +127,59 @@ class AlarmRang:
     """Time has passed. What is due follows from ``now``, not from when this was set or delivered."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An operator used a verb on this line. ``epoch`` was minted where the request was made."""
+
+    verb: Verb
+    epoch: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSet:
+    """An operator set the live retry budgets; None leaves one as it is."""
+
+    immediate_retries: int | None = None
+    source_retries: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowAdded:
+    """An operator added a rule. One whose name is there already, or that overlaps another, is of no use."""
+
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRemoved:
+    """An operator removed the rule ``name``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOpened:
+    """The Catchment's clock says that rule ``name`` opens. What is open follows from ``now``, not from this."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The line was taken out of the Catchment at ``at``. A later deploy begins anew."""
+
+    at: Instant
+
+
 Signal = (
     Deployed
     | Triggered
+    | Ordered
+    | BudgetSet
+    | WindowAdded
+    | WindowRemoved
+    | WindowOpened
+    | Removed
     | PullReceived
     | TargetReceived
     | SinkAttached

@@ -13,6 +13,7 @@ from typing import Literal
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.names import Line
+from duckstring.model.windows import Window
 
 _REASON = 300
 """A reason travels down the graph with every word of a Source: the whole text is in history."""
@@ -150,6 +151,8 @@ class PondState:
     ``snapshot`` is the number of the run whose manifest is published, ``tables`` what that manifest names.
     ``release`` is None until the line is deployed: a Sink may be deployed before its Source.
     ``next_release`` waits for the runs in flight, which finish on the version they began with.
+    ``woken`` is a demand of this line alone, never sent to its Sources; ``force`` waits for the runs in flight. ``restated``:
+    a forced run changed what Sinks have taken already, and the next freshness must say so.
     """
 
     line: Line
@@ -170,7 +173,11 @@ class PondState:
     pull: Instant | None = None
     last_held: Instant = NEVER
     targets: tuple[Instant, ...] = ()
+    woken: Instant | None = None
+    force: bool = False
+    restated: bool = False
     trigger: Trigger | None = None
+    windows: Mapping[str, Window] = field(default_factory=dict)
     alarm: Instant | None = None
 
     health: Health = "ok"

@@ -6,6 +6,7 @@ copying once and freezing once is what keeps a step in the tens of microseconds 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from duckstring.engine.effects import Effect
@@ -14,6 +15,7 @@ from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.values import replace
+from duckstring.model.windows import Window
 
 
 class Turn:
@@ -32,6 +34,7 @@ class Turn:
         "failed_run",
         "failure",
         "failures",
+        "force",
         "health",
         "immediate_retries",
         "last_held",
@@ -42,6 +45,7 @@ class Turn:
         "published_artifact",
         "pull",
         "release",
+        "restated",
         "retry_at",
         "ripples",
         "runs",
@@ -54,6 +58,8 @@ class Turn:
         "tables",
         "targets",
         "trigger",
+        "windows",
+        "woken",
     )
 
     def __init__(self, state: PondState, now: Instant) -> None:  # noqa: PLR0915 - one line a field
@@ -80,7 +86,11 @@ class Turn:
         self.pull: Instant | None = state.pull
         self.last_held = state.last_held
         self.targets: tuple[Instant, ...] = state.targets
+        self.woken: Instant | None = state.woken
+        self.force = state.force
+        self.restated = state.restated
         self.trigger: Trigger | None = state.trigger
+        self.windows: Mapping[str, Window] = state.windows
         self.alarm: Instant | None = state.alarm
         self.health: Health = state.health
         self.failed_f = state.failed_f
@@ -182,7 +192,11 @@ class Turn:
             pull=self.pull,
             last_held=self.last_held,
             targets=self.targets,
+            woken=self.woken,
+            force=self.force,
+            restated=self.restated,
             trigger=self.trigger,
+            windows=self.windows,
             alarm=self.alarm,
             health=self.health,
             failed_f=self.failed_f,

@@ -10,6 +10,7 @@ from duckstring.engine.effects import (
     AnswerGate,
     AttachTo,
     DetachFrom,
+    DropSchedule,
     Effect,
     PublishSnapshot,
     RecordAttempt,
@@ -17,6 +18,7 @@ from duckstring.engine.effects import (
     SendPull,
     SendTarget,
     SetAlarm,
+    SetSchedule,
     StartRun,
     StopRun,
     TellSink,
@@ -25,7 +27,7 @@ from duckstring.engine.effects import (
 from duckstring.engine.signals import PullReceived, Signal, SinkAttached, SinkDetached, SourceTold, TargetReceived
 from duckstring.engine.state import PondState, Stamp
 from duckstring.model.names import Line
-from duckstring.ports import Alarms, Bus, Executions, Gates, History, Letter, Mailbox
+from duckstring.ports import Alarms, Bus, Executions, Gates, History, Letter, Mailbox, Schedules
 
 _Sent = SendPull | SendTarget | AttachTo | DetachFrom | TellSink | TellSinks
 
@@ -40,6 +42,7 @@ class Hands:
     history: History
     bus: Bus
     alarms: Alarms
+    schedules: Schedules
 
 
 def perform(state: PondState, outbox: tuple[Effect, ...], hands: Hands) -> None:
@@ -56,7 +59,7 @@ def perform(state: PondState, outbox: tuple[Effect, ...], hands: Hands) -> None:
                 letters += _letters(state, effect, (state.revision, index))
             case StartRun() | StopRun() | AnswerGate():
                 _act(state.line, effect, hands)
-            case RecordRun() | RecordAttempt() | Announce() | SetAlarm() | PublishSnapshot():
+            case RecordRun() | RecordAttempt() | Announce() | SetAlarm() | SetSchedule() | DropSchedule() | PublishSnapshot():
                 late.append(effect)
             case _:
                 assert_never(effect)
@@ -86,6 +89,10 @@ def _note(state: PondState, effect: Effect, hands: Hands) -> None:
             hands.history.record_attempt(state.line, effect)
         case SetAlarm():
             hands.alarms.set(state.line, effect.at)
+        case SetSchedule():
+            hands.schedules.set(state.line, effect.window)
+        case DropSchedule():
+            hands.schedules.drop(state.line, effect.name)
         case Announce():
             version = state.release.version if state.release else ""
             hands.bus.announce(state.line, version, effect, key=f"{state.line}:{state.revision}:{effect.event}")

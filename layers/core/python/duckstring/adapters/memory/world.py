@@ -19,6 +19,7 @@ from duckstring.engine.effects import (
     AnswerGate,
     AttachTo,
     DetachFrom,
+    DropSchedule,
     Effect,
     PublishSnapshot,
     RecordAttempt,
@@ -26,6 +27,7 @@ from duckstring.engine.effects import (
     SendPull,
     SendTarget,
     SetAlarm,
+    SetSchedule,
     StartRun,
     StopRun,
     TellSink,
@@ -93,6 +95,7 @@ class World:
     history: list[tuple[Line, RecordRun]] = field(default_factory=list)
     attempts: list[tuple[Attempted, Instant]] = field(default_factory=list)
     snapshots: dict[tuple[Line, int], PublishSnapshot] = field(default_factory=dict)
+    schedules: list[tuple[Line, SetSchedule | DropSchedule]] = field(default_factory=list)
     events: list[tuple[Line, Announce]] = field(default_factory=list)
     pinned: dict[tuple[Line, int], dict[Line, int]] = field(default_factory=dict)
     steps: int = 0
@@ -207,6 +210,8 @@ class World:
                 self.snapshots[line, run] = effect
             case RecordRun():
                 self.history.append((line, effect))
+            case SetSchedule() | DropSchedule():
+                self.schedules.append((line, effect))
             case Announce():
                 self.events.append((line, effect))
             case RecordAttempt():
