@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun
@@ -51,6 +52,9 @@ class Clock(Protocol):
     def now(self) -> Instant:
         """This instant, UTC."""
 
+    def wait(self, duration: timedelta) -> None:
+        """Let ``duration`` pass."""
+
 
 class StateStore(Protocol):
     """The actors' states."""
@@ -72,8 +76,8 @@ class StateStore(Protocol):
 class Mailbox(Protocol):
     """Letters to lines, in order for each line."""
 
-    def send(self, letters: Sequence[Letter]) -> None:
-        """Post all; at least once each."""
+    def send(self, letters: Sequence[Letter]) -> Sequence[str]:
+        """Post all, at least once each; gives the sequence number of each."""
 
 
 class Executions(Protocol):

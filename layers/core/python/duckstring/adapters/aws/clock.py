@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
 from duckstring.model.instants import Instant
 
@@ -13,3 +14,7 @@ class SystemClock:
     def now(self) -> Instant:
         """This instant, UTC."""
         return datetime.now(UTC)
+
+    def wait(self, duration: timedelta) -> None:
+        """Sleep."""
+        time.sleep(duration.total_seconds())

@@ -23,12 +23,13 @@ class SqsMailbox:
         """Post into the queue at ``url``."""
         self._clients, self._url = clients, url
 
-    def send(self, letters: Sequence[Letter]) -> None:
-        """Post all, ten a request, in order.
+    def send(self, letters: Sequence[Letter]) -> Sequence[str]:
+        """Post all, ten a request, in order; gives each letter's sequence number.
 
         Raises:
             TransientError: SQS took only some; posting all again is safe.
         """
+        numbers: list[str] = []
         for batch in _batches(letters):
             answer = self._clients.sqs.send_message_batch(
                 QueueUrl=self._url,
@@ -44,6 +45,8 @@ class SqsMailbox:
             )
             if failed := answer.get("Failed"):
                 raise TransientError(f"The mailbox refused {len(failed)} of {len(batch)} letters: {failed[0].get('Message', '')}")
+            numbers += [sent["SequenceNumber"] for sent in sorted(answer["Successful"], key=lambda sent: int(sent["Id"]))]
+        return numbers
 
 
 def _batches(letters: Sequence[Letter]) -> Iterator[list[Letter]]:

@@ -35,6 +35,13 @@ class MemoryClock:
         """This instant."""
         return self.instant
 
+    def wait(self, duration: timedelta) -> None:
+        """Let ``duration`` pass, and with it whatever is due."""
+        end = self.instant + duration
+        while self._due and self._due[0][0] <= end:
+            self.advance()
+        self.instant = end
+
     def at(self, instant: Instant, happen: Callable[[], None]) -> None:
         """Let ``happen`` happen at ``instant``."""
         self._count += 1
@@ -90,21 +97,22 @@ class MemoryMailbox:
     clock: MemoryClock
     forgets: bool = False
     queues: dict[Line, list[Received]] = field(default_factory=dict)
-    _keys: set[str] = field(default_factory=set)
+    _keys: dict[str, str] = field(default_factory=dict)
     _sequence: int = 0
 
-    def send(self, letters: Sequence[Letter]) -> None:
-        """Post all, in order."""
+    def send(self, letters: Sequence[Letter]) -> Sequence[str]:
+        """Post all, in order; one whose key is known already keeps its number."""
         for letter in letters:
             if self.forgets or letter.key not in self._keys:
-                self._keys.add(letter.key)
-                self.put(letter.to, letter.signal)
+                self._keys[letter.key] = self.put(letter.to, letter.signal)
+        return [self._keys[letter.key] for letter in letters]
 
-    def put(self, to: Line, signal: Signal, token: str = "") -> None:
+    def put(self, to: Line, signal: Signal, token: str = "") -> str:
         """Post one letter."""
         self._sequence += 1
         mark = (int(self.clock.now().timestamp() * 1000), f"{self._sequence:020d}")
         self.queues.setdefault(to, []).append(Received(signal, mark, token))
+        return mark[1]
 
     def waiting(self) -> list[Line]:
         """The lines that have mail."""
