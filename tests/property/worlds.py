@@ -84,15 +84,31 @@ class Graph:
         return reached
 
 
+def _pond(line: str) -> str:
+    return line.partition("@")[0]
+
+
 @st.composite
-def graphs(
-    draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool = False, forks: bool = True, ripples: int = 3, **options: int
+def graphs(  # noqa: PLR0913 - what a graph may be
+    draw: st.DrawFn,
+    *,
+    most: int = 0,
+    optional: bool = True,
+    chain: bool = False,
+    forks: bool = True,
+    majors: bool = True,
+    ripples: int = 3,
+    **options: int,
 ) -> Graph:
-    """A random graph of Ponds, each a random graph of Ripples."""
+    """A random graph of Ponds, each a random graph of Ripples; of some Ponds two majors live side by side."""
     releases: list[Release] = []
     for i in range(draw(st.integers(1, most or MOST_PONDS))):
-        above = [r.line for r in releases]
-        sources = above[-1:] if chain or not above else draw(st.lists(st.sampled_from(above), unique=True, max_size=3))
+        line = f"p{i}@1"
+        if releases and majors and not chain and draw(st.integers(0, 4)) == 0:
+            line = draw(st.sampled_from(releases)).line.replace("@1", "@2")
+            line = f"p{i}@1" if any(r.line == line for r in releases) else line
+        above = [r.line for r in releases if _pond(r.line) != _pond(line)]
+        sources = above[-1:] if chain or not above else draw(st.lists(st.sampled_from(above), unique_by=_pond, max_size=3))
         names = [s + ("?" if optional and draw(st.integers(0, 3)) == 0 else "") for s in sources]
         if names and optional and draw(st.integers(0, 7)) == 0:
             names.append(f"ghost{i}@1?")
@@ -101,7 +117,7 @@ def graphs(
             before = [name for name, _ in specs]
             parents = before[-1:] if not forks else draw(st.lists(st.sampled_from(before), unique=True, max_size=2)) if before else []
             specs.append((f"r{k}", tuple(sorted(parents))))
-        releases.append(pond(f"p{i}@1", *names, ripples=specs, **options))
+        releases.append(pond(line, *names, ripples=specs, **options))
     return Graph(tuple(releases))
 
 
