@@ -11,15 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.ports import (
-    Machine,
-    MemoryClock,
-    MemoryMailbox,
-    MemoryNotes,
-    MemorySchedules,
-    MemoryStateStore,
-    statuses,
-)
+from duckstring.adapters.memory.ports import Machine, MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryStateStore, statuses
 from duckstring.adapters.memory.world import START, pond, seconds
 from duckstring.engine.signals import AlarmRang, Deployed, Signal, Triggered
 from duckstring.engine.state import PondState
@@ -88,7 +80,7 @@ class Plant:
         self.store = MemoryStateStore()
         self.machine = Machine(self.clock, self.mailbox, self._duration, self.fate)
         self.notes = MemoryNotes(self.clock, self.mailbox)
-        self.schedules = MemorySchedules(self.clock, self.mailbox)
+        self.schedules = MemorySchedules()
         self.crashes = 0
         self._random = random.Random(self.seed)
 
@@ -109,8 +101,10 @@ class Plant:
 
     def _deliver(self, line: Line) -> None:
         letters = self.mailbox.show(line)
-        ports = (self.mailbox, self.machine, self.machine, self.notes, self.notes, self.notes, self.schedules)
-        mortal = [Mortal(port, self.fuse) for port in ports]
+        mortal = [
+            Mortal(port, self.fuse)
+            for port in (self.mailbox, self.machine, self.machine, self.notes, self.notes, self.notes, self.schedules)
+        ]
         hands = Hands(*mortal)
         try:
             deliver(

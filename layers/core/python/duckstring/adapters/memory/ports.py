@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun, Verdict
-from duckstring.engine.signals import AlarmRang, GateReached, RippleSucceeded, Signal, WindowOpened
+from duckstring.engine.signals import AlarmRang, GateReached, RippleSucceeded, Signal
 from duckstring.engine.state import Failure, PondState
 from duckstring.errors import InvariantError, StateConflictError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
-from duckstring.model.windows import Window, next_opening
+from duckstring.model.windows import Window
 from duckstring.ports import Held, Letter, Mark, Received
 
 _WINDOW = 10
@@ -219,37 +219,26 @@ class MemoryNotes:
 
     def set(self, line: Line, at: Instant) -> None:
         """Post AlarmRang at ``at``."""
-        self.clock.at(at, lambda: self.mailbox.put(line, AlarmRang()))
+
+        def ring() -> None:
+            self.mailbox.put(line, AlarmRang())
+
+        self.clock.at(at, ring)
 
 
 @dataclass(slots=True)
 class MemorySchedules:
-    """``ports.Schedules``: knows when a rule opens next, and posts the opening only when told that time has come."""
+    """``ports.Schedules``: remembers the rules, and rings for none. A line's own alarms carry the truth."""
 
-    clock: MemoryClock
-    mailbox: MemoryMailbox
     windows: dict[tuple[Line, str], Window] = field(default_factory=dict)
 
     def set(self, line: Line, window: Window) -> None:
-        """Post its openings from now on."""
+        """Remember the rule."""
         self.windows[line, window.name] = window
 
     def drop(self, line: Line, name: str) -> None:
-        """Post no more of them."""
+        """Forget it."""
         self.windows.pop((line, name), None)
-
-    def open_next(self) -> bool:
-        """Let time pass to the next opening of any rule, and post it. False: there is none."""
-        now = self.clock.now()
-        nexts = [(found.start, line) for (line, _), window in self.windows.items() if (found := next_opening([window], now))]
-        if not nexts:
-            return False
-        at, _ = min(nexts)
-        self.clock.wait(at - now)
-        for (line, name), window in sorted(self.windows.items()):
-            if (found := next_opening([window], now)) and found.start == at:
-                self.mailbox.put(line, WindowOpened(name))
-        return True
 
 
 def statuses(notes: MemoryNotes) -> Mapping[tuple[Line, int], str]:
