@@ -215,7 +215,7 @@ class Plant:
         self.store = MemoryStateStore()
         self.machine = Machine(self.clock, self.mailbox, self._duration, self.fate)
         self.notes = MemoryNotes(self.clock, self.mailbox)
-        self.schedules = MemorySchedules(self.clock, self.mailbox)
+        self.schedules = MemorySchedules()
 
     def _duration(self, line: Line, ripple: str) -> Any:
         return seconds(random.Random(f"{self.seed}/{line}/{ripple}").choice([1, 1, 2, 5]))

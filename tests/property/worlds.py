@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from duckstring.adapters.memory.world import Attempted, Conditions, World, pond, seconds
-from duckstring.engine.signals import RippleSucceeded
+from duckstring.engine.signals import Ordered, Removed, RippleSucceeded
 from duckstring.engine.state import Failure, PondState
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER
@@ -130,7 +130,7 @@ def weather(
     dull: float = 0.25,
     pace: tuple[float, ...] = (0.2, 1, 1, 2, 3, 7),
 ) -> Conditions:
-    """Late, doubled letters and Ripples of different durations; a ``dull`` share of the attempts changes nothing."""
+    """Late, doubled letters, ticks that may not come, Ripples of different durations; a ``dull`` share of them changes nothing."""
 
     def duration(line: Line, ripple: str):
         return seconds(random.Random(f"{seed}/{line}/{ripple}").choice(pace))
@@ -145,6 +145,8 @@ def weather(
         prints=prints,
         skips=lambda attempted: chance((seed, "skip", attempted), dull / 2),
         doubles=doubles,
+        ghosts=0.5,
+        ticks=lambda r: r.choice([(), (seconds(0),), (seconds(-4), seconds(1)), (seconds(0.5), seconds(0.5)), (seconds(55),)]),
         skew=lambda r: seconds(r.uniform(-1, 1) * skew),
     )
 
@@ -173,25 +175,42 @@ class Laws:
 
     def __call__(self, before: PondState, after: PondState) -> None:
         self._freshness(before, after)
+        self._health(before, after)
         self._ripples(after)
         self._runs(before, after)
         self._starts(before, after)
         self.said.setdefault(after.line, {(NEVER, 0)}).add((after.end_f, after.snapshot))
 
     def _freshness(self, before: PondState, after: PondState) -> None:
-        assert before.end_f <= after.end_f <= after.start_f
-        assert before.changed_f <= after.changed_f <= after.end_f
-        assert before.snapshot <= after.snapshot
+        assert after.end_f <= after.start_f
+        assert after.changed_f <= after.end_f
         assert list(after.targets) == sorted(set(after.targets))
         assert all(target > after.start_f for target in after.targets) or after.health != "ok" or after.release is None
         if after.health == "ok" and not after.runs:
             assert after.start_f == after.end_f
+        if before.release is not None and after.release is None:
+            assert (after.end_f, after.snapshot, dict(after.runs), after.runs_started) == (NEVER, 0, {}, before.runs_started)
+            return
+        assert before.end_f <= after.end_f
+        assert before.changed_f <= after.changed_f
+        assert before.snapshot <= after.snapshot
+        if before.snapshot < after.snapshot and before.runs[after.snapshot].forced:
+            assert (after.end_f, after.changed_f) == (before.end_f, before.changed_f), "a forced run moved its freshness"
+
+    def _health(self, before: PondState, after: PondState) -> None:
+        if after.health == "killed":
+            assert (after.pull, after.woken, after.force, after.targets, dict(after.runs)) == (None, None, False, (), {})
+            assert not any(ripple.attempt or ripple.pull or ripple.targets for ripple in after.ripples.values())
+        if before.health == "killed" != after.health:
+            signal = self.world.log[-1][1]
+            assert isinstance(signal, Removed) or (isinstance(signal, Ordered) and signal.verb in {"wake", "force", "clear"})
 
     def _ripples(self, after: PondState) -> None:
         live = {run.f for run in after.runs.values() if run.failure is None and not run.superseded}
+        forced = any(run.forced for run in after.runs.values())
         for ripple in after.ripples.values():
             assert ripple.end_f <= ripple.start_f <= after.start_f
-            assert ripple.end_f >= after.end_f
+            assert ripple.end_f >= after.end_f or forced
             for parent in ripple.parents:
                 assert ripple.start_f <= after.ripples[parent].end_f or ripple.start_f <= after.end_f
             if ripple.attempt is None:
@@ -213,16 +232,19 @@ class Laws:
         assert len({run.f for run in live}) == len(live)
         for number in after.runs.keys() - before.runs.keys():
             run = after.runs[number]
-            assert run.f > before.start_f or before.health != "ok" or before.next_release is not None
+            assert number > before.runs_started, "a number that was given before"
+            assert (
+                run.f == before.end_f if run.forced else run.f > before.start_f or before.health != "ok" or before.next_release is not None
+            )
             self._pins(after, number)
 
     def _pins(self, after: PondState, number: int) -> None:
         run = after.runs[number]
         assert set(run.pins) == set(after.sources)
         required = [view.end_f for view in after.sources.values() if not view.optional]
-        if required:
+        if required and not run.forced:
             assert run.f == min(required)
-        elif after.sources:
+        elif after.sources and not run.forced:
             assert run.f == max(view.end_f for view in after.sources.values())
         for line, pin in run.pins.items():
             view = after.sources[line]
@@ -249,10 +271,8 @@ def once(world: World) -> None:
 
 def at_rest(world: World) -> bool:
     """Nothing runs and nothing is wanted of what is deployed, and no branch of an execution waits."""
-    [state for state in world.states.values() if state.release is not None]
-    return not world.waiting() and all(
-        not s.runs and s.pull is None and not s.targets for s in world.states.values() if s.release is not None
-    )
+    deployed = [state for state in world.states.values() if state.release is not None]
+    return not world.waiting() and not any(s.runs or s.pull or s.woken or s.force or s.targets for s in deployed)
 
 
 def settle(world: World, graph: Graph, order: Callable[[list[Release]], list[Release]] = list) -> None:
