@@ -114,6 +114,7 @@ class World:
     schedules: list[tuple[Line, SetSchedule | DropSchedule]] = field(default_factory=list)
     events: list[tuple[Line, Announce]] = field(default_factory=list)
     pinned: dict[tuple[Line, int], dict[Line, int]] = field(default_factory=dict)
+    shapes: dict[tuple[Line, int], frozenset[str]] = field(default_factory=dict)
     steps: int = 0
     log: list[tuple[Line, Signal, Instant]] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
@@ -289,6 +290,7 @@ class World:
             return
         self._executions.add((state.line, start.run, start.launch))
         self.pinned[state.line, start.run] = dict(state.runs[start.run].pins) if start.run in state.runs else {}
+        self.shapes[state.line, start.run] = frozenset(branch.ripple for branch in start.branches)
         for branch in start.branches:
             self._branch(state.line, start.run, start.launch, branch.ripple, branch.verdict, branch.attempt)
 
