@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -83,7 +83,7 @@ def test_rules_overlap_if_some_moment_lies_in_both(one: Window, other: Window) -
 
 def any_shared(ones: list[Occurrence], others: list[Occurrence]) -> bool:
     both = sorted([*ones, *others], key=lambda found: found.start)
-    return any(second.start < first.end for first, second in zip(both, both[1:], strict=False))
+    return any(second.start < first.end for first, second in pairwise(both))
 
 
 def repeats_within(one: Window, other: Window, span: timedelta) -> bool:
