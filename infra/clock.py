@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
@@ -20,7 +20,8 @@ class Alarms(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, name: str, posts_to: Sequence[sqs.IQueue]) -> None:
         super().__init__(scope, construct_id)
-        self.group = scheduler.ScheduleGroup(self, "Group", schedule_group_name=name)
+        # Left to itself CDK would keep the group, and its schedules would go on knocking at a door that is gone.
+        self.group = scheduler.ScheduleGroup(self, "Group", schedule_group_name=name, removal_policy=RemovalPolicy.DESTROY)
         account = Stack.of(self).account
         self.role = iam.Role(
             self,
