@@ -50,6 +50,12 @@ def brief(seconds: float | None) -> str:
     return f"{whole // 86400}d{whole % 86400 // 3600}h"
 
 
+def ahead(seconds: float | None) -> str:
+    """How far off something is, in whole seconds and two units at most: ``9s``, ``4m12s``, ``3h``, ``2h05m``."""
+    left = max(int(seconds or 0), 0)
+    return brief(left) if left % _UNITS["h"] and left >= 10 else exact(left)  # noqa: PLR2004 - where brief begins to drop tenths
+
+
 def age(seconds: float | None) -> str:
     """How old something is, in whole units: ``3s``, ``4m``, ``2h05m``, ``3d4h``; ``never`` for None."""
     if seconds is None:
