@@ -36,7 +36,7 @@ def test_a_wave_under_a_window_runs_the_lineage_once_an_opening(driver):
     driver.trigger("wave", "tidal_view")
     waiting = driver.wait_until("tidal_pool", lambda line: "Window quick" in line["reason"], what="the Inlet waits for its Window")
     assert waiting["reason"].startswith("waits for Window quick, opens ")
-    until(lambda: len(driver.noted("tidal_view")) >= 4, what="four openings", show=lambda: driver.lines(*names))
+    until(lambda: len(driver.noted("tidal_view")) >= 3, what="three openings", show=lambda: driver.lines(*names))
     driver.trigger("remove", "tidal_view")
     driver.wait_until("tidal_view", lambda line: line["trigger"] is None, what="the Wave is gone")
     driver.wait_at_rest(*names)
