@@ -89,6 +89,8 @@ def deployed(*lines: str, **told: Any) -> dict[str, Any]:
         (["query", "a", "--sql", "@/nowhere.sql"], 2, "error: /nowhere.sql cannot be read: No such file or directory."),
         (["pond", "init", "Sales"], 2, "error: 'Sales' is no Pond's name."),
         (["pond", "init", "sales", "--kind", "outlets"], 2, "hint: Did you mean 'outlet'?"),
+        (["trigger", "tap", "a", "-v", "1.2"], 2, "error: --version '1.2' is no version.\nhint: A semantic version picks its line"),
+        (["status", "a", "-m", "2", "-v", "1.2.0"], 2, "error: --major 2 and --version 1.2.0 disagree: that version is of major 1."),
         (["deploy", "/nowhere"], 2, "error: There is no folder '/nowhere'."),
     ],
 )
@@ -127,6 +129,26 @@ def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Be
     code, out, _ = bench.run("trigger", "tide", "reports", "1h30m", "-m", "2")
     assert (code, out) == (0, "reports@2: tide, no staler than 1h30m\n")
     assert bench.asked == [{"op": "trigger", "pond": "reports", "major": 2, "kind": "tide", "bound": 5400.0}]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "trigger tap reports",
+        "trigger pulse reports",
+        "trigger wave reports",
+        "trigger tide reports 1d",
+        "trigger remove reports",
+        "status reports --json",
+        "runs reports --json",
+        "query reports",
+        "get reports worst",
+    ],
+)
+@pytest.mark.parametrize("picked", [["-v", "2.1.0-rc.1"], ["--major", "2", "--version", "2.0.0"]])
+def test_a_version_picks_its_line(bench: Bench, words: str, picked: list[str]) -> None:
+    bench.run(*words.split(), *picked)
+    assert bench.asked[0]["major"] == 2
 
 
 def test_a_watched_pulse_that_fails_is_refused_with_the_run_to_look_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
