@@ -147,7 +147,8 @@ def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Be
 )
 @pytest.mark.parametrize("picked", [["-v", "2.1.0-rc.1"], ["--major", "2", "--version", "2.0.0"]])
 def test_a_version_picks_its_line(bench: Bench, words: str, picked: list[str]) -> None:
-    bench.run(*words.split(), *picked)
+    bench.answers(lambda _: {"ok": False, "error": {"message": "enough"}})
+    assert bench.run(*words.split(), *picked)[0] == 1
     assert bench.asked[0]["major"] == 2
 
 
