@@ -7,7 +7,7 @@ the deploy, or by the sweep.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -19,9 +19,9 @@ from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, artifact_key
 from duckstring.model.pondfile import PondFile, from_object
-from duckstring.ports import Artifacts, Catalog, Clock, Discovery, Mailbox
+from duckstring.ports import Artifacts, Catalog, Clock, Discovery, Letter, Mailbox, Removals
 from duckstring.service import graph
-from duckstring.service.announce import announcement
+from duckstring.service.announce import announcement, obituary
 
 Json = dict[str, object]
 Asked = TypeVar("Asked")
@@ -74,6 +74,7 @@ class Yard:
     """What deploying needs of the world."""
 
     catalog: Catalog
+    removals: Removals
     artifacts: Artifacts
     discovery: Discovery
     mailbox: Mailbox
@@ -96,8 +97,13 @@ def deploy(requests: Sequence[Mapping[str, object]], yard: Yard, *, overwrite: b
     order = {name: place for place, name in enumerate(graph.in_order(after))}
     releases = sorted((choice.release for choice in choices), key=lambda release: order[release.line])
     yard.catalog.select(releases, overwrite=overwrite, revision=revision)
-    yard.mailbox.send([announcement(release) for release in releases])
+    yard.mailbox.send([*_obituaries(set(choice.release.line for choice in choices) - before.keys(), yard), *map(announcement, releases)])
     return {"ponds": [_told(choice, before, after) for choice in choices]}
+
+
+def _obituaries(lines: Collection[Line], yard: Yard) -> list[Letter]:
+    """A line that comes back begins anew, even where the letter of its removal was lost: it is told again, first."""
+    return [obituary(removal) for removal in yard.removals.removed() if removal.line in lines] if lines else []
 
 
 def _packages(requests: Sequence[Mapping[str, object]]) -> list[Package]:
