@@ -32,7 +32,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """
     records = event.get("Records")
     if records is None:
-        letters = forward.forward(event, catalog=app.catalog, clock=app.clock)
+        letters = forward.forward(event, catalog=app.catalog, arrivals=app.arrivals, clock=app.clock)
         app.hands.mailbox.send(letters)
         logger.info("event forwarded", source=event.get("source"), letters=len(letters))
         return {}

@@ -90,7 +90,8 @@ def test_objects_are_listed_and_deleted_beyond_one_page(here):
     assert list(cellar.objects(tomorrow - 2 * DAY)) == []
     cellar.drop_objects(keys[1:])
     assert list(cellar.objects(tomorrow)) == keys[:1]
-    assert here.clients.s3.head_object(Bucket="catchment", Key="artifacts/sales/1.0.0/a.zip")
+    assert list(cellar.packages(tomorrow)) == ["artifacts/sales/1.0.0/a.zip"]
+    assert list(cellar.packages(tomorrow - 2 * DAY)) == []
 
 
 def test_only_old_uploads_under_data_are_aborted(here):
@@ -127,8 +128,10 @@ def test_one_round_repairs_what_no_event_told(here):
         "owing": ["sales@1"],
         "woken": [],
         "untold": ["orders@1"],
+        "removed": [],
         "tidied": True,
         "manifests": 0,
         "objects": 0,
+        "packages": 0,
         "uploads": 0,
     }

@@ -11,12 +11,15 @@ from duckstring.errors import OperatorError
 from duckstring_cli import durations, render
 from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
+from duckstring_cli.commands import arrival
 from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
 
 if TYPE_CHECKING:
     from duckstring_cli.follow import Follower
 
 app = typer.Typer(help="Ask for data: once, always, or within a bound.", no_args_is_help=True)
+
+app.add_typer(arrival.app, name="arrival")
 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all is at rest.")]
 

@@ -91,6 +91,9 @@ def deployed(*lines: str, **told: Any) -> dict[str, Any]:
         (["pond", "init", "sales", "--kind", "outlets"], 2, "hint: Did you mean 'outlet'?"),
         (["trigger", "tap", "a", "-v", "1.2"], 2, "error: --version '1.2' is no version.\nhint: A semantic version picks its line"),
         (["status", "a", "-m", "2", "-v", "1.2.0"], 2, "error: --major 2 and --version 1.2.0 disagree: that version is of major 1."),
+        (["trigger", "arrival", "a", "add", "--name", "x", "--bucket", "b", "--kind", "tab"], 2, "hint: Did you mean 'tap'?"),
+        (["trigger", "arrival", "a"], 2, "error: Missing command."),
+        (["pond", "remove", "a", "-m", "2", "-v", "1.0.0"], 2, "disagree: that version is of major 1."),
         (["deploy", "/nowhere"], 2, "error: There is no folder '/nowhere'."),
     ],
 )
@@ -100,6 +103,50 @@ def test_misuse_is_one_clear_line_and_exit_code_2(bench: Bench, arguments: list[
     assert error in err
     assert "Traceback" not in err
     assert bench.asked == []
+
+
+ARRIVALS = {"line": "orders@1", "arrivals": [{"name": "landing", "bucket": "inbox", "prefix": "in/", "suffix": "[x]", "kind": "pulse"}]}
+
+
+def test_arrival_rules_are_added_listed_and_removed_behind_the_ponds_name(bench: Bench) -> None:
+    bench.answers({"arrival": ARRIVALS})
+    rule = ["--name", "landing", "--bucket", "inbox", "--prefix", "in/", "--kind", "tap"]
+    assert bench.run("trigger", "arrival", "orders", "add", *rule, "-v", "1.2.0") == (0, "orders@1: arrival landing added\n", "")
+    given = {"name": "landing", "bucket": "inbox", "prefix": "in/", "suffix": "", "kind": "tap"}
+    assert bench.asked[-1] == {"op": "arrival", "pond": "orders", "major": 1, "action": "add", "arrival": given}
+    _, out, _ = bench.run("trigger", "arrival", "orders", "list")
+    assert out.split() == ["NAME", "BUCKET", "PREFIX", "SUFFIX", "SENDS", "landing", "inbox", "in/", "[x]", "pulse"]
+    assert json.loads(bench.run("trigger", "arrival", "orders", "list", "--json")[1]) == ARRIVALS
+    assert bench.run("trigger", "arrival", "orders", "remove", "--name", "landing")[1] == "orders@1: arrival landing removed\n"
+    assert bench.asked[-1] == {"op": "arrival", "pond": "orders", "action": "remove", "name": "landing"}
+
+
+def removal(request: Mapping[str, object]) -> Mapping[str, Any]:
+    told = {"removed": ["sales@1"], "stopped": ["sales@1/7"], "warnings": ["board@1 goes on without."], "applied": not request["dry"]}
+    return {"ok": True, "result": told}
+
+
+def test_nothing_is_removed_without_being_told_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.answers(removal)
+    assert bench.run("pond", "remove", "sales") == (
+        1,
+        "",
+        "error: Not removing sales@1 from Catchment 'dev' without being told so.\nhint: Say it with: -y\n",
+    )
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    assert bench.run("pond", "remove", "sales")[:2] == (1, "")
+    assert [request["dry"] for request in bench.asked] == [True, True]
+
+
+def test_a_line_is_removed_with_a_word_on_what_that_stopped(bench: Bench) -> None:
+    bench.answers(removal)
+    code, out, err = bench.run("pond", "remove", "sales", "-m", "1", "-y")
+    assert (code, out) == (0, "✓ sales@1 is removed, sales@1/7 stopped\n")
+    assert "board@1 goes on without." in err
+    assert bench.asked[-1] == {"op": "remove", "pond": "sales", "major": 1, "dry": False}
+    bench.run("pond", "remove", "sales", "-v", "1.0.0", "-y")
+    assert bench.asked[-1] == {"op": "remove", "pond": "sales", "major": 1, "version": "1.0.0", "dry": False}
 
 
 @pytest.mark.parametrize("group", [[], ["catchment"], ["pond"], ["trigger"], ["run"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from duckstring.engine.signals import Deployed, Removed
+from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import to_text
 from duckstring.ports import Letter
@@ -17,3 +18,8 @@ def announcement(release: Release) -> Letter:
 def obituary(removal: Removal) -> Letter:
     """The letter of one removal."""
     return Letter(removal.line, Removed(removal.at), f"removed:{removal.line}:{to_text(removal.at)}")
+
+
+def is_unheard(removal: Removal, state: PondState) -> bool:
+    """Whether the line still is what was removed. One that heard must not hear again: it may hold demand of Sinks by now."""
+    return any(release is not None and release.deployed <= removal.at for release in (state.release, state.next_release))
