@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from duckstring_cli import catchments, main
+from duckstring_cli.local.deployment import Source
 from duckstring_cli.local.home import catchment_folder
 
 
@@ -62,9 +63,9 @@ def test_the_buckets_to_hear_of_are_checked_kept_and_taken_back(capsys: pytest.C
     assert (code, "--arrivals landing,In_Box: 'In_Box' is no bucket's name." in err) == (1, True)
     assert run(capsys, "catchment", "init", "--arrivals", "landing, inbox")[0] == 0
     assert "arrivals: landing,inbox\n" in run(capsys, "catchment", "configure")[1]
-    before = Source("dev", home / "catchments" / "dev").digest()
+    before = Source("dev", catchment_folder("dev")).digest()
     assert "arrivals: none\n" in run(capsys, "catchment", "configure", "--arrivals", "")[1]
-    assert Source("dev", home / "catchments" / "dev").digest() != before, "the next start deploys it"
+    assert Source("dev", catchment_folder("dev")).digest() != before, "the next start deploys it"
 
 
 def test_configure_shows_and_replaces_what_is_kept(capsys: pytest.CaptureFixture[str], home: Path) -> None:

@@ -128,6 +128,7 @@ def removal(request: Mapping[str, object]) -> Mapping[str, Any]:
 
 def test_nothing_is_removed_without_being_told_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.answers(removal)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
     assert bench.run("pond", "remove", "sales") == (
         1,
         "",
