@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from duckstring.service.deliver import deliver
 from duckstring.service.dispatch import perform
 
 logger = Logger(service="orchestrator")
+# What the use cases have to say, with its fields: Lambda's own handler would print the bare message.
+logging.basicConfig(handlers=[logger.registered_handler], level=logging.WARNING, force=True)
 app = wiring.orchestrator(os.environ)
 
 _LINES = ThreadPoolExecutor(max_workers=10, thread_name_prefix="line")

@@ -56,19 +56,20 @@ def test_rules_of_users_hear_of_success_failure_blocking_recovery_and_broken_con
 
     # A version that drops a column and retypes another: its run fails, and nothing of it is seen.
     driver.deploy(driver.pond("herald", TABLE.format(sql="SELECT 1 AS id, 'dear' AS price"), version="1.1.0"))
-    driver.pulse("herald_sink")
+    epoch = driver.pulse("herald_sink")
     failure = driver.wait_for("herald", "failed")["failure"]
     driver.wait_for("herald_sink", "blocked")
     assert failure["error"] == "ContractError"
     assert failure["message"] == (
         "Table 'prices' would break what this major version has published: "
-        "column 'price' was DOUBLE and would be VARCHAR; column 'tag' is dropped (it was VARCHAR)."
+        "column 'price' was DOUBLE and would be VARCHAR; column 'tag' is dropped (it was VARCHAR). "
+        "Keep the column and its type, or raise the major version in pond.toml."
     )
     assert driver.client.tables("herald") == published
 
     # One that adds a column is none the worse.
     driver.deploy(driver.pond("herald", TABLE.format(sql=write + ", true AS fine"), version="1.2.0"))
-    driver.wait_fresh("herald_sink", driver.pulse("herald_sink"))
+    driver.wait_fresh("herald_sink", epoch)
     assert list(driver.rows("herald", "prices")[0]) == ["id", "price", "tag", "fine"]
 
     expected = {
