@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import World, seconds
+from duckstring.adapters.memory.world import World, pond, seconds
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release
@@ -86,6 +86,39 @@ def test_under_a_wave_no_pond_of_single_ripples_runs_more_often_than_its_sink_ta
     for sink, source in pairwise(reversed(graph.releases)):
         depth += len(sink.ripples) + len(source.ripples)
         assert len(world.runs(source.line)) <= len(world.runs(sink.line)) + depth
+
+
+@looks(40)
+@given(graphs(most=5, chain=True, optional=False), seeds, st.sampled_from([0.0, 0.05]))
+def test_under_a_wave_a_lineage_that_is_quicker_than_its_sink_runs_as_often_as_it_takes(graph: Graph, seed: int, latency: float) -> None:
+    slow = pond("slow@1", graph.lines[-1])
+    conditions = weather(seed, latency=latency, doubles=0.2 if latency else 0.0, dull=0.0, pace=(0.2, 0.5, 1))
+    quick, longest = conditions.duration, sum(len(release.ripples) for release in graph.releases) + 3
+    world = world_of(replace(conditions, duration=lambda line, name: seconds(longest) if line == slow.line else quick(line, name)), seed)
+    settle(world, Graph((*graph.releases, slow)))
+    world.trigger(slow.line, "wave")
+    world.run_until(world.now + seconds(longest * 12))
+    filling = sum(len(release.ripples) for release in graph.releases)
+    for release in graph.releases:
+        assert len(world.runs(release.line)) <= len(world.runs(slow.line)) + 1 + filling
+
+
+@looks(40)
+@given(graphs(most=5, optional=False), seeds, seeds)
+def test_a_wave_settles_anew_when_ripples_become_quicker_or_slower(graph: Graph, seed: int, later: int) -> None:
+    pace = [seed]
+    before, after = weather(seed, latency=0.0, doubles=0.0, dull=0.0), weather(later, latency=0.0, doubles=0.0, dull=0.0)
+    conditions = replace(before, duration=lambda line, name: (before if pace[0] == seed else after).duration(line, name))
+    world = world_of(conditions, seed)
+    settle(world, graph)
+    to = graph.lines[-1]
+    world.trigger(to, "wave")
+    world.run_until(world.now + seconds(100))
+    pace[0] = later + 2**17
+    world.run_until(world.now + seconds(200))
+    slowest = max(after.duration(line, ripple.name) for line in graph.required_above(to) for ripple in graph.release(line).ripples)
+    ends = [row.finished for row in world.runs(to)][-11:]
+    assert (ends[-1] - ends[0]) / 10 <= slowest * 1.0001
 
 
 @looks(60)

@@ -95,9 +95,10 @@ def _begin(turn: Turn, f: Instant) -> None:
     for line, view in sorted(turn.sources.items()):
         turn.put_source(replace(view, taken=view.end_f))
         if rearm:
-            turn.emit(SendPull(line, turn.now, view.end_f))
+            turn.emit(SendPull(line, turn.now, view.end_f, waits=line == turn.heard))
     turn.start_f = f
     turn.pull = turn.woken = turn.retry_at = None
+    turn.asking = False
     turn.targets = tuple(t for t in turn.targets if t > f)
     if passes:
         _pass(turn, run)
@@ -229,7 +230,7 @@ def _recover(turn: Turn, run: Run) -> None:
 
 def _pull_again(turn: Turn) -> None:
     if isinstance(turn.trigger, Wave):
-        take_pull(turn, turn.now, turn.end_f)
+        take_pull(turn, turn.now, turn.end_f, waits=True)
 
 
 def fail_run(turn: Turn, run: Run, failure: Failure) -> None:

@@ -199,8 +199,8 @@ class World:
     def _perform(self, state: PondState, effect: Effect, stamp: tuple[int, int]) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm an effect
         line = state.line
         match effect:
-            case SendPull(source, epoch, held):
-                self.post(line, source, PullReceived(line, epoch, held, stamp))
+            case SendPull(source, epoch, held, waits):
+                self.post(line, source, PullReceived(line, epoch, held, stamp, waits))
             case SendTarget(source, epoch):
                 self.post(line, source, TargetReceived(line, epoch, stamp))
             case AttachTo(source):
