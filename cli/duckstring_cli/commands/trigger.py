@@ -11,8 +11,8 @@ from duckstring.errors import OperatorError
 from duckstring_cli import durations, render
 from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
-from duckstring_cli.commands import window
-from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client, repeated
+from duckstring_cli.commands import arrival, window
+from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
 
 if TYPE_CHECKING:
     from duckstring_cli.follow import Follower
@@ -25,34 +25,36 @@ _PRECISION = (
     "The clock wakes a Pond within about 2 s of its time, and then it has to run: a bound below a minute is kept as well as that allows."
 )
 
+app.add_typer(arrival.app, name="arrival")
+
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all is at rest.")]
 
 
 @app.command(epilog="Example: duckstring trigger tap reports --watch")
-def tap(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def tap(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Pull once.
 
     Runs POND with something newer from its Sources, and lets them prepare the next.
     """
-    _send(catchment, pond, "tap", major=major, watch=watch)
+    _send(catchment, pond, "tap", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring trigger pulse reports --watch")
-def pulse(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def pulse(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Push once.
 
     Runs everything that POND needs, each once, in order, as of now.
     """
-    _send(catchment, pond, "pulse", major=major, watch=watch)
+    _send(catchment, pond, "pulse", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring trigger wave reports")
-def wave(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def wave(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Pull always.
 
     Runs POND again each time it is done, as fast as its slowest Source allows.
     """
-    _send(catchment, pond, "wave", major=major, watch=watch)
+    _send(catchment, pond, "wave", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring trigger tide reports 1d")
@@ -60,6 +62,7 @@ def tide(
     pond: PondName,
     bound: Annotated[str, typer.Argument(metavar="BOUND", show_default=False, help="The staleness allowed: 30s, 90m, 1d, 1h30m.")],
     major: Major = None,
+    version: OfVersion = None,
     watch: Watch = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -67,13 +70,13 @@ def tide(
     seconds = durations.parse(bound).total_seconds()
     if seconds < _A_MINUTE:
         render.err().print(f"[dim]{_PRECISION}[/]", soft_wrap=True)
-    _send(catchment, pond, "tide", major=major, watch=watch, bound=seconds)
+    _send(catchment, pond, "tide", major=major_of(major, version), watch=watch, bound=seconds)
 
 
 @app.command(epilog="Example: duckstring trigger remove reports")
-def remove(pond: PondName, major: Major = None, catchment: CatchmentName = None) -> None:
+def remove(pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None) -> None:
     """Remove POND's Wave or Tide. What runs already is finished."""
-    _send(catchment, pond, "remove", major=major, watch=False)
+    _send(catchment, pond, "remove", major=major_of(major, version), watch=False)
 
 
 def _send(catchment: str | None, pond: str, kind: str, *, major: int | None, watch: bool, bound: float | None = None) -> None:
