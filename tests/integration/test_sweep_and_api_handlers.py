@@ -110,7 +110,7 @@ def test_deploy_trigger_and_look_at_it(here, api):
     epoch = api("trigger", pond="sales", kind="pulse")["result"]["epoch"]
     seen = here.clients.sqs.receive_message(QueueUrl=here.clients.sqs.get_queue_url(QueueName="seen")["QueueUrl"])
     event = json.loads(seen["Messages"][0]["Body"])
-    (letter,) = forward.forward(event, catalog=api.desk.catalog, clock=api.desk.clock)
+    (letter,) = forward.forward(event, catalog=api.desk.catalog, arrivals=api.desk.arrivals, clock=api.desk.clock)
     assert letter.to == "sales@1"
     assert codec.letter(letter.to, letter.signal).count(epoch) == 1
 
