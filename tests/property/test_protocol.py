@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.ports import Machine, MemoryClock, MemoryMailbox, MemoryNotes, MemoryStateStore, statuses
+from duckstring.adapters.memory.ports import Machine, MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryStateStore, statuses
 from duckstring.adapters.memory.world import START, pond, seconds
 from duckstring.engine.signals import AlarmRang, Deployed, Signal, Triggered
 from duckstring.engine.state import PondState
@@ -80,6 +80,7 @@ class Plant:
         self.store = MemoryStateStore()
         self.machine = Machine(self.clock, self.mailbox, self._duration, self.fate)
         self.notes = MemoryNotes(self.clock, self.mailbox)
+        self.schedules = MemorySchedules()
         self.crashes = 0
         self._random = random.Random(self.seed)
 
@@ -100,7 +101,10 @@ class Plant:
 
     def _deliver(self, line: Line) -> None:
         letters = self.mailbox.show(line)
-        mortal = [Mortal(port, self.fuse) for port in (self.mailbox, self.machine, self.machine, self.notes, self.notes, self.notes)]
+        mortal = [
+            Mortal(port, self.fuse)
+            for port in (self.mailbox, self.machine, self.machine, self.notes, self.notes, self.notes, self.schedules)
+        ]
         hands = Hands(*mortal)
         try:
             deliver(

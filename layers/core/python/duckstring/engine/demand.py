@@ -22,7 +22,7 @@ def take_pull(turn: Turn, epoch: Instant, held: Instant) -> None:
     if turn.blocked or turn.release is None:
         _remember_pull(turn, epoch)
         return
-    if turn.is_inlet and turn.start_f >= epoch and turn.start_f > held:
+    if turn.is_inlet and turn.start_f >= epoch and turn.start_f > held and not turn.windows:
         return
     nothing_ahead = turn.start_f == turn.end_f and turn.start_f <= held
     if held <= turn.last_held and not (nothing_ahead and turn.pull is None):
@@ -145,7 +145,10 @@ def tide_due(turn: Turn) -> Instant | None:
     """
     if not isinstance(turn.trigger, Tide) or turn.release is None or turn.targets or turn.start_f > turn.end_f:
         return None
-    return NEVER if turn.start_f == NEVER else turn.start_f + turn.trigger.bound - turn.delay
+    if turn.start_f == NEVER:
+        return NEVER
+    # Under a Window start_f may lie in the future, and nothing fresher can exist before it.
+    return max(turn.start_f + turn.trigger.bound - turn.delay, just_after(turn.start_f))
 
 
 def leaves(turn: Turn) -> list[RippleState]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from duckstring.engine.demand import order_replacement
 from duckstring.engine.effects import RecordAttempt
-from duckstring.engine.runs import fail_run
+from duckstring.engine.runs import at_rest, fail_run
 from duckstring.engine.state import Attempt, Failure, RippleState, Run, shortened
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import TableVersion
@@ -104,7 +104,7 @@ def end_attempt_badly(turn: Turn, *, run: int, ripple: str, attempt: int, failur
     at = turn.runs[run]
     failure = shortened(failure)
     if at.failure is not None:
-        turn.put_ripple(replace(state, attempt=None, start_f=state.end_f))
+        turn.put_ripple(at_rest(turn, state))
     elif how == "lost" and at.losses < MOST_LOSSES:
         turn.put_run(replace(at, losses=at.losses + 1))
         _try_again(turn, ripple)
@@ -112,7 +112,7 @@ def end_attempt_badly(turn: Turn, *, run: int, ripple: str, attempt: int, failur
         turn.put_run(replace(at, budget=at.budget - 1))
         _try_again(turn, ripple)
     else:
-        turn.put_ripple(replace(state, attempt=None, start_f=state.end_f))
+        turn.put_ripple(at_rest(turn, state))
         fail_run(turn, at, failure)
 
 
@@ -128,11 +128,11 @@ def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str
         turn.emit(RecordAttempt(run, ripple.name, ripple.attempt.number, "lost", turn.now, _lost(ripple, status, cause)))
     if at.failure is not None:
         for ripple in busy:
-            turn.put_ripple(replace(ripple, attempt=None, start_f=ripple.end_f))
+            turn.put_ripple(at_rest(turn, ripple))
         return
     if launch >= MOST_LAUNCHES:
         for ripple in busy:
-            turn.put_ripple(replace(ripple, attempt=None, start_f=ripple.end_f))
+            turn.put_ripple(at_rest(turn, ripple))
         message = f"The run's execution ended {launch} times before its Ripples did: {status} {cause}".strip()
         fail_run(turn, turn.runs[run], shortened(Failure("", 0, "ExecutionLost", message)))
         return

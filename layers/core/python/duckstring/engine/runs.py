@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from duckstring.engine.demand import just_after, take_pull
 from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RecordRun, RunStatus, SendPull
-from duckstring.engine.state import Failure, Run, Wave
+from duckstring.engine.state import Failure, RippleState, Run, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.values import replace
+from duckstring.model.windows import next_opening, open_now
 
 FIRST_BACK_OFF = timedelta(seconds=60)
 LONGEST_BACK_OFF = timedelta(hours=1)
@@ -17,8 +18,11 @@ LONGEST_BACK_OFF = timedelta(hours=1)
 
 def source_f(turn: Turn) -> Instant:
     """The freshness that a run started now would have; NEVER: it has nothing to run on."""
+    if turn.is_windowed:
+        found = open_now(turn.windows.values(), turn.now)
+        return found.end if found else NEVER
     if not turn.sources:
-        newest = max(turn.pull or NEVER, turn.targets[-1] if turn.targets else NEVER)
+        newest = max(turn.pull or NEVER, turn.woken or NEVER, turn.targets[-1] if turn.targets else NEVER)
         return newest if newest > turn.start_f else NEVER
     required = [view.end_f for view in turn.sources.values() if not view.optional]
     return min(required) if required else max(view.end_f for view in turn.sources.values())
@@ -26,67 +30,114 @@ def source_f(turn: Turn) -> Instant:
 
 def start_run(turn: Turn) -> bool:
     """Start a Pond Run if it is wanted and supplied."""
-    if turn.release is None or turn.next_release is not None or turn.health == "killed":
+    if turn.release is None or turn.next_release is not None or turn.health == "killed" or _is_forcing(turn):
         return False
+    if turn.health == "failed":
+        return _start_after_failure(turn)
     f = source_f(turn)
-    if not _wanted(turn, f):
+    pushed = bool(turn.targets) and f >= turn.targets[0]
+    woken = turn.woken is not None and f >= turn.woken
+    if not pushed and not woken and (turn.pull is None or f <= turn.start_f):
         return False
-    _begin(turn, max(f, turn.now, just_after(turn.start_f)) if _is_retry_of_the_world(turn) else f)
+    _begin(turn, f)
     return True
 
 
-def _wanted(turn: Turn, f: Instant) -> bool:
-    if turn.health == "failed":
-        if turn.failures > turn.source_retries:
+def _start_after_failure(turn: Turn) -> bool:
+    """A fresh run, as Sources move on. For an Inlet the outside world is the Source: after a back-off, while it is ready."""
+    if turn.failures > turn.source_retries:
+        return False
+    f = source_f(turn)
+    if turn.is_inlet:
+        if turn.retry_at is None or turn.retry_at > turn.now or (turn.is_windowed and f == NEVER):
             return False
-        return _is_retry_of_the_world(turn) if turn.is_inlet else f > turn.start_f
-    pushed = bool(turn.targets) and f >= turn.targets[0]
-    pulled = turn.pull is not None and f > turn.start_f
-    return pushed or pulled
+        f = max(f, just_after(turn.start_f), NEVER if turn.is_windowed else turn.now)
+    if f <= turn.start_f:
+        return False
+    _begin(turn, f)
+    return True
 
 
-def _is_retry_of_the_world(turn: Turn) -> bool:
-    """A failed Inlet without Sources whose back-off is over: the outside world is its Source."""
-    due = turn.retry_at
-    return turn.health == "failed" and turn.is_inlet and due is not None and due <= turn.now
+def start_forced(turn: Turn) -> bool:
+    """Run again at the published freshness, once nothing is in flight: it does not advance, and no Sink runs for it."""
+    if not turn.force or turn.runs or turn.release is None or turn.next_release is not None or turn.health == "killed":
+        return False
+    turn.force = False
+    abandon_failure(turn)
+    for view in tuple(turn.sources.values()):
+        turn.put_source(replace(view, taken=view.end_f))
+    for ripple in tuple(turn.ripples.values()):
+        turn.put_ripple(replace(ripple, start_f=NEVER, end_f=NEVER))
+    _launch(turn, _new_run(turn, turn.end_f, prior_f=NEVER, delay=turn.delay, forced=True))
+    return True
+
+
+def _is_forcing(turn: Turn) -> bool:
+    """A forced run waits or is in flight: a newer one would overtake it before it had done anything."""
+    return turn.force or any(run.forced and run.failure is None for run in turn.runs.values())
+
+
+def opening_due(turn: Turn) -> Instant | None:
+    """When the Window opens that waiting demand, or a failed Inlet's retry, waits for. None: nothing waits for one."""
+    if not turn.is_windowed or turn.release is None or turn.health == "killed":
+        return None
+    retries = turn.health == "failed" and turn.failures <= turn.source_retries
+    if not retries and turn.pull is None and turn.woken is None and not turn.targets:
+        return None
+    opening = next_opening(turn.windows.values(), turn.now)
+    return opening.start if opening else None
 
 
 def _begin(turn: Turn, f: Instant) -> None:
-    release = turn.release
-    assert release is not None  # noqa: S101 - start_run checked
     prior_f, passes = turn.start_f, _passes(turn)
     rearm = turn.pull is not None and not turn.blocked
-    pins = {line: view.snapshot for line, view in turn.sources.items()}
+    run = _new_run(turn, f, prior_f=prior_f, delay=_delay(turn, f), forced=False)
     for line, view in sorted(turn.sources.items()):
         turn.put_source(replace(view, taken=view.end_f))
         if rearm:
             turn.emit(SendPull(line, turn.now, view.end_f))
     turn.start_f = f
-    turn.pull = None
-    turn.retry_at = None
+    turn.pull = turn.woken = turn.retry_at = None
     turn.targets = tuple(t for t in turn.targets if t > f)
-    turn.delay = max((v.delay for v in turn.sources.values() if v.end_f == f), default=ZERO)
+    if passes:
+        _pass(turn, run)
+    else:
+        _launch(turn, run)
+
+
+def _delay(turn: Turn, f: Instant) -> timedelta:
+    """How long before ``f`` the data may have come: the length of the Window that it came through."""
+    if turn.is_windowed:
+        found = open_now(turn.windows.values(), turn.now)
+        return found.end - found.start if found else ZERO
+    return max((v.delay for v in turn.sources.values() if v.end_f == f), default=ZERO)
+
+
+def _new_run(turn: Turn, f: Instant, *, prior_f: Instant, delay: timedelta, forced: bool) -> Run:
+    release = turn.release
+    assert release is not None  # noqa: S101 - the callers checked
     turn.runs_started += 1
-    run = Run(
+    return Run(
         number=turn.runs_started,
         f=f,
         prior_f=prior_f,
-        delay=turn.delay,
+        delay=delay,
         version=release.version,
         artifact=release.artifact,
         module=release.module,
         budget=turn.immediate_retries,
         started=turn.now,
-        pins=pins,
+        forced=forced,
+        pins={line: view.snapshot for line, view in turn.sources.items()},
     )
-    if passes:
-        _pass(turn, run)
-        return
+
+
+def _launch(turn: Turn, run: Run) -> None:
     turn.put_run(run)
     turn.launching.append(run.number)
     for ripple in tuple(turn.ripples.values()):
-        turn.put_ripple(replace(ripple, targets=(*ripple.targets, f)))
-    turn.emit(RecordRun(run.number, f, run.version, "running", run.started))
+        turn.put_ripple(replace(ripple, targets=(*ripple.targets, run.f)))
+    turn.emit(RecordRun(run.number, run.f, run.version, "running", run.started))
 
 
 def _passes(turn: Turn) -> bool:
@@ -110,7 +161,7 @@ def _pass(turn: Turn, run: Run) -> None:
     """The run completes at once with nothing executed; the published snapshot stays."""
     for ripple in tuple(turn.ripples.values()):
         turn.put_ripple(replace(ripple, start_f=run.f, end_f=run.f, pull=False, targets=()))
-    turn.end_f = run.f
+    _advance(turn, run, changed=False)
     turn.emit(RecordRun(run.number, run.f, run.version, "pass", run.started, turn.now, changed=False))
     _pull_again(turn)
 
@@ -118,7 +169,7 @@ def _pass(turn: Turn, run: Run) -> None:
 def complete_runs(turn: Turn) -> bool:
     """Publish the newest run that every Ripple has reached, and with it all that it overtook."""
     reached = min((ripple.end_f for ripple in turn.ripples.values()), default=NEVER)
-    if reached <= turn.end_f:
+    if reached < turn.end_f or (reached == turn.end_f and not any(run.forced for run in turn.runs.values())):
         return False
     done = sorted((r for r in turn.runs.values() if r.f <= reached and r.failure is None), key=lambda r: r.f)
     while done and done[-1].superseded:
@@ -129,8 +180,7 @@ def complete_runs(turn: Turn) -> bool:
     outputs = {name: version for run in done for name, version in run.outputs.items()}
     changed = _changed(turn, done)
     turn.put_tables({**turn.tables, **outputs})
-    turn.end_f = max(turn.end_f, newest.f)
-    turn.changed_f = turn.end_f if changed else turn.changed_f
+    _advance(turn, newest, changed=changed)
     turn.snapshot = newest.number
     turn.published_artifact = newest.artifact
     turn.emit(PublishSnapshot(newest.number, newest.f, turn.tables))
@@ -143,6 +193,16 @@ def complete_runs(turn: Turn) -> bool:
     turn.emit(Announce("succeeded", "running", newest.f, run=newest.number))
     _pull_again(turn)
     return True
+
+
+def _advance(turn: Turn, run: Run, *, changed: bool) -> None:
+    """Move to the run's freshness. What a forced run changed shows at the next one: Sinks have taken this one already."""
+    if run.f <= turn.end_f:
+        turn.restated = turn.restated or changed
+        return
+    turn.end_f, turn.delay = run.f, run.delay
+    if changed or turn.restated:
+        turn.changed_f, turn.restated = run.f, False
 
 
 def _let_go(turn: Turn, run: Run) -> None:
@@ -183,14 +243,31 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
     for ripple in tuple(turn.ripples.values()):
         waits = ripple.attempt is not None and ripple.attempt.run in numbers and not ripple.attempt.dispatched
         left = replace(ripple, targets=tuple(t for t in ripple.targets if t not in lost))
-        turn.put_ripple(replace(left, attempt=None, start_f=left.end_f) if waits else left)
+        turn.put_ripple(at_rest(turn, left) if waits or left.attempt is None else left)
     previous = turn.health
     turn.health = "failed"
     turn.failed_f = max(turn.failed_f, run.f)
     turn.failures += 1
-    turn.failure, turn.failed_run = failure, run.number
-    turn.retry_at = turn.now + _back_off(turn.failures) if turn.is_inlet and turn.failures <= turn.source_retries else None
-    turn.emit(Announce("failed", previous if previous != "ok" else "running", run.f, run=run.number, reason=failure.message))
+    turn.failure, turn.failed_run, turn.retry_at = failure, run.number, None
+    plan_retry(turn)
+    before = previous if previous != "ok" else "running"
+    turn.emit(Announce("failed", before, run.f, run=run.number, reason=failure.message))
+    if failure.error == "ContractError":
+        turn.emit(Announce("contract", before, run.f, run=run.number, reason=failure.message))
+
+
+def at_rest(turn: Turn, ripple: RippleState) -> RippleState:
+    """The Ripple with no attempt: as fresh as it was, and (had a forced run taken it back) at least as what is published."""
+    rested = max(ripple.end_f, turn.end_f)
+    return replace(ripple, attempt=None, start_f=rested, end_f=rested)
+
+
+def plan_retry(turn: Turn) -> None:
+    """When a failed Inlet tries again, if its budget has a try left."""
+    if not turn.is_inlet or turn.health != "failed" or turn.failures > turn.source_retries:
+        turn.retry_at = None
+    elif turn.retry_at is None:
+        turn.retry_at = turn.now + _back_off(turn.failures)
 
 
 def _back_off(failures: int) -> timedelta:

@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import NamedTuple, assert_never
 
-from duckstring.engine import demand, gates, ripples, runs
+from duckstring.engine import demand, gates, ripples, runs, verbs
 from duckstring.engine.effects import Announce, AttachTo, DetachFrom, Effect, SetAlarm, TellSink, TellSinks
 from duckstring.engine.signals import (
     AlarmRang,
+    BudgetSet,
     Deployed,
     ExecutionEnded,
     GateReached,
+    Ordered,
     PullReceived,
+    Removed,
     RippleSucceeded,
     Signal,
     SinkAttached,
@@ -25,6 +28,9 @@ from duckstring.engine.signals import (
     SourceTold,
     TargetReceived,
     Triggered,
+    WindowAdded,
+    WindowOpened,
+    WindowRemoved,
 )
 from duckstring.engine.state import Health, PondState, RippleState, SourceView, Stamp, Tide, Wave
 from duckstring.engine.turn import Turn
@@ -115,6 +121,18 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
                 turn.drop_sink(signal.sink)
         case Deployed():
             turn.next_release = signal.release
+        case Ordered():
+            verbs.obey(turn, signal)
+        case BudgetSet():
+            verbs.set_budgets(turn, signal)
+        case WindowAdded():
+            verbs.add_window(turn, signal.window)
+        case WindowRemoved():
+            verbs.remove_window(turn, signal.name)
+        case Removed():
+            verbs.remove_line(turn, signal.at)
+        case WindowOpened():
+            pass  # what is open follows from now
         case AlarmRang():
             if turn.alarm is not None and turn.alarm <= turn.now + _SKEW:
                 turn.alarm = None
@@ -152,7 +170,7 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
 def _trigger(turn: Turn, asked: Triggered) -> None:
     match asked.kind:
         case "tap":
-            if not turn.is_inlet or asked.epoch > turn.start_f or turn.release is None:
+            if not turn.is_inlet or turn.is_windowed or asked.epoch > turn.start_f or turn.release is None:
                 demand.take_pull(turn, asked.epoch, turn.end_f)
         case "wave":
             turn.trigger = Wave()
@@ -176,7 +194,8 @@ def adopt_release(turn: Turn) -> bool:
     turn.release, turn.next_release = release, None
     if first:
         turn.immediate_retries, turn.source_retries = release.immediate_retries, release.source_retries
-    runs.abandon_failure(turn)
+    if turn.health == "failed":
+        runs.abandon_failure(turn)
     _bind_sources(turn)
     wanted = turn.pull is not None
     turn.put_all_ripples(
@@ -222,6 +241,7 @@ RULES: tuple[Callable[[Turn], bool], ...] = (
     adopt_release,
     revive,
     demand.mint_tide_target,
+    runs.start_forced,
     runs.start_run,
     ripples.start_ripples,
 )
@@ -262,6 +282,8 @@ def speak(turn: Turn, told: Face) -> Face:
         return told
     if turn.sinks:
         turn.emit(TellSinks(*face[:6]))
+    if turn.release is None:
+        return face
     if face.down and not told.down and face.health == "ok":
         turn.emit(Announce("blocked", "ok", face.end_f, reason=face.reason))
     if told.down and not face.down:
@@ -280,7 +302,7 @@ def _told(turn: Turn, sink: Line) -> TellSink:
 
 
 def _set_alarm(turn: Turn) -> None:
-    due = [at for at in (demand.tide_due(turn), turn.retry_at) if at is not None and at > turn.now]
+    due = [at for at in (demand.tide_due(turn), turn.retry_at, runs.opening_due(turn)) if at is not None and at > turn.now]
     if due and (turn.alarm is None or min(due) < turn.alarm or turn.alarm <= turn.now):
         turn.alarm = max(min(due), turn.now + _SOON)
         turn.emit(SetAlarm(turn.alarm))

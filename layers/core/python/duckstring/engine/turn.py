@@ -62,15 +62,17 @@ class Turn:
         "woken",
     )
 
-    def __init__(self, state: PondState, now: Instant) -> None:  # noqa: PLR0915 - one line a field
+    def __init__(self, state: PondState, now: Instant) -> None:
         """Start to work on ``state``."""
         self.before = state
         self.now = now
         self.effects: list[Effect] = []
         self.launching: list[int] = []
-        self._owned: set[str] = set()
         self.blocked_at_start = state.blocked
+        self._take(state)
 
+    def _take(self, state: PondState) -> None:  # noqa: PLR0915 - one line a field
+        self._owned: set[str] = set()
         self.line: Line = state.line
         self.release: Release | None = state.release
         self.next_release: Release | None = state.next_release
@@ -103,6 +105,10 @@ class Turn:
         self.ripples: dict[str, RippleState] = state.ripples  # type: ignore[assignment] # copied by own()
         self.runs: dict[int, Run] = state.runs  # type: ignore[assignment] # copied by own()
         self.runs_started = state.runs_started
+
+    def begin_anew(self, state: PondState) -> None:
+        """Forget everything that is not in ``state``."""
+        self._take(state)
 
     def _own(self, name: str) -> None:
         if name not in self._owned:
@@ -162,6 +168,11 @@ class Turn:
     def is_inlet(self) -> bool:
         """No Sources: the outside world supplies it."""
         return not self.sources
+
+    @property
+    def is_windowed(self) -> bool:
+        """An Inlet whose outside source is ready at certain times only."""
+        return bool(self.windows) and not self.sources
 
     @property
     def blocked(self) -> bool:

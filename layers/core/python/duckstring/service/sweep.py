@@ -151,8 +151,9 @@ def _wake(line: Line, held: Seen, now: Instant, report: Report) -> Iterator[Lett
 
 
 def _is_late(state: PondState, now: Instant) -> bool:
-    late = state.alarm is not None and now - state.alarm > GRACE
-    return late or (not state.runs and (state.pull is not None or bool(state.targets)))
+    if state.alarm is not None:
+        return now - state.alarm > GRACE
+    return not state.runs and (state.pull is not None or bool(state.targets) or state.woken is not None or state.force)
 
 
 def _tidy(seen: Mapping[Line, Seen], cellar: Cellar, now: Instant, report: Report) -> None:

@@ -17,6 +17,7 @@ from duckstring.errors import InvariantError, StateConflictError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.windows import Window
 from duckstring.ports import Held, Letter, Mark, Received
 
 _WINDOW = 10
@@ -218,7 +219,26 @@ class MemoryNotes:
 
     def set(self, line: Line, at: Instant) -> None:
         """Post AlarmRang at ``at``."""
-        self.clock.at(at, lambda: self.mailbox.put(line, AlarmRang()))
+
+        def ring() -> None:
+            self.mailbox.put(line, AlarmRang())
+
+        self.clock.at(at, ring)
+
+
+@dataclass(slots=True)
+class MemorySchedules:
+    """``ports.Schedules``: remembers the rules, and rings for none. A line's own alarms carry the truth."""
+
+    windows: dict[tuple[Line, str], Window] = field(default_factory=dict)
+
+    def set(self, line: Line, window: Window) -> None:
+        """Remember the rule."""
+        self.windows[line, window.name] = window
+
+    def drop(self, line: Line, name: str) -> None:
+        """Forget it."""
+        self.windows.pop((line, name), None)
 
 
 def statuses(notes: MemoryNotes) -> Mapping[tuple[Line, int], str]:

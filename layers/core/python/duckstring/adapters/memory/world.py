@@ -39,7 +39,9 @@ from duckstring.engine.signals import (
     Deployed,
     ExecutionEnded,
     GateReached,
+    Ordered,
     PullReceived,
+    Removed,
     RippleSucceeded,
     Signal,
     SinkAttached,
@@ -47,6 +49,7 @@ from duckstring.engine.signals import (
     SourceTold,
     TargetReceived,
     Triggered,
+    Verb,
 )
 from duckstring.engine.state import Failure, PondState
 from duckstring.engine.step import step
@@ -128,6 +131,18 @@ class World:
         self.post("api", Line(line), Triggered(kind, epoch, **bound))  # type: ignore[arg-type] # tests write any kind
         return epoch
 
+    def order(self, line: str, verb: Verb) -> Instant:
+        """Wake, force, sleep, kill or clear; returns the epoch."""
+        self.now += _MOMENT
+        epoch = self.now + self.conditions.skew(self._random)
+        self.post("api", Line(line), Ordered(verb, epoch))
+        return epoch
+
+    def remove(self, line: str) -> None:
+        """Take a line out of the Catchment."""
+        self.now += _MOMENT
+        self.post("api", Line(line), Removed(self.now))
+
     def lose_executions(self) -> None:
         """Every execution dies unseen, and the sweep notices."""
         for line, state in self.states.items():
@@ -164,7 +179,7 @@ class World:
         at = max(self.now + self.conditions.latency(self._random), self._last.get((sender, to), self.now))
         self._last[sender, to] = at
         self._later(at, lambda: self._deliver(to, signal))
-        if self._random.random() < self.conditions.doubles and not isinstance(signal, Triggered | Deployed):
+        if self._random.random() < self.conditions.doubles and not isinstance(signal, Triggered | Deployed | Ordered | Removed):
             again = at + self.conditions.latency(self._random) + seconds(self._random.random() * 5)
             self._later(again, lambda: self._deliver(to, signal))
 
@@ -275,7 +290,7 @@ class World:
 
     def at_rest(self) -> bool:
         """Nothing runs, nothing is wanted, and no branch of an execution waits."""
-        return not self.waiting() and all(not s.runs and s.pull is None and not s.targets for s in self.states.values())
+        return not self.waiting() and all(not s.runs and s.pull is None and not s.targets and s.woken is None for s in self.states.values())
 
 
 def pond(

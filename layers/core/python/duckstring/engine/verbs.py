@@ -1,0 +1,127 @@
+"""What operators do to one line: verbs, live budgets, Windows, removal. Rules: docs/engine.md, "Operator verbs", "Windows".
+
+Nothing here reaches another line but by what it says to its Sinks.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from duckstring.engine.demand import just_after
+from duckstring.engine.effects import Announce, DetachFrom, DropSchedule, RecordAttempt, RecordRun, SetSchedule, StopRun
+from duckstring.engine.runs import abandon_failure, at_rest, plan_retry
+from duckstring.engine.signals import BudgetSet, Ordered
+from duckstring.engine.state import Failure, PondState, Run
+from duckstring.engine.turn import Turn
+from duckstring.model.instants import NEVER, Instant
+from duckstring.model.values import replace
+from duckstring.model.windows import Window, overlap
+
+
+def obey(turn: Turn, order: Ordered) -> None:
+    """Do as an operator says. A line that is not deployed has nothing to do it with."""
+    if turn.release is None:
+        return
+    match order.verb:
+        case "wake":
+            _wake(turn, order.epoch)
+        case "force":
+            _force(turn, order.epoch)
+        case "sleep":
+            _drop_demand(turn)
+            turn.trigger = None
+        case "kill":
+            _kill(turn)
+        case "clear":
+            abandon_failure(turn)
+        case _:
+            assert_never(order.verb)
+
+
+def _wake(turn: Turn, epoch: Instant) -> None:
+    """A demand of this line alone: it runs once on what its Sources hold, or will hold, and asks them for nothing."""
+    abandon_failure(turn)
+    turn.woken = max(epoch, just_after(turn.start_f)) if turn.is_inlet else just_after(turn.start_f)
+
+
+def _force(turn: Turn, epoch: Instant) -> None:
+    """Run again at the freshness that is published, once nothing is in flight. What never ran has none: it is woken."""
+    if turn.end_f == NEVER:
+        _wake(turn, epoch)
+        return
+    abandon_failure(turn)
+    turn.force = True
+
+
+def _drop_demand(turn: Turn) -> None:
+    """Nothing is wanted of this line any more. Runs that began keep their targets, and complete."""
+    turn.pull, turn.targets, turn.woken, turn.force = None, (), None, False
+    for ripple in tuple(turn.ripples.values()):
+        if ripple.pull:
+            turn.put_ripple(replace(ripple, pull=False))
+
+
+def _kill(turn: Turn) -> None:
+    """Stop all that runs. The line stays down until it is woken, forced or cleared; its trigger then flows again."""
+    if turn.health == "killed":
+        return
+    previous = "running" if turn.runs and turn.health == "ok" else turn.health
+    _stop_runs(turn)
+    _drop_demand(turn)
+    turn.health, turn.failure, turn.retry_at = "killed", None, None
+    turn.emit(Announce("killed", previous, turn.end_f, reason=f"{turn.line} was killed"))
+
+
+def _stop_runs(turn: Turn) -> None:
+    for run in tuple(turn.runs.values()):
+        turn.emit(StopRun(run.number, run.launch))
+        if run.failure is None:
+            turn.emit(RecordRun(run.number, run.f, run.version, "killed", run.started, turn.now))
+        _record_kills(turn, run)
+        turn.drop_run(run.number)
+    for ripple in tuple(turn.ripples.values()):
+        turn.put_ripple(replace(at_rest(turn, ripple), targets=()))
+
+
+def _record_kills(turn: Turn, run: Run) -> None:
+    for ripple in turn.ripples.values():
+        attempt = ripple.attempt
+        if attempt is not None and attempt.run == run.number and attempt.dispatched:
+            failure = Failure(ripple.name, attempt.number, "Killed", "An operator killed it.")
+            turn.emit(RecordAttempt(run.number, ripple.name, attempt.number, "killed", turn.now, failure))
+
+
+def set_budgets(turn: Turn, budgets: BudgetSet) -> None:
+    """The operator's word from now on. A failed Inlet plans its retry anew; runs in flight keep what they began with."""
+    if budgets.immediate_retries is not None:
+        turn.immediate_retries = budgets.immediate_retries
+    if budgets.source_retries is not None:
+        turn.source_retries = budgets.source_retries
+        plan_retry(turn)
+
+
+def add_window(turn: Turn, window: Window) -> None:
+    """Take up a rule, unless another one has its name or could be open with it: whoever came first stands."""
+    others = [held for held in turn.windows.values() if held != window]
+    if any(held.name == window.name or overlap(held, window) for held in others):
+        return
+    turn.windows = {**turn.windows, window.name: window}
+    turn.emit(SetSchedule(window))
+
+
+def remove_window(turn: Turn, name: str) -> None:
+    """Give up a rule. Its schedule is dropped though the rule is gone already: that repairs."""
+    turn.windows = {held: window for held, window in turn.windows.items() if held != name}
+    turn.emit(DropSchedule(name))
+
+
+def remove_line(turn: Turn, at: Instant) -> None:
+    """Take the line out. Its numbering goes on, so that a later deploy cannot be taken for the line of before."""
+    if turn.release is not None and turn.release.deployed > at:
+        return
+    _stop_runs(turn)
+    for source in turn.sources:
+        turn.emit(DetachFrom(source))
+    for name in turn.windows:
+        turn.emit(DropSchedule(name))
+    turn.begin_anew(PondState(turn.line, sinks=turn.sinks, runs_started=turn.runs_started))

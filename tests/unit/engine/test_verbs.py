@@ -1,0 +1,281 @@
+"""Worked examples of what operators do: docs/engine.md, "Operator verbs", followed through the simulator."""
+
+from __future__ import annotations
+
+from duckstring.adapters.memory.world import World, chain_of, pond, seconds
+from duckstring.engine.effects import RecordAttempt, SendPull, SendTarget, StopRun
+from duckstring.engine.signals import BudgetSet, Ordered, Removed
+from duckstring.engine.state import Failure, Wave
+from duckstring.engine.step import step
+from duckstring.model.instants import NEVER
+from tests.property.worlds import newer
+from tests.unit.engine.test_demand import CHAIN, A, B, C, counts, deployed
+from tests.unit.engine.test_faults import fails
+
+
+def fresh(world: World, line: str = C) -> World:
+    """Everything below ``line`` has run once."""
+    world.trigger(line, "pulse")
+    world.run_until()
+    return world
+
+
+def test_waking_runs_once_on_what_the_sources_hold_and_asks_them_for_nothing() -> None:
+    world = fresh(deployed(*CHAIN), B)
+    sent = dict(world.sent)
+    world.order(C, "wake")
+    world.run_until()
+    assert counts(world) == {A: 1, B: 1, C: 1}
+    assert world.states[C].end_f == world.states[B].end_f
+    assert {kind: n for kind, n in world.sent.items() if kind in {"PullReceived", "TargetReceived"} and n > sent.get(kind, 0)} == {}
+    assert world.at_rest()
+
+
+def test_a_woken_line_waits_until_its_sources_hold_something_newer() -> None:
+    world = fresh(deployed(*CHAIN))
+    world.order(C, "wake")
+    world.run_until()
+    assert counts(world)[C] == 1
+    assert not world.at_rest()
+    fresh(world, B)
+    assert counts(world) == {A: 2, B: 2, C: 2}
+    assert world.at_rest()
+
+
+def test_waking_an_inlet_runs_it_as_of_now() -> None:
+    world = fresh(deployed(*CHAIN), A)
+    epoch = world.order(A, "wake")
+    world.run_until()
+    assert [run.f for run in world.runs(A)][-1] == epoch
+
+
+def test_a_failed_line_recovers_by_waking_and_what_waited_below_goes_on() -> None:
+    world = deployed(*CHAIN, outcome=fails((f"{B}.run", 1)))
+    world.trigger(C, "wave")
+    world.run_until(world.now + seconds(10))
+    assert world.states[C].blocked
+    world.order(B, "wake")
+    world.run_until(world.now + seconds(10))
+    assert not world.states[C].blocked
+    assert len(world.runs(C)) > 3
+
+
+def test_forcing_runs_again_at_the_same_freshness_and_no_sink_runs() -> None:
+    world = fresh(deployed(pond(A, ripples=chain_of("x", "y")), *CHAIN[1:]))
+    f, snapshot = world.states[A].end_f, world.states[A].snapshot
+    world.order(A, "force")
+    world.run_until()
+    after = world.states[A]
+    assert counts(world) == {A: 2, B: 1, C: 1}
+    assert (after.end_f, after.start_f, after.changed_f) == (f, f, f)
+    assert after.snapshot > snapshot
+    assert len([1 for (line, run, _, _), _ in world.attempts if line == A and run == 2]) == 2
+    assert world.at_rest()
+
+
+def test_what_a_forced_run_changed_is_seen_by_the_sinks_at_the_next_freshness_though_that_run_changes_nothing() -> None:
+    prints = {1: "before", 2: "forced", 3: "forced"}
+    world = fresh(deployed(*CHAIN, prints=lambda attempted, _f: prints.get(attempted[1], "") if attempted[0] == A else str(attempted[1])))
+    world.order(A, "force")
+    world.run_until()
+    fresh(world)
+    assert [run.changed for run in world.runs(A)] == [True, True, False]
+    assert [run.status for run in world.runs(B)] == ["success", "success"]
+    assert [run.status for run in world.runs(C)] == ["success", "success"]
+    fresh(world)
+    assert [run.status for run in world.runs(B)] == ["success", "success", "success"]
+
+
+def test_a_forced_run_of_a_pond_between_is_told_by_its_next_pass() -> None:
+    same = {"dull": "same"}
+    world = fresh(
+        deployed(*CHAIN, prints=lambda attempted, _f: same["dull"] if attempted[0] == A else f"{attempted[0]}/{attempted[1]}"),
+    )
+    world.order(B, "force")
+    world.run_until()
+    fresh(world)
+    assert [run.status for run in world.runs(B)] == ["success", "success", "pass"]
+    assert [run.status for run in world.runs(C)] == ["success", "success"]
+
+
+def test_forcing_waits_for_the_runs_in_flight_and_keeps_new_ones_back() -> None:
+    world = deployed(*CHAIN, durations={A: 5})
+    world.trigger(A, "wave")
+    world.run_until(world.now + seconds(12))
+    world.order(A, "force")
+    world.run_until(world.now + seconds(5))
+    forced = [run.number for _, run in sorted(world.states[A].runs.items()) if run.forced]
+    assert len(forced) == 1
+    world.run_until(world.now + seconds(20))
+    fs = [run.f for run in world.runs(A)]
+    assert fs == sorted(fs)
+    assert len(set(fs)) == len(fs) - 1
+
+
+def test_forcing_what_never_ran_is_a_pulse_on_itself_alone() -> None:
+    world = fresh(deployed(*CHAIN), B)
+    world.order(C, "force")
+    world.run_until()
+    assert counts(world) == {A: 1, B: 1, C: 1}
+    assert world.states[C].end_f == world.states[B].end_f
+
+
+def test_a_forced_run_that_fails_leaves_what_is_published_and_the_next_run_is_whole() -> None:
+    b = pond(B, A, ripples=chain_of("x", "y"))
+    bad = Failure("y", 1, "ValueError", "bad luck")
+    world = fresh(deployed(CHAIN[0], b, CHAIN[2], outcome=lambda attempted: bad if attempted[:3] == (B, 2, "y") else None))
+    held = world.states[B]
+    world.order(B, "force")
+    world.run_until()
+    assert world.states[B].health == "failed"
+    assert (world.states[B].end_f, world.states[B].snapshot) == (held.end_f, held.snapshot)
+    world.order(B, "clear")
+    fresh(world)
+    assert world.states[C].end_f == world.states[A].end_f
+    assert set(world.snapshots[B, world.states[B].snapshot].tables) == {"x", "y"}
+
+
+def test_sleeping_ends_what_a_wave_keeps_going() -> None:
+    world = deployed(*CHAIN)
+    world.trigger(C, "wave")
+    world.run_until(world.now + seconds(20))
+    for line in (C, B, A):
+        world.order(line, "sleep")
+    world.run_until()
+    assert world.at_rest()
+    assert world.states[C].trigger is None
+    assert all(run.status == "success" for line in (A, B, C) for run in world.runs(line))
+
+
+def test_killing_stops_the_runs_and_says_so_and_blocks_what_needs_the_line() -> None:
+    world = deployed(*CHAIN, durations={B: 30})
+    world.trigger(C, "pulse")
+    world.run_until(world.now + seconds(5))
+    killed = step(world.states[B], Ordered("kill", world.now), world.now)
+    assert StopRun(1, 1) in killed.effects
+    assert [(e.ripple, e.status) for e in killed.effects if isinstance(e, RecordAttempt)] == [("run", "killed")]
+    world.order(B, "kill")
+    world.run_until()
+    assert [run.status for run in world.runs(B)] == ["killed"]
+    assert world.states[B].reason == f"{B} was killed"
+    assert world.states[C].blocked
+    assert not world.states[A].blocked
+    assert [event.event for line, event in world.events if line == B] == ["killed"]
+
+
+def test_what_a_killed_worker_says_late_does_not_count() -> None:
+    world = deployed(*CHAIN, durations={B: 30})
+    world.trigger(C, "pulse")
+    world.run_until(world.now + seconds(5))
+    world.order(B, "kill")
+    world.run_until()
+    assert world.states[B].end_f == NEVER
+    assert not world.states[B].runs
+
+
+def test_a_killed_line_stays_down_until_it_is_cleared_and_then_serves_who_still_waits() -> None:
+    world = deployed(*CHAIN, durations={B: 30})
+    world.trigger(C, "pulse")
+    world.run_until(world.now + seconds(5))
+    world.order(B, "kill")
+    world.run_until()
+    world.deploy(newer(CHAIN[1], "1.1.0"))
+    fresh(world, A)
+    assert world.states[B].health == "killed"
+    world.order(B, "clear")
+    world.run_until()
+    assert [run.status for run in world.runs(B)] == ["killed", "success"]
+    assert len(world.runs(C)) == 1
+    assert world.at_rest()
+
+
+def test_clearing_an_idle_line_that_failed_runs_nothing() -> None:
+    world = deployed(*CHAIN, outcome=fails((f"{A}.run", 1)))
+    world.trigger(A, "pulse")
+    world.run_until()
+    assert world.states[A].health == "failed"
+    world.order(A, "clear")
+    world.run_until()
+    assert (world.states[A].health, world.states[A].start_f) == ("ok", NEVER)
+    assert counts(world, "success") == {A: 0, B: 0, C: 0}
+    assert world.at_rest()
+
+
+def test_budgets_are_live_and_a_redeploy_leaves_them() -> None:
+    world = deployed(pond(A, immediate_retries=0), outcome=fails((f"{A}.run", 1), (f"{A}.run", 2)))
+    world.post("api", A, BudgetSet(immediate_retries=2))
+    world.deploy(newer(pond(A, immediate_retries=0), "1.1.0"))
+    world.trigger(A, "pulse")
+    world.run_until()
+    assert [run.status for run in world.runs(A)] == ["success"]
+    assert len(world.attempts) == 3
+
+
+def test_a_failed_inlet_whose_budget_is_raised_tries_again_by_itself() -> None:
+    world = deployed(*CHAIN, outcome=fails((f"{A}.run", 1)))
+    world.trigger(C, "pulse")
+    world.run_until()
+    assert world.states[A].retry_at is None
+    world.post("api", A, BudgetSet(source_retries=1))
+    world.run_until()
+    assert [run.status for run in world.runs(A)] == ["failed", "success"]
+    assert len(world.runs(C)) == 1
+    lowered = step(world.states[A], BudgetSet(source_retries=0), world.now).state
+    assert (lowered.immediate_retries, lowered.source_retries) == (0, 0)
+
+
+def test_orders_to_a_line_that_is_not_deployed_change_nothing() -> None:
+    world = World()
+    for verb in ("wake", "force", "sleep", "kill", "clear"):
+        world.order(A, verb)
+    world.run_until()
+    assert world.at_rest()
+    assert world.states[A].health == "ok"
+
+
+def test_a_removed_line_forgets_all_but_its_numbering_and_a_deploy_begins_anew() -> None:
+    world = fresh(fresh(deployed(*CHAIN[:2], pond(C, f"{B}?", A), durations={B: 3})), B)
+    world.trigger(B, "wave")
+    world.run_until(world.now + seconds(2))
+    world.remove(B)
+    world.run_until()
+    gone = world.states[B]
+    assert (gone.release, gone.trigger, gone.end_f, gone.snapshot, dict(gone.tables), dict(gone.runs)) == (None, None, NEVER, 0, {}, {})
+    assert [run.status for run in world.runs(B)] == ["success", "killed"]
+    assert B not in world.states[A].sinks
+    assert not world.states[C].blocked
+    assert world.states[C].sources[B].end_f == NEVER
+    fresh(world)
+    assert len(world.runs(C, "success")) == 2, "an optional Source that is gone holds nobody up"
+    world.deploy(CHAIN[1])
+    fresh(world, B)
+    assert world.runs(B)[-1].run == 3
+    assert world.states[C].sources[B].end_f == world.states[B].end_f
+
+
+def test_a_removal_that_comes_after_a_newer_deploy_is_old_news() -> None:
+    world = deployed(*CHAIN)
+    state = world.states[A]
+    assert state.release is not None
+    assert step(state, Removed(state.release.deployed - seconds(1)), world.now).state == state
+
+
+def test_a_slept_line_keeps_its_health_and_a_wave_set_again_flows() -> None:
+    world = deployed(*CHAIN, outcome=fails((f"{A}.run", 1)))
+    world.trigger(A, "wave")
+    world.run_until()
+    world.order(A, "sleep")
+    world.run_until()
+    assert world.states[A].health == "failed"
+    world.trigger(A, "wave")
+    world.order(A, "clear")
+    world.run_until(world.now + seconds(5))
+    assert world.states[A].trigger == Wave()
+    assert len(world.runs(A, "success")) >= 3
+
+
+def test_no_verb_but_by_its_runs_says_anything_to_a_source() -> None:
+    world = fresh(deployed(*CHAIN))
+    for verb in ("wake", "force", "sleep", "clear", "kill"):
+        effects = step(world.states[C], Ordered(verb, world.now), world.now).effects
+        assert not [e for e in effects if isinstance(e, SendPull | SendTarget)]
