@@ -9,7 +9,7 @@ from duckstring import __version__
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.settings import Settings
 from duckstring.ports import Artifacts, Catalog, Clock, Discovery, HistoryReader, Mailbox, StateReader, TableFiles, TriggerDoor
-from duckstring.service import history, status, tables, trigger
+from duckstring.service import control, history, status, tables, trigger
 
 Json = dict[str, object]
 
@@ -75,6 +75,21 @@ def _trigger(request: Mapping[str, object], desk: Desk) -> Json:
     return trigger.trigger(pond, kind, major=major, bound=bound, catalog=desk.catalog, states=desk.states, door=desk.door, clock=desk.clock)
 
 
+def _control(request: Mapping[str, object], desk: Desk) -> Json:
+    pond, verb = _need(request, "pond"), _need(request, "verb")
+    return control.control(pond, verb, _console(desk), major=_number(request, "major"), upstream=_flag(request, "upstream"))
+
+
+def _failure_budget(request: Mapping[str, object], desk: Desk) -> Json:
+    immediate, source = _number(request, "immediate_retries"), _number(request, "source_retries")
+    pond, major = _need(request, "pond"), _number(request, "major")
+    return control.failure_budget(pond, _console(desk), major=major, immediate_retries=immediate, source_retries=source)
+
+
+def _console(desk: Desk) -> control.Console:
+    return control.Console(desk.catalog, desk.states, desk.mailbox, desk.clock)
+
+
 def _status(request: Mapping[str, object], desk: Desk) -> Json:
     pond, major = _text(request, "pond"), _number(request, "major")
     return status.status(catalog=desk.catalog, states=desk.states, history=desk.history, clock=desk.clock, pond=pond, major=major)
@@ -106,6 +121,8 @@ OPERATIONS: Mapping[str, Callable[[Mapping[str, object], Desk], Json]] = {
     "hello": _hello,
     "deploy": _deploy,
     "trigger": _trigger,
+    "control": _control,
+    "failure-budget": _failure_budget,
     "status": _status,
     "runs": _runs,
     "run": _run,
