@@ -10,6 +10,8 @@ from typing import Any, cast
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.answers import (
+    BudgetAnswer,
+    ControlAnswer,
     DeployAnswer,
     HelloAnswer,
     RunAnswer,
@@ -48,6 +50,17 @@ class Client:
     def trigger(self, pond: str, kind: str, *, major: int | None = None, bound: float | None = None) -> TriggerAnswer:
         """Send one trigger. ``bound`` in seconds, for a tide."""
         return cast("TriggerAnswer", self._call("trigger", pond=pond, major=major, kind=kind, bound=bound))
+
+    def control(self, pond: str, verb: str, *, major: int | None = None, upstream: bool = False) -> ControlAnswer:
+        """Use an operator's verb on a line."""
+        return cast("ControlAnswer", self._call("control", pond=pond, major=major, verb=verb, upstream=upstream or None))
+
+    def failure_budget(
+        self, pond: str, *, major: int | None = None, immediate_retries: int | None = None, source_retries: int | None = None
+    ) -> BudgetAnswer:
+        """Set the live retry budgets that are given, and show both."""
+        given = {"immediate_retries": immediate_retries, "source_retries": source_retries}
+        return cast("BudgetAnswer", self._call("failure-budget", pond=pond, major=major, **given))
 
     def status(self, pond: str | None = None, *, major: int | None = None) -> StatusAnswer:
         """Every line, or the lines of one Pond."""

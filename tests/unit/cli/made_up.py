@@ -28,7 +28,7 @@ def line_status(line: str, **told: Any) -> dict[str, Any]:
         "end_f": to_text(NEVER),
         "start_f": to_text(NEVER),
         "staleness_seconds": None,
-        "demand": {"pull": False, "targets": []},
+        "demand": {"pull": False, "targets": [], "woken": False, "forced": False},
         "trigger": None,
         "sources": [],
         "sinks": [],
