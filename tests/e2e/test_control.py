@@ -93,6 +93,7 @@ def test_what_failed_is_tried_again_by_itself_a_minute_later(driver):
         ("cruncher", f'pond.con.sql("{LONG_QUERY}").fetchall()'),
         ("stubborn_one", "while True:\n                try: time.sleep(600)\n                except BaseException: pass"),
     ],
+    ids=["in a sleep", "in a query", "against its will"],
 )
 def test_a_kill_stops_the_execution_and_the_worker_and_history_says_so(driver, pond, body):
     sink = f"{pond}_sink"

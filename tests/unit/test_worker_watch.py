@@ -95,6 +95,25 @@ def test_what_the_author_put_into_finally_is_done(world, tmp_path):
     assert (tmp_path / "cancelled").exists()
 
 
+def test_an_attempt_that_was_taken_while_its_module_loaded_is_not_called(world, tmp_path):
+    source = code(tmp_path, '(HERE / "called").touch()')
+    world.deploy(source + '\n(HERE / "began").touch()\ntime.sleep(0.3)\n')
+    world.open_run()
+    take_when_it_has_begun(world, tmp_path)
+    assert world.run() == {"outcome": "ok"}
+    assert not (tmp_path / "called").exists()
+    assert world.letters == []
+
+
+def test_a_world_that_fails_an_attempt_that_was_taken_loses_nothing(world, tmp_path):
+    """An answer of 'lost' would have the engine asked about an attempt that is over."""
+    body = "from duckstring.errors import TransientError\ntry:\n    time.sleep(600)\nfinally:\n    raise TransientError('S3 is away')"
+    world.deploy(code(tmp_path, body))
+    world.open_run()
+    take_when_it_has_begun(world, tmp_path)
+    assert world.run() == {"outcome": "ok"}
+
+
 def test_an_attempt_that_was_taken_before_it_began_does_not_begin(world, tmp_path):
     world.deploy(code(tmp_path, "pass"))
     world.open_run()
