@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,7 @@ def test_an_attempt_that_was_taken_before_it_began_does_not_begin(world, tmp_pat
 def test_an_attempt_that_was_taken_as_it_ended_tells_nothing(world, tmp_path, end):
     world.deploy(code(tmp_path, f"threading.main_thread().closed[1, 'load', 1] = 'killed'\n{end}"))
     world.open_run()
+    world.worker = replace(world.worker, pace=Pace())  # so slow that only the row itself says it
     threading.main_thread().closed = world.closed
     assert world.run() == {"outcome": "ok"}
     assert (tmp_path / "began").exists()
@@ -141,13 +143,15 @@ def test_a_look_that_fails_is_followed_by_another_and_the_attempt_goes_on(world,
         raise OSError("no network")
 
     world.taken = taken
-    world.deploy(code(tmp_path, "while threading.main_thread().looks < 3: time.sleep(0.01)\npond.write_table('t', 'SELECT 1 AS n')"))
+    body = "limit = time.monotonic() + 20\nwhile threading.main_thread().looks < 3 and time.monotonic() < limit: time.sleep(0.01)"
+    world.deploy(code(tmp_path, body))
     world.open_run()
     type(threading.main_thread()).looks = property(lambda _: len(looks))
     try:
         assert world.run() == {"outcome": "ok"}
     finally:
         del type(threading.main_thread()).looks
+    assert len(looks) >= 3
     assert isinstance(world.letters[0].signal, RippleSucceeded)
 
 
@@ -157,6 +161,20 @@ def test_a_short_ripple_is_never_looked_at(world, tmp_path):
         assert watch.call(lambda: 5) == 5
     assert looks == []
     assert Pace().early == 2.0
+
+
+def test_queries_of_other_threads_are_interrupted_where_the_main_thread_waits_for_them():
+    query, log = threading.Event(), logging.getLogger("t")
+
+    def wait_for_it():
+        try:
+            threading.Event().wait()
+        except Stopped:
+            query.wait()
+            return "the query ended"
+
+    with Watch(lambda: "killed", interrupt=query.set, log=log, pace=Pace(0.01, 0.01, 1, 2)) as watch:
+        assert watch.call(wait_for_it) == "the query ended"
 
 
 def test_a_signal_that_comes_late_does_nothing():
