@@ -19,6 +19,7 @@ from duckstring_cli.answers import (
     StatusAnswer,
     TablesAnswer,
     TriggerAnswer,
+    WindowAnswer,
 )
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import AccessError, CatchmentRefusedError, NotRunningError
@@ -61,6 +62,12 @@ class Client:
         """Set the live retry budgets that are given, and show both."""
         given = {"immediate_retries": immediate_retries, "source_retries": source_retries}
         return cast("BudgetAnswer", self._call("failure-budget", pond=pond, major=major, **given))
+
+    def window(
+        self, pond: str, action: str, *, major: int | None = None, window: Mapping[str, object] | None = None, name: str | None = None
+    ) -> WindowAnswer:
+        """Add, list or remove Windows of an Inlet."""
+        return cast("WindowAnswer", self._call("window", pond=pond, major=major, action=action, window=window, name=name))
 
     def status(self, pond: str | None = None, *, major: int | None = None) -> StatusAnswer:
         """Every line, or the lines of one Pond."""

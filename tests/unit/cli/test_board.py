@@ -141,3 +141,20 @@ def test_what_is_down_says_how_it_goes_on() -> None:
 
 def test_an_operators_demand_is_told_in_a_word() -> None:
     assert board.demand(line("a@1", demand=WANTS | {"pull": True, "woken": True, "forced": True})) == "pull+wake+force"
+
+
+def test_one_pond_closely_has_its_windows_and_for_how_long_its_demand_has_waited() -> None:
+    span = {"start": at(3660), "end": at(7260)}
+    window = {"name": "nightly", "start": at(-36_000), "every": 86_400.0, "duration": 3600.0, "on": [], "until": None, "open": None}
+    held = line(
+        "sales@1",
+        status="waiting",
+        demand=WANTS | {"pull": True, "targets": [at(0), at(30)]},
+        reason="waits for Window nightly, opens 2030-01-01 13:01 UTC (in 1h)",
+        windows=[window | {"next": span, "carried_by": "schedule"}],
+    )
+    text = shown(board.detail(answer(held), held, []))
+    assert "pull+push x2, asked for 1m ago" in text
+    assert "waits for Window nightly, opens 2030-01-01 13:01 UTC (in 1h)" in text
+    assert "nightly  no    2030-01-01 13:01:00Z (in 1h)  schedule    every 1d from 2030-01-01 02:00 UTC for 1h" in text
+    assert "waits for Window nightly" in shown(board.overview(answer(held), width=200))

@@ -302,7 +302,7 @@ def test_a_tide_goes_on_where_alarms_ring_early() -> None:
 def test_a_pull_tells_its_source_what_was_taken_and_says_it_once() -> None:
     state = deployed(*CHAIN).states[B]
     first = step(state, PullReceived(C, START, NEVER, (5, 0)), START)
-    assert first.effects == (SendPull(A, START, NEVER),)
+    assert first.effects == (SendPull(A, START, NEVER, waits=True),)
     later = START + seconds(1)
     second = step(first.state, PullReceived(C, later, NEVER, (6, 0)), later)
     assert second.effects == ()

@@ -13,46 +13,64 @@ from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.values import replace
 
+MOST_TARGETS = 50
+"""An optional Source that starves is asked by a Sink that goes on without it; its item has its limit."""
 
-def take_pull(turn: Turn, epoch: Instant, held: Instant) -> None:
+
+def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool) -> None:
     """Somebody took our output of freshness ``held`` and wants newer.
 
-    A fact, not a nudge: it orders one replacement for each version taken, whoever and however many took it.
+    A fact, not a nudge: it orders one replacement for each version taken, whoever and however many took it. ``waits``:
+    it has nothing else to work on, or had to wait for what it took. Then every Ripple prepares the next; else one run is
+    enough, and comes early enough.
     """
     if turn.blocked or turn.release is None:
         _remember_pull(turn, epoch)
         return
     if turn.is_inlet and turn.start_f >= epoch and turn.start_f > held and not turn.windows:
         return
+    is_card = held > turn.last_held
     nothing_ahead = turn.start_f == turn.end_f and turn.start_f <= held
-    if held <= turn.last_held and not (nothing_ahead and turn.pull is None):
+    if not is_card and not (nothing_ahead and (waits or turn.pull is None)):
         return
     turn.last_held = max(turn.last_held, held)
-    if nothing_ahead:
-        for ripple in tuple(turn.ripples.values()):
-            turn.put_ripple(replace(ripple, pull=True))
-        set_pull(turn, epoch)
-    else:
+    if not nothing_ahead:
         for ripple in leaves(turn):
             order_replacement(turn, ripple.name, held)
+        return
+    if waits:
+        for ripple in tuple(turn.ripples.values()):
+            turn.put_ripple(replace(ripple, pull=True))
+    set_pull(turn, epoch)
 
 
-def order_replacement(turn: Turn, name: str, held: Instant) -> None:
+def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = True) -> None:
     """A Ripple's version ``held`` was taken: order one replacement, whoever and however many took it.
 
     A Ripple that has already started something newer began without the card. Then it does what it would have done with
     the card in hand (order replacements of what *it* took), so that how often each Pond runs does not hang on whether a
-    letter or a Ripple was quicker.
+    letter or a Ripple was quicker. ``waited``: whoever took it had to wait for it, and needs more than one on the way.
     """
     ripple = turn.ripples[name]
     if held <= ripple.last_held:
         return
     turn.put_ripple(replace(ripple, last_held=held))
-    if ripple.start_f <= held:
+    if ripple.start_f > held:
+        for parent in ripple.parents:
+            order_replacement(turn, parent, ripple.start_f, waited=ripple.waited)
+    elif waited or turn.start_f > held:
         pull_ripple(turn, name)
-        return
+    else:
+        _pull_roots(turn, ripple)
+
+
+def _pull_roots(turn: Turn, ripple: RippleState) -> None:
+    """One more run, and no Ripple on its way prepares another."""
+    if not ripple.parents:
+        set_pull(turn, turn.now)
     for parent in ripple.parents:
-        order_replacement(turn, parent, ripple.start_f)
+        if turn.ripples[parent].start_f <= ripple.start_f:
+            _pull_roots(turn, turn.ripples[parent])
 
 
 def _remember_pull(turn: Turn, epoch: Instant) -> None:
@@ -69,8 +87,7 @@ def set_pull(turn: Turn, epoch: Instant) -> None:
         turn.pull = max(turn.pull, epoch)
         return
     turn.pull = epoch
-    if not turn.blocked:
-        _send_pull(turn)
+    turn.asking = True
 
 
 def just_after(f: Instant) -> Instant:
@@ -78,10 +95,20 @@ def just_after(f: Instant) -> Instant:
     return f + timedelta(microseconds=1)
 
 
+def ask_sources(turn: Turn) -> bool:
+    """The Pond has come to want newer input, and could not start on what it holds: ask the Sources, once."""
+    if not turn.asking:
+        return False
+    turn.asking = False
+    if turn.pull is not None and not turn.blocked:
+        _send_pull(turn)
+    return True
+
+
 def _send_pull(turn: Turn) -> None:
     assert turn.pull is not None  # noqa: S101 - both callers know
-    for line in sorted(turn.sources):
-        turn.emit(SendPull(line, turn.pull, turn.sources[line].taken))
+    for line, view in sorted(turn.sources.items()):
+        turn.emit(SendPull(line, turn.pull, view.taken, waits=view.end_f <= view.taken))
 
 
 def pull_ripple(turn: Turn, name: str) -> None:
@@ -100,16 +127,17 @@ def pull_ripple(turn: Turn, name: str) -> None:
 def take_target(turn: Turn, epoch: Instant) -> None:
     """Somebody needs our output at ``epoch`` or newer: hold it, and pass it on at once."""
     if turn.release is None:
-        turn.targets = _with(turn.targets, epoch)
+        turn.targets = (max((*turn.targets, epoch)),)
         return
     if turn.blocked or epoch <= turn.start_f or epoch in turn.targets:
         return
-    turn.targets = _with(turn.targets, epoch)
+    turn.targets = _few(tuple(sorted((*turn.targets, epoch))))
     _send_target(turn, epoch)
 
 
-def _with(targets: tuple[Instant, ...], epoch: Instant) -> tuple[Instant, ...]:
-    return tuple(sorted({*targets, epoch}))
+def _few(targets: tuple[Instant, ...]) -> tuple[Instant, ...]:
+    """The oldest lets a run start as early as it may, the newest satisfies all: of very many the rest need not be kept."""
+    return targets if len(targets) <= MOST_TARGETS else (targets[0], *targets[2:])
 
 
 def _send_target(turn: Turn, epoch: Instant) -> None:
@@ -126,7 +154,7 @@ def solicit_again(turn: Turn) -> None:
     for epoch in turn.targets:
         _send_target(turn, epoch)
     if turn.pull is None and isinstance(turn.trigger, Wave):
-        take_pull(turn, turn.now, turn.end_f)
+        take_pull(turn, turn.now, turn.end_f, waits=True)
 
 
 def mint_tide_target(turn: Turn) -> bool:

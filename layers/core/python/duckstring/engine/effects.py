@@ -24,11 +24,12 @@ PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "co
 
 @dataclass(frozen=True, slots=True)
 class SendPull:
-    """Tell ``source`` that we took its output of freshness ``held`` and want newer."""
+    """Tell ``source`` that we took its output of freshness ``held`` and want newer. ``waits``: we have nothing newer of it."""
 
     source: Line
     epoch: Instant
     held: Instant
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

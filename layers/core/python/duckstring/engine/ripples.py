@@ -43,6 +43,7 @@ def _start(turn: Turn, ripple: RippleState) -> bool:
     if run is None:
         return False
     number = run.attempts.get(ripple.name, 0) + 1
+    waited = ripple.name != turn.finished
     turn.put_run(replace(run, attempts={**run.attempts, ripple.name: number}))
     turn.put_ripple(
         replace(
@@ -51,11 +52,12 @@ def _start(turn: Turn, ripple: RippleState) -> bool:
             pull=False,
             targets=tuple(t for t in ripple.targets if t > f),
             attempt=Attempt(run.number, number, turn.now),
+            waited=waited,
         )
     )
     if ripple.pull:
         for parent in ripple.parents:
-            order_replacement(turn, parent, f)
+            order_replacement(turn, parent, f, waited=waited)
     _overtake(turn, ripple, f)
     return True
 
@@ -89,8 +91,12 @@ def finish_ripple(turn: Turn, *, run: int, ripple: str, attempt: int, tables: Ma
     state = turn.ripples.get(ripple)
     if state is None or not _is_current(state, run, attempt) or run not in turn.runs:
         return
-    turn.put_ripple(replace(state, attempt=None, end_f=state.start_f, targets=tuple(t for t in state.targets if t > state.start_f)))
     at = turn.runs[run]
+    if at.failure is not None:
+        turn.put_ripple(at_rest(turn, state))
+        return
+    turn.finished = ripple
+    turn.put_ripple(replace(state, attempt=None, end_f=state.start_f, targets=tuple(t for t in state.targets if t > state.start_f)))
     turn.put_run(replace(at, outputs={**at.outputs, **tables}, skipped=at.skipped | {ripple} if skipped else at.skipped))
 
 

@@ -95,9 +95,10 @@ def _begin(turn: Turn, f: Instant) -> None:
     for line, view in sorted(turn.sources.items()):
         turn.put_source(replace(view, taken=view.end_f))
         if rearm:
-            turn.emit(SendPull(line, turn.now, view.end_f))
+            turn.emit(SendPull(line, turn.now, view.end_f, waits=line == turn.heard))
     turn.start_f = f
     turn.pull = turn.woken = turn.retry_at = None
+    turn.asking = False
     turn.targets = tuple(t for t in turn.targets if t > f)
     if passes:
         _pass(turn, run)
@@ -229,7 +230,7 @@ def _recover(turn: Turn, run: Run) -> None:
 
 def _pull_again(turn: Turn) -> None:
     if isinstance(turn.trigger, Wave):
-        take_pull(turn, turn.now, turn.end_f)
+        take_pull(turn, turn.now, turn.end_f, waits=True)
 
 
 def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
@@ -243,6 +244,8 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
     for ripple in tuple(turn.ripples.values()):
         waits = ripple.attempt is not None and ripple.attempt.run in numbers and not ripple.attempt.dispatched
         left = replace(ripple, targets=tuple(t for t in ripple.targets if t not in lost))
+        if left.end_f in lost:
+            left = replace(left, end_f=_undone(turn, left))
         turn.put_ripple(at_rest(turn, left) if waits or left.attempt is None else left)
     previous = turn.health
     turn.health = "failed"
@@ -254,6 +257,11 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
     turn.emit(Announce("failed", before, run.f, run=run.number, reason=failure.message))
     if failure.error == "ContractError":
         turn.emit(Announce("contract", before, run.f, run=run.number, reason=failure.message))
+
+
+def _undone(turn: Turn, ripple: RippleState) -> Instant:
+    """What was done for a run that fell is never published, and a later run may have its freshness: it must do it again."""
+    return max((r.f for r in turn.runs.values() if r.failure is None and r.f < ripple.end_f), default=turn.end_f)
 
 
 def at_rest(turn: Turn, ripple: RippleState) -> RippleState:

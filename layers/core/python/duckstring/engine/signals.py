@@ -39,12 +39,13 @@ class Triggered:
 
 @dataclass(frozen=True, slots=True)
 class PullReceived:
-    """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer."""
+    """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer. ``waits``: it has nothing else to work on."""
 
     sink: Line
     epoch: Instant
     held: Instant
     stamp: Stamp
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

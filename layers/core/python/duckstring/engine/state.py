@@ -62,7 +62,8 @@ class Attempt:
 class RippleState:
     """One Ripple: freshness last started and completed, its demand, and its attempt if it has one.
 
-    ``last_held`` is the newest version of it that was taken and whose replacement is ordered.
+    ``last_held`` is the newest version of it that was taken and whose replacement is ordered. ``waited``: its last start
+    had to wait for its parents; False where it went from one version straight to the next.
     """
 
     name: str
@@ -74,6 +75,7 @@ class RippleState:
     last_held: Instant = NEVER
     targets: tuple[Instant, ...] = ()
     attempt: Attempt | None = None
+    waited: bool = True
 
 
 @dataclass(frozen=True, slots=True)

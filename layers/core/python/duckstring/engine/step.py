@@ -71,6 +71,8 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
     for signal in signals:
         receive(turn, signal)
         settle(turn)
+        turn.heard = None
+        turn.finished = ""
         if turn.blocked != told.down:
             told = speak(turn, told)
     speak(turn, told)
@@ -83,7 +85,7 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
     match signal:
         case PullReceived():
             if _is_news(turn, signal.sink, signal.stamp):
-                demand.take_pull(turn, signal.epoch, signal.held)
+                demand.take_pull(turn, signal.epoch, signal.held, waits=signal.waits)
         case TargetReceived():
             if _is_news(turn, signal.sink, signal.stamp):
                 demand.take_target(turn, signal.epoch)
@@ -163,6 +165,7 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
             heard=told.stamp,
         )
     )
+    turn.heard = told.source
     if view.down and not told.down and view.optional and not turn.blocked:
         demand.solicit_again(turn)
 
@@ -170,11 +173,13 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
 def _trigger(turn: Turn, asked: Triggered) -> None:
     match asked.kind:
         case "tap":
+            turn.asking = turn.pull is not None
             if not turn.is_inlet or turn.is_windowed or asked.epoch > turn.start_f or turn.release is None:
-                demand.take_pull(turn, asked.epoch, turn.end_f)
+                demand.take_pull(turn, asked.epoch, turn.end_f, waits=True)
         case "wave":
+            turn.asking = turn.pull is not None
             turn.trigger = Wave()
-            demand.take_pull(turn, asked.epoch, turn.end_f)
+            demand.take_pull(turn, asked.epoch, turn.end_f, waits=True)
         case "pulse":
             demand.take_target(turn, asked.epoch)
         case "tide":
@@ -243,6 +248,7 @@ RULES: tuple[Callable[[Turn], bool], ...] = (
     demand.mint_tide_target,
     runs.start_forced,
     runs.start_run,
+    demand.ask_sources,
     ripples.start_ripples,
 )
 

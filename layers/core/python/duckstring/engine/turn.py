@@ -24,6 +24,7 @@ class Turn:
     __slots__ = (
         "_owned",
         "alarm",
+        "asking",
         "before",
         "blocked_at_start",
         "changed_f",
@@ -34,8 +35,10 @@ class Turn:
         "failed_run",
         "failure",
         "failures",
+        "finished",
         "force",
         "health",
+        "heard",
         "immediate_retries",
         "last_held",
         "launching",
@@ -68,6 +71,9 @@ class Turn:
         self.now = now
         self.effects: list[Effect] = []
         self.launching: list[int] = []
+        self.asking = False
+        self.finished = ""
+        self.heard: Line | None = None
         self.blocked_at_start = state.blocked
         self._take(state)
 
