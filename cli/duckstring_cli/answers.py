@@ -6,10 +6,12 @@ from typing import NotRequired, TypedDict
 
 
 class Demand(TypedDict):
-    """Demand that is not satisfied yet. ``targets`` are the epochs of pushes."""
+    """Demand that is not satisfied yet. ``targets`` are the epochs of pushes; ``woken`` and ``forced`` are an operator's."""
 
     pull: bool
     targets: list[str]
+    woken: bool
+    forced: bool
 
 
 class TriggerState(TypedDict):
@@ -218,6 +220,27 @@ class TriggerAnswer(TypedDict):
 
     line: str
     epoch: str | None
+
+
+class ControlAnswer(TypedDict):
+    """``control``. ``previous`` is the line's status before, ``runs`` what a kill stopped."""
+
+    lines: list[str]
+    applied: bool
+    previous: str
+    status: LineStatus
+    runs: list[str]
+    warnings: list[str]
+
+
+class BudgetAnswer(TypedDict):
+    """``failure-budget``: the live retry budgets."""
+
+    line: str
+    immediate_retries: int
+    source_retries: int
+    failures: int
+    applied: bool
 
 
 class WindowAnswer(TypedDict):

@@ -10,8 +10,13 @@ from typing import Any, cast
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.answers import (
+<<<<<<< HEAD
     ArrivalAnswer,
     ArrivalRow,
+=======
+    BudgetAnswer,
+    ControlAnswer,
+>>>>>>> verbs
     DeployAnswer,
     HelloAnswer,
     RemoveAnswer,
@@ -52,6 +57,17 @@ class Client:
     def trigger(self, pond: str, kind: str, *, major: int | None = None, bound: float | None = None) -> TriggerAnswer:
         """Send one trigger. ``bound`` in seconds, for a tide."""
         return cast("TriggerAnswer", self._call("trigger", pond=pond, major=major, kind=kind, bound=bound))
+
+    def control(self, pond: str, verb: str, *, major: int | None = None, upstream: bool = False) -> ControlAnswer:
+        """Use an operator's verb on a line."""
+        return cast("ControlAnswer", self._call("control", pond=pond, major=major, verb=verb, upstream=upstream or None))
+
+    def failure_budget(
+        self, pond: str, *, major: int | None = None, immediate_retries: int | None = None, source_retries: int | None = None
+    ) -> BudgetAnswer:
+        """Set the live retry budgets that are given, and show both."""
+        given = {"immediate_retries": immediate_retries, "source_retries": source_retries}
+        return cast("BudgetAnswer", self._call("failure-budget", pond=pond, major=major, **given))
 
     def window(
         self, pond: str, action: str, *, major: int | None = None, window: Mapping[str, object] | None = None, name: str | None = None

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from duckstring.errors import OperatorError
-from duckstring_cli import durations, render
+from duckstring_cli import board, durations, render
 from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
 from duckstring_cli.commands import arrival, window
@@ -101,8 +101,10 @@ def _told(line: str, kind: str, bound: float | None) -> str:
             return f"[bold]{line}[/]: {kind} sent"
 
 
-def follow(client: Client, line: str, before: StatusAnswer, *, epoch: str | None, endless: bool = False, named: str = "") -> float:
-    """Show the trigger's work until its goal is reached. Gives the seconds that it took by the Catchment's clock.
+def follow(  # noqa: PLR0913 - the goal, in its parts
+    client: Client, line: str, before: StatusAnswer, *, epoch: str | None, endless: bool = False, after: int | None = None, named: str = ""
+) -> float:
+    """Show the work until its goal (``follow.Goal``) is reached. Gives the seconds that it took by the Catchment's clock.
 
     Raises:
         OperatorError: something failed, and the goal is out of reach.
@@ -111,7 +113,7 @@ def follow(client: Client, line: str, before: StatusAnswer, *, epoch: str | None
     from duckstring_cli.follow import Goal
 
     since = next((held["end_f"] for held in before["lines"] if held["line"] == line), "")
-    verdict, follower = live.follow(client, Goal(line, epoch, since, endless=endless), before)
+    verdict, follower = live.follow(client, Goal(line, epoch, since, endless=endless, after=after), before)
     if verdict == "down":
         raise _out_of_reach(line, follower, named)
     done, target = follower.finished.get(line), follower.target
@@ -126,7 +128,11 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
     held = follower.culprits[0] if follower.culprits else target
     if held is None or held["failure"] is None:
         why = (held["reason"] or held["status"]) if held else "it is gone"
-        return OperatorError(f"{line} cannot run: {why}.", hint=f"Look closer: duckstring status {line.partition('@')[0]}{named}")
+        closer = f"Look closer: duckstring status {line.partition('@')[0]}{named}"
+        killed = held is not None and held["status"] == "killed"
+        return OperatorError(
+            f"{line} cannot run: {why}.", hint=f"Let it go on: {board.way_out(held, named)}" if held and killed else closer
+        )
     failure = held["failure"]
     where = "" if held is target else f"{line} is {target['status'] if target else 'blocked'}: "
     words = render.said(failure["error"], render.one_line(failure["message"]))

@@ -79,10 +79,21 @@ def test_a_demand_that_a_line_would_forget_is_refused_with_whose_failure_it_is_a
     with pytest.raises(NotTakenError) as caught:
         ask("sales", kind, states=states)
     assert caught.value.message == "sales@1 takes no demand now: sales@1 failed: no rows"
-    assert caught.value.hint.startswith("Repair sales and deploy it")
+    assert caught.value.hint == (
+        "Repair sales and deploy it; or, where the fault lay outside: duckstring control wake sales (it runs again), "
+        "or control clear sales (it runs when it is wanted)."
+    )
     blocked = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows")
     with pytest.raises(NotTakenError, match="reports@1 takes no demand now: sales@1 failed: no rows"):
         ask("reports", kind, major=1, states=down("reports@1", sources={Line("sales@1"): blocked}))
+
+
+def test_the_way_out_names_the_major_where_commands_would_take_another_and_deploying_where_it_helps():
+    states = down("reports@1", health="killed")
+    with pytest.raises(NotTakenError) as caught:
+        ask("reports", "tap", major=1, states=states)
+    assert "control wake reports -m 1 (it runs again)" in caught.value.hint
+    assert "deploy" not in caught.value.hint
 
 
 @pytest.mark.parametrize(("kind", "bound"), [("wave", None), ("tide", 5), ("remove", None)])

@@ -380,6 +380,95 @@ def test_help_needs_neither_aws_nor_duckdb_nor_pydantic() -> None:
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0
 
 
+def controlled(status: str = "idle", **told: Any) -> dict[str, Any]:
+    held = line_status("sales@1", status=status, reason=told.pop("reason", ""), **told.pop("line", {}))
+    return {"control": {"lines": ["sales@1"], "applied": True, "previous": "idle", "status": held, "runs": [], "warnings": []} | told}
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "out"),
+    [
+        (["wake", "sales"], controlled("running"), "sales@1: woken\n"),
+        (["wake", "sales"], controlled("waiting", reason="waits for orders@1"), "sales@1: woken; waits for orders@1\n"),
+        (["force", "sales"], controlled("running"), "sales@1: forced\n"),
+        (
+            ["force", "sales"],
+            controlled("running", line={"demand": {"pull": False, "targets": [], "woken": False, "forced": True}}),
+            "sales@1: forced; it runs when what is in flight is done\n",
+        ),
+        (["sleep", "sales"], controlled(), "sales@1: asleep\n"),
+        (["sleep", "sales", "--upstream"], controlled(lines=["sales@1", "orders@1"]), "sales@1, orders@1: asleep\n"),
+        (["kill", "sales"], controlled("killed", runs=["sales@1/7"]), "sales@1: killed; stopped run sales@1/7\n"),
+        (["kill", "sales", "-y"], controlled("killed"), "sales@1: killed; nothing was running\n"),
+        (["clear", "sales"], controlled(previous="failed"), "sales@1: cleared\n"),
+        (
+            ["clear", "sales"],
+            controlled("blocked", previous="killed", reason="blocked by orders@1 (failed: no [disk])"),
+            "sales@1: cleared; blocked by orders@1 (failed: no [disk])\n",
+        ),
+        (["clear", "sales"], controlled(), "sales@1: neither failed nor killed; nothing to clear\n"),
+    ],
+)
+def test_a_verb_is_told_in_a_line(bench: Bench, words: list[str], answer: dict[str, Any], out: str) -> None:
+    bench.answers(answer)
+    code, told, _ = bench.run("control", *words, "-m", "1")
+    assert (code, told) == (0, out)
+    asked = {"op": "control", "pond": "sales", "major": 1, "verb": words[0]}
+    assert bench.asked == [asked | ({"upstream": True} if "--upstream" in words else {})]
+
+
+def test_a_kill_asks_on_a_terminal_and_takes_no_for_an_answer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.answers(controlled("killed"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for reply, code in ((False, 1), (True, 0)):
+        monkeypatch.setattr("typer.confirm", lambda *_, reply=reply, **__: reply)
+        assert bench.run("control", "kill", "sales")[0] == code
+        assert bool(bench.asked) == reply
+
+
+def test_sinks_that_stay_awake_and_words_not_heard_are_warned_of(bench: Bench) -> None:
+    bench.answers(controlled(applied=False, warnings=["reports@1 is awake (wave) and reads sales@1: ..."]))
+    code, _, err = bench.run("control", "sleep", "sales")
+    assert code == 0
+    assert "warning: reports@1 is awake (wave)" in err
+    assert "warning: sales@1 has not heard it yet; it will. Look again: duckstring status sales" in err
+
+
+def test_budgets_are_shown_and_set(bench: Bench) -> None:
+    answer = {"line": "sales@1", "immediate_retries": 1, "source_retries": 2, "failures": 0, "applied": True}
+    bench.answers({"failure-budget": answer})
+    assert bench.run("control", "failure-budget", "sales")[:2] == (0, "sales@1: failure-budget: immediate 1, source 2\n")
+    bench.run("control", "failure-budget", "sales", "--immediate", "0")
+    assert bench.asked == [{"op": "failure-budget", "pond": "sales"}, {"op": "failure-budget", "pond": "sales", "immediate_retries": 0}]
+    bench.answers({"failure-budget": answer | {"failures": 3}})
+    assert bench.run("control", "failure-budget", "sales")[1] == "sales@1: failure-budget: immediate 1, source 2, 3 failed in a row\n"
+    assert bench.run("control", "failure-budget", "sales", "--source", "1001")[0] == 2
+
+
+def test_a_forced_run_is_watched_to_its_own_end_though_no_freshness_moves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else is going on in its lineage."""
+    now = [0.0]
+    rows = {0.0: run_row("sales@1/4"), 1.0: run_row("sales@1/5", started=0.5, took=None), 2.0: run_row("sales@1/5", started=0.5, took=1.0)}
+
+    def door(request: Mapping[str, object]) -> Mapping[str, Any]:
+        row = rows[min(now[0] // 1, 2.0)]
+        going = [{"run": "sales@1/5", "f": row["f"], "started": row["started"], "ripples": []}] if row["finished"] is None else []
+        held = line_status("sales@1", status="running" if going else "idle", end_f=row["f"], last_run=row, runs=going)
+        other = line_status("orders@1", status="running")
+        answer = controlled("running")["control"] | {"status": held}
+        told = {"status": {"now": row["started"], "lines": [held, other]}, "control": answer, "run": {"run": row, "attempts": []}}
+        return {"ok": True, "result": told[str(request["op"])]}
+
+    bench.answers(door)
+    monkeypatch.setattr("duckstring_cli.live.follow.__kwdefaults__", {"sleep": lambda s: now.__setitem__(0, now[0] + s)})
+    code, out, _ = bench.run("control", "force", "sales", "--watch")
+    assert code == 0
+    assert "sales                        done in 1.0s" in out
+    assert "✓ sales@1 is fresh as of" in out
+    assert now[0] >= 2.0
+    assert "orders" not in out
+
+
 WINDOW = {
     "name": "nightly",
     "start": at(-36_000),

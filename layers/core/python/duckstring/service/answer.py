@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from duckstring import __version__
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.settings import Settings
+<<<<<<< HEAD
 from duckstring.ports import (
     Arrivals,
     Artifacts,
@@ -22,6 +23,10 @@ from duckstring.ports import (
     TriggerDoor,
 )
 from duckstring.service import arrival, history, remove, status, tables, trigger, windows
+=======
+from duckstring.ports import Artifacts, Catalog, Clock, Discovery, HistoryReader, Mailbox, StateReader, TableFiles, TriggerDoor
+from duckstring.service import control, history, status, tables, trigger, windows
+>>>>>>> verbs
 from duckstring.service.find import find_deployed
 
 Json = dict[str, object]
@@ -88,6 +93,21 @@ def _trigger(request: Mapping[str, object], desk: Desk) -> Json:
     pond, kind = _need(request, "pond"), _need(request, "kind")
     major, bound = _number(request, "major"), request.get("bound")
     return trigger.trigger(pond, kind, major=major, bound=bound, catalog=desk.catalog, states=desk.states, door=desk.door, clock=desk.clock)
+
+
+def _control(request: Mapping[str, object], desk: Desk) -> Json:
+    pond, verb = _need(request, "pond"), _need(request, "verb")
+    return control.control(pond, verb, _console(desk), major=_number(request, "major"), upstream=_flag(request, "upstream"))
+
+
+def _failure_budget(request: Mapping[str, object], desk: Desk) -> Json:
+    immediate, source = _number(request, "immediate_retries"), _number(request, "source_retries")
+    pond, major = _need(request, "pond"), _number(request, "major")
+    return control.failure_budget(pond, _console(desk), major=major, immediate_retries=immediate, source_retries=source)
+
+
+def _console(desk: Desk) -> control.Console:
+    return control.Console(desk.catalog, desk.states, desk.mailbox, desk.clock)
 
 
 def _window(request: Mapping[str, object], desk: Desk) -> Json:
@@ -158,6 +178,8 @@ OPERATIONS: Mapping[str, Callable[[Mapping[str, object], Desk], Json]] = {
     "hello": _hello,
     "deploy": _deploy,
     "trigger": _trigger,
+    "control": _control,
+    "failure-budget": _failure_budget,
     "window": _window,
     "status": _status,
     "runs": _runs,
