@@ -194,6 +194,10 @@ def test_a_rule_that_cannot_be_is_one_line(changed, message):
     assert "\n" not in error.message
 
 
+def test_a_rule_without_a_duration_is_open_until_the_next_opening():
+    assert read({**NIGHTLY, "duration": None}).duration == DAY
+
+
 def test_all_faults_are_told_at_once():
     error = refused(Actor(), name="N", start="x", every=0, duration=0, on=["X"])
     assert [line.split()[0] for line in error.message.splitlines()] == ["name", "start", "every", "duration", "'X'"]
