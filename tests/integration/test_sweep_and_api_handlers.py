@@ -19,6 +19,7 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import RippleSpec, TableVersion
 from duckstring.model.names import Line
 from duckstring.service import forward
+from duckstring.service.answer import OPERATIONS
 from tests.integration.aws import catchment
 from tests.unit.api.world import NOON
 
@@ -109,7 +110,7 @@ def test_deploy_trigger_and_look_at_it(here, api):
     epoch = api("trigger", pond="sales", kind="pulse")["result"]["epoch"]
     seen = here.clients.sqs.receive_message(QueueUrl=here.clients.sqs.get_queue_url(QueueName="seen")["QueueUrl"])
     event = json.loads(seen["Messages"][0]["Body"])
-    (letter,) = forward.forward(event, catalog=api.desk.catalog, clock=api.desk.clock)
+    (letter,) = forward.forward(event, catalog=api.desk.catalog, arrivals=api.desk.arrivals, clock=api.desk.clock)
     assert letter.to == "sales@1"
     assert codec.letter(letter.to, letter.signal).count(epoch) == 1
 
@@ -141,11 +142,24 @@ def test_states_are_read_beyond_one_batch(here):
     assert not found[lines[0]].owes
 
 
+def test_removal_and_arrivals_answer_at_the_door(here, api):
+    api("deploy", ponds=[pond(here, version="1.0.0")])
+    api("deploy", ponds=[pond(here, version="1.1.0")])
+    whole = {"removed": ["sales@1"], "stopped": [], "warnings": [], "applied": False}
+    assert api("remove", pond="sales", dry=True)["result"] == whole
+    assert api("remove", pond="sales", version="1.0.0")["result"] == {**whole, "removed": ["sales 1.0.0"], "applied": True}
+    assert api("remove", pond="sales", version="1.1.0")["error"]["type"] == "SelectedVersionError"
+    assert api("arrival", pond="sales", action="list")["result"] == {"line": "sales@1", "arrivals": []}
+    rule = {"name": "landing", "bucket": "inbox"}
+    assert api("arrival", pond="sales", action="add", arrival=rule)["error"]["type"] == "NotListenedError"
+    assert api("arrival", pond="sales", action="alter")["error"]["message"] == "action is 'alter'; allowed: add, list, remove."
+
+
 @pytest.mark.parametrize(
     ("request_", "kind", "message"),
     [
-        ({"op": "explode"}, "OperatorError", "No operation 'explode'; allowed: hello, deploy, trigger, status, runs, run, tables."),
-        ({}, "OperatorError", "No operation None; allowed: hello, deploy, trigger, status, runs, run, tables."),
+        ({"op": "explode"}, "OperatorError", f"No operation 'explode'; allowed: {', '.join(OPERATIONS)}."),
+        ({}, "OperatorError", f"No operation None; allowed: {', '.join(OPERATIONS)}."),
         ({"op": "trigger", "kind": "tap"}, "OperatorError", "pond is missing; allowed: text."),
         ({"op": "trigger", "pond": "x", "kind": "tap", "major": "1"}, "OperatorError", "major is '1'; allowed: a whole number."),
         ({"op": "trigger", "pond": "x", "kind": "tap"}, "PondNotFoundError", "No Pond 'x' in this Catchment; nothing is deployed yet."),
