@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from duckstring.adapters.memory.world import Attempted, Conditions, World, pond, seconds
-from duckstring.engine.signals import RippleSucceeded
+from duckstring.engine.signals import Ordered, Removed, RippleSucceeded
 from duckstring.engine.state import Failure, PondState
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER
@@ -19,14 +19,15 @@ from duckstring.model.names import Line
 
 PROVING = os.environ.get("HYPOTHESIS_PROFILE") == "prove"
 MOST_PONDS = 60 if PROVING else 12
+PROVEN = int(os.environ.get("PROVE_EXAMPLES", "5000"))
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much]
 
 
 def looks(usual: int) -> settings:
-    """``usual`` examples, the same ones every time; 5,000 fresh ones under HYPOTHESIS_PROFILE=prove."""
+    """``usual`` examples, the same ones every time; under HYPOTHESIS_PROFILE=prove 5,000 fresh ones (or PROVE_EXAMPLES)."""
     return settings(
-        max_examples=5_000 if PROVING else usual,
+        max_examples=PROVEN if PROVING else usual,
         deadline=None,
         derandomize=not PROVING,
         database=None,
@@ -84,15 +85,35 @@ class Graph:
         return reached
 
 
+def same_pond(one: str, other: str) -> bool:
+    return _pond(one) == _pond(other)
+
+
+def _pond(line: str) -> str:
+    return line.partition("@")[0]
+
+
 @st.composite
-def graphs(
-    draw: st.DrawFn, *, most: int = 0, optional: bool = True, chain: bool = False, forks: bool = True, ripples: int = 3, **options: int
+def graphs(  # noqa: PLR0913 - what a graph may be
+    draw: st.DrawFn,
+    *,
+    most: int = 0,
+    optional: bool = True,
+    chain: bool = False,
+    forks: bool = True,
+    majors: bool = True,
+    ripples: int = 3,
+    **options: int,
 ) -> Graph:
-    """A random graph of Ponds, each a random graph of Ripples."""
+    """A random graph of Ponds, each a random graph of Ripples; of some Ponds two majors live side by side."""
     releases: list[Release] = []
     for i in range(draw(st.integers(1, most or MOST_PONDS))):
-        above = [r.line for r in releases]
-        sources = above[-1:] if chain or not above else draw(st.lists(st.sampled_from(above), unique=True, max_size=3))
+        line = f"p{i}@1"
+        if releases and majors and not chain and draw(st.integers(0, 4)) == 0:
+            line = draw(st.sampled_from(releases)).line.replace("@1", "@2")
+            line = f"p{i}@1" if any(r.line == line for r in releases) else line
+        above = [r.line for r in releases if _pond(r.line) != _pond(line)]
+        sources = above[-1:] if chain or not above else draw(st.lists(st.sampled_from(above), unique_by=_pond, max_size=3))
         names = [s + ("?" if optional and draw(st.integers(0, 3)) == 0 else "") for s in sources]
         if names and optional and draw(st.integers(0, 7)) == 0:
             names.append(f"ghost{i}@1?")
@@ -101,7 +122,7 @@ def graphs(
             before = [name for name, _ in specs]
             parents = before[-1:] if not forks else draw(st.lists(st.sampled_from(before), unique=True, max_size=2)) if before else []
             specs.append((f"r{k}", tuple(sorted(parents))))
-        releases.append(pond(f"p{i}@1", *names, ripples=specs, **options))
+        releases.append(pond(line, *names, ripples=specs, **options))
     return Graph(tuple(releases))
 
 
@@ -114,7 +135,7 @@ def weather(
     dull: float = 0.25,
     pace: tuple[float, ...] = (0.2, 1, 1, 2, 3, 7),
 ) -> Conditions:
-    """Late, doubled letters and Ripples of different durations; a ``dull`` share of the attempts changes nothing."""
+    """Late, doubled letters, ticks that may not come, Ripples of different durations; a ``dull`` share of them changes nothing."""
 
     def duration(line: Line, ripple: str):
         return seconds(random.Random(f"{seed}/{line}/{ripple}").choice(pace))
@@ -129,6 +150,8 @@ def weather(
         prints=prints,
         skips=lambda attempted: chance((seed, "skip", attempted), dull / 2),
         doubles=doubles,
+        ghosts=0.5,
+        ticks=lambda r: r.choice([(), (seconds(0),), (seconds(-4), seconds(1)), (seconds(0.5), seconds(0.5)), (seconds(55),)]),
         skew=lambda r: seconds(r.uniform(-1, 1) * skew),
     )
 
@@ -157,26 +180,44 @@ class Laws:
 
     def __call__(self, before: PondState, after: PondState) -> None:
         self._freshness(before, after)
+        self._health(before, after)
         self._ripples(after)
         self._runs(before, after)
         self._starts(before, after)
         self.said.setdefault(after.line, {(NEVER, 0)}).add((after.end_f, after.snapshot))
 
     def _freshness(self, before: PondState, after: PondState) -> None:
-        assert before.end_f <= after.end_f <= after.start_f
-        assert before.changed_f <= after.changed_f <= after.end_f
-        assert before.snapshot <= after.snapshot
+        assert after.end_f <= after.start_f
+        assert after.changed_f <= after.end_f
         assert list(after.targets) == sorted(set(after.targets))
         assert all(target > after.start_f for target in after.targets) or after.health != "ok" or after.release is None
         if after.health == "ok" and not after.runs:
             assert after.start_f == after.end_f
+        if before.release is not None and after.release is None:
+            assert (after.end_f, after.snapshot, dict(after.runs), after.runs_started) == (NEVER, 0, {}, before.runs_started)
+            return
+        assert before.end_f <= after.end_f
+        assert before.changed_f <= after.changed_f
+        assert before.snapshot <= after.snapshot
+        if before.snapshot < after.snapshot and before.runs[after.snapshot].forced:
+            assert (after.end_f, after.changed_f) == (before.end_f, before.changed_f), "a forced run moved its freshness"
+
+    def _health(self, before: PondState, after: PondState) -> None:
+        if after.health == "killed":
+            assert (after.pull, after.woken, after.force, after.targets, dict(after.runs)) == (None, None, False, (), {})
+            assert not any(ripple.attempt or ripple.pull or ripple.targets for ripple in after.ripples.values())
+        if before.health == "killed" != after.health:
+            signal = self.world.log[-1][1]
+            assert isinstance(signal, Removed) or (isinstance(signal, Ordered) and signal.verb in {"wake", "force", "clear"})
 
     def _ripples(self, after: PondState) -> None:
         live = {run.f for run in after.runs.values() if run.failure is None and not run.superseded}
+        forced = any(run.forced for run in after.runs.values())
         for ripple in after.ripples.values():
             assert ripple.end_f <= ripple.start_f <= after.start_f
-            assert ripple.end_f >= after.end_f
-            for parent in ripple.parents:
+            assert ripple.end_f >= after.end_f or forced
+            fallen = ripple.attempt is not None and after.runs[ripple.attempt.run].failure is not None
+            for parent in () if fallen else ripple.parents:
                 assert ripple.start_f <= after.ripples[parent].end_f or ripple.start_f <= after.end_f
             if ripple.attempt is None:
                 assert ripple.start_f == ripple.end_f
@@ -197,16 +238,19 @@ class Laws:
         assert len({run.f for run in live}) == len(live)
         for number in after.runs.keys() - before.runs.keys():
             run = after.runs[number]
-            assert run.f > before.start_f or before.health != "ok" or before.next_release is not None
+            assert number > before.runs_started, "a number that was given before"
+            assert (
+                run.f == after.end_f if run.forced else run.f > before.start_f or before.health != "ok" or before.next_release is not None
+            )
             self._pins(after, number)
 
     def _pins(self, after: PondState, number: int) -> None:
         run = after.runs[number]
         assert set(run.pins) == set(after.sources)
         required = [view.end_f for view in after.sources.values() if not view.optional]
-        if required:
+        if required and not run.forced:
             assert run.f == min(required)
-        elif after.sources:
+        elif after.sources and not run.forced:
             assert run.f == max(view.end_f for view in after.sources.values())
         for line, pin in run.pins.items():
             view = after.sources[line]
@@ -216,13 +260,13 @@ class Laws:
 
 
 def whole(world: World) -> None:
-    """Every published snapshot is one run's: a Ripple's table of an earlier run means that it said "no change" in this one."""
+    """Every published snapshot is one run's: each Ripple has written in this very run, or said "no change" in it."""
     skipped = {(to, signal.run, signal.ripple) for to, signal, _ in world.log if isinstance(signal, RippleSucceeded) and signal.skipped}
     for (line, number), snapshot in world.snapshots.items():
-        for ripple, version in snapshot.tables.items():
-            run = int(version.key.rsplit("/", 2)[1])
-            assert run <= number
-            assert run == number or (line, number, ripple) in skipped, f"{line}/{number} mixes in {ripple} of run {run}"
+        for ripple in world.shapes[line, number]:
+            written = snapshot.tables.get(ripple)
+            run = int(written.key.rsplit("/", 2)[1]) if written else 0
+            assert run == number or (run < number and (line, number, ripple) in skipped), f"{line}/{number} mixes in {ripple} of run {run}"
 
 
 def once(world: World) -> None:
@@ -233,10 +277,8 @@ def once(world: World) -> None:
 
 def at_rest(world: World) -> bool:
     """Nothing runs and nothing is wanted of what is deployed, and no branch of an execution waits."""
-    [state for state in world.states.values() if state.release is not None]
-    return not world.waiting() and all(
-        not s.runs and s.pull is None and not s.targets for s in world.states.values() if s.release is not None
-    )
+    deployed = [state for state in world.states.values() if state.release is not None]
+    return not world.waiting() and not any(s.runs or s.pull or s.woken or s.force or s.targets for s in deployed)
 
 
 def settle(world: World, graph: Graph, order: Callable[[list[Release]], list[Release]] = list) -> None:

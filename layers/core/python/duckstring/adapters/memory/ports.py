@@ -140,6 +140,7 @@ class Machine:
     started: dict[tuple[Line, int, int], StartRun] = field(default_factory=dict)
     attempts: list[tuple[Line, int, str, int]] = field(default_factory=list)
     tokens: dict[tuple[Line, int, int, str], str] = field(default_factory=dict)
+    stopped: set[tuple[Line, int, int]] = field(default_factory=set)
     _open: dict[str, tuple[Line, int, int, str]] = field(default_factory=dict)
 
     def start(self, line: Line, run: StartRun) -> None:
@@ -154,7 +155,8 @@ class Machine:
             self._go(line, run.run, run.launch, branch.ripple, branch.verdict, branch.attempt)
 
     def stop(self, line: Line, run: StopRun) -> None:
-        """Its branches wait no longer."""
+        """Its branches wait no longer, and nothing begins in it. What a worker has done already it may still say."""
+        self.stopped.add((line, run.run, run.launch))
         self._open = {token: at for token, at in self._open.items() if at[:3] != (line, run.run, run.launch)}
 
     def keep(self, line: Line, *, run: int, launch: int, ripple: str, token: str) -> None:
@@ -180,6 +182,8 @@ class Machine:
             self._wait(line, GateReached(run, launch, ripple))
 
     def _wait(self, line: Line, gate: GateReached) -> None:
+        if (line, gate.run, gate.launch) in self.stopped:
+            return
         token = f"{line}/{gate.run}/{gate.launch}/{gate.ripple}/{gate.attempt}"
         self._open[token] = (line, gate.run, gate.launch, gate.ripple)
         self.mailbox.put(line, gate, token)

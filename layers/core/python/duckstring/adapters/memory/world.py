@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
@@ -36,6 +36,7 @@ from duckstring.engine.effects import (
 )
 from duckstring.engine.signals import (
     AlarmRang,
+    BudgetSet,
     Deployed,
     ExecutionEnded,
     GateReached,
@@ -50,15 +51,23 @@ from duckstring.engine.signals import (
     TargetReceived,
     Triggered,
     Verb,
+    WindowAdded,
+    WindowOpened,
+    WindowRemoved,
 )
 from duckstring.engine.state import Failure, PondState
 from duckstring.engine.step import step
 from duckstring.model.catalog import PondKind, Release, RippleSpec, SourceSpec, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.windows import Window, next_opening
 
 START: Instant = datetime(2030, 1, 1, tzinfo=UTC)
 _MOMENT = timedelta(microseconds=1)
+_EARLIEST = timedelta(seconds=5)
+
+_FROM_PEOPLE = (Triggered, Deployed, Ordered, Removed, BudgetSet, WindowAdded, WindowRemoved)
+"""Sent once: the api keeps them in order, and their line hears each a single time."""
 
 Attempted = tuple[Line, int, str, int]
 """(line, run, Ripple, attempt)"""
@@ -75,7 +84,9 @@ class Conditions:
 
     ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success) the fingerprint
     of what it writes (``prints``) and whether its author says that nothing changed (``skips``); ``skew`` is how
-    wrong the clock of whoever handles a letter is; ``doubles`` is the share of letters delivered twice.
+    wrong the clock of whoever handles a letter is; ``doubles`` is the share of letters delivered twice; ``ghosts`` the share of
+    the workers of stopped executions that still say what they have done. ``ticks``: how late (below zero: how early, 5 s
+    at most) the Catchment's clock says that a Window opens, once for each entry; without it no rule is ever rung for.
     """
 
     latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
@@ -85,6 +96,8 @@ class Conditions:
     skips: Callable[[Attempted], bool] = lambda _: False
     prints: Callable[[Attempted, Instant], str] = lambda attempted, _f: f"{attempted[0]}/{attempted[1]}"
     doubles: float = 0.0
+    ghosts: float = 1.0
+    ticks: Callable[[random.Random], Sequence[timedelta]] | None = None
 
 
 @dataclass(slots=True)
@@ -101,6 +114,7 @@ class World:
     schedules: list[tuple[Line, SetSchedule | DropSchedule]] = field(default_factory=list)
     events: list[tuple[Line, Announce]] = field(default_factory=list)
     pinned: dict[tuple[Line, int], dict[Line, int]] = field(default_factory=dict)
+    shapes: dict[tuple[Line, int], frozenset[str]] = field(default_factory=dict)
     steps: int = 0
     log: list[tuple[Line, Signal, Instant]] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
@@ -108,6 +122,8 @@ class World:
     _random: random.Random = field(init=False)
     _queue: list[tuple[Instant, int, Callable[[], None]]] = field(default_factory=list)
     _count: int = 0
+    _ticking: int = 0
+    _rules: dict[tuple[Line, str], Window] = field(default_factory=dict)
     _last: dict[tuple[str, Line], Instant] = field(default_factory=dict)
     _executions: set[tuple[Line, int, int]] = field(default_factory=set)
     _stopped: set[tuple[Line, int, int]] = field(default_factory=set)
@@ -143,6 +159,18 @@ class World:
         self.now += _MOMENT
         self.post("api", Line(line), Removed(self.now))
 
+    def set_budgets(self, line: str, *, immediate: int | None = None, source: int | None = None) -> None:
+        """Set the live retry budgets."""
+        self.post("api", Line(line), BudgetSet(immediate, source))
+
+    def add_window(self, line: str, window: Window) -> None:
+        """Add a rule."""
+        self.post("api", Line(line), WindowAdded(window))
+
+    def remove_window(self, line: str, name: str) -> None:
+        """Remove a rule."""
+        self.post("api", Line(line), WindowRemoved(name))
+
     def lose_executions(self) -> None:
         """Every execution dies unseen, and the sweep notices."""
         for line, state in self.states.items():
@@ -153,13 +181,13 @@ class World:
     # time
 
     def run_until(self, end: Instant | None = None, *, most: int = 200_000) -> None:
-        """Let time pass until ``end``, or until nothing more happens.
+        """Let time pass until ``end``, or until nothing more happens (the ticks of Windows, which never end, aside).
 
         Raises:
             RuntimeError: still busy after ``most`` happenings.
         """
         for _ in range(most):
-            if not self._queue or (end is not None and self._queue[0][0] > end):
+            if not self._queue or (self._queue[0][0] > end if end is not None else self._ticking == len(self._queue)):
                 self.now = max(self.now, end) if end else self.now
                 return
             at, _number, happen = heapq.heappop(self._queue)
@@ -171,6 +199,22 @@ class World:
         self._count += 1
         heapq.heappush(self._queue, (at, self._count, happen))
 
+    def _tick(self, line: Line, window: Window, after: Instant) -> None:
+        """The Catchment's clock: early, late, doubled or silent at each opening, until the rule is dropped or put anew."""
+        opening = next_opening([window], after)
+        if self.conditions.ticks is None or opening is None:
+            return
+
+        def open_it() -> None:
+            self._ticking -= 1
+            if self._rules.get((line, window.name)) is window:
+                for delay in self.conditions.ticks(self._random) if self.conditions.ticks else ():
+                    self._later(opening.start + delay, lambda: self.post("clock", line, WindowOpened(window.name)))
+                self._tick(line, window, opening.start)
+
+        self._ticking += 1
+        self._later(opening.start - _EARLIEST, open_it)
+
     # the mailbox
 
     def post(self, sender: str, to: Line, signal: Signal) -> None:
@@ -179,7 +223,7 @@ class World:
         at = max(self.now + self.conditions.latency(self._random), self._last.get((sender, to), self.now))
         self._last[sender, to] = at
         self._later(at, lambda: self._deliver(to, signal))
-        if self._random.random() < self.conditions.doubles and not isinstance(signal, Triggered | Deployed | Ordered | Removed):
+        if self._random.random() < self.conditions.doubles and not isinstance(signal, _FROM_PEOPLE):
             again = at + self.conditions.latency(self._random) + seconds(self._random.random() * 5)
             self._later(again, lambda: self._deliver(to, signal))
 
@@ -225,8 +269,13 @@ class World:
                 self.snapshots[line, run] = effect
             case RecordRun():
                 self.history.append((line, effect))
-            case SetSchedule() | DropSchedule():
+            case SetSchedule(window):
                 self.schedules.append((line, effect))
+                self._rules[line, window.name] = replace(window)
+                self._tick(line, self._rules[line, window.name], self.now)
+            case DropSchedule(name):
+                self.schedules.append((line, effect))
+                self._rules.pop((line, name), None)
             case Announce():
                 self.events.append((line, effect))
             case RecordAttempt():
@@ -241,6 +290,7 @@ class World:
             return
         self._executions.add((state.line, start.run, start.launch))
         self.pinned[state.line, start.run] = dict(state.runs[start.run].pins) if start.run in state.runs else {}
+        self.shapes[state.line, start.run] = frozenset(branch.ripple for branch in start.branches)
         for branch in start.branches:
             self._branch(state.line, start.run, start.launch, branch.ripple, branch.verdict, branch.attempt)
 
@@ -265,6 +315,8 @@ class World:
 
     def _end(self, attempted: Attempted, launch: int) -> None:
         line, run, ripple, attempt = attempted
+        if (line, run, launch) in self._stopped and self._random.random() >= self.conditions.ghosts:
+            return
         failure = self.conditions.outcome(attempted)
         if failure is not None:
             self._await(line, GateReached(run, launch, ripple, attempt, "failed", failure))

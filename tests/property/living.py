@@ -1,0 +1,164 @@
+"""A Catchment that people work on: everything that an operator, an author or the world may do to it, at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from duckstring.adapters.memory.world import START, World, pond, seconds
+from duckstring.model.catalog import Release
+from duckstring.model.names import Line
+from duckstring.model.windows import Window
+from tests.property.worlds import Graph, same_pond
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+RECOVERIES = ("clear", "wake", "force")
+
+
+@st.composite
+def rules(draw: st.DrawFn, every: tuple[int, ...] = (10, 20, 60)) -> tuple[Window, ...]:
+    """One rule of an Inlet, or two that do not overlap. Rarely one of certain days only, or one that ends."""
+    period = draw(st.sampled_from(every))
+    first = draw(st.integers(1, period))
+    start = START - seconds(draw(st.integers(0, 100)))
+    on = frozenset({"TUE", "WED"}) if draw(st.integers(0, 9)) == 0 else frozenset()  # START is a Tuesday
+    until = START + timedelta(seconds=draw(st.integers(50, 500))) if draw(st.integers(0, 14)) == 0 else None
+    windows = [Window("one", start, seconds(period), seconds(first), on, until)]
+    if first < period and draw(st.booleans()):
+        rest = draw(st.integers(1, period - first))
+        windows.append(Window("two", start + seconds(first), seconds(period), seconds(rest)))
+    return tuple(windows)
+
+
+@dataclass
+class Living:
+    """A world and what is deployed in it by now."""
+
+    world: World
+    draw: Draw
+    releases: dict[Line, Release]
+    removed: dict[Line, Release] = field(default_factory=dict)
+    changes: int = 0
+
+    @property
+    def graph(self) -> Graph:
+        """What is deployed, Sources first."""
+        return Graph(tuple(self.releases.values()))
+
+    def some_line(self) -> Line:
+        return self.draw(st.sampled_from(list(self.releases)))
+
+    def wait(self, duration: float) -> None:
+        self.world.run_until(self.world.now + seconds(duration))
+
+    def trouble(self, kinds: tuple[str, ...], most: int) -> None:
+        """Up to ``most`` things happen, with some time between them."""
+        for _ in range(self.draw(st.integers(1, most))):
+            self.wait(self.draw(st.sampled_from([0, 0.5, 3, 11])))
+            getattr(self, f"_{self.draw(st.sampled_from(kinds))}")()
+
+    def recover(self) -> None:
+        """Whatever is down is brought back, each line by one of the ways there are."""
+        for line in self.releases:
+            health = self.world.states[line].health
+            if health == "failed" and self.draw(st.booleans()):
+                self._deploy(self.releases[line])
+            elif health != "ok":
+                self.world.order(line, self.draw(st.sampled_from(RECOVERIES)))
+
+    def _nothing(self) -> None:
+        pass
+
+    def _lose(self) -> None:
+        self.world.lose_executions()
+
+    def _redeploy(self) -> None:
+        self._deploy(self.releases[self.some_line()])
+
+    def _rewire(self) -> None:
+        """A version with another Source more or less; a Source is deployed before its Sink, so no ring comes to be."""
+        line = self.some_line()
+        release, before = self.releases[line], list(self.releases)[: list(self.releases).index(line)]
+        names = {f"{s.line}{'?' * s.optional}" for s in release.sources}
+        others = [name for name in before if not any(same_pond(name, of) for of in (line, *names))]
+        if names and self.draw(st.booleans()):
+            names.discard(self.draw(st.sampled_from(sorted(names))))
+        elif others:
+            names.add(self.draw(st.sampled_from(others)) + self.draw(st.sampled_from(["", "?"])))
+        self._deploy(replace(release, sources=pond(line, *sorted(names)).sources))
+
+    def _reshape(self) -> None:
+        """A version with another Ripple more or less."""
+        release = self.releases[self.some_line()]
+        ripples = [(r.name, r.parents) for r in release.ripples]
+        if len(ripples) > 1 and self.draw(st.booleans()):
+            ripples.pop()
+        else:
+            ripples.append((f"x{self.changes}", tuple(name for name, _ in ripples[-1:])))
+        self._deploy(replace(release, ripples=pond(release.line, ripples=ripples).ripples))
+
+    def _remove(self) -> None:
+        """A line that no other line requires."""
+        needed = {s.line for r in self.releases.values() for s in r.sources if not s.optional}
+        free = [line for line in self.releases if line not in needed]
+        if free and len(self.releases) > 1:
+            line = self.draw(st.sampled_from(free))
+            self.world.remove(line)
+            self.removed[line] = self.releases.pop(line)
+
+    def _return(self) -> None:
+        """A line that was removed is deployed again. Its Sources may be gone: it waits for them, as a new one does."""
+        if self.removed:
+            self._deploy(self.removed.pop(self.draw(st.sampled_from(sorted(self.removed)))))
+
+    def _deploy(self, release: Release) -> None:
+        self.changes += 1
+        release = replace(release, version=f"1.0.{self.changes}", artifact=f"artifacts/{release.line}/{self.changes}")
+        self.releases[release.line] = release
+        self.world.deploy(release)
+
+    def _pulse(self) -> None:
+        self.world.trigger(self.some_line(), "pulse")
+
+    def _tap(self) -> None:
+        self.world.trigger(self.some_line(), "tap")
+
+    def _wake(self) -> None:
+        self.world.order(self.some_line(), "wake")
+
+    def _force(self) -> None:
+        self.world.order(self.some_line(), "force")
+
+    def _kill(self) -> None:
+        self.world.order(self.some_line(), "kill")
+
+    def _clear(self) -> None:
+        self.world.order(self.some_line(), "clear")
+
+    def _sleep(self) -> None:
+        self.world.order(self.some_line(), "sleep")
+
+    def _budget(self) -> None:
+        self.world.set_budgets(self.some_line(), immediate=self.draw(st.integers(0, 2)), source=self.draw(st.integers(0, 2)))
+
+    def _window(self) -> None:
+        line = self.some_line()
+        for window in self.draw(rules()):
+            self.world.add_window(line, window)
+
+    def _no_window(self) -> None:
+        line = self.some_line()
+        for name in ("one", "two"):
+            self.world.remove_window(line, name)
+
+
+EVERYTHING = (
+    "nothing", "lose", "redeploy", "rewire", "reshape", "remove", "return", "pulse", "tap", "wake", "force", "kill", "clear",
+    "budget", "window", "no_window",
+)  # fmt: skip
+"""But for sleep, which makes a line forget what its Sinks still wait for."""
