@@ -10,13 +10,10 @@ from typing import Any, cast
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.answers import (
-<<<<<<< HEAD
     ArrivalAnswer,
     ArrivalRow,
-=======
     BudgetAnswer,
     ControlAnswer,
->>>>>>> verbs
     DeployAnswer,
     HelloAnswer,
     RemoveAnswer,

@@ -10,14 +10,25 @@ from rich.text import Text
 
 from duckstring_cli import render
 from duckstring_cli.answers import ArrivalAnswer, ArrivalRow
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, group_of_a_pond, major_of, open_client
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, PondName, major_of, open_client
 from duckstring_cli.errors import BadInputError, nearest
 
 KINDS = ("pulse", "tap")
 
-app = group_of_a_pond("Objects that arrive in a bucket trigger POND.")
+app = typer.Typer(
+    help="Objects that arrive in a bucket trigger a Pond.",
+    epilog="Example: duckstring trigger arrival orders add --name landing --bucket my-landing",
+    no_args_is_help=True,
+    subcommand_metavar="add|list|remove",
+)
 
 Name = Annotated[str, typer.Option("--name", "-n", metavar="NAME", show_default=False, help="What to call the rule.")]
+
+
+@app.callback()
+def arrival(context: typer.Context, pond: PondName) -> None:
+    """Objects that arrive in a bucket trigger a Pond."""
+    context.obj = pond
 
 
 @app.command(epilog="Example: duckstring trigger arrival orders add --name landing --bucket my-landing --prefix in/ --suffix .parquet")
@@ -67,16 +78,17 @@ def list_(
 @app.command(epilog="Example: duckstring trigger arrival orders remove --name landing")
 def remove(
     context: typer.Context,
-    name: Name,
-    as_json: AsJson = False,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False, help="The rule's name.")] = None,
+    named: Annotated[str | None, typer.Option("--name", "-n", metavar="NAME", show_default=False, help="The same, as an option.")] = None,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
     """Remove one of POND's rules."""
-    picked = major_of(major, version)
-    answer = open_client(catchment).remove_arrival(context.obj, name, major=picked)
-    _tell(answer, f"arrival {name} removed", as_json=as_json)
+    chosen, picked = name or named, major_of(major, version)
+    if chosen is None or (name and named and name != named):
+        raise typer.BadParameter("name one rule, for example: remove landing")
+    _tell(open_client(catchment).remove_arrival(context.obj, chosen, major=picked), f"arrival {chosen} removed", as_json=False)
 
 
 def _tell(answer: ArrivalAnswer, what: str, *, as_json: bool) -> None:

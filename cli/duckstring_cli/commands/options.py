@@ -28,17 +28,6 @@ PondName = Annotated[str, typer.Argument(metavar="POND", show_default=False, hel
 SomePond = Annotated[str | None, typer.Argument(metavar="POND", show_default=False, help="One Pond; otherwise all.")]
 
 
-def group_of_a_pond(about: str) -> typer.Typer:
-    """Commands about one Pond, named before them: ``duckstring trigger arrival POND add``. They find it in their context's ``obj``."""
-    group = typer.Typer(help=about, no_args_is_help=True)
-
-    @group.callback()
-    def remember(context: typer.Context, pond: PondName) -> None:
-        context.obj = pond
-
-    return group
-
-
 def repeated(name: str | None) -> str:
     """The option again, for a command that is suggested."""
     return f" -c {name}" if name else ""

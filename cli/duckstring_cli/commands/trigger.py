@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Ask for data: once, always, or within a bound.", no_args_is_help=True)
 app.add_typer(window.app, name="window")
+app.add_typer(arrival.app, name="arrival")
 
 _A_MINUTE = 60
 _PRECISION = (
     "The clock wakes a Pond within about 2 s of its time, and then it has to run: a bound below a minute is kept as well as that allows."
 )
-
-app.add_typer(arrival.app, name="arrival")
 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all is at rest.")]
 

@@ -131,7 +131,8 @@ def test_arrival_rules_are_added_listed_and_removed_behind_the_ponds_name(bench:
     _, out, _ = bench.run("trigger", "arrival", "orders", "list")
     assert out.split() == ["NAME", "BUCKET", "PREFIX", "SUFFIX", "SENDS", "landing", "inbox", "in/", "[x]", "pulse"]
     assert json.loads(bench.run("trigger", "arrival", "orders", "list", "--json")[1]) == ARRIVALS
-    assert bench.run("trigger", "arrival", "orders", "remove", "--name", "landing")[1] == "orders@1: arrival landing removed\n"
+    for named in (["landing"], ["--name", "landing"]):
+        assert bench.run("trigger", "arrival", "orders", "remove", *named)[1] == "orders@1: arrival landing removed\n"
     assert bench.asked[-1] == {"op": "arrival", "pond": "orders", "action": "remove", "name": "landing"}
 
 
@@ -164,7 +165,9 @@ def test_a_line_is_removed_with_a_word_on_what_that_stopped(bench: Bench) -> Non
     assert bench.asked[-1] == {"op": "remove", "pond": "sales", "major": 1, "version": "1.0.0", "dry": False}
 
 
-@pytest.mark.parametrize("group", [[], ["catchment"], ["pond"], ["trigger"], ["trigger", "window"], ["run"]])
+@pytest.mark.parametrize(
+    "group", [[], ["catchment"], ["pond"], ["trigger"], ["trigger", "window"], ["trigger", "arrival"], ["control"], ["run"]]
+)
 def test_a_group_without_a_command_prints_its_help(bench: Bench, group: list[str]) -> None:
     code, out, err = bench.run(*group)
     assert (code, err) == (0, "")
@@ -201,6 +204,12 @@ def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Be
         "trigger wave reports",
         "trigger tide reports 1d",
         "trigger remove reports",
+        "trigger window reports add --name nightly --every 1d",
+        "trigger window reports list",
+        "trigger window reports remove nightly",
+        "trigger arrival reports add --name landing --bucket inbox",
+        "trigger arrival reports list",
+        "trigger arrival reports remove landing",
         "status reports --json",
         "runs reports --json",
         "query reports",

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from duckstring import __version__
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.settings import Settings
-<<<<<<< HEAD
 from duckstring.ports import (
     Arrivals,
     Artifacts,
@@ -22,11 +21,7 @@ from duckstring.ports import (
     TableFiles,
     TriggerDoor,
 )
-from duckstring.service import arrival, history, remove, status, tables, trigger, windows
-=======
-from duckstring.ports import Artifacts, Catalog, Clock, Discovery, HistoryReader, Mailbox, StateReader, TableFiles, TriggerDoor
-from duckstring.service import control, history, status, tables, trigger, windows
->>>>>>> verbs
+from duckstring.service import arrival, control, history, remove, status, tables, trigger, windows
 from duckstring.service.find import find_deployed
 
 Json = dict[str, object]

@@ -80,7 +80,7 @@ def _refuse_taken(line: Line, name: str, taken: Collection[str]) -> None:
         pond, _, major = line.partition("@")
         raise OperatorError(
             f"{line} has an arrival rule {name!r} already.",
-            hint=f"Choose another --name, or remove it first: duckstring trigger arrival {pond} remove --name {name} -m {major}",
+            hint=f"Choose another --name, or remove it first: duckstring trigger arrival {pond} remove {name} -m {major}",
         )
 
 
