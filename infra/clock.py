@@ -1,8 +1,10 @@
-"""What wakes a Catchment: the group of its alarms, the role that may post them, and the slow sweep."""
+"""What wakes a Catchment: the group of its Windows and alarms, the role that may post them, and the slow sweep."""
 
 from __future__ import annotations
 
-from aws_cdk import Duration, Stack
+from collections.abc import Sequence
+
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
@@ -14,18 +16,19 @@ SWEEP_EVERY = Duration.minutes(5)
 
 
 class Alarms(Construct):
-    """A schedule group for the lines' alarms and the role with which Scheduler posts them."""
+    """A schedule group for Windows and the lines' alarms, gone with the stack, and the role with which Scheduler posts them."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, name: str, mailbox: sqs.IQueue) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, name: str, posts_to: Sequence[sqs.IQueue]) -> None:
         super().__init__(scope, construct_id)
-        self.group = scheduler.ScheduleGroup(self, "Group", schedule_group_name=name)
+        # Left to itself CDK would keep the group, and its schedules would go on knocking at a door that is gone.
+        self.group = scheduler.ScheduleGroup(self, "Group", schedule_group_name=name, removal_policy=RemovalPolicy.DESTROY)
         account = Stack.of(self).account
         self.role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}),
         )
-        self.role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[mailbox.queue_arn]))
+        self.role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in posts_to]))
 
     @property
     def schedules_arn(self) -> str:

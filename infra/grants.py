@@ -55,7 +55,7 @@ class Grants:
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
         _allow(role, ["states:StopExecution", "states:DescribeExecution"], [self._executions()])
         _allow(role, ["states:SendTaskSuccess", "states:SendTaskFailure"], ["*"])
-        schedule = ["scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule"]
+        schedule = ["scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"]
         _allow(role, schedule, [self.alarms.schedules_arn])
         passed = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
         _allow(role, ["iam:PassRole"], [self.alarms.role.role_arn], conditions=passed)

@@ -38,7 +38,7 @@ class CatchmentStack(Stack):
         self._messaging = Messaging(self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT)
         self._doors = Doors(self, "Doors", config=config, code=code)
         self._runs = PondRuns(self, "Runs", ripple=self._doors.ripple, mailbox=self._messaging.mailbox)
-        self._alarms = Alarms(self, "Alarms", name=name, mailbox=self._messaging.mailbox)
+        self._alarms = Alarms(self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays))
         self._secret = self._empty_secret(ephemeral=config.ephemeral)
         self._wire()
         monitoring = Monitoring(self, "Monitoring", name=name, doors=self._doors, messaging=self._messaging, machine=self._runs.machine)
@@ -93,6 +93,7 @@ class CatchmentStack(Stack):
             everyone,
             bus=bus,
             delays=delays,
+            delays_arn=self._messaging.delays.queue_arn,
             machine=machine,
             schedules=self._alarms.group.schedule_group_name,
             scheduler_role=self._alarms.role.role_arn,

@@ -19,6 +19,27 @@ class TriggerState(TypedDict):
     bound: NotRequired[float]
 
 
+class Span(TypedDict):
+    """One opening of a Window."""
+
+    start: str
+    end: str
+
+
+class WindowTold(TypedDict):
+    """A rule of an Inlet, what is open of it and what opens next. ``every`` and ``duration`` in seconds."""
+
+    name: str
+    start: str
+    every: float
+    duration: float
+    on: list[str]
+    until: str | None
+    open: Span | None
+    next: Span | None
+    carried_by: str
+
+
 class SourceState(TypedDict):
     """A Source as its Sink sees it."""
 
@@ -127,6 +148,7 @@ class LineStatus(TypedDict):
     staleness_seconds: float | None
     demand: Demand
     trigger: TriggerState | None
+    windows: list[WindowTold]
     sources: list[SourceState]
     sinks: list[str]
     reason: str
@@ -196,6 +218,15 @@ class TriggerAnswer(TypedDict):
 
     line: str
     epoch: str | None
+
+
+class WindowAnswer(TypedDict):
+    """``window``: all rules of a line. ``applied``: whether the line has heard of the change."""
+
+    line: str
+    now: str
+    windows: list[WindowTold]
+    applied: bool
 
 
 class HelloAnswer(TypedDict):

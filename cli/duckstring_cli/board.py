@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from duckstring_cli import durations, render
-from duckstring_cli.answers import FailureRow, LineStatus, RunRow, StatusAnswer
+from duckstring_cli.answers import FailureRow, LineStatus, RunRow, StatusAnswer, WindowTold
 from duckstring_cli.render import NARROW
 
 MOVING = {"running", "waiting"}
@@ -164,7 +164,9 @@ def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | Non
 def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow], *, named: str = "") -> RenderableType:
     """One line: its Ripples, Sources, Sinks, budgets and last runs."""
     now = answer["now"]
-    parts: list[RenderableType] = [_heading(line), _facts(line), Text(""), _ripples(line, now)]
+    parts: list[RenderableType] = [_heading(line), _facts(line, now), Text(""), _ripples(line, now)]
+    if line["windows"]:
+        parts += [Text(""), window_table(line["windows"], now)]
     if line["sources"]:
         parts += [Text(""), _sources(line, now)]
     if runs:
@@ -180,7 +182,7 @@ def _heading(line: LineStatus) -> Text:
     )
 
 
-def _facts(line: LineStatus) -> Table:
+def _facts(line: LineStatus, now: str) -> Table:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -192,7 +194,7 @@ def _facts(line: LineStatus) -> Table:
     budgets = line["budgets"]
     rows = {
         "freshness": age,
-        "demand": demand(line) or "none",
+        "demand": _demand(line, now) or "none",
         "trigger": trigger(line) or "none",
         "reason": render.one_line(line["reason"]),
         "tables": f"{line['tables']} published, {render.count(line['rows'])} rows" if line["tables"] else "none published",
@@ -204,6 +206,24 @@ def _facts(line: LineStatus) -> Table:
         if said:
             facts.add_row(name, Text(said))
     return facts
+
+
+def _demand(line: LineStatus, now: str) -> str:
+    """What is wanted and not had yet; of pushes, for how long."""
+    oldest = min(line["demand"]["targets"], default=None)
+    since = render.between(oldest, now) if oldest else None
+    return demand(line) + (f", asked for {durations.age(since)} ago" if since is not None else "")
+
+
+def window_table(windows: Sequence[WindowTold], now: str) -> Table:
+    """Rules: in words, what is open, what opens next, and what carries them."""
+    made = render.table("WINDOW", "OPEN", "OPENS NEXT", "CARRIED BY", "RULE", last="wrapped")
+    for held in windows:
+        opened, coming = held["open"], held["next"]
+        until = f"for {durations.ahead(render.between(now, opened['end']))}" if opened else "no"
+        then = f"{render.moment(coming['start'])} (in {durations.ahead(render.between(now, coming['start']))})" if coming else "never"
+        made.add_row(held["name"], render.word("running" if opened else "idle", until), then, held["carried_by"], render.rule(held))
+    return made
 
 
 def _ripples(line: LineStatus, now: str) -> Table:

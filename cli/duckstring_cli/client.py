@@ -17,6 +17,7 @@ from duckstring_cli.answers import (
     StatusAnswer,
     TablesAnswer,
     TriggerAnswer,
+    WindowAnswer,
 )
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import AccessError, CatchmentRefusedError, NotRunningError
@@ -48,6 +49,12 @@ class Client:
     def trigger(self, pond: str, kind: str, *, major: int | None = None, bound: float | None = None) -> TriggerAnswer:
         """Send one trigger. ``bound`` in seconds, for a tide."""
         return cast("TriggerAnswer", self._call("trigger", pond=pond, major=major, kind=kind, bound=bound))
+
+    def window(
+        self, pond: str, action: str, *, major: int | None = None, window: Mapping[str, object] | None = None, name: str | None = None
+    ) -> WindowAnswer:
+        """Add, list or remove Windows of an Inlet."""
+        return cast("WindowAnswer", self._call("window", pond=pond, major=major, action=action, window=window, name=name))
 
     def status(self, pond: str | None = None, *, major: int | None = None) -> StatusAnswer:
         """Every line, or the lines of one Pond."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from duckstring.model.instants import duration_in_words
 from duckstring_cli.errors import BadInputError
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -30,11 +31,7 @@ def parse(text: str) -> timedelta:
 
 def exact(seconds: float) -> str:
     """The shortest text that ``parse`` reads back: ``1h30m``. Fractions of a second are dropped."""
-    left, text = int(seconds), ""
-    for unit, size in _UNITS.items():
-        count, left = divmod(left, size)
-        text += f"{count}{unit}" if count else ""
-    return text or "0s"
+    return duration_in_words(timedelta(seconds=int(seconds)))
 
 
 def brief(seconds: float | None) -> str:
@@ -51,6 +48,12 @@ def brief(seconds: float | None) -> str:
     if whole < _UNITS["d"]:
         return f"{whole // 3600}h{whole % 3600 // 60:02}m"
     return f"{whole // 86400}d{whole % 86400 // 3600}h"
+
+
+def ahead(seconds: float | None) -> str:
+    """How far off something is, in whole seconds and two units at most: ``9s``, ``4m12s``, ``3h``, ``2h05m``."""
+    left = max(int(seconds or 0), 0)
+    return brief(left) if left % _UNITS["h"] and left >= 10 else exact(left)  # noqa: PLR2004 - where brief begins to drop tenths
 
 
 def age(seconds: float | None) -> str:

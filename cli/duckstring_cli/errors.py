@@ -34,8 +34,14 @@ class AccessError(OperatorError):
     """AWS does not let this user in, or cannot say who the user is."""
 
 
+_MISUSES = {"WindowError"}
+"""Refusals by the Catchment of what was typed, by their names on the wire: only there is known what a line has."""
+
+
 def exit_code(error: DuckstringError) -> int:
     """2 for input that cannot be understood, 1 for a refusal."""
+    if isinstance(error, CatchmentRefusedError) and error.type in _MISUSES:
+        return MISUSE
     return MISUSE if isinstance(error, BadInputError | AuthorError) else REFUSED
 
 
@@ -57,9 +63,15 @@ def asked_for_help(error: TyperException) -> str:
     return str(context.get_help()) if context and type(error).__name__ == "NoArgsIsHelpError" else ""
 
 
+_POND_FIRST = " trigger window"
+
+
 def misused(error: TyperException) -> BadInputError:
     """Typer's own words for a misuse, as ours."""
     message = error.format_message()
     context = getattr(error, "ctx", None)
-    hint = f"See: {context.command_path} --help" if context else ""
+    path = context.command_path.translate({ord("{"): None, ord("}"): None}) if context else ""
+    hint = f"See: {path} --help" if path else ""
+    if path.endswith(_POND_FIRST):
+        hint = f"The Pond comes first: duckstring{_POND_FIRST} POND add|list|remove. {hint}"
     return BadInputError(message, hint=hint)

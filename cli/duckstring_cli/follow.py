@@ -89,8 +89,14 @@ class Follower:
     def _reached(self, target: LineStatus) -> bool:
         if self.goal.epoch is not None:
             return target["end_f"] >= self.goal.epoch
-        resting = not any(line["runs"] or line["status"] in board.MOVING for line in self.lines)
-        return resting and target["end_f"] > self.goal.since
+        return target["end_f"] > self.goal.since and self._is_at_rest()
+
+    def _is_at_rest(self) -> bool:
+        """Nothing moves; or nothing can before a Window opens, perhaps tomorrow."""
+        if any(line["runs"] or line["status"] == "running" for line in self.lines):
+            return False
+        waiting = [line for line in self.lines if line["status"] in board.MOVING]
+        return not waiting or (any(map(_awaits_opening, waiting)) and all(line["reason"] for line in waiting))
 
     def _is_down(self) -> bool:
         target = self.target
@@ -134,6 +140,10 @@ class Follower:
             yield Event(ended, line, attempt["ripple"], what, seconds, detail)
 
     def _under_way(self, line: LineStatus) -> Iterator[Event]:
+        if _awaits_opening(line):
+            opens = min((held["next"]["start"] for held in line["windows"] if held["next"]), default="")
+            if self._first(line["line"], "", 0, f"waiting {opens}"):
+                yield Event(self.now, line["line"], "", "waiting", detail=line["reason"])
         for run in line["runs"]:
             if self._first(run["run"], "", 0, "started"):
                 yield Event(run["started"], line["line"], "", "started", detail=run["run"])
@@ -152,6 +162,11 @@ class Follower:
         new = key not in self._told
         self._told.add(key)
         return new
+
+
+def _awaits_opening(line: LineStatus) -> bool:
+    """An Inlet whose demand waits for a Window; without a reason it is about to start."""
+    return line["status"] == "waiting" and bool(line["windows"]) and bool(line["reason"])
 
 
 def _lineage(target: str, ordered: list[LineStatus]) -> list[LineStatus]:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from rich.console import Console
@@ -17,7 +17,9 @@ from rich.text import Text
 
 from duckstring.errors import DuckstringError
 from duckstring.model.instants import NEVER, from_text
+from duckstring.model.windows import Window, in_words
 from duckstring_cli import durations
+from duckstring_cli.answers import WindowTold
 
 _PIPED_WIDTH = 10_000
 _EXCERPT = 200
@@ -137,6 +139,13 @@ def between(start: str | None, end: str | None) -> float | None:
     """Seconds from one instant to another, None if either is missing."""
     first, last = read_instant(start), read_instant(end)
     return (last - first).total_seconds() if first and last else None
+
+
+def rule(told: WindowTold) -> str:
+    """A Window's rule in words."""
+    until = read_instant(told["until"])
+    every, duration = timedelta(seconds=told["every"]), timedelta(seconds=told["duration"])
+    return in_words(Window(told["name"], from_text(told["start"]), every, duration, frozenset(told["on"]), until))
 
 
 def one_line(text: str | None) -> str:

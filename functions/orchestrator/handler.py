@@ -37,7 +37,10 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         logger.info("event forwarded", source=event.get("source"), letters=len(letters))
         return {}
     if not records[0]["eventSourceARN"].endswith(".fifo"):
-        app.hands.mailbox.send(forwarded(records))
+        due, early = forwarded(records, app.clock.now())
+        for line, at in early:
+            app.hands.alarms.set(line, at)
+        app.hands.mailbox.send(due)
         return {"batchItemFailures": []}
     # Lines have nothing to do with each other, and each waits for its own requests most of the time.
     return {"batchItemFailures": [{"itemIdentifier": m} for again in _LINES.map(_deliver, batches(records)) for m in again]}

@@ -25,7 +25,7 @@ OUTPUTS = (
 )
 EVERYONE = {"catchment", "table", "bucket", "mailbox"}
 KNOWS = {
-    "orchestrator": EVERYONE | {"bus", "delays", "machine", "schedules", "scheduler_role", "mailbox_arn"},
+    "orchestrator": EVERYONE | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"},
     "ripple": EVERYONE | {"secret"},
     "api": EVERYONE | {"bus", "ripple_function"},
     "sweep": EVERYONE | {"delays", "machine"},
@@ -216,12 +216,33 @@ def test_the_machine_may_invoke_the_ripple_function_and_post_to_the_mailbox(temp
     assert allowed == {"lambda:InvokeFunction", "sqs:SendMessage"}
 
 
-def test_scheduler_may_post_to_the_mailbox_and_only_for_this_account(template):
+def test_scheduler_may_post_to_the_mailbox_and_the_delays_and_only_for_this_account(template):
     roles = of_type(template, "AWS::IAM::Role")
     (role,) = [name for name in roles if "AlarmsRole" in name]
     trust = roles[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    assert [statement["Action"] for statement in statements(template, role)] == ["sqs:SendMessage"]
+    (posts,) = statements(template, role)
+    queues = {name for name, one in of_type(template, "AWS::SQS::Queue").items() if "RedrivePolicy" in one["Properties"]}
+    assert posts["Action"] == "sqs:SendMessage"
+    assert {resource["Fn::GetAtt"][0] for resource in posts["Resource"]} == queues
+
+
+def test_windows_and_alarms_go_with_the_stack(template, ephemeral_template):
+    """Deleting a group deletes its schedules: nothing goes on knocking at the door of what is gone."""
+    for one in (template, ephemeral_template):
+        (group,) = of_type(one, "AWS::Scheduler::ScheduleGroup").values()
+        assert group.get("DeletionPolicy", "Delete") == "Delete"
+
+
+def test_the_orchestrator_keeps_schedules_in_its_catchments_group_only(template):
+    role = function(template, "orchestrator")["Properties"]["Role"]["Fn::GetAtt"][0]
+    held = {tuple(as_list(one["Action"])): one for one in statements(template, role)}
+    (actions,) = [names for names in held if names[0].startswith("scheduler:")]
+    assert set(actions) == {f"scheduler:{verb}Schedule" for verb in ("Create", "Update", "Delete")}
+    (group,) = of_type(template, "AWS::Scheduler::ScheduleGroup").values()
+    assert held[actions]["Resource"]["Fn::Join"][1][-1] == f":schedule/{group['Properties']['Name']}/*"
+    assert held["iam:PassRole",]["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    assert "AlarmsRole" in held["iam:PassRole",]["Resource"]["Fn::GetAtt"][0]
 
 
 def test_triggers_and_runs_that_ended_badly_reach_the_orchestrator(template):

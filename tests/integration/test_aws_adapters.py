@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from duckstring.adapters.aws import codec
@@ -17,15 +20,17 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.executions import Machine, TokenGates, execution_arn
 from duckstring.adapters.aws.inbox import batches, forwarded, postpone
 from duckstring.adapters.aws.mailbox import SqsMailbox, dedup_id
+from duckstring.adapters.aws.schedules import WindowSchedules, schedule_name
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RippleBranch, SendPull, StartRun, StopRun
-from duckstring.engine.signals import AlarmRang, GateReached, Triggered
+from duckstring.engine.signals import AlarmRang, GateReached, Triggered, WindowOpened
 from duckstring.engine.state import Failure, PondState
 from duckstring.errors import InvariantError, StateConflictError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
+from duckstring.model.windows import Window
 from duckstring.ports import Held, Letter
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -246,27 +251,193 @@ class TestGates:
         assert aws.dynamodb.scan(TableName=table)["Count"] == 1
 
 
+@pytest.fixture
+def timed(aws: Clients) -> Settings:
+    """What Scheduler and the delay queue need to know."""
+    aws.scheduler.create_schedule_group(Name="g")
+    return Settings(
+        delays=aws.sqs.create_queue(QueueName="delays")["QueueUrl"],
+        delays_arn="arn:aws:sqs:us-east-1:123456789012:delays",
+        schedules="g",
+        mailbox_arn="arn:aws:sqs:us-east-1:123456789012:m.fifo",
+        scheduler_role="arn:aws:iam::123456789012:role/r",
+    )
+
+
+def scheduled(aws: Clients) -> dict[str, dict[str, Any]]:
+    names = [found["Name"] for found in aws.scheduler.list_schedules(GroupName="g")["Schedules"]]
+    return {name: aws.scheduler.get_schedule(Name=name, GroupName="g") for name in names}
+
+
+def code_of(error: str) -> ClientError:
+    return ClientError({"Error": {"Code": error, "Message": "no"}}, "Any")
+
+
 class TestAlarms:
-    @pytest.fixture
-    def settings(self, aws: Clients) -> Settings:
-        aws.scheduler.create_schedule_group(Name="g")
-        url = aws.sqs.create_queue(QueueName="delays")["QueueUrl"]
-        return Settings(delays=url, schedules="g", mailbox_arn="arn:aws:sqs:us-east-1:1:m.fifo", scheduler_role="arn:aws:iam::1:role/r")
+    def test_a_near_alarm_waits_in_the_delay_queue_and_is_forwarded_to_its_line(self, aws: Clients, timed: Settings) -> None:
+        TimedAlarms(aws, timed, StoppedClock(NOW)).set(SALES, NOW - timedelta(seconds=1))
+        (letter,), early = forwarded(received(aws, timed.delays), NOW)
+        assert (letter.to, letter.signal, early) == (SALES, AlarmRang(), [])
+        assert scheduled(aws) == {}
 
-    def test_a_near_alarm_waits_in_the_delay_queue_and_is_forwarded_to_its_line(self, aws: Clients, settings: Settings) -> None:
-        TimedAlarms(aws, settings, StoppedClock(NOW)).set(SALES, NOW - timedelta(seconds=1))
-        (letter,) = forwarded(received(aws, settings.delays))
-        assert (letter.to, letter.signal) == (SALES, AlarmRang())
+    @pytest.mark.parametrize(("ahead", "delay"), [(timedelta(0), 0), (timedelta(seconds=0.2), 1), (timedelta(minutes=15), 900)])
+    def test_a_near_alarm_is_never_early(
+        self, aws: Clients, timed: Settings, monkeypatch: pytest.MonkeyPatch, ahead: timedelta, delay: int
+    ) -> None:
+        sent: list[dict[str, Any]] = []
+        monkeypatch.setattr(aws.sqs, "send_message", lambda **told: sent.append(told))
+        TimedAlarms(aws, timed, StoppedClock(NOW)).set(SALES, NOW + ahead)
+        assert [told["DelaySeconds"] for told in sent] == [delay]
 
-    def test_a_far_alarm_is_one_schedule_a_line_never_early(self, aws: Clients, settings: Settings) -> None:
-        alarms = TimedAlarms(aws, settings, StoppedClock(NOW))
-        for hours in (1, 2):
+    def test_a_far_alarm_is_one_schedule_a_line_and_the_last_one_set_stands(self, aws: Clients, timed: Settings) -> None:
+        alarms = TimedAlarms(aws, timed, StoppedClock(NOW))
+        for hours in (1, 3, 2):
             alarms.set(SALES, NOW + timedelta(hours=hours, microseconds=1))
-        (name,) = [s["Name"] for s in aws.scheduler.list_schedules(GroupName="g")["Schedules"]]
-        schedule = aws.scheduler.get_schedule(Name=name, GroupName="g")
-        assert schedule["ScheduleExpression"] == "at(2030-01-01T14:00:01)"
-        assert schedule["Target"]["SqsParameters"]["MessageGroupId"] == SALES
-        assert codec.read_letter(schedule["Target"]["Input"])[:2] == (SALES, AlarmRang())
+        alarms.set(Line("sales@2"), NOW + timedelta(hours=1))
+        found = scheduled(aws)
+        assert {name: held["ScheduleExpression"] for name, held in found.items()} == {
+            "alarm-sales-1": "at(2030-01-01T13:58:01)",
+            "alarm-sales-2": "at(2030-01-01T12:58:00)",
+        }
+        target = found["alarm-sales-1"]["Target"]
+        assert (target["Arn"], target["RoleArn"], "SqsParameters" in target) == (timed.delays_arn, timed.scheduler_role, False)
+        assert found["alarm-sales-1"]["ActionAfterCompletion"] == "DELETE"
+
+    def test_a_far_alarm_that_fires_ahead_of_time_waits_out_what_is_left(self, aws: Clients, timed: Settings) -> None:
+        due = NOW + timedelta(hours=2, microseconds=1)
+        TimedAlarms(aws, timed, StoppedClock(NOW)).set(SALES, due)
+        aws.sqs.send_message(QueueUrl=timed.delays, MessageBody=scheduled(aws)["alarm-sales-1"]["Target"]["Input"])
+        records = received(aws, timed.delays)
+        assert forwarded(records, due - timedelta(minutes=2)) == ([], [(SALES, due)])
+        (letter,), early = forwarded(records, due - timedelta(seconds=1))
+        assert (letter.to, letter.signal, early) == (SALES, AlarmRang(), [])
+
+    def test_a_schedule_that_scheduler_has_just_deleted_is_no_obstacle(
+        self, aws: Clients, timed: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        create, tries = aws.scheduler.create_schedule, []
+
+        def taken_at_first(**told: Any) -> None:
+            tries.append(told)
+            if len(tries) == 1:
+                raise code_of("ConflictException")
+            create(**told)
+
+        monkeypatch.setattr(aws.scheduler, "create_schedule", taken_at_first)
+        TimedAlarms(aws, timed, StoppedClock(NOW)).set(SALES, NOW + timedelta(hours=1))
+        assert list(scheduled(aws)) == ["alarm-sales-1"]
+
+    @pytest.mark.parametrize(("error", "most"), [("ConflictException", 2), ("ThrottlingException", 1)])
+    def test_what_goes_on_being_refused_is_left_to_the_next_delivery(
+        self, aws: Clients, timed: Settings, monkeypatch: pytest.MonkeyPatch, error: str, most: int
+    ) -> None:
+        tries: list[dict[str, Any]] = []
+
+        def refused(**told: Any) -> None:
+            tries.append(told)
+            raise code_of(error)
+
+        monkeypatch.setattr(aws.scheduler, "create_schedule", refused)
+        with pytest.raises(ClientError, match=error):
+            TimedAlarms(aws, timed, StoppedClock(NOW)).set(SALES, NOW + timedelta(hours=1))
+        assert len(tries) == most
+
+
+class TestSchedules:
+    LONG_AGO = datetime(2020, 1, 1, 2, tzinfo=UTC)
+    NIGHTLY = Window("nightly", LONG_AGO, timedelta(days=1), timedelta(hours=3))
+
+    def put(self, aws: Clients, timed: Settings, window: Window, now: Instant = NOW) -> dict[str, dict[str, Any]]:
+        WindowSchedules(aws, timed, StoppedClock(now)).set(SALES, window)
+        return scheduled(aws)
+
+    def test_a_rule_is_a_recurring_schedule_anchored_at_its_next_opening(self, aws: Clients, timed: Settings) -> None:
+        (held,) = self.put(aws, timed, self.NIGHTLY).values()
+        assert {key: held[key] for key in ("Name", "GroupName", "ScheduleExpression", "State", "ActionAfterCompletion")} == {
+            "Name": "window-sales-1-nightly",
+            "GroupName": "g",
+            "ScheduleExpression": "rate(1 day)",
+            "State": "ENABLED",
+            "ActionAfterCompletion": "DELETE",
+        }
+        assert held["FlexibleTimeWindow"] == {"Mode": "OFF"}
+        assert held["StartDate"] == NOW.replace(day=2, hour=2), "Scheduler refuses one more than five minutes ago"
+        assert held.get("EndDate") is None
+        target = held["Target"]
+        assert (target["Arn"], target["RoleArn"]) == (timed.mailbox_arn, timed.scheduler_role)
+        assert target["SqsParameters"] == {"MessageGroupId": SALES}
+
+    @pytest.mark.parametrize("at", ["<aws.scheduler.scheduled-time>", "2030-01-02T02:00:00Z"])
+    def test_the_tick_is_a_letter_with_its_time_filled_in_or_not(self, aws: Clients, timed: Settings, at: str) -> None:
+        (held,) = self.put(aws, timed, self.NIGHTLY).values()
+        body = held["Target"]["Input"]
+        assert json.loads(body)["at"] == "<aws.scheduler.scheduled-time>"
+        url = fifo(aws)
+        body = body.replace("<aws.scheduler.scheduled-time>", at)
+        aws.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=SALES, MessageDeduplicationId="x")
+        (batch,) = batches(received(aws, url))
+        assert (batch.line, [letter.signal for letter in batch.letters]) == (SALES, [WindowOpened("nightly")])
+
+    @pytest.mark.parametrize(
+        ("minutes", "rate"),
+        [(1, "1 minute"), (90, "90 minutes"), (60, "1 hour"), (240, "4 hours"), (1440, "1 day"), (10_080, "7 days"), (1500, "25 hours")],
+    )
+    def test_rates_are_whole_minutes_hours_or_days(self, aws: Clients, timed: Settings, minutes: int, rate: str) -> None:
+        every = timedelta(minutes=minutes)
+        (held,) = self.put(aws, timed, Window("w", self.LONG_AGO, every, every)).values()
+        assert held["ScheduleExpression"] == f"rate({rate})"
+
+    def test_weekdays_and_the_end_are_kept(self, aws: Clients, timed: Settings) -> None:
+        until = NOW + timedelta(days=30)
+        (held,) = self.put(aws, timed, replace(self.NIGHTLY, on=frozenset({"MON"}), until=until)).values()
+        assert (held["StartDate"], held["EndDate"]) == (NOW.replace(day=7, hour=2), until)
+
+    def test_fractions_are_never_early_and_the_end_is_after_the_start(self, aws: Clients, timed: Settings) -> None:
+        start = NOW + timedelta(seconds=9.5)
+        (held,) = self.put(aws, timed, replace(self.NIGHTLY, start=start, until=start + timedelta(seconds=0.1))).values()
+        assert (held["StartDate"], held["EndDate"]) == (NOW + timedelta(seconds=10), NOW + timedelta(seconds=11))
+
+    def test_a_rule_put_again_stands_as_put_last(self, aws: Clients, timed: Settings) -> None:
+        self.put(aws, timed, self.NIGHTLY)
+        self.put(aws, timed, self.NIGHTLY)
+        (held,) = self.put(aws, timed, replace(self.NIGHTLY, every=timedelta(hours=12)), NOW + timedelta(days=1)).values()
+        assert (held["ScheduleExpression"], held["StartDate"]) == ("rate(12 hours)", NOW.replace(day=2, hour=14))
+
+    @pytest.mark.parametrize("changed", [{"every": timedelta(seconds=90)}, {"until": NOW}])
+    def test_what_the_clock_cannot_carry_or_is_over_has_no_schedule(self, aws: Clients, timed: Settings, changed: dict[str, Any]) -> None:
+        self.put(aws, timed, self.NIGHTLY)
+        assert self.put(aws, timed, replace(self.NIGHTLY, duration=timedelta(seconds=30), **changed)) == {}
+
+    def test_dropping_twice_is_dropping_once_and_others_stay(self, aws: Clients, timed: Settings) -> None:
+        schedules = WindowSchedules(aws, timed, StoppedClock(NOW))
+        self.put(aws, timed, self.NIGHTLY)
+        schedules.set(Line("sales@2"), self.NIGHTLY)
+        schedules.drop(SALES, "nightly")
+        schedules.drop(SALES, "nightly")
+        assert list(scheduled(aws)) == ["window-sales-2-nightly"]
+
+    def test_names_of_any_length_fit_and_stay_apart(self, aws: Clients, timed: Settings) -> None:
+        lines = [Line(f"{'p' * 48}@{major}") for major in (1, 999_999)]
+        rules = ["w" * 32, "w" * 31 + "x", "w"]
+        names = {schedule_name(line, rule) for line in lines for rule in rules}
+        assert len(names) == 6
+        assert max(map(len, names)) <= 64
+        schedules = WindowSchedules(aws, timed, StoppedClock(NOW))
+        schedules.set(lines[1], replace(self.NIGHTLY, name=rules[0]))
+        schedules.drop(lines[1], rules[0])
+        assert scheduled(aws) == {}
+
+    @pytest.mark.parametrize("call", ["create_schedule", "delete_schedule"])
+    def test_a_refusal_that_means_something_else_is_not_hidden(
+        self, aws: Clients, timed: Settings, monkeypatch: pytest.MonkeyPatch, call: str
+    ) -> None:
+        def refused(**_told: Any) -> None:
+            raise code_of("AccessDeniedException")
+
+        monkeypatch.setattr(aws.scheduler, call, refused)
+        schedules = WindowSchedules(aws, timed, StoppedClock(NOW))
+        with pytest.raises(ClientError, match="AccessDeniedException"):
+            schedules.set(SALES, self.NIGHTLY) if call == "create_schedule" else schedules.drop(SALES, "nightly")
 
 
 def test_an_event_names_the_pond_and_carries_its_own_key(aws: Clients, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import RippleSpec, TableVersion
 from duckstring.model.names import Line
 from duckstring.service import forward
+from duckstring.service.answer import OPERATIONS
 from tests.integration.aws import catchment
 from tests.unit.api.world import NOON
 
@@ -144,8 +145,8 @@ def test_states_are_read_beyond_one_batch(here):
 @pytest.mark.parametrize(
     ("request_", "kind", "message"),
     [
-        ({"op": "explode"}, "OperatorError", "No operation 'explode'; allowed: hello, deploy, trigger, status, runs, run, tables."),
-        ({}, "OperatorError", "No operation None; allowed: hello, deploy, trigger, status, runs, run, tables."),
+        ({"op": "explode"}, "OperatorError", f"No operation 'explode'; allowed: {', '.join(OPERATIONS)}."),
+        ({}, "OperatorError", f"No operation None; allowed: {', '.join(OPERATIONS)}."),
         ({"op": "trigger", "kind": "tap"}, "OperatorError", "pond is missing; allowed: text."),
         ({"op": "trigger", "pond": "x", "kind": "tap", "major": "1"}, "OperatorError", "major is '1'; allowed: a whole number."),
         ({"op": "trigger", "pond": "x", "kind": "tap"}, "PondNotFoundError", "No Pond 'x' in this Catchment; nothing is deployed yet."),

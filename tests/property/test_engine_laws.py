@@ -109,7 +109,11 @@ def test_under_a_wave_a_lineage_that_is_quicker_than_its_sink_runs_as_often_as_i
 def test_a_wave_settles_anew_when_ripples_become_quicker_or_slower(graph: Graph, seed: int, later: int) -> None:
     pace = [seed]
     before, after = weather(seed, latency=0.0, doubles=0.0, dull=0.0), weather(later, latency=0.0, doubles=0.0, dull=0.0)
-    conditions = replace(before, duration=lambda line, name: (before if pace[0] == seed else after).duration(line, name))  # noqa: PLW0108
+
+    def duration(line: Line, name: str) -> object:
+        return (before if pace[0] == seed else after).duration(line, name)
+
+    conditions = replace(before, duration=duration)
     world = world_of(conditions, seed)
     settle(world, graph)
     to = graph.lines[-1]

@@ -11,12 +11,19 @@ from duckstring.errors import OperatorError
 from duckstring_cli import durations, render
 from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
+from duckstring_cli.commands import window
 from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client, repeated
 
 if TYPE_CHECKING:
     from duckstring_cli.follow import Follower
 
 app = typer.Typer(help="Ask for data: once, always, or within a bound.", no_args_is_help=True)
+app.add_typer(window.app, name="window")
+
+_A_MINUTE = 60
+_PRECISION = (
+    "The clock wakes a Pond within about 2 s of its time, and then it has to run: a bound below a minute is kept as well as that allows."
+)
 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all is at rest.")]
 
@@ -57,7 +64,10 @@ def tide(
     catchment: CatchmentName = None,
 ) -> None:
     """Keep POND no staler than BOUND."""
-    _send(catchment, pond, "tide", major=major, watch=watch, bound=durations.parse(bound).total_seconds())
+    seconds = durations.parse(bound).total_seconds()
+    if seconds < _A_MINUTE:
+        render.err().print(f"[dim]{_PRECISION}[/]", soft_wrap=True)
+    _send(catchment, pond, "tide", major=major, watch=watch, bound=seconds)
 
 
 @app.command(epilog="Example: duckstring trigger remove reports")

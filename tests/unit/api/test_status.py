@@ -54,6 +54,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "staleness_seconds": None,
         "demand": {"pull": False, "targets": []},
         "trigger": None,
+        "windows": [],
         "sources": [
             {"line": "orders@1", "optional": False, "end_f": "0001-01-01T00:00:00.000000Z", "down": False},
             {"line": "rates@1", "optional": True, "end_f": "0001-01-01T00:00:00.000000Z", "down": False},

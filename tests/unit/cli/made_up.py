@@ -30,6 +30,7 @@ def line_status(line: str, **told: Any) -> dict[str, Any]:
         "staleness_seconds": None,
         "demand": {"pull": False, "targets": []},
         "trigger": None,
+        "windows": [],
         "sources": [],
         "sinks": [],
         "reason": "",

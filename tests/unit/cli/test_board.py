@@ -127,3 +127,20 @@ def test_runs_show_an_error_column_only_where_something_failed() -> None:
     bad = [cast("Any", run_row("sales@1/4", status="failed", ripple="load", error="ValueError", message="no rows"))]
     assert "ERROR" not in shown(board.run_table(good, at(60), narrow=True))
     assert "load: ValueError: no rows" in shown(board.run_table(good + bad, at(60), narrow=False))
+
+
+def test_one_pond_closely_has_its_windows_and_for_how_long_its_demand_has_waited() -> None:
+    span = {"start": at(3660), "end": at(7260)}
+    window = {"name": "nightly", "start": at(-36_000), "every": 86_400.0, "duration": 3600.0, "on": [], "until": None, "open": None}
+    held = line(
+        "sales@1",
+        status="waiting",
+        demand={"pull": True, "targets": [at(0), at(30)]},
+        reason="waits for Window nightly, opens 2030-01-01 13:01 UTC (in 1h)",
+        windows=[window | {"next": span, "carried_by": "schedule"}],
+    )
+    text = shown(board.detail(answer(held), held, []))
+    assert "pull+push x2, asked for 1m ago" in text
+    assert "waits for Window nightly, opens 2030-01-01 13:01 UTC (in 1h)" in text
+    assert "nightly  no    2030-01-01 13:01:00Z (in 1h)  schedule    every 1d from 2030-01-01 02:00 UTC for 1h" in text
+    assert "waits for Window nightly" in shown(board.overview(answer(held), width=200))

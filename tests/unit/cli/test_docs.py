@@ -18,8 +18,9 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
     if below is None:
         yield path, command
         return
+    arguments = [held.metavar for held in command.params if held.param_type_name == "argument"]
     for name, held in below.items():
-        yield from commands(held, (*path, name))
+        yield from commands(held, (*path, *arguments, name))
 
 
 ALL = list(commands(typer.main.get_command(main.app)))

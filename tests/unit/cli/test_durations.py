@@ -49,3 +49,11 @@ def test_an_exact_duration_reads_back_as_itself(seconds: int) -> None:
 )
 def test_a_duration_is_told_in_two_units_at_most(seconds: float | None, brief: str, age: str) -> None:
     assert (durations.brief(seconds), durations.age(seconds)) == (brief, age)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, "0s"), (-3, "0s"), (9.7, "9s"), (61, "1m01s"), (10_800, "3h"), (7_500, "2h05m"), (86_400, "1d"), (273_600, "3d4h")],
+)
+def test_how_far_off_something_is_has_two_units_and_no_tenths(seconds: float | None, said: str) -> None:
+    assert durations.ahead(seconds) == said

@@ -121,3 +121,37 @@ def test_a_line_that_is_down_for_one_look_only_is_not_given_up() -> None:
     assert follower.verdict() == "going"
     follower.observe(down)
     assert follower.verdict() == "down"
+
+
+NEXT = {"start": at(7200), "end": at(10_800)}
+WINDOW = {"name": "nightly", "start": at(0), "every": 86_400.0, "duration": 3600.0, "on": [], "until": None, "open": None, "next": NEXT}
+
+
+def under_a_window(why: str = "waits for Window nightly, opens 2030-01-01 14:00 UTC (in 2h)", **told: Any) -> list[Any]:
+    inlet = line_status("sales@1", status="waiting", reason=why, windows=[WINDOW | {"carried_by": "schedule"}])
+    return [inlet, line_status("reports@1", sources=[source("sales@1")], **told)]
+
+
+def observed(follower: Follower, lines: list[Any], now: float = 1) -> list[Event]:
+    return follower.observe(cast("Any", {"now": at(now), "lines": lines}))
+
+
+def test_who_waits_for_a_window_is_told_once_with_the_opening() -> None:
+    follower = Follower(Goal("reports@1", at(0), ""), cast("Any", None))
+    lines = under_a_window(status="waiting", reason="waits for sales@1")
+    (event,) = observed(follower, lines)
+    assert live.event_line(event, at(0)).endswith("waiting (waits for Window nightly, opens 2030-01-01 14:00 UTC (in 2h))")
+    assert observed(follower, lines, now=2) == []
+    assert follower.verdict() == "going", "a Pulse is not satisfied before it opens"
+
+
+def test_a_tap_does_not_watch_until_tomorrows_opening_for_what_it_only_prepares() -> None:
+    follower = Follower(Goal("reports@1", None, at(-5)), cast("Any", None))
+    observed(follower, under_a_window(end_f=at(-5)))
+    assert follower.verdict() == "going", "it has not moved on"
+    observed(follower, under_a_window(end_f=at(0), status="running"))
+    assert follower.verdict() == "going"
+    observed(follower, under_a_window(why="", end_f=at(0)))
+    assert follower.verdict() == "going", "the Inlet is about to start"
+    observed(follower, under_a_window(end_f=at(0)))
+    assert follower.verdict() == "done"

@@ -279,3 +279,38 @@ def test_no_verb_but_by_its_runs_says_anything_to_a_source() -> None:
     for verb in ("wake", "force", "sleep", "clear", "kill"):
         effects = step(world.states[C], Ordered(verb, world.now), world.now).effects
         assert not [e for e in effects if isinstance(e, SendPull | SendTarget)]
+
+
+def test_a_sink_that_waits_for_an_optional_source_is_served_though_that_is_removed_and_deployed_again() -> None:
+    world = deployed(pond(A), pond(B, f"{A}?"), pond(C, B), durations={A: 7})
+    world.trigger(C, "wave")
+    world.run_until(world.now + seconds(10))
+    world.remove(A)
+    world.run_until(world.now + seconds(30))
+    world.deploy(newer(pond(A), "1.1.0"))
+    world.run_until(world.now + seconds(60))
+    assert len(world.runs(C)) > 1
+
+
+def test_a_wave_set_again_wakes_a_lineage_that_was_put_to_sleep_in_its_midst() -> None:
+    for way in ("wave", "tap"):
+        world = deployed(*CHAIN, durations={A: 7})
+        world.trigger(C, "wave")
+        world.run_until(world.now + seconds(10))
+        world.order(B, "sleep")
+        world.run_until(world.now + seconds(30))
+        before = len(world.runs(C))
+        world.trigger(C, way)
+        world.run_until(world.now + seconds(60))
+        assert len(world.runs(C)) > before
+
+
+def test_targets_do_not_pile_up_where_nothing_satisfies_them() -> None:
+    world = deployed(pond(A), pond(B, "ghost@1"), pond(C, f"{A}?", f"{B}?", "gone@1?"))
+    world.trigger(C, "tide", bound=seconds(2))
+    world.run_until(world.now + seconds(300))
+    assert len(world.runs(C)) > 90
+    assert [len(world.states[line].targets) for line in (B, "gone@1", "ghost@1")] == [50, 1, 1]
+    newest = max(run.f for run in world.runs(C))
+    assert world.states[B].targets[-1] >= newest
+    assert world.states[B].targets[0] < newest

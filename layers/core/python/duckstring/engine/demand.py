@@ -13,6 +13,9 @@ from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.values import replace
 
+MOST_TARGETS = 50
+"""An optional Source that starves is asked by a Sink that goes on without it; its item has its limit."""
+
 
 def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool) -> None:
     """Somebody took our output of freshness ``held`` and wants newer.
@@ -124,16 +127,17 @@ def pull_ripple(turn: Turn, name: str) -> None:
 def take_target(turn: Turn, epoch: Instant) -> None:
     """Somebody needs our output at ``epoch`` or newer: hold it, and pass it on at once."""
     if turn.release is None:
-        turn.targets = _with(turn.targets, epoch)
+        turn.targets = (max((*turn.targets, epoch)),)
         return
     if turn.blocked or epoch <= turn.start_f or epoch in turn.targets:
         return
-    turn.targets = _with(turn.targets, epoch)
+    turn.targets = _few(tuple(sorted((*turn.targets, epoch))))
     _send_target(turn, epoch)
 
 
-def _with(targets: tuple[Instant, ...], epoch: Instant) -> tuple[Instant, ...]:
-    return tuple(sorted({*targets, epoch}))
+def _few(targets: tuple[Instant, ...]) -> tuple[Instant, ...]:
+    """The oldest lets a run start as early as it may, the newest satisfies all: of very many the rest need not be kept."""
+    return targets if len(targets) <= MOST_TARGETS else (targets[0], *targets[2:])
 
 
 def _send_target(turn: Turn, epoch: Instant) -> None:

@@ -91,9 +91,12 @@ def finish_ripple(turn: Turn, *, run: int, ripple: str, attempt: int, tables: Ma
     state = turn.ripples.get(ripple)
     if state is None or not _is_current(state, run, attempt) or run not in turn.runs:
         return
+    at = turn.runs[run]
+    if at.failure is not None:
+        turn.put_ripple(at_rest(turn, state))
+        return
     turn.finished = ripple
     turn.put_ripple(replace(state, attempt=None, end_f=state.start_f, targets=tuple(t for t in state.targets if t > state.start_f)))
-    at = turn.runs[run]
     turn.put_run(replace(at, outputs={**at.outputs, **tables}, skipped=at.skipped | {ripple} if skipped else at.skipped))
 
 

@@ -244,6 +244,8 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
     for ripple in tuple(turn.ripples.values()):
         waits = ripple.attempt is not None and ripple.attempt.run in numbers and not ripple.attempt.dispatched
         left = replace(ripple, targets=tuple(t for t in ripple.targets if t not in lost))
+        if left.end_f in lost:
+            left = replace(left, end_f=_undone(turn, left))
         turn.put_ripple(at_rest(turn, left) if waits or left.attempt is None else left)
     previous = turn.health
     turn.health = "failed"
@@ -255,6 +257,11 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
     turn.emit(Announce("failed", before, run.f, run=run.number, reason=failure.message))
     if failure.error == "ContractError":
         turn.emit(Announce("contract", before, run.f, run=run.number, reason=failure.message))
+
+
+def _undone(turn: Turn, ripple: RippleState) -> Instant:
+    """What was done for a run that fell is never published, and a later run may have its freshness: it must do it again."""
+    return max((r.f for r in turn.runs.values() if r.failure is None and r.f < ripple.end_f), default=turn.end_f)
 
 
 def at_rest(turn: Turn, ripple: RippleState) -> RippleState:

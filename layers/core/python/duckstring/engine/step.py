@@ -173,9 +173,11 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
 def _trigger(turn: Turn, asked: Triggered) -> None:
     match asked.kind:
         case "tap":
+            turn.asking = turn.pull is not None
             if not turn.is_inlet or turn.is_windowed or asked.epoch > turn.start_f or turn.release is None:
                 demand.take_pull(turn, asked.epoch, turn.end_f, waits=True)
         case "wave":
+            turn.asking = turn.pull is not None
             turn.trigger = Wave()
             demand.take_pull(turn, asked.epoch, turn.end_f, waits=True)
         case "pulse":

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import assert_never
 
 from duckstring.engine.demand import just_after
-from duckstring.engine.effects import Announce, DetachFrom, DropSchedule, RecordAttempt, RecordRun, SetSchedule, StopRun
-from duckstring.engine.runs import abandon_failure, at_rest, plan_retry
+from duckstring.engine.effects import Announce, DetachFrom, DropSchedule, RecordAttempt, RecordRun, SetSchedule, StopRun, TellSinks
+from duckstring.engine.runs import abandon_failure, plan_retry
 from duckstring.engine.signals import BudgetSet, Ordered
 from duckstring.engine.state import Failure, PondState, Run
 from duckstring.engine.turn import Turn
-from duckstring.model.instants import NEVER, Instant
+from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.values import replace
 from duckstring.model.windows import Window, overlap
 
@@ -80,7 +80,7 @@ def _stop_runs(turn: Turn) -> None:
         _record_kills(turn, run)
         turn.drop_run(run.number)
     for ripple in tuple(turn.ripples.values()):
-        turn.put_ripple(replace(at_rest(turn, ripple), targets=()))
+        turn.put_ripple(replace(ripple, attempt=None, start_f=turn.end_f, end_f=turn.end_f, targets=()))
 
 
 def _record_kills(turn: Turn, run: Run) -> None:
@@ -124,4 +124,6 @@ def remove_line(turn: Turn, at: Instant) -> None:
         turn.emit(DetachFrom(source))
     for name in turn.windows:
         turn.emit(DropSchedule(name))
+    if turn.sinks:  # for a moment they have a Source that is down: its return lets them ask again for what is forgotten here
+        turn.emit(TellSinks(NEVER, NEVER, ZERO, 0, down=True, reason=f"{turn.line} was removed"))
     turn.begin_anew(PondState(turn.line, sinks=turn.sinks, runs_started=turn.runs_started))

@@ -21,6 +21,7 @@ class Settings:
     mailbox_arn: str = ""
     bus: str = ""
     delays: str = ""
+    delays_arn: str = ""
     machine: str = ""
     schedules: str = ""
     scheduler_role: str = ""

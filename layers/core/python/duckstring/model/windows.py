@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-from math import lcm
+from datetime import UTC, datetime, timedelta
+from math import gcd, lcm
 from typing import NamedTuple
 
-from duckstring.model.instants import Instant
+from duckstring.model.instants import ZERO, Instant, duration_in_words
 
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _TICK = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
+_MINUTE = timedelta(minutes=1)
 _FAR = timedelta(days=3660)
 """A rule whose weekdays do not come within ten years is as good as over."""
-_MOST_COMPARED = 200_000
+_CENTURY = 10 * _FAR
+_MOST_COMPARED = 20_000
+"""Two weeks of a rule of minutes. An actor's step compares rules too: it may take milliseconds."""
+_A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """A rule: open for ``duration`` from each ``start + k * every``, ``k`` from 0, on the weekdays ``on``, before ``until``.
 
-    ``on`` empty: every day. ``until`` None: for ever. ``0 < duration <= every``.
+    ``on`` empty: every day. ``until`` None: for ever; else nothing opens then or later, and what is open stays open for its
+    ``duration``. ``0 < duration <= every``.
     """
 
     name: str
@@ -45,10 +50,10 @@ class Occurrence(NamedTuple):
 def open_now(windows: Iterable[Window], now: Instant) -> Occurrence | None:
     """The occurrence that is open. Rules of one Inlet do not overlap, so there is one at most."""
     for window in windows:
-        if now >= window.start:
-            opening = window.start + (now - window.start) // window.every * window.every
-            if now < opening + window.duration and _counts(window, opening):
-                return Occurrence(window.name, opening, opening + window.duration)
+        since = now - window.start
+        # The remainder tells where we are: no rule is counted from its beginning, however long ago that was.
+        if since >= ZERO and (into := since % window.every) < window.duration and _counts(window, now - into):
+            return _occurrence(window, now - into)
     return None
 
 
@@ -59,55 +64,73 @@ def next_opening(windows: Iterable[Window], after: Instant) -> Occurrence | None
 
 
 def overlap(one: Window, other: Window) -> bool:
-    """Whether the two rules could ever be open at once. Where that takes too long to tell, they count as if."""
-    if not _may_touch(one, other):
+    """Whether the two rules are ever open at once; one that opens as the other closes is not.
+
+    Exact for a century ahead, but for two rules with weekdays or an end that meet late or never though neither their periods
+    nor their weekdays keep them apart: after 20,000 openings they count as if they met.
+    """
+    if not (_periods_meet(one, other) and _weekdays_meet(one, other)):
         return False
-    sparse, dense = (one, other) if one.every >= other.every else (other, one)
-    begin = max(one.start, other.start) - max(one.duration, other.duration)
-    cycle = lcm(one.every // _TICK, other.every // _TICK, _WEEK // _TICK if one.on or other.on else 1)
-    for number, found in enumerate(_from(sparse, begin)):
-        if (found.start - begin) // _TICK > 2 * cycle:
-            return False
+    if not (one.on or other.on or one.until or other.until):
+        return True
+    return _openings_meet(*((one, other) if one.every >= other.every else (other, one)))
+
+
+def _openings_meet(sparse: Window, dense: Window) -> bool:
+    """Go through the openings of ``sparse``, from when both rules are there until all repeats."""
+    both = max(sparse.start, dense.start)
+    cycle = lcm(sparse.every // _TICK, dense.every // _TICK, _WEEK // _TICK)
+    last = both + min(2 * cycle, _CENTURY // _TICK) * _TICK
+    for number, found in enumerate(_from(sparse, both - sparse.duration)):
         neighbour = next(_from(dense, found.start - dense.duration + _TICK), None)
-        if neighbour is None:
+        if neighbour is None or found.start > last:
             return False
         if neighbour.start < found.end or number == _MOST_COMPARED:
             return True
     return False
 
 
-def _may_touch(one: Window, other: Window) -> bool:
-    """Without weekdays and ends: the distances between openings are ``offset`` plus the multiples of a step."""
-    step = _gcd(one.every, other.every)
-    least = _TICK - one.duration
-    nearest = least + (one.start - other.start - least) % step
-    return nearest < other.duration
+def _periods_meet(one: Window, other: Window) -> bool:
+    """Without weekdays and ends: the distances between openings are the starts' own plus all multiples of a step."""
+    step = gcd(one.every // _TICK, other.every // _TICK) * _TICK
+    least = _TICK - one.duration  # the least distance at which they meet
+    return least + (one.start - other.start - least) % step < other.duration
 
 
-def _gcd(one: timedelta, other: timedelta) -> timedelta:
-    while other:
-        one, other = other, one % other
-    return one
+def _weekdays_meet(one: Window, other: Window) -> bool:
+    """Whether they may be open at the same moment of a week, whatever the week."""
+    return any(
+        (hers - mine) % _WEEK < my_length or (mine - hers) % _WEEK < her_length
+        for mine, my_length in _spans(one)
+        for hers, her_length in _spans(other)
+    )
+
+
+def _spans(window: Window) -> list[tuple[timedelta, timedelta]]:
+    """Spans of the week that hold all of a rule: for each weekday when it begins, from Monday on, and its length."""
+    step = gcd(window.every // _TICK, _DAY // _TICK) * _TICK
+    first = (window.start - _A_MONDAY) % step
+    length = _DAY - step + window.duration
+    return [(number * _DAY + first, length) for number, day in enumerate(WEEKDAYS) if not window.on or day in window.on]
 
 
 def _from(window: Window, at: Instant) -> Iterator[Occurrence]:
     """The occurrences that begin at ``at`` or later."""
     opening = _on_grid(window, at)
-    end = min(window.until or at + _FAR, max(opening, at) + _FAR)
-    while opening < end:
+    fruitless = opening + _FAR
+    while opening < fruitless and (window.until is None or opening < window.until):
         if _counts(window, opening):
-            yield Occurrence(window.name, opening, opening + window.duration)
-            end = min(window.until or opening + _FAR, opening + _FAR)
+            yield _occurrence(window, opening)
             opening += window.every
+            fruitless = opening + _FAR
         else:  # on to the next day: a rule of seconds has 86,400 openings on a day that does not count
             midnight = opening.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
             opening = _on_grid(window, midnight)
 
 
 def _on_grid(window: Window, at: Instant) -> Instant:
-    if at <= window.start:
-        return window.start
-    return window.start - (window.start - at) // window.every * window.every
+    """The first ``start + k * every`` at ``at`` or later."""
+    return window.start if at <= window.start else at + (window.start - at) % window.every
 
 
 def _counts(window: Window, opening: Instant) -> bool:
@@ -116,6 +139,38 @@ def _counts(window: Window, opening: Instant) -> bool:
     return not window.on or WEEKDAYS[opening.weekday()] in window.on
 
 
+def _occurrence(window: Window, opening: Instant) -> Occurrence:
+    return Occurrence(window.name, opening, opening + window.duration)
+
+
 def is_carried_by_schedule(window: Window) -> bool:
     """Whether a recurring schedule can carry the openings: its rates are whole minutes. Else the line's own alarms do."""
-    return window.every >= timedelta(minutes=1) and window.every % timedelta(minutes=1) == timedelta(0)
+    return window.every >= _MINUTE and window.every % _MINUTE == ZERO
+
+
+def is_same_rule(one: Window, other: Window, now: Instant) -> bool:
+    """Whether they open at the same times from ``now`` on: one may have begun some periods earlier."""
+    if (one.name, one.every, one.duration, one.on, one.until) != (other.name, other.every, other.duration, other.on, other.until):
+        return False
+    if one.start == other.start:
+        return True
+    return (one.start - other.start) % one.every == ZERO and max(one.start, other.start) <= now + one.every
+
+
+def in_words(window: Window) -> str:
+    """``every 1d from 2030-01-01 02:00 UTC for 3h, on MON, WED, until 2031-01-01 00:00 UTC``."""
+    for_how_long = "always open" if window.duration == window.every else f"for {duration_in_words(window.duration)}"
+    days = [day for day in WEEKDAYS if day in window.on]
+    return ", ".join(
+        [
+            f"every {duration_in_words(window.every)} from {minute_in_words(window.start)} {for_how_long}",
+            *([f"on {', '.join(days)}"] if days else []),
+            *([f"until {minute_in_words(window.until)}"] if window.until else []),
+        ]
+    )
+
+
+def minute_in_words(instant: Instant) -> str:
+    """``2030-01-01 02:00 UTC``; with its seconds where it has any."""
+    exact = f"{instant:%H:%M:%S}" if instant.second or instant.microsecond else f"{instant:%H:%M}"
+    return f"{instant:%Y-%m-%d} {exact} UTC"

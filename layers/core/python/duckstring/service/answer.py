@@ -9,7 +9,8 @@ from duckstring import __version__
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.settings import Settings
 from duckstring.ports import Artifacts, Catalog, Clock, Discovery, HistoryReader, Mailbox, StateReader, TableFiles, TriggerDoor
-from duckstring.service import history, status, tables, trigger
+from duckstring.service import history, status, tables, trigger, windows
+from duckstring.service.find import find_deployed
 
 Json = dict[str, object]
 
@@ -75,6 +76,19 @@ def _trigger(request: Mapping[str, object], desk: Desk) -> Json:
     return trigger.trigger(pond, kind, major=major, bound=bound, catalog=desk.catalog, states=desk.states, door=desk.door, clock=desk.clock)
 
 
+def _window(request: Mapping[str, object], desk: Desk) -> Json:
+    release = find_deployed(desk.catalog, _need(request, "pond"), _number(request, "major"))
+    match request.get("action"):
+        case "add":
+            return windows.add(request.get("window"), release, mailbox=desk.mailbox, states=desk.states, clock=desk.clock)
+        case "remove":
+            return windows.remove(_need(request, "name"), release.line, mailbox=desk.mailbox, states=desk.states, clock=desk.clock)
+        case "list":
+            return windows.listed(release.line, states=desk.states, clock=desk.clock)
+        case other:
+            raise OperatorError(f"action is {other!r}; allowed: add, list, remove.")
+
+
 def _status(request: Mapping[str, object], desk: Desk) -> Json:
     pond, major = _text(request, "pond"), _number(request, "major")
     return status.status(catalog=desk.catalog, states=desk.states, history=desk.history, clock=desk.clock, pond=pond, major=major)
@@ -106,6 +120,7 @@ OPERATIONS: Mapping[str, Callable[[Mapping[str, object], Desk], Json]] = {
     "hello": _hello,
     "deploy": _deploy,
     "trigger": _trigger,
+    "window": _window,
     "status": _status,
     "runs": _runs,
     "run": _run,

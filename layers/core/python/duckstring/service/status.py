@@ -10,6 +10,7 @@ from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.ports import Catalog, Clock, HistoryReader, StateReader
+from duckstring.service import windows
 from duckstring.service.find import find
 from duckstring.service.graph import in_order
 
@@ -41,7 +42,7 @@ def describe(state: PondState, release: Release | None, now: Instant, *, deploye
     Args:
         state: what the line knows.
         release: what the catalog selects; None if the line is not deployed.
-        now: for staleness.
+        now: for staleness, and what opens when.
         deployed: the lines that are, to tell an absent Source from a slow one; None: unknown.
     """
     pond, major = parse_line(state.line)
@@ -58,9 +59,10 @@ def describe(state: PondState, release: Release | None, now: Instant, *, deploye
         "staleness_seconds": None if state.end_f == NEVER else (now + state.delay - state.end_f).total_seconds(),
         "demand": {"pull": state.pull is not None, "targets": [to_text(target) for target in sorted(state.targets)]},
         "trigger": _trigger(state.trigger),
+        "windows": windows.describe(state, now),
         "sources": _sources(state, release),
         "sinks": sorted(state.sinks),
-        "reason": _reason(state, word, deployed),
+        "reason": _reason(state, word, deployed, now),
         "failure": _failure(state),
         "failures": state.failures,
         "retry_at": to_text(state.retry_at) if state.retry_at else None,
@@ -87,13 +89,13 @@ def _word(state: PondState, release: Release | None) -> LineStatusWord:
     return "waiting" if state.pull is not None or state.targets else "idle"
 
 
-def _reason(state: PondState, word: LineStatusWord, deployed: Collection[Line] | None) -> str:
+def _reason(state: PondState, word: LineStatusWord, deployed: Collection[Line] | None, now: Instant) -> str:
     if word == "undeployed":
         return f"{state.line} is not deployed"
     if word != "waiting":
         return state.reason
     short = [_wanting(view, deployed) for _, view in sorted(state.sources.items()) if _is_short(state, view)]
-    return f"waits for {', '.join(short)}" if short else ""
+    return f"waits for {', '.join(short)}" if short else windows.why_waiting(state, now)
 
 
 def _is_short(state: PondState, view: SourceView) -> bool:

@@ -1,4 +1,8 @@
-"""Alarms: a delay queue for the next 15 minutes (exact to the second), a one-shot schedule beyond (within a minute)."""
+"""Alarms to the second: a delay queue for the next 15 minutes; for later ones a one-shot schedule that leads to it.
+
+Scheduler keeps its times within a minute only, so a schedule fires two minutes early, into the delay queue, and the
+orchestrator sets the alarm again for what is left.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.schedules import delete_schedule, whole_second
 from duckstring.engine.signals import AlarmRang
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
@@ -17,10 +22,11 @@ from duckstring.model.settings import Settings
 from duckstring.ports import Clock
 
 _NEAR = timedelta(minutes=15)
+_LEAD = timedelta(minutes=2)
 
 
 class TimedAlarms:
-    """``ports.Alarms``."""
+    """``ports.Alarms``. A line has one schedule at most: a later alarm takes the place of an earlier one, and the other way."""
 
     def __init__(self, clients: Clients, settings: Settings, clock: Clock) -> None:
         """Ring through the queues and schedules that ``settings`` names."""
@@ -35,30 +41,26 @@ class TimedAlarms:
                 QueueUrl=self._settings.need("delays"), MessageBody=body, DelaySeconds=max(0, ceil(left.total_seconds()))
             )
             return
-        self._schedule(line, at, body)
-
-    def _schedule(self, line: Line, at: Instant, body: str) -> None:
-        scheduler, wanted = self._clients.scheduler, self._settings
-        second = at + timedelta(microseconds=-at.microsecond % 1_000_000)
         try:
-            scheduler.create_schedule(
-                Name=_name(line),
-                GroupName=wanted.need("schedules"),
-                ScheduleExpression=f"at({second:%Y-%m-%dT%H:%M:%S})",
-                FlexibleTimeWindow={"Mode": "OFF"},
-                ActionAfterCompletion="DELETE",
-                Target={
-                    "Arn": wanted.need("mailbox_arn"),
-                    "RoleArn": wanted.need("scheduler_role"),
-                    "Input": body,
-                    "SqsParameters": {"MessageGroupId": line},
-                },
-            )
+            self._schedule(line, at, body)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConflictException":
                 raise
-            scheduler.delete_schedule(Name=_name(line), GroupName=wanted.need("schedules"))
+            # Not updated: one that has fired is about to be deleted by Scheduler itself, and would take the new time with it.
+            delete_schedule(self._clients, group=self._settings.need("schedules"), name=_name(line))
             self._schedule(line, at, body)
+
+    def _schedule(self, line: Line, at: Instant, body: str) -> None:
+        wanted = self._settings
+        self._clients.scheduler.create_schedule(
+            Name=_name(line),
+            GroupName=wanted.need("schedules"),
+            Description=f"The next alarm of {line}, two minutes ahead: the delay queue holds it until its second",
+            ScheduleExpression=f"at({whole_second(at) - _LEAD:%Y-%m-%dT%H:%M:%S})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            ActionAfterCompletion="DELETE",
+            Target={"Arn": wanted.need("delays_arn"), "RoleArn": wanted.need("scheduler_role"), "Input": body},
+        )
 
 
 def _name(line: Line) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from duckstring.adapters.aws import codec
+from duckstring.model.instants import Instant, from_text
 from duckstring.model.names import Line
 from duckstring.ports import Letter, Received
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _LONGEST_WAIT = 60
+_EARLY = timedelta(seconds=2)
+"""Clocks may disagree by this much about when a delay is over; the engine sets again what rings a little early."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -50,13 +55,21 @@ def batches(records: Sequence[Mapping[str, Any]]) -> list[Batch]:
     return list(found.values())
 
 
-def forwarded(records: Sequence[Mapping[str, Any]]) -> list[Letter]:
-    """Letters that waited in the delay queue, for their line's group."""
-    letters = []
+def forwarded(records: Sequence[Mapping[str, Any]], now: Instant) -> tuple[list[Letter], list[tuple[Line, Instant]]]:
+    """Letters that waited in the delay queue, for their line's group; and the alarms that are not due yet.
+
+    These came from Scheduler, ahead of time: it keeps time within a minute, the delay queue to the second.
+    """
+    letters: list[Letter] = []
+    early: list[tuple[Line, Instant]] = []
     for record in records:
         to, signal, whole = codec.read_letter(record["body"])
-        letters.append(Letter(to, signal, key=f"{to}:{whole['kind']}:{whole.get('at', record['messageId'])}"))
-    return letters
+        due = from_text(whole["at"]) if "at" in whole else now
+        if due > now + _EARLY:
+            early.append((to, due))
+        else:
+            letters.append(Letter(to, signal, key=f"{to}:{whole['kind']}:{whole.get('at', record['messageId'])}"))
+    return letters, early
 
 
 def postpone(sqs: SQSClient, mailbox: str, batch: Batch) -> None:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.engine.signals import WindowOpened
+from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
-from duckstring.model.windows import Window, is_carried_by_schedule, next_opening
+from duckstring.model.windows import Window, in_words, is_carried_by_schedule, next_opening
 from duckstring.ports import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_scheduler.type_defs import CreateScheduleInputTypeDef
 
 _SCHEDULED = "<aws.scheduler.scheduled-time>"
 """Scheduler writes the time in: FIFO deduplication would swallow two equal bodies within five minutes."""
+
+_LONGEST_NAME = 64
+_LONGEST_DESCRIPTION = 512
+_HASH = 16
 
 
 class WindowSchedules:
@@ -28,27 +38,12 @@ class WindowSchedules:
 
     def set(self, line: Line, window: Window) -> None:
         """Put the schedule of ``window``, in the place of one of the same name."""
-        first = next_opening([window], self._clock.now() - timedelta(seconds=1))
-        if first is None or not is_carried_by_schedule(window):
+        # Not the rule's own start: Scheduler refuses one that is more than five minutes ago.
+        first = next_opening([window], self._clock.now()) if is_carried_by_schedule(window) else None
+        if first is None:
+            self.drop(line, window.name)
             return
-        body = {**json.loads(codec.letter(line, WindowOpened(window.name))), "at": _SCHEDULED}
-        wanted = self._settings
-        request = {
-            "Name": schedule_name(line, window.name),
-            "GroupName": wanted.need("schedules"),
-            "Description": f"Window {window.name} of {line}: duckstring trigger window",
-            "ScheduleExpression": _rate(window.every),
-            "StartDate": first.start,
-            **({"EndDate": window.until} if window.until else {}),
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "ActionAfterCompletion": "DELETE",
-            "Target": {
-                "Arn": wanted.need("mailbox_arn"),
-                "RoleArn": wanted.need("scheduler_role"),
-                "Input": json.dumps(body),
-                "SqsParameters": {"MessageGroupId": line},
-            },
-        }
+        request = self._request(line, window, first.start)
         try:
             self._clients.scheduler.create_schedule(**request)
         except ClientError as error:
@@ -58,16 +53,51 @@ class WindowSchedules:
 
     def drop(self, line: Line, name: str) -> None:
         """Delete the schedule; one that is not there is success."""
-        try:
-            self._clients.scheduler.delete_schedule(Name=schedule_name(line, name), GroupName=self._settings.need("schedules"))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
+        delete_schedule(self._clients, group=self._settings.need("schedules"), name=schedule_name(line, name))
+
+    def _request(self, line: Line, window: Window, first: Instant) -> CreateScheduleInputTypeDef:
+        wanted = self._settings
+        start = whole_second(first)
+        request: CreateScheduleInputTypeDef = {
+            "Name": schedule_name(line, window.name),
+            "GroupName": wanted.need("schedules"),
+            "Description": f"Window {window.name} of {line}: {in_words(window)}"[:_LONGEST_DESCRIPTION],
+            "ScheduleExpression": _rate(window.every),
+            "StartDate": start,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "ActionAfterCompletion": "DELETE",
+            "Target": {
+                "Arn": wanted.need("mailbox_arn"),
+                "RoleArn": wanted.need("scheduler_role"),
+                "Input": json.dumps({**json.loads(codec.letter(line, WindowOpened(window.name))), "at": _SCHEDULED}),
+                "SqsParameters": {"MessageGroupId": line},
+            },
+        }
+        if window.until is not None:
+            request["EndDate"] = max(whole_second(window.until), start + timedelta(seconds=1))
+        return request
 
 
 def schedule_name(line: Line, name: str) -> str:
-    """At most 64 characters of Scheduler's alphabet; Pond names have no dash, so two rules never share one."""
-    return f"window-{line.replace('@', '-')}-{name}"
+    """At most 64 characters of Scheduler's alphabet. Pond names and rules have no dash, so no two rules share a text."""
+    text = f"window-{line.replace('@', '-')}-{name}"
+    if len(text) <= _LONGEST_NAME:
+        return text
+    return f"{text[: _LONGEST_NAME - 1 - _HASH]}-{sha256(text.encode()).hexdigest()[:_HASH]}"
+
+
+def whole_second(at: Instant) -> Instant:
+    """``at``, or the first whole second after it: the clock knows no fractions, and must not be early."""
+    return at + timedelta(microseconds=-at.microsecond % 1_000_000)
+
+
+def delete_schedule(clients: Clients, *, group: str, name: str) -> None:
+    """Delete a schedule; one that is not there is success."""
+    try:
+        clients.scheduler.delete_schedule(Name=name, GroupName=group)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
 
 
 def _rate(every: timedelta) -> str:

@@ -1,0 +1,139 @@
+"""``duckstring trigger window POND``: when an Inlet's outside source is ready."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from duckstring.model.instants import to_text
+from duckstring_cli import durations, moments, render
+from duckstring_cli.answers import WindowAnswer, WindowTold
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, PondName, open_client, repeated
+
+app = typer.Typer(
+    help="When an Inlet's outside source is ready: it runs once per opening, and demand waits for the next.",
+    epilog="Example: duckstring trigger window sales add --name nightly --every 1d --start 02:00 --duration 3h",
+    no_args_is_help=True,
+    subcommand_metavar="add|list|remove",
+)
+
+Name = Annotated[
+    str, typer.Option("--name", metavar="NAME", show_default=False, help="The rule's name: small letters, digits, underscores.")
+]
+_A_MINUTE = 60
+_BY_ALARM = "Where demand waits, an alarm of the Pond's own opens it, within about 2 s."
+
+
+@app.callback()
+def window(context: typer.Context, pond: PondName) -> None:
+    """When an Inlet's outside source is ready: it runs once per opening, and demand waits for the next."""
+    context.obj = pond
+
+
+@app.command(epilog="Example: duckstring trigger window sales add --name nightly --every 1d --start 02:00 --duration 3h --on MON,WED")
+def add(  # noqa: PLR0913, PLR0917 - one a fact of the rule
+    context: typer.Context,
+    name: Name,
+    every: Annotated[str, typer.Option("--every", metavar="PERIOD", show_default=False, help="From one opening to the next: 1d, 1h30m.")],
+    start: Annotated[
+        str, typer.Option("--start", metavar="MOMENT", help="The first opening, UTC: a time of today (02:00), a date, or 2030-01-31T02:00.")
+    ] = "00:00",
+    duration: Annotated[
+        str | None,
+        typer.Option("--duration", metavar="LENGTH", show_default=False, help="How long it stays open; otherwise until the next."),
+    ] = None,
+    on: Annotated[
+        list[str] | None, typer.Option("--on", metavar="DAYS", show_default=False, help="Only openings on these weekdays (UTC): MON,WED.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="MOMENT", show_default=False, help="Nothing opens from then on: a date or an instant, UTC."),
+    ] = None,
+    major: Major = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """Add a rule.
+
+    Open for LENGTH from MOMENT on, again each PERIOD. Rules of one Pond may touch, not overlap. The same rule again changes nothing.
+    """
+    length = durations.parse(duration if duration is not None else every).total_seconds()
+    rule: dict[str, object] = {
+        "name": name,
+        "start": to_text(moments.parse(start, today=datetime.now(UTC))),
+        "every": durations.parse(every).total_seconds(),
+        "duration": length,
+        "on": [day for days in on or () for day in days.upper().replace(",", " ").split()],
+        "until": to_text(moments.parse(until)) if until is not None else None,
+    }
+    answer = open_client(catchment).window(context.obj, "add", major=major, window=rule)
+    told = next((held for held in answer["windows"] if held["name"] == name), None)
+    if told is None:
+        _not_heard(answer, catchment)
+        return
+    render.say(f"[bold]{answer['line']}[/]: Window [bold]{name}[/], {escape(render.rule(told))}")
+    render.say(f"  {_opens(told, answer['now'])}")
+    if note := _precision(told):
+        render.err().print(f"[dim]{note}[/]", soft_wrap=True)
+
+
+@app.command("list", epilog="Example: duckstring trigger window sales list")
+def list_(context: typer.Context, as_json: AsJson = False, major: Major = None, catchment: CatchmentName = None) -> None:
+    """The rules, what is open, and when each opens next."""
+    answer = open_client(catchment).window(context.obj, "list", major=major)
+    if as_json:
+        render.print_json(answer["windows"])
+    elif not answer["windows"]:
+        render.say(f"[bold]{answer['line']}[/] has no Window: nothing keeps it from running.")
+    else:
+        from duckstring_cli import board
+
+        render.out().print(board.window_table(answer["windows"], answer["now"]))
+
+
+@app.command(epilog="Example: duckstring trigger window sales remove --name nightly")
+def remove(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False, help="The rule's name.")] = None,
+    named: Annotated[str | None, typer.Option("--name", metavar="NAME", show_default=False, help="The same, as an option.")] = None,
+    major: Major = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """Remove a rule, and its schedule. A run that its opening has started is finished."""
+    chosen = name or named
+    if chosen is None or (name and named and name != named):
+        raise typer.BadParameter("name one rule, for example: remove nightly")
+    answer = open_client(catchment).window(context.obj, "remove", major=major, name=chosen)
+    if not answer["applied"]:
+        _not_heard(answer, catchment)
+        return
+    left = ", ".join(held["name"] for held in answer["windows"])
+    still = f"it still has {left}" if left else "nothing keeps it from running now"
+    render.say(f"[bold]{answer['line']}[/]: Window [bold]{chosen}[/] removed; {still}")
+
+
+def _not_heard(answer: WindowAnswer, catchment: str | None) -> None:
+    pond = answer["line"].partition("@")[0]
+    render.warn(f"{answer['line']} has not heard it within 10 s; it will. See: duckstring trigger window {pond} list{repeated(catchment)}")
+
+
+def _opens(told: WindowTold, now: str) -> str:
+    if told["open"]:
+        return f"open now, until {render.moment(told['open']['end'])} (for {_ahead(now, told['open']['end'])})"
+    if told["next"]:
+        return f"opens {render.moment(told['next']['start'])} (in {_ahead(now, told['next']['start'])})"
+    return "does not open again"
+
+
+def _ahead(now: str, then: str) -> str:
+    return durations.ahead(render.between(now, then))
+
+
+def _precision(told: WindowTold) -> str:
+    if told["carried_by"] == "alarm":
+        return f"No schedule carries it: its period is no whole number of minutes. {_BY_ALARM}"
+    if told["duration"] < _A_MINUTE:
+        return f"It may be closed before its schedule fires, which is within a minute. {_BY_ALARM}"
+    return ""

@@ -1,0 +1,34 @@
+"""Moments as people write them, all UTC: ``02:00``, ``2030-01-01``, ``2030-01-01T02:00``, ``2030-01-01T02:00:00+01:00``."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from duckstring.model.instants import Instant
+from duckstring_cli.errors import BadInputError
+
+_TIME = re.compile(r"^(\d{1,2}):(\d{2})(?::(\d{2}))?$", re.ASCII)
+_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}")
+
+
+def parse(text: str, *, today: Instant | None = None) -> Instant:
+    """A date is its midnight; a time, allowed where ``today`` is given, is that day's; no offset is UTC.
+
+    Raises:
+        BadInputError: the text is none of these.
+    """
+    words = text.strip()
+    try:
+        if today is not None and (found := _TIME.match(words)):
+            hour, minute, second = (int(part or 0) for part in found.groups())
+            return today.replace(hour=hour, minute=minute, second=second, microsecond=0)
+        if _DATE.match(words):
+            at = datetime.fromisoformat(words)
+            return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        pass
+    times = "a time like 02:00, " if today is not None else ""
+    raise BadInputError(
+        f"{text!r} is no moment.", hint=f"Write {times}a date like 2030-01-31 or an instant like 2030-01-31T02:00; all in UTC."
+    )

@@ -1,0 +1,122 @@
+"""Windows on the deployed stack: openings of a few seconds, the rules at the door, and the schedule in EventBridge Scheduler."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from duckstring.model.instants import from_text
+from tests.e2e.drive import until
+from tests.e2e.test_triggers import READER, SOURCE
+
+EVERY, OPEN = timedelta(seconds=6), timedelta(seconds=3)
+
+
+def lineage(driver, inlet, outlet):
+    driver.deploy(driver.pond(inlet, SOURCE), driver.pond(outlet, READER.format(source=inlet, seconds=0), sources=[inlet]))
+    return inlet, outlet
+
+
+def window(driver, pond, *words):
+    return driver.run.done("trigger", "window", pond, *words)
+
+
+def occurrence_of(row):
+    """When the occurrence that a run was fresh for had opened: each ends on a multiple of six seconds plus three."""
+    opened = from_text(row["f"]) - OPEN
+    assert (opened - datetime(2030, 1, 1, tzinfo=UTC)) % EVERY == timedelta(0), row
+    return opened
+
+
+def test_a_wave_under_a_window_runs_the_lineage_once_an_opening(driver):
+    """And a Tide asks under it without stacking; then all is let go, and the Inlet runs whenever it is asked."""
+    names = lineage(driver, "tidal_pool", "tidal_view")
+    window(driver, "tidal_pool", "add", "--name", "quick", "--every", "6s", "--duration", "3s")
+    (told,) = driver.line("tidal_pool")["windows"]
+    assert (told["name"], told["every"], told["duration"], told["carried_by"]) == ("quick", 6.0, 3.0, "alarm")
+    driver.trigger("wave", "tidal_view")
+    waiting = driver.wait_until("tidal_pool", lambda line: "Window quick" in line["reason"], what="the Inlet waits for its Window")
+    assert waiting["reason"].startswith("waits for Window quick, opens ")
+    until(lambda: len(driver.noted("tidal_view")) >= 3, what="three openings", show=lambda: driver.lines(*names))
+    driver.trigger("remove", "tidal_view")
+    driver.wait_until("tidal_view", lambda line: line["trigger"] is None, what="the Wave is gone")
+    driver.wait_at_rest(*names)
+
+    opened = [occurrence_of(row) for row in driver.runs("tidal_pool")]
+    assert opened == sorted(set(opened)), "at most one run in an opening, in order"
+    for row, began in zip(driver.runs("tidal_pool"), opened, strict=True):
+        assert began <= from_text(row["started"]) < began + OPEN, "it started while the Window was open"
+    made, taken = ([row["f"] for row in driver.runs(pond)] for pond in names)
+    assert taken in (made, made[:-1]), "the Sink once for each, but for what was under way when the Wave was removed"
+    driver.assert_each_ran_once(*names)
+
+    before = len(driver.runs("tidal_pool"))
+    driver.trigger("tide", "tidal_view", "2s")
+    until(lambda: len(driver.runs("tidal_view")) >= before + 2, what="two tides", show=lambda: driver.lines(*names))
+    assert all(len(line["demand"]["targets"]) <= 1 for line in driver.lines(*names).values())
+    driver.trigger("remove", "tidal_view")
+    driver.wait_until("tidal_view", lambda line: line["trigger"] is None, what="the Tide is gone")
+    driver.wait_at_rest(*names)
+    opened = [occurrence_of(row) for row in driver.runs("tidal_pool")]
+    assert opened == sorted(set(opened))
+
+    window(driver, "tidal_pool", "remove", "quick")
+    driver.wait_fresh("tidal_view", driver.pulse("tidal_view"))
+    driver.assert_each_ran_once(*names)
+
+
+def test_a_rule_of_whole_minutes_is_a_schedule_while_it_stands_and_what_waits_for_it_is_told(driver):
+    lineage(driver, "lagoon", "lagoon_view")
+    scheduled = Scheduled(driver)
+    opening = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
+    rule = ["--name", "nightly", "--every", "1d", "--start", opening.isoformat(), "--duration", "3h", "--until", "2199-01-01"]
+    assert "opens" in window(driver, "lagoon", "add", *rule)
+    held = until(lambda: scheduled("window-lagoon-1-nightly"), what="the schedule")
+    assert (held["ScheduleExpression"], held["StartDate"], held["State"]) == ("rate(1 day)", opening, "ENABLED")
+    assert held["EndDate"] == datetime(2199, 1, 1, tzinfo=UTC)
+    assert held["Target"]["SqsParameters"] == {"MessageGroupId": "lagoon@1"}
+
+    driver.trigger("pulse", "lagoon_view")
+    waiting = driver.wait_for("lagoon", "waiting")
+    assert waiting["reason"].startswith(f"waits for Window nightly, opens {opening:%Y-%m-%d %H:%M}")
+    shown = driver.run.done("status", "lagoon", "--once")
+    assert "waits for Window nightly, opens" in shown
+    assert "every 1d from" in shown
+    until(lambda: scheduled("alarm-lagoon-1"), what="the line's own alarm, which leads to the delay queue")
+
+    # What Scheduler will post is a letter that the line understands, and what waited does not run for it.
+    letter = {"MessageBody": held["Target"]["Input"], "MessageGroupId": "lagoon@1", "MessageDeduplicationId": "tick"}
+    driver.aws("sqs").send_message(QueueUrl=driver.outputs["Mailbox"], **letter)
+    assert_refusals(driver, rule)
+    assert scheduled("window-lagoon-1-noon") is None
+    assert driver.wait_for("lagoon", "waiting")["start_f"] == waiting["start_f"]
+
+    window(driver, "lagoon", "remove", "nightly")
+    until(lambda: scheduled("window-lagoon-1-nightly") is None, what="the schedule is gone")
+    driver.wait_until("lagoon_view", lambda line: line["last_run"], what="nothing keeps the Pulse any more")
+    driver.wait_at_rest("lagoon", "lagoon_view")
+    assert driver.statuses("lagoon") == driver.statuses("lagoon_view") == ["success"]
+    missing = driver.run("trigger", "window", "lagoon", "remove", "nightly")
+    assert (missing.code, "lagoon@1 has no Window 'nightly'; it has none." in missing.err) == (1, True)
+
+
+def assert_refusals(driver, rule):
+    """The same again is a success; what cannot be is refused, and changes nothing."""
+    window(driver, "lagoon", "add", *rule)
+    clash = driver.run("trigger", "window", "lagoon", "add", "--name", "noon", "--every", "1h", "--duration", "30m")
+    assert clash.code == 2
+    assert "Windows nightly and noon of lagoon@1 would overlap: nightly is every 1d from" in clash.err
+    assert "noon is every 1h from" in clash.err
+    inner = driver.run("trigger", "window", "lagoon_view", "add", "--name", "w", "--every", "1d")
+    assert (inner.code, "lagoon_view@1 has Sources (lagoon@1); only an Inlet has Windows." in inner.err) == (2, True)
+    assert [held["name"] for held in driver.run("trigger", "window", "lagoon", "list", "--json").json] == ["nightly"]
+
+
+class Scheduled:
+    """The Catchment's group in EventBridge Scheduler."""
+
+    def __init__(self, driver):
+        self._scheduler, self._group = driver.aws("scheduler"), f"duckstring-{driver.client.catchment.name}"
+
+    def __call__(self, name):
+        names = [one["Name"] for one in self._scheduler.list_schedules(GroupName=self._group)["Schedules"]]
+        return self._scheduler.get_schedule(Name=name, GroupName=self._group) if name in names else None

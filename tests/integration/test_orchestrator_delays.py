@@ -1,0 +1,50 @@
+"""The orchestrator as the delay queue's consumer: what is due is passed on, what Scheduler sent ahead waits out its time."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from duckstring.adapters.aws import codec
+from duckstring.engine.signals import AlarmRang
+from duckstring.model.instants import to_text
+from duckstring.model.names import Line
+from tests.integration.aws import catchment
+
+SALES = Line("sales@1")
+
+
+@pytest.fixture
+def here(monkeypatch):
+    with catchment(monkeypatch) as found:
+        monkeypatch.setenv("DUCKSTRING_DELAYS", found.clients.sqs.create_queue(QueueName="delays")["QueueUrl"])
+        yield found
+
+
+@pytest.fixture
+def handler(here):
+    sys.modules.pop("functions.orchestrator.handler", None)
+    yield importlib.import_module("functions.orchestrator.handler")
+    sys.modules.pop("functions.orchestrator.handler", None)
+
+
+def delayed(due: datetime, message: str) -> dict[str, str]:
+    body = {**json.loads(codec.letter(SALES, AlarmRang())), "at": to_text(due)}
+    return {"eventSourceARN": "arn:aws:sqs:eu-central-1:1:delays", "messageId": message, "body": json.dumps(body)}
+
+
+def test_an_alarm_that_comes_two_minutes_ahead_is_put_back_for_what_is_left_and_rings_when_it_is_due(here, handler, monkeypatch):
+    now = datetime.now(UTC)
+    put: list[dict] = []
+    monkeypatch.setattr(handler.app.clients.sqs, "send_message", lambda **told: put.append(told))
+    records = [delayed(now - timedelta(seconds=1), "a"), delayed(now + timedelta(minutes=2), "b")]
+    assert handler.handle({"Records": records}, None) == {"batchItemFailures": []}
+    assert here.letters() == [(SALES, AlarmRang())]
+    (again,) = put
+    assert again["QueueUrl"] == handler.app.settings.delays
+    assert json.loads(again["MessageBody"]) == json.loads(records[1]["body"])
+    assert 60 < again["DelaySeconds"] <= 120

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from duckstring.engine.signals import Deployed, Signal, Triggered, WindowAdded, WindowRemoved
+from duckstring.engine.state import PondState
+from duckstring.engine.step import step
+from duckstring.errors import OperatorError
+from duckstring.model.instants import Instant, to_text
+from duckstring.model.names import Line
+from duckstring.model.windows import Window
+from duckstring.ports import Seen
+from duckstring.service.find import PondNotFoundError
+from duckstring.service.read_window import WindowError, check_opens, read
+from duckstring.service.status import describe
+from duckstring.service.windows import WindowNotFoundError, add, listed, remove
+from tests.unit.api.world import NOON, ShelfCatalog, graph, release, source
+
+SALES = Line("sales@1")
+INLET = release("sales@1", kind="inlet")
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NIGHTLY = {"name": "nightly", "start": "2030-01-01T02:00:00Z", "every": 86_400, "duration": 10_800, "on": None, "until": None}
+
+
+@dataclass
+class Actor:
+    """A line that hears its letters after some looks, and its mailbox, states and clock at once."""
+
+    state: PondState = field(default_factory=lambda: step(PondState(SALES), Deployed(INLET), NOON).state)
+    at: Instant = NOON
+    deaf_for: float = 0
+    before: Callable[[], Signal] | None = None
+    heard: list[Signal] = field(default_factory=list)
+    waiting: list[Signal] = field(default_factory=list)
+    mark: int = 0
+
+    def now(self) -> Instant:
+        return self.at
+
+    def wait(self, duration: timedelta) -> None:
+        self.at += duration
+
+    def send(self, letters):
+        self.waiting += [letter.signal for letter in letters]
+        return [str(self.mark + len(self.waiting))]
+
+    def read(self, lines):
+        if self.at - NOON >= timedelta(seconds=self.deaf_for):
+            if self.before and self.waiting:
+                self._hear(self.before())
+            for signal in self.waiting:
+                self._hear(signal)
+                self.mark += 1
+            self.waiting = []
+        return {SALES: Seen(self.state, mark=(0, str(self.mark)))}
+
+    def _hear(self, signal: Signal) -> None:
+        self.heard.append(signal)
+        self.state = step(self.state, signal, self.at).state
+
+    def add(self, of=INLET, **changed):
+        return add({**NIGHTLY, **changed}, of, mailbox=self, states=self, clock=self)
+
+    def remove(self, name):
+        return remove(name, SALES, mailbox=self, states=self, clock=self)
+
+
+TOLD = {
+    "name": "nightly",
+    "start": "2030-01-01T02:00:00.000000Z",
+    "every": 86_400.0,
+    "duration": 10_800.0,
+    "on": [],
+    "until": None,
+    "open": None,
+    "next": {"start": "2030-01-02T02:00:00.000000Z", "end": "2030-01-02T05:00:00.000000Z"},
+    "carried_by": "schedule",
+}
+
+
+def test_a_rule_is_added_listed_and_removed_and_the_answer_waits_for_the_line():
+    actor = Actor(deaf_for=1.5)
+    assert actor.add() == {"line": "sales@1", "now": to_text(actor.at), "windows": [TOLD], "applied": True}
+    assert actor.at >= NOON + timedelta(seconds=1.5)
+    assert actor.state.windows == {"nightly": Window("nightly", datetime.fromisoformat("2030-01-01T02:00Z"), DAY, 3 * HOUR)}
+    assert listed(SALES, states=actor, clock=actor)["windows"] == [TOLD]
+    assert actor.remove("nightly")["windows"] == []
+    assert actor.heard == [WindowAdded(read(NIGHTLY)), WindowRemoved("nightly")]
+
+
+def test_what_is_open_now_is_told_with_its_end():
+    actor = Actor()
+    (told,) = actor.add(start="2030-01-01T11:00:00Z", on=["WED", "TUE"], every=3600 * 24, until="2030-01-03T00:00:00Z")["windows"]
+    assert told["open"] == {"start": "2030-01-01T11:00:00.000000Z", "end": "2030-01-01T14:00:00.000000Z"}
+    assert (told["on"], told["until"]) == (["TUE", "WED"], "2030-01-03T00:00:00.000000Z")
+    assert actor.add(name="quick", start="2030-01-01T00:00:30Z", every=86_430, duration=1)["windows"][1]["carried_by"] == "alarm"
+
+
+def test_a_line_that_does_not_hear_in_time_is_told_as_such():
+    told = Actor(deaf_for=60).add()
+    assert (told["applied"], told["windows"]) == (False, [])
+
+
+def test_adding_the_same_rule_again_is_a_success_on_any_day_and_nothing_is_sent():
+    actor = Actor()
+    actor.add()
+    for changed in ({}, {"start": "2029-12-24T02:00:00Z"}, {"on": ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]}):
+        assert actor.add(**changed)["windows"] == [TOLD]
+    assert len(actor.heard) == 1
+
+
+def refused(actor: Actor, of=INLET, **changed) -> WindowError:
+    heard = len(actor.heard)
+    with pytest.raises(WindowError) as caught:
+        actor.add(of, **changed)
+    assert len(actor.heard) == heard, "refused before the line hears of it"
+    return caught.value
+
+
+def test_rules_that_overlap_are_refused_with_what_both_say():
+    actor = Actor()
+    actor.add()
+    error = refused(actor, name="early", start="2030-01-01T04:59:59Z", duration=60)
+    assert error.message == (
+        "Windows nightly and early of sales@1 would overlap: nightly is every 1d from 2030-01-01 02:00 UTC for 3h; "
+        "early is every 1d from 2030-01-01 04:59:59 UTC for 1m."
+    )
+    assert error.hint == "Change early, or remove nightly first."
+    actor.add(name="early", start="2030-01-01T05:00:00Z", duration=60)  # touching is no overlap
+
+
+def test_a_name_that_is_taken_is_refused_with_what_it_stands_for():
+    actor = Actor()
+    actor.add()
+    error = refused(actor, duration=3600)
+    assert error.message.startswith(
+        "sales@1 has a Window nightly already: every 1d from 2030-01-01 02:00 UTC for 3h. The new one says every 1d"
+    )
+    assert "duckstring trigger window sales remove nightly" in error.hint
+
+
+def test_only_an_inlet_has_windows():
+    error = refused(Actor(), release("sales@1", "", source("orders@1"), source("rates@2")))
+    assert error.message == "sales@1 has Sources (orders@1, rates@2); only an Inlet has Windows."
+
+
+def test_a_rule_that_somebody_else_made_impossible_meanwhile_is_refused_with_both():
+    other = read({**NIGHTLY, "name": "first", "duration": 3600})
+    actor = Actor(before=lambda: WindowAdded(other), deaf_for=0.01)
+    with pytest.raises(WindowError, match=r"Windows first and nightly of sales@1 would overlap"):
+        actor.add()
+    actor = Actor(before=lambda: WindowAdded(replace(other, name="nightly")), deaf_for=0.01)
+    with pytest.raises(WindowError, match=r"sales@1 has a Window nightly already: .* for 1h"):
+        actor.add()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"name": "Nightly"}, "name is 'Nightly'; allowed: a small letter, then up to 31 small letters, digits and underscores."),
+        ({"name": "n" * 33}, "allowed: a small letter"),
+        ({"name": "a\n"}, "allowed: a small letter"),
+        ({"name": None}, "name is None"),
+        ({"start": "02:00"}, "start is '02:00'; allowed: an instant like 2030-01-01T02:00:00Z, from 1970 to 2199."),
+        ({"start": "2030-01-01"}, "start is '2030-01-01'"),
+        ({"start": "0001-01-01T00:00:00Z"}, "start is '0001"),
+        ({"until": 7}, "until is 7; allowed: an instant"),
+        ({"until": "9999-12-31T23:59:59-01:00"}, "until is '9999"),
+        ({"every": 0.5}, "every is 0.5 seconds; allowed: at least 1s, at most 3650d."),
+        ({"every": float("nan")}, "every is nan"),
+        ({"every": None}, "every is None"),
+        ({"every": True}, "every is True"),
+        ({"duration": 0}, "duration is 0 seconds; allowed: at least 1s"),
+        ({"every": 3600}, "duration is 3h, longer than every (1h): openings of one rule would overlap; allowed: at most 1h."),
+        ({"on": ["MON", "WEDS"]}, "'WEDS' in on is no weekday; allowed: MON, TUE, WED, THU, FRI, SAT, SUN. Did you mean WED?"),
+        ({"on": "MON"}, "on is 'MON'; allowed: a list of MON"),
+        ({"until": "2030-01-01T02:00:00Z"}, "until is 2030-01-01 02:00 UTC, not after start (2030-01-01 02:00 UTC): it would never open."),
+        ({"length": 3}, "A Window has no 'length'; allowed: name, start, every, duration, on, until."),
+    ],
+)
+def test_a_rule_that_cannot_be_is_one_line(changed, message):
+    error = refused(Actor(), **changed)
+    assert message in error.message
+    assert "\n" not in error.message
+
+
+def test_all_faults_are_told_at_once():
+    error = refused(Actor(), name="N", start="x", every=0, duration=0, on=["X"])
+    assert [line.split()[0] for line in error.message.splitlines()] == ["name", "start", "every", "duration", "'X'"]
+    with pytest.raises(WindowError, match="window is NoneType; allowed: an object of name, start"):
+        read(None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"until": "2030-01-01T02:30:00Z"}, r"its until \(2030-01-01 02:30 UTC\) is past"),
+        ({"every": 7 * 86_400, "on": ["WED"]}, "none of its times from now on is a WED"),
+        ({"on": ["SUN"], "until": "2030-01-05T00:00:00Z"}, "none of its times from now on is a SUN before 2030-01-05 00:00 UTC"),
+    ],
+)
+def test_a_rule_that_never_opens_is_refused_with_the_reason(changed, why):
+    with pytest.raises(WindowError, match=rf"Window nightly would never open: {why}\. It says every"):
+        check_opens(read({**NIGHTLY, **changed}), NOON)
+
+
+def test_the_last_occurrence_may_be_the_one_that_is_open():
+    check_opens(read({**NIGHTLY, "until": "2030-01-01T02:30:00Z"}), NOON - 8 * HOUR)
+
+
+def test_a_name_that_is_not_there_is_answered_with_those_that_are():
+    actor = Actor()
+    actor.add()
+    with pytest.raises(WindowNotFoundError) as caught:
+        actor.remove("nightli")
+    assert (caught.value.message, caught.value.hint) == ("sales@1 has no Window 'nightli'; it has nightly.", "Did you mean 'nightly'?")
+    with pytest.raises(WindowNotFoundError, match="it has none"):
+        Actor().remove("x")
+
+
+def told(state: PondState, at: Instant = NOON):
+    found = describe(state, INLET, at)
+    return found["status"], found["reason"]
+
+
+def test_demand_that_waits_for_an_opening_says_for_which_and_when():
+    actor = Actor()
+    actor.add()
+    assert told(actor.state) == ("idle", "")
+    waiting = step(actor.state, Triggered("pulse", NOON), NOON).state
+    assert told(waiting) == ("waiting", "waits for Window nightly, opens 2030-01-02 02:00 UTC (in 14h)")
+    assert told(waiting, NOON + 13 * HOUR + 50.4 * timedelta(minutes=1))[1].endswith("(in 9m36s)")
+    assert told(waiting, NOON.replace(day=2, hour=3)) == ("waiting", ""), "open: about to start"
+    over = replace(waiting, windows={"once": replace(waiting.windows["nightly"], until=NOON)})
+    assert told(over) == ("waiting", "waits, and no Window of sales@1 opens again")
+    assert describe(waiting, INLET, NOON)["windows"] == [TOLD]
+
+
+def test_an_occurrence_that_had_its_run_leaves_demand_waiting_for_the_next():
+    actor = Actor()
+    actor.add(start="2030-01-01T11:00:00Z")
+    ran = replace(actor.state, start_f=NOON + 2 * HOUR, end_f=NOON + 2 * HOUR, pull=NOON)
+    assert told(ran) == ("waiting", "waits for Window nightly, opens 2030-01-02 11:00 UTC (in 23h)")
+
+
+def test_the_door_knows_three_actions_and_an_undeployed_pond():
+    from duckstring.service.answer import OPERATIONS, answer
+
+    actor = Actor()
+
+    class Desk:
+        catalog, mailbox, states, clock = ShelfCatalog(graph(INLET)), actor, actor, actor
+
+    def ask(**request):
+        return answer({"op": "window", "pond": "sales", **request}, Desk())
+
+    assert "window" in OPERATIONS
+    assert ask(action="add", window=NIGHTLY)["result"]["windows"] == [TOLD]
+    assert ask(action="list")["result"]["windows"] == [TOLD]
+    assert ask(action="remove", name="nightly")["result"]["windows"] == []
+    assert ask(action="pause")["error"]["message"] == "action is 'pause'; allowed: add, list, remove."
+    assert ask(action="list", pond="sale")["error"]["type"] == PondNotFoundError.__name__
+    assert ask(action="remove")["error"]["message"] == "name is missing; allowed: text."
+    assert ask(action="add", window={**NIGHTLY, "name": "N"})["error"]["type"] == WindowError.__name__
+    assert issubclass(WindowError, OperatorError)

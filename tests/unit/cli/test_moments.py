@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from duckstring_cli import moments
+from duckstring_cli.errors import BadInputError
+
+TODAY = datetime(2030, 1, 15, 13, 14, 15, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("02:00", "2030-01-15T02:00:00"),
+        ("2:00", "2030-01-15T02:00:00"),
+        (" 23:59:58 ", "2030-01-15T23:59:58"),
+        ("2030-01-31", "2030-01-31T00:00:00"),
+        ("2030-01-31T02:00", "2030-01-31T02:00:00"),
+        ("2030-01-31 02:00:30", "2030-01-31T02:00:30"),
+        ("2030-01-31T02:00:00Z", "2030-01-31T02:00:00"),
+        ("2030-01-31T02:00+05:30", "2030-01-30T20:30:00"),
+    ],
+)
+def test_a_moment_is_read_as_people_write_it_in_utc(text: str, instant: str) -> None:
+    assert moments.parse(text, today=TODAY) == datetime.fromisoformat(f"{instant}Z")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2", "24:00", "02:60", "2am", "tomorrow", "20300131", "2030-02-30", "2030-01-31T25:00", "\u0660\u0662:\u0660\u0660"]
+)
+def test_what_is_no_moment_is_refused_with_the_ways_to_write_one(text: str) -> None:
+    with pytest.raises(BadInputError, match="is no moment") as told:
+        moments.parse(text, today=TODAY)
+    assert "a time like 02:00, a date like 2030-01-31" in told.value.hint
+
+
+def test_a_time_alone_is_no_end() -> None:
+    with pytest.raises(BadInputError, match="'02:00' is no moment") as told:
+        moments.parse("02:00")
+    assert "a time" not in told.value.hint
