@@ -117,7 +117,8 @@ def remove_window(turn: Turn, name: str) -> None:
 
 def remove_line(turn: Turn, at: Instant) -> None:
     """Take the line out. Its numbering goes on, so that a later deploy cannot be taken for the line of before."""
-    if turn.release is not None and turn.release.deployed > at:
+    selected = turn.next_release or turn.release
+    if selected is None or selected.deployed > at:
         return
     _stop_runs(turn)
     for source in turn.sources:
