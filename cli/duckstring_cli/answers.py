@@ -252,6 +252,32 @@ class WindowAnswer(TypedDict):
     applied: bool
 
 
+class ArrivalRow(TypedDict):
+    """A rule: objects in ``bucket`` that begin with ``prefix`` and end with ``suffix`` trigger a line."""
+
+    name: str
+    bucket: str
+    prefix: str
+    suffix: str
+    kind: str
+
+
+class ArrivalAnswer(TypedDict):
+    """``arrival``: a line's rules."""
+
+    line: str
+    arrivals: list[ArrivalRow]
+
+
+class RemoveAnswer(TypedDict):
+    """``remove``: lines or versions, the runs that this stopped, and whether the line has heard of it yet."""
+
+    removed: list[str]
+    stopped: list[str]
+    warnings: list[str]
+    applied: bool
+
+
 class HelloAnswer(TypedDict):
     """``hello``."""
 

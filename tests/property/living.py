@@ -21,13 +21,14 @@ RECOVERIES = ("clear", "wake", "force")
 
 
 @st.composite
-def rules(draw: st.DrawFn, every: tuple[int, ...] = (10, 20, 60)) -> tuple[Window, ...]:
-    """One rule of an Inlet, or two that do not overlap. Rarely one of certain days only, or one that ends."""
+def rules(draw: st.DrawFn, every: tuple[int, ...] = (10, 20, 60), *, lasting: bool = False) -> tuple[Window, ...]:
+    """One rule of an Inlet, or two that do not overlap. Rarely one of certain days only, or (not ``lasting``) one that ends."""
     period = draw(st.sampled_from(every))
     first = draw(st.integers(1, period))
     start = START - seconds(draw(st.integers(0, 100)))
     on = frozenset({"TUE", "WED"}) if draw(st.integers(0, 9)) == 0 else frozenset()  # START is a Tuesday
-    until = START + timedelta(seconds=draw(st.integers(50, 500))) if draw(st.integers(0, 14)) == 0 else None
+    ends = not lasting and draw(st.integers(0, 14)) == 0
+    until = START + timedelta(seconds=draw(st.integers(50, 500))) if ends else None
     windows = [Window("one", start, seconds(period), seconds(first), on, until)]
     if first < period and draw(st.booleans()):
         rest = draw(st.integers(1, period - first))
@@ -148,7 +149,7 @@ class Living:
 
     def _window(self) -> None:
         line = self.some_line()
-        for window in self.draw(rules()):
+        for window in self.draw(rules(lasting=True)):
             self.world.add_window(line, window)
 
     def _no_window(self) -> None:

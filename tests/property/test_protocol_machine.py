@@ -45,15 +45,17 @@ from duckstring.engine.effects import (
     TellSink,
     TellSinks,
 )
-from duckstring.engine.signals import AlarmRang, Deployed, Signal, Triggered
+from duckstring.engine.signals import AlarmRang, Deployed, Ordered, Signal, Triggered, Verb, WindowAdded, WindowOpened, WindowRemoved
 from duckstring.engine.state import PondState
 from duckstring.engine.step import steps
 from duckstring.errors import StateConflictError
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.windows import Window
 from duckstring.ports import Held, Mark, Received
 from duckstring.service.deliver import deliver
 from duckstring.service.dispatch import Hands, _letters, perform
+from tests.property.living import rules
 from tests.property.worlds import Fate, Graph, graphs, looks, newer
 
 MOST_RECEIVES = 5
@@ -285,6 +287,7 @@ class Protocol(RuleBasedStateMachine):
         super().__init__()
         self.deliveries: list[Delivery] = []
         self.wanted: dict[Line, Instant] = {}
+        self.claims = True
         self.plant: Plant | None = None
 
     @initialize(
@@ -294,7 +297,7 @@ class Protocol(RuleBasedStateMachine):
         forgets=st.booleans(),
     )
     def set_up(self, graph: Graph, seed: int, share: float, forgets: bool) -> None:
-        self.graph, self.share = graph, share
+        self.graph, self.claims = graph, not share  # who is down takes no demand
         self.plant = Plant(seed, Fate(seed, share), forgets)
         for release in graph.releases:
             self.plant.mailbox.put(release.line, Deployed(release))
@@ -308,6 +311,19 @@ class Protocol(RuleBasedStateMachine):
         self.plant.mailbox.put(line, Triggered(kind, epoch, seconds(20) if kind == "tide" else None))  # type: ignore[arg-type]
         if kind == "pulse":
             self.wanted[line] = epoch
+
+    @rule(data=st.data(), verb=st.sampled_from(["kill", "force", "wake", "clear", "sleep"]))
+    def order(self, data: st.DataObject, verb: Verb) -> None:
+        line = data.draw(st.sampled_from(self.graph.lines))
+        self.plant.mailbox.put(line, Ordered(verb, self.plant.clock.now()))
+        self.claims = self.claims and verb in {"force", "wake"}
+
+    @rule(data=st.data(), windows=rules(), adds=st.booleans())
+    def set_windows(self, data: st.DataObject, windows: tuple[Window, ...], adds: bool) -> None:
+        line = data.draw(st.sampled_from(self.graph.lines))
+        for window in windows:
+            self.plant.mailbox.put(line, WindowAdded(window) if adds else WindowRemoved(window.name))
+            self.plant.mailbox.put(line, WindowOpened(window.name))
 
     @rule(data=st.data(), version=st.integers(1, 9))
     def redeploy(self, data: st.DataObject, version: int) -> None:
@@ -420,7 +436,17 @@ class Protocol(RuleBasedStateMachine):
         for release in self.graph.releases:
             plant.mailbox.put(release.line, Deployed(newer(release, "2.0.0")))
             plant.mailbox.put(release.line, Triggered("remove", plant.clock.now()))
+            plant.mailbox.put(release.line, Ordered("clear", plant.clock.now()))
+            for name in ("one", "two"):
+                plant.mailbox.put(release.line, WindowRemoved(name))
         self._drain()
+        for line, epoch in self.wanted.items() if self.claims else ():
+            assert all(plant.states[above].end_f >= epoch for above in self.graph.asked(line)), "a Pulse was lost"
+        for release in self.graph.releases:  # a woken line waits for Sources that nobody else has asked
+            plant.clock.instant += seconds(600)
+            self.wanted[release.line] = plant.clock.now()
+            plant.mailbox.put(release.line, Triggered("pulse", plant.clock.now()))
+            self._drain()
 
     def _drain(self, most: int = 5_000) -> None:
         for _ in range(most):
@@ -446,9 +472,8 @@ class Protocol(RuleBasedStateMachine):
             assert not state.runs
             assert state.pull is None
             assert state.targets == ()
-        if not self.share:
-            for line, epoch in self.wanted.items():
-                assert all(plant.states[above].end_f >= epoch for above in self.graph.asked(line))
+        for line, epoch in self.wanted.items():
+            assert all(plant.states[above].end_f >= epoch for above in self.graph.asked(line))
 
     def _is_performed(self, state: PondState, index: int, effect: Effect) -> bool:
         line, version = state.line, state.release.version if state.release else ""

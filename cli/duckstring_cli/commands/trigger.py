@@ -11,14 +11,15 @@ from duckstring.errors import OperatorError
 from duckstring_cli import board, durations, render
 from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
-from duckstring_cli.commands import window
-from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client, repeated
+from duckstring_cli.commands import arrival, window
+from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
 
 if TYPE_CHECKING:
     from duckstring_cli.follow import Follower
 
 app = typer.Typer(help="Ask for data: once, always, or within a bound.", no_args_is_help=True)
 app.add_typer(window.app, name="window")
+app.add_typer(arrival.app, name="arrival")
 
 _A_MINUTE = 60
 _PRECISION = (
@@ -29,30 +30,30 @@ Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all 
 
 
 @app.command(epilog="Example: duckstring trigger tap reports --watch")
-def tap(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def tap(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Pull once.
 
     Runs POND with something newer from its Sources, and lets them prepare the next.
     """
-    _send(catchment, pond, "tap", major=major, watch=watch)
+    _send(catchment, pond, "tap", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring trigger pulse reports --watch")
-def pulse(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def pulse(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Push once.
 
     Runs everything that POND needs, each once, in order, as of now.
     """
-    _send(catchment, pond, "pulse", major=major, watch=watch)
+    _send(catchment, pond, "pulse", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring trigger wave reports")
-def wave(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def wave(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Pull always.
 
     Runs POND again each time it is done, as fast as its slowest Source allows.
     """
-    _send(catchment, pond, "wave", major=major, watch=watch)
+    _send(catchment, pond, "wave", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring trigger tide reports 1d")
@@ -60,6 +61,7 @@ def tide(
     pond: PondName,
     bound: Annotated[str, typer.Argument(metavar="BOUND", show_default=False, help="The staleness allowed: 30s, 90m, 1d, 1h30m.")],
     major: Major = None,
+    version: OfVersion = None,
     watch: Watch = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -67,13 +69,13 @@ def tide(
     seconds = durations.parse(bound).total_seconds()
     if seconds < _A_MINUTE:
         render.err().print(f"[dim]{_PRECISION}[/]", soft_wrap=True)
-    _send(catchment, pond, "tide", major=major, watch=watch, bound=seconds)
+    _send(catchment, pond, "tide", major=major_of(major, version), watch=watch, bound=seconds)
 
 
 @app.command(epilog="Example: duckstring trigger remove reports")
-def remove(pond: PondName, major: Major = None, catchment: CatchmentName = None) -> None:
+def remove(pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None) -> None:
     """Remove POND's Wave or Tide. What runs already is finished."""
-    _send(catchment, pond, "remove", major=major, watch=False)
+    _send(catchment, pond, "remove", major=major_of(major, version), watch=False)
 
 
 def _send(catchment: str | None, pond: str, kind: str, *, major: int | None, watch: bool, bound: float | None = None) -> None:

@@ -14,7 +14,7 @@ from duckstring.service.find import PondNotFoundError
 from duckstring.service.history import RunNotFoundError, runs, show_run
 from duckstring.service.status import describe, status
 from duckstring.service.tables import NotPublishedError, tables
-from tests.unit.api.world import NOON, Rows, ShelfCatalog, States, StillClock, graph, release, source
+from tests.unit.api.world import NOON, Archive, Rows, ShelfCatalog, States, StillClock, graph, release, source
 
 SALES = Line("sales@1")
 HOUR = timedelta(hours=1)
@@ -222,7 +222,7 @@ def test_nothing_published_yet_says_what_to_do():
 
 
 def test_runs_are_asked_for_within_bounds():
-    world = {"catalog": ShelfCatalog(graph(RELEASE)), "history": Rows([{"run": "sales@1/3"}]), "clock": StillClock()}
+    world = {"catalog": ShelfCatalog(graph(RELEASE)), "removals": Archive(), "history": Rows([{"run": "sales@1/3"}]), "clock": StillClock()}
     assert runs(**world, pond="sales", limit=5) == {"runs": [{"run": "sales@1/3"}]}
     for wrong in ({"limit": 0}, {"limit": 1001}, {"status": "exploded"}, {"pond": "nope"}):
         with pytest.raises(OperatorError, match=r"allowed|No Pond"):

@@ -103,6 +103,11 @@ def deployed(*lines: str, **told: Any) -> dict[str, Any]:
         (["query", "a", "--sql", "@/nowhere.sql"], 2, "error: /nowhere.sql cannot be read: No such file or directory."),
         (["pond", "init", "Sales"], 2, "error: 'Sales' is no Pond's name."),
         (["pond", "init", "sales", "--kind", "outlets"], 2, "hint: Did you mean 'outlet'?"),
+        (["trigger", "tap", "a", "-v", "1.2"], 2, "error: --version '1.2' is no version.\nhint: A semantic version picks its line"),
+        (["status", "a", "-m", "2", "-v", "1.2.0"], 2, "error: --major 2 and --version 1.2.0 disagree: that version is of major 1."),
+        (["trigger", "arrival", "a", "add", "--name", "x", "--bucket", "b", "--kind", "tab"], 2, "hint: Did you mean 'tap'?"),
+        (["trigger", "arrival", "a"], 2, "error: Missing command."),
+        (["pond", "remove", "a", "-m", "2", "-v", "1.0.0"], 2, "disagree: that version is of major 1."),
         (["deploy", "/nowhere"], 2, "error: There is no folder '/nowhere'."),
     ],
 )
@@ -114,7 +119,55 @@ def test_misuse_is_one_clear_line_and_exit_code_2(bench: Bench, arguments: list[
     assert bench.asked == []
 
 
-@pytest.mark.parametrize("group", [[], ["catchment"], ["pond"], ["trigger"], ["trigger", "window"], ["run"]])
+ARRIVALS = {"line": "orders@1", "arrivals": [{"name": "landing", "bucket": "inbox", "prefix": "in/", "suffix": "[x]", "kind": "pulse"}]}
+
+
+def test_arrival_rules_are_added_listed_and_removed_behind_the_ponds_name(bench: Bench) -> None:
+    bench.answers({"arrival": ARRIVALS})
+    rule = ["--name", "landing", "--bucket", "inbox", "--prefix", "in/", "--kind", "tap"]
+    assert bench.run("trigger", "arrival", "orders", "add", *rule, "-v", "1.2.0") == (0, "orders@1: arrival landing added\n", "")
+    given = {"name": "landing", "bucket": "inbox", "prefix": "in/", "suffix": "", "kind": "tap"}
+    assert bench.asked[-1] == {"op": "arrival", "pond": "orders", "major": 1, "action": "add", "arrival": given}
+    _, out, _ = bench.run("trigger", "arrival", "orders", "list")
+    assert out.split() == ["NAME", "BUCKET", "PREFIX", "SUFFIX", "SENDS", "landing", "inbox", "in/", "[x]", "pulse"]
+    assert json.loads(bench.run("trigger", "arrival", "orders", "list", "--json")[1]) == ARRIVALS
+    for named in (["landing"], ["--name", "landing"]):
+        assert bench.run("trigger", "arrival", "orders", "remove", *named)[1] == "orders@1: arrival landing removed\n"
+    assert bench.asked[-1] == {"op": "arrival", "pond": "orders", "action": "remove", "name": "landing"}
+
+
+def removal(request: Mapping[str, object]) -> Mapping[str, Any]:
+    told = {"removed": ["sales@1"], "stopped": ["sales@1/7"], "warnings": ["board@1 goes on without."], "applied": not request["dry"]}
+    return {"ok": True, "result": told}
+
+
+def test_nothing_is_removed_without_being_told_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.answers(removal)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    assert bench.run("pond", "remove", "sales") == (
+        1,
+        "",
+        "error: Not removing sales@1 from Catchment 'dev' without being told so.\nhint: Say it with: -y\n",
+    )
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    assert bench.run("pond", "remove", "sales")[:2] == (1, "")
+    assert [request["dry"] for request in bench.asked] == [True, True]
+
+
+def test_a_line_is_removed_with_a_word_on_what_that_stopped(bench: Bench) -> None:
+    bench.answers(removal)
+    code, out, err = bench.run("pond", "remove", "sales", "-m", "1", "-y")
+    assert (code, out) == (0, "✓ sales@1 is removed, sales@1/7 stopped\n")
+    assert "board@1 goes on without." in err
+    assert bench.asked[-1] == {"op": "remove", "pond": "sales", "major": 1, "dry": False}
+    bench.run("pond", "remove", "sales", "-v", "1.0.0", "-y")
+    assert bench.asked[-1] == {"op": "remove", "pond": "sales", "major": 1, "version": "1.0.0", "dry": False}
+
+
+@pytest.mark.parametrize(
+    "group", [[], ["catchment"], ["pond"], ["trigger"], ["trigger", "window"], ["trigger", "arrival"], ["control"], ["run"]]
+)
 def test_a_group_without_a_command_prints_its_help(bench: Bench, group: list[str]) -> None:
     code, out, err = bench.run(*group)
     assert (code, err) == (0, "")
@@ -141,6 +194,33 @@ def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Be
     code, out, _ = bench.run("trigger", "tide", "reports", "1h30m", "-m", "2")
     assert (code, out) == (0, "reports@2: tide, no staler than 1h30m\n")
     assert bench.asked == [{"op": "trigger", "pond": "reports", "major": 2, "kind": "tide", "bound": 5400.0}]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "trigger tap reports",
+        "trigger pulse reports",
+        "trigger wave reports",
+        "trigger tide reports 1d",
+        "trigger remove reports",
+        "trigger window reports add --name nightly --every 1d",
+        "trigger window reports list",
+        "trigger window reports remove nightly",
+        "trigger arrival reports add --name landing --bucket inbox",
+        "trigger arrival reports list",
+        "trigger arrival reports remove landing",
+        "status reports --json",
+        "runs reports --json",
+        "query reports",
+        "get reports worst",
+    ],
+)
+@pytest.mark.parametrize("picked", [["-v", "2.1.0-rc.1"], ["--major", "2", "--version", "2.0.0"]])
+def test_a_version_picks_its_line(bench: Bench, words: str, picked: list[str]) -> None:
+    bench.answers(lambda _: {"ok": False, "error": {"message": "enough"}})
+    assert bench.run(*words.split(), *picked)[0] == 1
+    assert bench.asked[0]["major"] == 2
 
 
 def test_a_watched_pulse_that_fails_is_refused_with_the_run_to_look_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,7 +117,8 @@ def remove_window(turn: Turn, name: str) -> None:
 
 def remove_line(turn: Turn, at: Instant) -> None:
     """Take the line out. Its numbering goes on, so that a later deploy cannot be taken for the line of before."""
-    if turn.release is not None and turn.release.deployed > at:
+    selected = turn.next_release or turn.release
+    if selected is None or selected.deployed > at:
         return
     _stop_runs(turn)
     for source in turn.sources:
@@ -126,4 +127,5 @@ def remove_line(turn: Turn, at: Instant) -> None:
         turn.emit(DropSchedule(name))
     if turn.sinks:  # for a moment they have a Source that is down: its return lets them ask again for what is forgotten here
         turn.emit(TellSinks(NEVER, NEVER, ZERO, 0, down=True, reason=f"{turn.line} was removed"))
+        turn.emit(TellSinks(NEVER, NEVER, ZERO, 0, down=False, reason=""))
     turn.begin_anew(PondState(turn.line, sinks=turn.sinks, runs_started=turn.runs_started))
