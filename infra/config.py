@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from duckstring.errors import OperatorError
+from duckstring.model.arrivals import parse_buckets
 from duckstring.model.environment import parse_environment
 
 _CATCHMENT = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
@@ -23,7 +24,7 @@ class Config:
 
     ``platform`` is what uv calls the platform that layers are built for; empty: Lambda's for ``architecture``;
     ``host``: this machine's, with any Python that Duckstring runs on. ``reserved`` is the orchestrator's reserved
-    concurrency; None: it takes from the account's.
+    concurrency; None: it takes from the account's. ``arrivals`` are the buckets whose new objects may trigger Ponds.
     """
 
     catchment: str = "dev"
@@ -35,6 +36,7 @@ class Config:
     reserved: int | None = None
     requirements: str = ""
     build: Path = Path(".build")
+    arrivals: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -62,6 +64,7 @@ class Config:
             reserved=_between("reserved", reserved, 1, 1000, "executions at a time") if (reserved := text("reserved", "")) else None,
             requirements=_read_file("requirements", text("requirements", "")),
             build=Path(text("build", ".build")),
+            arrivals=parse_buckets(text("arrivals", ""), where="-c arrivals="),
             environment=parse_environment(_read_file("envfile", text("envfile", "")), where=text("envfile", "")),
         )
 

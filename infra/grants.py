@@ -98,7 +98,8 @@ class Grants:
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
         _allow(role, ["states:DescribeExecution", "states:StopExecution"], [self._executions()])
         _allow(role, ["s3:ListBucket", "s3:ListBucketMultipartUploads"], [self.storage.bucket.bucket_arn])
-        _allow(role, ["s3:DeleteObject", "s3:AbortMultipartUpload"], self._objects("data"))
+        _allow(role, ["s3:DeleteObject"], self._objects("artifacts", "data"))
+        _allow(role, ["s3:AbortMultipartUpload"], self._objects("data"))
 
     def _bus(self) -> events.IEventBus:
         return self.messaging.bus

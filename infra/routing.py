@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
@@ -15,12 +17,12 @@ ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
 class Routing(Construct):
-    """Triggers from the Catchment's bus, and executions that ended badly from the account's.
+    """Triggers from the Catchment's bus; executions that ended badly, and objects that arrived in ``arrivals``, from the account's.
 
     What does not reach the orchestrator, or what it could not take, is kept in ``dead_events``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - constructs are composed by name
         self,
         scope: Construct,
         construct_id: str,
@@ -29,15 +31,17 @@ class Routing(Construct):
         bus: events.IEventBus,
         machine: sfn.IStateMachine,
         dead_events: sqs.IQueue,
+        arrivals: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, construct_id)
+        target = targets.LambdaFunction(orchestrator, dead_letter_queue=dead_events)
         orchestrator.configure_async_invoke(on_failure=destinations.SqsDestination(dead_events), retry_attempts=2)
         events.Rule(
             self,
             "Triggers",
             event_bus=bus,
             event_pattern=events.EventPattern(detail_type=["duckstring.trigger"]),
-            targets=[targets.LambdaFunction(orchestrator, dead_letter_queue=dead_events)],
+            targets=[target],
         )
         events.Rule(
             self,
@@ -47,5 +51,14 @@ class Routing(Construct):
                 detail_type=["Step Functions Execution Status Change"],
                 detail={"stateMachineArn": [machine.state_machine_arn], "status": list(ENDED_BADLY)},
             ),
-            targets=[targets.LambdaFunction(orchestrator, dead_letter_queue=dead_events)],
+            targets=[target],
         )
+        if arrivals:
+            events.Rule(
+                self,
+                "Arrivals",
+                event_pattern=events.EventPattern(
+                    source=["aws.s3"], detail_type=["Object Created"], detail={"bucket": {"name": sorted(arrivals)}}
+                ),
+                targets=[target],
+            )

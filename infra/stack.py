@@ -33,7 +33,7 @@ class CatchmentStack(Stack):
         super().__init__(scope, f"Duckstring-{config.catchment}", description=f"Duckstring Catchment {config.catchment}")
         name = f"duckstring-{config.catchment}"
         Tags.of(self).add("duckstring:catchment", config.catchment)
-        self._name = config.catchment
+        self._name, self._arrivals = config.catchment, config.arrivals
         self._storage = Storage(self, "Storage", ephemeral=config.ephemeral)
         self._messaging = Messaging(self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT)
         self._doors = Doors(self, "Doors", config=config, code=code)
@@ -77,6 +77,7 @@ class CatchmentStack(Stack):
             bus=self._messaging.bus,
             machine=self._runs.machine,
             dead_events=self._messaging.dead_events,
+            arrivals=self._arrivals,
         )
         Sweep(self, "Sweep", function=self._doors.sweep)
 
@@ -101,7 +102,8 @@ class CatchmentStack(Stack):
         )
         _know(self._doors.orchestrator, orchestrator)
         _know(self._doors.ripple, replace(everyone, secret=self._secret.secret_arn))
-        _know(self._doors.api, replace(everyone, bus=bus, ripple_function=self._doors.ripple.function_name))
+        arrivals = ",".join(self._arrivals)
+        _know(self._doors.api, replace(everyone, bus=bus, ripple_function=self._doors.ripple.function_name, arrivals=arrivals))
         _know(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
 
     def _tell(self, *, dashboard: str) -> None:

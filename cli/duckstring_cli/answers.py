@@ -6,10 +6,12 @@ from typing import NotRequired, TypedDict
 
 
 class Demand(TypedDict):
-    """Demand that is not satisfied yet. ``targets`` are the epochs of pushes."""
+    """Demand that is not satisfied yet. ``targets`` are the epochs of pushes; ``woken`` and ``forced`` are an operator's."""
 
     pull: bool
     targets: list[str]
+    woken: bool
+    forced: bool
 
 
 class TriggerState(TypedDict):
@@ -220,12 +222,59 @@ class TriggerAnswer(TypedDict):
     epoch: str | None
 
 
+class ControlAnswer(TypedDict):
+    """``control``. ``previous`` is the line's status before, ``runs`` what a kill stopped."""
+
+    lines: list[str]
+    applied: bool
+    previous: str
+    status: LineStatus
+    runs: list[str]
+    warnings: list[str]
+
+
+class BudgetAnswer(TypedDict):
+    """``failure-budget``: the live retry budgets."""
+
+    line: str
+    immediate_retries: int
+    source_retries: int
+    failures: int
+    applied: bool
+
+
 class WindowAnswer(TypedDict):
     """``window``: all rules of a line. ``applied``: whether the line has heard of the change."""
 
     line: str
     now: str
     windows: list[WindowTold]
+    applied: bool
+
+
+class ArrivalRow(TypedDict):
+    """A rule: objects in ``bucket`` that begin with ``prefix`` and end with ``suffix`` trigger a line."""
+
+    name: str
+    bucket: str
+    prefix: str
+    suffix: str
+    kind: str
+
+
+class ArrivalAnswer(TypedDict):
+    """``arrival``: a line's rules."""
+
+    line: str
+    arrivals: list[ArrivalRow]
+
+
+class RemoveAnswer(TypedDict):
+    """``remove``: lines or versions, the runs that this stopped, and whether the line has heard of it yet."""
+
+    removed: list[str]
+    stopped: list[str]
+    warnings: list[str]
     applied: bool
 
 

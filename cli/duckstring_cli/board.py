@@ -52,10 +52,12 @@ def shown_name(line: LineStatus, lines: Sequence[LineStatus]) -> str:
 
 
 def demand(line: LineStatus) -> str:
-    """``pull``, ``push``, ``pull+push``, or nothing."""
-    pushes = len(line["demand"]["targets"])
+    """``pull``, ``push``, ``pull+push``, an operator's ``wake`` and ``force``, or nothing."""
+    held = line["demand"]
+    pushes = len(held["targets"])
     push = f"push x{pushes}" if pushes > 1 else "push" if pushes else ""
-    return "+".join(filter(None, ("pull" if line["demand"]["pull"] else "", push)))
+    wanted = ("pull" if held["pull"] else "", push, "wake" if held["woken"] else "", "force" if held["forced"] else "")
+    return "+".join(filter(None, wanted))
 
 
 def trigger(line: LineStatus) -> str:
@@ -143,6 +145,17 @@ def _troubles(lines: list[LineStatus], now: str, *, most: int | None, named: str
     for line in lines:
         if line["status"] == "failed" and line["failure"]:
             yield _trouble(line, line["failure"], now, most=most, named=named)
+        elif line["status"] == "killed":
+            yield _killed(line, named)
+
+
+def way_out(line: LineStatus, named: str) -> str:
+    """What an operator types to have a line that is down go on."""
+    return f"duckstring control wake {line['pond']} -m {line['major']}{named} (or clear: it runs when it is wanted)"
+
+
+def _killed(line: LineStatus, named: str) -> Text:
+    return Text.assemble((f"✗ {line['line']}", "bold magenta"), " was killed", (f"\n  {way_out(line, named)}", "bold"))
 
 
 def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None, named: str) -> Text:
@@ -171,8 +184,9 @@ def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow], *, na
         parts += [Text(""), _sources(line, now)]
     if runs:
         parts += [Text(""), run_table(runs, now, narrow=True)]
-    if line["status"] == "failed" and line["failure"]:
-        parts += [Text(""), _trouble(line, line["failure"], now, named=named)]
+    parts += [part for trouble in _troubles([line], now, most=None, named=named) for part in (Text(""), trouble)]
+    if line["status"] == "failed":
+        parts.append(Text(f"  repair and deploy it; where the fault lay outside: {way_out(line, named)}", style="dim"))
     return Group(*parts)
 
 

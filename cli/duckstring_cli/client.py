@@ -10,8 +10,13 @@ from typing import Any, cast
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.answers import (
+    ArrivalAnswer,
+    ArrivalRow,
+    BudgetAnswer,
+    ControlAnswer,
     DeployAnswer,
     HelloAnswer,
+    RemoveAnswer,
     RunAnswer,
     RunRow,
     StatusAnswer,
@@ -50,6 +55,17 @@ class Client:
         """Send one trigger. ``bound`` in seconds, for a tide."""
         return cast("TriggerAnswer", self._call("trigger", pond=pond, major=major, kind=kind, bound=bound))
 
+    def control(self, pond: str, verb: str, *, major: int | None = None, upstream: bool = False) -> ControlAnswer:
+        """Use an operator's verb on a line."""
+        return cast("ControlAnswer", self._call("control", pond=pond, major=major, verb=verb, upstream=upstream or None))
+
+    def failure_budget(
+        self, pond: str, *, major: int | None = None, immediate_retries: int | None = None, source_retries: int | None = None
+    ) -> BudgetAnswer:
+        """Set the live retry budgets that are given, and show both."""
+        given = {"immediate_retries": immediate_retries, "source_retries": source_retries}
+        return cast("BudgetAnswer", self._call("failure-budget", pond=pond, major=major, **given))
+
     def window(
         self, pond: str, action: str, *, major: int | None = None, window: Mapping[str, object] | None = None, name: str | None = None
     ) -> WindowAnswer:
@@ -71,6 +87,22 @@ class Client:
     def tables(self, pond: str, *, major: int | None = None) -> TablesAnswer:
         """The published snapshot of a line."""
         return cast("TablesAnswer", self._call("tables", pond=pond, major=major))
+
+    def remove(self, pond: str, *, major: int | None = None, version: str | None = None, dry: bool = False) -> RemoveAnswer:
+        """Remove a line, or one version. ``dry``: only say what would go."""
+        return cast("RemoveAnswer", self._call("remove", pond=pond, major=major, version=version, dry=dry))
+
+    def add_arrival(self, pond: str, arrival: ArrivalRow, *, major: int | None = None) -> ArrivalAnswer:
+        """Add a rule. Answers all of the line's."""
+        return cast("ArrivalAnswer", self._call("arrival", pond=pond, major=major, action="add", arrival=arrival))
+
+    def arrivals(self, pond: str, *, major: int | None = None) -> ArrivalAnswer:
+        """A line's rules."""
+        return cast("ArrivalAnswer", self._call("arrival", pond=pond, major=major, action="list"))
+
+    def remove_arrival(self, pond: str, name: str, *, major: int | None = None) -> ArrivalAnswer:
+        """Remove a rule. Answers those that are left."""
+        return cast("ArrivalAnswer", self._call("arrival", pond=pond, major=major, action="remove", name=name))
 
     def _call(self, op: str, **arguments: object) -> Mapping[str, Any]:
         answer = self._invoke({"op": op, **{name: value for name, value in arguments.items() if value is not None}})

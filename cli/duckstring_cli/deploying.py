@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ Made = TypeVar("Made")
 
 MANIFEST = "pond.toml"
 _FEW = 5
+_RECENT = timedelta(hours=12)
 _SKIPPED = {"node_modules", "venv", "env", "site-packages", "__pycache__", "cdk.out", "build", "dist"}
 
 
@@ -162,15 +164,16 @@ def _upload(client: Client, packed: list[Packed]) -> None:
 
 
 def _is_there(s3: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - a botocore client
+    """Whether the package lies there for good: the sweep deletes old ones that no version names, perhaps in this minute."""
     from botocore.exceptions import ClientError
 
     try:
-        s3.head_object(Bucket=bucket, Key=key)
+        uploaded = s3.head_object(Bucket=bucket, Key=key)["LastModified"]
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey", "NotFound"}:
             return False
         raise
-    return True
+    return bool(datetime.now(UTC) - uploaded < _RECENT)
 
 
 def _shown(path: Path) -> str:

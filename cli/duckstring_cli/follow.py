@@ -30,12 +30,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What the trigger asked for. Without an epoch: that the line moves on from ``since`` and all comes to rest."""
+    """What was asked for. Without an epoch: that the line moves on from ``since`` and all comes to rest.
+
+    With ``after``: that a run of the line alone, newer than that number, is done.
+    """
 
     line: str
     epoch: str | None
     since: str
     endless: bool = False
+    after: int | None = None
 
 
 @dataclass(slots=True)
@@ -86,7 +90,14 @@ class Follower:
         """The lines that failed or were killed, Sources first."""
         return [line for line in self.lines if line["status"] in {"failed", "killed"}]
 
+    def ran_after(self, line: LineStatus) -> bool:
+        """Whether the run that the goal asks for is done."""
+        last = line["last_run"]
+        return last is not None and last["number"] > (self.goal.after or 0) and last["status"] in {"success", "pass"}
+
     def _reached(self, target: LineStatus) -> bool:
+        if self.goal.after is not None:
+            return self.ran_after(target)
         if self.goal.epoch is not None:
             return target["end_f"] >= self.goal.epoch
         return target["end_f"] > self.goal.since and self._is_at_rest()
@@ -104,7 +115,9 @@ class Follower:
 
     def _look(self, answer: StatusAnswer) -> None:
         self.now = answer["now"]
-        self.lines = _lineage(self.goal.line, board.in_order(answer["lines"]))
+        ordered = board.in_order(answer["lines"])
+        alone = self.goal.after is not None
+        self.lines = [line for line in ordered if line["line"] == self.goal.line] if alone else _lineage(self.goal.line, ordered)
 
     def _closing(self, line: LineStatus) -> Iterator[Event]:
         last = line["last_run"]

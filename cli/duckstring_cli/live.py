@@ -161,6 +161,8 @@ def progress(follower: Follower, *, height: int) -> RenderableType:
 
 def _fresh(line: LineStatus, follower: Follower) -> bool:
     goal = follower.goal
+    if goal.after is not None:
+        return not line["runs"] and follower.ran_after(line)
     return not line["runs"] and (line["end_f"] >= goal.epoch if goal.epoch else line["end_f"] > goal.since)
 
 

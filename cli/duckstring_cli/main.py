@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 from duckstring import __version__
 from duckstring.errors import DuckstringError
 from duckstring_cli import errors, render
-from duckstring_cli.commands import catchment, demo, deploy, pond, query, runs, status, trigger
+from duckstring_cli.commands import catchment, control, demo, deploy, pond, query, runs, status, trigger
 
 app = typer.Typer(
     name="duckstring",
@@ -28,6 +28,7 @@ app.add_typer(catchment.app, name="catchment")
 app.add_typer(pond.app, name="pond")
 app.command("deploy", epilog="Example: duckstring deploy . --all")(deploy.deploy)
 app.add_typer(trigger.app, name="trigger")
+app.add_typer(control.app, name="control")
 app.command("status", epilog="Example: duckstring status reports --once")(status.status)
 app.command("runs", epilog="Example: duckstring runs sales --status failed --limit 5")(runs.runs)
 app.add_typer(runs.app, name="run")

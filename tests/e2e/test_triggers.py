@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -96,22 +96,42 @@ def test_a_tide_runs_again_when_its_bound_is_reached_and_ends_with_its_removal(d
     driver.assert_each_ran_once(*names)
 
 
-def test_a_trigger_from_another_application_comes_through_the_bus(driver):
+def test_triggers_from_another_application_come_through_the_bus(driver):
     names = chain(driver, "bus_stop", "bus_end")
-    entry = {
-        "EventBusName": driver.outputs["Bus"],
-        "Source": "some.application",
-        "DetailType": "duckstring.trigger",
-        "Detail": json.dumps({"pond": "bus_end", "kind": "pulse"}),
-    }
-    assert driver.aws("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+    entry = {"EventBusName": driver.outputs["Bus"], "Source": "some.application", "DetailType": "duckstring.trigger"}
+
+    def put(detail):
+        assert driver.aws("events").put_events(Entries=[{**entry, "Detail": detail}])["FailedEntryCount"] == 0
+
+    put('{"pond": "bus_end", "kind": "pulse"}')
     driver.wait_until("bus_end", lambda line: line["last_run"], what="the event's run")
     driver.wait_at_rest(*names)
     assert driver.statuses("bus_stop") == driver.statuses("bus_end") == ["success"]
-    # What makes no sense on the bus harms nobody.
-    for detail in ('{"pond": "nobody", "kind": "pulse"}', '{"pond": "bus_end", "kind": "flood"}', '{"kind": 7}', "[]"):
-        driver.aws("events").put_events(Entries=[{**entry, "Detail": detail}])
+    put('{"pond": "bus_end", "major": 1, "kind": "tap"}')
+    driver.wait_until("bus_end", lambda line: line["last_run"]["number"] == 2, what="the Tap's run")
+    driver.wait_at_rest(*names)
+    assert driver.statuses("bus_end") == ["success"] * 2
+    # What makes no sense on the bus harms nobody, and the log says why it was dropped.
+    senseless = {
+        '{"pond": "nobody", "kind": "pulse"}': "No Pond 'nobody' in this Catchment",
+        '{"pond": "bus_end", "kind": "flood"}': "No trigger 'flood'; allowed",
+        '{"kind": 7}': "The event's pond is None; allowed",
+        "[]": "The event's detail is list; allowed",
+    }
+    for detail in senseless:
+        put(detail)
     driver.wait_fresh("bus_end", driver.pulse("bus_end"))
+    assert driver.statuses("bus_end") == ["success"] * 3
+    logged = functools.partial(orchestrator_log, driver, "event dropped")
+    until(lambda: all(any(why in line for line in logged()) for why in senseless.values()), what="every reason logged", show=logged)
+
+
+def orchestrator_log(driver, word):
+    for function in driver.aws("lambda").list_functions()["Functions"]:
+        if function["Handler"] == "functions.orchestrator.handler.handle":
+            found = driver.aws("logs").filter_log_events(logGroupName=function["LoggingConfig"]["LogGroup"], filterPattern=f'"{word}"')
+            return [event["message"] for event in found["events"]]
+    raise AssertionError("no orchestrator")
 
 
 def test_twenty_pulses_at_once_leave_everything_fresh_and_at_rest(driver):

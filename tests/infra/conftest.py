@@ -34,7 +34,7 @@ def synthesize(folder: Path, config: Config) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory) -> dict[str, Any]:
-    config = Config(catchment="test", environment={"API_TOKEN": "abc"})
+    config = Config(catchment="test", environment={"API_TOKEN": "abc"}, arrivals=("landing", "inbox"))
     return synthesize(tmp_path_factory.mktemp("stack"), config)
 
 

@@ -30,6 +30,8 @@ def test_without_a_context_it_is_the_catchment_dev_in_aws():
         ("ephemeral", "perhaps"),
         ("memory", "64"),
         ("requirements", "nowhere.txt"),
+        ("arrivals", "landing,My_Bucket"),
+        ("arrivals", ",".join(f"bucket-{number}" for number in range(21))),
     ],
 )
 def test_what_is_not_allowed_is_named(key, value):
@@ -37,6 +39,11 @@ def test_what_is_not_allowed_is_named(key, value):
         read(**{key: value})
     assert f"-c {key}={value}" in caught.value.message
     assert caught.value.hint
+
+
+def test_buckets_to_hear_of_are_read_from_a_list():
+    assert read(arrivals=" landing, inbox,landing,").arrivals == ("landing", "inbox")
+    assert read().arrivals == ()
 
 
 def test_a_local_catchment_runs_on_the_python_of_its_machine():

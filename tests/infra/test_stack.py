@@ -27,7 +27,7 @@ EVERYONE = {"catchment", "table", "bucket", "mailbox"}
 KNOWS = {
     "orchestrator": EVERYONE | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"},
     "ripple": EVERYONE | {"secret"},
-    "api": EVERYONE | {"bus", "ripple_function"},
+    "api": EVERYONE | {"bus", "ripple_function", "arrivals"},
     "sweep": EVERYONE | {"delays", "machine"},
 }
 
@@ -248,10 +248,37 @@ def test_the_orchestrator_keeps_schedules_in_its_catchments_group_only(template)
 def test_triggers_and_runs_that_ended_badly_reach_the_orchestrator(template):
     rules = [one["Properties"] for one in of_type(template, "AWS::Events::Rule").values()]
     patterns = {rule["EventPattern"]["detail-type"][0]: rule["EventPattern"] for rule in rules}
-    assert patterns.keys() == {"duckstring.trigger", "Step Functions Execution Status Change"}
+    assert patterns.keys() == {"duckstring.trigger", "Step Functions Execution Status Change", "Object Created"}
     ended = patterns["Step Functions Execution Status Change"]
     assert ended["source"] == ["aws.states"]
     assert ended["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+
+
+def test_objects_that_arrive_in_the_named_buckets_reach_the_orchestrator_and_nothing_listens_where_none_is_named(
+    template, ephemeral_template
+):
+    (rule,) = arrivals(template)
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": ["inbox", "landing"]}},
+    }
+    assert "EventBusName" not in rule, "S3 speaks on the account's default bus"
+    assert "Orchestrator" in json.dumps(rule["Targets"][0]["Arn"])
+    assert function(template, "api")["Properties"]["Environment"]["Variables"]["DUCKSTRING_ARRIVALS"] == "landing,inbox"
+    assert arrivals(ephemeral_template) == []
+    assert "DUCKSTRING_ARRIVALS" not in function(ephemeral_template, "api")["Properties"]["Environment"]["Variables"]
+
+
+def arrivals(template: dict[str, Any]) -> list[dict[str, Any]]:
+    rules = [one["Properties"] for one in of_type(template, "AWS::Events::Rule").values()]
+    return [rule for rule in rules if rule["EventPattern"].get("source") == ["aws.s3"]]
+
+
+def test_the_sweep_deletes_objects_of_tables_and_packages_only(template):
+    role = function(template, "sweep")["Properties"]["Role"]["Fn::GetAtt"][0]
+    (deletes,) = [one for one in statements(template, role) if "s3:DeleteObject" in as_list(one["Action"])]
+    assert [resource["Fn::Join"][1][-1] for resource in deletes["Resource"]] == ["/artifacts/*", "/data/*"]
 
 
 def watched(template: dict[str, Any], metric: str) -> dict[str, float]:

@@ -209,6 +209,17 @@ class TestExecutions:
         there = aws.stepfunctions.describe_execution(executionArn=execution_arn(machine, "sales-1-42-1"))
         assert there["status"] == "ABORTED"
 
+    @pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "ValidationException"])
+    def test_stopping_what_is_over_is_success(self, aws: Clients, machine: str, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+        def refuse(**_: str) -> None:
+            raise ClientError({"Error": {"Code": code, "Message": "Execution is not running"}}, "StopExecution")
+
+        monkeypatch.setattr(aws.stepfunctions, "stop_execution", refuse)
+        Machine(aws, machine).stop(SALES, StopRun(42, 1))
+        code = "AccessDeniedException"
+        with pytest.raises(ClientError):
+            Machine(aws, machine).stop(SALES, StopRun(42, 1))
+
 
 class TestGates:
     def test_an_answer_goes_to_the_newest_token_once(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch) -> None:

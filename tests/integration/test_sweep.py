@@ -11,11 +11,11 @@ from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded
 from duckstring.engine.state import PondState, Run
-from duckstring.model.catalog import TableVersion
+from duckstring.model.catalog import Removal, TableVersion
 from duckstring.model.names import Line, execution_name
 from duckstring.service.sweep import sweep
 from tests.integration.aws import catchment
-from tests.unit.api.world import NOON, release
+from tests.unit.api.world import NOON, StillClock, release
 
 SALES = Line("sales@1")
 DAY = timedelta(days=1)
@@ -90,7 +90,8 @@ def test_objects_are_listed_and_deleted_beyond_one_page(here):
     assert list(cellar.objects(tomorrow - 2 * DAY)) == []
     cellar.drop_objects(keys[1:])
     assert list(cellar.objects(tomorrow)) == keys[:1]
-    assert here.clients.s3.head_object(Bucket="catchment", Key="artifacts/sales/1.0.0/a.zip")
+    assert list(cellar.packages(tomorrow)) == ["artifacts/sales/1.0.0/a.zip"]
+    assert list(cellar.packages(tomorrow - 2 * DAY)) == []
 
 
 def test_only_old_uploads_under_data_are_aborted(here):
@@ -127,8 +128,31 @@ def test_one_round_repairs_what_no_event_told(here):
         "owing": ["sales@1"],
         "woken": [],
         "untold": ["orders@1"],
+        "removed": [],
         "tidied": True,
         "manifests": 0,
         "objects": 0,
+        "packages": 0,
         "uploads": 0,
     }
+
+
+def test_nothing_is_left_of_a_removed_line_but_its_history_and_its_numbering(here):
+    from duckstring import wiring
+
+    now = datetime.now(UTC) + 3 * DAY
+    rounds = replace(wiring.sweep(here.settings.to_env()), clock=StillClock(now))
+    sales, orders = release("sales@1"), replace(release("orders@1"), deployed=now)
+    rounds.catalog.select([sales, orders], overwrite=False, revision=0)
+    rounds.removals.remove(Removal(SALES, now - 2 * DAY), ["1.0.0"], revision=1)
+    hold(here, PondState(SALES, runs_started=5))
+    hold(here, PondState(Line("orders@1"), release=orders))
+    key = "data/sales@1/t/0000000005-load-1-x.parquet"
+    publish(here, 5, now - 3 * DAY, key)
+    for name in (key, sales.artifact, orders.artifact, "artifacts/sales/0.1.0/x.zip"):
+        here.clients.s3.put_object(Bucket="catchment", Key=name)
+    report = sweep(rounds)
+    assert (report["manifests"], report["objects"], report["packages"]) == (1, 1, 2)
+    assert [one["Key"] for one in here.clients.s3.list_objects_v2(Bucket="catchment")["Contents"]] == [orders.artifact]
+    assert here.items("LINE#sales@1").keys() == {"STATE"}
+    assert rounds.removals.removed() == [Removal(SALES, now - 2 * DAY, cleared=True)]

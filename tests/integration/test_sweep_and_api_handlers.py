@@ -110,7 +110,7 @@ def test_deploy_trigger_and_look_at_it(here, api):
     epoch = api("trigger", pond="sales", kind="pulse")["result"]["epoch"]
     seen = here.clients.sqs.receive_message(QueueUrl=here.clients.sqs.get_queue_url(QueueName="seen")["QueueUrl"])
     event = json.loads(seen["Messages"][0]["Body"])
-    (letter,) = forward.forward(event, catalog=api.desk.catalog, clock=api.desk.clock)
+    (letter,) = forward.forward(event, catalog=api.desk.catalog, arrivals=api.desk.arrivals, clock=api.desk.clock)
     assert letter.to == "sales@1"
     assert codec.letter(letter.to, letter.signal).count(epoch) == 1
 
@@ -140,6 +140,19 @@ def test_states_are_read_beyond_one_batch(here):
     assert set(found) == set(lines)
     assert found[lines[0]].mark == (5, "7")
     assert not found[lines[0]].owes
+
+
+def test_removal_and_arrivals_answer_at_the_door(here, api):
+    api("deploy", ponds=[pond(here, version="1.0.0")])
+    api("deploy", ponds=[pond(here, version="1.1.0")])
+    whole = {"removed": ["sales@1"], "stopped": [], "warnings": [], "applied": False}
+    assert api("remove", pond="sales", dry=True)["result"] == whole
+    assert api("remove", pond="sales", version="1.0.0")["result"] == {**whole, "removed": ["sales 1.0.0"], "applied": True}
+    assert api("remove", pond="sales", version="1.1.0")["error"]["type"] == "SelectedVersionError"
+    assert api("arrival", pond="sales", action="list")["result"] == {"line": "sales@1", "arrivals": []}
+    rule = {"name": "landing", "bucket": "inbox"}
+    assert api("arrival", pond="sales", action="add", arrival=rule)["error"]["type"] == "NotListenedError"
+    assert api("arrival", pond="sales", action="alter")["error"]["message"] == "action is 'alter'; allowed: add, list, remove."
 
 
 @pytest.mark.parametrize(

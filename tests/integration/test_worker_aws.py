@@ -16,12 +16,14 @@ from moto.server import ThreadedMotoServer
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.history import DynamoHistory
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.worker import AttemptRows, SecretEntries
-from duckstring.engine.effects import PublishSnapshot
+from duckstring.engine.effects import PublishSnapshot, RecordAttempt
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import AttemptFinished, AttemptStarted, Site
+from duckstring.model.instants import to_text
 from duckstring.model.names import Line, artifact_key
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -168,19 +170,52 @@ def test_a_failure_is_data_its_long_text_goes_to_s3_and_no_report_is_sent(catchm
     assert letters(catchment) == []
 
 
-def test_a_row_that_the_orchestrator_closed_stays_closed(catchment):
+ENDED = AttemptFinished(1, "late", 1, "success", NOON)
+BEGAN = AttemptStarted(1, "late", 1, NOON, Site())
+
+
+def taken(rows):
+    return rows.taken(SALES, run=1, ripple="late", attempt=1)
+
+
+@pytest.mark.parametrize("status", ["killed", "lost", "crashed"])
+def test_a_row_that_the_orchestrator_closed_stays_closed_and_its_worker_hears_of_it(catchment, status):
+    rows, history = (kind(catchment.clients, "catchment", "lake") for kind in (AttemptRows, DynamoHistory))
+    assert taken(rows) is None
+    assert rows.started(SALES, BEGAN)
+    assert taken(rows) is None
+    history.record_attempt(SALES, RecordAttempt(1, "late", 1, status, NOON))
+    assert taken(rows) == status
+    assert not rows.finished(SALES, ENDED)
+    held = row(catchment, "late")
+    assert (held["status"], held["finished"]) == (status, to_text(NOON))
+    assert "rows" not in held
+
+
+def test_an_attempt_that_was_killed_before_it_began_is_told_so_and_its_row_does_not_say_that_it_began(catchment):
+    rows, history = (kind(catchment.clients, "catchment", "lake") for kind in (AttemptRows, DynamoHistory))
+    history.record_attempt(SALES, RecordAttempt(1, "late", 1, "killed", NOON))
+    assert not rows.started(SALES, BEGAN)
+    held = row(catchment, "late")
+    assert held["status"] == "killed"
+    assert "started" not in held
+
+
+def test_an_attempt_whose_worker_told_history_and_died_before_it_told_the_engine_is_made_again(catchment):
     rows = AttemptRows(catchment.clients, "catchment", "lake")
-    rows.started(SALES, AttemptStarted(1, "late", 1, NOON, Site()))
-    key = {"pk": {"S": "LINE#sales@1"}, "sk": {"S": "ATTEMPT#0000000001#late#0001"}}
-    catchment.clients.dynamodb.update_item(
-        TableName="catchment",
-        Key=key,
-        UpdateExpression="SET #s = :s",
-        ExpressionAttributeNames={"#s": "status"},
-        ExpressionAttributeValues={":s": {"S": "killed"}},
-    )
-    rows.finished(SALES, AttemptFinished(1, "late", 1, "success", NOON))
-    assert row(catchment, "late")["status"] == "killed"
+    assert rows.started(SALES, BEGAN)
+    assert rows.finished(SALES, ENDED)
+    assert rows.started(SALES, BEGAN)
+    assert taken(rows) is None
+    assert rows.finished(SALES, ENDED)
+
+
+def test_a_kill_that_comes_after_the_end_changes_nothing(catchment):
+    rows, history = (kind(catchment.clients, "catchment", "lake") for kind in (AttemptRows, DynamoHistory))
+    rows.started(SALES, BEGAN)
+    rows.finished(SALES, ENDED)
+    history.record_attempt(SALES, RecordAttempt(1, "late", 1, "killed", NOON))
+    assert row(catchment, "late")["status"] == "success"
 
 
 def test_what_the_world_does_to_an_attempt_loses_it_and_fails_nobody(catchment):

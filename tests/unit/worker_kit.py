@@ -18,6 +18,7 @@ from duckstring.model.attempts import AttemptFinished, AttemptStarted
 from duckstring.model.names import Line, artifact_key
 from duckstring.ports import Letter
 from duckstring.service.run_ripple import Order, Worker, run_ripple
+from duckstring.service.watch import Pace
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES = Line("sales@1")
@@ -27,7 +28,7 @@ def zipped(files):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
-            archive.writestr(name, text)
+            archive.writestr(zipfile.ZipInfo(name), text)  # with the time of day in it the same files would be another package
     return buffer.getvalue()
 
 
@@ -64,6 +65,8 @@ class World:
     rows: list = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
+    closed: dict = field(default_factory=dict)
+    """Attempts that the engine has ended: (run, Ripple, attempt) to the status."""
 
     def __post_init__(self):
         self.worker = Worker(
@@ -76,6 +79,7 @@ class World:
             storage=Folder(self.root),
             clock=self,
             log=logging.getLogger("duckstring.test"),
+            pace=Pace(early=0.02, later=0.02, grace=1.0),
         )
 
     def read(self, line):
@@ -91,11 +95,20 @@ class World:
 
     def started(self, line, row):
         assert isinstance(row, AttemptStarted)
-        self.rows.append(row)
+        return self._write(row)
 
     def finished(self, line, row):
         assert isinstance(row, AttemptFinished)
+        return self._write(row)
+
+    def taken(self, line, *, run, ripple, attempt):
+        return self.closed.get((run, ripple, attempt))
+
+    def _write(self, row):
+        if (row.run, row.ripple, row.attempt) in self.closed:
+            return False
         self.rows.append(row)
+        return True
 
     def send(self, letters):
         self.letters += letters

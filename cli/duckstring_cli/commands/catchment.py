@@ -18,6 +18,10 @@ app = typer.Typer(help="Catchments: on this machine, and in AWS accounts.", no_a
 
 Named = Annotated[str | None, typer.Argument(metavar="NAME", show_default=False, help="The Catchment; otherwise the default one.")]
 MustName = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="The Catchment.")]
+Arrivals = Annotated[
+    str | None,
+    typer.Option("--arrivals", "-a", metavar="BUCKETS", help="Buckets whose new objects may trigger Ponds, with commas between."),
+]
 Option = Annotated[str | None, typer.Option("--catchment", "-c", metavar="NAME", envvar="DUCKSTRING_CATCHMENT", help="The same as NAME.")]
 
 
@@ -28,6 +32,7 @@ def init(
     env_file: Annotated[
         Path | None, typer.Option("--env-file", "-e", metavar="FILE", help="KEY=value lines: its Ripples' environment.")
     ] = None,
+    arrivals: Arrivals = None,
     port: Annotated[
         int | None, typer.Option("--port", "-p", metavar="N", min=1, max=65535, help="Its port on 127.0.0.1; otherwise a free one.")
     ] = None,
@@ -35,7 +40,7 @@ def init(
     """Set up a Catchment on this machine."""
     from duckstring_cli.local import catchment as local
 
-    local.init(name, requirements=requirements, environment=env_file, port=port, on_notice=render.warn)
+    local.init(name, requirements=requirements, environment=env_file, arrivals=arrivals, port=port, on_notice=render.warn)
     render.say(f"[green]✓[/] Catchment [bold]{name}[/] is set up")
     render.err().print(f"[dim]Next: duckstring catchment start {name}[/]")
 
@@ -47,17 +52,19 @@ def configure(
     env_file: Annotated[
         Path | None, typer.Option("--env-file", "-e", metavar="FILE", help="KEY=value lines: its Ripples' environment.")
     ] = None,
+    arrivals: Arrivals = None,
     catchment: Option = None,
 ) -> None:
-    """Replace the requirements or the environment of a Catchment on this machine; without options, show where they are kept."""
+    """Replace the requirements, the environment or the buckets of a Catchment on this machine; without options, show them."""
     from duckstring_cli.local import catchment as local
 
     held = catchments.find(name or catchment)
-    kept = local.configure(held.name, requirements=requirements, environment=env_file)
+    kept = local.configure(held.name, requirements=requirements, environment=env_file, arrivals=arrivals)
     for what, path in (("requirements", kept.requirements), ("environment", kept.environment)):
         render.say(f"{what}: {escape(str(path)) if path.exists() else 'none'}")
-    if requirements or env_file:
-        render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] uses them from its next start on")
+    render.say(f"arrivals: {(kept.arrivals.read_text(encoding='utf-8') if kept.arrivals.exists() else '') or 'none'}")
+    if requirements or env_file or arrivals is not None:
+        render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] uses this from its next start on")
         render.err().print(f"[dim]Next: duckstring catchment start {held.name}[/]")
 
 

@@ -8,6 +8,7 @@ import typer
 
 from duckstring_cli import catchments
 from duckstring_cli.client import Client
+from duckstring_cli.errors import BadInputError
 
 CatchmentName = Annotated[
     str | None,
@@ -15,6 +16,12 @@ CatchmentName = Annotated[
 ]
 Major = Annotated[
     int | None, typer.Option("--major", "-m", min=0, metavar="N", help="The Pond's major version; otherwise the highest deployed.")
+]
+OfVersion = Annotated[
+    str | None,
+    typer.Option(
+        "--version", "-v", metavar="VERSION", help="The line that this version belongs to: 1.2.0 is of major 1.", show_default=False
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 PondName = Annotated[str, typer.Argument(metavar="POND", show_default=False, help="The Pond's name.")]
@@ -24,6 +31,28 @@ SomePond = Annotated[str | None, typer.Argument(metavar="POND", show_default=Fal
 def repeated(name: str | None) -> str:
     """The option again, for a command that is suggested."""
     return f" -c {name}" if name else ""
+
+
+def major_of(major: int | None, version: str | None) -> int | None:
+    """The major version that ``--major`` or ``--version`` picks; None: neither was given.
+
+    Raises:
+        BadInputError: the version is none, or is of another major.
+    """
+    if version is None:
+        return major
+    from semver import Version
+
+    if not Version.is_valid(version):
+        raise BadInputError(
+            f"--version {version!r} is no version.", hint="A semantic version picks its line, such as 1.2.0; or give --major 1."
+        )
+    found = Version.parse(version).major
+    if major is not None and major != found:
+        raise BadInputError(
+            f"--major {major} and --version {version} disagree: that version is of major {found}.", hint="Give one of them."
+        )
+    return found
 
 
 def open_client(name: str | None) -> Client:

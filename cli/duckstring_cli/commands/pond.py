@@ -1,22 +1,27 @@
-"""``duckstring pond``: a Pond's project."""
+"""``duckstring pond``: a Pond's project, and taking a Pond out of a Catchment."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
 
+from duckstring.errors import OperatorError
 from duckstring.model import names
 from duckstring.model.catalog import PondKind
 from duckstring_cli import render
+from duckstring_cli.answers import RemoveAnswer
+from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.deploy import deploy
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, PondName, major_of, open_client
 from duckstring_cli.errors import BadInputError, nearest
 
 KINDS: tuple[PondKind, ...] = ("inlet", "pond", "outlet")
 
-app = typer.Typer(help="Begin a Pond's project, or write out a demo.", no_args_is_help=True)
+app = typer.Typer(help="A Pond's project; taking a Pond out of a Catchment.", no_args_is_help=True)
 app.command("deploy", epilog="Example: duckstring pond deploy . --catchment dev")(deploy)
 
 
@@ -62,3 +67,48 @@ def demo(
     files = demos.write_demo(kind, target)
     render.say(f"[green]✓[/] {len(files)} files of the {kind} demo in {escape(str(target))}")
     render.err().print(f"[dim]Next: duckstring deploy {escape(str(target))} --all[/]", soft_wrap=True)
+
+
+@app.command(epilog="Example: duckstring pond remove sales --major 1")
+def remove(
+    pond: PondName,
+    major: Major = None,
+    version: Annotated[
+        str | None,
+        typer.Option("--version", "-v", metavar="VERSION", show_default=False, help="Only this version; it is not the selected one."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    catchment: CatchmentName = None,
+) -> None:
+    """Take a line out of a Catchment, or one version that it does not run.
+
+    A line that others need as a Source stays. Its runs are stopped, its triggers forgotten, its tables deleted after a day; its
+    history stays. Deployed again it begins anew.
+    """
+    picked = major_of(major, version)
+    client = open_client(catchment)
+    _confirm_removal(client.catchment, client.remove(pond, major=picked, version=version, dry=True), yes=yes)
+    answer = client.remove(pond, major=picked, version=version)
+    if as_json:
+        render.print_json(answer)
+        return
+    for warning in answer["warnings"]:
+        render.warn(warning)
+    stopped = f", {', '.join(answer['stopped'])} stopped" if answer["stopped"] else ""
+    render.say(f"[green]✓[/] [bold]{escape(', '.join(answer['removed']))}[/] is removed{stopped}")
+    if not answer["applied"]:
+        render.warn("It is busy and has not heard of it yet; it will.")
+
+
+def _confirm_removal(catchment: Catchment, would: RemoveAnswer, *, yes: bool) -> None:
+    if yes:
+        return
+    what = ", ".join(would["removed"])
+    if not sys.stdin.isatty():
+        raise OperatorError(f"Not removing {what} from Catchment {catchment.name!r} without being told so.", hint="Say it with: -y")
+    for warning in would["warnings"]:
+        render.warn(warning)
+    stops = f" This stops {', '.join(would['stopped'])}." if would["stopped"] else ""
+    if not typer.confirm(f"Remove {what} from Catchment {catchment.name!r}?{stops}", err=True):
+        raise OperatorError("Nothing was removed.")

@@ -19,7 +19,7 @@ from duckstring.errors import OperatorError
 from duckstring_cli import render
 from duckstring_cli.answers import TablesAnswer
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client
+from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def query(  # noqa: PLR0913, PLR0917 - each is an option that users type
     as_json: Annotated[bool, typer.Option("--json", help="All rows as JSON on stdout.")] = False,
     parquet: Annotated[Path | None, typer.Option("--parquet", metavar="FILE", help="All rows into a Parquet file.")] = None,
     major: Major = None,
+    version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
     """Read what a Pond has published.
@@ -57,9 +58,9 @@ def query(  # noqa: PLR0913, PLR0917 - each is an option that users type
         raise BadInputError("Give a TABLE or --sql, not both.", hint="--sql sees every table of the Pond under its name.")
     if csv + as_json + bool(parquet) > 1:
         raise BadInputError("Give one of --csv, --json and --parquet.")
-    asked = _sql(sql) if sql is not None else None
+    asked, picked = _sql(sql) if sql is not None else None, major_of(major, version)
     client = open_client(catchment)
-    snapshot = client.tables(pond, major=major)
+    snapshot = client.tables(pond, major=picked)
     if table is None and asked is None:
         if csv or parquet:
             raise BadInputError(f"{'--csv' if csv else '--parquet'} needs a TABLE or --sql.", hint=_tables_of(snapshot))
@@ -80,13 +81,15 @@ def get(
         Path | None, typer.Argument(metavar="FILE", show_default=False, help="Ends in .parquet, .csv or .json; otherwise TABLE.parquet.")
     ] = None,
     major: Major = None,
+    version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
     """Save a published table to a file."""
     from duckstring_cli import reading
 
+    picked = major_of(major, version)
     client = open_client(catchment)
-    snapshot = client.tables(pond, major=major)
+    snapshot = client.tables(pond, major=picked)
     reading.find_table(snapshot, table)
     target = file or Path(f"{table}.parquet")
     if target.is_dir():

@@ -13,7 +13,7 @@ from duckstring.model import instants, names
 from duckstring_cli import catchments, durations, render
 from duckstring_cli.answers import AttemptRow, RunRow
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, SomePond, open_client, repeated
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, SomePond, major_of, open_client, repeated
 from duckstring_cli.errors import BadInputError, nearest
 
 STATUSES = ("running", "success", "pass", "failed", "killed")
@@ -21,18 +21,20 @@ STATUSES = ("running", "success", "pass", "failed", "killed")
 app = typer.Typer(help="One run closely.", no_args_is_help=True)
 
 
-def runs(
+def runs(  # noqa: PLR0913, PLR0917 - each is an option that users type
     pond: SomePond = None,
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, max=1000, help="How many.")] = 20,
     status: Annotated[str | None, typer.Option("--status", "-s", metavar="STATUS", help=f"Only these: {', '.join(STATUSES)}.")] = None,
     as_json: AsJson = False,
     major: Major = None,
+    version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
     """What ran, newest first."""
     if status is not None and status not in STATUSES:
         raise BadInputError(f"No run ends as {status!r}; it is one of {', '.join(STATUSES)}.", hint=nearest(status, STATUSES))
-    rows = open_client(catchment).runs(pond, major=major, limit=limit, status=status)
+    picked = major_of(major, version)
+    rows = open_client(catchment).runs(pond, major=picked, limit=limit, status=status)
     if as_json:
         render.print_json(rows)
     elif not rows:

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from duckstring_cli import render
 from duckstring_cli.answers import LineStatus, StatusAnswer
 from duckstring_cli.client import Client
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, SomePond, open_client, repeated
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, SomePond, major_of, open_client, repeated
 
 _LAST_RUNS = 5
 
@@ -20,21 +20,23 @@ def status(
     once: Annotated[bool, typer.Option("--once", help="Print once instead of redrawing every second.")] = False,
     as_json: AsJson = False,
     major: Major = None,
+    version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
     """What every Pond is doing, live.
 
     Sources come before their Sinks. With POND, that one closely: its Ripples, Sources, Sinks, budgets and last runs.
     """
+    picked = major_of(major, version)
     client = open_client(catchment)
     if as_json:
-        render.print_json(client.status(pond, major=major))
+        render.print_json(client.status(pond, major=picked))
     elif once or not render.is_live():
-        render.out().print(_view(client, pond, major, whole=True, named=repeated(catchment)))
+        render.out().print(_view(client, pond, picked, whole=True, named=repeated(catchment)))
     else:
         from duckstring_cli import live
 
-        live.watch(lambda: _view(client, pond, major, whole=False, named=repeated(catchment)))
+        live.watch(lambda: _view(client, pond, picked, whole=False, named=repeated(catchment)))
 
 
 def _view(client: Client, pond: str | None, major: int | None, *, whole: bool, named: str) -> RenderableType:

@@ -8,17 +8,18 @@ import typer
 from rich.markup import escape
 
 from duckstring.errors import OperatorError
-from duckstring_cli import durations, render
+from duckstring_cli import board, durations, render
 from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
-from duckstring_cli.commands import window
-from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client, repeated
+from duckstring_cli.commands import arrival, window
+from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
 
 if TYPE_CHECKING:
     from duckstring_cli.follow import Follower
 
 app = typer.Typer(help="Ask for data: once, always, or within a bound.", no_args_is_help=True)
 app.add_typer(window.app, name="window")
+app.add_typer(arrival.app, name="arrival")
 
 _A_MINUTE = 60
 _PRECISION = (
@@ -29,30 +30,30 @@ Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all 
 
 
 @app.command(epilog="Example: duckstring trigger tap reports --watch")
-def tap(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def tap(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Pull once.
 
     Runs POND with something newer from its Sources, and lets them prepare the next.
     """
-    _send(catchment, pond, "tap", major=major, watch=watch)
+    _send(catchment, pond, "tap", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring trigger pulse reports --watch")
-def pulse(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def pulse(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Push once.
 
     Runs everything that POND needs, each once, in order, as of now.
     """
-    _send(catchment, pond, "pulse", major=major, watch=watch)
+    _send(catchment, pond, "pulse", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring trigger wave reports")
-def wave(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def wave(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Pull always.
 
     Runs POND again each time it is done, as fast as its slowest Source allows.
     """
-    _send(catchment, pond, "wave", major=major, watch=watch)
+    _send(catchment, pond, "wave", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring trigger tide reports 1d")
@@ -60,6 +61,7 @@ def tide(
     pond: PondName,
     bound: Annotated[str, typer.Argument(metavar="BOUND", show_default=False, help="The staleness allowed: 30s, 90m, 1d, 1h30m.")],
     major: Major = None,
+    version: OfVersion = None,
     watch: Watch = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -67,13 +69,13 @@ def tide(
     seconds = durations.parse(bound).total_seconds()
     if seconds < _A_MINUTE:
         render.err().print(f"[dim]{_PRECISION}[/]", soft_wrap=True)
-    _send(catchment, pond, "tide", major=major, watch=watch, bound=seconds)
+    _send(catchment, pond, "tide", major=major_of(major, version), watch=watch, bound=seconds)
 
 
 @app.command(epilog="Example: duckstring trigger remove reports")
-def remove(pond: PondName, major: Major = None, catchment: CatchmentName = None) -> None:
+def remove(pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None) -> None:
     """Remove POND's Wave or Tide. What runs already is finished."""
-    _send(catchment, pond, "remove", major=major, watch=False)
+    _send(catchment, pond, "remove", major=major_of(major, version), watch=False)
 
 
 def _send(catchment: str | None, pond: str, kind: str, *, major: int | None, watch: bool, bound: float | None = None) -> None:
@@ -98,8 +100,10 @@ def _told(line: str, kind: str, bound: float | None) -> str:
             return f"[bold]{line}[/]: {kind} sent"
 
 
-def follow(client: Client, line: str, before: StatusAnswer, *, epoch: str | None, endless: bool = False, named: str = "") -> float:
-    """Show the trigger's work until its goal is reached. Gives the seconds that it took by the Catchment's clock.
+def follow(  # noqa: PLR0913 - the goal, in its parts
+    client: Client, line: str, before: StatusAnswer, *, epoch: str | None, endless: bool = False, after: int | None = None, named: str = ""
+) -> float:
+    """Show the work until its goal (``follow.Goal``) is reached. Gives the seconds that it took by the Catchment's clock.
 
     Raises:
         OperatorError: something failed, and the goal is out of reach.
@@ -108,7 +112,7 @@ def follow(client: Client, line: str, before: StatusAnswer, *, epoch: str | None
     from duckstring_cli.follow import Goal
 
     since = next((held["end_f"] for held in before["lines"] if held["line"] == line), "")
-    verdict, follower = live.follow(client, Goal(line, epoch, since, endless=endless), before)
+    verdict, follower = live.follow(client, Goal(line, epoch, since, endless=endless, after=after), before)
     if verdict == "down":
         raise _out_of_reach(line, follower, named)
     done, target = follower.finished.get(line), follower.target
@@ -123,7 +127,11 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
     held = follower.culprits[0] if follower.culprits else target
     if held is None or held["failure"] is None:
         why = (held["reason"] or held["status"]) if held else "it is gone"
-        return OperatorError(f"{line} cannot run: {why}.", hint=f"Look closer: duckstring status {line.partition('@')[0]}{named}")
+        closer = f"Look closer: duckstring status {line.partition('@')[0]}{named}"
+        killed = held is not None and held["status"] == "killed"
+        return OperatorError(
+            f"{line} cannot run: {why}.", hint=f"Let it go on: {board.way_out(held, named)}" if held and killed else closer
+        )
     failure = held["failure"]
     where = "" if held is target else f"{line} is {target['status'] if target else 'blocked'}: "
     words = render.said(failure["error"], render.one_line(failure["message"]))

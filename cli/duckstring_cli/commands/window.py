@@ -11,7 +11,7 @@ from rich.markup import escape
 from duckstring.model.instants import to_text
 from duckstring_cli import durations, moments, render
 from duckstring_cli.answers import WindowAnswer, WindowTold
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, PondName, open_client, repeated
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
 
 app = typer.Typer(
     help="When an Inlet's outside source is ready: it runs once per opening, and demand waits for the next.",
@@ -53,6 +53,7 @@ def add(  # noqa: PLR0913, PLR0917 - one a fact of the rule
         typer.Option("--until", metavar="MOMENT", show_default=False, help="Nothing opens from then on: a date or an instant, UTC."),
     ] = None,
     major: Major = None,
+    version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
     """Add a rule.
@@ -68,7 +69,7 @@ def add(  # noqa: PLR0913, PLR0917 - one a fact of the rule
         "on": [day for days in on or () for day in days.upper().replace(",", " ").split()],
         "until": to_text(moments.parse(until)) if until is not None else None,
     }
-    answer = open_client(catchment).window(context.obj, "add", major=major, window=rule)
+    answer = open_client(catchment).window(context.obj, "add", major=major_of(major, version), window=rule)
     told = next((held for held in answer["windows"] if held["name"] == name), None)
     if told is None:
         _not_heard(answer, catchment)
@@ -80,9 +81,11 @@ def add(  # noqa: PLR0913, PLR0917 - one a fact of the rule
 
 
 @app.command("list", epilog="Example: duckstring trigger window sales list")
-def list_(context: typer.Context, as_json: AsJson = False, major: Major = None, catchment: CatchmentName = None) -> None:
+def list_(
+    context: typer.Context, as_json: AsJson = False, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None
+) -> None:
     """The rules, what is open, and when each opens next."""
-    answer = open_client(catchment).window(context.obj, "list", major=major)
+    answer = open_client(catchment).window(context.obj, "list", major=major_of(major, version))
     if as_json:
         render.print_json(answer["windows"])
     elif not answer["windows"]:
@@ -99,13 +102,14 @@ def remove(
     name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False, help="The rule's name.")] = None,
     named: Annotated[str | None, typer.Option("--name", metavar="NAME", show_default=False, help="The same, as an option.")] = None,
     major: Major = None,
+    version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
     """Remove a rule, and its schedule. A run that its opening has started is finished."""
     chosen = name or named
     if chosen is None or (name and named and name != named):
         raise typer.BadParameter("name one rule, for example: remove nightly")
-    answer = open_client(catchment).window(context.obj, "remove", major=major, name=chosen)
+    answer = open_client(catchment).window(context.obj, "remove", major=major_of(major, version), name=chosen)
     if not answer["applied"]:
         _not_heard(answer, catchment)
         return

@@ -51,6 +51,7 @@ def init(
     *,
     requirements: Path | None = None,
     environment: Path | None = None,
+    arrivals: str | None = None,
     port: int | None = None,
     on_notice: OnStep = lambda _: None,
 ) -> Catchment:
@@ -65,7 +66,7 @@ def init(
         )
     if port is not None and not process.is_free(port):
         raise OperatorError(f"Port {port} is taken by another program.", hint="Choose another --port, or leave it out.")
-    contents = inputs.read(requirements=requirements, environment=environment)
+    contents = inputs.read(requirements=requirements, environment=environment, arrivals=arrivals)
     made = Catchment(name=name, kind="local", stack=f"Duckstring-{name}", region=REGION, port=port or _default_port())
     catchments.add(made)
     folder = catchment_folder(name)
@@ -75,15 +76,17 @@ def init(
     return made
 
 
-def configure(name: str | None = None, *, requirements: Path | None = None, environment: Path | None = None) -> Source:
-    """Replace what its Ripples may import and see, from the next start on. Answers where both are kept.
+def configure(
+    name: str | None = None, *, requirements: Path | None = None, environment: Path | None = None, arrivals: str | None = None
+) -> Source:
+    """Replace what its Ripples may import and see, or which buckets it hears of, from the next start on. Answers where it is kept.
 
     Raises:
         OperatorError: it is not local, or a file is not allowed.
     """
     one = _local(name)
     folder = catchment_folder(one.name)
-    contents = inputs.read(requirements=requirements, environment=environment)
+    contents = inputs.read(requirements=requirements, environment=environment, arrivals=arrivals)
     with locked(folder / "lock"):
         inputs.keep(folder, contents)
     return Source(one.name, folder)

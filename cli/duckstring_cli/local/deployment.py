@@ -41,6 +41,11 @@ class Source:
         return self.folder / "environment"
 
     @property
+    def arrivals(self) -> Path:
+        """The buckets whose new objects it hears of, with commas between."""
+        return self.folder / "arrivals"
+
+    @property
     def assembly(self) -> Path:
         """Where the CDK's output goes."""
         return self.folder / "cdk.out"
@@ -56,7 +61,7 @@ class Source:
         for package in ("infra", "functions", "duckstring"):
             root = _home_of(package)
             yield from sorted(path for path in root.rglob("*") if path.suffix in {".py", ".txt"} and path.is_file())
-        yield from (path for path in (self.requirements, self.environment) if path.exists())
+        yield from (path for path in (self.requirements, self.environment, self.arrivals) if path.exists())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,7 @@ class Synthesis:
             "build": str(tools_folder() / "layers"),
             "requirements": _if_there(self._source.requirements),
             "envfile": _if_there(self._source.environment),
+            "arrivals": self._source.arrivals.read_text(encoding="utf-8") if self._source.arrivals.exists() else "",
         }
         context = {key: value for key, value in context.items() if value}
         env = {**_clean_environment(), "CDK_OUTDIR": str(self._source.assembly), "CDK_CONTEXT_JSON": json.dumps(context)}

@@ -1,4 +1,4 @@
-"""What a user gives a local Catchment: requirements and an environment. Read and checked whole, then kept as copies."""
+"""What a user gives a local Catchment: requirements, an environment, buckets to hear of. Read and checked whole, then kept as copies."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from duckstring.errors import OperatorError
+from duckstring.model.arrivals import parse_buckets
 from duckstring.model.environment import parse_environment
 from duckstring_cli.local.home import using
 
 REQUIREMENTS = "requirements.txt"
 ENVIRONMENT = "environment"
+ARRIVALS = "arrivals"
 _FILES = re.compile(r"-[rce]|--(requirement|constraint|editable)\b|\.\.?/")
 
 
-def read(*, requirements: Path | None, environment: Path | None) -> dict[str, str]:
-    """The contents to keep, by the name of the copy.
+def read(*, requirements: Path | None, environment: Path | None, arrivals: str | None) -> dict[str, str]:
+    """The contents to keep, by the name of the copy. ``arrivals``: buckets, with commas between; an empty text: none any more.
 
     Raises:
         OperatorError: a file cannot be read, or says what is not allowed; all its faults, each with its line.
@@ -27,6 +29,8 @@ def read(*, requirements: Path | None, environment: Path | None) -> dict[str, st
     if environment:
         found[ENVIRONMENT] = _checked(environment, _check_variable)
         parse_environment(found[ENVIRONMENT], where=str(environment))
+    if arrivals is not None:
+        found[ARRIVALS] = ",".join(parse_buckets(arrivals, where="--arrivals "))
     return found
 
 

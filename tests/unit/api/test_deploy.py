@@ -5,11 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from duckstring.engine.signals import Deployed
+from duckstring.engine.signals import Deployed, Removed
+from duckstring.engine.state import PondState
 from duckstring.errors import AuthorError, OperatorError, StateConflictError
-from duckstring.model.catalog import RippleSpec
+from duckstring.model.catalog import Removal, RippleSpec
+from duckstring.model.names import Line
+from duckstring.ports import Seen
 from duckstring.service.deploy import DeployRefusedError, Yard, deploy
-from tests.unit.api.world import NOON, Imports, Packages, Post, ShelfCatalog, StillClock, graph, release, source
+from tests.unit.api.world import NOON, Archive, Imports, Packages, Post, ShelfCatalog, States, StillClock, graph, release, source
 
 A, B = "a" * 64, "b" * 64
 
@@ -18,7 +21,8 @@ class World:
     def __init__(self, *deployed, found=None):
         self.catalog, self.post, self.packages, self.imports = ShelfCatalog(graph(*deployed)), Post(), Packages({}), Imports(found or {})
         self.clock = StillClock(NOON + timedelta(hours=1))
-        self.yard = Yard(self.catalog, self.packages, self.imports, self.post, self.clock)
+        self.states = States()
+        self.yard = Yard(self.catalog, Archive(self.catalog), self.packages, self.imports, self.states, self.post, self.clock)
 
     def request(self, name, version="1.0.0", *, sha256=A, sources=None, **pond):
         key = f"artifacts/{name}/{version}/{sha256}.zip"
@@ -110,9 +114,33 @@ def test_going_back_to_a_lower_version_is_allowed_with_a_word():
 def test_going_below_a_sinks_minimum_is_refused_and_in_one_batch_with_its_sink_allowed():
     world = World(release("sales@1", "1.3.0"), release("reports@1", "1.0.0", source("sales@1", "1.3.0"), kind="outlet"))
     error = world.refused(world.request("sales", "1.2.0"))
-    assert error.message == "reports@1 (1.0.0) needs sales@1 at 1.3.0 or newer, and 1.2.0 would be selected."
+    assert error.message == (
+        "reports@1 1.0.0 needs sales@1 at 1.3.0 or newer, and this deploy would select 1.2.0: "
+        "deploy sales at 1.3.0 or newer, or together with it a reports that needs less."
+    )
     deploy([world.request("sales", "1.2.0"), world.request("reports", "1.1.0", sources={"sales": "1.2.0"}, type="outlet")], world.yard)
     assert world.catalog.releases()["sales@1"].version == "1.2.0"
+
+
+def test_a_line_that_comes_back_is_told_of_its_removal_first_if_it_never_heard():
+    world = World()
+    old = release("sales@1", "1.0.0")
+    world.catalog.gone[old.line] = Removal(old.line, NOON + timedelta(minutes=5))
+    world.states.held = {old.line: Seen(PondState(old.line, release=old))}
+    deploy([world.request("sales", "1.1.0")], world.yard)
+    assert [letter.signal for letter in world.post.letters] == [
+        Removed(NOON + timedelta(minutes=5)),
+        Deployed(world.catalog.releases()["sales@1"]),
+    ]
+
+
+@pytest.mark.parametrize("state", [PondState(Line("sales@1"), pull=NOON), None])
+def test_a_line_that_heard_of_its_removal_keeps_what_its_sinks_asked_for_since(state):
+    world = World()
+    world.catalog.gone["sales@1"] = Removal(Line("sales@1"), NOON)
+    world.states.held = {"sales@1": Seen(state)} if state else {}
+    deploy([world.request("sales", "1.1.0")], world.yard)
+    assert [type(letter.signal) for letter in world.post.letters] == [Deployed]
 
 
 def test_a_line_twice_in_a_batch_is_refused():

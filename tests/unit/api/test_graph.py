@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from duckstring.service.graph import faults, find_cycle, in_order, warnings
+import pytest
+
+from duckstring.service.graph import faults, find_cycle, in_order, needed_by, warnings
 from tests.unit.api.world import graph, release, source
 
 
@@ -52,10 +54,50 @@ def test_an_outlet_is_nobodys_source_from_either_side():
     assert faults(lines, {"reports@1"}) == (sentence,)
 
 
-def test_a_source_below_its_sinks_minimum_is_refused_by_semver_and_not_by_text():
-    lines = graph(release("a@1", "1.9.0"), release("b@1", "", source("a@1", "1.10.0")))
-    assert faults(lines, {"a@1"}) == ("b@1 (1.0.0) needs a@1 at 1.10.0 or newer, and 1.9.0 would be selected.",)
-    assert faults(graph(release("a@1", "1.10.0"), release("b@1", "", source("a@1", "1.9.0"))), {"a@1"}) == ()
+NEEDS = "b@1 1.0.0 needs a@1 at {} or newer, and "
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_source_below_its_sinks_minimum_is_refused_whoever_is_deployed_with_the_way_out(optional):
+    lines = graph(release("a@1", "1.9.0"), release("b@1", "", source("a@1", "1.10.0", optional=optional)))
+    needs = NEEDS.format("1.10.0")
+    assert faults(lines, {"b@1"}) == (
+        f"{needs}1.9.0 is deployed: deploy a 1.10.0 or newer first or together with it, or lower the minimum in b's pond.toml.",
+    )
+    assert faults(lines, {"a@1"}) == (
+        f"{needs}this deploy would select 1.9.0: deploy a at 1.10.0 or newer, or together with it a b that needs less.",
+    )
+    assert faults(lines, {"a@1", "b@1"}) == (
+        f"{needs}this deploy has 1.9.0 of it: raise that version, or lower the minimum in b's pond.toml.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("has", "needs", "enough"),
+    [
+        ("1.10.0", "1.9.0", True),
+        ("1.9.0", "1.10.0", False),
+        ("1.2.0-rc.1", "1.2.0", False),
+        ("1.2.0-rc.2", "1.2.0-rc.10", False),
+        ("1.2.0-rc.1", "1.2.0-beta.9", True),
+        ("1.2.0", "1.2.0-rc.1", True),
+        ("1.2.0+build.1", "1.2.0+build.9", True),
+    ],
+)
+def test_versions_are_compared_by_semvers_precedence(has, needs, enough):
+    lines = graph(release("a@1", has), release("b@1", "", source("a@1", needs)))
+    assert [bool(faults(lines, {changed})) for changed in ("a@1", "b@1")] == [not enough] * 2
+
+
+def test_who_needs_a_line_is_told_apart_by_how_much():
+    lines = graph(
+        release("a@1"),
+        release("d@1", "", source("a@1")),
+        release("b@1", "", source("a@1")),
+        release("c@1", "", source("a@1", optional=True)),
+        release("e@1", "", source("a@2")),
+    )
+    assert needed_by("a@1", lines) == (("b@1", "d@1"), ("c@1",))
 
 
 def test_a_fault_elsewhere_does_not_hold_up_this_deploy():

@@ -14,7 +14,7 @@ from duckstring.service.find import PondNotFoundError
 from duckstring.service.history import RunNotFoundError, runs, show_run
 from duckstring.service.status import describe, status
 from duckstring.service.tables import NotPublishedError, tables
-from tests.unit.api.world import NOON, Rows, ShelfCatalog, States, StillClock, graph, release, source
+from tests.unit.api.world import NOON, Archive, Rows, ShelfCatalog, States, StillClock, graph, release, source
 
 SALES = Line("sales@1")
 HOUR = timedelta(hours=1)
@@ -52,7 +52,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "end_f": "0001-01-01T00:00:00.000000Z",
         "start_f": "0001-01-01T00:00:00.000000Z",
         "staleness_seconds": None,
-        "demand": {"pull": False, "targets": []},
+        "demand": {"pull": False, "targets": [], "woken": False, "forced": False},
         "trigger": None,
         "windows": [],
         "sources": [
@@ -105,7 +105,13 @@ def test_an_undeployed_source_has_a_word_of_its_own():
 
 
 def test_reasons_name_the_root_cause():
-    assert told(pond(sources={DOWN.line: DOWN}))["reason"] == "orders@1 failed: no disk"
+    assert told(pond(sources={DOWN.line: DOWN}))["reason"] == "blocked by orders@1 (failed: no disk)"
+    killed = replace(DOWN, line=Line("rates@1"), reason="fees@2 was killed")
+    both = told(pond(sources={DOWN.line: replace(DOWN, reason="orders@1 failed: no\nway"), killed.line: killed}))
+    assert both["reason"] == "blocked by orders@1 (failed: no), fees@2 (killed)"
+    assert told(pond(targets=(NOON,), sources={killed.line: replace(killed, optional=True)}))["reason"] == (
+        "waits for rates@1 (blocked by fees@2 (killed))"
+    )
     failed = told(pond(health="failed", failure=FAILED, failed_run=7, failures=3))
     assert failed["reason"] == "sales@1 failed: no such rate"
     assert failed["failure"] == {"run": "sales@1/7", "ripple": "join", "attempt": 2, "error": "ValueError", "message": "no such rate"}
@@ -127,7 +133,10 @@ def test_staleness_counts_from_the_freshness_and_through_the_window():
 
 def test_demand_and_triggers_are_shown():
     state = pond(pull=NOON, targets=(NOON + HOUR, NOON), trigger=Tide(timedelta(days=1)))
-    assert told(state)["demand"] == {"pull": True, "targets": ["2030-01-01T12:00:00.000000Z", "2030-01-01T13:00:00.000000Z"]}
+    targets = ["2030-01-01T12:00:00.000000Z", "2030-01-01T13:00:00.000000Z"]
+    assert told(state)["demand"] == {"pull": True, "targets": targets, "woken": False, "forced": False}
+    assert told(pond(woken=NOON))["demand"]["woken"]
+    assert told(pond(force=True))["demand"]["forced"]
     assert told(state)["trigger"] == {"kind": "tide", "bound": 86400.0}
     assert told(pond(trigger=Wave()))["trigger"] == {"kind": "wave"}
 
@@ -213,7 +222,7 @@ def test_nothing_published_yet_says_what_to_do():
 
 
 def test_runs_are_asked_for_within_bounds():
-    world = {"catalog": ShelfCatalog(graph(RELEASE)), "history": Rows([{"run": "sales@1/3"}]), "clock": StillClock()}
+    world = {"catalog": ShelfCatalog(graph(RELEASE)), "removals": Archive(), "history": Rows([{"run": "sales@1/3"}]), "clock": StillClock()}
     assert runs(**world, pond="sales", limit=5) == {"runs": [{"run": "sales@1/3"}]}
     for wrong in ({"limit": 0}, {"limit": 1001}, {"status": "exploded"}, {"pond": "nope"}):
         with pytest.raises(OperatorError, match=r"allowed|No Pond"):

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded
+from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Removed
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
-from duckstring.model.catalog import TableVersion
-from duckstring.model.names import Line, table_key
+from duckstring.model.catalog import Removal, TableVersion
+from duckstring.model.names import Line, artifact_key, parse_line, table_key
 from duckstring.ports import Seen
 from duckstring.service.sweep import Rounds, sweep
-from tests.unit.api.world import NOON, Executions, Post, ShelfCatalog, Shelves, States, StillClock, graph, release, source
+from tests.unit.api.world import NOON, Archive, Executions, Post, ShelfCatalog, Shelves, States, StillClock, graph, release, source
 
 SALES, REPORTS = Line("sales@1"), Line("reports@1")
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -30,11 +30,14 @@ def pond(**changes):
 
 
 class World:
-    def __init__(self, *seen, releases=(SELECTED,), described=None, shelves=None):
+    def __init__(self, *seen, releases=(SELECTED,), removals=(), versions=(), described=None, shelves=None):
         self.post, self.shelves = Post(), shelves or Shelves(open=False)
         held = {one.state.line: one for one in seen}
         executions = Executions(described or {})
-        self.rounds = Rounds(ShelfCatalog(graph(*releases)), States(held), executions, self.shelves, self.post, StillClock(NOW))
+        self.catalog = ShelfCatalog(graph(*releases), gone={removal.line: removal for removal in removals})
+        self.catalog.versions |= {(parse_line(one.line)[0], one.version): one for one in versions}
+        clock = StillClock(NOW)
+        self.rounds = Rounds(self.catalog, Archive(self.catalog), States(held), executions, self.shelves, self.post, clock)
 
     def letters(self):
         self.report = sweep(self.rounds)
@@ -202,3 +205,86 @@ def test_tidying_is_done_by_one_sweep_at_a_time():
     world.letters()
     assert len(shelves.written) == 10
     assert world.report["tidied"] is False
+
+
+def gone(days):
+    return Removal(SALES, NOW - days * DAY)
+
+
+def remembered(**changes):
+    """A line that has heard of its removal: of all that it knew, its numbering."""
+    return Seen(PondState(SALES, runs_started=10, **changes), mark=LONG_AGO)
+
+
+def test_a_removal_that_its_line_never_heard_of_is_told_again_and_one_that_it_heard_of_is_not():
+    old = Seen(pond(), mark=LONG_AGO)
+    removed_just_after = Removal(SALES, NOON)
+    world = World(old, releases=(), removals=[removed_just_after])
+    assert world.letters() == [(SALES, Removed(NOON))]
+    assert world.report["removed"] == [SALES]
+    assert World(remembered(), releases=(), removals=[removed_just_after]).letters() == []
+    assert World(old, releases=(), removals=[Removal(SALES, NOW - MINUTE / 2)]).letters() == [], "it is likely on its way"
+    assert World(old, releases=(), removals=[replace(removed_just_after, cleared=True)]).letters() == []
+
+
+def test_a_line_deployed_again_hears_of_its_removal_first():
+    newer = replace(SELECTED, version="1.1.0", deployed=NOW - 2 * MINUTE)
+    world = World(Seen(pond()), releases=(newer,), removals=[Removal(SALES, NOON)])
+    assert world.letters() == [(SALES, Removed(NOON)), (SALES, Deployed(newer))]
+    assert World(Seen(pond(release=newer)), releases=(newer,), removals=[Removal(SALES, NOON)]).letters() == []
+
+
+def test_what_a_removed_line_published_is_deleted_a_day_later():
+    shelves = cellar(range(1, 11))
+    world = World(remembered(), releases=(), removals=[gone(1.5)], shelves=shelves)
+    world.letters()
+    assert (shelves.kept[SALES], kept(shelves)) == ({}, [])
+    assert world.catalog.gone[SALES].cleared is False, "a worker may have written until the line heard of it"
+    young = cellar(range(1, 11))
+    World(remembered(), releases=(), removals=[gone(0.5)], shelves=young).letters()
+    assert sorted(young.kept[SALES]) == list(range(1, 11))
+    unheard = cellar(range(1, 11))
+    World(Seen(pond(snapshot=10, runs_started=10)), releases=(), removals=[gone(-1)], shelves=unheard).letters()
+    assert sorted(unheard.kept[SALES]) == [8, 9, 10]
+
+
+def test_a_run_that_reads_a_removed_line_keeps_what_it_reads():
+    shelves = cellar(range(1, 11))
+    reader = PondState(REPORTS, runs={5: run(5, pins={SALES: 3})}, sources={SALES: SourceView(SALES, optional=True)})
+    reports = release("reports@1", "", source("sales@1", optional=True))
+    described = {"reports@1/5-1": ("RUNNING", "")}
+    World(remembered(), Seen(reader), releases=(reports,), removals=[gone(2)], described=described, shelves=shelves).letters()
+    assert (sorted(shelves.kept[SALES]), kept(shelves)) == ([3], [3])
+
+
+@pytest.mark.parametrize(
+    ("seen", "releases", "days", "cleared"),
+    [
+        (remembered(), (), 2, True),
+        (remembered(), (), 1.9, False),
+        (Seen(pond(), mark=LONG_AGO), (), -0.1, False),
+        (Seen(pond(), mark=LONG_AGO), (SELECTED,), 0.5, True),
+    ],
+    ids=["gone", "young", "unheard", "deployed again"],
+)
+def test_a_removal_is_looked_after_until_nothing_is_left_of_it(seen, releases, days, cleared):
+    world = World(seen, releases=releases, removals=[gone(days)], shelves=Shelves())
+    world.letters()
+    assert world.catalog.gone[SALES].cleared is cleared
+
+
+def test_packages_that_no_version_names_and_no_line_runs_go_after_a_day():
+    def package(version, pond="sales", digest="a" * 64):
+        return artifact_key(pond, version, digest)
+
+    unselected = release("sales@1", "0.9.0")
+    in_flight, waiting = release("sales@1", "0.7.0"), release("sales@1", "1.5.0")
+    state = pond(runs={1: run(artifact=in_flight.artifact)}, next_release=waiting, release=SELECTED)
+    old = [package(version) for version in ("0.7.0", "0.8.0", "0.9.0", "1.0.0", "1.5.0")] + [package("1.0.0", digest="b" * 64)]
+    shelves = Shelves(written=dict.fromkeys([*old, package("1.0.0", "stray"), "artifacts/notes.zip", "artifacts/a/b/c.txt"], OLD))
+    shelves.written[package("0.6.0")] = NOW - DAY / 2
+    world = World(Seen(state), versions=[unselected], described={"sales@1/1-1": ("RUNNING", "")}, shelves=shelves)
+    world.letters()
+    left = {"artifacts/notes.zip", "artifacts/a/b/c.txt", package("0.6.0")}
+    assert set(shelves.written) == left | {package(version) for version in ("0.7.0", "0.9.0", "1.0.0", "1.5.0")}
+    assert world.report["packages"] == 3

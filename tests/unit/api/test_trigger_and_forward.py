@@ -9,13 +9,22 @@ import pytest
 from duckstring.engine.signals import ExecutionEnded, Triggered
 from duckstring.engine.state import Failure, PondState, SourceView
 from duckstring.errors import OperatorError
+from duckstring.model.arrivals import Arrival
 from duckstring.model.names import Line, execution_name
 from duckstring.ports import Seen
 from duckstring.service.find import PondNotFoundError
 from duckstring.service.forward import forward, read_execution_name
 from duckstring.service.trigger import NotTakenError, trigger
-from tests.unit.api.world import NOON, Door, ShelfCatalog, States, StillClock, graph, release
+from tests.unit.api.world import NOON, Door, Rules, ShelfCatalog, States, StillClock, graph, release
 
+RULES = Rules()
+for _line, _rule in (
+    ("sales@1", Arrival("landing", "inbox", "in/", ".parquet")),
+    ("sales@1", Arrival("all", "inbox", kind="tap")),
+    ("reports@2", Arrival("landing", "inbox", "in/")),
+    ("reports@1", Arrival("elsewhere", "other")),
+):
+    RULES.add(Line(_line), _rule)
 CATALOG = ShelfCatalog(graph(release("reports@1"), release("reports@2"), release("sales@1")))
 
 
@@ -70,10 +79,21 @@ def test_a_demand_that_a_line_would_forget_is_refused_with_whose_failure_it_is_a
     with pytest.raises(NotTakenError) as caught:
         ask("sales", kind, states=states)
     assert caught.value.message == "sales@1 takes no demand now: sales@1 failed: no rows"
-    assert caught.value.hint.startswith("Repair sales and deploy it")
+    assert caught.value.hint == (
+        "Repair sales and deploy it; or, where the fault lay outside: duckstring control wake sales (it runs again), "
+        "or control clear sales (it runs when it is wanted)."
+    )
     blocked = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows")
     with pytest.raises(NotTakenError, match="reports@1 takes no demand now: sales@1 failed: no rows"):
         ask("reports", kind, major=1, states=down("reports@1", sources={Line("sales@1"): blocked}))
+
+
+def test_the_way_out_names_the_major_where_commands_would_take_another_and_deploying_where_it_helps():
+    states = down("reports@1", health="killed")
+    with pytest.raises(NotTakenError) as caught:
+        ask("reports", "tap", major=1, states=states)
+    assert "control wake reports -m 1 (it runs again)" in caught.value.hint
+    assert "deploy" not in caught.value.hint
 
 
 @pytest.mark.parametrize(("kind", "bound"), [("wave", None), ("tide", 5), ("remove", None)])
@@ -87,7 +107,7 @@ def bus_event(**detail):
 
 
 def to_letters(event):
-    return forward(event, catalog=CATALOG, clock=StillClock())
+    return forward(event, catalog=CATALOG, arrivals=RULES, clock=StillClock())
 
 
 def test_what_the_api_puts_on_the_bus_comes_out_as_the_same_trigger():
@@ -123,6 +143,42 @@ def test_an_event_that_makes_no_sense_is_dropped_and_told_to_the_log(detail, why
 def test_an_epoch_of_a_clock_that_runs_a_little_ahead_is_taken_as_it_is():
     (letter,) = to_letters(bus_event(pond="sales", kind="pulse", epoch="2030-01-01T12:00:02Z"))
     assert letter.signal.epoch == NOON + timedelta(seconds=2)
+
+
+def arrived(bucket="inbox", key="in/2030.parquet", **more):
+    detail = {"bucket": {"name": bucket}, "object": {"key": key, "size": 3}}
+    return {"id": "s-1", "source": "aws.s3", "detail-type": "Object Created", "detail": detail, **more}
+
+
+def test_an_object_that_arrives_triggers_every_line_whose_rule_it_fits():
+    letters = to_letters(arrived())
+    assert [(letter.to, letter.signal) for letter in letters] == [
+        ("sales@1", Triggered("pulse", NOON)),
+        ("sales@1", Triggered("tap", NOON)),
+        ("reports@2", Triggered("pulse", NOON)),
+    ]
+    assert len({letter.key for letter in letters}) == 3
+    assert [letter.key for letter in to_letters(arrived())] == [letter.key for letter in letters], "an echo has the same keys"
+    assert not {letter.key for letter in to_letters(arrived(id="s-2"))} & {letter.key for letter in letters}
+
+
+@pytest.mark.parametrize(
+    ("key", "kinds"), [("in/a.csv", ["tap", "pulse"]), ("out/a.parquet", ["tap"]), ("in/", ["tap", "pulse"]), ("In/a.parquet", ["tap"])]
+)
+def test_prefix_and_suffix_are_plain_text(key, kinds):
+    assert [letter.signal.kind for letter in to_letters(arrived(key=key))] == kinds
+
+
+def test_prefix_and_suffix_do_not_share_a_character():
+    rule = Arrival("a", "inbox", "in.", ".in")
+    assert [rule.matches(key) for key in ("in.in", "in..in", "in.x.in")] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "event", [arrived(bucket="nobodys"), arrived(detail={}), arrived(detail={"bucket": "inbox", "object": {"key": 7}})]
+)
+def test_an_arrival_that_nobody_waits_for_or_that_makes_no_sense_is_dropped(event):
+    assert to_letters(event) == []
 
 
 def ended(**detail):

@@ -34,6 +34,7 @@ class Actor:
     at: Instant = NOON
     deaf_for: float = 0
     before: Callable[[], Signal] | None = None
+    after: Callable[[], Signal] | None = None
     heard: list[Signal] = field(default_factory=list)
     waiting: list[Signal] = field(default_factory=list)
     mark: int = 0
@@ -55,6 +56,8 @@ class Actor:
             for signal in self.waiting:
                 self._hear(signal)
                 self.mark += 1
+                if self.after:
+                    self._hear(self.after())
             self.waiting = []
         return {SALES: Seen(self.state, mark=(0, str(self.mark)))}
 
@@ -156,6 +159,9 @@ def test_a_rule_that_somebody_else_made_impossible_meanwhile_is_refused_with_bot
     actor = Actor(before=lambda: WindowAdded(replace(other, name="nightly")), deaf_for=0.01)
     with pytest.raises(WindowError, match=r"sales@1 has a Window nightly already: .* for 1h"):
         actor.add()
+    actor = Actor(after=lambda: WindowRemoved("nightly"), deaf_for=0.01)
+    with pytest.raises(WindowError, match=r"did not take Window nightly: another change came between"):
+        actor.add()
 
 
 @pytest.mark.parametrize(
@@ -186,6 +192,10 @@ def test_a_rule_that_cannot_be_is_one_line(changed, message):
     error = refused(Actor(), **changed)
     assert message in error.message
     assert "\n" not in error.message
+
+
+def test_a_rule_without_a_duration_is_open_until_the_next_opening():
+    assert read({**NIGHTLY, "duration": None}).duration == DAY
 
 
 def test_all_faults_are_told_at_once():

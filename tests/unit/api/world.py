@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from duckstring.errors import AuthorError, StateConflictError
-from duckstring.model.catalog import Release, RippleSpec, SourceSpec
+from duckstring.model.arrivals import Arrival
+from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, parse_line
 from duckstring.ports import Letter, Row, Seen
@@ -51,12 +52,16 @@ class StillClock:
     def now(self) -> Instant:
         return self.at
 
+    def wait(self, duration: timedelta) -> None:
+        self.at += duration
+
 
 @dataclass
 class ShelfCatalog:
     selected: dict[Line, Release] = field(default_factory=dict)
     versions: dict[tuple[str, str], Release] = field(default_factory=dict)
     at: int = 0
+    gone: dict[Line, Removal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for one in self.selected.values():
@@ -72,20 +77,82 @@ class ShelfCatalog:
         return self.versions.get((pond, version))
 
     def select(self, releases: Sequence[Release], *, overwrite: bool, revision: int) -> None:
-        if revision != self.at:
-            raise StateConflictError("Somebody else deployed.")
-        self.at += 1
+        self._advance(revision)
         for one in releases:
             self.selected[one.line] = one
             self.versions[parse_line(one.line)[0], one.version] = one
+
+    def _advance(self, revision: int) -> None:
+        if revision != self.at:
+            raise StateConflictError("Somebody else deployed.")
+        self.at += 1
+
+    # ports.Removals
+
+    def known(self, pond: str) -> Mapping[str, Release]:
+        return {version: one for (name, version), one in self.versions.items() if name == pond}
+
+    def forget(self, pond: str, version: str, *, revision: int) -> None:
+        self._advance(revision)
+        del self.versions[pond, version]
+
+    def remove(self, removal: Removal, versions: Collection[str], *, revision: int) -> None:
+        self._advance(revision)
+        del self.selected[removal.line]
+        for version in versions:
+            del self.versions[parse_line(removal.line)[0], version]
+        self.gone[removal.line] = removal
+
+    def removed(self, pond: str | None = None) -> Sequence[Removal]:
+        return [one for line, one in self.gone.items() if pond is None or line.startswith(f"{pond}@")]
+
+    def mark_cleared(self, removal: Removal) -> None:
+        self.gone[removal.line] = Removal(removal.line, removal.at, cleared=True)
+
+
+@dataclass
+class Archive:
+    """The removals' side of a catalog on the shelf."""
+
+    catalog: ShelfCatalog = field(default_factory=ShelfCatalog)
+
+    def versions(self, pond: str) -> Mapping[str, Release]:
+        return self.catalog.known(pond)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.catalog, name)
+
+
+@dataclass
+class Rules:
+    """``ports.Arrivals``."""
+
+    held: dict[tuple[Line, str], Arrival] = field(default_factory=dict)
+    taken: bool = False
+
+    def of_line(self, line: Line) -> Sequence[Arrival]:
+        return [arrival for (its, _), arrival in self.held.items() if its == line]
+
+    def of_bucket(self, bucket: str) -> Sequence[tuple[Line, Arrival]]:
+        return [(line, arrival) for (line, _), arrival in self.held.items() if arrival.bucket == bucket]
+
+    def add(self, line: Line, arrival: Arrival) -> bool:
+        if self.taken:
+            return False
+        self.held[line, arrival.name] = arrival
+        return True
+
+    def remove(self, line: Line, arrival: Arrival) -> None:
+        del self.held[line, arrival.name]
 
 
 @dataclass
 class Post:
     letters: list[Letter] = field(default_factory=list)
 
-    def send(self, letters: Sequence[Letter]) -> None:
+    def send(self, letters: Sequence[Letter]) -> Sequence[str]:
         self.letters += letters
+        return [str(len(self.letters) + at) for at in range(len(letters))]
 
 
 @dataclass
@@ -174,7 +241,10 @@ class Shelves:
             del self.kept[line][number]
 
     def objects(self, before: Instant) -> Iterator[str]:
-        return iter([key for key, at in self.written.items() if at < before])
+        return iter([key for key, at in self.written.items() if at < before and key.startswith("data/")])
+
+    def packages(self, before: Instant) -> Iterator[str]:
+        return iter(sorted(key for key, at in self.written.items() if at < before and key.startswith("artifacts/")))
 
     def drop_objects(self, keys: Collection[str]) -> None:
         for key in keys:

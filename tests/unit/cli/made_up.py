@@ -28,7 +28,7 @@ def line_status(line: str, **told: Any) -> dict[str, Any]:
         "end_f": to_text(NEVER),
         "start_f": to_text(NEVER),
         "staleness_seconds": None,
-        "demand": {"pull": False, "targets": []},
+        "demand": {"pull": False, "targets": [], "woken": False, "forced": False},
         "trigger": None,
         "windows": [],
         "sources": [],
@@ -152,7 +152,10 @@ class Play:
         if running:
             told |= {"runs": [{"run": f"{act.line}/1", "f": at(0), "started": at(act.started), "ripples": self._ripples(act, now)}]}
         if told["status"] == "waiting":
-            told |= {"demand": {"pull": False, "targets": [at(0)]}, "reason": f"waits for {', '.join(act.sources)}" if act.sources else ""}
+            told |= {
+                "demand": {"pull": False, "targets": [at(0)], "woken": False, "forced": False},
+                "reason": f"waits for {', '.join(act.sources)}" if act.sources else "",
+            }
         names, state = list(act.ripples), "done" if done else "waiting"
         ripples = [{"name": n, "parents": names[:i][-1:], "end_f": at(0), "status": state} for i, n in enumerate(names)]
         return line_status(act.line, sources=[source(s) for s in act.sources], ripples=ripples, **told)

@@ -9,6 +9,8 @@ from duckstring_cli import board
 from duckstring_cli.answers import LineStatus, StatusAnswer
 from tests.unit.cli.made_up import at, line_status, run_row, source
 
+WANTS = {"pull": False, "targets": [], "woken": False, "forced": False}
+
 
 def line(name: str, **told: Any) -> LineStatus:
     return cast("LineStatus", line_status(name, **told))
@@ -44,8 +46,8 @@ def test_the_major_is_named_only_where_a_pond_has_several_lines() -> None:
     ("told", "expected"),
     [
         ({}, ""),
-        ({"demand": {"pull": True, "targets": []}}, "pull"),
-        ({"demand": {"pull": True, "targets": [at(0), at(1)]}}, "pull+push x2"),
+        ({"demand": WANTS | {"pull": True}}, "pull"),
+        ({"demand": WANTS | {"pull": True, "targets": [at(0), at(1)]}}, "pull+push x2"),
     ],
 )
 def test_demand_is_told_in_a_word(told: dict[str, Any], expected: str) -> None:
@@ -129,13 +131,25 @@ def test_runs_show_an_error_column_only_where_something_failed() -> None:
     assert "load: ValueError: no rows" in shown(board.run_table(good + bad, at(60), narrow=False))
 
 
+def test_what_is_down_says_how_it_goes_on() -> None:
+    text = shown(board.overview(answer(line("sales@2", status="killed", reason="sales@2 was killed")), width=200, named=" -c dev"))
+    assert "✗ sales@2 was killed\n  duckstring control wake sales -m 2 -c dev (or clear: it runs when it is wanted)" in text
+    failure = {"run": "sales@1/42", "ripple": "load", "attempt": 2, "error": "ValueError", "message": "no rows"}
+    held = line("sales@1", status="failed", failure=failure)
+    assert "where the fault lay outside: duckstring control wake sales -m 1 (or clear" in shown(board.detail(answer(held), held, []))
+
+
+def test_an_operators_demand_is_told_in_a_word() -> None:
+    assert board.demand(line("a@1", demand=WANTS | {"pull": True, "woken": True, "forced": True})) == "pull+wake+force"
+
+
 def test_one_pond_closely_has_its_windows_and_for_how_long_its_demand_has_waited() -> None:
     span = {"start": at(3660), "end": at(7260)}
     window = {"name": "nightly", "start": at(-36_000), "every": 86_400.0, "duration": 3600.0, "on": [], "until": None, "open": None}
     held = line(
         "sales@1",
         status="waiting",
-        demand={"pull": True, "targets": [at(0), at(30)]},
+        demand=WANTS | {"pull": True, "targets": [at(0), at(30)]},
         reason="waits for Window nightly, opens 2030-01-01 13:01 UTC (in 1h)",
         windows=[window | {"next": span, "carried_by": "schedule"}],
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from duckstring_cli import catchments, main
+from duckstring_cli.local.deployment import Source
 from duckstring_cli.local.home import catchment_folder
 
 
@@ -57,9 +58,19 @@ def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -
     assert run(capsys, "catchment", "init", "--env-file", "no.env")[2].startswith("error: no.env cannot be read: No such file")
 
 
+def test_the_buckets_to_hear_of_are_checked_kept_and_taken_back(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    code, _, err = run(capsys, "catchment", "init", "--arrivals", "landing,In_Box")
+    assert (code, "--arrivals landing,In_Box: 'In_Box' is no bucket's name." in err) == (1, True)
+    assert run(capsys, "catchment", "init", "--arrivals", "landing, inbox")[0] == 0
+    assert "arrivals: landing,inbox\n" in run(capsys, "catchment", "configure")[1]
+    before = Source("dev", catchment_folder("dev")).digest()
+    assert "arrivals: none\n" in run(capsys, "catchment", "configure", "--arrivals", "")[1]
+    assert Source("dev", catchment_folder("dev")).digest() != before, "the next start deploys it"
+
+
 def test_configure_shows_and_replaces_what_is_kept(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     assert run(capsys, "catchment", "init")[0] == 0
-    assert run(capsys, "catchment", "configure")[1] == "requirements: none\nenvironment: none\n"
+    assert run(capsys, "catchment", "configure")[1] == "requirements: none\nenvironment: none\narrivals: none\n"
     (home / "needs.txt").write_text("pandas\n")
     code, out, err = run(capsys, "catchment", "configure", "dev", "-r", "needs.txt")
     kept = catchment_folder("dev") / "requirements.txt"

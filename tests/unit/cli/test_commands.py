@@ -103,6 +103,11 @@ def deployed(*lines: str, **told: Any) -> dict[str, Any]:
         (["query", "a", "--sql", "@/nowhere.sql"], 2, "error: /nowhere.sql cannot be read: No such file or directory."),
         (["pond", "init", "Sales"], 2, "error: 'Sales' is no Pond's name."),
         (["pond", "init", "sales", "--kind", "outlets"], 2, "hint: Did you mean 'outlet'?"),
+        (["trigger", "tap", "a", "-v", "1.2"], 2, "error: --version '1.2' is no version.\nhint: A semantic version picks its line"),
+        (["status", "a", "-m", "2", "-v", "1.2.0"], 2, "error: --major 2 and --version 1.2.0 disagree: that version is of major 1."),
+        (["trigger", "arrival", "a", "add", "--name", "x", "--bucket", "b", "--kind", "tab"], 2, "hint: Did you mean 'tap'?"),
+        (["trigger", "arrival", "a"], 2, "error: Missing command."),
+        (["pond", "remove", "a", "-m", "2", "-v", "1.0.0"], 2, "disagree: that version is of major 1."),
         (["deploy", "/nowhere"], 2, "error: There is no folder '/nowhere'."),
     ],
 )
@@ -114,7 +119,55 @@ def test_misuse_is_one_clear_line_and_exit_code_2(bench: Bench, arguments: list[
     assert bench.asked == []
 
 
-@pytest.mark.parametrize("group", [[], ["catchment"], ["pond"], ["trigger"], ["trigger", "window"], ["run"]])
+ARRIVALS = {"line": "orders@1", "arrivals": [{"name": "landing", "bucket": "inbox", "prefix": "in/", "suffix": "[x]", "kind": "pulse"}]}
+
+
+def test_arrival_rules_are_added_listed_and_removed_behind_the_ponds_name(bench: Bench) -> None:
+    bench.answers({"arrival": ARRIVALS})
+    rule = ["--name", "landing", "--bucket", "inbox", "--prefix", "in/", "--kind", "tap"]
+    assert bench.run("trigger", "arrival", "orders", "add", *rule, "-v", "1.2.0") == (0, "orders@1: arrival landing added\n", "")
+    given = {"name": "landing", "bucket": "inbox", "prefix": "in/", "suffix": "", "kind": "tap"}
+    assert bench.asked[-1] == {"op": "arrival", "pond": "orders", "major": 1, "action": "add", "arrival": given}
+    _, out, _ = bench.run("trigger", "arrival", "orders", "list")
+    assert out.split() == ["NAME", "BUCKET", "PREFIX", "SUFFIX", "SENDS", "landing", "inbox", "in/", "[x]", "pulse"]
+    assert json.loads(bench.run("trigger", "arrival", "orders", "list", "--json")[1]) == ARRIVALS
+    for named in (["landing"], ["--name", "landing"]):
+        assert bench.run("trigger", "arrival", "orders", "remove", *named)[1] == "orders@1: arrival landing removed\n"
+    assert bench.asked[-1] == {"op": "arrival", "pond": "orders", "action": "remove", "name": "landing"}
+
+
+def removal(request: Mapping[str, object]) -> Mapping[str, Any]:
+    told = {"removed": ["sales@1"], "stopped": ["sales@1/7"], "warnings": ["board@1 goes on without."], "applied": not request["dry"]}
+    return {"ok": True, "result": told}
+
+
+def test_nothing_is_removed_without_being_told_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.answers(removal)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    assert bench.run("pond", "remove", "sales") == (
+        1,
+        "",
+        "error: Not removing sales@1 from Catchment 'dev' without being told so.\nhint: Say it with: -y\n",
+    )
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    assert bench.run("pond", "remove", "sales")[:2] == (1, "")
+    assert [request["dry"] for request in bench.asked] == [True, True]
+
+
+def test_a_line_is_removed_with_a_word_on_what_that_stopped(bench: Bench) -> None:
+    bench.answers(removal)
+    code, out, err = bench.run("pond", "remove", "sales", "-m", "1", "-y")
+    assert (code, out) == (0, "✓ sales@1 is removed, sales@1/7 stopped\n")
+    assert "board@1 goes on without." in err
+    assert bench.asked[-1] == {"op": "remove", "pond": "sales", "major": 1, "dry": False}
+    bench.run("pond", "remove", "sales", "-v", "1.0.0", "-y")
+    assert bench.asked[-1] == {"op": "remove", "pond": "sales", "major": 1, "version": "1.0.0", "dry": False}
+
+
+@pytest.mark.parametrize(
+    "group", [[], ["catchment"], ["pond"], ["trigger"], ["trigger", "window"], ["trigger", "arrival"], ["control"], ["run"]]
+)
 def test_a_group_without_a_command_prints_its_help(bench: Bench, group: list[str]) -> None:
     code, out, err = bench.run(*group)
     assert (code, err) == (0, "")
@@ -141,6 +194,33 @@ def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Be
     code, out, _ = bench.run("trigger", "tide", "reports", "1h30m", "-m", "2")
     assert (code, out) == (0, "reports@2: tide, no staler than 1h30m\n")
     assert bench.asked == [{"op": "trigger", "pond": "reports", "major": 2, "kind": "tide", "bound": 5400.0}]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "trigger tap reports",
+        "trigger pulse reports",
+        "trigger wave reports",
+        "trigger tide reports 1d",
+        "trigger remove reports",
+        "trigger window reports add --name nightly --every 1d",
+        "trigger window reports list",
+        "trigger window reports remove nightly",
+        "trigger arrival reports add --name landing --bucket inbox",
+        "trigger arrival reports list",
+        "trigger arrival reports remove landing",
+        "status reports --json",
+        "runs reports --json",
+        "query reports",
+        "get reports worst",
+    ],
+)
+@pytest.mark.parametrize("picked", [["-v", "2.1.0-rc.1"], ["--major", "2", "--version", "2.0.0"]])
+def test_a_version_picks_its_line(bench: Bench, words: str, picked: list[str]) -> None:
+    bench.answers(lambda _: {"ok": False, "error": {"message": "enough"}})
+    assert bench.run(*words.split(), *picked)[0] == 1
+    assert bench.asked[0]["major"] == 2
 
 
 def test_a_watched_pulse_that_fails_is_refused_with_the_run_to_look_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,6 +387,95 @@ def test_help_needs_neither_aws_nor_duckdb_nor_pydantic() -> None:
     program = "import sys; from duckstring_cli import main; main.run(['--help']); "
     program += "sys.exit(bool({'boto3', 'botocore', 'duckdb', 'pydantic'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0
+
+
+def controlled(status: str = "idle", **told: Any) -> dict[str, Any]:
+    held = line_status("sales@1", status=status, reason=told.pop("reason", ""), **told.pop("line", {}))
+    return {"control": {"lines": ["sales@1"], "applied": True, "previous": "idle", "status": held, "runs": [], "warnings": []} | told}
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "out"),
+    [
+        (["wake", "sales"], controlled("running"), "sales@1: woken\n"),
+        (["wake", "sales"], controlled("waiting", reason="waits for orders@1"), "sales@1: woken; waits for orders@1\n"),
+        (["force", "sales"], controlled("running"), "sales@1: forced\n"),
+        (
+            ["force", "sales"],
+            controlled("running", line={"demand": {"pull": False, "targets": [], "woken": False, "forced": True}}),
+            "sales@1: forced; it runs when what is in flight is done\n",
+        ),
+        (["sleep", "sales"], controlled(), "sales@1: asleep\n"),
+        (["sleep", "sales", "--upstream"], controlled(lines=["sales@1", "orders@1"]), "sales@1, orders@1: asleep\n"),
+        (["kill", "sales"], controlled("killed", runs=["sales@1/7"]), "sales@1: killed; stopped run sales@1/7\n"),
+        (["kill", "sales", "-y"], controlled("killed"), "sales@1: killed; nothing was running\n"),
+        (["clear", "sales"], controlled(previous="failed"), "sales@1: cleared\n"),
+        (
+            ["clear", "sales"],
+            controlled("blocked", previous="killed", reason="blocked by orders@1 (failed: no [disk])"),
+            "sales@1: cleared; blocked by orders@1 (failed: no [disk])\n",
+        ),
+        (["clear", "sales"], controlled(), "sales@1: neither failed nor killed; nothing to clear\n"),
+    ],
+)
+def test_a_verb_is_told_in_a_line(bench: Bench, words: list[str], answer: dict[str, Any], out: str) -> None:
+    bench.answers(answer)
+    code, told, _ = bench.run("control", *words, "-m", "1")
+    assert (code, told) == (0, out)
+    asked = {"op": "control", "pond": "sales", "major": 1, "verb": words[0]}
+    assert bench.asked == [asked | ({"upstream": True} if "--upstream" in words else {})]
+
+
+def test_a_kill_asks_on_a_terminal_and_takes_no_for_an_answer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.answers(controlled("killed"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for reply, code in ((False, 1), (True, 0)):
+        monkeypatch.setattr("typer.confirm", lambda *_, reply=reply, **__: reply)
+        assert bench.run("control", "kill", "sales")[0] == code
+        assert bool(bench.asked) == reply
+
+
+def test_sinks_that_stay_awake_and_words_not_heard_are_warned_of(bench: Bench) -> None:
+    bench.answers(controlled(applied=False, warnings=["reports@1 is awake (wave) and reads sales@1: ..."]))
+    code, _, err = bench.run("control", "sleep", "sales")
+    assert code == 0
+    assert "warning: reports@1 is awake (wave)" in err
+    assert "warning: sales@1 has not heard it yet; it will. Look again: duckstring status sales" in err
+
+
+def test_budgets_are_shown_and_set(bench: Bench) -> None:
+    answer = {"line": "sales@1", "immediate_retries": 1, "source_retries": 2, "failures": 0, "applied": True}
+    bench.answers({"failure-budget": answer})
+    assert bench.run("control", "failure-budget", "sales")[:2] == (0, "sales@1: failure-budget: immediate 1, source 2\n")
+    bench.run("control", "failure-budget", "sales", "--immediate", "0")
+    assert bench.asked == [{"op": "failure-budget", "pond": "sales"}, {"op": "failure-budget", "pond": "sales", "immediate_retries": 0}]
+    bench.answers({"failure-budget": answer | {"failures": 3}})
+    assert bench.run("control", "failure-budget", "sales")[1] == "sales@1: failure-budget: immediate 1, source 2, 3 failed in a row\n"
+    assert bench.run("control", "failure-budget", "sales", "--source", "1001")[0] == 2
+
+
+def test_a_forced_run_is_watched_to_its_own_end_though_no_freshness_moves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else is going on in its lineage."""
+    now = [0.0]
+    rows = {0.0: run_row("sales@1/4"), 1.0: run_row("sales@1/5", started=0.5, took=None), 2.0: run_row("sales@1/5", started=0.5, took=1.0)}
+
+    def door(request: Mapping[str, object]) -> Mapping[str, Any]:
+        row = rows[min(now[0] // 1, 2.0)]
+        going = [{"run": "sales@1/5", "f": row["f"], "started": row["started"], "ripples": []}] if row["finished"] is None else []
+        held = line_status("sales@1", status="running" if going else "idle", end_f=row["f"], last_run=row, runs=going)
+        other = line_status("orders@1", status="running")
+        answer = controlled("running")["control"] | {"status": held}
+        told = {"status": {"now": row["started"], "lines": [held, other]}, "control": answer, "run": {"run": row, "attempts": []}}
+        return {"ok": True, "result": told[str(request["op"])]}
+
+    bench.answers(door)
+    monkeypatch.setattr("duckstring_cli.live.follow.__kwdefaults__", {"sleep": lambda s: now.__setitem__(0, now[0] + s)})
+    code, out, _ = bench.run("control", "force", "sales", "--watch")
+    assert code == 0
+    assert "sales                        done in 1.0s" in out
+    assert "✓ sales@1 is fresh as of" in out
+    assert now[0] >= 2.0
+    assert "orders" not in out
 
 
 WINDOW = {

@@ -28,7 +28,9 @@ ALL = list(commands(typer.main.get_command(main.app)))
 
 @pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
 def test_the_reference_names_every_command_and_option(path: tuple[str, ...], command: Any) -> None:
-    said = [line for line in DOCS.splitlines() if " ".join(path) in line]
+    # Commands of a group of one Pond are typed behind its name: trigger arrival POND add.
+    written = {" ".join(path), " ".join((*path[:2], "POND", *path[2:]))}
+    said = [line for line in DOCS.splitlines() if any(words in line for words in written)]
     assert said
     if path == ("pond", "deploy"):
         return

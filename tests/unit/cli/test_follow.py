@@ -153,5 +153,7 @@ def test_a_tap_does_not_watch_until_tomorrows_opening_for_what_it_only_prepares(
     assert follower.verdict() == "going"
     observed(follower, under_a_window(why="", end_f=at(0)))
     assert follower.verdict() == "going", "the Inlet is about to start"
+    observed(follower, under_a_window(end_f=at(0), status="waiting", reason=""))
+    assert follower.verdict() == "going", "reports is about to start"
     observed(follower, under_a_window(end_f=at(0)))
     assert follower.verdict() == "done"

@@ -10,7 +10,8 @@ from typing import Protocol
 from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun
 from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
-from duckstring.model.catalog import Release, RippleSpec, TableVersion
+from duckstring.model.arrivals import Arrival
+from duckstring.model.catalog import Release, Removal, RippleSpec, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
@@ -148,7 +149,7 @@ class Catalog(Protocol):
         """The selected release of every line; or of one Pond's lines, at the cost of these alone."""
 
     def revision(self) -> int:
-        """Grows with every selection. Read it before ``releases`` and give it to ``select``."""
+        """Grows with every change. Read it before ``releases`` and give it to what changes them."""
 
     def version(self, pond: str, version: str) -> Release | None:
         """One version, if it was ever deployed."""
@@ -159,6 +160,41 @@ class Catalog(Protocol):
         Raises:
             StateConflictError: somebody else deployed since ``revision`` was read.
         """
+
+
+class Removals(Protocol):
+    """What is deployed no longer. Each change is refused as ``Catalog.select`` is."""
+
+    def versions(self, pond: str) -> Mapping[str, Release]:
+        """Every version of a Pond that is deployed, selected or not, of all its lines."""
+
+    def forget(self, pond: str, version: str, *, revision: int) -> None:
+        """Forget one version. It is not the selected one."""
+
+    def remove(self, removal: Removal, versions: Collection[str], *, revision: int) -> None:
+        """Forget a line, these ``versions`` of it and its arrival rules, and remember that it was removed."""
+
+    def removed(self, pond: str | None = None) -> Sequence[Removal]:
+        """The lines that were ever removed, those deployed again since included; or those of one Pond."""
+
+    def mark_cleared(self, removal: Removal) -> None:
+        """Nothing is left to do for this removal. A newer one of the same line is left alone."""
+
+
+class Arrivals(Protocol):
+    """Which arriving objects trigger which lines."""
+
+    def of_line(self, line: Line) -> Sequence[Arrival]:
+        """A line's rules, by name."""
+
+    def of_bucket(self, bucket: str) -> Sequence[tuple[Line, Arrival]]:
+        """Every rule about a bucket, at the cost of these alone."""
+
+    def add(self, line: Line, arrival: Arrival) -> bool:
+        """Add a rule. False: the line has one of that name, or is not deployed any more."""
+
+    def remove(self, line: Line, arrival: Arrival) -> None:
+        """Remove a rule; one that is gone is success."""
 
 
 class Artifacts(Protocol):
@@ -246,6 +282,9 @@ class Cellar(Protocol):
 
     def objects(self, before: Instant) -> Iterator[str]:
         """The keys of all table versions written before an instant."""
+
+    def packages(self, before: Instant) -> Iterator[str]:
+        """The keys of all packages uploaded before an instant, a Pond's together."""
 
     def drop_objects(self, keys: Collection[str]) -> None:
         """Delete objects."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from duckstring.adapters.aws.alarms import TimedAlarms
+from duckstring.adapters.aws.arrivals import DynamoArrivals
 from duckstring.adapters.aws.bus import EventBus
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.clients import Clients
@@ -19,7 +20,7 @@ from duckstring.adapters.aws.schedules import WindowSchedules
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader
 from duckstring.model.settings import Settings
-from duckstring.ports import Catalog, Clock, Gates, StateStore
+from duckstring.ports import Arrivals, Catalog, Clock, Gates, StateStore
 from duckstring.service.answer import Desk
 from duckstring.service.dispatch import Hands
 from duckstring.service.sweep import Rounds
@@ -33,6 +34,7 @@ class Orchestrator:
     clients: Clients
     store: StateStore
     catalog: Catalog
+    arrivals: Arrivals
     gates: Gates
     hands: Hands
     clock: Clock
@@ -54,16 +56,20 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         schedules=WindowSchedules(clients, settings, clock),
     )
     table = settings.need("table")
-    return Orchestrator(settings, clients, DynamoStateStore(clients, table), DynamoCatalog(clients, table), gates, hands, clock)
+    store, catalog, arrivals = DynamoStateStore(clients, table), DynamoCatalog(clients, table), DynamoArrivals(clients, table)
+    return Orchestrator(settings, clients, store, catalog, arrivals, gates, hands, clock)
 
 
 def api(env: Mapping[str, str]) -> Desk:
     """The api of the Catchment that ``env`` describes."""
     settings, clients = Settings.from_env(env), Clients()
     table, bucket = settings.need("table"), settings.need("bucket")
+    catalog = DynamoCatalog(clients, table)
     return Desk(
         settings=settings,
-        catalog=DynamoCatalog(clients, table),
+        catalog=catalog,
+        removals=catalog,
+        arrivals=DynamoArrivals(clients, table),
         states=DynamoStateReader(clients, table),
         history=DynamoHistoryReader(clients, table, bucket),
         files=BucketFiles(bucket),
@@ -79,8 +85,10 @@ def sweep(env: Mapping[str, str]) -> Rounds:
     """The sweep of the Catchment that ``env`` describes."""
     settings, clients = Settings.from_env(env), Clients()
     table = settings.need("table")
+    catalog = DynamoCatalog(clients, table)
     return Rounds(
-        catalog=DynamoCatalog(clients, table),
+        catalog=catalog,
+        removals=catalog,
         states=DynamoStateReader(clients, table),
         executions=MachineReader(clients, settings.need("machine")),
         cellar=AwsCellar(clients, table, settings.need("bucket")),

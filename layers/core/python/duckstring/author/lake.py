@@ -73,6 +73,11 @@ class Lake:
             self._con.close()
             self._storage.close()
 
+    def interrupt(self) -> None:
+        """End the query that runs; none does, nothing happens."""
+        if self._con is not None:
+            self._con.interrupt()
+
     def show(self, tables: Mapping[TableRef, TableVersion]) -> None:
         """Make views of all tables, several at a time: each waits for two requests and little else."""
         wanted = {ref: version.key for ref, version in tables.items() if ref[0] not in _NO_SCHEMAS}

@@ -177,6 +177,10 @@ class Pond:
         """Give back memory and disk. The worker calls it."""
         self._lake.close()
 
+    def interrupt(self) -> None:
+        """End the query that runs, from another thread. The worker calls it when the attempt is no longer wanted."""
+        self._lake.interrupt()
+
     def _visible(self) -> dict[TableRef, TableVersion]:
         own: dict[TableRef, TableVersion] = {("main", table): version for table, version in self._own.items()}
         for name, source in self._around.sources.items():

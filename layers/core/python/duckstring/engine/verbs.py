@@ -126,4 +126,5 @@ def remove_line(turn: Turn, at: Instant) -> None:
         turn.emit(DropSchedule(name))
     if turn.sinks:  # for a moment they have a Source that is down: its return lets them ask again for what is forgotten here
         turn.emit(TellSinks(NEVER, NEVER, ZERO, 0, down=True, reason=f"{turn.line} was removed"))
+        turn.emit(TellSinks(NEVER, NEVER, ZERO, 0, down=False, reason=""))
     turn.begin_anew(PondState(turn.line, sinks=turn.sinks, runs_started=turn.runs_started))

@@ -9,6 +9,12 @@ from typing import Literal
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import Instant
 
+TAKEN = frozenset({"killed", "lost", "crashed"})
+"""How a row ends that somebody else than its worker has closed: the attempt is not wanted any more.
+
+Not so success and failed: a worker that lost its connection may have said so, and died before it told the engine.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Site:

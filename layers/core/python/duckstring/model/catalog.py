@@ -63,3 +63,12 @@ class TableVersion:
     rows: int
     bytes: int
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A line was taken out of the catalog at ``at``. ``cleared``: the line has heard of it, and its data is gone."""
+
+    line: Line
+    at: Instant
+    cleared: bool = False

@@ -27,6 +27,7 @@ class Settings:
     scheduler_role: str = ""
     ripple_function: str = ""
     secret: str = ""
+    arrivals: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:

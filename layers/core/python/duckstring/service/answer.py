@@ -8,8 +8,20 @@ from dataclasses import dataclass
 from duckstring import __version__
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.settings import Settings
-from duckstring.ports import Artifacts, Catalog, Clock, Discovery, HistoryReader, Mailbox, StateReader, TableFiles, TriggerDoor
-from duckstring.service import history, status, tables, trigger, windows
+from duckstring.ports import (
+    Arrivals,
+    Artifacts,
+    Catalog,
+    Clock,
+    Discovery,
+    HistoryReader,
+    Mailbox,
+    Removals,
+    StateReader,
+    TableFiles,
+    TriggerDoor,
+)
+from duckstring.service import arrival, control, history, remove, status, tables, trigger, windows
 from duckstring.service.find import find_deployed
 
 Json = dict[str, object]
@@ -21,6 +33,8 @@ class Desk:
 
     settings: Settings
     catalog: Catalog
+    removals: Removals
+    arrivals: Arrivals
     states: StateReader
     history: HistoryReader
     files: TableFiles
@@ -66,7 +80,7 @@ def _deploy(request: Mapping[str, object], desk: Desk) -> Json:
     ponds = request.get("ponds")
     if not isinstance(ponds, list) or not all(isinstance(pond, Mapping) for pond in ponds):
         raise OperatorError("ponds must be a list of objects: manifest, artifact, sha256.")
-    yard = deploy.Yard(desk.catalog, desk.artifacts, desk.discovery, desk.mailbox, desk.clock)
+    yard = deploy.Yard(desk.catalog, desk.removals, desk.artifacts, desk.discovery, desk.states, desk.mailbox, desk.clock)
     return deploy.deploy(ponds, yard, overwrite=_flag(request, "overwrite"))
 
 
@@ -74,6 +88,21 @@ def _trigger(request: Mapping[str, object], desk: Desk) -> Json:
     pond, kind = _need(request, "pond"), _need(request, "kind")
     major, bound = _number(request, "major"), request.get("bound")
     return trigger.trigger(pond, kind, major=major, bound=bound, catalog=desk.catalog, states=desk.states, door=desk.door, clock=desk.clock)
+
+
+def _control(request: Mapping[str, object], desk: Desk) -> Json:
+    pond, verb = _need(request, "pond"), _need(request, "verb")
+    return control.control(pond, verb, _console(desk), major=_number(request, "major"), upstream=_flag(request, "upstream"))
+
+
+def _failure_budget(request: Mapping[str, object], desk: Desk) -> Json:
+    immediate, source = _number(request, "immediate_retries"), _number(request, "source_retries")
+    pond, major = _need(request, "pond"), _number(request, "major")
+    return control.failure_budget(pond, _console(desk), major=major, immediate_retries=immediate, source_retries=source)
+
+
+def _console(desk: Desk) -> control.Console:
+    return control.Console(desk.catalog, desk.states, desk.mailbox, desk.clock)
 
 
 def _window(request: Mapping[str, object], desk: Desk) -> Json:
@@ -98,6 +127,7 @@ def _runs(request: Mapping[str, object], desk: Desk) -> Json:
     limit = _number(request, "limit")
     return history.runs(
         catalog=desk.catalog,
+        removals=desk.removals,
         history=desk.history,
         clock=desk.clock,
         pond=_text(request, "pond"),
@@ -116,15 +146,42 @@ def _tables(request: Mapping[str, object], desk: Desk) -> Json:
     return tables.tables(pond, major, catalog=desk.catalog, states=desk.states, files=desk.files)
 
 
+def _remove(request: Mapping[str, object], desk: Desk) -> Json:
+    pond, major, version = _need(request, "pond"), _number(request, "major"), _text(request, "version")
+    axe = remove.Axe(desk.catalog, desk.removals, desk.states, desk.mailbox, desk.clock)
+    return remove.remove(pond, axe, major=major, version=version, dry=_flag(request, "dry"))
+
+
+def _arrival(request: Mapping[str, object], desk: Desk) -> Json:
+    line = find_deployed(desk.catalog, _need(request, "pond"), _number(request, "major")).line
+    listened = tuple(filter(None, desk.settings.arrivals.split(",")))
+    match action := request.get("action"):
+        case "add":
+            given = request.get("arrival")
+            if not isinstance(given, Mapping):
+                raise OperatorError("arrival must be an object: name, bucket, prefix, suffix, kind.")
+            return arrival.add(line, given, arrivals=desk.arrivals, listened=listened)
+        case "list":
+            return arrival.show(line, desk.arrivals)
+        case "remove":
+            return arrival.remove(line, _need(request, "name"), arrivals=desk.arrivals)
+        case _:
+            raise OperatorError(f"action is {action!r}; allowed: add, list, remove.")
+
+
 OPERATIONS: Mapping[str, Callable[[Mapping[str, object], Desk], Json]] = {
     "hello": _hello,
     "deploy": _deploy,
     "trigger": _trigger,
+    "control": _control,
+    "failure-budget": _failure_budget,
     "window": _window,
     "status": _status,
     "runs": _runs,
     "run": _run,
     "tables": _tables,
+    "remove": _remove,
+    "arrival": _arrival,
 }
 
 

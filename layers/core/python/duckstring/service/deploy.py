@@ -7,7 +7,7 @@ the deploy, or by the sweep.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -19,9 +19,9 @@ from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, artifact_key
 from duckstring.model.pondfile import PondFile, from_object
-from duckstring.ports import Artifacts, Catalog, Clock, Discovery, Mailbox
+from duckstring.ports import Artifacts, Catalog, Clock, Discovery, Letter, Mailbox, Removals, StateReader
 from duckstring.service import graph
-from duckstring.service.announce import announcement
+from duckstring.service.announce import announcement, is_unheard, obituary
 
 Json = dict[str, object]
 Asked = TypeVar("Asked")
@@ -74,8 +74,10 @@ class Yard:
     """What deploying needs of the world."""
 
     catalog: Catalog
+    removals: Removals
     artifacts: Artifacts
     discovery: Discovery
+    states: StateReader
     mailbox: Mailbox
     clock: Clock
 
@@ -96,8 +98,15 @@ def deploy(requests: Sequence[Mapping[str, object]], yard: Yard, *, overwrite: b
     order = {name: place for place, name in enumerate(graph.in_order(after))}
     releases = sorted((choice.release for choice in choices), key=lambda release: order[release.line])
     yard.catalog.select(releases, overwrite=overwrite, revision=revision)
-    yard.mailbox.send([announcement(release) for release in releases])
+    yard.mailbox.send([*_obituaries(after.keys() - before.keys(), yard), *map(announcement, releases)])
     return {"ponds": [_told(choice, before, after) for choice in choices]}
+
+
+def _obituaries(lines: Collection[Line], yard: Yard) -> list[Letter]:
+    """A line that comes back begins anew, also where the letter of its removal was lost: it is told first."""
+    removals = [removal for removal in yard.removals.removed() if removal.line in lines] if lines else []
+    seen = yard.states.read([removal.line for removal in removals]) if removals else {}
+    return [obituary(one) for one in removals if one.line in seen and is_unheard(one, seen[one.line].state)]
 
 
 def _packages(requests: Sequence[Mapping[str, object]]) -> list[Package]:

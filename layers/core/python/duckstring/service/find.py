@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line, line, parse_line
-from duckstring.ports import Catalog
+from duckstring.ports import Catalog, Removals
 
 _SHOWN = 8
 
@@ -28,6 +28,21 @@ def find_deployed(catalog: Catalog, pond: str, major: int | None = None) -> Rele
         PondNotFoundError: it is not deployed.
     """
     return find(catalog.releases(pond) or catalog.releases(), pond, major)
+
+
+def find_ever_deployed(catalog: Catalog, removals: Removals, pond: str, major: int | None = None) -> Line:
+    """As ``find_deployed``, for what outlives a line: a removed one answers where no deployed one does.
+
+    Raises:
+        PondNotFoundError: it was never deployed.
+    """
+    try:
+        return find_deployed(catalog, pond, major).line
+    except PondNotFoundError:
+        gone = {parse_line(removal.line)[1] for removal in removals.removed(pond)}
+        if not gone or major not in {None, *gone}:
+            raise
+        return line(pond, max(gone) if major is None else major)
 
 
 def find(releases: Mapping[Line, Release], pond: str, major: int | None = None) -> Release:

@@ -1,4 +1,4 @@
-"""From the world's events to letters: a trigger on the bus, an execution that ended.
+"""From the world's events to letters: a trigger on the bus, an object that arrived, an execution that ended.
 
 A rule of the bus can name only a fixed message group, so the orchestrator's function is its target
 and puts the letter into its line's group. An event that makes no sense is dropped and told to the
@@ -17,7 +17,7 @@ from duckstring.engine.signals import ExecutionEnded, Triggered
 from duckstring.errors import OperatorError
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.names import Line, line
-from duckstring.ports import Catalog, Clock, Letter
+from duckstring.ports import Arrivals, Catalog, Clock, Letter
 from duckstring.service.find import find_deployed
 from duckstring.service.trigger import check
 
@@ -27,9 +27,11 @@ _SKEW = timedelta(minutes=5)
 _OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
-def forward(event: Mapping[str, object], *, catalog: Catalog, clock: Clock) -> list[Letter]:
-    """The letters that one bus event leads to: one, or none where it is dropped."""
+def forward(event: Mapping[str, object], *, catalog: Catalog, arrivals: Arrivals, clock: Clock) -> list[Letter]:
+    """The letters that one event leads to: none where it is dropped; an object that arrives may trigger many lines."""
     try:
+        if event.get("source") == "aws.s3":
+            return _arrived(event, arrivals, clock.now())
         return [_letter(event, catalog, clock)]
     except OperatorError as error:
         _log.warning("event dropped", extra={"why": error.message, "event_id": event.get("id"), "source": event.get("source")})
@@ -54,6 +56,25 @@ def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> L
     kind, bound = check(detail.get("kind"), detail.get("bound"))
     to = find_deployed(catalog, pond, major).line
     return Letter(to, Triggered(kind, _epoch(detail.get("epoch"), now), bound), key=f"trigger:{_identity(event)}")
+
+
+def _arrived(event: Mapping[str, object], arrivals: Arrivals, now: Instant) -> list[Letter]:
+    """Each rule that the object matches is a trigger of its own, whose key an echo of the event shares."""
+    detail = _detail(event)
+    bucket, key = _part(detail, "bucket", "name"), _part(detail, "object", "key")
+    return [
+        Letter(to, Triggered(arrival.kind, now), key=f"arrival:{_identity(event)}:{to}:{arrival.name}")
+        for to, arrival in arrivals.of_bucket(bucket)
+        if arrival.matches(key)
+    ]
+
+
+def _part(detail: Mapping[str, object], part: str, name: str) -> str:
+    held = detail.get(part)
+    found = held.get(name) if isinstance(held, Mapping) else None
+    if isinstance(found, str) and found:
+        return found
+    raise OperatorError(f"The event's {part} is {held!r}; allowed: an object with {name}.")
 
 
 def _epoch(given: object, now: Instant) -> Instant:

@@ -34,7 +34,7 @@ def in_order(releases: Mapping[Line, Release]) -> tuple[Line, ...]:
 def faults(releases: Mapping[Line, Release], changed: Collection[Line]) -> tuple[str, ...]:
     """What is wrong with the graph on and around the ``changed`` lines, one sentence each."""
     touched = [(sink, spec) for sink, spec in _edges(releases) if sink.line in changed or spec.line in changed]
-    found = [fault for sink, spec in touched for fault in _edge_faults(sink, spec, releases.get(spec.line))]
+    found = [fault for sink, spec in touched for fault in _edge_faults(sink, spec, releases.get(spec.line), changed)]
     if cycle := find_cycle(releases, changed):
         found.append(f"These Ponds would wait for each other in a cycle: {' -> '.join(cycle)}; take one of these Sources away.")
     return tuple(found)
@@ -85,13 +85,32 @@ def _edges(releases: Mapping[Line, Release]) -> Iterator[tuple[Release, SourceSp
     return ((release, spec) for _, release in sorted(releases.items()) for spec in release.sources)
 
 
-def _edge_faults(sink: Release, spec: SourceSpec, source: Release | None) -> Iterator[str]:
+def _edge_faults(sink: Release, spec: SourceSpec, source: Release | None, changed: Collection[Line]) -> Iterator[str]:
     if source is None:
         return
     if source.kind == "outlet":
         yield f"{sink.line} names {spec.line} as a Source, but {spec.line} is an Outlet: an Outlet has no Sinks."
     if Version.parse(source.version) < Version.parse(spec.minimum):
-        yield f"{sink.line} ({sink.version}) needs {spec.line} at {spec.minimum} or newer, and {source.version} would be selected."
+        yield _too_old(sink, spec, source, changed)
+
+
+def _too_old(sink: Release, spec: SourceSpec, source: Release, changed: Collection[Line]) -> str:
+    """Both lines, both versions, and the way out, which depends on whose deploy this is. An optional Source is held to it too."""
+    (reader, _), (pond, _) = parse_line(sink.line), parse_line(source.line)
+    needs = f"{sink.line} {sink.version} needs {source.line} at {spec.minimum} or newer"
+    if source.line not in changed:
+        out = f"deploy {pond} {spec.minimum} or newer first or together with it, or lower the minimum in {reader}'s pond.toml"
+        return f"{needs}, and {source.version} is deployed: {out}."
+    if sink.line not in changed:
+        out = f"deploy {pond} at {spec.minimum} or newer, or together with it a {reader} that needs less"
+        return f"{needs}, and this deploy would select {source.version}: {out}."
+    return f"{needs}, and this deploy has {source.version} of it: raise that version, or lower the minimum in {reader}'s pond.toml."
+
+
+def needed_by(line: Line, releases: Mapping[Line, Release]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """The Sinks that name ``line`` as a required Source, and those that name it as an optional one, by name."""
+    named = [(sink.line, spec.optional) for sink, spec in _edges(releases) if spec.line == line]
+    return tuple(sink for sink, optional in named if not optional), tuple(sink for sink, optional in named if optional)
 
 
 def _absent(spec: SourceSpec, releases: Mapping[Line, Release]) -> str:

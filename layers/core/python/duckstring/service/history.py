@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from duckstring.errors import OperatorError
 from duckstring.model.names import parse_run
-from duckstring.ports import Catalog, Clock, HistoryReader
-from duckstring.service.find import find_deployed
+from duckstring.ports import Catalog, Clock, HistoryReader, Removals
+from duckstring.service.find import find_ever_deployed
 
 STATUSES = ("running", "success", "pass", "failed", "killed")
 MOST = 1000
@@ -21,9 +21,10 @@ class RunNotFoundError(OperatorError):
         super().__init__(f"No run {run!r} in this Catchment; {has}.", hint="List them with: duckstring runs")
 
 
-def runs(  # noqa: PLR0913 - three are the question, three are the ports
+def runs(  # noqa: PLR0913 - four are the question, four are the ports
     *,
     catalog: Catalog,
+    removals: Removals,
     history: HistoryReader,
     clock: Clock,
     pond: str | None = None,
@@ -31,7 +32,7 @@ def runs(  # noqa: PLR0913 - three are the question, three are the ports
     status: str | None = None,
     limit: int = 20,
 ) -> Json:
-    """Runs, newest first, of one line or of the whole Catchment.
+    """Runs, newest first, of one line or of the whole Catchment. A line that was removed keeps its history.
 
     Raises:
         OperatorError: no such Pond, no such status, or a limit out of bounds.
@@ -40,7 +41,7 @@ def runs(  # noqa: PLR0913 - three are the question, three are the ports
         raise OperatorError(f"No run ends as {status!r}; allowed: {', '.join(STATUSES)}.")
     if not 1 <= limit <= MOST:
         raise OperatorError(f"limit is {limit}; allowed: 1 to {MOST}.")
-    line = find_deployed(catalog, pond, major).line if pond else None
+    line = find_ever_deployed(catalog, removals, pond, major) if pond else None
     return {"runs": list(history.runs(now=clock.now(), limit=limit, line=line, status=status))}
 
 

@@ -11,8 +11,9 @@ import logging
 import os
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import PurePosixPath
 from types import TracebackType
@@ -31,6 +32,7 @@ from duckstring.model.names import Line, parse_line, run_key
 from duckstring.ports import Clock, Letter, Mailbox, Snapshots
 from duckstring.service.output import LineLog
 from duckstring.service.project import Project, Shelf
+from duckstring.service.watch import Pace, Stopped, Watch
 
 _PAYLOAD_LIMIT = 24_000
 _RESERVED = ("AWS_", "DUCKSTRING_", "LAMBDA_", "PYTHON", "LD_")
@@ -53,11 +55,14 @@ class Artifacts(Protocol):
 class AttemptHistory(Protocol):
     """Rows of attempts. A row that the orchestrator has closed stays as it is."""
 
-    def started(self, line: Line, row: AttemptStarted) -> None:
-        """Write that an attempt runs."""
+    def started(self, line: Line, row: AttemptStarted) -> bool:
+        """Write that an attempt runs. False: it was taken from its worker before it began."""
 
-    def finished(self, line: Line, row: AttemptFinished) -> None:
-        """Complete its row."""
+    def finished(self, line: Line, row: AttemptFinished) -> bool:
+        """Complete its row. False: it was taken from its worker meanwhile."""
+
+    def taken(self, line: Line, *, run: int, ripple: str, attempt: int) -> str | None:
+        """The status by which an attempt was taken from its worker (killed, lost, crashed); None as far as one knows."""
 
 
 class Secrets(Protocol):
@@ -93,6 +98,7 @@ class Worker:
     clock: Clock
     log: logging.Logger
     shelf: Shelf = field(default_factory=Shelf)
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +126,28 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
     if not is_current(order, state):
         worker.log.info("attempt is not the current one; nothing done")
         return {"outcome": "ok"}
+    started = AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site)
+    if not worker.history.started(order.line, started):
+        return _nothing_told(worker)
+    return _attempt(order, state, worker)
+
+
+def _attempt(order: Order, state: PondState, worker: Worker) -> Answer:
     run = state.runs[order.run]
-    worker.history.started(order.line, AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site))
     secrets = {name: value for name, value in worker.secrets.entries().items() if not name.startswith(_RESERVED)}
-    with environment(secrets):
-        project = _project(run, secrets, worker)
-        pond = Pond(_surroundings(order, state, run, worker), storage=worker.storage, log=logging.getLogger("duckstring.pond"))
-        try:
-            fault = _call(project, order.ripple, pond)
-            return _succeed(order, pond, worker) if fault is None else _fail(order, pond, fault, worker)
-        finally:
-            pond.close()
+    pond = Pond(_surroundings(order, state, run, worker), storage=worker.storage, log=logging.getLogger("duckstring.pond"))
+    look = partial(worker.history.taken, order.line, run=order.run, ripple=order.ripple, attempt=order.attempt)
+    with environment(secrets), Watch(look, interrupt=pond.interrupt, log=worker.log, pace=worker.pace) as watch, closing(pond):
+        fault = _call(_project(run, secrets, worker), order.ripple, pond, watch)
+        if watch.taken:
+            return _nothing_told(worker)
+        return _succeed(order, pond, worker) if fault is None else _fail(order, pond, fault, worker)
+
+
+def _nothing_told(worker: Worker) -> Answer:
+    """Somebody else has said already how this attempt ended. The branch ends: of an execution that was stopped, like as not."""
+    worker.log.info("attempt was taken; nothing told")
+    return {"outcome": "ok"}
 
 
 def is_current(order: Order, state: PondState) -> bool:
@@ -218,7 +235,7 @@ def _project(run: Run, secrets: Mapping[str, str], worker: Worker) -> Project:
     return worker.shelf.add(key, package, run.module)
 
 
-def _call(project: Project, ripple: str, pond: Pond) -> Fault | None:
+def _call(project: Project, ripple: str, pond: Pond, watch: Watch) -> Fault | None:
     here = os.getpid()
     try:
         with ExitStack() as stack:
@@ -227,12 +244,16 @@ def _call(project: Project, ripple: str, pond: Pond) -> Fault | None:
             stack.enter_context(redirect_stderr(LineLog(pond.log, "stderr")))
             found = _find(project, ripple)
             try:
-                found(pond)
+                watch.call(found, pond)
             finally:
                 if os.getpid() != here:
                     # A process that the Ripple forked came back instead of ending: it would answer in our place.
                     os._exit(0)
+    except Stopped:
+        return None
     except TransientError:
+        if watch.taken:
+            return None
         raise
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever an author's code raises fails its Ripple
         return _fault(error, project)
@@ -270,7 +291,8 @@ def _from_author(frames: TracebackType | None, project: Project) -> TracebackTyp
 def _succeed(order: Order, pond: Pond, worker: Worker) -> Answer:
     tables = pond.written
     finished = AttemptFinished(order.run, order.ripple, order.attempt, "success", worker.clock.now(), tables=tables)
-    worker.history.finished(order.line, finished)
+    if not worker.history.finished(order.line, finished):
+        return _nothing_told(worker)
     signal = RippleSucceeded(order.run, order.ripple, order.attempt, tables, skipped=pond.skipped)
     worker.mailbox.send([Letter(order.line, signal, f"{run_key(order.line, order.run)}-{order.ripple}-{order.attempt}-ok")])
     rows = sum(table.rows for table in tables.values())
@@ -282,7 +304,8 @@ def _fail(order: Order, pond: Pond, fault: Fault, worker: Worker) -> Answer:
     row = AttemptFinished(
         order.run, order.ripple, order.attempt, "failed", worker.clock.now(), fault.error, fault.message, fault.traceback, pond.written
     )
-    worker.history.finished(order.line, row)
+    if not worker.history.finished(order.line, row):
+        return _nothing_told(worker)
     worker.log.error("ripple failed", extra={"error": fault.error, "failure": fault.message, "traceback": fault.traceback})
     message = _shortened(fault.message)
     return {"outcome": "failed", "failure": {"ripple": order.ripple, "attempt": order.attempt, "error": fault.error, "message": message}}

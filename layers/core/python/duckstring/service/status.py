@@ -57,7 +57,7 @@ def describe(state: PondState, release: Release | None, now: Instant, *, deploye
         "end_f": to_text(state.end_f),
         "start_f": to_text(state.start_f),
         "staleness_seconds": None if state.end_f == NEVER else (now + state.delay - state.end_f).total_seconds(),
-        "demand": {"pull": state.pull is not None, "targets": [to_text(target) for target in sorted(state.targets)]},
+        "demand": _demand(state),
         "trigger": _trigger(state.trigger),
         "windows": windows.describe(state, now),
         "sources": _sources(state, release),
@@ -86,12 +86,19 @@ def _word(state: PondState, release: Release | None) -> LineStatusWord:
         return "failed"
     if state.blocked:
         return "blocked"
-    return "waiting" if state.pull is not None or state.targets else "idle"
+    return "waiting" if state.pull is not None or state.targets or state.woken is not None or state.force else "idle"
+
+
+def _demand(state: PondState) -> Json:
+    targets = [to_text(target) for target in sorted(state.targets)]
+    return {"pull": state.pull is not None, "targets": targets, "woken": state.woken is not None, "forced": state.force}
 
 
 def _reason(state: PondState, word: LineStatusWord, deployed: Collection[Line] | None, now: Instant) -> str:
     if word == "undeployed":
         return f"{state.line} is not deployed"
+    if word == "blocked":
+        return f"blocked by {', '.join(dict.fromkeys(_root(view.reason) for view in state.blockers))}"
     if word != "waiting":
         return state.reason
     short = [_wanting(view, deployed) for _, view in sorted(state.sources.items()) if _is_short(state, view)]
@@ -101,14 +108,25 @@ def _reason(state: PondState, word: LineStatusWord, deployed: Collection[Line] |
 def _is_short(state: PondState, view: SourceView) -> bool:
     """Whether this Source holds too little for a run to start."""
     needed = min(state.targets) if state.targets else None
-    supplies = view.end_f > state.start_f if needed is None or state.pull is not None else view.end_f >= needed
+    pulled = state.pull is not None or state.woken is not None
+    supplies = view.end_f > state.start_f if needed is None or pulled else view.end_f >= needed
     return not supplies and (not view.optional or all(other.optional for other in state.sources.values()))
 
 
 def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:
     if deployed is not None and view.line not in deployed:
         return f"{view.line} (not deployed)"
-    return f"{view.line} ({view.reason})" if view.down else view.line
+    if not view.down:
+        return view.line
+    root = _root(view.reason)
+    return root if root.startswith(f"{view.line} ") else f"{view.line} (blocked by {root})"
+
+
+def _root(reason: str) -> str:
+    """Whose fault it is, in one line, as the root itself told it: ``sales@1 (failed: no rows)``, ``sales@1 (killed)``."""
+    line, _, what = reason.partition(" ")
+    words = next((text.strip() for text in what.splitlines() if text.strip()), "down")
+    return f"{line} ({words.removeprefix('was ')})"
 
 
 def _trigger(trigger: Trigger | None) -> Json | None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
 
 from duckstring.engine.signals import AlarmRang, ExecutionEnded
 from duckstring.engine.state import PondState, Run
-from duckstring.model.catalog import Release
+from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, run_key
-from duckstring.ports import Catalog, Cellar, Clock, ExecutionReader, Letter, Mailbox, Seen, StateReader
-from duckstring.service.announce import announcement
+from duckstring.ports import Catalog, Cellar, Clock, ExecutionReader, Letter, Mailbox, Removals, Seen, StateReader
+from duckstring.service.announce import announcement, is_unheard, obituary
 from duckstring.service.graph import in_order
 from duckstring.service.tables import written_in
 
@@ -40,6 +41,7 @@ class Rounds:
     """What the sweep needs of the world."""
 
     catalog: Catalog
+    removals: Removals
     states: StateReader
     executions: ExecutionReader
     cellar: Cellar
@@ -56,9 +58,11 @@ class Report:
     owing: list[Line] = field(default_factory=list)
     woken: list[Line] = field(default_factory=list)
     untold: list[Line] = field(default_factory=list)
+    removed: list[Line] = field(default_factory=list)
     tidied: bool = False
     manifests: int = 0
     objects: int = 0
+    packages: int = 0
     uploads: int = 0
 
     def to_json(self) -> Json:
@@ -74,9 +78,10 @@ def sweep(rounds: Rounds) -> Json:
     """
     now = rounds.clock.now()
     releases = rounds.catalog.releases()
-    seen = rounds.states.read(in_order(releases))
+    removals = {removal.line: removal for removal in rounds.removals.removed() if not removal.cleared}
+    seen = rounds.states.read({*in_order(releases), *removals})
     report = Report(lines=len(releases))
-    letters: list[Letter] = []
+    letters = list(_obituaries(removals, seen, now, report))
     for line in sorted({*seen, *releases}):
         letters += _deployment(line, seen.get(line), releases.get(line), now, report)
     for line, held in sorted(seen.items()):
@@ -84,8 +89,19 @@ def sweep(rounds: Rounds) -> Json:
         letters += _wake(line, held, now, report)
     rounds.mailbox.send(letters)
     if rounds.cellar.claim(now):
-        _tidy(seen, rounds.cellar, now, report)
+        _tidy(seen, removals, rounds.cellar, now, report)
+        _tidy_packages(seen, rounds, now, report)
+        for removal in _finished(seen, removals, releases, now):
+            rounds.removals.mark_cleared(removal)
     return report.to_json()
+
+
+def _obituaries(removals: Mapping[Line, Removal], seen: Mapping[Line, Seen], now: Instant, report: Report) -> Iterator[Letter]:
+    """A removal that its line never heard of. It goes before a later deploy of the line."""
+    for line, removal in sorted(removals.items()):
+        if line in seen and now - removal.at >= GRACE and is_unheard(removal, seen[line].state):
+            report.removed.append(line)
+            yield obituary(removal)
 
 
 def _deployment(line: Line, held: Seen | None, release: Release | None, now: Instant, report: Report) -> Iterator[Letter]:
@@ -156,7 +172,7 @@ def _is_late(state: PondState, now: Instant) -> bool:
     return not state.runs and (state.pull is not None or bool(state.targets) or state.woken is not None or state.force)
 
 
-def _tidy(seen: Mapping[Line, Seen], cellar: Cellar, now: Instant, report: Report) -> None:
+def _tidy(seen: Mapping[Line, Seen], removals: Mapping[Line, Removal], cellar: Cellar, now: Instant, report: Report) -> None:
     """Delete what nobody can read any more.
 
     Manifests are listed after the states were read, so none is missing that a state of then names; runs and
@@ -166,7 +182,8 @@ def _tidy(seen: Mapping[Line, Seen], cellar: Cellar, now: Instant, report: Repor
     named: set[str] = set()
     for line, state in states.items():
         manifests = cellar.manifests(line)
-        spared = _spared(state, manifests, states.values(), now)
+        pinned = _pinned(line, states.values())
+        spared = frozenset(manifests) & pinned if _is_over(state, removals, now) else _spared(state, manifests, pinned, now)
         cellar.drop_manifests(line, sorted(set(manifests) - spared))
         report.manifests += len(set(manifests) - spared)
         named |= set(_named(state)).union(*(manifests[number][1] for number in spared))
@@ -176,14 +193,64 @@ def _tidy(seen: Mapping[Line, Seen], cellar: Cellar, now: Instant, report: Repor
     report.uploads = cellar.abort_uploads(now - DAY)
 
 
+def _is_over(state: PondState, removals: Mapping[Line, Removal], now: Instant) -> bool:
+    """Removed, a day ago, and not deployed again: the line's own last snapshots are of no use to anybody."""
+    removal = removals.get(state.line)
+    return removal is not None and state.release is None and state.next_release is None and now - removal.at >= DAY
+
+
+def _finished(
+    seen: Mapping[Line, Seen], removals: Mapping[Line, Removal], releases: Mapping[Line, Release], now: Instant
+) -> Iterator[Removal]:
+    """Removals that need no further look, after a tidying: all that the line ever wrote was a day old then, and is gone.
+
+    A line that was deployed again is tidied as any other.
+    """
+    for line, removal in removals.items():
+        state = seen[line].state if line in seen else None
+        heard = state is None or not is_unheard(removal, state)
+        if heard and (line in releases or now - removal.at >= 2 * DAY):
+            yield removal
+
+
+def _tidy_packages(seen: Mapping[Line, Seen], rounds: Rounds, now: Instant, report: Report) -> None:
+    """Delete packages that no version names and no line runs, a day after they were uploaded.
+
+    What is deployed is read after the packages were listed, a Pond at a time: an upload is deployed within minutes, and the
+    command uploads again what has been lying there for long.
+    """
+    used = {artifact for held in seen.values() for artifact in _artifacts(held.state)}
+    stale: list[str] = []
+    packages = filter(_is_package, rounds.cellar.packages(now - DAY))
+    for pond, keys in groupby(packages, key=lambda key: key.split("/")[1]):
+        if unused := set(keys) - used:
+            stale += sorted(unused - {release.artifact for release in rounds.removals.versions(pond).values()})
+    rounds.cellar.drop_objects(stale)
+    report.packages = len(stale)
+
+
+def _is_package(key: str) -> bool:
+    """``model.names.artifact_key``; what else lies there is not ours to delete."""
+    return len(key.split("/")) == len(("artifacts", "pond", "version", "digest")) and key.endswith(".zip")
+
+
+def _artifacts(state: PondState) -> Iterator[str]:
+    yield from (release.artifact for release in (state.release, state.next_release) if release)
+    yield from (run.artifact for run in state.runs.values())
+
+
+def _pinned(line: Line, states: Collection[PondState]) -> frozenset[int]:
+    """Snapshots of ``line`` that a Sink's run reads, or that one may pin next."""
+    pinned = {run.pins.get(line, 0) for other in states for run in other.runs.values()}
+    return frozenset(pinned | {other.sources[line].snapshot for other in states if line in other.sources})
+
+
 def _spared(
-    state: PondState, manifests: Mapping[int, tuple[Instant, frozenset[str]]], others: Collection[PondState], now: Instant
+    state: PondState, manifests: Mapping[int, tuple[Instant, frozenset[str]]], pinned: frozenset[int], now: Instant
 ) -> frozenset[int]:
     """The published snapshot and what came after it, the last few, the young, and all that any Sink pinned or may pin next."""
-    pinned = {run.pins.get(state.line, 0) for other in others for run in other.runs.values()}
-    next_pins = {other.sources[state.line].snapshot for other in others if state.line in other.sources}
     young = {number for number, (f, _) in manifests.items() if number >= state.snapshot or now - f < DAY}
-    return frozenset(manifests) & (pinned | next_pins | young | set(sorted(manifests)[-SPARED:]))
+    return frozenset(manifests) & (pinned | young | set(sorted(manifests)[-SPARED:]))
 
 
 def _named(state: PondState) -> Iterator[str]:

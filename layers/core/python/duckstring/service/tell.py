@@ -1,7 +1,8 @@
-"""Telling a line what an operator did, and waiting until it has heard: what is read afterwards shows it."""
+"""Telling lines what an operator did, and waiting until they have heard: what is read afterwards shows it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
-from duckstring.ports import Clock, Letter, Mailbox, StateReader
+from duckstring.ports import Clock, Letter, Mailbox, Seen, StateReader
 
 PATIENCE = timedelta(seconds=10)
 _FIRST_LOOK = timedelta(milliseconds=20)
@@ -28,19 +29,28 @@ def tell(line: Line, signal: Signal, *, mailbox: Mailbox, states: StateReader, c
 
     The letter is not lost when the time is up: the line hears it as soon as it can.
     """
+    return tell_all({line: signal}, mailbox=mailbox, states=states, clock=clock)[line]
+
+
+def tell_all(orders: Mapping[Line, Signal], *, mailbox: Mailbox, states: StateReader, clock: Clock) -> Mapping[Line, Told]:
+    """As ``tell``, many lines at once: all are posted before any is waited for."""
     began = clock.now()
-    key = f"{line}:{type(signal).__name__}:{to_text(began)}"
-    (sequence,) = mailbox.send([Letter(line, signal, key)])
-    return _await(line, sequence, until=began + PATIENCE, states=states, clock=clock)
+    letters = [Letter(line, signal, f"{line}:{type(signal).__name__}:{to_text(began)}") for line, signal in orders.items()]
+    sequences = dict(zip(orders, mailbox.send(letters), strict=True))
+    return _await(sequences, until=began + PATIENCE, states=states, clock=clock)
 
 
-def _await(line: Line, sequence: str, *, until: Instant, states: StateReader, clock: Clock) -> Told:
+def _await(sequences: Mapping[Line, str], *, until: Instant, states: StateReader, clock: Clock) -> Mapping[Line, Told]:
     look = _FIRST_LOOK
+    told = {line: Told(PondState(line), applied=False) for line in sequences}
     while True:
-        seen = states.read([line]).get(line)
-        if seen is not None and int(seen.mark[1] or 0) >= int(sequence):
-            return Told(seen.state, applied=True)
-        if clock.now() + look >= until:
-            return Told(seen.state if seen else PondState(line), applied=False)
+        open_lines = [line for line, held in told.items() if not held.applied]
+        told |= {line: _heard(seen, sequences[line]) for line, seen in states.read(open_lines).items()}
+        if all(held.applied for held in told.values()) or clock.now() + look >= until:
+            return told
         clock.wait(look)
         look = min(look * 2, _LONGEST_LOOK)
+
+
+def _heard(seen: Seen, sequence: str) -> Told:
+    return Told(seen.state, applied=int(seen.mark[1] or 0) >= int(sequence))

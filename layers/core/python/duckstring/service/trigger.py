@@ -42,13 +42,16 @@ def check(kind: object, bound: object) -> tuple[TriggerKind, timedelta | None]:
 class NotTakenError(OperatorError):
     """The line is down: it takes no new demand, and this one would be forgotten."""
 
-    def __init__(self, line: Line, state: PondState) -> None:
-        """Say whose failure it is, and the way out."""
+    def __init__(self, line: Line, state: PondState, *, highest: bool = True) -> None:
+        """Say whose failure it is, and the way out. ``highest``: the root is the line that commands take it for."""
         reason = state.reason.splitlines()[0]
-        root = reason.split(" ", 1)[0].partition("@")[0]
+        pond, major = parse_line(Line(reason.split(" ", 1)[0]))
+        named = pond if highest else f"{pond} -m {major}"
+        again = f"duckstring control wake {named} (it runs again), or control clear {named} (it runs when it is wanted)"
+        killed = reason.endswith(" was killed")
         super().__init__(
             f"{line} takes no demand now: {reason}",
-            hint=f"Repair {root} and deploy it; deploying it unchanged clears the failure too, and what was asked before goes on.",
+            hint=f"Let it go on: {again}." if killed else f"Repair {pond} and deploy it; or, where the fault lay outside: {again}.",
         )
 
 
@@ -73,7 +76,7 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
     line = find_deployed(catalog, pond, major).line
     held = states.read([line]).get(line)
     if known in {"tap", "pulse"} and held is not None and held.state.blocked:
-        raise NotTakenError(line, held.state)
+        raise _not_taken(line, held.state, catalog)
     name, number = parse_line(line)
     epoch = to_text(clock.now())
     detail: Json = {"pond": name, "major": number, "kind": known, "epoch": epoch}
@@ -81,3 +84,8 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
         detail["bound"] = window.total_seconds()
     door.put(detail)
     return {"line": line, "epoch": epoch}
+
+
+def _not_taken(line: Line, state: PondState, catalog: Catalog) -> NotTakenError:
+    pond, major = parse_line(Line(state.reason.split(" ", 1)[0]))
+    return NotTakenError(line, state, highest=all(parse_line(other)[1] <= major for other in catalog.releases(pond)))

@@ -120,7 +120,7 @@ def why_waiting(state: PondState, now: Instant) -> str:
         return ""
     if coming := next_opening(rules, now):
         left = timedelta(seconds=max(1, round((coming.start - now).total_seconds())))
-        return f"waits for Window {coming.window}, opens {minute_in_words(coming.start)} (in {_two_units(left)})"
+        return f"waits for Window {coming.window}, opens {minute_in_words(coming.start)} (in {_roughly(left)})"
     return f"waits, and no Window of {state.line} opens again"
 
 
@@ -161,8 +161,8 @@ def _span(found: Occurrence | None) -> Json | None:
     return {"start": to_text(found.start), "end": to_text(found.end)} if found else None
 
 
-def _two_units(left: timedelta) -> str:
-    """``3d4h``, ``2h05m`` would pretend too much: the larger two of what is left."""
+def _roughly(left: timedelta) -> str:
+    """Without what is too fine to matter: whole hours of days, whole minutes of hours."""
     for unit in (timedelta(hours=1), timedelta(minutes=1)):
         if left >= 24 * unit:
             return duration_in_words(left // unit * unit)

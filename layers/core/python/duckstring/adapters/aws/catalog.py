@@ -1,19 +1,20 @@
-"""The catalog in DynamoDB: versions, the selected release of each line, and the revision that orders deploys."""
+"""The catalog in DynamoDB: versions, the selected release of each line, what was removed, and the revision that orders changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.arrivals import DynamoArrivals
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.items import code_of, to_item
+from duckstring.adapters.aws.items import Item, code_of, to_item
 from duckstring.errors import StateConflictError
-from duckstring.model.catalog import Release
-from duckstring.model.instants import to_text
+from duckstring.model.catalog import Release, Removal
+from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line, parse_line
 
 if TYPE_CHECKING:
@@ -27,27 +28,21 @@ _MOST = 100
 
 
 class DynamoCatalog:
-    """``ports.Catalog``."""
+    """``ports.Catalog`` and ``ports.Removals``."""
 
     def __init__(self, clients: Clients, table: str) -> None:
         """Keep the catalog in ``table``."""
         self._clients, self._table = clients, table
 
     def revision(self) -> int:
-        """Grows with every selection."""
+        """Grows with every change."""
         found = self._clients.dynamodb.get_item(TableName=self._table, Key=_REVISION, ConsistentRead=True).get("Item", {})
         return int(found["revision"]["N"]) if found else 0
 
     def releases(self, pond: str | None = None) -> Mapping[Line, Release]:
         """The selected release of every line, or of one Pond's lines."""
-        pages = self._clients.dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            ConsistentRead=True,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :line)",
-            ExpressionAttributeValues={":pk": {"S": _CATALOG}, ":line": {"S": f"LINE#{pond}@" if pond else "LINE#"}},
-        )
-        found = (codec.release_from_text(item["release"]["S"]) for page in pages for item in page["Items"])
-        return {release.line: release for release in found}
+        items = self._items(_CATALOG, f"LINE#{pond}@" if pond else "LINE#")
+        return {release.line: release for item in items for release in (codec.release_from_text(item["release"]["S"]),)}
 
     def version(self, pond: str, version: str) -> Release | None:
         """One version, if it was ever deployed."""
@@ -74,6 +69,74 @@ class DynamoCatalog:
             self._transact(list(chunk))
         for later, chunk in enumerate(_batched(selections, _MOST - 1)):
             self._transact([*chunk, self._advance(revision + later)])
+
+    def versions(self, pond: str) -> Mapping[str, Release]:
+        """Every version of a Pond that is deployed."""
+        items = self._items(f"POND#{pond}", "VERSION#")
+        return {item["sk"]["S"].removeprefix("VERSION#"): codec.release_from_text(item["release"]["S"]) for item in items}
+
+    def forget(self, pond: str, version: str, *, revision: int) -> None:
+        """Forget one version.
+
+        Raises:
+            StateConflictError: somebody else changed the catalog since ``revision`` was read.
+        """
+        self._transact([self._delete(f"POND#{pond}", f"VERSION#{version}"), self._advance(revision)])
+
+    def remove(self, removal: Removal, versions: Collection[str], *, revision: int) -> None:
+        """Forget a line, versions of it and its arrival rules, in one transaction.
+
+        A line of more than some dozens of versions loses the first of them before, which shows nowhere.
+
+        Raises:
+            StateConflictError: somebody else changed the catalog since ``revision`` was read.
+        """
+        line, pond = removal.line, parse_line(removal.line)[0]
+        keys = DynamoArrivals(self._clients, self._table).keys_of(line)
+        told = {"pk": _CATALOG, "sk": f"REMOVED#{line}", "line": line, "at": to_text(removal.at)}
+        items: list[TransactWriteItemTypeDef] = [
+            self._advance(revision),
+            self._delete(_CATALOG, f"LINE#{line}"),
+            {"Put": {"TableName": self._table, "Item": to_item(told)}},
+            *(self._delete(*key) for key in keys),
+        ]
+        rows = [self._delete(f"POND#{pond}", f"VERSION#{version}") for version in versions]
+        left = max(0, len(rows) - (_MOST - len(items)))
+        for chunk in _batched(rows[:left], _MOST):
+            self._transact(list(chunk))
+        self._transact([*items, *rows[left:]])
+
+    def removed(self, pond: str | None = None) -> Sequence[Removal]:
+        """The lines that were ever removed, or those of one Pond."""
+        items = self._items(_CATALOG, f"REMOVED#{pond}@" if pond else "REMOVED#")
+        return [Removal(Line(item["line"]["S"]), from_text(item["at"]["S"]), "cleared" in item) for item in items]
+
+    def mark_cleared(self, removal: Removal) -> None:
+        """Nothing is left to do for this removal."""
+        try:
+            self._clients.dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item({"pk": _CATALOG, "sk": f"REMOVED#{removal.line}"}),
+                UpdateExpression="SET cleared = :yes",
+                ConditionExpression="#at = :at",
+                ExpressionAttributeNames={"#at": "at"},
+                ExpressionAttributeValues={":yes": {"BOOL": True}, ":at": {"S": to_text(removal.at)}},
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+
+    def _items(self, partition: str, prefix: str) -> Iterator[Item]:
+        pages = self._clients.dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={":pk": {"S": partition}, ":prefix": {"S": prefix}},
+        )
+        return (item for page in pages for item in page["Items"])
+
+    def _delete(self, pk: str, sk: str) -> TransactWriteItemTypeDef:
+        return {"Delete": {"TableName": self._table, "Key": to_item({"pk": pk, "sk": sk})}}
 
     def _version(self, release: Release, *, overwrite: bool) -> TransactWriteItemTypeDef:
         keys = {"pk": f"POND#{parse_line(release.line)[0]}", "sk": f"VERSION#{release.version}"}
@@ -107,7 +170,7 @@ class DynamoCatalog:
         except ClientError as error:
             if code_of(error) not in ("TransactionCanceledException", "TransactionInProgressException"):
                 raise
-            raise StateConflictError("Somebody else deployed to this Catchment at the same time.", hint="Deploy again.") from error
+            raise StateConflictError("Somebody else changed what is deployed here at the same time.", hint="Do it again.") from error
 
 
 def _batched(items: Sequence[T], size: int) -> Iterator[list[T]]:

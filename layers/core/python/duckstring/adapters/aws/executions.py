@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 _GONE = {"TaskDoesNotExist", "TaskTimedOut", "InvalidToken"}
+_OVER = {"ExecutionDoesNotExist", "ValidationException"}  # the second one's only cause, for a name of ours: it does not run
 _TOKEN_TTL_SECONDS = 370 * 24 * 3600  # longer than the longest execution (a year): only forgotten ones expire
 
 
@@ -61,7 +62,7 @@ class Machine:
         try:
             self._clients.stepfunctions.stop_execution(executionArn=arn, error="Stopped", cause="Stopped by the Catchment")
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+            if error.response["Error"]["Code"] not in _OVER:
                 raise
 
 

@@ -18,6 +18,7 @@ from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, execution_name
 
 _DATA = "data/"
+_ARTIFACTS = "artifacts/"
 _BATCH = 1000
 _EVERY = timedelta(hours=6)
 _PREFIX = "MANIFEST#"
@@ -95,7 +96,14 @@ class AwsCellar:
 
     def objects(self, before: Instant) -> Iterator[str]:
         """The keys of all table versions written before an instant."""
-        for page in self._clients.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=_DATA):
+        return self._older(_DATA, before)
+
+    def packages(self, before: Instant) -> Iterator[str]:
+        """The keys of all packages uploaded before an instant, a Pond's together: keys are listed in order."""
+        return self._older(_ARTIFACTS, before)
+
+    def _older(self, prefix: str, before: Instant) -> Iterator[str]:
+        for page in self._clients.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             yield from (found["Key"] for found in page.get("Contents", []) if found["LastModified"] < before)
 
     def drop_objects(self, keys: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, TransientError
-from duckstring.model.attempts import AttemptFinished, AttemptStarted
+from duckstring.model.attempts import TAKEN, AttemptFinished, AttemptStarted
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, run_key
 
@@ -99,8 +99,8 @@ class AttemptRows:
         """Rows in ``table``, what is too long for them in ``bucket``."""
         self._clients, self._table, self._bucket = clients, table, bucket
 
-    def started(self, line: Line, row: AttemptStarted) -> None:
-        """Write that an attempt runs."""
+    def started(self, line: Line, row: AttemptStarted) -> bool:
+        """Write that an attempt runs, unless it was taken."""
         site = row.site
         values: dict[str, str | int] = {
             "run": run_key(line, row.run),
@@ -114,10 +114,10 @@ class AttemptRows:
             "log_stream": site.log_stream,
             "request_id": site.request_id,
         }
-        self._update(line, row, values)
+        return self._update(line, row, values)
 
-    def finished(self, line: Line, row: AttemptFinished) -> None:
-        """Complete its row."""
+    def finished(self, line: Line, row: AttemptFinished) -> bool:
+        """Complete its row, unless it was taken."""
         sizes = {name: {"rows": table.rows, "bytes": table.bytes} for name, table in sorted(row.tables.items())}
         values: dict[str, str | int] = {
             "status": row.status,
@@ -128,7 +128,22 @@ class AttemptRows:
         }
         if row.status == "failed":
             values |= {"error": row.error, "message": row.message, "traceback": row.traceback} | self._overflow(line, row)
-        self._update(line, row, values)
+        return self._update(line, row, values)
+
+    def taken(self, line: Line, *, run: int, ripple: str, attempt: int) -> str | None:
+        """A cheap read, which may be a moment behind."""
+        return self._taken(_attempt_key(line, run, ripple, attempt), consistent=False)
+
+    def _taken(self, key: Mapping[str, AttributeValueTypeDef], *, consistent: bool) -> str | None:
+        found = self._clients.dynamodb.get_item(
+            TableName=self._table,
+            Key=key,
+            ConsistentRead=consistent,
+            ProjectionExpression="#status",
+            ExpressionAttributeNames={"#status": "status"},
+        )
+        status = found.get("Item", {}).get("status", {}).get("S", "")
+        return status if status in TAKEN else None
 
     def _overflow(self, line: Line, row: AttemptFinished) -> dict[str, str | int]:
         if len(row.message) + len(row.traceback) <= _LONG_TEXT:
@@ -138,15 +153,16 @@ class AttemptRows:
         self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="text/plain; charset=utf-8")
         return {"message": row.message[:_KEPT_TEXT], "traceback": row.traceback[:_KEPT_TEXT], "overflow": key}
 
-    def _update(self, line: Line, row: AttemptStarted | AttemptFinished, values: Mapping[str, str | int]) -> None:
-        """Set attributes of a row, unless the orchestrator has closed it: a worker that was given up does not reopen it."""
+    def _update(self, line: Line, row: AttemptStarted | AttemptFinished, values: Mapping[str, str | int]) -> bool:
+        """Set attributes of a row, unless it is closed: a worker that was given up does not reopen it. False: it was taken."""
+        key = _attempt_key(line, row.run, row.ripple, row.attempt)
         written: dict[str, AttributeValueTypeDef] = {
             f":{name}": {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in values.items()
         }
         try:
             self._clients.dynamodb.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": f"LINE#{line}"}, "sk": {"S": f"ATTEMPT#{row.run:010d}#{row.ripple}#{row.attempt:04d}"}},
+                Key=key,
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
                 ConditionExpression=_OPEN_ROW,
                 ExpressionAttributeNames={"#status": "status"} | {f"#{name}": name for name in values},
@@ -155,3 +171,9 @@ class AttemptRows:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
+            return self._taken(key, consistent=True) is None
+        return True
+
+
+def _attempt_key(line: Line, run: int, ripple: str, attempt: int) -> dict[str, AttributeValueTypeDef]:
+    return {"pk": {"S": f"LINE#{line}"}, "sk": {"S": f"ATTEMPT#{run:010d}#{ripple}#{attempt:04d}"}}

@@ -1,0 +1,133 @@
+"""``duckstring control``: an operator's word to one Pond."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from duckstring.errors import OperatorError
+from duckstring_cli import render
+from duckstring_cli.answers import ControlAnswer
+from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client, repeated
+from duckstring_cli.commands.trigger import Watch, follow
+
+app = typer.Typer(help="Operate one Pond: wake, force, sleep, kill, clear, retry budgets.", no_args_is_help=True)
+
+_DOWN = {"failed", "killed"}
+_MOST = 1000
+
+
+@app.command(epilog="Example: duckstring control wake sales --watch")
+def wake(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+    """Run POND once, alone.
+
+    As soon as its Sources hold something newer; they are asked for nothing. Ends a failure or a kill.
+    """
+    _send(catchment, pond, "wake", major=major, watch=watch)
+
+
+@app.command(epilog="Example: duckstring control force sales --watch")
+def force(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+    """Run POND again now, at the freshness that it has.
+
+    Waits for what is in flight. Its Sinks do not run. Ends a failure or a kill.
+    """
+    _send(catchment, pond, "force", major=major, watch=watch)
+
+
+@app.command(epilog="Example: duckstring control sleep reports --upstream")
+def sleep(
+    pond: PondName,
+    upstream: Annotated[bool, typer.Option("--upstream", help="And everything that POND reads, itself or through others.")] = False,
+    major: Major = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """Forget what is wanted of POND, and its Wave or Tide. What runs already is finished."""
+    _send(catchment, pond, "sleep", major=major, upstream=upstream)
+
+
+@app.command(epilog="Example: duckstring control kill sales")
+def kill(
+    pond: PondName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    major: Major = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """Stop POND's runs and their workers.
+
+    It stays down, and what requires it is blocked, until wake, force or clear. Its Wave or Tide goes on after that.
+    """
+    named = pond if major is None else f"{pond}@{major}"
+    if not yes and sys.stdin.isatty() and not typer.confirm(f"Kill {named}: stop its runs, and keep it down?", err=True):
+        raise OperatorError("Nothing was killed.")
+    _send(catchment, pond, "kill", major=major)
+
+
+@app.command(epilog="Example: duckstring control clear sales")
+def clear(pond: PondName, major: Major = None, catchment: CatchmentName = None) -> None:
+    """End a failure or a kill without running POND. It runs if something still wants it."""
+    _send(catchment, pond, "clear", major=major)
+
+
+@app.command("failure-budget", epilog="Example: duckstring control failure-budget sales --immediate 1 --source 2")
+def failure_budget(
+    pond: PondName,
+    immediate: Annotated[
+        int | None, typer.Option("--immediate", min=0, max=_MOST, metavar="N", help="Retries of a Ripple within one run.")
+    ] = None,
+    source: Annotated[
+        int | None, typer.Option("--source", min=0, max=_MOST, metavar="N", help="Fresh runs after a failure, as Sources move on.")
+    ] = None,
+    major: Major = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """Show or set POND's live retry budgets.
+
+    pond.toml seeds them at the first deploy only. Runs in flight keep what they began with.
+    """
+    answer = open_client(catchment).failure_budget(pond, major=major, immediate_retries=immediate, source_retries=source)
+    spent = f", {answer['failures']} failed in a row" if answer["failures"] else ""
+    told = f"failure-budget: immediate {answer['immediate_retries']}, source {answer['source_retries']}{spent}"
+    render.say(f"[bold]{answer['line']}[/]: {told}")
+    if not answer["applied"]:
+        _not_heard(answer["line"])
+
+
+def _send(catchment: str | None, pond: str, verb: str, *, major: int | None, watch: bool = False, upstream: bool = False) -> None:
+    client, named = open_client(catchment), repeated(catchment)
+    before = client.status() if watch else None
+    answer = client.control(pond, verb, major=major, upstream=upstream)
+    render.say(f"[bold]{', '.join(answer['lines'])}[/]: {escape(_told(verb, answer))}")
+    for warning in answer["warnings"]:
+        render.warn(warning)
+    if not answer["applied"]:
+        _not_heard(answer["lines"][0])
+    elif before is not None and answer["status"]["status"] != "waiting":
+        line = answer["lines"][0]
+        last = next((held["last_run"] for held in before["lines"] if held["line"] == line), None)
+        follow(client, line, before, epoch=None, after=last["number"] if last else 0, named=named)
+    elif verb in {"wake", "force"}:
+        render.err().print(f"[dim]Watch it: duckstring status {escape(pond + named)}[/]")
+
+
+def _not_heard(line: str) -> None:
+    render.warn(f"{line} has not heard it yet; it will. Look again: duckstring status {line.partition('@')[0]}")
+
+
+def _told(verb: str, answer: ControlAnswer) -> str:
+    held, reason = answer["status"], render.one_line(answer["status"]["reason"])
+    match verb:
+        case "wake":
+            return f"woken; {reason}" if held["status"] == "waiting" and reason else "woken"
+        case "force":
+            return "forced; it runs when what is in flight is done" if held["demand"]["forced"] else "forced"
+        case "sleep":
+            return "asleep; what runs is finished" if held["runs"] else "asleep"
+        case "kill":
+            return f"killed; stopped run {', '.join(answer['runs'])}" if answer["runs"] else "killed; nothing was running"
+        case _:
+            done = "cleared" if answer["previous"] in _DOWN else "neither failed nor killed; nothing to clear"
+            return f"{done}; {reason}" if held["status"] in {"blocked", "waiting"} and reason else done

@@ -1,0 +1,165 @@
+"""An operator's word to one line: its verbs and its live retry budgets. Each is answered when the line has heard it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from duckstring.engine.signals import BudgetSet, Ordered, Verb
+from duckstring.engine.state import PondState
+from duckstring.errors import OperatorError
+from duckstring.model.catalog import Release
+from duckstring.model.instants import NEVER
+from duckstring.model.names import Line, parse_line, run_key
+from duckstring.ports import Catalog, Clock, Mailbox, StateReader
+from duckstring.service.find import find, find_deployed
+from duckstring.service.status import describe
+from duckstring.service.tell import Told, tell, tell_all
+
+VERBS: tuple[Verb, ...] = get_args(Verb)
+MOST_RETRIES = 1000
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What an operator's word needs of the world."""
+
+    catalog: Catalog
+    states: StateReader
+    mailbox: Mailbox
+    clock: Clock
+
+
+class NothingToForceError(OperatorError):
+    """A line that never ran has no freshness to run again at, and its Sources have nothing to begin with."""
+
+    def __init__(self, line: Line, empty: Collection[Line]) -> None:
+        """Name the Sources without output."""
+        pond, major = parse_line(line)
+        sources = f"{', '.join(sorted(empty))} {'have' if len(empty) > 1 else 'has'}"
+        super().__init__(
+            f"{line} cannot be forced: it has never run, and {sources} no output yet.",
+            hint=f"Run it with all that it needs: duckstring trigger pulse {pond} -m {major}",
+        )
+
+
+def control(pond: str, verb: str, console: Console, *, major: int | None = None, upstream: bool = False) -> Json:
+    """Use a verb on a line; ``upstream``: sleep, for each of its ancestors as well.
+
+    Raises:
+        OperatorError: no such Pond or verb, or a verb that cannot be.
+    """
+    known = _check(verb, upstream=upstream)
+    releases = console.catalog.releases() if upstream else {}
+    release = find(releases, pond, major) if upstream else find_deployed(console.catalog, pond, major)
+    line = release.line
+    before = _read(line, console)
+    if known == "force":
+        _check_force(before)
+    lines = (line, *sorted(ancestors(line, releases)))
+    now = console.clock.now()
+    told = tell_all(dict.fromkeys(lines, Ordered(known, now)), mailbox=console.mailbox, states=console.states, clock=console.clock)
+    return {
+        "lines": list(lines),
+        "applied": all(held.applied for held in told.values()),
+        "previous": describe(before, release, now)["status"],
+        "status": describe(told[line].state, release, console.clock.now()),
+        "runs": [run_key(line, number) for number in _stopped(before, told[line])] if known == "kill" else [],
+        "warnings": list(_still_wanted(told, console)) if known == "sleep" else [],
+    }
+
+
+def failure_budget(
+    pond: str, console: Console, *, major: int | None = None, immediate_retries: int | None = None, source_retries: int | None = None
+) -> Json:
+    """Set the live retry budgets that are given, and show both.
+
+    Raises:
+        OperatorError: no such Pond, or a budget out of range.
+    """
+    _check_budget("immediate_retries", immediate_retries)
+    _check_budget("source_retries", source_retries)
+    line = find_deployed(console.catalog, pond, major).line
+    told = Told(_read(line, console), applied=True)
+    if immediate_retries is not None or source_retries is not None:
+        signal = BudgetSet(immediate_retries, source_retries)
+        told = tell(line, signal, mailbox=console.mailbox, states=console.states, clock=console.clock)
+    state = told.state
+    return {
+        "line": line,
+        "immediate_retries": state.immediate_retries,
+        "source_retries": state.source_retries,
+        "failures": state.failures,
+        "applied": told.applied,
+    }
+
+
+def ancestors(line: Line, releases: Mapping[Line, Release]) -> frozenset[Line]:
+    """Every deployed line that ``line`` reads, required or optional, itself or through others."""
+    found: set[Line] = set()
+    ahead = [line]
+    while ahead:
+        held = releases.get(ahead.pop())
+        news = {spec.line for spec in held.sources if spec.line in releases} - found if held else set()
+        found |= news
+        ahead += news
+    return frozenset(found - {line})
+
+
+def _check(verb: str, *, upstream: bool) -> Verb:
+    known = next((one for one in VERBS if one == verb), None)
+    if known is None:
+        raise OperatorError(f"No verb {verb!r}; allowed: {', '.join(VERBS)}.")
+    if upstream and known != "sleep":
+        raise OperatorError(f"upstream with {known}; only sleep knows it.")
+    return known
+
+
+def _check_budget(name: str, value: int | None) -> None:
+    if value is not None and not 0 <= value <= MOST_RETRIES:
+        raise OperatorError(f"{name} is {value}; allowed: whole numbers from 0 to {MOST_RETRIES}.")
+
+
+def _check_force(state: PondState) -> None:
+    if state.end_f != NEVER or not state.sources:
+        return
+    views = state.sources.values()
+    required = [view for view in views if not view.optional]
+    empty = [view.line for view in required or views if view.end_f == NEVER]
+    if empty and (required or len(empty) == len(views)):
+        raise NothingToForceError(state.line, empty)
+
+
+def _stopped(before: PondState, told: Told) -> Iterator[int]:
+    """The runs that were in flight, or began between the look and the word, and are no more."""
+    if not told.applied:
+        return
+    after = told.state
+    flying = [number for number, run in before.runs.items() if run.failure is None]
+    since = range(before.runs_started + 1, after.runs_started + 1)
+    yield from (number for number in (*sorted(flying), *since) if number not in after.runs)
+
+
+def _still_wanted(told: Mapping[Line, Told], console: Console) -> Iterator[str]:
+    """Sinks that stay awake and want what was put to sleep: they wait for it, until somebody asks for it again."""
+    asleep: dict[Line, list[Line]] = {}
+    for line, held in sorted(told.items()):
+        for sink in held.state.sinks:
+            if sink not in told:
+                asleep.setdefault(sink, []).append(line)
+    for sink, seen in sorted(console.states.read(asleep).items()):
+        if wants := _wants(seen.state):
+            yield f"{sink} is awake ({wants}) and reads {', '.join(asleep[sink])}: it asks again when it is triggered anew."
+
+
+def _wants(state: PondState) -> str:
+    standing = type(state.trigger).__name__.lower() if state.trigger else ""
+    pull = "pull" if state.pull is not None or state.woken is not None else ""
+    return ", ".join(filter(None, (standing, pull, "push" if state.targets else "")))
+
+
+def _read(line: Line, console: Console) -> PondState:
+    seen = console.states.read([line]).get(line)
+    return seen.state if seen else PondState(line)
