@@ -230,7 +230,8 @@ class Laws:
     def _starts(self, before: PondState, after: PondState) -> None:
         for name, ripple in after.ripples.items():
             held = before.ripples.get(name)
-            if ripple.attempt is not None and ripple.attempt.number == 1 and (held is None or held.attempt != ripple.attempt):
+            given = (held.attempt.run, held.attempt.number) if held and held.attempt else None
+            if ripple.attempt is not None and ripple.attempt.number == 1 and given != (ripple.attempt.run, 1):
                 run = before.runs.get(ripple.attempt.run)
                 assert run is None or not run.superseded, "a Ripple began a run that can no longer be published whole"
 
