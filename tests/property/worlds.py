@@ -215,9 +215,10 @@ class Laws:
         live = {run.f for run in after.runs.values() if run.failure is None and not run.superseded}
         forced = any(run.forced for run in after.runs.values())
         for ripple in after.ripples.values():
-            assert ripple.end_f <= ripple.start_f <= after.start_f
-            assert ripple.end_f >= after.end_f or forced
             fallen = ripple.attempt is not None and after.runs[ripple.attempt.run].failure is not None
+            assert ripple.end_f <= ripple.start_f
+            assert ripple.start_f <= after.start_f or fallen
+            assert ripple.end_f >= after.end_f or forced
             for parent in () if fallen else ripple.parents:
                 assert ripple.start_f <= after.ripples[parent].end_f or ripple.start_f <= after.end_f
             if ripple.attempt is None:
