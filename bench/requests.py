@@ -39,7 +39,10 @@ def measure(ground: Ground) -> list[Figure]:
     figures += [
         Figure("state transitions per Pond Run, 1 Ripple", transitions({"make": 0}), ""),
         Figure("state transitions per Pond Run, 4 Ripples one after the other", transitions({"a": 0, "b": 1, "c": 1, "d": 1}), ""),
-        Figure("  each retry of a Ripple", transitions({"a": 1}) - transitions({"a": 0}) + 2, ""),
+        Figure(
+            "state transitions per Pond Run, 10 Ripples one after the other", transitions({"a": 0} | {f"r{n}": 1 for n in range(9)}), ""
+        ),
+        Figure("  each retry of a Ripple", transitions({"a": 1, "b": 2}) - transitions({"a": 1, "b": 1}), ""),
     ]
     return figures
 
@@ -52,29 +55,40 @@ def _kind(event: dict[str, Any]) -> str:
 
 
 def transitions(gates: dict[str, int]) -> int:
-    """States entered by an execution whose Ripples wait at so many gates each, and the start."""
+    """States entered by an execution whose Ripples wait at so many gates each and then succeed, and the start."""
     from infra.machine import definition
 
-    machine = definition()
-    branch = machine["States"]["Ripples"]["ItemProcessor"]
-    total = 1
-    for waits in gates.values():
-        verdicts = ["wait"] * waits + ["lambda", "done"]
-        state = branch["StartAt"]
-        while True:
-            total += 1
-            found = branch["States"][state]
-            if found.get("End"):
-                break
-            if found["Type"] == "Choice":
-                verdict = verdicts.pop(0)
-                state = next(one["Next"] for one in found["Choices"] if f"'{verdict}'" in one["Condition"])
-            else:
-                state = found["Next"]
-    state = "Ripples"
+    machine = definition()["States"]
+    first = "wait" if next(iter(gates.values())) else "lambda"
+    total, state = 1, "Begin"
     while True:
         total += 1
-        found = machine["States"][state]
+        found = machine[state]
+        if found["Type"] == "Map":
+            branch = found["ItemProcessor"]
+            total += sum(_walk(branch["States"], branch["StartAt"], waits) for waits in gates.values())
         if found.get("End"):
             return total
+        alone = next((one["Next"] for one in found.get("Choices", []) if f"'{first}'" in one["Condition"] and len(gates) == 1), None)
+        if alone is not None:
+            return total + _walk(machine, alone, gates.popitem()[1])
         state = found.get("Next") or found["Default"]
+
+
+def _walk(states: dict[str, Any], state: str, waits: int) -> int:
+    """States entered by a branch that waits at ``waits`` gates: each but the first after an attempt that failed."""
+    entered, asked = 0, 0
+    while True:
+        entered += 1
+        found = states[state]
+        if found["Type"] == "Choice" and "Route" in state:
+            verdict = "wait" if waits else "lambda"
+            state = next(one["Next"] for one in found["Choices"] if f"'{verdict}'" in one["Condition"])
+        elif found["Type"] == "Choice":
+            state = found["Default"]
+        elif found["Resource"].endswith("waitForTaskToken"):
+            asked, state = asked + 1, found["Next"]
+        elif asked < waits:
+            state = found["Catch"][-1]["Next"]
+        else:
+            return entered

@@ -1,6 +1,10 @@
 """The state machine of a Pond Run, in JSONata: one branch per Ripple, all decisions made in the mailbox.
 
-Rules of this file: a branch never ends in Fail (its siblings would be cut off), a gate is retried only where its letter
+A state entered costs as much as forty writes to the table, so the usual way is short: an attempt that succeeds ends its branch, and
+one that does not *fails its task* (a Catch costs nothing, a Choice after each attempt would); a gate's success is "run", any other
+verdict is its failure; and a run of one Ripple needs no Map.
+
+Rules of this file: a branch of the Map never ends in Fail (its siblings would be cut off), a gate is retried only where its letter
 was not sent (once it was, somebody may hold its token), what AWS lost is ``lost`` and not ``crashed`` (the author's budget
 does not pay for it), timeouts are literal, and a terminal state is a Pass (an ``Output`` of Succeed is not applied everywhere).
 """
@@ -15,6 +19,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
+
+from duckstring.model.verdicts import CANCELLED, DONE, ENDED
 
 MAX_BRANCHES = 40
 """An inline Map runs no more at a time; the branches come in topological order, so more of them still progress."""
@@ -47,8 +53,19 @@ def definition() -> dict[str, Any]:
     return {
         "Comment": "One Pond Run: a branch for each Ripple.",
         "QueryLanguage": "JSONata",
-        "StartAt": "Ripples",
+        "StartAt": "Begin",
         "States": {
+            # The input of a run of one Ripple has the fields of its branch at the top.
+            "Begin": {
+                "Type": "Choice",
+                "Choices": [
+                    {"Condition": _jsonata("$states.input.verdict = 'lambda'"), "Next": "RunAlone"},
+                    {"Condition": _jsonata("$states.input.verdict = 'wait'"), "Next": "AwaitAlone"},
+                ],
+                "Default": "Ripples",
+            },
+            **_branch("Alone"),
+            "CancelledAlone": _fail("$states.input"),
             "Ripples": {
                 "Type": "Map",
                 "Items": _jsonata("$states.input.branches"),
@@ -61,7 +78,7 @@ def definition() -> dict[str, Any]:
                     "verdict": _jsonata("$states.context.Map.Item.Value.verdict"),
                     "attempt": _jsonata("$states.context.Map.Item.Value.attempt"),
                 },
-                "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "Route", "States": _branch()},
+                "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "Route", "States": _routed()},
                 "Output": _jsonata("{'cancelled': [$states.result[status = 'cancelled'][0]]}"),
                 "Next": "Verdict",
             },
@@ -70,19 +87,22 @@ def definition() -> dict[str, Any]:
                 "Choices": [{"Condition": _jsonata("$count($states.input.cancelled) > 0"), "Next": "Failed"}],
                 "Default": "Succeeded",
             },
-            "Succeeded": {"Type": "Pass", "Output": {"status": "done"}, "End": True},
-            "Failed": {
-                "Type": "Fail",
-                "Error": _jsonata(_first_failure("error", "Cancelled")),
-                "Cause": _jsonata(_first_failure("message", "The run was cancelled.")),
-            },
+            "Succeeded": _done(),
+            "Failed": _fail("$states.input.cancelled[0]"),
         },
     }
 
 
-def _first_failure(key: str, otherwise: str) -> str:
-    found = f"$states.input.cancelled[0].failure.{key}"
-    return f"$exists({found}) ? {found} : '{otherwise}'"
+def _fail(place: str) -> State:
+    def first(key: str, otherwise: str) -> str:
+        found = f"{place}.failure.{key}"
+        return _jsonata(f"$exists({found}) ? $substring({found}, 0, {_TOLD_LENGTH}) : '{otherwise}'")
+
+    return {"Type": "Fail", "Error": first("error", "Cancelled"), "Cause": first("message", "The run was cancelled.")}
+
+
+def _done() -> State:
+    return {"Type": "Pass", "Output": {"status": "done"}, "End": True}
 
 
 _CANCELLED = (
@@ -92,23 +112,19 @@ _CANCELLED = (
 )
 
 
-def _branch() -> dict[str, State]:
+def _routed() -> dict[str, State]:
+    """A branch of the Map."""
     return {
         "Route": {
             "Type": "Choice",
             "Choices": [
-                {"Condition": _jsonata("$states.input.verdict = 'lambda'"), "Next": "RunOnLambda"},
-                {"Condition": _jsonata("$states.input.verdict = 'wait' and $states.input.outcome = 'lost'"), "Next": "Rest"},
+                {"Condition": _jsonata("$states.input.verdict = 'lambda'"), "Next": "Run"},
                 {"Condition": _jsonata("$states.input.verdict = 'wait'"), "Next": "Await"},
                 {"Condition": _jsonata("$states.input.verdict = 'done'"), "Next": "Done"},
             ],
             "Default": "Cancelled",
         },
-        "RunOnLambda": _run_on_lambda(),
-        # What AWS lost once it loses again in the next second.
-        "Rest": {"Type": "Wait", "Seconds": _REST_SECONDS, "Next": "Await"},
-        "Await": _await(),
-        "Done": {"Type": "Pass", "Output": {"status": "done"}, "End": True},
+        **_branch(""),
         "Cancelled": {
             "Type": "Pass",
             "Output": _jsonata(_CANCELLED),
@@ -117,7 +133,23 @@ def _branch() -> dict[str, State]:
     }
 
 
-def _run_on_lambda() -> State:
+def _branch(suffix: str) -> dict[str, State]:
+    """The states of one Ripple but for the first and ``Cancelled``; ``suffix`` keeps names apart, that a machine may not have twice."""
+    return {
+        f"Run{suffix}": _run(suffix),
+        # What AWS lost once it loses again in the next second.
+        f"Ended{suffix}": {
+            "Type": "Choice",
+            "Choices": [{"Condition": _jsonata("$states.input.outcome = 'lost'"), "Next": f"Rest{suffix}"}],
+            "Default": f"Await{suffix}",
+        },
+        f"Rest{suffix}": {"Type": "Wait", "Seconds": _REST_SECONDS, "Next": f"Await{suffix}"},
+        f"Await{suffix}": _await(suffix),
+        f"Done{suffix}": _done(),
+    }
+
+
+def _run(suffix: str) -> State:
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -133,12 +165,7 @@ def _run_on_lambda() -> State:
             },
         },
         "TimeoutSeconds": _LAMBDA_SECONDS,
-        "Output": _jsonata(
-            "$merge([$states.input, {"
-            "'verdict': $states.result.Payload.outcome = 'ok' ? 'done' : 'wait', "
-            "'outcome': $states.result.Payload.outcome, "
-            "'failure': $states.result.Payload.failure}])"
-        ),
+        "Output": {"status": "done"},
         "Retry": [
             {
                 "ErrorEquals": _LOST,
@@ -150,14 +177,14 @@ def _run_on_lambda() -> State:
             }
         ],
         "Catch": [
-            {"ErrorEquals": _LOST, "Output": _caught("lost"), "Next": "Rest"},
-            {"ErrorEquals": ["States.ALL"], "Output": _caught("crashed"), "Next": "Await"},
+            {"ErrorEquals": _LOST, "Output": _caught("lost"), "Next": f"Rest{suffix}"},
+            {"ErrorEquals": ["States.ALL"], "Output": _told(), "Next": f"Ended{suffix}"},
         ],
-        "Next": "Route",
+        "End": True,
     }
 
 
-def _await() -> State:
+def _await(suffix: str) -> State:
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
@@ -181,11 +208,11 @@ def _await() -> State:
         # The outcome of the attempt before must not survive into the next message.
         "Output": _jsonata(
             "{'line': $states.input.line, 'run': $states.input.run, 'launch': $states.input.launch, "
-            "'ripple': $states.input.ripple, 'verdict': $states.result.verdict, "
-            "'attempt': $states.result.attempt, 'failure': $states.result.failure}"
+            "'ripple': $states.input.ripple, 'attempt': $states.result.attempt}"
         ),
-        # The orchestrator answers by success alone, so a failed task is a letter that was not sent.
         "Retry": [
+            {"ErrorEquals": [DONE, CANCELLED], "MaxAttempts": 0},
+            # Whatever else failed is a letter that was not sent.
             {
                 "ErrorEquals": ["States.TaskFailed"],
                 "IntervalSeconds": 2,
@@ -193,20 +220,41 @@ def _await() -> State:
                 "MaxAttempts": 6,
                 "MaxDelaySeconds": 60,
                 "JitterStrategy": "FULL",
-            }
+            },
         ],
-        "Catch": [{"ErrorEquals": ["States.ALL"], "Output": _caught("cancelled"), "Next": "Cancelled"}],
-        "Next": "Route",
+        "Catch": [
+            {"ErrorEquals": [DONE], "Next": f"Done{suffix}"},
+            {
+                "ErrorEquals": [CANCELLED],
+                "Output": _jsonata("{'failure': $parse($states.errorOutput.Cause)}"),
+                "Next": f"Cancelled{suffix}",
+            },
+            {"ErrorEquals": ["States.ALL"], "Output": _caught("cancelled"), "Next": f"Cancelled{suffix}"},
+        ],
+        "Next": f"Run{suffix}",
     }
 
 
+_ERROR = "$states.errorOutput"
+
+
 def _caught(outcome: str) -> str:
-    error = "$states.errorOutput"
-    return _jsonata(
-        f"$merge([$states.input, {{'outcome': '{outcome}', 'failure': {{"
+    return _jsonata(f"$merge([$states.input, {_failure(outcome)}])")
+
+
+def _told() -> str:
+    """The answer of a worker whose attempt did not succeed, or the crash of one that could not answer."""
+    cause = f"$exists({_ERROR}.Cause) ? {_ERROR}.Cause : ''"
+    answer = f"$parse($substringAfter($parse($cause).errorMessage, '{ENDED}'))"
+    return _jsonata(f"($cause := {cause}; $merge([$states.input, $contains($cause, '{ENDED}') ? {answer} : {_failure('crashed')}]))")
+
+
+def _failure(outcome: str) -> str:
+    return (
+        f"{{'outcome': '{outcome}', 'failure': {{"
         "'ripple': $states.input.ripple, 'attempt': $states.input.attempt, "
-        f"'error': {error}.Error, "
-        f"'message': $exists({error}.Cause) ? $substring({error}.Cause, 0, {_CAUSE_LENGTH}) : ''}}}}])"
+        f"'error': {_ERROR}.Error, "
+        f"'message': $exists({_ERROR}.Cause) ? $substring({_ERROR}.Cause, 0, {_CAUSE_LENGTH}) : ''}}}}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from dataclasses import replace
@@ -11,6 +12,7 @@ from aws_lambda_powertools import Logger
 
 from duckstring.errors import InvariantError
 from duckstring.model.names import Line
+from duckstring.model.verdicts import ENDED
 from duckstring.service.run_ripple import Order, run_ripple
 from functions.ripple import wiring
 
@@ -24,15 +26,27 @@ app = wiring.from_env(os.environ, logging.getLogger("duckstring"))
 _TOLD_LENGTH = 1000
 
 
+class EndedError(Exception):
+    """An attempt that did not succeed fails its task of the state machine: told so, a success costs no state to look at it."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        """Tell ``answer`` as the state machine reads it: class names do not reach it everywhere, messages do."""
+        super().__init__(ENDED + json.dumps(answer))
+
+
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context has no type of its own
-    """Run or discover. What the author did wrong is an answer, and so is what the world did: the author does not pay for it.
+    """Run or discover. What the author did wrong is told, and so is what the world did: the author does not pay for it.
 
     Raises:
+        EndedError: the attempt failed, or was lost.
         InvariantError: nobody of ours sends such an event, or a rule of ours is broken.
     """
     match event.get("op"):
         case "run":
-            return _run(event, context)
+            answer = _run(event, context)
+            if answer["outcome"] != "ok":
+                raise EndedError(answer)
+            return answer
         case "discover":
             from functions.ripple import discovery  # noqa: PLC0415 - rare, and every run would pay for it
 

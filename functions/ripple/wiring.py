@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from typing import TYPE_CHECKING
-
-import boto3
 
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
@@ -54,7 +52,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger) -> App:
         storage=S3Storage(
             bucket=bucket,
             region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION", "us-east-1"),
-            credentials=_credentials,
+            credentials=partial(_credentials, clients),
             memory_mib=site.memory_mib,
             endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL", ""),
         ),
@@ -64,14 +62,9 @@ def from_env(env: Mapping[str, str], log: logging.Logger) -> App:
     return App(worker, site)
 
 
-def _credentials() -> Credentials:
+def _credentials(clients: Clients) -> Credentials:
     """Frozen at each use: a role's credentials are renewed while a worker lives."""
-    found = _session().get_credentials()
+    found = clients.session.get_credentials()
     if found is None:
         raise InvariantError("The worker has no AWS credentials.", hint="Run it with the function's role.")
     return found.get_frozen_credentials()
-
-
-@cache
-def _session() -> boto3.session.Session:
-    return boto3.session.Session()

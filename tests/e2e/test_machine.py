@@ -9,21 +9,29 @@ import zipfile
 
 import pytest
 
+from duckstring.adapters.aws.executions import Machine, TokenGates, execution_arn
+from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun
+from duckstring.engine.state import Failure
+from duckstring.model.verdicts import ENDED
 from infra.machine import definition
 
 SOURCE = """
+import json
+
 def handle(event, context):
     print(event)
     kind = event["ripple"]
     if kind == "raises":
         raise ValueError("boom")
+    failure = {"ripple": kind, "attempt": 1, "error": "KeyError", "message": "'x' \\ \\n é"}
     if kind == "fails" and event["attempt"] == 1:
-        return {"outcome": "failed", "failure": {"ripple": kind, "attempt": 1, "error": "KeyError", "message": "'x'"}}
+        raise RuntimeError("ENDED" + json.dumps({"outcome": "failed", "failure": failure}))
     if kind == "loses" and event["attempt"] == 1:
-        return {"outcome": "lost", "failure": {"ripple": kind, "attempt": 1, "error": "EndpointConnectionError", "message": "no S3"}}
+        failure |= {"error": "EndpointConnectionError", "message": "no S3"}
+        raise RuntimeError("ENDED" + json.dumps({"outcome": "lost", "failure": failure}))
     return {"outcome": "ok"}
 """
-FAILURE = {"ripple": "fails", "attempt": 1, "error": "KeyError", "message": "'x'"}
+FAILURE = {"ripple": "fails", "attempt": 1, "error": "KeyError", "message": "'x' \\ \n é"}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +41,7 @@ def machine(local_catchment):
     access = catchments.session(catchments.find(local_catchment.name))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("played.py", SOURCE)
+        archive.writestr("played.py", SOURCE.replace("ENDED", ENDED))
     runtime = access.client("lambda").get_function_configuration(FunctionName=catchments.outputs(local_catchment)["RippleFunction"])[
         "Runtime"
     ]
@@ -45,7 +53,8 @@ def machine(local_catchment):
     played = definition()
     # A shorter rest, that says that it was taken: the emulator's history does not tell what a branch passed through.
     rested = "{% $merge([$states.input, {'outcome': 'lost, and rested'}]) %}"
-    played["States"]["Ripples"]["ItemProcessor"]["States"]["Rest"] |= {"Seconds": 1, "Output": rested}
+    for rest in (played["States"]["RestAlone"], played["States"]["Ripples"]["ItemProcessor"]["States"]["Rest"]):
+        rest |= {"Seconds": 1, "Output": rested}
     text = json.dumps(played).replace("${RippleFunction}", function).replace("${Mailbox}", queue)
     arn = access.client("stepfunctions").create_state_machine(name="played", definition=text, roleArn=role)["stateMachineArn"]
     return Played(access, queue, arn)
@@ -53,12 +62,14 @@ def machine(local_catchment):
 
 class Played:
     def __init__(self, access, queue, arn):
-        self.states, self.sqs, self.queue, self.arn = access.client("stepfunctions"), access.client("sqs"), queue, arn
+        self.stepfunctions, self.sqs, self.queue, self.arn = access.client("stepfunctions"), access.client("sqs"), queue, arn
+        self.runs = 6
 
     def start(self, **branches):
-        listed = [{"ripple": name, "verdict": verdict, "attempt": 1 if verdict == "lambda" else 0} for name, verdict in branches.items()]
-        given = {"line": "sales@1", "run": 7, "launch": 1, "branches": listed}
-        return self.states.start_execution(stateMachineArn=self.arn, input=json.dumps(given))["executionArn"]
+        self.runs += 1
+        listed = [RippleBranch(name, verdict, 1 if verdict == "lambda" else 0) for name, verdict in branches.items()]
+        Machine(self, self.arn).start("sales@1", StartRun(self.runs, 1, tuple(listed)))
+        return execution_arn(self.arn, f"sales-1-{self.runs}-1")
 
     def gate(self):
         for _ in range(100):
@@ -68,12 +79,13 @@ class Played:
                 return json.loads(message["Body"])
         raise AssertionError("no gate was reached")
 
-    def answer(self, gate, **verdict):
-        self.states.send_task_success(taskToken=gate["token"], output=json.dumps(verdict))
+    def answer(self, gate, verdict, attempt=0, failure=None):
+        told = Failure(**failure) if failure else None
+        TokenGates(self, "")._tell(gate["token"], AnswerGate(gate["run"], 1, gate["ripple"], verdict, attempt, told))
 
     def end(self, execution):
         for _ in range(300):
-            found = self.states.describe_execution(executionArn=execution)
+            found = self.stepfunctions.describe_execution(executionArn=execution)
             if found["status"] != "RUNNING":
                 return found
             time.sleep(0.05)
@@ -82,32 +94,35 @@ class Played:
 
 def test_a_root_that_may_start_needs_no_gate(machine):
     assert machine.end(machine.start(load="lambda"))["status"] == "SUCCEEDED"
+    assert machine.end(machine.start(load="lambda", other="lambda"))["status"] == "SUCCEEDED"
 
 
-def test_a_branch_waits_for_its_verdict_and_then_runs(machine):
-    execution = machine.start(load="lambda", join="wait")
+BESIDE = pytest.mark.parametrize("beside", [{}, {"load": "lambda"}], ids=["alone", "in a map"])
+
+
+@BESIDE
+def test_a_branch_waits_for_its_verdict_and_then_runs(machine, beside):
+    execution = machine.start(join="wait", **beside)
     gate = machine.gate()
     token = gate.pop("token")
-    assert gate == {
-        "to": "sales@1", "kind": "gate_reached", "run": 7, "launch": 1, "ripple": "join", "attempt": 0, "outcome": "none", "failure": None,
-    }  # fmt: skip
-    machine.answer({"token": token}, verdict="lambda", attempt=1)
+    whose = {"to": "sales@1", "kind": "gate_reached", "run": machine.runs, "launch": 1, "ripple": "join"}
+    assert gate == {**whose, "attempt": 0, "outcome": "none", "failure": None}
+    machine.answer(gate | {"token": token}, verdict="lambda", attempt=1)
     assert machine.end(execution)["status"] == "SUCCEEDED"
 
 
-def test_a_failed_attempt_asks_again_and_the_next_one_says_nothing_of_it(machine):
-    execution = machine.start(fails="lambda")
+@BESIDE
+def test_a_failed_attempt_tells_its_failure_and_runs_again_when_it_may(machine, beside):
+    execution = machine.start(fails="lambda", **beside)
     gate = machine.gate()
     assert (gate["outcome"], gate["attempt"], gate["failure"]) == ("failed", 1, FAILURE)
-    machine.answer(gate, verdict="wait", attempt=1)
-    again = machine.gate()
-    assert (again["outcome"], again["failure"]) == ("none", None)
-    machine.answer(again, verdict="lambda", attempt=2)
+    machine.answer(gate, verdict="lambda", attempt=2)
     assert machine.end(execution)["status"] == "SUCCEEDED"
 
 
-def test_a_lost_attempt_rests_and_asks_again(machine):
-    execution = machine.start(loses="lambda")
+@BESIDE
+def test_a_lost_attempt_rests_and_asks_again(machine, beside):
+    execution = machine.start(loses="lambda", **beside)
     gate = machine.gate()
     assert (gate["outcome"], gate["attempt"], gate["failure"]["error"]) == ("lost, and rested", 1, "EndpointConnectionError")
     machine.answer(gate, verdict="lambda", attempt=2)
@@ -122,8 +137,9 @@ def test_a_long_failure_is_cut_where_a_branch_ends(machine):
     assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "KeyError", "x" * 1000)
 
 
-def test_a_crashed_attempt_tells_its_error(machine):
-    execution = machine.start(raises="lambda")
+@BESIDE
+def test_a_crashed_attempt_tells_its_error(machine, beside):
+    execution = machine.start(raises="lambda", **beside)
     gate = machine.gate()
     assert (gate["outcome"], gate["failure"]["ripple"], gate["failure"]["attempt"]) == ("crashed", "raises", 1)
     assert gate["failure"]["error"]
@@ -138,11 +154,12 @@ def test_a_cancelled_branch_fails_the_run_with_its_failure_after_its_siblings_en
     machine.answer(gates["fails"], verdict="cancelled", attempt=1, failure=FAILURE)
     machine.answer(gates["join"], verdict="lambda", attempt=1)
     ended = machine.end(execution)
-    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "KeyError", "'x'")
+    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "KeyError", FAILURE["message"])
 
 
-def test_a_cancelled_branch_without_a_failure_still_says_something(machine):
-    execution = machine.start(join="wait")
+@BESIDE
+def test_a_cancelled_branch_without_a_failure_still_says_something(machine, beside):
+    execution = machine.start(join="wait", **beside)
     machine.answer(machine.gate(), verdict="cancelled", attempt=0)
     ended = machine.end(execution)
     assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "Cancelled", "The run was cancelled.")

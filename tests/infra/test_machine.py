@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from bench.requests import transitions
+from duckstring.model.verdicts import CANCELLED, DONE
 from infra.machine import definition
 
 MACHINE = definition()
 BRANCH = MACHINE["States"]["Ripples"]["ItemProcessor"]["States"]
+RUNS = [MACHINE["States"]["RunAlone"], BRANCH["Run"]]
+GATES = [MACHINE["States"]["AwaitAlone"], BRANCH["Await"]]
 
 
 def strings(node: Any) -> Iterator[str]:
@@ -20,6 +24,11 @@ def strings(node: Any) -> Iterator[str]:
         yield from strings(value)
 
 
+def names(states: dict[str, Any]) -> list[str]:
+    inside = (state["ItemProcessor"]["States"] for state in states.values() if state["Type"] == "Map")
+    return [*states, *(name for one in inside for name in names(one))]
+
+
 def targets(state: dict[str, Any]) -> set[str]:
     named = [state, *state.get("Choices", []), *state.get("Catch", [])]
     return {one[key] for one in named for key in ("Next", "Default") if key in one}
@@ -27,24 +36,35 @@ def targets(state: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize("states", [MACHINE["States"], BRANCH], ids=["outside", "branch"])
 def test_every_state_that_is_named_exists_and_can_be_reached(states):
-    start = "Ripples" if "Ripples" in states else "Route"
+    start = "Begin" if "Ripples" in states else "Route"
     reached = {start}.union(*(targets(state) for state in states.values()))
     assert reached == states.keys()
 
 
+def test_no_name_is_given_twice_in_all_the_machine():
+    assert len(set(names(MACHINE["States"]))) == len(names(MACHINE["States"]))
+
+
+def test_what_most_runs_do_enters_few_states():
+    assert transitions({"load": 0}) == 3
+    assert transitions({"load": 0} | {f"r{n}": 1 for n in range(9)}) == 34
+
+
 def test_a_branch_never_ends_in_fail_so_that_its_siblings_live_on():
     assert "Fail" not in {state["Type"] for state in BRANCH.values()}
-    assert {name for name, state in BRANCH.items() if state.get("End")} == {"Done", "Cancelled"}
+    assert {name for name, state in BRANCH.items() if state.get("End")} == {"Run", "Done", "Cancelled"}
 
 
-def test_a_gate_is_sent_again_only_where_its_letter_was_not_sent():
-    assert BRANCH["Await"]["Resource"].endswith(".waitForTaskToken")
-    (rule,) = BRANCH["Await"]["Retry"]
-    assert (rule["ErrorEquals"], rule["MaxAttempts"]) == (["States.TaskFailed"], 6)
+@pytest.mark.parametrize("gate", GATES, ids=["outside", "branch"])
+def test_a_gate_is_sent_again_only_where_its_letter_was_not_sent(gate):
+    assert gate["Resource"].endswith(".waitForTaskToken")
+    verdicts, unsent = gate["Retry"]
+    assert (verdicts["ErrorEquals"], verdicts["MaxAttempts"]) == ([DONE, CANCELLED], 0)
+    assert (unsent["ErrorEquals"], unsent["MaxAttempts"]) == (["States.TaskFailed"], 6)
 
 
-def test_what_aws_loses_is_tried_again_and_then_lost_and_not_crashed():
-    task = BRANCH["RunOnLambda"]
+@pytest.mark.parametrize("task", RUNS, ids=["outside", "branch"])
+def test_what_aws_loses_is_tried_again_and_then_lost_and_not_crashed(task):
     (rule,) = task["Retry"]
     lost, crashed = task["Catch"]
     assert rule["ErrorEquals"] == lost["ErrorEquals"]
@@ -54,22 +74,23 @@ def test_what_aws_loses_is_tried_again_and_then_lost_and_not_crashed():
     assert "'outcome': 'crashed'" in crashed["Output"]
 
 
-def test_a_lost_attempt_rests_before_it_asks():
-    assert BRANCH["RunOnLambda"]["Catch"][0]["Next"] == "Rest"
-    assert BRANCH["Rest"] == {"Type": "Wait", "Seconds": 10, "Next": "Await"}
-    rests, waits = (choice for choice in BRANCH["Route"]["Choices"] if "'wait'" in choice["Condition"])
-    assert ("'lost'" in rests["Condition"], rests["Next"]) == (True, "Rest")
-    assert waits["Next"] == "Await"
+@pytest.mark.parametrize(("states", "suffix"), [(MACHINE["States"], "Alone"), (BRANCH, "")], ids=["outside", "branch"])
+def test_a_lost_attempt_rests_before_it_asks(states, suffix):
+    assert states[f"Run{suffix}"]["Catch"][0]["Next"] == f"Rest{suffix}"
+    assert states[f"Rest{suffix}"] == {"Type": "Wait", "Seconds": 10, "Next": f"Await{suffix}"}
+    ended = states[f"Ended{suffix}"]
+    (rests,) = ended["Choices"]
+    assert ("'lost'" in rests["Condition"], rests["Next"], ended["Default"]) == (True, f"Rest{suffix}", f"Await{suffix}")
 
 
-@pytest.mark.parametrize("name", ["RunOnLambda", "Await"])
-def test_every_task_catches_everything_and_has_a_literal_timeout(name):
-    assert BRANCH[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
-    assert isinstance(BRANCH[name]["TimeoutSeconds"], int)
+@pytest.mark.parametrize("task", [*RUNS, *GATES])
+def test_every_task_catches_everything_and_has_a_literal_timeout(task):
+    assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+    assert isinstance(task["TimeoutSeconds"], int)
 
 
 def test_a_gate_waits_a_year_less_a_day():
-    assert BRANCH["Await"]["TimeoutSeconds"] == 364 * 24 * 3600
+    assert {gate["TimeoutSeconds"] for gate in GATES} == {364 * 24 * 3600}
 
 
 def test_no_more_branches_run_than_an_inline_map_allows():

@@ -7,16 +7,18 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.inbox import wait_after
 from duckstring.adapters.aws.worker import AttemptRows
 from duckstring.model.attempts import AttemptFinished, AttemptStarted, Site
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
+from duckstring.service.deliver import SOON
 
 FUNCTIONS = ("orchestrator", "ripple", "api", "sweep")
 OUTPUTS = (
@@ -180,9 +182,9 @@ def test_a_ripple_writes_of_its_line_what_an_attempt_row_has_and_nothing_else(te
     }
 
 
+@patch.dict("os.environ", {"AWS_DEFAULT_REGION": "us-east-1"})
 @mock_aws
 def attributes_of_an_attempt() -> set[str]:
-    boto3.setup_default_session(region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     clients, line, now = Clients(), Line("sales@1"), datetime(2030, 1, 1, tzinfo=UTC)
     clients.s3.create_bucket(Bucket="lake")
     keys = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
@@ -328,6 +330,14 @@ def test_what_a_catchment_holds_outlives_its_stack(template, ephemeral_template)
     for kind in kept:
         assert [one["DeletionPolicy"] for one in of_type(template, kind).values()] == ["Retain"]
         assert [one["DeletionPolicy"] for one in of_type(ephemeral_template, kind).values()] == ["Delete"]
+
+
+def test_a_letter_is_given_up_only_long_after_news_stops_to_prove_that_its_effects_were_performed(template):
+    queues = [one["Properties"] for one in of_type(template, "AWS::SQS::Queue").values()]
+    (mailbox,) = (one for one in queues if one.get("FifoQueue") and "RedrivePolicy" in one)
+    receives = mailbox["RedrivePolicy"]["maxReceiveCount"]
+    assert sum(wait_after(n) for n in range(1, receives + 1)) > 24 * SOON.total_seconds()
+    assert mailbox["MessageRetentionPeriod"] > 24 * SOON.total_seconds()
 
 
 def test_the_table_can_be_restored_and_forgets_what_expired(template):

@@ -90,7 +90,7 @@ class TestStates:
 
     def test_a_commit_is_read_back_whole_with_its_outbox_and_mark(self, aws: Clients, table: str) -> None:
         store = DynamoStateStore(aws, table)
-        committed = store.commit(store.load(SALES), PondState(SALES, end_f=NOW), (SendPull(Line("a@1"), NOW, NEVER),), (7, "008"))
+        committed = store.commit(store.load(SALES), PondState(SALES, end_f=NOW), (SendPull(Line("a@1"), NOW, NEVER),), (7, "008"), NOW)
         assert committed.state.revision == 1
         assert store.load(SALES) == committed
 
@@ -191,6 +191,12 @@ class TestExecutions:
             ],
         }
 
+    def test_a_run_of_one_ripple_says_its_branch_at_the_top_too(self, aws: Clients, machine: str) -> None:
+        Machine(aws, machine).start(SALES, StartRun(43, 1, (RippleBranch("load", "lambda", 1),)))
+        there = aws.stepfunctions.describe_execution(executionArn=execution_arn(machine, "sales-1-43-1"))
+        alone = {"ripple": "load", "verdict": "lambda", "attempt": 1}
+        assert json.loads(there["input"]) == {"line": "sales@1", "run": 43, "launch": 1, "branches": [alone], **alone}
+
     def test_starting_twice_is_starting_once(self, aws: Clients, machine: str) -> None:
         Machine(aws, machine).start(SALES, self.RUN)
         Machine(aws, machine).start(SALES, self.RUN)
@@ -224,39 +230,59 @@ class TestExecutions:
 class TestGates:
     def test_an_answer_goes_to_the_newest_token_once(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
         said: list[dict[str, str]] = []
-        monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(given))
+        monkeypatch.setattr(aws.stepfunctions, "send_task_failure", lambda **given: said.append(given))
         gates = TokenGates(aws, table)
         for token in ("old", "new"):
-            gates.keep(SALES, run=1, launch=1, ripple="load", token=token)
+            gates.keep(SALES, GateReached(1, 1, "load"), token=token)
         answer = AnswerGate(1, 1, "load", "cancelled", failure=Failure("clean", 2, "ValueError", "no rows"))
         gates.answer(SALES, answer)
         gates.answer(SALES, answer)
-        assert [s["taskToken"] for s in said] == ["new"]
-        assert json.loads(said[0]["output"]) == {
-            "verdict": "cancelled",
-            "attempt": 0,
-            "failure": {"ripple": "clean", "attempt": 2, "error": "ValueError", "message": "no rows"},
-        }
+        assert [(s["taskToken"], s["error"]) for s in said] == [("new", "Duckstring.Cancelled")]
+        assert json.loads(said[0]["cause"]) == {"ripple": "clean", "attempt": 2, "error": "ValueError", "message": "no rows"}
+
+    def test_a_gate_succeeds_with_an_attempt_to_run_and_with_nothing_else(
+        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said: list[object] = []
+        monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(json.loads(given["output"])))
+        monkeypatch.setattr(aws.stepfunctions, "send_task_failure", lambda **given: said.append((given["error"], given["cause"])))
+        gates = TokenGates(aws, table)
+        for answer in (AnswerGate(1, 1, "load", "lambda", 2), AnswerGate(1, 1, "load", "done"), AnswerGate(1, 1, "load", "cancelled")):
+            gates.keep(SALES, GateReached(1, 1, "load"), token="t")
+            gates.answer(SALES, answer)
+        assert said == [{"attempt": 2}, ("Duckstring.Done", "null"), ("Duckstring.Cancelled", "null")]
+
+    def test_an_answer_said_again_is_not_heard_by_the_branch_that_came_back_from_it(
+        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said: list[dict[str, str]] = []
+        monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(given))
+        gates = TokenGates(aws, table)
+        gates.keep(SALES, GateReached(1, 1, "load", 2, "failed", Failure("load", 2, "ValueError", "no rows")), token="t")
+        gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 2))
+        assert said == []
+        gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 3))
+        assert [s["taskToken"] for s in said] == ["t"]
 
     @pytest.mark.parametrize("code", ["TaskDoesNotExist", "TaskTimedOut", "InvalidToken"])
     def test_a_branch_that_left_is_answered(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
         def gone(**_: object) -> None:
-            raise aws.stepfunctions.exceptions.ClientError({"Error": {"Code": code}}, "SendTaskSuccess")
+            raise aws.stepfunctions.exceptions.ClientError({"Error": {"Code": code}}, "SendTaskFailure")
 
-        monkeypatch.setattr(aws.stepfunctions, "send_task_success", gone)
+        monkeypatch.setattr(aws.stepfunctions, "send_task_failure", gone)
         gates = TokenGates(aws, table)
-        gates.keep(SALES, run=1, launch=1, ripple="load", token="t")
+        gates.keep(SALES, GateReached(1, 1, "load"), token="t")
         gates.answer(SALES, AnswerGate(1, 1, "load", "done"))
         assert "Items" in aws.dynamodb.scan(TableName=table)
         assert aws.dynamodb.scan(TableName=table)["Count"] == 0
 
     def test_a_throttled_answer_is_not_forgotten(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
         def busy(**_: object) -> None:
-            raise aws.stepfunctions.exceptions.ClientError({"Error": {"Code": "ThrottlingException"}}, "SendTaskSuccess")
+            raise aws.stepfunctions.exceptions.ClientError({"Error": {"Code": "ThrottlingException"}}, "SendTaskFailure")
 
-        monkeypatch.setattr(aws.stepfunctions, "send_task_success", busy)
+        monkeypatch.setattr(aws.stepfunctions, "send_task_failure", busy)
         gates = TokenGates(aws, table)
-        gates.keep(SALES, run=1, launch=1, ripple="load", token="t")
+        gates.keep(SALES, GateReached(1, 1, "load"), token="t")
         with pytest.raises(aws.stepfunctions.exceptions.ClientError):
             gates.answer(SALES, AnswerGate(1, 1, "load", "done"))
         assert aws.dynamodb.scan(TableName=table)["Count"] == 1

@@ -25,6 +25,7 @@ from duckstring.errors import InvariantError
 from duckstring.model.attempts import AttemptFinished, AttemptStarted, Site
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, artifact_key
+from duckstring.model.verdicts import ENDED
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES, PRODUCTS = Line("sales@1"), Line("products@1")
@@ -115,6 +116,13 @@ def invoke(catchment, ripple, *, pins=None, outputs=None):
     return catchment.handle(event, SimpleNamespace(aws_request_id="request-1"))
 
 
+def ended(catchment, ripple):
+    """What the state machine reads out of the error of an attempt that did not succeed."""
+    with pytest.raises(Exception, match=f"^{ENDED}") as error:
+        invoke(catchment, ripple)
+    return json.loads(str(error.value).removeprefix(ENDED))
+
+
 def letters(catchment):
     got = catchment.clients.sqs.receive_message(QueueUrl=catchment.queue, AttributeNames=["All"], MaxNumberOfMessages=10).get(
         "Messages", []
@@ -159,7 +167,7 @@ def test_own_and_source_tables_are_joined_over_s3(catchment):
 
 
 def test_a_failure_is_data_its_long_text_goes_to_s3_and_no_report_is_sent(catchment):
-    answer = invoke(catchment, "broken")
+    answer = ended(catchment, "broken")
     assert answer["failure"]["error"] == "ValueError"
     assert len(json.dumps(answer)) < 32_000
     written = row(catchment, "broken")
@@ -170,7 +178,7 @@ def test_a_failure_is_data_its_long_text_goes_to_s3_and_no_report_is_sent(catchm
     assert letters(catchment) == []
 
 
-ENDED = AttemptFinished(1, "late", 1, "success", NOON)
+FINISHED = AttemptFinished(1, "late", 1, "success", NOON)
 BEGAN = AttemptStarted(1, "late", 1, NOON, Site())
 
 
@@ -186,7 +194,7 @@ def test_a_row_that_the_orchestrator_closed_stays_closed_and_its_worker_hears_of
     assert taken(rows) is None
     history.record_attempt(SALES, RecordAttempt(1, "late", 1, status, NOON))
     assert taken(rows) == status
-    assert not rows.finished(SALES, ENDED)
+    assert not rows.finished(SALES, FINISHED)
     held = row(catchment, "late")
     assert (held["status"], held["finished"]) == (status, to_text(NOON))
     assert "rows" not in held
@@ -204,16 +212,16 @@ def test_an_attempt_that_was_killed_before_it_began_is_told_so_and_its_row_does_
 def test_an_attempt_whose_worker_told_history_and_died_before_it_told_the_engine_is_made_again(catchment):
     rows = AttemptRows(catchment.clients, "catchment", "lake")
     assert rows.started(SALES, BEGAN)
-    assert rows.finished(SALES, ENDED)
+    assert rows.finished(SALES, FINISHED)
     assert rows.started(SALES, BEGAN)
     assert taken(rows) is None
-    assert rows.finished(SALES, ENDED)
+    assert rows.finished(SALES, FINISHED)
 
 
 def test_a_kill_that_comes_after_the_end_changes_nothing(catchment):
     rows, history = (kind(catchment.clients, "catchment", "lake") for kind in (AttemptRows, DynamoHistory))
     rows.started(SALES, BEGAN)
-    rows.finished(SALES, ENDED)
+    rows.finished(SALES, FINISHED)
     history.record_attempt(SALES, RecordAttempt(1, "late", 1, "killed", NOON))
     assert row(catchment, "late")["status"] == "success"
 
@@ -221,7 +229,7 @@ def test_a_kill_that_comes_after_the_end_changes_nothing(catchment):
 def test_what_the_world_does_to_an_attempt_loses_it_and_fails_nobody(catchment):
     clients, name = catchment.clients, catchment.app.worker.secrets._arn
     clients.secretsmanager.put_secret_value(SecretId=name, SecretString="no object" + "!" * 2000)
-    answer = invoke(catchment, "load")
+    answer = ended(catchment, "load")
     assert answer["outcome"] == "lost"
     assert answer["failure"].pop("message").startswith("The Catchment's secret is no JSON object.")
     assert answer["failure"] == {"ripple": "load", "attempt": 1, "error": "OperatorError"}

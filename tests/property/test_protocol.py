@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 
 from duckstring.adapters.memory.ports import Machine, MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryStateStore, statuses
 from duckstring.adapters.memory.world import START, pond, seconds
+from duckstring.engine.effects import Effect
 from duckstring.engine.signals import AlarmRang, Deployed, Signal, Triggered
-from duckstring.engine.state import PondState
+from duckstring.engine.state import Failure, PondState
 from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line
 from duckstring.ports import Letter
-from duckstring.service.deliver import deliver
+from duckstring.service.deliver import SOON, deliver
 from duckstring.service.dispatch import Hands, perform
 from tests.property.worlds import Fate, Graph, chance, graphs, looks
 
@@ -67,12 +69,17 @@ class Mortal:
 
 @dataclass
 class Plant:
-    """A Catchment in memory, stepped by ``service.deliver`` as the orchestrator does it."""
+    """A Catchment in memory, stepped by ``service.deliver`` as the orchestrator does it.
+
+    ``receives``: a letter that was consumed and whose deliveries died that often is given up. (One that was not consumed
+    would be lost, as it is in the dead-letter queue until an operator moves it back: nothing to prove.)
+    """
 
     fuse: Fuse = field(default_factory=Fuse)
     forgets: bool = False
     seed: int = 0
     fate: Fate = field(default_factory=lambda: Fate(0, 0.0, healed=True))
+    receives: int = 1000
 
     def __post_init__(self) -> None:
         self.clock = MemoryClock(START)
@@ -82,6 +89,9 @@ class Plant:
         self.notes = MemoryNotes(self.clock, self.mailbox)
         self.schedules = MemorySchedules()
         self.crashes = 0
+        self.given_up = 0
+        self.nudges = 0
+        self._received: Counter[Line] = Counter()
         self._random = random.Random(self.seed)
 
     def _duration(self, line: Line, ripple: str) -> Any:
@@ -118,11 +128,27 @@ class Plant:
             self.fuse.moment()
         except CrashError:
             self.crashes += 1
+            self._show_again(line)
             return
+        self._received[line] = 0
         self.mailbox.acknowledge(line, letters)
+
+    def _show_again(self, line: Line) -> None:
+        """Later, and perhaps after a Ripple has ended meanwhile; or, after hours, no more."""
+        self._received[line] += 1
+        consumed = [letter for letter in self.mailbox.show(line) if letter.mark <= self.store.load(line).mark]
+        if consumed and self._received[line] >= self.receives:
+            self._received[line] = 0
+            self.given_up += 1
+            self.mailbox.acknowledge(line, consumed)
+            self.clock.wait(2 * SOON)
+        elif self._random.random() < 0.5:
+            self.clock.advance()
 
     def _sweep(self) -> bool:
         left = [line for line, held in self.store.held.items() if held.outbox]
+        self.clock.wait(2 * SOON)
+        self.nudges += len(left)
         for line in left:
             self.mailbox.put(line, AlarmRang())
         return bool(left)
@@ -178,6 +204,91 @@ def test_a_crash_at_any_moment_loses_nothing_and_repeats_nothing() -> None:
         assert statuses(hit.notes) == statuses(calm.notes)
         assert sorted(hit.machine.attempts) == sorted(calm.machine.attempts)
         assert sorted(hit.notes.events) or not calm.notes.events
+
+
+def test_effects_of_a_letter_that_was_given_up_are_performed_all_the_same() -> None:
+    calm = pulsed(DIAMOND, Plant())
+    given_up = 0
+    for n in range(1, calm.fuse.moments + 1):
+        hit = pulsed(DIAMOND, Plant(Fuse(lambda moment, n=n: moment == n), forgets=n % 2 == 0, receives=1))
+        given_up += hit.given_up
+        sound(hit)
+        assert hit.published() == calm.published()
+        assert statuses(hit.notes) == statuses(calm.notes)
+    assert given_up > 100
+
+
+def test_a_line_at_rest_owes_nothing_and_one_that_waits_keeps_its_outbox() -> None:
+    plant = pulsed(DIAMOND, Plant())
+    assert not any(held.outbox for held in plant.store.held.values())
+    assert plant.nudges == 0
+    plant.mailbox.put(Line("d@1"), Triggered("pulse", START + seconds(5000)))
+    deliver_once(plant, "d@1")
+    assert plant.store.load(Line("d@1")).outbox
+
+
+def deliver_once(plant: Plant, line: str) -> list[tuple[Effect, ...]]:
+    """What one delivery of all the mail of ``line`` performs."""
+    performed: list[tuple[Effect, ...]] = []
+    letters = plant.mailbox.show(Line(line))
+    perform = lambda _state, outbox: performed.append(outbox)  # noqa: E731
+    deliver(Line(line), letters, store=plant.store, gates=plant.machine, perform=perform, clock=plant.clock)
+    return performed
+
+
+def test_news_performs_what_is_stored_only_where_it_may_not_have_been() -> None:
+    plant = pulsed(DIAMOND, Plant())
+    plant.post("d@1", Triggered("pulse", START + seconds(5000)))
+    (first,) = deliver_once(plant, "d@1")
+    asked = Triggered("pulse", START + seconds(6000))
+    assert deliver_once(plant, "d@1") == [first], "a letter that comes again does not know"
+    assert plant.store.load(Line("d@1")).outbox == (), "and then it is known"
+
+    plant.mailbox.queues.clear()
+    plant.post("d@1", asked)
+    (second,) = deliver_once(plant, "d@1")
+    plant.mailbox.queues.clear()
+    plant.clock.wait(SOON)
+    plant.post("d@1", Triggered("pulse", START + seconds(7000)))
+    (third,) = deliver_once(plant, "d@1")
+    plant.mailbox.queues.clear()
+    plant.clock.wait(SOON + seconds(1))
+    plant.post("d@1", Triggered("pulse", START + seconds(8000)))
+    assert deliver_once(plant, "d@1")[0] == third != second
+
+
+def test_an_answer_said_again_does_not_run_the_attempt_again() -> None:
+    """The letter that let a Ripple go is shown again together with the Ripple's next question, and that delivery dies too."""
+    plant = Plant(fate=Fate(0, 1.0))
+    chained = pond("a@1", ripples=(("x", ()), ("y", ("x",))), immediate_retries=1)
+    plant.fate = lambda attempted: Failure("y", 1, "ValueError", "no") if attempted[2:] == ("y", 1) else None  # type: ignore[assignment]
+    plant.machine.outcome = plant.fate
+    plant.post("a@1", Deployed(chained))
+    plant.post("a@1", Triggered("pulse", START + seconds(10)))
+    while not any(attempted[2] == "y" for attempted in plant.machine.attempts):
+        letters = plant.mailbox.show(Line("a@1")) if plant.mailbox.waiting() else []
+        if letters:
+            plant._deliver(Line("a@1"))
+        else:
+            plant.clock.advance()
+    plant.mailbox.queues[Line("a@1")][:0] = letters  # not acknowledged: the function died after performing
+    plant.clock.wait(seconds(60))
+    plant.fuse.blows = lambda moment: plant.machine.tokens[Line("a@1"), 1, 1, "y"][1] == 1  # once the next question is kept
+    plant._deliver(Line("a@1"))
+    assert plant.crashes == 1
+    plant.fuse.blows = lambda _: False
+    plant.run()
+    assert [attempted[2:] for attempted in plant.machine.attempts] == [("x", 1), ("y", 1), ("y", 2)]
+    sound(plant)
+
+
+@looks(60)
+@given(graphs(most=6, optional=False), st.integers(0, 2**16), st.sampled_from([2, 3]), st.booleans())
+def test_many_crashes_and_letters_given_up_leave_what_no_crash_leaves(graph: Graph, seed: int, receives: int, forgets: bool) -> None:
+    calm = pulsed(graph.releases, Plant(seed=seed))
+    hit = pulsed(graph.releases, Plant(Fuse(lambda moment: chance((seed, moment), 0.15)), forgets, seed, receives=receives))
+    sound(hit)
+    assert hit.published() == calm.published()
 
 
 @looks(60)

@@ -53,7 +53,7 @@ from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 from duckstring.ports import Held, Mark, Received
-from duckstring.service.deliver import deliver
+from duckstring.service.deliver import SOON, deliver
 from duckstring.service.dispatch import Hands, _letters, perform
 from tests.property.living import rules
 from tests.property.worlds import Fate, Graph, graphs, looks, newer
@@ -180,8 +180,8 @@ class Judged:
     def clear(self, held: Held) -> None:
         self.plant.store.clear(held)
 
-    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark) -> Held:
-        new = self.plant.store.commit(held, state, outbox, mark)
+    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant) -> Held:
+        new = self.plant.store.commit(held, state, outbox, mark, now)
         due = self.plant.between(state.line, held.mark, mark)
         assert due, "a commit without news"
         assert self.delivery._now is not None
@@ -235,7 +235,7 @@ class Plant:
         return Delivery(self, line, letters)
 
     def end(self, delivery: Delivery, others: list[Delivery]) -> None:
-        """What is done is acknowledged; what came too often and that nobody holds is dead."""
+        """What is done is acknowledged; what came too often and that nobody holds is dead, and that takes hours."""
         line = delivery.line
         if delivery.outcome == "done":
             self.mailbox.acknowledge(line, delivery.letters)
@@ -245,6 +245,8 @@ class Plant:
         worn = [r for r in worn if r in self.mailbox.queues[line]]
         self.dead.setdefault(line, []).extend(worn)
         self.mailbox.acknowledge(line, worn)
+        if worn:
+            self.clock.wait(2 * SOON)
 
     def redrive(self) -> None:
         """The dead letters come again, as new ones."""

@@ -10,6 +10,7 @@ from duckstring.engine.state import Attempt, PondState, RippleState, Run, Source
 from duckstring.model.catalog import Removal, TableVersion
 from duckstring.model.names import Line, artifact_key, parse_line, table_key
 from duckstring.ports import Seen
+from duckstring.service.deliver import SOON
 from duckstring.service.sweep import Rounds, sweep
 from tests.unit.api.world import NOON, Archive, Executions, Post, ShelfCatalog, Shelves, States, StillClock, graph, release, source
 
@@ -86,7 +87,7 @@ def test_an_execution_that_does_not_exist_is_lost_once_it_should_be_there():
     lost = [(SALES, ExecutionEnded(1, 1, "LOST", "the execution does not exist"))]
     assert World(Seen(pond(runs={1: run()}), mark=JUST_NOW)).letters() == lost
     assert World(Seen(pond(runs={1: run(started=NOW - MINUTE / 2)}), mark=JUST_NOW)).letters() == []
-    assert World(Seen(pond(runs={1: run()}), owes=True, mark=JUST_NOW)).letters() == []
+    assert World(Seen(pond(runs={1: run()}), owes=True, mark=JUST_NOW, committed=NOW)).letters() == []
 
 
 def test_a_second_launch_may_be_young_although_its_run_is_old():
@@ -95,10 +96,10 @@ def test_a_second_launch_may_be_young_although_its_run_is_old():
 
 
 def test_an_outbox_left_behind_is_woken_and_a_fresh_one_is_not():
-    world = World(Seen(pond(), owes=True, mark=LONG_AGO))
+    world = World(Seen(pond(), owes=True, committed=NOW - SOON - 2 * MINUTE))
     assert world.letters() == [(SALES, AlarmRang())]
     assert world.report["owing"] == [SALES]
-    assert World(Seen(pond(), owes=True, mark=JUST_NOW)).letters() == []
+    assert World(Seen(pond(), owes=True, mark=LONG_AGO, committed=NOW - SOON)).letters() == [], "it would prove the contrary"
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Protocol
 
 from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun
-from duckstring.engine.signals import Signal
+from duckstring.engine.signals import GateReached, Signal
 from duckstring.engine.state import PondState
 from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal, RippleSpec, TableVersion
-from duckstring.model.instants import Instant
+from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 
@@ -22,11 +22,12 @@ Mark = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A line's state as stored, with the effects that were committed and perhaps not yet performed."""
+    """A line's state as stored, when that was, and the effects that were committed with it and perhaps not yet performed."""
 
     state: PondState
     outbox: tuple[Effect, ...] = ()
     mark: Mark = (0, "")
+    committed: Instant = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class StateStore(Protocol):
     def load(self, line: Line) -> Held:
         """The line's state; a fresh one (revision 0) if nobody spoke to it yet."""
 
-    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark) -> Held:
+    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant = NEVER) -> Held:
         """Replace ``held`` by ``state`` and its outbox, with any snapshot that the outbox publishes.
 
         Raises:
@@ -94,11 +95,14 @@ class Executions(Protocol):
 class Gates(Protocol):
     """Branches of executions that wait for a verdict."""
 
-    def keep(self, line: Line, *, run: int, launch: int, ripple: str, token: str) -> None:
+    def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
         """Remember a waiting branch's token."""
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
-        """Give the verdict; a branch that no longer waits is success."""
+        """Give the verdict; a branch that no longer waits is success.
+
+        So is one that came back from the very attempt that ``answer`` gives it: an answer said again, to a later question.
+        """
 
 
 class History(Protocol):
@@ -224,11 +228,12 @@ class TriggerDoor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A line as a reader sees it. ``owes``: effects were committed and perhaps not performed yet."""
+    """A line as a reader sees it. ``owes``: effects were committed, at ``committed``, and perhaps not performed yet."""
 
     state: PondState
     owes: bool = False
     mark: Mark = (0, "")
+    committed: Instant = NEVER
 
 
 class StateReader(Protocol):

@@ -1,9 +1,10 @@
-"""Where ports meet adapters. Called once by each function, at cold start."""
+"""Where ports meet adapters. Called once by each function, at cold start, which pays for its own imports and no other's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from duckstring.adapters.aws.alarms import TimedAlarms
 from duckstring.adapters.aws.arrivals import DynamoArrivals
@@ -11,19 +12,18 @@ from duckstring.adapters.aws.bus import EventBus
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
-from duckstring.adapters.aws.deployment import BucketArtifacts, EventDoor, LambdaDiscovery
 from duckstring.adapters.aws.executions import Machine, TokenGates
-from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
+from duckstring.adapters.aws.history import DynamoHistory
 from duckstring.adapters.aws.mailbox import SqsMailbox
-from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader
 from duckstring.adapters.aws.schedules import WindowSchedules
 from duckstring.adapters.aws.state import DynamoStateStore
-from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader
 from duckstring.model.settings import Settings
 from duckstring.ports import Arrivals, Catalog, Clock, Gates, StateStore
-from duckstring.service.answer import Desk
 from duckstring.service.dispatch import Hands
-from duckstring.service.sweep import Rounds
+
+if TYPE_CHECKING:
+    from duckstring.service.answer import Desk
+    from duckstring.service.sweep import Rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,11 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
 
 def api(env: Mapping[str, str]) -> Desk:
     """The api of the Catchment that ``env`` describes."""
+    from duckstring.adapters.aws.deployment import BucketArtifacts, EventDoor, LambdaDiscovery  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
+    from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
+    from duckstring.service.answer import Desk  # noqa: PLC0415
+
     settings, clients = Settings.from_env(env), Clients()
     table, bucket = settings.need("table"), settings.need("bucket")
     catalog = DynamoCatalog(clients, table)
@@ -83,6 +88,10 @@ def api(env: Mapping[str, str]) -> Desk:
 
 def sweep(env: Mapping[str, str]) -> Rounds:
     """The sweep of the Catchment that ``env`` describes."""
+    from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader  # noqa: PLC0415
+    from duckstring.service.sweep import Rounds  # noqa: PLC0415
+
     settings, clients = Settings.from_env(env), Clients()
     table = settings.need("table")
     catalog = DynamoCatalog(clients, table)

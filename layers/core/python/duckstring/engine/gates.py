@@ -35,12 +35,25 @@ def answer_gates(turn: Turn) -> bool:
         _launch(turn, turn.runs[number])
     turn.launching.clear()
     for run in tuple(turn.runs.values()):
-        for name in sorted(name for name in run.waiting if not _must_wait(turn, run, name)):
+        for name in _free(turn, run):
             verdict, attempt = _verdict(turn, turn.runs[run.number], name)
             turn.put_run(with_waiting(turn.runs[run.number], name, waits=False))
             failure = run.failure if verdict == "cancelled" else None
             turn.emit(AnswerGate(run.number, run.launch, name, verdict, attempt, failure))
     return len(turn.effects) > said
+
+
+def _free(turn: Turn, run: Run) -> list[str]:
+    """The Ripples whose branch waits no longer: the run failed, or they are done with it or have an attempt that nobody runs yet."""
+    if run.failure is not None:
+        return sorted(run.waiting)
+    free = []
+    for name in run.waiting:
+        ripple = turn.ripples[name]
+        attempt = ripple.attempt
+        if (attempt is not None and not attempt.dispatched and attempt.run == run.number) or ripple.end_f >= run.f:
+            free.append(name)
+    return sorted(free)
 
 
 def _launch(turn: Turn, run: Run) -> None:
@@ -58,16 +71,7 @@ def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int]:
     if ripple.end_f >= run.f:
         return "done", 0
     attempt = ripple.attempt
-    if attempt is None or _must_wait(turn, run, name):
+    if attempt is None or attempt.dispatched or attempt.run != run.number:
         return "wait", 0
     turn.put_ripple(replace(ripple, attempt=replace(attempt, dispatched=True)))
     return "lambda", attempt.number
-
-
-def _must_wait(turn: Turn, run: Run, name: str) -> bool:
-    """The run is alive, and this Ripple neither done with it nor given an attempt at it that nobody runs yet."""
-    ripple = turn.ripples[name]
-    attempt = ripple.attempt
-    if run.failure is not None or ripple.end_f >= run.f:
-        return False
-    return attempt is None or attempt.run != run.number or attempt.dispatched

@@ -35,7 +35,7 @@ def start_ripples(turn: Turn) -> bool:
 
 def _start(turn: Turn, ripple: RippleState) -> bool:
     f = _supply(turn, ripple)
-    if f <= ripple.start_f:
+    if f is None:
         return False
     if not (ripple.targets and f >= ripple.targets[0]) and not ripple.pull:
         return False
@@ -62,10 +62,18 @@ def _start(turn: Turn, ripple: RippleState) -> bool:
     return True
 
 
-def _supply(turn: Turn, ripple: RippleState) -> Instant:
+def _supply(turn: Turn, ripple: RippleState) -> Instant | None:
+    """What a Ripple would run on: its parents' oldest output, if that is newer than what it had."""
     if not ripple.parents:
-        return turn.start_f
-    return min(turn.ripples[parent].end_f for parent in ripple.parents)
+        return turn.start_f if turn.start_f > ripple.start_f else None
+    oldest = None
+    for parent in ripple.parents:
+        f = turn.ripples[parent].end_f
+        if f <= ripple.start_f:
+            return None
+        if oldest is None or f < oldest:
+            oldest = f
+    return oldest
 
 
 def _live_run_at(turn: Turn, f: Instant) -> Run | None:

@@ -30,6 +30,8 @@ def source_f(turn: Turn) -> Instant:
 
 def start_run(turn: Turn) -> bool:
     """Start a Pond Run if it is wanted and supplied."""
+    if turn.pull is None and not turn.targets and turn.woken is None and turn.health == "ok":
+        return False
     if turn.release is None or turn.next_release is not None or turn.health == "killed" or _is_forcing(turn):
         return False
     if turn.health == "failed":
@@ -169,9 +171,12 @@ def _pass(turn: Turn, run: Run) -> None:
 
 def complete_runs(turn: Turn) -> bool:
     """Publish the newest run that every Ripple has reached, and with it all that it overtook."""
-    reached = min((ripple.end_f for ripple in turn.ripples.values()), default=NEVER)
-    if reached < turn.end_f or (reached == turn.end_f and not any(run.forced for run in turn.runs.values())):
+    if not turn.runs:
         return False
+    for ripple in reversed(turn.ripples.values()):  # leaves first: as a rule they are what is behind
+        if ripple.end_f <= turn.end_f and (ripple.end_f < turn.end_f or not any(run.forced for run in turn.runs.values())):
+            return False
+    reached = min((ripple.end_f for ripple in turn.ripples.values()), default=NEVER)
     done = sorted((r for r in turn.runs.values() if r.f <= reached and r.failure is None), key=lambda r: r.f)
     while done and done[-1].superseded:
         done.pop()
@@ -289,8 +294,11 @@ def _record_end(turn: Turn, run: Run, status: RunStatus, failure: Failure | None
 
 def bury_failed_runs(turn: Turn) -> bool:
     """A failed run is over when nothing of it runs any more and no branch of it waits."""
+    failed = [run for run in turn.runs.values() if run.failure is not None and not run.waiting]
+    if not failed:
+        return False
     busy = {ripple.attempt.run for ripple in turn.ripples.values() if ripple.attempt}
-    over = [r for r in turn.runs.values() if r.failure and r.number not in busy and not r.waiting]
+    over = [run for run in failed if run.number not in busy]
     for run in over:
         turn.drop_run(run.number)
     return bool(over)

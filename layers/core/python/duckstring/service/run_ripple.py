@@ -34,7 +34,8 @@ from duckstring.service.output import LineLog
 from duckstring.service.project import Project, Shelf
 from duckstring.service.watch import Pace, Stopped, Watch
 
-_PAYLOAD_LIMIT = 24_000
+_PAYLOAD_LIMIT = 6_000
+"""Of a message: it travels as JSON in JSON in JSON, in an error's cause of at most 32,768 characters."""
 _RESERVED = ("AWS_", "DUCKSTRING_", "LAMBDA_", "PYTHON", "LD_")
 
 

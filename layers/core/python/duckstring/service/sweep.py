@@ -18,6 +18,7 @@ from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, run_key
 from duckstring.ports import Catalog, Cellar, Clock, ExecutionReader, Letter, Mailbox, Removals, Seen, StateReader
 from duckstring.service.announce import announcement, is_unheard, obituary
+from duckstring.service.deliver import SOON
 from duckstring.service.graph import in_order
 from duckstring.service.tables import written_in
 
@@ -158,8 +159,11 @@ def _is_quiet(held: Seen, now: Instant) -> bool:
 
 
 def _wake(line: Line, held: Seen, now: Instant, report: Report) -> Iterator[Letter]:
-    """One nudge for a line whose effects are owed, whose alarm did not ring, or which has demand and does nothing."""
-    owing = held.owes and _is_quiet(held, now)
+    """One nudge for a line whose effects may be owed, whose alarm did not ring, or which has demand and does nothing.
+
+    A nudge that comes too soon after the commit would be proof that nothing is owed (``service/deliver.py``).
+    """
+    owing = held.owes and now - held.committed > SOON + GRACE
     if not owing and not _is_late(held.state, now):
         return
     (report.owing if owing else report.woken).append(line)

@@ -19,7 +19,7 @@ from duckstring.model.settings import Settings
 _BUSY = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException", "ResourceConflictException"}
 _CHUNK = 1 << 20
 _MAKING = Lock()
-"""A deploy judges several packages at once, and making boto3's clients is not safe in two threads (using them is)."""
+"""A deploy judges several packages at once, and making clients is not safe in two threads (using them is)."""
 
 
 class ImportFailedError(AuthorError):

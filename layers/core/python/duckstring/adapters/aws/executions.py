@@ -11,8 +11,10 @@ from botocore.exceptions import ClientError
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.engine.effects import AnswerGate, StartRun, StopRun
+from duckstring.engine.signals import GateReached
 from duckstring.errors import InvariantError
 from duckstring.model.names import Line, execution_name
+from duckstring.model.verdicts import CANCELLED, DONE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -36,14 +38,9 @@ class Machine:
             InvariantError: an execution of that name exists with another input.
         """
         name = execution_name(line, run.run, run.launch)
-        payload = json.dumps(
-            {
-                "line": line,
-                "run": run.run,
-                "launch": run.launch,
-                "branches": [{"ripple": b.ripple, "verdict": b.verdict, "attempt": b.attempt} for b in run.branches],
-            }
-        )
+        branches = [{"ripple": b.ripple, "verdict": b.verdict, "attempt": b.attempt} for b in run.branches]
+        alone = branches[0] if len(branches) == 1 else {}
+        payload = json.dumps({"line": line, "run": run.run, "launch": run.launch, "branches": branches, **alone})
         try:
             self._clients.stepfunctions.start_execution(stateMachineArn=self._machine, name=name, input=payload)
         except ClientError as error:
@@ -78,13 +75,14 @@ class TokenGates:
         """Keep tokens in ``table``."""
         self._clients, self._table = clients, table
 
-    def keep(self, line: Line, *, run: int, launch: int, ripple: str, token: str) -> None:
+    def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
         """Remember a waiting branch's token; the newest of a branch counts."""
         self._clients.dynamodb.put_item(
             TableName=self._table,
             Item={
-                **_key(line, run, launch, ripple),
+                **_key(line, gate.run, gate.launch, gate.ripple),
                 "token": {"S": token},
+                "attempt": {"N": str(gate.attempt)},
                 "expires": {"N": str(int(time.time()) + _TOKEN_TTL_SECONDS)},
             },
         )
@@ -93,19 +91,28 @@ class TokenGates:
         """Give the verdict and forget the token."""
         key = _key(line, answer.run, answer.launch, answer.ripple)
         got = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        if "Item" not in got:
+        if "Item" not in got or _is_echo(answer, int(got["Item"].get("attempt", {"N": "0"})["N"])):
             return
         try:
-            self._clients.stepfunctions.send_task_success(taskToken=got["Item"]["token"]["S"], output=_verdict(answer))
+            self._tell(got["Item"]["token"]["S"], answer)
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
         self._clients.dynamodb.delete_item(TableName=self._table, Key=key)
 
+    def _tell(self, token: str, answer: AnswerGate) -> None:
+        """A gate succeeds with the attempt to run; any other verdict is a failure, so that no state is needed to tell them apart."""
+        if answer.verdict == "lambda":
+            self._clients.stepfunctions.send_task_success(taskToken=token, output=json.dumps({"attempt": answer.attempt}))
+            return
+        failure = codec.to_object(answer.failure) if answer.failure else None
+        error = DONE if answer.verdict == "done" else CANCELLED
+        self._clients.stepfunctions.send_task_failure(taskToken=token, error=error, cause=json.dumps(failure))
 
-def _verdict(answer: AnswerGate) -> str:
-    failure = codec.to_object(answer.failure) if answer.failure else None
-    return json.dumps({"verdict": answer.verdict, "attempt": answer.attempt, "failure": failure})
+
+def _is_echo(answer: AnswerGate, attempted: int) -> bool:
+    """The branch asks after the very attempt that the answer gives it: that answer was heard, and is now said again."""
+    return answer.verdict == "lambda" and answer.attempt <= attempted
 
 
 def _key(line: Line, run: int, launch: int, ripple: str) -> dict[str, AttributeValueTypeDef]:

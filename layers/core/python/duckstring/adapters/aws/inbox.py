@@ -72,9 +72,14 @@ def forwarded(records: Sequence[Mapping[str, Any]], now: Instant) -> tuple[list[
     return letters, early
 
 
+def wait_after(receives: int) -> int:
+    """Seconds until a message is shown again that was received so often."""
+    return min((1 << min(receives, 6)) - 1, _LONGEST_WAIT)
+
+
 def postpone(sqs: SQSClient, mailbox: str, batch: Batch) -> None:
     """Show failed messages again soon (longer each time), not only after the queue's long visibility timeout."""
-    wait = min(2 ** min(batch.seen, 6) - 1, _LONGEST_WAIT)
+    wait = wait_after(batch.seen)
     sqs.change_message_visibility_batch(
         QueueUrl=mailbox,
         Entries=[{"Id": str(i), "ReceiptHandle": r, "VisibilityTimeout": wait} for i, r in enumerate(batch.receipts[:10])],

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from duckstring.errors import InvariantError
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
-
-_WRITE = TypeSerializer()
-_READ = TypeDeserializer()
 
 Item = dict[str, Any]
 """An item as the low-level client has it: attribute name to ``{"S": ...}``."""
@@ -20,12 +16,12 @@ Item = dict[str, Any]
 
 def to_item(values: Mapping[str, object]) -> Item:
     """Plain values (text, whole numbers, booleans) as an item; None is left out."""
-    return {name: _WRITE.serialize(value) for name, value in values.items() if value is not None}
+    return {name: _attribute(value) for name, value in values.items() if value is not None}
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, object]:
     """An item as plain values; numbers whole where they are."""
-    return {name: _plain(_READ.deserialize(value)) for name, value in item.items()}
+    return {name: _plain(value) for name, value in item.items()}
 
 
 def code_of(error: ClientError) -> str:
@@ -33,7 +29,24 @@ def code_of(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return value
+def _attribute(value: object) -> dict[str, object]:
+    match value:
+        case str():
+            return {"S": value}
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case _:
+            raise InvariantError(f"An item holds text, whole numbers and booleans, not {value!r}.")
+
+
+def _plain(attribute: Mapping[str, Any]) -> object:
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "S" | "BOOL":
+            return value
+        case "N":
+            return int(value) if value.lstrip("-").isdigit() else float(value)
+        case _:
+            raise InvariantError(f"An item holds text, numbers and booleans, not {kind} {value!r}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.state import read_when
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.names import Line
@@ -69,5 +70,4 @@ class BucketFiles:
 
 
 def _seen(item: Item) -> Seen:
-    sent, _, sequence = item["mark"]["S"].partition(":")
-    return Seen(codec.state_from_text(item["state"]["S"]), owes="outbox" in item, mark=(int(sent), sequence))
+    return Seen(codec.state_from_text(item["state"]["S"]), "outbox" in item, *read_when(item))

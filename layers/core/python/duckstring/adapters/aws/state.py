@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.engine.effects import Effect, PublishSnapshot
 from duckstring.engine.state import PondState
 from duckstring.errors import StateConflictError
-from duckstring.model.instants import from_text, to_text
+from duckstring.model.instants import NEVER, Instant, from_text, to_text
 from duckstring.model.names import Line
 from duckstring.ports import Held, Mark
 
@@ -37,9 +38,9 @@ class DynamoStateStore:
         item = got.get("Item")
         return read_held(item) if item else Held(PondState(line))
 
-    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark) -> Held:
+    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant = NEVER) -> Held:
         """One conditional write; a transaction of two where a snapshot is published."""
-        new = Held(replace(state, revision=held.state.revision + 1), outbox, mark)
+        new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now)
         put: PutTypeDef = {
             "TableName": self._table,
             "Item": _item(new),
@@ -113,6 +114,7 @@ def _item(held: Held) -> Item:
         "revision": {"N": str(held.state.revision)},
         "state": {"S": codec.state_to_text(held.state)},
         "mark": {"S": f"{held.mark[0]}:{held.mark[1]}"},
+        "committed": {"S": to_text(held.committed)},
     }
     if held.outbox:
         item["outbox"] = {"S": codec.outbox_to_text(held.outbox)}
@@ -121,6 +123,11 @@ def _item(held: Held) -> Item:
 
 def read_held(item: Item) -> Held:
     """The values of a state item."""
-    sent, _, sequence = item["mark"]["S"].partition(":")
     outbox = codec.outbox_from_text(item["outbox"]["S"]) if "outbox" in item else ()
-    return Held(codec.state_from_text(item["state"]["S"]), outbox, (int(sent), sequence))
+    return Held(codec.state_from_text(item["state"]["S"]), outbox, *read_when(item))
+
+
+def read_when(item: Mapping[str, AttributeValueTypeDef]) -> tuple[Mark, Instant]:
+    """The last letter that a state item's line has consumed, and when it was committed."""
+    sent, _, sequence = item["mark"]["S"].partition(":")
+    return (int(sent), sequence), from_text(item["committed"]["S"]) if "committed" in item else NEVER

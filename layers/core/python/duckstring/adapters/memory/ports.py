@@ -15,7 +15,7 @@ from duckstring.engine.signals import AlarmRang, GateReached, RippleSucceeded, S
 from duckstring.engine.state import Failure, PondState
 from duckstring.errors import InvariantError, StateConflictError
 from duckstring.model.catalog import TableVersion
-from duckstring.model.instants import Instant
+from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 from duckstring.ports import Held, Letter, Mark, Received
@@ -69,11 +69,11 @@ class MemoryStateStore:
         """The line's state; a fresh one if nobody spoke to it yet."""
         return self.held.get(line) or Held(PondState(line))
 
-    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark) -> Held:
+    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant = NEVER) -> Held:
         """Replace ``held``, at the revision that was read only."""
         if self.load(state.line).state.revision != held.state.revision:
             raise StateConflictError(f"{state.line} was committed by another delivery since revision {held.state.revision}.")
-        new = Held(replace(state, revision=held.state.revision + 1), outbox, mark)
+        new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now)
         self.held[state.line] = new
         for effect in outbox:
             if isinstance(effect, PublishSnapshot):
@@ -139,7 +139,7 @@ class Machine:
     outcome: Callable[[tuple[Line, int, str, int]], Failure | None] = lambda _: None
     started: dict[tuple[Line, int, int], StartRun] = field(default_factory=dict)
     attempts: list[tuple[Line, int, str, int]] = field(default_factory=list)
-    tokens: dict[tuple[Line, int, int, str], str] = field(default_factory=dict)
+    tokens: dict[tuple[Line, int, int, str], tuple[str, int]] = field(default_factory=dict)
     stopped: set[tuple[Line, int, int]] = field(default_factory=set)
     _open: dict[str, tuple[Line, int, int, str]] = field(default_factory=dict)
 
@@ -159,13 +159,15 @@ class Machine:
         self.stopped.add((line, run.run, run.launch))
         self._open = {token: at for token, at in self._open.items() if at[:3] != (line, run.run, run.launch)}
 
-    def keep(self, line: Line, *, run: int, launch: int, ripple: str, token: str) -> None:
+    def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
         """Remember a waiting branch's token."""
-        self.tokens[line, run, launch, ripple] = token
+        self.tokens[line, gate.run, gate.launch, gate.ripple] = (token, gate.attempt)
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
         """Let the branch go; one that no longer waits is success."""
-        token = self.tokens.get((line, answer.run, answer.launch, answer.ripple), "")
+        token, attempted = self.tokens.get((line, answer.run, answer.launch, answer.ripple), ("", 0))
+        if answer.verdict == "lambda" and answer.attempt <= attempted:
+            return
         if self._open.pop(token, None) is not None:
             self._go(line, answer.run, answer.launch, answer.ripple, answer.verdict, answer.attempt)
 
