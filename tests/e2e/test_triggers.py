@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import statistics
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from itertools import pairwise
 
 from duckstring_cli.client import Client
@@ -81,6 +83,42 @@ def test_a_wave_runs_on_and_its_removal_brings_the_chain_to_rest(driver):
     assert counts["brook"] <= counts["spring"] <= counts["brook"] + 3
     driver.assert_each_ran_once(*names)
     assert {line["end_f"] for line in driver.wait_at_rest(*names).values()} == {line["end_f"] for line in lines.values()}
+
+
+def test_a_wave_keeps_the_time_of_its_slowest_ripple(driver):
+    """Over twenty cycles, by the Catchment's own clock: what coordinating costs is at most 15 % of the bottleneck."""
+    head = driver.pond(
+        "headwater",
+        """
+        @ripple
+        def quick(pond):
+            time.sleep(0.3)
+            pond.write_table("a", f"SELECT TIMESTAMPTZ '{pond.f.isoformat()}' AS f")
+
+        @ripple(parents=[quick])
+        def slow(pond):
+            time.sleep(2.5)
+            pond.write_table("made", pond.read_table("a"))
+        """,
+    )
+    driver.deploy(head, driver.pond("delta", READER.format(source="headwater", seconds=0.3), sources=["headwater"]))
+    driver.trigger("wave", "delta")
+    until(lambda: len(driver.noted("delta")) >= 22, what="twenty cycles and two to fill the pipeline", show=lambda: driver.lines("delta"))
+    driver.trigger("remove", "delta")
+    driver.wait_at_rest("headwater", "delta")
+    ends = [datetime.fromisoformat(row["finished"]) for row in driver.runs("delta")][1:22]
+    period = (ends[-1] - ends[0]).total_seconds() / 20
+    bottleneck = statistics.median(_durations(driver, "slow", [row["run"] for row in driver.runs("headwater")][1:21]))
+    assert len(ends) == 21
+    assert 2.5 <= period <= 1.15 * bottleneck
+    assert len(driver.runs("headwater")) <= len(driver.runs("delta")) + 3
+
+
+def _durations(driver, ripple, runs):
+    for run in runs:
+        for attempt in driver.client.run(run)["attempts"]:
+            if attempt["ripple"] == ripple:
+                yield (datetime.fromisoformat(attempt["finished"]) - datetime.fromisoformat(attempt["started"])).total_seconds()
 
 
 def test_a_tide_runs_again_when_its_bound_is_reached_and_ends_with_its_removal(driver):

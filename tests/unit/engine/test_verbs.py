@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from duckstring.adapters.memory.world import World, chain_of, pond, seconds
 from duckstring.engine.effects import RecordAttempt, SendPull, SendTarget, StopRun
 from duckstring.engine.signals import BudgetSet, Ordered, Removed
 from duckstring.engine.state import Failure, Wave
 from duckstring.engine.step import step
 from duckstring.model.instants import NEVER
+from duckstring.model.names import Line
 from tests.property.worlds import newer
 from tests.unit.engine.test_demand import CHAIN, A, B, C, counts, deployed
 from tests.unit.engine.test_faults import fails
@@ -257,7 +260,14 @@ def test_a_removal_that_comes_after_a_newer_deploy_is_old_news() -> None:
     world = deployed(*CHAIN)
     state = world.states[A]
     assert state.release is not None
-    assert step(state, Removed(state.release.deployed - seconds(1)), world.now).state == state
+    old = Removed(state.release.deployed - seconds(1))
+    assert step(state, old, world.now).state == state
+    waiting = replace(state, release=None, next_release=state.release)
+    assert step(waiting, old, world.now).state.release == state.release
+    world.trigger("nobody@1", "pulse")
+    world.run_until()
+    held = world.states[Line("nobody@1")]
+    assert step(held, Removed(world.now), world.now).state == held, "a line that is not deployed keeps what is wanted of it"
 
 
 def test_a_slept_line_keeps_its_health_and_a_wave_set_again_flows() -> None:

@@ -8,7 +8,17 @@ from __future__ import annotations
 from typing import assert_never
 
 from duckstring.engine.demand import just_after
-from duckstring.engine.effects import Announce, DetachFrom, DropSchedule, RecordAttempt, RecordRun, SetSchedule, StopRun, TellSinks
+from duckstring.engine.effects import (
+    Announce,
+    AnswerGate,
+    DetachFrom,
+    DropSchedule,
+    RecordAttempt,
+    RecordRun,
+    SetSchedule,
+    StopRun,
+    TellSinks,
+)
 from duckstring.engine.runs import abandon_failure, plan_retry
 from duckstring.engine.signals import BudgetSet, Ordered
 from duckstring.engine.state import Failure, PondState, Run
@@ -77,6 +87,8 @@ def _stop_runs(turn: Turn) -> None:
         turn.emit(StopRun(run.number, run.launch))
         if run.failure is None:
             turn.emit(RecordRun(run.number, run.f, run.version, "killed", run.started, turn.now))
+        for name in sorted(run.waiting):  # nobody would ever use its token
+            turn.emit(AnswerGate(run.number, run.launch, name, "cancelled"))
         _record_kills(turn, run)
         turn.drop_run(run.number)
     for ripple in tuple(turn.ripples.values()):
@@ -117,7 +129,8 @@ def remove_window(turn: Turn, name: str) -> None:
 
 def remove_line(turn: Turn, at: Instant) -> None:
     """Take the line out. Its numbering goes on, so that a later deploy cannot be taken for the line of before."""
-    if turn.release is not None and turn.release.deployed > at:
+    selected = turn.next_release or turn.release
+    if selected is None or selected.deployed > at:
         return
     _stop_runs(turn)
     for source in turn.sources:
