@@ -71,6 +71,35 @@ def test_a_forced_run_moves_no_freshness_and_runs_no_sink_and_the_next_freshness
 
 
 @looks(40)
+@given(graphs(most=6), seeds, st.data())
+def test_a_line_that_a_wave_keeps_busy_is_forced_all_the_same_and_flows_on(graph: Graph, seed: int, data: st.DataObject) -> None:
+    share = data.draw(st.sampled_from([0.0, 0.0, 0.3]))
+    fate = Fate(seed, share)
+    world = world_of(replace(weather(seed, pace=(0.5, 1, 3)), outcome=fate), seed)
+    settle(world, graph)
+    to = graph.lines[-1]
+    world.trigger(to, "wave")
+    world.run_until(world.now + seconds(data.draw(st.sampled_from([20, 33, 47]))))
+    line = data.draw(st.sampled_from(sorted(graph.required_above(to))))
+    published = world.states[line].end_f
+    world.order(line, "force")
+    world.run_until(world.now + seconds(30))
+    assert not world.states[line].force or world.states[line].runs == {}
+    fs = [row.f for row in world.runs(line, "success", "failed")]
+    assert len(set(fs)) < len(fs) or share or published == NEVER, "no run at a freshness that was there already"
+    fate.healed = True
+    world.run_until(world.now + seconds(20))
+    for down in [line for line in graph.lines if world.states[line].health == "failed"]:
+        world.order(down, "clear")
+    world.run_until(world.now + seconds(40))
+    before = world.states[to].end_f
+    world.run_until(world.now + seconds(40))
+    assert world.states[to].end_f > before
+    whole(world)
+    once(world)
+
+
+@looks(40)
 @given(graphs(), seeds, st.data())
 def test_a_woken_line_runs_once_when_its_sources_hold_newer_and_asks_nobody(graph: Graph, seed: int, data: st.DataObject) -> None:
     world = _idle(graph, seed)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Self
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duckstring.adapters.memory.ports import Machine, MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryStateStore
@@ -21,7 +21,7 @@ from duckstring.model.names import Line
 from duckstring.ports import Held
 from duckstring.service.deliver import deliver
 from duckstring.service.dispatch import Hands, perform
-from tests.property.worlds import Graph, graphs, looks
+from tests.property.worlds import PROVING, Graph, graphs, looks
 
 
 class Work:
@@ -73,7 +73,7 @@ def _worked(graph: Graph, strangers: int, letters: int) -> list[Counter[str]]:
     return work
 
 
-@looks(12)
+@settings(looks(12), max_examples=100 if PROVING else 12)  # ten thousand states are made for each
 @given(graphs(most=6))
 def test_a_step_costs_the_same_among_ten_ponds_and_among_ten_thousand(graph: Graph) -> None:
     _worked(graph, 10, 60)  # what is computed once a process is computed now
