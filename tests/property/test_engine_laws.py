@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import World, pond, seconds
+from duckstring.adapters.memory.world import START, World, pond, seconds
 from duckstring.engine.effects import AnswerGate, SetAlarm
 from duckstring.engine.signals import Deployed, Ordered, Removed, SinkAttached, Triggered, WindowAdded, WindowRemoved
 from duckstring.engine.state import PondState
@@ -57,6 +57,27 @@ def test_several_pulses_at_once_all_end_with_their_freshness(graph: Graph, seed:
     assert at_rest(world)
     for to, epoch in wanted.items():
         assert all(world.states[line].end_f >= epoch for line in graph.asked(to))
+    whole(world)
+    once(world)
+
+
+@looks(40)
+@given(graphs(), seeds, st.data())
+def test_what_was_wanted_before_a_line_was_deployed_is_served_after_it(graph: Graph, seed: int, data: st.DataObject) -> None:
+    world = world_of(weather(seed), seed)
+    to = data.draw(st.sampled_from(graph.lines))
+    kind = data.draw(st.sampled_from(["pulse", "wave", "tap"]))
+    wanted = data.draw(st.integers(0, len(graph.releases)))
+    for n, release in enumerate(data.draw(st.permutations(graph.releases))):
+        if n == wanted:
+            world.trigger(to, kind)
+        world.deploy(release)
+        world.run_until(world.now + seconds(data.draw(st.sampled_from([0, 1, 4]))))
+    if wanted == len(graph.releases):
+        world.trigger(to, kind)
+    world.run_until(world.now + seconds(30 * len(graph.releases)))
+    assert world.states[to].end_f > START
+    assert all(world.states[line].end_f > START for line in graph.required_above(to))
     whole(world)
     once(world)
 
