@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import settings
@@ -60,6 +61,8 @@ from tests.property.worlds import Fate, Graph, graphs, looks, newer
 
 MOST_RECEIVES = 5
 """Deliveries of a letter before it lies with the dead ones."""
+GIVEN_UP = timedelta(hours=2)
+"""How long that takes, at the least."""
 
 _PATIENCE = 60
 
@@ -404,7 +407,12 @@ class Protocol(RuleBasedStateMachine):
 
     def _ended(self, delivery: Delivery) -> None:
         self.deliveries.remove(delivery)
-        self.plant.end(delivery, self.deliveries)
+        if self.plant.end(delivery, self.deliveries):
+            for other in list(self.deliveries):  # a letter is given up after hours, and no invocation lives so long
+                if other in self.deliveries:
+                    other.crash()
+                    self._ended(other)
+            self.plant.clock.instant += GIVEN_UP
 
     @invariant()
     def no_attempt_starts_twice(self) -> None:

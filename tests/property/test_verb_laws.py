@@ -137,7 +137,10 @@ def test_a_catchment_that_sleeps_comes_to_rest_though_waves_and_tides_stood(grap
     for line in slept:
         world.order(line, "sleep")
     world.run_until()
-    # A letter that was on its way may have come after the sleep, from a line that slept later: that demand is real, and is served.
+    for line in slept:  # a letter of a line that slept later may have come after another's sleep: that demand was real
+        world.order(line, "sleep")
+    world.run_until()
+    assert at_rest(world)
     assert not world.waiting()
     assert all(state.trigger is None and not state.runs for state in world.states.values())
     assert all(run.status in {"success", "pass"} for line in graph.lines for run in world.runs(line)), "what began completes"
