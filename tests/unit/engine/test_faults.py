@@ -18,6 +18,7 @@ from duckstring.engine.step import step, steps
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
 from duckstring.service.dispatch import _letters
+from tests.property.worlds import newer
 from tests.unit.engine.test_demand import CHAIN, A, B, C, D, counts, deployed
 
 E = Line("e@1")
@@ -177,6 +178,15 @@ def test_a_second_failure_of_a_failed_run_ends_its_attempt_only() -> None:
     assert counts(world, "failed") == {A: 1}
     assert world.states[A].failures == 1
     assert world.waiting() == []
+
+
+def test_a_run_that_fails_while_a_deploy_waits_is_made_up_for_by_the_new_version() -> None:
+    world = deployed(pond(A), pond(B, A), durations={A: 5}, outcome=fails((A, 1)))
+    world.trigger(B, "wave")
+    world.run_until(world.now + seconds(2))
+    world.deploy(newer(pond(A), "1.1.0"))
+    world.run_until(world.now + seconds(60))
+    assert len(world.runs(B, "success")) > 5
 
 
 def test_a_newer_run_in_flight_ends_the_episode_of_a_failed_one() -> None:

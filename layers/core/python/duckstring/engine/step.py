@@ -70,6 +70,8 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
     told = _face(turn)
     for signal in signals:
         receive(turn, signal)
+        if turn.blocked != told.down:  # a deploy that waits for this failure is about to clear it
+            told = speak(turn, told)
         settle(turn)
         turn.heard = None
         turn.finished = ""
