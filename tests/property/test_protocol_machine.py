@@ -459,11 +459,15 @@ class Protocol(RuleBasedStateMachine):
             self._drain()
 
     def _drain(self, most: int = 5_000) -> None:
+        sweeps = 0
         for _ in range(most):
             self.work(1)
             standing = any(state.trigger for state in self.plant.states.values())
-            idle = not self.plant.mailbox.waiting() and (standing or not self.plant.clock.advance())
-            if idle and not self.plant.sweep():
+            if self.plant.mailbox.waiting() or (not standing and self.plant.clock.advance()):
+                continue
+            sweeps += 1  # a line that waits keeps its outbox, which the sweep cannot tell from one that is owed
+            if not self.plant.sweep() or sweeps > 2:
+                self.work(1_000)
                 return
         raise AssertionError("never at rest")
 
