@@ -20,10 +20,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from duckstring.model.verdicts import CANCELLED, DONE, ENDED
-
-MAX_BRANCHES = 40
-"""An inline Map runs no more at a time; the branches come in topological order, so more of them still progress."""
+from duckstring.model.verdicts import CANCELLED, DONE, ENDED, MOST_BRANCHES
 
 _GATE_SECONDS = 364 * 24 * 3600
 _LAMBDA_SECONDS = 960
@@ -69,7 +66,7 @@ def definition() -> dict[str, Any]:
             "Ripples": {
                 "Type": "Map",
                 "Items": _jsonata("$states.input.branches"),
-                "MaxConcurrency": MAX_BRANCHES,
+                "MaxConcurrency": MOST_BRANCHES,
                 "ItemSelector": {
                     "line": _jsonata("$states.input.line"),
                     "run": _jsonata("$states.input.run"),

@@ -69,5 +69,9 @@ def _deliver(batch: Batch) -> Iterable[str]:
         else:
             logger.info("delivered", line=batch.line, signals=batch.kinds, effects=[type(e).__name__ for e in effects])
             return ()
-    postpone(app.clients.sqs, app.settings.mailbox, batch)
+    try:
+        postpone(app.clients.sqs, app.settings.mailbox, batch)
+    except Exception:
+        # Raised from here it would end the invocation, and freeze the other lines' deliveries between commit and performance.
+        logger.warning("not postponed", line=batch.line, exc_info=True)
     return batch.messages

@@ -25,7 +25,7 @@ from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RippleBranch, SendPull, StartRun, StopRun
 from duckstring.engine.signals import AlarmRang, GateReached, Triggered, WindowOpened
 from duckstring.engine.state import Failure, PondState
-from duckstring.errors import InvariantError, StateConflictError
+from duckstring.errors import InvariantError, StateConflictError, TransientError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
@@ -113,6 +113,14 @@ class TestStates:
         store.commit(store.load(SALES), PondState(SALES, snapshot=4), (snapshot,), (1, "1"))
         assert store.read(SALES, 4) == snapshot
 
+    def test_a_snapshot_is_not_kept_in_the_outbox_as_well(self, aws: Clients, table: str) -> None:
+        store = DynamoStateStore(aws, table)
+        committed = store.commit(
+            store.load(SALES), PondState(SALES), (PublishSnapshot(4, NOW, TABLE), SendPull(SALES, NOW, NEVER)), (1, "1")
+        )
+        assert committed.outbox[0] == PublishSnapshot(4, NOW, TABLE)
+        assert store.load(SALES).outbox == (PublishSnapshot(4, NOW), SendPull(SALES, NOW, NEVER))
+
     def test_clearing_removes_the_outbox_of_that_commit_only(self, aws: Clients, table: str) -> None:
         store = DynamoStateStore(aws, table)
         effects = (SendPull(Line("a@1"), NOW, NEVER),)
@@ -134,6 +142,28 @@ class TestMailbox:
         (batch,) = batches(received(aws, url))
         assert batch.line == SALES
         assert [letter.signal for letter in batch.letters] == [letter.signal for letter in letters]
+
+    def test_a_letter_that_was_refused_is_not_overtaken_by_the_next_to_its_line(
+        self, aws: Clients, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url, send, refused = fifo(aws), aws.sqs.send_message_batch, []
+
+        def refuse_the_first(*, Entries: list[Any], **given: Any) -> Any:  # noqa: N803 - botocore's word
+            if refused:
+                return send(Entries=Entries, **given)
+            refused.append(Entries[0]["Id"])
+            taken = send(Entries=Entries[1:], **given)["Successful"] if Entries[1:] else []
+            return {"Successful": taken, "Failed": [{"Id": Entries[0]["Id"], "Message": "try again"}]}
+
+        monkeypatch.setattr(aws.sqs, "send_message_batch", refuse_the_first)
+        letters = [Letter(to, Triggered("tap", NOW), key=f"{to}{i}") for i in range(2) for to in (SALES, Line("b@1"))]
+        mailbox = SqsMailbox(aws, url)
+        with pytest.raises(TransientError):
+            mailbox.send(letters)
+        assert len(mailbox.send(letters)) == len(letters)
+        messages = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+        keys = [m["Attributes"]["MessageDeduplicationId"] for m in messages if m["Attributes"]["MessageGroupId"] == SALES]
+        assert keys == [f"{SALES}0", f"{SALES}1"]
 
     def test_more_than_ten_letters_all_arrive(self, aws: Clients) -> None:
         url = fifo(aws)
@@ -206,6 +236,12 @@ class TestExecutions:
         Machine(aws, machine).start(SALES, self.RUN)
         with pytest.raises(InvariantError, match="sales-1-42-1"):
             Machine(aws, machine).start(SALES, StartRun(42, 1, ()))
+
+    def test_an_execution_whose_input_an_older_version_wrote_is_the_same(self, aws: Clients, machine: str) -> None:
+        branch = {"ripple": "load", "verdict": "lambda", "attempt": 1}
+        older = json.dumps({"line": "sales@1", "run": 43, "launch": 1, "branches": [branch]})
+        aws.stepfunctions.start_execution(stateMachineArn=machine, name="sales-1-43-1", input=older)
+        Machine(aws, machine).start(SALES, StartRun(43, 1, (RippleBranch("load", "lambda", 1),)))
 
     def test_stopping_is_safe_before_and_after(self, aws: Clients, machine: str) -> None:
         door = Machine(aws, machine)

@@ -48,3 +48,24 @@ def test_an_alarm_that_comes_two_minutes_ahead_is_put_back_for_what_is_left_and_
     assert again["QueueUrl"] == handler.app.settings.delays
     assert json.loads(again["MessageBody"]) == json.loads(records[1]["body"])
     assert 60 < again["DelaySeconds"] <= 120
+
+
+def test_a_batch_that_cannot_be_postponed_leaves_the_other_lines_alone(here, handler, monkeypatch):
+    def fail(*_args, **_words):
+        raise RuntimeError("throttled")
+
+    monkeypatch.setattr(handler, "deliver", fail)
+    monkeypatch.setattr(handler, "postpone", fail)
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1", "SequenceNumber": "1"}
+    records = [
+        {
+            "eventSourceARN": "arn:aws:sqs:eu-central-1:1:mailbox.fifo",
+            "messageId": line,
+            "receiptHandle": line,
+            "body": codec.letter(Line(line), AlarmRang()),
+            "attributes": attributes,
+        }
+        for line in ("sales@1", "orders@1")
+    ]
+    told = handler.handle({"Records": records}, None)
+    assert told == {"batchItemFailures": [{"itemIdentifier": "sales@1"}, {"itemIdentifier": "orders@1"}]}

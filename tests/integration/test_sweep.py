@@ -125,6 +125,7 @@ def test_one_round_repairs_what_no_event_told(here):
     assert report == {
         "lines": 2,
         "ended": ["sales@1/1"],
+        "unseen": [],
         "owing": ["sales@1"],
         "woken": [],
         "untold": ["orders@1"],

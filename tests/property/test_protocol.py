@@ -20,7 +20,7 @@ from duckstring.engine.state import Failure, PondState
 from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line
-from duckstring.ports import Letter
+from duckstring.ports import Letter, Received
 from duckstring.service.deliver import SOON, deliver
 from duckstring.service.dispatch import Hands, perform
 from tests.property.worlds import Fate, Graph, chance, graphs, looks
@@ -349,3 +349,27 @@ def test_letters_that_were_consumed_are_not_consumed_again() -> None:
     done = deliver(Line("b@1"), letters, store=plant.store, gates=plant.machine, perform=lambda *_: None, clock=plant.clock)
     assert done == ()
     assert plant.store.load(Line("b@1")) == before
+
+
+def test_a_consumed_letter_is_no_news_though_its_time_is_later_than_that_of_the_one_after_it() -> None:
+    """Times are those of the queue's hosts, and sequences the queue's."""
+    line, store, performed = Line("a@1"), MemoryStateStore(), []
+    letters = [
+        Received(Triggered("wave", START), (1001, "1")),
+        Received(Deployed(pond("a@1")), (1000, "2")),
+    ]
+
+    def die(_state: PondState, _outbox: tuple[Effect, ...]) -> None:
+        raise CrashError
+
+    def give(shown: Sequence[Received], act: Callable[[PondState, tuple[Effect, ...]], None]) -> None:
+        deliver(line, shown, store=store, gates=Machine(*gateless), perform=act, clock=clock)
+
+    clock = MemoryClock(START)
+    gateless = (clock, MemoryMailbox(clock, False), lambda _line, _ripple: seconds(1), Fate(0, 0.0, healed=True))
+    with pytest.raises(CrashError):
+        give(letters, die)
+    committed = store.load(line)
+    give(letters[:1], lambda _state, outbox: performed.append(outbox))
+    assert performed == [committed.outbox]
+    assert store.load(line).state == committed.state

@@ -7,8 +7,10 @@ import pytest
 
 from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Removed
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
+from duckstring.errors import TransientError
 from duckstring.model.catalog import Removal, TableVersion
 from duckstring.model.names import Line, artifact_key, parse_line, table_key
+from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import Seen
 from duckstring.service.deliver import SOON
 from duckstring.service.sweep import Rounds, sweep
@@ -76,6 +78,26 @@ def test_an_attempt_of_which_nothing_was_heard_for_too_long_has_its_execution_st
 def test_an_attempt_that_may_still_live_is_left_alone(minutes, dispatched):
     world = World(Seen(attempting(minutes, dispatched=dispatched)), described={"sales@1/1-1": ("RUNNING", "")})
     assert (world.letters(), world.rounds.executions.stopped) == ([], [])
+
+
+def test_an_attempt_of_very_many_may_wait_long_for_its_place_in_the_machine():
+    state = attempting(60, dispatched=True)
+    state = replace(state, ripples={**state.ripples, **{f"r{n}": RippleState(f"r{n}") for n in range(MOST_BRANCHES)}})
+    world = World(Seen(state), described={"sales@1/1-1": ("RUNNING", "")})
+    assert (world.letters(), world.rounds.executions.stopped) == ([], [])
+
+
+def test_an_execution_that_cannot_be_looked_at_now_holds_up_no_other(monkeypatch):
+    def describe(line, **_which):
+        if line == SALES:
+            raise TransientError("too much at once")
+        return "FAILED", "x"
+
+    other = replace(pond(runs={1: run()}), line=REPORTS)
+    world = World(Seen(pond(runs={1: run()})), Seen(other), releases=(SELECTED, release("reports@1")))
+    monkeypatch.setattr(world.rounds.executions, "describe", describe)
+    assert (REPORTS, ExecutionEnded(1, 1, "FAILED", "x")) in world.letters()
+    assert (world.report["unseen"], world.report["ended"]) == (["sales@1/1"], ["reports@1/1"])
 
 
 def test_the_current_launch_is_what_is_looked_at():

@@ -9,6 +9,7 @@ import pytest
 
 from duckstring.adapters.memory.world import START, Conditions, World, chain_of, pond, seconds
 from duckstring.engine.effects import SendPull, SendTarget
+from duckstring.engine.runs import MOST_RUNS
 from duckstring.engine.signals import PullReceived, SourceTold, TargetReceived, Triggered
 from duckstring.engine.state import PondState, Tide, Wave
 from duckstring.engine.step import step, steps
@@ -381,3 +382,14 @@ def test_a_sink_redeployed_without_a_source_leaves_it() -> None:
     world.run_until()
     assert set(world.states[B].sources) == {D}
     assert world.states[A].sinks == {}
+
+
+def test_pulses_quicker_than_runs_do_not_pile_up_runs_and_the_last_is_satisfied() -> None:
+    world = deployed(pond(A, ripples=chain_of("load", "clean")), durations={A: 600})
+    for _ in range(MOST_RUNS * 4):
+        last = world.trigger(A, "pulse")
+        world.run_until(world.now + seconds(1))
+        assert len(world.states[A].runs) <= MOST_RUNS
+    world.run_until()
+    assert world.states[A].end_f == last
+    assert world.at_rest()

@@ -15,6 +15,10 @@ from duckstring.model.windows import next_opening, open_now
 FIRST_BACK_OFF = timedelta(seconds=60)
 LONGEST_BACK_OFF = timedelta(hours=1)
 
+MOST_RUNS = 50
+"""In flight. Every Pulse may start one, however quickly they come, and all of them lie in an item of at most 400 KB. What is
+asked for beyond that is held, and one run satisfies it as soon as another is over."""
+
 
 def source_f(turn: Turn) -> Instant:
     """The freshness that a run started now would have; NEVER: it has nothing to run on."""
@@ -33,6 +37,8 @@ def start_run(turn: Turn) -> bool:
     if turn.pull is None and not turn.targets and turn.woken is None and turn.health == "ok":
         return False
     if turn.release is None or turn.next_release is not None or turn.health == "killed" or _is_forcing(turn):
+        return False
+    if len(turn.runs) >= MOST_RUNS:
         return False
     if turn.health == "failed":
         return _start_after_failure(turn)

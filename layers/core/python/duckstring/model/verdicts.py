@@ -6,5 +6,8 @@ DONE = "Duckstring.Done"
 CANCELLED = "Duckstring.Cancelled"
 """The error with which a gate fails whose run has failed; the cause is the failure as JSON, or ``null``."""
 
+MOST_BRANCHES = 40
+"""An inline Map runs no more at a time; the branches come in topological order, so more of them still progress."""
+
 ENDED = "duckstring.ended:"
 """What the message of a worker's error begins with that tells how its attempt ended; the answer follows, as JSON."""

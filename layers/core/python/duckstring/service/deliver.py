@@ -50,7 +50,7 @@ def deliver(
     for letter in news:
         _keep_token(line, letter, gates)
     stepped = steps(held.state, (letter.signal for letter in news), now)
-    held = store.commit(held, stepped.state, stepped.effects, news[-1].mark, now)
+    held = store.commit(held, stepped.state, stepped.effects, _newest(held.mark, news), now)
     perform(held.state, held.outbox)
     if _rests(held.state):
         _forget_outbox(held, store)
@@ -70,6 +70,11 @@ def _forget_outbox(held: Held, store: StateStore) -> None:
 def _is_news(mark: Mark, consumed: Mark) -> bool:
     """Both parts must be old: after a restored queue the sequence starts anew, but time does not."""
     return int(mark[1] or 0) > int(consumed[1] or 0) or mark[0] > consumed[0]
+
+
+def _newest(consumed: Mark, news: Sequence[Received]) -> Mark:
+    """The last one's sequence, and the latest time: those of two senders may be out of order, by their queue hosts' clocks."""
+    return max(consumed[0], *(letter.mark[0] for letter in news)), news[-1].mark[1]
 
 
 def _keep_token(line: Line, letter: Received, gates: Gates) -> None:

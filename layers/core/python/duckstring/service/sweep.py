@@ -13,9 +13,11 @@ from itertools import groupby
 
 from duckstring.engine.signals import AlarmRang, ExecutionEnded
 from duckstring.engine.state import PondState, Run
+from duckstring.errors import TransientError
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, run_key
+from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import Catalog, Cellar, Clock, ExecutionReader, Letter, Mailbox, Removals, Seen, StateReader
 from duckstring.service.announce import announcement, is_unheard, obituary
 from duckstring.service.deliver import SOON
@@ -56,6 +58,7 @@ class Report:
 
     lines: int = 0
     ended: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     owing: list[Line] = field(default_factory=list)
     woken: list[Line] = field(default_factory=list)
     untold: list[Line] = field(default_factory=list)
@@ -117,9 +120,14 @@ def _deployment(line: Line, held: Seen | None, release: Release | None, now: Ins
 def _endings(held: Seen, executions: ExecutionReader, now: Instant, report: Report) -> Iterator[Letter]:
     """Runs whose execution is over. Letters that its workers sent before are ahead of ours in the line's queue."""
     for run in held.state.runs.values():
-        if (ending := _ending(held, run, executions, now)) is None:
-            continue
         key = run_key(held.state.line, run.number)
+        try:
+            ending = _ending(held, run, executions, now)
+        except TransientError:  # of very many runs in flight some are looked at by the next round; the rest of this one goes on
+            report.unseen.append(key)
+            continue
+        if ending is None:
+            continue
         report.ended.append(key)
         signal = ExecutionEnded(run.number, run.launch, ending[0], ending[1])
         yield Letter(held.state.line, signal, key=f"sweep:{to_text(now)}:{key}-{run.launch}")
@@ -141,7 +149,11 @@ def _silent(state: PondState, run: Run, now: Instant) -> str | None:
     """A Ripple whose attempt must be long over, or whose branch should have come for its verdict long ago: a word got lost."""
     for name, ripple in state.ripples.items():
         attempt = ripple.attempt
-        if attempt is not None and attempt.run == run.number and now - attempt.since > (SILENT if attempt.dispatched else ABSENT):
+        if attempt is None or attempt.run != run.number:
+            continue
+        # Of more Ripples than the machine has places for, one whose verdict is out may still wait for its place.
+        at_work = attempt.dispatched and len(state.ripples) <= MOST_BRANCHES
+        if now - attempt.since > (SILENT if at_work else ABSENT):
             return f"attempt {attempt.number} of {name} for {int((now - attempt.since).total_seconds() // 60)} min"
     return None
 

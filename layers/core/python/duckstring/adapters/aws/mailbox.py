@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.errors import TransientError
+from duckstring.model.names import Line
 from duckstring.ports import Letter
 
 _BATCH = 10
@@ -24,7 +24,10 @@ class SqsMailbox:
         self._clients, self._url = clients, url
 
     def send(self, letters: Sequence[Letter]) -> Sequence[str]:
-        """Post all, ten a request, in order; gives each letter's sequence number.
+        """Post all, up to ten a request, in order; gives each letter's sequence number.
+
+        No request has two letters of one line: SQS may refuse the first and take the second, which is then heard first, and
+        makes the first no news when it is posted again.
 
         Raises:
             TransientError: SQS took only some; posting all again is safe.
@@ -50,9 +53,14 @@ class SqsMailbox:
 
 
 def _batches(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
-    rest = iter(letters)
-    while batch := list(islice(rest, _BATCH)):
-        yield batch
+    batch: dict[Line, Letter] = {}
+    for letter in letters:
+        if letter.to in batch or len(batch) == _BATCH:
+            yield [*batch.values()]
+            batch.clear()
+        batch[letter.to] = letter
+    if batch:
+        yield [*batch.values()]
 
 
 def dedup_id(key: str) -> str:

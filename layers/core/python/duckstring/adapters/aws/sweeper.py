@@ -14,6 +14,7 @@ from duckstring.adapters.aws.executions import Machine, execution_arn
 from duckstring.adapters.aws.items import code_of, to_item
 from duckstring.adapters.aws.state import manifest_key
 from duckstring.engine.effects import StopRun
+from duckstring.errors import TransientError
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, execution_name
 
@@ -32,11 +33,17 @@ class MachineReader:
         self._clients, self._machine = clients, machine
 
     def describe(self, line: Line, *, run: int, launch: int) -> tuple[str, str] | None:
-        """(status, cause); None if there is no such execution."""
+        """(status, cause); None if there is no such execution.
+
+        Raises:
+            TransientError: so many executions are in flight that Step Functions puts the question off.
+        """
         arn = execution_arn(self._machine, execution_name(line, run, launch))
         try:
             found = self._clients.stepfunctions.describe_execution(executionArn=arn)
         except ClientError as error:
+            if code_of(error) == "ThrottlingException":
+                raise TransientError("Step Functions is asked too much at once.", hint="The next sweep asks again.") from error
             if code_of(error) != "ExecutionDoesNotExist":
                 raise
             return None
