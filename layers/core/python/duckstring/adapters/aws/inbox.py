@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _LONGEST_WAIT = 60
-_EARLY = timedelta(seconds=2)
-"""Clocks may disagree by this much about when a delay is over; the engine sets again what rings a little early."""
+_EARLY = timedelta(seconds=1)
+"""Clocks may disagree by this much about when a delay is over; the engine sets again what rings a little early, for a later
+time: the letter of the same time would be taken for an echo."""
 
 logger = logging.getLogger(__name__)
 
