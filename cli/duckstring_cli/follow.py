@@ -66,7 +66,7 @@ class Follower:
     def observe(self, answer: StatusAnswer) -> list[Event]:
         """What is new since the last answer, oldest first."""
         self._look(answer)
-        events = [event for line in self.lines for event in (*self._closing(line), *self._under_way(line))]
+        events = [event for line in self.lines for event in (*self._closing(line), *self._waiting(line), *self._under_way(line))]
         down = self.target is not None and self._is_down()
         self._down_polls = self._down_polls + 1 if down else 0
         return sorted(events, key=lambda event: event.at)
@@ -155,13 +155,16 @@ class Follower:
             detail = render.said(attempt.get("error"), render.one_line(attempt.get("message"))) if attempt.get("error") else ""
             yield Event(ended, line, attempt["ripple"], what, seconds, detail)
 
-    def _under_way(self, line: LineStatus) -> Iterator[Event]:
+    def _waiting(self, line: LineStatus) -> Iterator[Event]:
+        """What comes by itself at a time that is set: an opening, a retry."""
         if _awaits_opening(line):
             opens = min((held["next"]["start"] for held in line["windows"] if held["next"]), default="")
             if self._first(line["line"], "", 0, f"waiting {opens}"):
                 yield Event(self.now, line["line"], "", "waiting", detail=line["reason"])
         if _is_tried_again(line) and self._first(line["line"], "", line["failures"], f"again {line['retry_at']}"):
             yield Event(self.now, line["line"], "", "waiting", detail=f"tried again at {render.moment(line['retry_at'])}")
+
+    def _under_way(self, line: LineStatus) -> Iterator[Event]:
         for run in line["runs"]:
             if self._first(run["run"], "", 0, "started"):
                 yield Event(run["started"], line["line"], "", "started", detail=run["run"])
