@@ -148,6 +148,11 @@ def removal(request: Mapping[str, object]) -> Mapping[str, Any]:
     return {"ok": True, "result": told}
 
 
+def test_an_arrival_rule_that_cannot_be_is_misuse(bench: Bench) -> None:
+    bench.answers({"arrival": {"ok": False, "error": {"type": "ArrivalError", "message": "name is 'Bad'; allowed: ...", "hint": ""}}})
+    assert bench.run("trigger", "arrival", "orders", "add", "--name", "Bad", "--bucket", "inbox")[0] == 2
+
+
 def test_nothing_is_removed_without_being_told_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.answers(removal)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
