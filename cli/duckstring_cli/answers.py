@@ -49,6 +49,7 @@ class SourceState(TypedDict):
     optional: bool
     end_f: str
     down: bool
+    absent: bool
 
 
 class FailureRow(TypedDict):

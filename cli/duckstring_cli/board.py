@@ -211,7 +211,9 @@ def _facts(line: LineStatus, now: str) -> Table:
         "demand": _demand(line, now) or "none",
         "trigger": trigger(line) or "none",
         "reason": render.one_line(line["reason"]),
-        "tables": f"{line['tables']} published, {render.count(line['rows'])} rows" if line["tables"] else "none published",
+        "tables": f"{line['tables']} published, {render.count(line['rows'])} row{'' if line['rows'] == 1 else 's'}"
+        if line["tables"]
+        else "none published",
         "sinks": ", ".join(line["sinks"]) or "none",
         "budgets": f"immediate retries {budgets['immediate_retries']}, source retries {budgets['source_retries']}",
         "failures": f"{line['failures']} in a row" if line["failures"] else "",
@@ -242,6 +244,8 @@ def window_table(windows: Sequence[WindowTold], now: str) -> Table:
 
 def _ripples(line: LineStatus, now: str) -> Table:
     made = render.table("RIPPLE", "STATUS", "AGE", "FOR", "ATTEMPT", "PARENTS", right=("AGE", "FOR", "ATTEMPT"), last="wrapped")
+    # Under a Window the age counts from the opening's beginning, and freshness is its end.
+    lag = (line["staleness_seconds"] or 0) - (render.between(line["end_f"], now) or 0)
     busy = {ripple["name"]: ripple for run in line["runs"] for ripple in run["ripples"]}
     for ripple in line["ripples"]:
         held = busy.get(ripple["name"])
@@ -250,7 +254,7 @@ def _ripples(line: LineStatus, now: str) -> Table:
         made.add_row(
             ripple["name"],
             render.word(status),
-            durations.age(render.between(ripple["end_f"], now)),
+            "never" if (age := render.between(ripple["end_f"], now)) is None else durations.age(age + lag),
             "" if lasted is None else durations.brief(lasted),
             str(held["attempt"]) if held and held["attempt"] else "",
             ", ".join(ripple["parents"]),
@@ -262,9 +266,8 @@ def _sources(line: LineStatus, now: str) -> Table:
     made = render.table("SOURCE", "NEEDED", "AGE", "STATE", right=("AGE",))
     for source in line["sources"]:
         age = durations.age(render.between(source["end_f"], now))
-        made.add_row(
-            source["line"], "optional" if source["optional"] else "required", age, render.word("failed", "down") if source["down"] else "up"
-        )
+        state = render.word("undeployed") if source["absent"] else render.word("failed", "down") if source["down"] else "up"
+        made.add_row(source["line"], "optional" if source["optional"] else "required", age, state)
     return made
 
 

@@ -34,7 +34,7 @@ class AccessError(OperatorError):
     """AWS does not let this user in, or cannot say who the user is."""
 
 
-_MISUSES = {"WindowError"}
+_MISUSES = {"ArrivalError", "WindowError"}
 """Refusals by the Catchment of what was typed, by their names on the wire: only there is known what a line has."""
 
 

@@ -66,7 +66,7 @@ class Follower:
     def observe(self, answer: StatusAnswer) -> list[Event]:
         """What is new since the last answer, oldest first."""
         self._look(answer)
-        events = [event for line in self.lines for event in (*self._closing(line), *self._under_way(line))]
+        events = [event for line in self.lines for event in (*self._closing(line), *self._waiting(line), *self._under_way(line))]
         down = self.target is not None and self._is_down()
         self._down_polls = self._down_polls + 1 if down else 0
         return sorted(events, key=lambda event: event.at)
@@ -87,8 +87,8 @@ class Follower:
 
     @property
     def culprits(self) -> list[LineStatus]:
-        """The lines that failed or were killed, Sources first."""
-        return [line for line in self.lines if line["status"] in {"failed", "killed"}]
+        """The lines that failed or were killed, Sources first. One that is read as an optional Source only stands in nobody's way."""
+        return [line for line in _lineage(self.goal.line, self.lines, required=True) if line["status"] in {"failed", "killed"}]
 
     def ran_after(self, line: LineStatus) -> bool:
         """Whether the run that the goal asks for is done."""
@@ -110,8 +110,11 @@ class Follower:
         return not waiting or (any(map(_awaits_opening, waiting)) and all(line["reason"] for line in waiting))
 
     def _is_down(self) -> bool:
+        """Down for good: nothing runs, and nothing that is in the way is tried again by itself."""
         target = self.target
-        return target is not None and target["status"] in board.DOWN and not any(line["runs"] for line in self.lines)
+        if target is None or target["status"] not in board.DOWN or any(line["runs"] for line in self.lines):
+            return False
+        return not (self.culprits and all(map(_is_tried_again, self.culprits)))
 
     def _look(self, answer: StatusAnswer) -> None:
         self.now = answer["now"]
@@ -152,11 +155,16 @@ class Follower:
             detail = render.said(attempt.get("error"), render.one_line(attempt.get("message"))) if attempt.get("error") else ""
             yield Event(ended, line, attempt["ripple"], what, seconds, detail)
 
-    def _under_way(self, line: LineStatus) -> Iterator[Event]:
+    def _waiting(self, line: LineStatus) -> Iterator[Event]:
+        """What comes by itself at a time that is set: an opening, a retry."""
         if _awaits_opening(line):
             opens = min((held["next"]["start"] for held in line["windows"] if held["next"]), default="")
             if self._first(line["line"], "", 0, f"waiting {opens}"):
                 yield Event(self.now, line["line"], "", "waiting", detail=line["reason"])
+        if _is_tried_again(line) and self._first(line["line"], "", line["failures"], f"again {line['retry_at']}"):
+            yield Event(self.now, line["line"], "", "waiting", detail=f"tried again at {render.moment(line['retry_at'])}")
+
+    def _under_way(self, line: LineStatus) -> Iterator[Event]:
         for run in line["runs"]:
             if self._first(run["run"], "", 0, "started"):
                 yield Event(run["started"], line["line"], "", "started", detail=run["run"])
@@ -182,10 +190,15 @@ def _awaits_opening(line: LineStatus) -> bool:
     return line["status"] == "waiting" and bool(line["windows"]) and bool(line["reason"])
 
 
-def _lineage(target: str, ordered: list[LineStatus]) -> list[LineStatus]:
-    """The target and everything upstream of it."""
+def _is_tried_again(line: LineStatus) -> bool:
+    """A failed line whose next run is due at a time that is set: nobody has to do anything."""
+    return line["status"] == "failed" and line["retry_at"] is not None
+
+
+def _lineage(target: str, ordered: list[LineStatus], *, required: bool = False) -> list[LineStatus]:
+    """The target and everything that it reads, itself or through others; ``required``: less what optional Sources bring in."""
     wanted = {target}
     for line in reversed(ordered):
         if line["line"] in wanted:
-            wanted |= {source["line"] for source in line["sources"]}
+            wanted |= {source["line"] for source in line["sources"] if not (required and source["optional"])}
     return [line for line in ordered if line["line"] in wanted]

@@ -87,7 +87,9 @@ def remove(
     """Remove one of POND's rules."""
     chosen, picked = name or named, major_of(major, version)
     if chosen is None or (name and named and name != named):
-        raise typer.BadParameter("name one rule, for example: remove landing")
+        raise BadInputError(
+            "One rule at a time: give its name, once.", hint=f"For example: duckstring trigger arrival {context.obj} remove landing"
+        )
     _tell(open_client(catchment).remove_arrival(context.obj, chosen, major=picked), f"arrival {chosen} removed", as_json=False)
 
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from duckstring.errors import OperatorError
 from duckstring_cli import render
 from duckstring_cli.answers import ControlAnswer
-from duckstring_cli.commands.options import CatchmentName, Major, PondName, open_client, repeated
+from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
 from duckstring_cli.commands.trigger import Watch, follow
 
 app = typer.Typer(help="Operate one Pond: wake, force, sleep, kill, clear, retry budgets.", no_args_is_help=True)
@@ -21,21 +21,21 @@ _MOST = 1000
 
 
 @app.command(epilog="Example: duckstring control wake sales --watch")
-def wake(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def wake(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Run POND once, alone.
 
     As soon as its Sources hold something newer; they are asked for nothing. Ends a failure or a kill.
     """
-    _send(catchment, pond, "wake", major=major, watch=watch)
+    _send(catchment, pond, "wake", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring control force sales --watch")
-def force(pond: PondName, major: Major = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def force(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
     """Run POND again now, at the freshness that it has.
 
     Waits for what is in flight. Its Sinks do not run. Ends a failure or a kill.
     """
-    _send(catchment, pond, "force", major=major, watch=watch)
+    _send(catchment, pond, "force", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring control sleep reports --upstream")
@@ -43,10 +43,11 @@ def sleep(
     pond: PondName,
     upstream: Annotated[bool, typer.Option("--upstream", help="And everything that POND reads, itself or through others.")] = False,
     major: Major = None,
+    version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
     """Forget what is wanted of POND, and its Wave or Tide. What runs already is finished."""
-    _send(catchment, pond, "sleep", major=major, upstream=upstream)
+    _send(catchment, pond, "sleep", major=major_of(major, version), upstream=upstream)
 
 
 @app.command(epilog="Example: duckstring control kill sales")
@@ -54,22 +55,24 @@ def kill(
     pond: PondName,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     major: Major = None,
+    version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
     """Stop POND's runs and their workers.
 
     It stays down, and what requires it is blocked, until wake, force or clear. Its Wave or Tide goes on after that.
     """
-    named = pond if major is None else f"{pond}@{major}"
+    picked = major_of(major, version)
+    named = pond if picked is None else f"{pond}@{picked}"
     if not yes and sys.stdin.isatty() and not typer.confirm(f"Kill {named}: stop its runs, and keep it down?", err=True):
         raise OperatorError("Nothing was killed.")
-    _send(catchment, pond, "kill", major=major)
+    _send(catchment, pond, "kill", major=picked)
 
 
 @app.command(epilog="Example: duckstring control clear sales")
-def clear(pond: PondName, major: Major = None, catchment: CatchmentName = None) -> None:
+def clear(pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None) -> None:
     """End a failure or a kill without running POND. It runs if something still wants it."""
-    _send(catchment, pond, "clear", major=major)
+    _send(catchment, pond, "clear", major=major_of(major, version))
 
 
 @app.command("failure-budget", epilog="Example: duckstring control failure-budget sales --immediate 1 --source 2")
@@ -82,13 +85,14 @@ def failure_budget(
         int | None, typer.Option("--source", min=0, max=_MOST, metavar="N", help="Fresh runs after a failure, as Sources move on.")
     ] = None,
     major: Major = None,
+    version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
     """Show or set POND's live retry budgets.
 
     pond.toml seeds them at the first deploy only. Runs in flight keep what they began with.
     """
-    answer = open_client(catchment).failure_budget(pond, major=major, immediate_retries=immediate, source_retries=source)
+    answer = open_client(catchment).failure_budget(pond, major=major_of(major, version), immediate_retries=immediate, source_retries=source)
     spent = f", {answer['failures']} failed in a row" if answer["failures"] else ""
     told = f"failure-budget: immediate {answer['immediate_retries']}, source {answer['source_retries']}{spent}"
     render.say(f"[bold]{answer['line']}[/]: {told}")
@@ -121,7 +125,7 @@ def _told(verb: str, answer: ControlAnswer) -> str:
     held, reason = answer["status"], render.one_line(answer["status"]["reason"])
     match verb:
         case "wake":
-            return f"woken; {reason}" if held["status"] == "waiting" and reason else "woken"
+            return f"woken; {reason}" if held["status"] in {"blocked", "waiting"} and reason else "woken"
         case "force":
             return "forced; it runs when what is in flight is done" if held["demand"]["forced"] else "forced"
         case "sleep":

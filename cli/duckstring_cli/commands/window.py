@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from duckstring.model.instants import to_text
+from duckstring.model.instants import Instant, to_text
 from duckstring_cli import durations, moments, render
 from duckstring_cli.answers import WindowAnswer, WindowTold
 from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
+from duckstring_cli.errors import BadInputError
 
 app = typer.Typer(
     help="When an Inlet's outside source is ready: it runs once per opening, and demand waits for the next.",
@@ -24,6 +25,7 @@ Name = Annotated[
     str, typer.Option("--name", metavar="NAME", show_default=False, help="The rule's name: small letters, digits, underscores.")
 ]
 _A_MINUTE = 60
+_A_DAY = 86_400.0
 _BY_ALARM = "Where demand waits, an alarm of the Pond's own opens it, within about 2 s."
 
 
@@ -60,15 +62,18 @@ def add(  # noqa: PLR0913, PLR0917 - one a fact of the rule
 
     Open for LENGTH from MOMENT on, again each PERIOD. Rules of one Pond may touch, not overlap. The same rule again changes nothing.
     """
-    length = durations.parse(duration if duration is not None else every).total_seconds()
+    now, faults = datetime.now(UTC), list[BadInputError]()
+    period = _seconds(every, "--every", faults)
     rule: dict[str, object] = {
         "name": name,
-        "start": to_text(moments.parse(start, today=datetime.now(UTC))),
-        "every": durations.parse(every).total_seconds(),
-        "duration": length,
+        "start": _moment(start, "--start", faults, today=now) or to_text(now),
+        "every": period or _A_DAY,
+        "duration": period if duration is None else _seconds(duration, "--duration", faults),
         "on": [day for days in on or () for day in days.upper().replace(",", " ").split()],
-        "until": to_text(moments.parse(until)) if until is not None else None,
+        "until": None if until is None else _moment(until, "--until", faults),
     }
+    if faults:
+        raise _all_of(faults, rule if period else rule | {"duration": None})
     answer = open_client(catchment).window(context.obj, "add", major=major_of(major, version), window=rule)
     told = next((held for held in answer["windows"] if held["name"] == name), None)
     if told is None:
@@ -78,6 +83,32 @@ def add(  # noqa: PLR0913, PLR0917 - one a fact of the rule
     render.say(f"  {_opens(told, answer['now'])}")
     if note := _precision(told):
         render.err().print(f"[dim]{note}[/]", soft_wrap=True)
+
+
+def _seconds(text: str, option: str, faults: list[BadInputError]) -> float | None:
+    """A length as typed; None, and one fault more, if it is none."""
+    try:
+        return durations.parse(text).total_seconds()
+    except BadInputError as error:
+        faults.append(BadInputError(f"{option}: {error.message}", hint=error.hint))
+        return None
+
+
+def _moment(text: str, option: str, faults: list[BadInputError], *, today: Instant | None = None) -> str | None:
+    """As ``_seconds``, for a moment."""
+    try:
+        return to_text(moments.parse(text, today=today))
+    except BadInputError as error:
+        faults.append(BadInputError(f"{option}: {error.message}", hint=error.hint))
+        return None
+
+
+def _all_of(faults: list[BadInputError], rest: dict[str, object]) -> BadInputError:
+    """What cannot be read, and what the Catchment would refuse of the rest, which it is not asked any more."""
+    from duckstring.service import read_window
+
+    told = [*(fault.message for fault in faults), *read_window.faults(rest)]
+    return BadInputError("\n".join(told), hint="\n".join(dict.fromkeys(fault.hint for fault in faults)))
 
 
 @app.command("list", epilog="Example: duckstring trigger window sales list")
@@ -108,7 +139,9 @@ def remove(
     """Remove a rule, and its schedule. A run that its opening has started is finished."""
     chosen = name or named
     if chosen is None or (name and named and name != named):
-        raise typer.BadParameter("name one rule, for example: remove nightly")
+        raise BadInputError(
+            "One rule at a time: give its name, once.", hint=f"For example: duckstring trigger window {context.obj} remove nightly"
+        )
     answer = open_client(catchment).window(context.obj, "remove", major=major_of(major, version), name=chosen)
     if not answer["applied"]:
         _not_heard(answer, catchment)

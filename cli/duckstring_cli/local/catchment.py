@@ -13,6 +13,7 @@ from typing import Any
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Access, Catchment
+from duckstring_cli.errors import BadInputError
 from duckstring_cli.local import inputs, process
 from duckstring_cli.local.deployment import INPUTS_TAG, REGION, Source, Synthesis, Way, deploy, is_bootstrapped
 from duckstring_cli.local.home import catchment_folder
@@ -61,7 +62,7 @@ def init(
         OperatorError: the name or a file is not allowed, the name or the port is taken.
     """
     if not _NAME.match(name):
-        raise OperatorError(
+        raise BadInputError(
             f"{name!r} is no name for a Catchment.", hint="A lower-case letter, then up to 31 of a-z 0-9 -; for example dev."
         )
     if port is not None and not process.is_free(port):

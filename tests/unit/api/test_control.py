@@ -139,7 +139,7 @@ def test_sleep_drops_what_one_line_wants_and_names_the_sinks_that_still_want(tow
     told = town.control("sales", "sleep")
     assert told["lines"] == ["sales@1"]
     assert told["status"]["demand"]["pull"] is False
-    assert told["warnings"] == ["reports@2 is awake (wave, pull) and reads sales@1: it asks again when it is triggered anew."]
+    assert told["warnings"] == ["reports@2 is awake (wave, pull) and reads sales@1: it asks again with its next run or trigger."]
 
 
 def test_sleep_upstream_reaches_every_ancestor_required_or_not_and_no_sink(town):

@@ -111,6 +111,18 @@ def test_going_back_to_a_lower_version_is_allowed_with_a_word():
     assert told["ponds"][0]["warnings"] == ["sales@1 goes back from 1.3.0 to 1.2.0."]
 
 
+def test_a_deploy_does_not_end_a_kill_and_says_so():
+    world = World(release("sales@1", "1.0.0"), release("rates@1", "1.0.0"))
+    world.states.held = {
+        name: Seen(PondState(Line(name), health=health)) for name, health in (("sales@1", "killed"), ("rates@1", "failed"))
+    }
+    told = deploy([world.request("sales", "1.0.1"), world.request("rates", "1.0.1")], world.yard)
+    assert {pond["line"]: pond["warnings"] for pond in told["ponds"]} == {
+        "rates@1": [],
+        "sales@1": ["sales@1 was killed and stays down: duckstring control wake sales -m 1 (or clear: it runs when it is wanted)."],
+    }
+
+
 def test_going_below_a_sinks_minimum_is_refused_and_in_one_batch_with_its_sink_allowed():
     world = World(release("sales@1", "1.3.0"), release("reports@1", "1.0.0", source("sales@1", "1.3.0"), kind="outlet"))
     error = world.refused(world.request("sales", "1.2.0"))

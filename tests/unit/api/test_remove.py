@@ -46,7 +46,7 @@ def test_a_line_leaves_the_catalog_with_all_its_versions_and_hears_of_it():
     assert told == {
         "removed": ["sales@1"],
         "stopped": ["sales@1/3"],
-        "warnings": ["sales@1 is an optional Source of board@1, which go on without it."],
+        "warnings": ["sales@1 is an optional Source of board@1, which goes on without it."],
         "applied": True,
     }
     assert world.catalog.selected.keys() == {"sales@2", "solo@1", "board@1"}

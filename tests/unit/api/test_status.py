@@ -56,8 +56,8 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "trigger": None,
         "windows": [],
         "sources": [
-            {"line": "orders@1", "optional": False, "end_f": "0001-01-01T00:00:00.000000Z", "down": False},
-            {"line": "rates@1", "optional": True, "end_f": "0001-01-01T00:00:00.000000Z", "down": False},
+            {"line": "orders@1", "optional": False, "end_f": "0001-01-01T00:00:00.000000Z", "down": False, "absent": False},
+            {"line": "rates@1", "optional": True, "end_f": "0001-01-01T00:00:00.000000Z", "down": False, "absent": False},
         ],
         "sinks": [],
         "reason": "",
@@ -102,6 +102,11 @@ def test_one_word_for_each_condition(state, word):
 def test_an_undeployed_source_has_a_word_of_its_own():
     found = describe(PondState(SALES), None, NOON)
     assert (found["status"], found["reason"], found["version"], found["kind"]) == ("undeployed", "sales@1 is not deployed", None, None)
+
+
+def test_a_source_that_is_not_deployed_is_told_from_one_that_is():
+    sources = describe(PondState(SALES), RELEASE, NOON, deployed={SALES, Line("orders@1")})["sources"]
+    assert [(source["line"], source["absent"]) for source in sources] == [("orders@1", False), ("rates@1", True)]
 
 
 def test_reasons_name_the_root_cause():

@@ -48,7 +48,7 @@ def line_status(line: str, **told: Any) -> dict[str, Any]:
 
 
 def source(line: str, **told: Any) -> dict[str, Any]:
-    return {"line": line, "optional": False, "end_f": to_text(NEVER), "down": False} | told
+    return {"line": line, "optional": False, "end_f": to_text(NEVER), "down": False, "absent": False} | told
 
 
 def run_row(run: str, *, started: float = 0, took: float | None = 1, **told: Any) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def test_one_pond_closely_has_its_ripples_sources_sinks_budgets_and_runs() -> No
         status="idle",
         end_f=at(0),
         staleness_seconds=60.0,
-        sources=[source("products@1", optional=True, down=True)],
+        sources=[source("products@1", optional=True, down=True), source("rates@1", optional=True, absent=True)],
         sinks=["reports@1"],
         ripples=[{"name": "join", "parents": ["load"], "end_f": at(0), "status": "done"}],
         budgets={"immediate_retries": 1, "source_retries": 2},
@@ -114,6 +114,7 @@ def test_one_pond_closely_has_its_ripples_sources_sinks_budgets_and_runs() -> No
         "1m old, as of 2030-01-01 12:00:00Z",
         "products@1  optional",
         "down",
+        "undeployed",
         "reports@1",
         "immediate retries 1, source retries 2",
         "3 published, 1,234,567 rows",
@@ -158,3 +159,15 @@ def test_one_pond_closely_has_its_windows_and_for_how_long_its_demand_has_waited
     assert "waits for Window nightly, opens 2030-01-01 13:01 UTC (in 1h)" in text
     assert "nightly  no    2030-01-01 13:01:00Z (in 1h)  schedule    every 1d from 2030-01-01 02:00 UTC for 1h" in text
     assert "waits for Window nightly" in shown(board.overview(answer(held), width=200))
+
+
+def test_under_a_window_a_ripple_is_as_old_as_its_pond() -> None:
+    ripples = [
+        {"name": "load", "parents": [], "end_f": at(0), "status": "done"},
+        {"name": "new", "parents": [], "end_f": "", "status": "idle"},
+    ]
+    held = line("sales@1", end_f=at(0), staleness_seconds=3660.0, ripples=ripples, tables=1, rows=1)
+    rows = [row.split() for row in shown(board.detail(answer(held), held, [])).splitlines()]
+    assert ["load", "done", "1h01m"] in rows
+    assert ["new", "idle", "never"] in rows
+    assert ["tables", "1", "published,", "1", "row"] in rows

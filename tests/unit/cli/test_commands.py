@@ -93,9 +93,16 @@ def deployed(*lines: str, **told: Any) -> dict[str, Any]:
             2,
             "error: Missing option '--every'.\nhint: See: duckstring trigger window POND add --help",
         ),
-        (["trigger", "window", "sales", "add", "--name", "n", "--every", "1d", "--start", "25:00"], 2, "error: '25:00' is no moment."),
-        (["trigger", "window", "sales", "remove"], 2, "name one rule, for example: remove nightly"),
-        (["trigger", "window", "sales", "remove", "a", "--name", "b"], 2, "name one rule"),
+        (
+            ["trigger", "window", "sales", "add", "--name", "n", "--every", "1d", "--start", "25:00"],
+            2,
+            "error: --start: '25:00' is no moment.",
+        ),
+        (["trigger", "window", "sales", "remove"], 2, "hint: For example: duckstring trigger window sales remove nightly"),
+        (["trigger", "window", "sales", "remove", "a", "--name", "b"], 2, "error: One rule at a time: give its name, once."),
+        (["trigger", "arrival", "sales", "remove"], 2, "hint: For example: duckstring trigger arrival sales remove landing"),
+        (["catchment", "init", "--name", "Dev!"], 2, "error: 'Dev!' is no name for a Catchment."),
+        (["control", "kill", "a", "-m", "2", "-v", "1.0.0"], 2, "disagree: that version is of major 1."),
         (["run", "show", "sales"], 2, "error: 'sales' is no run; write it as pond@major/number"),
         (["runs", "--status", "succes"], 2, "error: No run ends as 'succes'"),
         (["query", "a", "b", "--sql", "SELECT 1"], 2, "error: Give a TABLE or --sql, not both."),
@@ -139,6 +146,11 @@ def test_arrival_rules_are_added_listed_and_removed_behind_the_ponds_name(bench:
 def removal(request: Mapping[str, object]) -> Mapping[str, Any]:
     told = {"removed": ["sales@1"], "stopped": ["sales@1/7"], "warnings": ["board@1 goes on without."], "applied": not request["dry"]}
     return {"ok": True, "result": told}
+
+
+def test_an_arrival_rule_that_cannot_be_is_misuse(bench: Bench) -> None:
+    bench.answers({"arrival": {"ok": False, "error": {"type": "ArrivalError", "message": "name is 'Bad'; allowed: ...", "hint": ""}}})
+    assert bench.run("trigger", "arrival", "orders", "add", "--name", "Bad", "--bucket", "inbox")[0] == 2
 
 
 def test_nothing_is_removed_without_being_told_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,6 +222,12 @@ def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Be
         "trigger arrival reports add --name landing --bucket inbox",
         "trigger arrival reports list",
         "trigger arrival reports remove landing",
+        "control wake reports",
+        "control force reports",
+        "control sleep reports",
+        "control kill reports",
+        "control clear reports",
+        "control failure-budget reports",
         "status reports --json",
         "runs reports --json",
         "query reports",
@@ -399,6 +417,7 @@ def controlled(status: str = "idle", **told: Any) -> dict[str, Any]:
     [
         (["wake", "sales"], controlled("running"), "sales@1: woken\n"),
         (["wake", "sales"], controlled("waiting", reason="waits for orders@1"), "sales@1: woken; waits for orders@1\n"),
+        (["wake", "sales"], controlled("blocked", reason="blocked by orders@1 (killed)"), "sales@1: woken; blocked by orders@1 (killed)\n"),
         (["force", "sales"], controlled("running"), "sales@1: forced\n"),
         (
             ["force", "sales"],
@@ -587,3 +606,19 @@ def test_a_tide_below_a_minute_says_what_the_clock_allows(bench: Bench) -> None:
     bench.answers({"trigger": {"line": "sales@1", "epoch": at(0)}})
     assert "kept as well as that allows" in bench.run("trigger", "tide", "sales", "59s")[2]
     assert "kept as well as that allows" not in bench.run("trigger", "tide", "sales", "1m")[2]
+
+
+def test_all_that_is_wrong_with_a_rule_is_told_at_once(bench: Bench) -> None:
+    words = ["--name", "N", "--every", "1x", "--start", "banana", "--duration", "2y", "--on", "MON,FOO", "--until", "never"]
+    code, _, err = bench.run("trigger", "window", "sales", "add", *words)
+    assert code == 2
+    assert [line.partition(": ")[2].split(";")[0] for line in err.splitlines() if line.startswith("error")] == [
+        "--every: '1x' is no duration.",
+        "--start: 'banana' is no moment.",
+        "--duration: '2y' is no duration.",
+        "--until: 'never' is no moment.",
+        "name is 'N'",
+        "'FOO' in on is no weekday",
+    ]
+    assert bench.asked == []
+    assert "longer than" not in bench.run("trigger", "window", "sales", "add", "--name", "n", "--every", "1x", "--duration", "2d")[2]

@@ -157,3 +157,26 @@ def test_a_tap_does_not_watch_until_tomorrows_opening_for_what_it_only_prepares(
     assert follower.verdict() == "going", "reports is about to start"
     observed(follower, under_a_window(end_f=at(0)))
     assert follower.verdict() == "done"
+
+
+def test_a_failure_that_is_tried_again_by_itself_is_waited_for_and_told_once() -> None:
+    follower = Follower(Goal("reports@1", at(0), ""), cast("Any", None))
+    reports = line_status("reports@1", status="blocked", sources=[source("sales@1", down=True)])
+    lines = [line_status("sales@1", status="failed", failures=1, retry_at=at(60)), reports]
+    (event,) = observed(follower, lines)
+    assert live.event_line(event, at(0)).endswith("waiting (tried again at 2030-01-01 12:01:00Z)")
+    assert [observed(follower, lines, now=2), observed(follower, lines, now=3)] == [[], []]
+    assert follower.verdict() == "going"
+    spent = [line_status("sales@1", status="failed", failures=2), reports]
+    assert [observed(follower, spent, now=62), observed(follower, spent, now=63)] == [[], []]
+    assert follower.verdict() == "down"
+
+
+def test_an_optional_source_that_is_down_is_no_culprit() -> None:
+    follower = Follower(Goal("reports@1", at(0), ""), cast("Any", None))
+    sources = [source("extra@1", optional=True, down=True), source("sales@1", down=True)]
+    observed(
+        follower,
+        [line_status("extra@1", status="killed"), line_status("sales@1", status="failed"), line_status("reports@1", sources=sources)],
+    )
+    assert [line["line"] for line in follower.culprits] == ["sales@1"]

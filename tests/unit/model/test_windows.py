@@ -134,7 +134,8 @@ def test_the_same_rule_given_again_another_day_is_known() -> None:
 def test_a_rule_and_its_times_in_words() -> None:
     assert in_words(NIGHTLY) == "every 1d from 2030-01-01 02:00 UTC for 3h"
     whole = replace(NIGHTLY, on=frozenset({"WED", "MON"}), until=TWO + DAY, duration=DAY)
-    assert in_words(whole) == "every 1d from 2030-01-01 02:00 UTC always open, on MON, WED, until 2030-01-02 02:00 UTC"
+    assert in_words(whole) == "every 1d from 2030-01-01 02:00 UTC for 1d, on MON, WED, until 2030-01-02 02:00 UTC"
+    assert in_words(replace(NIGHTLY, duration=DAY)) == "every 1d from 2030-01-01 02:00 UTC always open"
     assert minute_in_words(TWO + SECOND) == "2030-01-01 02:00:01 UTC"
     assert [duration_in_words(timedelta(seconds=n)) for n in (0, 0.25, 1.5, 60, 5400, 90_061)] == [
         "0s",

@@ -159,7 +159,8 @@ def is_same_rule(one: Window, other: Window, now: Instant) -> bool:
 
 def in_words(window: Window) -> str:
     """``every 1d from 2030-01-01 02:00 UTC for 3h, on MON, WED, until 2031-01-01 00:00 UTC``."""
-    for_how_long = "always open" if window.duration == window.every else f"for {duration_in_words(window.duration)}"
+    always = window.duration == window.every and not window.on
+    for_how_long = "always open" if always else f"for {duration_in_words(window.duration)}"
     days = [day for day in WEEKDAYS if day in window.on]
     return ", ".join(
         [

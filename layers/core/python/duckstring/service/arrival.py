@@ -20,6 +20,10 @@ _LONGEST_KEY = 1024
 Json = dict[str, object]
 
 
+class ArrivalError(OperatorError):
+    """A rule that cannot be: the caller writes another."""
+
+
 class NotListenedError(OperatorError):
     """Events of this bucket do not reach the Catchment."""
 
@@ -89,13 +93,13 @@ def _read(given: Mapping[str, object]) -> Arrival:
     prefix, suffix = _text(given, "prefix"), _text(given, "suffix")
     kind = next((one for one in KINDS if one == given.get("kind", KINDS[0])), None)
     if not _NAME.match(name):
-        raise OperatorError(f"name is {name!r}; allowed: a lower-case letter, then up to 47 of a-z 0-9 _ -.")
+        raise ArrivalError(f"name is {name!r}; allowed: a lower-case letter, then up to 47 of a-z 0-9 _ -.")
     if not bucket:
-        raise OperatorError("bucket is missing; allowed: a bucket's name.")
+        raise ArrivalError("bucket is missing; allowed: a bucket's name.")
     if len(prefix) + len(suffix) > _LONGEST_KEY:
-        raise OperatorError(f"prefix and suffix have {len(prefix) + len(suffix)} characters; a key has {_LONGEST_KEY} at most.")
+        raise ArrivalError(f"prefix and suffix have {len(prefix) + len(suffix)} characters; a key has {_LONGEST_KEY} at most.")
     if kind is None:
-        raise OperatorError(f"kind is {given.get('kind')!r}; allowed: {', '.join(KINDS)}.")
+        raise ArrivalError(f"kind is {given.get('kind')!r}; allowed: {', '.join(KINDS)}.")
     return Arrival(name, bucket, prefix, suffix, kind)
 
 
@@ -103,7 +107,7 @@ def _text(given: Mapping[str, object], name: str) -> str:
     value = given.get(name, "")
     if isinstance(value, str):
         return value
-    raise OperatorError(f"{name} is {value!r}; allowed: text.")
+    raise ArrivalError(f"{name} is {value!r}; allowed: text.")
 
 
 def _told(arrival: Arrival) -> Json:

@@ -151,7 +151,7 @@ def _still_wanted(told: Mapping[Line, Told], console: Console) -> Iterator[str]:
                 asleep.setdefault(sink, []).append(line)
     for sink, seen in sorted(console.states.read(asleep).items()):
         if wants := _wants(seen.state):
-            yield f"{sink} is awake ({wants}) and reads {', '.join(asleep[sink])}: it asks again when it is triggered anew."
+            yield f"{sink} is awake ({wants}) and reads {', '.join(asleep[sink])}: it asks again with its next run or trigger."
 
 
 def _wants(state: PondState) -> str:

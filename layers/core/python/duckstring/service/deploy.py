@@ -17,7 +17,7 @@ from semver import Version
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import Instant
-from duckstring.model.names import Line, artifact_key
+from duckstring.model.names import Line, artifact_key, parse_line
 from duckstring.model.pondfile import PondFile, from_object
 from duckstring.ports import Artifacts, Catalog, Clock, Discovery, Letter, Mailbox, Removals, StateReader
 from duckstring.service import graph
@@ -97,9 +97,11 @@ def deploy(requests: Sequence[Mapping[str, object]], yard: Yard, *, overwrite: b
     _refuse([OperatorError(fault) for fault in graph.faults(after, {choice.release.line for choice in choices})])
     order = {name: place for place, name in enumerate(graph.in_order(after))}
     releases = sorted((choice.release for choice in choices), key=lambda release: order[release.line])
+    known = yard.states.read(before.keys() & {one.line for one in releases})
+    killed = {line for line, seen in known.items() if seen.state.health == "killed"}
     yard.catalog.select(releases, overwrite=overwrite, revision=revision)
     yard.mailbox.send([*_obituaries(after.keys() - before.keys(), yard), *map(announcement, releases)])
-    return {"ponds": [_told(choice, before, after) for choice in choices]}
+    return {"ponds": [_told(choice, before, after, killed) for choice in choices]}
 
 
 def _obituaries(lines: Collection[Line], yard: Yard) -> list[Letter]:
@@ -185,14 +187,14 @@ def _release(package: Package, ripples: tuple[RippleSpec, ...], now: Instant) ->
     )
 
 
-def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release]) -> Json:
+def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], killed: Collection[Line]) -> Json:
     release = choice.release
     return {
         "line": release.line,
         "version": release.version,
         "ripples": [ripple.name for ripple in release.ripples],
         "sources": [spec.line for spec in release.sources],
-        "warnings": [*graph.warnings(release, after), *_rollback(release, before.get(release.line))],
+        "warnings": [*graph.warnings(release, after), *_rollback(release, before.get(release.line)), *_still_killed(release, killed)],
         "unchanged": choice.unchanged,
     }
 
@@ -201,6 +203,13 @@ def _rollback(release: Release, selected: Release | None) -> tuple[str, ...]:
     if selected is None or Version.parse(release.version) >= Version.parse(selected.version):
         return ()
     return (f"{release.line} goes back from {selected.version} to {release.version}.",)
+
+
+def _still_killed(release: Release, killed: Collection[Line]) -> tuple[str, ...]:
+    pond, major = parse_line(release.line)
+    if release.line not in killed:
+        return ()
+    return (f"{release.line} was killed and stays down: duckstring control wake {pond} -m {major} (or clear: it runs when it is wanted).",)
 
 
 def _all(judge: Callable[[Asked], Found], items: Sequence[Asked]) -> list[Found]:

@@ -29,9 +29,8 @@ def read(given: object) -> Window:
     """
     if not isinstance(given, Mapping):
         raise WindowError(f"window is {type(given).__name__}; allowed: an object of {', '.join(_FIELDS)}.")
-    faults = list(_faults(given))
-    if faults:
-        raise WindowError("\n".join(faults), hint="See: duckstring trigger window POND add --help")
+    if found := list(faults(given)):
+        raise WindowError("\n".join(found), hint="See: duckstring trigger window POND add --help")
     until = given.get("until")
     every = timedelta(seconds=given["every"])
     window = Window(
@@ -48,7 +47,8 @@ def read(given: object) -> Window:
     )
 
 
-def _faults(given: Mapping[str, object]) -> Iterator[str]:
+def faults(given: Mapping[str, object]) -> Iterator[str]:
+    """A sentence for each thing that is wrong with a rule in itself."""
     yield from (f"A Window has no {key!r}; allowed: {', '.join(_FIELDS)}." for key in given if key not in _FIELDS)
     name, every, duration, until = (given.get(key) for key in ("name", "every", "duration", "until"))
     if not isinstance(name, str) or not _NAME.match(name):

@@ -88,7 +88,8 @@ def remove(pond: str, axe: Axe, *, major: int | None = None, version: str | None
     required, optional = graph.needed_by(chosen, releases)
     if required:
         raise StillNeededError(chosen, required)
-    warnings = [f"{chosen} is an optional Source of {', '.join(optional)}, which go on without it."] if optional else []
+    go_on = "go on" if len(optional) > 1 else "goes on"
+    warnings = [f"{chosen} is an optional Source of {', '.join(optional)}, which {go_on} without it."] if optional else []
     if dry:
         return {"removed": [chosen], "stopped": _running(chosen, axe), "warnings": warnings, "applied": False}
     return {"removed": [chosen], "warnings": warnings, **_remove_line(chosen, axe, revision)}

@@ -60,7 +60,7 @@ def describe(state: PondState, release: Release | None, now: Instant, *, deploye
         "demand": _demand(state),
         "trigger": _trigger(state.trigger),
         "windows": windows.describe(state, now),
-        "sources": _sources(state, release),
+        "sources": _sources(state, release, deployed),
         "sinks": sorted(state.sinks),
         "reason": _reason(state, word, deployed, now),
         "failure": _failure(state),
@@ -135,13 +135,20 @@ def _trigger(trigger: Trigger | None) -> Json | None:
     return {"kind": "wave"} if trigger else None
 
 
-def _sources(state: PondState, release: Release | None) -> list[Json]:
-    """As the release names them; what a Source told us, where it did."""
+def _sources(state: PondState, release: Release | None, deployed: Collection[Line] | None) -> list[Json]:
+    """As the release names them; what a Source told us, where it did. ``absent``: it is known not to be deployed."""
     views = dict(state.sources)
     for spec in release.sources if release else ():
         views.setdefault(spec.line, SourceView(spec.line, spec.minimum, optional=spec.optional))
     return [
-        {"line": line, "optional": view.optional, "end_f": to_text(view.end_f), "down": view.down} for line, view in sorted(views.items())
+        {
+            "line": line,
+            "optional": view.optional,
+            "end_f": to_text(view.end_f),
+            "down": view.down,
+            "absent": deployed is not None and line not in deployed,
+        }
+        for line, view in sorted(views.items())
     ]
 
 
