@@ -300,6 +300,17 @@ class TestGates:
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 3))
         assert [s["taskToken"] for s in said] == ["t"]
 
+    def test_a_gate_letter_that_comes_late_does_not_take_the_place_of_a_newer_one(
+        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said: list[dict[str, str]] = []
+        monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(given))
+        gates = TokenGates(aws, table)
+        for attempt, token in ((2, "new"), (1, "old")):
+            gates.keep(SALES, GateReached(1, 1, "load", attempt), token=token)
+        gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 3))
+        assert [s["taskToken"] for s in said] == ["new"]
+
     @pytest.mark.parametrize("code", ["TaskDoesNotExist", "TaskTimedOut", "InvalidToken"])
     def test_a_branch_that_left_is_answered(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
         def gone(**_: object) -> None:

@@ -81,16 +81,22 @@ class TokenGates:
         self._clients, self._table = clients, table
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
-        """Remember a waiting branch's token; the newest of a branch counts."""
-        self._clients.dynamodb.put_item(
-            TableName=self._table,
-            Item={
-                **_key(line, gate.run, gate.launch, gate.ripple),
-                "token": {"S": token},
-                "attempt": {"N": str(gate.attempt)},
-                "expires": {"N": str(int(time.time()) + _TOKEN_TTL_SECONDS)},
-            },
-        )
+        """Remember a waiting branch's token; the newest counts, and a letter redriven late does not take its place."""
+        try:
+            self._clients.dynamodb.put_item(
+                TableName=self._table,
+                Item={
+                    **_key(line, gate.run, gate.launch, gate.ripple),
+                    "token": {"S": token},
+                    "attempt": {"N": str(gate.attempt)},
+                    "expires": {"N": str(int(time.time()) + _TOKEN_TTL_SECONDS)},
+                },
+                ConditionExpression="attribute_not_exists(attempt) OR attempt <= :attempt",
+                ExpressionAttributeValues={":attempt": {"N": str(gate.attempt)}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
         """Give the verdict and forget the token."""

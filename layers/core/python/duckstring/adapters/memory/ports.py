@@ -160,8 +160,10 @@ class Machine:
         self._open = {token: at for token, at in self._open.items() if at[:3] != (line, run.run, run.launch)}
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
-        """Remember a waiting branch's token."""
-        self.tokens[line, gate.run, gate.launch, gate.ripple] = (token, gate.attempt)
+        """Remember a waiting branch's token; a letter that comes late does not take the place of a newer one."""
+        key = (line, gate.run, gate.launch, gate.ripple)
+        if key not in self.tokens or self.tokens[key][1] <= gate.attempt:
+            self.tokens[key] = (token, gate.attempt)
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
         """Let the branch go; one that no longer waits is success."""
