@@ -510,8 +510,8 @@ WINDOW = {
 }
 
 
-def windows(*told: Mapping[str, Any], applied: bool = True) -> dict[str, Any]:
-    return {"window": {"line": "sales@1", "now": at(0), "windows": list(told), "applied": applied}}
+def windows(*told: Mapping[str, Any], ahead: str | None = None, applied: bool = True) -> dict[str, Any]:
+    return {"window": {"line": "sales@1", "now": at(0), "windows": list(told), "ahead": ahead, "applied": applied}}
 
 
 def test_a_window_is_added_with_what_was_typed(bench: Bench) -> None:
@@ -622,3 +622,18 @@ def test_all_that_is_wrong_with_a_rule_is_told_at_once(bench: Bench) -> None:
     ]
     assert bench.asked == []
     assert "longer than" not in bench.run("trigger", "window", "sales", "add", "--name", "n", "--every", "1x", "--duration", "2d")[2]
+
+
+def test_a_freshness_ahead_of_every_rule_is_warned_of(bench: Bench) -> None:
+    opened = WINDOW | {"open": {"start": at(-60), "end": at(60)}}
+    words = {"add": ("add", "--name", "nightly", "--every", "1d"), "remove": ("remove", "other")}
+    for action, told, ahead, warned in (
+        ("add", [opened], at(3600), True),
+        ("add", [opened], at(60.000001), False),
+        ("add", [WINDOW], None, False),
+        ("remove", [], at(3600), True),
+        ("remove", [opened], at(60), False),
+    ):
+        bench.answers(windows(*told, ahead=ahead))
+        code, _, err = bench.run("trigger", "window", "sales", *words[action])
+        assert (code, "warning: sales@1 counts as fresh as of 2030-01-01 13:00:00Z" in err) == (0, warned)
