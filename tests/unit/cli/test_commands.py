@@ -201,6 +201,11 @@ def test_every_fault_of_a_refusal_has_its_line(bench: Bench) -> None:
     assert bench.run("status")[2] == "error: one [b]\nerror: two\nTraceback [c]\n"
 
 
+def test_an_empty_line_of_a_message_is_no_fault(bench: Bench) -> None:
+    bench.answers({"trigger": {"ok": False, "error": {"message": "Parser Error: SELEC\n\nLINE 1: SELEC 1"}}})
+    assert bench.run("trigger", "tap", "a")[2] == "error: Parser Error: SELEC\nerror: LINE 1: SELEC 1\n"
+
+
 def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Bench) -> None:
     bench.answers({"trigger": {"line": "reports@2", "epoch": "x"}})
     code, out, _ = bench.run("trigger", "tide", "reports", "1h30m", "-m", "2")
