@@ -245,11 +245,15 @@ class BudgetAnswer(TypedDict):
 
 
 class WindowAnswer(TypedDict):
-    """``window``: all rules of a line. ``applied``: whether the line has heard of the change."""
+    """``window``: all rules of a line. ``ahead``: the freshness that it has already, where that is yet to come.
+
+    ``applied``: whether the line has heard of the change.
+    """
 
     line: str
     now: str
     windows: list[WindowTold]
+    ahead: str | None
     applied: bool
 
 

@@ -84,7 +84,7 @@ def refuse(error: DuckstringError) -> None:
     """One line (or one for each fault), the author's traceback if there is one, and what to do."""
     console = err()
     whole = not console.is_terminal  # a terminal breaks between words, a pipe gets one line
-    for line in error.message.splitlines():
+    for line in filter(str.strip, error.message.splitlines()):
         console.print(f"[bold red]error[/]: {escape(line)}", soft_wrap=whole)
     if traceback := getattr(error, "traceback", ""):
         console.print(Text(traceback.rstrip()), soft_wrap=True)

@@ -81,6 +81,8 @@ def add(  # noqa: PLR0913, PLR0917 - one a fact of the rule
         return
     render.say(f"[bold]{answer['line']}[/]: Window [bold]{name}[/], {escape(render.rule(told))}")
     render.say(f"  {_opens(told, answer['now'])}")
+    if coming := told["open"] or told["next"]:
+        _warn_of_what_is_ahead(answer, coming["end"])
     if note := _precision(told):
         render.err().print(f"[dim]{note}[/]", soft_wrap=True)
 
@@ -149,11 +151,25 @@ def remove(
     left = ", ".join(held["name"] for held in answer["windows"])
     still = f"it still has {left}" if left else "nothing keeps it from running now"
     render.say(f"[bold]{answer['line']}[/]: Window [bold]{chosen}[/] removed; {still}")
+    _warn_of_what_is_ahead(answer, max((held["open"]["end"] for held in answer["windows"] if held["open"]), default=answer["now"]))
 
 
 def _not_heard(answer: WindowAnswer, catchment: str | None) -> None:
     pond = answer["line"].partition("@")[0]
     render.warn(f"{answer['line']} has not heard it within 10 s; it will. See: duckstring trigger window {pond} list{repeated(catchment)}")
+
+
+def _warn_of_what_is_ahead(answer: WindowAnswer, end: str) -> None:
+    """A run counts as fresh as of the end of its opening, also when the rule is gone. ``end``: up to when that is no surprise."""
+    ahead = answer["ahead"]
+    if ahead is None or (render.between(end, ahead) or 0) < 1:
+        return
+    pond, _, major = answer["line"].partition("@")
+    render.warn(
+        f"{answer['line']} counts as fresh as of {render.moment(ahead)}, the end of an opening that had its run: until then "
+        "a Pulse is satisfied, a Tide asks for nothing, and openings that end before are passed over. "
+        f"To run it anyhow: duckstring control force {pond} -m {major}"
+    )
 
 
 def _opens(told: WindowTold, now: str) -> str:

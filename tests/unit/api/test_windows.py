@@ -87,7 +87,7 @@ TOLD = {
 
 def test_a_rule_is_added_listed_and_removed_and_the_answer_waits_for_the_line():
     actor = Actor(deaf_for=1.5)
-    assert actor.add() == {"line": "sales@1", "now": to_text(actor.at), "windows": [TOLD], "applied": True}
+    assert actor.add() == {"line": "sales@1", "now": to_text(actor.at), "windows": [TOLD], "ahead": None, "applied": True}
     assert actor.at >= NOON + timedelta(seconds=1.5)
     assert actor.state.windows == {"nightly": Window("nightly", datetime.fromisoformat("2030-01-01T02:00Z"), DAY, 3 * HOUR)}
     assert listed(SALES, states=actor, clock=actor)["windows"] == [TOLD]
@@ -255,6 +255,20 @@ def test_an_occurrence_that_had_its_run_leaves_demand_waiting_for_the_next():
     actor.add(start="2030-01-01T11:00:00Z")
     ran = replace(actor.state, start_f=NOON + 2 * HOUR, end_f=NOON + 2 * HOUR, pull=NOON)
     assert told(ran) == ("waiting", "waits for Window nightly, opens 2030-01-02 11:00 UTC (in 23h)")
+
+
+def test_a_freshness_that_a_removed_rule_left_ahead_is_told_and_openings_before_it_are_passed_over():
+    actor = Actor()
+    actor.add(start="2030-01-01T00:00:00Z", every=7 * 86_400, duration=7 * 86_400)
+    week = NOON.replace(day=8, hour=0)
+    actor.state = replace(actor.state, start_f=week, end_f=week)
+    answer = actor.remove("nightly")
+    assert (answer["windows"], answer["ahead"]) == ([], "2030-01-08T00:00:00.000000Z")
+    assert actor.add()["ahead"] == "2030-01-08T00:00:00.000000Z"
+    waiting = replace(actor.state, pull=NOON)
+    assert told(waiting) == ("waiting", "waits for Window nightly, opens 2030-01-08 02:00 UTC (in 6d14h)")
+    over = replace(waiting, windows={"once": replace(waiting.windows["nightly"], until=week)})
+    assert told(over) == ("waiting", "waits, and no Window of sales@1 opens again")
 
 
 def test_the_door_knows_three_actions_and_an_undeployed_pond():

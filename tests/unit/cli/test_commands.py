@@ -201,6 +201,11 @@ def test_every_fault_of_a_refusal_has_its_line(bench: Bench) -> None:
     assert bench.run("status")[2] == "error: one [b]\nerror: two\nTraceback [c]\n"
 
 
+def test_an_empty_line_of_a_message_is_no_fault(bench: Bench) -> None:
+    bench.answers({"trigger": {"ok": False, "error": {"message": "Parser Error: SELEC\n\nLINE 1: SELEC 1"}}})
+    assert bench.run("trigger", "tap", "a")[2] == "error: Parser Error: SELEC\nerror: LINE 1: SELEC 1\n"
+
+
 def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Bench) -> None:
     bench.answers({"trigger": {"line": "reports@2", "epoch": "x"}})
     code, out, _ = bench.run("trigger", "tide", "reports", "1h30m", "-m", "2")
@@ -510,8 +515,8 @@ WINDOW = {
 }
 
 
-def windows(*told: Mapping[str, Any], applied: bool = True) -> dict[str, Any]:
-    return {"window": {"line": "sales@1", "now": at(0), "windows": list(told), "applied": applied}}
+def windows(*told: Mapping[str, Any], ahead: str | None = None, applied: bool = True) -> dict[str, Any]:
+    return {"window": {"line": "sales@1", "now": at(0), "windows": list(told), "ahead": ahead, "applied": applied}}
 
 
 def test_a_window_is_added_with_what_was_typed(bench: Bench) -> None:
@@ -622,3 +627,18 @@ def test_all_that_is_wrong_with_a_rule_is_told_at_once(bench: Bench) -> None:
     ]
     assert bench.asked == []
     assert "longer than" not in bench.run("trigger", "window", "sales", "add", "--name", "n", "--every", "1x", "--duration", "2d")[2]
+
+
+def test_a_freshness_ahead_of_every_rule_is_warned_of(bench: Bench) -> None:
+    opened = WINDOW | {"open": {"start": at(-60), "end": at(60)}}
+    words = {"add": ("add", "--name", "nightly", "--every", "1d"), "remove": ("remove", "other")}
+    for action, told, ahead, warned in (
+        ("add", [opened], at(3600), True),
+        ("add", [opened], at(60.000001), False),
+        ("add", [WINDOW], None, False),
+        ("remove", [], at(3600), True),
+        ("remove", [opened], at(60), False),
+    ):
+        bench.answers(windows(*told, ahead=ahead))
+        code, _, err = bench.run("trigger", "window", "sales", *words[action])
+        assert (code, "warning: sales@1 counts as fresh as of 2030-01-01 13:00:00Z" in err) == (0, warned)

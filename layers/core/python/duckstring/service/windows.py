@@ -118,10 +118,19 @@ def why_waiting(state: PondState, now: Instant) -> str:
     found = open_now(rules, now)
     if found is not None and found.end > state.start_f:
         return ""
-    if coming := next_opening(rules, now):
+    if coming := _next_use(rules, state, now):
         left = timedelta(seconds=max(1, round((coming.start - now).total_seconds())))
         return f"waits for Window {coming.window}, opens {minute_in_words(coming.start)} (in {_roughly(left)})"
     return f"waits, and no Window of {state.line} opens again"
+
+
+def _next_use(rules: Collection[Window], state: PondState, now: Instant) -> Occurrence | None:
+    """The first opening that is not satisfied before it begins: a rule that is gone may have left a freshness far ahead."""
+    longest = max(rule.duration for rule in rules)
+    coming = next_opening(rules, max(now, state.start_f - longest)) if state.start_f > now else next_opening(rules, now)
+    while coming is not None and coming.end <= state.start_f:
+        coming = next_opening(rules, coming.start)
+    return coming
 
 
 def _goes_with(window: Window, state: PondState, now: Instant) -> bool:
@@ -154,7 +163,8 @@ def _state(line: Line, states: StateReader) -> PondState:
 
 
 def _told(told: Told, now: Instant) -> Json:
-    return {"line": told.state.line, "now": to_text(now), "windows": describe(told.state, now), "applied": told.applied}
+    ahead = to_text(told.state.start_f) if told.state.start_f > now else None
+    return {"line": told.state.line, "now": to_text(now), "windows": describe(told.state, now), "ahead": ahead, "applied": told.applied}
 
 
 def _span(found: Occurrence | None) -> Json | None:
