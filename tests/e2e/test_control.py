@@ -129,25 +129,25 @@ def test_a_kill_stops_the_execution_and_the_worker_and_history_says_so(driver, p
 
 
 def test_a_killed_line_wakes_and_its_wave_goes_on(driver):
-    driver.deploy(driver.pond("tapped", long("time.sleep(600)")), driver.pond("tapped_sink", reader("tapped"), sources=["tapped"]))
-    driver.trigger("wave", "tapped_sink")
-    running(driver, "tapped")
-    control(driver, "kill", "tapped", "-y")
-    driver.wait_for("tapped_sink", "blocked")
-    driver.let("tapped", "quick")
-    said = control(driver, "wake", "tapped", "--watch")
+    driver.deploy(driver.pond("dammed", long("time.sleep(600)")), driver.pond("dammed_sink", reader("dammed"), sources=["dammed"]))
+    driver.trigger("wave", "dammed_sink")
+    running(driver, "dammed")
+    control(driver, "kill", "dammed", "-y")
+    driver.wait_for("dammed_sink", "blocked")
+    driver.let("dammed", "quick")
+    said = control(driver, "wake", "dammed", "--watch")
     assert said.startswith("tapped@1: woken\n")
     assert "✓ tapped@1 is fresh as of" in said
-    driver.wait_until("tapped_sink", lambda line: line["last_run"] and line["last_run"]["number"] > 3, what="the Wave flows again")
-    assert driver.line("tapped_sink")["trigger"] == {"kind": "wave"}
+    driver.wait_until("dammed_sink", lambda line: line["last_run"] and line["last_run"]["number"] > 3, what="the Wave flows again")
+    assert driver.line("dammed_sink")["trigger"] == {"kind": "wave"}
 
     # And all of it is put to sleep: nothing stops in the middle, nothing starts again.
-    said = control(driver, "sleep", "tapped_sink", "--upstream")
+    said = control(driver, "sleep", "dammed_sink", "--upstream")
     assert said.startswith("tapped_sink@1, tapped@1: asleep")
-    rested = driver.wait_at_rest("tapped", "tapped_sink")
+    rested = driver.wait_at_rest("dammed", "dammed_sink")
     assert {line["status"] for line in rested.values()} == {"idle"}
     assert all(line["trigger"] is None for line in rested.values())
-    assert set(driver.statuses("tapped_sink")) <= {"success", "pass"}
+    assert set(driver.statuses("dammed_sink")) <= {"success", "pass"}
 
 
 def test_a_source_that_sleeps_under_a_wave_is_warned_of(driver):
