@@ -136,14 +136,14 @@ def test_a_killed_line_wakes_and_its_wave_goes_on(driver):
     driver.wait_for("dammed_sink", "blocked")
     driver.let("dammed", "quick")
     said = control(driver, "wake", "dammed", "--watch")
-    assert said.startswith("tapped@1: woken\n")
-    assert "✓ tapped@1 is fresh as of" in said
+    assert said.startswith("dammed@1: woken\n")
+    assert "✓ dammed@1 is fresh as of" in said
     driver.wait_until("dammed_sink", lambda line: line["last_run"] and line["last_run"]["number"] > 3, what="the Wave flows again")
     assert driver.line("dammed_sink")["trigger"] == {"kind": "wave"}
 
     # And all of it is put to sleep: nothing stops in the middle, nothing starts again.
     said = control(driver, "sleep", "dammed_sink", "--upstream")
-    assert said.startswith("tapped_sink@1, tapped@1: asleep")
+    assert said.startswith("dammed_sink@1, dammed@1: asleep")
     rested = driver.wait_at_rest("dammed", "dammed_sink")
     assert {line["status"] for line in rested.values()} == {"idle"}
     assert all(line["trigger"] is None for line in rested.values())
