@@ -18,19 +18,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
-from typing import Any
 
 from bench.requests import transitions
 from bench.table import Figure
 from duckstring.adapters.aws import codec
 from duckstring.adapters.memory.ports import MemoryStateStore
 from duckstring.adapters.memory.world import START, pond, seconds
-from duckstring.engine.effects import AnswerGate, PublishSnapshot, StartRun
+from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun
 from duckstring.engine.signals import Deployed, GateReached, RippleSucceeded, Signal, Triggered
+from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
-from duckstring.ports import Letter, Received
+from duckstring.model.windows import Window
+from duckstring.ports import Held, Letter, Mark, Received
 from duckstring.service.deliver import deliver
 from duckstring.service.dispatch import Hands, perform
 
@@ -54,7 +55,6 @@ LATENCY = {  # seconds: (floor, mean of what comes on top)
 }
 PRICE = {  # dollars each (2026-11)
     "transition": 0.025 / 1e3,
-    "GB-s": 0.0000166667,
     "invocation": 0.20 / 1e6,
     "write unit": 0.625 / 1e6,
     "read unit": 0.125 / 1e6,
@@ -63,6 +63,7 @@ PRICE = {  # dollars each (2026-11)
     "S3 PUT": 0.005 / 1e3,
     "S3 GET": 0.0004 / 1e3,
 }
+GB_SECOND = 0.0000166667
 ORCHESTRATOR_GB, RIPPLE_GB = 0.5, 1.73
 WORKER = {"DynamoDB read": 2, "read unit": 2, "DynamoDB write": 2, "write unit": 2, "SQS request": 1, "S3 PUT": 1, "S3 GET": 6}
 """What an attempt asks for, as ``bench requests`` counts it."""
@@ -74,6 +75,7 @@ class Aws:
 
     now: Instant = START
     count: Counter[str] = field(default_factory=Counter)
+    gb_seconds: float = 0.0
     spent: float = 0.0  # seconds into the delivery at hand
     chance: random.Random = field(default_factory=lambda: random.Random(SEED))
     due: list[tuple[Instant, int, Callable[[], None]]] = field(default_factory=list)
@@ -107,12 +109,12 @@ class Store:
     aws: Aws
     held: MemoryStateStore = field(default_factory=MemoryStateStore)
 
-    def load(self, line: Line) -> Any:
+    def load(self, line: Line) -> Held:
         found = self.held.load(line)
         self.aws.spend("read", **{"DynamoDB read": 1, "read unit": ceil(self._size(found) / 4096)})
         return found
 
-    def commit(self, held: Any, state: Any, outbox: Any, mark: Any, now: Instant) -> Any:
+    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant) -> Held:
         new = self.held.commit(held, state, outbox, mark, now)
         publishes = any(isinstance(effect, PublishSnapshot) for effect in outbox)
         units = ceil(self._size(new) / 1024)
@@ -120,11 +122,11 @@ class Store:
         self.aws.spend("transaction" if publishes else "write", **counted)
         return new
 
-    def clear(self, held: Any) -> None:
+    def clear(self, held: Held) -> None:
         self.aws.spend("write", **{"DynamoDB write": 1, "write unit": ceil(self._size(held) / 1024)})
         self.held.clear(held)
 
-    def _size(self, held: Any) -> int:
+    def _size(self, held: Held) -> int:
         return 120 + len(codec.state_to_text(held.state)) + len(codec.outbox_to_text(held.outbox))
 
 
@@ -140,11 +142,12 @@ class Catchment:
         self.tokens: dict[tuple[Line, int, str], int] = {}
         self.ends: list[Instant] = []
         self.sequence = 0
-        self.hands = Hands(self, self, self, Notes(self.aws), Notes(self.aws), Notes(self.aws), Notes(self.aws))  # type: ignore[arg-type]
+        self.hands = Hands(self, self, self, Notes(self.aws), Notes(self.aws), Alarms(self.aws), Schedules(self.aws))
         for release in releases:
             self.send([Letter(release.line, Deployed(release), "")])
         self.aws.run()
         self.aws.count.clear()
+        self.aws.gb_seconds = 0.0
 
     def pulse(self, line: str) -> float:
         began = self.aws.now
@@ -156,19 +159,21 @@ class Catchment:
 
     # the mailbox and the orchestrator
 
-    def send(self, letters: Sequence[Letter]) -> None:
+    def send(self, letters: Sequence[Letter]) -> Sequence[str]:
+        numbers = []
         for n in range(0, len(letters), 10):
             self.aws.spend("send", **{"SQS request": 1})
-            for letter in letters[n : n + 10]:
-                self._post(letter.to, letter.signal, self.aws.spent)
+            numbers += [self._post(letter.to, letter.signal, self.aws.spent) for letter in letters[n : n + 10]]
+        return numbers
 
-    def _post(self, to: Line, signal: Signal, after: float) -> None:
+    def _post(self, to: Line, signal: Signal, after: float) -> str:
         self.aws.count["letter"] += 1
         self.sequence += 1
         mark = (int(self.aws.now.timestamp() * 1000), f"{self.sequence:020d}")
         at = max(self.aws.now + seconds(after + self.aws.takes("queue")), self.arrived.get(to, START))  # first in, first out
         self.arrived[to] = at
         self.aws.at(at, lambda: self._arrive(to, Received(signal, mark)))
+        return mark[1]
 
     def _arrive(self, to: Line, letter: Received) -> None:
         self.mail.setdefault(to, []).append(letter)
@@ -180,8 +185,8 @@ class Catchment:
         letters, self.mail[line] = self.mail[line][: self.batch], self.mail[line][self.batch :]
         self.aws.spent = 0.0
         self.aws.spend("handler", invocation=1, delivery=1, **{"SQS request": 2})  # received and deleted
-        deliver(line, letters, store=self.store, gates=self, perform=lambda s, box: perform(s, box, self.hands), clock=self)  # type: ignore[arg-type]
-        self.aws.count["GB-s"] += ORCHESTRATOR_GB * self.aws.spent  # type: ignore[assignment]
+        deliver(line, letters, store=self.store, gates=self, perform=lambda s, box: perform(s, box, self.hands), clock=self)
+        self.aws.gb_seconds += ORCHESTRATOR_GB * self.aws.spent
         self.aws.later(self.aws.spent, lambda: self._next(line))
 
     def _next(self, line: Line) -> None:
@@ -192,13 +197,13 @@ class Catchment:
 
     # clock
 
+    def now(self) -> Instant:
+        return self.aws.now
+
     def wait(self, duration: timedelta) -> None:
-        raise NotImplementedError
+        self.aws.spent += duration.total_seconds()
 
-    # executions and gates; ``now`` is the clock's
-
-    def __getattribute__(self, name: str) -> Any:
-        return (lambda: self.aws.now) if name == "now" else object.__getattribute__(self, name)
+    # executions and gates
 
     def start(self, line: Line, run: StartRun) -> None:
         self.aws.spend("start", execution=1)
@@ -212,8 +217,8 @@ class Catchment:
                 gate = GateReached(run.run, run.launch, branch.ripple)
                 self._post(line, gate, begun + self.aws.takes("transition"))
 
-    def stop(self, line: Line, run: object) -> None:
-        raise NotImplementedError
+    def stop(self, line: Line, run: StopRun) -> None:
+        self.aws.spend("start")
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
         self.aws.spend("write", **{"DynamoDB write": 1, "write unit": 2})
@@ -230,7 +235,7 @@ class Catchment:
         begun = after + self.aws.takes("transition") + self.aws.takes("invoke")
         self.aws.count.update(WORKER)
         self.aws.count.update({"invocation": 1, "attempt": 1})
-        self.aws.count["GB-s"] += RIPPLE_GB * overhead  # type: ignore[assignment]
+        self.aws.gb_seconds += RIPPLE_GB * overhead
         table = TableVersion(ripple, f"data/{line}/{ripple}/{run:010d}-{ripple}-{attempt}-0a1b2c3d.parquet", 1000, 100_000, f"{run:032d}")
         done = RippleSucceeded(run, ripple, attempt, {ripple: table})
         self.aws.later(begun + overhead + RIPPLE, lambda: self._succeed(line, done))
@@ -242,20 +247,44 @@ class Catchment:
 
 @dataclass
 class Notes:
-    """History, events, alarms, schedules."""
+    """History, and events."""
 
     aws: Aws
 
-    def record_run(self, *_: object) -> None:
-        self.aws.spend("write", **{"DynamoDB write": 1, "write unit": 2})  # the row, and its place in the index
+    def record_run(self, line: Line, row: RecordRun) -> None:
+        self._write()
 
-    record_attempt = record_run
+    def record_attempt(self, line: Line, row: RecordAttempt) -> None:
+        self._write()
 
-    def announce(self, *_: object, key: str) -> None:
+    def announce(self, line: Line, version: str, event: Announce, key: str) -> None:
         self.aws.spend("event", event=1)
 
-    def set(self, *_: object) -> None:
+    def _write(self) -> None:
+        self.aws.spend("write", **{"DynamoDB write": 1, "write unit": 2})  # the row, and its place in the index
+
+
+@dataclass
+class Alarms:
+    """Through the delay queue."""
+
+    aws: Aws
+
+    def set(self, line: Line, at: Instant) -> None:
         self.aws.spend("send", **{"SQS request": 1})
+
+
+@dataclass
+class Schedules:
+    """Of Windows: what they cost is no matter of a Pulse."""
+
+    aws: Aws
+
+    def set(self, line: Line, window: Window) -> None:
+        self.aws.spend("event")
+
+    def drop(self, line: Line, name: str) -> None:
+        self.aws.spend("event")
 
 
 def chain(length: int) -> list[Release]:
@@ -296,8 +325,8 @@ def graphs() -> list[tuple[str, list[Release], int]]:
     ]
 
 
-def dollars(count: Counter[str]) -> float:
-    return sum(price * count[name] for name, price in PRICE.items())
+def dollars(aws: Aws) -> float:
+    return aws.gb_seconds * GB_SECOND + sum(price * aws.count[name] for name, price in PRICE.items())
 
 
 def measure() -> list[Figure]:
@@ -306,9 +335,9 @@ def measure() -> list[Figure]:
     for name, releases, critical in graphs():
         catchment = Catchment(releases)
         wall = catchment.pulse(releases[-1].line)
-        count, ponds = catchment.aws.count, len(releases)
+        aws, count, ponds = catchment.aws, catchment.aws.count, len(releases)
         said = [name, f"{ponds:,}", f"{critical * RIPPLE:.0f} s", f"{wall:.1f} s"]
         said += [f"{count[what]:,}" for what in ("letter", "delivery", "DynamoDB read", "DynamoDB write", "SQS request", "transition")]
-        said += [f"{count['GB-s']:.1f}", f"{dollars(count):.4f}", f"{dollars(count) / ponds:.6f}"]
+        said += [f"{aws.gb_seconds:.1f}", f"{dollars(aws):.4f}", f"{dollars(aws) / ponds:.6f}"]
         print("| " + " | ".join(said) + " |", flush=True)
     return []
