@@ -11,6 +11,8 @@ from duckstring_cli.errors import BadInputError
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _WHOLE = re.compile(r"^(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?$")
 _LONGEST = 3_650 * 86_400
+_WITHOUT_TENTHS = 10
+"""Seconds: tenths matter only where the whole is small."""
 _HINT = "Write it as 30s, 90m, 1d or 1h30m: days, hours, minutes, seconds, in this order."
 
 
@@ -38,7 +40,7 @@ def brief(seconds: float | None) -> str:
     """For reading, two units at most: ``0.4s``, ``12s``, ``4m12s``, ``2h05m``, ``3d4h``; ``never`` for None."""
     if seconds is None:
         return "never"
-    if seconds < 10:  # noqa: PLR2004 - tenths matter only where the whole is small
+    if seconds < _WITHOUT_TENTHS:
         return f"{max(seconds, 0):.1f}s"
     whole = int(seconds)
     if whole < _UNITS["m"]:
@@ -53,7 +55,7 @@ def brief(seconds: float | None) -> str:
 def ahead(seconds: float | None) -> str:
     """How far off something is, in whole seconds and two units at most: ``9s``, ``4m12s``, ``3h``, ``2h05m``."""
     left = max(int(seconds or 0), 0)
-    return brief(left) if left % _UNITS["h"] and left >= 10 else exact(left)  # noqa: PLR2004 - where brief begins to drop tenths
+    return brief(left) if left % _UNITS["h"] and left >= _WITHOUT_TENTHS else exact(left)
 
 
 def age(seconds: float | None) -> str:

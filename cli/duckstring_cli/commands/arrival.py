@@ -32,7 +32,7 @@ def arrival(context: typer.Context, pond: PondName) -> None:
 
 
 @app.command(epilog="Example: duckstring trigger arrival orders add --name landing --bucket my-landing --prefix in/ --suffix .parquet")
-def add(  # noqa: PLR0913, PLR0917 - each is an option that users type
+def add(
     context: typer.Context,
     name: Name,
     bucket: Annotated[str, typer.Option("--bucket", "-b", metavar="BUCKET", show_default=False, help="One that the Catchment hears of.")],

@@ -31,7 +31,7 @@ _NUMBERS = {"float", "double", "decimal", *(f"{sign}{size}int" for sign in ("", 
 _NUMBERS |= {"integer", "uinteger"}
 
 
-def query(  # noqa: PLR0913, PLR0917 - each is an option that users type
+def query(
     pond: PondName,
     table: Annotated[
         str | None, typer.Argument(metavar="TABLE", show_default=False, help="A published table; otherwise list them.")

@@ -21,7 +21,7 @@ STATUSES = ("running", "success", "pass", "failed", "killed")
 app = typer.Typer(help="One run closely.", no_args_is_help=True)
 
 
-def runs(  # noqa: PLR0913, PLR0917 - each is an option that users type
+def runs(
     pond: SomePond = None,
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, max=1000, help="How many.")] = 20,
     status: Annotated[str | None, typer.Option("--status", "-s", metavar="STATUS", help=f"Only these: {', '.join(STATUSES)}.")] = None,

@@ -100,7 +100,7 @@ def _told(line: str, kind: str, bound: float | None) -> str:
             return f"[bold]{line}[/]: {kind} sent"
 
 
-def follow(  # noqa: PLR0913 - the goal, in its parts
+def follow(
     client: Client, line: str, before: StatusAnswer, *, epoch: str | None, endless: bool = False, after: int | None = None, named: str = ""
 ) -> float:
     """Show the work until its goal (``follow.Goal``) is reached. Gives the seconds that it took by the Catchment's clock.

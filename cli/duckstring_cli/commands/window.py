@@ -36,7 +36,7 @@ def window(context: typer.Context, pond: PondName) -> None:
 
 
 @app.command(epilog="Example: duckstring trigger window sales add --name nightly --every 1d --start 02:00 --duration 3h --on MON,WED")
-def add(  # noqa: PLR0913, PLR0917 - one a fact of the rule
+def add(
     context: typer.Context,
     name: Name,
     every: Annotated[str, typer.Option("--every", metavar="PERIOD", show_default=False, help="From one opening to the next: 1d, 1h30m.")],
