@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun
+from duckstring.engine.effects import (
+    Announce,
+    AnswerGate,
+    CallOnKill,
+    Effect,
+    PublishSnapshot,
+    RecordAttempt,
+    RecordRun,
+    StartRun,
+    StopRun,
+    StopTask,
+)
 from duckstring.engine.signals import GateReached, Signal
 from duckstring.engine.state import PondState
 from duckstring.model.arrivals import Arrival
@@ -90,6 +101,16 @@ class Executions(Protocol):
 
     def stop(self, line: Line, run: StopRun) -> None:
         """Stop it; one that is over is success."""
+
+
+class Workers(Protocol):
+    """The workers of attempts, where an execution cannot reach them."""
+
+    def stop_task(self, line: Line, task: StopTask) -> None:
+        """Stop the task of an attempt; one that is over or never was is success."""
+
+    def call_on_kill(self, line: Line, call: CallOnKill) -> None:
+        """Have a killed Ripple's own function called, soon and at least once."""
 
 
 class Gates(Protocol):

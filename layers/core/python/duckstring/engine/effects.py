@@ -16,9 +16,9 @@ from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 
-Verdict = Literal["lambda", "wait", "done", "cancelled"]
+Verdict = Literal["lambda", "task", "wait", "done", "cancelled"]
 RunStatus = Literal["running", "success", "pass", "failed", "killed"]
-AttemptStatus = Literal["success", "failed", "crashed", "lost", "killed"]
+AttemptStatus = Literal["success", "failed", "crashed", "lost", "killed", "overran", "memory"]
 PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "contract"]
 
 
@@ -81,11 +81,15 @@ class TellSinks:
 
 @dataclass(frozen=True, slots=True)
 class RippleBranch:
-    """A branch of an execution's Map: its Ripple and its first verdict (``attempt`` counts from 1; 0: none yet)."""
+    """A branch of an execution's Map: its Ripple and its first verdict (``attempt`` counts from 1; 0: none yet).
+
+    ``memory_mib``: of the task, where the verdict is ``task``.
+    """
 
     ripple: str
     verdict: Verdict
     attempt: int = 0
+    memory_mib: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class StopRun:
 
 @dataclass(frozen=True, slots=True)
 class AnswerGate:
-    """Answer the branch that waits for a verdict. ``failure`` goes with ``cancelled``."""
+    """Answer the branch that waits for a verdict. ``failure`` goes with ``cancelled``, ``memory_mib`` with ``task``."""
 
     run: int
     launch: int
@@ -115,6 +119,31 @@ class AnswerGate:
     verdict: Verdict
     attempt: int = 0
     failure: Failure | None = None
+    memory_mib: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StopTask:
+    """Stop the task of an attempt that was given up; one that is over is success."""
+
+    run: int
+    ripple: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallOnKill:
+    """Call the function that a killed Ripple named to be told with. All that it needs to know of a run that is gone."""
+
+    run: int
+    ripple: str
+    attempt: int
+    tried: int
+    f: Instant
+    version: str
+    artifact: str
+    module: str
+    started: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +224,8 @@ Effect = (
     | StartRun
     | StopRun
     | AnswerGate
+    | StopTask
+    | CallOnKill
     | SetAlarm
     | SetSchedule
     | DropSchedule

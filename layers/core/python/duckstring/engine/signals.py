@@ -12,13 +12,14 @@ from typing import Literal
 
 from duckstring.engine.state import Failure, Stamp
 from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.compute import PinnedPlace
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 
 TriggerKind = Literal["tap", "wave", "pulse", "tide", "remove"]
 Verb = Literal["wake", "force", "sleep", "kill", "clear"]
-GateOutcome = Literal["none", "failed", "crashed", "lost"]
+GateOutcome = Literal["none", "failed", "crashed", "lost", "overran", "memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ class SourceTold:
 class GateReached:
     """A branch of a run's execution waits for a verdict on its Ripple.
 
-    ``outcome`` says how the attempt before ended (``none``: there was none); ``failure`` says why.
+    ``outcome`` says how the attempt before ended (``none``: there was none); ``failure`` says why. ``overran``: it was about
+    to reach the function's deadline; ``memory``: it was killed for want of it, where there were ``memory_mib``.
     """
 
     run: int
@@ -100,17 +102,23 @@ class GateReached:
     attempt: int = 0
     outcome: GateOutcome = "none"
     failure: Failure | None = None
+    memory_mib: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RippleSucceeded:
-    """An attempt ended well: these tables, each at the run's freshness. ``skipped``: the author said no change."""
+    """An attempt ended well: these tables, each at the run's freshness. ``skipped``: the author said no change.
+
+    ``seconds`` and ``peak_mib`` are what its last invocation took; 0: not measured.
+    """
 
     run: int
     ripple: str
     attempt: int
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
     skipped: bool = False
+    seconds: float = 0.0
+    peak_mib: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,15 @@ class BudgetSet:
 
     immediate_retries: int | None = None
     source_retries: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComputePinned:
+    """An operator said where a Ripple runs; ``auto``: as the line finds out. ``memory_mib``: of a task, 0: no word on it."""
+
+    ripple: str
+    on: PinnedPlace
+    memory_mib: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +194,7 @@ Signal = (
     | Triggered
     | Ordered
     | BudgetSet
+    | ComputePinned
     | WindowAdded
     | WindowRemoved
     | WindowOpened

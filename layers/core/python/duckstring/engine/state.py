@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Literal
 
 from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.compute import Pin, Place
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
@@ -49,13 +50,18 @@ def shortened(failure: Failure) -> Failure:
 class Attempt:
     """The attempt of a Ripple that the engine wants to run or that runs.
 
-    ``dispatched`` once a verdict has told the run's execution to invoke it.
+    ``dispatched`` once a verdict has told the run's execution to invoke it. ``tried`` counts from 1 and goes on only after
+    the Ripple itself failed: what was lost, killed for memory or handed over is the same try. ``memory_mib``: of the task
+    (0: it runs in the function).
     """
 
     run: int
     number: int
     since: Instant
     dispatched: bool = False
+    tried: int = 1
+    on: Place = "lambda"
+    memory_mib: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,8 @@ class RippleState:
     """One Ripple: freshness last started and completed, its demand, and its attempt if it has one.
 
     ``last_held`` is the newest version of it that was taken and whose replacement is ordered. ``waited``: its last start
-    had to wait for its parents; False where it went from one version straight to the next.
+    had to wait for its parents; False where it went from one version straight to the next. ``task_mib``: the task that it
+    was found to need (0: it fits the function); ``measured``: an attempt of it has ended well.
     """
 
     name: str
@@ -76,6 +83,8 @@ class RippleState:
     targets: tuple[Instant, ...] = ()
     attempt: Attempt | None = None
     waited: bool = True
+    task_mib: int = 0
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +163,8 @@ class PondState:
     ``release`` is None until the line is deployed: a Sink may be deployed before its Source.
     ``next_release`` waits for the runs in flight, which finish on the version they began with.
     ``woken`` is a demand of this line alone, never sent to its Sources; ``force`` waits for the runs in flight. ``restated``:
-    a forced run changed what Sinks have taken already, and the next freshness must say so.
+    a forced run changed what Sinks have taken already, and the next freshness must say so. ``compute`` are the operator's
+    words on where Ripples run.
     """
 
     line: Line
@@ -180,6 +190,7 @@ class PondState:
     restated: bool = False
     trigger: Trigger | None = None
     windows: Mapping[str, Window] = field(default_factory=dict)
+    compute: Mapping[str, Pin] = field(default_factory=dict)
     alarm: Instant | None = None
 
     health: Health = "ok"

@@ -12,6 +12,7 @@ from datetime import timedelta
 from duckstring.engine.effects import Effect
 from duckstring.engine.state import Failure, Health, PondState, RippleState, Run, SourceView, Stamp, Trigger
 from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.compute import Pin
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.values import replace
@@ -28,6 +29,7 @@ class Turn:
         "before",
         "blocked_at_start",
         "changed_f",
+        "compute",
         "delay",
         "effects",
         "end_f",
@@ -99,6 +101,7 @@ class Turn:
         self.restated = state.restated
         self.trigger: Trigger | None = state.trigger
         self.windows: Mapping[str, Window] = state.windows
+        self.compute: Mapping[str, Pin] = state.compute
         self.alarm: Instant | None = state.alarm
         self.health: Health = state.health
         self.failed_f = state.failed_f
@@ -214,6 +217,7 @@ class Turn:
             restated=self.restated,
             trigger=self.trigger,
             windows=self.windows,
+            compute=self.compute,
             alarm=self.alarm,
             health=self.health,
             failed_f=self.failed_f,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from duckstring.model.compute import Place
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 
@@ -22,13 +23,19 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True)
 class RippleSpec:
-    """One ``@ripple`` function as discovered at deploy. ``parents`` are Ripple names of the same Pond."""
+    """One ``@ripple`` function as discovered at deploy. ``parents`` are Ripple names of the same Pond.
+
+    ``starts_on`` is where its first attempt runs while nothing is known of it, as its hints and the Catchment's function
+    say; ``on_kill``: it wants to be told when it is killed.
+    """
 
     name: str
     parents: tuple[str, ...] = ()
     always_run: bool = False
     timeout_seconds: int | None = None
     memory_mib: int | None = None
+    starts_on: Place = "lambda"
+    on_kill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

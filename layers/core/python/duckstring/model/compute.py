@@ -1,0 +1,48 @@
+"""Where a Ripple's attempt runs: in the function, or as a task of one of a few sizes.
+
+Fargate sells certain pairs of processor and memory only; these are the ones that a Ripple climbs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Place = Literal["lambda", "task"]
+PinnedPlace = Literal["lambda", "task", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSize:
+    """What a task is given: ``cpu_units`` (1024 are one processor) and ``memory_mib``."""
+
+    cpu_units: int
+    memory_mib: int
+
+
+TASK_SIZES = (
+    TaskSize(2048, 8192),
+    TaskSize(2048, 16_384),
+    TaskSize(4096, 30_720),
+    TaskSize(8192, 61_440),
+    TaskSize(16_384, 122_880),
+)
+"""From the least to the largest. 120 GB is all that Fargate has."""
+
+
+def size_for(memory_mib: int) -> TaskSize:
+    """The least size with so much memory; the largest, if none has."""
+    return next((size for size in TASK_SIZES if size.memory_mib >= memory_mib), TASK_SIZES[-1])
+
+
+def size_above(memory_mib: int) -> TaskSize | None:
+    """The least size with more memory than that; None: there is none."""
+    return next((size for size in TASK_SIZES if size.memory_mib > memory_mib), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Where an operator wants a Ripple to run. ``memory_mib``: of a task; 0: as the line finds out."""
+
+    on: Place
+    memory_mib: int = 0
