@@ -17,7 +17,7 @@ from infra.clock import Alarms, Sweep
 from infra.config import Config
 from infra.doors import ORCHESTRATOR_TIMEOUT, Code, Doors
 from infra.grants import Grants
-from infra.machine import PondRuns
+from infra.machine import NO_TASKS, PondRuns
 from infra.messaging import Messaging
 from infra.monitoring import Monitoring
 from infra.routing import Routing
@@ -37,7 +37,9 @@ class CatchmentStack(Stack):
         self._storage = Storage(self, "Storage", ephemeral=config.ephemeral)
         self._messaging = Messaging(self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT)
         self._doors = Doors(self, "Doors", config=config, code=code)
-        self._runs = PondRuns(self, "Runs", ripple=self._doors.ripple, mailbox=self._messaging.mailbox)
+        self._runs = PondRuns(
+            self, "Runs", ripple=self._doors.ripple, memory_mib=config.memory_mib, mailbox=self._messaging.mailbox, task=NO_TASKS
+        )
         self._alarms = Alarms(self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays))
         self._secret = self._empty_secret(ephemeral=config.ephemeral)
         self._wire()
