@@ -36,10 +36,10 @@ def answer_gates(turn: Turn) -> bool:
     turn.launching.clear()
     for run in tuple(turn.runs.values()):
         for name in _free(turn, run) if run.waiting else ():
-            verdict, attempt = _verdict(turn, turn.runs[run.number], name)
+            verdict, attempt, mib = _verdict(turn, turn.runs[run.number], name)
             turn.put_run(with_waiting(turn.runs[run.number], name, waits=False))
             failure = run.failure if verdict == "cancelled" else None
-            turn.emit(AnswerGate(run.number, run.launch, name, verdict, attempt, failure))
+            turn.emit(AnswerGate(run.number, run.launch, name, verdict, attempt, failure, mib))
     return len(turn.effects) > said
 
 
@@ -58,21 +58,19 @@ def _free(turn: Turn, run: Run) -> list[str]:
 
 
 def _launch(turn: Turn, run: Run) -> None:
-    branches = []
-    for name in turn.ripples:
-        verdict, attempt = _verdict(turn, run, name)
-        branches.append(RippleBranch(name, verdict, attempt))
-    turn.emit(StartRun(run.number, run.launch, tuple(branches)))
+    branches = tuple(RippleBranch(name, *_verdict(turn, run, name)) for name in turn.ripples)
+    turn.emit(StartRun(run.number, run.launch, branches))
 
 
-def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int]:
+def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int, int]:
+    """The verdict, the attempt that it lets go, and the memory of the task that it runs as."""
     ripple = turn.ripples[name]
     if run.failure is not None:
-        return "cancelled", 0
+        return "cancelled", 0, 0
     if ripple.end_f >= run.f:
-        return "done", 0
+        return "done", 0, 0
     attempt = ripple.attempt
     if attempt is None or attempt.dispatched or attempt.run != run.number:
-        return "wait", 0
+        return "wait", 0, 0
     turn.put_ripple(replace(ripple, attempt=replace(attempt, dispatched=True)))
-    return "lambda", attempt.number
+    return attempt.on, attempt.number, attempt.memory_mib
