@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,9 +10,13 @@ if TYPE_CHECKING:
 else:
 
     def replace(value, /, **changes):  # noqa: ANN001, ANN003, ANN201 - typed above
-        """``value`` with ``changes``; of a dataclass without slots and without a ``__post_init__``."""
+        """``value`` with ``changes``; quick where its dataclass has no slots, and no ``__post_init__`` in any case."""
+        try:
+            held = value.__dict__
+        except AttributeError:
+            return dataclasses.replace(value, **changes)
         new = _new(type(value))
-        _set(new, "__dict__", value.__dict__ | changes)
+        _set(new, "__dict__", held | changes)
         return new
 
 
