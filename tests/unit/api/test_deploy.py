@@ -54,8 +54,17 @@ def test_a_batch_is_selected_and_each_line_is_told_its_release():
                 "sources": ["orders@1"],
                 "warnings": [],
                 "unchanged": False,
+                "killed": False,
             },
-            {"line": "orders@1", "version": "1.0.0", "ripples": ["load"], "sources": [], "warnings": [], "unchanged": False},
+            {
+                "line": "orders@1",
+                "version": "1.0.0",
+                "ripples": ["load"],
+                "sources": [],
+                "warnings": [],
+                "unchanged": False,
+                "killed": False,
+            },
         ]
     }
     selected = world.catalog.releases()

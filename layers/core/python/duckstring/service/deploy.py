@@ -209,6 +209,7 @@ def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, R
         "sources": [spec.line for spec in release.sources],
         "warnings": [*graph.warnings(release, after), *_rollback(release, before.get(release.line)), *_still_killed(release, killed)],
         "unchanged": choice.unchanged,
+        "killed": release.line in killed,
     }
 
 
