@@ -26,8 +26,9 @@ _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dyn
 ATTEMPT_ATTRIBUTES = (
     *("pk", "sk", "run", "ripple", "attempt", "status", "started", "finished", "where", "memory_mib", "log_group", "log_stream"),
     *("request_id", "rows", "bytes", "tables", "error", "message", "traceback", "overflow"),
+    *("memo", "expires"),
 )
-"""What a worker writes of its attempt. An author's code has the worker's rights, and no word in any line's state."""
+"""What a worker writes of its attempt, and of what that remembers. An author's code has the same rights, and no word in any state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
