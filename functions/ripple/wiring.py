@@ -12,6 +12,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.duck import S3Storage
 from duckstring.adapters.aws.mailbox import SqsMailbox
+from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.worker import AttemptRows, DynamoStates, S3Artifacts, SecretEntries
 from duckstring.errors import InvariantError
@@ -47,6 +48,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger) -> App:
         snapshots=store,
         artifacts=S3Artifacts(clients, bucket),
         history=AttemptRows(clients, table, bucket),
+        memories=DynamoMemories(clients, table),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         secrets=SecretEntries(clients, settings.secret),
         storage=S3Storage(
@@ -58,6 +60,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger) -> App:
         ),
         clock=SystemClock(),
         log=log,
+        catchment=settings.need("catchment"),
     )
     return App(worker, site)
 

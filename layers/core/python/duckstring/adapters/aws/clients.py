@@ -14,6 +14,7 @@ from botocore.session import Session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ecs import ECSClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
@@ -65,6 +66,12 @@ class Clients:
     def scheduler(self) -> EventBridgeSchedulerClient:
         """EventBridge Scheduler."""
         client: EventBridgeSchedulerClient = self._client("scheduler")
+        return client
+
+    @cached_property
+    def ecs(self) -> ECSClient:
+        """ECS."""
+        client: ECSClient = self._client("ecs")
         return client
 
     @cached_property
