@@ -26,6 +26,7 @@ from constructs import Construct
 
 from duckstring.model.compute import ORDER, TASK_SIZES, TOKEN
 from duckstring.model.verdicts import CANCELLED, DONE, ENDED, MOST_BRANCHES, SILENCE_SECONDS, TASK
+from infra.tasks import CONTAINER
 
 _GATE_SECONDS = 364 * 24 * 3600
 _LAMBDA_SECONDS = 960
@@ -60,9 +61,6 @@ _KILLED_FOR_MEMORY = ("Runtime.OutOfMemory", "signal: killed", "exit status 137"
 
 _OUT_OF_TIME = ("Sandbox.Timedout", "Task timed out after")
 """How it tells of one that held out to the function's last second, and did not hear the worker's watch."""
-
-CONTAINER = "worker"
-"""The only container of a task."""
 
 State = dict[str, Any]
 
@@ -365,9 +363,6 @@ def _says(words: tuple[str, ...]) -> str:
 
 
 _LAMBDA_ENDED = f"({_says(_KILLED_FOR_MEMORY)}) ? 'memory' : ({_says(_OUT_OF_TIME)}) ? 'overran' : 'crashed'"
-
-
-NO_TASKS: Mapping[str, str] = dict.fromkeys(("Cluster", "TaskDefinition", "Subnets", "SecurityGroup", "PublicIp"), "")
 
 
 class PondRuns(Construct):

@@ -35,7 +35,7 @@ def answer_gates(turn: Turn) -> bool:
         _launch(turn, turn.runs[number])
     turn.launching.clear()
     for run in tuple(turn.runs.values()):
-        for name in _free(turn, run):
+        for name in _free(turn, run) if run.waiting else ():
             verdict, attempt, mib = _verdict(turn, turn.runs[run.number], name)
             turn.put_run(with_waiting(turn.runs[run.number], name, waits=False))
             failure = run.failure if verdict == "cancelled" else None
@@ -48,12 +48,13 @@ def _free(turn: Turn, run: Run) -> list[str]:
     if run.failure is not None:
         return sorted(run.waiting)
     free = []
+    ripples, f = turn.ripples, run.f
     for name in run.waiting:
-        ripple = turn.ripples[name]
+        ripple = ripples[name]
         attempt = ripple.attempt
-        if (attempt is not None and not attempt.dispatched and attempt.run == run.number) or ripple.end_f >= run.f:
+        if ripple.end_f >= f or (attempt is not None and not attempt.dispatched and attempt.run == run.number):
             free.append(name)
-    return sorted(free)
+    return sorted(free) if len(free) > 1 else free
 
 
 def _launch(turn: Turn, run: Run) -> None:

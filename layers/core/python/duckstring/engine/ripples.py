@@ -28,15 +28,12 @@ def start_ripples(turn: Turn) -> bool:
     started = False
     for name in turn.ripples:
         ripple = turn.ripples[name]
-        if ripple.attempt is None and (ripple.targets or ripple.pull):
-            started = _start(turn, ripple) or started
+        if ripple.attempt is None and (ripple.targets or ripple.pull) and (f := _supply(turn, ripple)) is not None:
+            started = _start(turn, ripple, f) or started
     return started
 
 
-def _start(turn: Turn, ripple: RippleState) -> bool:
-    f = _supply(turn, ripple)
-    if f is None:
-        return False
+def _start(turn: Turn, ripple: RippleState, f: Instant) -> bool:
     if not (ripple.targets and f >= ripple.targets[0]) and not ripple.pull:
         return False
     run = _live_run_at(turn, f)
@@ -67,9 +64,10 @@ def _supply(turn: Turn, ripple: RippleState) -> Instant | None:
     if not ripple.parents:
         return turn.start_f if turn.start_f > ripple.start_f else None
     oldest = None
+    ripples, held = turn.ripples, ripple.start_f
     for parent in ripple.parents:
-        f = turn.ripples[parent].end_f
-        if f <= ripple.start_f:
+        f = ripples[parent].end_f
+        if f <= held:
             return None
         if oldest is None or f < oldest:
             oldest = f

@@ -258,10 +258,14 @@ RULES: tuple[Callable[[Turn], bool], ...] = (
 def settle(turn: Turn) -> None:
     """Apply RULES, first applicable first, until none fires, then let go the branches that this leaves something to do.
 
-    Every firing makes its rule inapplicable, so this ends. A branch let go may end its run, and so fire rules again.
+    Every firing makes its rule inapplicable, so this ends. A branch let go may end a run that has failed, and so fire rules
+    again; no rule looks at the gates of any other.
     """
-    while _fire(turn) or gates.answer_gates(turn):
-        pass
+    while True:
+        while _fire(turn):
+            pass
+        if not gates.answer_gates(turn) or not runs.any_failed(turn):
+            return
 
 
 def _fire(turn: Turn) -> bool:
