@@ -12,9 +12,9 @@ from unittest.mock import patch
 import pytest
 from moto import mock_aws
 
+from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.inbox import wait_after
-from duckstring.adapters.aws.worker import AttemptRows
 from duckstring.model.attempts import AttemptFinished, AttemptStarted, Site
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings

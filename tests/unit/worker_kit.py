@@ -15,11 +15,12 @@ import duckdb
 from duckstring.author.memory import SupersededError
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
-from duckstring.model.attempts import AttemptFinished, AttemptStarted
+from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, Began, Usage
 from duckstring.model.names import Line, artifact_key
 from duckstring.ports import Letter
-from duckstring.service.run_ripple import Order, Worker, run_ripple
+from duckstring.service.run_ripple import run_ripple
 from duckstring.service.watch import Pace
+from duckstring.service.worker import Order, Worker
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES = Line("sales@1")
@@ -31,6 +32,10 @@ def zipped(files):
         for name, text in files.items():
             archive.writestr(zipfile.ZipInfo(name), text)  # with the time of day in it the same files would be another package
     return buffer.getvalue()
+
+
+def same(one, other):
+    return (one.run, one.ripple, one.attempt) == (other.run, other.ripple, other.attempt)
 
 
 class Folder:
@@ -72,6 +77,9 @@ class World:
     """Attempts that the engine has ended: (run, Ripple, attempt) to the status."""
 
     def __post_init__(self):
+        self.away = []
+        """Attempts whose workers said that they have left."""
+        self.time = NOON
         self.worker = Worker(
             states=self,
             snapshots=_Snapshots(self.snapshots),
@@ -106,6 +114,11 @@ class World:
 
     def started(self, line, row):
         assert isinstance(row, AttemptStarted)
+        paused = [one for one in self.rows if isinstance(one, AttemptPaused) and same(one, row)]
+        return Began(len(paused), paused[-1].usage if paused else Usage()) if self._write(row) else None
+
+    def paused(self, line, row):
+        assert isinstance(row, AttemptPaused)
         return self._write(row)
 
     def finished(self, line, row):
@@ -114,6 +127,9 @@ class World:
 
     def taken(self, line, *, run, ripple, attempt):
         return self.closed.get((run, ripple, attempt))
+
+    def left(self, line, *, run, ripple, attempt, at):
+        self.away.append((run, ripple, attempt))
 
     def _write(self, row):
         if (row.run, row.ripple, row.attempt) in self.closed:
@@ -125,7 +141,7 @@ class World:
         self.letters += letters
 
     def now(self):
-        return NOON
+        return self.time
 
     # What tests say.
 
@@ -141,8 +157,8 @@ class World:
         held = replace(self.state.ripples[ripple], attempt=Attempt(number, attempt, NOON, dispatched=True, tried=tried))
         self.state = replace(self.state, runs={**self.state.runs, number: run}, ripples={**self.state.ripples, ripple: held})
 
-    def run(self, *, number=1, ripple="load", attempt=1, launch=1):
-        return run_ripple(Order(SALES, number, launch, ripple, attempt), self.worker)
+    def run(self, *, number=1, ripple="load", attempt=1, launch=1, **more):
+        return run_ripple(Order(SALES, number, launch, ripple, attempt, **more), self.worker)
 
     def accept(self, number=1):
         """What the engine does with a report: the tables are outputs of the run."""
