@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from duckstring.adapters.aws.duck import Credentials
     from duckstring.service.on_kill import KillHistory
 
+SITE = "DUCKSTRING_SITE"
+"""The variable in which a task's supervisor tells its worker where that runs, as JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -35,20 +39,13 @@ class App:
     kills: KillHistory
 
 
-def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, site: Site | None = None) -> App:
-    """The worker of the Catchment that ``env`` describes.
-
-    Args:
-        env: the process's environment.
-        log: where it says what it does.
-        label: puts keys on each line of the log.
-        site: where it runs; None: in the function that ``env`` describes.
-    """
+def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> App:
+    """The worker of the Catchment that ``env`` describes. ``label`` puts keys on each line of ``log``."""
     settings, clients = Settings.from_env(env), Clients()
     # What every attempt uses is made while the function starts: Lambda gives that phase more processor than it bills.
     _ = clients.dynamodb, clients.sqs, clients.s3, clients.secretsmanager
     table, bucket = settings.need("table"), settings.need("bucket")
-    site = site or _function(env)
+    site = site_of(env)
     store, rows = DynamoStateStore(clients, table), AttemptRows(clients, table, bucket)
     worker = Worker(
         states=DynamoStates(store),
@@ -73,11 +70,11 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, site:
     return App(worker, site, rows)
 
 
-def _function(env: Mapping[str, str]) -> Site:
-    return Site(
-        memory_mib=int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")),
-        log_group=env.get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
-    )
+def site_of(env: Mapping[str, str]) -> Site:
+    """Where attempts of this process run: a task's supervisor says so, or Lambda."""
+    if SITE in env:
+        return Site(**json.loads(env[SITE]))
+    return Site(memory_mib=int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")), log_group=env.get("AWS_LAMBDA_LOG_GROUP_NAME", ""))
 
 
 def _credentials(clients: Clients) -> Credentials:

@@ -57,8 +57,9 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
 
 
 def _attempt(work: Work, state: PondState, worker: Worker) -> Answer:
-    if worker.clock.now() >= work.deadline:
+    if (left := (work.deadline - worker.clock.now()).total_seconds()) <= 0:
         return fail("failed", timed_out(work), work, worker)
+    worker.begins(left)
     order, secrets = work.order, variables(worker.secrets)
     memory = worker.memories.of(order.line, run=order.run, ripple=order.ripple, tried=try_of(order, state), attempt=order.attempt)
     around = surroundings(order, state, work.began, worker)

@@ -93,9 +93,17 @@ def _unlabelled(_keys: Mapping[str, object]) -> None:
     """Where nobody labels log lines."""
 
 
+def _unasked(_seconds: float) -> None:
+    """Where nobody asks how long an attempt may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What an attempt needs of the world. ``label`` puts keys on each line of the log until the attempt has ended."""
+    """What an attempt needs of the world.
+
+    ``label`` puts keys on each line of the log until the attempt has ended. ``begins`` is told the seconds that the attempt may
+    take, before the author's code is called.
+    """
 
     states: StateReader
     snapshots: Snapshots
@@ -109,5 +117,6 @@ class Worker:
     log: logging.Logger
     catchment: str = ""
     label: Label = _unlabelled
+    begins: Callable[[float], None] = _unasked
     shelf: Shelf = field(default_factory=Shelf)
     pace: Pace = field(default_factory=Pace)
