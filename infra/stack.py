@@ -113,7 +113,7 @@ class CatchmentStack(Stack):
             **self._function,
         )
         _know(self._doors.orchestrator, orchestrator)
-        worker = replace(everyone, secret=self._secret.secret_arn)
+        worker = replace(everyone, secret=self._secret.secret_arn, **self._function)
         _know(self._doors.ripple, worker)
         self._tasks.know(worker)
         arrivals = ",".join(self._arrivals)

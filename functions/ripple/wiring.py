@@ -20,7 +20,7 @@ from duckstring.adapters.aws.worker import DynamoStates, S3Artifacts, SecretEntr
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
 from duckstring.model.settings import Settings
-from duckstring.service.worker import Label, Worker
+from duckstring.service.worker import Function, Label, Worker
 
 if TYPE_CHECKING:
     from duckstring.adapters.aws.duck import Credentials
@@ -65,6 +65,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> Ap
         clock=SystemClock(),
         log=log,
         catchment=settings.need("catchment"),
+        function=Function(float(settings.function_timeout_seconds or 0), int(settings.function_memory_mib or 0)),
         label=label,
     )
     return App(worker, site, rows)

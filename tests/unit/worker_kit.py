@@ -15,9 +15,11 @@ import duckdb
 from duckstring.author.memory import SupersededError
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
-from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, Began, Usage
+from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSeen, AttemptStarted, Began, Usage
+from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.names import Line, artifact_key
 from duckstring.ports import Letter
+from duckstring.service.on_kill import KillOrder, on_kill
 from duckstring.service.run_ripple import run_ripple
 from duckstring.service.watch import Pace
 from duckstring.service.worker import Order, Worker
@@ -79,6 +81,7 @@ class World:
     def __post_init__(self):
         self.away = []
         """Attempts whose workers said that they have left."""
+        self.on_kill = {}
         self.time = NOON
         self.worker = Worker(
             states=self,
@@ -128,6 +131,23 @@ class World:
     def taken(self, line, *, run, ripple, attempt):
         return self.closed.get((run, ripple, attempt))
 
+    def seen(self, line, *, run, ripple, attempt):
+        which = (run, ripple, attempt)
+        mine = [row for row in self.rows if (row.run, row.ripple, row.attempt) == which]
+        status = self.closed.get(which) or next((row.status for row in mine if isinstance(row, AttemptFinished)), "running" if mine else "")
+        return AttemptSeen(status, away=not mine or which in self.away or isinstance(mine[-1], AttemptPaused))
+
+    def claim_on_kill(self, line, *, run, ripple, attempt):
+        first = (run, ripple, attempt) not in self.on_kill
+        self.on_kill.setdefault((run, ripple, attempt), "requested")
+        return first
+
+    def called_on_kill(self, line, row):
+        self.on_kill[row.run, row.ripple, row.attempt] = (row.how, row.message)
+
+    def wait(self, duration):
+        self.time += duration
+
     def left(self, line, *, run, ripple, attempt, at):
         self.away.append((run, ripple, attempt))
 
@@ -145,12 +165,14 @@ class World:
 
     # What tests say.
 
-    def deploy(self, source, *, ripples=("load",), files=None, module="src/pond.py"):
+    def deploy(self, source, *, ripples=("load",), files=None, module="src/pond.py", timeout=None):
         package = zipped({module: source, **(files or {})})
         key = artifact_key("sales", "1.0.0", sha256(package).hexdigest())
         self.packages[key] = package
         self.module, self.artifact = module, key
-        self.state = replace(self.state, ripples={name: RippleState(name) for name in ripples})
+        specs = tuple(RippleSpec(name, timeout_seconds=timeout) for name in ripples)
+        release = Release(SALES, "1.0.0", "inlet", (), specs, module, key, "", 0, 0, NOON)
+        self.state = replace(self.state, release=release, ripples={name: RippleState(name) for name in ripples})
 
     def open_run(self, number=1, *, ripple="load", attempt=1, tried=1, f=None, **more):
         run = Run(number, f or NOON + timedelta(minutes=number), NOON, timedelta(0), "1.0.0", self.artifact, self.module, 0, NOON, **more)
@@ -159,6 +181,12 @@ class World:
 
     def run(self, *, number=1, ripple="load", attempt=1, launch=1, **more):
         return run_ripple(Order(SALES, number, launch, ripple, attempt, **more), self.worker)
+
+    def kill(self, *, number=1, ripple="load", attempt=1, tried=1, seconds=900.0):
+        """Call what the Ripple named to be called."""
+        run = self.state.runs[number]
+        order = KillOrder(SALES, number, ripple, attempt, tried, run.f, run.version, run.artifact, run.module, run.started, seconds)
+        return on_kill(order, self.worker, self)
 
     def accept(self, number=1):
         """What the engine does with a report: the tables are outputs of the run."""

@@ -16,6 +16,7 @@ from duckstring.author.pausing import Paused
 from duckstring.author.pond import Pond
 from duckstring.author.ripple import Declared, takes_pond
 from duckstring.errors import DuckstringError, TransientError
+from duckstring.service import watch as watching
 from duckstring.service.output import LineLog
 from duckstring.service.project import Project
 from duckstring.service.watch import Stopped, Watch
@@ -80,7 +81,9 @@ def call(project: Project, ripple: str, pond: Pond, watch: Watch, *, find: Find 
 
 def _judged(error: BaseException, project: Project, watch: Watch) -> Ended:
     if watch.ended or isinstance(error, Stopped):
-        return Cut("".join(traceback.format_tb(_from_author(error.__traceback__, project))).replace(f"{project.root}/", ""))
+        frames = traceback.extract_tb(_from_author(error.__traceback__, project))
+        told = traceback.format_list([frame for frame in frames if frame.filename != watching.__file__])
+        return Cut("".join(told).replace(f"{project.root}/", ""))
     match error:
         case Paused():
             return error

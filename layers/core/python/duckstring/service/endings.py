@@ -112,7 +112,15 @@ def _succeed(work: Work, pond: Pond, worker: Worker) -> Answer:
     if not worker.history.finished(order.line, row):
         return nothing_told(order, worker)
     signal = RippleSucceeded(
-        order.run, order.ripple, order.attempt, tables, skipped=pond.skipped, seconds=usage.seconds, peak_mib=usage.peak_mib
+        run=order.run,
+        ripple=order.ripple,
+        attempt=order.attempt,
+        tables=tables,
+        skipped=pond.skipped,
+        seconds=usage.seconds,
+        peak_mib=usage.peak_mib,
+        function_seconds=worker.function.seconds,
+        function_mib=worker.function.memory_mib,
     )
     worker.mailbox.send([Letter(order.line, signal, f"{run_key(order.line, order.run)}-{order.ripple}-{order.attempt}-ok")])
     told = {"tables": len(tables), "rows": sum(table.rows for table in tables.values()), "skipped": pond.skipped}

@@ -72,6 +72,14 @@ class Memories(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """What the Catchment's ripple function has: the line weighs by it what an attempt took elsewhere. 0: not known."""
+
+    seconds: float = 0.0
+    memory_mib: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What the state machine asks for.
 
@@ -116,6 +124,7 @@ class Worker:
     clock: Clock
     log: logging.Logger
     catchment: str = ""
+    function: Function = field(default_factory=Function)
     label: Label = _unlabelled
     begins: Callable[[float], None] = _unasked
     shelf: Shelf = field(default_factory=Shelf)
