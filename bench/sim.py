@@ -22,7 +22,7 @@ from math import ceil
 from bench.requests import transitions
 from bench.table import Figure
 from duckstring.adapters.aws import codec
-from duckstring.adapters.memory.ports import MemoryStateStore
+from duckstring.adapters.memory.ports import MemoryStateStore, MemoryWorkers
 from duckstring.adapters.memory.world import START, pond, seconds
 from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun
 from duckstring.engine.signals import Deployed, GateReached, RippleSucceeded, Signal, Triggered
@@ -142,7 +142,7 @@ class Catchment:
         self.tokens: dict[tuple[Line, int, str], int] = {}
         self.ends: list[Instant] = []
         self.sequence = 0
-        self.hands = Hands(self, self, self, Notes(self.aws), Notes(self.aws), Alarms(self.aws), Schedules(self.aws))
+        self.hands = Hands(self, self, self, Notes(self.aws), Notes(self.aws), Alarms(self.aws), Schedules(self.aws), MemoryWorkers())
         for release in releases:
             self.send([Letter(release.line, Deployed(release), "")])
         self.aws.run()
@@ -227,7 +227,7 @@ class Catchment:
         self.aws.spend("read", **{"DynamoDB read": 1, "read unit": 1})
         self.aws.spend("answer")
         self.aws.spend("write", **{"DynamoDB write": 1, "write unit": 2})
-        if answer.verdict == "lambda":
+        if answer.verdict in ("lambda", "task"):
             self._attempt(line, answer.run, answer.ripple, answer.attempt, self.aws.spent)
 
     def _attempt(self, line: Line, run: int, ripple: str, attempt: int, after: float) -> None:

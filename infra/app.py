@@ -7,8 +7,8 @@ import sys
 from aws_cdk import App
 
 from duckstring.errors import OperatorError
+from infra.code import Code
 from infra.config import Config
-from infra.doors import Code
 from infra.stack import CatchmentStack
 
 

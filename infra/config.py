@@ -16,6 +16,18 @@ _PYTHON = re.compile(r"^3\.(1[234])$")
 """What Lambda runs on Amazon Linux 2023; the layers are built for its libraries."""
 _ANY_PYTHON = re.compile(r"^3\.(1[1-9])$")
 _ARCHITECTURES = ("x86_64", "arm64")
+_SUBNETS = re.compile(r"^subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17}){0,15}$")
+_SECURITY_GROUP = re.compile(r"^sg-[0-9a-f]{8,17}$")
+_IMAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Where tasks run, instead of a network of the Catchment's own."""
+
+    subnets: tuple[str, ...]
+    security_group: str
+    public_ip: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +37,8 @@ class Config:
     ``platform`` is what uv calls the platform that layers are built for; empty: Lambda's for ``architecture``;
     ``host``: this machine's, with any Python that Duckstring runs on. ``reserved`` is the orchestrator's reserved
     concurrency; None: it takes from the account's. ``arrivals`` are the buckets whose new objects may trigger Ponds.
+    ``function_timeout_seconds`` is what an attempt of a Ripple has before it goes on as a task; ``image`` is one for tasks that
+    exists already, empty: it is built from this repository; ``network`` is None where tasks have one of their own.
     """
 
     catchment: str = "dev"
@@ -33,6 +47,9 @@ class Config:
     platform: str = ""
     ephemeral: bool = False
     memory_mib: int = 2048
+    function_timeout_seconds: int = 900
+    image: str = ""
+    network: Network | None = None
     reserved: int | None = None
     requirements: str = ""
     build: Path = Path(".build")
@@ -61,12 +78,31 @@ class Config:
             platform=platform,
             ephemeral=_one_of("ephemeral", text("ephemeral", "false").lower(), ("true", "false")) == "true",
             memory_mib=_between("memory", text("memory", "2048"), 512, 10_240, "MiB"),
+            function_timeout_seconds=_between("function-timeout", text("function-timeout", "900"), 30, 900, "seconds"),
+            image=_matching("image", image, _IMAGE, "an image's address, as in docker pull") if (image := text("image", "")) else "",
+            network=_network(text("subnets", ""), text("security-group", ""), text("public-ip", "")),
             reserved=_between("reserved", reserved, 1, 1000, "executions at a time") if (reserved := text("reserved", "")) else None,
             requirements=_read_file("requirements", text("requirements", "")),
             build=Path(text("build", ".build")),
             arrivals=parse_buckets(text("arrivals", ""), where="-c arrivals="),
             environment=parse_environment(_read_file("envfile", text("envfile", "")), where=text("envfile", "")),
         )
+
+
+def _network(subnets: str, security_group: str, public_ip: str) -> Network | None:
+    given = [key for key, value in (("subnets", subnets), ("security-group", security_group), ("public-ip", public_ip)) if value]
+    if not given:
+        return None
+    if not (subnets and security_group):
+        raise OperatorError(
+            f"-c {given[0]}=: a network for tasks takes both -c subnets= and -c security-group=.",
+            hint="Give both, or none: then tasks have a network of their own.",
+        )
+    spaceless = subnets.replace(" ", "")
+    _matching("subnets", spaceless, _SUBNETS, "up to 16 subnets with commas between, for example subnet-0a1b2c3d,subnet-4e5f6a7b")
+    _matching("security-group", security_group, _SECURITY_GROUP, "a security group, for example sg-0a1b2c3d4e5f6a7b8")
+    wants = _one_of("public-ip", (public_ip or "false").lower(), ("true", "false")) == "true"
+    return Network(tuple(dict.fromkeys(spaceless.split(","))), security_group, public_ip=wants)
 
 
 def _matching(key: str, value: str, pattern: re.Pattern[str], allowed: str) -> str:

@@ -4,57 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from pathlib import Path
 
 from aws_cdk import AssetHashType, Duration, RemovalPolicy, Size
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from duckstring.errors import InvariantError
+from infra.code import Code
 from infra.config import Config
-from infra.layers import Built, Target, check_size, pinned, source_zip, third_party_zip
+from infra.layers import Built
 
 ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
 _LONGEST = Duration.minutes(15)
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """The functions' own code and the layers below it."""
-
-    functions: Built
-    core: Built
-    deps: Built
-    data: Built
-
-    @classmethod
-    def build(cls, config: Config) -> Code:
-        """Build what has changed.
-
-        Raises:
-            OperatorError: the Catchment's requirements cannot be installed, or are too large for a function.
-        """
-        target = Target.of(python=config.python, architecture=config.architecture, named=config.platform)
-        wanted = pinned("data") + config.requirements
-        code = cls(
-            functions=source_zip(_home("functions"), prefix="", target=target, build=config.build),
-            core=source_zip(_home("duckstring"), prefix="python/", target=target, build=config.build),
-            deps=third_party_zip("deps", pinned("deps"), target=target, build=config.build),
-            data=third_party_zip("data", wanted, target=target, build=config.build, without=pinned("deps")),
-        )
-        check_size("ripple", (code.functions, code.core, code.deps, code.data))
-        return code
-
-
-def _home(package: str) -> Path:
-    """Where a package lies. It is packed, not imported: the functions are another program."""
-    found = find_spec(package)
-    if found is None or found.origin is None:
-        raise InvariantError(f"The package {package} is not installed.", hint="Install duckstring-aws again.")
-    return Path(found.origin).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +56,7 @@ class Doors(Construct):
         self.sweep = self._function(_Kind("sweep", timeout=Duration.minutes(5)), layers)
         ripple = _Kind(
             "ripple",
-            timeout=_LONGEST,
+            timeout=Duration.seconds(config.function_timeout_seconds),
             memory_mib=config.memory_mib,
             scratch=Size.mebibytes(10_240),
             environment=config.environment,

@@ -18,6 +18,7 @@ from infra.clock import Alarms
 from infra.doors import Doors
 from infra.messaging import Messaging
 from infra.storage import Storage
+from infra.tasks import Tasks
 
 _READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
@@ -25,8 +26,9 @@ _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dyn
 ATTEMPT_ATTRIBUTES = (
     *("pk", "sk", "run", "ripple", "attempt", "status", "started", "finished", "where", "memory_mib", "log_group", "log_stream"),
     *("request_id", "rows", "bytes", "tables", "error", "message", "traceback", "overflow"),
+    *("memo", "expires"),
 )
-"""What a worker writes of its attempt. An author's code has the worker's rights, and no word in any line's state."""
+"""What a worker writes of its attempt, and of what that remembers. An author's code has the same rights, and no word in any state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +41,16 @@ class Grants:
     machine: sfn.StateMachine
     alarms: Alarms
     secret: secretsmanager.ISecret
+    tasks: Tasks
 
     def apply(self) -> None:
         """Give every function what it needs."""
         self._orchestrator()
-        self._ripple()
+        # An attempt may the same wherever it runs. What a task says of its own end, for a function Lambda says.
+        for role in (_role(self.doors.ripple.role), self.tasks.role):
+            self._attempts(role)
+        _allow(self.tasks.role, ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"], ["*"])
+        self.tasks.grant_run(self.machine.role)
         self._api()
         self._sweep()
 
@@ -61,9 +68,10 @@ class Grants:
         _allow(role, ["iam:PassRole"], [self.alarms.role.role_arn], conditions=passed)
         _allow(role, ["events:PutEvents"], [self._bus().event_bus_arn])
         _allow(role, ["s3:PutObject"], self._objects("errors"))
+        self.tasks.grant_look_and_stop(role)
+        _allow(role, ["lambda:InvokeFunction"], [self.doors.ripple.function_arn])
 
-    def _ripple(self) -> None:
-        role = _role(self.doors.ripple.role)
+    def _attempts(self, role: iam.IRole) -> None:
         lines = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["LINE#*"]}}
         attempts = {**lines, "ForAllValues:StringEquals": {"dynamodb:Attributes": list(ATTEMPT_ATTRIBUTES)}}
         _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=lines)

@@ -17,7 +17,8 @@ ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
 class Routing(Construct):
-    """Triggers from the Catchment's bus; executions that ended badly, and objects that arrived in ``arrivals``, from the account's.
+    """Triggers from the Catchment's bus; from the account's, executions that ended badly, tasks that stopped, and objects that
+    arrived in ``arrivals``.
 
     What does not reach the orchestrator, or what it could not take, is kept in ``dead_events``.
     """
@@ -30,6 +31,7 @@ class Routing(Construct):
         orchestrator: lambda_.IFunction,
         bus: events.IEventBus,
         machine: sfn.IStateMachine,
+        cluster: str,
         dead_events: sqs.IQueue,
         arrivals: Sequence[str] = (),
     ) -> None:
@@ -50,6 +52,16 @@ class Routing(Construct):
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
                 detail={"stateMachineArn": [machine.state_machine_arn], "status": list(ENDED_BADLY)},
+            ),
+            targets=[target],
+        )
+        events.Rule(
+            self,
+            "TasksStopped",
+            event_pattern=events.EventPattern(
+                source=["aws.ecs"],
+                detail_type=["ECS Task State Change"],
+                detail={"clusterArn": [cluster], "lastStatus": ["STOPPED"]},
             ),
             targets=[target],
         )

@@ -14,14 +14,16 @@ from constructs import Construct
 from duckstring.errors import InvariantError
 from duckstring.model.settings import Settings
 from infra.clock import Alarms, Sweep
+from infra.code import Code
 from infra.config import Config
-from infra.doors import ORCHESTRATOR_TIMEOUT, Code, Doors
+from infra.doors import ORCHESTRATOR_TIMEOUT, Doors
 from infra.grants import Grants
 from infra.machine import PondRuns
 from infra.messaging import Messaging
 from infra.monitoring import Monitoring
 from infra.routing import Routing
 from infra.storage import Storage
+from infra.tasks import Tasks
 
 _BATCH = 10
 
@@ -34,9 +36,14 @@ class CatchmentStack(Stack):
         name = f"duckstring-{config.catchment}"
         Tags.of(self).add("duckstring:catchment", config.catchment)
         self._name, self._arrivals = config.catchment, config.arrivals
+        self._function = {
+            "function_memory_mib": str(config.memory_mib),
+            "function_timeout_seconds": str(config.function_timeout_seconds),
+        }
         self._storage = Storage(self, "Storage", ephemeral=config.ephemeral)
         self._messaging = Messaging(self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT)
         self._doors = Doors(self, "Doors", config=config, code=code)
+        self._tasks = Tasks(self, "Tasks", name=name, config=config, code=code)
         self._runs = PondRuns(self, "Runs", ripple=self._doors.ripple, mailbox=self._messaging.mailbox)
         self._alarms = Alarms(self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays))
         self._secret = self._empty_secret(ephemeral=config.ephemeral)
@@ -67,6 +74,7 @@ class CatchmentStack(Stack):
             machine=self._runs.machine,
             alarms=self._alarms,
             secret=self._secret,
+            tasks=self._tasks,
         ).apply()
         for queue in (self._messaging.mailbox, self._messaging.delays):
             self._doors.orchestrator.add_event_source(sources.SqsEventSource(queue, batch_size=_BATCH, report_batch_item_failures=True))
@@ -76,6 +84,7 @@ class CatchmentStack(Stack):
             orchestrator=self._doors.orchestrator,
             bus=self._messaging.bus,
             machine=self._runs.machine,
+            cluster=self._tasks.cluster_arn,
             dead_events=self._messaging.dead_events,
             arrivals=self._arrivals,
         )
@@ -99,11 +108,17 @@ class CatchmentStack(Stack):
             schedules=self._alarms.group.schedule_group_name,
             scheduler_role=self._alarms.role.role_arn,
             mailbox_arn=self._messaging.mailbox.queue_arn,
+            cluster=self._tasks.cluster_arn,
+            ripple_function=self._doors.ripple.function_name,
+            **self._function,
         )
         _know(self._doors.orchestrator, orchestrator)
-        _know(self._doors.ripple, replace(everyone, secret=self._secret.secret_arn))
+        worker = replace(everyone, secret=self._secret.secret_arn)
+        _know(self._doors.ripple, worker)
+        self._tasks.know(worker)
         arrivals = ",".join(self._arrivals)
-        _know(self._doors.api, replace(everyone, bus=bus, ripple_function=self._doors.ripple.function_name, arrivals=arrivals))
+        api = replace(everyone, bus=bus, ripple_function=self._doors.ripple.function_name, arrivals=arrivals, **self._function)
+        _know(self._doors.api, api)
         _know(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
 
     def _tell(self, *, dashboard: str) -> None:
@@ -117,6 +132,8 @@ class CatchmentStack(Stack):
             "DeadLetters": self._messaging.dead_letters.queue_url,
             "Machine": self._runs.machine.state_machine_arn,
             "Bus": self._messaging.bus.event_bus_name,
+            "Cluster": self._tasks.cluster.ref,
+            "TaskLogs": self._tasks.log_group.log_group_name,
             "SweepFunction": self._doors.sweep.function_name,
             "Dashboard": dashboard,
             "Version": version("duckstring-aws"),

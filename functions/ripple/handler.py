@@ -56,7 +56,9 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
 
 
 def _run(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - see above
-    stream, request_id = (str(getattr(context, name, "")) for name in ("log_stream_name", "aws_request_id"))
+    # Lambda's context names the invocation; a task was told before its worker began.
+    stream = str(getattr(context, "log_stream_name", app.site.log_stream))
+    request_id = str(getattr(context, "aws_request_id", app.site.request_id))
     site = replace(app.site, log_stream=stream, request_id=request_id)
     order = Order(Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"], site)
     logger.append_keys(run=f"{order.line}/{order.run}", ripple=order.ripple, attempt=order.attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.duck import S3Storage
 from duckstring.adapters.aws.mailbox import SqsMailbox
+from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.worker import AttemptRows, DynamoStates, S3Artifacts, SecretEntries
 from duckstring.errors import InvariantError
@@ -21,6 +23,9 @@ from duckstring.service.run_ripple import Worker
 
 if TYPE_CHECKING:
     from duckstring.adapters.aws.duck import Credentials
+
+SITE = "DUCKSTRING_SITE"
+"""The variable in which a task's supervisor tells its worker where that runs, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +42,14 @@ def from_env(env: Mapping[str, str], log: logging.Logger) -> App:
     # What every attempt uses is made while the function starts: Lambda gives that phase more processor than it bills.
     _ = clients.dynamodb, clients.sqs, clients.s3, clients.secretsmanager
     table, bucket = settings.need("table"), settings.need("bucket")
-    site = Site(
-        memory_mib=int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")),
-        log_group=env.get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
-    )
+    site = site_of(env)
     store = DynamoStateStore(clients, table)
     worker = Worker(
         states=DynamoStates(store),
         snapshots=store,
         artifacts=S3Artifacts(clients, bucket),
         history=AttemptRows(clients, table, bucket),
+        memories=DynamoMemories(clients, table),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         secrets=SecretEntries(clients, settings.secret),
         storage=S3Storage(
@@ -58,8 +61,16 @@ def from_env(env: Mapping[str, str], log: logging.Logger) -> App:
         ),
         clock=SystemClock(),
         log=log,
+        catchment=settings.need("catchment"),
     )
     return App(worker, site)
+
+
+def site_of(env: Mapping[str, str]) -> Site:
+    """Where attempts of this process run: a task's supervisor says so, or Lambda."""
+    if SITE in env:
+        return Site(**json.loads(env[SITE]))
+    return Site(memory_mib=int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")), log_group=env.get("AWS_LAMBDA_LOG_GROUP_NAME", ""))
 
 
 def _credentials(clients: Clients) -> Credentials:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.code import Code
 from infra.config import Config
-from infra.doors import Code
 from infra.layers import Built
 from infra.stack import CatchmentStack
 
@@ -28,7 +29,7 @@ def synthesize(folder: Path, config: Config) -> dict[str, Any]:
 
     names = ("functions", "core", "deps", "data")
     code = Code(**{name: tiny(folder, name) for name in names})
-    stack = CatchmentStack(App(), config=config, code=code)
+    stack = CatchmentStack(App(), config=replace(config, build=folder / "build"), code=code)
     return json.loads(json.dumps(Template.from_stack(stack).to_json()))
 
 

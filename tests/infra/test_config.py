@@ -6,7 +6,7 @@ import pytest
 
 from duckstring.errors import OperatorError
 from duckstring.model.environment import parse_environment
-from infra.config import Config
+from infra.config import Config, Network
 from infra.layers import Built, check_size
 
 
@@ -30,6 +30,9 @@ def test_without_a_context_it_is_the_catchment_dev_in_aws():
         ("ephemeral", "perhaps"),
         ("memory", "64"),
         ("requirements", "nowhere.txt"),
+        ("function-timeout", "29"),
+        ("function-timeout", "901"),
+        ("image", "two words"),
         ("arrivals", "landing,My_Bucket"),
         ("arrivals", ",".join(f"bucket-{number}" for number in range(21))),
     ],
@@ -44,6 +47,29 @@ def test_what_is_not_allowed_is_named(key, value):
 def test_buckets_to_hear_of_are_read_from_a_list():
     assert read(arrivals=" landing, inbox,landing,").arrivals == ("landing", "inbox")
     assert read().arrivals == ()
+
+
+def test_a_network_for_tasks_is_subnets_and_a_security_group():
+    given = read(subnets="subnet-0a1b2c3d, subnet-4e5f6a7b", **{"security-group": "sg-0a1b2c3d"}).network
+    assert given == Network(("subnet-0a1b2c3d", "subnet-4e5f6a7b"), "sg-0a1b2c3d", public_ip=False)
+    assert read().network is None
+
+
+@pytest.mark.parametrize(
+    ("context", "key"),
+    [
+        ({"subnets": "subnet-0a1b2c3d"}, "subnets"),
+        ({"security-group": "sg-0a1b2c3d"}, "security-group"),
+        ({"public-ip": "true"}, "public-ip"),
+        ({"subnets": "vpc-0a1b2c3d", "security-group": "sg-0a1b2c3d"}, "subnets"),
+        ({"subnets": "subnet-0a1b2c3d", "security-group": "default"}, "security-group"),
+        ({"subnets": "subnet-0a1b2c3d", "security-group": "sg-0a1b2c3d", "public-ip": "perhaps"}, "public-ip"),
+    ],
+)
+def test_half_a_network_or_a_wrong_one_is_refused(context, key):
+    with pytest.raises(OperatorError, match=f"-c {key}=") as caught:
+        Config.read(context.get)
+    assert caught.value.hint
 
 
 def test_a_local_catchment_runs_on_the_python_of_its_machine():

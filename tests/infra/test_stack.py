@@ -23,13 +23,15 @@ from duckstring.service.deliver import SOON
 FUNCTIONS = ("orchestrator", "ripple", "api", "sweep")
 OUTPUTS = (
     *("Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox"),
-    *("DeadLetters", "Machine", "Bus", "SweepFunction", "Dashboard", "Version"),
+    *("DeadLetters", "Machine", "Bus", "SweepFunction", "Dashboard", "Version", "Cluster", "TaskLogs"),
 )
 EVERYONE = {"catchment", "table", "bucket", "mailbox"}
 KNOWS = {
-    "orchestrator": EVERYONE | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"},
+    "orchestrator": EVERYONE
+    | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"}
+    | {"cluster", "ripple_function", "function_memory_mib", "function_timeout_seconds"},
     "ripple": EVERYONE | {"secret"},
-    "api": EVERYONE | {"bus", "ripple_function", "arrivals"},
+    "api": EVERYONE | {"bus", "ripple_function", "arrivals", "function_memory_mib", "function_timeout_seconds"},
     "sweep": EVERYONE | {"delays", "machine"},
 }
 
@@ -125,12 +127,14 @@ def test_no_policy_allows_every_action(template):
 
 
 def test_every_resource_is_named_where_aws_can_name_it(template):
+    """Not so a task's token (it is the right itself), a list of tasks (of a cluster, by condition), and ECR's login."""
     wide = set()
     for policy in of_type(template, "AWS::IAM::Policy").values():
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
             if "*" in as_list(statement["Resource"]):
                 wide.update(as_list(statement["Action"]))
-    assert wide == {"states:SendTaskSuccess", "states:SendTaskFailure"}
+    tokens = {"states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"}
+    assert wide == tokens | {"ecs:ListTasks", "ecr:GetAuthorizationToken"}
 
 
 def test_managed_policies_write_logs_and_nothing_else(template):
@@ -144,7 +148,7 @@ def test_managed_policies_write_logs_and_nothing_else(template):
     [
         ("ripple", {"dynamodb:DeleteItem", "states:StartExecution", "s3:DeleteObject", "events:PutEvents"}),
         ("api", {"states:StartExecution", "s3:PutObject", "s3:DeleteObject", "secretsmanager:GetSecretValue"}),
-        ("orchestrator", {"s3:GetObject", "s3:DeleteObject", "secretsmanager:GetSecretValue", "lambda:InvokeFunction"}),
+        ("orchestrator", {"s3:GetObject", "s3:DeleteObject", "secretsmanager:GetSecretValue", "ecs:RunTask"}),
         (
             "sweep",
             {"dynamodb:PutItem", "dynamodb:Scan", "states:StartExecution", "secretsmanager:GetSecretValue"},
@@ -211,11 +215,11 @@ def test_deploying_may_take_as_long_as_lambda_allows(template):
     assert function(template, "api")["Properties"]["Timeout"] == 15 * 60
 
 
-def test_the_machine_may_invoke_the_ripple_function_and_post_to_the_mailbox(template):
+def test_the_machine_may_invoke_the_ripple_function_start_tasks_and_post_to_the_mailbox(template):
     (machine,) = of_type(template, "AWS::StepFunctions::StateMachine").values()
     role = machine["Properties"]["RoleArn"]["Fn::GetAtt"][0]
     allowed = {action for statement in statements(template, role) for action in as_list(statement["Action"])}
-    assert allowed == {"lambda:InvokeFunction", "sqs:SendMessage"}
+    assert allowed == {"lambda:InvokeFunction", "sqs:SendMessage", "ecs:RunTask", "iam:PassRole"}
 
 
 def test_scheduler_may_post_to_the_mailbox_and_the_delays_and_only_for_this_account(template):
@@ -250,7 +254,8 @@ def test_the_orchestrator_keeps_schedules_in_its_catchments_group_only(template)
 def test_triggers_and_runs_that_ended_badly_reach_the_orchestrator(template):
     rules = [one["Properties"] for one in of_type(template, "AWS::Events::Rule").values()]
     patterns = {rule["EventPattern"]["detail-type"][0]: rule["EventPattern"] for rule in rules}
-    assert patterns.keys() == {"duckstring.trigger", "Step Functions Execution Status Change", "Object Created"}
+    kinds = {"duckstring.trigger", "Step Functions Execution Status Change", "ECS Task State Change", "Object Created"}
+    assert patterns.keys() == kinds
     ended = patterns["Step Functions Execution Status Change"]
     assert ended["source"] == ["aws.states"]
     assert ended["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
@@ -361,7 +366,7 @@ def test_the_bucket_is_closed_and_sweeps_unfinished_uploads(template):
 
 def test_every_log_group_forgets(template):
     groups = of_type(template, "AWS::Logs::LogGroup").values()
-    assert len(groups) == len(FUNCTIONS)
+    assert len(groups) == len(FUNCTIONS) + 1
     assert all(group["Properties"]["RetentionInDays"] == 30 for group in groups)
 
 

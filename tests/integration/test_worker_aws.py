@@ -81,7 +81,7 @@ def catchment(server, monkeypatch):
     clients.dynamodb.create_table(TableName="catchment", AttributeDefinitions=keys, KeySchema=schema, BillingMode="PAY_PER_REQUEST")
     queue = clients.sqs.create_queue(QueueName="mailbox.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     secret = clients.secretsmanager.create_secret(Name="secret", SecretString=json.dumps({"TOKEN": "open sesame"}))["ARN"]
-    for name, value in {"TABLE": "catchment", "BUCKET": "lake", "MAILBOX": queue, "SECRET": secret}.items():
+    for name, value in {"CATCHMENT": "dev", "TABLE": "catchment", "BUCKET": "lake", "MAILBOX": queue, "SECRET": secret}.items():
         monkeypatch.setenv(f"DUCKSTRING_{name}", value)
     for name in [name for name in sys.modules if name.startswith("functions.ripple")]:
         monkeypatch.delitem(sys.modules, name)

@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.ports import Machine, MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryStateStore, statuses
+from duckstring.adapters.memory.ports import (
+    Machine,
+    MemoryClock,
+    MemoryMailbox,
+    MemoryNotes,
+    MemorySchedules,
+    MemoryStateStore,
+    MemoryWorkers,
+    statuses,
+)
 from duckstring.adapters.memory.world import START, pond, seconds
 from duckstring.engine.effects import Effect
 from duckstring.engine.signals import AlarmRang, Deployed, Signal, Triggered
@@ -88,6 +97,7 @@ class Plant:
         self.machine = Machine(self.clock, self.mailbox, self._duration, self.fate)
         self.notes = MemoryNotes(self.clock, self.mailbox)
         self.schedules = MemorySchedules()
+        self.workers = MemoryWorkers()
         self.crashes = 0
         self.given_up = 0
         self.nudges = 0
@@ -113,7 +123,7 @@ class Plant:
         letters = self.mailbox.show(line)
         mortal = [
             Mortal(port, self.fuse)
-            for port in (self.mailbox, self.machine, self.machine, self.notes, self.notes, self.notes, self.schedules)
+            for port in (self.mailbox, self.machine, self.machine, self.notes, self.notes, self.notes, self.schedules, self.workers)
         ]
         hands = Hands(*mortal)
         try:

@@ -24,6 +24,7 @@ from duckstring.adapters.memory.ports import (
     MemoryNotes,
     MemorySchedules,
     MemoryStateStore,
+    MemoryWorkers,
     statuses,
 )
 from duckstring.adapters.memory.world import START, seconds
@@ -31,6 +32,7 @@ from duckstring.engine.effects import (
     Announce,
     AnswerGate,
     AttachTo,
+    CallOnKill,
     DetachFrom,
     DropSchedule,
     Effect,
@@ -43,6 +45,7 @@ from duckstring.engine.effects import (
     SetSchedule,
     StartRun,
     StopRun,
+    StopTask,
     TellSink,
     TellSinks,
 )
@@ -130,7 +133,7 @@ class Delivery:
         if self._doomed:
             raise CrashError
         plant = self.plant
-        ports = (plant.mailbox, plant.machine, plant.machine, plant.notes, plant.notes, plant.notes, plant.schedules)
+        ports = (plant.mailbox, plant.machine, plant.machine, plant.notes, plant.notes, plant.notes, plant.schedules, plant.workers)
         hands = Hands(*(Paced(port, self) for port in ports))
         deliver(
             self.line,
@@ -221,6 +224,7 @@ class Plant:
         self.machine = Machine(self.clock, self.mailbox, self._duration, self.fate)
         self.notes = MemoryNotes(self.clock, self.mailbox)
         self.schedules = MemorySchedules()
+        self.workers = MemoryWorkers()
 
     def _duration(self, line: Line, ripple: str) -> Any:
         return seconds(random.Random(f"{self.seed}/{line}/{ripple}").choice([1, 1, 2, 5]))
@@ -507,7 +511,15 @@ class Protocol(RuleBasedStateMachine):
         return call in self.plant.performed
 
 
-_CALLS = {StartRun: "start", StopRun: "stop", AnswerGate: "answer", RecordRun: "record_run", RecordAttempt: "record_attempt"}
+_CALLS = {
+    StartRun: "start",
+    StopRun: "stop",
+    AnswerGate: "answer",
+    StopTask: "stop_task",
+    CallOnKill: "call_on_kill",
+    RecordRun: "record_run",
+    RecordAttempt: "record_attempt",
+}
 
 
 def _by_addressee(posted: dict[str, int]) -> dict[str, list[tuple[int, int]]]:

@@ -12,7 +12,15 @@ from typing import Self
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.ports import Machine, MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryStateStore
+from duckstring.adapters.memory.ports import (
+    Machine,
+    MemoryClock,
+    MemoryMailbox,
+    MemoryNotes,
+    MemorySchedules,
+    MemoryStateStore,
+    MemoryWorkers,
+)
 from duckstring.adapters.memory.world import START, World, seconds
 from duckstring.engine.signals import Deployed, RippleSucceeded, SinkAttached, Triggered
 from duckstring.engine.state import PondState
@@ -52,7 +60,7 @@ def _worked(graph: Graph, strangers: int, letters: int) -> list[Counter[str]]:
     clock = MemoryClock(START)
     mailbox, store, schedules = MemoryMailbox(clock), MemoryStateStore(), MemorySchedules()
     machine, notes = Machine(clock, mailbox, lambda _line, _ripple: seconds(1)), MemoryNotes(clock, mailbox)
-    hands = Hands(mailbox, machine, machine, notes, notes, notes, schedules)
+    hands = Hands(mailbox, machine, machine, notes, notes, notes, schedules, MemoryWorkers())
     for n in range(strangers):
         line = Line(f"stranger{n}@1")
         store.held[line] = Held(replace(PondState(line), revision=7))

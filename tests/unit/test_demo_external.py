@@ -264,7 +264,7 @@ def test_the_api_wants_the_token(shared: Workspace, call: tuple[str, str], token
         ("POST", "/api/2.1/jobs/run-now", {"content": "{"}, 400, "The body is no JSON"),
         ("POST", "/api/2.1/jobs/run-now", {"json": [1]}, 400, "The body must be a JSON object, found [1]."),
         ("POST", "/api/2.1/jobs/run-now", {"json": {"job_id": 101, "idempotency_token": "x" * 65}}, 400, "at most 64 characters"),
-        ("POST", "/demo/jobs/101", {"json": {"secs": 1}}, 400, "Unknown: secs. A job takes fail_next, seconds and message."),
+        ("POST", "/demo/jobs/101", {"json": {"secs": 1}}, 400, "Unknown: secs. A job takes fail_next, seconds, message, error and state."),
         ("POST", "/demo/jobs/101", {"json": {"seconds": -1}}, 400, "seconds must be a number from 0 to 86400, found -1."),
         ("POST", "/demo/jobs/101", {"json": {"fail_next": -1}}, 400, "fail_next must be a whole number, found -1."),
         ("POST", "/demo/jobs/7", {"json": {}}, 400, "Job 7 does not exist."),

@@ -23,17 +23,17 @@ def found(source, *, variables=None, seconds=30.0, path="src/pond.py", files=Non
 def test_ripples_come_in_topological_order_with_their_hints():
     source = HEAD + (
         "import steps\n"
-        "@ripple(parents=['a', steps.c], timeout='1h30m', memory='4GB', always_run=True)\ndef b(pond): pass\n"
+        "@ripple(parents=['a', steps.c], timeout='1h30m', memory='4GB', always_run=True, on_kill=print)\ndef b(pond): pass\n"
         "@ripple\ndef a(pond): print('loud')\n"
     )
     answer = found(source, files={"src/steps.py": HEAD + "@ripple\ndef c(): pass\n"})
-    plain = {"always_run": False, "timeout_seconds": None, "memory_mib": None}
+    plain = {"always_run": False, "timeout_seconds": None, "memory_mib": None, "on_kill": False}
     assert answer == {
         "ok": True,
         "ripples": [
             {"name": "c", "parents": [], **plain},
             {"name": "a", "parents": [], **plain},
-            {"name": "b", "parents": ["a", "c"], "always_run": True, "timeout_seconds": 5400, "memory_mib": 4096},
+            {"name": "b", "parents": ["a", "c"], "always_run": True, "timeout_seconds": 5400, "memory_mib": 4096, "on_kill": True},
         ],
     }
 

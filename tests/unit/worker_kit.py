@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from duckstring.author.memory import SupersededError
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
 from duckstring.model.attempts import AttemptFinished, AttemptStarted
@@ -65,6 +66,8 @@ class World:
     rows: list = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
+    memos: dict = field(default_factory=dict)
+    """What is remembered: (run, Ripple, try) to (attempt, entries)."""
     closed: dict = field(default_factory=dict)
     """Attempts that the engine has ended: (run, Ripple, attempt) to the status."""
 
@@ -74,10 +77,12 @@ class World:
             snapshots=_Snapshots(self.snapshots),
             artifacts=self,
             history=self,
+            memories=self,
             mailbox=self,
             secrets=self,
             storage=Folder(self.root),
             clock=self,
+            catchment="dev",
             log=logging.getLogger("duckstring.test"),
             pace=Pace(early=0.02, later=0.02, grace=1.0),
         )
@@ -92,6 +97,12 @@ class World:
 
     def entries(self):
         return dict(self.secret)
+
+    def of(self, line, *, run, ripple, tried, attempt):
+        return _Memory(self.memos, (run, ripple, tried), attempt)
+
+    def last(self, line, *, run, ripple, tried):
+        return dict(self.memos.get((run, ripple, tried), (0, {}))[1])
 
     def started(self, line, row):
         assert isinstance(row, AttemptStarted)
@@ -125,9 +136,9 @@ class World:
         self.module, self.artifact = module, key
         self.state = replace(self.state, ripples={name: RippleState(name) for name in ripples})
 
-    def open_run(self, number=1, *, ripple="load", attempt=1, f=None, **more):
+    def open_run(self, number=1, *, ripple="load", attempt=1, tried=1, f=None, **more):
         run = Run(number, f or NOON + timedelta(minutes=number), NOON, timedelta(0), "1.0.0", self.artifact, self.module, 0, NOON, **more)
-        held = replace(self.state.ripples[ripple], attempt=Attempt(number, attempt, NOON, dispatched=True))
+        held = replace(self.state.ripples[ripple], attempt=Attempt(number, attempt, NOON, dispatched=True, tried=tried))
         self.state = replace(self.state, runs={**self.state.runs, number: run}, ripples={**self.state.ripples, ripple: held})
 
     def run(self, *, number=1, ripple="load", attempt=1, launch=1):
@@ -157,6 +168,24 @@ class World:
     def rows_of(self, table):
         version = self.letters[-1].signal.tables[table]
         return duckdb.connect().execute(f"FROM read_parquet('{self.root / version.key}') ORDER BY ALL").fetchall()
+
+
+class _Memory:
+    def __init__(self, memos, key, attempt):
+        self.memos, self.key, self.attempt = memos, key, attempt
+
+    def entries(self):
+        held, entries = self.memos.get(self.key, (0, {}))
+        if held > self.attempt:
+            raise SupersededError(self.attempt)
+        self.memos[self.key] = self.attempt, entries
+        return dict(entries)
+
+    def keep(self, key, text):
+        held, entries = self.memos[self.key]
+        if held != self.attempt:
+            raise SupersededError(self.attempt)
+        entries[key] = text
 
 
 class _Snapshots:

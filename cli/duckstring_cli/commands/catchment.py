@@ -22,6 +22,10 @@ Arrivals = Annotated[
     str | None,
     typer.Option("--arrivals", "-a", metavar="BUCKETS", help="Buckets whose new objects may trigger Ponds, with commas between."),
 ]
+FunctionTimeout = Annotated[
+    int | None,
+    typer.Option("--function-timeout", metavar="SECONDS", help="How long a Ripple may run in the function before it goes on as a task."),
+]
 Option = Annotated[str | None, typer.Option("--catchment", "-c", metavar="NAME", envvar="DUCKSTRING_CATCHMENT", help="The same as NAME.")]
 
 
@@ -33,6 +37,7 @@ def init(
         Path | None, typer.Option("--env-file", "-e", metavar="FILE", help="KEY=value lines: its Ripples' environment.")
     ] = None,
     arrivals: Arrivals = None,
+    function_timeout: FunctionTimeout = None,
     port: Annotated[
         int | None, typer.Option("--port", "-p", metavar="N", min=1, max=65535, help="Its port on 127.0.0.1; otherwise a free one.")
     ] = None,
@@ -40,7 +45,15 @@ def init(
     """Set up a Catchment on this machine."""
     from duckstring_cli.local import catchment as local
 
-    local.init(name, requirements=requirements, environment=env_file, arrivals=arrivals, port=port, on_notice=render.warn)
+    local.init(
+        name,
+        requirements=requirements,
+        environment=env_file,
+        arrivals=arrivals,
+        function_timeout=function_timeout,
+        port=port,
+        on_notice=render.warn,
+    )
     render.say(f"[green]✓[/] Catchment [bold]{name}[/] is set up")
     render.err().print(f"[dim]Next: duckstring catchment start {name}[/]")
 
@@ -53,17 +66,20 @@ def configure(
         Path | None, typer.Option("--env-file", "-e", metavar="FILE", help="KEY=value lines: its Ripples' environment.")
     ] = None,
     arrivals: Arrivals = None,
+    function_timeout: FunctionTimeout = None,
     catchment: Option = None,
 ) -> None:
-    """Replace the requirements, the environment or the buckets of a Catchment on this machine; without options, show them."""
+    """Replace what a Catchment on this machine was given; without options, show it."""
     from duckstring_cli.local import catchment as local
 
     held = catchments.find(name or catchment)
-    kept = local.configure(held.name, requirements=requirements, environment=env_file, arrivals=arrivals)
+    kept = local.configure(held.name, requirements=requirements, environment=env_file, arrivals=arrivals, function_timeout=function_timeout)
     for what, path in (("requirements", kept.requirements), ("environment", kept.environment)):
         render.say(f"{what}: {escape(str(path)) if path.exists() else 'none'}")
     render.say(f"arrivals: {(kept.arrivals.read_text(encoding='utf-8') if kept.arrivals.exists() else '') or 'none'}")
-    if requirements or env_file or arrivals is not None:
+    limit = kept.function_timeout.read_text(encoding="utf-8") if kept.function_timeout.exists() else "900"
+    render.say(f"function timeout: {limit} seconds")
+    if requirements or env_file or arrivals is not None or function_timeout is not None:
         render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] uses this from its next start on")
         render.err().print(f"[dim]Next: duckstring catchment start {held.name}[/]")
 

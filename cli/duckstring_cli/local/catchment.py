@@ -47,12 +47,13 @@ class Status:
     folder: Path
 
 
-def init(
+def init(  # noqa: PLR0913 - each is an option that users type
     name: str,
     *,
     requirements: Path | None = None,
     environment: Path | None = None,
     arrivals: str | None = None,
+    function_timeout: int | None = None,
     port: int | None = None,
     on_notice: OnStep = lambda _: None,
 ) -> Catchment:
@@ -67,7 +68,7 @@ def init(
         )
     if port is not None and not process.is_free(port):
         raise OperatorError(f"Port {port} is taken by another program.", hint="Choose another --port, or leave it out.")
-    contents = inputs.read(requirements=requirements, environment=environment, arrivals=arrivals)
+    contents = inputs.read(requirements=requirements, environment=environment, arrivals=arrivals, function_timeout=function_timeout)
     made = Catchment(name=name, kind="local", stack=f"Duckstring-{name}", region=REGION, port=port or _default_port())
     catchments.add(made)
     folder = catchment_folder(name)
@@ -78,16 +79,21 @@ def init(
 
 
 def configure(
-    name: str | None = None, *, requirements: Path | None = None, environment: Path | None = None, arrivals: str | None = None
+    name: str | None = None,
+    *,
+    requirements: Path | None = None,
+    environment: Path | None = None,
+    arrivals: str | None = None,
+    function_timeout: int | None = None,
 ) -> Source:
-    """Replace what its Ripples may import and see, or which buckets it hears of, from the next start on. Answers where it is kept.
+    """Replace what it was given, from the next start on. Answers where it is kept.
 
     Raises:
         OperatorError: it is not local, or a file is not allowed.
     """
     one = _local(name)
     folder = catchment_folder(one.name)
-    contents = inputs.read(requirements=requirements, environment=environment, arrivals=arrivals)
+    contents = inputs.read(requirements=requirements, environment=environment, arrivals=arrivals, function_timeout=function_timeout)
     with locked(folder / "lock"):
         inputs.keep(folder, contents)
     return Source(one.name, folder)

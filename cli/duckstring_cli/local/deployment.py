@@ -21,6 +21,8 @@ ACCOUNT = "000000000000"
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 INPUTS_TAG = "duckstring:inputs"
 _TOOLKIT = "CDKToolkit"
+_IMAGE = "duckstring-worker"
+"""Of tasks. Nobody pulls it: ``tasks.py`` starts what would be in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Source:
         return self.folder / "arrivals"
 
     @property
+    def function_timeout(self) -> Path:
+        """The ripple function's time limit, in seconds."""
+        return self.folder / "function-timeout"
+
+    @property
     def assembly(self) -> Path:
         """Where the CDK's output goes."""
         return self.folder / "cdk.out"
@@ -61,7 +68,8 @@ class Source:
         for package in ("infra", "functions", "duckstring"):
             root = _home_of(package)
             yield from sorted(path for path in root.rglob("*") if path.suffix in {".py", ".txt"} and path.is_file())
-        yield from (path for path in (self.requirements, self.environment, self.arrivals) if path.exists())
+        given = (self.requirements, self.environment, self.arrivals, self.function_timeout)
+        yield from (path for path in given if path.exists())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +107,9 @@ class Synthesis:
             "build": str(tools_folder() / "layers"),
             "requirements": _if_there(self._source.requirements),
             "envfile": _if_there(self._source.environment),
-            "arrivals": self._source.arrivals.read_text(encoding="utf-8") if self._source.arrivals.exists() else "",
+            "arrivals": _text_of(self._source.arrivals),
+            "function-timeout": _text_of(self._source.function_timeout),
+            "image": _IMAGE,
         }
         context = {key: value for key, value in context.items() if value}
         env = {**_clean_environment(), "CDK_OUTDIR": str(self._source.assembly), "CDK_CONTEXT_JSON": json.dumps(context)}
@@ -164,6 +174,10 @@ def _home_of(package: str) -> Path:
     if found is None or found.origin is None:
         raise InvariantError(f"The package {package} is not installed.", hint="Install duckstring-aws again.")
     return Path(found.origin).parent
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _if_there(path: Path) -> str:

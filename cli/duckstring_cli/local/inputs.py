@@ -1,4 +1,7 @@
-"""What a user gives a local Catchment: requirements, an environment, buckets to hear of. Read and checked whole, then kept as copies."""
+"""What a user gives a local Catchment: requirements, an environment, buckets to hear of, a time limit.
+
+All of it is read and checked whole, then kept as copies.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,25 @@ from pathlib import Path
 from duckstring.errors import OperatorError
 from duckstring.model.arrivals import parse_buckets
 from duckstring.model.environment import parse_environment
+from duckstring_cli.errors import BadInputError
 from duckstring_cli.local.home import using
 
 REQUIREMENTS = "requirements.txt"
 ENVIRONMENT = "environment"
 ARRIVALS = "arrivals"
+FUNCTION_TIMEOUT = "function-timeout"
+LONGEST_FUNCTION = 900
+SHORTEST_FUNCTION = 30
 _FILES = re.compile(r"-[rce]|--(requirement|constraint|editable)\b|\.\.?/")
 
 
-def read(*, requirements: Path | None, environment: Path | None, arrivals: str | None) -> dict[str, str]:
+def read(
+    *, requirements: Path | None, environment: Path | None, arrivals: str | None, function_timeout: int | None = None
+) -> dict[str, str]:
     """The contents to keep, by the name of the copy. ``arrivals``: buckets, with commas between; an empty text: none any more.
 
     Raises:
+        BadInputError: the time limit (seconds) is not allowed.
         OperatorError: a file cannot be read, or says what is not allowed; all its faults, each with its line.
     """
     found: dict[str, str] = {}
@@ -31,6 +41,8 @@ def read(*, requirements: Path | None, environment: Path | None, arrivals: str |
         parse_environment(found[ENVIRONMENT], where=str(environment))
     if arrivals is not None:
         found[ARRIVALS] = ",".join(parse_buckets(arrivals, where="--arrivals "))
+    if function_timeout is not None:
+        found[FUNCTION_TIMEOUT] = str(_checked_timeout(function_timeout))
     return found
 
 
@@ -45,6 +57,15 @@ def keep(folder: Path, contents: Mapping[str, str]) -> None:
         for name, content in contents.items():
             (folder / name).touch(mode=0o600)
             (folder / name).write_text(content, encoding="utf-8")
+
+
+def _checked_timeout(seconds: int) -> int:
+    if not SHORTEST_FUNCTION <= seconds <= LONGEST_FUNCTION:
+        raise BadInputError(
+            f"--function-timeout {seconds}: not allowed.",
+            hint=f"Allowed: {SHORTEST_FUNCTION} to {LONGEST_FUNCTION} seconds; a Ripple that needs longer goes on as a task.",
+        )
+    return seconds
 
 
 def _checked(path: Path, check: Callable[[str, int, Path], None]) -> str:

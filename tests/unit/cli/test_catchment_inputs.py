@@ -68,9 +68,21 @@ def test_the_buckets_to_hear_of_are_checked_kept_and_taken_back(capsys: pytest.C
     assert Source("dev", catchment_folder("dev")).digest() != before, "the next start deploys it"
 
 
+def test_the_functions_time_limit_is_checked_and_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "catchment", "init", "--function-timeout", "20")
+    assert (code, err.partition("\n")[0]) == (2, "error: --function-timeout 20: not allowed.")
+    assert not catchments.catchments()
+    assert run(capsys, "catchment", "init", "--function-timeout", "60")[0] == 0
+    before = Source("dev", catchment_folder("dev")).digest()
+    assert "function timeout: 45 seconds\n" in run(capsys, "catchment", "configure", "--function-timeout", "45")[1]
+    assert Source("dev", catchment_folder("dev")).digest() != before, "the next start deploys it"
+
+
 def test_configure_shows_and_replaces_what_is_kept(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     assert run(capsys, "catchment", "init")[0] == 0
-    assert run(capsys, "catchment", "configure")[1] == "requirements: none\nenvironment: none\narrivals: none\n"
+    assert run(capsys, "catchment", "configure")[1] == (
+        "requirements: none\nenvironment: none\narrivals: none\nfunction timeout: 900 seconds\n"
+    )
     (home / "needs.txt").write_text("pandas\n")
     code, out, err = run(capsys, "catchment", "configure", "dev", "-r", "needs.txt")
     kept = catchment_folder("dev") / "requirements.txt"

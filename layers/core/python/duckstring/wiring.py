@@ -17,6 +17,7 @@ from duckstring.adapters.aws.history import DynamoHistory
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.schedules import WindowSchedules
 from duckstring.adapters.aws.state import DynamoStateStore
+from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.model.settings import Settings
 from duckstring.ports import Arrivals, Catalog, Clock, Gates, StateStore
 from duckstring.service.dispatch import Hands
@@ -54,6 +55,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         bus=EventBus(clients, settings),
         alarms=TimedAlarms(clients, settings, clock),
         schedules=WindowSchedules(clients, settings, clock),
+        workers=FargateWorkers(clients, cluster=settings.cluster, function=settings.ripple_function),
     )
     table = settings.need("table")
     store, catalog, arrivals = DynamoStateStore(clients, table), DynamoCatalog(clients, table), DynamoArrivals(clients, table)

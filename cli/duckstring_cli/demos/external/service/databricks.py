@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,55 +20,40 @@ from urllib.parse import parse_qs, urlsplit
 
 from typing_extensions import override
 
+from duckstring_cli.demos.external.service import plain
+from duckstring_cli.demos.external.service.asked import Answer, Faults, RefusedError, Values, number
 from duckstring_cli.demos.external.service.jobs import Job, Jobs, Run, UnknownJobError, UnknownRunError
 
 DEFAULT_PORT = 8765
 LARGEST_BODY = 65_536
 LONGEST_TOKEN = 64
 LONGEST_DELAY = 86_400
-
-Values = Mapping[str, object]
-Answer = dict[str, object]
-
-
-class RefusedError(Exception):
-    """The request is refused, in the shape that the Jobs API refuses with."""
-
-    def __init__(self, message: str, *, status: HTTPStatus = HTTPStatus.BAD_REQUEST, code: str = "INVALID_PARAMETER_VALUE") -> None:
-        """Say what was wrong with the request."""
-        super().__init__(message)
-        self.status = status
-        self.answer: Answer = {"error_code": code, "message": message}
-
-
-def number(values: Values, name: str) -> int:
-    """A required whole number of a request.
-
-    Raises:
-        RefusedError: it is absent or no whole number.
-    """
-    found = values.get(name)
-    if isinstance(found, bool) or not str(found).isdecimal():
-        raise RefusedError(f"{name} must be a whole number, found {found!r}.")
-    return int(str(found))
+TEXTS = ("message", "error", "state")
+CLIENT_ID = "demo-client"
+"""Of the one service principal; its secret is the token."""
 
 
 def described(run: Run, host: str) -> Answer:
     """A run as runs/get and runs/list show it."""
-    state: Answer = {"life_cycle_state": run.state, "state_message": run.message}
-    if run.result:
-        state["result_state"] = run.result
     return {
         "job_id": run.job.job_id,
         "run_id": run.run_id,
         "number_in_job": run.number,
         "run_name": run.job.name,
         "run_type": "JOB_RUN",
-        "state": state,
+        "state": stated(run),
         "start_time": run.started_ms,
         "end_time": run.ended_ms,
         "run_page_url": f"{host}/runs/{run.run_id}",
     }
+
+
+def stated(run: Run) -> Answer:
+    """Its state; a job may be told what its active runs shall call theirs."""
+    state: Answer = {"life_cycle_state": run.state, "state_message": run.message}
+    if run.result:
+        return {**state, "result_state": run.result}
+    return {**state, "life_cycle_state": run.job.state or run.state}
 
 
 def counted(job: Job, jobs: Jobs) -> Answer:
@@ -81,9 +67,12 @@ def counted(job: Job, jobs: Jobs) -> Answer:
         "succeeded": results.count("SUCCESS"),
         "failed": results.count("FAILED"),
         "cancelled": results.count("CANCELED"),
+        "cancel_requests": job.cancel_requests,
         "fail_next": job.fail_next,
         "seconds": job.seconds,
         "message": job.message,
+        "error": job.error,
+        "state": job.state,
     }
 
 
@@ -104,8 +93,16 @@ def list_runs(jobs: Jobs, values: Values, host: str) -> Answer:
 
 
 def get_run(jobs: Jobs, values: Values, host: str) -> Answer:
-    """Show one run."""
-    return described(jobs.run(number(values, "run_id")), host)
+    """Show one run, and its only task."""
+    run = jobs.run(number(values, "run_id"))
+    return {**described(run, host), "tasks": [{"run_id": run.run_id + 1, "task_key": run.job.name, "state": stated(run)}]}
+
+
+def get_output(jobs: Jobs, values: Values, host: str) -> Answer:
+    """Show what a task left: of a failed one, its error."""
+    run = jobs.run(number(values, "run_id") - 1)
+    output: Answer = {"metadata": described(run, host), "logs": run.log}
+    return {**output, "error": run.error or run.message, "error_trace": run.log} if run.result == "FAILED" else output
 
 
 def cancel_run(jobs: Jobs, values: Values, _host: str) -> Answer:
@@ -120,17 +117,31 @@ def list_jobs(jobs: Jobs, _values: Values, _host: str) -> Answer:
 
 
 def configure_job(jobs: Jobs, values: Values, _host: str) -> Answer:
-    """Say how a job's next runs shall go: ``fail_next`` runs fail with ``message``, and each takes ``seconds`` longer."""
-    if unknown := sorted(set(values) - {"job_id", "fail_next", "seconds", "message"}):
-        raise RefusedError(f"Unknown: {', '.join(unknown)}. A job takes fail_next, seconds and message.")
-    seconds, message = values.get("seconds"), values.get("message")
+    """Say how a job's next runs shall go: ``fail_next`` runs fail with ``message``, and each takes ``seconds`` longer.
+
+    ``error`` is what a failed run's task says, if not the same; ``state`` what active runs call their state, if not its name.
+    """
+    if unknown := sorted(set(values) - {"job_id", "fail_next", "seconds", *TEXTS}):
+        raise RefusedError(f"Unknown: {', '.join(unknown)}. A job takes fail_next, seconds, {', '.join(TEXTS[:-1])} and {TEXTS[-1]}.")
+    seconds = values.get("seconds")
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_DELAY):
         raise RefusedError(f"seconds must be a number from 0 to {LONGEST_DELAY}, found {seconds!r}.")
-    if message is not None and not isinstance(message, str):
-        raise RefusedError(f"message must be text, found {message!r}.")
+    texts = {name: text(values, name) for name in TEXTS}
     fail_next = number(values, "fail_next") if "fail_next" in values else None
-    job = jobs.configure(number(values, "job_id"), fail_next=fail_next, seconds=seconds, message=message)
+    job = jobs.configure(number(values, "job_id"), fail_next=fail_next, seconds=seconds, **texts)
     return counted(job, jobs)
+
+
+def text(values: Values, name: str) -> str | None:
+    """An optional text of a request.
+
+    Raises:
+        RefusedError: it is something else.
+    """
+    found = values.get(name)
+    if found is not None and not isinstance(found, str):
+        raise RefusedError(f"{name} must be text, found {found!r}.")
+    return found
 
 
 Call = Callable[[Jobs, Values, str], Answer]
@@ -139,6 +150,7 @@ API: Mapping[tuple[str, str], Call] = {
     ("POST", "/api/2.1/jobs/run-now"): run_now,
     ("GET", "/api/2.1/jobs/runs/list"): list_runs,
     ("GET", "/api/2.1/jobs/runs/get"): get_run,
+    ("GET", "/api/2.1/jobs/runs/get-output"): get_output,
     ("POST", "/api/2.1/jobs/runs/cancel"): cancel_run,
 }
 
@@ -153,6 +165,7 @@ class Service(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.jobs = jobs
         self.token = token
+        self.faults = Faults()
 
     @property
     def url(self) -> str:
@@ -174,6 +187,14 @@ class Handler(BaseHTTPRequestHandler):
         """Answer a POST."""
         self._answer()
 
+    def do_PUT(self) -> None:
+        """Answer a PUT."""
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        """Answer a DELETE."""
+        self._answer()
+
     @override
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: whoever polls would fill the screen."""
@@ -181,28 +202,60 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         try:
             values = self._values()  # before anything is refused: an unread body would be taken for the next request
-            self._send(HTTPStatus.OK, self._call(values))
+            self._send(*self._with_faults(values))
         except RefusedError as refused:
-            self._send(refused.status, refused.answer)
+            self._send(refused.status, refused.answer, refused.headers)
         except UnknownJobError as unknown:
             self._send(HTTPStatus.BAD_REQUEST, RefusedError(f"Job {unknown} does not exist.").answer)
         except UnknownRunError as unknown:
             self._send(HTTPStatus.BAD_REQUEST, RefusedError(f"Run {unknown} does not exist.").answer)
 
-    def _call(self, values: Values) -> Answer | str:
+    def _with_faults(self, values: Values) -> tuple[HTTPStatus, Answer | str]:
+        """Carry out the request, unless a fault was asked for that comes first."""
+        fault = self.server.faults.take(urlsplit(self.path).path)
+        if fault and not fault.after:
+            raise fault.strike()
+        done = self._call(values)
+        if fault:
+            raise fault.strike()
+        return done
+
+    def _call(self, values: Values) -> tuple[HTTPStatus, Answer | str]:
         jobs, host, path = self.server.jobs, self.server.url, urlsplit(self.path).path
         if call := API.get((self.command, path)):
             self._check_token()
-            return call(jobs, values, host)
-        match self.command, path.strip("/").split("/"):
+            return HTTPStatus.OK, call(jobs, values, host)
+        if path.startswith("/pipelines/"):
+            self._check_token()
+            rest = path.removeprefix("/pipelines/").split("/")
+            if done := plain.called(jobs, self.command, rest, values, self.headers.get("Idempotency-Key")):
+                return done
+        elif (found := self._without_token(values, path.strip("/").split("/"))) is not None:
+            return HTTPStatus.OK, found
+        raise RefusedError(f"No {self.command} {path} here.", status=HTTPStatus.NOT_FOUND, code="ENDPOINT_NOT_FOUND")
+
+    def _without_token(self, values: Values, path: list[str]) -> Answer | str | None:
+        jobs, host = self.server.jobs, self.server.url
+        match self.command, path:
+            case "POST", ["oidc", "v1", "token"]:
+                return self._token_for_client()
             case "GET", ["demo", "jobs"]:
                 return list_jobs(jobs, values, host)
             case "POST", ["demo", "jobs", job_id]:
                 return configure_job(jobs, {**values, "job_id": job_id}, host)
+            case "POST", ["demo", "faults"]:
+                return self.server.faults.add(values)
             case "GET", ["runs", run_id]:
                 return run_page(jobs.run(number({"run_id": run_id}, "run_id")))
             case _:
-                raise RefusedError(f"No {self.command} {path} here.", status=HTTPStatus.NOT_FOUND, code="ENDPOINT_NOT_FOUND")
+                return None
+
+    def _token_for_client(self) -> Answer:
+        """A token for the service principal, as the workspace's own endpoint gives it."""
+        wanted = b64encode(f"{CLIENT_ID}:{self.server.token}".encode())
+        if not hmac.compare_digest(self.headers.get("Authorization", "").encode(), b"Basic " + wanted):
+            raise RefusedError("Client authentication failed.", status=HTTPStatus.UNAUTHORIZED, code="invalid_client")
+        return {"access_token": self.server.token, "token_type": "Bearer", "expires_in": 3600}
 
     def _check_token(self) -> None:
         given = self.headers.get("Authorization", "").encode()
@@ -216,20 +269,25 @@ class Handler(BaseHTTPRequestHandler):
         if not length.isdecimal() or int(length) > LARGEST_BODY:
             self.close_connection = True
             raise RefusedError(f"A body may have at most {LARGEST_BODY} bytes, announced {length}.")
+        content = self.rfile.read(int(length))
+        if self.headers.get_content_type() == "application/x-www-form-urlencoded" and not content.lstrip().startswith(b"{"):
+            return {name: values[-1] for name, values in parse_qs(content.decode()).items()}
         try:
-            body = json.loads(self.rfile.read(int(length)) or b"{}")
+            body = json.loads(content or b"{}")
         except ValueError as error:
             raise RefusedError(f"The body is no JSON: {error}.", code="MALFORMED_REQUEST") from error
         if not isinstance(body, dict):
             raise RefusedError(f"The body must be a JSON object, found {body!r}.", code="MALFORMED_REQUEST")
         return body
 
-    def _send(self, status: HTTPStatus, answer: Answer | str) -> None:
+    def _send(self, status: HTTPStatus, answer: Answer | str, headers: Mapping[str, str] | None = None) -> None:
         kind, text = ("text/plain", answer) if isinstance(answer, str) else ("application/json", json.dumps(answer))
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 

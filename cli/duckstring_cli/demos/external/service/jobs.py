@@ -33,6 +33,9 @@ class Job:
     fail_next: int = 0
     seconds: float = 0.0
     message: str = "The job failed because it was told to. See "
+    error: str = ""
+    state: str = ""
+    cancel_requests: int = 0
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Run:
     started_ms: int
     seconds: float
     failure: str | None
+    label: str = ""
+    error: str = ""
     state: str = "PENDING"
     result: str | None = None
     message: str = "Waiting for a process."
@@ -110,30 +115,35 @@ class Jobs:
         with self._lock:
             return [run for run in reversed(self._runs.values()) if job_id in (None, run.job.job_id) and (run.is_active or not active_only)]
 
-    def start(self, job_id: int, *, idempotency_token: str | None = None) -> Run:
-        """Start a run, or find the one that this token started before."""
+    def start(self, job_id: int, *, idempotency_token: str | None = None, label: str = "") -> Run:
+        """Start a run, or find the one that this token started before. A ``label`` is a name for people to look for."""
         job = self.job(job_id)
         with self._lock:
             if idempotency_token and (held := self._tokens.get((job_id, idempotency_token))):
                 return self._runs[held]
-            run = self._new_run(job)
+            run = self._new_run(job, label)
             if idempotency_token:
                 self._tokens[job_id, idempotency_token] = run.run_id
         Thread(target=self._carry_out, args=(run,), daemon=True).start()
         return run
 
-    def configure(self, job_id: int, *, fail_next: int | None = None, seconds: float | None = None, message: str | None = None) -> Job:
-        """Say how the job's next runs shall go; what is not given stays."""
+    def configure(self, job_id: int, *, fail_next: int | None = None, seconds: float | None = None, **texts: str | None) -> Job:
+        """Say how the job's next runs shall go; what is not given stays. ``texts``: message, error, state."""
         job = self.job(job_id)
         with self._lock:
             job.fail_next = job.fail_next if fail_next is None else fail_next
             job.seconds = job.seconds if seconds is None else seconds
-            job.message = job.message if message is None else message
+            for name, text in texts.items():
+                if text is not None:
+                    setattr(job, name, text)
         return job
 
     def cancel(self, run: Run) -> None:
         """End a run that is still going. Its process is ended too, and nothing half-written shows."""
         with self._lock:
+            run.job.cancel_requests += 1
+            if run.is_active:
+                run.state, run.message = "TERMINATING", "Cancelling."
             run.cancelled.set()
             if run.process:
                 run.process.terminate()
@@ -143,18 +153,19 @@ class Jobs:
         for run in self.runs(active_only=True):
             self.cancel(run)
 
-    def _new_run(self, job: Job) -> Run:
+    def _new_run(self, job: Job, label: str) -> Run:
         failure = job.message if job.fail_next else None
         job.fail_next = max(0, job.fail_next - 1)
         job.started += 1
-        run = Run(self._next_id, job, job.started, now_ms(), job.seconds, failure)
-        self._next_id += 1
+        run = Run(self._next_id, job, job.started, now_ms(), job.seconds, failure, label, job.error)
+        self._next_id += 2  # the second is its task's
         self._runs[run.run_id] = run
         return run
 
     def _carry_out(self, run: Run) -> None:
         with self._lock:
-            run.state, run.message = "RUNNING", "In run"
+            if not run.cancelled.is_set():
+                run.state, run.message = "RUNNING", "In run"
         run.cancelled.wait(run.seconds)
         if run.failure is not None and not run.cancelled.is_set():
             self._end(run, "FAILED", run.failure)

@@ -59,6 +59,21 @@ class WriteError(AuthorError):
     """A table that cannot be written as asked."""
 
 
+class MemoError(AuthorError):
+    """What cannot be remembered."""
+
+
+class RunKilledError(AuthorError):
+    """Something that only a run that goes on may do."""
+
+    def __init__(self, what: str) -> None:
+        """Say what was asked for and what there is."""
+        super().__init__(
+            f"This run was killed: {what} is of no use to it any more.",
+            hint="A function given as on_kill= has pond.name, version, f, run_key, recall, env and log.",
+        )
+
+
 class EnvironmentMissingError(AuthorError):
     """A variable that neither a secret nor the Catchment's environment file defines."""
 

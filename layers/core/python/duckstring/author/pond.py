@@ -5,10 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from duckstring.author.errors import EnvironmentMissingError, NotPublishedError, SourceNotFoundError, TableNotFoundError, WriteError
+from duckstring.author.errors import (
+    EnvironmentMissingError,
+    NotPublishedError,
+    RunKilledError,
+    SourceNotFoundError,
+    TableNotFoundError,
+    WriteError,
+)
 from duckstring.author.lake import ArrowStream, Lake, Storage, TableRef, check_contract
+from duckstring.author.memory import Memo, Memory
+from duckstring.author.pausing import Paused, asked
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import POND_NAME, Line, table_key
@@ -30,7 +39,10 @@ class SourceTables:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a Ripple attempt may see. ``own`` are the tables visible to the run, ``published`` those that readers see."""
+    """What a Ripple attempt may see. ``own`` are the tables visible to the run, ``published`` those that readers see.
+
+    ``pauses`` counts those of this attempt. ``killed``: the run is over, and its function ``on_kill`` is called.
+    """
 
     name: str
     line: Line
@@ -39,8 +51,11 @@ class Surroundings:
     ripple: str
     attempt: int
     invocation: str
+    run_key: str
     f: Instant
     previous_f: Instant
+    pauses: int = 0
+    killed: bool = False
     own: Mapping[str, TableVersion] = field(default_factory=dict)
     published: Mapping[str, TableVersion] = field(default_factory=dict)
     sources: Mapping[str, SourceTables] = field(default_factory=dict)
@@ -50,14 +65,16 @@ class Surroundings:
 class Pond:
     """The handle that a Ripple is given."""
 
-    def __init__(self, around: Surroundings, *, storage: Storage, log: logging.Logger) -> None:
+    def __init__(self, around: Surroundings, *, storage: Storage, memory: Memory, log: logging.Logger) -> None:
         """Made by the worker, for one attempt."""
         self._around = around
         self._lake = Lake(storage)
+        self._memo = Memo(memory)
         self._own = dict(around.own)
         self._written: dict[str, TableVersion] = {}
         self._skipped = False
         self._shown = False
+        self._paused: Paused | None = None
         self.log = log
 
     @property
@@ -81,8 +98,18 @@ class Pond:
         return self._around.previous_f
 
     @property
+    def run_key(self) -> str:
+        """What this try of the Ripple is called, for engines that start one run for one token.
+
+        The same over lost workers, hand-overs and pauses, and another one for each retry after the Ripple itself failed: so a
+        run is started once, and a failed one is not given back for ever. At most 64 characters of ``a-z0-9-``.
+        """
+        return self._around.run_key
+
+    @property
     def con(self) -> DuckDBPyConnection:
         """DuckDB, where every table is a view: own ones by name, a Source's as ``source.table``."""
+        self._check_alive("pond.con")
         if not self._shown:
             self._lake.show(self._visible())
             self._shown = True
@@ -102,6 +129,7 @@ class Pond:
             SourceNotFoundError: pond.toml does not name the Source.
             NotPublishedError: the Source has no output yet.
         """
+        self._check_alive("pond.read_table")
         source, _, table = ref.rpartition(".")
         if not source:
             return self._lake.read(("main", table), self._own_version(table))
@@ -147,11 +175,45 @@ class Pond:
         Raises:
             WriteError: this Ripple has written a table already.
         """
+        self._check_alive("pond.skip")
         if self._written:
             raise WriteError(
                 f"pond.skip() after writing {', '.join(sorted(self._written))}.", hint="Decide to skip before the first write_table."
             )
         self._skipped = True
+
+    def pause(self, duration: str | None = None) -> NoReturn:
+        """Leave, and be called again later, from the beginning: while something elsewhere is awaited nothing runs.
+
+        It is the same attempt, and no retry is spent. Tables that were written by now are dropped; what ``remember`` keeps stays.
+
+        Args:
+            duration: ``"60s"``, ``"15m"``; default 15 s at first, growing to 5 min. A Ripple that pauses very often is called
+                less often in the end: its run can count some thousand turns.
+
+        Raises:
+            RippleError: ``duration`` is none.
+        """
+        self._check_alive("pond.pause")
+        self._paused = Paused(asked(duration, self._around.pauses))
+        raise self._paused
+
+    def remember(self, key: str, value: object) -> None:
+        """Keep a small value for this run and Ripple: its later attempts and pauses ``recall`` it, until the Ripple itself fails.
+
+        Args:
+            key: its name.
+            value: text, a number, true or false, None, or lists and objects of them: 64 KB together.
+
+        Raises:
+            MemoError: that cannot be kept.
+        """
+        self._check_alive("pond.remember")
+        self._memo.remember(key, value)
+
+    def recall(self, key: str, default: object = None) -> Any:  # noqa: ANN401 - what the author has remembered, of whatever kind
+        """What ``remember`` kept under ``key``; ``default`` if it kept nothing."""
+        return self._memo.recall(key, default)
 
     def env(self, name: str) -> str:
         """A secret of the Catchment or a variable of its environment file.
@@ -172,6 +234,11 @@ class Pond:
     def skipped(self) -> bool:
         """Whether ``skip`` was called."""
         return self._skipped
+
+    @property
+    def paused(self) -> Paused | None:
+        """What ``pause`` has raised."""
+        return self._paused
 
     def close(self) -> None:
         """Give back memory and disk. The worker calls it."""
@@ -202,7 +269,12 @@ class Pond:
             raise TableNotFoundError(table, owner=f"Source {source!r}", known=list(tables))
         return tables[table]
 
+    def _check_alive(self, what: str) -> None:
+        if self._around.killed:
+            raise RunKilledError(what)
+
     def _check_write(self, name: str) -> None:
+        self._check_alive("pond.write_table")
         if "." in name:
             hint = f"Write {name.rpartition('.')[2]!r}."
             raise WriteError(f"{name!r} is a Source's table; a Pond writes its own tables only.", hint=hint)

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
+from duckstring.author.durations import HINT, seconds_of
 from duckstring.author.errors import RippleError
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.names import POND_NAME
@@ -21,8 +22,6 @@ RippleFunction = TypeVar("RippleFunction", bound=Callable[..., object])
 Parent = Callable[..., object] | str
 
 _MARK = "__duckstring_ripple__"
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"(?:\d+[smhd])+")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
 _LEAST_MIB, _MOST_MIB = 128, 122_880
 
@@ -33,11 +32,12 @@ class Declared:
 
     spec: RippleSpec
     function: Callable[..., object]
+    on_kill: Callable[..., object] | None = None
 
-    @property
-    def takes_pond(self) -> bool:
-        """Whether the function wants the Pond handle."""
-        return bool(inspect.signature(self.function).parameters)
+
+def takes_pond(function: Callable[..., object]) -> bool:
+    """Whether a function wants the Pond handle."""
+    return bool(inspect.signature(function).parameters)
 
 
 _collector: ContextVar[list[Declared] | None] = ContextVar("duckstring_ripples", default=None)
@@ -66,10 +66,11 @@ def ripple(
     always_run: bool = False,
     timeout: str | None = None,
     memory: str | None = None,
+    on_kill: Callable[..., object] | None = None,
 ) -> Callable[[RippleFunction], RippleFunction]: ...
 
 
-def ripple(
+def ripple(  # noqa: PLR0913 - each argument is a word of the author's
     function: RippleFunction | None = None,
     /,
     *,
@@ -78,6 +79,7 @@ def ripple(
     always_run: bool = False,
     timeout: str | None = None,
     memory: str | None = None,
+    on_kill: Callable[..., object] | None = None,
 ) -> RippleFunction | Callable[[RippleFunction], RippleFunction]:
     """Declare a Ripple: a function of no argument, or of one, the Pond.
 
@@ -86,8 +88,10 @@ def ripple(
         parents: the Ripples that run before this one, as functions or names.
         name: the Ripple's name; default the function's.
         always_run: run even when no Source changed.
-        timeout: a hint how long it may take: ``"90s"``, ``"2h"``, ``"1h30m"``.
-        memory: a hint how much memory it needs: ``"512MB"``, ``"4GB"``.
+        timeout: how long one attempt of it may take, pauses included: ``"90s"``, ``"2h"``, ``"1h30m"``; default 24 hours.
+        memory: how much memory it needs, as far as you know: ``"512MB"``, ``"4GB"``.
+        on_kill: a function of no argument, or of the Pond, that is called when the Ripple was killed: to cancel what it started
+            elsewhere.
 
     Returns:
         The function, unchanged.
@@ -104,11 +108,14 @@ def ripple(
             always_run=always_run,
             timeout_seconds=None if timeout is None else _seconds(called, timeout),
             memory_mib=None if memory is None else _mebibytes(called, memory),
+            on_kill=on_kill is not None,
         )
         _check_function(called, of)
+        if on_kill is not None:
+            _check_on_kill(called, on_kill)
         setattr(of, _MARK, called)
         if (collector := _collector.get()) is not None:
-            collector.append(Declared(spec, of))
+            collector.append(Declared(spec, of, on_kill))
         return of
 
     return declare if function is None else declare(function)
@@ -143,12 +150,9 @@ def _parent(called: str, parent: object) -> str:
 
 
 def _seconds(called: str, text: object) -> int:
-    if isinstance(text, str) and _DURATION.fullmatch(text):
-        seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
-        if seconds > 0:
-            return seconds
-    hint = 'Write it as "90s", "30m", "2h" or "1h30m".'
-    raise RippleError(f"Ripple {called!r}: timeout={text!r}; allowed: a duration over zero.", hint=hint)
+    if (seconds := seconds_of(text)) is None:
+        raise RippleError(f"Ripple {called!r}: timeout={text!r}; allowed: a duration over zero.", hint=HINT)
+    return seconds
 
 
 def _mebibytes(called: str, text: object) -> int:
@@ -157,6 +161,12 @@ def _mebibytes(called: str, text: object) -> int:
         if _LEAST_MIB <= mebibytes <= _MOST_MIB:
             return mebibytes
     raise RippleError(f"Ripple {called!r}: memory={text!r}; allowed: 128MB to 120GB.", hint='Write it as "512MB" or "4GB".')
+
+
+def _check_on_kill(called: str, function: object) -> None:
+    if not callable(function) or not hasattr(function, "__name__"):
+        raise RippleError(f"Ripple {called!r}: on_kill={function!r}; allowed: a function.", hint="Write @ripple(on_kill=cancel).")
+    _check_function(f"{called}, on_kill={function.__name__}", function)
 
 
 def _check_function(called: str, function: Callable[..., Any]) -> None:

@@ -35,11 +35,11 @@ def answer_gates(turn: Turn) -> bool:
         _launch(turn, turn.runs[number])
     turn.launching.clear()
     for run in tuple(turn.runs.values()):
-        for name in _free(turn, run):
-            verdict, attempt = _verdict(turn, turn.runs[run.number], name)
+        for name in _free(turn, run) if run.waiting else ():
+            verdict, attempt, mib = _verdict(turn, turn.runs[run.number], name)
             turn.put_run(with_waiting(turn.runs[run.number], name, waits=False))
             failure = run.failure if verdict == "cancelled" else None
-            turn.emit(AnswerGate(run.number, run.launch, name, verdict, attempt, failure))
+            turn.emit(AnswerGate(run.number, run.launch, name, verdict, attempt, failure, mib))
     return len(turn.effects) > said
 
 
@@ -48,30 +48,29 @@ def _free(turn: Turn, run: Run) -> list[str]:
     if run.failure is not None:
         return sorted(run.waiting)
     free = []
+    ripples, f = turn.ripples, run.f
     for name in run.waiting:
-        ripple = turn.ripples[name]
+        ripple = ripples[name]
         attempt = ripple.attempt
-        if (attempt is not None and not attempt.dispatched and attempt.run == run.number) or ripple.end_f >= run.f:
+        if ripple.end_f >= f or (attempt is not None and not attempt.dispatched and attempt.run == run.number):
             free.append(name)
-    return sorted(free)
+    return sorted(free) if len(free) > 1 else free
 
 
 def _launch(turn: Turn, run: Run) -> None:
-    branches = []
-    for name in turn.ripples:
-        verdict, attempt = _verdict(turn, run, name)
-        branches.append(RippleBranch(name, verdict, attempt))
-    turn.emit(StartRun(run.number, run.launch, tuple(branches)))
+    branches = tuple(RippleBranch(name, *_verdict(turn, run, name)) for name in turn.ripples)
+    turn.emit(StartRun(run.number, run.launch, branches))
 
 
-def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int]:
+def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int, int]:
+    """The verdict, the attempt that it lets go, and the memory of the task that it runs as."""
     ripple = turn.ripples[name]
     if run.failure is not None:
-        return "cancelled", 0
+        return "cancelled", 0, 0
     if ripple.end_f >= run.f:
-        return "done", 0
+        return "done", 0, 0
     attempt = ripple.attempt
     if attempt is None or attempt.dispatched or attempt.run != run.number:
-        return "wait", 0
+        return "wait", 0, 0
     turn.put_ripple(replace(ripple, attempt=replace(attempt, dispatched=True)))
-    return "lambda", attempt.number
+    return attempt.on, attempt.number, attempt.memory_mib

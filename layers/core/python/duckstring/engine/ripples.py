@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
+from duckstring.engine import compute
 from duckstring.engine.demand import order_replacement
-from duckstring.engine.effects import RecordAttempt
+from duckstring.engine.effects import RecordAttempt, StopTask
 from duckstring.engine.runs import at_rest, fail_run
+from duckstring.engine.signals import GateReached, RippleSucceeded
 from duckstring.engine.state import Attempt, Failure, RippleState, Run, shortened
 from duckstring.engine.turn import Turn
-from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.values import replace
 
-BadEnd = Literal["failed", "crashed", "lost"]
+BadEnd = Literal["failed", "crashed", "lost", "overran", "memory"]
 
 MOST_LOSSES = 5
 """Attempts of a run that the world may bring down at no cost to its budget."""
@@ -28,15 +28,12 @@ def start_ripples(turn: Turn) -> bool:
     started = False
     for name in turn.ripples:
         ripple = turn.ripples[name]
-        if ripple.attempt is None and (ripple.targets or ripple.pull):
-            started = _start(turn, ripple) or started
+        if ripple.attempt is None and (ripple.targets or ripple.pull) and (f := _supply(turn, ripple)) is not None:
+            started = _start(turn, ripple, f) or started
     return started
 
 
-def _start(turn: Turn, ripple: RippleState) -> bool:
-    f = _supply(turn, ripple)
-    if f is None:
-        return False
+def _start(turn: Turn, ripple: RippleState, f: Instant) -> bool:
     if not (ripple.targets and f >= ripple.targets[0]) and not ripple.pull:
         return False
     run = _live_run_at(turn, f)
@@ -51,7 +48,7 @@ def _start(turn: Turn, ripple: RippleState) -> bool:
             start_f=f,
             pull=False,
             targets=tuple(t for t in ripple.targets if t > f),
-            attempt=Attempt(run.number, number, turn.now),
+            attempt=compute.new_attempt(turn, ripple, run=run.number, number=number),
             waited=waited,
         )
     )
@@ -67,9 +64,10 @@ def _supply(turn: Turn, ripple: RippleState) -> Instant | None:
     if not ripple.parents:
         return turn.start_f if turn.start_f > ripple.start_f else None
     oldest = None
+    ripples, held = turn.ripples, ripple.start_f
     for parent in ripple.parents:
-        f = turn.ripples[parent].end_f
-        if f <= ripple.start_f:
+        f = ripples[parent].end_f
+        if f <= held:
             return None
         if oldest is None or f < oldest:
             oldest = f
@@ -94,40 +92,70 @@ def _overtake(turn: Turn, ripple: RippleState, f: Instant) -> None:
                     turn.put_ripple(replace(other, targets=tuple(t for t in other.targets if t != run.f)))
 
 
-def finish_ripple(turn: Turn, *, run: int, ripple: str, attempt: int, tables: Mapping[str, TableVersion], skipped: bool) -> None:
+def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
     """An attempt ended well. One that is not the Ripple's current attempt is too late to count."""
-    state = turn.ripples.get(ripple)
-    if state is None or not _is_current(state, run, attempt) or run not in turn.runs:
+    state = turn.ripples.get(report.ripple)
+    if state is None or not _is_current(state, report.run, report.attempt) or report.run not in turn.runs:
         return
-    at = turn.runs[run]
+    at, mib = turn.runs[report.run], compute.needs(turn, state, report)
     if at.failure is not None:
-        turn.put_ripple(at_rest(turn, state))
+        turn.put_ripple(at_rest(turn, replace(state, task_mib=mib, measured=True)))
         return
-    turn.finished = ripple
-    turn.put_ripple(replace(state, attempt=None, end_f=state.start_f, targets=tuple(t for t in state.targets if t > state.start_f)))
-    turn.put_run(replace(at, outputs={**at.outputs, **tables}, skipped=at.skipped | {ripple} if skipped else at.skipped))
+    turn.finished = state.name
+    left = tuple(t for t in state.targets if t > state.start_f)
+    turn.put_ripple(replace(state, attempt=None, end_f=state.start_f, targets=left, task_mib=mib, measured=True))
+    skipped = at.skipped | {state.name} if report.skipped else at.skipped
+    turn.put_run(replace(at, outputs={**at.outputs, **report.tables}, skipped=skipped))
 
 
-def end_attempt_badly(turn: Turn, *, run: int, ripple: str, attempt: int, failure: Failure, how: BadEnd) -> None:
-    """An attempt failed: spend the run's budget on another, or fail the run. One that the world lost costs no budget."""
-    state = turn.ripples.get(ripple)
-    if state is None or not _is_current(state, run, attempt) or run not in turn.runs:
+def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
+    """The attempt before this gate failed: spend the run's budget on another, or fail the run.
+
+    One that the world lost, or that goes on in a larger place, costs no budget.
+    """
+    state, how, failure = turn.ripples.get(gate.ripple), gate.outcome, gate.failure
+    if how == "none" or failure is None or state is None or gate.run not in turn.runs:
         return
-    if how != "failed":
-        turn.emit(RecordAttempt(run, ripple, attempt, how, turn.now, failure))
-    at = turn.runs[run]
-    failure = shortened(failure)
+    ended = state.attempt
+    if ended is None or not _is_current(state, gate.run, gate.attempt):
+        return
+    _give_up(turn, state, ended, how, failure)
+    if how in {"overran", "memory"}:
+        compute.outgrow(turn, state, how, mib=gate.memory_mib)
+        failure = replace(failure, message=failure.message + compute.pinned_words(turn, state.name))
+    at, failure = turn.runs[gate.run], shortened(failure)
     if at.failure is not None:
-        turn.put_ripple(at_rest(turn, state))
-    elif how == "lost" and at.losses < MOST_LOSSES:
+        turn.put_ripple(at_rest(turn, turn.ripples[state.name]))
+    elif _moves(turn, ended, gate):
+        _try_again(turn, state.name)
+    elif at.losses < MOST_LOSSES and _is_lost(ended, gate):
         turn.put_run(replace(at, losses=at.losses + 1))
-        _try_again(turn, ripple)
+        _try_again(turn, state.name)
     elif at.budget > 0:
         turn.put_run(replace(at, budget=at.budget - 1))
-        _try_again(turn, ripple)
+        _try_again(turn, state.name, failed=how == "failed")
     else:
-        turn.put_ripple(at_rest(turn, state))
+        turn.put_ripple(at_rest(turn, turn.ripples[state.name]))
         fail_run(turn, at, failure)
+
+
+def _give_up(turn: Turn, ripple: RippleState, attempt: Attempt, how: BadEnd, failure: Failure) -> None:
+    """Nothing of an attempt may go on. One that failed has said so itself, and written its row."""
+    if how == "failed":
+        return
+    turn.emit(RecordAttempt(attempt.run, ripple.name, attempt.number, how, turn.now, failure))
+    if attempt.on == "task":
+        turn.emit(StopTask(attempt.run, ripple.name, attempt.number))
+
+
+def _moves(turn: Turn, ended: Attempt, gate: GateReached) -> bool:
+    """Whether it was too small where it ran, and the next attempt has a larger place: there are but a few sizes to climb."""
+    return gate.outcome in ("overran", "memory") and compute.place(turn, turn.ripples[gate.ripple]) > ended.memory_mib
+
+
+def _is_lost(ended: Attempt, gate: GateReached) -> bool:
+    """Also a task that paused, went on in the function, and found that too small: the next attempt begins as a task again."""
+    return gate.outcome == "lost" or (gate.outcome in ("overran", "memory") and gate.memory_mib < ended.memory_mib)
 
 
 def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str) -> None:
@@ -139,7 +167,7 @@ def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str
     turn.put_run(replace(at, waiting=frozenset()))
     for ripple in busy:
         assert ripple.attempt is not None  # noqa: S101 - selected above
-        turn.emit(RecordAttempt(run, ripple.name, ripple.attempt.number, "lost", turn.now, _lost(ripple, status, cause)))
+        _give_up(turn, ripple, ripple.attempt, "lost", _lost(ripple, status, cause))
     if at.failure is not None:
         for ripple in busy:
             turn.put_ripple(at_rest(turn, ripple))
@@ -161,13 +189,15 @@ def _lost(ripple: RippleState, status: str, cause: str) -> Failure:
     return Failure(ripple.name, ripple.attempt.number, "ExecutionLost", f"{status} {cause}".strip())
 
 
-def _try_again(turn: Turn, name: str) -> None:
+def _try_again(turn: Turn, name: str, *, failed: bool = False) -> None:
+    """Another attempt: of the same try, unless the Ripple itself ``failed``."""
     ripple = turn.ripples[name]
     assert ripple.attempt is not None  # noqa: S101 - only a Ripple with an attempt can try again
     run = turn.runs[ripple.attempt.run]
     number = run.attempts.get(name, 0) + 1
     turn.put_run(replace(run, attempts={**run.attempts, name: number}))
-    turn.put_ripple(replace(ripple, attempt=Attempt(run.number, number, turn.now)))
+    tried = ripple.attempt.tried + failed
+    turn.put_ripple(replace(ripple, attempt=compute.new_attempt(turn, ripple, run=run.number, number=number, tried=tried)))
 
 
 def _is_current(ripple: RippleState, run: int, attempt: int) -> bool:

@@ -179,8 +179,9 @@ def complete_runs(turn: Turn) -> bool:
     """Publish the newest run that every Ripple has reached, and with it all that it overtook."""
     if not turn.runs:
         return False
+    end_f = turn.end_f
     for ripple in reversed(turn.ripples.values()):  # leaves first: as a rule they are what is behind
-        if ripple.end_f <= turn.end_f and (ripple.end_f < turn.end_f or not any(run.forced for run in turn.runs.values())):
+        if ripple.end_f < end_f or (ripple.end_f == end_f and not _has_forced(turn)):
             return False
     reached = min((ripple.end_f for ripple in turn.ripples.values()), default=NEVER)
     done = sorted((r for r in turn.runs.values() if r.f <= reached and r.failure is None), key=lambda r: r.f)
@@ -205,6 +206,13 @@ def complete_runs(turn: Turn) -> bool:
     turn.emit(Announce("succeeded", "running", newest.f, run=newest.number))
     _pull_again(turn)
     return True
+
+
+def _has_forced(turn: Turn) -> bool:
+    for run in turn.runs.values():  # noqa: SIM110 - asked at every step; a generator costs more than the answer
+        if run.forced:
+            return True
+    return False
 
 
 def _advance(turn: Turn, run: Run, *, changed: bool) -> None:
@@ -300,14 +308,22 @@ def _record_end(turn: Turn, run: Run, status: RunStatus, failure: Failure | None
 
 def bury_failed_runs(turn: Turn) -> bool:
     """A failed run is over when nothing of it runs any more and no branch of it waits."""
-    failed = [run for run in turn.runs.values() if run.failure is not None and not run.waiting]
-    if not failed:
+    if not any_failed(turn):
         return False
+    failed = [run for run in turn.runs.values() if run.failure is not None and not run.waiting]
     busy = {ripple.attempt.run for ripple in turn.ripples.values() if ripple.attempt}
     over = [run for run in failed if run.number not in busy]
     for run in over:
         turn.drop_run(run.number)
     return bool(over)
+
+
+def any_failed(turn: Turn) -> bool:
+    """Whether a run that has failed is still in flight."""
+    for run in turn.runs.values():  # noqa: SIM110 - asked at every step; a generator costs more than the answer
+        if run.failure is not None:
+            return True
+    return False
 
 
 def abandon_failure(turn: Turn) -> None:

@@ -109,7 +109,8 @@ class GateReached:
 class RippleSucceeded:
     """An attempt ended well: these tables, each at the run's freshness. ``skipped``: the author said no change.
 
-    ``seconds`` and ``peak_mib`` are what its last invocation took; 0: not measured.
+    ``seconds`` and ``peak_mib`` are the most that one of its invocations took, ``function_seconds`` and ``function_mib``
+    what the Catchment's function has; 0: not measured.
     """
 
     run: int
@@ -119,6 +120,8 @@ class RippleSucceeded:
     skipped: bool = False
     seconds: float = 0.0
     peak_mib: int = 0
+    function_seconds: float = 0.0
+    function_mib: int = 0
 
 
 @dataclass(frozen=True, slots=True)

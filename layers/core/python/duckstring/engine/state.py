@@ -1,6 +1,7 @@
 """What one line knows: itself, what its Sources last told it, the names of its Sinks. Nothing of the graph.
 
-All values here are immutable; ``step`` works on a private copy and hands back a new one.
+All values here are immutable; ``step`` works on a private copy and hands back a new one. Those that a step replaces have no
+slots: a copy of a ``__dict__`` costs a quarter of setting each slot (``model/values.py``).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def shortened(failure: Failure) -> Failure:
     return Failure(failure.ripple, failure.attempt, failure.error, f"{failure.message[:_MESSAGE]}... (history has all of it)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Attempt:
     """The attempt of a Ripple that the engine wants to run or that runs.
 
@@ -64,7 +65,7 @@ class Attempt:
     memory_mib: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RippleState:
     """One Ripple: freshness last started and completed, its demand, and its attempt if it has one.
 
@@ -87,7 +88,7 @@ class RippleState:
     measured: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SourceView:
     """What a Source last told us, and what we last took of it.
 
@@ -108,7 +109,7 @@ class SourceView:
     heard: Stamp = (0, -1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """A Pond Run in flight.
 
@@ -155,7 +156,7 @@ Trigger = Wave | Tide
 Health = Literal["ok", "failed", "killed"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PondState:
     """One line's whole state. ``revision`` grows by one with each commit; 0 is a line nobody spoke to yet.
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import NamedTuple, assert_never
 
-from duckstring.engine import demand, gates, ripples, runs, verbs
+from duckstring.engine import compute, demand, gates, ripples, runs, verbs
 from duckstring.engine.effects import Announce, AttachTo, DetachFrom, Effect, SetAlarm, TellSink, TellSinks
 from duckstring.engine.signals import (
     AlarmRang,
     BudgetSet,
+    ComputePinned,
     Deployed,
     ExecutionEnded,
     GateReached,
@@ -34,6 +35,7 @@ from duckstring.engine.signals import (
 )
 from duckstring.engine.state import Health, PondState, RippleState, SourceView, Stamp, Tide, Wave
 from duckstring.engine.turn import Turn
+from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.values import replace
@@ -94,25 +96,10 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
         case SourceTold():
             _hear_source(turn, signal)
         case GateReached():
-            if signal.outcome != "none" and signal.failure is not None:
-                ripples.end_attempt_badly(
-                    turn,
-                    run=signal.run,
-                    ripple=signal.ripple,
-                    attempt=signal.attempt,
-                    failure=signal.failure,
-                    how=signal.outcome,
-                )
+            ripples.end_attempt_badly(turn, signal)
             gates.reach_gate(turn, signal)
         case RippleSucceeded():
-            ripples.finish_ripple(
-                turn,
-                run=signal.run,
-                ripple=signal.ripple,
-                attempt=signal.attempt,
-                tables=signal.tables,
-                skipped=signal.skipped,
-            )
+            ripples.finish_ripple(turn, signal)
         case ExecutionEnded():
             ripples.lose_execution(turn, run=signal.run, launch=signal.launch, status=signal.status, cause=signal.cause)
         case Triggered():
@@ -129,6 +116,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             verbs.obey(turn, signal)
         case BudgetSet():
             verbs.set_budgets(turn, signal)
+        case ComputePinned():
+            compute.pin(turn, signal)
         case WindowAdded():
             verbs.add_window(turn, signal.window)
         case WindowRemoved():
@@ -197,23 +186,34 @@ def adopt_release(turn: Turn) -> bool:
     release = turn.next_release
     if release is None or turn.runs:
         return False
-    first = turn.release is None
+    before = turn.release
     turn.release, turn.next_release = release, None
-    if first:
+    if before is None:
         turn.immediate_retries, turn.source_retries = release.immediate_retries, release.source_retries
     if turn.health == "failed":
         runs.abandon_failure(turn)
     _bind_sources(turn)
-    wanted = turn.pull is not None
-    turn.put_all_ripples(
-        {
-            spec.name: RippleState(spec.name, spec.parents, spec.always_run, start_f=turn.end_f, end_f=turn.end_f, pull=wanted)
-            for spec in release.ripples
-        }
-    )
+    turn.put_all_ripples({spec.name: _fresh(turn, spec, before) for spec in release.ripples})
     if not turn.blocked:
         demand.solicit_again(turn)
     return True
+
+
+def _fresh(turn: Turn, spec: RippleSpec, before: Release | None) -> RippleState:
+    """A Ripple of the version just selected. Where it runs was learnt, unless its author now says something else of that."""
+    known = turn.ripples.get(spec.name)
+    hints = {(one.timeout_seconds, one.memory_mib) for one in (before.ripples if before else ()) if one.name == spec.name}
+    keeps = known is not None and (spec.timeout_seconds, spec.memory_mib) in hints
+    return RippleState(
+        spec.name,
+        spec.parents,
+        spec.always_run,
+        start_f=turn.end_f,
+        end_f=turn.end_f,
+        pull=turn.pull is not None,
+        task_mib=known.task_mib if known and keeps else 0,
+        measured=known.measured if known and keeps else False,
+    )
 
 
 def _bind_sources(turn: Turn) -> None:
@@ -258,10 +258,14 @@ RULES: tuple[Callable[[Turn], bool], ...] = (
 def settle(turn: Turn) -> None:
     """Apply RULES, first applicable first, until none fires, then let go the branches that this leaves something to do.
 
-    Every firing makes its rule inapplicable, so this ends. A branch let go may end its run, and so fire rules again.
+    Every firing makes its rule inapplicable, so this ends. A branch let go may end a run that has failed, and so fire rules
+    again; no rule looks at the gates of any other.
     """
-    while _fire(turn) or gates.answer_gates(turn):
-        pass
+    while True:
+        while _fire(turn):
+            pass
+        if not gates.answer_gates(turn) or not runs.any_failed(turn):
+            return
 
 
 def _fire(turn: Turn) -> bool:

@@ -23,49 +23,53 @@ class Turn:
     """One line's state while a step works on it. Mappings are copied when first written to."""
 
     __slots__ = (
+        "__dict__",
         "_owned",
-        "alarm",
+        "_starved",
         "asking",
         "before",
         "blocked_at_start",
-        "changed_f",
-        "compute",
-        "delay",
         "effects",
-        "end_f",
-        "failed_f",
-        "failed_run",
-        "failure",
-        "failures",
         "finished",
-        "force",
-        "health",
         "heard",
-        "immediate_retries",
-        "last_held",
         "launching",
-        "line",
-        "next_release",
         "now",
-        "published_artifact",
-        "pull",
-        "release",
-        "restated",
-        "retry_at",
-        "ripples",
-        "runs",
-        "runs_started",
-        "sinks",
-        "snapshot",
-        "source_retries",
-        "sources",
-        "start_f",
-        "tables",
-        "targets",
-        "trigger",
-        "windows",
-        "woken",
     )
+    """What is not in a slot is a field of the state, in ``__dict__``: taken from it, and given back, whole."""
+
+    release: Release | None
+    next_release: Release | None
+    line: Line
+    immediate_retries: int
+    source_retries: int
+    start_f: Instant
+    end_f: Instant
+    changed_f: Instant
+    delay: timedelta
+    snapshot: int
+    published_artifact: str
+    tables: dict[str, TableVersion]
+    pull: Instant | None
+    last_held: Instant
+    targets: tuple[Instant, ...]
+    woken: Instant | None
+    force: bool
+    restated: bool
+    trigger: Trigger | None
+    windows: Mapping[str, Window]
+    compute: Mapping[str, Pin]
+    alarm: Instant | None
+    health: Health
+    failed_f: Instant
+    failures: int
+    retry_at: Instant | None
+    failure: Failure | None
+    failed_run: int
+    sources: dict[Line, SourceView]
+    sinks: dict[Line, Stamp]
+    ripples: dict[str, RippleState]
+    runs: dict[int, Run]
+    runs_started: int
 
     def __init__(self, state: PondState, now: Instant) -> None:
         """Start to work on ``state``."""
@@ -76,44 +80,14 @@ class Turn:
         self.asking = False
         self.finished = ""
         self.heard: Line | None = None
-        self.blocked_at_start = state.blocked
         self._take(state)
+        self.blocked_at_start = self.blocked
 
-    def _take(self, state: PondState) -> None:  # noqa: PLR0915 - one line a field
+    def _take(self, state: PondState) -> None:
         self._owned: set[str] = set()
-        self.line: Line = state.line
-        self.release: Release | None = state.release
-        self.next_release: Release | None = state.next_release
-        self.immediate_retries = state.immediate_retries
-        self.source_retries = state.source_retries
-        self.start_f = state.start_f
-        self.end_f = state.end_f
-        self.changed_f = state.changed_f
-        self.delay: timedelta = state.delay
-        self.snapshot = state.snapshot
-        self.published_artifact = state.published_artifact
-        self.tables: dict[str, TableVersion] = state.tables  # type: ignore[assignment] # copied by own()
-        self.pull: Instant | None = state.pull
-        self.last_held = state.last_held
-        self.targets: tuple[Instant, ...] = state.targets
-        self.woken: Instant | None = state.woken
-        self.force = state.force
-        self.restated = state.restated
-        self.trigger: Trigger | None = state.trigger
-        self.windows: Mapping[str, Window] = state.windows
-        self.compute: Mapping[str, Pin] = state.compute
-        self.alarm: Instant | None = state.alarm
-        self.health: Health = state.health
-        self.failed_f = state.failed_f
-        self.failures = state.failures
-        self.retry_at: Instant | None = state.retry_at
-        self.failure: Failure | None = state.failure
-        self.failed_run = state.failed_run
-        self.sources: dict[Line, SourceView] = state.sources  # type: ignore[assignment] # copied by own()
-        self.sinks: dict[Line, Stamp] = state.sinks  # type: ignore[assignment] # copied by own()
-        self.ripples: dict[str, RippleState] = state.ripples  # type: ignore[assignment] # copied by own()
-        self.runs: dict[int, Run] = state.runs  # type: ignore[assignment] # copied by own()
-        self.runs_started = state.runs_started
+        self._starved: bool | None = None
+        self.__dict__.update(state.__dict__)
+        del self.__dict__["revision"]  # a commit's business
 
     def begin_anew(self, state: PondState) -> None:
         """Forget everything that is not in ``state``."""
@@ -147,6 +121,7 @@ class Turn:
         """Replace what is known of a Source."""
         self._own("sources")
         self.sources[view.line] = view
+        self._starved = None
 
     def put_sink(self, sink: Line, stamp: Stamp) -> None:
         """Remember a Sink and what was last heard of it."""
@@ -167,6 +142,7 @@ class Turn:
         """Replace every Source: another version was selected."""
         self._owned.add("sources")
         self.sources = sources
+        self._starved = None
 
     def put_tables(self, tables: dict[str, TableVersion]) -> None:
         """Replace the published tables."""
@@ -188,49 +164,13 @@ class Turn:
         """As ``PondState.blocked``."""
         if self.health != "ok":
             return True
-        for view in self.sources.values():  # noqa: SIM110 - asked many times a step; a generator costs more than the answer
-            if view.down and not view.optional:
-                return True
-        return False
+        if self._starved is None:  # asked many times a step, and seldom anew
+            self._starved = any(view.down and not view.optional for view in self.sources.values())
+        return self._starved
 
     def freeze(self) -> PondState:
         """The state as it now is."""
-        return PondState(
-            line=self.line,
-            revision=self.before.revision,
-            release=self.release,
-            next_release=self.next_release,
-            immediate_retries=self.immediate_retries,
-            source_retries=self.source_retries,
-            start_f=self.start_f,
-            end_f=self.end_f,
-            changed_f=self.changed_f,
-            delay=self.delay,
-            snapshot=self.snapshot,
-            published_artifact=self.published_artifact,
-            tables=self.tables,
-            pull=self.pull,
-            last_held=self.last_held,
-            targets=self.targets,
-            woken=self.woken,
-            force=self.force,
-            restated=self.restated,
-            trigger=self.trigger,
-            windows=self.windows,
-            compute=self.compute,
-            alarm=self.alarm,
-            health=self.health,
-            failed_f=self.failed_f,
-            failures=self.failures,
-            retry_at=self.retry_at,
-            failure=self.failure,
-            failed_run=self.failed_run,
-            sources=self.sources,
-            sinks=self.sinks,
-            ripples=self.ripples,
-            runs=self.runs,
-            runs_started=self.runs_started,
-        )
+        return replace(self.before, **self.__dict__)
 
 
 def with_waiting(run: Run, ripple: str, *, waits: bool) -> Run:

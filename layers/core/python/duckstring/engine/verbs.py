@@ -11,21 +11,23 @@ from duckstring.engine.demand import just_after
 from duckstring.engine.effects import (
     Announce,
     AnswerGate,
+    CallOnKill,
     DetachFrom,
     DropSchedule,
     RecordAttempt,
     RecordRun,
     SetSchedule,
     StopRun,
+    StopTask,
     TellSinks,
 )
 from duckstring.engine.runs import abandon_failure, plan_retry
 from duckstring.engine.signals import BudgetSet, Ordered
-from duckstring.engine.state import Failure, PondState, Run
+from duckstring.engine.state import Attempt, Failure, PondState, Run
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.values import replace
-from duckstring.model.windows import Window, overlap
+from duckstring.model.windows import MOST_WINDOWS, Window, overlap
 
 
 def obey(turn: Turn, order: Ordered) -> None:
@@ -96,11 +98,25 @@ def _stop_runs(turn: Turn) -> None:
 
 
 def _record_kills(turn: Turn, run: Run) -> None:
+    told = {spec.name for spec in turn.release.ripples if spec.on_kill} if turn.release else set()
     for ripple in turn.ripples.values():
         attempt = ripple.attempt
-        if attempt is not None and attempt.run == run.number and attempt.dispatched:
+        if attempt is None or attempt.run != run.number:
+            continue
+        if attempt.dispatched:
             failure = Failure(ripple.name, attempt.number, "Killed", "An operator killed it.")
             turn.emit(RecordAttempt(run.number, ripple.name, attempt.number, "killed", turn.now, failure))
+            if attempt.on == "task":
+                turn.emit(StopTask(run.number, ripple.name, attempt.number))
+        if ripple.name in told:
+            _call_on_kill(turn, run, ripple.name, attempt)
+
+
+def _call_on_kill(turn: Turn, run: Run, name: str, attempt: Attempt) -> None:
+    """Also where the attempt did not begin yet: one before it may have, and what that started is still to be undone."""
+    last = attempt.number if attempt.dispatched else attempt.number - 1
+    if last:
+        turn.emit(CallOnKill(run.number, name, last, attempt.tried, run.f, run.version, run.artifact, run.module, run.started))
 
 
 def set_budgets(turn: Turn, budgets: BudgetSet) -> None:
@@ -115,6 +131,8 @@ def set_budgets(turn: Turn, budgets: BudgetSet) -> None:
 def add_window(turn: Turn, window: Window) -> None:
     """Take up a rule, unless another one has its name or could be open with it: whoever came first stands."""
     others = [held for held in turn.windows.values() if held != window]
+    if len(turn.windows) >= MOST_WINDOWS and window.name not in turn.windows:
+        return
     if any(held.name == window.name or overlap(held, window) for held in others):
         return
     turn.windows = {**turn.windows, window.name: window}

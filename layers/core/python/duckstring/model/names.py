@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import NewType
+
+from duckstring.model.instants import Instant, to_text
 
 Line = NewType("Line", str)
 """A Pond's major version, ``sales@1``: the unit that runs."""
@@ -14,6 +17,9 @@ RunKey = NewType("RunKey", str)
 POND_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}\Z")
 """Also the rule for Ripples and tables' short names where the product makes them."""
 
+_KEY_LENGTH = 64
+_DIGEST = 20
+"""Hexadecimal digits: no two of a billion keys are alike."""
 _LINE = re.compile(r"^([a-z][a-z0-9_]{0,47})@(0|[1-9][0-9]{0,5})\Z")
 _RUN = re.compile(r"^([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([1-9][0-9]*)\Z")
 
@@ -53,6 +59,19 @@ def parse_run(text: str) -> tuple[Line, int]:
 def execution_name(of: Line, number: int, launch: int) -> str:
     """The name of a run's state machine execution: at most 80 characters of Step Functions' alphabet."""
     return f"{of.replace('@', '-')}-{number}-{launch}"
+
+
+def try_key(catchment: str, of: Line, number: int, started: Instant, *, ripple: str, tried: int) -> str:
+    """What an external engine knows one try of a Ripple by: at most 64 characters of ``a-z0-9-``, a letter first.
+
+    The same for every attempt, pause and worker of the try. ``started`` is the run's: a line that was removed and deployed
+    again counts its runs anew.
+    """
+    pond, major = parse_line(of)
+    told = "\n".join((catchment, of, str(number), to_text(started), ripple, str(tried)))
+    digest = sha256(told.encode()).hexdigest()[:_DIGEST]
+    tail = f"-{major}-{number}-{digest}"
+    return pond.replace("_", "-")[: _KEY_LENGTH - len(tail)].rstrip("-") + tail
 
 
 def artifact_key(pond: str, version: str, sha256: str) -> str:

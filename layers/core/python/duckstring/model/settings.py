@@ -28,6 +28,9 @@ class Settings:
     ripple_function: str = ""
     secret: str = ""
     arrivals: str = ""
+    cluster: str = ""
+    function_memory_mib: str = ""
+    function_timeout_seconds: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:

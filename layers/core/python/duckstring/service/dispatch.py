@@ -9,6 +9,7 @@ from duckstring.engine.effects import (
     Announce,
     AnswerGate,
     AttachTo,
+    CallOnKill,
     DetachFrom,
     DropSchedule,
     Effect,
@@ -21,13 +22,14 @@ from duckstring.engine.effects import (
     SetSchedule,
     StartRun,
     StopRun,
+    StopTask,
     TellSink,
     TellSinks,
 )
 from duckstring.engine.signals import PullReceived, Signal, SinkAttached, SinkDetached, SourceTold, TargetReceived
 from duckstring.engine.state import PondState, Stamp
 from duckstring.model.names import Line
-from duckstring.ports import Alarms, Bus, Executions, Gates, History, Letter, Mailbox, Schedules
+from duckstring.ports import Alarms, Bus, Executions, Gates, History, Letter, Mailbox, Schedules, Workers
 
 _Sent = SendPull | SendTarget | AttachTo | DetachFrom | TellSink | TellSinks
 
@@ -43,13 +45,14 @@ class Hands:
     bus: Bus
     alarms: Alarms
     schedules: Schedules
+    workers: Workers
 
 
 def perform(state: PondState, outbox: tuple[Effect, ...], hands: Hands) -> None:
     """Perform an outbox committed with ``state``; performing it again changes nothing.
 
     What starts or frees compute goes first and letters next, all in one batch: they are what others wait for. History and
-    events follow.
+    events follow. A task is stopped, and a killed Ripple told, after its attempt's row has said so.
     """
     letters = []
     late: list[Effect] = []
@@ -59,7 +62,9 @@ def perform(state: PondState, outbox: tuple[Effect, ...], hands: Hands) -> None:
                 letters += _letters(state, effect, (state.revision, index))
             case StartRun() | StopRun() | AnswerGate():
                 _act(state.line, effect, hands)
-            case RecordRun() | RecordAttempt() | Announce() | SetAlarm() | SetSchedule() | DropSchedule() | PublishSnapshot():
+            case RecordRun() | RecordAttempt() | StopTask() | CallOnKill():
+                late.append(effect)
+            case Announce() | SetAlarm() | SetSchedule() | DropSchedule() | PublishSnapshot():
                 late.append(effect)
             case _:
                 assert_never(effect)
@@ -81,12 +86,16 @@ def _act(line: Line, effect: StartRun | StopRun | AnswerGate, hands: Hands) -> N
             assert_never(effect)
 
 
-def _note(state: PondState, effect: Effect, hands: Hands) -> None:
+def _note(state: PondState, effect: Effect, hands: Hands) -> None:  # noqa: C901 - one arm an effect
     match effect:
         case RecordRun():
             hands.history.record_run(state.line, effect)
         case RecordAttempt():
             hands.history.record_attempt(state.line, effect)
+        case StopTask():
+            hands.workers.stop_task(state.line, effect)
+        case CallOnKill():
+            hands.workers.call_on_kill(state.line, effect)
         case SetAlarm():
             hands.alarms.set(state.line, effect.at)
         case SetSchedule():

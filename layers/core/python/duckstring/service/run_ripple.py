@@ -21,14 +21,16 @@ from typing import Protocol
 
 from duckstring.author.errors import RippleError
 from duckstring.author.lake import Storage
+from duckstring.author.memory import Memory
 from duckstring.author.pond import Pond, SourceTables, Surroundings
+from duckstring.author.ripple import takes_pond
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.engine.state import PondState, Run
 from duckstring.errors import DuckstringError, TransientError
 from duckstring.model.attempts import AttemptFinished, AttemptStarted, Site
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import NEVER, Instant
-from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.names import Line, parse_line, run_key, try_key
 from duckstring.ports import Clock, Letter, Mailbox, Snapshots
 from duckstring.service.output import LineLog
 from duckstring.service.project import Project, Shelf
@@ -73,6 +75,16 @@ class Secrets(Protocol):
         """Its entries, as they are now."""
 
 
+class Memories(Protocol):
+    """What Ripples remember."""
+
+    def of(self, line: Line, *, run: int, ripple: str, tried: int, attempt: int) -> Memory:
+        """That of one try, on behalf of one of its attempts."""
+
+    def last(self, line: Line, *, run: int, ripple: str, tried: int) -> Mapping[str, str]:
+        """That of one try as it was left, for one who only looks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What the state machine asks for."""
@@ -93,11 +105,13 @@ class Worker:
     snapshots: Snapshots
     artifacts: Artifacts
     history: AttemptHistory
+    memories: Memories
     mailbox: Mailbox
     secrets: Secrets
     storage: Storage
     clock: Clock
     log: logging.Logger
+    catchment: str = ""
     shelf: Shelf = field(default_factory=Shelf)
     pace: Pace = field(default_factory=Pace)
 
@@ -136,7 +150,11 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
 def _attempt(order: Order, state: PondState, worker: Worker) -> Answer:
     run = state.runs[order.run]
     secrets = {name: value for name, value in worker.secrets.entries().items() if not name.startswith(_RESERVED)}
-    pond = Pond(_surroundings(order, state, run, worker), storage=worker.storage, log=logging.getLogger("duckstring.pond"))
+    attempt = state.ripples[order.ripple].attempt
+    tried = attempt.tried if attempt else 1
+    memory = worker.memories.of(order.line, run=order.run, ripple=order.ripple, tried=tried, attempt=order.attempt)
+    around = _surroundings(order, state, run, tried, worker)
+    pond = Pond(around, storage=worker.storage, memory=memory, log=logging.getLogger("duckstring.pond"))
     look = partial(worker.history.taken, order.line, run=order.run, ripple=order.ripple, attempt=order.attempt)
     with environment(secrets), Watch(look, interrupt=pond.interrupt, log=worker.log, pace=worker.pace) as watch, closing(pond):
         fault = _call(_project(run, secrets, worker), order.ripple, pond, watch)
@@ -195,7 +213,7 @@ def _open_up_to(state: PondState, run: Run) -> list[Run]:
     return sorted(older, key=lambda other: (other.f, other.number))
 
 
-def _surroundings(order: Order, state: PondState, run: Run, worker: Worker) -> Surroundings:
+def _surroundings(order: Order, state: PondState, run: Run, tried: int, worker: Worker) -> Surroundings:
     previous = previous_freshness(state, run, order.ripple)
     since = NEVER if run.forced else previous
     return Surroundings(
@@ -206,6 +224,7 @@ def _surroundings(order: Order, state: PondState, run: Run, worker: Worker) -> S
         ripple=order.ripple,
         attempt=order.attempt,
         invocation=sha256(order.site.request_id.encode()).hexdigest()[:8],
+        run_key=try_key(worker.catchment, order.line, run.number, run.started, ripple=order.ripple, tried=tried),
         f=run.f,
         previous_f=previous,
         own=visible_tables(state, run),
@@ -270,7 +289,7 @@ def _find(project: Project, ripple: str) -> _Callable:
     if (one := declared.get(ripple)) is None:
         known = ", ".join(declared) or "none"
         raise RippleError(f"{project.module} has no Ripple {ripple!r}; it has {known}.", hint="Deploy the Pond again.")
-    return one.function if one.takes_pond else lambda pond: one.function()
+    return one.function if takes_pond(one.function) else lambda pond: one.function()
 
 
 def _fault(error: BaseException, project: Project) -> Fault:

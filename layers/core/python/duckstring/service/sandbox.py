@@ -66,7 +66,9 @@ def _answer(project: Project) -> Mapping[str, object]:
 
 
 def _wire(specs: Sequence[RippleSpec]) -> list[dict[str, object]]:
-    return [asdict(spec) | {"parents": list(spec.parents)} for spec in specs]
+    """As docs/protocol.md has it. Where a Ripple starts is not declared: the deploy finds that."""
+    declared = [asdict(spec) | {"parents": list(spec.parents)} for spec in specs]
+    return [{name: value for name, value in spec.items() if name != "starts_on"} for spec in declared]
 
 
 def _told(error: BaseException, project: Project) -> dict[str, str]:

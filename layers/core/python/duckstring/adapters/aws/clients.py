@@ -14,6 +14,7 @@ from botocore.session import Session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ecs import ECSClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 _PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=3, read_timeout=20)
+_PROMPT = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=5)
+"""For a beat, which is of no use when it is late."""
 _DISCOVERY = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=3, read_timeout=120)
 
 
@@ -56,6 +59,12 @@ class Clients:
         return client
 
     @cached_property
+    def prompt_stepfunctions(self) -> SFNClient:
+        """Step Functions, for words that are soon said again."""
+        client: SFNClient = self._client("stepfunctions", _PROMPT)
+        return client
+
+    @cached_property
     def events(self) -> EventBridgeClient:
         """EventBridge."""
         client: EventBridgeClient = self._client("events")
@@ -65,6 +74,12 @@ class Clients:
     def scheduler(self) -> EventBridgeSchedulerClient:
         """EventBridge Scheduler."""
         client: EventBridgeSchedulerClient = self._client("scheduler")
+        return client
+
+    @cached_property
+    def ecs(self) -> ECSClient:
+        """ECS."""
+        client: ECSClient = self._client("ecs")
         return client
 
     @cached_property

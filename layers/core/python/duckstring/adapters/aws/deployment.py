@@ -127,4 +127,5 @@ def _ripple(found: Mapping[str, Any]) -> RippleSpec:
         always_run=bool(found.get("always_run")),
         timeout_seconds=found.get("timeout_seconds"),
         memory_mib=found.get("memory_mib"),
+        on_kill=bool(found.get("on_kill")),
     )

@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
-from duckstring.engine.effects import AnswerGate, StartRun, StopRun
+from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, StopRun
 from duckstring.engine.signals import GateReached
 from duckstring.errors import InvariantError
+from duckstring.model.compute import tasks_of
 from duckstring.model.names import Line, execution_name
 from duckstring.model.verdicts import CANCELLED, DONE
 
@@ -38,9 +39,10 @@ class Machine:
             InvariantError: an execution of that name exists with another input.
         """
         name = execution_name(line, run.run, run.launch)
-        branches = [{"ripple": b.ripple, "verdict": b.verdict, "attempt": b.attempt} for b in run.branches]
+        branches = [_branch(branch) for branch in run.branches]
         alone = branches[0] if len(branches) == 1 else {}
-        payload = json.dumps({"line": line, "run": run.run, "launch": run.launch, "branches": branches, **alone})
+        order = {"line": line, "run": run.run, "launch": run.launch, "tasks": tasks_of(line, run.run)}
+        payload = json.dumps({**order, "branches": branches, **alone})
         try:
             self._clients.stepfunctions.start_execution(stateMachineArn=self._machine, name=name, input=payload)
         except ClientError as error:
@@ -62,6 +64,12 @@ class Machine:
         except ClientError as error:
             if error.response["Error"]["Code"] not in _OVER:
                 raise
+
+
+def _branch(branch: RippleBranch) -> dict[str, object]:
+    """What the machine knows of a Ripple. ``memory_mib`` goes with ``task``; an input of before there were any has none."""
+    told: dict[str, object] = {"ripple": branch.ripple, "verdict": branch.verdict, "attempt": branch.attempt}
+    return {**told, "memory_mib": branch.memory_mib} if branch.verdict == "task" else told
 
 
 def _branches(payload: str) -> object:
@@ -113,8 +121,8 @@ class TokenGates:
 
     def _tell(self, token: str, answer: AnswerGate) -> None:
         """A gate succeeds with the attempt to run; any other verdict is a failure, so that no state is needed to tell them apart."""
-        if answer.verdict == "lambda":
-            self._clients.stepfunctions.send_task_success(taskToken=token, output=json.dumps({"attempt": answer.attempt}))
+        if answer.verdict in ("lambda", "task"):
+            self._clients.stepfunctions.send_task_success(taskToken=token, output=json.dumps(_go(answer)))
             return
         failure = codec.to_object(answer.failure) if answer.failure else None
         error = DONE if answer.verdict == "done" else CANCELLED
@@ -123,7 +131,12 @@ class TokenGates:
 
 def _is_echo(answer: AnswerGate, attempted: int) -> bool:
     """The branch asks after the very attempt that the answer gives it: that answer was heard, and is now said again."""
-    return answer.verdict == "lambda" and answer.attempt <= attempted
+    return answer.verdict in ("lambda", "task") and answer.attempt <= attempted
+
+
+def _go(answer: AnswerGate) -> dict[str, object]:
+    told: dict[str, object] = {"attempt": answer.attempt}
+    return {**told, "memory_mib": answer.memory_mib} if answer.verdict == "task" else told
 
 
 def _key(line: Line, run: int, launch: int, ripple: str) -> dict[str, AttributeValueTypeDef]:

@@ -10,8 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun, Verdict
-from duckstring.engine.signals import AlarmRang, GateReached, RippleSucceeded, Signal
+from duckstring.engine.effects import (
+    Announce,
+    AnswerGate,
+    CallOnKill,
+    Effect,
+    PublishSnapshot,
+    RecordAttempt,
+    RecordRun,
+    RippleBranch,
+    StartRun,
+    StopRun,
+    StopTask,
+)
+from duckstring.engine.signals import AlarmRang, GateOutcome, GateReached, RippleSucceeded, Signal
 from duckstring.engine.state import Failure, PondState
 from duckstring.errors import InvariantError, StateConflictError
 from duckstring.model.catalog import TableVersion
@@ -137,6 +149,7 @@ class Machine:
     mailbox: MemoryMailbox
     duration: Callable[[Line, str], timedelta]
     outcome: Callable[[tuple[Line, int, str, int]], Failure | None] = lambda _: None
+    ends: Callable[[tuple[Line, int, str, int], int], GateOutcome] = lambda _, _mib: "failed"
     started: dict[tuple[Line, int, int], StartRun] = field(default_factory=dict)
     attempts: list[tuple[Line, int, str, int]] = field(default_factory=list)
     tokens: dict[tuple[Line, int, int, str], tuple[str, int]] = field(default_factory=dict)
@@ -152,7 +165,7 @@ class Machine:
             return
         self.started[key] = run
         for branch in run.branches:
-            self._go(line, run.run, run.launch, branch.ripple, branch.verdict, branch.attempt)
+            self._go(line, run.run, run.launch, branch)
 
     def stop(self, line: Line, run: StopRun) -> None:
         """Its branches wait no longer, and nothing begins in it. What a worker has done already it may still say."""
@@ -168,22 +181,23 @@ class Machine:
     def answer(self, line: Line, answer: AnswerGate) -> None:
         """Let the branch go; one that no longer waits is success."""
         token, attempted = self.tokens.get((line, answer.run, answer.launch, answer.ripple), ("", 0))
-        if answer.verdict == "lambda" and answer.attempt <= attempted:
+        if answer.verdict in ("lambda", "task") and answer.attempt <= attempted:
             return
         if self._open.pop(token, None) is not None:
-            self._go(line, answer.run, answer.launch, answer.ripple, answer.verdict, answer.attempt)
+            self._go(line, answer.run, answer.launch, RippleBranch(answer.ripple, answer.verdict, answer.attempt, answer.memory_mib))
 
     def waiting(self) -> list[tuple[Line, int, int, str]]:
         """The branches that wait for a verdict."""
         return sorted(self._open.values())
 
-    def _go(self, line: Line, run: int, launch: int, ripple: str, verdict: Verdict, attempt: int) -> None:
-        if verdict == "lambda":
-            attempted = (line, run, ripple, attempt)
+    def _go(self, line: Line, run: int, launch: int, branch: RippleBranch) -> None:
+        if branch.verdict in ("lambda", "task"):
+            attempted = (line, run, branch.ripple, branch.attempt)
             self.attempts.append(attempted)
-            self.clock.at(self.clock.now() + self.duration(line, ripple), lambda: self._end(attempted, launch))
-        elif verdict == "wait":
-            self._wait(line, GateReached(run, launch, ripple))
+            due = self.clock.now() + self.duration(line, branch.ripple)
+            self.clock.at(due, lambda: self._end(attempted, launch, branch.memory_mib))
+        elif branch.verdict == "wait":
+            self._wait(line, GateReached(run, launch, branch.ripple))
 
     def _wait(self, line: Line, gate: GateReached) -> None:
         if (line, gate.run, gate.launch) in self.stopped:
@@ -192,10 +206,10 @@ class Machine:
         self._open[token] = (line, gate.run, gate.launch, gate.ripple)
         self.mailbox.put(line, gate, token)
 
-    def _end(self, attempted: tuple[Line, int, str, int], launch: int) -> None:
+    def _end(self, attempted: tuple[Line, int, str, int], launch: int, mib: int) -> None:
         line, run, ripple, attempt = attempted
         if (failure := self.outcome(attempted)) is not None:
-            self._wait(line, GateReached(run, launch, ripple, attempt, "failed", failure))
+            self._wait(line, GateReached(run, launch, ripple, attempt, self.ends(attempted, mib), failure, mib))
             return
         table = TableVersion(ripple, f"{line}/{ripple}/{run}/{attempt}", 1, 1, f"{run}")
         self.mailbox.put(line, RippleSucceeded(run, ripple, attempt, {ripple: table}))
@@ -247,6 +261,22 @@ class MemorySchedules:
     def drop(self, line: Line, name: str) -> None:
         """Forget it."""
         self.windows.pop((line, name), None)
+
+
+@dataclass(slots=True)
+class MemoryWorkers:
+    """``ports.Workers``: remembers what it was asked, once each."""
+
+    stopped: set[tuple[Line, int, str, int]] = field(default_factory=set)
+    called: dict[tuple[Line, int, str, int], CallOnKill] = field(default_factory=dict)
+
+    def stop_task(self, line: Line, task: StopTask) -> None:
+        """Remember that it was stopped."""
+        self.stopped.add((line, task.run, task.ripple, task.attempt))
+
+    def call_on_kill(self, line: Line, call: CallOnKill) -> None:
+        """Remember that it was told."""
+        self.called[line, call.run, call.ripple, call.attempt] = call
 
 
 def statuses(notes: MemoryNotes) -> Mapping[tuple[Line, int], str]:

@@ -18,27 +18,31 @@ from duckstring.engine.effects import (
     Announce,
     AnswerGate,
     AttachTo,
+    CallOnKill,
     DetachFrom,
     DropSchedule,
     Effect,
     PublishSnapshot,
     RecordAttempt,
     RecordRun,
+    RippleBranch,
     SendPull,
     SendTarget,
     SetAlarm,
     SetSchedule,
     StartRun,
     StopRun,
+    StopTask,
     TellSink,
     TellSinks,
-    Verdict,
 )
 from duckstring.engine.signals import (
     AlarmRang,
     BudgetSet,
+    ComputePinned,
     Deployed,
     ExecutionEnded,
+    GateOutcome,
     GateReached,
     Ordered,
     PullReceived,
@@ -58,6 +62,7 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import Failure, PondState
 from duckstring.engine.step import step
 from duckstring.model.catalog import PondKind, Release, RippleSpec, SourceSpec, TableVersion
+from duckstring.model.compute import PinnedPlace
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window, next_opening
@@ -66,7 +71,10 @@ START: Instant = datetime(2030, 1, 1, tzinfo=UTC)
 _MOMENT = timedelta(microseconds=1)
 _EARLIEST = timedelta(seconds=5)
 
-_FROM_PEOPLE = (Triggered, Deployed, Ordered, Removed, BudgetSet, WindowAdded, WindowRemoved)
+FUNCTION_SECONDS, FUNCTION_MIB = 900.0, 3072
+"""What the function of a simulated Catchment has."""
+
+_FROM_PEOPLE = (Triggered, Deployed, Ordered, Removed, BudgetSet, ComputePinned, WindowAdded, WindowRemoved)
 """Sent once: the api keeps them in order, and their line hears each a single time."""
 
 Attempted = tuple[Line, int, str, int]
@@ -82,7 +90,8 @@ def seconds(n: float) -> timedelta:
 class Conditions:
     """What the world does to letters and Ripples.
 
-    ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success) the fingerprint
+    ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success; ``ends``: the word
+    for it, given the memory of the task that it ran as, 0: in the function), the seconds and MiB that it ``took``, the fingerprint
     of what it writes (``prints``) and whether its author says that nothing changed (``skips``); ``skew`` is how
     wrong the clock of whoever handles a letter is; ``doubles`` is the share of letters delivered twice; ``ghosts`` the share of
     the workers of stopped executions that still say what they have done. ``ticks``: how late (below zero: how early, 5 s
@@ -92,6 +101,8 @@ class Conditions:
     latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
     duration: Callable[[Line, str], timedelta] = lambda _line, _ripple: seconds(1)
     outcome: Callable[[Attempted], Failure | None] = lambda _: None
+    ends: Callable[[Attempted, int], GateOutcome] = lambda _, _mib: "failed"
+    took: Callable[[Attempted], tuple[float, int]] = lambda _: (0.0, 0)
     skew: Callable[[random.Random], timedelta] = lambda _: timedelta()
     skips: Callable[[Attempted], bool] = lambda _: False
     prints: Callable[[Attempted, Instant], str] = lambda attempted, _f: f"{attempted[0]}/{attempted[1]}"
@@ -110,6 +121,10 @@ class World:
     states: dict[Line, PondState] = field(default_factory=dict)
     history: list[tuple[Line, RecordRun]] = field(default_factory=list)
     attempts: list[tuple[Attempted, Instant]] = field(default_factory=list)
+    places: dict[Attempted, int] = field(default_factory=dict)
+    endings: dict[Attempted, GateOutcome] = field(default_factory=dict)
+    stopped_tasks: set[Attempted] = field(default_factory=set)
+    kills_told: list[tuple[Line, CallOnKill]] = field(default_factory=list)
     snapshots: dict[tuple[Line, int], PublishSnapshot] = field(default_factory=dict)
     schedules: list[tuple[Line, SetSchedule | DropSchedule]] = field(default_factory=list)
     events: list[tuple[Line, Announce]] = field(default_factory=list)
@@ -162,6 +177,10 @@ class World:
     def set_budgets(self, line: str, *, immediate: int | None = None, source: int | None = None) -> None:
         """Set the live retry budgets."""
         self.post("api", Line(line), BudgetSet(immediate, source))
+
+    def pin(self, line: str, ripple: str, on: PinnedPlace, memory_mib: int = 0) -> None:
+        """Say where a Ripple runs."""
+        self.post("api", Line(line), ComputePinned(ripple, on, memory_mib))
 
     def add_window(self, line: str, window: Window) -> None:
         """Add a rule."""
@@ -260,9 +279,13 @@ class World:
                 self._start(state, effect)
             case StopRun(run, launch):
                 self._stopped.add((line, run, launch))
-            case AnswerGate(run, launch, ripple, verdict, attempt):
+            case AnswerGate(run, launch, ripple, verdict, attempt, _, mib):
                 if self._gates.pop((line, run, launch, ripple), False) and (line, run, launch) not in self._stopped:
-                    self._branch(line, run, launch, ripple, verdict, attempt)
+                    self._branch(line, run, launch, RippleBranch(ripple, verdict, attempt, mib))
+            case StopTask(run, ripple, attempt):
+                self.stopped_tasks.add((line, run, ripple, attempt))
+            case CallOnKill():
+                self.kills_told.append((line, effect))
             case SetAlarm(at):
                 self._later(at, lambda: self.post("clock", line, AlarmRang()))
             case PublishSnapshot(run):
@@ -292,21 +315,22 @@ class World:
         self.pinned[state.line, start.run] = dict(state.runs[start.run].pins) if start.run in state.runs else {}
         self.shapes[state.line, start.run] = frozenset(branch.ripple for branch in start.branches)
         for branch in start.branches:
-            self._branch(state.line, start.run, start.launch, branch.ripple, branch.verdict, branch.attempt)
+            self._branch(state.line, start.run, start.launch, branch)
 
-    def _branch(self, line: Line, run: int, launch: int, ripple: str, verdict: Verdict, attempt: int) -> None:
-        match verdict:
+    def _branch(self, line: Line, run: int, launch: int, branch: RippleBranch) -> None:
+        match branch.verdict:
             case "wait":
-                self._await(line, GateReached(run, launch, ripple))
-            case "lambda":
-                attempted = (line, run, ripple, attempt)
+                self._await(line, GateReached(run, launch, branch.ripple))
+            case "lambda" | "task":
+                attempted = (line, run, branch.ripple, branch.attempt)
                 self.attempts.append((attempted, self.now))
-                at = self.now + self.conditions.duration(line, ripple)
+                self.places[attempted] = branch.memory_mib
+                at = self.now + self.conditions.duration(line, branch.ripple)
                 self._later(at, lambda: self._end(attempted, launch))
             case "done" | "cancelled":
                 pass
             case _:
-                assert_never(verdict)
+                assert_never(branch.verdict)
 
     def _await(self, line: Line, gate: GateReached) -> None:
         if (line, gate.run, gate.launch) not in self._stopped:
@@ -317,9 +341,13 @@ class World:
         line, run, ripple, attempt = attempted
         if (line, run, launch) in self._stopped and self._random.random() >= self.conditions.ghosts:
             return
+        if attempted in self.stopped_tasks:
+            return
         failure = self.conditions.outcome(attempted)
         if failure is not None:
-            self._await(line, GateReached(run, launch, ripple, attempt, "failed", failure))
+            mib = self.places[attempted]
+            how = self.endings[attempted] = self.conditions.ends(attempted, mib)
+            self._await(line, GateReached(run, launch, ripple, attempt, how, failure, mib or FUNCTION_MIB))
             return
         if self.conditions.skips(attempted):
             self.post(f"{line}/{run}/{ripple}", line, RippleSucceeded(run, ripple, attempt, skipped=True))
@@ -327,7 +355,9 @@ class World:
         state = self.states[line]
         f = state.runs[run].f if run in state.runs else self.now
         table = TableVersion(ripple, f"{line}/{ripple}/{run}/{attempt}", 1, 1, self.conditions.prints(attempted, f))
-        self.post(f"{line}/{run}/{ripple}", line, RippleSucceeded(run, ripple, attempt, {ripple: table}))
+        took, peak = self.conditions.took(attempted)
+        done = RippleSucceeded(run, ripple, attempt, {ripple: table}, False, took, peak, FUNCTION_SECONDS, FUNCTION_MIB)
+        self.post(f"{line}/{run}/{ripple}", line, done)
 
     # what a test asks
 

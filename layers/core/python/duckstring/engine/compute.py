@@ -1,0 +1,95 @@
+"""Where attempts run, and what a line learns of it. Rules: docs/engine.md, "Where a Ripple runs".
+
+A place is the memory of a task in MiB, 0 for the function; a larger number is a larger place.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from duckstring.engine.signals import ComputePinned, RippleSucceeded
+from duckstring.engine.state import Attempt, RippleState
+from duckstring.engine.turn import Turn
+from duckstring.model.catalog import RippleSpec
+from duckstring.model.compute import Pin, size_above, size_for
+from duckstring.model.values import replace
+
+Outgrown = Literal["overran", "memory"]
+
+
+def new_attempt(turn: Turn, ripple: RippleState, *, run: int, number: int, tried: int = 1) -> Attempt:
+    """The next attempt of a Ripple, at its place."""
+    mib = place(turn, ripple)
+    return Attempt(run, number, turn.now, False, tried, "task", mib) if mib else Attempt(run, number, turn.now, tried=tried)
+
+
+def place(turn: Turn, ripple: RippleState) -> int:
+    """Where an attempt that is given now runs: the operator's word, else what the line has learnt, else the author's hints."""
+    pin = turn.compute.get(ripple.name)
+    if pin is not None:
+        return _pinned(turn, ripple, pin)
+    if ripple.task_mib:
+        return ripple.task_mib
+    spec = None if ripple.measured else _spec(turn, ripple.name)
+    return _hinted(spec) if spec is not None and spec.starts_on == "task" else 0
+
+
+def _pinned(turn: Turn, ripple: RippleState, pin: Pin) -> int:
+    if pin.on == "lambda":
+        return 0
+    return size_for(pin.memory_mib or ripple.task_mib or _hinted(_spec(turn, ripple.name))).memory_mib
+
+
+def _spec(turn: Turn, name: str) -> RippleSpec | None:
+    for spec in turn.release.ripples if turn.release else ():
+        if spec.name == name:
+            return spec
+    return None
+
+
+def _hinted(spec: RippleSpec | None) -> int:
+    return size_for((spec.memory_mib if spec else None) or 0).memory_mib
+
+
+def pin(turn: Turn, word: ComputePinned) -> None:
+    """The operator's word from the next attempt on; ``auto`` takes it back."""
+    others = {name: held for name, held in turn.compute.items() if name != word.ripple}
+    turn.compute = others if word.on == "auto" else {**others, word.ripple: Pin(word.on, word.memory_mib)}
+
+
+def outgrow(turn: Turn, ripple: RippleState, how: Outgrown, *, mib: int) -> None:
+    """An attempt found its place too small, where it had ``mib``: the line remembers what it needs."""
+    if how == "overran":
+        needed = ripple.task_mib or _hinted(_spec(turn, ripple.name))
+    else:
+        larger = size_above(mib)
+        needed = max(ripple.task_mib, larger.memory_mib if larger else mib)
+    turn.put_ripple(replace(ripple, task_mib=size_for(needed).memory_mib))
+
+
+def needs(turn: Turn, ripple: RippleState, report: RippleSucceeded) -> int:
+    """The task that a Ripple needs, now that an attempt of it ended well; 0: it fits the function."""
+    attempt = ripple.attempt
+    if attempt is None or attempt.on == "lambda" or _fits(report):
+        return 0
+    if ripple.task_mib:
+        return ripple.task_mib
+    # It began there by a hint or by an operator's word; what it really took is the better measure, with as much room to spare.
+    taken = report.peak_mib * 5 // 3 or attempt.memory_mib
+    return min(attempt.memory_mib, size_for(max(taken, _hinted(_spec(turn, ripple.name)))).memory_mib)
+
+
+def _fits(report: RippleSucceeded) -> bool:
+    """It took a third of the time that the function has, and three fifths of its memory. What was not measured says nothing."""
+    quick = 0 < report.seconds * 3 < report.function_seconds
+    return quick and 0 < report.peak_mib * 5 < report.function_mib * 3
+
+
+def pinned_words(turn: Turn, name: str) -> str:
+    """What to tell of an attempt that an operator's word kept where it was too small; empty: none did."""
+    pin = turn.compute.get(name)
+    if pin is None or (pin.on == "task" and not pin.memory_mib):
+        return ""
+    where = "the function" if pin.on == "lambda" else f"a task of {size_for(pin.memory_mib).memory_mib // 1024} GB"
+    pond, _, major = turn.line.partition("@")
+    return f" It is pinned to {where}; to let it go on as a larger task: duckstring control compute {pond} {name} --on auto -m {major}"

@@ -1,0 +1,68 @@
+"""``duckstring.external``: runs of other engines, each started once, waited for cheaply, and cancelled when its Ripple is killed.
+
+    job = DatabricksJob(Env("SALES_JOB_ID"))
+
+    @ripple(on_kill=job.cancel)
+    def run_pipeline(pond):
+        run = job.run(pond)
+        pond.write_table("run", run.select())
+
+Built only on what any Ripple has: ``pond.run_key``, ``remember``, ``recall``, ``pause`` and ``env``. Lazy on purpose: no client
+of any engine is imported before a job is run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckstring.external.batch import BatchJob as BatchJob
+    from duckstring.external.core import ExternalRun as ExternalRun
+    from duckstring.external.core import Handle as Handle
+    from duckstring.external.databricks import DatabricksJob as DatabricksJob
+    from duckstring.external.env import Env as Env
+    from duckstring.external.errors import CancelRefusedError as CancelRefusedError
+    from duckstring.external.errors import ExternalError as ExternalError
+    from duckstring.external.errors import ExternalRunFailedError as ExternalRunFailedError
+    from duckstring.external.errors import RefusedError as RefusedError
+    from duckstring.external.glue import GlueJob as GlueJob
+    from duckstring.external.http import HttpJob as HttpJob
+    from duckstring.external.states import StateMachine as StateMachine
+
+_HOMES = {
+    "BatchJob": "batch",
+    "CancelRefusedError": "errors",
+    "DatabricksJob": "databricks",
+    "Env": "env",
+    "ExternalError": "errors",
+    "ExternalRun": "core",
+    "ExternalRunFailedError": "errors",
+    "GlueJob": "glue",
+    "Handle": "core",
+    "HttpJob": "http",
+    "RefusedError": "errors",
+    "StateMachine": "states",
+}
+
+__all__ = [
+    "BatchJob",
+    "CancelRefusedError",
+    "DatabricksJob",
+    "Env",
+    "ExternalError",
+    "ExternalRun",
+    "ExternalRunFailedError",
+    "GlueJob",
+    "Handle",
+    "HttpJob",
+    "RefusedError",
+    "StateMachine",
+]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module  # noqa: PLC0415 - lazy is the point of this module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'duckstring.external' has no attribute {name!r}")
+    return getattr(import_module(f"duckstring.external.{_HOMES[name]}"), name)

@@ -1,0 +1,43 @@
+"""Settings that are read from the Catchment's environment when they are used: secrets never stand in a Pond's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class HasEnv(Protocol):
+    """What reads the environment: the Pond."""
+
+    def env(self, name: str, /) -> str:
+        """The value of a secret or variable of the Catchment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """The name of a secret or variable of the Catchment, read each time it is used.
+
+    Args:
+        name: as in ``duckstring secret set NAME`` or the environment file.
+        template: the text that the value is put into, at ``{}``: ``Env("API_TOKEN", "Bearer {}")``.
+    """
+
+    name: str
+    template: str = "{}"
+
+    def read(self, pond: HasEnv) -> str:
+        """The text.
+
+        Raises:
+            EnvironmentMissingError: neither a secret nor a variable has the name.
+        """
+        return self.template.replace("{}", pond.env(self.name))
+
+
+Text = str | Env
+"""A text, or the name of one."""
+
+
+def text(value: Text, pond: HasEnv) -> str:
+    """The text that a setting stands for."""
+    return value.read(pond) if isinstance(value, Env) else value

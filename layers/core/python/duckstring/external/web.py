@@ -1,0 +1,166 @@
+"""Requests over HTTP in the words of the core: an answer, ``BusyError``, ``RefusedError``. The only user of httpx."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from duckstring.external.errors import BusyError, RefusedError, UnknownRunError, UnreadableError
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT = 30.0
+"""Seconds for one request."""
+_SHOWN = 1_000
+"""Characters of an answer that an error shows."""
+_FOR_PEOPLE = ("message", "detail", "error_description", "error", "title")
+"""Names of fields with an error's words, in the order of how much they say."""
+_NOT_FOUND = frozenset({404, 410})
+_TOO_MANY = frozenset({425, 429})
+"""Statuses of requests that were certainly not carried out."""
+_TIMED_OUT = 408
+_SERVER = 500
+_REDIRECT = 300
+_CLIENT = 400
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Web:
+    """Requests with the same headers. ``secrets`` are texts that no error may show."""
+
+    headers: Mapping[str, str]
+    secrets: Iterable[str] = field(default=())
+    hint: str = ""
+
+    def ask(self, method: str, url: str, *, body: object = None, form: Mapping[str, str] | None = None) -> Json:
+        """Make one request, with a body of JSON or a form; the JSON object of the answer, empty if there is none.
+
+        Raises:
+            BusyError: no answer, 429, 5xx, or a time-out.
+            UnknownRunError: 404.
+            UnreadableError: a redirect, or an answer that is no JSON object.
+            RefusedError: another 4xx.
+        """
+        asked = f"{method} {_address(url)}"
+        response = self._send(method, url, asked, body, form)
+        if response.status_code >= _CLIENT:
+            raise self._failure(asked, response)
+        if response.status_code >= _REDIRECT:
+            target = response.headers.get("Location", "nowhere")
+            raise UnreadableError(
+                f"{asked} answers {response.status_code}, a redirect to {self._clean(target)}.", hint="Write the address that it leads to."
+            )
+        return self._read(asked, response)
+
+    def _send(self, method: str, url: str, asked: str, body: object, form: Mapping[str, str] | None) -> httpx.Response:
+        import httpx  # noqa: PLC0415 - imported when a job runs, not when a Pond is
+
+        try:
+            return httpx.request(method, url, json=body, data=form, headers=self.headers, timeout=TIMEOUT)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise BusyError(f"{asked}: no connection: {self._clean(str(error))}.", in_doubt=False) from error
+        except httpx.TransportError as error:
+            raise BusyError(f"{asked}: {type(error).__name__}: {self._clean(str(error))}.", in_doubt=True) from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
+            raise RefusedError(f"{asked} cannot be asked: {self._clean(str(error))}.", hint=self.hint) from error
+
+    def _failure(self, asked: str, response: httpx.Response) -> BusyError | RefusedError:
+        status = response.status_code
+        message = f"{asked} answers {status} {response.reason_phrase}: {self._said(response) or 'nothing'}"
+        if status in _TOO_MANY or status == _TIMED_OUT or status >= _SERVER:
+            return BusyError(message, in_doubt=status not in _TOO_MANY, wait=_retry_after(response.headers.get("Retry-After", "")))
+        kind = UnknownRunError if status in _NOT_FOUND else RefusedError
+        return kind(message, hint=self.hint, status=status, answer=_object(response))
+
+    def _said(self, response: httpx.Response) -> str:
+        """What an engine says of a refusal: the field that is for people, otherwise all of it."""
+        fields = _object(response) or {}
+        found = (fields.get(name) for name in _FOR_PEOPLE)
+        said = next((value for value in found if isinstance(value, str) and value.strip()), None)
+        return self._shown(response) if said is None else self._clean(said)[:_SHOWN]
+
+    def _read(self, asked: str, response: httpx.Response) -> Json:
+        if not response.content.strip():
+            return {}
+        if (found := _object(response)) is None:
+            raise UnreadableError(
+                f"{asked} answers {response.status_code} and no JSON object: {self._shown(response) or 'nothing'}", hint=self.hint
+            )
+        return found
+
+    def _shown(self, response: httpx.Response) -> str:
+        return self._clean(" ".join(response.text.split()))[:_SHOWN]
+
+    def _clean(self, text: str) -> str:
+        """An engine may repeat what it was sent; a secret stays one."""
+        for secret in self.secrets:
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+
+def pick(answer: Json, path: str) -> object:
+    """What lies at ``path`` (``state.life_cycle_state``, ``runs.0.id``) in an answer; None if nothing does."""
+    found: object = answer
+    for step in path.split("."):
+        match found:
+            case Mapping() if step in found:
+                found = found[step]
+            case list() if step.isdecimal() and int(step) < len(found):
+                found = found[int(step)]
+            case _:
+                return None
+    return found
+
+
+def instant(value: object) -> datetime | None:
+    """A point in time as APIs write it: ISO 8601, or seconds or milliseconds since 1970. None: it is none of these."""
+    try:
+        match value:
+            case bool():
+                return None
+            case int() | float() if value > 0:
+                return datetime.fromtimestamp(value / 1000 if value > _AS_MILLISECONDS else value, UTC)
+            case str():
+                read = datetime.fromisoformat(value)
+                return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+            case _:
+                return None
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None
+
+
+_AS_MILLISECONDS = 100_000_000_000
+"""A number over this is no number of seconds (it would be after the year 5000)."""
+
+
+def _object(response: httpx.Response) -> Json | None:
+    try:
+        found = response.json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _address(url: str) -> str:
+    """An address without its query and user: both may hold a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _retry_after(value: str) -> float:
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
