@@ -196,9 +196,9 @@ def test_what_has_ended_by_itself_is_not_handed_over(world):
 
 def test_what_returned_just_before_the_end_counts():
     over = []
-    with Watch(lambda: None, interrupt=lambda: None, log=logging.getLogger("t"), limits=[Limit(0.01, "overran")]) as watch:
+    with Watch(lambda: None, interrupt=lambda: None, log=logging.getLogger("t"), limits=[Limit(0.5, "overran")]) as watch:
         assert watch.call(lambda: 5) == 5
-        watch._thread.join(0.3)  # the limit passes while we tell of the end
+        watch._thread.join(1.0)  # the limit passes while we tell of the end
         over.append(watch.ended)
     assert over == [""]
 
