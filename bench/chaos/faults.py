@@ -16,6 +16,7 @@ from typing import Any
 from bench.chaos.lane import Lane
 from bench.chaos.ponds import RIPPLES
 from bench.chaos.stage import LateError, until
+from bench.chaos.storage import Rule
 from duckstring.errors import DuckstringError
 
 STRIKES_WITHIN = 30.0
@@ -207,6 +208,35 @@ def _refused(fault: str) -> Act:
     return act
 
 
+def duck_storage(lane: Lane, draw: random.Random) -> Struck:
+    pond = draw.choice(lane.ponds)
+    read = draw.random() < 0.4 and pond != lane.ponds[0]
+    about = lane.ponds[lane.ponds.index(pond) - 1] if read else pond
+    rule = Rule(
+        (f"data/{about}@1/",),
+        draw.choice(("refuse", "cut", "lose")),
+        methods=("GET", "HEAD") if read else ("PUT", "POST"),
+        skip=draw.randrange(3),
+        times=draw.choice((1, 2, 4, 8)),
+    )
+    lane.stage.storage.rules.append(rule)
+    try:
+        until(lambda: rule.fired, what="strikes", seconds=STRIKES_WITHIN)
+        with suppress(LateError):
+            until(lambda: len(rule.fired) >= rule.times, what="strikes", seconds=5)
+    except LateError as late:
+        raise MissedError(f"{rule}: {late}") from late
+    finally:
+        lane.stage.storage.rules.remove(rule)
+    return Struck(rule.fired[-1], helped=rule.times > 1)
+
+
+def restart(lane: Lane, draw: random.Random) -> Struck:
+    if draw.random() < 0.7:
+        return Struck(lane.stage.kill_emulator())
+    return Struck(lane.stage.restart_emulator())
+
+
 def stopped(lane: Lane, draw: random.Random) -> Struck:
     line = draw.choice(lane.lines)
     try:
@@ -237,7 +267,9 @@ ACTS: Mapping[str, Act] = {
     "twice": twice,
     "throttle": _refused("throttle"),
     "lost-answer": _refused("lost_answer"),
+    "duck-storage": duck_storage,
     "stopped": stopped,
+    "restart": restart,
 }
 
 

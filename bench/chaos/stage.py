@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from bench.chaos import ponds
 from bench.chaos.law import Facts, Manifest, Table
+from bench.chaos.storage import Storage, storage
 from duckstring.adapters.aws import codec
 from duckstring.engine.state import PondState
 from duckstring.model.instants import to_text
@@ -62,6 +63,7 @@ class Stage:
 
     folder: Path
     service: Service
+    storage: Storage
     again: list[tuple[float, float]] = field(default_factory=list)
     _mine: threading.local = field(default_factory=threading.local)
 
@@ -100,6 +102,8 @@ class Stage:
             name = self.function(output, role)
             held = functions.get_function_configuration(FunctionName=name).get("Environment", {}).get("Variables", {})
             own = {"PYTHONPATH": str(_INJECTED), "CHAOS_ROLE": role, "CHAOS_RULES": str(self.folder / "rules")}
+            if role == "ripple":
+                own["AWS_ENDPOINT_URL_S3"] = self.storage.url
             functions.update_function_configuration(FunctionName=name, Environment={"Variables": {**held, **own}})
         for queue in ("Mailbox", "Delays"):
             if queue in self.outputs:
@@ -285,11 +289,11 @@ def stage(*, function_timeout: int) -> Iterator[Stage]:
     before = {name: os.environ.get(name) for name in ("DUCKSTRING_HOME", "DUCKSTRING_TOOLS")}
     os.environ.update(DUCKSTRING_HOME=str(folder / "home"), DUCKSTRING_TOOLS=tools)
     try:
-        with _service(folder) as service:
+        with _service(folder) as service, storage(lambda: catchments.find(NAME).port) as between:
             (folder / "environment").write_text(f"CHAOS={folder}\nDATABRICKS_HOST={service.url}\nDATABRICKS_TOKEN={TOKEN}\n")
             local.init(NAME, environment=folder / "environment", port=process.free_port(), **_timeout(function_timeout))
             local.start(NAME)
-            made = Stage(folder, service)
+            made = Stage(folder, service, between)
             made.arm()
             yield made
     finally:

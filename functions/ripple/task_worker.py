@@ -6,21 +6,17 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from duckstring.model.compute import ORDER
-from duckstring.model.verdicts import ENDED
+from duckstring.model.names import Line
+from duckstring.service.worker import Order
 
 _FIRST_TO_GO = "500"
-
-
-class TaskContext:
-    """Lambda's context, as far as the handler asks for it: a task has no time limit of its own."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """More than any Ripple may take."""
-        return 10**12
 
 
 def main() -> None:
@@ -30,18 +26,26 @@ def main() -> None:
     # If memory ends, the kernel takes this process, and its supervisor tells.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
-    from functions.ripple.handler import EndedError, handle  # noqa: PLC0415 - it wires as it is imported: let that, too, be seen to fail
+    with os.fdopen(words, "wb", buffering=0) as told:
 
-    try:
-        answer = handle({"op": "run", **json.loads(os.environ[ORDER])}, TaskContext())
-    except EndedError as ended:
-        answer = json.loads(str(ended).removeprefix(ENDED))
-    with os.fdopen(words, "wb") as told:
-        told.write(json.dumps({"answer": answer}).encode() + b"\n")
+        def say(word: object) -> None:
+            told.write(json.dumps(word).encode() + b"\n")
+
+        say({"answer": _attempt(json.loads(os.environ[ORDER]), begins=lambda seconds: say({"seconds": seconds}))})
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _attempt(order: dict[str, Any], *, begins: Callable[[float], None]) -> dict[str, Any]:
+    """A task has no time limit of its own: ``seconds`` is None."""
+    from functions.ripple import logs, wiring  # noqa: PLC0415 - it wires as it begins: let that, too, be seen to fail
+    from functions.ripple.attempt import attempt  # noqa: PLC0415 - see above
+
+    app = wiring.from_env(os.environ, logs.begin(), label=logs.label)
+    which = (Line(order["line"]), order["run"], order["launch"], order["ripple"], order["attempt"])
+    return attempt(Order(*which, app.site), replace(app.worker, begins=begins))
 
 
 if __name__ == "__main__":
