@@ -208,6 +208,7 @@ class DeployedPond(TypedDict):
     sources: list[str]
     warnings: list[str]
     unchanged: bool
+    killed: bool
 
 
 class DeployAnswer(TypedDict):

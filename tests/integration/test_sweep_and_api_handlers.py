@@ -100,7 +100,17 @@ def test_deploy_trigger_and_look_at_it(here, api):
     assert told == {
         "ok": True,
         "result": {
-            "ponds": [{"line": "sales@1", "version": "1.0.0", "ripples": ["load"], "sources": [], "warnings": [], "unchanged": False}]
+            "ponds": [
+                {
+                    "line": "sales@1",
+                    "version": "1.0.0",
+                    "ripples": ["load"],
+                    "sources": [],
+                    "warnings": [],
+                    "unchanged": False,
+                    "killed": False,
+                }
+            ]
         },
     }
     ((to, signal),) = here.letters()

@@ -82,5 +82,8 @@ def _listed(ripples: list[str], *, narrow: bool) -> str:
 
 def _next_steps(answer: DeployAnswer, named: str) -> None:
     sources = {source for pond in answer["ponds"] for source in pond["sources"]}
-    last = next((pond["line"] for pond in reversed(answer["ponds"]) if pond["line"] not in sources), answer["ponds"][-1]["line"])
+    ponds = [pond for pond in answer["ponds"] if not pond["killed"]]  # those would not run: their warning says what to do
+    if not ponds:
+        return
+    last = next((pond["line"] for pond in reversed(ponds) if pond["line"] not in sources), ponds[-1]["line"])
     render.err().print(f"[dim]Next: duckstring trigger pulse {last.split('@')[0]} --watch{escape(named)}[/]", soft_wrap=True)

@@ -7,10 +7,12 @@ import pytest
 
 from duckstring.engine.signals import Deployed, Removed
 from duckstring.engine.state import PondState
+from duckstring.engine.step import step
 from duckstring.errors import AuthorError, OperatorError, StateConflictError
 from duckstring.model.catalog import Removal, RippleSpec
 from duckstring.model.names import Line
 from duckstring.ports import Seen
+from duckstring.service.announce import obituary
 from duckstring.service.deploy import DeployRefusedError, Yard, deploy
 from tests.unit.api.world import NOON, Archive, Imports, Packages, Post, ShelfCatalog, States, StillClock, graph, release, source
 
@@ -52,8 +54,17 @@ def test_a_batch_is_selected_and_each_line_is_told_its_release():
                 "sources": ["orders@1"],
                 "warnings": [],
                 "unchanged": False,
+                "killed": False,
             },
-            {"line": "orders@1", "version": "1.0.0", "ripples": ["load"], "sources": [], "warnings": [], "unchanged": False},
+            {
+                "line": "orders@1",
+                "version": "1.0.0",
+                "ripples": ["load"],
+                "sources": [],
+                "warnings": [],
+                "unchanged": False,
+                "killed": False,
+            },
         ]
     }
     selected = world.catalog.releases()
@@ -144,6 +155,19 @@ def test_a_line_that_comes_back_is_told_of_its_removal_first_if_it_never_heard()
         Removed(NOON + timedelta(minutes=5)),
         Deployed(world.catalog.releases()["sales@1"]),
     ]
+
+
+def test_a_line_comes_back_after_its_removal_though_the_clock_of_that_was_ahead():
+    world = World()
+    removal = Removal(Line("sales@1"), world.clock.at + timedelta(minutes=5))
+    world.catalog.gone[removal.line] = removal
+    deploy([world.request("sales", "1.1.0")], world.yard)
+    selected = world.catalog.releases()["sales@1"]
+    assert selected.deployed > removal.at
+    state = PondState(removal.line)
+    for letter in [*world.post.letters, obituary(removal)]:
+        state = step(state, letter.signal, NOON).state
+    assert state.release == selected
 
 
 @pytest.mark.parametrize("state", [PondState(Line("sales@1"), pull=NOON), None])

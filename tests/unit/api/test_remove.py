@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from duckstring.engine.signals import Removed
+from duckstring.engine.signals import Deployed, Removed
 from duckstring.engine.state import Failure, PondState
+from duckstring.engine.step import step
 from duckstring.errors import OperatorError, StateConflictError
 from duckstring.model.catalog import Removal
 from duckstring.model.names import Line
@@ -53,6 +57,15 @@ def test_a_line_leaves_the_catalog_with_all_its_versions_and_hears_of_it():
     assert world.catalog.known("sales").keys() == {"2.0.0"}
     assert [(letter.to, letter.signal) for letter in world.post.letters] == [(SALES, Removed(NOON))]
     assert world.catalog.gone == {SALES: Removal(SALES, NOON)}
+
+
+def test_a_line_that_a_faster_clock_deployed_is_removed_all_the_same():
+    ahead = replace(release("sales@1", "1.2.0"), deployed=NOON + timedelta(minutes=5))
+    world = World(ahead)
+    remove("sales", world.axe, major=1)
+    state = step(PondState(SALES), Deployed(ahead), NOON).state
+    (letter,) = world.post.letters
+    assert step(state, letter.signal, NOON).state.release is None
 
 
 def test_a_line_that_is_too_busy_to_hear_is_removed_all_the_same():

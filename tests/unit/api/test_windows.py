@@ -291,3 +291,20 @@ def test_the_door_knows_three_actions_and_an_undeployed_pond():
     assert ask(action="remove")["error"]["message"] == "name is missing; allowed: text."
     assert ask(action="add", window={**NIGHTLY, "name": "N"})["error"]["type"] == WindowError.__name__
     assert issubclass(WindowError, OperatorError)
+
+
+def test_a_line_has_twenty_windows_at_most():
+    actor = Actor()
+
+    def give(name, start, duration):
+        rule = {**NIGHTLY, "name": name, "start": f"2030-01-01T{start}:00Z", "duration": duration}
+        add(rule, INLET, mailbox=actor, states=actor, clock=actor)
+
+    for hour in range(20):
+        give(f"w{hour}", f"{hour:02}:00", 3600)
+    with pytest.raises(WindowError) as caught:
+        give("late", "22:00", 60)
+    assert caught.value.message == "sales@1 has 20 Windows; allowed: 20."
+    assert caught.value.hint == "Remove one first: duckstring trigger window sales remove NAME"
+    late = Window("late", NOON.replace(hour=22), DAY, timedelta(minutes=1))
+    assert "late" not in step(actor.state, WindowAdded(late), NOON).state.windows

@@ -71,7 +71,7 @@ def project(root: Path, name: str, version: str = "1.0.0", more: str = "") -> Pa
 
 
 def deployed(*lines: str, **told: Any) -> dict[str, Any]:
-    pond = {"version": "1.0.0", "ripples": ["load"], "sources": [], "warnings": [], "unchanged": False} | told
+    pond = {"version": "1.0.0", "ripples": ["load"], "sources": [], "warnings": [], "unchanged": False, "killed": False} | told
     return {"deploy": {"ponds": [{"line": line} | pond for line in lines]}}
 
 
@@ -338,6 +338,15 @@ def test_the_faults_of_every_pond_toml_are_told_before_anything_is_asked(bench: 
     faults = [line for line in err.splitlines() if line.startswith("error: ")]
     assert len(faults) == 3
     assert sum("sales/pond.toml" in fault for fault in faults) == 2
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_killed_line_is_not_offered_to_be_triggered(bench: Bench, bucket: Any, tmp_path: Path, killed: bool) -> None:
+    root = project(tmp_path, "sales")
+    bench.answers(deployed("sales@1", killed=killed))
+    code, _, err = bench.run("deploy", str(root))
+    assert code == 0
+    assert ("trigger pulse sales" in err) is not killed
 
 
 def test_a_folder_above_some_ponds_is_not_deployed_unasked(bench: Bench, tmp_path: Path) -> None:

@@ -46,18 +46,18 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     settings, clients, clock = Settings.from_env(env), Clients(), SystemClock()
     # What every run uses is made while the function starts: Lambda gives that phase more processor than it bills.
     _ = clients.dynamodb, clients.sqs, clients.stepfunctions, clients.events
-    gates = TokenGates(clients, settings.need("table"))
+    table = settings.need("table")
+    gates = TokenGates(clients, table)
     hands = Hands(
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         executions=Machine(clients, settings.need("machine")),
         gates=gates,
-        history=DynamoHistory(clients, settings.need("table"), settings.need("bucket")),
+        history=DynamoHistory(clients, table, settings.need("bucket")),
         bus=EventBus(clients, settings),
         alarms=TimedAlarms(clients, settings, clock),
         schedules=WindowSchedules(clients, settings, clock),
-        workers=FargateWorkers(clients, cluster=settings.cluster, function=settings.ripple_function),
+        workers=FargateWorkers(clients, table, cluster=settings.need("cluster"), function=settings.need("ripple_function")),
     )
-    table = settings.need("table")
     store, catalog, arrivals = DynamoStateStore(clients, table), DynamoCatalog(clients, table), DynamoArrivals(clients, table)
     return Orchestrator(settings, clients, store, catalog, arrivals, gates, hands, clock)
 

@@ -27,7 +27,7 @@ from duckstring.engine.state import Attempt, Failure, PondState, Run
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.values import replace
-from duckstring.model.windows import Window, overlap
+from duckstring.model.windows import MOST_WINDOWS, Window, overlap
 
 
 def obey(turn: Turn, order: Ordered) -> None:
@@ -131,6 +131,8 @@ def set_budgets(turn: Turn, budgets: BudgetSet) -> None:
 def add_window(turn: Turn, window: Window) -> None:
     """Take up a rule, unless another one has its name or could be open with it: whoever came first stands."""
     others = [held for held in turn.windows.values() if held != window]
+    if len(turn.windows) >= MOST_WINDOWS and window.name not in turn.windows:
+        return
     if any(held.name == window.name or overlap(held, window) for held in others):
         return
     turn.windows = {**turn.windows, window.name: window}

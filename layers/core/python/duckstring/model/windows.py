@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from duckstring.model.instants import ZERO, Instant, duration_in_words
 
+MOST_WINDOWS = 20
+"""Of one line: every step looks at all of them, and they lie in its item."""
+
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _TICK = timedelta(microseconds=1)
 _DAY = timedelta(days=1)

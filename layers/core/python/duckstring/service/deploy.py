@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeVar
 
 from semver import Version
 
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
-from duckstring.model.catalog import Release, RippleSpec
+from duckstring.model.catalog import Release, Removal, RippleSpec
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, artifact_key, parse_line
 from duckstring.model.pondfile import PondFile, from_object
@@ -27,6 +28,7 @@ Json = dict[str, object]
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
 _AT_ONCE = 8
+_TICK = timedelta(microseconds=1)
 
 
 class DeployRefusedError(OperatorError):
@@ -96,19 +98,30 @@ def deploy(requests: Sequence[Mapping[str, object]], yard: Yard, *, overwrite: b
     after = {**before, **{choice.release.line: choice.release for choice in choices}}
     _refuse([OperatorError(fault) for fault in graph.faults(after, {choice.release.line for choice in choices})])
     order = {name: place for place, name in enumerate(graph.in_order(after))}
-    releases = sorted((choice.release for choice in choices), key=lambda release: order[release.line])
+    removals = _removals(after.keys() - before.keys(), yard)
+    chosen = (_later_than(removals.get(choice.release.line), choice.release) for choice in choices)
+    releases = sorted(chosen, key=lambda release: order[release.line])
     known = yard.states.read(before.keys() & {one.line for one in releases})
     killed = {line for line, seen in known.items() if seen.state.health == "killed"}
     yard.catalog.select(releases, overwrite=overwrite, revision=revision)
-    yard.mailbox.send([*_obituaries(after.keys() - before.keys(), yard), *map(announcement, releases)])
+    yard.mailbox.send([*_obituaries(removals, yard), *map(announcement, releases)])
     return {"ponds": [_told(choice, before, after, killed) for choice in choices]}
 
 
-def _obituaries(lines: Collection[Line], yard: Yard) -> list[Letter]:
+def _removals(lines: Collection[Line], yard: Yard) -> Mapping[Line, Removal]:
+    """Which of the ``lines`` that come were there before."""
+    return {removal.line: removal for removal in yard.removals.removed() if removal.line in lines} if lines else {}
+
+
+def _later_than(removal: Removal | None, release: Release) -> Release:
+    """A line that comes back is deployed after its removal, whichever machine's clock is ahead: else it would be removed again."""
+    return release if removal is None else replace(release, deployed=max(release.deployed, removal.at + _TICK))
+
+
+def _obituaries(removals: Mapping[Line, Removal], yard: Yard) -> list[Letter]:
     """A line that comes back begins anew, also where the letter of its removal was lost: it is told first."""
-    removals = [removal for removal in yard.removals.removed() if removal.line in lines] if lines else []
-    seen = yard.states.read([removal.line for removal in removals]) if removals else {}
-    return [obituary(one) for one in removals if one.line in seen and is_unheard(one, seen[one.line].state)]
+    seen = yard.states.read(removals.keys()) if removals else {}
+    return [obituary(one) for line, one in removals.items() if line in seen and is_unheard(one, seen[line].state)]
 
 
 def _packages(requests: Sequence[Mapping[str, object]]) -> list[Package]:
@@ -196,6 +209,7 @@ def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, R
         "sources": [spec.line for spec in release.sources],
         "warnings": [*graph.warnings(release, after), *_rollback(release, before.get(release.line)), *_still_killed(release, killed)],
         "unchanged": choice.unchanged,
+        "killed": release.line in killed,
     }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from duckstring.engine.signals import Removed
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import Release, Removal
+from duckstring.model.instants import Instant
 from duckstring.model.names import Line, line, parse_line, run_key
 from duckstring.ports import Catalog, Clock, Mailbox, Removals, StateReader
 from duckstring.service import graph
@@ -92,7 +93,7 @@ def remove(pond: str, axe: Axe, *, major: int | None = None, version: str | None
     warnings = [f"{chosen} is an optional Source of {', '.join(optional)}, which {go_on} without it."] if optional else []
     if dry:
         return {"removed": [chosen], "stopped": _running(chosen, axe), "warnings": warnings, "applied": False}
-    return {"removed": [chosen], "warnings": warnings, **_remove_line(chosen, axe, revision)}
+    return {"removed": [chosen], "warnings": warnings, **_remove_line(chosen, releases[chosen].deployed, axe, revision)}
 
 
 def _choose(releases: Mapping[Line, Release], pond: str, major: int | None) -> Release:
@@ -102,11 +103,12 @@ def _choose(releases: Mapping[Line, Release], pond: str, major: int | None) -> R
     return find(releases, pond, major)
 
 
-def _remove_line(chosen: Line, axe: Axe, revision: int) -> Json:
+def _remove_line(chosen: Line, deployed: Instant, axe: Axe, revision: int) -> Json:
     pond, _ = parse_line(chosen)
     versions = [version for version, release in axe.removals.versions(pond).items() if release.line == chosen]
     stopped = _running(chosen, axe)
-    removal = Removal(chosen, axe.clock.now())
+    # Never before the deploy that it undoes, whichever machine's clock is ahead: the line would take it for an older word.
+    removal = Removal(chosen, max(axe.clock.now(), deployed))
     axe.removals.remove(removal, versions, revision=revision)
     told = tell(chosen, Removed(removal.at), mailbox=axe.mailbox, states=axe.states, clock=axe.clock)
     return {"stopped": stopped, "applied": told.applied}

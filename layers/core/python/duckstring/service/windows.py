@@ -13,6 +13,7 @@ from duckstring.model.catalog import Release
 from duckstring.model.instants import Instant, duration_in_words, to_text
 from duckstring.model.names import Line, parse_line
 from duckstring.model.windows import (
+    MOST_WINDOWS,
     WEEKDAYS,
     Occurrence,
     Window,
@@ -146,6 +147,11 @@ def _goes_with(window: Window, state: PondState, now: Instant) -> bool:
         raise WindowError(
             f"{state.line} has a Window {window.name} already: {in_words(taken)}. The new one says {in_words(window)}.",
             hint=f"Take another name, or remove that one: duckstring trigger window {parse_line(state.line)[0]} remove {window.name}",
+        )
+    if len(state.windows) >= MOST_WINDOWS:
+        raise WindowError(
+            f"{state.line} has {len(state.windows)} Windows; allowed: {MOST_WINDOWS}.",
+            hint=f"Remove one first: duckstring trigger window {parse_line(state.line)[0]} remove NAME",
         )
     for held in sorted(state.windows.values(), key=lambda one: one.name):
         if overlap(held, window):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 _PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=3, read_timeout=20)
+_PROMPT = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=5)
+"""For a beat, which is of no use when it is late."""
 _DISCOVERY = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=3, read_timeout=120)
 
 
@@ -54,6 +56,12 @@ class Clients:
     def stepfunctions(self) -> SFNClient:
         """Step Functions."""
         client: SFNClient = self._client("stepfunctions")
+        return client
+
+    @cached_property
+    def prompt_stepfunctions(self) -> SFNClient:
+        """Step Functions, for words that are soon said again."""
+        client: SFNClient = self._client("stepfunctions", _PROMPT)
         return client
 
     @cached_property

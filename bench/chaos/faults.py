@@ -1,0 +1,289 @@
+"""How each fault is done. One function each: ``(lane, draw) -> Struck``; it comes back when the fault has happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from bench.chaos.lane import Lane
+from bench.chaos.ponds import RIPPLES
+from bench.chaos.stage import LateError, until
+from bench.chaos.storage import Rule
+from duckstring.errors import DuckstringError
+
+STRIKES_WITHIN = 30.0
+_NUMBERS = count(1)
+_TEXTS = ("no rows [here]: {50%}", "line one\nline two — “quoted”", "", "x" * 3000)
+
+
+@dataclass(frozen=True)
+class Struck:
+    """When. ``helped``: an operator may have to end a failure; ``wanted`` is what he does then."""
+
+    at: float
+    helped: bool = False
+    wanted: str = "wake"
+    seconds: float = 120.0
+
+
+class MissedError(Exception):
+    """The fault did not happen: nothing came by that it could strike."""
+
+
+Act = Callable[[Lane, random.Random], Struck]
+
+
+def _some(lane: Lane, draw: random.Random) -> tuple[str, str]:
+    """A Pond of the lane, and a Ripple of it."""
+    pond = draw.choice(lane.ponds)
+    return pond, draw.choice(RIPPLES[pond.rpartition("_")[2]])
+
+
+def _noted(lane: Lane, pond: str, word: str, since: float) -> dict[str, Any]:
+    """The first such word in a Pond's ledger."""
+
+    def ask() -> dict[str, Any] | None:
+        return next((note for note in lane.stage.notes(pond) if note["word"] == word and note["at"] >= since), None)
+
+    try:
+        return until(ask, what=f"{pond} {word}", seconds=STRIKES_WITHIN, show=lane.show) or {}
+    except LateError as late:
+        raise MissedError(str(late)) from late
+
+
+def _strike(lane: Lane, *, times: int = 1, **rule: Any) -> float:
+    """Let a rule of the injected module strike; when it did last."""
+    name = f"{lane.name}-{next(_NUMBERS)}"
+    lane.stage.rule(name, times=times, **rule)
+    try:
+        until(lambda: lane.stage.fired(name), what="strikes", seconds=STRIKES_WITHIN)
+        if times > 1:
+            with suppress(LateError):
+                until(lambda: len(lane.stage.fired(name)) >= times, what="strikes", seconds=8)
+        return lane.stage.fired(name)[-1]
+    except LateError as late:
+        raise MissedError(f"{rule}: {late}") from late
+    finally:
+        lane.stage.lift(name)
+
+
+def _misbehave(lane: Lane, draw: random.Random, *orders: dict[str, Any], times: int = 1) -> tuple[str, float]:
+    """Orders to one Ripple; the Pond, and when the last of them was followed."""
+    pond, ripple = _some(lane, draw)
+    when, began = draw.choice(("begin", "written")), time.time()
+    for _ in range(times):
+        lane.stage.order(pond, ripple, when, **draw.choice(orders))
+    with_all = lambda: not lane.stage.orders(pond)  # noqa: E731
+    try:
+        until(with_all, what="taken", seconds=STRIKES_WITHIN, show=lane.show)
+    except LateError as late:
+        for path in lane.stage.orders(pond):
+            path.unlink(missing_ok=True)
+        raise MissedError(str(late)) from late
+    _noted(lane, pond, "fault", began)
+    return pond, time.time()
+
+
+def raises(lane: Lane, draw: random.Random) -> Struck:
+    times = draw.choice((1, 1, 2))
+    _, at = _misbehave(lane, draw, *({"do": "raise", "text": text} for text in _TEXTS), times=times)
+    return Struck(at, helped=times > 1, wanted=draw.choice(("wake", "clear")))
+
+
+def exits(lane: Lane, draw: random.Random) -> Struck:
+    _, at = _misbehave(lane, draw, {"do": "sys_exit"}, {"do": "sys_exit", "code": 0}, {"do": "os_exit"}, {"do": "sigsegv"})
+    return Struck(at)
+
+
+def sigkill(lane: Lane, draw: random.Random) -> Struck:
+    pond, ripple = _some(lane, draw)
+    began = time.time()
+    lane.stage.order(pond, ripple, draw.choice(("begin", "written")), do="sleep", seconds=1.0)
+    note = _noted(lane, pond, "fault", began)
+    time.sleep(draw.uniform(0, 0.9))
+    with suppress(ProcessLookupError):
+        os.kill(note["pid"], signal.SIGKILL)
+    return Struck(time.time())
+
+
+def sigkill_worker(lane: Lane, draw: random.Random) -> Struck:
+    line, fault = draw.choice(lane.lines), draw.choice(("kill_before", "kill_after"))
+    return Struck(_strike(lane, role="ripple", texts=[line], skip=draw.randrange(8), fault=fault))
+
+
+def memory(lane: Lane, draw: random.Random) -> Struck:
+    _, at = _misbehave(lane, draw, {"do": "memory_error"}, {"do": "duckdb_memory"})
+    return Struck(at)
+
+
+def hang(lane: Lane, draw: random.Random) -> Struck:
+    pond, _ = _misbehave(lane, draw, *({"do": do, "seconds": 3600} for do in ("sleep", "spin", "query")))
+    time.sleep(draw.uniform(0, 1))
+    lane.client.control(pond, "kill")
+    at = time.time()
+    time.sleep(draw.uniform(0, 1))
+    lane.client.control(pond, draw.choice(("wake", "clear")))
+    return Struck(at)
+
+
+def kill_verb(lane: Lane, draw: random.Random) -> Struck:
+    pond = draw.choice(lane.ponds)
+    with suppress(LateError):
+        until(lambda: lane.states()[f"{pond}@1"].runs, what="runs", seconds=5)
+    time.sleep(draw.uniform(0, 0.4))
+    lane.client.control(pond, "kill")
+    at = time.time()
+    time.sleep(draw.uniform(0, 1))
+    lane.client.control(pond, draw.choice(("wake", "clear")))
+    return Struck(at)
+
+
+def _brain(fault: str) -> Act:
+    def act(lane: Lane, draw: random.Random) -> Struck:
+        line = draw.choice(lane.lines)
+        struck = _strike(
+            lane,
+            role="orchestrator",
+            services=["dynamodb"],
+            operations=["PutItem", "TransactWriteItems"],
+            texts=[f"LINE#{line}", '"STATE"'],
+            skip=draw.randrange(5),
+            fault=fault,
+            later=draw.randint(1, 3),
+        )
+        return Struck(struck)
+
+    return act
+
+
+def brain_after(lane: Lane, draw: random.Random) -> Struck:
+    texts = [draw.choice(lane.lines), ".fifo"]
+    return Struck(_strike(lane, role="orchestrator", operations=["handle"], texts=texts, skip=draw.randrange(5), fault="kill_at_end"))
+
+
+def twice(lane: Lane, draw: random.Random) -> Struck:
+    name = f"{lane.name}-{next(_NUMBERS)}"
+    rule = {"role": "orchestrator", "operations": ["handle"], "texts": [draw.choice(lane.lines), ".fifo"], "fault": "keep_event"}
+    lane.stage.rule(name, times=2, skip=draw.randrange(5), **rule)
+    kept = lane.stage.folder / "rules"
+    try:
+        events = until(lambda: sorted(kept.glob(f"{name}.event.[12]")), what="kept", seconds=STRIKES_WITHIN)
+    except LateError as late:
+        raise MissedError(str(late)) from late
+    finally:
+        lane.stage.lift(name)
+    time.sleep(draw.choice((0, 0.2, 3)))
+    function = lane.stage.function("OrchestratorFunction", "orchestrator")
+    for event in [*events, *events[: draw.randrange(2)]]:
+        answer = lane.stage.aws("lambda").invoke(FunctionName=function, Payload=event.read_bytes())
+        if answer.get("FunctionError"):
+            raise RuntimeError(answer["Payload"].read().decode())
+    return Struck(time.time())
+
+
+_ASKED = {
+    "orchestrator": ("dynamodb", "dynamodb", "sqs", "states"),
+    "ripple": ("dynamodb", "sqs", "s3", "secretsmanager"),
+}
+
+
+def _refused(fault: str) -> Act:
+    def act(lane: Lane, draw: random.Random) -> Struck:
+        role = draw.choice(("orchestrator", "ripple"))
+        service = draw.choice(_ASKED[role])
+        texts = [draw.choice(lane.lines)] if service in {"dynamodb", "sqs"} else []
+        if service == "s3":
+            lane.deploy()  # a package is fetched once a process
+        times = draw.choice((1, 2, 5, 7))
+        return Struck(_strike(lane, role=role, services=[service], texts=texts, skip=draw.randrange(4), times=times, fault=fault))
+
+    return act
+
+
+def duck_storage(lane: Lane, draw: random.Random) -> Struck:
+    pond = draw.choice(lane.ponds)
+    read = draw.random() < 0.4 and pond != lane.ponds[0]
+    about = lane.ponds[lane.ponds.index(pond) - 1] if read else pond
+    rule = Rule(
+        (f"data/{about}@1/",),
+        draw.choice(("refuse", "cut", "lose")),
+        methods=("GET", "HEAD") if read else ("PUT", "POST"),
+        skip=draw.randrange(3),
+        times=draw.choice((1, 2, 4, 8)),
+    )
+    lane.stage.storage.rules.append(rule)
+    try:
+        until(lambda: rule.fired, what="strikes", seconds=STRIKES_WITHIN)
+        with suppress(LateError):
+            until(lambda: len(rule.fired) >= rule.times, what="strikes", seconds=5)
+    except LateError as late:
+        raise MissedError(f"{rule}: {late}") from late
+    finally:
+        lane.stage.storage.rules.remove(rule)
+    return Struck(rule.fired[-1], helped=rule.times > 1)
+
+
+def restart(lane: Lane, draw: random.Random) -> Struck:
+    if draw.random() < 0.7:
+        return Struck(lane.stage.kill_emulator())
+    return Struck(lane.stage.restart_emulator())
+
+
+def stopped(lane: Lane, draw: random.Random) -> Struck:
+    line = draw.choice(lane.lines)
+    try:
+        state = until(lambda: (held := lane.states()[line]) and held.runs and held, what="runs", seconds=STRIKES_WITHIN)
+    except LateError as late:
+        raise MissedError(str(late)) from late
+    run = draw.choice([*state.runs.values()])
+    time.sleep(draw.uniform(0, 0.3))
+    try:
+        lane.stage.stop_execution(line, run.number, run.launch)
+    except Exception as error:  # it was over already
+        raise MissedError(str(error)) from error
+    return Struck(time.time())
+
+
+ACTS: Mapping[str, Act] = {
+    "raise": raises,
+    "exit": exits,
+    "sigkill": sigkill,
+    "sigkill-worker": sigkill_worker,
+    "memory": memory,
+    "hang": hang,
+    "kill-verb": kill_verb,
+    "brain-before": _brain("kill_before"),
+    "brain-between": _brain("kill_after"),
+    "brain-half": _brain("kill_later"),
+    "brain-after": brain_after,
+    "twice": twice,
+    "throttle": _refused("throttle"),
+    "lost-answer": _refused("lost_answer"),
+    "duck-storage": duck_storage,
+    "stopped": stopped,
+    "restart": restart,
+}
+
+
+def help_up(lane: Lane, struck: Struck) -> list[str]:
+    """What an operator does with lines that are down; those that should not have been."""
+    surprised = []
+    for line in lane.down():
+        if not struck.helped:
+            surprised.append(f"{line} is down: {lane.states()[line].reason}")
+        with suppress(DuckstringError):
+            lane.client.control(line.partition("@")[0], struck.wanted)
+    return surprised
+
+
+def words(value: object) -> str:
+    """For the log."""
+    return json.dumps(value, default=str)
