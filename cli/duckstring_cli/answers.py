@@ -300,6 +300,26 @@ class RemoveAnswer(TypedDict):
     applied: bool
 
 
+class LineFinding(TypedDict):
+    """What is wrong with a line: ``kind`` is deploy, outbox, alarm or execution."""
+
+    kind: str
+    line: str
+    since: str | None
+    message: str
+    hint: str
+
+
+class DoctorAnswer(TypedDict):
+    """``doctor``: runs in flight, how many of them were looked at, and what was found."""
+
+    now: str
+    lines: int
+    runs: int
+    looked_at: int
+    findings: list[LineFinding]
+
+
 class HelloAnswer(TypedDict):
     """``hello``."""
 

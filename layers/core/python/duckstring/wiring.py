@@ -72,6 +72,7 @@ def api(env: Mapping[str, str]) -> Desk:
     from duckstring.adapters.aws.deployment import BucketArtifacts, EventDoor, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
+    from duckstring.adapters.aws.sweeper import MachineReader  # noqa: PLC0415
     from duckstring.service.answer import Desk  # noqa: PLC0415
 
     settings, clients = Settings.from_env(env), Clients()
@@ -88,6 +89,7 @@ def api(env: Mapping[str, str]) -> Desk:
         door=EventDoor(clients, settings),
         artifacts=BucketArtifacts(clients, bucket),
         discovery=LambdaDiscovery(clients, settings.need("ripple_function")),
+        executions=MachineReader(clients, settings.need("machine")),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         clock=SystemClock(),
     )
