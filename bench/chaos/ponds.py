@@ -185,7 +185,7 @@ def names(lane: str) -> tuple[str, str, str]:
 def write(folder: Path, lane: str, *, job: int) -> None:
     """A lane's projects, in ``folder``."""
     inlet, pond, outlet = names(lane)
-    _project(folder / inlet, f'type = "inlet"\nimmediate_retries = 1\n', f"JOB = {job}\n{_INLET}")
+    _project(folder / inlet, 'type = "inlet"\nimmediate_retries = 1\n', f"JOB = {job}\n{_INLET}")
     _project(folder / pond, "immediate_retries = 1\nsource_retries = 1\n", _POND.replace("{inlet}", inlet), inlet)
     _project(folder / outlet, 'type = "outlet"\nimmediate_retries = 1\n', _OUTLET.replace("{pond}", pond), pond)
 

@@ -126,8 +126,16 @@ class RunRow(TypedDict):
     message: NotRequired[str | None]
 
 
+class Invocation(TypedDict):
+    """One of an attempt's, of which one that pauses has several: where its log lies."""
+
+    started: str
+    log_stream: str
+    request_id: str
+
+
 class AttemptRow(TypedDict):
-    """A row of attempt history."""
+    """A row of attempt history. ``log_stream`` and ``request_id`` are those of its latest invocation."""
 
     run: str
     ripple: str
@@ -146,6 +154,14 @@ class AttemptRow(TypedDict):
     overflow: NotRequired[str | None]
     rows: NotRequired[int | None]
     bytes: NotRequired[int | None]
+    seconds: NotRequired[float | None]
+    peak_mib: NotRequired[int | None]
+    pauses: NotRequired[int | None]
+    resumes: NotRequired[str | None]
+    invocations: NotRequired[list[Invocation] | None]
+    left: NotRequired[str | None]
+    on_kill: NotRequired[str | None]
+    on_kill_message: NotRequired[str | None]
 
 
 class LineStatus(TypedDict):
@@ -328,6 +344,26 @@ class RemoveAnswer(TypedDict):
     stopped: list[str]
     warnings: list[str]
     applied: bool
+
+
+class LineFinding(TypedDict):
+    """What is wrong with a line: ``kind`` is deploy, outbox, alarm or execution."""
+
+    kind: str
+    line: str
+    since: str | None
+    message: str
+    hint: str
+
+
+class DoctorAnswer(TypedDict):
+    """``doctor``: runs in flight, how many of them were looked at, and what was found."""
+
+    now: str
+    lines: int
+    runs: int
+    looked_at: int
+    findings: list[LineFinding]
 
 
 class HelloAnswer(TypedDict):

@@ -16,6 +16,7 @@ from duckstring_cli.answers import (
     ComputeAnswer,
     ControlAnswer,
     DeployAnswer,
+    DoctorAnswer,
     HelloAnswer,
     RemoveAnswer,
     RunAnswer,
@@ -90,6 +91,10 @@ class Client:
     def run(self, run: str) -> RunAnswer:
         """One run with its attempts."""
         return cast("RunAnswer", self._call("run", run=run))
+
+    def doctor(self) -> DoctorAnswer:
+        """What is wrong with lines."""
+        return cast("DoctorAnswer", self._call("doctor"))
 
     def tables(self, pond: str, *, major: int | None = None) -> TablesAnswer:
         """The published snapshot of a line."""

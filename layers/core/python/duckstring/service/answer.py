@@ -14,6 +14,7 @@ from duckstring.ports import (
     Catalog,
     Clock,
     Discovery,
+    ExecutionReader,
     HistoryReader,
     Mailbox,
     Removals,
@@ -21,7 +22,7 @@ from duckstring.ports import (
     TableFiles,
     TriggerDoor,
 )
-from duckstring.service import arrival, compute, control, history, remove, status, tables, trigger, windows
+from duckstring.service import arrival, checkup, compute, control, history, remove, status, tables, trigger, windows
 from duckstring.service.find import find_deployed
 
 Json = dict[str, object]
@@ -41,6 +42,7 @@ class Desk:
     door: TriggerDoor
     artifacts: Artifacts
     discovery: Discovery
+    executions: ExecutionReader
     mailbox: Mailbox
     clock: Clock
 
@@ -177,6 +179,10 @@ def _arrival(request: Mapping[str, object], desk: Desk) -> Json:
             raise OperatorError(f"action is {action!r}; allowed: add, list, remove.")
 
 
+def _doctor(request: Mapping[str, object], desk: Desk) -> Json:
+    return checkup.checkup(catalog=desk.catalog, states=desk.states, executions=desk.executions, clock=desk.clock)
+
+
 OPERATIONS: Mapping[str, Callable[[Mapping[str, object], Desk], Json]] = {
     "hello": _hello,
     "deploy": _deploy,
@@ -191,6 +197,7 @@ OPERATIONS: Mapping[str, Callable[[Mapping[str, object], Desk], Json]] = {
     "tables": _tables,
     "remove": _remove,
     "arrival": _arrival,
+    "doctor": _doctor,
 }
 
 
