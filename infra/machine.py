@@ -4,6 +4,9 @@ A state entered costs as much as forty writes to the table, so the usual way is 
 one that does not *fails its task* (a Catch costs nothing, a Choice after each attempt would); a gate's success is "run", any other
 verdict is its failure; and a run of one Ripple needs no Map.
 
+An attempt runs in the function or as a task. One that pauses is invoked again after a while, in the function and with the same
+number: what it waits for goes on without it. A task's worker ends its attempt with its token, in the words that the function uses.
+
 Rules of this file: a branch of the Map never ends in Fail (its siblings would be cut off), a gate is retried only where its letter
 was not sent (once it was, somebody may hold its token), what AWS lost is ``lost`` and not ``crashed`` (the author's budget
 does not pay for it), timeouts are literal, and a terminal state is a Pass (an ``Output`` of Succeed is not applied everywhere).
@@ -12,6 +15,7 @@ does not pay for it), timeouts are literal, and a terminal state is a Pass (an `
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import aws_iam as iam
@@ -20,10 +24,14 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from duckstring.model.verdicts import CANCELLED, DONE, ENDED, MOST_BRANCHES
+from duckstring.model.compute import ORDER, TASK_SIZES, TOKEN
+from duckstring.model.verdicts import CANCELLED, DONE, ENDED, MOST_BRANCHES, SILENCE_SECONDS, TASK
+from infra.tasks import CONTAINER
 
 _GATE_SECONDS = 364 * 24 * 3600
 _LAMBDA_SECONDS = 960
+_TASK_SECONDS = 30 * 24 * 3600
+"""No Ripple is given so long: its own deadline ends it, and silence what has none."""
 _REST_SECONDS = 10
 _CAUSE_LENGTH = 20_000
 _TOLD_LENGTH = 1000
@@ -38,6 +46,22 @@ _LOST = [
 ]
 """The invocation was refused, or its answer got lost on the way: nothing that the author's code has done."""
 
+_UNSTARTED = [
+    "ECS.AmazonECSException",
+    "ECS.ClientException",
+    "ECS.LimitExceededException",
+    "ECS.ServerException",
+    "ECS.ThrottlingException",
+    "AmazonECS.Unknown",
+]
+"""ECS did not start a task: no place, too many at once, or a fault of its own. ``AmazonECS.Unknown``: it said so in a list."""
+
+_KILLED_FOR_MEMORY = ("Runtime.OutOfMemory", "signal: killed", "exit status 137")
+"""How Lambda tells of a function that wanted more memory than it had."""
+
+_OUT_OF_TIME = ("Sandbox.Timedout", "Task timed out after")
+"""How it tells of one that held out to the function's last second, and did not hear the worker's watch."""
+
 State = dict[str, Any]
 
 
@@ -46,7 +70,11 @@ def _jsonata(expression: str) -> str:
 
 
 def definition() -> dict[str, Any]:
-    """The machine in Amazon States Language; ``${RippleFunction}`` and ``${Mailbox}`` are substituted at deployment."""
+    """The machine in Amazon States Language.
+
+    Substituted at deployment: ``${RippleFunction}`` and its ``${FunctionMemory}``, ``${Mailbox}``, and of tasks ``${Cluster}``,
+    ``${TaskDefinition}``, ``${Subnets}`` (with commas between), ``${SecurityGroup}`` and ``${PublicIp}``.
+    """
     return {
         "Comment": "One Pond Run: a branch for each Ripple.",
         "QueryLanguage": "JSONata",
@@ -58,6 +86,7 @@ def definition() -> dict[str, Any]:
                 "Choices": [
                     {"Condition": _jsonata("$states.input.verdict = 'lambda'"), "Next": "RunAlone"},
                     {"Condition": _jsonata("$states.input.verdict = 'wait'"), "Next": "AwaitAlone"},
+                    {"Condition": _jsonata("$states.input.verdict = 'task'"), "Next": "RunOnTaskAlone"},
                 ],
                 "Default": "Ripples",
             },
@@ -74,6 +103,7 @@ def definition() -> dict[str, Any]:
                     "ripple": _jsonata("$states.context.Map.Item.Value.ripple"),
                     "verdict": _jsonata("$states.context.Map.Item.Value.verdict"),
                     "attempt": _jsonata("$states.context.Map.Item.Value.attempt"),
+                    "memory_mib": _jsonata(_or("$states.context.Map.Item.Value.memory_mib", "0")),
                 },
                 "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "Route", "States": _routed()},
                 "Output": _jsonata("{'cancelled': [$states.result[status = 'cancelled'][0]]}"),
@@ -102,6 +132,15 @@ def _done() -> State:
     return {"Type": "Pass", "Output": {"status": "done"}, "End": True}
 
 
+def _or(place: str, otherwise: str) -> str:
+    return f"$exists({place}) ? {place} : {otherwise}"
+
+
+_PAUSES = _or("$states.input.pauses", "0")
+"""That this branch has made, in all attempts: the history of the execution has all of them."""
+_WHOSE = "{" + ", ".join(f"'{key}': $states.input.{key}" for key in ("line", "run", "launch", "ripple")) + "}"
+_ORDER = "$string($merge([" + _WHOSE + ", {'attempt': $states.input.attempt, 'memory_mib': $states.input.memory_mib}]))"
+_CPU_UNITS = "{" + ", ".join(f"'{size.memory_mib}': '{size.cpu_units}'" for size in TASK_SIZES) + "}"
 _CANCELLED = (
     "{'status': 'cancelled', 'failure': $exists($states.input.failure.error) ? "
     "$merge([$states.input.failure, {'message': $substring($states.input.failure.message, 0, "
@@ -117,6 +156,7 @@ def _routed() -> dict[str, State]:
             "Choices": [
                 {"Condition": _jsonata("$states.input.verdict = 'lambda'"), "Next": "Run"},
                 {"Condition": _jsonata("$states.input.verdict = 'wait'"), "Next": "Await"},
+                {"Condition": _jsonata("$states.input.verdict = 'task'"), "Next": "RunOnTask"},
                 {"Condition": _jsonata("$states.input.verdict = 'done'"), "Next": "Done"},
             ],
             "Default": "Cancelled",
@@ -134,13 +174,19 @@ def _branch(suffix: str) -> dict[str, State]:
     """The states of one Ripple but for the first and ``Cancelled``; ``suffix`` keeps names apart, that a machine may not have twice."""
     return {
         f"Run{suffix}": _run(suffix),
+        f"RunOnTask{suffix}": _run_on_task(suffix),
         # What AWS lost once it loses again in the next second.
         f"Ended{suffix}": {
             "Type": "Choice",
-            "Choices": [{"Condition": _jsonata("$states.input.outcome = 'lost'"), "Next": f"Rest{suffix}"}],
+            "Choices": [
+                {"Condition": _jsonata("$states.input.outcome = 'lost'"), "Next": f"Rest{suffix}"},
+                {"Condition": _jsonata("$states.input.outcome = 'paused'"), "Next": f"Pause{suffix}"},
+            ],
             "Default": f"Await{suffix}",
         },
         f"Rest{suffix}": {"Type": "Wait", "Seconds": _REST_SECONDS, "Next": f"Await{suffix}"},
+        # Also what began as a task goes on in the function: it comes to look, and that is short.
+        f"Pause{suffix}": {"Type": "Wait", "Seconds": _jsonata("$max([1, $ceil($states.input.seconds)])"), "Next": f"Run{suffix}"},
         f"Await{suffix}": _await(suffix),
         f"Done{suffix}": _done(),
     }
@@ -159,6 +205,7 @@ def _run(suffix: str) -> State:
                 "launch": _jsonata("$states.input.launch"),
                 "ripple": _jsonata("$states.input.ripple"),
                 "attempt": _jsonata("$states.input.attempt"),
+                "pauses": _jsonata(_PAUSES),
             },
         },
         "TimeoutSeconds": _LAMBDA_SECONDS,
@@ -174,9 +221,58 @@ def _run(suffix: str) -> State:
             }
         ],
         "Catch": [
-            {"ErrorEquals": _LOST, "Output": _caught("lost"), "Next": f"Rest{suffix}"},
-            {"ErrorEquals": ["States.ALL"], "Output": _told(), "Next": f"Ended{suffix}"},
+            {"ErrorEquals": _LOST, "Output": _caught("'lost'"), "Next": f"Rest{suffix}"},
+            {"ErrorEquals": ["States.ALL"], "Output": _told(_LAMBDA_ENDED, mib="${FunctionMemory}"), "Next": f"Ended{suffix}"},
         ],
+        "End": True,
+    }
+
+
+def _run_on_task(suffix: str) -> State:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::ecs:runTask.waitForTaskToken",
+        "Arguments": {
+            "Cluster": "${Cluster}",
+            "TaskDefinition": "${TaskDefinition}",
+            "LaunchType": "FARGATE",
+            "NetworkConfiguration": {
+                "AwsvpcConfiguration": {
+                    "Subnets": _jsonata("$split('${Subnets}', ',')"),
+                    "SecurityGroups": ["${SecurityGroup}"],
+                    "AssignPublicIp": "${PublicIp}",
+                }
+            },
+            "Overrides": {
+                "Cpu": _jsonata(f"$lookup({_CPU_UNITS}, $string($states.input.memory_mib))"),
+                "Memory": _jsonata("$string($states.input.memory_mib)"),
+                "ContainerOverrides": [
+                    {
+                        "Name": CONTAINER,
+                        "Environment": [
+                            {"Name": ORDER, "Value": _jsonata(_ORDER)},
+                            {"Name": TOKEN, "Value": _jsonata("$states.context.Task.Token")},
+                        ],
+                    }
+                ],
+            },
+        },
+        "HeartbeatSeconds": SILENCE_SECONDS,
+        "TimeoutSeconds": _TASK_SECONDS,
+        "Output": {"status": "done"},
+        # Each time with a token of its own. What did start, and died, is another attempt.
+        "Retry": [
+            {
+                "ErrorEquals": _UNSTARTED,
+                "IntervalSeconds": 5,
+                "BackoffRate": 2,
+                "MaxAttempts": 8,
+                "MaxDelaySeconds": 120,
+                "JitterStrategy": "FULL",
+            }
+        ],
+        # Its worker says how it ended; where it did not, it was not the author's doing.
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Output": _told("'lost'", mib="$states.input.memory_mib"), "Next": f"Ended{suffix}"}],
         "End": True,
     }
 
@@ -198,17 +294,15 @@ def _await(suffix: str) -> State:
                 "attempt": _jsonata("$states.input.attempt"),
                 "outcome": _jsonata("$exists($states.input.outcome) ? $states.input.outcome : 'none'"),
                 "failure": _jsonata("$exists($states.input.failure) ? $states.input.failure : null"),
+                "memory_mib": _jsonata(_or("$states.input.memory_mib", "0")),
                 "token": _jsonata("$states.context.Task.Token"),
             },
         },
         "TimeoutSeconds": _GATE_SECONDS,
         # The outcome of the attempt before must not survive into the next message.
-        "Output": _jsonata(
-            "{'line': $states.input.line, 'run': $states.input.run, 'launch': $states.input.launch, "
-            "'ripple': $states.input.ripple, 'attempt': $states.result.attempt}"
-        ),
+        "Output": _jsonata(f"$merge([{_WHOSE}, {{'attempt': $states.result.attempt, 'pauses': {_PAUSES}}}])"),
         "Retry": [
-            {"ErrorEquals": [DONE, CANCELLED], "MaxAttempts": 0},
+            {"ErrorEquals": [DONE, CANCELLED, TASK], "MaxAttempts": 0},
             # Whatever else failed is a letter that was not sent.
             {
                 "ErrorEquals": ["States.TaskFailed"],
@@ -222,49 +316,81 @@ def _await(suffix: str) -> State:
         "Catch": [
             {"ErrorEquals": [DONE], "Next": f"Done{suffix}"},
             {
+                "ErrorEquals": [TASK],
+                "Output": _jsonata(f"$merge([{_WHOSE}, $parse($states.errorOutput.Cause), {{'pauses': {_PAUSES}}}])"),
+                "Next": f"RunOnTask{suffix}",
+            },
+            {
                 "ErrorEquals": [CANCELLED],
                 "Output": _jsonata("{'failure': $parse($states.errorOutput.Cause)}"),
                 "Next": f"Cancelled{suffix}",
             },
-            {"ErrorEquals": ["States.ALL"], "Output": _caught("cancelled"), "Next": f"Cancelled{suffix}"},
+            {"ErrorEquals": ["States.ALL"], "Output": _caught("'cancelled'"), "Next": f"Cancelled{suffix}"},
         ],
         "Next": f"Run{suffix}",
     }
 
 
 _ERROR = "$states.errorOutput"
+_CAUSE = f"$exists({_ERROR}.Cause) ? {_ERROR}.Cause : ''"
 
 
 def _caught(outcome: str) -> str:
     return _jsonata(f"$merge([$states.input, {_failure(outcome)}])")
 
 
-def _told() -> str:
-    """The answer of a worker whose attempt did not succeed, or the crash of one that could not answer."""
-    cause = f"$exists({_ERROR}.Cause) ? {_ERROR}.Cause : ''"
-    answer = f"$parse($substringAfter($parse($cause).errorMessage, '{ENDED}'))"
-    return _jsonata(f"($cause := {cause}; $merge([$states.input, $contains($cause, '{ENDED}') ? {answer} : {_failure('crashed')}]))")
+def _told(otherwise: str, *, mib: str) -> str:
+    """The answer of a worker whose attempt did not succeed, or (``otherwise``) what became of one that could not answer.
+
+    A function's error is an object with the message in it, a task's is the message. Who paused is counted.
+    """
+    said = f"$substringAfter($substring($cause, 0, {len(ENDED)}) = '{ENDED}' ? $cause : $parse($cause).errorMessage, '{ENDED}')"
+    answer = f"$contains($cause, '{ENDED}') ? $parse({said}) : {_failure(otherwise)}"
+    more = f"{{'memory_mib': {mib}, 'pauses': ({_PAUSES}) + ($ended.outcome = 'paused' ? 1 : 0)}}"
+    return _jsonata(f"($cause := {_CAUSE}; $ended := {answer}; $merge([$states.input, $ended, {more}]))")
 
 
 def _failure(outcome: str) -> str:
     return (
-        f"{{'outcome': '{outcome}', 'failure': {{"
+        f"{{'outcome': {outcome}, 'failure': {{"
         "'ripple': $states.input.ripple, 'attempt': $states.input.attempt, "
         f"'error': {_ERROR}.Error, "
         f"'message': $exists({_ERROR}.Cause) ? $substring({_ERROR}.Cause, 0, {_CAUSE_LENGTH}) : ''}}}}"
     )
 
 
+def _says(words: tuple[str, ...]) -> str:
+    return " or ".join(f"$contains({_ERROR}.Error & ' ' & $cause, '{word}')" for word in words)
+
+
+_LAMBDA_ENDED = f"({_says(_KILLED_FOR_MEMORY)}) ? 'memory' : ({_says(_OUT_OF_TIME)}) ? 'overran' : 'crashed'"
+
+
 class PondRuns(Construct):
     """The state machine: one execution per Pond Run."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, ripple: lambda_.IFunction, mailbox: sqs.IQueue) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        ripple: lambda_.IFunction,
+        memory_mib: int,
+        mailbox: sqs.IQueue,
+        task: Mapping[str, str],
+    ) -> None:
+        """Run attempts in ``ripple``, which has ``memory_mib``, or as ``task``: what ``definition`` names of tasks."""
         super().__init__(scope, construct_id)
         self.machine = sfn.StateMachine(
             self,
             "Machine",
             definition_body=sfn.DefinitionBody.from_string(json.dumps(definition())),
-            definition_substitutions={"RippleFunction": ripple.function_arn, "Mailbox": mailbox.queue_url},
+            definition_substitutions={
+                "RippleFunction": ripple.function_arn,
+                "FunctionMemory": str(memory_mib),
+                "Mailbox": mailbox.queue_url,
+                **task,
+            },
             state_machine_type=sfn.StateMachineType.STANDARD,
         )
         for action, resource in (("lambda:InvokeFunction", ripple.function_arn), ("sqs:SendMessage", mailbox.queue_arn)):

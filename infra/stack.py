@@ -44,7 +44,14 @@ class CatchmentStack(Stack):
         self._messaging = Messaging(self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT)
         self._doors = Doors(self, "Doors", config=config, code=code)
         self._tasks = Tasks(self, "Tasks", name=name, config=config, code=code)
-        self._runs = PondRuns(self, "Runs", ripple=self._doors.ripple, mailbox=self._messaging.mailbox)
+        self._runs = PondRuns(
+            self,
+            "Runs",
+            ripple=self._doors.ripple,
+            memory_mib=config.memory_mib,
+            mailbox=self._messaging.mailbox,
+            task=self._tasks.substitutions(),
+        )
         self._alarms = Alarms(self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays))
         self._secret = self._empty_secret(ephemeral=config.ephemeral)
         self._wire()
@@ -113,7 +120,7 @@ class CatchmentStack(Stack):
             **self._function,
         )
         _know(self._doors.orchestrator, orchestrator)
-        worker = replace(everyone, secret=self._secret.secret_arn)
+        worker = replace(everyone, secret=self._secret.secret_arn, **self._function)
         _know(self._doors.ripple, worker)
         self._tasks.know(worker)
         arrivals = ",".join(self._arrivals)

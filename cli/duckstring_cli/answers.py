@@ -115,8 +115,16 @@ class RunRow(TypedDict):
     message: NotRequired[str | None]
 
 
+class Invocation(TypedDict):
+    """One of an attempt's, of which one that pauses has several: where its log lies."""
+
+    started: str
+    log_stream: str
+    request_id: str
+
+
 class AttemptRow(TypedDict):
-    """A row of attempt history."""
+    """A row of attempt history. ``log_stream`` and ``request_id`` are those of its latest invocation."""
 
     run: str
     ripple: str
@@ -135,6 +143,14 @@ class AttemptRow(TypedDict):
     overflow: NotRequired[str | None]
     rows: NotRequired[int | None]
     bytes: NotRequired[int | None]
+    seconds: NotRequired[float | None]
+    peak_mib: NotRequired[int | None]
+    pauses: NotRequired[int | None]
+    resumes: NotRequired[str | None]
+    invocations: NotRequired[list[Invocation] | None]
+    left: NotRequired[str | None]
+    on_kill: NotRequired[str | None]
+    on_kill_message: NotRequired[str | None]
 
 
 class LineStatus(TypedDict):

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from duckstring.service.discover import Module, clean_environment, discover
-from duckstring.service.run_ripple import Worker
+from duckstring.service.worker import Worker
 
 
 def answer(event: dict[str, Any], worker: Worker) -> dict[str, Any]:

@@ -1,29 +1,20 @@
-"""The muscle's door: run one attempt of a Ripple, or tell which Ripples a package declares."""
+"""The muscle's door: run one attempt of a Ripple, tell which Ripples a package declares, or call what a killed one left to call."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 from dataclasses import replace
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from duckstring.errors import InvariantError
 from duckstring.model.names import Line
 from duckstring.model.verdicts import ENDED
-from duckstring.service.run_ripple import Order, run_ripple
-from functions.ripple import wiring
+from duckstring.service.worker import Order
+from functions.ripple import logs, wiring
+from functions.ripple.attempt import attempt
 
-logger = Logger(service="ripple")
-logging.basicConfig(handlers=[logger.registered_handler], level=logging.INFO, force=True)
-for chatty in ("boto3", "botocore", "httpcore", "httpx", "urllib3"):
-    logging.getLogger(chatty).setLevel(logging.WARNING)
-
-app = wiring.from_env(os.environ, logging.getLogger("duckstring"))
-
-_TOLD_LENGTH = 1000
+app = wiring.from_env(os.environ, logs.begin(), label=logs.label)
 
 
 class EndedError(Exception):
@@ -35,15 +26,15 @@ class EndedError(Exception):
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context has no type of its own
-    """Run or discover. What the author did wrong is told, and so is what the world did: the author does not pay for it.
+    """What the author did wrong is told, and so is what the world did: the author does not pay for it.
 
     Raises:
-        EndedError: the attempt failed, or was lost.
+        EndedError: the attempt did not succeed, or pauses.
         InvariantError: nobody of ours sends such an event, or a rule of ours is broken.
     """
     match event.get("op"):
         case "run":
-            answer = _run(event, context)
+            answer = attempt(_order(event, context), app.worker)
             if answer["outcome"] != "ok":
                 raise EndedError(answer)
             return answer
@@ -51,29 +42,20 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
             from functions.ripple import discovery  # noqa: PLC0415 - rare, and every run would pay for it
 
             return discovery.answer(event, app.worker)
+        case "on_kill":
+            from functions.ripple import killed  # noqa: PLC0415 - rare, and every run would pay for it
+
+            return killed.answer(event, app, seconds=_seconds(context))
         case op:
-            raise InvariantError(f"The ripple function knows run and discover, not {op!r}.")
+            raise InvariantError(f"The ripple function knows run, discover and on_kill, not {op!r}.")
 
 
-def _run(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - see above
-    # Lambda's context names the invocation; a task was told before its worker began.
-    stream = str(getattr(context, "log_stream_name", app.site.log_stream))
-    request_id = str(getattr(context, "aws_request_id", app.site.request_id))
-    site = replace(app.site, log_stream=stream, request_id=request_id)
-    order = Order(Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"], site)
-    logger.append_keys(run=f"{order.line}/{order.run}", ripple=order.ripple, attempt=order.attempt)
-    app.worker.log.info("attempt begins")
-    try:
-        return run_ripple(order, app.worker)
-    except InvariantError:
-        raise
-    except Exception as error:
-        logger.exception("attempt lost")
-        return _lost(order, error)
-    finally:
-        logger.remove_keys(["run", "ripple", "attempt"])
+def _order(event: dict[str, Any], context: Any) -> Order:  # noqa: ANN401 - see above
+    site = replace(app.site, log_stream=context.log_stream_name, request_id=context.aws_request_id)
+    which = (Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"])
+    return Order(*which, site, pauses=event.get("pauses", 0), seconds=_seconds(context))
 
 
-def _lost(order: Order, error: Exception) -> dict[str, Any]:
-    failure = {"ripple": order.ripple, "attempt": order.attempt, "error": type(error).__name__, "message": str(error)[:_TOLD_LENGTH]}
-    return {"outcome": "lost", "failure": failure}
+def _seconds(context: Any) -> float:  # noqa: ANN401 - see above
+    """At the start of an invocation this is the function's whole time."""
+    return float(context.get_remaining_time_in_millis()) / 1000

@@ -1,4 +1,4 @@
-"""The worker of a task: makes the attempt as the ripple function would, and tells its supervisor how it went."""
+"""The worker of a task: makes the attempt as the ripple function would, and tells its supervisor how it goes."""
 
 from __future__ import annotations
 
@@ -6,42 +6,48 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from duckstring.model.compute import ORDER
-from duckstring.model.verdicts import ENDED
+from duckstring.model.names import Line
+from duckstring.service.worker import Order
 
 _FIRST_TO_GO = "500"
 
 
-class TaskContext:
-    """Lambda's context, as far as the handler asks for it: a task has no time limit of its own."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """More than any Ripple may take."""
-        return 10**12
-
-
 def main() -> None:
     """Make the attempt. What is left behind (threads that do not end) goes with the process."""
-    words = int(sys.argv[1])
-    os.set_inheritable(words, False)
+    number = int(sys.argv[1])
+    # What the author's code starts must not hold it open.
+    os.set_inheritable(number, False)
     # If memory ends, the kernel takes this process, and its supervisor tells.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
-    from functions.ripple.handler import EndedError, handle  # noqa: PLC0415 - it wires as it is imported: let that, too, be seen to fail
+    with os.fdopen(number, "wb", buffering=0) as words:
+        _say(words, answer=_attempt(words))
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
-    try:
-        answer = handle({"op": "run", **json.loads(os.environ[ORDER])}, TaskContext())
-    except EndedError as ended:
-        answer = json.loads(str(ended).removeprefix(ENDED))
-    with os.fdopen(words, "wb") as told:
-        told.write(json.dumps({"answer": answer}).encode() + b"\n")
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+
+def _attempt(words: BinaryIO) -> Mapping[str, object]:
+    # They wire as they are imported: let that, too, be seen to fail.
+    from functions.ripple import logs, wiring  # noqa: PLC0415
+    from functions.ripple.attempt import attempt  # noqa: PLC0415
+
+    app = wiring.from_env(os.environ, logs.begin(), label=logs.label)
+    told = json.loads(os.environ[ORDER])
+    order = Order(Line(told["line"]), told["run"], told["launch"], told["ripple"], told["attempt"], app.site, told.get("pauses", 0))
+    return attempt(order, replace(app.worker, begins=lambda seconds: _say(words, seconds=seconds)))
+
+
+def _say(words: BinaryIO, **word: object) -> None:
+    words.write(json.dumps(word).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -9,20 +9,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.duck import S3Storage
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.state import DynamoStateStore
-from duckstring.adapters.aws.worker import AttemptRows, DynamoStates, S3Artifacts, SecretEntries
+from duckstring.adapters.aws.worker import DynamoStates, S3Artifacts, SecretEntries
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
 from duckstring.model.settings import Settings
-from duckstring.service.run_ripple import Worker
+from duckstring.service.worker import Function, Label, Worker
 
 if TYPE_CHECKING:
     from duckstring.adapters.aws.duck import Credentials
+    from duckstring.service.on_kill import KillHistory
 
 SITE = "DUCKSTRING_SITE"
 """The variable in which a task's supervisor tells its worker where that runs, as JSON."""
@@ -30,25 +32,26 @@ SITE = "DUCKSTRING_SITE"
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The worker, and where it runs."""
+    """The worker, where it runs, and the rows of attempts as a kill has them."""
 
     worker: Worker
     site: Site
+    kills: KillHistory
 
 
-def from_env(env: Mapping[str, str], log: logging.Logger) -> App:
-    """The worker of the Catchment that ``env`` describes."""
+def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> App:
+    """The worker of the Catchment that ``env`` describes. ``label`` puts keys on each line of ``log``."""
     settings, clients = Settings.from_env(env), Clients()
     # What every attempt uses is made while the function starts: Lambda gives that phase more processor than it bills.
     _ = clients.dynamodb, clients.sqs, clients.s3, clients.secretsmanager
     table, bucket = settings.need("table"), settings.need("bucket")
     site = site_of(env)
-    store = DynamoStateStore(clients, table)
+    store, rows = DynamoStateStore(clients, table), AttemptRows(clients, table, bucket)
     worker = Worker(
         states=DynamoStates(store),
         snapshots=store,
         artifacts=S3Artifacts(clients, bucket),
-        history=AttemptRows(clients, table, bucket),
+        history=rows,
         memories=DynamoMemories(clients, table),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         secrets=SecretEntries(clients, settings.secret),
@@ -62,8 +65,10 @@ def from_env(env: Mapping[str, str], log: logging.Logger) -> App:
         clock=SystemClock(),
         log=log,
         catchment=settings.need("catchment"),
+        function=Function(float(settings.function_timeout_seconds or 0), int(settings.function_memory_mib or 0)),
+        label=label,
     )
-    return App(worker, site)
+    return App(worker, site, rows)
 
 
 def site_of(env: Mapping[str, str]) -> Site:

@@ -12,6 +12,7 @@ import pytest
 from duckstring.adapters.aws.executions import Machine, TokenGates, execution_arn
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun
 from duckstring.engine.state import Failure
+from duckstring.model.compute import ORDER, TOKEN
 from duckstring.model.verdicts import ENDED
 from infra.machine import definition
 
@@ -29,6 +30,17 @@ def handle(event, context):
     if kind == "loses" and event["attempt"] == 1:
         failure |= {"error": "EndpointConnectionError", "message": "no S3"}
         raise RuntimeError("ENDED" + json.dumps({"outcome": "lost", "failure": failure}))
+    if kind == "pauses" and event["attempt"] == 2 and event["pauses"] != 2:
+        raise ValueError(f"the history has 2 pauses, not {event['pauses']}")
+    if kind == "pauses" and event["pauses"] < 2:
+        raise RuntimeError("ENDED" + json.dumps({"outcome": "paused", "seconds": 0.2}))
+    if kind in ("pauses", "overruns") and event["attempt"] == 1:
+        failure |= {"error": "Overran", "message": f"after {event['pauses']} pauses"}
+        raise RuntimeError("ENDED" + json.dumps({"outcome": "overran", "failure": failure}))
+    if kind == "killed":
+        raise RuntimeError("RequestId: 1 Error: Runtime exited with error: signal: killed")
+    if kind == "late":
+        raise RuntimeError("2030-01-01 Task timed out after 900.00 seconds")
     return {"outcome": "ok"}
 """
 FAILURE = {"ripple": "fails", "attempt": 1, "error": "KeyError", "message": "'x' \\ \n é"}
@@ -55,7 +67,14 @@ def machine(local_catchment):
     rested = "{% $merge([$states.input, {'outcome': 'lost, and rested'}]) %}"
     for rest in (played["States"]["RestAlone"], played["States"]["Ripples"]["ItemProcessor"]["States"]["Rest"]):
         rest |= {"Seconds": 1, "Output": rested}
-    text = json.dumps(played).replace("${RippleFunction}", function).replace("${Mailbox}", queue)
+    ecs = access.client("ecs")
+    ecs.create_cluster(clusterName="played")
+    ecs.register_task_definition(family="played", containerDefinitions=[{"name": "worker", "image": "none", "command": ["true"]}])
+    words = {"RippleFunction": function, "FunctionMemory": "3008", "Mailbox": queue, "Cluster": "played", "TaskDefinition": "played"}
+    words |= {"Subnets": "subnet-1,subnet-2", "SecurityGroup": "sg-1", "PublicIp": "ENABLED"}
+    text = json.dumps(played)
+    for name, word in words.items():
+        text = text.replace(f"${{{name}}}", word)
     arn = access.client("stepfunctions").create_state_machine(name="played", definition=text, roleArn=role)["stateMachineArn"]
     return Played(access, queue, arn)
 
@@ -63,11 +82,13 @@ def machine(local_catchment):
 class Played:
     def __init__(self, access, queue, arn):
         self.stepfunctions, self.sqs, self.queue, self.arn = access.client("stepfunctions"), access.client("sqs"), queue, arn
+        self.ecs = access.client("ecs")
         self.runs = 6
 
     def start(self, **branches):
         self.runs += 1
-        listed = [RippleBranch(name, verdict, 1 if verdict == "lambda" else 0) for name, verdict in branches.items()]
+        size = {"task": 16_384}
+        listed = [RippleBranch(name, verdict, int(verdict != "wait"), size.get(verdict, 0)) for name, verdict in branches.items()]
         Machine(self, self.arn).start("sales@1", StartRun(self.runs, 1, tuple(listed)))
         return execution_arn(self.arn, f"sales-1-{self.runs}-1")
 
@@ -79,9 +100,21 @@ class Played:
                 return json.loads(message["Body"])
         raise AssertionError("no gate was reached")
 
-    def answer(self, gate, verdict, attempt=0, failure=None):
+    def answer(self, gate, verdict, attempt=0, failure=None, memory_mib=0):
         told = Failure(**failure) if failure else None
-        TokenGates(self, "")._tell(gate["token"], AnswerGate(gate["run"], 1, gate["ripple"], verdict, attempt, told))
+        TokenGates(self, "")._tell(gate["token"], AnswerGate(gate["run"], 1, gate["ripple"], verdict, attempt, told, memory_mib))
+
+    def task(self):
+        """The newest task that was started, as ECS describes it, and what its container is told."""
+        for _ in range(300):
+            if arns := self.ecs.list_tasks(cluster="played")["taskArns"]:
+                (task,) = self.ecs.describe_tasks(cluster="played", tasks=arns)["tasks"]
+                self.ecs.stop_task(cluster="played", task=task["taskArn"])
+                (container,) = task["overrides"]["containerOverrides"]
+                told = {one["name"]: one["value"] for one in container["environment"]}
+                return task, json.loads(told[ORDER]), told[TOKEN]
+            time.sleep(0.05)
+        raise AssertionError("no task was started")
 
     def end(self, execution):
         for _ in range(300):
@@ -106,7 +139,7 @@ def test_a_branch_waits_for_its_verdict_and_then_runs(machine, beside):
     gate = machine.gate()
     token = gate.pop("token")
     whose = {"to": "sales@1", "kind": "gate_reached", "run": machine.runs, "launch": 1, "ripple": "join"}
-    assert gate == {**whose, "attempt": 0, "outcome": "none", "failure": None}
+    assert gate == {**whose, "attempt": 0, "outcome": "none", "failure": None, "memory_mib": 0}
     machine.answer(gate | {"token": token}, verdict="lambda", attempt=1)
     assert machine.end(execution)["status"] == "SUCCEEDED"
 
@@ -127,6 +160,66 @@ def test_a_lost_attempt_rests_and_asks_again(machine, beside):
     assert (gate["outcome"], gate["attempt"], gate["failure"]["error"]) == ("lost, and rested", 1, "EndpointConnectionError")
     machine.answer(gate, verdict="lambda", attempt=2)
     assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+@BESIDE
+def test_who_pauses_comes_again_with_the_same_attempt_and_a_later_attempt_counts_on(machine, beside):
+    execution = machine.start(pauses="lambda", **beside)
+    gate = machine.gate()
+    assert (gate["outcome"], gate["attempt"], gate["failure"]["message"]) == ("overran", 1, "after 2 pauses")
+    assert gate["memory_mib"] == 3008
+    machine.answer(gate, verdict="lambda", attempt=2)
+    assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(("how", "outcome"), [("killed", "memory"), ("late", "overran")])
+def test_what_lambda_says_of_a_function_without_memory_or_time_is_understood(machine, how, outcome):
+    execution = machine.start(**{how: "lambda"})
+    gate = machine.gate()
+    assert (gate["outcome"], gate["failure"]["attempt"], gate["memory_mib"]) == (outcome, 1, 3008)
+    machine.answer(gate, verdict="done")
+    assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+@BESIDE
+def test_an_attempt_that_overran_goes_on_as_a_task(machine, beside):
+    execution = machine.start(overruns="lambda", **beside)
+    machine.answer(machine.gate(), verdict="task", attempt=2, memory_mib=8192)
+    task, order, token = machine.task()
+    whose = {"line": "sales@1", "run": machine.runs, "launch": 1, "ripple": "overruns"}
+    assert order == {**whose, "attempt": 2, "memory_mib": 8192}
+    assert (task["overrides"]["cpu"], task["overrides"]["memory"], task["launchType"]) == ("2048", "8192", "FARGATE")
+    machine.stepfunctions.send_task_heartbeat(taskToken=token)
+    machine.stepfunctions.send_task_success(taskToken=token, output="{}")
+    assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+@BESIDE
+def test_a_task_tells_its_failure_and_what_became_of_one_that_could_not_is_lost(machine, beside):
+    execution = machine.start(other="task", **beside)
+    for verdict, cause, expected in (
+        ("task", ENDED + json.dumps({"outcome": "failed", "failure": FAILURE}), ("failed", FAILURE["message"])),
+        ("task", "Task stopped: SpotInterruption", ("lost, and rested", "Task stopped: SpotInterruption")),
+        ("done", ENDED + json.dumps({"outcome": "memory", "failure": FAILURE}), ("memory", FAILURE["message"])),
+    ):
+        _task, _order, token = machine.task()
+        machine.stepfunctions.send_task_failure(taskToken=token, error="Duckstring.Ended", cause=cause)
+        gate = machine.gate()
+        assert (gate["outcome"], gate["failure"]["message"]) == expected
+        assert gate["memory_mib"] == 16_384
+        machine.answer(gate, verdict=verdict, attempt=gate["attempt"] + 1, memory_mib=16_384)
+    assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+@BESIDE
+def test_a_task_that_pauses_goes_on_in_the_function(machine, beside):
+    execution = machine.start(other="task", **beside)
+    _task, _order, token = machine.task()
+    machine.stepfunctions.send_task_failure(
+        taskToken=token, error="Duckstring.Ended", cause=ENDED + json.dumps({"outcome": "paused", "seconds": 1})
+    )
+    assert machine.end(execution)["status"] == "SUCCEEDED"
+    assert machine.ecs.list_tasks(cluster="played")["taskArns"] == []
 
 
 def test_a_long_failure_is_cut_where_a_branch_ends(machine):

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from bench.requests import transitions
-from duckstring.model.verdicts import CANCELLED, DONE
+from duckstring.model.compute import TASK_SIZES
+from duckstring.model.verdicts import BEAT_SECONDS, CANCELLED, DONE, ENDED, SILENCE_SECONDS, TASK
 from infra.machine import definition
 
 MACHINE = definition()
 BRANCH = MACHINE["States"]["Ripples"]["ItemProcessor"]["States"]
 RUNS = [MACHINE["States"]["RunAlone"], BRANCH["Run"]]
+TASKS = [MACHINE["States"]["RunOnTaskAlone"], BRANCH["RunOnTask"]]
 GATES = [MACHINE["States"]["AwaitAlone"], BRANCH["Await"]]
+BOTH = pytest.mark.parametrize(("states", "suffix"), [(MACHINE["States"], "Alone"), (BRANCH, "")], ids=["outside", "branch"])
 
 
 def strings(node: Any) -> Iterator[str]:
@@ -52,14 +55,14 @@ def test_what_most_runs_do_enters_few_states():
 
 def test_a_branch_never_ends_in_fail_so_that_its_siblings_live_on():
     assert "Fail" not in {state["Type"] for state in BRANCH.values()}
-    assert {name for name, state in BRANCH.items() if state.get("End")} == {"Run", "Done", "Cancelled"}
+    assert {name for name, state in BRANCH.items() if state.get("End")} == {"Run", "RunOnTask", "Done", "Cancelled"}
 
 
 @pytest.mark.parametrize("gate", GATES, ids=["outside", "branch"])
 def test_a_gate_is_sent_again_only_where_its_letter_was_not_sent(gate):
     assert gate["Resource"].endswith(".waitForTaskToken")
     verdicts, unsent = gate["Retry"]
-    assert (verdicts["ErrorEquals"], verdicts["MaxAttempts"]) == ([DONE, CANCELLED], 0)
+    assert (verdicts["ErrorEquals"], verdicts["MaxAttempts"]) == ([DONE, CANCELLED, TASK], 0)
     assert (unsent["ErrorEquals"], unsent["MaxAttempts"]) == (["States.TaskFailed"], 6)
 
 
@@ -71,19 +74,56 @@ def test_what_aws_loses_is_tried_again_and_then_lost_and_not_crashed(task):
     assert {"Lambda.TooManyRequestsException", "Lambda.AWSLambdaException"} < set(lost["ErrorEquals"])
     assert not {"States.ALL", "States.TaskFailed", "States.Timeout", "Lambda.Unknown"} & set(lost["ErrorEquals"])
     assert "'outcome': 'lost'" in lost["Output"]
-    assert "'outcome': 'crashed'" in crashed["Output"]
+    assert " : 'crashed', 'failure': " in crashed["Output"]
 
 
-@pytest.mark.parametrize(("states", "suffix"), [(MACHINE["States"], "Alone"), (BRANCH, "")], ids=["outside", "branch"])
+@BOTH
 def test_a_lost_attempt_rests_before_it_asks(states, suffix):
     assert states[f"Run{suffix}"]["Catch"][0]["Next"] == f"Rest{suffix}"
     assert states[f"Rest{suffix}"] == {"Type": "Wait", "Seconds": 10, "Next": f"Await{suffix}"}
     ended = states[f"Ended{suffix}"]
-    (rests,) = ended["Choices"]
+    rests, pauses = ended["Choices"]
     assert ("'lost'" in rests["Condition"], rests["Next"], ended["Default"]) == (True, f"Rest{suffix}", f"Await{suffix}")
+    assert ("'paused'" in pauses["Condition"], pauses["Next"]) == (True, f"Pause{suffix}")
 
 
-@pytest.mark.parametrize("task", [*RUNS, *GATES])
+@BOTH
+def test_who_paused_goes_on_in_the_function_and_asks_nobody(states, suffix):
+    pause = states[f"Pause{suffix}"]
+    assert (pause["Type"], pause["Next"]) == ("Wait", f"Run{suffix}")
+    assert "pauses" in states[f"Run{suffix}"]["Arguments"]["Payload"]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=["outside", "branch"])
+def test_a_task_that_falls_silent_or_is_stopped_is_lost_and_costs_its_author_nothing(task):
+    assert task["Resource"] == "arn:aws:states:::ecs:runTask.waitForTaskToken"
+    assert task["HeartbeatSeconds"] == SILENCE_SECONDS >= 3 * BEAT_SECONDS
+    (caught,) = task["Catch"]
+    assert caught["ErrorEquals"] == ["States.ALL"]
+    assert "'outcome': 'lost'" in caught["Output"]
+    assert ENDED in caught["Output"]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=["outside", "branch"])
+def test_only_a_task_that_ecs_did_not_start_is_started_again(task):
+    """A retry of anything that its own worker may say would run an attempt twice."""
+    (rule,) = task["Retry"]
+    assert all(error.startswith(("ECS.", "AmazonECS.")) for error in rule["ErrorEquals"])
+
+
+@pytest.mark.parametrize("task", TASKS, ids=["outside", "branch"])
+def test_a_task_of_each_size_has_the_processors_that_go_with_it(task):
+    cpu = task["Arguments"]["Overrides"]["Cpu"]
+    assert [f"'{size.memory_mib}': '{size.cpu_units}'" in cpu for size in TASK_SIZES] == [True] * len(TASK_SIZES)
+
+
+@BOTH
+def test_a_verdict_of_a_task_is_a_failure_of_its_gate(states, suffix):
+    (caught,) = (one for one in states[f"Await{suffix}"]["Catch"] if one["ErrorEquals"] == [TASK])
+    assert caught["Next"] == f"RunOnTask{suffix}"
+
+
+@pytest.mark.parametrize("task", [*RUNS, *TASKS, *GATES])
 def test_every_task_catches_everything_and_has_a_literal_timeout(task):
     assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
     assert isinstance(task["TimeoutSeconds"], int)

@@ -12,10 +12,11 @@ from unittest.mock import patch
 import pytest
 from moto import mock_aws
 
+from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.inbox import wait_after
-from duckstring.adapters.aws.worker import AttemptRows
-from duckstring.model.attempts import AttemptFinished, AttemptStarted, Site
+from duckstring.adapters.aws.memos import DynamoMemories
+from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, OnKillCalled, Site, Usage
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.service.deliver import SOON
@@ -44,7 +45,7 @@ KNOWS = {
     "orchestrator": EVERYONE
     | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"}
     | {"cluster", "ripple_function", "function_memory_mib", "function_timeout_seconds"},
-    "ripple": EVERYONE | {"secret"},
+    "ripple": EVERYONE | {"secret", "function_memory_mib", "function_timeout_seconds"},
     "api": EVERYONE | {"bus", "ripple_function", "arrivals", "function_memory_mib", "function_timeout_seconds"},
     "sweep": EVERYONE | {"delays", "machine"},
 }
@@ -211,8 +212,12 @@ def attributes_of_an_attempt() -> set[str]:
     rows = AttemptRows(clients, "catchment", "lake")
     rows.started(line, AttemptStarted(1, "load", 1, now, Site()))
     rows.finished(line, AttemptFinished(1, "load", 1, "failed", now, "ValueError", "long " * 20_000, "", {}))
-    (item,) = clients.dynamodb.scan(TableName="catchment")["Items"]
-    return set(item)
+    rows.paused(line, AttemptPaused(1, "join", 1, now, Usage()))
+    rows.left(line, run=1, ripple="load", attempt=1, at=now)
+    rows.claim_on_kill(line, run=1, ripple="load", attempt=1)
+    rows.called_on_kill(line, OnKillCalled(1, "load", 1, "confirmed", "gone"))
+    DynamoMemories(clients, "catchment").of(line, run=1, ripple="load", tried=1, attempt=1).entries()
+    return {name for item in clients.dynamodb.scan(TableName="catchment")["Items"] for name in item}
 
 
 def test_the_dashboards_of_two_regions_have_two_names(template):

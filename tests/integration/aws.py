@@ -53,6 +53,7 @@ def catchment(monkeypatch) -> Iterator[Catchment]:
             bus=_bus(clients),
             machine=_machine(clients),
             ripple_function="ripple",
+            cluster=clients.ecs.create_cluster(clusterName="tasks")["cluster"]["clusterArn"],
         )
         for name, value in settings.to_env().items():
             monkeypatch.setenv(name, value)

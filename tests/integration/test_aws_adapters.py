@@ -227,6 +227,12 @@ class TestExecutions:
         alone = {"ripple": "load", "verdict": "lambda", "attempt": 1}
         assert json.loads(there["input"]) == {"line": "sales@1", "run": 43, "launch": 1, "branches": [alone], **alone}
 
+    def test_a_branch_that_begins_as_a_task_says_its_size(self, aws: Clients, machine: str) -> None:
+        Machine(aws, machine).start(SALES, StartRun(44, 1, (RippleBranch("load", "task", 1, 8192),)))
+        there = json.loads(aws.stepfunctions.describe_execution(executionArn=execution_arn(machine, "sales-1-44-1"))["input"])
+        assert there["branches"] == [{"ripple": "load", "verdict": "task", "attempt": 1, "memory_mib": 8192}]
+        assert there["memory_mib"] == 8192
+
     def test_starting_twice_is_starting_once(self, aws: Clients, machine: str) -> None:
         Machine(aws, machine).start(SALES, self.RUN)
         Machine(aws, machine).start(SALES, self.RUN)
@@ -283,10 +289,17 @@ class TestGates:
         monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(json.loads(given["output"])))
         monkeypatch.setattr(aws.stepfunctions, "send_task_failure", lambda **given: said.append((given["error"], given["cause"])))
         gates = TokenGates(aws, table)
-        for answer in (AnswerGate(1, 1, "load", "lambda", 2), AnswerGate(1, 1, "load", "done"), AnswerGate(1, 1, "load", "cancelled")):
+        task = AnswerGate(1, 1, "load", "task", 3, memory_mib=16_384)
+        for answer in (
+            AnswerGate(1, 1, "load", "lambda", 2),
+            AnswerGate(1, 1, "load", "done"),
+            AnswerGate(1, 1, "load", "cancelled"),
+            task,
+        ):
             gates.keep(SALES, GateReached(1, 1, "load"), token="t")
             gates.answer(SALES, answer)
-        assert said == [{"attempt": 2}, ("Duckstring.Done", "null"), ("Duckstring.Cancelled", "null")]
+        asked = '{"attempt": 3, "memory_mib": 16384}'
+        assert said == [{"attempt": 2}, ("Duckstring.Done", "null"), ("Duckstring.Cancelled", "null"), ("Duckstring.Task", asked)]
 
     def test_an_answer_said_again_is_not_heard_by_the_branch_that_came_back_from_it(
         self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
@@ -296,6 +309,7 @@ class TestGates:
         gates = TokenGates(aws, table)
         gates.keep(SALES, GateReached(1, 1, "load", 2, "failed", Failure("load", 2, "ValueError", "no rows")), token="t")
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 2))
+        gates.answer(SALES, AnswerGate(1, 1, "load", "task", 2, memory_mib=8192))
         assert said == []
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 3))
         assert [s["taskToken"] for s in said] == ["t"]

@@ -15,10 +15,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.history import DynamoHistory
 from duckstring.adapters.aws.state import DynamoStateStore
-from duckstring.adapters.aws.worker import AttemptRows, SecretEntries
+from duckstring.adapters.aws.worker import SecretEntries
 from duckstring.engine.effects import PublishSnapshot, RecordAttempt
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import InvariantError
@@ -96,6 +97,9 @@ def catchment(server, monkeypatch):
     clients.secretsmanager.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
 
 
+CONTEXT = SimpleNamespace(aws_request_id="request-1", log_stream_name="stream-1", get_remaining_time_in_millis=lambda: 900_000)
+
+
 def package():
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -113,7 +117,7 @@ def invoke(catchment, ripple, *, pins=None, outputs=None):
     ripples = {ripple: RippleState(ripple, attempt=Attempt(1, 1, NOON, dispatched=True))}
     store.commit(held, replace(PondState(SALES), revision=held.state.revision, runs={1: run}, ripples=ripples), (), (0, ""))
     event = {"op": "run", "line": SALES, "run": 1, "launch": 1, "ripple": ripple, "attempt": 1}
-    return catchment.handle(event, SimpleNamespace(aws_request_id="request-1"))
+    return catchment.handle(event, CONTEXT)
 
 
 def ended(catchment, ripple):

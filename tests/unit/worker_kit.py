@@ -15,11 +15,14 @@ import duckdb
 from duckstring.author.memory import SupersededError
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
-from duckstring.model.attempts import AttemptFinished, AttemptStarted
+from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSeen, AttemptStarted, Began, Usage
+from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.names import Line, artifact_key
 from duckstring.ports import Letter
-from duckstring.service.run_ripple import Order, Worker, run_ripple
+from duckstring.service.on_kill import KillOrder, on_kill
+from duckstring.service.run_ripple import run_ripple
 from duckstring.service.watch import Pace
+from duckstring.service.worker import Order, Worker
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES = Line("sales@1")
@@ -31,6 +34,10 @@ def zipped(files):
         for name, text in files.items():
             archive.writestr(zipfile.ZipInfo(name), text)  # with the time of day in it the same files would be another package
     return buffer.getvalue()
+
+
+def same(one, other):
+    return (one.run, one.ripple, one.attempt) == (other.run, other.ripple, other.attempt)
 
 
 class Folder:
@@ -72,6 +79,10 @@ class World:
     """Attempts that the engine has ended: (run, Ripple, attempt) to the status."""
 
     def __post_init__(self):
+        self.away = []
+        """Attempts whose workers said that they have left."""
+        self.on_kill = {}
+        self.time = NOON
         self.worker = Worker(
             states=self,
             snapshots=_Snapshots(self.snapshots),
@@ -106,6 +117,11 @@ class World:
 
     def started(self, line, row):
         assert isinstance(row, AttemptStarted)
+        paused = [one for one in self.rows if isinstance(one, AttemptPaused) and same(one, row)]
+        return Began(len(paused), paused[-1].usage if paused else Usage()) if self._write(row) else None
+
+    def paused(self, line, row):
+        assert isinstance(row, AttemptPaused)
         return self._write(row)
 
     def finished(self, line, row):
@@ -114,6 +130,26 @@ class World:
 
     def taken(self, line, *, run, ripple, attempt):
         return self.closed.get((run, ripple, attempt))
+
+    def seen(self, line, *, run, ripple, attempt):
+        which = (run, ripple, attempt)
+        mine = [row for row in self.rows if (row.run, row.ripple, row.attempt) == which]
+        status = self.closed.get(which) or next((row.status for row in mine if isinstance(row, AttemptFinished)), "running" if mine else "")
+        return AttemptSeen(status, away=not mine or which in self.away or isinstance(mine[-1], AttemptPaused))
+
+    def claim_on_kill(self, line, *, run, ripple, attempt):
+        first = (run, ripple, attempt) not in self.on_kill
+        self.on_kill.setdefault((run, ripple, attempt), "requested")
+        return first
+
+    def called_on_kill(self, line, row):
+        self.on_kill[row.run, row.ripple, row.attempt] = (row.how, row.message)
+
+    def wait(self, duration):
+        self.time += duration
+
+    def left(self, line, *, run, ripple, attempt, at):
+        self.away.append((run, ripple, attempt))
 
     def _write(self, row):
         if (row.run, row.ripple, row.attempt) in self.closed:
@@ -125,24 +161,32 @@ class World:
         self.letters += letters
 
     def now(self):
-        return NOON
+        return self.time
 
     # What tests say.
 
-    def deploy(self, source, *, ripples=("load",), files=None, module="src/pond.py"):
+    def deploy(self, source, *, ripples=("load",), files=None, module="src/pond.py", timeout=None):
         package = zipped({module: source, **(files or {})})
         key = artifact_key("sales", "1.0.0", sha256(package).hexdigest())
         self.packages[key] = package
         self.module, self.artifact = module, key
-        self.state = replace(self.state, ripples={name: RippleState(name) for name in ripples})
+        specs = tuple(RippleSpec(name, timeout_seconds=timeout) for name in ripples)
+        release = Release(SALES, "1.0.0", "inlet", (), specs, module, key, "", 0, 0, NOON)
+        self.state = replace(self.state, release=release, ripples={name: RippleState(name) for name in ripples})
 
     def open_run(self, number=1, *, ripple="load", attempt=1, tried=1, f=None, **more):
         run = Run(number, f or NOON + timedelta(minutes=number), NOON, timedelta(0), "1.0.0", self.artifact, self.module, 0, NOON, **more)
         held = replace(self.state.ripples[ripple], attempt=Attempt(number, attempt, NOON, dispatched=True, tried=tried))
         self.state = replace(self.state, runs={**self.state.runs, number: run}, ripples={**self.state.ripples, ripple: held})
 
-    def run(self, *, number=1, ripple="load", attempt=1, launch=1):
-        return run_ripple(Order(SALES, number, launch, ripple, attempt), self.worker)
+    def run(self, *, number=1, ripple="load", attempt=1, launch=1, **more):
+        return run_ripple(Order(SALES, number, launch, ripple, attempt, **more), self.worker)
+
+    def kill(self, *, number=1, ripple="load", attempt=1, tried=1, seconds=900.0):
+        """Call what the Ripple named to be called."""
+        run = self.state.runs[number]
+        order = KillOrder(SALES, number, ripple, attempt, tried, run.f, run.version, run.artifact, run.module, run.started, seconds)
+        return on_kill(order, self.worker, self)
 
     def accept(self, number=1):
         """What the engine does with a report: the tables are outputs of the run."""

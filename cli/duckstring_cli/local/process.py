@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duckstring.errors import OperatorError
-from duckstring_cli.local import server
+from duckstring_cli.local import serve
 from duckstring_cli.local.tools import tail
 
 _STARTS_WITHIN = 60.0
@@ -101,7 +101,7 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
     with log.open("ab") as output:
         # Functions inherit this environment: nothing of the user's shell goes in.
         process = subprocess.Popen(  # noqa: S603 - our own command line
-            [str(python), "-s", "-P", server.__file__, "--name", name, "--folder", str(folder), "--port", str(port)],
+            [str(python), "-s", "-P", serve.__file__, "--name", name, "--folder", str(folder), "--port", str(port)],
             env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": ""},
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -141,7 +141,7 @@ def end(pid: int) -> None:
 
 
 def end_orphans(pid: int) -> None:
-    """End the workers that a dead server left behind."""
+    """End the workers and the tasks that a dead server left behind."""
     # One that was just killed takes a moment to go; one that stays is a stranger with the same number.
     if not _gone_within(pid, 1.0):
         return
@@ -151,6 +151,30 @@ def end_orphans(pid: int) -> None:
         while time.monotonic() < limit:
             os.killpg(pid, signal.SIGKILL)
             time.sleep(0.02)
+    # Tasks have groups of their own; its session, whose number is not given away either, holds them all.
+    while (left := _of_session(pid)) and time.monotonic() < limit:
+        for one in left:
+            _signal(one, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _of_session(session: int) -> list[int]:
+    return [one for one in _processes() if _session(one) == session]
+
+
+def _processes() -> list[int]:
+    table = Path("/proc")
+    if (table / "self").exists():
+        return [int(entry.name) for entry in table.iterdir() if entry.name.isdigit()]
+    listed = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, text=True, check=False)  # noqa: S607 - wherever it is
+    return [int(number) for number in listed.stdout.split()]
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return 0
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -15,8 +15,10 @@ from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.executions import Machine, TokenGates
 from duckstring.adapters.aws.history import DynamoHistory
 from duckstring.adapters.aws.mailbox import SqsMailbox
+from duckstring.adapters.aws.overrides import EcsOverrides
 from duckstring.adapters.aws.schedules import WindowSchedules
 from duckstring.adapters.aws.state import DynamoStateStore
+from duckstring.adapters.aws.tokens import StepTokens
 from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.model.settings import Settings
 from duckstring.ports import Arrivals, Catalog, Clock, Gates, StateStore
@@ -38,6 +40,8 @@ class Orchestrator:
     arrivals: Arrivals
     gates: Gates
     hands: Hands
+    tokens: StepTokens
+    overrides: EcsOverrides
     clock: Clock
 
 
@@ -46,20 +50,21 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     settings, clients, clock = Settings.from_env(env), Clients(), SystemClock()
     # What every run uses is made while the function starts: Lambda gives that phase more processor than it bills.
     _ = clients.dynamodb, clients.sqs, clients.stepfunctions, clients.events
-    gates = TokenGates(clients, settings.need("table"))
+    table = settings.need("table")
+    gates = TokenGates(clients, table)
     hands = Hands(
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         executions=Machine(clients, settings.need("machine")),
         gates=gates,
-        history=DynamoHistory(clients, settings.need("table"), settings.need("bucket")),
+        history=DynamoHistory(clients, table, settings.need("bucket")),
         bus=EventBus(clients, settings),
         alarms=TimedAlarms(clients, settings, clock),
         schedules=WindowSchedules(clients, settings, clock),
-        workers=FargateWorkers(clients, cluster=settings.cluster, function=settings.ripple_function),
+        workers=FargateWorkers(clients, table, cluster=settings.need("cluster"), function=settings.need("ripple_function")),
     )
-    table = settings.need("table")
     store, catalog, arrivals = DynamoStateStore(clients, table), DynamoCatalog(clients, table), DynamoArrivals(clients, table)
-    return Orchestrator(settings, clients, store, catalog, arrivals, gates, hands, clock)
+    tokens, overrides = StepTokens(clients), EcsOverrides(clients, settings.need("cluster"))
+    return Orchestrator(settings, clients, store, catalog, arrivals, gates, hands, tokens, overrides, clock)
 
 
 def api(env: Mapping[str, str]) -> Desk:
@@ -93,7 +98,7 @@ def api(env: Mapping[str, str]) -> Desk:
 def sweep(env: Mapping[str, str]) -> Rounds:
     """The sweep of the Catchment that ``env`` describes."""
     from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415 - see the top
-    from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader  # noqa: PLC0415
+    from duckstring.adapters.aws.sweeper import AttemptRows, AwsCellar, MachineReader  # noqa: PLC0415
     from duckstring.service.sweep import Rounds  # noqa: PLC0415
 
     settings, clients = Settings.from_env(env), Clients()
@@ -104,6 +109,7 @@ def sweep(env: Mapping[str, str]) -> Rounds:
         removals=catalog,
         states=DynamoStateReader(clients, table),
         executions=MachineReader(clients, settings.need("machine")),
+        attempts=AttemptRows(clients, table),
         cellar=AwsCellar(clients, table, settings.need("bucket")),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         clock=SystemClock(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from duckstring.model.catalog import TableVersion
@@ -14,6 +15,27 @@ TAKEN = frozenset({"killed", "lost", "crashed"})
 
 Not so success and failed: a worker that lost its connection may have said so, and died before it told the engine.
 """
+
+
+LONGEST = timedelta(days=1)
+"""How long an attempt may take, pauses included, whose Ripple does not say."""
+
+OwnEnd = Literal["success", "failed", "overran", "memory"]
+"""How a worker may say that its own attempt ended."""
+KillEnd = Literal["confirmed", "refused"]
+"""How the call of a killed Ripple's ``on_kill`` ended: it returned, or it raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The most that one invocation of an attempt took."""
+
+    seconds: float = 0.0
+    peak_mib: int = 0
+
+    def most(self, other: Usage) -> Usage:
+        """The larger of each."""
+        return Usage(max(self.seconds, other.seconds), max(self.peak_mib, other.peak_mib))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +51,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """An attempt began."""
+    """An attempt began, or goes on after a pause: an invocation of it."""
 
     run: int
     ripple: str
@@ -39,15 +61,57 @@ class AttemptStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Began:
+    """What its row says of an attempt that begins or goes on: how often it has paused, and what its invocations took."""
+
+    pauses: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptPaused:
+    """An invocation of an attempt ended, and another will go on at ``resumes``."""
+
+    run: int
+    ripple: str
+    attempt: int
+    resumes: Instant
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFinished:
     """An attempt ended; ``error`` is the exception's class name, ``message`` its words, unchanged."""
 
     run: int
     ripple: str
     attempt: int
-    status: Literal["success", "failed"]
+    status: OwnEnd
     finished: Instant
     error: str = ""
     message: str = ""
     traceback: str = ""
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSeen:
+    """A row as one has it who waits for an attempt's worker to leave. ``status`` is empty where there is no row.
+
+    ``away``: no worker has it. It has left, was between two invocations, or never began.
+    """
+
+    status: str = ""
+    away: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OnKillCalled:
+    """How the call of a killed Ripple's ``on_kill`` ended, and what it returned or raised."""
+
+    run: int
+    ripple: str
+    attempt: int
+    how: KillEnd
+    message: str

@@ -6,10 +6,7 @@ Fargate sells certain pairs of processor and memory only; these are the ones tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2s
 from typing import Literal
-
-from duckstring.model.names import Line
 
 Place = Literal["lambda", "task"]
 PinnedPlace = Literal["lambda", "task", "auto"]
@@ -20,8 +17,6 @@ ORDER = "DUCKSTRING_ORDER"
 
 TOKEN = "DUCKSTRING_TASK_TOKEN"  # noqa: S105 - the name of a variable
 """The variable with which a task answers the machine."""
-
-_TASKS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +53,3 @@ class Pin:
 
     on: Place
     memory_mib: int = 0
-
-
-def tasks_of(line: Line, run: int) -> str:
-    """By whom ECS says that the tasks of a run were started: 32 characters, so that they can be listed."""
-    return blake2s(f"{line}/{run}".encode(), digest_size=_TASKS).hexdigest()

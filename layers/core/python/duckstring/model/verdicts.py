@@ -6,8 +6,18 @@ DONE = "Duckstring.Done"
 CANCELLED = "Duckstring.Cancelled"
 """The error with which a gate fails whose run has failed; the cause is the failure as JSON, or ``null``."""
 
+TASK = "Duckstring.Task"
+"""The error with which a gate fails whose attempt runs as a task; the cause is its number and the memory of the task, as JSON."""
+
 MOST_BRANCHES = 40
 """An inline Map runs no more at a time; the branches come in topological order, so more of them still progress."""
 
 ENDED = "duckstring.ended:"
 """What the message of a worker's error begins with that tells how its attempt ended; the answer follows, as JSON."""
+
+BEAT_SECONDS = 20
+"""How often a task says that its worker lives."""
+
+SILENCE_SECONDS = 180
+"""A task of which so long nothing was heard is lost. The first word comes from a worker that runs: a task takes a minute or two to
+start. What stops is told at once, by ECS."""

@@ -13,9 +13,8 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, StopRun
 from duckstring.engine.signals import GateReached
 from duckstring.errors import InvariantError
-from duckstring.model.compute import tasks_of
 from duckstring.model.names import Line, execution_name
-from duckstring.model.verdicts import CANCELLED, DONE
+from duckstring.model.verdicts import CANCELLED, DONE, TASK
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -41,8 +40,7 @@ class Machine:
         name = execution_name(line, run.run, run.launch)
         branches = [_branch(branch) for branch in run.branches]
         alone = branches[0] if len(branches) == 1 else {}
-        order = {"line": line, "run": run.run, "launch": run.launch, "tasks": tasks_of(line, run.run)}
-        payload = json.dumps({**order, "branches": branches, **alone})
+        payload = json.dumps({"line": line, "run": run.run, "launch": run.launch, "branches": branches, **alone})
         try:
             self._clients.stepfunctions.start_execution(stateMachineArn=self._machine, name=name, input=payload)
         except ClientError as error:
@@ -121,22 +119,19 @@ class TokenGates:
 
     def _tell(self, token: str, answer: AnswerGate) -> None:
         """A gate succeeds with the attempt to run; any other verdict is a failure, so that no state is needed to tell them apart."""
-        if answer.verdict in ("lambda", "task"):
-            self._clients.stepfunctions.send_task_success(taskToken=token, output=json.dumps(_go(answer)))
+        if answer.verdict == "lambda":
+            self._clients.stepfunctions.send_task_success(taskToken=token, output=json.dumps({"attempt": answer.attempt}))
             return
-        failure = codec.to_object(answer.failure) if answer.failure else None
-        error = DONE if answer.verdict == "done" else CANCELLED
-        self._clients.stepfunctions.send_task_failure(taskToken=token, error=error, cause=json.dumps(failure))
+        cause: object = codec.to_object(answer.failure) if answer.failure else None
+        if answer.verdict == "task":
+            cause = {"attempt": answer.attempt, "memory_mib": answer.memory_mib}
+        error = {"done": DONE, "task": TASK}.get(answer.verdict, CANCELLED)
+        self._clients.stepfunctions.send_task_failure(taskToken=token, error=error, cause=json.dumps(cause))
 
 
 def _is_echo(answer: AnswerGate, attempted: int) -> bool:
     """The branch asks after the very attempt that the answer gives it: that answer was heard, and is now said again."""
     return answer.verdict in ("lambda", "task") and answer.attempt <= attempted
-
-
-def _go(answer: AnswerGate) -> dict[str, object]:
-    told: dict[str, object] = {"attempt": answer.attempt}
-    return {**told, "memory_mib": answer.memory_mib} if answer.verdict == "task" else told
 
 
 def _key(line: Line, run: int, launch: int, ripple: str) -> dict[str, AttributeValueTypeDef]:

@@ -34,7 +34,8 @@ _PAYLOAD = 4_000_000
 _RUN_FIELDS = ("finished", "changed", "overtaken_by", "ripple", "error", "message")
 _ATTEMPT_FIELDS = (
     *("started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
-    *("error", "message", "traceback", "rows", "bytes", "tables"),
+    *("error", "message", "traceback", "rows", "bytes", "tables", "seconds", "peak_mib"),
+    *("pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message"),
 )
 _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
 

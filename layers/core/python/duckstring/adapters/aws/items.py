@@ -20,7 +20,7 @@ def to_item(values: Mapping[str, object]) -> Item:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, object]:
-    """An item as plain values; numbers whole where they are."""
+    """An item as plain values, lists and objects of them; numbers whole where they are."""
     return {name: _plain(value) for name, value in item.items()}
 
 
@@ -48,5 +48,9 @@ def _plain(attribute: Mapping[str, Any]) -> object:
             return value
         case "N":
             return int(value) if value.lstrip("-").isdigit() else float(value)
+        case "L":
+            return [_plain(one) for one in value]
+        case "M":
+            return from_item(value)
         case _:
-            raise InvariantError(f"An item holds text, numbers and booleans, not {kind} {value!r}.")
+            raise InvariantError(f"An item holds text, numbers, booleans, and lists and objects of them, not {kind} {value!r}.")

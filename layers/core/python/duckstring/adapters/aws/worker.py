@@ -1,10 +1,9 @@
-"""AWS as the ripple worker needs it: its line's state, packages, rows of attempts, and the Catchment's secret."""
+"""AWS as the ripple worker needs it: its line's state, packages, and the Catchment's secret."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -12,15 +11,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, TransientError
-from duckstring.model.attempts import TAKEN, AttemptFinished, AttemptStarted
-from duckstring.model.instants import to_text
-from duckstring.model.names import Line, run_key
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
-_LONG_TEXT, _KEPT_TEXT = 60_000, 20_000
-_OPEN_ROW = "attribute_not_exists(pk) OR #status = :running"
+from duckstring.model.names import Line
 
 
 class DynamoStates:
@@ -90,90 +81,3 @@ class SecretEntries:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
             return ""
-
-
-class AttemptRows:
-    """``run_ripple.AttemptHistory``: rows in DynamoDB, long texts in S3."""
-
-    def __init__(self, clients: Clients, table: str, bucket: str) -> None:
-        """Rows in ``table``, what is too long for them in ``bucket``."""
-        self._clients, self._table, self._bucket = clients, table, bucket
-
-    def started(self, line: Line, row: AttemptStarted) -> bool:
-        """Write that an attempt runs, unless it was taken."""
-        site = row.site
-        values: dict[str, str | int] = {
-            "run": run_key(line, row.run),
-            "ripple": row.ripple,
-            "attempt": row.attempt,
-            "status": "running",
-            "started": to_text(row.started),
-            "where": site.where,
-            "memory_mib": site.memory_mib,
-            "log_group": site.log_group,
-            "log_stream": site.log_stream,
-            "request_id": site.request_id,
-        }
-        return self._update(line, row, values)
-
-    def finished(self, line: Line, row: AttemptFinished) -> bool:
-        """Complete its row, unless it was taken."""
-        sizes = {name: {"rows": table.rows, "bytes": table.bytes} for name, table in sorted(row.tables.items())}
-        values: dict[str, str | int] = {
-            "status": row.status,
-            "finished": to_text(row.finished),
-            "rows": sum(table.rows for table in row.tables.values()),
-            "bytes": sum(table.bytes for table in row.tables.values()),
-            "tables": json.dumps(sizes, separators=(",", ":")),
-        }
-        if row.status == "failed":
-            values |= {"error": row.error, "message": row.message, "traceback": row.traceback} | self._overflow(line, row)
-        return self._update(line, row, values)
-
-    def taken(self, line: Line, *, run: int, ripple: str, attempt: int) -> str | None:
-        """A cheap read, which may be a moment behind."""
-        return self._taken(_attempt_key(line, run, ripple, attempt), consistent=False)
-
-    def _taken(self, key: Mapping[str, AttributeValueTypeDef], *, consistent: bool) -> str | None:
-        found = self._clients.dynamodb.get_item(
-            TableName=self._table,
-            Key=key,
-            ConsistentRead=consistent,
-            ProjectionExpression="#status",
-            ExpressionAttributeNames={"#status": "status"},
-        )
-        status = found.get("Item", {}).get("status", {}).get("S", "")
-        return status if status in TAKEN else None
-
-    def _overflow(self, line: Line, row: AttemptFinished) -> dict[str, str | int]:
-        if len(row.message) + len(row.traceback) <= _LONG_TEXT:
-            return {}
-        key = f"errors/{line}/{row.run}-{row.ripple}-{row.attempt}.txt"
-        text = row.traceback if row.message in row.traceback else f"{row.message}\n\n{row.traceback}"
-        self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="text/plain; charset=utf-8")
-        return {"message": row.message[:_KEPT_TEXT], "traceback": row.traceback[:_KEPT_TEXT], "overflow": key}
-
-    def _update(self, line: Line, row: AttemptStarted | AttemptFinished, values: Mapping[str, str | int]) -> bool:
-        """Set attributes of a row, unless it is closed: a worker that was given up does not reopen it. False: it was taken."""
-        key = _attempt_key(line, row.run, row.ripple, row.attempt)
-        written: dict[str, AttributeValueTypeDef] = {
-            f":{name}": {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in values.items()
-        }
-        try:
-            self._clients.dynamodb.update_item(
-                TableName=self._table,
-                Key=key,
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
-                ConditionExpression=_OPEN_ROW,
-                ExpressionAttributeNames={"#status": "status"} | {f"#{name}": name for name in values},
-                ExpressionAttributeValues={":running": {"S": "running"}, **written},
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            return self._taken(key, consistent=True) is None
-        return True
-
-
-def _attempt_key(line: Line, run: int, ripple: str, attempt: int) -> dict[str, AttributeValueTypeDef]:
-    return {"pk": {"S": f"LINE#{line}"}, "sk": {"S": f"ATTEMPT#{run:010d}#{ripple}#{attempt:04d}"}}

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.items import code_of
+from duckstring.adapters.aws.history import attempt_sort_key
+from duckstring.adapters.aws.items import code_of, to_item
 from duckstring.engine.effects import CallOnKill, StopTask
-from duckstring.model.compute import ORDER, tasks_of
+from duckstring.model.compute import ORDER
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import TaskTypeDef
 
-_AT_ONCE = 100
-"""That many tasks one DescribeTasks takes."""
 _GONE = {"InvalidParameterException", "ClusterNotFoundException"}
 """Of a task that ECS has forgotten: an hour after its end it knows nothing of it."""
 
@@ -27,29 +26,42 @@ _GONE = {"InvalidParameterException", "ClusterNotFoundException"}
 class FargateWorkers:
     """``ports.Workers``."""
 
-    def __init__(self, clients: Clients, *, cluster: str, function: str) -> None:
-        """Tasks run on ``cluster`` (an ARN); ``function`` is the ripple function."""
-        self._clients, self._cluster, self._function = clients, cluster, function
+    def __init__(self, clients: Clients, table: str, *, cluster: str, function: str) -> None:
+        """Tasks run on ``cluster`` (an ARN), and their attempts have rows in ``table``; ``function`` is the ripple function."""
+        self._clients, self._table, self._cluster, self._function = clients, table, cluster, function
 
     def stop_task(self, line: Line, task: StopTask) -> None:
         """Stop the task of an attempt; one that is over or never was is success.
 
-        One that is only about to start finds the row of its attempt closed, and ends.
+        Its worker has written into the attempt's row which task it is. One that has not begun yet is looked for among all; a
+        task that ECS does not list yet finds its row closed when it begins, and leaves.
         """
-        for found in self._tasks(line, task.run):
-            if _attempted(found) == (task.ripple, task.attempt):
-                self._stop(found["taskArn"], f"{task.ripple}, attempt {task.attempt} of {line}/{task.run}, was given up")
+        where, stream = self._site(line, task)
+        reason = f"{task.ripple}, attempt {task.attempt} of {line}/{task.run}, was given up"
+        if where == "task":
+            self._stop(stream.rsplit("/", 1)[-1], reason)
+        elif not where:
+            wanted = {"line": line, "run": task.run, "ripple": task.ripple, "attempt": task.attempt}
+            for found in self._tasks():
+                if wanted.items() <= _order(found).items():
+                    self._stop(found["taskArn"], reason)
 
-    def _tasks(self, line: Line, run: int) -> Iterator[TaskTypeDef]:
-        """Those of a run that are not told to stop."""
-        pages = self._clients.ecs.get_paginator("list_tasks").paginate(cluster=self._cluster, startedBy=tasks_of(line, run))
-        arns = [arn for page in pages for arn in page["taskArns"]]
-        for start in range(0, len(arns), _AT_ONCE):
-            yield from self._clients.ecs.describe_tasks(cluster=self._cluster, tasks=arns[start : start + _AT_ONCE])["tasks"]
+    def _site(self, line: Line, task: StopTask) -> tuple[str, str]:
+        """Where the attempt's worker was last heard, and its log stream. A task that paused goes on in the function."""
+        key = to_item({"pk": f"LINE#{line}", "sk": attempt_sort_key(task.run, task.ripple, task.attempt)})
+        row = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
+        return row.get("where", {}).get("S", ""), row.get("log_stream", {}).get("S", "")
 
-    def _stop(self, arn: str, reason: str) -> None:
+    def _tasks(self) -> Iterator[TaskTypeDef]:
+        """All that are not told to stop."""
+        pages = self._clients.ecs.get_paginator("list_tasks").paginate(cluster=self._cluster)
+        for page in pages:
+            if page["taskArns"]:
+                yield from self._clients.ecs.describe_tasks(cluster=self._cluster, tasks=page["taskArns"])["tasks"]
+
+    def _stop(self, task: str, reason: str) -> None:
         try:
-            self._clients.ecs.stop_task(cluster=self._cluster, task=arn, reason=reason)
+            self._clients.ecs.stop_task(cluster=self._cluster, task=task, reason=reason)
         except ClientError as error:
             if code_of(error) not in _GONE:
                 raise
@@ -72,11 +84,11 @@ class FargateWorkers:
         self._clients.lambda_.invoke(FunctionName=self._function, InvocationType="Event", Payload=json.dumps(request).encode())
 
 
-def _attempted(task: TaskTypeDef) -> tuple[str, int] | None:
-    """The Ripple and the attempt that a task was started for."""
+def _order(task: TaskTypeDef) -> dict[str, Any]:
+    """What a task was started for; empty: it is not one of ours."""
     for container in task.get("overrides", {}).get("containerOverrides", ()):
         for variable in container.get("environment", ()):
             if variable.get("name") == ORDER:
-                order = json.loads(variable["value"])
-                return str(order["ripple"]), int(order["attempt"])
-    return None
+                order: dict[str, Any] = json.loads(variable["value"])
+                return order
+    return {}

@@ -1,0 +1,329 @@
+"""Tasks of the emulator's ECS, as processes: this machine need not have a container engine.
+
+The emulator keeps the books: what tasks there are, what they are told to be. This agent makes it so, as the agent of a real
+cluster does. A task that is to run is started with the command, the environment and the files that its container would have;
+what it prints goes to its log stream as it prints it; one that is to stop is told so, then killed; its end is written down, with
+its exit code, and announced as ECS announces it, which the emulator does not.
+
+The files are those of the ripple function, which the emulator holds: the image is made of the same zips (``infra/Dockerfile``).
+
+Standard library only: part of the server.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from duckstring_cli.local.emulator import ministack, scoped
+from duckstring_cli.local.layers import Layers
+
+logger = logging.getLogger("duckstring")
+
+_STOP_TIMEOUT = 30
+"""Seconds from TERM to KILL, unless the container says otherwise: ECS's own."""
+
+_WORKER = "functions.ripple."
+_CATCHMENT = "DUCKSTRING_CATCHMENT"
+_LAST_WORDS = 2.0
+_LONG_LINE = 200_000
+
+Record = dict[str, Any]
+Key = tuple[str, str, str]
+"""Account, region, task ARN: how the emulator keeps its tasks."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A task that has a process. ``reason`` and ``code``: why it is to stop, once it is."""
+
+    key: Key
+    task: Record
+    process: subprocess.Popen[bytes]
+    stop_timeout: float
+    scratch: Path
+    code: str = ""
+    reason: str = ""
+    late: threading.Timer | None = None
+
+
+class Tasks:
+    """The agent."""
+
+    def __init__(self, layers: Layers, note: Callable[[], None]) -> None:
+        """Unpack code with ``layers``, and ``note`` what changes."""
+        self._layers, self._note = layers, note
+        self._lock = threading.Lock()
+        self._running: dict[str, Running] = {}
+        self._closed = False
+
+    @property
+    def count(self) -> int:
+        """How many run."""
+        return len(self._running)
+
+    def supply(self) -> None:
+        """Have the emulator's tasks run."""
+        ecs = ministack("services.ecs")
+        run, stop, load = ecs._run_task, ecs._stop_task, ecs.load_persisted_state  # noqa: SLF001 - the emulator's edge
+
+        def run_and_start(data: Any) -> Any:  # noqa: ANN401
+            answer = run(data)
+            threading.Thread(target=self._start_new, name="tasks-start", daemon=True).start()
+            return answer
+
+        def stop_in_time(data: Any) -> Any:  # noqa: ANN401
+            task = self._told_to_stop(data)
+            return stop(data) if task is None else ministack("core.responses").json_response({"task": ecs._sanitize(task)})  # noqa: SLF001
+
+        def load_as_stopped(state: Any) -> None:  # noqa: ANN401
+            load(state)
+            _close_the_books()
+
+        ecs._run_task = ecs._ACTION_MAP["RunTask"] = run_and_start  # noqa: SLF001
+        ecs._stop_task = ecs._ACTION_MAP["StopTask"] = stop_in_time  # noqa: SLF001
+        ecs.load_persisted_state = load_as_stopped
+
+    def end_all(self) -> None:
+        """Kill what runs, without a word: the server ends."""
+        with self._lock:
+            self._closed = True
+            for one in self._running.values():
+                _kill(one.process)
+
+    # Starting
+
+    def _start_new(self) -> None:
+        """Start what is to run and has no process."""
+        failed: list[tuple[Key, Record, Exception]] = []
+        with self._lock:
+            for key, task in _tasks().items():
+                if key[2] in self._running or task["lastStatus"] != "RUNNING" or self._closed:
+                    continue
+                try:
+                    self._start(key, task)
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with it: a task that cannot start is stopped, as in AWS
+                    failed.append((key, task, error))
+        for key, task, why in failed:
+            logger.warning("task %s cannot start: %r", key[2], why)
+            _write_end(key, task, code="TaskFailedToStart", reason=f"ResourceInitializationError: {why}", exit_code=None)
+        self._note()
+
+    def _start(self, key: Key, task: Record) -> None:
+        with scoped(*key[:2]):
+            one, log = self._started(key, task)
+        self._running[key[2]] = one
+        for work in (lambda: log.follow(one.process), lambda: self._attend(one, log)):
+            threading.Thread(target=work, name=f"task-{key[2][-8:]}", daemon=True).start()
+
+    def _started(self, key: Key, task: Record) -> tuple[Running, Log]:
+        ecs = ministack("services.ecs")
+        definition = ecs._task_defs[ecs._resolve_td_key(task["taskDefinitionArn"])]  # noqa: SLF001
+        (container,) = definition["containerDefinitions"]
+        override = ecs._container_override_for(task["overrides"].get("containerOverrides", []), container["name"])  # noqa: SLF001
+        environment = _variables(container) | _variables(override)
+        code = self._image(environment[_CATCHMENT])
+        scratch = Path(tempfile.mkdtemp(prefix="task-"))
+        log = Log.of(key, container)
+        process = subprocess.Popen(  # noqa: S603 - the command line of our own task definition
+            _command(override.get("command") or container["command"]),
+            cwd=scratch,
+            env=_environment(key, code, scratch) | self._metadata(task, definition, container, log) | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # A group of its own, that ends as one; in the server's session, by which a dead server's are found.
+            process_group=0,
+        )
+        return Running(key, task, process, float(container.get("stopTimeout") or _STOP_TIMEOUT), scratch), log
+
+    def _image(self, catchment: str) -> Sequence[Path]:
+        """Folders with the ripple function's code and layers, in the order in which Python looks into them."""
+        service = ministack("services.lambda_svc")
+        for record in list(service._functions._data.values()):  # noqa: SLF001
+            config = record["config"]
+            variables = config.get("Environment", {}).get("Variables", {})
+            if str(config.get("Handler", "")).startswith(_WORKER) and variables.get(_CATCHMENT) == catchment:
+                tickets = [service._resolve_layer_zip(layer) for layer in config.get("Layers", [])]  # noqa: SLF001
+                return [self._layers.unpacked(record["code_zip"]), *(self._layers.of(ticket) / "python" for ticket in reversed(tickets))]
+        raise LookupError(f"CannotPullContainerError: Catchment {catchment} has no ripple function")
+
+    def _metadata(self, task: Record, definition: Record, container: Record, log: Log) -> dict[str, str]:
+        """ECS's own variables: where the task asks for its credentials and for what it is."""
+        ecs, metadata = ministack("services.ecs"), ministack("services.ecs_metadata")
+        told: dict[str, str] = {}
+        token = ecs._register_metadata(  # noqa: SLF001
+            task["taskArn"],
+            task["clusterArn"],
+            definition,
+            container,
+            task["launchType"],
+            told,
+            True,
+            None,
+        )
+        task["_metadata_tokens"] = [token]
+        # What the emulator leaves out: a worker learns from it where its log goes.
+        metadata._TOKEN_TO_CONTAINER[token].update({"LogDriver": "awslogs", "LogOptions": log.options})  # noqa: SLF001
+        return told
+
+    # Stopping
+
+    def _told_to_stop(self, data: Mapping[str, Any]) -> Record | None:
+        """The task, if it has a process: then it stops when that has ended, and not before."""
+        ecs = ministack("services.ecs")
+        cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))  # noqa: SLF001
+        task: Record | None = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None  # noqa: SLF001
+        with self._lock:
+            one = self._running.get(task["taskArn"]) if task else None
+            if one is None:
+                return None
+            if not one.code:
+                one.code, one.reason = "UserInitiated", data.get("reason", "Task stopped by user")
+                one.task |= {"desiredStatus": "STOPPED", "stoppingAt": ecs._iso(), "stopCode": one.code, "stoppedReason": one.reason}  # noqa: SLF001
+                ecs._bump_task_version(one.task)  # noqa: SLF001
+                one.process.terminate()
+                one.late = threading.Timer(one.stop_timeout, _kill, [one.process])
+                one.late.daemon = True
+                one.late.start()
+        return task
+
+    def _attend(self, one: Running, log: Log) -> None:
+        """Until its process has ended. Nothing that it has started outlives it, as in a container."""
+        status = one.process.wait()
+        _kill(one.process)
+        log.close()
+        shutil.rmtree(one.scratch, ignore_errors=True)
+        with self._lock:
+            self._running.pop(one.key[2], None)
+            if one.late:
+                one.late.cancel()
+            if self._closed:
+                return
+        exit_code = status if status >= 0 else 128 - status
+        code, reason = one.code or "EssentialContainerExited", one.reason or "Essential container in task exited"
+        _write_end(one.key, one.task, code=code, reason=reason, exit_code=exit_code)
+        self._note()
+
+
+class Log:
+    """What a task prints, in CloudWatch Logs as the ``awslogs`` driver puts it there: line by line, while it runs."""
+
+    def __init__(self, scope: tuple[str, str], options: Mapping[str, str]) -> None:
+        self.options = dict(options)
+        self._scope = scope
+        self._done = threading.Event()
+
+    @classmethod
+    def of(cls, key: Key, container: Record) -> Log:
+        """The log of a task's container."""
+        task_id = key[2].rpartition("/")[2]
+        config = ministack("services.ecs")._awslogs_config(container, task_id, task_id)  # noqa: SLF001
+        if config is None or not ministack("services.ecs")._ensure_awslogs_stream(config):  # noqa: SLF001
+            raise LookupError("its container has no log group")
+        region = config["region"] or key[1]
+        return cls((key[0], region), {"awslogs-group": config["group"], "awslogs-stream": config["stream"], "awslogs-region": region})
+
+    def follow(self, process: subprocess.Popen[bytes]) -> None:
+        """Put what the process prints, until nobody can print any more."""
+        if process.stdout is None:
+            return
+        rest = b""
+        with process.stdout as output, scoped(*self._scope):
+            while said := os.read(output.fileno(), 65_536):
+                *lines, rest = (rest + said).split(b"\n")
+                if len(rest) > _LONG_LINE:
+                    lines, rest = [*lines, rest], b""
+                self._put(lines)
+            self._put([rest])
+        self._done.set()
+
+    def close(self) -> None:
+        """Wait for its last lines."""
+        self._done.wait(_LAST_WORDS)
+
+    def _put(self, lines: Sequence[bytes]) -> None:
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now, "message": line.decode(errors="replace").rstrip("\r")} for line in lines if line.strip()]
+        if events:
+            names = {"logGroupName": self.options["awslogs-group"], "logStreamName": self.options["awslogs-stream"]}
+            ministack("services.cloudwatch_logs")._put_log_events({**names, "logEvents": events})  # noqa: SLF001
+
+
+def _tasks() -> dict[Key, Record]:
+    return dict(ministack("services.ecs")._tasks._data)  # noqa: SLF001
+
+
+def _variables(holder: Mapping[str, Any]) -> dict[str, str]:
+    return {one["name"]: str(one["value"]) for one in holder.get("environment") or []}
+
+
+def _command(command: Sequence[str]) -> list[str]:
+    """As the container has it, with this machine's interpreter: there is but one, as for the functions."""
+    return [sys.executable if command[0] == "python" else command[0], *command[1:]]
+
+
+def _environment(key: Key, code: Sequence[Path], scratch: Path) -> dict[str, str]:
+    """What the image and Fargate say; nothing of the user's."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "PYTHONPATH": os.pathsep.join(map(str, code)),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_REGION": key[1],
+        "AWS_DEFAULT_REGION": key[1],
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+    }
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """The process and all that it has started, which is in its group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _write_end(key: Key, task: Record, *, code: str, reason: str, exit_code: int | None) -> None:
+    """In the books, and to everybody who has a rule for it."""
+    ecs = ministack("services.ecs")
+    with scoped(*key[:2]):
+        # To the emulator a task that is told to stop has stopped, and it writes no second end.
+        task["desiredStatus"] = "RUNNING"
+        if ecs._mark_task_stopped(key[2], task, reason, code, exit_code=exit_code):  # noqa: SLF001
+            ecs._cleanup_task_resources(task, None)  # noqa: SLF001
+            announce(task)
+
+
+def announce(task: Record) -> None:
+    """ECS's event of a task that changed its state."""
+    ecs, bus = ministack("services.ecs"), ministack("services.eventbridge")
+    entry = {
+        "Source": "aws.ecs",
+        "DetailType": "ECS Task State Change",
+        "Detail": json.dumps(ecs._sanitize(task), default=str),  # noqa: SLF001
+        "Resources": [task["taskArn"]],
+    }
+    bus._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
+
+
+def _close_the_books() -> None:
+    """Tasks that ran when the state was written: their processes are gone with the server that had them."""
+    for task in _tasks().values():
+        if task.get("lastStatus") == "STOPPED" and task.get("desiredStatus") != "STOPPED":
+            gone = {"stopCode": "TerminationNotice", "stoppedReason": "The server of this Catchment ended", "stoppedAt": task["createdAt"]}
+            task |= {"desiredStatus": "STOPPED", **gone}

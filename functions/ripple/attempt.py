@@ -1,0 +1,35 @@
+"""One invocation of an attempt, told apart by how it ended: the same in the function and in a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from duckstring.errors import InvariantError
+from duckstring.service.run_ripple import run_ripple
+from duckstring.service.worker import Order, Worker
+from functions.ripple.logs import labelled
+
+_TOLD_LENGTH = 1000
+
+
+def attempt(order: Order, worker: Worker) -> dict[str, Any]:
+    """``run_ripple``'s answer, or ``{"outcome": "lost", "failure": {...}}``: the author does not pay for what the world did.
+
+    Raises:
+        InvariantError: a rule of ours is broken.
+    """
+    with labelled(run=f"{order.line}/{order.run}", ripple=order.ripple, attempt=order.attempt, launch=order.launch):
+        worker.log.info("attempt begins", extra={"where": order.site.where, "pauses": order.pauses})
+        try:
+            return run_ripple(order, worker)
+        except InvariantError:
+            raise
+        except Exception as error:
+            worker.log.exception("attempt lost")
+            return lost(order, type(error).__name__, str(error))
+
+
+def lost(order: Order, error: str, message: str) -> dict[str, Any]:
+    """What is answered for an attempt that nobody can say more of."""
+    failure = {"ripple": order.ripple, "attempt": order.attempt, "error": error, "message": message[:_TOLD_LENGTH]}
+    return {"outcome": "lost", "failure": failure}

@@ -1,0 +1,37 @@
+"""The worker's log: one JSON object a line, with whose attempt it is on each, the author's own lines included."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from aws_lambda_powertools import Logger
+
+logger = Logger(service="ripple")
+
+_CHATTY = ("boto3", "botocore", "httpcore", "httpx", "urllib3")
+
+
+def begin() -> logging.Logger:
+    """Every logger of the process writes so; gives the worker's own."""
+    logging.basicConfig(handlers=[logger.registered_handler], level=logging.INFO, force=True)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return logging.getLogger("duckstring")
+
+
+def label(keys: Mapping[str, object]) -> None:
+    """Put keys on each line, until ``labelled`` ends."""
+    logger.append_keys(**keys)
+
+
+@contextmanager
+def labelled(**keys: object) -> Iterator[None]:
+    """Within the block each line has these keys, and those that ``label`` adds to them."""
+    before = set(logger.get_current_keys())
+    label(keys)
+    try:
+        yield
+    finally:
+        logger.remove_keys(set(logger.get_current_keys()) - before)

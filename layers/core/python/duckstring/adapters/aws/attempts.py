@@ -1,0 +1,207 @@
+"""Rows of attempts as their workers write them: in DynamoDB, long texts in S3.
+
+A row is open while its status is running. Somebody else may close it (an operator's kill, a loss); from then on its worker
+writes no more than that it has left, and how the call of ``on_kill`` ended.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.items import code_of, from_item
+from duckstring.model.attempts import (
+    TAKEN,
+    AttemptFinished,
+    AttemptPaused,
+    AttemptSeen,
+    AttemptStarted,
+    Began,
+    OnKillCalled,
+    Usage,
+)
+from duckstring.model.instants import Instant, to_text
+from duckstring.model.names import Line, run_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+LONG_TEXT, KEPT_TEXT = 60_000, 20_000
+MOST_INVOCATIONS = 50
+"""That a row has the addresses of; the row's own address is always that of the latest."""
+
+_OPEN_ROW = "(attribute_not_exists(pk) OR #status = :running)"
+_HAS_ROOM = "(attribute_not_exists(#invocations) OR size(#invocations) < :most)"
+
+Key = dict[str, "AttributeValueTypeDef"]
+Values = Mapping[str, str | int | float]
+
+
+class AttemptRows:
+    """``worker.AttemptHistory``, and ``on_kill.KillHistory``."""
+
+    def __init__(self, clients: Clients, table: str, bucket: str) -> None:
+        """Rows in ``table``, what is too long for them in ``bucket``."""
+        self._clients, self._table, self._bucket = clients, table, bucket
+
+    def started(self, line: Line, row: AttemptStarted) -> Began | None:
+        """Write that an attempt runs, unless it was taken. Where its log lies is kept for each of its first invocations."""
+        key, site = attempt_key(line, row.run, row.ripple, row.attempt), row.site
+        values: Values = {
+            "run": run_key(line, row.run),
+            "ripple": row.ripple,
+            "attempt": row.attempt,
+            "status": "running",
+            "where": site.where,
+            "memory_mib": site.memory_mib,
+            "log_group": site.log_group,
+            "log_stream": site.log_stream,
+            "request_id": site.request_id,
+        }
+        change = f"SET {_assigned(values)}, #started = if_not_exists(#started, :started)"
+        more = {"started": to_text(row.started)}
+        this: AttributeValueTypeDef = {
+            "M": _attributes({"started": to_text(row.started), "log_stream": site.log_stream, "request_id": site.request_id})
+        }
+        listed: dict[str, AttributeValueTypeDef] = {":none": {"L": []}, ":this": {"L": [this]}, ":most": {"N": str(MOST_INVOCATIONS)}}
+        append = ", #invocations = list_append(if_not_exists(#invocations, :none), :this)"
+        found = self._change(key, f"{change}{append} REMOVE #resumes", f"{_OPEN_ROW} AND {_HAS_ROOM}", {**values, **more}, listed)
+        if found is None:
+            found = self._change(key, f"{change} REMOVE #resumes", _OPEN_ROW, {**values, **more}, {})
+        if found is None:
+            found = self._read(key)
+            if found.get("status") in TAKEN:
+                return None
+        return Began(_number(found, "pauses"), Usage(float(str(found.get("seconds") or 0)), _number(found, "peak_mib")))
+
+    def paused(self, line: Line, row: AttemptPaused) -> bool:
+        """Write that it goes on later, unless it was taken."""
+        values: Values = {"resumes": to_text(row.resumes), **_used(row.usage)}
+        change = f"SET {_assigned(values)}, #pauses = if_not_exists(#pauses, :zero) + :one"
+        counted: dict[str, AttributeValueTypeDef] = {":zero": {"N": "0"}, ":one": {"N": "1"}}
+        return self._close(attempt_key(line, row.run, row.ripple, row.attempt), change, values, counted)
+
+    def finished(self, line: Line, row: AttemptFinished) -> bool:
+        """Complete its row, unless it was taken."""
+        sizes = {name: {"rows": table.rows, "bytes": table.bytes} for name, table in sorted(row.tables.items())}
+        values: dict[str, str | int | float] = {
+            "status": row.status,
+            "finished": to_text(row.finished),
+            "rows": sum(table.rows for table in row.tables.values()),
+            "bytes": sum(table.bytes for table in row.tables.values()),
+            "tables": json.dumps(sizes, separators=(",", ":")),
+            **_used(row.usage),
+        }
+        if row.status != "success":
+            values |= {"error": row.error, "message": row.message, "traceback": row.traceback} | self._overflow(line, row)
+        return self._close(attempt_key(line, row.run, row.ripple, row.attempt), f"SET {_assigned(values)}", values, {})
+
+    def taken(self, line: Line, *, run: int, ripple: str, attempt: int) -> str | None:
+        """A cheap read, which may be a moment behind."""
+        found = self._read(attempt_key(line, run, ripple, attempt), "status", consistent=False)
+        status = str(found.get("status"))
+        return status if status in TAKEN else None
+
+    def left(self, line: Line, *, run: int, ripple: str, attempt: int, at: Instant) -> None:
+        """Write that the worker of an attempt that was taken has let go of it."""
+        key, values = attempt_key(line, run, ripple, attempt), {"left": to_text(at)}
+        self._change(key, f"SET {_assigned(values)}", "attribute_exists(pk)", values, {})
+
+    def seen(self, line: Line, *, run: int, ripple: str, attempt: int) -> AttemptSeen:
+        """How it stands, and whether a worker has it."""
+        found = self._read(attempt_key(line, run, ripple, attempt), "status", "started", "resumes", "left")
+        return AttemptSeen(str(found.get("status") or ""), away="started" not in found or "resumes" in found or "left" in found)
+
+    def claim_on_kill(self, line: Line, *, run: int, ripple: str, attempt: int) -> bool:
+        """Write that ``on_kill`` is called; False: somebody has."""
+        key, values = attempt_key(line, run, ripple, attempt), {"on_kill": "requested"}
+        return self._change(key, f"SET {_assigned(values)}", "attribute_not_exists(#on_kill)", values, {}) is not None
+
+    def called_on_kill(self, line: Line, row: OnKillCalled) -> None:
+        """Write how the call ended."""
+        values: Values = {"on_kill": row.how, "on_kill_message": row.message[:KEPT_TEXT]}
+        key = attempt_key(line, row.run, row.ripple, row.attempt)
+        self._change(key, f"SET {_assigned(values)}", "attribute_exists(#on_kill)", values, {})
+
+    def _overflow(self, line: Line, row: AttemptFinished) -> dict[str, str | int | float]:
+        if len(row.message) + len(row.traceback) <= LONG_TEXT:
+            return {}
+        key = f"errors/{line}/{row.run}-{row.ripple}-{row.attempt}.txt"
+        text = row.traceback if row.message in row.traceback else f"{row.message}\n\n{row.traceback}"
+        self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="text/plain; charset=utf-8")
+        return {"message": row.message[:KEPT_TEXT], "traceback": row.traceback[:KEPT_TEXT], "overflow": key}
+
+    def _close(self, key: Key, change: str, values: Values, more: Mapping[str, AttributeValueTypeDef]) -> bool:
+        """Change a row unless it is closed: a worker that was given up does not reopen it. False: it was taken."""
+        if self._change(key, change, _OPEN_ROW, values, more) is not None:
+            return True
+        return self._read(key, "status").get("status") not in TAKEN
+
+    def _change(
+        self, key: Key, change: str, condition: str, values: Values, more: Mapping[str, AttributeValueTypeDef]
+    ) -> dict[str, object] | None:
+        """The whole row afterwards; None: the condition does not hold. Names are those that the expressions have."""
+        known: dict[str, AttributeValueTypeDef] = {":running": {"S": "running"}, **_valued(values), **more}
+        expressions = f"{change} {condition}"
+        try:
+            found = self._clients.dynamodb.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression=change,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={word: word[1:] for word in _words(expressions, "#")},
+                ExpressionAttributeValues={word: known[word] for word in _words(expressions, ":")},
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            return None
+        return from_item(found["Attributes"])
+
+    def _read(self, key: Key, *names: str, consistent: bool = True) -> dict[str, object]:
+        wanted = names or ("status", "pauses", "seconds", "peak_mib")
+        found = self._clients.dynamodb.get_item(
+            TableName=self._table,
+            Key=key,
+            ConsistentRead=consistent,
+            ProjectionExpression=", ".join(f"#{name}" for name in wanted),
+            ExpressionAttributeNames={f"#{name}": name for name in wanted},
+        )
+        return from_item(found.get("Item", {}))
+
+
+def attempt_key(line: Line, run: int, ripple: str, attempt: int) -> Key:
+    """Where an attempt's row lies."""
+    return {"pk": {"S": f"LINE#{line}"}, "sk": {"S": f"ATTEMPT#{run:010d}#{ripple}#{attempt:04d}"}}
+
+
+def _assigned(values: Values) -> str:
+    return ", ".join(f"#{name} = :{name}" for name in values)
+
+
+def _valued(values: Values) -> dict[str, AttributeValueTypeDef]:
+    return {f":{name}": value for name, value in _attributes(values).items()}
+
+
+def _attributes(values: Values) -> dict[str, AttributeValueTypeDef]:
+    return {name: {"S": value} if isinstance(value, str) else {"N": str(value)} for name, value in values.items()}
+
+
+def _words(expressions: str, sign: str) -> set[str]:
+    """The names (``#status``) or values (``:running``) that expressions speak of: DynamoDB takes no others."""
+    found = re.findall(rf"{sign}\w+", expressions)
+    return set(found)
+
+
+def _used(usage: Usage) -> dict[str, str | int | float]:
+    return {"seconds": usage.seconds, "peak_mib": usage.peak_mib}
+
+
+def _number(row: Mapping[str, object], name: str) -> int:
+    return int(str(row.get(name) or 0))

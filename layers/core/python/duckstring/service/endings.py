@@ -1,0 +1,155 @@
+"""How the end of an attempt, or of an invocation of it, is told: to its row of history first, then to the engine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from duckstring.author.pausing import Paused
+from duckstring.author.pond import Pond
+from duckstring.engine.signals import RippleSucceeded
+from duckstring.model.attempts import AttemptFinished, AttemptPaused, Began, OwnEnd
+from duckstring.model.instants import Instant, duration_in_words, to_text
+from duckstring.model.names import run_key
+from duckstring.model.pauses import spaced
+from duckstring.ports import Letter
+from duckstring.service.calling import Cut, Ended, Fault, Returned
+from duckstring.service.usage import Meter
+from duckstring.service.worker import Order, Worker
+
+Answer = dict[str, object]
+
+_PAYLOAD_LIMIT = 6_000
+"""Of a message: it travels as JSON in JSON in JSON, in an error's cause of at most 32,768 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An attempt under way. ``ripples``: how many its run has. ``since``: what its ``timeout`` counts from."""
+
+    order: Order
+    since: Instant
+    timeout: timedelta
+    ripples: int
+    began: Began
+    meter: Meter
+
+    @property
+    def deadline(self) -> Instant:
+        """When it must have ended."""
+        return self.since + self.timeout
+
+
+def tell(ended: Ended, how: str, work: Work, pond: Pond, worker: Worker) -> Answer:
+    """Tell how an attempt ended that is still ours. ``how`` is why it was ended, if it was."""
+    match ended:
+        case Returned():
+            return _succeed(work, pond, worker)
+        case Fault():
+            return fail("memory" if ended.memory else "failed", ended, work, worker)
+        case Cut():
+            return (
+                fail("failed", timed_out(work, ended), work, worker)
+                if how == "timeout"
+                else fail("overran", _overrun(work, ended), work, worker)
+            )
+        case Paused():
+            return _pause(ended, work, pond, worker)
+
+
+def nothing_told(order: Order, worker: Worker) -> Answer:
+    """Somebody else has said already how this attempt ended. The branch ends: of an execution that was stopped, like as not."""
+    worker.history.left(order.line, run=order.run, ripple=order.ripple, attempt=order.attempt, at=worker.clock.now())
+    worker.log.info("attempt was taken; nothing told")
+    return {"outcome": "ok"}
+
+
+def timed_out(work: Work, where: Cut | None = None) -> Fault:
+    """What is said of an attempt that took too long."""
+    order = work.order
+    message = (
+        f"Ripple {order.ripple!r} took longer than its timeout of {duration_in_words(work.timeout)}, pauses included: this attempt "
+        f"began at {to_text(work.since)}. Give it more by @ripple(timeout=...), or see what it waits for."
+    )
+    return Fault("TimeoutError", message, _with_error(where, f"TimeoutError: {message}"))
+
+
+def _overrun(work: Work, where: Cut) -> Fault:
+    limit = duration_in_words(timedelta(seconds=round(work.order.seconds or 0)))
+    message = f"Ripple {work.order.ripple!r} was stopped, for the function's {limit} were about to end; it begins again as a task."
+    return Fault("Overran", message, _with_error(where, f"Overran: {message}"))
+
+
+def _with_error(where: Cut | None, line: str) -> str:
+    frames = where.traceback if where else ""
+    return f"Traceback (most recent call last):\n{frames}{line}\n" if frames else f"{line}\n"
+
+
+def fail(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> Answer:
+    """Tell that the attempt did not succeed."""
+    if not write_fault(status, fault, work, worker):
+        return nothing_told(work.order, worker)
+    worker.log.error(
+        "ripple failed", extra={"outcome": status, "error": fault.error, "failure": fault.message, "traceback": fault.traceback}
+    )
+    order = work.order
+    failure = {"ripple": order.ripple, "attempt": order.attempt, "error": fault.error, "message": _shortened(fault.message)}
+    return {"outcome": status, "failure": failure}
+
+
+def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> bool:
+    """Into the attempt's row. False: it was taken from us."""
+    order, usage = work.order, work.began.usage.most(work.meter.usage())
+    said = (fault.error, fault.message, fault.traceback)
+    row = AttemptFinished(order.run, order.ripple, order.attempt, status, worker.clock.now(), *said, usage=usage)
+    return worker.history.finished(order.line, row)
+
+
+def _succeed(work: Work, pond: Pond, worker: Worker) -> Answer:
+    order, tables, usage = work.order, pond.written, work.began.usage.most(work.meter.usage())
+    row = AttemptFinished(order.run, order.ripple, order.attempt, "success", worker.clock.now(), tables=tables, usage=usage)
+    if not worker.history.finished(order.line, row):
+        return nothing_told(order, worker)
+    signal = RippleSucceeded(
+        run=order.run,
+        ripple=order.ripple,
+        attempt=order.attempt,
+        tables=tables,
+        skipped=pond.skipped,
+        seconds=usage.seconds,
+        peak_mib=usage.peak_mib,
+        function_seconds=worker.function.seconds,
+        function_mib=worker.function.memory_mib,
+    )
+    worker.mailbox.send([Letter(order.line, signal, f"{run_key(order.line, order.run)}-{order.ripple}-{order.attempt}-ok")])
+    told = {"tables": len(tables), "rows": sum(table.rows for table in tables.values()), "skipped": pond.skipped}
+    worker.log.info("ripple succeeded", extra={**told, "seconds": usage.seconds, "peak_mib": usage.peak_mib})
+    return {"outcome": "ok"}
+
+
+def _pause(paused: Paused, work: Work, pond: Pond, worker: Worker) -> Answer:
+    """The state machine waits, and calls again. A pause that begins after the deadline is the end of it."""
+    order, now = work.order, worker.clock.now()
+    if (left := (work.deadline - now).total_seconds()) <= 0:
+        return fail("failed", timed_out(work), work, worker)
+    seconds = spaced(paused.seconds, pauses=order.pauses, ripples=work.ripples, left=left)
+    usage = work.began.usage.most(work.meter.usage())
+    row = AttemptPaused(order.run, order.ripple, order.attempt, now + timedelta(seconds=seconds), usage)
+    if not worker.history.paused(order.line, row):
+        return nothing_told(order, worker)
+    if pond.written:
+        worker.log.warning("a pause drops the tables that were written before it", extra={"tables": sorted(pond.written)})
+    worker.log.info("ripple pauses", extra={"seconds": seconds, "asked": paused.seconds, "pauses": work.began.pauses + 1})
+    return {"outcome": "paused", "seconds": seconds}
+
+
+def _shortened(message: str) -> str:
+    """As much of a message as a state machine's payload should carry; history has all of it."""
+    if len(json.dumps(message)) <= _PAYLOAD_LIMIT:
+        return message
+    low, high = 0, len(message)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if len(json.dumps(message[:middle])) <= _PAYLOAD_LIMIT else (low, middle - 1)
+    return f"{message[:low]}... (the run's history has the rest)"

@@ -1,0 +1,166 @@
+"""A killed Ripple's own function is called, once: to cancel what the Ripple started elsewhere. Best effort, and recorded.
+
+Its worker is given time to leave first: what it was about to start, and to remember, is to be cancelled as well.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from duckstring.author.pausing import Paused
+from duckstring.author.pond import Pond, Surroundings
+from duckstring.errors import InvariantError, TransientError
+from duckstring.model.attempts import TAKEN, AttemptSeen, KillEnd, OnKillCalled
+from duckstring.model.instants import NEVER, Instant
+from duckstring.model.names import Line, parse_line, try_key
+from duckstring.service.calling import Cut, Ended, Fault, Returned, call
+from duckstring.service.project import Project
+from duckstring.service.run_ripple import project
+from duckstring.service.surroundings import environment, variables
+from duckstring.service.watch import Limit, Watch
+from duckstring.service.worker import Worker
+
+_PATIENCE = timedelta(seconds=15)
+_LOOK = timedelta(milliseconds=500)
+_MOST_SECONDS = 120.0
+_SPARE_SECONDS = 10.0
+"""Of the function's time, to say how it ended."""
+
+
+class KillHistory(Protocol):
+    """The row of an attempt, as one has it who calls ``on_kill``."""
+
+    def seen(self, line: Line, *, run: int, ripple: str, attempt: int) -> AttemptSeen:
+        """How it stands."""
+
+    def claim_on_kill(self, line: Line, *, run: int, ripple: str, attempt: int) -> bool:
+        """Write that ``on_kill`` is called; False: somebody has."""
+
+    def called_on_kill(self, line: Line, row: OnKillCalled) -> None:
+        """Write how the call ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillOrder:
+    """Whose ``on_kill`` to call. The run is gone from the line's state, so all that there is to know comes with it."""
+
+    line: Line
+    run: int
+    ripple: str
+    attempt: int
+    tried: int
+    f: Instant
+    version: str
+    artifact: str
+    module: str
+    started: Instant
+    seconds: float
+
+
+def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
+    """Wait for the attempt's worker to leave, then call, unless somebody has.
+
+    Returns:
+        ``confirmed``: it returned; ``refused``: it raised, or took too long; ``ok``: nothing was to be called.
+
+    Raises:
+        TransientError: the world did not answer; nothing was called.
+    """
+    secrets = variables(worker.secrets)
+    package = project(order.artifact, order.module, secrets, worker)
+    seen = _wait(order, worker, kills)
+    if seen.status == "success" or not kills.claim_on_kill(order.line, run=order.run, ripple=order.ripple, attempt=order.attempt):
+        worker.log.info("on_kill has nothing to do")
+        return "ok"
+    how, message = _told(_call(order, package, secrets, worker, kills), order)
+    kills.called_on_kill(order.line, OnKillCalled(order.run, order.ripple, order.attempt, how, message))
+    worker.log.info("on_kill was called", extra={"how": how, "told": message})
+    return how
+
+
+def _wait(order: KillOrder, worker: Worker, kills: KillHistory) -> AttemptSeen:
+    until = worker.clock.now() + _PATIENCE
+    while True:
+        seen = kills.seen(order.line, run=order.run, ripple=order.ripple, attempt=order.attempt)
+        if _has_left(seen) or worker.clock.now() >= until:
+            return seen
+        worker.clock.wait(_LOOK)
+
+
+def _has_left(seen: AttemptSeen) -> bool:
+    """What a worker has ended itself it has let go of."""
+    return seen.status in TAKEN if seen.away else seen.status not in {"", "running", *TAKEN}
+
+
+def _call(order: KillOrder, package: Project, secrets: Mapping[str, str], worker: Worker, kills: KillHistory) -> Ended:
+    last = worker.memories.last(order.line, run=order.run, ripple=order.ripple, tried=order.tried)
+    pond = Pond(_surroundings(order, worker), storage=worker.storage, memory=_Kept(last), log=logging.getLogger("duckstring.pond"))
+
+    def last_words(_why: str) -> None:
+        kills.called_on_kill(order.line, OnKillCalled(order.run, order.ripple, order.attempt, "refused", _late(order)))
+
+    limits = [Limit(_time(order), "timeout")]
+    watch = Watch(lambda: None, interrupt=pond.interrupt, log=worker.log, pace=worker.pace, limits=limits, last_words=last_words)
+    with environment(secrets), watch, closing(pond):
+        try:
+            return call(package, order.ripple, pond, watch, find=lambda one: one.on_kill)
+        except TransientError as error:
+            return Fault(type(error).__name__, error.message, "")
+
+
+def _told(ended: Ended, order: KillOrder) -> tuple[KillEnd, str]:
+    match ended:
+        case Returned(value=None):
+            return "confirmed", ""
+        case Returned():
+            return "confirmed", str(ended.value)
+        case Fault():
+            return "refused", f"{ended.error}: {ended.message}"
+        case Cut():
+            return "refused", _late(order)
+        case Paused():
+            raise InvariantError("A function given as on_kill= has paused.")
+
+
+def _late(order: KillOrder) -> str:
+    return f"on_kill of Ripple {order.ripple!r} did not return within {_time(order):.0f} s."
+
+
+def _time(order: KillOrder) -> float:
+    return min(_MOST_SECONDS, max(order.seconds - _PATIENCE.total_seconds() - _SPARE_SECONDS, 1.0))
+
+
+def _surroundings(order: KillOrder, worker: Worker) -> Surroundings:
+    return Surroundings(
+        name=parse_line(order.line)[0],
+        line=order.line,
+        version=order.version,
+        run=order.run,
+        ripple=order.ripple,
+        attempt=order.attempt,
+        invocation="",
+        run_key=try_key(worker.catchment, order.line, order.run, order.started, ripple=order.ripple, tried=order.tried),
+        f=order.f,
+        previous_f=NEVER,
+        killed=True,
+        environment=os.environ,
+    )
+
+
+class _Kept:
+    """What an attempt left behind: to be looked at only."""
+
+    def __init__(self, entries: Mapping[str, str]) -> None:
+        self._entries = entries
+
+    def entries(self) -> Mapping[str, str]:
+        return self._entries
+
+    def keep(self, key: str, text: str) -> None:
+        raise InvariantError(f"{key} = {text} is remembered for a run that is over.")
