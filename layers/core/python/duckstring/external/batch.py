@@ -78,7 +78,7 @@ class BatchJob:
         """Terminate this try's job, in whatever state it is: ``@ripple(on_kill=job.cancel)``.
 
         Raises:
-            CancelRefusedError: it goes on.
+            CancelRefusedError: it was not asked to, or refused.
         """
         return core.cancel(self._engine(pond, None), pond)
 
