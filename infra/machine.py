@@ -137,6 +137,7 @@ def _or(place: str, otherwise: str) -> str:
 
 
 _PAUSES = _or("$states.input.pauses", "0")
+"""That this branch has made, in all attempts: the history of the execution has all of them."""
 _WHOSE = "{" + ", ".join(f"'{key}': $states.input.{key}" for key in ("line", "run", "launch", "ripple")) + "}"
 _ORDER = "$string($merge([" + _WHOSE + ", {'attempt': $states.input.attempt, 'memory_mib': $states.input.memory_mib}]))"
 _CPU_UNITS = "{" + ", ".join(f"'{size.memory_mib}': '{size.cpu_units}'" for size in TASK_SIZES) + "}"
@@ -299,7 +300,7 @@ def _await(suffix: str) -> State:
         },
         "TimeoutSeconds": _GATE_SECONDS,
         # The outcome of the attempt before must not survive into the next message.
-        "Output": _jsonata(f"$merge([{_WHOSE}, {{'attempt': $states.result.attempt}}])"),
+        "Output": _jsonata(f"$merge([{_WHOSE}, {{'attempt': $states.result.attempt, 'pauses': {_PAUSES}}}])"),
         "Retry": [
             {"ErrorEquals": [DONE, CANCELLED, TASK], "MaxAttempts": 0},
             # Whatever else failed is a letter that was not sent.
@@ -316,7 +317,7 @@ def _await(suffix: str) -> State:
             {"ErrorEquals": [DONE], "Next": f"Done{suffix}"},
             {
                 "ErrorEquals": [TASK],
-                "Output": _jsonata(f"$merge([{_WHOSE}, $parse($states.errorOutput.Cause)])"),
+                "Output": _jsonata(f"$merge([{_WHOSE}, $parse($states.errorOutput.Cause), {{'pauses': {_PAUSES}}}])"),
                 "Next": f"RunOnTask{suffix}",
             },
             {
@@ -345,7 +346,7 @@ def _told(otherwise: str, *, mib: str) -> str:
     """
     said = f"$substringAfter($substring($cause, 0, {len(ENDED)}) = '{ENDED}' ? $cause : $parse($cause).errorMessage, '{ENDED}')"
     answer = f"$contains($cause, '{ENDED}') ? $parse({said}) : {_failure(otherwise)}"
-    more = f"{{'memory_mib': {mib}, 'pauses': $ended.outcome = 'paused' ? ({_PAUSES}) + 1 : 0}}"
+    more = f"{{'memory_mib': {mib}, 'pauses': ({_PAUSES}) + ($ended.outcome = 'paused' ? 1 : 0)}}"
     return _jsonata(f"($cause := {_CAUSE}; $ended := {answer}; $merge([$states.input, $ended, {more}]))")
 
 

@@ -30,6 +30,8 @@ def handle(event, context):
     if kind == "loses" and event["attempt"] == 1:
         failure |= {"error": "EndpointConnectionError", "message": "no S3"}
         raise RuntimeError("ENDED" + json.dumps({"outcome": "lost", "failure": failure}))
+    if kind == "pauses" and event["attempt"] == 2 and event["pauses"] != 2:
+        raise ValueError(f"the history has 2 pauses, not {event['pauses']}")
     if kind == "pauses" and event["pauses"] < 2:
         raise RuntimeError("ENDED" + json.dumps({"outcome": "paused", "seconds": 0.2}))
     if kind in ("pauses", "overruns") and event["attempt"] == 1:
@@ -161,7 +163,7 @@ def test_a_lost_attempt_rests_and_asks_again(machine, beside):
 
 
 @BESIDE
-def test_who_pauses_comes_again_with_the_same_attempt_and_a_new_attempt_begins_to_count_anew(machine, beside):
+def test_who_pauses_comes_again_with_the_same_attempt_and_a_later_attempt_counts_on(machine, beside):
     execution = machine.start(pauses="lambda", **beside)
     gate = machine.gate()
     assert (gate["outcome"], gate["attempt"], gate["failure"]["message"]) == ("overran", 1, "after 2 pauses")

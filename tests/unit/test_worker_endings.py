@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -196,9 +197,10 @@ def test_what_has_ended_by_itself_is_not_handed_over(world):
 
 def test_what_returned_just_before_the_end_counts():
     over = []
-    with Watch(lambda: None, interrupt=lambda: None, log=logging.getLogger("t"), limits=[Limit(0.5, "overran")]) as watch:
+    with Watch(lambda: None, interrupt=lambda: None, log=logging.getLogger("t"), limits=[Limit(2, "overran")]) as watch:
         assert watch.call(lambda: 5) == 5
-        watch._thread.join(1.0)  # the limit passes while we tell of the end
+        while not watch._why:  # the limit passes while we tell of the end
+            time.sleep(0.01)
         over.append(watch.ended)
     assert over == [""]
 
