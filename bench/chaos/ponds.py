@@ -48,21 +48,24 @@ class attempt:
 
     def __enter__(self):
         note(self.pond, "begin")
-        self.misbehave("begin")
+        self.checked("begin")
         return self
 
     def __exit__(self, kind, error, trace):
         if error is None:
-            try:
-                self.misbehave("written")
-            except BaseException as own:
-                note(self.pond, "raised", error=type(own).__name__, message=str(own))
-                note(self.pond, "left")
-                raise
+            self.checked("written")
             note(self.pond, "end")
         else:
             note(self.pond, "raised", error=kind.__name__, message=str(error))
         note(self.pond, "left")
+
+    def checked(self, when):
+        try:
+            self.misbehave(when)
+        except BaseException as error:
+            note(self.pond, "raised", error=type(error).__name__, message=str(error))
+            note(self.pond, "left")
+            raise
 
     def misbehave(self, when):
         order = told(self.pond, when)

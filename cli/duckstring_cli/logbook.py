@@ -13,6 +13,7 @@ from duckstring.model.instants import to_text
 PLATFORM = ("START RequestId: ", "END RequestId: ", "INIT_START ")
 """What Lambda says of itself around an invocation, and nobody wants to read. Its REPORT tells memory and time."""
 
+_REPORT = "REPORT RequestId: "
 _PAGES = 400
 _OURS = frozenset(
     {"level", "location", "message", "timestamp", "service", "run", "ripple", "attempt", "exception", "exception_name", "traceback"}
@@ -37,7 +38,11 @@ class Entry:
     @property
     def message(self) -> str:
         """What it says."""
-        return str(self.fields["message"]) if "message" in self.fields else self.text.rstrip("\n")
+        if "message" in self.fields:
+            return str(self.fields["message"])
+        if self.text.startswith(_REPORT):
+            return "  ".join(filter(None, (word.strip() for word in self.text.split("\t")[1:])))
+        return self.text.rstrip("\n")
 
     @property
     def more(self) -> dict[str, Any]:

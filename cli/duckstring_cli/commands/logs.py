@@ -14,6 +14,7 @@ from rich.text import Text
 
 from duckstring.errors import OperatorError
 from duckstring.model import names
+from duckstring.model.verdicts import ENDED
 from duckstring_cli import catchments, render
 from duckstring_cli.answers import AttemptRow, RunAnswer
 from duckstring_cli.client import Client, speaking_to
@@ -25,6 +26,7 @@ _BEFORE = timedelta(seconds=5)
 """The worker's clock and the log's may disagree."""
 _AFTER = timedelta(seconds=30)
 _POLL = 2.0
+_LONGEST_FIELD = 200
 _LAG = timedelta(seconds=10)
 """CloudWatch shows a line some seconds after it was written; and one that is late is found by the look after."""
 _LEVELS = {"ERROR": "bold red", "CRITICAL": "bold red", "WARNING": "yellow", "DEBUG": "dim"}
@@ -142,7 +144,9 @@ class _Reader:
             sys.stdout.flush()
             return
         style = _LEVELS.get(entry.level, "")
-        fields = " ".join(f"{name}={_brief(value)}" for name, value in entry.more.items())
+        # What a traceback says below need not be said twice.
+        more = {} if entry.trace else entry.more
+        fields = " ".join(f"{name}={_brief(value)}" for name, value in more.items())
         line = Text.assemble(
             (f"{entry.moment[11:23]} ", "dim"),
             (f"{entry.level or '-':7} ", style),
@@ -156,7 +160,10 @@ class _Reader:
 
 
 def _brief(value: object) -> str:
-    return value if isinstance(value, str) and " " not in value else json.dumps(value, ensure_ascii=False, default=str)
+    text = (
+        value if isinstance(value, str) and value.isprintable() and " " not in value else json.dumps(value, ensure_ascii=False, default=str)
+    )
+    return render.shorten(text, _LONGEST_FIELD)
 
 
 def lines_of(log: Logbook, row: AttemptRow, group: str) -> Iterator[Entry]:
@@ -190,7 +197,18 @@ def _of_attempt(entries: Iterator[Entry], row: AttemptRow) -> Iterator[Entry]:
 def _kept(invocation: Sequence[Entry], row: AttemptRow) -> Iterator[Entry]:
     request = row.get("request_id")
     if any(_is_of(entry, row) or (request and request in entry.text) for entry in invocation):
-        yield from (entry for entry in invocation if not entry.text.startswith(PLATFORM))
+        yield from (entry for entry in _without_echo(invocation) if not entry.text.startswith(PLATFORM))
+
+
+def _without_echo(invocation: Sequence[Entry]) -> list[Entry]:
+    """Without what Lambda says of the error by which a worker tells the state machine: the worker has logged the author's before."""
+    kept: list[Entry] = []
+    for entry in invocation:
+        kept.append(entry)
+        if not entry.fields and ENDED in entry.text:
+            while kept and not kept[-1].fields and "Traceback (most recent" not in kept.pop().text:
+                pass
+    return kept
 
 
 def _is_of(entry: Entry, row: AttemptRow) -> bool:
