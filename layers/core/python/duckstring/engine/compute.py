@@ -19,7 +19,8 @@ Outgrown = Literal["overran", "memory"]
 
 def new_attempt(turn: Turn, ripple: RippleState, *, run: int, number: int, tried: int = 1) -> Attempt:
     """The next attempt of a Ripple, at its place."""
-    mib = place(turn, ripple)
+    usual = ripple.measured and not ripple.task_mib and not turn.compute
+    mib = 0 if usual else place(turn, ripple)
     return Attempt(run, number, turn.now, False, tried, "task", mib) if mib else Attempt(run, number, turn.now, tried=tried)
 
 
