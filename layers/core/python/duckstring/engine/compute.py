@@ -68,7 +68,7 @@ def pin(turn: Turn, word: ComputePinned) -> None:
 def outgrow(turn: Turn, ripple: RippleState, how: Outgrown, *, mib: int) -> None:
     """An attempt found its place too small, where it had ``mib``: the line remembers what it needs."""
     if how == "overran":
-        needed = ripple.task_mib or _hinted(_spec(turn, ripple.name))
+        needed = ripple.task_mib or max(mib, _hinted(_spec(turn, ripple.name)))
     else:
         larger = size_above(mib)
         needed = max(ripple.task_mib, larger.memory_mib if larger else mib)
