@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from duckstring.adapters.memory.world import FUNCTION_MIB, START, Attempted, World, pond, seconds
+from duckstring.engine.compute import place_and_why
 from duckstring.engine.effects import AnswerGate, CallOnKill, Effect, RecordAttempt, StartRun, StopRun, StopTask
 from duckstring.engine.ripples import MOST_LOSSES
 from duckstring.engine.signals import (
@@ -21,7 +22,7 @@ from duckstring.engine.signals import (
     RippleSucceeded,
     Triggered,
 )
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import Failure, PondState, RippleState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release
 from duckstring.model.compute import TASK_SIZES, Pin, size_above, size_for
@@ -139,6 +140,11 @@ def test_verdicts_say_where_whether_at_the_start_or_at_a_gate() -> None:
     waits = step(began.state, GateReached(1, 1, "y"), START).state
     (answer,) = of(step(waits, RippleSucceeded(1, "x", 1), START).effects, AnswerGate)
     assert (answer.verdict, answer.attempt, answer.memory_mib) == ("task", 1, LEAST)
+
+
+def test_a_line_that_is_not_deployed_has_a_word_on_nothing_but_its_pins() -> None:
+    assert place_and_why(PondState(A), RippleState("run")) == (0, "default")
+    assert place_and_why(PondState(A, compute={"run": Pin("task")}), RippleState("run")) == (LEAST, "operator")
 
 
 # what a line learns
