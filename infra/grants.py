@@ -92,6 +92,7 @@ class Grants:
         _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
         _allow(role, ["s3:GetObject"], self._objects("artifacts", "errors"))
         _allow(role, ["lambda:InvokeFunction"], [self.doors.ripple.function_arn])
+        _allow(role, ["states:DescribeExecution"], [self._executions()])
         _allow(role, ["events:PutEvents"], [self._bus().event_bus_arn])
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
 

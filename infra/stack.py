@@ -124,7 +124,9 @@ class CatchmentStack(Stack):
         _know(self._doors.ripple, worker)
         self._tasks.know(worker)
         arrivals = ",".join(self._arrivals)
-        api = replace(everyone, bus=bus, ripple_function=self._doors.ripple.function_name, arrivals=arrivals, **self._function)
+        api = replace(
+            everyone, bus=bus, machine=machine, ripple_function=self._doors.ripple.function_name, arrivals=arrivals, **self._function
+        )
         _know(self._doors.api, api)
         _know(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
 
@@ -137,10 +139,15 @@ class CatchmentStack(Stack):
             "RippleFunction": self._doors.ripple.function_name,
             "Mailbox": self._messaging.mailbox.queue_url,
             "DeadLetters": self._messaging.dead_letters.queue_url,
+            "Delays": self._messaging.delays.queue_url,
+            "DeadDelays": self._messaging.dead_delays.queue_url,
+            "DeadEvents": self._messaging.dead_events.queue_url,
             "Machine": self._runs.machine.state_machine_arn,
             "Bus": self._messaging.bus.event_bus_name,
             "Cluster": self._tasks.cluster.ref,
             "TaskLogs": self._tasks.log_group.log_group_name,
+            "OrchestratorFunction": self._doors.orchestrator.function_name,
+            "RippleLogs": self._doors.ripple.log_group.log_group_name,
             "SweepFunction": self._doors.sweep.function_name,
             "Dashboard": dashboard,
             "Version": version("duckstring-aws"),

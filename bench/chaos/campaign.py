@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from bench.chaos import faults
 from bench.chaos.faults import ACTS, MissedError, Struck
 from bench.chaos.lane import Lane
-from bench.chaos.plan import FAULTS, Round
+from bench.chaos.plan import BY_NAME, FAULTS, Round
 from bench.chaos.stage import LateError, Stage, until
 
 _CLEAN_WITHIN = 30.0
@@ -41,13 +42,21 @@ class Campaign:
         self.scores = {fault.name: Score() for fault in FAULTS}
         self.violations: list[str] = []
         self._began = time.monotonic()
+        self._over = threading.Event()
         for lane in self.lanes:
             lane.deploy()
 
     def play(self, batch: Sequence[Round]) -> None:
         """Rounds side by side; then what must not be left anywhere."""
-        with ThreadPoolExecutor(max_workers=len(batch)) as pool:
+        # What strikes one lane alone strikes all of the Catchment: the others are at work meanwhile, and are judged as well.
+        idle = self.lanes[1:] if BY_NAME[batch[0].fault].pace == "alone" else []
+        with ThreadPoolExecutor(max_workers=len(self.lanes)) as pool:
+            others = [pool.submit(self._stand_by, batch[0], lane) for lane in idle]
             list(pool.map(self._round, batch, self.lanes[: len(batch)]))
+            self._over.set()
+            for other in others:
+                other.result()
+            self._over.clear()
         try:
             until(lambda: not self.stage.leftovers(), what="clean", seconds=_CLEAN_WITHIN)
         except LateError:
@@ -81,6 +90,22 @@ class Campaign:
         if broken:
             lane.renew()
 
+    def _stand_by(self, one: Round, lane: Lane) -> None:
+        lane.mark()
+        broken: list[str] = []
+        try:
+            lane.flow(random.Random(one.seed + lane.number))
+            self._over.wait()
+            lane.await_fresh(datetime.now(UTC))
+            lane.rest()
+            broken = lane.judge()
+        except LateError as late:
+            broken = [str(late)]
+        for violation in broken:
+            self._violated(one, f"beside it: {violation}")
+        if broken:
+            lane.renew()
+
     def _strike(self, one: Round, lane: Lane, draw: random.Random) -> tuple[Struck, list[str]]:
         lane.flow(draw)
         time.sleep(draw.uniform(0, 1.5))
@@ -111,7 +136,7 @@ class Campaign:
 
     def table(self) -> str:
         """A line a fault, and one for all."""
-        head = "| fault | rounds | runs | attempts | violations | recovery: median | worst |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+        head = f"| fault | rounds | runs | attempts | violations | recovery: median | worst |\n| --- |{' ---: |' * 6}"
         rows = [_row(name, score) for name, score in self.scores.items() if score.rounds]
         return "\n".join([head, *rows, _row("**all**", _sum(self.scores))])
 

@@ -20,6 +20,7 @@ from bench.chaos.storage import Rule
 from duckstring.errors import DuckstringError
 
 STRIKES_WITHIN = 30.0
+_FEW = 3
 _NUMBERS = count(1)
 _TEXTS = ("no rows [here]: {50%}", "line one\nline two — “quoted”", "", "x" * 3000)
 
@@ -237,6 +238,31 @@ def restart(lane: Lane, draw: random.Random) -> Struck:
     return Struck(lane.stage.restart_emulator())
 
 
+def poison(lane: Lane, draw: random.Random) -> Struck:
+    """The world refuses one line until a letter is given up; the doctor must find it and say why; then it is moved back."""
+    stage, line = lane.stage, draw.choice(lane.lines)
+    stage.give_up_after(_FEW)
+    name = f"{lane.name}-{next(_NUMBERS)}"
+    stage.rule(name, role="orchestrator", services=["dynamodb"], texts=[f"LINE#{line}", '"STATE"'], times=1_000_000, fault="refuse")
+    try:
+        until(lambda: stage.dead() > 0, what="given up", seconds=60, show=lane.show)
+    except LateError as late:
+        raise MissedError(str(late)) from late
+    finally:
+        stage.lift(name)
+        stage.give_up_after(stage.receives)
+    code, told = stage.command("doctor", "--json")
+    letters = [letter for finding in json.loads(told)["findings"] for letter in finding.get("letters", ())]
+    explained = [letter for letter in letters if letter["line"] == line and letter["kind"] != "unreadable"]
+    found = [detail for finding in json.loads(told)["findings"] for detail in finding["details"] if "AccessDenied" in detail]
+    if code != 1 or not explained or not found:
+        raise LateError(f"the doctor (exit code {code}) does not explain the dead letters of {line}: {told}")
+    code, told = stage.command("doctor", "redrive", "-y")
+    if code:
+        raise LateError(f"redrive: {told}")
+    return Struck(time.time())
+
+
 def stopped(lane: Lane, draw: random.Random) -> Struck:
     line = draw.choice(lane.lines)
     try:
@@ -270,6 +296,7 @@ ACTS: Mapping[str, Act] = {
     "duck-storage": duck_storage,
     "stopped": stopped,
     "restart": restart,
+    "poison": poison,
 }
 
 

@@ -12,7 +12,7 @@ from tempfile import mkdtemp
 
 from bench.chaos import ponds
 from bench.chaos.law import judge
-from bench.chaos.stage import LateError, Stage, deploy, until
+from bench.chaos.stage import Stage, deploy, until
 from duckstring.engine.state import PondState
 from duckstring.errors import DuckstringError
 from duckstring.model.instants import Instant

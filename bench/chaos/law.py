@@ -102,7 +102,8 @@ def errors_are_word_for_word(facts: Facts) -> Iterator[str]:
     for row in facts.attempts:
         note = raised.get((_number(row["run"]), row["ripple"], row["attempt"]))
         if row["status"] == "failed" and note and (row["error"], row["message"]) != (note["error"], note["message"]):
-            yield f"{row['run']} {row['ripple']} {row['attempt']}: raised {note['error']}: {note['message']!r}, told {row['error']}: {row['message']!r}"
+            raised_, told = f"{note['error']}: {note['message']!r}", f"{row['error']}: {row['message']!r}"
+            yield f"{row['run']} {row['ripple']} {row['attempt']} raised {raised_}, history tells {told}"
 
 
 def no_attempt_runs_twice(facts: Facts) -> Iterator[str]:

@@ -48,21 +48,24 @@ class attempt:
 
     def __enter__(self):
         note(self.pond, "begin")
-        self.misbehave("begin")
+        self.checked("begin")
         return self
 
     def __exit__(self, kind, error, trace):
         if error is None:
-            try:
-                self.misbehave("written")
-            except BaseException as own:
-                note(self.pond, "raised", error=type(own).__name__, message=str(own))
-                note(self.pond, "left")
-                raise
+            self.checked("written")
             note(self.pond, "end")
         else:
             note(self.pond, "raised", error=kind.__name__, message=str(error))
         note(self.pond, "left")
+
+    def checked(self, when):
+        try:
+            self.misbehave(when)
+        except BaseException as error:
+            note(self.pond, "raised", error=type(error).__name__, message=str(error))
+            note(self.pond, "left")
+            raise
 
     def misbehave(self, when):
         order = told(self.pond, when)
@@ -185,7 +188,7 @@ def names(lane: str) -> tuple[str, str, str]:
 def write(folder: Path, lane: str, *, job: int) -> None:
     """A lane's projects, in ``folder``."""
     inlet, pond, outlet = names(lane)
-    _project(folder / inlet, f'type = "inlet"\nimmediate_retries = 1\n', f"JOB = {job}\n{_INLET}")
+    _project(folder / inlet, 'type = "inlet"\nimmediate_retries = 1\n', f"JOB = {job}\n{_INLET}")
     _project(folder / pond, "immediate_retries = 1\nsource_retries = 1\n", _POND.replace("{inlet}", inlet), inlet)
     _project(folder / outlet, 'type = "outlet"\nimmediate_retries = 1\n', _OUTLET.replace("{pond}", pond), pond)
 

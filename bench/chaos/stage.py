@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -252,6 +253,34 @@ class Stage:
         machine = self.outputs["Machine"]
         arn = f"{machine.replace(':stateMachine:', ':execution:')}:{execution_name(Line(line), run, launch)}"
         self.aws("stepfunctions").stop_execution(executionArn=arn, error="Outside", cause="stopped by chaos")
+
+    @cached_property
+    def receives(self) -> int:
+        """After how many deliveries a letter is given up, as deployed."""
+        return int(self._redrive["maxReceiveCount"])
+
+    def give_up_after(self, receives: int) -> None:
+        """Have the mailbox give up a letter sooner, or later."""
+        _ = self.receives
+        policy = json.dumps({**self._redrive, "maxReceiveCount": receives})
+        self.aws("sqs").set_queue_attributes(QueueUrl=self.outputs["Mailbox"], Attributes={"RedrivePolicy": policy})
+
+    @property
+    def _redrive(self) -> dict[str, Any]:
+        held = self.aws("sqs").get_queue_attributes(QueueUrl=self.outputs["Mailbox"], AttributeNames=["RedrivePolicy"])
+        return json.loads(held["Attributes"]["RedrivePolicy"])  # type: ignore[no-any-return]
+
+    def dead(self) -> int:
+        """Dead letters of the mailbox."""
+        names = ["ApproximateNumberOfMessages"]
+        held = self.aws("sqs").get_queue_attributes(QueueUrl=self.outputs["DeadLetters"], AttributeNames=names)
+        return int(held["Attributes"][names[0]])
+
+    def command(self, *words: str) -> tuple[int, str]:
+        """``duckstring``, as typed: its exit code and its words."""
+        command = [sys.executable, "-m", "duckstring_cli.main", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout or done.stderr
 
     def sweep(self) -> None:
         """The round that comes every five minutes, now."""

@@ -62,6 +62,10 @@ class Storage(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A worker that was killed leaves its connection in the middle."""
+
     def struck(self, method: str, path: str) -> Rule | None:
         with self.lock:
             return next((rule for rule in self.rules if rule.strikes(method, path)), None)

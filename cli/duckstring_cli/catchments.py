@@ -207,6 +207,15 @@ def outputs(catchment: Catchment) -> Mapping[str, str]:
     return found
 
 
+def output(catchment: Catchment, key: str) -> str:
+    """One of the stack's outputs; read again where it is not among those remembered: a newer stack may have it. Empty: it has none."""
+    known = outputs(catchment)
+    if key not in known:
+        known = read_outputs(catchment)
+        save(replace(find(catchment.name), outputs=known))
+    return known.get(key, "")
+
+
 def read_outputs(catchment: Catchment) -> dict[str, str]:
     """The stack's outputs as they are now.
 

@@ -13,8 +13,10 @@ from duckstring_cli.answers import (
     ArrivalAnswer,
     ArrivalRow,
     BudgetAnswer,
+    ComputeAnswer,
     ControlAnswer,
     DeployAnswer,
+    DoctorAnswer,
     HelloAnswer,
     RemoveAnswer,
     RunAnswer,
@@ -66,6 +68,12 @@ class Client:
         given = {"immediate_retries": immediate_retries, "source_retries": source_retries}
         return cast("BudgetAnswer", self._call("failure-budget", pond=pond, major=major, **given))
 
+    def compute(
+        self, pond: str, ripple: str | None = None, *, major: int | None = None, on: str | None = None, memory_mib: int | None = None
+    ) -> ComputeAnswer:
+        """Say where a Ripple runs (``on`` given), and show where each does."""
+        return cast("ComputeAnswer", self._call("compute", pond=pond, major=major, ripple=ripple, on=on, memory_mib=memory_mib))
+
     def window(
         self, pond: str, action: str, *, major: int | None = None, window: Mapping[str, object] | None = None, name: str | None = None
     ) -> WindowAnswer:
@@ -83,6 +91,10 @@ class Client:
     def run(self, run: str) -> RunAnswer:
         """One run with its attempts."""
         return cast("RunAnswer", self._call("run", run=run))
+
+    def doctor(self) -> DoctorAnswer:
+        """What is wrong with lines."""
+        return cast("DoctorAnswer", self._call("doctor"))
 
     def tables(self, pond: str, *, major: int | None = None) -> TablesAnswer:
         """The published snapshot of a line."""

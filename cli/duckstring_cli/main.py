@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 from duckstring import __version__
 from duckstring.errors import DuckstringError
 from duckstring_cli import errors, render
-from duckstring_cli.commands import catchment, control, demo, deploy, pond, query, runs, status, trigger
+from duckstring_cli.commands import catchment, control, demo, deploy, doctor, logs, pond, query, runs, status, trigger
 
 app = typer.Typer(
     name="duckstring",
@@ -32,6 +32,8 @@ app.add_typer(control.app, name="control")
 app.command("status", epilog="Example: duckstring status reports --once")(status.status)
 app.command("runs", epilog="Example: duckstring runs sales --status failed --limit 5")(runs.runs)
 app.add_typer(runs.app, name="run")
+app.command("logs", epilog="Example: duckstring logs sales@1/42 load --follow")(logs.logs)
+app.add_typer(doctor.app, name="doctor")
 app.command("query", epilog='Example: duckstring query reports --sql "SELECT count(*) FROM worst_routes"')(query.query)
 app.command("get", epilog="Example: duckstring get reports worst_routes routes.csv")(query.get)
 app.command("demo", epilog="Example: duckstring demo")(demo.demo)

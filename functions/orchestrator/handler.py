@@ -16,6 +16,7 @@ from duckstring.errors import StateConflictError
 from duckstring.service import forward
 from duckstring.service.deliver import deliver
 from duckstring.service.dispatch import perform
+from duckstring.service.task_ended import task_ended
 
 logger = Logger(service="orchestrator")
 # What the use cases have to say, with its fields: Lambda's own handler would print the bare message.
@@ -35,9 +36,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """
     records = event.get("Records")
     if records is None:
-        letters = forward.forward(event, catalog=app.catalog, arrivals=app.arrivals, clock=app.clock)
-        app.hands.mailbox.send(letters)
-        logger.info("event forwarded", source=event.get("source"), letters=len(letters))
+        _pass_on(event)
         return {}
     if not records[0]["eventSourceARN"].endswith(".fifo"):
         due, early = forwarded(records, app.clock.now())
@@ -47,6 +46,16 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         return {"batchItemFailures": []}
     # Lines have nothing to do with each other, and each waits for its own requests most of the time.
     return {"batchItemFailures": [{"itemIdentifier": m} for again in _LINES.map(_deliver, batches(records)) for m in again]}
+
+
+def _pass_on(event: dict[str, Any]) -> None:
+    if event.get("source") == "aws.ecs":
+        told = task_ended(event, tokens=app.tokens, overrides=app.overrides)
+        logger.info("task's end passed on", task=event.get("resources"), told=told)
+        return
+    letters = forward.forward(event, catalog=app.catalog, arrivals=app.arrivals, clock=app.clock)
+    app.hands.mailbox.send(letters)
+    logger.info("event forwarded", source=event.get("source"), letters=len(letters))
 
 
 def _deliver(batch: Batch) -> Iterable[str]:

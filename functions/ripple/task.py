@@ -10,17 +10,16 @@ import sys
 import urllib.request
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
+from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.tokens import StepTokens
 from duckstring.model.compute import ORDER, TOKEN
+from duckstring.model.names import Line
+from duckstring.model.settings import Settings
 from duckstring.service.supervise import Post, Supervisor, TaskOrder
+from functions.ripple import logs
 from functions.ripple.wiring import SITE
-
-logger = Logger(service="ripple")
-logging.basicConfig(handlers=[logger.registered_handler], level=logging.INFO, force=True)
-logging.getLogger("botocore").setLevel(logging.WARNING)
 
 _METADATA = "ECS_CONTAINER_METADATA_URI_V4"
 _WORKER = (sys.executable, "-m", "functions.ripple.task_worker")
@@ -29,19 +28,23 @@ _WORKER = (sys.executable, "-m", "functions.ripple.task_worker")
 def main() -> int:
     """See one attempt through. 0: its end was told."""
     order = json.loads(os.environ[ORDER])
-    logger.append_keys(run=f"{order['line']}/{order['run']}", ripple=order["ripple"], attempt=order["attempt"])
-    post = Post(tokens=StepTokens(Clients()), log=logging.getLogger("duckstring.task"))
-    task = TaskOrder(order["ripple"], order["attempt"], order["memory_mib"], os.environ[TOKEN])
+    log = logs.begin()
+    logs.label({"run": f"{order['line']}/{order['run']}", "ripple": order["ripple"], "attempt": order["attempt"]})
+    settings, clients = Settings.from_env(os.environ), Clients()
+    rows = AttemptRows(clients, settings.need("table"), settings.need("bucket"))
+    post = Post(tokens=StepTokens(clients), rows=rows, clock=SystemClock(), log=log)
+    which = (Line(order["line"]), order["run"], order["ripple"], order["attempt"])
+    task = TaskOrder(*which, order["memory_mib"], os.environ[TOKEN])
     supervisor = Supervisor(task, post)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())
     # The token is the right to answer: the author's code has no need of it.
     environment = {name: value for name, value in os.environ.items() if name != TOKEN}
-    site = {"where": "task", "memory_mib": task.memory_mib, **_whereabouts(os.environ.get(_METADATA, ""))}
+    site = {"where": "task", "memory_mib": task.memory_mib, **_whereabouts(os.environ.get(_METADATA, ""), log)}
     return 0 if supervisor.run(_WORKER, {**environment, SITE: json.dumps(site)}) else 1
 
 
-def _whereabouts(uri: str) -> dict[str, str]:
+def _whereabouts(uri: str, log: logging.Logger) -> dict[str, str]:
     """Which task this is, and where its log goes: ECS tells its containers. An attempt runs without knowing, too."""
     try:
         with urllib.request.urlopen(uri, timeout=3) as answer:  # noqa: S310 - ECS's own address
@@ -50,7 +53,7 @@ def _whereabouts(uri: str) -> dict[str, str]:
         task = told["Labels"]["com.amazonaws.ecs.task-arn"]
         return {"request_id": task, "log_group": options.get("awslogs-group", ""), "log_stream": options.get("awslogs-stream", "")}
     except (OSError, ValueError, LookupError):
-        logger.warning("no metadata", exc_info=True)
+        log.warning("no metadata", exc_info=True)
         return {}
 
 

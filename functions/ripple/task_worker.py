@@ -1,4 +1,4 @@
-"""The worker of a task: makes the attempt as the ripple function would, and tells its supervisor how it went."""
+"""The worker of a task: makes the attempt as the ripple function would, and tells its supervisor how it goes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from duckstring.model.compute import ORDER
 from duckstring.model.names import Line
@@ -21,31 +21,33 @@ _FIRST_TO_GO = "500"
 
 def main() -> None:
     """Make the attempt. What is left behind (threads that do not end) goes with the process."""
-    words = int(sys.argv[1])
-    os.set_inheritable(words, False)
+    number = int(sys.argv[1])
+    # What the author's code starts must not hold it open.
+    os.set_inheritable(number, False)
     # If memory ends, the kernel takes this process, and its supervisor tells.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
-    with os.fdopen(words, "wb", buffering=0) as told:
-
-        def say(word: object) -> None:
-            told.write(json.dumps(word).encode() + b"\n")
-
-        say({"answer": _attempt(json.loads(os.environ[ORDER]), begins=lambda seconds: say({"seconds": seconds}))})
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    with os.fdopen(number, "wb", buffering=0) as words:
+        _say(words, answer=_attempt(words))
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
-def _attempt(order: dict[str, Any], *, begins: Callable[[float], None]) -> dict[str, Any]:
-    """A task has no time limit of its own: ``seconds`` is None."""
-    from functions.ripple import logs, wiring  # noqa: PLC0415 - it wires as it begins: let that, too, be seen to fail
-    from functions.ripple.attempt import attempt  # noqa: PLC0415 - see above
+def _attempt(words: BinaryIO) -> Mapping[str, object]:
+    # They wire as they are imported: let that, too, be seen to fail.
+    from functions.ripple import logs, wiring  # noqa: PLC0415
+    from functions.ripple.attempt import attempt  # noqa: PLC0415
 
     app = wiring.from_env(os.environ, logs.begin(), label=logs.label)
-    which = (Line(order["line"]), order["run"], order["launch"], order["ripple"], order["attempt"])
-    return attempt(Order(*which, app.site), replace(app.worker, begins=begins))
+    told = json.loads(os.environ[ORDER])
+    order = Order(Line(told["line"]), told["run"], told["launch"], told["ripple"], told["attempt"], app.site, told.get("pauses", 0))
+    return attempt(order, replace(app.worker, begins=lambda seconds: _say(words, seconds=seconds)))
+
+
+def _say(words: BinaryIO, **word: object) -> None:
+    words.write(json.dumps(word).encode() + b"\n")
 
 
 if __name__ == "__main__":

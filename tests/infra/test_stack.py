@@ -24,7 +24,21 @@ from duckstring.service.deliver import SOON
 FUNCTIONS = ("orchestrator", "ripple", "api", "sweep")
 OUTPUTS = (
     *("Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox"),
-    *("DeadLetters", "Machine", "Bus", "SweepFunction", "Dashboard", "Version", "Cluster", "TaskLogs"),
+    *(
+        "DeadLetters",
+        "Delays",
+        "DeadDelays",
+        "DeadEvents",
+        "OrchestratorFunction",
+        "RippleLogs",
+        "Machine",
+        "Bus",
+        "SweepFunction",
+        "Dashboard",
+        "Version",
+        "Cluster",
+        "TaskLogs",
+    ),
 )
 EVERYONE = {"catchment", "table", "bucket", "mailbox"}
 KNOWS = {

@@ -9,17 +9,21 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from duckstring.errors import TransientError
+from duckstring.model.attempts import AttemptFinished
+from duckstring.model.names import Line
 from duckstring.service.memory_kills import kernel_kills
 from duckstring.service.supervise import Post, Supervisor, TaskOrder, TaskPace
 
 SAY = "import json, os, signal, sys, time\nsay = lambda **w: os.write(int(sys.argv[1]), json.dumps(w).encode() + b'\\n')\n"
 DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 OK = {"outcome": "ok"}
-LATE = "The attempt took longer than its Ripple may, and did not leave when told to."
+LATE = "Ripple 'load' took longer than its timeout, and its code did not leave when told to."
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -30,6 +34,7 @@ class Machine:
     patience: int = 10**9
     beats: int = 0
     answers: list[object] = field(default_factory=list)
+    rows: list[object] = field(default_factory=list)
     enough: threading.Event = field(default_factory=threading.Event)
 
     def beat(self, token: str) -> bool:
@@ -47,15 +52,27 @@ class Machine:
         self.answers.append(answer)
         return True
 
+    def finished(self, line: str, row: object) -> bool:
+        self.rows.append((line, row))
+        return True
+
+    def now(self) -> datetime:
+        return NOW
+
+    def wait(self, duration: timedelta) -> None:
+        raise AssertionError("nobody waits by this clock")
+
 
 def supervisor(machine: Machine, *, kills=lambda: 0, **pace: float) -> Supervisor:
     post = Post(
         tokens=machine,
+        rows=machine,
+        clock=machine,
         log=logging.getLogger("test"),
         kills=kills,
         pace=TaskPace(**{"beat": 0.05, "grace": 0.2, "patience": 20.0, "hurry": 20.0, **pace}),
     )
-    return Supervisor(TaskOrder("load", 3, 8192, "token"), post)
+    return Supervisor(TaskOrder(Line("sales@1"), 7, "load", 3, 8192, "token"), post)
 
 
 def attend(script: str, machine: Machine, **options) -> bool:
@@ -166,6 +183,7 @@ def test_a_worker_that_does_not_leave_in_time_is_killed():
     machine = Machine()
     assert attend(f"{DEAF}say(seconds=0.1)\ntime.sleep(600)", machine)
     assert machine.answers == [ended("failed", "TimeoutError", LATE)]
+    assert machine.rows == [("sales@1", AttemptFinished(7, "load", 3, "failed", NOW, "TimeoutError", LATE))]
 
 
 def test_an_answer_is_told_until_it_is_heard():

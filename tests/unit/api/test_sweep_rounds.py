@@ -14,7 +14,20 @@ from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import Seen
 from duckstring.service.deliver import SOON
 from duckstring.service.sweep import Rounds, sweep
-from tests.unit.api.world import NOON, Archive, Executions, Post, ShelfCatalog, Shelves, States, StillClock, graph, release, source
+from tests.unit.api.world import (
+    NOON,
+    Archive,
+    AttemptRows,
+    Executions,
+    Post,
+    ShelfCatalog,
+    Shelves,
+    States,
+    StillClock,
+    graph,
+    release,
+    source,
+)
 
 SALES, REPORTS = Line("sales@1"), Line("reports@1")
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -33,14 +46,16 @@ def pond(**changes):
 
 
 class World:
-    def __init__(self, *seen, releases=(SELECTED,), removals=(), versions=(), described=None, shelves=None):
+    def __init__(self, *seen, releases=(SELECTED,), removals=(), versions=(), described=None, shelves=None, rows=None):
         self.post, self.shelves = Post(), shelves or Shelves(open=False)
         held = {one.state.line: one for one in seen}
         executions = Executions(described or {})
         self.catalog = ShelfCatalog(graph(*releases), gone={removal.line: removal for removal in removals})
         self.catalog.versions |= {(parse_line(one.line)[0], one.version): one for one in versions}
         clock = StillClock(NOW)
-        self.rounds = Rounds(self.catalog, Archive(self.catalog), States(held), executions, self.shelves, self.post, clock)
+        self.rounds = Rounds(
+            self.catalog, Archive(self.catalog), States(held), executions, AttemptRows(rows or {}), self.shelves, self.post, clock
+        )
 
     def letters(self):
         self.report = sweep(self.rounds)
@@ -78,6 +93,37 @@ def test_an_attempt_of_which_nothing_was_heard_for_too_long_has_its_execution_st
 def test_an_attempt_that_may_still_live_is_left_alone(minutes, dispatched):
     world = World(Seen(attempting(minutes, dispatched=dispatched)), described={"sales@1/1-1": ("RUNNING", "")})
     assert (world.letters(), world.rounds.executions.stopped) == ([], [])
+
+
+HOUR = 60
+LASTING = [{"where": "task"}, {"where": "lambda", "pauses": 1}]
+
+
+@pytest.mark.parametrize("row", LASTING, ids=["task", "pauses"])
+@pytest.mark.parametrize(("minutes", "timeout"), [(24 * HOUR + 44, None), (72 * HOUR, 72 * 3600)])
+def test_a_task_or_an_attempt_that_pauses_has_its_own_time(row, minutes, timeout):
+    assert _heard(row, minutes, timeout) == ([], [])
+
+
+@pytest.mark.parametrize("row", LASTING, ids=["task", "pauses"])
+@pytest.mark.parametrize(("minutes", "timeout"), [(24 * HOUR + 46, None), (2 * HOUR, 3600)])
+def test_a_task_or_an_attempt_that_pauses_is_lost_when_its_own_time_is_over(row, minutes, timeout):
+    assert [type(signal) for _, signal in _heard(row, minutes, timeout)[0]] == [ExecutionEnded]
+
+
+@pytest.mark.parametrize(
+    "row", [{"where": "lambda"}, {"where": "task", "status": "success"}, {"where": "lambda", "pauses": 3, "status": "failed"}]
+)
+def test_one_that_sits_in_the_function_or_whose_end_nobody_heard_is_lost_soon(row):
+    assert [type(signal) for _, signal in _heard(row, 46, None)[0]] == [ExecutionEnded]
+
+
+def _heard(row, minutes, timeout):
+    specs = (replace(SELECTED.ripples[0], name="load", timeout_seconds=timeout),)
+    state = replace(attempting(minutes, dispatched=True), release=replace(SELECTED, ripples=specs))
+    rows = {"sales@1/1/load/2": {"status": "running", **row}}
+    world = World(Seen(state), described={"sales@1/1-1": ("RUNNING", "")}, rows=rows)
+    return world.letters(), world.rounds.executions.stopped
 
 
 def test_an_attempt_of_very_many_may_wait_long_for_its_place_in_the_machine():

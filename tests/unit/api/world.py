@@ -222,6 +222,16 @@ class Executions:
 
 
 @dataclass
+class AttemptRows:
+    """Rows of attempts, by what ``attempt`` is asked for."""
+
+    rows: Mapping[str, dict[str, object]] = field(default_factory=dict)
+
+    def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> dict[str, object] | None:
+        return self.rows.get(f"{line}/{run}/{ripple}/{attempt}")
+
+
+@dataclass
 class Shelves:
     """A cellar: manifests by line, objects with when they were written."""
 

@@ -294,6 +294,13 @@ class ExecutionReader(Protocol):
         """Stop it; one that is over is success."""
 
 
+class AttemptReader(Protocol):
+    """What history says of one attempt."""
+
+    def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> Row | None:
+        """Its row as it lies there; None: nobody has begun or ended it."""
+
+
 class Cellar(Protocol):
     """Everything published or left behind, for tidying."""
 

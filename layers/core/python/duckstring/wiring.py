@@ -15,8 +15,10 @@ from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.executions import Machine, TokenGates
 from duckstring.adapters.aws.history import DynamoHistory
 from duckstring.adapters.aws.mailbox import SqsMailbox
+from duckstring.adapters.aws.overrides import EcsOverrides
 from duckstring.adapters.aws.schedules import WindowSchedules
 from duckstring.adapters.aws.state import DynamoStateStore
+from duckstring.adapters.aws.tokens import StepTokens
 from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.model.settings import Settings
 from duckstring.ports import Arrivals, Catalog, Clock, Gates, StateStore
@@ -38,6 +40,8 @@ class Orchestrator:
     arrivals: Arrivals
     gates: Gates
     hands: Hands
+    tokens: StepTokens
+    overrides: EcsOverrides
     clock: Clock
 
 
@@ -59,7 +63,8 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         workers=FargateWorkers(clients, table, cluster=settings.need("cluster"), function=settings.need("ripple_function")),
     )
     store, catalog, arrivals = DynamoStateStore(clients, table), DynamoCatalog(clients, table), DynamoArrivals(clients, table)
-    return Orchestrator(settings, clients, store, catalog, arrivals, gates, hands, clock)
+    tokens, overrides = StepTokens(clients), EcsOverrides(clients, settings.need("cluster"))
+    return Orchestrator(settings, clients, store, catalog, arrivals, gates, hands, tokens, overrides, clock)
 
 
 def api(env: Mapping[str, str]) -> Desk:
@@ -67,6 +72,7 @@ def api(env: Mapping[str, str]) -> Desk:
     from duckstring.adapters.aws.deployment import BucketArtifacts, EventDoor, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
+    from duckstring.adapters.aws.sweeper import MachineReader  # noqa: PLC0415
     from duckstring.service.answer import Desk  # noqa: PLC0415
 
     settings, clients = Settings.from_env(env), Clients()
@@ -83,6 +89,7 @@ def api(env: Mapping[str, str]) -> Desk:
         door=EventDoor(clients, settings),
         artifacts=BucketArtifacts(clients, bucket),
         discovery=LambdaDiscovery(clients, settings.need("ripple_function")),
+        executions=MachineReader(clients, settings.need("machine")),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         clock=SystemClock(),
     )
@@ -91,7 +98,7 @@ def api(env: Mapping[str, str]) -> Desk:
 def sweep(env: Mapping[str, str]) -> Rounds:
     """The sweep of the Catchment that ``env`` describes."""
     from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415 - see the top
-    from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader  # noqa: PLC0415
+    from duckstring.adapters.aws.sweeper import AttemptRows, AwsCellar, MachineReader  # noqa: PLC0415
     from duckstring.service.sweep import Rounds  # noqa: PLC0415
 
     settings, clients = Settings.from_env(env), Clients()
@@ -102,6 +109,7 @@ def sweep(env: Mapping[str, str]) -> Rounds:
         removals=catalog,
         states=DynamoStateReader(clients, table),
         executions=MachineReader(clients, settings.need("machine")),
+        attempts=AttemptRows(clients, table),
         cellar=AwsCellar(clients, table, settings.need("bucket")),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         clock=SystemClock(),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from duckstring_cli.demos.external.service.asked import Answer, RefusedError, Values, number
-from duckstring_cli.demos.external.service.jobs import Job, Jobs, Run
+from duckstring_cli.demos.external.service.jobs import Job, Jobs, Run, UnknownRunError
 
 STATES: Mapping[str | None, str] = {"SUCCESS": "succeeded", "FAILED": "failed", "CANCELED": "cancelled"}
 
@@ -68,4 +68,7 @@ def _pipeline(jobs: Jobs, name: str) -> Job:
 def _run(jobs: Jobs, name: str) -> Run:
     """A run by its id, or the name that it was given."""
     labelled = next((run for run in jobs.runs() if run.label == name), None)
-    return labelled or jobs.run(number({"run": name}, "run"))
+    try:
+        return labelled or jobs.run(number({"run": name}, "run"))
+    except UnknownRunError:
+        raise RefusedError(f"Run {name} does not exist.", status=HTTPStatus.NOT_FOUND, code="RESOURCE_DOES_NOT_EXIST") from None

@@ -82,7 +82,7 @@ class DatabricksJob:
         """Cancel this try's run: ``@ripple(on_kill=job.cancel)``.
 
         Raises:
-            CancelRefusedError: it goes on.
+            CancelRefusedError: it was not asked to, or refused.
         """
         return core.cancel(self._engine(pond, None), pond)
 
@@ -188,19 +188,19 @@ class _Databricks:
             for task in _objects(answer.get("tasks"))
             if _state(_said(task, "life_cycle_state"), _said(task, "result_state")) == "failed"
         ]
-        theirs = [self._task_message(task) for task in tasks[:_TASKS_SHOWN]]
+        theirs = [self._task_message(task, besides=own) for task in tasks[:_TASKS_SHOWN]]
         if len(tasks) > _TASKS_SHOWN:
-            theirs.append(f"and {len(tasks) - _TASKS_SHOWN} more tasks failed.")
+            theirs.append(f"And {len(tasks) - _TASKS_SHOWN} more tasks failed.")
         return " ".join(dict.fromkeys(filter(None, (own, *theirs))))
 
-    def _task_message(self, task: Json) -> str:
+    def _task_message(self, task: Json, *, besides: str) -> str:
         """A task's error is in its output. It is a help: without it the run has failed all the same."""
         try:
             error = self.access.ask("GET", f"runs/get-output?run_id={task.get('run_id')}").get("error")
         except (BusyError, RefusedError):
             error = None
         said = error if isinstance(error, str) and error else _said(task, "state_message")
-        return f"Task {task.get('task_key')}: {said}" if said else ""
+        return f"Task {task.get('task_key')}: {said}" if said and said not in besides else ""
 
 
 def _state(life: str, result: str) -> State:

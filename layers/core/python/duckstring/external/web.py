@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from duckstring.external.errors import BusyError, RefusedError, UnknownRunError, UnreadableError
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     import httpx
 
 TIMEOUT = 30.0
@@ -64,7 +67,7 @@ class Web:
         import httpx  # noqa: PLC0415 - imported when a job runs, not when a Pond is
 
         try:
-            return httpx.request(method, url, json=body, data=form, headers=self.headers, timeout=TIMEOUT)
+            return httpx.request(method, url, json=body, data=form, headers=self.headers, timeout=TIMEOUT, verify=_trusted())
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise BusyError(f"{asked}: no connection: {self._clean(str(error))}.", in_doubt=False) from error
         except httpx.TransportError as error:
@@ -105,6 +108,14 @@ class Web:
             if secret:
                 text = text.replace(secret, "***")
         return text
+
+
+@cache
+def _trusted() -> SSLContext:
+    """Whom to trust: read once, as it takes longer than most requests."""
+    import httpx  # noqa: PLC0415 - imported when a job runs, not when a Pond is
+
+    return httpx.create_ssl_context()
 
 
 def pick(answer: Json, path: str) -> object:

@@ -21,14 +21,15 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from duckstring.errors import TransientError
+from duckstring.model.attempts import AttemptFinished
+from duckstring.model.names import Line
+from duckstring.model.verdicts import BEAT_SECONDS
+from duckstring.ports import Clock
 from duckstring.service.memory_kills import kernel_kills, peak_mib
+from duckstring.service.watch import TAKEN_EXIT, TIMEOUT_EXIT
 
 Answer = Mapping[str, object]
 Why = Literal["", "stopped", "unwanted", "timeout"]
-
-TAKEN_EXIT = 70
-TIMEOUT_EXIT = 71
-"""How a worker ends itself whose attempt was taken from it, or was out of time, and whose code did not leave."""
 
 _EXITED, _STOP, _UNWANTED = b"e", b"s", b"u"
 _WORDS = 65_536
@@ -46,10 +47,19 @@ class Tokens(Protocol):
         """How its attempt ended."""
 
 
+class Rows(Protocol):
+    """Rows of attempts. One that is closed stays as it is."""
+
+    def finished(self, line: Line, row: AttemptFinished) -> bool:
+        """Complete one. False: somebody else has."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskOrder:
     """The attempt that a task is of, the memory that the task has, and with what it answers."""
 
+    line: Line
+    run: int
     ripple: str
     attempt: int
     memory_mib: int
@@ -58,12 +68,13 @@ class TaskOrder:
 
 @dataclass(frozen=True, slots=True)
 class TaskPace:
-    """Seconds. ``beat``: between two signs of life, of which the machine misses no three. ``grace``: for a worker to leave by
-    itself, before it is killed. ``patience``: for an answer to be heard; ``hurry``: the same for a task that is to stop.
+    """Seconds. ``beat``: between two signs of life. ``grace``: from when an attempt should have left to when its worker is killed;
+    by then it has looked whether it is wanted, and has written that it left. ``patience``: for an answer to be heard; ``hurry``:
+    the same for a task that is to stop.
     """
 
-    beat: float = 20.0
-    grace: float = 5.0
+    beat: float = BEAT_SECONDS
+    grace: float = 8.0
     patience: float = 900.0
     hurry: float = 15.0
 
@@ -73,6 +84,8 @@ class Post:
     """What a supervisor needs of the world. ``kills``: how many processes the kernel has killed for memory; None: it does not tell."""
 
     tokens: Tokens
+    rows: Rows
+    clock: Clock
     log: logging.Logger
     kills: Callable[[], int | None] = kernel_kills
     pace: TaskPace = field(default_factory=TaskPace)
@@ -146,9 +159,8 @@ class Supervisor:
                 if now >= kill_at:
                     child.kill()
             elif why := self._reason(rung, now):
-                self._why, kill_at = why, now + self._pace.grace
+                self._why, kill_at = why, now if why == "timeout" else now + self._pace.grace
                 self._post.log.warning("worker is ended", extra={"why": why})
-                child.terminate()
 
     def _reason(self, rung: bytes, now: float) -> Why:
         """Why the worker has to end now."""
@@ -180,8 +192,8 @@ class Supervisor:
             case {"answer": {"outcome": str()} as answer}:
                 self._answer = answer
             case {"seconds": int() | float() as seconds}:
-                # It leaves by itself then; one that cannot is ended from here, a moment later.
-                self._deadline = time.monotonic() + seconds + 2 * self._pace.grace
+                # It leaves by itself then; one that cannot is killed from here, a moment later.
+                self._deadline = time.monotonic() + seconds + self._pace.grace
             case _:
                 self._post.log.warning("nonsense from the worker", extra={"word": word})
 
@@ -208,7 +220,15 @@ class Supervisor:
         return self._ended("crashed", "WorkerDied", f"The worker's process {how} before the attempt did.")
 
     def _timed_out(self) -> Answer:
-        return self._ended("failed", "TimeoutError", "The attempt took longer than its Ripple may, and did not leave when told to.")
+        """History has it from the worker, or, where that could not write, from here."""
+        order, error = self._order, "TimeoutError"
+        message = f"Ripple {order.ripple!r} took longer than its timeout, and its code did not leave when told to."
+        row = AttemptFinished(order.run, order.ripple, order.attempt, "failed", self._post.clock.now(), error, message)
+        try:
+            self._post.rows.finished(order.line, row)
+        except Exception:
+            self._post.log.warning("row not written", exc_info=True)
+        return self._ended("failed", error, message)
 
     def _wanted_memory(self, killed_before: int | None) -> bool:
         """Whether the kernel killed for memory. Where it does not tell: whether the worker had nearly all that there is."""

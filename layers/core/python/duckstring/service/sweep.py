@@ -12,13 +12,14 @@ from datetime import timedelta
 from itertools import groupby
 
 from duckstring.engine.signals import AlarmRang, ExecutionEnded
-from duckstring.engine.state import PondState, Run
+from duckstring.engine.state import Attempt, PondState, Run
 from duckstring.errors import TransientError
+from duckstring.model.attempts import LONGEST
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, run_key
 from duckstring.model.verdicts import MOST_BRANCHES
-from duckstring.ports import Catalog, Cellar, Clock, ExecutionReader, Letter, Mailbox, Removals, Seen, StateReader
+from duckstring.ports import AttemptReader, Catalog, Cellar, Clock, ExecutionReader, Letter, Mailbox, Removals, Seen, StateReader
 from duckstring.service.announce import announcement, is_unheard, obituary
 from duckstring.service.deliver import SOON
 from duckstring.service.graph import in_order
@@ -28,7 +29,7 @@ GRACE = timedelta(minutes=1)
 """What is younger is likely on its way."""
 DAY = timedelta(days=1)
 SILENT = timedelta(minutes=45)
-"""Longer than any attempt lives: a function's 15 minutes, and all that the machine waits before it starts one."""
+"""Longer than an invocation lives: a function's 15 minutes, and all that the machine waits before it starts one, or a task."""
 ABSENT = timedelta(hours=6)
 """Longer than a branch waits for one of the Map's places."""
 SPARED = 3
@@ -47,6 +48,7 @@ class Rounds:
     removals: Removals
     states: StateReader
     executions: ExecutionReader
+    attempts: AttemptReader
     cellar: Cellar
     mailbox: Mailbox
     clock: Clock
@@ -89,7 +91,7 @@ def sweep(rounds: Rounds) -> Json:
     for line in sorted({*seen, *releases}):
         letters += _deployment(line, seen.get(line), releases.get(line), now, report)
     for line, held in sorted(seen.items()):
-        letters += _endings(held, rounds.executions, now, report)
+        letters += _endings(held, rounds, now, report)
         letters += _wake(line, held, now, report)
     rounds.mailbox.send(letters)
     if rounds.cellar.claim(now):
@@ -117,12 +119,12 @@ def _deployment(line: Line, held: Seen | None, release: Release | None, now: Ins
     yield announcement(release)
 
 
-def _endings(held: Seen, executions: ExecutionReader, now: Instant, report: Report) -> Iterator[Letter]:
+def _endings(held: Seen, rounds: Rounds, now: Instant, report: Report) -> Iterator[Letter]:
     """Runs whose execution is over. Letters that its workers sent before are ahead of ours in the line's queue."""
     for run in held.state.runs.values():
         key = run_key(held.state.line, run.number)
         try:
-            ending = _ending(held, run, executions, now)
+            ending = _ending(held, run, rounds, now)
         except TransientError:  # of very many runs in flight some are looked at by the next round; the rest of this one goes on
             report.unseen.append(key)
             continue
@@ -133,19 +135,19 @@ def _endings(held: Seen, executions: ExecutionReader, now: Instant, report: Repo
         yield Letter(held.state.line, signal, key=f"sweep:{to_text(now)}:{key}-{run.launch}")
 
 
-def _ending(held: Seen, run: Run, executions: ExecutionReader, now: Instant) -> tuple[str, str] | None:
-    found = executions.describe(held.state.line, run=run.number, launch=run.launch)
+def _ending(held: Seen, run: Run, rounds: Rounds, now: Instant) -> tuple[str, str] | None:
+    found = rounds.executions.describe(held.state.line, run=run.number, launch=run.launch)
     if found is None:
         return (LOST, "the execution does not exist") if _was_launched(held, run, now) else None
     if found[0] not in ("RUNNING", "PENDING_REDRIVE"):
         return found
-    if (silent := _silent(held.state, run, now)) is None:
+    if (silent := _silent(held.state, run, rounds.attempts, now)) is None:
         return None
-    executions.stop(held.state.line, run=run.number, launch=run.launch)
+    rounds.executions.stop(held.state.line, run=run.number, launch=run.launch)
     return LOST, f"nothing was heard of {silent}"
 
 
-def _silent(state: PondState, run: Run, now: Instant) -> str | None:
+def _silent(state: PondState, run: Run, attempts: AttemptReader, now: Instant) -> str | None:
     """A Ripple whose attempt must be long over, or whose branch should have come for its verdict long ago: a word got lost."""
     for name, ripple in state.ripples.items():
         attempt = ripple.attempt
@@ -153,9 +155,21 @@ def _silent(state: PondState, run: Run, now: Instant) -> str | None:
             continue
         # Of more Ripples than the machine has places for, one whose verdict is out may still wait for its place.
         at_work = attempt.dispatched and len(state.ripples) <= MOST_BRANCHES
-        if now - attempt.since > (SILENT if at_work else ABSENT):
+        if now - attempt.since > (SILENT if at_work else ABSENT) and not _may_live(state, name, attempt, attempts, now):
             return f"attempt {attempt.number} of {name} for {int((now - attempt.since).total_seconds() // 60)} min"
     return None
+
+
+def _may_live(state: PondState, name: str, attempt: Attempt, attempts: AttemptReader, now: Instant) -> bool:
+    """A task, whose silence the machine notices by itself, or an attempt that pauses: until its own time is over, and a while more."""
+    if not attempt.dispatched:
+        return False
+    row = attempts.attempt(state.line, run=attempt.run, ripple=name, attempt=attempt.number)
+    if row is None or row.get("status") != "running" or not (row.get("where") == "task" or row.get("pauses")):
+        return False
+    asked = (spec.timeout_seconds for spec in (state.release.ripples if state.release else ()) if spec.name == name)
+    longest = next((timedelta(seconds=seconds) for seconds in asked if seconds), LONGEST)
+    return now - attempt.since <= longest + SILENT
 
 
 def _was_launched(held: Seen, run: Run, now: Instant) -> bool:

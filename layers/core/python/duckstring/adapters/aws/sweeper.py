@@ -11,12 +11,14 @@ from botocore.exceptions import ClientError
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.executions import Machine, execution_arn
-from duckstring.adapters.aws.items import code_of, to_item
+from duckstring.adapters.aws.history import attempt_sort_key
+from duckstring.adapters.aws.items import code_of, from_item, to_item
 from duckstring.adapters.aws.state import manifest_key
 from duckstring.engine.effects import StopRun
 from duckstring.errors import TransientError
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, execution_name
+from duckstring.ports import Row
 
 _DATA = "data/"
 _ARTIFACTS = "artifacts/"
@@ -53,6 +55,20 @@ class MachineReader:
     def stop(self, line: Line, *, run: int, launch: int) -> None:
         """Stop it; one that is over is success."""
         Machine(self._clients, self._machine).stop(line, StopRun(run, launch))
+
+
+class AttemptRows:
+    """``ports.AttemptReader``."""
+
+    def __init__(self, clients: Clients, table: str) -> None:
+        """Rows lie in ``table``."""
+        self._clients, self._table = clients, table
+
+    def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> Row | None:
+        """Its row as it lies there; None: nobody has begun or ended it."""
+        key = to_item({"pk": f"LINE#{line}", "sk": attempt_sort_key(run, ripple, attempt)})
+        found = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        return from_item(found) if found else None
 
 
 class AwsCellar:

@@ -1,0 +1,121 @@
+"""``duckstring doctor``: what is wrong with a Catchment, and moving dead letters back."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from duckstring.errors import OperatorError
+from duckstring_cli import catchments, render
+from duckstring_cli.checkup import Checked, Finding, Patient, examine
+from duckstring_cli.client import Client, speaking_to
+from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
+from duckstring_cli.dead import QUEUES, Morgue
+from duckstring_cli.errors import BadInputError, nearest
+
+app = typer.Typer(
+    help="Find out what is wrong with a Catchment. Exit code 1 if something is.",
+    invoke_without_command=True,
+    epilog="Example: duckstring doctor",
+)
+
+_FOUND = 1
+
+
+@app.callback()
+def doctor(context: typer.Context, as_json: AsJson = False, catchment: CatchmentName = None) -> None:
+    """Find out what is wrong with a Catchment, and say what to do. Exit code 1 if something is.
+
+    Versions, functions, queues, letters that were given up, alarms, tasks, and lines whose words got lost.
+    """
+    if context.invoked_subcommand:
+        context.obj = catchment
+        return
+    patient = _patient(open_client(catchment))
+    checks = []
+    for checked in examine(patient):
+        checks.append(checked)
+        if not as_json:
+            _print(checked)
+    found = [finding for checked in checks for finding in checked.findings]
+    if as_json:
+        told = [{"area": one.area, "ok": not one.findings, "fine": one.fine} for one in checks]
+        render.print_json(
+            {"catchment": patient.client.catchment.name, "ok": not found, "checks": told, "findings": [one.to_json() for one in found]}
+        )
+    else:
+        render.say(f"\n[bold red]{len(found)} found.[/]" if found else "\n[green]Nothing is wrong.[/]")
+    if found:
+        raise typer.Exit(_FOUND)
+
+
+@app.command(epilog="Example: duckstring doctor redrive mailbox")
+def redrive(
+    context: typer.Context,
+    queue: Annotated[str | None, typer.Argument(metavar="QUEUE", show_default=False, help=f"{', '.join(QUEUES)}; otherwise all.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    catchment: CatchmentName = None,
+) -> None:
+    """Move letters that were given up back to where they came from, in their order.
+
+    First repair what they died of: `duckstring doctor` says it. One that dies again comes back.
+    """
+    if queue is not None and queue not in QUEUES:
+        raise BadInputError(f"There is no queue {queue!r}; there are {', '.join(QUEUES)}.", hint=nearest(queue, QUEUES))
+    patient = _patient(open_client(catchment or context.obj))
+    moved: dict[str, int] = {}
+    with speaking_to(patient.client.catchment):
+        morgue = Morgue(patient.open, patient.outputs)
+        counts = {one: morgue.count(one) for one in ([queue] if queue else QUEUES) if queue or morgue.knows(one)}
+        dead = {one: count for one, count in counts.items() if count}
+        if dead and not yes:
+            _ask(dead)
+        for one in dead:
+            moved[one] = 0
+            for letter in morgue.redrive(one):
+                moved[one] += 1
+                if not as_json:
+                    render.say(f"{one}: moved {escape(letter.line or '?')} {escape(letter.kind)}")
+    if as_json:
+        render.print_json({"moved": moved})
+    elif not moved:
+        render.say(f"There is nothing to move: no dead letters in {', '.join(counts)}.")
+
+
+def _ask(dead: dict[str, int]) -> None:
+    said = ", ".join(f"{count} of {name}" for name, count in dead.items())
+    if not sys.stdin.isatty():
+        raise BadInputError(f"Dead letters to move: {said}.", hint="Nobody is there to ask: give --yes.")
+    if not typer.confirm(f"Move dead letters back ({said})?", err=True):
+        raise OperatorError("Nothing was moved.")
+
+
+def _patient(client: Client) -> Patient:
+    """With the stack's outputs as they are now: remembered ones could be those of the version before."""
+    outputs = catchments.read_outputs(client.catchment)
+    access = catchments.session(client.catchment)
+    return Patient(client, outputs, cache(lambda service: _open(access, service)))
+
+
+def _open(access: catchments.Access, service: str) -> Any:  # noqa: ANN401 - boto3 has no type for a name known at run time
+    return access.client(service)
+
+
+def _print(checked: Checked) -> None:
+    if not checked.findings:
+        render.say(f"[green]✓[/] {checked.area}: [dim]{escape(checked.fine)}[/]")
+    for finding in checked.findings:
+        _print_finding(finding)
+
+
+def _print_finding(finding: Finding) -> None:
+    render.say(f"[red]✗[/] {finding.area}: {escape(finding.message)}")
+    for detail in filter(None, finding.details):
+        render.say(f"    {escape(detail)}")
+    if finding.hint:
+        render.say(f"  [bold]→[/] {escape(finding.hint)}")

@@ -1,0 +1,258 @@
+"""``duckstring logs``: what a run's Ripples said."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from duckstring.errors import OperatorError
+from duckstring.model import names
+from duckstring.model.verdicts import ENDED
+from duckstring_cli import catchments, render
+from duckstring_cli.answers import AttemptRow, RunAnswer
+from duckstring_cli.client import Client, speaking_to
+from duckstring_cli.commands.options import CatchmentName, open_client, repeated
+from duckstring_cli.errors import BadInputError, nearest
+from duckstring_cli.logbook import PLATFORM, Entry, Logbook
+
+_BEFORE = timedelta(seconds=5)
+"""The worker's clock and the log's may disagree."""
+_AFTER = timedelta(seconds=30)
+_POLL = 2.0
+_LONGEST_FIELD = 200
+_LAG = timedelta(seconds=10)
+"""CloudWatch shows a line some seconds after it was written; and one that is late is found by the look after."""
+_LEVELS = {"ERROR": "bold red", "CRITICAL": "bold red", "WARNING": "yellow", "DEBUG": "dim"}
+
+Key = tuple[str, int]
+
+
+def logs(
+    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False, help="As in the list of runs: sales@1/42.")],
+    ripple: Annotated[str | None, typer.Argument(metavar="RIPPLE", show_default=False, help="One Ripple; otherwise all.")] = None,
+    attempt: Annotated[int | None, typer.Option("--attempt", min=1, metavar="N", help="One attempt; otherwise all.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each line as JSON.")] = False,
+    catchment: CatchmentName = None,
+) -> None:
+    """What a run's Ripples said, from CloudWatch Logs.
+
+    Time, level, Ripple and attempt, and what was logged or printed.
+    """
+    try:
+        names.parse_run(run)
+    except ValueError as error:
+        raise BadInputError(f"{error}.", hint="List them: duckstring runs") from error
+    client = open_client(catchment)
+    answer = client.run(run)
+    reader = _Reader(client, run, as_json=as_json)
+    wanted = _wanted(answer, ripple, attempt, going=follow)
+    if follow and _goes_on(answer):
+        reader.follow(answer, ripple, attempt)
+        return
+    _print_missing(answer, wanted, reader.show(wanted), reader, named=repeated(catchment))
+
+
+def _goes_on(answer: RunAnswer) -> bool:
+    return answer["run"]["status"] == "running"
+
+
+def _wanted(answer: RunAnswer, ripple: str | None, attempt: int | None, *, going: bool = False) -> list[AttemptRow]:
+    """The attempts that were asked for.
+
+    Raises:
+        OperatorError: there is none of that name or number, and none can come.
+    """
+    rows = answer["attempts"]
+    known = list(dict.fromkeys(row["ripple"] for row in rows))
+    mine = [row for row in rows if ripple in {None, row["ripple"]}]
+    if ripple is not None and not mine and not (going and _goes_on(answer)):
+        raise OperatorError(
+            f"{answer['run']['run']} has no attempt of a Ripple {ripple!r}; it has {', '.join(known) or 'none'}.",
+            hint=nearest(ripple, known) or f"See them: duckstring run show {answer['run']['run']}",
+        )
+    found = [row for row in mine if attempt in {None, row["attempt"]}]
+    if attempt is not None and mine and not found and not (going and _goes_on(answer)):
+        had = ", ".join(f"{row['ripple']} {row['attempt']}" for row in mine)
+        raise OperatorError(
+            f"There is no attempt {attempt}; there are {had}.", hint=f"See them: duckstring run show {answer['run']['run']}"
+        )
+    return found
+
+
+class _Reader:
+    """Prints each line once."""
+
+    def __init__(self, client: Client, run: str, *, as_json: bool) -> None:
+        self._client, self._run, self._as_json = client, run, as_json
+        self._printed: set[tuple[str, int, str, int]] = set()
+        self._log: Logbook | None = None
+
+    @property
+    def log(self) -> Logbook:
+        if self._log is None:
+            self._log = Logbook(catchments.session(self._client.catchment).client("logs"))
+        return self._log
+
+    def group(self, row: AttemptRow) -> str:
+        """Its log group. Where the row does not know it (the emulator does not tell its functions), the stack does."""
+        if named := row.get("log_group"):
+            return named
+        return catchments.output(self._client.catchment, "TaskLogs" if row.get("where") == "task" else "RippleLogs")
+
+    def follow(self, answer: RunAnswer, ripple: str | None, attempt: int | None) -> None:
+        """Until the run is over and its last lines have come."""
+        if self._client.catchment.kind == "local":
+            render.err().print(
+                "[dim]On this machine a function's lines come when its invocation has ended; those of a task come at once.[/]"
+            )
+        over: float | None = None
+        while over is None or time.monotonic() - over < (_POLL if self._client.catchment.kind == "local" else _LAG.total_seconds()):
+            if not _goes_on(answer) and over is None:
+                over = time.monotonic()
+            self.show(_wanted(answer, ripple, attempt, going=True))
+            time.sleep(_POLL)
+            answer = self._client.run(self._run)
+        self.show(_wanted(answer, ripple, attempt, going=True))
+        render.err().print(f"[dim]{self._run}: {answer['run']['status']}[/]")
+
+    def show(self, attempts: Sequence[AttemptRow]) -> set[Key]:
+        """Print what is new of these attempts, by time; those that had anything to say."""
+        with speaking_to(self._client.catchment):
+            found = [(entry, row) for row in attempts if row.get("started") for entry in lines_of(self.log, row, self.group(row))]
+        repeats: dict[tuple[str, int, str], int] = {}
+        for entry, row in sorted(found, key=lambda one: (one[0].moment, one[1]["ripple"])):
+            same = (entry.stream, entry.at, entry.text)
+            repeats[same] = repeats.get(same, 0) + 1
+            if (*same, repeats[same]) not in self._printed:
+                self._printed.add((*same, repeats[same]))
+                self._print(entry, row)
+        return {(row["ripple"], row["attempt"]) for _, row in found}
+
+    def _print(self, entry: Entry, row: AttemptRow) -> None:
+        if self._as_json:
+            told = {"at": entry.moment, "level": entry.level, "run": row["run"], "ripple": row["ripple"], "attempt": row["attempt"]}
+            more = {**entry.more, **({"traceback": entry.trace} if entry.trace else {}), "stream": entry.stream}
+            sys.stdout.write(json.dumps({**told, "message": entry.message, **more}, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.flush()
+            return
+        style = _LEVELS.get(entry.level, "")
+        # What a traceback says below need not be said twice.
+        more = {} if entry.trace else entry.more
+        fields = " ".join(f"{name}={_brief(value)}" for name, value in more.items())
+        line = Text.assemble(
+            (f"{entry.moment[11:23]} ", "dim"),
+            (f"{entry.level or '-':7} ", style),
+            (f"{row['ripple']} {row['attempt']}  ", "cyan"),
+            (entry.message, style),
+            (f"  {fields}" if fields else "", "dim"),
+        )
+        render.out().print(line, soft_wrap=True)
+        if entry.trace:
+            render.out().print(Text("\n".join(f"    {text}" for text in entry.trace.rstrip().splitlines()), style="red"), soft_wrap=True)
+
+
+def _brief(value: object) -> str:
+    text = (
+        value if isinstance(value, str) and value.isprintable() and " " not in value else json.dumps(value, ensure_ascii=False, default=str)
+    )
+    return render.shorten(text, _LONGEST_FIELD)
+
+
+def lines_of(log: Logbook, row: AttemptRow, group: str) -> Iterator[Entry]:
+    """All that was logged in an attempt: its own words, and whatever came out of its process meanwhile.
+
+    A pause ends an invocation and the next may have another stream, and a row names one stream at most: the others are
+    found by the run, which every line of ours carries.
+    """
+    start, end = _span(row)
+    stream = row.get("log_stream") or ""
+    if row.get("where") == "task" and stream:
+        yield from log.entries(group, start=start, end=end, streams=[stream])
+        return
+    found = {stream} if stream and not row.get("pauses") and any(log.entries(group, start=start, end=end, streams=[stream])) else set()
+    found = found or {entry.stream for entry in log.entries(group, start=start, end=end, phrase=row["run"]) if _is_of(entry, row)}
+    for name in sorted(found):
+        yield from _of_attempt(log.entries(group, start=start, end=end, streams=[name]), row)
+
+
+def _of_attempt(entries: Iterator[Entry], row: AttemptRow) -> Iterator[Entry]:
+    """Of a stream, the invocations that were of this attempt: an environment makes one after the other."""
+    invocation: list[Entry] = []
+    for entry in entries:
+        if entry.text.startswith(PLATFORM[0]):
+            yield from _kept(invocation, row)
+            invocation = []
+        invocation.append(entry)
+    yield from _kept(invocation, row)
+
+
+def _kept(invocation: Sequence[Entry], row: AttemptRow) -> Iterator[Entry]:
+    request = row.get("request_id")
+    if any(_is_of(entry, row) or (request and request in entry.text) for entry in invocation):
+        yield from (entry for entry in _without_echo(invocation) if not entry.text.startswith(PLATFORM))
+
+
+def _without_echo(invocation: Sequence[Entry]) -> list[Entry]:
+    """Without what Lambda says of the error by which a worker tells the state machine: the worker has logged the author's before."""
+    kept: list[Entry] = []
+    for entry in invocation:
+        kept.append(entry)
+        if not entry.fields and ENDED in entry.text:
+            while kept and not kept[-1].fields and "Traceback (most recent" not in kept.pop().text:
+                pass
+    return kept
+
+
+def _is_of(entry: Entry, row: AttemptRow) -> bool:
+    told = entry.fields
+    return (told.get("run"), told.get("ripple"), str(told.get("attempt"))) == (row["run"], row["ripple"], str(row["attempt"]))
+
+
+def _span(row: Mapping[str, Any]) -> tuple[int, int]:
+    """Epoch milliseconds within which the attempt's lines lie."""
+    started, finished = render.read_instant(row.get("started")), render.read_instant(row.get("finished"))
+    end = (finished or datetime.now(UTC)) + _AFTER
+    return _milliseconds((started or end - timedelta(minutes=20)) - _BEFORE), _milliseconds(end)
+
+
+def _milliseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1000)
+
+
+def _print_missing(answer: RunAnswer, wanted: Sequence[AttemptRow], told: set[Key], reader: _Reader, *, named: str) -> None:
+    """Say of each attempt without a line why there is none."""
+    run = answer["run"]
+    if not wanted:
+        words = {
+            "pass": "It passed: no Source had changed, so no Ripple ran, and there is no log.",
+            "running": f"No Ripple of it has begun yet. Wait for it: duckstring logs {run['run']} --follow{named}",
+        }
+        render.err().print(words.get(run["status"], "No Ripple of it ever began, so there is no log."), soft_wrap=True)
+    for row in wanted:
+        if (row["ripple"], row["attempt"]) not in told:
+            why = _why_silent(row, reader, local=reader._client.catchment.kind == "local")  # noqa: SLF001 - its own file
+            render.err().print(f"{row['ripple']}, attempt {row['attempt']}: {why}", soft_wrap=True, markup=False)
+
+
+def _why_silent(row: AttemptRow, reader: _Reader, *, local: bool) -> str:
+    if not row.get("started"):
+        said = render.one_line(render.said(row.get("error"), row.get("message")))
+        return f"never began ({row['status']}{f': {said}' if said else ''}), so it has no log."
+    if row["status"] == "running":
+        when = "when its invocation has ended" if local else "some seconds after they are written"
+        return (
+            f"runs; no line is there yet. On this machine they come {when}." if local else f"runs; no line is there yet. They come {when}."
+        )
+    days = reader.log.days_kept(reader.group(row))
+    finished = render.read_instant(row.get("finished"))
+    if days and finished and datetime.now(UTC) - finished > timedelta(days=days):
+        return f"its lines are gone: logs are kept for {days} days."
+    return f"no line is in the log {reader.group(row)}."

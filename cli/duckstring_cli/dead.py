@@ -1,0 +1,157 @@
+"""Dead letters: what no delivery could handle. Shown as they are, and moved back in their order.
+
+All by the user's own credentials: a Catchment whose functions are broken has dead letters, and must be helped all the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from duckstring.errors import OperatorError
+
+QUEUES = ("mailbox", "delays", "events")
+OUTPUTS = {"mailbox": ("DeadLetters", "Mailbox"), "delays": ("DeadDelays", "Delays"), "events": ("DeadEvents", "OrchestratorFunction")}
+"""Where each lies dead, and where it goes back to."""
+
+_SHOWN = 10
+"""SQS shows no more of one line at a time."""
+_PEEK_SECONDS = 20
+_MOVE_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """One dead letter: ``line`` and ``kind`` as far as it can be read; ``error`` where it carries one. ``sent``: epoch milliseconds."""
+
+    queue: str
+    id: str
+    line: str
+    kind: str
+    sent: int
+    body: str
+    error: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"id": self.id, "line": self.line, "kind": self.kind, "sent": self.sent, "error": self.error}
+
+
+class Morgue:
+    """The dead letters of a Catchment."""
+
+    def __init__(self, client: Callable[[str], Any], outputs: Mapping[str, str]) -> None:
+        """``client`` gives a service's client."""
+        self._client, self._outputs = client, outputs
+
+    def knows(self, queue: str) -> bool:
+        """Whether the stack names it: one that is older than this command does not."""
+        return all(output in self._outputs for output in OUTPUTS[queue])
+
+    def count(self, queue: str) -> int:
+        """How many there are, about."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        held = self._sqs.get_queue_attributes(QueueUrl=self._from(queue), AttributeNames=names)["Attributes"]
+        return sum(int(held[name]) for name in names)
+
+    def look(self, queue: str) -> list[Dead]:
+        """The first few, which stay where they are."""
+        found = self._receive(queue, _PEEK_SECONDS)
+        if found:
+            entries = [{"Id": str(i), "ReceiptHandle": one["ReceiptHandle"], "VisibilityTimeout": 0} for i, one in enumerate(found)]
+            self._sqs.change_message_visibility_batch(QueueUrl=self._from(queue), Entries=entries)
+        return [_read(queue, message) for message in found]
+
+    def redrive(self, queue: str) -> Iterator[Dead]:
+        """Move all back, in order; each is told when it has been moved. One that comes back dead is not moved twice.
+
+        Raises:
+            OperatorError: one cannot be moved; those before it were.
+        """
+        seen: set[str] = set()
+        while found := self._receive(queue, _MOVE_SECONDS):
+            for message in found:
+                dead = _read(queue, message)
+                if dead.id in seen:
+                    return
+                seen.add(dead.id)
+                self._revive(queue, message)
+                self._sqs.delete_message(QueueUrl=self._from(queue), ReceiptHandle=message["ReceiptHandle"])
+                yield dead
+
+    def _revive(self, queue: str, message: Mapping[str, Any]) -> None:
+        body, attributes = message["Body"], message.get("Attributes", {})
+        match queue:
+            case "mailbox":
+                # Of its own id, not its old one: SQS would swallow that for five minutes.
+                self._sqs.send_message(
+                    QueueUrl=self._to(queue),
+                    MessageBody=body,
+                    MessageGroupId=attributes["MessageGroupId"],
+                    MessageDeduplicationId=f"redrive-{message['MessageId']}",
+                )
+            case "delays":
+                self._sqs.send_message(QueueUrl=self._to(queue), MessageBody=body)
+            case _:
+                self._client("lambda").invoke(FunctionName=self._to(queue), InvocationType="Event", Payload=_event(body).encode())
+
+    def _receive(self, queue: str, seconds: int) -> list[dict[str, Any]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._from(queue),
+            MaxNumberOfMessages=_SHOWN,
+            VisibilityTimeout=seconds,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        return answer.get("Messages", [])  # type: ignore[no-any-return]
+
+    @property
+    def _sqs(self) -> Any:  # noqa: ANN401 - botocore's clients have no static type without a service
+        return self._client("sqs")
+
+    def _from(self, queue: str) -> str:
+        return self._output(OUTPUTS[queue][0])
+
+    def _to(self, queue: str) -> str:
+        return self._output(OUTPUTS[queue][1])
+
+    def _output(self, name: str) -> str:
+        if name not in self._outputs:
+            raise OperatorError(f"The Catchment's stack has no output {name}: it is older than this command.", hint="Deploy it again.")
+        return self._outputs[name]
+
+
+def _read(queue: str, message: Mapping[str, Any]) -> Dead:
+    sent = int(message.get("Attributes", {}).get("SentTimestamp", 0))
+    body, error = message["Body"], ""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return Dead(queue, message["MessageId"], "", "unreadable", sent, body)
+    told = told if isinstance(told, dict) else {}
+    if queue != "events":
+        return Dead(queue, message["MessageId"], str(told.get("to", "")), str(told.get("kind", "unreadable")), sent, body)
+    event = json.loads(_event(body))
+    response = told.get("responsePayload")
+    if isinstance(response, dict):
+        error = ": ".join(str(response[name]) for name in ("errorType", "errorMessage") if response.get(name))
+    reason = message.get("MessageAttributes", {}).get("ERROR_MESSAGE", {}).get("StringValue", "")
+    return Dead(queue, message["MessageId"], _subject(event), str(event.get("detail-type", "unreadable")), sent, body, error or reason)
+
+
+def _event(body: str) -> str:
+    """The event itself: EventBridge keeps it plain, Lambda in a record of what it tried."""
+    told = json.loads(body)
+    inner = told.get("requestPayload") if isinstance(told, dict) else None
+    return json.dumps(inner) if isinstance(inner, dict) else body
+
+
+def _subject(event: Mapping[str, Any]) -> str:
+    """What an event is about: a Pond, a run's execution, an object."""
+    detail = event.get("detail")
+    if not isinstance(detail, dict):
+        return ""
+    arrived = detail.get("object")
+    return str(detail.get("pond") or detail.get("name") or (arrived.get("key") if isinstance(arrived, dict) else "") or "")
