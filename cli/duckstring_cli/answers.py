@@ -70,12 +70,16 @@ class Budgets(TypedDict):
 
 
 class RunningRipple(TypedDict):
-    """One Ripple of a run in flight: waiting, queued, running, done, failed or cancelled, since when."""
+    """One Ripple of a run in flight: waiting, queued, running, done, failed or cancelled, since when.
+
+    ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
+    """
 
     name: str
     status: str
     attempt: int
     since: str | None
+    task_mib: NotRequired[int]
 
 
 class RunningRun(TypedDict):
@@ -88,12 +92,19 @@ class RunningRun(TypedDict):
 
 
 class RippleStatus(TypedDict):
-    """A Ripple at rest or not."""
+    """A Ripple at rest or not, and where its next attempt would run.
+
+    ``runs_on`` is ``lambda`` or ``task`` (of ``task_mib``), by word of the operator, of what the line has learnt, of its author's
+    hint, or of nobody (``default``).
+    """
 
     name: str
     parents: list[str]
     end_f: str
     status: str
+    runs_on: NotRequired[str]
+    task_mib: NotRequired[int]
+    decided_by: NotRequired[str]
 
 
 class RunRow(TypedDict):
@@ -258,6 +269,41 @@ class BudgetAnswer(TypedDict):
     immediate_retries: int
     source_retries: int
     failures: int
+    applied: bool
+
+
+class Pinned(TypedDict):
+    """Where an operator wants a Ripple to run. ``memory_mib`` of a task; 0: as the line finds out."""
+
+    on: str
+    memory_mib: int
+
+
+class FunctionTold(TypedDict):
+    """What an attempt in the Catchment's function has."""
+
+    memory_mib: int
+    seconds: int
+
+
+class ComputeRow(TypedDict):
+    """Where a Ripple runs from its next attempt on. ``learnt_mib``: the task that it was found to need; 0: none."""
+
+    name: str
+    runs_on: str
+    task_mib: int
+    cpu_units: int
+    decided_by: str
+    learnt_mib: int
+    pin: Pinned | None
+
+
+class ComputeAnswer(TypedDict):
+    """``compute``: where each Ripple of a line runs."""
+
+    line: str
+    function: FunctionTold
+    ripples: list[ComputeRow]
     applied: bool
 
 

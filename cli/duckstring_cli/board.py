@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from duckstring_cli import durations, render
-from duckstring_cli.answers import FailureRow, LineStatus, RunRow, StatusAnswer, WindowTold
+from duckstring_cli.answers import ComputeAnswer, FailureRow, LineStatus, RunRow, StatusAnswer, WindowTold
 from duckstring_cli.render import NARROW
 
 MOVING = {"running", "waiting"}
@@ -22,6 +22,8 @@ _WHY_SLACK = 40
 _MOST_TROUBLES = 3
 _NAME_NARROW = 28
 _NAME_WIDE = 48
+_MIB_A_CPU = 1769
+"""Of Lambda's memory: with so much goes one processor."""
 
 
 def in_order(lines: Sequence[LineStatus]) -> list[LineStatus]:
@@ -83,7 +85,8 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
         for ripple in run["ripples"]:
             if ripple["status"] == "running":
                 again = f" (attempt {ripple['attempt']})" if ripple["attempt"] > 1 else ""
-                yield f"{ripple['name']} {durations.brief(render.between(ripple['since'], now) or 0)}{again}"
+                place = f" {render.place(mib)}" if (mib := ripple.get("task_mib")) else ""
+                yield f"{ripple['name']} {durations.brief(render.between(ripple['since'], now) or 0)}{place}{again}"
             elif ripple["status"] == "queued":
                 yield f"{ripple['name']} queued"
 
@@ -243,7 +246,9 @@ def window_table(windows: Sequence[WindowTold], now: str) -> Table:
 
 
 def _ripples(line: LineStatus, now: str) -> Table:
-    made = render.table("RIPPLE", "STATUS", "AGE", "FOR", "ATTEMPT", "PARENTS", right=("AGE", "FOR", "ATTEMPT"), last="wrapped")
+    placed = any(ripple.get("decided_by", "default") != "default" for ripple in line["ripples"])
+    middle = ["RUNS"] if placed else []
+    made = render.table("RIPPLE", "STATUS", "AGE", "FOR", "ATTEMPT", *middle, "PARENTS", right=("AGE", "FOR", "ATTEMPT"), last="wrapped")
     # Under a Window the age counts from the opening's beginning, and freshness is its end.
     lag = (line["staleness_seconds"] or 0) - (render.between(line["end_f"], now) or 0)
     busy = {ripple["name"]: ripple for run in line["runs"] for ripple in run["ripples"]}
@@ -257,9 +262,31 @@ def _ripples(line: LineStatus, now: str) -> Table:
             "never" if (age := render.between(ripple["end_f"], now)) is None else durations.age(age + lag),
             "" if lasted is None else durations.brief(lasted),
             str(held["attempt"]) if held and held["attempt"] else "",
+            *([render.place(ripple.get("task_mib", 0))] if placed else []),
             ", ".join(ripple["parents"]),
         )
     return made
+
+
+_WHY = {
+    "operator": "you said so",
+    "learnt": "it needed that",
+    "hint": "its author's hint",
+    "default": "nothing says otherwise",
+}
+
+
+def compute_table(answer: ComputeAnswer) -> RenderableType:
+    """Where each Ripple of a line runs from its next attempt on, and by whose word."""
+    made = render.table("RIPPLE", "RUNS", "MEMORY", "CPU", "BECAUSE", right=("MEMORY", "CPU"), last="wrapped")
+    function = answer["function"]
+    for row in answer["ripples"]:
+        mib = row["task_mib"] or function["memory_mib"]
+        memory = f"{mib // 1024} GB" if mib % 1024 == 0 else f"{mib} MiB"
+        cpu = f"{row['cpu_units'] / 1024:g}" if row["task_mib"] else f"{mib / _MIB_A_CPU:.1f}"
+        made.add_row(row["name"], "as a task" if row["task_mib"] else "in the function", memory, cpu, _WHY[row["decided_by"]])
+    limit = f"An attempt has {durations.exact(function['seconds'])} in the function; one that needs more goes on as a task."
+    return Group(Text(answer["line"], "bold"), made, Text(limit, "dim"))
 
 
 def _sources(line: LineStatus, now: str) -> Table:

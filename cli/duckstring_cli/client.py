@@ -13,6 +13,7 @@ from duckstring_cli.answers import (
     ArrivalAnswer,
     ArrivalRow,
     BudgetAnswer,
+    ComputeAnswer,
     ControlAnswer,
     DeployAnswer,
     DoctorAnswer,
@@ -66,6 +67,12 @@ class Client:
         """Set the live retry budgets that are given, and show both."""
         given = {"immediate_retries": immediate_retries, "source_retries": source_retries}
         return cast("BudgetAnswer", self._call("failure-budget", pond=pond, major=major, **given))
+
+    def compute(
+        self, pond: str, ripple: str | None = None, *, major: int | None = None, on: str | None = None, memory_mib: int | None = None
+    ) -> ComputeAnswer:
+        """Say where a Ripple runs (``on`` given), and show where each does."""
+        return cast("ComputeAnswer", self._call("compute", pond=pond, major=major, ripple=ripple, on=on, memory_mib=memory_mib))
 
     def window(
         self, pond: str, action: str, *, major: int | None = None, window: Mapping[str, object] | None = None, name: str | None = None

@@ -124,6 +124,11 @@ def size(number: int | None) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
+def place(task_mib: int) -> str:
+    """Where an attempt runs: ``in the function``, ``as a task of 16 GB``."""
+    return f"as a task of {task_mib // 1024} GB" if task_mib else "in the function"
+
+
 def moment(text: str | None) -> str:
     """An instant to the second, UTC: ``2030-01-01 12:00:00Z``."""
     instant = read_instant(text)

@@ -54,6 +54,12 @@ def test_it_has_the_key_of_the_try_that_was_killed(world):
     assert keys[0] != keys[1]
 
 
+def test_one_that_has_only_asked_for_an_end_says_so(world):
+    deployed(world, "from duckstring.author.kills import Requested\nreturn Requested('Run 7 is still going.')")
+    assert killed(world) == "requested"
+    assert world.on_kill == {(1, "load", 1): ("requested", "Run 7 is still going.")}
+
+
 def test_it_need_not_take_the_pond(world):
     deployed(world, "pass", argument="")
     assert killed(world) == "confirmed"

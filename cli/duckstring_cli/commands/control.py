@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 from rich.markup import escape
 
 from duckstring.errors import OperatorError
+from duckstring.model.compute import PinnedPlace, mebibytes
 from duckstring_cli import render
-from duckstring_cli.answers import ControlAnswer
-from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
+from duckstring_cli.answers import ComputeRow, ControlAnswer
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
 from duckstring_cli.commands.trigger import Watch, follow
+from duckstring_cli.errors import BadInputError, nearest
 
-app = typer.Typer(help="Operate one Pond: wake, force, sleep, kill, clear, retry budgets.", no_args_is_help=True)
+app = typer.Typer(help="Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.", no_args_is_help=True)
 
 _DOWN = {"failed", "killed"}
 _MOST = 1000
+_PLACES: tuple[str, ...] = get_args(PinnedPlace)
 
 
 @app.command(epilog="Example: duckstring control wake sales --watch")
@@ -98,6 +101,72 @@ def failure_budget(
     render.say(f"[bold]{answer['line']}[/]: {told}")
     if not answer["applied"]:
         _not_heard(answer["line"])
+
+
+@app.command(epilog="Example: duckstring control compute sales load --on task --memory 16GB")
+def compute(
+    pond: PondName,
+    ripple: Annotated[
+        str | None, typer.Argument(metavar="RIPPLE", show_default=False, help="The Ripple; may be left out where there is one.")
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="PLACE", help="lambda (the function), task (Fargate), or auto: as the line finds out.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", metavar="SIZE", help="Of a task: 8GB to 120GB. Otherwise as the line finds out.")
+    ] = None,
+    as_json: AsJson = False,
+    major: Major = None,
+    version: OfVersion = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """Show where POND's Ripples run, or say where RIPPLE does.
+
+    It counts from the next attempt on, and over deploys, until --on auto takes it back. By itself a Ripple runs in the function;
+    one that overran it or wanted more memory goes on as a task, and its next runs begin as one while they need it.
+    """
+    place = _place(on)
+    mib = _memory(memory, on)
+    if ripple is not None and on is None:
+        raise BadInputError(f"{ripple}: say where it runs.", hint="Give --on task, --on lambda or --on auto.")
+    answer = open_client(catchment).compute(pond, ripple, major=major_of(major, version), on=place, memory_mib=mib)
+    if as_json:
+        render.print_json(answer)
+        return
+    if on is None:
+        from duckstring_cli import board
+
+        render.out().print(board.compute_table(answer))
+        return
+    told = answer["ripples"][0] if ripple is None else next(row for row in answer["ripples"] if row["name"] == ripple)
+    render.say(f"[bold]{answer['line']}[/]: {_where(told)}")
+    if not answer["applied"]:
+        _not_heard(answer["line"])
+
+
+def _place(on: str | None) -> str | None:
+    if on is not None and on not in _PLACES:
+        raise BadInputError(f"--on {on}: allowed: {', '.join(_PLACES)}.", hint=nearest(on, _PLACES))
+    return on
+
+
+def _memory(text: str | None, on: str | None) -> int | None:
+    if text is None:
+        return None
+    if on != "task":
+        raise BadInputError(
+            f"--memory {text} goes with --on task.", hint="The function's memory is the Catchment's: -c memory= at its deploy."
+        )
+    if (mib := mebibytes(text)) is None:
+        raise BadInputError(f"--memory {text!r} is no size; allowed: 128MB to 120GB.", hint="Write it as 16GB.")
+    return mib
+
+
+def _where(row: ComputeRow) -> str:
+    now = f"{row['name']} runs {render.place(row['task_mib'])} from its next attempt on"
+    if row["pin"] is None:
+        return f"{now}; the line finds out by itself again"
+    return f"{now}, until --on auto"
 
 
 def _send(catchment: str | None, pond: str, verb: str, *, major: int | None, watch: bool = False, upstream: bool = False) -> None:

@@ -10,6 +10,7 @@ from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.errors import AuthorError, OperatorError, StateConflictError
 from duckstring.model.catalog import Removal, RippleSpec
+from duckstring.model.compute import FunctionSize
 from duckstring.model.names import Line
 from duckstring.ports import Seen
 from duckstring.service.announce import obituary
@@ -24,7 +25,9 @@ class World:
         self.catalog, self.post, self.packages, self.imports = ShelfCatalog(graph(*deployed)), Post(), Packages({}), Imports(found or {})
         self.clock = StillClock(NOON + timedelta(hours=1))
         self.states = States()
-        self.yard = Yard(self.catalog, Archive(self.catalog), self.packages, self.imports, self.states, self.post, self.clock)
+        self.yard = Yard(
+            self.catalog, Archive(self.catalog), self.packages, self.imports, self.states, self.post, self.clock, FunctionSize(2048, 900)
+        )
 
     def request(self, name, version="1.0.0", *, sha256=A, sources=None, **pond):
         key = f"artifacts/{name}/{version}/{sha256}.zip"
@@ -114,6 +117,30 @@ def test_the_same_package_again_is_unchanged_imported_once_and_told_again():
     first, second = world.post.letters
     assert first.key != second.key
     assert second.signal.release.deployed == world.clock.at
+
+
+@pytest.mark.parametrize(
+    ("hints", "place"),
+    [
+        ({}, "lambda"),
+        ({"memory_mib": 2048, "timeout_seconds": 900}, "lambda"),
+        ({"memory_mib": 2049}, "task"),
+        ({"timeout_seconds": 901}, "task"),
+    ],
+)
+def test_a_ripple_that_asks_for_more_than_the_function_has_starts_as_a_task(hints, place):
+    world = World(found={"sales": (RippleSpec("load", **hints),)})
+    deploy([world.request("sales")], world.yard)
+    (letter,) = world.post.letters
+    assert letter.signal.release.ripples[0].starts_on == place
+
+
+def test_the_same_package_after_the_function_has_grown_starts_there():
+    world = World(found={"sales": (RippleSpec("load", memory_mib=4096),)})
+    deploy([world.request("sales")], world.yard)
+    world.yard = replace(world.yard, function=FunctionSize(8192, 900))
+    assert deploy([world.request("sales")], world.yard)["ponds"][0]["unchanged"] is True
+    assert [letter.signal.release.ripples[0].starts_on for letter in world.post.letters] == ["task", "lambda"]
 
 
 def test_going_back_to_a_lower_version_is_allowed_with_a_word():

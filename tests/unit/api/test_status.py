@@ -22,6 +22,9 @@ RELEASE = release("sales@1", "1.2.0", source("orders@1"), source("rates@1", opti
 FAILED = Failure("join", 2, "ValueError", "no such rate")
 
 
+FUNCTION = {"runs_on": "lambda", "task_mib": 0, "decided_by": "default"}
+
+
 def pond(**changes):
     ripples = {spec.name: RippleState(spec.name, spec.parents) for spec in RELEASE.ripples}
     sources = {spec.line: SourceView(spec.line, optional=spec.optional) for spec in RELEASE.sources}
@@ -67,9 +70,9 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "budgets": {"immediate_retries": 0, "source_retries": 0},
         "runs": [],
         "ripples": [
-            {"name": "load", "parents": [], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle"},
-            {"name": "join", "parents": ["load"], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle"},
-            {"name": "sum", "parents": ["join"], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle"},
+            {"name": "load", "parents": [], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle", **FUNCTION},
+            {"name": "join", "parents": ["load"], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle", **FUNCTION},
+            {"name": "sum", "parents": ["join"], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle", **FUNCTION},
         ],
         "tables": 0,
         "rows": 0,

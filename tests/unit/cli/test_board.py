@@ -125,6 +125,19 @@ def test_one_pond_closely_has_its_ripples_sources_sinks_budgets_and_runs() -> No
         assert words in text
 
 
+def test_where_a_ripple_runs_is_told_where_somebody_decided_it() -> None:
+    ripples = [{"name": name, "parents": [], "end_f": at(0), "status": "done", "runs_on": "lambda"} for name in ("join", "load")]
+    plain = line("sales@1", end_f=at(0), ripples=[one | {"task_mib": 0, "decided_by": "default"} for one in ripples])
+    assert "RUNS" not in shown(board.detail(answer(plain), plain, []))
+    task = ripples[1] | {"runs_on": "task", "task_mib": 16_384, "decided_by": "learnt"}
+    text = shown(board.detail(answer(held := line("sales@1", end_f=at(0), ripples=[ripples[0], task])), held, []))
+    assert "as a task of 16 GB" in text
+    assert "in the function" in text
+    going = {"name": "load", "status": "running", "attempt": 2, "since": at(0), "task_mib": 8192}
+    run = {"run": "sales@1/4", "f": at(0), "started": at(0), "ripples": [going]}
+    assert board.doing(line("sales@1", status="running", runs=[run]), at(72)) == "load 1m12s as a task of 8 GB (attempt 2)"
+
+
 def test_runs_show_an_error_column_only_where_something_failed() -> None:
     good = [cast("Any", run_row("sales@1/3"))]
     bad = [cast("Any", run_row("sales@1/4", status="failed", ripple="load", error="ValueError", message="no rows"))]

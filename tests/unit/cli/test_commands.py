@@ -233,6 +233,7 @@ def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Be
         "control kill reports",
         "control clear reports",
         "control failure-budget reports",
+        "control compute reports",
         "status reports --json",
         "runs reports --json",
         "query reports",
@@ -525,6 +526,54 @@ def test_budgets_are_shown_and_set(bench: Bench) -> None:
     bench.answers({"failure-budget": answer | {"failures": 3}})
     assert bench.run("control", "failure-budget", "sales")[1] == "sales@1: failure-budget: immediate 1, source 2, 3 failed in a row\n"
     assert bench.run("control", "failure-budget", "sales", "--source", "1001")[0] == 2
+
+
+def computed(**told: Any) -> dict[str, Any]:
+    row = {"name": "load", "runs_on": "lambda", "task_mib": 0, "cpu_units": 0, "decided_by": "default", "learnt_mib": 0, "pin": None}
+    function = {"memory_mib": 2048, "seconds": 900}
+    return {"compute": {"line": "sales@1", "function": function, "ripples": [row | {"name": "join"}, row | told], "applied": True}}
+
+
+def test_where_ripples_run_is_shown(bench: Bench) -> None:
+    bench.answers(computed(runs_on="task", task_mib=30_720, cpu_units=4096, decided_by="learnt", learnt_mib=30_720))
+    code, out, _ = bench.run("control", "compute", "sales")
+    assert code == 0
+    assert [line.split() for line in out.splitlines() if line.startswith(("join", "load"))] == [
+        ["join", "in", "the", "function", "2", "GB", "1.2", "nothing", "says", "otherwise"],
+        ["load", "as", "a", "task", "30", "GB", "4", "it", "needed", "that"],
+    ]
+    assert "An attempt has 15m in the function" in out
+    assert bench.asked == [{"op": "compute", "pond": "sales"}]
+
+
+def test_a_ripple_is_pinned_and_let_go_again(bench: Bench) -> None:
+    pin = {"on": "task", "memory_mib": 9216}
+    bench.answers(computed(runs_on="task", task_mib=16_384, cpu_units=2048, decided_by="operator", pin=pin))
+    out = bench.run("control", "compute", "sales", "load", "--on", "task", "--memory", "9GB")[1]
+    assert out == "sales@1: load runs as a task of 16 GB from its next attempt on, until --on auto\n"
+    bench.answers(computed())
+    out = bench.run("control", "compute", "sales", "load", "--on", "auto")[1]
+    assert out == "sales@1: load runs in the function from its next attempt on; the line finds out by itself again\n"
+    whose = {"op": "compute", "pond": "sales", "ripple": "load"}
+    assert bench.asked == [whose | {"on": "task", "memory_mib": 9216}, whose | {"on": "auto"}]
+    assert json.loads(bench.run("control", "compute", "sales", "--json")[1])["line"] == "sales@1"
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("load", "load: say where it runs."),
+        ("load --on tsak", "--on tsak: allowed: lambda, task, auto."),
+        ("load --on lambda --memory 9GB", "--memory 9GB goes with --on task."),
+        ("load --memory 9GB", "--memory 9GB goes with --on task."),
+        ("load --on task --memory lots", "--memory 'lots' is no size; allowed: 128MB to 120GB."),
+        ("load --on task --memory 121GB", "--memory '121GB' is no size; allowed: 128MB to 120GB."),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_before_anybody_is_asked(bench: Bench, words: str, error: str) -> None:
+    code, _, err = bench.run("control", "compute", "sales", *words.split())
+    assert (code, bench.asked) == (2, [])
+    assert error in err
 
 
 def test_a_forced_run_is_watched_to_its_own_end_though_no_freshness_moves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

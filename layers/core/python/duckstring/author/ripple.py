@@ -6,7 +6,6 @@ Declarations go to the ``collecting`` block that an import runs in, and nowhere 
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,14 +15,13 @@ from typing import Any, TypeVar, overload
 from duckstring.author.durations import HINT, seconds_of
 from duckstring.author.errors import RippleError
 from duckstring.model.catalog import RippleSpec
+from duckstring.model.compute import mebibytes
 from duckstring.model.names import POND_NAME
 
 RippleFunction = TypeVar("RippleFunction", bound=Callable[..., object])
 Parent = Callable[..., object] | str
 
 _MARK = "__duckstring_ripple__"
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
-_LEAST_MIB, _MOST_MIB = 128, 122_880
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +154,8 @@ def _seconds(called: str, text: object) -> int:
 
 
 def _mebibytes(called: str, text: object) -> int:
-    if isinstance(text, str) and (found := _MEMORY.fullmatch(text)):
-        mebibytes = round(float(found[1]) * (1024 if found[2].upper().startswith("G") else 1))
-        if _LEAST_MIB <= mebibytes <= _MOST_MIB:
-            return mebibytes
+    if isinstance(text, str) and (found := mebibytes(text)):
+        return found
     raise RippleError(f"Ripple {called!r}: memory={text!r}; allowed: 128MB to 120GB.", hint='Write it as "512MB" or "4GB".')
 
 

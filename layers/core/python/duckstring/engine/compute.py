@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Literal
 
 from duckstring.engine.signals import ComputePinned, RippleSucceeded
-from duckstring.engine.state import Attempt, RippleState
+from duckstring.engine.state import Attempt, PondState, RippleState
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import RippleSpec
-from duckstring.model.compute import Pin, size_above, size_for
+from duckstring.model.compute import Pin, Why, size_above, size_for
 from duckstring.model.values import replace
 
 Outgrown = Literal["overran", "memory"]
@@ -24,24 +24,31 @@ def new_attempt(turn: Turn, ripple: RippleState, *, run: int, number: int, tried
 
 
 def place(turn: Turn, ripple: RippleState) -> int:
-    """Where an attempt that is given now runs: the operator's word, else what the line has learnt, else the author's hints."""
-    pin = turn.compute.get(ripple.name)
+    """Where an attempt that is given now runs."""
+    return place_and_why(turn, ripple)[0]
+
+
+def place_and_why(line: Turn | PondState, ripple: RippleState) -> tuple[int, Why]:
+    """Where an attempt would run: by the operator's word, else by what the line has learnt, else by the author's hints."""
+    pin = line.compute.get(ripple.name)
     if pin is not None:
-        return _pinned(turn, ripple, pin)
+        return _pinned(line, ripple, pin), "operator"
     if ripple.task_mib:
-        return ripple.task_mib
-    spec = None if ripple.measured else _spec(turn, ripple.name)
-    return _hinted(spec) if spec is not None and spec.starts_on == "task" else 0
+        return ripple.task_mib, "learnt"
+    if ripple.measured:
+        return 0, "default"
+    spec = _spec(line, ripple.name)
+    return (_hinted(spec), "hint") if spec is not None and spec.starts_on == "task" else (0, "default")
 
 
-def _pinned(turn: Turn, ripple: RippleState, pin: Pin) -> int:
+def _pinned(line: Turn | PondState, ripple: RippleState, pin: Pin) -> int:
     if pin.on == "lambda":
         return 0
-    return size_for(pin.memory_mib or ripple.task_mib or _hinted(_spec(turn, ripple.name))).memory_mib
+    return size_for(pin.memory_mib or ripple.task_mib or _hinted(_spec(line, ripple.name))).memory_mib
 
 
-def _spec(turn: Turn, name: str) -> RippleSpec | None:
-    for spec in turn.release.ripples if turn.release else ():
+def _spec(line: Turn | PondState, name: str) -> RippleSpec | None:
+    for spec in line.release.ripples if line.release else ():
         if spec.name == name:
             return spec
     return None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
+_REASON = "Its Ripple was killed (Duckstring)."
 _GROUP = "/aws/batch/job"
 """Where Batch puts what jobs print, unless their definition names another group."""
 
@@ -78,7 +79,7 @@ class BatchJob:
         """Terminate this try's job, in whatever state it is: ``@ripple(on_kill=job.cancel)``.
 
         Raises:
-            CancelRefusedError: it goes on.
+            CancelRefusedError: it was not asked to, or refused.
         """
         return core.cancel(self._engine(pond, None), pond)
 
@@ -143,7 +144,7 @@ class _Batch:
 
     def cancel(self, run: str) -> None:
         with aws.told_apart(f"{self.job}: TerminateJob"):
-            self.client.terminate_job(jobId=run, reason="Its Ripple was killed (Duckstring).")
+            self.client.terminate_job(jobId=run, reason=_REASON)
 
     def _page_of(self, found: JobDetailTypeDef) -> str:
         """The log of a job that has one, otherwise the job's page."""
@@ -157,7 +158,8 @@ class _Batch:
 def _state(found: JobDetailTypeDef) -> State:
     """Batch calls a job that somebody ended FAILED, too."""
     if found["status"] == "FAILED":
-        return "cancelled" if found.get("isTerminated") or found.get("isCancelled") else "failed"
+        ended = found.get("isTerminated") or found.get("isCancelled") or found.get("statusReason") == _REASON
+        return "cancelled" if ended else "failed"
     return "succeeded" if found["status"] == "SUCCEEDED" else "active"
 
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal, NoReturn, Protocol, TypeVar
 
+from duckstring.author.kills import Requested
 from duckstring.errors import InvariantError
 from duckstring.external.env import HasEnv
 from duckstring.external.errors import BusyError, CancelRefusedError, ExternalRunFailedError, RefusedError, UnknownRunError, UnreadableError
@@ -27,8 +28,8 @@ SETTLING = 90.0
 """Seconds in which a run that is being started may be missing from an engine's list: a request's own time, and the list's."""
 APPEARING = 300.0
 """Seconds after which a run that the engine does not know is lost rather than new."""
-CONFIRMING = 120.0
-"""Seconds that a cancelled run is given to end while somebody waits for the answer."""
+CANCELLING = 100.0
+"""Seconds in which a cancel finds its run, and sees it end: an ``on_kill`` has 120."""
 _KEY_LENGTH = 64
 """Of a key: the shortest that an engine takes (a Databricks idempotency token)."""
 _DIGEST = 16
@@ -179,17 +180,18 @@ def run(engine: Engine, pond: Handle, *, poll: str | None = None) -> ExternalRun
 
 
 def cancel(engine: Engine, pond: Handle) -> str:
-    """Cancel this try's run, and see it end. For ``@ripple(on_kill=...)``: sends at most one request that is carried out.
+    """Cancel this try's run, and see it end: for ``@ripple(on_kill=...)``.
 
     Returns:
-        What became of the run, in one line.
+        What became of the run, in one line; ``Requested`` if it was asked to end and has not ended yet.
 
     Raises:
-        CancelRefusedError: the engine refused, or the run goes on although it was asked to end.
+        CancelRefusedError: the engine refused, or cannot tell whether there is a run.
     """
+    limit = _now() + CANCELLING
     if (held := _recall(engine, pond)) is None:
         return f"{engine.job}: no run was started."
-    if (found := _find_to_cancel(engine, pond, held)) is None:
+    if (found := _find_to_cancel(engine, pond, held, limit)) is None:
         return f"{engine.job}: no run was started under this try's key."
     name = f"{engine.job}, run {found}"
     if (seen := _seen_or_none(engine, found)) is not None and seen.state != "active":
@@ -199,7 +201,7 @@ def cancel(engine: Engine, pond: Handle) -> str:
     except (BusyError, RefusedError) as error:
         raise CancelRefusedError(f"{name} was not cancelled: {error.message}", hint=error.hint) from error
     pond.log.info("cancel requested", extra={"job": engine.job, "external_run": found})
-    return _confirm(engine, found, name)
+    return _confirm(engine, found, name, limit)
 
 
 def key_of(run_key: str, slot: str) -> str:
@@ -279,13 +281,15 @@ def _still_going(refused: RefusedError, engine: Engine, run: str) -> RefusedErro
     return RefusedError(f"{engine.job}, run {run}, may still be going, but cannot be looked at: {refused.message}", hint=refused.hint)
 
 
-def _find_to_cancel(engine: Engine, pond: Handle, held: _Held) -> str | None:
+def _find_to_cancel(engine: Engine, pond: Handle, held: _Held, limit: float) -> str | None:
     """The run to cancel. While a list may lag behind, that it shows none does not say that there is none."""
     if held.run:
         return held.run
-    key, wait = key_of(pond.run_key, engine.slot), 1.0
+    key, settled, wait = key_of(pond.run_key, engine.slot), held.since + SETTLING, 1.0
     try:
-        while (found := _patiently(lambda: engine.find(key, held.since))) is None and _now() - held.since < SETTLING:
+        while (found := _patiently(lambda: engine.find(key, held.since))) is None and _now() < settled:
+            if _now() + wait > limit:
+                raise CancelRefusedError(f"{engine.job}: a run may have been started under the key {key}, and is not to be found.")
             _sleep(wait)
             wait = min(wait * 2, 8.0)
     except (BusyError, RefusedError) as error:
@@ -301,16 +305,16 @@ def _seen_or_none(engine: Engine, run: str) -> Seen | None:
         return None
 
 
-def _confirm(engine: Engine, run: str, name: str) -> str:
-    limit, wait, word = _now() + CONFIRMING, 0.5, "nothing"
+def _confirm(engine: Engine, run: str, name: str, limit: float) -> str:
+    wait, word = 0.5, ""
     while True:
         if (seen := _seen_or_none(engine, run)) is not None:
             if seen.state != "active":
                 how = "is cancelled" if seen.state == "cancelled" else "ended by itself as it was cancelled"
                 return f"{name} {how}: {seen.word}. {seen.url}".rstrip()
-            word = seen.word
+            word = f" It is {seen.word}. {seen.url}".rstrip()
         if _now() + wait > limit:
-            raise CancelRefusedError(f"{name} was asked to end, and is still {word} after {CONFIRMING:.0f} s.")
+            return Requested(f"{name} was asked to end and has not ended yet.{word}")
         _sleep(wait)
         wait = min(wait * 2, 8.0)
 

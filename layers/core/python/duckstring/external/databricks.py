@@ -82,7 +82,7 @@ class DatabricksJob:
         """Cancel this try's run: ``@ripple(on_kill=job.cancel)``.
 
         Raises:
-            CancelRefusedError: it goes on.
+            CancelRefusedError: it was not asked to, or refused.
         """
         return core.cancel(self._engine(pond, None), pond)
 

@@ -87,7 +87,7 @@ class GlueJob:
         """Stop this try's run: ``@ripple(on_kill=job.cancel)``.
 
         Raises:
-            CancelRefusedError: it goes on.
+            CancelRefusedError: it was not asked to, or refused.
         """
         return core.cancel(self._engine(pond, None), pond)
 

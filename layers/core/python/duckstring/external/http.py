@@ -110,7 +110,7 @@ class HttpJob:
         """Cancel this try's run: ``@ripple(on_kill=job.cancel)``.
 
         Raises:
-            CancelRefusedError: it goes on, or there is no ``cancel=``.
+            CancelRefusedError: the engine refused, or there is no ``cancel=``.
         """
         return core.cancel(self._engine(pond, None), pond)
 

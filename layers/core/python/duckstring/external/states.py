@@ -73,7 +73,7 @@ class StateMachine:
         """Stop this try's execution: ``@ripple(on_kill=machine.cancel)``.
 
         Raises:
-            CancelRefusedError: it goes on.
+            CancelRefusedError: it was not asked to, or refused.
         """
         return core.cancel(self._engine(pond, None), pond)
 

@@ -22,8 +22,8 @@ LONGEST = timedelta(days=1)
 
 OwnEnd = Literal["success", "failed", "overran", "memory"]
 """How a worker may say that its own attempt ended."""
-KillEnd = Literal["confirmed", "refused"]
-"""How the call of a killed Ripple's ``on_kill`` ended: it returned, or it raised."""
+KillEnd = Literal["requested", "confirmed", "refused"]
+"""How the call of a killed Ripple's ``on_kill`` ended: it returned, with no more than having asked or with its work done, or it raised."""
 
 
 @dataclass(frozen=True, slots=True)

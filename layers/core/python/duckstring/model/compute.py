@@ -5,11 +5,19 @@ Fargate sells certain pairs of processor and memory only; these are the ones tha
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 Place = Literal["lambda", "task"]
 PinnedPlace = Literal["lambda", "task", "auto"]
+Why = Literal["operator", "learnt", "hint", "default"]
+"""Whose word it is that a Ripple runs where it runs."""
+
+LEAST_MIB, MOST_MIB = 128, 122_880
+"""What may be asked for."""
+
+_MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
 
 
 ORDER = "DUCKSTRING_ORDER"
@@ -45,6 +53,26 @@ def size_for(memory_mib: int) -> TaskSize:
 def size_above(memory_mib: int) -> TaskSize | None:
     """The least size with more memory than that; None: there is none."""
     return next((size for size in TASK_SIZES if size.memory_mib > memory_mib), None)
+
+
+def mebibytes(text: str) -> int | None:
+    """``mebibytes("16GB") == 16384``; None: the text is no memory, or none that anything has."""
+    if not (found := _MEMORY.fullmatch(text.strip())):
+        return None
+    mib = round(float(found[1]) * (1024 if found[2].upper().startswith("G") else 1))
+    return mib if LEAST_MIB <= mib <= MOST_MIB else None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSize:
+    """What an attempt in the Catchment's function has."""
+
+    memory_mib: int
+    seconds: int
+
+    def fits(self, *, memory_mib: int | None, timeout_seconds: int | None) -> bool:
+        """Whether a Ripple of which its author says this may begin there."""
+        return (memory_mib or 0) <= self.memory_mib and (timeout_seconds or 0) <= self.seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from duckstring.errors import InvariantError
+from duckstring.model.compute import FunctionSize
 
 _PREFIX = "DUCKSTRING_"
 
@@ -41,6 +42,11 @@ class Settings:
         """The variables of a function, empty ones left out."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {_PREFIX + name.upper(): value for name, value in values.items() if value}
+
+    @property
+    def function(self) -> FunctionSize:
+        """What the ripple function has."""
+        return FunctionSize(int(self.need("function_memory_mib")), int(self.need("function_timeout_seconds")))
 
     def need(self, name: str) -> str:
         """The setting ``name``.

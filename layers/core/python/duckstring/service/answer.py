@@ -22,7 +22,7 @@ from duckstring.ports import (
     TableFiles,
     TriggerDoor,
 )
-from duckstring.service import arrival, checkup, control, history, remove, status, tables, trigger, windows
+from duckstring.service import arrival, checkup, compute, control, history, remove, status, tables, trigger, windows
 from duckstring.service.find import find_deployed
 
 Json = dict[str, object]
@@ -82,7 +82,9 @@ def _deploy(request: Mapping[str, object], desk: Desk) -> Json:
     ponds = request.get("ponds")
     if not isinstance(ponds, list) or not all(isinstance(pond, Mapping) for pond in ponds):
         raise OperatorError("ponds must be a list of objects: manifest, artifact, sha256.")
-    yard = deploy.Yard(desk.catalog, desk.removals, desk.artifacts, desk.discovery, desk.states, desk.mailbox, desk.clock)
+    yard = deploy.Yard(
+        desk.catalog, desk.removals, desk.artifacts, desk.discovery, desk.states, desk.mailbox, desk.clock, desk.settings.function
+    )
     return deploy.deploy(ponds, yard, overwrite=_flag(request, "overwrite"))
 
 
@@ -101,6 +103,12 @@ def _failure_budget(request: Mapping[str, object], desk: Desk) -> Json:
     immediate, source = _number(request, "immediate_retries"), _number(request, "source_retries")
     pond, major = _need(request, "pond"), _number(request, "major")
     return control.failure_budget(pond, _console(desk), major=major, immediate_retries=immediate, source_retries=source)
+
+
+def _compute(request: Mapping[str, object], desk: Desk) -> Json:
+    wish = compute.Wish(_text(request, "ripple"), _text(request, "on"), _number(request, "memory_mib"))
+    pond, major = _need(request, "pond"), _number(request, "major")
+    return compute.compute(pond, wish, _console(desk), function=desk.settings.function, major=major)
 
 
 def _console(desk: Desk) -> control.Console:
@@ -181,6 +189,7 @@ OPERATIONS: Mapping[str, Callable[[Mapping[str, object], Desk], Json]] = {
     "trigger": _trigger,
     "control": _control,
     "failure-budget": _failure_budget,
+    "compute": _compute,
     "window": _window,
     "status": _status,
     "runs": _runs,

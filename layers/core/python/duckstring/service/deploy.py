@@ -17,6 +17,7 @@ from semver import Version
 
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
 from duckstring.model.catalog import Release, Removal, RippleSpec
+from duckstring.model.compute import FunctionSize
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, artifact_key, parse_line
 from duckstring.model.pondfile import PondFile, from_object
@@ -82,6 +83,7 @@ class Yard:
     states: StateReader
     mailbox: Mailbox
     clock: Clock
+    function: FunctionSize
 
 
 def deploy(requests: Sequence[Mapping[str, object]], yard: Yard, *, overwrite: bool = False) -> Json:
@@ -147,13 +149,13 @@ def _choose(package: Package, yard: Yard, *, overwrite: bool) -> Choice:
     _check_artifact(package, yard.artifacts)
     known = yard.catalog.version(name, version)
     if known and known.sha256 == package.sha256:
-        return Choice(replace(known, deployed=yard.clock.now()), unchanged=True)
+        return Choice(replace(known, ripples=_placed(known.ripples, yard.function), deployed=yard.clock.now()), unchanged=True)
     if known and not overwrite:
         raise OperatorError(
             f"{name} {version} is deployed already, with other contents.",
             hint="Raise version in pond.toml, or replace what is deployed: duckstring deploy --overwrite",
         )
-    ripples = _discover(package, yard.discovery)
+    ripples = _placed(_discover(package, yard.discovery), yard.function)
     return Choice(_release(package, ripples, yard.clock.now()), unchanged=False)
 
 
@@ -181,6 +183,14 @@ def _discover(package: Package, discovery: Discovery) -> tuple[RippleSpec, ...]:
             hint="Decorate a function with @ripple.",
         )
     return found
+
+
+def _placed(ripples: Sequence[RippleSpec], function: FunctionSize) -> tuple[RippleSpec, ...]:
+    """Each with where its first attempt runs: as a task where its author asks for more than the function has."""
+    return tuple(
+        replace(spec, starts_on="lambda" if function.fits(memory_mib=spec.memory_mib, timeout_seconds=spec.timeout_seconds) else "task")
+        for spec in ripples
+    )
 
 
 def _release(package: Package, ripples: tuple[RippleSpec, ...], now: Instant) -> Release:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from duckstring.author.kills import Requested
 from duckstring.author.pausing import Paused
 from duckstring.author.pond import Pond, Surroundings
 from duckstring.errors import InvariantError, TransientError
@@ -67,7 +68,8 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
     """Wait for the attempt's worker to leave, then call, unless somebody has.
 
     Returns:
-        ``confirmed``: it returned; ``refused``: it raised, or took too long; ``ok``: nothing was to be called.
+        ``confirmed``: it returned; ``requested``: it returned ``Requested``; ``refused``: it raised, or took too long; ``ok``:
+        nothing was to be called.
 
     Raises:
         TransientError: the world did not answer; nothing was called.
@@ -118,6 +120,8 @@ def _told(ended: Ended, order: KillOrder) -> tuple[KillEnd, str]:
     match ended:
         case Returned(value=None):
             return "confirmed", ""
+        case Returned(value=Requested() as asked):
+            return "requested", str(asked)
         case Returned():
             return "confirmed", str(ended.value)
         case Fault():

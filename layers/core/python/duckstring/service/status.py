@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Literal
 
+from duckstring.engine.compute import place_and_why
 from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run, SourceView, Tide, Trigger
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, Instant, to_text
@@ -175,7 +177,8 @@ def _run(state: PondState, run: Run) -> Json:
 def _ripple_in_run(state: PondState, ripple: RippleState, run: Run) -> Json:
     word, attempt = _progress(state, ripple, run)
     number = attempt.number if attempt else run.attempts.get(ripple.name, 0)
-    return {"name": ripple.name, "status": word, "attempt": number, "since": to_text(attempt.since) if attempt else None}
+    since, mib = (to_text(attempt.since), attempt.memory_mib) if attempt else (None, 0)
+    return {"name": ripple.name, "status": word, "attempt": number, "since": since, "task_mib": mib}
 
 
 def _progress(state: PondState, ripple: RippleState, run: Run) -> tuple[str, Attempt | None]:
@@ -199,10 +202,23 @@ def _ripples(state: PondState, release: Release | None) -> list[Json]:
     known: Mapping[str, RippleState] = state.ripples
     if not known and release:
         known = {spec.name: RippleState(spec.name, spec.parents) for spec in release.ripples}
+        state = replace(state, release=release)
     return [
-        {"name": name, "parents": list(ripple.parents), "end_f": to_text(ripple.end_f), "status": _ripple_word(state, ripple)}
+        {
+            "name": name,
+            "parents": list(ripple.parents),
+            "end_f": to_text(ripple.end_f),
+            "status": _ripple_word(state, ripple),
+            **runs_on(state, ripple),
+        }
         for name, ripple in known.items()
     ]
+
+
+def runs_on(state: PondState, ripple: RippleState) -> Json:
+    """Where its next attempt would run, with how much memory if as a task, and whose word that is."""
+    mib, why = place_and_why(state, ripple)
+    return {"runs_on": "task" if mib else "lambda", "task_mib": mib, "decided_by": why}
 
 
 def _ripple_word(state: PondState, ripple: RippleState) -> str:
