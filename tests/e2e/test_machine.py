@@ -84,6 +84,7 @@ class Played:
         self.stepfunctions, self.sqs, self.queue, self.arn = access.client("stepfunctions"), access.client("sqs"), queue, arn
         self.ecs = access.client("ecs")
         self.runs = 6
+        self.seen = set()
 
     def start(self, **branches):
         self.runs += 1
@@ -107,9 +108,13 @@ class Played:
     def task(self):
         """The newest task that was started, as ECS describes it, and what its container is told."""
         for _ in range(300):
-            if arns := self.ecs.list_tasks(cluster="played")["taskArns"]:
-                (task,) = self.ecs.describe_tasks(cluster="played", tasks=arns)["tasks"]
-                self.ecs.stop_task(cluster="played", task=task["taskArn"])
+            # The local Catchment runs it, and it ends at once: nobody waits for a task of this cluster.
+            listed = [
+                arn for status in ("RUNNING", "STOPPED") for arn in self.ecs.list_tasks(cluster="played", desiredStatus=status)["taskArns"]
+            ]
+            if new := [arn for arn in dict.fromkeys(listed) if arn not in self.seen]:
+                self.seen.update(new)
+                (task,) = self.ecs.describe_tasks(cluster="played", tasks=new)["tasks"]
                 (container,) = task["overrides"]["containerOverrides"]
                 told = {one["name"]: one["value"] for one in container["environment"]}
                 return task, json.loads(told[ORDER]), told[TOKEN]
