@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.finished
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format unit property integration infra e2e test prove bench synth clean
+.PHONY: help setup demo check format unit property integration infra e2e test prove bench chaos synth clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
@@ -48,6 +48,11 @@ prove: setup  ## The properties with thousands of examples
 
 bench: setup  ## Print the figures of bench/
 	$(BIN)/python -m bench
+
+ROUNDS ?= 200
+SEED ?= 1
+chaos: setup  ## Kill what can be killed, ROUNDS times (200) after SEED (1), and judge what is left
+	$(BIN)/python -m bench.chaos --rounds $(ROUNDS) --seed $(SEED)
 
 synth: setup  ## The CloudFormation template for AWS, in cdk.out
 	CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
