@@ -337,7 +337,8 @@ _CAUSE = f"$exists({_ERROR}.Cause) ? {_ERROR}.Cause : ''"
 
 
 def _caught(outcome: str) -> str:
-    return _jsonata(f"$merge([$states.input, {_failure(outcome)}])")
+    message = f"$substring(({_CAUSE}), 0, {_CAUSE_LENGTH})"
+    return _jsonata(f"$merge([$states.input, {_failure(outcome, message)}])")
 
 
 def _told(otherwise: str, *, mib: str) -> str:
@@ -346,17 +347,18 @@ def _told(otherwise: str, *, mib: str) -> str:
     A function's error is an object with the message in it, a task's is the message. Who paused is counted.
     """
     said = f"$substringAfter($substring($cause, 0, {len(ENDED)}) = '{ENDED}' ? $cause : $parse($cause).errorMessage, '{ENDED}')"
-    answer = f"$contains($cause, '{ENDED}') ? $parse({said}) : {_failure(otherwise)}"
+    silent = f"{_ERROR}.Error = 'States.HeartbeatTimeout' ? 'Nothing was heard of it for {SILENCE_SECONDS} s.' : ''"
+    message = f"$cause != '' ? $substring($cause, 0, {_CAUSE_LENGTH}) : {silent}"
+    answer = f"$contains($cause, '{ENDED}') ? $parse({said}) : {_failure(otherwise, message)}"
     more = f"{{'memory_mib': {mib}, 'pauses': ({_PAUSES}) + ($ended.outcome = 'paused' ? 1 : 0)}}"
     return _jsonata(f"($cause := {_CAUSE}; $ended := {answer}; $merge([$states.input, $ended, {more}]))")
 
 
-def _failure(outcome: str) -> str:
+def _failure(outcome: str, message: str) -> str:
     return (
         f"{{'outcome': {outcome}, 'failure': {{"
         "'ripple': $states.input.ripple, 'attempt': $states.input.attempt, "
-        f"'error': {_ERROR}.Error, "
-        f"'message': $exists({_ERROR}.Cause) ? $substring({_ERROR}.Cause, 0, {_CAUSE_LENGTH}) : ''}}}}"
+        f"'error': {_ERROR}.Error, 'message': {message}}}}}"
     )
 
 

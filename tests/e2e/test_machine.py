@@ -202,13 +202,15 @@ def test_an_attempt_that_overran_goes_on_as_a_task(machine, beside):
 @BESIDE
 def test_a_task_tells_its_failure_and_what_became_of_one_that_could_not_is_lost(machine, beside):
     execution = machine.start(other="task", **beside)
-    for verdict, cause, expected in (
-        ("task", ENDED + json.dumps({"outcome": "failed", "failure": FAILURE}), ("failed", FAILURE["message"])),
-        ("task", "Task stopped: SpotInterruption", ("lost, and rested", "Task stopped: SpotInterruption")),
-        ("done", ENDED + json.dumps({"outcome": "memory", "failure": FAILURE}), ("memory", FAILURE["message"])),
+    ended, silent = "Duckstring.Ended", "Nothing was heard of it for 180 s."
+    for verdict, error, cause, expected in (
+        ("task", ended, ENDED + json.dumps({"outcome": "failed", "failure": FAILURE}), ("failed", FAILURE["message"])),
+        ("task", ended, "Task stopped: SpotInterruption", ("lost, and rested", "Task stopped: SpotInterruption")),
+        ("task", "States.HeartbeatTimeout", "", ("lost, and rested", silent)),
+        ("done", ended, ENDED + json.dumps({"outcome": "memory", "failure": FAILURE}), ("memory", FAILURE["message"])),
     ):
         _task, _order, token = machine.task()
-        machine.stepfunctions.send_task_failure(taskToken=token, error="Duckstring.Ended", cause=cause)
+        machine.stepfunctions.send_task_failure(taskToken=token, error=error, cause=cause)
         gate = machine.gate()
         assert (gate["outcome"], gate["failure"]["message"]) == expected
         assert gate["memory_mib"] == 16_384
