@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.finished
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format unit property integration infra e2e test prove bench synth clean
+.PHONY: help setup demo check format unit property integration infra e2e test prove bench chaos synth clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
@@ -41,13 +41,18 @@ unit property integration infra e2e: setup  ## One level of tests
 
 test: setup  ## Every test but the nightly ones and those that need an AWS account
 	$(PYTEST) -q -n 2 -m "not aws and not nightly" --ignore tests/e2e
-	$(PYTEST) -q -m "not aws and not nightly" tests/e2e
+	$(PYTEST) -q -n 2 --dist loadfile -m "not aws and not nightly" tests/e2e
 
 prove: setup  ## The properties with thousands of examples
 	HYPOTHESIS_PROFILE=prove $(PYTEST) -q tests/property
 
 bench: setup  ## Print the figures of bench/
 	$(BIN)/python -m bench
+
+ROUNDS ?= 200
+SEED ?= 1
+chaos: setup  ## Kill what can be killed, ROUNDS times (200) after SEED (1), and judge what is left
+	$(BIN)/python -m bench.chaos --rounds $(ROUNDS) --seed $(SEED)
 
 synth: setup  ## The CloudFormation template for AWS, in cdk.out
 	CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app

@@ -248,6 +248,7 @@ def _alarms(patient: Patient) -> Checked:
         .get_paginator("describe_alarms")
         .paginate(AlarmNamePrefix=f"{patient.client.catchment.stack}-", StateValue="ALARM")
         for alarm in page["MetricAlarms"]
+        if alarm["StateValue"] == "ALARM"
     ]
     found = tuple(
         Finding("alarms", f"{alarm['AlarmName']} rings.", alarm.get("AlarmDescription", ""), (alarm.get("StateReason", ""),))

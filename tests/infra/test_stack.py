@@ -46,7 +46,7 @@ KNOWS = {
     | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"}
     | {"cluster", "ripple_function", "function_memory_mib", "function_timeout_seconds"},
     "ripple": EVERYONE | {"secret", "function_memory_mib", "function_timeout_seconds"},
-    "api": EVERYONE | {"bus", "ripple_function", "arrivals", "function_memory_mib", "function_timeout_seconds"},
+    "api": EVERYONE | {"bus", "machine", "ripple_function", "arrivals", "function_memory_mib", "function_timeout_seconds"},
     "sweep": EVERYONE | {"delays", "machine"},
 }
 

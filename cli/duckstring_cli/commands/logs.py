@@ -169,15 +169,15 @@ def _brief(value: object) -> str:
 def lines_of(log: Logbook, row: AttemptRow, group: str) -> Iterator[Entry]:
     """All that was logged in an attempt: its own words, and whatever came out of its process meanwhile.
 
-    A pause ends an invocation and the next may have another stream, and a row names one stream at most: the others are
-    found by the run, which every line of ours carries.
+    Where its streams are not those that its worker was told (the emulator makes its own), they are found by the run, which
+    every line of ours carries.
     """
     start, end = _span(row)
-    stream = row.get("log_stream") or ""
-    if row.get("where") == "task" and stream:
-        yield from log.entries(group, start=start, end=end, streams=[stream])
+    told = {str(one["log_stream"]) for one in [row, *(row.get("invocations") or ())] if one.get("log_stream")}
+    if row.get("where") == "task" and told:
+        yield from log.entries(group, start=start, end=end, streams=sorted(told))
         return
-    found = {stream} if stream and not row.get("pauses") and any(log.entries(group, start=start, end=end, streams=[stream])) else set()
+    found = {stream for stream in told if any(log.entries(group, start=start, end=end, streams=[stream]))}
     found = found or {entry.stream for entry in log.entries(group, start=start, end=end, phrase=row["run"]) if _is_of(entry, row)}
     for name in sorted(found):
         yield from _of_attempt(log.entries(group, start=start, end=end, streams=[name]), row)
@@ -195,8 +195,8 @@ def _of_attempt(entries: Iterator[Entry], row: AttemptRow) -> Iterator[Entry]:
 
 
 def _kept(invocation: Sequence[Entry], row: AttemptRow) -> Iterator[Entry]:
-    request = row.get("request_id")
-    if any(_is_of(entry, row) or (request and request in entry.text) for entry in invocation):
+    asked = {str(one["request_id"]) for one in [row, *(row.get("invocations") or ())] if one.get("request_id")}
+    if any(_is_of(entry, row) or any(request in entry.text for request in asked) for entry in invocation):
         yield from (entry for entry in _without_echo(invocation) if not entry.text.startswith(PLATFORM))
 
 

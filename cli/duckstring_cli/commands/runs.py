@@ -73,7 +73,7 @@ def show(
     render.out().print(_heading(answer["run"]), soft_wrap=True)
     _print_attempts(attempts)
     for attempt in attempts:
-        _print_error(attempt)
+        _print_error(attempt, named=repeated(catchment))
     if answer["run"].get("message") and not any(attempt.get("message") for attempt in attempts):
         render.out().print(Text(f"\n{render.said(answer['run'].get('error'), answer['run'].get('message'))}", style="red"), soft_wrap=True)
 
@@ -92,35 +92,62 @@ def _print_attempts(attempts: list[AttemptRow]) -> None:
     if not attempts:
         render.say("\n[dim]No Ripple ran.[/]")
         return
-    made = render.table("RIPPLE", "ATTEMPT", "STATUS", "TOOK", "WHERE", "ROWS", "BYTES", right=("ATTEMPT", "TOOK", "ROWS", "BYTES"))
-    for attempt in attempts:
-        took = render.between(attempt["started"], attempt["finished"])
-        where = " ".join(filter(None, (attempt.get("where"), f"{attempt['memory_mib']} MiB" if attempt.get("memory_mib") else "")))
-        made.add_row(
-            attempt["ripple"],
-            str(attempt["attempt"]),
-            render.word(attempt["status"]),
-            "" if took is None else durations.brief(took),
-            where,
-            render.count(attempt.get("rows")),
-            render.size(attempt.get("bytes")),
-        )
+    columns = {
+        "RIPPLE": [Text(attempt["ripple"]) for attempt in attempts],
+        "ATTEMPT": [Text(str(attempt["attempt"])) for attempt in attempts],
+        "STATUS": [render.word(_status(attempt)) for attempt in attempts],
+        "TOOK": [Text(_took(attempt)) for attempt in attempts],
+        "WHERE": [Text(_where(attempt)) for attempt in attempts],
+        "PEAK": [Text(_mebibytes(attempt.get("peak_mib"))) for attempt in attempts],
+        "PAUSES": [Text(render.count(attempt.get("pauses") or None)) for attempt in attempts],
+        "ROWS": [Text(render.count(attempt.get("rows"))) for attempt in attempts],
+        "BYTES": [Text(render.size(attempt.get("bytes"))) for attempt in attempts],
+    }
+    # What is empty for all of them is not worth a column.
+    told = {name: cells for name, cells in columns.items() if name not in {"PEAK", "PAUSES"} or any(cell.plain for cell in cells)}
+    made = render.table(*told, right=("ATTEMPT", "TOOK", "PEAK", "PAUSES", "ROWS", "BYTES"))
+    for row in zip(*told.values(), strict=True):
+        made.add_row(*row)
     render.out().print("")
     render.out().print(made)
 
 
-def _print_error(attempt: AttemptRow) -> None:
+def _status(attempt: AttemptRow) -> str:
+    return "paused" if attempt["status"] == "running" and attempt.get("resumes") else attempt["status"]
+
+
+def _took(attempt: AttemptRow) -> str:
+    took = render.between(attempt["started"], attempt["finished"])
+    return "" if took is None else durations.brief(took)
+
+
+def _where(attempt: AttemptRow) -> str:
+    """Where it ran, or last ran; nothing for one that never began."""
+    return " ".join(filter(None, (attempt.get("where"), _mebibytes(attempt.get("memory_mib")))))
+
+
+def _mebibytes(number: int | None) -> str:
+    return f"{number} MiB" if number else ""
+
+
+def _print_error(attempt: AttemptRow, *, named: str) -> None:
+    console = render.out()
+    if attempt.get("resumes") and attempt["status"] == "running":
+        console.print(Text(f"\n{attempt['ripple']}, attempt {attempt['attempt']}: paused; goes on at {render.moment(attempt['resumes'])}"))
+    if how := attempt.get("on_kill"):
+        said = render.said(f"on_kill {how}", attempt.get("on_kill_message"))
+        console.print(Text(f"\n{attempt['ripple']}, attempt {attempt['attempt']}: {said}", style="magenta"), soft_wrap=True)
     text = attempt.get("traceback") or attempt.get("message")
     if not text:
         return
-    console = render.out()
     console.print(
         Text(f"\n{attempt['ripple']}, attempt {attempt['attempt']}: {attempt.get('error') or attempt['status']}", style="bold red"),
         soft_wrap=True,
     )
     console.print(Text(text.rstrip("\n")), soft_wrap=True)
-    if attempt.get("log_group"):
-        console.print(Text(f"log: {attempt.get('log_group')} {attempt.get('log_stream') or ''}".rstrip(), style="dim"), soft_wrap=True)
+    if attempt["started"]:
+        command = f"duckstring logs {attempt['run']} {attempt['ripple']} --attempt {attempt['attempt']}{named}"
+        console.print(Text(f"log: {command}", style="dim"), soft_wrap=True)
 
 
 def _with_overflow(attempt: AttemptRow, catchment: Catchment) -> AttemptRow:

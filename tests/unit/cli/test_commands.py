@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -381,10 +381,50 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(bench: Bench, tmp_pat
 
 def test_nothing_is_said_of_a_log_or_a_message_that_is_not_there(bench: Bench) -> None:
     row = run_row("sales@1/3", status="failed", ripple="load", error="KeyboardInterrupt", message="")
-    bad = attempt_row("sales@1/3", "load", status="failed", error="KeyboardInterrupt", traceback="KeyboardInterrupt", log_stream="s")
+    bad = attempt_row("sales@1/3", "load", status="failed", error="KeyboardInterrupt", traceback="KeyboardInterrupt") | {"started": None}
     bench.answers({"run": {"run": row, "attempts": [bad]}, "runs": {"runs": [row]}})
     assert "log:" not in bench.run("run", "show", "sales@1/3")[1]
     assert bench.run("runs")[1].rstrip().endswith("load: KeyboardInterrupt")
+
+
+def shown(bench: Bench, *attempts: dict[str, Any], named: Sequence[str] = ()) -> str:
+    bench.answers({"run": {"run": run_row("sales@1/3"), "attempts": list(attempts)}})
+    code, out, _ = bench.run("run", "show", "sales@1/3", *named)
+    assert code == 0
+    return out
+
+
+def test_run_show_tells_where_each_attempt_ran_and_how_it_ended(bench: Bench) -> None:
+    overran = attempt_row(
+        "sales@1/3", "load", status="overran", message="It was about to reach the function's 900 s.", peak_mib=1800, pauses=3
+    )
+    task = attempt_row("sales@1/3", "load", attempt=2, where="task", memory_mib=16384, peak_mib=9000)
+    unborn = attempt_row("sales@1/3", "load", attempt=3, status="lost", where=None, memory_mib=None, message="no capacity") | {
+        "started": None
+    }
+    out = shown(bench, overran, task, unborn, named=["-c", "prod"])
+    table = [line.split() for line in out.splitlines() if line.startswith(("RIPPLE", "load "))]
+    assert table == [
+        ["RIPPLE", "ATTEMPT", "STATUS", "TOOK", "WHERE", "PEAK", "PAUSES", "ROWS", "BYTES"],
+        ["load", "1", "overran", "1.0s", "lambda", "2048", "MiB", "1800", "MiB", "3", "10", "1.2", "kB"],
+        ["load", "2", "success", "1.0s", "task", "16384", "MiB", "9000", "MiB", "10", "1.2", "kB"],
+        ["load", "3", "lost", "10", "1.2", "kB"],
+    ]
+    assert "\nload, attempt 1: overran\nIt was about to reach the function's 900 s.\n" in out
+    assert "log: duckstring logs sales@1/3 load --attempt 1 -c prod" in out
+    assert "--attempt 3" not in out, "what never began has no log"
+
+
+def test_run_show_tells_of_a_pause_and_of_what_on_kill_answered(bench: Bench) -> None:
+    paused = attempt_row("sales@1/3", "load", status="running", resumes=at(60)) | {"finished": None}
+    killed = attempt_row("sales@1/3", "ask", status="killed", on_kill="refused", on_kill_message="HTTPError: 403 [no]")
+    silent = attempt_row("sales@1/3", "look", status="killed", on_kill="requested")
+    out = shown(bench, paused, killed, silent)
+    assert ["load", "1", "paused"] in [line.split()[:3] for line in out.splitlines()]
+    assert "load, attempt 1: paused; goes on at 2030-01-01 12:01:00Z" in out
+    assert "ask, attempt 1: on_kill refused: HTTPError: 403 [no]\n" in out
+    assert "look, attempt 1: on_kill requested\n" in out
+    assert "PEAK" not in out, "nobody measured anything"
 
 
 def test_a_suggested_command_names_the_catchment_that_was_named(bench: Bench) -> None:
