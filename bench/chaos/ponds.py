@@ -24,7 +24,7 @@ def note(pond, word, **more):
     """One line of the ledger: what this process really did."""
     around = pond._around
     row = {"at": time.time(), "line": str(around.line), "run": around.run, "ripple": around.ripple, "attempt": around.attempt,
-           "pauses": getattr(around, "pauses", 0), "f": pond.f.isoformat(), "pid": os.getpid(), "word": word, **more}
+           "pauses": around.pauses, "f": pond.f.isoformat(), "pid": os.getpid(), "parent": os.getppid(), "word": word, **more}
     text = json.dumps(row).encode() + b"\\n"
     with open(CHAOS / "ledger" / pond.name, "ab", buffering=0) as ledger:
         ledger.write(text)
@@ -134,7 +134,7 @@ _INLET = """
 @ripple
 def ask(pond):
     with attempt(pond):
-        token = getattr(pond, "run_key", "") or f"{pond.name}-{pond._around.run}"
+        token = pond.run_key
         note(pond, "asks", token=token)
         run = call("POST", "/api/2.1/jobs/run-now", {"job_id": JOB, "idempotency_token": token})
         while True:
