@@ -41,7 +41,7 @@ unit property integration infra e2e: setup  ## One level of tests
 
 test: setup  ## Every test but the nightly ones and those that need an AWS account
 	$(PYTEST) -q -n 2 -m "not aws and not nightly" --ignore tests/e2e
-	$(PYTEST) -q -m "not aws and not nightly" tests/e2e
+	$(PYTEST) -q -n 2 --dist loadfile -m "not aws and not nightly" tests/e2e
 
 prove: setup  ## The properties with thousands of examples
 	HYPOTHESIS_PROFILE=prove $(PYTEST) -q tests/property

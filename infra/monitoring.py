@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -30,8 +31,16 @@ _QUERIES = {
 class Monitoring(Construct):
     """One dashboard; an alarm for each dead-letter queue, and one for letters that are not handled."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, name: str, doors: Doors, messaging: Messaging, machine: sfn.StateMachine
+    def __init__(  # noqa: PLR0913 - constructs are composed by name
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        doors: Doors,
+        messaging: Messaging,
+        machine: sfn.StateMachine,
+        task_logs: logs.ILogGroup,
     ) -> None:
         super().__init__(scope, construct_id)
         dead = {
@@ -46,7 +55,7 @@ class Monitoring(Construct):
         self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Letters late or given up", alarms=alarms, width=_WIDE, height=2))
         self.dashboard.add_widgets(_queues(messaging), _runs(machine))
         self.dashboard.add_widgets(*_functions(functions))
-        groups = [doors.orchestrator.log_group.log_group_name, doors.ripple.log_group.log_group_name]
+        groups = [one.log_group_name for one in (doors.orchestrator.log_group, doors.ripple.log_group, task_logs)]
         for title, query in _QUERIES.items():
             self.dashboard.add_widgets(
                 cloudwatch.LogQueryWidget(title=title, log_group_names=groups, query_string=query, width=_WIDE, height=6)

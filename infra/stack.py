@@ -55,7 +55,15 @@ class CatchmentStack(Stack):
         self._alarms = Alarms(self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays))
         self._secret = self._empty_secret(ephemeral=config.ephemeral)
         self._wire()
-        monitoring = Monitoring(self, "Monitoring", name=name, doors=self._doors, messaging=self._messaging, machine=self._runs.machine)
+        monitoring = Monitoring(
+            self,
+            "Monitoring",
+            name=name,
+            doors=self._doors,
+            messaging=self._messaging,
+            machine=self._runs.machine,
+            task_logs=self._tasks.log_group,
+        )
         self._tell(dashboard=monitoring.dashboard.dashboard_name)
 
     def _empty_secret(self, *, ephemeral: bool) -> secretsmanager.Secret:

@@ -7,9 +7,11 @@ import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from duckstring.adapters.aws.overrides import EcsOverrides
 from duckstring_cli import catchments
 from duckstring_cli.local import catchment as local
 from tests.e2e.drive import until
@@ -171,6 +173,16 @@ def test_a_task_that_cannot_start_says_so(cluster, heard):
     task = cluster.stopped(arn)
     assert task["stopCode"] == "TaskFailedToStart"
     assert "Catchment elsewhere has no ripple function" in heard(arn)["stoppedReason"]
+
+
+def test_what_a_task_was_started_with_is_remembered_after_its_end(cluster):
+    """By it a task's end is answered for whose event left it out."""
+    arn = cluster.run("pass", EXTRA="yes")
+    cluster.stopped(arn)
+    overrides = EcsOverrides(SimpleNamespace(ecs=cluster.client("ecs")), cluster.outputs["Cluster"])
+    (container,) = overrides.of(arn)["containerOverrides"]
+    assert container["environment"] == [{"name": "EXTRA", "value": "yes"}]
+    assert overrides.of(arn[:-4] + "0000") == {}
 
 
 def test_a_stop_and_a_hard_kill_leave_no_task_behind(cluster):

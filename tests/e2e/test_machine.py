@@ -112,7 +112,7 @@ class Played:
             listed = [
                 arn for status in ("RUNNING", "STOPPED") for arn in self.ecs.list_tasks(cluster="played", desiredStatus=status)["taskArns"]
             ]
-            if new := [arn for arn in listed if arn not in self.seen]:
+            if new := [arn for arn in dict.fromkeys(listed) if arn not in self.seen]:
                 self.seen.update(new)
                 (task,) = self.ecs.describe_tasks(cluster="played", tasks=new)["tasks"]
                 (container,) = task["overrides"]["containerOverrides"]

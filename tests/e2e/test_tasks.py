@@ -164,7 +164,7 @@ def attempts(driver, pond, number=1):
 
 def ways(driver, pond, number=1):
     """(attempt, how it ended, where, with how much memory)."""
-    return [(row["attempt"], row["status"], row["where"], row["memory_mib"]) for row in attempts(driver, pond, number)]
+    return [(row["attempt"], row["status"], row.get("where"), row.get("memory_mib")) for row in attempts(driver, pond, number)]
 
 
 def begins(driver, pond):
@@ -304,6 +304,28 @@ def test_a_supervisor_that_is_killed_is_answered_for_by_ecs(begun):
     assert ways(begun, "beheaded") == [(1, "lost", "task", 8192), (2, "success", "task", 8192)]
     first = attempts(begun, "beheaded")[0]
     assert (first["error"], "exit code 137" in first["message"]) == ("EssentialContainerExited", True)
+
+
+def test_a_task_that_does_not_start_is_started_again_and_no_budget_pays(begun):
+    """Nor does a run hold on to the definition that was there when it began: the latest of its family counts."""
+    ecs = begun.aws("ecs")
+    good = ecs.describe_task_definition(taskDefinition=f"duckstring-{NAME}")["taskDefinition"]["containerDefinitions"]
+
+    def register(catchment):
+        given = [{**one, "environment": [*one["environment"], {"name": "DUCKSTRING_CATCHMENT", "value": catchment}]} for one in good]
+        ecs.register_task_definition(family=f"duckstring-{NAME}", containerDefinitions=given, networkMode="awsvpc")
+
+    register("elsewhere")
+    begun.deploy(begun.pond("unstarted", PRELUDE + dedent(PONDS["dies"].replace("== 1", "== 0"))))
+    begun.trigger("pulse", "unstarted")
+    (first, *_) = until(lambda: begun.runs("unstarted") and attempts(begun, "unstarted"), what="the first start has failed")
+    register(NAME)
+    ended(begun, "unstarted")
+    assert (first["status"], first["error"]) == ("lost", "TaskFailedToStart")
+    assert "Catchment elsewhere has no ripple function" in first["message"]
+    assert {way[1] for way in ways(begun, "unstarted")[:-1]} == {"lost"}
+    assert ways(begun, "unstarted")[-1][1:] == ("success", "task", 8192)
+    assert begun.statuses("unstarted") == ["success"]
 
 
 def test_a_restart_takes_tasks_along_and_the_runs_go_on(begun):

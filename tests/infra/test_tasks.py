@@ -154,6 +154,12 @@ def test_a_task_that_stopped_reaches_the_orchestrator(template):
     assert "DeadLetterConfig" in rule["Targets"][0]
 
 
+def test_the_dashboard_reads_what_tasks_log(template):
+    (group,) = [name for name in of_type(template, "AWS::Logs::LogGroup") if name.startswith("Tasks")]
+    body = json.dumps(only(template, "AWS::CloudWatch::Dashboard")["DashboardBody"])
+    assert body.count(f'{{"Ref": "{group}"}}') == body.count("SOURCE") // 3 > 0
+
+
 def test_the_folder_of_the_image_is_the_dockerfile_and_the_zips_and_changes_with_them(tmp_path):
     code = Code(**{name: tiny(tmp_path, name) for name in ("functions", "core", "deps", "data")})
     folder = build_folder(code, tmp_path / "build")

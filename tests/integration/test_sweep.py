@@ -7,7 +7,7 @@ import pytest
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.items import to_item
-from duckstring.adapters.aws.sweeper import AwsCellar, MachineReader
+from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsCellar, MachineReader
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded
 from duckstring.engine.state import PondState, Run
@@ -53,6 +53,18 @@ def run(number=1):
 def start(here, number):
     name = execution_name(SALES, number, 1)
     return here.clients.stepfunctions.start_execution(stateMachineArn=here.settings.machine, name=name)["executionArn"]
+
+
+def test_an_attempts_row_is_found_by_its_attempt(here):
+    reader = AttemptRowReader(here.clients, here.settings.table)
+    row = {"status": "running", "where": "task", "pauses": 2}
+    here.clients.dynamodb.put_item(
+        TableName=here.settings.table, Item=to_item({"pk": "LINE#sales@1", "sk": "ATTEMPT#0000000042#load#0003", **row})
+    )
+    found = reader.attempt(SALES, run=42, ripple="load", attempt=3)
+    assert found is not None
+    assert row.items() <= found.items()
+    assert reader.attempt(SALES, run=42, ripple="load", attempt=4) is None
 
 
 def test_executions_are_described_by_run_and_launch(here):

@@ -15,16 +15,17 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from duckstring.adapters.aws import codec
-from duckstring.adapters.aws.attempts import AttemptRows
+from duckstring.adapters.aws.attempts import MOST_INVOCATIONS, AttemptRows
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.history import DynamoHistory
+from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.worker import SecretEntries
-from duckstring.engine.effects import PublishSnapshot, RecordAttempt
+from duckstring.adapters.aws.workers import FargateWorkers
+from duckstring.engine.effects import CallOnKill, PublishSnapshot, RecordAttempt
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import InvariantError
-from duckstring.model.attempts import AttemptFinished, AttemptStarted, Site
-from duckstring.model.instants import to_text
+from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSeen, AttemptStarted, Began, OnKillCalled, Site, Usage
+from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line, artifact_key
 from duckstring.model.verdicts import ENDED
 
@@ -41,6 +42,25 @@ def load(pond):
 @ripple(parents=[load])
 def join(pond):
     pond.write_table("joined", pond.con.sql("SELECT count(*) AS n, sum(o.id) AS s FROM orders o JOIN products.orders p USING (id)"))
+
+def cancel(pond):
+    print("cancelling")
+    return f"{pond.recall('run')} of {pond.run_key}"
+
+@ripple(on_kill=cancel)
+def wait(pond):
+    pond.remember("run", 7)
+    print("waiting")
+    pond.pause("2m")
+
+@ripple
+def greedy(pond):
+    raise MemoryError("no more")
+
+@ripple
+def slow(pond):
+    import time
+    time.sleep(600)
 
 @ripple
 def broken(pond):
@@ -97,7 +117,15 @@ def catchment(server, monkeypatch):
     clients.secretsmanager.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
 
 
-CONTEXT = SimpleNamespace(aws_request_id="request-1", log_stream_name="stream-1", get_remaining_time_in_millis=lambda: 900_000)
+def context(number, *, seconds=900.0):
+    """Of the nth invocation."""
+    left = int(seconds * 1000)
+    return SimpleNamespace(
+        aws_request_id=f"request-{number}", log_stream_name=f"stream-{number}", get_remaining_time_in_millis=lambda: left
+    )
+
+
+CONTEXT = context(1)
 
 
 def package():
@@ -107,7 +135,7 @@ def package():
     return buffer.getvalue()
 
 
-def invoke(catchment, ripple, *, pins=None, outputs=None):
+def invoke(catchment, ripple, *, pins=None, outputs=None, context=CONTEXT, **more):
     zipped = package()
     key = artifact_key("sales", "1.0.0", sha256(zipped).hexdigest())
     catchment.clients.s3.put_object(Bucket="lake", Key=key, Body=zipped)
@@ -116,14 +144,14 @@ def invoke(catchment, ripple, *, pins=None, outputs=None):
     run = Run(1, NOON, NOON, timedelta(0), "1.0.0", key, "src/pond.py", 0, NOON, pins=pins or {}, outputs=outputs or {})
     ripples = {ripple: RippleState(ripple, attempt=Attempt(1, 1, NOON, dispatched=True))}
     store.commit(held, replace(PondState(SALES), revision=held.state.revision, runs={1: run}, ripples=ripples), (), (0, ""))
-    event = {"op": "run", "line": SALES, "run": 1, "launch": 1, "ripple": ripple, "attempt": 1}
-    return catchment.handle(event, CONTEXT)
+    event = {"op": "run", "line": SALES, "run": 1, "launch": 1, "ripple": ripple, "attempt": 1, **more}
+    return catchment.handle(event, context)
 
 
-def ended(catchment, ripple):
+def ended(catchment, ripple, **more):
     """What the state machine reads out of the error of an attempt that did not succeed."""
     with pytest.raises(Exception, match=f"^{ENDED}") as error:
-        invoke(catchment, ripple)
+        invoke(catchment, ripple, **more)
     return json.loads(str(error.value).removeprefix(ENDED))
 
 
@@ -250,18 +278,133 @@ def test_discovery_answers_with_the_ripples(catchment):
     catchment.clients.s3.put_object(Bucket="lake", Key="artifacts/x.zip", Body=zipped)
     event = {"op": "discover", "artifact": "artifacts/x.zip", "sha256": sha256(zipped).hexdigest(), "module": "src/pond.py"}
     answer = catchment.handle(event, None)
-    assert [one["name"] for one in answer["ripples"]] == ["load", "join", "broken"]
+    assert [one["name"] for one in answer["ripples"]] == ["load", "join", "wait", "greedy", "slow", "broken"]
     json.dumps(answer)
 
 
-def test_the_log_says_whose_attempt_it_is_once(catchment):
+def logged(catchment, do):
     stream = io.StringIO()
     logging.getLogger().handlers[0].setStream(stream)
-    invoke(catchment, "load")
-    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    do()
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_each_line_of_the_log_says_whose_attempt_it_is(catchment):
+    lines = logged(catchment, lambda: invoke(catchment, "load"))
     assert [line["message"] for line in lines] == ["attempt begins", "table written", "open sesame", "ripple succeeded"]
-    said = lines[2]
-    assert (said["run"], said["ripple"], said["attempt"]) == ("sales@1/1", "load", 1)
+    for line in lines:
+        assert (line["run"], line["ripple"], line["attempt"], line["launch"]) == ("sales@1/1", "load", 1, 1)
+    assert [line.get("tried") for line in lines] == [None, 1, 1, 1], "nobody knows before the line's state is read"
+    other = logged(catchment, lambda: logging.getLogger("duckstring").info("between two invocations"))
+    assert not {"run", "ripple", "attempt", "launch", "tried"} & set(other[0])
+
+
+def test_an_attempt_that_pauses_keeps_its_number_its_start_and_the_address_of_each_invocation(catchment):
+    assert ended(catchment, "wait") == {"outcome": "paused", "seconds": 120}
+    first = row(catchment, "wait")
+    assert (first["status"], first["pauses"]) == ("running", "1")
+    assert "resumes" in first
+    answer = ended(catchment, "wait", context=context(2), pauses=1)
+    assert answer == {"outcome": "paused", "seconds": 120}
+    again = row(catchment, "wait")
+    assert (again["started"], again["pauses"], again["log_stream"], again["request_id"]) == (first["started"], "2", "stream-2", "request-2")
+    addresses = [tuple(one["M"][name]["S"] for name in ("log_stream", "request_id")) for one in again["invocations"]]
+    assert addresses == [("stream-1", "request-1"), ("stream-2", "request-2")]
+
+
+def test_an_attempt_that_goes_on_does_not_say_when_it_will(catchment):
+    rows = AttemptRows(catchment.clients, "catchment", "lake")
+    rows.started(SALES, BEGAN)
+    rows.paused(SALES, AttemptPaused(1, "late", 1, NOON, Usage(3.5, 200)))
+    assert rows.seen(SALES, run=1, ripple="late", attempt=1) == AttemptSeen("running", away=True)
+    assert rows.started(SALES, BEGAN) == Began(1, Usage(3.5, 200))
+    assert rows.seen(SALES, run=1, ripple="late", attempt=1) == AttemptSeen("running", away=False)
+
+
+def test_a_row_has_the_addresses_of_so_many_invocations_and_of_the_latest(catchment):
+    rows = AttemptRows(catchment.clients, "catchment", "lake")
+    for number in range(MOST_INVOCATIONS + 2):
+        began = rows.started(SALES, replace(BEGAN, site=Site(log_stream=f"stream-{number}")))
+        assert began == Began(number, Usage(1.0, 100) if number else Usage())
+        rows.paused(SALES, AttemptPaused(1, "late", 1, NOON, Usage(1.0, 100)))
+    held = row(catchment, "late")
+    assert len(held["invocations"]) == MOST_INVOCATIONS
+    assert held["log_stream"] == f"stream-{MOST_INVOCATIONS + 1}"
+
+
+def test_history_tells_of_pauses_and_invocations(catchment):
+    ended(catchment, "wait")
+    [told] = DynamoHistoryReader(catchment.clients, "catchment", "lake").attempts(SALES, 1)
+    assert told["invocations"] == [{"started": told["started"], "log_stream": "stream-1", "request_id": "request-1"}]
+    assert (told["pauses"], told["on_kill"], told["finished"]) == (1, None, None)
+    assert told["resumes"] > told["started"]
+    assert told["seconds"] > 0
+    assert told["peak_mib"] > 0
+
+
+def test_too_little_memory_and_too_little_time_are_told_apart_from_failures(catchment):
+    greedy, slow = ended(catchment, "greedy"), ended(catchment, "slow", context=context(1, seconds=1.0))
+    assert (greedy["outcome"], greedy["failure"]["error"]) == ("memory", "MemoryError")
+    assert (slow["outcome"], slow["failure"]["error"]) == ("overran", "Overran")
+    assert "the function's 1s were about to end" in slow["failure"]["message"]
+    assert [row(catchment, name)["status"] for name in ("greedy", "slow")] == ["memory", "overran"]
+    assert "src/pond.py" in row(catchment, "slow")["traceback"]
+
+
+def kill(catchment):
+    """What the orchestrator asks for, as it asks for it."""
+    key = DynamoStateStore(catchment.clients, "catchment").load(SALES).state.runs[1].artifact
+    call = CallOnKill(1, "wait", 1, 1, NOON, "1.0.0", key, "src/pond.py", NOON)
+    asked = []
+    workers = FargateWorkers(
+        SimpleNamespace(lambda_=SimpleNamespace(invoke=lambda **request: asked.append(request))), "", cluster="", function=""
+    )
+    workers.call_on_kill(SALES, call)
+    return catchment.handle(json.loads(asked[0]["Payload"]), CONTEXT)
+
+
+def test_a_killed_ripples_own_function_is_called_once_with_what_it_remembers(catchment):
+    ended(catchment, "wait")
+    DynamoHistory(catchment.clients, "catchment", "lake").record_attempt(SALES, RecordAttempt(1, "wait", 1, "killed", NOON))
+    answers = []
+    lines = logged(catchment, lambda: answers.append(kill(catchment)))
+    assert answers == [{"outcome": "confirmed"}]
+    told = row(catchment, "wait")
+    assert (told["status"], told["on_kill"]) == ("killed", "confirmed")
+    assert told["on_kill_message"].startswith("7 of sales-1-1-")
+    said = next(line for line in lines if line["message"] == "cancelling")
+    assert (said["run"], said["ripple"], said["attempt"], said["tried"], said["called"]) == ("sales@1/1", "wait", 1, 1, "on_kill")
+    assert kill(catchment) == {"outcome": "ok"}
+    assert row(catchment, "wait") == told
+
+
+@pytest.mark.parametrize("where", ["before it began", "while it ran"])
+def test_a_worker_of_a_killed_attempt_says_that_it_has_left(catchment, where):
+    history = DynamoHistory(catchment.clients, "catchment", "lake")
+    killed = RecordAttempt(1, "wait", 1, "killed", NOON)
+    if where == "while it ran":
+        paused = catchment.app.worker.history.paused
+
+        def late(line, told):
+            history.record_attempt(SALES, killed)
+            return paused(line, told)
+
+        catchment.app.worker.history.paused = late
+    else:
+        history.record_attempt(SALES, killed)
+    assert invoke(catchment, "wait") == {"outcome": "ok"}
+    assert from_text(row(catchment, "wait")["left"]) <= catchment.app.worker.clock.now()
+    assert AttemptRows(catchment.clients, "catchment", "lake").seen(SALES, run=1, ripple="wait", attempt=1) == AttemptSeen(
+        "killed", away=True
+    )
+
+
+def test_a_call_of_on_kill_that_nobody_claimed_is_not_recorded(catchment):
+    rows = AttemptRows(catchment.clients, "catchment", "lake")
+    rows.called_on_kill(SALES, OnKillCalled(1, "wait", 1, "confirmed", ""))
+    rows.left(SALES, run=1, ripple="wait", attempt=1, at=NOON)
+    found = catchment.clients.dynamodb.scan(TableName="catchment")["Items"]
+    assert found == []
 
 
 def test_a_secret_without_a_value_holds_nothing(catchment):

@@ -29,7 +29,7 @@ class Fleet:
         self.workers = FargateWorkers(there.clients, there.settings.table, cluster=there.settings.cluster, function="ripple")
 
     def start(self, **order: Any) -> str:
-        """A task for an attempt; its id."""
+        """A task for an attempt; its ARN."""
         told = {"line": SALES, "run": 42, "launch": 1, "ripple": "load", "attempt": 2, "memory_mib": 8192} | order
         environment = [{"name": "OTHER", "value": "1"}, {"name": ORDER, "value": json.dumps(told)}]
         (task,) = self.ecs.run_task(
@@ -38,9 +38,9 @@ class Fleet:
             launchType="FARGATE",
             overrides={"containerOverrides": [{"name": "worker", "environment": environment}]},
         )["tasks"]
-        return task["taskArn"].rsplit("/", 1)[-1]
+        return task["taskArn"]
 
-    def begin(self, where: str, stream: str, attempt: int = 2) -> None:
+    def begin(self, where: str, request: str = "", attempt: int = 2) -> None:
         """The attempt's worker has written where it runs."""
         self.there.clients.dynamodb.put_item(
             TableName=self.there.settings.table,
@@ -48,7 +48,7 @@ class Fleet:
                 "pk": {"S": f"LINE#{SALES}"},
                 "sk": {"S": f"ATTEMPT#0000000042#load#{attempt:04d}"},
                 "where": {"S": where},
-                "log_stream": {"S": stream},
+                **({"request_id": {"S": request}} if request else {}),
             },
         )
 
@@ -56,7 +56,7 @@ class Fleet:
         cluster = self.there.settings.cluster
         arns = self.ecs.list_tasks(cluster=cluster)["taskArns"]
         tasks = self.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
-        return [task["taskArn"].rsplit("/", 1)[-1] for task in tasks if task["desiredStatus"] == "STOPPED"]
+        return [task["taskArn"] for task in tasks if task["desiredStatus"] == "STOPPED"]
 
 
 @pytest.fixture
@@ -67,14 +67,17 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
 
 def test_a_task_whose_worker_has_begun_is_stopped_by_what_it_wrote(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     _other, ours = fleet.start(attempt=1), fleet.start()
-    fleet.begin("task", f"task/worker/{ours}")
+    fleet.begin("task", ours)
     monkeypatch.setattr(fleet.workers, "_tasks", lambda: pytest.fail("it looked at all tasks"))
     fleet.workers.stop_task(SALES, GIVEN_UP)
     assert fleet.stopped() == [ours]
     fleet.workers.stop_task(SALES, GIVEN_UP)
 
 
-def test_a_task_that_has_not_begun_is_found_among_all(fleet: Fleet) -> None:
+@pytest.mark.parametrize("begun", [False, True], ids=["not begun", "without knowing what it is"])
+def test_a_task_of_which_no_row_tells_is_found_among_all(fleet: Fleet, *, begun: bool) -> None:
+    if begun:
+        fleet.begin("task")
     others = [{"attempt": 1}, {"ripple": "join"}, {"run": 43}, {"line": "sales@2"}]
     for other in others:
         fleet.start(**other)
@@ -91,7 +94,7 @@ def test_tasks_of_others_on_the_cluster_are_left_alone(fleet: Fleet) -> None:
 
 def test_an_attempt_that_paused_and_went_on_in_the_function_has_no_task_to_stop(fleet: Fleet) -> None:
     fleet.start()
-    fleet.begin("lambda", "2030/01/01/[$LATEST]0a1b")
+    fleet.begin("lambda", "0a1b-2c3d")
     fleet.workers.stop_task(SALES, GIVEN_UP)
     assert fleet.stopped() == []
 
@@ -105,7 +108,7 @@ def test_more_tasks_than_one_page_are_searched(fleet: Fleet) -> None:
 
 
 def test_a_task_that_ecs_has_forgotten_is_stopped_and_a_refusal_is_not(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    fleet.begin("task", "task/worker/0123")
+    fleet.begin("task", "arn:aws:ecs:eu-central-1:000000000000:task/tasks/0123")
     code = "InvalidParameterException"
 
     def refuse(**_: str) -> None:

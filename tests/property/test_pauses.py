@@ -31,6 +31,14 @@ def test_an_attempt_reaches_its_deadline_within_its_share_of_the_history(asked, 
     assert sum(slept) <= timeout + 1
 
 
+@given(asked=st.integers(1, 3_600), ripples=st.integers(1, 40), timeout=st.integers(60, 7 * 86_400))
+@example(asked=15, ripples=10, timeout=86_400)
+def test_no_gap_is_larger_than_its_share_of_the_time(asked, ripples, timeout):
+    """What is awaited may end at any time: turns are not used up early, for one long gap before the deadline."""
+    slept = waited(lambda _: asked, ripples=ripples, timeout=timeout)
+    assert max(slept) <= max(asked, 5 * timeout / turns(ripples)) + 60
+
+
 @given(asked=st.integers(1, 600), ripples=st.integers(1, 40), pauses=st.integers(0, 1_700), timeout=st.integers(60, 86_400))
 def test_so_does_each_later_attempt_of_the_run(asked, ripples, pauses, timeout):
     slept = waited(lambda _: asked, ripples=ripples, timeout=timeout, pauses=pauses)

@@ -49,10 +49,23 @@ from duckstring.engine.effects import (
     TellSink,
     TellSinks,
 )
-from duckstring.engine.signals import AlarmRang, Deployed, Ordered, Signal, Triggered, Verb, WindowAdded, WindowOpened, WindowRemoved
+from duckstring.engine.signals import (
+    AlarmRang,
+    ComputePinned,
+    Deployed,
+    GateOutcome,
+    Ordered,
+    Signal,
+    Triggered,
+    Verb,
+    WindowAdded,
+    WindowOpened,
+    WindowRemoved,
+)
 from duckstring.engine.state import PondState
 from duckstring.engine.step import steps
 from duckstring.errors import StateConflictError
+from duckstring.model.compute import PinnedPlace
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
@@ -60,6 +73,7 @@ from duckstring.ports import Held, Mark, Received
 from duckstring.service.deliver import SOON, deliver
 from duckstring.service.dispatch import Hands, _letters, perform
 from tests.property.living import rules
+from tests.property.test_compute_laws import ENDS, with_hints
 from tests.property.worlds import Fate, Graph, graphs, looks, newer
 
 MOST_RECEIVES = 5
@@ -221,13 +235,16 @@ class Plant:
         self.mailbox = Remembering(self.clock, self.forgets)
         self.mailbox.remember = lambda to, letter: self._all.setdefault(to, []).append(letter)
         self.store = MemoryStateStore()
-        self.machine = Machine(self.clock, self.mailbox, self._duration, self.fate)
+        self.machine = Machine(self.clock, self.mailbox, self._duration, self.fate, self._ends)
         self.notes = MemoryNotes(self.clock, self.mailbox)
         self.schedules = MemorySchedules()
         self.workers = MemoryWorkers()
 
     def _duration(self, line: Line, ripple: str) -> Any:
         return seconds(random.Random(f"{self.seed}/{line}/{ripple}").choice([1, 1, 2, 5]))
+
+    def _ends(self, attempted: Any, _mib: int) -> GateOutcome:
+        return random.Random(f"{self.seed}/{attempted}").choice(ENDS)
 
     def between(self, line: Line, after: Mark, upto: Mark) -> list[Received]:
         """The letters that a commit which moves the mark so far must have folded in."""
@@ -306,6 +323,7 @@ class Protocol(RuleBasedStateMachine):
         forgets=st.booleans(),
     )
     def set_up(self, graph: Graph, seed: int, share: float, forgets: bool) -> None:
+        graph = Graph(tuple(with_hints(release, seed) for release in graph.releases))
         self.graph, self.claims = graph, not share  # who is down takes no demand
         self.plant = Plant(seed, Fate(seed, share), forgets)
         for release in graph.releases:
@@ -326,6 +344,11 @@ class Protocol(RuleBasedStateMachine):
         line = data.draw(st.sampled_from(self.graph.lines))
         self.plant.mailbox.put(line, Ordered(verb, self.plant.clock.now()))
         self.claims = self.claims and verb in {"force", "wake"}
+
+    @rule(data=st.data(), on=st.sampled_from(["lambda", "task", "auto"]), memory=st.sampled_from([0, 9000]))
+    def pin(self, data: st.DataObject, on: PinnedPlace, memory: int) -> None:
+        release = data.draw(st.sampled_from(self.graph.releases))
+        self.plant.mailbox.put(release.line, ComputePinned(release.ripples[0].name, on, memory))
 
     @rule(data=st.data(), windows=rules(), adds=st.booleans())
     def set_windows(self, data: st.DataObject, windows: tuple[Window, ...], adds: bool) -> None:

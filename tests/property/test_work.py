@@ -1,4 +1,4 @@
-"""Law 10: a step, and all of a delivery, costs what its own line costs, however many others there are."""
+"""Law 11: a step, and all of a delivery, costs what its own line costs, however many others there are."""
 
 from __future__ import annotations
 

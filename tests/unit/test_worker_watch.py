@@ -189,7 +189,14 @@ def test_a_signal_that_comes_late_does_nothing():
     time.sleep(0)
 
 
+SLOW_IMPORT = """
+import sys
+(HERE / "slow.py").write_text("import time; time.sleep(600)")
+sys.path.insert(0, str(HERE))
+import slow
+"""
 STUBBORN = {
+    "imports": SLOW_IMPORT,
     "swallows": "while True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass",
     "waits in C": "import ctypes\nmutex = ctypes.create_string_buffer(64)\nfor _ in (1, 2): ctypes.CDLL(None).pthread_mutex_lock(mutex)",
     "waits for a thread": "with ThreadPoolExecutor() as pool:\n    pool.submit(time.sleep, 600)\n    time.sleep(600)",

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from duckstring.errors import OperatorError
 from duckstring_cli.local import serve
+from duckstring_cli.local.boot import boot_id
 from duckstring_cli.local.tools import tail
 
 _STARTS_WITHIN = 60.0
@@ -50,10 +51,11 @@ def ask(folder: Path, port: int, *, method: str = "GET") -> Running | None:
 
 
 def claimed(folder: Path) -> tuple[int, int]:
-    """The process and the port that the folder's server had last; zeros: it never had one."""
+    """The process and the port that the folder's server had last; zeros: it never had one, or not since this machine started."""
     try:
         said = json.loads((folder / "server.json").read_text(encoding="utf-8"))
-        return int(said["pid"]), int(said["port"])
+        # The number may be a stranger's by now, and what was started under it is gone.
+        return (int(said["pid"]), int(said["port"])) if said.get("boot", "") == boot_id() else (0, 0)
     except (OSError, ValueError, KeyError, TypeError):
         return 0, 0
 

@@ -34,6 +34,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import IO, Any
 
+from duckstring_cli.local.boot import boot_id
 from duckstring_cli.local.checkpoints import Checkpoints, Generations
 from duckstring_cli.local.emulator import ministack
 from duckstring_cli.local.heartbeats import Heartbeats
@@ -225,7 +226,7 @@ def _claim(folder: Path, port: int) -> IO[str]:
                 raise SystemExit(f"{folder} belongs to another server: {claim.read()}") from None
             time.sleep(0.05)
     claim.truncate(0)
-    claim.write(json.dumps({"pid": os.getpid(), "port": port}))
+    claim.write(json.dumps({"pid": os.getpid(), "port": port, "boot": boot_id()}))
     claim.flush()
     return claim
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from duckstring.adapters.memory.world import FUNCTION_MIB, START, Attempted, World, pond, seconds
+from duckstring.engine.compute import place_and_why
 from duckstring.engine.effects import AnswerGate, CallOnKill, Effect, RecordAttempt, StartRun, StopRun, StopTask
 from duckstring.engine.ripples import MOST_LOSSES
 from duckstring.engine.signals import (
@@ -21,7 +22,7 @@ from duckstring.engine.signals import (
     RippleSucceeded,
     Triggered,
 )
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import Failure, PondState, RippleState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release
 from duckstring.model.compute import TASK_SIZES, Pin, size_above, size_for
@@ -141,6 +142,11 @@ def test_verdicts_say_where_whether_at_the_start_or_at_a_gate() -> None:
     assert (answer.verdict, answer.attempt, answer.memory_mib) == ("task", 1, LEAST)
 
 
+def test_a_line_that_is_not_deployed_has_a_word_on_nothing_but_its_pins() -> None:
+    assert place_and_why(PondState(A), RippleState("run")) == (0, "default")
+    assert place_and_why(PondState(A, compute={"run": Pin("task")}), RippleState("run")) == (LEAST, "operator")
+
+
 # what a line learns
 
 
@@ -155,6 +161,12 @@ def test_who_overran_goes_on_as_a_task_at_no_cost_and_the_next_run_begins_as_one
 def test_who_overran_goes_on_in_the_size_that_its_author_named() -> None:
     assert places(pulsed(hinted(pond(A), memory_mib=3000), **ends("overran"))) == [0, LEAST]
     assert places(pulsed(hinted(pond(A), memory_mib=20_000), **ends("overran"))) == [0, 30_720]
+
+
+def test_who_overran_a_large_function_does_not_go_on_with_less_than_it_had() -> None:
+    gate = GateReached(1, 1, "run", 1, "overran", Failure("run", 1, "Overran", "late"), 10_240)
+    (answer,) = of(step(running(pond(A)), gate, START).effects, AnswerGate)
+    assert (answer.verdict, answer.memory_mib) == ("task", 16_384)
 
 
 def test_who_wants_memory_climbs_all_the_sizes_that_there_are_at_no_cost() -> None:
@@ -265,17 +277,20 @@ def test_a_crash_spends_the_budget_and_what_the_world_did_does_not() -> None:
     assert counts(pulsed(pond(A), **ends("lost", "lost")), "success") == {A: 1}
 
 
-def test_a_task_that_paused_and_outgrows_the_function_begins_as_a_task_again_but_not_for_ever() -> None:
-    """It was placed on a task, and went on in the function."""
+@pytest.mark.parametrize(("function", "free"), [(3008, MOST_LOSSES), (10_240, MOST_LOSSES + 1)])
+def test_a_task_that_paused_and_outgrows_the_function_begins_as_a_task_again_but_not_for_ever(function: int, free: int) -> None:
+    """It was placed on a task, and went on in the function. Where that has more memory, the task becomes a larger one first."""
     state = running(hinted(pond(A), starts_on="task"))
-    for attempt in range(1, MOST_LOSSES + 1):
-        gate = GateReached(1, 1, "run", attempt, "overran", Failure("run", attempt, "Overran", "late"), 3008)
-        after = step(state, gate, START)
+
+    def overruns(attempt: int) -> GateReached:
+        return GateReached(1, 1, "run", attempt, "overran", Failure("run", attempt, "Overran", "late"), function)
+
+    for attempt in range(1, free + 1):
+        after = step(state, overruns(attempt), START)
         (answer,) = of(after.effects, AnswerGate)
         assert (answer.verdict, answer.attempt) == ("task", attempt + 1)
         state = after.state
-    last = GateReached(1, 1, "run", MOST_LOSSES + 1, "overran", Failure("run", MOST_LOSSES + 1, "Overran", "late"), 3008)
-    assert step(state, last, START).state.health == "failed"
+    assert step(state, overruns(free + 1), START).state.health == "failed"
 
 
 def test_a_large_task_that_outgrows_the_function_after_a_pause_stays_large() -> None:

@@ -98,7 +98,7 @@ def api(env: Mapping[str, str]) -> Desk:
 def sweep(env: Mapping[str, str]) -> Rounds:
     """The sweep of the Catchment that ``env`` describes."""
     from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415 - see the top
-    from duckstring.adapters.aws.sweeper import AttemptRows, AwsCellar, MachineReader  # noqa: PLC0415
+    from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsCellar, MachineReader  # noqa: PLC0415
     from duckstring.service.sweep import Rounds  # noqa: PLC0415
 
     settings, clients = Settings.from_env(env), Clients()
@@ -109,7 +109,7 @@ def sweep(env: Mapping[str, str]) -> Rounds:
         removals=catalog,
         states=DynamoStateReader(clients, table),
         executions=MachineReader(clients, settings.need("machine")),
-        attempts=AttemptRows(clients, table),
+        attempts=AttemptRowReader(clients, table),
         cellar=AwsCellar(clients, table, settings.need("bucket")),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         clock=SystemClock(),

@@ -19,7 +19,8 @@ Outgrown = Literal["overran", "memory"]
 
 def new_attempt(turn: Turn, ripple: RippleState, *, run: int, number: int, tried: int = 1) -> Attempt:
     """The next attempt of a Ripple, at its place."""
-    mib = place(turn, ripple)
+    usual = ripple.measured and not ripple.task_mib and not turn.compute
+    mib = 0 if usual else place(turn, ripple)
     return Attempt(run, number, turn.now, False, tried, "task", mib) if mib else Attempt(run, number, turn.now, tried=tried)
 
 
@@ -67,7 +68,7 @@ def pin(turn: Turn, word: ComputePinned) -> None:
 def outgrow(turn: Turn, ripple: RippleState, how: Outgrown, *, mib: int) -> None:
     """An attempt found its place too small, where it had ``mib``: the line remembers what it needs."""
     if how == "overran":
-        needed = ripple.task_mib or _hinted(_spec(turn, ripple.name))
+        needed = ripple.task_mib or max(mib, _hinted(_spec(turn, ripple.name)))
     else:
         larger = size_above(mib)
         needed = max(ripple.task_mib, larger.memory_mib if larger else mib)

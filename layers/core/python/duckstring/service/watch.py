@@ -35,6 +35,7 @@ _SIGNAL = signal.SIGUSR2
 _ROUNDS = 2
 _BEAT = 0.1
 _LAST_WORDS = 2.0
+_LINGER = 1.0
 _IMPORTS = "<frozen importlib"
 
 
@@ -123,10 +124,18 @@ class Watch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """The attempt is over; from here on nothing is raised and no process ended."""
         with self._lock:
-            unwanted = self.taken or self.ended == "overran"
-            if unwanted and {*threading.enumerate()} - self._before - {self._thread}:
+            if (self.taken or self.ended == "overran") and self._has_threads():
                 self._leave("threads of the attempt live on")
             self._over.set()
+
+    def _has_threads(self) -> bool:
+        """Whether threads of the attempt stay; one that is about to end is given a moment."""
+        until = time.monotonic() + _LINGER
+        while {*threading.enumerate()} - self._before - {self._thread}:
+            if time.monotonic() >= until:
+                return True
+            time.sleep(_BEAT)
+        return False
 
     def call(self, function: Callable[Given, Got], *given: Given.args, **named: Given.kwargs) -> Got:
         """Call what may be ended in the middle. Our own code never is: a warm worker must stay as it was.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 LONG_TEXT, KEPT_TEXT = 60_000, 20_000
-MOST_INVOCATIONS = 50
+MOST_INVOCATIONS = 20
 """That a row has the addresses of; the row's own address is always that of the latest."""
 
 _OPEN_ROW = "(attribute_not_exists(pk) OR #status = :running)"

@@ -57,7 +57,7 @@ class MachineReader:
         Machine(self._clients, self._machine).stop(line, StopRun(run, launch))
 
 
-class AttemptRows:
+class AttemptRowReader:
     """``ports.AttemptReader``."""
 
     def __init__(self, clients: Clients, table: str) -> None:

@@ -36,21 +36,21 @@ class FargateWorkers:
         Its worker has written into the attempt's row which task it is. One that has not begun yet is looked for among all; a
         task that ECS does not list yet finds its row closed when it begins, and leaves.
         """
-        where, stream = self._site(line, task)
+        where, arn = self._site(line, task)
         reason = f"{task.ripple}, attempt {task.attempt} of {line}/{task.run}, was given up"
-        if where == "task":
-            self._stop(stream.rsplit("/", 1)[-1], reason)
-        elif not where:
+        if where == "task" and arn:
+            self._stop(arn, reason)
+        elif where != "lambda":
             wanted = {"line": line, "run": task.run, "ripple": task.ripple, "attempt": task.attempt}
             for found in self._tasks():
                 if wanted.items() <= _order(found).items():
                     self._stop(found["taskArn"], reason)
 
     def _site(self, line: Line, task: StopTask) -> tuple[str, str]:
-        """Where the attempt's worker was last heard, and its log stream. A task that paused goes on in the function."""
+        """Where the attempt's worker was last heard, and the task's ARN if it knew. What paused goes on in the function."""
         key = to_item({"pk": f"LINE#{line}", "sk": attempt_sort_key(task.run, task.ripple, task.attempt)})
         row = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
-        return row.get("where", {}).get("S", ""), row.get("log_stream", {}).get("S", "")
+        return row.get("where", {}).get("S", ""), row.get("request_id", {}).get("S", "")
 
     def _tasks(self) -> Iterator[TaskTypeDef]:
         """All that are not told to stop."""

@@ -122,7 +122,7 @@ class World:
     history: list[tuple[Line, RecordRun]] = field(default_factory=list)
     attempts: list[tuple[Attempted, Instant]] = field(default_factory=list)
     places: dict[Attempted, int] = field(default_factory=dict)
-    endings: dict[Attempted, GateOutcome] = field(default_factory=dict)
+    rows: list[tuple[Line, RecordAttempt]] = field(default_factory=list)
     stopped_tasks: set[Attempted] = field(default_factory=set)
     kills_told: list[tuple[Line, CallOnKill]] = field(default_factory=list)
     snapshots: dict[tuple[Line, int], PublishSnapshot] = field(default_factory=dict)
@@ -302,7 +302,7 @@ class World:
             case Announce():
                 self.events.append((line, effect))
             case RecordAttempt():
-                pass
+                self.rows.append((line, effect))
             case _:
                 assert_never(effect)
 
@@ -346,7 +346,7 @@ class World:
         failure = self.conditions.outcome(attempted)
         if failure is not None:
             mib = self.places[attempted]
-            how = self.endings[attempted] = self.conditions.ends(attempted, mib)
+            how = self.conditions.ends(attempted, mib)
             self._await(line, GateReached(run, launch, ripple, attempt, how, failure, mib or FUNCTION_MIB))
             return
         if self.conditions.skips(attempted):
