@@ -18,6 +18,9 @@ _ANY_PYTHON = re.compile(r"^3\.(1[1-9])$")
 _ARCHITECTURES = ("x86_64", "arm64")
 _SUBNETS = re.compile(r"^subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17}){0,15}$")
 _SECURITY_GROUP = re.compile(r"^sg-[0-9a-f]{8,17}$")
+_POLICY = re.compile(r"^arn:aws(-cn|-us-gov)?:iam::(aws|[0-9]{12}):policy/[A-Za-z0-9+=,.@_/-]{1,512}$")
+_MOST_POLICIES = 8
+"""Of the ten that a role takes, two may be CDK's."""
 _IMAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$")
 
 
@@ -38,7 +41,8 @@ class Config:
     ``host``: this machine's, with any Python that Duckstring runs on. ``reserved`` is the orchestrator's reserved
     concurrency; None: it takes from the account's. ``arrivals`` are the buckets whose new objects may trigger Ponds.
     ``function_timeout_seconds`` is what an attempt of a Ripple has before it goes on as a task; ``image`` is one for tasks that
-    exists already, empty: it is built from this repository; ``network`` is None where tasks have one of their own.
+    exists already, empty: it is built from this repository; ``network`` is None where tasks have one of their own. ``policies``
+    are managed policies for the workers: what Ripples may do besides, in an account of the user's.
     """
 
     catchment: str = "dev"
@@ -54,6 +58,7 @@ class Config:
     requirements: str = ""
     build: Path = Path(".build")
     arrivals: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -85,6 +90,7 @@ class Config:
             requirements=_read_file("requirements", text("requirements", "")),
             build=Path(text("build", ".build")),
             arrivals=parse_buckets(text("arrivals", ""), where="-c arrivals="),
+            policies=_policies(text("policies", "")),
             environment=parse_environment(_read_file("envfile", text("envfile", "")), where=text("envfile", "")),
         )
 
@@ -103,6 +109,17 @@ def _network(subnets: str, security_group: str, public_ip: str) -> Network | Non
     _matching("security-group", security_group, _SECURITY_GROUP, "a security group, for example sg-0a1b2c3d4e5f6a7b8")
     wants = _one_of("public-ip", (public_ip or "false").lower(), ("true", "false")) == "true"
     return Network(tuple(dict.fromkeys(spaceless.split(","))), security_group, public_ip=wants)
+
+
+def _policies(listed: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(one.strip() for one in listed.split(",") if one.strip()))
+    for one in found:
+        _matching("policies", one, _POLICY, f"up to {_MOST_POLICIES} ARNs with commas between: arn:aws:iam::ACCOUNT:policy/NAME")
+    if len(found) > _MOST_POLICIES:
+        raise OperatorError(
+            f"-c policies=: {len(found)} policies.", hint=f"A role takes {_MOST_POLICIES} besides its own: join some into one."
+        )
+    return found
 
 
 def _matching(key: str, value: str, pattern: re.Pattern[str], allowed: str) -> str:

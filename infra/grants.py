@@ -33,7 +33,7 @@ ATTEMPT_ATTRIBUTES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
-    """What there is to be granted."""
+    """What there is to be granted; ``policies`` are the user's own, for what Ripples do elsewhere in the account."""
 
     doors: Doors
     storage: Storage
@@ -42,6 +42,7 @@ class Grants:
     alarms: Alarms
     secret: secretsmanager.ISecret
     tasks: Tasks
+    policies: Sequence[iam.IManagedPolicy] = ()
 
     def apply(self) -> None:
         """Give every function what it needs."""
@@ -72,6 +73,8 @@ class Grants:
         _allow(role, ["lambda:InvokeFunction"], [self.doors.ripple.function_arn])
 
     def _attempts(self, role: iam.IRole) -> None:
+        for policy in self.policies:
+            role.add_managed_policy(policy)
         lines = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["LINE#*"]}}
         attempts = {**lines, "ForAllValues:StringEquals": {"dynamodb:Attributes": list(ATTEMPT_ATTRIBUTES)}}
         _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=lines)

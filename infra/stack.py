@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from aws_cdk import CfnOutput, CfnResource, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -36,6 +37,8 @@ class CatchmentStack(Stack):
         name = f"duckstring-{config.catchment}"
         Tags.of(self).add("duckstring:catchment", config.catchment)
         self._name, self._arrivals = config.catchment, config.arrivals
+        named = enumerate(config.policies)
+        self._policies = [iam.ManagedPolicy.from_managed_policy_arn(self, f"Policy{number}", arn) for number, arn in named]
         self._function = {
             "function_memory_mib": str(config.memory_mib),
             "function_timeout_seconds": str(config.function_timeout_seconds),
@@ -90,6 +93,7 @@ class CatchmentStack(Stack):
             alarms=self._alarms,
             secret=self._secret,
             tasks=self._tasks,
+            policies=self._policies,
         ).apply()
         for queue in (self._messaging.mailbox, self._messaging.delays):
             self._doors.orchestrator.add_event_source(sources.SqsEventSource(queue, batch_size=_BATCH, report_batch_item_failures=True))

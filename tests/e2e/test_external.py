@@ -180,6 +180,21 @@ def test_a_worker_that_dies_leaves_the_external_run_and_the_retry_attaches_to_it
     assert sorted((one["attempt"], one["status"]) for one in attempts) == [(1, "crashed"), (2, "success")]
 
 
+def test_the_shorter_ripple_does_the_same(driver, pipelines, demo):
+    """By ``duckstring.external``, and deployed over the other."""
+    rewrite(demo / "sales" / "pond.toml", 'name = "sales"\n', 'name = "sales"\nripples = "src/short.py"\n')
+    rewrite(demo / "sales" / "src" / "short.py", 'Env("SALES_JOB_ID")', 'Env("SALES_JOB_ID"), poll="1s"')
+    looking_often(driver, demo, "1.0.4")
+    before = pipelines.started()
+    driver.wait_fresh(OUTLET, driver.pulse(OUTLET))
+    driver.wait_at_rest(*PONDS)
+    assert started_since(pipelines, before) == {"transactions": 1, "products": 1, "sales": 1}
+    (row,) = driver.rows("sales", "run")
+    assert f"sales, run {pipelines.count('sales')['started']} ({row['run_id']}): SUCCESS" in httpx.get(str(row["url"])).text
+    (attempt,) = driver.client.run(driver.runs("sales")[-1]["run"])["attempts"]
+    assert attempt["pauses"] >= 1
+
+
 def is_worker_of(driver, pid):
     """Whether the process is of the Catchment's own session."""
     from duckstring_cli.local import catchment as local

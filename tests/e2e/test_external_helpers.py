@@ -127,6 +127,7 @@ def test_a_kill_cancels_the_external_run_once_and_says_so(driver, pipelines):
         "cancel_requests": 1,
     }
     assert after["active"] == 0
+    assert f"on_kill confirmed: {row['on_kill_message']}" in driver.run.done("run", "show", driver.runs("helped_products")[-1]["run"])
 
     # Awake again, the next run has a run of its own.
     pipelines.configure("products", seconds=0)

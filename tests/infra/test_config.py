@@ -49,6 +49,19 @@ def test_buckets_to_hear_of_are_read_from_a_list():
     assert read().arrivals == ()
 
 
+def test_policies_for_the_workers_are_read_from_a_list():
+    ours, aws = "arn:aws:iam::123456789012:policy/sales/glue-jobs", "arn:aws:iam::aws:policy/AmazonAthenaFullAccess"
+    assert Config.read({"policies": f"{ours}, {aws},{ours}"}.get).policies == (ours, aws)
+
+
+@pytest.mark.parametrize(
+    "listed", ["glue-jobs", "arn:aws:iam::123456789012:role/x", ",".join(f"arn:aws:iam::aws:policy/P{number}" for number in range(9))]
+)
+def test_what_is_no_list_of_policies_is_refused(listed):
+    with pytest.raises(OperatorError, match="-c policies="):
+        Config.read({"policies": listed}.get)
+
+
 def test_a_network_for_tasks_is_subnets_and_a_security_group():
     given = read(subnets="subnet-0a1b2c3d, subnet-4e5f6a7b", **{"security-group": "sg-0a1b2c3d"}).network
     assert given == Network(("subnet-0a1b2c3d", "subnet-4e5f6a7b"), "sg-0a1b2c3d", public_ip=False)

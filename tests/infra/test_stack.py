@@ -20,6 +20,8 @@ from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSta
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.service.deliver import SOON
+from infra.config import Config
+from tests.infra.conftest import synthesize
 
 FUNCTIONS = ("orchestrator", "ripple", "api", "sweep")
 OUTPUTS = (
@@ -156,6 +158,16 @@ def test_managed_policies_write_logs_and_nothing_else(template):
     for role in of_type(template, "AWS::IAM::Role").values():
         for policy in role["Properties"].get("ManagedPolicyArns", []):
             assert "AWSLambdaBasicExecutionRole" in json.dumps(policy)
+
+
+def test_a_users_policies_are_the_workers_alone(tmp_path):
+    policy = "arn:aws:iam::123456789012:policy/glue-jobs"
+    stack = synthesize(tmp_path, Config(catchment="test", policies=(policy,)))
+    bearers = {
+        name for name, role in of_type(stack, "AWS::IAM::Role").items() if policy in json.dumps(role["Properties"].get("ManagedPolicyArns"))
+    }
+    assert len(bearers) == 2
+    assert {re.sub(r"[0-9A-F]{8}$", "", name) for name in bearers} == {"DoorsRippleServiceRole", "TasksDefinitionTaskRole"}
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,14 @@ def test_two_jobs_of_one_ripple_do_not_take_each_other_s_runs(workspace, pond):
     assert {job.run(pond).id for job in (first, second, other)} == runs
 
 
+def test_an_engine_that_moves_is_asked_at_its_new_address_for_the_same_run(workspace, pond):
+    run = plain().start(pond)
+    pond.environment["ENGINE"] = workspace.url.replace("127.0.0.1", "localhost")
+
+    assert plain().start(pond) == run
+    assert started(workspace, PRODUCTS) == 1
+
+
 # How it ends
 
 
@@ -428,6 +436,8 @@ def test_a_job_s_id_and_a_service_principal_come_from_the_environment(workspace,
         ({"start": "runs"}, "'runs' is no request"),
         ({"start": "FETCH /runs"}, "'FETCH /runs' is no request"),
         ({"status": "/runs"}, "does not say where the run's id goes"),
+        ({"poll": "soon"}, r"poll='soon'; allowed: a duration over zero"),
+        ({"poll": "8d"}, r"poll='8d'; allowed: a duration over zero, of at most 7d"),
         ({"failed": "failed"}, r"failed='failed'; allowed: a list of states"),
     ],
 )

@@ -176,10 +176,17 @@ def test_the_sales_product_is_what_the_data_says(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("token", [None, "another", TOKEN + "x"])
-@pytest.mark.parametrize("call", [("POST", "run-now"), ("GET", "runs/list"), ("GET", "runs/get"), ("POST", "runs/cancel")])
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(("POST", "/api/2.1/jobs/run-now"), ("POST", "/api/2.1/jobs/runs/cancel")),
+        *(("GET", f"/api/2.1/jobs/runs/{what}") for what in ("list", "get", "get-output")),
+        *(("POST", "/pipelines/products/runs"), ("GET", "/pipelines/runs/7"), ("DELETE", "/pipelines/runs/7")),
+    ],
+)
 def test_the_api_wants_the_token(shared: Workspace, call: tuple[str, str], token: str | None) -> None:
     method, path = call
-    answer = shared.call(method, f"/api/2.1/jobs/{path}", token=token, params={"job_id": "101"})
+    answer = shared.call(method, path, token=token, params={"job_id": "101"})
 
     assert (answer.status_code, answer.json()["error_code"]) == (403, "PERMISSION_DENIED")
 
@@ -198,6 +205,22 @@ def test_the_api_wants_the_token(shared: Workspace, call: tuple[str, str], token
         ("POST", "/demo/jobs/101", {"json": {"seconds": -1}}, 400, "seconds must be a number from 0 to 86400, found -1."),
         ("POST", "/demo/jobs/101", {"json": {"fail_next": -1}}, 400, "fail_next must be a whole number, found -1."),
         ("POST", "/demo/jobs/7", {"json": {}}, 400, "Job 7 does not exist."),
+        ("POST", "/demo/jobs/101", {"json": {"state": 7}}, 400, "state must be text, found 7."),
+        ("POST", "/demo/faults", {"json": {"path": "x"}}, 400, "Unknown: path. A fault has call, status, times, after and wait."),
+        (
+            "POST",
+            "/demo/faults",
+            {"json": {"status": 503}},
+            400,
+            "call must be the end of a path and after true or false, found None and False.",
+        ),
+        ("POST", "/demo/faults", {"json": {"call": "x", "status": 404}}, 400, "status must be 429, 500, 502, 503 or 504"),
+        ("GET", "/api/2.1/jobs/runs/get-output", {"params": {"run_id": "7"}}, 400, "Run 6 does not exist."),
+        ("GET", "/pipelines/runs/7", {}, 404, "Run 7 does not exist."),
+        ("GET", "/pipelines/runs/seven", {}, 400, "run must be a whole number, found 'seven'."),
+        ("PUT", "/pipelines/runs/seven", {"json": {"pipeline": "x"}}, 404, "No pipeline 'x'."),
+        ("DELETE", "/pipelines/products", {}, 404, "No DELETE /pipelines/products here."),
+        ("POST", "/oidc/v1/token", {"data": {"grant_type": "client_credentials"}}, 401, "Client authentication failed."),
         ("GET", "/api/2.0/jobs/list", {}, 404, "No GET /api/2.0/jobs/list here."),
     ],
 )

@@ -20,13 +20,16 @@ def manifests(target: Path) -> dict[str, dict[str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "ponds", "beside"), [("flights", FLIGHTS, "requirements.txt"), ("external", EXTERNAL, "environment.example")]
+    ("kind", "ponds", "beside"),
+    [("flights", FLIGHTS, {"requirements.txt"}), ("external", EXTERNAL, {"environment.example", "sales/src/short.py"})],
 )
-def test_a_demo_is_its_pond_projects_and_one_file_for_the_catchment(kind: DemoKind, ponds: set[str], beside: str, tmp_path: Path) -> None:
+def test_a_demo_is_its_pond_projects_and_a_file_for_the_catchment(
+    kind: DemoKind, ponds: set[str], beside: set[str], tmp_path: Path
+) -> None:
     written = write_demo(kind, tmp_path / "demo")
 
     assert {path.relative_to(tmp_path / "demo").as_posix() for path in written} == {
-        beside,
+        *beside,
         *(f"{pond}/{file}" for pond in ponds for file in ("pond.toml", "src/pond.py")),
     }
     assert all(path.is_file() for path in written)

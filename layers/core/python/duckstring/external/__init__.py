@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from duckstring.author.kills import Requested as Requested
     from duckstring.external.batch import BatchJob as BatchJob
     from duckstring.external.core import ExternalRun as ExternalRun
     from duckstring.external.core import Handle as Handle
@@ -41,6 +42,7 @@ _HOMES = {
     "Handle": "core",
     "HttpJob": "http",
     "RefusedError": "errors",
+    "Requested": "core",
     "StateMachine": "states",
 }
 
@@ -56,6 +58,7 @@ __all__ = [
     "Handle",
     "HttpJob",
     "RefusedError",
+    "Requested",
     "StateMachine",
 ]
 

@@ -56,7 +56,7 @@ class BatchJob:
         self._region = region
         self._role = role
         self._name = name
-        self._poll = poll
+        self._poll = core.checked_poll(poll)
 
     def start(self, pond: Handle, *, parameters: Mapping[str, str] | None = None) -> str:
         """Submit the job, or attach to it, and do not wait: for several at once. Its id."""

@@ -16,10 +16,20 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal, NoReturn, Protocol, TypeVar
 
+from duckstring.author.durations import HINT, seconds_of
 from duckstring.author.kills import Requested
+from duckstring.author.pausing import LONGEST
 from duckstring.errors import InvariantError
 from duckstring.external.env import HasEnv
-from duckstring.external.errors import BusyError, CancelRefusedError, ExternalRunFailedError, RefusedError, UnknownRunError, UnreadableError
+from duckstring.external.errors import (
+    BusyError,
+    CancelRefusedError,
+    ExternalError,
+    ExternalRunFailedError,
+    RefusedError,
+    UnknownRunError,
+    UnreadableError,
+)
 
 State = Literal["active", "succeeded", "failed", "cancelled"]
 """What every engine's words come down to. A word that is not known is ``active``: nobody says that the run has ended."""
@@ -202,6 +212,17 @@ def cancel(engine: Engine, pond: Handle) -> str:
         raise CancelRefusedError(f"{name} was not cancelled: {error.message}", hint=error.hint) from error
     pond.log.info("cancel requested", extra={"job": engine.job, "external_run": found})
     return _confirm(engine, found, name, limit)
+
+
+def checked_poll(poll: str | None) -> str | None:
+    """The pause between looks, as an author wrote it: refused before a run has been started, not after.
+
+    Raises:
+        ExternalError: it is no duration.
+    """
+    if poll is not None and (seconds_of(poll) or 0) not in range(1, LONGEST + 1):
+        raise ExternalError(f"poll={poll!r}; allowed: a duration over zero, of at most 7d.", hint=HINT)
+    return poll
 
 
 def key_of(run_key: str, slot: str) -> str:

@@ -59,7 +59,7 @@ class DatabricksJob:
         self._client = (client_id, client_secret)
         self._body = dict(body or {})
         self._name = name
-        self._poll = poll
+        self._poll = core.checked_poll(poll)
 
     def start(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> str:
         """Start the run, or attach to it, and do not wait: for several at once. Its id."""

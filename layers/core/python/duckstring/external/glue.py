@@ -64,7 +64,7 @@ class GlueJob:
         self._role = role
         self._request = dict(request or {})
         self._name = name
-        self._poll = poll
+        self._poll = core.checked_poll(poll)
 
     def start(self, pond: Handle, *, arguments: Mapping[str, str] | None = None) -> str:
         """Start the run, or attach to it, and do not wait: for several at once. Its id."""

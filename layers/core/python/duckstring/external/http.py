@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from duckstring.external import core
 from duckstring.external.core import ExternalRun, Handle, Seen, State
-from duckstring.external.env import Text, text
+from duckstring.external.env import Env, Text, text
 from duckstring.external.errors import ExternalError, RefusedError, UnknownRunError
 from duckstring.external.web import Json, Web, instant, pick
 
@@ -85,7 +85,7 @@ class HttpJob:
         self._body = dict(body or {})
         self._key_header = key_header
         self._name = name
-        self._poll = poll
+        self._poll = core.checked_poll(poll)
         if "{id}" not in status:
             raise ExternalError(f"HttpJob: status={status!r} does not say where the run's id goes.", hint="Write it as /runs/{id}.")
 
@@ -118,6 +118,7 @@ class HttpJob:
         headers = {name: text(value, pond) for name, value in self._headers.items()}
         return _Http(
             host=text(self._host, pond).rstrip("/"),
+            place=self._host.name if isinstance(self._host, Env) else self._host,
             web=Web(headers, secrets=tuple(headers.values()), hint="Check host=, the path and the headers."),
             key_header=self._key_header,
             requests=self._requests,
@@ -177,6 +178,7 @@ class _Http:
     """One job, as the core wants it."""
 
     host: str
+    place: str
     web: Web
     key_header: str
     requests: _Requests
@@ -195,7 +197,8 @@ class _Http:
 
     @property
     def slot(self) -> str:
-        return "/".join(filter(None, ("http", self.host, self._start.path, self.name)))
+        """By the name of the host's setting, if it has one: an engine that moves is still the same."""
+        return "/".join(filter(None, ("http", self.place.rstrip("/"), self._start.path.lstrip("/"), self.name)))
 
     @property
     def _start(self) -> _Request:

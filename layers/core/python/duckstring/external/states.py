@@ -47,7 +47,7 @@ class StateMachine:
         self._input = {} if input is None else input
         self._role = role
         self._name = name
-        self._poll = poll
+        self._poll = core.checked_poll(poll)
 
     def start(self, pond: Handle, *, input: object = None) -> str:  # noqa: A002 - AWS's word
         """Start the execution, or attach to it, and do not wait: for several at once. Its ARN."""
