@@ -23,6 +23,7 @@ def waited(asks, *, ripples, timeout, pauses=0):
 @given(asked=st.integers(1, 90_000), ripples=st.integers(1, 1_000), timeout=st.integers(60, 7 * 86_400))
 @example(asked=1, ripples=1, timeout=86_400)
 @example(asked=1, ripples=1_000, timeout=7 * 86_400)
+@example(asked=1, ripples=758, timeout=62)
 def test_an_attempt_reaches_its_deadline_within_its_share_of_the_history(asked, ripples, timeout):
     slept = waited(lambda _: asked, ripples=ripples, timeout=timeout)
     assert len(slept) <= turns(ripples) + 1

@@ -58,7 +58,7 @@ def test_a_pause_left_to_us_grows_with_the_attempt(world):
 def test_pauses_are_stretched_where_the_runs_history_would_fill_up(world):
     world.deploy(load("pond.pause('1s')"), ripples=("load", *(f"other_{n}" for n in range(39))))
     world.open_run()
-    assert [world.run(pauses=n)["seconds"] for n in (0, 19, 39)] == [1, 1, 86_400 - 30]
+    assert [world.run(pauses=n)["seconds"] for n in (0, 19, 38)] == [1, 1, 86_400 - 30]
 
 
 @pytest.mark.parametrize(

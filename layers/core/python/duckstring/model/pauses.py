@@ -23,8 +23,8 @@ def grown(pauses: int) -> int:
 
 
 def turns(ripples: int) -> int:
-    """How many pauses each Ripple of a run with so many may make."""
-    return max(_EVENTS // (_TURN_EVENTS * max(ripples, 1)), 1)
+    """How many pauses each Ripple of a run with so many may make, besides the one before its deadline."""
+    return max(_EVENTS // (_TURN_EVENTS * max(ripples, 1)) - 1, 1)
 
 
 def spaced(asked: int, *, pauses: int, ripples: int, left: float) -> int:
