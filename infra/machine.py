@@ -139,7 +139,8 @@ def _or(place: str, otherwise: str) -> str:
 _PAUSES = _or("$states.input.pauses", "0")
 """That this branch has made, in all attempts: the history of the execution has all of them."""
 _WHOSE = "{" + ", ".join(f"'{key}': $states.input.{key}" for key in ("line", "run", "launch", "ripple")) + "}"
-_ORDER = "$string($merge([" + _WHOSE + ", {'attempt': $states.input.attempt, 'memory_mib': $states.input.memory_mib}]))"
+_ATTEMPTED = f"{{'attempt': $states.input.attempt, 'memory_mib': $states.input.memory_mib, 'pauses': {_PAUSES}}}"
+_ORDER = f"$string($merge([{_WHOSE}, {_ATTEMPTED}]))"
 _CPU_UNITS = "{" + ", ".join(f"'{size.memory_mib}': '{size.cpu_units}'" for size in TASK_SIZES) + "}"
 _CANCELLED = (
     "{'status': 'cancelled', 'failure': $exists($states.input.failure.error) ? "

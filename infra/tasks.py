@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as assets
 from aws_cdk import aws_ecs as ecs
@@ -103,14 +103,11 @@ class Tasks(Construct):
 
     def grant_run(self, role: iam.IRole) -> None:
         """Let ``role`` start tasks, of any revision of the definition, on this cluster."""
-        arn = Stack.of(self).format_arn(
-            service="ecs",
-            resource="task-definition",
-            resource_name=f"{self.definition.family}:*",
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
+        # IAM asks for the family as it is named where no revision is, and ":*" would not match it.
+        named = (self.definition.family, f"{self.definition.family}:*")
+        arns = [Stack.of(self).format_arn(service="ecs", resource="task-definition", resource_name=name) for name in named]
         on_cluster = {"ArnEquals": {"ecs:cluster": self.cluster_arn}}
-        role.add_to_principal_policy(iam.PolicyStatement(actions=["ecs:RunTask"], resources=[arn], conditions=on_cluster))
+        role.add_to_principal_policy(iam.PolicyStatement(actions=["ecs:RunTask"], resources=arns, conditions=on_cluster))
         passed = [self.definition.task_role.role_arn, self.definition.obtain_execution_role().role_arn]
         to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
         role.add_to_principal_policy(iam.PolicyStatement(actions=["iam:PassRole"], resources=passed, conditions=to_tasks))

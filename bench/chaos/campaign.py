@@ -64,7 +64,8 @@ class Campaign:
                 self._violated(batch[0], f"left behind by {', '.join(one.fault for one in batch)}: {left}")
 
     def _round(self, one: Round, lane: Lane) -> None:
-        score, draw, broken = self.scores[one.fault], random.Random(one.seed), []
+        score, draw = self.scores[one.fault], random.Random(one.seed)
+        broken: list[str] = []
         said, recovered = "missed", None
         lane.mark()
         try:

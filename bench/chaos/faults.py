@@ -20,6 +20,7 @@ from bench.chaos.storage import Rule
 from duckstring.errors import DuckstringError
 
 STRIKES_WITHIN = 30.0
+_SLOW = 240.0
 _FEW = 3
 _NUMBERS = count(1)
 _TEXTS = ("no rows [here]: {50%}", "line one\nline two — “quoted”", "", "x" * 3000)
@@ -48,14 +49,14 @@ def _some(lane: Lane, draw: random.Random) -> tuple[str, str]:
     return pond, draw.choice(RIPPLES[pond.rpartition("_")[2]])
 
 
-def _noted(lane: Lane, pond: str, word: str, since: float) -> dict[str, Any]:
+def _noted(lane: Lane, pond: str, word: str, since: float, *, seconds: float = STRIKES_WITHIN) -> dict[str, Any]:
     """The first such word in a Pond's ledger."""
 
     def ask() -> dict[str, Any] | None:
         return next((note for note in lane.stage.notes(pond) if note["word"] == word and note["at"] >= since), None)
 
     try:
-        return until(ask, what=f"{pond} {word}", seconds=STRIKES_WITHIN, show=lane.show) or {}
+        return until(ask, what=f"{pond} {word}", seconds=seconds, show=lane.show) or {}
     except LateError as late:
         raise MissedError(str(late)) from late
 
@@ -232,6 +233,52 @@ def duck_storage(lane: Lane, draw: random.Random) -> Struck:
     return Struck(rule.fired[-1], helped=rule.times > 1)
 
 
+def overrun(lane: Lane, draw: random.Random) -> Struck:
+    """Longer than the function has: interrupted there, and done as a task."""
+    pond, ripple = _some(lane, draw)
+    began = time.time()
+    lane.stage.order(pond, ripple, draw.choice(("begin", "written")), do=draw.choice(("sleep", "query")), seconds=600)
+    _noted(lane, pond, "fault", began)
+    note = _noted(lane, pond, "raised", began, seconds=60)
+    return Struck(note["at"], seconds=_SLOW)
+
+
+def _on_task(lane: Lane, draw: random.Random, harm: Callable[[dict[str, Any]], None]) -> Struck:
+    pond, ripple = _some(lane, draw)
+    lane.client.compute(pond, ripple, on="task")
+    try:
+        began = time.time()
+        lane.stage.order(pond, ripple, draw.choice(("begin", "written")), do="sleep", seconds=5)
+        note = _noted(lane, pond, "fault", began, seconds=90)
+        time.sleep(draw.uniform(0, 3))
+        harm(note)
+        return Struck(time.time(), seconds=_SLOW)
+    finally:
+        lane.client.compute(pond, ripple, on="auto")
+
+
+def task_sigkill(lane: Lane, draw: random.Random) -> Struck:
+    """The worker, its supervisor, or both."""
+    whom = draw.choice((("pid",), ("parent",), ("parent", "pid")))
+
+    def kill(note: dict[str, Any]) -> None:
+        for one in whom:
+            with suppress(ProcessLookupError):
+                os.kill(note[one], signal.SIGKILL)
+
+    return _on_task(lane, draw, kill)
+
+
+def task_silent(lane: Lane, draw: random.Random) -> Struck:
+    """Worker and supervisor stand still: nobody beats, and nobody ends."""
+
+    def stop(note: dict[str, Any]) -> None:
+        for one in ("parent", "pid"):
+            os.kill(note[one], signal.SIGSTOP)
+
+    return _on_task(lane, draw, stop)
+
+
 def restart(lane: Lane, draw: random.Random) -> Struck:
     if draw.random() < 0.7:
         return Struck(lane.stage.kill_emulator())
@@ -264,18 +311,18 @@ def poison(lane: Lane, draw: random.Random) -> Struck:
 
 
 def stopped(lane: Lane, draw: random.Random) -> Struck:
-    line = draw.choice(lane.lines)
-    try:
-        state = until(lambda: (held := lane.states()[line]) and held.runs and held, what="runs", seconds=STRIKES_WITHIN)
-    except LateError as late:
-        raise MissedError(str(late)) from late
-    run = draw.choice([*state.runs.values()])
-    time.sleep(draw.uniform(0, 0.3))
-    try:
-        lane.stage.stop_execution(line, run.number, run.launch)
-    except Exception as error:  # it was over already
-        raise MissedError(str(error)) from error
-    return Struck(time.time())
+    """As by somebody in the console. One that ended while we looked is no execution to stop: another is taken."""
+    limit = time.monotonic() + STRIKES_WITHIN
+    while time.monotonic() < limit:
+        states = lane.states()
+        flights = [(line, run) for line in lane.lines if line in states for run in states[line].runs.values()]
+        if flights:
+            line, run = draw.choice(flights)
+            time.sleep(draw.uniform(0, 0.3))
+            if lane.stage.stop_execution(line, run.number, run.launch):
+                return Struck(time.time())
+        time.sleep(0.05)
+    raise MissedError("no run was in flight")
 
 
 ACTS: Mapping[str, Act] = {
@@ -295,6 +342,9 @@ ACTS: Mapping[str, Act] = {
     "lost-answer": _refused("lost_answer"),
     "duck-storage": duck_storage,
     "stopped": stopped,
+    "overrun": overrun,
+    "task-sigkill": task_sigkill,
+    "task-silent": task_silent,
     "restart": restart,
     "poison": poison,
 }

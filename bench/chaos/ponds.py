@@ -24,7 +24,7 @@ def note(pond, word, **more):
     """One line of the ledger: what this process really did."""
     around = pond._around
     row = {"at": time.time(), "line": str(around.line), "run": around.run, "ripple": around.ripple, "attempt": around.attempt,
-           "pauses": getattr(around, "pauses", 0), "f": pond.f.isoformat(), "pid": os.getpid(), "word": word, **more}
+           "pauses": around.pauses, "f": pond.f.isoformat(), "pid": os.getpid(), "parent": os.getppid(), "word": word, **more}
     text = json.dumps(row).encode() + b"\\n"
     with open(CHAOS / "ledger" / pond.name, "ab", buffering=0) as ledger:
         ledger.write(text)
@@ -134,17 +134,21 @@ _INLET = """
 @ripple
 def ask(pond):
     with attempt(pond):
-        token = getattr(pond, "run_key", "") or f"{pond.name}-{pond._around.run}"
-        note(pond, "asks", token=token)
-        run = call("POST", "/api/2.1/jobs/run-now", {"job_id": JOB, "idempotency_token": token})
+        external = pond.recall("external")
+        if external is None:
+            note(pond, "asks", token=pond.run_key)
+            external = call("POST", "/api/2.1/jobs/run-now", {"job_id": JOB, "idempotency_token": pond.run_key})["run_id"]
+            pond.remember("external", external)
         while True:
-            found = call("GET", f"/api/2.1/jobs/runs/get?run_id={run['run_id']}")
+            found = call("GET", f"/api/2.1/jobs/runs/get?run_id={external}")
             if found["state"]["life_cycle_state"] == "TERMINATED":
                 break
+            if pond._around.run % 3 == 0:
+                pond.pause("1s")
             time.sleep(0.1)
         if found["state"]["result_state"] != "SUCCESS":
             raise RuntimeError(found["state"]["state_message"])
-        pond.write_table("ask", row(pond, f"{run['run_id']} AS external"))
+        pond.write_table("ask", row(pond, f"{external} AS external"))
 
 
 @ripple(parents=[ask])

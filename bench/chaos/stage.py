@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -39,6 +40,8 @@ NAME = "chaos"
 TOKEN = "chaos-token"
 VISIBILITY = 6
 """Seconds until SQS shows again what a killed orchestrator held. Deployed are 360: a round would take as long."""
+SILENCE = 25
+"""Seconds: one beat more than a worker's. Deployed are 180."""
 _INJECTED = Path(__file__).parent / "injected"
 _POLL = 0.1
 _EXTERNAL_SECONDS = 0.4
@@ -109,6 +112,17 @@ class Stage:
         for queue in ("Mailbox", "Delays"):
             if queue in self.outputs:
                 self.aws("sqs").set_queue_attributes(QueueUrl=self.outputs[queue], Attributes={"VisibilityTimeout": str(VISIBILITY)})
+
+        self._shorten_silence()
+
+    def _shorten_silence(self) -> None:
+        """By the API, as an operator could: three minutes of silence a round are long."""
+        states, machine = self.aws("stepfunctions"), self.outputs["Machine"]
+        definition = states.describe_state_machine(stateMachineArn=machine)["definition"]
+        shortened, count = re.subn(r'("HeartbeatSeconds":\s*)\d+', rf"\g<1>{SILENCE}", definition)
+        if not count:
+            raise LateError("the state machine has no heartbeats")
+        states.update_state_machine(stateMachineArn=machine, definition=shortened)
 
     def function(self, output: str, word: str) -> str:
         """A function's name."""
@@ -248,11 +262,17 @@ class Stage:
 
     # Acting from outside
 
-    def stop_execution(self, line: str, run: int, launch: int) -> None:
-        """As somebody in the console would."""
+    def stop_execution(self, line: str, run: int, launch: int) -> bool:
+        """As somebody in the console would. False: it was over, or not begun."""
+        from botocore.exceptions import ClientError
+
         machine = self.outputs["Machine"]
         arn = f"{machine.replace(':stateMachine:', ':execution:')}:{execution_name(Line(line), run, launch)}"
-        self.aws("stepfunctions").stop_execution(executionArn=arn, error="Outside", cause="stopped by chaos")
+        try:
+            self.aws("stepfunctions").stop_execution(executionArn=arn, error="Outside", cause="stopped by chaos")
+        except ClientError:
+            return False
+        return True
 
     @cached_property
     def receives(self) -> int:
@@ -320,7 +340,7 @@ def stage(*, function_timeout: int) -> Iterator[Stage]:
     try:
         with _service(folder) as service, storage(lambda: catchments.find(NAME).port) as between:
             (folder / "environment").write_text(f"CHAOS={folder}\nDATABRICKS_HOST={service.url}\nDATABRICKS_TOKEN={TOKEN}\n")
-            local.init(NAME, environment=folder / "environment", port=process.free_port(), **_timeout(function_timeout))
+            local.init(NAME, environment=folder / "environment", port=process.free_port(), function_timeout=function_timeout)
             local.start(NAME)
             made = Stage(folder, service, between)
             made.arm()
@@ -336,12 +356,6 @@ def stage(*, function_timeout: int) -> Iterator[Stage]:
             sys.stderr.write(f"kept: {folder}\n")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _timeout(seconds: int) -> dict[str, Any]:
-    import inspect
-
-    return {"function_timeout": seconds} if "function_timeout" in inspect.signature(local.init).parameters else {}
 
 
 class _Pipelines(Jobs):

@@ -269,7 +269,7 @@ def _ripples(line: LineStatus, now: str) -> Table:
 
 
 _WHY = {
-    "operator": "you said so",
+    "operator": "an operator pinned it",
     "learnt": "it needed that",
     "hint": "its author's hint",
     "default": "nothing says otherwise",

@@ -159,6 +159,13 @@ def test_a_task_that_is_told_to_stop_has_stopped_when_its_process_has(cluster, h
     assert cluster.task(arn)["stoppedReason"] == "by hand"
 
 
+def test_a_task_that_is_told_to_stop_before_it_says_a_word_stops_too(cluster, heard):
+    arn = cluster.run(HOLD)
+    cluster.client("ecs").stop_task(cluster=cluster.outputs["Cluster"], task=arn, reason="too early")
+    assert cluster.stopped(arn)["stopCode"] == "UserInitiated"
+    assert heard(arn)["stoppedReason"] == "too early"
+
+
 def test_a_task_whose_process_is_killed_has_stopped_by_itself(cluster, heard):
     arn = cluster.run(DEAF)
     pid, child = cluster.holds(arn)

@@ -192,7 +192,7 @@ def test_an_attempt_that_overran_goes_on_as_a_task(machine, beside):
     machine.answer(machine.gate(), verdict="task", attempt=2, memory_mib=8192)
     task, order, token = machine.task()
     whose = {"line": "sales@1", "run": machine.runs, "launch": 1, "ripple": "overruns"}
-    assert order == {**whose, "attempt": 2, "memory_mib": 8192}
+    assert order == {**whose, "attempt": 2, "memory_mib": 8192, "pauses": 0}
     assert (task["overrides"]["cpu"], task["overrides"]["memory"], task["launchType"]) == ("2048", "8192", "FARGATE")
     machine.stepfunctions.send_task_heartbeat(taskToken=token)
     machine.stepfunctions.send_task_success(taskToken=token, output="{}")

@@ -133,7 +133,8 @@ def test_the_orchestrator_sees_and_stops_tasks_of_its_own_cluster_only(template)
 def test_the_machine_starts_any_revision_of_its_own_definition_on_its_own_cluster(template):
     role = only(template, "AWS::StepFunctions::StateMachine")["RoleArn"]["Fn::GetAtt"][0]
     found = {as_list(one["Action"])[0]: one for one in statements(template, role)}
-    assert found["ecs:RunTask"]["Resource"]["Fn::Join"][1][-1] == ":task-definition/duckstring-test:*"
+    named = [resource["Fn::Join"][1][-1] for resource in found["ecs:RunTask"]["Resource"]]
+    assert named == [":task-definition/duckstring-test", ":task-definition/duckstring-test:*"], "IAM takes a bare family by its bare name"
     assert "ecs:cluster" in found["ecs:RunTask"]["Condition"]["ArnEquals"]
     passed = {one["Fn::GetAtt"][0] for one in found["iam:PassRole"]["Resource"]}
     definition = only(template, "AWS::ECS::TaskDefinition")

@@ -27,6 +27,24 @@ def orders() -> str:
     return "SELECT 1 AS x"
 
 
+def cancel(pond: Pond) -> str:
+    return f"cancelled {pond.recall('run_id')}"
+
+
+@ripple(timeout="6h", on_kill=cancel)
+def wait(pond: Pond) -> int:
+    assert_type(pond.run_key, str)
+    pond.remember("run_id", 7)
+    if pond.recall("run_id", 0) == 0:
+        pond.pause("60s")
+    pond.pause(60)  # type: ignore[arg-type]
+    return "unreachable"
+
+
+@ripple(on_kill="cancel")  # type: ignore[call-overload, untyped-decorator]
+def wrong_kill(pond: Pond) -> None: ...
+
+
 kept: Callable[[Pond], None] = load
 number: Callable[[Pond], int] = join
 wrong: Callable[[str], None] = load  # type: ignore[assignment]

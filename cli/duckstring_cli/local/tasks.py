@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from typing import Any
 
 from duckstring_cli.local.emulator import ministack, scoped
 from duckstring_cli.local.layers import Layers
+from duckstring_cli.local.task_log import Key, TaskLog
 
 logger = logging.getLogger("duckstring")
 
@@ -38,12 +38,8 @@ _STOP_TIMEOUT = 30
 
 _WORKER = "functions.ripple."
 _CATCHMENT = "DUCKSTRING_CATCHMENT"
-_LAST_WORDS = 2.0
-_LONG_LINE = 200_000
 
 Record = dict[str, Any]
-Key = tuple[str, str, str]
-"""Account, region, task ARN: how the emulator keeps its tasks."""
 
 
 @dataclass(slots=True)
@@ -68,6 +64,7 @@ class Tasks:
         self._layers, self._note = layers, note
         self._lock = threading.Lock()
         self._running: dict[str, Running] = {}
+        self._seen: set[str] = set()
         self._closed = False
 
     @property
@@ -86,8 +83,7 @@ class Tasks:
             return answer
 
         def stop_in_time(data: Any) -> Any:  # noqa: ANN401
-            task = self._told_to_stop(data)
-            return stop(data) if task is None else ministack("core.responses").json_response({"task": ecs._sanitize(task)})  # noqa: SLF001
+            return self._stop(data, stop)
 
         def load_as_stopped(state: Any) -> None:  # noqa: ANN401
             load(state)
@@ -111,8 +107,9 @@ class Tasks:
         failed: list[tuple[Key, Record, Exception]] = []
         with self._lock:
             for key, task in _tasks().items():
-                if key[2] in self._running or task["lastStatus"] != "RUNNING" or self._closed:
+                if key[2] in self._seen or task["lastStatus"] != "RUNNING" or self._closed:
                     continue
+                self._seen.add(key[2])
                 try:
                     self._start(key, task)
                 except Exception as error:  # noqa: BLE001 - whatever is wrong with it: a task that cannot start is stopped, as in AWS
@@ -129,7 +126,7 @@ class Tasks:
         for work in (lambda: log.follow(one.process), lambda: self._attend(one, log)):
             threading.Thread(target=work, name=f"task-{key[2][-8:]}", daemon=True).start()
 
-    def _started(self, key: Key, task: Record) -> tuple[Running, Log]:
+    def _started(self, key: Key, task: Record) -> tuple[Running, TaskLog]:
         ecs = ministack("services.ecs")
         definition = ecs._task_defs[ecs._resolve_td_key(task["taskDefinitionArn"])]  # noqa: SLF001
         (container,) = definition["containerDefinitions"]
@@ -137,7 +134,7 @@ class Tasks:
         environment = _variables(container) | _variables(override)
         code = self._image(environment[_CATCHMENT])
         scratch = Path(tempfile.mkdtemp(prefix="task-"))
-        log = Log.of(key, container)
+        log = TaskLog.of(key, container)
         process = subprocess.Popen(  # noqa: S603 - the command line of our own task definition
             _command(override.get("command") or container["command"]),
             cwd=scratch,
@@ -161,7 +158,7 @@ class Tasks:
                 return [self._layers.unpacked(record["code_zip"]), *(self._layers.of(ticket) / "python" for ticket in reversed(tickets))]
         raise LookupError(f"CannotPullContainerError: Catchment {catchment} has no ripple function")
 
-    def _metadata(self, task: Record, definition: Record, container: Record, log: Log) -> dict[str, str]:
+    def _metadata(self, task: Record, definition: Record, container: Record, log: TaskLog) -> dict[str, str]:
         """ECS's own variables: where the task asks for its credentials and for what it is."""
         ecs, metadata = ministack("services.ecs"), ministack("services.ecs_metadata")
         told: dict[str, str] = {}
@@ -182,33 +179,41 @@ class Tasks:
 
     # Stopping
 
-    def _told_to_stop(self, data: Mapping[str, Any]) -> Record | None:
-        """The task, if it has a process: then it stops when that has ended, and not before."""
+    def _stop(self, data: Mapping[str, Any], stop: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+        """A task that has a process stops when that has ended, and not before; any other at once."""
         ecs = ministack("services.ecs")
         cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))  # noqa: SLF001
         task: Record | None = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None  # noqa: SLF001
         with self._lock:
             one = self._running.get(task["taskArn"]) if task else None
-            if one is None:
-                return None
-            if not one.code:
-                one.code, one.reason = "UserInitiated", data.get("reason", "Task stopped by user")
-                one.task |= {"desiredStatus": "STOPPED", "stoppingAt": ecs._iso(), "stopCode": one.code, "stoppedReason": one.reason}  # noqa: SLF001
-                ecs._bump_task_version(one.task)  # noqa: SLF001
-                one.process.terminate()
-                one.late = threading.Timer(one.stop_timeout, _kill, [one.process])
-                one.late.daemon = True
-                one.late.start()
-        return task
+            if one is not None:
+                self._tell_to_stop(one, data.get("reason", "Task stopped by user"))
+                return ministack("core.responses").json_response({"task": ecs._sanitize(one.task)})  # noqa: SLF001
+            ends = task is not None and task["lastStatus"] != "STOPPED"
+            answer = stop(data)
+        if task is not None and ends:
+            announce(task)
+        return answer
 
-    def _attend(self, one: Running, log: Log) -> None:
+    def _tell_to_stop(self, one: Running, reason: str) -> None:
+        if one.code or one.process.returncode is not None:
+            return
+        ecs = ministack("services.ecs")
+        one.code, one.reason = "UserInitiated", reason
+        one.task |= {"desiredStatus": "STOPPED", "stoppingAt": ecs._iso(), "stopCode": one.code, "stoppedReason": one.reason}  # noqa: SLF001
+        ecs._bump_task_version(one.task)  # noqa: SLF001
+        one.process.terminate()
+        one.late = threading.Timer(one.stop_timeout, _kill, [one.process])
+        one.late.daemon = True
+        one.late.start()
+
+    def _attend(self, one: Running, log: TaskLog) -> None:
         """Until its process has ended. Nothing that it has started outlives it, as in a container."""
         status = one.process.wait()
         _kill(one.process)
         log.close()
         shutil.rmtree(one.scratch, ignore_errors=True)
         with self._lock:
-            self._running.pop(one.key[2], None)
             if one.late:
                 one.late.cancel()
             if self._closed:
@@ -216,51 +221,9 @@ class Tasks:
         exit_code = status if status >= 0 else 128 - status
         code, reason = one.code or "EssentialContainerExited", one.reason or "Essential container in task exited"
         _write_end(one.key, one.task, code=code, reason=reason, exit_code=exit_code)
+        with self._lock:
+            del self._running[one.key[2]]
         self._note()
-
-
-class Log:
-    """What a task prints, in CloudWatch Logs as the ``awslogs`` driver puts it there: line by line, while it runs."""
-
-    def __init__(self, scope: tuple[str, str], options: Mapping[str, str]) -> None:
-        self.options = dict(options)
-        self._scope = scope
-        self._done = threading.Event()
-
-    @classmethod
-    def of(cls, key: Key, container: Record) -> Log:
-        """The log of a task's container."""
-        task_id = key[2].rpartition("/")[2]
-        config = ministack("services.ecs")._awslogs_config(container, task_id, task_id)  # noqa: SLF001
-        if config is None or not ministack("services.ecs")._ensure_awslogs_stream(config):  # noqa: SLF001
-            raise LookupError("its container has no log group")
-        region = config["region"] or key[1]
-        return cls((key[0], region), {"awslogs-group": config["group"], "awslogs-stream": config["stream"], "awslogs-region": region})
-
-    def follow(self, process: subprocess.Popen[bytes]) -> None:
-        """Put what the process prints, until nobody can print any more."""
-        if process.stdout is None:
-            return
-        rest = b""
-        with process.stdout as output, scoped(*self._scope):
-            while said := os.read(output.fileno(), 65_536):
-                *lines, rest = (rest + said).split(b"\n")
-                if len(rest) > _LONG_LINE:
-                    lines, rest = [*lines, rest], b""
-                self._put(lines)
-            self._put([rest])
-        self._done.set()
-
-    def close(self) -> None:
-        """Wait for its last lines."""
-        self._done.wait(_LAST_WORDS)
-
-    def _put(self, lines: Sequence[bytes]) -> None:
-        now = int(time.time() * 1000)
-        events = [{"timestamp": now, "message": line.decode(errors="replace").rstrip("\r")} for line in lines if line.strip()]
-        if events:
-            names = {"logGroupName": self.options["awslogs-group"], "logStreamName": self.options["awslogs-stream"]}
-            ministack("services.cloudwatch_logs")._put_log_events({**names, "logEvents": events})  # noqa: SLF001
 
 
 def _tasks() -> dict[Key, Record]:
