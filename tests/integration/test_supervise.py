@@ -186,6 +186,12 @@ def test_a_worker_that_does_not_leave_in_time_is_killed():
     assert machine.rows == [("sales@1", AttemptFinished(7, "load", 3, "failed", NOW, "TimeoutError", LATE))]
 
 
+def test_nonsense_from_a_worker_is_passed_over():
+    machine = Machine()
+    assert attend("os.write(int(sys.argv[1]), b'{]\\n\\xff\\n')\nsay(answer=3)\nsay(answer={'outcome': 'ok'})", machine)
+    assert machine.answers == [OK]
+
+
 def test_an_answer_is_told_until_it_is_heard():
     machine = Machine(deaf=2)
     assert attend("say(answer={'outcome': 'ok'})", machine)

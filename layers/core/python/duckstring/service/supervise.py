@@ -185,17 +185,17 @@ class Supervisor:
                 return False
             *lines, self._rest = (self._rest + said).split(b"\n")
             for line in lines:
-                self._hear(json.loads(line))
+                self._hear(line)
 
-    def _hear(self, word: object) -> None:
-        match word:
+    def _hear(self, line: bytes) -> None:
+        match _word(line):
             case {"answer": {"outcome": str()} as answer}:
                 self._answer = answer
             case {"seconds": int() | float() as seconds}:
                 # It leaves by itself then; one that cannot is killed from here, a moment later.
                 self._deadline = time.monotonic() + seconds + self._pace.grace
             case _:
-                self._post.log.warning("nonsense from the worker", extra={"word": word})
+                self._post.log.warning("nonsense from the worker", extra={"said": line.decode(errors="replace")})
 
     def _verdict(self, code: int, killed_before: int | None) -> Answer:
         """For a worker that did not answer."""
@@ -258,6 +258,13 @@ class Supervisor:
             if time.monotonic() >= until:
                 return False
             time.sleep(next(rests, _RESTS[-1]))
+
+
+def _word(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 def _signal_name(number: int) -> str:

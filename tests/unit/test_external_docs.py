@@ -1,0 +1,57 @@
+"""docs/external.md: its code can be deployed, its signatures and its rights are those of the code."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from duckstring import external
+from duckstring.author.ripple import collecting
+
+DOCS = (Path(__file__).parents[2] / "docs" / "external.md").read_text(encoding="utf-8")
+CODE = Path(external.__file__).parent
+JOBS = ("DatabricksJob", "GlueJob", "BatchJob", "StateMachine")
+
+
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL))
+def test_its_examples_are_declared_without_asking_anybody(example):
+    scope = {name: getattr(external, name) for name in external.__all__}
+    from duckstring import ripple
+
+    with collecting() as declared:
+        exec(compile(example, "external.md", "exec"), {**scope, "ripple": ripple})
+    if "@ripple" in example:
+        assert [one.spec.on_kill for one in declared] == [True]
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_its_signatures_are_the_code_s(name):
+    (written,) = re.findall(rf"^    {name}\((.*)\)$", DOCS, re.MULTILINE)
+    parameters = inspect.signature(getattr(external, name)).parameters
+    names = re.findall(r"(?:^|, )(\w+)", re.sub(r'=(Env\("\w+"\)|None|"")', "", written))
+
+    assert names == list(parameters)
+
+
+@pytest.mark.parametrize(("module", "service"), [("glue", "glue"), ("batch", "batch"), ("states", "states")])
+def test_the_rights_it_names_are_those_that_are_used(module, service):
+    code = (CODE / f"{module}.py").read_text(encoding="utf-8")
+    calls = set(re.findall(r"self\.client\.(\w+)\(", code)) - {"get_paginator"} | set(re.findall(r'get_paginator\("(\w+)"\)', code))
+    used = {"".join(part.title() for part in call.split("_")) for call in calls}
+
+    assert used
+    assert set(re.findall(rf"`{service}:(\w+)`", DOCS)) == used
+
+
+@pytest.mark.parametrize(("module", "heading"), [("glue", "AWS Glue"), ("states", "Step Functions")])
+def test_the_ends_it_names_are_the_code_s(module, heading):
+    from importlib import import_module
+
+    ends = import_module(f"duckstring.external.{module}")._ENDS
+    section = DOCS.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| (succeeded|cancelled|failed)", section, re.MULTILINE)
+
+    assert {word: state for words, state in rows for word in re.findall(r"`(\w+)`", words)} == dict(ends)
