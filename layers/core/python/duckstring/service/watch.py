@@ -151,8 +151,12 @@ class Watch:
             raise Stopped
         self._armed = True
         try:
-            return function(*given, **named)
+            try:
+                return function(*given, **named)
+            finally:
+                self._armed = False
         finally:
+            # Again: the signal may have come in the very line above.
             self._armed, self._returned = False, True
 
     def _on_signal(self, _number: int, frame: FrameType | None) -> None:
