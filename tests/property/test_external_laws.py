@@ -8,15 +8,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from duckstring.external import core
 from duckstring.external.core import ExternalRun, Seen
 from duckstring.external.errors import BusyError, CancelRefusedError, ExternalRunFailedError, UnknownRunError
+from tests.property.worlds import looks
 from tests.unit.external_kit import MemoryPond, Paused, virtual_time
 
 
@@ -164,7 +165,7 @@ def time():
         yield time
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@looks(200)
 @given(world=worlds)
 def test_one_run_a_try_and_the_ripple_ends_as_the_run_did(time, world):
     pond, engine = made(world, time, [world["end"]])
@@ -189,7 +190,7 @@ def test_one_run_a_try_and_the_ripple_ends_as_the_run_did(time, world):
             assert ended.message == f"Scripted job 1, run run-1, ended {end}: Why not. https://engine/run"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@looks(200)
 @given(world=worlds, lives=st.integers(0, 8))
 def test_a_run_that_has_not_ended_never_ends_its_ripple(time, world, lives):
     pond, engine = made(world, time)
@@ -199,7 +200,7 @@ def test_a_run_that_has_not_ended_never_ends_its_ripple(time, world, lives):
     assert len(engine.started) <= 1
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@looks(200)
 @given(world=worlds, lives=st.integers(0, 8))
 def test_a_killed_try_leaves_no_run_going(time, world, lives):
     """The request that cancels may fail, and says so; where it says that all is well, nothing goes on."""
@@ -226,3 +227,20 @@ def cancelled(engine, pond):
         return core.cancel(engine, pond), False
     except CancelRefusedError as refused:
         return refused.message, True
+
+
+@looks(200)
+@given(world=worlds, late=st.lists(st.integers(0, 6), max_size=3))
+def test_a_request_that_arrives_late_starts_no_second_run(time, world, late):
+    """A worker that was given up may live on, and its start arrive at any later time: where there is a token, it is harmless."""
+    pond, engine = made({**world, "repeatable": True}, time)
+    for number in range(7):
+        turn(engine, pond)
+        for _ in range(late.count(number)):
+            engine.faults, kept = [], engine.faults
+            engine.start(core.key_of(pond.run_key, engine.slot))
+            engine.faults = kept
+        time.now += 15.0
+    assert len(engine.started) <= 1
+    assert core.cancel(replace(engine, faults=[], killed=True), pond)
+    assert len(engine.started) <= 1
