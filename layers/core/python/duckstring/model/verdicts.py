@@ -15,9 +15,9 @@ MOST_BRANCHES = 40
 ENDED = "duckstring.ended:"
 """What the message of a worker's error begins with that tells how its attempt ended; the answer follows, as JSON."""
 
-BEAT_SECONDS = 20
+BEAT_SECONDS = 60
 """How often a task says that its worker lives."""
 
-SILENCE_SECONDS = 180
-"""A task of which so long nothing was heard is lost. The first word comes from a worker that runs: a task takes a minute or two to
-start. What stops is told at once, by ECS."""
+SILENCE_SECONDS = 3 * BEAT_SECONDS
+"""A task of which so long nothing was heard is lost. The first word comes from a worker that runs, and a task takes a minute or two
+to start: a shorter beat would call those lost. What stops is told at once, by ECS."""
