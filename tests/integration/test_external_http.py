@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -384,6 +385,22 @@ def test_a_job_that_is_not_there_is_said_in_the_engine_s_words(pond):
         databricks(7).run(pond)
     with pytest.raises(RefusedError, match=r"POST .*/pipelines/nothing/runs answers 404 Not Found: No pipeline 'nothing'\."):
         plain(start="/pipelines/nothing/runs").run(pond)
+
+
+@pytest.mark.parametrize("host", ["adb-1.azuredatabricks.example", "ftp://127.0.0.1", "http://[::1"])
+def test_a_host_that_is_no_address_is_refused_and_not_waited_for(pond, host):
+    pond.environment["DATABRICKS_HOST"] = host
+    with pytest.raises(RefusedError, match="cannot be asked"):
+        databricks().run(pond)
+
+
+@pytest.mark.parametrize("token", ["a-secret\n", "a-secret\r\nX: y"])
+def test_a_token_that_no_header_can_hold_is_refused_without_showing_it(workspace, pond, token):
+    pond.environment["DATABRICKS_TOKEN"] = token
+    with pytest.raises(RefusedError) as refused:
+        databricks().run(pond)
+    assert "cannot be asked" in refused.value.message
+    assert "a-secret" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_a_token_that_expired_while_the_run_goes_on_says_so(workspace, pond):

@@ -135,6 +135,24 @@ def test_an_attempt_that_was_taken_as_it_ended_tells_nothing(world, tmp_path, en
     assert world.letters == []
 
 
+def test_a_fresh_worker_whose_time_is_up_before_its_code_is_called_lives_to_say_so():
+    script = """
+import logging, time
+from duckstring.service.watch import Limit, Stopped, Watch
+with Watch(lambda: None, interrupt=lambda: None, log=logging.getLogger(), limits=[Limit(0.0, "timeout")]) as watch:
+    while not watch._why:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    try:
+        watch.call(print, "called")
+    except Stopped:
+        print(watch.ended)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+
+    assert (ended.returncode, ended.stdout) == (0, "timeout\n"), ended.stderr
+
+
 def test_a_look_that_fails_is_followed_by_another_and_the_attempt_goes_on(world, tmp_path):
     looks = []
 

@@ -68,12 +68,14 @@ class Web:
 
         try:
             return httpx.request(method, url, json=body, data=form, headers=self.headers, timeout=TIMEOUT, verify=_trusted())
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, ValueError) as error:
+            # First: two of these are transport errors to httpx. No later try fares better. Without its cause, whose words in a
+            # traceback would show a header.
+            raise RefusedError(f"{asked} cannot be asked: {self._clean(str(error))}", hint=self.hint) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise BusyError(f"{asked}: no connection: {self._clean(str(error))}.", in_doubt=False) from error
         except httpx.TransportError as error:
             raise BusyError(f"{asked}: {type(error).__name__}: {self._clean(str(error))}.", in_doubt=True) from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
-            raise RefusedError(f"{asked} cannot be asked: {self._clean(str(error))}.", hint=self.hint) from error
 
     def _failure(self, asked: str, response: httpx.Response) -> BusyError | RefusedError:
         status = response.status_code
@@ -105,8 +107,10 @@ class Web:
     def _clean(self, text: str) -> str:
         """An engine may repeat what it was sent; a secret stays one."""
         for secret in self.secrets:
-            if secret:
-                text = text.replace(secret, "***")
+            # As it is, and as Python writes it: an error shows a header with its line's end as \\n.
+            for written in (secret, repr(secret)[1:-1]):
+                if written:
+                    text = text.replace(written, "***")
         return text
 
 
@@ -164,8 +168,12 @@ def _object(response: httpx.Response) -> Json | None:
 
 def _address(url: str) -> str:
     """An address without its query and user: both may hold a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is none"
+    host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.scheme else ""
+    return f"{host}{parts.path}"
 
 
 def _retry_after(value: str) -> float:

@@ -118,6 +118,9 @@ class Watch:
         """Begin to watch."""
         self._before = {*threading.enumerate()}
         self._begun = time.monotonic()
+        if self._in_main:
+            # Before anything is raised: while the package is fetched and imported, too, the signal's own effect would end the process.
+            signal.signal(_SIGNAL, self._on_signal)
         self._thread.start()
         return self
 
