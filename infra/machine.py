@@ -33,7 +33,8 @@ _LAMBDA_SECONDS = 960
 _TASK_SECONDS = 30 * 24 * 3600
 """No Ripple is given so long: its own deadline ends it, and silence what has none."""
 _REST_SECONDS = 10
-_CAUSE_LENGTH = 20_000
+_CAUSE_LENGTH = 4_000
+"""Of what AWS says of a crash: ten letters of one batch may each leave theirs in the outbox of one item."""
 _TOLD_LENGTH = 1000
 """Of a cancelled branch's failure. A Map's result holds all of them, and 256 KiB at most; history has the whole text."""
 
