@@ -76,10 +76,8 @@ class Lane:
 
     def flow(self, draw: random.Random) -> None:
         """Let the pipeline run, for as long as the trigger stands."""
-        if draw.random() < 0.6:
-            self.client.trigger(self.outlet, "wave")
-        else:
-            self.client.trigger(self.outlet, "tide", bound=2.0)
+        kind, bound = ("wave", None) if draw.random() < 0.6 else ("tide", 2.0)
+        until(lambda: self.client.trigger(self.outlet, kind, bound=bound), what=f"{self.outlet} is triggered", seconds=PATIENCE)
 
     def states(self) -> dict[str, PondState]:
         return {line: state for line, (state, _) in self.stage.states(self.lines).items()}
@@ -101,7 +99,7 @@ class Lane:
 
     def rest(self) -> None:
         """Take the trigger away, and wait until nothing is left to do."""
-        self.client.trigger(self.outlet, "remove")
+        until(lambda: self.client.trigger(self.outlet, "remove"), what=f"{self.outlet} is let alone", seconds=PATIENCE)
         since = [0.0]
 
         def ask() -> bool:

@@ -155,9 +155,12 @@ def runs_and_snapshots_agree(facts: Facts) -> Iterator[str]:
 
 
 def external_runs_start_once(facts: Facts) -> Iterator[str]:
-    """A Ripple asks by one token for each try: another one only after it had itself failed."""
-    tokens, failed = defaultdict(set), Counter()
-    for note in facts.notes:
+    """A Ripple asks by one token for each try: another one only after it had itself failed.
+
+    A run that a restored checkpoint has undone is another run when it comes again: its token counts for nothing here.
+    """
+    tokens, failed = defaultdict(set), Counter[tuple[int, str]]()
+    for note in _kept(facts):
         if note["word"] == "asks":
             tokens[note["run"], note["ripple"]].add(note["token"])
     for row in facts.attempts:

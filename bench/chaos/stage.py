@@ -31,6 +31,7 @@ from duckstring.model.instants import to_text
 from duckstring.model.names import Line, execution_name
 from duckstring_cli import catchments, deploying
 from duckstring_cli.client import Client
+from duckstring_cli.errors import NotRunningError
 from duckstring_cli.demos.external.service import databricks as demo
 from duckstring_cli.demos.external.service.jobs import Jobs, Run
 from duckstring_cli.local import catchment as local
@@ -380,17 +381,22 @@ def _service(folder: Path) -> Iterator[Service]:
 
 
 def until(ask: Callable[[], Found], *, what: str, seconds: float, show: Callable[[], object] = lambda: "") -> Found:
-    """Ask until the answer is true.
+    """Ask until the answer is true. Nobody answers while the emulator is down: that is no answer yet.
 
     Raises:
         LateError: it does not come true.
     """
-    limit = time.monotonic() + seconds
+    from botocore.exceptions import BotoCoreError
+
+    limit, heard = time.monotonic() + seconds, ""
     while True:
-        if found := ask():
-            return found
+        try:
+            if found := ask():
+                return found
+        except (BotoCoreError, NotRunningError, catchments.CatchmentNotRunningError) as error:
+            heard = str(error)
         if time.monotonic() > limit:
-            raise LateError(f"{what}: not within {seconds:.0f} s. {show()}")
+            raise LateError(f"{what}: not within {seconds:.0f} s. {heard or show()}")
         time.sleep(_POLL)
 
 

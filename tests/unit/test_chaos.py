@@ -124,7 +124,8 @@ def test_what_is_allowed_breaks_no_law():
     assert judge(replace(WELL, notes=paused)) == []
     overtaken = replace(WELL, runs=[run_of(overtaken_by="a@1/2")], attempts=[], notes=[], manifests=[])
     assert judge(overtaken) == []
-    undone = replace(WELL, notes=[note("begin", at=50.0), *OVER], again=((40.0, 60.0),))
+    gone, asked = note("asks", at=51.0, token="x"), note("asks", token="y")
+    undone = replace(WELL, notes=[note("begin", at=50.0), gone, asked, *OVER], again=((40.0, 60.0),))
     assert judge(undone) == [], "a restored checkpoint does not know of it"
 
 
