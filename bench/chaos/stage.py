@@ -31,9 +31,9 @@ from duckstring.model.instants import to_text
 from duckstring.model.names import Line, execution_name
 from duckstring_cli import catchments, deploying
 from duckstring_cli.client import Client
-from duckstring_cli.errors import NotRunningError
 from duckstring_cli.demos.external.service import databricks as demo
 from duckstring_cli.demos.external.service.jobs import Jobs, Run
+from duckstring_cli.errors import NotRunningError
 from duckstring_cli.local import catchment as local
 from duckstring_cli.local import process
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,8 @@ from duckstring_cli.logbook import PLATFORM, Entry, Logbook
 _BEFORE = timedelta(seconds=5)
 """The worker's clock and the log's may disagree."""
 _AFTER = timedelta(seconds=30)
+_AFTER_KILL = _AFTER + timedelta(seconds=15 + 120)
+"""``on_kill`` is called when the worker has left, and has two minutes."""
 _POLL = 2.0
 _LONGEST_FIELD = 200
 _LAG = timedelta(seconds=10)
@@ -102,10 +105,14 @@ class _Reader:
         return self._log
 
     def group(self, row: AttemptRow) -> str:
-        """Its log group. Where the row does not know it (the emulator does not tell its functions), the stack does."""
-        if named := row.get("log_group"):
+        """The log group of its latest invocation."""
+        return self.group_of(row, "task" if row.get("where") == "task" else "lambda")
+
+    def group_of(self, row: AttemptRow, where: str) -> str:
+        """Its log group there. What the row does not know (the emulator does not tell its functions), the stack does."""
+        if (named := row.get("log_group")) and where == row.get("where"):
             return named
-        return catchments.output(self._client.catchment, "TaskLogs" if row.get("where") == "task" else "RippleLogs")
+        return catchments.output(self._client.catchment, "TaskLogs" if where == "task" else "RippleLogs")
 
     def follow(self, answer: RunAnswer, ripple: str | None, attempt: int | None) -> None:
         """Until the run is over and its last lines have come."""
@@ -126,7 +133,9 @@ class _Reader:
     def show(self, attempts: Sequence[AttemptRow]) -> set[Key]:
         """Print what is new of these attempts, by time; those that had anything to say."""
         with speaking_to(self._client.catchment):
-            found = [(entry, row) for row in attempts if row.get("started") for entry in lines_of(self.log, row, self.group(row))]
+            found = [
+                (entry, row) for row in attempts if row.get("started") for entry in lines_of(self.log, row, partial(self.group_of, row))
+            ]
         repeats: dict[tuple[str, int, str], int] = {}
         for entry, row in sorted(found, key=lambda one: (one[0].moment, one[1]["ripple"])):
             same = (entry.stream, entry.at, entry.text)
@@ -166,19 +175,34 @@ def _brief(value: object) -> str:
     return render.shorten(text, _LONGEST_FIELD)
 
 
-def lines_of(log: Logbook, row: AttemptRow, group: str) -> Iterator[Entry]:
+def lines_of(log: Logbook, row: AttemptRow, group: Callable[[str], str]) -> Iterator[Entry]:
     """All that was logged in an attempt: its own words, and whatever came out of its process meanwhile.
 
+    One that began as a task goes on in the function after a pause, and its ``on_kill`` is called there: then both logs have lines.
     Where its streams are not those that its worker was told (the emulator makes its own), they are found by the run, which
     every line of ours carries.
     """
     start, end = _span(row)
     told = {str(one["log_stream"]) for one in [row, *(row.get("invocations") or ())] if one.get("log_stream")}
-    if row.get("where") == "task" and told:
-        yield from log.entries(group, start=start, end=end, streams=sorted(told))
-        return
+    tasks = {stream for stream in told if _is_of_task(stream)} or (told if row.get("where") == "task" else set())
+    if tasks:
+        yield from log.entries(group("task"), start=start, end=end, streams=sorted(tasks))
+        if told == tasks and not row.get("on_kill"):
+            return
+    yield from _in_function(log, row, group("lambda"), told - tasks)
+
+
+def _is_of_task(stream: str) -> bool:
+    """Streams of tasks are called ``task/worker/ID``, those of functions by date or at random."""
+    return stream.startswith("task/")
+
+
+def _in_function(log: Logbook, row: AttemptRow, group: str, told: set[str]) -> Iterator[Entry]:
+    start, end = _span(row)
     found = {stream for stream in told if any(log.entries(group, start=start, end=end, streams=[stream]))}
-    found = found or {entry.stream for entry in log.entries(group, start=start, end=end, phrase=row["run"]) if _is_of(entry, row)}
+    if not found or row.get("on_kill"):
+        # Nobody is told in which stream on_kill is called.
+        found |= {entry.stream for entry in log.entries(group, start=start, end=end, phrase=row["run"]) if _is_of(entry, row)}
     for name in sorted(found):
         yield from _of_attempt(log.entries(group, start=start, end=end, streams=[name]), row)
 
@@ -219,7 +243,7 @@ def _is_of(entry: Entry, row: AttemptRow) -> bool:
 def _span(row: Mapping[str, Any]) -> tuple[int, int]:
     """Epoch milliseconds within which the attempt's lines lie."""
     started, finished = render.read_instant(row.get("started")), render.read_instant(row.get("finished"))
-    end = (finished or datetime.now(UTC)) + _AFTER
+    end = (finished or datetime.now(UTC)) + (_AFTER_KILL if row.get("on_kill") else _AFTER)
     return _milliseconds((started or end - timedelta(minutes=20)) - _BEFORE), _milliseconds(end)
 
 

@@ -107,6 +107,21 @@ def test_lines_of_another_invocation_in_the_same_stream_are_left_out(bench, logs
     assert not {"other", "its print", "next"} & set(out.split())
 
 
+def test_an_attempt_that_began_as_a_task_and_went_on_in_the_function_is_read_whole(bench, logs):
+    write(logs, "task/worker/t1", said("first look"), group=TASKS)
+    write(logs, "s1", *invocation("r-1", said("second look")), second=10)
+    invocations = [{"log_stream": "task/worker/t1", "request_id": "arn"}, {"log_stream": "s1", "request_id": "r-1"}]
+    out = read(bench, attempt(where="lambda", invocations=invocations))[1]
+    assert out.index("first look") < out.index("second look")
+
+
+def test_what_on_kill_of_a_task_says_is_in_the_functions_log(bench, logs):
+    write(logs, "task/worker/t1", said("worked"), group=TASKS)
+    write(logs, "s9", *invocation("r-9", said("cancelled it", called="on_kill")), second=90)
+    out = read(bench, attempt(where="task", group=TASKS, stream="task/worker/t1", request="arn", on_kill="confirmed"), status="killed")[1]
+    assert out.index("worked") < out.index("cancelled it")
+
+
 def test_streams_that_the_worker_was_not_told_are_found_by_the_run(bench, logs):
     """Locally each invocation has a stream of the emulator's own."""
     write(logs, "random-1", *invocation("r-1", said("first")))
