@@ -51,6 +51,7 @@ def test_ripples_come_in_topological_order_with_their_hints():
         ("@ripple\ndef a(p): pass\n@ripple(name='a')\ndef b(p): pass", "two Ripples called 'a'"),
         ("@ripple\ndef Load(p): pass", "cannot be called 'Load'"),
         ("@ripple(timeout='2 hours')\ndef a(p): pass", "timeout='2 hours'"),
+        ("@ripple(timeout='30d')\ndef a(p): pass", "of at most 29d"),
         ("@ripple(memory='4')\ndef a(p): pass", "memory='4'"),
         ("@ripple\nasync def a(p): pass", "is async"),
         ("@ripple\ndef a(p, q): pass", "takes 2 arguments (p, q)"),

@@ -22,6 +22,8 @@ RippleFunction = TypeVar("RippleFunction", bound=Callable[..., object])
 Parent = Callable[..., object] | str
 
 _MARK = "__duckstring_ripple__"
+_LONGEST = 29 * 86_400
+"""Of a timeout: less than the state machine gives a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +150,8 @@ def _parent(called: str, parent: object) -> str:
 
 
 def _seconds(called: str, text: object) -> int:
-    if (seconds := seconds_of(text)) is None:
-        raise RippleError(f"Ripple {called!r}: timeout={text!r}; allowed: a duration over zero.", hint=HINT)
+    if (seconds := seconds_of(text)) is None or seconds > _LONGEST:
+        raise RippleError(f"Ripple {called!r}: timeout={text!r}; allowed: a duration over zero, of at most 29d.", hint=HINT)
     return seconds
 
 
