@@ -5,7 +5,8 @@ one that does not *fails its task* (a Catch costs nothing, a Choice after each a
 verdict is its failure; and a run of one Ripple needs no Map.
 
 An attempt runs in the function or as a task. One that pauses is invoked again after a while, in the function and with the same
-number: what it waits for goes on without it. A task's worker ends its attempt with its token, in the words that the function uses.
+number: it comes to look, and that is short. A branch that found the function too small after a pause stays in tasks, pauses included.
+A task's worker ends its attempt with its token, in the words that the function uses.
 
 Rules of this file: a branch of the Map never ends in Fail (its siblings would be cut off), a gate is retried only where its letter
 was not sent (once it was, somebody may hold its token), what AWS lost is ``lost`` and not ``crashed`` (the author's budget
@@ -139,6 +140,10 @@ def _or(place: str, otherwise: str) -> str:
 
 _PAUSES = _or("$states.input.pauses", "0")
 """That this branch has made, in all attempts: the history of the execution has all of them."""
+_STAYS = _or("$states.input.stays", "false")
+"""Whether it goes on as a task after a pause: the function was too small for what came after an earlier one."""
+_OUTGREW = f"({_STAYS}) or (({_PAUSES}) > 0 and $ended.outcome in ['overran', 'memory'])"
+_KEPT = f"{{'pauses': {_PAUSES}, 'stays': {_STAYS}}}"
 _WHOSE = "{" + ", ".join(f"'{key}': $states.input.{key}" for key in ("line", "run", "launch", "ripple")) + "}"
 _ATTEMPTED = f"{{'attempt': $states.input.attempt, 'memory_mib': $states.input.memory_mib, 'pauses': {_PAUSES}}}"
 _ORDER = f"$string($merge([{_WHOSE}, {_ATTEMPTED}]))"
@@ -182,16 +187,22 @@ def _branch(suffix: str) -> dict[str, State]:
             "Type": "Choice",
             "Choices": [
                 {"Condition": _jsonata("$states.input.outcome = 'lost'"), "Next": f"Rest{suffix}"},
+                {"Condition": _jsonata("$states.input.outcome = 'paused' and $states.input.stays"), "Next": f"PauseTask{suffix}"},
                 {"Condition": _jsonata("$states.input.outcome = 'paused'"), "Next": f"Pause{suffix}"},
             ],
             "Default": f"Await{suffix}",
         },
         f"Rest{suffix}": {"Type": "Wait", "Seconds": _REST_SECONDS, "Next": f"Await{suffix}"},
-        # Also what began as a task goes on in the function: it comes to look, and that is short.
-        f"Pause{suffix}": {"Type": "Wait", "Seconds": _jsonata("$max([1, $ceil($states.input.seconds)])"), "Next": f"Run{suffix}"},
+        # Also what began as a task.
+        f"Pause{suffix}": _pause(f"Run{suffix}"),
+        f"PauseTask{suffix}": _pause(f"RunOnTask{suffix}"),
         f"Await{suffix}": _await(suffix),
         f"Done{suffix}": _done(),
     }
+
+
+def _pause(then: str) -> State:
+    return {"Type": "Wait", "Seconds": _jsonata("$max([1, $ceil($states.input.seconds)])"), "Next": then}
 
 
 def _run(suffix: str) -> State:
@@ -224,7 +235,11 @@ def _run(suffix: str) -> State:
         ],
         "Catch": [
             {"ErrorEquals": _LOST, "Output": _caught("'lost'"), "Next": f"Rest{suffix}"},
-            {"ErrorEquals": ["States.ALL"], "Output": _told(_LAMBDA_ENDED, mib="${FunctionMemory}"), "Next": f"Ended{suffix}"},
+            {
+                "ErrorEquals": ["States.ALL"],
+                "Output": _told(_LAMBDA_ENDED, mib="${FunctionMemory}", stays=_OUTGREW),
+                "Next": f"Ended{suffix}",
+            },
         ],
         "End": True,
     }
@@ -274,7 +289,13 @@ def _run_on_task(suffix: str) -> State:
             }
         ],
         # Its worker says how it ended; where it did not, it was not the author's doing.
-        "Catch": [{"ErrorEquals": ["States.ALL"], "Output": _told("'lost'", mib="$states.input.memory_mib"), "Next": f"Ended{suffix}"}],
+        "Catch": [
+            {
+                "ErrorEquals": ["States.ALL"],
+                "Output": _told("'lost'", mib="$states.input.memory_mib", stays=_STAYS),
+                "Next": f"Ended{suffix}",
+            }
+        ],
         "End": True,
     }
 
@@ -302,7 +323,7 @@ def _await(suffix: str) -> State:
         },
         "TimeoutSeconds": _GATE_SECONDS,
         # The outcome of the attempt before must not survive into the next message.
-        "Output": _jsonata(f"$merge([{_WHOSE}, {{'attempt': $states.result.attempt, 'pauses': {_PAUSES}}}])"),
+        "Output": _jsonata(f"$merge([{_WHOSE}, {{'attempt': $states.result.attempt}}, {_KEPT}])"),
         "Retry": [
             {"ErrorEquals": [DONE, CANCELLED, TASK], "MaxAttempts": 0},
             # Whatever else failed is a letter that was not sent.
@@ -319,7 +340,7 @@ def _await(suffix: str) -> State:
             {"ErrorEquals": [DONE], "Next": f"Done{suffix}"},
             {
                 "ErrorEquals": [TASK],
-                "Output": _jsonata(f"$merge([{_WHOSE}, $parse($states.errorOutput.Cause), {{'pauses': {_PAUSES}}}])"),
+                "Output": _jsonata(f"$merge([{_WHOSE}, $parse($states.errorOutput.Cause), {_KEPT}])"),
                 "Next": f"RunOnTask{suffix}",
             },
             {
@@ -342,16 +363,18 @@ def _caught(outcome: str) -> str:
     return _jsonata(f"$merge([$states.input, {_failure(outcome, message)}])")
 
 
-def _told(otherwise: str, *, mib: str) -> str:
+def _told(otherwise: str, *, mib: str, stays: str) -> str:
     """The answer of a worker whose attempt did not succeed, or (``otherwise``) what became of one that could not answer.
 
     A function's error is an object with the message in it, a task's is the message. Who paused is counted.
+    ``stays``: whether the branch is to stay in tasks from here on.
     """
     said = f"$substringAfter($substring($cause, 0, {len(ENDED)}) = '{ENDED}' ? $cause : $parse($cause).errorMessage, '{ENDED}')"
     silent = f"{_ERROR}.Error = 'States.HeartbeatTimeout' ? 'Nothing was heard of it for {SILENCE_SECONDS} s.' : ''"
     message = f"$cause != '' ? $substring($cause, 0, {_CAUSE_LENGTH}) : {silent}"
     answer = f"$contains($cause, '{ENDED}') ? $parse({said}) : {_failure(otherwise, message)}"
-    more = f"{{'memory_mib': {mib}, 'pauses': ({_PAUSES}) + ($ended.outcome = 'paused' ? 1 : 0)}}"
+    paused = f"({_PAUSES}) + ($ended.outcome = 'paused' ? 1 : 0)"
+    more = f"{{'memory_mib': {mib}, 'pauses': {paused}, 'stays': {stays}}}"
     return _jsonata(f"($cause := {_CAUSE}; $ended := {answer}; $merge([$states.input, $ended, {more}]))")
 
 

@@ -16,6 +16,7 @@ from duckstring.errors import StateConflictError
 from duckstring.service import forward
 from duckstring.service.deliver import deliver
 from duckstring.service.dispatch import perform
+from duckstring.service.own_words import heard
 from duckstring.service.task_ended import task_ended
 
 logger = Logger(service="orchestrator")
@@ -64,7 +65,7 @@ def _deliver(batch: Batch) -> Iterable[str]:
         try:
             effects = deliver(
                 batch.line,
-                batch.letters,
+                heard(batch.line, batch.letters, app.ends),
                 store=app.store,
                 gates=app.gates,
                 perform=lambda state, outbox: perform(state, outbox, app.hands),

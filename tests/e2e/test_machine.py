@@ -229,6 +229,24 @@ def test_a_task_that_pauses_goes_on_in_the_function(machine, beside):
     assert machine.ecs.list_tasks(cluster="played")["taskArns"] == []
 
 
+@BESIDE
+def test_a_branch_that_found_the_function_too_small_after_a_pause_stays_in_tasks(machine, beside):
+    execution = machine.start(overruns="task", **beside)
+    paused = {"error": "Duckstring.Ended", "cause": ENDED + json.dumps({"outcome": "paused", "seconds": 1})}
+    machine.stepfunctions.send_task_failure(taskToken=machine.task()[2], **paused)
+    gate = machine.gate()
+    assert (gate["outcome"], gate["failure"]["message"]) == ("overran", "after 1 pauses")
+    machine.answer(gate, verdict="task", attempt=2, memory_mib=8192)
+    machine.stepfunctions.send_task_failure(taskToken=machine.task()[2], **paused)
+    _task, order, token = machine.task()
+    assert [order[key] for key in ("attempt", "memory_mib", "pauses")] == [2, 8192, 2]
+    machine.stepfunctions.send_task_failure(taskToken=token, error="Duckstring.Ended", cause="SpotInterruption")
+    machine.answer(machine.gate(), verdict="task", attempt=3, memory_mib=8192)
+    machine.stepfunctions.send_task_failure(taskToken=machine.task()[2], **paused)
+    machine.stepfunctions.send_task_success(taskToken=machine.task()[2], output="{}")
+    assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
 def test_a_long_failure_is_cut_where_a_branch_ends(machine):
     execution = machine.start(fails="lambda", loses="wait")
     for gate in (machine.gate(), machine.gate()):

@@ -50,6 +50,21 @@ def ensure(pond):
 """
 )
 
+DEAF = (
+    PRELUDE
+    + """
+@ripple(timeout="2s")
+def deaf(pond):
+    note(pond, f"{pond.run_key}:{pond.recall('looks', 0)}")
+    pond.remember("looks", 1)
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+"""
+)
+
 CANCELLED = (
     PRELUDE
     + """
@@ -119,6 +134,17 @@ def test_a_try_keeps_its_key_and_memory_over_a_killed_worker_and_the_next_try_ha
     assert first.startswith("keys-1-1-")
     assert [row["status"] for row in attempts(driver, "keys", "ensure")] == ["crashed", "failed", "success"]
     assert driver.rows("keys", "looks") == [{"looks": 1}], "the third attempt is another try: it remembers nothing"
+
+
+def test_who_is_deaf_over_its_timeout_has_failed_and_its_retry_is_another_try(driver):
+    driver.deploy(driver.pond("deaf", DEAF, immediate_retries=1))
+    driver.pulse("deaf")
+    until(lambda: driver.statuses("deaf") == ["failed"], what="the end of both attempts")
+    (first, looks), (second, again) = (noted.word.split(":") for noted in driver.noted("deaf"))
+    assert (looks, again) == ("0", "0")
+    assert first != second
+    assert [(row["status"], row["error"]) for row in attempts(driver, "deaf", "deaf")] == [("failed", "TimeoutError")] * 2
+    assert driver.runs("deaf")[-1]["error"] == "TimeoutError"
 
 
 def test_a_kill_is_told_to_what_pauses_and_to_what_runs(driver):

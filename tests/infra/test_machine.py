@@ -82,8 +82,9 @@ def test_a_lost_attempt_rests_before_it_asks(states, suffix):
     assert states[f"Run{suffix}"]["Catch"][0]["Next"] == f"Rest{suffix}"
     assert states[f"Rest{suffix}"] == {"Type": "Wait", "Seconds": 10, "Next": f"Await{suffix}"}
     ended = states[f"Ended{suffix}"]
-    rests, pauses = ended["Choices"]
+    rests, stays, pauses = ended["Choices"]
     assert ("'lost'" in rests["Condition"], rests["Next"], ended["Default"]) == (True, f"Rest{suffix}", f"Await{suffix}")
+    assert ("$states.input.stays" in stays["Condition"], stays["Next"]) == (True, f"PauseTask{suffix}")
     assert ("'paused'" in pauses["Condition"], pauses["Next"]) == (True, f"Pause{suffix}")
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from time import sleep as real_sleep
 
 import pytest
 from botocore.client import BaseClient
@@ -521,6 +522,13 @@ def test_the_console_is_the_partition_s(region, page):
 # Cancel
 
 
+@pytest.fixture
+def patience(time, monkeypatch):
+    """moto ends executions in threads of its own: a moment really passes."""
+    monkeypatch.setattr(core, "_sleep", lambda seconds: (time.sleep(seconds), real_sleep(0.2)))
+
+
+@pytest.mark.usefixtures("patience")
 def test_a_killed_try_s_execution_is_stopped_and_seen_to_end(pond):
     engine = Machine({"Type": "Wait", "Seconds": 3600, "End": True})
     with pytest.raises(Paused):
@@ -529,6 +537,7 @@ def test_a_killed_try_s_execution_is_stopped_and_seen_to_end(pond):
     assert engine.job.cancel(pond).startswith(f"State machine sales, run {engine.ids()[0]} is cancelled: ABORTED. https://")
 
 
+@pytest.mark.usefixtures("patience")
 def test_an_execution_whose_arn_was_never_remembered_is_stopped_too(pond, calls):
     engine = Machine({"Type": "Wait", "Seconds": 3600, "End": True})
     calls.after["StartExecution"] = [WorkerDied()]

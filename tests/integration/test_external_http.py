@@ -6,6 +6,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import duckdb
@@ -585,4 +586,9 @@ def test_a_run_that_has_not_ended_yet_is_requested_to_end(workspace, pond, time)
     assert isinstance(told, Requested)
     assert told.startswith(f"Job /pipelines/products/runs, run {run} was asked to end and has not ended yet. It is running. https://")
     assert 60 < sum(time.slept) <= core.CANCELLING
+
+    time.slept.clear()
+    pond.ends = datetime.fromtimestamp(time.now + 15, UTC)
+    assert isinstance(job.cancel(pond), Requested)
+    assert 0 < sum(time.slept) <= 5
     assert not isinstance(plain().cancel(pond), Requested)

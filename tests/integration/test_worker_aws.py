@@ -22,12 +22,15 @@ from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.worker import SecretEntries
 from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.engine.effects import CallOnKill, PublishSnapshot, RecordAttempt
-from duckstring.engine.state import Attempt, PondState, RippleState, Run
+from duckstring.engine.signals import GateReached, RippleSucceeded
+from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSeen, AttemptStarted, Began, OnKillCalled, Site, Usage
 from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line, artifact_key
 from duckstring.model.verdicts import ENDED
+from duckstring.ports import Received
+from duckstring.service import own_words
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES, PRODUCTS = Line("sales@1"), Line("products@1")
@@ -248,6 +251,28 @@ def test_an_attempt_whose_worker_told_history_and_died_before_it_told_the_engine
     assert rows.started(SALES, BEGAN)
     assert taken(rows) is None
     assert rows.finished(SALES, FINISHED)
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome", "expected"),
+    [
+        ("failed", "crashed", ("failed", "TimeoutError", "took too long")),
+        ("memory", "crashed", ("memory", "TimeoutError", "took too long")),
+        ("success", "crashed", ("crashed", "Runtime.ExitError", "exit status 71")),
+        (None, "crashed", ("crashed", "Runtime.ExitError", "exit status 71")),
+        ("failed", "lost", ("lost", "Runtime.ExitError", "exit status 71")),
+    ],
+)
+def test_a_workers_own_words_count_for_more_than_its_crash(catchment, told, outcome, expected):
+    rows = AttemptRows(catchment.clients, "catchment", "lake")
+    rows.started(SALES, BEGAN)
+    if told:
+        rows.finished(SALES, AttemptFinished(1, "late", 1, told, NOON, "TimeoutError", "took too long"))
+    gate = GateReached(1, 1, "late", 1, outcome, Failure("late", 1, "Runtime.ExitError", "exit status 71"), 3008)
+    other = Received(RippleSucceeded(1, "late", 1), ("", "1"))
+    [heard, kept] = own_words.heard(SALES, [Received(gate, ("", "2"), "token"), other], rows)
+    assert (kept, heard.token) == (other, "token")
+    assert heard.signal == replace(gate, outcome=expected[0], failure=Failure("late", 1, *expected[1:]))
 
 
 def test_a_kill_that_comes_after_the_end_changes_nothing(catchment):

@@ -34,6 +34,7 @@ def cancel(pond: Pond) -> str:
 @ripple(timeout="6h", on_kill=cancel)
 def wait(pond: Pond) -> int:
     assert_type(pond.run_key, str)
+    assert_type(pond.ends, datetime)
     pond.remember("run_id", 7)
     if pond.recall("run_id", 0) == 0:
         pond.pause("60s")

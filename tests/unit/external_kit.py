@@ -6,6 +6,7 @@ import json
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NoReturn
 
 from duckstring.author.errors import EnvironmentMissingError
@@ -27,6 +28,7 @@ class MemoryPond:
     run_key: str = "sales-1-120-0123456789abcdef"
     environment: dict[str, str] = field(default_factory=dict)
     memory: dict[str, str] = field(default_factory=dict)
+    ends: datetime = datetime(2100, 1, 1, tzinfo=UTC)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("duckstring.pond"))
 
     def remember(self, key: str, value: object) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.adapters.aws.alarms import TimedAlarms
 from duckstring.adapters.aws.arrivals import DynamoArrivals
+from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.bus import EventBus
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.clients import Clients
@@ -23,6 +24,7 @@ from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.model.settings import Settings
 from duckstring.ports import Arrivals, Catalog, Clock, Gates, StateStore
 from duckstring.service.dispatch import Hands
+from duckstring.service.own_words import Ends
 
 if TYPE_CHECKING:
     from duckstring.service.answer import Desk
@@ -39,6 +41,7 @@ class Orchestrator:
     catalog: Catalog
     arrivals: Arrivals
     gates: Gates
+    ends: Ends
     hands: Hands
     tokens: StepTokens
     overrides: EcsOverrides
@@ -64,7 +67,8 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     )
     store, catalog, arrivals = DynamoStateStore(clients, table), DynamoCatalog(clients, table), DynamoArrivals(clients, table)
     tokens, overrides = StepTokens(clients), EcsOverrides(clients, settings.need("cluster"))
-    return Orchestrator(settings, clients, store, catalog, arrivals, gates, hands, tokens, overrides, clock)
+    ends = AttemptRows(clients, table, settings.need("bucket"))
+    return Orchestrator(settings, clients, store, catalog, arrivals, gates, ends, hands, tokens, overrides, clock)
 
 
 def api(env: Mapping[str, str]) -> Desk:

@@ -41,7 +41,8 @@ class SourceTables:
 class Surroundings:
     """What a Ripple attempt may see. ``own`` are the tables visible to the run, ``published`` those that readers see.
 
-    ``pauses`` counts those of this attempt. ``killed``: the run is over, and its function ``on_kill`` is called.
+    ``pauses`` counts those of this attempt. ``killed``: the run is over, and its function ``on_kill`` is called. ``ends``: when
+    the code that is called must have returned.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Surroundings:
     run_key: str
     f: Instant
     previous_f: Instant
+    ends: Instant
     pauses: int = 0
     killed: bool = False
     own: Mapping[str, TableVersion] = field(default_factory=dict)
@@ -105,6 +107,11 @@ class Pond:
         run is started once, and a failed one is not given back for ever. At most 64 characters of ``a-z0-9-``.
         """
         return self._around.run_key
+
+    @property
+    def ends(self) -> Instant:
+        """When this call is ended if it has not returned, UTC: by the Ripple's timeout, the function's time, or ``on_kill``'s."""
+        return self._around.ends
 
     @property
     def con(self) -> DuckDBPyConnection:

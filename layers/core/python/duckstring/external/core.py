@@ -39,7 +39,9 @@ SETTLING = 90.0
 APPEARING = 300.0
 """Seconds after which a run that the engine does not know is lost rather than new."""
 CANCELLING = 100.0
-"""Seconds in which a cancel finds its run, and sees it end: an ``on_kill`` has 120."""
+"""Seconds in which a cancel finds its run, and sees it end, if its caller has so many."""
+_LAST_LOOK = 10.0
+"""Of its caller's time, that a last look may take."""
 _KEY_LENGTH = 64
 """Of a key: the shortest that an engine takes (a Databricks idempotency token)."""
 _DIGEST = 16
@@ -57,6 +59,10 @@ class Handle(HasEnv, Protocol):
     @property
     def run_key(self) -> str:
         """The same over lost workers, hand-overs and pauses of one try; new for each retry after the Ripple failed."""
+
+    @property
+    def ends(self) -> datetime:
+        """When this call is ended if it has not returned, UTC."""
 
     @property
     def log(self) -> logging.Logger:
@@ -198,7 +204,7 @@ def cancel(engine: Engine, pond: Handle) -> str:
     Raises:
         CancelRefusedError: the engine refused, or cannot tell whether there is a run.
     """
-    limit = _now() + CANCELLING
+    limit = min(_now() + CANCELLING, pond.ends.timestamp() - _LAST_LOOK)
     if (held := _recall(engine, pond)) is None:
         return f"{engine.job}: no run was started."
     if (found := _find_to_cancel(engine, pond, held, limit)) is None:

@@ -20,7 +20,8 @@ Not so success and failed: a worker that lost its connection may have said so, a
 LONGEST = timedelta(days=1)
 """How long an attempt may take, pauses included, whose Ripple does not say."""
 
-OwnEnd = Literal["success", "failed", "overran", "memory"]
+OwnFailure = Literal["failed", "overran", "memory"]
+OwnEnd = Literal["success", OwnFailure]
 """How a worker may say that its own attempt ended."""
 KillEnd = Literal["requested", "confirmed", "refused"]
 """How the call of a killed Ripple's ``on_kill`` ended: it returned, with no more than having asked or with its work done, or it raised."""

@@ -77,7 +77,7 @@ def timed_out(work: Work, where: Cut | None = None) -> Fault:
 
 def _overrun(work: Work, where: Cut) -> Fault:
     limit = duration_in_words(timedelta(seconds=round(work.order.seconds or 0)))
-    message = f"Ripple {work.order.ripple!r} was stopped, for the function's {limit} were about to end; it begins again as a task."
+    message = f"Ripple {work.order.ripple!r} was stopped, for the function's {limit} were about to end."
     return Fault("Overran", message, _with_error(where, f"Overran: {message}"))
 
 

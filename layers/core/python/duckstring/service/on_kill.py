@@ -102,7 +102,12 @@ def _has_left(seen: AttemptSeen) -> bool:
 
 def _call(order: KillOrder, package: Project, secrets: Mapping[str, str], worker: Worker, kills: KillHistory) -> Ended:
     last = worker.memories.last(order.line, run=order.run, ripple=order.ripple, tried=order.tried)
-    pond = Pond(_surroundings(order, worker), storage=worker.storage, memory=_Kept(last), log=logging.getLogger("duckstring.pond"))
+    pond = Pond(
+        _surroundings(order, worker, ends=worker.clock.now() + timedelta(seconds=_time(order))),
+        storage=worker.storage,
+        memory=_Kept(last),
+        log=logging.getLogger("duckstring.pond"),
+    )
 
     def last_words(_why: str) -> None:
         kills.called_on_kill(order.line, OnKillCalled(order.run, order.ripple, order.attempt, "refused", _late(order)))
@@ -140,7 +145,7 @@ def _time(order: KillOrder) -> float:
     return min(_MOST_SECONDS, max(order.seconds - _PATIENCE.total_seconds() - _SPARE_SECONDS, 1.0))
 
 
-def _surroundings(order: KillOrder, worker: Worker) -> Surroundings:
+def _surroundings(order: KillOrder, worker: Worker, *, ends: Instant) -> Surroundings:
     return Surroundings(
         name=parse_line(order.line)[0],
         line=order.line,
@@ -152,6 +157,7 @@ def _surroundings(order: KillOrder, worker: Worker) -> Surroundings:
         run_key=try_key(worker.catchment, order.line, order.run, order.started, ripple=order.ripple, tried=order.tried),
         f=order.f,
         previous_f=NEVER,
+        ends=ends,
         killed=True,
         environment=os.environ,
     )

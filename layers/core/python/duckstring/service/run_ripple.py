@@ -62,9 +62,11 @@ def _attempt(work: Work, state: PondState, worker: Worker) -> Answer:
     worker.begins(left)
     order, secrets = work.order, variables(worker.secrets)
     memory = worker.memories.of(order.line, run=order.run, ripple=order.ripple, tried=try_of(order, state), attempt=order.attempt)
-    around = surroundings(order, state, work.began, worker)
+    limits = _limits(work, left)
+    ends = worker.clock.now() + timedelta(seconds=min(limit.seconds for limit in limits))
+    around = surroundings(order, state, work.began, worker, ends=ends)
     pond = Pond(around, storage=worker.storage, memory=memory, log=logging.getLogger("duckstring.pond"))
-    with environment(secrets), _watch(work, pond, worker) as watch, closing(pond):
+    with environment(secrets), _watch(work, pond, worker, limits) as watch, closing(pond):
         run = state.runs[order.run]
         ended = call(project(run.artifact, run.module, secrets, worker), order.ripple, pond, watch)
         if watch.taken:
@@ -104,11 +106,16 @@ def _work(order: Order, state: PondState, began: Began, meter: Meter) -> Work:
     return Work(order, since, timeout, len(state.ripples), began, meter)
 
 
-def _watch(work: Work, pond: Pond, worker: Worker) -> Watch:
+def _limits(work: Work, left: float) -> list[Limit]:
+    """What ends the attempt's code: its own deadline in ``left`` seconds, and the function's."""
+    limits, seconds = [Limit(left, "timeout")], work.order.seconds
+    if seconds is not None:
+        limits.append(Limit(seconds - min(_MARGIN_SECONDS, seconds / _MARGIN_PART), "overran"))
+    return limits
+
+
+def _watch(work: Work, pond: Pond, worker: Worker, limits: list[Limit]) -> Watch:
     order = work.order
-    limits = [Limit((work.deadline - worker.clock.now()).total_seconds(), "timeout")]
-    if order.seconds is not None:
-        limits.append(Limit(order.seconds - min(_MARGIN_SECONDS, order.seconds / _MARGIN_PART), "overran"))
 
     def last_words(why: str) -> None:
         if why == "timeout":

@@ -60,7 +60,7 @@ def _open_up_to(state: PondState, run: Run) -> list[Run]:
     return sorted(older, key=lambda other: (other.f, other.number))
 
 
-def surroundings(order: Order, state: PondState, began: Began, worker: Worker) -> Surroundings:
+def surroundings(order: Order, state: PondState, began: Began, worker: Worker, *, ends: Instant) -> Surroundings:
     """Those of an attempt of a run in flight."""
     run, tried = state.runs[order.run], try_of(order, state)
     previous = previous_freshness(state, run, order.ripple)
@@ -76,6 +76,7 @@ def surroundings(order: Order, state: PondState, began: Began, worker: Worker) -
         run_key=try_key(worker.catchment, order.line, run.number, run.started, ripple=order.ripple, tried=tried),
         f=run.f,
         previous_f=previous,
+        ends=ends,
         pauses=began.pauses,
         own=visible_tables(state, run),
         published=state.tables,

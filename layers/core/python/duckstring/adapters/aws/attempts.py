@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of, from_item
+from duckstring.engine.state import Failure
 from duckstring.model.attempts import (
     TAKEN,
     AttemptFinished,
@@ -23,6 +24,7 @@ from duckstring.model.attempts import (
     AttemptStarted,
     Began,
     OnKillCalled,
+    OwnFailure,
     Usage,
 )
 from duckstring.model.instants import Instant, to_text
@@ -43,7 +45,7 @@ Values = Mapping[str, str | int | float]
 
 
 class AttemptRows:
-    """``worker.AttemptHistory``, and ``on_kill.KillHistory``."""
+    """``worker.AttemptHistory``, ``on_kill.KillHistory`` and ``own_words.Ends``."""
 
     def __init__(self, clients: Clients, table: str, bucket: str) -> None:
         """Rows in ``table``, what is too long for them in ``bucket``."""
@@ -116,6 +118,13 @@ class AttemptRows:
         """How it stands, and whether a worker has it."""
         found = self._read(attempt_key(line, run, ripple, attempt), "status", "started", "resumes", "left")
         return AttemptSeen(str(found.get("status") or ""), away="started" not in found or "resumes" in found or "left" in found)
+
+    def said(self, line: Line, *, run: int, ripple: str, attempt: int) -> tuple[OwnFailure, Failure] | None:
+        """How its worker said that an attempt failed; None: it did not."""
+        found = self._read(attempt_key(line, run, ripple, attempt), "status", "error", "message")
+        ends: tuple[OwnFailure, ...] = get_args(OwnFailure)
+        failure = Failure(ripple, attempt, str(found.get("error")), str(found.get("message")))
+        return next(((end, failure) for end in ends if end == found.get("status")), None)
 
     def claim_on_kill(self, line: Line, *, run: int, ripple: str, attempt: int) -> bool:
         """Write that ``on_kill`` is called; False: somebody has."""
