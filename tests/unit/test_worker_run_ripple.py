@@ -245,6 +245,19 @@ def test_mistakes_are_one_line_that_says_what_to_do(world, body, error, said):
     assert said in failure["message"]
 
 
+def test_a_pond_has_so_many_tables_and_may_write_those_again(world):
+    assert ran(world, "pond.write_table('t0', 'SELECT 1 AS x')") == {"outcome": "ok"}
+    written = world.letters[-1].signal.tables["t0"]
+    held = {f"t{n}": replace(written, table=f"t{n}") for n in range(300)}
+
+    def again(name):
+        world.state = replace(world.state, tables=held, runs={})
+        return ran(world, f"pond.write_table({name!r}, 'SELECT 1 AS x')")
+
+    assert again("t0") == {"outcome": "ok"}
+    assert again("more")["failure"]["message"].startswith("Table 'more' would be one of more than 300.")
+
+
 def test_a_source_that_has_published_nothing_is_told_apart(world):
     world.deploy(HEAD + "def load(pond):\n    assert not pond.has_table('products.orders')\n    pond.read_table('products.orders')\n")
     world.open_run(pins={Line("products@1"): 0})

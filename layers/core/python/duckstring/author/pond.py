@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 
+_MOST_TABLES = 300
+"""Of one Pond: a line's state names the published ones and those of each run in flight, in one item of 400 KB."""
+
 _NAME_RULE = "a lower-case letter, then lower-case letters, digits and _, at most 48"
 
 
@@ -287,6 +290,10 @@ class Pond:
             raise WriteError(f"{name!r} is a Source's table; a Pond writes its own tables only.", hint=hint)
         if not POND_NAME.fullmatch(name):
             raise WriteError(f"A table cannot be called {name!r}.", hint=f"Allowed: {_NAME_RULE}.")
+        if name not in self._own and len(self._own) >= _MOST_TABLES:
+            raise WriteError(
+                f"Table {name!r} would be one of more than {_MOST_TABLES}.", hint="Divide the Pond, or write fewer, larger tables."
+            )
         if name in self._written:
             raise WriteError(f"Table {name!r} was written by this Ripple already.", hint="Write it once, from one relation.")
         if self._skipped:
