@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, Verdict
 from duckstring.engine.signals import GateReached
@@ -49,19 +49,21 @@ def _free(turn: Turn) -> list[tuple[int, str]]:
     """Run and Ripple of each branch that waits no longer."""
     free = []
     for run in turn.runs.values():
-        names = run.waiting if run.failure is not None else _ready(run, turn.ripples)
-        if names:
-            free += [(run.number, name) for name in sorted(names)]
+        if run.waiting and (ready := _ready(run, turn.ripples)):
+            free += [(run.number, name) for name in sorted(ready)]
     return free
 
 
-def _ready(run: Run, ripples: Mapping[str, RippleState]) -> list[str]:
-    """The Ripples whose branch waits, and that are done with the run or have an attempt for it that nobody runs yet."""
+def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
+    """Of those that wait: all if the run failed, else those that are done with it or have an attempt for it that nobody runs yet."""
+    if run.failure is not None:
+        return run.waiting
     ready = []
+    f = run.f
     for name in run.waiting:
         ripple = ripples[name]
         attempt = ripple.attempt
-        if ripple.end_f >= run.f or (attempt is not None and not attempt.dispatched and attempt.run == run.number):
+        if ripple.end_f >= f or (attempt is not None and not attempt.dispatched and attempt.run == run.number):
             ready.append(name)
     return ready
 

@@ -27,14 +27,13 @@ def start_ripples(turn: Turn) -> bool:
     """Give an attempt to every Ripple that is wanted and supplied, parents first."""
     started = False
     for ripple in turn.ripples.values():  # a start changes others, but makes none wanted that comes after it
-        if ripple.attempt is None and (ripple.targets or ripple.pull):
-            started = _start(turn, turn.ripples[ripple.name]) or started
+        if ripple.attempt is None and (ripple.targets or ripple.pull) and (f := _supply(turn, ripple)) is not None:
+            started = _start(turn, turn.ripples[ripple.name], f) or started
     return started
 
 
-def _start(turn: Turn, ripple: RippleState) -> bool:
-    f = _supply(turn, ripple)
-    if f is None or not (ripple.pull or (ripple.targets and f >= ripple.targets[0])):
+def _start(turn: Turn, ripple: RippleState, f: Instant) -> bool:
+    if not ripple.pull and not (ripple.targets and f >= ripple.targets[0]):
         return False
     run = _live_run_at(turn, f)
     if run is None:

@@ -261,7 +261,8 @@ def fire(turn: Turn) -> bool:
     """
     runs_in_flight = bool(turn.runs)
     return (
-        (runs_in_flight and (runs.complete_runs(turn) or runs.bury_failed_runs(turn)))
+        (runs_in_flight and runs.complete_runs(turn))
+        or (turn.failed_run != 0 and runs.bury_failed_runs(turn))
         or (turn.next_release is not None and adopt_release(turn))
         or revive(turn)
         or (turn.trigger is not None and demand.mint_tide_target(turn))
