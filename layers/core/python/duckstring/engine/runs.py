@@ -183,8 +183,6 @@ def _pass(turn: Turn, run: Run) -> None:
 
 def complete_runs(turn: Turn) -> bool:
     """Publish the newest run that every Ripple has reached, and with it all that it overtook."""
-    if not turn.runs:
-        return False
     end_f = turn.end_f
     for ripple in reversed(turn.ripples.values()):  # leaves first: as a rule they are what is behind
         if ripple.end_f < end_f or (ripple.end_f == end_f and not _has_forced(turn)):

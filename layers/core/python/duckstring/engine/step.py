@@ -268,7 +268,7 @@ def fire(turn: Turn) -> bool:
         or (turn.trigger is not None and demand.mint_tide_target(turn))
         or (turn.force and runs.start_forced(turn))
         or runs.start_run(turn)
-        or (turn.asking and demand.ask_sources(turn))
+        or demand.ask_sources(turn)
         or (runs_in_flight and ripples.start_ripples(turn))
     )
 
