@@ -39,8 +39,7 @@ def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool) -> None
             order_replacement(turn, ripple.name, held)
         return
     if waits:
-        for ripple in tuple(turn.ripples.values()):
-            turn.put_ripple(replace(ripple, pull=True))
+        turn.put_all_ripples({name: replace(ripple, pull=True) for name, ripple in turn.ripples.items()})
     set_pull(turn, epoch)
 
 
@@ -54,14 +53,16 @@ def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = Tr
     ripple = turn.ripples[name]
     if held <= ripple.last_held:
         return
-    turn.put_ripple(replace(ripple, last_held=held))
-    if ripple.start_f > held:
+    is_ahead = ripple.start_f > held
+    pulls = not is_ahead and (waited or turn.start_f > held)
+    turn.put_ripple(replace(ripple, last_held=held, pull=ripple.pull or pulls))
+    if is_ahead:
         for parent in ripple.parents:
             order_replacement(turn, parent, ripple.start_f, waited=ripple.waited)
-    elif waited or turn.start_f > held:
-        pull_ripple(turn, name)
-    else:
+    elif not pulls:
         _pull_roots(turn, ripple)
+    elif not ripple.pull:
+        _pull_above(turn, ripple)
 
 
 def _pull_roots(turn: Turn, ripple: RippleState) -> None:
@@ -111,17 +112,15 @@ def _send_pull(turn: Turn) -> None:
         turn.emit(SendPull(line, turn.pull, view.taken, waits=view.end_f <= view.taken))
 
 
-def pull_ripple(turn: Turn, name: str) -> None:
-    """A Ripple wants newer input: ask its parents, or the Pond's Sources where it has none."""
-    ripple = turn.ripples[name]
-    if ripple.pull:
-        return
-    turn.put_ripple(replace(ripple, pull=True))
+def _pull_above(turn: Turn, ripple: RippleState) -> None:
+    """A Ripple has come to want newer input: ask its parents, or the Pond's Sources where it has none."""
     if not ripple.parents:
         set_pull(turn, turn.now)
     for parent in ripple.parents:
-        if turn.ripples[parent].start_f <= ripple.start_f:
-            pull_ripple(turn, parent)
+        above = turn.ripples[parent]
+        if not above.pull and above.start_f <= ripple.start_f:
+            turn.put_ripple(replace(above, pull=True))
+            _pull_above(turn, above)
 
 
 def take_target(turn: Turn, epoch: Instant) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, Verdict
 from duckstring.engine.signals import GateReached
-from duckstring.engine.state import Run, shortened
+from duckstring.engine.state import RippleState, Run, shortened
 from duckstring.engine.turn import Turn, with_waiting
 from duckstring.model.values import replace
 
@@ -34,27 +36,36 @@ def answer_gates(turn: Turn) -> bool:
     for number in turn.launching:
         _launch(turn, turn.runs[number])
     turn.launching.clear()
-    for run in tuple(turn.runs.values()):
-        for name in _free(turn, run) if run.waiting else ():
-            verdict, attempt, mib = _verdict(turn, turn.runs[run.number], name)
-            turn.put_run(with_waiting(turn.runs[run.number], name, waits=False))
-            failure = run.failure if verdict == "cancelled" else None
-            turn.emit(AnswerGate(run.number, run.launch, name, verdict, attempt, failure, mib))
+    for number, name in _free(turn):
+        run = turn.runs[number]
+        verdict, attempt, mib = _verdict(turn, run, name)
+        turn.put_run(with_waiting(run, name, waits=False))
+        failure = run.failure if verdict == "cancelled" else None
+        turn.emit(AnswerGate(number, run.launch, name, verdict, attempt, failure, mib))
     return len(turn.effects) > said
 
 
-def _free(turn: Turn, run: Run) -> list[str]:
-    """The Ripples whose branch waits no longer: the run failed, or they are done with it or have an attempt that nobody runs yet."""
-    if run.failure is not None:
-        return sorted(run.waiting)
+def _free(turn: Turn) -> list[tuple[int, str]]:
+    """Run and Ripple of each branch that waits no longer."""
     free = []
-    ripples, f = turn.ripples, run.f
+    for run in turn.runs.values():
+        if run.waiting and (ready := _ready(run, turn.ripples)):
+            free += [(run.number, name) for name in sorted(ready)]
+    return free
+
+
+def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
+    """Of those that wait: all if the run failed, else those that are done with it or have an attempt for it that nobody runs yet."""
+    if run.failure is not None:
+        return run.waiting
+    ready = []
+    f = run.f
     for name in run.waiting:
         ripple = ripples[name]
         attempt = ripple.attempt
         if ripple.end_f >= f or (attempt is not None and not attempt.dispatched and attempt.run == run.number):
-            free.append(name)
-    return sorted(free) if len(free) > 1 else free
+            ready.append(name)
+    return ready
 
 
 def _launch(turn: Turn, run: Run) -> None:

@@ -26,15 +26,14 @@ MOST_LAUNCHES = 5
 def start_ripples(turn: Turn) -> bool:
     """Give an attempt to every Ripple that is wanted and supplied, parents first."""
     started = False
-    for name in turn.ripples:
-        ripple = turn.ripples[name]
+    for ripple in turn.ripples.values():  # a start changes others, but makes none wanted that comes after it
         if ripple.attempt is None and (ripple.targets or ripple.pull) and (f := _supply(turn, ripple)) is not None:
-            started = _start(turn, ripple, f) or started
+            started = _start(turn, turn.ripples[ripple.name], f) or started
     return started
 
 
 def _start(turn: Turn, ripple: RippleState, f: Instant) -> bool:
-    if not (ripple.targets and f >= ripple.targets[0]) and not ripple.pull:
+    if not ripple.pull and not (ripple.targets and f >= ripple.targets[0]):
         return False
     run = _live_run_at(turn, f)
     if run is None:
@@ -47,7 +46,7 @@ def _start(turn: Turn, ripple: RippleState, f: Instant) -> bool:
             ripple,
             start_f=f,
             pull=False,
-            targets=tuple(t for t in ripple.targets if t > f),
+            targets=_beyond(f, ripple.targets),
             attempt=compute.new_attempt(turn, ripple, run=run.number, number=number),
             waited=waited,
         )
@@ -57,6 +56,10 @@ def _start(turn: Turn, ripple: RippleState, f: Instant) -> bool:
             order_replacement(turn, parent, f, waited=waited)
     _overtake(turn, ripple, f)
     return True
+
+
+def _beyond(f: Instant, targets: tuple[Instant, ...]) -> tuple[Instant, ...]:
+    return tuple([t for t in targets if t > f]) if targets else targets
 
 
 def _supply(turn: Turn, ripple: RippleState) -> Instant | None:
@@ -84,12 +87,12 @@ def _live_run_at(turn: Turn, f: Instant) -> Run | None:
 
 def _overtake(turn: Turn, ripple: RippleState, f: Instant) -> None:
     """Runs that this Ripple skips can no longer be published at their own freshness: the newer run satisfies them."""
-    for run in tuple(turn.runs.values()):
-        if ripple.end_f < run.f < f and run.failure is None and not run.superseded:
-            turn.put_run(replace(run, superseded=True))
-            for other in tuple(turn.ripples.values()):
-                if run.f in other.targets:
-                    turn.put_ripple(replace(other, targets=tuple(t for t in other.targets if t != run.f)))
+    skipped = [run for run in turn.runs.values() if ripple.end_f < run.f < f and run.failure is None and not run.superseded]
+    for run in skipped:
+        turn.put_run(replace(run, superseded=True))
+        for other in tuple(turn.ripples.values()):
+            if run.f in other.targets:
+                turn.put_ripple(replace(other, targets=tuple(t for t in other.targets if t != run.f)))
 
 
 def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
@@ -102,8 +105,8 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
         turn.put_ripple(at_rest(turn, replace(state, task_mib=mib, measured=True)))
         return
     turn.finished = state.name
-    left = tuple(t for t in state.targets if t > state.start_f)
-    turn.put_ripple(replace(state, attempt=None, end_f=state.start_f, targets=left, task_mib=mib, measured=True))
+    f = state.start_f
+    turn.put_ripple(replace(state, attempt=None, end_f=f, targets=_beyond(f, state.targets), task_mib=mib, measured=True))
     skipped = at.skipped | {state.name} if report.skipped else at.skipped
     turn.put_run(replace(at, outputs={**at.outputs, **report.tables}, skipped=skipped))
 
@@ -202,4 +205,5 @@ def _try_again(turn: Turn, name: str, *, failed: bool = False) -> None:
 
 
 def _is_current(ripple: RippleState, run: int, attempt: int) -> bool:
-    return ripple.attempt is not None and (ripple.attempt.run, ripple.attempt.number) == (run, attempt)
+    held = ripple.attempt
+    return held is not None and held.number == attempt and held.run == run

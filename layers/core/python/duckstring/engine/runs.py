@@ -72,17 +72,20 @@ def start_forced(turn: Turn) -> bool:
         return False
     turn.force = False
     abandon_failure(turn)
-    for view in tuple(turn.sources.values()):
-        turn.put_source(replace(view, taken=view.end_f))
-    for ripple in tuple(turn.ripples.values()):
-        turn.put_ripple(replace(ripple, start_f=NEVER, end_f=NEVER))
+    _take_all(turn)
+    turn.put_all_ripples({name: replace(ripple, start_f=NEVER, end_f=NEVER) for name, ripple in turn.ripples.items()})
     _launch(turn, _new_run(turn, turn.end_f, prior_f=NEVER, delay=turn.delay, forced=True))
     return True
 
 
 def _is_forcing(turn: Turn) -> bool:
     """A forced run waits or is in flight: a newer one would overtake it before it had done anything."""
-    return turn.force or any(run.forced and run.failure is None for run in turn.runs.values())
+    if turn.force:
+        return True
+    for run in turn.runs.values():  # noqa: SIM110 - asked at every step of demand; a generator costs more than the answer
+        if run.forced and run.failure is None:
+            return True
+    return False
 
 
 def opening_due(turn: Turn) -> Instant | None:
@@ -100,10 +103,9 @@ def _begin(turn: Turn, f: Instant) -> None:
     prior_f, passes = turn.start_f, _passes(turn)
     rearm = turn.pull is not None and not turn.blocked
     run = _new_run(turn, f, prior_f=prior_f, delay=_delay(turn, f), forced=False)
-    for line, view in sorted(turn.sources.items()):
-        turn.put_source(replace(view, taken=view.end_f))
-        if rearm:
-            turn.emit(SendPull(line, turn.now, view.end_f, waits=line == turn.heard))
+    _take_all(turn)
+    for line, view in sorted(turn.sources.items()) if rearm else ():
+        turn.emit(SendPull(line, turn.now, view.end_f, waits=line == turn.heard))
     turn.start_f = f
     turn.pull = turn.woken = turn.retry_at = None
     turn.asking = False
@@ -112,6 +114,11 @@ def _begin(turn: Turn, f: Instant) -> None:
         _pass(turn, run)
     else:
         _launch(turn, run)
+
+
+def _take_all(turn: Turn) -> None:
+    """A run reads what the Sources have now."""
+    turn.put_all_sources({line: replace(view, taken=view.end_f) for line, view in turn.sources.items()})
 
 
 def _delay(turn: Turn, f: Instant) -> timedelta:
@@ -144,8 +151,7 @@ def _new_run(turn: Turn, f: Instant, *, prior_f: Instant, delay: timedelta, forc
 def _launch(turn: Turn, run: Run) -> None:
     turn.put_run(run)
     turn.launching.append(run.number)
-    for ripple in tuple(turn.ripples.values()):
-        turn.put_ripple(replace(ripple, targets=(*ripple.targets, run.f)))
+    turn.put_all_ripples({name: replace(ripple, targets=(*ripple.targets, run.f)) for name, ripple in turn.ripples.items()})
     turn.emit(RecordRun(run.number, run.f, run.version, "running", run.started))
 
 
@@ -177,8 +183,6 @@ def _pass(turn: Turn, run: Run) -> None:
 
 def complete_runs(turn: Turn) -> bool:
     """Publish the newest run that every Ripple has reached, and with it all that it overtook."""
-    if not turn.runs:
-        return False
     end_f = turn.end_f
     for ripple in reversed(turn.ripples.values()):  # leaves first: as a rule they are what is behind
         if ripple.end_f < end_f or (ripple.end_f == end_f and not _has_forced(turn)):

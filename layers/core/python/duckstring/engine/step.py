@@ -1,12 +1,12 @@
 """The centre of the house: one Pond, one signal, one step.
 
-``receive`` writes down the fact that a signal carries. ``settle`` then applies RULES until none fires;
+``receive`` writes down the fact that a signal carries. ``settle`` then applies the rules until none fires;
 a rule sees only what is true now, never what came first. ``speak`` tells the Sinks what is new about us.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple, assert_never
 
@@ -87,19 +87,19 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
 def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm a signal
     """Write down a fact. Facts of a sender that are no news are dropped here."""
     match signal:
+        case RippleSucceeded():  # what comes most often is looked for first
+            ripples.finish_ripple(turn, signal)
+        case GateReached():
+            ripples.end_attempt_badly(turn, signal)
+            gates.reach_gate(turn, signal)
+        case SourceTold():
+            _hear_source(turn, signal)
         case PullReceived():
             if _is_news(turn, signal.sink, signal.stamp):
                 demand.take_pull(turn, signal.epoch, signal.held, waits=signal.waits)
         case TargetReceived():
             if _is_news(turn, signal.sink, signal.stamp):
                 demand.take_target(turn, signal.epoch)
-        case SourceTold():
-            _hear_source(turn, signal)
-        case GateReached():
-            ripples.end_attempt_badly(turn, signal)
-            gates.reach_gate(turn, signal)
-        case RippleSucceeded():
-            ripples.finish_ripple(turn, signal)
         case ExecutionEnded():
             ripples.lose_execution(turn, run=signal.run, launch=signal.launch, status=signal.status, cause=signal.cause)
         case Triggered():
@@ -234,45 +234,43 @@ def _bind_sources(turn: Turn) -> None:
 
 def revive(turn: Turn) -> bool:
     """A line that is no longer blocked says again what it wants, so that nothing stalls after a recovery."""
-    if not turn.blocked_at_start or turn.blocked:
-        turn.blocked_at_start = turn.blocked
+    was_blocked, turn.was_blocked = turn.was_blocked, turn.blocked
+    if not was_blocked or turn.was_blocked:
         return False
-    turn.blocked_at_start = False
     demand.solicit_again(turn)
     return True
 
 
-RULES: tuple[Callable[[Turn], bool], ...] = (
-    runs.complete_runs,
-    runs.bury_failed_runs,
-    adopt_release,
-    revive,
-    demand.mint_tide_target,
-    runs.start_forced,
-    runs.start_run,
-    demand.ask_sources,
-    ripples.start_ripples,
-)
-
-
 def settle(turn: Turn) -> None:
-    """Apply RULES, first applicable first, until none fires, then let go the branches that this leaves something to do.
+    """Apply the rules, first applicable first, until none fires, then let go the branches that this leaves something to do.
 
     Every firing makes its rule inapplicable, so this ends. A branch let go may end a run that has failed, and so fire rules
     again; no rule looks at the gates of any other.
     """
     while True:
-        while _fire(turn):
+        while fire(turn):
             pass
         if not gates.answer_gates(turn) or not runs.any_failed(turn):
             return
 
 
-def _fire(turn: Turn) -> bool:
-    for rule in RULES:  # noqa: SIM110 - any() over a generator is a tenth of a step
-        if rule(turn):
-            return True
-    return False
+def fire(turn: Turn) -> bool:
+    """Apply the first rule that applies, in this order; False: none does.
+
+    What stands before an ``and`` its rules would see for themselves. Most steps need none of them, and a call is what costs.
+    """
+    runs_in_flight = bool(turn.runs)
+    return (
+        (runs_in_flight and runs.complete_runs(turn))
+        or (turn.failed_run != 0 and runs.bury_failed_runs(turn))
+        or (turn.next_release is not None and adopt_release(turn))
+        or revive(turn)
+        or (turn.trigger is not None and demand.mint_tide_target(turn))
+        or (turn.force and runs.start_forced(turn))
+        or runs.start_run(turn)
+        or demand.ask_sources(turn)
+        or (runs_in_flight and ripples.start_ripples(turn))
+    )
 
 
 class Face(NamedTuple):
@@ -314,6 +312,8 @@ def _told(turn: Turn, sink: Line) -> TellSink:
 
 
 def _set_alarm(turn: Turn) -> None:
+    if turn.retry_at is None and not turn.windows and not isinstance(turn.trigger, Tide):
+        return  # as most of the time: nothing is due at any time
     due = [at for at in (demand.tide_due(turn), turn.retry_at, runs.opening_due(turn)) if at is not None and at > turn.now]
     if due and (turn.alarm is None or min(due) < turn.alarm or turn.alarm <= turn.now):
         turn.alarm = max(min(due), turn.now + _SOON)

@@ -15,25 +15,24 @@ from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.compute import Pin
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
-from duckstring.model.values import replace
+from duckstring.model.values import made_of, replace
 from duckstring.model.windows import Window
 
 
 class Turn:
-    """One line's state while a step works on it. Mappings are copied when first written to."""
+    """One line's state while a step works on it. A mapping that is still the one of ``before`` is copied when written to."""
 
     __slots__ = (
         "__dict__",
-        "_owned",
-        "_starved",
         "asking",
         "before",
-        "blocked_at_start",
         "effects",
         "finished",
         "heard",
         "launching",
         "now",
+        "starved",
+        "was_blocked",
     )
     """What is not in a slot is a field of the state, in ``__dict__``: taken from it, and given back, whole."""
 
@@ -80,23 +79,14 @@ class Turn:
         self.asking = False
         self.finished = ""
         self.heard: Line | None = None
-        self._take(state)
-        self.blocked_at_start = self.blocked
-
-    def _take(self, state: PondState) -> None:
-        self._owned: set[str] = set()
-        self._starved: bool | None = None
-        self.__dict__.update(state.__dict__)
-        del self.__dict__["revision"]  # a commit's business
+        self.__dict__ = state.__dict__.copy()
+        self.starved = _starved(self.sources)
+        self.was_blocked = self.blocked
 
     def begin_anew(self, state: PondState) -> None:
-        """Forget everything that is not in ``state``."""
-        self._take(state)
-
-    def _own(self, name: str) -> None:
-        if name not in self._owned:
-            self._owned.add(name)
-            setattr(self, name, dict(getattr(self, name)))
+        """Forget everything that is not in ``state``, a new one that nobody else has."""
+        self.__dict__ = {**state.__dict__, "revision": self.before.revision}
+        self.starved = _starved(self.sources)
 
     def emit(self, effect: Effect) -> None:
         """Want ``effect`` done once this step is committed."""
@@ -104,49 +94,52 @@ class Turn:
 
     def put_ripple(self, ripple: RippleState) -> None:
         """Replace a Ripple's state."""
-        self._own("ripples")
+        if self.ripples is self.before.ripples:
+            self.ripples = self.ripples.copy()
         self.ripples[ripple.name] = ripple
 
     def put_run(self, run: Run) -> None:
         """Replace a run."""
-        self._own("runs")
+        if self.runs is self.before.runs:
+            self.runs = self.runs.copy()
         self.runs[run.number] = run
 
     def drop_run(self, number: int) -> None:
         """The run is over."""
-        self._own("runs")
+        if self.runs is self.before.runs:
+            self.runs = self.runs.copy()
         del self.runs[number]
 
     def put_source(self, view: SourceView) -> None:
         """Replace what is known of a Source."""
-        self._own("sources")
+        if self.sources is self.before.sources:
+            self.sources = self.sources.copy()
         self.sources[view.line] = view
-        self._starved = None
+        self.starved = _starved(self.sources)
 
     def put_sink(self, sink: Line, stamp: Stamp) -> None:
         """Remember a Sink and what was last heard of it."""
-        self._own("sinks")
+        if self.sinks is self.before.sinks:
+            self.sinks = self.sinks.copy()
         self.sinks[sink] = stamp
 
     def drop_sink(self, sink: Line) -> None:
         """Forget a Sink."""
-        self._own("sinks")
+        if self.sinks is self.before.sinks:
+            self.sinks = self.sinks.copy()
         self.sinks.pop(sink, None)
 
     def put_all_ripples(self, ripples: dict[str, RippleState]) -> None:
-        """Replace every Ripple: another version was selected."""
-        self._owned.add("ripples")
+        """Replace every Ripple."""
         self.ripples = ripples
 
     def put_all_sources(self, sources: dict[Line, SourceView]) -> None:
-        """Replace every Source: another version was selected."""
-        self._owned.add("sources")
+        """Replace every Source."""
         self.sources = sources
-        self._starved = None
+        self.starved = _starved(sources)
 
     def put_tables(self, tables: dict[str, TableVersion]) -> None:
         """Replace the published tables."""
-        self._owned.add("tables")
         self.tables = tables
 
     @property
@@ -162,15 +155,18 @@ class Turn:
     @property
     def blocked(self) -> bool:
         """As ``PondState.blocked``."""
-        if self.health != "ok":
-            return True
-        if self._starved is None:  # asked many times a step, and seldom anew
-            self._starved = any(view.down and not view.optional for view in self.sources.values())
-        return self._starved
+        return self.starved or self.health != "ok"
 
     def freeze(self) -> PondState:
         """The state as it now is."""
-        return replace(self.before, **self.__dict__)
+        return made_of(PondState, self.__dict__.copy())
+
+
+def _starved(sources: Mapping[Line, SourceView]) -> bool:
+    for view in sources.values():  # noqa: SIM110 - asked at every step; a generator costs more than the answer
+        if view.down and not view.optional:
+            return True
+    return False
 
 
 def with_waiting(run: Run, ripple: str, *, waits: bool) -> Run:
