@@ -90,8 +90,8 @@ def attempts_end_as_they_went(facts: Facts) -> Iterator[str]:
             yield f"attempt {key} is a success, and its Ripple never came to its end"
         if row["status"] == "failed" and row.get("error") != "TimeoutError" and "raised" not in words[key]:
             yield f"attempt {key} has failed, and its Ripple raised nothing"
-        if row["status"] in {"failed", "crashed"} and not row.get("message"):
-            yield f"attempt {key} is {row['status']} without a message"
+        if (row["status"] == "failed" and not row.get("error")) or (row["status"] == "crashed" and not row.get("message")):
+            yield f"attempt {key} is {row['status']} and does not say why"
     for key in words.keys() - rows.keys():
         yield f"attempt {key} ran, and history has no row of it"
 

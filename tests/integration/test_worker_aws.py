@@ -342,7 +342,7 @@ def test_an_attempt_that_goes_on_does_not_say_when_it_will(catchment):
     rows.started(SALES, BEGAN)
     rows.paused(SALES, AttemptPaused(1, "late", 1, NOON, Usage(3.5, 200)))
     assert rows.seen(SALES, run=1, ripple="late", attempt=1) == AttemptSeen("running", away=True)
-    assert rows.started(SALES, BEGAN) == Began(1, Usage(3.5, 200))
+    assert rows.started(SALES, BEGAN) == Began(BEGAN.started, 1, Usage(3.5, 200))
     assert rows.seen(SALES, run=1, ripple="late", attempt=1) == AttemptSeen("running", away=False)
 
 
@@ -350,7 +350,7 @@ def test_a_row_has_the_addresses_of_so_many_invocations_and_of_the_latest(catchm
     rows = AttemptRows(catchment.clients, "catchment", "lake")
     for number in range(MOST_INVOCATIONS + 2):
         began = rows.started(SALES, replace(BEGAN, site=Site(log_stream=f"stream-{number}")))
-        assert began == Began(number, Usage(1.0, 100) if number else Usage())
+        assert began == Began(BEGAN.started, number, Usage(1.0, 100) if number else Usage())
         rows.paused(SALES, AttemptPaused(1, "late", 1, NOON, Usage(1.0, 100)))
     held = row(catchment, "late")
     assert len(held["invocations"]) == MOST_INVOCATIONS
@@ -422,6 +422,18 @@ def test_a_worker_of_a_killed_attempt_says_that_it_has_left(catchment, where):
     assert AttemptRows(catchment.clients, "catchment", "lake").seen(SALES, run=1, ripple="wait", attempt=1) == AttemptSeen(
         "killed", away=True
     )
+
+
+@pytest.mark.parametrize(("ended", "then"), [(None, "refused"), (("confirmed", ""), "confirmed"), (("requested", "asked"), "requested")])
+def test_a_call_of_on_kill_that_died_is_told_unless_it_said_how_it_ended(catchment, ended, then):
+    rows = AttemptRows(catchment.clients, "catchment", "lake")
+    key = {"run": 1, "ripple": "wait", "attempt": 1}
+    assert rows.claim_on_kill(SALES, **key)
+    if ended:
+        rows.called_on_kill(SALES, OnKillCalled(1, "wait", 1, *ended))
+    rows.lost_on_kill(SALES, OnKillCalled(1, "wait", 1, "refused", "it died"))
+    (item,) = catchment.clients.dynamodb.scan(TableName="catchment")["Items"]
+    assert item["on_kill"]["S"] == then
 
 
 def test_a_call_of_on_kill_that_nobody_claimed_is_not_recorded(catchment):

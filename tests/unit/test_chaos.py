@@ -92,7 +92,7 @@ def test_what_went_well_or_failed_honestly_breaks_no_law():
         (replace(WELL, attempts=[attempt_of(status="running")]), "attempt (1, 'load', 1) is running"),
         (replace(WELL, notes=[note("begin"), note("left")]), "is a success, and its Ripple never came to its end"),
         (replace(FAILED, notes=OVER), "has failed, and its Ripple raised nothing"),
-        (replace(WELL, attempts=[*WELL.attempts, attempt_of(number=2, status="crashed", message="")]), "is crashed without a message"),
+        (replace(WELL, attempts=[*WELL.attempts, attempt_of(number=2, status="crashed", message="")]), "is crashed and does not say why"),
         (replace(WELL, attempts=[]), "attempt (1, 'load', 1) ran, and history has no row of it"),
         (replace(FAILED, attempts=[attempt_of(status="failed", error="ValueError", message="n")]), "history tells ValueError: 'n'"),
         (replace(WELL, notes=[note("begin"), *OVER]), "attempt (1, 'load', 1, 0) was executed 2 times"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, Usage
+from duckstring.model.instants import to_text
 from duckstring.service.watch import Limit, Pace, Stopped, Watch
 from duckstring.service.worker import Function
 from tests.unit.worker_kit import NOON, World
@@ -149,21 +150,28 @@ def test_code_that_goes_beyond_the_deadline_is_ended_and_told_where_it_was(world
 
 
 def test_a_deadline_that_has_passed_before_the_code_is_called_is_told_so(world):
-    world.deploy(load("pond.write_table('never', 'SELECT 1 AS n')"), timeout=60)
+    world.deploy(load("pond.pause('2s')"), timeout=60)
     world.open_run()
+    assert world.run()["outcome"] == "paused"
     world.time += timedelta(seconds=60)
-    assert world.run()["failure"]["error"] == "TimeoutError"
+    world.fetched.clear()
+    told = world.run(pauses=1)["failure"]
+    assert told["error"] == "TimeoutError"
+    assert f"this attempt began at {to_text(NOON)}." in told["message"]
     assert world.fetched == []
 
 
-def test_a_task_hears_how_long_its_attempt_may_take(world):
+def test_a_worker_hears_how_long_its_attempt_may_take_from_its_beginning_on_and_not_from_its_verdict(world):
+    """It may have waited long for one of the machine's places, or for its task to start."""
     heard = []
     world.worker = replace(world.worker, begins=heard.append)
-    world.deploy(load("pass"), timeout=600)
+    world.deploy(load("pond.pause('2s')"), timeout=600)
     world.open_run()
-    world.time += timedelta(seconds=100)
+    world.time += timedelta(seconds=1000)
     world.run()
-    assert heard == [500.0]
+    world.time += timedelta(seconds=100)
+    world.run(pauses=1)
+    assert heard == [600.0, 500.0]
 
 
 # Hand-overs

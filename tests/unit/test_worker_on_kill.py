@@ -89,6 +89,15 @@ def test_it_is_called_once(world):
     assert [killed(world), killed(world)] == ["confirmed", "ok"]
 
 
+def test_one_that_died_with_its_process_says_so_when_lambda_asks_again(world):
+    deployed(world, "print('cancelled')")
+    world.on_kill[1, "load", 1] = "requested"  # by a call whose process ended
+    assert killed(world) == "ok"
+    how, message = world.on_kill[1, "load", 1]
+    assert how == "refused"
+    assert "ended with its process" in message
+
+
 def test_it_is_not_called_for_an_attempt_that_succeeded(world):
     world.deploy(HEAD + "def cancel(pond):\n    raise ValueError\n\n@ripple(on_kill=cancel)\ndef load(pond):\n    pass\n")
     world.open_run()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from duckstring.engine.signals import RippleSucceeded
-from duckstring.engine.state import Failure
+from duckstring.engine.state import Attempt, Failure
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptStarted
 from duckstring.model.names import Line
@@ -125,6 +125,29 @@ def test_an_attempt_that_is_not_the_current_one_does_nothing(world, order):
     world.open_run()
     assert world.run(**order) == {"outcome": "ok"}
     assert (world.rows, world.letters, world.fetched) == ([], [], [])
+
+
+def test_an_attempt_that_pauses_goes_on_in_a_run_that_has_failed_meanwhile(world):
+    """As one that sleeps does: what it started elsewhere runs on, and nobody else would see how that ends."""
+    first = "@ripple\ndef first(pond):\n    pond.write_table('parts', 'SELECT 7 AS n')\n\n"
+    load = (
+        "    if pond.recall('id') is None:\n        pond.remember('id', 1)\n        pond.pause()\n    pond.write_table('t', 'FROM parts')\n"
+    )
+    source = f"from duckstring import ripple\n\n{first}@ripple(parents=[first])\ndef load(pond):\n{load}"
+    world.deploy(source, ripples=("first", "load"))
+    world.open_run(ripple="first")
+    world.run(ripple="first")
+    world.accept()
+    world.state = replace(
+        world.state,
+        ripples={**world.state.ripples, "load": replace(world.state.ripples["load"], attempt=Attempt(1, 1, NOON, dispatched=True))},
+    )
+    assert world.run()["outcome"] == "paused"
+    failed = replace(world.state.runs[1], failure=Failure("join", 1, "ValueError", "x"))
+    world.state = replace(world.state, runs={1: failed})
+    assert world.run(pauses=1) == {"outcome": "ok"}
+    assert world.rows[-1].status == "success"
+    assert world.rows_of("t") == [(7,)]
 
 
 def test_an_attempt_of_a_failed_run_does_nothing(world):

@@ -118,7 +118,8 @@ class World:
     def started(self, line, row):
         assert isinstance(row, AttemptStarted)
         paused = [one for one in self.rows if isinstance(one, AttemptPaused) and same(one, row)]
-        return Began(len(paused), paused[-1].usage if paused else Usage()) if self._write(row) else None
+        began = next((one.started for one in self.rows if isinstance(one, AttemptStarted) and same(one, row)), row.started)
+        return Began(began, len(paused), paused[-1].usage if paused else Usage()) if self._write(row) else None
 
     def paused(self, line, row):
         assert isinstance(row, AttemptPaused)
@@ -144,6 +145,10 @@ class World:
 
     def called_on_kill(self, line, row):
         self.on_kill[row.run, row.ripple, row.attempt] = (row.how, row.message)
+
+    def lost_on_kill(self, line, row):
+        if self.on_kill[row.run, row.ripple, row.attempt] == "requested":
+            self.called_on_kill(line, row)
 
     def wait(self, duration):
         self.time += duration

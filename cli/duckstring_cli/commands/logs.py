@@ -200,8 +200,8 @@ def _is_of_task(stream: str) -> bool:
 def _in_function(log: Logbook, row: AttemptRow, group: str, told: set[str]) -> Iterator[Entry]:
     start, end = _span(row)
     found = {stream for stream in told if any(log.entries(group, start=start, end=end, streams=[stream]))}
-    if not found or row.get("on_kill"):
-        # Nobody is told in which stream on_kill is called.
+    if not found or row.get("on_kill") or (row.get("pauses") or 0) > len(row.get("invocations") or ()):
+        # Nobody is told in which stream on_kill is called, nor the row's invocations beyond its first twenty ran.
         found |= {entry.stream for entry in log.entries(group, start=start, end=end, phrase=row["run"]) if _is_of(entry, row)}
     for name in sorted(found):
         yield from _of_attempt(log.entries(group, start=start, end=end, streams=[name]), row)

@@ -9,6 +9,7 @@ from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Remov
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
 from duckstring.errors import TransientError
 from duckstring.model.catalog import Removal, TableVersion
+from duckstring.model.instants import to_text
 from duckstring.model.names import Line, artifact_key, parse_line, table_key
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import Seen
@@ -111,26 +112,40 @@ def test_a_task_or_an_attempt_that_pauses_is_lost_when_its_own_time_is_over(row,
     assert [type(signal) for _, signal in _heard(row, minutes, timeout)[0]] == [ExecutionEnded]
 
 
-@pytest.mark.parametrize(
-    "row", [{"where": "lambda"}, {"where": "task", "status": "success"}, {"where": "lambda", "pauses": 3, "status": "failed"}]
-)
-def test_one_that_sits_in_the_function_or_whose_end_nobody_heard_is_lost_soon(row):
-    assert [type(signal) for _, signal in _heard(row, 46, None)[0]] == [ExecutionEnded]
+def test_one_that_sits_in_the_function_is_lost_soon():
+    assert [type(signal) for _, signal in _heard({"where": "lambda"}, 46, None)[0]] == [ExecutionEnded]
+    assert _heard({"where": "lambda", "started": to_text(NOW - 44 * MINUTE)}, 5 * HOUR, None) == ([], []), "it waited for its place"
+
+
+@pytest.mark.parametrize(("minutes", "lost"), [(44, False), (46, True)])
+@pytest.mark.parametrize("status", ["success", "failed"])
+def test_one_whose_end_nobody_heard_is_lost_soon_after_it(status, minutes, lost):
+    row = {"where": "task", "status": status, "finished": to_text(NOW - minutes * MINUTE)}
+    assert bool(_heard(row, 5 * HOUR, None)[0]) == lost
 
 
 def _heard(row, minutes, timeout):
     specs = (replace(SELECTED.ripples[0], name="load", timeout_seconds=timeout),)
     state = replace(attempting(minutes, dispatched=True), release=replace(SELECTED, ripples=specs))
-    rows = {"sales@1/1/load/2": {"status": "running", **row}}
+    rows = {"sales@1/1/load/2": {"status": "running", "started": to_text(NOW - minutes * MINUTE), **row}}
     world = World(Seen(state), described={"sales@1/1-1": ("RUNNING", "")}, rows=rows)
     return world.letters(), world.rounds.executions.stopped
 
 
-def test_an_attempt_of_very_many_may_wait_long_for_its_place_in_the_machine():
-    state = attempting(60, dispatched=True)
-    state = replace(state, ripples={**state.ripples, **{f"r{n}": RippleState(f"r{n}") for n in range(MOST_BRANCHES)}})
-    world = World(Seen(state), described={"sales@1/1-1": ("RUNNING", "")})
-    assert (world.letters(), world.rounds.executions.stopped) == ([], [])
+PLACED = {"status": "running", "where": "task", "started": to_text(NOW - 7 * HOUR * MINUTE)}
+
+
+@pytest.mark.parametrize("dispatched", [True, False])
+@pytest.mark.parametrize(
+    ("hours", "placed", "lost"), [(1, None, False), (7, PLACED, False), (7, None, True), (7, {**PLACED, "where": "lambda"}, True)]
+)
+def test_an_attempt_of_very_many_may_wait_for_its_place_as_long_as_others_are_at_work(hours, placed, lost, dispatched):
+    state = attempting(hours * HOUR, dispatched=dispatched)
+    crowd = {f"r{n}": RippleState(f"r{n}") for n in range(MOST_BRANCHES)}
+    others = {"r7": RippleState("r7", attempt=Attempt(1, 1, NOW - 7 * HOUR * MINUTE, dispatched=True))} if placed else {}
+    state = replace(state, ripples={**state.ripples, **crowd, **others})
+    world = World(Seen(state), described={"sales@1/1-1": ("RUNNING", "")}, rows={"sales@1/1/r7/1": placed} if placed else {})
+    assert bool(world.letters()) == lost
 
 
 def test_an_execution_that_cannot_be_looked_at_now_holds_up_no_other(monkeypatch):

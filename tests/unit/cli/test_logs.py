@@ -239,3 +239,12 @@ def test_following_prints_each_line_once_until_the_run_is_over(bench, logs, monk
 
 def test_a_run_that_is_none_is_misuse(bench):
     assert bench.run("logs", "sales")[0] == 2
+
+
+def test_invocations_beyond_those_that_the_row_lists_are_read_as_well(bench, logs):
+    """A row lists its first twenty and the latest; a function's environments come and go between pauses."""
+    for number in range(1, 24):
+        write(logs, f"s{number}", *invocation(f"r-{number}", said(f"look {number}")), second=number / 2)
+    listed = [{"log_stream": f"s{number}", "request_id": f"r-{number}"} for number in range(1, 21)]
+    out = read(bench, attempt(stream="s23", request="r-23", pauses=22, invocations=listed))[1]
+    assert [line.split("load 1  ")[1] for line in out.splitlines() if "look" in line] == [f"look {number}" for number in range(1, 24)]

@@ -302,6 +302,13 @@ def test_a_large_task_that_outgrows_the_function_after_a_pause_stays_large() -> 
     assert after.state.ripples["run"].task_mib == 30_720
 
 
+@pytest.mark.parametrize("how", ["memory", "overran"])
+def test_a_hint_is_not_forgotten_where_the_function_is_too_small_after_a_pause(how: GateOutcome) -> None:
+    state = running(hinted(pond(A), starts_on="task", memory_mib=61_440))
+    after = step(state, GateReached(1, 1, "run", 1, how, Failure("run", 1, "Error", "too small"), 3008), START)
+    assert [answer.memory_mib for answer in of(after.effects, AnswerGate)] == [61_440]
+
+
 # giving up
 
 

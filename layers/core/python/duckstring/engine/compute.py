@@ -67,11 +67,13 @@ def pin(turn: Turn, word: ComputePinned) -> None:
 
 def outgrow(turn: Turn, ripple: RippleState, how: Outgrown, *, mib: int) -> None:
     """An attempt found its place too small, where it had ``mib``: the line remembers what it needs."""
+    known = ripple.task_mib or _hinted(_spec(turn, ripple.name))
     if how == "overran":
-        needed = ripple.task_mib or max(mib, _hinted(_spec(turn, ripple.name)))
+        needed = ripple.task_mib or max(mib, known)
     else:
+        # Where a large task paused it is the function that was too small: what the task had is still what it needs.
         larger = size_above(mib)
-        needed = max(ripple.task_mib, larger.memory_mib if larger else mib)
+        needed = max(known, larger.memory_mib if larger else mib)
     turn.put_ripple(replace(ripple, task_mib=size_for(needed).memory_mib))
 
 

@@ -63,8 +63,9 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """What its row says of an attempt that begins or goes on: how often it has paused, and what its invocations took."""
+    """What its row says of an attempt that begins or goes on: when it began, how often it has paused, what its invocations took."""
 
+    started: Instant
     pauses: int = 0
     usage: Usage = field(default_factory=Usage)
 

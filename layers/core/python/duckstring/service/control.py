@@ -133,13 +133,12 @@ def _check_force(state: PondState) -> None:
 
 
 def _stopped(before: PondState, told: Told) -> Iterator[int]:
-    """The runs that were in flight, or began between the look and the word, and are no more."""
+    """The runs that were in flight (a failed one is, as long as an attempt of it runs), or began since the look, and are no more."""
     if not told.applied:
         return
     after = told.state
-    flying = [number for number, run in before.runs.items() if run.failure is None]
     since = range(before.runs_started + 1, after.runs_started + 1)
-    yield from (number for number in (*sorted(flying), *since) if number not in after.runs)
+    yield from (number for number in (*sorted(before.runs), *since) if number not in after.runs)
 
 
 def _still_wanted(told: Mapping[Line, Told], console: Console) -> Iterator[str]:

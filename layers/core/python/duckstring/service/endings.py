@@ -26,10 +26,9 @@ _PAYLOAD_LIMIT = 6_000
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An attempt under way. ``ripples``: how many its run has. ``since``: what its ``timeout`` counts from."""
+    """An attempt under way. ``ripples``: how many its run has."""
 
     order: Order
-    since: Instant
     timeout: timedelta
     ripples: int
     began: Began
@@ -37,8 +36,8 @@ class Work:
 
     @property
     def deadline(self) -> Instant:
-        """When it must have ended."""
-        return self.since + self.timeout
+        """When it must have ended. A place in the machine and a task's start are waited for before it begins."""
+        return self.began.started + self.timeout
 
 
 def tell(ended: Ended, how: str, work: Work, pond: Pond, worker: Worker) -> Answer:
@@ -70,7 +69,7 @@ def timed_out(work: Work, where: Cut | None = None) -> Fault:
     order = work.order
     message = (
         f"Ripple {order.ripple!r} took longer than its timeout of {duration_in_words(work.timeout)}, pauses included: this attempt "
-        f"began at {to_text(work.since)}. Give it more by @ripple(timeout=...), or see what it waits for."
+        f"began at {to_text(work.began.started)}. Give it more by @ripple(timeout=...), or see what it waits for."
     )
     return Fault("TimeoutError", message, _with_error(where, f"TimeoutError: {message}"))
 

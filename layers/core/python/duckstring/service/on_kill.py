@@ -46,6 +46,9 @@ class KillHistory(Protocol):
     def called_on_kill(self, line: Line, row: OnKillCalled) -> None:
         """Write how the call ended."""
 
+    def lost_on_kill(self, line: Line, row: OnKillCalled) -> None:
+        """The same of one whose process ended before it could say so; nothing where it has."""
+
 
 @dataclass(frozen=True, slots=True)
 class KillOrder:
@@ -77,8 +80,13 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
     secrets = variables(worker.secrets)
     package = project(order.artifact, order.module, secrets, worker)
     seen = _wait(order, worker, kills)
-    if seen.status == "success" or not kills.claim_on_kill(order.line, run=order.run, ripple=order.ripple, attempt=order.attempt):
+    if seen.status == "success":
         worker.log.info("on_kill has nothing to do")
+        return "ok"
+    if not kills.claim_on_kill(order.line, run=order.run, ripple=order.ripple, attempt=order.attempt):
+        # Lambda asks again where the one before died. It is called once; but nobody else would say that it did not come back.
+        kills.lost_on_kill(order.line, OnKillCalled(order.run, order.ripple, order.attempt, "refused", _died(order)))
+        worker.log.info("on_kill was called before")
         return "ok"
     how, message = _told(_call(order, package, secrets, worker, kills), order)
     kills.called_on_kill(order.line, OnKillCalled(order.run, order.ripple, order.attempt, how, message))
@@ -139,6 +147,10 @@ def _told(ended: Ended, order: KillOrder) -> tuple[KillEnd, str]:
 
 def _late(order: KillOrder) -> str:
     return f"on_kill of Ripple {order.ripple!r} did not return within {_time(order):.0f} s."
+
+
+def _died(order: KillOrder) -> str:
+    return f"on_kill of Ripple {order.ripple!r} ended with its process before it returned: what it had done by then nobody knows."
 
 
 def _time(order: KillOrder) -> float:

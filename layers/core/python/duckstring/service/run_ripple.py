@@ -75,9 +75,15 @@ def _attempt(work: Work, state: PondState, worker: Worker) -> Answer:
 
 
 def is_current(order: Order, state: PondState) -> bool:
-    """Whether the engine waits for this very attempt: the fence against workers that outlived their run."""
+    """Whether the engine waits for this very attempt: the fence against workers that outlived their run.
+
+    In a run that has failed nothing begins any more; but what had begun is finished, and what pauses has begun: what it started
+    elsewhere goes on, and somebody has to see how it ends.
+    """
     run, ripple = state.runs.get(order.run), state.ripples.get(order.ripple)
-    if run is None or run.failure is not None or run.launch != order.launch or ripple is None or ripple.attempt is None:
+    if run is None or run.launch != order.launch or ripple is None or ripple.attempt is None:
+        return False
+    if run.failure is not None and not order.pauses:
         return False
     return (ripple.attempt.run, ripple.attempt.number) == (order.run, order.attempt)
 
@@ -98,12 +104,10 @@ def project(artifact: str, module: str, secrets: Mapping[str, str], worker: Work
 
 
 def _work(order: Order, state: PondState, began: Began, meter: Meter) -> Work:
-    attempt = state.ripples[order.ripple].attempt
     specs = {spec.name: spec for spec in state.release.ripples} if state.release else {}
     asked = specs[order.ripple].timeout_seconds if order.ripple in specs else None
     timeout = LONGEST if asked is None else timedelta(seconds=asked)
-    since = attempt.since if attempt else state.runs[order.run].started
-    return Work(order, since, timeout, len(state.ripples), began, meter)
+    return Work(order, timeout, len(state.ripples), began, meter)
 
 
 def _limits(work: Work, left: float) -> list[Limit]:

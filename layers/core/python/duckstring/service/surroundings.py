@@ -56,8 +56,9 @@ def previous_freshness(state: PondState, run: Run, ripple: str) -> Instant:
 
 def _open_up_to(state: PondState, run: Run) -> list[Run]:
     """A failed run's tables are seen by nobody but itself."""
-    older = [other for other in state.runs.values() if other.f <= run.f and other.number <= run.number and other.failure is None]
-    return sorted(older, key=lambda other: (other.f, other.number))
+    older = [other for other in state.runs.values() if other.f <= run.f and other.number <= run.number]
+    seen = [other for other in older if other.failure is None or other.number == run.number]
+    return sorted(seen, key=lambda other: (other.f, other.number))
 
 
 def surroundings(order: Order, state: PondState, began: Began, worker: Worker, *, ends: Instant) -> Surroundings:

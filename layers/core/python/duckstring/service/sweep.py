@@ -12,14 +12,14 @@ from datetime import timedelta
 from itertools import groupby
 
 from duckstring.engine.signals import AlarmRang, ExecutionEnded
-from duckstring.engine.state import Attempt, PondState, Run
+from duckstring.engine.state import PondState, Run
 from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST
 from duckstring.model.catalog import Release, Removal
-from duckstring.model.instants import Instant, to_text
+from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
 from duckstring.model.verdicts import MOST_BRANCHES
-from duckstring.ports import AttemptReader, Catalog, Cellar, Clock, ExecutionReader, Letter, Mailbox, Removals, Seen, StateReader
+from duckstring.ports import AttemptReader, Catalog, Cellar, Clock, ExecutionReader, Letter, Mailbox, Removals, Row, Seen, StateReader
 from duckstring.service.announce import announcement, is_unheard, obituary
 from duckstring.service.deliver import SOON
 from duckstring.service.graph import in_order
@@ -149,27 +149,39 @@ def _ending(held: Seen, run: Run, rounds: Rounds, now: Instant) -> tuple[str, st
 
 def _silent(state: PondState, run: Run, attempts: AttemptReader, now: Instant) -> str | None:
     """A Ripple whose attempt must be long over, or whose branch should have come for its verdict long ago: a word got lost."""
-    for name, ripple in state.ripples.items():
-        attempt = ripple.attempt
-        if attempt is None or attempt.run != run.number:
+    working = {name: ripple.attempt for name, ripple in state.ripples.items() if ripple.attempt and ripple.attempt.run == run.number}
+    is_crowded = len(state.ripples) > MOST_BRANCHES
+
+    def row_of(name: str) -> Row | None:
+        return attempts.attempt(state.line, run=run.number, ripple=name, attempt=working[name].number)
+
+    for name, attempt in working.items():
+        if now - attempt.since <= (SILENT if attempt.dispatched and not is_crowded else ABSENT):
             continue
-        # Of more Ripples than the machine has places for, one whose verdict is out may still wait for its place.
-        at_work = attempt.dispatched and len(state.ripples) <= MOST_BRANCHES
-        if now - attempt.since > (SILENT if at_work else ABSENT) and not _may_live(state, name, attempt, attempts, now):
-            return f"attempt {attempt.number} of {name} for {int((now - attempt.since).total_seconds() // 60)} min"
+        row = row_of(name)
+        if row is not None and _is_heard_of(row, _longest(state, name), now):
+            continue
+        # Of more Ripples than the machine has places for, one waits for its place as long as others are at work.
+        if row is None and is_crowded and any(_is_heard_of(other, _longest(state, one), now) for one in working if (other := row_of(one))):
+            continue
+        return f"attempt {attempt.number} of {name} for {int((now - attempt.since).total_seconds() // 60)} min"
     return None
 
 
-def _may_live(state: PondState, name: str, attempt: Attempt, attempts: AttemptReader, now: Instant) -> bool:
-    """A task, whose silence the machine notices by itself, or an attempt that pauses: until its own time is over, and a while more."""
-    if not attempt.dispatched:
-        return False
-    row = attempts.attempt(state.line, run=attempt.run, ripple=name, attempt=attempt.number)
-    if row is None or row.get("status") != "running" or not (row.get("where") == "task" or row.get("pauses")):
-        return False
+def _is_heard_of(row: Row, longest: timedelta, now: Instant) -> bool:
+    """Whether an attempt may live, or what it said of its end be under way.
+
+    A task, whose silence the machine notices by itself, and one that pauses live until their own time is over, and a while more.
+    """
+    if row.get("status") != "running":
+        return now - from_text(str(row.get("finished") or row["started"])) <= SILENT
+    is_long = row.get("where") == "task" or row.get("pauses")
+    return now - from_text(str(row["started"])) <= (longest + SILENT if is_long else SILENT)
+
+
+def _longest(state: PondState, name: str) -> timedelta:
     asked = (spec.timeout_seconds for spec in (state.release.ripples if state.release else ()) if spec.name == name)
-    longest = next((timedelta(seconds=seconds) for seconds in asked if seconds), LONGEST)
-    return now - attempt.since <= longest + SILENT
+    return next((timedelta(seconds=seconds) for seconds in asked if seconds), LONGEST)
 
 
 def _was_launched(held: Seen, run: Run, now: Instant) -> bool:

@@ -27,7 +27,7 @@ from duckstring.model.attempts import (
     OwnFailure,
     Usage,
 )
-from duckstring.model.instants import Instant, to_text
+from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ class AttemptRows:
             found = self._read(key)
             if found.get("status") in TAKEN:
                 return None
-        return Began(_number(found, "pauses"), Usage(float(str(found.get("seconds") or 0)), _number(found, "peak_mib")))
+        started = from_text(str(found.get("started") or more["started"]))
+        return Began(started, _number(found, "pauses"), Usage(float(str(found.get("seconds") or 0)), _number(found, "peak_mib")))
 
     def paused(self, line: Line, row: AttemptPaused) -> bool:
         """Write that it goes on later, unless it was taken."""
@@ -133,9 +134,16 @@ class AttemptRows:
 
     def called_on_kill(self, line: Line, row: OnKillCalled) -> None:
         """Write how the call ended."""
+        self._ended_on_kill(line, row, "attribute_exists(#on_kill)", {})
+
+    def lost_on_kill(self, line: Line, row: OnKillCalled) -> None:
+        """Write that a call ended with its process, unless it was told how it ended."""
+        asked: dict[str, AttributeValueTypeDef] = {":asked": {"S": "requested"}}
+        self._ended_on_kill(line, row, "#on_kill = :asked AND attribute_not_exists(#on_kill_message)", asked)
+
+    def _ended_on_kill(self, line: Line, row: OnKillCalled, condition: str, more: Mapping[str, AttributeValueTypeDef]) -> None:
         values: Values = {"on_kill": row.how, "on_kill_message": row.message[:KEPT_TEXT]}
-        key = attempt_key(line, row.run, row.ripple, row.attempt)
-        self._change(key, f"SET {_assigned(values)}", "attribute_exists(#on_kill)", values, {})
+        self._change(attempt_key(line, row.run, row.ripple, row.attempt), f"SET {_assigned(values)}", condition, values, more)
 
     def _overflow(self, line: Line, row: AttemptFinished) -> dict[str, str | int | float]:
         if len(row.message) + len(row.traceback) <= LONG_TEXT:
@@ -174,7 +182,7 @@ class AttemptRows:
         return from_item(found["Attributes"])
 
     def _read(self, key: Key, *names: str, consistent: bool = True) -> dict[str, object]:
-        wanted = names or ("status", "pauses", "seconds", "peak_mib")
+        wanted = names or ("status", "started", "pauses", "seconds", "peak_mib")
         found = self._clients.dynamodb.get_item(
             TableName=self._table,
             Key=key,
