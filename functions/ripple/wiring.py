@@ -17,6 +17,7 @@ from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.worker import DynamoStates, S3Artifacts, SecretEntries
+from duckstring.author import leftovers
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
 from duckstring.model.settings import Settings
@@ -41,6 +42,7 @@ class App:
 
 def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> App:
     """The worker of the Catchment that ``env`` describes. ``label`` puts keys on each line of ``log``."""
+    leftovers.clear()
     settings, clients = Settings.from_env(env), Clients()
     # What every attempt uses is made while the function starts: Lambda gives that phase more processor than it bills.
     _ = clients.dynamodb, clients.sqs, clients.s3, clients.secretsmanager

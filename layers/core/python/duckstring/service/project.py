@@ -12,7 +12,6 @@ import io
 import os
 import shutil
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from duckstring.author.errors import RippleError
+from duckstring.author.leftovers import folder
 from duckstring.author.ripple import Declared, collecting
 
 _MOST_BYTES = 256 * 1024 * 1024
@@ -160,7 +160,7 @@ class Shelf:
 
     def add(self, key: tuple[str, ...], package: bytes, module: str) -> Project:
         """Unpack and keep."""
-        root = Path(tempfile.mkdtemp(prefix="duckstring-pond-")).resolve()
+        root = Path(folder("pond")).resolve()
         atexit.register(shutil.rmtree, root, ignore_errors=True)
         unpack(package, root)
         while len(self._projects) >= self._most:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from duckstring.author.leftovers import folder
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -53,7 +54,7 @@ class S3Storage:
         """A new in-memory database with limits and credentials set."""
         import duckdb  # noqa: PLC0415 - the worker starts without DuckDB
 
-        spill = tempfile.mkdtemp(prefix="duckstring-spill-")
+        spill = folder("spill")
         self._spill.append(spill)
         con = duckdb.connect(
             ":memory:", config={**self._limits(), "temp_directory": spill, "home_directory": spill, "allow_unsigned_extensions": "true"}
