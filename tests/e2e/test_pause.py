@@ -65,6 +65,22 @@ def deaf(pond):
 """
 )
 
+BESIDE = (
+    PRELUDE
+    + """
+@ripple
+def ensure(pond):
+    note(pond, pond.run_key)
+    if not told(pond, "go"):
+        pond.pause("1s")
+
+@ripple
+def breaks(pond):
+    if not told(pond, "mended"):
+        raise ValueError("no luck")
+"""
+)
+
 CANCELLED = (
     PRELUDE
     + """
@@ -145,6 +161,26 @@ def test_who_is_deaf_over_its_timeout_has_failed_and_its_retry_is_another_try(dr
     assert first != second
     assert [(row["status"], row["error"]) for row in attempts(driver, "deaf", "deaf")] == [("failed", "TimeoutError")] * 2
     assert driver.runs("deaf")[-1]["error"] == "TimeoutError"
+
+
+def test_what_pauses_beside_a_ripple_that_fails_is_seen_to_its_end_and_the_next_run_waits_for_it(driver):
+    driver.deploy(driver.pond("beside", BESIDE))
+    driver.pulse("beside")
+    until(lambda: driver.statuses("beside") == ["failed"], what="the failure")
+    looks = len(driver.noted("beside"))
+    until(lambda: len(driver.noted("beside")) > looks + 1, what="looks after the failure")
+    driver.let("beside", "mended")
+    driver.run.done("control", "wake", "beside")
+    until(lambda: driver.statuses("beside") == ["failed", "running"], what="the second run")
+    looks = len(driver.noted("beside"))
+    until(lambda: len(driver.noted("beside")) > looks + 1, what="looks beside the second run")
+    assert len({noted.word for noted in driver.noted("beside")}) == 1, "one external run would be under way"
+    driver.let("beside")
+    until(lambda: driver.statuses("beside") == ["failed", "success"], what="both runs' ends")
+    assert len({noted.word for noted in driver.noted("beside")}) == 2
+    [first] = [row for row in driver.client.run("beside@1/1")["attempts"] if row["ripple"] == "ensure"]
+    assert (first["status"], first["attempt"]) == ("success", 1)
+    assert first["pauses"] > looks
 
 
 def test_a_kill_is_told_to_what_pauses_and_to_what_runs(driver):
