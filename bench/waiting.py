@@ -21,6 +21,8 @@ TASK_START = 60
 """Seconds that a task takes to start; Fargate bills most of them."""
 
 VCPU_HOUR, GB_HOUR = 0.04048, 0.004445
+DISK_GB_HOUR, DISK_GB, ADDRESS_HOUR = 0.000111, 100 - 20, 0.005
+"""Of a task: the disk above the 20 GB that are free, and its public address."""
 SECRET_READ = 0.05 / 1e4
 LOG_BYTE = 0.50 / 1e9
 
@@ -69,7 +71,8 @@ def ways() -> list[Way]:
 
 def _sleeping(name: str, *, function: int, states: int) -> Way:
     hours = (SECONDS - function + TASK_START) / 3600
-    task = hours * (TASK.cpu_units / 1024 * VCPU_HOUR + TASK.memory_mib / 1024 * GB_HOUR)
+    around = DISK_GB * DISK_GB_HOUR + ADDRESS_HOUR
+    task = hours * (TASK.cpu_units / 1024 * VCPU_HOUR + TASK.memory_mib / 1024 * GB_HOUR + around)
     looks_at_row = SECONDS / 5 * PRICE["read unit"] / 2
     return Way(name, 1, 15, states * PRICE["transition"], function * FUNCTION_GB * GB_SECOND + task, looks_at_row)
 

@@ -9,6 +9,7 @@ Standard library only. What a laptop needs and the emulator lacks is added here 
   waits a moment for warm workers before it starts cold ones, and most are forked;
 - ``tasks.py``: ECS tasks run, as processes, and their ends are announced;
 - ``heartbeats.py``: a task of a state machine that falls silent fails;
+- ``queues.py``: messages survive a restart, and each other;
 - pauses that the emulator makes between one Ripple and the next are taken out;
 - it ends at once when told to, and leaves no worker behind.
 """
@@ -39,6 +40,7 @@ from duckstring_cli.local.checkpoints import Checkpoints, Generations
 from duckstring_cli.local.emulator import ministack
 from duckstring_cli.local.heartbeats import Heartbeats
 from duckstring_cli.local.layers import Layers, share_layers
+from duckstring_cli.local.queues import guard_queues, keep_queues
 from duckstring_cli.local.tasks import Tasks
 from duckstring_cli.local.workers import keep_answers_apart, pace_workers, warm_up
 
@@ -52,25 +54,6 @@ logger = logging.getLogger("duckstring")
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-
-
-def keep_queues() -> None:
-    """Queues survive a restart: under whatever port, and with the messages that were in flight visible at once."""
-    queues = ministack("services.sqs")
-    # The emulator finds a queue by its URL, and would look for one with today's port: a queue from before the port
-    # changed would never be polled again. So the URL is a name, with one port for ever.
-    queues.DEFAULT_PORT = "4566"
-    load = queues.load_persisted_state
-
-    def load_and_release(state: Any) -> None:  # noqa: ANN401
-        load(state)
-        now = time.time()
-        for queue in queues._queues._data.values():  # noqa: SLF001
-            for message in queue.get("messages", []):
-                if message.get("receive_count"):
-                    message["visible_at"] = min(message["visible_at"], now)
-
-    queues.load_persisted_state = load_and_release
 
 
 def take_out_pauses() -> None:
@@ -101,6 +84,7 @@ class Server:
         self._checkpoints = Checkpoints(self._generations, self._layers)
         share_layers(self._layers)
         keep_queues()
+        guard_queues()
         keep_answers_apart()
         pace_workers(self._checkpoints.note)
         take_out_pauses()
