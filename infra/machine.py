@@ -39,24 +39,30 @@ _CAUSE_LENGTH = 4_000
 _TOLD_LENGTH = 1000
 """Of a cancelled branch's failure. A Map's result holds all of them, and 256 KiB at most; history has the whole text."""
 
-_LOST = [
-    "Lambda.TooManyRequestsException",
+_NO_ROOM = ["Lambda.TooManyRequestsException"]
+"""As many invocations run as the account may have. Whoever waits has lost nothing, and may wait for hours."""
+
+_FAULTS = [
     "Lambda.ServiceException",
     "Lambda.SdkClientException",
     "Lambda.AWSLambdaException",
     "Lambda.ClientExecutionTimeoutException",
 ]
-"""The invocation was refused, or its answer got lost on the way: nothing that the author's code has done."""
+"""The invocation, or its answer, got lost on the way: nothing that the author's code has done."""
 
-_UNSTARTED = [
+_LOST = [*_NO_ROOM, *_FAULTS]
+
+_NO_TASK_ROOM = [
     "ECS.AmazonECSException",
-    "ECS.ClientException",
     "ECS.LimitExceededException",
     "ECS.ServerException",
     "ECS.ThrottlingException",
     "AmazonECS.Unknown",
 ]
 """ECS did not start a task: no place, too many at once, or a fault of its own. ``AmazonECS.Unknown``: it said so in a list."""
+
+_REFUSED = ["ECS.ClientException"]
+"""It does not want to: most likely it will not, later, either."""
 
 _KILLED_FOR_MEMORY = ("Runtime.OutOfMemory", "signal: killed", "exit status 137")
 """How Lambda tells of a function that wanted more memory than it had."""
@@ -65,6 +71,22 @@ _OUT_OF_TIME = ("Sandbox.Timedout", "Task timed out after")
 """How it tells of one that held out to the function's last second, and did not hear the worker's watch."""
 
 State = dict[str, Any]
+
+
+def _again(errors: list[str], *, seconds: int, tries: int, longest: int) -> State:
+    return {
+        "ErrorEquals": errors,
+        "IntervalSeconds": seconds,
+        "BackoffRate": 2,
+        "MaxAttempts": tries,
+        "MaxDelaySeconds": longest,
+        "JitterStrategy": "FULL",
+    }
+
+
+def _for_room(errors: list[str]) -> State:
+    """Two to five hours. Each try is three events of a history that has room for 25,000, of 40 branches."""
+    return _again(errors, seconds=2, tries=60, longest=300)
 
 
 def _jsonata(expression: str) -> str:
@@ -223,16 +245,7 @@ def _run(suffix: str) -> State:
         },
         "TimeoutSeconds": _LAMBDA_SECONDS,
         "Output": {"status": "done"},
-        "Retry": [
-            {
-                "ErrorEquals": _LOST,
-                "IntervalSeconds": 2,
-                "BackoffRate": 2,
-                "MaxAttempts": 8,
-                "MaxDelaySeconds": 60,
-                "JitterStrategy": "FULL",
-            }
-        ],
+        "Retry": [_for_room(_NO_ROOM), _again(_FAULTS, seconds=2, tries=8, longest=60)],
         "Catch": [
             {"ErrorEquals": _LOST, "Output": _caught("'lost'"), "Next": f"Rest{suffix}"},
             {
@@ -278,16 +291,7 @@ def _run_on_task(suffix: str) -> State:
         "TimeoutSeconds": _TASK_SECONDS,
         "Output": {"status": "done"},
         # Each time with a token of its own. What did start, and died, is another attempt.
-        "Retry": [
-            {
-                "ErrorEquals": _UNSTARTED,
-                "IntervalSeconds": 5,
-                "BackoffRate": 2,
-                "MaxAttempts": 8,
-                "MaxDelaySeconds": 120,
-                "JitterStrategy": "FULL",
-            }
-        ],
+        "Retry": [_for_room(_NO_TASK_ROOM), _again(_REFUSED, seconds=5, tries=8, longest=120)],
         # Its worker says how it ended; where it did not, it was not the author's doing.
         "Catch": [
             {
@@ -327,14 +331,7 @@ def _await(suffix: str) -> State:
         "Retry": [
             {"ErrorEquals": [DONE, CANCELLED, TASK], "MaxAttempts": 0},
             # Whatever else failed is a letter that was not sent.
-            {
-                "ErrorEquals": ["States.TaskFailed"],
-                "IntervalSeconds": 2,
-                "BackoffRate": 2,
-                "MaxAttempts": 6,
-                "MaxDelaySeconds": 60,
-                "JitterStrategy": "FULL",
-            },
+            _again(["States.TaskFailed"], seconds=2, tries=6, longest=60),
         ],
         "Catch": [
             {"ErrorEquals": [DONE], "Next": f"Done{suffix}"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bench.requests import transitions
 from duckstring.model.compute import TASK_SIZES
 from duckstring.model.verdicts import BEAT_SECONDS, CANCELLED, DONE, ENDED, SILENCE_SECONDS, TASK
+from duckstring.service.sweep import ABSENT
 from infra.machine import definition
 
 MACHINE = definition()
@@ -68,9 +70,9 @@ def test_a_gate_is_sent_again_only_where_its_letter_was_not_sent(gate):
 
 @pytest.mark.parametrize("task", RUNS, ids=["outside", "branch"])
 def test_what_aws_loses_is_tried_again_and_then_lost_and_not_crashed(task):
-    (rule,) = task["Retry"]
+    waits, again = task["Retry"]
     lost, crashed = task["Catch"]
-    assert rule["ErrorEquals"] == lost["ErrorEquals"]
+    assert waits["ErrorEquals"] + again["ErrorEquals"] == lost["ErrorEquals"]
     assert {"Lambda.TooManyRequestsException", "Lambda.AWSLambdaException"} < set(lost["ErrorEquals"])
     assert not {"States.ALL", "States.TaskFailed", "States.Timeout", "Lambda.Unknown"} & set(lost["ErrorEquals"])
     assert "'outcome': 'lost'" in lost["Output"]
@@ -108,8 +110,21 @@ def test_a_task_that_falls_silent_or_is_stopped_is_lost_and_costs_its_author_not
 @pytest.mark.parametrize("task", TASKS, ids=["outside", "branch"])
 def test_only_a_task_that_ecs_did_not_start_is_started_again(task):
     """A retry of anything that its own worker may say would run an attempt twice."""
-    (rule,) = task["Retry"]
-    assert all(error.startswith(("ECS.", "AmazonECS.")) for error in rule["ErrorEquals"])
+    assert all(error.startswith(("ECS.", "AmazonECS.")) for rule in task["Retry"] for error in rule["ErrorEquals"])
+
+
+@pytest.mark.parametrize(
+    ("task", "error"),
+    [(task, "Lambda.TooManyRequestsException") for task in RUNS] + [(task, "ECS.LimitExceededException") for task in TASKS],
+)
+def test_who_finds_no_room_in_the_account_waits_for_hours_and_not_for_ever(task, error):
+    """The sweep takes for lost what has not begun after six; an execution's history has room for 25,000 events, of 40 branches."""
+    waits, fails = task["Retry"]
+    assert error in waits["ErrorEquals"]
+    assert error not in fails["ErrorEquals"]
+    longest = sum(min(waits["IntervalSeconds"] * waits["BackoffRate"] ** n, waits["MaxDelaySeconds"]) for n in range(waits["MaxAttempts"]))
+    assert timedelta(hours=4) < timedelta(seconds=longest) < ABSENT
+    assert 40 * 3 * waits["MaxAttempts"] < 25_000 / 3
 
 
 @pytest.mark.parametrize("task", TASKS, ids=["outside", "branch"])

@@ -179,6 +179,13 @@ def test_an_attempt_that_nobody_waits_for_is_ended_and_nothing_is_told(tmp_path)
     assert (machine.beats, machine.answers) == (3, [])
 
 
+def test_a_task_that_nobody_waited_for_from_the_beginning_calls_no_code(tmp_path):
+    machine, ran = Machine(patience=0), tmp_path / "ran"
+    assert attend(f"open({str(ran)!r}, 'w').close()\ntime.sleep(600)", machine)
+    assert machine.answers == []
+    assert not ran.exists()
+
+
 def test_a_worker_that_does_not_leave_in_time_is_killed():
     machine = Machine()
     assert attend(f"{DEAF}say(seconds=0.1)\ntime.sleep(600)", machine)

@@ -380,6 +380,19 @@ def test_what_the_world_loses_costs_no_budget_five_times() -> None:
     assert (state.health, state.failure) == ("failed", Failure("run", 7, "SlowDown", "503"))
 
 
+def test_each_ripple_of_a_run_has_its_own_losses() -> None:
+    names = [f"r{n}" for n in range(20)]
+    _, state = started(pond(A, ripples=tuple((name, ()) for name in names)), ripple="r7")
+    for attempt in range(1, MOST_LOSSES + 1):
+        for name in names:
+            stepped = step(state, GateReached(1, 1, name, attempt, "lost", Failure(name, attempt, "SlowDown", "503")), START)
+            state = stepped.state
+            assert AnswerGate(1, 1, name, "lambda", attempt + 1) in stepped.effects
+    assert state.health == "ok"
+    state = step(state, GateReached(1, 1, "r7", 6, "lost", Failure("r7", 6, "SlowDown", "503")), START).state
+    assert state.runs[1].failure == Failure("r7", 6, "SlowDown", "503")
+
+
 def test_a_long_message_of_forty_waiting_branches_fits_an_item() -> None:
     ripples = (("first", ()), *((f"after_{i}", ("first",)) for i in range(40)))
     world = deployed(pond(A, ripples=ripples))

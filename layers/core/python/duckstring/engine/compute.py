@@ -17,11 +17,11 @@ from duckstring.model.values import replace
 Outgrown = Literal["overran", "memory"]
 
 
-def new_attempt(turn: Turn, ripple: RippleState, *, run: int, number: int, tried: int = 1) -> Attempt:
+def new_attempt(turn: Turn, ripple: RippleState, *, run: int, number: int, tried: int = 1, losses: int = 0) -> Attempt:
     """The next attempt of a Ripple, at its place."""
     usual = ripple.measured and not ripple.task_mib and not turn.compute
     mib = 0 if usual else place(turn, ripple)
-    return Attempt(run, number, turn.now, False, tried, "task", mib) if mib else Attempt(run, number, turn.now, tried=tried)
+    return Attempt(run, number, turn.now, False, tried, "task" if mib else "lambda", mib, losses)
 
 
 def place(turn: Turn, ripple: RippleState) -> int:

@@ -17,7 +17,7 @@ from duckstring.model.values import replace
 BadEnd = Literal["failed", "crashed", "lost", "overran", "memory"]
 
 MOST_LOSSES = 5
-"""Attempts of a run that the world may bring down at no cost to its budget."""
+"""Attempts of a Ripple in one run that the world may bring down at no cost to the run's budget."""
 
 MOST_LAUNCHES = 5
 """A run whose execution is lost is launched again, but not for ever."""
@@ -131,9 +131,8 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
         turn.put_ripple(at_rest(turn, turn.ripples[state.name]))
     elif _moves(turn, ended, gate):
         _try_again(turn, state.name)
-    elif at.losses < MOST_LOSSES and _is_lost(ended, gate):
-        turn.put_run(replace(at, losses=at.losses + 1))
-        _try_again(turn, state.name)
+    elif ended.losses < MOST_LOSSES and _is_lost(ended, gate):
+        _try_again(turn, state.name, lost=True)
     elif at.budget > 0:
         turn.put_run(replace(at, budget=at.budget - 1))
         _try_again(turn, state.name, failed=how == "failed")
@@ -193,15 +192,16 @@ def _lost(ripple: RippleState, status: str, cause: str) -> Failure:
     return Failure(ripple.name, ripple.attempt.number, "ExecutionLost", f"{status} {cause}".strip())
 
 
-def _try_again(turn: Turn, name: str, *, failed: bool = False) -> None:
+def _try_again(turn: Turn, name: str, *, failed: bool = False, lost: bool = False) -> None:
     """Another attempt: of the same try, unless the Ripple itself ``failed``."""
     ripple = turn.ripples[name]
-    assert ripple.attempt is not None  # noqa: S101 - only a Ripple with an attempt can try again
-    run = turn.runs[ripple.attempt.run]
+    ended = ripple.attempt
+    assert ended is not None  # noqa: S101 - only a Ripple with an attempt can try again
+    run = turn.runs[ended.run]
     number = run.attempts.get(name, 0) + 1
     turn.put_run(replace(run, attempts={**run.attempts, name: number}))
-    tried = ripple.attempt.tried + failed
-    turn.put_ripple(replace(ripple, attempt=compute.new_attempt(turn, ripple, run=run.number, number=number, tried=tried)))
+    counts = {"tried": ended.tried + failed, "losses": ended.losses + lost}
+    turn.put_ripple(replace(ripple, attempt=compute.new_attempt(turn, ripple, run=run.number, number=number, **counts)))
 
 
 def _is_current(ripple: RippleState, run: int, attempt: int) -> bool:

@@ -53,7 +53,7 @@ class Attempt:
 
     ``dispatched`` once a verdict has told the run's execution to invoke it. ``tried`` counts from 1 and goes on only after
     the Ripple itself failed: what was lost, killed for memory or handed over is the same try. ``memory_mib``: of the task
-    (0: it runs in the function).
+    (0: it runs in the function). ``losses``: attempts of this Ripple in this run that the world, not the author, brought down.
     """
 
     run: int
@@ -63,6 +63,7 @@ class Attempt:
     tried: int = 1
     on: Place = "lambda"
     memory_mib: int = 0
+    losses: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,7 @@ class Run:
 
     ``pins`` maps each Source's line to the snapshot it reads for its whole life (0: none).
     ``attempts`` counts the attempts given to each Ripple; ``waiting`` are the Ripples whose branch waits at a gate.
-    ``launch`` counts the executions started for it (more than one only where an execution was lost), ``losses`` the
-    attempts that the world, not the author, brought down.
+    ``launch`` counts the executions started for it (more than one only where an execution was lost).
     """
 
     number: int
@@ -129,7 +129,6 @@ class Run:
     budget: int
     started: Instant
     launch: int = 1
-    losses: int = 0
     forced: bool = False
     superseded: bool = False
     pins: Mapping[Line, int] = field(default_factory=dict)

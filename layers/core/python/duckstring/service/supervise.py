@@ -116,6 +116,10 @@ class Supervisor:
                 each: ``{"seconds": n}``, how long the attempt may go on; at its end ``{"answer": {"outcome": ...}}``.
             environment: the worker's.
         """
+        if not self._is_wanted():
+            # Step Functions may start a task twice, where the first answer was lost: only the second one's token counts.
+            self._post.log.warning("nobody waits for this task; nothing done")
+            return True
         killed_before = self._post.kills()
         words, theirs = os.pipe()
         child = subprocess.Popen([*command, str(theirs)], env=dict(environment), pass_fds=[theirs])  # noqa: S603 - our own command
@@ -128,6 +132,14 @@ class Supervisor:
         told = self._tell(self._answer or self._verdict(child.returncode, killed_before))
         self._over.set()
         return told
+
+    def _is_wanted(self) -> bool:
+        """Asked before the author's code begins. Who gives no answer may still want it."""
+        try:
+            return self._post.tokens.beat(self._order.token)
+        except TransientError as error:
+            self._post.log.warning("beat not heard", extra={"why": error.message})
+            return True
 
     def _beat(self) -> None:
         while not self._over.is_set():

@@ -29,9 +29,9 @@ GRACE = timedelta(minutes=1)
 """What is younger is likely on its way."""
 DAY = timedelta(days=1)
 SILENT = timedelta(minutes=45)
-"""Longer than an invocation lives: a function's 15 minutes, and all that the machine waits before it starts one, or a task."""
+"""Longer than an invocation lives, and all that the machine waits after it."""
 ABSENT = timedelta(hours=6)
-"""Longer than a branch waits for one of the Map's places."""
+"""Longer than a branch waits for its verdict, or for room in the account to be run (``infra/machine.py``)."""
 SPARED = 3
 """Snapshots kept besides the pinned ones."""
 LOST = "LOST"
@@ -152,19 +152,19 @@ def _silent(state: PondState, run: Run, attempts: AttemptReader, now: Instant) -
     working = {name: ripple.attempt for name, ripple in state.ripples.items() if ripple.attempt and ripple.attempt.run == run.number}
     is_crowded = len(state.ripples) > MOST_BRANCHES
 
-    def row_of(name: str) -> Row | None:
-        return attempts.attempt(state.line, run=run.number, ripple=name, attempt=working[name].number)
+    def heard_of(name: str) -> bool | None:
+        """None: it has not begun."""
+        row = attempts.attempt(state.line, run=run.number, ripple=name, attempt=working[name].number)
+        return None if row is None else _is_heard_of(row, _longest(state, name), now)
 
     for name, attempt in working.items():
-        if now - attempt.since <= (SILENT if attempt.dispatched and not is_crowded else ABSENT):
-            continue
-        row = row_of(name)
-        if row is not None and _is_heard_of(row, _longest(state, name), now):
+        waited = now - attempt.since
+        if waited <= SILENT or (heard := heard_of(name)):
             continue
         # Of more Ripples than the machine has places for, one waits for its place as long as others are at work.
-        if row is None and is_crowded and any(_is_heard_of(other, _longest(state, one), now) for one in working if (other := row_of(one))):
+        if heard is None and (waited <= ABSENT or (is_crowded and any(heard_of(other) for other in working))):
             continue
-        return f"attempt {attempt.number} of {name} for {int((now - attempt.since).total_seconds() // 60)} min"
+        return f"attempt {attempt.number} of {name} for {int(waited.total_seconds() // 60)} min"
     return None
 
 
