@@ -53,7 +53,10 @@ def ensure(pond):
 DEAF = (
     PRELUDE
     + """
-@ripple(timeout="2s")
+def cancel(pond):
+    return pond.run_key
+
+@ripple(timeout="2s", on_kill=cancel)
 def deaf(pond):
     note(pond, f"{pond.run_key}:{pond.recall('looks', 0)}")
     pond.remember("looks", 1)
@@ -161,6 +164,8 @@ def test_who_is_deaf_over_its_timeout_has_failed_and_its_retry_is_another_try(dr
     assert first != second
     assert [(row["status"], row["error"]) for row in attempts(driver, "deaf", "deaf")] == [("failed", "TimeoutError")] * 2
     assert driver.runs("deaf")[-1]["error"] == "TimeoutError"
+    until(lambda: all(row.get("on_kill") == "confirmed" for row in attempts(driver, "deaf", "deaf")), what="on_kill of both tries")
+    assert [row.get("on_kill_message") for row in attempts(driver, "deaf", "deaf")] == [first, second]
 
 
 def test_what_pauses_beside_a_ripple_that_fails_is_seen_to_its_end_and_the_next_run_waits_for_it(driver):

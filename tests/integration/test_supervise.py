@@ -114,7 +114,7 @@ def test_it_beats_while_the_worker_holds_its_interpreter(tmp_path):
         ("pass", died("ended with exit code 0")),
         # Its own words: somebody else has said how this attempt ended; it was out of time.
         ("os._exit(70)", OK),
-        ("os._exit(71)", ended("failed", "TimeoutError", LATE)),
+        ("os._exit(71)", ended("timeout", "TimeoutError", LATE)),
     ],
 )
 def test_a_worker_that_is_gone_without_a_word_is_answered_for(script, answer):
@@ -189,7 +189,7 @@ def test_a_task_that_nobody_waited_for_from_the_beginning_calls_no_code(tmp_path
 def test_a_worker_that_does_not_leave_in_time_is_killed():
     machine = Machine()
     assert attend(f"{DEAF}say(seconds=0.1)\ntime.sleep(600)", machine)
-    assert machine.answers == [ended("failed", "TimeoutError", LATE)]
+    assert machine.answers == [ended("timeout", "TimeoutError", LATE)]
     assert machine.rows == [("sales@1", AttemptFinished(7, "load", 3, "failed", NOW, "TimeoutError", LATE))]
 
 

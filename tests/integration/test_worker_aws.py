@@ -256,7 +256,7 @@ def test_an_attempt_whose_worker_told_history_and_died_before_it_told_the_engine
 @pytest.mark.parametrize(
     ("told", "outcome", "expected"),
     [
-        ("failed", "crashed", ("failed", "TimeoutError", "took too long")),
+        ("failed", "crashed", ("timeout", "TimeoutError", "took too long")),
         ("memory", "crashed", ("memory", "TimeoutError", "took too long")),
         ("success", "crashed", ("crashed", "Runtime.ExitError", "exit status 71")),
         (None, "crashed", ("crashed", "Runtime.ExitError", "exit status 71")),

@@ -22,7 +22,7 @@ from tests.property.worlds import Fate, Graph, Laws, at_rest, graphs, looks, onc
 
 seeds = st.integers(0, 2**16)
 SIZES = [size.memory_mib for size in TASK_SIZES]
-ENDS: tuple[GateOutcome, ...] = ("failed", "failed", "crashed", "lost", "overran", "overran", "memory", "memory")
+ENDS: tuple[GateOutcome, ...] = ("failed", "timeout", "crashed", "lost", "overran", "overran", "memory", "memory")
 HINTS = (None, None, 1000, 12_000, 60_000)
 TROUBLE = ("nothing", "pin", "pin", "rehint", "lose", "kill", "force", "wake", "redeploy", "remove", "return", "budget", "pulse", "pulse")
 
@@ -78,7 +78,7 @@ class Places(Laws):
         elif before.number == after.number:
             assert replace(before, dispatched=after.dispatched) == after, "an attempt that changed under way"
         else:
-            own = isinstance(signal, GateReached) and signal.outcome == "failed" and signal.ripple == name
+            own = isinstance(signal, GateReached) and signal.outcome in ("failed", "timeout") and signal.ripple == name
             assert (after.number, after.tried) == (before.number + 1, before.tried + own)
             if isinstance(signal, GateReached) and signal.ripple == name and self._is_free(name):
                 self._is_large_enough(after, signal)
@@ -174,7 +174,7 @@ def test_whatever_becomes_of_attempts_and_whoever_says_where_they_run(graph: Gra
 
 
 def told_of_kills(world: World) -> None:
-    """Whoever asked to be told is, once for each attempt that was killed, and of none that was not: with the try that it was."""
+    """Whoever asked to be told is, once for each attempt that was killed or out of time: with the try that it was."""
     told = Counter((line, call.run, call.ripple, call.attempt) for line, call in world.kills_told)
     assert all(count == 1 for count in told.values())
     assert told.keys() <= {*world.places, *given_up(world)}, "of an attempt that never began"
@@ -246,6 +246,6 @@ def test_a_run_ends_however_its_attempts_end(seed: int, endings: list[GateOutcom
     assert len(world.attempts) <= 1 + budget + MOST_LOSSES + 1 + len(SIZES)
     assert not world.states[release.line].runs
     assert at_rest(world) or world.states[release.line].health == "failed"
-    spent = sum(how in ("failed", "crashed") for how in endings[: len(world.attempts)])
+    spent = sum(how in ("failed", "timeout", "crashed") for how in endings[: len(world.attempts)])
     if world.states[release.line].health == "ok":
         assert spent <= budget

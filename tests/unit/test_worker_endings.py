@@ -125,7 +125,7 @@ def test_the_time_that_an_attempt_may_take_includes_its_pauses(world):
     assert world.run(pauses=2)["seconds"] == 30
     world.time += timedelta(seconds=30)
     answer = world.run(pauses=3)
-    assert (answer["outcome"], answer["failure"]["error"]) == ("failed", "TimeoutError")
+    assert (answer["outcome"], answer["failure"]["error"]) == ("timeout", "TimeoutError")
     assert answer["failure"]["message"].startswith("Ripple 'load' took longer than its timeout of 2h, pauses included")
     assert len([row for row in world.rows if isinstance(row, AttemptPaused)]) == 3
 

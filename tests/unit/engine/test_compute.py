@@ -378,6 +378,30 @@ def test_nobody_is_told_of_a_run_that_ends_in_another_way() -> None:
     assert world.kills_told == []
 
 
+def test_who_is_out_of_time_is_told_as_if_it_was_killed_and_its_retry_is_another_try() -> None:
+    """What it waited for elsewhere goes on, and the retry would start a second one beside it."""
+    release = hinted(pond(A, immediate_retries=1), on_kill=True)
+    state = running(release)
+    late = Failure("run", 1, "TimeoutError", "too long")
+    stepped = step(state, GateReached(1, 1, "run", 1, "timeout", late), START)
+    f = state.runs[1].f
+    assert stepped.effects == (
+        CallOnKill(1, "run", 1, 1, f, "1.0.0", release.artifact, "src/pond.py", START),
+        AnswerGate(1, 1, "run", "lambda", 2),
+    )
+    attempt = stepped.state.ripples["run"].attempt
+    assert attempt is not None
+    assert (attempt.number, attempt.tried) == (2, 2)
+    over = step(stepped.state, GateReached(1, 1, "run", 2, "timeout", late), START)
+    assert [(call.attempt, call.tried) for call in of(over.effects, CallOnKill)] == [(2, 2)]
+    assert over.state.health == "failed"
+
+
+def test_who_named_no_function_is_told_nothing_of_its_time() -> None:
+    state = running(hinted(pond(A), on_kill=False))
+    assert of(step(state, GateReached(1, 1, "run", 1, "timeout", Failure("run", 1, "TimeoutError", "x")), START).effects, CallOnKill) == []
+
+
 # sizes
 
 

@@ -90,8 +90,8 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
         always_run: run even when no Source changed.
         timeout: how long one attempt of it may take, pauses included: ``"90s"``, ``"2h"``, ``"1h30m"``; default 24 hours.
         memory: how much memory it needs, as far as you know: ``"512MB"``, ``"4GB"``.
-        on_kill: a function of no argument, or of the Pond, that is called when the Ripple was killed: to cancel what it started
-            elsewhere.
+        on_kill: a function of no argument, or of the Pond, that is called when the Ripple was killed, or its time is over: to cancel
+            what it started elsewhere.
 
     Returns:
         The function, unchanged.

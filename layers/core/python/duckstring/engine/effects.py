@@ -133,7 +133,7 @@ class StopTask:
 
 @dataclass(frozen=True, slots=True)
 class CallOnKill:
-    """Call the function that a killed Ripple named to be told with. All that it needs to know of a run that is gone."""
+    """Call the function that a Ripple named for when it is killed, or out of time. All that it needs to know of a run that may be gone."""
 
     run: int
     ripple: str

@@ -6,7 +6,7 @@ from typing import Literal
 
 from duckstring.engine import compute
 from duckstring.engine.demand import order_replacement
-from duckstring.engine.effects import RecordAttempt, StopTask
+from duckstring.engine.effects import CallOnKill, RecordAttempt, StopTask
 from duckstring.engine.runs import at_rest, fail_run
 from duckstring.engine.signals import GateReached, RippleSucceeded
 from duckstring.engine.state import Attempt, Failure, RippleState, Run, shortened
@@ -14,7 +14,10 @@ from duckstring.engine.turn import Turn
 from duckstring.model.instants import Instant
 from duckstring.model.values import replace
 
-BadEnd = Literal["failed", "crashed", "lost", "overran", "memory"]
+BadEnd = Literal["failed", "timeout", "crashed", "lost", "overran", "memory"]
+
+_OWN_ENDS = ("failed", "timeout")
+"""What an attempt has said itself: it is another try that follows."""
 
 MOST_LOSSES = 5
 """Attempts of a Ripple in one run that the world may bring down at no cost to the run's budget."""
@@ -135,15 +138,23 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
         _try_again(turn, state.name, lost=True)
     elif at.budget > 0:
         turn.put_run(replace(at, budget=at.budget - 1))
-        _try_again(turn, state.name, failed=how == "failed")
+        _try_again(turn, state.name, failed=how in _OWN_ENDS)
     else:
         turn.put_ripple(at_rest(turn, turn.ripples[state.name]))
         fail_run(turn, at, failure)
 
 
+def call_on_kill(turn: Turn, run: Run, name: str, attempt: int, *, tried: int) -> None:
+    """Have the Ripple's own function told, if it named one, that this attempt was the last of its try that may see to its work."""
+    if any(spec.name == name and spec.on_kill for spec in (turn.release.ripples if turn.release else ())):
+        turn.emit(CallOnKill(run.number, name, attempt, tried, run.f, run.version, run.artifact, run.module, run.started))
+
+
 def _give_up(turn: Turn, ripple: RippleState, attempt: Attempt, how: BadEnd, failure: Failure) -> None:
     """Nothing of an attempt may go on. One that failed has said so itself, and written its row."""
-    if how == "failed":
+    if how == "timeout":  # what it waited for elsewhere goes on
+        call_on_kill(turn, turn.runs[attempt.run], ripple.name, attempt.number, tried=attempt.tried)
+    if how == "timeout" or how == "failed":  # noqa: PLR1714 - mypy reads this
         return
     turn.emit(RecordAttempt(attempt.run, ripple.name, attempt.number, how, turn.now, failure))
     if attempt.on == "task":

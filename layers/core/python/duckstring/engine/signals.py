@@ -19,7 +19,7 @@ from duckstring.model.windows import Window
 
 TriggerKind = Literal["tap", "wave", "pulse", "tide", "remove"]
 Verb = Literal["wake", "force", "sleep", "kill", "clear"]
-GateOutcome = Literal["none", "failed", "crashed", "lost", "overran", "memory"]
+GateOutcome = Literal["none", "failed", "timeout", "crashed", "lost", "overran", "memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ class SourceTold:
 class GateReached:
     """A branch of a run's execution waits for a verdict on its Ripple.
 
-    ``outcome`` says how the attempt before ended (``none``: there was none); ``failure`` says why. ``overran``: it was about
+    ``outcome`` says how the attempt before ended (``none``: there was none); ``failure`` says why. ``timeout``: it failed, for its
+    own time was over; ``overran``: it was about
     to reach the function's deadline; ``memory``: it was killed for want of it, where there were ``memory_mib``.
     """
 

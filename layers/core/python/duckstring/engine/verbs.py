@@ -11,7 +11,6 @@ from duckstring.engine.demand import just_after
 from duckstring.engine.effects import (
     Announce,
     AnswerGate,
-    CallOnKill,
     DetachFrom,
     DropSchedule,
     RecordAttempt,
@@ -21,9 +20,10 @@ from duckstring.engine.effects import (
     StopTask,
     TellSinks,
 )
+from duckstring.engine.ripples import call_on_kill
 from duckstring.engine.runs import abandon_failure, plan_retry
 from duckstring.engine.signals import BudgetSet, Ordered
-from duckstring.engine.state import Attempt, Failure, PondState, Run
+from duckstring.engine.state import Failure, PondState, Run
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.values import replace
@@ -98,7 +98,6 @@ def _stop_runs(turn: Turn) -> None:
 
 
 def _record_kills(turn: Turn, run: Run) -> None:
-    told = {spec.name for spec in turn.release.ripples if spec.on_kill} if turn.release else set()
     for ripple in turn.ripples.values():
         attempt = ripple.attempt
         if attempt is None or attempt.run != run.number:
@@ -108,15 +107,9 @@ def _record_kills(turn: Turn, run: Run) -> None:
             turn.emit(RecordAttempt(run.number, ripple.name, attempt.number, "killed", turn.now, failure))
             if attempt.on == "task":
                 turn.emit(StopTask(run.number, ripple.name, attempt.number))
-        if ripple.name in told:
-            _call_on_kill(turn, run, ripple.name, attempt)
-
-
-def _call_on_kill(turn: Turn, run: Run, name: str, attempt: Attempt) -> None:
-    """Also where the attempt did not begin yet: one before it may have, and what that started is still to be undone."""
-    last = attempt.number if attempt.dispatched else attempt.number - 1
-    if last:
-        turn.emit(CallOnKill(run.number, name, last, attempt.tried, run.f, run.version, run.artifact, run.module, run.started))
+        # Also where the attempt did not begin yet: one before it may have, and what that started is still to be undone.
+        if last := attempt.number if attempt.dispatched else attempt.number - 1:
+            call_on_kill(turn, run, ripple.name, last, tried=attempt.tried)
 
 
 def set_budgets(turn: Turn, budgets: BudgetSet) -> None:

@@ -48,11 +48,7 @@ def tell(ended: Ended, how: str, work: Work, pond: Pond, worker: Worker) -> Answ
         case Fault():
             return fail("memory" if ended.memory else "failed", ended, work, worker)
         case Cut():
-            return (
-                fail("failed", timed_out(work, ended), work, worker)
-                if how == "timeout"
-                else fail("overran", _overrun(work, ended), work, worker)
-            )
+            return out_of_time(work, worker, ended) if how == "timeout" else fail("overran", _overrun(work, ended), work, worker)
         case Paused():
             return _pause(ended, work, pond, worker)
 
@@ -62,6 +58,12 @@ def nothing_told(order: Order, worker: Worker) -> Answer:
     worker.history.left(order.line, run=order.run, ripple=order.ripple, attempt=order.attempt, at=worker.clock.now())
     worker.log.info("attempt was taken; nothing told")
     return {"outcome": "ok"}
+
+
+def out_of_time(work: Work, worker: Worker, where: Cut | None = None) -> Answer:
+    """Tell that the attempt has failed by taking too long: then its ``on_kill`` is called."""
+    answer = fail("failed", timed_out(work, where), work, worker)
+    return {**answer, "outcome": "timeout"} if answer["outcome"] == "failed" else answer
 
 
 def timed_out(work: Work, where: Cut | None = None) -> Fault:
@@ -131,7 +133,7 @@ def _pause(paused: Paused, work: Work, pond: Pond, worker: Worker) -> Answer:
     """The state machine waits, and calls again. A pause that begins after the deadline is the end of it."""
     order, now = work.order, worker.clock.now()
     if (left := (work.deadline - now).total_seconds()) <= 0:
-        return fail("failed", timed_out(work), work, worker)
+        return out_of_time(work, worker)
     seconds = spaced(paused.seconds, pauses=order.pauses, ripples=work.ripples, left=left)
     usage = work.began.usage.most(work.meter.usage())
     row = AttemptPaused(order.run, order.ripple, order.attempt, now + timedelta(seconds=seconds), usage)

@@ -37,4 +37,5 @@ def _heard(line: Line, letter: Received, ends: Ends) -> Received:
     if said is None:
         return letter
     outcome, failure = said
-    return replace(letter, signal=replace(gate, outcome=outcome, failure=failure))
+    is_late = outcome == "failed" and failure.error == "TimeoutError"
+    return replace(letter, signal=replace(gate, outcome="timeout" if is_late else outcome, failure=failure))

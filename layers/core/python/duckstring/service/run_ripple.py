@@ -21,7 +21,7 @@ from duckstring.engine.state import PondState
 from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST, AttemptStarted, Began
 from duckstring.service.calling import call
-from duckstring.service.endings import Answer, Work, fail, nothing_told, tell, timed_out, write_fault
+from duckstring.service.endings import Answer, Work, nothing_told, out_of_time, tell, timed_out, write_fault
 from duckstring.service.project import Project
 from duckstring.service.surroundings import environment, surroundings, try_of, variables
 from duckstring.service.usage import Meter
@@ -38,8 +38,8 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
 
     Returns:
         ``{"outcome": "ok"}``; ``{"outcome": "paused", "seconds": n}``; or ``{"outcome": ..., "failure": {...}}``: ``failed`` if
-        the author's code raised or took longer than its timeout, ``memory`` if it wanted more of it than there is, ``overran``
-        if the function's time ended first.
+        the author's code raised, ``timeout`` if it took longer than it may, ``memory`` if it wanted more of it than there is,
+        ``overran`` if the function's time ended first.
 
     Raises:
         TransientError: the world did not answer. This, like every exception from here, counts as a loss of the attempt.
@@ -58,7 +58,7 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
 
 def _attempt(work: Work, state: PondState, worker: Worker) -> Answer:
     if (left := (work.deadline - worker.clock.now()).total_seconds()) <= 0:
-        return fail("failed", timed_out(work), work, worker)
+        return out_of_time(work, worker)
     worker.begins(left)
     order, secrets = work.order, variables(worker.secrets)
     memory = worker.memories.of(order.line, run=order.run, ripple=order.ripple, tried=try_of(order, state), attempt=order.attempt)

@@ -240,7 +240,7 @@ class Supervisor:
             self._post.rows.finished(order.line, row)
         except Exception:
             self._post.log.warning("row not written", exc_info=True)
-        return self._ended("failed", error, message)
+        return self._ended("timeout", error, message)
 
     def _wanted_memory(self, killed_before: int | None) -> bool:
         """Whether the kernel killed for memory. Where it does not tell: whether the worker had nearly all that there is."""
