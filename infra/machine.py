@@ -19,6 +19,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
@@ -67,6 +68,8 @@ _REFUSED = ["ECS.ClientException"]
 _KILLED_FOR_MEMORY = ("Runtime.OutOfMemory", "signal: killed", "exit status 137")
 """How Lambda tells of a function that wanted more memory than it had."""
 
+_SILENT = f"Nothing was heard of it for {SILENCE_SECONDS} s: its task did not come up in time, or lost its network."
+
 _OUT_OF_TIME = ("Sandbox.Timedout", "Task timed out after")
 """How it tells of one that held out to the function's last second, and did not hear the worker's watch."""
 
@@ -96,8 +99,8 @@ def _jsonata(expression: str) -> str:
 def definition() -> dict[str, Any]:
     """The machine in Amazon States Language.
 
-    Substituted at deployment: ``${RippleFunction}`` and its ``${FunctionMemory}``, ``${Mailbox}``, and of tasks ``${Cluster}``,
-    ``${TaskDefinition}``, ``${Subnets}`` (with commas between), ``${SecurityGroup}`` and ``${PublicIp}``.
+    Substituted at deployment: ``${Partition}`` of AWS, ``${RippleFunction}`` and its ``${FunctionMemory}``, ``${Mailbox}``, and of
+    tasks ``${Cluster}``, ``${TaskDefinition}``, ``${Subnets}`` (with commas between), ``${SecurityGroup}`` and ``${PublicIp}``.
     """
     return {
         "Comment": "One Pond Run: a branch for each Ripple.",
@@ -230,7 +233,7 @@ def _pause(then: str) -> State:
 def _run(suffix: str) -> State:
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
+        "Resource": "arn:${Partition}:states:::lambda:invoke",
         "Arguments": {
             "FunctionName": "${RippleFunction}",
             "Payload": {
@@ -261,7 +264,7 @@ def _run(suffix: str) -> State:
 def _run_on_task(suffix: str) -> State:
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::ecs:runTask.waitForTaskToken",
+        "Resource": "arn:${Partition}:states:::ecs:runTask.waitForTaskToken",
         "Arguments": {
             "Cluster": "${Cluster}",
             "TaskDefinition": "${TaskDefinition}",
@@ -307,7 +310,7 @@ def _run_on_task(suffix: str) -> State:
 def _await(suffix: str) -> State:
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Resource": "arn:${Partition}:states:::sqs:sendMessage.waitForTaskToken",
         "Arguments": {
             "QueueUrl": "${Mailbox}",
             "MessageGroupId": _jsonata("$states.input.line"),
@@ -367,7 +370,7 @@ def _told(otherwise: str, *, mib: str, stays: str) -> str:
     ``stays``: whether the branch is to stay in tasks from here on.
     """
     said = f"$substringAfter($substring($cause, 0, {len(ENDED)}) = '{ENDED}' ? $cause : $parse($cause).errorMessage, '{ENDED}')"
-    silent = f"{_ERROR}.Error = 'States.HeartbeatTimeout' ? 'Nothing was heard of it for {SILENCE_SECONDS} s.' : ''"
+    silent = f"{_ERROR}.Error = 'States.HeartbeatTimeout' ? '{_SILENT}' : ''"
     message = f"$cause != '' ? $substring($cause, 0, {_CAUSE_LENGTH}) : {silent}"
     answer = f"$contains($cause, '{ENDED}') ? $parse({said}) : {_failure(otherwise, message)}"
     paused = f"({_PAUSES}) + ($ended.outcome = 'paused' ? 1 : 0)"
@@ -410,6 +413,7 @@ class PondRuns(Construct):
             "Machine",
             definition_body=sfn.DefinitionBody.from_string(json.dumps(definition())),
             definition_substitutions={
+                "Partition": Aws.PARTITION,
                 "RippleFunction": ripple.function_arn,
                 "FunctionMemory": str(memory_mib),
                 "Mailbox": mailbox.queue_url,

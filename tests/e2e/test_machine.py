@@ -70,7 +70,14 @@ def machine(local_catchment):
     ecs = access.client("ecs")
     ecs.create_cluster(clusterName="played")
     ecs.register_task_definition(family="played", containerDefinitions=[{"name": "worker", "image": "none", "command": ["true"]}])
-    words = {"RippleFunction": function, "FunctionMemory": "3008", "Mailbox": queue, "Cluster": "played", "TaskDefinition": "played"}
+    words = {
+        "Partition": "aws",
+        "RippleFunction": function,
+        "FunctionMemory": "3008",
+        "Mailbox": queue,
+        "Cluster": "played",
+        "TaskDefinition": "played",
+    }
     words |= {"Subnets": "subnet-1,subnet-2", "SecurityGroup": "sg-1", "PublicIp": "ENABLED"}
     text = json.dumps(played)
     for name, word in words.items():
@@ -202,7 +209,8 @@ def test_an_attempt_that_overran_goes_on_as_a_task(machine, beside):
 @BESIDE
 def test_a_task_tells_its_failure_and_what_became_of_one_that_could_not_is_lost(machine, beside):
     execution = machine.start(other="task", **beside)
-    ended, silent = "Duckstring.Ended", "Nothing was heard of it for 180 s."
+    ended = "Duckstring.Ended"
+    silent = "Nothing was heard of it for 180 s: its task did not come up in time, or lost its network."
     for verdict, error, cause, expected in (
         ("task", ended, ENDED + json.dumps({"outcome": "failed", "failure": FAILURE}), ("failed", FAILURE["message"])),
         ("task", ended, "Task stopped: SpotInterruption", ("lost, and rested", "Task stopped: SpotInterruption")),

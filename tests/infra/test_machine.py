@@ -99,7 +99,7 @@ def test_who_paused_goes_on_in_the_function_and_asks_nobody(states, suffix):
 
 @pytest.mark.parametrize("task", TASKS, ids=["outside", "branch"])
 def test_a_task_that_falls_silent_or_is_stopped_is_lost_and_costs_its_author_nothing(task):
-    assert task["Resource"] == "arn:aws:states:::ecs:runTask.waitForTaskToken"
+    assert task["Resource"] == "arn:${Partition}:states:::ecs:runTask.waitForTaskToken"
     assert task["HeartbeatSeconds"] == SILENCE_SECONDS >= 3 * BEAT_SECONDS
     (caught,) = task["Catch"]
     assert caught["ErrorEquals"] == ["States.ALL"]

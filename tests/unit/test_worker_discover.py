@@ -42,6 +42,7 @@ def test_ripples_come_in_topological_order_with_their_hints():
     ("body", "said"),
     [
         ("", "src/pond.py declares no Ripple."),
+        ("for n in range(301):\n    ripple(name=f'r{n}')(lambda: None)", "src/pond.py declares 301 Ripples; allowed: 300."),
         ("@ripple(parents=['lod'])\ndef b(p): pass\n@ripple\ndef load(p): pass", "'lod' is no Ripple of this Pond; did you mean 'load'?"),
         (
             "@ripple(parents=['c'])\ndef a(p): pass\n@ripple(parents=['a'])\ndef b(p): pass\n@ripple(parents=['b'])\ndef c(p): pass",

@@ -7,16 +7,19 @@ from difflib import get_close_matches
 
 from duckstring.author.errors import RippleError
 from duckstring.model.catalog import RippleSpec
+from duckstring.model.pauses import MOST_RIPPLES
 
 
 def arrange(specs: Sequence[RippleSpec], *, module: str) -> tuple[RippleSpec, ...]:
     """Order Ripples topologically; among equals as declared.
 
     Raises:
-        RippleError: there are none, two have one name, a parent does not exist, or they form a cycle.
+        RippleError: there are none or too many, two have one name, a parent does not exist, or they form a cycle.
     """
     if not specs:
         raise RippleError(f"{module} declares no Ripple.", hint="Put @ripple above at least one function in it.")
+    if len(specs) > MOST_RIPPLES:
+        raise RippleError(f"{module} declares {len(specs)} Ripples; allowed: {MOST_RIPPLES}.", hint="Divide the Pond.")
     by_name = {spec.name: spec for spec in specs}
     _refuse_twins(specs, module)
     _refuse_orphans(by_name)

@@ -10,6 +10,8 @@ _GROWTH = 1.5
 _GROWN_AFTER = 8
 """Pauses; more would only make large powers of what is at its most already."""
 
+MOST_RIPPLES = 300
+"""Of a Pond: with some twenty events of its own and the fewest pauses that each is given, more would not fit into a history."""
 _EVENTS = 18_000
 """Of a run's history that pauses may fill; the rest is for its Ripples' own ways, retries and gates."""
 _TURN_EVENTS = 11
