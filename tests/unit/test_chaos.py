@@ -127,6 +127,11 @@ def test_what_is_allowed_breaks_no_law():
     gone, asked = note("asks", at=51.0, token="x"), note("asks", token="y")
     undone = replace(WELL, notes=[note("begin", at=50.0), gone, asked, *OVER], again=((40.0, 60.0),))
     assert judge(undone) == [], "a restored checkpoint does not know of it"
+    half = replace(WELL, notes=[note(word, at=50.0) for word in ("begin", "end", "left")], again=((40.0, 60.0),))
+    assert judge(half) == [], "the checkpoint was made after its end"
+    silent = replace(FAILED, attempts=[attempt_of(status="failed", error="ValueError", message="")])
+    raised = [note("begin"), note("raised", error="ValueError", message=""), note("left")]
+    assert judge(replace(silent, notes=raised)) == [], "it raised without a word"
 
 
 def test_storage_rules_strike_so_many_requests_after_so_many():
