@@ -24,7 +24,7 @@ from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.engine.effects import CallOnKill, PublishSnapshot, RecordAttempt
 from duckstring.engine.signals import GateReached, RippleSucceeded
 from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run
-from duckstring.errors import InvariantError
+from duckstring.errors import InvariantError, TransientError
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSeen, AttemptStarted, Began, OnKillCalled, Site, Usage
 from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line, artifact_key
@@ -335,6 +335,23 @@ def test_an_attempt_that_pauses_keeps_its_number_its_start_and_the_address_of_ea
     assert (again["started"], again["pauses"], again["log_stream"], again["request_id"]) == (first["started"], "2", "stream-2", "request-2")
     addresses = [tuple(one["M"][name]["S"] for name in ("log_stream", "request_id")) for one in again["invocations"]]
     assert addresses == [("stream-1", "request-1"), ("stream-2", "request-2")]
+
+
+def test_an_attempt_is_begun_by_one_worker_at_a_time(catchment):
+    """Step Functions invokes again where it got no answer; whoever got none may be at work."""
+    rows = AttemptRows(catchment.clients, "catchment", "lake")
+    one, other = (replace(BEGAN, site=Site(request_id=name)) for name in ("one", "other"))
+    assert rows.started(SALES, one)
+    assert rows.started(SALES, one), "the same, whose write was not answered"
+    with pytest.raises(TransientError, match="Another worker"):
+        rows.started(SALES, other)
+    assert row(catchment, "late")["request_id"] == "one"
+    rows.paused(SALES, AttemptPaused(1, "late", 1, NOON, Usage()))
+    assert rows.started(SALES, other)
+    with pytest.raises(TransientError, match="Another worker"):
+        rows.started(SALES, one)
+    rows.finished(SALES, FINISHED)
+    assert rows.started(SALES, one), "it may have died before it told the engine"
 
 
 def test_an_attempt_that_goes_on_does_not_say_when_it_will(catchment):

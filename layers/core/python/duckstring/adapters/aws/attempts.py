@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of, from_item
 from duckstring.engine.state import Failure
+from duckstring.errors import TransientError
 from duckstring.model.attempts import (
     TAKEN,
     AttemptFinished,
@@ -38,6 +39,8 @@ MOST_INVOCATIONS = 20
 """That a row has the addresses of; the row's own address is always that of the latest."""
 
 _OPEN_ROW = "(attribute_not_exists(pk) OR #status = :running)"
+_FREE_ROW = f"{_OPEN_ROW} AND (attribute_not_exists(#started) OR attribute_exists(#resumes) OR #request_id = :request_id)"
+"""Nobody has it, or it pauses. Two invocations of one attempt come where the answer to the first was lost, and it may live."""
 _HAS_ROOM = "(attribute_not_exists(#invocations) OR size(#invocations) < :most)"
 
 Key = dict[str, "AttributeValueTypeDef"]
@@ -52,7 +55,11 @@ class AttemptRows:
         self._clients, self._table, self._bucket = clients, table, bucket
 
     def started(self, line: Line, row: AttemptStarted) -> Began | None:
-        """Write that an attempt runs, unless it was taken. Where its log lies is kept for each of its first invocations."""
+        """Write that an attempt runs, unless it was taken. Where its log lies is kept for each of its first invocations.
+
+        Raises:
+            TransientError: another worker has it.
+        """
         key, site = attempt_key(line, row.run, row.ripple, row.attempt), row.site
         values: Values = {
             "run": run_key(line, row.run),
@@ -72,13 +79,15 @@ class AttemptRows:
         }
         listed: dict[str, AttributeValueTypeDef] = {":none": {"L": []}, ":this": {"L": [this]}, ":most": {"N": str(MOST_INVOCATIONS)}}
         append = ", #invocations = list_append(if_not_exists(#invocations, :none), :this)"
-        found = self._change(key, f"{change}{append} REMOVE #resumes", f"{_OPEN_ROW} AND {_HAS_ROOM}", {**values, **more}, listed)
+        found = self._change(key, f"{change}{append} REMOVE #resumes", f"{_FREE_ROW} AND {_HAS_ROOM}", {**values, **more}, listed)
         if found is None:
-            found = self._change(key, f"{change} REMOVE #resumes", _OPEN_ROW, {**values, **more}, {})
+            found = self._change(key, f"{change} REMOVE #resumes", _FREE_ROW, {**values, **more}, {})
         if found is None:
             found = self._read(key)
             if found.get("status") in TAKEN:
                 return None
+            if found.get("status") == "running":
+                raise TransientError("Another worker has begun this attempt, and may still be at it.", hint="The attempt is made again.")
         started = from_text(str(found.get("started") or more["started"]))
         return Began(started, _number(found, "pauses"), Usage(float(str(found.get("seconds") or 0)), _number(found, "peak_mib")))
 
