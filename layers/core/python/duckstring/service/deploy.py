@@ -19,12 +19,12 @@ from duckstring.errors import AuthorError, DuckstringError, OperatorError
 from duckstring.model.catalog import Release, Removal, RippleSpec
 from duckstring.model.compute import FunctionSize
 from duckstring.model.instants import Instant, from_text
-from duckstring.model.names import Line, artifact_key, parse_line, run_key
+from duckstring.model.names import Line, artifact_key, parse_line
 from duckstring.model.pondfile import PondFile, from_object
 from duckstring.ports import Artifacts, AttemptReader, Catalog, Clock, Discovery, Letter, Mailbox, Removals, Seen, StateReader
 from duckstring.service import graph
 from duckstring.service.announce import announcement, is_unheard, obituary
-from duckstring.service.in_flight import resumes, rows_of
+from duckstring.service.in_flight import named, resumes, rows_of, runs_of
 
 Json = dict[str, object]
 Asked = TypeVar("Asked")
@@ -223,10 +223,8 @@ def _release(package: Package, ripples: tuple[RippleSpec, ...], now: Instant) ->
 
 def _held(seen: Seen, attempts: AttemptReader) -> Held:
     state = seen.state
-    runs = tuple(run_key(state.line, number) for number in sorted(state.runs))
-    rows = rows_of(state, attempts) if runs else {}
-    pauses = {name: from_text(until) for name, row in rows.items() if (until := resumes(row))}
-    return Held(state.health == "killed", state.release.version if state.release else "", runs, pauses)
+    pauses = {name: from_text(until) for name, row in rows_of(state, attempts).items() if (until := resumes(row))}
+    return Held(state.health == "killed", state.release.version if state.release else "", runs_of(state), pauses)
 
 
 def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held) -> Json:
@@ -266,10 +264,9 @@ def _waits(release: Release, held: Held) -> tuple[str, ...]:
     if not held.runs:
         return ()
     pond, major = parse_line(release.line)
-    rest = f" and {len(held.runs) - 1} more" if len(held.runs) > 1 else ""
     again = ", deployed again," if held.version == release.version else ""
     pauses = "".join(f"; {name} pauses until {until:%Y-%m-%d %H:%M:%SZ}" for name, until in sorted(held.pauses.items()))
-    waits = f"{release.version}{again} waits for run {held.runs[0]}{rest}, and what is asked for meanwhile waits with it."
+    waits = f"{release.version}{again} waits for {named(held.runs)}, and what is asked for meanwhile waits with it."
     until = f"Until when is not known{pauses}. Look: duckstring status {pond} -m {major}"
     stop = f"to stop what runs: duckstring control kill {pond} -m {major}, then wake."
     return (f"{release.line} runs {held.version} still: {waits} {until}; {stop}",)

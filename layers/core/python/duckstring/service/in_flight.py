@@ -5,11 +5,12 @@ The engine knows what it has given to whom. That an attempt pauses, and where it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release
+from duckstring.model.names import run_key
 from duckstring.ports import AttemptReader, Row
 
 _AT_ONCE = 8
@@ -29,6 +30,16 @@ def resumes(row: Row) -> str | None:
     """Until when an attempt pauses; None: it does not."""
     until = row.get("resumes")
     return str(until) if until and row.get("status") == "running" else None
+
+
+def runs_of(state: PondState) -> tuple[str, ...]:
+    """The runs in flight, oldest first. A new version waits for all of them."""
+    return tuple(run_key(state.line, number) for number in sorted(state.runs))
+
+
+def named(runs: Sequence[str]) -> str:
+    """``run sales@1/4 and 2 more``."""
+    return f"run {runs[0]}" + (f" and {len(runs) - 1} more" if len(runs) > 1 else "")
 
 
 def waiting_release(state: PondState, selected: Release | None) -> Release | None:

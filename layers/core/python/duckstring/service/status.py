@@ -15,7 +15,7 @@ from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, Row, 
 from duckstring.service import windows
 from duckstring.service.find import find
 from duckstring.service.graph import in_order
-from duckstring.service.in_flight import resumes, rows_of, waiting_release
+from duckstring.service.in_flight import resumes, rows_of, runs_of, waiting_release
 
 LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]
 Json = dict[str, object]
@@ -116,7 +116,7 @@ def _next(state: PondState, release: Release | None) -> Json | None:
     waiting = waiting_release(state, release)
     if waiting is None:
         return None
-    return {"version": waiting.version, "waits_for": [run_key(state.line, number) for number in sorted(state.runs)]}
+    return {"version": waiting.version, "waits_for": list(runs_of(state))}
 
 
 def _demand(state: PondState) -> Json:

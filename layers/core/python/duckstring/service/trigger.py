@@ -10,10 +10,10 @@ from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import Release
 from duckstring.model.instants import to_text
-from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.names import Line, parse_line
 from duckstring.ports import Catalog, Clock, StateReader, TriggerDoor
 from duckstring.service.find import find_deployed
-from duckstring.service.in_flight import waiting_release
+from duckstring.service.in_flight import named, runs_of, waiting_release
 
 KINDS: tuple[TriggerKind, ...] = get_args(TriggerKind)
 LONGEST = timedelta(days=3650)
@@ -91,13 +91,12 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
 
 def _waits(state: PondState, release: Release) -> list[str]:
     """What the line starts only after the runs that hold a new version back."""
-    waiting, runs = waiting_release(state, release), [run_key(state.line, number) for number in sorted(state.runs)]
+    waiting, runs = waiting_release(state, release), runs_of(state)
     if waiting is None or not runs:
         return []
-    rest = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
     pond, major = parse_line(state.line)
     why = f"{waiting.version} waits for it. Look: duckstring status {pond} -m {major}"
-    return [f"{state.line} starts nothing until run {runs[0]}{rest} is over: {why}"]
+    return [f"{state.line} starts nothing until {named(runs)} is over: {why}"]
 
 
 def _not_taken(line: Line, state: PondState, catalog: Catalog) -> NotTakenError:
