@@ -72,7 +72,8 @@ class Budgets(TypedDict):
 class RunningRipple(TypedDict):
     """One Ripple of a run in flight: waiting, queued, running, done, failed or cancelled, since when.
 
-    ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
+    ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function. ``where`` and what follows it are
+    of its attempt's row, looked at in the status of one line only; ``resumes``: while it pauses, until when.
     """
 
     name: str
@@ -80,6 +81,10 @@ class RunningRipple(TypedDict):
     attempt: int
     since: str | None
     task_mib: NotRequired[int]
+    where: NotRequired[str | None]
+    memory_mib: NotRequired[int | None]
+    pauses: NotRequired[int | None]
+    resumes: NotRequired[str | None]
 
 
 class RunningRun(TypedDict):
@@ -89,6 +94,14 @@ class RunningRun(TypedDict):
     f: str
     started: str
     ripples: list[RunningRipple]
+    version: NotRequired[str]
+
+
+class NextVersion(TypedDict):
+    """What was deployed and does not run yet; without runs that it waits for the line is about to hear of it."""
+
+    version: str
+    waits_for: list[str]
 
 
 class RippleStatus(TypedDict):
@@ -165,7 +178,7 @@ class AttemptRow(TypedDict):
 
 
 class LineStatus(TypedDict):
-    """All there is to say about one line."""
+    """All there is to say about one line. ``version``: that it runs; ``next``: one that is deployed and does not run yet."""
 
     line: str
     pond: str
@@ -191,6 +204,7 @@ class LineStatus(TypedDict):
     tables: int
     rows: int
     last_run: RunRow | None
+    next: NotRequired[NextVersion | None]
 
 
 class StatusAnswer(TypedDict):
@@ -227,7 +241,7 @@ class TablesAnswer(TypedDict):
 
 
 class DeployedPond(TypedDict):
-    """What a deploy did to one line."""
+    """What a deploy did to one line. ``waits_for``: the runs in flight that hold the version back."""
 
     line: str
     version: str
@@ -236,6 +250,7 @@ class DeployedPond(TypedDict):
     warnings: list[str]
     unchanged: bool
     killed: bool
+    waits_for: NotRequired[list[str]]
 
 
 class DeployAnswer(TypedDict):
@@ -245,10 +260,11 @@ class DeployAnswer(TypedDict):
 
 
 class TriggerAnswer(TypedDict):
-    """``trigger``. ``epoch`` is the freshness asked for, None where nothing was."""
+    """``trigger``. ``epoch`` is the freshness asked for, None where nothing was. ``warnings``: what it has to wait for."""
 
     line: str
     epoch: str | None
+    warnings: NotRequired[list[str]]
 
 
 class ControlAnswer(TypedDict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 from rich.console import Group, RenderableType
@@ -11,7 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from duckstring_cli import durations, render
-from duckstring_cli.answers import ComputeAnswer, FailureRow, LineStatus, RunRow, StatusAnswer, WindowTold
+from duckstring_cli.answers import (
+    ComputeAnswer,
+    ComputeRow,
+    FailureRow,
+    LineStatus,
+    RippleStatus,
+    RunningRipple,
+    RunRow,
+    StatusAnswer,
+    WindowTold,
+)
 from duckstring_cli.render import NARROW
 
 MOVING = {"running", "waiting"}
@@ -71,7 +81,11 @@ def trigger(line: LineStatus) -> str:
 
 
 def doing(line: LineStatus, now: str) -> str:
-    """What a line is busy with, or why it is not: one line of words."""
+    """What a line is busy with, or why it is not, and what a deploy waits for: one line of words."""
+    return " · ".join(filter(None, (_now(line, now), held_back(line))))
+
+
+def _now(line: LineStatus, now: str) -> str:
     if line["status"] == "running":
         return " · ".join(_busy(line, now)) or "starting"
     if line["status"] == "failed" and line["failure"]:
@@ -84,11 +98,26 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
     for run in line["runs"]:
         for ripple in run["ripples"]:
             if ripple["status"] == "running":
-                again = f" (attempt {ripple['attempt']})" if ripple["attempt"] > 1 else ""
-                place = f" {render.place(mib)}" if (mib := ripple.get("task_mib")) else ""
-                yield f"{ripple['name']} {durations.brief(render.between(ripple['since'], now) or 0)}{place}{again}"
+                again = f"attempt {ripple['attempt']}" if ripple["attempt"] > 1 else ""
+                more = ", ".join(filter(None, (again, began(ripple))))
+                yield f"{ripple['name']} {durations.brief(render.between(ripple['since'], now) or 0)}{f' ({more})' if more else ''}"
             elif ripple["status"] == "queued":
                 yield f"{ripple['name']} queued"
+
+
+def began(ripple: RunningRipple) -> str:
+    """``begun as a task of 8 GB``, or nothing: where it is now, or that it pauses, only its row knows."""
+    mib = ripple.get("task_mib")
+    return f"begun {render.place(mib)}" if mib else ""
+
+
+def held_back(line: LineStatus) -> str:
+    """``1.1.0 waits for run sales@1/42``: what was deployed does not run yet. Nothing, where no run holds it back."""
+    coming = line.get("next")
+    if not coming or not coming["waits_for"]:
+        return ""
+    again = ", deployed again," if coming["version"] == line["version"] else ""
+    return f"{coming['version']}{again} waits for run {render.first_of(coming['waits_for'])}"
 
 
 def overview(answer: StatusAnswer, *, width: int, height: int | None = None, named: str = "") -> RenderableType:
@@ -214,6 +243,7 @@ def _facts(line: LineStatus, now: str) -> Table:
         "demand": _demand(line, now) or "none",
         "trigger": trigger(line) or "none",
         "reason": render.one_line(line["reason"]),
+        "deployed": _coming(line),
         "tables": f"{line['tables']} published, {render.count(line['rows'])} row{'' if line['rows'] == 1 else 's'}"
         if line["tables"]
         else "none published",
@@ -225,6 +255,14 @@ def _facts(line: LineStatus, now: str) -> Table:
         if said:
             facts.add_row(name, Text(said))
     return facts
+
+
+def _coming(line: LineStatus) -> str:
+    """A version that does not run yet."""
+    if waits := held_back(line):
+        return f"{waits}, and what is asked for meanwhile waits with it"
+    coming = line.get("next")
+    return f"{coming['version']}, which is about to be taken up" if coming else ""
 
 
 def _demand(line: LineStatus, now: str) -> str:
@@ -245,27 +283,59 @@ def window_table(windows: Sequence[WindowTold], now: str) -> Table:
     return made
 
 
-def _ripples(line: LineStatus, now: str) -> Table:
-    placed = any(ripple.get("decided_by", "default") != "default" for ripple in line["ripples"])
+def _ripples(line: LineStatus, now: str) -> RenderableType:
+    busy = _in_flight(line)
+    going = [held for held in busy.values() if held["status"] == "running"]
+    decided = any(ripple.get("decided_by", "default") != "default" for ripple in line["ripples"])
+    placed = decided or any(held.get("task_mib") or held.get("resumes") for held in going)
     middle = ["RUNS"] if placed else []
     made = render.table("RIPPLE", "STATUS", "AGE", "FOR", "ATTEMPT", *middle, "PARENTS", right=("AGE", "FOR", "ATTEMPT"), last="wrapped")
     # Under a Window the age counts from the opening's beginning, and freshness is its end.
     lag = (line["staleness_seconds"] or 0) - (render.between(line["end_f"], now) or 0)
-    busy = {ripple["name"]: ripple for run in line["runs"] for ripple in run["ripples"]}
     for ripple in line["ripples"]:
         held = busy.get(ripple["name"])
         status = held["status"] if held else ripple["status"]
         lasted = render.between(held["since"], now) if held and status in {"running", "queued"} else None
         made.add_row(
             ripple["name"],
-            render.word(status),
+            _pausing(held, now) if held and held.get("resumes") else render.word(status),
             "never" if (age := render.between(ripple["end_f"], now)) is None else durations.age(age + lag),
             "" if lasted is None else durations.brief(lasted),
             str(held["attempt"]) if held and held["attempt"] else "",
-            *([render.place(ripple.get("task_mib", 0))] if placed else []),
+            *([_place(ripple, held)] if placed else []),
             ", ".join(ripple["parents"]),
         )
-    return made
+    return Group(made, *_moving(line, busy))
+
+
+def _in_flight(line: LineStatus) -> dict[str, RunningRipple]:
+    """How far each Ripple is. Of several runs in flight that one counts which has its attempt, else the newest."""
+    found: dict[str, RunningRipple] = {}
+    for run in line["runs"]:
+        for ripple in run["ripples"]:
+            if ripple["since"] or not (ripple["name"] in found and found[ripple["name"]]["since"]):
+                found[ripple["name"]] = ripple
+    return found
+
+
+def _pausing(held: RunningRipple, now: str) -> Text:
+    until = held.get("resumes") or ""
+    return render.word("paused", f"paused until {render.until(until, now)}" if until > now else "paused, about to go on")
+
+
+def _place(ripple: RippleStatus, held: RunningRipple | None) -> str:
+    """Where its attempt runs, or ran before it paused; at rest, where the next one will."""
+    if held is None or not held["since"] or "task_mib" not in held:
+        return render.place(ripple.get("task_mib", 0))
+    return f"{'ran ' if held.get('resumes') else ''}{render.place(held['task_mib'])}"
+
+
+def _moving(line: LineStatus, busy: Mapping[str, RunningRipple]) -> Iterator[Text]:
+    """Those of which the next attempt runs elsewhere than this one."""
+    for ripple in line["ripples"]:
+        held, then = busy.get(ripple["name"]), ripple.get("task_mib", 0)
+        if held and held["since"] and held.get("task_mib", then) != then:
+            yield Text(f"{ripple['name']} runs {render.place(then)} from its next attempt on", style="dim")
 
 
 _WHY = {
@@ -284,9 +354,26 @@ def compute_table(answer: ComputeAnswer) -> RenderableType:
         mib = row["task_mib"] or function["memory_mib"]
         memory = f"{mib // 1024} GB" if mib % 1024 == 0 else f"{mib} MiB"
         cpu = f"{row['cpu_units'] / 1024:g}" if row["task_mib"] else f"{mib / _MIB_A_CPU:.1f}"
-        made.add_row(row["name"], "as a task" if row["task_mib"] else "in the function", memory, cpu, _WHY[row["decided_by"]])
-    limit = f"An attempt has {durations.exact(function['seconds'])} in the function; one that needs more goes on as a task."
-    return Group(Text(answer["line"], "bold"), made, Text(limit, "dim"))
+        why = f"{_WHY[row['decided_by']]}, and it fails if that is too small" if is_fixed(row) else _WHY[row["decided_by"]]
+        made.add_row(row["name"], "as a task" if row["task_mib"] else "in the function", memory, cpu, why)
+    heading = Text.assemble((answer["line"], "bold"), ("  from the next attempt on", "dim"))
+    return Group(heading, made, Text(_limit(answer), "dim"))
+
+
+def is_fixed(row: ComputeRow) -> bool:
+    """Whether an operator's word keeps a Ripple where it is, though that be too small: pinned to the function, or to a size."""
+    pin = row["pin"]
+    return pin is not None and (pin["on"] == "lambda" or pin["memory_mib"] > 0)
+
+
+def _limit(answer: ComputeAnswer) -> str:
+    has = f"An attempt has {durations.exact(answer['function']['seconds'])} in the function"
+    here = [row["name"] for row in answer["ripples"] if is_fixed(row) and not row["task_mib"]]
+    if not here:
+        return f"{has}; one that needs more goes on as a task."
+    if len(here) == len(answer["ripples"]):
+        return f"{has}; one that needs more fails, for it is pinned there."
+    return f"{has}; one that needs more goes on as a task, but fails where it is pinned there: {', '.join(here)}."
 
 
 def _sources(line: LineStatus, now: str) -> Table:

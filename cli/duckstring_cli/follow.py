@@ -156,7 +156,9 @@ class Follower:
             yield Event(ended, line, attempt["ripple"], what, seconds, detail)
 
     def _waiting(self, line: LineStatus) -> Iterator[Event]:
-        """What comes by itself at a time that is set: an opening, a retry."""
+        """What comes by itself: an opening, a retry, the end of the runs that hold a new version back, and all that is wanted with it."""
+        if (waits := board.held_back(line)) and self._first(line["line"], "", 0, waits):
+            yield Event(self.now, line["line"], "", "waiting", detail=waits)
         if _awaits_opening(line):
             opens = min((held["next"]["start"] for held in line["windows"] if held["next"]), default="")
             if self._first(line["line"], "", 0, f"waiting {opens}"):
@@ -172,7 +174,8 @@ class Follower:
             for ripple in run["ripples"]:
                 new = self._first(run["run"], ripple["name"], ripple["attempt"], ripple["status"])
                 if new and ripple["status"] in {"queued", "running"}:
-                    detail = f"attempt {ripple['attempt']}" if ripple["attempt"] > 1 else ""
+                    again = f"attempt {ripple['attempt']}" if ripple["attempt"] > 1 else ""
+                    detail = ", ".join(filter(None, (again, board.began(ripple) if ripple["status"] == "running" else "")))
                     yield Event(ripple["since"] or self.now, line["line"], ripple["name"], ripple["status"], detail=detail)
                 ended |= new and (ripple["status"] in {"done", "failed"} or ripple["attempt"] > 1)
             if ended:  # how long it took is in the history

@@ -200,9 +200,12 @@ def _chips(line: LineStatus, follower: Follower) -> Text:
         lasted = f" {durations.brief(took[ripple['name']])}" if ripple["status"] == "done" and ripple["name"] in took else ""
         if ripple["status"] == "running":
             mark, style = "●", "cyan"
-            lasted = f" {durations.brief(render.between(ripple['since'], follower.now) or 0)}"
+            place = f", {began}" if (began := board.began(ripple)) else ""
+            lasted = f" {durations.brief(render.between(ripple['since'], follower.now) or 0)}{place}"
         elif ripple["status"] == "queued":
             lasted = " queued"
         text.append(" · " if text else "", "dim")
         text.append(f"{mark} {ripple['name']}{lasted}", style)
+    if waits := board.held_back(line):
+        text.append(f" · {waits}", "yellow")
     return text

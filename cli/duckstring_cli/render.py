@@ -129,10 +129,21 @@ def place(task_mib: int) -> str:
     return f"as a task of {task_mib // 1024} GB" if task_mib else "in the function"
 
 
+def first_of(names: Sequence[str]) -> str:
+    """``sales@1/42 and 2 more``."""
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else "".join(names)
+
+
 def moment(text: str | None) -> str:
     """An instant to the second, UTC: ``2030-01-01 12:00:00Z``."""
     instant = read_instant(text)
     return f"{instant:%Y-%m-%d %H:%M:%SZ}" if instant else "never"
+
+
+def until(text: str, now: str) -> str:
+    """An instant that is to come: ``12:00:30Z``; with its date where that is not today's."""
+    told = moment(text)
+    return told.partition(" ")[2] if told[:10] == moment(now)[:10] else told
 
 
 def read_instant(text: str | None) -> datetime | None:

@@ -36,6 +36,9 @@ def test_a_run_in_flight_finishes_on_its_version_and_the_next_uses_the_new_one(d
     epoch = driver.pulse("moving")
     driver.wait_until("moving", lambda line: driver.noted("moving"), what="the first run is under way")
     driver.deploy(driver.pond("moving", COUNTED.format(first="pass", step=10), version="1.1.0"))
+    held = driver.line("moving")
+    assert (held["version"], held.get("next")) == ("1.0.0", {"version": "1.1.0", "waits_for": ["moving@1/1"]})
+    assert held["runs"][0]["ripples"][0].get("where") == "lambda"
     driver.let("moving")
     driver.wait_fresh("moving", epoch)
     assert driver.rows("moving", "counts") == [{"n": 1, "version": "1.0.0"}]

@@ -6,17 +6,21 @@ import io
 import json
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
 from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.deployment import BucketArtifacts, ImportFailedError, LambdaDiscovery
 from duckstring.adapters.aws.items import to_item
 from duckstring.adapters.aws.reader import DynamoStateReader
 from duckstring.engine.signals import Deployed
-from duckstring.engine.state import PondState
+from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import TransientError
+from duckstring.model.attempts import AttemptPaused, AttemptStarted, Site, Usage
 from duckstring.model.catalog import RippleSpec, TableVersion
+from duckstring.model.instants import to_text
 from duckstring.model.names import Line
 from duckstring.service import forward
 from duckstring.service.answer import OPERATIONS
@@ -95,6 +99,34 @@ def pond(here, name="sales", version="1.0.0", **pond):
     return {"manifest": {"pond": {"name": name, "version": version, **pond}}, "artifact": upload(here, name, version), "sha256": SHA}
 
 
+def test_what_pauses_is_looked_at_in_its_row_by_status_and_by_a_deploy_that_waits_for_it(here, api):
+    api("deploy", ponds=[pond(here)])
+    run = Run(3, NOON, NOON, timedelta(0), "1.0.0", "k", "m", 0, NOON, attempts={"load": 2})
+    given = RippleState("load", attempt=Attempt(3, 2, NOON, dispatched=True, on="task", memory_mib=8192))
+    sales = Line("sales@1")
+    state = PondState(sales, 7, release=api.desk.catalog.releases()[sales], runs={3: run}, ripples={"load": given})
+    put = {"pk": "LINE#sales@1", "sk": "STATE", "revision": 7, "state": codec.state_to_text(state), "mark": "5:7"}
+    here.clients.dynamodb.put_item(TableName="catchment", Item=to_item(put))
+    rows = AttemptRows(here.clients, "catchment", "catchment")
+    rows.started(sales, AttemptStarted(3, "load", 2, NOON, Site("lambda", 2048, "logs", "stream", "r-1")))
+    until = NOON + timedelta(hours=2)
+    rows.paused(sales, AttemptPaused(3, "load", 2, until, Usage(1.0, 100)))
+
+    def ripple(**which):
+        return api("status", **which)["result"]["lines"][0]["runs"][0]["ripples"][0]
+
+    found = ripple(pond="sales")
+    assert (found["task_mib"], found["where"], found["memory_mib"], found["pauses"]) == (0, "lambda", 2048, 1)
+    assert found["resumes"] == to_text(until)
+    assert (ripple()["task_mib"], ripple()["resumes"]) == (8192, None)
+    (told,) = api("deploy", ponds=[pond(here, version="1.1.0")])["result"]["ponds"]
+    assert told["waits_for"] == ["sales@1/3"]
+    assert "Until when is not known; load pauses until 2030-01-01 14:00:00Z." in told["warnings"][0]
+    (line,) = api("status", pond="sales")["result"]["lines"]
+    assert (line["version"], line["next"]) == ("1.0.0", {"version": "1.1.0", "waits_for": ["sales@1/3"]})
+    assert "starts nothing until run sales@1/3 is over" in api("trigger", pond="sales", kind="pulse")["result"]["warnings"][0]
+
+
 def test_deploy_trigger_and_look_at_it(here, api):
     told = api("deploy", ponds=[pond(here, type="inlet")])
     assert told == {
@@ -109,6 +141,7 @@ def test_deploy_trigger_and_look_at_it(here, api):
                     "warnings": [],
                     "unchanged": False,
                     "killed": False,
+                    "waits_for": [],
                 }
             ]
         },

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from duckstring.errors import OperatorError
 from duckstring.model.compute import PinnedPlace, mebibytes
-from duckstring_cli import render
+from duckstring_cli import board, render
 from duckstring_cli.answers import ComputeRow, ControlAnswer
 from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
 from duckstring_cli.commands.trigger import Watch, follow
@@ -134,8 +134,6 @@ def compute(
         render.print_json(answer)
         return
     if on is None:
-        from duckstring_cli import board
-
         render.out().print(board.compute_table(answer))
         return
     told = answer["ripples"][0] if ripple is None else next(row for row in answer["ripples"] if row["name"] == ripple)
@@ -166,7 +164,7 @@ def _where(row: ComputeRow) -> str:
     now = f"{row['name']} runs {render.place(row['task_mib'])} from its next attempt on"
     if row["pin"] is None:
         return f"{now}; the line finds out by itself again"
-    return f"{now}, until --on auto"
+    return f"{now}, until --on auto{'; it fails if that is too small' if board.is_fixed(row) else ''}"
 
 
 def _send(catchment: str | None, pond: str, verb: str, *, major: int | None, watch: bool = False, upstream: bool = False) -> None:
@@ -194,6 +192,8 @@ def _told(verb: str, answer: ControlAnswer) -> str:
     held, reason = answer["status"], render.one_line(answer["status"]["reason"])
     match verb:
         case "wake":
+            if waits := board.held_back(held):
+                return f"woken; {waits}, and so does this"
             return f"woken; {reason}" if held["status"] in {"blocked", "waiting"} and reason else "woken"
         case "force":
             return "forced; it runs when what is in flight is done" if held["demand"]["forced"] else "forced"

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.text import Text
 
 from duckstring.errors import OperatorError
 from duckstring_cli import render
-from duckstring_cli.answers import DeployAnswer
+from duckstring_cli.answers import DeployAnswer, DeployedPond
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client, repeated
 
@@ -60,11 +61,10 @@ def show(answer: DeployAnswer) -> None:
     console = render.out()
     made = render.table("POND", "VERSION", "RESULT", "RIPPLES", "SOURCES", last="wrapped")
     for pond in answer["ponds"]:
-        result = render.word("undeployed", "unchanged") if pond["unchanged"] else render.word("success", "deployed")
         made.add_row(
             pond["line"],
             pond["version"],
-            result,
+            _result(pond),
             _listed(pond["ripples"], narrow=console.width < render.NARROW),
             ", ".join(pond["sources"]),
         )
@@ -72,6 +72,13 @@ def show(answer: DeployAnswer) -> None:
     for pond in answer["ponds"]:
         for warning in pond["warnings"]:
             render.warn(warning)
+
+
+def _result(pond: DeployedPond) -> Text:
+    """What became of it: a version that a run in flight holds back does not run yet."""
+    if waits := pond.get("waits_for"):
+        return render.word("waiting", f"waits for {render.first_of(waits)}")
+    return render.word("undeployed", "unchanged") if pond["unchanged"] else render.word("success", "deployed")
 
 
 def _listed(ripples: list[str], *, narrow: bool) -> str:

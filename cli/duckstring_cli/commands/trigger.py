@@ -83,6 +83,8 @@ def _send(catchment: str | None, pond: str, kind: str, *, major: int | None, wat
     before = client.status() if watch else None
     answer = client.trigger(pond, kind, major=major, bound=bound)
     render.say(_told(answer["line"], kind, bound))
+    for warning in answer.get("warnings", ()):
+        render.warn(warning)
     if before is not None:
         epoch = answer["epoch"] if kind == "pulse" else None
         follow(client, answer["line"], before, epoch=epoch, endless=kind in {"wave", "tide"}, named=repeated(catchment))

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from duckstring.engine.signals import Deployed, Removed
-from duckstring.engine.state import PondState
+from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.engine.step import step
 from duckstring.errors import AuthorError, OperatorError, StateConflictError
 from duckstring.model.catalog import Removal, RippleSpec
@@ -15,7 +15,20 @@ from duckstring.model.names import Line
 from duckstring.ports import Seen
 from duckstring.service.announce import obituary
 from duckstring.service.deploy import DeployRefusedError, Yard, deploy
-from tests.unit.api.world import NOON, Archive, Imports, Packages, Post, ShelfCatalog, States, StillClock, graph, release, source
+from tests.unit.api.world import (
+    NOON,
+    Archive,
+    AttemptRows,
+    Imports,
+    Packages,
+    Post,
+    ShelfCatalog,
+    States,
+    StillClock,
+    graph,
+    release,
+    source,
+)
 
 A, B = "a" * 64, "b" * 64
 
@@ -24,9 +37,17 @@ class World:
     def __init__(self, *deployed, found=None):
         self.catalog, self.post, self.packages, self.imports = ShelfCatalog(graph(*deployed)), Post(), Packages({}), Imports(found or {})
         self.clock = StillClock(NOON + timedelta(hours=1))
-        self.states = States()
+        self.states, self.attempts = States(), AttemptRows()
         self.yard = Yard(
-            self.catalog, Archive(self.catalog), self.packages, self.imports, self.states, self.post, self.clock, FunctionSize(2048, 900)
+            catalog=self.catalog,
+            removals=Archive(self.catalog),
+            artifacts=self.packages,
+            discovery=self.imports,
+            states=self.states,
+            attempts=self.attempts,
+            mailbox=self.post,
+            clock=self.clock,
+            function=FunctionSize(2048, 900),
         )
 
     def request(self, name, version="1.0.0", *, sha256=A, sources=None, **pond):
@@ -58,6 +79,7 @@ def test_a_batch_is_selected_and_each_line_is_told_its_release():
                 "warnings": [],
                 "unchanged": False,
                 "killed": False,
+                "waits_for": [],
             },
             {
                 "line": "orders@1",
@@ -67,6 +89,7 @@ def test_a_batch_is_selected_and_each_line_is_told_its_release():
                 "warnings": [],
                 "unchanged": False,
                 "killed": False,
+                "waits_for": [],
             },
         ]
     }
@@ -159,6 +182,49 @@ def test_a_deploy_does_not_end_a_kill_and_says_so():
         "rates@1": [],
         "sales@1": ["sales@1 was killed and stays down: duckstring control wake sales -m 1 (or clear: it runs when it is wanted)."],
     }
+
+
+def in_flight(line, *numbers, version="1.0.0"):
+    """What a line of one Ripple knows that works on the last of these runs."""
+    runs = {n: Run(n, NOON, NOON, timedelta(0), version, "k", "m", 0, NOON) for n in numbers}
+    ripples = {"load": RippleState("load", attempt=Attempt(numbers[-1], 1, NOON, dispatched=True))}
+    return Seen(PondState(Line(line), release=release(line, version), runs=runs, ripples=ripples))
+
+
+def test_a_version_that_a_run_in_flight_holds_back_is_told_with_the_run():
+    world = World(release("sales@1"), release("rates@1"), release("flat@1"))
+    world.states.held = {
+        Line("sales@1"): in_flight("sales@1", 4, 7),
+        Line("rates@1"): in_flight("rates@1", 2),
+        Line("flat@1"): Seen(PondState(Line("flat@1"), release=release("flat@1"))),
+    }
+    world.attempts.rows = {
+        "sales@1/7/load/1": {"status": "running", "where": "lambda", "resumes": "2030-01-01T14:00:00.500000Z"},
+        "rates@1/2/load/1": {"status": "running", "where": "lambda"},
+    }
+    requests = [world.request("sales", "1.1.0"), world.request("rates"), world.request("flat", "1.1.0"), world.request("new")]
+    waits = (
+        "{0}@1 runs 1.0.0 still: {1} waits for run {2}, and what is asked for meanwhile waits with it. Until when is not known{3}. "
+        "Look: duckstring status {0} -m 1; to stop what runs: duckstring control kill {0} -m 1, then wake."
+    )
+    told = {pond["line"]: (pond["waits_for"], pond["warnings"]) for pond in deploy(requests, world.yard)["ponds"]}
+    assert told == {
+        "sales@1": (
+            ["sales@1/4", "sales@1/7"],
+            [
+                waits.format("sales", "1.1.0", "sales@1/4 and 1 more", "; load pauses until 2030-01-01 14:00:00Z"),
+            ],
+        ),
+        "rates@1": (
+            ["rates@1/2"],
+            [
+                waits.format("rates", "1.0.0, deployed again,", "rates@1/2", ""),
+            ],
+        ),
+        "flat@1": ([], []),
+        "new@1": ([], []),
+    }
+    assert sorted(world.attempts.asked) == ["rates@1/2/load/1", "sales@1/7/load/1"]
 
 
 def test_going_below_a_sinks_minimum_is_refused_and_in_one_batch_with_its_sink_allowed():

@@ -14,7 +14,7 @@ from duckstring.service.find import PondNotFoundError
 from duckstring.service.history import RunNotFoundError, runs, show_run
 from duckstring.service.status import describe, status
 from duckstring.service.tables import NotPublishedError, tables
-from tests.unit.api.world import NOON, Archive, Rows, ShelfCatalog, States, StillClock, graph, release, source
+from tests.unit.api.world import NOON, Archive, AttemptRows, Rows, ShelfCatalog, States, StillClock, graph, release, source
 
 SALES = Line("sales@1")
 HOUR = timedelta(hours=1)
@@ -50,6 +50,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "pond": "sales",
         "major": 1,
         "version": "1.2.0",
+        "next": None,
         "kind": "pond",
         "status": "idle",
         "end_f": "0001-01-01T00:00:00.000000Z",
@@ -177,11 +178,69 @@ def test_a_later_runs_attempt_counts_for_the_run_that_it_overtook_and_not_the_ot
     assert in_run(behind, 2)["load"] == ("waiting", 0)
 
 
+TASK = Attempt(1, 2, NOON, dispatched=True, on="task", memory_mib=8192)
+"""Of ``load``, as the engine gave it."""
+
+
+def looked_at(state, row, **which):
+    """The status of ``load``, whose attempt has ``row``; and what was read for it."""
+    rows = AttemptRows({"sales@1/1/load/2": row} if row else {})
+    catalog, states = ShelfCatalog(graph(RELEASE)), States({SALES: Seen(state)})
+    found = status(catalog=catalog, states=states, history=Rows(), attempts=rows, clock=StillClock(), **which)
+    line = next(line for line in found["lines"] if line["line"] == SALES)
+    return line["runs"][0]["ripples"][0], rows.asked
+
+
+def test_where_an_attempt_runs_and_that_it_pauses_is_what_its_row_says():
+    state = pond(runs={1: run(attempts={"load": 2})}, ripples=ripples(load={"attempt": TASK}))
+    begun = {"name": "load", "status": "running", "attempt": 2, "since": "2030-01-01T12:00:00.000000Z", "task_mib": 8192}
+    unknown = {"where": None, "memory_mib": None, "pauses": None, "resumes": None}
+    later = "2030-01-01T12:00:30.000000Z"
+    pausing = {"status": "running", "where": "lambda", "memory_mib": 2048, "pauses": 3, "resumes": later}
+    found = {"where": "lambda", "memory_mib": 2048, "pauses": 3, "resumes": later}
+    assert looked_at(state, pausing, pond="sales") == (begun | {"task_mib": 0} | found, ["sales@1/1/load/2"])
+    again = {name: value for name, value in pausing.items() if name != "resumes"}
+    assert looked_at(state, again, pond="sales")[0] == begun | {"task_mib": 0} | found | {"resumes": None}
+    working = {"status": "running", "where": "task", "memory_mib": 16_384}
+    larger = {"task_mib": 16_384, "where": "task", "memory_mib": 16_384}
+    assert looked_at(state, working, pond="sales")[0] == begun | unknown | larger
+    assert looked_at(state, {"status": "killed", "finished": later}, pond="sales")[0] == begun | unknown
+    assert looked_at(state, pausing | {"status": "killed"}, pond="sales")[0]["resumes"] is None
+    assert looked_at(state, None, pond="sales")[0] == begun | unknown
+
+
+def test_no_row_is_read_for_the_status_of_all_lines_nor_of_what_does_not_run():
+    state = pond(runs={1: run(attempts={"load": 2})}, ripples=ripples(load={"attempt": TASK}))
+    found, asked = looked_at(state, {"status": "running", "where": "lambda", "memory_mib": 2048})
+    assert (found["task_mib"], found["where"], asked) == (8192, None, [])
+    queued = replace(state, ripples=ripples(load={"attempt": replace(TASK, dispatched=False)}))
+    assert looked_at(queued, None, pond="sales")[1] == []
+
+
+def test_the_version_of_a_line_is_the_one_that_it_runs_and_a_newer_one_is_told_with_what_it_waits_for():
+    newer = replace(RELEASE, version="1.3.0", deployed=NOON + HOUR)
+
+    def told_of(state, selected=newer):
+        found = describe(state, selected, NOON + HOUR)
+        return found["version"], found["next"]
+
+    busy = pond(runs={3: run(3, version="1.2.0"), 4: run(4)}, next_release=newer)
+    assert told_of(busy) == ("1.2.0", {"version": "1.3.0", "waits_for": ["sales@1/3", "sales@1/4"]})
+    assert [one["version"] for one in describe(busy, newer, NOON)["runs"]] == ["1.2.0", "1.2.0"]
+    assert told_of(replace(busy, next_release=None)) == told_of(busy)
+    assert told_of(pond()) == ("1.2.0", {"version": "1.3.0", "waits_for": []})
+    latest = replace(newer, version="1.4.0", deployed=NOON + 2 * HOUR)
+    assert told_of(busy, latest)[1] == {"version": "1.4.0", "waits_for": ["sales@1/3", "sales@1/4"]}
+    assert told_of(pond(release=newer)) == ("1.3.0", None)
+    assert told_of(PondState(SALES)) == ("1.3.0", None)
+    assert told_of(busy, None) == (None, None)
+
+
 def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
     catalog = ShelfCatalog(graph(RELEASE, release("orders@1", kind="inlet")))
     row = {"run": "sales@1/3", "status": "success"}
     states = States({SALES: Seen(pond(runs_started=3, end_f=NOON))})
-    found = status(catalog=catalog, states=states, history=Rows([row]), clock=StillClock())
+    found = status(catalog=catalog, states=states, history=Rows([row]), attempts=AttemptRows(), clock=StillClock())
     assert found["now"] == "2030-01-01T12:00:00.000000Z"
     assert [(line["line"], line["status"]) for line in found["lines"]] == [
         ("orders@1", "idle"),
@@ -193,7 +252,7 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
 
 def test_one_pond_is_told_alone_and_an_unknown_one_refused():
     catalog = ShelfCatalog(graph(RELEASE, release("sales@2")))
-    world = {"catalog": catalog, "states": States(), "history": Rows(), "clock": StillClock()}
+    world = {"catalog": catalog, "states": States(), "history": Rows(), "attempts": AttemptRows(), "clock": StillClock()}
     assert [line["line"] for line in status(**world, pond="sales")["lines"]] == ["sales@2"]
     assert [line["line"] for line in status(**world, pond="sales", major=1)["lines"]] == ["sales@1"]
     with pytest.raises(PondNotFoundError):

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from duckstring.engine.signals import ExecutionEnded, Triggered
-from duckstring.engine.state import Failure, PondState, SourceView
+from duckstring.engine.state import Failure, PondState, Run, SourceView
 from duckstring.errors import OperatorError
 from duckstring.model.arrivals import Arrival
 from duckstring.model.names import Line, execution_name
@@ -36,7 +37,7 @@ def ask(pond, kind, *, states=None, **options):
 
 def test_a_trigger_goes_to_the_highest_major_with_the_epoch_of_the_request():
     told, events = ask("reports", "pulse")
-    assert told == {"line": "reports@2", "epoch": "2030-01-01T12:00:00.000000Z"}
+    assert told == {"line": "reports@2", "epoch": "2030-01-01T12:00:00.000000Z", "warnings": []}
     assert events == [{"pond": "reports", "major": 2, "kind": "pulse", "epoch": "2030-01-01T12:00:00.000000Z"}]
 
 
@@ -100,6 +101,18 @@ def test_the_way_out_names_the_major_where_commands_would_take_another_and_deplo
 def test_a_standing_trigger_may_be_set_or_removed_while_a_line_is_down(kind, bound):
     _, events = ask("sales", kind, bound=bound, states=down("sales@1", health="failed"))
     assert len(events) == 1
+
+
+def test_a_trigger_that_waits_behind_a_deploy_is_told_what_for():
+    runs = {n: Run(n, NOON, NOON, timedelta(0), "1.0.0", "k", "m", 0, NOON) for n in (4, 7)}
+    newer = replace(release("sales@1", "1.1.0"), deployed=NOON + timedelta(hours=1))
+    states = down("sales@1", release=release("sales@1"), next_release=newer, runs=runs)
+    warning = "sales@1 starts nothing until run sales@1/4 and 1 more is over: 1.1.0 waits for it. Look: duckstring status sales -m 1"
+    for kind, warnings in (("pulse", [warning]), ("wave", [warning]), ("remove", [])):
+        told, events = ask("sales", kind, states=states)
+        assert (told["warnings"], len(events)) == (warnings, 1)
+    assert ask("sales", "pulse", states=down("sales@1", release=release("sales@1"), runs=runs))[0]["warnings"] == []
+    assert ask("sales", "pulse", states=down("sales@1", release=release("sales@1"), next_release=newer))[0]["warnings"] == []
 
 
 def bus_event(**detail):

@@ -226,9 +226,11 @@ class AttemptRows:
     """Rows of attempts, by what ``attempt`` is asked for."""
 
     rows: Mapping[str, dict[str, object]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
     def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> dict[str, object] | None:
-        return self.rows.get(f"{line}/{run}/{ripple}/{attempt}")
+        self.asked.append(f"{line}/{run}/{ripple}/{attempt}")
+        return self.rows.get(self.asked[-1])
 
 
 @dataclass

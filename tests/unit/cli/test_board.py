@@ -135,7 +135,73 @@ def test_where_a_ripple_runs_is_told_where_somebody_decided_it() -> None:
     assert "in the function" in text
     going = {"name": "load", "status": "running", "attempt": 2, "since": at(0), "task_mib": 8192}
     run = {"run": "sales@1/4", "f": at(0), "started": at(0), "ripples": [going]}
-    assert board.doing(line("sales@1", status="running", runs=[run]), at(72)) == "load 1m12s as a task of 8 GB (attempt 2)"
+    assert board.doing(line("sales@1", status="running", runs=[run]), at(72)) == "load 1m12s (attempt 2, begun as a task of 8 GB)"
+
+
+def in_flight(*ripples: dict[str, Any], **told: Any) -> LineStatus:
+    """A line whose run is at work; what is not said of its Ripple is as a row that was read has it."""
+    base = {"status": "running", "attempt": 1, "since": at(0), "task_mib": 0, "where": "lambda", "memory_mib": 2048, "resumes": None}
+    runs = [{"run": "sales@1/4", "f": at(0), "started": at(0), "ripples": [base | one for one in ripples]}]
+    known = [{"name": one["name"], "parents": [], "end_f": at(0), "status": "running"} for one in ripples]
+    return line("sales@1", **{"status": "running", "end_f": at(0), "staleness_seconds": 60.0, "runs": runs, "ripples": known} | told)
+
+
+def rows_of(held: LineStatus) -> list[str]:
+    """Each with one space between its words."""
+    return [" ".join(row.split()) for row in shown(board.detail(answer(held), held, [])).splitlines()]
+
+
+def test_what_pauses_is_told_with_until_when_and_where_it_ran() -> None:
+    next_one = {
+        "name": "load",
+        "parents": [],
+        "end_f": at(0),
+        "status": "running",
+        "runs_on": "task",
+        "task_mib": 8192,
+        "decided_by": "hint",
+    }
+    rows = rows_of(in_flight({"name": "load", "pauses": 1, "resumes": at(90)}, ripples=[next_one]))
+    assert "load paused until 12:01:30Z 1m 1m00s 1 ran in the function" in rows
+    assert "load runs as a task of 8 GB from its next attempt on" in rows
+    tomorrow = rows_of(in_flight({"name": "load", "resumes": at(86_400), "task_mib": 8192, "where": "task"}))
+    assert "load paused until 2030-01-02 12:00:00Z 1m 1m00s 1 ran as a task of 8 GB" in tomorrow
+    assert "load paused, about to go on 1m 1m00s 1 ran in the function" in rows_of(in_flight({"name": "load", "resumes": at(59)}))
+
+
+def test_where_what_runs_is_counts_before_where_the_next_attempt_goes() -> None:
+    pinned = {"name": "load", "parents": [], "end_f": at(0), "status": "running", "runs_on": "lambda", "task_mib": 0}
+    rows = rows_of(in_flight({"name": "load", "task_mib": 8192, "where": "task"}, ripples=[pinned | {"decided_by": "operator"}]))
+    assert "load running 1m 1m00s 1 as a task of 8 GB" in rows
+    assert "load runs in the function from its next attempt on" in rows
+    let_go = rows_of(in_flight({"name": "load", "task_mib": 8192, "where": "task"}, ripples=[pinned | {"decided_by": "default"}]))
+    assert "load running 1m 1m00s 1 as a task of 8 GB" in let_go
+    assert not any("RUNS" in row or "next attempt" in row for row in rows_of(in_flight({"name": "load"})))
+
+
+def test_of_several_runs_in_flight_a_ripple_is_shown_where_it_is_at_work() -> None:
+    held = in_flight({"name": "load", "task_mib": 8192})
+    waits = {"name": "load", "status": "waiting", "attempt": 0, "since": None, "task_mib": 0}
+    held["runs"].append(cast("Any", {"run": "sales@1/5", "f": at(1), "started": at(1), "ripples": [waits]}))
+    assert "load running 1m 1m00s 1 as a task of 8 GB" in rows_of(held)
+
+
+def test_a_version_that_waits_for_a_run_is_told_wherever_its_line_is() -> None:
+    coming = {"version": "1.1.0", "waits_for": ["sales@1/4"]}
+    held = in_flight({"name": "load"}, version="1.0.0", next=coming)
+    assert board.doing(held, at(60)) == "load 1m00s · 1.1.0 waits for run sales@1/4"
+    rows = rows_of(held)
+    assert "sales@1 1.0.0 pond running" in rows
+    assert "deployed 1.1.0 waits for run sales@1/4, and what is asked for meanwhile waits with it" in rows
+    several = in_flight({"name": "load"}, version="1.1.0", next=coming | {"waits_for": ["sales@1/4", "sales@1/5", "sales@1/6"]})
+    assert board.doing(several, at(60)) == "load 1m00s · 1.1.0, deployed again, waits for run sales@1/4 and 2 more"
+    failure = {"run": "sales@1/4", "ripple": "load", "attempt": 1, "error": "ValueError", "message": "no rows"}
+    failed = line("sales@1", status="failed", failure=failure, version="1.0.0", next=coming)
+    assert board.doing(failed, at(60)) == "load: ValueError: no rows · 1.1.0 waits for run sales@1/4"
+    soon = line("sales@1", version="1.0.0", next={"version": "1.1.0", "waits_for": []})
+    assert board.doing(soon, at(60)) == ""
+    assert "deployed 1.1.0, which is about to be taken up" in rows_of(soon)
+    assert not any(row.startswith("deployed") for row in rows_of(line("sales@1", next=None)))
 
 
 def test_runs_show_an_error_column_only_where_something_failed() -> None:

@@ -331,6 +331,24 @@ def test_a_folder_tree_is_deployed_in_one_call_and_only_what_is_new_is_uploaded(
     assert bucket.get_object_tagging(Bucket="the-bucket", Key=min(held))["TagSet"] == [{"Key": "first", "Value": "yes"}]
 
 
+def test_a_version_that_does_not_run_yet_is_not_called_deployed(bench: Bench, bucket: Any, tmp_path: Path) -> None:
+    root = project(tmp_path, "sales")
+    bench.answers(deployed("sales@1", waits_for=["sales@1/4"], warnings=["sales@1 runs 1.0.0 still"]))
+    code, out, err = bench.run("deploy", str(root))
+    assert code == 0
+    assert "sales@1  1.0.0    waits for sales@1/4" in out
+    assert "warning: sales@1 runs 1.0.0 still" in err
+    bench.answers(deployed("sales@1", waits_for=["sales@1/4", "sales@1/5"], unchanged=True))
+    assert "waits for sales@1/4 and 1 more" in bench.run("deploy", str(root))[1]
+
+
+def test_a_trigger_that_has_to_wait_is_warned_of(bench: Bench) -> None:
+    bench.answers({"trigger": {"line": "sales@1", "epoch": at(0), "warnings": ["sales@1 starts nothing until run sales@1/4 is over"]}})
+    code, out, err = bench.run("trigger", "pulse", "sales")
+    assert (code, out) == (0, "sales@1: pulse sent\n")
+    assert "warning: sales@1 starts nothing until run sales@1/4 is over" in err
+
+
 def test_the_faults_of_every_pond_toml_are_told_before_anything_is_asked(bench: Bench, tmp_path: Path) -> None:
     project(tmp_path, "sales", version="one", more="immediate_retries = -1\n")
     project(tmp_path, "reports", more="[sources]\nreports = '1.0.0'\n")
@@ -473,6 +491,11 @@ def controlled(status: str = "idle", **told: Any) -> dict[str, Any]:
         (["wake", "sales"], controlled("running"), "sales@1: woken\n"),
         (["wake", "sales"], controlled("waiting", reason="waits for orders@1"), "sales@1: woken; waits for orders@1\n"),
         (["wake", "sales"], controlled("blocked", reason="blocked by orders@1 (killed)"), "sales@1: woken; blocked by orders@1 (killed)\n"),
+        (
+            ["wake", "sales"],
+            controlled("running", line={"next": {"version": "1.1.0", "waits_for": ["sales@1/4"]}}),
+            "sales@1: woken; 1.1.0 waits for run sales@1/4, and so does this\n",
+        ),
         (["force", "sales"], controlled("running"), "sales@1: forced\n"),
         (
             ["force", "sales"],
@@ -542,7 +565,8 @@ def test_where_ripples_run_is_shown(bench: Bench) -> None:
         ["join", "in", "the", "function", "2", "GB", "1.2", "nothing", "says", "otherwise"],
         ["load", "as", "a", "task", "30", "GB", "4", "it", "needed", "that"],
     ]
-    assert "An attempt has 15m in the function" in out
+    assert out.startswith("sales@1  from the next attempt on\n")
+    assert "An attempt has 15m in the function; one that needs more goes on as a task." in out
     assert bench.asked == [{"op": "compute", "pond": "sales"}]
 
 
@@ -550,13 +574,36 @@ def test_a_ripple_is_pinned_and_let_go_again(bench: Bench) -> None:
     pin = {"on": "task", "memory_mib": 9216}
     bench.answers(computed(runs_on="task", task_mib=16_384, cpu_units=2048, decided_by="operator", pin=pin))
     out = bench.run("control", "compute", "sales", "load", "--on", "task", "--memory", "9GB")[1]
+    assert out == "sales@1: load runs as a task of 16 GB from its next attempt on, until --on auto; it fails if that is too small\n"
+    bench.answers(computed(runs_on="task", task_mib=16_384, cpu_units=2048, decided_by="operator", pin=pin | {"memory_mib": 0}))
+    out = bench.run("control", "compute", "sales", "load", "--on", "task")[1]
     assert out == "sales@1: load runs as a task of 16 GB from its next attempt on, until --on auto\n"
     bench.answers(computed())
     out = bench.run("control", "compute", "sales", "load", "--on", "auto")[1]
     assert out == "sales@1: load runs in the function from its next attempt on; the line finds out by itself again\n"
     whose = {"op": "compute", "pond": "sales", "ripple": "load"}
-    assert bench.asked == [whose | {"on": "task", "memory_mib": 9216}, whose | {"on": "auto"}]
+    assert bench.asked == [whose | {"on": "task", "memory_mib": 9216}, whose | {"on": "task"}, whose | {"on": "auto"}]
     assert json.loads(bench.run("control", "compute", "sales", "--json")[1])["line"] == "sales@1"
+
+
+def test_what_is_pinned_where_it_may_be_too_small_is_said_to_fail_there(bench: Bench) -> None:
+    pinned = computed(decided_by="operator", pin={"on": "lambda", "memory_mib": 0})
+    bench.answers(pinned)
+    out = bench.run("control", "compute", "sales")[1]
+    why = "an operator pinned it, and it fails if that is too small"
+    assert [line.partition("1.2  ")[2].strip() for line in out.splitlines() if "1.2  " in line] == ["nothing says otherwise", why]
+    has = "An attempt has 15m in the function; one that needs more"
+    assert f"{has} goes on as a task, but fails where it is pinned there: load." in out
+    del pinned["compute"]["ripples"][0]
+    assert f"{has} fails, for it is pinned there." in bench.run("control", "compute", "sales")[1]
+    assert (
+        "load runs in the function from its next attempt on, until --on auto; it fails if that is too small"
+        in (bench.run("control", "compute", "sales", "--on", "lambda")[1])
+    )
+    bench.answers(computed(runs_on="task", task_mib=16_384, decided_by="operator", pin={"on": "task", "memory_mib": 9216}))
+    out = bench.run("control", "compute", "sales")[1]
+    assert why in out
+    assert f"{has} goes on as a task." in out
 
 
 @pytest.mark.parametrize(

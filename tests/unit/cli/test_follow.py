@@ -180,3 +180,29 @@ def test_an_optional_source_that_is_down_is_no_culprit() -> None:
         [line_status("extra@1", status="killed"), line_status("sales@1", status="failed"), line_status("reports@1", sources=sources)],
     )
     assert [line["line"] for line in follower.culprits] == ["sales@1"]
+
+
+def at_work(**told: Any) -> Any:
+    ripples = [{"name": "load", "status": "running", "attempt": 2, "since": at(0), "task_mib": 8192}]
+    runs = [{"run": "sales@1/4", "f": at(0), "started": at(0), "ripples": ripples}]
+    return line_status("sales@1", status="running", runs=runs, **told)
+
+
+def test_what_begins_as_a_task_is_told_as_such() -> None:
+    follower = Follower(Goal("sales@1", at(0), ""), cast("Any", lambda _: {"run": run_row("sales@1/4", took=None), "attempts": []}))
+    events = observed(follower, [at_work()])
+    assert [event.detail for event in events if event.ripple == "load"] == ["attempt 2, begun as a task of 8 GB"]
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(live.progress(follower, height=14))
+    assert "● load 1.0s, begun as a task of 8 GB" in console.export_text()
+
+
+def test_a_version_that_holds_demand_back_is_told_once() -> None:
+    follower = Follower(Goal("sales@1", at(0), ""), cast("Any", lambda _: {"run": run_row("sales@1/4", took=None), "attempts": []}))
+    lines = [at_work(next={"version": "1.1.0", "waits_for": ["sales@1/4"]})]
+    told = [live.event_line(event, at(0)) for event in observed(follower, lines) if event.what == "waiting"]
+    assert told == ["+    1.0s  sales                        waiting (1.1.0 waits for run sales@1/4)"]
+    assert observed(follower, lines, now=2) == []
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(live.progress(follower, height=14))
+    assert "1.1.0 waits for run sales@1/4" in console.export_text()

@@ -76,7 +76,7 @@ def api(env: Mapping[str, str]) -> Desk:
     from duckstring.adapters.aws.deployment import BucketArtifacts, EventDoor, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
-    from duckstring.adapters.aws.sweeper import MachineReader  # noqa: PLC0415
+    from duckstring.adapters.aws.sweeper import AttemptRowReader, MachineReader  # noqa: PLC0415
     from duckstring.service.answer import Desk  # noqa: PLC0415
 
     settings, clients = Settings.from_env(env), Clients()
@@ -89,6 +89,7 @@ def api(env: Mapping[str, str]) -> Desk:
         arrivals=DynamoArrivals(clients, table),
         states=DynamoStateReader(clients, table),
         history=DynamoHistoryReader(clients, table, bucket),
+        attempts=AttemptRowReader(clients, table),
         files=BucketFiles(bucket),
         door=EventDoor(clients, settings),
         artifacts=BucketArtifacts(clients, bucket),

@@ -11,6 +11,7 @@ from duckstring.model.settings import Settings
 from duckstring.ports import (
     Arrivals,
     Artifacts,
+    AttemptReader,
     Catalog,
     Clock,
     Discovery,
@@ -38,6 +39,7 @@ class Desk:
     arrivals: Arrivals
     states: StateReader
     history: HistoryReader
+    attempts: AttemptReader
     files: TableFiles
     door: TriggerDoor
     artifacts: Artifacts
@@ -83,7 +85,15 @@ def _deploy(request: Mapping[str, object], desk: Desk) -> Json:
     if not isinstance(ponds, list) or not all(isinstance(pond, Mapping) for pond in ponds):
         raise OperatorError("ponds must be a list of objects: manifest, artifact, sha256.")
     yard = deploy.Yard(
-        desk.catalog, desk.removals, desk.artifacts, desk.discovery, desk.states, desk.mailbox, desk.clock, desk.settings.function
+        catalog=desk.catalog,
+        removals=desk.removals,
+        artifacts=desk.artifacts,
+        discovery=desk.discovery,
+        states=desk.states,
+        attempts=desk.attempts,
+        mailbox=desk.mailbox,
+        clock=desk.clock,
+        function=desk.settings.function,
     )
     return deploy.deploy(ponds, yard, overwrite=_flag(request, "overwrite"))
 
@@ -130,7 +140,15 @@ def _window(request: Mapping[str, object], desk: Desk) -> Json:
 
 def _status(request: Mapping[str, object], desk: Desk) -> Json:
     pond, major = _text(request, "pond"), _number(request, "major")
-    return status.status(catalog=desk.catalog, states=desk.states, history=desk.history, clock=desk.clock, pond=pond, major=major)
+    return status.status(
+        catalog=desk.catalog,
+        states=desk.states,
+        history=desk.history,
+        attempts=desk.attempts,
+        clock=desk.clock,
+        pond=pond,
+        major=major,
+    )
 
 
 def _runs(request: Mapping[str, object], desk: Desk) -> Json:

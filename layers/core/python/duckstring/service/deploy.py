@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -18,12 +18,13 @@ from semver import Version
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
 from duckstring.model.catalog import Release, Removal, RippleSpec
 from duckstring.model.compute import FunctionSize
-from duckstring.model.instants import Instant
+from duckstring.model.instants import Instant, from_text
 from duckstring.model.names import Line, artifact_key, parse_line
 from duckstring.model.pondfile import PondFile, from_object
-from duckstring.ports import Artifacts, Catalog, Clock, Discovery, Letter, Mailbox, Removals, StateReader
+from duckstring.ports import Artifacts, AttemptReader, Catalog, Clock, Discovery, Letter, Mailbox, Removals, Seen, StateReader
 from duckstring.service import graph
 from duckstring.service.announce import announcement, is_unheard, obituary
+from duckstring.service.in_flight import named, resumes, rows_of, runs_of
 
 Json = dict[str, object]
 Asked = TypeVar("Asked")
@@ -73,6 +74,16 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What the line of a release is at, as it was before. ``runs``: in flight; the release waits for them."""
+
+    killed: bool = False
+    version: str = ""
+    runs: tuple[str, ...] = ()
+    pauses: Mapping[str, Instant] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Yard:
     """What deploying needs of the world."""
 
@@ -81,6 +92,7 @@ class Yard:
     artifacts: Artifacts
     discovery: Discovery
     states: StateReader
+    attempts: AttemptReader
     mailbox: Mailbox
     clock: Clock
     function: FunctionSize
@@ -103,11 +115,10 @@ def deploy(requests: Sequence[Mapping[str, object]], yard: Yard, *, overwrite: b
     removals = _removals(after.keys() - before.keys(), yard)
     chosen = (_later_than(removals.get(choice.release.line), choice.release) for choice in choices)
     releases = sorted(chosen, key=lambda release: order[release.line])
-    known = yard.states.read(before.keys() & {one.line for one in releases})
-    killed = {line for line, seen in known.items() if seen.state.health == "killed"}
+    held = {line: _held(seen, yard.attempts) for line, seen in yard.states.read(before.keys() & {one.line for one in releases}).items()}
     yard.catalog.select(releases, overwrite=overwrite, revision=revision)
     yard.mailbox.send([*_obituaries(removals, yard), *map(announcement, releases)])
-    return {"ponds": [_told(choice, before, after, killed) for choice in choices]}
+    return {"ponds": [_told(choice, before, after, held.get(choice.release.line, Held())) for choice in choices]}
 
 
 def _removals(lines: Collection[Line], yard: Yard) -> Mapping[Line, Removal]:
@@ -210,16 +221,28 @@ def _release(package: Package, ripples: tuple[RippleSpec, ...], now: Instant) ->
     )
 
 
-def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], killed: Collection[Line]) -> Json:
+def _held(seen: Seen, attempts: AttemptReader) -> Held:
+    state = seen.state
+    pauses = {name: from_text(until) for name, row in rows_of(state, attempts).items() if (until := resumes(row))}
+    return Held(state.health == "killed", state.release.version if state.release else "", runs_of(state), pauses)
+
+
+def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held) -> Json:
     release = choice.release
     return {
         "line": release.line,
         "version": release.version,
         "ripples": [ripple.name for ripple in release.ripples],
         "sources": [spec.line for spec in release.sources],
-        "warnings": [*graph.warnings(release, after), *_rollback(release, before.get(release.line)), *_still_killed(release, killed)],
+        "warnings": [
+            *graph.warnings(release, after),
+            *_rollback(release, before.get(release.line)),
+            *_still_killed(release, held),
+            *_waits(release, held),
+        ],
         "unchanged": choice.unchanged,
-        "killed": release.line in killed,
+        "killed": held.killed,
+        "waits_for": list(held.runs),
     }
 
 
@@ -229,11 +252,24 @@ def _rollback(release: Release, selected: Release | None) -> tuple[str, ...]:
     return (f"{release.line} goes back from {selected.version} to {release.version}.",)
 
 
-def _still_killed(release: Release, killed: Collection[Line]) -> tuple[str, ...]:
+def _still_killed(release: Release, held: Held) -> tuple[str, ...]:
     pond, major = parse_line(release.line)
-    if release.line not in killed:
+    if not held.killed:
         return ()
     return (f"{release.line} was killed and stays down: duckstring control wake {pond} -m {major} (or clear: it runs when it is wanted).",)
+
+
+def _waits(release: Release, held: Held) -> tuple[str, ...]:
+    """A run in flight holds a version back, and all that is asked for meanwhile with it."""
+    if not held.runs:
+        return ()
+    pond, major = parse_line(release.line)
+    again = ", deployed again," if held.version == release.version else ""
+    pauses = "".join(f"; {name} pauses until {until:%Y-%m-%d %H:%M:%SZ}" for name, until in sorted(held.pauses.items()))
+    waits = f"{release.version}{again} waits for {named(held.runs)}, and what is asked for meanwhile waits with it."
+    until = f"Until when is not known{pauses}. Look: duckstring status {pond} -m {major}"
+    stop = f"to stop what runs: duckstring control kill {pond} -m {major}, then wake."
+    return (f"{release.line} runs {held.version} still: {waits} {until}; {stop}",)
 
 
 def _all(judge: Callable[[Asked], Found], items: Sequence[Asked]) -> list[Found]:

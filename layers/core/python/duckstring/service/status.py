@@ -11,19 +11,31 @@ from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Ru
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
-from duckstring.ports import Catalog, Clock, HistoryReader, StateReader
+from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, Row, StateReader
 from duckstring.service import windows
 from duckstring.service.find import find
 from duckstring.service.graph import in_order
+from duckstring.service.in_flight import resumes, rows_of, runs_of, waiting_release
 
 LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]
 Json = dict[str, object]
+Rows = Mapping[str, Row]
+"""Of attempts in flight, by Ripple."""
 
 
-def status(
-    *, catalog: Catalog, states: StateReader, history: HistoryReader, clock: Clock, pond: str | None = None, major: int | None = None
+def status(  # noqa: PLR0913 - two are the question, five are the ports
+    *,
+    catalog: Catalog,
+    states: StateReader,
+    history: HistoryReader,
+    attempts: AttemptReader,
+    clock: Clock,
+    pond: str | None = None,
+    major: int | None = None,
 ) -> Json:
     """Every line, or one (of ``major``, or of the highest), Sources first.
+
+    Of one line the rows of its attempts in flight are read too, one by one; of all of them that is too much.
 
     Raises:
         PondNotFoundError: no such Pond.
@@ -34,11 +46,17 @@ def status(
     seen = states.read(lines)
     held = {line: seen[line].state if line in seen else PondState(line) for line in lines}
     last = history.last_runs([line for line in lines if held[line].runs_started], now)
-    told = [describe(held[line], releases.get(line), now, deployed=releases) | {"last_run": last.get(line)} for line in lines]
+    rows = {line: rows_of(held[line], attempts) for line in lines} if pond else {}
+    told = [
+        describe(held[line], releases.get(line), now, deployed=releases, rows=rows.get(line)) | {"last_run": last.get(line)}
+        for line in lines
+    ]
     return {"now": to_text(now), "lines": told}
 
 
-def describe(state: PondState, release: Release | None, now: Instant, *, deployed: Collection[Line] | None = None) -> Json:
+def describe(
+    state: PondState, release: Release | None, now: Instant, *, deployed: Collection[Line] | None = None, rows: Rows | None = None
+) -> Json:
     """One line's status as docs/protocol.md has it, but for its last run.
 
     Args:
@@ -46,6 +64,7 @@ def describe(state: PondState, release: Release | None, now: Instant, *, deploye
         release: what the catalog selects; None if the line is not deployed.
         now: for staleness, and what opens when.
         deployed: the lines that are, to tell an absent Source from a slow one; None: unknown.
+        rows: of its attempts in flight, by Ripple, where somebody has looked.
     """
     pond, major = parse_line(state.line)
     word = _word(state, release)
@@ -53,7 +72,8 @@ def describe(state: PondState, release: Release | None, now: Instant, *, deploye
         "line": state.line,
         "pond": pond,
         "major": major,
-        "version": release.version if release else None,
+        "version": (state.release or release).version if release else None,
+        "next": _next(state, release),
         "kind": release.kind if release else None,
         "status": word,
         "end_f": to_text(state.end_f),
@@ -69,7 +89,7 @@ def describe(state: PondState, release: Release | None, now: Instant, *, deploye
         "failures": state.failures,
         "retry_at": to_text(state.retry_at) if state.retry_at else None,
         "budgets": {"immediate_retries": state.immediate_retries, "source_retries": state.source_retries},
-        "runs": [_run(state, run) for _, run in sorted(state.runs.items())],
+        "runs": [_run(state, run, rows or {}) for _, run in sorted(state.runs.items())],
         "ripples": _ripples(state, release),
         "tables": len(state.tables),
         "rows": sum(version.rows for version in state.tables.values()),
@@ -89,6 +109,14 @@ def _word(state: PondState, release: Release | None) -> LineStatusWord:
     if state.blocked:
         return "blocked"
     return "waiting" if state.pull is not None or state.targets or state.woken is not None or state.force else "idle"
+
+
+def _next(state: PondState, release: Release | None) -> Json | None:
+    """The version that was deployed last, where the line runs another one still, and the runs that it waits for."""
+    waiting = waiting_release(state, release)
+    if waiting is None:
+        return None
+    return {"version": waiting.version, "waits_for": list(runs_of(state))}
 
 
 def _demand(state: PondState) -> Json:
@@ -165,20 +193,29 @@ def _words(failure: Failure) -> Json:
     return {"ripple": failure.ripple, "attempt": failure.attempt, "error": failure.error, "message": failure.message}
 
 
-def _run(state: PondState, run: Run) -> Json:
+def _run(state: PondState, run: Run, rows: Rows) -> Json:
     return {
         "run": run_key(state.line, run.number),
         "f": to_text(run.f),
+        "version": run.version,
         "started": to_text(run.started),
-        "ripples": [_ripple_in_run(state, ripple, run) for ripple in state.ripples.values()],
+        "ripples": [_ripple_in_run(state, ripple, run, rows.get(ripple.name)) for ripple in state.ripples.values()],
     }
 
 
-def _ripple_in_run(state: PondState, ripple: RippleState, run: Run) -> Json:
+def _ripple_in_run(state: PondState, ripple: RippleState, run: Run, row: Row | None) -> Json:
     word, attempt = _progress(state, ripple, run)
     number = attempt.number if attempt else run.attempts.get(ripple.name, 0)
     since, mib = (to_text(attempt.since), attempt.memory_mib) if attempt else (None, 0)
-    return {"name": ripple.name, "status": word, "attempt": number, "since": since, "task_mib": mib}
+    told: Json = {"name": ripple.name, "status": word, "attempt": number, "since": since, "task_mib": mib}
+    return told | (_as_its_row_says(row) if attempt and row else {"where": None, "memory_mib": None, "pauses": None, "resumes": None})
+
+
+def _as_its_row_says(row: Row) -> Json:
+    """What an attempt was given is only where it began: after a pause it goes on in the function."""
+    where, mib = row.get("where"), row.get("memory_mib")
+    told: Json = {"where": where, "memory_mib": mib, "pauses": row.get("pauses"), "resumes": resumes(row)}
+    return told | ({"task_mib": mib if where == "task" else 0} if where else {})
 
 
 def _progress(state: PondState, ripple: RippleState, run: Run) -> tuple[str, Attempt | None]:

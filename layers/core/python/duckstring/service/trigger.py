@@ -8,10 +8,12 @@ from typing import get_args
 from duckstring.engine.signals import TriggerKind
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
+from duckstring.model.catalog import Release
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, parse_line
 from duckstring.ports import Catalog, Clock, StateReader, TriggerDoor
 from duckstring.service.find import find_deployed
+from duckstring.service.in_flight import named, runs_of, waiting_release
 
 KINDS: tuple[TriggerKind, ...] = get_args(TriggerKind)
 LONGEST = timedelta(days=3650)
@@ -73,7 +75,8 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
         NotTakenError: a Tap or Pulse for a line that is down. Standing triggers wait for its recovery.
     """
     known, window = check(kind, bound)
-    line = find_deployed(catalog, pond, major).line
+    release = find_deployed(catalog, pond, major)
+    line = release.line
     held = states.read([line]).get(line)
     if known in {"tap", "pulse"} and held is not None and held.state.blocked:
         raise _not_taken(line, held.state, catalog)
@@ -83,7 +86,17 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
     if window is not None:
         detail["bound"] = window.total_seconds()
     door.put(detail)
-    return {"line": line, "epoch": epoch}
+    return {"line": line, "epoch": epoch, "warnings": _waits(held.state, release) if held and known != "remove" else []}
+
+
+def _waits(state: PondState, release: Release) -> list[str]:
+    """What the line starts only after the runs that hold a new version back."""
+    waiting, runs = waiting_release(state, release), runs_of(state)
+    if waiting is None or not runs:
+        return []
+    pond, major = parse_line(state.line)
+    why = f"{waiting.version} waits for it. Look: duckstring status {pond} -m {major}"
+    return [f"{state.line} starts nothing until {named(runs)} is over: {why}"]
 
 
 def _not_taken(line: Line, state: PondState, catalog: Catalog) -> NotTakenError:

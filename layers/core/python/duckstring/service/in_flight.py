@@ -1,0 +1,51 @@
+"""What holds a line's runs in flight: the rows of its attempts, and the version that waits for them.
+
+The engine knows what it has given to whom. That an attempt pauses, and where it goes on after that, only its row knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from duckstring.engine.state import PondState
+from duckstring.model.catalog import Release
+from duckstring.model.names import run_key
+from duckstring.ports import AttemptReader, Row
+
+_AT_ONCE = 8
+
+
+def rows_of(state: PondState, attempts: AttemptReader) -> Mapping[str, Row]:
+    """The row of each attempt in flight, by Ripple: one read each. One that nobody has begun yet has none."""
+    going = [(name, ripple.attempt) for name, ripple in state.ripples.items() if ripple.attempt and ripple.attempt.dispatched]
+    if not going:
+        return {}
+    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(going))) as pool:
+        rows = pool.map(lambda one: attempts.attempt(state.line, run=one[1].run, ripple=one[0], attempt=one[1].number), going)
+        return {name: row for (name, _), row in zip(going, rows, strict=True) if row}
+
+
+def resumes(row: Row) -> str | None:
+    """Until when an attempt pauses; None: it does not."""
+    until = row.get("resumes")
+    return str(until) if until and row.get("status") == "running" else None
+
+
+def runs_of(state: PondState) -> tuple[str, ...]:
+    """The runs in flight, oldest first. A new version waits for all of them."""
+    return tuple(run_key(state.line, number) for number in sorted(state.runs))
+
+
+def named(runs: Sequence[str]) -> str:
+    """``run sales@1/4 and 2 more``."""
+    return f"run {runs[0]}" + (f" and {len(runs) - 1} more" if len(runs) > 1 else "")
+
+
+def waiting_release(state: PondState, selected: Release | None) -> Release | None:
+    """What was deployed and the line does not run yet: it waits for runs in flight, or the line is about to hear of it."""
+    if selected is None or state.release is None:
+        return None
+    if state.next_release is not None:
+        return max(state.next_release, selected, key=lambda one: one.deployed)
+    return selected if selected.deployed > state.release.deployed else None
