@@ -82,23 +82,23 @@ def test_following_goes_on_until_the_run_is_over(driver):
 
 def test_the_doctor_finds_a_dead_letter_explains_it_and_moves_it_back(driver, duckstring):
     driver.deploy(
-        driver.pond("patient", "@ripple\ndef make(pond):\n    note(pond, 'make')\n    pond.write_table('made', 'SELECT 1 AS one')\n")
+        driver.pond("lettered", "@ripple\ndef make(pond):\n    note(pond, 'make')\n    pond.write_table('made', 'SELECT 1 AS one')\n")
     )
-    driver.wait_at_rest("patient")
-    letter = codec.letter(Line("patient@1"), Triggered("pulse", datetime.now(UTC)))
+    driver.wait_at_rest("lettered")
+    letter = codec.letter(Line("lettered@1"), Triggered("pulse", datetime.now(UTC)))
     driver.aws("sqs").send_message(
-        QueueUrl=driver.outputs["DeadLetters"], MessageBody=letter, MessageGroupId="patient@1", MessageDeduplicationId=str(time.time_ns())
+        QueueUrl=driver.outputs["DeadLetters"], MessageBody=letter, MessageGroupId="lettered@1", MessageDeduplicationId=str(time.time_ns())
     )
     said = duckstring("doctor", "--json")
     assert (said.code, said.json["ok"]) == (1, False)
     (found,) = [one for one in said.json["findings"] if one["area"] == "dead letters"]
-    assert [(one["line"], one["kind"]) for one in found["letters"]] == [("patient@1", "triggered")]
-    assert "patient@1  triggered" in duckstring("doctor").out
-    assert driver.noted("patient") == []
+    assert [(one["line"], one["kind"]) for one in found["letters"]] == [("lettered@1", "triggered")]
+    assert "lettered@1  triggered" in duckstring("doctor").out
+    assert driver.noted("lettered") == []
 
-    assert driver.run.done("doctor", "redrive", "mailbox", "-y") == "mailbox: moved patient@1 triggered\n"
-    driver.wait_until("patient", lambda line: line["last_run"] and line["last_run"]["status"] == "success", what="the letter is heard")
-    driver.assert_each_ran_once("patient")
+    assert driver.run.done("doctor", "redrive", "mailbox", "-y") == "mailbox: moved lettered@1 triggered\n"
+    driver.wait_until("lettered", lambda line: line["last_run"] and line["last_run"]["status"] == "success", what="the letter is heard")
+    driver.assert_each_ran_once("lettered")
     checks = {one["area"]: one["ok"] for one in duckstring("doctor", "--json").json["checks"]}
     assert checks["dead letters"]
     assert checks["queues"]
