@@ -80,7 +80,8 @@ def test_a_wave_under_a_window_runs_its_lineage_once_an_occurrence(graph: Graph,
     world = world_of(weather(seed, pace=(0.2, 0.5, 1)), seed)
     settle(world, graph)
     every = 60 + 5 * len(graph.releases)
-    window = Window("daily", START + seconds(10), seconds(every), seconds(data.draw(st.integers(1, every))))
+    # One of a second may close before the demand of an earlier opening has come up again: docs/operate.md.
+    window = Window("daily", START + seconds(10), seconds(every), seconds(data.draw(st.integers(2, every))))
     for line in _inlets(graph):
         world.add_window(line, window)
     world.run_until(world.now + seconds(2))
