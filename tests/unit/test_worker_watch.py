@@ -21,6 +21,7 @@ from tests.unit.worker_kit import World
 HEAD = """
 import socket, threading, time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from duckstring import ripple
 
@@ -28,7 +29,15 @@ HERE = Path({here!r})
 
 @ripple
 def load(pond):
+    pond.con  # opened, so that a query is indeed what is ended
     (HERE / "began").touch()
+"""
+LEFT_THREAD = """
+def query():
+    with suppress(Exception):
+        pond.con.execute("{query}")
+threading.Thread(target=query).start()
+time.sleep(600)
 """
 LONG_QUERY = "SELECT sum(a.range * b.range) AS n FROM range(1000000) a, range(1000000) b"
 
@@ -42,13 +51,18 @@ def world(tmp_path):
     return World(tmp_path)
 
 
-def take_when_it_has_begun(world, tmp_path):
-    """What an operator's kill does to the row."""
-    world.taken = lambda line, *, run, ripple, attempt: (
-        "killed" if (tmp_path / "began").exists() and (run, ripple, attempt) == (1, "load", 1) else None
-    )
+def take_when_it_has_begun(world, tmp_path, settled=0.3):
+    """What an operator's kill does to the row, ``settled`` seconds after the Ripple has begun: by then it waits where it is to wait."""
+    began = tmp_path / "began"
+
+    def taken(line, *, run, ripple, attempt):
+        mine = (run, ripple, attempt) == (1, "load", 1)
+        return "killed" if mine and began.exists() and time.time() - began.stat().st_mtime >= settled else None
+
+    world.taken = taken
 
 
+@pytest.mark.parametrize("settled", [0, 0.3])
 @pytest.mark.parametrize(
     "body",
     [
@@ -61,15 +75,16 @@ def take_when_it_has_begun(world, tmp_path):
         "ours, theirs = socket.socketpair()\nwith ours, theirs: ours.recv(1)",
         "threading.Event().wait()",
         f'with ThreadPoolExecutor() as pool: pool.submit(pond.con.execute, "{LONG_QUERY}").result()',
+        LEFT_THREAD.format(query=LONG_QUERY),
         "try:\n    time.sleep(600)\nexcept Exception:\n    time.sleep(600)",
         "try:\n    time.sleep(600)\nexcept BaseException:\n    pass",
         'try:\n    time.sleep(600)\nexcept BaseException:\n    raise ValueError("on my way out")',
     ],
 )
-def test_an_attempt_that_was_taken_ends_and_tells_nothing(world, tmp_path, body):
+def test_an_attempt_that_was_taken_ends_and_tells_nothing(world, tmp_path, body, settled):
     world.deploy(code(tmp_path, body))
     world.open_run()
-    take_when_it_has_begun(world, tmp_path)
+    take_when_it_has_begun(world, tmp_path, settled)
     assert world.run() == {"outcome": "ok"}
     assert [type(row) for row in world.rows] == [AttemptStarted]
     assert world.letters == []
@@ -77,13 +92,16 @@ def test_an_attempt_that_was_taken_ends_and_tells_nothing(world, tmp_path, body)
 
 def test_a_worker_whose_attempt_was_stopped_is_as_good_as_new(world, tmp_path):
     world.deploy(code(tmp_path, "time.sleep(600 if pond.f.minute == 1 else 0)\npond.write_table('t', 'SELECT 1 AS n')"))
+    world.open_run(2)
+    assert world.run(number=2) == {"outcome": "ok"}  # what every run imports is there
+    (tmp_path / "began").unlink()
     world.open_run()
     take_when_it_has_begun(world, tmp_path)
     before = (list(sys.path), set(sys.modules), dict(os.environ), Path.cwd())
     world.run()
     assert (list(sys.path), set(sys.modules), dict(os.environ), Path.cwd()) == before
-    world.open_run(2)
-    assert world.run(number=2) == {"outcome": "ok"}
+    world.open_run(3)
+    assert world.run(number=3) == {"outcome": "ok"}
     assert world.rows_of("t") == [(1,)]
 
 
@@ -98,9 +116,9 @@ def test_what_the_author_put_into_finally_is_done(world, tmp_path):
 
 def test_an_attempt_that_was_taken_while_its_module_loaded_is_not_called(world, tmp_path):
     source = code(tmp_path, '(HERE / "called").touch()')
-    world.deploy(source + '\n(HERE / "began").touch()\ntime.sleep(0.3)\n')
+    world.deploy(source + '\n(HERE / "began").touch()\ntime.sleep(0.5)\n')
     world.open_run()
-    take_when_it_has_begun(world, tmp_path)
+    take_when_it_has_begun(world, tmp_path, settled=0)
     assert world.run() == {"outcome": "ok"}
     assert not (tmp_path / "called").exists()
     assert world.letters == []

@@ -68,8 +68,9 @@ class Lake:
         return self._con
 
     def close(self) -> None:
-        """Give back memory and disk."""
+        """Give back memory and disk. A query that a thread of the author left behind is ended: DuckDB would wait for it."""
         if self._con is not None:
+            self._con.interrupt()
             self._con.close()
             self._storage.close()
 

@@ -132,11 +132,13 @@ class Watch:
             self._over.set()
 
     def _has_threads(self) -> bool:
-        """Whether threads of the attempt stay; one that is about to end is given a moment."""
+        """Whether threads of the attempt stay; one that is about to end is given a moment, and its query is ended."""
         until = time.monotonic() + _LINGER
         while {*threading.enumerate()} - self._before - {self._thread}:
             if time.monotonic() >= until:
                 return True
+            with suppress(Exception):
+                self._interrupt()
             time.sleep(_BEAT)
         return False
 
@@ -201,7 +203,8 @@ class Watch:
             if self._is_over(part):
                 return
             # Not at once: the signal ends queries of the main thread, and with it the code that would otherwise see this error.
-            if self._armed and not self._due:
+            # Nor where the code came back by itself: what it gave is being told. One that was told to end may have left a thread.
+            if (self._armed and not self._due) or (self._returned and self._told):
                 self._told = True
                 with suppress(Exception):
                     self._interrupt()
