@@ -78,6 +78,8 @@ class Campaign:
             said = f"missed: {missed}"[:300]
         except LateError as late:
             broken.append(str(late))
+        except Exception as error:  # noqa: BLE001 - the campaign goes on, and cannot end well
+            broken.append(f"the fault could not be done: {error!r}")
         try:
             lane.rest()
             broken += lane.judge()
