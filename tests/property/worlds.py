@@ -258,7 +258,7 @@ class Laws:
         for line, pin in run.pins.items():
             view = after.sources[line]
             assert (view.end_f, pin) in self.said.get(line, {(NEVER, 0)}), "a freshness and a snapshot that never went together"
-            assert view.optional or view.end_f >= run.f
+            assert view.optional or run.forced or view.end_f >= run.f, "only a forced run may read a new Source that is behind it"
             assert pin == 0 or self.world.snapshots[line, pin].f <= view.end_f
 
 

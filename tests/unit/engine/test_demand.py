@@ -11,7 +11,7 @@ from duckstring.adapters.memory.world import START, Conditions, World, chain_of,
 from duckstring.engine.effects import SendPull, SendTarget
 from duckstring.engine.runs import MOST_RUNS
 from duckstring.engine.signals import PullReceived, SourceTold, TargetReceived, Triggered
-from duckstring.engine.state import PondState, Tide, Wave
+from duckstring.engine.state import PondState, SourceView, Tide, Wave
 from duckstring.engine.step import step, steps
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, ZERO
@@ -382,6 +382,35 @@ def test_a_sink_redeployed_without_a_source_leaves_it() -> None:
     world.run_until()
     assert set(world.states[B].sources) == {D}
     assert world.states[A].sinks == {}
+
+
+@pytest.mark.parametrize("named", [(B,), (f"{B}?",), (B, f"{D}?")])
+@pytest.mark.parametrize("kind", ["wave", "tap"])
+def test_a_pond_that_is_ahead_of_a_source_it_comes_to_have_asks_until_there_is_something_newer(kind: str, named: tuple[str, ...]) -> None:
+    """B rests at what A had; C, an Inlet until now, is fresher than that."""
+    world = deployed(pond(A), pond(B, A), pond(C))
+    for line in (B, A, C):
+        world.trigger(line, "pulse")
+        world.run_until(world.now + seconds(10))
+    ahead = world.states[C].end_f
+    assert world.states[B].end_f < world.states[A].end_f < ahead
+    world.deploy(pond(C, *named, version="1.1.0"))
+    world.run_until()
+    world.trigger(C, kind)
+    world.run_until(world.now + seconds(60))
+    assert world.states[C].end_f > ahead
+    if kind == "tap":
+        assert all(world.states[line].pull is None and not world.states[line].runs for line in (A, B, C))
+        assert len(world.runs(B)) <= 4
+
+
+def test_an_optional_source_beside_a_required_one_is_not_asked_because_it_is_behind() -> None:
+    view = {line: SourceView(line, optional=line == D, end_f=START, taken=START) for line in (A, D)}
+    held = PondState(B, release=pond(B, A, f"{D}?"), sources=view, pull=START, start_f=START + seconds(9), end_f=START + seconds(9))
+    for source, asked in ((A, [SendPull(A, START, START + seconds(5), waits=True)]), (D, [])):
+        told = SourceTold(source, START + seconds(5), START + seconds(5), ZERO, 2, down=False, reason="", stamp=(1, 1))
+        effects = step(held, told, START + seconds(20)).effects
+        assert [effect for effect in effects if isinstance(effect, SendPull)] == asked
 
 
 def test_pulses_quicker_than_runs_do_not_pile_up_runs_and_the_last_is_satisfied() -> None:

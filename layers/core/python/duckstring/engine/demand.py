@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from duckstring.engine.effects import SendPull, SendTarget
-from duckstring.engine.state import RippleState, Tide, Wave
+from duckstring.engine.state import RippleState, SourceView, Tide, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.values import replace
@@ -109,7 +109,23 @@ def ask_sources(turn: Turn) -> bool:
 def _send_pull(turn: Turn) -> None:
     assert turn.pull is not None  # noqa: S101 - both callers know
     for line, view in sorted(turn.sources.items()):
-        turn.emit(SendPull(line, turn.pull, view.taken, waits=view.end_f <= view.taken))
+        held = view.end_f if _is_of_no_use(turn, view) else view.taken
+        turn.emit(SendPull(line, turn.pull, held, waits=view.end_f <= held))
+
+
+def ask_beyond(turn: Turn, view: SourceView) -> None:
+    """A Source that has answered a pull with what is no newer than this Pond itself is asked again, for newer than that.
+
+    A Pond that comes to have another Source may be ahead of it. The Source has done what it was asked for, and would rest.
+    """
+    if turn.pull is not None and not turn.blocked and _is_of_no_use(turn, view):
+        turn.emit(SendPull(view.line, turn.pull, view.end_f, waits=True))
+
+
+def _is_of_no_use(turn: Turn, view: SourceView) -> bool:
+    """Whether it published something that was not taken, and that no run can be started by."""
+    decides = not view.optional or all(other.optional for other in turn.sources.values())
+    return decides and view.taken < view.end_f <= turn.start_f
 
 
 def _pull_above(turn: Turn, ripple: RippleState) -> None:

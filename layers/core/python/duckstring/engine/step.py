@@ -159,6 +159,8 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
     turn.heard = told.source
     if view.down and not told.down and view.optional and not turn.blocked:
         demand.solicit_again(turn)
+    elif told.end_f > view.end_f:
+        demand.ask_beyond(turn, turn.sources[told.source])
 
 
 def _trigger(turn: Turn, asked: Triggered) -> None:
