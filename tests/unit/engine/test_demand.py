@@ -74,6 +74,20 @@ def test_a_wave_over_ripples_of_one_pond_settles_to_the_slowest(slow: str) -> No
     assert {later - sooner for sooner, later in itertools.pairwise(ends)} == {seconds(3)}
 
 
+@pytest.mark.parametrize("before", [(0.2, 1, 7), (7, 1, 0.2), (1, 2, 3)])
+@pytest.mark.parametrize("after", [(1, 1, 1), (3, 2, 1), (2, 1, 1)])
+def test_a_wave_settles_anew_when_ripples_that_end_at_the_same_moments_change(before: tuple[float, ...], after: tuple[float, ...]) -> None:
+    """What is taken at the very moment at which the next run starts is replaced as well."""
+    takes = dict(zip((f"{A}.one", f"{A}.two", f"{A}.three"), before, strict=True))
+    world = deployed(pond(A, ripples=[("one", ()), ("two", ("one",)), ("three", ("one", "two"))]), durations=takes)
+    world.trigger(A, "wave")
+    world.run_until(world.now + seconds(100))
+    takes.update(zip(takes, after, strict=True))
+    world.run_until(world.now + seconds(100))
+    ends = [run.finished for run in world.runs(A)][-13:]
+    assert (ends[-1] - ends[0]) / 12 == seconds(max(after))
+
+
 def test_a_wave_that_is_removed_drains() -> None:
     world = deployed(*CHAIN)
     world.trigger(C, "wave")

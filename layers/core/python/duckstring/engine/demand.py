@@ -27,8 +27,6 @@ def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool) -> None
     if turn.blocked or turn.release is None:
         _remember_pull(turn, epoch)
         return
-    if turn.is_inlet and turn.start_f >= epoch and turn.start_f > held and not turn.windows:
-        return
     is_card = held > turn.last_held
     nothing_ahead = turn.start_f == turn.end_f and turn.start_f <= held
     if not is_card and not (nothing_ahead and (waits or turn.pull is None)):
