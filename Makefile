@@ -44,7 +44,7 @@ test: setup  ## Every test but the nightly ones and those that need an AWS accou
 	$(PYTEST) -q -n 2 --dist loadfile -m "not aws and not nightly" tests/e2e
 
 prove: setup  ## The properties with thousands of examples
-	HYPOTHESIS_PROFILE=prove $(PYTEST) -q tests/property
+	HYPOTHESIS_PROFILE=prove $(PYTEST) -q -n auto --dist worksteal --durations 5 tests/property
 
 bench: setup  ## Print the figures of bench/
 	$(BIN)/python -m bench

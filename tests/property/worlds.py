@@ -31,6 +31,7 @@ def looks(usual: int) -> settings:
         deadline=None,
         derandomize=not PROVING,
         database=None,
+        print_blob=PROVING,
         suppress_health_check=_QUIET,
     )
 

@@ -10,7 +10,7 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
@@ -65,6 +65,7 @@ from duckstring.model.catalog import PondKind, Release, RippleSpec, SourceSpec, 
 from duckstring.model.compute import PinnedPlace
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.model.windows import Window, next_opening
 
 START: Instant = datetime(2030, 1, 1, tzinfo=UTC)
