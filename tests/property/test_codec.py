@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
@@ -10,15 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duckstring.adapters.aws import codec
+from duckstring.adapters.memory.world import World
 from duckstring.engine.effects import Effect
 from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
-from tests.property.worlds import Graph, graphs, looks, settle, weather, world_of
+from tests.property.living import EVERYTHING, Living
+from tests.property.worlds import Fate, Graph, graphs, looks, settle, weather, world_of
 
-_instants = st.just(NEVER) | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001
+_instants = st.sampled_from([NEVER, NEVER + timedelta(microseconds=1)]) | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(
+    lambda at: at.replace(tzinfo=UTC)
+)  # noqa: DTZ001
 st.register_type_strategy(datetime, _instants)
 st.register_type_strategy(timedelta, st.timedeltas(timedelta(0), timedelta(days=400)))
 
@@ -62,6 +67,21 @@ def test_every_state_and_letter_of_a_living_world_reads_back(graph: Graph, seed:
         assert codec.state_from_text(codec.state_to_text(state)) == state
     for to, signal, _ in world.log:
         assert codec.read_letter(codec.letter(to, signal))[:2] == (to, signal)
+
+
+@looks(25)
+@given(graphs(most=8), st.integers(0, 2**16), st.data())
+def test_every_state_of_a_catchment_that_people_work_on_reads_back(graph: Graph, seed: int, data: st.DataObject) -> None:
+    world = World(replace(weather(seed), outcome=Fate(seed, 0.2)), seed)
+
+    def read_back(_before: PondState, after: PondState) -> None:
+        assert codec.state_from_text(codec.state_to_text(after)) == after
+
+    world.watch = read_back
+    Living(world, data.draw, {release.line: release for release in graph.releases}).trouble(EVERYTHING, 5)
+    settle(world, graph)
+    world.trigger(graph.lines[-1], "wave")
+    Living(world, data.draw, {release.line: release for release in graph.releases}).trouble(EVERYTHING, 5)
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"to": "sales@1"}', '{"to": "sales@1", "kind": "rumour"}', '{"kind": "alarm_rang"}'])

@@ -32,7 +32,7 @@ from duckstring.model.names import Line
 from duckstring.ports import Letter, Received
 from duckstring.service.deliver import SOON, deliver
 from duckstring.service.dispatch import Hands, perform
-from tests.property.worlds import Fate, Graph, chance, graphs, looks
+from tests.property.worlds import Fate, Graph, chance, graphs, looks, newer
 
 
 class CrashError(Exception):
@@ -324,7 +324,7 @@ def test_crashes_amid_taps_and_failures_end_at_rest(graph: Graph, seed: int, for
     plant.run()
     plant.fate.healed = True
     for release in graph.releases:
-        plant.post(release.line, Deployed(release))
+        plant.post(release.line, Deployed(newer(release, "1.9.0")))
     plant.run()
     plant.post(graph.lines[-1], Triggered("pulse", START + seconds(5000)))
     plant.run()

@@ -185,3 +185,38 @@ def test_a_tide_asks_no_oftener_than_its_bound(graph: Graph, seed: int, bound: f
     assert len(world.runs(to)) <= 600 / bound + 2
     fs = [row.f for row in world.runs(to)]
     assert all(later - sooner >= seconds(bound) for sooner, later in pairwise(fs))
+
+
+@looks(60)
+@given(graphs(most=8), seeds, st.sampled_from(["tap", "wave"]), st.data())
+def test_long_windows_and_changed_sources_keep_nobody_busy_for_nothing(graph: Graph, seed: int, kind: str, data: st.DataObject) -> None:
+    """A Window may put a line hours ahead of the Sources that it comes to have."""
+    world = world_of(weather(seed, doubles=0.0, skew=data.draw(st.sampled_from([0.0, 1.5]))), seed)
+    settle(world, graph)
+    for line in data.draw(st.lists(st.sampled_from(_inlets(graph)), unique=True)):
+        every = seconds(data.draw(st.sampled_from([1200, 86_400])))
+        world.add_window(line, Window("long", START - seconds(data.draw(st.integers(0, 1000))), every, every))
+    for line in graph.lines:
+        world.trigger(line, "pulse")
+    living = Living(world, data.draw, {r.line: r for r in graph.releases})
+    living.wait(30)
+    living.trouble(("rewire", "rewire", "remove", "return", "no_window"), 6)
+    living.wait(30)
+    to = living.some_line()
+    before = {line: len(world.runs(line)) for line in world.states}
+    world.trigger(to, kind)
+    world.run_until(world.now + seconds(600), most=1_000_000)
+    ran = {line: len(world.runs(line)) - before[line] for line in world.states}
+    filling = 3 * sum(len(release.ripples) for release in living.releases.values()) + 6
+    for line in living.releases:
+        taken = sum(ran[sink] for sink in living.releases if line in {s.line for s in living.releases[sink].sources})
+        assert ran[line] <= (2 * taken + filling if line != to or kind == "tap" else 10_000)
+    world.trigger(to, "remove")
+    world.run_until(world.now + seconds(86_400 * 2), most=1_000_000)
+    assert not any(s.pull for s in world.states.values() if s.release and _is_supplied(s))
+    once(world)
+
+
+def _is_supplied(state: PondState) -> bool:
+    """Each Source that it requires has run, and has no Window to wait for."""
+    return all(view.end_f > NEVER and not view.delay for view in state.sources.values() if not view.optional) and not state.windows

@@ -142,6 +142,39 @@ def test_the_same_package_again_is_unchanged_imported_once_and_told_again():
     assert second.signal.release.deployed == world.clock.at
 
 
+@pytest.mark.parametrize("health", ["ok", "failed", "killed"])
+def test_the_package_that_is_selected_waits_for_nothing_and_says_what_it_does_not_change(health):
+    world = World()
+    deploy([world.request("sales")], world.yard)
+    selected = world.post.letters[0].signal.release
+    seen = in_flight("sales@1", 2)
+    world.states.held = {Line("sales@1"): replace(seen, state=replace(seen.state, release=selected, health=health))}
+    (told,) = deploy([world.request("sales")], world.yard)["ponds"]
+    assert (told["unchanged"], told["waits_for"]) == (True, [])
+    way_out = "duckstring control wake sales -m 1 (or clear: it runs when it is wanted)."
+    assert (
+        told["warnings"]
+        == {
+            "ok": [],
+            "failed": [f"sales@1 failed, and this is the version that failed: it stays so. {way_out}"],
+            "killed": [f"sales@1 was killed and stays down: {way_out}"],
+        }[health]
+    )
+
+
+def test_a_version_deployed_again_waits_where_another_one_that_waits_is_put_aside_or_it_waits_itself():
+    world = World()
+    deploy([world.request("sales")], world.yard)
+    first = world.post.letters[0].signal.release
+    deploy([world.request("sales", "1.1.0")], world.yard)
+    second = world.post.letters[1].signal.release
+    seen = in_flight("sales@1", 2)
+    world.states.held = {Line("sales@1"): replace(seen, state=replace(seen.state, release=first, next_release=second))}
+    for version, unchanged in (("1.1.0", True), ("1.0.0", False)):
+        (told,) = deploy([world.request("sales", version)], world.yard)["ponds"]
+        assert (told["unchanged"], told["waits_for"]) == (unchanged, ["sales@1/2"])
+
+
 @pytest.mark.parametrize(
     ("hints", "place"),
     [
@@ -202,12 +235,12 @@ def test_a_version_that_a_run_in_flight_holds_back_is_told_with_the_run():
         "sales@1/7/load/1": {"status": "running", "where": "lambda", "resumes": "2030-01-01T14:00:00.500000Z"},
         "rates@1/2/load/1": {"status": "running", "where": "lambda"},
     }
-    requests = [world.request("sales", "1.1.0"), world.request("rates"), world.request("flat", "1.1.0"), world.request("new")]
+    requests = [world.request("sales", "1.1.0"), world.request("rates", sha256=B), world.request("flat", "1.1.0"), world.request("new")]
     waits = (
         "{0}@1 runs 1.0.0 still: {1} waits for run {2}, and what is asked for meanwhile waits with it. Until when is not known{3}. "
         "Look: duckstring status {0} -m 1; to stop what runs: duckstring control kill {0} -m 1, then wake."
     )
-    told = {pond["line"]: (pond["waits_for"], pond["warnings"]) for pond in deploy(requests, world.yard)["ponds"]}
+    told = {pond["line"]: (pond["waits_for"], pond["warnings"]) for pond in deploy(requests, world.yard, overwrite=True)["ponds"]}
     assert told == {
         "sales@1": (
             ["sales@1/4", "sales@1/7"],

@@ -421,7 +421,7 @@ def test_a_pond_that_is_ahead_of_a_source_it_comes_to_have_asks_until_there_is_s
 def test_an_optional_source_beside_a_required_one_is_not_asked_because_it_is_behind() -> None:
     view = {line: SourceView(line, optional=line == D, end_f=START, taken=START) for line in (A, D)}
     held = PondState(B, release=pond(B, A, f"{D}?"), sources=view, pull=START, start_f=START + seconds(9), end_f=START + seconds(9))
-    for source, asked in ((A, [SendPull(A, START, START + seconds(5), waits=True)]), (D, [])):
+    for source, asked in ((A, [SendPull(A, START + seconds(20), START + seconds(5), waits=True)]), (D, [])):
         told = SourceTold(source, START + seconds(5), START + seconds(5), ZERO, 2, down=False, reason="", stamp=(1, 1))
         effects = step(held, told, START + seconds(20)).effects
         assert [effect for effect in effects if isinstance(effect, SendPull)] == asked

@@ -508,7 +508,7 @@ def test_the_run_after_a_failure_that_a_deploy_cleared_does_not_pass() -> None:
     world.trigger(B, "pulse")
     world.run_until()
     world.conditions = type(world.conditions)(prints=lambda *_: "2")
-    world.deploy(pond(B, A))
+    world.deploy(pond(B, A, version="1.0.1"))
     world.run_until()
     world.trigger(B, "pulse")
     world.run_until()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from duckstring.adapters.memory.world import World, chain_of, pond, seconds
+import pytest
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.memory.world import START, World, chain_of, pond, seconds
 from duckstring.engine.effects import RecordAttempt, SendPull, SendTarget, StopRun
 from duckstring.engine.signals import BudgetSet, Ordered, Removed
 from duckstring.engine.state import Failure, Wave
 from duckstring.engine.step import step
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
+from duckstring.model.windows import Window
 from tests.property.worlds import newer
 from tests.unit.engine.test_demand import CHAIN, A, B, C, counts, deployed
 from tests.unit.engine.test_faults import fails
@@ -313,6 +317,97 @@ def test_a_wave_set_again_wakes_a_lineage_that_was_put_to_sleep_in_its_midst() -
         world.trigger(C, way)
         world.run_until(world.now + seconds(60))
         assert len(world.runs(C)) > before
+
+
+@pytest.mark.parametrize("way", ["wave", "tap", "tide", "pulse"])
+def test_what_is_triggered_again_reaches_a_source_that_sleeps_beyond_one_that_waits(way: str) -> None:
+    world = deployed(*CHAIN)
+    world.add_window(A, Window("far", world.now + seconds(100), seconds(1000), seconds(100)))
+    world.trigger(C, "tide" if way == "tide" else "wave", **({"bound": seconds(20)} if way == "tide" else {}))
+    world.run_until(world.now + seconds(5))
+    world.order(A, "sleep")
+    world.run_until(world.now + seconds(200))
+    assert world.runs(C) == [], "a Source that sleeps leaves its Sinks waiting"
+    world.trigger(C, way, **({"bound": seconds(20)} if way == "tide" else {}))
+    world.run_until(world.now + seconds(1000))
+    assert world.runs(C)
+
+
+def test_a_tap_by_way_of_a_diamond_of_those_that_wait_asks_each_of_them_once() -> None:
+    layers = [[Line(f"p{layer}{k}@1") for k in range(3)] for layer in range(6)]
+    ponds = [pond(line, *(layers[n - 1] if n else [A])) for n, layer in enumerate(layers) for line in layer]
+    world = deployed(pond(A), *ponds, pond(C, *layers[-1]))
+    world.order(A, "kill")
+    world.run_until()
+    world.order(A, "clear")
+    world.add_window(A, Window("far", world.now + seconds(9000), seconds(90_000), seconds(100)))
+    world.run_until(world.now + seconds(5))
+    for _ in range(2):
+        sent = world.sent["PullReceived"]
+        world.trigger(C, "tap")
+        world.run_until(world.now + seconds(50))
+        assert 0 < world.sent["PullReceived"] - sent <= 3 + 5 * 9 + 3
+
+
+def test_a_failed_line_that_sleeps_is_not_tried_again_until_it_is_woken() -> None:
+    world = deployed(pond(A, source_retries=9), outcome=lambda a: Failure(a[2], a[3], "E", "x"))
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(30))
+    assert world.states[A].retry_at
+    world.order(A, "sleep")
+    world.run_until(world.now + seconds(4000))
+    assert [run.status for run in world.runs(A)] == ["failed"]
+    assert world.states[A].health == "failed"
+    world.set_budgets(A, source=20)
+    world.run_until(world.now + seconds(1))
+    assert world.states[A].retry_at, "an operator's later word holds"
+    world.order(A, "wake")
+    world.run_until(world.now + seconds(30))
+    assert len(world.runs(A)) == 2
+
+
+def test_a_line_that_never_ran_and_is_woken_does_not_run_on_nothing() -> None:
+    world = deployed(pond(B, "ghost@1"), pond(C, A))
+    for line in (B, C):
+        world.order(line, "wake")
+    world.run_until()
+    for line in (B, C):
+        held = codec.state_from_text(codec.state_to_text(world.states[line]))
+        assert held == world.states[line]
+        assert held.woken
+        stepped = step(held, BudgetSet(immediate_retries=3), world.now).state
+        assert not stepped.runs
+        assert not step(replace(held, woken=NEVER), BudgetSet(immediate_retries=3), world.now).state.runs, "as it was once kept"
+
+
+def test_the_package_that_is_selected_deployed_again_holds_nothing_back_and_forgives_nothing() -> None:
+    world = deployed(*CHAIN, durations={A: 30}, outcome=fails((f"{B}.run", 1)))
+    world.trigger(C, "pulse")
+    world.run_until(world.now + seconds(10))
+    world.deploy(pond(A))
+    world.run_until(world.now + seconds(1))
+    assert world.states[A].next_release is None
+    assert world.states[A].release.deployed > START
+    world.run_until()
+    assert world.states[B].health == "failed"
+    world.deploy(*CHAIN)
+    world.run_until()
+    assert world.states[B].health == "failed"
+    assert len(world.runs(B)) == 1
+    world.deploy(newer(CHAIN[1], "1.0.1"))
+    world.run_until()
+    assert world.states[C].end_f > START
+
+
+def test_of_two_versions_that_wait_the_last_deployed_is_selected_though_it_is_the_one_that_runs() -> None:
+    world = deployed(pond(A), durations={A: 30})
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(5))
+    world.deploy(pond(A, version="1.1.0"))
+    world.run_until(world.now + seconds(1))
+    world.deploy(pond(A))
+    world.run_until()
+    assert world.states[A].release.version == "1.0.0"
 
 
 def test_targets_do_not_pile_up_where_nothing_satisfies_them() -> None:

@@ -17,12 +17,12 @@ MOST_TARGETS = 50
 """An optional Source that starves is asked by a Sink that goes on without it; its item has its limit."""
 
 
-def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool) -> None:
+def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: bool = False) -> None:
     """Somebody took our output of freshness ``held`` and wants newer.
 
     A fact, not a nudge: it orders one replacement for each version taken, whoever and however many took it. ``waits``:
     it has nothing else to work on, or had to wait for what it took. Then every Ripple prepares the next; else one run is
-    enough, and comes early enough.
+    enough, and comes early enough. ``anew``: by hand; who waits already asks once more, for what it waits for may be forgotten.
     """
     if turn.blocked or turn.release is None:
         _remember_pull(turn, epoch)
@@ -38,7 +38,7 @@ def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool) -> None
         return
     if waits:
         turn.put_all_ripples({name: replace(ripple, pull=True) for name, ripple in turn.ripples.items()})
-    set_pull(turn, epoch)
+    set_pull(turn, epoch, anew=anew)
 
 
 def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = True) -> None:
@@ -78,15 +78,11 @@ def _remember_pull(turn: Turn, epoch: Instant) -> None:
         turn.pull = max(turn.pull or NEVER, epoch)
 
 
-def set_pull(turn: Turn, epoch: Instant) -> None:
-    """The Pond wants newer input: ask the Sources, once until it is supplied."""
-    if turn.is_inlet:
-        epoch = max(epoch, just_after(turn.start_f))
-    if turn.pull is not None:
-        turn.pull = max(turn.pull, epoch)
-        return
-    turn.pull = epoch
-    turn.asking = True
+def set_pull(turn: Turn, epoch: Instant, *, anew: bool = False) -> None:
+    """The Pond wants newer input: ask the Sources, once until it is supplied (or once for each hand that asks ``anew``)."""
+    if turn.pull is None or (anew and epoch > turn.pull):
+        turn.asking, turn.anew = True, anew
+    turn.pull = max(turn.pull or NEVER, epoch)
 
 
 def just_after(f: Instant) -> Instant:
@@ -107,20 +103,44 @@ def ask_sources(turn: Turn) -> bool:
 def _send_pull(turn: Turn) -> None:
     assert turn.pull is not None  # noqa: S101 - both callers know
     for line, view in sorted(turn.sources.items()):
-        held = view.end_f if _is_of_no_use(turn, view) else view.taken
-        turn.emit(SendPull(line, turn.pull, held, waits=view.end_f <= held))
+        if _is_behind(turn, view):
+            _ask_on(turn, view)
+        else:
+            turn.emit(SendPull(line, turn.pull, view.taken, waits=view.end_f <= view.taken, anew=turn.anew))
 
 
-def ask_beyond(turn: Turn, view: SourceView) -> None:
-    """A Source that has answered a pull with what is no newer than this Pond itself is asked again, for newer than that.
+def ask_beyond(turn: Turn) -> bool:
+    """Ask a Source whose answer no run can be started by for newer than that: once an answer, and where that may help.
 
-    A Pond that comes to have another Source may be ahead of it. The Source has done what it was asked for, and would rest.
+    A Pond that comes to have another Source may be ahead of it. The Source has done what it was asked for, and would rest. Where
+    we are ahead of the clock (a Window gave us our freshness) only another Window's data can be ahead of it, too: whoever has
+    none would run at once, and in vain, again and again.
     """
-    if turn.pull is not None and not turn.blocked and _is_of_no_use(turn, view):
-        turn.emit(SendPull(view.line, turn.pull, view.end_f, waits=True))
+    if turn.blocked:
+        return False
+    behind = [view for _, view in sorted(turn.sources.items()) if view.asked < view.end_f and _is_behind(turn, view)]
+    behind = [view for view in behind if view.delay or turn.start_f < turn.now]
+    for view in behind:
+        _ask_on(turn, view)
+    return bool(behind)
 
 
-def _is_of_no_use(turn: Turn, view: SourceView) -> bool:
+def beyond_due(turn: Turn) -> Instant | None:
+    """When ``ask_beyond`` can ask a Source that we are ahead of. None: there is none, or it has been asked."""
+    if turn.pull is None or turn.blocked or turn.start_f < turn.now:
+        return None
+    waits = any(view.asked < view.end_f and _is_behind(turn, view) for view in turn.sources.values())
+    return just_after(turn.start_f) if waits else None
+
+
+def _ask_on(turn: Turn, view: SourceView) -> None:
+    """For newer than now: an Inlet asked for an epoch that it has passed would do a step of a microsecond."""
+    assert turn.pull is not None  # noqa: S101 - all callers know
+    turn.put_source(replace(view, asked=view.end_f))
+    turn.emit(SendPull(view.line, max(turn.pull, turn.now), view.end_f, waits=True, anew=turn.anew))
+
+
+def _is_behind(turn: Turn, view: SourceView) -> bool:
     """Whether it published something that was not taken, and that no run can be started by."""
     decides = not view.optional or all(other.optional for other in turn.sources.values())
     return decides and view.taken < view.end_f <= turn.start_f

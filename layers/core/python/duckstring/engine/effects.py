@@ -30,6 +30,7 @@ class SendPull:
     epoch: Instant
     held: Instant
     waits: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ def source_f(turn: Turn) -> Instant:
         found = open_now(turn.windows.values(), turn.now)
         return found.end if found else NEVER
     if not turn.sources:
-        newest = max(turn.pull or NEVER, turn.woken or NEVER, turn.targets[-1] if turn.targets else NEVER)
+        pull = NEVER if turn.pull is None else max(turn.pull, just_after(turn.start_f))  # whatever a clock that is behind says
+        newest = max(pull, turn.woken or NEVER, turn.targets[-1] if turn.targets else NEVER)
         return newest if newest > turn.start_f else NEVER
     required = [view.end_f for view in turn.sources.values() if not view.optional]
     return min(required) if required else max(view.end_f for view in turn.sources.values())
@@ -45,7 +46,7 @@ def start_run(turn: Turn) -> bool:
     f = source_f(turn)
     pushed = bool(turn.targets) and f >= turn.targets[0]
     woken = turn.woken is not None and f >= turn.woken
-    if not pushed and not woken and (turn.pull is None or f <= turn.start_f):
+    if f <= turn.start_f or not (pushed or woken or turn.pull is not None):
         return False
     _begin(turn, f)
     return True
@@ -299,6 +300,13 @@ def plan_retry(turn: Turn) -> None:
         turn.retry_at = None
     elif turn.retry_at is None:
         turn.retry_at = turn.now + _back_off(turn.failures)
+
+
+def give_up_retries(turn: Turn) -> None:
+    """A failed line that nobody wants any more is not tried again: its budget is spent, until somebody wakes or clears it."""
+    if turn.health == "failed":
+        turn.failures = max(turn.failures, turn.source_retries + 1)
+        turn.retry_at = None
 
 
 def _back_off(failures: int) -> timedelta:

@@ -40,13 +40,17 @@ class Triggered:
 
 @dataclass(frozen=True, slots=True)
 class PullReceived:
-    """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer. ``waits``: it has nothing else to work on."""
+    """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer. ``waits``: it has nothing else to work on.
+
+    ``anew``: somebody has triggered by hand, and who waits for its own Sources already asks them again.
+    """
 
     sink: Line
     epoch: Instant
     held: Instant
     stamp: Stamp
     waits: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ class SourceView:
     """What a Source last told us, and what we last took of it.
 
     ``snapshot`` is the number of the run whose manifest is the Source's published one (0: none).
-    ``down`` says that it is failed, killed or blocked; ``reason`` says which and by whom.
+    ``down`` says that it is failed, killed or blocked; ``reason`` says which and by whom. ``asked``: the newest of its outputs that was no
+    newer than we are ourselves, and beyond which it has been asked to go.
     """
 
     line: Line
@@ -107,6 +108,7 @@ class SourceView:
     down: bool = False
     reason: str = ""
     taken: Instant = NEVER
+    asked: Instant = NEVER
     heard: Stamp = (0, -1)
 
 

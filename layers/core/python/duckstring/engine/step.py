@@ -36,7 +36,7 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import Health, PondState, RippleState, SourceView, Stamp, Tide, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release, RippleSpec
-from duckstring.model.instants import Instant
+from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 
@@ -77,6 +77,7 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
         settle(turn)
         turn.heard = None
         turn.finished = ""
+        turn.anew = False
         if turn.blocked != told.down:
             told = speak(turn, told)
     speak(turn, told)
@@ -96,7 +97,7 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             _hear_source(turn, signal)
         case PullReceived():
             if _is_news(turn, signal.sink, signal.stamp):
-                demand.take_pull(turn, signal.epoch, signal.held, waits=signal.waits)
+                demand.take_pull(turn, signal.epoch, signal.held, waits=signal.waits, anew=signal.anew)
         case TargetReceived():
             if _is_news(turn, signal.sink, signal.stamp):
                 demand.take_target(turn, signal.epoch)
@@ -111,7 +112,7 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             if _is_news(turn, signal.sink, signal.stamp):
                 turn.drop_sink(signal.sink)
         case Deployed():
-            turn.next_release = signal.release
+            _take_release(turn, signal.release)
         case Ordered():
             verbs.obey(turn, signal)
         case BudgetSet():
@@ -144,6 +145,9 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
     view = turn.sources.get(told.source)
     if view is None or told.stamp <= view.heard:
         return
+    begins_anew = told.end_f < view.end_f
+    if begins_anew:
+        turn.published_artifact = ""  # what was read of it is gone: the next run may not pass
     turn.put_source(
         replace(
             view,
@@ -153,34 +157,48 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
             snapshot=told.snapshot,
             down=told.down,
             reason=told.reason,
+            taken=NEVER if begins_anew else view.taken,
+            asked=NEVER if begins_anew else view.asked,
             heard=told.stamp,
         )
     )
     turn.heard = told.source
     if view.down and not told.down and view.optional and not turn.blocked:
         demand.solicit_again(turn)
-    elif told.end_f > view.end_f:
-        demand.ask_beyond(turn, turn.sources[told.source])
 
 
 def _trigger(turn: Turn, asked: Triggered) -> None:
     match asked.kind:
         case "tap":
-            turn.asking = turn.pull is not None
-            if not turn.is_inlet or turn.is_windowed or asked.epoch > turn.start_f or turn.release is None:
-                demand.take_pull(turn, asked.epoch, turn.end_f, waits=True)
+            turn.asking = turn.anew = turn.pull is not None
+            is_answered = turn.is_inlet and not turn.is_windowed and asked.epoch <= turn.start_f <= turn.now
+            if not is_answered or turn.release is None:
+                demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=True)
         case "wave":
-            turn.asking = turn.pull is not None
+            turn.asking = turn.anew = turn.pull is not None
             turn.trigger = Wave()
-            demand.take_pull(turn, asked.epoch, turn.end_f, waits=True)
+            demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=True)
         case "pulse":
             demand.take_target(turn, asked.epoch)
         case "tide":
             turn.trigger = Tide(asked.bound) if asked.bound is not None else turn.trigger
+            if turn.targets:  # what they were asked for may be forgotten somewhere above
+                demand.take_target(turn, asked.epoch)
         case "remove":
             turn.trigger = None
         case _:
             assert_never(asked.kind)
+
+
+def _take_release(turn: Turn, release: Release) -> None:
+    """Take up what is deployed, unless it is what is selected already: then nothing is held back, and no failure forgiven."""
+    selected = turn.next_release or turn.release
+    if selected is None or replace(selected, deployed=release.deployed) != release:
+        turn.next_release = release
+    elif turn.next_release is not None:
+        turn.next_release = release
+    else:
+        turn.release = release
 
 
 def adopt_release(turn: Turn) -> bool:
@@ -195,6 +213,8 @@ def adopt_release(turn: Turn) -> bool:
     if turn.health == "failed":
         runs.abandon_failure(turn)
     _bind_sources(turn)
+    if turn.woken is not None and turn.sources:  # it may have been an Inlet, which waits for an epoch
+        turn.woken = demand.just_after(turn.start_f)
     turn.put_all_ripples({spec.name: _fresh(turn, spec, before) for spec in release.ripples})
     if not turn.blocked:
         demand.solicit_again(turn)
@@ -271,6 +291,7 @@ def fire(turn: Turn) -> bool:
         or (turn.force and runs.start_forced(turn))
         or runs.start_run(turn)
         or demand.ask_sources(turn)
+        or (turn.pull is not None and demand.ask_beyond(turn))
         or (runs_in_flight and ripples.start_ripples(turn))
     )
 
@@ -314,9 +335,11 @@ def _told(turn: Turn, sink: Line) -> TellSink:
 
 
 def _set_alarm(turn: Turn) -> None:
-    if turn.retry_at is None and not turn.windows and not isinstance(turn.trigger, Tide):
+    may_be_ahead = turn.pull is not None and turn.start_f >= turn.now
+    if turn.retry_at is None and not turn.windows and not isinstance(turn.trigger, Tide) and not may_be_ahead:
         return  # as most of the time: nothing is due at any time
-    due = [at for at in (demand.tide_due(turn), turn.retry_at, runs.opening_due(turn)) if at is not None and at > turn.now]
+    dates = (demand.tide_due(turn), turn.retry_at, runs.opening_due(turn), demand.beyond_due(turn))
+    due = [at for at in dates if at is not None and at > turn.now]
     if due and (turn.alarm is None or min(due) < turn.alarm or turn.alarm <= turn.now):
         turn.alarm = max(min(due), turn.now + _SOON)
         turn.emit(SetAlarm(turn.alarm))

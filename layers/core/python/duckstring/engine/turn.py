@@ -24,6 +24,7 @@ class Turn:
 
     __slots__ = (
         "__dict__",
+        "anew",
         "asking",
         "before",
         "effects",
@@ -77,6 +78,7 @@ class Turn:
         self.effects: list[Effect] = []
         self.launching: list[int] = []
         self.asking = False
+        self.anew = False
         self.finished = ""
         self.heard: Line | None = None
         self.__dict__ = state.__dict__.copy()

@@ -27,7 +27,10 @@ def from_text(text: str) -> Instant:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; write it in UTC, for example 2030-01-01T12:00:00Z")
-    return instant.astimezone(UTC) if instant.year > 1 else NEVER
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:  # before the year 1, by UTC
+        return NEVER
 
 
 def duration_in_words(duration: timedelta) -> str:

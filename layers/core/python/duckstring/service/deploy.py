@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from semver import Version
 
+from duckstring.engine.state import Health
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
 from duckstring.model.catalog import Release, Removal, RippleSpec
 from duckstring.model.compute import FunctionSize
@@ -75,12 +76,22 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the line of a release is at, as it was before. ``runs``: in flight; the release waits for them."""
+    """What the line of a release is at, as it was before. ``runs``: in flight. ``selected``: the version that ``waits`` for them, or runs."""
 
-    killed: bool = False
+    health: Health = "ok"
     version: str = ""
+    selected: Release | None = None
+    waits: bool = False
     runs: tuple[str, ...] = ()
     pauses: Mapping[str, Instant] = field(default_factory=dict)
+
+    def has(self, release: Release) -> bool:
+        """Whether this very package is selected: to deploy it again holds nothing back and forgives nothing."""
+        return self.selected is not None and replace(self.selected, deployed=release.deployed) == release
+
+    def holds_back(self, release: Release) -> bool:
+        """Whether ``release`` waits for what is in flight."""
+        return bool(self.runs) and (self.waits or not self.has(release))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +235,9 @@ def _release(package: Package, ripples: tuple[RippleSpec, ...], now: Instant) ->
 def _held(seen: Seen, attempts: AttemptReader) -> Held:
     state = seen.state
     pauses = {name: from_text(until) for name, row in rows_of(state, attempts).items() if (until := resumes(row))}
-    return Held(state.health == "killed", state.release.version if state.release else "", runs_of(state), pauses)
+    version = state.release.version if state.release else ""
+    waits = state.next_release is not None
+    return Held(state.health, version, state.next_release or state.release, waits, runs_of(state), pauses)
 
 
 def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held) -> Json:
@@ -237,12 +250,12 @@ def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, R
         "warnings": [
             *graph.warnings(release, after),
             *_rollback(release, before.get(release.line)),
-            *_still_killed(release, held),
+            *_still_down(release, held),
             *_waits(release, held),
         ],
-        "unchanged": choice.unchanged,
-        "killed": held.killed,
-        "waits_for": list(held.runs),
+        "unchanged": choice.unchanged and (held.selected is None or held.has(release)),
+        "killed": held.health == "killed",
+        "waits_for": list(held.runs) if held.holds_back(release) else [],
     }
 
 
@@ -252,16 +265,19 @@ def _rollback(release: Release, selected: Release | None) -> tuple[str, ...]:
     return (f"{release.line} goes back from {selected.version} to {release.version}.",)
 
 
-def _still_killed(release: Release, held: Held) -> tuple[str, ...]:
+def _still_down(release: Release, held: Held) -> tuple[str, ...]:
     pond, major = parse_line(release.line)
-    if not held.killed:
-        return ()
-    return (f"{release.line} was killed and stays down: duckstring control wake {pond} -m {major} (or clear: it runs when it is wanted).",)
+    way_out = f"duckstring control wake {pond} -m {major} (or clear: it runs when it is wanted)."
+    if held.health == "killed":
+        return (f"{release.line} was killed and stays down: {way_out}",)
+    if held.health == "failed" and held.has(release):
+        return (f"{release.line} failed, and this is the version that failed: it stays so. {way_out}",)
+    return ()
 
 
 def _waits(release: Release, held: Held) -> tuple[str, ...]:
     """A run in flight holds a version back, and all that is asked for meanwhile with it."""
-    if not held.runs:
+    if not held.holds_back(release):
         return ()
     pond, major = parse_line(release.line)
     again = ", deployed again," if held.version == release.version else ""
