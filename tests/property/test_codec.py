@@ -21,9 +21,8 @@ from duckstring.model.names import Line
 from tests.property.living import EVERYTHING, Living
 from tests.property.worlds import Fate, Graph, graphs, looks, settle, weather, world_of
 
-_instants = st.sampled_from([NEVER, NEVER + timedelta(microseconds=1)]) | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(
-    lambda at: at.replace(tzinfo=UTC)
-)  # noqa: DTZ001
+_dates = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001
+_instants = st.sampled_from([NEVER, NEVER + timedelta(microseconds=1)]) | _dates
 st.register_type_strategy(datetime, _instants)
 st.register_type_strategy(timedelta, st.timedeltas(timedelta(0), timedelta(days=400)))
 

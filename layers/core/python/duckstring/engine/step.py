@@ -193,12 +193,11 @@ def _trigger(turn: Turn, asked: Triggered) -> None:
 def _take_release(turn: Turn, release: Release) -> None:
     """Take up what is deployed, unless it is what is selected already: then nothing is held back, and no failure forgiven."""
     selected = turn.next_release or turn.release
-    if selected is None or replace(selected, deployed=release.deployed) != release:
-        turn.next_release = release
-    elif turn.next_release is not None:
-        turn.next_release = release
-    else:
+    is_same = selected is not None and replace(selected, deployed=release.deployed) == release
+    if is_same and turn.next_release is None:
         turn.release = release
+    else:
+        turn.next_release = release
 
 
 def adopt_release(turn: Turn) -> bool:

@@ -76,7 +76,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the line of a release is at, as it was before. ``runs``: in flight. ``selected``: the version that ``waits`` for them, or runs."""
+    """What the line of a release is at, as it was before.
+
+    ``runs``: in flight. ``selected``: the version that ``waits`` for them, or the one that runs.
+    """
 
     health: Health = "ok"
     version: str = ""
