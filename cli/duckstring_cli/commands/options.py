@@ -24,8 +24,25 @@ OfVersion = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
-PondName = Annotated[str, typer.Argument(metavar="POND", show_default=False, help="The Pond's name.")]
-SomePond = Annotated[str | None, typer.Argument(metavar="POND", show_default=False, help="One Pond; otherwise all.")]
+
+
+def _only_the_name(pond: str | None) -> str | None:
+    if pond is None:
+        return None
+    name, at, major = pond.partition("@")
+    if at:
+        raise BadInputError(
+            f"POND is a Pond's name alone, found {pond!r}.", hint=f"Its line is picked by its major: {name} -m {major or 1}"
+        )
+    if not name.strip():
+        raise BadInputError(f"POND is a Pond's name, found {pond!r}.", hint="List them with: duckstring status --once")
+    return pond
+
+
+PondName = Annotated[str, typer.Argument(metavar="POND", show_default=False, callback=_only_the_name, help="The Pond's name.")]
+SomePond = Annotated[
+    str | None, typer.Argument(metavar="POND", show_default=False, callback=_only_the_name, help="One Pond; otherwise all.")
+]
 
 
 def repeated(name: str | None) -> str:

@@ -120,7 +120,8 @@ def follow(
     done, target = follower.finished.get(line), follower.target
     seconds = render.between(epoch or before["now"], done["finished"] if done else follower.now) or 0.0
     fresh = render.moment(target["end_f"] if target else None)
-    render.say(f"[green]✓[/] [bold]{line}[/] is fresh as of {fresh}, after {durations.brief(seconds)}")
+    took = " already: nothing had to run" if epoch and since >= epoch else f", after {durations.brief(seconds)}"
+    render.say(f"[green]✓[/] [bold]{line}[/] is fresh as of {fresh}{took}")
     return seconds
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -69,7 +70,7 @@ def add(
         "start": _moment(start, "--start", faults, today=now) or to_text(now),
         "every": period or _A_DAY,
         "duration": period if duration is None else _seconds(duration, "--duration", faults),
-        "on": [day for days in on or () for day in days.upper().replace(",", " ").split()],
+        "on": _days(on or (), faults),
         "until": None if until is None else _moment(until, "--until", faults),
     }
     if faults:
@@ -94,6 +95,14 @@ def _seconds(text: str, option: str, faults: list[BadInputError]) -> float | Non
     except BadInputError as error:
         faults.append(BadInputError(f"{option}: {error.message}", hint=error.hint))
         return None
+
+
+def _days(texts: Iterable[str], faults: list[BadInputError]) -> list[str]:
+    """As ``_seconds``, for weekdays: an empty variable in a script is not every day."""
+    days = [text.upper().replace(",", " ").split() for text in texts]
+    if not all(days):
+        faults.append(BadInputError("--on names no day.", hint="For example: --on MON,WED; every day where it is left out."))
+    return [day for some in days for day in some]
 
 
 def _moment(text: str, option: str, faults: list[BadInputError], *, today: Instant | None = None) -> str | None:
@@ -149,7 +158,7 @@ def remove(
         _not_heard(answer, catchment)
         return
     left = ", ".join(held["name"] for held in answer["windows"])
-    still = f"it still has {left}" if left else "nothing keeps it from running now"
+    still = f"it still has {left}" if left else "no rule is left"
     render.say(f"[bold]{answer['line']}[/]: Window [bold]{chosen}[/] removed; {still}")
     _warn_of_what_is_ahead(answer, max((held["open"]["end"] for held in answer["windows"] if held["open"]), default=answer["now"]))
 
@@ -168,7 +177,7 @@ def _warn_of_what_is_ahead(answer: WindowAnswer, end: str) -> None:
     render.warn(
         f"{answer['line']} counts as fresh as of {render.moment(ahead)}, the end of an opening that had its run: until then "
         "a Pulse is satisfied, a Tide asks for nothing, and openings that end before are passed over. "
-        f"To run it anyhow: duckstring control force {pond} -m {major}"
+        f"To run it anyhow: duckstring trigger tap {pond} -m {major}"
     )
 
 

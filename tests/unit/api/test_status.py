@@ -303,3 +303,13 @@ def test_a_run_that_is_not_there_is_answered_with_the_newest_that_is():
         show_run("sales@1/9", history=Rows(), clock=StillClock())
     with pytest.raises(OperatorError, match="write it as pond@major/number"):
         show_run("sales", history=Rows(), clock=StillClock())
+
+
+def test_a_line_that_is_fresh_beyond_now_says_why_nothing_moves():
+    ahead = {"start_f": NOON + 4 * HOUR, "end_f": NOON + 4 * HOUR}
+    tide = pond(trigger=Tide(HOUR), **ahead)
+    assert told(tide)["reason"] == "fresh as of 2030-01-01 16:00 UTC already: its Tide asks for nothing until then"
+    assert told(pond(**ahead))["reason"] == "", "nobody waits"
+    assert told(pond(trigger=Tide(HOUR), start_f=NOON, end_f=NOON))["reason"] == ""
+    behind = {"orders@1": SourceView(Line("orders@1"), end_f=NOON)}
+    assert told(pond(pull=NOON, sources=behind, **ahead))["reason"] == "waits for orders@1; fresh as of 2030-01-01 16:00 UTC already"

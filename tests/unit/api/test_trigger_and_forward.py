@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from duckstring.engine.signals import ExecutionEnded, Triggered
-from duckstring.engine.state import Failure, PondState, Run, SourceView
+from duckstring.engine.state import Failure, PondState, Run, SourceView, Tide, Wave
 from duckstring.errors import OperatorError
 from duckstring.model.arrivals import Arrival
 from duckstring.model.names import Line, execution_name
@@ -108,11 +108,19 @@ def test_a_trigger_that_waits_behind_a_deploy_is_told_what_for():
     newer = replace(release("sales@1", "1.1.0"), deployed=NOON + timedelta(hours=1))
     states = down("sales@1", release=release("sales@1"), next_release=newer, runs=runs)
     warning = "sales@1 starts nothing until run sales@1/4 and 1 more is over: 1.1.0 waits for it. Look: duckstring status sales -m 1"
-    for kind, warnings in (("pulse", [warning]), ("wave", [warning]), ("remove", [])):
+    for kind, warnings in (("pulse", [warning]), ("wave", [warning]), ("remove", ["sales@1 had no Wave or Tide."])):
         told, events = ask("sales", kind, states=states)
         assert (told["warnings"], len(events)) == (warnings, 1)
     assert ask("sales", "pulse", states=down("sales@1", release=release("sales@1"), runs=runs))[0]["warnings"] == []
     assert ask("sales", "pulse", states=down("sales@1", release=release("sales@1"), next_release=newer))[0]["warnings"] == []
+
+
+def test_removing_a_trigger_says_so_where_there_was_none():
+    none = ["sales@1 had no Wave or Tide."]
+    for held, warnings in ((Wave(), []), (Tide(timedelta(hours=1)), []), (None, none)):
+        told, events = ask("sales", "remove", states=down("sales@1", release=release("sales@1"), trigger=held))
+        assert (told["warnings"], len(events)) == (warnings, 1)
+    assert ask("sales", "remove")[0]["warnings"] == none
 
 
 def bus_event(**detail):

@@ -787,3 +787,29 @@ def test_a_freshness_ahead_of_every_rule_is_warned_of(bench: Bench) -> None:
         bench.answers(windows(*told, ahead=ahead))
         code, _, err = bench.run("trigger", "window", "sales", *words[action])
         assert (code, "warning: sales@1 counts as fresh as of 2030-01-01 13:00:00Z" in err) == (0, warned)
+
+
+def test_a_window_on_no_day_at_all_is_a_mistake(bench: Bench) -> None:
+    for texts in (["--on", ""], ["--on", "MON", "--on", ","]):
+        code, _, err = bench.run("trigger", "window", "sales", "add", "--name", "w", "--every", "1d", *texts)
+        assert (code, err) == (2, "error: --on names no day.\nhint: For example: --on MON,WED; every day where it is left out.\n")
+    assert bench.asked == []
+
+
+@pytest.mark.parametrize("words", ["trigger pulse", "control wake", "status", "runs"])
+def test_a_pond_is_its_name_alone(bench: Bench, words: str) -> None:
+    code, _, err = bench.run(*words.split(), "sales@2")
+    assert (code, err) == (2, "error: POND is a Pond's name alone, found 'sales@2'.\nhint: Its line is picked by its major: sales -m 2\n")
+    code, _, err = bench.run(*words.split(), "")
+    assert (code, err) == (2, "error: POND is a Pond's name, found ''.\nhint: List them with: duckstring status --once\n")
+    assert bench.asked == []
+
+
+def test_a_pulse_that_nothing_had_to_run_for_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = line_status("sales@1", end_f=at(3600))
+    answers = {"status": {"now": at(0), "lines": [held]}, "trigger": {"line": "sales@1", "epoch": at(0), "warnings": []}}
+    bench.answers(lambda request: {"ok": True, "result": answers[str(request["op"])]})
+    monkeypatch.setattr("duckstring_cli.live.follow.__kwdefaults__", {"sleep": lambda _: None})
+    code, out, _ = bench.run("trigger", "pulse", "sales", "--watch")
+    assert code == 0
+    assert out.splitlines()[-1] == "✓ sales@1 is fresh as of 2030-01-01 13:00:00Z already: nothing had to run"

@@ -319,6 +319,19 @@ def test_a_wave_set_again_wakes_a_lineage_that_was_put_to_sleep_in_its_midst() -
         assert len(world.runs(C)) > before
 
 
+def test_what_ran_when_its_line_was_removed_says_so() -> None:
+    for stop, why in (
+        (lambda world: world.remove(A), "a@1 was removed."),
+        (lambda world: world.order(A, "kill"), "An operator killed it."),
+    ):
+        world = deployed(pond(A), durations={A: 30})
+        world.trigger(A, "pulse")
+        world.run_until(world.now + seconds(5))
+        stop(world)
+        world.run_until(world.now + seconds(1))
+        assert [row.failure.message for _, row in world.rows if row.status == "killed"] == [why]
+
+
 @pytest.mark.parametrize("way", ["wave", "tap", "tide", "pulse"])
 def test_what_is_triggered_again_reaches_a_source_that_sleeps_beyond_one_that_waits(way: str) -> None:
     world = deployed(*CHAIN)

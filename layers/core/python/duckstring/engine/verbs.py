@@ -79,32 +79,32 @@ def _kill(turn: Turn) -> None:
     if turn.health == "killed":
         return
     previous = "running" if turn.runs and turn.health == "ok" else turn.health
-    _stop_runs(turn)
+    _stop_runs(turn, "An operator killed it.")
     _drop_demand(turn)
     turn.health, turn.failure, turn.retry_at = "killed", None, None
     turn.emit(Announce("killed", previous, turn.end_f, reason=f"{turn.line} was killed"))
 
 
-def _stop_runs(turn: Turn) -> None:
+def _stop_runs(turn: Turn, why: str) -> None:
     for run in tuple(turn.runs.values()):
         turn.emit(StopRun(run.number, run.launch))
         if run.failure is None:
             turn.emit(RecordRun(run.number, run.f, run.version, "killed", run.started, turn.now))
         for name in sorted(run.waiting):  # nobody would ever use its token
             turn.emit(AnswerGate(run.number, run.launch, name, "cancelled"))
-        _record_kills(turn, run)
+        _record_kills(turn, run, why)
         turn.drop_run(run.number)
     for ripple in tuple(turn.ripples.values()):
         turn.put_ripple(replace(ripple, attempt=None, start_f=turn.end_f, end_f=turn.end_f, targets=()))
 
 
-def _record_kills(turn: Turn, run: Run) -> None:
+def _record_kills(turn: Turn, run: Run, why: str) -> None:
     for ripple in turn.ripples.values():
         attempt = ripple.attempt
         if attempt is None or attempt.run != run.number:
             continue
         if attempt.dispatched:
-            failure = Failure(ripple.name, attempt.number, "Killed", "An operator killed it.")
+            failure = Failure(ripple.name, attempt.number, "Killed", why)
             turn.emit(RecordAttempt(run.number, ripple.name, attempt.number, "killed", turn.now, failure))
             if attempt.on == "task":
                 turn.emit(StopTask(run.number, ripple.name, attempt.number))
@@ -144,7 +144,7 @@ def remove_line(turn: Turn, at: Instant) -> None:
     selected = turn.next_release or turn.release
     if selected is None or selected.deployed > at:
         return
-    _stop_runs(turn)
+    _stop_runs(turn, f"{turn.line} was removed.")
     for source in turn.sources:
         turn.emit(DetachFrom(source))
     for name in turn.windows:

@@ -67,5 +67,5 @@ def _among(wanted: str, known: Collection[str]) -> str:
         return "nothing is deployed yet"
     if near := get_close_matches(wanted, names, n=3, cutoff=0.6):
         return f"the nearest: {', '.join(near)}"
-    more = ", ..." if len(names) > _SHOWN else ""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"it has {', '.join(names[:_SHOWN])}{more}"

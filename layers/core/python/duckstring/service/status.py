@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Literal
 
 from duckstring.engine.compute import place_and_why
@@ -11,6 +12,7 @@ from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Ru
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.windows import minute_in_words
 from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, Row, StateReader
 from duckstring.service import windows
 from duckstring.service.find import find
@@ -19,6 +21,9 @@ from duckstring.service.in_flight import resumes, rows_of, runs_of, waiting_rele
 
 LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]
 Json = dict[str, object]
+_SOON = timedelta(seconds=2)
+"""Clocks may disagree by as much."""
+
 Rows = Mapping[str, Row]
 """Of attempts in flight, by Ripple."""
 
@@ -129,10 +134,15 @@ def _reason(state: PondState, word: LineStatusWord, deployed: Collection[Line] |
         return f"{state.line} is not deployed"
     if word == "blocked":
         return f"blocked by {', '.join(dict.fromkeys(_root(view.reason) for view in state.blockers))}"
+    ahead = f"fresh as of {minute_in_words(state.start_f)} already" if state.start_f > now + _SOON else ""
+    if word == "idle" and ahead and isinstance(state.trigger, Tide):
+        return f"{ahead}: its Tide asks for nothing until then"
     if word != "waiting":
         return state.reason
     short = [_wanting(view, deployed) for _, view in sorted(state.sources.items()) if _is_short(state, view)]
-    return f"waits for {', '.join(short)}" if short else windows.why_waiting(state, now)
+    if short:
+        return f"waits for {', '.join(short)}" + (f"; {ahead}" if ahead else "")
+    return windows.why_waiting(state, now)
 
 
 def _is_short(state: PondState, view: SourceView) -> bool:

@@ -86,7 +86,13 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
     if window is not None:
         detail["bound"] = window.total_seconds()
     door.put(detail)
-    return {"line": line, "epoch": epoch, "warnings": _waits(held.state, release) if held and known != "remove" else []}
+    return {"line": line, "epoch": epoch, "warnings": _warnings(known, held.state if held else PondState(line), release)}
+
+
+def _warnings(kind: TriggerKind, state: PondState, release: Release) -> list[str]:
+    if kind != "remove":
+        return _waits(state, release)
+    return [] if state.trigger else [f"{state.line} had no Wave or Tide."]
 
 
 def _waits(state: PondState, release: Release) -> list[str]:
