@@ -257,6 +257,40 @@ def test_no_branch_or_token_is_left_of_what_was_killed(driver):
     assert [noted.word for noted in driver.noted("two_steps") if noted.word != "ended"] == ["load", "load", "after"]
 
 
+def test_a_line_that_never_ran_and_is_woken_waits_and_takes_up_a_new_version(driver):
+    driver.deploy(driver.pond("dormant", LOAD), driver.pond("dormant_sink", reader("dormant"), sources=["dormant"]))
+    assert "waits for dormant@1" in control(driver, "wake", "dormant_sink")
+    control(driver, "failure-budget", "dormant_sink", "--immediate", "1")  # any other letter: the state is read back
+    held = driver.line("dormant_sink")
+    assert (held["status"], held["runs"], held["reason"]) == ("waiting", [], "waits for dormant@1")
+    driver.deploy(driver.pond("dormant_sink", reader("dormant"), sources=["dormant"], version="1.1.0"))
+    driver.run.done("trigger", "pulse", "dormant_sink", "--watch")
+    driver.wait_at_rest("dormant", "dormant_sink")
+    assert driver.statuses("dormant_sink") == ["success"]
+    driver.assert_each_ran_once("dormant", "dormant_sink")
+
+
+def test_the_same_package_again_holds_nothing_back_and_clears_a_failure_with_a_word(driver):
+    root = driver.pond("again", BREAKS)
+    driver.deploy(root)
+    driver.trigger("pulse", "again")
+    driver.wait_for("again", "failed")
+    driver.let("again", "repaired")
+    told = driver.run("deploy", root)
+    assert (told.code, "unchanged" in told.out) == (0, True)
+    assert "again@1 failed, and this is the version that failed: the failure is cleared, and it runs again if it is wanted." in told.err
+    driver.wait_at_rest("again")
+    assert driver.statuses("again") == ["failed"], "nobody waits for it"
+    slow = driver.pond("again_slow", long("time.sleep(600)"))
+    driver.deploy(slow)
+    driver.trigger("pulse", "again_slow")
+    running(driver, "again_slow")
+    assert "unchanged" in driver.run.done("deploy", slow)
+    assert driver.line("again_slow")["next"] is None
+    driver.let("again_slow", "quick")
+    control(driver, "kill", "again_slow", "-y")
+
+
 def test_it_has_recovered_by_itself_and_so_has_what_it_blocked(driver):
     driver.wait_for("patient", "idle")
     driver.wait_at_rest("patient", "patient_sink")

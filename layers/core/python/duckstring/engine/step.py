@@ -191,10 +191,10 @@ def _trigger(turn: Turn, asked: Triggered) -> None:
 
 
 def _take_release(turn: Turn, release: Release) -> None:
-    """Take up what is deployed, unless it is what is selected already: then nothing is held back, and no failure forgiven."""
+    """Take up what is deployed. What is selected already has nothing to wait for, unless there is a failure to clear."""
     selected = turn.next_release or turn.release
     is_same = selected is not None and replace(selected, deployed=release.deployed) == release
-    if is_same and turn.next_release is None:
+    if is_same and turn.next_release is None and turn.health != "failed":
         turn.release = release
     else:
         turn.next_release = release

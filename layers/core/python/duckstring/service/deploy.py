@@ -89,12 +89,12 @@ class Held:
     pauses: Mapping[str, Instant] = field(default_factory=dict)
 
     def has(self, release: Release) -> bool:
-        """Whether this very package is selected: to deploy it again holds nothing back and forgives nothing."""
+        """Whether this very package is selected: to deploy it again clears a failure, and does nothing else."""
         return self.selected is not None and replace(self.selected, deployed=release.deployed) == release
 
     def holds_back(self, release: Release) -> bool:
         """Whether ``release`` waits for what is in flight."""
-        return bool(self.runs) and (self.waits or not self.has(release))
+        return bool(self.runs) and (self.waits or self.health == "failed" or not self.has(release))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, R
         "warnings": [
             *graph.warnings(release, after),
             *_rollback(release, before.get(release.line)),
-            *_still_down(release, held),
+            *_health(release, held),
             *_waits(release, held),
         ],
         "unchanged": choice.unchanged and (held.selected is None or held.has(release)),
@@ -268,13 +268,13 @@ def _rollback(release: Release, selected: Release | None) -> tuple[str, ...]:
     return (f"{release.line} goes back from {selected.version} to {release.version}.",)
 
 
-def _still_down(release: Release, held: Held) -> tuple[str, ...]:
+def _health(release: Release, held: Held) -> tuple[str, ...]:
     pond, major = parse_line(release.line)
-    way_out = f"duckstring control wake {pond} -m {major} (or clear: it runs when it is wanted)."
     if held.health == "killed":
+        way_out = f"duckstring control wake {pond} -m {major} (or clear: it runs when it is wanted)."
         return (f"{release.line} was killed and stays down: {way_out}",)
     if held.health == "failed" and held.has(release):
-        return (f"{release.line} failed, and this is the version that failed: it stays so. {way_out}",)
+        return (f"{release.line} failed, and this is the version that failed: the failure is cleared, and it runs again if it is wanted.",)
     return ()
 
 
