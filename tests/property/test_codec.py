@@ -77,10 +77,11 @@ def test_every_state_of_a_catchment_that_people_work_on_reads_back(graph: Graph,
         assert codec.state_from_text(codec.state_to_text(after)) == after
 
     world.watch = read_back
-    Living(world, data.draw, {release.line: release for release in graph.releases}).trouble(EVERYTHING, 5)
     settle(world, graph)
+    for line in data.draw(st.lists(st.sampled_from(graph.lines), max_size=3)):
+        world.order(line, "wake")
     world.trigger(graph.lines[-1], "wave")
-    Living(world, data.draw, {release.line: release for release in graph.releases}).trouble(EVERYTHING, 5)
+    Living(world, data.draw, {release.line: release for release in graph.releases}).trouble(EVERYTHING, 8)
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"to": "sales@1"}', '{"to": "sales@1", "kind": "rumour"}', '{"kind": "alarm_rang"}'])

@@ -218,5 +218,6 @@ def test_long_windows_and_changed_sources_keep_nobody_busy_for_nothing(graph: Gr
 
 
 def _is_supplied(state: PondState) -> bool:
-    """Each Source that it requires has run, and has no Window to wait for."""
-    return all(view.end_f > NEVER and not view.delay for view in state.sources.values() if not view.optional) and not state.windows
+    """Each Source that it requires (or that it has, where it requires none) has run, and has no Window to wait for."""
+    decide = [view for view in state.sources.values() if not view.optional] or list(state.sources.values())
+    return all(view.end_f > NEVER and not view.delay for view in decide) and not state.windows
