@@ -101,21 +101,21 @@ def test_a_rule_of_whole_minutes_is_a_schedule_while_it_stands_and_what_waits_fo
 
 
 def test_a_pond_that_a_window_put_ahead_of_its_new_source_waits_and_keeps_nobody_busy(driver):
-    reads = {source: READER.format(source=source, seconds=0) for source in ("tarn", "brook")}
-    driver.deploy(driver.pond("tarn", SOURCE), driver.pond("brook", SOURCE), driver.pond("mere", reads["tarn"], sources=["tarn"]))
+    reads = {source: READER.format(source=source, seconds=0) for source in ("tarn", "beck")}
+    driver.deploy(driver.pond("tarn", SOURCE), driver.pond("beck", SOURCE), driver.pond("mere", reads["tarn"], sources=["tarn"]))
     window(driver, "tarn", "add", "--name", "daily", "--every", "1d")
     driver.run.done("trigger", "pulse", "mere", "--watch")
-    driver.deploy(driver.pond("mere", reads["brook"], sources=["brook"], version="1.1.0"))
+    driver.deploy(driver.pond("mere", reads["beck"], sources=["beck"], version="1.1.0"))
     driver.trigger("tap", "mere")
-    driver.wait_until("brook", lambda line: line["last_run"] and not line["runs"], what="the new Source runs for it")
+    driver.wait_until("beck", lambda line: line["last_run"] and not line["runs"], what="the new Source runs for it")
     waiting = driver.wait_for("mere", "waiting")
-    assert waiting["reason"].startswith("waits for brook@1; fresh as of ")
+    assert waiting["reason"].startswith("waits for beck@1; fresh as of ")
     time.sleep(8)
-    assert driver.statuses("brook") == ["success"], "once, and not again until it can be newer"
-    assert driver.line("brook")["status"] == "idle"
+    assert driver.statuses("beck") == ["success"], "once, and not again until it can be newer"
+    assert driver.line("beck")["status"] == "idle"
     said = driver.run.done("control", "sleep", "mere")
     assert said.startswith("mere@1: asleep")
-    driver.wait_at_rest("tarn", "brook", "mere")
+    driver.wait_at_rest("tarn", "beck", "mere")
 
 
 def assert_refusals(driver, rule):

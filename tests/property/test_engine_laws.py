@@ -21,6 +21,8 @@ from tests.property.worlds import Fate, Graph, at_rest, graphs, looks, once, set
 
 seeds = st.integers(0, 2**16)
 
+CHANGES = ("nothing", "redeploy", "rewire", "reshape", "remove", "return", "pulse", "tap", "wake", "force", "kill", "clear", "lose")
+
 
 def _counts(world: World, graph: Graph) -> dict[Line, int]:
     return {line: len(world.runs(line)) for line in graph.lines}
@@ -268,6 +270,43 @@ def _rests(world: World, graph: Graph) -> None:
 
 def _with_budgets(release: Release, immediate: int, source: int) -> Release:
     return replace(release, immediate_retries=immediate, source_retries=source)
+
+
+@looks(60)
+@given(graphs(most=8), seeds, st.data())
+def test_what_a_line_publishes_was_made_of_what_its_sources_publish(graph: Graph, seed: int, data: st.DataObject) -> None:
+    """By contents, whatever passes over runs, and though Sources were removed and came again."""
+    fate = Fate(seed, data.draw(st.sampled_from([0.0, 0.2])))
+    world = world_of(replace(weather(seed, pace=(0.5, 1, 2), dull=data.draw(st.sampled_from([0.0, 0.5]))), outcome=fate), seed)
+    settle(world, graph)
+    for line in data.draw(st.lists(st.sampled_from(graph.lines), unique=True, max_size=3)):
+        world.trigger(line, "pulse")
+    living = Living(world, data.draw, {r.line: r for r in graph.releases})
+    living.trouble(CHANGES, 10)
+    fate.healed = True
+    living.wait(60)
+    for _ in range(2):
+        living.recover()
+        world.run_until()
+    graph = living.graph
+    for line in (line for line in graph.lines if _can_run(graph, line)):
+        for _ in range(2):  # the first may have started on a pull, too, and so have all its Sources prepare the next
+            world.trigger(line, "pulse")
+            world.run_until()
+        state = world.states[line]
+        read = world.pinned[line, state.snapshot]
+        for source in graph.sources(line, optional=False) + sorted(set(graph.sources(line, optional=True)) - _moved(graph, line)):
+            assert _contents(world, source, read[source]) == _contents(world, source, world.states[source].snapshot)
+    whole(world)
+
+
+def _moved(graph: Graph, line: Line) -> set[Line]:
+    """What a Pulse on ``line`` runs above it: an optional Source among these may be later than ``line`` itself."""
+    return graph.asked(line) - {line}
+
+
+def _contents(world: World, line: Line, snapshot: int) -> dict[str, str]:
+    return {name: table.fingerprint for name, table in world.snapshots[line, snapshot].tables.items()} if snapshot else {}
 
 
 @looks(30)

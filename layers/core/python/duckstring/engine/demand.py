@@ -116,11 +116,8 @@ def ask_beyond(turn: Turn) -> bool:
     we are ahead of the clock (a Window gave us our freshness) only another Window's data can be ahead of it, too: whoever has
     none would run at once, and in vain, again and again.
     """
-    if turn.blocked:
-        return False
-    behind = [view for _, view in sorted(turn.sources.items()) if view.asked < view.end_f and _is_behind(turn, view)]
-    behind = [view for view in behind if view.delay or turn.start_f < turn.now]
-    for view in behind:
+    behind = [] if turn.blocked else [view for view in _unasked(turn) if view.delay or turn.start_f < turn.now]
+    for view in sorted(behind, key=lambda view: view.line):
         _ask_on(turn, view)
     return bool(behind)
 
@@ -129,8 +126,13 @@ def beyond_due(turn: Turn) -> Instant | None:
     """When ``ask_beyond`` can ask a Source that we are ahead of. None: there is none, or it has been asked."""
     if turn.pull is None or turn.blocked or turn.start_f < turn.now:
         return None
-    waits = any(view.asked < view.end_f and _is_behind(turn, view) for view in turn.sources.values())
-    return just_after(turn.start_f) if waits else None
+    return just_after(turn.start_f) if _unasked(turn) else None
+
+
+def _unasked(turn: Turn) -> list[SourceView]:
+    """The Sources that we are ahead of and that were not asked for more yet: as a rule none, and then this is all it costs."""
+    f = turn.start_f
+    return [view for view in turn.sources.values() if view.asked < view.end_f <= f and _is_behind(turn, view)]
 
 
 def _ask_on(turn: Turn, view: SourceView) -> None:
