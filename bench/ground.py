@@ -217,12 +217,12 @@ def instant(text: str) -> float:
 @contextmanager
 def tracing() -> Iterator[None]:
     """Servers launched within the block write a trace."""
-    plain = process.server
-    process.server = SimpleNamespace(__file__=str(Path(__file__).with_name("traced.py")))
+    plain = process.serve
+    process.serve = SimpleNamespace(__file__=str(Path(__file__).with_name("traced.py")))
     try:
         yield
     finally:
-        process.server = plain
+        process.serve = plain
 
 
 @contextmanager

@@ -9,10 +9,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import fields, replace
 from pathlib import Path
 from statistics import median
 
 from bench.table import Figure
+from duckstring.model.settings import Settings
 
 FUNCTIONS = ("orchestrator", "ripple", "api", "sweep")
 _RUNS = 9
@@ -47,14 +49,18 @@ def _import(name: str, env: dict[str, str]) -> tuple[float, float]:
 
 def _environment(cache: str) -> dict[str, str]:
     """As the CDK writes it, of a Catchment that nobody calls."""
-    names = ("CATCHMENT", "TABLE", "BUCKET", "BUS", "SCHEDULES", "SCHEDULER_ROLE", "MAILBOX_ARN", "RIPPLE_FUNCTION", "SECRET")
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
+    settings = replace(
+        Settings(**{field.name: "x" for field in fields(Settings)}),
+        mailbox="http://127.0.0.1/x.fifo",
+        delays="http://127.0.0.1/x",
+        machine="arn:aws:states:us-east-1:000000000000:stateMachine:x",
+        function_memory_mib="2048",
+        function_timeout_seconds="900",
+    )
     return {
         **kept,
-        **{f"DUCKSTRING_{name}": "x" for name in names},
-        "DUCKSTRING_MAILBOX": "http://127.0.0.1/x.fifo",
-        "DUCKSTRING_DELAYS": "http://127.0.0.1/x",
-        "DUCKSTRING_MACHINE": "arn:aws:states:us-east-1:000000000000:stateMachine:x",
+        **settings.to_env(),
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",

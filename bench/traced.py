@@ -6,26 +6,16 @@ the history's. Nothing here changes what the server does.
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import runpy
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-_SERVER = Path(__file__).parents[1] / "cli" / "duckstring_cli" / "local" / "server.py"
+_SERVE = Path(__file__).parents[1] / "cli" / "duckstring_cli" / "local" / "serve.py"
 _WRITING = threading.Lock()
-
-
-def _server() -> Any:
-    found = importlib.util.spec_from_file_location("duckstring_server", _SERVER)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules[found.name] = module
-    found.loader.exec_module(module)
-    return module
 
 
 def main() -> None:
@@ -36,7 +26,7 @@ def main() -> None:
         with _WRITING:
             out.write(json.dumps(event, default=str) + "\n")
 
-    server = _server()
+    server = runpy.run_path(str(_SERVE))["server"]()
     _trace_requests(server, tell)
     _trace_workers(server, tell)
     server.main()
@@ -98,29 +88,29 @@ def _keys(body: bytes) -> str:
 
 
 def _trace_workers(server: Any, tell: Any) -> None:
-    runtime = server._ministack("core.lambda_runtime")
-    states = server._ministack("services.stepfunctions")
+    """Once the server has set its own hand to the workers: only then is the emulator's environment complete."""
     pace = server.pace_workers
 
-    def spawn_traced(worker: Any) -> None:
-        began = time.time()
-        spawn(worker)
-        tell(event="spawn", at=began, seconds=time.time() - began, function=worker.func_name)
+    def pace_and_trace(note: Any) -> None:
+        pace(note)
+        worker = server.ministack("core.lambda_runtime").Worker
+        spawn, invoke = worker._spawn, worker.invoke
 
-    spawn = runtime.Worker._spawn
-    runtime.Worker._spawn = spawn_traced
-    invoke = runtime.Worker.invoke
+        def spawn_traced(self: Any) -> None:
+            began = time.time()
+            spawn(self)
+            tell(event="spawn", at=began, seconds=time.time() - began, function=self.func_name)
 
-    def invoke_traced(worker: Any, event: Any, *args: Any, **named: Any) -> Any:
-        began = time.time()
-        answer = invoke(worker, event, *args, **named)
-        told = {"at": began, "seconds": time.time() - began, "function": worker.func_name, "cold": answer.get("cold_start")}
-        tell(event="invoke", about=_about(event), **told)
-        return answer
+        def invoke_traced(self: Any, event: Any, *args: Any, **named: Any) -> Any:
+            began = time.time()
+            answer = invoke(self, event, *args, **named)
+            told = {"at": began, "seconds": time.time() - began, "function": self.func_name, "cold": answer.get("cold_start")}
+            tell(event="invoke", about=_about(event), **told)
+            return answer
 
-    runtime.Worker.invoke = invoke_traced
-    server.pace_workers = pace
-    _ = states
+        worker._spawn, worker.invoke = spawn_traced, invoke_traced
+
+    server.pace_workers = pace_and_trace
 
 
 def _about(event: Any) -> Any:

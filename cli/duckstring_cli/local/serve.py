@@ -11,15 +11,15 @@ import types
 from pathlib import Path
 
 
-def main() -> None:
-    """Give the files beside this one their names, and serve."""
+def server() -> types.ModuleType:
+    """``server.py``, after the files beside this one have been given their names."""
     here = Path(__file__).resolve().parent
     for name, folder in (("duckstring_cli", here.parent), ("duckstring_cli.local", here)):
         package = types.ModuleType(name)
         package.__path__ = [str(folder)]
         sys.modules[name] = package
-    importlib.import_module("duckstring_cli.local.server").main()
+    return importlib.import_module("duckstring_cli.local.server")
 
 
 if __name__ == "__main__":
-    main()
+    server().main()
