@@ -37,11 +37,11 @@ format: setup  ## Write the formatting
 	$(BIN)/ruff check --fix .
 
 unit property integration infra e2e: setup  ## One level of tests
-	@if [ -d tests/$@ ]; then $(PYTEST) tests/$@ -q -m "not aws and not nightly"; fi
+	@if [ -d tests/$@ ]; then $(PYTEST) tests/$@ -q -m "not aws"; fi
 
-test: setup  ## Every test but the nightly ones and those that need an AWS account
-	$(PYTEST) -q -n 2 -m "not aws and not nightly" --ignore tests/e2e
-	$(PYTEST) -q -n 2 --dist loadfile -m "not aws and not nightly" tests/e2e
+test: setup  ## Every test but those that need an AWS account
+	$(PYTEST) -q -n 2 -m "not aws" --ignore tests/e2e
+	$(PYTEST) -q -n 2 --dist loadfile -m "not aws" tests/e2e
 
 prove: setup  ## The properties with thousands of examples
 	HYPOTHESIS_PROFILE=prove $(PYTEST) -q -n auto --dist worksteal --durations 5 tests/property

@@ -194,7 +194,7 @@ def test_long_windows_and_changed_sources_keep_nobody_busy_for_nothing(graph: Gr
     world = world_of(weather(seed, doubles=0.0, skew=data.draw(st.sampled_from([0.0, 1.5]))), seed)
     settle(world, graph)
     for line in data.draw(st.lists(st.sampled_from(_inlets(graph)), unique=True)):
-        every = seconds(data.draw(st.sampled_from([1200, 86_400])))
+        every = seconds(data.draw(st.sampled_from([10, 60, 1200, 86_400])))
         world.add_window(line, Window("long", START - seconds(data.draw(st.integers(0, 1000))), every, every))
     for line in graph.lines:
         world.trigger(line, "pulse")

@@ -108,7 +108,7 @@ def test_a_trigger_that_waits_behind_a_deploy_is_told_what_for():
     newer = replace(release("sales@1", "1.1.0"), deployed=NOON + timedelta(hours=1))
     states = down("sales@1", release=release("sales@1"), next_release=newer, runs=runs)
     warning = "sales@1 starts nothing until run sales@1/4 and 1 more is over: 1.1.0 waits for it. Look: duckstring status sales -m 1"
-    for kind, warnings in (("pulse", [warning]), ("wave", [warning]), ("remove", ["sales@1 had no Wave or Tide."])):
+    for kind, warnings in (("pulse", [warning]), ("wave", [warning]), ("remove", ["sales@1 had no Wave or Tide that it has heard of."])):
         told, events = ask("sales", kind, states=states)
         assert (told["warnings"], len(events)) == (warnings, 1)
     assert ask("sales", "pulse", states=down("sales@1", release=release("sales@1"), runs=runs))[0]["warnings"] == []
@@ -116,7 +116,7 @@ def test_a_trigger_that_waits_behind_a_deploy_is_told_what_for():
 
 
 def test_removing_a_trigger_says_so_where_there_was_none():
-    none = ["sales@1 had no Wave or Tide."]
+    none = ["sales@1 had no Wave or Tide that it has heard of."]
     for held, warnings in ((Wave(), []), (Tide(timedelta(hours=1)), []), (None, none)):
         told, events = ask("sales", "remove", states=down("sales@1", release=release("sales@1"), trigger=held))
         assert (told["warnings"], len(events)) == (warnings, 1)

@@ -65,7 +65,7 @@ def test_a_sink_that_is_given_a_source_without_a_window_goes_on_as_soon_as_its_f
     assert not world.states[OUT].pull or kind == "wave"
 
 
-def test_a_sink_that_is_given_another_source_under_windows_takes_the_first_that_is_fresher_though_that_is_before_its_own() -> None:
+def test_a_sink_that_is_given_another_source_under_windows_asks_as_soon_as_an_opening_may_be_fresher() -> None:
     world = standing(pond(WIN), pond(API), pond(OUT, WIN), window=hourly())
     world.trigger(OUT, "pulse")
     world.run_until(START + seconds(30))
@@ -73,8 +73,10 @@ def test_a_sink_that_is_given_another_source_under_windows_takes_the_first_that_
         world.add_window(API, window)
     world.deploy(pond(OUT, API, version="1.1.0"))
     world.trigger(OUT, "tap")
-    world.run_until(START + seconds(700))
-    assert world.states[OUT].end_f == START + DAY
+    world.run_until(START + HOUR - seconds(601))
+    assert runs(world, API, OUT) == [1, 1]
+    world.run_until(START + HOUR - seconds(590))
+    assert world.states[OUT].end_f == START + DAY, "ten minutes before its own freshness is past: an opening may last as long"
     assert len(world.runs(API)) == 2
 
 
@@ -191,3 +193,77 @@ def test_a_sink_flows_on_a_source_that_came_again_less_fresh_than_what_it_took_b
     world.run_until(START + HOUR + seconds(60))
     assert world.states[OUT].end_f > START + HOUR
     assert len(world.runs(WIN)) > 20
+
+
+def test_short_openings_are_not_run_for_a_sink_that_a_long_one_put_ahead() -> None:
+    world = standing(pond(WIN), pond(API), pond(OUT, WIN), window=daily())
+    world.trigger(OUT, "pulse")
+    world.run_until(START + seconds(30))
+    world.add_window(API, Window("short", START, seconds(10), seconds(10)))
+    world.deploy(pond(OUT, API, version="1.1.0"))
+    world.trigger(OUT, "tap")
+    world.run_until(START + DAY - seconds(11), most=1_000_000)
+    assert len(world.runs(API)) == 1
+    world.run_until(START + DAY + seconds(30), most=1_000_000)
+    assert world.states[OUT].end_f > START + DAY
+    assert len(world.runs(API)) <= 4
+
+
+def test_a_sink_that_is_ahead_has_nothing_run_in_vain_however_often_it_is_tapped() -> None:
+    world = standing(pond(WIN), pond(API), pond(OUT, WIN), window=hourly())
+    for line in (OUT, API):
+        world.trigger(line, "pulse")
+    world.run_until(START + seconds(30))
+    world.deploy(pond(OUT, API, version="1.1.0"))
+    for _ in range(10):
+        world.trigger(OUT, "tap")
+        world.run_until(world.now + seconds(30))
+    assert runs(world, API, OUT) == [1, 1]
+    world.order(API, "sleep")
+    world.trigger(OUT, "tap")
+    world.run_until(START + HOUR + seconds(60))
+    assert runs(world, API, OUT) == [3, 2], "the second is for the Tap, the third prepares the next"
+
+
+def test_a_line_that_was_woken_and_becomes_an_inlet_runs_as_of_now() -> None:
+    world = standing(pond(OUT, API))
+    world.order(OUT, "wake")
+    world.run_until()
+    world.deploy(pond(OUT, version="1.1.0"))
+    world.run_until()
+    assert [run.f >= START for run in world.runs(OUT)] == [True]
+
+
+def test_that_a_source_is_gone_is_a_change_though_it_went_while_it_was_read() -> None:
+    world = standing(pond(API), pond(MID, API), pond(OUT, API, f"{MID}?"), prints=lambda *_: "same")
+    for line in (API, MID):
+        world.trigger(line, "pulse")
+        world.run_until()
+    world.trigger(OUT, "pulse")
+    world.run_until(world.now + seconds(1.5))
+    assert world.states[OUT].runs
+    world.remove(MID)
+    world.run_until()
+    for _ in range(3):
+        world.trigger(OUT, "pulse")
+        world.run_until()
+    assert [run.status for run in world.runs(OUT)] == ["success", "success", "pass", "pass"]
+    assert world.pinned[OUT, 2][MID] == 0
+
+
+def test_a_tap_by_way_of_lines_that_are_ahead_of_each_other_asks_each_of_them_once() -> None:
+    layers = [[Line(f"p{layer}{k}@1") for k in range(3)] for layer in range(8)]
+    every = [line for layer in layers for line in layer]
+    world = standing(pond(WIN), pond(API), *(pond(line, WIN) for line in every), pond(OUT, WIN), window=hourly())
+    for line in (*every, OUT, API):
+        world.trigger(line, "pulse")
+    world.run_until(START + seconds(60))
+    rewired = [pond(line, *(layers[n - 1] if n else [API]), version="1.1.0") for n, layer in enumerate(layers) for line in layer]
+    world.deploy(*rewired, pond(OUT, *layers[-1], version="1.1.0"))
+    world.run_until(START + HOUR + seconds(60))
+    edges = 3 + 7 * 9 + 3
+    sent = world.sent["PullReceived"]
+    world.trigger(OUT, "tap")
+    world.run_until(world.now + seconds(600))
+    assert world.runs(OUT)[-1].f > START + HOUR
+    assert world.sent["PullReceived"] - sent <= 6 * edges

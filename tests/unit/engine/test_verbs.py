@@ -346,6 +346,20 @@ def test_what_is_triggered_again_reaches_a_source_that_sleeps_beyond_one_that_wa
     assert world.runs(C)
 
 
+@pytest.mark.parametrize("way", ["wave", "tap"])
+@pytest.mark.parametrize("moment", [32, 40, 55, 70])
+def test_what_is_triggered_again_goes_by_way_of_a_line_that_runs_and_waits_for_its_next(way: str, moment: int) -> None:
+    world = deployed(pond(A), pond(B, A, ripples=[("one", ()), ("two", ("one",))]), pond(C, B), durations={B: 30})
+    world.add_window(A, Window("hourly", START, seconds(3600), seconds(3600)))
+    world.trigger(C, "wave")
+    world.run_until(START + seconds(moment))
+    world.order(A, "sleep")
+    world.run_until(world.now + seconds(1))
+    world.trigger(C, way)
+    world.run_until(START + seconds(3600 * 3))
+    assert len(world.runs(C)) >= 2
+
+
 def test_a_tap_by_way_of_a_diamond_of_those_that_wait_asks_each_of_them_once() -> None:
     layers = [[Line(f"p{layer}{k}@1") for k in range(3)] for layer in range(6)]
     ponds = [pond(line, *(layers[n - 1] if n else [A])) for n, layer in enumerate(layers) for line in layer]
@@ -372,11 +386,39 @@ def test_a_failed_line_that_sleeps_is_not_tried_again_until_it_is_woken() -> Non
     assert [run.status for run in world.runs(A)] == ["failed"]
     assert world.states[A].health == "failed"
     world.set_budgets(A, source=20)
+    world.run_until(world.now + seconds(4000))
+    assert (world.states[A].failures, world.states[A].retry_at) == (1, None), "a larger budget is no wish"
+    world.trigger(A, "wave")
     world.run_until(world.now + seconds(1))
-    assert world.states[A].retry_at, "an operator's later word holds"
-    world.order(A, "wake")
-    world.run_until(world.now + seconds(30))
+    assert world.states[A].retry_at == world.now - seconds(1) + seconds(60)
+    world.run_until(world.now + seconds(100))
     assert len(world.runs(A)) == 2
+
+
+@pytest.mark.parametrize("inlet", [True, False])
+def test_what_fails_after_its_line_was_put_to_sleep_is_not_tried_again(inlet: bool) -> None:
+    line = A if inlet else B
+    world = deployed(pond(A, source_retries=5), pond(B, A, source_retries=5), durations={line: 20}, outcome=fails((line, 9)))
+    world.trigger(line, "pulse")
+    world.run_until(world.now + seconds(10))
+    world.order(line, "sleep")
+    world.run_until(world.now + seconds(4000))
+    if not inlet:
+        world.trigger(A, "pulse")
+        world.run_until(world.now + seconds(4000))
+    assert [run.status for run in world.runs(line)] == ["failed"]
+
+
+def test_a_sleep_does_not_outlast_what_is_wanted_next() -> None:
+    world = deployed(*CHAIN, outcome=fails((f"{B}.run", 1)))
+    world.order(B, "sleep")
+    world.post("api", B, BudgetSet(source_retries=3))
+    world.trigger(C, "wave")
+    world.run_until(world.now + seconds(60))
+    assert [run.status for run in world.runs(B)][:1] == ["failed"]
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(60))
+    assert [run.status for run in world.runs(B)][:2] == ["failed", "success"]
 
 
 def test_a_line_that_never_ran_and_is_woken_does_not_run_on_nothing() -> None:

@@ -17,16 +17,22 @@ MOST_TARGETS = 50
 """An optional Source that starves is asked by a Sink that goes on without it; its item has its limit."""
 
 
-def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: bool = False) -> None:
+def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: Instant = NEVER) -> None:
     """Somebody took our output of freshness ``held`` and wants newer.
 
     A fact, not a nudge: it orders one replacement for each version taken, whoever and however many took it. ``waits``:
     it has nothing else to work on, or had to wait for what it took. Then every Ripple prepares the next; else one run is
-    enough, and comes early enough. ``anew``: by hand; who waits already asks once more, for what it waits for may be forgotten.
+    enough, and comes early enough. ``anew``: when this was triggered by hand; who waits already asks once more, for what it
+    waits for may be forgotten.
     """
     if turn.blocked or turn.release is None:
         _remember_pull(turn, epoch)
         return
+    turn.asleep = False
+    if anew > turn.last_anew:
+        turn.anew = turn.last_anew = anew
+        if turn.pull is not None:
+            turn.pull, turn.asking = max(turn.pull, epoch), True
     is_card = held > turn.last_held
     nothing_ahead = turn.start_f == turn.end_f and turn.start_f <= held
     if not is_card and not (nothing_ahead and (waits or turn.pull is None)):
@@ -38,7 +44,7 @@ def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: b
         return
     if waits:
         turn.put_all_ripples({name: replace(ripple, pull=True) for name, ripple in turn.ripples.items()})
-    set_pull(turn, epoch, anew=anew)
+    set_pull(turn, epoch)
 
 
 def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = True) -> None:
@@ -78,10 +84,9 @@ def _remember_pull(turn: Turn, epoch: Instant) -> None:
         turn.pull = max(turn.pull or NEVER, epoch)
 
 
-def set_pull(turn: Turn, epoch: Instant, *, anew: bool = False) -> None:
-    """The Pond wants newer input: ask the Sources, once until it is supplied (or once for each hand that asks ``anew``)."""
-    if turn.pull is None or (anew and epoch > turn.pull):
-        turn.asking, turn.anew = True, anew
+def set_pull(turn: Turn, epoch: Instant) -> None:
+    """The Pond wants newer input: ask the Sources, once until it is supplied."""
+    turn.asking = turn.asking or turn.pull is None
     turn.pull = max(turn.pull or NEVER, epoch)
 
 
@@ -103,36 +108,42 @@ def ask_sources(turn: Turn) -> bool:
 def _send_pull(turn: Turn) -> None:
     assert turn.pull is not None  # noqa: S101 - both callers know
     for line, view in sorted(turn.sources.items()):
-        if _is_behind(turn, view):
-            _ask_on(turn, view)
-        else:
+        if not _is_behind(turn, view):
             turn.emit(SendPull(line, turn.pull, view.taken, waits=view.end_f <= view.taken, anew=turn.anew))
+        elif _asks_from(turn, view) < turn.now:
+            _ask_on(turn, view)
+        elif turn.anew > NEVER:  # it is asked in time, also what has forgotten that it was
+            turn.put_source(replace(view, asked=NEVER))
 
 
 def ask_beyond(turn: Turn) -> bool:
-    """Ask a Source whose answer no run can be started by for newer than that: once an answer, and where that may help.
+    """Ask a Source whose answer no run can be started by for newer than that: once an answer, and when that can help.
 
     A Pond that comes to have another Source may be ahead of it. The Source has done what it was asked for, and would rest. Where
-    we are ahead of the clock (a Window gave us our freshness) only another Window's data can be ahead of it, too: whoever has
-    none would run at once, and in vain, again and again.
+    we are ahead of the clock (a Window gave us our freshness) it would run in vain until then, again and again.
     """
-    behind = [] if turn.blocked else [view for view in _unasked(turn) if view.delay or turn.start_f < turn.now]
-    for view in sorted(behind, key=lambda view: view.line):
+    due = [] if turn.blocked else [view for view in _unasked(turn) if _asks_from(turn, view) < turn.now]
+    for view in sorted(due, key=lambda view: view.line):
         _ask_on(turn, view)
-    return bool(behind)
+    return bool(due)
 
 
 def beyond_due(turn: Turn) -> Instant | None:
-    """When ``ask_beyond`` can ask a Source that we are ahead of. None: there is none, or it has been asked."""
-    if turn.pull is None or turn.blocked or turn.start_f < turn.now:
+    """When ``ask_beyond`` can next ask a Source that we are ahead of. None: there is none, or it has been asked."""
+    if turn.pull is None or turn.blocked:
         return None
-    return just_after(turn.start_f) if _unasked(turn) else None
+    return min((just_after(_asks_from(turn, view)) for view in _unasked(turn)), default=None)
 
 
 def _unasked(turn: Turn) -> list[SourceView]:
     """The Sources that we are ahead of and that were not asked for more yet: as a rule none, and then this is all it costs."""
     f = turn.start_f
     return [view for view in turn.sources.values() if view.asked < view.end_f <= f and _is_behind(turn, view)]
+
+
+def _asks_from(turn: Turn, view: SourceView) -> Instant:
+    """After that a run of this Source may be fresher than we are: what comes through a Window is fresh as of its end."""
+    return turn.start_f - view.delay
 
 
 def _ask_on(turn: Turn, view: SourceView) -> None:
@@ -164,7 +175,10 @@ def take_target(turn: Turn, epoch: Instant) -> None:
     if turn.release is None:
         turn.targets = (max((*turn.targets, epoch)),)
         return
-    if turn.blocked or epoch <= turn.start_f or epoch in turn.targets:
+    if turn.blocked:
+        return
+    turn.asleep = False
+    if epoch <= turn.start_f or epoch in turn.targets:
         return
     turn.targets = _few(tuple(sorted((*turn.targets, epoch))))
     _send_target(turn, epoch)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from duckstring.engine.state import Failure
 from duckstring.model.catalog import TableVersion
-from duckstring.model.instants import Instant
+from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 
@@ -30,7 +30,7 @@ class SendPull:
     epoch: Instant
     held: Instant
     waits: bool = False
-    anew: bool = False
+    anew: Instant = NEVER
 
 
 @dataclass(frozen=True, slots=True)

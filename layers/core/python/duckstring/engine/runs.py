@@ -54,7 +54,7 @@ def start_run(turn: Turn) -> bool:
 
 def _start_after_failure(turn: Turn) -> bool:
     """A fresh run, as Sources move on. For an Inlet the outside world is the Source: after a back-off, while it is ready."""
-    if turn.failures > turn.source_retries:
+    if turn.failures > turn.source_retries or turn.asleep:
         return False
     f = source_f(turn)
     if turn.is_inlet:
@@ -200,7 +200,8 @@ def complete_runs(turn: Turn) -> bool:
     turn.put_tables({**turn.tables, **outputs})
     _advance(turn, newest, changed=changed)
     turn.snapshot = newest.number
-    turn.published_artifact = newest.artifact
+    is_gone = any(view.snapshot < newest.pins.get(line, 0) for line, view in turn.sources.items())
+    turn.published_artifact = "" if is_gone else newest.artifact  # what it read was removed meanwhile: the next run may not pass
     turn.emit(PublishSnapshot(newest.number, newest.f, turn.tables))
     _recover(turn, newest)
     for run in done:
@@ -296,17 +297,17 @@ def at_rest(turn: Turn, ripple: RippleState) -> RippleState:
 
 def plan_retry(turn: Turn) -> None:
     """When a failed Inlet tries again, if its budget has a try left."""
-    if not turn.is_inlet or turn.health != "failed" or turn.failures > turn.source_retries:
+    if not turn.is_inlet or turn.health != "failed" or turn.failures > turn.source_retries or turn.asleep:
         turn.retry_at = None
     elif turn.retry_at is None:
         turn.retry_at = turn.now + _back_off(turn.failures)
 
 
-def give_up_retries(turn: Turn) -> None:
-    """A failed line that nobody wants any more is not tried again: its budget is spent, until somebody wakes or clears it."""
-    if turn.health == "failed":
-        turn.failures = max(turn.failures, turn.source_retries + 1)
-        turn.retry_at = None
+def wake_up(turn: Turn, *, unless: bool = False) -> None:
+    """Somebody wants this line again that was put to sleep: what had failed may be tried again."""
+    if turn.asleep and not unless:
+        turn.asleep = False
+        plan_retry(turn)
 
 
 def _back_off(failures: int) -> timedelta:

@@ -13,7 +13,7 @@ from typing import Literal
 from duckstring.engine.state import Failure, Stamp
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.compute import PinnedPlace
-from duckstring.model.instants import Instant
+from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 
@@ -42,7 +42,7 @@ class Triggered:
 class PullReceived:
     """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer. ``waits``: it has nothing else to work on.
 
-    ``anew``: somebody has triggered by hand, and who waits for its own Sources already asks them again.
+    ``anew``: when somebody triggered by hand, if that is why: who waits for its own Sources already asks them again, once for each.
     """
 
     sink: Line
@@ -50,7 +50,7 @@ class PullReceived:
     held: Instant
     stamp: Stamp
     waits: bool = False
-    anew: bool = False
+    anew: Instant = NEVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,8 @@ class PondState:
     ``next_release`` waits for the runs in flight, which finish on the version they began with.
     ``woken`` is a demand of this line alone, never sent to its Sources; ``force`` waits for the runs in flight. ``restated``:
     a forced run changed what Sinks have taken already, and the next freshness must say so. ``compute`` are the operator's
-    words on where Ripples run.
+    words on where Ripples run. ``last_anew``: the newest trigger by hand whose pull went by way of this line. ``asleep``: put to
+    sleep, and nobody has wanted it since; what fails is not tried again.
     """
 
     line: Line
@@ -186,9 +187,11 @@ class PondState:
 
     pull: Instant | None = None
     last_held: Instant = NEVER
+    last_anew: Instant = NEVER
     targets: tuple[Instant, ...] = ()
     woken: Instant | None = None
     force: bool = False
+    asleep: bool = False
     restated: bool = False
     trigger: Trigger | None = None
     windows: Mapping[str, Window] = field(default_factory=dict)

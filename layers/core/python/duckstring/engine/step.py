@@ -77,7 +77,7 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
         settle(turn)
         turn.heard = None
         turn.finished = ""
-        turn.anew = False
+        turn.anew = NEVER
         if turn.blocked != told.down:
             told = speak(turn, told)
     speak(turn, told)
@@ -168,16 +168,15 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
 
 
 def _trigger(turn: Turn, asked: Triggered) -> None:
+    runs.wake_up(turn, unless=asked.kind == "remove")
     match asked.kind:
         case "tap":
-            turn.asking = turn.anew = turn.pull is not None
             is_answered = turn.is_inlet and not turn.is_windowed and asked.epoch <= turn.start_f <= turn.now
             if not is_answered or turn.release is None:
-                demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=True)
+                demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch)
         case "wave":
-            turn.asking = turn.anew = turn.pull is not None
             turn.trigger = Wave()
-            demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=True)
+            demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch)
         case "pulse":
             demand.take_target(turn, asked.epoch)
         case "tide":
@@ -212,8 +211,8 @@ def adopt_release(turn: Turn) -> bool:
     if turn.health == "failed":
         runs.abandon_failure(turn)
     _bind_sources(turn)
-    if turn.woken is not None and turn.sources:  # it may have been an Inlet, which waits for an epoch
-        turn.woken = demand.just_after(turn.start_f)
+    if turn.woken is not None:  # an Inlet waits for an epoch, any other line for something newer than it had
+        turn.woken = max(turn.woken, turn.now) if turn.is_inlet else demand.just_after(turn.start_f)
     turn.put_all_ripples({spec.name: _fresh(turn, spec, before) for spec in release.ripples})
     if not turn.blocked:
         demand.solicit_again(turn)

@@ -13,7 +13,7 @@ from duckstring.engine.effects import Effect
 from duckstring.engine.state import Failure, Health, PondState, RippleState, Run, SourceView, Stamp, Trigger
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.compute import Pin
-from duckstring.model.instants import Instant
+from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.values import made_of, replace
 from duckstring.model.windows import Window
@@ -51,9 +51,11 @@ class Turn:
     tables: dict[str, TableVersion]
     pull: Instant | None
     last_held: Instant
+    last_anew: Instant
     targets: tuple[Instant, ...]
     woken: Instant | None
     force: bool
+    asleep: bool
     restated: bool
     trigger: Trigger | None
     windows: Mapping[str, Window]
@@ -78,7 +80,7 @@ class Turn:
         self.effects: list[Effect] = []
         self.launching: list[int] = []
         self.asking = False
-        self.anew = False
+        self.anew: Instant = NEVER
         self.finished = ""
         self.heard: Line | None = None
         self.__dict__ = state.__dict__.copy()

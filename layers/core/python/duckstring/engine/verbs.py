@@ -21,7 +21,7 @@ from duckstring.engine.effects import (
     TellSinks,
 )
 from duckstring.engine.ripples import call_on_kill
-from duckstring.engine.runs import abandon_failure, give_up_retries, plan_retry
+from duckstring.engine.runs import abandon_failure, plan_retry
 from duckstring.engine.signals import BudgetSet, Ordered
 from duckstring.engine.state import Failure, PondState, Run
 from duckstring.engine.turn import Turn
@@ -34,6 +34,7 @@ def obey(turn: Turn, order: Ordered) -> None:
     """Do as an operator says. A line that is not deployed has nothing to do it with."""
     if turn.release is None:
         return
+    turn.asleep = False
     match order.verb:
         case "wake":
             _wake(turn, order.epoch)
@@ -42,7 +43,7 @@ def obey(turn: Turn, order: Ordered) -> None:
         case "sleep":
             _drop_demand(turn)
             turn.trigger = None
-            give_up_retries(turn)
+            turn.asleep, turn.retry_at = True, None
         case "kill":
             _kill(turn)
         case "clear":

@@ -29,7 +29,9 @@ def from_text(text: str) -> Instant:
         raise ValueError(f"{text!r} has no time zone; write it in UTC, for example 2030-01-01T12:00:00Z")
     try:
         return instant.astimezone(UTC)
-    except OverflowError:  # before the year 1, by UTC
+    except OverflowError:
+        if instant.year > 1:
+            raise ValueError(f"{text!r} lies after the year 9999, in UTC") from None
         return NEVER
 
 

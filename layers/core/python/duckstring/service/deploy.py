@@ -78,23 +78,28 @@ class Choice:
 class Held:
     """What the line of a release is at, as it was before.
 
-    ``runs``: in flight. ``selected``: the version that ``waits`` for them, or the one that runs.
+    ``runs``: in flight. ``selected``: the version that ``waits`` for them, or the one that runs. ``failed``: the one that did.
     """
 
     health: Health = "ok"
     version: str = ""
     selected: Release | None = None
     waits: bool = False
+    failed: Release | None = None
     runs: tuple[str, ...] = ()
     pauses: Mapping[str, Instant] = field(default_factory=dict)
 
     def has(self, release: Release) -> bool:
         """Whether this very package is selected: to deploy it again clears a failure, and does nothing else."""
-        return self.selected is not None and replace(self.selected, deployed=release.deployed) == release
+        return _same(self.selected, release)
 
     def holds_back(self, release: Release) -> bool:
         """Whether ``release`` waits for what is in flight."""
         return bool(self.runs) and (self.waits or self.health == "failed" or not self.has(release))
+
+
+def _same(one: Release | None, other: Release) -> bool:
+    return one is not None and replace(one, deployed=other.deployed) == other
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +245,8 @@ def _held(seen: Seen, attempts: AttemptReader) -> Held:
     pauses = {name: from_text(until) for name, row in rows_of(state, attempts).items() if (until := resumes(row))}
     version = state.release.version if state.release else ""
     waits = state.next_release is not None
-    return Held(state.health, version, state.next_release or state.release, waits, runs_of(state), pauses)
+    failed = state.release if state.health == "failed" else None
+    return Held(state.health, version, state.next_release or state.release, waits, failed, runs_of(state), pauses)
 
 
 def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held) -> Json:
@@ -273,7 +279,7 @@ def _health(release: Release, held: Held) -> tuple[str, ...]:
     if held.health == "killed":
         way_out = f"duckstring control wake {pond} -m {major} (or clear: it runs when it is wanted)."
         return (f"{release.line} was killed and stays down: {way_out}",)
-    if held.health == "failed" and held.has(release):
+    if _same(held.failed, release):
         return (f"{release.line} failed, and this is the version that failed: the failure is cleared, and it runs again if it is wanted.",)
     return ()
 

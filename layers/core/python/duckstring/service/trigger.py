@@ -92,7 +92,7 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
 def _warnings(kind: TriggerKind, state: PondState, release: Release) -> list[str]:
     if kind != "remove":
         return _waits(state, release)
-    return [] if state.trigger else [f"{state.line} had no Wave or Tide."]
+    return [] if state.trigger else [f"{state.line} had no Wave or Tide that it has heard of."]
 
 
 def _waits(state: PondState, release: Release) -> list[str]:
