@@ -82,16 +82,21 @@ class Living:
         self._deploy(self.releases[self.some_line()])
 
     def _rewire(self) -> None:
-        """A version with another Source more or less; a Source is deployed before its Sink, so no ring comes to be."""
+        """A version with another Source more or less; none that reads the line itself, so no ring comes to be."""
         line = self.some_line()
         release, before = self.releases[line], list(self.releases)[: list(self.releases).index(line)]
         names = {f"{s.line}{'?' * s.optional}" for s in release.sources}
-        others = [name for name in before if not any(same_pond(name, of) for of in (line, *names))]
+        others = [name for name in before if line not in self._reads(name) and not any(same_pond(name, of) for of in (line, *names))]
         if names and self.draw(st.booleans()):
             names.discard(self.draw(st.sampled_from(sorted(names))))
         elif others:
             names.add(self.draw(st.sampled_from(others)) + self.draw(st.sampled_from(["", "?"])))
         self._deploy(replace(release, sources=pond(line, *sorted(names)).sources))
+
+    def _reads(self, line: Line) -> set[Line]:
+        """All that it reads, itself or by way of others: what is removed and comes again may stand after who reads it still."""
+        reads = {source.line for source in self.releases[line].sources if source.line in self.releases}
+        return reads.union(*map(self._reads, reads))
 
     def _reshape(self) -> None:
         """A version with another Ripple more or less."""
