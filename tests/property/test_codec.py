@@ -24,6 +24,7 @@ from tests.property.worlds import Fate, Graph, graphs, looks, settle, weather, w
 _dates = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001
 _instants = st.sampled_from([NEVER, NEVER + timedelta(microseconds=1)]) | _dates
 st.register_type_strategy(datetime, _instants)
+st.register_type_strategy(float, st.floats(allow_nan=False))
 st.register_type_strategy(timedelta, st.timedeltas(timedelta(0), timedelta(days=400)))
 
 
