@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import socket
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -12,8 +12,13 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from duckstring.errors import OperatorError
-from duckstring_cli.local.home import config_file, using
+from duckstring_cli.local import process
+from duckstring_cli.local.home import catchment_folder, config_file, using
+from duckstring_cli.local.keys import AccessKey, read_key
 from duckstring_cli.local.tools import locked
+
+_PATIENCE = 30.0
+"""Seconds for a busy server to answer. One that is not there refuses at once."""
 
 Kind = Literal["local", "aws"]
 NEEDED = frozenset({"Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox", "DeadLetters", "Machine", "Bus"})
@@ -186,8 +191,9 @@ def session(catchment: Catchment) -> Access:
     from botocore.exceptions import ProfileNotFound
 
     if catchment.kind == "local":
-        _require_listening(catchment)
-        return Access(boto3.Session("test", "test", region_name=catchment.region), catchment.endpoint)
+        key = require_running(catchment)
+        found = boto3.Session(key.access_key_id, key.secret_access_key, region_name=catchment.region)
+        return Access(found, catchment.endpoint)
     try:
         return Access(boto3.Session(region_name=catchment.region or None, profile_name=catchment.profile or None), None)
     except ProfileNotFound as error:
@@ -257,11 +263,17 @@ def connect(name: str, *, stack: str, profile: str = "", region: str = "") -> Ca
     return found
 
 
-def _require_listening(catchment: Catchment) -> None:
-    try:
-        socket.create_connection(("127.0.0.1", catchment.port), timeout=2).close()
-    except OSError as error:
-        raise CatchmentNotRunningError(catchment.name) from error
+def require_running(catchment: Catchment) -> AccessKey:
+    """The access key of a local Catchment whose own server answers: nothing is sent to another program on its port.
+
+    Raises:
+        CatchmentNotRunningError: it does not run.
+    """
+    folder = catchment_folder(catchment.name)
+    key = read_key(folder)
+    if key is None or process.ask(folder, catchment.port, patience=_PATIENCE) is None:
+        raise CatchmentNotRunningError(catchment.name)
+    return key
 
 
 def _read(name: str, row: Any) -> Catchment:  # noqa: ANN401 - what a file holds
@@ -298,5 +310,6 @@ def _change(change: Any) -> None:  # noqa: ANN401 - a function of such a documen
         change(document)
         unfinished = path.with_suffix(".new")
         with using(path):
-            unfinished.write_text(tomlkit.dumps(document), encoding="utf-8")
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                file.write(tomlkit.dumps(document))
             unfinished.replace(path)

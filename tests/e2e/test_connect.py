@@ -19,10 +19,11 @@ def make(pond):
 def account(driver, monkeypatch, tmp_path_factory):
     """Another machine's view: nothing known here, AWS by its environment alone."""
     endpoint, stack = driver.client.catchment.endpoint, driver.client.catchment.stack
+    key = catchments.require_running(driver.client.catchment)
     monkeypatch.setenv("DUCKSTRING_HOME", str(tmp_path_factory.mktemp("elsewhere")))
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key.secret_access_key)
     return stack
 
 

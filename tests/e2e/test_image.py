@@ -130,6 +130,7 @@ def test_it_holds_what_the_function_holds_in_the_same_places(image):
 def test_its_command_makes_an_attempt_and_answers_for_it(image, access, local_catchment):
     """Against the running Catchment, and a machine that waits: for an attempt that is not the current one, which ends at once."""
     states, execution, token = awaited(access)
+    key = catchments.require_running(catchments.find(local_catchment.name))
     outputs = catchments.outputs(local_catchment)
     order = {"line": "nobody@1", "run": 1, "launch": 1, "ripple": "load", "attempt": 1, "memory_mib": 8192}
     done = image.run(
@@ -143,8 +144,8 @@ def test_its_command_makes_an_attempt_and_answers_for_it(image, access, local_ca
         AWS_ENDPOINT_URL=str(catchments.find(local_catchment.name).endpoint),
         AWS_REGION="us-east-1",
         AWS_DEFAULT_REGION="us-east-1",
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
+        AWS_ACCESS_KEY_ID=key.access_key_id,
+        AWS_SECRET_ACCESS_KEY=key.secret_access_key,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "attempt is not the current one; nothing done" in done.stderr + done.stdout

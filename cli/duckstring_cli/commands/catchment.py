@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+from duckstring.errors import OperatorError
 from duckstring_cli import catchments, render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
@@ -103,6 +106,32 @@ def stop(name: Named = None, catchment: Option = None) -> None:
         step(f"Stopping {held.name}")
         ran = local.stop(held.name)
     render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] {'is stopped' if ran else 'was not running'}")
+
+
+@app.command(epilog="Example: duckstring catchment env dev")
+def env(name: Named = None, as_json: AsJson = False, catchment: Option = None) -> None:
+    """Print the environment with which the AWS CLI, boto3 and others reach a Catchment on this machine.
+
+    Whoever has these values can do everything in the Catchment: they are for you alone.
+    """
+    held = catchments.find(name or catchment)
+    if held.kind != "local":
+        profile = f" --profile {held.profile}" if held.profile else ""
+        raise OperatorError(f"Catchment {held.name!r} runs in AWS.", hint=f"Use your own AWS credentials: aws{profile} ...")
+    key = catchments.require_running(held)
+    found = {
+        "AWS_ENDPOINT_URL": str(held.endpoint),
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        "AWS_REGION": held.region,
+        "AWS_DEFAULT_REGION": held.region,
+    }
+    if as_json:
+        render.print_json(found)
+        return
+    # A profile or a session of the user's would be taken before or beside these.
+    sys.stdout.write("".join(f"export {key}={shlex.quote(value)}\n" for key, value in found.items()))
+    sys.stdout.write("unset AWS_PROFILE AWS_SESSION_TOKEN\n")
 
 
 @app.command(epilog="Example: duckstring catchment connect --name prod --stack Duckstring-prod --profile work --region eu-central-1")

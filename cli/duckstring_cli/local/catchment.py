@@ -20,7 +20,6 @@ from duckstring_cli.local.home import catchment_folder
 from duckstring_cli.local.process import Running
 from duckstring_cli.local.tools import OnStep, ensure_tools, locked
 
-DEFAULT_PORT = 4566
 _RESUMES = "SweepFunction"
 _WHOLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 _NEVER_WHOLE = ("CREATE_IN_PROGRESS", "CREATE_FAILED", "REVIEW_", "ROLLBACK_", "DELETE_")
@@ -120,7 +119,8 @@ def start(name: str | None = None, on_step: OnStep = lambda _: None, on_notice: 
         current = stacks.get(one.stack, {})
         deployed = current.get("StackStatus") not in _WHOLE or _tag(current) != digest
         if deployed:
-            way = Way(tools=tools, endpoint=str(one.endpoint), bootstrapped=is_bootstrapped(_whole(stacks)))
+            key = catchments.require_running(one)
+            way = Way(tools=tools, endpoint=str(one.endpoint), key=key, bootstrapped=is_bootstrapped(_whole(stacks)))
             with _nothing_half_made(one) if _is_first(current) else nullcontext():
                 deploy(source, way, digest=digest, synthesis=ahead or Synthesis(source), on_step=on_step)
                 one = _finish(one, access)
@@ -190,9 +190,9 @@ def _local(name: str | None) -> Catchment:
 
 
 def _default_port() -> int:
-    """The emulator's usual port, unless a program or another Catchment has it."""
+    """A free one that no other Catchment of this user has."""
     taken = {one.port for one in catchments.catchments()}
-    return DEFAULT_PORT if DEFAULT_PORT not in taken and process.is_free(DEFAULT_PORT) else process.free_port()
+    return next(port for port in iter(process.free_port, 0) if port not in taken)
 
 
 def _server(one: Catchment) -> Running | None:
@@ -242,18 +242,22 @@ def _ensure_server(one: Catchment, python: Path, on_step: OnStep, on_notice: OnS
     pid, port = process.claimed(folder)
     if pid:
         process.end_orphans(pid)
+    notices: tuple[str, ...] = ()
+    if process.is_held(folder) and not process.is_guarded(folder):
+        notices = (f"The server of Catchment {one.name!r} was started by an earlier release, and is started anew: it let everybody in.",)
+        on_notice(notices[0])
+        process.end(pid)
     if process.is_held(folder):
         raise OperatorError(
             f"The server of Catchment {one.name!r} (process {pid}, port {port}) runs but does not answer.",
             hint=f"Stop it first: duckstring catchment stop {one.name}",
         )
-    notices: tuple[str, ...] = ()
     if not process.is_free(one.port):
-        port = process.free_port()
-        notices = (f"Port {one.port} is taken by another program; Catchment {one.name!r} uses {port} from now on.",)
+        port = _default_port()
+        notices = (*notices, f"Port {one.port} is taken by another program; Catchment {one.name!r} uses {port} from now on.")
         one = replace(one, port=port)
         catchments.save(one)
-        on_notice(notices[0])
+        on_notice(notices[-1])
     on_step("Starting the emulator")
     process.launch(name=one.name, folder=folder, port=one.port, python=python)
     return False, one, notices

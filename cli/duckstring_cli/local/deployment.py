@@ -14,11 +14,13 @@ from pathlib import Path
 
 from duckstring.errors import InvariantError
 from duckstring_cli.local.home import tools_folder
+from duckstring_cli.local.keys import AccessKey
 from duckstring_cli.local.tools import CDK, PYTHON, OnStep, Tools, path_with_node, run
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+_PRIVATE = 0o077
+"""The umask of what is written for a deployment: it holds the Ripples' environment."""
 INPUTS_TAG = "duckstring:inputs"
 _TOOLKIT = "CDKToolkit"
 _IMAGE = "duckstring-worker"
@@ -78,6 +80,7 @@ class Way:
 
     tools: Tools
     endpoint: str
+    key: AccessKey
     bootstrapped: bool
 
 
@@ -119,6 +122,7 @@ class Synthesis:
             hint="Correct what it names, then start again.",
             env=env,
             cwd=_home_of("infra").parent,
+            umask=_PRIVATE,
         )
 
 
@@ -131,8 +135,8 @@ def deploy(source: Source, way: Way, *, digest: str, synthesis: Synthesis, on_st
     env = {
         **_clean_environment(),
         "AWS_ENDPOINT_URL": way.endpoint,
-        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+        "AWS_ACCESS_KEY_ID": way.key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": way.key.secret_access_key,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -142,7 +146,7 @@ def deploy(source: Source, way: Way, *, digest: str, synthesis: Synthesis, on_st
     if not way.bootstrapped:
         on_step("Preparing the emulated account for the CDK")
         command = way.tools.cdk_command("bootstrap", f"aws://{ACCOUNT}/{REGION}", *quiet)
-        run(command, what="cdk bootstrap", hint=hint, env=env, cwd=source.folder)
+        run(command, what="cdk bootstrap", hint=hint, env=env, cwd=source.folder, umask=_PRIVATE)
     on_step("Building the stack and the layers")
     synthesis.wait()
     on_step("Deploying the stack")
@@ -160,7 +164,7 @@ def deploy(source: Source, way: Way, *, digest: str, synthesis: Synthesis, on_st
         *quiet,
         f"Duckstring-{source.name}",
     )
-    run(command, what="cdk deploy", hint=hint, env=env, cwd=source.folder)
+    run(command, what="cdk deploy", hint=hint, env=env, cwd=source.folder, umask=_PRIVATE)
 
 
 def is_bootstrapped(stacks: Mapping[str, object]) -> bool:

@@ -30,6 +30,14 @@ def catchment_folder(name: str) -> Path:
     return home() / "catchments" / name
 
 
+def private_folder(path: Path) -> Path:
+    """The folder, made for its owner only where it is not there yet."""
+    if not path.exists():
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
 @contextmanager
 def using(path: Path) -> Iterator[None]:
     """Turn what the file system says against ``path`` into an error of the operator's.

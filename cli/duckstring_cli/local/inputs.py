@@ -13,7 +13,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.arrivals import parse_buckets
 from duckstring.model.environment import parse_environment
 from duckstring_cli.errors import BadInputError
-from duckstring_cli.local.home import using
+from duckstring_cli.local.home import private_folder, using
 
 REQUIREMENTS = "requirements.txt"
 ENVIRONMENT = "environment"
@@ -53,7 +53,7 @@ def keep(folder: Path, contents: Mapping[str, str]) -> None:
         OperatorError: the folder cannot be written.
     """
     with using(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         for name, content in contents.items():
             (folder / name).touch(mode=0o600)
             (folder / name).write_text(content, encoding="utf-8")

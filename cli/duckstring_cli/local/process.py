@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hmac
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,11 +19,13 @@ from pathlib import Path
 from duckstring.errors import OperatorError
 from duckstring_cli.local import serve
 from duckstring_cli.local.boot import boot_id
+from duckstring_cli.local.keys import answer_signature, ask_header, ensure_key, read_key
 from duckstring_cli.local.tools import tail
 
 _STARTS_WITHIN = 60.0
 _STOPS_WITHIN = (8.0, 3.0)
 _LOG_LIMIT = 5_000_000
+_PORTS = (20_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,23 @@ class Running:
     unsaved: bool
 
 
-def ask(folder: Path, port: int, *, method: str = "GET") -> Running | None:
-    """The Catchment's server on ``port``, if it runs there; POST has it write a checkpoint first, PUT start workers beside."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120 if method == "POST" else 2)
+def ask(folder: Path, port: int, *, method: str = "GET", patience: float = 2.0) -> Running | None:
+    """The Catchment's server on ``port``, if it runs there; POST has it write a checkpoint first, PUT start workers beside.
+
+    The answer is signed with the Catchment's key: another program that listens there is not taken for it.
+    """
+    if (key := read_key(folder)) is None:
+        return None
+    header, nonce = ask_header(key, method)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120 if method == "POST" else patience)
     try:
-        connection.request(method, "/_duckstring")
-        said = json.loads(connection.getresponse().read())
+        connection.request(method, "/_duckstring", headers={"Authorization": header})
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        proof = answer.headers.get("x-duckstring-signature", "")
+        if not hmac.compare_digest(proof.encode(), answer_signature(key, nonce, body).encode()):
+            return None
+        said = json.loads(body)
         if said["folder"] != str(folder.resolve()):
             return None
         return Running(pid=said["pid"], port=port, workers=said["workers"], checkpoint=said["checkpoint"], unsaved=said["unsaved"])
@@ -58,6 +73,14 @@ def claimed(folder: Path) -> tuple[int, int]:
         return (int(said["pid"]), int(said["port"])) if said.get("boot", "") == boot_id() else (0, 0)
     except (OSError, ValueError, KeyError, TypeError):
         return 0, 0
+
+
+def is_guarded(folder: Path) -> bool:
+    """Whether the folder's last server asks for the Catchment's key: those of earlier releases let everybody in."""
+    try:
+        return bool(json.loads((folder / "server.json").read_text(encoding="utf-8")).get("guarded"))
+    except (OSError, ValueError, AttributeError):
+        return True
 
 
 def is_held(folder: Path) -> bool:
@@ -84,11 +107,9 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on: a random one, and below those that the system gives to connections."""
+    chosen = random.SystemRandom()
+    return next(port for port in iter(lambda: chosen.randrange(*_PORTS), 0) if is_free(port))
 
 
 def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
@@ -97,10 +118,11 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
     Raises:
         OperatorError: it ended or did not answer in time.
     """
+    ensure_key(folder)
     log = folder / "server.log"
     if log.exists() and log.stat().st_size > _LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
-    with log.open("ab") as output:
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
         # Functions inherit this environment: nothing of the user's shell goes in.
         process = subprocess.Popen(  # noqa: S603 - our own command line
             [str(python), "-s", "-P", serve.__file__, "--name", name, "--folder", str(folder), "--port", str(port)],
@@ -110,6 +132,7 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            umask=0o077,
         )
     limit = time.monotonic() + _STARTS_WITHIN
     try:

@@ -2,6 +2,7 @@
 
 Standard library only. What a laptop needs and the emulator lacks is added here and nowhere else:
 
+- ``guard.py``, ``signatures.py``, ``credentials.py``: who may come in, with a key that is random for each Catchment;
 - ``checkpoints.py``: while something happens, a forked child writes the whole state, as of one instant, to a new generation;
   a hard kill comes back with the last complete one;
 - ``layers.py``: layers are unpacked once and shared by all worker processes;
@@ -31,16 +32,19 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import IO, Any
 
 from duckstring_cli.local.boot import boot_id
 from duckstring_cli.local.checkpoints import Checkpoints, Generations
+from duckstring_cli.local.credentials import OWN_PAGE, Credentials
 from duckstring_cli.local.emulator import ministack
+from duckstring_cli.local.guard import TARGET, Guard, Receive, Scope, Send
 from duckstring_cli.local.heartbeats import Heartbeats
+from duckstring_cli.local.keys import answer_signature, asked_nonce, ensure_key, make_private
 from duckstring_cli.local.layers import Layers, share_layers
 from duckstring_cli.local.queues import guard_queues, keep_queues
+from duckstring_cli.local.signatures import Signatures, refusal
 from duckstring_cli.local.tasks import Tasks
 from duckstring_cli.local.workers import keep_answers_apart, pace_workers, warm_up
 
@@ -50,10 +54,6 @@ _EXECUTION_REST = 0.15
 _POLLER_REST = 0.002
 
 logger = logging.getLogger("duckstring")
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 def take_out_pauses() -> None:
@@ -73,6 +73,7 @@ class Server:
         self._name = name
         self._port = port
         self._folder = folder
+        self._key = ensure_key(folder)
         self._generations = Generations(folder / "state")
         _set_environment(folder, port, self._generations.current)
         self._layers = Layers(folder.parent / ".layers", folder / "blobs")
@@ -89,8 +90,11 @@ class Server:
         pace_workers(self._checkpoints.note)
         take_out_pauses()
         Heartbeats().supply()
-        self._tasks = Tasks(self._layers, self._checkpoints.note)
+        credentials = Credentials(self._key)
+        credentials.supply()
+        self._tasks = Tasks(self._layers, credentials, self._checkpoints.note)
         self._tasks.supply()
+        self._guard = Guard(self._let_in, may_pass=credentials.may_pass, failure=Signatures(self._key).failure, refusal=refusal)
         self._stopping = False
 
     async def serve(self) -> None:
@@ -101,7 +105,7 @@ class Server:
             host="127.0.0.1",
             port=self._port,
             loop="none",
-            http="httptools",
+            http=_protocol(),
             ws="none",
             timeout_keep_alive=75,
             server_header=False,
@@ -120,8 +124,11 @@ class Server:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
+        await self._guard(scope, receive, send)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = str(scope.get("path", ""))
-        if path.startswith("/_duckstring"):
+        if path == OWN_PAGE:
             await self._answer(scope, receive, send)
             return
         if scope["type"] == "http" and not path.startswith("/_ministack"):
@@ -129,6 +136,7 @@ class Server:
         await self._app.app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        nonce = asked_nonce(self._key, scope["method"], dict(scope["headers"])[b"authorization"].decode())
         if scope["method"] == "POST":
             await receive()
             await asyncio.to_thread(self._checkpoints.write)
@@ -143,8 +151,11 @@ class Server:
             "tasks": self._tasks.count,
             **self._checkpoints.report,
         }
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": json.dumps(report).encode()})
+        body = json.dumps(report)
+        proof = answer_signature(self._key, nonce, body).encode()
+        headers = [(b"content-type", b"application/json"), (b"x-duckstring-signature", proof)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body.encode()})
 
     def _stop(self) -> None:
         if self._stopping:
@@ -167,6 +178,18 @@ class Server:
             with contextlib.suppress(Exception):
                 runtime.reset()
             os._exit(code)
+
+
+def _protocol() -> type:
+    """The HTTP protocol, which also keeps a request's target as it was sent: uvicorn drops the host of an absolute one."""
+    base: Any = importlib.import_module("uvicorn.protocols.http.httptools_impl").HttpToolsProtocol
+
+    class Protocol(base):  # type: ignore[misc]
+        def on_headers_complete(self) -> None:
+            self.scope[TARGET] = self.url.decode("latin-1")
+            super().on_headers_complete()
+
+    return Protocol
 
 
 def _set_environment(folder: Path, port: int, state: Path) -> None:
@@ -210,7 +233,7 @@ def _claim(folder: Path, port: int) -> IO[str]:
                 raise SystemExit(f"{folder} belongs to another server: {claim.read()}") from None
             time.sleep(0.05)
     claim.truncate(0)
-    claim.write(json.dumps({"pid": os.getpid(), "port": port, "boot": boot_id()}))
+    claim.write(json.dumps({"pid": os.getpid(), "port": port, "boot": boot_id(), "guarded": True}))
     claim.flush()
     return claim
 
@@ -232,8 +255,12 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _raise_file_limit()
+    # For whatever is written from here on, by functions and tasks as well: the state holds the Ripples' secrets.
+    os.umask(0o077)
     folder = arguments.folder.resolve()
     claim = _claim(folder, arguments.port)
+    for private in (folder, folder.parent / ".layers"):
+        make_private(private)
     server = Server(name=arguments.name, folder=folder, port=arguments.port)
     # Threads of invocations compute beside the loop: without this each request waits for them up to 5 ms at a time.
     sys.setswitchinterval(0.0005)

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from duckstring_cli.local.credentials import Credentials
 from duckstring_cli.local.emulator import ministack, scoped
 from duckstring_cli.local.layers import Layers
 from duckstring_cli.local.task_log import Key, TaskLog
@@ -59,9 +60,9 @@ class Running:
 class Tasks:
     """The agent."""
 
-    def __init__(self, layers: Layers, note: Callable[[], None]) -> None:
-        """Unpack code with ``layers``, and ``note`` what changes."""
-        self._layers, self._note = layers, note
+    def __init__(self, layers: Layers, credentials: Credentials, note: Callable[[], None]) -> None:
+        """Unpack code with ``layers``, give tasks ``credentials``, and ``note`` what changes."""
+        self._layers, self._credentials, self._note = layers, credentials, note
         self._lock = threading.Lock()
         self._running: dict[str, Running] = {}
         self._seen: set[str] = set()
@@ -175,6 +176,7 @@ class Tasks:
         task["_metadata_tokens"] = [token]
         # What the emulator leaves out: a worker learns from it where its log goes.
         metadata._TOKEN_TO_CONTAINER[token].update({"LogDriver": "awslogs", "LogOptions": log.options})  # noqa: SLF001
+        self._credentials.of_new_task(task["taskArn"], told)
         return told
 
     # Stopping
@@ -223,6 +225,7 @@ class Tasks:
         _write_end(one.key, one.task, code=code, reason=reason, exit_code=exit_code)
         with self._lock:
             del self._running[one.key[2]]
+        self._credentials.forget_task(one.key[2])
         self._note()
 
 

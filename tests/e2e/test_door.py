@@ -1,0 +1,255 @@
+"""The door of a local Catchment: web pages, other users and strangers stay outside; tools with the key come in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import stat
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import boto3
+import duckdb
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from duckstring_cli import catchments
+from duckstring_cli.local.home import catchment_folder
+
+BUCKET = "door"
+KEY = "a b/c+d=é%20(1).txt"
+
+
+@pytest.fixture(scope="module")
+def door(local_catchment):
+    """(port, access key), and a bucket with an object."""
+    one = catchments.find(local_catchment.name)
+    s3 = catchments.session(one).client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"inside")
+    return one.port, catchments.require_running(one)
+
+
+def raw(port, *lines, body=b""):
+    """Send lines as they are; the answer's status line and the rest."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall("\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        said = b""
+        while more := connection.recv(65_536):
+            said += more
+    head, _, rest = said.partition(b"\r\n\r\n")
+    return int(head.split(b" ", 2)[1]), head.decode().lower(), rest
+
+
+def request(port, *headers, method="GET", path="/", version="HTTP/1.1", host=True, body=b""):
+    named = [f"Host: 127.0.0.1:{port}"] if host else []
+    return raw(port, f"{method} {path} {version}", *named, "Connection: close", *headers, body=body)
+
+
+CREATE = b'{"FunctionName":"evil","Runtime":"python3.12","Role":"arn:aws:iam::000000000000:role/x","Handler":"x.y","Code":{"ZipFile":""}}'
+UNSIGNED = {
+    "text/plain with a foreign Origin": {
+        "method": "POST",
+        "path": "/2015-03-31/functions",
+        "headers": ["Content-Type: text/plain", "Origin: https://evil.example"],
+        "body": CREATE,
+    },
+    "text/plain without an Origin": {
+        "method": "POST",
+        "path": "/2015-03-31/functions",
+        "headers": ["Content-Type: text/plain"],
+        "body": CREATE,
+    },
+    "a form": {
+        "method": "POST",
+        "headers": ["Content-Type: application/x-www-form-urlencoded"],
+        "body": b"Action=ListUsers&Version=2010-05-08",
+    },
+    "an upload form": {
+        "method": "POST",
+        "path": f"/{BUCKET}",
+        "headers": ["Content-Type: multipart/form-data; boundary=x"],
+        "body": b"--x--",
+    },
+    "no-cors GET": {"path": f"/{BUCKET}", "headers": ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"]},
+    "an image": {"path": f"/{BUCKET}/x.png"},
+    "rebinding": {"headers": ["Host: evil.example"], "host": False},
+    "two hosts": {"headers": ["Host: evil.example"]},
+    "no host, HTTP/1.0": {"version": "HTTP/1.0", "host": False},
+    "no host, HTTP/1.1": {"host": False},
+    "absolute target": {"path": "http://evil.example/"},
+    "absolute target, own host": {"path": "http://127.0.0.1/"},
+    "forwarded host": {"headers": ["X-Forwarded-Host: 127.0.0.1"]},
+    "web socket": {"headers": ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAA"]},
+    "preflight": {"method": "OPTIONS", "headers": ["Origin: https://evil.example", "Access-Control-Request-Method: POST"]},
+    "bare preflight": {"method": "OPTIONS"},
+    "key id alone, in the query": {"path": f"/{BUCKET}?X-Amz-Credential={{id}}/20260101/us-east-1/s3/aws4_request"},
+    "key id alone, old": {"path": f"/{BUCKET}/x?AWSAccessKeyId={{id}}&Signature=x&Expires=99999999999"},
+    "key id alone, in the header": {
+        "headers": [
+            "Authorization: AWS4-HMAC-SHA256 Credential={id}/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0",
+            "X-Amz-Date: 20260101T000000Z",
+        ]
+    },
+    "key as a password": {"headers": ["Authorization: Basic {id}:x"]},
+    "key of Signature Version 2": {"path": f"/{BUCKET}", "headers": ["Authorization: AWS {id}:x", "Date: x"]},
+    "the key of the release before": {
+        "headers": [
+            "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0",
+            "X-Amz-Date: 20260101T000000Z",
+        ]
+    },
+}
+PAGES = [
+    "health",
+    "ready",
+    "config",
+    "sqs/messages",
+    "ses/messages",
+    "lambda-code/x",
+    "lambda-layers/x/1/content",
+    "cfn-response/x",
+    "rds/iam-auth",
+]
+OWN = [f"/_ministack/{page}" for page in [*PAGES, "reset", "cfn-response/11111111-1111-1111-1111-111111111111"]] + [
+    "/_duckstring",
+    "/_localstack/health",
+    "/_aws/lambda-url/x/",
+    "/_aws/execute-api/x/y",
+    "/health",
+    "/latest/meta-data",
+    "/latest/api/token",
+    "/v2/credentials/11111111-1111-1111-1111-111111111111",
+    "/v4/11111111111111111111111111111111/task",
+    "/oauth2/token",
+    "/%5fministack/reset",
+    "//_ministack/reset",
+]
+
+
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_what_a_web_page_or_a_stranger_sends_is_refused(door, name):
+    port, key = door
+    given = {"headers": [], **UNSIGNED[name]}
+    headers = [one.replace("{id}", key.access_key_id) for one in given.pop("headers")]
+    given["path"] = given.get("path", "/").replace("{id}", key.access_key_id)
+    status, head, _ = request(port, *headers, **given)
+    assert status in {400, 403}
+    assert "access-control" not in head
+
+
+def test_no_function_was_made(door, access):
+    assert "evil" not in {one["FunctionName"] for one in access.client("lambda").list_functions()["Functions"]}
+
+
+@pytest.mark.parametrize("path", OWN)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_the_emulators_own_pages_need_the_key(door, path, method):
+    status, head, _ = request(door[0], path=path, method=method)
+    assert status in {400, 403}
+    assert "access-control" not in head
+
+
+@pytest.mark.parametrize("signed", [("test", "test"), ("000000000000", "test"), ("{id}", "test"), ("AKIAIOSFODNN7EXAMPLE", "{secret}")])
+@pytest.mark.parametrize(
+    ("service", "call"), [("s3", "list_buckets"), ("lambda", "list_functions"), ("sts", "get_caller_identity"), ("sqs", "list_queues")]
+)
+def test_a_wrong_key_is_refused_in_words_that_an_sdk_reads(door, signed, service, call):
+    port, key = door
+    given = [one.replace("{id}", key.access_key_id).replace("{secret}", key.secret_access_key) for one in signed]
+    stranger = boto3.Session(*given, region_name="us-east-1").client(service, endpoint_url=f"http://127.0.0.1:{port}")
+    with pytest.raises(ClientError) as refused:
+        getattr(stranger, call)()
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert refused.value.response["Error"]["Code"] not in {"403", "Unknown"}
+
+
+def test_the_printed_environment_is_enough_for_boto3(door, duckstring):
+    printed = duckstring.done("catchment", "env", "test")
+    named = json.loads(duckstring.done("catchment", "env", "test", "--json"))
+    script = "import boto3; print(boto3.client('s3').head_bucket(Bucket='door')['ResponseMetadata']['HTTPStatusCode'])"
+    shell = f"export AWS_PROFILE=none\n{printed}\npython -c {shlex.quote(script)}"
+    path = f"{Path(os.sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(["sh", "-c", shell], env={"PATH": path}, capture_output=True, text=True, check=True)
+    assert done.stdout == "200\n"
+    assert {f"export {name}={shlex.quote(value)}" for name, value in named.items()} < set(printed.splitlines())
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_a_presigned_url_opens_its_object_and_nothing_else(door, access, version):
+    port, _ = door
+    s3 = access.client("s3", config=Config(signature_version=version))
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": KEY})
+    assert urllib.request.urlopen(url).read() == b"inside"
+    where = url.partition(f":{port}")[2]
+    other = where.replace("/door/a%20b", "/door/other")
+    assert request(port, path=where)[0] == 200
+    for changed in (other, f"{where}&uploads", f"{where}&acl", f"{where}&Action=ListUsers", where.replace("/door/", "/_ministack/")):
+        assert request(port, path=changed)[0] == 403
+    for header in (
+        "X-Amz-Target: DynamoDB_20120810.ListTables",
+        "Authorization: AWS4-HMAC-SHA256 Credential=x/1/r/dynamodb/a",
+        "Origin: null",
+    ):
+        assert request(port, header, path=where)[0] == 403
+    assert request(port, path=where, method="DELETE")[0] == 403
+    late = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": KEY}, ExpiresIn=-5)
+    assert request(port, path=late.partition(f":{port}")[2])[0] == 403
+
+
+def test_a_presigned_upload_arrives(door, access):
+    s3 = access.client("s3", config=Config(signature_version="s3v4"))
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": BUCKET, "Key": "up"})
+    urllib.request.urlopen(urllib.request.Request(url, data=b"up", method="PUT")).read()
+    assert s3.get_object(Bucket=BUCKET, Key="up")["Body"].read() == b"up"
+    copied = urllib.request.Request(url, data=b"", method="PUT", headers={"x-amz-copy-source": f"/{BUCKET}/{urllib.request.quote(KEY)}"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(copied)
+
+
+def test_duckdb_reads_and_writes_with_the_key(door):
+    port, key = door
+    extension = __import__("duckdb_extension_httpfs").__path__[0]
+    with duckdb.connect() as con:
+        con.execute(f"LOAD '{extension}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension'")
+        secret = f"KEY_ID '{key.access_key_id}', SECRET '{key.secret_access_key}', REGION 'us-east-1'"
+        con.execute(f"CREATE SECRET (TYPE s3, {secret}, ENDPOINT '127.0.0.1:{port}', URL_STYLE 'path', USE_SSL false)")
+        # Many parts, and names that have to be escaped in a path.
+        con.execute(
+            "COPY (SELECT i, i % 2 AS p, 'a b+' || i % 3 AS q FROM range(100) t(i)) TO 's3://door/hive' (FORMAT parquet, PARTITION_BY (p, q))"
+        )
+        assert con.sql("SELECT count(*), count(DISTINCT q) FROM 's3://door/hive/**/*.parquet'").fetchone() == (100, 3)
+
+
+def test_what_an_assumed_role_signs_is_accepted(door, access):
+    role = access.client("sts").assume_role(RoleArn="arn:aws:iam::000000000000:role/reader", RoleSessionName="door")["Credentials"]
+    given = (role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"])
+    s3 = boto3.Session(*given, region_name="us-east-1").client("s3", endpoint_url=f"http://127.0.0.1:{door[0]}")
+    assert s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == b"inside"
+    stale = boto3.Session(given[0], given[1], region_name="us-east-1").client("s3", endpoint_url=f"http://127.0.0.1:{door[0]}")
+    with pytest.raises(ClientError):
+        stale.list_buckets()
+
+
+def test_nothing_of_it_is_readable_by_others(door):
+    folder = catchment_folder("test")
+    places = [folder, folder.parent / ".layers"]
+    loose = {
+        str(path): oct(mode)
+        for place in places
+        for path in (place, *place.rglob("*"))
+        if not path.is_symlink() and path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077
+    }
+    assert loose == {}
+
+
+def test_it_listens_on_this_machine_alone(door):
+    with socket.socket() as probe, pytest.raises(OSError, match="refused"):
+        probe.settimeout(2)
+        probe.connect(("127.0.0.2", door[0]))
