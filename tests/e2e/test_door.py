@@ -220,10 +220,9 @@ def test_duckdb_reads_and_writes_with_the_key(door):
         con.execute(f"LOAD '{extension}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension'")
         secret = f"KEY_ID '{key.access_key_id}', SECRET '{key.secret_access_key}', REGION 'us-east-1'"
         con.execute(f"CREATE SECRET (TYPE s3, {secret}, ENDPOINT '127.0.0.1:{port}', URL_STYLE 'path', USE_SSL false)")
-        # Many parts, and names that have to be escaped in a path.
-        con.execute(
-            "COPY (SELECT i, i % 2 AS p, 'a b+' || i % 3 AS q FROM range(100) t(i)) TO 's3://door/hive' (FORMAT parquet, PARTITION_BY (p, q))"
-        )
+        # Names that have to be escaped in a path.
+        rows = "SELECT i, i % 2 AS p, 'a b+' || i % 3 AS q FROM range(100) t(i)"
+        con.execute(f"COPY ({rows}) TO 's3://door/hive' (FORMAT parquet, PARTITION_BY (p, q))")
         assert con.sql("SELECT count(*), count(DISTINCT q) FROM 's3://door/hive/**/*.parquet'").fetchone() == (100, 3)
 
 
@@ -250,6 +249,5 @@ def test_nothing_of_it_is_readable_by_others(door):
 
 
 def test_it_listens_on_this_machine_alone(door):
-    with socket.socket() as probe, pytest.raises(OSError, match="refused"):
-        probe.settimeout(2)
-        probe.connect(("127.0.0.2", door[0]))
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.2", door[0]), timeout=2)
