@@ -1,0 +1,125 @@
+"""Text that is not ours: made safe to store, and safe to show.
+
+Errors, tracebacks, log lines, names, messages of external runs and cell values are written by others. Each of them passes
+through this module once before it is stored (:func:`readable`, and :class:`~duckstring.model.masks.Masks` where the
+Catchment's secret is known) and once more before a person looks at it (:func:`for_terminal`, :func:`json_text`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+
+from duckstring.model.masks import Masks
+
+__all__ = ["MOST", "Masks", "cut", "for_terminal", "json_text", "masked", "readable"]
+
+MOST = 1_000_000
+"""Characters that :func:`readable` keeps of one text. What is longer loses its middle."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff\ufffe\uffff]")
+_SUSPECT = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u2800\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Control codes, marks of direction, and what takes no room on a screen. The variation selectors that emoji end with may stay."""
+_SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_ESCAPED_BYTES = range(0xDC80, 0xDD00)
+"""Python keeps a byte that it could not decode as one of these (``surrogateescape``)."""
+
+
+def readable(value: object, *, most: int = MOST) -> str:
+    """Any object as text that every store accepts, whatever its author made of ``__str__``.
+
+    Undecodable bytes, lone surrogates and NUL are written with backslashes: ``\\xff``, ``\\ud800``, ``\\x00``. All else stays as it
+    is, line ends and control codes included.
+
+    Args:
+        value: text, bytes, an exception, or anything that ``str`` takes.
+        most: characters of the text that are kept.
+
+    Returns:
+        Valid Unicode without NUL, of at most ``most`` characters.
+    """
+    return cut(_UNSTORABLE.sub(_escape_found, _text_of(value)), most)
+
+
+def masked(value: object, masks: Masks, *, most: int = MOST) -> str:
+    """:func:`readable`, without secrets: none is left in part where the text is cut."""
+    return cut(masks.mask(readable(value, most=max(most, MOST))), most)
+
+
+def cut(text: str, most: int) -> str:
+    """At most ``most`` characters: what is left out is in the middle, for errors are named at an end."""
+    if len(text) <= most:
+        return text
+    note = f"... ({len(text) - most:,} characters left out) ..."
+    room = max(most - len(note), 0)
+    tail = room // 2
+    return (text[: room - tail] + note + text[len(text) - tail :])[:most]
+
+
+def for_terminal(text: str, *, lines: bool = False) -> str:
+    r"""Text that does nothing to a terminal but take room on it.
+
+    Control codes (C0, C1, DEL), marks of direction, other invisible characters and lone surrogates become escapes that can be
+    read: ``\x1b``, ``\u202e``.
+
+    Args:
+        text: any.
+        lines: keep ``\n`` and ``\t``, and take ``\r\n`` for the end of a line. Otherwise they are escaped, too: the text is one line.
+    """
+    if text.isprintable() and not _SUSPECT.search(text):
+        return text
+    if lines:
+        text = text.replace("\r\n", "\n")
+    kept = "\n\t" if lines else ""
+    return "".join(one if one in kept or _is_visible(one) else _escape(one) for one in text)
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """JSON that a terminal may show: what :func:`for_terminal` would escape is escaped as JSON does it, so programs read the same."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=readable)
+    return _SUSPECT.sub(_escape_json, text)
+
+
+def _text_of(value: object) -> str:
+    """Code of the author's runs here: whatever it raises, the text is needed."""
+    try:
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return bytes(value).decode("utf-8", "backslashreplace")
+        # A subclass of str may lie in any of its methods.
+        return str.__str__(value) if isinstance(value, str) else str.__str__(str(value))
+    except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt of an author's __str__ included
+        return f"<{_name_of(type(value))}: its text cannot be had, for that raised {_name_of(type(error))}>"
+
+
+def _name_of(kind: type) -> str:
+    """A metaclass may lie as well."""
+    return str.__str__(type.__dict__["__name__"].__get__(kind))
+
+
+def _is_visible(one: str) -> bool:
+    return not _SUSPECT.match(one) and (one.isprintable() or unicodedata.category(one) == "Zs")
+
+
+def _escape_found(found: re.Match[str]) -> str:
+    return _escape(found[0])
+
+
+def _escape(one: str) -> str:
+    code = ord(one)
+    if one in _SHORT:
+        return _SHORT[one]
+    if code in _ESCAPED_BYTES:
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
+
+
+def _escape_json(found: re.Match[str]) -> str:
+    if found[0] == "\n":  # between values: within them json has escaped it
+        return "\n"
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

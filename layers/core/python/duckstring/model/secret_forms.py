@@ -1,0 +1,215 @@
+"""In which forms a secret may turn up in a text: as it is, escaped by JSON, ``repr`` or a URL, in Base64, in hexadecimal, in parts."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import unquote, urlsplit
+
+LEAST, LEAST_NAMED = 8, 6
+"""Characters of a value that is masked; where its name says that it is secret, fewer do. Shorter ones are in too many words."""
+_PIECE = 1_000
+_MOST_PARTS = 500
+_DEPTH = 5
+_LEAST_BASE64 = 8
+_LEAST_HEX = 16
+
+_SECRET_WORDS = frozenset(
+    {"password", "passwd", "passphrase", "pass", "pwd", "pw", "secret", "secrets", "token", "tokens", "credential", "credentials"}
+    | {"auth", "authorization", "apikey", "dsn", "cookie", "signature", "sas", "pat", "pin"}
+)
+_KEY_KINDS = frozenset(
+    {"api", "access", "private", "secret", "signing", "encryption", "account", "master", "shared", "service", "ssh", "client"}
+)
+_SECRET_KEYS = frozenset(f"{kind}key" for kind in _KEY_KINDS)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_PLAIN_WORDS = frozenset({"default", "enabled", "disabled", "required", "optional", "localhost", "production", "staging", "development"})
+_PLAIN = re.compile(
+    r"[+-]?\d{1,7}(?:\.\d*)?"  # numbers
+    r"|\d{4}-\d\d-\d\d(?:[T ][\d:.]*(?:Z|[+-]\d\d:?\d\d)?)?"  # days and instants
+    r"|[a-z]{2}(?:-[a-z]{2,12}){1,3}-\d{1,2}[a-z]?"  # regions
+)
+_ARMOUR = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
+_ALNUM = re.compile(r"[A-Za-z0-9]+")
+_ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
+_SHORT = {"\n": "n", "\t": "t", "\r": "r"}
+
+
+@dataclass(frozen=True)
+class Form:
+    """One text to look for. ``name`` is what is shown in its place."""
+
+    name: str
+    text: str
+    whole: bool = False
+    """Only where no letter or digit stands next to it."""
+    anchor: str = field(init=False)
+    """Letters and digits that are in each of its spellings: a text without them need not be searched."""
+
+    def __post_init__(self) -> None:
+        """Find the anchor."""
+        object.__setattr__(self, "anchor", max(_ALNUM.findall(self.text), key=len, default=""))
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """All its spellings."""
+        found = f"{re.escape(self.text)}|{_spelt(self.text)}"
+        return re.compile(rf"(?<![A-Za-z0-9])(?:{found})(?![A-Za-z0-9])" if self.whole else found)
+
+
+def forms_of(name: str, value: str) -> Iterator[Form]:
+    """What to look for of one entry. Nothing, where its value is too short or too common to be told from ordinary words."""
+    shown = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:64]
+    parts = dict.fromkeys(_parts(name, value, 0))
+    for part, is_named in list(parts)[:_MOST_PARTS]:
+        if _is_maskable(part, is_named=is_named):
+            yield from _spellings(shown, part)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a name says that its value is secret: ``WAREHOUSE_TOKEN``, ``apiKey``; not ``TOKEN_URL``, ``SORT_KEY``."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words:
+        return False
+    if words[-1] == "key" and len(words) > 1:
+        return words[-2] in _KEY_KINDS
+    return words[-1] in _SECRET_WORDS | _SECRET_KEYS or (words[-2:] == ["connection", "string"])
+
+
+def _parts(name: str, value: str, depth: int) -> Iterator[tuple[str, bool]]:
+    """A value, and what a program would take out of it: with whether its name says that it is secret."""
+    named = is_secret_name(name)
+    yield value, named
+    if value != value.strip():
+        yield value.strip(), named
+    if (leaves := list(_leaves(name, value, depth))) or depth > _DEPTH:
+        yield from leaves
+        return
+    lines = [line.strip() for line in value.splitlines()]
+    if len(lines) > 1:
+        yield from ((line, False) for line in lines if not _ARMOUR.fullmatch(line))
+    for secret in _in_url(value):
+        yield secret, True
+    if "%" in value and (plain := unquote(value)) != value:
+        yield plain, named
+
+
+def _leaves(name: str, value: str, depth: int) -> Iterator[tuple[str, bool]]:
+    """The texts in a JSON value. Where keys call some of them secret, the others are settings."""
+    if value.strip()[:1] not in {"{", "["}:
+        return
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return
+    leaves = list(_flat(name, found, depth))
+    secret = [leaf for leaf in leaves if is_secret_name(leaf[0])]
+    for key, text in secret or leaves:
+        yield from _parts(key, text, depth + 1)
+
+
+def _flat(key: str, found: object, depth: int) -> Iterator[tuple[str, str]]:
+    if depth > _DEPTH:
+        return
+    match found:
+        case dict():
+            for name, value in found.items():
+                yield from _flat(str(name), value, depth + 1)
+        case list():
+            for value in found:
+                yield from _flat(key, value, depth + 1)
+        case str():
+            yield key, found
+        case bool() | None:
+            return
+        case _:
+            yield key, str(found)
+
+
+def _in_url(value: str) -> Iterator[str]:
+    if "://" not in value or "@" not in value:
+        return
+    try:
+        password = urlsplit(value).password
+    except ValueError:
+        return
+    if password:
+        yield password
+        yield unquote(password)
+
+
+def _is_maskable(text: str, *, is_named: bool) -> bool:
+    if len(text) < (LEAST_NAMED if is_named else LEAST) or len(set(text)) < 3:  # noqa: PLR2004 - "--------", "********"
+        return False
+    return text.lower() not in _PLAIN_WORDS and not _PLAIN.fullmatch(text)
+
+
+def _spellings(name: str, text: str) -> Iterator[Form]:
+    if len(text) < LEAST:
+        yield Form(name, text, whole=True)
+        return
+    for piece in (text[at : at + _PIECE] for at in range(0, len(text), _PIECE)):
+        yield Form(name, piece)
+    raw = text.encode("utf-8", "surrogatepass")[:_PIECE]
+    for coded in dict.fromkeys(_in_base64(raw)):
+        yield Form(name, coded)
+    if len(raw) * 2 >= _LEAST_HEX:
+        yield Form(name, raw.hex())
+        yield Form(name, raw.hex().upper())
+
+
+def _in_base64(raw: bytes) -> Iterator[str]:
+    """It may begin at any of the three bytes of a group: of those that it shares with its neighbours nothing is known."""
+    for before in range(3):
+        known = (len(raw) + before) * 8 // 6
+        skipped = -(-before * 8 // 6)
+        for encode in (b64encode, urlsafe_b64encode):
+            found = encode(b"\0" * before + raw).decode()[skipped:known]
+            if len(found) >= _LEAST_BASE64:
+                yield found
+
+
+def _spelt(text: str) -> str:
+    """A pattern for the text with any of its signs escaped, as a URL, JSON, ``repr`` or HTML does. It never looks back."""
+    return "".join(map(_sign, re.findall(r"\\+|.", text, re.DOTALL)))
+
+
+def _sign(sign: str) -> str:
+    if sign.isascii() and sign.isalnum():
+        return sign
+    if sign[0] == "\\":
+        return rf"(?>\\{{{len(sign)},{8 * len(sign)}}}+|(?:{_percent(chr(92))}){{{len(sign)}}}+)"
+    code = ord(sign)
+    units = sign.encode("utf-16-be", "surrogatepass").hex()
+    escapes = [
+        *([f"r?{_SHORT[sign]}"] if sign in _SHORT else []),
+        *([f"x{_hex(f'{code:02x}')}"] if code < 0x100 else []),  # noqa: PLR2004
+        r"\\{1,8}+".join(f"u{_hex(units[at : at + 4])}" for at in range(0, len(units), 4)),
+        f"U{_hex(f'{code:08x}')}",
+    ]
+    encoded = sign.encode("utf-8", "surrogatepass")
+    if len(encoded) > 1:
+        escapes.append(r"\\{1,8}+".join(f"x{_hex(f'{byte:02x}')}" for byte in encoded))
+    ways = [
+        _percent(sign),
+        *([r"\+"] if sign == " " else []),
+        *([r"\r\n"] if sign == "\n" else []),
+        f"&(?:#{code}|#[xX]{_hex(f'{code:x}')}{f'|{_ENTITIES[sign]}' if sign in _ENTITIES else ''});",
+        rf"\\{{1,8}}+(?>{'|'.join(escapes)})",
+        rf"\\{{0,8}}+{re.escape(sign)}",
+    ]
+    return f"(?>{'|'.join(ways)})"
+
+
+def _percent(sign: str) -> str:
+    """Encoded up to three times over."""
+    return "".join(f"%(?:25){{0,2}}{_hex(f'{byte:02x}')}" for byte in sign.encode("utf-8", "surrogatepass"))
+
+
+def _hex(digits: str) -> str:
+    """Of any case."""
+    return re.sub("[a-f]", lambda found: f"[{found[0]}{found[0].upper()}]", digits)
