@@ -334,21 +334,44 @@ def test_a_bad_manifest_is_checked_again_here():
     assert "version" in world.refused(world.request("sales", "one")).message
 
 
-def test_a_deploy_that_another_one_overtook_posts_nothing():
+def test_a_deploy_that_others_overtake_every_time_posts_nothing():
     world = World()
     request = world.request("sales")
-    world.yard = replace(world.yard, artifacts=_Overtaking(world))
+    world.yard = replace(world.yard, artifacts=_Overtaking(world, times=1_000))
     with pytest.raises(StateConflictError):
         deploy([request], world.yard)
     assert world.post.letters == []
 
 
-class _Overtaking:
-    """Somebody else's deploy is selected while this one looks at its package."""
+def test_a_deploy_that_independent_ones_overtake_is_judged_again_and_imported_once():
+    world = World()
+    request = world.request("sales")
+    world.yard = replace(world.yard, artifacts=_Overtaking(world, times=3))
+    assert deploy([request], world.yard)["ponds"][0]["line"] == "sales@1"
+    assert set(world.catalog.releases()) == {"sales@1", "rival1@1", "rival2@1", "rival3@1"}
+    assert len(world.imports.asked) == 1
+    assert len(world.post.letters) == 1
 
-    def __init__(self, world):
-        self.world = world
+
+def test_a_deploy_that_the_same_version_with_other_contents_overtook_is_refused():
+    world = World()
+    request = world.request("sales")
+    world.yard = replace(world.yard, artifacts=_Overtaking(world, times=1, line="sales@1"))
+    with pytest.raises(OperatorError, match="deployed already, with other contents"):
+        deploy([request], world.yard)
+    assert world.catalog.releases()["sales@1"].sha256 == B
+    assert world.post.letters == []
+
+
+class _Overtaking:
+    """Other deploys are selected while this one looks at its package: ``times`` of them."""
+
+    def __init__(self, world, *, times, line=""):
+        self.world, self.left, self.line = world, times, line
 
     def sha256(self, key):
-        self.world.catalog.at += 1
+        if self.left:
+            rival = release(self.line or f"rival{self.left}@1", sha256=B)
+            self.world.catalog.select([rival], overwrite=False, revision=self.world.catalog.at)
+            self.left -= 1
         return self.world.packages.sha256(key)

@@ -131,6 +131,14 @@ def test_a_removal_that_a_deploy_overtook_removes_nothing(asked):
     assert world.post.letters == []
 
 
+def test_a_removal_that_one_deploy_overtook_is_judged_again():
+    world = World()
+    stale = iter([world.catalog.at - 1])
+    world.catalog.revision = lambda: next(stale, world.catalog.at)
+    remove("sales", world.axe, version="1.0.0")
+    assert ("sales", "1.0.0") not in world.catalog.versions
+
+
 def ask_runs(pond, **asked):
     """The line whose runs are told."""
     world = World()

@@ -25,6 +25,7 @@ from duckstring.model.pondfile import PondFile, from_object
 from duckstring.ports import Artifacts, AttemptReader, Catalog, Clock, Discovery, Letter, Mailbox, Removals, Seen, StateReader
 from duckstring.service import graph
 from duckstring.service.announce import announcement, is_unheard, obituary
+from duckstring.service.conflicts import retry_conflicts
 from duckstring.service.in_flight import named, resumes, rows_of, runs_of
 
 Json = dict[str, object]
@@ -122,9 +123,28 @@ def deploy(requests: Sequence[Mapping[str, object]], yard: Yard, *, overwrite: b
 
     Raises:
         DeployRefusedError: something is wrong with the batch; nothing was selected.
-        StateConflictError: somebody else deployed meanwhile; deploy again.
+        StateConflictError: others deployed all the time; deploy again.
     """
     packages = _packages(requests)
+    # An import takes seconds and its result does not depend on what else is deployed.
+    once = replace(yard, discovery=_ImportedOnce(yard.discovery))
+    return retry_conflicts(lambda: _deploy(packages, once, overwrite=overwrite), yard.clock)
+
+
+class _ImportedOnce:
+    """``ports.Discovery`` that asks for each package once."""
+
+    def __init__(self, discovery: Discovery) -> None:
+        self._discovery = discovery
+        self._found: dict[str, tuple[RippleSpec, ...]] = {}
+
+    def discover(self, artifact: str, *, sha256: str, module: str) -> tuple[RippleSpec, ...]:
+        if artifact not in self._found:
+            self._found[artifact] = self._discovery.discover(artifact, sha256=sha256, module=module)
+        return self._found[artifact]
+
+
+def _deploy(packages: Sequence[Package], yard: Yard, *, overwrite: bool) -> Json:
     revision = yard.catalog.revision()
     before = yard.catalog.releases()
     choices = _all(lambda package: _choose(package, yard, overwrite=overwrite), packages)

@@ -16,6 +16,7 @@ from duckstring.model.instants import Instant
 from duckstring.model.names import Line, line, parse_line, run_key
 from duckstring.ports import Catalog, Clock, Mailbox, Removals, StateReader
 from duckstring.service import graph
+from duckstring.service.conflicts import retry_conflicts
 from duckstring.service.find import PondNotFoundError, find
 from duckstring.service.tell import tell
 
@@ -79,8 +80,12 @@ def remove(pond: str, axe: Axe, *, major: int | None = None, version: str | None
 
     Raises:
         OperatorError: there is no such thing, or it is needed.
-        StateConflictError: somebody else changed what is deployed meanwhile.
+        StateConflictError: others changed what is deployed all the time.
     """
+    return retry_conflicts(lambda: _remove(pond, axe, major=major, version=version, dry=dry), axe.clock)
+
+
+def _remove(pond: str, axe: Axe, *, major: int | None, version: str | None, dry: bool) -> Json:
     revision = axe.catalog.revision()
     releases = axe.catalog.releases()
     if version is not None:
