@@ -54,7 +54,7 @@ class Packed:
 
 
 def roots(path: Path, *, tree: bool) -> list[Path]:
-    """The folders to deploy.
+    """The folders to deploy: ``path``, the Pond's project that ``path`` lies in, or with ``tree`` all below.
 
     Raises:
         BadInputError: there is none, or it is not said which of several.
@@ -62,20 +62,28 @@ def roots(path: Path, *, tree: bool) -> list[Path]:
     folder = path.parent if path.name == MANIFEST else path
     if not folder.is_dir():
         raise BadInputError(f"There is no folder {str(folder)!r}.")
-    if not tree and (folder / MANIFEST).is_file():
+    # A link that leads nowhere and a named pipe count, too: reading them is refused with the reason.
+    if not tree and os.path.lexists(folder / MANIFEST):
         return [folder]
     found = sorted(_below(folder))
     if tree and found:
         return found
+    if not found and (above := _above(folder)):
+        return [above]
     if not found:
         raise BadInputError(
-            f"No {MANIFEST} in {_shown(folder)}, nor in the folders below it.", hint="Start a Pond with: duckstring pond init NAME"
+            f"No {MANIFEST} in {_shown(folder)}, nor in the folders above and below it.",
+            hint="Start a Pond with: duckstring pond init NAME",
         )
     some = ", ".join([*(root.name for root in found[:_FEW]), *(["..."] if len(found) > _FEW else [])])
     raise BadInputError(
         f"No {MANIFEST} in {_shown(folder)}, but {len(found)} below it ({some}).",
         hint=f"Deploy them all at once: duckstring deploy {'' if path == Path() else f'{path} '}--all",
     )
+
+
+def _above(folder: Path) -> Path | None:
+    return next((one for one in folder.resolve().parents if (one / MANIFEST).is_file()), None)
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -95,13 +103,16 @@ def read(found: list[Path]) -> list[Project]:
 
 
 def _read(root: Path) -> Project:
-    from duckstring.model.pondfile import read_pondfile
+    from duckstring.model.pondfile import decode_pondfile, read_pondfile
+    from duckstring.service.package import check_is_file
 
     path = root / MANIFEST
+    check_is_file(path, _shown(path))
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{_shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"{_shown(path)} cannot be read: {error.strerror or error}.") from error
+    text = decode_pondfile(content, _shown(path))
     pond = read_pondfile(text, _shown(path)).pond
     return Project(root, pond.name, pond.version, tomllib.loads(text))
 
@@ -179,7 +190,7 @@ def _is_there(s3: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - a botoc
 def _shown(path: Path) -> str:
     """As the user would name it: relative to where they are, if it is below."""
     here = Path.cwd()
-    absolute = path.resolve()
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link stays the link that the user named
     if absolute == here:
         return "this folder"
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)

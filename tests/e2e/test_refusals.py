@@ -34,7 +34,7 @@ def test_five_faults_of_one_pond_toml_are_told_at_once(driver, duckstring, monke
         "allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 characters.",
         'error: pond.toml:3: [pond] version: found "1.0"; allowed: a semantic version such as "1.0.0".',
         'error: pond.toml:4: [pond] type: found "lake"; allowed: one of "inlet", "pond", "outlet".',
-        "error: pond.toml:5: [pond] immediate_retries: found -1; allowed: a whole number, 0 or more.",
+        "error: pond.toml:5: [pond] immediate_retries: found -1; allowed: a whole number from 0 to 1000.",
         'error: pond.toml:8: [sources] transactions: found "one"; '
         'allowed: the least version wanted, such as "1.0.0", or "1.0.0?" for an optional Source.',
         "hint: Correct pond.toml and deploy again; docs/author.md lists its fields.",

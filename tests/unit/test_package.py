@@ -2,7 +2,9 @@
 
 import io
 import os
+import socket
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -59,7 +61,110 @@ def test_a_project_without_its_ripples_is_refused(project):
 
 def test_ripples_that_are_ignored_are_refused_with_the_reason(project):
     (project / ".gitignore").write_text("src/\n")
-    with pytest.raises(PackageError, match=r"left out by .gitignore"):
+    with pytest.raises(PackageError, match=r"src/pond.py is left out: by .gitignore"):
+        package(project)
+
+
+def test_a_test_or_a_cache_that_is_added_changes_no_version(project):
+    before = package(project).sha256
+    for path in (
+        "tests/test_pond.py",
+        "tests/data/a.csv",
+        "conftest.py",
+        "src/test_clean.py",
+        ".cache/x",
+        "src/.pond.py.swp",
+        "htmlcov/a.html",
+    ):
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text("x")
+    assert package(project).sha256 == before
+
+
+def test_pondignore_brings_back_a_module_that_is_called_as_a_test_is(project):
+    (project / "src" / "test_marks.py").write_text("x = 1\n")
+    (project / ".pondignore").write_text("!test_marks.py\n")
+    assert "src/test_marks.py" in package(project).files
+
+
+def _pipe(path):
+    os.mkfifo(path)
+
+
+def _socket(path):
+    here = Path.cwd()
+    os.chdir(path.parent)  # a socket's path has 108 bytes at most
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+def _self_link(path):
+    path.symlink_to(path.name)
+
+
+def _broken_link(path):
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("where", ["data", "src/pond.py", "pond.toml", "src/.data"])
+@pytest.mark.parametrize(
+    ("make", "said"), [(_pipe, "a named pipe"), (_socket, "a socket"), (_self_link, "is a link to"), (_broken_link, "is a link to")]
+)
+def test_what_is_not_a_file_is_refused_at_once(project, where, make, said):
+    (project / where).unlink(missing_ok=True)
+    make(project / where)
+    with pytest.raises(PackageError) as caught:
+        package(project)
+    assert said in caught.value.message
+    assert caught.value.message.startswith(where)
+    assert caught.value.hint
+
+
+def test_a_folder_that_links_to_itself_is_refused(project):
+    (project / "data").mkdir()
+    (project / "data" / "again").symlink_to(".", target_is_directory=True)
+    with pytest.raises(PackageError, match=r"data/again is a link to the folder \."):
+        package(project)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.csv", b"src/\xff\xfe.py", b"two\nlines.csv", b"red\x1b[31m.csv"])
+def test_a_name_that_is_not_text_is_refused_in_words_that_any_terminal_can_show(project, name):
+    Path(os.fsdecode(os.fsencode(project) + b"/" + name)).write_text("x")
+    with pytest.raises(PackageError) as caught:
+        package(project)
+    assert caught.value.message.isprintable()
+    assert caught.value.message.encode()
+
+
+def test_rules_that_are_not_text_are_refused(project):
+    (project / ".pondignore").write_bytes(b"\xff\xfed\0a\0t\0a\0")
+    with pytest.raises(PackageError, match=r"^\.pondignore is not UTF-8 text"):
+        package(project)
+
+
+def test_a_byte_order_mark_is_read_over(project):
+    (project / "pond.toml").write_bytes(b"\xef\xbb\xbf" + POND.encode())
+    (project / ".pondignore").write_bytes(b"\xef\xbb\xbfdata\n")
+    (project / "data").write_text("x")
+    packed = package(project)
+    assert packed.pondfile.pond.name == "sales"
+    assert "data" not in packed.files
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_another_encoding_is_named(project, encoding):
+    (project / "pond.toml").write_bytes(POND.encode(encoding))
+    with pytest.raises(ManifestError) as caught:
+        package(project)
+    assert caught.value.message == f"pond.toml is {encoding[:6].upper()} text; allowed: UTF-8. Save it as UTF-8."
+
+
+def test_a_byte_that_is_not_utf_8_is_told_with_its_line(project):
+    (project / "pond.toml").write_bytes(POND.encode() + b"# caf\xe9\n")
+    with pytest.raises(ManifestError, match=r"^pond.toml:4: found the byte 0xe9, which is not UTF-8"):
         package(project)
 
 

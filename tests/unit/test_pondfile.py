@@ -56,7 +56,7 @@ def test_five_faults_are_told_at_once_each_with_its_line():
             "pond.toml:4: [pond] typ: unknown key; did you mean type? "
             "allowed: name, version, type, immediate_retries, source_retries, ripples, puddles."
         ),
-        "pond.toml:5: [pond] immediate_retries: found -1; allowed: a whole number, 0 or more.",
+        "pond.toml:5: [pond] immediate_retries: found -1; allowed: a whole number from 0 to 1000.",
         'pond.toml:7: [sources] b: found 3; allowed: the least version wanted, such as "1.0.0", or "1.0.0?" for an optional Source.',
     ]
 

@@ -9,17 +9,17 @@ import typer
 from rich.markup import escape
 
 from duckstring.errors import OperatorError
+from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.compute import PinnedPlace, mebibytes
 from duckstring_cli import board, render
 from duckstring_cli.answers import ComputeRow, ControlAnswer
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
+from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated, typed
 from duckstring_cli.commands.trigger import Watch, follow
 from duckstring_cli.errors import BadInputError, nearest
 
 app = typer.Typer(help="Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.", no_args_is_help=True)
 
 _DOWN = {"failed", "killed"}
-_MOST = 1000
 _PLACES: tuple[str, ...] = get_args(PinnedPlace)
 
 
@@ -82,10 +82,10 @@ def clear(pond: PondName, major: Major = None, version: OfVersion = None, catchm
 def failure_budget(
     pond: PondName,
     immediate: Annotated[
-        int | None, typer.Option("--immediate", min=0, max=_MOST, metavar="N", help="Retries of a Ripple within one run.")
+        int | None, typer.Option("--immediate", min=0, max=MOST_RETRIES, metavar="N", help="Retries of a Ripple within one run.")
     ] = None,
     source: Annotated[
-        int | None, typer.Option("--source", min=0, max=_MOST, metavar="N", help="Fresh runs after a failure, as Sources move on.")
+        int | None, typer.Option("--source", min=0, max=MOST_RETRIES, metavar="N", help="Fresh runs after a failure, as Sources move on.")
     ] = None,
     major: Major = None,
     version: OfVersion = None,
@@ -181,11 +181,11 @@ def _send(catchment: str | None, pond: str, verb: str, *, major: int | None, wat
         last = next((held["last_run"] for held in before["lines"] if held["line"] == line), None)
         follow(client, line, before, epoch=None, after=last["number"] if last else 0, named=named)
     elif verb in {"wake", "force"}:
-        render.err().print(f"[dim]Watch it: duckstring status {escape(pond + named)}[/]")
+        render.err().print(f"[dim]Watch it: duckstring status {escape(typed(answer['lines'][0]) + named)}[/]")
 
 
 def _not_heard(line: str) -> None:
-    render.warn(f"{line} has not heard it yet; it will. Look again: duckstring status {line.partition('@')[0]}")
+    render.warn(f"{line} has not heard it yet; it will. Look again: duckstring status {typed(line)}")
 
 
 def _told(verb: str, answer: ControlAnswer) -> str:

@@ -368,6 +368,49 @@ def test_a_killed_line_is_not_offered_to_be_triggered(bench: Bench, bucket: Any,
     assert ("trigger pulse sales" in err) is not killed
 
 
+def test_the_next_step_names_the_major_where_the_name_alone_means_another(bench: Bench, bucket: Any, tmp_path: Path) -> None:
+    root = project(tmp_path, "sales")
+    for default, said in ((True, "trigger pulse sales --watch"), (False, "trigger pulse sales -m 1 --watch")):
+        answer = deployed("sales@1")
+        answer["deploy"]["ponds"][0]["default"] = default
+        bench.answers(answer)
+        assert said in bench.run("deploy", str(root))[2]
+
+
+def test_a_project_is_found_from_any_folder_of_it(bench: Bench, bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = project(tmp_path, "sales")
+    monkeypatch.chdir(root / "src")
+    bench.answers(deployed("sales@1"))
+    assert bench.run("deploy")[0] == 0
+    (root / "src" / "deeper").mkdir()
+    assert bench.run("deploy", str(root / "src" / "deeper"))[0] == 0
+    assert [request["ponds"][0]["manifest"]["pond"]["name"] for request in bench.asked] == ["sales", "sales"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[pond]\nname = 'sales'\nversion = '1.0.0'\n".encode("utf-16"), "sales/pond.toml is UTF-16 text; allowed: UTF-8."),
+        (b"[pond]\nname = 'caf\xe9'\n", "sales/pond.toml:2: found the byte 0xe9, which is not UTF-8"),
+        (None, "sales/pond.toml is a link to pond.toml, which leads to no file."),
+    ],
+)
+def test_a_pond_toml_that_cannot_be_read_is_one_line(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
+) -> None:
+    root = project(tmp_path, "sales")
+    (root / "pond.toml").unlink()
+    if content is None:
+        (root / "pond.toml").symlink_to("pond.toml")
+    else:
+        (root / "pond.toml").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = bench.run("deploy", "sales")
+    assert (code, out, bench.asked) == (2, "", [])
+    assert err.startswith(f"error: {said}")
+    assert err.count("error: ") == 1
+
+
 def test_a_folder_above_some_ponds_is_not_deployed_unasked(bench: Bench, tmp_path: Path) -> None:
     project(tmp_path, "sales")
     code, _, err = bench.run("deploy", str(tmp_path))
@@ -741,7 +784,7 @@ def test_a_line_that_has_not_heard_yet_is_no_success_told(bench: Bench) -> None:
     for words in (["add", "--name", "nightly", "--every", "1d"], ["remove", "nightly"]):
         code, out, err = bench.run("trigger", "window", "sales", *words, "-c", "dev")
         assert (code, out) == (0, "")
-        assert "warning: sales@1 has not heard it within 10 s; it will. See: duckstring trigger window sales list -c dev" in err
+        assert "warning: sales@1 has not heard it within 10 s; it will. See: duckstring trigger window sales list -m 1 -c dev" in err
 
 
 def test_a_rule_that_the_catchment_refuses_is_misuse_and_a_missing_one_a_refusal(bench: Bench) -> None:

@@ -11,6 +11,9 @@ from duckstring.model.names import Line
 
 PondKind = Literal["inlet", "pond", "outlet"]
 
+MOST_RETRIES = 1_000
+"""Of a retry budget, in pond.toml and by the command."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:

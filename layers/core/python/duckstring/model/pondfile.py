@@ -17,13 +17,13 @@ from semver import Version
 
 from duckstring.errors import AuthorError
 from duckstring.model import names
-from duckstring.model.catalog import PondKind, SourceSpec
+from duckstring.model.catalog import MOST_RETRIES, PondKind, SourceSpec
 
 _NAME_RULE = "a lower-case letter, then lower-case letters, digits and _, at most 48 characters"
 _VERSION_RULE = 'a semantic version such as "1.0.0"'
 _SOURCE_RULE = 'the least version wanted, such as "1.0.0", or "1.0.0?" for an optional Source'
 _PATH_RULE = 'the path of a .py file inside the project, such as "src/pond.py"'
-_BUDGET_RULE = "a whole number, 0 or more"
+_BUDGET_RULE = f"a whole number from 0 to {MOST_RETRIES}"
 _MAX_MAJOR = 999_999
 
 
@@ -73,7 +73,7 @@ Name = Annotated[str, AfterValidator(_check_name)]
 VersionText = Annotated[str, AfterValidator(_check_version)]
 SourceText = Annotated[str, AfterValidator(_check_source)]
 ModulePath = Annotated[str, AfterValidator(_check_path)]
-Budget = Annotated[int, Field(ge=0)]
+Budget = Annotated[int, Field(ge=0, le=MOST_RETRIES)]
 
 _STRICT = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -132,6 +132,28 @@ class PondFile(BaseModel):
             immediate_retries=self.pond.immediate_retries,
             source_retries=self.pond.source_retries,
         )
+
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_UTF_8_MARK = b"\xef\xbb\xbf"
+
+
+def decode_pondfile(content: bytes, path: str = "pond.toml") -> str:
+    """The text of a pond.toml: UTF-8, with or without a byte order mark.
+
+    Raises:
+        ManifestError: it is another encoding, named where it can be known.
+    """
+    if content.startswith(_UTF_16) or b"\0" in content[:4]:
+        kind = "UTF-32" if content[:4] in {b"\xff\xfe\0\0", b"\0\0\xfe\xff"} else "UTF-16"
+        raise ManifestError([f"{path} is {kind} text; allowed: UTF-8. Save it as UTF-8."])
+    plain = content.removeprefix(_UTF_8_MARK)
+    try:
+        return plain.decode("utf-8")
+    except UnicodeDecodeError as error:
+        at = plain.count(b"\n", 0, error.start) + 1
+        fault = f"{path}:{at}: found the byte 0x{plain[error.start]:02x}, which is not UTF-8; allowed: UTF-8 text. Save it as UTF-8."
+        raise ManifestError([fault]) from error
 
 
 def read_pondfile(text: str, path: str = "pond.toml") -> PondFile:

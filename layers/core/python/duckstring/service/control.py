@@ -9,7 +9,7 @@ from typing import get_args
 from duckstring.engine.signals import BudgetSet, Ordered, Verb
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
-from duckstring.model.catalog import Release
+from duckstring.model.catalog import MOST_RETRIES, Release
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.ports import Catalog, Clock, Mailbox, StateReader
@@ -18,7 +18,6 @@ from duckstring.service.status import describe
 from duckstring.service.tell import Told, tell, tell_all
 
 VERBS: tuple[Verb, ...] = get_args(Verb)
-MOST_RETRIES = 1000
 Json = dict[str, object]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from pathspec import GitIgnoreSpec
 
 from duckstring.errors import AuthorError
-from duckstring.model.pondfile import PondFile, read_pondfile
+from duckstring.model.pondfile import PondFile, decode_pondfile, read_pondfile
 
 _MIB = 1024 * 1024
 _LIMIT, _WARN = 50 * _MIB, 10 * _MIB
@@ -23,8 +24,17 @@ _IGNORE_FILES = (".gitignore", ".pondignore")
 _NEVER_SHIPPED = GitIgnoreSpec.from_lines(
     """.git/ .hg/ .svn/ .venv/ venv/ /env/ .tox/ .nox/ node_modules/ __pycache__/ *.py[cod] *.egg-info/ /dist/ /build/
     .mypy_cache/ .ruff_cache/ .pytest_cache/ .hypothesis/ .ipynb_checkpoints/ .coverage* .idea/ .vscode/ .DS_Store .duckstring/
-    .env .env.*""".split()  # noqa: SIM905 - a list of forty words is read more easily so
+    .cache/ .import_linter_cache/ .pyre/ .pytype/ /htmlcov/ *.swp *~ .env .env.*""".split()  # noqa: SIM905 - fifty words are read more easily so
 )
+_TESTS = ("/tests/", "/test/", "test_*.py", "conftest.py")
+"""Left out unless .pondignore brings them back: a test that is added changes no version."""
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
 
 
 class PackageError(AuthorError):
@@ -49,7 +59,8 @@ def package(root: Path) -> Package:
 
     Raises:
         ManifestError: pond.toml is not valid.
-        PackageError: there is no pond.toml, no Ripples' module, a link leads out of the project, or it is too large.
+        PackageError: there is no pond.toml, no Ripples' module, something is not a file, a link leads out of the project, a name is
+            not UTF-8, or it is too large.
     """
     root = root.resolve()
     pondfile = _read_pondfile(root)
@@ -71,22 +82,42 @@ _SLIMMER = "Name what the Ripples do not need in .pondignore; data belongs into 
 
 def _read_pondfile(root: Path) -> PondFile:
     path = root / "pond.toml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise PackageError(
-            f"{root} has no pond.toml.", hint="Run this in a Pond project, or make one with `duckstring pond init`."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise PackageError(f"{path} is not UTF-8 text.", hint="Save it as UTF-8.") from error
-    return read_pondfile(text, "pond.toml")
+    if not os.path.lexists(path):
+        raise PackageError(f"{root} has no pond.toml.", hint="Run this in a Pond project, or make one with `duckstring pond init`.")
+    check_is_file(path, "pond.toml")
+    return read_pondfile(decode_pondfile(path.read_bytes()), "pond.toml")
+
+
+def check_is_file(path: Path, shown: str) -> None:
+    """Refuse what cannot be read as a file, before anything waits for it.
+
+    Raises:
+        PackageError: ``shown`` is a named pipe, a socket, a device, a folder, or a link that leads to no file.
+    """
+    if path.is_file():
+        return
+    if path.is_symlink():
+        raise PackageError(f"{shown} is a link to {_written(path.readlink())}, which leads to no file.", hint=_LINK_HINT)
+    kind = _KINDS.get(stat.S_IFMT(path.lstat().st_mode), "not a file")
+    raise PackageError(f"{shown} is {kind}; a package holds files.", hint="Remove it, or name it in .pondignore.")
+
+
+_LINK_HINT = "Replace the link by what it stands for, or name it in .pondignore."
+
+
+def _written(path: Path) -> str:
+    """A path that may not be UTF-8, as text."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _check_module(root: Path, module: str, names: tuple[str, ...]) -> None:
     if module in names:
         return
     if (root / module).is_file():
-        raise PackageError(f"{module} is left out by .gitignore or .pondignore.", hint=f"Add !{module} to .pondignore.")
+        raise PackageError(
+            f"{module} is left out: by .gitignore, by .pondignore, or as a test ({', '.join(_TESTS)}).",
+            hint=f"Add !{module} to .pondignore.",
+        )
     raise PackageError(
         f"pond.toml names {module} for its Ripples; there is no such file.", hint="Create it, or correct ripples = in [pond]."
     )
@@ -96,25 +127,32 @@ def _files(root: Path) -> Iterator[PurePosixPath]:
     rules: dict[Path, tuple[tuple[Path, GitIgnoreSpec], ...]] = {}
     for folder_name, folders, files in os.walk(root):
         folder = Path(folder_name)
-        here = rules[folder] = (*rules.get(folder.parent, ()), *_rules_of(folder))
+        here = rules[folder] = (*rules.get(folder.parent, ()), *_rules_of(folder, root))
         for name in list(folders):
             if _ignored(root, folder / name, here, folder=True):
                 folders.remove(name)
             else:
-                _check_link(root, folder / name, folder=True)
+                _check_entry(root, folder / name, folder=True)
         for name in files:
             if not _ignored(root, folder / name, here, folder=False):
-                _check_link(root, folder / name, folder=False)
+                _check_entry(root, folder / name, folder=False)
                 yield PurePosixPath((folder / name).relative_to(root).as_posix())
 
 
-def _rules_of(folder: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:
-    """One set of rules for a folder, .pondignore's after .gitignore's, so that it can bring a file back."""
-    lines = [
-        line for name in _IGNORE_FILES if (folder / name).is_file() for line in (folder / name).read_text(encoding="utf-8").splitlines()
-    ]
+def _rules_of(folder: Path, root: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:
+    """One set of rules for a folder, .pondignore's last, so that it can bring back what the others leave out."""
+    lines = [*(_TESTS if folder == root else ()), *(line for name in _IGNORE_FILES for line in _lines(folder / name, root))]
     if lines:
         yield folder, GitIgnoreSpec.from_lines(lines)
+
+
+def _lines(path: Path, root: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise PackageError(f"{path.relative_to(root)} is not UTF-8 text.", hint="Save it as UTF-8.") from error
 
 
 def _ignored(root: Path, path: Path, rules: tuple[tuple[Path, GitIgnoreSpec], ...], *, folder: bool) -> bool:
@@ -124,18 +162,21 @@ def _ignored(root: Path, path: Path, rules: tuple[tuple[Path, GitIgnoreSpec], ..
     return any(spec.match_file(path.relative_to(base).as_posix() + end) for base, spec in rules)
 
 
-def _check_link(root: Path, path: Path, *, folder: bool) -> None:
-    if not path.is_symlink():
-        return
-    shown, target = path.relative_to(root), path.resolve()
-    if not target.is_relative_to(root):
-        raise PackageError(
-            f"{shown} is a link to {path.readlink()}, outside the project.", hint="Copy the file into the project, or ignore the link."
-        )
-    if folder or not target.is_file():
-        raise PackageError(
-            f"{shown} is a link to {path.readlink()}, which is no file.", hint="Replace the link by what it stands for, or ignore it."
-        )
+def _check_entry(root: Path, path: Path, *, folder: bool) -> None:
+    shown = _written(path.relative_to(root))
+    if shown != str(path.relative_to(root)) or not shown.isprintable():
+        raise PackageError(f"The name of {shown!r} is not UTF-8 text that can be printed.", hint="Rename it, or name it in .pondignore.")
+    if path.is_symlink():
+        # Not Path.resolve: it raises for a link to itself.
+        if not Path(os.path.realpath(path)).is_relative_to(root):
+            raise PackageError(
+                f"{shown} is a link to {_written(path.readlink())}, outside the project.",
+                hint="Copy the file into the project, or name the link in .pondignore.",
+            )
+        if folder:
+            raise PackageError(f"{shown} is a link to the folder {_written(path.readlink())}.", hint=_LINK_HINT)
+    if not folder:
+        check_is_file(path, shown)
 
 
 def _zip(root: Path, files: list[PurePosixPath]) -> bytes:
