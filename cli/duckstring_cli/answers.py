@@ -241,7 +241,10 @@ class TablesAnswer(TypedDict):
 
 
 class DeployedPond(TypedDict):
-    """What a deploy did to one line. ``waits_for``: the runs in flight that hold the version back."""
+    """What a deploy did to one line.
+
+    ``waits_for``: the runs in flight that hold the version back. ``default``: the Pond's name alone means this line.
+    """
 
     line: str
     version: str
@@ -250,6 +253,7 @@ class DeployedPond(TypedDict):
     warnings: list[str]
     unchanged: bool
     killed: bool
+    default: NotRequired[bool]
     waits_for: NotRequired[list[str]]
 
 

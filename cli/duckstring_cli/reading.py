@@ -133,8 +133,9 @@ def find_table(snapshot: TablesAnswer, table: str) -> TableRow:
 
 def not_published(snapshot: TablesAnswer) -> OperatorError:
     """Nothing to read yet."""
-    pond = snapshot["line"].split("@")[0]
-    return OperatorError(f"{snapshot['line']} has not published anything yet.", hint=f"Run it: duckstring trigger pulse {pond} --watch")
+    pond, _, major = snapshot["line"].partition("@")
+    hint = f"Run it: duckstring trigger pulse {pond} -m {major} --watch"
+    return OperatorError(f"{snapshot['line']} has not published anything yet.", hint=hint)
 
 
 def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) -> int:

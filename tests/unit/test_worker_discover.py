@@ -78,7 +78,7 @@ def test_an_exception_at_import_comes_back_with_the_authors_traceback():
 
 def test_a_missing_variable_says_how_to_set_it():
     error = found("import os\nos.environ['DATABRICKS_HOST']\n")["error"]
-    assert error["hint"].startswith("Set it with `duckstring secret set DATABRICKS_HOST`")
+    assert error["hint"].startswith("Define DATABRICKS_HOST in the Catchment's environment file")
 
 
 def test_a_missing_package_says_where_to_add_it():

@@ -256,7 +256,7 @@ def test_a_sources_tables_are_views_under_its_name(world, body):
         ("pond.write_table('Orders', 'SELECT 1 x')", "WriteError", "A table cannot be called 'Orders'."),
         ("pond.write_table('a', 7)", "WriteError", "int is nothing that can be written as a table."),
         ("pond.write_table('a', 'SELECT 1 x')\npond.write_table('a', 'SELECT 1 x')", "WriteError", "was written by this Ripple already"),
-        ("pond.env('TOKEN')", "EnvironmentMissingError", "duckstring secret set TOKEN"),
+        ("pond.env('TOKEN')", "EnvironmentMissingError", "Define TOKEN in the Catchment's environment file"),
     ],
 )
 def test_mistakes_are_one_line_that_says_what_to_do(world, body, error, said):

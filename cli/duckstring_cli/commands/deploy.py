@@ -14,7 +14,7 @@ from duckstring.errors import OperatorError
 from duckstring_cli import render
 from duckstring_cli.answers import DeployAnswer, DeployedPond
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.commands.options import AsJson, CatchmentName, open_client, repeated
+from duckstring_cli.commands.options import AsJson, CatchmentName, open_client, repeated, typed
 
 _FEW = 4
 
@@ -93,4 +93,6 @@ def _next_steps(answer: DeployAnswer, named: str) -> None:
     if not ponds:
         return
     last = next((pond["line"] for pond in reversed(ponds) if pond["line"] not in sources), ponds[-1]["line"])
-    render.err().print(f"[dim]Next: duckstring trigger pulse {last.split('@')[0]} --watch{escape(named)}[/]", soft_wrap=True)
+    default = next(pond.get("default", False) for pond in ponds if pond["line"] == last)
+    pond = last.partition("@")[0] if default else typed(last)
+    render.err().print(f"[dim]Next: duckstring trigger pulse {pond} --watch{escape(named)}[/]", soft_wrap=True)

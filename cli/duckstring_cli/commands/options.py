@@ -45,6 +45,12 @@ SomePond = Annotated[
 ]
 
 
+def typed(line: str) -> str:
+    """A line as a command takes it: ``sales -m 1``."""
+    pond, _, major = line.partition("@")
+    return f"{pond} -m {major}"
+
+
 def repeated(name: str | None) -> str:
     """The option again, for a command that is suggested."""
     return f" -c {name}" if name else ""

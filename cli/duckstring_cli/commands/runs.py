@@ -38,10 +38,11 @@ def runs(
     if as_json:
         render.print_json(rows)
     elif not rows:
+        named = f"{pond or 'POND'}{'' if picked is None else f' -m {picked}'}"
         render.say(
             "No such run."
             if status
-            else f"Nothing has run yet. Try: [bold]duckstring trigger pulse {pond or 'POND'} --watch{escape(repeated(catchment))}[/]"
+            else f"Nothing has run yet. Try: [bold]duckstring trigger pulse {named} --watch{escape(repeated(catchment))}[/]"
         )
     else:
         from duckstring_cli import board

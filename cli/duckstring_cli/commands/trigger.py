@@ -12,7 +12,7 @@ from duckstring_cli import board, durations, render
 from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
 from duckstring_cli.commands import arrival, window
-from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
+from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated, typed
 
 if TYPE_CHECKING:
     from duckstring_cli.follow import Follower
@@ -130,7 +130,7 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
     held = follower.culprits[0] if follower.culprits else target
     if held is None or held["failure"] is None:
         why = (held["reason"] or held["status"]) if held else "it is gone"
-        closer = f"Look closer: duckstring status {line.partition('@')[0]}{named}"
+        closer = f"Look closer: duckstring status {typed(line)}{named}"
         killed = held is not None and held["status"] == "killed"
         return OperatorError(
             f"{line} cannot run: {why}.", hint=f"Let it go on: {board.way_out(held, named)}" if held and killed else closer
@@ -141,6 +141,6 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
     hint = (
         f"See all of it: duckstring run show {failure['run']}{named}"
         if failure["run"]
-        else f"Look closer: duckstring status {held['pond']}{named}"
+        else f"Look closer: duckstring status {typed(held['line'])}{named}"
     )
     return OperatorError(f"{where}{held['line']} failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: {words}", hint=hint)

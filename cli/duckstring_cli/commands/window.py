@@ -164,8 +164,9 @@ def remove(
 
 
 def _not_heard(answer: WindowAnswer, catchment: str | None) -> None:
-    pond = answer["line"].partition("@")[0]
-    render.warn(f"{answer['line']} has not heard it within 10 s; it will. See: duckstring trigger window {pond} list{repeated(catchment)}")
+    pond, _, major = answer["line"].partition("@")
+    see = f"duckstring trigger window {pond} list -m {major}{repeated(catchment)}"
+    render.warn(f"{answer['line']} has not heard it within 10 s; it will. See: {see}")
 
 
 def _warn_of_what_is_ahead(answer: WindowAnswer, end: str) -> None:

@@ -79,6 +79,7 @@ def test_a_batch_is_selected_and_each_line_is_told_its_release():
                 "warnings": [],
                 "unchanged": False,
                 "killed": False,
+                "default": True,
                 "waits_for": [],
             },
             {
@@ -89,6 +90,7 @@ def test_a_batch_is_selected_and_each_line_is_told_its_release():
                 "warnings": [],
                 "unchanged": False,
                 "killed": False,
+                "default": True,
                 "waits_for": [],
             },
         ]
@@ -99,6 +101,11 @@ def test_a_batch_is_selected_and_each_line_is_told_its_release():
         ("orders@1", Deployed(selected["orders@1"])),
         ("sales@1", Deployed(selected["sales@1"])),
     ]
+
+
+def test_a_pond_says_whether_its_name_alone_means_the_deployed_line():
+    world = World(release("sales@2"))
+    assert [deploy([world.request("sales", v)], world.yard)["ponds"][0]["default"] for v in ("1.0.0", "3.0.0")] == [False, True]
 
 
 def test_one_bad_pond_refuses_the_whole_batch_with_every_fault_at_once():

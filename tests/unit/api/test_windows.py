@@ -305,6 +305,6 @@ def test_a_line_has_twenty_windows_at_most():
     with pytest.raises(WindowError) as caught:
         give("late", "22:00", 60)
     assert caught.value.message == "sales@1 has 20 Windows; allowed: 20."
-    assert caught.value.hint == "Remove one first: duckstring trigger window sales remove NAME"
+    assert caught.value.hint == "Remove one first: duckstring trigger window sales remove NAME -m 1"
     late = Window("late", NOON.replace(hour=22), DAY, timedelta(minutes=1))
     assert "late" not in step(actor.state, WindowAdded(late), NOON).state.windows

@@ -74,12 +74,17 @@ class RunKilledError(AuthorError):
         )
 
 
+def missing_variable_hint(name: str) -> str:
+    """Where a variable that Ripples miss is defined."""
+    return (
+        f"Define {name} in the Catchment's environment file (duckstring catchment configure --env-file FILE; "
+        "in AWS: cdk deploy -c envfile=FILE) or, for a password or token, in the Catchment's secret: docs/aws.md, Secrets."
+    )
+
+
 class EnvironmentMissingError(AuthorError):
     """A variable that neither a secret nor the Catchment's environment file defines."""
 
     def __init__(self, name: str) -> None:
         """Say what was looked for and what there is."""
-        super().__init__(
-            f"The environment has no {name!r}.",
-            hint=f"Set it with `duckstring secret set {name}`, or in the Catchment's environment file.",
-        )
+        super().__init__(f"The environment has no {name!r}.", hint=missing_variable_hint(name))

@@ -26,6 +26,7 @@ from duckstring.ports import Artifacts, AttemptReader, Catalog, Clock, Discovery
 from duckstring.service import graph
 from duckstring.service.announce import announcement, is_unheard, obituary
 from duckstring.service.conflicts import retry_conflicts
+from duckstring.service.find import find
 from duckstring.service.in_flight import named, resumes, rows_of, runs_of
 
 Json = dict[str, object]
@@ -284,6 +285,7 @@ def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, R
         ],
         "unchanged": choice.unchanged and (held.selected is None or held.has(release)),
         "killed": held.health == "killed",
+        "default": find(after, parse_line(release.line)[0], None) == after[release.line],
         "waits_for": list(held.runs) if held.holds_back(release) else [],
     }
 

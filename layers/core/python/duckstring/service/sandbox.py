@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict
 
+from duckstring.author.errors import missing_variable_hint
 from duckstring.author.order import arrange
 from duckstring.errors import DuckstringError
 from duckstring.model.catalog import RippleSpec
@@ -85,7 +86,7 @@ def _told(error: BaseException, project: Project) -> dict[str, str]:
 def _hint(error: BaseException) -> str:
     match error:
         case KeyError(args=(str(name),)) if _from_environ(error):
-            return f"Set it with `duckstring secret set {name}`, or in the Catchment's environment file."
+            return missing_variable_hint(name)
         case ModuleNotFoundError(name=str(name)):
             return f"Add what provides {name} to the Catchment's requirements.txt, or the module itself to the project."
         case MemoryError():

@@ -146,12 +146,12 @@ def _goes_with(window: Window, state: PondState, now: Instant) -> bool:
     if taken is not None:
         raise WindowError(
             f"{state.line} has a Window {window.name} already: {in_words(taken)}. The new one says {in_words(window)}.",
-            hint=f"Take another name, or remove that one: duckstring trigger window {parse_line(state.line)[0]} remove {window.name}",
+            hint=f"Take another name, or remove that one: {_removal(state.line, window.name)}",
         )
     if len(state.windows) >= MOST_WINDOWS:
         raise WindowError(
             f"{state.line} has {len(state.windows)} Windows; allowed: {MOST_WINDOWS}.",
-            hint=f"Remove one first: duckstring trigger window {parse_line(state.line)[0]} remove NAME",
+            hint=f"Remove one first: {_removal(state.line, 'NAME')}",
         )
     for held in sorted(state.windows.values(), key=lambda one: one.name):
         if overlap(held, window):
@@ -183,3 +183,8 @@ def _roughly(left: timedelta) -> str:
         if left >= 24 * unit:
             return duration_in_words(left // unit * unit)
     return duration_in_words(left)
+
+
+def _removal(line: Line, name: str) -> str:
+    pond, major = parse_line(line)
+    return f"duckstring trigger window {pond} remove {name} -m {major}"
