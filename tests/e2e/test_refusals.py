@@ -102,7 +102,7 @@ def test_an_unknown_parent_is_refused(driver, duckstring):
     refused(
         duckstring("deploy", root),
         1,
-        "error: orphan 1.0.0: Ripple 'join': its parent 'laod' is no Ripple of this Pond; did you mean 'load'? it has join, load.",
+        "error: orphan 1.0.0: Ripple 'join': its parent 'laod' is not a Ripple of this Pond; did you mean 'load'? it has join, load.",
         "hint: Name a Ripple of this Pond in parents=, or pass the function itself.",
     )
 

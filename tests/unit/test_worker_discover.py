@@ -43,13 +43,16 @@ def test_ripples_come_in_topological_order_with_their_hints():
     [
         ("", "src/pond.py declares no Ripple."),
         ("for n in range(301):\n    ripple(name=f'r{n}')(lambda: None)", "src/pond.py declares 301 Ripples; allowed: 300."),
-        ("@ripple(parents=['lod'])\ndef b(p): pass\n@ripple\ndef load(p): pass", "'lod' is no Ripple of this Pond; did you mean 'load'?"),
+        (
+            "@ripple(parents=['lod'])\ndef b(p): pass\n@ripple\ndef load(p): pass",
+            "'lod' is not a Ripple of this Pond; did you mean 'load'?",
+        ),
         (
             "@ripple(parents=['c'])\ndef a(p): pass\n@ripple(parents=['a'])\ndef b(p): pass\n@ripple(parents=['b'])\ndef c(p): pass",
             "a -> b -> c -> a",
         ),
         ("@ripple(parents=['a'])\ndef a(p): pass", "a -> a"),
-        ("@ripple\ndef a(p): pass\n@ripple(name='a')\ndef b(p): pass", "two Ripples called 'a'"),
+        ("@ripple\ndef a(p): pass\n@ripple(name='a')\ndef b(p): pass", "2 Ripples are called 'a'"),
         ("@ripple\ndef Load(p): pass", "cannot be called 'Load'"),
         ("@ripple(timeout='2 hours')\ndef a(p): pass", "timeout='2 hours'"),
         ("@ripple(timeout='30d')\ndef a(p): pass", "of at most 29d"),
@@ -57,6 +60,10 @@ def test_ripples_come_in_topological_order_with_their_hints():
         ("@ripple\nasync def a(p): pass", "is async"),
         ("@ripple\ndef a(p, q): pass", "takes 2 arguments (p, q)"),
         ("def f(p): pass\n@ripple(parents=[f])\ndef a(p): pass", "its parent 'f' is no Ripple"),
+        ("@ripple(timout='2h')\ndef a(p): pass", "src/pond.py:2: Ripple 'a': unknown argument timout=; did you mean timeout?"),
+        ("@ripple(always_run='no')\ndef a(p): pass", "always_run='no'; allowed: True or False."),
+        ("@ripple\nclass Load: pass", "src/pond.py:2: @ripple stands above"),
+        ("ripple(7)", "src/pond.py:2: @ripple stands above 7."),
     ],
 )
 def test_what_cannot_run_is_refused_in_one_line(body, said):
@@ -67,6 +74,30 @@ def test_what_cannot_run_is_refused_in_one_line(body, said):
     assert said in error["message"]
     assert "\n" not in error["message"]
     assert error["hint"]
+
+
+def test_every_fault_of_all_declarations_is_named_at_once_each_with_its_line():
+    source = HEAD + (
+        "import steps\n"
+        "@ripple(timeout='soon', memory='lots', parents=['nobody'])\ndef Load(pond): pass\n"
+        "@ripple(parents=[Load])\nasync def clean(pond): pass\n"
+        "@ripple\ndef fine(pond): pass\n"
+    )
+    error = found(source, files={"src/steps.py": HEAD + "@ripple(name='UP')\ndef up(): pass\n"})["error"]
+    lines = error["message"].splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["src/steps.py:2:", *["src/pond.py:3:"] * 3, "src/pond.py:5:", "Ripple"]
+    said = ["called 'UP'", "called 'Load'", "timeout='soon'", "memory='lots'", "'clean' is async", "its parent 'nobody'"]
+    assert all(word in line for word, line in zip(said, lines, strict=True))
+    assert (error["type"], error["traceback"]) == ("RippleError", "")
+
+
+def test_no_message_names_a_folder_that_the_author_does_not_have():
+    source = "import helper\n"
+    for text in ("from duckstring import nothing_such\n", "from pond import nothing_such\n", HEAD + "ripple(7)(8)\n"):
+        error = found(source, files={"src/helper.py": text})["error"]
+        assert "/tmp" not in error["message"] + error["traceback"]
+        assert "site-packages" not in error["message"] + error["traceback"]
+        assert "/layers/" not in error["message"] + error["traceback"]
 
 
 def test_an_exception_at_import_comes_back_with_the_authors_traceback():

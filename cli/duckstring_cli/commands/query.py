@@ -103,10 +103,9 @@ def _sql(text: str) -> str:
             text = Path(text[1:]).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BadInputError(f"{text[1:]} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-    text = text.strip().rstrip(";").strip()
-    if not text:
-        raise BadInputError("The SQL is empty.", hint='For example: --sql "SELECT count(*) FROM worst_routes"')
-    return text
+    from duckstring_cli import reading
+
+    return reading.one_select(text)
 
 
 def _tables_of(snapshot: TablesAnswer) -> str:

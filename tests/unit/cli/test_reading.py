@@ -168,6 +168,53 @@ def test_a_query_into_a_parquet_file_keeps_its_limit(capsys: pytest.CaptureFixtu
 
 @pytest.mark.usefixtures("snapshot")
 @pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("COPY routes TO 'x.csv'", "is COPY"),
+        ("EXPLAIN ANALYZE COPY routes TO 'x.csv'", "is EXPLAIN"),
+        ("EXPORT DATABASE 'x.csv'", "is EXPORT"),
+        ("ATTACH 'x.csv' AS x", "is ATTACH"),
+        ("INSTALL httpfs", "is LOAD"),
+        ("SET temp_directory = 'x.csv'", "is SET"),
+        ("INSERT INTO routes VALUES (1, '', 1, 1) RETURNING *", "is INSERT"),
+        ("CREATE TYPE mood AS ENUM ('sad'); SELECT 1", "has 2 statements (CREATE, SELECT)"),
+        ("SELECT 1; SELECT 2", "has 2 statements (SELECT, SELECT)"),
+        ("SELECT 1) TO 'x.csv'; --", "syntax error"),
+        ("FROM routes; COPY routes TO 'x.csv'", "has 2 statements (SELECT, COPY)"),
+        (" ; -- nothing", "is empty"),
+    ],
+)
+@pytest.mark.parametrize("style", [[], ["--csv"], ["--parquet", "y.parquet"]])
+def test_what_is_not_one_select_is_refused_before_it_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, sql: str, what: str, style: list[str]
+) -> None:
+    before = set(tmp_path.rglob("*"))
+    code, out, err = run(capsys, "query", "reports", "--sql", sql, *style)
+    assert (code, out) == (2, "")
+    assert what in err
+    assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("snapshot")
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM routes WHERE name <> 'é;'; -- all of them; really",
+        "WITH few AS (FROM routes LIMIT 3) SELECT count(*) FROM few /* ; */ ;;",
+        "PIVOT routes ON delay USING count(*)",
+        "DESCRIBE routes",
+        "SUMMARIZE routes",
+        "VALUES (1)",
+    ],
+)
+def test_every_form_of_one_select_runs(capsys: pytest.CaptureFixture[str], sql: str) -> None:
+    for style in ([], ["--csv"], ["--json"]):
+        code, out, err = run(capsys, "query", "reports", "--sql", sql, *style)
+        assert (code, bool(out)) == (0, True), (sql, style, err)
+
+
+@pytest.mark.usefixtures("snapshot")
+@pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
         (

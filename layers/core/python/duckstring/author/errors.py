@@ -59,6 +59,12 @@ class WriteError(AuthorError):
     """A table that cannot be written as asked."""
 
 
+def joined(faults: Sequence[RippleError]) -> RippleError:
+    """Several faults as one error: a line for each, every hint once."""
+    hints = dict.fromkeys(fault.hint for fault in faults if fault.hint)
+    return RippleError("\n".join(fault.message for fault in faults), hint="\n".join(hints))
+
+
 class MemoError(AuthorError):
     """What cannot be remembered."""
 

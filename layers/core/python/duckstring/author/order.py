@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-from duckstring.author.errors import RippleError
+from duckstring.author.errors import RippleError, joined
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.pauses import MOST_RIPPLES
 
@@ -14,15 +15,16 @@ def arrange(specs: Sequence[RippleSpec], *, module: str) -> tuple[RippleSpec, ..
     """Order Ripples topologically; among equals as declared.
 
     Raises:
-        RippleError: there are none or too many, two have one name, a parent does not exist, or they form a cycle.
+        RippleError: there are none or too many, two have one name, a parent does not exist (all of these at once), or they form a
+            cycle.
     """
     if not specs:
         raise RippleError(f"{module} declares no Ripple.", hint="Put @ripple above at least one function in it.")
     if len(specs) > MOST_RIPPLES:
         raise RippleError(f"{module} declares {len(specs)} Ripples; allowed: {MOST_RIPPLES}.", hint="Divide the Pond.")
     by_name = {spec.name: spec for spec in specs}
-    _refuse_twins(specs, module)
-    _refuse_orphans(by_name)
+    if faults := graph_faults(specs):
+        raise joined(faults)
     ordered: dict[str, RippleSpec] = {}
     while waiting := [spec for spec in specs if spec.name not in ordered]:
         ready = next((spec for spec in waiting if all(parent in ordered for parent in spec.parents)), None)
@@ -32,24 +34,25 @@ def arrange(specs: Sequence[RippleSpec], *, module: str) -> tuple[RippleSpec, ..
     return tuple(ordered.values())
 
 
-def _refuse_twins(specs: Sequence[RippleSpec], module: str) -> None:
-    seen: set[str] = set()
-    for spec in specs:
-        if spec.name in seen:
-            raise RippleError(f"{module} declares two Ripples called {spec.name!r}.", hint='Rename one: @ripple(name="...").')
-        seen.add(spec.name)
+def graph_faults(specs: Sequence[RippleSpec]) -> list[RippleError]:
+    """Names that two Ripples have, and parents that no Ripple of the Pond is."""
+    by_name = {spec.name: spec for spec in specs}
+    counts = Counter(spec.name for spec in specs)
+    twins = [
+        RippleError(f"{count} Ripples are called {name!r}.", hint='Rename one: @ripple(name="...").')
+        for name, count in counts.items()
+        if count > 1
+    ]
+    return twins + [_orphan(spec, parent, by_name) for spec in specs for parent in spec.parents if parent not in by_name]
 
 
-def _refuse_orphans(by_name: Mapping[str, RippleSpec]) -> None:
-    for spec in by_name.values():
-        for parent in spec.parents:
-            if parent not in by_name:
-                near = get_close_matches(parent, by_name, n=1)
-                meant = f"did you mean {near[0]!r}? " if near else ""
-                raise RippleError(
-                    f"Ripple {spec.name!r}: its parent {parent!r} is no Ripple of this Pond; {meant}it has {', '.join(sorted(by_name))}.",
-                    hint="Name a Ripple of this Pond in parents=, or pass the function itself.",
-                )
+def _orphan(spec: RippleSpec, parent: str, by_name: Mapping[str, RippleSpec]) -> RippleError:
+    near = get_close_matches(parent, by_name, n=1)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    return RippleError(
+        f"Ripple {spec.name!r}: its parent {parent!r} is not a Ripple of this Pond; {meant}it has {', '.join(sorted(by_name))}.",
+        hint="Name a Ripple of this Pond in parents=, or pass the function itself.",
+    )
 
 
 def _cycle(by_name: Mapping[str, RippleSpec], start: str, done: set[str]) -> RippleError:

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, TypeVar, overload
 
 from duckstring.author.durations import HINT, seconds_of
-from duckstring.author.errors import RippleError
+from duckstring.author.errors import RippleError, joined
+from duckstring.author.order import graph_faults
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import mebibytes
 from duckstring.model.names import POND_NAME
 
 RippleFunction = TypeVar("RippleFunction", bound=Callable[..., object])
+Checked = TypeVar("Checked")
 Parent = Callable[..., object] | str
 
 _MARK = "__duckstring_ripple__"
+_WORDS = ("parents", "name", "always_run", "timeout", "memory", "on_kill")
 _LONGEST = 29 * 86_400
 """Of a timeout: less than the state machine gives a task."""
 
@@ -40,18 +44,30 @@ def takes_pond(function: Callable[..., object]) -> bool:
     return bool(inspect.signature(function).parameters)
 
 
-_collector: ContextVar[list[Declared] | None] = ContextVar("duckstring_ripples", default=None)
+@dataclass(frozen=True, slots=True)
+class _Collector:
+    declared: list[Declared] = field(default_factory=list)
+    faults: list[RippleError] = field(default_factory=list)
+
+
+_collector: ContextVar[_Collector | None] = ContextVar("duckstring_ripples", default=None)
 
 
 @contextmanager
 def collecting() -> Iterator[list[Declared]]:
-    """Gather the Ripples that are declared inside the block, in order."""
-    declared: list[Declared] = []
-    token = _collector.set(declared)
+    """Gather the Ripples that are declared inside the block, in order.
+
+    Raises:
+        RippleError: at the end of the block, with every fault of the declarations, one a line.
+    """
+    collector = _Collector()
+    token = _collector.set(collector)
     try:
-        yield declared
+        yield collector.declared
     finally:
         _collector.reset(token)
+    if collector.faults:
+        raise joined([*collector.faults, *graph_faults([one.spec for one in collector.declared])])
 
 
 @overload
@@ -80,6 +96,7 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
     timeout: str | None = None,
     memory: str | None = None,
     on_kill: Callable[..., object] | None = None,
+    **unknown: object,
 ) -> RippleFunction | Callable[[RippleFunction], RippleFunction]:
     """Declare a Ripple: a function of no argument, or of one, the Pond.
 
@@ -92,39 +109,81 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
         memory: how much memory it needs, as far as you know: ``"512MB"``, ``"4GB"``.
         on_kill: a function of no argument, or of the Pond, that is called when the Ripple was killed, or its time is over: to cancel
             what it started elsewhere.
+        unknown: refused, with the nearest argument that there is.
 
     Returns:
         The function, unchanged.
 
     Raises:
-        RippleError: something about the declaration cannot be.
+        RippleError: something about the declaration cannot be: every fault, one a line. While a package is imported the faults of
+            all its Ripples are raised together, by ``collecting``.
     """
 
     def declare(of: RippleFunction) -> RippleFunction:
-        called = _called(of, name)
+        faults: list[RippleError] = []
+
+        def checked(check: Callable[..., Checked], *given: object, otherwise: Checked) -> Checked:
+            try:
+                return check(*given)
+            except RippleError as fault:
+                faults.append(fault)
+                return otherwise
+
+        own_name = str(getattr(of, "__name__", "ripple"))
+        called = checked(_called, of, name, otherwise=own_name)
+        faults += [_unknown(called, word) for word in unknown]
         spec = RippleSpec(
             name=called,
-            parents=_parents(called, parents),
-            always_run=always_run,
-            timeout_seconds=None if timeout is None else _seconds(called, timeout),
-            memory_mib=None if memory is None else _mebibytes(called, memory),
+            parents=checked(_parents, called, parents, otherwise=()),
+            always_run=checked(_flag, called, always_run, otherwise=False),
+            timeout_seconds=checked(_seconds, called, timeout, otherwise=None),
+            memory_mib=checked(_mebibytes, called, memory, otherwise=None),
             on_kill=on_kill is not None,
         )
-        _check_function(called, of)
+        if inspect.isroutine(of):
+            checked(_check_function, called, of, otherwise=None)
         if on_kill is not None:
-            _check_on_kill(called, on_kill)
-        setattr(of, _MARK, called)
-        if (collector := _collector.get()) is not None:
-            collector.append(Declared(spec, of, on_kill))
+            checked(_check_on_kill, called, on_kill, otherwise=None)
+        _declare(Declared(spec, of, on_kill), faults)
         return of
 
     return declare if function is None else declare(function)
 
 
+def _declare(one: Declared, faults: list[RippleError]) -> None:
+    """Hand it to the block that collects. Outside of one its faults are raised where it stands."""
+    collector = _collector.get()
+    if faults and collector is None:
+        raise joined(faults)
+    # Also where it has faults: others may name it as their parent, and that is right.
+    with suppress(AttributeError, TypeError):
+        setattr(one.function, _MARK, one.spec.name)
+    if collector is not None:
+        collector.declared.append(one)
+        where = _where()
+        collector.faults.extend(RippleError(f"{where}{fault.message}", hint=fault.hint) for fault in faults)
+
+
+def _where() -> str:
+    """The line of the declaration: ``src/pond.py:12: `` once the project's folder is taken off."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}: "
+
+
+def _unknown(called: str, word: str) -> RippleError:
+    near = get_close_matches(word, _WORDS, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return RippleError(
+        f"Ripple {called!r}: unknown argument {word}=; {meant}allowed: {', '.join(_WORDS)}.", hint="Correct the @ripple line."
+    )
+
+
 def _called(function: object, name: object) -> str:
     if not inspect.isroutine(function):
         raise RippleError(f"@ripple stands above {function!r}.", hint="Put it above a function: @ripple or @ripple(parents=[...]).")
-    called = function.__name__ if name is None else name
+    called = getattr(function, "__name__", "") if name is None else name
     if not isinstance(called, str) or not POND_NAME.fullmatch(called):
         raise RippleError(
             f"A Ripple cannot be called {called!r}; allowed: a lower-case letter, then lower-case letters, digits and _, at most 48.",
@@ -149,13 +208,23 @@ def _parent(called: str, parent: object) -> str:
     return str(found)
 
 
-def _seconds(called: str, text: object) -> int:
+def _flag(called: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise RippleError(f"Ripple {called!r}: always_run={value!r}; allowed: True or False.", hint="Write always_run=True.")
+
+
+def _seconds(called: str, text: object) -> int | None:
+    if text is None:
+        return None
     if (seconds := seconds_of(text)) is None or seconds > _LONGEST:
         raise RippleError(f"Ripple {called!r}: timeout={text!r}; allowed: a duration over zero, of at most 29d.", hint=HINT)
     return seconds
 
 
-def _mebibytes(called: str, text: object) -> int:
+def _mebibytes(called: str, text: object) -> int | None:
+    if text is None:
+        return None
     if isinstance(text, str) and (found := mebibytes(text)):
         return found
     raise RippleError(f"Ripple {called!r}: memory={text!r}; allowed: 128MB to 120GB.", hint='Write it as "512MB" or "4GB".')

@@ -226,7 +226,8 @@ def _discover(package: Package, discovery: Discovery) -> tuple[RippleSpec, ...]:
     try:
         found = discovery.discover(package.artifact, sha256=package.sha256, module=package.pond.pond.ripples)
     except AuthorError as error:
-        message = f"{package.pond.pond.name} {package.pond.pond.version}: {error.message}"
+        named = f"{package.pond.pond.name} {package.pond.pond.version}"
+        message = "\n".join(f"{named}: {line}" for line in error.message.splitlines())
         raise DiscoveryError(message, hint=error.hint, traceback=getattr(error, "traceback", "")) from error
     if not found:
         raise AuthorError(

@@ -20,6 +20,7 @@ from duckstring.service.project import Project
 
 _MEMORY = 2 * 1024**3
 _FILE = 64 * 1024**2
+_OWN = f"{Path(__file__).parents[1]}/"
 _TEXT_SHOWN = 20_000
 
 
@@ -76,11 +77,19 @@ def _told(error: BaseException, project: Project) -> dict[str, str]:
     frames = error.__traceback__
     while frames is not None and not frames.tb_frame.f_code.co_filename.startswith(str(project.root)):
         frames = frames.tb_next
-    written = "".join(traceback.TracebackException(type(error), error, frames).format()).replace(f"{project.root}/", "")
+    told = traceback.TracebackException(type(error), error, frames)
+    told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith(_OWN)]
+    written = _without_folders("".join(told.format()), project)
     if isinstance(error, DuckstringError):
-        return {"type": type(error).__name__, "message": error.message, "hint": error.hint, "traceback": written if frames else ""}
-    message = f"Importing {project.module} raised {type(error).__name__}: {error}"
+        message = _without_folders(error.message, project)
+        return {"type": type(error).__name__, "message": message, "hint": error.hint, "traceback": written if frames else ""}
+    message = _without_folders(f"Importing {project.module} raised {type(error).__name__}: {error}", project)
     return {"type": type(error).__name__, "message": message[:_TEXT_SHOWN], "hint": _hint(error), "traceback": written[-_TEXT_SHOWN:]}
+
+
+def _without_folders(text: str, project: Project) -> str:
+    """Paths as the author knows them, not as this process has them."""
+    return text.replace(f"{project.root}/", "").replace(_OWN, "duckstring/")
 
 
 def _hint(error: BaseException) -> str:
