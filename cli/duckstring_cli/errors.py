@@ -46,7 +46,10 @@ def exit_code(error: DuckstringError) -> int:
 
 
 def unusable(error: OSError) -> OperatorError:
-    """A file or folder of the user's that cannot be read or written."""
+    """A file or folder of the user's that cannot be read or written; the output itself, where no file is named."""
+    if error.filename is None:
+        hint = "Is the disk full, or the reader gone?"
+        return OperatorError(f"The output cannot be written: {error.strerror or error}.", hint=hint)
     return OperatorError(f"{error.filename} cannot be used: {error.strerror or error}.", hint="Check the path and its permissions.")
 
 

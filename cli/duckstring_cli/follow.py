@@ -90,6 +90,18 @@ class Follower:
         """The lines that failed or were killed, Sources first. One that is read as an optional Source only stands in nobody's way."""
         return [line for line in _lineage(self.goal.line, self.lines, required=True) if line["status"] in {"failed", "killed"}]
 
+    @property
+    def out_of_reach(self) -> str:
+        """Why the goal cannot be reached before somebody does something, though nothing failed; nothing if it can."""
+        if self.goal.after is not None:
+            return ""
+        for line in _lineage(self.goal.line, self.lines, required=True):
+            if missing := [source["line"] for source in line["sources"] if source["absent"] and not source["optional"]]:
+                return f"{line['line']} needs {', '.join(missing)}, which is not deployed"
+            if _awaits_opening(line) and not any(held["open"] or held["next"] for held in line["windows"]):
+                return f"no Window of {line['line']} opens again"
+        return ""
+
     def ran_after(self, line: LineStatus) -> bool:
         """Whether the run that the goal asks for is done."""
         last = line["last_run"]
@@ -110,9 +122,13 @@ class Follower:
         return not waiting or (any(map(_awaits_opening, waiting)) and all(line["reason"] for line in waiting))
 
     def _is_down(self) -> bool:
-        """Down for good: nothing runs, and nothing that is in the way is tried again by itself."""
+        """Down for good: nothing runs, and nothing that is in the way is tried again or comes by itself."""
         target = self.target
-        if target is None or target["status"] not in board.DOWN or any(line["runs"] for line in self.lines):
+        if target is None or any(line["runs"] for line in self.lines):
+            return False
+        if self.out_of_reach:
+            return True
+        if target["status"] not in board.DOWN:
             return False
         return not (self.culprits and all(map(_is_tried_again, self.culprits)))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, TextIO
 
 import typer
 from typer.exceptions import TyperException
@@ -58,6 +60,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to
     """Run one command line. Gives the exit code: 0 done, 1 refused, 2 misuse."""
     try:
         code = app(args=list(arguments), prog_name="duckstring", standalone_mode=False)
+        sys.stdout.flush()  # a full disk shows here, not after the last word
     except DuckstringError as error:
         render.refuse(error)
         return errors.exit_code(error)
@@ -71,18 +74,30 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to
         return _INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has what it wanted: no complaint, and none from the interpreter's last flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop(sys.stdout)
         return 0
     except OSError as error:
         if error.filename is None:
-            raise
-        render.refuse(errors.unusable(error))
+            _drop(sys.stdout)
+        try:
+            render.refuse(errors.unusable(error))
+        except OSError:
+            _drop(sys.stderr)
         return errors.REFUSED
     return code if isinstance(code, int) else 0
 
 
+def _drop(stream: TextIO) -> None:
+    """What is not written by now is not written any more, nor complained of at the interpreter's end."""
+    with suppress(OSError, ValueError):  # a stream of a test has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def main() -> None:
     """The entry point."""
+    # A stream that the caller has closed (>&-) is None in Python.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - the same
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

@@ -131,6 +131,10 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
     if held is None or held["failure"] is None:
         why = (held["reason"] or held["status"]) if held else "it is gone"
         closer = f"Look closer: duckstring status {typed(line)}{named}"
+        if why_not := follower.out_of_reach:
+            return OperatorError(
+                f"{line} cannot run: {why_not}.", hint="What you asked for waits, and runs when that has changed. Not watched any longer."
+            )
         killed = held is not None and held["status"] == "killed"
         return OperatorError(
             f"{line} cannot run: {why}.", hint=f"Let it go on: {board.way_out(held, named)}" if held and killed else closer

@@ -16,7 +16,7 @@ from duckstring.ports import Seen
 from duckstring.service.find import PondNotFoundError
 from duckstring.service.forward import forward, read_execution_name
 from duckstring.service.trigger import NotTakenError, trigger
-from tests.unit.api.world import NOON, Door, Rules, ShelfCatalog, States, StillClock, graph, release
+from tests.unit.api.world import NOON, Door, Rules, ShelfCatalog, States, StillClock, graph, release, source
 
 RULES = Rules()
 for _line, _rule in (
@@ -45,6 +45,20 @@ def test_a_major_may_be_named_and_a_tide_carries_its_bound():
     told, events = ask("reports", "tide", major=1, bound=3600)
     assert told["line"] == "reports@1"
     assert events[0]["bound"] == 3600.0
+
+
+def test_a_source_that_is_not_deployed_is_warned_of_however_far_above(monkeypatch):
+    lines = (
+        release("top@1", "", source("middle@1"), source("extra@1", optional=True)),
+        release("middle@1", "", source("gone@2"), source("sales@1")),
+        release("sales@1"),
+    )
+    monkeypatch.setattr(f"{__name__}.CATALOG", ShelfCatalog(graph(*lines)))
+    said = "middle@1 needs gone@2, which is not deployed: top@1 runs only after it is. What you asked for waits."
+    for kind, more in (("pulse", {}), ("tap", {}), ("wave", {}), ("tide", {"bound": 60})):
+        told, events = ask("top", kind, **more)
+        assert (told["warnings"], len(events)) == ([said], 1)
+    assert ask("sales", "pulse")[0]["warnings"] == []
 
 
 @pytest.mark.parametrize("bound", [None, 0, -1, "1d", True, float("nan"), float("inf")])

@@ -9,6 +9,7 @@ from rich.console import Console
 from duckstring_cli import live
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
+from duckstring_cli.commands import trigger
 from duckstring_cli.follow import Event, Follower, Goal
 from tests.unit.cli.made_up import FLIGHTS, Act, Play, at, line_status, run_row, source
 
@@ -143,6 +144,38 @@ def test_who_waits_for_a_window_is_told_once_with_the_opening() -> None:
     assert live.event_line(event, at(0)).endswith("waiting (waits for Window nightly, opens 2030-01-01 14:00 UTC (in 2h))")
     assert observed(follower, lines, now=2) == []
     assert follower.verdict() == "going", "a Pulse is not satisfied before it opens"
+
+
+@pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), Goal("reports@1", None, "")])
+def test_a_watch_of_what_can_never_arrive_ends_and_says_why(goal: Goal) -> None:
+    follower = Follower(goal, cast("Any", None))
+    middle = line_status("sales@1", status="waiting", sources=[source("gone@2", absent=True)])
+    lines = [middle, line_status("reports@1", status="waiting", reason="waits for sales@1", sources=[source("sales@1")])]
+    observed(follower, lines)
+    assert follower.verdict() == "going", "one look may be a moment late"
+    observed(follower, lines, now=2)
+    assert follower.verdict() == "down"
+    refusal = trigger._out_of_reach("reports@1", follower, "")
+    assert refusal.message == "reports@1 cannot run: sales@1 needs gone@2, which is not deployed."
+    assert refusal.hint
+
+
+def test_an_optional_source_that_is_not_deployed_stands_in_nobodys_way() -> None:
+    follower = Follower(Goal("reports@1", at(0), ""), cast("Any", None))
+    lines = [line_status("reports@1", status="waiting", sources=[source("extra@1", absent=True, optional=True)])]
+    for now in (1, 2, 3):
+        observed(follower, lines, now=now)
+    assert follower.verdict() == "going"
+
+
+def test_a_window_that_never_opens_again_ends_the_watch() -> None:
+    follower = Follower(Goal("reports@1", at(0), ""), cast("Any", None))
+    lines = under_a_window(status="waiting")
+    lines[0]["windows"] = [WINDOW | {"carried_by": "schedule", "next": None, "until": at(-100)}]
+    for now in (1, 2):
+        observed(follower, lines, now=now)
+    assert follower.verdict() == "down"
+    assert "no Window of sales@1 opens again" in trigger._out_of_reach("reports@1", follower, "").message
 
 
 def test_a_tap_does_not_watch_until_tomorrows_opening_for_what_it_only_prepares() -> None:

@@ -107,6 +107,23 @@ def _too_old(sink: Release, spec: SourceSpec, source: Release, changed: Collecti
     return f"{needs}, and this deploy has {source.version} of it: raise that version, or lower the minimum in {reader}'s pond.toml."
 
 
+def absent(line: Line, releases: Mapping[Line, Release]) -> tuple[tuple[Line, Line], ...]:
+    """The required Sources in the lineage of ``line`` that are not deployed, each with the Sink that names it."""
+    found: list[tuple[Line, Line]] = []
+    ahead, seen = [line], {line}
+    while ahead:
+        sink = ahead.pop()
+        for spec in releases[sink].sources:
+            if spec.optional or spec.line in seen:
+                continue
+            seen.add(spec.line)
+            if spec.line in releases:
+                ahead.append(spec.line)
+            else:
+                found.append((sink, spec.line))
+    return tuple(sorted(found))
+
+
 def needed_by(line: Line, releases: Mapping[Line, Release]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """The Sinks that name ``line`` as a required Source, and those that name it as an optional one, by name."""
     named = [(sink.line, spec.optional) for sink, spec in _edges(releases) if spec.line == line]

@@ -12,6 +12,7 @@ from duckstring.model.catalog import Release
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, parse_line
 from duckstring.ports import Catalog, Clock, StateReader, TriggerDoor
+from duckstring.service import graph
 from duckstring.service.find import find_deployed
 from duckstring.service.in_flight import named, runs_of, waiting_release
 
@@ -86,13 +87,25 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
     if window is not None:
         detail["bound"] = window.total_seconds()
     door.put(detail)
-    return {"line": line, "epoch": epoch, "warnings": _warnings(known, held.state if held else PondState(line), release)}
+    state = held.state if held else PondState(line)
+    return {"line": line, "epoch": epoch, "warnings": _warnings(known, state, release, catalog)}
 
 
-def _warnings(kind: TriggerKind, state: PondState, release: Release) -> list[str]:
+def _warnings(kind: TriggerKind, state: PondState, release: Release, catalog: Catalog) -> list[str]:
     if kind != "remove":
-        return _waits(state, release)
+        return [*_waits(state, release), *_absent(release, catalog)]
     return [] if state.trigger else [f"{state.line} had no Wave or Tide that it has heard of."]
+
+
+def _absent(release: Release, catalog: Catalog) -> list[str]:
+    """What is missing above a line: it cannot run before somebody deploys that."""
+    if not release.sources:
+        return []
+    missing = graph.absent(release.line, {**catalog.releases(), release.line: release})
+    return [
+        f"{sink} needs {source}, which is not deployed: {release.line} runs only after it is. What you asked for waits."
+        for sink, source in missing
+    ]
 
 
 def _waits(state: PondState, release: Release) -> list[str]:
