@@ -77,14 +77,19 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to
         _drop(sys.stdout)
         return 0
     except OSError as error:
-        if error.filename is None:
-            _drop(sys.stdout)
-        try:
-            render.refuse(errors.unusable(error))
-        except OSError:
-            _drop(sys.stderr)
-        return errors.REFUSED
+        return _unusable(error)
     return code if isinstance(code, int) else 0
+
+
+def _unusable(error: OSError) -> int:
+    """A file of the user's, or the output itself."""
+    if error.filename is None:
+        _drop(sys.stdout)
+    try:
+        render.refuse(errors.unusable(error))
+    except OSError:
+        _drop(sys.stderr)
+    return errors.REFUSED
 
 
 def _drop(stream: TextIO) -> None:

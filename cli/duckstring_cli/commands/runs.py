@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -17,6 +18,10 @@ from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVers
 from duckstring_cli.errors import BadInputError, nearest
 
 STATUSES = ("running", "success", "pass", "failed", "killed")
+_FEW = 4
+_SHORTEST = 8
+_FIRST_TO_GO = ("PEAK", "WHERE", "BYTES", "PAUSES", "ROWS")
+"""Columns of a run's attempts, the least needed first."""
 
 app = typer.Typer(help="One run closely.", no_args_is_help=True)
 
@@ -72,8 +77,9 @@ def show(
         render.print_json({"run": answer["run"], "attempts": attempts})
         return
     render.out().print(_heading(answer["run"]), soft_wrap=True)
-    _print_attempts(attempts)
-    for attempt in attempts:
+    begun = [attempt for attempt in attempts if attempt["status"] != "not begun"]
+    _print_attempts(begun, [attempt["ripple"] for attempt in attempts if attempt not in begun])
+    for attempt in begun:
         _print_error(attempt, named=repeated(catchment))
     if answer["run"].get("message") and not any(attempt.get("message") for attempt in attempts):
         render.out().print(Text(f"\n{render.said(answer['run'].get('error'), answer['run'].get('message'))}", style="red"), soft_wrap=True)
@@ -89,10 +95,17 @@ def _heading(run: RunRow) -> Text:
     )  # fmt: skip
 
 
-def _print_attempts(attempts: list[AttemptRow]) -> None:
-    if not attempts:
+def _print_attempts(attempts: list[AttemptRow], not_begun: list[str]) -> None:
+    if attempts:
+        _print_table(attempts)
+    else:
         render.say("\n[dim]No Ripple ran.[/]")
-        return
+    if not_begun:
+        some = ", ".join([*not_begun[:_FEW], *([f"{len(not_begun) - _FEW} more"] if len(not_begun) > _FEW else [])])
+        render.out().print(Text(f"\nnot begun: {some}. The run was over before.", style="dim"), soft_wrap=True)
+
+
+def _print_table(attempts: list[AttemptRow]) -> None:
     columns = {
         "RIPPLE": [Text(attempt["ripple"]) for attempt in attempts],
         "ATTEMPT": [Text(str(attempt["attempt"])) for attempt in attempts],
@@ -106,11 +119,31 @@ def _print_attempts(attempts: list[AttemptRow]) -> None:
     }
     # What is empty for all of them is not worth a column.
     told = {name: cells for name, cells in columns.items() if name not in {"PEAK", "PAUSES"} or any(cell.plain for cell in cells)}
-    made = render.table(*told, right=("ATTEMPT", "TOOK", "PEAK", "PAUSES", "ROWS", "BYTES"))
-    for row in zip(*told.values(), strict=True):
+    console = render.out()
+    shown = _that_fit(told, console.width)
+    made = render.table(*shown, right=("ATTEMPT", "TOOK", "PEAK", "PAUSES", "ROWS", "BYTES"))
+    for row in zip(*shown.values(), strict=True):
         made.add_row(*row)
-    render.out().print("")
-    render.out().print(made)
+    console.print("")
+    console.print(made)
+    if left_out := [name for name in told if name not in shown]:
+        console.print(Text(f"not shown here: {', '.join(left_out)} (a wider terminal, or --json)", style="dim"))
+
+
+def _that_fit(columns: Mapping[str, list[Text]], width: int) -> dict[str, list[Text]]:
+    """The columns that a terminal has room for, whole; the Ripple's name is shortened before its status or time goes."""
+    kept = dict(columns)
+    for name in _FIRST_TO_GO:
+        if _width(kept) <= width:
+            return kept
+        kept.pop(name, None)
+    room = width - _width({name: cells for name, cells in kept.items() if name != "RIPPLE"}) - 2
+    kept["RIPPLE"] = [Text(render.shorten(cell.plain, max(room, _SHORTEST))) for cell in kept["RIPPLE"]]
+    return kept
+
+
+def _width(columns: Mapping[str, list[Text]]) -> int:
+    return sum(max(len(name), *(cell.cell_len for cell in cells)) + 2 for name, cells in columns.items()) - 2
 
 
 def _status(attempt: AttemptRow) -> str:

@@ -313,3 +313,19 @@ def test_a_line_that_is_fresh_beyond_now_says_why_nothing_moves():
     assert told(pond(trigger=Tide(HOUR), start_f=NOON, end_f=NOON))["reason"] == ""
     behind = {"orders@1": SourceView(Line("orders@1"), end_f=NOON)}
     assert told(pond(pull=NOON, sources=behind, **ahead))["reason"] == "waits for orders@1; fresh as of 2030-01-01 16:00 UTC already"
+
+
+class _Attempts(Rows):
+    def attempts(self, line, number):
+        lost = {"ripple": "load", "attempt": 1, "status": "lost", "error": "ExecutionLost", "message": "FAILED ValueError: of another"}
+        return [
+            lost | {"started": None},
+            lost | {"started": "2030-01-01T12:00:00.000000Z"},
+            {"ripple": "sum", "status": "killed", "started": None},
+        ]
+
+
+def test_an_attempt_that_no_worker_began_is_not_called_lost():
+    told = show_run("sales@1/3", history=_Attempts([{"run": "sales@1/3"}]), clock=StillClock())["attempts"]
+    assert [attempt["status"] for attempt in told] == ["not begun", "lost", "killed"]
+    assert [attempt.get("error") for attempt in told] == [None, "ExecutionLost", None]

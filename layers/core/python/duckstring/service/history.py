@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from duckstring.errors import OperatorError
 from duckstring.model.names import parse_run
-from duckstring.ports import Catalog, Clock, HistoryReader, Removals
+from duckstring.ports import Catalog, Clock, HistoryReader, Removals, Row
 from duckstring.service.find import find_ever_deployed
 
 STATUSES = ("running", "success", "pass", "failed", "killed")
 MOST = 1000
+NOT_BEGUN = "not begun"
 Json = dict[str, object]
 
 
@@ -59,4 +60,11 @@ def show_run(run: str, *, history: HistoryReader, clock: Clock) -> Json:
     if row is None:
         newest = history.runs(now=clock.now(), limit=1, line=line)
         raise RunNotFoundError(run, newest=str(newest[0]["run"]) if newest else "")
-    return {"run": row, "attempts": list(history.attempts(line, number))}
+    return {"run": row, "attempts": [_begun_or_not(attempt) for attempt in history.attempts(line, number)]}
+
+
+def _begun_or_not(attempt: Row) -> Row:
+    """An attempt that was let go and whose execution ended before any worker began it has nothing of its own to tell."""
+    if attempt.get("status") != "lost" or attempt.get("started"):
+        return attempt
+    return {**attempt, "status": NOT_BEGUN, "error": None, "message": None, "traceback": None, "overflow": None}
