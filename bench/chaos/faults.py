@@ -257,33 +257,36 @@ def _on_task(lane: Lane, draw: random.Random, harm: Callable[[dict[str, Any]], N
     lane.client.compute(pond, ripple, on="task")
     try:
         began = time.time()
-        lane.stage.order(pond, ripple, draw.choice(("begin", "written")), do="sleep", seconds=5)
+        lane.stage.order(pond, ripple, draw.choice(("begin", "written")), do="sleep", seconds=5, where="task")
         note = _noted(lane, pond, "fault", began, seconds=90)
         time.sleep(draw.uniform(0, 3))
         harm(note)
         return Struck(time.time(), seconds=_SLOW)
     finally:
+        # Nobody took it where no task came.
+        for path in lane.stage.orders(pond):
+            path.unlink(missing_ok=True)
         lane.client.compute(pond, ripple, on="auto")
 
 
 def task_sigkill(lane: Lane, draw: random.Random) -> Struck:
-    """The worker, its supervisor, or both."""
-    whom = draw.choice((("pid",), ("parent",), ("parent", "pid")))
+    """The process that runs the Ripple, its supervisor, or all of it."""
+    whom = draw.choice((slice(0, 1), slice(-1, None), slice(None, None, -1)))
 
     def kill(note: dict[str, Any]) -> None:
-        for one in whom:
+        for pid in note["family"][whom]:
             with suppress(ProcessLookupError):
-                os.kill(note[one], signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
 
     return _on_task(lane, draw, kill)
 
 
 def task_silent(lane: Lane, draw: random.Random) -> Struck:
-    """Worker and supervisor stand still: nobody beats, and nobody ends."""
+    """All of it stands still, its supervisor first: nobody beats, and nobody ends."""
 
     def stop(note: dict[str, Any]) -> None:
-        for one in ("parent", "pid"):
-            os.kill(note[one], signal.SIGSTOP)
+        for pid in reversed(note["family"]):
+            os.kill(pid, signal.SIGSTOP)
 
     return _on_task(lane, draw, stop)
 

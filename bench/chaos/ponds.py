@@ -24,21 +24,41 @@ def note(pond, word, **more):
     """One line of the ledger: what this process really did."""
     around = pond._around
     row = {"at": time.time(), "line": str(around.line), "run": around.run, "ripple": around.ripple, "attempt": around.attempt,
-           "pauses": around.pauses, "f": pond.f.isoformat(), "pid": os.getpid(), "parent": os.getppid(), "word": word, **more}
+           "pauses": around.pauses, "f": pond.f.isoformat(), "pid": os.getpid(), "word": word, **more}
     text = json.dumps(row).encode() + b"\\n"
     with open(CHAOS / "ledger" / pond.name, "ab", buffering=0) as ledger:
         ledger.write(text)
 
 
+def family():
+    """The processes of this attempt: the one that runs the Ripple, and those above it; not what all workers come from."""
+    found, pid = [], os.getpid()
+    while pid > 1 and not any(word in _command(pid) for word in (b"local/template.py", b"local/serve.py")):
+        found.append(pid)
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return found
+
+
+def _command(pid):
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def is_task():
+    """Whether the outermost of them is a task's supervisor, rather than a function's worker."""
+    return b"functions.ripple.task\0" in _command(family()[-1])
+
+
 def told(pond, when):
-    """What this Ripple is to do now, once for each file."""
+    """What this Ripple is to do now, once for each file. What is meant for a task is not for a function."""
     for path in sorted((CHAOS / "orders").glob(f"{pond.name}.{pond._around.ripple}.{when}.*")):
-        taken = CHAOS / "taken" / path.name
         try:
-            path.rename(taken)
+            order = json.loads(path.read_text())
+            if order.get("where") == "task" and not is_task():
+                continue
+            path.rename(CHAOS / "taken" / path.name)
         except FileNotFoundError:
             continue
-        return json.loads(taken.read_text())
+        return order
     return None
 
 
@@ -70,7 +90,7 @@ class attempt:
     def misbehave(self, when):
         order = told(self.pond, when)
         if order:
-            note(self.pond, "fault", fault=order["do"])
+            note(self.pond, "fault", fault=order["do"], family=family())
             MISDEEDS[order["do"]](self.pond, order)
 
 

@@ -1,6 +1,7 @@
 """Between the ripple function and S3: DuckDB's requests do not pass botocore, so their faults need a place of their own.
 
-The function's environment names this as its S3 (``AWS_ENDPOINT_URL_S3``). Nobody signs for anybody here: the emulator does not look.
+The function's environment names this as its S3 (``AWS_ENDPOINT_URL_S3``). A request is passed on
+as it was signed, with the host for which it was signed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing_extensions import override
 Fault = Literal["refuse", "cut", "lose"]
 """Refused with 503; the connection cut before S3 hears of it; done by S3, and the connection cut."""
 
-_DROPPED = {"connection", "transfer-encoding", "host", "content-length", "keep-alive"}
+_DROPPED = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 _SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate (chaos).</Message></Error>"
 
 

@@ -1,4 +1,4 @@
-"""CloudWatch Logs, read with the user's own credentials: always within a span of time, and no more pages than that needs."""
+"""CloudWatch Logs, read with the user's own credentials: always within a span of time, and all of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ PLATFORM = ("START RequestId: ", "END RequestId: ", "INIT_START ")
 """What Lambda says of itself around an invocation, and nobody wants to read. Its REPORT tells memory and time."""
 
 _REPORT = "REPORT RequestId: "
-_PAGES = 400
 _OURS = frozenset(
     {"level", "location", "message", "timestamp", "service", "run", "ripple", "attempt", "exception", "exception_name", "traceback"}
 )
@@ -84,10 +83,8 @@ class Logbook:
         if streams:
             asked["logStreamNames"] = list(streams)
         try:
-            for number, page in enumerate(self._logs.get_paginator("filter_log_events").paginate(**asked)):
+            for page in self._logs.get_paginator("filter_log_events").paginate(**asked):
                 yield from map(_entry, page["events"])
-                if number >= _PAGES:
-                    return
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
                 raise

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from bench.chaos import ponds
 from bench.chaos.faults import ACTS
 from bench.chaos.law import Facts, Manifest, Table, judge
 from bench.chaos.plan import BY_NAME, FAULTS, batches, plan
@@ -211,3 +214,21 @@ def test_the_handler_is_kept_and_dies_when_it_is_done(injected, tmp_path):
     with pytest.raises(SystemExit):
         handle({"to": "b@1"}, None)
     assert done == [{"to": "a@1"}, {"to": "b@1"}]
+
+
+def test_what_is_meant_for_a_task_waits_for_one(tmp_path, monkeypatch):
+    """A worker of a function has a parent, too: the template of all workers. An order to stop that would stop everything."""
+    monkeypatch.setenv("CHAOS", str(tmp_path))
+    for name in ("orders", "taken"):
+        (tmp_path / name).mkdir()
+    for number, order in enumerate(({"do": "sleep", "where": "task"}, {"do": "raise"})):
+        (tmp_path / "orders" / f"lane_in.load.begin.{number}").write_text(json.dumps(order))
+    head: dict[str, Any] = {}
+    exec(ponds._HEAD, head)
+    here, pond = os.getpid(), SimpleNamespace(name="lane_in", _around=SimpleNamespace(ripple="load"))
+    assert head["family"]()[:2] == [here, os.getppid()]
+    commands = {here: b"python\0worker", os.getppid(): b"python\0/x/local/template.py\0"}
+    head["_command"] = commands.__getitem__
+    assert (head["family"](), head["told"](pond, "begin"), head["told"](pond, "begin")) == ([here], {"do": "raise"}, None)
+    commands[here] = b"python\0-m\0functions.ripple.task\0"
+    assert head["told"](pond, "begin") == {"do": "sleep", "where": "task"}

@@ -35,7 +35,7 @@ class Credentials:
         """Have functions and tasks act with the Catchment's key."""
         runtime, service, metadata = (ministack(name) for name in ("core.lambda_runtime", "services.lambda_svc", "services.imds"))
         # The emulator's own root: what signs and checks URLs in its services.
-        os.environ.update(self._of_function(None) | {"AWS_SESSION_TOKEN": ""})
+        os.environ.update(self._variables)
         runtime.execution_credentials = service.execution_credentials = self._of_function
         metadata._ecs_task_credentials_doc = self._of_task  # noqa: SLF001 - the emulator's edge
 
@@ -63,9 +63,14 @@ class Credentials:
         found = _TASK_METADATA.fullmatch(request.path)
         return found is not None and found[1] in ministack("services.ecs_metadata")._TOKEN_TO_TASK  # noqa: SLF001
 
-    def _of_function(self, _config: Any) -> dict[str, str]:  # noqa: ANN401 - the emulator has no types
+    @property
+    def _variables(self) -> dict[str, str]:
         key = self._key
         return {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key, "AWS_SESSION_TOKEN": ""}
+
+    def _of_function(self, config: Mapping[str, Any]) -> dict[str, str]:
+        # The execution environment's name, which SDKs send along: the emulator leaves it out.
+        return {**self._variables, "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}"}
 
     def _of_task(self) -> dict[str, str]:
         ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + _LIFETIME))

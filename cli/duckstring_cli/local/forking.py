@@ -24,6 +24,15 @@ _FORKED = ("functions.ripple.", "functions.orchestrator.")
 """What runs several at a time."""
 
 _GLANCE = 0.01
+_READY_WITHIN = 120.0
+"""Seconds for a template to import its handler, on a machine that has much else to do."""
+_FORKS_WITHIN = 10.0
+"""Seconds for a fork, which takes milliseconds: a template that was stopped (SIGSTOP) or hangs is replaced."""
+_ENDS_WITHIN = 1.0
+
+
+_UNDECODABLE = "backslashreplace"
+"""Bytes that are no text must not end the thread that reads them: the worker would stand still when the pipe is full."""
 
 
 class Forked:
@@ -58,9 +67,9 @@ class Forked:
         self._signal(signal.SIGKILL)
 
     def _lives(self) -> bool:
-        # A process of another session has got its number since.
+        # A process of another session has got its number since; or its template died, and nobody buries it.
         try:
-            return os.getsid(self.pid) == os.getsid(0)
+            return os.getsid(self.pid) == os.getsid(0) and state_of(self.pid) not in DEAD
         except ProcessLookupError:
             return False
 
@@ -68,6 +77,18 @@ class Forked:
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+
+DEAD = frozenset("ZX")
+STOPPED = "T"
+
+
+def state_of(pid: int) -> str:
+    """A process's state as Linux has it in one letter: X where there is none of that number; empty where it is not told."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return "X" if Path("/proc/self/stat").exists() else ""
 
 
 class Template:
@@ -88,7 +109,7 @@ class Template:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
-        if self._answer() != "ready":
+        if self._answer(_READY_WITHIN) != "ready":
             self.close()
             raise RuntimeError(f"{module} cannot be imported; the lines above say why")
 
@@ -107,28 +128,47 @@ class Template:
         try:
             with self._lock:
                 socket.send_fds(self._door, [str(order).encode()], given)
-                pid = int(self._answer() or 0)
+                pid = int(self._answer(_FORKS_WITHIN) or 0)
+        except OSError:
+            pid = 0
         finally:
             for stream in given:
                 os.close(stream)
         if not pid:
-            raise RuntimeError("the template has ended")
-        return Forked(pid, os.fdopen(in_write, "w", buffering=1), os.fdopen(out_read), os.fdopen(err_read))
+            for stream in (in_write, out_read, err_read):
+                os.close(stream)
+            # Its answer may still come, and would be taken for that to the next order.
+            self._process.kill()
+            raise RuntimeError("the template has ended, or did not answer")
+        return Forked(pid, os.fdopen(in_write, "w", buffering=1), _reading(out_read), _reading(err_read))
 
     def close(self) -> None:
         """End it; its workers live on."""
         self._door.close()
-        self._process.wait()
+        try:
+            self._process.wait(_ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _answer(self) -> str:
-        said = b""
+    def _answer(self, seconds: float) -> str:
+        """Its next line; empty: it has ended, or says nothing within so many ``seconds``."""
+        limit, said = time.monotonic() + seconds, b""
         while not said.endswith(b"\n"):
-            more = self._door.recv(64)
+            self._door.settimeout(max(limit - time.monotonic(), 0.001))
+            try:
+                more = self._door.recv(64)
+            except OSError:
+                return ""
             if not more:
                 return ""
             said += more
         return said.decode().strip()
+
+
+def _reading(descriptor: int) -> IO[str]:
+    return os.fdopen(descriptor, encoding="utf-8", errors=_UNDECODABLE)
 
 
 class Forks:
@@ -163,7 +203,7 @@ class Forks:
             except (OSError, RuntimeError) as error:
                 # A start of its own says what is wrong, in the place where everybody looks for it.
                 logger.warning("no fork for %s: %s", handler, error)
-        return subprocess.Popen(command, **named)  # noqa: S603 - the emulator's own command line
+        return subprocess.Popen(command, **named, encoding="utf-8", errors=_UNDECODABLE)  # noqa: S603 - the emulator's own command line
 
     def close(self) -> None:
         """End the templates."""

@@ -6,6 +6,8 @@ Standard library only. What a laptop needs and the emulator lacks is added here 
 - ``checkpoints.py``: while something happens, a forked child writes the whole state, as of one instant, to a new generation;
   a hard kill comes back with the last complete one;
 - ``layers.py``: layers are unpacked once and shared by all worker processes;
+- ``watchdog.py``: a worker that was stopped, or died while another holds its answers, ends an invocation instead of holding it;
+- ``logs.py``: logs are read to their end, page after page;
 - ``workers.py``: what a function or its children print does not get between a worker and its answers; a burst of invocations
   waits a moment for warm workers before it starts cold ones, and most are forked;
 - ``tasks.py``: ECS tasks run, as processes, and their ends are announced;
@@ -43,6 +45,7 @@ from duckstring_cli.local.guard import TARGET, Guard, Receive, Scope, Send
 from duckstring_cli.local.heartbeats import Heartbeats
 from duckstring_cli.local.keys import answer_signature, asked_nonce, ensure_key, make_private
 from duckstring_cli.local.layers import Layers, share_layers
+from duckstring_cli.local.logs import page_logs
 from duckstring_cli.local.queues import guard_queues, keep_queues
 from duckstring_cli.local.signatures import Signatures, refusal
 from duckstring_cli.local.tasks import Tasks
@@ -86,6 +89,7 @@ class Server:
         share_layers(self._layers)
         keep_queues()
         guard_queues()
+        page_logs()
         keep_answers_apart()
         pace_workers(self._checkpoints.note)
         take_out_pauses()

@@ -5,6 +5,7 @@ Standard library only: part of the server.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
@@ -13,10 +14,14 @@ from typing import Any
 
 from duckstring_cli.local.emulator import ministack
 from duckstring_cli.local.forking import Forks
+from duckstring_cli.local.watchdog import Watchdog
 
 _PATIENCE = 0.15
 _CORES = os.cpu_count() or 2
 _WANTED_SOON = ("functions.orchestrator.", "functions.ripple.", "functions.api.")
+
+_LAST_LINES = 10.0
+"""Seconds for what a worker printed to be read; a pause of some milliseconds in it is its end."""
 
 _OWN_DESCRIPTORS = """
 import os, sys
@@ -79,6 +84,8 @@ def keep_answers_apart() -> None:
     """Workers answer over their standard output, which their child processes inherit: give the answers descriptors of their own."""
     runtime = ministack("core.lambda_runtime")
     runtime._PYTHON_WORKER_SCRIPT = _OWN_DESCRIPTORS + runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001
+    # The lines of one that prints much would come with the next invocation's.
+    runtime.Worker._drain_stderr_bounded = functools.partialmethod(runtime.Worker._drain_stderr_bounded, hard_cap=_LAST_LINES)  # noqa: SLF001
 
 
 def pace_workers(note: Callable[[], None]) -> None:
@@ -86,19 +93,22 @@ def pace_workers(note: Callable[[], None]) -> None:
     runtime, service = ministack("core.lambda_runtime"), ministack("services.lambda_svc")
     starts = Starts(runtime)
     forks = runtime.subprocess = Forks()
+    watchdog = Watchdog()
+    watchdog.start()
     spawn, invoke = runtime.Worker._spawn, runtime.Worker.invoke  # noqa: SLF001
     release = runtime.release_worker
 
     def spawn_and_tell(worker: Any) -> None:  # noqa: ANN401
         try:
-            with forks.starting(worker):
+            with forks.starting(worker), watchdog.watching(worker, starting=True):
                 spawn(worker)
         finally:
             starts.tell(worker)
 
     def invoke_and_note(worker: Any, *args: Any, **named: Any) -> Any:  # noqa: ANN401
         try:
-            return invoke(worker, *args, **named)
+            with watchdog.watching(worker):
+                return invoke(worker, *args, **named)
         finally:
             note()
 

@@ -1,0 +1,98 @@
+"""Logs of the emulator, page after page: it answers with the first 10,000 lines, and does not say that there are more.
+
+Standard library only: part of the server.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from duckstring_cli.local.emulator import ministack
+
+_PAGE = 10_000
+
+Event = dict[str, Any]
+Position = tuple[int, int]
+"""A time in milliseconds, and how many lines of that time were looked at already."""
+
+
+def page_logs() -> None:
+    """Have ``FilterLogEvents`` go on where its page ended, by ``nextToken``."""
+    logs = ministack("services.cloudwatch_logs")
+    first_page = logs._filter_log_events  # noqa: SLF001 - the emulator's edge
+
+    def filter_log_events(data: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the emulator has no types
+        group = logs._log_groups.get(logs._resolve_log_group_name(data))  # noqa: SLF001
+        if group is None:
+            return first_page(data)
+        try:
+            at = read_token(data.get("nextToken", ""))
+        except ValueError:
+            return logs.error_response_json("InvalidParameterException", "The specified nextToken is invalid.", 400)
+        fits = logs._compile_filter_pattern(data.get("filterPattern", ""))  # noqa: SLF001
+        with logs._log_events_lock:  # noqa: SLF001
+            named = data.get("logStreamNames") or list(group["streams"])
+            streams = {name: group["streams"][name]["events"] for name in named if name in group["streams"]}
+            found, token = page(streams, fits, data, at)
+        return logs.json_response({"events": found, "searchedLogStreams": [], **({"nextToken": token} if token else {})})
+
+    logs._filter_log_events = filter_log_events  # noqa: SLF001
+
+
+def page(
+    streams: Mapping[str, list[Event]], fits: Callable[[str], bool], asked: Mapping[str, Any], at: Position
+) -> tuple[list[Event], str]:
+    """The next lines that fit, by time, and the token of those after them; empty: there are none.
+
+    Args:
+        streams: the lines of each stream, by time.
+        fits: whether a line is wanted.
+        asked: ``startTime`` and ``endTime`` (epoch milliseconds, both included) and ``limit``, where they are given.
+        at: where the page before ended.
+    """
+    limit = max(1, min(int(asked.get("limit") or _PAGE), _PAGE))
+    since, seen = at
+    first = max(since, asked.get("startTime") or 0)
+    merged = _merged(streams, first, asked.get("endTime"))
+    # A start that is later than where the page ended has nothing to pass over.
+    since, seen = (since, seen) if since >= first else (first, 0)
+    found: list[Event] = []
+    for event in islice(merged, seen, None):
+        if len(found) == limit:
+            return found, f"{since}.{seen}"
+        since, seen = (since, seen + 1) if event["timestamp"] == since else (event["timestamp"], 1)
+        if fits(event.get("message", "")):
+            found.append(event)
+    return found, ""
+
+
+def read_token(token: str) -> Position:
+    """Where a page ended.
+
+    Raises:
+        ValueError: it is no such token.
+    """
+    if not token:
+        return 0, 0
+    since, seen = token.split(".")
+    return int(since), int(seen)
+
+
+def _merged(streams: Mapping[str, list[Event]], first: int, last: int | None) -> Iterable[Event]:
+    ranges = [_within(name, events, first, last) for name, events in streams.items()]
+    return heapq.merge(*ranges, key=lambda event: (event["timestamp"], event.get("ingestionTime", 0)))
+
+
+def _within(name: str, events: list[Event], first: int, last: int | None) -> Iterator[Event]:
+    start = bisect_left(events, first, key=_at)
+    end = len(events) if last is None else bisect_right(events, last, key=_at)
+    for number in range(start, end):
+        yield {**events[number], "logStreamName": name}
+
+
+def _at(event: Event) -> int:
+    return int(event["timestamp"])
