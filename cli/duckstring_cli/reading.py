@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from duckstring.author import stored
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.answers import TableRow, TablesAnswer
@@ -40,7 +41,7 @@ def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyC
     named = [table for table in snapshot["tables"] if quoted(table["table"])[1:-1].lower() in sql.lower()]
     with reading_from(catchment):
         for table in named or snapshot["tables"]:
-            con.execute(f"CREATE VIEW {quoted(table['table'])} AS FROM read_parquet({literal(table['uri'])})")
+            con.execute(f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, table['uri'])}")
     return con
 
 

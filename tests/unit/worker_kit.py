@@ -57,6 +57,9 @@ class Folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         return str(path)
 
+    def addresses(self):
+        return (self.uri(""),)
+
     def close(self):
         pass
 

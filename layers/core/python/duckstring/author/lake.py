@@ -6,13 +6,17 @@ that the query behind it pays for the data alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from hashlib import sha256
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from duckstring.author.errors import ContractError, WriteError
+from duckstring.author import outages, stored
+from duckstring.author.columns import column_types, literal, quoted
+from duckstring.author.contract import Published
+from duckstring.author.errors import WriteError
+from duckstring.author.fingerprint import fingerprint, row_hashes
+from duckstring.author.writing import Writing, prepare
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
 
@@ -26,7 +30,6 @@ _INCOMING = "~incoming"
 _STREAM = "~stream"
 _AT_ONCE = 8
 
-Columns = Mapping[str, str]
 TableRef = tuple[str, str]
 """(schema, table): the schema is a Source's name, or ``main`` for the Pond's own tables."""
 
@@ -47,6 +50,9 @@ class Storage(Protocol):
     def uri(self, key: str) -> str:
         """The address of an object."""
 
+    def addresses(self) -> Sequence[str]:
+        """The beginnings by which DuckDB's errors call what lies here."""
+
     def close(self) -> None:
         """Remove what an open database left on disk."""
 
@@ -59,6 +65,7 @@ class Lake:
         self._storage = storage
         self._con: DuckDBPyConnection | None = None
         self._views: dict[TableRef, str] = {}
+        self._keys: set[str] = set()
 
     @property
     def con(self) -> DuckDBPyConnection:
@@ -89,46 +96,57 @@ class Lake:
             list(pool.map(self._show, missing))
 
     def read(self, ref: TableRef, version: TableVersion) -> DuckDBPyRelation:
-        """A lazy relation over one table version."""
-        if ref[0] in _NO_SCHEMAS:
-            with self._told_apart():
-                return self.con.sql(f"FROM {self._scan(version.key)}")
+        """A lazy relation over one table version, whatever else has its name in this database by now."""
         self.show({ref: version})
-        return self.con.sql(f"FROM {_path(*ref)}")
-
-    def columns(self, version: TableVersion) -> Columns:
-        """Names and types as stored."""
         with self._told_apart():
-            return _columns(self.con.sql(f"FROM {self._scan(version.key)}"))
+            return self.con.sql(self._select(self.con, version.key))
 
-    def write(self, table: str, data: object, *, key: str) -> TableVersion:
+    def write(self, table: str, data: object, *, key: str, published: TableVersion | None = None) -> TableVersion:
         """Store ``data`` as Parquet and measure what was stored, without holding it in memory.
 
         The fingerprint is taken from the stored file: the relation might not give the same rows twice.
+
+        Raises:
+            WriteError: it cannot be kept as it is. Nothing was stored.
+            ContractError: ``published`` would not be kept to. Nothing was stored.
         """
         with self._relation(table, data) as (con, relation):
-            size = self._copy(con, table, relation, key)
+            writing = prepare(table, relation, self._published(published))
+            size = self._copy(con, writing, relation, key)
         with self._told_apart():
-            stored = self.con.sql(f"FROM {self._scan(key)}")
-            found = self.con.execute(f"SELECT count(*), coalesce(sum(hash(*COLUMNS(*))), 0) FROM {self._scan(key)}").fetchone()  # noqa: S608 - our own key, quoted
+            scan = stored.scan(self._uri(key))
+            hashes = row_hashes(column_types(self.con.sql(f"FROM {scan}")))
+            found = self.con.execute(f"SELECT count(*), {hashes} FROM {scan}").fetchone()  # noqa: S608 - quoted
         rows, total = found or (0, 0)
-        return TableVersion(table, key, rows, size, _fingerprint(_columns(stored), rows, total))
+        return TableVersion(table, key, rows, size, fingerprint(writing.columns, rows, total))
 
-    def _copy(self, con: DuckDBPyConnection, table: str, relation: DuckDBPyRelation, key: str) -> int:
-        """Write the file; its size in bytes. DuckDB's 128-bit sums would be stored as DOUBLE: keep them exact."""
-        wide = [name for name, kind in _columns(relation).items() if kind in {"HUGEINT", "UHUGEINT"}]
-        casts = ", ".join(f"CAST({_name(column)} AS DECIMAL(38, 0)) AS {_name(column)}" for column in wide)
-        relation.create_view(_INCOMING, replace=True)
+    def outage(self, error: BaseException) -> TransientError | None:
+        """What to say instead of an error that is the storage's fault: of a statement of the author's over tables that lie there."""
+        if not outages.is_outage(error, self._storage.addresses(), self._keys):
+            return None
+        return TransientError(f"The Catchment's storage did not answer: {error}", hint="The attempt can be made again.")
+
+    def _published(self, version: TableVersion | None) -> Published | None:
+        if version is None:
+            return None
+        with self._told_apart():
+            return stored.published(self.con, self._uri(version.key))
+
+    def _copy(self, con: DuckDBPyConnection, writing: Writing, relation: DuckDBPyRelation, key: str) -> int:
+        """Write the file; its size in bytes."""
+        # As a view of this connection alone: a lasting one would need a schema of the author's that can be written to.
+        relation.query(_INCOMING, f"FROM {quoted(_INCOMING)} LIMIT 0")
+        incoming = f"temp.main.{quoted(_INCOMING)}"
         try:
-            with self._told_apart():
-                statement = f"COPY (SELECT * {f'REPLACE ({casts})' if casts else ''} FROM {_name(_INCOMING)})"  # noqa: S608 - quoted names
+            with self._told_apart(), writing.refusals():
                 stats = con.execute(
-                    f"{statement} TO {_text(self._storage.uri(key))} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS)"
+                    f"COPY (SELECT {', '.join(writing.items)} FROM {incoming}) TO {literal(self._uri(key))} "  # noqa: S608 - quoted
+                    f"(FORMAT parquet, COMPRESSION zstd, RETURN_STATS, {writing.note})"
                 ).fetchone()
         finally:
-            con.execute(f"DROP VIEW IF EXISTS {_name(_INCOMING)}")
+            con.execute(f"DROP VIEW IF EXISTS {incoming}")
         if stats is None:
-            raise WriteError(f"Table {table!r}: DuckDB wrote no file.")
+            raise WriteError(f"Table {writing.table!r}: DuckDB wrote no file.")
         return int(stats[2])
 
     @contextmanager
@@ -150,7 +168,7 @@ class Lake:
                         other.register(_STREAM, _foreign(table, data))
                     case _:
                         other.register(_STREAM, data)
-                yield other, other.sql(f"FROM {_name(_STREAM)}")
+                yield other, other.sql(f"FROM {quoted(_STREAM)}")
             except InvalidInputException as error:
                 if "not suitable" not in str(error) and "Python Object" not in str(error):
                     raise
@@ -171,40 +189,32 @@ class Lake:
         return duckstring_relation is not None
 
     def _show(self, view: tuple[TableRef, str]) -> None:
+        from duckdb import CatalogException  # noqa: PLC0415 - the worker starts without DuckDB
+
         ref, key = view
         with self.con.cursor() as cursor:
-            cursor.execute(f"CREATE OR REPLACE VIEW {_path(*ref)} AS FROM {self._scan(key)}")
+            select = self._select(cursor, key)
+            # Where the author has a table of this name it stays: read_table needs no view.
+            with suppress(CatalogException):
+                cursor.execute(f"CREATE OR REPLACE VIEW {_path(*ref)} AS {select}")
         self._views[ref] = key
 
-    def _scan(self, key: str) -> str:
-        return f"read_parquet({_text(self._storage.uri(key))})"
+    def _select(self, con: DuckDBPyConnection, key: str) -> str:
+        return stored.select(con, self._uri(key))
+
+    def _uri(self, key: str) -> str:
+        self._keys.add(key)
+        return self._storage.uri(key)
 
     @contextmanager
     def _told_apart(self) -> Iterator[None]:
         """The Catchment's storage failing is not the author's fault; any other address failing is."""
-        from duckdb import IOException  # noqa: PLC0415 - the worker starts without DuckDB
-
         try:
             yield
-        except IOException as error:
-            if self._storage.uri("") in str(error):
-                raise TransientError(f"The Catchment's storage did not answer: {error}", hint="The attempt can be made again.") from error
+        except Exception as error:
+            if (outage := self.outage(error)) is not None:
+                raise outage from error
             raise
-
-
-def check_contract(table: str, published: Columns, written: Columns) -> None:
-    """A published schema may only grow.
-
-    Raises:
-        ContractError: a column was dropped or its type changed.
-    """
-    breaches = [
-        f"column {name!r} is dropped (it was {kind})" if name not in written else f"column {name!r} was {kind} and would be {written[name]}"
-        for name, kind in published.items()
-        if written.get(name) != kind
-    ]
-    if breaches:
-        raise ContractError(table, breaches)
 
 
 def _select(table: str, relation: DuckDBPyRelation | None) -> DuckDBPyRelation:
@@ -224,23 +234,5 @@ def _foreign(table: str, relation: DuckDBPyRelation) -> object:
         ) from error
 
 
-def _columns(relation: DuckDBPyRelation) -> dict[str, str]:
-    return dict(zip(relation.columns, map(str, relation.types), strict=True))
-
-
-def _fingerprint(columns: Columns, rows: int, total: int) -> str:
-    """A sum of row hashes: rows count as often as they occur, and in any order."""
-    schema = ",".join(f"{name} {kind}" for name, kind in columns.items())
-    return sha256(f"{schema};{rows};{total}".encode()).hexdigest()[:32]
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _path(*names: str) -> str:
-    return ".".join(map(_name, ("memory", *names)))
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return ".".join(map(quoted, ("memory", *names)))

@@ -15,7 +15,7 @@ from duckstring.author.errors import (
     TableNotFoundError,
     WriteError,
 )
-from duckstring.author.lake import ArrowStream, Lake, Storage, TableRef, check_contract
+from duckstring.author.lake import ArrowStream, Lake, Storage, TableRef
 from duckstring.author.memory import Memo, Memory
 from duckstring.author.pausing import Paused, asked
 from duckstring.model.catalog import TableVersion
@@ -168,9 +168,7 @@ class Pond:
         around = self._around
         key = table_key(around.line, name, run=around.run, ripple=around.ripple, attempt=around.attempt, invocation=around.invocation)
         self._show_names_in(data)
-        written = self._lake.write(name, data, key=key)
-        if (published := around.published.get(name)) is not None:
-            check_contract(name, self._lake.columns(published), self._lake.columns(written))
+        written = self._lake.write(name, data, key=key, published=around.published.get(name))
         self._written[name] = self._own[name] = written
         self._lake.show({("main", name): written})
         self.log.info("table written", extra={"table": name, "rows": written.rows, "bytes": written.bytes})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -49,6 +49,14 @@ class S3Storage:
     def uri(self, key: str) -> str:
         """The address of an object."""
         return f"s3://{self.bucket}/{key}"
+
+    def addresses(self) -> Sequence[str]:
+        """The beginnings by which DuckDB's errors call what lies in the bucket: as the statement does, or by the request's URL."""
+        if self.endpoint:
+            scheme, _, host = self.endpoint.rpartition("://")
+            return self.uri(""), f"{scheme or 'https'}://{host.rstrip('/')}/{self.bucket}/"
+        hosts = [f"s3.{self.region}.amazonaws.com{end}" for end in ("", ".cn")] + ["s3.amazonaws.com"]
+        return self.uri(""), *(url for host in hosts for url in (f"https://{self.bucket}.{host}/", f"https://{host}/{self.bucket}/"))
 
     def open(self) -> DuckDBPyConnection:
         """A new in-memory database with limits and credentials set."""

@@ -1,0 +1,52 @@
+"""Telling the Catchment's storage apart from every other address that a statement may name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from urllib.parse import unquote
+
+_ADDRESS = re.compile(r"(?:s3|https?)://[^\s'\"]+")
+_QUOTED = re.compile(r"[\"']([^\"']+)[\"']")
+_STATEMENT = "\n\nLINE "
+"""From here on DuckDB shows the statement, which may name anything."""
+
+_BUSY = frozenset({408, 429})
+_SERVER_FAULT = 500
+
+
+def is_outage(error: BaseException, addresses: Sequence[str], keys: Collection[str]) -> bool:
+    """Whether ``error`` is the Catchment's storage failing.
+
+    Args:
+        error: what DuckDB raised.
+        addresses: the beginnings by which DuckDB calls what lies in the storage.
+        keys: the objects that the Catchment itself reads and writes here. Of others only an outage counts: an author who names
+            an object that is not there has made a mistake.
+    """
+    from duckdb import IOException  # noqa: PLC0415 - the worker starts without DuckDB
+
+    if not isinstance(error, IOException):
+        return False
+    about = _address_in(str(error))
+    start = next((start for start in addresses if about.startswith(start)), None)
+    if start is None:
+        return False
+    return _is_down(error) or unquote(about.removeprefix(start).partition("?")[0]) in keys
+
+
+def _is_down(error: BaseException) -> bool:
+    """No answer at all, or one that says to come again."""
+    status = getattr(error, "status_code", None)
+    if status is None:
+        return " error for HTTP " in str(error).partition(_STATEMENT)[0]
+    return status in _BUSY or status >= _SERVER_FAULT
+
+
+def _address_in(message: str) -> str:
+    """What a failure is about: DuckDB names it first, by the URL of the request or as the statement did."""
+    told = message.partition(_STATEMENT)[0]
+    if found := _ADDRESS.search(told):
+        return found[0].rstrip(":")
+    quoted = _QUOTED.search(told)
+    return quoted[1] if quoted else ""

@@ -1,0 +1,121 @@
+"""A table version's Parquet file as a reader sees it: what it says of itself, and the SELECT that gives back what was written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count, islice
+from typing import TYPE_CHECKING
+
+from duckstring.author.columns import ColumnType, ColumnTypes, column_types, inside_of, literal, path_of, quoted, read_type
+from duckstring.author.contract import Published
+from duckstring.author.keeping import changed_forms, decoded
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_NOTE = "duckstring"
+"""The key in the file's metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a file says of itself: the ``types`` of columns that have another form in it, and the paths that versions before it
+    had ``filled``. Files of the release before say nothing.
+    """
+
+    types: Mapping[str, str] = field(default_factory=dict)
+    filled: Sequence[str] = ()
+    is_there: bool = False
+
+
+def note_of(columns: ColumnTypes, filled: Collection[str]) -> str:
+    """The COPY's option that writes a file's note."""
+    note = {"types": changed_forms(columns), "filled": sorted(filled)}
+    return f"KV_METADATA {{{_NOTE}: {literal(json.dumps(note))}}}"
+
+
+def scan(uri: str) -> str:
+    """The file's columns as they lie in it."""
+    return f"read_parquet({literal(uri)})"
+
+
+def select(con: DuckDBPyConnection, uri: str) -> str:
+    """SQL that gives back what was written. Costs a HEAD and a GET of the file's end, which DuckDB keeps for what follows."""
+    changed = _changed(con, _read_note(con, uri))
+    if not changed:
+        return f"FROM {scan(uri)}"
+    columns = con.sql(f"FROM {scan(uri)}").columns
+    return f"SELECT {', '.join(decoded(name, changed.get(name)) for name in columns)} FROM {scan(uri)}"  # noqa: S608 - quoted
+
+
+def published(con: DuckDBPyConnection, uri: str) -> Published:
+    """The columns as they were written, and which of them ever held a value."""
+    note = _read_note(con, uri)
+    stored = column_types(con.sql(f"FROM {scan(uri)}"))
+    columns = {**stored, **_changed(con, note)}
+    held = iter(_held(con, uri))
+    filled = set(note.filled)
+    for name, kind in columns.items():
+        found = _filled(kind, stored[name], path_of(name), held)
+        if not found and kind.parts:
+            found = _not_null(con, uri, dict(_containers(kind, path_of(name), quoted(name))))
+        filled |= found
+    return Published(columns, frozenset(filled), by_release_before=not note.is_there)
+
+
+def _read_note(con: DuckDBPyConnection, uri: str) -> Note:
+    found = con.execute(f"SELECT value FROM parquet_kv_metadata({literal(uri)}) WHERE key = '{_NOTE}'").fetchone()  # noqa: S608 - quoted
+    if found is None:
+        return Note()
+    told = json.loads(found[0])
+    return Note(told["types"], told["filled"], is_there=True)
+
+
+def _changed(con: DuckDBPyConnection, note: Note) -> dict[str, ColumnType]:
+    """Types are parsed as types and written anew: what stands in a file is never run as SQL."""
+    return {name: read_type(con.type(text)) for name, text in note.types.items()}
+
+
+def _held(con: DuckDBPyConnection, uri: str) -> Iterator[bool]:
+    """For each leaf of the file's schema, in order: whether any of its values is not NULL. Read from the file's end."""
+    rows = con.execute(
+        f"SELECT column_id, bool_or(num_values > coalesce(stats_null_count, 0)) FROM parquet_metadata({literal(uri)}) GROUP BY 1"  # noqa: S608 - quoted
+    ).fetchall()
+    found: dict[int, bool] = dict(rows)
+    return (found.get(leaf, False) for leaf in count())  # a file without rows has no statistics either
+
+
+def _filled(kind: ColumnType, stored: ColumnType, path: str, held: Iterator[bool]) -> set[str]:
+    """The paths in a column that hold a value, its own among them. Takes from ``held`` what is the column's."""
+    if not kind.parts:
+        return {path} if True in list(islice(held, _leaves(stored))) else set()
+    has_tag = kind.kind == "union" and next(held)
+    parts = stored.part("member").parts if kind.kind == "union" else stored.parts
+    inside: set[str] = set()
+    for (name, part), (_, stored_part) in zip(kind.parts, parts, strict=True):
+        inside |= _filled(part, stored_part, inside_of(kind, path, name), held)
+    return inside | {path} if inside or has_tag else set()
+
+
+def _leaves(stored: ColumnType) -> int:
+    """How many of the file's columns a type takes."""
+    if stored.kind == "variant":
+        return 2
+    return sum(_leaves(part) for _, part in stored.parts) or 1
+
+
+def _containers(kind: ColumnType, path: str, value: str) -> Iterator[tuple[str, str]]:
+    """What may be there without a value inside: a struct of NULLs, an empty list. With the SQL by which one sees it."""
+    yield path, f"{value} IS NOT NULL"
+    for name, part in kind.parts:
+        if part.parts:
+            inside = f"struct_extract({value}, {literal(name)})" if kind.kind == "struct" else value
+            yield from _containers(part, inside_of(kind, path, name), inside)
+
+
+def _not_null(con: DuckDBPyConnection, uri: str, tests: Mapping[str, str]) -> set[str]:
+    values = ", ".join(f"coalesce(bool_or({test}), false)" for test in tests.values())
+    found = con.execute(f"SELECT {values} FROM {scan(uri)}").fetchone() or ()  # noqa: S608 - quoted
+    return {path for path, is_there in zip(tests, found, strict=True) if is_there}

@@ -1,0 +1,127 @@
+"""What is decided of a table before anything of it is stored: that its columns can be kept, and that they keep the contract."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from duckstring.author.columns import ColumnType, ColumnTypes, column_types, literal, quoted
+from duckstring.author.contract import Breach, Published, breaches
+from duckstring.author.errors import ContractError, WriteError
+from duckstring.author.keeping import DOES_NOT_FIT, encoded, form, too_large, unkept
+from duckstring.author.stored import note_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
+
+_BREACH = "duckstring: a value breaks the contract of "
+"""What the error says by which a COPY ends on a value of a type that was not published; the column's name follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """One table about to be written: its ``columns`` as readers will find them, the SELECT's ``items`` that store them, the file's
+    ``note``.
+    """
+
+    table: str
+    columns: ColumnTypes
+    items: Sequence[str]
+    note: str
+    breaches: Sequence[Breach] = ()
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """What the COPY says of a value becomes the author's error.
+
+        Raises:
+            WriteError: a value does not fit its column's form.
+            ContractError: a column of another type than was published has a value.
+        """
+        from duckdb import InvalidInputException  # noqa: PLC0415 - the worker starts without DuckDB
+
+        try:
+            yield
+        except InvalidInputException as error:
+            _, _, path = str(error).partition(DOES_NOT_FIT)
+            if path:
+                raise self._too_large(path) from None
+            if _BREACH in str(error):
+                raise ContractError(self.table, [str(breach) for breach in self.breaches]) from None
+            raise
+
+    def _too_large(self, path: str) -> WriteError:
+        found = too_large(self.columns, path)
+        return WriteError(
+            f"Table {self.table!r}: column {found.path!r} holds a value of {found.found} that is too large to be stored exactly.",
+            hint=f"Cast it: {quoted(found.column)}::{found.cast}.",
+        )
+
+
+def prepare(table: str, relation: DuckDBPyRelation, published: Published | None) -> Writing:
+    """Decide how a relation is stored.
+
+    Raises:
+        WriteError: a column's name or type cannot be kept.
+        ContractError: a published column is missing.
+    """
+    _check_names(table, relation.columns)
+    columns = column_types(relation)
+    _check_types(table, columns)
+    if published is None:
+        return Writing(table, columns, [encoded(name, kind) for name, kind in columns.items()], note_of(columns, ()))
+    return _within_contract(table, columns, published)
+
+
+def _within_contract(table: str, columns: ColumnTypes, published: Published) -> Writing:
+    """Columns without a value break nothing, whatever their type: they keep the published one. That shows only in the COPY."""
+    found = list(breaches(published, columns))
+    if any(breach.column not in columns for breach in found):
+        raise ContractError(table, [str(breach) for breach in found])
+    broken: dict[str, list[Breach]] = defaultdict(list)
+    for breach in found:
+        broken[breach.column].append(breach)
+    kept = {name: published.columns[name] if name in broken else kind for name, kind in columns.items()}
+    items = [_if_null(name, published.columns[name]) if name in broken else encoded(name, kind) for name, kind in kept.items()]
+    return Writing(table, kept, items, note_of(kept, published.filled), found)
+
+
+def _if_null(name: str, published: ColumnType) -> str:
+    """A column that may hold NULLs only, under its published type."""
+    failed = f"error({literal(_BREACH + name)})"
+    kept = f"CASE WHEN {quoted(name)} IS NULL THEN CAST(NULL AS {form(published).stored}) ELSE {failed} END"
+    return f"{kept} AS {quoted(name)}"
+
+
+def _check_names(table: str, names: Sequence[str]) -> None:
+    taken: dict[bytes, str] = {}
+    for name in names:
+        if not name or "\0" in name:
+            raise WriteError(f"Table {table!r}: a column is called {name!r}.", hint="Give it a name: SELECT ... AS name.")
+        if (other := taken.get(_folded(name))) is not None:
+            raise _same_name(table, other, name)
+        taken[_folded(name)] = name
+
+
+def _folded(name: str) -> bytes:
+    """As DuckDB compares names: a to z only."""
+    return name.encode(errors="surrogatepass").lower()
+
+
+def _same_name(table: str, one: str, other: str) -> WriteError:
+    which = f"are called {one!r}" if one == other else f"are called {one!r} and {other!r}, which differ by case only"
+    return WriteError(
+        f"Table {table!r}: two columns {which}. DuckDB would rename the second one for every reader.",
+        hint=f"Rename one, for example SELECT ... AS {quoted(other + '_2')}.",
+    )
+
+
+def _check_types(table: str, columns: ColumnTypes) -> None:
+    if not (found := unkept(columns)):
+        return
+    what = "; ".join(f"column {one.path!r} is {one.found}" for one in found)
+    casts = ", ".join(f"{quoted(one.column)}::{one.cast}" for one in found)
+    raise WriteError(f"Table {table!r}: {what}, which a stored table does not give back as it was.", hint=f"Cast: {casts}.")

@@ -1,0 +1,40 @@
+"""A lake on disk, and what a table was and is, compared value by value."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+from duckstring.author.lake import Lake
+from tests.unit.worker_kit import Folder
+
+
+class Disk:
+    """A lake whose tables are written one after the other."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.lake = Lake(Folder(root))
+        self.con = self.lake.con
+        self._keys = count(1)
+
+    def write(self, data, published=None):
+        return self.lake.write("t", data, key=f"t/{next(self._keys)}.parquet", published=published)
+
+    def read(self, version):
+        return self.lake.read(("main", "t"), version)
+
+    def fingerprint(self, sql):
+        return self.write(sql).fingerprint
+
+    def files(self):
+        return [file for file in self.root.rglob("*") if file.is_file()]
+
+    def types(self, version):
+        return [str(dtype) for dtype in self.read(version).types]
+
+
+def shown(relation):
+    """Types, and every value as text: Python has no words for some, and shows others wrong."""
+    columns = ", ".join(f"#{place}::VARCHAR, #{place} IS NULL" for place in range(1, len(relation.columns) + 1))
+    return relation.columns, [str(dtype) for dtype in relation.types], sorted(map(str, relation.project(columns).fetchall()))

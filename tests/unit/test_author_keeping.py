@@ -1,0 +1,146 @@
+"""What is stored is what was written, of every type; or it is refused before anything is stored, with a cast that works."""
+
+import json
+import re
+from contextlib import suppress
+
+import duckdb
+import pytest
+
+from duckstring.author import stored
+from duckstring.author.errors import WriteError
+from tests.unit.lake_kit import Disk, shown
+
+ALL_TYPES = duckdb.connect().sql("FROM test_all_types()").columns
+OVER_38_DIGITS = {"hugeint", "uhugeint"}
+
+EXTREMES = {
+    "floats": "unnest(['-0.0', '0.0', 'nan', 'inf', '-inf', '1e-310', '1.7976931348623157e308', NULL])::DOUBLE",
+    "instants": "unnest(['infinity', '-infinity', '1969-12-31 23:59:59.999999', NULL])::TIMESTAMP",
+    "seconds": "unnest(['infinity', '-infinity', '1969-12-31 23:59:59', NULL])::TIMESTAMP_S",
+    "millis": "unnest(['infinity', '-infinity', '1969-12-31 23:59:59.999', NULL])::TIMESTAMP_MS",
+    "nanos": "unnest(['infinity', '1969-12-31 23:59:59.999999999', NULL])::TIMESTAMP_NS",
+    "dates": "unnest(['infinity', '-infinity', '0044-03-15 (BC)', NULL])::DATE",
+    "sums": "unnest([repeat('9', 38), '-' || repeat('9', 38), '9007199254740993', NULL])::HUGEINT",
+    "unsigned": "unnest([repeat('9', 38), '0', NULL])::UHUGEINT",
+    "big": "unnest([repeat('7', 60), '-1', NULL])::BIGNUM",
+    "decimals": "unnest(['0', '-1', '99999999999999999999999999999.999999999', NULL])::DECIMAL(38,9)",
+    "intervals": "unnest(['580063 hours 44 minutes', '1500 microseconds', '-1 month', '30 days', '-1 day', NULL])::INTERVAL",
+    "longest": "unnest([to_microseconds(9223372036854775807), to_microseconds(-9223372036854775808), to_months(-2147483648)])",
+    "offsets": "unnest(['12:00:00+05:30', '12:00:00-07:00:14', '00:00:00+15:59:59', '24:00:00-15:59:59', NULL])::TIMETZ",
+    "bits": "unnest(['0', '01', '10000000000', NULL])::BIT",
+    "text": "unnest(['', chr(0), 'a' || chr(0), 'ü', NULL])",
+    "bytes": "unnest(['', '\\x00', '\\xFF\\x00', NULL])::BLOB",
+    "json": "unnest(['{\"a\":   [1, null]}', 'null', NULL])::JSON",
+    "points": "unnest(['POINT (1 -0)', 'POINT EMPTY', NULL])::GEOMETRY",
+    "points with a system": "unnest(['POINT (1 2)', NULL])::GEOMETRY('OGC:CRS84')",
+    "enum": "unnest(['', 'it''s', NULL])::ENUM('it''s', '')",
+    "lists": "unnest([[], NULL, [NULL], [1]])::INTEGER[]",
+    "structs": "unnest([{'a': NULL}, NULL, {'a': 1}])::STRUCT(a INTEGER)",
+    "maps": "unnest([MAP {}, NULL, MAP {'a': NULL}])::MAP(VARCHAR, INTEGER)",
+    "unions": "unnest([union_value(a := NULL::INTEGER), union_value(a := 1), NULL])::UNION(a INTEGER, b HUGEINT)",
+}
+WRAPPED = {
+    "flat": "v",
+    "list": "[v, NULL]",
+    "struct": "{'a b': v, 'empty': NULL::INTEGER}",
+    "map": "MAP {'k': v}",
+    "array": "array_value(v, v)",
+    "union": "union_value(m := v)",
+    "list of structs": "[{'x': v}, NULL]",
+    "struct of lists": "{'x': [v, NULL]}",
+    "map of lists": "MAP {'k': [v]}",
+    "list of lists": "[[v], [], NULL]",
+}
+
+
+@pytest.fixture
+def disk(tmp_path):
+    return Disk(tmp_path)
+
+
+@pytest.mark.parametrize("name", [*ALL_TYPES, *EXTREMES])
+def test_a_table_is_read_as_it_was_written_flat_and_nested_two_deep(disk, name):
+    rows = f"SELECT {EXTREMES[name]} AS v" if name in EXTREMES else f'SELECT "{name}" AS v FROM test_all_types()'
+    rows = f"SELECT * FROM ({rows}) WHERE v IS NULL OR v = 0" if name in OVER_38_DIGITS else rows
+    disk.con.execute(f"CREATE TABLE source AS {rows}")
+    columns = ", ".join(f'{sql} AS "{wrap}"' for wrap, sql in WRAPPED.items())
+    written = disk.con.sql(f"SELECT {columns} FROM source")
+    assert shown(disk.read(disk.write(written))) == shown(written)
+
+
+def test_a_sink_and_a_query_of_the_view_see_the_same_types(disk):
+    version = disk.write("SELECT 7::HUGEINT AS total, {'total': 9007199254740993::HUGEINT} AS s, INTERVAL '1 month' AS term")
+    disk.lake.show({("up", "t"): version})
+    found = disk.con.sql("SELECT total, s.total, DATE '2026-01-31' + term FROM up.t")
+    assert [str(dtype) for dtype in found.types] == ["HUGEINT", "HUGEINT", "TIMESTAMP"]
+    assert found.project("#1, #2, #3::VARCHAR").fetchall() == [(7, 9007199254740993, "2026-02-28 00:00:00")]
+
+
+def test_other_readers_of_the_file_see_exact_values_in_plain_types(disk):
+    version = disk.write(
+        "SELECT sum(range) AS total, [sum(range)] AS l, INTERVAL '580063 hours' AS held, 'a'::ENUM('a') AS e FROM range(3)"
+    )
+    plain = duckdb.connect().sql(f"FROM read_parquet('{disk.root / version.key}')")
+    assert [str(dtype) for dtype in plain.types] == [
+        "DECIMAL(38,0)", "DECIMAL(38,0)[]", 'STRUCT("months" INTEGER, "days" INTEGER, micros BIGINT)', "VARCHAR",
+    ]  # fmt: skip
+    assert plain.fetchall() == [(3, [3], {"months": 0, "days": 0, "micros": 580063 * 3_600_000_000}, "a")]
+
+
+REFUSED = {
+    "variant": ("SELECT 1 AS n, {'v': 1}::VARIANT AS v", "v", "VARIANT"),
+    "nested variant": ("SELECT [{'v': 1::VARIANT, 'n': 1}] AS l", "l[].v", "VARIANT"),
+    "struct without names": ("SELECT {'p': row(1, 'x')} AS s", "s.p", "STRUCT(INTEGER, VARCHAR)"),
+    "odd name": ('SELECT 1::VARIANT AS "it\'s ""v"""', '"it\'s ""v"""', "VARIANT"),
+    "39 digits": ("SELECT [1, 170141183460469231731687303715884105727]::HUGEINT[] AS l", "l[]", "HUGEINT"),
+    "39 digits in a map": ("SELECT MAP {'k': 170141183460469231731687303715884105727::HUGEINT} AS m", "m.value", "HUGEINT"),
+    "unsigned": ("SELECT 340282366920938463463374607431768211455::UHUGEINT AS u", "u", "UHUGEINT"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_kept_is_refused_with_its_path_and_a_cast_that_works(disk, case):
+    sql, path, kind = REFUSED[case]
+    with pytest.raises(WriteError) as refused:
+        disk.write(sql)
+    assert repr(path) in refused.value.message
+    assert kind in refused.value.message
+    assert disk.files() == []
+    column, cast = re.fullmatch(r'Cast(?: it)?: ("(?:[^"]|"")+")::(.+)\.', refused.value.hint).groups()
+    mended = disk.con.sql(f"SELECT * REPLACE ({column}::{cast} AS {column}) FROM ({sql})")
+    assert shown(disk.read(disk.write(mended))) == shown(mended)
+
+
+@pytest.mark.parametrize("columns", ['1 AS id, 2 AS "ID"', "1 AS id, 2 AS id", '1 AS "ä Ab", 2 AS "ä aB"'])
+def test_names_that_readers_take_for_one_are_refused(disk, columns):
+    with pytest.raises(WriteError, match="two columns are called"):
+        disk.write(f"SELECT {columns}")
+    assert disk.files() == []
+
+
+@pytest.mark.parametrize("name", ["a.b", 'qu"ote', "new\nline", " ", "select", "x" * 3000, "é", "a, list, element", "'"])
+def test_any_other_name_of_a_column_is_kept(disk, name):
+    quoted = '"' + name.replace('"', '""') + '"'
+    for value in ("1", "1::HUGEINT", "{'a': [1::HUGEINT]}"):
+        version = disk.write(f"SELECT {value} AS {quoted}")
+        assert disk.read(version).columns == [name]
+        assert disk.read(disk.write(f"SELECT {value} AS {quoted}", version)).columns == [name]
+
+
+def test_a_table_without_rows_or_with_many_columns_is_kept(disk):
+    none = disk.write("SELECT 1::HUGEINT AS n, [1] AS l WHERE false")
+    assert (none.rows, disk.read(none).fetchall(), disk.types(none)) == (0, [], ["HUGEINT", "INTEGER[]"])
+    wide = disk.write(f"SELECT {', '.join(f'{n} AS c{n}' for n in range(1500))}")
+    assert disk.read(wide).fetchall() == [tuple(range(1500))]
+
+
+def test_a_file_cannot_make_its_reader_run_sql(disk):
+    """Types are parsed as types: what else a file says is not run."""
+    target, file = disk.root / "seen", disk.root / "hostile.parquet"
+    hostile = f"INTEGER)) AS v FROM (COPY (SELECT 1) TO '{target}'); --"
+    note = json.dumps({"types": {"v": hostile}, "filled": []}).replace("'", "''")
+    disk.con.execute(f"COPY (SELECT 1 AS v) TO '{file}' (FORMAT parquet, KV_METADATA {{duckstring: '{note}'}})")
+    with suppress(duckdb.Error):
+        disk.con.sql(stored.select(disk.con, str(file))).fetchall()
+    assert not target.exists()
