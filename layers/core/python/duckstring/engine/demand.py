@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from duckstring.engine.effects import SendPull, SendTarget
+from duckstring.engine.signals import PullReceived
 from duckstring.engine.state import RippleState, SourceView, Tide, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, Instant
@@ -45,6 +46,31 @@ def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: I
     if waits:
         turn.put_all_ripples({name: replace(ripple, pull=True) for name, ripple in turn.ripples.items()})
     set_pull(turn, epoch)
+
+
+def take_sinks_pull(turn: Turn, pull: PullReceived) -> None:
+    """A Sink's pull. One that waits and will ask on is as good as heard again when the next version is published."""
+    take_pull(turn, pull.epoch, pull.held, waits=pull.waits, anew=pull.anew)
+    is_coming = turn.pull is not None or turn.start_f > turn.end_f
+    if pull.urgent and not turn.blocked:
+        turn.urgent = True
+        turn.awaited = turn.awaited or (is_coming and pull.held >= turn.end_f)
+
+
+def pull_again(turn: Turn) -> None:
+    """A version was published. A Wave asks for the next, and so does a Sink that waited for this one, before it says so.
+
+    The Sink's own pull comes two letters later, and orders nothing more. Until it has come, nothing is ordered before it is
+    asked for again: so a Sink that is asleep, blocked, slow or gone leaves one version that nobody took.
+    """
+    if isinstance(turn.trigger, Wave) or turn.awaited:
+        turn.awaited = False
+        take_pull(turn, turn.now, turn.end_f, waits=True)
+
+
+def asks_on(turn: Turn) -> bool:
+    """Whether a Wave stands behind what this line asks for."""
+    return turn.urgent or isinstance(turn.trigger, Wave)
 
 
 def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = True) -> None:

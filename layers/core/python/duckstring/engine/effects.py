@@ -24,13 +24,17 @@ PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "co
 
 @dataclass(frozen=True, slots=True)
 class SendPull:
-    """Tell ``source`` that we took its output of freshness ``held`` and want newer. ``waits``: we have nothing newer of it."""
+    """Tell ``source`` that we took its output of freshness ``held`` and want newer. ``waits``: we have nothing newer of it.
+
+    ``urgent``: a Wave stands behind it, and we had to wait for this Source twice running.
+    """
 
     source: Line
     epoch: Instant
     held: Instant
     waits: bool = False
     anew: Instant = NEVER
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

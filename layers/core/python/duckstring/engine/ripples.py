@@ -110,6 +110,8 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
     turn.finished = state.name
     f = state.start_f
     turn.put_ripple(replace(state, attempt=None, end_f=f, targets=_beyond(f, state.targets), task_mib=mib, measured=True))
+    if not state.parents and turn.pull is not None:  # it may have been this Ripple that the next run waited for
+        turn.pull = max(turn.pull, turn.now)
     skipped = at.skipped | {state.name} if report.skipped else at.skipped
     turn.put_run(replace(at, outputs={**at.outputs, **report.tables}, skipped=skipped))
 

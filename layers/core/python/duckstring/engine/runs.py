@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from duckstring.engine.demand import just_after, take_pull
+from duckstring.engine.demand import asks_on, just_after, pull_again
 from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RecordRun, RunStatus, SendPull
-from duckstring.engine.state import Failure, RippleState, Run, Wave
+from duckstring.engine.state import Failure, RippleState, Run
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.values import replace
@@ -46,9 +46,18 @@ def start_run(turn: Turn) -> bool:
     f = source_f(turn)
     pushed = bool(turn.targets) and f >= turn.targets[0]
     woken = turn.woken is not None and f >= turn.woken
-    if f <= turn.start_f or not (pushed or woken or turn.pull is not None):
+    pulled = turn.pull is not None and _roots_are_free(turn)
+    if f <= turn.start_f or not (pushed or woken or pulled):
         return False
     _begin(turn, f)
+    return True
+
+
+def _roots_are_free(turn: Turn) -> bool:
+    """Whether every root Ripple would begin a run at once. Begun before that it would only grow old."""
+    for ripple in turn.ripples.values():  # noqa: SIM110 - asked at every step of demand; a generator costs more than the answer
+        if not ripple.parents and (ripple.attempt is not None or ripple.targets):
+            return False
     return True
 
 
@@ -105,16 +114,25 @@ def _begin(turn: Turn, f: Instant) -> None:
     rearm = turn.pull is not None and not turn.blocked
     run = _new_run(turn, f, prior_f=prior_f, delay=_delay(turn, f), forced=False)
     _take_all(turn)
-    for line, view in sorted(turn.sources.items()) if rearm else ():
-        turn.emit(SendPull(line, turn.now, view.end_f, waits=line == turn.heard))
+    if rearm:
+        _order_next(turn)
     turn.start_f = f
     turn.pull = turn.woken = turn.retry_at = None
-    turn.asking = False
+    turn.asking = turn.urgent = False
     turn.targets = tuple(t for t in turn.targets if t > f)
     if passes:
         _pass(turn, run)
     else:
         _launch(turn, run)
+
+
+def _order_next(turn: Turn) -> None:
+    """The Sources prepare the next batch while this one is worked on. One that we waited for twice running is pressed."""
+    presses = turn.waited and asks_on(turn)
+    for line, view in sorted(turn.sources.items()):
+        is_last = line == turn.heard
+        turn.emit(SendPull(line, turn.now, view.end_f, waits=is_last, urgent=is_last and presses))
+    turn.waited = turn.heard is not None
 
 
 def _take_all(turn: Turn) -> None:
@@ -179,7 +197,7 @@ def _pass(turn: Turn, run: Run) -> None:
         turn.put_ripple(replace(ripple, start_f=run.f, end_f=run.f, pull=False, targets=()))
     _advance(turn, run, changed=False)
     turn.emit(RecordRun(run.number, run.f, run.version, "pass", run.started, turn.now, changed=False))
-    _pull_again(turn)
+    pull_again(turn)
 
 
 def complete_runs(turn: Turn) -> bool:
@@ -210,7 +228,7 @@ def complete_runs(turn: Turn) -> bool:
         _let_go(turn, run)
         turn.drop_run(run.number)
     turn.emit(Announce("succeeded", "running", newest.f, run=newest.number))
-    _pull_again(turn)
+    pull_again(turn)
     return True
 
 
@@ -251,11 +269,6 @@ def _recover(turn: Turn, run: Run) -> None:
         turn.failures = 0
         if turn.health == "failed":
             turn.health, turn.failure, turn.retry_at = "ok", None, None
-
-
-def _pull_again(turn: Turn) -> None:
-    if isinstance(turn.trigger, Wave):
-        take_pull(turn, turn.now, turn.end_f, waits=True)
 
 
 def fail_run(turn: Turn, run: Run, failure: Failure) -> None:

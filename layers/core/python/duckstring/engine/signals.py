@@ -43,6 +43,7 @@ class PullReceived:
     """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer. ``waits``: it has nothing else to work on.
 
     ``anew``: when somebody triggered by hand, if that is why: who waits for its own Sources already asks them again, once for each.
+    ``urgent``: a Wave stands behind it, and the Sink had to wait for us twice running.
     """
 
     sink: Line
@@ -51,6 +52,7 @@ class PullReceived:
     stamp: Stamp
     waits: bool = False
     anew: Instant = NEVER
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,9 @@ class PondState:
     ``woken`` is a demand of this line alone, never sent to its Sources; ``force`` waits for the runs in flight. ``restated``:
     a forced run changed what Sinks have taken already, and the next freshness must say so. ``compute`` are the operator's
     words on where Ripples run. ``last_anew``: the newest trigger by hand whose pull went by way of this line. ``asleep``: put to
-    sleep, and nobody has wanted it since; what fails is not tried again.
+    sleep, and nobody has wanted it since; what fails is not tried again. ``urgent``: such a pull has come since
+    the last run began. ``awaited``: the Sink that sent it waits for what is published next. ``waited``: the newest
+    run that was pulled began when a Source published.
     """
 
     line: Line
@@ -188,6 +190,9 @@ class PondState:
     pull: Instant | None = None
     last_held: Instant = NEVER
     last_anew: Instant = NEVER
+    urgent: bool = False
+    awaited: bool = False
+    waited: bool = False
     targets: tuple[Instant, ...] = ()
     woken: Instant | None = None
     force: bool = False

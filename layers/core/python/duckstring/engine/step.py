@@ -97,7 +97,7 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             _hear_source(turn, signal)
         case PullReceived():
             if _is_news(turn, signal.sink, signal.stamp):
-                demand.take_pull(turn, signal.epoch, signal.held, waits=signal.waits, anew=signal.anew)
+                demand.take_sinks_pull(turn, signal)
         case TargetReceived():
             if _is_news(turn, signal.sink, signal.stamp):
                 demand.take_target(turn, signal.epoch)
@@ -111,6 +111,7 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
         case SinkDetached():
             if _is_news(turn, signal.sink, signal.stamp):
                 turn.drop_sink(signal.sink)
+                turn.awaited = False
         case Deployed():
             _take_release(turn, signal.release)
         case Ordered():

@@ -52,6 +52,9 @@ class Turn:
     pull: Instant | None
     last_held: Instant
     last_anew: Instant
+    urgent: bool
+    awaited: bool
+    waited: bool
     targets: tuple[Instant, ...]
     woken: Instant | None
     force: bool

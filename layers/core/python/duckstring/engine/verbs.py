@@ -70,6 +70,7 @@ def _force(turn: Turn, epoch: Instant) -> None:
 def _drop_demand(turn: Turn) -> None:
     """Nothing is wanted of this line any more. Runs that began keep their targets, and complete."""
     turn.pull, turn.targets, turn.woken, turn.force = None, (), None, False
+    turn.awaited = turn.urgent = False
     for ripple in tuple(turn.ripples.values()):
         if ripple.pull:
             turn.put_ripple(replace(ripple, pull=False))

@@ -118,8 +118,8 @@ def _letters(state: PondState, effect: _Sent, stamp: Stamp) -> list[Letter]:
 def _signals(state: PondState, effect: _Sent, stamp: Stamp) -> list[tuple[Line, Signal]]:
     line = state.line
     match effect:
-        case SendPull(source, epoch, held, waits, anew):
-            return [(source, PullReceived(line, epoch, held, stamp, waits, anew))]
+        case SendPull(source, epoch, held, waits, anew, urgent):
+            return [(source, PullReceived(line, epoch, held, stamp, waits, anew, urgent))]
         case SendTarget(source, epoch):
             return [(source, TargetReceived(line, epoch, stamp))]
         case AttachTo(source):

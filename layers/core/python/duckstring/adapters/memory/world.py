@@ -263,8 +263,8 @@ class World:
     def _perform(self, state: PondState, effect: Effect, stamp: tuple[int, int]) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm an effect
         line = state.line
         match effect:
-            case SendPull(source, epoch, held, waits, anew):
-                self.post(line, source, PullReceived(line, epoch, held, stamp, waits, anew))
+            case SendPull(source, epoch, held, waits, anew, urgent):
+                self.post(line, source, PullReceived(line, epoch, held, stamp, waits, anew, urgent))
             case SendTarget(source, epoch):
                 self.post(line, source, TargetReceived(line, epoch, stamp))
             case AttachTo(source):

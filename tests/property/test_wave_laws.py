@@ -1,0 +1,176 @@
+"""How often a Wave runs its lineage and how old what it publishes is: docs/engine.md, "Pace and age of a Wave"."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duckstring.adapters.memory.world import START, Conditions, World, chain_of, pond, seconds
+from duckstring.engine.effects import RecordRun
+from duckstring.model.catalog import Release
+from duckstring.model.names import Line
+from tests.property.worlds import Graph, graphs, looks, once, settle, whole, world_of
+
+seeds = st.integers(0, 2**16)
+PACE = (0.2, 1, 1, 2, 3, 5, 7)
+
+Duration = Callable[[Line, str], timedelta]
+
+
+def durations(seed: int, pace: tuple[float, ...] = PACE) -> Duration:
+    """A duration for each Ripple, always the same."""
+    return lambda line, ripple: seconds(random.Random(f"{seed}/{line}/{ripple}").choice(pace))
+
+
+def slowest(graph: Graph, to: Line, duration: Duration) -> timedelta:
+    """The longest Ripple of what ``to`` needs."""
+    return max(duration(line, ripple.name) for line in graph.required_above(to) for ripple in graph.release(line).ripples)
+
+
+def lead(graph: Graph, to: Line, duration: Duration, letter: timedelta = timedelta()) -> timedelta:
+    """The longest way from the start of an Inlet to the publication of ``to``: a letter for each Ripple, and one for each hop."""
+    begun = max((lead(graph, line, duration, letter) + letter for line in graph.sources(to, optional=False)), default=timedelta())
+    ends: dict[str, timedelta] = {}
+    for ripple in graph.release(to).ripples:
+        supplied = max((ends[parent] for parent in ripple.parents), default=begun)
+        ends[ripple.name] = supplied + duration(to, ripple.name) + letter
+    return max(ends.values())
+
+
+@dataclass
+class Seen:
+    """What a line published while it was watched."""
+
+    rows: list[RecordRun]
+
+    @property
+    def period(self) -> timedelta:
+        ends = [row.finished for row in self.rows if row.finished]
+        return (ends[-1] - ends[0]) / (len(ends) - 1)
+
+    @property
+    def oldest(self) -> timedelta:
+        """The greatest age at a publication."""
+        return max(row.finished - row.f for row in self.rows if row.finished)
+
+
+def watch(world: World, to: str, span: timedelta) -> Seen:
+    """Let ``span`` pass."""
+    since = world.now
+    world.run_until(since + span, most=2_000_000)
+    rows = [row for row in world.runs(to, "success") if not row.overtaken_by and row.finished and row.finished > since]
+    return Seen(rows)
+
+
+def waving(graph: Graph, duration: Duration, letter: float = 0.0, seed: int = 0) -> World:
+    """``graph`` under a Wave on its last line, after it has settled."""
+    world = world_of(Conditions(latency=lambda _: seconds(letter), duration=duration), seed)
+    settle(world, graph)
+    world.trigger(graph.lines[-1], "wave")
+    world.run_until(world.now + slowest(graph, graph.lines[-1], duration) * 20 + seconds(60), most=2_000_000)
+    return world
+
+
+@looks(40)
+@given(graphs(most=7, optional=False, majors=False), seeds, st.sampled_from([0.0, 0.05, 0.19]))
+def test_a_wave_runs_at_the_pace_of_the_slowest_ripple_and_one_letter(graph: Graph, seed: int, letter: float) -> None:
+    """Letters that take no longer than a Ripple. The letter is the one by which the slowest Ripple says that it is done."""
+    to, duration = graph.lines[-1], durations(seed)
+    world = waving(graph, duration, letter)
+    longest = slowest(graph, to, duration)
+    seen = watch(world, to, longest * 20)
+    assert seen.period <= (longest + seconds(letter)) * 1.0001
+    whole(world)
+    once(world)
+
+
+@pytest.mark.parametrize("sources", [1, 3])
+@pytest.mark.parametrize("ripples", [("make",), ("make", "more")])
+@pytest.mark.parametrize("slow", ["make", "more"])
+def test_a_bottleneck_rests_for_one_letter_whatever_its_place(sources: int, ripples: tuple[str, ...], slow: str) -> None:
+    """3 s of work and letters of 0.1 s: 3.1 s, where each version waited for three letters before."""
+    above = [pond(f"in{n}@1") for n in range(sources)]
+    mid = pond("mid@1", *(release.line for release in above), ripples=chain_of(*ripples))
+    graph = Graph((*above, mid, pond("out@1", "mid@1")))
+    slow = slow if slow in ripples else "make"
+    world = waving(graph, lambda line, ripple: seconds(3 if (line, ripple) == (mid.line, slow) else 1), 0.1)
+    assert watch(world, "out@1", seconds(93)).period == seconds(3.1)
+
+
+def counts(world: World, graph: Graph) -> dict[Line, int]:
+    return {line: len(world.runs(line)) for line in graph.lines}
+
+
+@pytest.mark.parametrize("ending", ["remove", "sleep", "kill", "detach", "gone"])
+def test_what_is_prepared_ahead_of_the_pull_is_one_version(ending: str) -> None:
+    """The Sink goes: its Source, and that one's, come to rest after at most one more run than was asked for."""
+    graph = Graph((pond("in@1"), pond("mid@1", "in@1"), pond("out@1", "mid@1")))
+    world = waving(graph, lambda line, _: seconds(3 if line == "mid@1" else 1), 0.1)
+    before = counts(world, graph)
+    match ending:
+        case "remove":
+            world.trigger("out@1", "remove")
+        case "detach":
+            world.deploy(pond("out@1", "in@1", version="1.0.1"))
+        case "gone":
+            world.remove("out@1")
+        case _:
+            world.order("out@1", ending)  # type: ignore[arg-type] # one of the verbs
+    if ending == "detach":
+        world.trigger("out@1", "remove")
+    world.run_until()
+    after = counts(world, graph)
+    assert after[Line("mid@1")] <= before[Line("mid@1")] + 3
+    assert after[Line("in@1")] <= before[Line("in@1")] + 4
+    assert not any(world.states[line].runs for line in graph.lines)
+
+
+@looks(25)
+@given(st.lists(st.sampled_from([0.5, 1, 2, 3, 5, 8, 20]), min_size=1, max_size=4), st.sampled_from([0.0, 0.1, 0.3]))
+def test_a_source_runs_as_often_as_its_quickest_sink_takes(paces: list[float], letter: float) -> None:
+    """Sinks of different speed, each under a Wave of its own; some are slower than their Source, some quicker."""
+    sinks = [pond(f"out{n}@1", "mid@1") for n in range(len(paces))]
+    graph = Graph((pond("in@1"), pond("mid@1", "in@1"), *sinks))
+    takes = {release.line: pace for release, pace in zip(sinks, paces, strict=True)} | {Line("mid@1"): 2.0}
+    world = world_of(Conditions(latency=lambda _: seconds(letter), duration=lambda line, _: seconds(takes.get(line, 1.0))))
+    settle(world, graph)
+    for release in sinks:
+        world.trigger(release.line, "wave")
+    world.run_until(START + seconds(100), most=2_000_000)
+    before = counts(world, graph)
+    world.run_until(START + seconds(500), most=2_000_000)
+    ran = {line: n - before[line] for line, n in counts(world, graph).items()}
+    taken = len({run for (line, _), pins in world.pinned.items() for source, run in pins.items() if line != "mid@1" and source == "mid@1"})
+    assert len(world.runs("mid@1")) <= taken + 3, "versions that nobody took"
+    assert ran[Line("in@1")] <= ran[Line("mid@1")] + 2
+
+
+def ripples_of(*shapes: tuple[str, tuple[str, ...]]) -> Release:
+    return pond("in@1", ripples=shapes)
+
+
+@looks(40)
+@given(st.lists(st.sampled_from([0.5, 1, 2.1, 2.8, 5, 5.8]), min_size=2, max_size=4), st.data())
+def test_root_ripples_side_by_side_make_a_wave_no_older(paces: list[float], data: st.DataObject) -> None:
+    """An Inlet of root Ripples side by side, each with a branch of its own below it, and a quick Sink: as old as its longest branch."""
+    shapes: list[tuple[str, tuple[str, ...]]] = []
+    takes: dict[str, float] = {}
+    for n, pace in enumerate(paces):
+        shapes.append((f"r{n}", ()))
+        takes[f"r{n}"] = pace
+        if data.draw(st.booleans()):
+            shapes.append((f"b{n}", (f"r{n}",)))
+            takes[f"b{n}"] = data.draw(st.sampled_from([0.5, 1, 2.1])) if pace < max(paces) else 0.5
+    longest = max(pace for name, pace in takes.items() if name.startswith("r"))
+    graph = Graph((ripples_of(*shapes), pond("out@1", "in@1")))
+    world = waving(graph, lambda line, ripple: seconds(takes.get(ripple, 0.3) if line == "in@1" else 0.3))
+    seen = watch(world, "out@1", seconds(200))
+    assert seen.period == seconds(longest)
+    ways = [takes[name] + takes.get(f"b{name[1:]}", 0) for name in takes if name.startswith("r")]
+    assert seen.oldest == seconds(max(ways) + 0.3) == lead(graph, Line("out@1"), world.conditions.duration)
