@@ -49,6 +49,7 @@ class SourceState(TypedDict):
     optional: bool
     end_f: str
     down: bool
+    staleness_seconds: NotRequired[float | None]
     absent: bool
 
 

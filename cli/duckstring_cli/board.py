@@ -90,8 +90,23 @@ def _now(line: LineStatus, now: str) -> str:
         return " · ".join(_busy(line, now)) or "starting"
     if line["status"] == "failed" and line["failure"]:
         failure = line["failure"]
-        return render.one_line(f"{failure['ripple']}: {render.said(failure['error'], render.one_line(failure['message']))}")
+        said = render.one_line(f"{failure['ripple']}: {render.said(failure['error'], render.one_line(failure['message']))}")
+        return " · ".join(filter(None, (tried_again(line, now), said)))
     return render.one_line(line["reason"]) or ("about to start" if line["status"] == "waiting" else "")
+
+
+def blockers(line: LineStatus) -> str:
+    """``blocked by sales@1``: its Sources that are down, without the error that one of them, or one above it, has."""
+    names = [source["line"] for source in line["sources"] if source["down"]]
+    return f"blocked by {', '.join(names)}" if names else ""
+
+
+def tried_again(line: LineStatus, now: str) -> str:
+    """``tried again in 20s``, or nothing: what fails is not always the end."""
+    left = render.between(now, line["retry_at"])
+    if left is None:
+        return ""
+    return f"tried again in {durations.brief(left)}" if left > 0 else "about to be tried again"
 
 
 def _busy(line: LineStatus, now: str) -> Iterator[str]:
@@ -191,7 +206,6 @@ def _killed(line: LineStatus, named: str) -> Text:
 
 
 def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None, named: str) -> Text:
-    again = render.between(now, line["retry_at"])
     text = Text.assemble(
         (f"✗ {line['line']}", "bold red"),
         f" failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: "
@@ -199,8 +213,8 @@ def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | Non
     )
     if most is not None:
         text.truncate(max(most, _WHY_SLACK), overflow="ellipsis")
-    if again is not None:
-        text.append(f" · tried again in {durations.brief(max(again, 0))}" if again > 0 else " · about to be tried again")
+    if again := tried_again(line, now):
+        text.append(f" · {again}")
     if failure["run"]:
         text.append(f"\n  duckstring run show {failure['run']}{named}", style="bold")
     return text
@@ -232,14 +246,9 @@ def _facts(line: LineStatus, now: str) -> Table:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
-    age = (
-        f"{durations.age(line['staleness_seconds'])} old, as of {render.moment(line['end_f'])}"
-        if render.read_instant(line["end_f"])
-        else "never run"
-    )
     budgets = line["budgets"]
     rows = {
-        "freshness": age,
+        "freshness": _freshness(line, now),
         "demand": _demand(line, now) or "none",
         "trigger": trigger(line) or "none",
         "reason": render.one_line(line["reason"]),
@@ -255,6 +264,15 @@ def _facts(line: LineStatus, now: str) -> Table:
         if said:
             facts.add_row(name, Text(said))
     return facts
+
+
+def _freshness(line: LineStatus, now: str) -> str:
+    """Under a Window a run is as fresh as the opening's end, and its age counts from the beginning: then both are said."""
+    if render.read_instant(line["end_f"]) is None:
+        return "never run"
+    told = f"{durations.age(line['staleness_seconds'])} old, as of {render.moment(line['end_f'])}"
+    lag = (line["staleness_seconds"] or 0) - (render.between(line["end_f"], now) or 0)
+    return f"{told}, its Window's end; the age counts from the Window's beginning" if lag >= 1 else told
 
 
 def _coming(line: LineStatus) -> str:
@@ -379,7 +397,7 @@ def _limit(answer: ComputeAnswer) -> str:
 def _sources(line: LineStatus, now: str) -> Table:
     made = render.table("SOURCE", "NEEDED", "AGE", "STATE", right=("AGE",))
     for source in line["sources"]:
-        age = durations.age(render.between(source["end_f"], now))
+        age = durations.age(source.get("staleness_seconds", render.between(source["end_f"], now)))
         state = render.word("undeployed") if source["absent"] else render.word("failed", "down") if source["down"] else "up"
         made.add_row(source["line"], "optional" if source["optional"] else "required", age, state)
     return made

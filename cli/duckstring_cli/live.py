@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -21,6 +24,8 @@ from duckstring_cli.follow import Event, Follower, Goal, Verdict
 REFRESH_SECONDS = 1.0
 FOLLOW_SECONDS = 0.3
 _SETTLE_POLLS = 10
+_LOCAL_MODES = 3
+"""Of what ``tcgetattr`` gives."""
 _WORDS = {"pass": "passed: nothing new in its Sources"}
 _MARKS = {
     "done": ("✓", "green"),
@@ -32,11 +37,29 @@ _MARKS = {
 }
 
 
+@contextmanager
+def quiet_keys() -> Iterator[None]:
+    """Within the block the terminal does not echo what is typed: ``^C`` behind a full last line would break the view in two."""
+    try:
+        keys = sys.stdin.fileno()
+        before = termios.tcgetattr(keys)
+    except (OSError, ValueError, termios.error):  # no terminal
+        yield
+        return
+    quiet = [*before]
+    quiet[_LOCAL_MODES] &= ~termios.ECHO
+    termios.tcsetattr(keys, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(keys, termios.TCSANOW, before)
+
+
 def watch(read: Callable[[], RenderableType]) -> None:
     """Redraw what ``read`` gives every second until Ctrl-C. One bad answer is told below the last good view."""
     console = render.out()
     shown = read()
-    with Live(shown, console=console, auto_refresh=False, vertical_overflow="crop") as live:
+    with quiet_keys(), Live(shown, console=console, auto_refresh=False, vertical_overflow="crop") as live:
         live.refresh()
         while True:
             time.sleep(REFRESH_SECONDS)
@@ -62,10 +85,11 @@ def follow(client: Client, goal: Goal, before: StatusAnswer, *, sleep: Callable[
     follower = Follower(goal, client.run)
     follower.begin(before)
     screen = Redrawn(render.out()) if render.is_live() else Printed(goal)
-    try:
-        verdict = _until_settled(client, follower, screen, sleep)
-    finally:
-        screen.close()
+    with quiet_keys():
+        try:
+            verdict = _until_settled(client, follower, screen, sleep)
+        finally:
+            screen.close()
     return verdict, follower
 
 
@@ -172,7 +196,11 @@ def _row(line: LineStatus, follower: Follower, *, fresh: bool) -> tuple[Renderab
         run = line["runs"][-1]
         return Text("●", "cyan"), name, durations.brief(render.between(run["started"], follower.now) or 0), _chips(line, follower)
     if line["status"] in board.DOWN:
-        return Text("✗", "red"), name, "", Text(board.doing(line, follower.now), "red")
+        words = board.doing(line, follower.now)
+        # The error itself stands in the row of the line that failed, if that is shown.
+        if line["status"] == "blocked" and any(root["status"] == "failed" for root in follower.lines):
+            words = board.blockers(line) or words
+        return Text("✗", "red"), name, "", Text(words, "red")
     if fresh:
         return Text("✓", "green"), name, _took(line, follower), _finished(line, follower)
     return Text("○", "dim"), name, "", Text(board.doing(line, follower.now) or line["status"], "dim")

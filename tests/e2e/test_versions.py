@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.e2e.drive import until
@@ -29,6 +32,15 @@ def test_deploying_runs_nothing(driver):
     driver.wait_until("calm", lambda line: line["version"] == "1.1.0", what="the new version is selected")
     driver.wait_at_rest("calm", "calm_sink")
     assert driver.statuses("calm") == driver.statuses("calm_sink") == ["success"]
+
+
+def test_ponds_that_have_nothing_to_do_with_each_other_deploy_side_by_side(driver):
+    roots = [driver.pond(f"beside_{n}", COUNTED.format(first="pass", step=1)) for n in range(6)]
+    command = [sys.executable, "-m", "duckstring_cli.main", "deploy"]
+    started = [subprocess.Popen([*command, root], stderr=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL) for root in roots]
+    ended = [(one.communicate()[1], one.returncode) for one in started]
+    assert [code for _, code in ended] == [0] * 6, ended
+    assert {line for line in driver.lines() if line.startswith("beside_")} == {f"beside_{n}" for n in range(6)}
 
 
 def test_a_run_in_flight_finishes_on_its_version_and_the_next_uses_the_new_one(driver):

@@ -267,6 +267,8 @@ def _print_missing(answer: RunAnswer, wanted: Sequence[AttemptRow], told: set[Ke
 
 
 def _why_silent(row: AttemptRow, reader: _Reader, *, local: bool) -> str:
+    if row["status"] == "not begun":
+        return "never began, for its run was over before; so it has no log."
     if not row.get("started"):
         said = render.one_line(render.said(row.get("error"), row.get("message")))
         return f"never began ({row['status']}{f': {said}' if said else ''}), so it has no log."

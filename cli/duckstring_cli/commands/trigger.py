@@ -114,7 +114,12 @@ def follow(
     from duckstring_cli.follow import Goal
 
     since = next((held["end_f"] for held in before["lines"] if held["line"] == line), "")
-    verdict, follower = live.follow(client, Goal(line, epoch, since, endless=endless, after=after), before)
+    try:
+        verdict, follower = live.follow(client, Goal(line, epoch, since, endless=endless, after=after), before)
+    except KeyboardInterrupt:
+        again = f"Look again: duckstring status {typed(line)}{named}"
+        render.err().print(f"[dim]Not watched any longer; what you asked for goes on. {escape(again)}[/]", soft_wrap=True)
+        raise
     if verdict == "down":
         raise _out_of_reach(line, follower, named)
     done, target = follower.finished.get(line), follower.target

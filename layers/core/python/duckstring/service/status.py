@@ -83,11 +83,11 @@ def describe(
         "status": word,
         "end_f": to_text(state.end_f),
         "start_f": to_text(state.start_f),
-        "staleness_seconds": None if state.end_f == NEVER else (now + state.delay - state.end_f).total_seconds(),
+        "staleness_seconds": _staleness(state.end_f, state.delay, now),
         "demand": _demand(state),
         "trigger": _trigger(state.trigger),
         "windows": windows.describe(state, now),
-        "sources": _sources(state, release, deployed),
+        "sources": _sources(state, release, deployed, now),
         "sinks": sorted(state.sinks),
         "reason": _reason(state, word, deployed, now),
         "failure": _failure(state),
@@ -175,7 +175,12 @@ def _trigger(trigger: Trigger | None) -> Json | None:
     return {"kind": "wave"} if trigger else None
 
 
-def _sources(state: PondState, release: Release | None, deployed: Collection[Line] | None) -> list[Json]:
+def _staleness(end_f: Instant, delay: timedelta, now: Instant) -> float | None:
+    """In seconds; under a Window it counts from the beginning of the opening. None: never run."""
+    return None if end_f == NEVER else (now + delay - end_f).total_seconds()
+
+
+def _sources(state: PondState, release: Release | None, deployed: Collection[Line] | None, now: Instant) -> list[Json]:
     """As the release names them; what a Source told us, where it did. ``absent``: it is known not to be deployed."""
     views = dict(state.sources)
     for spec in release.sources if release else ():
@@ -185,6 +190,7 @@ def _sources(state: PondState, release: Release | None, deployed: Collection[Lin
             "line": line,
             "optional": view.optional,
             "end_f": to_text(view.end_f),
+            "staleness_seconds": _staleness(view.end_f, view.delay, now),
             "down": view.down,
             "absent": deployed is not None and line not in deployed,
         }
