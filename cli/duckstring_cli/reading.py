@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 from duckstring.author import stored
 from duckstring.errors import OperatorError
+from duckstring.model.names import parse_table_key
 from duckstring_cli import catchments
 from duckstring_cli.answers import TableRow, TablesAnswer
 from duckstring_cli.catchments import Catchment
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
     from duckdb.sqltypes import DuckDBPyType
 
+_ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+)", re.ASCII)
 FORMATS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER", ".json": "FORMAT json, ARRAY"}
 
 
@@ -41,8 +44,23 @@ def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyC
     named = [table for table in snapshot["tables"] if quoted(table["table"])[1:-1].lower() in sql.lower()]
     with reading_from(catchment):
         for table in named or snapshot["tables"]:
-            con.execute(f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, table['uri'])}")
+            con.execute(f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, _address(table))}")
     return con
+
+
+def _address(table: TableRow) -> str:
+    """Where a table lies: checked again, for DuckDB signs a request to whatever address it is given.
+
+    Raises:
+        OperatorError: it is not the address of a table version.
+    """
+    found = _ADDRESS.fullmatch(table["uri"])
+    if found is None or parse_table_key(found[1]) is None:
+        raise OperatorError(
+            f"Table {table['table']!r} has the address {table['uri'][:200]!a}, which no Ripple of this Catchment can have written.",
+            hint="Nothing was read. Somebody who may write letters or items of this Catchment has put it there: docs/aws.md.",
+        )
+    return table["uri"]
 
 
 @contextmanager

@@ -165,12 +165,12 @@ def test_deploy_trigger_and_look_at_it(here, api):
 
 def test_a_published_table_is_addressed_in_the_bucket(here, api):
     api("deploy", ponds=[pond(here)])
-    version = TableVersion("orders", "data/sales@1/orders/0000000001-load-1.parquet", 3, 300, "x")
+    version = TableVersion("orders", "data/sales@1/orders/0000000001-load-1-x.parquet", 3, 300, "x")
     state = PondState(Line("sales@1"), end_f=NOON, snapshot=1, tables={"orders": version}, runs_started=1)
     row = {"pk": "LINE#sales@1", "sk": "STATE", "revision": 1, "state": codec.state_to_text(state), "mark": "5:7"}
     here.clients.dynamodb.put_item(TableName="catchment", Item=to_item(row))
     (table,) = api("tables", pond="sales")["result"]["tables"]
-    assert table["uri"] == "s3://catchment/data/sales@1/orders/0000000001-load-1.parquet"
+    assert table["uri"] == "s3://catchment/data/sales@1/orders/0000000001-load-1-x.parquet"
     assert DynamoStateReader(here.clients, "catchment").read(["sales@1", "nobody@1"]).keys() == {"sales@1"}
 
 

@@ -283,7 +283,7 @@ def published(state):
 
 
 def test_the_published_snapshot_tells_where_each_table_lies_and_which_run_wrote_it():
-    version = TableVersion("orders", "data/sales@1/orders/0000000041-load-2.parquet", 10, 99, "x")
+    version = TableVersion("orders", "data/sales@1/orders/0000000041-load-2-x.parquet", 10, 99, "x")
     assert published(pond(end_f=NOON, snapshot=42, tables={"orders": version})) == {
         "line": "sales@1",
         "f": "2030-01-01T12:00:00.000000Z",

@@ -277,7 +277,7 @@ def test_a_run_in_flight_keeps_everything_it_wrote_and_a_dead_attempts_leftovers
 
 
 def test_lines_that_are_not_known_and_names_that_are_not_ours_are_left_alone():
-    shelves = Shelves(written={"data/gone@1/t/0000000001-load-1.parquet": OLD, "data/readme.txt": OLD, "data/sales@1/x/notes.txt": OLD})
+    shelves = Shelves(written={"data/gone@1/t/0000000001-load-1-x.parquet": OLD, "data/readme.txt": OLD, "data/sales@1/x/notes.txt": OLD})
     World(Seen(pond()), shelves=shelves).letters()
     assert len(shelves.written) == 3
 

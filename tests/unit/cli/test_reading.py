@@ -45,7 +45,7 @@ def published(s3: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     answer: dict[str, Any] = {"line": "reports@1", "f": "2030-01-01T12:00:00.000000Z", "snapshot": 1, "tables": []}
     for name, sql in tables.items():
         duckdb.sql(f"COPY ({sql}) TO '{made}' (FORMAT parquet)")
-        key = f"data/reports@1/{name}/0000000001-sum-1.parquet"
+        key = f"data/reports@1/{'routes' if name == 'routes' else 'odd'}/0000000001-sum-1-x.parquet"
         bucket.upload_file(str(made), "the-bucket", key)
         row = {"table": name, "uri": f"s3://the-bucket/{key}", "rows": 30, "bytes": 1234, "written_in": "reports@1/1"}
         answer["tables"].append(row)
@@ -240,11 +240,36 @@ def test_a_bad_question_is_told_what_is_wrong(capsys: pytest.CaptureFixture[str]
 def test_a_file_that_is_gone_is_a_clear_refusal_and_leaves_no_half_file(
     capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any], tmp_path: Path
 ) -> None:
-    snapshot["tables"][0]["uri"] += ".gone"
+    snapshot["tables"][0]["uri"] = snapshot["tables"][0]["uri"].replace("-x.parquet", "-gone.parquet")
     code, _, err = run(capsys, "get", "reports", "routes", "routes.csv")
     assert code == 1
     assert "error: The snapshot's files cannot be read: HTTP Error" in err
     assert "404" in err
+    assert not list(tmp_path.glob("*routes.csv*"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://the-bucket/data/reports@1/routes/0000000001-sum-1-x.parquet?s3_endpoint=evil.example&s3_use_ssl=false",
+        "s3://the-bucket/data/reports@1/routes/*.parquet",
+        "s3://the-bucket/data/reports@1/routes/0000000001-sum-[0-9]-x.parquet",
+        "s3://the-bucket/artifacts/reports/1.0.0/abc.zip",
+        "s3://the-bucket@evil.example/data/reports@1/routes/0000000001-sum-1-x.parquet",
+        "https://evil.example/data/reports@1/routes/0000000001-sum-1-x.parquet",
+        "/etc/passwd",
+    ],
+)
+@pytest.mark.parametrize("command", [["query", "reports", "routes"], ["get", "reports", "routes", "routes.csv"], ["query", "reports"]])
+def test_no_request_is_signed_for_an_address_that_is_not_a_table_versions(
+    capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any], tmp_path: Path, address: str, command: list[str]
+) -> None:
+    snapshot["tables"][0]["uri"] = address
+    asked = command if len(command) > 2 else [*command, "--sql", "FROM routes"]
+    code, out, err = run(capsys, *asked)
+    assert (code, out) == (1, "")
+    assert "error: Table 'routes' has the address" in err
+    assert "HTTP" not in err
     assert not list(tmp_path.glob("*routes.csv*"))
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from duckstring.adapters.aws.duck import S3Storage
+from duckstring.adapters.aws.reader import BucketFiles
 from duckstring.errors import InvariantError
 from duckstring.model import names
+from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import NEVER, from_text, to_text
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
+from duckstring.service.tables import written_in
 
 SALES = Line("sales@1")
 
@@ -29,6 +36,66 @@ def test_places_are_named_after_what_they_hold() -> None:
         names.table_key(SALES, "orders", run=42, ripple="load", attempt=2, invocation="ab12")
         == "data/sales@1/orders/0000000042-load-2-ab12.parquet"
     )
+
+
+KEY = "data/sales@1/orders/0000000042-load-2-0a1b2c3d.parquet"
+
+
+def test_a_table_versions_key_is_read_back() -> None:
+    parsed = names.parse_table_key(KEY)
+    assert parsed == (SALES, "orders", 42, "load", 2, "0a1b2c3d")
+    assert names.checked_table_key(KEY) == KEY
+
+
+@given(
+    st.from_regex(names.POND_NAME, fullmatch=True).filter(lambda name: not name.endswith("\n")),
+    st.from_regex(names.POND_NAME, fullmatch=True).filter(lambda name: not name.endswith("\n")),
+    st.integers(0, 999_999),
+    st.integers(0, 10**12),
+    st.integers(1, 10**8),
+    st.text("0123456789abcdef", min_size=8, max_size=8),
+)
+def test_every_key_that_is_written_is_read_back(pond: str, ripple: str, major: int, run: int, attempt: int, invocation: str) -> None:
+    line = names.line(pond, major)
+    key = names.table_key(line, ripple, run=run, ripple=ripple, attempt=attempt, invocation=invocation)
+    assert names.parse_table_key(key) == (line, ripple, run, ripple, attempt, invocation)
+
+
+FORGED = [
+    *(KEY + more for more in ("?s3_endpoint=evil.example", "#x", "\n", " ", "%00", "*", "/../x.parquet", ".gone")),
+    *(KEY.replace("orders", table) for table in ("*", "o?ders", "o[r]ders", "o%72ders", "Orders", "..", "orders/x", "ord\ters", "o" * 49)),
+    *(KEY.replace("data/", folder) for folder in ("", "/data/", "artifacts/", "errors/", "s3://other/data/", "data//", "data/../data/")),
+    *(KEY.replace("sales@1", line) for line in ("sales", "sales@01", "sales@-1", "sales@1/..", "Sales@1", "sales@1?")),
+    *(
+        KEY.replace("0000000042", run)
+        for run in ("42", "00000000042", "-000000042", "\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661")
+    ),
+    *(KEY.replace("-2-", attempt) for attempt in ("-0-", "-02-", "-", "-x-")),
+    *("", "data", "\x00", KEY.encode().hex(), KEY.upper()),
+]
+
+
+@pytest.mark.parametrize("key", FORGED)
+def test_a_key_of_another_form_is_none_and_no_address_is_made_of_it(key: str) -> None:
+    assert names.parse_table_key(key) is None
+    with pytest.raises(InvariantError, match="is not the key of a table version"):
+        names.checked_table_key(key)
+    with pytest.raises(InvariantError):
+        BucketFiles("bucket").uri(TableVersion("orders", key, 1, 1, "x"))
+    if key:
+        with pytest.raises(InvariantError):
+            S3Storage("bucket", "us-east-1", cast("Any", None)).uri(key)
+    with pytest.raises(ValueError, match="is not the key of a table version"):
+        written_in(key)
+
+
+@given(st.text(), st.integers(0, len(KEY)))
+def test_no_character_put_into_a_key_reaches_an_address_unless_it_is_a_key_still(text: str, place: int) -> None:
+    forged = KEY[:place] + text + KEY[place:]
+    if (parsed := names.parse_table_key(forged)) is not None:
+        assert set(forged) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-@/.")
+        line, table, run, ripple, attempt, invocation = parsed
+        assert names.table_key(line, table, run=run, ripple=ripple, attempt=attempt, invocation=invocation) == forged
 
 
 @pytest.mark.parametrize("text", ["", "sales", "sales@", "sales@01", "Sales@1", "sales@1/2", "sales@-1", "sales@1\n@"])

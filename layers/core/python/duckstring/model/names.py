@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import NewType
+from typing import NamedTuple, NewType
 
+from duckstring.errors import InvariantError
 from duckstring.model.instants import Instant, to_text
 
 Line = NewType("Line", str)
@@ -13,6 +14,13 @@ Line = NewType("Line", str)
 
 RunKey = NewType("RunKey", str)
 """One run of a line, ``sales@1/42``."""
+
+_TABLE_KEY_FORM = re.compile(
+    r"data/([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([a-z][a-z0-9_]{0,47})"
+    r"/([0-9]{10,15})-([a-z][a-z0-9_]{0,47})-([1-9][0-9]{0,8})-([0-9a-z]{1,64})\.parquet",
+    re.ASCII,
+)
+_SHOWN = 200
 
 POND_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}\Z")
 """Also the rule for Ripples and tables' short names where the product makes them."""
@@ -72,6 +80,46 @@ def try_key(catchment: str, of: Line, number: int, started: Instant, *, ripple: 
     digest = sha256(told.encode()).hexdigest()[:_DIGEST]
     tail = f"-{major}-{number}-{digest}"
     return pond.replace("_", "-")[: _KEY_LENGTH - len(tail)].rstrip("-") + tail
+
+
+class TableKey(NamedTuple):
+    """The parts of a table version's key: which attempt wrote it, and in which invocation."""
+
+    line: Line
+    table: str
+    run: int
+    ripple: str
+    attempt: int
+    invocation: str
+
+
+def parse_table_key(key: str) -> TableKey | None:
+    """The inverse of ``table_key``; None: ``key`` has another form.
+
+    Keys come back to us in letters and rows that every worker may write. One with ``?``, ``*``, ``[``, ``#``, ``%`` or a
+    control character in it would be another address once it is part of a URI, so none may pass.
+    """
+    if not (found := _TABLE_KEY_FORM.fullmatch(key)):
+        return None
+    line, table, run, ripple, attempt, invocation = found.groups()
+    parsed = TableKey(Line(line), table, int(run), ripple, int(attempt), invocation)
+    # Of all spellings of a number, only the one that table_key writes.
+    same = table_key(parsed.line, table, run=parsed.run, ripple=ripple, attempt=parsed.attempt, invocation=invocation)
+    return parsed if same == key else None
+
+
+def checked_table_key(key: str) -> str:
+    """``key``, where an address is made of it.
+
+    Raises:
+        InvariantError: it is not the key of a table version.
+    """
+    if parse_table_key(key) is None:
+        raise InvariantError(
+            f"{key[:_SHOWN]!a} is not the key of a table version; no address is made of it.",
+            hint='Somebody wrote it into a letter or the table. See who may: docs/aws.md, "Who may do what".',
+        )
+    return key
 
 
 def artifact_key(pond: str, version: str, sha256: str) -> str:

@@ -17,13 +17,12 @@ from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import Instant, from_text, to_text
-from duckstring.model.names import Line, run_key
+from duckstring.model.names import Line, parse_table_key, run_key
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import AttemptReader, Catalog, Cellar, Clock, ExecutionReader, Letter, Mailbox, Removals, Row, Seen, StateReader
 from duckstring.service.announce import announcement, is_unheard, obituary
 from duckstring.service.deliver import SOON
 from duckstring.service.graph import in_order
-from duckstring.service.tables import written_in
 
 GRACE = timedelta(minutes=1)
 """What is younger is likely on its way."""
@@ -302,8 +301,7 @@ def _named(state: PondState) -> Iterator[str]:
 
 def _may_be_wanted(key: str, states: Mapping[Line, PondState]) -> bool:
     """Of a line that we know nothing of, of a run in flight, or of one that we do not know yet; or no table version at all."""
-    try:
-        state, number = states.get(Line(key.split("/")[1])), written_in(key)
-    except (IndexError, ValueError):
+    if (written := parse_table_key(key)) is None:
         return True
-    return state is None or number in state.runs or number > state.runs_started
+    state = states.get(written.line)
+    return state is None or written.run in state.runs or written.run > state.runs_started

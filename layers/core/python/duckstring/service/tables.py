@@ -5,7 +5,7 @@ from __future__ import annotations
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import to_text
-from duckstring.model.names import Line, run_key
+from duckstring.model.names import Line, parse_table_key, run_key
 from duckstring.ports import Catalog, StateReader, TableFiles
 from duckstring.service.find import find_deployed
 
@@ -53,5 +53,11 @@ def _table(line: Line, version: TableVersion, files: TableFiles) -> Json:
 
 
 def written_in(key: str) -> int:
-    """The number of the run that wrote an object (``model.names.table_key``)."""
-    return int(key.rsplit("/", 1)[-1].split("-", 1)[0])
+    """The number of the run that wrote an object.
+
+    Raises:
+        ValueError: ``key`` is not the key of a table version.
+    """
+    if (found := parse_table_key(key)) is None:
+        raise ValueError(f"{key!r} is not the key of a table version")
+    return found.run

@@ -47,8 +47,14 @@ class S3Storage:
     _spill: list[str] = field(default_factory=list)
 
     def uri(self, key: str) -> str:
-        """The address of an object."""
-        return f"s3://{self.bucket}/{key}"
+        """The address of a table version; of the bucket, where ``key`` is empty.
+
+        Raises:
+            InvariantError: ``key`` is not the key of a table version.
+        """
+        from duckstring.model.names import checked_table_key  # noqa: PLC0415 - of another room
+
+        return f"s3://{self.bucket}/{checked_table_key(key) if key else ''}"
 
     def addresses(self) -> Sequence[str]:
         """The beginnings by which DuckDB's errors call what lies in the bucket: as the statement does, or by the request's URL."""

@@ -11,7 +11,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.state import read_when
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
-from duckstring.model.names import Line
+from duckstring.model.names import Line, checked_table_key
 from duckstring.ports import Seen
 
 if TYPE_CHECKING:
@@ -65,8 +65,12 @@ class BucketFiles:
         self._bucket = bucket
 
     def uri(self, version: TableVersion) -> str:
-        """The ``s3://`` address of a table version."""
-        return f"s3://{self._bucket}/{version.key}"
+        """The ``s3://`` address of a table version.
+
+        Raises:
+            InvariantError: its key is not one that a worker of ours writes.
+        """
+        return f"s3://{self._bucket}/{checked_table_key(version.key)}"
 
 
 def _seen(item: Item) -> Seen:
