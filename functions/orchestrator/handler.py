@@ -16,6 +16,7 @@ from duckstring.errors import StateConflictError
 from duckstring.service import forward
 from duckstring.service.deliver import deliver
 from duckstring.service.dispatch import perform
+from duckstring.service.letters import credible
 from duckstring.service.own_words import heard
 from duckstring.service.task_ended import task_ended
 
@@ -63,9 +64,12 @@ def _deliver(batch: Batch) -> Iterable[str]:
     """The messages to see again: none, or all of this line's."""
     for attempt in range(1, RACES + 1):
         try:
+            letters = credible(batch.line, heard(batch.line, batch.letters, app.ends), app.catalog)
+            if not letters:  # a delivery of nothing would take the outbox for performed
+                return ()
             effects = deliver(
                 batch.line,
-                heard(batch.line, batch.letters, app.ends),
+                letters,
                 store=app.store,
                 gates=app.gates,
                 perform=lambda state, outbox: perform(state, outbox, app.hands),

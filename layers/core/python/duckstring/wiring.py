@@ -22,7 +22,7 @@ from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.tokens import StepTokens
 from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.model.settings import Settings
-from duckstring.ports import Arrivals, Catalog, Clock, Gates, StateStore
+from duckstring.ports import Arrivals, Clock, Gates, StateStore
 from duckstring.service.dispatch import Hands
 from duckstring.service.own_words import Ends
 
@@ -38,7 +38,7 @@ class Orchestrator:
     settings: Settings
     clients: Clients
     store: StateStore
-    catalog: Catalog
+    catalog: DynamoCatalog
     arrivals: Arrivals
     gates: Gates
     ends: Ends

@@ -67,8 +67,13 @@ def read_letter(body: str) -> tuple[Line, Signal, dict[str, Json]]:
         ValueError, KeyError, TypeError: the body is no letter.
     """
     whole = json.loads(body)
+    return Line(whole["to"]), signal_of(whole), whole
+
+
+def signal_of(whole: Json) -> Signal:
+    """The signal in a letter's object."""
     signal: Signal = _form(Signal).read(whole)
-    return Line(whole["to"]), signal, whole
+    return signal
 
 
 def release_to_text(release: Release) -> str:
@@ -159,7 +164,7 @@ def _union_form(arguments: tuple[Any, ...]) -> _Form:
 
 
 def _tagged_form(members: list[Any]) -> _Form:
-    by_type = {member: (_kind(member), _form(member)) for member in members}
+    by_type = {member: (kind_of(member), _form(member)) for member in members}
     by_kind = dict(by_type.values())
 
     def write(value: Any) -> Json:  # noqa: ANN401 - any member of the union
@@ -174,7 +179,8 @@ def _tagged_form(members: list[Any]) -> _Form:
     return _Form(write, read)
 
 
-def _kind(member: type) -> str:
+def kind_of(member: type) -> str:
+    """A member of a union as its text form names it: snake_case of the class."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", member.__name__).lower()
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.letter_form import LetterFormError, checked_object
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.names import Line
 from duckstring.ports import Letter, Received
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _LONGEST_WAIT = 60
+_SHOWN = 300
 _EARLY = timedelta(seconds=1)
 """Clocks may disagree by this much about when a delay is over; the engine sets again what rings a little early, for a later
 time: the letter of the same time would be taken for an echo."""
@@ -37,19 +39,22 @@ class Batch:
 
 
 def batches(records: Sequence[Mapping[str, Any]]) -> list[Batch]:
-    """Records by line, each line's in order. A body that is no letter is logged whole and dropped: it can never be read."""
+    """Records by line, each line's in order. What is not a letter is dropped with one line of the log: it can never be read."""
     found: dict[Line, Batch] = {}
     for record in records:
         attributes = record["attributes"]
         try:
-            to, signal, whole = codec.read_letter(record["body"])
-        except (ValueError, KeyError, TypeError):
-            logger.exception("no letter: %s", record["body"])
+            whole = checked_object(record["body"])
+            if (group := attributes.get("MessageGroupId", whole["to"])) != whole["to"]:
+                raise LetterFormError(f"it is to {whole['to']}, in the group of {group[:60]!a}")
+            to, signal, token = Line(whole["to"]), codec.signal_of(whole), whole.get("token", "")
+        except (ValueError, KeyError, TypeError) as error:
+            refuse(error, record)
             continue
         seen = int(attributes["ApproximateReceiveCount"])
         batch = found.setdefault(to, Batch(to, seen=seen))
         mark = (int(attributes["SentTimestamp"]), attributes["SequenceNumber"])
-        batch.letters.append(Received(signal, mark, whole.get("token", "")))
+        batch.letters.append(Received(signal, mark, token if isinstance(token, str) else ""))
         batch.messages.append(record["messageId"])
         batch.receipts.append(record["receiptHandle"])
         batch.kinds.append(whole["kind"])
@@ -64,13 +69,23 @@ def forwarded(records: Sequence[Mapping[str, Any]], now: Instant) -> tuple[list[
     letters: list[Letter] = []
     early: list[tuple[Line, Instant]] = []
     for record in records:
-        to, signal, whole = codec.read_letter(record["body"])
-        due = from_text(whole["at"]) if "at" in whole else now
+        try:
+            whole = checked_object(record["body"])
+            to, signal = Line(whole["to"]), codec.signal_of(whole)
+            due = from_text(whole["at"]) if "at" in whole else now
+        except (ValueError, KeyError, TypeError) as error:
+            refuse(error, record)
+            continue
         if due > now + _EARLY:
             early.append((to, due))
         else:
             letters.append(Letter(to, signal, key=f"{to}:{whole['kind']}:{whole.get('at', record['messageId'])}"))
     return letters, early
+
+
+def refuse(why: Exception, record: Mapping[str, Any]) -> None:
+    """One line of the log, whatever the body is."""
+    logger.error("letter refused: %s", why, extra={"message_id": record.get("messageId"), "body": ascii(record["body"][:_SHOWN])})
 
 
 def wait_after(receives: int) -> int:

@@ -1,0 +1,239 @@
+"""The form of a letter's body, checked before anything is made of it: whoever may write to the mailbox may write anything.
+
+What a field may hold follows from its type in ``engine/signals.py``, so a new signal is checked without a word here. The checks
+are those of JSON's shape only; what a letter claims, ``service/letters.py`` holds against the line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
+
+from duckstring.engine import signals, state
+from duckstring.engine.signals import Signal
+from duckstring.model.instants import from_text
+from duckstring.model.names import Line, parse_line
+
+MOST_BYTES = 262_144
+"""Of a body: what SQS took before it took more."""
+
+_MOST_TEXT = 100_000
+_MOST_ITEMS = 1_000
+_MOST_NUMBER = 2**53 - 1
+_MOST_SECONDS = timedelta(days=3_660).total_seconds()
+_LAST_YEAR = 2_999
+"""Some room is left for what is reckoned from an instant."""
+
+Json = Any
+Check = Callable[[Json, str], None]
+
+
+class LetterFormError(ValueError):
+    """The body is not a letter's. The text says where, and what was found."""
+
+
+def checked_object(body: str) -> dict[str, Json]:
+    """The JSON object of a letter whose every field has the form that its signal gives it.
+
+    Raises:
+        LetterFormError: it has not.
+    """
+    if len(body.encode(errors="surrogatepass")) > MOST_BYTES:
+        raise LetterFormError(f"it has more than {MOST_BYTES} bytes")
+    try:
+        whole = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise LetterFormError(f"it is not JSON ({type(error).__name__})") from error
+    if "\\ud" in body.lower():
+        whole = _storable(whole)
+    if not isinstance(whole, dict):
+        raise LetterFormError(f"it is {type(whole).__name__}, not an object")
+    _check_line(whole.get("to"), "to")
+    kind = whole.get("kind")
+    member = _members().get(kind) if isinstance(kind, str) else None
+    if member is None:
+        raise LetterFormError(f"kind is {_shown(kind)}")
+    _form(member)(whole, str(kind))
+    return whole
+
+
+@cache
+def _members() -> Mapping[str, type]:
+    from duckstring.adapters.aws.codec import kind_of  # noqa: PLC0415 - the codec reads letters by this module
+
+    return {kind_of(member): member for member in get_args(Signal)}
+
+
+@cache
+def _form(kind: Any) -> Check:  # noqa: ANN401, C901, PLR0911 - annotations are of any type; one return a form
+    if kind is Line:
+        return _check_line
+    if isinstance(kind, NewType):
+        return _form(kind.__supertype__)
+    if simple := _SIMPLE.get(kind):
+        return simple
+    if is_dataclass(kind):
+        return _object_form(kind)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return _literal_form(arguments)
+    if origin in {Union, types.UnionType}:
+        return _optional_form(arguments)
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        return _fixed_form(arguments)
+    if origin in {tuple, frozenset}:
+        return _list_form(arguments[0])
+    return _mapping_form(arguments)
+
+
+def _object_form(kind: Any) -> Check:  # noqa: ANN401 - any dataclass
+    module = __import__(kind.__module__, fromlist=["x"])
+    hints = get_type_hints(kind, {**vars(state), **vars(signals), **vars(module)})
+    plan = [
+        ("kind_" if field.name == "kind" else field.name, _form(hints[field.name]), field.default is field.default_factory is MISSING)
+        for field in fields(kind)
+    ]
+
+    def check(value: Json, where: str) -> None:
+        if not isinstance(value, dict):
+            raise LetterFormError(f"{where} is {_shown(value)}")
+        for name, form, is_needed in plan:
+            if name in value:
+                form(value[name], f"{where}.{name}")
+            elif is_needed:
+                raise LetterFormError(f"{where} has no {name}")
+
+    return check
+
+
+def _optional_form(arguments: tuple[Any, ...]) -> Check:
+    """Of a value or nothing. No letter has a field of several classes."""
+    (member,) = [argument for argument in arguments if argument is not type(None)]
+    form = _form(member)
+
+    def check(value: Json, where: str) -> None:
+        if value is not None:
+            form(value, where)
+
+    return check
+
+
+def _literal_form(allowed: tuple[Any, ...]) -> Check:
+    def check(value: Json, where: str) -> None:
+        if not isinstance(value, str) or value not in allowed:
+            raise LetterFormError(f"{where} is {_shown(value)}")
+
+    return check
+
+
+def _list_form(item: Any) -> Check:  # noqa: ANN401 - annotations are of any type
+    form = _form(item)
+
+    def check(value: Json, where: str) -> None:
+        if not isinstance(value, list) or len(value) > _MOST_ITEMS:
+            raise LetterFormError(f"{where} is {_shown(value)}")
+        for place, one in enumerate(value):
+            form(one, f"{where}[{place}]")
+
+    return check
+
+
+def _fixed_form(arguments: tuple[Any, ...]) -> Check:
+    forms = [_form(argument) for argument in arguments]
+
+    def check(value: Json, where: str) -> None:
+        if not isinstance(value, list) or len(value) != len(forms):
+            raise LetterFormError(f"{where} is {_shown(value)}")
+        for place, (form, one) in enumerate(zip(forms, value, strict=True)):
+            form(one, f"{where}[{place}]")
+
+    return check
+
+
+def _mapping_form(arguments: tuple[Any, ...]) -> Check:
+    key, form = _form(arguments[0]), _form(arguments[1])
+
+    def check(value: Json, where: str) -> None:
+        if not isinstance(value, dict) or len(value) > _MOST_ITEMS:
+            raise LetterFormError(f"{where} is {_shown(value)}")
+        for name, one in value.items():
+            key(name, where)
+            form(one, f"{where}.{name[:48]}")
+
+    return check
+
+
+def _check_line(value: Json, where: str) -> None:
+    try:
+        parse_line(value if isinstance(value, str) else "")
+    except ValueError:
+        raise LetterFormError(f"{where} is {_shown(value)}") from None
+
+
+def _storable(value: Json) -> Json:
+    """The same with lone surrogates, that JSON can spell and nothing can store, as escapes."""
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case list():
+            return [_storable(one) for one in value]
+        case dict():
+            return {_storable(name): _storable(one) for name, one in value.items()}
+        case _:
+            return value
+
+
+def _check_text(value: Json, where: str) -> None:
+    if not isinstance(value, str) or len(value) > _MOST_TEXT:
+        raise LetterFormError(f"{where} is {_shown(value)}")
+
+
+def _check_flag(value: Json, where: str) -> None:
+    if not isinstance(value, bool):
+        raise LetterFormError(f"{where} is {_shown(value)}")
+
+
+def _check_whole(value: Json, where: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_NUMBER:
+        raise LetterFormError(f"{where} is {_shown(value)}")
+
+
+def _check_number(value: Json, where: str, most: float = _MOST_NUMBER) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not 0 <= value <= most:
+        raise LetterFormError(f"{where} is {_shown(value)}")
+
+
+def _check_duration(value: Json, where: str) -> None:
+    _check_number(value, where, _MOST_SECONDS)
+
+
+def _check_instant(value: Json, where: str) -> None:
+    try:
+        at = from_text(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        at = None
+    if at is None or at.year > _LAST_YEAR:
+        raise LetterFormError(f"{where} is {_shown(value)}")
+
+
+def _shown(value: Json) -> str:
+    """A short piece of it, in plain characters."""
+    text = ascii(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__
+    return text if len(text) <= 60 else f"{text[:60]}..."  # noqa: PLR2004 - enough to find it
+
+
+_SIMPLE: Mapping[Any, Check] = {
+    str: _check_text,
+    bool: _check_flag,
+    int: _check_whole,
+    float: _check_number,
+    datetime: _check_instant,
+    timedelta: _check_duration,
+}

@@ -1,0 +1,303 @@
+"""A letter is input from outside: whatever lies in the mailbox, the orchestrator takes what may be true, and nothing holds it up."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.inbox import batches, forwarded
+from duckstring.engine.effects import PublishSnapshot
+from duckstring.engine.signals import (
+    AlarmRang,
+    Deployed,
+    GateReached,
+    PullReceived,
+    Removed,
+    RippleSucceeded,
+    Signal,
+    SourceTold,
+    Triggered,
+    WindowAdded,
+)
+from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run, SourceView
+from duckstring.engine.step import steps
+from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec, TableVersion
+from duckstring.model.names import Line, parse_table_key, table_key
+from duckstring.model.windows import Window
+from duckstring.service.letters import credible
+from tests.property.worlds import looks
+
+SALES, ORDERS = Line("sales@1"), Line("orders@1")
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+SPECS = (RippleSpec("load"), RippleSpec("join", ("load",)))
+SOURCES = (SourceSpec(ORDERS, "1.0.0"),)
+RELEASE = Release(SALES, "1.0.0", "pond", SOURCES, SPECS, "src/pond.py", "artifacts/sales/1.0.0/ab.zip", "ab", 1, 1, NOON - SECOND)
+FORBIDDEN = ("?", "*", "[", "]", "#", "%", "\n", "\x00", "\x1b", "/", "..", "'", '"', "\ud800", "é")
+
+
+class Register:
+    """What is deployed: this one release. orders@1 was removed at noon."""
+
+    def releases(self, pond: str | None = None) -> dict[Line, Release]:
+        return {SALES: RELEASE} if pond in (None, "sales") else {}
+
+    def removed(self, pond: str | None = None) -> list[Removal]:
+        return [Removal(ORDERS, NOON)] if pond in (None, "orders") else []
+
+
+def version(name: str = "orders", **changes: Any) -> TableVersion:
+    which = {"run": 42, "ripple": "load", "attempt": 1, "invocation": "0a1b2c3d"} | changes
+    line = which.pop("line", SALES)
+    return TableVersion(name, table_key(line, name, **which), 3, 300, "f" * 32)
+
+
+def in_flight() -> PondState:
+    """Run 42 is in flight: ``load`` is at work, ``join`` waits at its gate."""
+    run = Run(
+        42,
+        NOON,
+        NOON - SECOND,
+        timedelta(0),
+        "1.0.0",
+        RELEASE.artifact,
+        RELEASE.module,
+        1,
+        NOON,
+        pins={ORDERS: 7},
+        attempts={"load": 1},
+        waiting=frozenset({"join"}),
+    )
+    ripples = {
+        "load": RippleState("load", start_f=NOON, attempt=Attempt(42, 1, NOON, dispatched=True)),
+        "join": RippleState("join", ("load",), targets=(NOON,)),
+    }
+    return PondState(
+        SALES,
+        revision=5,
+        release=RELEASE,
+        immediate_retries=1,
+        start_f=NOON,
+        ripples=ripples,
+        runs={42: run},
+        runs_started=42,
+        sources={ORDERS: SourceView(ORDERS, end_f=NOON, changed_f=NOON, snapshot=7)},
+    )
+
+
+def record(body: str, group: str = SALES) -> dict[str, Any]:
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1", "SequenceNumber": "7", "MessageGroupId": group}
+    return {"messageId": "m", "receiptHandle": "r", "body": body, "attributes": attributes}
+
+
+def accepted(*bodies: str) -> list[Signal]:
+    """What the orchestrator takes of these bodies, for sales@1."""
+    found = batches([record(body) for body in bodies])
+    assert all(batch.line == SALES for batch in found)
+    return [letter.signal for batch in found for letter in credible(SALES, batch.letters, Register())]
+
+
+REAL: tuple[Signal, ...] = (
+    RippleSucceeded(42, "load", 1, {"orders": version()}, seconds=1.5, peak_mib=100, function_seconds=900.0, function_mib=2048),
+    RippleSucceeded(42, "load", 1, skipped=True),
+    GateReached(42, 1, "join"),
+    GateReached(42, 1, "load", 1, "failed", Failure("load", 1, "ValueError", "no such day")),
+    Triggered("tide", NOON, timedelta(days=1)),
+    Triggered("pulse", NOON),
+    SourceTold(ORDERS, NOON, NOON, timedelta(0), 7, False, "", (9, 1)),
+    PullReceived(Line("reports@1"), NOON, NOON - SECOND, (3, 0), waits=True),
+    WindowAdded(Window("night", NOON, timedelta(days=1), timedelta(hours=2), frozenset({"MON"}))),
+    Deployed(RELEASE),
+    AlarmRang(),
+)
+
+
+def body_of(signal: Signal) -> dict[str, Any]:
+    whole: dict[str, Any] = json.loads(codec.letter(SALES, signal))
+    return {**whole, "token": "a-token"} if isinstance(signal, GateReached) else whole
+
+
+@pytest.mark.parametrize("signal", REAL, ids=lambda signal: type(signal).__name__)
+def test_a_real_letter_is_taken(signal: Signal) -> None:
+    assert accepted(json.dumps(body_of(signal))) == [signal]
+
+
+_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from([-1, 0, 2**53, 10**400, "sales@1", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00.000000Z", *FORBIDDEN]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, one in below for place in places(one, (*path, key)))]
+
+
+def changed(value: Any, path: tuple[Any, ...], new: Any, *, drop: bool) -> Any:
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    if len(path) == 1 and drop:
+        del copy[path[0]]
+    else:
+        copy[path[0]] = changed(copy[path[0]], path[1:], new, drop=drop)
+    return copy
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A real letter with up to three changes: anything in place of something, a character put into a text, a part left out."""
+    whole: Any = body_of(draw(st.sampled_from(REAL)))
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from(places(whole)))
+        held = whole
+        for key in path:
+            held = held[key]
+        if isinstance(held, str) and draw(st.booleans()):
+            place = draw(st.integers(0, len(held)))
+            new: Any = held[:place] + draw(st.sampled_from(FORBIDDEN)) + held[place:]
+        else:
+            new = draw(_json | st.sampled_from([signal for one in REAL for signal in [body_of(one)]]))
+        whole = changed(whole, path, new, drop=draw(st.booleans()))
+    return json.dumps(whole)
+
+
+def held_up_by(bodies: list[str]) -> PondState:
+    """The state after a delivery of these bodies. It raises where a delivery would be held up."""
+    state = in_flight()
+    stepped = steps(state, accepted(*bodies), NOON + 10 * SECOND)
+    text = codec.state_to_text(stepped.state)
+    text.encode()
+    codec.outbox_to_text(stepped.effects).encode()
+    assert codec.state_from_text(text) == stepped.state
+    for effect in stepped.effects:
+        if isinstance(effect, PublishSnapshot):
+            assert all(parse_table_key(one.key) for one in effect.tables.values())
+    for name, one in stepped.state.runs.get(42, state.runs[42]).outputs.items():
+        assert (parse_table_key(one.key) or ())[:5] == (SALES, name, 42, "load", 1)
+    return stepped.state
+
+
+@looks(150)
+@given(st.lists(_json.map(json.dumps) | st.text(max_size=200), max_size=4))
+def test_no_body_holds_the_mailbox_up_and_what_is_not_a_letter_changes_nothing(bodies: list[str]) -> None:
+    logging.disable(logging.CRITICAL)
+    assert held_up_by(bodies) == in_flight()
+    forwarded([record(body) for body in bodies], NOON)
+
+
+@looks(400)
+@given(st.lists(mutated(), min_size=1, max_size=3))
+def test_no_change_of_a_real_letter_holds_its_line_up(bodies: list[str]) -> None:
+    logging.disable(logging.CRITICAL)
+    held_up_by(bodies)
+
+
+@looks(200)
+@given(st.data(), st.sampled_from(get_args(Signal)))
+def test_no_signal_whatever_its_fields_hold_holds_its_line_up(data: st.DataObject, kind: type) -> None:
+    logging.disable(logging.CRITICAL)
+    signal = data.draw(st.from_type(kind))
+    held_up_by([json.dumps({**json.loads(codec.letter(SALES, signal)), "token": "t"})])
+
+
+NAMED = version().key
+FORGED = (
+    {"orders": replace(version(), key=f"{NAMED}?s3_endpoint=evil.example")},
+    {"orders": replace(version(), key=NAMED.replace("0000000042", "*"))},
+    {"orders": version(line=ORDERS)},
+    {"orders": version(run=41)},
+    {"orders": version(attempt=2)},
+    {"orders": version(ripple="join")},
+    {"orders": version("other")},
+    {"other": version()},
+    {"orders": replace(version(), key="artifacts/sales/1.0.0/ab.zip")},
+    {"orders": replace(version(), key="")},
+    {"Orders": replace(version(), table="Orders")},
+    {"orders": replace(version(), rows=2**52)},
+    {"orders": replace(version(), rows=-1)},
+    {"orders": replace(version(), bytes=-1)},
+    {"orders": replace(version(), fingerprint="")},
+    {"orders": replace(version(), fingerprint="x" * 200)},
+    {f"t{number}": version(f"t{number}") for number in range(301)},
+)
+
+
+@pytest.mark.parametrize("tables", FORGED)
+def test_tables_that_this_attempt_cannot_have_written_are_refused_in_one_line(
+    tables: dict[str, TableVersion], caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.disable(logging.NOTSET)
+    signal = RippleSucceeded(42, "load", 1, tables)
+    assert accepted(codec.letter(SALES, signal)) == []
+    (line,) = caplog.messages
+    assert line.startswith("letter refused: ")
+    assert line.isascii()
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(json.dumps({**body_of(GateReached(42, 1, "join")), "token": token}) for token in ("", 7, "a b", "x" * 5000, None, "\n")),
+        json.dumps({name: one for name, one in body_of(GateReached(42, 1, "join")).items() if name != "token"}),
+        json.dumps(body_of(GateReached(42, 1, "load", 1, "failed", Failure("join", 1, "E", "m")))),
+        json.dumps(body_of(GateReached(42, 1, "load", 1, "failed", Failure("load", 2, "E", "m")))),
+        json.dumps(body_of(GateReached(42, 1, "no such/ripple"))),
+        json.dumps({**body_of(GateReached(42, 1, "join")), "outcome": "rumour"}),
+        json.dumps({**body_of(GateReached(42, 1, "join")), "run": True}),
+        json.dumps({**body_of(GateReached(42, 1, "join")), "memory_mib": 10**9}),
+        codec.letter(SALES, Triggered("tide", NOON)),
+        codec.letter(SALES, Triggered("tide", NOON, timedelta(0))),
+        codec.letter(SALES, SourceTold(SALES, NOON, NOON, timedelta(0), 7, False, "", (9, 1))),
+        codec.letter(SALES, SourceTold(Line("?"), NOON, NOON, timedelta(0), 7, False, "", (9, 1))),
+        codec.letter(SALES, WindowAdded(Window("night", NOON, timedelta(0), timedelta(0)))),
+        codec.letter(SALES, WindowAdded(Window("night", NOON, timedelta(hours=1), timedelta(hours=2)))),
+        codec.letter(SALES, Deployed(replace(RELEASE, artifact="artifacts/evil/1.0.0/ab.zip"))),
+        codec.letter(SALES, Deployed(replace(RELEASE, deployed=NOON + timedelta(days=9)))),
+        codec.letter(SALES, Removed(NOON)),
+        codec.letter(ORDERS, AlarmRang()),
+        "[" * 100_000,
+        '{"to": "sales@1", "kind": "alarm_rang"' + ', "x": "' + "y" * 300_000 + '"}',
+    ],
+)
+def test_a_letter_that_cannot_be_true_changes_nothing(body: str) -> None:
+    logging.disable(logging.CRITICAL)
+    assert accepted(body) == []
+
+
+def test_a_removal_that_the_catalog_knows_is_taken_and_a_newer_or_anothers_is_not() -> None:
+    logging.disable(logging.CRITICAL)
+    for at, is_taken in ((NOON, True), (NOON - SECOND, True), (NOON + SECOND, False)):
+        letters = batches([record(codec.letter(ORDERS, Removed(at)), ORDERS)])[0].letters
+        assert len(credible(ORDERS, letters, Register())) == is_taken
+
+
+@given(st.text(min_size=1))
+def test_text_of_a_failure_that_cannot_be_stored_is_taken_with_escapes(message: str) -> None:
+    assume(message.isascii())
+    signal = GateReached(42, 1, "load", 1, "failed", Failure("load", 1, "ValueError", f"{message}\udcff\ud83d"))
+    (found,) = accepted(json.dumps(body_of(signal)))
+    assert isinstance(found, GateReached)
+    assert found.failure is not None
+    assert found.failure.message == f"{message}\\udcff\\ud83d"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Any:
+    yield
+    logging.disable(logging.NOTSET)
