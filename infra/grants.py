@@ -25,8 +25,8 @@ _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dyn
 
 ATTEMPT_ATTRIBUTES = (
     *("pk", "sk", "run", "ripple", "attempt", "status", "started", "finished", "where", "memory_mib", "log_group", "log_stream"),
-    *("request_id", "rows", "bytes", "tables", "error", "message", "traceback", "overflow"),
-    *("seconds", "peak_mib", "pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message", "memo", "expires"),
+    *("request_id", "rows", "bytes", "sizes", "error", "message", "traceback", "overflow"),
+    *("seconds", "peak_mib", "pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message", "memo", "looked"),
 )
 """What a worker writes of its attempt, and of what that remembers. An author's code has the same rights, and no word in any state."""
 
@@ -58,7 +58,8 @@ class Grants:
     def _orchestrator(self) -> None:
         role = _role(self.doors.orchestrator.role)
         queues = [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn]
-        _allow(role, [*_READ, *_WRITE], [self.storage.table.table_arn])
+        _allow(role, _READ, [self.storage.table.table_arn])
+        _allow(role, _WRITE, [self.storage.table.table_arn], conditions=_leading("LINE#*", "WORK#*", "TOKEN#*"))
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
         _allow(role, ["states:StopExecution", "states:DescribeExecution"], [self._executions()])
@@ -75,10 +76,10 @@ class Grants:
     def _attempts(self, role: iam.IRole) -> None:
         for policy in self.policies:
             role.add_managed_policy(policy)
-        lines = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["LINE#*"]}}
-        attempts = {**lines, "ForAllValues:StringEquals": {"dynamodb:Attributes": list(ATTEMPT_ATTRIBUTES)}}
-        _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=lines)
-        _allow(role, ["dynamodb:UpdateItem"], [self.storage.table.table_arn], conditions=attempts)
+        read = _leading("LINE#*", "WORK#*")
+        written = _leading("WORK#*") | {"ForAllValues:StringEquals": {"dynamodb:Attributes": list(ATTEMPT_ATTRIBUTES)}}
+        _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=read)
+        _allow(role, ["dynamodb:UpdateItem"], [self.storage.table.table_arn], conditions=written)
         _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
         _allow(role, ["s3:GetObject"], self._objects("artifacts", "data"))
         _allow(role, ["s3:PutObject"], self._objects("data", "errors"))
@@ -90,8 +91,7 @@ class Grants:
         role = _role(self.doors.api.role)
         table = self.storage.table.table_arn
         _allow(role, _READ, [table, f"{table}/index/gsi1"])
-        catalog = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CATALOG", "POND#*"]}}
-        _allow(role, _WRITE, [table], conditions=catalog)
+        _allow(role, _WRITE, [table], conditions=_leading("CATALOG", "POND#*"))
         _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
         _allow(role, ["s3:GetObject"], self._objects("artifacts", "errors"))
         _allow(role, ["lambda:InvokeFunction"], [self.doors.ripple.function_arn])
@@ -103,10 +103,9 @@ class Grants:
         role = _role(self.doors.sweep.role)
         table = self.storage.table.table_arn
         _allow(role, _READ, [table])
-        claim = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CATALOG"]}}
-        _allow(role, ["dynamodb:UpdateItem"], [table], conditions=claim)
-        manifests = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["LINE#*"]}}
-        _allow(role, ["dynamodb:DeleteItem"], [table], conditions=manifests)
+        _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG"))
+        # Manifests, and what Ripples remembered.
+        _allow(role, ["dynamodb:DeleteItem"], [table], conditions=_leading("LINE#*", "WORK#*"))
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
         _allow(role, ["states:DescribeExecution", "states:StopExecution"], [self._executions()])
         _allow(role, ["s3:ListBucket", "s3:ListBucketMultipartUploads"], [self.storage.bucket.bucket_arn])
@@ -126,6 +125,11 @@ class Grants:
 
     def _objects(self, *folders: str) -> list[str]:
         return [self.storage.bucket.arn_for_objects(f"{folder}/*") for folder in folders]
+
+
+def _leading(*partitions: str) -> dict[str, Mapping[str, object]]:
+    """Items of these partitions only."""
+    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(partitions)}}
 
 
 def _role(role: iam.IRole | None) -> iam.IRole:

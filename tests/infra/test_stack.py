@@ -190,10 +190,11 @@ def test_a_function_may_not_do_anothers_work(template, name, forbidden):
     ("name", "action", "partitions"),
     [
         ("api", "dynamodb:PutItem", ["CATALOG", "POND#*"]),
-        ("ripple", "dynamodb:GetItem", ["LINE#*"]),
-        ("ripple", "dynamodb:UpdateItem", ["LINE#*"]),
+        ("orchestrator", "dynamodb:PutItem", ["LINE#*", "WORK#*", "TOKEN#*"]),
+        ("ripple", "dynamodb:GetItem", ["LINE#*", "WORK#*"]),
+        ("ripple", "dynamodb:UpdateItem", ["WORK#*"]),
         ("sweep", "dynamodb:UpdateItem", ["CATALOG"]),
-        ("sweep", "dynamodb:DeleteItem", ["LINE#*"]),
+        ("sweep", "dynamodb:DeleteItem", ["LINE#*", "WORK#*"]),
     ],
 )
 def test_a_function_writes_its_own_items_only(template, name, action, partitions):

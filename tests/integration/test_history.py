@@ -17,6 +17,9 @@ SECOND = timedelta(seconds=1)
 FAILURE = Failure("load", 2, "ValueError", "no such rate")
 
 
+OVERFLOW = "errors/sales@1/42-load-1.txt"
+
+
 class History:
     def __init__(self, here):
         self.here = here
@@ -35,7 +38,7 @@ class History:
 
     def attempt(self, **row):
         """A row as a worker writes it."""
-        keys = {"pk": "LINE#sales@1", "sk": f"ATTEMPT#0000000042#{row['ripple']}#{row['attempt']:04d}"}
+        keys = {"pk": "WORK#sales@1", "sk": f"ATTEMPT#0000000042#{row['ripple']}#{row['attempt']:04d}"}
         self.put(**keys, run="sales@1/42", **row)
 
 
@@ -143,7 +146,7 @@ def test_an_attempt_that_no_worker_ever_began_gets_a_row(history):
 def test_attempts_come_in_the_order_of_their_starts_and_of_their_run_only(history):
     history.attempt(ripple="b", attempt=1, status="success", started="2030-01-01T10:00:00.000000Z", tables='{"t":{"rows":1,"bytes":2}}')
     history.attempt(ripple="a", attempt=1, status="success", started="2030-01-01T11:00:00.000000Z")
-    history.put(pk="LINE#sales@1", sk="ATTEMPT#0000000421#a#0001", run="sales@1/421", ripple="a", attempt=1, status="success")
+    history.put(pk="WORK#sales@1", sk="ATTEMPT#0000000421#a#0001", run="sales@1/421", ripple="a", attempt=1, status="success")
     rows = history.read.attempts(SALES, 42)
     assert [row["ripple"] for row in rows] == ["b", "a"]
     assert rows[0]["tables"] == {"t": {"rows": 1, "bytes": 2}}
@@ -151,8 +154,8 @@ def test_attempts_come_in_the_order_of_their_starts_and_of_their_run_only(histor
 
 def test_text_too_long_for_a_row_is_read_back_whole_from_s3(history):
     text = "Traceback\n" + "x" * 100_000
-    history.here.clients.s3.put_object(Bucket="catchment", Key="errors/sales@1/42-load-1.txt", Body=text.encode())
-    history.attempt(ripple="load", attempt=1, status="failed", traceback=text[:20_000], overflow="errors/sales@1/42-load-1.txt")
+    history.here.clients.s3.put_object(Bucket="catchment", Key=OVERFLOW, Body=text.encode())
+    history.attempt(ripple="load", attempt=1, status="failed", traceback=text[:20_000], overflow=OVERFLOW)
     history.attempt(ripple="gone", attempt=1, status="failed", traceback="short", overflow="errors/nowhere.txt")
     gone, whole = history.read.attempts(SALES, 42)
     assert whole["traceback"] == text
@@ -161,9 +164,14 @@ def test_text_too_long_for_a_row_is_read_back_whole_from_s3(history):
 
 def test_a_long_message_and_its_traceback_come_back_apart(history):
     message, traceback = "m" * 50_000, "Traceback\n" + "t" * 50_000
-    history.here.clients.s3.put_object(Bucket="catchment", Key="errors/x.txt", Body=f"{message}\n\n{traceback}".encode())
+    history.here.clients.s3.put_object(Bucket="catchment", Key=OVERFLOW, Body=f"{message}\n\n{traceback}".encode())
     history.attempt(
-        ripple="load", attempt=1, status="failed", message=message[:20_000], traceback=traceback[:20_000], overflow="errors/x.txt"
+        ripple="load",
+        attempt=1,
+        status="failed",
+        message=message[:20_000],
+        traceback=traceback[:20_000],
+        overflow=OVERFLOW,
     )
     (row,) = history.read.attempts(SALES, 42)
     assert (row["message"], row["traceback"]) == (message, traceback)

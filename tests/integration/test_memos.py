@@ -34,9 +34,9 @@ def test_values_are_kept_one_by_one_in_the_items_of_their_tries(world, memories)
     first.keep("run id", "8")
     assert memories.last(SALES, **TRY) == {"run id": "8", "url": '"https://example.com"'}
     assert memories.last(SALES, **{**TRY, "tried": 2}) == {}
-    [(key, item)] = world.items("LINE#sales@1").items()
+    [(key, item)] = world.items("WORK#sales@1").items()
     assert key == "MEMO#0000000042#load#1"
-    assert set(item) == {"pk", "sk", "memo", "attempt", "expires"}
+    assert set(item) == {"pk", "sk", "memo", "attempt", "looked"}
 
 
 def test_the_attempt_that_looked_last_is_the_only_one_that_may_keep_anything(memories):

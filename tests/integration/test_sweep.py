@@ -144,6 +144,7 @@ def test_one_round_repairs_what_no_event_told(here):
         "removed": [],
         "tidied": True,
         "manifests": 0,
+        "memos": 0,
         "objects": 0,
         "packages": 0,
         "uploads": 0,

@@ -169,7 +169,7 @@ def letters(catchment):
 
 
 def row(catchment, ripple):
-    key = {"pk": {"S": "LINE#sales@1"}, "sk": {"S": f"ATTEMPT#0000000001#{ripple}#0001"}}
+    key = {"pk": {"S": "WORK#sales@1"}, "sk": {"S": f"ATTEMPT#0000000001#{ripple}#0001"}}
     return {
         name: next(iter(value.values()))
         for name, value in catchment.clients.dynamodb.get_item(TableName="catchment", Key=key)["Item"].items()
@@ -184,7 +184,7 @@ def test_a_run_writes_parquet_and_history_and_reports(catchment):
     assert catchment.clients.s3.head_object(Bucket="lake", Key=table.key)["ContentLength"] == table.bytes
     written = row(catchment, "load")
     assert (written["status"], written["rows"], written["request_id"], written["memory_mib"]) == ("success", "1000", "request-1", "1769")
-    assert json.loads(written["tables"]) == {"orders": {"rows": 1000, "bytes": table.bytes}}
+    assert json.loads(written["sizes"]) == {"orders": {"rows": 1000, "bytes": table.bytes}}
 
 
 def test_own_and_source_tables_are_joined_over_s3(catchment):

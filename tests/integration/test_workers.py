@@ -45,7 +45,7 @@ class Fleet:
         self.there.clients.dynamodb.put_item(
             TableName=self.there.settings.table,
             Item={
-                "pk": {"S": f"LINE#{SALES}"},
+                "pk": {"S": f"WORK#{SALES}"},
                 "sk": {"S": f"ATTEMPT#0000000042#load#{attempt:04d}"},
                 "where": {"S": where},
                 **({"request_id": {"S": request}} if request else {}),
@@ -108,7 +108,7 @@ def test_more_tasks_than_one_page_are_searched(fleet: Fleet) -> None:
 
 
 def test_a_task_that_ecs_has_forgotten_is_stopped_and_a_refusal_is_not(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    fleet.begin("task", "arn:aws:ecs:eu-central-1:000000000000:task/tasks/0123")
+    fleet.begin("task", fleet.start())
     code = "InvalidParameterException"
 
     def refuse(**_: str) -> None:
@@ -119,6 +119,15 @@ def test_a_task_that_ecs_has_forgotten_is_stopped_and_a_refusal_is_not(fleet: Fl
     code = "ServerException"
     with pytest.raises(ClientError):
         fleet.workers.stop_task(SALES, GIVEN_UP)
+
+
+def test_only_a_task_that_was_started_for_the_attempt_is_stopped_whatever_the_row_says(fleet: Fleet) -> None:
+    another, ours = fleet.start(line="orders@1"), fleet.start()
+    fleet.begin("task", another)
+    fleet.workers.stop_task(SALES, GIVEN_UP)
+    assert fleet.stopped() == [ours]
+    fleet.begin("task", "no arn at all")
+    fleet.workers.stop_task(SALES, GIVEN_UP)
 
 
 def test_a_killed_ripple_is_told_without_waiting_for_it(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

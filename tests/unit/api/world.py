@@ -239,6 +239,7 @@ class Shelves:
 
     kept: dict[Line, dict[int, tuple[Instant, frozenset[str]]]] = field(default_factory=dict)
     written: dict[str, Instant] = field(default_factory=dict)
+    memories: dict[str, tuple[int, Instant]] = field(default_factory=dict)
     open: bool = True
 
     def claim(self, now: Instant) -> bool:
@@ -251,6 +252,13 @@ class Shelves:
     def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
         for number in numbers:
             del self.kept[line][number]
+
+    def memos(self, line: Line, before: Instant) -> Mapping[str, int]:
+        return {name: run for name, (run, looked) in self.memories.items() if looked < before}
+
+    def drop_memos(self, line: Line, names: Collection[str]) -> None:
+        for name in names:
+            del self.memories[name]
 
     def objects(self, before: Instant) -> Iterator[str]:
         return iter([key for key, at in self.written.items() if at < before and key.startswith("data/")])

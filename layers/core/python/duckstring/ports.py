@@ -313,6 +313,12 @@ class Cellar(Protocol):
     def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
         """Forget manifests."""
 
+    def memos(self, line: Line, before: Instant) -> Mapping[str, int]:
+        """What a line's Ripples remember that nobody has looked at since: its name to the number of its run."""
+
+    def drop_memos(self, line: Line, names: Collection[str]) -> None:
+        """Forget what Ripples remembered."""
+
     def objects(self, before: Instant) -> Iterator[str]:
         """The keys of all table versions written before an instant."""
 

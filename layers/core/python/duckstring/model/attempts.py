@@ -20,6 +20,9 @@ Not so success and failed: a worker that lost its connection may have said so, a
 LONGEST = timedelta(days=1)
 """How long an attempt may take, pauses included, whose Ripple does not say."""
 
+MOST_INVOCATIONS = 20
+"""That a row has the addresses of; the row's own address is always that of the latest."""
+
 OwnFailure = Literal["failed", "overran", "memory"]
 OwnEnd = Literal["success", OwnFailure]
 """How a worker may say that its own attempt ended."""
@@ -52,13 +55,14 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """An attempt began, or goes on after a pause: an invocation of it."""
+    """An attempt began, or goes on after a pause: an invocation of it. ``pauses``: of its Ripple's branch before this."""
 
     run: int
     ripple: str
     attempt: int
     started: Instant
     site: Site
+    pauses: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class Report:
     removed: list[Line] = field(default_factory=list)
     tidied: bool = False
     manifests: int = 0
+    memos: int = 0
     objects: int = 0
     packages: int = 0
     uploads: int = 0
@@ -172,10 +173,11 @@ def _is_heard_of(row: Row, longest: timedelta, now: Instant) -> bool:
 
     A task, whose silence the machine notices by itself, and one that pauses live until their own time is over, and a while more.
     """
-    if row.get("status") != "running":
-        return now - from_text(str(row.get("finished") or row["started"])) <= SILENT
-    is_long = row.get("where") == "task" or row.get("pauses")
-    return now - from_text(str(row["started"])) <= (longest + SILENT if is_long else SILENT)
+    ended = row.get("finished") if row.get("status") != "running" else None
+    if not (at := ended or row.get("started")):
+        return False
+    is_long = ended is None and row.get("status") == "running" and (row.get("where") == "task" or row.get("pauses"))
+    return now - from_text(str(at)) <= (longest + SILENT if is_long else SILENT)
 
 
 def _longest(state: PondState, name: str) -> timedelta:
@@ -227,6 +229,10 @@ def _tidy(seen: Mapping[Line, Seen], removals: Mapping[Line, Removal], cellar: C
         spared = frozenset(manifests) & pinned if _is_over(state, removals, now) else _spared(state, manifests, pinned, now)
         cellar.drop_manifests(line, sorted(set(manifests) - spared))
         report.manifests += len(set(manifests) - spared)
+        # A day is more than the call of an on_kill waits, which looks at what its Ripple remembered.
+        stale_memos = [name for name, run in cellar.memos(line, now - DAY).items() if run not in state.runs]
+        cellar.drop_memos(line, sorted(stale_memos))
+        report.memos += len(stale_memos)
         named |= set(_named(state)).union(*(manifests[number][1] for number in spared))
     stale = [key for key in cellar.objects(now - DAY) if key not in named and not _may_be_wanted(key, states)]
     cellar.drop_objects(stale)

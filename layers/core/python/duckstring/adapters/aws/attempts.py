@@ -15,9 +15,11 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of, from_item
+from duckstring.adapters.aws.layout import attempt_key, former_key
 from duckstring.engine.state import Failure
 from duckstring.errors import TransientError
 from duckstring.model.attempts import (
+    MOST_INVOCATIONS,
     TAKEN,
     AttemptFinished,
     AttemptPaused,
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 LONG_TEXT, KEPT_TEXT = 60_000, 20_000
-MOST_INVOCATIONS = 20
-"""That a row has the addresses of; the row's own address is always that of the latest."""
-
 _OPEN_ROW = "(attribute_not_exists(pk) OR #status = :running)"
 _FREE_ROW = f"{_OPEN_ROW} AND (attribute_not_exists(#started) OR attribute_exists(#resumes) OR #request_id = :request_id)"
 """Nobody has it, or it pauses. Two invocations of one attempt come where the answer to the first was lost, and it may live."""
@@ -88,8 +87,23 @@ class AttemptRows:
                 return None
             if found.get("status") == "running":
                 raise TransientError("Another worker has begun this attempt, and may still be at it.", hint="The attempt is made again.")
+        if row.pauses and "pauses" not in found:
+            found = self._from_before(line, key) or found
         started = from_text(str(found.get("started") or more["started"]))
         return Began(started, _number(found, "pauses"), Usage(float(str(found.get("seconds") or 0)), _number(found, "peak_mib")))
+
+    def _from_before(self, line: Line, key: Key) -> dict[str, object] | None:
+        """Take over when an attempt began, and what it took, that paused before attempts had a partition of their own."""
+        found = self._read(former_key(line, key), "started", "pauses", "seconds", "peak_mib", "resumes")
+        if "resumes" not in found or "started" not in found:
+            return None
+        values: Values = {
+            "started": str(found["started"]),
+            "pauses": _number(found, "pauses"),
+            "seconds": float(str(found.get("seconds") or 0)),
+            "peak_mib": _number(found, "peak_mib"),
+        }
+        return self._change(key, f"SET {_assigned(values)}", _OPEN_ROW, values, {})
 
     def paused(self, line: Line, row: AttemptPaused) -> bool:
         """Write that it goes on later, unless it was taken."""
@@ -106,7 +120,7 @@ class AttemptRows:
             "finished": to_text(row.finished),
             "rows": sum(table.rows for table in row.tables.values()),
             "bytes": sum(table.bytes for table in row.tables.values()),
-            "tables": json.dumps(sizes, separators=(",", ":")),
+            "sizes": json.dumps(sizes, separators=(",", ":")),
             **_used(row.usage),
         }
         if row.status != "success":
@@ -131,7 +145,8 @@ class AttemptRows:
 
     def said(self, line: Line, *, run: int, ripple: str, attempt: int) -> tuple[OwnFailure, Failure] | None:
         """How its worker said that an attempt failed; None: it did not."""
-        found = self._read(attempt_key(line, run, ripple, attempt), "status", "error", "message")
+        key = attempt_key(line, run, ripple, attempt)
+        found = self._read(key, "status", "error", "message") or self._read(former_key(line, key), "status", "error", "message")
         ends: tuple[OwnFailure, ...] = get_args(OwnFailure)
         failure = Failure(ripple, attempt, str(found.get("error")), str(found.get("message")))
         return next(((end, failure) for end in ends if end == found.get("status")), None)
@@ -200,11 +215,6 @@ class AttemptRows:
             ExpressionAttributeNames={f"#{name}": name for name in wanted},
         )
         return from_item(found.get("Item", {}))
-
-
-def attempt_key(line: Line, run: int, ripple: str, attempt: int) -> Key:
-    """Where an attempt's row lies."""
-    return {"pk": {"S": f"LINE#{line}"}, "sk": {"S": f"ATTEMPT#{run:010d}#{ripple}#{attempt:04d}"}}
 
 
 def _assigned(values: Values) -> str:

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.layout import former_key, token_key
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, StopRun
 from duckstring.engine.signals import GateReached
 from duckstring.errors import InvariantError
@@ -92,7 +93,7 @@ class TokenGates:
             self._clients.dynamodb.put_item(
                 TableName=self._table,
                 Item={
-                    **_key(line, gate.run, gate.launch, gate.ripple),
+                    **token_key(line, gate.run, gate.launch, gate.ripple),
                     "token": {"S": token},
                     "attempt": {"N": str(gate.attempt)},
                     "expires": {"N": str(int(time.time()) + _TOKEN_TTL_SECONDS)},
@@ -106,16 +107,26 @@ class TokenGates:
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
         """Give the verdict and forget the token."""
-        key = _key(line, answer.run, answer.launch, answer.ripple)
+        key = token_key(line, answer.run, answer.launch, answer.ripple)
+        if self._answer(key, answer) is None:
+            self._answer(former_key(line, key), answer)
+
+    def _answer(self, key: dict[str, AttributeValueTypeDef], answer: AnswerGate) -> bool | None:
+        """Whether the branch needs no other answer; None: there is no token under ``key``, or nobody waits with it."""
         got = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        if "Item" not in got or _is_echo(answer, int(got["Item"].get("attempt", {"N": "0"})["N"])):
-            return
+        if "Item" not in got:
+            return None
+        if _is_echo(answer, int(got["Item"].get("attempt", {"N": "0"})["N"])):
+            return False
+        waits: bool | None = True
         try:
             self._tell(got["Item"]["token"]["S"], answer)
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
+            waits = None
         self._clients.dynamodb.delete_item(TableName=self._table, Key=key)
+        return waits
 
     def _tell(self, token: str, answer: AnswerGate) -> None:
         """A gate succeeds with the attempt to run; any other verdict is a failure, so that no state is needed to tell them apart."""
@@ -132,7 +143,3 @@ class TokenGates:
 def _is_echo(answer: AnswerGate, attempted: int) -> bool:
     """The branch asks after the very attempt that the answer gives it: that answer was heard, and is now said again."""
     return answer.verdict in ("lambda", "task") and answer.attempt <= attempted
-
-
-def _key(line: Line, run: int, launch: int, ripple: str) -> dict[str, AttributeValueTypeDef]:
-    return {"pk": {"S": f"LINE#{line}"}, "sk": {"S": f"TOKEN#{run:010d}#{launch}#{ripple}"}}

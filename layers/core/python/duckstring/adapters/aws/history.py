@@ -6,20 +6,24 @@ doubled and competing ones (a worker's own words and the orchestrator's about a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of, from_item, to_item
+from duckstring.adapters.aws.layout import attempt_key, attempts_of, former_key, line_partition, work_partition
+from duckstring.adapters.aws.rows import attempt_row
 from duckstring.engine.effects import RecordAttempt, RecordRun
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.ports import Row
+
+if TYPE_CHECKING:
+    from duckstring.adapters.aws.layout import Key
 
 LONG = 60_000
 """Text beyond this many characters goes to S3."""
@@ -37,6 +41,7 @@ _ATTEMPT_FIELDS = (
     *("error", "message", "traceback", "rows", "bytes", "tables", "seconds", "peak_mib"),
     *("pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message"),
 )
+_OPEN = "attribute_not_exists(pk) OR attribute_not_exists(#status) OR #status = :__running"
 _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
 
 
@@ -70,10 +75,11 @@ class DynamoHistory:
         if failure:
             where = f"errors/{line}/{row.run}-{failure.ripple}-{failure.attempt}-run.txt"
             values |= {"ripple": failure.ripple, "error": failure.error} | self._message(failure.message, where)
-        self._write({"pk": f"LINE#{line}", "sk": run_sort_key(row.run)}, values)
+        self._write(_run_key(line, row.run), values)
 
     def record_attempt(self, line: Line, row: RecordAttempt) -> None:
         """Write how an attempt ended, unless its worker already did."""
+        key = attempt_key(line, row.run, row.ripple, row.attempt)
         values: dict[str, object] = {
             "run": run_key(line, row.run),
             "ripple": row.ripple,
@@ -84,7 +90,9 @@ class DynamoHistory:
         if failure := row.failure:
             where = f"errors/{line}/{row.run}-{row.ripple}-{row.attempt}-lost.txt"
             values |= {"error": failure.error} | self._message(failure.message, where)
-        self._write({"pk": f"LINE#{line}", "sk": attempt_sort_key(row.run, row.ripple, row.attempt)}, values)
+        self._write(key, values)
+        # A worker that began before attempts had a partition of their own looks there whether it is wanted.
+        self._write(former_key(line, key), values, condition="#status = :__running")
 
     def _message(self, message: str, where: str) -> dict[str, object]:
         if len(message) <= LONG:
@@ -92,15 +100,15 @@ class DynamoHistory:
         self._clients.s3.put_object(Bucket=self._bucket, Key=where, Body=message.encode())
         return {"message": message[:SHORT], "overflow": where}
 
-    def _write(self, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+    def _write(self, key: Key, values: Mapping[str, object], *, condition: str = _OPEN) -> None:
         """Set ``values`` unless the row has ended already."""
         kept = {name: value for name, value in values.items() if value is not None}
         try:
             self._clients.dynamodb.update_item(
                 TableName=self._table,
-                Key=to_item(key),
+                Key=key,
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in kept),
-                ConditionExpression="attribute_not_exists(pk) OR attribute_not_exists(#status) OR #status = :__running",
+                ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in kept},
                 ExpressionAttributeValues={f":{name}": value for name, value in to_item(kept).items()} | {":__running": {"S": "running"}},
             )
@@ -118,7 +126,7 @@ class DynamoHistoryReader:
 
     def runs(self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None) -> Sequence[Row]:
         """Newest first."""
-        query = self._of_line(line, "RUN#") if line else None
+        query = self._of_line(line_partition(line), "RUN#") if line else None
         found = self._rows(query, status) if query else self._of_all(now, status)
         return tuple(islice(found, limit))
 
@@ -131,31 +139,36 @@ class DynamoHistoryReader:
                 last.setdefault(Line(f"{row['pond']}@{row['major']}"), row)
         rest = sorted(wanted - set(last))
         with ThreadPoolExecutor(max_workers=8) as pool:
-            found = pool.map(lambda line: next(self._rows(self._of_line(line, "RUN#") | {"Limit": 1}, None), None), rest)
+            found = pool.map(lambda line: next(self._rows(self._of_line(line_partition(line), "RUN#") | {"Limit": 1}, None), None), rest)
         last |= {line: row for line, row in zip(rest, found, strict=True) if row}
         return {line: row for line, row in last.items() if line in wanted}
 
     def run(self, line: Line, number: int) -> Row | None:
         """One run."""
-        key = to_item({"pk": f"LINE#{line}", "sk": run_sort_key(number)})
-        item = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        item = self._clients.dynamodb.get_item(TableName=self._table, Key=_run_key(line, number), ConsistentRead=True).get("Item")
         if not item:
             return None
         return self._with_overflow([_row(item)])[0]
 
     def attempts(self, line: Line, number: int) -> Sequence[Row]:
         """The attempts of one run, by when they started, with their full texts."""
-        query = self._of_line(line, f"ATTEMPT#{number:010d}#") | {"ScanIndexForward": True}
-        rows = sorted(self._rows(query, None), key=lambda row: (str(row.get("started") or row.get("finished") or ""), str(row["ripple"])))
-        return self._with_overflow(rows)
+        found: dict[object, dict[str, object]] = {}
+        for partition in (line_partition(line), work_partition(line)):  # as they lay before, then as they lie now
+            query = self._of_line(partition, attempts_of(number)) | {"ScanIndexForward": True}
+            for page in self._clients.dynamodb.get_paginator("query").paginate(**query):
+                for row in filter(None, (attempt_row(line, item) for item in page["Items"])):
+                    which = row["ripple"], row["attempt"]
+                    found[which] = _joined(found.get(which), row)
+        rows = [{**dict.fromkeys(_ATTEMPT_FIELDS), **row} for row in found.values()]
+        return self._with_overflow(sorted(rows, key=lambda row: (str(row["started"] or row["finished"] or ""), str(row["ripple"]))))
 
-    def _of_line(self, line: Line, prefix: str) -> dict[str, Any]:
+    def _of_line(self, partition: str, prefix: str) -> dict[str, Any]:
         return {
             "TableName": self._table,
             "ConsistentRead": True,
             "ScanIndexForward": False,
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
-            "ExpressionAttributeValues": {":pk": {"S": f"LINE#{line}"}, ":prefix": {"S": prefix}},
+            "ExpressionAttributeValues": {":pk": {"S": partition}, ":prefix": {"S": prefix}},
         }
 
     def _of_all(self, now: Instant, status: str | None) -> Iterator[Row]:
@@ -210,11 +223,6 @@ def run_sort_key(number: int) -> str:
     return f"RUN#{number:010d}"
 
 
-def attempt_sort_key(number: int, ripple: str, attempt: int) -> str:
-    """``ATTEMPT#0000000042#load#0001``."""
-    return f"ATTEMPT#{number:010d}#{ripple}#{attempt:04d}"
-
-
 def months_back(now: Instant) -> Iterator[str]:
     """``2030-01``, ``2029-12``, ...: the month of ``now`` and those before it."""
     for back in range(_MONTHS):
@@ -223,12 +231,22 @@ def months_back(now: Instant) -> Iterator[str]:
 
 
 def _row(item: Mapping[str, Any]) -> dict[str, object]:
-    """A row with every field that docs/protocol.md names, None where the item has none yet."""
+    """A run's row with every field that docs/protocol.md names, None where the item has none yet."""
     held = {name: value for name, value in from_item(item).items() if name not in _KEYS}
-    row = {**dict.fromkeys(_ATTEMPT_FIELDS if "attempt" in held else _RUN_FIELDS), **held}
-    if isinstance(tables := row.get("tables"), str):
-        row["tables"] = json.loads(tables)
-    return row
+    return {**dict.fromkeys(_RUN_FIELDS), **held}
+
+
+def _joined(earlier: dict[str, object] | None, row: dict[str, object]) -> dict[str, object]:
+    """A row that was begun before attempts had a partition of their own, and what was written of it since. An end stays."""
+    if earlier is None:
+        return row
+    if earlier["status"] != "running":
+        return {**row, **earlier}
+    return {name: value for name, value in earlier.items() if name != "resumes"} | row
+
+
+def _run_key(line: Line, number: int) -> Key:
+    return {"pk": {"S": line_partition(line)}, "sk": {"S": run_sort_key(number)}}
 
 
 def _grown(row: Row, text: str) -> Row:

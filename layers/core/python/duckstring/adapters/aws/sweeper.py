@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.executions import Machine, execution_arn
-from duckstring.adapters.aws.history import attempt_sort_key
-from duckstring.adapters.aws.items import code_of, from_item, to_item
+from duckstring.adapters.aws.items import code_of, to_item
+from duckstring.adapters.aws.layout import MEMO, attempt_key, former_key, parse_memo_key, work_partition
+from duckstring.adapters.aws.rows import attempt_row
 from duckstring.adapters.aws.state import manifest_key
 from duckstring.engine.effects import StopRun
 from duckstring.errors import TransientError
@@ -66,9 +67,11 @@ class AttemptRowReader:
 
     def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> Row | None:
         """Its row as it lies there; None: nobody has begun or ended it."""
-        key = to_item({"pk": f"LINE#{line}", "sk": attempt_sort_key(run, ripple, attempt)})
-        found = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return from_item(found) if found else None
+        key = attempt_key(line, run, ripple, attempt)
+        for place in (key, former_key(line, key)):
+            if found := self._clients.dynamodb.get_item(TableName=self._table, Key=place, ConsistentRead=True).get("Item"):
+                return attempt_row(line, found)
+        return None
 
 
 class AwsCellar:
@@ -116,6 +119,25 @@ class AwsCellar:
         """Forget manifests."""
         for number in numbers:
             self._clients.dynamodb.delete_item(TableName=self._table, Key=manifest_key(line, number))
+
+    def memos(self, line: Line, before: Instant) -> Mapping[str, int]:
+        """What a line's Ripples remember that nobody has looked at since: its name to the number of its run."""
+        pages = self._clients.dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ProjectionExpression="sk, looked",
+            ExpressionAttributeValues=to_item({":pk": work_partition(line), ":prefix": MEMO}),
+        )
+        # Workers write them, and so may whatever code they run.
+        looked = {item["sk"]["S"]: item.get("looked", {}).get("S") for page in pages for item in page["Items"]}
+        old = [name for name, at in looked.items() if at is not None and at < to_text(before)]
+        return {name: run for name in old if (run := parse_memo_key(name)) is not None}
+
+    def drop_memos(self, line: Line, names: Collection[str]) -> None:
+        """Forget what Ripples remembered."""
+        for name in names:
+            self._clients.dynamodb.delete_item(TableName=self._table, Key=to_item({"pk": work_partition(line), "sk": name}))
 
     def objects(self, before: Instant) -> Iterator[str]:
         """The keys of all table versions written before an instant."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.history import attempt_sort_key
-from duckstring.adapters.aws.items import code_of, to_item
+from duckstring.adapters.aws.items import code_of
+from duckstring.adapters.aws.layout import attempt_key, former_key
 from duckstring.engine.effects import CallOnKill, StopTask
 from duckstring.model.compute import ORDER
 from duckstring.model.instants import to_text
@@ -37,20 +37,32 @@ class FargateWorkers:
         task that ECS does not list yet finds its row closed when it begins, and leaves.
         """
         where, arn = self._site(line, task)
-        reason = f"{task.ripple}, attempt {task.attempt} of {line}/{task.run}, was given up"
-        if where == "task" and arn:
-            self._stop(arn, reason)
-        elif where != "lambda":
-            wanted = {"line": line, "run": task.run, "ripple": task.ripple, "attempt": task.attempt}
-            for found in self._tasks():
-                if wanted.items() <= _order(found).items():
-                    self._stop(found["taskArn"], reason)
+        if where == "lambda":
+            return
+        wanted = {"line": line, "run": task.run, "ripple": task.ripple, "attempt": task.attempt}
+        # The row may be any worker's word: only a task that was started for this attempt is stopped.
+        known = self._task(arn) if where == "task" and arn else ()
+        ours = [found for found in known if wanted.items() <= _order(found).items()]
+        for found in ours or [found for found in self._tasks() if wanted.items() <= _order(found).items()]:
+            self._stop(found["taskArn"], f"{task.ripple}, attempt {task.attempt} of {line}/{task.run}, was given up")
 
     def _site(self, line: Line, task: StopTask) -> tuple[str, str]:
         """Where the attempt's worker was last heard, and the task's ARN if it knew. What paused goes on in the function."""
-        key = to_item({"pk": f"LINE#{line}", "sk": attempt_sort_key(task.run, task.ripple, task.attempt)})
-        row = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
-        return row.get("where", {}).get("S", ""), row.get("request_id", {}).get("S", "")
+        key = attempt_key(line, task.run, task.ripple, task.attempt)
+        for place in (key, former_key(line, key)):
+            row = self._clients.dynamodb.get_item(TableName=self._table, Key=place, ConsistentRead=True).get("Item", {})
+            if where := row.get("where", {}).get("S", ""):
+                return where, row.get("request_id", {}).get("S", "")
+        return "", ""
+
+    def _task(self, arn: str) -> Sequence[TaskTypeDef]:
+        """The task with that ARN; none where ECS has forgotten it, or it is no ARN."""
+        try:
+            return self._clients.ecs.describe_tasks(cluster=self._cluster, tasks=[arn])["tasks"]
+        except ClientError as error:
+            if code_of(error) not in {*_GONE, "ClientException"}:
+                raise
+            return ()
 
     def _tasks(self) -> Iterator[TaskTypeDef]:
         """All that are not told to stop."""
