@@ -16,6 +16,7 @@ from duckstring.model.instants import from_text
 from duckstring.model.names import Line
 from duckstring.service.sweep import _is_heard_of
 from tests.integration.aws import catchment
+from tests.property.worlds import looks
 
 SALES = Line("sales@1")
 KEYS = {"pk": {"S": "WORK#sales@1"}, "sk": {"S": "ATTEMPT#0000000042#load#0001"}}
@@ -42,6 +43,7 @@ _attributes = st.recursive(
 )
 
 
+@looks(60)
 @given(st.dictionaries(st.sampled_from(NAMES), _attributes))
 def test_whatever_a_worker_writes_there_is_read_as_a_row_or_as_none(item):
     row = attempt_row(SALES, {**item, **KEYS})
