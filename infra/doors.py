@@ -1,4 +1,4 @@
-"""The four functions of a Catchment and what they import."""
+"""The five functions of a Catchment and what they import."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aws_cdk import AssetHashType, Duration, RemovalPolicy, Size
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from duckstring.errors import InvariantError
 from infra.code import Code
 from infra.config import Config
 from infra.layers import Built
 
 ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
 _LONGEST = Duration.minutes(15)
+_DISCOVERY_MIB = 2048
+"""A module may use 2 GB as it is imported: the child's own limit (``service/sandbox.py``), whatever this has."""
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 
 
@@ -62,6 +66,9 @@ class Doors(Construct):
             environment=config.environment,
         )
         self.ripple = self._function(ripple, [data, *layers])
+        # What it imports is what will run: the same layers and variables, and none of the ripple function's rights.
+        discovery = _Kind("discovery", timeout=Duration.minutes(2), memory_mib=_DISCOVERY_MIB, environment=config.environment)
+        self.discovery = self._function(discovery, [data, *layers])
 
     def _layer(self, construct_id: str, built: Built) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(
@@ -78,7 +85,7 @@ class Doors(Construct):
     def _function(self, kind: _Kind, layers: Sequence[lambda_.ILayerVersion]) -> lambda_.Function:
         construct_id = kind.name.title()
         log_group = logs.LogGroup(self, f"{construct_id}Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY)
-        return lambda_.Function(
+        function = lambda_.Function(
             self,
             construct_id,
             description=f"Duckstring Catchment {self._config.catchment}: {kind.name}",
@@ -95,6 +102,23 @@ class Doors(Construct):
             recursive_loop=kind.recursive_loop,
             log_group=log_group,
         )
+        self._allow_own_log(function, log_group, keeps=self._config.policies if kind.name == "ripple" else ())
+        return function
+
+    def _allow_own_log(self, function: lambda_.Function, log_group: logs.ILogGroup, *, keeps: Sequence[str]) -> None:
+        """Log into its own group and no other. The managed policy that the CDK gives a function's role is for all groups there are.
+
+        The role stays the one that it was: users name it in policies of their own buckets.
+        """
+        role = function.role.node.default_child if function.role else None
+        if not isinstance(role, iam.CfnRole):
+            raise InvariantError("A function's role is not the CDK's own.", hint="Another aws-cdk-lib than requirements/dev.txt names?")
+        if keeps:
+            role.add_property_override("ManagedPolicyArns", list(keeps))
+        else:
+            role.add_property_deletion_override("ManagedPolicyArns")
+        writes = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        function.add_to_role_policy(iam.PolicyStatement(actions=writes, resources=[log_group.log_group_arn]))
 
 
 def _asset(built: Built) -> lambda_.AssetCode:

@@ -1,6 +1,7 @@
 """Who may do what, function by function. docs/protocol.md says who writes which item; nothing here is wider.
 
-``*`` as a resource stands only where AWS knows no narrower one: answering a task token (the token is the capability).
+``*`` as a resource stands only where AWS knows no narrower one: a list of tasks is of a cluster, which a condition names. Nobody has
+a managed policy but the workers, if the user gives one (``-c policies=``).
 """
 
 from __future__ import annotations
@@ -50,9 +51,11 @@ class Grants:
         # An attempt may the same wherever it runs. What a task says of its own end, for a function Lambda says.
         for role in (_role(self.doors.ripple.role), self.tasks.role):
             self._attempts(role)
-        _allow(self.tasks.role, ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"], ["*"])
+        answers = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
+        _allow(self.tasks.role, answers, [self.machine.state_machine_arn])
         self.tasks.grant_run(self.machine.role)
         self._api()
+        self._discovery()
         self._sweep()
 
     def _orchestrator(self) -> None:
@@ -63,13 +66,13 @@ class Grants:
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
         _allow(role, ["states:StopExecution", "states:DescribeExecution"], [self._executions()])
-        _allow(role, ["states:SendTaskSuccess", "states:SendTaskFailure"], ["*"])
+        _allow(role, ["states:SendTaskSuccess", "states:SendTaskFailure"], [self.machine.state_machine_arn])
         schedule = ["scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"]
         _allow(role, schedule, [self.alarms.schedules_arn])
         passed = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
         _allow(role, ["iam:PassRole"], [self.alarms.role.role_arn], conditions=passed)
         _allow(role, ["events:PutEvents"], [self._bus().event_bus_arn])
-        _allow(role, ["s3:PutObject"], self._objects("errors"))
+        _allow(role, ["s3:PutObject"], self._objects("errors/*.txt"))
         self.tasks.grant_look_and_stop(role)
         _allow(role, ["lambda:InvokeFunction"], [self.doors.ripple.function_arn])
 
@@ -80,10 +83,8 @@ class Grants:
         written = _leading("WORK#*") | {"ForAllValues:StringEquals": {"dynamodb:Attributes": list(ATTEMPT_ATTRIBUTES)}}
         _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [self.storage.table.table_arn], conditions=written)
-        _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
-        _allow(role, ["s3:GetObject"], self._objects("artifacts", "data"))
-        _allow(role, ["s3:PutObject"], self._objects("data", "errors"))
-        _allow(role, ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], self._objects("data"))
+        _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", "data/*.parquet"))
+        _allow(role, ["s3:PutObject"], self._objects("data/*.parquet", "errors/*.txt"))
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
         _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
 
@@ -93,11 +94,17 @@ class Grants:
         _allow(role, _READ, [table, f"{table}/index/gsi1"])
         _allow(role, _WRITE, [table], conditions=_leading("CATALOG", "POND#*"))
         _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
-        _allow(role, ["s3:GetObject"], self._objects("artifacts", "errors"))
-        _allow(role, ["lambda:InvokeFunction"], [self.doors.ripple.function_arn])
+        _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", "errors/*.txt"))
+        _allow(role, ["lambda:InvokeFunction"], [self.doors.discovery.function_arn])
         _allow(role, ["states:DescribeExecution"], [self._executions()])
         _allow(role, ["events:PutEvents"], [self._bus().event_bus_arn])
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
+
+    def _discovery(self) -> None:
+        """What a module needs as it is imported, which is what its author's code gets to see anyway."""
+        role = _role(self.doors.discovery.role)
+        _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip"))
+        _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
 
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)
@@ -109,8 +116,8 @@ class Grants:
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
         _allow(role, ["states:DescribeExecution", "states:StopExecution"], [self._executions()])
         _allow(role, ["s3:ListBucket", "s3:ListBucketMultipartUploads"], [self.storage.bucket.bucket_arn])
-        _allow(role, ["s3:DeleteObject"], self._objects("artifacts", "data"))
-        _allow(role, ["s3:AbortMultipartUpload"], self._objects("data"))
+        _allow(role, ["s3:DeleteObject"], self._objects("artifacts/*", "data/*"))
+        _allow(role, ["s3:AbortMultipartUpload"], self._objects("data/*"))
 
     def _bus(self) -> events.IEventBus:
         return self.messaging.bus
@@ -123,8 +130,8 @@ class Grants:
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
 
-    def _objects(self, *folders: str) -> list[str]:
-        return [self.storage.bucket.arn_for_objects(f"{folder}/*") for folder in folders]
+    def _objects(self, *keys: str) -> list[str]:
+        return [self.storage.bucket.arn_for_objects(key) for key in keys]
 
 
 def _leading(*partitions: str) -> dict[str, Mapping[str, object]]:

@@ -52,6 +52,7 @@ class Monitoring(Construct):
         # A dashboard's name is the account's, not the region's.
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"{name}-{Stack.of(self).region}")
         functions = {"orchestrator": doors.orchestrator, "ripple": doors.ripple, "api": doors.api, "sweep": doors.sweep}
+        functions["discovery"] = doors.discovery
         self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Letters late or given up", alarms=alarms, width=_WIDE, height=2))
         self.dashboard.add_widgets(_queues(messaging), _runs(machine))
         self.dashboard.add_widgets(*_functions(functions))

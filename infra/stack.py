@@ -137,9 +137,11 @@ class CatchmentStack(Stack):
         self._tasks.know(worker)
         arrivals = ",".join(self._arrivals)
         api = replace(
-            everyone, bus=bus, machine=machine, ripple_function=self._doors.ripple.function_name, arrivals=arrivals, **self._function
+            everyone, bus=bus, machine=machine, discovery_function=self._doors.discovery.function_name, arrivals=arrivals, **self._function
         )
         _know(self._doors.api, api)
+        bucket = self._storage.bucket.bucket_name
+        _know(self._doors.discovery, Settings(catchment=self._name, bucket=bucket, secret=self._secret.secret_arn))
         _know(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
 
     def _tell(self, *, dashboard: str) -> None:
@@ -149,6 +151,7 @@ class CatchmentStack(Stack):
             "Bucket": self._storage.bucket.bucket_name,
             "ApiFunction": self._doors.api.function_name,
             "RippleFunction": self._doors.ripple.function_name,
+            "DiscoveryFunction": self._doors.discovery.function_name,
             "Mailbox": self._messaging.mailbox.queue_url,
             "DeadLetters": self._messaging.dead_letters.queue_url,
             "Delays": self._messaging.delays.queue_url,

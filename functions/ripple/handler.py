@@ -1,4 +1,4 @@
-"""The muscle's door: run one attempt of a Ripple, tell which Ripples a package declares, or call what a killed one left to call."""
+"""The muscle's door: run one attempt of a Ripple, or call what a killed one left to call."""
 
 from __future__ import annotations
 
@@ -38,16 +38,12 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
             if answer["outcome"] != "ok":
                 raise EndedError(answer)
             return answer
-        case "discover":
-            from functions.ripple import discovery  # noqa: PLC0415 - rare, and every run would pay for it
-
-            return discovery.answer(event, app.worker)
         case "on_kill":
             from functions.ripple import killed  # noqa: PLC0415 - rare, and every run would pay for it
 
             return killed.answer(event, app, seconds=_seconds(context))
         case op:
-            raise InvariantError(f"The ripple function knows run, discover and on_kill, not {op!r}.")
+            raise InvariantError(f"The ripple function knows run and on_kill, not {op!r}.")
 
 
 def _order(event: dict[str, Any], context: Any) -> Order:  # noqa: ANN401 - see above

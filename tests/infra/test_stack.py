@@ -23,7 +23,7 @@ from duckstring.service.deliver import SOON
 from infra.config import Config
 from tests.infra.conftest import synthesize
 
-FUNCTIONS = ("orchestrator", "ripple", "api", "sweep")
+FUNCTIONS = ("orchestrator", "ripple", "discovery", "api", "sweep")
 OUTPUTS = (
     *("Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox"),
     *(
@@ -36,6 +36,7 @@ OUTPUTS = (
         "Machine",
         "Bus",
         "SweepFunction",
+        "DiscoveryFunction",
         "Dashboard",
         "Version",
         "Cluster",
@@ -48,7 +49,8 @@ KNOWS = {
     | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"}
     | {"cluster", "ripple_function", "function_memory_mib", "function_timeout_seconds"},
     "ripple": EVERYONE | {"secret", "function_memory_mib", "function_timeout_seconds"},
-    "api": EVERYONE | {"bus", "machine", "ripple_function", "arrivals", "function_memory_mib", "function_timeout_seconds"},
+    "discovery": {"catchment", "bucket", "secret"},
+    "api": EVERYONE | {"bus", "machine", "discovery_function", "arrivals", "function_memory_mib", "function_timeout_seconds"},
     "sweep": EVERYONE | {"delays", "machine"},
 }
 
@@ -131,9 +133,9 @@ def test_a_function_knows_exactly_what_it_needs(template, name):
     assert ours == filled.to_env().keys()
 
 
-def test_the_environment_file_reaches_ripples_only(template):
+def test_the_environment_file_reaches_ripples_and_what_imports_them_only(template):
     having = [name for name in FUNCTIONS if "API_TOKEN" in function(template, name)["Properties"]["Environment"]["Variables"]]
-    assert having == ["ripple"]
+    assert having == ["ripple", "discovery"]
 
 
 def test_no_policy_allows_every_action(template):
@@ -144,20 +146,76 @@ def test_no_policy_allows_every_action(template):
 
 
 def test_every_resource_is_named_where_aws_can_name_it(template):
-    """Not so a task's token (it is the right itself), a list of tasks (of a cluster, by condition), and ECR's login."""
+    """Not so a list of tasks (of a cluster, by condition), and ECR's login."""
     wide = set()
     for policy in of_type(template, "AWS::IAM::Policy").values():
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
             if "*" in as_list(statement["Resource"]):
                 wide.update(as_list(statement["Action"]))
-    tokens = {"states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"}
-    assert wide == tokens | {"ecs:ListTasks", "ecr:GetAuthorizationToken"}
+    assert wide == {"ecs:ListTasks", "ecr:GetAuthorizationToken"}
 
 
-def test_managed_policies_write_logs_and_nothing_else(template):
-    for role in of_type(template, "AWS::IAM::Role").values():
-        for policy in role["Properties"].get("ManagedPolicyArns", []):
-            assert "AWSLambdaBasicExecutionRole" in json.dumps(policy)
+def test_no_role_has_a_managed_policy(template):
+    assert not [name for name, role in of_type(template, "AWS::IAM::Role").items() if role["Properties"].get("ManagedPolicyArns")]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_writes_its_own_log_and_no_other(template, name):
+    properties = function(template, name)["Properties"]
+    role, group = properties["Role"]["Fn::GetAtt"][0], properties["LoggingConfig"]["LogGroup"]["Ref"]
+    (logs,) = [one for one in statements(template, role) if any(action.startswith("logs:") for action in as_list(one["Action"]))]
+    assert logs["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert logs["Resource"] == {"Fn::GetAtt": [group, "Arn"]}
+
+
+def test_only_who_answers_task_tokens_may_and_only_to_this_machine(template):
+    (machine,) = of_type(template, "AWS::StepFunctions::StateMachine")
+    found = {}
+    for name, policy in of_type(template, "AWS::IAM::Policy").items():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if tokens := [action for action in as_list(statement["Action"]) if action.startswith("states:SendTask")]:
+                found[re.sub(r"[0-9A-F]{8}$", "", name)] = tokens
+                assert statement["Resource"] == {"Ref": machine}
+    assert found == {
+        "DoorsOrchestratorServiceRoleDefaultPolicy": ["states:SendTaskSuccess", "states:SendTaskFailure"],
+        "TasksDefinitionTaskRoleDefaultPolicy": ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
+    }
+
+
+def test_discovery_may_fetch_packages_and_read_the_secret_and_no_more(template):
+    assert actions_of(template, "discovery") == {
+        "s3:GetObject",
+        "secretsmanager:GetSecretValue",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+    role = function(template, "discovery")["Properties"]["Role"]["Fn::GetAtt"][0]
+    (fetches,) = [one for one in statements(template, role) if one["Action"] == "s3:GetObject"]
+    assert fetches["Resource"]["Fn::Join"][1][-1] == "/artifacts/*.zip"
+    invokers = [name for name in FUNCTIONS if "discovery_function" in KNOWS[name]]
+    assert invokers == ["api"]
+    ripple, discovery = (function(template, name)["Properties"] for name in ("ripple", "discovery"))
+    assert discovery["Layers"] == ripple["Layers"], "what imports there imports here"
+
+
+@pytest.mark.parametrize(
+    ("name", "action", "keys"),
+    [
+        ("ripple", "s3:GetObject", ["/artifacts/*.zip", "/data/*.parquet"]),
+        ("ripple", "s3:PutObject", ["/data/*.parquet", "/errors/*.txt"]),
+        ("orchestrator", "s3:PutObject", ["/errors/*.txt"]),
+        ("api", "s3:GetObject", ["/artifacts/*.zip", "/errors/*.txt"]),
+    ],
+)
+def test_a_function_reaches_objects_of_its_own_kinds_only(template, name, action, keys):
+    role = function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
+    found = [
+        resource["Fn::Join"][1][-1]
+        for one in statements(template, role)
+        if action in as_list(one["Action"])
+        for resource in as_list(one["Resource"])
+    ]
+    assert found == keys
 
 
 def test_a_users_policies_are_the_workers_alone(tmp_path):
@@ -173,7 +231,8 @@ def test_a_users_policies_are_the_workers_alone(tmp_path):
 @pytest.mark.parametrize(
     ("name", "forbidden"),
     [
-        ("ripple", {"dynamodb:DeleteItem", "states:StartExecution", "s3:DeleteObject", "events:PutEvents"}),
+        ("ripple", {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "states:StartExecution"}),
+        ("ripple", {"states:SendTaskSuccess", "s3:DeleteObject", "s3:ListBucket", "events:PutEvents", "lambda:InvokeFunction"}),
         ("api", {"states:StartExecution", "s3:PutObject", "s3:DeleteObject", "secretsmanager:GetSecretValue"}),
         ("orchestrator", {"s3:GetObject", "s3:DeleteObject", "secretsmanager:GetSecretValue", "ecs:RunTask"}),
         (

@@ -53,6 +53,7 @@ def catchment(monkeypatch) -> Iterator[Catchment]:
             bus=_bus(clients),
             machine=_machine(clients),
             ripple_function="ripple",
+            discovery_function="discovery",
             function_memory_mib="2048",
             function_timeout_seconds="900",
             cluster=clients.ecs.create_cluster(clusterName="tasks")["cluster"]["clusterArn"],

@@ -244,13 +244,13 @@ def test_a_packages_digest_is_that_of_its_bytes(here):
 
 def discover(here, answer, error=None):
     here.clients.__dict__["lambda_"] = Answering(answer, error)
-    return LambdaDiscovery(here.clients, "ripple").discover("key", sha256=SHA, module="src/pond.py")
+    return LambdaDiscovery(here.clients, "discovery").discover("key", sha256=SHA, module="src/pond.py")
 
 
-def test_discovery_asks_the_ripple_function_and_reads_its_ripples(here):
+def test_discovery_asks_its_function_and_reads_its_ripples(here):
     found = {"name": "join", "parents": ["load"], "always_run": True, "timeout_seconds": 60, "memory_mib": None}
     assert discover(here, {"ok": True, "ripples": [found]}) == (RippleSpec("join", ("load",), always_run=True, timeout_seconds=60),)
-    assert here.clients.lambda_.asked == [("ripple", {"op": "discover", "artifact": "key", "sha256": SHA, "module": "src/pond.py"})]
+    assert here.clients.lambda_.asked == [("discovery", {"artifact": "key", "sha256": SHA, "module": "src/pond.py"})]
 
 
 def test_an_import_that_fails_hands_on_the_authors_traceback(here):
@@ -260,7 +260,7 @@ def test_an_import_that_fails_hands_on_the_authors_traceback(here):
 
 
 def test_an_import_that_kills_the_function_says_so(here):
-    with pytest.raises(ImportFailedError, match="importing it ended the ripple function: Task timed out"):
+    with pytest.raises(ImportFailedError, match="importing it ended the discovery function: Task timed out"):
         discover(here, {"errorMessage": "Task timed out"}, "Unhandled")
 
 

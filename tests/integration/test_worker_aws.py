@@ -1,5 +1,6 @@
 """The ripple function's door on AWS's wire: an HTTP S3 that DuckDB speaks to, DynamoDB, SQS and Secrets Manager."""
 
+import importlib
 import io
 import json
 import logging
@@ -298,13 +299,16 @@ def test_a_bug_of_ours_is_raised(catchment):
         catchment.handle({"op": "dance"}, None)
 
 
-def test_discovery_answers_with_the_ripples(catchment):
+def test_discovery_answers_with_the_ripples(catchment, monkeypatch):
     zipped = package()
     catchment.clients.s3.put_object(Bucket="lake", Key="artifacts/x.zip", Body=zipped)
-    event = {"op": "discover", "artifact": "artifacts/x.zip", "sha256": sha256(zipped).hexdigest(), "module": "src/pond.py"}
-    answer = catchment.handle(event, None)
+    sys.modules.pop("functions.discovery.handler", None)
+    discovery = importlib.import_module("functions.discovery.handler")
+    answer = discovery.handle({"artifact": "artifacts/x.zip", "sha256": sha256(zipped).hexdigest(), "module": "src/pond.py"}, None)
     assert [one["name"] for one in answer["ripples"]] == ["load", "join", "wait", "greedy", "slow", "broken"]
     json.dumps(answer)
+    with pytest.raises(InvariantError):
+        catchment.handle({"op": "discover", "artifact": "artifacts/x.zip"}, None)
 
 
 def logged(catchment, do):

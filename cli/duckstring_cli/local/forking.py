@@ -20,7 +20,7 @@ from typing import IO, Any
 
 logger = logging.getLogger("duckstring")
 
-_FORKED = ("functions.ripple.", "functions.orchestrator.")
+_FORKED = ("functions.ripple.", "functions.orchestrator.", "functions.discovery.")
 """What runs several at a time."""
 
 _GLANCE = 0.01

@@ -18,7 +18,7 @@ from duckstring_cli.local.watchdog import Watchdog
 
 _PATIENCE = 0.15
 _CORES = os.cpu_count() or 2
-_WANTED_SOON = ("functions.orchestrator.", "functions.ripple.", "functions.api.")
+_WANTED_SOON = ("functions.orchestrator.", "functions.ripple.", "functions.api.", "functions.discovery.")
 
 _LAST_LINES = 10.0
 """Seconds for what a worker printed to be read; a pause of some milliseconds in it is its end."""

@@ -93,7 +93,7 @@ def api(env: Mapping[str, str]) -> Desk:
         files=BucketFiles(bucket),
         door=EventDoor(clients, settings),
         artifacts=BucketArtifacts(clients, bucket),
-        discovery=LambdaDiscovery(clients, settings.need("ripple_function")),
+        discovery=LambdaDiscovery(clients, settings.need("discovery_function")),
         executions=MachineReader(clients, settings.need("machine")),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         clock=SystemClock(),

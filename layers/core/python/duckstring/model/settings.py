@@ -27,6 +27,7 @@ class Settings:
     schedules: str = ""
     scheduler_role: str = ""
     ripple_function: str = ""
+    discovery_function: str = ""
     secret: str = ""
     arrivals: str = ""
     cluster: str = ""

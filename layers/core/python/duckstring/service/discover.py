@@ -6,6 +6,7 @@ memory and output are bounded, and its file descriptors are its own.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ from duckstring.service.project import unpack
 
 SECONDS = 30
 _OUTPUT_SHOWN = 2_000
+_SET_DUMPABLE = 4
 _KEPT_FROM_HOST = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION", "LD_LIBRARY_PATH"})
 """Lambda's own Python finds its library by the last; the Catchment's secrets may not set it."""
 _BOOT = (
@@ -63,6 +65,12 @@ def discover(module: Module, *, variables: Mapping[str, str], seconds: float = S
             return _ask_child(Path(folder), module.path, variables, seconds)
     except DuckstringError as error:
         return {"ok": False, "error": {"type": type(error).__name__, "message": error.message, "hint": error.hint, "traceback": ""}}
+
+
+def close_to_others() -> None:
+    """No process of the same user may look into this one, where Linux can see to that: its environment has its credentials."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def clean_environment(environment: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:

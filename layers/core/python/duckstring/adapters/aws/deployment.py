@@ -1,4 +1,4 @@
-"""What only deploying and triggering need of AWS: uploaded packages, discovery by the ripple function, the bus's door."""
+"""What only deploying and triggering need of AWS: uploaded packages, discovery by its function, the bus's door."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAKING = Lock()
 
 
 class ImportFailedError(AuthorError):
-    """The ripple function could not make sense of a package. ``traceback`` is the author's own."""
+    """The discovery function could not make sense of a package. ``traceback`` is the author's own."""
 
     def __init__(self, message: str, *, hint: str = "", traceback: str = "") -> None:
         """Hand on the words of the import."""
@@ -55,10 +55,10 @@ class BucketArtifacts:
 
 
 class LambdaDiscovery:
-    """``ports.Discovery``: in the ripple function, where the code will run."""
+    """``ports.Discovery``: in a function of its own, with the layers of the ripple function and none of its rights."""
 
     def __init__(self, clients: Clients, function: str) -> None:
-        """Ask the ripple function named ``function``."""
+        """Ask the discovery function named ``function``."""
         self._clients, self._function = clients, function
 
     def discover(self, artifact: str, *, sha256: str, module: str) -> tuple[RippleSpec, ...]:
@@ -68,7 +68,7 @@ class LambdaDiscovery:
             ImportFailedError: it cannot be imported, or its Ripples do not fit together.
             TransientError: the function is too busy.
         """
-        request = {"op": "discover", "artifact": artifact, "sha256": sha256, "module": module}
+        request = {"artifact": artifact, "sha256": sha256, "module": module}
         answer = self._invoke(json.dumps(request).encode())
         if answer.get("ok"):
             return tuple(_ripple(found) for found in answer["ripples"])
@@ -83,11 +83,11 @@ class LambdaDiscovery:
         except ClientError as error:
             if code_of(error) not in _BUSY:
                 raise
-            raise TransientError(f"The ripple function is busy ({code_of(error)}).", hint="Deploy again in a moment.") from error
+            raise TransientError(f"The discovery function is busy ({code_of(error)}).", hint="Deploy again in a moment.") from error
         answer: dict[str, Any] = json.loads(response["Payload"].read())
         if response.get("FunctionError"):
             raise ImportFailedError(
-                f"importing it ended the ripple function: {answer.get('errorMessage') or answer}",
+                f"importing it ended the discovery function: {answer.get('errorMessage') or answer}",
                 hint="Code at the top of the module runs at deploy: keep long work and exits inside Ripples.",
             )
         return answer

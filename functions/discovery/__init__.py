@@ -1,0 +1,1 @@
+"""Discovery: what Ripples a package declares."""

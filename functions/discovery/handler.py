@@ -1,0 +1,37 @@
+"""Discovery Lambda handler: import a package in a child process and list its Ripples.
+
+The author's code runs here before anybody has decided to deploy it, so this function may do little: fetch packages, read the
+Catchment's secret, write its own log. The secret, because a module may read its variables as it loads
+(``os.environ["DATABRICKS_HOST"]``, ``int(os.environ["JOB_ID"])``): placeholders would break imports that work in a Ripple.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.worker import S3Artifacts, SecretEntries
+from duckstring.model.settings import Settings
+from duckstring.service.discover import Module, clean_environment, close_to_others, discover
+
+logger = Logger(service="discovery")
+settings, clients = Settings.from_env(os.environ), Clients()
+artifacts = S3Artifacts(clients, settings.need("bucket"))
+secrets = SecretEntries(clients, settings.secret)
+close_to_others()
+
+
+def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Fetch the package and list its Ripples. What the author did wrong is part of the answer.
+
+    Raises:
+        TransientError: there is no such package.
+        OperatorError: the secret is not a JSON object.
+    """
+    module = Module(artifacts.fetch(event["artifact"]), event["sha256"], event["module"])
+    found = discover(module, variables=clean_environment(os.environ, secrets.entries()))
+    logger.info("discovered", artifact=event["artifact"], ok=found["ok"])
+    return found
