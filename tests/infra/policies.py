@@ -1,0 +1,114 @@
+"""What a role of the template may do, asked of requests that the adapters really make.
+
+A small part of IAM: statements that allow, resources with ``*``, and the conditions that DynamoDB has for items (``LeadingKeys``,
+``Attributes``), which the emulator does not enforce. No statement of ours denies anything to a function.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One action on one resource, as IAM sees it. ``facts`` are the condition keys that the service sets."""
+
+    action: str
+    resource: str
+    facts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Places:
+    """The resources of a template, by the names that ``rendered`` gives their ARNs."""
+
+    table: str
+    bucket: str
+    mailbox: str
+    machine: str
+    secret: str
+
+    @classmethod
+    def of(cls, template: Mapping[str, Any]) -> Places:
+        def only(kind: str, **properties: object) -> str:
+            (name,) = [
+                name
+                for name, one in template["Resources"].items()
+                if one["Type"] == kind and properties.items() <= {key: bool(one["Properties"].get(key)) for key in properties}.items()
+            ]
+            return name
+
+        return cls(
+            table=f"arn:{only('AWS::DynamoDB::Table')}",
+            bucket=f"arn:{only('AWS::S3::Bucket')}",
+            mailbox=f"arn:{only('AWS::SQS::Queue', FifoQueue=True, RedrivePolicy=True)}",
+            machine=f"ref:{only('AWS::StepFunctions::StateMachine')}",
+            secret=f"ref:{only('AWS::SecretsManager::Secret')}",
+        )
+
+
+def rendered(value: Any) -> str:
+    """A resource as text: what CloudFormation would put in is called by its logical id."""
+    match value:
+        case str():
+            return value
+        case {"Fn::GetAtt": [name, _]}:
+            return f"arn:{name}"
+        case {"Ref": name}:
+            return f"ref:{name}"
+        case {"Fn::Join": [glue, parts]}:
+            return str(glue).join(rendered(part) for part in parts)
+    raise AssertionError(f"a resource of another form: {value!r}")
+
+
+def allowing(statements: Sequence[Mapping[str, Any]], request: Request) -> Iterator[int]:
+    """Which of a role's statements allow a request."""
+    for number, statement in enumerate(statements):
+        actions, resources = _listed(statement["Action"]), [rendered(one) for one in _listed(statement["Resource"])]
+        if request.action not in actions or not any(fnmatchcase(request.resource, one) for one in resources):
+            continue
+        if all(_holds(operator, keys, request) for operator, keys in statement.get("Condition", {}).items()):
+            yield number
+
+
+def _holds(operator: str, keys: Mapping[str, Any], request: Request) -> bool:
+    matches = {"ForAllValues:StringLike": fnmatchcase, "ForAllValues:StringEquals": str.__eq__}[operator]
+    held = [(value, _listed(allowed)) for key, allowed in keys.items() for value in request.facts.get(key, ())]
+    return all(any(matches(value, one) for one in allowed) for value, allowed in held)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def requests_of(operation: str, given: Parameters, places: Places) -> list[Request]:
+    """What IAM is asked about one call of boto3 (``dynamodb.GetItem``)."""
+    service, _, name = operation.partition(".")
+    match service:
+        case "dynamodb":
+            return [_item_request(name, given, places)]
+        case "s3":
+            action = {"GetObject": "s3:GetObject", "PutObject": "s3:PutObject"}[name]
+            return [Request(action, f"{places.bucket}/{given['Key']}")]
+        case "sqs":
+            return [Request("sqs:SendMessage", places.mailbox)]
+        case "secrets-manager":
+            return [Request("secretsmanager:GetSecretValue", places.secret)]
+        case "sfn":
+            return [Request(f"states:{name}", places.machine)]
+    raise AssertionError(f"a service that no worker speaks to: {operation}")
+
+
+def _item_request(name: str, given: Parameters, places: Places) -> Request:
+    key = given.get("Key") or {part: given["Item"][part] for part in ("pk", "sk")}
+    expressions = " ".join(given.get(part, "") for part in ("UpdateExpression", "ConditionExpression", "ProjectionExpression"))
+    named = [given["ExpressionAttributeNames"][word] for word in re.findall(r"#\w+", expressions) if "." + word not in expressions]
+    bare = re.findall(r"(?<![#:.\w])(pk|sk|revision|outbox|attempt|at)\b", expressions)
+    facts = {"dynamodb:LeadingKeys": [key["pk"]["S"]], "dynamodb:Attributes": [*key, *named, *bare, *given.get("Item", ())]}
+    return Request(f"dynamodb:{name}", places.table, facts)

@@ -1,0 +1,216 @@
+"""The rights of a worker: enough for all that it does, and nothing of what an author's code could do with more.
+
+Every request of the ports of a worker, a task's supervisor and discovery is recorded (moto) and held against the template's policies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from duckstring.adapters.aws.attempts import AttemptRows
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.mailbox import SqsMailbox
+from duckstring.adapters.aws.memos import DynamoMemories
+from duckstring.adapters.aws.state import DynamoStateStore
+from duckstring.adapters.aws.tokens import StepTokens
+from duckstring.adapters.aws.worker import DynamoStates, S3Artifacts, SecretEntries
+from duckstring.engine.signals import RippleSucceeded
+from duckstring.errors import TransientError
+from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, OnKillCalled, Site, Usage
+from duckstring.model.names import Line, table_key
+from duckstring.ports import Letter
+from tests.infra.policies import Places, Request, allowing, requests_of
+from tests.infra.test_stack import function, statements
+from tests.integration.aws import catchment
+
+SALES, ORDERS = Line("sales@1"), Line("orders@1")
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+TABLE = table_key(SALES, "orders", run=42, ripple="load", attempt=1, invocation="0a1b2c3d")
+
+Calls = list[tuple[str, dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def roles(template) -> dict[str, list[dict[str, Any]]]:
+    (task,) = [name for name in template["Resources"] if name.startswith("TasksDefinitionTaskRole") and "Policy" not in name]
+    named = {name: function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0] for name in ("ripple", "discovery")}
+    return {name: statements(template, role) for name, role in {**named, "task": task}.items()}
+
+
+@pytest.fixture
+def calls(monkeypatch) -> Iterator[tuple[Clients, Calls]]:
+    """Clients of a Catchment, and all that is asked through them, by service and operation."""
+    with catchment(monkeypatch) as here:
+        clients, made = Clients(), []
+        here.clients.s3.put_object(Bucket="catchment", Key="artifacts/sales/1.0.0/ab.zip", Body=b"zip")
+        here.clients.secretsmanager.create_secret(Name="secret", SecretString="{}")
+        clients.session.register(
+            "provide-client-params.*.*",
+            lambda params, model, **_: made.append((f"{model.service_model.service_id.hyphenize()}.{model.name}", dict(params))),
+        )
+        yield clients, made
+
+
+def attempt(clients: Clients) -> None:
+    """All that the ports of an attempt ask of AWS through boto3."""
+    store = DynamoStateStore(clients, "catchment")
+    DynamoStates(store).read(SALES)
+    store.read(ORDERS, 7)
+    S3Artifacts(clients, "catchment").fetch("artifacts/sales/1.0.0/ab.zip")
+    SecretEntries(clients, "secret").entries()
+    rows = AttemptRows(clients, "catchment", "catchment")
+    rows.started(SALES, AttemptStarted(42, "load", 1, NOON, Site(), pauses=1))
+    rows.started(SALES, AttemptStarted(42, "load", 1, NOON, Site()))
+    rows.paused(SALES, AttemptPaused(42, "load", 1, NOON, Usage()))
+    rows.finished(SALES, AttemptFinished(42, "load", 1, "failed", NOON, "ValueError", "long " * 20_000))
+    rows.finished(SALES, AttemptFinished(42, "load", 1, "success", NOON))
+    which = {"run": 42, "ripple": "load", "attempt": 1}
+    rows.taken(SALES, **which)
+    rows.left(SALES, **which, at=NOON)
+    rows.seen(SALES, **which)
+    rows.claim_on_kill(SALES, **which)
+    rows.called_on_kill(SALES, OnKillCalled(42, "load", 1, "confirmed", "gone"))
+    rows.lost_on_kill(SALES, OnKillCalled(42, "load", 1, "refused", "gone"))
+    memories = DynamoMemories(clients, "catchment")
+    memories.of(SALES, run=42, ripple="load", tried=1, attempt=1).entries()
+    memories.of(SALES, run=42, ripple="load", tried=1, attempt=1).keep("run id", "7")
+    memories.last(SALES, run=42, ripple="load", tried=1)
+    url = clients.sqs.get_queue_url(QueueName="mailbox.fifo")["QueueUrl"]
+    SqsMailbox(clients, url).send([Letter(SALES, RippleSucceeded(42, "load", 1), "k")])
+
+
+def asked(calls: Calls, places: Places) -> list[Request]:
+    return [request for name, given in calls if name != "sqs.GetQueueUrl" for request in requests_of(name, given, places)]
+
+
+def of_duckdb(places: Places) -> list[Request]:
+    """DuckDB asks by itself: a HEAD and a GET of what it reads, a PUT, whole or in parts, of what it writes."""
+    return [Request(action, f"{places.bucket}/{TABLE}") for action in ("s3:GetObject", "s3:PutObject")]
+
+
+def of_logs(statements: list[dict[str, Any]]) -> set[int]:
+    """A function's log is written by Lambda, with the function's role."""
+    return {number for number, one in enumerate(statements) if "logs:PutLogEvents" in one["Action"]}
+
+
+@pytest.mark.parametrize("role", ["ripple", "task"])
+def test_a_worker_may_do_all_that_it_does_and_every_statement_is_needed(template, roles, calls, role):
+    clients, made = calls
+    attempt(clients)
+    if role == "task":
+        tokens = StepTokens(clients)
+        for word in (lambda: tokens.beat("t"), *(partial(tokens.answer, "t", {"outcome": how}) for how in ("ok", "failed"))):
+            with suppress(TransientError, ClientError):  # moto knows no such token: what counts is what was asked
+                word()
+    places = Places.of(template)
+    needed = of_logs(roles[role])
+    for request in [*asked(made, places), *of_duckdb(places)]:
+        found = set(allowing(roles[role], request))
+        assert found, request
+        needed |= found
+    unused = [roles[role][number] for number in range(len(roles[role])) if number not in needed]
+    assert not unused
+
+
+def test_discovery_may_do_all_that_it_does_and_every_statement_is_needed(template, roles, calls):
+    clients, made = calls
+    S3Artifacts(clients, "catchment").fetch("artifacts/sales/1.0.0/ab.zip")
+    SecretEntries(clients, "secret").entries()
+    needed = of_logs(roles["discovery"])
+    for request in asked(made, Places.of(template)):
+        found = set(allowing(roles["discovery"], request))
+        assert found, request
+        needed |= found
+    assert needed == set(range(len(roles["discovery"])))
+
+
+def update(partition: str, sort_key: str, **values: str) -> tuple[str, dict[str, Any]]:
+    given = {
+        "Key": {"pk": {"S": partition}, "sk": {"S": sort_key}},
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+    }
+    return "dynamodb.UpdateItem", given
+
+
+def item(operation: str, partition: str, sort_key: str) -> tuple[str, dict[str, Any]]:
+    key = {"pk": {"S": partition}, "sk": {"S": sort_key}}
+    return f"dynamodb.{operation}", {"Item": {**key, "state": {"S": "{}"}}} if operation == "PutItem" else {"Key": key}
+
+
+ATTACKS = {
+    "write another line's state": update("LINE#orders@1", "STATE", state="{}"),
+    "write the line's own state": update("LINE#sales@1", "STATE", state="{}"),
+    "let a state vanish by TTL": update("LINE#orders@1", "STATE", expires="1"),
+    "let an attempt vanish by TTL": update("WORK#orders@1", "ATTEMPT#0000000042#load#0001", expires="1"),
+    "publish by hand": update("LINE#orders@1", "MANIFEST#0000000042", tables="{}"),
+    "a manifest among attempts": update("WORK#orders@1", "MANIFEST#0000000042", tables="{}"),
+    "history of runs": update("WORK#orders@1", "RUN#0000000042", gsi1pk="RUNS#2030-01"),
+    "put an item": item("PutItem", "WORK#orders@1", "ATTEMPT#0000000042#load#0001"),
+    "delete an attempt": item("DeleteItem", "WORK#orders@1", "ATTEMPT#0000000042#load#0001"),
+    "delete a state": item("DeleteItem", "LINE#orders@1", "STATE"),
+    "read another line's task token": item("GetItem", "TOKEN#orders@1", "TOKEN#0000000042#1#load"),
+    "take a task token away": update("TOKEN#orders@1", "TOKEN#0000000042#1#load", token="mine"),
+    "read what is deployed": item("GetItem", "CATALOG", "LINE#orders@1"),
+    "select another release": update("CATALOG", "LINE#orders@1", release="{}"),
+    "deploy a version": update("POND#orders", "VERSION#1.0.0", release="{}"),
+}
+
+
+@pytest.mark.parametrize("role", ["ripple", "task", "discovery"])
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_on_the_table_is_refused(template, roles, role, attack):
+    (request,) = requests_of(*ATTACKS[attack], Places.of(template))
+    assert list(allowing(roles[role], request)) == []
+
+
+@pytest.mark.parametrize("role", ["ripple", "task", "discovery"])
+@pytest.mark.parametrize(
+    ("action", "key"),
+    [
+        ("s3:PutObject", "artifacts/orders/1.0.0/ab.zip"),
+        ("s3:PutObject", "data/orders@1/orders/evil.exe"),
+        ("s3:DeleteObject", TABLE),
+        ("s3:PutObjectAcl", TABLE),
+        ("s3:GetObject", "errors/orders@1/42-load-1.txt"),
+        ("s3:ListBucket", ""),
+    ],
+)
+def test_an_attack_on_the_bucket_is_refused(template, roles, role, action, key):
+    bucket = Places.of(template).bucket
+    assert list(allowing(roles[role], Request(action, f"{bucket}/{key}" if key else bucket))) == []
+
+
+@pytest.mark.parametrize(
+    ("roles_refused", "action"),
+    [
+        (("ripple", "discovery"), "states:SendTaskSuccess"),
+        (("ripple", "discovery"), "states:SendTaskFailure"),
+        (("ripple", "task", "discovery"), "states:StartExecution"),
+        (("ripple", "task", "discovery"), "states:StopExecution"),
+        (("discovery",), "sqs:SendMessage"),
+    ],
+)
+def test_no_worker_runs_or_answers_what_is_not_its_own(template, roles, roles_refused, action):
+    places = Places.of(template)
+    for role in roles_refused:
+        for resource in (places.machine, places.mailbox):
+            assert list(allowing(roles[role], Request(action, resource))) == []
+
+
+def test_tokens_of_another_machine_are_not_a_tasks_to_answer(roles):
+    assert list(allowing(roles["task"], Request("states:SendTaskSuccess", "arn:aws:states:eu-central-1:1:stateMachine:other"))) == []
+
+
+def test_the_log_of_another_function_is_not_a_workers_to_write(template, roles):
+    for role in ("ripple", "discovery"):
+        (statement,) = [roles[role][number] for number in of_logs(roles[role])]
+        assert json.dumps(statement["Resource"]).count("Logs") == 1
