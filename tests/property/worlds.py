@@ -205,8 +205,10 @@ class Laws:
             assert (after.end_f, after.changed_f) == (before.end_f, before.changed_f), "a forced run moved its freshness"
 
     def _health(self, before: PondState, after: PondState) -> None:
-        if after.health == "killed":
+        if after.health == "killed" != before.health:  # what is asked from then on is kept
             assert (after.pull, after.woken, after.force, after.targets, dict(after.runs)) == (None, None, False, (), {})
+        if after.health == "killed":
+            assert not after.runs
             assert not any(ripple.attempt or ripple.pull or ripple.targets for ripple in after.ripples.values())
         if before.health == "killed" != after.health:
             signal = self.world.log[-1][1]

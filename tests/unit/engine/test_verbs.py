@@ -196,15 +196,15 @@ def test_a_killed_line_stays_down_until_it_is_cleared_and_then_serves_who_still_
     assert world.at_rest()
 
 
-def test_clearing_an_idle_line_that_failed_runs_nothing() -> None:
+def test_clearing_a_line_that_failed_runs_once_what_its_failed_run_was_for() -> None:
     world = deployed(*CHAIN, outcome=fails((f"{A}.run", 1)))
-    world.trigger(A, "pulse")
+    epoch = world.trigger(A, "pulse")
     world.run_until()
-    assert world.states[A].health == "failed"
+    assert (world.states[A].health, world.states[A].start_f, world.states[A].end_f) == ("failed", epoch, NEVER)
     world.order(A, "clear")
     world.run_until()
-    assert (world.states[A].health, world.states[A].start_f) == ("ok", NEVER)
-    assert counts(world, "success") == {A: 0, B: 0, C: 0}
+    assert (world.states[A].health, world.states[A].end_f) == ("ok", epoch)
+    assert counts(world, "success") == {A: 1, B: 0, C: 0}
     assert world.at_rest()
 
 

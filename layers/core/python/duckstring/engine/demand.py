@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from duckstring.engine.effects import SendPull, SendTarget
 from duckstring.engine.signals import PullReceived
-from duckstring.engine.state import RippleState, SourceView, Tide, Wave
+from duckstring.engine.state import Kept, RippleState, SourceView, Tide, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.values import replace
@@ -18,18 +18,27 @@ MOST_TARGETS = 50
 """An optional Source that starves is asked by a Sink that goes on without it; its item has its limit."""
 
 
-def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: Instant = NEVER) -> None:
+def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: Instant = NEVER, own: bool = False) -> None:
     """Somebody took our output of freshness ``held`` and wants newer.
 
     A fact, not a nudge: it orders one replacement for each version taken, whoever and however many took it. ``waits``:
     it has nothing else to work on, or had to wait for what it took. Then every Ripple prepares the next; else one run is
     enough, and comes early enough. ``anew``: when this was triggered by hand; who waits already asks once more, for what it
-    waits for may be forgotten.
+    waits for may be forgotten. ``own``: it is this very line that was tapped.
     """
-    if turn.blocked or turn.release is None:
-        _remember_pull(turn, epoch)
+    if turn.release is None:
+        turn.pull = max(turn.pull or NEVER, epoch)
         return
     turn.asleep = False
+    if turn.blocked:
+        _keep_pull(turn, epoch, own=own, anew=anew)
+        return
+    _order(turn, epoch, held, waits=waits, anew=anew)
+    if own:
+        own_tap(turn, epoch)
+
+
+def _order(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: Instant) -> None:
     if anew > turn.last_anew:
         turn.anew = turn.last_anew = anew
         if turn.pull is not None:
@@ -104,10 +113,36 @@ def _pull_roots(turn: Turn, ripple: RippleState) -> None:
             _pull_roots(turn, turn.ripples[parent])
 
 
-def _remember_pull(turn: Turn, epoch: Instant) -> None:
-    """A line that is not deployed yet keeps the pull; a blocked one takes no new demand."""
-    if turn.release is None:
-        turn.pull = max(turn.pull or NEVER, epoch)
+def own_tap(turn: Turn, epoch: Instant) -> None:
+    """A Tap on this very line: should the run that answers it fail, nobody else would ask again."""
+    if turn.pull is not None:
+        turn.tapped = True
+        return
+    live = [run for run in turn.runs.values() if run.failure is None and not run.forced]
+    if live:
+        answer = max(live, key=lambda run: run.f)
+        turn.put_run(replace(answer, pull=max(answer.pull or NEVER, epoch), tapped=True))
+
+
+def _keep_pull(turn: Turn, epoch: Instant, *, own: bool, anew: Instant) -> None:
+    """A blocked line lets the pull wait, and passes it on, once, to those Sources that are tried again for it."""
+    kept = turn.kept or Kept(NEVER)
+    is_news = turn.kept is None or anew > kept.anew
+    turn.kept = Kept(max(kept.epoch, epoch), kept.own or own, max(kept.anew, anew))
+    if is_news and turn.health == "ok":
+        for view in _helped(turn):
+            _pass_pull(turn, view)
+
+
+def _helped(turn: Turn) -> list[SourceView]:
+    """The required Sources that are down, and are tried again if they are asked."""
+    return [view for _, view in sorted(turn.sources.items()) if view.down and view.retries and not view.optional]
+
+
+def _pass_pull(turn: Turn, view: SourceView) -> None:
+    kept = turn.kept or Kept(NEVER)
+    epoch = max(turn.pull or NEVER, kept.epoch)
+    turn.emit(SendPull(view.line, epoch, view.taken, waits=view.end_f <= view.taken, anew=kept.anew))
 
 
 def set_pull(turn: Turn, epoch: Instant) -> None:
@@ -126,13 +161,17 @@ def ask_sources(turn: Turn) -> bool:
     if not turn.asking:
         return False
     turn.asking = False
-    if turn.pull is not None and not turn.blocked:
+    if turn.pull is not None and turn.health == "ok":
         _send_pull(turn)
     return True
 
 
 def _send_pull(turn: Turn) -> None:
-    assert turn.pull is not None  # noqa: S101 - both callers know
+    assert turn.pull is not None  # noqa: S101 - all callers know
+    if turn.starved:
+        for view in _helped(turn):
+            _pass_pull(turn, view)
+        return
     for line, view in sorted(turn.sources.items()):
         if not _is_behind(turn, view):
             turn.emit(SendPull(line, turn.pull, view.taken, waits=view.end_f <= view.taken, anew=turn.anew))
@@ -197,45 +236,99 @@ def _pull_above(turn: Turn, ripple: RippleState) -> None:
 
 
 def take_target(turn: Turn, epoch: Instant) -> None:
-    """Somebody needs our output at ``epoch`` or newer: hold it, and pass it on at once."""
+    """Somebody needs our output at ``epoch`` or newer: hold it, and pass it on at once, to whom that helps."""
     if turn.release is None:
         turn.targets = (max((*turn.targets, epoch)),)
         return
-    if turn.blocked:
-        return
     turn.asleep = False
-    if epoch <= turn.start_f or epoch in turn.targets:
+    if epoch <= started_f(turn):
+        _leave_to_run(turn, epoch)
         return
-    turn.targets = _few(tuple(sorted((*turn.targets, epoch))))
-    _send_target(turn, epoch)
+    if epoch in turn.targets:
+        return
+    hold_target(turn, epoch)
+    if epoch in turn.targets and turn.may_ask:
+        _send_target(turn, epoch)
 
 
-def _few(targets: tuple[Instant, ...]) -> tuple[Instant, ...]:
+def started_f(turn: Turn) -> Instant:
+    """``start_f`` without what was given up: what a run that fell had, nobody has."""
+    if turn.health == "ok":
+        return turn.start_f
+    return max((run.f for run in turn.runs.values() if run.failure is None), default=turn.end_f)
+
+
+def hold_target(turn: Turn, epoch: Instant) -> None:
+    """Hold it. A line that is down is to run once for all that it was asked for meanwhile."""
+    held = tuple(sorted({*turn.targets, epoch}))
+    turn.targets = held[-1:] if turn.health != "ok" else _few(held, 2 if turn.starved else MOST_TARGETS)
+
+
+def _few(targets: tuple[Instant, ...], most: int) -> tuple[Instant, ...]:
     """The oldest lets a run start as early as it may, the newest satisfies all: of very many the rest need not be kept."""
-    return targets if len(targets) <= MOST_TARGETS else (targets[0], *targets[2:])
+    return targets if len(targets) <= most else (targets[0], *targets[1 - most :])
+
+
+def _leave_to_run(turn: Turn, epoch: Instant) -> None:
+    """A run in flight will satisfy this target; should it fail the target is to come back."""
+    if epoch <= turn.end_f:
+        return
+    run = min((r for r in turn.runs.values() if r.failure is None and r.f >= epoch), key=lambda r: r.f, default=None)
+    if run is not None and run.target < epoch:
+        turn.put_run(replace(run, target=epoch))
 
 
 def _send_target(turn: Turn, epoch: Instant) -> None:
-    """To each required Source; only where there is none, to the optional ones: nobody else would wait for those."""
+    """To each required Source; only where there is none, to the optional ones: nobody else would wait for those.
+
+    Where a required Source is down, to those only that are tried again for it: the others would run for nothing, or too early.
+    """
+    if turn.health != "ok" and epoch <= turn.start_f:
+        return  # the Sources gave that already, and the run that took it failed
     required = [line for line, view in turn.sources.items() if not view.optional]
-    for line in sorted(required or turn.sources):
+    for line in [view.line for view in _helped(turn)] if turn.starved else sorted(required or turn.sources):
         turn.emit(SendTarget(line, epoch))
 
 
 def solicit_again(turn: Turn) -> None:
     """Say again what is still wanted: after a recovery, or when a Source has just come to be."""
+    kept, turn.kept = turn.kept, None
+    if kept is not None and kept.own:
+        take_pull(turn, kept.epoch, turn.end_f, waits=True, anew=kept.anew, own=True)
     if turn.pull is not None:
         _send_pull(turn)
-    for epoch in turn.targets:
-        _send_target(turn, epoch)
+        turn.asking = False
+    send_targets(turn)
     if turn.pull is None and isinstance(turn.trigger, Wave):
         take_pull(turn, turn.now, turn.end_f, waits=True)
+
+
+def ask_helped(turn: Turn, source: SourceView | None = None) -> None:
+    """Say again what is wanted to ``source``, or to all that are down and are tried again if they are asked.
+
+    A line that failed itself asks for what it can try with.
+    """
+    if turn.may_ask == 0:
+        return
+    for view in _helped(turn) if source is None else [source]:
+        if turn.health == "ok" and (turn.pull is not None or turn.kept is not None):
+            _pass_pull(turn, view)
+        if not view.optional or all(other.optional for other in turn.sources.values()):
+            for epoch in turn.targets:
+                if turn.health == "ok" or epoch > turn.start_f:
+                    turn.emit(SendTarget(view.line, epoch))
+
+
+def send_targets(turn: Turn) -> None:
+    """Say again which epochs are wanted."""
+    for epoch in turn.targets:
+        _send_target(turn, epoch)
 
 
 def mint_tide_target(turn: Turn) -> bool:
     """A Tide whose bound is reached asks for the world as it is now."""
     due = tide_due(turn)
-    if due is None or due > turn.now or turn.blocked or turn.now <= turn.start_f:
+    if due is None or due > turn.now or (turn.blocked and not turn.retries) or turn.now <= turn.start_f:
         return False
     take_target(turn, turn.now)
     return True

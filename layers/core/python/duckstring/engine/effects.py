@@ -70,6 +70,7 @@ class TellSink:
     snapshot: int
     down: bool
     reason: str
+    retries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class TellSinks:
     snapshot: int
     down: bool
     reason: str
+    retries: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from duckstring.engine.demand import asks_on, just_after, pull_again
+from duckstring.engine.demand import asks_on, hold_target, just_after, pull_again, started_f, take_target
 from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RecordRun, RunStatus, SendPull
-from duckstring.engine.state import Failure, RippleState, Run
+from duckstring.engine.state import Failure, Kept, RippleState, Run
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.values import replace
@@ -27,10 +27,19 @@ def source_f(turn: Turn) -> Instant:
         return found.end if found else NEVER
     if not turn.sources:
         pull = NEVER if turn.pull is None else max(turn.pull, just_after(turn.start_f))  # whatever a clock that is behind says
-        newest = max(pull, turn.woken or NEVER, turn.targets[-1] if turn.targets else NEVER)
+        target = turn.targets[-1] if turn.targets and not _is_read(turn, turn.targets[-1]) else NEVER
+        newest = max(pull, turn.woken or NEVER, target)
         return newest if newest > turn.start_f else NEVER
     required = [view.end_f for view in turn.sources.values() if not view.optional]
     return min(required) if required else max(view.end_f for view in turn.sources.values())
+
+
+def _is_read(turn: Turn, epoch: Instant) -> bool:
+    """A run in flight of an Inlet began to read no earlier than this was asked for: when it is done it is as fresh as this asks.
+
+    So Pulses that come together are one run, and what is read never older than the Pulse.
+    """
+    return any(run.started >= epoch and run.failure is None and not run.forced for run in turn.runs.values())
 
 
 def start_run(turn: Turn) -> bool:
@@ -63,7 +72,7 @@ def _roots_are_free(turn: Turn) -> bool:
 
 def _start_after_failure(turn: Turn) -> bool:
     """A fresh run, as Sources move on. For an Inlet the outside world is the Source: after a back-off, while it is ready."""
-    if turn.failures > turn.source_retries or turn.asleep:
+    if turn.failures > turn.source_retries or turn.asleep or turn.starved:
         return False
     f = source_f(turn)
     if turn.is_inlet:
@@ -112,13 +121,13 @@ def opening_due(turn: Turn) -> Instant | None:
 def _begin(turn: Turn, f: Instant) -> None:
     prior_f, passes = turn.start_f, _passes(turn)
     rearm = turn.pull is not None and not turn.blocked
-    run = _new_run(turn, f, prior_f=prior_f, delay=_delay(turn, f), forced=False)
+    run = _for_what(turn, _new_run(turn, f, prior_f=prior_f, delay=_delay(turn, f), forced=False))
     _take_all(turn)
     if rearm:
         _order_next(turn)
     turn.start_f = f
     turn.pull = turn.woken = turn.retry_at = None
-    turn.asking = turn.urgent = False
+    turn.asking = turn.urgent = turn.tapped = False
     turn.targets = tuple(t for t in turn.targets if t > f)
     if passes:
         _pass(turn, run)
@@ -133,6 +142,17 @@ def _order_next(turn: Turn) -> None:
         is_last = line == turn.heard
         turn.emit(SendPull(line, turn.now, view.end_f, waits=is_last, urgent=is_last and presses))
     turn.waited = turn.heard is not None
+
+
+def _for_what(turn: Turn, run: Run) -> Run:
+    """The run with the demand that it begins for. A retry serves also what came while the line was down."""
+    pull, tapped, target = turn.pull, turn.tapped, NEVER
+    if turn.health != "ok" and turn.kept is not None:
+        pull, tapped, turn.kept = max(pull or NEVER, turn.kept.epoch), tapped or turn.kept.own, None
+    for epoch in turn.targets:
+        if epoch <= run.f:
+            target = epoch
+    return replace(run, pull=pull, tapped=tapped, target=target, woken=turn.woken)
 
 
 def _take_all(turn: Turn) -> None:
@@ -212,7 +232,7 @@ def complete_runs(turn: Turn) -> bool:
         done.pop()
     if not done:
         return False
-    newest = done[-1]
+    newest = done[-1] = _as_fresh_as_it_began(turn, done[-1])
     outputs = {name: version for run in done for name, version in run.outputs.items()}
     changed = _changed(turn, done)
     turn.put_tables({**turn.tables, **outputs})
@@ -230,6 +250,21 @@ def complete_runs(turn: Turn) -> bool:
     turn.emit(Announce("succeeded", "running", newest.f, run=newest.number))
     pull_again(turn)
     return True
+
+
+def _as_fresh_as_it_began(turn: Turn, run: Run) -> Run:
+    """The run, at the newest epoch that was asked of an Inlet meanwhile and that lies before the run's start (``_is_read``)."""
+    if turn.sources or turn.windows or run.forced or run.f < turn.start_f or not turn.targets:
+        return run
+    f = max((epoch for epoch in turn.targets if epoch <= run.started), default=NEVER)
+    if f <= run.f:
+        return run
+    for ripple in tuple(turn.ripples.values()):
+        last_held = f if ripple.last_held == run.f else ripple.last_held
+        turn.put_ripple(replace(ripple, start_f=f, end_f=f, last_held=last_held))
+    turn.start_f = f
+    turn.targets = tuple(epoch for epoch in turn.targets if epoch > f)
+    return replace(run, f=f)
 
 
 def _has_forced(turn: Turn) -> bool:
@@ -290,11 +325,42 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
     turn.failed_f = max(turn.failed_f, run.f)
     turn.failures += 1
     turn.failure, turn.failed_run, turn.retry_at = failure, run.number, None
-    plan_retry(turn)
+    _give_back(turn, fallen)
+    plan_retry(turn, at_once=True)
     before = previous if previous != "ok" else "running"
     turn.emit(Announce("failed", before, run.f, run=run.number, reason=failure.message))
     if failure.error == "ContractError":
         turn.emit(Announce("contract", before, run.f, run=run.number, reason=failure.message))
+
+
+def _give_back(turn: Turn, fallen: list[Run]) -> None:
+    """What runs that fell were to satisfy is wanted still: of a newer run in flight, or else of the next one."""
+    pull = max((run.pull for run in fallen if run.pull is not None), default=None)
+    tapped, target = any(run.tapped for run in fallen), max(run.target for run in fallen)
+    woken = max((run.woken for run in fallen if run.woken is not None), default=None)
+    newer = [r for r in turn.runs.values() if r.failure is None and not r.forced and r.f > max(run.f for run in fallen)]
+    if newer:
+        heir = max(newer, key=lambda r: r.f)
+        turn.put_run(
+            replace(
+                heir,
+                pull=_newest(heir.pull, pull),
+                tapped=heir.tapped or tapped,
+                target=max(heir.target, target),
+                woken=_newest(heir.woken, woken),
+            )
+        )
+        return
+    turn.woken = _newest(turn.woken, woken)
+    if target > started_f(turn):
+        hold_target(turn, target)
+    if pull is not None:
+        kept = turn.kept or Kept(NEVER)
+        turn.kept = Kept(max(kept.epoch, pull), kept.own or tapped, kept.anew)
+
+
+def _newest(one: Instant | None, other: Instant | None) -> Instant | None:
+    return max(one, other) if one is not None and other is not None else one or other
 
 
 def _undone(turn: Turn, ripple: RippleState) -> Instant:
@@ -308,19 +374,43 @@ def at_rest(turn: Turn, ripple: RippleState) -> RippleState:
     return replace(ripple, attempt=None, start_f=rested, end_f=rested)
 
 
-def plan_retry(turn: Turn) -> None:
-    """When a failed Inlet tries again, if its budget has a try left."""
-    if not turn.is_inlet or turn.health != "failed" or turn.failures > turn.source_retries or turn.asleep:
+def plan_retry(turn: Turn, *, at_once: bool = False) -> bool:
+    """When a failed line that has a try left tries again (an Inlet), or asks its Sources for something to try with.
+
+    ``at_once``: also while a newer run is in flight.
+    """
+    planned = turn.retry_at
+    if not turn.has_tries or turn.asleep or not _lacks(turn):
         turn.retry_at = None
-    elif turn.retry_at is None:
+    elif planned is None and (at_once or all(run.failure is not None for run in turn.runs.values())):
         turn.retry_at = turn.now + _back_off(turn.failures)
+        if not turn.is_inlet:  # under a Window our freshness may lie in the future, and nobody has newer before it
+            turn.retry_at = max(turn.retry_at, just_after(turn.start_f))
+    return turn.retry_at != planned
+
+
+def _lacks(turn: Turn) -> bool:
+    """Whether a retry waits for a plan: always that of an Inlet; any other that is wanted, and has not asked its Sources yet."""
+    if turn.is_inlet:
+        return True
+    if turn.targets and turn.targets[-1] > turn.start_f:
+        return False
+    return bool(turn.targets) or turn.pull is not None or turn.kept is not None or turn.trigger is not None
+
+
+def ask_to_retry(turn: Turn) -> bool:
+    """A line that failed asks its Sources, once a failure, for something newer than what it failed on: each runs once for it."""
+    if turn.is_inlet or turn.retry_at is None or turn.retry_at > turn.now:
+        return False
+    turn.retry_at = None
+    take_target(turn, max(turn.now, just_after(turn.start_f)))
+    return True
 
 
 def wake_up(turn: Turn, *, unless: bool = False) -> None:
     """Somebody wants this line again that was put to sleep: what had failed may be tried again."""
     if turn.asleep and not unless:
         turn.asleep = False
-        plan_retry(turn)
 
 
 def _back_off(failures: int) -> timedelta:

@@ -82,7 +82,10 @@ class SinkDetached:
 
 @dataclass(frozen=True, slots=True)
 class SourceTold:
-    """Everything a Source has to say of itself: a whole fact, so the newest one is all that counts."""
+    """Everything a Source has to say of itself: a whole fact, so the newest one is all that counts.
+
+    ``retries``: it is down, and it or a line that it waits for has tries left: it is tried again if it is asked.
+    """
 
     source: Line
     end_f: Instant
@@ -92,6 +95,7 @@ class SourceTold:
     down: bool
     reason: str
     stamp: Stamp
+    retries: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,9 @@ class SourceView:
     """What a Source last told us, and what we last took of it.
 
     ``snapshot`` is the number of the run whose manifest is the Source's published one (0: none).
-    ``down`` says that it is failed, killed or blocked; ``reason`` says which and by whom. ``asked``: the newest of its outputs that was no
-    newer than we are ourselves, and beyond which it has been asked to go.
+    ``down`` says that it is failed, killed or blocked; ``reason`` says which and by whom. ``retries``: it is down, and it or a line that
+    it waits for has tries left, so that asking it helps. ``asked``: the newest of its outputs that was no newer than we are ourselves,
+    and beyond which it has been asked to go.
     """
 
     line: Line
@@ -110,6 +111,7 @@ class SourceView:
     taken: Instant = NEVER
     asked: Instant = NEVER
     heard: Stamp = (0, -1)
+    retries: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ class Run:
 
     ``pins`` maps each Source's line to the snapshot it reads for its whole life (0: none).
     ``attempts`` counts the attempts given to each Ripple; ``waiting`` are the Ripples whose branch waits at a gate.
-    ``launch`` counts the executions started for it (more than one only where an execution was lost).
+    ``launch`` counts the executions started for it (more than one only where an execution was lost). ``pull``, ``tapped``, ``target``
+    (the newest) and ``woken`` are the demand that it began for: it comes back if the run fails.
     """
 
     number: int
@@ -139,6 +142,22 @@ class Run:
     waiting: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
     failure: Failure | None = None
+    pull: Instant | None = None
+    tapped: bool = False
+    target: Instant = NEVER
+    woken: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A pull that waits until its line is no longer blocked.
+
+    ``own``: somebody tapped this very line; of the others each Sink asks again by itself. ``anew``: the newest trigger by hand in it.
+    """
+
+    epoch: Instant
+    own: bool = False
+    anew: Instant = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +189,9 @@ class PondState:
     sleep, and nobody has wanted it since; what fails is not tried again. ``urgent``: such a pull has come since
     the last run began. ``awaited``: the Sink that sent it waits for what is published next. ``waited``: the newest
     run that was pulled began when a Source published.
+    ``tapped``: somebody asked this very line for its pull.
+    ``kept``: what came, or came back from a run that failed, while the line was blocked. ``retry_at``: when a failed Inlet tries again,
+    and when any other line that failed asks its Sources for something to try again with.
     """
 
     line: Line
@@ -193,6 +215,8 @@ class PondState:
     urgent: bool = False
     awaited: bool = False
     waited: bool = False
+    tapped: bool = False
+    kept: Kept | None = None
     targets: tuple[Instant, ...] = ()
     woken: Instant | None = None
     force: bool = False
@@ -223,8 +247,18 @@ class PondState:
 
     @property
     def blocked(self) -> bool:
-        """Failed, killed, or a required Source is down: takes no new demand and solicits none."""
+        """Failed, killed, or a required Source is down: new demand is kept, and passed on only where that helps (``retries``)."""
         return self.health != "ok" or any(v.down and not v.optional for v in self.sources.values())
+
+    @property
+    def has_tries(self) -> bool:
+        """Failed, with ``source_retries`` left."""
+        return self.health == "failed" and self.failures <= self.source_retries
+
+    @property
+    def retries(self) -> bool:
+        """Down, and asking helps: this line has tries left, or one that it waits for has."""
+        return self.has_tries if self.health != "ok" else any(view.retries for view in self.blockers)
 
     @property
     def reason(self) -> str:

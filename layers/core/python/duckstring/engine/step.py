@@ -161,11 +161,14 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
             taken=NEVER if begins_anew else view.taken,
             asked=NEVER if begins_anew else view.asked,
             heard=told.stamp,
+            retries=told.retries,
         )
     )
     turn.heard = told.source
     if view.down and not told.down and view.optional and not turn.blocked:
         demand.solicit_again(turn)
+    elif told.retries and not view.retries:  # it may have dropped, or never heard, what we want of it
+        demand.ask_helped(turn, turn.sources[told.source])
 
 
 def _trigger(turn: Turn, asked: Triggered) -> None:
@@ -173,11 +176,13 @@ def _trigger(turn: Turn, asked: Triggered) -> None:
     match asked.kind:
         case "tap":
             is_answered = turn.is_inlet and not turn.is_windowed and asked.epoch <= turn.start_f <= turn.now
-            if not is_answered or turn.release is None:
-                demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch)
+            if is_answered and turn.release is not None and not turn.blocked:
+                demand.own_tap(turn, asked.epoch)
+            else:
+                demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch, own=True)
         case "wave":
             turn.trigger = Wave()
-            demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch)
+            demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch, own=True)
         case "pulse":
             demand.take_target(turn, asked.epoch)
         case "tide":
@@ -215,8 +220,11 @@ def adopt_release(turn: Turn) -> bool:
     if turn.woken is not None:  # an Inlet waits for an epoch, any other line for something newer than it had
         turn.woken = max(turn.woken, turn.now) if turn.is_inlet else demand.just_after(turn.start_f)
     turn.put_all_ripples({spec.name: _fresh(turn, spec, before) for spec in release.ripples})
+    turn.voice = turn.may_ask
     if not turn.blocked:
         demand.solicit_again(turn)
+    elif turn.health == "ok":
+        demand.ask_helped(turn)
     return True
 
 
@@ -254,11 +262,16 @@ def _bind_sources(turn: Turn) -> None:
 
 
 def revive(turn: Turn) -> bool:
-    """A line that is no longer blocked says again what it wants, so that nothing stalls after a recovery."""
-    was_blocked, turn.was_blocked = turn.was_blocked, turn.blocked
-    if not was_blocked or turn.was_blocked:
+    """A line that may ask more than before says again what it wants, so that nothing stalls after a recovery."""
+    before, turn.voice = turn.voice, turn.may_ask
+    if turn.voice <= before:
         return False
-    demand.solicit_again(turn)
+    if not turn.blocked:
+        demand.solicit_again(turn)
+    elif turn.starved:
+        demand.ask_helped(turn)
+    else:
+        demand.send_targets(turn)
     return True
 
 
@@ -289,6 +302,7 @@ def fire(turn: Turn) -> bool:
         or (turn.trigger is not None and demand.mint_tide_target(turn))
         or (turn.force and runs.start_forced(turn))
         or runs.start_run(turn)
+        or (turn.health == "failed" and (runs.plan_retry(turn) or runs.ask_to_retry(turn)))
         or demand.ask_sources(turn)
         or (turn.pull is not None and demand.ask_beyond(turn))
         or (runs_in_flight and ripples.start_ripples(turn))
@@ -304,6 +318,7 @@ class Face(NamedTuple):
     snapshot: int
     down: bool
     reason: str
+    retries: bool
     health: Health
 
 
@@ -313,7 +328,7 @@ def speak(turn: Turn, told: Face) -> Face:
     if face == told:
         return told
     if turn.sinks:
-        turn.emit(TellSinks(*face[:6]))
+        turn.emit(TellSinks(*face[:7]))
     if turn.release is None:
         return face
     if face.down and not told.down and face.health == "ok":
@@ -326,11 +341,11 @@ def speak(turn: Turn, told: Face) -> Face:
 def _face(turn: Turn) -> Face:
     down = turn.blocked
     reason = turn.freeze().reason if down else ""
-    return Face(turn.end_f, turn.changed_f, turn.delay, turn.snapshot, down, reason, turn.health)
+    return Face(turn.end_f, turn.changed_f, turn.delay, turn.snapshot, down, reason, down and turn.retries, turn.health)
 
 
 def _told(turn: Turn, sink: Line) -> TellSink:
-    return TellSink(sink, *_face(turn)[:6])
+    return TellSink(sink, *_face(turn)[:7])
 
 
 def _set_alarm(turn: Turn) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from duckstring.engine.effects import Effect
-from duckstring.engine.state import Failure, Health, PondState, RippleState, Run, SourceView, Stamp, Trigger
+from duckstring.engine.state import Failure, Health, Kept, PondState, RippleState, Run, SourceView, Stamp, Trigger
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.compute import Pin
 from duckstring.model.instants import NEVER, Instant
@@ -33,7 +33,7 @@ class Turn:
         "launching",
         "now",
         "starved",
-        "was_blocked",
+        "voice",
     )
     """What is not in a slot is a field of the state, in ``__dict__``: taken from it, and given back, whole."""
 
@@ -55,6 +55,8 @@ class Turn:
     urgent: bool
     awaited: bool
     waited: bool
+    tapped: bool
+    kept: Kept | None
     targets: tuple[Instant, ...]
     woken: Instant | None
     force: bool
@@ -88,7 +90,7 @@ class Turn:
         self.heard: Line | None = None
         self.__dict__ = state.__dict__.copy()
         self.starved = _starved(self.sources)
-        self.was_blocked = self.blocked
+        self.voice = self.may_ask
 
     def begin_anew(self, state: PondState) -> None:
         """Forget everything that is not in ``state``, a new one that nobody else has."""
@@ -163,6 +165,31 @@ class Turn:
     def blocked(self) -> bool:
         """As ``PondState.blocked``."""
         return self.starved or self.health != "ok"
+
+    @property
+    def has_tries(self) -> bool:
+        """As ``PondState.has_tries``."""
+        return self.health == "failed" and self.failures <= self.source_retries
+
+    @property
+    def retries(self) -> bool:
+        """As ``PondState.retries``."""
+        if self.health != "ok":
+            return self.has_tries
+        return self.starved and any(view.down and view.retries and not view.optional for view in self.sources.values())
+
+    @property
+    def may_ask(self) -> int:
+        """How much this line may ask of its Sources; more after a change, and it says again what it wants.
+
+        4: all that is wanted, of all. 3 (a required Source is down): of those that are tried again if they are asked. 2 (failed,
+        with tries left): for something to try again with. 1: both. 0: nothing.
+        """
+        if self.health == "ok":
+            return 3 if self.starved else 4
+        if not self.has_tries:
+            return 0
+        return 1 if self.starved else 2
 
     def freeze(self) -> PondState:
         """The state as it now is."""

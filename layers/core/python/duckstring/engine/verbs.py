@@ -21,7 +21,7 @@ from duckstring.engine.effects import (
     TellSinks,
 )
 from duckstring.engine.ripples import call_on_kill
-from duckstring.engine.runs import abandon_failure, plan_retry
+from duckstring.engine.runs import abandon_failure
 from duckstring.engine.signals import BudgetSet, Ordered
 from duckstring.engine.state import Failure, PondState, Run
 from duckstring.engine.turn import Turn
@@ -71,6 +71,9 @@ def _drop_demand(turn: Turn) -> None:
     """Nothing is wanted of this line any more. Runs that began keep their targets, and complete."""
     turn.pull, turn.targets, turn.woken, turn.force = None, (), None, False
     turn.awaited = turn.urgent = False
+    turn.kept, turn.tapped = None, False
+    for run in tuple(turn.runs.values()):
+        turn.put_run(replace(run, pull=None, tapped=False, target=NEVER, woken=None))
     for ripple in tuple(turn.ripples.values()):
         if ripple.pull:
             turn.put_ripple(replace(ripple, pull=False))
@@ -121,7 +124,6 @@ def set_budgets(turn: Turn, budgets: BudgetSet) -> None:
         turn.immediate_retries = budgets.immediate_retries
     if budgets.source_retries is not None:
         turn.source_retries = budgets.source_retries
-        plan_retry(turn)
 
 
 def add_window(turn: Turn, window: Window) -> None:

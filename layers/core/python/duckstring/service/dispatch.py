@@ -126,10 +126,10 @@ def _signals(state: PondState, effect: _Sent, stamp: Stamp) -> list[tuple[Line, 
             return [(source, SinkAttached(line, stamp))]
         case DetachFrom(source):
             return [(source, SinkDetached(line, stamp))]
-        case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason):
-            return [(sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp))]
-        case TellSinks(end_f, changed_f, delay, snapshot, down, reason):
-            told = SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp)
+        case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason, retries):
+            return [(sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries))]
+        case TellSinks(end_f, changed_f, delay, snapshot, down, reason, retries):
+            told = SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries)
             return [(sink, told) for sink in sorted(state.sinks)]
         case _:
             assert_never(effect)

@@ -271,11 +271,11 @@ class World:
                 self.post(line, source, SinkAttached(line, stamp))
             case DetachFrom(source):
                 self.post(line, source, SinkDetached(line, stamp))
-            case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason):
-                self.post(line, sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp))
-            case TellSinks(end_f, changed_f, delay, snapshot, down, reason):
+            case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason, retries):
+                self.post(line, sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries))
+            case TellSinks(end_f, changed_f, delay, snapshot, down, reason, retries):
                 for sink in sorted(state.sinks):
-                    self.post(line, sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp))
+                    self.post(line, sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries))
             case StartRun():
                 self._start(state, effect)
             case StopRun(run, launch):
