@@ -105,7 +105,7 @@ def tried_again(line: LineStatus, now: str) -> str:
     """``tried again in 20s``, or nothing: what fails is not always the end."""
     left = render.between(now, line["retry_at"])
     if left is None:
-        return ""
+        return "tried again when its Sources have newer" if asks_to_retry(line) else ""
     return f"tried again in {durations.brief(left)}" if left > 0 else "about to be tried again"
 
 
@@ -194,6 +194,13 @@ def _troubles(lines: list[LineStatus], now: str, *, most: int | None, named: str
             yield _trouble(line, line["failure"], now, most=most, named=named)
         elif line["status"] == "killed":
             yield _killed(line, named)
+
+
+def asks_to_retry(line: LineStatus) -> bool:
+    """Failed, with a try left for which its Sources have been asked: it runs as soon as they have newer."""
+    wanted = line["demand"]["targets"]
+    has_tries = line["status"] == "failed" and line["failures"] <= line["budgets"]["source_retries"]
+    return has_tries and bool(line["sources"]) and bool(wanted) and wanted[-1] > line["start_f"]
 
 
 def way_out(line: LineStatus, named: str) -> str:

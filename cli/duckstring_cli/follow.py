@@ -180,7 +180,8 @@ class Follower:
             if self._first(line["line"], "", 0, f"waiting {opens}"):
                 yield Event(self.now, line["line"], "", "waiting", detail=line["reason"])
         if _is_tried_again(line) and self._first(line["line"], "", line["failures"], f"again {line['retry_at']}"):
-            yield Event(self.now, line["line"], "", "waiting", detail=f"tried again at {render.moment(line['retry_at'])}")
+            when = f"at {render.moment(line['retry_at'])}" if line["retry_at"] else "when its Sources have newer"
+            yield Event(self.now, line["line"], "", "waiting", detail=f"tried again {when}")
 
     def _under_way(self, line: LineStatus) -> Iterator[Event]:
         for run in line["runs"]:
@@ -210,8 +211,8 @@ def _awaits_opening(line: LineStatus) -> bool:
 
 
 def _is_tried_again(line: LineStatus) -> bool:
-    """A failed line whose next run is due at a time that is set: nobody has to do anything."""
-    return line["status"] == "failed" and line["retry_at"] is not None
+    """A failed line whose next run is due at a time that is set, or as soon as its Sources move on: nobody has to do anything."""
+    return line["status"] == "failed" and (line["retry_at"] is not None or board.asks_to_retry(line))
 
 
 def _lineage(target: str, ordered: list[LineStatus], *, required: bool = False) -> list[LineStatus]:

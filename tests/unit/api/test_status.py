@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run, SourceView, Tide, Wave
+from duckstring.engine.state import Attempt, Failure, Kept, PondState, RippleState, Run, SourceView, Tide, Wave
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.names import Line
@@ -158,6 +158,7 @@ def test_demand_and_triggers_are_shown():
     state = pond(pull=NOON, targets=(NOON + HOUR, NOON), trigger=Tide(timedelta(days=1)))
     targets = ["2030-01-01T12:00:00.000000Z", "2030-01-01T13:00:00.000000Z"]
     assert told(state)["demand"] == {"pull": True, "targets": targets, "woken": False, "forced": False}
+    assert told(pond(kept=Kept(NOON)))["demand"]["pull"], "a pull that waits until the line is no longer down"
     assert told(pond(woken=NOON))["demand"]["woken"]
     assert told(pond(force=True))["demand"]["forced"]
     assert told(state)["trigger"] == {"kind": "tide", "bound": 86400.0}

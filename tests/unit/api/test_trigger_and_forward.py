@@ -15,7 +15,7 @@ from duckstring.model.names import Line, execution_name
 from duckstring.ports import Seen
 from duckstring.service.find import PondNotFoundError
 from duckstring.service.forward import forward, read_execution_name
-from duckstring.service.trigger import NotTakenError, trigger
+from duckstring.service.trigger import trigger
 from tests.unit.api.world import NOON, Door, Rules, ShelfCatalog, States, StillClock, graph, release, source
 
 RULES = Rules()
@@ -88,27 +88,36 @@ def down(line, **state):
     return States({Line(line): Seen(PondState(Line(line), **state))})
 
 
-@pytest.mark.parametrize("kind", ["tap", "pulse"])
-def test_a_demand_that_a_line_would_forget_is_refused_with_whose_failure_it_is_and_the_way_out(kind):
-    states = down("sales@1", health="failed", failure=Failure("load", 1, "ValueError", "no rows\nat all"))
-    with pytest.raises(NotTakenError) as caught:
-        ask("sales", kind, states=states)
-    assert caught.value.message == "sales@1 takes no demand now: sales@1 failed: no rows"
-    assert caught.value.hint == (
-        "Repair sales and deploy it; or, where the fault lay outside: duckstring control wake sales (it runs again), "
-        "or control clear sales (it runs when it is wanted)."
+@pytest.mark.parametrize(("kind", "bound"), [("tap", None), ("pulse", None), ("wave", None), ("tide", 5)])
+def test_what_is_asked_of_a_line_that_is_down_is_kept_with_whose_failure_it_is_and_the_way_out(kind, bound):
+    states = down("sales@1", health="failed", failures=1, failure=Failure("load", 1, "ValueError", "no rows\nat all"))
+    told, events = ask("sales", kind, states=states, bound=bound)
+    assert len(events) == 1
+    (said,) = told["warnings"]
+    assert said.startswith(
+        "Kept: sales@1 runs for it when it recovers. Now sales@1 failed: no rows. Repair sales and deploy it; or, where "
     )
+    assert said.endswith("where the fault lay outside: duckstring control wake sales, or control clear sales.")
     blocked = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows")
-    with pytest.raises(NotTakenError, match="reports@1 takes no demand now: sales@1 failed: no rows"):
-        ask("reports", kind, major=1, states=down("reports@1", sources={Line("sales@1"): blocked}))
+    told, _ = ask("reports", kind, major=1, bound=bound, states=down("reports@1", sources={Line("sales@1"): blocked}))
+    assert told["warnings"][0].startswith("Kept: reports@1 runs for it when sales@1 recovers. Now sales@1 failed: no rows. Repair sales")
+
+
+@pytest.mark.parametrize("kind", ["tap", "pulse", "wave"])
+def test_what_is_tried_again_by_itself_needs_no_way_out(kind):
+    told, _ = ask("sales", kind, states=down("sales@1", health="failed", failures=1, source_retries=1))
+    assert told["warnings"] == ["Kept: sales@1 runs for it when it recovers. Now sales@1 failed. It is tried again by itself."]
+    view = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows", retries=True)
+    told, _ = ask("reports", kind, major=1, states=down("reports@1", sources={Line("sales@1"): view}))
+    assert told["warnings"] == [
+        "Kept: reports@1 runs for it when sales@1 recovers. Now sales@1 failed: no rows. It is tried again by itself."
+    ]
 
 
 def test_the_way_out_names_the_major_where_commands_would_take_another_and_deploying_where_it_helps():
-    states = down("reports@1", health="killed")
-    with pytest.raises(NotTakenError) as caught:
-        ask("reports", "tap", major=1, states=states)
-    assert "control wake reports -m 1 (it runs again)" in caught.value.hint
-    assert "deploy" not in caught.value.hint
+    told, _ = ask("reports", "tap", major=1, states=down("reports@1", health="killed"))
+    way_out = "Let it go on: duckstring control wake reports -m 1, or control clear reports -m 1."
+    assert told["warnings"] == [f"Kept: reports@1 runs for it when it recovers. Now reports@1 was killed. {way_out}"]
 
 
 @pytest.mark.parametrize(("kind", "bound"), [("wave", None), ("tide", 5), ("remove", None)])

@@ -74,6 +74,14 @@ def test_the_overview_tells_why_a_line_failed_and_when_it_is_tried_again() -> No
     text = shown(board.overview(answer(line("sales@1", status="failed", failure=failure, retry_at=at(90))), width=200))
     assert "sales@1 failed in Ripple load, attempt 2: ValueError: [red]no[/red] rows · tried again in 30s" in text
     assert "duckstring run show sales@1/42" in text
+    asked = {
+        "demand": {"pull": False, "targets": [at(50)], "woken": False, "forced": False},
+        "start_f": at(0),
+        "sources": [source("raw@1")],
+    }
+    failed = line("sales@1", status="failed", failure=failure, failures=1, budgets={"immediate_retries": 0, "source_retries": 1}, **asked)
+    assert "rows · tried again when its Sources have newer" in shown(board.overview(answer(failed), width=200))
+    assert "tried again" not in shown(board.overview(answer(failed | {"failures": 2}), width=200))
 
 
 def test_lines_at_rest_give_way_to_those_that_move_where_the_terminal_is_short() -> None:

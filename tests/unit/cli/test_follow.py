@@ -200,6 +200,10 @@ def test_a_failure_that_is_tried_again_by_itself_is_waited_for_and_told_once() -
     assert live.event_line(event, at(0)).endswith("waiting (tried again at 2030-01-01 12:01:00Z)")
     assert [observed(follower, lines, now=2), observed(follower, lines, now=3)] == [[], []]
     assert follower.verdict() == "going"
+    asked = {"demand": {"pull": False, "targets": [at(60)], "woken": False, "forced": False}, "sources": [source("raw@1")]}
+    tries = {"failures": 1, "budgets": {"immediate_retries": 0, "source_retries": 1}}
+    (event,) = observed(follower, [line_status("sales@1", status="failed", **asked, **tries), reports], now=61)
+    assert live.event_line(event, at(0)).endswith("waiting (tried again when its Sources have newer)")
     spent = [line_status("sales@1", status="failed", failures=2), reports]
     assert [observed(follower, spent, now=62), observed(follower, spent, now=63)] == [[], []]
     assert follower.verdict() == "down"

@@ -126,7 +126,12 @@ def _next(state: PondState, release: Release | None) -> Json | None:
 
 def _demand(state: PondState) -> Json:
     targets = [to_text(target) for target in sorted(state.targets)]
-    return {"pull": state.pull is not None, "targets": targets, "woken": state.woken is not None, "forced": state.force}
+    return {
+        "pull": state.pull is not None or state.kept is not None,
+        "targets": targets,
+        "woken": state.woken is not None,
+        "forced": state.force,
+    }
 
 
 def _reason(state: PondState, word: LineStatusWord, deployed: Collection[Line] | None, now: Instant) -> str:

@@ -42,22 +42,6 @@ def check(kind: object, bound: object) -> tuple[TriggerKind, timedelta | None]:
     return known, timedelta(seconds=bound)
 
 
-class NotTakenError(OperatorError):
-    """The line is down: it takes no new demand, and this one would be forgotten."""
-
-    def __init__(self, line: Line, state: PondState, *, highest: bool = True) -> None:
-        """Say whose failure it is, and the way out. ``highest``: the root is the line that commands take it for."""
-        reason = state.reason.splitlines()[0]
-        pond, major = parse_line(Line(reason.split(" ", 1)[0]))
-        named = pond if highest else f"{pond} -m {major}"
-        again = f"duckstring control wake {named} (it runs again), or control clear {named} (it runs when it is wanted)"
-        killed = reason.endswith(" was killed")
-        super().__init__(
-            f"{line} takes no demand now: {reason}",
-            hint=f"Let it go on: {again}." if killed else f"Repair {pond} and deploy it; or, where the fault lay outside: {again}.",
-        )
-
-
 def trigger(  # noqa: PLR0913 - four are the question, four are the ports
     pond: str,
     kind: str,
@@ -73,14 +57,11 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
 
     Raises:
         OperatorError: no such Pond or kind, or a bound that does not fit.
-        NotTakenError: a Tap or Pulse for a line that is down. Standing triggers wait for its recovery.
     """
     known, window = check(kind, bound)
     release = find_deployed(catalog, pond, major)
     line = release.line
     held = states.read([line]).get(line)
-    if known in {"tap", "pulse"} and held is not None and held.state.blocked:
-        raise _not_taken(line, held.state, catalog)
     name, number = parse_line(line)
     epoch = to_text(clock.now())
     detail: Json = {"pond": name, "major": number, "kind": known, "epoch": epoch}
@@ -93,7 +74,7 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
 
 def _warnings(kind: TriggerKind, state: PondState, release: Release, catalog: Catalog) -> list[str]:
     if kind != "remove":
-        return [*_waits(state, release), *_absent(release, catalog)]
+        return [*_kept(state, catalog), *_waits(state, release), *_absent(release, catalog)]
     return [] if state.trigger else [f"{state.line} had no Wave or Tide that it has heard of."]
 
 
@@ -118,6 +99,22 @@ def _waits(state: PondState, release: Release) -> list[str]:
     return [f"{state.line} starts nothing until {named(runs)} is over: {why}"]
 
 
-def _not_taken(line: Line, state: PondState, catalog: Catalog) -> NotTakenError:
-    pond, major = parse_line(Line(state.reason.split(" ", 1)[0]))
-    return NotTakenError(line, state, highest=all(parse_line(other)[1] <= major for other in catalog.releases(pond)))
+def _kept(state: PondState, catalog: Catalog) -> list[str]:
+    """Whose failure the line waits for, and the way out, unless that is tried again by itself."""
+    if not state.blocked:
+        return []
+    reason = state.reason.splitlines()[0]
+    root = Line(reason.split(" ", 1)[0])
+    kept = f"Kept: {state.line} runs for it when {'it' if root == state.line else root} recovers. Now {reason}."
+    return [f"{kept} It is tried again by itself." if state.retries else f"{kept} {_way_out(root, reason, catalog)}"]
+
+
+def _way_out(root: Line, reason: str, catalog: Catalog) -> str:
+    """What an operator does about a line that stays down. Its major is named where commands would take a higher one."""
+    pond, major = parse_line(root)
+    is_highest = all(parse_line(other)[1] <= major for other in catalog.releases(pond))
+    named = pond if is_highest else f"{pond} -m {major}"
+    again = f"duckstring control wake {named}, or control clear {named}"
+    if reason.endswith(" was killed"):
+        return f"Let it go on: {again}."
+    return f"Repair {pond} and deploy it; or, where the fault lay outside: {again}."

@@ -1,0 +1,199 @@
+"""The laws of retries, and of demand that finds its line down, over random Catchments: docs/engine.md, "Faults"."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duckstring.adapters.memory.world import Attempted, World, seconds
+from duckstring.engine.state import Failure, PondState
+from duckstring.model.names import Line
+from tests.property.living import rules
+from tests.property.worlds import Graph, at_rest, chance, graphs, looks, once, settle, weather, whole, world_of
+
+seeds = st.integers(0, 2**16)
+KINDS = ("wave", "tide", "pulse", "tap")
+
+
+def _fails(seed: int, graph: Graph):
+    """Each line fails in its first few runs (some in none, some in all), each attempt of them with a likelihood of its own."""
+
+    def outcome(attempted: Attempted) -> Failure | None:
+        line, run, ripple, attempt = attempted
+        luck = random.Random(f"{seed}/{line}")
+        last, share = luck.choice([0, 0, 2, 3, 5, 999]), luck.choice([0.5, 1.0])
+        return Failure(ripple, attempt, "ValueError", "bad luck") if run <= last and chance((seed, attempted), share) else None
+
+    return outcome
+
+
+def _with_tries(graph: Graph, seed: int) -> Graph:
+    luck = random.Random(f"tries/{seed}")
+    return Graph(
+        tuple(replace(r, immediate_retries=luck.choice([0, 0, 1]), source_retries=luck.choice([0, 1, 2, 3])) for r in graph.releases)
+    )
+
+
+def _has_tries(state: PondState) -> bool:
+    return state.health == "failed" and state.failures <= state.source_retries
+
+
+def _reached(graph: Graph, world: World, to: Line, kind: str) -> set[Line]:
+    """Where demand comes to, from ``to`` upwards: not beyond what is down for good."""
+    state = world.states[to]
+    reached = {to}
+    if state.health != "ok" and not _has_tries(state):
+        return reached
+    required, optional = graph.sources(to, optional=False), graph.sources(to, optional=True)
+    pulled = kind in {"wave", "tap"} and not state.blocked
+    for source in {*required, *(optional if pulled or not required else [])}:
+        reached |= _reached(graph, world, source, "pulse" if _has_tries(state) else kind)
+    return reached
+
+
+def _is_stuck(graph: Graph, world: World, line: Line) -> bool:
+    """A line that it requires, itself or by way of others, is down for good; or all those of which it needs one."""
+
+    def is_down_for_good(source: Line) -> bool:
+        state = world.states[source]
+        return (state.health != "ok" and not _has_tries(state)) or _is_stuck(graph, world, source)
+
+    required, optional = graph.sources(line, optional=False), graph.sources(line, optional=True)
+    return any(map(is_down_for_good, required)) or (not required and bool(optional) and all(map(is_down_for_good, optional)))
+
+
+@looks(50)
+@given(graphs(most=7), seeds, st.data())
+def test_whoever_is_wanted_below_spends_its_tries_or_recovers_in_bounded_time(graph: Graph, seed: int, data: st.DataObject) -> None:
+    graph = _with_tries(graph, seed)
+    world = world_of(replace(weather(seed, pace=(5, 15, 30)), outcome=_fails(seed, graph)), seed)
+    settle(world, graph)
+    for line in graph.lines:
+        if not graph.release(line).sources and data.draw(st.integers(0, 4)) == 0:
+            for window in data.draw(rules(every=(60, 120), lasting=True)):
+                world.add_window(line, replace(window, on=frozenset()))
+    to = data.draw(st.sampled_from(graph.lines))
+    if data.draw(st.booleans()):  # something fails while it sleeps, and has forgotten what it was wanted for
+        world.trigger(to, data.draw(st.sampled_from(["pulse", "tap"])))
+        world.run_until(world.now + seconds(data.draw(st.sampled_from([1, 20, 100, 300]))))
+        for line in data.draw(st.lists(st.sampled_from(graph.lines), unique=True, max_size=3)):
+            world.order(line, "sleep")
+        world.run_until(world.now + seconds(100))
+    kind = data.draw(st.sampled_from(KINDS))
+    world.trigger(to, kind, **({"bound": seconds(data.draw(st.sampled_from([40, 600])))} if kind == "tide" else {}))
+    depth = len(graph.asked(to)) + 1
+    world.run_until(world.now + seconds(900 + 700 * depth), most=2_000_000)
+    for line in _reached(graph, world, to, kind):
+        state = world.states[line]
+        waits = _has_tries(state) and not _is_stuck(graph, world, line) and not any(run.failure is None for run in state.runs.values())
+        assert not waits, f"{line} failed {state.failures} times, may be tried {state.source_retries} times again, and nobody does"
+        assert len(world.runs(line, "failed")) <= 60
+    if world.states[to].blocked and not any(_has_tries(state) for state in world.states.values()):
+        world.run_until(most=20_000)  # it comes to rest: what is down for good asks nobody
+    whole(world)
+    once(world)
+
+
+@looks(50)
+@given(graphs(most=8), seeds, st.data())
+def test_a_pulse_runs_a_line_once_and_once_more_for_each_try_of_what_failed_for_it(graph: Graph, seed: int, data: st.DataObject) -> None:
+    graph = _with_tries(graph, seed)
+    world = world_of(replace(weather(seed, pace=(1, 2, 5)), outcome=_fails(seed, graph)), seed)
+    settle(world, graph)
+    to = data.draw(st.sampled_from(graph.lines))
+    world.trigger(to, "pulse")
+    world.run_until(most=100_000)
+    failed = sum(len(world.runs(line, "failed")) for line in graph.lines)
+    for line in graph.lines:
+        assert len(world.runs(line)) <= (1 + failed if line in graph.asked(to) else 0)
+    for line in graph.asked(to):
+        state = world.states[line]
+        assert state.health == "ok" or not _has_tries(state) or _is_stuck(graph, world, line)
+        assert state.health == "ok" or len(world.runs(line, "failed")) <= state.source_retries + 1
+    whole(world)
+    once(world)
+
+
+@looks(50)
+@given(graphs(), seeds, st.data())
+def test_what_is_asked_of_lines_that_are_down_is_kept_and_runs_each_once_after_their_recovery(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
+    world = world_of(weather(seed), seed)
+    settle(world, graph)
+    to = data.draw(st.sampled_from(graph.lines))
+    above = sorted(graph.required_above(to))
+    down = data.draw(st.lists(st.sampled_from(above), unique=True, min_size=1))
+    for line in down:
+        world.order(line, "kill")
+    world.run_until()
+    for _ in range(data.draw(st.integers(1, 4))):
+        epoch = world.trigger(to, "pulse")
+        world.run_until(world.now + seconds(data.draw(st.sampled_from([0, 1, 9]))))
+    world.run_until()
+    assert {line: len(world.runs(line)) for line in graph.lines if world.runs(line)} == {}
+    for line in data.draw(st.permutations(down)):
+        world.order(line, "clear")
+        world.run_until(world.now + seconds(data.draw(st.sampled_from([0, 5]))))
+    world.run_until()
+    assert at_rest(world)
+    assert {line for line in graph.lines if world.states[line].end_f == epoch} == graph.asked(to)
+    assert {line: len(world.runs(line)) for line in graph.lines if world.runs(line)} == dict.fromkeys(graph.asked(to), 1)
+    whole(world)
+    once(world)
+
+
+@looks(40)
+@given(graphs(most=8), seeds, st.data())
+def test_what_a_failed_run_was_for_is_served_after_the_recovery(graph: Graph, seed: int, data: st.DataObject) -> None:
+    bad = set(data.draw(st.lists(st.sampled_from(graph.lines), unique=True, min_size=1, max_size=3)))
+
+    def outcome(attempted: Attempted) -> Failure | None:
+        return Failure(attempted[2], attempted[3], "ValueError", "no") if attempted[0] in bad and attempted[1] == 1 else None
+
+    world = world_of(replace(weather(seed), outcome=outcome), seed)
+    settle(world, graph)
+    to = data.draw(st.sampled_from(graph.lines))
+    kind = data.draw(st.sampled_from(["pulse", "tap"]))
+    epoch = world.trigger(to, kind)
+    world.run_until()
+    for _ in graph.lines:
+        for line in graph.lines:
+            if world.states[line].health == "failed":
+                world.order(line, data.draw(st.sampled_from(["clear", "wake"])))
+        world.run_until()
+    assert at_rest(world)
+    assert world.runs(to, "success", "pass")
+    assert kind == "tap" or all(world.states[line].end_f >= epoch for line in graph.asked(to))
+    whole(world)
+    once(world)
+
+
+@looks(50)
+@given(graphs(), seeds, st.data())
+def test_pulses_that_nobody_can_tell_apart_are_one_and_nothing_is_fresher_than_what_it_read(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
+    world = world_of(replace(weather(seed), latency=lambda r: seconds(0.05 + r.random() * 0.3)), seed)
+    settle(world, graph)
+    to = data.draw(st.sampled_from(graph.lines))
+    many = data.draw(st.integers(2, 5))
+    for n in range(many):
+        epoch = world.trigger(to, "pulse")
+        world.run_until(world.now + seconds(0.05 * (n < many - 1) / many))
+    world.run_until()
+    assert {line: len(world.runs(line)) for line in graph.lines if world.runs(line)} == dict.fromkeys(graph.asked(to), 1)
+    assert {line for line in graph.lines if world.states[line].end_f == epoch} == graph.asked(to)
+    for _ in range(data.draw(st.integers(0, 8))):
+        world.trigger(data.draw(st.sampled_from(graph.lines)), data.draw(st.sampled_from(["pulse", "pulse", "tap"])))
+        world.run_until(world.now + seconds(data.draw(st.sampled_from([0, 0.01, 0.1, 0.6, 3]))))
+    world.run_until()
+    assert at_rest(world)
+    for line in graph.lines:
+        if not graph.release(line).sources:
+            assert all(row.f <= row.started for row in world.runs(line)), "fresher than what it read"
+    whole(world)
+    once(world)
