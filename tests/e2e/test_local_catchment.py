@@ -17,6 +17,7 @@ from duckstring_cli.catchments import CatchmentNotFoundError, CatchmentNotRunnin
 from duckstring_cli.local import catchment as local
 from duckstring_cli.local import process
 from duckstring_cli.local.home import catchment_folder
+from duckstring_cli.local.keys import key_file, read_key
 
 
 def eventually(claim, *, within=30.0):
@@ -229,3 +230,25 @@ def test_a_name_and_a_port_that_are_taken_are_refused(local_catchment):
 def test_a_bad_name_is_refused(duckstring_home, name):
     with pytest.raises(OperatorError, match="no name for a Catchment"):
         local.init(name)
+
+
+def test_a_catchment_of_an_earlier_release_is_closed_at_its_next_start(local_catchment):
+    """Its server runs, asks nobody for a key, and has left everything readable."""
+    put(catchments.find(local_catchment.name), "from before")
+    folder, before = catchment_folder(local_catchment.name), local.status(local_catchment.name).running
+    assert process.ask(folder, before.port, method="POST")
+    key = read_key(folder)
+    key_file(folder).unlink()
+    claim = json.loads((folder / "server.json").read_text())
+    (folder / "server.json").write_text(json.dumps({name: value for name, value in claim.items() if name != "guarded"}))
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink() and path.exists():
+            path.chmod(path.stat().st_mode | 0o044)
+    notices = []
+    started = local.start(local_catchment.name, on_notice=notices.append)
+    after = local.status(local_catchment.name).running
+    assert (started.was_running, started.port, ["earlier release" in one for one in notices]) == (False, before.port, [True])
+    assert after.pid != before.pid
+    assert read_key(folder) not in {None, key}
+    assert {path for path in folder.rglob("*") if not path.is_symlink() and path.exists() and path.stat().st_mode & 0o077} == set()
+    assert held(catchments.find(local_catchment.name), "from before")

@@ -192,6 +192,34 @@ def test_the_api_wants_the_token(shared: Workspace, call: tuple[str, str], token
 
 
 @pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example"},
+        {"X-Forwarded-Host": "x"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/demo/jobs/101"), ("POST", "/demo/faults"), ("GET", "/demo/jobs"), ("GET", "/runs/7")]
+)
+def test_web_pages_stay_outside(shared: Workspace, headers: dict[str, str], method: str, path: str) -> None:
+    form = {"fail_next": "3", "call": "runs/get"}
+    answer = httpx.request(method, f"{shared.url}{path}", headers=headers, data=form if method == "POST" else None)
+
+    assert answer.status_code == 403
+    assert all(job["fail_next"] == 0 for job in shared.counts().values())
+
+
+def test_a_link_to_a_run_may_be_on_any_page(shared: Workspace) -> None:
+    clicked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+    assert httpx.get(f"{shared.url}/runs/7", headers=clicked).json()["message"] == "Run 7 does not exist."
+
+
+@pytest.mark.parametrize(
     ("method", "path", "extra", "status", "message"),
     [
         ("GET", "/api/2.1/jobs/runs/get", {"params": {"run_id": "7"}}, 400, "Run 7 does not exist."),

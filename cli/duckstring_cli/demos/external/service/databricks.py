@@ -1,6 +1,7 @@
 """The service's HTTP door: the Jobs 2.1 calls, a page for each run, and the demo's own door to make jobs fail or take long.
 
 Bound to 127.0.0.1. The API wants the bearer token; the demo's door and the pages do not, so that a browser and curl can use them.
+What other web pages send is refused (``duckstring_cli/local/guard.py``); a link to a run's page may be anywhere.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing_extensions import override
 from duckstring_cli.demos.external.service import plain
 from duckstring_cli.demos.external.service.asked import Answer, Faults, RefusedError, Values, number
 from duckstring_cli.demos.external.service.jobs import Job, Jobs, Run, UnknownJobError, UnknownRunError
+from duckstring_cli.local.guard import Request, fault_of
 
 DEFAULT_PORT = 8765
 LARGEST_BODY = 65_536
@@ -202,6 +204,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         try:
             values = self._values()  # before anything is refused: an unread body would be taken for the next request
+            self._check_caller()
             self._send(*self._with_faults(values))
         except RefusedError as refused:
             self._send(refused.status, refused.answer, refused.headers)
@@ -257,6 +260,19 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError("Client authentication failed.", status=HTTPStatus.UNAUTHORIZED, code="invalid_client")
         return {"access_token": self.server.token, "token_type": "Bearer", "expires_in": 3600}
 
+    def _check_caller(self) -> None:
+        """Let no web page in: not by a form, nor by a name that leads here.
+
+        Raises:
+            RefusedError: one may be behind it.
+        """
+        path = urlsplit(self.path).path
+        is_link = self.command == "GET" and path.startswith("/runs/") and self.headers.get("Sec-Fetch-Mode") == "navigate"
+        headers = ((name.lower(), value) for name, value in self.headers.items())
+        sent = tuple((name, value) for name, value in headers if not (is_link and name.startswith("sec-fetch-")))
+        if fault := fault_of(Request(self.command, self.path, path, path, urlsplit(self.path).query, sent)):
+            raise RefusedError(f"Refused: {fault}.", status=HTTPStatus.FORBIDDEN, code="PERMISSION_DENIED")
+
     def _check_token(self) -> None:
         given = self.headers.get("Authorization", "").encode()
         if not hmac.compare_digest(given, f"Bearer {self.server.token}".encode()):
@@ -286,6 +302,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
