@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -37,7 +36,9 @@ TARGET = "duckstring.target"
 
 _HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::\d{1,5})?", re.IGNORECASE)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"})
-_ONCE = ("authorization", "content-type", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-target")
+_ONCE = frozenset({"authorization", "content-type", "host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-target"})
+_PAGES = ("access-control-", "sec-fetch-", "sec-websocket-")
+_TYPED = {("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-fetch-user", "?1")}
 _PROXIES = ("forwarded", "x-forwarded-", "x-original-", "x-rewrite-", "x-http-method")
 _CLOSED = (
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -49,87 +50,82 @@ _CLOSED = (
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it was sent, but for its body. Header names are in lower case."""
+    """A request as it was sent, but for its body.
+
+    ``headers``: by name in lower case; of several lines with a comma between, as they are signed. ``repeated``: those names.
+    """
 
     method: str
     target: str
     path: str
     raw_path: str
     query_string: str
-    header_list: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    repeated: frozenset[str]
 
     @classmethod
     def of(cls, scope: Scope) -> Request:
         """The request of an ASGI scope."""
         path = str(scope["path"])
         raw_path = bytes(scope.get("raw_path") or path.encode()).decode("latin-1")
+        headers, repeated = joined((name.decode("latin-1").lower(), _text(value)) for name, value in scope["headers"])
         return cls(
             method=str(scope["method"]),
             target=str(scope.get(TARGET, raw_path)),
             path=path,
             raw_path=raw_path,
             query_string=bytes(scope.get("query_string", b"")).decode("latin-1"),
-            header_list=tuple((name.decode("latin-1").lower(), _text(value)) for name, value in scope["headers"]),
+            headers=headers,
+            repeated=repeated,
         )
-
-    @cached_property
-    def headers(self) -> dict[str, str]:
-        """Each header once; of several lines with a comma between, as they are signed."""
-        found: dict[str, str] = {}
-        for name, value in self.header_list:
-            found[name] = f"{found[name]},{value}" if name in found else value
-        return found
 
     @cached_property
     def query(self) -> dict[str, list[str]]:
         """The query's values by name."""
         return parse_qs(self.query_string, keep_blank_values=True)
 
-    @cached_property
-    def times(self) -> Counter[str]:
-        """How often each header was sent."""
-        return Counter(name for name, _ in self.header_list)
+
+def joined(lines: Iterable[tuple[str, str]]) -> tuple[dict[str, str], frozenset[str]]:
+    """Each header once, and the names of those that have several lines."""
+    found: dict[str, str] = {}
+    repeated: set[str] = set()
+    for name, value in lines:
+        if name in found:
+            repeated.add(name)
+            found[name] += f",{value}"
+        else:
+            found[name] = value
+    return found, frozenset(repeated)
 
 
 def fault_of(request: Request) -> str:
     """Why a request is refused whoever has signed it: a web page, or whatever leads one here, may be behind it. Empty: it is not."""
-    for rule in (_of_target, _of_host, _of_browser, _of_proxy, _of_repeats):
-        if fault := rule(request):
-            return fault
-    return ""
-
-
-def _of_target(request: Request) -> str:
     if request.method not in _METHODS:
         return f"{request.method} is not allowed here"
-    return "" if request.target.startswith("/") else "the request's target must be a path"
-
-
-def _of_host(request: Request) -> str:
+    if not request.target.startswith("/"):
+        return "the request's target must be a path"
     # Another port than ours is not foreign: a tunnel to this machine has one.
-    if request.times["host"] == 1 and _HOST.fullmatch(request.headers["host"].strip()):
-        return ""
-    return f"use 127.0.0.1 or localhost as the host, found {request.headers.get('host', 'none')[:100]!r}"
+    if not _HOST.fullmatch(request.headers.get("host", "").strip()):
+        return f"use 127.0.0.1 or localhost as the host, found {request.headers.get('host', 'none')[:100]!r}"
+    if not request.repeated.isdisjoint(_ONCE):
+        return f"the header {min(request.repeated & _ONCE)!r} is there more than once"
+    return next(filter(None, (_fault_of_header(name, request.headers[name]) for name in request.headers if _is_odd(name))), "")
 
 
-def _of_browser(request: Request) -> str:
-    headers = request.headers
-    if "origin" in headers or any(name.startswith(("access-control-", "sec-websocket-")) for name in headers):
-        return "web pages may not call it"
+@lru_cache(maxsize=512)
+def _is_odd(name: str) -> bool:
+    """Whether no AWS SDK sends it: a browser or a proxy has added it. Remembered: SDKs send the same names again and again."""
+    return name in {"origin", "upgrade"} or name.startswith((*_PAGES, *_PROXIES))
+
+
+def _fault_of_header(name: str, value: str) -> str:
+    if name == "upgrade":
+        return "upgrades are not allowed here" if "websocket" in value.lower() else ""
+    if name.startswith(_PROXIES):
+        return f"call it without a proxy between: the header {name[:100]!r} is not allowed"
     # What a person types into the address bar comes from no site: a presigned URL can be opened.
-    if any(name.startswith("sec-fetch-") for name in headers) and headers.get("sec-fetch-site") != "none":
-        return "web pages may not call it"
-    return "upgrades are not allowed here" if "websocket" in headers.get("upgrade", "").lower() else ""
-
-
-def _of_proxy(request: Request) -> str:
-    found = next((name for name in request.headers if name.startswith(_PROXIES)), "")
-    return f"call it without a proxy between: the header {found[:100]!r} is not allowed" if found else ""
-
-
-def _of_repeats(request: Request) -> str:
-    found = next((name for name in _ONCE if request.times[name] > 1), "")
-    return f"the header {found!r} is there more than once" if found else ""
+    is_typed = (name, value) in _TYPED
+    return "" if is_typed else "web pages may not call it"
 
 
 class Guard:

@@ -37,6 +37,8 @@ class Signatures:
     async def failure(self, request: Request, read_body: ReadBody) -> Failure | None:
         """Why the request is not accepted. None: it is."""
         header = request.headers.get("authorization", "")
+        if header and not request.query_string:
+            return await self._of_header(request, read_body)
         marks = {name.lower() for name in request.query}
         in_query = not marks.isdisjoint({"x-amz-credential", "x-amz-signature", "x-amz-algorithm"})
         sha1 = "awsaccesskeyid" in marks

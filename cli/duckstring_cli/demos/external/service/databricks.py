@@ -24,7 +24,7 @@ from typing_extensions import override
 from duckstring_cli.demos.external.service import plain
 from duckstring_cli.demos.external.service.asked import Answer, Faults, RefusedError, Values, number
 from duckstring_cli.demos.external.service.jobs import Job, Jobs, Run, UnknownJobError, UnknownRunError
-from duckstring_cli.local.guard import Request, fault_of
+from duckstring_cli.local.guard import Request, fault_of, joined
 
 DEFAULT_PORT = 8765
 LARGEST_BODY = 65_536
@@ -269,8 +269,8 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         is_link = self.command == "GET" and path.startswith("/runs/") and self.headers.get("Sec-Fetch-Mode") == "navigate"
         headers = ((name.lower(), value) for name, value in self.headers.items())
-        sent = tuple((name, value) for name, value in headers if not (is_link and name.startswith("sec-fetch-")))
-        if fault := fault_of(Request(self.command, self.path, path, path, urlsplit(self.path).query, sent)):
+        sent = joined((name, value) for name, value in headers if not (is_link and name.startswith("sec-fetch-")))
+        if fault := fault_of(Request(self.command, self.path, path, path, urlsplit(self.path).query, *sent)):
             raise RefusedError(f"Refused: {fault}.", status=HTTPStatus.FORBIDDEN, code="PERMISSION_DENIED")
 
     def _check_token(self) -> None:
