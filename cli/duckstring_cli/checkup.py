@@ -18,7 +18,14 @@ from duckstring_cli.client import Client
 from duckstring_cli.dead import OUTPUTS, QUEUES, Dead, Morgue
 from duckstring_cli.logbook import Logbook
 
-FUNCTIONS = {"orchestrator": "OrchestratorFunction", "ripple": "RippleFunction", "api": "ApiFunction", "sweep": "SweepFunction"}
+FUNCTIONS = {
+    "orchestrator": "OrchestratorFunction",
+    "ripple": "RippleFunction",
+    "discovery": "DiscoveryFunction",
+    "api": "ApiFunction",
+    "sweep": "SweepFunction",
+}
+_KNOWN = {"DUCKSTRING_TABLE": "Table", "DUCKSTRING_BUCKET": "Bucket", "DUCKSTRING_MAILBOX": "Mailbox"}
 _HOUR = timedelta(hours=1)
 _OLD_LETTER = 300
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
@@ -118,7 +125,9 @@ def _function(patient: Patient, word: str) -> Iterator[Finding]:
         reason = held.get("StateReason") or held.get("LastUpdateStatusReason") or ""
         yield Finding("functions", f"The {word} function is {', '.join(map(str, states.values()))}. {reason}".rstrip(), patient.restart)
     variables = held.get("Environment", {}).get("Variables", {})
-    for variable, output in (("DUCKSTRING_TABLE", "Table"), ("DUCKSTRING_BUCKET", "Bucket"), ("DUCKSTRING_MAILBOX", "Mailbox")):
+    for variable, output in _KNOWN.items():
+        if word == "discovery" and output != "Bucket":
+            continue  # it knows of no more
         if variables.get(variable) != patient.outputs[output]:
             what = f"The {word} function has {variable}={variables.get(variable, '')!r}; the stack's is {patient.outputs[output]!r}."
             yield Finding("functions", what, f"Somebody changed it by hand: {patient.restart}")

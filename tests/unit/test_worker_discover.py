@@ -1,6 +1,9 @@
 """Discovery: a package is imported in a process of its own."""
 
 import io
+import os
+import subprocess
+import sys
 import zipfile
 from hashlib import sha256
 
@@ -165,3 +168,29 @@ def test_a_missing_module_is_told():
 def test_a_package_that_changed_on_its_way_is_refused():
     answer = discover(Module(b"zip", "0" * 64, "src/pond.py"), variables={})
     assert "checksum" in answer["error"]["message"]
+
+
+AS_NOBODY = """
+import ctypes, os, sys
+from duckstring.service.discover import close_to_others
+os.setgid(65534), os.setuid(65534)
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # as any process is that did not change its user
+if sys.argv[1] == "closed":
+    close_to_others()
+if os.fork() == 0:
+    try:
+        print("sesame" in open(f"/proc/{os.getppid()}/environ").read(), flush=True)
+    except PermissionError:
+        print("refused", flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="another user's process is Linux's, and root's, to make")
+@pytest.mark.parametrize(("door", "found"), [("open", "True"), ("closed", "refused")])
+def test_the_code_that_is_imported_cannot_read_the_credentials_of_the_process_above_it(tmp_path, door, found):
+    libraries = os.pathsep.join(path for path in sys.path if path)
+    environment = {"AWS_SECRET_ACCESS_KEY": "sesame", "PYTHONPATH": libraries, "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run([sys.executable, "-c", AS_NOBODY, door], env=environment, cwd="/", capture_output=True, text=True, check=False)
+    assert (ran.stdout.strip(), ran.stderr) == (found, "")

@@ -109,8 +109,12 @@ class _Reader:
         return self.group_of(row, "task" if row.get("where") == "task" else "lambda")
 
     def group_of(self, row: AttemptRow, where: str) -> str:
-        """Its log group there. What the row does not know (the emulator does not tell its functions), the stack does."""
-        if (named := row.get("log_group")) and where == row.get("where"):
+        """Its log group there. What the row does not know (the emulator does not tell its functions), the stack does.
+
+        A row is what a worker wrote: a group of another stack is not read with the user's credentials.
+        """
+        named = row.get("log_group") or ""
+        if where == row.get("where") and named.startswith(f"{self._client.catchment.stack}-"):
             return named
         return catchments.output(self._client.catchment, "TaskLogs" if where == "task" else "RippleLogs")
 

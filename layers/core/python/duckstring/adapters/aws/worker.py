@@ -42,7 +42,8 @@ class S3Artifacts:
         try:
             return self._clients.s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            # Who may not list a bucket is refused what is not there.
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404", "AccessDenied", "403"}:
                 raise TransientError(f"The package {key} is not in the Catchment's bucket.", hint="Deploy the Pond again.") from error
             raise
 
