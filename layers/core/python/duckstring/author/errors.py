@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from duckstring.errors import AuthorError
 
+_WRITE_IT = "Write it in an earlier Ripple, and name that Ripple in parents=."
+
 
 class RippleError(AuthorError):
     """A Ripple is declared in a way that cannot run."""
@@ -14,12 +16,10 @@ class RippleError(AuthorError):
 class TableNotFoundError(AuthorError):
     """A table that nobody has written."""
 
-    def __init__(self, table: str, *, owner: str, known: Sequence[str]) -> None:
-        """Say what was looked for and what there is."""
-        super().__init__(
-            f"No table {table!r} in {owner}; it has {', '.join(sorted(known)) or 'none'}.",
-            hint="Write it in an earlier Ripple, and name that Ripple in parents=.",
-        )
+    def __init__(self, table: str, *, owner: str, known: Sequence[str], dropped: str = "", hint: str = _WRITE_IT) -> None:
+        """Say what was looked for and what there is; ``dropped``: since when it is no more, if it was there once."""
+        gone = f": it was {dropped}" if dropped else ""
+        super().__init__(f"No table {table!r} in {owner}{gone}; it has {', '.join(sorted(known)) or 'none'}.", hint=hint)
 
 
 class SourceNotFoundError(AuthorError):

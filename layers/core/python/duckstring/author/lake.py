@@ -95,6 +95,11 @@ class Lake:
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool, self._told_apart():
             list(pool.map(self._show, missing))
 
+    def hide(self, ref: TableRef) -> None:
+        """Take a table's view away, if there is one."""
+        if self._views.pop(ref, None):
+            self.con.execute(f"DROP VIEW IF EXISTS {_path(*ref)}")
+
     def read(self, ref: TableRef, version: TableVersion) -> DuckDBPyRelation:
         """A lazy relation over one table version, whatever else has its name in this database by now."""
         self.show({ref: version})

@@ -18,9 +18,10 @@ from duckstring.author.errors import (
 from duckstring.author.lake import ArrowStream, Lake, Storage, TableRef
 from duckstring.author.memory import Memo, Memory
 from duckstring.author.pausing import Paused, asked
-from duckstring.model.catalog import TableVersion
+from duckstring.author.tables import SourceTable, SourceTables, check_name, check_table, missing, since, source_table
+from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import Instant
-from duckstring.model.names import POND_NAME, Line, table_key
+from duckstring.model.names import Line, table_key
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -29,20 +30,12 @@ if TYPE_CHECKING:
 _MOST_TABLES = 300
 """Of one Pond: a line's state names the published ones and those of each run in flight, in one item of 400 KB."""
 
-_NAME_RULE = "a lower-case letter, then lower-case letters, digits and _, at most 48"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceTables:
-    """A Source's snapshot as pinned by the run; ``tables`` is None while it has published nothing."""
-
-    tables: Mapping[str, TableVersion] | None
-    changed: bool = True
-
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a Ripple attempt may see. ``own`` are the tables visible to the run, ``published`` those that readers see.
+
+    ``dropped`` are own tables that were there once, ``written`` those that other Ripples of this run have written.
 
     ``pauses`` counts those of this attempt. ``killed``: the run is over, and its function ``on_kill`` is called. ``ends``: when
     the code that is called must have returned.
@@ -63,6 +56,8 @@ class Surroundings:
     killed: bool = False
     own: Mapping[str, TableVersion] = field(default_factory=dict)
     published: Mapping[str, TableVersion] = field(default_factory=dict)
+    dropped: Mapping[str, DroppedTable] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
     sources: Mapping[str, SourceTables] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -77,6 +72,9 @@ class Pond:
         self._memo = Memo(memory)
         self._own = dict(around.own)
         self._written: dict[str, TableVersion] = {}
+        self._kept: set[str] = set()
+        self._dropped: set[str] = set()
+        self._read: set[str] = set()
         self._skipped = False
         self._shown = False
         self._paused: Paused | None = None
@@ -143,7 +141,27 @@ class Pond:
         source, _, table = ref.rpartition(".")
         if not source:
             return self._lake.read(("main", table), self._own_version(table))
-        return self._lake.read((source, table), self._source_version(source, table))
+        found = self._source_version(source, table)
+        self._read.add(ref)
+        return self._lake.read((source, table), found)
+
+    def source_table(self, ref: str) -> SourceTable:
+        """Ask when a table of a Source's snapshot was last written, without reading it.
+
+        Args:
+            ref: ``source.table``, for a Source named in pond.toml.
+
+        Returns:
+            Its age, its size and the run that wrote it.
+
+        Raises:
+            TableNotFoundError, SourceNotFoundError, NotPublishedError: as for ``read_table``.
+        """
+        self._check_alive("pond.source_table")
+        source, _, table = ref.rpartition(".")
+        version = self._source_version(source or ref, table)
+        self._read.add(ref)
+        return source_table(ref, version, self._around.sources[source])
 
     def has_table(self, ref: str) -> bool:
         """Whether ``read_table(ref)`` would find something: for optional Sources, and for first runs."""
@@ -173,6 +191,42 @@ class Pond:
         self._lake.show({("main", name): written})
         self.log.info("table written", extra={"table": name, "rows": written.rows, "bytes": written.bytes})
 
+    def keep_table(self, name: str) -> None:
+        """Leave a table of this Pond as it is, on purpose, though this version does not write it (or not in each run).
+
+        Within a major version a published table may not vanish by accident: a new version that leaves one unwritten fails
+        with ContractError, unless it keeps or drops it. Keeping what is not there does nothing.
+
+        Raises:
+            WriteError: that is no name of a table, or this Ripple has dropped it.
+        """
+        self._check_alive("pond.keep_table")
+        check_table(name)
+        if name in self._dropped:
+            raise WriteError(f"pond.keep_table({name!r}) after pond.drop_table({name!r}).", hint="Do one of the two.")
+        self._kept.add(name)
+
+    def drop_table(self, name: str) -> None:
+        """Publish a table of this Pond no longer, from this run on. Sinks that read it are told so by TableNotFoundError.
+
+        Dropping what is not there does nothing, so the call may stay in the code.
+
+        Raises:
+            WriteError: that is no name of a table, or this run has written it.
+        """
+        self._check_alive("pond.drop_table")
+        check_table(name)
+        if name in self._written or name in self._around.written:
+            raise WriteError(f"pond.drop_table({name!r}), which this run has written.", hint="Write it no longer, or do not drop it.")
+        if name in self._kept:
+            raise WriteError(f"pond.drop_table({name!r}) after pond.keep_table({name!r}).", hint="Do one of the two.")
+        if self._skipped:
+            raise WriteError(f"pond.drop_table({name!r}) after pond.skip().", hint="Skip only where nothing changes.")
+        self._dropped.add(name)
+        if self._own.pop(name, None) is not None:
+            self._lake.hide(("main", name))
+            self.log.info("table dropped", extra={"table": name})
+
     def sources_changed(self) -> frozenset[str]:
         """The names of the Sources that may have new data since ``previous_f``; all of them on a first or forced run."""
         return frozenset(name for name, source in self._around.sources.items() if source.changed and source.tables is not None)
@@ -188,6 +242,8 @@ class Pond:
             raise WriteError(
                 f"pond.skip() after writing {', '.join(sorted(self._written))}.", hint="Decide to skip before the first write_table."
             )
+        if self._dropped:
+            raise WriteError(f"pond.skip() after dropping {', '.join(sorted(self._dropped))}.", hint="Skip only where nothing changes.")
         self._skipped = True
 
     def pause(self, duration: str | None = None) -> NoReturn:
@@ -233,10 +289,43 @@ class Pond:
             raise EnvironmentMissingError(name)
         return value
 
+    def explained(self, error: BaseException) -> BaseException:
+        """What SQL says of a table that was dropped, in the words of ``read_table``; any other error as it is."""
+        name, around = missing(error), self._around
+        if name in around.dropped or name in self._dropped:
+            return self._no_own(name)
+        source = next((source for source, held in sorted(around.sources.items()) if name in held.dropped), None)
+        return self._no_source_table(source, name) if source else error
+
     @property
     def written(self) -> Mapping[str, TableVersion]:
         """What this attempt has written so far."""
         return dict(self._written)
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """The tables that it carries over on purpose."""
+        return frozenset(self._kept)
+
+    @property
+    def dropped(self) -> frozenset[str]:
+        """The tables that are published no longer."""
+        return frozenset(self._dropped)
+
+    @property
+    def read(self) -> frozenset[str]:
+        """The Sources' tables that it has asked for by name, as ``source.table``; what SQL reads is not among them."""
+        return frozenset(self._read)
+
+    @property
+    def has_sql(self) -> bool:
+        """Whether it could read any table by SQL."""
+        return self._shown
+
+    @property
+    def sources(self) -> Mapping[str, SourceTables]:
+        """The Sources' snapshots."""
+        return self._around.sources
 
     @property
     def skipped(self) -> bool:
@@ -264,8 +353,20 @@ class Pond:
 
     def _own_version(self, table: str) -> TableVersion:
         if table not in self._own:
-            raise TableNotFoundError(table, owner="this Pond", known=list(self._own))
+            raise self._no_own(table)
         return self._own[table]
+
+    def _no_own(self, table: str) -> TableNotFoundError:
+        around = self._around
+        if table in self._dropped:
+            return TableNotFoundError(table, owner="this Pond", known=list(self._own), dropped="dropped by this Ripple")
+        return TableNotFoundError(table, owner="this Pond", known=list(self._own), dropped=since(around.dropped.get(table), around.line))
+
+    def _no_source_table(self, source: str, table: str) -> TableNotFoundError:
+        held = self._around.sources[source]
+        gone, known = since(held.dropped.get(table), held.line or Line(source)), list(held.tables or ())
+        hint = f"Read what replaces it, or deploy a {source} that writes it again." if gone else f"See them: duckstring query {source}"
+        return TableNotFoundError(table, owner=f"Source {source!r}", known=known, dropped=gone, hint=hint)
 
     def _source_version(self, source: str, table: str) -> TableVersion:
         sources = self._around.sources
@@ -274,7 +375,7 @@ class Pond:
         if (tables := sources[source].tables) is None:
             raise NotPublishedError(source)
         if table not in tables:
-            raise TableNotFoundError(table, owner=f"Source {source!r}", known=list(tables))
+            raise self._no_source_table(source, table)
         return tables[table]
 
     def _check_alive(self, what: str) -> None:
@@ -286,8 +387,7 @@ class Pond:
         if "." in name:
             hint = f"Write {name.rpartition('.')[2]!r}."
             raise WriteError(f"{name!r} is a Source's table; a Pond writes its own tables only.", hint=hint)
-        if not POND_NAME.fullmatch(name):
-            raise WriteError(f"A table cannot be called {name!r}.", hint=f"Allowed: {_NAME_RULE}.")
+        check_name(name)
         if name not in self._own and len(self._own) >= _MOST_TABLES:
             raise WriteError(
                 f"Table {name!r} would be one of more than {_MOST_TABLES}.", hint="Divide the Pond, or write fewer, larger tables."
@@ -296,6 +396,9 @@ class Pond:
             raise WriteError(f"Table {name!r} was written by this Ripple already.", hint="Write it once, from one relation.")
         if self._skipped:
             raise WriteError(f"Table {name!r} after pond.skip().", hint="Skip only where nothing is to be written.")
+        gone = self._around.dropped.get(name)
+        if name in self._dropped or (gone and gone.snapshot == self._around.run):
+            raise WriteError(f"Table {name!r} was dropped in this run already.", hint="Write it, or drop it: not both in one run.")
 
     def _show_names_in(self, data: object) -> None:
         """SQL given as text may name any table, as it may in ``con.sql``."""

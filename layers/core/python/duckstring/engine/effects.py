@@ -11,13 +11,14 @@ from datetime import timedelta
 from typing import Literal
 
 from duckstring.engine.state import Failure
-from duckstring.model.catalog import TableVersion
+from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 
 Verdict = Literal["lambda", "task", "wait", "done", "cancelled"]
-RunStatus = Literal["running", "success", "pass", "failed", "killed"]
+RunStatus = Literal["running", "success", "pass", "failed", "killed", "removal"]
+"""``removal``: no Ripple ran; an operator removed a table, and this number is the snapshot without it."""
 AttemptStatus = Literal["success", "failed", "crashed", "lost", "killed", "overran", "memory"]
 PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "contract"]
 
@@ -181,6 +182,7 @@ class PublishSnapshot:
     run: int
     f: Instant
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
+    dropped: Mapping[str, DroppedTable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

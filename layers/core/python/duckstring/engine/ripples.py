@@ -113,7 +113,8 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
     if not state.parents and turn.pull is not None:  # it may have been this Ripple that the next run waited for
         turn.pull = max(turn.pull, turn.now)
     skipped = at.skipped | {state.name} if report.skipped else at.skipped
-    turn.put_run(replace(at, outputs={**at.outputs, **report.tables}, skipped=skipped))
+    outputs = {**at.outputs, **report.tables}
+    turn.put_run(replace(at, outputs=outputs, skipped=skipped, kept=at.kept | report.kept, dropped=at.dropped | report.dropped))
 
 
 def end_attempt_badly(turn: Turn, gate: GateReached) -> None:

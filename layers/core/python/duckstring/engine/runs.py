@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from duckstring.engine import tables
 from duckstring.engine.demand import asks_on, hold_target, just_after, pull_again, started_f, take_target
-from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RecordRun, RunStatus, SendPull
-from duckstring.engine.state import Failure, Kept, RippleState, Run
+from duckstring.engine.effects import Announce, AnswerGate, RecordRun, RunStatus, SendPull
+from duckstring.engine.state import Failure, Kept, RippleState, Run, shortened
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.values import replace
@@ -232,15 +233,17 @@ def complete_runs(turn: Turn) -> bool:
         done.pop()
     if not done:
         return False
+    if breaches := tables.contents_after(turn, done).breaches:
+        fail_run(turn, done[-1], shortened(tables.breach(turn, done[-1], breaches)))
+        return True
     newest = done[-1] = _as_fresh_as_it_began(turn, done[-1])
-    outputs = {name: version for run in done for name, version in run.outputs.items()}
-    changed = _changed(turn, done)
-    turn.put_tables({**turn.tables, **outputs})
+    contents = tables.contents_after(turn, done)
+    changed = bool(contents.gone) or _changed(turn, done)
     _advance(turn, newest, changed=changed)
-    turn.snapshot = newest.number
+    turn.snapshot_f = newest.f
     is_gone = any(view.snapshot < newest.pins.get(line, 0) for line, view in turn.sources.items())
     turn.published_artifact = "" if is_gone else newest.artifact  # what it read was removed meanwhile: the next run may not pass
-    turn.emit(PublishSnapshot(newest.number, newest.f, turn.tables))
+    tables.publish(turn, contents, snapshot=newest.number, version=newest.version)
     _recover(turn, newest)
     for run in done:
         overtaken_by = newest.number if run.superseded else 0

@@ -120,6 +120,8 @@ class GateReached:
 class RippleSucceeded:
     """An attempt ended well: these tables, each at the run's freshness. ``skipped``: the author said no change.
 
+    ``kept``: tables that the author carries over on purpose; ``dropped``: those that are published no longer.
+
     ``seconds`` and ``peak_mib`` are the most that one of its invocations took, ``function_seconds`` and ``function_mib``
     what the Catchment's function has; 0: not measured.
     """
@@ -133,6 +135,8 @@ class RippleSucceeded:
     peak_mib: int = 0
     function_seconds: float = 0.0
     function_mib: int = 0
+    kept: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +201,13 @@ class WindowOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class TableRemoved:
+    """An operator wants a table published no longer. One that the line does not have is of no use."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """The line was taken out of the Catchment at ``at``. A later deploy begins anew."""
 
@@ -212,6 +223,7 @@ Signal = (
     | WindowAdded
     | WindowRemoved
     | WindowOpened
+    | TableRemoved
     | Removed
     | PullReceived
     | TargetReceived

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.compute import Pin, Place
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.names import Line
@@ -122,6 +122,7 @@ class Run:
     ``attempts`` counts the attempts given to each Ripple; ``waiting`` are the Ripples whose branch waits at a gate.
     ``launch`` counts the executions started for it (more than one only where an execution was lost). ``pull``, ``tapped``, ``target``
     (the newest) and ``woken`` are the demand that it began for: it comes back if the run fails.
+    ``kept`` and ``dropped`` are tables: what the authors of its Ripples said of those that they did not write.
     """
 
     number: int
@@ -141,6 +142,8 @@ class Run:
     attempts: Mapping[str, int] = field(default_factory=dict)
     waiting: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
     failure: Failure | None = None
     pull: Instant | None = None
     tapped: bool = False
@@ -191,7 +194,9 @@ class PondState:
     run that was pulled began when a Source published.
     ``tapped``: somebody asked this very line for its pull.
     ``kept``: what came, or came back from a run that failed, while the line was blocked. ``retry_at``: when a failed Inlet tries again,
-    and when any other line that failed asks its Sources for something to try again with.
+    and when any other line that failed asks its Sources for something to try again with. ``snapshot_f``: the freshness
+    of the run that published last (``end_f`` may be newer, by passes). ``dropped``: tables that were published once, for readers
+    that still look for them. ``removing``: tables that an operator has removed, until the next snapshot.
     """
 
     line: Line
@@ -208,6 +213,9 @@ class PondState:
     snapshot: int = 0
     published_artifact: str = ""
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
+    snapshot_f: Instant = NEVER
+    dropped: Mapping[str, DroppedTable] = field(default_factory=dict)
+    removing: frozenset[str] = frozenset()
 
     pull: Instant | None = None
     last_held: Instant = NEVER

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple, assert_never
 
-from duckstring.engine import compute, demand, gates, ripples, runs, verbs
+from duckstring.engine import compute, demand, gates, ripples, runs, tables, verbs
 from duckstring.engine.effects import Announce, AttachTo, DetachFrom, Effect, SetAlarm, TellSink, TellSinks
 from duckstring.engine.signals import (
     AlarmRang,
@@ -27,6 +27,7 @@ from duckstring.engine.signals import (
     SinkAttached,
     SinkDetached,
     SourceTold,
+    TableRemoved,
     TargetReceived,
     Triggered,
     WindowAdded,
@@ -124,6 +125,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             verbs.add_window(turn, signal.window)
         case WindowRemoved():
             verbs.remove_window(turn, signal.name)
+        case TableRemoved():
+            tables.remove_table(turn, signal.table)
         case Removed():
             verbs.remove_line(turn, signal.at)
         case WindowOpened():
@@ -297,6 +300,7 @@ def fire(turn: Turn) -> bool:
     return (
         (runs_in_flight and runs.complete_runs(turn))
         or (turn.failed_run != 0 and runs.bury_failed_runs(turn))
+        or (bool(turn.removing) and tables.publish_removals(turn))
         or (turn.next_release is not None and adopt_release(turn))
         or revive(turn)
         or (turn.trigger is not None and demand.mint_tide_target(turn))

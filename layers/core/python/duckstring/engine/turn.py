@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from duckstring.engine.effects import Effect
 from duckstring.engine.state import Failure, Health, Kept, PondState, RippleState, Run, SourceView, Stamp, Trigger
-from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.compute import Pin
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
@@ -49,6 +49,9 @@ class Turn:
     snapshot: int
     published_artifact: str
     tables: dict[str, TableVersion]
+    snapshot_f: Instant
+    dropped: Mapping[str, DroppedTable]
+    removing: frozenset[str]
     pull: Instant | None
     last_held: Instant
     last_anew: Instant

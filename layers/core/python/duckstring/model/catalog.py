@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from duckstring.model.compute import Place
-from duckstring.model.instants import Instant
+from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 
 PondKind = Literal["inlet", "pond", "outlet"]
@@ -65,7 +65,10 @@ class Release:
 class TableVersion:
     """One immutable version of one table: a Parquet object and what is known of it.
 
-    ``fingerprint`` is equal for equal multisets of rows under the same schema.
+    ``fingerprint`` is equal for equal multisets of rows under the same schema. The engine fills in the rest when it
+    publishes: ``version`` wrote it, at the freshness ``f`` (NEVER: published before this was kept); at ``confirmed`` its
+    Ripple last said by ``skip`` that nothing had changed; ``package`` is the package (``names.package_id``) that last wrote
+    it or kept it on purpose. The run and the Ripple are in the key (``names.writer_of``).
     """
 
     table: str
@@ -73,6 +76,27 @@ class TableVersion:
     rows: int
     bytes: int
     fingerprint: str
+    f: Instant = NEVER
+    version: str = ""
+    package: str = ""
+    confirmed: Instant = NEVER
+
+    @property
+    def as_of(self) -> Instant:
+        """The freshness as of which it holds, as far as its Ripple has said."""
+        return max(self.f, self.confirmed)
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedTable:
+    """A table that was published and is no more, so that a reader can be told since when.
+
+    ``snapshot`` is the number of the first one without it, ``version`` what the line ran then. ``removed``: by an operator.
+    """
+
+    snapshot: int
+    version: str
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

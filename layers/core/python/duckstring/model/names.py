@@ -29,6 +29,7 @@ _KEY_LENGTH = 64
 _DIGEST = 20
 """Hexadecimal digits: no two of a billion keys are alike."""
 _LINE = re.compile(r"^([a-z][a-z0-9_]{0,47})@(0|[1-9][0-9]{0,5})\Z")
+_TABLE_KEY = re.compile(r"/(\d{10})-([a-z][a-z0-9_]*)-[^/]*\Z")
 _RUN = re.compile(r"^([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([1-9][0-9]*)\Z")
 
 
@@ -133,3 +134,14 @@ def table_key(of: Line, table: str, *, run: int, ripple: str, attempt: int, invo
     Not even the same attempt: AWS may invoke it twice. ``invocation`` tells the two apart.
     """
     return f"data/{of}/{table}/{run:010d}-{ripple}-{attempt}-{invocation}.parquet"
+
+
+def writer_of(key: str) -> tuple[int, str]:
+    """The run and the Ripple that wrote the object under ``key`` (``table_key``); ``(0, "")`` if it has another form."""
+    found = _TABLE_KEY.search(key)
+    return (int(found[1]), found[2]) if found else (0, "")
+
+
+def package_id(artifact: str) -> str:
+    """A short name of one package, for comparing: two versions with the same contents are two packages."""
+    return sha256(artifact.encode()).hexdigest()[:12]

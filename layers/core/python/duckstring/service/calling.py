@@ -72,7 +72,8 @@ def call(project: Project, ripple: str, pond: Pond, watch: Watch, *, find: Find 
                     # A process that the Ripple forked came back instead of ending: it would answer in our place.
                     os._exit(0)
     except (Exception, SystemExit, KeyboardInterrupt, Stopped, Paused) as error:  # noqa: BLE001 - whatever an author's code raises
-        return _judged(error, project, watch)
+        explained = pond.explained(error)
+        return _judged(explained.with_traceback(error.__traceback__), project, watch)
     if watch.ended:
         return Cut()
     # One who catches everything has caught the pause as well, and said it nevertheless.

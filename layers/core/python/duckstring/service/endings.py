@@ -122,6 +122,8 @@ def _succeed(work: Work, pond: Pond, worker: Worker) -> Answer:
         peak_mib=usage.peak_mib,
         function_seconds=worker.function.seconds,
         function_mib=worker.function.memory_mib,
+        kept=pond.kept,
+        dropped=pond.dropped,
     )
     worker.mailbox.send([Letter(order.line, signal, f"{run_key(order.line, order.run)}-{order.ripple}-{order.attempt}-ok")])
     told = {"tables": len(tables), "rows": sum(table.rows for table in tables.values()), "skipped": pond.skipped}

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 
-from duckstring.author.pond import SourceTables, Surroundings
+from duckstring.author.pond import Surroundings
+from duckstring.author.tables import SourceTables
 from duckstring.engine.state import PondState, Run
 from duckstring.errors import TransientError
 from duckstring.model.attempts import Began
-from duckstring.model.catalog import TableVersion
+from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, parse_line, run_key, try_key
 from duckstring.service.worker import Order, Secrets, Worker
@@ -43,8 +44,16 @@ def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
     """The Pond's own tables as this run sees them: published, then of open runs up to its own freshness, newest last."""
     tables = dict(state.tables)
     for other in _open_up_to(state, run):
-        tables |= other.outputs
+        tables = {name: version for name, version in tables.items() if name not in other.dropped} | dict(other.outputs)
     return tables
+
+
+def dropped_tables(state: PondState, run: Run) -> dict[str, DroppedTable]:
+    """Those that were there once, and those that open runs have dropped."""
+    dropped = dict(state.dropped)
+    for other in _open_up_to(state, run):
+        dropped |= {name: DroppedTable(other.number, other.version) for name in other.dropped - other.outputs.keys()}
+    return dropped
 
 
 def previous_freshness(state: PondState, run: Run, ripple: str) -> Instant:
@@ -81,6 +90,8 @@ def surroundings(order: Order, state: PondState, began: Began, worker: Worker, *
         pauses=began.pauses,
         own=visible_tables(state, run),
         published=state.tables,
+        dropped=dropped_tables(state, run),
+        written=frozenset(run.outputs),
         sources={parse_line(line)[0]: _source(state, line, number, since, worker) for line, number in sorted(run.pins.items())},
         environment=os.environ,
     )
@@ -99,4 +110,6 @@ def _source(state: PondState, line: Line, number: int, since: Instant, worker: W
     if (snapshot := worker.snapshots.read(line, number)) is None:
         raise TransientError(f"The snapshot {run_key(line, number)} that this run reads is gone.", hint="A new run pins a newer one.")
     told = state.sources.get(line)
-    return SourceTables(snapshot.tables, changed=snapshot.f > since and (told is None or told.changed_f > since))
+    changed = snapshot.f > since and (told is None or told.changed_f > since)
+    fresh = told.end_f if told and told.snapshot == number else snapshot.f
+    return SourceTables(snapshot.tables, changed, line, snapshot.dropped, number, snapshot.f, max(fresh, snapshot.f))

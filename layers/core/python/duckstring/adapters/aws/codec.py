@@ -21,7 +21,7 @@ from duckstring.engine import state as state_module
 from duckstring.engine.effects import Effect
 from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
-from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line
 
@@ -98,6 +98,17 @@ def tables_from_text(text: str) -> dict[str, TableVersion]:
     return tables
 
 
+def dropped_to_text(dropped: Mapping[str, DroppedTable]) -> str:
+    """The ``dropped`` attribute of a manifest item."""
+    return _dump(_form(_Dropped).write(dropped))
+
+
+def dropped_from_text(text: str) -> dict[str, DroppedTable]:
+    """Read what ``dropped_to_text`` wrote."""
+    dropped: dict[str, DroppedTable] = _form(_Dropped).read(json.loads(text))
+    return dropped
+
+
 def to_object(value: object) -> Json:
     """The JSON form of any of the engine's values."""
     kind: Any = type(value)
@@ -105,6 +116,7 @@ def to_object(value: object) -> Json:
 
 
 _Tables = Mapping[str, TableVersion]
+_Dropped = Mapping[str, DroppedTable]
 _SAME = _Form(lambda value: value, lambda value: value)
 _NAMES = {**vars(effects_module), **vars(signals_module), **vars(state_module)}
 

@@ -79,17 +79,20 @@ class DynamoStateStore:
         """The manifest that run ``number`` of ``line`` published."""
         got = self._clients.dynamodb.get_item(TableName=self._table, Key=manifest_key(line, number), ConsistentRead=True)
         item = got.get("Item")
-        return PublishSnapshot(number, from_text(item["f"]["S"]), codec.tables_from_text(item["tables"]["S"])) if item else None
+        if item is None:
+            return None
+        dropped = codec.dropped_from_text(item["dropped"]["S"]) if "dropped" in item else {}
+        return PublishSnapshot(number, from_text(item["f"]["S"]), codec.tables_from_text(item["tables"]["S"]), dropped)
 
     def _manifest(self, line: Line, snapshot: PublishSnapshot) -> PutTypeDef:
-        return {
-            "TableName": self._table,
-            "Item": {
-                **manifest_key(line, snapshot.run),
-                "f": {"S": to_text(snapshot.f)},
-                "tables": {"S": codec.tables_to_text(snapshot.tables)},
-            },
+        item: Item = {
+            **manifest_key(line, snapshot.run),
+            "f": {"S": to_text(snapshot.f)},
+            "tables": {"S": codec.tables_to_text(snapshot.tables)},
         }
+        if snapshot.dropped:
+            item["dropped"] = {"S": codec.dropped_to_text(snapshot.dropped)}
+        return {"TableName": self._table, "Item": item}
 
 
 def _is_race(error: ClientError) -> bool:
@@ -123,7 +126,7 @@ def _item(held: Held) -> Item:
 
 def _owed(effect: Effect) -> Effect:
     """A manifest is written by the commit itself: kept in the outbox too, its tables would fill half of the item."""
-    return replace(effect, tables={}) if isinstance(effect, PublishSnapshot) else effect
+    return replace(effect, tables={}, dropped={}) if isinstance(effect, PublishSnapshot) else effect
 
 
 def read_held(item: Item) -> Held:

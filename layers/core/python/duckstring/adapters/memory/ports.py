@@ -28,7 +28,7 @@ from duckstring.engine.state import Failure, PondState
 from duckstring.errors import InvariantError, StateConflictError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import NEVER, Instant
-from duckstring.model.names import Line
+from duckstring.model.names import Line, table_key
 from duckstring.model.windows import Window
 from duckstring.ports import Held, Letter, Mark, Received
 
@@ -211,8 +211,8 @@ class Machine:
         if (failure := self.outcome(attempted)) is not None:
             self._wait(line, GateReached(run, launch, ripple, attempt, self.ends(attempted, mib), failure, mib))
             return
-        table = TableVersion(ripple, f"{line}/{ripple}/{run}/{attempt}", 1, 1, f"{run}")
-        self.mailbox.put(line, RippleSucceeded(run, ripple, attempt, {ripple: table}))
+        key = table_key(line, ripple, run=run, ripple=ripple, attempt=attempt, invocation="0a1b2c3d")
+        self.mailbox.put(line, RippleSucceeded(run, ripple, attempt, {ripple: TableVersion(ripple, key, 1, 1, f"{run}")}))
 
 
 @dataclass(slots=True)

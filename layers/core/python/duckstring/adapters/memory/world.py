@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
@@ -52,6 +52,7 @@ from duckstring.engine.signals import (
     SinkAttached,
     SinkDetached,
     SourceTold,
+    TableRemoved,
     TargetReceived,
     Triggered,
     Verb,
@@ -64,7 +65,7 @@ from duckstring.engine.step import step
 from duckstring.model.catalog import PondKind, Release, RippleSpec, SourceSpec, TableVersion
 from duckstring.model.compute import PinnedPlace
 from duckstring.model.instants import Instant
-from duckstring.model.names import Line
+from duckstring.model.names import Line, table_key
 from duckstring.model.values import replace
 from duckstring.model.windows import Window, next_opening
 
@@ -75,7 +76,7 @@ _EARLIEST = timedelta(seconds=5)
 FUNCTION_SECONDS, FUNCTION_MIB = 900.0, 3072
 """What the function of a simulated Catchment has."""
 
-_FROM_PEOPLE = (Triggered, Deployed, Ordered, Removed, BudgetSet, ComputePinned, WindowAdded, WindowRemoved)
+_FROM_PEOPLE = (Triggered, Deployed, Ordered, Removed, BudgetSet, ComputePinned, WindowAdded, WindowRemoved, TableRemoved)
 """Sent once: the api keeps them in order, and their line hears each a single time."""
 
 Attempted = tuple[Line, int, str, int]
@@ -93,7 +94,8 @@ class Conditions:
 
     ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success; ``ends``: the word
     for it, given the memory of the task that it ran as, 0: in the function), the seconds and MiB that it ``took``, the fingerprint
-    of what it writes (``prints``) and whether its author says that nothing changed (``skips``); ``skew`` is how
+    of what it writes (``prints``), which tables it ``writes`` (one of its own name), ``keeps`` (of those published that no Ripple of its
+    line is named after: all) and ``drops``, and whether its author says that nothing changed (``skips``); ``skew`` is how
     wrong the clock of whoever handles a letter is; ``doubles`` is the share of letters delivered twice; ``ghosts`` the share of
     the workers of stopped executions that still say what they have done. ``ticks``: how late (below zero: how early, 5 s
     at most) the Catchment's clock says that a Window opens, once for each entry; without it no rule is ever rung for.
@@ -107,6 +109,9 @@ class Conditions:
     skew: Callable[[random.Random], timedelta] = lambda _: timedelta()
     skips: Callable[[Attempted], bool] = lambda _: False
     prints: Callable[[Attempted, Instant], str] = lambda attempted, _f: f"{attempted[0]}/{attempted[1]}"
+    writes: Callable[[Attempted], Collection[str]] = lambda attempted: (attempted[2],)
+    keeps: Callable[[Attempted, frozenset[str]], Collection[str]] = lambda _, orphans: orphans
+    drops: Callable[[Attempted], Collection[str]] = lambda _: ()
     doubles: float = 0.0
     ghosts: float = 1.0
     ticks: Callable[[random.Random], Sequence[timedelta]] | None = None
@@ -174,6 +179,10 @@ class World:
         """Take a line out of the Catchment."""
         self.now += _MOMENT
         self.post("api", Line(line), Removed(self.now))
+
+    def remove_table(self, line: str, table: str) -> None:
+        """Have a table published no longer."""
+        self.post("api", Line(line), TableRemoved(table))
 
     def set_budgets(self, line: str, *, immediate: int | None = None, source: int | None = None) -> None:
         """Set the live retry budgets."""
@@ -350,15 +359,22 @@ class World:
             how = self.conditions.ends(attempted, mib)
             self._await(line, GateReached(run, launch, ripple, attempt, how, failure, mib or FUNCTION_MIB))
             return
-        if self.conditions.skips(attempted):
-            self.post(f"{line}/{run}/{ripple}", line, RippleSucceeded(run, ripple, attempt, skipped=True))
-            return
         state = self.states[line]
+        kept = frozenset(self.conditions.keeps(attempted, frozenset(state.tables) - state.ripples.keys()))
+        if self.conditions.skips(attempted):
+            self.post(f"{line}/{run}/{ripple}", line, RippleSucceeded(run, ripple, attempt, skipped=True, kept=kept))
+            return
         f = state.runs[run].f if run in state.runs else self.now
-        table = TableVersion(ripple, f"{line}/{ripple}/{run}/{attempt}", 1, 1, self.conditions.prints(attempted, f))
+        tables = {name: self._table(attempted, name, f) for name in self.conditions.writes(attempted)}
         took, peak = self.conditions.took(attempted)
-        done = RippleSucceeded(run, ripple, attempt, {ripple: table}, False, took, peak, FUNCTION_SECONDS, FUNCTION_MIB)
-        self.post(f"{line}/{run}/{ripple}", line, done)
+        dropped = frozenset(self.conditions.drops(attempted))
+        sizes = (took, peak, FUNCTION_SECONDS, FUNCTION_MIB)
+        self.post(f"{line}/{run}/{ripple}", line, RippleSucceeded(run, ripple, attempt, tables, False, *sizes, kept, dropped))
+
+    def _table(self, attempted: Attempted, name: str, f: Instant) -> TableVersion:
+        line, run, ripple, attempt = attempted
+        key = table_key(line, name, run=run, ripple=ripple, attempt=attempt, invocation="0a1b2c3d")
+        return TableVersion(name, key, 1, 1, self.conditions.prints(attempted, f))
 
     # what a test asks
 
