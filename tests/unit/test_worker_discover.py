@@ -194,3 +194,42 @@ def test_the_code_that_is_imported_cannot_read_the_credentials_of_the_process_ab
     environment = {"AWS_SECRET_ACCESS_KEY": "sesame", "PYTHONPATH": libraries, "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run([sys.executable, "-c", AS_NOBODY, door], env=environment, cwd="/", capture_output=True, text=True, check=False)
     assert (ran.stdout.strip(), ran.stderr) == (found, "")
+
+
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open(os.environ["LEFT"], "w").write(str(os.getpid()))
+        os.closerange(0, 3)
+        time.sleep(600)
+    os._exit(0)
+while not os.path.exists(os.environ["LEFT"]) or not open(os.environ["LEFT"]).read():
+    time.sleep(0.01)
+from duckstring import ripple
+@ripple
+def load(pond): pass
+"""
+
+IMPORTING = """
+import hashlib, os, sys
+from duckstring.service.discover import Module, close_to_others, discover
+close_to_others()
+package = open(sys.argv[1], "rb").read()
+answer = discover(Module(package, hashlib.sha256(package).hexdigest(), "src/pond.py"), variables={"LEFT": sys.argv[2]})
+try:
+    os.kill(int(open(sys.argv[2]).read()), 0)
+    print("lives", answer)
+except ProcessLookupError:
+    print("gone", answer["ok"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an orphan is nobody's child")
+def test_a_process_that_left_the_imports_group_ends_with_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "package.zip", "w") as archive:
+        archive.writestr("src/pond.py", DAEMON)
+    words = [sys.executable, "-c", IMPORTING, str(tmp_path / "package.zip"), str(tmp_path / "left")]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (ran.stdout.strip(), ran.stderr) == ("gone True", "")

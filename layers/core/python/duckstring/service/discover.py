@@ -25,7 +25,8 @@ from duckstring.service.project import unpack
 
 SECONDS = 30
 _OUTPUT_SHOWN = 2_000
-_SET_DUMPABLE = 4
+_SET_DUMPABLE, _SET_CHILD_SUBREAPER = 4, 36
+_MOST_ROUNDS = 100
 _KEPT_FROM_HOST = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION", "LD_LIBRARY_PATH"})
 """Lambda's own Python finds its library by the last; the Catchment's secrets may not set it."""
 _BOOT = (
@@ -68,9 +69,13 @@ def discover(module: Module, *, variables: Mapping[str, str], seconds: float = S
 
 
 def close_to_others() -> None:
-    """No process of the same user may look into this one, where Linux can see to that: its environment has its credentials."""
+    """No process of the same user may look into this one, where Linux can see to that: its environment has its credentials.
+
+    Nor may a process that left its parent and its group live on: it becomes our child then, and ends with the import.
+    """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def clean_environment(environment: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
@@ -83,6 +88,7 @@ def _ask_child(folder: Path, module: str, variables: Mapping[str, str], seconds:
     answer, output = folder / "answer.json", folder / "output.txt"
     order = {"path": sys.path, "root": str(folder / "project"), "module": module, "answer": str(answer), "seconds": seconds}
     environment = {**variables, "HOME": str(folder), "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    others = _children()
     with output.open("wb") as sink:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and our own words
             [sys.executable, "-I", "-B", "-c", _BOOT],
@@ -100,18 +106,37 @@ def _ask_child(folder: Path, module: str, variables: Mapping[str, str], seconds:
                 f"{module} was not imported within {seconds:g} s.", hint="Do work inside Ripples; at module level only declare."
             ) from None
         finally:
-            _end(child)
+            _end(child, others)
     if answer.is_file():
         found: Answer = json.loads(answer.read_text(encoding="utf-8"))
         return found
     raise _died(module, child.returncode, output)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """The whole group: a module may have started processes of its own."""
+def _end(child: subprocess.Popen[bytes], others: frozenset[int]) -> None:
+    """The whole group, and what has left it: a module may have started processes of its own. ``others`` were there before."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+    for _ in range(_MOST_ROUNDS):
+        strays = _children() - others
+        if not strays:
+            return
+        for pid in strays:
+            with suppress(ProcessLookupError, PermissionError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def _children() -> frozenset[int]:
+    """Our own child processes, as far as the system tells."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            # The name in brackets may hold anything.
+            if int(status.read_bytes().rpartition(b")")[2].split()[1]) == os.getpid():
+                found.add(int(status.parent.name))
+    return frozenset(found)
 
 
 def _died(module: str, code: int, output: Path) -> RippleError:
