@@ -55,23 +55,24 @@ def perform(state: PondState, outbox: tuple[Effect, ...], hands: Hands) -> None:
     events follow. A task is stopped, and a killed Ripple told, after its attempt's row has said so.
     """
     letters = []
-    late: list[Effect] = []
+    late: list[tuple[Stamp, Effect]] = []
     for index, effect in enumerate(outbox):
+        stamp = (state.revision, index)
         match effect:
             case SendPull() | SendTarget() | AttachTo() | DetachFrom() | TellSink() | TellSinks():
-                letters += _letters(state, effect, (state.revision, index))
+                letters += _letters(state, effect, stamp)
             case StartRun() | StopRun() | AnswerGate():
                 _act(state.line, effect, hands)
             case RecordRun() | RecordAttempt() | StopTask() | CallOnKill():
-                late.append(effect)
+                late.append((stamp, effect))
             case Announce() | SetAlarm() | SetSchedule() | DropSchedule() | PublishSnapshot():
-                late.append(effect)
+                late.append((stamp, effect))
             case _:
                 assert_never(effect)
     if letters:
         hands.mailbox.send(letters)
-    for effect in late:
-        _note(state, effect, hands)
+    for stamp, effect in late:
+        _note(state, effect, stamp, hands)
 
 
 def _act(line: Line, effect: StartRun | StopRun | AnswerGate, hands: Hands) -> None:
@@ -86,7 +87,7 @@ def _act(line: Line, effect: StartRun | StopRun | AnswerGate, hands: Hands) -> N
             assert_never(effect)
 
 
-def _note(state: PondState, effect: Effect, hands: Hands) -> None:  # noqa: C901 - one arm an effect
+def _note(state: PondState, effect: Effect, stamp: Stamp, hands: Hands) -> None:  # noqa: C901 - one arm an effect
     match effect:
         case RecordRun():
             hands.history.record_run(state.line, effect)
@@ -104,7 +105,7 @@ def _note(state: PondState, effect: Effect, hands: Hands) -> None:  # noqa: C901
             hands.schedules.drop(state.line, effect.name)
         case Announce():
             version = state.release.version if state.release else ""
-            hands.bus.announce(state.line, version, effect, key=f"{state.line}:{state.revision}:{effect.event}")
+            hands.bus.announce(state.line, version, effect, key=f"{state.line}:{stamp[0]}:{stamp[1]}:{effect.event}")
         case _:
             pass  # PublishSnapshot was committed together with the state
 
