@@ -67,7 +67,7 @@ def watch(read: Callable[[], RenderableType]) -> None:
                 shown = read()
                 live.update(shown, refresh=True)
             except DuckstringError as error:
-                live.update(Group(shown, Text(f"\nlast answer above; now: {error.message}", style="red")), refresh=True)
+                live.update(Group(shown, Text(f"\nlast answer above; now: {render.lines(error.message)}", style="red")), refresh=True)
 
 
 class Screen(Protocol):

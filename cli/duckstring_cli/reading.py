@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from duckstring.author import stored
 from duckstring.errors import OperatorError
+from duckstring.model.foreign import for_terminal
 from duckstring.model.names import parse_table_key
 from duckstring_cli import catchments
 from duckstring_cli.answers import TableRow, TablesAnswer
@@ -230,17 +231,20 @@ def as_text(relation: DuckDBPyRelation) -> DuckDBPyRelation:
 
 
 def _storable(con: DuckDBPyConnection, sql: str, suffix: str) -> str:
-    """The SELECT with the columns that the format cannot hold as they are made such that it can."""
+    """The SELECT with the columns that the format cannot hold as they are made such that it can. A CSV's header is one line of text."""
     relation = con.sql(sql)
-    change = {".parquet": _in_parquet, ".json": _in_json}.get(suffix)
-    if change is None:
-        return sql
+    change = {".parquet": _in_parquet, ".json": _in_json}.get(suffix, _as_it_is)
     changes = [change(f"#{place}", dtype) for place, dtype in enumerate(relation.types, 1)]
-    if not any(changes):
+    names = [for_terminal(name) if suffix == ".csv" else name for name in relation.columns]
+    if not any(changes) and names == relation.columns:
         return sql
-    columns = zip(relation.columns, changes, strict=True)
+    columns = zip(names, changes, strict=True)
     selected = ", ".join(f"{changed or f'#{place}'} AS {quoted(name)}" for place, (name, changed) in enumerate(columns, 1))
     return f"SELECT {selected} FROM ({sql}\n)"  # noqa: S608 - it is the user's own
+
+
+def _as_it_is(_value: str, _dtype: DuckDBPyType) -> str:
+    return ""
 
 
 def _in_parquet(value: str, dtype: DuckDBPyType) -> str:

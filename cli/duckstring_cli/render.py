@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Literal
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+from typing_extensions import override
 
 from duckstring.errors import DuckstringError
+from duckstring.model.foreign import for_terminal, json_text
 from duckstring.model.instants import NEVER, from_text
 from duckstring.model.windows import Window, in_words
 from duckstring_cli import durations
@@ -44,7 +46,22 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else _PIPED_WIDTH, highlight=False, soft_wrap=False)
+    return _Harmless(stderr=stderr, width=None if stream.isatty() else _PIPED_WIDTH, highlight=False, soft_wrap=False)
+
+
+class _Harmless(Console):
+    """Whatever a view shows of others' text does nothing to the terminal. Its own codes for colours and redrawing are no text."""
+
+    @override
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The parts of a view, each before it is cut to its column."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(for_terminal(segment.text, lines=True), segment.style)
+
+
+def lines(text: str) -> str:
+    """Text of others, with its line ends. Rich drops some control codes without a trace: they are to be seen."""
+    return for_terminal(text, lines=True)
 
 
 def is_live() -> bool:
@@ -85,17 +102,17 @@ def refuse(error: DuckstringError) -> None:
     """One line (or one for each fault), the author's traceback if there is one, and what to do."""
     console = err()
     whole = not console.is_terminal  # a terminal breaks between words, a pipe gets one line
-    for line in filter(str.strip, error.message.splitlines()):
+    for line in filter(str.strip, lines(error.message).splitlines()):
         console.print(f"[bold red]error[/]: {escape(line)}", soft_wrap=whole)
     if traceback := getattr(error, "traceback", ""):
-        console.print(Text(traceback.rstrip()), soft_wrap=True)
-    for line in error.hint.splitlines():
+        console.print(Text(lines(traceback).rstrip()), soft_wrap=True)
+    for line in lines(error.hint).splitlines():
         console.print(f"[bold]hint[/]: {escape(line)}", soft_wrap=whole)
 
 
 def warn(text: str) -> None:
     """Something that did not stop the work."""
-    err().print(f"[yellow]warning[/]: {escape(text)}", soft_wrap=True)
+    err().print(f"[yellow]warning[/]: {escape(lines(text))}", soft_wrap=True)
 
 
 def say(text: str) -> None:
@@ -105,7 +122,7 @@ def say(text: str) -> None:
 
 def print_json(value: object) -> None:
     """The same answer for programs."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json_text(value, indent=2) + "\n")
 
 
 def count(rows: int | None) -> str:
@@ -167,13 +184,13 @@ def rule(told: WindowTold) -> str:
 
 def one_line(text: str | None) -> str:
     """An excerpt for views: the first line that says something, and no more of it than a row can hold."""
-    first = next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+    first = next((line.strip() for line in lines(text or "").splitlines() if line.strip()), "")
     return first if len(first) <= _EXCERPT else f"{first[: _EXCERPT - 1]}…"
 
 
 def said(error: str | None, message: str | None) -> str:
     """``ValueError: no rows``; no colon where there is nothing on one of its sides."""
-    return ": ".join(filter(None, (error, message)))
+    return lines(": ".join(filter(None, (error, message))))
 
 
 class Steps:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from rich.text import Text
 
 from duckstring.errors import OperatorError
 from duckstring.model import names
+from duckstring.model.foreign import for_terminal, json_text
 from duckstring.model.verdicts import ENDED
 from duckstring_cli import catchments, render
 from duckstring_cli.answers import AttemptRow, RunAnswer
@@ -153,30 +153,30 @@ class _Reader:
         if self._as_json:
             told = {"at": entry.moment, "level": entry.level, "run": row["run"], "ripple": row["ripple"], "attempt": row["attempt"]}
             more = {**entry.more, **({"traceback": entry.trace} if entry.trace else {}), "stream": entry.stream}
-            sys.stdout.write(json.dumps({**told, "message": entry.message, **more}, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.write(json_text({**told, "message": entry.message, **more}) + "\n")
             sys.stdout.flush()
             return
         style = _LEVELS.get(entry.level, "")
         # What a traceback says below need not be said twice.
         more = {} if entry.trace else entry.more
-        fields = " ".join(f"{name}={_brief(value)}" for name, value in more.items())
+        fields = " ".join(f"{for_terminal(name)}={_brief(value)}" for name, value in more.items())
         line = Text.assemble(
             (f"{entry.moment[11:23]} ", "dim"),
             (f"{entry.level or '-':7} ", style),
             (f"{row['ripple']} {row['attempt']}  ", "cyan"),
-            (entry.message, style),
+            (render.lines(entry.message), style),
             (f"  {fields}" if fields else "", "dim"),
         )
         render.out().print(line, soft_wrap=True)
         if entry.trace:
-            render.out().print(Text("\n".join(f"    {text}" for text in entry.trace.rstrip().splitlines()), style="red"), soft_wrap=True)
+            render.out().print(
+                Text("\n".join(f"    {text}" for text in render.lines(entry.trace).rstrip().splitlines()), style="red"), soft_wrap=True
+            )
 
 
 def _brief(value: object) -> str:
-    text = (
-        value if isinstance(value, str) and value.isprintable() and " " not in value else json.dumps(value, ensure_ascii=False, default=str)
-    )
-    return render.shorten(text, _LONGEST_FIELD)
+    plain = isinstance(value, str) and value.isprintable() and " " not in value
+    return render.shorten(str(value) if plain else json_text(value), _LONGEST_FIELD)
 
 
 def lines_of(log: Logbook, row: AttemptRow, group: Callable[[str], str]) -> Iterator[Entry]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 from rich.markup import escape
 from rich.text import Text
 
 from duckstring.errors import OperatorError
+from duckstring.model.foreign import for_terminal
 from duckstring_cli import render
 from duckstring_cli.answers import TablesAnswer
 from duckstring_cli.catchments import Catchment
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 20
 _WIDEST = 40
+_PART = 65_536
 _NUMBERS = {"float", "double", "decimal", *(f"{sign}{size}int" for sign in ("", "u") for size in ("tiny", "small", "big", "huge"))}
 _NUMBERS |= {"integer", "uinteger"}
 
@@ -181,8 +182,17 @@ def _stream(con: DuckDBPyConnection, select: str, catchment: Catchment, style: s
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"rows.{style}"
         reading.save(con, select, file, catchment)
-        with file.open(encoding="utf-8", newline="") as written:
-            shutil.copyfileobj(written, sys.stdout)
+        with file.open(encoding="utf-8", errors="backslashreplace", newline="") as written:
+            _copy(written, harmless=sys.stdout.isatty())
+
+
+def _copy(written: TextIO, *, harmless: bool) -> None:
+    """To stdout: as it is for programs, and for a terminal so that no value does anything to it."""
+    if not harmless:
+        shutil.copyfileobj(written, sys.stdout)
+        return
+    while part := written.read(_PART):
+        sys.stdout.write(for_terminal(part, lines=True))
 
 
 def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[str]]:
@@ -220,8 +230,7 @@ def _cell(value: str | None) -> str:
 
 def _plain(text: str) -> str:
     """On one line, and harmless to a terminal: published data may hold its control codes."""
-    joined = " ".join(text.split())
-    return "".join(f"\\x{ord(one):02x}" if unicodedata.category(one) == "Cc" else one for one in joined)
+    return for_terminal(" ".join(text.split()))
 
 
 def columns_that_fit(columns: list[str], cells: list[list[str]], width: int) -> list[int]:

@@ -175,10 +175,13 @@ def _print_error(attempt: AttemptRow, *, named: str) -> None:
     if not text:
         return
     console.print(
-        Text(f"\n{attempt['ripple']}, attempt {attempt['attempt']}: {attempt.get('error') or attempt['status']}", style="bold red"),
+        Text(
+            f"\n{attempt['ripple']}, attempt {attempt['attempt']}: {render.lines(attempt.get('error') or attempt['status'])}",
+            style="bold red",
+        ),
         soft_wrap=True,
     )
-    console.print(Text(text.rstrip("\n")), soft_wrap=True)
+    console.print(Text(render.lines(text).rstrip("\n")), soft_wrap=True)
     if attempt["started"]:
         command = f"duckstring logs {attempt['run']} {attempt['ripple']} --attempt {attempt['attempt']}{named}"
         console.print(Text(f"log: {command}", style="dim"), soft_wrap=True)
@@ -194,5 +197,5 @@ def _with_overflow(attempt: AttemptRow, catchment: Catchment) -> AttemptRow:
     with speaking_to(catchment):
         bucket = catchments.outputs(catchment)["Bucket"]
         body = catchments.session(catchment).client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    attempt["traceback"] = body.decode("utf-8", "replace")
+    attempt["traceback"] = body.decode("utf-8", "backslashreplace")
     return attempt
