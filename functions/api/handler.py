@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from duckstring import wiring
+from duckstring.model.foreign import Redactor
 from duckstring.service.answer import answer
+from functions.json_log import json_logger
 
-logger = Logger(service="api")
+logger = json_logger("api", Redactor(os.environ))
 desk = wiring.api(os.environ)
 
 

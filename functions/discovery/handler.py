@@ -10,17 +10,18 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.worker import S3Artifacts, SecretEntries
+from duckstring.model.foreign import Redactor
 from duckstring.model.settings import Settings
 from duckstring.service.discover import Module, clean_environment, close_to_others, discover
+from functions.json_log import json_logger
 
-logger = Logger(service="discovery")
+redactor = Redactor(os.environ)
+logger = json_logger("discovery", redactor)
 settings, clients = Settings.from_env(os.environ), Clients()
 artifacts = S3Artifacts(clients, settings.need("bucket"))
-secrets = SecretEntries(clients, settings.secret)
+secrets = SecretEntries(clients, settings.secret, redactor)
 close_to_others()
 
 
@@ -34,4 +35,5 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     module = Module(artifacts.fetch(event["artifact"]), event["sha256"], event["module"])
     found = discover(module, variables=clean_environment(os.environ, secrets.entries()))
     logger.info("discovered", artifact=event["artifact"], ok=found["ok"])
-    return found
+    # What the module has raised or printed as it was imported, and what it calls its Ripples, is its author's text.
+    return {name: redactor.tree(value) for name, value in found.items()}

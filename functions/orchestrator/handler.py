@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from duckstring import wiring
 from duckstring.adapters.aws.inbox import Batch, batches, forwarded, postpone
 from duckstring.errors import StateConflictError
+from duckstring.model.foreign import Redactor
 from duckstring.service import forward
 from duckstring.service.deliver import deliver
 from duckstring.service.dispatch import perform
 from duckstring.service.letters import credible
 from duckstring.service.own_words import heard
 from duckstring.service.task_ended import task_ended
+from functions.json_log import json_logger
 
-logger = Logger(service="orchestrator")
+logger = json_logger("orchestrator", Redactor(os.environ))
 # What the use cases have to say, with its fields: Lambda's own handler would print the bare message.
 logging.basicConfig(handlers=[logger.registered_handler], level=logging.WARNING, force=True)
 app = wiring.orchestrator(os.environ)

@@ -26,7 +26,7 @@ def attempt(order: Order, worker: Worker) -> dict[str, Any]:
             raise
         except Exception as error:
             worker.log.exception("attempt lost")
-            return lost(order, type(error).__name__, str(error))
+            return lost(order, type(error).__name__, worker.redactor.text(error, most=_TOLD_LENGTH))
 
 
 def lost(order: Order, error: str, message: str) -> dict[str, Any]:

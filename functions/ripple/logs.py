@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from aws_lambda_powertools import Logger
+from duckstring.model.foreign import Redactor
+from functions.json_log import json_logger
 
-logger = Logger(service="ripple")
+redactor = Redactor(os.environ)
+"""Of this process: it learns the Catchment's secret where that is read."""
+
+logger = json_logger("ripple", redactor)
 
 _CHATTY = ("boto3", "botocore", "httpcore", "httpx", "urllib3")
 

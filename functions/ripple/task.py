@@ -31,7 +31,7 @@ def main() -> int:
     log = logs.begin()
     logs.label({"run": f"{order['line']}/{order['run']}", "ripple": order["ripple"], "attempt": order["attempt"]})
     settings, clients = Settings.from_env(os.environ), Clients()
-    rows = AttemptRows(clients, settings.need("table"), settings.need("bucket"))
+    rows = AttemptRows(clients, settings.need("table"), settings.need("bucket"), logs.redactor)
     post = Post(tokens=StepTokens(clients), rows=rows, clock=SystemClock(), log=log)
     which = (Line(order["line"]), order["run"], order["ripple"], order["attempt"])
     task = TaskOrder(*which, order["memory_mib"], os.environ[TOKEN])

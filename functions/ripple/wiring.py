@@ -22,6 +22,7 @@ from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
 from duckstring.model.settings import Settings
 from duckstring.service.worker import Function, Label, Worker
+from functions.ripple.logs import redactor
 
 if TYPE_CHECKING:
     from duckstring.adapters.aws.duck import Credentials
@@ -48,7 +49,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> Ap
     _ = clients.dynamodb, clients.sqs, clients.s3, clients.secretsmanager
     table, bucket = settings.need("table"), settings.need("bucket")
     site = site_of(env)
-    store, rows = DynamoStateStore(clients, table), AttemptRows(clients, table, bucket)
+    store, rows = DynamoStateStore(clients, table), AttemptRows(clients, table, bucket, redactor)
     worker = Worker(
         states=DynamoStates(store),
         snapshots=store,
@@ -56,7 +57,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> Ap
         history=rows,
         memories=DynamoMemories(clients, table),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
-        secrets=SecretEntries(clients, settings.secret),
+        secrets=SecretEntries(clients, settings.secret, redactor),
         storage=S3Storage(
             bucket=bucket,
             region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION", "us-east-1"),
@@ -69,6 +70,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> Ap
         catchment=settings.need("catchment"),
         function=Function(float(settings.function_timeout_seconds or 0), int(settings.function_memory_mib or 0)),
         label=label,
+        redactor=redactor,
     )
     return App(worker, site, rows)
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 
 from duckstring.model.masks import Masks
 
-__all__ = ["MOST", "Masks", "cut", "for_terminal", "json_text", "masked", "readable"]
+__all__ = ["MOST", "Masks", "Redactor", "cut", "for_terminal", "json_text", "masked", "readable"]
 
 MOST = 1_000_000
 """Characters that :func:`readable` keeps of one text. What is longer loses its middle."""
 
+_OURS = ("DUCKSTRING_", "MINISTACK_")
+_DEEPEST, _ANY_DEPTH = 8, 10_000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff\ufffe\uffff]")
 _SUSPECT = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
@@ -28,6 +31,11 @@ _SUSPECT = re.compile(
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _ESCAPED_BYTES = range(0xDC80, 0xDD00)
 """Python keeps a byte that it could not decode as one of these (``surrogateescape``)."""
+
+
+def storable(value: object) -> object:
+    """What ``json.loads`` gave, each text and key in it :func:`readable`: JSON may hold escapes that no store takes."""
+    return _tree(value, readable, _ANY_DEPTH)
 
 
 def readable(value: object, *, most: int = MOST) -> str:
@@ -49,6 +57,41 @@ def readable(value: object, *, most: int = MOST) -> str:
 def masked(value: object, masks: Masks, *, most: int = MOST) -> str:
     """:func:`readable`, without secrets: none is left in part where the text is cut."""
     return cut(masks.mask(readable(value, most=max(most, MOST))), most)
+
+
+class Redactor:
+    """Through this a process stores and logs what others have written. It learns the secrets as the process reads them."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """``environment``: variables of which those count whose name says that they are secret; none of the product's own."""
+        known = {name: value for name, value in (environment or {}).items() if not name.startswith(_OURS)}
+        self._masks = Masks({}, known)
+
+    def learn(self, entries: Mapping[str, str]) -> None:
+        """Mask these, too. What was learnt before stays: a secret that is replaced may be in texts for long."""
+        self._masks = self._masks.renewed(entries)
+
+    def text(self, value: object, *, most: int = MOST) -> str:
+        """``masked`` by what is known now."""
+        return masked(value, self._masks, most=most)
+
+    def tree(self, value: object) -> object:
+        """A value as JSON has it, each text and key in it redacted. What JSON does not have becomes text."""
+        return _tree(value, self.text, _DEEPEST)
+
+    def line(self, value: object) -> str:
+        """``tree`` as one line of JSON, for a log."""
+        return json_text(self.tree(value))
+
+
+def _tree(value: object, clean: Callable[[object], str], depth: int) -> object:
+    if value is None or value is True or value is False or type(value) is int or type(value) is float:
+        return value
+    if depth and isinstance(value, Mapping):
+        return {clean(key): _tree(one, clean, depth - 1) for key, one in list(value.items())}
+    if depth and isinstance(value, (list, tuple, set, frozenset)):
+        return [_tree(one, clean, depth - 1) for one in list(value)]
+    return clean(value)
 
 
 def cut(text: str, most: int) -> str:

@@ -16,6 +16,7 @@ from duckstring.author.pausing import Paused
 from duckstring.author.pond import Pond
 from duckstring.author.ripple import Declared, takes_pond
 from duckstring.errors import DuckstringError, TransientError
+from duckstring.model.foreign import readable
 from duckstring.service import watch as watching
 from duckstring.service.output import LineLog
 from duckstring.service.project import Project
@@ -103,7 +104,7 @@ def _find(project: Project, ripple: str, find: Find) -> Function:
 
 
 def _fault(error: BaseException, project: Project) -> Fault:
-    message = str(error)
+    message = readable(error)
     if isinstance(error, DuckstringError) and error.hint:
         message = f"{message} {error.hint}"
     told = traceback.TracebackException(type(error), error, _from_author(error.__traceback__, project))

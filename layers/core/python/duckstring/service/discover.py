@@ -141,7 +141,7 @@ def _children() -> frozenset[int]:
 
 def _died(module: str, code: int, output: Path) -> RippleError:
     how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    said = output.read_text(encoding="utf-8", errors="replace")[-_OUTPUT_SHOWN:].strip()
+    said = output.read_text(encoding="utf-8", errors="backslashreplace")[-_OUTPUT_SHOWN:].strip()
     return RippleError(
         f"Importing {module} ended the process {how}{f'; it said: {said}' if said else '.'}",
         hint="At module level only declare; it may use 2 GB of memory.",

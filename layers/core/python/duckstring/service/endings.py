@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from duckstring.author.pausing import Paused
@@ -19,6 +19,9 @@ from duckstring.service.usage import Meter
 from duckstring.service.worker import Order, Worker
 
 Answer = dict[str, object]
+
+_ERROR_LIMIT = 200
+"""Of the name of an error's class."""
 
 _PAYLOAD_LIMIT = 6_000
 """Of a message: it travels as JSON in JSON in JSON, in an error's cause of at most 32,768 characters."""
@@ -89,6 +92,7 @@ def _with_error(where: Cut | None, line: str) -> str:
 
 def fail(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> Answer:
     """Tell that the attempt did not succeed."""
+    fault = redacted(fault, worker)
     if not write_fault(status, fault, work, worker):
         return nothing_told(work.order, worker)
     worker.log.error(
@@ -99,8 +103,15 @@ def fail(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> Answer:
     return {"outcome": status, "failure": failure}
 
 
+def redacted(fault: Fault, worker: Worker) -> Fault:
+    """As it may be stored: what the author's code raised is the author's text."""
+    clean = worker.redactor.text
+    return replace(fault, error=clean(fault.error, most=_ERROR_LIMIT), message=clean(fault.message), traceback=clean(fault.traceback))
+
+
 def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> bool:
     """Into the attempt's row. False: it was taken from us."""
+    fault = redacted(fault, worker)
     order, usage = work.order, work.began.usage.most(work.meter.usage())
     said = (fault.error, fault.message, fault.traceback)
     row = AttemptFinished(order.run, order.ripple, order.attempt, status, worker.clock.now(), *said, usage=usage)

@@ -16,6 +16,7 @@ from duckstring.author.errors import missing_variable_hint
 from duckstring.author.order import arrange
 from duckstring.errors import DuckstringError
 from duckstring.model.catalog import RippleSpec
+from duckstring.model.foreign import readable
 from duckstring.service.project import Project
 
 _MEMORY = 2 * 1024**3
@@ -83,7 +84,7 @@ def _told(error: BaseException, project: Project) -> dict[str, str]:
     if isinstance(error, DuckstringError):
         message = _without_folders(error.message, project)
         return {"type": type(error).__name__, "message": message, "hint": error.hint, "traceback": written if frames else ""}
-    message = _without_folders(f"Importing {project.module} raised {type(error).__name__}: {error}", project)
+    message = _without_folders(f"Importing {project.module} raised {type(error).__name__}: {readable(error)}", project)
     return {"type": type(error).__name__, "message": message[:_TEXT_SHOWN], "hint": _hint(error), "traceback": written[-_TEXT_SHOWN:]}
 
 

@@ -11,6 +11,7 @@ from duckstring.author.lake import Storage
 from duckstring.author.memory import Memory
 from duckstring.engine.state import PondState
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, Began, Site
+from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.ports import Clock, Mailbox, Snapshots
@@ -127,5 +128,6 @@ class Worker:
     function: Function = field(default_factory=Function)
     label: Label = _unlabelled
     begins: Callable[[float], None] = _unasked
+    redactor: Redactor = field(default_factory=Redactor)
     shelf: Shelf = field(default_factory=Shelf)
     pace: Pace = field(default_factory=Pace)

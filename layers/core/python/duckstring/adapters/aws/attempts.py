@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from botocore.exceptions import ClientError
@@ -30,6 +31,7 @@ from duckstring.model.attempts import (
     OwnFailure,
     Usage,
 )
+from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
 
@@ -49,9 +51,10 @@ Values = Mapping[str, str | int | float]
 class AttemptRows:
     """``worker.AttemptHistory``, ``on_kill.KillHistory`` and ``own_words.Ends``."""
 
-    def __init__(self, clients: Clients, table: str, bucket: str) -> None:
-        """Rows in ``table``, what is too long for them in ``bucket``."""
+    def __init__(self, clients: Clients, table: str, bucket: str, redactor: Redactor | None = None) -> None:
+        """Rows in ``table``, what is too long for them in ``bucket``; texts of others only as ``redactor`` lets them through."""
         self._clients, self._table, self._bucket = clients, table, bucket
+        self._redactor = redactor or Redactor()
 
     def started(self, line: Line, row: AttemptStarted) -> Began | None:
         """Write that an attempt runs, unless it was taken. Where its log lies is kept for each of its first invocations.
@@ -124,6 +127,8 @@ class AttemptRows:
             **_used(row.usage),
         }
         if row.status != "success":
+            clean = self._redactor.text
+            row = replace(row, error=clean(row.error), message=clean(row.message), traceback=clean(row.traceback))
             values |= {"error": row.error, "message": row.message, "traceback": row.traceback} | self._overflow(line, row)
         return self._close(attempt_key(line, row.run, row.ripple, row.attempt), f"SET {_assigned(values)}", values, {})
 
@@ -166,7 +171,7 @@ class AttemptRows:
         self._ended_on_kill(line, row, "#on_kill = :asked AND attribute_not_exists(#on_kill_message)", asked)
 
     def _ended_on_kill(self, line: Line, row: OnKillCalled, condition: str, more: Mapping[str, AttributeValueTypeDef]) -> None:
-        values: Values = {"on_kill": row.how, "on_kill_message": row.message[:KEPT_TEXT]}
+        values: Values = {"on_kill": row.how, "on_kill_message": self._redactor.text(row.message, most=KEPT_TEXT)}
         self._change(attempt_key(line, row.run, row.ripple, row.attempt), f"SET {_assigned(values)}", condition, values, more)
 
     def _overflow(self, line: Line, row: AttemptFinished) -> dict[str, str | int | float]:

@@ -7,6 +7,7 @@ import json
 from duckstring.adapters.aws.clients import Clients
 from duckstring.engine.effects import Announce
 from duckstring.errors import TransientError
+from duckstring.model.foreign import readable
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.model.settings import Settings
@@ -39,7 +40,7 @@ class EventBus:
         if event.run:
             detail["run"] = run_key(line, event.run)
         if event.reason:
-            detail["error"] = event.reason
+            detail["error"] = readable(event.reason)
         answer = self._clients.events.put_events(
             Entries=[
                 {

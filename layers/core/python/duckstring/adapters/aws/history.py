@@ -18,6 +18,7 @@ from duckstring.adapters.aws.items import code_of, from_item, to_item
 from duckstring.adapters.aws.layout import attempt_key, attempts_of, former_key, line_partition, work_partition
 from duckstring.adapters.aws.rows import attempt_row
 from duckstring.engine.effects import RecordAttempt, RecordRun
+from duckstring.model.foreign import readable
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.ports import Row
@@ -74,7 +75,7 @@ class DynamoHistory:
         }
         if failure:
             where = f"errors/{line}/{row.run}-{failure.ripple}-{failure.attempt}-run.txt"
-            values |= {"ripple": failure.ripple, "error": failure.error} | self._message(failure.message, where)
+            values |= {"ripple": failure.ripple, "error": readable(failure.error)} | self._message(failure.message, where)
         self._write(_run_key(line, row.run), values)
 
     def record_attempt(self, line: Line, row: RecordAttempt) -> None:
@@ -89,12 +90,13 @@ class DynamoHistory:
         }
         if failure := row.failure:
             where = f"errors/{line}/{row.run}-{row.ripple}-{row.attempt}-lost.txt"
-            values |= {"error": failure.error} | self._message(failure.message, where)
+            values |= {"error": readable(failure.error)} | self._message(failure.message, where)
         self._write(key, values)
         # A worker that began before attempts had a partition of their own looks there whether it is wanted.
         self._write(former_key(line, key), values, condition="#status = :__running")
 
     def _message(self, message: str, where: str) -> dict[str, object]:
+        message = readable(message)
         if len(message) <= LONG:
             return {"message": message}
         self._clients.s3.put_object(Bucket=self._bucket, Key=where, Body=message.encode())

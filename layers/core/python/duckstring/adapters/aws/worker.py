@@ -11,6 +11,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, TransientError
+from duckstring.model.foreign import Redactor
 from duckstring.model.names import Line
 
 
@@ -51,9 +52,9 @@ class S3Artifacts:
 class SecretEntries:
     """``run_ripple.Secrets``: read at each attempt, so that what was set counts at once."""
 
-    def __init__(self, clients: Clients, arn: str) -> None:
-        """The secret ``arn``; empty: this Catchment has none."""
-        self._clients, self._arn = clients, arn
+    def __init__(self, clients: Clients, arn: str, redactor: Redactor | None = None) -> None:
+        """The secret ``arn``; empty: this Catchment has none. ``redactor`` learns what is read."""
+        self._clients, self._arn, self._redactor = clients, arn, redactor
 
     def entries(self) -> Mapping[str, str]:
         """The JSON object in the secret.
@@ -72,7 +73,10 @@ class SecretEntries:
             raise OperatorError(
                 "The Catchment's secret is no JSON object.", hint="Put one: aws secretsmanager put-secret-value (docs/aws.md)."
             )
-        return {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
+        entries = {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
+        if self._redactor:
+            self._redactor.learn(entries)
+        return entries
 
     def _value(self) -> str:
         """A secret that nobody has put a value into is there, and holds nothing."""

@@ -1,0 +1,45 @@
+"""The log of a Lambda function: one JSON object a line, whatever the texts in it are."""
+
+from __future__ import annotations
+
+import logging
+from typing import NoReturn
+
+from aws_lambda_powertools import Logger
+from typing_extensions import override
+
+from duckstring.model.foreign import Redactor, readable
+
+
+def json_logger(service: str, redactor: Redactor) -> Logger:
+    """A logger of which each line can be written, without the secrets that ``redactor`` knows: keys as well as values."""
+    made = Logger(service=service, json_serializer=redactor.line, json_deserializer=_leave)
+    made.registered_handler.addFilter(_Formatted())
+    return made
+
+
+class _Formatted(logging.Filter):
+    """A record's text is made here: where its arguments cannot be put into it, they stand beside it, and the line is not lost."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.args or not isinstance(record.msg, dict):
+            record.msg, record.args = _message(record), None
+        return True
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return readable(record.getMessage())
+    except BaseException:  # noqa: BLE001 - an argument's __str__ is its author's
+        return f"{readable(record.msg)} {_parts(record.args)}"
+
+
+def _parts(args: object) -> str:
+    many = args if isinstance(args, tuple) else (args,)
+    return " ".join(map(readable, many))
+
+
+def _leave(_text: object) -> NoReturn:
+    """A message that looks like JSON is text, too."""
+    raise ValueError
