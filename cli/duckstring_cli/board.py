@@ -250,7 +250,7 @@ def _heading(line: LineStatus) -> Text:
 
 
 def _facts(line: LineStatus, now: str) -> Table:
-    facts = Table.grid(padding=(0, 2))
+    facts = render.Rows.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     budgets = line["budgets"]

@@ -12,7 +12,6 @@ from typing import Protocol
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from duckstring.errors import DuckstringError
@@ -162,7 +161,7 @@ class Redrawn:
 
 def progress(follower: Follower, *, height: int) -> RenderableType:
     """The lines on the way to the goal: mark, Pond, how long, its Ripples."""
-    grid = Table.grid(padding=(0, 2))
+    grid = render.Rows.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, max_width=32)
     grid.add_column(no_wrap=True, justify="right")

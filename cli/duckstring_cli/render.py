@@ -12,6 +12,7 @@ from typing import Literal
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
+from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
@@ -59,6 +60,16 @@ class _Harmless(Console):
             yield segment if segment.control else Segment(for_terminal(segment.text, lines=True), segment.style)
 
 
+class Rows(Table):
+    """A table of texts: a cell that is a string has no markup in it."""
+
+    @override
+    def add_row(self, *cells: RenderableType | None, style: StyleType | None = None, end_section: bool = False) -> None:
+        """A row."""
+        texts = [Text(lines(cell)) if isinstance(cell, str) else cell for cell in cells]
+        super().add_row(*texts, style=style, end_section=end_section)
+
+
 def lines(text: str) -> str:
     """Text of others, with its line ends. Rich drops some control codes without a trace: they are to be seen."""
     return for_terminal(text, lines=True)
@@ -75,7 +86,7 @@ def table(*headers: str, right: Sequence[str] = (), last: Literal["whole", "cut"
     ``last`` says what becomes of the last column where the terminal is too narrow; the others stay whole as long as they can.
     """
     gives_way = last != "whole" and out().is_terminal
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim", expand=gives_way)
+    made = Rows(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim", expand=gives_way)
     for header in headers:
         made.add_column(header, justify="right" if header in right else "left", no_wrap=True, overflow="ellipsis")
     if gives_way:

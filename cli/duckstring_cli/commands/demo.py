@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.text import Text
 
 from duckstring_cli import catchments, durations, render
 from duckstring_cli.client import Client
@@ -92,6 +93,6 @@ def _next_steps(folder: Path) -> None:
     }
     made = render.table("TRY NEXT", "")
     for command, why in lines.items():
-        made.add_row(f"[bold]{command}[/]", f"[dim]{why}[/]")
+        made.add_row(Text(command, style="bold"), Text(why, style="dim"))
     render.say("")
     render.out().print(made)
