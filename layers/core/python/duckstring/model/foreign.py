@@ -22,6 +22,7 @@ MOST = 1_000_000
 _OURS = ("DUCKSTRING_", "MINISTACK_")
 _DEEPEST, _ANY_DEPTH = 8, 10_000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff\ufffe\uffff]")
+_ODD = re.compile(r"[^\x20-\x7e]")
 _SUSPECT = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u2800\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff"
@@ -119,13 +120,13 @@ def for_terminal(text: str, *, lines: bool = False) -> str:
     if lines:
         text = text.replace("\r\n", "\n")
     kept = "\n\t" if lines else ""
-    return "".join(one if one in kept or _is_visible(one) else _escape(one) for one in text)
+    return _ODD.sub(lambda found: found[0] if found[0] in kept or _is_visible(found[0]) else _escape(found[0]), text)
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
     """JSON that a terminal may show: what :func:`for_terminal` would escape is escaped as JSON does it, so programs read the same."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=readable)
-    return _SUSPECT.sub(_escape_json, text)
+    return _ODD.sub(lambda found: found[0] if found[0] == "\n" or _is_visible(found[0]) else _escape_json(found[0]), text)
 
 
 def _text_of(value: object) -> str:
@@ -161,8 +162,6 @@ def _escape(one: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
 
 
-def _escape_json(found: re.Match[str]) -> str:
-    if found[0] == "\n":  # between values: within them json has escaped it
-        return "\n"
-    units = found[0].encode("utf-16-be", "surrogatepass")
+def _escape_json(one: str) -> str:
+    units = one.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
