@@ -134,7 +134,7 @@ def template_of(worker):
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 def test_a_template_that_is_gone_or_stands_still_is_replaced(start, monkeypatch, number):
-    monkeypatch.setattr(forking, "_FORKS_WITHIN", 0.5)
+    monkeypatch.setattr(forking, "_LOOK", 0.1)
     first = start("one")
     template = template_of(first)
     os.kill(template, number)
@@ -142,6 +142,19 @@ def test_a_template_that_is_gone_or_stands_still_is_replaced(start, monkeypatch,
     assert [ask(worker, "a")["said"] for worker in (first, second, third)] == ["a", "a", "a"]
     assert template_of(third) not in {template, os.getpid()}
     assert forking.state_of(template) in forking.DEAD
+
+
+def test_a_template_that_hangs_is_replaced(start, monkeypatch, tmp_path):
+    monkeypatch.setattr(forking, "_FORKS_WITHIN", 0.3)
+    monkeypatch.setattr(forking, "_LOOK", 0.1)
+    # A handler that leaves a signal handler behind which never returns.
+    stuck = "import signal, time\nsignal.signal(signal.SIGUSR1, lambda *_: time.sleep(3600))"
+    first = start("one", body=stuck)
+    template = template_of(first)
+    os.kill(template, signal.SIGUSR1)
+    second = start("two", body=stuck)
+    assert ask(second, "a")["said"] == "a"
+    assert template_of(second) == os.getpid()
 
 
 def test_a_stopped_template_is_ended_with_the_others(monkeypatch, tmp_path):
@@ -153,7 +166,8 @@ def test_a_stopped_template_is_ended_with_the_others(monkeypatch, tmp_path):
 
 
 def test_a_template_that_never_gets_ready_is_given_up(monkeypatch, tmp_path):
-    monkeypatch.setattr(forking, "_READY_WITHIN", 0.5)
+    monkeypatch.setattr(forking, "_READY_WITHIN", 0.3)
+    monkeypatch.setattr(forking, "_LOOK", 0.1)
     (tmp_path / "stuck.py").write_text("import time\ntime.sleep(3600)")
     with pytest.raises(RuntimeError, match="cannot be imported"):
         forking.Template(sys.executable, "stuck", cwd=str(tmp_path), env={})

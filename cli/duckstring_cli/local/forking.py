@@ -27,7 +27,9 @@ _GLANCE = 0.01
 _READY_WITHIN = 120.0
 """Seconds for a template to import its handler, on a machine that has much else to do."""
 _FORKS_WITHIN = 10.0
-"""Seconds for a fork, which takes milliseconds: a template that was stopped (SIGSTOP) or hangs is replaced."""
+"""Seconds for a fork, which takes milliseconds: a template that hangs is replaced."""
+_LOOK = 0.5
+"""Seconds after which a template that was stopped (SIGSTOP) is not about to go on."""
 _ENDS_WITHIN = 1.0
 
 
@@ -139,6 +141,7 @@ class Template:
                 os.close(stream)
             # Its answer may still come, and would be taken for that to the next order.
             self._process.kill()
+            self._process.wait()
             raise RuntimeError("the template has ended, or did not answer")
         return Forked(pid, os.fdopen(in_write, "w", buffering=1), _reading(out_read), _reading(err_read))
 
@@ -155,11 +158,13 @@ class Template:
     def _answer(self, seconds: float) -> str:
         """Its next line; empty: it has ended, or says nothing within so many ``seconds``."""
         limit, said = time.monotonic() + seconds, b""
+        self._door.settimeout(_LOOK)
         while not said.endswith(b"\n"):
-            self._door.settimeout(max(limit - time.monotonic(), 0.001))
             try:
                 more = self._door.recv(64)
-            except OSError:
+            except TimeoutError:
+                if time.monotonic() < limit and state_of(self._process.pid) != STOPPED:
+                    continue
                 return ""
             if not more:
                 return ""

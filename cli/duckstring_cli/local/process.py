@@ -118,6 +118,7 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
     Raises:
         OperatorError: it ended or did not answer in time.
     """
+    folder.parent.chmod(0o700)
     ensure_key(folder)
     log = folder / "server.log"
     if log.exists() and log.stat().st_size > _LOG_LIMIT:
