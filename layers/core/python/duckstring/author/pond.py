@@ -15,10 +15,12 @@ from duckstring.author.errors import (
     TableNotFoundError,
     WriteError,
 )
+from duckstring.author.first import for_author
 from duckstring.author.lake import ArrowStream, Lake, Storage, TableRef
 from duckstring.author.memory import Memo, Memory
 from duckstring.author.pausing import Paused, asked
 from duckstring.author.tables import SourceTable, SourceTables, check_name, check_table, missing, since, source_table
+from duckstring.errors import TransientError
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, table_key
@@ -97,8 +99,12 @@ class Pond:
 
     @property
     def previous_f(self) -> Instant:
-        """The freshness that this Ripple's tables have now; the year 1 if it never ran, so that every comparison holds."""
-        return self._around.previous_f
+        """The freshness that this Ripple's tables have now.
+
+        If it never ran, the first instant of the year 1, so that every comparison holds. It can be looked back from, and moved to
+        another zone: what would lie before it is the first instant itself.
+        """
+        return for_author(self._around.previous_f)
 
     @property
     def run_key(self) -> str:
@@ -340,6 +346,10 @@ class Pond:
     def close(self) -> None:
         """Give back memory and disk. The worker calls it."""
         self._lake.close()
+
+    def outage(self, error: BaseException) -> TransientError | None:
+        """What to say instead of an error of the author's code that is the storage's fault; None if it is not."""
+        return self._lake.outage(error)
 
     def interrupt(self) -> None:
         """End the query that runs, from another thread. The worker calls it when the attempt is no longer wanted."""

@@ -73,7 +73,8 @@ def call(project: Project, ripple: str, pond: Pond, watch: Watch, *, find: Find 
                     # A process that the Ripple forked came back instead of ending: it would answer in our place.
                     os._exit(0)
     except (Exception, SystemExit, KeyboardInterrupt, Stopped, Paused) as error:  # noqa: BLE001 - whatever an author's code raises
-        explained = pond.explained(error)
+        # The storage may fail in the author's own statements, too: a table is read when its rows are asked for.
+        explained = pond.outage(error) or pond.explained(error)
         return _judged(explained.with_traceback(error.__traceback__), project, watch)
     if watch.ended:
         return Cut()
