@@ -84,7 +84,7 @@ def lake_at():
         lake.close()
 
 
-def write(lake, sql="SELECT 1 AS one", key="data/sales@1/t/1.parquet"):
+def write(lake, sql="SELECT 1 AS one", key="data/sales@1/t/0000000001-load-1-0a1b2c3d.parquet"):
     return lake.write("t", sql, key=key)
 
 
