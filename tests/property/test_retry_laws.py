@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import Attempted, World, seconds
+from duckstring.adapters.memory.world import Attempted, World, pond, seconds
 from duckstring.engine.state import Failure, PondState
 from duckstring.model.names import Line
-from tests.property.living import rules
-from tests.property.worlds import Graph, at_rest, chance, graphs, looks, once, settle, weather, whole, world_of
+from tests.property.living import Draw, rules
+from tests.property.worlds import Graph, at_rest, chance, graphs, looks, once, same_pond, settle, weather, whole, world_of
 
 seeds = st.integers(0, 2**16)
 KINDS = ("wave", "tide", "pulse", "tap")
 
 
-def _fails(seed: int, graph: Graph):
-    """Each line fails in its first few runs (some in none, some in all), each attempt of them with a likelihood of its own."""
+def _troubled(graph: Graph, draw: Draw, *, pace: tuple[float, ...]) -> tuple[Graph, World, Line]:
+    """``graph`` with an Outlet below all its branches, each line with tries of its own, and failing in its first runs."""
+    inner = {source.line for release in graph.releases for source in release.sources}
+    ends: list[Line] = []
+    for line in reversed(graph.lines):
+        if line not in inner and not any(same_pond(line, other) for other in ends):
+            ends.append(line)
+    optional = draw(st.sampled_from(["", "", "", "?"]))
+    releases = (*graph.releases, pond("out@1", *(f"{line}{optional}" for line in ends)))
+    tries = {r.line: (draw(st.sampled_from([0, 0, 1])), draw(st.integers(0, 3))) for r in releases}
+    graph = Graph(tuple(replace(r, immediate_retries=tries[r.line][0], source_retries=tries[r.line][1]) for r in releases))
+    last = {line: draw(st.sampled_from([0, 0, 1, 2, 3, 5, 999])) for line in graph.lines}
+    share, seed = draw(st.sampled_from([0.5, 1.0])), draw(seeds)
 
     def outcome(attempted: Attempted) -> Failure | None:
         line, run, ripple, attempt = attempted
-        luck = random.Random(f"{seed}/{line}")
-        last, share = luck.choice([0, 0, 2, 3, 5, 999]), luck.choice([0.5, 1.0])
-        return Failure(ripple, attempt, "ValueError", "bad luck") if run <= last and chance((seed, attempted), share) else None
+        return Failure(ripple, attempt, "ValueError", "bad luck") if run <= last[line] and chance((seed, attempted), share) else None
 
-    return outcome
-
-
-def _with_tries(graph: Graph, seed: int) -> Graph:
-    luck = random.Random(f"tries/{seed}")
-    return Graph(
-        tuple(replace(r, immediate_retries=luck.choice([0, 0, 1]), source_retries=luck.choice([0, 1, 2, 3])) for r in graph.releases)
-    )
+    world = world_of(replace(weather(seed, pace=pace), outcome=outcome), seed)
+    settle(world, graph)
+    to = Line("out@1") if draw(st.integers(0, 3)) else draw(st.sampled_from(graph.lines))
+    return graph, world, to
 
 
 def _has_tries(state: PondState) -> bool:
@@ -66,16 +70,13 @@ def _is_stuck(graph: Graph, world: World, line: Line) -> bool:
 
 
 @looks(50)
-@given(graphs(most=7), seeds, st.data())
-def test_whoever_is_wanted_below_spends_its_tries_or_recovers_in_bounded_time(graph: Graph, seed: int, data: st.DataObject) -> None:
-    graph = _with_tries(graph, seed)
-    world = world_of(replace(weather(seed, pace=(5, 15, 30)), outcome=_fails(seed, graph)), seed)
-    settle(world, graph)
+@given(graphs(most=6), st.data())
+def test_whoever_is_wanted_below_spends_its_tries_or_recovers_in_bounded_time(graph: Graph, data: st.DataObject) -> None:
+    graph, world, to = _troubled(graph, data.draw, pace=(5, 15, 30))
     for line in graph.lines:
         if not graph.release(line).sources and data.draw(st.integers(0, 4)) == 0:
             for window in data.draw(rules(every=(60, 120), lasting=True)):
                 world.add_window(line, replace(window, on=frozenset()))
-    to = data.draw(st.sampled_from(graph.lines))
     if data.draw(st.booleans()):  # something fails while it sleeps, and has forgotten what it was wanted for
         world.trigger(to, data.draw(st.sampled_from(["pulse", "tap"])))
         world.run_until(world.now + seconds(data.draw(st.sampled_from([1, 20, 100, 300]))))
@@ -98,12 +99,9 @@ def test_whoever_is_wanted_below_spends_its_tries_or_recovers_in_bounded_time(gr
 
 
 @looks(50)
-@given(graphs(most=8), seeds, st.data())
-def test_a_pulse_runs_a_line_once_and_once_more_for_each_try_of_what_failed_for_it(graph: Graph, seed: int, data: st.DataObject) -> None:
-    graph = _with_tries(graph, seed)
-    world = world_of(replace(weather(seed, pace=(1, 2, 5)), outcome=_fails(seed, graph)), seed)
-    settle(world, graph)
-    to = data.draw(st.sampled_from(graph.lines))
+@given(graphs(most=8), st.data())
+def test_a_pulse_runs_a_line_once_and_once_more_for_each_try_of_what_failed_for_it(graph: Graph, data: st.DataObject) -> None:
+    graph, world, to = _troubled(graph, data.draw, pace=(1, 2, 5))
     world.trigger(to, "pulse")
     world.run_until(most=100_000)
     failed = sum(len(world.runs(line, "failed")) for line in graph.lines)

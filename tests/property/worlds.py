@@ -286,7 +286,7 @@ def once(world: World) -> None:
 def at_rest(world: World) -> bool:
     """Nothing runs and nothing is wanted of what is deployed, and no branch of an execution waits."""
     deployed = [state for state in world.states.values() if state.release is not None]
-    return not world.waiting() and not any(s.runs or s.pull or s.woken or s.force or s.targets for s in deployed)
+    return not world.waiting() and not any(s.runs or s.pull or s.kept or s.woken or s.force or s.targets for s in deployed)
 
 
 def settle(world: World, graph: Graph, order: Callable[[list[Release]], list[Release]] = list) -> None:

@@ -389,7 +389,9 @@ class World:
 
     def at_rest(self) -> bool:
         """Nothing runs, nothing is wanted, and no branch of an execution waits."""
-        return not self.waiting() and all(not s.runs and s.pull is None and not s.targets and s.woken is None for s in self.states.values())
+        return not self.waiting() and all(
+            not s.runs and s.pull is None and s.kept is None and not s.targets and s.woken is None for s in self.states.values()
+        )
 
 
 def pond(
