@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from duckstring.adapters.memory.world import START, Conditions, World, chain_of, pond, seconds
 from duckstring.engine.effects import RecordRun
+from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line
 from tests.property.worlds import Graph, graphs, looks, once, settle, whole, world_of
@@ -77,7 +78,7 @@ def waving(graph: Graph, duration: Duration, letter: float = 0.0, seed: int = 0)
     return world
 
 
-@looks(40)
+@looks(25)
 @given(graphs(most=7, optional=False, majors=False), seeds, st.sampled_from([0.0, 0.05, 0.19]))
 def test_a_wave_runs_at_the_pace_of_the_slowest_ripple_and_one_letter(graph: Graph, seed: int, letter: float) -> None:
     """Letters that take no longer than a Ripple. The letter is the one by which the slowest Ripple says that it is done."""
@@ -155,7 +156,7 @@ def ripples_of(*shapes: tuple[str, tuple[str, ...]]) -> Release:
     return pond("in@1", ripples=shapes)
 
 
-@looks(40)
+@looks(25)
 @given(st.lists(st.sampled_from([0.5, 1, 2.1, 2.8, 5, 5.8]), min_size=2, max_size=4), st.data())
 def test_root_ripples_side_by_side_make_a_wave_no_older(paces: list[float], data: st.DataObject) -> None:
     """An Inlet of root Ripples side by side, each with a branch of its own below it, and a quick Sink: as old as its longest branch."""
@@ -174,3 +175,33 @@ def test_root_ripples_side_by_side_make_a_wave_no_older(paces: list[float], data
     assert seen.period == seconds(longest)
     ways = [takes[name] + takes.get(f"b{name[1:]}", 0) for name in takes if name.startswith("r")]
     assert seen.oldest == seconds(max(ways) + 0.3) == lead(graph, Line("out@1"), world.conditions.duration)
+
+
+@looks(25)
+@given(graphs(most=6, optional=False, majors=False), seeds, st.data())
+def test_triggers_that_share_a_lineage_keep_their_limits(graph: Graph, seed: int, data: st.DataObject) -> None:
+    """A Wave keeps its pace; a Tide finds each Ripple on its way at work on something older, once at most."""
+    duration = durations(seed)
+    world = World(Conditions(duration=duration), seed)
+    settle(world, graph)
+    standing = data.draw(st.lists(st.sampled_from(graph.lines), unique=True, min_size=1, max_size=3))
+    bounds = {line: data.draw(st.sampled_from([None, seconds(3), seconds(10), seconds(40)])) for line in standing}
+    for line, bound in bounds.items():
+        if bound is None:
+            world.trigger(line, "wave")
+        else:
+            world.trigger(line, "tide", bound=bound)
+    world.run_until(START + seconds(250), most=2_000_000)
+    stalest = dict.fromkeys(standing, timedelta())
+
+    def keep(before: PondState, after: PondState) -> None:
+        if after.line in stalest and before.end_f != after.end_f:
+            stalest[after.line] = max(stalest[after.line], world.now - before.end_f)
+
+    world.watch = keep
+    for line, seen in {line: watch(world, line, seconds(150)) for line in standing}.items():
+        way, bound = lead(graph, line, duration), bounds[line]
+        if bound is None:
+            assert seen.period <= slowest(graph, line, duration) * 1.0001
+        else:
+            assert stalest[line] <= max(bound, way * 2) + way * 2
