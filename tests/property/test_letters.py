@@ -24,6 +24,7 @@ from duckstring.engine.signals import (
     RippleSucceeded,
     Signal,
     SourceTold,
+    TableRemoved,
     Triggered,
     WindowAdded,
 )
@@ -232,6 +233,8 @@ FORGED = (
     {"orders": replace(version(), rows=-1)},
     {"orders": replace(version(), bytes=-1)},
     {"orders": replace(version(), fingerprint="")},
+    {"orders": replace(version(), f=NOON)},
+    {"orders": replace(version(), package="0123456789ab")},
     {"orders": replace(version(), fingerprint="x" * 200)},
     {f"t{number}": version(f"t{number}") for number in range(301)},
 )
@@ -270,6 +273,9 @@ def test_tables_that_this_attempt_cannot_have_written_are_refused_in_one_line(
         codec.letter(SALES, Deployed(replace(RELEASE, artifact="artifacts/evil/1.0.0/ab.zip"))),
         codec.letter(SALES, Deployed(replace(RELEASE, deployed=NOON + timedelta(days=9)))),
         codec.letter(SALES, Removed(NOON)),
+        codec.letter(SALES, TableRemoved("orders?x")),
+        codec.letter(SALES, RippleSucceeded(42, "load", 1, kept=frozenset({"a/b"}))),
+        codec.letter(SALES, RippleSucceeded(42, "load", 1, dropped=frozenset({"*"}))),
         codec.letter(ORDERS, AlarmRang()),
         "[" * 100_000,
         '{"to": "sales@1", "kind": "alarm_rang"' + ', "x": "' + "y" * 300_000 + '"}',
@@ -287,6 +293,7 @@ def test_a_removal_that_the_catalog_knows_is_taken_and_a_newer_or_anothers_is_no
         assert len(credible(ORDERS, letters, Register())) == is_taken
 
 
+@looks(60)
 @given(st.text(min_size=1))
 def test_text_of_a_failure_that_cannot_be_stored_is_taken_with_escapes(message: str) -> None:
     assume(message.isascii())

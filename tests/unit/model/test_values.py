@@ -18,6 +18,7 @@ from duckstring.model.instants import NEVER, from_text, to_text
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.service.tables import written_in
+from tests.property.worlds import looks
 
 SALES = Line("sales@1")
 
@@ -47,6 +48,7 @@ def test_a_table_versions_key_is_read_back() -> None:
     assert names.checked_table_key(KEY) == KEY
 
 
+@looks(60)
 @given(
     st.from_regex(names.POND_NAME, fullmatch=True).filter(lambda name: not name.endswith("\n")),
     st.from_regex(names.POND_NAME, fullmatch=True).filter(lambda name: not name.endswith("\n")),
@@ -89,6 +91,7 @@ def test_a_key_of_another_form_is_none_and_no_address_is_made_of_it(key: str) ->
         written_in(key)
 
 
+@looks(200)
 @given(st.text(), st.integers(0, len(KEY)))
 def test_no_character_put_into_a_key_reaches_an_address_unless_it_is_a_key_still(text: str, place: int) -> None:
     forged = KEY[:place] + text + KEY[place:]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from duckstring.engine.signals import (
@@ -25,13 +26,14 @@ from duckstring.engine.signals import (
     SinkAttached,
     SinkDetached,
     SourceTold,
+    TableRemoved,
     TargetReceived,
     Triggered,
     WindowAdded,
 )
 from duckstring.model.catalog import Release, Removal, TableVersion
 from duckstring.model.compute import MOST_MIB
-from duckstring.model.instants import ZERO, to_text
+from duckstring.model.instants import NEVER, ZERO, to_text
 from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key
 from duckstring.model.windows import Window
 from duckstring.ports import Received
@@ -84,6 +86,9 @@ def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901 - one 
         case ComputePinned() as signal:
             yield from _name_doubts(signal.ripple)
             yield from _memory_doubts(signal.memory_mib)
+        case TableRemoved() as signal:
+            if not POND_NAME.fullmatch(signal.table):
+                yield f"{signal.table[:60]!a} is not the name of a table"
         case SourceTold(source=other) | PullReceived(sink=other) | TargetReceived(sink=other):
             yield from _other_doubts(line, other)
         case SinkAttached(sink=other) | SinkDetached(sink=other):
@@ -140,15 +145,28 @@ def _table_doubts(line: Line, report: RippleSucceeded) -> Iterator[str]:
     """A worker names what it has written: each object under the key that this very attempt gives it."""
     if len(report.tables) > MOST_TABLES:
         yield f"{len(report.tables)} tables"
+    for name in sorted(report.kept | report.dropped):
+        yield from _table_name_doubts(name)
     for name, version in report.tables.items():
-        if name != version.table or not POND_NAME.fullmatch(name):
-            yield f"{name[:60]!a} is not the name of a table"
-        elif not _is_own(line, report, version):
-            yield f"{version.key[:200]!a} is not a key of table {name}, written by attempt {report.attempt} of {report.ripple}"
-        elif version.rows > _MOST_ROWS or version.bytes > _MOST_BYTES:
-            yield f"table {name} of {version.rows} rows and {version.bytes} bytes"
-        elif not _FINGERPRINT.fullmatch(version.fingerprint):
-            yield f"table {name} has the fingerprint {version.fingerprint[:60]!a}"
+        yield from _table_name_doubts(name if name == version.table else f"{name} or {version.table}")
+        yield from _version_doubts(line, report, version)
+
+
+def _table_name_doubts(name: str) -> Iterator[str]:
+    if not POND_NAME.fullmatch(name):
+        yield f"{name[:60]!a} is not the name of a table"
+
+
+def _version_doubts(line: Line, report: RippleSucceeded, version: TableVersion) -> Iterator[str]:
+    name = version.table
+    if not _is_own(line, report, version):
+        yield f"{version.key[:200]!a} is not a key of table {name}, written by attempt {report.attempt} of {report.ripple}"
+    if replace(version, f=NEVER, version="", package="", confirmed=NEVER) != version:
+        yield f"table {name} says when it was published, which is the line's to say"
+    if version.rows > _MOST_ROWS or version.bytes > _MOST_BYTES:
+        yield f"table {name} of {version.rows} rows and {version.bytes} bytes"
+    if not _FINGERPRINT.fullmatch(version.fingerprint):
+        yield f"table {name} has the fingerprint {version.fingerprint[:60]!a}"
 
 
 def _is_own(line: Line, report: RippleSucceeded, version: TableVersion) -> bool:
