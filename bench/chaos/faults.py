@@ -21,7 +21,7 @@ from bench.chaos.stage import LateError, until
 from bench.chaos.storage import Rule
 from duckstring.errors import DuckstringError
 
-STRIKES_WITHIN = 30.0
+STRIKES_WITHIN = 60.0
 _SLOW = 240.0
 _FEW = 3
 _NUMBERS = count(1)
@@ -63,6 +63,21 @@ def _noted(lane: Lane, pond: str, word: str, since: float, *, seconds: float = S
         raise MissedError(str(late)) from late
 
 
+def _followed(lane: Lane, pond: str, ripple: str, draw: random.Random, *, within: float = STRIKES_WITHIN, **order: Any) -> dict[str, Any]:
+    """Order one Ripple to misbehave; its word that it does. An order that nobody took is not left for a later round."""
+    began = time.time()
+    lane.stage.order(pond, ripple, draw.choice(("begin", "written")), **order)
+    try:
+        return _noted(lane, pond, "fault", began, seconds=within)
+    finally:
+        _withdraw(lane, pond)
+
+
+def _withdraw(lane: Lane, pond: str) -> None:
+    for path in lane.stage.orders(pond):
+        path.unlink(missing_ok=True)
+
+
 def _strike(lane: Lane, *, times: int = 1, **rule: Any) -> float:
     """Let a rule of the injected module strike; when it did last."""
     name = f"{lane.name}-{next(_NUMBERS)}"
@@ -89,8 +104,7 @@ def _misbehave(lane: Lane, draw: random.Random, *orders: dict[str, Any], times: 
     try:
         until(with_all, what="taken", seconds=STRIKES_WITHIN, show=lane.show)
     except LateError as late:
-        for path in lane.stage.orders(pond):
-            path.unlink(missing_ok=True)
+        _withdraw(lane, pond)
         raise MissedError(str(late)) from late
     _noted(lane, pond, "fault", began)
     return pond, time.time()
@@ -109,9 +123,7 @@ def exits(lane: Lane, draw: random.Random) -> Struck:
 
 def sigkill(lane: Lane, draw: random.Random) -> Struck:
     pond, ripple = _some(lane, draw)
-    began = time.time()
-    lane.stage.order(pond, ripple, draw.choice(("begin", "written")), do="sleep", seconds=1.0)
-    note = _noted(lane, pond, "fault", began)
+    note = _followed(lane, pond, ripple, draw, do="sleep", seconds=1.0)
     time.sleep(draw.uniform(0, 0.9))
     with suppress(ProcessLookupError):
         os.kill(note["pid"], signal.SIGKILL)
@@ -246,9 +258,8 @@ def overrun(lane: Lane, draw: random.Random) -> Struck:
     """Longer than the function has: interrupted there, and done as a task."""
     pond, ripple = _some(lane, draw)
     began = time.time()
-    lane.stage.order(pond, ripple, draw.choice(("begin", "written")), do=draw.choice(("sleep", "query")), seconds=600)
-    _noted(lane, pond, "fault", began)
-    note = _noted(lane, pond, "raised", began, seconds=60)
+    _followed(lane, pond, ripple, draw, do=draw.choice(("sleep", "query")), seconds=600)
+    note = _noted(lane, pond, "raised", began, seconds=90)
     return Struck(note["at"], seconds=_SLOW)
 
 
@@ -256,16 +267,11 @@ def _on_task(lane: Lane, draw: random.Random, harm: Callable[[dict[str, Any]], N
     pond, ripple = _some(lane, draw)
     lane.client.compute(pond, ripple, on="task")
     try:
-        began = time.time()
-        lane.stage.order(pond, ripple, draw.choice(("begin", "written")), do="sleep", seconds=5, where="task")
-        note = _noted(lane, pond, "fault", began, seconds=90)
+        note = _followed(lane, pond, ripple, draw, within=120, do="sleep", seconds=5, where="task")
         time.sleep(draw.uniform(0, 3))
         harm(note)
         return Struck(time.time(), seconds=_SLOW)
     finally:
-        # Nobody took it where no task came.
-        for path in lane.stage.orders(pond):
-            path.unlink(missing_ok=True)
         lane.client.compute(pond, ripple, on="auto")
 
 
