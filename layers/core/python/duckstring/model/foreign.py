@@ -20,7 +20,7 @@ MOST = 1_000_000
 """Characters that :func:`readable` keeps of one text. What is longer loses its middle."""
 
 _OURS = ("DUCKSTRING_", "MINISTACK_")
-_DEEPEST, _ANY_DEPTH = 8, 10_000
+_DEEPEST = 8
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff\ufffe\uffff]")
 _ODD = re.compile(r"[^\x20-\x7e]")
 _SUSPECT = re.compile(
@@ -32,11 +32,6 @@ _SUSPECT = re.compile(
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _ESCAPED_BYTES = range(0xDC80, 0xDD00)
 """Python keeps a byte that it could not decode as one of these (``surrogateescape``)."""
-
-
-def storable(value: object) -> object:
-    """What ``json.loads`` gave, each text and key in it :func:`readable`: JSON may hold escapes that no store takes."""
-    return _tree(value, readable, _ANY_DEPTH)
 
 
 def readable(value: object, *, most: int = MOST) -> str:
