@@ -26,7 +26,7 @@ _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dyn
 
 ATTEMPT_ATTRIBUTES = (
     *("pk", "sk", "run", "ripple", "attempt", "status", "started", "finished", "where", "memory_mib", "log_group", "log_stream"),
-    *("request_id", "rows", "bytes", "sizes", "error", "message", "traceback", "overflow"),
+    *("request_id", "rows", "bytes", "sizes", "reads", "error", "message", "traceback", "overflow"),
     *("seconds", "peak_mib", "pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message", "memo", "looked"),
 )
 """What a worker writes of its attempt, and of what that remembers. An author's code has the same rights, and no word in any state."""

@@ -178,6 +178,16 @@ class AttemptRow(TypedDict):
     on_kill_message: NotRequired[str | None]
 
 
+class OlderTable(TypedDict):
+    """A table that is older than the snapshot that it is in, and who wrote it last. What is null is not known."""
+
+    table: str
+    as_of: str | None
+    f: str | None
+    written_in: str
+    version: str | None
+
+
 class LineStatus(TypedDict):
     """All there is to say about one line. ``version``: that it runs; ``next``: one that is deployed and does not run yet."""
 
@@ -203,6 +213,7 @@ class LineStatus(TypedDict):
     runs: list[RunningRun]
     ripples: list[RippleStatus]
     tables: int
+    older_tables: NotRequired[list[OlderTable]]
     rows: int
     last_run: RunRow | None
     next: NotRequired[NextVersion | None]
@@ -220,16 +231,30 @@ class RunAnswer(TypedDict):
 
     run: RunRow
     attempts: list[AttemptRow]
+    older_tables: NotRequired[list[OlderTable]]
+
+
+class DroppedTable(TypedDict):
+    """A table that was published once. ``removed``: by an operator."""
+
+    table: str
+    snapshot: str
+    version: str
+    removed: bool
 
 
 class TableRow(TypedDict):
-    """One published table."""
+    """One published table. ``older``: than its Pond, as of ``as_of``; ``f``: the freshness at which it was written."""
 
     table: str
     uri: str
     rows: int
     bytes: int
     written_in: str
+    version: NotRequired[str | None]
+    f: NotRequired[str | None]
+    as_of: NotRequired[str | None]
+    older: NotRequired[bool]
 
 
 class TablesAnswer(TypedDict):
@@ -239,6 +264,7 @@ class TablesAnswer(TypedDict):
     f: str
     snapshot: int
     tables: list[TableRow]
+    dropped: NotRequired[list[DroppedTable]]
 
 
 class DeployedPond(TypedDict):
@@ -359,12 +385,16 @@ class ArrivalAnswer(TypedDict):
 
 
 class RemoveAnswer(TypedDict):
-    """``remove``: lines or versions, the runs that this stopped, and whether the line has heard of it yet."""
+    """``remove``: lines, versions or tables, the runs that this stopped, and whether the line has heard of it yet.
+
+    ``waits_for``: of a table, the runs in flight with the first of which it goes.
+    """
 
     removed: list[str]
     stopped: list[str]
     warnings: list[str]
     applied: bool
+    waits_for: NotRequired[list[str]]
 
 
 class LineFinding(TypedDict):

@@ -82,7 +82,17 @@ def trigger(line: LineStatus) -> str:
 
 def doing(line: LineStatus, now: str) -> str:
     """What a line is busy with, or why it is not, and what a deploy waits for: one line of words."""
-    return " · ".join(filter(None, (_now(line, now), held_back(line))))
+    return " · ".join(filter(None, (_now(line, now), held_back(line), _older(line, now))))
+
+
+def _older(line: LineStatus, now: str) -> str:
+    """``refunds 3d old``: tables that were carried over are older than their Pond."""
+    tables = line.get("older_tables") or []
+    if not tables:
+        return ""
+    age = render.between(tables[0]["as_of"], now)
+    named = f"{tables[0]['table']} {f'{durations.age(age)} old' if age is not None else 'is older'}"
+    return f"{named} and {len(tables) - 1} more" if len(tables) > 1 else named
 
 
 def _now(line: LineStatus, now: str) -> str:
@@ -263,6 +273,7 @@ def _facts(line: LineStatus, now: str) -> Table:
         "tables": f"{line['tables']} published, {render.count(line['rows'])} row{'' if line['rows'] == 1 else 's'}"
         if line["tables"]
         else "none published",
+        "older": "\n".join(render.table_age(table, now) for table in line.get("older_tables") or ()),
         "sinks": ", ".join(line["sinks"]) or "none",
         "budgets": f"immediate retries {budgets['immediate_retries']}, source retries {budgets['source_retries']}",
         "failures": f"{line['failures']} in a row" if line["failures"] else "",

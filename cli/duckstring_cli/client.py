@@ -100,9 +100,11 @@ class Client:
         """The published snapshot of a line."""
         return cast("TablesAnswer", self._call("tables", pond=pond, major=major))
 
-    def remove(self, pond: str, *, major: int | None = None, version: str | None = None, dry: bool = False) -> RemoveAnswer:
-        """Remove a line, or one version. ``dry``: only say what would go."""
-        return cast("RemoveAnswer", self._call("remove", pond=pond, major=major, version=version, dry=dry))
+    def remove(
+        self, pond: str, *, major: int | None = None, version: str | None = None, table: str | None = None, dry: bool = False
+    ) -> RemoveAnswer:
+        """Remove a line, one version, or one table. ``dry``: only say what would go."""
+        return cast("RemoveAnswer", self._call("remove", pond=pond, major=major, version=version, table=table, dry=dry))
 
     def add_arrival(self, pond: str, arrival: ArrivalRow, *, major: int | None = None) -> ArrivalAnswer:
         """Add a rule. Answers all of the line's."""

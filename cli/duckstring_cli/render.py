@@ -22,7 +22,7 @@ from duckstring.model.foreign import for_terminal, json_text
 from duckstring.model.instants import NEVER, from_text
 from duckstring.model.windows import Window, in_words
 from duckstring_cli import durations
-from duckstring_cli.answers import WindowTold
+from duckstring_cli.answers import OlderTable, WindowTold
 
 _PIPED_WIDTH = 10_000
 _EXCERPT = 200
@@ -150,6 +150,14 @@ def size(number: int | None) -> str:
     while value >= 1000 and unit != "TB":  # noqa: PLR2004
         value, unit = value / 1000, next(units)
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def table_age(table: OlderTable, now: str) -> str:
+    """``refunds: as of 3d ago, last written by run sales@1/12 of version 1.0.0``."""
+    age = between(table["as_of"], now)
+    as_of = f"as of {durations.age(age)} ago, " if age is not None else ""
+    of = f" of version {table['version']}" if table["version"] else ""
+    return f"{table['table']}: {as_of}last written by run {table['written_in']}{of}"
 
 
 def place(task_mib: int) -> str:

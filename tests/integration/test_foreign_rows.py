@@ -22,7 +22,7 @@ SALES = Line("sales@1")
 KEYS = {"pk": {"S": "WORK#sales@1"}, "sk": {"S": "ATTEMPT#0000000042#load#0001"}}
 NAMES = (
     *("run", "ripple", "attempt", "status", "started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
-    *("rows", "bytes", "tables", "sizes", "error", "message", "traceback", "overflow", "seconds", "peak_mib", "pauses", "resumes"),
+    *("rows", "bytes", "tables", "sizes", "reads", "error", "message", "traceback", "overflow", "seconds", "peak_mib", "pauses", "resumes"),
     *("invocations", "left", "on_kill", "on_kill_message", "expires", "gsi1pk", "other"),
 )
 _numbers = st.sampled_from(["-1", "0", "7", "1.5", "1E+126", "-9.9E+125", str(10**37)])

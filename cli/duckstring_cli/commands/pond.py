@@ -77,24 +77,37 @@ def remove(
         str | None,
         typer.Option("--version", "-v", metavar="VERSION", show_default=False, help="Only this version; it is not the selected one."),
     ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option("--table", "-t", metavar="TABLE", show_default=False, help="Only this published table; no Sink reads it."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
-    """Take a line out of a Catchment, or one version that it does not run.
+    """Take a line out of a Catchment, or one version that it does not run, or one table that no Sink reads.
 
     A line that others need as a Source stays. Its runs are stopped, its triggers forgotten, its tables deleted after a day; its
     history stays. Deployed again it begins anew.
     """
     picked = major_of(major, version)
+    if table is not None and version is not None:
+        raise BadInputError("Give --table or --version, not both.", hint="A table belongs to the line: name that with --major.")
     client = open_client(catchment)
-    _confirm_removal(client.catchment, client.remove(pond, major=picked, version=version, dry=True), yes=yes)
-    answer = client.remove(pond, major=picked, version=version)
+    would = client.remove(pond, major=picked, version=version, table=table, dry=True)
+    if would["removed"]:
+        _confirm_removal(client.catchment, would, yes=yes)
+    answer = client.remove(pond, major=picked, version=version, table=table) if would["removed"] else would
     if as_json:
         render.print_json(answer)
         return
     for warning in answer["warnings"]:
         render.warn(warning)
+    if not answer["removed"]:
+        return
+    if waits := answer.get("waits_for"):
+        render.say(f"[green]✓[/] [bold]{escape(answer['removed'][0])}[/] goes with run {render.first_of(waits)}, when that has completed")
+        return
     stopped = f", {', '.join(answer['stopped'])} stopped" if answer["stopped"] else ""
     render.say(f"[green]✓[/] [bold]{escape(', '.join(answer['removed']))}[/] is removed{stopped}")
     if not answer["applied"]:

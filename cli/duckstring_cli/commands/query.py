@@ -17,7 +17,7 @@ from rich.text import Text
 from duckstring.errors import OperatorError
 from duckstring.model.foreign import for_terminal
 from duckstring_cli import render
-from duckstring_cli.answers import TablesAnswer
+from duckstring_cli.answers import TableRow, TablesAnswer
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client
 from duckstring_cli.errors import BadInputError
@@ -130,11 +130,20 @@ def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
     if as_json:
         render.print_json(snapshot)
         return
-    made = render.table("TABLE", "ROWS", "BYTES", "WRITTEN IN", right=("ROWS", "BYTES"))
+    older = any(row.get("older") for row in snapshot["tables"])
+    made = render.table("TABLE", "ROWS", "BYTES", "WRITTEN IN", *(["VERSION", "AS OF"] if older else []), right=("ROWS", "BYTES"))
     for row in snapshot["tables"]:
-        made.add_row(Text(row["table"]), render.count(row["rows"]), render.size(row["bytes"]), row["written_in"])
+        age = [Text(row.get("version") or ""), _as_of(row)] if older else []
+        made.add_row(Text(row["table"]), render.count(row["rows"]), render.size(row["bytes"]), row["written_in"], *age)
     render.out().print(made if snapshot["tables"] else f"{snapshot['line']} has published no tables.")
     render.err().print(f"[dim]{snapshot['line']}, fresh as of {render.moment(snapshot['f'])}[/]")
+
+
+def _as_of(row: TableRow) -> Text:
+    """Nothing for a table that is as fresh as its Pond."""
+    if not row.get("older"):
+        return Text("")
+    return Text(render.moment(row.get("as_of")) if row.get("as_of") else "not known", style="yellow")
 
 
 def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Path) -> None:

@@ -74,7 +74,7 @@ def show(
     answer = client.run(run)
     attempts = [_with_overflow(attempt, client.catchment) for attempt in answer["attempts"]]
     if as_json:
-        render.print_json({"run": answer["run"], "attempts": attempts})
+        render.print_json({**answer, "attempts": attempts})
         return
     render.out().print(_heading(answer["run"]), soft_wrap=True)
     begun = [attempt for attempt in attempts if attempt["status"] != "not begun"]
@@ -83,6 +83,10 @@ def show(
         _print_error(attempt, named=repeated(catchment))
     if answer["run"].get("message") and not any(attempt.get("message") for attempt in attempts):
         render.out().print(Text(f"\n{render.said(answer['run'].get('error'), answer['run'].get('message'))}", style="red"), soft_wrap=True)
+    if older := answer.get("older_tables"):
+        now = instants.to_text(datetime.now(UTC))
+        told = "".join(f"\n  {render.table_age(table, now)}" for table in older)
+        render.out().print(Text(f"\ncarried over, and older than this run:{told}", style="yellow"), soft_wrap=True)
 
 
 def _heading(run: RunRow) -> Text:

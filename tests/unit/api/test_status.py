@@ -90,6 +90,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
             {"name": "sum", "parents": ["join"], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle", **FUNCTION},
         ],
         "tables": 0,
+        "older_tables": [],
         "rows": 0,
     }
 
@@ -274,6 +275,11 @@ def test_one_pond_is_told_alone_and_an_unknown_one_refused():
         status(**world, pond="salez")
 
 
+class NoSnapshots:
+    def read(self, line, number):
+        return None
+
+
 class Files:
     def uri(self, version):
         return f"s3://bucket/{version.key}"
@@ -289,7 +295,20 @@ def test_the_published_snapshot_tells_where_each_table_lies_and_which_run_wrote_
         "line": "sales@1",
         "f": "2030-01-01T12:00:00.000000Z",
         "snapshot": 42,
-        "tables": [{"table": "orders", "uri": f"s3://bucket/{version.key}", "rows": 10, "bytes": 99, "written_in": "sales@1/41"}],
+        "tables": [
+            {
+                "table": "orders",
+                "uri": f"s3://bucket/{version.key}",
+                "rows": 10,
+                "bytes": 99,
+                "written_in": "sales@1/41",
+                "version": None,
+                "f": None,
+                "as_of": None,
+                "older": False,
+            }
+        ],
+        "dropped": [],
     }
 
 
@@ -313,11 +332,11 @@ def test_runs_are_asked_for_within_bounds():
 
 def test_a_run_that_is_not_there_is_answered_with_the_newest_that_is():
     with pytest.raises(RunNotFoundError, match=r"No run 'sales@1/9' in this Catchment; the newest of its line is sales@1/3"):
-        show_run("sales@1/9", history=Rows([{"run": "sales@1/3"}]), clock=StillClock())
+        show_run("sales@1/9", history=Rows([{"run": "sales@1/3"}]), snapshots=NoSnapshots(), clock=StillClock())
     with pytest.raises(RunNotFoundError, match="its line has not run yet"):
-        show_run("sales@1/9", history=Rows(), clock=StillClock())
+        show_run("sales@1/9", history=Rows(), snapshots=NoSnapshots(), clock=StillClock())
     with pytest.raises(OperatorError, match="write it as pond@major/number"):
-        show_run("sales", history=Rows(), clock=StillClock())
+        show_run("sales", history=Rows(), snapshots=NoSnapshots(), clock=StillClock())
 
 
 def test_a_line_that_is_fresh_beyond_now_says_why_nothing_moves():
@@ -341,6 +360,6 @@ class _Attempts(Rows):
 
 
 def test_an_attempt_that_no_worker_began_is_not_called_lost():
-    told = show_run("sales@1/3", history=_Attempts([{"run": "sales@1/3"}]), clock=StillClock())["attempts"]
+    told = show_run("sales@1/3", history=_Attempts([{"run": "sales@1/3"}]), snapshots=NoSnapshots(), clock=StillClock())["attempts"]
     assert [attempt["status"] for attempt in told] == ["not begun", "lost", "killed"]
     assert [attempt.get("error") for attempt in told] == [None, "ExecutionLost", None]

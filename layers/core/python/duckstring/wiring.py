@@ -89,6 +89,7 @@ def api(env: Mapping[str, str]) -> Desk:
         arrivals=DynamoArrivals(clients, table),
         states=DynamoStateReader(clients, table),
         history=DynamoHistoryReader(clients, table, bucket),
+        snapshots=DynamoStateStore(clients, table),
         attempts=AttemptRowReader(clients, table),
         files=BucketFiles(bucket),
         door=EventDoor(clients, settings),

@@ -77,6 +77,7 @@ class Pond:
         self._kept: set[str] = set()
         self._dropped: set[str] = set()
         self._read: set[str] = set()
+        self.reads: tuple[str, ...] | None = None
         self._skipped = False
         self._shown = False
         self._paused: Paused | None = None

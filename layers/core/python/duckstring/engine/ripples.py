@@ -114,7 +114,15 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
         turn.pull = max(turn.pull, turn.now)
     skipped = at.skipped | {state.name} if report.skipped else at.skipped
     outputs = {**at.outputs, **report.tables}
-    turn.put_run(replace(at, outputs=outputs, skipped=skipped, kept=at.kept | report.kept, dropped=at.dropped | report.dropped))
+    kept, dropped = at.kept | _known(turn, report.kept), at.dropped | _known(turn, report.dropped)
+    turn.put_run(replace(at, outputs=outputs, skipped=skipped, kept=kept, dropped=dropped))
+
+
+def _known(turn: Turn, names: frozenset[str]) -> frozenset[str]:
+    """Those that there are: what is published, and what runs in flight have written."""
+    if not names:
+        return names
+    return names & {*turn.tables, *(name for run in turn.runs.values() for name in run.outputs)}
 
 
 def end_attempt_badly(turn: Turn, gate: GateReached) -> None:

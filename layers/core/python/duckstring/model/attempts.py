@@ -87,7 +87,10 @@ class AttemptPaused:
 
 @dataclass(frozen=True, slots=True)
 class AttemptFinished:
-    """An attempt ended; ``error`` is the exception's class name, ``message`` its words, unchanged."""
+    """An attempt ended; ``error`` is the exception's class name, ``message`` its words, unchanged.
+
+    ``reads``: the Sources' tables that it may have read, as ``source.table``; None: any.
+    """
 
     run: int
     ripple: str
@@ -99,6 +102,7 @@ class AttemptFinished:
     traceback: str = ""
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
+    reads: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

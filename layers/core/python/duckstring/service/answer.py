@@ -19,11 +19,12 @@ from duckstring.ports import (
     HistoryReader,
     Mailbox,
     Removals,
+    Snapshots,
     StateReader,
     TableFiles,
     TriggerDoor,
 )
-from duckstring.service import arrival, checkup, compute, control, history, remove, status, tables, trigger, windows
+from duckstring.service import arrival, checkup, compute, control, history, remove, remove_table, status, tables, trigger, windows
 from duckstring.service.find import find_deployed
 
 Json = dict[str, object]
@@ -39,6 +40,7 @@ class Desk:
     arrivals: Arrivals
     states: StateReader
     history: HistoryReader
+    snapshots: Snapshots
     attempts: AttemptReader
     files: TableFiles
     door: TriggerDoor
@@ -166,7 +168,7 @@ def _runs(request: Mapping[str, object], desk: Desk) -> Json:
 
 
 def _run(request: Mapping[str, object], desk: Desk) -> Json:
-    return history.show_run(_need(request, "run"), history=desk.history, clock=desk.clock)
+    return history.show_run(_need(request, "run"), history=desk.history, snapshots=desk.snapshots, clock=desk.clock)
 
 
 def _tables(request: Mapping[str, object], desk: Desk) -> Json:
@@ -176,6 +178,11 @@ def _tables(request: Mapping[str, object], desk: Desk) -> Json:
 
 def _remove(request: Mapping[str, object], desk: Desk) -> Json:
     pond, major, version = _need(request, "pond"), _number(request, "major"), _text(request, "version")
+    if (table := _text(request, "table")) is not None:
+        ports = remove_table.TablePorts(desk.catalog, desk.states, desk.history, desk.mailbox, desk.clock)
+        if version is not None:
+            raise OperatorError("table with version; a table belongs to the line.")
+        return remove_table.remove_table(pond, table, ports, major=major, dry=_flag(request, "dry"))
     axe = remove.Axe(desk.catalog, desk.removals, desk.states, desk.mailbox, desk.clock)
     return remove.remove(pond, axe, major=major, version=version, dry=_flag(request, "dry"))
 

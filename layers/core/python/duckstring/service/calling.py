@@ -18,6 +18,7 @@ from duckstring.author.ripple import Declared, takes_pond
 from duckstring.errors import DuckstringError, TransientError
 from duckstring.model.foreign import readable
 from duckstring.service import watch as watching
+from duckstring.service.mentions import tables_read
 from duckstring.service.output import LineLog
 from duckstring.service.project import Project
 from duckstring.service.watch import Stopped, Watch
@@ -78,6 +79,7 @@ def call(project: Project, ripple: str, pond: Pond, watch: Watch, *, find: Find 
         return _judged(explained.with_traceback(error.__traceback__), project, watch)
     if watch.ended:
         return Cut()
+    pond.reads = tables_read(pond, project.root)
     # One who catches everything has caught the pause as well, and said it nevertheless.
     return pond.paused or Returned(value)
 

@@ -120,7 +120,8 @@ def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> boo
 
 def _succeed(work: Work, pond: Pond, worker: Worker) -> Answer:
     order, tables, usage = work.order, pond.written, work.began.usage.most(work.meter.usage())
-    row = AttemptFinished(order.run, order.ripple, order.attempt, "success", worker.clock.now(), tables=tables, usage=usage)
+    now = worker.clock.now()
+    row = AttemptFinished(order.run, order.ripple, order.attempt, "success", now, tables=tables, usage=usage, reads=pond.reads)
     if not worker.history.finished(order.line, row):
         return nothing_told(order, worker)
     signal = RippleSucceeded(

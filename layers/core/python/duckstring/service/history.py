@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from duckstring.errors import OperatorError
 from duckstring.model.names import parse_run
-from duckstring.ports import Catalog, Clock, HistoryReader, Removals, Row
+from duckstring.ports import Catalog, Clock, HistoryReader, Removals, Row, Snapshots
 from duckstring.service.find import find_ever_deployed
+from duckstring.service.tables import older_tables
 
-STATUSES = ("running", "success", "pass", "failed", "killed")
+STATUSES = ("running", "success", "pass", "failed", "killed", "removal")
 MOST = 1000
 NOT_BEGUN = "not begun"
 Json = dict[str, object]
@@ -46,8 +47,8 @@ def runs(  # noqa: PLR0913 - four are the question, four are the ports
     return {"runs": list(history.runs(now=clock.now(), limit=limit, line=line, status=status))}
 
 
-def show_run(run: str, *, history: HistoryReader, clock: Clock) -> Json:
-    """One run and its attempts, with their errors in full.
+def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: Clock) -> Json:
+    """One run and its attempts, with their errors in full, and the tables that it published as they were.
 
     Raises:
         OperatorError: the text is no run, or there is no such run.
@@ -60,7 +61,9 @@ def show_run(run: str, *, history: HistoryReader, clock: Clock) -> Json:
     if row is None:
         newest = history.runs(now=clock.now(), limit=1, line=line)
         raise RunNotFoundError(run, newest=str(newest[0]["run"]) if newest else "")
-    return {"run": row, "attempts": [_begun_or_not(attempt) for attempt in history.attempts(line, number)]}
+    published = snapshots.read(line, number) if row.get("status") in {"success", "removal"} else None
+    older = older_tables(line, published.tables, published.f) if published else []
+    return {"run": row, "attempts": [_begun_or_not(attempt) for attempt in history.attempts(line, number)], "older_tables": older}
 
 
 def _begun_or_not(attempt: Row) -> Row:

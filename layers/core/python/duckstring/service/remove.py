@@ -90,7 +90,7 @@ def _remove(pond: str, axe: Axe, *, major: int | None, version: str | None, dry:
     releases = axe.catalog.releases()
     if version is not None:
         return _remove_version(pond, version, releases, axe, revision=None if dry else revision)
-    chosen = _choose(releases, pond, major).line
+    chosen = choose(releases, pond, major).line
     required, optional = graph.needed_by(chosen, releases)
     if required:
         raise StillNeededError(chosen, required)
@@ -101,7 +101,12 @@ def _remove(pond: str, axe: Axe, *, major: int | None, version: str | None, dry:
     return {"removed": [chosen], "warnings": warnings, **_remove_line(chosen, releases[chosen].deployed, axe, revision)}
 
 
-def _choose(releases: Mapping[Line, Release], pond: str, major: int | None) -> Release:
+def choose(releases: Mapping[Line, Release], pond: str, major: int | None) -> Release:
+    """The line of ``major``, or the only one.
+
+    Raises:
+        OperatorError: there is none, or there are several.
+    """
     majors = sorted(number for text in releases for name, number in (parse_line(text),) if name == pond)
     if major is None and len(majors) > 1:
         raise WhichLineError(pond, majors)

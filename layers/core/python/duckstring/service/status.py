@@ -18,6 +18,7 @@ from duckstring.service import windows
 from duckstring.service.find import find
 from duckstring.service.graph import in_order
 from duckstring.service.in_flight import resumes, rows_of, runs_of, waiting_release
+from duckstring.service.tables import older_tables
 
 LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]
 Json = dict[str, object]
@@ -97,6 +98,7 @@ def describe(
         "runs": [_run(state, run, rows or {}) for _, run in sorted(state.runs.items())],
         "ripples": _ripples(state, release),
         "tables": len(state.tables),
+        "older_tables": older_tables(state.line, state.tables, state.snapshot_f),
         "rows": sum(version.rows for version in state.tables.values()),
     }
 

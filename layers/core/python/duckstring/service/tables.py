@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import TableVersion
-from duckstring.model.instants import to_text
+from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_table_key, run_key
 from duckstring.ports import Catalog, StateReader, TableFiles
 from duckstring.service.find import find_deployed
@@ -38,18 +41,44 @@ def tables(pond: str, major: int | None = None, *, catalog: Catalog, states: Sta
         "line": line,
         "f": to_text(state.end_f),
         "snapshot": state.snapshot,
-        "tables": [_table(line, version, files) for _, version in sorted(state.tables.items())],
+        "tables": [
+            {"table": name, "uri": files.uri(version), "rows": version.rows, "bytes": version.bytes, **_age(state, version)}
+            for name, version in sorted(state.tables.items())
+        ],
+        "dropped": [
+            {"table": name, "snapshot": run_key(line, gone.snapshot), "version": gone.version, "removed": gone.removed}
+            for name, gone in sorted(state.dropped.items())
+        ],
     }
 
 
-def _table(line: Line, version: TableVersion, files: TableFiles) -> Json:
-    return {
-        "table": version.table,
-        "uri": files.uri(version),
-        "rows": version.rows,
-        "bytes": version.bytes,
-        "written_in": run_key(line, written_in(version.key)),
-    }
+def _age(state: PondState, version: TableVersion) -> Json:
+    """Who wrote it last, and as of when it holds: as its Pond, unless it was carried over (``older``)."""
+    older = is_older(version, state.tables, state.snapshot_f)
+    as_of = version.as_of if older or state.snapshot_f == NEVER else state.end_f
+    return {**_writer(state.line, version), "as_of": to_text(as_of) if as_of != NEVER else None, "older": older}
+
+
+def _writer(line: Line, version: TableVersion) -> Json:
+    f = to_text(version.f) if version.f != NEVER else None
+    return {"written_in": run_key(line, written_in(version.key)), "version": version.version or None, "f": f}
+
+
+def is_older(version: TableVersion, tables: Mapping[str, TableVersion], snapshot_f: Instant) -> bool:
+    """Whether a table was carried over by the run that published last, whose freshness is ``snapshot_f``.
+
+    Of a snapshot that was published before this was kept nothing is known.
+    """
+    return version.as_of < snapshot_f and any(one.f != NEVER for one in tables.values())
+
+
+def older_tables(line: Line, tables: Mapping[str, TableVersion], snapshot_f: Instant) -> list[Json]:
+    """Those that are older than the snapshot that they are in: as of when, and who wrote them last."""
+    return [
+        {"table": name, **_writer(line, version), "as_of": to_text(version.as_of) if version.as_of != NEVER else None}
+        for name, version in sorted(tables.items())
+        if is_older(version, tables, snapshot_f)
+    ]
 
 
 def written_in(key: str) -> int:

@@ -126,7 +126,9 @@ class AttemptRows:
             "sizes": json.dumps(sizes, separators=(",", ":")),
             **_used(row.usage),
         }
-        if row.status != "success":
+        if row.status == "success":
+            values["reads"] = json.dumps(row.reads, separators=(",", ":"))
+        else:
             clean = self._redactor.text
             row = replace(row, error=clean(row.error), message=clean(row.message), traceback=clean(row.traceback))
             values |= {"error": row.error, "message": row.message, "traceback": row.traceback} | self._overflow(line, row)

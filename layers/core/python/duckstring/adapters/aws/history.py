@@ -39,7 +39,7 @@ _PAYLOAD = 4_000_000
 _RUN_FIELDS = ("finished", "changed", "overtaken_by", "ripple", "error", "message")
 _ATTEMPT_FIELDS = (
     *("started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
-    *("error", "message", "traceback", "rows", "bytes", "tables", "seconds", "peak_mib"),
+    *("error", "message", "traceback", "rows", "bytes", "tables", "reads", "seconds", "peak_mib"),
     *("pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message"),
 )
 _OPEN = "attribute_not_exists(pk) OR attribute_not_exists(#status) OR #status = :__running"

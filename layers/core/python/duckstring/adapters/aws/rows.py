@@ -109,6 +109,15 @@ def _sizes(value: object) -> object:
     return {name: one for name, one in sizes.items() if None not in one.values()}
 
 
+def _reads(value: object) -> object:
+    """Names of tables, out of JSON text."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else None
+    except (ValueError, RecursionError):
+        return None
+    return [name for name in found if _name(name) is not None] if isinstance(found, list) else None
+
+
 _FIELDS: Mapping[str, Callable[[object], object]] = {
     "status": _one_of(*STATUSES),
     "where": _one_of("lambda", "task"),
@@ -119,5 +128,6 @@ _FIELDS: Mapping[str, Callable[[object], object]] = {
     **dict.fromkeys(("memory_mib", "rows", "bytes", "peak_mib", "pauses"), _whole),
     "seconds": _number,
     "invocations": _invocations,
+    "reads": _reads,
     **dict.fromkeys(("sizes", "tables"), _sizes),
 }
