@@ -16,7 +16,8 @@ from duckstring.author.columns import column_types, literal, quoted
 from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import fingerprint, row_hashes
-from duckstring.author.writing import Writing, prepare
+from duckstring.author.frames import check_frame
+from duckstring.author.writing import Writing, check_names, prepare
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
 
@@ -157,30 +158,17 @@ class Lake:
     @contextmanager
     def _relation(self, table: str, data: object) -> Iterator[tuple[DuckDBPyConnection, DuckDBPyRelation]]:
         """The rows as a relation, and the connection that it belongs to."""
-        from duckdb import DuckDBPyRelation, InvalidInputException  # noqa: PLC0415 - the worker starts without DuckDB
+        from duckdb import DuckDBPyRelation  # noqa: PLC0415 - the worker starts without DuckDB
 
-        # What comes as a stream is copied by a connection of its own: the author's may be busy making the stream.
-        with self.con.cursor() as other:
-            try:
-                match data:
-                    case str():
-                        yield self.con, _select(table, self.con.sql(data))
-                        return
-                    case DuckDBPyRelation() if self._is_ours(data):
-                        yield self.con, data
-                        return
-                    case DuckDBPyRelation():
-                        other.register(_STREAM, _foreign(table, data))
-                    case _:
-                        other.register(_STREAM, data)
-                yield other, other.sql(f"FROM {quoted(_STREAM)}")
-            except InvalidInputException as error:
-                if "not suitable" not in str(error) and "Python Object" not in str(error):
-                    raise
-                raise WriteError(
-                    f"Table {table!r}: {type(data).__name__} is nothing that can be written as a table.",
-                    hint="Write a relation (pond.con.sql(...)), an Arrow table, a pandas or polars frame, or SQL text.",
-                ) from error
+        match data:
+            case str():
+                yield self.con, _select(table, self.con.sql(data))
+            case DuckDBPyRelation() if self._is_ours(data):
+                yield self.con, data
+            case _:
+                # What comes as a stream is copied by a connection of its own: the author's may be busy making the stream.
+                with self.con.cursor() as other:
+                    yield other, _registered(other, table, data)
 
     def _is_ours(self, relation: DuckDBPyRelation) -> bool:
         """A relation of another connection is refused by ours."""
@@ -227,6 +215,22 @@ def _select(table: str, relation: DuckDBPyRelation | None) -> DuckDBPyRelation:
     if relation is None:
         raise WriteError(f"Table {table!r}: that SQL gives no rows.", hint="Write the text of a SELECT.")
     return relation
+
+
+def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRelation:
+    """A relation over what is no relation of this database."""
+    from duckdb import DuckDBPyRelation, Error  # noqa: PLC0415 - the worker starts without DuckDB
+
+    if not isinstance(data, DuckDBPyRelation):
+        check_frame(table, data, check_names)
+    try:
+        con.register(_STREAM, _foreign(table, data) if isinstance(data, DuckDBPyRelation) else data)
+        return con.sql(f"FROM {quoted(_STREAM)}")
+    except (Error, ValueError, NotImplementedError) as error:  # Arrow's own are kinds of the latter two
+        raise WriteError(
+            f"Table {table!r}: {type(data).__name__} is nothing that can be written as a table. {str(error).splitlines()[0]}",
+            hint="Write a relation (pond.con.sql(...)), an Arrow table, a pandas or polars frame, or SQL text.",
+        ) from error
 
 
 def _foreign(table: str, relation: DuckDBPyRelation) -> object:

@@ -68,7 +68,7 @@ def prepare(table: str, relation: DuckDBPyRelation, published: Published | None)
         WriteError: a column's name or type cannot be kept.
         ContractError: a published column is missing.
     """
-    _check_names(table, relation.columns)
+    check_names(table, relation.columns)
     columns = column_types(relation)
     _check_types(table, columns)
     if published is None:
@@ -96,7 +96,12 @@ def _if_null(name: str, published: ColumnType) -> str:
     return f"{kept} AS {quoted(name)}"
 
 
-def _check_names(table: str, names: Sequence[str]) -> None:
+def check_names(table: str, names: Sequence[str]) -> None:
+    """Names that all readers tell apart.
+
+    Raises:
+        WriteError: two are taken for one, or one is none.
+    """
     taken: dict[bytes, str] = {}
     for name in names:
         if not name or "\0" in name:
