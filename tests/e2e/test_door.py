@@ -10,6 +10,7 @@ import stat
 import subprocess
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -168,6 +169,14 @@ def test_a_wrong_key_is_refused_in_words_that_an_sdk_reads(door, signed, service
         getattr(stranger, call)()
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     assert refused.value.response["Error"]["Code"] not in {"403", "Unknown"}
+
+
+def test_a_request_that_was_recorded_is_soon_of_no_use(door, access, monkeypatch):
+    signed_at = datetime.now(UTC) - timedelta(minutes=20)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda *_, **__: signed_at.replace(tzinfo=None))
+    with pytest.raises(ClientError) as refused:
+        access.client("dynamodb").list_tables()
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
 
 
 def test_the_printed_environment_is_enough_for_boto3(door, duckstring):

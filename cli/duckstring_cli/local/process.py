@@ -56,7 +56,8 @@ def ask(folder: Path, port: int, *, method: str = "GET", patience: float = 2.0) 
         if not hmac.compare_digest(proof.encode(), answer_signature(key, nonce, body).encode()):
             return None
         said = json.loads(body)
-        if said["folder"] != str(folder.resolve()):
+        # Another program could hand the question on to the server, if that listens elsewhere.
+        if said["folder"] != str(folder.resolve()) or said["port"] != port:
             return None
         return Running(pid=said["pid"], port=port, workers=said["workers"], checkpoint=said["checkpoint"], unsaved=said["unsaved"])
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):

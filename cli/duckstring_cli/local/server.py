@@ -151,6 +151,7 @@ class Server:
             "catchment": self._name,
             "folder": str(self._folder),
             "pid": os.getpid(),
+            "port": self._port,
             "workers": sum(len(pool) for pool in list(workers.values())),
             "tasks": self._tasks.count,
             **self._checkpoints.report,

@@ -8,6 +8,7 @@ told otherwise.
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ _NO_KEY = ("MissingAuthenticationToken", "sign requests with the Catchment's acc
 _UNKNOWN = ("InvalidClientTokenId", "the access key is not one of this Catchment's (duckstring catchment env prints it)")
 _MISMATCH = ("SignatureDoesNotMatch", "the signature is not that of the Catchment's secret access key")
 _EXPIRED = ("AccessDenied", "the presigned URL has expired")
+_OLD = ("RequestTimeTooSkewed", "it was signed too long ago, or by another clock")
+_DATE = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _TWICE = ("InvalidRequest", "a request is signed once: in its header or in its query")
 _NOT_S3 = ("AccessDenied", "only URLs of S3 can be signed in advance")
 _UNSIGNED = "the header {!r} is not signed"
@@ -58,6 +61,9 @@ class Signatures:
             return signature
         if (secret := self._secret(signature.access_key_id, request.headers.get("x-amz-security-token", ""))) is None:
             return _UNKNOWN
+        # A request that another program has received, while the server was stopped, is soon of no use to it.
+        if not _DATE.fullmatch(signature.amz_date) or self._sigv4.request_time_failure(signature):
+            return _OLD
         body = b"" if request.headers.get("x-amz-content-sha256") else await read_body()
         return self._mismatch(request, signature, secret, body)
 

@@ -70,10 +70,19 @@ def test_what_others_could_read_is_tightened(tmp_path):
 class Squatter(BaseHTTPRequestHandler):
     """Another user's program on the port of a Catchment that is stopped; it has seen everything but the key."""
 
-    folder, key = "", None
+    folder, key, port = "", None, 0
 
     def do_GET(self):
-        said = {"catchment": "dev", "folder": self.folder, "pid": os.getpid(), "workers": 0, "tasks": 0, "checkpoint": 1, "unsaved": False}
+        said = {
+            "catchment": "dev",
+            "folder": self.folder,
+            "pid": os.getpid(),
+            "port": self.port,
+            "workers": 0,
+            "tasks": 0,
+            "checkpoint": 1,
+            "unsaved": False,
+        }
         body = json.dumps(said)
         self.send_response(200)
         if self.key:
@@ -86,12 +95,14 @@ class Squatter(BaseHTTPRequestHandler):
         """Be silent."""
 
 
-@pytest.mark.parametrize("knows", [False, True])
-def test_a_program_that_does_not_have_the_key_is_not_taken_for_the_server(tmp_path, monkeypatch, knows):
+@pytest.mark.parametrize(("knows", "elsewhere"), [(False, 0), (True, 0), (True, 1)])
+def test_a_program_that_does_not_have_the_key_is_not_taken_for_the_server(tmp_path, monkeypatch, knows, elsewhere):
+    """Nor one that hands the question on to the server, which listens elsewhere."""
     key = ensure_key(tmp_path)
     monkeypatch.setattr(Squatter, "folder", str(tmp_path.resolve()))
     monkeypatch.setattr(Squatter, "key", key if knows else None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Squatter) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        assert bool(process.ask(tmp_path, server.server_port)) is knows
+        monkeypatch.setattr(Squatter, "port", server.server_port + elsewhere)
+        assert bool(process.ask(tmp_path, server.server_port)) is (knows and not elsewhere)
         server.shutdown()
