@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from botocore.credentials import RefreshableCredentials
+
 from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
-from duckstring.adapters.aws.duck import S3Storage
+from duckstring.adapters.aws.duck import Keys, S3Storage
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.state import DynamoStateStore
@@ -21,12 +23,16 @@ from duckstring.author import leftovers
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
 from duckstring.model.settings import Settings
+from duckstring.service.attempt_process import begin
+from duckstring.service.forkserver import ForkServer
 from duckstring.service.worker import Function, Label, Worker
 from functions.ripple.logs import redactor
 
 if TYPE_CHECKING:
-    from duckstring.adapters.aws.duck import Credentials
     from duckstring.service.on_kill import KillHistory
+
+_STARTS = "AWS_LAMBDA_INITIALIZATION_TYPE"
+"""Lambda sets it where this process is a function's, and no template of others."""
 
 SITE = "DUCKSTRING_SITE"
 """The variable in which a task's supervisor tells its worker where that runs, as JSON."""
@@ -45,10 +51,20 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> Ap
     """The worker of the Catchment that ``env`` describes. ``label`` puts keys on each line of ``log``."""
     leftovers.clear()
     settings, clients = Settings.from_env(env), Clients()
-    # What every attempt uses is made while the function starts: Lambda gives that phase more processor than it bills.
-    _ = clients.dynamodb, clients.sqs, clients.s3, clients.secretsmanager
     table, bucket = settings.need("table"), settings.need("bucket")
     site = site_of(env)
+    storage = S3Storage(
+        bucket=bucket,
+        region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION", "us-east-1"),
+        credentials=partial(_keys, clients),
+        memory_mib=site.memory_mib,
+        endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL", ""),
+    )
+    forks = ForkServer(storage.prepare, partial(begin, storage))
+    # What every attempt uses is made while the function starts: Lambda gives that phase more processor than it bills.
+    if _STARTS in env:
+        forks.start()
+    _ = clients.dynamodb, clients.sqs, clients.s3, clients.secretsmanager
     store, rows = DynamoStateStore(clients, table), AttemptRows(clients, table, bucket, redactor)
     worker = Worker(
         states=DynamoStates(store),
@@ -58,13 +74,8 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> Ap
         memories=DynamoMemories(clients, table),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         secrets=SecretEntries(clients, settings.secret, redactor),
-        storage=S3Storage(
-            bucket=bucket,
-            region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION", "us-east-1"),
-            credentials=partial(_credentials, clients),
-            memory_mib=site.memory_mib,
-            endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL", ""),
-        ),
+        storage=storage,
+        forks=forks,
         clock=SystemClock(),
         log=log,
         catchment=settings.need("catchment"),
@@ -82,9 +93,10 @@ def site_of(env: Mapping[str, str]) -> Site:
     return Site(memory_mib=int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")), log_group=env.get("AWS_LAMBDA_LOG_GROUP_NAME", ""))
 
 
-def _credentials(clients: Clients) -> Credentials:
-    """Frozen at each use: a role's credentials are renewed while a worker lives."""
+def _keys(clients: Clients) -> Keys:
+    """As they are at each use: a role's credentials are renewed while a worker lives."""
     found = clients.session.get_credentials()
     if found is None:
         raise InvariantError("The worker has no AWS credentials.", hint="Run it with the function's role.")
-    return found.get_frozen_credentials()
+    held = found.get_frozen_credentials()
+    return Keys(held.access_key or "", held.secret_key or "", held.token or "", renewed=isinstance(found, RefreshableCredentials))

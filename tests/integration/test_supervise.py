@@ -84,7 +84,7 @@ def ended(outcome: str, error: str, message: str) -> dict[str, object]:
 
 
 def died(how: str) -> dict[str, object]:
-    return ended("crashed", "WorkerDied", f"The worker's process {how} before the attempt did.")
+    return ended("lost", "WorkerDied", f"The worker's process {how} before the attempt did.")
 
 
 @pytest.mark.parametrize("answer", [OK, ended("failed", "ValueError", "no"), {"outcome": "paused", "seconds": 60}])
@@ -112,9 +112,6 @@ def test_it_beats_while_the_worker_holds_its_interpreter(tmp_path):
         ("os.abort()", died("was ended by signal 6 (SIGABRT)")),
         ("os._exit(3)", died("ended with exit code 3")),
         ("pass", died("ended with exit code 0")),
-        # Its own words: somebody else has said how this attempt ended; it was out of time.
-        ("os._exit(70)", OK),
-        ("os._exit(71)", ended("timeout", "TimeoutError", LATE)),
     ],
 )
 def test_a_worker_that_is_gone_without_a_word_is_answered_for(script, answer):
@@ -132,7 +129,7 @@ def test_a_worker_that_the_kernel_killed_for_memory_wanted_memory():
 def test_where_the_kernel_does_not_tell_a_small_worker_was_not_killed_for_memory():
     machine = Machine()
     assert attend("os.kill(os.getpid(), 9)", machine, kills=lambda: None)
-    assert machine.answers[0]["outcome"] == "crashed"
+    assert machine.answers[0]["outcome"] == "lost"
 
 
 def test_both_hierarchies_of_the_kernel_are_read(tmp_path):

@@ -188,7 +188,7 @@ def test_a_run_writes_parquet_and_history_and_reports(catchment):
     assert json.loads(written["sizes"]) == {"orders": {"rows": 1000, "bytes": table.bytes}}
 
 
-def test_own_and_source_tables_are_joined_over_s3(catchment):
+def test_own_and_source_tables_are_joined_over_s3(catchment, tmp_path):
     invoke(catchment, "load")
     orders = letters(catchment)[0].tables
     store = DynamoStateStore(catchment.clients, "catchment")
@@ -196,10 +196,12 @@ def test_own_and_source_tables_are_joined_over_s3(catchment):
     store.commit(held, PondState(PRODUCTS), (PublishSnapshot(1, NOON, orders),), (0, ""))
     assert invoke(catchment, "join", pins={PRODUCTS: 1}, outputs=orders) == {"outcome": "ok"}
     [signal] = letters(catchment)
-    con = catchment.app.worker.storage.open()
+    storage = catchment.app.worker.storage
+    storage.settle(tmp_path)
+    storage.grant(storage.keys())
+    con = storage.open()
     assert con.execute(f"SELECT n, s::INT FROM read_parquet('s3://lake/{signal.tables['joined'].key}')").fetchall() == [(1000, 499500)]
     con.close()
-    catchment.app.worker.storage.close()
 
 
 def test_a_failure_is_data_its_long_text_goes_to_s3_and_no_report_is_sent(catchment):

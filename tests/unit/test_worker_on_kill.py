@@ -31,12 +31,12 @@ def killed(world, **more):
 
 def test_it_knows_what_its_ripple_knew(world):
     world.secret = {"TOKEN": "sesame"}
-    deployed(world, 'return f\'{pond.name} {pond.version} {pond.f:%H:%M} {pond.run_key} {pond.recall("id")} {pond.env("TOKEN")}\'')
+    deployed(world, 'return f\'{pond.name} {pond.version} {pond.f:%H:%M} {pond.run_key} {pond.recall("id")} {pond.env("TOKEN")[::-1]}\'')
     world.run()
     assert killed(world) == "confirmed"
     how, message = world.on_kill[1, "load", 1]
     name, version, f, key, held, token = message.split()
-    assert (how, name, version, f, held, token) == ("confirmed", "sales", "1.0.0", "12:01", "7", "sesame")
+    assert (how, name, version, f, held, token) == ("confirmed", "sales", "1.0.0", "12:01", "7", "emases")
     assert key.startswith("sales-1-1-")
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
-import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +14,11 @@ import pytest
 
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.model.attempts import AttemptStarted
-from duckstring.service.watch import Pace, Stopped, Watch
+from duckstring.service.watch import Pace
 from tests.unit.worker_kit import World
 
 HEAD = """
-import socket, threading, time
+import os, socket, subprocess, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -142,33 +141,16 @@ def test_an_attempt_that_was_taken_before_it_began_does_not_begin(world, tmp_pat
     assert (world.rows, world.letters) == ([], [])
 
 
-@pytest.mark.parametrize("end", ["pond.write_table('t', 'SELECT 1 AS n')", "raise ValueError('no')"])
+@pytest.mark.parametrize("end", ["pond.write_table('t', 'SELECT 1 AS n')", "raise ValueError('no')", "pond.pause()"])
 def test_an_attempt_that_was_taken_as_it_ended_tells_nothing(world, tmp_path, end):
-    world.deploy(code(tmp_path, f"threading.main_thread().closed[1, 'load', 1] = 'killed'\n{end}"))
+    world.deploy(code(tmp_path, end))
     world.open_run()
-    world.worker = replace(world.worker, pace=Pace())  # so slow that only the row itself says it
-    threading.main_thread().closed = world.closed
+    pace = Pace()  # so slow that only the row itself says it
+    world.worker = replace(world.worker, pace=pace, begins=lambda _: world.closed.update({(1, "load", 1): "killed"}))
     assert world.run() == {"outcome": "ok"}
     assert (tmp_path / "began").exists()
     assert world.letters == []
-
-
-def test_a_fresh_worker_whose_time_is_up_before_its_code_is_called_lives_to_say_so():
-    script = """
-import logging, time
-from duckstring.service.watch import Limit, Stopped, Watch
-with Watch(lambda: None, interrupt=lambda: None, log=logging.getLogger(), limits=[Limit(0.0, "timeout")]) as watch:
-    while not watch._why:
-        time.sleep(0.01)
-    time.sleep(0.2)
-    try:
-        watch.call(print, "called")
-    except Stopped:
-        print(watch.ended)
-"""
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
-
-    assert (ended.returncode, ended.stdout) == (0, "timeout\n"), ended.stderr
+    assert world.away == [(1, "load", 1)]
 
 
 def test_a_look_that_fails_is_followed_by_another_and_the_attempt_goes_on(world, tmp_path):
@@ -176,96 +158,137 @@ def test_a_look_that_fails_is_followed_by_another_and_the_attempt_goes_on(world,
 
     def taken(*_, **__):
         looks.append(len(looks))
+        if len(looks) == 3:
+            (tmp_path / "enough").touch()
         raise OSError("no network")
 
     world.taken = taken
-    body = "limit = time.monotonic() + 20\nwhile threading.main_thread().looks < 3 and time.monotonic() < limit: time.sleep(0.01)"
-    world.deploy(code(tmp_path, body))
+    world.deploy(code(tmp_path, "while not (HERE / 'enough').exists(): time.sleep(0.01)"))
     world.open_run()
-    type(threading.main_thread()).looks = property(lambda _: len(looks))
-    try:
-        assert world.run() == {"outcome": "ok"}
-    finally:
-        del type(threading.main_thread()).looks
+    assert world.run() == {"outcome": "ok"}
     assert len(looks) >= 3
     assert isinstance(world.letters[0].signal, RippleSucceeded)
 
 
+def test_a_look_that_hangs_keeps_nobody_from_ending_the_attempt(world, tmp_path):
+    go = []
+
+    def taken(*_, **__):
+        while not go:
+            time.sleep(0.01)
+
+    world.taken = taken
+    world.deploy(code(tmp_path, "time.sleep(600)"))
+    world.open_run()
+    assert world.run(seconds=0.8)["outcome"] == "overran"
+    go.append(True)
+
+
 def test_a_short_ripple_is_never_looked_at(world, tmp_path):
     looks = []
-    with Watch(lambda: looks.append(1), interrupt=lambda: None, log=logging.getLogger("t")) as watch:
-        assert watch.call(lambda: 5) == 5
+    world.taken = lambda *_, **__: looks.append(1)
+    world.worker = replace(world.worker, pace=Pace())
+    world.deploy(code(tmp_path, "pass"))
+    world.open_run()
+    assert world.run() == {"outcome": "ok"}
     assert looks == []
     assert Pace().early == 2.0
 
 
-def test_queries_of_other_threads_are_interrupted_where_the_main_thread_waits_for_them():
-    query, log = threading.Event(), logging.getLogger("t")
-
-    def wait_for_it():
-        try:
-            threading.Event().wait()
-        except Stopped:
-            query.wait()
-            return "the query ended"
-
-    with Watch(lambda: "killed", interrupt=query.set, log=log, pace=Pace(0.01, 0.01, 1, 2)) as watch:
-        assert watch.call(wait_for_it) == "the query ended"
-
-
-def test_a_signal_that_comes_late_does_nothing():
-    """The watcher may send it as the attempt ends by itself."""
-    log, answers = logging.getLogger("t"), iter(["killed"])
-    with Watch(lambda: next(answers, None), interrupt=lambda: None, log=log, pace=Pace(0.01, 0.01, 1, 1)) as watch:
-        with pytest.raises(Stopped):
-            watch.call(threading.Event().wait)
-        watch._raise()
-        assert watch.taken == "killed"
-    watch._raise()
-    time.sleep(0)
-
-
-SLOW_IMPORT = """
-import sys
-(HERE / "slow.py").write_text("import time; time.sleep(600)")
-sys.path.insert(0, str(HERE))
-import slow
-"""
 STUBBORN = {
-    "imports": SLOW_IMPORT,
+    "imports": "(HERE / 'slow.py').write_text('import time; time.sleep(600)')\nsys.path.insert(0, str(HERE))\nimport slow",
     "swallows": "while True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass",
     "waits in C": "import ctypes\nmutex = ctypes.create_string_buffer(64)\nfor _ in (1, 2): ctypes.CDLL(None).pthread_mutex_lock(mutex)",
     "waits for a thread": "with ThreadPoolExecutor() as pool:\n    pool.submit(time.sleep, 600)\n    time.sleep(600)",
-    "leaves a thread": "threading.Thread(target=time.sleep, args=[600], daemon=True).start()\ntime.sleep(600)",
+    "leaves a thread": "threading.Thread(target=time.sleep, args=[600]).start()\ntime.sleep(600)",
+    "blocks the signal": "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))\ntime.sleep(600)",
+    "has a handler of its own": "import signal\nsignal.signal(signal.SIGUSR2, lambda *_: None)\nwhile True: time.sleep(600)",
 }
-ALONE = """
-import logging, sys, threading
-from pathlib import Path
-from tests.unit.worker_kit import World
-from tests.unit.test_worker_watch import take_when_it_has_begun
 
-here, source, thread = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-logging.basicConfig(level=logging.INFO)
-world = World(here)
-world.deploy(source)
-world.open_run()
-take_when_it_has_begun(world, here)
-if thread:
-    work = threading.Thread(target=world.run)
-    work.start()
-    work.join()
-else:
-    world.run()
-print("told", world.letters)
+
+@pytest.mark.parametrize("how", STUBBORN)
+def test_what_does_not_end_by_itself_is_killed_and_the_worker_lives_on(world, tmp_path, how):
+    world.deploy(code(tmp_path, STUBBORN[how]))
+    world.open_run()
+    take_when_it_has_begun(world, tmp_path)
+    assert world.run() == {"outcome": "ok"}
+    assert world.letters == []
+    world.taken = lambda *_, **__: None
+    world.deploy(code(tmp_path, "pond.write_table('t', 'SELECT 1 AS n')"))
+    world.open_run(2)
+    assert world.run(number=2) == {"outcome": "ok"}
+
+
+DAEMON = """
+import os, sys, time
+if os.fork(): os._exit(0)
+os.setsid()
+if os.fork(): os._exit(0)
+open(sys.argv[1], "w").write(str(os.getpid()))
+time.sleep(600)
+"""
+CHILDREN = {
+    "a child": "child = subprocess.Popen(['sleep', '600'])\nnote('a', child.pid)",
+    "a child in a shell": "child = subprocess.Popen('sleep 600 & echo $! > ' + str(HERE / 'a.pid') + '; wait', shell=True)",
+    "a child in a session of its own": "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\nnote('a', child.pid)",
+    "a daemon": (
+        f"(HERE / 'daemon.py').write_text({DAEMON!r})\nsubprocess.run([sys.executable, str(HERE / 'daemon.py'), str(HERE / 'a.pid')])"
+    ),
+    "a fork": "child = os.fork()\nif not child: time.sleep(600)\nnote('a', child)",
+    "a pool of processes": (
+        "from multiprocessing import get_context\nchild = get_context('fork').Process(target=time.sleep, args=[600])\nchild.start()\n"
+        "note('a', child.pid)"
+    ),
+}
+NOTE = """
+def note(name, pid):
+    (HERE / (name + ".part")).write_text(str(pid))
+    (HERE / (name + ".part")).rename(HERE / (name + ".pid"))
 """
 
 
-@pytest.mark.parametrize(("how", "thread"), [*((how, "") for how in STUBBORN), ("waits in a thread", "thread")])
-def test_what_does_not_end_by_itself_ends_with_its_process(tmp_path, how, thread):
-    body = STUBBORN.get(how, "time.sleep(600)")
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-W", "error", "-c", ALONE, str(tmp_path), code(tmp_path, body), thread]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 70, done.stderr
-    assert "told" not in done.stdout
-    assert "process ends" in done.stderr
+def lives(path):
+    """Whether the process whose number is in the file lives, and is no corpse."""
+    with suppress(FileNotFoundError):
+        return Path(f"/proc/{int(path.read_text())}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the process group is ended, and no more")
+@pytest.mark.parametrize("end", ["killed", "overran", "success", "failed", "exit"])
+@pytest.mark.parametrize("what", CHILDREN)
+def test_nothing_that_an_attempt_has_started_outlives_it(world, tmp_path, what, end):
+    last = {"success": "pass", "failed": "raise ValueError", "exit": "os._exit(0)"}.get(end, "(HERE / 'ready').touch(); time.sleep(600)")
+    body = f"{CHILDREN[what]}\nwhile not (HERE / 'a.pid').exists() or not (HERE / 'a.pid').read_text(): time.sleep(0.01)\n{last}"
+    world.deploy(code(tmp_path, body).replace("@ripple", NOTE + "@ripple"))
+    world.open_run()
+    if end == "killed":
+        world.taken = lambda *_, **__: "killed" if (tmp_path / "ready").exists() else None
+    world.run(seconds=12.0 if end == "overran" else None)
+    assert (tmp_path / "a.pid").exists()
+    assert not lives(tmp_path / "a.pid")
+
+
+def test_an_attempt_goes_with_its_worker(tmp_path):
+    """Also where that is killed, and cannot see to it."""
+    script = """
+import sys
+from pathlib import Path
+from tests.unit.worker_kit import World
+world = World(Path(sys.argv[1]))
+world.deploy(sys.argv[2])
+world.open_run()
+world.run()
+"""
+    body = "note('b', os.getpid())\n" + CHILDREN["a child in a session of its own"] + "\ntime.sleep(600)"
+    source = code(tmp_path, body).replace("@ripple", NOTE + "@ripple")
+    worker = subprocess.Popen([sys.executable, "-c", script, str(tmp_path), source], cwd=Path(__file__).parents[2], env={**os.environ})
+    limit = time.monotonic() + 60
+    while not (tmp_path / "a.pid").exists() and time.monotonic() < limit:
+        time.sleep(0.01)
+    worker.kill()
+    worker.wait()
+    while (lives(tmp_path / "a.pid") or lives(tmp_path / "b.pid")) and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert not lives(tmp_path / "a.pid")
+    assert not lives(tmp_path / "b.pid")

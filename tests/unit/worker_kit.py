@@ -7,6 +7,7 @@ import logging
 import zipfile
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSee
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.names import Line, artifact_key
 from duckstring.ports import Letter
+from duckstring.service.attempt_process import begin
+from duckstring.service.forkserver import ForkServer
 from duckstring.service.on_kill import KillOrder, on_kill
 from duckstring.service.run_ripple import run_ripple
 from duckstring.service.watch import Pace
@@ -40,16 +43,32 @@ def same(one, other):
     return (one.run, one.ripple, one.attempt) == (other.run, other.ripple, other.attempt)
 
 
+@dataclass(frozen=True)
+class NoKeys:
+    renewed: bool = False
+
+
 class Folder:
-    """``Storage`` on disk."""
+    """``AttemptStorage`` on disk."""
 
     def __init__(self, root: Path):
         self.root = root
 
+    def prepare(self):
+        self.opened = duckdb.connect(":memory:", config={"threads": 1})
+        self.opened.execute("SET GLOBAL TimeZone = 'UTC'")
+
+    def settle(self, folder):
+        self.con = self.opened.cursor()
+
+    def keys(self):
+        return NoKeys()
+
+    def grant(self, keys):
+        pass
+
     def open(self):
-        con = duckdb.connect(":memory:", config={"threads": 1})
-        con.execute("SET GLOBAL TimeZone = 'UTC'")
-        return con
+        return self.con
 
     def uri(self, key):
         path = self.root / key
@@ -86,6 +105,7 @@ class World:
         """Attempts whose workers said that they have left."""
         self.on_kill = {}
         self.time = NOON
+        storage = Folder(self.root)
         self.worker = Worker(
             states=self,
             snapshots=_Snapshots(self.snapshots),
@@ -94,7 +114,8 @@ class World:
             memories=self,
             mailbox=self,
             secrets=self,
-            storage=Folder(self.root),
+            storage=storage,
+            forks=ForkServer(storage.prepare, partial(begin, storage)),
             clock=self,
             catchment="dev",
             log=logging.getLogger("duckstring.test"),

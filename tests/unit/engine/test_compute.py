@@ -272,9 +272,15 @@ def test_only_the_ripples_own_failure_begins_another_try(how: GateOutcome) -> No
     assert list(dict.fromkeys(tried)) == [1, 2, 3]
 
 
-def test_a_crash_spends_the_budget_and_what_the_world_did_does_not() -> None:
-    assert counts(pulsed(pond(A), **ends("crashed")), "failed") == {A: 1}
+def test_a_failure_spends_the_budget_and_what_the_world_did_does_not() -> None:
+    assert counts(pulsed(pond(A), **ends("failed")), "failed") == {A: 1}
     assert counts(pulsed(pond(A), **ends("lost", "lost")), "success") == {A: 1}
+    assert counts(pulsed(pond(A), **ends("crashed", "crashed")), "success") == {A: 1}
+
+
+def test_a_worker_that_dies_again_and_again_is_not_made_again_for_ever() -> None:
+    assert counts(pulsed(pond(A), **ends(*["crashed"] * MOST_LOSSES)), "success") == {A: 1}
+    assert counts(pulsed(pond(A), **ends(*["crashed"] * (MOST_LOSSES + 1))), "failed") == {A: 1}
 
 
 @pytest.mark.parametrize(("function", "free"), [(3008, MOST_LOSSES), (10_240, MOST_LOSSES + 1)])

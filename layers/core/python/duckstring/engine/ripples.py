@@ -178,9 +178,12 @@ def _moves(turn: Turn, ended: Attempt, gate: GateReached) -> bool:
 
 
 def _is_lost(ended: Attempt, gate: GateReached) -> bool:
-    """Also a task that paused, went on in the function, and found that too small: the next attempt begins as a task again."""
+    """Its worker died, which runs no author's code; or the world did not answer.
+
+    Also a task that paused, went on in the function, and found that too small: the next attempt begins as a task again.
+    """
     overran = gate.outcome == "overran" and ended.on == "task"
-    return overran or gate.outcome == "lost" or (gate.outcome == "memory" and gate.memory_mib < ended.memory_mib)
+    return overran or gate.outcome in ("lost", "crashed") or (gate.outcome == "memory" and gate.memory_mib < ended.memory_mib)
 
 
 def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str) -> None:

@@ -1,4 +1,7 @@
-"""An author's function is called: how it ended, in our words."""
+"""An author's function is called, in the attempt's own process: how it ended, in our words.
+
+Whatever the author's code raises, even what cannot be put into words, is an end that can be told.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,31 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
+from typing import Final, TypeVar
 
 from duckstring.author.errors import RippleError
 from duckstring.author.pausing import Paused
 from duckstring.author.pond import Pond
 from duckstring.author.ripple import Declared, takes_pond
 from duckstring.errors import DuckstringError, TransientError
-from duckstring.model.foreign import readable
-from duckstring.service import watch as watching
-from duckstring.service.mentions import tables_read
-from duckstring.service.output import LineLog
 from duckstring.service.project import Project
-from duckstring.service.watch import Stopped, Watch
 
 Function = Callable[..., object]
 Find = Callable[[Declared], Function | None]
+Value = TypeVar("Value")
+
+LONGEST_TEXT: Final = 1_000_000
+"""Characters of a message or a traceback that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """It came back."""
+    """It came back. ``value``: what it returned, as text; None if that was None."""
 
-    value: object = None
+    value: str | None = None
+    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,74 +47,118 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The world did not answer: not the author's fault."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
-    """It was ended from outside, and where it was then. The watch knows why."""
+    """It was ended from outside, and where it was then."""
 
     traceback: str = ""
 
 
-Ended = Returned | Fault | Cut | Paused
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """It is to be called again in so many ``seconds``."""
+
+    seconds: int
 
 
-def call(project: Project, ripple: str, pond: Pond, watch: Watch, *, find: Find = lambda one: one.function) -> Ended:
-    """Call a function of a Ripple's; what it prints becomes lines of the log.
+Ended = Returned | Fault | Unreachable | Cut | Pauses
 
-    Raises:
-        TransientError: the world did not answer.
-    """
+
+class Stopped(BaseException):
+    """This attempt is to end. No ``Exception``: code that carries on after any error must not carry on after this."""
+
+
+def call(project: Project, ripple: str, pond: Pond, find: Find) -> object:
+    """Import the project and call one of its functions; what that returns."""
     here = os.getpid()
     try:
-        with ExitStack() as stack:
-            stack.enter_context(project.entered())
-            stack.enter_context(redirect_stdout(LineLog(pond.log, "stdout")))
-            stack.enter_context(redirect_stderr(LineLog(pond.log, "stderr")))
-            found = _find(project, ripple, find)
-            try:
-                value = watch.call(partial(found, pond) if takes_pond(found) else found)
-            finally:
-                if os.getpid() != here:
-                    # A process that the Ripple forked came back instead of ending: it would answer in our place.
-                    os._exit(0)
-    except (Exception, SystemExit, KeyboardInterrupt, Stopped, Paused) as error:  # noqa: BLE001 - whatever an author's code raises
-        # The storage may fail in the author's own statements, too: a table is read when its rows are asked for.
-        explained = pond.outage(error) or pond.explained(error)
-        return _judged(explained.with_traceback(error.__traceback__), project, watch)
-    if watch.ended:
-        return Cut()
-    pond.reads = tables_read(pond, project.root)
-    # One who catches everything has caught the pause as well, and said it nevertheless.
-    return pond.paused or Returned(value)
+        project.enter()
+        function = _found(project, ripple, find)
+        return function(pond) if takes_pond(function) else function()
+    finally:
+        if os.getpid() != here:
+            # A process that the Ripple forked came back instead of ending: it would answer in our place.
+            os._exit(0)
 
 
-def _judged(error: BaseException, project: Project, watch: Watch) -> Ended:
-    if watch.ended or isinstance(error, Stopped):
-        frames = traceback.extract_tb(_from_author(error.__traceback__, project))
-        told = traceback.format_list([frame for frame in frames if frame.filename != watching.__file__])
-        return Cut("".join(told).replace(f"{project.root}/", ""))
-    match error:
-        case Paused():
-            return error
-        case TransientError() if not watch.taken:
-            raise error
-        case _:
-            return _fault(error, project)
-
-
-def _find(project: Project, ripple: str, find: Find) -> Function:
+def _found(project: Project, ripple: str, find: Find) -> Function:
     declared = {one.spec.name: one for one in project.ripples()}
-    if (one := declared.get(ripple)) is None or (found := find(one)) is None:
+    if (one := declared.get(ripple)) is None or (function := find(one)) is None:
         known = ", ".join(declared) or "none"
         raise RippleError(f"{project.module} has no Ripple {ripple!r}; it has {known}.", hint="Deploy the Pond again.")
-    return found
+    return function
 
 
-def _fault(error: BaseException, project: Project) -> Fault:
-    message = readable(error)
+def judged(error: BaseException, project: Project) -> Ended:
+    """What an exception says of how the call ended."""
+    if isinstance(error, Stopped):
+        return Cut(_safely(lambda: _frames(error, project), ""))
+    if isinstance(error, Paused):
+        return Pauses(error.seconds)
+    if isinstance(error, TransientError) and not _raised_by_author(error, project):
+        return Unreachable(_safely(lambda: error.message, type(error).__name__))
+    return fault(error, project)
+
+
+def fault(error: BaseException, project: Project) -> Fault:
+    """What an author's code has raised, in words."""
+    name = _safely(lambda: str(type(error).__name__), "BaseException")
+    memory = _safely(lambda: _wants_memory(error), otherwise=False)
+    message = _safely(lambda: _message(error), "(no message: it could not be made)")
+    return Fault(name[:200], _cut(message), _cut(_safely(lambda: _written(error, project), f"{name}: {message}\n")), memory)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        # Not a subclass of str, which might do anything.
+        message = "".join(str(error))
+    except BaseException as broken:  # noqa: BLE001 - the author's own code
+        given = _safely(lambda: "".join(repr(error.args)), "unknown")
+        reason = _reason(broken)
+        return f"(no message: its __str__ raised {reason}; its arguments: {given})"
     if isinstance(error, DuckstringError) and error.hint:
         message = f"{message} {error.hint}"
+    return message
+
+
+def _reason(broken: BaseException) -> str:
+    return _safely(lambda: f"{type(broken).__name__}: {broken}", type(broken).__name__)
+
+
+def _written(error: BaseException, project: Project) -> str:
     told = traceback.TracebackException(type(error), error, _from_author(error.__traceback__, project))
-    written = "".join(told.format()).replace(f"{project.root}/", "")
-    return Fault(type(error).__name__, message, written, memory=_wants_memory(error))
+    return "".join(told.format()).replace(f"{project.root}/", "")
+
+
+def _frames(error: BaseException, project: Project) -> str:
+    frames = [one for one in traceback.extract_tb(_from_author(error.__traceback__, project)) if one.name != "_stop"]
+    return "".join(traceback.format_list(frames)).replace(f"{project.root}/", "")
+
+
+def _from_author(frames: TracebackType | None, project: Project) -> TracebackType | None:
+    """The frames from the author's first one on; all, if none is the author's."""
+    here = frames
+    while here is not None and not _is_authors(here, project):
+        here = here.tb_next
+    return here or frames
+
+
+def _raised_by_author(error: BaseException, project: Project) -> bool:
+    """Our own errors say what the world did only where we have raised them."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and _is_authors(last, project)
+
+
+def _is_authors(frames: TracebackType, project: Project) -> bool:
+    return frames.tb_frame.f_code.co_filename.startswith(f"{project.root}/")
 
 
 def _wants_memory(error: BaseException) -> bool:
@@ -121,9 +167,12 @@ def _wants_memory(error: BaseException) -> bool:
     return isinstance(error, (MemoryError, getattr(duckdb, "OutOfMemoryException", MemoryError)))
 
 
-def _from_author(frames: TracebackType | None, project: Project) -> TracebackType | None:
-    """The frames from the author's first one on; all, if none is the author's."""
-    here = frames
-    while here is not None and not here.tb_frame.f_code.co_filename.startswith(str(project.root)):
-        here = here.tb_next
-    return here or frames
+def _safely(make: Callable[[], Value], otherwise: Value) -> Value:
+    try:
+        return make()
+    except BaseException:  # noqa: BLE001 - whatever an author's class does when it is asked for words
+        return otherwise
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... ({len(text) - LONGEST_TEXT} more characters)"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from duckstring.author.pausing import Paused
-from duckstring.author.pond import Pond
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, Began, OwnEnd
 from duckstring.model.instants import Instant, duration_in_words, to_text
 from duckstring.model.names import run_key
 from duckstring.model.pauses import spaced
 from duckstring.ports import Letter
-from duckstring.service.calling import Cut, Ended, Fault, Returned
+from duckstring.service.calling import Cut, Fault, Pauses
+from duckstring.service.ends import Done, Known
 from duckstring.service.usage import Meter
 from duckstring.service.worker import Order, Worker
 
@@ -29,13 +29,14 @@ _PAYLOAD_LIMIT = 6_000
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An attempt under way. ``ripples``: how many its run has."""
+    """An attempt under way. ``ripples``: how many its run has; ``tried``: which try of its Ripple it belongs to."""
 
     order: Order
     timeout: timedelta
     ripples: int
     began: Began
     meter: Meter
+    tried: int = 1
 
     @property
     def deadline(self) -> Instant:
@@ -43,17 +44,25 @@ class Work:
         return self.began.started + self.timeout
 
 
-def tell(ended: Ended, how: str, work: Work, pond: Pond, worker: Worker) -> Answer:
-    """Tell how an attempt ended that is still ours. ``how`` is why it was ended, if it was."""
+def tell(ended: Known, how: str, work: Work, worker: Worker, *, discarded: Sequence[str] = ()) -> Answer:
+    """Tell how an attempt ended that is still ours.
+
+    Args:
+        ended: how.
+        how: why it was ended, if it was.
+        work: the attempt.
+        worker: with which it was made.
+        discarded: the tables that it had written before it paused.
+    """
     match ended:
-        case Returned():
-            return _succeed(work, pond, worker)
+        case Done():
+            return _succeed(ended, work, worker)
         case Fault():
             return fail("memory" if ended.memory else "failed", ended, work, worker)
         case Cut():
             return out_of_time(work, worker, ended) if how == "timeout" else fail("overran", _overrun(work, ended), work, worker)
-        case Paused():
-            return _pause(ended, work, pond, worker)
+        case Pauses():
+            return _pause(ended, discarded, work, worker)
 
 
 def nothing_told(order: Order, worker: Worker) -> Answer:
@@ -118,10 +127,10 @@ def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> boo
     return worker.history.finished(order.line, row)
 
 
-def _succeed(work: Work, pond: Pond, worker: Worker) -> Answer:
-    order, tables, usage = work.order, pond.written, work.began.usage.most(work.meter.usage())
+def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
+    order, tables, usage = work.order, done.tables, work.began.usage.most(work.meter.usage())
     now = worker.clock.now()
-    row = AttemptFinished(order.run, order.ripple, order.attempt, "success", now, tables=tables, usage=usage, reads=pond.reads)
+    row = AttemptFinished(order.run, order.ripple, order.attempt, "success", now, tables=tables, usage=usage, reads=done.reads)
     if not worker.history.finished(order.line, row):
         return nothing_told(order, worker)
     signal = RippleSucceeded(
@@ -129,21 +138,21 @@ def _succeed(work: Work, pond: Pond, worker: Worker) -> Answer:
         ripple=order.ripple,
         attempt=order.attempt,
         tables=tables,
-        skipped=pond.skipped,
+        skipped=done.skipped,
         seconds=usage.seconds,
         peak_mib=usage.peak_mib,
         function_seconds=worker.function.seconds,
         function_mib=worker.function.memory_mib,
-        kept=pond.kept,
-        dropped=pond.dropped,
+        kept=done.kept,
+        dropped=done.dropped,
     )
     worker.mailbox.send([Letter(order.line, signal, f"{run_key(order.line, order.run)}-{order.ripple}-{order.attempt}-ok")])
-    told = {"tables": len(tables), "rows": sum(table.rows for table in tables.values()), "skipped": pond.skipped}
+    told = {"tables": len(tables), "rows": sum(table.rows for table in tables.values()), "skipped": done.skipped}
     worker.log.info("ripple succeeded", extra={**told, "seconds": usage.seconds, "peak_mib": usage.peak_mib})
     return {"outcome": "ok"}
 
 
-def _pause(paused: Paused, work: Work, pond: Pond, worker: Worker) -> Answer:
+def _pause(paused: Pauses, discarded: Sequence[str], work: Work, worker: Worker) -> Answer:
     """The state machine waits, and calls again. A pause that begins after the deadline is the end of it."""
     order, now = work.order, worker.clock.now()
     if (left := (work.deadline - now).total_seconds()) <= 0:
@@ -153,8 +162,8 @@ def _pause(paused: Paused, work: Work, pond: Pond, worker: Worker) -> Answer:
     row = AttemptPaused(order.run, order.ripple, order.attempt, now + timedelta(seconds=seconds), usage)
     if not worker.history.paused(order.line, row):
         return nothing_told(order, worker)
-    if pond.written:
-        worker.log.warning("a pause drops the tables that were written before it", extra={"tables": sorted(pond.written)})
+    if discarded:
+        worker.log.warning("a pause drops the tables that were written before it", extra={"tables": list(discarded)})
     worker.log.info("ripple pauses", extra={"seconds": seconds, "asked": paused.seconds, "pauses": work.began.pauses + 1})
     return {"outcome": "paused", "seconds": seconds}
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-FILES = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
-"""Where the kernel counts what it has killed in this container: the unified hierarchy, and the one before it."""
+FILES = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"), Path("/proc/vmstat"))
+"""Where the kernel counts what it has killed in this container: the unified hierarchy, the one before it; and on this machine."""
 
 _COUNT = "oom_kill"
 

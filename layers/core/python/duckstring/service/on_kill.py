@@ -5,26 +5,25 @@ Its worker is given time to leave first: what it was about to start, and to reme
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
-from duckstring.author.kills import Requested
-from duckstring.author.pausing import Paused
-from duckstring.author.pond import Pond, Surroundings
+from duckstring.author.pond import Surroundings
 from duckstring.errors import InvariantError, TransientError
 from duckstring.model.attempts import TAKEN, AttemptSeen, KillEnd, OnKillCalled
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, parse_line, try_key
-from duckstring.service.calling import Cut, Ended, Fault, Returned, call
-from duckstring.service.project import Project
-from duckstring.service.run_ripple import project
-from duckstring.service.surroundings import environment, variables
-from duckstring.service.watch import Limit, Watch
+from duckstring.service.attempt_process import Call
+from duckstring.service.author_log import AuthorLog
+from duckstring.service.calling import Cut, Fault, Pauses
+from duckstring.service.ends import Done, Known, known
+from duckstring.service.ends import Memory as MemoryKills
+from duckstring.service.run_ripple import unpacked
+from duckstring.service.surroundings import variables
+from duckstring.service.watch import Follow, Limit, process
 from duckstring.service.worker import Worker
 
 _PATIENCE = timedelta(seconds=15)
@@ -78,7 +77,8 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
         TransientError: the world did not answer; nothing was called.
     """
     secrets = variables(worker.secrets)
-    package = project(order.artifact, order.module, secrets, worker)
+    worker.redactor.learn(secrets)
+    package = unpacked(order.artifact, worker)
     seen = _wait(order, worker, kills)
     if seen.status == "success":
         worker.log.info("on_kill has nothing to do")
@@ -88,7 +88,7 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
         kills.lost_on_kill(order.line, OnKillCalled(order.run, order.ripple, order.attempt, "refused", _died(order)))
         worker.log.info("on_kill was called before")
         return "ok"
-    how, message = _told(_call(order, package, secrets, worker, kills), order)
+    how, message = _told(_call(order, package, secrets, worker), order)
     kills.called_on_kill(order.line, OnKillCalled(order.run, order.ripple, order.attempt, how, message))
     worker.log.info("on_kill was called", extra={"how": how, "told": message})
     return how
@@ -108,40 +108,39 @@ def _has_left(seen: AttemptSeen) -> bool:
     return seen.status in TAKEN if seen.away else seen.status not in {"", "running", *TAKEN}
 
 
-def _call(order: KillOrder, package: Project, secrets: Mapping[str, str], worker: Worker, kills: KillHistory) -> Ended:
+def _call(order: KillOrder, package: Path, secrets: Mapping[str, str], worker: Worker) -> Known:
     last = worker.memories.last(order.line, run=order.run, ripple=order.ripple, tried=order.tried)
-    pond = Pond(
-        _surroundings(order, worker, ends=worker.clock.now() + timedelta(seconds=_time(order))),
-        storage=worker.storage,
+    seconds, log = _time(order), AuthorLog(worker.redactor)
+    around = _surroundings(order, worker, ends=worker.clock.now() + timedelta(seconds=seconds))
+    follow = Follow(
         memory=_Kept(last),
-        log=logging.getLogger("duckstring.pond"),
+        look=lambda: None,
+        line=log.line,
+        record=log.record,
+        log=worker.log,
+        pace=worker.pace,
+        limits=[Limit(seconds, "timeout")],
     )
-
-    def last_words(_why: str) -> None:
-        kills.called_on_kill(order.line, OnKillCalled(order.run, order.ripple, order.attempt, "refused", _late(order)))
-
-    limits = [Limit(_time(order), "timeout")]
-    watch = Watch(lambda: None, interrupt=pond.interrupt, log=worker.log, pace=worker.pace, limits=limits, last_words=last_words)
-    with environment(secrets), watch, closing(pond):
-        try:
-            return call(package, order.ripple, pond, watch, find=lambda one: one.on_kill)
-        except TransientError as error:
-            return Fault(type(error).__name__, error.message, "")
+    memory = MemoryKills(0)
+    with process(worker.forks) as one:
+        outcome = one.follow(Call(around, package, order.module, secrets, worker.storage.keys(), killed=True), follow)
+    try:
+        return known(outcome, order.ripple, memory, redactor=worker.redactor, key_of=lambda _table: "")
+    except TransientError as error:
+        return Fault(type(error).__name__, error.message, "")
 
 
-def _told(ended: Ended, order: KillOrder) -> tuple[KillEnd, str]:
+def _told(ended: Known, order: KillOrder) -> tuple[KillEnd, str]:
     match ended:
-        case Returned(value=None):
-            return "confirmed", ""
-        case Returned(value=Requested() as asked):
-            return "requested", str(asked)
-        case Returned():
-            return "confirmed", str(ended.value)
+        case Done(requested=True):
+            return "requested", ended.value or ""
+        case Done():
+            return "confirmed", ended.value or ""
         case Fault():
             return "refused", f"{ended.error}: {ended.message}"
         case Cut():
             return "refused", _late(order)
-        case Paused():
+        case Pauses():
             raise InvariantError("A function given as on_kill= has paused.")
 
 
@@ -171,7 +170,6 @@ def _surroundings(order: KillOrder, worker: Worker, *, ends: Instant) -> Surroun
         previous_f=NEVER,
         ends=ends,
         killed=True,
-        environment=os.environ,
     )
 
 

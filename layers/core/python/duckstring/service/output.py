@@ -1,49 +1,175 @@
-"""What an author prints becomes lines of the log."""
+"""What an author logs and prints in the attempt's process, on its way to the parent, which writes the log.
+
+Python's own streams and loggers send messages, so their lines keep their order. What else writes to the descriptors 1 and 2
+(child processes, libraries in C) is read from there by the parent, line by line.
+"""
 
 from __future__ import annotations
 
 import io
 import logging
+import os
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from typing import Literal
 
 from typing_extensions import override
 
+from duckstring.service.channel import Writer
 
-class LineLog(io.TextIOBase):
-    """A text stream that logs each line as it is completed."""
+LONGEST_LINE = 100_000
+"""Characters. CloudWatch takes 256 KB a line, and JSON may make six of one."""
 
-    def __init__(self, log: logging.Logger, stream: str) -> None:
-        """Log to ``log``, naming ``stream``."""
-        super().__init__()
-        self._log = log
-        self._stream = stream
-        self._rest = ""
-        self._saying = False
+CHATTY = ("boto3", "botocore", "httpcore", "httpx", "urllib3")
+"""Loggers of libraries that say much at INFO."""
 
-    @override
-    def writable(self) -> bool:
-        """It is."""
-        return True
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_SIMPLE = (str, int, float, bool, type(None))
+
+_getpid = os.getpid
+
+
+class Stream(io.TextIOWrapper):
+    """``sys.stdout`` or ``sys.stderr``: a stream over the descriptor, whose text becomes messages, a line each."""
+
+    def __init__(self, number: int, name: Literal["stdout", "stderr"], link: Writer) -> None:
+        """Text written here is of the stream ``name``, whose descriptor is ``number``."""
+        raw = io.FileIO(number, "w", closefd=False)
+        super().__init__(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", write_through=True)
+        self._name, self._link, self._pid = name, link, _getpid()
+        self._part = ""
+        self._saying = threading.local()
 
     @override
     def write(self, text: str, /) -> int:
-        """Log the lines that ``text`` completes."""
-        *lines, self._rest = (self._rest + text).split("\n")
+        """Send the lines that ``text`` completes."""
+        if _getpid() != self._pid or getattr(self._saying, "now", False):
+            return super().write(text)
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        *lines, rest = (self._part + text).split("\n")
+        self._part = ""
+        while len(rest) > LONGEST_LINE:
+            lines, rest = [*lines, rest[:LONGEST_LINE]], rest[LONGEST_LINE:]
+        self._part = rest
         for line in lines:
             self._say(line)
         return len(text)
 
     @override
     def flush(self) -> None:
-        """Log what has no end yet."""
-        rest, self._rest = self._rest, ""
-        self._say(rest)
+        """Send what has no end yet, and write out what went to the buffer beneath."""
+        rest, self._part = self._part, ""
+        if rest:
+            self._say(rest)
+        super().flush()
 
     def _say(self, line: str) -> None:
-        """A log handler that an author has tied to this stream would bring each line back for ever: it comes once."""
-        if not line.strip() or self._saying:
+        if not line.strip():
             return
-        self._saying = True
+        self._saying.now = True
         try:
-            self._log.info(line.rstrip("\r"), extra={"stream": self._stream})
+            for start in range(0, len(line), LONGEST_LINE):
+                self._link.send({"line": line[start : start + LONGEST_LINE].rstrip("\r"), "stream": self._name})
+        except OSError:
+            super().write(line + "\n")
         finally:
-            self._saying = False
+            self._saying.now = False
+
+
+class Relay(logging.Handler):
+    """Sends log records to the parent."""
+
+    def __init__(self, link: Writer) -> None:
+        """Over ``link``."""
+        super().__init__()
+        self._link, self._pid = link, _getpid()
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record. One that cannot be formatted is the author's to see, as Python has it."""
+        try:
+            if _getpid() != self._pid:
+                sys.__stderr__ and sys.__stderr__.write(record.getMessage() + "\n")
+                return
+            self._link.send({"record": _described(record)})
+        except Exception:  # noqa: BLE001 - a log line never ends an attempt
+            self.handleError(record)
+
+
+def _described(record: logging.LogRecord) -> dict[str, object]:
+    more = {str(name): _simple(value) for name, value in record.__dict__.items() if name not in _PLAIN}
+    told: dict[str, object] = {
+        "level": record.levelno,
+        "logger": record.name,
+        "message": record.getMessage()[:LONGEST_LINE],
+        "file": record.pathname,
+        "line": record.lineno,
+        "function": record.funcName,
+        "created": record.created,
+        "more": more,
+    }
+    if record.exc_info and record.exc_info[1] is not None:
+        told["trace"] = "".join(traceback.format_exception(*record.exc_info))[:LONGEST_LINE]
+        told["raised"] = record.exc_info[1].__class__.__name__
+    return told
+
+
+def _simple(value: object, depth: int = 3) -> object:
+    """As JSON has it; what JSON does not have, as text."""
+    if isinstance(value, _SIMPLE):
+        return value[:LONGEST_LINE] if isinstance(value, str) else value
+    if depth and isinstance(value, (list, tuple, set, frozenset)):
+        return [_simple(one, depth - 1) for one in list(value)[:1000]]
+    if depth and isinstance(value, dict):
+        return {str(name): _simple(one, depth - 1) for name, one in list(value.items())[:1000]}
+    return str(value)[:LONGEST_LINE]
+
+
+def begin_output(link: Writer) -> logging.Logger:
+    """Send prints and log records over ``link``; gives the Pond's own logger, which no configuration of logging knows."""
+    relay = Relay(link)
+    sys.stdout = sys.__stdout__ = Stream(1, "stdout", link)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = Stream(2, "stderr", link)  # type: ignore[misc]
+    for logger in logging.Logger.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.handlers.clear()
+            logger.propagate = True
+    logging.root.handlers[:] = [relay]
+    logging.root.setLevel(logging.INFO)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    own = logging.Logger("duckstring.pond", logging.INFO)  # noqa: LOG001 - a configuration could disable one that is known
+    own.addHandler(relay)
+    return own
+
+
+def end_output() -> None:
+    """Send what was printed without an end."""
+    for stream in {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__} - {None}:
+        with suppress(Exception):
+            stream.flush()  # type: ignore[union-attr]
+
+
+class Lines:
+    """What arrives from a descriptor, in lines."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that ``data`` completes."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        while len(self._rest) > LONGEST_LINE:
+            lines, self._rest = [*lines, self._rest[:LONGEST_LINE]], self._rest[LONGEST_LINE:]
+        return [one for line in lines if (one := _text(line)).strip()]
+
+    def finish(self) -> list[str]:
+        """What has no end."""
+        return self.feed(b"\n") if self._rest else []
+
+
+def _text(line: bytes) -> str:
+    return line[:LONGEST_LINE].decode("utf-8", "backslashreplace").rstrip("\r")

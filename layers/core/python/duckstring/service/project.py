@@ -1,78 +1,49 @@
-"""A Pond's package as Python modules, kept apart from every other package in the same process.
-
-A project's modules are in ``sys.modules``, and its folders on ``sys.path``, only inside ``entered``: two Ponds may both
-have a ``helpers.py``, and so may two versions of one. What it does to the environment ends there too.
-"""
+"""A Pond's package as Python modules, in a process of its own, and unpacked on disk for the next one."""
 
 from __future__ import annotations
 
 import atexit
 import importlib.util
 import io
-import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from duckstring.author.errors import RippleError
 from duckstring.author.leftovers import folder
 from duckstring.author.ripple import Declared, collecting
 
 _MOST_BYTES = 256 * 1024 * 1024
+_COMPILED = "__pycache__"
 
 
 class Project:
-    """One unpacked package, its modules, and the Ripples that they declared."""
+    """One unpacked package and the Ripples that its module declares."""
 
     def __init__(self, root: Path, module: str) -> None:
         """The package unpacked at ``root``, with its Ripples in ``module``."""
         self.root = root
         self.module = module
-        self.declared: list[Declared] | None = None
-        self._modules: dict[str, ModuleType] = {}
-        self._variables: dict[str, str | None] = {}
+        self._declared: list[Declared] | None = None
+
+    def enter(self) -> None:
+        """From here on imports find this project's modules first; of ours and the standard library's none is hidden."""
+        folders = list(dict.fromkeys([str((self.root / self.module).parent), str(self.root)]))
+        for name in self._names_to_hide(folders):
+            del sys.modules[name]
+        sys.path[:0] = folders
 
     def ripples(self) -> list[Declared]:
-        """The Ripples in order of declaration; the first call imports the module. Call it inside ``entered``."""
-        if self.declared is None:
-            before = dict(os.environ)
+        """The Ripples in order of declaration; the first call imports the module. Call it after ``enter``."""
+        if self._declared is None:
             with collecting() as declared:
                 self._import()
-            self._variables = _changes(before, os.environ)
-            self.declared = declared
-        return self.declared
-
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Within the block imports find this project's modules first, and only this project's.
-
-        The environment is as its import left it, whatever a Ripple did to it since, and afterwards as it was before.
-        """
-        with _environment_restored(self._variables), self._modules_in_place():
-            yield
-
-    @contextmanager
-    def _modules_in_place(self) -> Iterator[None]:
-        folders = self._folders()
-        hidden = {name: sys.modules.pop(name) for name in self._names_to_hide(folders)}
-        sys.modules.update(self._modules)
-        before = set(sys.modules)
-        sys.path[:0] = folders
-        try:
-            yield
-        finally:
-            for folder in folders:
-                with suppress(ValueError):
-                    sys.path.remove(folder)
-            mine = {name: module for name, module in list(sys.modules.items()) if name not in before and self._owns(module)}
-            self._modules |= mine
-            for name in self._modules:
-                sys.modules.pop(name, None)
-            sys.modules.update(hidden)
+            self._declared = declared
+        return self._declared
 
     def _import(self) -> None:
         path = self.root / self.module
@@ -90,43 +61,12 @@ class Project:
             sys.modules.pop(name, None)
             raise
 
-    def _folders(self) -> list[str]:
-        return list(dict.fromkeys([str((self.root / self.module).parent), str(self.root)]))
-
     def _names_to_hide(self, folders: list[str]) -> list[str]:
-        """Modules of the worker that the project has its own of; the standard library is never hidden, nor are we."""
+        """Modules of the worker that the project has its own of."""
         entries = [entry for folder in folders if Path(folder).is_dir() for entry in Path(folder).iterdir()]
         tops = {entry.stem for entry in entries if entry.suffix == ".py" or (entry / "__init__.py").is_file()}
         tops -= sys.stdlib_module_names | {"duckstring", "__main__"}
         return [name for name in sys.modules if name.partition(".")[0] in tops]
-
-    def _owns(self, module: ModuleType) -> bool:
-        homes = [getattr(module, "__file__", None), *list(getattr(module, "__path__", ()) or ())]
-        return any(isinstance(home, str) and Path(home).is_relative_to(self.root) for home in homes)
-
-
-@contextmanager
-def _environment_restored(variables: Mapping[str, str | None]) -> Iterator[None]:
-    before, folder = dict(os.environ), Path.cwd()
-    _set(variables)
-    try:
-        yield
-    finally:
-        _set(_changes(os.environ, before))
-        os.chdir(folder)
-
-
-def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
-    """What differs, as it is afterwards; ``None``: it is gone."""
-    return {name: after.get(name) for name in sorted({*before, *after}) if before.get(name) != after.get(name)}
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def unpack(package: bytes, into: Path) -> None:
@@ -144,26 +84,46 @@ def unpack(package: bytes, into: Path) -> None:
         raise RippleError(f"The package is no zip file: {error}.", hint="Deploy the Pond again.") from error
 
 
+@dataclass(slots=True)
+class _Kept:
+    root: Path
+    files: frozenset[tuple[str, int, int]]
+
+
 class Shelf:
-    """The projects that this process has unpacked, the latest few of them."""
+    """The packages that this process has unpacked, the latest few of them. One that somebody has changed is unpacked anew."""
 
     def __init__(self, *, most: int = 32) -> None:
         """Keep ``most``."""
         self._most = most
-        self._projects: dict[tuple[str, ...], Project] = {}
+        self._kept: dict[str, _Kept] = {}
 
-    def find(self, key: tuple[str, ...]) -> Project | None:
-        """The project kept under ``key``."""
-        if (project := self._projects.pop(key, None)) is not None:
-            self._projects[key] = project
-        return project
+    def find(self, key: str) -> Path | None:
+        """Where the package under ``key`` lies, as it was unpacked."""
+        kept = self._kept.pop(key, None)
+        if kept is None:
+            return None
+        if frozenset(_files(kept.root)) != kept.files:
+            shutil.rmtree(kept.root, ignore_errors=True)
+            return None
+        self._kept[key] = kept
+        return kept.root
 
-    def add(self, key: tuple[str, ...], package: bytes, module: str) -> Project:
+    def add(self, key: str, package: bytes) -> Path:
         """Unpack and keep."""
         root = Path(folder("pond")).resolve()
         atexit.register(shutil.rmtree, root, ignore_errors=True)
         unpack(package, root)
-        while len(self._projects) >= self._most:
-            shutil.rmtree(self._projects.pop(next(iter(self._projects))).root, ignore_errors=True)
-        self._projects[key] = project = Project(root, module)
-        return project
+        while len(self._kept) >= self._most:
+            shutil.rmtree(self._kept.pop(next(iter(self._kept))).root, ignore_errors=True)
+        self._kept[key] = _Kept(root, frozenset(_files(root)))
+        return root
+
+
+def _files(root: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, size and time of each file; what Python compiles beside them does not count."""
+    with suppress(OSError):
+        for path in root.rglob("*"):
+            if _COMPILED not in path.parts and not path.is_dir():
+                found = path.lstat()
+                yield str(path), found.st_size, found.st_mtime_ns

@@ -1,5 +1,8 @@
 """One attempt of one Ripple, from the invocation to the report.
 
+This is the process of the invocation: it talks to AWS, and calls no author's code. That runs in a process of its own, which is
+forked at once and made ready while the line's state and the rest is read.
+
 Nothing of it is seen by anybody before the orchestrator has accepted the report: tables lie under keys of this attempt
 alone. An attempt that is not the current one does nothing and says "ok", so that a branch of an abandoned execution ends.
 An attempt that pauses has several invocations, one after the other.
@@ -7,30 +10,31 @@ An attempt that pauses has several invocations, one after the other.
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Mapping
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from duckstring.author.pond import Pond
+from duckstring.author.pond import Surroundings
 from duckstring.engine.state import PondState
 from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST, AttemptStarted, Began
-from duckstring.service.calling import call
-from duckstring.service.endings import Answer, Work, nothing_told, out_of_time, tell, timed_out, write_fault
-from duckstring.service.project import Project
-from duckstring.service.surroundings import environment, surroundings, try_of, variables
+from duckstring.model.names import table_key
+from duckstring.service.attempt_process import Call
+from duckstring.service.author_log import AuthorLog
+from duckstring.service.endings import Answer, Work, nothing_told, out_of_time, tell
+from duckstring.service.ends import Memory, discarded, known
+from duckstring.service.surroundings import sources, surroundings, try_of, variables
 from duckstring.service.usage import Meter
-from duckstring.service.watch import Limit, Watch
+from duckstring.service.watch import Follow, Limit, Process, process
 from duckstring.service.worker import Order, Worker
 
 _MARGIN_SECONDS = 60.0
 _MARGIN_PART = 4
 """Of the function's time, where that is short: a hand-over keeps so much of it to end the code and say so."""
+_AT_ONCE = 4
 
 
 def run_ripple(order: Order, worker: Worker) -> Answer:
@@ -45,33 +49,47 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
         TransientError: the world did not answer. This, like every exception from here, counts as a loss of the attempt.
     """
     meter = Meter()
-    state = worker.states.read(order.line)
-    if not is_current(order, state):
-        worker.log.info("attempt is not the current one; nothing done")
-        return {"outcome": "ok"}
-    worker.label({"tried": try_of(order, state)})
-    began = worker.history.started(order.line, AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site))
-    if began is None:
-        return nothing_told(order, worker)
-    return _attempt(_work(order, state, began, meter), state, worker)
+    with process(worker.forks) as one, ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        secrets = pool.submit(variables, worker.secrets)
+        keys = pool.submit(worker.storage.keys)
+        state = worker.states.read(order.line)
+        if not is_current(order, state):
+            worker.log.info("attempt is not the current one; nothing done")
+            return {"outcome": "ok"}
+        worker.label({"tried": try_of(order, state)})
+        artifact = state.runs[order.run].artifact
+        package = pool.submit(unpacked, artifact, worker)
+        pinned = pool.submit(sources, order, state, worker)
+        began = worker.history.started(order.line, AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site))
+        if began is None:
+            return nothing_told(order, worker)
+        work = _work(order, state, began, meter)
+        if (left := (work.deadline - worker.clock.now()).total_seconds()) <= 0:
+            return out_of_time(work, worker)
+        worker.begins(left)
+        around = replace(surroundings(order, state, pinned.result(), worker), pauses=began.pauses)
+        worker.redactor.learn(secrets.result())
+        call = Call(around, package.result(), state.runs[order.run].module, secrets.result(), keys.result())
+        return _attempt(one, call, work, left, worker)
 
 
-def _attempt(work: Work, state: PondState, worker: Worker) -> Answer:
-    if (left := (work.deadline - worker.clock.now()).total_seconds()) <= 0:
-        return out_of_time(work, worker)
-    worker.begins(left)
-    order, secrets = work.order, variables(worker.secrets)
-    memory = worker.memories.of(order.line, run=order.run, ripple=order.ripple, tried=try_of(order, state), attempt=order.attempt)
+def _attempt(one: Process, call: Call, work: Work, left: float, worker: Worker) -> Answer:
+    order, around = work.order, call.around
     limits = _limits(work, left)
     ends = worker.clock.now() + timedelta(seconds=min(limit.seconds for limit in limits))
-    around = surroundings(order, state, work.began, worker, ends=ends)
-    pond = Pond(around, storage=worker.storage, memory=memory, log=logging.getLogger("duckstring.pond"))
-    with environment(secrets), _watch(work, pond, worker, limits) as watch, closing(pond):
-        run = state.runs[order.run]
-        ended = call(project(run.artifact, run.module, secrets, worker), order.ripple, pond, watch)
-        if watch.taken:
-            return nothing_told(order, worker)
-        return tell(ended, watch.ended, work, pond, worker)
+    call = replace(call, around=replace(around, ends=ends))
+    memory = Memory(order.site.memory_mib)
+    outcome = one.follow(call, _follow(call, work, limits, worker))
+    work.meter.add(outcome.exit.peak_kib if outcome.exit else 0)
+    if outcome.taken:
+        return nothing_told(order, worker)
+    ended = known(outcome, order.ripple, memory, redactor=worker.redactor, key_of=partial(_key, around))
+    return tell(ended, outcome.why, work, worker, discarded=discarded(outcome))
+
+
+def _key(around: Surroundings, table: str) -> str:
+    """As ``Pond.write_table`` has it."""
+    return table_key(around.line, table, run=around.run, ripple=around.ripple, attempt=around.attempt, invocation=around.invocation)
 
 
 def is_current(order: Order, state: PondState) -> bool:
@@ -88,26 +106,25 @@ def is_current(order: Order, state: PondState) -> bool:
     return (ripple.attempt.run, ripple.attempt.number) == (order.run, order.attempt)
 
 
-def project(artifact: str, module: str, secrets: Mapping[str, str], worker: Worker) -> Project:
-    """Unpacked once a process. Modules read the environment as they load, so another environment is another import.
+def unpacked(artifact: str, worker: Worker) -> Path:
+    """Where the package lies: fetched and unpacked once a process, as long as nobody changes it there.
 
     Raises:
         TransientError: the package is not what it should be.
     """
-    key = (artifact, module, sha256(json.dumps(secrets, sort_keys=True).encode()).hexdigest())
-    if (kept := worker.shelf.find(key)) is not None:
+    if (kept := worker.shelf.find(artifact)) is not None:
         return kept
     package = worker.artifacts.fetch(artifact)
     if (found := sha256(package).hexdigest()) != PurePosixPath(artifact).stem:
         raise TransientError(f"The package {artifact} has the checksum {found}.", hint="Deploy the Pond again.")
-    return worker.shelf.add(key, package, module)
+    return worker.shelf.add(artifact, package)
 
 
 def _work(order: Order, state: PondState, began: Began, meter: Meter) -> Work:
     specs = {spec.name: spec for spec in state.release.ripples} if state.release else {}
     asked = specs[order.ripple].timeout_seconds if order.ripple in specs else None
     timeout = LONGEST if asked is None else timedelta(seconds=asked)
-    return Work(order, timeout, len(state.ripples), began, meter)
+    return Work(order, timeout, len(state.ripples), began, meter, try_of(order, state))
 
 
 def _limits(work: Work, left: float) -> list[Limit]:
@@ -118,14 +135,15 @@ def _limits(work: Work, left: float) -> list[Limit]:
     return limits
 
 
-def _watch(work: Work, pond: Pond, worker: Worker, limits: list[Limit]) -> Watch:
-    order = work.order
-
-    def last_words(why: str) -> None:
-        if why == "timeout":
-            write_fault("failed", timed_out(work), work, worker)
-        else:
-            worker.history.left(order.line, run=order.run, ripple=order.ripple, attempt=order.attempt, at=worker.clock.now())
-
-    look = partial(worker.history.taken, order.line, run=order.run, ripple=order.ripple, attempt=order.attempt)
-    return Watch(look, interrupt=pond.interrupt, log=worker.log, pace=worker.pace, limits=limits, last_words=last_words)
+def _follow(call: Call, work: Work, limits: list[Limit], worker: Worker) -> Follow:
+    order, log = work.order, AuthorLog(worker.redactor)
+    return Follow(
+        memory=worker.memories.of(order.line, run=order.run, ripple=order.ripple, tried=work.tried, attempt=order.attempt),
+        look=partial(worker.history.taken, order.line, run=order.run, ripple=order.ripple, attempt=order.attempt),
+        line=log.line,
+        record=log.record,
+        log=worker.log,
+        pace=worker.pace,
+        limits=limits,
+        keys=worker.storage.keys if call.keys.renewed else None,
+    )

@@ -61,8 +61,8 @@ def _bound(seconds: float) -> None:
 
 def _answer(project: Project) -> Mapping[str, object]:
     try:
-        with project.entered():
-            declared = project.ripples()
+        project.enter()
+        declared = project.ripples()
         return {"ok": True, "ripples": _wire(arrange([one.spec for one in declared], module=project.module))}
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a module raises is told to its author
         return {"ok": False, "error": _told(error, project)}

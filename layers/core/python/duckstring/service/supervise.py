@@ -26,7 +26,6 @@ from duckstring.model.names import Line
 from duckstring.model.verdicts import BEAT_SECONDS
 from duckstring.ports import Clock
 from duckstring.service.memory_kills import kernel_kills, peak_mib
-from duckstring.service.watch import TAKEN_EXIT, TIMEOUT_EXIT
 
 Answer = Mapping[str, object]
 Why = Literal["", "stopped", "unwanted", "timeout"]
@@ -220,16 +219,12 @@ class Supervisor:
                 return self._died(code, killed_before)
 
     def _died(self, code: int, killed_before: int | None) -> Answer:
-        if code == TAKEN_EXIT:
-            # Somebody else has said already how this attempt ended.
-            return {"outcome": "ok"}
-        if code == TIMEOUT_EXIT:
-            return self._timed_out()
         if code == -signal.SIGKILL and self._wanted_memory(killed_before):
             mib = self._order.memory_mib
             return self._ended("memory", "OutOfMemory", f"The worker was killed for its memory: its task has {mib} MiB.")
         how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-        return self._ended("crashed", "WorkerDied", f"The worker's process {how} before the attempt did.")
+        # It runs no author's code: whatever has ended it, the author has not.
+        return self._ended("lost", "WorkerDied", f"The worker's process {how} before the attempt did.")
 
     def _timed_out(self) -> Answer:
         """History has it from the worker, or, where that could not write, from here."""

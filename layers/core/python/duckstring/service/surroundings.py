@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 from duckstring.author.pond import Surroundings
 from duckstring.author.tables import SourceTables
 from duckstring.engine.state import PondState, Run
 from duckstring.errors import TransientError
-from duckstring.model.attempts import Began
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, parse_line, run_key, try_key
 from duckstring.service.worker import Order, Secrets, Worker
+
+_FEW, _AT_ONCE = 2, 8
 
 _RESERVED = ("AWS_", "DUCKSTRING_", "LAMBDA_", "PYTHON", "LD_")
 
@@ -23,21 +23,6 @@ _RESERVED = ("AWS_", "DUCKSTRING_", "LAMBDA_", "PYTHON", "LD_")
 def variables(secrets: Secrets) -> dict[str, str]:
     """The Catchment's secret as environment variables, less those that are the machine's own."""
     return {name: value for name, value in secrets.entries().items() if not name.startswith(_RESERVED)}
-
-
-@contextmanager
-def environment(entries: Mapping[str, str]) -> Iterator[None]:
-    """``entries`` are environment variables within the block: a warm worker forgets a secret that was removed."""
-    before = {name: os.environ.get(name) for name in entries}
-    os.environ.update(entries)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
@@ -70,11 +55,9 @@ def _open_up_to(state: PondState, run: Run) -> list[Run]:
     return sorted(seen, key=lambda other: (other.f, other.number))
 
 
-def surroundings(order: Order, state: PondState, began: Began, worker: Worker, *, ends: Instant) -> Surroundings:
-    """Those of an attempt of a run in flight."""
+def surroundings(order: Order, state: PondState, sources: Mapping[str, SourceTables], worker: Worker) -> Surroundings:
+    """Those of an attempt of a run in flight, but for what is known when it begins (``pauses``, ``ends``, ``environment``)."""
     run, tried = state.runs[order.run], try_of(order, state)
-    previous = previous_freshness(state, run, order.ripple)
-    since = NEVER if run.forced else previous
     return Surroundings(
         name=parse_line(order.line)[0],
         line=order.line,
@@ -85,16 +68,30 @@ def surroundings(order: Order, state: PondState, began: Began, worker: Worker, *
         invocation=sha256(order.site.request_id.encode()).hexdigest()[:8],
         run_key=try_key(worker.catchment, order.line, run.number, run.started, ripple=order.ripple, tried=tried),
         f=run.f,
-        previous_f=previous,
-        ends=ends,
-        pauses=began.pauses,
+        previous_f=previous_freshness(state, run, order.ripple),
+        ends=NEVER,
         own=visible_tables(state, run),
         published=state.tables,
         dropped=dropped_tables(state, run),
         written=frozenset(run.outputs),
-        sources={parse_line(line)[0]: _source(state, line, number, since, worker) for line, number in sorted(run.pins.items())},
-        environment=os.environ,
+        sources=sources,
     )
+
+
+def sources(order: Order, state: PondState, worker: Worker) -> dict[str, SourceTables]:
+    """What the run pinned of each of its Sources, by name: read side by side.
+
+    Raises:
+        TransientError: a snapshot is gone.
+    """
+    run = state.runs[order.run]
+    since = NEVER if run.forced else previous_freshness(state, run, order.ripple)
+    pins = sorted(run.pins.items())
+    if len(pins) < _FEW:
+        return {parse_line(line)[0]: _source(state, line, number, since, worker) for line, number in pins}
+    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(pins))) as pool:
+        found = pool.map(lambda pin: _source(state, pin[0], pin[1], since, worker), pins)
+        return {parse_line(line)[0]: one for (line, _), one in zip(pins, found, strict=True)}
 
 
 def try_of(order: Order, state: PondState) -> int:

@@ -1,255 +1,421 @@
-"""While an attempt runs: is it still wanted, and has it time? If not, its author's code is ended within seconds, whatever it does.
+"""The parent of an attempt's process: follows it to its end, and says how that was.
 
 The engine says in the attempt's row of history that it is not wanted (killed by an operator, lost with its execution): stopping
-an execution reaches no worker. A thread looks at that row now and then, never in the first two seconds, so short Ripples pay
-nothing. The same thread knows when the attempt's time is up.
-
-What is to end is raised out of (``Stopped`` in the main thread, by a signal: sleeps, sockets, locks, Python loops and DuckDB's
-queries all end on it), but not out of an import: a module that was loaded by half would spoil a warm worker. Code that swallows
-that, a call that never comes back to Python, and threads that the attempt leaves behind end with their process.
+an execution reaches no worker. The parent looks at that row now and then, never in the first two seconds, so short Ripples pay
+nothing; and it knows when the attempt's time is up. The author's code is then told to end (a signal, raised out of in the main
+thread), has its grace to clean up, and is killed with everything that it has started. Nothing of an attempt outlives this.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
+import selectors
+import shutil
+import socket
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from types import FrameType, TracebackType
-from typing import Literal, NoReturn, ParamSpec, Self, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
-Given = ParamSpec("Given")
-Got = TypeVar("Got")
+from duckstring.author.leftovers import folder
+from duckstring.author.memory import Memory
+from duckstring.errors import DuckstringError, InvariantError
+from duckstring.service.attempt_process import END, FAULTS, STOP, AttemptKeys, Call, packed
+from duckstring.service.channel import Message, Reader, frame, new_key
+from duckstring.service.descendants import Exit
+from duckstring.service.forkserver import Forked, ForkServer
+from duckstring.service.output import Lines
+
 Ending = Literal["overran", "timeout"]
 
-TAKEN_EXIT = 70
-"""The exit code of a worker whose attempt was taken and did not end."""
-TIMEOUT_EXIT = 71
-"""The exit code of one whose attempt was out of time and did not end; history has been told."""
-
-_SIGNAL = signal.SIGUSR2
-_ROUNDS = 2
-_BEAT = 0.1
-_LAST_WORDS = 2.0
-_LINGER = 1.0
-_IMPORTS = "<frozen importlib"
-
-
-class Stopped(BaseException):
-    """This attempt is to end. No ``Exception``: code that carries on after any error must not carry on after this."""
+_CHUNK = 262_144
+_ROUNDS = 4
+"""How often code that is to end is told so, within its grace."""
+_LAST_LINES = 10
+_LONGEST_WAIT = 3600.0
+_PATIENCE = 10.0
+"""Seconds for a process that was killed to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How often to look, in seconds: every ``early`` in the first ``youth``, every ``later`` after it.
 
-    ``grace``: from when the code is told to end to when its process is ended.
+    ``grace``: from when the code is told to end to when its process is ended. ``keys``: between two looks for new credentials.
     """
 
     early: float = 2.0
     later: float = 5.0
     youth: float = 60.0
     grace: float = 5.0
+    keys: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """After so many ``seconds`` an attempt ends, and how.
 
-    ``overran``: the function's time is about to end. What does not leave then is left to the function's own end, which the
-    state machine knows for what it is; ending the process would look like a crash. ``timeout``: the attempt's time is over.
+    ``overran``: the function's time is about to end. ``timeout``: the attempt's time is over.
     """
 
     seconds: float
     how: Ending
 
 
-class Watch:
-    """Watches over one attempt, within a ``with`` block in the thread that makes it.
+@dataclass(slots=True)
+class Outcome:
+    """What is known of an attempt's process that is over.
 
-    Where that is not the main thread no signal can be had: then DuckDB alone is interrupted before the process ends.
-    ``taken`` is the status by which the attempt was taken from us, whatever its code did; ``ended`` why its code was ended, if
-    it was: then nothing that the code came to counts.
+    ``end``: what it has sent of its end, None if nothing. ``why``: why it was ended, if it was: the status that took the attempt,
+    or a limit's; then nothing that the code came to counts. ``called``: the author's code had begun. ``killing``: the signal that
+    it was about to send to itself. ``lines``: the last that it wrote to standard error.
     """
 
-    def __init__(
-        self,
-        look: Callable[[], str | None],
-        *,
-        interrupt: Callable[[], None],
-        log: logging.Logger,
-        pace: Pace | None = None,
-        limits: Sequence[Limit] = (),
-        last_words: Callable[[str], None] = lambda _why: None,
-    ) -> None:
-        """Nothing is watched before it is entered.
+    why: str = ""
+    taken: str = ""
+    end: Message | None = None
+    exit: Exit | None = None
+    called: bool = False
+    killing: int = 0
+    lines: list[str] = field(default_factory=list)
+    fault: str = ""
 
-        Args:
-            look: the status that took the attempt from its worker, None as long as it is wanted.
-            interrupt: ends queries.
-            log: what happens is told there.
-            pace: how often to look.
-            limits: when its time is up.
-            last_words: called, in a thread, before a process is ended, with the reason.
-        """
-        self._look, self._interrupt, self._log, self._pace = look, interrupt, log, pace or Pace()
-        self._limits = sorted(limits, key=lambda limit: limit.seconds)
-        self._last_words = last_words
-        self._over = threading.Event()
-        self._lock = threading.Lock()
-        self._armed = self._due = self._told = self._returned = False
-        self._why = ""
-        self._in_main = threading.current_thread() is threading.main_thread()
-        self._thread = threading.Thread(target=self._watch, name="duckstring-watch", daemon=True)
-        self._before: set[threading.Thread] = set()
-        self._begun = time.monotonic()
-        self.taken = ""
 
-    @property
-    def ended(self) -> str:
-        """Why the code was ended: the status that took the attempt, ``overran`` or ``timeout``; empty: it was not."""
-        return self._why if self._told else ""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """What the parent does meanwhile.
 
-    def __enter__(self) -> Self:
-        """Begin to watch."""
-        self._before = {*threading.enumerate()}
-        self._begun = time.monotonic()
-        if self._in_main:
-            # Before anything is raised: while the package is fetched and imported, too, the signal's own effect would end the process.
-            signal.signal(_SIGNAL, self._on_signal)
-        self._thread.start()
-        return self
+    ``look`` gives the status that took the attempt from its worker, None as long as it is wanted. ``keys`` gives credentials, that
+    are sent when they change; None: they hold as long as the attempt may. ``line`` and ``record`` take what the code prints and logs.
+    """
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """The attempt is over; from here on nothing is raised and no process ended."""
-        with self._lock:
-            if (self.taken or self.ended == "overran") and self._has_threads():
-                self._leave("threads of the attempt live on")
-            self._over.set()
+    memory: Memory
+    look: Callable[[], str | None]
+    line: Callable[[str, str], None]
+    record: Callable[[Message], None]
+    log: logging.Logger
+    pace: Pace
+    limits: Sequence[Limit] = ()
+    keys: Callable[[], AttemptKeys] | None = None
 
-    def _has_threads(self) -> bool:
-        """Whether threads of the attempt stay; one that is about to end is given a moment, and its query is ended."""
-        until = time.monotonic() + _LINGER
-        while {*threading.enumerate()} - self._before - {self._thread}:
-            if time.monotonic() >= until:
-                return True
-            with suppress(Exception):
-                self._interrupt()
-            time.sleep(_BEAT)
-        return False
 
-    def call(self, function: Callable[Given, Got], *given: Given.args, **named: Given.kwargs) -> Got:
-        """Call what may be ended in the middle. Our own code never is: a warm worker must stay as it was.
+class Process:
+    """One attempt's process, from its parent's side. It exists before it is known what it is to call."""
 
-        Raises:
-            Stopped: the attempt is to end. DuckDB makes a RuntimeError of it: ``ended`` is what counts.
-        """
-        if self._in_main:
-            # At each call, for the author's code may have put its own there; never back: a late signal would end the process.
-            signal.signal(_SIGNAL, self._on_signal)
-        if self._why:
-            self._told = True
-            raise Stopped
-        self._armed = True
+    def __init__(self, forked: Forked, home: Path, ends: Sequence[socket.socket | int]) -> None:
+        """``ends``: the parent's of the link, of renewals, of standard output and of standard error."""
+        self.home = home
+        self._forked = forked
+        self._link, self._renewals, self._out, self._err = ends
+        self._key = new_key()
+
+    def follow(self, order: Call, follow: Follow) -> Outcome:
+        """Have it call, and stay with it until it is over."""
+        pool = ThreadPoolExecutor(max_workers=3, thread_name_prefix="duckstring-attempt")
         try:
-            try:
-                return function(*given, **named)
-            finally:
-                self._armed = False
+            return _Following(self, order, follow, pool).run()
         finally:
-            # Again: the signal may have come in the very line above.
-            self._armed, self._returned = False, True
+            # A look that the network keeps is of no use any more.
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def _on_signal(self, _number: int, frame: FrameType | None) -> None:
-        """Raised once for each time that it is due: what ends by it may clean up after itself."""
-        if self._armed and self._due and not _imports(frame):
-            self._due = False
-            self._told = True
-            raise Stopped
+    def end(self) -> None:
+        """Kill it and all that it has started, and wait until that is done."""
+        until = time.monotonic() + _PATIENCE
+        self._forked.end()
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._forked, selectors.EVENT_READ)
+            while not self._forked.gone and time.monotonic() < until:
+                if ready.select(0.1):
+                    self._forked.hear()
 
-    def _watch(self) -> None:
-        pace, look_at = self._pace, self._pace.early
-        limits = list(self._limits)
-        while not self._over.wait(max(min([look_at, *(limit.seconds for limit in limits)]) - self._age(), 0)):
-            if limits and self._age() >= limits[0].seconds:
-                self._why = limits.pop(0).how
-            elif taken := self._looked():
-                self.taken = self._why = taken
-            if self._why:
-                self._log.warning("attempt is stopped", extra={"status": self._why})
-                self._end()
-                return
-            look_at = self._age() + (pace.early if self._age() < pace.youth else pace.later)
+
+@contextmanager
+def process(forks: ForkServer) -> Iterator[Process]:
+    """A process for one attempt, which is gone after the block, with its folder."""
+    home = folder("attempt")
+    ours: list[socket.socket | int] = []
+    given: list[socket.socket | int] = []
+    try:
+        for mine, theirs in (socket.socketpair(), socket.socketpair(), os.pipe(), os.pipe()):
+            ours.append(mine)
+            given.append(theirs)
+        forked = forks.fork(home, [one if isinstance(one, int) else one.fileno() for one in given])
+        _close(given)
+        one = Process(forked, Path(home), ours)
+        try:
+            yield one
+        finally:
+            if not forked.gone:
+                one.end()
+    finally:
+        _close(ours + given)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _close(ends: list[socket.socket | int]) -> None:
+    for one in ends:
+        if isinstance(one, int):
+            os.close(one)
+        else:
+            one.close()
+    ends.clear()
+
+
+class _Following:
+    """One process that is followed: a loop over what arrives and what is due."""
+
+    def __init__(self, process: Process, order: Call, follow: Follow, pool: ThreadPoolExecutor) -> None:
+        self._process, self._order, self._follow, self._pool = process, order, follow, pool
+        self._forked, self._reader = process._forked, Reader(process._key)  # noqa: SLF001 - its other half
+        self._outcome = Outcome()
+        self._begun = time.monotonic()
+        self._limits = sorted(follow.limits, key=lambda limit: limit.seconds)
+        self._looks, self._keys_at, self._held = follow.pace.early, follow.pace.keys, order.keys
+        self._tells: list[float] = []
+        self._kill_at: float | None = None
+        self._done: list[Callable[[], None]] = []
+        self._bell, self._ring = socket.socketpair()
+        self._lines = {"stdout": Lines(), "stderr": Lines()}
+
+    def run(self) -> Outcome:
+        link, renewals, out, err = self._ends()
+        sources: dict[Any, Callable[[], bool]] = {
+            link: lambda: self._hear(link),
+            out: lambda: self._print(out, "stdout"),
+            err: lambda: self._print(err, "stderr"),
+            self._bell: self._act,
+            self._forked: self._news,
+        }
+        self._renewals = renewals
+        self._printed = ((out, "stdout"), (err, "stderr"))
+        with self._bell, self._ring, selectors.DefaultSelector() as ready:
+            for one in (link, out, err):
+                _set_blocking(one, blocking=False)
+            self._send_order(link)
+            for source in sources:
+                ready.register(source, selectors.EVENT_READ)
+            while not self._forked.gone:
+                for key, _ in ready.select(self._until()):
+                    if not sources[key.fileobj]():
+                        ready.unregister(key.fileobj)
+                self._see_to_what_is_due()
+            self._drain(link, out, err)
+        return self._outcome
+
+    def _ends(self) -> tuple[socket.socket, socket.socket, int, int]:
+        ends = self._process
+        return ends._link, ends._renewals, ends._out, ends._err  # type: ignore[return-value]  # noqa: SLF001
+
+    def _send_order(self, link: socket.socket) -> None:
+        link.settimeout(_PATIENCE)
+        with suppress(OSError):  # it has died: that is seen at its end
+            link.sendall(self._process._key + packed(self._order))  # noqa: SLF001
+        link.setblocking(False)
+
+    # What arrives
+
+    def _hear(self, link: socket.socket) -> bool:
+        try:
+            data = link.recv(_CHUNK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            data = b""
+        messages = self._reader.feed(data)
+        # What child processes printed before one of these was sent is there by now.
+        for descriptor, stream in self._printed:
+            self._print(descriptor, stream)
+        for message in messages:
+            self._take(message)
+        return bool(data)
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case {"line": str() as line, "stream": "stdout" | "stderr" as stream}:
+                self._say(line, stream)
+            case {"record": dict() as record}:
+                self._follow.record(record)
+            case {"ask": dict() as question}:
+                self._pool.submit(self._answer, question)
+            case {"called": True}:
+                self._outcome.called = True
+            case {"killing": int() as number}:
+                self._outcome.killing = number
+            case {"end": str()} if not self._outcome.end:
+                self._outcome.end = message
+            case _:
+                self._follow.log.warning("a message from the attempt's process is not understood")
+
+    def _say(self, line: str, stream: str) -> None:
+        if stream == "stderr":
+            self._outcome.lines = [*self._outcome.lines, line][-_LAST_LINES:]
+        self._follow.line(line, stream)
+
+    def _print(self, descriptor: int, stream: str) -> bool:
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            data = b""
+        for line in self._lines[stream].feed(data):
+            self._say(line, stream)
+        return bool(data)
+
+    def _news(self) -> bool:
+        self._forked.hear()
+        return not self._forked.gone
+
+    def _drain(self, link: socket.socket, out: int, err: int) -> None:
+        """What was sent before the end. Every writer is gone."""
+        reads: list[tuple[int | socket.socket, Callable[[], bool]]] = [
+            (out, lambda: self._print(out, "stdout")),
+            (err, lambda: self._print(err, "stderr")),
+            (link, lambda: self._hear(link)),
+        ]
+        for one, read in reads:
+            with selectors.DefaultSelector() as ready:
+                ready.register(one, selectors.EVENT_READ)
+                while ready.select(0) and read():
+                    pass
+        for stream, lines in self._lines.items():
+            for line in lines.finish():
+                self._say(line, stream)
+        for message in self._reader.finish():
+            self._take(message)
+        outcome = self._outcome
+        outcome.exit = self._forked.exit
+        with suppress(OSError):
+            outcome.fault = (self._process.home / FAULTS).read_text(encoding="utf-8", errors="replace")
+        if outcome.end is None:
+            with suppress(OSError):
+                reader = Reader(self._process._key)  # noqa: SLF001
+                found = reader.feed((self._process.home / END).read_bytes())
+                outcome.end = next((message for message in found if "end" in message), None)
+
+    # What is asked, looked for and renewed, in threads: the world may be slow
+
+    def _answer(self, question: Mapping[str, Any]) -> None:
+        answer = _answered(question, self._follow.memory)
+
+        def send() -> None:
+            link = self._ends()[0]
+            link.settimeout(_PATIENCE)  # it waits for nothing else
+            with suppress(OSError):
+                link.sendall(frame(self._process._key, answer))  # noqa: SLF001
+            link.setblocking(False)
+
+        self._then(send)
+
+    def _look(self) -> None:
+        try:
+            taken = self._follow.look()
+        except Exception:  # whatever the network does: the next look may succeed, and the attempt goes on
+            self._follow.log.warning("could not look whether the attempt is wanted", exc_info=True)
+            taken = None
+
+        def decide() -> None:
+            pace = self._follow.pace
+            self._looks = self._age() + (pace.early if self._age() < pace.youth else pace.later)
+            if taken and not self._outcome.why:
+                self._outcome.taken = taken
+                self._stop(taken)
+
+        self._then(decide)
+
+    def _renew(self, keys: Callable[[], AttemptKeys]) -> None:
+        try:
+            found = keys()
+        except Exception:  # as above
+            self._follow.log.warning("could not get new credentials", exc_info=True)
+            found = self._held
+
+        def send() -> None:
+            self._keys_at = self._age() + self._follow.pace.keys
+            if found != self._held:
+                self._held = found
+                with suppress(OSError):
+                    self._renewals.sendall(packed(found))
+                self._follow.log.info("credentials renewed")
+
+        self._then(send)
+
+    def _then(self, act: Callable[[], None]) -> None:
+        """Have the loop do something."""
+        self._done.append(act)
+        with suppress(OSError):
+            self._ring.send(b"!")
+
+    def _act(self) -> bool:
+        self._bell.recv(_CHUNK)
+        while self._done:
+            self._done.pop(0)()
+        return True
+
+    # What is due
 
     def _age(self) -> float:
         return time.monotonic() - self._begun
 
-    def _looked(self) -> str | None:
-        try:
-            return self._look()
-        except Exception:  # noqa: BLE001 - whatever the network does: the next look may succeed, and the attempt goes on
-            self._log.warning("could not look whether the attempt is wanted", exc_info=True)
-            return None
+    def _until(self) -> float:
+        due = [self._looks, *self._tells, *(limit.seconds for limit in self._limits[:1])]
+        due += [self._kill_at] if self._kill_at is not None else []
+        due += [self._keys_at] if self._follow.keys else []
+        return min(max(min(due) - self._age(), 0.0), _LONGEST_WAIT)
 
-    def _end(self) -> None:
-        part, rounds = self._pace.grace / (2 * _ROUNDS), 0
-        while rounds < _ROUNDS or self._why == "overran":
-            rounds += 1
-            self._raise()
-            if self._is_over(part):
-                return
-            # Not at once: the signal ends queries of the main thread, and with it the code that would otherwise see this error.
-            # Nor where the code came back by itself: what it gave is being told. One that was told to end may have left a thread.
-            if (self._armed and not self._due) or (self._returned and self._told):
-                self._told = True
-                with suppress(Exception):
-                    self._interrupt()
-            if self._is_over(part):
-                return
-        with self._lock:
-            if not self._over.is_set() and (self.taken or not self._returned):
-                self._leave("the attempt does not end")
+    def _see_to_what_is_due(self) -> None:
+        now, outcome, never = self._age(), self._outcome, float("inf")
+        if self._limits and now >= self._limits[0].seconds and not outcome.why:
+            if outcome.end is None:
+                self._stop(self._limits[0].how)
+            self._limits = []
+        if now >= self._looks:
+            self._looks = never
+            if not outcome.why:
+                self._pool.submit(self._look)
+        if self._follow.keys and now >= self._keys_at:
+            self._keys_at = never
+            self._pool.submit(self._renew, self._follow.keys)
+        self._end_what_is_told(now)
 
-    def _is_over(self, seconds: float) -> bool:
-        """Wait so long for the end. A signal that found the code in an import is given again."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            if self._over.wait(min(left, _BEAT)):
-                return True
-            if self._due:
-                self._raise()
-        return False
+    def _end_what_is_told(self, now: float) -> None:
+        if self._tells and now >= self._tells[0]:
+            self._tells.pop(0)
+            self._forked.signal(STOP)
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = None
+            self._forked.end()
+        if self._outcome.end is not None and self._kill_at is None and not self._outcome.why:
+            # It is about to exit. What keeps it from that is none of ours.
+            self._kill_at = now + self._follow.pace.grace
 
-    def _leave(self, why: str) -> NoReturn:
-        if self._why == "overran":
-            self._log.error("the function's end is awaited", extra={"why": why})
-            while True:
-                threading.Event().wait()
-        self._log.error("process ends", extra={"status": self._why, "why": why})
-        talk = threading.Thread(target=self._say_last_words, daemon=True)
-        talk.start()
-        talk.join(_LAST_WORDS)
-        os._exit(TIMEOUT_EXIT if self._why == "timeout" else TAKEN_EXIT)
-
-    def _say_last_words(self) -> None:
-        with suppress(Exception):
-            self._last_words(self._why)
-
-    def _raise(self) -> None:
-        main = threading.main_thread().ident
-        if self._in_main and main is not None:
-            self._due = True
-            signal.pthread_kill(main, _SIGNAL)
+    def _stop(self, why: str) -> None:
+        self._outcome.why = why
+        self._follow.log.warning("attempt is stopped", extra={"status": why})
+        grace, now = self._follow.pace.grace, self._age()
+        self._tells = [now + grace * part / _ROUNDS for part in range(_ROUNDS)]
+        self._kill_at = now + grace
 
 
-def _imports(frame: FrameType | None) -> bool:
-    """Whether the author's code is in the middle of an import."""
-    while frame is not None and frame.f_code is not Watch.call.__code__:
-        if frame.f_code.co_filename.startswith(_IMPORTS):
-            return True
-        frame = frame.f_back
-    return False
+def _answered(question: Mapping[str, Any], memory: Memory) -> Message:
+    try:
+        match question:
+            case {"op": "entries"}:
+                return {"entries": dict(memory.entries())}
+            case {"op": "keep", "key": str() as key, "text": str() as text}:
+                memory.keep(key, text)
+                return {}
+            case _:
+                return {"error": InvariantError.__name__, "message": f"An attempt's process asks {question.get('op')!r}."}
+    except DuckstringError as error:
+        return {"error": type(error).__name__, "message": str(error)}
+    except Exception as error:  # noqa: BLE001 - whatever the world does is told as that
+        return {"error": "TransientError", "message": f"{type(error).__name__}: {error}"}
+
+
+def _set_blocking(end: socket.socket | int, *, blocking: bool) -> None:
+    os.set_blocking(end if isinstance(end, int) else end.fileno(), blocking)

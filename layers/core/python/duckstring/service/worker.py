@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from duckstring.author.lake import Storage
 from duckstring.author.memory import Memory
 from duckstring.engine.state import PondState
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, Began, Site
@@ -15,6 +14,8 @@ from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.ports import Clock, Mailbox, Snapshots
+from duckstring.service.attempt_process import AttemptStorage
+from duckstring.service.forkserver import ForkServer
 from duckstring.service.project import Shelf
 from duckstring.service.watch import Pace
 
@@ -110,8 +111,8 @@ def _unasked(_seconds: float) -> None:
 class Worker:
     """What an attempt needs of the world.
 
-    ``label`` puts keys on each line of the log until the attempt has ended. ``begins`` is told the seconds that the attempt may
-    take, before the author's code is called.
+    ``forks`` gives each attempt a process of its own, with ``storage`` ready in it. ``label`` puts keys on each line of the log
+    until the attempt has ended. ``begins`` is told the seconds that the attempt may take, before the author's code is called.
     """
 
     states: StateReader
@@ -121,7 +122,8 @@ class Worker:
     memories: Memories
     mailbox: Mailbox
     secrets: Secrets
-    storage: Storage
+    storage: AttemptStorage
+    forks: ForkServer
     clock: Clock
     log: logging.Logger
     catchment: str = ""

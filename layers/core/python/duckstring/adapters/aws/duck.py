@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from duckstring.author.leftovers import folder
+from duckstring.errors import InvariantError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -17,34 +16,35 @@ if TYPE_CHECKING:
 _MIB_PER_VCPU = 1769
 _MEMORY_SHARE = 0.75
 _LEAST_MIB = 128
+_ANY = "s3"
+"""The scope of any bucket. It is shorter than the one that DuckDB gives by itself (``s3://``), so any secret of the author's wins."""
 
 
-class Credentials(Protocol):
-    """The process's own AWS credentials, frozen."""
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """AWS credentials as an attempt is given them. ``renewed``: they end in some hours, and others take their place."""
 
-    @property
-    def access_key(self) -> str | None:
-        """The key's id."""
-
-    @property
-    def secret_key(self) -> str | None:
-        """The key."""
-
-    @property
-    def token(self) -> str | None:
-        """The session's token, of temporary credentials."""
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str = field(default="", repr=False)
+    renewed: bool = False
 
 
 @dataclass(slots=True)
 class S3Storage:
-    """Opens databases for one attempt at a time. ``memory_mib`` is what the function has; 0: unknown, DuckDB decides."""
+    """One database for one attempt. ``memory_mib`` is what the function has; 0: unknown, DuckDB decides.
+
+    The fork server opens it with one thread, so that it can be forked: an attempt finds it open.
+    """
 
     bucket: str
     region: str
-    credentials: Callable[[], Credentials]
+    credentials: Callable[[], Keys]
     memory_mib: int = 0
     endpoint: str = ""
-    _spill: list[str] = field(default_factory=list)
+    _opened: DuckDBPyConnection | None = None
+    _con: DuckDBPyConnection | None = None
+    _secrets: DuckDBPyConnection | None = None
 
     def uri(self, key: str) -> str:
         """The address of a table version; of the bucket, where ``key`` is empty.
@@ -64,38 +64,63 @@ class S3Storage:
         hosts = [f"s3.{self.region}.amazonaws.com{end}" for end in ("", ".cn")] + ["s3.amazonaws.com"]
         return self.uri(""), *(url for host in hosts for url in (f"https://{self.bucket}.{host}/", f"https://{host}/{self.bucket}/"))
 
-    def open(self) -> DuckDBPyConnection:
-        """A new in-memory database with limits and credentials set."""
-        import duckdb  # noqa: PLC0415 - the worker starts without DuckDB
+    def prepare(self) -> None:
+        """Open the database."""
+        import duckdb  # noqa: PLC0415 - the invocation's process never needs it
 
-        spill = folder("spill")
-        self._spill.append(spill)
-        con = duckdb.connect(
-            ":memory:", config={**self._limits(), "temp_directory": spill, "home_directory": spill, "allow_unsigned_extensions": "true"}
+        self._opened = con = duckdb.connect(
+            ":memory:", config={**self._limits(), "threads": "1", "allow_unsigned_extensions": "true", "home_directory": os.devnull}
         )
         # By its path and first of all: with HOME unset (Lambda) DuckDB cannot look for extensions. Its signature is not asked
         # for: pip has checked the wheel, and hashing the file would take longer than most Ripples' queries.
         con.execute(f"LOAD {_text(str(_extension(duckdb.__version__)))}")
-        con.execute(self._secret())
         # Table versions never change, so what was learnt of a file stays true.
         con.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL enable_http_metadata_cache = true")
         con.execute("SET GLOBAL parquet_metadata_cache = true; SET GLOBAL validate_external_file_cache = 'NO_VALIDATION'")
-        return con
+
+    def settle(self, folder: Path) -> None:
+        """In the attempt's process: spill into ``folder``, and use all the processors that there are."""
+        if self._opened is None:
+            self.prepare()
+        assert self._opened is not None  # noqa: S101 - it was just opened
+        # Connections of its own: a connection that was forked would give every attempt the same random numbers.
+        self._con, self._secrets = self._opened.cursor(), self._opened.cursor()
+        where = _text(str(folder / "spill"))
+        threads = f"SET GLOBAL threads = {self._threads()};" if self._threads() > 1 else ""
+        self._con.execute(f"{threads} SET GLOBAL temp_directory = {where}; SET GLOBAL home_directory = {where}")
+
+    def keys(self) -> Keys:
+        """The process's own credentials, as they are now."""
+        return self.credentials()
+
+    def grant(self, keys: object) -> None:
+        """Use these credentials from here on. A query that runs finds them at the next file that it opens."""
+        if not isinstance(keys, Keys):
+            raise TypeError(f"S3 needs keys, not {type(keys).__name__}")
+        if self._secrets is None:
+            raise InvariantError("Keys are granted before a database is open.")
+        self._secrets.execute(f"{self._secret('catchment', self.uri(''), keys)}; {self._secret('role', _ANY, keys)}")
+
+    def open(self) -> DuckDBPyConnection:
+        """The database, with limits and credentials set."""
+        if self._con is None:
+            raise InvariantError("A database is used before it is settled.")
+        return self._con
 
     def close(self) -> None:
-        """Remove what queries spilled."""
-        while self._spill:
-            shutil.rmtree(self._spill.pop(), ignore_errors=True)
+        """What was spilled goes with the attempt's folder."""
 
     def _limits(self) -> dict[str, str]:
         if not self.memory_mib:
             return {}
-        threads = max(1, min(self.memory_mib // _MIB_PER_VCPU, os.cpu_count() or 1))
-        return {"memory_limit": f"{max(_LEAST_MIB, int(self.memory_mib * _MEMORY_SHARE))}MiB", "threads": str(threads)}
+        return {"memory_limit": f"{max(_LEAST_MIB, int(self.memory_mib * _MEMORY_SHARE))}MiB"}
 
-    def _secret(self) -> str:
-        held = self.credentials()
-        options = {"KEY_ID": held.access_key or "", "SECRET": held.secret_key or "", "REGION": self.region}
+    def _threads(self) -> int:
+        there = os.cpu_count() or 1
+        return max(1, min(self.memory_mib // _MIB_PER_VCPU, there)) if self.memory_mib else there
+
+    def _secret(self, name: str, scope: str, held: Keys) -> str:
+        options = {"KEY_ID": held.access_key, "SECRET": held.secret_key, "REGION": self.region}
         if held.token:
             options["SESSION_TOKEN"] = held.token
         flags = ""
@@ -103,8 +128,8 @@ class S3Storage:
             scheme, _, host = self.endpoint.rpartition("://")
             options |= {"ENDPOINT": host.rstrip("/"), "URL_STYLE": "path"}
             flags = f", USE_SSL {'false' if scheme == 'http' else 'true'}"
-        written = ", ".join(f"{name} {_text(value)}" for name, value in options.items())
-        return f"CREATE SECRET catchment (TYPE s3, {written}{flags}, SCOPE {_text(self.uri(''))})"
+        written = ", ".join(f"{key} {_text(value)}" for key, value in options.items())
+        return f"CREATE OR REPLACE SECRET {name} (TYPE s3, {written}{flags}, SCOPE {_text(scope)})"
 
 
 def _extension(version: str) -> Path:

@@ -1,0 +1,327 @@
+"""The process of one attempt: the only place where an author's code of a run is called.
+
+It is forked by the fork server, which has loaded what it needs. It gets its order from its parent, calls one function, sends how
+that ended, and is over. What it does to itself (settings, threads, children, memory, its descriptors) ends with it. Of AWS it
+has the credentials that DuckDB needs; the run's memory it asks its parent for.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn, Protocol, cast
+
+from typing_extensions import override
+
+from duckstring.author.kills import Requested
+from duckstring.author.lake import Storage
+from duckstring.author.memory import SupersededError
+from duckstring.author.pond import Pond, Surroundings
+from duckstring.errors import InvariantError, TransientError
+from duckstring.service.calling import Cut, Ended, Fault, Pauses, Returned, Stopped, Unreachable, call, fault, judged
+from duckstring.service.channel import KEY_BYTES, Reader, Writer, frame
+from duckstring.service.mentions import tables_read
+from duckstring.service.output import begin_output, end_output
+from duckstring.service.project import Project
+
+STOP = signal.SIGUSR2
+"""The signal by which the author's code is told to end: it is raised out of."""
+FAULTS, END = "fault.txt", "end"
+"""Files in the attempt's folder: where the interpreter died, and how the attempt ended, where that could not be sent."""
+MUTE_EXIT = 74
+"""The exit code of a process that could not say how its attempt ended."""
+
+TOLD = ("table", "key", "rows", "bytes", "fingerprint")
+"""What an attempt says of a table that it has written; the rest is the engine's."""
+
+_FIRST_TO_GO = "1000"
+_CHUNK = 65_536
+_LENGTH_BYTES = 8
+_exit = os._exit
+
+
+class AttemptKeys(Protocol):
+    """Credentials for one attempt."""
+
+    @property
+    def renewed(self) -> bool:
+        """Whether they may end before the attempt does, and others follow."""
+
+
+class AttemptStorage(Storage, Protocol):
+    """A ``Storage`` of which a part is ready before it is known whose attempt it is for."""
+
+    def prepare(self) -> None:
+        """Open a database, in the fork server. It has one thread and reaches nothing."""
+
+    def settle(self, folder: Path) -> None:
+        """In the attempt's process: spill into ``folder``."""
+
+    def keys(self) -> AttemptKeys:
+        """The credentials that an attempt is given, as they are now."""
+
+    def grant(self, keys: AttemptKeys) -> None:
+        """Use these credentials from here on. Other threads may be in the middle of queries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the process is to call, and with what.
+
+    ``killed``: not the Ripple but what it named as ``on_kill``.
+    """
+
+    around: Surroundings
+    root: Path
+    module: str
+    secrets: Mapping[str, str]
+    keys: AttemptKeys
+    killed: bool = False
+
+
+def packed(value: object) -> bytes:
+    """An order, or renewed keys, as the parent sends them."""
+    body = pickle.dumps(value)
+    return len(body).to_bytes(_LENGTH_BYTES, "big") + body
+
+
+def _unpacked(descriptor: int) -> object:
+    """The next of them."""
+    return pickle.loads(_read(descriptor, int.from_bytes(_read(descriptor, _LENGTH_BYTES), "big")))  # noqa: S301 - our parent's
+
+
+def begin(storage: AttemptStorage, folder: str, descriptors: Sequence[int]) -> NoReturn:
+    """The whole life of the process. ``descriptors``: the link to the parent, renewed credentials, standard output and error."""
+    link, renewals, out, err = descriptors
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    for one in (out, err):
+        os.close(one)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+    home = Path(folder)
+    (home / "tmp").mkdir()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(home / "tmp")
+    storage.settle(home)
+    key = _read(link, KEY_BYTES)
+    order = _unpacked(link)
+    assert isinstance(order, Call)  # noqa: S101 - nobody else has the other end
+    _Attempt(order, storage, home, _Link(link, key)).run(renewals)
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    got = bytearray()
+    while len(got) < size:
+        part = os.read(descriptor, size - len(got))
+        if not part:
+            raise EOFError("the parent is gone")
+        got += part
+    return bytes(got)
+
+
+class _Link(Writer):
+    """The link to the parent: messages, questions and their answers."""
+
+    def __init__(self, descriptor: int, key: bytes) -> None:
+        super().__init__(descriptor, key)
+        self.key = key
+        self._pid = os.getpid()
+        self._socket, self._asking = descriptor, threading.Lock()
+        self._answers = Reader(key)
+
+    @override
+    def send(self, message: Mapping[str, object]) -> None:
+        if os.getpid() != self._pid:
+            raise OSError("only the process that the Ripple began in speaks to its parent")
+        super().send(message)
+
+    def ask(self, **question: object) -> Mapping[str, object]:
+        """The answer to a question.
+
+        Raises:
+            TransientError: the world did not answer.
+        """
+        with self._asking:
+            self.send({"ask": question})
+            while True:
+                data = os.read(self._socket, _CHUNK)
+                if not data:
+                    raise OSError("the parent is gone")
+                for answer in self._answers.feed(data):
+                    if "error" in answer:
+                        raise _ERRORS.get(str(answer["error"]), TransientError)(answer["message"])
+                    return answer
+
+
+class _SupersededError(SupersededError):
+    def __init__(self, message: str) -> None:
+        TransientError.__init__(self, message)
+
+
+_ERRORS: Mapping[str, Callable[[object], Exception]] = {
+    "SupersededError": lambda message: _SupersededError(str(message)),
+    "InvariantError": lambda message: InvariantError(str(message)),
+}
+
+
+class _Memory:
+    """``author.memory.Memory``, kept by the parent."""
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+
+    def entries(self) -> Mapping[str, str]:
+        found = self._link.ask(op="entries")["entries"]
+        return dict(found) if isinstance(found, dict) else {}
+
+    def keep(self, key: str, text: str) -> None:
+        self._link.ask(op="keep", key=key, text=text)
+
+
+class _Attempt:
+    def __init__(self, order: Call, storage: AttemptStorage, home: Path, link: _Link) -> None:
+        self._order, self._storage, self._home, self._link = order, storage, home, link
+        self._project = Project(order.root, order.module)
+        self._armed, self._signals = False, 0
+        self._pid = os.getpid()
+
+    def run(self, renewals: int) -> NoReturn:
+        # Raised out of an author's code only: of ours, a message would be broken off.
+        signal.signal(STOP, self._stop)
+        faulthandler.enable((self._home / FAULTS).open("w"), all_threads=False)
+        os.environ.update(self._order.secrets)
+        self._storage.grant(self._order.keys)
+        self._pond = Pond(
+            replace(self._order.around, environment=os.environ),
+            storage=self._storage,
+            memory=_Memory(self._link),
+            log=begin_output(self._link),
+        )
+        if self._order.keys.renewed:
+            threading.Thread(target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True).start()
+        sys.addaudithook(self._on_audit)
+        self._link.send({"called": True})
+        ended = self._call()
+        _restore_interpreter()
+        end_output()
+        self._tell(ended)
+
+    def _call(self) -> Ended:
+        find = (lambda one: one.on_kill) if self._order.killed else (lambda one: one.function)
+        try:
+            try:
+                self._armed = True
+                if self._signals:
+                    raise Stopped
+                value = call(self._project, self._order.around.ripple, self._pond, find)
+            finally:
+                self._armed = False
+        except BaseException as error:  # noqa: BLE001 - whatever an author's code raises
+            self._armed = False
+            if self._signals:
+                return Cut(_cut_frames(error, self._project))
+            return self._outage(error) or judged(self._explained(error), self._project)
+        self._pond.reads = self._reads()
+        # One who catches everything has caught the pause as well, and said it nevertheless.
+        if self._pond.paused:
+            return Pauses(self._pond.paused.seconds)
+        try:
+            return Returned(None if value is None else str(value), isinstance(value, Requested))
+        except BaseException as error:  # noqa: BLE001 - its __str__ is the author's, too
+            return fault(error, self._project) if self._order.killed else Returned()
+
+    def _reads(self) -> tuple[str, ...] | None:
+        try:
+            return tables_read(self._pond, self._project.root)
+        except (OSError, RecursionError):
+            return None
+
+    def _explained(self, error: BaseException) -> BaseException:
+        try:
+            return self._pond.explained(error).with_traceback(error.__traceback__)
+        except BaseException:  # noqa: BLE001 - it asks the error for its text, which is the author's
+            return error
+
+    def _outage(self, error: BaseException) -> Unreachable | None:
+        """The storage may fail in the author's own statements, too: a table is read when its rows are asked for."""
+        try:
+            found = self._pond.outage(error)
+            return None if found is None else Unreachable(found.message)
+        except BaseException:  # noqa: BLE001 - as above
+            return None
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        """Raised at each signal: what ends by it may clean up after itself. From the second on, queries of threads are ended."""
+        self._signals += 1
+        if self._signals > 1:
+            with suppress(Exception):
+                self._pond.interrupt()
+        if self._armed:
+            raise Stopped
+
+    def _on_audit(self, event: str, given: tuple[object, ...]) -> None:
+        """An author who kills the own process has done it, and not the world."""
+        if event in {"os.kill", "os.killpg"} and os.getpid() == self._pid and given[0] in {self._pid, 0, -1}:
+            with suppress(OSError):
+                self._link.send({"killing": int(str(int(given[1])))})  # type: ignore[call-overload]
+
+    def _renew(self, renewals: int) -> None:
+        """New credentials are used at once, whatever the author's code does meanwhile."""
+        with suppress(OSError, EOFError):
+            while True:
+                self._storage.grant(cast("AttemptKeys", _unpacked(renewals)))
+
+    def _tell(self, ended: Ended) -> NoReturn:
+        try:
+            end = _end(ended, self._pond)
+            try:
+                self._link.send(end)
+            except OSError:
+                # The author has closed what is not the author's.
+                part = self._home / f"{END}.part"
+                part.write_bytes(frame(self._link.key, end))
+                part.replace(self._home / END)
+        except BaseException:  # noqa: BLE001 - nothing is left to say it with
+            _exit(MUTE_EXIT)
+        _exit(0)
+
+
+def _cut_frames(error: BaseException, project: Project) -> str:
+    told = judged(error, project)
+    if isinstance(told, Cut):
+        return told.traceback
+    return told.traceback if isinstance(told, Fault) else ""
+
+
+def _restore_interpreter() -> None:
+    """Enough of it to send the end."""
+    with suppress(Exception):
+        sys.settrace(None)
+        sys.setprofile(None)
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000))
+
+
+def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
+    match ended:
+        case Returned(value, requested):
+            tables = [{name: getattr(table, name) for name in TOLD} for table in pond.written.values()]
+            reads = None if pond.reads is None else list(pond.reads)
+            names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}
+            return {"end": "returned", "value": value, "requested": requested, "tables": tables, "skipped": pond.skipped, **names}
+        case Pauses(seconds):
+            return {"end": "paused", "seconds": seconds, "discarded": sorted(pond.written)}
+        case Fault(error, message, traceback, memory):
+            return {"end": "failed", "error": error, "message": message, "traceback": traceback, "memory": memory}
+        case Unreachable(message):
+            return {"end": "unreachable", "message": message}
+        case Cut(traceback):
+            return {"end": "cut", "traceback": traceback}

@@ -1,0 +1,76 @@
+"""What an attempt's process prints and logs, written to the log by its parent: each line with whose attempt it is on it.
+
+An author's fields stand beside the product's, and never in their place. Secrets are masked here, before a line leaves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from duckstring.model.foreign import Redactor, readable
+from duckstring.service.channel import Message
+from duckstring.service.output import LONGEST_LINE
+
+RESERVED = frozenset(
+    {
+        *("run", "ripple", "attempt", "launch", "tried", "called", "where", "pauses", "outcome", "failure", "error", "traceback"),
+        *("stream", "logger", "level", "location", "timestamp", "message", "service", "exception", "exception_name", "stack_trace"),
+        *("cold_start", "function_name", "function_arn", "function_request_id", "function_memory_size", "sampling_rate", "xray_trace_id"),
+        *vars(logging.makeLogRecord({})),
+        *("asctime", "taskName"),
+    }
+)
+"""Fields that say what the product knows."""
+
+_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+
+
+class AuthorLog:
+    """One attempt's."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        """Into the log of this process, without what ``redactor`` knows."""
+        self._log, self._redactor = logging.getLogger("duckstring.pond"), redactor
+
+    def line(self, text: str, stream: str) -> None:
+        """A line that was printed."""
+        self._log.info("%s", self._clean(text), extra={"stream": stream})
+
+    def record(self, told: Message) -> None:
+        """A record of the author's logging."""
+        record = logging.LogRecord(
+            self._log.name,
+            _level(told.get("level")),
+            str(told.get("file")),
+            int(told["line"]) if isinstance(told.get("line"), int) else 0,
+            self._clean(str(told.get("message"))),
+            None,
+            None,
+            str(told.get("function")),
+        )
+        if isinstance(created := told.get("created"), float):
+            record.created = created
+            record.msecs = created % 1 * 1000
+        for name, value in _fields(told).items():
+            setattr(record, name, self._redactor.tree(value))
+        if self._log.isEnabledFor(record.levelno):
+            self._log.handle(record)
+
+    def _clean(self, text: str) -> str:
+        return self._redactor.text(text, most=LONGEST_LINE)
+
+
+def _level(number: object) -> int:
+    """The nearest one that everybody knows."""
+    wanted = number if isinstance(number, int) else logging.INFO
+    return max([level for level in _LEVELS if level <= wanted], default=logging.DEBUG)
+
+
+def _fields(told: Message) -> dict[str, Any]:
+    more = told.get("more")
+    found = {f"{name}_" if name in RESERVED else readable(name): value for name, value in more.items()} if isinstance(more, Mapping) else {}
+    if told.get("trace"):
+        found |= {"exception_name": told.get("raised"), "exception": told["trace"]}
+    return found

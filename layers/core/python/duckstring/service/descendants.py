@@ -1,0 +1,99 @@
+"""The processes that an attempt has started, and their end: children, theirs, and those that left their group or their parent.
+
+Linux gives an orphan to the nearest ancestor that asked for such (``adopt``), so all of them stay below the fork server. Where
+that is not to be had (macOS) the attempt's process group is ended.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_TABLE = Path("/proc")
+_PATIENCE = 5.0
+_REST = 0.002
+_LONGEST_REST = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: ``status`` as ``waitpid`` has it, and the most memory that it had, in KiB."""
+
+    status: int
+    peak_kib: int
+
+
+def adopt() -> None:
+    """From now on orphans among our descendants become our children."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_with_parent(parent: int) -> None:
+    """Have this process killed when the thread that forked it ends."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def reap() -> tuple[dict[int, Exit], bool]:
+    """Children that have ended; and whether there are others."""
+    ended: dict[int, Exit] = {}
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended, False
+        if not pid:
+            return ended, True
+        ended[pid] = Exit(status, usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1))
+
+
+def end_all(groups: Mapping[int, object]) -> dict[int, Exit]:
+    """Kill every descendant and the process ``groups``, and wait until they are gone; how our children among them ended."""
+    for group in groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+    ended, more = reap()
+    until, rest = time.monotonic() + _PATIENCE, _REST
+    while more and time.monotonic() < until:
+        for pid in descendants(os.getpid()):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(rest)
+        rest = min(rest * 2, _LONGEST_REST)
+        found, more = reap()
+        ended |= found
+    return ended
+
+
+def descendants(of: int) -> list[int]:
+    """Their numbers, as far as the system tells."""
+    parents = _parents()
+    found, level = [], [of]
+    while level:
+        level = [pid for pid, parent in parents.items() if parent in level]
+        found += level
+    return found
+
+
+def _parents() -> dict[int, int]:
+    parents = {}
+    for entry in _TABLE.iterdir() if (_TABLE / "self").exists() else ():
+        if entry.name.isdigit():
+            with suppress(OSError, ValueError, IndexError):
+                # The name in brackets may hold anything.
+                parents[int(entry.name)] = int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1])
+    return parents

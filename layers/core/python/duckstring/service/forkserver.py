@@ -1,0 +1,283 @@
+"""The fork server: a process that has loaded what every attempt needs, and is forked for each.
+
+It runs no author's code, talks to nobody but its parent, holds none of the parent's descriptors, and has one thread, with an
+open DuckDB, which is forked too. Its parent is the process of the invocation, which talks to AWS and may have threads. An
+attempt's process is the server's child; when that has ended, or is to end, the server ends whatever it has left behind, and
+says so. When the parent is gone, so are all of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import traceback
+import warnings
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from duckstring.errors import TransientError
+from duckstring.service.descendants import Exit, adopt, end_all, end_with_parent, reap
+
+HIDDEN = ("AWS_LAMBDA_RUNTIME_API", "_HANDLER", "DUCKSTRING_TASK_TOKEN", "DUCKSTRING_ORDER")
+"""Variables of the parent's that are the right to answer in its place."""
+
+_STREAMS = 3
+_MOST_WORDS = 65_536
+
+Start = Callable[[str, Sequence[int]], NoReturn]
+"""What a forked process does: with the attempt's folder and its descriptors, in the order in which they were given."""
+
+
+class ForkServer:
+    """The parent's end. The server starts with ``start``, or when first something is forked; a dead one is replaced."""
+
+    def __init__(self, prepare: Callable[[], None], begin: Start) -> None:
+        """Each server calls ``prepare`` once; each process that is forked calls ``begin``."""
+        self._prepare, self._begin = prepare, begin
+        self._server: _Server | None = None
+
+    def start(self) -> None:
+        """Have a server. Call it before this process has threads."""
+        server = self._server
+        if server is None or server.owner != os.getpid() or not server.lives:
+            if server is not None:
+                server.close()
+            self._server = _Server(self._prepare, self._begin)
+
+    def fork(self, folder: str, descriptors: Sequence[int]) -> Forked:
+        """A process for an attempt. It begins at once; the descriptors stay the caller's here.
+
+        Raises:
+            TransientError: no process can be had.
+        """
+        for _ in range(2):
+            self.start()
+            assert self._server is not None  # noqa: S101 - start has made it
+            try:
+                return self._server.fork(folder, descriptors)
+            except OSError:
+                self._server.close()
+        raise TransientError("No process can be forked for an attempt.", hint="The attempt can be made again.")
+
+    def close(self) -> None:
+        """End the server and all that it has forked."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+
+class _Server:
+    def __init__(self, prepare: Callable[[], None], begin: Start) -> None:
+        self.owner = os.getpid()
+        ours, theirs = socket.socketpair()
+        # Inherited by nothing that this process starts.
+        self.door, self._rest = ours, b""
+        with warnings.catch_warnings():
+            # It is about threads that the child misses; the child needs none.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.pid = os.fork()
+        if not self.pid:
+            _serve(theirs, prepare, begin)
+        theirs.close()
+        self._closed = weakref.finalize(self, _close, ours, self.pid, self.owner)
+
+    @property
+    def lives(self) -> bool:
+        """Whether it can fork."""
+        if not self._closed.alive:
+            return False
+        with suppress(ChildProcessError):
+            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+        return False
+
+    def close(self) -> None:
+        self._closed()
+
+    def fork(self, folder: str, descriptors: Sequence[int]) -> Forked:
+        socket.send_fds(self.door, [_line({"do": "fork", "folder": folder})], list(descriptors))
+        return Forked(self)
+
+    def tell(self, **word: object) -> None:
+        with suppress(OSError):
+            self.door.sendall(_line(word))
+
+    def hear(self) -> list[dict[str, Any]] | None:
+        """What it has said by now; None: it is gone."""
+        try:
+            said = self.door.recv(_MOST_WORDS)
+        except OSError:
+            said = b""
+        if not said:
+            return None
+        *lines, self._rest = (self._rest + said).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+
+def _close(door: socket.socket, pid: int, owner: int) -> None:
+    door.close()
+    if os.getpid() == owner:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+@dataclass(slots=True, eq=False)
+class Forked:
+    """A process that was forked. ``pid`` is known once it has begun, ``exit`` once it and all that it had started are gone."""
+
+    _server: _Server
+    pid: int = 0
+    exit: Exit | None = None
+    gone: bool = False
+
+    def fileno(self) -> int:
+        """Readable when there is news."""
+        return self._server.door.fileno()
+
+    def hear(self) -> None:
+        """Take the news. Where the server itself is gone, so is the process, and ``exit`` is not known."""
+        words = self._server.hear()
+        if words is None:
+            self.gone = True
+        for word in words or ():
+            self.pid = word.get("pid", self.pid)
+            if "status" in word:
+                self.exit, self.gone = Exit(word["status"], word["peak_kib"]), True
+
+    def signal(self, number: int) -> None:
+        """Send the process a signal."""
+        self._server.tell(do="signal", number=number)
+
+    def end(self) -> None:
+        """Kill it and all that it has started."""
+        self._server.tell(do="end")
+
+
+def _line(word: Mapping[str, object]) -> bytes:
+    return json.dumps(word).encode("ascii") + b"\n"
+
+
+def _serve(door: socket.socket, prepare: Callable[[], None], begin: Start) -> NoReturn:
+    """The server's own life."""
+    try:
+        _let_go(door.fileno())
+        for name in HIDDEN:
+            os.environ.pop(name, None)
+        adopt()
+        prepare()
+        gc.collect()
+        gc.freeze()
+        _Servant(door, begin).serve()
+    except BaseException:  # noqa: BLE001 - the parent sees that it is gone; the log says why
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _let_go(but: int) -> None:
+    """Put nothing into the place of each of the parent's descriptors, so that objects which still name them can do no harm."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in _descriptors():
+        if number >= _STREAMS and number not in {but, nothing}:
+            with suppress(OSError):
+                os.fstat(number)
+                os.dup2(nothing, number, inheritable=False)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _descriptors() -> list[int]:
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        with suppress(OSError):
+            return [int(entry.name) for entry in Path(folder).iterdir()]
+    return list(range(_STREAMS, 256))
+
+
+class _Servant:
+    """The server's loop: orders at the door, and children that end."""
+
+    def __init__(self, door: socket.socket, begin: Start) -> None:
+        self._door, self._begin, self._rest = door, begin, b""
+        self._children: dict[int, None] = {}
+        self._bell, ring = socket.socketpair()
+        for end in (self._bell, ring):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
+        self._ring = ring
+
+    def serve(self) -> None:
+        with selectors.PollSelector() as ready:
+            ready.register(self._door, selectors.EVENT_READ)
+            ready.register(self._bell, selectors.EVENT_READ)
+            while True:
+                events = {key.fileobj for key, _ in ready.select()}
+                if self._bell in events:
+                    with suppress(BlockingIOError):
+                        self._bell.recv(_MOST_WORDS)
+                    self._look()
+                if self._door in events and not self._hear():
+                    end_all(self._children)
+                    return
+
+    def _hear(self) -> bool:
+        said, descriptors, _, _ = socket.recv_fds(self._door, _MOST_WORDS, 8)
+        if not said:
+            return False
+        *lines, self._rest = (self._rest + said).split(b"\n")
+        for line in lines:
+            word = json.loads(line)
+            match word["do"]:
+                case "fork":
+                    self._fork(word["folder"], descriptors)
+                case "signal":
+                    for child in self._children:
+                        os.kill(child, word["number"])
+                case "end" if self._children:
+                    self._say_ended(end_all(self._children))
+        return True
+
+    def _fork(self, folder: str, descriptors: Sequence[int]) -> None:
+        here = os.getpid()
+        child = os.fork()
+        if not child:
+            self._become(here, folder, descriptors)
+        for one in descriptors:
+            os.close(one)
+        self._children[child] = None
+        self._door.sendall(_line({"pid": child}))
+
+    def _become(self, parent: int, folder: str, descriptors: Sequence[int]) -> NoReturn:
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setpgid(0, 0)
+            end_with_parent(parent)
+            for ours in (self._door, self._bell, self._ring):
+                ours.close()
+            self._begin(folder, descriptors)
+        finally:
+            os._exit(1)
+
+    def _look(self) -> None:
+        """An attempt's process that has ended takes along whatever it has started."""
+        ended, more = reap()
+        if self._children.keys() & ended.keys():
+            self._say_ended(ended | (end_all(self._children) if more else {}))
+
+    def _say_ended(self, ended: Mapping[int, Exit]) -> None:
+        for child in tuple(self._children):
+            # One that not even SIGKILL ends (it waits for a disk) is left to the system.
+            found = ended.get(child, Exit(int(signal.SIGKILL), 0))
+            del self._children[child]
+            with suppress(OSError):
+                self._door.sendall(_line({"status": found.status, "peak_kib": found.peak_kib}))

@@ -1,0 +1,250 @@
+"""Whatever an author's code does to its own process, or raises: it is that attempt's end, once, with its own words."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import pytest
+
+from duckstring.errors import TransientError
+from duckstring.model.attempts import AttemptFinished
+from tests.unit.worker_kit import World
+
+HEAD = "import os, signal, sys, time\nfrom pathlib import Path\nfrom duckstring import ripple\n\n"
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def load(body, head=""):
+    return HEAD + head + "\n@ripple\ndef load(pond):\n" + "".join(f"    {line}\n" for line in body.splitlines())
+
+
+def ran(world, body, head="", **more):
+    world.deploy(load(body, head))
+    world.open_run()
+    return world.run(**more)
+
+
+BROKEN_STR = """
+class ApiError(Exception):
+    def __str__(self):
+        return f"{self.code}: {self.args[0]}"
+"""
+BASE = "class Ended(BaseException): pass\n"
+HUGE = "class Huge(Exception):\n    def __str__(self): return 'x' * 30_000_000\n"
+LIAR = "class Text(str):\n    def __str__(self): raise ValueError\n    def __len__(self): return -1\n    __format__ = __repr__ = __str__\n"
+NAMELESS = (
+    "class Meta(type):\n    @property\n    def __name__(cls): raise RuntimeError\n"
+    "class Odd(Exception, metaclass=Meta):\n    def __repr__(self): raise ValueError\n    __str__ = __repr__\n"
+)
+LOOP = "one, two = ValueError('one'), KeyError('two')\none.__cause__, two.__cause__ = two, one\nraise one"
+DEEP = "error = None\nfor n in range(3000):\n    new = ValueError(n)\n    new.__cause__, error = error, new\nraise error"
+NESTED = "group = ValueError(0)\nfor n in range(500): group = ExceptionGroup('more', [group, KeyError(n)])\nraise group"
+
+
+PATCHED = "import json, struct\njson.dumps = json.JSONEncoder.encode = struct.pack = None\nraise ValueError('still')"
+NOISE = """
+for n in range(3, 64):
+    try: os.write(n, b'{"end": "returned"}' * 99)
+    except OSError: pass
+raise ValueError('noise')
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "head", "error", "said"),
+    [
+        ("raise ApiError('quota exceeded')", BROKEN_STR, "ApiError", "quota exceeded"),
+        ("raise ValueError('bad \\udcff bytes \\x00')", "", "ValueError", "bad \\xff bytes \\x00"),
+        ("raise ValueError(b'\\xff')", "", "ValueError", "b'\\xff'"),
+        ("raise Ended('out')", BASE, "Ended", "out"),
+        ("raise GeneratorExit", "", "GeneratorExit", ""),
+        ("raise Huge", HUGE, "Huge", "xxx"),
+        ("raise ValueError(Text('lie'))", LIAR, "ValueError", ""),
+        ("raise Odd('why')", NAMELESS, "", ""),
+        (LOOP, "", "ValueError", "one"),
+        (DEEP, "", "ValueError", "2999"),
+        (NESTED, "", "ExceptionGroup", "more"),
+        ("def again(): again()\nagain()", "", "RecursionError", "recursion"),
+        ("sys.setrecursionlimit(120)\nraise ValueError('low')", "", "ValueError", "low"),
+        ("sys.settrace(lambda *_: 1 / 0)\nraise ValueError('traced')", "", "", ""),
+        ("pond.con.close()\npond.write_table('t', 'SELECT 1 AS n')", "", "ConnectionException", "closed"),
+        ("raise TransientError('I say so')", "from duckstring.errors import TransientError\n", "TransientError", "I say so"),
+        (PATCHED, "", "ValueError", "still"),
+        ("os.closerange(0, 3)\nraise ValueError('closed')", "", "ValueError", "closed"),
+        ("os.closerange(0, 4096)\nraise ValueError('all closed')", "", "ValueError", "all closed"),
+        (NOISE, "", "ValueError", "noise"),
+        ("os.closerange(3, 99)\nheld = [open('/dev/null', 'w') for _ in range(40)]\nraise ValueError('taken')", "", "ValueError", "taken"),
+        ("sys.stdout = sys.stderr = None\nraise ValueError('no streams')", "", "ValueError", "no streams"),
+    ],
+)  # fmt: skip
+def test_whatever_it_raises_is_its_own_failure(world, body, head, error, said):
+    answer = ran(world, body, head)
+    assert answer["outcome"] == "failed", answer
+    assert error in answer["failure"]["error"]
+    row = world.rows[-1]
+    assert (row.status, row.error) == ("failed", answer["failure"]["error"])
+    assert said in row.message
+    assert "\x00" not in row.message
+    (row.error + row.message + row.traceback).encode()
+    assert len(row.message) + len(row.traceback) < 3_000_000
+    assert len([one for one in world.rows if isinstance(one, AttemptFinished)]) == 1
+
+
+def test_the_authors_frames_are_told_of_an_error_without_words(world):
+    ran(world, "raise ApiError('quota exceeded')", BROKEN_STR)
+    assert 'File "src/pond.py", line 12, in load' in world.rows[-1].traceback
+    assert world.rows[-1].message.startswith("(no message: its __str__ raised AttributeError")
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "said"),
+    [
+        ("os._exit(0)", "ProcessExit", "with exit code 0"),
+        ("os._exit(3)", "ProcessExit", "with exit code 3"),
+        ("os.execv('/bin/sh', ['sh', '-c', 'exit 5'])", "ProcessExit", "with exit code 5"),
+        ("os.abort()", "ProcessKilled", "SIGABRT"),
+        ("import ctypes\nctypes.string_at(0)", "ProcessKilled", "SIGSEGV"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "ProcessKilled", "ended its own process by SIGKILL"),
+        ("os.killpg(0, signal.SIGTERM)\ntime.sleep(9)", "ProcessKilled", "ended its own process by SIGTERM"),
+        ("import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass", "ProcessKilled", "SIGKILL"),
+    ],
+)
+def test_an_author_who_ends_the_process_has_failed(world, body, error, said):
+    if "RLIMIT_CPU" in body:
+        body = body.replace("(1, 1)", "(1, 9)")
+        said = "SIGXCPU"
+    answer = ran(world, body)
+    assert (answer["outcome"], answer["failure"]["error"]) == ("failed", error)
+    assert said in answer["failure"]["message"]
+    assert world.rows[-1].status == "failed"
+
+
+def test_a_crash_of_the_interpreter_says_where(world):
+    ran(world, "import ctypes\nctypes.string_at(0)")
+    assert "Fatal Python error: Segmentation fault" in world.rows[-1].traceback
+    assert "line 9 in load" in world.rows[-1].traceback
+
+
+def test_the_last_lines_are_told_of_an_exit(world):
+    ran(world, "print('it is over', file=sys.stderr)\nos._exit(3)")
+    assert "it is over\n" in world.rows[-1].traceback
+
+
+def test_a_process_that_is_killed_from_outside_is_lost_and_not_failed(world, tmp_path):
+    killer = "import subprocess\nsubprocess.Popen(f'sleep 0.2; kill -9 {os.getpid()}', shell=True)\ntime.sleep(600)"
+    world.deploy(load(killer))
+    world.open_run()
+    with pytest.raises(TransientError, match="ended from outside, by SIGKILL"):
+        world.run()
+
+
+def test_a_fork_server_that_is_killed_costs_the_attempt_and_no_more(world):
+    world.deploy(load("os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)"))
+    world.open_run()
+    with pytest.raises(TransientError, match="forked from ended"):
+        world.run()
+    world.deploy(load("pond.write_table('t', 'SELECT 1 AS n')"))
+    world.open_run(2)
+    assert world.run(number=2) == {"outcome": "ok"}
+
+
+def test_a_success_stands_whatever_is_left_behind(world):
+    body = (
+        "import atexit, threading\natexit.register(time.sleep, 600)\nthreading.Thread(target=time.sleep, args=[600]).start()\n"
+        "pond.write_table('t', 'SELECT 1 AS n')\npond.con.close()\nos.closerange(0, 4096)\nsys.setrecursionlimit(120)"
+    )
+    assert ran(world, body) == {"outcome": "ok"}
+    assert world.rows_of("t") == [(1,)]
+
+
+STATE = """
+import decimal, locale, resource, socket, warnings, logging.config
+decimal.getcontext().prec = 4
+socket.setdefaulttimeout(0.01)
+warnings.filterwarnings("error", "left behind")
+os.umask(0o777)
+os.environ["TZ"] = "Asia/Tokyo"
+time.tzset()
+os.chdir("/")
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
+sys.setrecursionlimit(300)
+resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+logging.config.dictConfig({"version": 1, "root": {"level": "ERROR", "handlers": []}})
+sys.path.insert(0, "/nowhere")
+sys.modules["json"] = None
+pond.log.info("still heard")
+"""
+SEEN = """
+import decimal, json, socket, warnings
+umask = os.umask(0o022)
+seen = [decimal.Decimal("12345.67") + decimal.Decimal("0.01"), socket.getdefaulttimeout(), umask, time.strftime("%Z"), os.getcwd()]
+seen += [sys.getrecursionlimit(), "/nowhere" in sys.path, os.environ.get("TZ"), signal.getsignal(signal.SIGALRM)]
+seen.append("left behind" in str(warnings.filters))
+print(json.dumps([str(one) for one in seen]))
+"""
+
+
+def test_what_one_attempt_does_to_its_process_no_other_sees(world, caplog):
+    seen = []
+    for number, body in enumerate((SEEN, STATE, SEEN), 1):
+        world.deploy(load(body))
+        world.open_run(number)
+        with caplog.at_level(logging.INFO):
+            assert world.run(number=number) == {"outcome": "ok"}
+        seen.append([one.getMessage() for one in caplog.records if one.getMessage().startswith("[")])
+    assert seen[0] == seen[1]
+    assert len(seen[2]) == 2
+    assert len(set(seen[2])) == 1
+    assert "still heard" in caplog.text
+    assert os.umask(0o022) == 0o022
+
+
+def test_what_children_and_c_code_print_is_in_the_log_and_is_not_taken_for_ours(world, caplog):
+    body = (
+        "import ctypes, subprocess\nsubprocess.run(['echo', 'from a child'])\nos.write(2, b'raw \\xff\\n')\n"
+        "ctypes.CDLL(None).puts(b'from C')\nctypes.CDLL(None).fflush(None)\nsys.stdout.buffer.write(b'buffered\\n')\n"
+        "subprocess.run(['echo', 'by the stream'], stdout=sys.stdout)\n"
+        "pond.log.info('mine', extra={'outcome': 'ok', 'run': 'other@1/3', 'rows_read': 7})\nprint('no end', end='')"
+    )
+    with caplog.at_level(logging.INFO):
+        assert ran(world, body) == {"outcome": "ok"}
+    found = {one.getMessage(): one for one in caplog.records}
+    assert {"from a child", "raw \\xff", "from C", "buffered", "by the stream", "mine", "no end"} <= found.keys()
+    assert (found["from C"].stream, found["raw \\xff"].stream) == ("stdout", "stderr")
+    assert (found["mine"].rows_read, found["mine"].outcome_, hasattr(found["mine"], "outcome")) == (7, "ok", False)
+
+
+def test_secrets_are_masked_in_lines_and_ends(world, caplog):
+    world.secret = {"TOKEN": "sesame-open-9f8e7d"}
+    with caplog.at_level(logging.INFO):
+        answer = ran(
+            world, "print(pond.env('TOKEN'))\npond.log.info('t', extra={'a': [pond.env('TOKEN')]})\nraise ValueError(pond.env('TOKEN'))"
+        )
+    assert answer["failure"]["message"] == "***TOKEN***"
+    assert "sesame" not in str([vars(one) for one in caplog.records]) + str(world.rows) + str(answer)
+
+
+def test_the_process_has_neither_its_parents_descriptors_nor_its_right_to_answer(world, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+    read, write = os.pipe()
+    body = (
+        "assert 'AWS_LAMBDA_RUNTIME_API' not in os.environ\n"
+        f"for number in ({read}, {write}):\n    try: found = os.readlink(f'/proc/self/fd/{{number}}')\n    except OSError: continue\n"
+        "    assert not found.startswith('pipe'), found"
+    )
+    assert ran(world, body) == {"outcome": "ok"}
+
+
+@pytest.mark.parametrize("how", ["spawn", "fork", "forkserver"])
+def test_multiprocessing_works(world, how):
+    body = (
+        f"from multiprocessing import get_context\nwith get_context({how!r}).Pool(2) as pool:\n"
+        "    pond.write_table('t', f'SELECT {sum(pool.map(abs, [-1, -2]))} AS n')"
+    )
+    assert ran(world, body) == {"outcome": "ok"}
+    assert world.rows_of("t") == [(3,)]
