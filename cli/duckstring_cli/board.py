@@ -100,7 +100,8 @@ def _now(line: LineStatus, now: str) -> str:
         return " · ".join(_busy(line, now)) or "starting"
     if line["status"] == "failed" and line["failure"]:
         failure = line["failure"]
-        said = render.one_line(f"{failure['ripple']}: {render.said(failure['error'], render.one_line(failure['message']))}")
+        ripple = f"{failure['ripple']}: " if failure["ripple"] else ""
+        said = render.one_line(f"{ripple}{render.said(failure['error'], render.one_line(failure['message']))}")
         return " · ".join(filter(None, (tried_again(line, now), said)))
     return render.one_line(line["reason"]) or ("about to start" if line["status"] == "waiting" else "")
 
@@ -218,6 +219,13 @@ def way_out(line: LineStatus, named: str) -> str:
     return f"duckstring control wake {line['pond']} -m {line['major']}{named} (or clear: it runs when it is wanted)"
 
 
+def failed_where(failure: FailureRow) -> str:
+    """``failed in Ripple load, attempt 2``; a run that is refused when it would be published has failed as a whole."""
+    return (
+        f"failed in Ripple {failure['ripple']}, attempt {failure['attempt']}" if failure["ripple"] else "failed when it was to be published"
+    )
+
+
 def _killed(line: LineStatus, named: str) -> Text:
     return Text.assemble((f"✗ {line['line']}", "bold magenta"), " was killed", (f"\n  {way_out(line, named)}", "bold"))
 
@@ -225,8 +233,7 @@ def _killed(line: LineStatus, named: str) -> Text:
 def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None, named: str) -> Text:
     text = Text.assemble(
         (f"✗ {line['line']}", "bold red"),
-        f" failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: "
-        f"{render.said(failure['error'], render.one_line(failure['message']))}",
+        f" {failed_where(failure)}: {render.said(failure['error'], render.one_line(failure['message']))}",
     )
     if most is not None:
         text.truncate(max(most, _WHY_SLACK), overflow="ellipsis")

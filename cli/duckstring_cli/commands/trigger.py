@@ -152,4 +152,4 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
         if failure["run"]
         else f"Look closer: duckstring status {typed(held['line'])}{named}"
     )
-    return OperatorError(f"{where}{held['line']} failed in Ripple {failure['ripple']}, attempt {failure['attempt']}: {words}", hint=hint)
+    return OperatorError(f"{where}{held['line']} {board.failed_where(failure)}: {words}", hint=hint)

@@ -88,3 +88,12 @@ def test_ages_of_one_instant_agree_under_a_window_too() -> None:
     text = console.export_text()
     assert "30s old, as of 2030-01-01 12:00:30Z, its Window's end; the age counts from the Window's beginning" in text
     assert [line.split()[2] for line in text.splitlines() if line.startswith("sales@1")] == ["30s"]
+
+
+def test_a_run_that_fails_as_a_whole_names_no_ripple() -> None:
+    failure = {"run": "sales@1/1", "ripple": "", "attempt": 0, "error": "ContractError", "message": "table 'a' is not written"}
+    line = line_status("sales@1", status="failed", failure=failure)
+    assert board.doing(cast("Any", line), at(0)) == "ContractError: table 'a' is not written"
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(board.overview(cast("Any", {"now": at(0), "lines": [line]}), width=120))
+    assert "sales@1 failed when it was to be published: ContractError" in console.export_text()
