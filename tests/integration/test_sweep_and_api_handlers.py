@@ -141,6 +141,7 @@ def test_deploy_trigger_and_look_at_it(here, api):
                     "warnings": [],
                     "unchanged": False,
                     "killed": False,
+                    "default": True,
                     "waits_for": [],
                 }
             ]
