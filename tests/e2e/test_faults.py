@@ -119,7 +119,7 @@ def test_a_redeploy_clears_a_failure_and_what_was_asked_for_flows_again(driver):
     assert driver.statuses("mended_sink") == ["success"]
 
 
-def test_a_worker_that_is_killed_is_a_crash_of_that_attempt_and_is_retried(driver):
+def test_a_ripple_that_kills_its_process_has_failed_and_is_retried(driver):
     """Out of memory looks like this: the process is gone without a word."""
     driver.deploy(
         driver.pond(
@@ -138,5 +138,5 @@ def test_a_worker_that_is_killed_is_a_crash_of_that_attempt_and_is_retried(drive
     )
     driver.wait_fresh("mortal", driver.pulse("mortal"))
     attempts = driver.client.run("mortal@1/1")["attempts"]
-    assert sorted((one["attempt"], one["status"]) for one in attempts) == [(1, "crashed"), (2, "success")]
+    assert sorted((one["attempt"], one["status"]) for one in attempts) == [(1, "failed"), (2, "success")]
     assert driver.rows("mortal", "lived") == [{"one": 1}]

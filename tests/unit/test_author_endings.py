@@ -153,6 +153,16 @@ def test_a_fork_server_that_is_killed_costs_the_attempt_and_no_more(world):
     assert world.run(number=2) == {"outcome": "ok"}
 
 
+def test_a_fork_server_that_is_stopped_holds_nobody_up(world, monkeypatch):
+    monkeypatch.setattr("duckstring.service.watch._PATIENCE", 0.5)
+    world.deploy(load("os.kill(os.getppid(), signal.SIGSTOP)\ntime.sleep(600)"))
+    world.open_run()
+    assert world.run(seconds=4.0)["outcome"] == "overran"
+    world.deploy(load("pond.write_table('t', 'SELECT 1 AS n')"))
+    world.open_run(2)
+    assert world.run(number=2) == {"outcome": "ok"}
+
+
 def test_a_success_stands_whatever_is_left_behind(world):
     body = (
         "import atexit, threading\natexit.register(time.sleep, 600)\nthreading.Thread(target=time.sleep, args=[600]).start()\n"

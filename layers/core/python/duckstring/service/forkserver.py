@@ -159,6 +159,14 @@ class Forked:
         """Kill it and all that it has started."""
         self._server.tell(do="end")
 
+    def abandon(self) -> None:
+        """The server does not answer (somebody has stopped it): kill that, and the process with it."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(self._server.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError, PermissionError):
+            if self.pid:
+                os.killpg(self.pid, signal.SIGKILL)
+
 
 def _line(word: Mapping[str, object]) -> bytes:
     return json.dumps(word).encode("ascii") + b"\n"

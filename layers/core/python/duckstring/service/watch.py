@@ -131,6 +131,8 @@ class Process:
             while not self._forked.gone and time.monotonic() < until:
                 if ready.select(0.1):
                     self._forked.hear()
+        if not self._forked.gone:
+            self._forked.abandon()
 
 
 @contextmanager
@@ -177,6 +179,7 @@ class _Following:
         self._looks, self._keys_at, self._held = follow.pace.early, follow.pace.keys, order.keys
         self._tells: list[float] = []
         self._kill_at: float | None = None
+        self._abandon_at = float("inf")
         self._done: list[Callable[[], None]] = []
         self._bell, self._ring = socket.socketpair()
         self._lines = {"stdout": Lines(), "stderr": Lines()}
@@ -362,7 +365,7 @@ class _Following:
         return time.monotonic() - self._begun
 
     def _until(self) -> float:
-        due = [self._looks, *self._tells, *(limit.seconds for limit in self._limits[:1])]
+        due = [self._looks, self._abandon_at, *self._tells, *(limit.seconds for limit in self._limits[:1])]
         due += [self._kill_at] if self._kill_at is not None else []
         due += [self._keys_at] if self._follow.keys else []
         return min(max(min(due) - self._age(), 0.0), _LONGEST_WAIT)
@@ -387,8 +390,11 @@ class _Following:
             self._tells.pop(0)
             self._forked.signal(STOP)
         if self._kill_at is not None and now >= self._kill_at:
-            self._kill_at = None
+            self._kill_at, self._abandon_at = None, now + _PATIENCE
             self._forked.end()
+        if now >= self._abandon_at:
+            self._abandon_at = now + _PATIENCE
+            self._forked.abandon()
         if self._outcome.end is not None and self._kill_at is None and not self._outcome.why:
             # It is about to exit. What keeps it from that is none of ours.
             self._kill_at = now + self._follow.pace.grace
