@@ -172,3 +172,17 @@ def test_a_sink_can_ask_how_old_a_table_is(world, table, fresh, f, as_of):
 )
 def test_asking_of_what_is_not_there_is_answered_as_reading_it(world, ref, error):
     assert from_up(world, f"pond.source_table('{ref}')")["failure"]["error"] == error
+
+
+@pytest.mark.parametrize(
+    ("body", "reads"),
+    [
+        ("pond.write_table('o', 'SELECT * FROM up.a')", ("up.a",)),
+        ("pond.read_table('up.a')", ("up.a",)),
+        ("pass", ()),
+        ("pond.con.execute('SHOW TABLES')", None),
+    ],
+)
+def test_which_tables_of_its_sources_an_attempt_has_read_is_in_its_row(world, body, reads):
+    assert from_up(world, body) == {"outcome": "ok"}
+    assert world.rows[-1].reads == reads

@@ -7,7 +7,6 @@ killed from outside is the world's doing.
 from __future__ import annotations
 
 import os
-import re
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,7 +25,6 @@ from duckstring.service.watch import Outcome
 _OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 """What ends a process from outside. Any other deadly signal comes of what it has done itself."""
 _NEARLY_ALL = 0.9
-_READ = re.compile(rf"{POND_NAME.pattern}\.{POND_NAME.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +106,15 @@ def discarded(outcome: Outcome) -> list[str]:
 
 def _reads(found: object) -> tuple[str, ...] | None:
     """Tables of Sources; None: any."""
-    if not isinstance(found, list) or not all(isinstance(name, str) and _READ.fullmatch(name) for name in found):
+    if not isinstance(found, list) or not all(isinstance(name, str) and _is_of_a_source(name) for name in found):
         return None
     return tuple(found)
+
+
+def _is_of_a_source(name: str) -> bool:
+    """``source.table``."""
+    parts = name.split(".")
+    return len(parts) == 2 and all(POND_NAME.fullmatch(part) for part in parts)  # noqa: PLR2004
 
 
 def _names(found: object) -> frozenset[str] | None:
