@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 
 import pytest
 
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptFinished
+from duckstring.model.foreign import Redactor
+from duckstring.service.author_log import AuthorLog
 from tests.unit.worker_kit import World
 
 HEAD = "import os, signal, sys, time\nfrom pathlib import Path\nfrom duckstring import ripple\n\n"
@@ -227,6 +230,33 @@ def test_what_children_and_c_code_print_is_in_the_log_and_is_not_taken_for_ours(
     assert {"from a child", "raw \\xff", "from C", "buffered", "by the stream", "mine", "no end"} <= found.keys()
     assert (found["from C"].stream, found["raw \\xff"].stream) == ("stdout", "stderr")
     assert (found["mine"].rows_read, found["mine"].outcome_, hasattr(found["mine"], "outcome")) == (7, "ok", False)
+
+
+def test_lines_that_are_printed_and_logged_have_the_times_of_their_order(world, caplog):
+    turns = "for n in range(20):\n    print('printed', n)\n    pond.log.info('logged %s', n)\n    sys.stderr.write(f'noted {n}\\n')"
+    with caplog.at_level(logging.INFO):
+        assert ran(world, turns) == {"outcome": "ok"}
+    mine = sorted((one for one in caplog.records if one.name == "duckstring.pond"), key=lambda one: one.created)
+    assert [one.getMessage() for one in mine] == [f"{how} {n}" for n in range(20) for how in ("printed", "logged", "noted")]
+
+
+@pytest.mark.parametrize("at", [float("nan"), float("inf"), -1.0, 1e18])
+def test_a_time_that_is_none_leaves_the_workers(caplog, at):
+    with caplog.at_level(logging.INFO):
+        AuthorLog(Redactor()).line("one", "stdout", at)
+        AuthorLog(Redactor()).record({"level": 20, "message": "two", "created": at})
+    assert all(0 <= time.time() - one.created < 60 for one in caplog.records)
+
+
+@pytest.mark.parametrize("how", ["os.kill(os.getpid(), signal.SIGSEGV)", "ctypes.string_at(0)", "[0].sort(key=lambda _: os.abort())"])
+def test_a_crash_is_told_by_the_authors_frames_and_not_by_those_that_called_them(world, how):
+    answer = ran(world, f"import ctypes\n{how}")
+    assert answer["outcome"] == "failed"
+    trace = world.rows[-1].traceback
+    assert 'File "src/pond.py", line' in trace
+    assert "duckstring/service" not in trace
+    assert str(world.root) not in trace
+    assert "duckstring-pond" not in trace
 
 
 def test_secrets_are_masked_in_lines_and_ends(world, caplog):

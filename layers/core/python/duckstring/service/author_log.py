@@ -24,6 +24,7 @@ RESERVED = frozenset(
 )
 """Fields that say what the product knows."""
 
+_YEAR_3000 = 32_503_680_000
 _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
 
 
@@ -34,9 +35,14 @@ class AuthorLog:
         """Into the log of this process, without what ``redactor`` knows."""
         self._log, self._redactor = logging.getLogger("duckstring.pond"), redactor
 
-    def line(self, text: str, stream: str) -> None:
-        """A line that was printed."""
-        self._log.info("%s", self._clean(text), extra={"stream": stream})
+    def line(self, text: str, stream: str, at: float | None = None) -> None:
+        """A line that was printed, at ``at`` (seconds since 1970): with its own time it stays in order with the records beside it."""
+        if not self._log.isEnabledFor(logging.INFO):
+            return
+        told = {"levelno": logging.INFO, "levelname": "INFO", "msg": self._clean(text), "funcName": "print", "stream": stream}
+        record = logging.makeLogRecord({"name": self._log.name} | told)
+        _set_time(record, at)
+        self._log.handle(record)
 
     def record(self, told: Message) -> None:
         """A record of the author's logging."""
@@ -50,9 +56,7 @@ class AuthorLog:
             None,
             str(told.get("function")),
         )
-        if isinstance(created := told.get("created"), float):
-            record.created = created
-            record.msecs = created % 1 * 1000
+        _set_time(record, told.get("created"))
         for name, value in _fields(told).items():
             setattr(record, name, self._redactor.tree(value))
         if self._log.isEnabledFor(record.levelno):
@@ -60,6 +64,13 @@ class AuthorLog:
 
     def _clean(self, text: str) -> str:
         return self._redactor.text(text, most=LONGEST_LINE)
+
+
+def _set_time(record: logging.LogRecord, at: object) -> None:
+    """The attempt's own time; what is no time of our days leaves that of the worker."""
+    if isinstance(at, float) and 0 <= at < _YEAR_3000:
+        record.created = at
+        record.msecs = at % 1 * 1000
 
 
 def _level(number: object) -> int:

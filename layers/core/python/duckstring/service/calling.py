@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
@@ -139,6 +140,13 @@ def _written(error: BaseException, project: Project) -> str:
 def _frames(error: BaseException, project: Project) -> str:
     frames = [one for one in traceback.extract_tb(_from_author(error.__traceback__, project)) if one.name != "_stop"]
     return "".join(traceback.format_list(frames)).replace(f"{project.root}/", "")
+
+
+def to_the_author(dump: str, root: Path) -> str:
+    """The interpreter's last words of a crash, innermost frame first, up to the author's outermost: what called that is ours."""
+    lines = dump.splitlines(keepends=True)
+    last = max((at for at, line in enumerate(lines, 1) if line.startswith(f'  File "{root}/')), default=len(lines))
+    return "".join(lines[:last]).replace(f"{root}/", "")
 
 
 def _from_author(frames: TracebackType | None, project: Project) -> TracebackType | None:

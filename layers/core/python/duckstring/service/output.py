@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 from contextlib import suppress
 from typing import Literal
@@ -72,7 +73,7 @@ class Stream(io.TextIOWrapper):
         self._saying.now = True
         try:
             for start in range(0, len(line), LONGEST_LINE):
-                self._link.send({"line": line[start : start + LONGEST_LINE].rstrip("\r"), "stream": self._name})
+                self._link.send({"line": line[start : start + LONGEST_LINE].rstrip("\r"), "stream": self._name, "at": time.time()})
         except OSError:
             super().write(line + "\n")
         finally:

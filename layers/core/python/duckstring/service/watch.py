@@ -25,6 +25,7 @@ from duckstring.author.leftovers import folder
 from duckstring.author.memory import Memory
 from duckstring.errors import DuckstringError, InvariantError
 from duckstring.service.attempt_process import END, FAULTS, STOP, AttemptKeys, Call, packed
+from duckstring.service.calling import to_the_author
 from duckstring.service.channel import Message, Reader, frame, new_key
 from duckstring.service.descendants import Exit
 from duckstring.service.forkserver import Forked, ForkServer
@@ -95,7 +96,8 @@ class Follow:
 
     memory: Memory
     look: Callable[[], str | None]
-    line: Callable[[str, str], None]
+    line: Callable[[str, str, float | None], None]
+    """A printed line, its stream, and when it was printed, where that is known."""
     record: Callable[[Message], None]
     log: logging.Logger
     pace: Pace
@@ -238,8 +240,8 @@ class _Following:
 
     def _take(self, message: Message) -> None:
         match message:
-            case {"line": str() as line, "stream": "stdout" | "stderr" as stream}:
-                self._say(line, stream)
+            case {"line": str() as line, "stream": "stdout" | "stderr" as stream, "at": float() as at}:
+                self._say(line, stream, at)
             case {"record": dict() as record}:
                 self._follow.record(record)
             case {"ask": dict() as question}:
@@ -253,10 +255,10 @@ class _Following:
             case _:
                 self._follow.log.warning("a message from the attempt's process is not understood")
 
-    def _say(self, line: str, stream: str) -> None:
+    def _say(self, line: str, stream: str, at: float | None = None) -> None:
         if stream == "stderr":
             self._outcome.lines = [*self._outcome.lines, line][-_LAST_LINES:]
-        self._follow.line(line, stream)
+        self._follow.line(line, stream, at)
 
     def _print(self, descriptor: int, stream: str) -> bool:
         try:
@@ -293,7 +295,7 @@ class _Following:
         outcome = self._outcome
         outcome.exit = self._forked.exit
         with suppress(OSError):
-            outcome.fault = (self._process.home / FAULTS).read_text(encoding="utf-8", errors="replace")
+            outcome.fault = to_the_author((self._process.home / FAULTS).read_text(encoding="utf-8", errors="replace"), self._order.root)
         if outcome.end is None:
             with suppress(OSError):
                 reader = Reader(self._process._key)  # noqa: SLF001
