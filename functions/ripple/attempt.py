@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from duckstring.errors import InvariantError
+from duckstring.service.ends import ProcessDiedError
 from duckstring.service.run_ripple import run_ripple
 from duckstring.service.worker import Order, Worker
 from functions.ripple.logs import labelled
@@ -15,6 +16,8 @@ _TOLD_LENGTH = 1000
 def attempt(order: Order, worker: Worker) -> dict[str, Any]:
     """``run_ripple``'s answer, or ``{"outcome": "lost", "failure": {...}}``: the author does not pay for what the world did.
 
+    ``crashed`` instead of ``lost``: the attempt's process was killed from outside, and the next attempt follows at once.
+
     Raises:
         InvariantError: a rule of ours is broken.
     """
@@ -24,6 +27,9 @@ def attempt(order: Order, worker: Worker) -> dict[str, Any]:
             return run_ripple(order, worker)
         except InvariantError:
             raise
+        except ProcessDiedError as error:
+            worker.log.warning("attempt's process died", extra={"why": error.message})
+            return {**lost(order, type(error).__name__, worker.redactor.text(error, most=_TOLD_LENGTH)), "outcome": "crashed"}
         except Exception as error:
             worker.log.exception("attempt lost")
             return lost(order, type(error).__name__, worker.redactor.text(error, most=_TOLD_LENGTH))

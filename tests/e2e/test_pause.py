@@ -151,7 +151,7 @@ def test_a_try_keeps_its_key_and_memory_over_a_killed_worker_and_the_next_try_ha
     first, second, third = (noted.word for noted in driver.noted("keys"))
     assert first == second != third
     assert first.startswith("keys-1-1-")
-    assert [row["status"] for row in attempts(driver, "keys", "ensure")] == ["lost", "failed", "success"]
+    assert [row["status"] for row in attempts(driver, "keys", "ensure")] == ["crashed", "failed", "success"]
     assert driver.rows("keys", "looks") == [{"looks": 1}], "the third attempt is another try: it remembers nothing"
 
 

@@ -84,7 +84,7 @@ def ended(outcome: str, error: str, message: str) -> dict[str, object]:
 
 
 def died(how: str) -> dict[str, object]:
-    return ended("lost", "WorkerDied", f"The worker's process {how} before the attempt did.")
+    return ended("crashed", "WorkerDied", f"The worker's process {how} before the attempt did.")
 
 
 @pytest.mark.parametrize("answer", [OK, ended("failed", "ValueError", "no"), {"outcome": "paused", "seconds": 60}])
@@ -129,7 +129,7 @@ def test_a_worker_that_the_kernel_killed_for_memory_wanted_memory():
 def test_where_the_kernel_does_not_tell_a_small_worker_was_not_killed_for_memory():
     machine = Machine()
     assert attend("os.kill(os.getpid(), 9)", machine, kills=lambda: None)
-    assert machine.answers[0]["outcome"] == "lost"
+    assert machine.answers[0]["outcome"] == "crashed"
 
 
 def test_both_hierarchies_of_the_kernel_are_read(tmp_path):

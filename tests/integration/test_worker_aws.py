@@ -67,6 +67,11 @@ def slow(pond):
     time.sleep(600)
 
 @ripple
+def killed(pond):
+    import os, subprocess
+    subprocess.run(f"kill -9 {os.getpid()}", shell=True)
+
+@ripple
 def broken(pond):
     pond.write_table("orders", "SELECT 1 AS id")
     raise ValueError("no luck: " + "x" * 70_000)
@@ -470,3 +475,9 @@ def test_a_call_of_on_kill_that_nobody_claimed_is_not_recorded(catchment):
 def test_a_secret_without_a_value_holds_nothing(catchment):
     arn = catchment.clients.secretsmanager.create_secret(Name="empty")["ARN"]
     assert SecretEntries(catchment.clients, arn).entries() == {}
+
+
+def test_a_process_that_is_killed_from_outside_is_a_crash_after_which_the_next_attempt_follows_at_once(catchment):
+    told = ended(catchment, "killed")
+    assert (told["outcome"], told["failure"]["error"]) == ("crashed", "ProcessDiedError")
+    assert "ended from outside, by SIGKILL" in told["failure"]["message"]

@@ -27,6 +27,12 @@ _OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGH
 _NEARLY_ALL = 0.9
 
 
+class ProcessDiedError(TransientError):
+    """An attempt's process was ended from outside. The world answers, so the next attempt need not wait: what this one had
+    started elsewhere may still be going, and is to be attached to.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The function returned. ``value`` is what it returned, as text; ``requested``: as ``Requested``."""
@@ -70,7 +76,8 @@ def known(outcome: Outcome, ripple: str, memory: Memory, *, redactor: Redactor, 
         key_of: where this attempt's version of a table lies.
 
     Raises:
-        TransientError: the world did not answer, or ended the process.
+        TransientError: the world did not answer.
+        ProcessDiedError: the process was ended from outside.
     """
     outcome = _clean(outcome, redactor.text)
     if outcome.why:
@@ -139,9 +146,9 @@ def _tables(found: list[Any], key_of: Callable[[str], str]) -> dict[str, TableVe
 def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:
     ended = outcome.exit
     if ended is None:
-        raise TransientError("The process that attempts are forked from ended while this one ran.", hint="The attempt is made again.")
+        raise ProcessDiedError("The process that attempts are forked from ended while this one ran.", hint="The attempt is made again.")
     if not outcome.called:
-        raise TransientError(f"The attempt's process {_how(ended)} before any of the author's code was called.")
+        raise ProcessDiedError(f"The attempt's process {_how(ended)} before any of the author's code was called.")
     if os.WIFSIGNALED(ended.status):
         return _killed(outcome, ended, ripple, memory)
     code = os.WEXITSTATUS(ended.status)
@@ -160,7 +167,7 @@ def _killed(outcome: Outcome, ended: Exit, ripple: str, memory: Memory) -> Fault
         message = f"The process of Ripple {ripple!r} was killed for its memory: it had {ended.peak_kib // 1024} MiB."
         return Fault("OutOfMemory", message, "", memory=True)
     if number in _OUTSIDE:
-        raise TransientError(f"The process of Ripple {ripple!r} was ended from outside, by {name}.", hint="The attempt is made again.")
+        raise ProcessDiedError(f"The process of Ripple {ripple!r} was ended from outside, by {name}.", hint="The attempt is made again.")
     return _fault("ProcessKilled", f"The process of Ripple {ripple!r} was ended by {name}, which its own code brought about.", outcome)
 
 

@@ -224,7 +224,7 @@ class Supervisor:
             return self._ended("memory", "OutOfMemory", f"The worker was killed for its memory: its task has {mib} MiB.")
         how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         # It runs no author's code: whatever has ended it, the author has not.
-        return self._ended("lost", "WorkerDied", f"The worker's process {how} before the attempt did.")
+        return self._ended("crashed", "WorkerDied", f"The worker's process {how} before the attempt did.")
 
     def _timed_out(self) -> Answer:
         """History has it from the worker, or, where that could not write, from here."""
