@@ -58,6 +58,11 @@ raise ValueError('noise')
 """
 
 
+CLOSED = "class Closed(Exception):\n    def __getattribute__(self, name): raise RuntimeError(name)\n"
+TICKS = "signal.signal(signal.SIGALRM, signal.SIG_IGN)\nsignal.setitimer(signal.ITIMER_REAL, 0.05, 0.0005)\n"
+LATE = "def late(*_): raise TimeoutError('too late')\n"
+
+
 @pytest.mark.parametrize(
     ("body", "head", "error", "said"),
     [
@@ -83,6 +88,9 @@ raise ValueError('noise')
         (NOISE, "", "ValueError", "noise"),
         ("os.closerange(3, 99)\nheld = [open('/dev/null', 'w') for _ in range(40)]\nraise ValueError('taken')", "", "ValueError", "taken"),
         ("sys.stdout = sys.stderr = None\nraise ValueError('no streams')", "", "ValueError", "no streams"),
+        ("raise Closed('kept')", CLOSED, "Closed", "kept"),
+        (TICKS + "signal.signal(signal.SIGALRM, lambda *_: print('tick'))\nraise ValueError('tock' * 99_999)", "", "ValueError", "tock"),
+        (TICKS + "signal.signal(signal.SIGALRM, late)\ntime.sleep(9)", LATE, "TimeoutError", "too late"),
     ],
 )  # fmt: skip
 def test_whatever_it_raises_is_its_own_failure(world, body, head, error, said):
@@ -114,13 +122,16 @@ def test_the_authors_frames_are_told_of_an_error_without_words(world):
         ("import ctypes\nctypes.string_at(0)", "ProcessKilled", "SIGSEGV"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "ProcessKilled", "ended its own process by SIGKILL"),
         ("os.killpg(0, signal.SIGTERM)\ntime.sleep(9)", "ProcessKilled", "ended its own process by SIGTERM"),
+        ("import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 9))\nwhile True: pass", "ProcessKilled", "SIGXCPU"),
         ("import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass", "ProcessKilled", "SIGKILL"),
+        ("signal.raise_signal(signal.SIGKILL)", "ProcessKilled", "ended its own process by SIGKILL"),
+        ("signal.raise_signal(signal.SIGTERM)", "ProcessKilled", "ended its own process by SIGTERM"),
+        ("os.kill(-os.getpid(), signal.SIGKILL)", "ProcessKilled", "ended its own process by SIGKILL"),
+        ("os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(9)", "ProcessKilled", "forked from, by SIGKILL"),
+        ("os.kill(os.getppid(), signal.SIGTERM)\ntime.sleep(9)", "ProcessKilled", "forked from, by SIGTERM"),
     ],
 )
 def test_an_author_who_ends_the_process_has_failed(world, body, error, said):
-    if "RLIMIT_CPU" in body:
-        body = body.replace("(1, 1)", "(1, 9)")
-        said = "SIGXCPU"
     answer = ran(world, body)
     assert (answer["outcome"], answer["failure"]["error"]) == ("failed", error)
     assert said in answer["failure"]["message"]
@@ -147,7 +158,7 @@ def test_a_process_that_is_killed_from_outside_is_lost_and_not_failed(world, tmp
 
 
 def test_a_fork_server_that_is_killed_costs_the_attempt_and_no_more(world):
-    world.deploy(load("os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)"))
+    world.deploy(load("import subprocess\nsubprocess.Popen(f'sleep 0.2; kill -9 {os.getppid()}', shell=True)\ntime.sleep(600)"))
     world.open_run()
     with pytest.raises(TransientError, match="forked from ended"):
         world.run()
@@ -173,6 +184,51 @@ def test_a_success_stands_whatever_is_left_behind(world):
     )
     assert ran(world, body) == {"outcome": "ok"}
     assert world.rows_of("t") == [(1,)]
+
+
+RETURNED = """
+class Endless:
+    def __str__(self): time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "'x' * 70_000_000",
+        "pond.con.sql('SELECT count(*) AS n FROM range(1000000) a, range(1000000) b WHERE a.range <> b.range')",
+        "Endless()",
+    ],
+)
+def test_what_a_ripple_returns_is_not_looked_at(world, value):
+    assert ran(world, f"pond.write_table('t', 'SELECT 1 AS n')\nreturn {value}", RETURNED) == {"outcome": "ok"}
+    assert world.rows_of("t") == [(1,)]
+
+
+def test_a_line_of_any_length_is_logged_in_parts(world, caplog):
+    with caplog.at_level(logging.INFO):
+        assert ran(world, "print('x' * 250_000, end='')\nprint('y')") == {"outcome": "ok"}
+    assert [len(one.getMessage()) for one in caplog.records if "x" in one.getMessage()][-3:] == [100_000, 100_000, 50_001]
+
+
+def test_a_fork_server_that_was_stopped_ends_what_it_should_and_forks_again(world):
+    world.deploy(load("os.kill(os.getppid(), signal.SIGSTOP)\ntime.sleep(600)"), timeout=1)
+    world.open_run()
+    assert world.run()["outcome"] == "timeout"
+    world.deploy(load("pond.write_table('t', 'SELECT 1 AS n')"))
+    world.open_run(2)
+    assert world.run(number=2) == {"outcome": "ok"}
+
+
+def test_a_fork_server_that_is_stopped_for_good_is_replaced(world, monkeypatch):
+    monkeypatch.setattr("duckstring.service.watch._PATIENCE", 1.0)
+    stopping = "if not os.fork():\n    while True: os.kill(stopped, signal.SIGSTOP)\ntime.sleep(600)"
+    world.deploy(load("stopped = os.getppid()\n" + stopping), timeout=1)
+    world.open_run()
+    assert world.run()["outcome"] == "timeout"
+    world.deploy(load("pond.write_table('t', 'SELECT 1 AS n')"))
+    world.open_run(2)
+    assert world.run(number=2) == {"outcome": "ok"}
 
 
 STATE = """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import pickle
+import resource
 import signal
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from duckstring.author.lake import Storage
 from duckstring.author.memory import SupersededError
 from duckstring.author.pond import Pond, Surroundings
 from duckstring.errors import InvariantError, TransientError
-from duckstring.service.calling import Cut, Ended, Fault, Pauses, Returned, Stopped, Unreachable, call, fault, judged
+from duckstring.service.calling import Cut, Ended, Fault, Pauses, Returned, Stopped, Unreachable, call, cut, fault, judged
 from duckstring.service.channel import KEY_BYTES, Reader, Writer, frame
 from duckstring.service.mentions import tables_read
 from duckstring.service.output import begin_output, end_output
@@ -46,7 +47,14 @@ TOLD = ("table", "key", "rows", "bytes", "fingerprint")
 _FIRST_TO_GO = "1000"
 _CHUNK = 65_536
 _LENGTH_BYTES = 8
+_DEADLY = frozenset({"os.kill", "os.killpg", "signal.pthread_kill", "resource.setrlimit"})
+"""Audit events of what may end a process."""
+_SHORT_TURN = 1e-5
+"""Seconds that a thread of the author's keeps the interpreter while the end is sent."""
+
+# Taken now: an author's code may put its own in their places.
 _exit = os._exit
+_signal, _getsignal, _valid_signals, _pthread_sigmask = signal.signal, signal.getsignal, signal.valid_signals, signal.pthread_sigmask
 
 
 class AttemptKeys(Protocol):
@@ -192,7 +200,8 @@ class _Attempt:
         self._order, self._storage, self._home, self._link = order, storage, home, link
         self._project = Project(order.root, order.module)
         self._armed, self._signals = False, 0
-        self._pid = os.getpid()
+        self._pid, above = os.getpid(), os.getppid()
+        self._own = {self._pid, -self._pid, above, -above, 0, -1}
 
     def run(self, renewals: int) -> NoReturn:
         # Raised out of an author's code only: of ours, a message would be broken off.
@@ -209,6 +218,7 @@ class _Attempt:
         if self._order.keys.renewed:
             threading.Thread(target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True).start()
         sys.addaudithook(self._on_audit)
+        signal.raise_signal = self._raise_signal
         self._link.send({"called": True})
         ended = self._call()
         _restore_interpreter()
@@ -225,8 +235,10 @@ class _Attempt:
                 value = call(self._project, self._order.around.ripple, self._pond, find)
             finally:
                 self._armed = False
+                _mask_signals()
         except BaseException as error:  # noqa: BLE001 - whatever an author's code raises
             self._armed = False
+            _mask_signals()
             if self._signals:
                 return Cut(_cut_frames(error, self._project))
             return self._outage(error) or judged(self._explained(error), self._project)
@@ -234,10 +246,13 @@ class _Attempt:
         # One who catches everything has caught the pause as well, and said it nevertheless.
         if self._pond.paused:
             return Pauses(self._pond.paused.seconds)
+        # Of a run nobody wants it: a relation's text would cost a query, a long list's more than a message holds.
+        if not self._order.killed or value is None:
+            return Returned()
         try:
-            return Returned(None if value is None else str(value), isinstance(value, Requested))
+            return Returned(cut("".join(str(value))), isinstance(value, Requested))
         except BaseException as error:  # noqa: BLE001 - its __str__ is the author's, too
-            return fault(error, self._project) if self._order.killed else Returned()
+            return fault(error, self._project)
 
     def _reads(self) -> tuple[str, ...] | None:
         try:
@@ -269,10 +284,22 @@ class _Attempt:
             raise Stopped
 
     def _on_audit(self, event: str, given: tuple[object, ...]) -> None:
-        """An author who kills the own process has done it, and not the world."""
-        if event in {"os.kill", "os.killpg"} and os.getpid() == self._pid and given[0] in {self._pid, 0, -1}:
+        """An author who kills the own process, or the one above it, has done it, and not the world."""
+        if event not in _DEADLY or os.getpid() != self._pid:
+            return
+        if event == "resource.setrlimit":
+            self._announce(signal.SIGKILL if given[0] == resource.RLIMIT_CPU else 0)
+        elif event == "signal.pthread_kill" or given[0] in self._own:
+            self._announce(int(str(given[1])))
+
+    def _raise_signal(self, number: int) -> None:
+        """``signal.raise_signal``, which Python does not audit."""
+        os.kill(os.getpid(), number)
+
+    def _announce(self, number: int) -> None:
+        if number:
             with suppress(OSError):
-                self._link.send({"killing": int(str(int(given[1])))})  # type: ignore[call-overload]
+                self._link.send({"killing": number})
 
     def _renew(self, renewals: int) -> None:
         """New credentials are used at once, whatever the author's code does meanwhile."""
@@ -302,9 +329,20 @@ def _cut_frames(error: BaseException, project: Project) -> str:
     return told.traceback if isinstance(told, Fault) else ""
 
 
+def _mask_signals() -> None:
+    """No handler of the author's runs any more: it would raise into what is left to do, or print into the middle of the end."""
+    with suppress(Exception):
+        _pthread_sigmask(signal.SIG_BLOCK, _valid_signals())
+        # Another thread may still receive them.
+        for number in _valid_signals():
+            if callable(_getsignal(number)):
+                _signal(number, signal.SIG_IGN)
+
+
 def _restore_interpreter() -> None:
     """Enough of it to send the end."""
     with suppress(Exception):
+        sys.setswitchinterval(_SHORT_TURN)
         sys.settrace(None)
         sys.setprofile(None)
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000))

@@ -98,12 +98,14 @@ def _found(project: Project, ripple: str, find: Find) -> Function:
 
 def judged(error: BaseException, project: Project) -> Ended:
     """What an exception says of how the call ended."""
-    if isinstance(error, Stopped):
+    # By its type: isinstance asks the error itself for its class, too.
+    kind = type(error)
+    if issubclass(kind, Stopped):
         return Cut(_safely(lambda: _frames(error, project), ""))
-    if isinstance(error, Paused):
-        return Pauses(error.seconds)
-    if isinstance(error, TransientError) and not _raised_by_author(error, project):
-        return Unreachable(_safely(lambda: error.message, type(error).__name__))
+    if issubclass(kind, Paused):
+        return Pauses(error.seconds)  # type: ignore[attr-defined]
+    if issubclass(kind, TransientError) and not _raised_by_author(error, project):
+        return Unreachable(_safely(lambda: str(error.message), kind.__name__))  # type: ignore[attr-defined]
     return fault(error, project)
 
 
@@ -112,7 +114,7 @@ def fault(error: BaseException, project: Project) -> Fault:
     name = _safely(lambda: str(type(error).__name__), "BaseException")
     memory = _safely(lambda: _wants_memory(error), otherwise=False)
     message = _safely(lambda: _message(error), "(no message: it could not be made)")
-    return Fault(name[:200], _cut(message), _cut(_safely(lambda: _written(error, project), f"{name}: {message}\n")), memory)
+    return Fault(name[:200], cut(message), cut(_safely(lambda: _written(error, project), f"{name}: {message}\n")), memory)
 
 
 def _message(error: BaseException) -> str:
@@ -123,8 +125,8 @@ def _message(error: BaseException) -> str:
         given = _safely(lambda: "".join(repr(error.args)), "unknown")
         reason = _reason(broken)
         return f"(no message: its __str__ raised {reason}; its arguments: {given})"
-    if isinstance(error, DuckstringError) and error.hint:
-        message = f"{message} {error.hint}"
+    if issubclass(type(error), DuckstringError) and (hint := getattr(error, "hint", "")):
+        message = f"{message} {hint}"
     return message
 
 
@@ -172,7 +174,7 @@ def _is_authors(frames: TracebackType, project: Project) -> bool:
 def _wants_memory(error: BaseException) -> bool:
     """Python's own error (NumPy's and Arrow's are kinds of it), and DuckDB's, if anybody has loaded that."""
     duckdb = sys.modules.get("duckdb")
-    return isinstance(error, (MemoryError, getattr(duckdb, "OutOfMemoryException", MemoryError)))
+    return issubclass(type(error), (MemoryError, getattr(duckdb, "OutOfMemoryException", MemoryError)))
 
 
 def _safely(make: Callable[[], Value], otherwise: Value) -> Value:
@@ -182,5 +184,6 @@ def _safely(make: Callable[[], Value], otherwise: Value) -> Value:
         return otherwise
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """As much of it as is kept."""
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... ({len(text) - LONGEST_TEXT} more characters)"

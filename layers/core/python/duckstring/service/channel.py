@@ -111,6 +111,6 @@ class Reader:
 def _parsed(body: bytes) -> Message | None:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

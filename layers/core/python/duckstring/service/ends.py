@@ -145,6 +145,9 @@ def _tables(found: list[Any], key_of: Callable[[str], str]) -> dict[str, TableVe
 
 def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:
     ended = outcome.exit
+    if ended is None and outcome.killing:
+        name = signal_name(outcome.killing)
+        return _fault("ProcessKilled", f"Ripple {ripple!r} ended the process that its own was forked from, by {name}.", outcome)
     if ended is None:
         raise ProcessDiedError("The process that attempts are forked from ended while this one ran.", hint="The attempt is made again.")
     if not outcome.called:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from duckstring.errors import TransientError
-from duckstring.service.descendants import Exit, adopt, end_all, end_with_parent, reap
+from duckstring.service.descendants import Exit, adopt, descendants, end_all, end_with_parent, reap
 
 HIDDEN = ("AWS_LAMBDA_RUNTIME_API", "_HANDLER", "DUCKSTRING_TASK_TOKEN", "DUCKSTRING_ORDER")
 """Variables of the parent's that are the right to answer in its place."""
@@ -109,6 +109,17 @@ class _Server:
         with suppress(OSError):
             self.door.sendall(_line(word))
 
+    def go_on(self) -> None:
+        """Should the author's code have stopped it."""
+        if self.lives:
+            os.kill(self.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        if self.lives:
+            for pid in [*descendants(self.pid), self.pid]:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+
     def hear(self) -> list[dict[str, Any]] | None:
         """What it has said by now; None: it is gone."""
         try:
@@ -153,19 +164,17 @@ class Forked:
 
     def signal(self, number: int) -> None:
         """Send the process a signal."""
+        self._server.go_on()
         self._server.tell(do="signal", number=number)
 
     def end(self) -> None:
         """Kill it and all that it has started."""
+        self._server.go_on()
         self._server.tell(do="end")
 
     def abandon(self) -> None:
-        """The server does not answer (somebody has stopped it): kill that, and the process with it."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(self._server.pid, signal.SIGKILL)
-        with suppress(ProcessLookupError, PermissionError):
-            if self.pid:
-                os.killpg(self.pid, signal.SIGKILL)
+        """Kill the server, which does not answer, with all that it has started: the next attempt gets another one."""
+        self._server.kill()
 
 
 def _line(word: Mapping[str, object]) -> bytes:

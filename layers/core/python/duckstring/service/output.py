@@ -52,11 +52,11 @@ class Stream(io.TextIOWrapper):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         *lines, rest = (self._part + text).split("\n")
         self._part = ""
-        while len(rest) > LONGEST_LINE:
-            lines, rest = [*lines, rest[:LONGEST_LINE]], rest[LONGEST_LINE:]
-        self._part = rest
         for line in lines:
             self._say(line)
+        whole = max(len(rest) - 1, 0) // LONGEST_LINE * LONGEST_LINE
+        self._say(rest[:whole])
+        self._part = rest[whole:]
         return len(text)
 
     @override

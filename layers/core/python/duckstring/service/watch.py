@@ -397,7 +397,7 @@ class _Following:
         if now >= self._abandon_at:
             self._abandon_at = now + _PATIENCE
             self._forked.abandon()
-        if self._outcome.end is not None and self._kill_at is None and not self._outcome.why:
+        if self._outcome.end is not None and self._kill_at is None and self._abandon_at == float("inf") and not self._outcome.why:
             # It is about to exit. What keeps it from that is none of ours.
             self._kill_at = now + self._follow.pace.grace
 
