@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import duckdb
@@ -144,3 +145,50 @@ def test_a_file_cannot_make_its_reader_run_sql(disk):
     with suppress(duckdb.Error):
         disk.con.sql(stored.select(disk.con, str(file))).fetchall()
     assert not target.exists()
+
+
+OTHERS = ["'12:00:00+02'::TIMETZ", "5::HUGEINT", "7::UHUGEINT", "'101'::BIT", "'x'::ENUM('x', 'y')", "'{}'::JSON", "INTERVAL 90 HOUR"]
+OTHERS += [
+    "'a4e3d798-7119-4a1a-8e9a-55dbcf999f2e'::UUID",
+    "[union_value(a := 1)]",
+    "{'a': [5::HUGEINT]}",
+    "MAP{'k': '12:00:00-07'::TIMETZ}",
+]
+
+
+@pytest.mark.parametrize("value", OTHERS)
+def test_a_relation_of_another_connection_keeps_its_types(disk, value):
+    for other in (disk.con.cursor(), duckdb.connect()):
+        relation = other.sql(f"SELECT {value} AS x")
+        assert shown(disk.read(disk.write(relation))) == shown(relation)
+
+
+def test_a_value_of_another_connection_that_does_not_fit_is_not_changed(disk):
+    with pytest.raises(Exception, match=r"no room for a value of x|too large"):
+        disk.write(duckdb.connect().sql("SELECT 340282366920938463463374607431768211455::UHUGEINT AS x"))
+    assert disk.files() == []
+
+
+def test_macros_of_an_author_change_nothing_of_what_is_measured_and_read(disk):
+    before = disk.fingerprint("SELECT 1 AS n, -1.0::DOUBLE AS d, [1] AS l")
+    for macro in (
+        "hash(x) AS 1",
+        "sum(x) AS 1",
+        "signbit(x) AS true",
+        "create_sort_key(a, b) AS 1",
+        "read_parquet(x) AS TABLE SELECT 9 AS n",
+    ):
+        disk.con.execute(f"CREATE MACRO {macro}")
+    version = disk.write("SELECT 1 AS n, -1.0::DOUBLE AS d, [1] AS l")
+    assert version.fingerprint == before
+    assert disk.read(version).fetchall() == [(1, -1.0, [1])]
+
+
+def test_threads_that_write_get_their_own_rows(disk):
+    def write(n):
+        return n, disk.write(f"SELECT {n} AS n FROM range(20000)")
+
+    with ThreadPoolExecutor(8) as pool:
+        written = list(pool.map(write, range(16)))
+    for n, version in written:
+        assert disk.read(version).aggregate("min(n), max(n), count(*)").fetchall() == [(n, n, 20000)]

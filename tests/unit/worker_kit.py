@@ -68,6 +68,9 @@ class Folder:
         pass
 
     def open(self):
+        if not hasattr(self, "con"):  # in no attempt's process
+            self.prepare()
+            self.settle("")
         return self.con
 
     def uri(self, key):

@@ -111,6 +111,12 @@ def decoded(name: str, kind: ColumnType | None) -> str:
     return _item(name, (lambda value: _cast(kind.text)(decode(value))) if needs_cast else decode)
 
 
+def restored(name: str, kind: ColumnType) -> str:
+    """The SELECT's item that makes an encoded column what it was, after Arrow, which knows fewer types than a file."""
+    decode = form(kind).decode or _as_it_is
+    return _item(name, lambda value: _cast(kind.text)(decode(value)))
+
+
 def changed_forms(columns: ColumnTypes) -> dict[str, str]:
     """The types that a file must remember, as SQL."""
     return {name: kind.text for name, kind in columns.items() if form(kind).encode is not None}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
 from duckstring.author import outages, stored
@@ -17,7 +18,8 @@ from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import fingerprint, row_hashes
 from duckstring.author.frames import check_frame
-from duckstring.author.writing import Writing, check_names, prepare
+from duckstring.author.keeping import encoded, restored
+from duckstring.author.writing import Writing, check_names, kept_columns, prepare
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
 
@@ -67,6 +69,8 @@ class Lake:
         self._con: DuckDBPyConnection | None = None
         self._views: dict[TableRef, str] = {}
         self._keys: set[str] = set()
+        # Threads of the author's share the connection, and the view that a COPY reads.
+        self._one_writes = RLock()
 
     @property
     def con(self) -> DuckDBPyConnection:
@@ -92,7 +96,8 @@ class Lake:
         wanted = {ref: version.key for ref, version in tables.items() if ref[0] not in _NO_SCHEMAS}
         missing = [(ref, key) for ref, key in wanted.items() if self._views.get(ref) != key]
         for schema in sorted({ref[0] for ref, _ in missing}):
-            self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {_path(schema)}")
+            with self.con.cursor() as cursor:
+                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_path(schema)}")
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool, self._told_apart():
             list(pool.map(self._show, missing))
 
@@ -119,10 +124,10 @@ class Lake:
         with self._relation(table, data) as (con, relation):
             writing = prepare(table, relation, self._published(published))
             size = self._copy(con, writing, relation, key)
-        with self._told_apart():
+        with self._told_apart(), self.con.cursor() as cursor:
             scan = stored.scan(self._uri(key))
-            hashes = row_hashes(column_types(self.con.sql(f"FROM {scan}")))
-            found = self.con.execute(f"SELECT count(*), {hashes} FROM {scan}").fetchone()  # noqa: S608 - quoted
+            hashes = row_hashes(column_types(cursor.sql(f"FROM {scan}")))
+            found = cursor.execute(f"SELECT count(*), {hashes} FROM {scan}").fetchone()  # noqa: S608 - quoted
         rows, total = found or (0, 0)
         return TableVersion(table, key, rows, size, fingerprint(writing.columns, rows, total))
 
@@ -162,9 +167,11 @@ class Lake:
 
         match data:
             case str():
-                yield self.con, _select(table, self.con.sql(data))
+                with self._one_writes:
+                    yield self.con, _select(table, self.con.sql(data))
             case DuckDBPyRelation() if self._is_ours(data):
-                yield self.con, data
+                with self._one_writes:
+                    yield self.con, data
             case _:
                 # What comes as a stream is copied by a connection of its own: the author's may be busy making the stream.
                 with self.con.cursor() as other:
@@ -223,9 +230,14 @@ def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRe
 
     if not isinstance(data, DuckDBPyRelation):
         check_frame(table, data, check_names)
+    # Arrow has fewer types than DuckDB: a TIMETZ would lose its offset, a large UHUGEINT be -1.
+    columns = kept_columns(table, data) if isinstance(data, DuckDBPyRelation) else {}
     try:
-        con.register(_STREAM, _foreign(table, data) if isinstance(data, DuckDBPyRelation) else data)
-        return con.sql(f"FROM {quoted(_STREAM)}")
+        if not isinstance(data, DuckDBPyRelation):
+            con.register(_STREAM, data)
+            return con.sql(f"FROM {quoted(_STREAM)}")
+        con.register(_STREAM, _foreign(table, data.project(", ".join(encoded(name, kind) for name, kind in columns.items()))))
+        return con.sql(f"SELECT {', '.join(restored(name, kind) for name, kind in columns.items())} FROM {quoted(_STREAM)}")  # noqa: S608 - quoted
     except (Error, ValueError, NotImplementedError) as error:  # Arrow's own are kinds of the latter two
         raise WriteError(
             f"Table {table!r}: {type(data).__name__} is nothing that can be written as a table. {str(error).splitlines()[0]}",

@@ -211,6 +211,7 @@ class Pond:
         check_table(name)
         if name in self._dropped:
             raise WriteError(f"pond.keep_table({name!r}) after pond.drop_table({name!r}).", hint="Do one of the two.")
+        _check_many(self._kept, name)
         self._kept.add(name)
 
     def drop_table(self, name: str) -> None:
@@ -229,6 +230,7 @@ class Pond:
             raise WriteError(f"pond.drop_table({name!r}) after pond.keep_table({name!r}).", hint="Do one of the two.")
         if self._skipped:
             raise WriteError(f"pond.drop_table({name!r}) after pond.skip().", hint="Skip only where nothing changes.")
+        _check_many(self._dropped, name)
         self._dropped.add(name)
         if self._own.pop(name, None) is not None:
             self._lake.hide(("main", name))
@@ -416,3 +418,11 @@ class Pond:
         if isinstance(data, str) and not self._shown:
             self._lake.show(self._visible())
             self._shown = True
+
+
+def _check_many(names: set[str], name: str) -> None:
+    """They are sent with the attempt's end, whose size has a limit."""
+    if name not in names and len(names) >= _MOST_TABLES:
+        raise WriteError(
+            f"Table {name!r} would be one of more than {_MOST_TABLES} that are kept or dropped.", hint="Name those that there are."
+        )

@@ -37,8 +37,8 @@ def note_of(columns: ColumnTypes, filled: Collection[str]) -> str:
 
 
 def scan(uri: str) -> str:
-    """The file's columns as they lie in it."""
-    return f"read_parquet({literal(uri)})"
+    """The file's columns as they lie in it. By DuckDB's own function: an author may have made a macro of that name."""
+    return f"system.main.read_parquet({literal(uri)})"
 
 
 def select(con: DuckDBPyConnection, uri: str) -> str:
@@ -66,7 +66,7 @@ def published(con: DuckDBPyConnection, uri: str) -> Published:
 
 
 def _read_note(con: DuckDBPyConnection, uri: str) -> Note:
-    found = con.execute(f"SELECT value FROM parquet_kv_metadata({literal(uri)}) WHERE key = '{_NOTE}'").fetchone()  # noqa: S608 - quoted
+    found = con.execute(f"SELECT value FROM system.main.parquet_kv_metadata({literal(uri)}) WHERE key = '{_NOTE}'").fetchone()  # noqa: S608 - quoted
     if found is None:
         return Note()
     told = json.loads(found[0])
@@ -80,9 +80,8 @@ def _changed(con: DuckDBPyConnection, note: Note) -> dict[str, ColumnType]:
 
 def _held(con: DuckDBPyConnection, uri: str) -> Iterator[bool]:
     """For each leaf of the file's schema, in order: whether any of its values is not NULL. Read from the file's end."""
-    rows = con.execute(
-        f"SELECT column_id, bool_or(num_values > coalesce(stats_null_count, 0)) FROM parquet_metadata({literal(uri)}) GROUP BY 1"  # noqa: S608 - quoted
-    ).fetchall()
+    held = "bool_or(num_values > coalesce(stats_null_count, 0))"
+    rows = con.execute(f"SELECT column_id, {held} FROM system.main.parquet_metadata({literal(uri)}) GROUP BY 1").fetchall()  # noqa: S608 - quoted
     found: dict[int, bool] = dict(rows)
     return (found.get(leaf, False) for leaf in count())  # a file without rows has no statistics either
 

@@ -68,12 +68,22 @@ def prepare(table: str, relation: DuckDBPyRelation, published: Published | None)
         WriteError: a column's name or type cannot be kept.
         ContractError: a published column is missing.
     """
-    check_names(table, relation.columns)
-    columns = column_types(relation)
-    _check_types(table, columns)
+    columns = kept_columns(table, relation)
     if published is None:
         return Writing(table, columns, [encoded(name, kind) for name, kind in columns.items()], note_of(columns, ()))
     return _within_contract(table, columns, published)
+
+
+def kept_columns(table: str, relation: DuckDBPyRelation) -> ColumnTypes:
+    """The columns of a relation that can be kept.
+
+    Raises:
+        WriteError: a column's name or type cannot be.
+    """
+    check_names(table, relation.columns)
+    columns = column_types(relation)
+    _check_types(table, columns)
+    return columns
 
 
 def _within_contract(table: str, columns: ColumnTypes, published: Published) -> Writing:
