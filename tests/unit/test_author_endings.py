@@ -344,3 +344,22 @@ def test_multiprocessing_works(world, how):
     )
     assert ran(world, body) == {"outcome": "ok"}
     assert world.rows_of("t") == [(3,)]
+
+
+CHANGES = """
+file = Path(__file__).parent / "other.py"
+held = file.stat()
+file.write_text("VALUE = 2")
+os.utime(file, ns=(held.st_atime_ns, held.st_mtime_ns))
+"""
+
+
+@pytest.mark.parametrize("change", [CHANGES, "os.symlink('/', Path(__file__).parent / 'linked')"])
+def test_a_package_that_an_attempt_has_changed_is_unpacked_anew(world, change):
+    body = (
+        "folder = Path(__file__).parent\nassert 'VALUE = 1' in (folder / 'other.py').read_text()\nassert not (folder / 'linked').exists()\n"
+    )
+    world.deploy(load(body + change.strip()), files={"src/other.py": "VALUE = 1"})
+    for number in (1, 2):
+        world.open_run(number)
+        assert world.run(number=number) == {"outcome": "ok"}

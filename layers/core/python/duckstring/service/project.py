@@ -121,9 +121,12 @@ class Shelf:
 
 
 def _files(root: Path) -> Iterator[tuple[str, int, int]]:
-    """Name, size and time of each file; what Python compiles beside them does not count."""
+    """Name, size and last change of each file; what Python compiles beside them does not count.
+
+    Not its time of modification, which anybody may set back.
+    """
     with suppress(OSError):
         for path in root.rglob("*"):
-            if _COMPILED not in path.parts and not path.is_dir():
+            if _COMPILED not in path.parts and (path.is_symlink() or not path.is_dir()):
                 found = path.lstat()
-                yield str(path), found.st_size, found.st_mtime_ns
+                yield str(path), found.st_size, found.st_ctime_ns
