@@ -60,7 +60,8 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
         artifact = state.runs[order.run].artifact
         package = pool.submit(unpacked, artifact, worker)
         pinned = pool.submit(sources, order, state, worker)
-        began = worker.history.started(order.line, AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site))
+        row = AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site, order.pauses)
+        began = worker.history.started(order.line, row)
         if began is None:
             return nothing_told(order, worker)
         work = _work(order, state, began, meter)
