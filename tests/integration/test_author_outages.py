@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
@@ -11,16 +10,9 @@ import duckdb
 import pytest
 from moto.server import ThreadedMotoServer
 
-from duckstring.adapters.aws.duck import S3Storage
+from duckstring.adapters.aws.duck import Keys, S3Storage
 from duckstring.author.lake import Lake
 from duckstring.errors import TransientError
-
-
-@dataclass(frozen=True)
-class Keys:
-    access_key: str = "key"
-    secret_key: str = "secret"
-    token: str | None = None
 
 
 class Failing(BaseHTTPRequestHandler):
@@ -68,12 +60,18 @@ def working():
     server.stop()
 
 
+def keys():
+    return Keys("key", "secret")
+
+
 @pytest.fixture
-def lake_at():
+def lake_at(tmp_path):
     opened = []
 
     def at(endpoint):
-        storage = S3Storage("the-bucket", "us-east-1", Keys, endpoint=endpoint)
+        storage = S3Storage("the-bucket", "us-east-1", keys, endpoint=endpoint)
+        storage.settle(tmp_path)
+        storage.grant(keys())
         lake = Lake(storage)
         lake.con.execute("SET http_retries = 0")
         opened.append(lake)
@@ -124,11 +122,8 @@ def test_rows_that_fail_to_come_in_the_authors_own_statement_are_the_storages_fa
     writer, lake = lake_at(working), lake_at(working)
     version = write(writer, "SELECT range AS n, md5(range::VARCHAR) AS t FROM range(100000)")
     relation = lake.read(("up", "t"), version)
-    host = failing.removeprefix("http://")
-    lake.con.execute(
-        f"CREATE OR REPLACE SECRET catchment (TYPE s3, KEY_ID 'a', SECRET 'b', ENDPOINT '{host}', URL_STYLE 'path', USE_SSL false)"
-    )
     lake._storage.endpoint = failing
+    lake._storage.grant(keys())
     with pytest.raises(duckdb.IOException) as raised:
         relation.fetchall()
     assert isinstance(lake.outage(raised.value), TransientError)
@@ -171,4 +166,4 @@ def test_an_outage_is_one_whoever_named_the_object(failing, lake_at):
     ],
 )
 def test_the_storage_is_known_by_every_name_that_duckdb_gives_it(endpoint, address):
-    assert address in S3Storage("the-bucket", "us-east-1", Keys, endpoint=endpoint).addresses()
+    assert address in S3Storage("the-bucket", "us-east-1", keys, endpoint=endpoint).addresses()

@@ -14,7 +14,10 @@ class Disk:
 
     def __init__(self, root: Path):
         self.root = root
-        self.lake = Lake(Folder(root))
+        storage = Folder(root)
+        storage.prepare()
+        storage.settle(root)
+        self.lake = Lake(storage)
         self.con = self.lake.con
         self._keys = count(1)
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from duckstring.author.lake import Lake
 from tests.unit import worker_kit as kit
 from tests.unit.lake_kit import Disk
 
@@ -40,7 +39,7 @@ def test_the_authors_own_table_stays_as_it_is(tmp_path):
 
 
 def test_a_database_that_can_only_be_read_is_no_hindrance(tmp_path):
-    lake = Lake(kit.Folder(tmp_path))
+    lake = Disk(tmp_path).lake
     lake.con.execute(f"ATTACH '{tmp_path}/other.db' AS other; CREATE TABLE other.t AS SELECT 1 AS id; DETACH other")
     lake.con.execute(f"ATTACH '{tmp_path}/other.db' AS other (READ_ONLY); USE other")
     version = lake.write("t", lake.con.sql("FROM t"), key="t/1.parquet")
