@@ -284,6 +284,8 @@ def attributes_of_an_attempt() -> set[str]:
     rows = AttemptRows(clients, "catchment", "lake")
     rows.started(line, AttemptStarted(1, "load", 1, now, Site()))
     rows.finished(line, AttemptFinished(1, "load", 1, "failed", now, "ValueError", "long " * 20_000, "", {}))
+    rows.started(line, AttemptStarted(1, "sum", 1, now, Site()))
+    rows.finished(line, AttemptFinished(1, "sum", 1, "success", now, reads=("orders.orders",)))
     rows.paused(line, AttemptPaused(1, "join", 1, now, Usage()))
     rows.left(line, run=1, ripple="load", attempt=1, at=now)
     rows.claim_on_kill(line, run=1, ripple="load", attempt=1)

@@ -61,14 +61,17 @@ def test_a_task_gives_its_worker_time_to_say_that_it_was_stopped(template):
 def test_an_attempt_may_the_same_on_a_task_as_in_the_function_and_answer_its_token(template):
     there = statements(template, function(template, "ripple")["Properties"]["Role"]["Fn::GetAtt"][0])
     here = role_of(template, "Task")
+    (machine,) = of_type(template, "AWS::StepFunctions::StateMachine")
     assert [one for one in here if one not in there] == [
         {
             "Action": ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
             "Effect": "Allow",
-            "Resource": "*",
+            "Resource": {"Ref": machine},
         }
     ]
-    assert [one for one in there if one not in here] == []
+    # A task's log is written by who starts it.
+    (log,) = [one for one in there if one not in here]
+    assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
 def test_a_task_knows_what_the_ripple_function_knows(template):
