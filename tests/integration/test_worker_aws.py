@@ -312,7 +312,7 @@ def test_discovery_answers_with_the_ripples(catchment, monkeypatch):
     sys.modules.pop("functions.discovery.handler", None)
     discovery = importlib.import_module("functions.discovery.handler")
     answer = discovery.handle({"artifact": "artifacts/x.zip", "sha256": sha256(zipped).hexdigest(), "module": "src/pond.py"}, None)
-    assert [one["name"] for one in answer["ripples"]] == ["load", "join", "wait", "greedy", "slow", "broken"]
+    assert [one["name"] for one in answer["ripples"]] == ["load", "join", "wait", "greedy", "slow", "killed", "broken"]
     json.dumps(answer)
     with pytest.raises(InvariantError):
         catchment.handle({"op": "discover", "artifact": "artifacts/x.zip"}, None)
