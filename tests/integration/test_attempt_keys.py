@@ -96,7 +96,7 @@ def read(key):
             if time.monotonic() > limit: raise
             time.sleep(0.02)
 """
-LONG = 'pond.con.execute("SELECT sum(a.range * b.range) FROM range(60000) a, range(20000) b")'
+LONG = 'pond.con.execute("SELECT sum(a.range * b.range) FROM range(60000) a, range(20000) b").fetchall()'
 
 
 @pytest.mark.parametrize("meanwhile", ["time.sleep(0.5)", LONG], ids=["sleeps", "queries"])

@@ -352,14 +352,12 @@ def test_a_line_that_is_fresh_beyond_now_says_why_nothing_moves():
 class _Attempts(Rows):
     def attempts(self, line, number):
         lost = {"ripple": "load", "attempt": 1, "status": "lost", "error": "ExecutionLost", "message": "FAILED ValueError: of another"}
-        return [
-            lost | {"started": None},
-            lost | {"started": "2030-01-01T12:00:00.000000Z"},
-            {"ripple": "sum", "status": "killed", "started": None},
-        ]
+        unstarted = {"ripple": "big", "status": "lost", "error": "TaskFailedToStart", "started": None}
+        began = lost | {"started": "2030-01-01T12:00:00.000000Z"}
+        return [lost | {"started": None}, unstarted, began, {"ripple": "sum", "status": "killed", "started": None}]
 
 
-def test_an_attempt_that_no_worker_began_is_not_called_lost():
+def test_an_attempt_that_no_worker_began_is_not_called_lost_unless_it_says_why():
     told = show_run("sales@1/3", history=_Attempts([{"run": "sales@1/3"}]), snapshots=NoSnapshots(), clock=StillClock())["attempts"]
-    assert [attempt["status"] for attempt in told] == ["not begun", "lost", "killed"]
-    assert [attempt.get("error") for attempt in told] == [None, "ExecutionLost", None]
+    assert [attempt["status"] for attempt in told] == ["not begun", "lost", "lost", "killed"]
+    assert [attempt.get("error") for attempt in told] == [None, "TaskFailedToStart", "ExecutionLost", None]

@@ -68,6 +68,6 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
 
 def _begun_or_not(attempt: Row) -> Row:
     """An attempt that was let go and whose execution ended before any worker began it has nothing of its own to tell."""
-    if attempt.get("status") != "lost" or attempt.get("started"):
+    if attempt.get("error") != "ExecutionLost" or attempt.get("started"):
         return attempt
     return {**attempt, "status": NOT_BEGUN, "error": None, "message": None, "traceback": None, "overflow": None}
