@@ -20,7 +20,7 @@ from duckstring_cli.local.home import catchment_folder
 from duckstring_cli.local.keys import key_file, read_key
 
 
-def eventually(claim, *, within=30.0):
+def eventually(claim, *, within=120.0):
     """A claim becomes true; how soon is nobody's promise."""
     limit = time.monotonic() + within
     while time.monotonic() < limit:
