@@ -23,8 +23,9 @@ from duckstring.author import leftovers
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
 from duckstring.model.settings import Settings
-from duckstring.service.attempt_process import begin
+from duckstring.service.attempt_process import begin, prepare
 from duckstring.service.forkserver import ForkServer
+from duckstring.service.processes import Processes
 from duckstring.service.worker import Function, Label, Worker
 from functions.ripple.logs import redactor
 
@@ -60,7 +61,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> Ap
         memory_mib=site.memory_mib,
         endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL", ""),
     )
-    forks = ForkServer(storage.prepare, partial(begin, storage))
+    forks = ForkServer(partial(prepare, storage), partial(begin, storage))
     # What every attempt uses is made while the function starts: Lambda gives that phase more processor than it bills.
     if _STARTS in env:
         forks.start()
@@ -75,7 +76,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> Ap
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         secrets=SecretEntries(clients, settings.secret, redactor),
         storage=storage,
-        forks=forks,
+        processes=Processes(forks, ahead=SITE not in env),
         clock=SystemClock(),
         log=log,
         catchment=settings.need("catchment"),

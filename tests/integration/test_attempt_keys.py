@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from duckstring.adapters.aws.duck import Keys, S3Storage
-from duckstring.service.attempt_process import begin
+from duckstring.service.attempt_process import begin, prepare
 from duckstring.service.forkserver import ForkServer
+from duckstring.service.processes import Processes
 from duckstring.service.watch import Pace
 from tests.unit.worker_kit import World, replace
 
@@ -75,8 +76,8 @@ def shop():
 def world_at(shop, tmp_path, keys):
     world = World(tmp_path)
     storage = S3Storage("lake", "eu-west-1", keys, endpoint=f"http://127.0.0.1:{shop.server_address[1]}")
-    forks = ForkServer(storage.prepare, partial(begin, storage))
-    world.worker = replace(world.worker, storage=storage, forks=forks, pace=Pace(keys=0.05))
+    processes = Processes(ForkServer(partial(prepare, storage), partial(begin, storage)))
+    world.worker = replace(world.worker, storage=storage, processes=processes, pace=Pace(keys=0.05))
     return world
 
 

@@ -20,9 +20,10 @@ from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSee
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.names import Line, artifact_key
 from duckstring.ports import Letter
-from duckstring.service.attempt_process import begin
+from duckstring.service.attempt_process import begin, prepare
 from duckstring.service.forkserver import ForkServer
 from duckstring.service.on_kill import KillOrder, on_kill
+from duckstring.service.processes import Processes
 from duckstring.service.run_ripple import run_ripple
 from duckstring.service.watch import Pace
 from duckstring.service.worker import Order, Worker
@@ -118,7 +119,7 @@ class World:
             mailbox=self,
             secrets=self,
             storage=storage,
-            forks=ForkServer(storage.prepare, partial(begin, storage)),
+            processes=Processes(ForkServer(partial(prepare, storage), partial(begin, storage))),
             clock=self,
             catchment="dev",
             log=logging.getLogger("duckstring.test"),

@@ -1,8 +1,9 @@
 """The process of one attempt: the only place where an author's code of a run is called.
 
-It is forked by the fork server, which has loaded what it needs. It gets its order from its parent, calls one function, sends how
-that ended, and is over. What it does to itself (settings, threads, children, memory, its descriptors) ends with it. Of AWS it
-has the credentials that DuckDB needs; the run's memory it asks its parent for.
+It is forked by the fork server, which has loaded what it needs, and makes itself ready, mostly while nothing waits for it. It gets
+its order from its parent, calls one function, sends how that ended, and is over. What it does to itself (settings, threads,
+children, memory, its descriptors) ends with it. Of AWS it has the credentials that DuckDB needs; the run's memory it asks its
+parent for.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from duckstring.errors import InvariantError, TransientError
 from duckstring.service.calling import Cut, Ended, Fault, Pauses, Returned, Stopped, Unreachable, call, cut, fault, judged
 from duckstring.service.channel import KEY_BYTES, Reader, Writer, frame
 from duckstring.service.mentions import tables_read
-from duckstring.service.output import begin_output, end_output
+from duckstring.service.output import begin_output, end_output, reset_loggers
 from duckstring.service.project import Project
 
 STOP = signal.SIGUSR2
@@ -107,6 +108,12 @@ def _unpacked(descriptor: int) -> object:
     return pickle.loads(_read(descriptor, int.from_bytes(_read(descriptor, _LENGTH_BYTES), "big")))  # noqa: S301 - our parent's
 
 
+def prepare(storage: AttemptStorage) -> None:
+    """What need not be done in each attempt's process: in the fork server, before the first."""
+    storage.prepare()
+    reset_loggers()
+
+
 def begin(storage: AttemptStorage, folder: str, descriptors: Sequence[int]) -> NoReturn:
     """The whole life of the process. ``descriptors``: the link to the parent, renewed credentials, standard output and error."""
     link, renewals, out, err = descriptors
@@ -120,10 +127,11 @@ def begin(storage: AttemptStorage, folder: str, descriptors: Sequence[int]) -> N
     (home / "tmp").mkdir()
     os.environ["TMPDIR"] = tempfile.tempdir = str(home / "tmp")
     storage.settle(home)
-    key = _read(link, KEY_BYTES)
+    attempt = _Attempt(storage, home, _Link(link, _read(link, KEY_BYTES)))
+    attempt.prepare(cast("AttemptKeys | None", _unpacked(link)))
     order = _unpacked(link)
     assert isinstance(order, Call)  # noqa: S101 - nobody else has the other end
-    _Attempt(order, storage, home, _Link(link, key)).run(renewals)
+    attempt.run(order, renewals)
 
 
 def _read(descriptor: int, size: int) -> bytes:
@@ -196,34 +204,46 @@ class _Memory:
 
 
 class _Attempt:
-    def __init__(self, order: Call, storage: AttemptStorage, home: Path, link: _Link) -> None:
-        self._order, self._storage, self._home, self._link = order, storage, home, link
-        self._project = Project(order.root, order.module)
+    _order: Call
+    _project: Project
+    _pond: Pond
+
+    def __init__(self, storage: AttemptStorage, home: Path, link: _Link) -> None:
+        self._storage, self._home, self._link = storage, home, link
+        self._keys: AttemptKeys | None = None
         self._armed, self._signals = False, 0
         self._pid, above = os.getpid(), os.getppid()
         self._own = {self._pid, -self._pid, above, -above, 0, -1}
 
-    def run(self, renewals: int) -> NoReturn:
+    def prepare(self, keys: AttemptKeys | None) -> None:
+        """Before it is known what is to be called. ``keys``: those that the order will likely bring."""
         # Raised out of an author's code only: of ours, a message would be broken off.
         signal.signal(STOP, self._stop)
         faulthandler.enable((self._home / FAULTS).open("w"), all_threads=False)
-        os.environ.update(self._order.secrets)
-        self._storage.grant(self._order.keys)
-        self._pond = Pond(
-            replace(self._order.around, environment=os.environ),
-            storage=self._storage,
-            memory=_Memory(self._link),
-            log=begin_output(self._link),
-        )
-        if self._order.keys.renewed:
+        self._log = begin_output(self._link)
+        if keys is not None:
+            self._grant(keys)
+        signal.raise_signal = self._raise_signal
+
+    def run(self, order: Call, renewals: int) -> NoReturn:
+        self._order, self._project = order, Project(order.root, order.module)
+        os.environ.update(order.secrets)
+        if order.keys != self._keys:
+            self._grant(order.keys)
+        around = replace(order.around, environment=os.environ)
+        self._pond = Pond(around, storage=self._storage, memory=_Memory(self._link), log=self._log)
+        if order.keys.renewed:
             threading.Thread(target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True).start()
         sys.addaudithook(self._on_audit)
-        signal.raise_signal = self._raise_signal
         self._link.send({"called": True})
         ended = self._call()
         _restore_interpreter()
         end_output()
         self._tell(ended)
+
+    def _grant(self, keys: AttemptKeys) -> None:
+        self._storage.grant(keys)
+        self._keys = keys
 
     def _call(self) -> Ended:
         find = (lambda one: one.on_kill) if self._order.killed else (lambda one: one.function)

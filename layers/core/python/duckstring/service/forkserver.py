@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import traceback
@@ -191,7 +192,13 @@ def _serve(door: socket.socket, prepare: Callable[[], None], begin: Start) -> No
         prepare()
         gc.collect()
         gc.freeze()
-        _Servant(door, begin).serve()
+        servant = _Servant(door, begin)
+        try:
+            servant.serve()
+        except ConnectionError:
+            pass
+        finally:
+            servant.end()
     except BaseException:  # noqa: BLE001 - the parent sees that it is gone; the log says why
         traceback.print_exc()
     finally:
@@ -224,7 +231,8 @@ class _Servant:
 
     def __init__(self, door: socket.socket, begin: Start) -> None:
         self._door, self._begin, self._rest = door, begin, b""
-        self._children: dict[int, None] = {}
+        self._children: dict[int, str] = {}
+        """Their folders."""
         self._bell, ring = socket.socketpair()
         for end in (self._bell, ring):
             end.setblocking(False)
@@ -243,8 +251,13 @@ class _Servant:
                         self._bell.recv(_MOST_WORDS)
                     self._look()
                 if self._door in events and not self._hear():
-                    end_all(self._children)
                     return
+
+    def end(self) -> None:
+        """The parent is gone, so nobody else is left to do it: kill what was forked, and remove its folders."""
+        end_all(self._children)
+        for folder in self._children.values():
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _hear(self) -> bool:
         said, descriptors, _, _ = socket.recv_fds(self._door, _MOST_WORDS, 8)
@@ -270,7 +283,7 @@ class _Servant:
             self._become(here, folder, descriptors)
         for one in descriptors:
             os.close(one)
-        self._children[child] = None
+        self._children[child] = folder
         self._door.sendall(_line({"pid": child}))
 
     def _become(self, parent: int, folder: str, descriptors: Sequence[int]) -> NoReturn:

@@ -23,7 +23,7 @@ from duckstring.service.ends import Done, Known, known
 from duckstring.service.ends import Memory as MemoryKills
 from duckstring.service.run_ripple import unpacked
 from duckstring.service.surroundings import variables
-from duckstring.service.watch import Follow, Limit, process
+from duckstring.service.watch import Follow, Limit, follow
 from duckstring.service.worker import Worker
 
 _PATIENCE = timedelta(seconds=15)
@@ -112,7 +112,7 @@ def _call(order: KillOrder, package: Path, secrets: Mapping[str, str], worker: W
     last = worker.memories.last(order.line, run=order.run, ripple=order.ripple, tried=order.tried)
     seconds, log = _time(order), AuthorLog(worker.redactor)
     around = _surroundings(order, worker, ends=worker.clock.now() + timedelta(seconds=seconds))
-    follow = Follow(
+    how = Follow(
         memory=_Kept(last),
         look=lambda: None,
         line=log.line,
@@ -122,8 +122,8 @@ def _call(order: KillOrder, package: Path, secrets: Mapping[str, str], worker: W
         limits=[Limit(seconds, "timeout")],
     )
     memory = MemoryKills(0)
-    with process(worker.forks) as one:
-        outcome = one.follow(Call(around, package, order.module, secrets, worker.storage.keys(), killed=True), follow)
+    with worker.processes.one() as one:
+        outcome = follow(one, Call(around, package, order.module, secrets, worker.storage.keys(), killed=True), how)
     try:
         return known(outcome, order.ripple, memory, redactor=worker.redactor, key_of=lambda _table: "")
     except TransientError as error:

@@ -129,19 +129,23 @@ def _simple(value: object, depth: int = 3) -> object:
     return str(value)[:LONGEST_LINE]
 
 
+def reset_loggers() -> None:
+    """Have every logger pass its records on, up to the root. Each that is touched costs a forked process a page: do it before."""
+    for logger in logging.Logger.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.handlers.clear()
+            logger.propagate = True
+    logging.root.setLevel(logging.INFO)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 def begin_output(link: Writer) -> logging.Logger:
     """Send prints and log records over ``link``; gives the Pond's own logger, which no configuration of logging knows."""
     relay = Relay(link)
     sys.stdout = sys.__stdout__ = Stream(1, "stdout", link)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = Stream(2, "stderr", link)  # type: ignore[misc]
-    for logger in logging.Logger.manager.loggerDict.values():
-        if isinstance(logger, logging.Logger):
-            logger.handlers.clear()
-            logger.propagate = True
     logging.root.handlers[:] = [relay]
-    logging.root.setLevel(logging.INFO)
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
     own = logging.Logger("duckstring.pond", logging.INFO)  # noqa: LOG001 - a configuration could disable one that is known
     own.addHandler(relay)
     return own

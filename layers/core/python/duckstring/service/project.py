@@ -65,8 +65,10 @@ class Project:
         """Modules of the worker that the project has its own of."""
         entries = [entry for folder in folders if Path(folder).is_dir() for entry in Path(folder).iterdir()]
         tops = {entry.stem for entry in entries if entry.suffix == ".py" or (entry / "__init__.py").is_file()}
-        tops -= sys.stdlib_module_names | {"duckstring", "__main__"}
-        return [name for name in sys.modules if name.partition(".")[0] in tops]
+        # Looked up, not looked through: each name that is touched costs the forked process a page of its own.
+        loaded = {top for top in tops if top in sys.modules and top not in sys.stdlib_module_names}
+        loaded -= {"duckstring", "__main__"}
+        return [name for name in sys.modules if name.partition(".")[0] in loaded] if loaded else []
 
 
 def unpack(package: bytes, into: Path) -> None:

@@ -26,9 +26,10 @@ from duckstring.service.attempt_process import Call
 from duckstring.service.author_log import AuthorLog
 from duckstring.service.endings import Answer, Work, nothing_told, out_of_time, tell
 from duckstring.service.ends import Memory, discarded, known
+from duckstring.service.processes import Process
 from duckstring.service.surroundings import sources, surroundings, try_of, variables
 from duckstring.service.usage import Meter
-from duckstring.service.watch import Follow, Limit, Process, process
+from duckstring.service.watch import Follow, Limit, follow
 from duckstring.service.worker import Order, Worker
 
 _MARGIN_SECONDS = 60.0
@@ -49,7 +50,7 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
         TransientError: the world did not answer. This, like every exception from here, counts as a loss of the attempt.
     """
     meter = Meter()
-    with process(worker.forks) as one, ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+    with worker.processes.one() as one, ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         secrets = pool.submit(variables, worker.secrets)
         keys = pool.submit(worker.storage.keys)
         state = worker.states.read(order.line)
@@ -80,7 +81,8 @@ def _attempt(one: Process, call: Call, work: Work, left: float, worker: Worker) 
     ends = worker.clock.now() + timedelta(seconds=min(limit.seconds for limit in limits))
     call = replace(call, around=replace(around, ends=ends))
     memory = Memory(order.site.memory_mib)
-    outcome = one.follow(call, _follow(call, work, limits, worker))
+    outcome = follow(one, call, _follow(call, work, limits, worker))
+    worker.processes.fork_ahead(call.keys)
     work.meter.add(outcome.exit.peak_kib if outcome.exit else 0)
     if outcome.taken:
         return nothing_told(order, worker)

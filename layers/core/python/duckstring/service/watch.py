@@ -11,25 +11,22 @@ from __future__ import annotations
 import logging
 import os
 import selectors
-import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from duckstring.author.leftovers import folder
 from duckstring.author.memory import Memory
 from duckstring.errors import DuckstringError, InvariantError
 from duckstring.service.attempt_process import END, FAULTS, STOP, AttemptKeys, Call, packed
 from duckstring.service.calling import to_the_author
-from duckstring.service.channel import Message, Reader, frame, new_key
+from duckstring.service.channel import Message, Reader, frame
 from duckstring.service.descendants import Exit
-from duckstring.service.forkserver import Forked, ForkServer
 from duckstring.service.output import Lines
+from duckstring.service.processes import PATIENCE, Process
 
 Ending = Literal["overran", "timeout"]
 
@@ -38,8 +35,6 @@ _ROUNDS = 4
 """How often code that is to end is told so, within its grace."""
 _LAST_LINES = 10
 _LONGEST_WAIT = 3600.0
-_PATIENCE = 10.0
-"""Seconds for a process that was killed to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,68 +100,15 @@ class Follow:
     keys: Callable[[], AttemptKeys] | None = None
 
 
-class Process:
-    """One attempt's process, from its parent's side. It exists before it is known what it is to call."""
-
-    def __init__(self, forked: Forked, home: Path, ends: Sequence[socket.socket | int]) -> None:
-        """``ends``: the parent's of the link, of renewals, of standard output and of standard error."""
-        self.home = home
-        self._forked = forked
-        self._link, self._renewals, self._out, self._err = ends
-        self._key = new_key()
-
-    def follow(self, order: Call, follow: Follow) -> Outcome:
-        """Have it call, and stay with it until it is over."""
-        pool = ThreadPoolExecutor(max_workers=3, thread_name_prefix="duckstring-attempt")
-        try:
-            return _Following(self, order, follow, pool).run()
-        finally:
-            # A look that the network keeps is of no use any more.
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def end(self) -> None:
-        """Kill it and all that it has started, and wait until that is done."""
-        until = time.monotonic() + _PATIENCE
-        self._forked.end()
-        with selectors.DefaultSelector() as ready:
-            ready.register(self._forked, selectors.EVENT_READ)
-            while not self._forked.gone and time.monotonic() < until:
-                if ready.select(0.1):
-                    self._forked.hear()
-        if not self._forked.gone:
-            self._forked.abandon()
-
-
-@contextmanager
-def process(forks: ForkServer) -> Iterator[Process]:
-    """A process for one attempt, which is gone after the block, with its folder."""
-    home = folder("attempt")
-    ours: list[socket.socket | int] = []
-    given: list[socket.socket | int] = []
+def follow(one: Process, order: Call, how: Follow) -> Outcome:
+    """Have a process call what is ordered, and stay with it until it is over."""
+    one.is_used = True
+    pool = ThreadPoolExecutor(max_workers=3, thread_name_prefix="duckstring-attempt")
     try:
-        for mine, theirs in (socket.socketpair(), socket.socketpair(), os.pipe(), os.pipe()):
-            ours.append(mine)
-            given.append(theirs)
-        forked = forks.fork(home, [one if isinstance(one, int) else one.fileno() for one in given])
-        _close(given)
-        one = Process(forked, Path(home), ours)
-        try:
-            yield one
-        finally:
-            if not forked.gone:
-                one.end()
+        return _Following(one, order, how, pool).run()
     finally:
-        _close(ours + given)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def _close(ends: list[socket.socket | int]) -> None:
-    for one in ends:
-        if isinstance(one, int):
-            os.close(one)
-        else:
-            one.close()
-    ends.clear()
+        # A look that the network keeps is of no use any more.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Following:
@@ -174,7 +116,7 @@ class _Following:
 
     def __init__(self, process: Process, order: Call, follow: Follow, pool: ThreadPoolExecutor) -> None:
         self._process, self._order, self._follow, self._pool = process, order, follow, pool
-        self._forked, self._reader = process._forked, Reader(process._key)  # noqa: SLF001 - its other half
+        self._forked, self._reader = process.forked, Reader(process.key)
         self._outcome = Outcome()
         self._begun = time.monotonic()
         self._limits = sorted(follow.limits, key=lambda limit: limit.seconds)
@@ -187,7 +129,7 @@ class _Following:
         self._lines = {"stdout": Lines(), "stderr": Lines()}
 
     def run(self) -> Outcome:
-        link, renewals, out, err = self._ends()
+        link, out, err = self._process.link, self._process.out, self._process.err
         sources: dict[Any, Callable[[], bool]] = {
             link: lambda: self._hear(link),
             out: lambda: self._print(out, "stdout"),
@@ -195,7 +137,6 @@ class _Following:
             self._bell: self._act,
             self._forked: self._news,
         }
-        self._renewals = renewals
         self._printed = ((out, "stdout"), (err, "stderr"))
         with self._bell, self._ring, selectors.DefaultSelector() as ready:
             for one in (link, out, err):
@@ -211,14 +152,10 @@ class _Following:
             self._drain(link, out, err)
         return self._outcome
 
-    def _ends(self) -> tuple[socket.socket, socket.socket, int, int]:
-        ends = self._process
-        return ends._link, ends._renewals, ends._out, ends._err  # type: ignore[return-value]  # noqa: SLF001
-
     def _send_order(self, link: socket.socket) -> None:
-        link.settimeout(_PATIENCE)
+        link.settimeout(PATIENCE)
         with suppress(OSError):  # it has died: that is seen at its end
-            link.sendall(self._process._key + packed(self._order))  # noqa: SLF001
+            link.sendall(packed(self._order))
         link.setblocking(False)
 
     # What arrives
@@ -298,7 +235,7 @@ class _Following:
             outcome.fault = to_the_author((self._process.home / FAULTS).read_text(encoding="utf-8", errors="replace"), self._order.root)
         if outcome.end is None:
             with suppress(OSError):
-                reader = Reader(self._process._key)  # noqa: SLF001
+                reader = Reader(self._process.key)
                 found = reader.feed((self._process.home / END).read_bytes())
                 outcome.end = next((message for message in found if "end" in message), None)
 
@@ -308,10 +245,10 @@ class _Following:
         answer = _answered(question, self._follow.memory)
 
         def send() -> None:
-            link = self._ends()[0]
-            link.settimeout(_PATIENCE)  # it waits for nothing else
+            link = self._process.link
+            link.settimeout(PATIENCE)  # it waits for nothing else
             with suppress(OSError):
-                link.sendall(frame(self._process._key, answer))  # noqa: SLF001
+                link.sendall(frame(self._process.key, answer))
             link.setblocking(False)
 
         self._then(send)
@@ -344,7 +281,7 @@ class _Following:
             if found != self._held:
                 self._held = found
                 with suppress(OSError):
-                    self._renewals.sendall(packed(found))
+                    self._process.renewals.sendall(packed(found))
                 self._follow.log.info("credentials renewed")
 
         self._then(send)
@@ -392,10 +329,10 @@ class _Following:
             self._tells.pop(0)
             self._forked.signal(STOP)
         if self._kill_at is not None and now >= self._kill_at:
-            self._kill_at, self._abandon_at = None, now + _PATIENCE
+            self._kill_at, self._abandon_at = None, now + PATIENCE
             self._forked.end()
         if now >= self._abandon_at:
-            self._abandon_at = now + _PATIENCE
+            self._abandon_at = now + PATIENCE
             self._forked.abandon()
         if self._outcome.end is not None and self._kill_at is None and self._abandon_at == float("inf") and not self._outcome.why:
             # It is about to exit. What keeps it from that is none of ours.

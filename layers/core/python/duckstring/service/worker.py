@@ -15,7 +15,7 @@ from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.ports import Clock, Mailbox, Snapshots
 from duckstring.service.attempt_process import AttemptStorage
-from duckstring.service.forkserver import ForkServer
+from duckstring.service.processes import Processes
 from duckstring.service.project import Shelf
 from duckstring.service.watch import Pace
 
@@ -111,7 +111,7 @@ def _unasked(_seconds: float) -> None:
 class Worker:
     """What an attempt needs of the world.
 
-    ``forks`` gives each attempt a process of its own, with ``storage`` ready in it. ``label`` puts keys on each line of the log
+    ``processes`` gives each attempt one of its own, with ``storage`` ready in it. ``label`` puts keys on each line of the log
     until the attempt has ended. ``begins`` is told the seconds that the attempt may take, before the author's code is called.
     """
 
@@ -123,7 +123,7 @@ class Worker:
     mailbox: Mailbox
     secrets: Secrets
     storage: AttemptStorage
-    forks: ForkServer
+    processes: Processes
     clock: Clock
     log: logging.Logger
     catchment: str = ""
