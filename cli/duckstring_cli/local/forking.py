@@ -81,6 +81,7 @@ class Forked:
                 os.kill(self.pid, number)
 
 
+_STAT_BYTES = 4096
 DEAD = frozenset("ZX")
 STOPPED = "T"
 
@@ -88,7 +89,12 @@ STOPPED = "T"
 def state_of(pid: int) -> str:
     """A process's state as Linux has it in one letter: X where there is none of that number; empty where it is not told."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+        # Each invocation looks several times: pathlib would take as long as the rest of it.
+        stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+        try:
+            return os.read(stat, _STAT_BYTES).rpartition(b")")[2].split()[0].decode()
+        finally:
+            os.close(stat)
     except (OSError, IndexError):
         return "X" if Path("/proc/self/stat").exists() else ""
 

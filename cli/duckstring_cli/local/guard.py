@@ -68,7 +68,7 @@ class Request:
         """The request of an ASGI scope."""
         path = str(scope["path"])
         raw_path = bytes(scope.get("raw_path") or path.encode()).decode("latin-1")
-        headers, repeated = joined((name.decode("latin-1").lower(), _text(value)) for name, value in scope["headers"])
+        headers, repeated = joined((_name(name), _text(value)) for name, value in scope["headers"])
         return cls(
             method=str(scope["method"]),
             target=str(scope.get(TARGET, raw_path)),
@@ -212,6 +212,11 @@ async def _answer(request: Request, send: Send, answer: Answer) -> None:
         sent.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+
+
+@lru_cache(maxsize=512)
+def _name(sent: bytes) -> str:
+    return sent.decode("latin-1").lower()
 
 
 def _text(value: bytes) -> str:

@@ -19,6 +19,7 @@ from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import fingerprint, row_hashes
 from duckstring.author.frames import check_frame
 from duckstring.author.keeping import encoded, restored
+from duckstring.author.naming import TableRef
 from duckstring.author.writing import Writing, check_names, kept_columns, prepare
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
@@ -32,9 +33,6 @@ _NO_SCHEMAS = frozenset({"memory", "temp", "system", "information_schema", "pg_c
 _INCOMING = "~incoming"
 _STREAM = "~stream"
 _AT_ONCE = 8
-
-TableRef = tuple[str, str]
-"""(schema, table): the schema is a Source's name, or ``main`` for the Pond's own tables."""
 
 
 class ArrowStream(Protocol):

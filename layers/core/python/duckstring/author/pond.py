@@ -16,8 +16,9 @@ from duckstring.author.errors import (
     WriteError,
 )
 from duckstring.author.first import for_author
-from duckstring.author.lake import ArrowStream, Lake, Storage, TableRef
+from duckstring.author.lake import ArrowStream, Lake, Storage
 from duckstring.author.memory import Memo, Memory
+from duckstring.author.naming import TableRef, named_in
 from duckstring.author.pausing import Paused, asked
 from duckstring.author.tables import SourceTable, SourceTables, check_name, check_table, missing, since, source_table
 from duckstring.errors import TransientError
@@ -79,7 +80,7 @@ class Pond:
         self._read: set[str] = set()
         self.reads: tuple[str, ...] | None = None
         self._skipped = False
-        self._shown = False
+        self._shown = self._has_sql = False
         self._paused: Paused | None = None
         self.log = log
 
@@ -127,7 +128,7 @@ class Pond:
         self._check_alive("pond.con")
         if not self._shown:
             self._lake.show(self._visible())
-            self._shown = True
+            self._shown = self._has_sql = True
         return self._lake.con
 
     def read_table(self, ref: str) -> DuckDBPyRelation:
@@ -329,7 +330,7 @@ class Pond:
     @property
     def has_sql(self) -> bool:
         """Whether it could read any table by SQL."""
-        return self._shown
+        return self._has_sql
 
     @property
     def sources(self) -> Mapping[str, SourceTables]:
@@ -414,10 +415,11 @@ class Pond:
             raise WriteError(f"Table {name!r} was dropped in this run already.", hint="Write it, or drop it: not both in one run.")
 
     def _show_names_in(self, data: object) -> None:
-        """SQL given as text may name any table, as it may in ``con.sql``."""
+        """SQL given as text may read any table, as it may in ``con.sql``: those that it names are shown."""
         if isinstance(data, str) and not self._shown:
-            self._lake.show(self._visible())
-            self._shown = True
+            self._has_sql = True
+            visible = self._visible()
+            self._lake.show({ref: visible[ref] for ref in named_in(data, visible)})
 
 
 def _check_many(names: set[str], name: str) -> None:

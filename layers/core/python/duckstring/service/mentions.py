@@ -12,16 +12,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from duckstring.author.naming import lists_tables
 from duckstring.author.pond import Pond
 from duckstring.author.tables import SourceTables
 
 _MOST_BYTES = 5_000_000
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
-_LISTS_TABLES = re.compile(
-    r"duckdb_(?:tables|views|columns|databases)\b|information_schema|pg_(?:catalog|tables|views|class)\b|sqlite_master"
-    r"|query_table|\bshow\s+(?:all\s+)?tables\b"
-)
-"""Code that asks DuckDB for the names of tables may read one that it does not name."""
 
 
 def tables_read(pond: Pond, root: Path) -> tuple[str, ...] | None:
@@ -50,7 +46,7 @@ def words_of(root: Path) -> frozenset[str] | None:
         if left < 0:
             return None
         text = path.read_text(encoding="utf-8", errors="replace").lower()
-        if _LISTS_TABLES.search(text):
+        if lists_tables(text):
             return None
         found.update(_WORD.findall(text))
     return frozenset(found)

@@ -51,14 +51,14 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
     """
     meter = Meter()
     with worker.processes.one() as one, ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        secrets = pool.submit(variables, worker.secrets)
-        keys = pool.submit(worker.storage.keys)
         state = worker.states.read(order.line)
         if not is_current(order, state):
             worker.log.info("attempt is not the current one; nothing done")
             return {"outcome": "ok"}
         worker.label({"tried": try_of(order, state)})
         artifact = state.runs[order.run].artifact
+        secrets = pool.submit(variables, worker.secrets)
+        keys = pool.submit(worker.storage.keys)
         package = pool.submit(unpacked, artifact, worker)
         pinned = pool.submit(sources, order, state, worker)
         row = AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site, order.pauses)
