@@ -168,7 +168,7 @@ def test_a_fork_server_that_is_killed_costs_the_attempt_and_no_more(world):
 
 
 def test_a_fork_server_that_is_stopped_holds_nobody_up(world, monkeypatch):
-    monkeypatch.setattr("duckstring.service.watch._PATIENCE", 0.5)
+    monkeypatch.setattr("duckstring.service.watch.PATIENCE", 0.5)
     world.deploy(load("os.kill(os.getppid(), signal.SIGSTOP)\ntime.sleep(600)"))
     world.open_run()
     assert world.run(seconds=4.0)["outcome"] == "overran"
@@ -221,7 +221,7 @@ def test_a_fork_server_that_was_stopped_ends_what_it_should_and_forks_again(worl
 
 
 def test_a_fork_server_that_is_stopped_for_good_is_replaced(world, monkeypatch):
-    monkeypatch.setattr("duckstring.service.watch._PATIENCE", 1.0)
+    monkeypatch.setattr("duckstring.service.watch.PATIENCE", 1.0)
     stopping = "if not os.fork():\n    while True: os.kill(stopped, signal.SIGSTOP)\ntime.sleep(600)"
     world.deploy(load("stopped = os.getppid()\n" + stopping), timeout=1)
     world.open_run()

@@ -196,7 +196,8 @@ class Pond:
         self._show_names_in(data)
         written = self._lake.write(name, data, key=key, published=around.published.get(name))
         self._written[name] = self._own[name] = written
-        self._lake.show({("main", name): written})
+        if self._shown:  # else it is once it is asked for
+            self._lake.show({("main", name): written})
         self.log.info("table written", extra={"table": name, "rows": written.rows, "bytes": written.bytes})
 
     def keep_table(self, name: str) -> None:

@@ -55,8 +55,10 @@ def published(con: DuckDBPyConnection, uri: str) -> Published:
     note = _read_note(con, uri)
     stored = column_types(con.sql(f"FROM {scan(uri)}"))
     columns = {**stored, **_changed(con, note)}
-    held = iter(_held(con, uri))
     filled = set(note.filled)
+    if all(filled.issuperset(_paths(kind, path_of(name))) for name, kind in columns.items()):
+        return Published(columns, frozenset(filled), by_release_before=not note.is_there)
+    held = iter(_held(con, uri))
     for name, kind in columns.items():
         found = _filled(kind, stored[name], path_of(name), held)
         if not found and kind.parts:
@@ -96,6 +98,13 @@ def _filled(kind: ColumnType, stored: ColumnType, path: str, held: Iterator[bool
     for (name, part), (_, stored_part) in zip(kind.parts, parts, strict=True):
         inside |= _filled(part, stored_part, inside_of(kind, path, name), held)
     return inside | {path} if inside or has_tag else set()
+
+
+def _paths(kind: ColumnType, path: str) -> Iterator[str]:
+    """Those of a column: its own, and of all that is in it."""
+    yield path
+    for name, part in kind.parts:
+        yield from _paths(part, inside_of(kind, path, name))
 
 
 def _leaves(stored: ColumnType) -> int:

@@ -11,13 +11,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _TABLE = Path("/proc")
+_OUR_CHILDREN = Path("/proc/thread-self/children")
 _PATIENCE = 5.0
 _REST = 0.002
 _LONGEST_REST = 0.05
@@ -48,43 +49,61 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def reap() -> tuple[dict[int, Exit], bool]:
-    """Children that have ended; and whether there are others."""
+def reap() -> dict[int, Exit]:
+    """Children that have ended."""
     ended: dict[int, Exit] = {}
-    while True:
-        try:
+    with suppress(ChildProcessError):
+        while True:
             pid, status, usage = os.wait4(-1, os.WNOHANG)
-        except ChildProcessError:
-            return ended, False
-        if not pid:
-            return ended, True
-        ended[pid] = Exit(status, usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1))
+            if not pid:
+                break
+            ended[pid] = Exit(status, usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1))
+    return ended
 
 
-def end_all(groups: Mapping[int, object]) -> dict[int, Exit]:
-    """Kill every descendant and the process ``groups``, and wait until they are gone; how our children among them ended."""
+def end_all(groups: Collection[int], keep: Collection[int] = ()) -> dict[int, Exit]:
+    """Kill every descendant and the process ``groups``, and wait until they are gone; how our children among them ended.
+
+    Children to ``keep`` live on, with all of theirs.
+    """
     for group in groups:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
-    ended, more = reap()
+    ended = reap()
     until, rest = time.monotonic() + _PATIENCE, _REST
-    while more and time.monotonic() < until:
-        for pid in descendants(os.getpid()):
+    while has_others(keep) and time.monotonic() < until:
+        for pid in descendants(os.getpid(), keep):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(rest)
         rest = min(rest * 2, _LONGEST_REST)
-        found, more = reap()
-        ended |= found
+        ended |= reap()
     return ended
 
 
-def descendants(of: int) -> list[int]:
-    """Their numbers, as far as the system tells."""
+def has_others(keep: Collection[int]) -> bool:
+    """Whether there are children beside those to ``keep``: dead or alive, ours or adopted. It costs no look at every process."""
+    try:
+        told = _OUR_CHILDREN.read_bytes()
+    except OSError:  # the system does not tell (macOS): whatever there is may be another
+        return not keep and _has_children()
+    return not {int(pid) for pid in told.split()} <= set(keep)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def descendants(of: int, keep: Collection[int] = ()) -> list[int]:
+    """Their numbers, as far as the system tells; without those to ``keep``, and theirs."""
     parents = _parents()
     found, level = [], [of]
     while level:
-        level = [pid for pid, parent in parents.items() if parent in level]
+        level = [pid for pid, parent in parents.items() if parent in level and pid not in keep]
         found += level
     return found
 

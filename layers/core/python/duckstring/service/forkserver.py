@@ -22,15 +22,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from duckstring.errors import TransientError
-from duckstring.service.descendants import Exit, adopt, descendants, end_all, end_with_parent, reap
+from duckstring.service.descendants import Exit, adopt, descendants, end_all, end_with_parent, has_others, reap
 
 HIDDEN = ("AWS_LAMBDA_RUNTIME_API", "_HANDLER", "DUCKSTRING_TASK_TOKEN", "DUCKSTRING_ORDER")
 """Variables of the parent's that are the right to answer in its place."""
 
 _STREAMS = 3
+_STREAMS_EACH, _MOST_ORDERS = 4, 2
 _MOST_WORDS = 65_536
 
 Start = Callable[[str, Sequence[int]], NoReturn]
@@ -53,19 +54,23 @@ class ForkServer:
                 server.close()
             self._server = _Server(self._prepare, self._begin)
 
-    def fork(self, folder: str, descriptors: Sequence[int]) -> Forked:
+    def fork(self, folder: str, descriptors: Sequence[int], *, ahead: bool = False) -> Forked:
         """A process for an attempt. It begins at once; the descriptors stay the caller's here.
+
+        ``ahead``: another one is at work, so a server that is dead is not replaced now.
 
         Raises:
             TransientError: no process can be had.
         """
-        for _ in range(2):
-            self.start()
+        for _ in range(1 if ahead else 2):
+            if not ahead:
+                self.start()
             assert self._server is not None  # noqa: S101 - start has made it
             try:
                 return self._server.fork(folder, descriptors)
             except OSError:
-                self._server.close()
+                if not ahead:
+                    self._server.close()
         raise TransientError("No process can be forked for an attempt.", hint="The attempt can be made again.")
 
     def close(self) -> None:
@@ -81,6 +86,8 @@ class _Server:
         ours, theirs = socket.socketpair()
         # Inherited by nothing that this process starts.
         self.door, self._rest = ours, b""
+        self._forked: dict[int, Forked] = {}
+        self._number = 0
         with warnings.catch_warnings():
             # It is about threads that the child misses; the child needs none.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -103,8 +110,10 @@ class _Server:
         self._closed()
 
     def fork(self, folder: str, descriptors: Sequence[int]) -> Forked:
-        socket.send_fds(self.door, [_line({"do": "fork", "folder": folder})], list(descriptors))
-        return Forked(self)
+        self._number += 1
+        socket.send_fds(self.door, [_line({"do": "fork", "number": self._number, "folder": folder})], list(descriptors))
+        self._forked[self._number] = forked = Forked(self, self._number)
+        return forked
 
     def tell(self, **word: object) -> None:
         with suppress(OSError):
@@ -121,16 +130,30 @@ class _Server:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
 
-    def hear(self) -> list[dict[str, Any]] | None:
-        """What it has said by now; None: it is gone."""
+    def hear(self) -> None:
+        """Take what it has said by now, of whichever process. Where it is gone, so are all that it has forked."""
         try:
             said = self.door.recv(_MOST_WORDS)
         except OSError:
             said = b""
         if not said:
-            return None
+            for forked in self._forked.values():
+                forked.gone = True
+            self._forked.clear()
+            return
         *lines, self._rest = (self._rest + said).split(b"\n")
-        return [json.loads(line) for line in lines]
+        for word in map(json.loads, lines):
+            self._take(word)
+
+    def _take(self, word: Mapping[str, int]) -> None:
+        forked = self._forked.get(word["number"])
+        if forked is None:
+            return
+        if "pid" in word:
+            forked.pid = word["pid"]
+        else:
+            forked.exit, forked.gone = Exit(word["status"], word["peak_kib"]), True
+            del self._forked[word["number"]]
 
 
 def _close(door: socket.socket, pid: int, owner: int) -> None:
@@ -145,33 +168,28 @@ class Forked:
     """A process that was forked. ``pid`` is known once it has begun, ``exit`` once it and all that it had started are gone."""
 
     _server: _Server
+    _number: int
     pid: int = 0
     exit: Exit | None = None
     gone: bool = False
 
     def fileno(self) -> int:
-        """Readable when there is news."""
+        """Readable when there is news, of this process or another one."""
         return self._server.door.fileno()
 
     def hear(self) -> None:
         """Take the news. Where the server itself is gone, so is the process, and ``exit`` is not known."""
-        words = self._server.hear()
-        if words is None:
-            self.gone = True
-        for word in words or ():
-            self.pid = word.get("pid", self.pid)
-            if "status" in word:
-                self.exit, self.gone = Exit(word["status"], word["peak_kib"]), True
+        self._server.hear()
 
     def signal(self, number: int) -> None:
         """Send the process a signal."""
         self._server.go_on()
-        self._server.tell(do="signal", number=number)
+        self._server.tell(do="signal", number=self._number, signal=number)
 
     def end(self) -> None:
         """Kill it and all that it has started."""
         self._server.go_on()
-        self._server.tell(do="end")
+        self._server.tell(do="end", number=self._number)
 
     def abandon(self) -> None:
         """Kill the server, which does not answer, with all that it has started: the next attempt gets another one."""
@@ -226,13 +244,18 @@ def _descriptors() -> list[int]:
     return list(range(_STREAMS, 256))
 
 
+@dataclass(frozen=True, slots=True)
+class _Child:
+    pid: int
+    folder: str
+
+
 class _Servant:
     """The server's loop: orders at the door, and children that end."""
 
     def __init__(self, door: socket.socket, begin: Start) -> None:
         self._door, self._begin, self._rest = door, begin, b""
-        self._children: dict[int, str] = {}
-        """Their folders."""
+        self._children: dict[int, _Child] = {}
         self._bell, ring = socket.socketpair()
         for end in (self._bell, ring):
             end.setblocking(False)
@@ -255,36 +278,41 @@ class _Servant:
 
     def end(self) -> None:
         """The parent is gone, so nobody else is left to do it: kill what was forked, and remove its folders."""
-        end_all(self._children)
-        for folder in self._children.values():
-            shutil.rmtree(folder, ignore_errors=True)
+        end_all([child.pid for child in self._children.values()])
+        for child in self._children.values():
+            shutil.rmtree(child.folder, ignore_errors=True)
 
     def _hear(self) -> bool:
-        said, descriptors, _, _ = socket.recv_fds(self._door, _MOST_WORDS, 8)
+        said, descriptors, _, _ = socket.recv_fds(self._door, _MOST_WORDS, _STREAMS_EACH * _MOST_ORDERS)
         if not said:
             return False
         *lines, self._rest = (self._rest + said).split(b"\n")
-        for line in lines:
-            word = json.loads(line)
+        for word in map(json.loads, lines):
+            child = self._children.get(word["number"])
             match word["do"]:
                 case "fork":
-                    self._fork(word["folder"], descriptors)
-                case "signal":
-                    for child in self._children:
-                        os.kill(child, word["number"])
-                case "end" if self._children:
-                    self._say_ended(end_all(self._children))
+                    given, descriptors = descriptors[:_STREAMS_EACH], descriptors[_STREAMS_EACH:]
+                    self._fork(word["number"], word["folder"], given)
+                case "signal" if child:
+                    os.kill(child.pid, word["signal"])
+                case "end" if child:
+                    # One that not even SIGKILL ends (it waits for a disk) is left to the system.
+                    killed = {child.pid: Exit(int(signal.SIGKILL), 0)}
+                    self._say_ended(killed | end_all([child.pid], self._others(child)))
         return True
 
-    def _fork(self, folder: str, descriptors: Sequence[int]) -> None:
+    def _others(self, child: _Child) -> list[int]:
+        return [one.pid for one in self._children.values() if one is not child]
+
+    def _fork(self, number: int, folder: str, descriptors: Sequence[int]) -> None:
         here = os.getpid()
         child = os.fork()
         if not child:
             self._become(here, folder, descriptors)
         for one in descriptors:
             os.close(one)
-        self._children[child] = folder
-        self._door.sendall(_line({"pid": child}))
+        self._children[number] = _Child(child, folder)
+        self._door.sendall(_line({"number": number, "pid": child}))
 
     def _become(self, parent: int, folder: str, descriptors: Sequence[int]) -> NoReturn:
         try:
@@ -299,15 +327,18 @@ class _Servant:
             os._exit(1)
 
     def _look(self) -> None:
-        """An attempt's process that has ended takes along whatever it has started."""
-        ended, more = reap()
-        if self._children.keys() & ended.keys():
-            self._say_ended(ended | (end_all(self._children) if more else {}))
+        """An attempt's process that has ended takes along whatever it has started. One that waits has started nothing."""
+        if not self._children:
+            reap()
+            return
+        ended, at_work = reap(), self._children[min(self._children)]
+        if at_work.pid in ended and has_others(others := self._others(at_work)):
+            ended |= end_all([at_work.pid], others)
+        self._say_ended(ended)
 
     def _say_ended(self, ended: Mapping[int, Exit]) -> None:
-        for child in tuple(self._children):
-            # One that not even SIGKILL ends (it waits for a disk) is left to the system.
-            found = ended.get(child, Exit(int(signal.SIGKILL), 0))
-            del self._children[child]
-            with suppress(OSError):
-                self._door.sendall(_line({"status": found.status, "peak_kib": found.peak_kib}))
+        for number, child in tuple(self._children.items()):
+            if (found := ended.get(child.pid)) is not None:
+                del self._children[number]
+                with suppress(OSError):
+                    self._door.sendall(_line({"number": number, "status": found.status, "peak_kib": found.peak_kib}))

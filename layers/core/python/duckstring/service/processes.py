@@ -1,7 +1,7 @@
-"""Attempts' processes, from their parent's side: each serves one attempt, and the next one is forked ahead.
+"""Attempts' processes, from their parent's side: each serves one attempt, and the next one is forked while it is at work.
 
-A process that is forked while nothing waits for it has opened its database and has its credentials when its order comes: what
-that takes is not taken from the attempt.
+A process that is forked ahead has its database and its credentials when its order comes: no attempt but the first waits for that.
+Nor does a function's answer: on Lambda nothing goes on behind it.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ class Processes:
                 one.close()
 
     def fork_ahead(self, keys: AttemptKeys) -> None:
-        """Fork the next one, now that the last one is gone. ``keys``: the credentials that its order likely comes with."""
+        """Fork the next one, while this one is at work. ``keys``: the credentials that its order will likely come with."""
         if self._ahead and self._next is None:
             with suppress(TransientError, OSError):  # whoever needs it tries again, and says so
-                self._next = self._forked(keys)
+                self._next = self._forked(keys, ahead=True)
 
     def close(self) -> None:
         """End the one that was forked ahead, and the fork server."""
@@ -116,11 +116,11 @@ class Processes:
             return None
         return one
 
-    def _forked(self, keys: AttemptKeys | None) -> Process:
+    def _forked(self, keys: AttemptKeys | None, *, ahead: bool = False) -> Process:
         home = folder("attempt")
         ours, theirs = _ends()
         try:
-            forked = self._forks.fork(home, [*(one.fileno() for one in theirs[:2]), *theirs[2:]])
+            forked = self._forks.fork(home, [*(one.fileno() for one in theirs[:2]), *theirs[2:]], ahead=ahead)
         except BaseException:
             _release(ours, Path(home), os.getpid())
             raise

@@ -55,13 +55,13 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
         if not is_current(order, state):
             worker.log.info("attempt is not the current one; nothing done")
             return {"outcome": "ok"}
+        row = AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site, order.pauses)
         worker.label({"tried": try_of(order, state)})
         artifact = state.runs[order.run].artifact
         secrets = pool.submit(variables, worker.secrets)
         keys = pool.submit(worker.storage.keys)
         package = pool.submit(unpacked, artifact, worker)
         pinned = pool.submit(sources, order, state, worker)
-        row = AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site, order.pauses)
         began = worker.history.started(order.line, row)
         if began is None:
             return nothing_told(order, worker)
@@ -82,7 +82,6 @@ def _attempt(one: Process, call: Call, work: Work, left: float, worker: Worker) 
     call = replace(call, around=replace(around, ends=ends))
     memory = Memory(order.site.memory_mib)
     outcome = follow(one, call, _follow(call, work, limits, worker))
-    worker.processes.fork_ahead(call.keys)
     work.meter.add(outcome.exit.peak_kib if outcome.exit else 0)
     if outcome.taken:
         return nothing_told(order, worker)
@@ -141,6 +140,7 @@ def _limits(work: Work, left: float) -> list[Limit]:
 def _follow(call: Call, work: Work, limits: list[Limit], worker: Worker) -> Follow:
     order, log = work.order, AuthorLog(worker.redactor)
     return Follow(
+        called=partial(worker.processes.fork_ahead, call.keys),
         memory=worker.memories.of(order.line, run=order.run, ripple=order.ripple, tried=work.tried, attempt=order.attempt),
         look=partial(worker.history.taken, order.line, run=order.run, ripple=order.ripple, attempt=order.attempt),
         line=log.line,

@@ -85,8 +85,9 @@ class Outcome:
 class Follow:
     """What the parent does meanwhile.
 
-    ``look`` gives the status that took the attempt from its worker, None as long as it is wanted. ``keys`` gives credentials, that
-    are sent when they change; None: they hold as long as the attempt may. ``line`` and ``record`` take what the code prints and logs.
+    ``called`` is called when the author's code begins. ``look`` gives the status that took the attempt from its worker, None as
+    long as it is wanted. ``keys`` gives credentials, that are sent when they change; None: they hold as long as the attempt may.
+    ``line`` and ``record`` take what the code prints and logs.
     """
 
     memory: Memory
@@ -96,6 +97,7 @@ class Follow:
     record: Callable[[Message], None]
     log: logging.Logger
     pace: Pace
+    called: Callable[[], None] = lambda: None
     limits: Sequence[Limit] = ()
     keys: Callable[[], AttemptKeys] | None = None
 
@@ -185,6 +187,7 @@ class _Following:
                 self._pool.submit(self._answer, question)
             case {"called": True}:
                 self._outcome.called = True
+                self._follow.called()
             case {"killing": int() as number}:
                 self._outcome.killing = number
             case {"end": str()} if not self._outcome.end:

@@ -1,0 +1,33 @@
+"""What an attempt costs beside its author's work: an invocation of the ripple function, from its event to its answer."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+from bench.ground import Ground, PondText
+from bench.table import Figure
+
+_RUNS = 15
+_SOURCE, _SINK = "attempt_source", "attempt_sink"
+
+
+def ponds() -> list[PondText]:
+    return [PondText(_SOURCE, kind="inlet"), PondText(_SINK, [_SOURCE], "outlet", [("nothing", (), 0.0), ("row", ("nothing",), 0.0)])]
+
+
+def measure(ground: Ground) -> list[Figure]:
+    ground.deploy(ponds())
+    ground.pulse(_SINK)
+    seconds: dict[str, list[float]] = {"nothing": [], "row": []}
+    for _ in range(_RUNS):
+        sent = ground.pulse(_SINK)
+        time.sleep(0.5)
+        for event in ground.trace(sent):
+            about = event["about"] if event["event"] == "invoke" else {}
+            if isinstance(about, dict) and about.get("line") == f"{_SINK}@1":
+                seconds[about["ripple"]].append(event["seconds"])
+    return [
+        Figure("an attempt of a Ripple that does nothing, warm", median(seconds["nothing"]), "s"),
+        Figure("an attempt that counts one table and writes one row, warm", median(seconds["row"]), "s"),
+    ]
