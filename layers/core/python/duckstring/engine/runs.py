@@ -53,22 +53,31 @@ def start_run(turn: Turn) -> bool:
         return False
     if turn.health == "failed":
         return _start_after_failure(turn)
+    some_are_free, all_are_free = _free_roots(turn)
+    if not some_are_free:
+        return False
     f = source_f(turn)
     pushed = bool(turn.targets) and f >= turn.targets[0]
     woken = turn.woken is not None and f >= turn.woken
-    pulled = turn.pull is not None and _roots_are_free(turn)
+    pulled = turn.pull is not None and all_are_free
     if f <= turn.start_f or not (pushed or woken or pulled):
         return False
     _begin(turn, f)
     return True
 
 
-def _roots_are_free(turn: Turn) -> bool:
-    """Whether every root Ripple would begin a run at once. Begun before that it would only grow old."""
-    for ripple in turn.ripples.values():  # noqa: SIM110 - asked at every step of demand; a generator costs more than the answer
-        if not ripple.parents and (ripple.attempt is not None or ripple.targets):
-            return False
-    return True
+def _free_roots(turn: Turn) -> tuple[bool, bool]:
+    """Whether any root Ripple is at rest, and whether all are and none has a run to begin.
+
+    A run begun while none is at rest would only grow old: none of its Ripples can begin before one is. What is begun when one
+    is takes the place of the older runs at its door.
+    """
+    some, every = False, True
+    for ripple in turn.ripples.values():
+        if not ripple.parents:
+            some = some or ripple.attempt is None
+            every = every and ripple.attempt is None and not ripple.targets
+    return some, every
 
 
 def _start_after_failure(turn: Turn) -> bool:
