@@ -248,7 +248,7 @@ def test_a_pulse_is_answered_within_twice_its_way_whatever_stands(graph: Graph, 
 @looks(25)
 @given(graphs(most=6, optional=False, majors=False), seeds, st.data())
 def test_triggers_that_share_a_lineage_keep_their_limits(graph: Graph, seed: int, data: st.DataObject) -> None:
-    """A Wave keeps its pace; a Tide finds each Ripple on its way at work on something older, once at most."""
+    """A Wave keeps its pace and its age; a Tide finds each Ripple on its way at work on something older, once at most."""
     duration = durations(seed)
     world = World(Conditions(duration=duration), seed)
     settle(world, graph)
@@ -270,6 +270,8 @@ def test_triggers_that_share_a_lineage_keep_their_limits(graph: Graph, seed: int
     for line, seen in {line: watch(world, line, seconds(150)) for line in standing}.items():
         way, bound = lead(graph, line, duration), bounds[line]
         if bound is None:
-            assert seen.period <= slowest(graph, line, duration) * 1.0001
+            longest = slowest(graph, line, duration)
+            assert seen.period <= longest * 1.0001
+            assert seen.oldest <= way + longest * waits(graph, line, duration, longest)
         else:
             assert stalest[line] <= max(bound, way * 2) + way * 2
