@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -42,6 +42,16 @@ def lead(graph: Graph, to: Line, duration: Duration, letter: timedelta = timedel
         supplied = max((ends[parent] for parent in ripple.parents), default=begun)
         ends[ripple.name] = supplied + duration(to, ripple.name) + letter
     return max(ends.values())
+
+
+def waits(graph: Graph, to: Line, duration: Duration, longest: timedelta) -> int:
+    """How many Ripples on one way to ``to`` are quicker than ``longest``: each may wait, for the slowest or for what joins it."""
+    above = max((waits(graph, line, duration, longest) for line in graph.sources(to, optional=False)), default=0)
+    found: dict[str, int] = {}
+    for ripple in graph.release(to).ripples:
+        before = max((found[parent] for parent in ripple.parents), default=above)
+        found[ripple.name] = before + (duration(to, ripple.name) < longest)
+    return max(found.values())
 
 
 @dataclass
@@ -89,6 +99,19 @@ def test_a_wave_runs_at_the_pace_of_the_slowest_ripple_and_one_letter(graph: Gra
     assert seen.period <= (longest + seconds(letter)) * 1.0001
     whole(world)
     once(world)
+
+
+@looks(40)
+@given(graphs(most=7, optional=False, majors=False), seeds, st.sampled_from([0.0, 0.05, 0.19]), st.sampled_from([PACE, (3,), (3, 3, 1)]))
+def test_a_wave_is_as_old_as_its_way_and_a_period_for_each_quicker_ripple_on_it(
+    graph: Graph, seed: int, letter: float, pace: tuple[float, ...]
+) -> None:
+    """At a publication; so where everything is as slow it is exactly as old as its way."""
+    to, duration = graph.lines[-1], durations(seed, pace)
+    longest = slowest(graph, to, duration)
+    seen = watch(waving(graph, duration, letter), to, longest * 20)
+    way = lead(graph, to, duration, seconds(letter))
+    assert way <= seen.oldest <= way + (longest + seconds(letter)) * waits(graph, to, duration, longest)
 
 
 @pytest.mark.parametrize("sources", [1, 3])
@@ -177,10 +200,55 @@ def test_root_ripples_side_by_side_make_a_wave_no_older(paces: list[float], data
     assert seen.oldest == seconds(max(ways) + 0.3) == lead(graph, Line("out@1"), world.conditions.duration)
 
 
+def test_a_tide_above_a_wave_makes_what_it_publishes_no_older() -> None:
+    """Its targets come while root Ripples are at work. A run begun for one of them would only grow old at their door."""
+    takes = {"p0@1.r0": 5, "p1@1.r0": 0.5, "p1@1.r1": 0.5, "p2@1.r0": 5, "p4@1.r0": 1, "p4@1.r1": 5}
+    one, two = chain_of("r0"), chain_of("r0", "r1")
+    above = (pond("p0@1", ripples=one), pond("p1@1", "p0@1", ripples=two), pond("p2@1", "p0@1", "p1@1", ripples=one))
+    graph = Graph((*above, pond("p4@1", "p0@1", "p2@1", "p1@1", ripples=two)))
+    world = World(Conditions(duration=lambda line, ripple: seconds(takes[f"{line}.{ripple}"])))
+    settle(world, graph)
+    world.trigger("p2@1", "tide", bound=seconds(5))
+    world.trigger("p4@1", "wave")
+    world.run_until(START + seconds(500), most=2_000_000)
+    seen = watch(world, "p4@1", seconds(500))
+    assert seen.period == seconds(5)
+    assert seen.oldest == seconds(17) == lead(graph, Line("p4@1"), world.conditions.duration)
+
+
+@looks(25)
+@given(graphs(most=6, optional=False, majors=False), seeds, st.data())
+def test_a_pulse_is_answered_within_twice_its_way_whatever_stands(graph: Graph, seed: int, data: st.DataObject) -> None:
+    """It finds each Ripple on its way at work on something older, once at most."""
+    duration = durations(seed)
+    world = World(Conditions(duration=duration), seed)
+    settle(world, graph)
+    for line in data.draw(st.lists(st.sampled_from(graph.lines), unique=True, max_size=3)):
+        bound = data.draw(st.sampled_from([None, seconds(3), seconds(10)]))
+        world.trigger(line, "tide" if bound else "wave", bound=bound)
+    world.run_until(START + seconds(150), most=2_000_000)
+    asked: dict[tuple[Line, datetime], datetime | None] = {}
+
+    def keep(_before: PondState, after: PondState) -> None:
+        for (line, epoch), answered in asked.items():
+            if answered is None and line == after.line and after.end_f >= epoch:
+                asked[line, epoch] = world.now
+
+    world.watch = keep
+    for _ in range(10):
+        world.run_until(world.now + seconds(data.draw(st.sampled_from([0.3, 1, 2.7, 6, 11]))), most=2_000_000)
+        line = data.draw(st.sampled_from(graph.lines))
+        asked[line, world.trigger(line, "pulse")] = None
+    world.run_until(world.now + seconds(200), most=2_000_000)
+    for (line, epoch), answered in asked.items():
+        assert answered is not None
+        assert answered - epoch <= lead(graph, line, duration) * 2 + seconds(0.001)
+
+
 @looks(25)
 @given(graphs(most=6, optional=False, majors=False), seeds, st.data())
 def test_triggers_that_share_a_lineage_keep_their_limits(graph: Graph, seed: int, data: st.DataObject) -> None:
-    """A Wave keeps its pace; a Tide finds each Ripple on its way at work on something older, once at most."""
+    """A Wave keeps its pace and its age; a Tide finds each Ripple on its way at work on something older, once at most."""
     duration = durations(seed)
     world = World(Conditions(duration=duration), seed)
     settle(world, graph)
@@ -202,6 +270,8 @@ def test_triggers_that_share_a_lineage_keep_their_limits(graph: Graph, seed: int
     for line, seen in {line: watch(world, line, seconds(150)) for line in standing}.items():
         way, bound = lead(graph, line, duration), bounds[line]
         if bound is None:
-            assert seen.period <= slowest(graph, line, duration) * 1.0001
+            longest = slowest(graph, line, duration)
+            assert seen.period <= longest * 1.0001
+            assert seen.oldest <= way + longest * waits(graph, line, duration, longest)
         else:
             assert stalest[line] <= max(bound, way * 2) + way * 2

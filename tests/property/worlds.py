@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from duckstring.adapters.memory.world import Attempted, Conditions, World, pond, seconds
+from duckstring.engine.runs import source_f
 from duckstring.engine.signals import Ordered, Removed, RippleSucceeded
 from duckstring.engine.state import Failure, PondState
+from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, writer_of
@@ -185,6 +187,7 @@ class Laws:
         self._ripples(after)
         self._runs(before, after)
         self._starts(before, after)
+        self._begins(before, after)
         self.said.setdefault(after.line, {(NEVER, 0)}).add((after.end_f, after.snapshot))
 
     def _freshness(self, before: PondState, after: PondState) -> None:
@@ -239,6 +242,19 @@ class Laws:
             if ripple.attempt is not None and ripple.attempt.number == 1 and given != (ripple.attempt.run, 1):
                 run = before.runs.get(ripple.attempt.run)
                 assert run is None or not run.superseded, "a Ripple began a run that can no longer be published whole"
+
+    def _begins(self, before: PondState, after: PondState) -> None:
+        """A run begins when a root Ripple can begin it, no sooner and no later. (One that tries again after a failure does not wait.)"""
+        if after.health != "ok":
+            return
+        roots = [ripple for ripple in after.ripples.values() if not ripple.parents]
+        for number in after.runs.keys() - before.runs.keys():
+            taken = [ripple.name for ripple in roots if ripple.attempt is not None and ripple.attempt.run == number]
+            assert taken, "a run that no root Ripple has begun"
+        waits = after.release is None or after.next_release or after.force or any(run.forced for run in after.runs.values())
+        turn = Turn(after, self.world.now)
+        if not waits and after.targets and not turn.is_windowed and source_f(turn) >= after.targets[0]:
+            assert all(ripple.attempt for ripple in roots), "a target that could be served is left"
 
     def _runs(self, before: PondState, after: PondState) -> None:
         live = [run for run in after.runs.values() if run.failure is None]

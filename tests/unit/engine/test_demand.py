@@ -429,6 +429,48 @@ def test_an_optional_source_beside_a_required_one_is_not_asked_because_it_is_beh
         assert [effect for effect in effects if isinstance(effect, SendPull)] == asked
 
 
+def test_pulses_that_come_while_the_root_ripple_is_busy_are_one_run_as_soon_as_it_is_free() -> None:
+    """Begun before that a run would only grow old, and be overtaken by the next."""
+    world = deployed(pond(A), pond(B, A, ripples=chain_of("x", "y")), durations={f"{B}.x": 5})
+    begun = world.trigger(B, "pulse")
+    asked = []
+    for at in (2, 4):
+        world.run_until(begun + seconds(at))
+        asked.append(world.trigger(B, "pulse"))
+    world.run_until(begun + seconds(5.9))
+    assert len(world.states[B].runs) == 1
+    assert world.states[B].targets == tuple(asked)
+    world.run_until()
+    seen = [(run.f, round((run.started - begun).total_seconds()), round((run.finished - begun).total_seconds())) for run in world.runs(B)]
+    assert seen == [(begun, 1, 7), (asked[-1], 6, 12)]
+    assert world.pinned[B, 2] == {A: 3}
+
+
+def test_a_pulse_does_not_wait_for_one_root_ripple_where_another_can_begin() -> None:
+    """A slow root Ripple beside a quick one that much comes after: had both to be free it would be answered 3 s later."""
+    steps = [(f"s{n}", (f"s{n - 1}",) if n else ("quick",)) for n in range(6)]
+    takes = {f"{A}.slow": 10} | {f"{A}.s{n}": 2 for n in range(6)}
+    world = deployed(pond(A, ripples=[("slow", ()), ("quick", ()), *steps]), durations=takes)
+    begun = world.trigger(A, "pulse")
+    world.run_until(begun + seconds(3))
+    asked = world.trigger(A, "pulse")
+    world.run_until()
+    assert world.states[A].end_f == asked
+    assert world.runs(A)[-1].finished < begun + seconds(20.1)
+
+
+@pytest.mark.parametrize("verb", ["force", "clear", "wake"])
+def test_what_waits_for_a_root_ripple_is_served_after_every_verb_that_keeps_it(verb: str) -> None:
+    world = deployed(pond(A), durations={A: 5})
+    begun = world.trigger(A, "pulse")
+    world.run_until(begun + seconds(2))
+    asked = world.trigger(A, "pulse")
+    world.order(A, verb)
+    world.run_until()
+    assert world.states[A].end_f >= asked
+    assert world.at_rest()
+
+
 def test_pulses_quicker_than_runs_do_not_pile_up_runs_and_the_last_is_satisfied() -> None:
     world = deployed(pond(A, ripples=chain_of("load", "clean")), durations={A: 600})
     for _ in range(MOST_RUNS * 4):

@@ -1,17 +1,15 @@
 """Demand: pulls ("keep me supplied") and targets ("have it by this epoch"), and what asks for more.
 
-Rules: docs/engine.md, "Demand". Nothing here starts anything.
+Rules: docs/engine.md, "Demand". Nothing here starts anything; what is said to the Sources of it: ``asking.py``.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from duckstring.engine.effects import SendPull, SendTarget
+from duckstring.engine.asking import helped_sources, pass_pull, send_pull, send_target, send_targets
 from duckstring.engine.signals import PullReceived
-from duckstring.engine.state import Kept, RippleState, SourceView, Tide, Wave
+from duckstring.engine.state import Kept, RippleState, Tide, Wave
 from duckstring.engine.turn import Turn
-from duckstring.model.instants import NEVER, Instant
+from duckstring.model.instants import NEVER, Instant, just_after
 from duckstring.model.values import replace
 
 MOST_TARGETS = 50
@@ -130,98 +128,14 @@ def _keep_pull(turn: Turn, epoch: Instant, *, own: bool, anew: Instant) -> None:
     is_news = turn.kept is None or anew > kept.anew
     turn.kept = Kept(max(kept.epoch, epoch), kept.own or own, max(kept.anew, anew))
     if is_news and turn.health == "ok":
-        for view in _helped(turn):
-            _pass_pull(turn, view)
-
-
-def _helped(turn: Turn) -> list[SourceView]:
-    """The required Sources that are down, and are tried again if they are asked."""
-    return [view for _, view in sorted(turn.sources.items()) if view.down and view.retries and not view.optional]
-
-
-def _pass_pull(turn: Turn, view: SourceView) -> None:
-    kept = turn.kept or Kept(NEVER)
-    epoch = max(turn.pull or NEVER, kept.epoch)
-    turn.emit(SendPull(view.line, epoch, view.taken, waits=view.end_f <= view.taken, anew=kept.anew))
+        for view in helped_sources(turn):
+            pass_pull(turn, view)
 
 
 def set_pull(turn: Turn, epoch: Instant) -> None:
     """The Pond wants newer input: ask the Sources, once until it is supplied."""
     turn.asking = turn.asking or turn.pull is None
     turn.pull = max(turn.pull or NEVER, epoch)
-
-
-def just_after(f: Instant) -> Instant:
-    """Newer than ``f``, whatever a clock that is behind says: an Inlet asked for no more than it has would never start."""
-    return f + timedelta(microseconds=1)
-
-
-def ask_sources(turn: Turn) -> bool:
-    """The Pond has come to want newer input, and could not start on what it holds: ask the Sources, once."""
-    if not turn.asking:
-        return False
-    turn.asking = False
-    if turn.pull is not None and turn.health == "ok":
-        _send_pull(turn)
-    return True
-
-
-def _send_pull(turn: Turn) -> None:
-    assert turn.pull is not None  # noqa: S101 - all callers know
-    if turn.starved:
-        for view in _helped(turn):
-            _pass_pull(turn, view)
-        return
-    for line, view in sorted(turn.sources.items()):
-        if not _is_behind(turn, view):
-            turn.emit(SendPull(line, turn.pull, view.taken, waits=view.end_f <= view.taken, anew=turn.anew))
-        elif _asks_from(turn, view) < turn.now:
-            _ask_on(turn, view)
-        elif turn.anew > NEVER:  # it is asked in time, also what has forgotten that it was
-            turn.put_source(replace(view, asked=NEVER))
-
-
-def ask_beyond(turn: Turn) -> bool:
-    """Ask a Source whose answer no run can be started by for newer than that: once an answer, and when that can help.
-
-    A Pond that comes to have another Source may be ahead of it. The Source has done what it was asked for, and would rest. Where
-    we are ahead of the clock (a Window gave us our freshness) it would run in vain until then, again and again.
-    """
-    due = [] if turn.blocked else [view for view in _unasked(turn) if _asks_from(turn, view) < turn.now]
-    for view in sorted(due, key=lambda view: view.line):
-        _ask_on(turn, view)
-    return bool(due)
-
-
-def beyond_due(turn: Turn) -> Instant | None:
-    """When ``ask_beyond`` can next ask a Source that we are ahead of. None: there is none, or it has been asked."""
-    if turn.pull is None or turn.blocked:
-        return None
-    return min((just_after(_asks_from(turn, view)) for view in _unasked(turn)), default=None)
-
-
-def _unasked(turn: Turn) -> list[SourceView]:
-    """The Sources that we are ahead of and that were not asked for more yet: as a rule none, and then this is all it costs."""
-    f = turn.start_f
-    return [view for view in turn.sources.values() if view.asked < view.end_f <= f and _is_behind(turn, view)]
-
-
-def _asks_from(turn: Turn, view: SourceView) -> Instant:
-    """After that a run of this Source may be fresher than we are: what comes through a Window is fresh as of its end."""
-    return turn.start_f - view.delay
-
-
-def _ask_on(turn: Turn, view: SourceView) -> None:
-    """For newer than now: an Inlet asked for an epoch that it has passed would do a step of a microsecond."""
-    assert turn.pull is not None  # noqa: S101 - all callers know
-    turn.put_source(replace(view, asked=view.end_f))
-    turn.emit(SendPull(view.line, max(turn.pull, turn.now), view.end_f, waits=True, anew=turn.anew))
-
-
-def _is_behind(turn: Turn, view: SourceView) -> bool:
-    """Whether it published something that was not taken, and that no run can be started by."""
-    decides = not view.optional or all(other.optional for other in turn.sources.values())
-    return decides and view.taken < view.end_f <= turn.start_f
 
 
 def _pull_above(turn: Turn, ripple: RippleState) -> None:
@@ -248,7 +162,7 @@ def take_target(turn: Turn, epoch: Instant) -> None:
         return
     hold_target(turn, epoch)
     if epoch in turn.targets and turn.may_ask:
-        _send_target(turn, epoch)
+        send_target(turn, epoch)
 
 
 def started_f(turn: Turn) -> Instant:
@@ -278,51 +192,17 @@ def _leave_to_run(turn: Turn, epoch: Instant) -> None:
         turn.put_run(replace(run, target=epoch))
 
 
-def _send_target(turn: Turn, epoch: Instant) -> None:
-    """To each required Source; only where there is none, to the optional ones: nobody else would wait for those.
-
-    Where a required Source is down, to those only that are tried again for it: the others would run for nothing, or too early.
-    """
-    if turn.health != "ok" and epoch <= turn.start_f:
-        return  # the Sources gave that already, and the run that took it failed
-    required = [line for line, view in turn.sources.items() if not view.optional]
-    for line in [view.line for view in _helped(turn)] if turn.starved else sorted(required or turn.sources):
-        turn.emit(SendTarget(line, epoch))
-
-
 def solicit_again(turn: Turn) -> None:
     """Say again what is still wanted: after a recovery, or when a Source has just come to be."""
     kept, turn.kept = turn.kept, None
     if kept is not None and kept.own:
         take_pull(turn, kept.epoch, turn.end_f, waits=True, anew=kept.anew, own=True)
     if turn.pull is not None:
-        _send_pull(turn)
+        send_pull(turn)
         turn.asking = False
     send_targets(turn)
     if turn.pull is None and isinstance(turn.trigger, Wave):
         take_pull(turn, turn.now, turn.end_f, waits=True)
-
-
-def ask_helped(turn: Turn, source: SourceView | None = None) -> None:
-    """Say again what is wanted to ``source``, or to all that are down and are tried again if they are asked.
-
-    A line that failed itself asks for what it can try with.
-    """
-    if turn.may_ask == 0:
-        return
-    for view in _helped(turn) if source is None else [source]:
-        if turn.health == "ok" and (turn.pull is not None or turn.kept is not None):
-            _pass_pull(turn, view)
-        if not view.optional or all(other.optional for other in turn.sources.values()):
-            for epoch in turn.targets:
-                if turn.health == "ok" or epoch > turn.start_f:
-                    turn.emit(SendTarget(view.line, epoch))
-
-
-def send_targets(turn: Turn) -> None:
-    """Say again which epochs are wanted."""
-    for epoch in turn.targets:
-        _send_target(turn, epoch)
 
 
 def mint_tide_target(turn: Turn) -> bool:

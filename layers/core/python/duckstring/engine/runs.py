@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from duckstring.engine import tables
-from duckstring.engine.demand import asks_on, hold_target, just_after, pull_again, started_f, take_target
+from duckstring.engine.demand import asks_on, hold_target, pull_again, started_f, take_target
 from duckstring.engine.effects import Announce, AnswerGate, RecordRun, RunStatus, SendPull
 from duckstring.engine.state import Failure, Kept, RippleState, Run, shortened
 from duckstring.engine.turn import Turn
-from duckstring.model.instants import NEVER, ZERO, Instant
+from duckstring.model.instants import NEVER, ZERO, Instant, just_after
 from duckstring.model.values import replace
 from duckstring.model.windows import next_opening, open_now
 
@@ -47,28 +47,35 @@ def start_run(turn: Turn) -> bool:
     """Start a Pond Run if it is wanted and supplied."""
     if turn.pull is None and not turn.targets and turn.woken is None and turn.health == "ok":
         return False
-    if turn.release is None or turn.next_release is not None or turn.health == "killed" or _is_forcing(turn):
+    if turn.release is None or turn.next_release is not None or turn.health == "killed":
         return False
-    if len(turn.runs) >= MOST_RUNS:
+    if _is_forcing(turn) or len(turn.runs) >= MOST_RUNS:
         return False
     if turn.health == "failed":
         return _start_after_failure(turn)
-    f = source_f(turn)
+    some_are_free, all_are_free = _free_roots(turn)
+    f = source_f(turn) if some_are_free else NEVER
     pushed = bool(turn.targets) and f >= turn.targets[0]
     woken = turn.woken is not None and f >= turn.woken
-    pulled = turn.pull is not None and _roots_are_free(turn)
+    pulled = turn.pull is not None and all_are_free
     if f <= turn.start_f or not (pushed or woken or pulled):
         return False
     _begin(turn, f)
     return True
 
 
-def _roots_are_free(turn: Turn) -> bool:
-    """Whether every root Ripple would begin a run at once. Begun before that it would only grow old."""
-    for ripple in turn.ripples.values():  # noqa: SIM110 - asked at every step of demand; a generator costs more than the answer
-        if not ripple.parents and (ripple.attempt is not None or ripple.targets):
-            return False
-    return True
+def _free_roots(turn: Turn) -> tuple[bool, bool]:
+    """Whether any root Ripple is at rest, and whether all are and none has a run to begin.
+
+    A run begun while none is at rest would only grow old: none of its Ripples can begin before one is. What is begun when one
+    is takes the place of the older runs at its door.
+    """
+    some, every = False, True
+    for ripple in turn.ripples.values():
+        if not ripple.parents:
+            some = some or ripple.attempt is None
+            every = every and ripple.attempt is None and not ripple.targets
+    return some, every
 
 
 def _start_after_failure(turn: Turn) -> bool:

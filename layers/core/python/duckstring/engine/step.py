@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple, assert_never
 
-from duckstring.engine import compute, demand, gates, ripples, runs, tables, verbs
+from duckstring.engine import asking, compute, demand, gates, ripples, runs, tables, verbs
 from duckstring.engine.effects import Announce, AttachTo, DetachFrom, Effect, SetAlarm, TellSink, TellSinks
 from duckstring.engine.signals import (
     AlarmRang,
@@ -37,7 +37,7 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import Health, PondState, RippleState, SourceView, Stamp, Tide, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release, RippleSpec
-from duckstring.model.instants import NEVER, Instant
+from duckstring.model.instants import NEVER, Instant, just_after
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 
@@ -171,7 +171,7 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
     if view.down and not told.down and view.optional and not turn.blocked:
         demand.solicit_again(turn)
     elif told.retries and not view.retries:  # it may have dropped, or never heard, what we want of it
-        demand.ask_helped(turn, turn.sources[told.source])
+        asking.ask_helped(turn, turn.sources[told.source])
 
 
 def _trigger(turn: Turn, asked: Triggered) -> None:
@@ -221,13 +221,13 @@ def adopt_release(turn: Turn) -> bool:
         runs.abandon_failure(turn)
     _bind_sources(turn)
     if turn.woken is not None:  # an Inlet waits for an epoch, any other line for something newer than it had
-        turn.woken = max(turn.woken, turn.now) if turn.is_inlet else demand.just_after(turn.start_f)
+        turn.woken = max(turn.woken, turn.now) if turn.is_inlet else just_after(turn.start_f)
     turn.put_all_ripples({spec.name: _fresh(turn, spec, before) for spec in release.ripples})
     turn.voice = turn.may_ask
     if not turn.blocked:
         demand.solicit_again(turn)
     elif turn.health == "ok":
-        demand.ask_helped(turn)
+        asking.ask_helped(turn)
     return True
 
 
@@ -272,9 +272,9 @@ def revive(turn: Turn) -> bool:
     if not turn.blocked:
         demand.solicit_again(turn)
     elif turn.starved:
-        demand.ask_helped(turn)
+        asking.ask_helped(turn)
     else:
-        demand.send_targets(turn)
+        asking.send_targets(turn)
     return True
 
 
@@ -307,8 +307,8 @@ def fire(turn: Turn) -> bool:
         or (turn.force and runs.start_forced(turn))
         or runs.start_run(turn)
         or (turn.health == "failed" and (runs.plan_retry(turn) or runs.ask_to_retry(turn)))
-        or demand.ask_sources(turn)
-        or (turn.pull is not None and demand.ask_beyond(turn))
+        or asking.ask_sources(turn)
+        or (turn.pull is not None and asking.ask_beyond(turn))
         or (runs_in_flight and ripples.start_ripples(turn))
     )
 
@@ -356,7 +356,7 @@ def _set_alarm(turn: Turn) -> None:
     may_be_ahead = turn.pull is not None and turn.start_f >= turn.now
     if turn.retry_at is None and not turn.windows and not isinstance(turn.trigger, Tide) and not may_be_ahead:
         return  # as most of the time: nothing is due at any time
-    dates = (demand.tide_due(turn), turn.retry_at, runs.opening_due(turn), demand.beyond_due(turn))
+    dates = (demand.tide_due(turn), turn.retry_at, runs.opening_due(turn), asking.beyond_due(turn))
     due = [at for at in dates if at is not None and at > turn.now]
     if due and (turn.alarm is None or min(due) < turn.alarm or turn.alarm <= turn.now):
         turn.alarm = max(min(due), turn.now + _SOON)

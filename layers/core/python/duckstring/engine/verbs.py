@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from duckstring.engine.demand import just_after
 from duckstring.engine.effects import (
     Announce,
     AnswerGate,
@@ -25,7 +24,7 @@ from duckstring.engine.runs import abandon_failure
 from duckstring.engine.signals import BudgetSet, Ordered
 from duckstring.engine.state import Failure, PondState, Run
 from duckstring.engine.turn import Turn
-from duckstring.model.instants import NEVER, ZERO, Instant
+from duckstring.model.instants import NEVER, ZERO, Instant, just_after
 from duckstring.model.values import replace
 from duckstring.model.windows import MOST_WINDOWS, Window, overlap
 

@@ -13,6 +13,11 @@ NEVER: Instant = datetime(1, 1, 1, tzinfo=UTC)
 ZERO = timedelta(0)
 
 
+def just_after(f: Instant) -> Instant:
+    """The first instant that is newer."""
+    return f + timedelta(microseconds=1)
+
+
 def to_text(instant: Instant) -> str:
     """Fixed width (27 characters), sortable: ``2030-01-01T12:00:00.000000Z``."""
     return f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
