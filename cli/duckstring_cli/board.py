@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from duckstring.model.names import parse_line
 from duckstring_cli import durations, render
 from duckstring_cli.answers import (
     ComputeAnswer,
@@ -44,16 +45,16 @@ def in_order(lines: Sequence[LineStatus]) -> list[LineStatus]:
     for name, needs in waits.items():
         for source in needs:
             sinks.setdefault(source, []).append(name)
-    ready = [name for name, needs in waits.items() if not needs]
+    ready = [(parse_line(name), name) for name, needs in waits.items() if not needs]
     heapify(ready)
     ordered: list[LineStatus] = []
     while ready:
-        done = heappop(ready)
+        _, done = heappop(ready)
         ordered.append(by_name.pop(done))
         for sink in sinks.get(done, ()):
             waits[sink].discard(done)
             if not waits[sink]:
-                heappush(ready, sink)
+                heappush(ready, (parse_line(sink), sink))
     return ordered + list(by_name.values())
 
 

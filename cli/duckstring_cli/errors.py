@@ -34,8 +34,8 @@ class AccessError(OperatorError):
     """AWS does not let this user in, or cannot say who the user is."""
 
 
-_MISUSES = {"ArrivalError", "WindowError"}
-"""Refusals by the Catchment of what was typed, by their names on the wire: only there is known what a line has."""
+_MISUSES = {"ArrivalError", "WindowError", "DiscoveryError", "AuthorError", "PondsAtFaultError"}
+"""Refusals by the Catchment of what was typed, or of a Pond that is wrong, by their names on the wire."""
 
 
 def exit_code(error: DuckstringError) -> int:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Literal
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markup import escape
 from rich.segment import Segment
 from rich.style import StyleType
@@ -68,6 +68,17 @@ class Rows(Table):
         """A row."""
         texts = [Text(lines(cell)) if isinstance(cell, str) else cell for cell in cells]
         super().add_row(*texts, style=style, end_section=end_section)
+
+    @override
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """In a pipe no line ends in blanks, which fill up the last column."""
+        shown = super().__rich_console__(console, options)
+        if console.is_terminal:
+            yield from shown
+            return
+        for line in Segment.split_lines(one for one in shown if isinstance(one, Segment)):
+            yield Segment("".join(segment.text for segment in line).rstrip(" "))
+            yield Segment.line()
 
 
 def lines(text: str) -> str:

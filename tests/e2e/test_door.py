@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
@@ -16,7 +17,10 @@ from pathlib import Path
 import boto3
 import duckdb
 import pytest
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from duckstring_cli import catchments
@@ -260,3 +264,28 @@ def test_nothing_of_it_is_readable_by_others(door):
 def test_it_listens_on_this_machine_alone(door):
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.2", door[0]), timeout=2)
+
+
+def _signed(port, key, service, method, path, body, **headers):
+    made = AWSRequest(method, f"http://127.0.0.1:{port}{path}", data=body, headers=headers)
+    signer = S3SigV4Auth if service == "s3" else SigV4Auth
+    signer(Credentials(key.access_key_id, key.secret_access_key), service, "us-east-1").add_auth(made)
+    return dict(made.headers.items())
+
+
+def _sent(port, method, path, headers, body):
+    return request(port, *(f"{name}: {value}" for name, value in headers.items()), method=method, path=path, body=body)
+
+
+def test_a_signed_request_carries_no_other_body(door):
+    """Whoever recorded one must not have it do something else, by a hash beside another body."""
+    port, key = door
+    put = _signed(port, key, "s3", "PUT", f"/{BUCKET}/signed", b"mine")
+    assert _sent(port, "PUT", f"/{BUCKET}/signed", put, b"other")[0] in {400, 403}
+    assert _sent(port, "PUT", f"/{BUCKET}/signed", put, b"mine")[0] == 200
+
+    named = {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}
+    listed = _signed(port, key, "dynamodb", "POST", "/", b'{"Limit":1}', **named)
+    loose = {**listed, "X-Amz-Content-Sha256": hashlib.sha256(b'{"Limit":1}').hexdigest()}
+    assert _sent(port, "POST", "/", loose, b'{"Limit":2}')[0] in {400, 403}
+    assert _sent(port, "POST", "/", loose, b'{"Limit":1}')[0] == 200

@@ -46,6 +46,8 @@ NAMELESS = (
 )
 LOOP = "one, two = ValueError('one'), KeyError('two')\none.__cause__, two.__cause__ = two, one\nraise one"
 DEEP = "error = None\nfor n in range(3000):\n    new = ValueError(n)\n    new.__cause__, error = error, new\nraise error"
+ENDLESS = "error = top = ValueError('top')\nfor n in range(30_000): error.__context__ = new = ValueError(n); error = new\nraise top"
+REPLACED = "import builtins\nbuiltins.len = builtins.isinstance = builtins.sorted = None\n"
 NESTED = "group = ValueError(0)\nfor n in range(500): group = ExceptionGroup('more', [group, KeyError(n)])\nraise group"
 
 
@@ -76,6 +78,8 @@ LATE = "def late(*_): raise TimeoutError('too late')\n"
         ("raise Odd('why')", NAMELESS, "", ""),
         (LOOP, "", "ValueError", "one"),
         (DEEP, "", "ValueError", "2999"),
+        (ENDLESS, "", "ValueError", "top"),
+        (REPLACED + "raise ValueError('lost')", "", "EndError", "replaced parts of Python"),
         (NESTED, "", "ExceptionGroup", "more"),
         ("def again(): again()\nagain()", "", "RecursionError", "recursion"),
         ("sys.setrecursionlimit(120)\nraise ValueError('low')", "", "ValueError", "low"),

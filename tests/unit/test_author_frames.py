@@ -109,3 +109,14 @@ def test_what_duckdb_would_change_is_refused_before_anything_is_stored(disk, cas
     assert refused.value.message.startswith("Table 't'")
     assert refused.value.hint
     assert disk.files() == []
+
+
+def test_an_index_with_a_name_is_not_left_out_without_a_word(disk):
+    sales = pd.DataFrame({"region": ["n", "s", "n"], "year": [1, 1, 2], "v": [1, 2, 3]})
+    with pytest.raises(WriteError, match="the index 'region' would be left out") as refused:
+        disk.write(sales.groupby("region").sum())
+    assert "reset_index()" in refused.value.hint
+    with pytest.raises(WriteError, match="levels of the index 'region', 'year' would"):
+        disk.write(sales.set_index(["region", "year"]))
+    assert disk.files() == []
+    assert disk.read(disk.write(sales[sales.v > 1])).columns == ["region", "year", "v"]

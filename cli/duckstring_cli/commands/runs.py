@@ -82,7 +82,10 @@ def show(
     for attempt in begun:
         _print_error(attempt, named=repeated(catchment))
     if answer["run"].get("message") and not any(attempt.get("message") for attempt in attempts):
-        render.out().print(Text(f"\n{render.said(answer['run'].get('error'), answer['run'].get('message'))}", style="red"), soft_wrap=True)
+        render.out().print(
+            Text(f"\n{render.said(answer['run'].get('error'), answer['run'].get('message'))}", style="red"),
+            soft_wrap=not render.out().is_terminal,
+        )
     if older := answer.get("older_tables"):
         now = instants.to_text(datetime.now(UTC))
         told = "".join(f"\n  {render.table_age(table, now)}" for table in older)
@@ -185,7 +188,9 @@ def _print_error(attempt: AttemptRow, *, named: str) -> None:
         ),
         soft_wrap=True,
     )
-    console.print(Text(render.lines(text).rstrip("\n")), soft_wrap=True)
+    # A traceback's lines stay whole, to be copied; a sentence is broken between its words.
+    is_whole = bool(attempt.get("traceback")) or not console.is_terminal
+    console.print(Text(render.lines(text).rstrip("\n")), soft_wrap=is_whole)
     if attempt["started"]:
         command = f"duckstring logs {attempt['run']} {attempt['ripple']} --attempt {attempt['attempt']}{named}"
         console.print(Text(f"log: {command}", style="dim"), soft_wrap=True)

@@ -7,6 +7,7 @@ told otherwise.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 import time
@@ -23,7 +24,10 @@ _NO_KEY = ("MissingAuthenticationToken", "sign requests with the Catchment's acc
 _UNKNOWN = ("InvalidClientTokenId", "the access key is not one of this Catchment's (duckstring catchment env prints it)")
 _MISMATCH = ("SignatureDoesNotMatch", "the signature is not that of the Catchment's secret access key")
 _EXPIRED = ("AccessDenied", "the presigned URL has expired")
+_OTHER_BODY = ("XAmzContentSHA256Mismatch", "the body is not the one that was signed")
 _OLD = ("RequestTimeTooSkewed", "it was signed too long ago, or by another clock")
+_ANY_BODY = ("UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD")
+"""What is signed where the body is not. Any other text in its place is the body's hash, or says that its chunks are signed."""
 _DATE = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _TWICE = ("InvalidRequest", "a request is signed once: in its header or in its query")
 _NOT_S3 = ("AccessDenied", "only URLs of S3 can be signed in advance")
@@ -64,7 +68,10 @@ class Signatures:
         # A request that another program has received, while the server was stopped, is soon of no use to it.
         if not _DATE.fullmatch(signature.amz_date) or self._sigv4.request_time_failure(signature):
             return _OLD
-        body = b"" if request.headers.get("x-amz-content-sha256") else await read_body()
+        declared = request.headers.get("x-amz-content-sha256", "").strip()
+        body = b"" if declared.startswith(_ANY_BODY) else await read_body()
+        if declared and not declared.startswith((*_ANY_BODY, "STREAMING-")) and declared.lower() != hashlib.sha256(body).hexdigest():
+            return _OTHER_BODY
         return self._mismatch(request, signature, secret, body)
 
     def _of_url(self, request: Request) -> Failure | None:

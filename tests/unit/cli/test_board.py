@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console, RenderableType
 
-from duckstring_cli import board
+from duckstring_cli import board, render
 from duckstring_cli.answers import LineStatus, StatusAnswer
 from tests.unit.cli.made_up import at, line_status, run_row, source
 
@@ -30,6 +30,11 @@ def answer(*lines: LineStatus) -> StatusAnswer:
 def test_sources_come_before_their_sinks_and_names_settle_the_rest() -> None:
     lines = [line("a@1", sources=[source("z@1")]), line("b@1"), line("z@1", sources=[source("absent@1")])]
     assert [held["line"] for held in board.in_order(lines)] == ["b@1", "z@1", "a@1"]
+
+
+def test_a_name_comes_before_those_that_begin_with_it() -> None:
+    lines = [line("s_env2@1"), line("s_env@10"), line("s_env@2")]
+    assert [held["line"] for held in board.in_order(lines)] == ["s_env@2", "s_env@10", "s_env2@1"]
 
 
 def test_a_cycle_is_shown_rather_than_lost() -> None:
@@ -258,3 +263,13 @@ def test_under_a_window_a_ripple_is_as_old_as_its_pond() -> None:
     assert ["load", "done", "1h01m"] in rows
     assert ["new", "idle", "never"] in rows
     assert ["tables", "1", "published,", "1", "row"] in rows
+
+
+def test_no_line_of_a_table_ends_in_blanks_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    made = render.table("POND", "NOW")
+    made.add_row("a", "")
+    made.add_row("a longer name", "failed")
+    render.out().print(made)
+    told = capsys.readouterr().out.splitlines()
+    assert told[2].split() == ["a", "longer", "name", "failed"]
+    assert [row for row in told if row != row.rstrip()] == []

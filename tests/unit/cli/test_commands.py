@@ -196,6 +196,12 @@ def test_a_refusal_is_told_in_the_catchments_words_and_exit_code_1(bench: Bench)
     )
 
 
+@pytest.mark.parametrize("kind", ["DiscoveryError", "AuthorError", "PondsAtFaultError"])
+def test_a_pond_that_is_wrong_is_bad_input_wherever_that_is_found(bench: Bench, kind: str) -> None:
+    bench.answers({"status": {"ok": False, "error": {"type": kind, "message": "src/pond.py defines no Ripple.", "hint": ""}}})
+    assert bench.run("status", "--once")[0] == 2
+
+
 def test_every_fault_of_a_refusal_has_its_line(bench: Bench) -> None:
     bench.answers({"status": {"ok": False, "error": {"type": "X", "message": "one [b]\ntwo", "hint": "", "traceback": "Traceback [c]\n"}}})
     assert bench.run("status")[2] == "error: one [b]\nerror: two\nTraceback [c]\n"

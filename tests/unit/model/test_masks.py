@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import shlex
 import textwrap
 from urllib.parse import quote, quote_plus
 
@@ -44,6 +45,13 @@ def b64(text):
         lambda v: base64.urlsafe_b64encode(f"usr:{v}".encode()).decode(),
         lambda v: "\n".join(textwrap.wrap(b64("long enough to be wrapped: " + v), 40)),
         lambda v: f"{v[:9]}\n      {v[9:]}",
+        shlex.quote,
+        lambda v: "'" + v.replace("'", "'\\''") + "'",
+        lambda v: "SECRET '" + v.replace("'", "''") + "'",
+        lambda v: '"' + v.replace('"', '""') + '"',
+        lambda v: f"│ {v[:9]} │\n│ {v[9:]} │",
+        lambda v: f"\x1b[31m{v[:9]}\x1b[1;32m{v[9:]}\x1b[0m",
+        lambda v: f"{v[:9]}\u200b{v[9:]}",
     ],
 )
 def test_a_value_is_masked_however_it_is_written(said):
@@ -156,6 +164,18 @@ def test_a_secret_that_has_changed_is_masked_old_and_new():
         ("CREATE SECRET (TYPE s3, SECRET 'wJalrXUtnFEMI/K7MDENG')", "CREATE SECRET (TYPE s3, SECRET '***')"),
         ('    connect(password=pond.env("X"), token=None, url=f"https://{user}:{token}@host")', None),
         ("    call(password=os.environ['PW'])", None),
+        ("Config(user='etl', password='hunter2', token='')", "Config(user='etl', password='***', token='')"),
+        ("psql --password hunter2 -h db", "psql --password *** -h db"),
+        ("psql --password -h db", None),
+        ("<Password>hunter2</Password>", "<Password>***</Password>"),
+        ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG", "aws_secret_access_key = ***"),
+        ("  api_key: 'hunter2x99'", "  api_key: '***'"),
+        ("    token = next_token\n    secret = value.strip()", None),
+        ("password: field required, secret: none", None),
+        ("[(b'authorization', b'Token abc')]", "[(b'authorization', b'Token ***')]"),
+        ("{'Cookie': 'sid=31d4d96e; a=b'}", "{'Cookie': '***'}"),
+        ("sk-proj-abcdefghijklmnopqrstuvwxyz0123456789", "***"),
+        ("task-sk-learn, disk-full", None),
     ],
 )
 def test_what_gives_itself_away_is_masked_whoever_it_belongs_to(text, found):
@@ -163,7 +183,11 @@ def test_what_gives_itself_away_is_masked_whoever_it_belongs_to(text, found):
 
 
 @pytest.mark.parametrize(
-    "hostile", ["token=", "://a:", "bearer ", '"secret":', "\\" * 7, "%25", "-----BEGIN PRIVATE KEY-----", "://a:b@", "eyJaaaaaaaa."]
+    "hostile",
+    [
+        *("token=", "://a:", "bearer ", '"secret":', "\\" * 7, "%25", "-----BEGIN PRIVATE KEY-----", "://a:b@", "eyJaaaaaaaa."),
+        *("password = ", "token: a", "--secret ", "<token>", "cookie", "authorization ' b'", "sk-sk-", "        ", "| | ", "\x1b[1;"),
+    ],
 )
 def test_hostile_text_takes_time_by_its_length_only(hostile):
     """Ten times the text, not a hundred times the steps: a pattern that looks back would not come to an end here."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _LONGEST_SHOWN = 200
 
+OWN = "system.main."
+"""Before the name of a function: DuckDB's own, and no macro that the author has given the same name."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:

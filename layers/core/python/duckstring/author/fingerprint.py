@@ -10,13 +10,10 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 
-from duckstring.author.columns import ColumnType, ColumnTypes, quoted
+from duckstring.author.columns import OWN, ColumnType, ColumnTypes, quoted
 
 _SCHEME = 2
 """What the release before wrote (1, unnamed) equals nothing that this one writes: after an upgrade a table counts as changed, once."""
-
-_OWN = "system.main."
-"""DuckDB's own functions: an author may have made macros of the same names."""
 
 _DIGITS_OF_64_BITS = 18
 """A DECIMAL of more digits has 128 bits, of which ``hash`` mixes the two halves by XOR: equal halves give 0."""
@@ -28,7 +25,7 @@ def row_hashes(stored: ColumnTypes) -> str:
     Each row's hash is hashed once more: DuckDB joins the columns' hashes by XOR, and sums over XOR can cancel.
     """
     values = [value for name, kind in stored.items() for value in _hashed(quoted(name), kind)]
-    return f"coalesce({_OWN}sum({_OWN}hash({_OWN}hash({', '.join(values)}))), 0)"
+    return f"coalesce({OWN}sum({OWN}hash({OWN}hash({', '.join(values)}))), 0)"
 
 
 def fingerprint(columns: ColumnTypes, rows: int, total: int) -> str:
@@ -41,7 +38,7 @@ def _hashed(value: str, kind: ColumnType) -> Sequence[str]:
     """What to hash of a column so that equal hashes mean equal values."""
     match kind.kind:
         case "float" | "double":
-            return value, f"{_OWN}signbit({value})", f"CASE WHEN {_OWN}isnan({value}) THEN CAST({value} AS BIT) END"
+            return value, f"{OWN}signbit({value})", f"CASE WHEN {OWN}isnan({value}) THEN CAST({value} AS BIT) END"
         case "decimal" if kind.numbers[0] > _DIGITS_OF_64_BITS:
             return (f"CAST({value} AS VARCHAR)",)
         case "uuid":
@@ -49,7 +46,7 @@ def _hashed(value: str, kind: ColumnType) -> Sequence[str]:
         case "list" | "map" | "struct":
             bits = _in_bits(kind)
             whole = value if bits == kind.text else f"CAST({value} AS {bits})"
-            return (f"{_OWN}create_sort_key({whole}, 'ASC NULLS FIRST')",)
+            return (f"{OWN}create_sort_key({whole}, 'ASC NULLS FIRST')",)
         case _:
             return (value,)
 

@@ -29,6 +29,7 @@ def check_frame(table: str, data: Any, check_names: CheckNames) -> None:  # noqa
     library = type(data).__module__.partition(".")[0]
     if library == "pandas" and hasattr(data, "dtypes") and hasattr(data, "columns"):
         check_names(table, [str(name) for name in data.columns])
+        _check_index(table, data)
         _check_pandas(table, data)
     elif library == "polars" and (hasattr(data, "collect_schema") or hasattr(data, "schema")):
         schema = data.collect_schema() if hasattr(data, "collect_schema") else data.schema
@@ -37,6 +38,16 @@ def check_frame(table: str, data: Any, check_names: CheckNames) -> None:  # noqa
     elif (schema := getattr(data, "projected_schema", None) or getattr(data, "schema", None)) is not None and library == "pyarrow":
         check_names(table, schema.names)
         _check_arrow(table, data, schema, check_names)
+
+
+def _check_index(table: str, frame: Any) -> None:  # noqa: ANN401 - a pandas frame
+    """DuckDB reads columns only. An index with a name is a column to its author: what groupby and set_index make of one."""
+    if names := [repr(name) for name in frame.index.names if name is not None]:
+        what = "the index " if len(names) == 1 else "the levels of the index "
+        raise WriteError(
+            f"Table {table!r}: {what}{', '.join(names)} would be left out.",
+            hint="Write frame.reset_index(), which makes columns of it; or frame.reset_index(drop=True).",
+        )
 
 
 def _check_pandas(table: str, frame: Any) -> None:  # noqa: ANN401 - a pandas frame

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from duckstring.author.columns import ColumnType, ColumnTypes, inside_of, literal, path_of, quoted
+from duckstring.author.columns import OWN, ColumnType, ColumnTypes, inside_of, literal, path_of, quoted
 
 Rewrite = Callable[[str], str]
 """From an SQL expression to another one."""
@@ -161,14 +161,14 @@ def _encode_hugeint(path: str) -> Rewrite:
 
 
 def _no_room(path: str) -> str:
-    return f"error({literal(DOES_NOT_FIT + path)})"
+    return f"{OWN}error({literal(DOES_NOT_FIT + path)})"
 
 
 def _encode_instant(path: str) -> Rewrite:
     finite = _finite_or_by_text("TIMESTAMP")
 
     def encode(value: str) -> str:
-        fits = f"isinf({value}) OR TRY_CAST({value} AS TIMESTAMP) IS NOT NULL"
+        fits = f"{OWN}isinf({value}) OR TRY_CAST({value} AS TIMESTAMP) IS NOT NULL"
         return f"CASE WHEN {value} IS NULL OR {fits} THEN {finite(value)} ELSE {_no_room(path)} END"
 
     return encode
@@ -176,40 +176,41 @@ def _encode_instant(path: str) -> Rewrite:
 
 def _finite_or_by_text(to: str) -> Rewrite:
     """DuckDB converts no infinite instant from one precision to another, but reads it from text."""
-    return lambda value: f"CASE WHEN isinf({value}) THEN CAST(CAST({value} AS VARCHAR) AS {to}) ELSE CAST({value} AS {to}) END"
+    return lambda value: f"CASE WHEN {OWN}isinf({value}) THEN CAST(CAST({value} AS VARCHAR) AS {to}) ELSE CAST({value} AS {to}) END"
 
 
 def _encode_timetz(value: str) -> str:
-    parts = f'"time" := CAST({value} AS TIME), "offset" := CAST(datepart(\'timezone\', {value}) AS INTEGER)'
-    return _unless_null(value, f"struct_pack({parts})")
+    parts = f'"time" := CAST({value} AS TIME), "offset" := CAST({OWN}datepart(\'timezone\', {value}) AS INTEGER)'
+    return _unless_null(value, f"{OWN}struct_pack({parts})")
 
 
 def _decode_timetz(value: str) -> str:
     """By text, and not by what DuckDB writes: it leaves out an offset's minutes where they are 0 and its seconds are not."""
-    seconds = f"abs(struct_extract({value}, 'offset'))"
-    sign = f"CASE WHEN struct_extract({value}, 'offset') < 0 THEN '-' ELSE '+' END"
-    offset = f"printf('%02d:%02d:%02d', {seconds} // 3600, {seconds} // 60 % 60, {seconds} % 60)"
-    return f"CAST(CAST(struct_extract({value}, 'time') AS VARCHAR) || {sign} || {offset} AS TIME WITH TIME ZONE)"
+    seconds = f"{OWN}abs({OWN}struct_extract({value}, 'offset'))"
+    sign = f"CASE WHEN {OWN}struct_extract({value}, 'offset') < 0 THEN '-' ELSE '+' END"
+    offset = f"{OWN}printf('%02d:%02d:%02d', {seconds} // 3600, {seconds} // 60 % 60, {seconds} % 60)"
+    return f"CAST(CAST({OWN}struct_extract({value}, 'time') AS VARCHAR) || {sign} || {offset} AS TIME WITH TIME ZONE)"
 
 
 def _encode_interval(value: str) -> str:
-    months = f"CAST(datepart('year', {value}) * 12 + datepart('month', {value}) AS INTEGER)"
-    micros = f"datepart('hour', {value}) * 3600000000 + datepart('minute', {value}) * 60000000 + datepart('microseconds', {value})"
-    days = f"CAST(datepart('day', {value}) AS INTEGER)"
-    return _unless_null(value, f"struct_pack(months := {months}, days := {days}, micros := CAST({micros} AS BIGINT))")
+    months = f"CAST({OWN}datepart('year', {value}) * 12 + {OWN}datepart('month', {value}) AS INTEGER)"
+    hours, minutes = (f"{OWN}datepart('{part}', {value})" for part in ("hour", "minute"))
+    micros = f"{hours} * 3600000000 + {minutes} * 60000000 + {OWN}datepart('microseconds', {value})"
+    days = f"CAST({OWN}datepart('day', {value}) AS INTEGER)"
+    return _unless_null(value, f"{OWN}struct_pack(months := {months}, days := {days}, micros := CAST({micros} AS BIGINT))")
 
 
 def _decode_interval(value: str) -> str:
-    months, days, micros = (f"struct_extract({value}, '{part}')" for part in ("months", "days", "micros"))
-    return f"to_months({months}) + to_days({days}) + to_microseconds({micros})"
+    months, days, micros = (f"{OWN}struct_extract({value}, '{part}')" for part in ("months", "days", "micros"))
+    return f"{OWN}to_months({months}) + {OWN}to_days({days}) + {OWN}to_microseconds({micros})"
 
 
 def _encode_geometry(value: str) -> str:
-    return f"CAST(ST_AsWKB({value}) AS BLOB)"
+    return f"CAST({OWN}ST_AsWKB({value}) AS BLOB)"
 
 
 def _decode_geometry(value: str) -> str:
-    return f"ST_GeomFromWKB({value})"
+    return f"{OWN}ST_GeomFromWKB({value})"
 
 
 _BY_CAST = {"bignum": "VARCHAR", "bit": "VARCHAR", "time_ns": "VARCHAR", "enum": "VARCHAR"}
@@ -225,7 +226,7 @@ def _unless_null(value: str, made: str) -> str:
 
 
 def _each(value: str, item: str, rewrite: Rewrite) -> str:
-    return f"list_transform({value}, lambda {item}: {rewrite(item)})"
+    return f"{OWN}list_transform({value}, lambda {item}: {rewrite(item)})"
 
 
 def _list_form(kind: ColumnType, path: str, depth: int) -> Form:
@@ -256,9 +257,9 @@ def _stored_fields(forms: dict[str, Form]) -> str:
 def _packed(value: str, rewrites: dict[str, Rewrite | None]) -> str:
     fields = []
     for name, rewrite in rewrites.items():
-        part = f"struct_extract({value}, {literal(name)})"
+        part = f"{OWN}struct_extract({value}, {literal(name)})"
         fields.append(f"{quoted(name)} := {part if rewrite is None else rewrite(part)}")
-    return f"struct_pack({', '.join(fields)})"
+    return f"{OWN}struct_pack({', '.join(fields)})"
 
 
 def _map_form(kind: ColumnType, path: str, depth: int) -> Form:
@@ -269,7 +270,7 @@ def _map_form(kind: ColumnType, path: str, depth: int) -> Form:
     item = f"item{depth}"
 
     def rewritten(value: str, rewrites: dict[str, Rewrite | None]) -> str:
-        return f"map_from_entries({_each(f'map_entries({value})', item, lambda entry: _packed(entry, rewrites))})"
+        return f"{OWN}map_from_entries({_each(f'{OWN}map_entries({value})', item, lambda entry: _packed(entry, rewrites))})"
 
     encodes = {name: part.encode for name, part in forms.items()}
     decodes = {name: part.decode for name, part in forms.items()}
@@ -286,19 +287,19 @@ def _union_form(kind: ColumnType, path: str, depth: int) -> Form:
     def encode(value: str) -> str:
         members = []
         for name, part in forms.items():
-            member = f"union_extract({value}, {literal(name)})"
+            member = f"{OWN}union_extract({value}, {literal(name)})"
             members.append(f"{quoted(name)} := {member if part.encode is None else part.encode(member)}")
-        tag = f"CAST(union_tag({value}) AS VARCHAR)"
+        tag = f"CAST({OWN}union_tag({value}) AS VARCHAR)"
         # A member that is NULL is no NULL: its tag is there.
-        return f"CASE WHEN {tag} IS NOT NULL THEN struct_pack(tag := {tag}, member := struct_pack({', '.join(members)})) END"
+        return f"CASE WHEN {tag} IS NOT NULL THEN {OWN}struct_pack(tag := {tag}, member := {OWN}struct_pack({', '.join(members)})) END"
 
     def decode(value: str) -> str:
         whens = []
         for name, part in forms.items():
-            member = f"struct_extract(struct_extract({value}, 'member'), {literal(name)})"
+            member = f"{OWN}struct_extract({OWN}struct_extract({value}, 'member'), {literal(name)})"
             member = member if part.decode is None else part.decode(member)
-            whens.append(f"WHEN {literal(name)} THEN CAST(union_value({quoted(name)} := {member}) AS {_without_arrays(kind)})")
-        return f"CASE struct_extract({value}, 'tag') {' '.join(whens)} END"
+            whens.append(f"WHEN {literal(name)} THEN CAST({OWN}union_value({quoted(name)} := {member}) AS {_without_arrays(kind)})")
+        return f"CASE {OWN}struct_extract({value}, 'tag') {' '.join(whens)} END"
 
     return Form(f"STRUCT(tag VARCHAR, member STRUCT({_stored_fields(forms)}))", encode, decode)
 

@@ -13,7 +13,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
 from duckstring.author import outages, stored
-from duckstring.author.columns import column_types, literal, quoted
+from duckstring.author.columns import OWN, column_types, literal, quoted
 from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import fingerprint, row_hashes
@@ -125,7 +125,7 @@ class Lake:
         with self._told_apart(), self.con.cursor() as cursor:
             scan = stored.scan(self._uri(key))
             hashes = row_hashes(column_types(cursor.sql(f"FROM {scan}")))
-            found = cursor.execute(f"SELECT count(*), {hashes} FROM {scan}").fetchone()  # noqa: S608 - quoted
+            found = cursor.execute(f"SELECT {OWN}count(*), {hashes} FROM {scan}").fetchone()  # noqa: S608 - quoted
         rows, total = found or (0, 0)
         return TableVersion(table, key, rows, size, fingerprint(writing.columns, rows, total))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
-from duckstring.author.columns import ColumnType, ColumnTypes, column_types, inside_of, literal, path_of, quoted, read_type
+from duckstring.author.columns import OWN, ColumnType, ColumnTypes, column_types, inside_of, literal, path_of, quoted, read_type
 from duckstring.author.contract import Published
 from duckstring.author.keeping import changed_forms, decoded
 
@@ -33,7 +33,7 @@ class Note:
 def note_of(columns: ColumnTypes, filled: Collection[str]) -> str:
     """The COPY's option that writes a file's note."""
     note = {"types": changed_forms(columns), "filled": sorted(filled)}
-    return f"KV_METADATA {{{_NOTE}: {literal(json.dumps(note))}}}"
+    return f"KV_METADATA {OWN}struct_pack({_NOTE} := {literal(json.dumps(note))})"
 
 
 def scan(uri: str) -> str:
@@ -82,7 +82,7 @@ def _changed(con: DuckDBPyConnection, note: Note) -> dict[str, ColumnType]:
 
 def _held(con: DuckDBPyConnection, uri: str) -> Iterator[bool]:
     """For each leaf of the file's schema, in order: whether any of its values is not NULL. Read from the file's end."""
-    held = "bool_or(num_values > coalesce(stats_null_count, 0))"
+    held = f"{OWN}bool_or(num_values > coalesce(stats_null_count, 0))"
     rows = con.execute(f"SELECT column_id, {held} FROM system.main.parquet_metadata({literal(uri)}) GROUP BY 1").fetchall()  # noqa: S608 - quoted
     found: dict[int, bool] = dict(rows)
     return (found.get(leaf, False) for leaf in count())  # a file without rows has no statistics either
@@ -119,11 +119,11 @@ def _containers(kind: ColumnType, path: str, value: str) -> Iterator[tuple[str, 
     yield path, f"{value} IS NOT NULL"
     for name, part in kind.parts:
         if part.parts:
-            inside = f"struct_extract({value}, {literal(name)})" if kind.kind == "struct" else value
+            inside = f"{OWN}struct_extract({value}, {literal(name)})" if kind.kind == "struct" else value
             yield from _containers(part, inside_of(kind, path, name), inside)
 
 
 def _not_null(con: DuckDBPyConnection, uri: str, tests: Mapping[str, str]) -> set[str]:
-    values = ", ".join(f"coalesce(bool_or({test}), false)" for test in tests.values())
+    values = ", ".join(f"coalesce({OWN}bool_or({test}), false)" for test in tests.values())
     found = con.execute(f"SELECT {values} FROM {scan(uri)}").fetchone() or ()  # noqa: S608 - quoted
     return {path for path, is_there in zip(tests, found, strict=True) if is_there}

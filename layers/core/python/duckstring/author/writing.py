@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from duckstring.author.columns import ColumnType, ColumnTypes, column_types, literal, quoted
+from duckstring.author.columns import OWN, ColumnType, ColumnTypes, column_types, literal, quoted
 from duckstring.author.contract import Breach, Published, breaches
 from duckstring.author.errors import ContractError, WriteError
 from duckstring.author.keeping import DOES_NOT_FIT, encoded, form, too_large, unkept
@@ -101,7 +101,7 @@ def _within_contract(table: str, columns: ColumnTypes, published: Published) -> 
 
 def _if_null(name: str, published: ColumnType) -> str:
     """A column that may hold NULLs only, under its published type."""
-    failed = f"error({literal(_BREACH + name)})"
+    failed = f"{OWN}error({literal(_BREACH + name)})"
     kept = f"CASE WHEN {quoted(name)} IS NULL THEN CAST(NULL AS {form(published).stored}) ELSE {failed} END"
     return f"{kept} AS {quoted(name)}"
 

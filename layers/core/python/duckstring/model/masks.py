@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from duckstring.model.secret_forms import Form, forms_of, is_secret_name
 from duckstring.model.secret_patterns import find_known
 
-_WRAPPED = re.compile(r"[ \t]*\r?\n[ \t]*")
+_WRAPPED = re.compile("(?<![ \t│┃|])[ \t│┃|]*+\r?\n[ \t│┃|]*+|\x1b\\[[0-9;]*+m|[\u200b-\u200d\u2060\ufeff\xad]")
+"""What a program puts into a text that it shows: line ends, also within a box, colours, places where a line may be broken."""
 _MOST_FORMS = 5_000
 """Earlier values of a secret are kept until there are so many: a worker lives for hours, a secret changes rarely."""
 
@@ -61,10 +62,9 @@ class Masks:
                 yield from (Span(*found.span(), form.name) for found in form.pattern.finditer(text))
 
     def _found_wrapped(self, text: str) -> Iterator[Span]:
-        """Those that lie across line ends, as text that was filled to a width has them."""
-        if "\n" not in text or not self._forms:
+        """Those that lie across line ends and colours, as text that was filled to a width or highlighted has them."""
+        if not self._forms or (joined := _WRAPPED.sub("", text)) == text:
             return
-        joined = _WRAPPED.sub("", text)
         if not any(form.anchor in joined for form in self._forms):
             return
         places = _places(text)
@@ -73,7 +73,7 @@ class Masks:
 
 
 def _places(text: str) -> list[int]:
-    """For each character of ``text`` without its line ends: where it stands in ``text``."""
+    """For each character of ``text`` without what was put into it: where it stands in ``text``."""
     places: list[int] = []
     at = 0
     for found in _WRAPPED.finditer(text):

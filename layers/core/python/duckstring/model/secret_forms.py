@@ -36,6 +36,8 @@ _PLAIN = re.compile(
 _ARMOUR = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
 _ALNUM = re.compile(r"[A-Za-z0-9]+")
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
+_QUOTED = {"'": (r"'\\''", "'\"'\"'", "''"), '"': ('""',)}
+"""As shells, SQL and CSV write a quotation mark within such marks."""
 _SHORT = {"\n": "n", "\t": "t", "\r": "r"}
 
 
@@ -195,6 +197,7 @@ def _sign(sign: str) -> str:
     if len(encoded) > 1:
         escapes.append(r"\\{1,8}+".join(f"x{_hex(f'{byte:02x}')}" for byte in encoded))
     ways = [
+        *_QUOTED.get(sign, ()),
         _percent(sign),
         *([r"\+"] if sign == " " else []),
         *([r"\r\n"] if sign == "\n" else []),

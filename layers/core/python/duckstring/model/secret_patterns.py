@@ -21,13 +21,22 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         # ?X-Amz-Signature=..., &token=..., password=...
         (("=", "%3d"), rf"(?:{_NAMES})(?:=|%(?:25)?3D){_CODE}((?:(?!%(?:25)?26)[^\s&;,\"'<>()\[\]{{}}|])++)"),
         (("sig=", "sig%3d"), rf"(?<![A-Za-z0-9])sig(?:=|%(?:25)?3D){_CODE}((?:(?!%(?:25)?26)[^\s&;,\"'<>()\[\]{{}}|])++)"),
+        # password='...' of Python's repr; "password" = '...'; --password ...; <password>...</password>
+        (("'", '"'), rf"(?:{_NAMES})[\"']?\s{{0,4}}=\s{{0,4}}b?[\"']{_CODE}([^\"'\\]{{4,}}+)"),
+        (("--",), rf"--(?:{_NAMES})\s++(?![-*{{$])([^\s\"'<>]++)"),
+        (("</",), rf"<(?:{_NAMES})>(?!\*\*\*)([^<>\r\n]{{1,1024}}+)</"),
+        # Lines of INI and YAML: what has digits, since source code and sentences look alike
+        (("=", ":"), rf"(?:{_NAMES})(?:\s{{1,8}}=\s{{0,8}}|:\s{{1,8}}['\"]?){_CODE}(?=[^\s\d]{{0,256}}+\d)([^\s,;\"'(){{}}<>\[\]]{{8,}}+)"),
         # JSON, and what Python prints of a dict
-        (('"', "'"), rf"(?:{_NAMES}|authorization)\\*+[\"']\s*+:\s*+\\*+[\"']{_CODE}([^\"'\\]{{4,}}+)"),
+        (('"', "'"), rf"(?:{_NAMES}|authorization)\\*+[\"']\s*+:\s*+b?\\*+[\"']{_CODE}([^\"'\\]{{4,}}+)"),
         # Authorization: Basic ..., Bearer ...
-        (("authorization",), r"authorization\W{1,8}(?:bearer|basic|token|digest|negotiate|apikey)\s++(?!\*\*\*)([^\s\"',;]++)"),
+        (
+            ("authorization",),
+            r"authorization\W{1,4}(?:\W|b(?=['\"])){0,4}(?:bearer|basic|token|digest|negotiate|apikey)\s++(?!\*\*\*)([^\s\"',;]++)",
+        ),
         (("-key:", "-token:"), r"(?:api-key|-token):\s*+(?!\*\*\*)([^\s\"',;]{8,}+)"),
         (("bearer", "basic"), r"\b(?:bearer|basic)\s++(?=[^\s\"',;]*[\d._~+/=-])(?!\*\*\*)([A-Za-z0-9._~+/=-]{8,}+)"),
-        (("cookie",), r"cookie:\s*+(?!\*\*\*)(\w[\w.-]*=[^\r\n\"']++)"),
+        (("cookie",), r"cookie['\"]?+[:,]\s*+b?['\"]?+(?!\*\*\*)(\w[\w.-]*=[^\r\n\"']++)"),
         # DuckDB's CREATE SECRET
         (("secret '", "token '"), r"\b(?:SECRET|SESSION_TOKEN)\s++'(?!\*\*\*)([^']{16,}+)'"),
         # Private keys, JSON Web Tokens
@@ -48,6 +57,8 @@ _CASED: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), r"\b((?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,}+)"),
         (("glpat-", "xox", "dapi"), r"\b((?:glpat-|xox[a-z]-|dapi(?=[0-9a-f]{32}))[A-Za-z0-9-]{10,}+)"),
         (("sk_live_", "rk_live_", "AIza", "pypi-"), r"\b((?:[sr]k_live_|AIza|pypi-)[A-Za-z0-9_-]{20,}+)"),
+        # OpenAI and Anthropic, Hugging Face, npm
+        (("sk-", "hf_", "npm_"), r"(?<![A-Za-z0-9_-])((?:sk-(?=[A-Za-z_-]{0,64}+\d)|hf_|npm_)[A-Za-z0-9_-]{28,}+)"),
     )
 )
 

@@ -236,9 +236,12 @@ class _Attempt:
             threading.Thread(target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True).start()
         sys.addaudithook(self._on_audit)
         self._link.send({"called": True})
-        ended = self._call()
-        _restore_interpreter()
-        end_output()
+        try:
+            ended = self._call()
+            _restore_interpreter()
+            end_output()
+        except BaseException:  # noqa: BLE001 - the author has replaced what this needs
+            _exit(MUTE_EXIT)
         self._tell(ended)
 
     def _grant(self, keys: AttemptKeys) -> None:

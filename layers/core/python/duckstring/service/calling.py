@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from duckstring.author.errors import RippleError
 from duckstring.author.pausing import Paused
@@ -24,6 +24,9 @@ from duckstring.service.project import Project
 Function = Callable[..., object]
 Find = Callable[[Declared], Function | None]
 Value = TypeVar("Value")
+
+MOST_CHAINED: Final = 100
+"""Errors of one chain (``raise ... from``, "during handling of ...") and its groups that are told."""
 
 LONGEST_TEXT: Final = 1_000_000
 """Characters of a message or a traceback that are kept."""
@@ -67,6 +70,11 @@ class Pauses:
 
     seconds: int
 
+
+_CAUSE: Any = BaseException.__dict__["__cause__"]
+_CONTEXT: Any = BaseException.__dict__["__context__"]
+_MEMBERS: Any = BaseExceptionGroup.__dict__["exceptions"]
+"""An author's class may have its own in their places."""
 
 Ended = Returned | Fault | Unreachable | Cut | Pauses
 
@@ -135,8 +143,33 @@ def _reason(broken: BaseException) -> str:
 
 
 def _written(error: BaseException, project: Project) -> str:
+    left_out = "(errors that came before these are left out)\n" if _cut_chain(error) else ""
     told = traceback.TracebackException(type(error), error, _from_author(error.__traceback__, project))
-    return "".join(told.format()).replace(f"{project.root}/", "")
+    return left_out + "".join(told.format()).replace(f"{project.root}/", "")
+
+
+def _cut_chain(error: BaseException) -> bool:
+    """Forget what lies beyond the first errors of a chain; whether there was any.
+
+    A retry in a loop may chain thousands, and Python walks through all of them whenever it raises another one: to put them
+    into words would take minutes.
+    """
+    seen, rest, is_cut = {id(error)}, [error], False
+    for one in rest:
+        for link in (_CAUSE, _CONTEXT):
+            before = link.__get__(one)
+            if before is not None and id(before) not in seen:
+                if len(seen) < MOST_CHAINED:
+                    rest.append(before)
+                    seen.add(id(before))
+                else:
+                    link.__set__(one, None)
+                    is_cut = True
+        if issubclass(type(one), BaseExceptionGroup):
+            more = [each for each in _MEMBERS.__get__(one) if id(each) not in seen]
+            rest += more
+            seen.update(map(id, more))
+    return is_cut
 
 
 def _frames(error: BaseException, project: Project) -> str:

@@ -45,6 +45,10 @@ class DeployRefusedError(OperatorError):
         self.traceback = "\n".join(text for fault in faults if (text := getattr(fault, "traceback", "")))
 
 
+class PondsAtFaultError(DeployRefusedError):
+    """Each fault is of a Pond, and its author's to mend; the Catchment has no objection."""
+
+
 class DiscoveryError(AuthorError):
     """A package that the Catchment cannot import, in the words of the import."""
 
@@ -340,4 +344,4 @@ def _refuse(faults: Sequence[DuckstringError]) -> None:
     if len(faults) == 1:
         raise faults[0]
     if faults:
-        raise DeployRefusedError(faults)
+        raise PondsAtFaultError(faults) if all(isinstance(fault, AuthorError) for fault in faults) else DeployRefusedError(faults)

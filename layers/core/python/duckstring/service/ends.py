@@ -156,7 +156,8 @@ def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:
         return _killed(outcome, ended, ripple, memory)
     code = os.WEXITSTATUS(ended.status)
     if code == MUTE_EXIT:
-        return _fault("EndError", f"Ripple {ripple!r} ended, and its process could not say how: it has no descriptor left.", outcome)
+        why = "no descriptor is left, or the Ripple has replaced parts of Python (of builtins, json, os) that this needs"
+        return _fault("EndError", f"Ripple {ripple!r} ended, and its process could not say how: {why}.", outcome)
     message = f"Ripple {ripple!r} ended its own process with exit code {code} (os._exit, or a program in its place) before it returned."
     return _fault("ProcessExit", message, outcome)
 

@@ -19,16 +19,16 @@ def in_order(releases: Mapping[Line, Release]) -> tuple[Line, ...]:
         for source in its:
             sinks[source].append(sink)
     missing = {line: len(its) for line, its in sources.items()}
-    ready = [line for line, count in missing.items() if count == 0]
+    ready = [(parse_line(line), line) for line, count in missing.items() if count == 0]
     heapify(ready)
     order: list[Line] = []
     while ready:
-        order.append(heappop(ready))
+        order.append(heappop(ready)[1])
         for sink in sinks[order[-1]]:
             missing[sink] -= 1
             if missing[sink] == 0:
-                heappush(ready, sink)
-    return (*order, *sorted(set(sources) - set(order)))
+                heappush(ready, (parse_line(sink), sink))
+    return (*order, *sorted(set(sources) - set(order), key=parse_line))
 
 
 def faults(releases: Mapping[Line, Release], changed: Collection[Line]) -> tuple[str, ...]:
