@@ -39,7 +39,9 @@ quoting = st.sampled_from(["{}", '"{}"', "/**/{}"])
 spaces = st.sampled_from(["", " ", "\n", "\t"])
 
 
-@given(st.sets(st.sampled_from(sorted(REFS)), min_size=1), quoting, spaces, st.booleans(), st.sampled_from([", ", " JOIN ", " UNION FROM "]))
+@given(
+    st.sets(st.sampled_from(sorted(REFS)), min_size=1), quoting, spaces, st.booleans(), st.sampled_from([", ", " JOIN ", " UNION FROM "])
+)
 @example({("main", "t")}, '"{}"', "", True, ", ")
 def test_no_table_that_is_read_is_left_out(read, quoted, space, upper, between):
     def written(ref):
