@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import selectors
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -105,6 +106,8 @@ class Follow:
 def follow(one: Process, order: Call, how: Follow) -> Outcome:
     """Have a process call what is ordered, and stay with it until it is over."""
     one.is_used = True
+    # It may have waited long, beside others' code: should that have stopped it, it goes on.
+    one.forked.signal(signal.SIGCONT)
     pool = ThreadPoolExecutor(max_workers=3, thread_name_prefix="duckstring-attempt")
     try:
         return _Following(one, order, how, pool).run()

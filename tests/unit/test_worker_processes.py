@@ -1,0 +1,128 @@
+"""The next attempt's process is forked while one is at work: it is the next one's alone, and others' ends leave it be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.unit.worker_kit import World
+
+TELLS = """
+import os
+from pathlib import Path
+from duckstring import ripple
+
+@ripple
+def load(pond):
+    Path({!r}).write_text(str(os.getpid()))
+"""
+
+DAEMON = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+from duckstring import ripple
+
+@ripple
+def load(pond):
+    script = "import os, sys, time; os.setsid(); os.fork() and os._exit(0); print(os.getpid(), flush=True); os.close(1); time.sleep(600)"
+    daemon = int(subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout)
+    until = time.monotonic() + 20
+    while not (waiting := others()) and time.monotonic() < until:
+        time.sleep(0.01)
+    for pid in waiting:
+        os.kill(pid, signal.SIGKILL)
+    while others() and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    os.kill(daemon, 0)
+    Path({place!r}).write_text(f"{{daemon}} {{len(waiting)}}")
+
+def others():
+    told = Path(f"/proc/{{os.getppid()}}/task/{{os.getppid()}}/children").read_text().split()
+    # The daemon is adopted: it has no folder of ours.
+    return [int(pid) for pid in told if int(pid) != os.getpid() and waits(pid)]
+
+def waits(pid):
+    return "duckstring" not in Path(f"/proc/{{pid}}/cmdline").read_text() and "sleep" not in Path(f"/proc/{{pid}}/cmdline").read_text()
+"""
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    yield made
+    made.worker.processes.close()
+
+
+def ran(world, number, place):
+    world.deploy(TELLS.format(str(place)))
+    world.open_run(number)
+    assert world.run(number=number) == {"outcome": "ok"}
+    return int(place.read_text())
+
+
+def waiting(world):
+    """The process that was forked ahead, once it is known."""
+    one = world.worker.processes._next
+    until = time.monotonic() + 20
+    while not one.forked.pid and time.monotonic() < until:
+        assert one.is_ready
+    return one.forked.pid
+
+
+def test_each_attempt_is_made_in_the_process_that_was_forked_during_the_last_one(world, tmp_path):
+    used = []
+    for number in range(1, 4):
+        if number > 1:
+            used.append(waiting(world))
+        used.append(ran(world, number, tmp_path / "pid"))
+    assert used[0] != used[1] == used[2] != used[3] == used[4]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_process_that_was_killed_or_stopped_while_it_waited_delays_nobody(world, tmp_path, how):
+    ran(world, 1, tmp_path / "pid")
+    os.kill(waiting(world), how)
+    time.sleep(0.1)
+    ran(world, 2, tmp_path / "pid")
+    assert [row.status for row in world.rows if hasattr(row, "status")] == ["success", "success"]
+
+
+def test_an_attempt_that_is_not_the_current_one_leaves_the_process_to_the_next(world, tmp_path):
+    ran(world, 1, tmp_path / "pid")
+    ahead = waiting(world)
+    world.open_run(2, attempt=2)
+    assert world.run(number=2, attempt=1) == {"outcome": "ok"}
+    assert waiting(world) == ahead
+    assert world.run(number=2, attempt=2) == {"outcome": "ok"}
+    assert int((tmp_path / "pid").read_text()) == ahead
+
+
+def test_the_end_of_a_process_that_waits_is_not_the_end_of_what_an_attempt_has_started(world, tmp_path):
+    place = tmp_path / "told"
+    world.deploy(DAEMON.format(place=str(place)))
+    world.open_run()
+    assert world.run() == {"outcome": "ok"}, world.rows[-1]
+    daemon, waited = map(int, place.read_text().split())
+    assert waited == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(daemon, 0)
+
+
+def test_folders_of_a_worker_that_is_gone_go_with_its_fork_server(tmp_path):
+    """A worker that is killed cannot remove them itself."""
+    reads, writes = os.pipe()
+    if not (child := os.fork()):
+        world = World(tmp_path)
+        ran(world, 1, tmp_path / "pid")
+        os.write(writes, str(world.worker.processes._next.home).encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    home, until = Path(os.read(reads, 4096).decode()), time.monotonic() + 20
+    while home.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not home.exists()
