@@ -126,3 +126,19 @@ def test_folders_of_a_worker_that_is_gone_go_with_its_fork_server(tmp_path):
     while home.exists() and time.monotonic() < until:
         time.sleep(0.02)
     assert not home.exists()
+
+
+def test_sockets_of_multiprocessing_find_room_in_a_long_temporary_folder(tmp_path, monkeypatch):
+    """As on this machine: the temporary folder lies in the Catchment's."""
+    long = tmp_path / ("catchments-" + "x" * 60) / "tmp"
+    long.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    world = World(tmp_path)
+    world.deploy(
+        "from multiprocessing import Manager\nfrom duckstring import ripple\n\n\n@ripple\ndef load(pond):\n"
+        "    with Manager() as manager:\n        assert dict(manager.dict(a=1)) == {'a': 1}\n"
+    )
+    world.open_run()
+    assert world.run() == {"outcome": "ok"}, world.rows[-1]
+    world.worker.processes.close()
+    assert list(long.glob("duckstring-attempt-*")) == []

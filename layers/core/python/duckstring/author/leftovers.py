@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 _PREFIX = "duckstring-"
+_SHORT, _LONGEST_ROOT = "/tmp", 30  # noqa: S108 - mkdtemp makes a folder that is its owner's alone
 
 
 def folder(kind: str) -> str:
@@ -19,12 +20,23 @@ def folder(kind: str) -> str:
     return tempfile.mkdtemp(prefix=f"{_PREFIX}{kind}-{os.getpid()}-")
 
 
+def short_folder(kind: str) -> str:
+    """The same, with a short path: a socket in it (``multiprocessing.Manager``) may have a path of 107 bytes at most."""
+    return tempfile.mkdtemp(prefix=f"{_PREFIX}{kind}-{os.getpid()}-", dir=_short_root())
+
+
 def clear() -> None:
     """Remove the folders of processes that are no more. One with our own number is of an earlier process: we have made none yet."""
-    for found in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
-        number = found.name.split("-")[2]
-        if number.isdigit() and (int(number) == os.getpid() or not _lives(int(number))):
-            shutil.rmtree(found, ignore_errors=True)
+    for root in {tempfile.gettempdir(), _short_root()}:
+        for found in Path(root).glob(f"{_PREFIX}*-*-*"):
+            number = found.name.split("-")[2]
+            if number.isdigit() and (int(number) == os.getpid() or not _lives(int(number))):
+                shutil.rmtree(found, ignore_errors=True)
+
+
+def _short_root() -> str:
+    usual = tempfile.gettempdir()
+    return _SHORT if len(usual) > _LONGEST_ROOT and os.access(_SHORT, os.W_OK | os.X_OK) else usual
 
 
 def _lives(number: int) -> bool:

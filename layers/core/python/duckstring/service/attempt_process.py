@@ -31,6 +31,7 @@ from duckstring.author.pond import Pond, Surroundings
 from duckstring.errors import InvariantError, TransientError
 from duckstring.service.calling import Cut, Ended, Fault, Pauses, Returned, Stopped, Unreachable, call, cut, fault, judged
 from duckstring.service.channel import KEY_BYTES, Reader, Writer, frame
+from duckstring.service.forkserver import Folders
 from duckstring.service.mentions import tables_read
 from duckstring.service.output import begin_output, end_output, reset_loggers
 from duckstring.service.project import Project
@@ -114,7 +115,7 @@ def prepare(storage: AttemptStorage) -> None:
     reset_loggers()
 
 
-def begin(storage: AttemptStorage, folder: str, descriptors: Sequence[int]) -> NoReturn:
+def begin(storage: AttemptStorage, folders: Folders, descriptors: Sequence[int]) -> NoReturn:
     """The whole life of the process. ``descriptors``: the link to the parent, renewed credentials, standard output and error."""
     link, renewals, out, err = descriptors
     os.dup2(out, 1)
@@ -123,9 +124,8 @@ def begin(storage: AttemptStorage, folder: str, descriptors: Sequence[int]) -> N
         os.close(one)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
-    home = Path(folder)
-    (home / "tmp").mkdir()
-    os.environ["TMPDIR"] = tempfile.tempdir = str(home / "tmp")
+    home = Path(folders.home)
+    os.environ["TMPDIR"] = tempfile.tempdir = folders.temporary
     storage.settle(home)
     attempt = _Attempt(storage, home, _Link(link, _read(link, KEY_BYTES)))
     attempt.prepare(cast("AttemptKeys | None", _unpacked(link)))

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from duckstring.errors import TransientError
 from duckstring.service.descendants import Exit, adopt, descendants, end_all, end_with_parent, has_others, reap
@@ -34,8 +34,16 @@ _STREAMS = 3
 _STREAMS_EACH, _MOST_ORDERS = 4, 2
 _MOST_WORDS = 65_536
 
-Start = Callable[[str, Sequence[int]], NoReturn]
-"""What a forked process does: with the attempt's folder and its descriptors, in the order in which they were given."""
+
+class Folders(NamedTuple):
+    """Of one attempt: ``home`` for what its process keeps, ``temporary`` for the author's temporary files."""
+
+    home: str
+    temporary: str
+
+
+Start = Callable[[Folders, Sequence[int]], NoReturn]
+"""What a forked process does: with the attempt's folders and its descriptors, in the order in which they were given."""
 
 
 class ForkServer:
@@ -54,7 +62,7 @@ class ForkServer:
                 server.close()
             self._server = _Server(self._prepare, self._begin)
 
-    def fork(self, folder: str, descriptors: Sequence[int], *, ahead: bool = False) -> Forked:
+    def fork(self, folders: Folders, descriptors: Sequence[int], *, ahead: bool = False) -> Forked:
         """A process for an attempt. It begins at once; the descriptors stay the caller's here.
 
         ``ahead``: another one is at work, so a server that is dead is not replaced now.
@@ -67,7 +75,7 @@ class ForkServer:
                 self.start()
             assert self._server is not None  # noqa: S101 - start has made it
             try:
-                return self._server.fork(folder, descriptors)
+                return self._server.fork(folders, descriptors)
             except OSError:
                 if not ahead:
                     self._server.close()
@@ -109,9 +117,9 @@ class _Server:
     def close(self) -> None:
         self._closed()
 
-    def fork(self, folder: str, descriptors: Sequence[int]) -> Forked:
+    def fork(self, folders: Folders, descriptors: Sequence[int]) -> Forked:
         self._number += 1
-        socket.send_fds(self.door, [_line({"do": "fork", "number": self._number, "folder": folder})], list(descriptors))
+        socket.send_fds(self.door, [_line({"do": "fork", "number": self._number, "folders": folders})], list(descriptors))
         self._forked[self._number] = forked = Forked(self, self._number)
         return forked
 
@@ -247,7 +255,7 @@ def _descriptors() -> list[int]:
 @dataclass(frozen=True, slots=True)
 class _Child:
     pid: int
-    folder: str
+    folders: Folders
 
 
 class _Servant:
@@ -280,7 +288,8 @@ class _Servant:
         """The parent is gone, so nobody else is left to do it: kill what was forked, and remove its folders."""
         end_all([child.pid for child in self._children.values()])
         for child in self._children.values():
-            shutil.rmtree(child.folder, ignore_errors=True)
+            for folder in child.folders:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _hear(self) -> bool:
         said, descriptors, _, _ = socket.recv_fds(self._door, _MOST_WORDS, _STREAMS_EACH * _MOST_ORDERS)
@@ -292,7 +301,7 @@ class _Servant:
             match word["do"]:
                 case "fork":
                     given, descriptors = descriptors[:_STREAMS_EACH], descriptors[_STREAMS_EACH:]
-                    self._fork(word["number"], word["folder"], given)
+                    self._fork(word["number"], Folders(*word["folders"]), given)
                 case "signal" if child:
                     os.kill(child.pid, word["signal"])
                 case "end" if child:
@@ -304,17 +313,17 @@ class _Servant:
     def _others(self, child: _Child) -> list[int]:
         return [one.pid for one in self._children.values() if one is not child]
 
-    def _fork(self, number: int, folder: str, descriptors: Sequence[int]) -> None:
+    def _fork(self, number: int, folders: Folders, descriptors: Sequence[int]) -> None:
         here = os.getpid()
         child = os.fork()
         if not child:
-            self._become(here, folder, descriptors)
+            self._become(here, folders, descriptors)
         for one in descriptors:
             os.close(one)
-        self._children[number] = _Child(child, folder)
+        self._children[number] = _Child(child, folders)
         self._door.sendall(_line({"number": number, "pid": child}))
 
-    def _become(self, parent: int, folder: str, descriptors: Sequence[int]) -> NoReturn:
+    def _become(self, parent: int, folders: Folders, descriptors: Sequence[int]) -> NoReturn:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -322,7 +331,7 @@ class _Servant:
             end_with_parent(parent)
             for ours in (self._door, self._bell, self._ring):
                 ours.close()
-            self._begin(folder, descriptors)
+            self._begin(folders, descriptors)
         finally:
             os._exit(1)
 

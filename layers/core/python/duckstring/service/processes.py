@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from duckstring.author.leftovers import folder
+from duckstring.author.leftovers import folder, short_folder
 from duckstring.errors import TransientError
 from duckstring.service.attempt_process import AttemptKeys, packed
 from duckstring.service.channel import new_key
-from duckstring.service.forkserver import Forked, ForkServer
+from duckstring.service.forkserver import Folders, Forked, ForkServer
 
 PATIENCE = 10.0
 """Seconds for a process that was killed to be gone."""
@@ -34,12 +34,12 @@ Ends = tuple[socket.socket, socket.socket, int, int]
 class Process:
     """One attempt's process. It exists before it is known what it is to call."""
 
-    def __init__(self, forked: Forked, home: Path, ends: Ends, keys: AttemptKeys | None) -> None:
-        """``home``: its folder. ``keys``: the credentials that its order will likely come with."""
-        self.forked, self.home, self.key = forked, home, new_key()
+    def __init__(self, forked: Forked, folders: Folders, ends: Ends, keys: AttemptKeys | None) -> None:
+        """``keys``: the credentials that its order will likely come with."""
+        self.forked, self.home, self.key = forked, Path(folders.home), new_key()
         self.link, self.renewals, self.out, self.err = ends
         self.is_used = False
-        self._release = weakref.finalize(self, _release, ends, home, os.getpid())
+        self._release = weakref.finalize(self, _release, ends, folders, os.getpid())
         with suppress(OSError):  # it has died: that is seen at its end
             self.link.sendall(self.key + packed(keys))
 
@@ -117,16 +117,16 @@ class Processes:
         return one
 
     def _forked(self, keys: AttemptKeys | None, *, ahead: bool = False) -> Process:
-        home = folder("attempt")
+        folders = Folders(folder("attempt"), short_folder("tmp"))
         ours, theirs = _ends()
         try:
-            forked = self._forks.fork(home, [*(one.fileno() for one in theirs[:2]), *theirs[2:]], ahead=ahead)
+            forked = self._forks.fork(folders, [*(one.fileno() for one in theirs[:2]), *theirs[2:]], ahead=ahead)
         except BaseException:
-            _release(ours, Path(home), os.getpid())
+            _release(ours, folders, os.getpid())
             raise
         finally:
             _close(theirs)
-        return Process(forked, Path(home), ours, keys)
+        return Process(forked, folders, ours, keys)
 
 
 def _ends() -> tuple[Ends, Ends]:
@@ -136,11 +136,12 @@ def _ends() -> tuple[Ends, Ends]:
     return (link, renewals, out, err), (its_link, its_renewals, its_out, its_err)
 
 
-def _release(ends: Ends, home: Path, owner: int) -> None:
+def _release(ends: Ends, folders: Folders, owner: int) -> None:
     """In a process that is forked from this one nothing: all of it is the parent's."""
     if os.getpid() == owner:
         _close(ends)
-        shutil.rmtree(home, ignore_errors=True)
+        for one in folders:
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def _close(ends: Ends) -> None:
