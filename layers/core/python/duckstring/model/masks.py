@@ -18,6 +18,9 @@ _WRAPPED = re.compile("(?<![ \t│┃|])[ \t│┃|]*+\r?\n[ \t│┃|]*+|\x1b\\
 _MOST_FORMS = 5_000
 """Earlier values of a secret are kept until there are so many: a worker lives for hours, a secret changes rarely."""
 
+_SHORT, _MOST_PLAIN = 40, 2_000
+"""So long, and so many, are the texts that are known to hold no secret: names of fields, in each line of a log."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -41,11 +44,18 @@ class Masks:
         named = [(name, value) for name, value in (environment or {}).items() if is_secret_name(name)]
         self._entries = dict(entries) | {name: value for name, value in named if name not in entries}
         self._forms: tuple[Form, ...] = _unique(form for name, value in self._entries.items() for form in forms_of(name, value))
+        self._plain: set[str] = set()
 
     def mask(self, text: str) -> str:
         """``text`` without secrets. Masking what is masked changes nothing."""
+        if text in self._plain:
+            return text
         spans = [*self._found(text), *self._found_wrapped(text), *(Span(*span) for span in find_known(text))]
-        return _covered(text, spans) if spans else text
+        if spans:
+            return _covered(text, spans)
+        if len(text) <= _SHORT and len(self._plain) < _MOST_PLAIN:
+            self._plain.add(text)
+        return text
 
     def renewed(self, entries: Mapping[str, str]) -> Masks:
         """These masks and those of ``entries``: after a secret has changed, its old value may still be said."""
@@ -53,6 +63,7 @@ class Masks:
             return self
         made = Masks(entries)
         made._entries = self._entries | made._entries
+        made._plain = set()
         made._forms = _unique((*made._forms, *self._forms))[:_MOST_FORMS]
         return made
 

@@ -63,12 +63,19 @@ _CASED: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
 )
 
 
+_FEW = 1_000
+"""Characters of a text of which it is quicker to ask once whether any guard is in it: most texts are names and numbers."""
+_ANY_GUARD = re.compile("|".join(sorted({re.escape(guard.lower()) for guards, _ in _PATTERNS + _CASED for guard in guards})))
+
+
 def find_known(text: str) -> Iterator[tuple[int, int]]:
     """Where in ``text`` secrets of a known form stand: start and end of each."""
     low = text.lower()
-    for guards, pattern in _PATTERNS:
-        if any(guard in low for guard in guards):
-            yield from (found.span(1) for found in pattern.finditer(text))
-    for guards, pattern in _CASED:
-        if any(guard in text for guard in guards):
-            yield from (found.span(1) for found in pattern.finditer(text))
+    if len(text) <= _FEW and not _ANY_GUARD.search(low):
+        return
+    for where, patterns in ((low, _PATTERNS), (text, _CASED)):
+        for guards, pattern in patterns:
+            for guard in guards:
+                if guard in where:
+                    yield from (found.span(1) for found in pattern.finditer(text))
+                    break
