@@ -187,7 +187,7 @@ def test_a_look_that_hangs_keeps_nobody_from_ending_the_attempt(world, tmp_path)
 def test_a_short_ripple_is_never_looked_at(world, tmp_path):
     looks = []
     world.taken = lambda *_, **__: looks.append(1)
-    world.worker = replace(world.worker, pace=Pace())
+    world.worker = replace(world.worker, pace=Pace(early=60.0))
     world.deploy(code(tmp_path, "pass"))
     world.open_run()
     assert world.run() == {"outcome": "ok"}
