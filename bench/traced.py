@@ -54,8 +54,9 @@ def _trace_requests(server: Any, tell: Any) -> None:
         await serve(self, scope, receive_and_keep, send_and_look)
         headers = {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
         told = {"at": began, "seconds": time.time() - began, "status": said["status"], **_named(scope, headers, bytes(body))}
-        # Functions and tasks say what they run in; the bench's own requests come from neither.
-        tell(event="request", ours=any("exec-env/" in value for name, value in headers.items() if name.endswith("user-agent")), **told)
+        # Functions and tasks say what they run in, and their DuckDB who it is; the bench's own requests come from neither.
+        agents = [value for name, value in headers.items() if name.endswith("user-agent")]
+        tell(event="request", ours=any(mark in agent for agent in agents for mark in ("exec-env/", "duckdb/")), **told)
 
     server.Server.__call__ = traced
 
