@@ -232,9 +232,10 @@ def test_what_cannot_be_read_is_named_and_not_left_out(project, name):
 
 
 def test_a_name_is_escaped_once(project):
-    (project / "a\nb").write_text("x")
-    with pytest.raises(PackageError, match=r"The name of 'a\\nb' is not"):
+    Path(os.fsdecode(os.fsencode(project) + b"/\xff")).write_text("x")
+    with pytest.raises(PackageError) as caught:
         package(project)
+    assert caught.value.message.startswith("The name of '\\xff' is not")
 
 
 def test_no_hint_says_to_leave_pond_toml_out(project):
