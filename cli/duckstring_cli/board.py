@@ -33,6 +33,9 @@ _WHY_SLACK = 40
 _MOST_TROUBLES = 3
 _NAME_NARROW = 28
 _NAME_WIDE = 48
+_NOT_NAME = 44
+_LEAST = 12
+_DEMAND_PART = 5
 _MIB_A_CPU = 1769
 """Of Lambda's memory: with so much goes one processor."""
 
@@ -156,7 +159,7 @@ def overview(answer: StatusAnswer, *, width: int, height: int | None = None, nam
     shown, untold = (why, 0) if height is None else (why[:_MOST_TROUBLES], len(why[_MOST_TROUBLES:]))
     room = None if height is None else max(height - 4 - len(shown) * (_WHY_LINES + 1), 5)
     chosen, left_out = _fit(lines, room)
-    parts: list[RenderableType] = [_table(chosen, lines, answer["now"], narrow=width < NARROW)]
+    parts: list[RenderableType] = [_table(chosen, lines, answer["now"], width)]
     if left_out:
         parts.append(Text(f"… and {hidden(left_out)} (all of them: duckstring status --once{named})", style="dim"))
     if shown:
@@ -182,15 +185,26 @@ def hidden(lines: Sequence[LineStatus]) -> str:
     return f"{len(lines)} more, {', '.join(told)}" if told else f"{len(lines)} more at rest"
 
 
-def _table(chosen: list[LineStatus], lines: list[LineStatus], now: str, *, narrow: bool) -> Table:
+def _table(chosen: list[LineStatus], lines: list[LineStatus], now: str, width: int) -> Table:
+    narrow = width < NARROW
     asked = any(_wants(line) for line in lines)
     headers = ["POND", *([] if narrow else ["VERSION"]), "STATUS", "AGE", *(["DEMAND"] if asked else []), "NOW"]
     made = render.table(*headers, right=("AGE",), last="cut")
-    longest = _NAME_NARROW if narrow else _NAME_WIDE
+    # STATUS and AGE stay whole: what is long gives way before them.
+    name_room = min(_NAME_NARROW, max(_LEAST, width - _NOT_NAME)) if narrow else _NAME_WIDE
+    demand_room = max(_LEAST, width // _DEMAND_PART) if narrow else width
+
+    def fitted(text: str, room: int) -> str:
+        return render.shorten(text, room) if made.expand else text
+
     for line in chosen:
-        cells: list[str | Text] = [render.shorten(shown_name(line, lines), longest) if made.expand else shown_name(line, lines)]
+        cells: list[str | Text] = [fitted(shown_name(line, lines), name_room)]
         cells += [] if narrow else [Text(line["version"] or "", style="dim")]
-        cells += [render.word(line["status"]), durations.age(line["staleness_seconds"]), *([_wants(line)] if asked else [])]
+        cells += [
+            render.word(line["status"]),
+            durations.age(line["staleness_seconds"]),
+            *([fitted(_wants(line), demand_room)] if asked else []),
+        ]
         made.add_row(*cells, Text(doing(line, now), style="red" if line["status"] in DOWN else ""))
     return made
 

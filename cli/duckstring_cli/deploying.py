@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -51,6 +52,23 @@ class Packed:
     def key(self) -> str:
         """Where it belongs in the bucket."""
         return names.artifact_key(self.project.name, self.project.version, self.sha256)
+
+
+def one_path(paths: list[Path]) -> Path:
+    """The one folder or file that was named; the current folder where none was.
+
+    Raises:
+        BadInputError: there are several. All or none holds for what lies below one folder.
+    """
+    if len(paths) <= 1:
+        return paths[0] if paths else Path()
+    each = " && ".join(f"duckstring deploy {shlex.quote(str(path))}" for path in paths[:_FEW])
+    shared = Path(os.path.commonpath([os.path.abspath(path) for path in paths]))  # noqa: PTH100 - links stay
+    where = "" if shared == Path.cwd() else f"{shlex.quote(_shown(shared))} "
+    raise BadInputError(
+        f"deploy takes one PATH; found {len(paths)}: {', '.join(str(path) for path in paths[:_FEW])}.",
+        hint=f"All that lie in one folder at once: duckstring deploy {where}--all\nOr one after the other: {each}",
+    )
 
 
 def roots(path: Path, *, tree: bool) -> list[Path]:
@@ -104,10 +122,10 @@ def read(found: list[Path]) -> list[Project]:
 
 def _read(root: Path) -> Project:
     from duckstring.model.pondfile import decode_pondfile, read_pondfile
-    from duckstring.service.package import check_is_file
+    from duckstring.service.package import NOT_A_PONDFILE, check_is_file
 
     path = root / MANIFEST
-    check_is_file(path, _shown(path))
+    check_is_file(path, _shown(path), hint=NOT_A_PONDFILE)
     try:
         content = path.read_bytes()
     except OSError as error:

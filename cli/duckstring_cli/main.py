@@ -59,7 +59,7 @@ def root(
 def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to end
     """Run one command line. Gives the exit code: 0 done, 1 refused, 2 misuse."""
     try:
-        code = app(args=list(arguments), prog_name="duckstring", standalone_mode=False)
+        code = _carry_out(arguments)
         sys.stdout.flush()  # a full disk shows here, not after the last word
     except DuckstringError as error:
         render.refuse(error)
@@ -79,6 +79,16 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to
     except OSError as error:
         return _unusable(error)
     return code if isinstance(code, int) else 0
+
+
+def _carry_out(arguments: Sequence[str]) -> object:
+    try:
+        return app(args=list(arguments), prog_name="duckstring", standalone_mode=False)
+    except SystemExit as error:
+        # Rich and Typer end the program themselves where a pipe is closed, and call that a failure.
+        if isinstance(error.__context__, BrokenPipeError):
+            raise error.__context__ from None
+        raise
 
 
 def _unusable(error: OSError) -> int:

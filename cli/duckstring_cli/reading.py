@@ -111,13 +111,17 @@ def one_select(sql: str) -> str:
     import duckdb
 
     try:
+        # Where the locale is not UTF-8, Python keeps the bytes of an argument as lone surrogates.
+        sql = sql.encode("utf-8", "surrogateescape").decode("utf-8")
         found = duckdb.extract_statements(sql)
-    except UnicodeEncodeError as error:
+    except UnicodeError as error:
         raise BadInputError("The SQL is not UTF-8 text.") from error
     except duckdb.Error as error:
         raise BadInputError(str(error).strip()) from error
     # PIVOT is a SELECT and a CREATE TYPE before it that the parser adds, without a text.
     kinds = [one.type.name for one in found if one.query or one.type.name == "SELECT"]
+    if kinds == ["SELECT"] and _first_word(sql) == "PRAGMA":
+        kinds = ["PRAGMA"]  # DuckDB parses many of them into a SELECT
     if kinds == ["SELECT"]:
         return _bare(sql)
     if not kinds:
@@ -128,14 +132,20 @@ def one_select(sql: str) -> str:
     )
 
 
+def _first_word(sql: str) -> str:
+    import duckdb
+
+    starts = [at for at, _ in duckdb.tokenize(sql)]  # counted in bytes
+    return sql.encode()[starts[0] :].decode().split(maxsplit=1)[0].upper() if starts else ""
+
+
 def _bare(sql: str) -> str:
     """One SELECT as it can stand inside another statement."""
     import duckdb
 
     text, starts = sql.encode(), [at for at, _ in duckdb.tokenize(sql)]  # counted in bytes
     bare = text[: next((at for at in starts if text[at : at + 1] == b";"), len(text))].decode()
-    word = text[starts[0] :].decode().split(maxsplit=1)[0].upper()
-    return f"FROM ({bare}\n)" if word in {"DESC", "DESCRIBE", "SHOW", "SUMMARIZE"} else bare
+    return f"FROM ({bare}\n)" if _first_word(sql) in {"DESC", "DESCRIBE", "SHOW", "SUMMARIZE"} else bare
 
 
 def ask(con: DuckDBPyConnection, sql: str, catchment: Catchment, tables: list[TableRow]) -> DuckDBPyRelation:
@@ -217,6 +227,10 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) 
         partial.replace(target)
     except duckdb.Error as error:
         raise BadInputError(_first(error)) from error
+    except UnicodeEncodeError as error:
+        raise BadInputError(
+            f"The file name {for_terminal(str(target))} is not UTF-8 text here.", hint="Choose another name, or a UTF-8 locale."
+        ) from error
     except OSError as error:
         raise OperatorError(f"{target} cannot be written: {error.strerror}") from error
     finally:

@@ -159,7 +159,7 @@ def test_changed_contents_under_a_deployed_version_need_overwrite(driver, duckst
         duckstring("deploy", root),
         1,
         "error: steady 1.0.0 is deployed already, with other contents.",
-        "hint: Raise version in pond.toml, or replace what is deployed: duckstring deploy --overwrite",
+        "hint: Raise version in pond.toml, or deploy again with --overwrite, which replaces what is deployed.",
     )
     assert "unchanged" not in driver.run.done("deploy", root, "--overwrite")
     epoch = driver.pulse("steady")

@@ -43,3 +43,46 @@ def test_a_puddle_is_recorded_under_its_table():
         def other(): ...
 
     assert [one.table for one in made] == ["sales.orders", "other"]
+
+
+def named(name):
+    def function(pond): ...
+
+    function.__name__ = name
+    return function
+
+
+def test_an_argument_without_a_name_is_a_fault_beside_the_others():
+    def declared():
+        one = ripple("hello\x1b[31m")(named("one"))
+        two = ripple(parents=[one], timeout=10**5000)(named("two"))
+        ripple(5)
+        ripple(two, 3)
+
+    with pytest.raises(RippleError) as caught, ripples.collecting():
+        declared()
+    assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [
+        "@ripple('hello\\x1b[31m'): an argument has no name; allowed: parents, name, always_run, timeout, memory, on_kill.",
+        "Ripple 'two': timeout=a value of type int; allowed: a duration over zero, of at most 29d.",
+        "@ripple(5): an argument has no name; allowed: parents, name, always_run, timeout, memory, on_kill.",
+        "@ripple(3): an argument has no name; allowed: parents, name, always_run, timeout, memory, on_kill.",
+    ]
+
+
+def test_a_pond_by_name_alone_is_refused_in_words_that_agree():
+    with pytest.raises(RippleError, match="Ripple 'one' takes pond by name alone; allowed: none, or one, the Pond"):
+
+        @ripple
+        def one(*, pond): ...
+
+
+class Unshowable:
+    def __repr__(self):
+        raise ZeroDivisionError
+
+
+def test_a_value_that_cannot_be_shown_is_a_fault_nevertheless():
+    with pytest.raises(RippleError, match="memory=a value of type Unshowable; allowed"):
+
+        @ripple(memory=Unshowable())
+        def one(pond): ...

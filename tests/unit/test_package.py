@@ -2,9 +2,12 @@
 
 import io
 import os
+import shutil
 import socket
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -200,3 +203,44 @@ def test_faults_of_pond_toml_are_told(project):
     (project / "pond.toml").write_text("[pond]\n")
     with pytest.raises(ManifestError):
         package(project)
+
+
+@contextmanager
+def without_rights(root):
+    """Root reads everything: as somebody else, then, below a folder that all may enter."""
+    if os.geteuid():
+        yield root
+        return
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        copied = Path(shutil.copytree(root, Path(folder) / root.name))
+        os.seteuid(65_534)
+        try:
+            yield copied
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("name", ["src/data.csv", "locked", "pond.toml"])
+def test_what_cannot_be_read_is_named_and_not_left_out(project, name):
+    (project / "src" / "data.csv").write_text("x")
+    (project / "locked").mkdir()
+    (project / name).chmod(0)
+    with without_rights(project) as root, pytest.raises(PackageError) as caught:
+        package(root)
+    assert str(caught.value) == f"{name} cannot be read: Permission denied."
+
+
+def test_a_name_is_escaped_once(project):
+    Path(os.fsdecode(os.fsencode(project) + b"/\xff")).write_text("x")
+    with pytest.raises(PackageError) as caught:
+        package(project)
+    assert caught.value.message.startswith("The name of '\\xff' is not")
+
+
+def test_no_hint_says_to_leave_pond_toml_out(project):
+    (project / "pond.toml").unlink()
+    (project / "pond.toml").mkdir()
+    with pytest.raises(PackageError, match=r"pond\.toml is a folder") as caught:
+        package(project)
+    assert ".pondignore" not in caught.value.hint

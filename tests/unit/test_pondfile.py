@@ -4,7 +4,7 @@ import pytest
 
 from duckstring.model.catalog import SourceSpec
 from duckstring.model.names import Line
-from duckstring.model.pondfile import ManifestError, from_object, read_pondfile
+from duckstring.model.pondfile import ManifestError, decode_pondfile, from_object, read_pondfile
 
 COMPLETE = """\
 [pond]
@@ -81,6 +81,11 @@ HEAD = '[pond]\nname = "a"\nversion = "1.0.0"\n'
         ("pond = 3\n", "[pond]: found 3; allowed: a table"),
         ("[pond]\nversion = '1.0.0'\n", '[pond] name is missing; write name = "sales"'),
         ("[pond\n", "pond.toml:1: this is not TOML"),
+        (HEAD + "source_retries = 1" + "0" * 5000 + "\n", "a number has more than 4300 digits"),
+        (HEAD + "a = " + "[" * 20_000, "lie too deep in each other"),
+        (HEAD + 'ripples = "a\\nb\\u001b[31m"\n', 'found "a\\nb\\x1b[31m"'),
+        (HEAD + '"a\\nb" = 1\n', "[pond] a\\nb: unknown key"),
+        (HEAD + "source_retries = 1979-05-27\n", "found 1979-05-27; allowed"),
         ('[pond]\nname = "a\n', 'pond.toml:2: this is not TOML: Illegal character \'\\n\'; found "name = "a".'),
     ],
 )
@@ -94,3 +99,8 @@ def test_an_object_is_checked_as_the_file_was():
     assert from_object({"pond": {"name": "a", "version": "1.0.0"}}).line == "a@1"
     with pytest.raises(ManifestError, match=r"pond.toml: \[pond\] version: found 1;"):
         from_object({"pond": {"name": "a", "version": 1}})
+
+
+def test_utf_32_without_a_mark_is_named():
+    with pytest.raises(ManifestError, match="is UTF-32 text"):
+        decode_pondfile(HEAD.encode("utf-32-be"))

@@ -20,7 +20,9 @@ _FEW = 4
 
 
 def deploy(
-    path: Annotated[Path, typer.Argument(metavar="PATH", show_default=False, help="A Pond's folder; otherwise this one.")] = Path(),
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATH", show_default=False, help="A Pond's folder; otherwise this one.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every Pond in PATH and below, all of them or none.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing a Catchment in AWS.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a version that is deployed with other contents.")] = False,
@@ -33,7 +35,7 @@ def deploy(
     """
     from duckstring_cli import deploying
 
-    projects = deploying.read(deploying.roots(path, tree=every))
+    projects = deploying.read(deploying.roots(deploying.one_path(paths or []), tree=every))
     client = open_client(catchment)
     _confirm(client.catchment, [f"{project.name} {project.version}" for project in projects], yes=yes)
     with render.steps() as step:

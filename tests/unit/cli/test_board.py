@@ -273,3 +273,13 @@ def test_no_line_of_a_table_ends_in_blanks_in_a_pipe(capsys: pytest.CaptureFixtu
     told = capsys.readouterr().out.splitlines()
     assert told[2].split() == ["a", "longer", "name", "failed"]
     assert [row for row in told if row != row.rstrip()] == []
+
+
+@pytest.mark.parametrize("width", [60, 80, 99, 120])
+def test_long_names_and_demands_give_way_before_status_and_age(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    screen = Console(width=width, force_terminal=True, color_system=None)
+    monkeypatch.setattr(render, "out", lambda: screen)
+    wants = {"pull": True, "targets": [at(1), at(2)], "woken": True, "forced": False}
+    long = line("a_pond_with_a_name_of_many_letters_at_most@1", status="undeployed", staleness_seconds=None, demand=wants)
+    seen = shown(board.overview(answer(long, line("b@1", staleness_seconds=7_200.0)), width=width), width)
+    assert {"AGE", "never", "undeployed", "2h00m"} <= set(seen.split())

@@ -862,3 +862,20 @@ def test_a_pulse_that_nothing_had_to_run_for_says_so(bench: Bench, monkeypatch: 
     code, out, _ = bench.run("trigger", "pulse", "sales", "--watch")
     assert code == 0
     assert out.splitlines()[-1] == "✓ sales@1 is fresh as of 2030-01-01 13:00:00Z already: nothing had to run"
+
+
+@pytest.mark.parametrize(
+    ("paths", "hint"),
+    [
+        (["a", "b"], "duckstring deploy --all"),
+        (["t/a", "t/b c"], "duckstring deploy t --all\nhint: Or one after the other: duckstring deploy t/a && duckstring deploy 't/b c'"),
+    ],
+)
+def test_several_paths_are_refused_with_commands_that_deploy_them(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: list[str], hint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = bench.run("deploy", *paths)
+    assert (code, out, bench.asked) == (2, "", [])
+    assert err.startswith(f"error: deploy takes one PATH; found 2: {', '.join(paths)}.\nhint: ")
+    assert hint in err

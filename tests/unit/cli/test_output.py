@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+GONE = "import os, subprocess, sys; r, w = os.pipe(); os.close(r); sys.exit(subprocess.call(sys.argv[1:], stdout=w))"
 COMMAND = f"{sys.executable} -m duckstring_cli.main"
 
 
@@ -43,3 +44,16 @@ def test_where_nothing_can_be_written_the_exit_code_says_so(tmp_path: Path) -> N
 def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
     _, _, err = ends("| true", tmp_path)
     assert err == ""
+
+
+@pytest.mark.parametrize("words", ["catchment list", "catchment list --json", "--help", "pond init --help"])
+def test_a_reader_that_has_gone_before_the_first_word_is_success(tmp_path: Path, words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", GONE, *COMMAND.split(), *words.split()],
+        env={"DUCKSTRING_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -181,6 +181,8 @@ def test_a_query_into_a_parquet_file_keeps_its_limit(capsys: pytest.CaptureFixtu
         ("SELECT 1; SELECT 2", "has 2 statements (SELECT, SELECT)"),
         ("SELECT 1) TO 'x.csv'; --", "syntax error"),
         ("FROM routes; COPY routes TO 'x.csv'", "has 2 statements (SELECT, COPY)"),
+        ("/* */ pragma database_list", "is PRAGMA"),
+        ("SELECT '\udcff'", "not UTF-8"),
         (" ; -- nothing", "is empty"),
     ],
 )
@@ -205,6 +207,7 @@ def test_what_is_not_one_select_is_refused_before_it_runs(
         "DESCRIBE routes",
         "SUMMARIZE routes",
         "VALUES (1)",
+        "SELECT '\udcc5\udcbe'",  # as Python has it where the locale is not UTF-8
     ],
 )
 def test_every_form_of_one_select_runs(capsys: pytest.CaptureFixture[str], sql: str) -> None:
@@ -278,3 +281,10 @@ def test_columns_that_do_not_fit_are_left_out_whole_and_never_all_of_them() -> N
     assert query.columns_that_fit(["a", "b", "c"], cells, 80) == [0, 1]
     assert query.columns_that_fit(["a", "b", "c"], cells, 120) == [0, 1, 2]
     assert query.columns_that_fit(["a", "b", "c"], cells, 10) == [0]
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_a_file_name_that_is_not_utf_8_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, err = run(capsys, "get", "reports", "routes", "\udcc5.csv")
+    assert (code, out, list(tmp_path.glob("*.partial"))) == (2, "", [])
+    assert "error: The file name \\udcc5.csv is not UTF-8 text here." in err or "error: The file name \\xc5.csv" in err

@@ -18,6 +18,7 @@ from duckstring.author.errors import RippleError, joined
 from duckstring.author.order import graph_faults
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import mebibytes
+from duckstring.model.foreign import for_terminal
 from duckstring.model.names import POND_NAME
 
 RippleFunction = TypeVar("RippleFunction", bound=Callable[..., object])
@@ -89,7 +90,7 @@ def ripple(
 def ripple(  # noqa: PLR0913 - each argument is a word of the author's
     function: RippleFunction | None = None,
     /,
-    *,
+    *unnamed: object,
     parents: Sequence[Parent] = (),
     name: str | None = None,
     always_run: bool = False,
@@ -102,6 +103,7 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
 
     Args:
         function: the function, where the decorator is used bare.
+        unnamed: refused: each argument has its name.
         parents: the Ripples that run before this one, as functions or names.
         name: the Ripple's name; default the function's.
         always_run: run even when no Source changed.
@@ -147,7 +149,37 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
         _declare(Declared(spec, of, on_kill), faults)
         return of
 
+    if unnamed or not (function is None or callable(function)):
+        # Told at once, for what is given here may stand above no function.
+        _refuse(_unnamed(*unnamed) if callable(function) else _unnamed(function, *unnamed))
+        return declare
     return declare if function is None else declare(function)
+
+
+def _unnamed(*found: object) -> RippleError:
+    return RippleError(
+        f"@ripple({', '.join(map(_shown, found))}): an argument has no name; allowed: {', '.join(_WORDS)}.",
+        hint='Write @ripple, or @ripple(parents=[...], name="...").',
+    )
+
+
+def _refuse(fault: RippleError) -> None:
+    """Hand it to the block that collects, or raise it where there is none."""
+    if (collector := _collector.get()) is None:
+        raise fault
+    collector.faults.append(RippleError(f"{_where()}{fault.message}", hint=fault.hint))
+
+
+_LONGEST_SHOWN = 60
+
+
+def _shown(value: object) -> str:
+    """What the author wrote, on one short line, whatever it is."""
+    try:
+        text = for_terminal(repr(value))
+    except Exception:  # noqa: BLE001 - the author's own __repr__ may raise anything, and Python writes no number of 5000 digits
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _declare(one: Declared, faults: list[RippleError]) -> None:
@@ -176,17 +208,18 @@ def _unknown(called: str, word: str) -> RippleError:
     near = get_close_matches(word, _WORDS, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     return RippleError(
-        f"Ripple {called!r}: unknown argument {word}=; {meant}allowed: {', '.join(_WORDS)}.", hint="Correct the @ripple line."
+        f"Ripple {_shown(called)}: unknown argument {_shown(word)[1:-1]}=; {meant}allowed: {', '.join(_WORDS)}.",
+        hint="Correct the @ripple line.",
     )
 
 
 def _called(function: object, name: object) -> str:
     if not inspect.isroutine(function):
-        raise RippleError(f"@ripple stands above {function!r}.", hint="Put it above a function: @ripple or @ripple(parents=[...]).")
+        raise RippleError(f"@ripple stands above {_shown(function)}.", hint="Put it above a function: @ripple or @ripple(parents=[...]).")
     called = getattr(function, "__name__", "") if name is None else name
     if not isinstance(called, str) or not POND_NAME.fullmatch(called):
         raise RippleError(
-            f"A Ripple cannot be called {called!r}; allowed: a lower-case letter, then lower-case letters, digits and _, at most 48.",
+            f"A Ripple cannot be called {_shown(called)}; allowed: a lower-case letter, then lower-case letters, digits and _, at most 48.",
             hint='Rename the function, or write @ripple(name="...").',
         )
     return called
@@ -194,7 +227,9 @@ def _called(function: object, name: object) -> str:
 
 def _parents(called: str, parents: object) -> tuple[str, ...]:
     if isinstance(parents, str) or not isinstance(parents, Sequence):
-        raise RippleError(f"Ripple {called!r}: parents={parents!r}; allowed: a list of Ripples or names.", hint="Write parents=[load].")
+        raise RippleError(
+            f"Ripple {_shown(called)}: parents={_shown(parents)}; allowed: a list of Ripples or names.", hint="Write parents=[load]."
+        )
     return tuple(dict.fromkeys(_parent(called, parent) for parent in parents))
 
 
@@ -202,7 +237,7 @@ def _parent(called: str, parent: object) -> str:
     found = parent if isinstance(parent, str) else getattr(parent, _MARK, None)
     if found is None:
         raise RippleError(
-            f"Ripple {called!r}: its parent {getattr(parent, '__name__', parent)!r} is no Ripple.",
+            f"Ripple {_shown(called)}: its parent {_shown(getattr(parent, '__name__', parent))} is no Ripple.",
             hint="Put @ripple above that function, or take it out of parents=.",
         )
     return str(found)
@@ -211,14 +246,14 @@ def _parent(called: str, parent: object) -> str:
 def _flag(called: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
-    raise RippleError(f"Ripple {called!r}: always_run={value!r}; allowed: True or False.", hint="Write always_run=True.")
+    raise RippleError(f"Ripple {_shown(called)}: always_run={_shown(value)}; allowed: True or False.", hint="Write always_run=True.")
 
 
 def _seconds(called: str, text: object) -> int | None:
     if text is None:
         return None
     if (seconds := seconds_of(text)) is None or seconds > _LONGEST:
-        raise RippleError(f"Ripple {called!r}: timeout={text!r}; allowed: a duration over zero, of at most 29d.", hint=HINT)
+        raise RippleError(f"Ripple {_shown(called)}: timeout={_shown(text)}; allowed: a duration over zero, of at most 29d.", hint=HINT)
     return seconds
 
 
@@ -227,22 +262,30 @@ def _mebibytes(called: str, text: object) -> int | None:
         return None
     if isinstance(text, str) and (found := mebibytes(text)):
         return found
-    raise RippleError(f"Ripple {called!r}: memory={text!r}; allowed: 128MB to 120GB.", hint='Write it as "512MB" or "4GB".')
+    raise RippleError(f"Ripple {_shown(called)}: memory={_shown(text)}; allowed: 128MB to 120GB.", hint='Write it as "512MB" or "4GB".')
 
 
 def _check_on_kill(called: str, function: object) -> None:
     if not callable(function) or not hasattr(function, "__name__"):
-        raise RippleError(f"Ripple {called!r}: on_kill={function!r}; allowed: a function.", hint="Write @ripple(on_kill=cancel).")
+        raise RippleError(
+            f"Ripple {_shown(called)}: on_kill={_shown(function)}; allowed: a function.", hint="Write @ripple(on_kill=cancel)."
+        )
     _check_function(f"{called}, on_kill={function.__name__}", function)
 
 
 def _check_function(called: str, function: Callable[..., Any]) -> None:
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise RippleError(f"Ripple {called!r} is async or a generator.", hint="Write a plain function; use asyncio.run inside it.")
+        raise RippleError(f"Ripple {_shown(called)} is async or a generator.", hint="Write a plain function; use asyncio.run inside it.")
     parameters = inspect.signature(function).parameters.values()
     wanted = [p for p in parameters if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
-    if len(wanted) > 1 or any(p.kind is p.KEYWORD_ONLY for p in wanted):
+    by_name = [p.name for p in wanted if p.kind is p.KEYWORD_ONLY]
+    if len(wanted) > 1 or by_name:
+        found = f"takes {', '.join(by_name)} by name alone" if by_name else f"takes {len(wanted)} arguments ({_names(wanted)})"
         raise RippleError(
-            f"Ripple {called!r} takes {len(wanted)} arguments ({', '.join(p.name for p in wanted)}); allowed: none, or one, the Pond.",
+            f"Ripple {_shown(called)} {found}; allowed: none, or one, the Pond.",
             hint="Write it as def load(pond): ...",
         )
+
+
+def _names(parameters: Sequence[inspect.Parameter]) -> str:
+    return ", ".join(one.name for one in parameters)

@@ -6,8 +6,10 @@ Text and objects become a ``PondFile`` here, once; every fault of a file is told
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, time
 from difflib import get_close_matches
 from typing import Annotated, TypedDict
 
@@ -18,6 +20,7 @@ from semver import Version
 from duckstring.errors import AuthorError
 from duckstring.model import names
 from duckstring.model.catalog import MOST_RETRIES, PondKind, SourceSpec
+from duckstring.model.foreign import for_terminal
 
 _NAME_RULE = "a lower-case letter, then lower-case letters, digits and _, at most 48 characters"
 _VERSION_RULE = 'a semantic version such as "1.0.0"'
@@ -134,6 +137,7 @@ class PondFile(BaseModel):
         )
 
 
+_UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = b"\xef\xbb\xbf"
 
@@ -145,7 +149,7 @@ def decode_pondfile(content: bytes, path: str = "pond.toml") -> str:
         ManifestError: it is another encoding, named where it can be known.
     """
     if content.startswith(_UTF_16) or b"\0" in content[:4]:
-        kind = "UTF-32" if content[:4] in {b"\xff\xfe\0\0", b"\0\0\xfe\xff"} else "UTF-16"
+        kind = "UTF-32" if content.startswith(_UTF_32) or content.count(b"\0", 0, 4) == len("\0\0\0") else "UTF-16"
         raise ManifestError([f"{path} is {kind} text; allowed: UTF-8. Save it as UTF-8."])
     plain = content.removeprefix(_UTF_8_MARK)
     try:
@@ -166,6 +170,13 @@ def read_pondfile(text: str, path: str = "pond.toml") -> PondFile:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ManifestError([_syntax_fault(path, text, error)]) from error
+    except ValueError as error:
+        # Python reads no number of so many digits, and tomllib does not say where it is.
+        fault = f"{path}: a number has more than {sys.get_int_max_str_digits()} digits. Write fewer."
+        raise ManifestError([fault]) from error
+    except RecursionError as error:
+        fault = f"{path}: its lists or tables lie too deep in each other; allowed: [pond] and [sources]."
+        raise ManifestError([fault]) from error
     return _validate(document, path, _line_numbers(text))
 
 
@@ -211,10 +222,10 @@ def _contradictions(document: Mapping[str, object]) -> Iterator[tuple[Place, str
     if not isinstance(pond, dict) or not isinstance(sources, dict):
         return
     if pond.get("type") == "inlet":
-        found = ", ".join(sources) or "an empty table"
+        found = _short(", ".join(sources)) or "an empty table"
         yield ("sources",), f"[sources]: found {found} in an Inlet; an Inlet has no [sources]: remove it, or set type = 'pond'."
     if (name := pond.get("name")) in sources:
-        yield ("sources", str(name)), f"[sources] {name}: found the Pond itself; allowed: other Ponds."
+        yield ("sources", str(name)), f"[sources] {_short(str(name))}: found the Pond itself; allowed: other Ponds."
 
 
 def _sentence(detail: ErrorDetails) -> tuple[Place, str]:
@@ -238,9 +249,9 @@ def _sentence(detail: ErrorDetails) -> tuple[Place, str]:
 def _where(place: Place) -> str:
     match place:
         case (table,):
-            return f"[{table}]" if table in _TABLES else table
+            return f"[{table}]" if table in _TABLES else _short(table)
         case (table, *keys):
-            return f"[{table}] {'.'.join(keys)}"
+            return f"[{table}] {_short('.'.join(keys))}"
         case _:
             return "the file"
 
@@ -278,9 +289,23 @@ def _allowed(place: Place, found: object) -> str:
 
 
 def _show(found: object) -> str:
-    text = f'"{found}"' if isinstance(found, str) else str(found).lower() if isinstance(found, bool) else repr(found)
-    limit = 60
-    return text if len(text) <= limit else f"{text[:limit]}..."
+    """A value as TOML writes it, on one line."""
+    if isinstance(found, str):
+        text = f'"{found}"'
+    elif isinstance(found, bool | date | time):
+        text = str(found).lower()
+    else:
+        text = repr(found)
+    return _short(text)
+
+
+_LONGEST = 60
+
+
+def _short(text: str) -> str:
+    """The author's words inside a fault, which has one line."""
+    plain = for_terminal(text)
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}..."
 
 
 _TABLE_LINE = re.compile(r"^\s*\[\s*([A-Za-z0-9_-]+)\s*\]")

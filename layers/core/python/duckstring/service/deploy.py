@@ -208,7 +208,7 @@ def _choose(package: Package, yard: Yard, *, overwrite: bool) -> Choice:
     if known and not overwrite:
         raise OperatorError(
             f"{name} {version} is deployed already, with other contents.",
-            hint="Raise version in pond.toml, or replace what is deployed: duckstring deploy --overwrite",
+            hint="Raise version in pond.toml, or deploy again with --overwrite, which replaces what is deployed.",
         )
     ripples = _placed(_discover(package, yard.discovery), yard.function)
     return Choice(_release(package, ripples, yard.clock.now()), unchanged=False)

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from pathspec import GitIgnoreSpec
 
 from duckstring.errors import AuthorError
+from duckstring.model.foreign import for_terminal
 from duckstring.model.pondfile import PondFile, decode_pondfile, read_pondfile
 
 _MIB = 1024 * 1024
@@ -60,9 +61,25 @@ def package(root: Path) -> Package:
     Raises:
         ManifestError: pond.toml is not valid.
         PackageError: there is no pond.toml, no Ripples' module, something is not a file, a link leads out of the project, a name is
-            not UTF-8, or it is too large.
+            not UTF-8, something cannot be read, or it is too large.
     """
     root = root.resolve()
+    try:
+        return _package(root)
+    except OSError as error:
+        raise PackageError(
+            f"{_relative(error.filename, root)} cannot be read: {error.strerror or error}.",
+            hint="Correct its permissions, or name it in .pondignore.",
+        ) from error
+
+
+def _relative(path: str | None, root: Path) -> str:
+    """As the author would name it."""
+    found = Path(path or root)
+    return for_terminal(_written(found.relative_to(root) if root in found.parents else found))
+
+
+def _package(root: Path) -> Package:
     pondfile = _read_pondfile(root)
     files = sorted(_files(root), key=lambda path: path.as_posix())
     names = tuple(path.as_posix() for path in files)
@@ -84,12 +101,15 @@ def _read_pondfile(root: Path) -> PondFile:
     path = root / "pond.toml"
     if not os.path.lexists(path):
         raise PackageError(f"{root} has no pond.toml.", hint="Run this in a Pond project, or make one with `duckstring pond init`.")
-    check_is_file(path, "pond.toml")
+    check_is_file(path, "pond.toml", hint=NOT_A_PONDFILE)
     return read_pondfile(decode_pondfile(path.read_bytes()), "pond.toml")
 
 
-def check_is_file(path: Path, shown: str) -> None:
-    """Refuse what cannot be read as a file, before anything waits for it.
+NOT_A_PONDFILE = "Put a text file in its place: docs/author.md lists its fields."
+
+
+def check_is_file(path: Path, shown: str, *, hint: str = "") -> None:
+    """Refuse what cannot be read as a file, before anything waits for it. ``hint``: what to do, where no package can do without it.
 
     Raises:
         PackageError: ``shown`` is a named pipe, a socket, a device, a folder, or a link that leads to no file.
@@ -97,9 +117,9 @@ def check_is_file(path: Path, shown: str) -> None:
     if path.is_file():
         return
     if path.is_symlink():
-        raise PackageError(f"{shown} is a link to {_written(path.readlink())}, which leads to no file.", hint=_LINK_HINT)
+        raise PackageError(f"{shown} is a link to {_written(path.readlink())}, which leads to no file.", hint=hint or _LINK_HINT)
     kind = _KINDS.get(stat.S_IFMT(path.lstat().st_mode), "not a file")
-    raise PackageError(f"{shown} is {kind}; a package holds files.", hint="Remove it, or name it in .pondignore.")
+    raise PackageError(f"{shown} is {kind}; a package holds files.", hint=hint or "Remove it, or name it in .pondignore.")
 
 
 _LINK_HINT = "Replace the link by what it stands for, or name it in .pondignore."
@@ -125,7 +145,7 @@ def _check_module(root: Path, module: str, names: tuple[str, ...]) -> None:
 
 def _files(root: Path) -> Iterator[PurePosixPath]:
     rules: dict[Path, tuple[tuple[Path, GitIgnoreSpec], ...]] = {}
-    for folder_name, folders, files in os.walk(root):
+    for folder_name, folders, files in os.walk(root, onerror=_raise):
         folder = Path(folder_name)
         here = rules[folder] = (*rules.get(folder.parent, ()), *_rules_of(folder, root))
         for name in list(folders):
@@ -137,6 +157,10 @@ def _files(root: Path) -> Iterator[PurePosixPath]:
             if not _ignored(root, folder / name, here, folder=False):
                 _check_entry(root, folder / name, folder=False)
                 yield PurePosixPath((folder / name).relative_to(root).as_posix())
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _rules_of(folder: Path, root: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:
@@ -165,7 +189,9 @@ def _ignored(root: Path, path: Path, rules: tuple[tuple[Path, GitIgnoreSpec], ..
 def _check_entry(root: Path, path: Path, *, folder: bool) -> None:
     shown = _written(path.relative_to(root))
     if shown != str(path.relative_to(root)) or not shown.isprintable():
-        raise PackageError(f"The name of {shown!r} is not UTF-8 text that can be printed.", hint="Rename it, or name it in .pondignore.")
+        raise PackageError(
+            f"The name of '{for_terminal(shown)}' is not UTF-8 text that can be printed.", hint="Rename it, or name it in .pondignore."
+        )
     if path.is_symlink():
         # Not Path.resolve: it raises for a link to itself.
         if not Path(os.path.realpath(path)).is_relative_to(root):
