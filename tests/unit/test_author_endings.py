@@ -308,6 +308,62 @@ def test_a_time_that_is_none_leaves_the_workers(caplog, at):
     assert all(0 <= time.time() - one.created < 60 for one in caplog.records)
 
 
+FILLED = """
+import textwrap
+token = pond.env("TOKEN")
+print(textwrap.fill(token, 7))
+print("| " + token[:9] + " |\\n| " + token[9:] + " |")
+print(token[:9], end="", flush=True); print(token[9:])
+os.write(2, token[:9].encode()); os.write(2, token[9:].encode() + b"\\n")
+os.write(2, token[:9].encode() + b"\\n" + token[9:].encode() + b"\\n")
+print("x" * 99_990 + token)
+os.write(1, b"y" * 99_990 + token.encode() + b"\\n")
+pond.log.info("z" * 99_990 + token, extra={"more": ["w" * 99_990 + token]})
+raise ValueError("v" * 999_990 + token)
+"""
+
+
+def test_a_secret_across_the_ends_of_lines_writes_and_cuts_is_masked(world, caplog):
+    world.secret = {"TOKEN": "sesame-open-9f8e7d"}
+    with caplog.at_level(logging.INFO):
+        answer = ran(world, FILLED)
+    told = str([vars(one) for one in caplog.records]) + str(world.rows) + str(answer)
+    assert "sesame" not in told
+    assert "open-9f" not in told
+    assert told.count("***TOKEN***") >= 8
+
+
+def test_what_was_flushed_without_an_end_is_logged(world, caplog):
+    body = (
+        "for n in range(3): print(f'\\r{n} %', end='', flush=True)\nprint('waiting ', end='', flush=True)\n"
+        "subprocess.run(['sleep', '1.5'])\nprint('over', end='', flush=True)\nos._exit(3)"
+    )
+    with caplog.at_level(logging.INFO):
+        ran(world, body, "import subprocess\n")
+    said = [one.getMessage().strip() for one in caplog.records if getattr(one, "stream", "")]
+    assert said == ["0 %", "1 %", "2 %waiting", "over"]
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))",
+        "try:\n    while True: held.append(os.open('/dev/null', os.O_RDONLY))\nexcept OSError: pass",
+    ],
+)
+@pytest.mark.parametrize("use", ["pond.write_table('u', 'SELECT 1 AS n')", "pond.con.sql('FROM one').fetchall()"])
+def test_an_author_who_leaves_no_descriptors_has_failed(world, take, use):
+    world.deploy(load("pond.write_table('one', 'SELECT 1 AS n')"))
+    world.open_run()
+    assert world.run() == {"outcome": "ok"}
+    world.accept()
+    world.publish()
+    world.deploy(load(f"held = []\npond.con\n{take}\n{use}", "import resource\n"))
+    world.open_run(2)
+    assert world.run(number=2)["outcome"] == "failed"
+    assert "no file descriptors left" in world.rows[-1].traceback
+
+
 @pytest.mark.parametrize("how", ["os.kill(os.getpid(), signal.SIGSEGV)", "ctypes.string_at(0)", "[0].sort(key=lambda _: os.abort())"])
 def test_a_crash_is_told_by_the_authors_frames_and_not_by_those_that_called_them(world, how):
     answer = ran(world, f"import ctypes\n{how}")

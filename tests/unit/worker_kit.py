@@ -81,7 +81,7 @@ class Folder:
         return str(path)
 
     def addresses(self):
-        return (self.uri(""),)
+        return (f"{self.root}/",)
 
     def close(self):
         pass

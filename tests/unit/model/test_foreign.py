@@ -108,3 +108,13 @@ def test_what_a_terminal_would_obey_is_shown_as_an_escape(text, shown):
 
 def test_lines_may_stay_lines():
     assert for_terminal("one\r\n\ttwo\x1b\rthree", lines=True) == "one\n\ttwo\\x1b\\rthree"
+
+
+@pytest.mark.parametrize("before", [MOST // 2 - 30, MOST - 9])
+def test_no_cut_leaves_a_part_of_a_secret(before):
+    masks = Masks({"TOKEN": "sesame-open-9f8e7d"})
+    for one, other in ((before, 2 * MOST), (2 * MOST, before)):
+        text = masked("x" * one + "sesame-open-9f8e7d" + "y" * other, masks)
+        assert len(text) <= MOST
+        assert "sesa" not in text
+        assert "8e7d" not in text

@@ -6,6 +6,8 @@ that the query behind it pays for the data alone.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -27,6 +29,8 @@ from duckstring.model.catalog import TableVersion
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
+_DESCRIPTORS = 8
+"""With fewer that are free, a failure to reach the storage is the author's own doing."""
 _NO_SCHEMAS = frozenset({"memory", "temp", "system", "information_schema", "pg_catalog"})
 """Names that DuckDB keeps for itself: tables of a Source called so are read by ``read_table`` only."""
 
@@ -133,6 +137,10 @@ class Lake:
         """What to say instead of an error that is the storage's fault: of a statement of the author's over tables that lie there."""
         if not outages.is_outage(error, self._storage.addresses(), self._keys):
             return None
+        if not _has_descriptors():
+            # Whatever DuckDB says then: it could open neither a file nor a connection.
+            error.add_note("This process has no file descriptors left: the code holds too many open, or has lowered their limit.")
+            return None
         return TransientError(f"The Catchment's storage did not answer: {error}", hint="The attempt can be made again.")
 
     def _published(self, version: TableVersion | None) -> Published | None:
@@ -213,6 +221,19 @@ class Lake:
             if (outage := self.outage(error)) is not None:
                 raise outage from error
             raise
+
+
+def _has_descriptors() -> bool:
+    """Whether the author's code has left descriptors for DuckDB to work with: it needs one for each file and connection."""
+    got: list[int] = []
+    try:
+        got.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_DESCRIPTORS))
+    except OSError as error:
+        return error.errno != errno.EMFILE
+    finally:
+        for one in got:
+            os.close(one)
+    return True
 
 
 def _select(table: str, relation: DuckDBPyRelation | None) -> DuckDBPyRelation:

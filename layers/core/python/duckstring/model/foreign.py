@@ -19,6 +19,8 @@ __all__ = ["MOST", "Masks", "Redactor", "cut", "for_terminal", "json_text", "mas
 MOST = 1_000_000
 """Characters that :func:`readable` keeps of one text. What is longer loses its middle."""
 
+_SEAM = 20_000
+"""Characters that are searched for secrets on each side of what is left out, and left out too."""
 _OURS = ("DUCKSTRING_", "MINISTACK_")
 _DEEPEST = 8
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff\ufffe\uffff]")
@@ -52,7 +54,12 @@ def readable(value: object, *, most: int = MOST) -> str:
 
 def masked(value: object, masks: Masks, *, most: int = MOST) -> str:
     """:func:`readable`, without secrets: none is left in part where the text is cut."""
-    return cut(masks.mask(readable(value, most=max(most, MOST))), most)
+    text = _UNSTORABLE.sub(_escape_found, _text_of(value))
+    if len(text) <= 2 * (MOST + _SEAM):
+        return cut(masks.mask(text), most)
+    # Too long to be searched: what a cut has left of a secret lies at the very ends of what is left out.
+    head, tail = masks.mask(text[: MOST + _SEAM])[:-_SEAM], masks.mask(text[-MOST - _SEAM :])[_SEAM:]
+    return cut(f"{head}... ({len(text) - 2 * MOST:,} characters left out) ...{tail}", most)
 
 
 class Redactor:
@@ -71,9 +78,9 @@ class Redactor:
         """``masked`` by what is known now."""
         return masked(value, self._masks, most=most)
 
-    def tree(self, value: object) -> object:
+    def tree(self, value: object, *, most: int = MOST) -> object:
         """A value as JSON has it, each text and key in it redacted. What JSON does not have becomes text."""
-        return _tree(value, self.text, _DEEPEST)
+        return _tree(value, lambda one: self.text(one, most=most), _DEEPEST)
 
     def line(self, value: object) -> str:
         """``tree`` as one line of JSON, for a log."""

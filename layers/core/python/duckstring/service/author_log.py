@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from duckstring.model.foreign import Redactor, readable
+from duckstring.model.foreign import MOST, Redactor, readable
 from duckstring.service.channel import Message
 from duckstring.service.output import LONGEST_LINE
 
@@ -36,10 +36,19 @@ class AuthorLog:
         self._log, self._redactor = logging.getLogger("duckstring.pond"), redactor
 
     def line(self, text: str, stream: str, at: float | None = None) -> None:
-        """A line that was printed, at ``at`` (seconds since 1970): with its own time it stays in order with the records beside it."""
+        """Lines that were printed together, at ``at`` (seconds since 1970): with it they stay in order with the records beside them.
+
+        A secret may lie across their ends: they are searched as one text, and parted then.
+        """
         if not self._log.isEnabledFor(logging.INFO):
             return
-        told = {"levelno": logging.INFO, "levelname": "INFO", "msg": self._clean(text), "funcName": "print", "stream": stream}
+        for line in self._redactor.text(text, most=len(text) + MOST).split("\n"):
+            if line.strip():
+                for start in range(0, len(line), LONGEST_LINE):
+                    self._print(line[start : start + LONGEST_LINE].rstrip("\r"), stream, at)
+
+    def _print(self, line: str, stream: str, at: float | None) -> None:
+        told = {"levelno": logging.INFO, "levelname": "INFO", "msg": line, "funcName": "print", "stream": stream}
         record = logging.makeLogRecord({"name": self._log.name} | told)
         _set_time(record, at)
         self._log.handle(record)
@@ -58,7 +67,7 @@ class AuthorLog:
         )
         _set_time(record, told.get("created"))
         for name, value in _fields(told).items():
-            setattr(record, name, self._redactor.tree(value))
+            setattr(record, name, self._redactor.tree(value, most=LONGEST_LINE))
         if self._log.isEnabledFor(record.levelno):
             self._log.handle(record)
 

@@ -19,6 +19,7 @@ from duckstring.author.pausing import Paused
 from duckstring.author.pond import Pond
 from duckstring.author.ripple import Declared, takes_pond
 from duckstring.errors import DuckstringError, TransientError
+from duckstring.model import foreign
 from duckstring.service.project import Project
 
 Function = Callable[..., object]
@@ -28,8 +29,8 @@ Value = TypeVar("Value")
 MOST_CHAINED: Final = 100
 """Errors of one chain (``raise ... from``, "during handling of ...") and its groups that are told."""
 
-LONGEST_TEXT: Final = 1_000_000
-"""Characters of a message or a traceback that are kept."""
+LONGEST_TEXT: Final = 2 * foreign.MOST
+"""Characters of a message or a traceback that are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,5 +219,5 @@ def _safely(make: Callable[[], Value], otherwise: Value) -> Value:
 
 
 def cut(text: str) -> str:
-    """As much of it as is kept."""
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... ({len(text) - LONGEST_TEXT} more characters)"
+    """As much of it as is sent. Less is kept: only where secrets are known a text may be cut that may have some."""
+    return foreign.cut(text, LONGEST_TEXT)

@@ -18,10 +18,13 @@ from typing import Literal
 
 from typing_extensions import override
 
+from duckstring.model.foreign import cut
 from duckstring.service.channel import Writer
 
 LONGEST_LINE = 100_000
 """Characters. CloudWatch takes 256 KB a line, and JSON may make six of one."""
+LONGEST_TEXT = 1_000_000
+"""Characters of lines that are sent together, and of a line before it is broken: a secret may lie across its ends."""
 
 CHATTY = ("boto3", "botocore", "httpcore", "httpx", "urllib3")
 """Loggers of libraries that say much at INFO."""
@@ -50,12 +53,14 @@ class Stream(io.TextIOWrapper):
             return super().write(text)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        *lines, rest = (self._part + text).split("\n")
+        lines, _, rest = (self._part + text).rpartition("\n")
+        if rest and "\n" not in self._part and len(lines) < LONGEST_TEXT:
+            # ``print`` writes the last line's end by itself: the lines before it wait, to be sent together.
+            lines, rest = "", self._part + text
         self._part = ""
-        for line in lines:
-            self._say(line)
-        whole = max(len(rest) - 1, 0) // LONGEST_LINE * LONGEST_LINE
-        self._say(rest[:whole])
+        self._say(lines)
+        whole = max(len(rest) - 1, 0) // LONGEST_TEXT * LONGEST_TEXT
+        self._say(rest[:whole], goes_on=True)
         self._part = rest[whole:]
         return len(text)
 
@@ -64,18 +69,22 @@ class Stream(io.TextIOWrapper):
         """Send what has no end yet, and write out what went to the buffer beneath."""
         rest, self._part = self._part, ""
         if rest:
-            self._say(rest)
+            self._say(rest, goes_on=True)
         super().flush()
 
-    def _say(self, line: str) -> None:
-        if not line.strip():
+    def _say(self, lines: str, *, goes_on: bool = False) -> None:
+        """Send lines. ``goes_on``: the last one has no end yet."""
+        if not lines:
             return
         self._saying.now = True
         try:
-            for start in range(0, len(line), LONGEST_LINE):
-                self._link.send({"line": line[start : start + LONGEST_LINE].rstrip("\r"), "stream": self._name, "at": time.time()})
+            told = {"stream": self._name, "at": time.time()}
+            starts = range(0, len(lines), LONGEST_TEXT)
+            for start in starts:
+                more = goes_on or start != starts[-1]
+                self._link.send({"lines": lines[start : start + LONGEST_TEXT], "goes_on": more} | told)
         except OSError:
-            super().write(line + "\n")
+            super().write(lines + "\n")
         finally:
             self._saying.now = False
 
@@ -105,7 +114,7 @@ def _described(record: logging.LogRecord) -> dict[str, object]:
     told: dict[str, object] = {
         "level": record.levelno,
         "logger": record.name,
-        "message": record.getMessage()[:LONGEST_LINE],
+        "message": cut(record.getMessage(), LONGEST_TEXT),
         "file": record.pathname,
         "line": record.lineno,
         "function": record.funcName,
@@ -113,7 +122,7 @@ def _described(record: logging.LogRecord) -> dict[str, object]:
         "more": more,
     }
     if record.exc_info and record.exc_info[1] is not None:
-        told["trace"] = "".join(traceback.format_exception(*record.exc_info))[:LONGEST_LINE]
+        told["trace"] = cut("".join(traceback.format_exception(*record.exc_info)), LONGEST_TEXT)
         told["raised"] = record.exc_info[1].__class__.__name__
     return told
 
@@ -121,12 +130,12 @@ def _described(record: logging.LogRecord) -> dict[str, object]:
 def _simple(value: object, depth: int = 3) -> object:
     """As JSON has it; what JSON does not have, as text."""
     if isinstance(value, _SIMPLE):
-        return value[:LONGEST_LINE] if isinstance(value, str) else value
+        return cut(value, LONGEST_TEXT) if isinstance(value, str) else value
     if depth and isinstance(value, (list, tuple, set, frozenset)):
         return [_simple(one, depth - 1) for one in list(value)[:1000]]
     if depth and isinstance(value, dict):
         return {str(name): _simple(one, depth - 1) for name, one in list(value.items())[:1000]}
-    return str(value)[:LONGEST_LINE]
+    return cut(str(value), LONGEST_TEXT)
 
 
 def reset_loggers() -> None:
@@ -159,17 +168,17 @@ def end_output() -> None:
 
 
 class Lines:
-    """What arrives from a descriptor, in lines."""
+    """What arrives from a descriptor, as texts of whole lines: those that were there together."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[str]:
-        """The lines that ``data`` completes."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        while len(self._rest) > LONGEST_LINE:
-            lines, self._rest = [*lines, self._rest[:LONGEST_LINE]], self._rest[LONGEST_LINE:]
-        return [one for line in lines if (one := _text(line)).strip()]
+        """The lines that ``data`` completes, as one text."""
+        lines, end, self._rest = (self._rest + data).rpartition(b"\n")
+        if len(self._rest) > LONGEST_TEXT:
+            lines, self._rest = lines + end + self._rest, b""
+        return [_text(lines)] if lines else []
 
     def finish(self) -> list[str]:
         """What has no end."""
@@ -177,4 +186,4 @@ class Lines:
 
 
 def _text(line: bytes) -> str:
-    return line[:LONGEST_LINE].decode("utf-8", "backslashreplace").rstrip("\r")
+    return line.decode("utf-8", "backslashreplace")

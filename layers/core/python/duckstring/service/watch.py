@@ -26,7 +26,7 @@ from duckstring.service.attempt_process import END, FAULTS, STOP, AttemptKeys, C
 from duckstring.service.calling import to_the_author
 from duckstring.service.channel import Message, Reader, frame
 from duckstring.service.descendants import Exit
-from duckstring.service.output import Lines
+from duckstring.service.output import LONGEST_TEXT, Lines
 from duckstring.service.processes import PATIENCE, Process
 
 Ending = Literal["overran", "timeout"]
@@ -35,6 +35,8 @@ _CHUNK = 262_144
 _ROUNDS = 4
 """How often code that is to end is told so, within its grace."""
 _LAST_LINES = 10
+_PART_WAITS = 1.0
+"""Seconds."""
 _LONGEST_WAIT = 3600.0
 
 
@@ -116,6 +118,15 @@ def follow(one: Process, order: Call, how: Follow) -> Outcome:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A line that has no end yet, and until when it waits for one."""
+
+    text: str
+    at: float
+    until: float
+
+
 class _Following:
     """One process that is followed: a loop over what arrives and what is due."""
 
@@ -132,6 +143,7 @@ class _Following:
         self._done: list[Callable[[], None]] = []
         self._bell, self._ring = socket.socketpair()
         self._lines = {"stdout": Lines(), "stderr": Lines()}
+        self._parts: dict[str, _Part] = {}
 
     def run(self) -> Outcome:
         link, out, err = self._process.link, self._process.out, self._process.err
@@ -182,8 +194,8 @@ class _Following:
 
     def _take(self, message: Message) -> None:
         match message:
-            case {"line": str() as line, "stream": "stdout" | "stderr" as stream, "at": float() as at}:
-                self._say(line, stream, at)
+            case {"lines": str() as lines, "goes_on": bool() as goes_on, "stream": "stdout" | "stderr" as stream, "at": float() as at}:
+                self._join(lines, stream, at, goes_on=goes_on)
             case {"record": dict() as record}:
                 self._follow.record(record)
             case {"ask": dict() as question}:
@@ -198,10 +210,27 @@ class _Following:
             case _:
                 self._follow.log.warning("a message from the attempt's process is not understood")
 
-    def _say(self, line: str, stream: str, at: float | None = None) -> None:
+    def _join(self, lines: str, stream: str, at: float, *, goes_on: bool) -> None:
+        """What was flushed without an end waits a while for the rest of its line: a secret may have been cut in two."""
+        held = self._parts.get(stream)
+        # A program that shows its progress begins the line anew.
+        if held and (lines.startswith("\r") or held.text.endswith("\r") or len(held.text) > LONGEST_TEXT):
+            self._say_part(stream)
+        if held := self._parts.pop(stream, None):
+            lines, at = held.text + lines, held.at
+        if goes_on:
+            self._parts[stream] = _Part(lines, at, held.until if held else self._age() + _PART_WAITS)
+        else:
+            self._say(lines, stream, at)
+
+    def _say_part(self, stream: str) -> None:
+        held = self._parts.pop(stream)
+        self._say(held.text, stream, held.at)
+
+    def _say(self, lines: str, stream: str, at: float | None = None) -> None:
         if stream == "stderr":
-            self._outcome.lines = [*self._outcome.lines, line][-_LAST_LINES:]
-        self._follow.line(line, stream, at)
+            self._outcome.lines = [*self._outcome.lines, *(line.rstrip("\r") for line in lines.split("\n") if line.strip())][-_LAST_LINES:]
+        self._follow.line(lines, stream, at)
 
     def _print(self, descriptor: int, stream: str) -> bool:
         try:
@@ -235,6 +264,8 @@ class _Following:
                 self._say(line, stream)
         for message in self._reader.finish():
             self._take(message)
+        for stream in list(self._parts):
+            self._say_part(stream)
         outcome = self._outcome
         outcome.exit = self._forked.exit
         with suppress(OSError):
@@ -313,6 +344,7 @@ class _Following:
         due = [self._looks, self._abandon_at, *self._tells, *(limit.seconds for limit in self._limits[:1])]
         due += [self._kill_at] if self._kill_at is not None else []
         due += [self._keys_at] if self._follow.keys else []
+        due += [part.until for part in self._parts.values()]
         return min(max(min(due) - self._age(), 0.0), _LONGEST_WAIT)
 
     def _see_to_what_is_due(self) -> None:
@@ -328,6 +360,8 @@ class _Following:
         if self._follow.keys and now >= self._keys_at:
             self._keys_at = never
             self._pool.submit(self._renew, self._follow.keys)
+        for stream in [stream for stream, part in self._parts.items() if now >= part.until]:
+            self._say_part(stream)
         self._end_what_is_told(now)
 
     def _end_what_is_told(self, now: float) -> None:
