@@ -79,7 +79,7 @@ def test_a_cycle_inside_one_pond_is_refused(driver, duckstring):
     )
     refused(
         duckstring("deploy", root),
-        1,
+        2,
         "error: snake 1.0.0: The Ripples wait for each other: head -> tail -> head.",
         "hint: Take one of them out of the parents= of another.",
     )
@@ -101,7 +101,7 @@ def test_an_unknown_parent_is_refused(driver, duckstring):
     )
     refused(
         duckstring("deploy", root),
-        1,
+        2,
         "error: orphan 1.0.0: Ripple 'join': its parent 'laod' is not a Ripple of this Pond; did you mean 'load'? it has join, load.",
         "hint: Name a Ripple of this Pond in parents=, or pass the function itself.",
     )
@@ -112,7 +112,7 @@ def test_a_module_that_does_not_import_is_told_in_one_line_with_its_traceback(dr
     line = (root / "src" / "pond.py").read_text().splitlines().index("import no_such_package") + 1
     refused(
         duckstring("deploy", root),
-        1,
+        2,
         "error: broken 1.0.0: Importing src/pond.py raised ModuleNotFoundError: No module named 'no_such_package'",
         "Traceback (most recent call last):",
         f'  File "src/pond.py", line {line}, in <module>',
@@ -127,7 +127,7 @@ def test_a_module_that_exits_is_told_in_one_line(driver, duckstring):
     root = driver.pond("quitter", "os._exit(3)\n")
     refused(
         duckstring("deploy", root),
-        1,
+        2,
         "error: quitter 1.0.0: Importing src/pond.py ended the process with exit code 3.",
         "hint: At module level only declare; it may use 2 GB of memory.",
     )
@@ -137,7 +137,7 @@ def test_a_module_without_ripples_is_refused(driver, duckstring):
     root = driver.pond("empty", "pass\n")
     refused(
         duckstring("deploy", root),
-        1,
+        2,
         "error: empty 1.0.0: src/pond.py declares no Ripple.",
         "hint: Put @ripple above at least one function in it.",
     )
@@ -147,7 +147,7 @@ def test_a_batch_with_one_fault_deploys_nothing(driver, duckstring):
     driver.pond("good", ONE_TABLE)
     driver.pond("bad", "raise ValueError('no')\n")
     said = duckstring("deploy", driver.folder, "--all")
-    assert said.code == 1
+    assert said.code == 2
     assert not driver.lines("good", "bad")
 
 

@@ -66,7 +66,7 @@ def test_ripples_come_in_topological_order_with_their_hints():
         ("@ripple(timout='2h')\ndef a(p): pass", "src/pond.py:2: Ripple 'a': unknown argument timout=; did you mean timeout?"),
         ("@ripple(always_run='no')\ndef a(p): pass", "always_run='no'; allowed: True or False."),
         ("@ripple\nclass Load: pass", "src/pond.py:2: @ripple stands above"),
-        ("ripple(7)", "src/pond.py:2: @ripple stands above 7."),
+        ("ripple(7)", "src/pond.py:2: @ripple(7): an argument has no name; allowed: parents,"),
     ],
 )
 def test_what_cannot_run_is_refused_in_one_line(body, said):

@@ -81,7 +81,7 @@ class Folder:
         return str(path)
 
     def addresses(self):
-        return (f"{self.root}/",)
+        return (f"{self.uri('').rstrip('/')}/",)
 
     def close(self):
         pass
