@@ -115,3 +115,12 @@ def test_a_bad_name_is_refused_before_anything_is_written(name: str, tmp_path: P
         write_project(name, tmp_path / "project")
 
     assert not (tmp_path / "project").exists()
+
+
+def test_the_next_steps_of_the_demo_can_be_typed_as_they_stand(capsys, tmp_path):
+    from duckstring_cli.commands import demo
+
+    demo._next_steps(tmp_path)
+    said = capsys.readouterr().out
+    assert "duckstring query reports [TABLE]" in said
+    assert "\\" not in said

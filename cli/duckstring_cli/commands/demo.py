@@ -85,7 +85,7 @@ def _show_reports(client: Client) -> None:
 def _next_steps(folder: Path) -> None:
     lines = {
         "duckstring status": "watch the Catchment",
-        f"duckstring query {OUTLET} \\[TABLE]": "its tables; TABLE shows one",
+        f"duckstring query {OUTLET} [TABLE]": "its tables; TABLE shows one",
         "duckstring runs": "what ran",
         f"duckstring trigger tide {OUTLET} 5m": "no staler than 5 minutes",
         f"duckstring deploy {folder} --all": "after you changed a Pond",
