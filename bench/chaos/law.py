@@ -9,8 +9,8 @@ from typing import Any
 
 Row = Mapping[str, Any]
 ENDS = {"success", "pass", "failed", "killed"}
-ATTEMPT_ENDS = {"success", "failed", "crashed", "lost", "killed", "overran", "memory"}
-GAVE_UP = {"failed", "crashed", "lost", "killed", "overran", "memory"}
+GAVE_UP = {"failed", "crashed", "lost", "killed", "overran", "memory", "not begun"}
+ATTEMPT_ENDS = GAVE_UP | {"success"}
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,15 @@ def attempts_end_as_they_went(facts: Facts) -> Iterator[str]:
             yield f"attempt {key} is {row['status']} and does not say why"
     for key in known - rows.keys():
         yield f"attempt {key} ran, and history has no row of it"
+
+
+def what_is_not_begun_did_not_run(facts: Facts) -> Iterator[str]:
+    """An attempt whose execution was lost before a worker began it stands in no ledger."""
+    known = {_attempt(note) for note in _kept(facts)}
+    for row in facts.attempts:
+        key = (_number(row["run"]), row["ripple"], row["attempt"])
+        if row["status"] == "not begun" and key in known:
+            yield f"attempt {key} is not begun, and the ledger has it"
 
 
 def errors_are_word_for_word(facts: Facts) -> Iterator[str]:
@@ -190,6 +199,7 @@ def no_orphans(facts: Facts) -> Iterator[str]:
 LAWS = (
     runs_end_in_a_true_state,
     attempts_end_as_they_went,
+    what_is_not_begun_did_not_run,
     errors_are_word_for_word,
     no_attempt_runs_twice,
     nothing_runs_after_its_success,

@@ -96,6 +96,7 @@ def test_what_went_well_or_failed_honestly_breaks_no_law():
         (replace(WELL, notes=[note("begin"), note("left")]), "is a success, and its Ripple never came to its end"),
         (replace(FAILED, notes=OVER), "has failed, and its Ripple raised nothing"),
         (replace(WELL, attempts=[*WELL.attempts, attempt_of(number=2, status="crashed", message="")]), "is crashed and does not say why"),
+        (replace(WELL, attempts=[attempt_of(status="not begun")]), "attempt (1, 'load', 1) is not begun, and the ledger has it"),
         (replace(WELL, attempts=[]), "attempt (1, 'load', 1) ran, and history has no row of it"),
         (replace(FAILED, attempts=[attempt_of(status="failed", error="ValueError", message="n")]), "history tells ValueError: 'n'"),
         (replace(WELL, notes=[note("begin"), *OVER]), "attempt (1, 'load', 1, 0) was executed 2 times"),
@@ -125,6 +126,8 @@ def test_what_is_allowed_breaks_no_law():
     assert judge(replace(retried, notes=[*FAILED.notes, *second, *tokens])) == []
     paused = [note("begin"), note("left"), note("begin", pauses=1), note("end", pauses=1), note("left", pauses=1)]
     assert judge(replace(WELL, notes=paused)) == []
+    lost = [attempt_of(status="not begun"), attempt_of(number=2)]
+    assert judge(replace(WELL, attempts=lost, notes=second)) == [], "its execution was lost before a worker began it"
     overtaken = replace(WELL, runs=[run_of(overtaken_by="a@1/2")], attempts=[], notes=[], manifests=[])
     assert judge(overtaken) == []
     gone, asked = note("asks", at=51.0, token="x"), note("asks", token="y")
