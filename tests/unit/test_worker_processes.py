@@ -47,7 +47,11 @@ def others():
     return [int(pid) for pid in told if int(pid) != os.getpid() and waits(pid)]
 
 def waits(pid):
-    return "duckstring" not in Path(f"/proc/{{pid}}/cmdline").read_text() and "sleep" not in Path(f"/proc/{{pid}}/cmdline").read_text()
+    try:
+        line = Path(f"/proc/{{pid}}/cmdline").read_text()
+    except OSError:
+        return False
+    return "sleep" not in line
 """
 
 
@@ -102,7 +106,11 @@ def test_an_attempt_that_is_not_the_current_one_leaves_the_process_to_the_next(w
     assert int((tmp_path / "pid").read_text()) == ahead
 
 
-def test_the_end_of_a_process_that_waits_is_not_the_end_of_what_an_attempt_has_started(world, tmp_path):
+@pytest.mark.parametrize("tells", ["its children", "all processes"])
+def test_the_end_of_a_process_that_waits_is_not_the_end_of_what_an_attempt_has_started(world, tmp_path, monkeypatch, tells):
+    """However the kernel tells the fork server what is left of an attempt."""
+    if tells == "all processes":
+        monkeypatch.setattr("duckstring.service.descendants._OUR_CHILDREN", Path("/proc/thread-self/no-children"))
     place = tmp_path / "told"
     world.deploy(DAEMON.format(place=str(place)))
     world.open_run()

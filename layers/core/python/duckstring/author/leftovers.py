@@ -12,7 +12,9 @@ import tempfile
 from pathlib import Path
 
 _PREFIX = "duckstring-"
-_SHORT, _LONGEST_ROOT = "/tmp", 30  # noqa: S108 - mkdtemp makes a folder that is its owner's alone
+_SHORT = "/tmp"  # noqa: S108 - mkdtemp makes a folder that is its owner's alone
+_LONGEST_ROOT = 30
+"""Characters of the usual folder; where it has more, ``short_folder`` uses ``_SHORT``."""
 
 
 def folder(kind: str) -> str:

@@ -1,7 +1,8 @@
 """Which tables a text may name: SQL, or an author's code.
 
-A name that a statement uses stands in its text, unless DuckDB is asked for names of tables. Both functions err on one side:
-a name in a comment counts, and so does that of a column.
+A name that a statement uses stands in its text, unless DuckDB is asked for names of tables, or a
+statement is put together as text. Both functions err on one side: a name in a comment counts, and
+so does that of a column.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ _LISTS_TABLES = re.compile(
     r"|query_table|\bshow\s+(?:all\s+)?tables\b",
     re.IGNORECASE,
 )
+_RUNS_TEXT = re.compile(r"\bquery\s*\(", re.IGNORECASE)
+"""DuckDB's ``FROM query('FROM ' || 't')``. Python has other functions of that name."""
 _NAMES = re.compile(r"(?:([a-z_]\w*)\"?\s*\.\s*\"?)?\b([a-z_]\w*)", re.ASCII)
 
 TableRef = tuple[str, str]
@@ -33,7 +36,7 @@ def named_in(sql: str, refs: Iterable[TableRef]) -> set[TableRef]:
         refs: all that it could read.
     """
     refs = set(refs)
-    if lists_tables(sql):
+    if lists_tables(sql) or _RUNS_TEXT.search(sql):
         return refs
     schemas = {schema for schema, _ in refs} - {"main"}
     pairs = _NAMES.findall(sql.lower())

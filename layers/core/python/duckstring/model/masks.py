@@ -63,7 +63,6 @@ class Masks:
             return self
         made = Masks(entries)
         made._entries = self._entries | made._entries
-        made._plain = set()
         made._forms = _unique((*made._forms, *self._forms))[:_MOST_FORMS]
         return made
 

@@ -82,12 +82,19 @@ def end_all(groups: Collection[int], keep: Collection[int] = ()) -> dict[int, Ex
 
 
 def has_others(keep: Collection[int]) -> bool:
-    """Whether there are children beside those to ``keep``: dead or alive, ours or adopted. It costs no look at every process."""
-    try:
-        told = _OUR_CHILDREN.read_bytes()
-    except OSError:  # the system does not tell (macOS): whatever there is may be another
+    """Whether there are children beside those to ``keep``: dead or alive, ours or adopted."""
+    children = _children()
+    if children is None:  # the system does not tell (macOS): any child may be another
         return not keep and _has_children()
-    return not {int(pid) for pid in told.split()} <= set(keep)
+    return not children <= set(keep)
+
+
+def _children() -> set[int] | None:
+    try:
+        return {int(pid) for pid in _OUR_CHILDREN.read_bytes().split()}
+    except OSError:  # the kernel was built without it
+        parents, here = _parents(), os.getpid()
+        return {pid for pid, parent in parents.items() if parent == here} if parents else None
 
 
 def _has_children() -> bool:

@@ -32,6 +32,7 @@ HIDDEN = ("AWS_LAMBDA_RUNTIME_API", "_HANDLER", "DUCKSTRING_TASK_TOKEN", "DUCKST
 
 _STREAMS = 3
 _STREAMS_EACH, _MOST_ORDERS = 4, 2
+"""Descriptors that come with an order to fork, and such orders that one read may bring."""
 _MOST_WORDS = 65_536
 
 

@@ -1,7 +1,8 @@
-"""Attempts' processes, from their parent's side: each serves one attempt, and the next one is forked while it is at work.
+"""Attempts' processes, from their parent's side: each serves one attempt.
 
-A process that is forked ahead has its database and its credentials when its order comes: no attempt but the first waits for that.
-Nor does a function's answer: on Lambda nothing goes on behind it.
+The next one is forked while an attempt is at work. It has its database and its credentials when
+its order comes, so no attempt but the first waits for them. It is not forked after the attempt:
+Lambda stops the function's processes once it has answered.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ class Processes:
 
     @contextmanager
     def one(self) -> Iterator[Process]:
-        """A process for one attempt, which is gone after the block, with its folder. One that was not used is kept.
+        """A process for one attempt, which is gone after the block, with its folders.
+
+        One that was not used is kept for the next attempt.
 
         Raises:
             TransientError: no process can be had.
@@ -97,9 +100,13 @@ class Processes:
                 one.close()
 
     def fork_ahead(self, keys: AttemptKeys) -> None:
-        """Fork the next one, while this one is at work. ``keys``: the credentials that its order will likely come with."""
+        """Fork the next one, while this one is at work.
+
+        ``keys``: the credentials that its order will likely come with.
+        """
         if self._ahead and self._next is None:
-            with suppress(TransientError, OSError):  # whoever needs it tries again, and says so
+            # The next attempt forks one itself then, and fails if it cannot.
+            with suppress(TransientError, OSError):
                 self._next = self._forked(keys, ahead=True)
 
     def close(self) -> None:

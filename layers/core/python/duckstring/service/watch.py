@@ -36,7 +36,7 @@ _ROUNDS = 4
 """How often code that is to end is told so, within its grace."""
 _LAST_LINES = 10
 _PART_WAITS = 1.0
-"""Seconds."""
+"""Seconds that printed text without a line's end waits for the rest of its line."""
 _LONGEST_WAIT = 3600.0
 
 
