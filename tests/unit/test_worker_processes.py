@@ -121,6 +121,30 @@ def test_the_end_of_a_process_that_waits_is_not_the_end_of_what_an_attempt_has_s
         os.kill(daemon, 0)
 
 
+STARTS = """
+import os, subprocess, sys
+from pathlib import Path
+from duckstring import ripple
+
+@ripple
+def load(pond):
+    script = "import os, time; os.setsid(); os.fork() and os._exit(0); print(os.getpid(), flush=True); os.close(1); time.sleep(600)"
+    daemon = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout
+    Path({!r}).write_bytes(daemon)
+"""
+
+
+@pytest.mark.parametrize("told", ["/proc/thread-self/children", "/proc/thread-self/no-children"])
+def test_what_an_attempt_leaves_is_ended_while_another_process_waits(world, tmp_path, monkeypatch, told):
+    monkeypatch.setattr("duckstring.service.descendants._OUR_CHILDREN", Path(told))
+    world.deploy(STARTS.format(str(tmp_path / "daemon")))
+    world.open_run()
+    assert world.run() == {"outcome": "ok"}, world.rows[-1]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "daemon").read_text()), 0)
+    os.kill(waiting(world), 0)
+
+
 def test_folders_of_a_worker_that_is_gone_go_with_its_fork_server(tmp_path):
     """A worker that is killed cannot remove them itself."""
     reads, writes = os.pipe()
