@@ -145,7 +145,7 @@ def test_an_attempt_that_was_taken_before_it_began_does_not_begin(world, tmp_pat
 def test_an_attempt_that_was_taken_as_it_ended_tells_nothing(world, tmp_path, end):
     world.deploy(code(tmp_path, end))
     world.open_run()
-    pace = Pace()  # so slow that only the row itself says it
+    pace = Pace(early=60.0)  # so slow that only the row itself says it
     world.worker = replace(world.worker, pace=pace, begins=lambda _: world.closed.update({(1, "load", 1): "killed"}))
     assert world.run() == {"outcome": "ok"}
     assert (tmp_path / "began").exists()
