@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
+
+from functions.ripple.origins import origin_of
+
+# Before a client of AWS is imported: the fewer pages this process has, the sooner each attempt's has begun, and is gone.
+origin = origin_of(os.environ)
+origin.start()
+
+# ruff: noqa: E402
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +22,7 @@ from duckstring.service.worker import Order
 from functions.ripple import logs, wiring
 from functions.ripple.attempt import attempt
 
-app = wiring.from_env(os.environ, logs.begin(), label=logs.label)
+app = wiring.from_env(os.environ, logs.begin(), label=logs.label, origin=origin)
 
 
 class EndedError(Exception):

@@ -19,7 +19,7 @@ from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.service.supervise import Post, Supervisor, TaskOrder
 from functions.ripple import logs
-from functions.ripple.wiring import SITE
+from functions.ripple.origins import SITE
 
 _METADATA = "ECS_CONTAINER_METADATA_URI_V4"
 _WORKER = (sys.executable, "-m", "functions.ripple.task_worker")

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from duckstring.model.compute import ORDER
 from duckstring.model.names import Line
 from duckstring.service.worker import Order
+from functions.ripple.origins import origin_of
 
 _FIRST_TO_GO = "500"
 
@@ -36,11 +37,14 @@ def main() -> None:
 
 
 def _attempt(words: BinaryIO) -> Mapping[str, object]:
+    # Before a client of AWS is imported, as in the function.
+    origin = origin_of(os.environ)
+    origin.start()
     # They wire as they are imported: let that, too, be seen to fail.
     from functions.ripple import logs, wiring  # noqa: PLC0415
     from functions.ripple.attempt import attempt  # noqa: PLC0415
 
-    app = wiring.from_env(os.environ, logs.begin(), label=logs.label)
+    app = wiring.from_env(os.environ, logs.begin(), label=logs.label, origin=origin)
     told = json.loads(os.environ[ORDER])
     order = Order(Line(told["line"]), told["run"], told["launch"], told["ripple"], told["attempt"], app.site, told.get("pauses", 0))
     return attempt(order, replace(app.worker, begins=lambda seconds: _say(words, seconds=seconds)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from botocore.credentials import RefreshableCredentials
 from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
-from duckstring.adapters.aws.duck import Keys, S3Storage
+from duckstring.adapters.aws.duck import Keys
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.state import DynamoStateStore
@@ -23,20 +22,18 @@ from duckstring.author import leftovers
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
 from duckstring.model.settings import Settings
-from duckstring.service.attempt_process import begin, prepare
 from duckstring.service.forkserver import ForkServer
+from duckstring.service.origin import Origin
 from duckstring.service.processes import Processes
 from duckstring.service.worker import Function, Label, Worker
 from functions.ripple.logs import redactor
+from functions.ripple.origins import SITE, site_of
 
 if TYPE_CHECKING:
     from duckstring.service.on_kill import KillHistory
 
 _STARTS = "AWS_LAMBDA_INITIALIZATION_TYPE"
 """Lambda sets it where this process is a function's, and no template of others."""
-
-SITE = "DUCKSTRING_SITE"
-"""The variable in which a task's supervisor tells its worker where that runs, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +45,19 @@ class App:
     kills: KillHistory
 
 
-def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> App:
-    """The worker of the Catchment that ``env`` describes. ``label`` puts keys on each line of ``log``."""
+def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, origin: Origin) -> App:
+    """The worker of the Catchment that ``env`` describes.
+
+    Args:
+        env: of the function, or of the task's worker.
+        log: its own.
+        label: puts keys on each line of ``log``.
+        origin: its attempts' processes come from there.
+    """
     leftovers.clear()
     settings, clients = Settings.from_env(env), Clients()
     table, bucket = settings.need("table"), settings.need("bucket")
-    site = site_of(env)
-    storage = S3Storage(
-        bucket=bucket,
-        region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION", "us-east-1"),
-        credentials=partial(_keys, clients),
-        memory_mib=site.memory_mib,
-        endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL", ""),
-    )
-    forks = ForkServer(partial(prepare, storage), partial(begin, storage))
+    site, forks = site_of(env), ForkServer(origin.fork_server)
     # What every attempt uses is made while the function starts: Lambda gives that phase more processor than it bills.
     if _STARTS in env:
         forks.start()
@@ -75,7 +71,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> Ap
         memories=DynamoMemories(clients, table),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         secrets=SecretEntries(clients, settings.secret, redactor),
-        storage=storage,
+        keys=partial(_keys, clients),
         processes=Processes(forks, ahead=SITE not in env),
         clock=SystemClock(),
         log=log,
@@ -85,13 +81,6 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label) -> Ap
         redactor=redactor,
     )
     return App(worker, site, rows)
-
-
-def site_of(env: Mapping[str, str]) -> Site:
-    """Where attempts of this process run: a task's supervisor says so, or Lambda."""
-    if SITE in env:
-        return Site(**json.loads(env[SITE]))
-    return Site(memory_mib=int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")), log_group=env.get("AWS_LAMBDA_LOG_GROUP_NAME", ""))
 
 
 def _keys(clients: Clients) -> Keys:

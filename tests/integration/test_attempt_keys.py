@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -13,11 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from duckstring.adapters.aws.duck import Keys, S3Storage
-from duckstring.service.attempt_process import begin, prepare
-from duckstring.service.forkserver import ForkServer
-from duckstring.service.processes import Processes
 from duckstring.service.watch import Pace
-from tests.unit.worker_kit import World, replace
+from tests.unit.worker_kit import World, processes, replace
 
 BODY = io.BytesIO()
 pq.write_table(pa.table({"a": [7]}), BODY)
@@ -75,9 +71,8 @@ def shop():
 
 def world_at(shop, tmp_path, keys):
     world = World(tmp_path)
-    storage = S3Storage("lake", "eu-west-1", keys, endpoint=f"http://127.0.0.1:{shop.server_address[1]}")
-    processes = Processes(ForkServer(partial(prepare, storage), partial(begin, storage)))
-    world.worker = replace(world.worker, storage=storage, processes=processes, pace=Pace(keys=0.05))
+    storage = S3Storage("lake", "eu-west-1", endpoint=f"http://127.0.0.1:{shop.server_address[1]}")
+    world.worker = replace(world.worker, keys=keys, processes=processes(storage), pace=Pace(keys=0.05))
     return world
 
 

@@ -69,7 +69,7 @@ def lake_at(tmp_path):
     opened = []
 
     def at(endpoint):
-        storage = S3Storage("the-bucket", "us-east-1", keys, endpoint=endpoint)
+        storage = S3Storage("the-bucket", "us-east-1", endpoint=endpoint)
         storage.settle(tmp_path)
         storage.grant(keys())
         lake = Lake(storage)
@@ -166,4 +166,4 @@ def test_an_outage_is_one_whoever_named_the_object(failing, lake_at):
     ],
 )
 def test_the_storage_is_known_by_every_name_that_duckdb_gives_it(endpoint, address):
-    assert address in S3Storage("the-bucket", "us-east-1", keys, endpoint=endpoint).addresses()
+    assert address in S3Storage("the-bucket", "us-east-1", endpoint=endpoint).addresses()

@@ -4,6 +4,7 @@ import importlib
 import io
 import json
 import logging
+import os
 import sys
 import zipfile
 from dataclasses import replace
@@ -18,6 +19,7 @@ from moto.server import ThreadedMotoServer
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.attempts import MOST_INVOCATIONS, AttemptRows
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.duck import S3Storage
 from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.worker import SecretEntries
@@ -121,6 +123,8 @@ def catchment(server, monkeypatch):
 
     yield SimpleNamespace(clients=clients, queue=queue, handle=handler.handle, app=handler.app)
     root.handlers[:], root.level = handlers, level
+    handler.app.worker.processes.close()
+    handler.origin.close()
     clients.dynamodb.delete_table(TableName="catchment")
     clients.sqs.delete_queue(QueueUrl=queue)
     clients.secretsmanager.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
@@ -201,9 +205,9 @@ def test_own_and_source_tables_are_joined_over_s3(catchment, tmp_path):
     store.commit(held, PondState(PRODUCTS), (PublishSnapshot(1, NOON, orders),), (0, ""))
     assert invoke(catchment, "join", pins={PRODUCTS: 1}, outputs=orders) == {"outcome": "ok"}
     [signal] = letters(catchment)
-    storage = catchment.app.worker.storage
+    storage = S3Storage("lake", "us-east-1", endpoint=os.environ["AWS_ENDPOINT_URL"])
     storage.settle(tmp_path)
-    storage.grant(storage.keys())
+    storage.grant(catchment.app.worker.keys())
     con = storage.open()
     assert con.execute(f"SELECT n, s::INT FROM read_parquet('s3://lake/{signal.tables['joined'].key}')").fetchall() == [(1000, 499500)]
     con.close()

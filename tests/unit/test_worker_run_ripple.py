@@ -103,7 +103,7 @@ def test_whatever_ends_the_authors_code_fails_the_ripple(world, body, error, mes
 def test_a_world_that_does_not_answer_is_a_crash_and_not_the_authors_failure(world, monkeypatch):
     world.deploy(ORDERS)
     world.open_run()
-    monkeypatch.setattr(world.worker.storage, "uri", lambda key: f"/nowhere/{key}")
+    monkeypatch.setattr(world.storage, "uri", lambda key: f"/nowhere/{key}")
     with pytest.raises(TransientError):
         world.run()
     assert [type(row) for row in world.rows] == [AttemptStarted]

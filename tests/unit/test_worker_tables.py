@@ -42,7 +42,7 @@ def from_up(world, body, *, f=NOON, tables=None, dropped=None, fresh=None):
     """Sales reads snapshot 7 of up, whose run was fresh as of ``f``."""
     held = tables if tables is not None else {"a": TableVersion("a", "data/up@1/a/0000000007-load-1-x.parquet", 3, 9, "x", f, "1.1.0")}
     for one in held.values():
-        duckdb.sql("SELECT 1 AS one").write_parquet(world.worker.storage.uri(one.key))
+        duckdb.sql("SELECT 1 AS one").write_parquet(world.storage.uri(one.key))
     world.source(UP, 7, fresh or f, held)
     world.snapshots[UP, 7] = PublishSnapshot(7, f, held, dropped or {})
     world.deploy("from duckstring import ripple\n\n@ripple\ndef load(pond):\n" + "".join(f"    {line}\n" for line in body.splitlines()))

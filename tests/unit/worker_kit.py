@@ -23,6 +23,7 @@ from duckstring.ports import Letter
 from duckstring.service.attempt_process import begin, prepare
 from duckstring.service.forkserver import ForkServer
 from duckstring.service.on_kill import KillOrder, on_kill
+from duckstring.service.origin import Origin
 from duckstring.service.processes import Processes
 from duckstring.service.run_ripple import run_ripple
 from duckstring.service.watch import Pace
@@ -62,9 +63,6 @@ class Folder:
     def settle(self, folder):
         self.con = self.opened.cursor()
 
-    def keys(self):
-        return NoKeys()
-
     def grant(self, keys):
         pass
 
@@ -85,6 +83,14 @@ class Folder:
 
     def close(self):
         pass
+
+
+def origin_of(storage):
+    return Origin(partial(prepare, storage), partial(begin, storage))
+
+
+def processes(storage):
+    return Processes(ForkServer(origin_of(storage).fork_server))
 
 
 @dataclass
@@ -109,7 +115,8 @@ class World:
         """Attempts whose workers said that they have left."""
         self.on_kill = {}
         self.time = NOON
-        storage = Folder(self.root)
+        self.storage = Folder(self.root)
+        self.origin = origin_of(self.storage)
         self.worker = Worker(
             states=self,
             snapshots=_Snapshots(self.snapshots),
@@ -118,8 +125,8 @@ class World:
             memories=self,
             mailbox=self,
             secrets=self,
-            storage=storage,
-            processes=Processes(ForkServer(partial(prepare, storage), partial(begin, storage))),
+            keys=NoKeys,
+            processes=Processes(ForkServer(self.origin.fork_server)),
             clock=self,
             catchment="dev",
             log=logging.getLogger("duckstring.test"),

@@ -20,9 +20,6 @@ import sys
 import traceback
 from pathlib import Path
 
-_ALSO = ("duckdb",)
-"""Imported by workers at their first table only."""
-
 
 def main() -> None:
     """Import, then fork at each word on the socket, until it is closed."""
@@ -31,9 +28,6 @@ def main() -> None:
     # As the emulator's script has it. Loggers keep this object: in a fork it writes to the fork's own stream.
     sys.stdout = sys.stderr
     importlib.import_module(sys.argv[2])
-    for name in _ALSO:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
     gc.collect()
     gc.freeze()
     # The kernel buries the children; the server watches them itself.

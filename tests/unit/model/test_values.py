@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -86,7 +85,7 @@ def test_a_key_of_another_form_is_none_and_no_address_is_made_of_it(key: str) ->
         BucketFiles("bucket").uri(TableVersion("orders", key, 1, 1, "x"))
     if key:
         with pytest.raises(InvariantError):
-            S3Storage("bucket", "us-east-1", cast("Any", None)).uri(key)
+            S3Storage("bucket", "us-east-1").uri(key)
     with pytest.raises(ValueError, match="is not the key of a table version"):
         written_in(key)
 

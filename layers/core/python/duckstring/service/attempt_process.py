@@ -31,10 +31,10 @@ from duckstring.author.pond import Pond, Surroundings
 from duckstring.errors import InvariantError, TransientError
 from duckstring.service.calling import Cut, Ended, Fault, Pauses, Returned, Stopped, Unreachable, call, cut, fault, judged
 from duckstring.service.channel import KEY_BYTES, Reader, Writer, frame
-from duckstring.service.forkserver import Folders
 from duckstring.service.mentions import tables_read
 from duckstring.service.output import begin_output, end_output, reset_loggers
 from duckstring.service.project import Project
+from duckstring.service.servant import LIBRARIES, Folders
 
 STOP = signal.SIGUSR2
 """The signal by which the author's code is told to end: it is raised out of."""
@@ -75,9 +75,6 @@ class AttemptStorage(Storage, Protocol):
 
     def settle(self, folder: Path) -> None:
         """In the attempt's process: spill into ``folder``."""
-
-    def keys(self) -> AttemptKeys:
-        """The credentials that an attempt is given, as they are now."""
 
     def grant(self, keys: AttemptKeys) -> None:
         """Use these credentials from here on. Other threads may be in the middle of queries."""
@@ -332,7 +329,7 @@ class _Attempt:
 
     def _tell(self, ended: Ended) -> NoReturn:
         try:
-            end = _end(ended, self._pond)
+            end = {**_end(ended, self._pond), "imported": [name for name in LIBRARIES if name in sys.modules]}
             try:
                 self._link.send(end)
             except OSError:

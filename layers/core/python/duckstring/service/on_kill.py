@@ -123,7 +123,7 @@ def _call(order: KillOrder, package: Path, secrets: Mapping[str, str], worker: W
     )
     memory = MemoryKills(0)
     with worker.processes.one() as one:
-        outcome = follow(one, Call(around, package, order.module, secrets, worker.storage.keys(), killed=True), how)
+        outcome = follow(one, Call(around, package, order.module, secrets, worker.keys(), killed=True), how)
     try:
         return known(outcome, order.ripple, memory, redactor=worker.redactor, key_of=lambda _table: "")
     except TransientError as error:

@@ -13,7 +13,7 @@ import shutil
 import socket
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from duckstring.author.leftovers import folder, short_folder
 from duckstring.errors import TransientError
 from duckstring.service.attempt_process import AttemptKeys, packed
 from duckstring.service.channel import new_key
-from duckstring.service.forkserver import Folders, Forked, ForkServer
+from duckstring.service.forkserver import Forked, ForkServer
+from duckstring.service.servant import Folders
 
 PATIENCE = 10.0
 """Seconds for a process that was killed to be gone."""
@@ -40,6 +41,8 @@ class Process:
         self.forked, self.home, self.key = forked, Path(folders.home), new_key()
         self.link, self.renewals, self.out, self.err = ends
         self.is_used = False
+        self.imported: Collection[str] = ()
+        """Libraries that its attempt has imported."""
         self._release = weakref.finalize(self, _release, ends, folders, os.getpid())
         with suppress(OSError):  # it has died: that is seen at its end
             self.link.sendall(self.key + packed(keys))
@@ -98,6 +101,7 @@ class Processes:
                 self._next = one
             else:
                 one.close()
+                self._forks.imported(one.imported)
 
     def fork_ahead(self, keys: AttemptKeys) -> None:
         """Fork the next one, while this one is at work.

@@ -59,7 +59,7 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
         worker.label({"tried": try_of(order, state)})
         artifact = state.runs[order.run].artifact
         secrets = pool.submit(variables, worker.secrets)
-        keys = pool.submit(worker.storage.keys)
+        keys = pool.submit(worker.keys)
         package = pool.submit(unpacked, artifact, worker)
         pinned = pool.submit(sources, order, state, worker)
         began = worker.history.started(order.line, row)
@@ -148,5 +148,5 @@ def _follow(call: Call, work: Work, limits: list[Limit], worker: Worker) -> Foll
         log=worker.log,
         pace=worker.pace,
         limits=limits,
-        keys=worker.storage.keys if call.keys.renewed else None,
+        keys=worker.keys if call.keys.renewed else None,
     )

@@ -207,6 +207,7 @@ class _Following:
                 self._outcome.killing = number
             case {"end": str()} if not self._outcome.end:
                 self._outcome.end = message
+                self._process.imported = [name for name in message.get("imported") or () if isinstance(name, str)]
             case _:
                 self._follow.log.warning("a message from the attempt's process is not understood")
 

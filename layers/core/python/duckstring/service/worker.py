@@ -14,7 +14,7 @@ from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.ports import Clock, Mailbox, Snapshots
-from duckstring.service.attempt_process import AttemptStorage
+from duckstring.service.attempt_process import AttemptKeys
 from duckstring.service.processes import Processes
 from duckstring.service.project import Shelf
 from duckstring.service.watch import Pace
@@ -111,8 +111,9 @@ def _unasked(_seconds: float) -> None:
 class Worker:
     """What an attempt needs of the world.
 
-    ``processes`` gives each attempt one of its own, with ``storage`` ready in it. ``label`` puts keys on each line of the log
-    until the attempt has ended. ``begins`` is told the seconds that the attempt may take, before the author's code is called.
+    ``processes`` gives each attempt one of its own. ``keys`` are the credentials that its code is given, as they are now.
+    ``label`` puts keys on each line of the log until the attempt has ended. ``begins`` is told the seconds that the attempt
+    may take, before the author's code is called.
     """
 
     states: StateReader
@@ -122,7 +123,7 @@ class Worker:
     memories: Memories
     mailbox: Mailbox
     secrets: Secrets
-    storage: AttemptStorage
+    keys: Callable[[], AttemptKeys]
     processes: Processes
     clock: Clock
     log: logging.Logger

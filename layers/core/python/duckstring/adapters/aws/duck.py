@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +39,6 @@ class S3Storage:
 
     bucket: str
     region: str
-    credentials: Callable[[], Keys]
     memory_mib: int = 0
     endpoint: str = ""
     _opened: DuckDBPyConnection | None = None
@@ -88,10 +87,6 @@ class S3Storage:
         where = _text(str(folder / "spill"))
         threads = f"SET GLOBAL threads = {self._threads()};" if self._threads() > 1 else ""
         self._con.execute(f"{threads} SET GLOBAL temp_directory = {where}; SET GLOBAL home_directory = {where}")
-
-    def keys(self) -> Keys:
-        """The process's own credentials, as they are now."""
-        return self.credentials()
 
     def grant(self, keys: object) -> None:
         """Use these credentials from here on. A query that runs finds them at the next file that it opens."""
