@@ -11,6 +11,8 @@ Row = Mapping[str, Any]
 ENDS = {"success", "pass", "failed", "killed"}
 GAVE_UP = {"failed", "crashed", "lost", "killed", "overran", "memory", "not begun"}
 ATTEMPT_ENDS = GAVE_UP | {"success"}
+OWN_ENDS = {"os_exit": ("ProcessExit",), "sigkill": ("ProcessKilled",), "sigsegv": ("ProcessKilled",)}
+"""What a Ripple may do to its own process instead of raising, and what history calls it."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,17 @@ def attempts_end_as_they_went(facts: Facts) -> Iterator[str]:
     """Each row of history has an end, which the ledger does not contradict; each attempt in the ledger has a row."""
     # Of what was going on while a checkpoint was made it may know or not: it cannot speak against a row.
     known = {_attempt(note) for note in _kept(facts)}
-    words = defaultdict(set)
+    words, own_ends = defaultdict(set), defaultdict(set)
     for note in facts.notes:
         words[_attempt(note)].add(note["word"])
+        own_ends[_attempt(note)].update(OWN_ENDS.get(note.get("fault", ""), ()))
     rows = {(_number(row["run"]), row["ripple"], row["attempt"]): row for row in facts.attempts}
     for key, row in rows.items():
         if row["status"] not in ATTEMPT_ENDS:
             yield f"attempt {key} is {row['status']}"
         if row["status"] == "success" and "end" not in words[key]:
             yield f"attempt {key} is a success, and its Ripple never came to its end"
-        if row["status"] == "failed" and row.get("error") != "TimeoutError" and "raised" not in words[key]:
+        if row["status"] == "failed" and row.get("error") not in {"TimeoutError", *own_ends[key]} and "raised" not in words[key]:
             yield f"attempt {key} has failed, and its Ripple raised nothing"
         if (row["status"] == "failed" and not row.get("error")) or (row["status"] == "crashed" and not row.get("message")):
             yield f"attempt {key} is {row['status']} and does not say why"

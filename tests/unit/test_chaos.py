@@ -138,6 +138,11 @@ def test_what_is_allowed_breaks_no_law():
     silent = replace(FAILED, attempts=[attempt_of(status="failed", error="ValueError", message="")])
     raised = [note("begin"), note("raised", error="ValueError", message=""), note("left")]
     assert judge(replace(silent, notes=raised)) == [], "it raised without a word"
+    ended = [note("begin"), note("fault", fault="os_exit")]
+    exited = replace(FAILED, attempts=[attempt_of(status="failed", error="ProcessExit", message="ended its own process")], notes=ended)
+    assert judge(exited) == [], "it ended its own process"
+    assert judge(replace(exited, notes=[note("begin")])) != []
+    assert judge(replace(exited, notes=[note("begin"), note("fault", fault="sleep")])) != []
 
 
 def test_storage_rules_strike_so_many_requests_after_so_many():
