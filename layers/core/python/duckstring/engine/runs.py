@@ -53,29 +53,47 @@ def start_run(turn: Turn) -> bool:
         return False
     if turn.health == "failed":
         return _start_after_failure(turn)
-    some_are_free, all_are_free = _free_roots(turn)
-    f = source_f(turn) if some_are_free else NEVER
+    may_be_pushed, may_be_pulled = _room(turn)
+    f = source_f(turn) if may_be_pushed or may_be_pulled else NEVER
     pushed = bool(turn.targets) and f >= turn.targets[0]
     woken = turn.woken is not None and f >= turn.woken
-    pulled = turn.pull is not None and all_are_free
-    if f <= turn.start_f or not (pushed or woken or pulled):
+    pulled = turn.pull is not None and may_be_pulled
+    if f <= turn.start_f or not (pulled or (may_be_pushed and (pushed or woken))):
         return False
     _begin(turn, f)
     return True
 
 
-def _free_roots(turn: Turn) -> tuple[bool, bool]:
-    """Whether any root Ripple is at rest, and whether all are and none has a run to begin.
+def _room(turn: Turn) -> tuple[bool, bool]:
+    """Whether a run that is pushed may begin, and one that is pulled.
 
-    A run begun while none is at rest would only grow old: none of its Ripples can begin before one is. What is begun when one
-    is takes the place of the older runs at its door.
+    A run begun while its root Ripples are at work would only grow old. In a chain of Ripples each takes
+    the newest run at its door, so a pushed one begins once the root is at rest. Ripples side by side
+    would not take the same ones: pushes could go on, and no run be done by all of them. There it begins
+    once no run is in flight. A pull comes only after what was made before has been taken.
     """
-    some, every = False, True
-    for ripple in turn.ripples.values():
+    is_chain, roots_rest, above = True, True, ""
+    for name, ripple in turn.ripples.items():
         if not ripple.parents:
-            some = some or ripple.attempt is None
-            every = every and ripple.attempt is None and not ripple.targets
-    return some, every
+            roots_rest = roots_rest and ripple.attempt is None and not ripple.targets
+        if above and above not in ripple.parents:
+            is_chain = False
+        above = name
+    return (_root_rests(turn) if is_chain else not _in_flight(turn)), roots_rest
+
+
+def _root_rests(turn: Turn) -> bool:
+    """Of a chain. What is begun then takes the place of the older runs at its door."""
+    for ripple in turn.ripples.values():
+        return ripple.attempt is None
+    return True
+
+
+def _in_flight(turn: Turn) -> bool:
+    for run in turn.runs.values():  # noqa: SIM110 - asked at every step of demand; a generator costs more than the answer
+        if run.failure is None:
+            return True
+    return False
 
 
 def _start_after_failure(turn: Turn) -> bool:
