@@ -189,7 +189,10 @@ class OlderTable(TypedDict):
 
 
 class LineStatus(TypedDict):
-    """All there is to say about one line. ``version``: that it runs; ``next``: one that is deployed and does not run yet."""
+    """All there is to say about one line. ``version``: that it runs; ``next``: one that is deployed and does not run yet.
+
+    ``asleep``: it was put to sleep, and nobody has asked for it since.
+    """
 
     line: str
     pond: str
@@ -209,6 +212,7 @@ class LineStatus(TypedDict):
     failure: FailureRow | None
     failures: int
     retry_at: str | None
+    asleep: NotRequired[bool]
     budgets: Budgets
     runs: list[RunningRun]
     ripples: list[RippleStatus]

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from duckstring_cli import board, render
-from duckstring_cli.answers import LineStatus, RunAnswer, RunRow, StatusAnswer
+from duckstring_cli.answers import LineStatus, RunAnswer, RunRow, SourceState, StatusAnswer
 
 Verdict = Literal["going", "done", "down"]
 ReadRun = Callable[[str], RunAnswer]
 
 _MISSED = 20
 _SURE = 2
+_SURE_IT_IS_FORGOTTEN = 30
+"""Looks before a line counts as asked for nothing: what asks for it may be on its way, through a function that starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Event:
 class Goal:
     """What was asked for. Without an epoch: that the line moves on from ``since`` and all comes to rest.
 
-    With ``after``: that a run of the line alone, newer than that number, is done.
+    With ``after``: that a run of the line alone, newer than that number, is done. ``endless``: a Wave or Tide, which is never done.
     """
 
     line: str
@@ -55,6 +57,9 @@ class Follower:
     _told: set[tuple[str, str, int, str]] = field(default_factory=set)
     _closed: dict[str, int] = field(default_factory=dict)
     _down_polls: int = 0
+    _forgotten_polls: int = 0
+    _in_flight: set[str] | None = None
+    """The runs that were in flight when the goal was first seen to be out of reach: they are seen to their end."""
 
     def begin(self, answer: StatusAnswer) -> None:
         """What was before the trigger is no news."""
@@ -67,16 +72,14 @@ class Follower:
         """What is new since the last answer, oldest first."""
         self._look(answer)
         events = [event for line in self.lines for event in (*self._closing(line), *self._waiting(line), *self._under_way(line))]
-        down = self.target is not None and self._is_down()
-        self._down_polls = self._down_polls + 1 if down else 0
+        self._forgotten_polls = self._forgotten_polls + 1 if self.forgotten else 0
+        self._count_down()
         return sorted(events, key=lambda event: event.at)
 
     def verdict(self) -> Verdict:
         """Is the goal reached, out of reach, or neither yet?"""
         target = self.target
-        if target is None or self.goal.endless:
-            return "going"
-        if self._reached(target):
+        if target is not None and not self.goal.endless and self._reached(target):
             return "done"
         return "down" if self._down_polls >= _SURE else "going"
 
@@ -100,6 +103,21 @@ class Follower:
                 return f"{line['line']} needs {', '.join(missing)}, which is not deployed"
             if _awaits_opening(line) and not any(held["open"] or held["next"] for held in line["windows"]):
                 return f"no Window of {line['line']} opens again"
+        return self.forgotten if self._forgotten_polls >= _SURE_IT_IS_FORGOTTEN else ""
+
+    @property
+    def forgotten(self) -> str:
+        """How somebody took back what was asked for, or what it needs: nothing comes of it any more. Nothing if nobody did."""
+        target = self.target
+        if target is None or self.goal.after is not None:
+            return ""
+        if self.goal.endless and target["trigger"] is None:
+            return f"the trigger of {target['line']} was removed"
+        needed = {line["line"]: line for line in _lineage(self.goal.line, self.lines, required=True)}
+        asked = (source["line"] for line in needed.values() for source in line["sources"] if _is_short_of(line, source))
+        for line in (target["line"], *asked):
+            if line in needed and needed[line].get("asleep") and not needed[line]["runs"]:
+                return f"{line} was put to sleep"
         return ""
 
     def ran_after(self, line: LineStatus) -> bool:
@@ -121,16 +139,26 @@ class Follower:
         waiting = [line for line in self.lines if line["status"] in board.MOVING]
         return not waiting or (any(map(_awaits_opening, waiting)) and all(line["reason"] for line in waiting))
 
+    def _count_down(self) -> None:
+        if not self._is_down():
+            self._in_flight, self._down_polls = None, 0
+        elif self._has_settled():
+            self._down_polls += 1
+
     def _is_down(self) -> bool:
-        """Down for good: nothing runs, and nothing that is in the way is tried again or comes by itself."""
+        """Down for good: nothing that is in the way is tried again or comes by itself; or the line is gone."""
         target = self.target
-        if target is None or any(line["runs"] for line in self.lines):
-            return False
-        if self.out_of_reach:
+        if target is None or self.out_of_reach:
             return True
         if target["status"] not in board.DOWN:
             return False
         return not (self.culprits and all(map(_is_tried_again, self.culprits)))
+
+    def _has_settled(self) -> bool:
+        """Whether what was in flight when it went down has ended. A Source with a Wave of its own begins runs for ever."""
+        running = {run["run"] for line in self.lines for run in line["runs"]}
+        self._in_flight = running if self._in_flight is None else self._in_flight & running
+        return not self._in_flight
 
     def _look(self, answer: StatusAnswer) -> None:
         self.now = answer["now"]
@@ -208,6 +236,15 @@ class Follower:
 def _awaits_opening(line: LineStatus) -> bool:
     """An Inlet whose demand waits for a Window; without a reason it is about to start."""
     return line["status"] == "waiting" and bool(line["windows"]) and bool(line["reason"])
+
+
+def _is_short_of(line: LineStatus, source: SourceState) -> bool:
+    """Whether a line that waits cannot start on what this Source holds."""
+    wanted = line["demand"]
+    if line["status"] != "waiting" or source["optional"]:
+        return False
+    behind = bool(wanted["targets"]) and not wanted["pull"] and source["end_f"] < wanted["targets"][0]
+    return behind or source["end_f"] <= line["start_f"]
 
 
 def _is_tried_again(line: LineStatus) -> bool:

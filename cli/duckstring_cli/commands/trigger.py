@@ -26,7 +26,7 @@ _PRECISION = (
     "The clock wakes a Pond within about 2 s of its time, and then it has to run: a bound below a minute is kept as well as that allows."
 )
 
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all is at rest.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all is at rest, or nothing can come.")]
 
 
 @app.command(epilog="Example: duckstring trigger tap reports --watch")
@@ -136,6 +136,8 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
     if held is None or held["failure"] is None:
         why = (held["reason"] or held["status"]) if held else "it is gone"
         closer = f"Look closer: duckstring status {typed(line)}{named}"
+        if follower.forgotten:
+            return OperatorError(f"{line} cannot run: {follower.forgotten}.", hint="What you asked for is forgotten: ask for it again.")
         if why_not := follower.out_of_reach:
             return OperatorError(
                 f"{line} cannot run: {why_not}.", hint="What you asked for waits, and runs when that has changed. Not watched any longer."

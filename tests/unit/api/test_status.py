@@ -82,6 +82,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "failure": None,
         "failures": 0,
         "retry_at": None,
+        "asleep": False,
         "budgets": {"immediate_retries": 0, "source_retries": 0},
         "runs": [],
         "ripples": [

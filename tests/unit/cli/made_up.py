@@ -98,6 +98,7 @@ class Act:
     ripples: Mapping[str, tuple[float, float]]
     sources: tuple[str, ...] = ()
     fails_in: str = ""
+    wave: bool = False
 
     @property
     def started(self) -> float:
@@ -158,6 +159,7 @@ class Play:
             }
         names, state = list(act.ripples), "done" if done else "waiting"
         ripples = [{"name": n, "parents": names[:i][-1:], "end_f": at(0), "status": state} for i, n in enumerate(names)]
+        told |= {"trigger": {"kind": "wave"} if act.wave else None}
         return line_status(act.line, sources=[source(s) for s in act.sources], ripples=ripples, **told)
 
     def _upstream(self, act: Act) -> set[str]:

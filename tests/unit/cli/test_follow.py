@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_tap_is_done_when_its_line_moved_on_and_all_rests() -> None:
 
 def test_an_endless_goal_is_never_reached() -> None:
     with pytest.raises(AssertionError, match="never ends"):
-        play(FLIGHTS, Goal("reports@1", None, "", endless=True))
+        play([*FLIGHTS[:-1], replace(FLIGHTS[-1], wave=True)], Goal("reports@1", None, "", endless=True))
 
 
 def follower_of(goal: Goal, runs: dict[str, Any]) -> Follower:
@@ -146,11 +147,15 @@ def test_who_waits_for_a_window_is_told_once_with_the_opening() -> None:
     assert follower.verdict() == "going", "a Pulse is not satisfied before it opens"
 
 
-@pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), Goal("reports@1", None, "")])
+WAVE = Goal("reports@1", None, "", endless=True)
+STANDS: dict[str, Any] = {"trigger": {"kind": "wave"}}
+
+
+@pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), Goal("reports@1", None, ""), WAVE])
 def test_a_watch_of_what_can_never_arrive_ends_and_says_why(goal: Goal) -> None:
     follower = Follower(goal, cast("Any", None))
     middle = line_status("sales@1", status="waiting", sources=[source("gone@2", absent=True)])
-    lines = [middle, line_status("reports@1", status="waiting", reason="waits for sales@1", sources=[source("sales@1")])]
+    lines = [middle, line_status("reports@1", status="waiting", reason="waits for sales@1", sources=[source("sales@1")], **STANDS)]
     observed(follower, lines)
     assert follower.verdict() == "going", "one look may be a moment late"
     observed(follower, lines, now=2)
@@ -160,12 +165,89 @@ def test_a_watch_of_what_can_never_arrive_ends_and_says_why(goal: Goal) -> None:
     assert refusal.hint
 
 
-def test_an_optional_source_that_is_not_deployed_stands_in_nobodys_way() -> None:
-    follower = Follower(Goal("reports@1", at(0), ""), cast("Any", None))
-    lines = [line_status("reports@1", status="waiting", sources=[source("extra@1", absent=True, optional=True)])]
+@pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), WAVE])
+def test_an_optional_source_that_is_not_deployed_stands_in_nobodys_way(goal: Goal) -> None:
+    follower = Follower(goal, cast("Any", None))
+    lines = [line_status("reports@1", status="waiting", sources=[source("extra@1", absent=True, optional=True)], **STANDS)]
     for now in (1, 2, 3):
         observed(follower, lines, now=now)
     assert follower.verdict() == "going"
+
+
+def test_a_wave_is_watched_through_a_failure_that_is_tried_again_and_not_beyond_one_that_is_not() -> None:
+    follower = Follower(WAVE, cast("Any", None))
+    reports = line_status("reports@1", status="blocked", sources=[source("sales@1", down=True)], **STANDS)
+    for now in (1, 2, 3):
+        observed(follower, [line_status("sales@1", status="failed", failures=1, retry_at=at(60)), reports], now=now)
+    assert follower.verdict() == "going"
+    spent = [line_status("sales@1", status="failed", failures=2), reports]
+    for now in (4, 5):
+        assert follower.verdict() == "going"
+        observed(follower, spent, now=now)
+    assert follower.verdict() == "down"
+    assert [line["line"] for line in follower.culprits] == ["sales@1"]
+
+
+def run_of(line: str, number: int) -> dict[str, Any]:
+    return {"run": f"{line}/{number}", "f": at(0), "started": at(0), "ripples": []}
+
+
+@pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), WAVE])
+def test_a_source_that_runs_for_ever_keeps_nobody_at_what_can_never_arrive(goal: Goal) -> None:
+    follower = Follower(goal, cast("Any", lambda run: {"run": run_row(run, took=None), "attempts": []}))
+    sources = [source("busy@1"), source("gone@1", absent=True)]
+    for number in (1, 1, 2, 3):
+        assert follower.verdict() == "going", "what was in flight is seen to its end"
+        busy = line_status("busy@1", status="running", runs=[run_of("busy@1", number)])
+        observed(follower, [busy, line_status("reports@1", status="waiting", sources=sources, **STANDS)])
+    assert follower.verdict() == "down"
+
+
+WANTED = {"pull": False, "targets": [at(0)], "woken": False, "forced": False}
+
+
+@pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), WAVE])
+def test_what_was_put_to_sleep_meanwhile_ends_the_watch_and_says_so(goal: Goal) -> None:
+    follower = Follower(goal, cast("Any", None))
+    reports = line_status("reports@1", status="waiting", demand=WANTED, sources=[source("sales@1")], **STANDS)
+    lines = [line_status("sales@1", asleep=True), reports]
+    for _ in range(3):
+        observed(follower, lines)
+    assert follower.verdict() == "going", "what asks for it may be on its way"
+    for _ in range(60):
+        observed(follower, lines)
+    assert follower.verdict() == "down"
+    assert trigger._out_of_reach("reports@1", follower, "").message == "reports@1 cannot run: sales@1 was put to sleep."
+    observed(follower, [line_status("sales@1"), reports])
+    assert follower.verdict() == "going"
+
+
+def test_a_source_that_is_asleep_and_not_needed_now_stands_in_nobodys_way() -> None:
+    follower = Follower(WAVE, cast("Any", None))
+    slept = line_status("sales@1", asleep=True, end_f=at(5))
+    extra = line_status("extra@1", asleep=True)
+    reads = [source("sales@1", end_f=at(5)), source("extra@1", optional=True)]
+    for _ in range(60):
+        observed(follower, [slept, extra, line_status("reports@1", end_f=at(5), start_f=at(5), sources=reads, **STANDS)])
+        observed(follower, [slept, extra, line_status("reports@1", status="waiting", demand=WANTED, sources=reads, **STANDS)])
+    assert follower.verdict() == "going"
+
+
+def test_a_wave_that_somebody_removes_ends_its_watch() -> None:
+    follower = Follower(WAVE, cast("Any", None))
+    for _ in range(60):
+        observed(follower, [line_status("reports@1")])
+    assert follower.verdict() == "down"
+    assert trigger._out_of_reach("reports@1", follower, "").message == "reports@1 cannot run: the trigger of reports@1 was removed."
+
+
+@pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), WAVE])
+def test_a_line_that_is_removed_ends_its_watch(goal: Goal) -> None:
+    follower = Follower(goal, cast("Any", None))
+    for _ in range(2):
+        observed(follower, [line_status("sales@1")])
+    assert follower.verdict() == "down"
+    assert trigger._out_of_reach("reports@1", follower, "").message == "reports@1 cannot run: it is gone."
 
 
 def test_a_window_that_never_opens_again_ends_the_watch() -> None:

@@ -94,6 +94,7 @@ def describe(
         "failure": _failure(state),
         "failures": state.failures,
         "retry_at": to_text(state.retry_at) if state.retry_at else None,
+        "asleep": state.asleep,
         "budgets": {"immediate_retries": state.immediate_retries, "source_retries": state.source_retries},
         "runs": [_run(state, run, rows or {}) for _, run in sorted(state.runs.items())],
         "ripples": _ripples(state, release),
