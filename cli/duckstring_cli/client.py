@@ -27,7 +27,10 @@ from duckstring_cli.answers import (
     WindowAnswer,
 )
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.errors import AccessError, CatchmentRefusedError, NotRunningError
+from duckstring_cli.errors import AccessError, BrokenOffError, CatchmentRefusedError, NotRunningError
+
+_CHANGES = frozenset({"deploy", "trigger", "control", "failure-budget", "compute", "window", "arrival", "remove"})
+"""Operations that are no mere questions: one that was sent is carried out, whether or not anybody waits for the answer."""
 
 Invoke = Callable[[Mapping[str, object]], Mapping[str, Any]]
 """One call of the api function: its request to its answer, both JSON objects."""
@@ -119,7 +122,12 @@ class Client:
         return cast("ArrivalAnswer", self._call("arrival", pond=pond, major=major, action="remove", name=name))
 
     def _call(self, op: str, **arguments: object) -> Mapping[str, Any]:
-        answer = self._invoke({"op": op, **{name: value for name, value in arguments.items() if value is not None}})
+        try:
+            answer = self._invoke({"op": op, **{name: value for name, value in arguments.items() if value is not None}})
+        except KeyboardInterrupt as interrupt:
+            if op not in _CHANGES:
+                raise
+            raise BrokenOffError("Not waited for; the Catchment may do it all the same. Look: duckstring status --once") from interrupt
         if not answer.get("ok"):
             error = answer.get("error") or {}
             raise CatchmentRefusedError(**{name: str(error.get(name) or "") for name in ("type", "message", "hint", "traceback")})

@@ -17,7 +17,7 @@ from duckstring.model import names
 from duckstring_cli import catchments, render
 from duckstring_cli.answers import DeployAnswer
 from duckstring_cli.client import Client, speaking_to
-from duckstring_cli.errors import BadInputError
+from duckstring_cli.errors import BadInputError, BrokenOffError
 from duckstring_cli.render import OnStep
 
 Given = TypeVar("Given")
@@ -169,17 +169,26 @@ def deploy(client: Client, projects: list[Project], *, overwrite: bool, on_step:
     Raises:
         AuthorError: a project cannot be packaged.
         OperatorError: the Catchment refuses; nothing has changed there.
+        BrokenOffError: Ctrl-C.
     """
     ponds = f"{len(projects)} Ponds" if len(projects) > 1 else projects[0].name
+    try:
+        packed = _uploaded(client, projects, ponds, on_step)
+    except KeyboardInterrupt as error:
+        raise BrokenOffError("Nothing was deployed.") from error
+    on_step(f"Deploying {ponds} to {client.catchment.name}")
+    requests: list[dict[str, object]] = [{"manifest": one.project.manifest, "artifact": one.key, "sha256": one.sha256} for one in packed]
+    return client.deploy(requests, overwrite=overwrite)
+
+
+def _uploaded(client: Client, projects: list[Project], ponds: str, on_step: OnStep) -> list[Packed]:
     on_step(f"Packaging {ponds}")
     packed = pack(projects)
     for warning in (warning for one in packed for warning in one.warnings):
         render.warn(warning)
     on_step(f"Uploading {ponds}")
     _upload(client, packed)
-    on_step(f"Deploying {ponds} to {client.catchment.name}")
-    requests: list[dict[str, object]] = [{"manifest": one.project.manifest, "artifact": one.key, "sha256": one.sha256} for one in packed]
-    return client.deploy(requests, overwrite=overwrite)
+    return packed
 
 
 def _upload(client: Client, packed: list[Packed]) -> None:

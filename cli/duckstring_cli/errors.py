@@ -34,6 +34,10 @@ class AccessError(OperatorError):
     """AWS does not let this user in, or cannot say who the user is."""
 
 
+class BrokenOffError(BaseException):
+    """Ctrl-C, with a line that says what goes on in the Catchment. No KeyboardInterrupt: Typer lets nobody see one."""
+
+
 _MISUSES = {"ArrivalError", "WindowError", "DiscoveryError", "AuthorError", "PondsAtFaultError"}
 """Refusals by the Catchment of what was typed, or of a Pond that is wrong, by their names on the wire."""
 

@@ -1,77 +1,55 @@
-"""The ``duckstring`` command: its groups, and how it ends."""
+"""How the ``duckstring`` command begins and ends.
+
+Nothing is imported above ``main`` that takes time, be it a millisecond: Ctrl-C may come before there is anything to interrupt.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Annotated, TextIO
 
-import typer
-from typer.exceptions import TyperException
+from duckstring_cli import interrupts
 
-from duckstring import __version__
-from duckstring.errors import DuckstringError
-from duckstring_cli import errors, render
-from duckstring_cli.commands import catchment, control, demo, deploy, doctor, logs, pond, query, runs, status, trigger
-
-app = typer.Typer(
-    name="duckstring",
-    help="Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your own AWS account.",
-    epilog="Begin with: duckstring demo",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(catchment.app, name="catchment")
-app.add_typer(pond.app, name="pond")
-app.command("deploy", epilog="Example: duckstring deploy . --all")(deploy.deploy)
-app.add_typer(trigger.app, name="trigger")
-app.add_typer(control.app, name="control")
-app.command("status", epilog="Example: duckstring status reports --once")(status.status)
-app.command("runs", epilog="Example: duckstring runs sales --status failed --limit 5")(runs.runs)
-app.add_typer(runs.app, name="run")
-app.command("logs", epilog="Example: duckstring logs sales@1/42 load --follow")(logs.logs)
-app.add_typer(doctor.app, name="doctor")
-app.command("query", epilog='Example: duckstring query reports --sql "SELECT count(*) FROM worst_routes"')(query.query)
-app.command("get", epilog="Example: duckstring get reports worst_routes routes.csv")(query.get)
-app.command("demo", epilog="Example: duckstring demo")(demo.demo)
-
-_INTERRUPTED = 130
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        sys.stdout.write(f"duckstring {__version__}\n")
-        raise typer.Exit
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line. Gives the exit code: 0 done, 1 refused, 2 misuse, 130 interrupted."""
+    from duckstring_cli.errors import BrokenOffError
 
-
-@app.callback()
-def root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
-) -> None:
-    """Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your own AWS account."""
-
-
-def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to end
-    """Run one command line. Gives the exit code: 0 done, 1 refused, 2 misuse."""
     try:
-        code = _carry_out(arguments)
+        return _run(arguments)
+    except BrokenOffError as error:
+        return _interrupted(str(error))
+    except KeyboardInterrupt:
+        return _interrupted()
+
+
+def _run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to end
+    from typer import Abort
+    from typer.exceptions import TyperException
+
+    from duckstring.errors import DuckstringError
+    from duckstring_cli import errors, render
+
+    try:
+        if (code := _carry_out(arguments)) == interrupts.INTERRUPTED:
+            raise KeyboardInterrupt  # Typer makes a number of it
         sys.stdout.flush()  # a full disk shows here, not after the last word
     except DuckstringError as error:
         render.refuse(error)
         return errors.exit_code(error)
+    except Abort:  # the answer to a question
+        return interrupts.INTERRUPTED
     except TyperException as error:
         if told := errors.asked_for_help(error):
             sys.stdout.write(told + "\n")
             return 0
         render.refuse(errors.misused(error))
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        return _INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has what it wanted: no complaint, and none from the interpreter's last flush.
         _drop(sys.stdout)
@@ -82,17 +60,46 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to
 
 
 def _carry_out(arguments: Sequence[str]) -> object:
+    from duckstring_cli.groups import app
+
+    interrupts.working(now=True)
     try:
         return app(args=list(arguments), prog_name="duckstring", standalone_mode=False)
+    except Exception as error:
+        # DuckDB and others have words of their own for a Ctrl-C.
+        if interrupts.seen():
+            raise KeyboardInterrupt from error
+        raise
     except SystemExit as error:
         # Rich and Typer end the program themselves where a pipe is closed, and call that a failure.
         if isinstance(error.__context__, BrokenPipeError):
             raise error.__context__ from None
         raise
+    finally:
+        interrupts.working(now=False)
+
+
+def _interrupted(words: str = "") -> int:
+    """One line: what goes on in the Catchment, if anything does."""
+    from contextlib import suppress
+
+    from duckstring_cli import render
+
+    with suppress(OSError):  # the terminal may have gone
+        interrupts.restore_terminal()
+        if interrupts.is_echoed():
+            sys.stderr.write("\n")
+        if not sys.stdout.isatty():
+            _drop(sys.stdout)  # half a table is of no use, and its reader may be gone or slow
+        if words:
+            render.note(words)
+    return interrupts.INTERRUPTED
 
 
 def _unusable(error: OSError) -> int:
     """A file of the user's, or the output itself."""
+    from duckstring_cli import errors, render
+
     if error.filename is None:
         _drop(sys.stdout)
     try:
@@ -104,19 +111,28 @@ def _unusable(error: OSError) -> int:
 
 def _drop(stream: TextIO) -> None:
     """What is not written by now is not written any more, nor complained of at the interpreter's end."""
-    with suppress(OSError, ValueError):  # a stream of a test has no descriptor
+    try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):  # a stream of a test has no descriptor
+        return
 
 
 def main() -> None:
     """The entry point."""
+    interrupts.arm()
+    from pathlib import Path
+
     # A stream that the caller has closed (>&-) is None in Python.
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - the same
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == interrupts.INTERRUPTED:
+        sys.stderr.flush()
+        os._exit(code)  # without the interpreter's end, in which a second Ctrl-C would change the code
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -137,6 +137,11 @@ def warn(text: str) -> None:
     err().print(f"[yellow]warning[/]: {escape(lines(text))}", soft_wrap=True)
 
 
+def note(text: str) -> None:
+    """Something beside the answer, such as what to type next."""
+    err().print(Text(lines(text), style="dim"), soft_wrap=True)
+
+
 def say(text: str) -> None:
     """A line on stdout with rich's markup. Escape what users wrote."""
     out().print(text, soft_wrap=True)

@@ -20,7 +20,7 @@ from duckstring_cli import catchments, render
 from duckstring_cli.answers import AttemptRow, RunAnswer
 from duckstring_cli.client import Client, speaking_to
 from duckstring_cli.commands.options import CatchmentName, open_client, repeated
-from duckstring_cli.errors import BadInputError, nearest
+from duckstring_cli.errors import BadInputError, BrokenOffError, nearest
 from duckstring_cli.logbook import PLATFORM, Entry, Logbook
 
 _BEFORE = timedelta(seconds=5)
@@ -58,7 +58,11 @@ def logs(
     reader = _Reader(client, run, as_json=as_json)
     wanted = _wanted(answer, ripple, attempt, going=follow)
     if follow and _goes_on(answer):
-        reader.follow(answer, ripple, attempt)
+        try:
+            reader.follow(answer, ripple, attempt)
+        except KeyboardInterrupt as error:
+            again = f"Go on reading: duckstring logs {run} --follow{repeated(catchment)}"
+            raise BrokenOffError(f"Not followed any longer; the run goes on. {again}") from error
         return
     _print_missing(answer, wanted, reader.show(wanted), reader, named=repeated(catchment))
 

@@ -11,6 +11,7 @@ from duckstring_cli import render
 from duckstring_cli.answers import LineStatus, StatusAnswer
 from duckstring_cli.client import Client
 from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, SomePond, major_of, open_client, repeated
+from duckstring_cli.errors import BrokenOffError
 
 _LAST_RUNS = 5
 
@@ -36,7 +37,10 @@ def status(
     else:
         from duckstring_cli import live
 
-        live.watch(lambda: _view(client, pond, picked, whole=False, named=repeated(catchment)))
+        try:
+            live.watch(lambda: _view(client, pond, picked, whole=False, named=repeated(catchment)))
+        except KeyboardInterrupt as error:
+            raise BrokenOffError("Not watched any longer; the Catchment goes on.") from error
 
 
 def _view(client: Client, pond: str | None, major: int | None, *, whole: bool, named: str) -> RenderableType:

@@ -13,6 +13,7 @@ from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
 from duckstring_cli.commands import arrival, window
 from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated, typed
+from duckstring_cli.errors import BrokenOffError
 
 if TYPE_CHECKING:
     from duckstring_cli.follow import Follower
@@ -109,6 +110,7 @@ def follow(
 
     Raises:
         OperatorError: something failed, and the goal is out of reach.
+        BrokenOffError: Ctrl-C.
     """
     from duckstring_cli import live
     from duckstring_cli.follow import Goal
@@ -116,10 +118,9 @@ def follow(
     since = next((held["end_f"] for held in before["lines"] if held["line"] == line), "")
     try:
         verdict, follower = live.follow(client, Goal(line, epoch, since, endless=endless, after=after), before)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         again = f"Look again: duckstring status {typed(line)}{named}"
-        render.err().print(f"[dim]Not watched any longer; what you asked for goes on. {escape(again)}[/]", soft_wrap=True)
-        raise
+        raise BrokenOffError(f"Not watched any longer; what you asked for goes on. {again}") from error
     if verdict == "down":
         raise _out_of_reach(line, follower, named)
     done, target = follower.finished.get(line), follower.target

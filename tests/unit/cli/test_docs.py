@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from duckstring_cli import main
+from duckstring_cli import groups
 
 DOCS = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
 COMMON = {"--help", "--catchment", "--major", "--json", "--version", "--install-completion", "--show-completion"}
@@ -23,7 +23,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield from commands(held, (*path, *arguments, name))
 
 
-ALL = list(commands(typer.main.get_command(main.app)))
+ALL = list(commands(typer.main.get_command(groups.app)))
 
 
 @pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])

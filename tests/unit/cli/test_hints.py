@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import typer
 
-from duckstring_cli import main
+from duckstring_cli import groups
 
 ROOT = Path(__file__).parents[3]
 SOURCES = [*ROOT.glob("layers/core/**/*.py"), *ROOT.glob("cli/duckstring_cli/**/*.py"), *ROOT.glob("functions/**/*.py")]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *ROOT.glob("docs/*.md")]
 NAMED = re.compile(r"(?:`|: |^ {4,}|\[bold\]|\(|\n *)duckstring ((?:[a-zA-Z-]+ ?)+)")
-OWN = typer.main.get_command(main.app)
+OWN = typer.main.get_command(groups.app)
 
 
 def texts(path: Path) -> Iterator[str]:

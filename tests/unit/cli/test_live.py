@@ -16,6 +16,7 @@ from rich.console import Console
 
 from duckstring_cli import board, live
 from duckstring_cli.commands import trigger
+from duckstring_cli.errors import BrokenOffError
 from duckstring_cli.follow import Follower, Goal
 from tests.unit.cli.made_up import at, line_status, source
 
@@ -54,16 +55,15 @@ def test_without_a_keyboard_a_view_works_the_same(monkeypatch: pytest.MonkeyPatc
             pass
 
 
-def test_a_watch_that_is_broken_off_says_that_the_work_goes_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_watch_that_is_broken_off_says_that_the_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken_off(*_: object) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(live, "follow", broken_off)
     before = cast("Any", {"now": at(0), "lines": []})
-    with pytest.raises(KeyboardInterrupt):
-        trigger.follow(cast("Any", None), "sales@2", before, epoch=at(0), named=" -c dev")
     said = "Not watched any longer; what you asked for goes on. Look again: duckstring status sales -m 2 -c dev"
-    assert capsys.readouterr().err.strip() == said
+    with pytest.raises(BrokenOffError, match=f"^{said}$"):
+        trigger.follow(cast("Any", None), "sales@2", before, epoch=at(0), named=" -c dev")
 
 
 def test_a_retry_that_is_to_come_is_seen_and_the_error_stands_in_one_row() -> None:
