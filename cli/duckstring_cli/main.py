@@ -60,8 +60,10 @@ def _run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way t
 
 
 def _carry_out(arguments: Sequence[str]) -> object:
+    from duckstring_cli import hints
     from duckstring_cli.groups import app
 
+    hints.forget()
     interrupts.working(now=True)
     try:
         return app(args=list(arguments), prog_name="duckstring", standalone_mode=False)

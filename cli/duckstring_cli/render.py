@@ -21,7 +21,7 @@ from duckstring.errors import DuckstringError
 from duckstring.model.foreign import for_terminal, json_text
 from duckstring.model.instants import NEVER, from_text
 from duckstring.model.windows import Window, in_words
-from duckstring_cli import durations
+from duckstring_cli import durations, hints
 from duckstring_cli.answers import OlderTable, WindowTold
 
 _PIPED_WIDTH = 10_000
@@ -124,22 +124,22 @@ def refuse(error: DuckstringError) -> None:
     """One line (or one for each fault), the author's traceback if there is one, and what to do."""
     console = err()
     whole = not console.is_terminal  # a terminal breaks between words, a pipe gets one line
-    for line in filter(str.strip, lines(error.message).splitlines()):
+    for line in filter(str.strip, lines(hints.addressed(error.message)).splitlines()):
         console.print(f"[bold red]error[/]: {escape(line)}", soft_wrap=whole)
     if traceback := getattr(error, "traceback", ""):
         console.print(Text(lines(traceback).rstrip()), soft_wrap=True)
-    for line in lines(error.hint).splitlines():
+    for line in lines(hints.addressed(error.hint)).splitlines():
         console.print(f"[bold]hint[/]: {escape(line)}", soft_wrap=whole)
 
 
 def warn(text: str) -> None:
     """Something that did not stop the work."""
-    err().print(f"[yellow]warning[/]: {escape(lines(text))}", soft_wrap=True)
+    err().print(f"[yellow]warning[/]: {escape(lines(hints.addressed(text)))}", soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Something beside the answer, such as what to type next."""
-    err().print(Text(lines(text), style="dim"), soft_wrap=True)
+    err().print(Text(lines(hints.addressed(text)), style="dim"), soft_wrap=True)
 
 
 def say(text: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from duckstring.errors import OperatorError
-from duckstring_cli import catchments, render
+from duckstring_cli import catchments, hints, render
 from duckstring_cli.checkup import Checked, Finding, Patient, examine
 from duckstring_cli.client import Client, speaking_to
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
@@ -114,8 +114,8 @@ def _print(checked: Checked) -> None:
 
 
 def _print_finding(finding: Finding) -> None:
-    render.say(f"[red]✗[/] {finding.area}: {escape(finding.message)}")
+    render.say(f"[red]✗[/] {finding.area}: {escape(hints.addressed(finding.message))}")
     for detail in filter(None, finding.details):
         render.say(f"    {escape(detail)}")
     if finding.hint:
-        render.say(f"  [bold]→[/] {escape(finding.hint)}")
+        render.say(f"  [bold]→[/] {escape(hints.addressed(finding.hint))}")

@@ -6,13 +6,20 @@ from typing import Annotated
 
 import typer
 
-from duckstring_cli import catchments
+from duckstring_cli import catchments, hints
 from duckstring_cli.client import Client
 from duckstring_cli.errors import BadInputError
 
 CatchmentName = Annotated[
     str | None,
-    typer.Option("--catchment", "-c", metavar="NAME", envvar="DUCKSTRING_CATCHMENT", help="The Catchment; otherwise the default one."),
+    typer.Option(
+        "--catchment",
+        "-c",
+        metavar="NAME",
+        envvar="DUCKSTRING_CATCHMENT",
+        callback=hints.acts_on,
+        help="The Catchment; otherwise the default one.",
+    ),
 ]
 Major = Annotated[
     int | None, typer.Option("--major", "-m", min=0, metavar="N", help="The Pond's major version; otherwise the highest deployed.")

@@ -97,7 +97,7 @@ def test_what_is_asked_of_a_line_that_is_down_is_kept_with_whose_failure_it_is_a
     assert said.startswith(
         "Kept: sales@1 runs for it when it recovers. Now sales@1 failed: no rows. Repair sales and deploy it; or, where "
     )
-    assert said.endswith("where the fault lay outside: duckstring control wake sales, or control clear sales.")
+    assert said.endswith("where the fault lay outside: duckstring control wake sales, or duckstring control clear sales.")
     blocked = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows")
     told, _ = ask("reports", kind, major=1, bound=bound, states=down("reports@1", sources={Line("sales@1"): blocked}))
     assert told["warnings"][0].startswith("Kept: reports@1 runs for it when sales@1 recovers. Now sales@1 failed: no rows. Repair sales")
@@ -116,7 +116,7 @@ def test_what_is_tried_again_by_itself_needs_no_way_out(kind):
 
 def test_the_way_out_names_the_major_where_commands_would_take_another_and_deploying_where_it_helps():
     told, _ = ask("reports", "tap", major=1, states=down("reports@1", health="killed"))
-    way_out = "Let it go on: duckstring control wake reports -m 1, or control clear reports -m 1."
+    way_out = "Let it go on: duckstring control wake reports -m 1, or duckstring control clear reports -m 1."
     assert told["warnings"] == [f"Kept: reports@1 runs for it when it recovers. Now reports@1 was killed. {way_out}"]
 
 

@@ -506,6 +506,19 @@ def test_a_suggested_command_names_the_catchment_that_was_named(bench: Bench) ->
     assert "run show sales@1/1 -c prod" in bench.run("status", "sales", "-c", "prod")[1]
 
 
+def test_commands_in_what_the_catchment_says_act_on_the_catchment_that_was_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_such = {"type": "PondNotFoundError", "message": "No Pond.", "hint": "List them with: duckstring status --once"}
+    way_out = "Let it go on: duckstring control wake a."
+    answers = {"tables": {"ok": False, "error": no_such}, "trigger": {"line": "a@1", "epoch": None, "warnings": [way_out]}}
+    bench.answers(answers)
+    assert "hint: List them with: duckstring status -c prod --once" in bench.run("query", "a", "-c", "prod")[2]
+    assert "warning: Let it go on: duckstring control wake -c prod a." in bench.run("trigger", "tap", "a", "-c", "prod")[2]
+    assert "hint: List them: duckstring runs -c prod" in bench.run("logs", "a", "-c", "prod")[2]
+    assert "hint: List them: duckstring runs\n" in bench.run("logs", "a")[2]
+    monkeypatch.setenv("DUCKSTRING_CATCHMENT", "prod")
+    assert "hint: List them: duckstring runs -c prod" in bench.run("logs", "a")[2]
+
+
 def test_an_interrupted_command_leaves_without_a_word(bench: Bench) -> None:
     def interrupted(_: Mapping[str, object]) -> Mapping[str, Any]:
         raise KeyboardInterrupt

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from duckstring_cli import groups
+from duckstring_cli import groups, hints
 
 ROOT = Path(__file__).parents[3]
 SOURCES = [*ROOT.glob("layers/core/**/*.py"), *ROOT.glob("cli/duckstring_cli/**/*.py"), *ROOT.glob("functions/**/*.py")]
@@ -59,6 +59,51 @@ CASES = [
 @pytest.mark.parametrize("words", CASES)
 def test_a_command_that_is_named_exists(words: list[str]) -> None:
     assert not wrong_word(words), f"duckstring {' '.join(words)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "addressed"),
+    [
+        ("Run it: duckstring trigger pulse sales -m 1 --watch", "Run it: duckstring trigger pulse -c prod sales -m 1 --watch"),
+        ("List them: duckstring runs", "List them: duckstring runs -c prod"),
+        ("See duckstring status --once, or `duckstring doctor`.", "See duckstring status -c prod --once, or `duckstring doctor -c prod`."),
+        (
+            "duckstring control wake a, or duckstring control clear a.",
+            "duckstring control wake -c prod a, or duckstring control clear -c prod a.",
+        ),
+        ("remove it: duckstring trigger window sales remove n -m 1", "remove it: duckstring trigger window sales remove -c prod n -m 1"),
+        ("then: duckstring doctor redrive mailbox", "then: duckstring doctor redrive -c prod mailbox"),
+        ("duckstring status sales -m 1 -c prod", "duckstring status sales -m 1 -c prod"),
+        ("duckstring runs -c other\nduckstring runs", "duckstring runs -c other\nduckstring runs -c prod"),
+        ("See: duckstring trigger window POND add --help", "See: duckstring trigger window POND add --help"),
+        ("first: duckstring trigger window POND add|list|remove.", "first: duckstring trigger window POND add|list|remove."),
+        ("Start it: duckstring catchment start prod", "Start it: duckstring catchment start prod"),
+        ("then duckstring catchment start.", "then duckstring catchment start prod."),
+        ("duckstring catchment configure --arrivals a, x", "duckstring catchment configure prod --arrivals a, x"),
+        ("Make one: duckstring pond init NAME, or duckstring demo", "Make one: duckstring pond init NAME, or duckstring demo"),
+        ("duckstring is no duckstring nonsense", "duckstring is no duckstring nonsense"),
+    ],
+)
+def test_a_command_in_a_message_acts_on_the_catchment_that_was_named(text: str, addressed: str) -> None:
+    hints.forget()
+    assert hints.addressed(text) == text
+    hints.acts_on("prod")
+    assert hints.addressed(text) == addressed
+    hints.forget()
+
+
+def test_a_name_that_a_shell_would_read_otherwise_is_quoted() -> None:
+    hints.acts_on("my prod")
+    assert hints.addressed("duckstring runs") == "duckstring runs -c 'my prod'"
+    hints.forget()
+
+
+def test_every_command_in_our_sources_that_takes_a_catchment_gets_the_one_that_was_named() -> None:
+    hints.acts_on("prod")
+    for words in (case.values[0] for case in CASES):
+        told = hints.addressed(f"duckstring {' '.join(words)}")
+        assert not wrong_word(told.replace(" -c prod", "").split()[1:])
+    hints.forget()
 
 
 def test_the_search_finds_them_and_a_wrong_one() -> None:

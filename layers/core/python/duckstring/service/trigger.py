@@ -114,7 +114,7 @@ def _way_out(root: Line, reason: str, catalog: Catalog) -> str:
     pond, major = parse_line(root)
     is_highest = all(parse_line(other)[1] <= major for other in catalog.releases(pond))
     named = pond if is_highest else f"{pond} -m {major}"
-    again = f"duckstring control wake {named}, or control clear {named}"
+    again = f"duckstring control wake {named}, or duckstring control clear {named}"
     if reason.endswith(" was killed"):
         return f"Let it go on: {again}."
     return f"Repair {pond} and deploy it; or, where the fault lay outside: {again}."
