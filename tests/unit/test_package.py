@@ -143,7 +143,7 @@ def test_a_name_that_is_not_text_is_refused_in_words_that_any_terminal_can_show(
 
 
 def test_rules_that_are_not_text_are_refused(project):
-    (project / ".pondignore").write_bytes(b"\xff\xfed\0a\0t\0a\0")
+    (project / ".pondignore").write_bytes(b"caf\xe9\n")
     with pytest.raises(PackageError, match=r"^\.pondignore is not UTF-8 text"):
         package(project)
 
@@ -163,6 +163,28 @@ def test_another_encoding_is_named(project, encoding):
     with pytest.raises(ManifestError) as caught:
         package(project)
     assert caught.value.message == f"pond.toml is {encoding[:6].upper()} text; allowed: UTF-8. Save it as UTF-8."
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("name", ["src/pond.py", "src/helpers.py", ".pondignore"])
+def test_another_encoding_of_a_module_or_a_list_of_what_to_leave_out_is_named(project, encoding, name):
+    (project / name).write_bytes("x = 1\n".encode(encoding))
+    with pytest.raises(PackageError) as caught:
+        package(project)
+    assert caught.value.message == f"{name} is {encoding[:6].upper()} text; allowed: UTF-8."
+    assert caught.value.hint.startswith("Save it as UTF-8")
+
+
+def test_a_null_byte_in_a_module_is_told_with_its_line(project):
+    (project / "src" / "pond.py").write_bytes(b"x = 1\ny = 2\0\n")
+    with pytest.raises(PackageError, match=r"^src/pond.py:2: found a null byte, which no Python source has\.$"):
+        package(project)
+
+
+def test_what_python_reads_in_an_encoding_of_its_own_is_packed(project):
+    (project / "src" / "pond.py").write_bytes(b"# -*- coding: latin-1 -*-\nx = '\xe9'\n")
+    (project / "src" / "data.bin").write_bytes(b"\xff\xfe\0\0")
+    assert "src/pond.py" in package(project).files
 
 
 def test_a_byte_that_is_not_utf_8_is_told_with_its_line(project):

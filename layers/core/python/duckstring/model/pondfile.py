@@ -142,14 +142,20 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = b"\xef\xbb\xbf"
 
 
+def wide_encoding(content: bytes) -> str:
+    """``UTF-16`` or ``UTF-32`` where the first bytes of a text show that; otherwise nothing."""
+    if not content.startswith(_UTF_16) and b"\0" not in content[:4]:
+        return ""
+    return "UTF-32" if content.startswith(_UTF_32) or content.count(b"\0", 0, 4) == len("\0\0\0") else "UTF-16"
+
+
 def decode_pondfile(content: bytes, path: str = "pond.toml") -> str:
     """The text of a pond.toml: UTF-8, with or without a byte order mark.
 
     Raises:
         ManifestError: it is another encoding, named where it can be known.
     """
-    if content.startswith(_UTF_16) or b"\0" in content[:4]:
-        kind = "UTF-32" if content.startswith(_UTF_32) or content.count(b"\0", 0, 4) == len("\0\0\0") else "UTF-16"
+    if kind := wide_encoding(content):
         raise ManifestError([f"{path} is {kind} text; allowed: UTF-8. Save it as UTF-8."])
     plain = content.removeprefix(_UTF_8_MARK)
     try:

@@ -15,7 +15,7 @@ from pathspec import GitIgnoreSpec
 
 from duckstring.errors import AuthorError
 from duckstring.model.foreign import for_terminal
-from duckstring.model.pondfile import PondFile, decode_pondfile, read_pondfile
+from duckstring.model.pondfile import PondFile, decode_pondfile, read_pondfile, wide_encoding
 
 _MIB = 1024 * 1024
 _LIMIT, _WARN = 50 * _MIB, 10 * _MIB
@@ -61,7 +61,7 @@ def package(root: Path) -> Package:
     Raises:
         ManifestError: pond.toml is not valid.
         PackageError: there is no pond.toml, no Ripples' module, something is not a file, a link leads out of the project, a name is
-            not UTF-8, something cannot be read, or it is too large.
+            not UTF-8, a module is no text that Python reads, something cannot be read, or it is too large.
     """
     root = root.resolve()
     try:
@@ -84,6 +84,9 @@ def _package(root: Path) -> Package:
     files = sorted(_files(root), key=lambda path: path.as_posix())
     names = tuple(path.as_posix() for path in files)
     _check_module(root, pondfile.pond.ripples, names)
+    for path in files:
+        if path.suffix == ".py":
+            _check_source(path, (root / path).read_bytes())
     size = sum((root / path).stat().st_size for path in files)
     if size > _LIMIT:
         raise PackageError(
@@ -143,6 +146,20 @@ def _check_module(root: Path, module: str, names: tuple[str, ...]) -> None:
     )
 
 
+def _check_source(path: PurePosixPath, content: bytes) -> None:
+    """Python reads no such file, and does not say which one it was.
+
+    Raises:
+        PackageError: it is UTF-16 or UTF-32, or has a null byte.
+    """
+    hint = "Save it as UTF-8; if no Ripple needs it, name it in .pondignore."
+    if kind := wide_encoding(content):
+        raise PackageError(f"{path} is {kind} text; allowed: UTF-8.", hint=hint)
+    if (at := content.find(b"\0")) >= 0:
+        line = content.count(b"\n", 0, at) + 1
+        raise PackageError(f"{path}:{line}: found a null byte, which no Python source has.", hint=hint)
+
+
 def _files(root: Path) -> Iterator[PurePosixPath]:
     rules: dict[Path, tuple[tuple[Path, GitIgnoreSpec], ...]] = {}
     for folder_name, folders, files in os.walk(root, onerror=_raise):
@@ -174,7 +191,10 @@ def _lines(path: Path, root: Path) -> list[str]:
     if not path.is_file():
         return []
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        content = path.read_bytes()
+        if kind := wide_encoding(content):
+            raise PackageError(f"{path.relative_to(root)} is {kind} text; allowed: UTF-8.", hint="Save it as UTF-8.")
+        return content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise PackageError(f"{path.relative_to(root)} is not UTF-8 text.", hint="Save it as UTF-8.") from error
 
