@@ -144,7 +144,13 @@ def pack(projects: list[Project]) -> list[Packed]:
     from duckstring.service.package import package
 
     def one(project: Project) -> Packed:
-        made = package(project.root)
+        try:
+            made = package(project.root)
+        except AuthorError as error:
+            if len(projects) == 1:
+                raise
+            told = "\n".join(f"{_shown(project.root)}: {line}" for line in error.message.splitlines())
+            raise AuthorError(told, hint=error.hint) from error
         return Packed(project, made.content, made.sha256, made.warnings)
 
     return _all(one, projects)

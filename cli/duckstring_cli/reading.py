@@ -15,7 +15,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.foreign import for_terminal
 from duckstring.model.names import parse_table_key
 from duckstring_cli import catchments
-from duckstring_cli.answers import TableRow, TablesAnswer
+from duckstring_cli.answers import DroppedTable, TableRow, TablesAnswer
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import not_running, speaking_to
 from duckstring_cli.errors import BadInputError, nearest
@@ -148,7 +148,7 @@ def _bare(sql: str) -> str:
     return f"FROM ({bare}\n)" if _first_word(sql) in {"DESC", "DESCRIBE", "SHOW", "SUMMARIZE"} else bare
 
 
-def ask(con: DuckDBPyConnection, sql: str, catchment: Catchment, tables: list[TableRow]) -> DuckDBPyRelation:
+def ask(con: DuckDBPyConnection, sql: str, catchment: Catchment, snapshot: TablesAnswer) -> DuckDBPyRelation:
     """Run one SELECT.
 
     Raises:
@@ -161,7 +161,7 @@ def ask(con: DuckDBPyConnection, sql: str, catchment: Catchment, tables: list[Ta
         with reading_from(catchment):
             relation = con.sql(sql)
     except duckdb.CatalogException as error:
-        raise BadInputError(_first(error), hint=f"Tables here: {', '.join(t['table'] for t in tables) or 'none'}.") from error
+        raise BadInputError(_first(error), hint=tables_of(snapshot)) from error
     except duckdb.Error as error:
         raise BadInputError(str(error).strip()) from error
     if relation is None:
@@ -189,19 +189,34 @@ def find_table(snapshot: TablesAnswer, table: str) -> TableRow:
         if row["table"] == table:
             return row
     known = [row["table"] for row in snapshot["tables"]]
+    has = f"it has {', '.join(known)}" if known else "it publishes no tables"
+    if gone := next((one for one in snapshot.get("dropped", ()) if one["table"] == table), None):
+        raise OperatorError(f"{snapshot['line']} publishes table {table!r} no longer: {_by_whom(gone)}; {has}.", hint=nearest(table, known))
     if not known:
-        raise not_published(snapshot)
-    raise OperatorError(
-        f"{snapshot['line']} has published no table {table!r}; it has {', '.join(known)}.",
-        hint=nearest(table, known) or "Pick one of these.",
-    )
+        pond, _, major = snapshot["line"].partition("@")
+        raise OperatorError(no_tables(snapshot), hint=f"See what ran: duckstring runs {pond} -m {major}")
+    raise OperatorError(f"{snapshot['line']} has published no table {table!r}; {has}.", hint=nearest(table, known) or "Pick one of these.")
 
 
-def not_published(snapshot: TablesAnswer) -> OperatorError:
-    """Nothing to read yet."""
-    pond, _, major = snapshot["line"].partition("@")
-    hint = f"Run it: duckstring trigger pulse {pond} -m {major} --watch"
-    return OperatorError(f"{snapshot['line']} has not published anything yet.", hint=hint)
+def no_tables(snapshot: TablesAnswer) -> str:
+    """Why there is nothing to read in a snapshot without tables."""
+    gone = [f"{one['table']} ({_by_whom(one)})" for one in snapshot.get("dropped", ())]
+    if gone:
+        return f"{snapshot['line']} publishes no tables any more; it had {', '.join(gone)}."
+    return f"{snapshot['line']} publishes no tables: what ran last wrote none."
+
+
+def tables_of(snapshot: TablesAnswer) -> str:
+    """``Tables here: routes.``, and those that were there once."""
+    gone = ", ".join(f"{one['table']} ({_by_whom(one)})" for one in snapshot.get("dropped", ()))
+    here = ", ".join(row["table"] for row in snapshot["tables"]) or "none"
+    return f"Tables here: {here}." + (f" No longer: {gone}." if gone else "")
+
+
+def _by_whom(gone: DroppedTable) -> str:
+    if gone["removed"]:
+        return f"removed by an operator, snapshot {gone['snapshot']}"
+    return f"dropped by run {gone['snapshot']} of version {gone['version']}"
 
 
 def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) -> int:

@@ -76,7 +76,7 @@ def _show_reports(client: Client) -> None:
     con = reading.connect(client.catchment, snapshot, "")
     for table in snapshot["tables"]:
         render.say(f"\n[bold]{escape(table['table'])}[/] [dim]{render.count(table['rows'])} rows[/]")
-        rows = reading.ask(con, f"FROM {reading.quoted(table['table'])}", client.catchment, snapshot["tables"])
+        rows = reading.ask(con, f"FROM {reading.quoted(table['table'])}", client.catchment, snapshot)
         hidden = print_rows(rows, _ROWS)[2]
         if hidden:
             render.say(f"[dim]… and {', '.join(map(escape, hidden))}[/]")

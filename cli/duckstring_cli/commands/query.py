@@ -64,7 +64,9 @@ def query(
     snapshot = client.tables(pond, major=picked)
     if table is None and asked is None:
         if csv or parquet:
-            raise BadInputError(f"{'--csv' if csv else '--parquet'} needs a TABLE or --sql.", hint=_tables_of(snapshot))
+            from duckstring_cli import reading
+
+            raise BadInputError(f"{'--csv' if csv else '--parquet'} needs a TABLE or --sql.", hint=reading.tables_of(snapshot))
         _list(snapshot, as_json=as_json)
         return
     select = _select(snapshot, table, asked)
@@ -109,10 +111,6 @@ def _sql(text: str) -> str:
     return reading.one_select(text)
 
 
-def _tables_of(snapshot: TablesAnswer) -> str:
-    return f"Tables here: {', '.join(row['table'] for row in snapshot['tables']) or 'none'}."
-
-
 def _select(snapshot: TablesAnswer, table: str | None, asked: str | None) -> str:
     from duckstring_cli import reading
 
@@ -130,12 +128,14 @@ def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
     if as_json:
         render.print_json(snapshot)
         return
+    from duckstring_cli import reading
+
     older = any(row.get("older") for row in snapshot["tables"])
     made = render.table("TABLE", "ROWS", "BYTES", "WRITTEN IN", *(["VERSION", "AS OF"] if older else []), right=("ROWS", "BYTES"))
     for row in snapshot["tables"]:
         age = [Text(row.get("version") or ""), _as_of(row)] if older else []
         made.add_row(Text(row["table"]), render.count(row["rows"]), render.size(row["bytes"]), row["written_in"], *age)
-    render.out().print(made if snapshot["tables"] else f"{snapshot['line']} has published no tables.")
+    render.out().print(made if snapshot["tables"] else reading.no_tables(snapshot), soft_wrap=not snapshot["tables"])
     render.err().print(f"[dim]{snapshot['line']}, fresh as of {render.moment(snapshot['f'])}[/]")
 
 
@@ -152,7 +152,7 @@ def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Pat
     con = reading.connect(catchment, snapshot, select)
     with render.steps() as step:
         step(f"Writing {target}")
-        reading.ask(con, select, catchment, snapshot["tables"])
+        reading.ask(con, select, catchment, snapshot)
         rows = reading.save(con, select, target, catchment)
     render.say(f"{render.count(rows)} row{'' if rows == 1 else 's'} in {escape(str(target))}")
 
@@ -161,7 +161,7 @@ def _show(catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: i
     from duckstring_cli import reading
 
     con = reading.connect(catchment, snapshot, select)
-    relation = reading.ask(con, select, catchment, snapshot["tables"])
+    relation = reading.ask(con, select, catchment, snapshot)
     with _rows_of(catchment):
         if style == "table":
             rows, more, hidden = print_rows(relation, limit or DEFAULT_LIMIT)

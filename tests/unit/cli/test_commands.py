@@ -417,6 +417,19 @@ def test_a_pond_toml_that_cannot_be_read_is_one_line(
     assert err.count("error: ") == 1
 
 
+def test_a_fault_of_one_package_of_several_names_its_project(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        project(tmp_path, name)
+    (tmp_path / "b" / "src" / "pond.py").unlink()
+    (tmp_path / "c" / "src" / "pond.py").write_bytes("x = 1".encode("utf-16"))
+    monkeypatch.chdir(tmp_path)
+    code, _, err = bench.run("deploy", "--all")
+    assert (code, bench.asked) == (2, [])
+    assert "error: b: pond.toml names src/pond.py for its Ripples; there is no such file.\n" in err
+    assert "error: c: src/pond.py is UTF-16 text; allowed: UTF-8.\n" in err
+    assert "error: src/pond.py is UTF-16 text; allowed: UTF-8.\n" in bench.run("deploy", "c")[2]
+
+
 def test_a_folder_above_some_ponds_is_not_deployed_unasked(bench: Bench, tmp_path: Path) -> None:
     project(tmp_path, "sales")
     code, _, err = bench.run("deploy", str(tmp_path))

@@ -81,6 +81,38 @@ def test_without_a_table_the_published_ones_are_listed(capsys: pytest.CaptureFix
     assert "fresh as of 2030-01-01 12:00:00Z" in err
 
 
+def test_a_table_that_is_published_no_longer_is_told_with_who_took_it_away(
+    capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any]
+) -> None:
+    snapshot["dropped"] = [
+        {"table": "old", "snapshot": "reports@1/7", "version": "1.2.0", "removed": False},
+        {"table": "older", "snapshot": "reports@1/6", "version": "1.1.0", "removed": True},
+    ]
+    dropped, removed = "old (dropped by run reports@1/7 of version 1.2.0)", "older (removed by an operator, snapshot reports@1/6)"
+    said = "error: reports@1 publishes table 'old' no longer: dropped by run reports@1/7 of version 1.2.0; it has routes, odd \"name\".\n"
+    assert run(capsys, "query", "reports", "old") == (1, "", said)
+    assert run(capsys, "get", "reports", "old") == (1, "", said)
+    assert (
+        f'hint: Tables here: routes, odd "name". No longer: {dropped}, {removed}.'
+        in run(capsys, "query", "reports", "--sql", "FROM old")[2]
+    )
+    snapshot["tables"] = []
+    said = "error: reports@1 publishes table 'older' no longer: removed by an operator, snapshot reports@1/6; it publishes no tables.\n"
+    assert run(capsys, "query", "reports", "older") == (1, "", said)
+    assert run(capsys, "query", "reports")[1] == f"reports@1 publishes no tables any more; it had {dropped}, {removed}.\n"
+    said = (
+        f"error: reports@1 publishes no tables any more; it had {dropped}, {removed}.\nhint: See what ran: duckstring runs reports -m 1\n"
+    )
+    assert run(capsys, "query", "reports", "routes") == (1, "", said)
+
+
+def test_a_pond_that_ran_and_wrote_no_table_is_not_told_to_run(capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any]) -> None:
+    snapshot["tables"] = []
+    assert run(capsys, "query", "reports")[1] == "reports@1 publishes no tables: what ran last wrote none.\n"
+    code, _, err = run(capsys, "query", "reports", "routes")
+    assert (code, "yet" in err, "trigger" in err) == (1, False, False)
+
+
 @pytest.mark.usefixtures("snapshot")
 def test_a_table_is_shown_up_to_a_limit_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "query", "reports", "routes")
