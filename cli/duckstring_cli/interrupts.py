@@ -37,6 +37,7 @@ def arm() -> None:
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return  # in the background of a script it is ignored, and stays so
     signal.signal(signal.SIGINT, _heard)
+    sys.unraisablehook = _unraisable
     import termios
 
     try:
@@ -48,8 +49,6 @@ def arm() -> None:
 def working(*, now: bool) -> None:
     """Within work Ctrl-C raises KeyboardInterrupt, once. Before and after it there is nothing to break off."""
     _watch.works = now
-    if now:
-        sys.unraisablehook = _unraisable
 
 
 def seen() -> bool:
