@@ -1,7 +1,10 @@
 """Frames of pandas, polars and Arrow are kept as they are, or refused before anything is stored."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,10 @@ from tests.unit.lake_kit import Disk
 @pytest.fixture
 def disk(tmp_path):
     return Disk(tmp_path)
+
+
+class Colour(Enum):
+    RED = 1
 
 
 def objects(*values):
@@ -99,6 +106,51 @@ REFUSED = {
     "half floats": arrow([np.float16(1.5)], pa.float16()),
     "128 bits, polars": polars([2**100], pl.Int128),
     "nothing like a table": 7,
+    "sets": objects({1, 2}, None),
+    "frozen sets in lists": objects([frozenset({1})]),
+    "other objects": objects(Fraction(1, 3)),
+    "enums": objects(Colour.RED),
+    "numbers of NumPy in lists": objects([np.int64(1)]),
+    "text and numbers in lists": objects([1, "a"]),
+    "text and numbers at one key": objects({"a": 1}, {"a": "x"}),
+    "truth and numbers at one key": objects({"a": 1}, {"a": True}),
+    "text and numbers, other keys": objects({"a": 1}, {"b": "x"}),
+    "keys that are no text": objects({1: "a"}),
+    "keys that differ by case": objects({"a": 1, "A": 2}),
+    "keys of a map twice": objects({"key": ["a", "a"], "value": [1, 2]}),
+    "a map with too few values": objects({"key": [1, 2], "value": [2]}),
+    "whole numbers of 200 bits": objects(2**200),
+    "whole numbers of 128 bits and a sign": objects(-1, 2**127),
+    "whole numbers that a fraction makes inexact": objects([2**53 + 1, 0.5]),
+    "decimals without digits in a list": objects([Decimal("1E+5")]),
+    "surrogates": objects("a", "\ud800"),
+    "surrogates in a list": objects(["\ud800"]),
+    "surrogates in keys": objects({"\ud800": 1}),
+    "surrogates of pandas's text": pd.DataFrame({"v": pd.Series(["\ud800"], dtype=pd.StringDtype("python"))}),
+    "instants with and without a zone": objects(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)),
+    "times with and without a zone": objects(time(1), time(1, tzinfo=UTC)),
+    "a time in a zone of days": objects(time(1, tzinfo=ZoneInfo("Europe/Berlin"))),
+    "nanoseconds as objects": objects(pd.Timestamp("2026-01-01 00:00:00.000000001")),
+    "arrays of two dimensions": objects(np.array([[1, 2], [3, 4]])),
+    "arrays of text": objects(np.array(["a"])),
+    "arrays of two types": objects(np.array([1]), np.array([1.5])),
+    "no categories": pd.DataFrame({"v": pd.Categorical([None], categories=[])}),
+    "categories with a NUL": pd.DataFrame({"v": pd.Categorical(["a\0b"])}),
+    "categories of bytes": pd.DataFrame({"v": pd.Categorical([b"a"])}),
+    "categories of intervals": pd.DataFrame({"v": pd.cut([1, 2, 3], 2)}),
+    "sparse": pd.DataFrame({"v": pd.arrays.SparseArray([0, 1])}),
+    "the other order of bytes": pd.DataFrame({"v": np.array([1], dtype=">i4")}),
+    "nanoseconds of pandas's Arrow": pd.DataFrame(
+        {"v": pd.Series(NANOSECONDS).dt.tz_localize("UTC").astype(pd.ArrowDtype(pa.timestamp("ns", "UTC")))}
+    ),
+    "text that is none, arrow": pa.table(
+        [pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")])], ["v"]
+    ),
+    "times that are none, arrow": arrow([-5], pa.time64("us")),
+    "keys twice, arrow": arrow([[("a", 1), ("a", 2)]], pa.map_(pa.string(), pa.int8())),
+    "instants too far, arrow": arrow([2**61], pa.timestamp("ms")),
+    "durations too long, arrow": arrow([2**60], pa.duration("s")),
+    "names by case in a struct, polars": polars([{"a": 1, "A": 2}]),
 }
 
 
@@ -109,6 +161,87 @@ def test_what_duckdb_would_change_is_refused_before_anything_is_stored(disk, cas
     assert refused.value.message.startswith("Table 't'")
     assert refused.value.hint
     assert disk.files() == []
+
+
+NAMELESS = ("nothing like", "no columns", "name", "NUL", "month")
+
+
+@pytest.mark.parametrize("case", [case for case in REFUSED if not any(word in case for word in NAMELESS)])
+def test_a_refusal_names_the_column(disk, case):
+    with pytest.raises(WriteError) as refused:
+        disk.write(REFUSED[case])
+    assert "column 'v" in refused.value.message
+
+
+def test_casts_that_are_named_work(disk):
+    mended = {
+        "sets": lambda frame: frame["v"].map(list, na_action="ignore"),
+        "other objects": lambda frame: frame["v"].map(str, na_action="ignore"),
+        "surrogates": lambda frame: frame["v"].map(lambda text: text.encode("utf-8", "backslashreplace").decode(), na_action="ignore"),
+        "arrays of two dimensions": lambda frame: frame["v"].map(lambda array: array.tolist(), na_action="ignore"),
+        "no categories": lambda frame: frame["v"].astype(object),
+        "categories with a NUL": lambda frame: frame["v"].astype(object),
+        "categories of bytes": lambda frame: frame["v"].astype(object),
+        "categories of intervals": lambda frame: frame["v"].astype(str),
+        "periods": lambda frame: frame["v"].map(str, na_action="ignore"),
+        "sparse": lambda frame: frame["v"].sparse.to_dense(),
+        "whole numbers of 200 bits": lambda frame: frame["v"].map(str, na_action="ignore"),
+    }
+    found = {case: disk.read(disk.write(pd.DataFrame({"v": mend(REFUSED[case])}))).fetchall() for case, mend in mended.items()}
+    assert found["sets"] == [([1, 2],), (None,)]
+    assert found["surrogates"] == [("a",), ("\\ud800",)]
+    assert found["categories with a NUL"] == [("a\0b",)]
+    assert found["categories of bytes"] == [(b"a",)]
+    assert found["arrays of two dimensions"] == [([[1, 2], [3, 4]],)]
+
+
+RARE = {
+    "a longer decimal": (Decimal("1.5"), Decimal("1.23456")),
+    "a larger number": (1, 2**40),
+    "a fraction in a list": ([1], [1.5]),
+    "a longer decimal in a list": ([Decimal("1.5")], [Decimal("1.25")]),
+    "another key": ({"a": 1}, {"b": 2}),
+    "a list with something in it": ([], ["x"]),
+}
+
+
+@pytest.mark.parametrize("case", RARE)
+@pytest.mark.parametrize("sample", [1000, 1, 0])
+def test_one_value_among_many_is_stored_as_it_is(disk, case, sample):
+    """DuckDB takes the type of a sample, and casts the other values to it."""
+    usual, rare = RARE[case]
+    disk.con.execute(f"SET GLOBAL pandas_analyze_sample = {sample}")
+    values = [usual] * 5001 + [rare] + [usual] * 5001
+    found = [value for (value,) in disk.read(disk.write(objects(*values))).fetchall()]
+    assert found == values
+    assert disk.con.sql("SELECT current_setting('pandas_analyze_sample')").fetchall() == [(sample,)]
+
+
+@pytest.mark.parametrize("part", [slice(None, None, -1), slice(1, None, 2), slice(None, None, -2)])
+@pytest.mark.parametrize("dtype", [object, "Int64", "int64", "float64", "Float32", "category"])
+def test_a_part_of_a_frame_is_stored_as_it_is(disk, dtype, part):
+    values = pd.Series([1, None, 3, None, 5], dtype="Int64") if dtype == "Int64" else pd.Series([1, 2, 3, 4, 5]).astype(dtype)
+    frame = pd.DataFrame({"v": values})[part]
+    wanted = [None if value is pd.NA else value for value in frame["v"].tolist()]
+    assert [value for (value,) in disk.read(disk.write(frame)).fetchall()] == wanted
+
+
+def test_columns_with_names_in_levels_are_refused(disk):
+    with pytest.raises(WriteError, match="names in 2 levels") as refused:
+        disk.write(pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])))
+    assert "frame.columns = " in refused.value.hint
+
+
+def test_objects_that_duckdb_knows_are_kept_inside_of_others(disk):
+    value = {
+        "n": [1, None],
+        "t": ("a", "ü"),
+        "d": {"x": Decimal("1.5"), "at": datetime(2026, 1, 1, tzinfo=UTC)},
+        "f": [1, 0.5],
+        "b": b"\xff",
+    }
+    ((found,),) = disk.read(disk.write(objects(value))).fetchall()
+    assert found == {**value, "t": ["a", "ü"]}
 
 
 def test_an_index_with_a_name_is_not_left_out_without_a_word(disk):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from json import JSONDecoder
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -94,9 +95,27 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def applied(operator: str, *values: str) -> str:
+    """``a + b`` with DuckDB's own ``+``: an author may have a macro of that name, and a bare operator calls it."""
+    return f'{OWN}"{operator}"({", ".join(values)})'
+
+
 def literal(text: str) -> str:
     """An SQL string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def said_by(error: BaseException) -> str:
+    """What DuckDB says: with ``errors_as_json``, which an author may set, it stands in JSON."""
+    text = str(error)
+    start = text.find('{"exception_type":')
+    if start < 0:
+        return text
+    try:
+        told, _ = JSONDecoder().raw_decode(text[start:])
+    except ValueError:
+        return text
+    return str(told.get("exception_message", text))
 
 
 _SIMPLE = {"timestamp_tz": "TIMESTAMP WITH TIME ZONE", "time_tz": "TIME WITH TIME ZONE"}

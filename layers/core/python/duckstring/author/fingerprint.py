@@ -18,6 +18,9 @@ _SCHEME = 2
 _DIGITS_OF_64_BITS = 18
 """A DECIMAL of more digits has 128 bits, of which ``hash`` mixes the two halves by XOR: equal halves give 0."""
 
+OF_ANY_TYPE = ("hash", "create_sort_key")
+"""What it calls with values of any type."""
+
 
 def row_hashes(stored: ColumnTypes) -> str:
     """The aggregate over the stored columns: the sum of row hashes, which 64 bits each give 128 bits for any number of rows.

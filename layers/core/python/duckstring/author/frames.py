@@ -6,21 +6,17 @@ libraries is needed here: one is looked at if the author's code has brought it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from math import isnan
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from duckstring.author.errors import WriteError
+from duckstring.author.objects import check_objects
+from duckstring.author.writing import check_names
 
-_MOST_DIGITS = 38
 _DAYS_OF_A_MONTH = 30
 
-CheckNames = Callable[[str, Sequence[str]], None]
 
-
-def check_frame(table: str, data: Any, check_names: CheckNames) -> None:  # noqa: ANN401 - whatever the author gives
+def check_frame(table: str, data: Any) -> None:  # noqa: ANN401 - whatever the author gives
     """Look at a frame before DuckDB does.
 
     Raises:
@@ -37,11 +33,52 @@ def check_frame(table: str, data: Any, check_names: CheckNames) -> None:  # noqa
         _check_polars(table, data, schema)
     elif (schema := getattr(data, "projected_schema", None) or getattr(data, "schema", None)) is not None and library == "pyarrow":
         check_names(table, schema.names)
-        _check_arrow(table, data, schema, check_names)
+        _check_arrow(table, data, schema)
+
+
+def columns_alone(data: Any) -> Iterator[tuple[str, object, str]]:  # noqa: ANN401 - whatever the author gives
+    """Each column of a frame as a frame, and how text is made of it. Nothing of what can be read only once."""
+    library = type(data).__module__.partition(".")[0]
+    if library == "pandas" and hasattr(data, "iloc"):
+        for place, name in enumerate(data.columns):
+            cast = f"frame[{name!r}].sparse.to_dense()" if "Sparse" in str(data.dtypes.iloc[place]) else f"frame[{name!r}].astype(str)"
+            yield str(name), data.iloc[:, [place]], cast
+    elif library == "polars" and hasattr(data, "collect_schema"):
+        for name in data.collect_schema():
+            yield name, data.select(name), f"pl.col({name!r}).cast(pl.String)"
+    elif library == "pyarrow" and hasattr(data, "column") and hasattr(data, "select"):
+        for name in data.schema.names:
+            yield name, data.select([name]), f"pyarrow.compute.cast(table[{name!r}], 'string')"
+
+
+def readable(data: Any) -> Any:  # noqa: ANN401 - whatever the author gives
+    """The frame, or a copy where its values lie as DuckDB cannot read them, or reads them wrong: backwards, or masked with gaps."""
+    if type(data).__module__.partition(".")[0] != "pandas" or not hasattr(data, "iloc") or not hasattr(data, "columns"):
+        return data
+    arrays = [data.iloc[:, place].array for place in range(data.shape[1])]
+    return data.copy() if any(map(_has_odd_strides, arrays)) else data
+
+
+def _has_odd_strides(array: Any) -> bool:  # noqa: ANN401 - an array of pandas
+    parts: list[Any] = [getattr(array, name, None) for name in ("_data", "_mask", "_ndarray")]
+    *masked, plain = (getattr(part, "strides", ()) for part in parts)
+    gaps = any(strides and strides != (part.itemsize,) for strides, part in zip(masked, parts, strict=False))
+    return gaps or min(plain, default=0) < 0
+
+
+def rows_of_objects(data: Any) -> int:  # noqa: ANN401 - whatever the author gives
+    """How many rows a pandas frame with object columns has."""
+    is_pandas = type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "dtypes") and hasattr(data, "columns")
+    return len(data) if is_pandas and any(dtype.kind == "O" for dtype in data.dtypes) else 0
 
 
 def _check_index(table: str, frame: Any) -> None:  # noqa: ANN401 - a pandas frame
     """DuckDB reads columns only. An index with a name is a column to its author: what groupby and set_index make of one."""
+    if frame.columns.nlevels > 1:
+        raise WriteError(
+            f"Table {table!r}: the frame's columns have names in {frame.columns.nlevels} levels.",
+            hint="Make one of them: frame.columns = ['_'.join(map(str, names)) for names in frame.columns].",
+        )
     if names := [repr(name) for name in frame.index.names if name is not None]:
         what = "the index " if len(names) == 1 else "the levels of the index "
         raise WriteError(
@@ -51,66 +88,53 @@ def _check_index(table: str, frame: Any) -> None:  # noqa: ANN401 - a pandas fra
 
 
 def _check_pandas(table: str, frame: Any) -> None:  # noqa: ANN401 - a pandas frame
-    for name in frame.columns:
-        column = frame[name]
-        kind = str(column.dtype)
-        # Instants without a zone are read as they are, nanoseconds and all.
-        if kind == "timedelta64[ns]" or kind.startswith(("datetime64[ns, ", "timestamp[ns, tz=", "duration[ns]")):
-            _check_nanoseconds(table, name, column)
-        if kind.startswith("timedelta64") and (column.dropna().abs().dt.days >= _DAYS_OF_A_MONTH).any():
-            # Added to a date they would lead to another day.
-            why = "holds durations of 30 days and more, which DuckDB reads as months"
-            _refuse(table, name, why, f"Write whole numbers, for example frame[{name!r}].dt.total_seconds().")
-        if column.dtype.kind == "O":
-            _check_objects(table, name, column)
+    for place, name in enumerate(frame.columns):
+        _check_column(table, name, frame.iloc[:, place])
+
+
+def _check_column(table: str, name: object, column: Any) -> None:  # noqa: ANN401 - a pandas column
+    dtype, kind = column.dtype, str(column.dtype)
+    if kind == "category":
+        _check_categories(table, name, column.cat.categories)
+    elif hasattr(dtype, "pyarrow_dtype"):
+        from pyarrow import Table  # type: ignore[import-untyped]  # noqa: PLC0415 - the author's code has loaded it
+
+        arrow = Table.from_pandas(column.to_frame(str(name)), preserve_index=False)
+        _check_arrow(table, arrow, arrow.schema)
+    elif dtype.kind == "O" and getattr(dtype, "storage", "") != "pyarrow":
+        check_objects(table, name, column)
+    # Instants without a zone are read as they are, nanoseconds and all.
+    elif kind == "timedelta64[ns]" or kind.startswith("datetime64[ns, "):
+        _check_nanoseconds(table, name, column)
+    if kind.startswith("timedelta64") and (column.dropna().abs().dt.days >= _DAYS_OF_A_MONTH).any():
+        # Added to a date they would lead to another day.
+        why = "holds durations of 30 days and more, which DuckDB reads as months"
+        _refuse(table, name, why, f"Write whole numbers, for example frame[{name!r}].dt.total_seconds().")
+
+
+def _check_categories(table: str, name: object, categories: Any) -> None:  # noqa: ANN401 - a pandas index
+    """DuckDB makes an ENUM of text; of numbers and instants the column that they stand for."""
+    if categories.dtype.kind != "O":
+        _check_column(table, name, categories.to_series())
+    elif not len(categories) or not all(isinstance(one, str) and "\0" not in one for one in categories):
+        why = "has categories of which no ENUM can be made: none, or some that are no text"
+        _refuse(table, name, why, f"Write frame[{name!r}].astype(object), or .astype(str).")
+    else:
+        check_objects(table, name, categories)
 
 
 def _check_nanoseconds(table: str, name: object, column: Any) -> None:  # noqa: ANN401 - a pandas column
     parts = column.dropna().dt
-    if (parts.nanoseconds if hasattr(parts, "nanoseconds") else parts.nanosecond).any():
+    if (parts.nanoseconds if str(column.dtype).startswith("timedelta") else parts.nanosecond).any():
         _refuse_nanoseconds(table, name, f"Round it: frame[{name!r}].dt.as_unit('us'), or write whole numbers.")
-
-
-def _check_objects(table: str, name: object, column: Any) -> None:  # noqa: ANN401 - a pandas column
-    """DuckDB takes the type of a sample of the values, and reads the others as that: 1.5 as 2 among whole numbers."""
-    found = {_plain_kind(kind) for kind in set(map(type, column))} - {None}
-    if float in found and len(found) > 1 and all(isnan(value) for value in column if isinstance(value, float)):
-        found.discard(float)  # not a number: how pandas says that there is none
-    if any(kind and kind.__module__ == "numpy" and kind.__name__ != "ndarray" for kind in found):
-        _refuse(table, name, "holds NumPy's numbers as objects, which DuckDB reads as text", f"Write frame[{name!r}].infer_objects().")
-    if len(found) > 1 and found != {int, Decimal}:
-        names = " and ".join(sorted(kind.__name__ for kind in found if kind))
-        _refuse(table, name, f"mixes {names}", f"Make them one type, for example frame[{name!r}].astype(str).")
-    if Decimal in found:
-        _check_decimals(table, name, [value for value in column if isinstance(value, Decimal)])
-
-
-def _plain_kind(kind: type) -> type | None:
-    """The type that DuckDB reads a Python type as; None for what says that there is no value."""
-    if kind.__name__ in {"NoneType", "NAType", "NaTType"}:
-        return None
-    for plain in (bool, datetime, date, float, str, bytes, Decimal, dict):
-        if issubclass(kind, plain):
-            return plain
-    return kind
-
-
-def _check_decimals(table: str, name: object, values: Sequence[Decimal]) -> None:
-    """DuckDB makes FLOATs of decimals beside one that is no number, and reads positive exponents wrong."""
-    whole = scale = 0
-    for value in values:
-        exponent = value.as_tuple().exponent
-        if not isinstance(exponent, int) or exponent > 0:
-            _refuse(table, name, f"holds {value!r}, which DuckDB reads wrong", "Write full digits, None for what is no number, or text.")
-        whole, scale = max(whole, len(value.as_tuple().digits) + exponent), max(scale, -exponent)
-    if whole + scale > _MOST_DIGITS:
-        _refuse(table, name, f"holds decimals that together need {whole + scale} digits, of {_MOST_DIGITS}", "Round them, or write text.")
 
 
 def _check_polars(table: str, frame: Any, schema: Any) -> None:  # noqa: ANN401 - polars's own
     for name, dtype in schema.items():
         for inner in _polars_types(dtype):
             kind = str(inner)
+            if fields := [field.name for field in getattr(inner, "fields", ())]:
+                check_names(table, fields)
             if kind == "Object":
                 _refuse(table, name, "holds Python objects, of which DuckDB reads addresses", "Write a type of polars.")
             if "time_unit='ns'" in kind and ("Duration" in kind or "time_zone=None" not in kind):
@@ -127,8 +151,9 @@ def _polars_types(dtype: Any) -> Iterator[Any]:  # noqa: ANN401 - a type of pola
             yield from _polars_types(one)
 
 
-def _check_arrow(table: str, data: Any, schema: Any, check_names: CheckNames) -> None:  # noqa: ANN401 - pyarrow's own
+def _check_arrow(table: str, data: Any, schema: Any) -> None:  # noqa: ANN401 - pyarrow's own
     for field in schema:
+        _check_values(table, data, field)
         for inner in _arrow_types(field.type):
             if fields := _struct_fields(inner):
                 check_names(table, fields)
@@ -139,10 +164,23 @@ def _check_arrow(table: str, data: Any, schema: Any, check_names: CheckNames) ->
                     _refuse_nanoseconds(table, field.name, "Cast it to microseconds, for example pyarrow.compute.cast(..., safe=False).")
 
 
+def _check_values(table: str, data: Any, field: Any) -> None:  # noqa: ANN401 - pyarrow's own
+    """What is no value of its type: text that is no UTF-8, a time after midnight. A stream's values are seen by DuckDB first."""
+    from pyarrow import ArrowInvalid  # noqa: PLC0415 - the author's code has loaded it
+
+    if not hasattr(data, "column"):
+        return
+    try:
+        data.column(field.name).validate(full=True)
+    except ArrowInvalid as error:
+        whole = "binary" if "string" in str(field.type) else "integers"
+        _refuse(table, field.name, f"holds what is no {field.type}: {error}", f"Read it as {whole}, or mend its values.")
+
+
 def _has_nanoseconds(column: Any, kind: str) -> bool:  # noqa: ANN401 - a column of pyarrow's
     if kind == "month_day_nano_interval":
         return any(value.nanoseconds % 1000 for value in column.to_pylist() if value is not None)
-    from pyarrow import ArrowInvalid, int64  # type: ignore[import-untyped]  # noqa: PLC0415 - the author's code has loaded it
+    from pyarrow import ArrowInvalid, int64  # noqa: PLC0415 - the author's code has loaded it
 
     numbers = column.cast(int64())
     try:

@@ -11,18 +11,19 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from secrets import token_hex
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
 from duckstring.author import outages, stored
-from duckstring.author.columns import OWN, column_types, literal, quoted
+from duckstring.author.columns import OWN, column_types, literal, quoted, said_by
 from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
-from duckstring.author.fingerprint import fingerprint, row_hashes
-from duckstring.author.frames import check_frame
+from duckstring.author.fingerprint import OF_ANY_TYPE, fingerprint, row_hashes
+from duckstring.author.frames import check_frame, columns_alone, readable, rows_of_objects
 from duckstring.author.keeping import encoded, restored
 from duckstring.author.naming import TableRef
-from duckstring.author.writing import Writing, check_names, kept_columns, prepare
+from duckstring.author.writing import Writing, kept_columns, prepare
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
 
@@ -124,6 +125,7 @@ class Lake:
             ContractError: ``published`` would not be kept to. Nothing was stored.
         """
         with self._relation(table, data) as (con, relation):
+            self._check_functions(table)
             writing = prepare(table, relation, self._published(published))
             size = self._copy(con, writing, relation, key)
         with self._told_apart(), self.con.cursor() as cursor:
@@ -143,6 +145,21 @@ class Lake:
             return None
         return TransientError(f"The Catchment's storage did not answer: {error}", hint="The attempt can be made again.")
 
+    def _check_functions(self, table: str) -> None:
+        """A function of the author's in Python stands beside DuckDB's own of its name, and is called where its types fit better."""
+        from duckdb import BinderException  # noqa: PLC0415 - the worker starts without DuckDB
+
+        for name in OF_ANY_TYPE:
+            try:
+                with self.con.cursor() as cursor:
+                    cursor.execute(f"SELECT {OWN}{name}()")
+            except BinderException as error:  # it lists all that there are
+                if said_by(error).count(f"\t{name}(") > 1:
+                    raise WriteError(
+                        f"Table {table!r}: pond.con has a function of yours called {name!r}, as DuckDB's own that tables are measured by.",
+                        hint=f"Call it by another name: pond.con.create_function('my_{name}', ...).",
+                    ) from None
+
     def _published(self, version: TableVersion | None) -> Published | None:
         if version is None:
             return None
@@ -151,6 +168,8 @@ class Lake:
 
     def _copy(self, con: DuckDBPyConnection, writing: Writing, relation: DuckDBPyRelation, key: str) -> int:
         """Write the file; its size in bytes."""
+        from duckdb import FatalException  # noqa: PLC0415 - the worker starts without DuckDB
+
         # As a view of this connection alone: a lasting one would need a schema of the author's that can be written to.
         relation.query(_INCOMING, f"FROM {quoted(_INCOMING)} LIMIT 0")
         incoming = f"temp.main.{quoted(_INCOMING)}"
@@ -161,7 +180,8 @@ class Lake:
                     f"(FORMAT parquet, COMPRESSION zstd, RETURN_STATS, {writing.note})"
                 ).fetchone()
         finally:
-            con.execute(f"DROP VIEW IF EXISTS {incoming}")
+            with suppress(FatalException):  # of a database that has ended; why, is on its way
+                con.execute(f"DROP VIEW IF EXISTS {incoming}")
         if stats is None:
             raise WriteError(f"Table {writing.table!r}: DuckDB wrote no file.")
         return int(stats[2])
@@ -180,19 +200,25 @@ class Lake:
                     yield self.con, data
             case _:
                 # What comes as a stream is copied by a connection of its own: the author's may be busy making the stream.
-                with self.con.cursor() as other:
+                with self.con.cursor() as other, _read(other, table, data):
                     yield other, _registered(other, table, data)
 
     def _is_ours(self, relation: DuckDBPyRelation) -> bool:
-        """A relation of another connection is refused by ours."""
-        from duckdb import InvalidInputException  # noqa: PLC0415 - the worker starts without DuckDB
+        """Whether what it makes in its own connection is found in ours: a relation of another one is refused by ours."""
+        from duckdb import CatalogException, Error  # noqa: PLC0415 - the worker starts without DuckDB
 
-        duckstring_relation = relation
+        name = f"~whose {token_hex(8)}"
+        drop = f"DROP VIEW temp.main.{quoted(name)}"
         try:
-            self.con.sql("FROM duckstring_relation")
-        except InvalidInputException:
+            relation.query(name, f"FROM {quoted(name)} LIMIT 0")
+            self.con.execute(drop)
+        except CatalogException:
+            with suppress(Error):
+                relation.query(name, drop)
             return False
-        return duckstring_relation is not None
+        except Error:  # of a connection that is closed, or of columns that are no more
+            return False
+        return True
 
     def _show(self, view: tuple[TableRef, str]) -> None:
         from duckdb import CatalogException  # noqa: PLC0415 - the worker starts without DuckDB
@@ -248,20 +274,53 @@ def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRe
     from duckdb import DuckDBPyRelation, Error  # noqa: PLC0415 - the worker starts without DuckDB
 
     if not isinstance(data, DuckDBPyRelation):
-        check_frame(table, data, check_names)
+        check_frame(table, data)
     # Arrow has fewer types than DuckDB: a TIMETZ would lose its offset, a large UHUGEINT be -1.
     columns = kept_columns(table, data) if isinstance(data, DuckDBPyRelation) else {}
     try:
         if not isinstance(data, DuckDBPyRelation):
-            con.register(_STREAM, data)
+            con.register(_STREAM, readable(data))
             return con.sql(f"FROM {quoted(_STREAM)}")
         con.register(_STREAM, _foreign(table, data.project(", ".join(encoded(name, kind) for name, kind in columns.items()))))
         return con.sql(f"SELECT {', '.join(restored(name, kind) for name, kind in columns.items())} FROM {quoted(_STREAM)}")  # noqa: S608 - quoted
     except (Error, ValueError, NotImplementedError) as error:  # Arrow's own are kinds of the latter two
+        if (refused := _unread(con, table, data)) is not None:
+            raise refused from error
         raise WriteError(
-            f"Table {table!r}: {type(data).__name__} is nothing that can be written as a table. {str(error).splitlines()[0]}",
+            f"Table {table!r}: {type(data).__name__} is nothing that can be written as a table. {said_by(error).splitlines()[0]}",
             hint="Write a relation (pond.con.sql(...)), an Arrow table, a pandas or polars frame, or SQL text.",
         ) from error
+
+
+@contextmanager
+def _read(con: DuckDBPyConnection, table: str, data: object) -> Iterator[None]:
+    """What DuckDB says of a frame's values as it reads them, of the column that it is about.
+
+    It takes the type of an object column from a sample of the values, and casts the others to it: here it looks at all.
+    """
+    from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
+
+    if rows := rows_of_objects(data):
+        con.execute(f"SET SESSION pandas_analyze_sample = {rows}")
+    try:
+        yield
+    except (Error, ValueError, NotImplementedError) as error:  # Arrow's own are kinds of the latter two
+        if (refused := _unread(con, table, data)) is not None:
+            raise refused from error
+        raise
+
+
+def _unread(con: DuckDBPyConnection, table: str, data: object) -> WriteError | None:
+    from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
+
+    for name, alone, cast in columns_alone(data):
+        try:
+            con.register(_STREAM, alone)
+            con.execute(f"SELECT {OWN}max({OWN}hash(COLUMNS(*), CAST(COLUMNS(*) AS VARCHAR))) FROM {quoted(_STREAM)}").fetchall()  # noqa: S608 - quoted
+        except (Error, ValueError, NotImplementedError) as error:
+            why = f"column {name!r} is nothing that DuckDB reads: {said_by(error).splitlines()[0]}"
+            return WriteError(f"Table {table!r}: {why}", hint=f"Cast it, for example {cast}.")
+    return None
 
 
 def _foreign(table: str, relation: DuckDBPyRelation) -> object:
