@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import duckdb
+import pandas as pd
 import pytest
 
 from duckstring.author import stored
-from duckstring.author.errors import WriteError
+from duckstring.author.errors import ContractError, WriteError
 from tests.unit.lake_kit import Disk, shown
 
 ALL_TYPES = duckdb.connect().sql("FROM test_all_types()").columns
@@ -204,3 +205,86 @@ def test_an_authors_macros_do_not_change_what_is_stored(disk):
     for macro in MACROS:
         disk.con.execute(f"CREATE MACRO {macro} AS 5")
     assert shown(disk.read(disk.write(rows))) == before
+
+
+OPERATORS = ('"+"(a, b)', '"-"(a)', '"*"(a, b)', '"//"(a, b)', '"%"(a, b)', '"||"(a, b)')
+SPELT = "SELECT INTERVAL '3 months 4 days 02:03:04.5' AS i, '12:00:00+05:30'::TIMETZ AS z, [INTERVAL 1 DAY] AS l, -7::HUGEINT AS h"
+
+
+@pytest.mark.parametrize("macro", OPERATORS)
+@pytest.mark.parametrize("kept", ["", "TEMP "])
+def test_an_authors_operators_do_not_change_what_is_stored_read_and_measured(disk, macro, kept):
+    disk.con.execute(f"CREATE TABLE source AS {SPELT}")
+    before, fingerprint = shown(disk.con.sql("FROM source")), disk.fingerprint("FROM source")
+    disk.con.execute(f"CREATE {kept}MACRO {macro} AS 42")
+    version = disk.write("FROM source")
+    assert (version.fingerprint, shown(disk.read(version))) == (fingerprint, before)
+    disk.lake.show({("up", "t"): version})
+    assert shown(disk.con.sql("FROM up.t")) == before
+
+
+@pytest.mark.parametrize("kind", ["VARCHAR", "UBIGINT"])
+def test_a_python_function_called_as_one_that_tables_are_measured_by_is_refused(disk, kind):
+    """It stands beside DuckDB's own, wherever one looks for that, and every row has the same hash."""
+    disk.con.create_function("hash", lambda _: 7, [kind], "UBIGINT")
+    with pytest.raises(WriteError, match="function of yours called 'hash'"):
+        disk.write("SELECT 'a' AS v")
+    assert disk.files() == []
+
+
+SETTINGS = (
+    "binary_as_string = true", "python_enable_replacements = false", "errors_as_json = true", "integer_division = true",
+    "default_null_order = 'NULLS_FIRST'", "default_collation = 'NOCASE'", "TimeZone = 'America/New_York'", "old_implicit_casting = true",
+    "arrow_lossless_conversion = true", "pandas_analyze_sample = 0", "search_path = 's,memory'",
+    "debug_verify_vector = 'DICTIONARY_EXPRESSION'",
+)  # fmt: skip
+AT_HAND = r"""SELECT '\xFF'::BLOB AS b, ['\xFF'::BLOB] AS bs, '12:00:00+05:30'::TIMETZ AS z,
+    INTERVAL '1 month 3 days' AS i, 7::HUGEINT AS h,
+    '2026-07-01 12:00:00+00'::TIMESTAMPTZ AS at, 'a'::ENUM('b', 'a') AS e, union_value(n := 1.5) AS u, [1.5::DOUBLE, 'nan', NULL] AS l,
+    MAP {'A': 1, 'a': 2} AS m, 'infinity'::TIMESTAMP_S AS s, [1, 2]::INTEGER[2] AS a, 'Ä' AS t"""
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_an_authors_settings_change_nothing_of_what_is_stored_and_measured(disk, tmp_path, setting):
+    disk.con.execute(f"CREATE SCHEMA s; CREATE TABLE source AS {AT_HAND}")
+    relations = {"own": lambda: disk.con.sql("FROM memory.main.source"), "other": lambda: duckdb.connect().sql(AT_HAND)}
+    before = {name: (disk.write(relation()).fingerprint, shown(relation())[1:]) for name, relation in relations.items()}
+    disk.con.execute(f"SET {setting}")
+    other = Disk(tmp_path)
+    for name, relation in relations.items():
+        version = disk.write(relation())
+        assert disk.write(relation(), version).fingerprint == version.fingerprint
+        assert (version.fingerprint, shown(other.read(version))[1:]) == before[name]
+
+
+def test_an_error_in_json_is_told_as_any_other(disk):
+    disk.con.execute("SET errors_as_json = true")
+    with pytest.raises(WriteError, match=r"column 'l\[\]' holds a value of HUGEINT that is too large"):
+        disk.write("SELECT [170141183460469231731687303715884105727] AS l")
+    with pytest.raises(ContractError, match="column 'a' was INTEGER and would be VARCHAR"):
+        disk.write("SELECT 'x' AS a", disk.write("SELECT 1 AS a"))
+
+
+@pytest.mark.parametrize("values", ["'a' WHERE false", "'a' || chr(0)"])
+def test_an_enum_that_sql_has_no_words_for_is_refused_before_it_is_stored(disk, values):
+    disk.con.execute(f"CREATE TYPE odd AS ENUM (SELECT {values}); CREATE TABLE source AS SELECT [NULL::odd] AS v")
+    with pytest.raises(WriteError, match=r"column 'v\[\]' is ENUM") as refused:
+        disk.write("FROM source")
+    assert disk.files() == []
+    assert '"v"::VARCHAR[]' in refused.value.hint
+    assert disk.types(disk.write('SELECT "v"::VARCHAR[] AS v FROM source')) == ["VARCHAR[]"]
+
+
+def test_a_relation_whose_values_end_the_database_says_what_they_are(disk):
+    frame = pd.DataFrame({"v": pd.Series(["\ud800"], dtype=object)})
+    relation = disk.con.sql("FROM frame")
+    with pytest.raises(WriteError, match="lone surrogate") as refused:
+        disk.write(relation)
+    assert frame is not None
+    assert "backslashreplace" in refused.value.hint
+
+
+def test_lists_of_structs_of_structs_without_values_are_written_again(disk):
+    rows = "SELECT [{'x': {'a': NULL::INTEGER}}] AS l, MAP {'k': {'x': {'a': NULL::INTEGER}}} AS m"
+    version = disk.write(rows)
+    assert disk.write(rows, version).fingerprint == version.fingerprint

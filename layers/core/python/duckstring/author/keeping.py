@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from duckstring.author.columns import OWN, ColumnType, ColumnTypes, inside_of, literal, path_of, quoted
+from duckstring.author.columns import OWN, ColumnType, ColumnTypes, applied, inside_of, literal, path_of, quoted
 
 Rewrite = Callable[[str], str]
 """From an SQL expression to another one."""
@@ -69,7 +69,7 @@ def unkept(columns: ColumnTypes) -> list[Unkept]:
     """The columns that must be refused, each at the first place that is not kept."""
     found = []
     for name, kind in columns.items():
-        refused = ((path, leaf) for path, leaf in _leaves(kind, path_of(name)) if leaf.kind not in _AS_IT_IS | _CHANGED)
+        refused = ((path, leaf) for path, leaf in _leaves(kind, path_of(name)) if not _is_kept(leaf))
         if (where := next(refused, None)) is not None:
             found.append(Unkept(*where, name, _remade(kind, _kept_leaf)))
     return found
@@ -188,21 +188,26 @@ def _decode_timetz(value: str) -> str:
     """By text, and not by what DuckDB writes: it leaves out an offset's minutes where they are 0 and its seconds are not."""
     seconds = f"{OWN}abs({OWN}struct_extract({value}, 'offset'))"
     sign = f"CASE WHEN {OWN}struct_extract({value}, 'offset') < 0 THEN '-' ELSE '+' END"
-    offset = f"{OWN}printf('%02d:%02d:%02d', {seconds} // 3600, {seconds} // 60 % 60, {seconds} % 60)"
-    return f"CAST(CAST({OWN}struct_extract({value}, 'time') AS VARCHAR) || {sign} || {offset} AS TIME WITH TIME ZONE)"
+    hours, minutes = applied("//", seconds, "3600"), applied("%", applied("//", seconds, "60"), "60")
+    offset = f"{OWN}printf('%02d:%02d:%02d', {hours}, {minutes}, {applied('%', seconds, '60')})"
+    time = f"CAST({OWN}struct_extract({value}, 'time') AS VARCHAR)"
+    return f"CAST({applied('||', applied('||', time, sign), offset)} AS TIME WITH TIME ZONE)"
 
 
 def _encode_interval(value: str) -> str:
-    months = f"CAST({OWN}datepart('year', {value}) * 12 + {OWN}datepart('month', {value}) AS INTEGER)"
-    hours, minutes = (f"{OWN}datepart('{part}', {value})" for part in ("hour", "minute"))
-    micros = f"{hours} * 3600000000 + {minutes} * 60000000 + {OWN}datepart('microseconds', {value})"
-    days = f"CAST({OWN}datepart('day', {value}) AS INTEGER)"
+    parts = ("year", "month", "day", "hour", "minute", "microseconds")
+    year, month, day, hour, minute, micro = (f"{OWN}datepart('{part}', {value})" for part in parts)
+    months = f"CAST({applied('+', applied('*', year, '12'), month)} AS INTEGER)"
+    days = f"CAST({day} AS INTEGER)"
+    minutes = applied("+", applied("*", hour, "60"), minute)
+    micros = applied("+", applied("*", minutes, "60000000"), micro)
     return _unless_null(value, f"{OWN}struct_pack(months := {months}, days := {days}, micros := CAST({micros} AS BIGINT))")
 
 
 def _decode_interval(value: str) -> str:
     months, days, micros = (f"{OWN}struct_extract({value}, '{part}')" for part in ("months", "days", "micros"))
-    return f"{OWN}to_months({months}) + {OWN}to_days({days}) + {OWN}to_microseconds({micros})"
+    date = applied("+", f"{OWN}to_months({months})", f"{OWN}to_days({days})")
+    return applied("+", date, f"{OWN}to_microseconds({micros})")
 
 
 def _encode_geometry(value: str) -> str:
@@ -329,7 +334,14 @@ def _remade(kind: ColumnType, leaf: Callable[[ColumnType], str], *, sized: bool 
             return leaf(kind)
 
 
+def _is_kept(leaf: ColumnType) -> bool:
+    """An ENUM is written down as SQL, which has no words for one without values, or with a NUL in one."""
+    if leaf.kind == "enum":
+        return bool(leaf.values) and not any("\0" in value for value in leaf.values)
+    return leaf.kind in _AS_IT_IS | _CHANGED
+
+
 def _kept_leaf(kind: ColumnType) -> str:
-    if kind.kind in _AS_IT_IS | _CHANGED:
+    if _is_kept(kind):
         return kind.text
     return "JSON" if kind.kind == "variant" else "VARCHAR"

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 from urllib.parse import unquote
 
+from duckstring.author.columns import said_by
+
 _ADDRESS = re.compile(r"(?:s3|https?)://[^\s'\"]+")
 _QUOTED = re.compile(r"[\"']([^\"']+)[\"']")
 _STATEMENT = "\n\nLINE "
@@ -28,7 +30,7 @@ def is_outage(error: BaseException, addresses: Sequence[str], keys: Collection[s
 
     if not isinstance(error, IOException):
         return False
-    about = _address_in(str(error))
+    about = _address_in(said_by(error))
     start = next((start for start in addresses if about.startswith(start)), None)
     if start is None:
         return False
@@ -39,7 +41,7 @@ def _is_down(error: BaseException) -> bool:
     """No answer at all, or one that says to come again."""
     status = getattr(error, "status_code", None)
     if status is None:
-        return " error for HTTP " in str(error).partition(_STATEMENT)[0]
+        return " error for HTTP " in said_by(error).partition(_STATEMENT)[0]
     return status in _BUSY or status >= _SERVER_FAULT
 
 

@@ -37,8 +37,8 @@ def note_of(columns: ColumnTypes, filled: Collection[str]) -> str:
 
 
 def scan(uri: str) -> str:
-    """The file's columns as they lie in it. By DuckDB's own function: an author may have made a macro of that name."""
-    return f"system.main.read_parquet({literal(uri)})"
+    """The file's columns as they lie in it, whatever macros and settings (``binary_as_string``) an author has made."""
+    return f"{OWN}read_parquet({literal(uri)}, binary_as_string := false)"
 
 
 def select(con: DuckDBPyConnection, uri: str) -> str:
@@ -68,7 +68,7 @@ def published(con: DuckDBPyConnection, uri: str) -> Published:
 
 
 def _read_note(con: DuckDBPyConnection, uri: str) -> Note:
-    found = con.execute(f"SELECT value FROM system.main.parquet_kv_metadata({literal(uri)}) WHERE key = '{_NOTE}'").fetchone()  # noqa: S608 - quoted
+    found = con.execute(f"SELECT value FROM {OWN}parquet_kv_metadata({literal(uri)}) WHERE key = '{_NOTE}'").fetchone()  # noqa: S608 - quoted
     if found is None:
         return Note()
     told = json.loads(found[0])
@@ -83,7 +83,7 @@ def _changed(con: DuckDBPyConnection, note: Note) -> dict[str, ColumnType]:
 def _held(con: DuckDBPyConnection, uri: str) -> Iterator[bool]:
     """For each leaf of the file's schema, in order: whether any of its values is not NULL. Read from the file's end."""
     held = f"{OWN}bool_or(num_values > coalesce(stats_null_count, 0))"
-    rows = con.execute(f"SELECT column_id, {held} FROM system.main.parquet_metadata({literal(uri)}) GROUP BY 1").fetchall()  # noqa: S608 - quoted
+    rows = con.execute(f"SELECT column_id, {held} FROM {OWN}parquet_metadata({literal(uri)}) GROUP BY 1").fetchall()  # noqa: S608 - quoted
     found: dict[int, bool] = dict(rows)
     return (found.get(leaf, False) for leaf in count())  # a file without rows has no statistics either
 
@@ -114,13 +114,17 @@ def _leaves(stored: ColumnType) -> int:
     return sum(_leaves(part) for _, part in stored.parts) or 1
 
 
-def _containers(kind: ColumnType, path: str, value: str) -> Iterator[tuple[str, str]]:
-    """What may be there without a value inside: a struct of NULLs, an empty list. With the SQL by which one sees it."""
+def _containers(kind: ColumnType, path: str, value: str, *, many: bool = False) -> Iterator[tuple[str, str]]:
+    """What may be there without a value inside: a struct of NULLs, an empty list. With the SQL by which one sees it.
+
+    ``many``: ``value`` is a list, map or union that all of this lies in. What is in there counts as it does.
+    """
     yield path, f"{value} IS NOT NULL"
+    many = many or kind.kind != "struct"
     for name, part in kind.parts:
         if part.parts:
-            inside = f"{OWN}struct_extract({value}, {literal(name)})" if kind.kind == "struct" else value
-            yield from _containers(part, inside_of(kind, path, name), inside)
+            inside = value if many else f"{OWN}struct_extract({value}, {literal(name)})"
+            yield from _containers(part, inside_of(kind, path, name), inside, many=many)
 
 
 def _not_null(con: DuckDBPyConnection, uri: str, tests: Mapping[str, str]) -> set[str]:

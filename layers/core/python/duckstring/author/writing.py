@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from duckstring.author.columns import OWN, ColumnType, ColumnTypes, column_types, literal, quoted
+from duckstring.author.columns import OWN, ColumnType, ColumnTypes, column_types, literal, quoted, said_by
 from duckstring.author.contract import Breach, Published, breaches
 from duckstring.author.errors import ContractError, WriteError
 from duckstring.author.keeping import DOES_NOT_FIT, encoded, form, too_large, unkept
@@ -41,15 +41,22 @@ class Writing:
             WriteError: a value does not fit its column's form.
             ContractError: a column of another type than was published has a value.
         """
-        from duckdb import InvalidInputException  # noqa: PLC0415 - the worker starts without DuckDB
+        from duckdb import FatalException, InternalException, InvalidInputException  # noqa: PLC0415 - the worker starts without DuckDB
 
         try:
             yield
+        except (InternalException, FatalException) as error:
+            if "invalid code point" not in str(error):
+                raise
+            raise WriteError(
+                f"Table {self.table!r}: a frame that the SQL reads holds text with a lone surrogate. DuckDB's database has ended by it.",
+                hint="Replace it first: text.encode('utf-8', 'backslashreplace').decode().",
+            ) from error
         except InvalidInputException as error:
-            _, _, path = str(error).partition(DOES_NOT_FIT)
+            _, _, path = said_by(error).partition(DOES_NOT_FIT)
             if path:
                 raise self._too_large(path) from None
-            if _BREACH in str(error):
+            if _BREACH in said_by(error):
                 raise ContractError(self.table, [str(breach) for breach in self.breaches]) from None
             raise
 
