@@ -117,6 +117,7 @@ REFUSED = {
     "text and numbers, other keys": objects({"a": 1}, {"b": "x"}),
     "keys that are no text": objects({1: "a"}),
     "keys that differ by case": objects({"a": 1, "A": 2}),
+    "keys of two rows that differ by case": objects({"a": 1}, {"A": 2}),
     "keys of a map twice": objects({"key": ["a", "a"], "value": [1, 2]}),
     "a map with too few values": objects({"key": [1, 2], "value": [2]}),
     "whole numbers of 200 bits": objects(2**200),
@@ -150,6 +151,12 @@ REFUSED = {
     "keys twice, arrow": arrow([[("a", 1), ("a", 2)]], pa.map_(pa.string(), pa.int8())),
     "instants too far, arrow": arrow([2**61], pa.timestamp("ms")),
     "durations too long, arrow": arrow([2**60], pa.duration("s")),
+    "dictionaries in lists, arrow": arrow([["a"], ["b"]], pa.list_(pa.dictionary(pa.int8(), pa.string()))).slice(1),
+    "run ends in a struct, arrow": pa.table(
+        {"v": pa.StructArray.from_arrays([pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array([1]))], ["x"])}
+    ),
+    "arrays without items, arrow": arrow([[]], pa.list_(pa.int8(), 0)),
+    "categories in lists, polars": polars([["a"], ["b"]], pl.List(pl.Categorical))[1:],
     "names by case in a struct, polars": polars([{"a": 1, "A": 2}]),
 }
 

@@ -257,6 +257,13 @@ def test_an_authors_settings_change_nothing_of_what_is_stored_and_measured(disk,
         assert (version.fingerprint, shown(other.read(version))[1:]) == before[name]
 
 
+def test_members_of_a_union_that_a_collation_takes_for_one_are_read_as_they_were_written(disk):
+    disk.con.execute("SET default_collation = 'NOACCENT'")
+    written = disk.con.sql('SELECT union_value("é" := 2)::UNION(e INTEGER, "é" INTEGER) AS u')
+    found = disk.read(disk.write(written))
+    assert found.project("union_tag(u)::VARCHAR, u::VARCHAR").fetchall() == [("é", "2")]
+
+
 def test_an_error_in_json_is_told_as_any_other(disk):
     disk.con.execute("SET errors_as_json = true")
     with pytest.raises(WriteError, match=r"column 'l\[\]' holds a value of HUGEINT that is too large"):

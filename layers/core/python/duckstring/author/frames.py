@@ -135,6 +135,10 @@ def _check_polars(table: str, frame: Any, schema: Any) -> None:  # noqa: ANN401 
             kind = str(inner)
             if fields := [field.name for field in getattr(inner, "fields", ())]:
                 check_names(table, fields)
+            if kind.startswith(("Categorical", "Enum")) and inner is not dtype:
+                # Polars hands them over as Arrow's dictionaries.
+                why = "has categories inside of another type, of which DuckDB reads those of other rows"
+                _refuse(table, name, why, f"Make text of them: pl.col({name!r}).cast(pl.List(pl.String)), or as deep as they lie.")
             if kind == "Object":
                 _refuse(table, name, "holds Python objects, of which DuckDB reads addresses", "Write a type of polars.")
             if "time_unit='ns'" in kind and ("Duration" in kind or "time_zone=None" not in kind):
@@ -158,6 +162,10 @@ def _check_arrow(table: str, data: Any, schema: Any) -> None:  # noqa: ANN401 - 
             if fields := _struct_fields(inner):
                 check_names(table, fields)
             kind = str(inner)
+            if kind.startswith(("run_end_encoded", "dictionary")) and inner is not field.type:
+                # Of a part of an array it takes the values of other rows.
+                why = f"has {kind.partition('<')[0]} values inside of another type, which DuckDB reads wrong"
+                _refuse(table, field.name, why, "Cast it to a type of plain values, for example table.cast(schema).")
             if kind in {"duration[ns]", "month_day_nano_interval"} or kind.startswith("timestamp[ns, tz="):
                 column = data.column(field.name) if inner is field.type and hasattr(data, "column") else None
                 if column is None or _has_nanoseconds(column, kind):

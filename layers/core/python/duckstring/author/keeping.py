@@ -298,20 +298,25 @@ def _union_form(kind: ColumnType, path: str, depth: int) -> Form:
         # A member that is NULL is no NULL: its tag is there.
         return f"CASE WHEN {tag} IS NOT NULL THEN {OWN}struct_pack(tag := {tag}, member := {OWN}struct_pack({', '.join(members)})) END"
 
+    def tag_of(text: str) -> str:  # as bytes: an author's collation may take two names for one
+        return f"{OWN}encode({text})"
+
     def decode(value: str) -> str:
         whens = []
         for name, part in forms.items():
             member = f"{OWN}struct_extract({OWN}struct_extract({value}, 'member'), {literal(name)})"
             member = member if part.decode is None else part.decode(member)
-            whens.append(f"WHEN {literal(name)} THEN CAST({OWN}union_value({quoted(name)} := {member}) AS {_without_arrays(kind)})")
-        return f"CASE {OWN}struct_extract({value}, 'tag') {' '.join(whens)} END"
+            whens.append(f"WHEN {tag_of(literal(name))} THEN CAST({OWN}union_value({quoted(name)} := {member}) AS {_without_arrays(kind)})")
+        tag = f"{OWN}struct_extract({value}, 'tag')"
+        return f"CASE {tag_of(tag)} {' '.join(whens)} END"
 
     return Form(f"STRUCT(tag VARCHAR, member STRUCT({_stored_fields(forms)}))", encode, decode)
 
 
 def _leaves(kind: ColumnType, path: str) -> Iterator[tuple[str, ColumnType]]:
-    """The types inside that have no parts, and structs whose fields have no names: what may be refused."""
-    if kind.kind not in _NESTED or (kind.kind == "struct" and not all(name for name, _ in kind.parts)):
+    """The types inside that have no parts, structs whose fields have no names, arrays without items: what may be refused."""
+    is_odd = (kind.kind == "struct" and not all(name for name, _ in kind.parts)) or kind.numbers == (0,)
+    if kind.kind not in _NESTED or is_odd:
         yield path, kind
         return
     for name, part in kind.parts:
@@ -322,7 +327,7 @@ def _remade(kind: ColumnType, leaf: Callable[[ColumnType], str], *, sized: bool 
     """The same type, as SQL, with other leaves and with names where it has none; ``sized``: arrays stay arrays."""
     parts = tuple((name or f"field{place}", _remade(part, leaf, sized=sized)) for place, (name, part) in enumerate(kind.parts, 1))
     match kind.kind:
-        case "array" if sized:
+        case "array" if sized and kind.numbers[0]:
             return f"{parts[0][1]}[{kind.numbers[0]}]"
         case "list" | "array":
             return f"{parts[0][1]}[]"

@@ -147,18 +147,23 @@ class Lake:
 
     def _check_functions(self, table: str) -> None:
         """A function of the author's in Python stands beside DuckDB's own of its name, and is called where its types fit better."""
+        for name in OF_ANY_TYPE:
+            if self._candidates(name) > 1:
+                raise WriteError(
+                    f"Table {table!r}: pond.con has a function of yours called {name!r}, as DuckDB's own that tables are measured by.",
+                    hint=f"Call it by another name: pond.con.create_function('my_{name}', ...).",
+                )
+
+    def _candidates(self, name: str) -> int:
+        """How many functions of that name there are. DuckDB's list of functions takes long; an error lists those of one name."""
         from duckdb import BinderException  # noqa: PLC0415 - the worker starts without DuckDB
 
-        for name in OF_ANY_TYPE:
+        with self.con.cursor() as cursor:
             try:
-                with self.con.cursor() as cursor:
-                    cursor.execute(f"SELECT {OWN}{name}()")
-            except BinderException as error:  # it lists all that there are
-                if said_by(error).count(f"\t{name}(") > 1:
-                    raise WriteError(
-                        f"Table {table!r}: pond.con has a function of yours called {name!r}, as DuckDB's own that tables are measured by.",
-                        hint=f"Call it by another name: pond.con.create_function('my_{name}', ...).",
-                    ) from None
+                cursor.sql(f"SELECT {OWN}{name}()")  # bound, not run
+            except BinderException as error:
+                return said_by(error).count(f"\t{name}(")
+        return 2  # one that takes no value, which DuckDB's own does not
 
     def _published(self, version: TableVersion | None) -> Published | None:
         if version is None:
@@ -300,7 +305,8 @@ def _read(con: DuckDBPyConnection, table: str, data: object) -> Iterator[None]:
     """
     from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
 
-    if rows := rows_of_objects(data):
+    (sample,) = con.execute(f"SELECT {OWN}current_setting('pandas_analyze_sample')").fetchone() or (0,)
+    if (rows := rows_of_objects(data)) > sample:
         con.execute(f"SET SESSION pandas_analyze_sample = {rows}")
     try:
         yield
@@ -314,6 +320,8 @@ def _unread(con: DuckDBPyConnection, table: str, data: object) -> WriteError | N
     from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
 
     for name, alone, cast in columns_alone(data):
+        with suppress(Error):  # what failed has left a transaction
+            con.rollback()
         try:
             con.register(_STREAM, alone)
             con.execute(f"SELECT {OWN}max({OWN}hash(COLUMNS(*), CAST(COLUMNS(*) AS VARCHAR))) FROM {quoted(_STREAM)}").fetchall()  # noqa: S608 - quoted

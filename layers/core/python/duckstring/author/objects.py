@@ -158,6 +158,7 @@ def _check_dicts(place: Place, values: Sequence[Mapping[Any, object]]) -> None:
             place.refuse(f"holds dicts with the key {key!r}, of which DuckDB makes text", "Make text of it, if it is meant.")
         _check_text(place, [key])
     orders = {tuple(value) for value in values}
+    _check_keys(place, dict.fromkeys(chain.from_iterable(orders)), is_struct=len(orders) == 1)
     if len(orders) > 1:
         _check(place.inside(f"{place.path}.value"), [one for value in values for one in value.values()])
         return
@@ -165,13 +166,11 @@ def _check_dicts(place: Place, values: Sequence[Mapping[Any, object]]) -> None:
         _check(place.inside(f"{place.path}.{path_of(key)}"), [value[key] for value in values])
     if set(keys) == {"key", "value"}:
         _check_map(place, values)
-    else:
-        _check_fields(place, keys)
 
 
-def _check_fields(place: Place, keys: Sequence[str]) -> None:
+def _check_keys(place: Place, keys: Iterable[str], *, is_struct: bool) -> None:
     names = [key.encode().lower() for key in keys]  # as DuckDB compares them: a to z only
-    if len(set(names)) < len(names) or any(not name or b"\0" in name for name in names):
+    if len(set(names)) < len(names) or (is_struct and any(not name or b"\0" in name for name in names)):
         why = f"holds dicts with the keys {', '.join(map(repr, keys))}, which cannot all be names of a STRUCT's fields"
         place.refuse(why, "Rename them, so that they differ by more than case.")
 
