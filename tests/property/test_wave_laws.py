@@ -249,7 +249,7 @@ def test_a_pulse_is_answered_within_twice_its_way_whatever_stands(graph: Graph, 
 @looks(25)
 @given(graphs(most=6, optional=False, majors=False), seeds, st.data())
 def test_triggers_that_share_a_lineage_keep_their_limits(graph: Graph, seed: int, data: st.DataObject) -> None:
-    """A Wave keeps its pace and its age; a Tide finds each Ripple on its way at work on something older, once at most."""
+    """A Wave keeps its pace, and its age but for what a push had waited; a Tide finds each Ripple on its way at work once at most."""
     duration = durations(seed)
     world = World(Conditions(duration=duration), seed)
     settle(world, graph)
@@ -273,6 +273,7 @@ def test_triggers_that_share_a_lineage_keep_their_limits(graph: Graph, seed: int
         if bound is None:
             longest = slowest(graph, line, duration)
             assert seen.period <= longest * 1.0001
-            assert seen.oldest <= way + longest * waits(graph, line, duration, longest)
+            pushed = len(standing) > 1  # a version may be of what another trigger asked for while a root Ripple was at work
+            assert seen.oldest <= way + longest * (waits(graph, line, duration, longest) + pushed)
         else:
             assert stalest[line] <= max(bound, way * 2) + way * 2
