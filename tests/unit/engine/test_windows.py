@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from duckstring.adapters.memory.world import START, World, chain_of, pond, seconds
 from duckstring.engine.effects import DropSchedule, SetAlarm, SetSchedule
 from duckstring.engine.signals import AlarmRang, WindowAdded, WindowOpened, WindowRemoved
@@ -127,6 +129,22 @@ def test_a_failed_inlet_is_tried_again_while_its_window_is_open_and_else_at_the_
     late.trigger(C, "wave")
     late.run_until(at(27))
     assert [run.started.day for run in late.runs(A)] == [1, 2]
+
+
+@pytest.mark.parametrize("kind", ["pulse", "tap", "wave"])
+def test_an_inlet_that_is_down_for_good_is_not_woken_at_each_opening(kind: str) -> None:
+    """Nothing can begin there before somebody clears it: an alarm would be a call of the function for nothing, each time."""
+    world = windowed(Window("often", at(2), HOUR, seconds(600)), chain=(pond(A), *CHAIN[1:]), outcome=fails((f"{A}.run", 1)))
+    world.trigger(C, "pulse")
+    world.run_until(at(2) + seconds(900))
+    assert world.states[A].health == "failed"
+    world.trigger(C, kind)
+    before = len(world.log)
+    world.run_until(at(20))
+    assert not [signal for to, signal, _ in world.log[before:] if to == A and isinstance(signal, AlarmRang)]
+    world.order(A, "clear")
+    world.run_until(at(22))
+    assert world.states[C].end_f > at(20)
 
 
 def test_rules_that_overlap_or_share_a_name_are_of_no_use_and_the_same_rule_again_repairs_its_schedule() -> None:

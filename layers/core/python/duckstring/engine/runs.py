@@ -134,13 +134,15 @@ def _is_forcing(turn: Turn) -> bool:
 
 
 def opening_due(turn: Turn) -> Instant | None:
-    """When the Window opens that waiting demand, or a failed Inlet's retry, waits for. None: nothing waits for one."""
+    """When the Window opens that waiting demand, or a failed Inlet's retry, waits for. None: nothing waits for one.
+
+    A line that is down for good begins nothing, however much is asked of it.
+    """
     if not turn.is_windowed or turn.release is None or turn.health == "killed":
         return None
-    retries = turn.health == "failed" and turn.failures <= turn.source_retries
-    if not retries and turn.pull is None and turn.woken is None and not turn.targets:
-        return None
-    opening = next_opening(turn.windows.values(), turn.now)
+    wanted = turn.pull is not None or turn.woken is not None or bool(turn.targets)
+    waits = turn.has_tries if turn.health == "failed" else wanted
+    opening = next_opening(turn.windows.values(), turn.now) if waits else None
     return opening.start if opening else None
 
 
