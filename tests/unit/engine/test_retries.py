@@ -55,6 +55,24 @@ def test_what_fails_for_good_is_given_up_after_its_budget_and_keeps_nobody_busy(
     assert not world.states[B].retries
 
 
+@pytest.mark.parametrize("ripples", [(("x", ()),), (("x", ()), ("y", ())), (("x", ()), ("y", ("x",)))])
+def test_tries_of_one_budget_are_made_one_after_the_other(ripples: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
+    """Its Source moves on again while the try is in flight. Two at once could both fail, where one was left."""
+    failing = pond(B, A, ripples=ripples, source_retries=1)
+    durations = {A: 1} | {f"{B}.{name}": 8 for name, _ in ripples}
+    world = deployed(
+        pond(A), failing, durations=durations, outcome=lambda a: Failure(a[2], a[3], "RuntimeError", "hiccup") if a[0] == B else None
+    )
+    world.trigger(B, "pulse")
+    world.run_until(world.now + seconds(30))
+    for _ in range(6):
+        world.trigger(A, "pulse")
+        world.run_until(world.now + seconds(2))
+    world.run_until(world.now + seconds(300))
+    assert [run.status for run in world.runs(B)] == ["failed"] * 2
+    assert world.states[B].failures == 2
+
+
 def test_failed_lines_above_failed_lines_and_side_by_side_recover_together() -> None:
     """A <- B <- D, A <- C <- D, D <- E."""
     tries = {"source_retries": 3}

@@ -97,8 +97,11 @@ def _in_flight(turn: Turn) -> bool:
 
 
 def _start_after_failure(turn: Turn) -> bool:
-    """A fresh run, as Sources move on. For an Inlet the outside world is the Source: after a back-off, while it is ready."""
-    if turn.failures > turn.source_retries or turn.asleep or turn.starved:
+    """A fresh run, as Sources move on. For an Inlet the outside world is the Source: after a back-off, while it is ready.
+
+    One at a time: two that are in flight at once could both fail, which is a try more than there may be.
+    """
+    if turn.failures > turn.source_retries or turn.asleep or turn.starved or _in_flight(turn):
         return False
     f = source_f(turn)
     if turn.is_inlet:
