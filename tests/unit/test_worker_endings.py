@@ -176,7 +176,8 @@ def test_what_outlasts_the_function_is_handed_over(world, how):
 
 
 def test_the_hand_over_says_where_the_code_was(world):
-    ran(world, "time.sleep(600)", seconds=4.0)
+    world.warm()
+    ran(world, "time.sleep(600)", seconds=6.0)
     assert 'File "src/pond.py", line 7, in load' in world.rows[-1].traceback
 
 

@@ -219,6 +219,12 @@ class World:
         held = replace(self.state.ripples[ripple], attempt=Attempt(number, attempt, NOON, dispatched=True, tried=tried))
         self.state = replace(self.state, runs={**self.state.runs, number: run}, ripples={**self.state.ripples, ripple: held})
 
+    def warm(self):
+        """Have a process that waits, as a warm function has: to make the first one takes seconds on a busy machine."""
+        with self.worker.processes.one() as one:
+            while not one.forked.pid:
+                assert one.is_ready
+
     def run(self, *, number=1, ripple="load", attempt=1, launch=1, **more):
         return run_ripple(Order(SALES, number, launch, ripple, attempt, **more), self.worker)
 
