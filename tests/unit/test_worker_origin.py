@@ -45,14 +45,21 @@ def ran(world, number, body="pass"):
 
 
 def is_gone(pid):
-    """One that nobody buries is gone, too: its parent may have been killed."""
     until = time.monotonic() + 60
-    while time.monotonic() < until:
-        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
-        if not state or state[0] in "ZX":
-            return True
-        time.sleep(0.02)
-    return False
+    while lives(pid) and time.monotonic() < until:
+        time.sleep(0.01)
+    return not lives(pid)
+
+
+def lives(pid):
+    """One that nobody buries does not: its parent may have been killed."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        return not Path("/proc/self/stat").exists()
 
 
 def test_an_attempt_is_as_its_worker_is_and_not_as_the_origin_was(world, monkeypatch, tmp_path):
