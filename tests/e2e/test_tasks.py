@@ -36,7 +36,7 @@ def above(pid):
 
 def supervisor():
     # Above the attempt's process are the fork server, the worker, and that.
-    return above(above(os.getppid()))
+    return above(above(above(os.getppid())))  # of the fork server: the origin, the worker
 
 def begins(pond):
     # Which attempt this is, where it runs, and its processes.
@@ -206,7 +206,9 @@ def test_a_kill_stops_the_task_within_seconds_and_cancels_what_it_wrapped(begun)
     begun.run.done("control", "kill", "killed")
     until(lambda: is_gone(supervisor), what="the task's processes are gone")
     (row,) = until(
-        lambda: [row for row in attempts(begun, "killed") if row.get("on_kill")], what="on_kill", show=lambda: attempts(begun, "killed")
+        lambda: [row for row in attempts(begun, "killed") if row.get("on_kill_message")],
+        what="on_kill",
+        show=lambda: attempts(begun, "killed"),
     )
     assert (row["status"], row["on_kill"], row["on_kill_message"]) == ("killed", "confirmed", "cancelled run 18")
     (task,) = until(lambda: stopped(begun, row), what="the task has stopped")
