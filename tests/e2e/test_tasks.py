@@ -35,8 +35,8 @@ def above(pid):
     return int(subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, check=True).stdout)
 
 def supervisor():
-    # Above the attempt's process are the fork server, the worker, and that.
-    return above(above(above(os.getppid())))  # of the fork server: the origin, the worker
+    # Above the attempt's process are the fork server, its origin, the worker, and that.
+    return above(above(above(os.getppid())))
 
 def begins(pond):
     # Which attempt this is, where it runs, and its processes.
