@@ -26,6 +26,10 @@ def measure(ground: Ground) -> list[Figure]:
     ]
 
 
+def once(ground: Ground) -> dict[str, float]:
+    return {"one Pulse over an 8 s critical path": _once(ground)}
+
+
 def _once(ground: Ground) -> float:
     sent = ground.pulse("path_out")
     return instant(ground.last_run("path_out")["finished"]) - sent

@@ -39,6 +39,10 @@ def measure(ground: Ground) -> list[Figure]:
     ]
 
 
+def once(ground: Ground) -> dict[str, float]:
+    return {f"a fan of {WIDTH} Ponds": _once(ground)}
+
+
 def _once(ground: Ground) -> float:
     sent = ground.pulse("fan_out")
     return instant(ground.last_run("fan_out")["finished"]) - sent

@@ -43,6 +43,11 @@ def measure(ground: Ground) -> list[Figure]:
     return figures
 
 
+def once(ground: Ground) -> dict[str, float]:
+    ground.pulse(CHAIN[-1])
+    return {"Source's last Ripple to Sink's first": median(_hops(ground))}
+
+
 def _first(ground: Ground, sent: float) -> float:
     return min(instant(row["started"]) for row in ground.attempts(CHAIN[0])) - sent
 

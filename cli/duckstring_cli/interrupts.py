@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found] # ``signal`` takes milliseconds that Ctrl-C does not wait for
 import os
+import signal
 import sys
 
 TYPE_CHECKING = False

@@ -1,6 +1,6 @@
 """How the ``duckstring`` command begins and ends.
 
-Nothing is imported above ``main`` that takes time, be it a millisecond: Ctrl-C may come before there is anything to interrupt.
+Nothing is imported above ``main`` that takes long: Ctrl-C may come before there is anything to interrupt.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
+    from typer.exceptions import TyperException
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line. Gives the exit code: 0 done, 1 refused, 2 misuse, 130 interrupted."""
@@ -28,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
         return _interrupted()
 
 
-def _run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to end
+def _run(arguments: Sequence[str]) -> int:
     from typer import Abort
     from typer.exceptions import TyperException
 
@@ -45,11 +47,7 @@ def _run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way t
     except Abort:  # the answer to a question
         return interrupts.INTERRUPTED
     except TyperException as error:
-        if told := errors.asked_for_help(error):
-            sys.stdout.write(told + "\n")
-            return 0
-        render.refuse(errors.misused(error))
-        return error.exit_code
+        return _misused(error)
     except BrokenPipeError:
         # The reader (head, less) has what it wanted: no complaint, and none from the interpreter's last flush.
         _drop(sys.stdout)
@@ -57,6 +55,16 @@ def _run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way t
     except OSError as error:
         return _unusable(error)
     return code if isinstance(code, int) else 0
+
+
+def _misused(error: TyperException) -> int:
+    from duckstring_cli import errors, render
+
+    if told := errors.asked_for_help(error):
+        sys.stdout.write(told + "\n")
+        return 0
+    render.refuse(errors.misused(error))
+    return error.exit_code
 
 
 def _carry_out(arguments: Sequence[str]) -> object:

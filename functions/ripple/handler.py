@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
-from functions.ripple.origins import origin_of
-
-# Before a client of AWS is imported: the fewer pages this process has, the sooner each attempt's has begun, and is gone.
-origin = origin_of(os.environ)
-origin.start()
-
-# ruff: noqa: E402
 import json
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +11,14 @@ from duckstring.errors import InvariantError
 from duckstring.model.names import Line
 from duckstring.model.verdicts import ENDED
 from duckstring.service.worker import Order
-from functions.ripple import logs, wiring
-from functions.ripple.attempt import attempt
+from functions.ripple.origins import origin_of
+
+# Before a client of AWS is imported: the fewer pages this process has, the sooner each attempt's has begun, and is gone.
+origin = origin_of(os.environ)
+origin.start()
+
+from functions.ripple import logs, wiring  # noqa: E402 - they import clients of AWS
+from functions.ripple.attempt import attempt  # noqa: E402 - it imports logs
 
 app = wiring.from_env(os.environ, logs.begin(), label=logs.label, origin=origin)
 

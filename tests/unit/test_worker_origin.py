@@ -115,6 +115,16 @@ def test_a_library_that_attempts_import_is_there_for_those_that_follow(world, mo
     assert (first["boto3"], last["boto3"], last["others"]) == (False, True, ["boto3"])
 
 
+@pytest.mark.parametrize("imported", [7, None, "boto3", [7, ["x"], "os", "boto3"]])
+def test_a_forged_end_cannot_disturb_who_follows_the_attempt(world, imported):
+    end = {"end": "failed", "error": "E", "message": "no", "traceback": "", "memory": False, "imported": imported}
+    find = "import gc\n    [link] = [one for one in gc.get_objects() if type(one).__name__ == '_Link']"
+    world.deploy(TELLS.format(body=f"{find}\n    link.send({end})", place=""))
+    world.open_run()
+    assert world.run()["outcome"] == "failed"
+    world.warm()
+
+
 NO_CLIENT = """
 import sys
 from duckstring.service.origin import Origin

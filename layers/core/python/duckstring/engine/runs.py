@@ -84,9 +84,8 @@ def _room(turn: Turn) -> tuple[bool, bool]:
 
 def _root_rests(turn: Turn) -> bool:
     """Of a chain. What is begun then takes the place of the older runs at its door."""
-    for ripple in turn.ripples.values():
-        return ripple.attempt is None
-    return True
+    root = next(iter(turn.ripples.values()), None)
+    return root is None or root.attempt is None
 
 
 def _in_flight(turn: Turn) -> bool:

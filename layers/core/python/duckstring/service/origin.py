@@ -1,8 +1,8 @@
 """The process that fork servers are forked from.
 
 It is forked before its parent imports a client of AWS, and never does so itself. So each process
-that comes from it has half as many pages to copy, and to give back at its end, as one of the
-parent's own would have. It has one thread; its parent may have many by then.
+that comes from it has a third fewer pages to copy, and to give back at its end, than one of the
+parent's own would have (25 MB instead of 38). It has one thread; its parent may have many by then.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _live(orders: socket.socket, prepare: Callable[[], None], begin: Start) -> N
                 _become(given, begin)
             for one in given:
                 os.close(one)
-    except BaseException:  # noqa: BLE001 - whoever asks it sees that it is gone; the log says why
+    except BaseException:  # noqa: BLE001 - a worker sees that it is gone; the log says why
         traceback.print_exc()
     finally:
         os._exit(1)

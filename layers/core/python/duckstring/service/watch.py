@@ -207,7 +207,7 @@ class _Following:
                 self._outcome.killing = number
             case {"end": str()} if not self._outcome.end:
                 self._outcome.end = message
-                self._process.imported = [name for name in message.get("imported") or () if isinstance(name, str)]
+                self._process.imported = _names(message.get("imported"))
             case _:
                 self._follow.log.warning("a message from the attempt's process is not understood")
 
@@ -401,6 +401,11 @@ def _answered(question: Mapping[str, Any], memory: Memory) -> Message:
         return {"error": type(error).__name__, "message": str(error)}
     except Exception as error:  # noqa: BLE001 - whatever the world does is told as that
         return {"error": "TransientError", "message": f"{type(error).__name__}: {error}"}
+
+
+def _names(found: object) -> list[str]:
+    """What an attempt's process says it has imported, as far as it is names."""
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def _set_blocking(end: socket.socket | int, *, blocking: bool) -> None:
