@@ -31,10 +31,10 @@ from duckstring.author.pond import Pond, Surroundings
 from duckstring.errors import InvariantError, TransientError
 from duckstring.service.calling import Cut, Ended, Fault, Pauses, Returned, Stopped, Unreachable, call, cut, fault, judged
 from duckstring.service.channel import KEY_BYTES, Reader, Writer, frame
+from duckstring.service.forkserver_process import LIBRARIES, Folders
 from duckstring.service.mentions import tables_read
 from duckstring.service.output import begin_output, end_output, reset_loggers
 from duckstring.service.project import Project
-from duckstring.service.servant import LIBRARIES, Folders
 
 STOP = signal.SIGUSR2
 """The signal by which the author's code is told to end: it is raised out of."""

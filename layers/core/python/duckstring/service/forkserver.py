@@ -1,4 +1,4 @@
-"""Processes for attempts, from the worker's side: each is forked by a fork server (``servant``), for one attempt."""
+"""Processes for attempts, from the worker's side: each is forked by a fork server (``forkserver_process``), for one attempt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from duckstring.errors import TransientError
 from duckstring.service.descendants import Exit, descendants
-from duckstring.service.servant import LIBRARIES, MOST_WORDS, Folders, line
+from duckstring.service.forkserver_process import LIBRARIES, MOST_WORDS, Folders, line
 
 _PATIENCE = 10.0
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from duckstring.errors import TransientError
-from duckstring.service.servant import Start, let_go, line, serve
+from duckstring.service.forkserver_process import Start, let_go, line, serve
 
 _SERVE = b"s"
 _STREAMS = (1, 2)

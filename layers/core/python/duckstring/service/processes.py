@@ -22,7 +22,7 @@ from duckstring.errors import TransientError
 from duckstring.service.attempt_process import AttemptKeys, packed
 from duckstring.service.channel import new_key
 from duckstring.service.forkserver import Forked, ForkServer
-from duckstring.service.servant import Folders
+from duckstring.service.forkserver_process import Folders
 
 PATIENCE = 10.0
 """Seconds for a process that was killed to be gone."""

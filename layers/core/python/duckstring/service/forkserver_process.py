@@ -61,13 +61,13 @@ def serve(door: socket.socket, begin: Start) -> NoReturn:
     """Serve the worker at the other end of ``door``; each process that is forked calls ``begin``."""
     try:
         adopt()
-        servant = _Servant(door, begin)
+        loop = _Loop(door, begin)
         try:
-            servant.serve()
+            loop.run()
         except ConnectionError:
             pass
         finally:
-            servant.end()
+            loop.end()
     except BaseException:  # noqa: BLE001 - the worker sees that it is gone; the log says why
         traceback.print_exc()
     finally:
@@ -112,7 +112,7 @@ class _Child:
     folders: Folders
 
 
-class _Servant:
+class _Loop:
     """The server's loop: orders at the door, and children that end."""
 
     def __init__(self, door: socket.socket, begin: Start) -> None:
@@ -126,7 +126,7 @@ class _Servant:
         signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
         self._ring = ring
 
-    def serve(self) -> None:
+    def run(self) -> None:
         with selectors.PollSelector() as ready:
             ready.register(self._door, selectors.EVENT_READ)
             ready.register(self._bell, selectors.EVENT_READ)
