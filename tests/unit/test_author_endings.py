@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -133,6 +135,18 @@ def test_the_authors_frames_are_told_of_an_error_without_words(world):
         ("os.kill(-os.getpid(), signal.SIGKILL)", "ProcessKilled", "ended its own process by SIGKILL"),
         ("os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(9)", "ProcessKilled", "forked from, by SIGKILL"),
         ("os.kill(os.getppid(), signal.SIGTERM)\ntime.sleep(9)", "ProcessKilled", "forked from, by SIGTERM"),
+        ("signal.pidfd_send_signal(os.pidfd_open(os.getpid()), signal.SIGKILL)", "ProcessKilled", "ended its own process by SIGKILL"),
+        ("import ctypes\nctypes.CDLL(None).kill(os.getpid(), 9)", "ProcessKilled", "ended its own process by SIGKILL"),
+        ("import ctypes\nctypes.CDLL(None)['raise'](15)", "ProcessKilled", "ended its own process by SIGTERM"),
+        ("import ctypes\nctypes.CDLL(None).kill(os.getppid(), 9)\ntime.sleep(9)", "ProcessKilled", "forked from, by a signal"),
+        ("import resource\nresource.prlimit(0, resource.RLIMIT_CPU, (1, 1))\nwhile True: pass", "ProcessKilled", "SIGKILL"),
+        ("import subprocess\nsubprocess.run('kill -9 $PPID', shell=True)", "ProcessKilled", "programs that it had started"),
+        ("import subprocess\nsubprocess.run('kill $PPID', shell=True)", "ProcessKilled", "programs that it had started"),
+        (
+            "import subprocess\nsubprocess.run(f'(sleep 0.2; kill -9 {os.getpid()}) &', shell=True)\ntime.sleep(9)",
+            "ProcessKilled",
+            "programs that it had started",
+        ),
     ],
 )
 def test_an_author_who_ends_the_process_has_failed(world, body, error, said):
@@ -153,12 +167,23 @@ def test_the_last_lines_are_told_of_an_exit(world):
     assert "it is over\n" in world.rows[-1].traceback
 
 
-def test_a_process_that_is_killed_from_outside_is_lost_and_not_failed(world, tmp_path):
-    killer = "import subprocess\nsubprocess.Popen(f'sleep 0.2; kill -9 {os.getpid()}', shell=True)\ntime.sleep(600)"
-    world.deploy(load(killer))
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_that_is_killed_from_outside_is_lost_and_not_failed(world, tmp_path, number):
+    told = tmp_path / "pid"
+    programs = "import subprocess\nsubprocess.run('true')\nlate = subprocess.Popen('true')\ntime.sleep(0.1)\nlate.wait()\n"
+    world.deploy(load(f"{programs}open({str(told)!r}, 'w').write(f'{{os.getpid()}}\\n')\ntime.sleep(600)"))
     world.open_run()
-    with pytest.raises(TransientError, match="ended from outside, by SIGKILL"):
-        world.run()
+
+    def kill() -> None:
+        while not told.exists() or not told.read_text().endswith("\n"):
+            time.sleep(0.02)
+        os.kill(int(told.read_text()), number)
+
+    with ThreadPoolExecutor() as pool:
+        killing = pool.submit(kill)
+        with pytest.raises(TransientError, match=f"ended from outside, by {number.name}"):
+            world.run()
+        killing.result()
 
 
 def test_a_fork_server_that_is_killed_costs_the_attempt_and_no_more(world):

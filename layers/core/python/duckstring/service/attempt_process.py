@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 from typing_extensions import override
 
@@ -42,6 +42,8 @@ FAULTS, END = "fault.txt", "end"
 """Files in the attempt's folder: where the interpreter died, and how the attempt ended, where that could not be sent."""
 MUTE_EXIT = 74
 """The exit code of a process that could not say how its attempt ended."""
+ANY_SIGNAL = -1
+"""What a process says that may be about to send itself a signal, nobody knows which."""
 
 TOLD = ("table", "key", "rows", "bytes", "fingerprint")
 """What an attempt says of a table that it has written; the rest is the engine's."""
@@ -49,14 +51,19 @@ TOLD = ("table", "key", "rows", "bytes", "fingerprint")
 _FIRST_TO_GO = "1000"
 _CHUNK = 65_536
 _LENGTH_BYTES = 8
-_DEADLY = frozenset({"os.kill", "os.killpg", "signal.pthread_kill", "resource.setrlimit"})
+_DEADLY = frozenset(
+    {"os.kill", "os.killpg", "signal.pthread_kill", "resource.setrlimit", "resource.prlimit", "ctypes.dlsym", "ctypes.dlsym/handle"}
+)
 """Audit events of what may end a process."""
+_DEADLY_IN_C = frozenset({"kill", "killpg", "raise", "tgkill", "tkill", "pthread_kill", "sigqueue"})
+"""Functions of C. Which signal they are given, nobody says."""
 _SHORT_TURN = 1e-5
 """Seconds that a thread of the author's keeps the interpreter while the end is sent."""
 
 # Taken now: an author's code may put its own in their places.
 _exit = os._exit
 _signal, _getsignal, _valid_signals, _pthread_sigmask = signal.signal, signal.getsignal, signal.valid_signals, signal.pthread_sigmask
+_pidfd_send_signal: Any = getattr(signal, "pidfd_send_signal", None)  # Linux has it
 
 
 class AttemptKeys(Protocol):
@@ -221,6 +228,8 @@ class _Attempt:
         if keys is not None:
             self._grant(keys)
         signal.raise_signal = self._raise_signal
+        if _pidfd_send_signal is not None:
+            signal.pidfd_send_signal = self._send_signal
 
     def run(self, order: Call, renewals: int) -> NoReturn:
         self._order, self._project = order, Project(order.root, order.module)
@@ -307,14 +316,27 @@ class _Attempt:
         """An author who kills the own process, or the one above it, has done it, and not the world."""
         if event not in _DEADLY or os.getpid() != self._pid:
             return
-        if event == "resource.setrlimit":
-            self._announce(signal.SIGKILL if given[0] == resource.RLIMIT_CPU else 0)
-        elif event == "signal.pthread_kill" or given[0] in self._own:
-            self._announce(int(str(given[1])))
+        match event, given:
+            case ("resource.setrlimit", (limit, *_)):
+                self._announce(signal.SIGKILL if limit == resource.RLIMIT_CPU else 0)
+            case ("resource.prlimit", (whom, limit, *_)):
+                self._announce(signal.SIGKILL if limit == resource.RLIMIT_CPU and whom in self._own else 0)
+            case ("ctypes.dlsym" | "ctypes.dlsym/handle", (_, name)):
+                self._announce(ANY_SIGNAL if name in _DEADLY_IN_C else 0)
+            case (_, (whom, number, *_)) if event == "signal.pthread_kill" or whom in self._own:
+                self._announce(int(str(number)))
 
     def _raise_signal(self, number: int) -> None:
         """``signal.raise_signal``, which Python does not audit."""
         os.kill(os.getpid(), number)
+
+    def _send_signal(self, descriptor: int, number: int, siginfo: None = None, flags: int = 0) -> None:
+        """``signal.pidfd_send_signal``, which it does not audit either."""
+        with suppress(OSError):
+            words = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()
+            if int(words[words.index("Pid:") + 1]) in self._own:
+                self._announce(number)
+        _pidfd_send_signal(descriptor, number, siginfo, flags)
 
     def _announce(self, number: int) -> None:
         if number:

@@ -26,10 +26,14 @@ _LONGEST_REST = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended: ``status`` as ``waitpid`` has it, and the most memory that it had, in KiB."""
+    """How a process ended: ``status`` as ``waitpid`` has it, and the most memory that it had, in KiB.
+
+    ``left``: programs that it had started ran on.
+    """
 
     status: int
     peak_kib: int
+    left: bool = False
 
 
 def adopt() -> None:

@@ -16,7 +16,7 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.foreign import Redactor
 from duckstring.model.names import POND_NAME
-from duckstring.service.attempt_process import MUTE_EXIT, TOLD
+from duckstring.service.attempt_process import ANY_SIGNAL, MUTE_EXIT, TOLD
 from duckstring.service.calling import Cut, Fault, Pauses
 from duckstring.service.descendants import Exit
 from duckstring.service.memory_kills import kernel_kills
@@ -146,8 +146,8 @@ def _tables(found: list[Any], key_of: Callable[[str], str]) -> dict[str, TableVe
 def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:
     ended = outcome.exit
     if ended is None and outcome.killing:
-        name = signal_name(outcome.killing)
-        return _fault("ProcessKilled", f"Ripple {ripple!r} ended the process that its own was forked from, by {name}.", outcome)
+        by = "by a signal" if outcome.killing == ANY_SIGNAL else f"by {signal_name(outcome.killing)}"
+        return _fault("ProcessKilled", f"Ripple {ripple!r} ended the process that its own was forked from, {by}.", outcome)
     if ended is None:
         raise ProcessDiedError("The process that attempts are forked from ended while this one ran.", hint="The attempt is made again.")
     if not outcome.called:
@@ -165,11 +165,14 @@ def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:
 def _killed(outcome: Outcome, ended: Exit, ripple: str, memory: Memory) -> Fault:
     number = os.WTERMSIG(ended.status)
     name = signal_name(number)
-    if outcome.killing == number:
+    if outcome.killing in (number, ANY_SIGNAL):
         return _fault("ProcessKilled", f"Ripple {ripple!r} ended its own process by {name}.", outcome)
     if number == signal.SIGKILL and memory.killed(ended):
         message = f"The process of Ripple {ripple!r} was killed for its memory: it had {ended.peak_kib // 1024} MiB."
         return Fault("OutOfMemory", message, "", memory=True)
+    if number in _OUTSIDE and ended.left:
+        message = f"The process of Ripple {ripple!r} was ended by {name} while programs that it had started ran: one of them, most likely."
+        return _fault("ProcessKilled", message, outcome)
     if number in _OUTSIDE:
         raise ProcessDiedError(f"The process of Ripple {ripple!r} was ended from outside, by {name}.", hint="The attempt is made again.")
     return _fault("ProcessKilled", f"The process of Ripple {ripple!r} was ended by {name}, which its own code brought about.", outcome)

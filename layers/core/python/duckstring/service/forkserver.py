@@ -147,7 +147,7 @@ class _Server:
         if "pid" in word:
             forked.pid = word["pid"]
         else:
-            forked.exit, forked.gone = Exit(word["status"], word["peak_kib"]), True
+            forked.exit, forked.gone = Exit(word["status"], word["peak_kib"], bool(word["left"])), True
             del self._forked[word["number"]]
 
 

@@ -17,11 +17,12 @@ import shutil
 import signal
 import socket
 import sys
+import time
 import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -36,6 +37,8 @@ LIBRARIES = frozenset({"boto3", "botocore.session"})
 """What a fork server imports once an attempt has: it takes half a second, which each poll of a job on AWS would pay. They are the
 product's own, start no thread, and read the environment when they are used. Nothing else is: a library may do otherwise."""
 
+_JUST_NOW = 1.0
+"""Seconds: a program that an attempt has started may be gone sooner than the attempt's process, although it has killed that."""
 _STREAMS = 3
 _STREAMS_EACH, _MOST_ORDERS = 4, 2
 """Descriptors that come with an order to fork, and such orders that one read may bring."""
@@ -118,6 +121,7 @@ class _Loop:
     def __init__(self, door: socket.socket, begin: Start) -> None:
         self._door, self._begin, self._rest = door, begin, b""
         self._given: list[int] = []
+        self._orphan_at = float("-inf")
         self._children: dict[int, _Child] = {}
         self._bell, ring = socket.socketpair()
         for end in (self._bell, ring):
@@ -207,9 +211,13 @@ class _Loop:
         if not self._children:
             reap()
             return
-        ended, at_work = reap(), self._children[min(self._children)]
-        if at_work.pid in ended and has_others(others := self._others(at_work)):
-            ended |= end_all([at_work.pid], others)
+        ended, at_work, now = reap(), self._children[min(self._children)], time.monotonic()
+        if not ended.keys() <= {child.pid for child in self._children.values()}:
+            self._orphan_at = now
+        if at_work.pid in ended:
+            if has_others(others := self._others(at_work)):
+                self._orphan_at, ended = now, ended | end_all([at_work.pid], others)
+            ended[at_work.pid] = replace(ended[at_work.pid], left=now - self._orphan_at < _JUST_NOW)
         self._say_ended(ended)
 
     def _say_ended(self, ended: Mapping[int, Exit]) -> None:
@@ -217,4 +225,4 @@ class _Loop:
             if (found := ended.get(child.pid)) is not None:
                 del self._children[number]
                 with suppress(OSError):
-                    self._door.sendall(line({"number": number, "status": found.status, "peak_kib": found.peak_kib}))
+                    self._door.sendall(line({"number": number, **asdict(found)}))
