@@ -205,14 +205,14 @@ def test_a_stop_and_a_hard_kill_leave_no_task_behind(cluster):
 
 @pytest.fixture
 def silent(cluster):
-    """A state machine that hands its token to a queue and wants to hear of it every 2 s."""
+    """A state machine that hands its token to a queue and wants to hear of it every 6 s."""
     queue = cluster.client("sqs").create_queue(QueueName="silent")["QueueUrl"]
     states = {
         "Ask": {
             "Type": "Task",
             "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
             "Arguments": {"QueueUrl": queue, "MessageBody": "{% $states.context.Task.Token %}"},
-            "HeartbeatSeconds": 2,
+            "HeartbeatSeconds": 6,
             "TimeoutSeconds": 600,
             "Catch": [{"ErrorEquals": ["States.HeartbeatTimeout"], "Output": "silent", "Next": "Told"}],
             "Next": "Told",

@@ -70,9 +70,26 @@ def beyond_due(turn: Turn) -> Instant | None:
 
 
 def _unasked(turn: Turn) -> list[SourceView]:
-    """The Sources that we are ahead of and that were not asked for more yet: as a rule none, and then this is all it costs."""
+    """The Sources that we are ahead of, or that keep us waiting, and were not asked for more yet: as a rule none."""
     f = turn.start_f
-    return [view for view in turn.sources.values() if view.asked < view.end_f <= f and _is_behind(turn, view)]
+    behind = [view for view in turn.sources.values() if view.asked < view.end_f <= f and _is_behind(turn, view)]
+    return behind or [view for view in lagging(turn) if view.asked < view.end_f]
+
+
+def lagging(turn: Turn) -> list[SourceView]:
+    """The required Sources that were read at what they have, where another one has news: a run would be as old as they are.
+
+    Sources that are as slow as each other publish at nearly the same moments. A run for each would be two a period, one of them
+    fresher by the moment between. What comes through a Window is not waited for: that may open tomorrow.
+    """
+    required = [view for view in turn.sources.values() if not view.optional]
+    if len(required) < 2:  # noqa: PLR2004 - the one decides
+        return []
+    f = min(view.end_f for view in required)
+    last = [view for view in required if view.end_f == f]
+    if f <= turn.start_f or any(view.taken < f or view.delay for view in last) or all(view.taken >= view.end_f for view in required):
+        return []
+    return last
 
 
 def _asks_from(turn: Turn, view: SourceView) -> Instant:

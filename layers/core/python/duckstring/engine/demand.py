@@ -6,6 +6,7 @@ Rules: docs/engine.md, "Demand". Nothing here starts anything; what is said to t
 from __future__ import annotations
 
 from duckstring.engine.asking import helped_sources, pass_pull, send_pull, send_target, send_targets
+from duckstring.engine.effects import SendPull
 from duckstring.engine.signals import PullReceived
 from duckstring.engine.state import Kept, RippleState, Tide, Wave
 from duckstring.engine.turn import Turn
@@ -96,10 +97,31 @@ def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = Tr
     if is_ahead:
         for parent in ripple.parents:
             order_replacement(turn, parent, ripple.start_f, waited=ripple.waited)
+        if not ripple.parents:
+            _order_for_pushed(turn, ripple.start_f)
     elif not pulls:
         _pull_roots(turn, ripple)
     elif not ripple.pull:
         _pull_above(turn, ripple)
+
+
+def _order_for_pushed(turn: Turn, f: Instant) -> None:
+    """The newest run at ``f`` was begun for a target, and its card comes now: it is a pulled one from here on."""
+    if turn.blocked or f != turn.start_f:
+        return
+    run = next((run for run in turn.runs.values() if run.f == f and run.failure is None and not run.forced), None)
+    if run is not None and run.pull is None:
+        turn.put_run(replace(run, pull=turn.now))
+        order_next(turn)
+
+
+def order_next(turn: Turn) -> None:
+    """The Sources prepare the next batch while this one is worked on. One that we waited for twice running is pressed."""
+    presses = turn.waited and asks_on(turn)
+    for line, view in sorted(turn.sources.items()):
+        is_last = line == turn.heard
+        turn.emit(SendPull(line, turn.now, view.taken, waits=is_last, urgent=is_last and presses))
+    turn.waited = turn.heard is not None
 
 
 def _pull_roots(turn: Turn, ripple: RippleState) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from duckstring.engine import tables
-from duckstring.engine.demand import asks_on, hold_target, pull_again, started_f, take_target
-from duckstring.engine.effects import Announce, AnswerGate, RecordRun, RunStatus, SendPull
+from duckstring.engine.asking import lagging
+from duckstring.engine.demand import hold_target, order_next, pull_again, started_f, take_target
+from duckstring.engine.effects import Announce, AnswerGate, RecordRun, RunStatus
 from duckstring.engine.state import Failure, Kept, RippleState, Run, shortened
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, ZERO, Instant, just_after
@@ -57,7 +58,7 @@ def start_run(turn: Turn) -> bool:
     f = source_f(turn) if may_be_pushed or may_be_pulled else NEVER
     pushed = bool(turn.targets) and f >= turn.targets[0]
     woken = turn.woken is not None and f >= turn.woken
-    pulled = turn.pull is not None and may_be_pulled
+    pulled = turn.pull is not None and may_be_pulled and not lagging(turn)
     if f <= turn.start_f or not (pulled or (may_be_pushed and (pushed or woken))):
         return False
     _begin(turn, f)
@@ -154,7 +155,7 @@ def _begin(turn: Turn, f: Instant) -> None:
     run = _for_what(turn, _new_run(turn, f, prior_f=prior_f, delay=_delay(turn, f), forced=False))
     _take_all(turn)
     if rearm:
-        _order_next(turn)
+        order_next(turn)
     turn.start_f = f
     turn.pull = turn.woken = turn.retry_at = None
     turn.asking = turn.urgent = turn.tapped = False
@@ -163,15 +164,6 @@ def _begin(turn: Turn, f: Instant) -> None:
         _pass(turn, run)
     else:
         _launch(turn, run)
-
-
-def _order_next(turn: Turn) -> None:
-    """The Sources prepare the next batch while this one is worked on. One that we waited for twice running is pressed."""
-    presses = turn.waited and asks_on(turn)
-    for line, view in sorted(turn.sources.items()):
-        is_last = line == turn.heard
-        turn.emit(SendPull(line, turn.now, view.end_f, waits=is_last, urgent=is_last and presses))
-    turn.waited = turn.heard is not None
 
 
 def _for_what(turn: Turn, run: Run) -> Run:
