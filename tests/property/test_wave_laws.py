@@ -250,6 +250,30 @@ def test_a_tide_above_a_wave_makes_what_it_publishes_no_older() -> None:
     assert seen.oldest == seconds(17) == lead(graph, Line("p4@1"), world.conditions.duration)
 
 
+def test_what_is_begun_for_a_push_keeps_its_place_in_a_wave() -> None:
+    """Its card comes when it has begun. Without it the Sources make one version fewer, for good: 7.5 s."""
+    one, two, fork = chain_of("r0"), chain_of("r0", "r1"), [("r0", ()), ("r1", ("r0",)), ("r2", ("r0",))]
+    sides = [("r0", ()), ("r1", ())]
+    graph = Graph(
+        (
+            pond("p0@1", ripples=[("r0", ()), ("r1", ("r0",)), ("r2", ())]),
+            pond("p1@1", ripples=sides),
+            pond("p2@1", "p0@1", "p1@1", ripples=fork),
+            pond("p3@1", "p0@1", "p1@1", "p2@1", ripples=two),
+            pond("p4@1", "p0@1", "p3@1", ripples=one),
+            pond("p5@1", "p0@1", "p3@1", ripples=sides),
+        )
+    )
+    takes = {"p0": (3, 2, 5), "p1": (3, 1), "p2": (2, 3, 2), "p3": (7, 1), "p4": (0.2,), "p5": (0.2, 7)}
+    world = World(Conditions(duration=lambda line, ripple: seconds(takes[line[:2]][int(ripple[1:])])))
+    settle(world, graph)
+    world.trigger("p5@1", "tide", bound=seconds(3))
+    world.trigger("p3@1", "wave")
+    world.trigger("p0@1", "wave")
+    world.run_until(START + seconds(250), most=2_000_000)
+    assert watch(world, "p3@1", seconds(210)).period == seconds(7)
+
+
 @looks(25)
 @given(graphs(most=6, optional=False, majors=False), seeds, st.data())
 def test_a_pulse_is_answered_within_twice_its_way_whatever_stands(graph: Graph, seed: int, data: st.DataObject) -> None:
