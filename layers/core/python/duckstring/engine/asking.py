@@ -122,10 +122,10 @@ def send_target(turn: Turn, epoch: Instant) -> None:
         turn.emit(SendTarget(line, epoch))
 
 
-def send_targets(turn: Turn) -> None:
-    """Say again which epochs are wanted."""
-    for epoch in turn.targets:
-        send_target(turn, epoch)
+def send_newest_target(turn: Turn) -> None:
+    """Say again what is wanted: one run satisfies all of it, and several letters may become several runs."""
+    if turn.targets:
+        send_target(turn, turn.targets[-1])
 
 
 def ask_helped(turn: Turn, source: SourceView | None = None) -> None:
@@ -139,6 +139,6 @@ def ask_helped(turn: Turn, source: SourceView | None = None) -> None:
         if turn.health == "ok" and (turn.pull is not None or turn.kept is not None):
             pass_pull(turn, view)
         if not view.optional or all(other.optional for other in turn.sources.values()):
-            for epoch in turn.targets:
+            for epoch in turn.targets[-1:]:
                 if turn.health == "ok" or epoch > turn.start_f:
                     turn.emit(SendTarget(view.line, epoch))

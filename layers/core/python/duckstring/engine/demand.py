@@ -5,7 +5,7 @@ Rules: docs/engine.md, "Demand". Nothing here starts anything; what is said to t
 
 from __future__ import annotations
 
-from duckstring.engine.asking import helped_sources, pass_pull, send_pull, send_target, send_targets
+from duckstring.engine.asking import helped_sources, pass_pull, send_newest_target, send_pull, send_target
 from duckstring.engine.effects import SendPull
 from duckstring.engine.signals import PullReceived
 from duckstring.engine.state import Kept, RippleState, Tide, Wave
@@ -222,7 +222,7 @@ def solicit_again(turn: Turn) -> None:
     if turn.pull is not None:
         send_pull(turn)
         turn.asking = False
-    send_targets(turn)
+    send_newest_target(turn)
     if turn.pull is None and isinstance(turn.trigger, Wave):
         take_pull(turn, turn.now, turn.end_f, waits=True)
 

@@ -274,7 +274,7 @@ def revive(turn: Turn) -> bool:
     elif turn.starved:
         asking.ask_helped(turn)
     else:
-        asking.send_targets(turn)
+        asking.send_newest_target(turn)
     return True
 
 
