@@ -48,7 +48,7 @@ def _has_tries(state: PondState) -> bool:
 def _reached(graph: Graph, world: World, to: Line, kind: str) -> set[Line]:
     """Where demand comes to, from ``to`` upwards: not beyond what is down for good.
 
-    A line that can never go on takes nothing, and asks no more of a Source that has something for it.
+    A line that can never go on asks those Sources only that are down and may be tried again.
     """
     state = world.states[to]
     reached = {to}
@@ -58,7 +58,7 @@ def _reached(graph: Graph, world: World, to: Line, kind: str) -> set[Line]:
     pulled = kind in {"wave", "tap"} and not state.blocked
     for source in {*required, *(optional if pulled or not required else [])}:
         view = state.sources[source]
-        if pulled and view.taken < view.end_f and _is_stuck(graph, world, to):
+        if _is_stuck(graph, world, to) and not (view.down and view.retries and not view.optional):
             continue
         reached |= _reached(graph, world, source, "pulse" if _has_tries(state) else kind)
     return reached
