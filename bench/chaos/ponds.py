@@ -45,7 +45,8 @@ def _command(pid):
 
 def is_task():
     """Whether the outermost of them is a task's supervisor, rather than a function's worker."""
-    return b"functions.ripple.task\\0" in _command(family()[-1])
+    above = family()
+    return bool(above) and b"functions.ripple.task\\0" in _command(above[-1])
 
 
 def told(pond, when):
