@@ -7,7 +7,10 @@ job's script and a state machine in earnest. A worker dies where it hurts most: 
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import threading
 
 import httpx
 import pytest
@@ -15,7 +18,7 @@ import pytest
 from tests.e2e.drive import until
 
 MORTAL = """
-    import subprocess
+    import time
 
     from duckstring.external import BatchJob, DatabricksJob, Env, GlueJob, StateMachine
 
@@ -31,8 +34,8 @@ MORTAL = """
         def remember(self, key, value):
             died = Path(os.environ["LEDGER"]) / f"{self._pond.name}.{key.replace('/', '-')}.died"
             if value and value["run"] and not died.exists():
-                died.touch()
-                subprocess.run(["kill", "-9", str(os.getpid())])  # from outside, as an operating system does
+                died.write_text(f"{os.getpid()}\\n")
+                time.sleep(60)  # somebody else kills it
             self._pond.remember(key, value)
 """
 
@@ -55,6 +58,25 @@ time.sleep(4)
 if os.environ["outcome"] == "fail":
     raise ValueError("no prices for [eu]")
 """
+
+
+@pytest.fixture
+def killer(ledger):
+    """Kills each process that waits for it, from outside."""
+    over, killed = threading.Event(), set(ledger.glob("*.died"))
+
+    def watch():
+        while not over.wait(0.05):
+            for path in set(ledger.glob("*.died")) - killed:
+                if (pid := path.read_text()).endswith("\n"):
+                    killed.add(path)
+                    os.kill(int(pid), signal.SIGKILL)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +162,7 @@ def test_a_kill_cancels_the_external_run_once_and_says_so(driver, pipelines):
     assert pipelines.count("products")["started"] == after["started"] + 1
 
 
+@pytest.mark.usefixtures("killer")
 def test_a_worker_killed_between_the_start_and_its_memory_leaves_one_run(driver, pipelines):
     """Of the service that has a token. What it does not answer meanwhile is no failure either."""
     root = driver.pond("helped_mortal", PRODUCTS.replace("MORTAL)", "Mortal(pond))"), immediate_retries=1)
@@ -175,6 +198,7 @@ def executions(driver, machine):
     return driver.aws("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
 
 
+@pytest.mark.usefixtures("killer")
 def test_glue_batch_and_step_functions_run_once_each_whoever_dies(driver, engines):
     code = (
         MORTAL
