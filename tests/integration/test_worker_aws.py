@@ -5,8 +5,11 @@ import io
 import json
 import logging
 import os
+import signal
 import sys
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -70,8 +73,9 @@ def slow(pond):
 
 @ripple
 def killed(pond):
-    import os, subprocess
-    subprocess.run(f"kill -9 {os.getpid()}", shell=True)
+    import os, pathlib, time
+    pathlib.Path(os.environ["PID_FILE"]).write_text(f"{os.getpid()}\\n")
+    time.sleep(60)
 
 @ripple
 def broken(pond):
@@ -481,7 +485,18 @@ def test_a_secret_without_a_value_holds_nothing(catchment):
     assert SecretEntries(catchment.clients, arn).entries() == {}
 
 
-def test_a_process_that_is_killed_from_outside_is_a_crash_after_which_the_next_attempt_follows_at_once(catchment):
-    told = ended(catchment, "killed")
+def test_a_process_that_is_killed_from_outside_is_a_crash_after_which_the_next_attempt_follows_at_once(catchment, monkeypatch, tmp_path):
+    path = tmp_path / "pid"
+    monkeypatch.setenv("PID_FILE", str(path))
+
+    def kill():
+        while not (path.exists() and path.read_text().endswith("\n")):
+            time.sleep(0.02)
+        os.kill(int(path.read_text()), signal.SIGKILL)
+
+    with ThreadPoolExecutor() as pool:
+        killing = pool.submit(kill)
+        told = ended(catchment, "killed")
+        killing.result()
     assert (told["outcome"], told["failure"]["error"]) == ("crashed", "ProcessDiedError")
     assert "ended from outside, by SIGKILL" in told["failure"]["message"]
