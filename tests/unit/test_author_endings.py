@@ -13,7 +13,11 @@ import pytest
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptFinished
 from duckstring.model.foreign import Redactor
+from duckstring.service.attempt_process import ANY_SIGNAL
 from duckstring.service.author_log import AuthorLog
+from duckstring.service.descendants import Exit
+from duckstring.service.ends import known
+from duckstring.service.watch import Outcome
 from tests.unit.worker_kit import World
 
 HEAD = "import os, signal, sys, time\nfrom pathlib import Path\nfrom duckstring import ripple\n\n"
@@ -154,6 +158,21 @@ def test_an_author_who_ends_the_process_has_failed(world, body, error, said):
     assert (answer["outcome"], answer["failure"]["error"]) == ("failed", error)
     assert said in answer["failure"]["message"]
     assert world.rows[-1].status == "failed"
+
+
+def test_a_signal_through_what_is_no_process_is_refused_as_python_refuses_it(world):
+    answer = ran(world, "signal.pidfd_send_signal(os.open('/dev/null', os.O_RDONLY), signal.SIGKILL)")
+    assert (answer["outcome"], answer["failure"]["error"]) == ("failed", "OSError")
+
+
+def test_what_is_killed_for_its_memory_has_not_killed_itself_whatever_it_looked_up():
+    class Full:
+        def killed(self, _ended):
+            return True
+
+    outcome = Outcome(called=True, killing=ANY_SIGNAL, exit=Exit(signal.SIGKILL, 2048, left=True))
+    found = known(outcome, "load", Full(), redactor=Redactor({}), key_of=str)
+    assert (found.error, found.memory) == ("OutOfMemory", True)
 
 
 def test_a_crash_of_the_interpreter_says_where(world):

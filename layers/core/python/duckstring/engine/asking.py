@@ -6,7 +6,7 @@ Rules: docs/engine.md, "Demand", "Retries are fed". What is wanted is decided in
 from __future__ import annotations
 
 from duckstring.engine.effects import SendPull, SendTarget
-from duckstring.engine.state import Kept, SourceView
+from duckstring.engine.state import Kept, SourceView, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import NEVER, Instant, just_after
 from duckstring.model.values import replace
@@ -36,6 +36,20 @@ def send_pull(turn: Turn) -> None:
             _ask_on(turn, view)
         elif turn.anew > NEVER:  # it is asked in time, also what has forgotten that it was
             turn.put_source(replace(view, asked=NEVER))
+
+
+def order_next(turn: Turn) -> None:
+    """The Sources prepare the next batch while this one is worked on. One that we waited for twice running is pressed."""
+    presses = turn.waited and asks_on(turn)
+    for line, view in sorted(turn.sources.items()):
+        is_last = line == turn.heard
+        turn.emit(SendPull(line, turn.now, view.taken, waits=is_last, urgent=is_last and presses))
+    turn.waited = turn.heard is not None
+
+
+def asks_on(turn: Turn) -> bool:
+    """Whether a Wave stands behind what this line asks for."""
+    return turn.urgent or isinstance(turn.trigger, Wave)
 
 
 def helped_sources(turn: Turn) -> list[SourceView]:
@@ -83,7 +97,7 @@ def lagging(turn: Turn) -> list[SourceView]:
     fresher by the moment between. What comes through a Window is not waited for: that may open tomorrow.
     """
     required = [view for view in turn.sources.values() if not view.optional]
-    if len(required) < 2:  # noqa: PLR2004 - the one decides
+    if len(required) <= 1:  # it decides
         return []
     f = min(view.end_f for view in required)
     last = [view for view in required if view.end_f == f]
@@ -139,6 +153,6 @@ def ask_helped(turn: Turn, source: SourceView | None = None) -> None:
         if turn.health == "ok" and (turn.pull is not None or turn.kept is not None):
             pass_pull(turn, view)
         if not view.optional or all(other.optional for other in turn.sources.values()):
-            for epoch in turn.targets[-1:]:
-                if turn.health == "ok" or epoch > turn.start_f:
-                    turn.emit(SendTarget(view.line, epoch))
+            newest = turn.targets[-1] if turn.targets else NEVER
+            if newest > (NEVER if turn.health == "ok" else turn.start_f):
+                turn.emit(SendTarget(view.line, newest))

@@ -5,8 +5,7 @@ Rules: docs/engine.md, "Demand". Nothing here starts anything; what is said to t
 
 from __future__ import annotations
 
-from duckstring.engine.asking import helped_sources, pass_pull, send_newest_target, send_pull, send_target
-from duckstring.engine.effects import SendPull
+from duckstring.engine.asking import helped_sources, order_next, pass_pull, send_newest_target, send_pull, send_target
 from duckstring.engine.signals import PullReceived
 from duckstring.engine.state import Kept, RippleState, Tide, Wave
 from duckstring.engine.turn import Turn
@@ -76,11 +75,6 @@ def pull_again(turn: Turn) -> None:
         take_pull(turn, turn.now, turn.end_f, waits=True)
 
 
-def asks_on(turn: Turn) -> bool:
-    """Whether a Wave stands behind what this line asks for."""
-    return turn.urgent or isinstance(turn.trigger, Wave)
-
-
 def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = True) -> None:
     """A Ripple's version ``held`` was taken: order one replacement, whoever and however many took it.
 
@@ -113,15 +107,6 @@ def _order_for_pushed(turn: Turn, f: Instant) -> None:
     if run is not None and run.pull is None:
         turn.put_run(replace(run, pull=turn.now))
         order_next(turn)
-
-
-def order_next(turn: Turn) -> None:
-    """The Sources prepare the next batch while this one is worked on. One that we waited for twice running is pressed."""
-    presses = turn.waited and asks_on(turn)
-    for line, view in sorted(turn.sources.items()):
-        is_last = line == turn.heard
-        turn.emit(SendPull(line, turn.now, view.taken, waits=is_last, urgent=is_last and presses))
-    turn.waited = turn.heard is not None
 
 
 def _pull_roots(turn: Turn, ripple: RippleState) -> None:

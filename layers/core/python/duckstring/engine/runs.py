@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from duckstring.engine import tables
-from duckstring.engine.asking import lagging
-from duckstring.engine.demand import hold_target, order_next, pull_again, started_f, take_target
+from duckstring.engine.asking import lagging, order_next
+from duckstring.engine.demand import hold_target, pull_again, started_f, take_target
 from duckstring.engine.effects import Announce, AnswerGate, RecordRun, RunStatus
 from duckstring.engine.state import Failure, Kept, RippleState, Run, shortened
 from duckstring.engine.turn import Turn

@@ -332,7 +332,7 @@ class _Attempt:
 
     def _send_signal(self, descriptor: int, number: int, siginfo: None = None, flags: int = 0) -> None:
         """``signal.pidfd_send_signal``, which it does not audit either."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # it is no process: Python says so
             words = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()
             if int(words[words.index("Pid:") + 1]) in self._own:
                 self._announce(number)

@@ -165,11 +165,13 @@ def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:
 def _killed(outcome: Outcome, ended: Exit, ripple: str, memory: Memory) -> Fault:
     number = os.WTERMSIG(ended.status)
     name = signal_name(number)
-    if outcome.killing in (number, ANY_SIGNAL):
+    if outcome.killing == number:
         return _fault("ProcessKilled", f"Ripple {ripple!r} ended its own process by {name}.", outcome)
     if number == signal.SIGKILL and memory.killed(ended):
         message = f"The process of Ripple {ripple!r} was killed for its memory: it had {ended.peak_kib // 1024} MiB."
         return Fault("OutOfMemory", message, "", memory=True)
+    if number in _OUTSIDE and outcome.killing == ANY_SIGNAL:
+        return _fault("ProcessKilled", f"Ripple {ripple!r} ended its own process by {name}.", outcome)
     if number in _OUTSIDE and ended.left:
         message = f"The process of Ripple {ripple!r} was ended by {name} while programs that it had started ran: one of them, most likely."
         return _fault("ProcessKilled", message, outcome)

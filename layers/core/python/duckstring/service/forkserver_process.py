@@ -218,6 +218,7 @@ class _Loop:
             if has_others(others := self._others(at_work)):
                 self._orphan_at, ended = now, ended | end_all([at_work.pid], others)
             ended[at_work.pid] = replace(ended[at_work.pid], left=now - self._orphan_at < _JUST_NOW)
+            self._orphan_at = float("-inf")
         self._say_ended(ended)
 
     def _say_ended(self, ended: Mapping[int, Exit]) -> None:
