@@ -104,6 +104,7 @@ def test_a_kill_stops_the_execution_and_the_worker_and_history_says_so(driver, p
 
     until(lambda: execution_status(driver, run) == "ABORTED", what="the execution is stopped")
     until(lambda: has_stopped(driver, pond, pid), what=f"worker {pid} has stopped")
+    until(lambda: driver.client.run(run)["attempts"][0]["left"], what="its worker has said that it left")
     told = driver.client.run(run)
     assert (told["run"]["status"], bool(told["run"]["finished"])) == ("killed", True)
     (attempt,) = told["attempts"]
