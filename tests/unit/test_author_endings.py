@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -146,6 +147,9 @@ def test_the_authors_frames_are_told_of_an_error_without_words(world):
         ("import resource\nresource.prlimit(0, resource.RLIMIT_CPU, (1, 1))\nwhile True: pass", "ProcessKilled", "SIGKILL"),
         ("import subprocess\nsubprocess.run('kill -9 $PPID', shell=True)", "ProcessKilled", "programs that it had started"),
         ("import subprocess\nsubprocess.run('kill $PPID', shell=True)", "ProcessKilled", "programs that it had started"),
+        ("import subprocess\nsubprocess.run(f'kill -9 {os.getppid()}', shell=True)\ntime.sleep(9)", "ProcessKilled", "started programs"),
+        ("os.system(f'kill {os.getppid()}')\ntime.sleep(9)", "ProcessKilled", "started programs"),
+        ("above = os.getppid()\nif not os.fork(): os.kill(above, 9)\ntime.sleep(9)", "ProcessKilled", "started programs"),
         (
             "import subprocess\nsubprocess.run(f'(sleep 0.2; kill -9 {os.getpid()}) &', shell=True)\ntime.sleep(9)",
             "ProcessKilled",
@@ -186,12 +190,9 @@ def test_the_last_lines_are_told_of_an_exit(world):
     assert "it is over\n" in world.rows[-1].traceback
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_process_that_is_killed_from_outside_is_lost_and_not_failed(world, tmp_path, number):
-    told = tmp_path / "pid"
-    programs = "import subprocess\nsubprocess.run('true')\nlate = subprocess.Popen('true')\ntime.sleep(0.1)\nlate.wait()\n"
-    world.deploy(load(f"{programs}open({str(told)!r}, 'w').write(f'{{os.getpid()}}\\n')\ntime.sleep(600)"))
-    world.open_run()
+@contextmanager
+def killed_from_outside(told, number):
+    """Whoever is named in the file ``told`` gets the signal, from this process."""
 
     def kill() -> None:
         while not told.exists() or not told.read_text().endswith("\n"):
@@ -200,15 +201,25 @@ def test_a_process_that_is_killed_from_outside_is_lost_and_not_failed(world, tmp
 
     with ThreadPoolExecutor() as pool:
         killing = pool.submit(kill)
-        with pytest.raises(TransientError, match=f"ended from outside, by {number.name}"):
-            world.run()
+        yield
         killing.result()
 
 
-def test_a_fork_server_that_is_killed_costs_the_attempt_and_no_more(world):
-    world.deploy(load("import subprocess\nsubprocess.Popen(f'sleep 0.2; kill -9 {os.getppid()}', shell=True)\ntime.sleep(600)"))
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_that_is_killed_from_outside_is_lost_and_not_failed(world, tmp_path, number):
+    told = tmp_path / "pid"
+    programs = "import subprocess\nsubprocess.run('true')\nlate = subprocess.Popen('true')\ntime.sleep(0.1)\nlate.wait()\n"
+    world.deploy(load(f"{programs}open({str(told)!r}, 'w').write(f'{{os.getpid()}}\\n')\ntime.sleep(600)"))
     world.open_run()
-    with pytest.raises(TransientError, match="forked from ended"):
+    with killed_from_outside(told, number), pytest.raises(TransientError, match=f"ended from outside, by {number.name}"):
+        world.run()
+
+
+def test_a_fork_server_that_is_killed_costs_the_attempt_and_no_more(world, tmp_path):
+    told = tmp_path / "above"
+    world.deploy(load(f"open({str(told)!r}, 'w').write(f'{{os.getppid()}}\\n')\ntime.sleep(600)"))
+    world.open_run()
+    with killed_from_outside(told, signal.SIGKILL), pytest.raises(TransientError, match="forked from ended"):
         world.run()
     world.deploy(load("pond.write_table('t', 'SELECT 1 AS n')"))
     world.open_run(2)

@@ -57,6 +57,8 @@ _DEADLY = frozenset(
 """Audit events of what may end a process."""
 _DEADLY_IN_C = frozenset({"kill", "killpg", "raise", "tgkill", "tkill", "pthread_kill", "sigqueue"})
 """Functions of C. Which signal they are given, nobody says."""
+_STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.forkpty", "pty.spawn"})
+"""Audit events of what starts a program."""
 _SHORT_TURN = 1e-5
 """Seconds that a thread of the author's keeps the interpreter while the end is sent."""
 
@@ -215,7 +217,7 @@ class _Attempt:
     def __init__(self, storage: AttemptStorage, home: Path, link: _Link) -> None:
         self._storage, self._home, self._link = storage, home, link
         self._keys: AttemptKeys | None = None
-        self._armed, self._signals = False, 0
+        self._armed, self._signals, self._has_started = False, 0, False
         self._pid, above = os.getpid(), os.getppid()
         self._own = {self._pid, -self._pid, above, -above, 0, -1}
 
@@ -314,6 +316,9 @@ class _Attempt:
 
     def _on_audit(self, event: str, given: tuple[object, ...]) -> None:
         """An author who kills the own process, or the one above it, has done it, and not the world."""
+        if event in _STARTS and not self._has_started and os.getpid() == self._pid:
+            self._has_started = True
+            self._say({"started": True})
         if event not in _DEADLY or os.getpid() != self._pid:
             return
         match event, given:
@@ -340,8 +345,11 @@ class _Attempt:
 
     def _announce(self, number: int) -> None:
         if number:
-            with suppress(OSError):
-                self._link.send({"killing": number})
+            self._say({"killing": number})
+
+    def _say(self, word: Mapping[str, object]) -> None:
+        with suppress(OSError):
+            self._link.send(word)
 
     def _renew(self, renewals: int) -> None:
         """New credentials are used at once, whatever the author's code does meanwhile."""

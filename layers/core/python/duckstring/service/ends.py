@@ -148,6 +148,11 @@ def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:
     if ended is None and outcome.killing:
         by = "by a signal" if outcome.killing == ANY_SIGNAL else f"by {signal_name(outcome.killing)}"
         return _fault("ProcessKilled", f"Ripple {ripple!r} ended the process that its own was forked from, {by}.", outcome)
+    if ended is None and outcome.started:
+        message = (
+            f"The process that Ripple {ripple!r} was forked from ended after it had started programs: one of them did it, most likely."
+        )
+        return _fault("ProcessKilled", message, outcome)
     if ended is None:
         raise ProcessDiedError("The process that attempts are forked from ended while this one ran.", hint="The attempt is made again.")
     if not outcome.called:

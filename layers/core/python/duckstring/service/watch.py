@@ -71,7 +71,7 @@ class Outcome:
 
     ``end``: what it has sent of its end, None if nothing. ``why``: why it was ended, if it was: the status that took the attempt,
     or a limit's; then nothing that the code came to counts. ``called``: the author's code had begun. ``killing``: the signal that
-    it was about to send to itself. ``lines``: the last that it wrote to standard error.
+    it was about to send to itself. ``started``: it has started programs. ``lines``: the last that it wrote to standard error.
     """
 
     why: str = ""
@@ -80,6 +80,7 @@ class Outcome:
     exit: Exit | None = None
     called: bool = False
     killing: int = 0
+    started: bool = False
     lines: list[str] = field(default_factory=list)
     fault: str = ""
 
@@ -205,6 +206,8 @@ class _Following:
                 self._follow.called()
             case {"killing": int() as number}:
                 self._outcome.killing = number
+            case {"started": True}:
+                self._outcome.started = True
             case {"end": str()} if not self._outcome.end:
                 self._outcome.end = message
                 self._process.imported = _names(message.get("imported"))
