@@ -76,6 +76,8 @@ class Redactor:
 
     def text(self, value: object, *, most: int = MOST) -> str:
         """``masked`` by what is known now."""
+        if type(value) is str and len(value) <= most and self._masks.is_plain(value):
+            return value
         return masked(value, self._masks, most=most)
 
     def tree(self, value: object, *, most: int = MOST) -> object:

@@ -46,6 +46,10 @@ class Masks:
         self._forms: tuple[Form, ...] = _unique(form for name, value in self._entries.items() for form in forms_of(name, value))
         self._plain: set[str] = set()
 
+    def is_plain(self, text: str) -> bool:
+        """Whether ``text`` is known to hold no secret: it is short, and was masked before."""
+        return text in self._plain
+
     def mask(self, text: str) -> str:
         """``text`` without secrets. Masking what is masked changes nothing."""
         if text in self._plain:

@@ -12,7 +12,8 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, NewType, Union, get_args, get_origin, get_type_hints
 
 from duckstring.engine import effects as effects_module
@@ -26,6 +27,9 @@ from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line
 
 Json = Any
+
+
+_MOST_INSTANTS = 4_096
 
 
 class _Form(NamedTuple):
@@ -117,7 +121,15 @@ def to_object(value: object) -> Json:
 
 _Tables = Mapping[str, TableVersion]
 _Dropped = Mapping[str, DroppedTable]
-_SAME = _Form(lambda value: value, lambda value: value)
+
+
+def _same(value: Any) -> Any:  # noqa: ANN401 - any value
+    return value
+
+
+_SAME = _Form(_same, _same)
+_INSTANTS = _Form(lru_cache(_MOST_INSTANTS)(to_text), lru_cache(_MOST_INSTANTS)(from_text))
+"""A state has the same few instants many times."""
 _NAMES = {**vars(effects_module), **vars(signals_module), **vars(state_module)}
 
 
@@ -130,7 +142,7 @@ def _form(kind: Any) -> _Form:  # noqa: ANN401, C901, PLR0911 - annotations are 
     if isinstance(kind, NewType):
         return _form(kind.__supertype__)
     if kind is datetime:
-        return _Form(to_text, from_text)
+        return _INSTANTS
     if kind is timedelta:
         return _Form(timedelta.total_seconds, lambda seconds: timedelta(seconds=seconds))
     if is_dataclass(kind):
@@ -199,20 +211,39 @@ def kind_of(member: type) -> str:
 def _dataclass_form(kind: Any) -> _Form:  # noqa: ANN401 - any dataclass
     """A field called ``kind`` would collide with a union's tag: it travels as ``<field>_`` (Triggered, Release)."""
     hints = get_type_hints(kind, {**_NAMES, **vars(__import__(kind.__module__, fromlist=["x"]))})
-    plan = [(f.name, _wire_name(f.name), _form(hints[f.name]), _default(f)) for f in fields(kind)]
+    names = [field.name for field in fields(kind)]
+    forms = [_form(hints[name]) for name in names]
+    plan = [(_wire_name(field.name), form.write, _default(field)) for field, form in zip(fields(kind), forms, strict=True)]
+    known = {_wire_name(name): (name, form.read) for name, form in zip(names, forms, strict=True)}
+    held_by = _getter(names)
 
     def write(value: Any) -> Json:  # noqa: ANN401 - any dataclass
         written = {}
-        for name, wire, form, default in plan:
-            held = getattr(value, name)
-            if held != default:
-                written[wire] = form.write(held)
+        for (wire, form, default), held in zip(plan, held_by(value), strict=True):
+            if held is not default and held != default:
+                written[wire] = held if form is _same else form(held)
         return written
 
     def read(value: Json) -> Any:  # noqa: ANN401 - any dataclass
-        return kind(**{name: form.read(value[wire]) for name, wire, form, _ in plan if wire in value})
+        given = {}
+        for wire, held in value.items():
+            if field := known.get(wire):
+                name, form = field
+                given[name] = held if form is _same else form(held)
+        return kind(**given)
 
     return _Form(write, read)
+
+
+def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """The values of these fields, in one call."""
+    match names:
+        case []:
+            return lambda _: ()
+        case [name]:
+            return lambda value: (getattr(value, name),)
+        case _:
+            return attrgetter(*names)
 
 
 def _wire_name(name: str) -> str:
