@@ -20,12 +20,12 @@ import time
 from dataclasses import replace
 from typing import NamedTuple
 
-from duckstring.adapters.memory.world import Conditions, World, pond, seconds
 from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.testing.simulator import Conditions, World, pond, seconds
 
 TARGET = 20_000
 STEPS = 40_000

@@ -22,18 +22,20 @@ from math import ceil
 from bench.requests import transitions
 from bench.table import Figure
 from duckstring.adapters.aws import codec
-from duckstring.adapters.memory.ports import MemoryStateStore, MemoryWorkers
-from duckstring.adapters.memory.world import START, pond, seconds
 from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun
+from duckstring.engine.letters import Letter
 from duckstring.engine.signals import Deployed, GateReached, RippleSucceeded, Signal, Triggered
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
-from duckstring.ports import Held, Letter, Mark, Received
-from duckstring.service.deliver import deliver
-from duckstring.service.dispatch import Hands, perform
+from duckstring.orchestrator.deliver import deliver
+from duckstring.orchestrator.perform import perform
+from duckstring.orchestrator.ports import EffectPorts, Held, Received
+from duckstring.ports import Mark
+from duckstring.testing.fakes import MemoryStateStore, MemoryWorkers
+from duckstring.testing.simulator import START, pond, seconds
 
 SEED = 1
 RIPPLE = 1.0
@@ -142,7 +144,7 @@ class Catchment:
         self.tokens: dict[tuple[Line, int, str], int] = {}
         self.ends: list[Instant] = []
         self.sequence = 0
-        self.hands = Hands(self, self, self, Notes(self.aws), Notes(self.aws), Alarms(self.aws), Schedules(self.aws), MemoryWorkers())
+        self.hands = EffectPorts(self, self, self, Notes(self.aws), Notes(self.aws), Alarms(self.aws), Schedules(self.aws), MemoryWorkers())
         for release in releases:
             self.send([Letter(release.line, Deployed(release), "")])
         self.aws.run()

@@ -19,7 +19,7 @@ from infra.layers import Built
 ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
 _LONGEST = Duration.minutes(15)
 _DISCOVERY_MIB = 2048
-"""A module may use 2 GB as it is imported: the child's own limit (``service/sandbox.py``), whatever this has."""
+"""A module may use 2 GB as it is imported: the child's own limit (``worker/sandbox.py``), whatever this has."""
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 
 

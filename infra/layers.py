@@ -30,6 +30,7 @@ _COMPILED_LIMIT = 205_000_000
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 _DROPPED_FOLDERS = frozenset({"__pycache__", "tests", "bin"})
+_OURS_DROPPED = _DROPPED_FOLDERS | {"testing"}
 _HERE = Path(__file__).parent
 
 
@@ -81,8 +82,8 @@ def pinned(name: str) -> str:
 
 
 def source_zip(package: Path, *, prefix: str, target: Target, build: Path) -> Built:
-    """Zip one package of ours, so that it unpacks below ``prefix``."""
-    files = sorted(path for path in package.rglob("*.py") if not _DROPPED_FOLDERS.intersection(path.relative_to(package).parts))
+    """Zip one package of ours, so that it unpacks below ``prefix``. What is for tests stays out."""
+    files = sorted(path for path in package.rglob("*.py") if not _OURS_DROPPED.intersection(path.relative_to(package).parts))
     named = {path.relative_to(package): path.read_bytes() for path in files}
     sums = [f"{name} {hashlib.sha256(content).hexdigest()}" for name, content in named.items()]
 

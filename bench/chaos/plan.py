@@ -81,7 +81,7 @@ def plan(rounds: int, seed: int, *, faults: Sequence[str] = ()) -> list[Round]:
 
 
 def batches(rounds: Sequence[Round], lanes: int) -> Iterator[list[Round]]:
-    """Rounds that are made side by side: at most one a lane, of one pace, and ``alone`` by themselves."""
+    """SweepPorts that are made side by side: at most one a lane, of one pace, and ``alone`` by themselves."""
     for pace in _PACES:
         these = [one for one in rounds if BY_NAME[one.fault].pace == pace]
         size = 1 if pace == "alone" else lanes

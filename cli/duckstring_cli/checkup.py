@@ -15,7 +15,7 @@ from duckstring import __version__
 from duckstring.errors import DuckstringError
 from duckstring_cli import render
 from duckstring_cli.client import Client
-from duckstring_cli.dead import OUTPUTS, QUEUES, Dead, Morgue
+from duckstring_cli.dead import OUTPUTS, QUEUES, Dead, DeadLetterQueues
 from duckstring_cli.logbook import Logbook
 
 FUNCTIONS = {
@@ -57,7 +57,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Patient:
+class Diagnosis:
     """A Catchment to examine."""
 
     client: Client
@@ -74,18 +74,18 @@ class Patient:
         return f"npx aws-cdk@2 deploy -c catchment={self.outputs.get('Catchment', one.name)} ... (docs/aws.md)"
 
 
-def examine(patient: Patient) -> Iterator[Checked]:
+def examine(diagnosis: Diagnosis) -> Iterator[Checked]:
     """Every check, one by one."""
     for area, check in CHECKS.items():
-        yield _checked(area, check, patient)
+        yield _checked(area, check, diagnosis)
 
 
-def _checked(area: str, check: Check, patient: Patient) -> Checked:
+def _checked(area: str, check: Check, diagnosis: Diagnosis) -> Checked:
     """A check that cannot look is a finding itself: nobody knows that nothing is wrong there."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return check(patient)
+        return check(diagnosis)
     except DuckstringError as error:
         return Checked(area, "", (Finding(area, error.message, error.hint),))
     except ClientError as error:
@@ -96,95 +96,97 @@ def _checked(area: str, check: Check, patient: Patient) -> Checked:
         return Checked(area, "", (Finding(area, f"could not be looked at: {error}"),))
 
 
-def _versions(patient: Patient) -> Checked:
-    stack, command = patient.outputs.get("Version", ""), __version__
-    answering = patient.client.hello()["version"]
+def _versions(diagnosis: Diagnosis) -> Checked:
+    stack, command = diagnosis.outputs.get("Version", ""), __version__
+    answering = diagnosis.client.hello()["version"]
     told = {"the stack": stack or "none", "its api function": answering, "this command": command}
-    missing = sorted({output for pair in OUTPUTS.values() for output in pair} - patient.outputs.keys())
+    missing = sorted({output for pair in OUTPUTS.values() for output in pair} - diagnosis.outputs.keys())
     found = []
     if len(set(told.values())) > 1:
         words = ", ".join(f"{who} is {version}" for who, version in told.items())
-        found.append(Finding("versions", f"Versions differ: {words}.", f"Bring the stack up to date: {patient.restart}"))
+        found.append(Finding("versions", f"Versions differ: {words}.", f"Bring the stack up to date: {diagnosis.restart}"))
     elif missing:
-        found.append(Finding("versions", f"The stack has no output {', '.join(missing)}: it is older than this command.", patient.restart))
+        found.append(
+            Finding("versions", f"The stack has no output {', '.join(missing)}: it is older than this command.", diagnosis.restart)
+        )
     return Checked("versions", f"{command} everywhere", tuple(found))
 
 
-def _functions(patient: Patient) -> Checked:
-    found = [finding for word, output in FUNCTIONS.items() if output in patient.outputs for finding in _function(patient, word)]
+def _functions(diagnosis: Diagnosis) -> Checked:
+    found = [finding for word, output in FUNCTIONS.items() if output in diagnosis.outputs for finding in _function(diagnosis, word)]
     return Checked("functions", f"{', '.join(FUNCTIONS)}: active, none failing or throttled in the last hour", tuple(found))
 
 
-def _function(patient: Patient, word: str) -> Iterator[Finding]:
-    name, lambdas = patient.outputs[FUNCTIONS[word]], patient.open("lambda")
+def _function(diagnosis: Diagnosis, word: str) -> Iterator[Finding]:
+    name, lambdas = diagnosis.outputs[FUNCTIONS[word]], diagnosis.open("lambda")
     held = lambdas.get_function_configuration(FunctionName=name)
     states = {
         key: held.get(key) for key in ("State", "LastUpdateStatus") if held.get(key) not in {None, "Active", "Successful", "Inactive"}
     }
     if states:
         reason = held.get("StateReason") or held.get("LastUpdateStatusReason") or ""
-        yield Finding("functions", f"The {word} function is {', '.join(map(str, states.values()))}. {reason}".rstrip(), patient.restart)
+        yield Finding("functions", f"The {word} function is {', '.join(map(str, states.values()))}. {reason}".rstrip(), diagnosis.restart)
     variables = held.get("Environment", {}).get("Variables", {})
     for variable, output in _KNOWN.items():
         if word == "discovery" and output != "Bucket":
             continue  # it knows of no more
-        if variables.get(variable) != patient.outputs[output]:
-            what = f"The {word} function has {variable}={variables.get(variable, '')!r}; the stack's is {patient.outputs[output]!r}."
-            yield Finding("functions", what, f"Somebody changed it by hand: {patient.restart}")
+        if variables.get(variable) != diagnosis.outputs[output]:
+            what = f"The {word} function has {variable}={variables.get(variable, '')!r}; the stack's is {diagnosis.outputs[output]!r}."
+            yield Finding("functions", what, f"Somebody changed it by hand: {diagnosis.restart}")
     if lambdas.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions") == 0:
         hint = f"Somebody stopped it: aws lambda delete-function-concurrency --function-name {name}"
         yield Finding("functions", f"The {word} function may not run: its reserved concurrency is 0.", hint)
-    if throttled := _metric(patient, name, "Throttles"):
+    if throttled := _metric(diagnosis, name, "Throttles"):
         hint = "Ask for more concurrent executions (Service Quotas), or give the orchestrator reserved ones (docs/aws.md)."
         yield Finding("functions", f"The {word} function was throttled {throttled} times in the last hour.", hint)
     # An attempt that did not succeed is an error of the ripple function, and no more: the Pond's history has it.
-    if word != "ripple" and (failed := _metric(patient, name, "Errors")):
-        said = _last_error(patient, _group(held), "ERROR")
+    if word != "ripple" and (failed := _metric(diagnosis, name, "Errors")):
+        said = _last_error(diagnosis, _group(held), "ERROR")
         details = (f"its last error: {said}",) if said else ()
         yield Finding(
             "functions", f"The {word} function failed {failed} times in the last hour.", "What it says of the cause decides.", details
         )
 
 
-def _metric(patient: Patient, function: str, metric: str) -> int:
+def _metric(diagnosis: Diagnosis, function: str, metric: str) -> int:
     """The sum of the last hour."""
-    answer = patient.open("cloudwatch").get_metric_statistics(
+    answer = diagnosis.open("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda",
         MetricName=metric,
         Dimensions=[{"Name": "FunctionName", "Value": function}],
-        StartTime=patient.now - _HOUR,
-        EndTime=patient.now + timedelta(minutes=1),
+        StartTime=diagnosis.now - _HOUR,
+        EndTime=diagnosis.now + timedelta(minutes=1),
         Period=3600,
         Statistics=["Sum"],
     )
     return int(sum(point["Sum"] for point in answer.get("Datapoints", [])))
 
 
-def _queues(patient: Patient) -> Checked:
+def _queues(diagnosis: Diagnosis) -> Checked:
     """Whether somebody reads them, and how long letters wait."""
-    name, found = patient.outputs["OrchestratorFunction"], []
-    mappings = patient.open("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    name, found = diagnosis.outputs["OrchestratorFunction"], []
+    mappings = diagnosis.open("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     for word, output in (("mailbox", "Mailbox"), ("delay queue", "Delays")):
-        queue = patient.outputs[output].rpartition("/")[2]
+        queue = diagnosis.outputs[output].rpartition("/")[2]
         mine = [one for one in mappings if one.get("EventSourceArn", "").endswith(f":{queue}")]
         if not mine:
-            found.append(Finding("queues", f"Nobody reads the {word}: it has no event source mapping.", patient.restart))
+            found.append(Finding("queues", f"Nobody reads the {word}: it has no event source mapping.", diagnosis.restart))
         for one in mine:
             if one["State"] in {"Disabled", "Disabling"}:
                 hint = f"Let it: aws lambda update-event-source-mapping --uuid {one['UUID']} --enabled"
                 found.append(Finding("queues", f"Nobody reads the {word}: its event source mapping is {one['State'].lower()}.", hint))
-    if (age := _oldest(patient)) > _OLD_LETTER:
+    if (age := _oldest(diagnosis)) > _OLD_LETTER:
         found.append(Finding("queues", f"A letter has waited in the mailbox for {age // 60} min.", "The orchestrator's log says why."))
     return Checked("queues", "the mailbox and the delay queue are read", tuple(found))
 
 
-def _oldest(patient: Patient) -> int:
-    answer = patient.open("cloudwatch").get_metric_statistics(
+def _oldest(diagnosis: Diagnosis) -> int:
+    answer = diagnosis.open("cloudwatch").get_metric_statistics(
         Namespace="AWS/SQS",
         MetricName="ApproximateAgeOfOldestMessage",
-        Dimensions=[{"Name": "QueueName", "Value": patient.outputs["Mailbox"].rpartition("/")[2]}],
-        StartTime=patient.now - timedelta(minutes=10),
-        EndTime=patient.now,
+        Dimensions=[{"Name": "QueueName", "Value": diagnosis.outputs["Mailbox"].rpartition("/")[2]}],
+        StartTime=diagnosis.now - timedelta(minutes=10),
+        EndTime=diagnosis.now,
         Period=60,
         Statistics=["Maximum"],
     )
@@ -192,18 +194,18 @@ def _oldest(patient: Patient) -> int:
     return int(points[-1]["Maximum"]) if points else 0
 
 
-def _dead_letters(patient: Patient) -> Checked:
-    morgue = Morgue(patient.open, patient.outputs)
-    found = [finding for queue in QUEUES if morgue.knows(queue) for finding in _dead_queue(patient, morgue, queue)]
+def _dead_letters(diagnosis: Diagnosis) -> Checked:
+    queues = DeadLetterQueues(diagnosis.open, diagnosis.outputs)
+    found = [finding for queue in QUEUES if queues.knows(queue) for finding in _dead_queue(diagnosis, queues, queue)]
     return Checked("dead letters", f"none ({', '.join(QUEUES)})", tuple(found))
 
 
-def _dead_queue(patient: Patient, morgue: Morgue, queue: str) -> Iterator[Finding]:
-    count = morgue.count(queue)
+def _dead_queue(diagnosis: Diagnosis, queues: DeadLetterQueues, queue: str) -> Iterator[Finding]:
+    count = queues.count(queue)
     if not count:
         return
-    dead = morgue.look(queue)
-    details = [line for one in dead for line in _told(patient, one)]
+    dead = queues.look(queue)
+    details = [line for one in dead for line in _told(diagnosis, one)]
     if count > len(dead):
         details.append(f"and {count - len(dead)} more")
     what = {
@@ -219,26 +221,26 @@ def _letters(count: int, word: str = "letter") -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def _told(patient: Patient, dead: Dead) -> Iterator[str]:
+def _told(diagnosis: Diagnosis, dead: Dead) -> Iterator[str]:
     sent = datetime.fromtimestamp(dead.sent / 1000, UTC)
     yield f"{dead.line or '?'}  {dead.kind}  sent {sent:%Y-%m-%d %H:%M:%SZ}"
-    error = dead.error or _last_error(patient, _orchestrator_group(patient), dead.id, since=sent)
+    error = dead.error or _last_error(diagnosis, _orchestrator_group(diagnosis), dead.id, since=sent)
     yield f"    last error: {error}" if error else "    the orchestrator's log does not name it"
 
 
-def _orchestrator_group(patient: Patient) -> str:
-    return _group(patient.open("lambda").get_function_configuration(FunctionName=patient.outputs["OrchestratorFunction"]))
+def _orchestrator_group(diagnosis: Diagnosis) -> str:
+    return _group(diagnosis.open("lambda").get_function_configuration(FunctionName=diagnosis.outputs["OrchestratorFunction"]))
 
 
 def _group(held: Mapping[str, Any]) -> str:
     return str(held.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{held['FunctionName']}")
 
 
-def _last_error(patient: Patient, group: str, phrase: str, *, since: datetime | None = None) -> str:
+def _last_error(diagnosis: Diagnosis, group: str, phrase: str, *, since: datetime | None = None) -> str:
     """In one line, what a log last said about something."""
-    start = max(since or patient.now - _HOUR, patient.now - timedelta(days=14))
-    found = Logbook(patient.open("logs")).last(
-        group, start=_milliseconds(start - timedelta(seconds=5)), end=_milliseconds(patient.now) + 60_000, phrase=phrase
+    start = max(since or diagnosis.now - _HOUR, diagnosis.now - timedelta(days=14))
+    found = Logbook(diagnosis.open("logs")).last(
+        group, start=_milliseconds(start - timedelta(seconds=5)), end=_milliseconds(diagnosis.now) + 60_000, phrase=phrase
     )
     if found is None:
         return ""
@@ -250,12 +252,12 @@ def _milliseconds(instant: datetime) -> int:
     return int(instant.timestamp() * 1000)
 
 
-def _alarms(patient: Patient) -> Checked:
+def _alarms(diagnosis: Diagnosis) -> Checked:
     ringing = [
         alarm
-        for page in patient.open("cloudwatch")
+        for page in diagnosis.open("cloudwatch")
         .get_paginator("describe_alarms")
-        .paginate(AlarmNamePrefix=f"{patient.client.catchment.stack}-", StateValue="ALARM")
+        .paginate(AlarmNamePrefix=f"{diagnosis.client.catchment.stack}-", StateValue="ALARM")
         for alarm in page["MetricAlarms"]
         if alarm["StateValue"] == "ALARM"
     ]
@@ -266,26 +268,26 @@ def _alarms(patient: Patient) -> Checked:
     return Checked("alarms", "none rings", found)
 
 
-def _lines(patient: Patient) -> Checked:
-    told = patient.client.doctor()
+def _lines(diagnosis: Diagnosis) -> Checked:
+    told = diagnosis.client.doctor()
     found = tuple(Finding("lines", f"{one['line']} {one['message']}", one["hint"]) for one in told["findings"])
     unseen = told["runs"] - told["looked_at"]
     looked = f"{told['lines']} lines, {told['runs']} runs in flight" + (f" ({unseen} of them not looked at)" if unseen else "")
     return Checked("lines", looked, found)
 
 
-def _tasks(patient: Patient) -> Checked:
-    if "Cluster" not in patient.outputs:
+def _tasks(diagnosis: Diagnosis) -> Checked:
+    if "Cluster" not in diagnosis.outputs:
         return Checked("tasks", "this stack has none")
-    name = patient.outputs["Cluster"]
-    clusters = patient.open("ecs").describe_clusters(clusters=[name])["clusters"]
+    name = diagnosis.outputs["Cluster"]
+    clusters = diagnosis.open("ecs").describe_clusters(clusters=[name])["clusters"]
     state = clusters[0]["status"] if clusters else "gone"
     if state != "ACTIVE":
-        return Checked("tasks", "", (Finding("tasks", f"The cluster {name} of long Ripples is {state}.", patient.restart),))
+        return Checked("tasks", "", (Finding("tasks", f"The cluster {name} of long Ripples is {state}.", diagnosis.restart),))
     return Checked("tasks", f"the cluster is active, {clusters[0].get('runningTasksCount', 0)} run")
 
 
-Check = Callable[[Patient], Checked]
+Check = Callable[[Diagnosis], Checked]
 CHECKS: Mapping[str, Check] = {
     "versions": _versions,
     "functions": _functions,

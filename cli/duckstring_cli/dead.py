@@ -39,7 +39,7 @@ class Dead:
         return {"id": self.id, "line": self.line, "kind": self.kind, "sent": self.sent, "error": self.error}
 
 
-class Morgue:
+class DeadLetterQueues:
     """The dead letters of a Catchment."""
 
     def __init__(self, client: Callable[[str], Any], outputs: Mapping[str, str]) -> None:

@@ -122,7 +122,7 @@ def read(found: list[Path]) -> list[Project]:
 
 def _read(root: Path) -> Project:
     from duckstring.model.pondfile import decode_pondfile, read_pondfile
-    from duckstring.service.package import NOT_A_PONDFILE, check_is_file
+    from duckstring_cli.package import NOT_A_PONDFILE, check_is_file
 
     path = root / MANIFEST
     check_is_file(path, _shown(path), hint=NOT_A_PONDFILE)
@@ -141,7 +141,7 @@ def pack(projects: list[Project]) -> list[Packed]:
     Raises:
         BadInputError: projects that cannot be packaged, all of them at once.
     """
-    from duckstring.service.package import package
+    from duckstring_cli.package import package
 
     def one(project: Project) -> Packed:
         try:

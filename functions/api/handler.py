@@ -8,19 +8,19 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from duckstring import wiring
+from duckstring.api.answer import answer
 from duckstring.model.foreign import Redactor
-from duckstring.service.answer import answer
 from functions.json_log import json_logger
 
 logger = json_logger("api", Redactor(os.environ))
-desk = wiring.api(os.environ)
+ports = wiring.api(os.environ)
 
 
 @logger.inject_lambda_context
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Answer one request; a bug is told to the log in full, and to the caller by the request's id."""
     try:
-        told = answer(event, desk)
+        told = answer(event, ports)
     except Exception:
         logger.exception("request broke", op=event.get("op"))
         return _broken(context.aws_request_id)

@@ -14,7 +14,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.worker import S3Artifacts, SecretEntries
 from duckstring.model.foreign import Redactor
 from duckstring.model.settings import Settings
-from duckstring.service.discover import Module, clean_environment, close_to_others, discover
+from duckstring.worker.discover import Module, clean_environment, close_to_others, discover
 from functions.json_log import json_logger
 
 redactor = Redactor(os.environ)

@@ -12,12 +12,12 @@ from duckstring import wiring
 from duckstring.adapters.aws.inbox import Batch, batches, forwarded, postpone
 from duckstring.errors import StateConflictError
 from duckstring.model.foreign import Redactor
-from duckstring.service import forward
-from duckstring.service.deliver import deliver
-from duckstring.service.dispatch import perform
-from duckstring.service.letters import credible
-from duckstring.service.own_words import heard
-from duckstring.service.task_ended import task_ended
+from duckstring.orchestrator import forward
+from duckstring.orchestrator.credible import credible
+from duckstring.orchestrator.deliver import deliver
+from duckstring.orchestrator.perform import perform
+from duckstring.orchestrator.task_ended import task_ended
+from duckstring.orchestrator.worker_verdict import heard
 from functions.json_log import json_logger
 
 logger = json_logger("orchestrator", Redactor(os.environ))
@@ -43,8 +43,8 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if not records[0]["eventSourceARN"].endswith(".fifo"):
         due, early = forwarded(records, app.clock.now())
         for line, at in early:
-            app.hands.alarms.set(line, at)
-        app.hands.mailbox.send(due)
+            app.ports.alarms.set(line, at)
+        app.ports.mailbox.send(due)
         return {"batchItemFailures": []}
     # Lines have nothing to do with each other, and each waits for its own requests most of the time.
     return {"batchItemFailures": [{"itemIdentifier": m} for again in _LINES.map(_deliver, batches(records)) for m in again]}
@@ -56,7 +56,7 @@ def _pass_on(event: dict[str, Any]) -> None:
         logger.info("task's end passed on", task=event.get("resources"), told=told)
         return
     letters = forward.forward(event, catalog=app.catalog, arrivals=app.arrivals, clock=app.clock)
-    app.hands.mailbox.send(letters)
+    app.ports.mailbox.send(letters)
     logger.info("event forwarded", source=event.get("source"), letters=len(letters))
 
 
@@ -72,7 +72,7 @@ def _deliver(batch: Batch) -> Iterable[str]:
                 letters,
                 store=app.store,
                 gates=app.gates,
-                perform=lambda state, outbox: perform(state, outbox, app.hands),
+                perform=lambda state, outbox: perform(state, outbox, app.ports),
                 clock=app.clock,
             )
         except StateConflictError:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from duckstring.errors import InvariantError
-from duckstring.service.ends import ProcessDiedError
-from duckstring.service.run_ripple import run_ripple
-from duckstring.service.worker import Order, Worker
+from duckstring.worker.ends import ProcessDiedError
+from duckstring.worker.ports import Order, Worker
+from duckstring.worker.run_ripple import run_ripple
 from functions.ripple.logs import labelled
 
 _TOLD_LENGTH = 1000

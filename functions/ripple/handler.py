@@ -10,7 +10,7 @@ from typing import Any
 from duckstring.errors import InvariantError
 from duckstring.model.names import Line
 from duckstring.model.verdicts import ENDED
-from duckstring.service.worker import Order
+from duckstring.worker.ports import Order
 from functions.ripple.origins import origin_of
 
 # Before a client of AWS is imported: the fewer pages this process has, the sooner each attempt's has begun, and is gone.

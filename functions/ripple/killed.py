@@ -6,7 +6,7 @@ from typing import Any
 
 from duckstring.model.instants import from_text
 from duckstring.model.names import Line
-from duckstring.service.on_kill import KillOrder, on_kill
+from duckstring.worker.on_kill import KillOrder, on_kill
 from functions.ripple.logs import labelled
 from functions.ripple.wiring import App
 

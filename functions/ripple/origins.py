@@ -9,8 +9,8 @@ from functools import partial
 from duckstring.adapters.aws.duck import S3Storage
 from duckstring.model.attempts import Site
 from duckstring.model.settings import Settings
-from duckstring.service.attempt_process import begin, prepare
-from duckstring.service.origin import Origin
+from duckstring.worker.attempt_process import begin, prepare
+from duckstring.worker.origin import Origin
 
 SITE = "DUCKSTRING_SITE"
 """The variable in which a task's supervisor tells its worker where that runs, as JSON."""

@@ -17,7 +17,7 @@ from duckstring.adapters.aws.tokens import StepTokens
 from duckstring.model.compute import ORDER, TOKEN
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
-from duckstring.service.supervise import Post, Supervisor, TaskOrder
+from duckstring.worker.supervise import Supervisor, SupervisorPorts, TaskOrder
 from functions.ripple import logs
 from functions.ripple.origins import SITE
 
@@ -32,7 +32,7 @@ def main() -> int:
     logs.label({"run": f"{order['line']}/{order['run']}", "ripple": order["ripple"], "attempt": order["attempt"]})
     settings, clients = Settings.from_env(os.environ), Clients()
     rows = AttemptRows(clients, settings.need("table"), settings.need("bucket"), logs.redactor)
-    post = Post(tokens=StepTokens(clients), rows=rows, clock=SystemClock(), log=log)
+    post = SupervisorPorts(tokens=StepTokens(clients), rows=rows, clock=SystemClock(), log=log)
     which = (Line(order["line"]), order["run"], order["ripple"], order["attempt"])
     task = TaskOrder(*which, order["memory_mib"], os.environ[TOKEN])
     supervisor = Supervisor(task, post)

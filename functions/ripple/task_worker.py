@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from duckstring.model.compute import ORDER
 from duckstring.model.names import Line
-from duckstring.service.worker import Order
+from duckstring.worker.ports import Order
 from functions.ripple.origins import origin_of
 
 _FIRST_TO_GO = "500"

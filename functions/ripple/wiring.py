@@ -22,15 +22,15 @@ from duckstring.author import leftovers
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
 from duckstring.model.settings import Settings
-from duckstring.service.forkserver import ForkServer
-from duckstring.service.origin import Origin
-from duckstring.service.processes import Processes
-from duckstring.service.worker import Function, Label, Worker
+from duckstring.worker.forkserver import ForkServer
+from duckstring.worker.origin import Origin
+from duckstring.worker.ports import Function, Label, Worker
+from duckstring.worker.processes import Processes
 from functions.ripple.logs import redactor
 from functions.ripple.origins import SITE, site_of
 
 if TYPE_CHECKING:
-    from duckstring.service.on_kill import KillHistory
+    from duckstring.worker.on_kill import KillHistory
 
 _STARTS = "AWS_LAMBDA_INITIALIZATION_TYPE"
 """Lambda sets it where this process is a function's, and no template of others."""

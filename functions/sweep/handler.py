@@ -9,16 +9,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from duckstring import wiring
 from duckstring.model.foreign import Redactor
-from duckstring.service.sweep import sweep
+from duckstring.sweep.sweep import sweep
 from functions.json_log import json_logger
 
 logger = json_logger("sweep", Redactor(os.environ))
-rounds = wiring.sweep(os.environ)
+ports = wiring.sweep(os.environ)
 
 
 @logger.inject_lambda_context
 def handle(_event: dict[str, Any], _context: LambdaContext) -> dict[str, object]:
     """Go round once. An error escapes: the next round is the retry, and the function's error metric shows it."""
-    report = sweep(rounds)
+    report = sweep(ports)
     logger.info("swept", report=report)
     return report

@@ -11,7 +11,7 @@ import pytest
 from bench.requests import transitions
 from duckstring.model.compute import TASK_SIZES
 from duckstring.model.verdicts import BEAT_SECONDS, CANCELLED, DONE, ENDED, SILENCE_SECONDS, TASK
-from duckstring.service.sweep import ABSENT
+from duckstring.sweep.sweep import ABSENT
 from infra.machine import definition
 
 MACHINE = definition()

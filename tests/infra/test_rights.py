@@ -22,11 +22,11 @@ from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.tokens import StepTokens
 from duckstring.adapters.aws.worker import DynamoStates, S3Artifacts, SecretEntries
+from duckstring.engine.letters import Letter
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, OnKillCalled, Site, Usage
 from duckstring.model.names import Line, table_key
-from duckstring.ports import Letter
 from tests.infra.policies import Places, Request, allowing, requests_of
 from tests.infra.test_stack import function, statements
 from tests.integration.aws import catchment

@@ -19,7 +19,7 @@ from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, OnKillCalled, Site, Usage
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
-from duckstring.service.deliver import SOON
+from duckstring.ports import SOON
 from infra.config import Config
 from tests.infra.conftest import synthesize
 

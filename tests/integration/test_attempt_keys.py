@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from duckstring.adapters.aws.duck import Keys, S3Storage
-from duckstring.service.watch import Pace
+from duckstring.worker.watch import Pace
 from tests.unit.worker_kit import World, processes, replace
 
 BODY = io.BytesIO()

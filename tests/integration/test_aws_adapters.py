@@ -23,6 +23,7 @@ from duckstring.adapters.aws.mailbox import SqsMailbox, dedup_id
 from duckstring.adapters.aws.schedules import WindowSchedules, schedule_name
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RippleBranch, SendPull, StartRun, StopRun
+from duckstring.engine.letters import Letter
 from duckstring.engine.signals import AlarmRang, GateReached, Triggered, WindowOpened
 from duckstring.engine.state import Failure, PondState
 from duckstring.errors import InvariantError, StateConflictError, TransientError
@@ -31,7 +32,7 @@ from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.model.windows import Window
-from duckstring.ports import Held, Letter
+from duckstring.orchestrator.ports import Held
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES = Line("sales@1")

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from duckstring.adapters.aws.history import DynamoHistoryReader
 from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.rows import attempt_row
-from duckstring.adapters.aws.sweeper import AwsCellar
+from duckstring.adapters.aws.sweeper import AwsGarbageStore
 from duckstring.model.instants import from_text
 from duckstring.model.names import Line
-from duckstring.service.sweep import _is_heard_of
+from duckstring.sweep.sweep import _is_heard_of
 from tests.integration.aws import catchment
 from tests.property.worlds import looks
 
@@ -81,9 +81,9 @@ def test_what_a_try_remembers_is_dropped_by_the_sweep_a_while_after_it_was_looke
         for junk in ({"looked": {"S": "0"}}, {"looked": {"N": "1"}}, {}):
             item = {"pk": KEYS["pk"], "sk": {"S": f"MEMO#{junk}"}, **junk}
             here.clients.dynamodb.put_item(TableName=here.settings.table, Item=item)
-        cellar = AwsCellar(here.clients, here.settings.table, here.settings.bucket)
+        garbage = AwsGarbageStore(here.clients, here.settings.table, here.settings.bucket)
         now = datetime.now(UTC)
-        assert cellar.memos(SALES, now - timedelta(minutes=1)) == {}
-        assert cellar.memos(SALES, now + timedelta(minutes=1)) == {"MEMO#0000000042#load#1": 42}
-        cellar.drop_memos(SALES, ["MEMO#0000000042#load#1"])
-        assert cellar.memos(SALES, now + timedelta(minutes=1)) == {}
+        assert garbage.memos(SALES, now - timedelta(minutes=1)) == {}
+        assert garbage.memos(SALES, now + timedelta(minutes=1)) == {"MEMO#0000000042#load#1": 42}
+        garbage.drop_memos(SALES, ["MEMO#0000000042#load#1"])
+        assert garbage.memos(SALES, now + timedelta(minutes=1)) == {}

@@ -16,8 +16,8 @@ import pytest
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptFinished
 from duckstring.model.names import Line
-from duckstring.service.memory_kills import kernel_kills
-from duckstring.service.supervise import Post, Supervisor, TaskOrder, TaskPace
+from duckstring.worker.memory_kills import kernel_kills
+from duckstring.worker.supervise import Supervisor, SupervisorPorts, TaskOrder, TaskPace
 
 SAY = "import json, os, signal, sys, time\nsay = lambda **w: os.write(int(sys.argv[1]), json.dumps(w).encode() + b'\\n')\n"
 DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -64,7 +64,7 @@ class Machine:
 
 
 def supervisor(machine: Machine, *, kills=lambda: 0, **pace: float) -> Supervisor:
-    post = Post(
+    ports = SupervisorPorts(
         tokens=machine,
         rows=machine,
         clock=machine,
@@ -72,7 +72,7 @@ def supervisor(machine: Machine, *, kills=lambda: 0, **pace: float) -> Superviso
         kills=kills,
         pace=TaskPace(**{"beat": 0.05, "grace": 0.2, "patience": 20.0, "hurry": 20.0, **pace}),
     )
-    return Supervisor(TaskOrder(Line("sales@1"), 7, "load", 3, 8192, "token"), post)
+    return Supervisor(TaskOrder(Line("sales@1"), 7, "load", 3, 8192, "token"), ports)
 
 
 def attend(script: str, machine: Machine, **options) -> bool:

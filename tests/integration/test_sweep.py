@@ -7,13 +7,13 @@ import pytest
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.items import to_item
-from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsCellar, MachineReader
+from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsGarbageStore, MachineReader
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded
 from duckstring.engine.state import PondState, Run
 from duckstring.model.catalog import Removal, TableVersion
 from duckstring.model.names import Line, execution_name
-from duckstring.service.sweep import sweep
+from duckstring.sweep.sweep import sweep
 from tests.integration.aws import catchment
 from tests.unit.api.world import NOON, StillClock, release
 
@@ -77,42 +77,42 @@ def test_executions_are_described_by_run_and_launch(here):
 
 
 def test_tidying_is_claimed_once_in_six_hours(here):
-    cellar = AwsCellar(here.clients, here.settings.table, here.settings.bucket)
+    garbage = AwsGarbageStore(here.clients, here.settings.table, here.settings.bucket)
     hours = [0, 0, 5, 6, 11, 12]
-    assert [cellar.claim(NOON + timedelta(hours=hour)) for hour in hours] == [True, False, False, True, False, True]
+    assert [garbage.claim(NOON + timedelta(hours=hour)) for hour in hours] == [True, False, False, True, False, True]
 
 
 def test_manifests_are_listed_with_what_they_name_and_forgotten(here):
-    cellar = AwsCellar(here.clients, here.settings.table, here.settings.bucket)
+    garbage = AwsGarbageStore(here.clients, here.settings.table, here.settings.bucket)
     publish(here, 1, NOON, "data/sales@1/t/1.parquet")
     publish(here, 2, NOON + DAY)
-    assert cellar.manifests(SALES) == {1: (NOON, frozenset({"data/sales@1/t/1.parquet"})), 2: (NOON + DAY, frozenset())}
-    cellar.drop_manifests(SALES, [1])
-    assert set(cellar.manifests(SALES)) == {2}
+    assert garbage.manifests(SALES) == {1: (NOON, frozenset({"data/sales@1/t/1.parquet"})), 2: (NOON + DAY, frozenset())}
+    garbage.drop_manifests(SALES, [1])
+    assert set(garbage.manifests(SALES)) == {2}
 
 
 def test_objects_are_listed_and_deleted_beyond_one_page(here):
-    cellar = AwsCellar(here.clients, here.settings.table, here.settings.bucket)
+    garbage = AwsGarbageStore(here.clients, here.settings.table, here.settings.bucket)
     for number in range(1005):
         here.clients.s3.put_object(Bucket="catchment", Key=f"data/sales@1/t/{number:010d}-load-1.parquet")
     here.clients.s3.put_object(Bucket="catchment", Key="artifacts/sales/1.0.0/a.zip")
     tomorrow = datetime.now(UTC) + DAY
-    keys = list(cellar.objects(tomorrow))
+    keys = list(garbage.objects(tomorrow))
     assert len(keys) == 1005
-    assert list(cellar.objects(tomorrow - 2 * DAY)) == []
-    cellar.drop_objects(keys[1:])
-    assert list(cellar.objects(tomorrow)) == keys[:1]
-    assert list(cellar.packages(tomorrow)) == ["artifacts/sales/1.0.0/a.zip"]
-    assert list(cellar.packages(tomorrow - 2 * DAY)) == []
+    assert list(garbage.objects(tomorrow - 2 * DAY)) == []
+    garbage.drop_objects(keys[1:])
+    assert list(garbage.objects(tomorrow)) == keys[:1]
+    assert list(garbage.packages(tomorrow)) == ["artifacts/sales/1.0.0/a.zip"]
+    assert list(garbage.packages(tomorrow - 2 * DAY)) == []
 
 
 def test_only_old_uploads_under_data_are_aborted(here):
-    cellar = AwsCellar(here.clients, here.settings.table, here.settings.bucket)
+    garbage = AwsGarbageStore(here.clients, here.settings.table, here.settings.bucket)
     for key in ("data/sales@1/t/1.parquet", "artifacts/x.zip"):
         here.clients.s3.create_multipart_upload(Bucket="catchment", Key=key)
     begun = here.clients.s3.list_multipart_uploads(Bucket="catchment")["Uploads"][0]["Initiated"]
-    assert cellar.abort_uploads(begun - DAY) == 0
-    assert cellar.abort_uploads(begun + DAY) == 1
+    assert garbage.abort_uploads(begun - DAY) == 0
+    assert garbage.abort_uploads(begun + DAY) == 1
     left = here.clients.s3.list_multipart_uploads(Bucket="catchment")["Uploads"]
     assert [upload["Key"] for upload in left] == ["artifacts/x.zip"]
 
@@ -121,12 +121,12 @@ def test_one_round_repairs_what_no_event_told(here):
     from duckstring import wiring
 
     told, untold = replace(release("sales@1"), deployed=NOON - 9000 * DAY), replace(release("orders@1"), deployed=NOON - 9000 * DAY)
-    rounds = wiring.sweep(here.settings.to_env())
-    rounds.catalog.select([told, untold], overwrite=False, revision=0)
+    ports = wiring.sweep(here.settings.to_env())
+    ports.catalog.select([told, untold], overwrite=False, revision=0)
     here.clients.stepfunctions.stop_execution(executionArn=start(here, 1))
     start(here, 2)
     hold(here, PondState(SALES, release=told, runs={1: run(1), 2: run(2)}), outbox="[]")
-    report = sweep(rounds)
+    report = sweep(ports)
     letters = sorted(here.letters(), key=str)
     assert [(to, type(signal)) for to, signal in letters] == [
         ("orders@1", Deployed),
@@ -155,18 +155,18 @@ def test_nothing_is_left_of_a_removed_line_but_its_history_and_its_numbering(her
     from duckstring import wiring
 
     now = datetime.now(UTC) + 3 * DAY
-    rounds = replace(wiring.sweep(here.settings.to_env()), clock=StillClock(now))
+    ports = replace(wiring.sweep(here.settings.to_env()), clock=StillClock(now))
     sales, orders = release("sales@1"), replace(release("orders@1"), deployed=now)
-    rounds.catalog.select([sales, orders], overwrite=False, revision=0)
-    rounds.removals.remove(Removal(SALES, now - 2 * DAY), ["1.0.0"], revision=1)
+    ports.catalog.select([sales, orders], overwrite=False, revision=0)
+    ports.removals.remove(Removal(SALES, now - 2 * DAY), ["1.0.0"], revision=1)
     hold(here, PondState(SALES, runs_started=5))
     hold(here, PondState(Line("orders@1"), release=orders))
     key = "data/sales@1/t/0000000005-load-1-x.parquet"
     publish(here, 5, now - 3 * DAY, key)
     for name in (key, sales.artifact, orders.artifact, "artifacts/sales/0.1.0/x.zip"):
         here.clients.s3.put_object(Bucket="catchment", Key=name)
-    report = sweep(rounds)
+    report = sweep(ports)
     assert (report["manifests"], report["objects"], report["packages"]) == (1, 1, 2)
     assert [one["Key"] for one in here.clients.s3.list_objects_v2(Bucket="catchment")["Contents"]] == [orders.artifact]
     assert here.items("LINE#sales@1").keys() == {"STATE"}
-    assert rounds.removals.removed() == [Removal(SALES, now - 2 * DAY, cleared=True)]
+    assert ports.removals.removed() == [Removal(SALES, now - 2 * DAY, cleared=True)]

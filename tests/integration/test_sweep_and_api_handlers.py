@@ -15,6 +15,7 @@ from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.deployment import BucketArtifacts, ImportFailedError, LambdaDiscovery
 from duckstring.adapters.aws.items import to_item
 from duckstring.adapters.aws.reader import DynamoStateReader
+from duckstring.api.answer import OPERATIONS
 from duckstring.engine.signals import Deployed
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import TransientError
@@ -22,8 +23,7 @@ from duckstring.model.attempts import AttemptPaused, AttemptStarted, Site, Usage
 from duckstring.model.catalog import RippleSpec, TableVersion
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line
-from duckstring.service import forward
-from duckstring.service.answer import OPERATIONS
+from duckstring.orchestrator import forward
 from tests.integration.aws import catchment
 from tests.unit.api.world import NOON
 
@@ -84,8 +84,8 @@ def api(here):
     def ask(op, **arguments):
         return module.handle({"op": op, **arguments}, Context())
 
-    ask.desk = module.desk
-    ask.desk.discovery._clients.__dict__["lambda_"] = Answering({"ok": True, "ripples": [{"name": "load", "parents": []}]})
+    ask.ports = module.ports
+    ask.ports.discovery._clients.__dict__["lambda_"] = Answering({"ok": True, "ripples": [{"name": "load", "parents": []}]})
     return ask
 
 
@@ -104,7 +104,7 @@ def test_what_pauses_is_looked_at_in_its_row_by_status_and_by_a_deploy_that_wait
     run = Run(3, NOON, NOON, timedelta(0), "1.0.0", "k", "m", 0, NOON, attempts={"load": 2})
     given = RippleState("load", attempt=Attempt(3, 2, NOON, dispatched=True, on="task", memory_mib=8192))
     sales = Line("sales@1")
-    state = PondState(sales, 7, release=api.desk.catalog.releases()[sales], runs={3: run}, ripples={"load": given})
+    state = PondState(sales, 7, release=api.ports.catalog.releases()[sales], runs={3: run}, ripples={"load": given})
     put = {"pk": "LINE#sales@1", "sk": "STATE", "revision": 7, "state": codec.state_to_text(state), "mark": "5:7"}
     here.clients.dynamodb.put_item(TableName="catchment", Item=to_item(put))
     rows = AttemptRows(here.clients, "catchment", "catchment")
@@ -154,7 +154,7 @@ def test_deploy_trigger_and_look_at_it(here, api):
     epoch = api("trigger", pond="sales", kind="pulse")["result"]["epoch"]
     seen = here.clients.sqs.receive_message(QueueUrl=here.clients.sqs.get_queue_url(QueueName="seen")["QueueUrl"])
     event = json.loads(seen["Messages"][0]["Body"])
-    (letter,) = forward.forward(event, catalog=api.desk.catalog, arrivals=api.desk.arrivals, clock=api.desk.clock)
+    (letter,) = forward.forward(event, catalog=api.ports.catalog, arrivals=api.ports.arrivals, clock=api.ports.clock)
     assert letter.to == "sales@1"
     assert codec.letter(letter.to, letter.signal).count(epoch) == 1
 
@@ -272,5 +272,5 @@ def test_a_trigger_that_the_bus_refuses_is_worth_trying_again(here, api):
         def put_events(self, **_):
             return {"FailedEntryCount": 1, "Entries": [{"ErrorMessage": "full"}]}
 
-    api.desk.door._clients.__dict__["events"] = Refusing()
+    api.ports.door._clients.__dict__["events"] = Refusing()
     assert api("trigger", pond="sales", kind="tap")["error"]["type"] == TransientError.__name__

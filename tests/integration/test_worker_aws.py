@@ -35,8 +35,8 @@ from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSee
 from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line, artifact_key
 from duckstring.model.verdicts import ENDED
-from duckstring.ports import Received
-from duckstring.service import own_words
+from duckstring.orchestrator import worker_verdict
+from duckstring.orchestrator.ports import Received
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES, PRODUCTS = Line("sales@1"), Line("products@1")
@@ -286,7 +286,7 @@ def test_a_workers_own_words_count_for_more_than_its_crash(catchment, told, outc
         rows.finished(SALES, AttemptFinished(1, "late", 1, told, NOON, "TimeoutError", "took too long"))
     gate = GateReached(1, 1, "late", 1, outcome, Failure("late", 1, "Runtime.ExitError", "exit status 71"), 3008)
     other = Received(RippleSucceeded(1, "late", 1), ("", "1"))
-    [heard, kept] = own_words.heard(SALES, [Received(gate, ("", "2"), "token"), other], rows)
+    [heard, kept] = worker_verdict.heard(SALES, [Received(gate, ("", "2"), "token"), other], rows)
     assert (kept, heard.token) == (other, "token")
     assert heard.signal == replace(gate, outcome=expected[0], failure=Failure("late", 1, *expected[1:]))
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import START, World, pond, seconds
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
+from duckstring.testing.simulator import START, World, pond, seconds
 from tests.property.worlds import Graph, same_pond
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duckstring.adapters.aws import codec
-from duckstring.adapters.memory.world import World
 from duckstring.engine.effects import Effect
 from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
+from duckstring.testing.simulator import World
 from tests.property.living import EVERYTHING, Living
 from tests.property.worlds import Fate, Graph, graphs, looks, settle, weather, world_of
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import FUNCTION_MIB, Attempted, World, pond
 from duckstring.engine.effects import CallOnKill
 from duckstring.engine.ripples import MOST_LOSSES
 from duckstring.engine.signals import Deployed, GateOutcome, GateReached, Removed, RippleSucceeded
@@ -17,6 +16,7 @@ from duckstring.engine.state import Attempt, PondState, RippleState
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.compute import TASK_SIZES, size_above, size_for
 from duckstring.model.names import Line
+from duckstring.testing.simulator import FUNCTION_MIB, Attempted, World, pond
 from tests.property.living import Living
 from tests.property.worlds import Fate, Graph, Laws, at_rest, graphs, looks, once, settle, weather, whole
 

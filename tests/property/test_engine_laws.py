@@ -9,13 +9,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import START, World, pond, seconds
 from duckstring.engine.effects import AnswerGate, SetAlarm
 from duckstring.engine.signals import Deployed, Ordered, Removed, SinkAttached, Triggered, WindowAdded, WindowRemoved
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line
+from duckstring.testing.simulator import START, World, pond, seconds
 from tests.property.living import EVERYTHING, Living
 from tests.property.worlds import Fate, Graph, at_rest, graphs, looks, once, settle, weather, whole, world_of
 

@@ -33,7 +33,7 @@ from duckstring.engine.step import steps
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec, TableVersion
 from duckstring.model.names import Line, parse_table_key, table_key
 from duckstring.model.windows import Window
-from duckstring.service.letters import credible
+from duckstring.orchestrator.credible import credible
 from tests.property.worlds import looks
 
 SALES, ORDERS = Line("sales@1"), Line("orders@1")

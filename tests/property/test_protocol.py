@@ -12,7 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.ports import (
+from duckstring.engine.effects import Effect
+from duckstring.engine.letters import Letter
+from duckstring.engine.signals import AlarmRang, Deployed, Signal, Triggered
+from duckstring.engine.state import Failure, PondState
+from duckstring.errors import StateConflictError
+from duckstring.model.catalog import Release
+from duckstring.model.names import Line
+from duckstring.orchestrator.deliver import deliver
+from duckstring.orchestrator.perform import perform
+from duckstring.orchestrator.ports import EffectPorts, Received
+from duckstring.ports import SOON
+from duckstring.testing.fakes import (
     Machine,
     MemoryClock,
     MemoryMailbox,
@@ -22,16 +33,7 @@ from duckstring.adapters.memory.ports import (
     MemoryWorkers,
     statuses,
 )
-from duckstring.adapters.memory.world import START, pond, seconds
-from duckstring.engine.effects import Effect
-from duckstring.engine.signals import AlarmRang, Deployed, Signal, Triggered
-from duckstring.engine.state import Failure, PondState
-from duckstring.errors import StateConflictError
-from duckstring.model.catalog import Release
-from duckstring.model.names import Line
-from duckstring.ports import Letter, Received
-from duckstring.service.deliver import SOON, deliver
-from duckstring.service.dispatch import Hands, perform
+from duckstring.testing.simulator import START, pond, seconds
 from tests.property.worlds import Fate, Graph, chance, graphs, looks, newer
 
 
@@ -125,14 +127,14 @@ class Plant:
             Mortal(port, self.fuse)
             for port in (self.mailbox, self.machine, self.machine, self.notes, self.notes, self.notes, self.schedules, self.workers)
         ]
-        hands = Hands(*mortal)
+        effect_ports = EffectPorts(*mortal)
         try:
             deliver(
                 line,
                 letters,
                 store=Mortal(self.store, self.fuse),
                 gates=Mortal(self.machine, self.fuse),
-                perform=lambda state, outbox: perform(state, outbox, hands),
+                perform=lambda state, outbox: perform(state, outbox, effect_ports),
                 clock=self.clock,
             )
             self.fuse.moment()

@@ -17,17 +17,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from duckstring.adapters.memory.ports import (
-    Machine,
-    MemoryClock,
-    MemoryMailbox,
-    MemoryNotes,
-    MemorySchedules,
-    MemoryStateStore,
-    MemoryWorkers,
-    statuses,
-)
-from duckstring.adapters.memory.world import START, seconds
 from duckstring.engine.effects import (
     Announce,
     AnswerGate,
@@ -69,9 +58,21 @@ from duckstring.model.compute import PinnedPlace
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
-from duckstring.ports import Held, Mark, Received
-from duckstring.service.deliver import SOON, deliver
-from duckstring.service.dispatch import Hands, _letters, perform
+from duckstring.orchestrator.deliver import deliver
+from duckstring.orchestrator.perform import _letters, perform
+from duckstring.orchestrator.ports import EffectPorts, Held, Received
+from duckstring.ports import SOON, Mark
+from duckstring.testing.fakes import (
+    Machine,
+    MemoryClock,
+    MemoryMailbox,
+    MemoryNotes,
+    MemorySchedules,
+    MemoryStateStore,
+    MemoryWorkers,
+    statuses,
+)
+from duckstring.testing.simulator import START, seconds
 from tests.property.living import rules
 from tests.property.test_compute_laws import ENDS, with_hints
 from tests.property.worlds import Fate, Graph, graphs, looks, newer
@@ -148,13 +149,13 @@ class Delivery:
             raise CrashError
         plant = self.plant
         ports = (plant.mailbox, plant.machine, plant.machine, plant.notes, plant.notes, plant.notes, plant.schedules, plant.workers)
-        hands = Hands(*(Paced(port, self) for port in ports))
+        effect_ports = EffectPorts(*(Paced(port, self) for port in ports))
         deliver(
             self.line,
             self.letters,
             store=Paced(Judged(plant, self), self),
             gates=Paced(plant.machine, self),
-            perform=lambda state, outbox: perform(state, outbox, hands),
+            perform=lambda state, outbox: perform(state, outbox, effect_ports),
             clock=self,  # type: ignore[arg-type] # it never waits
         )
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import Attempted, World, pond, seconds
 from duckstring.engine.state import Failure, PondState
 from duckstring.model.names import Line
+from duckstring.testing.simulator import Attempted, World, pond, seconds
 from tests.property.living import Draw, rules
 from tests.property.worlds import Graph, at_rest, chance, graphs, looks, once, same_pond, settle, weather, whole, world_of
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import Attempted, World, seconds
 from duckstring.engine.signals import RippleSucceeded, TableRemoved
 from duckstring.engine.state import PondState
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, writer_of
+from duckstring.testing.simulator import Attempted, World, seconds
 from tests.property.worlds import Graph, chance, graphs, looks, weather, world_of
 
 TABLES = ("a", "b", "c", "d")

@@ -7,11 +7,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import World, seconds
 from duckstring.engine.signals import PullReceived, SinkDetached, SourceTold, TargetReceived, Triggered
 from duckstring.engine.state import PondState
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.testing.simulator import World, seconds
 from tests.property.living import RECOVERIES
 from tests.property.worlds import Fate, Graph, at_rest, graphs, looks, newer, once, settle, weather, whole, world_of
 

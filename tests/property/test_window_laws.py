@@ -10,11 +10,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import START, World, seconds
 from duckstring.engine.state import PondState
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Occurrence, Window, open_now
+from duckstring.testing.simulator import START, World, seconds
 from tests.property.living import Living, rules
 from tests.property.worlds import Fate, Graph, at_rest, graphs, looks, once, settle, weather, whole, world_of
 

@@ -12,7 +12,14 @@ from typing import Self
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.ports import (
+from duckstring.engine.signals import Deployed, RippleSucceeded, SinkAttached, Triggered
+from duckstring.engine.state import PondState
+from duckstring.engine.step import step
+from duckstring.model.names import Line
+from duckstring.orchestrator.deliver import deliver
+from duckstring.orchestrator.perform import perform
+from duckstring.orchestrator.ports import EffectPorts, Held
+from duckstring.testing.fakes import (
     Machine,
     MemoryClock,
     MemoryMailbox,
@@ -21,14 +28,7 @@ from duckstring.adapters.memory.ports import (
     MemoryStateStore,
     MemoryWorkers,
 )
-from duckstring.adapters.memory.world import START, World, seconds
-from duckstring.engine.signals import Deployed, RippleSucceeded, SinkAttached, Triggered
-from duckstring.engine.state import PondState
-from duckstring.engine.step import step
-from duckstring.model.names import Line
-from duckstring.ports import Held
-from duckstring.service.deliver import deliver
-from duckstring.service.dispatch import Hands, perform
+from duckstring.testing.simulator import START, World, seconds
 from tests.property.worlds import PROVING, Graph, graphs, looks
 
 
@@ -60,7 +60,7 @@ def _worked(graph: Graph, strangers: int, letters: int) -> list[Counter[str]]:
     clock = MemoryClock(START)
     mailbox, store, schedules = MemoryMailbox(clock), MemoryStateStore(), MemorySchedules()
     machine, notes = Machine(clock, mailbox, lambda _line, _ripple: seconds(1)), MemoryNotes(clock, mailbox)
-    hands = Hands(mailbox, machine, machine, notes, notes, notes, schedules, MemoryWorkers())
+    hands = EffectPorts(mailbox, machine, machine, notes, notes, notes, schedules, MemoryWorkers())
     for n in range(strangers):
         line = Line(f"stranger{n}@1")
         store.held[line] = Held(replace(PondState(line), revision=7))

@@ -11,7 +11,6 @@ from itertools import pairwise
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from duckstring.adapters.memory.world import Attempted, Conditions, World, pond, seconds
 from duckstring.engine.runs import source_f
 from duckstring.engine.signals import Ordered, Removed, RippleSucceeded
 from duckstring.engine.state import Failure, PondState
@@ -19,6 +18,7 @@ from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, writer_of
+from duckstring.testing.simulator import Attempted, Conditions, World, pond, seconds
 
 PROVING = os.environ.get("HYPOTHESIS_PROFILE") == "prove"
 MOST_PONDS = 60 if PROVING else 12

@@ -14,11 +14,11 @@ import pytest
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptFinished
 from duckstring.model.foreign import Redactor
-from duckstring.service.attempt_process import ANY_SIGNAL
-from duckstring.service.author_log import AuthorLog
-from duckstring.service.descendants import Exit
-from duckstring.service.ends import known
-from duckstring.service.watch import Outcome
+from duckstring.worker.attempt_process import ANY_SIGNAL
+from duckstring.worker.author_log import AuthorLog
+from duckstring.worker.descendants import Exit
+from duckstring.worker.ends import known
+from duckstring.worker.watch import Outcome
 from tests.unit.worker_kit import World
 
 HEAD = "import os, signal, sys, time\nfrom pathlib import Path\nfrom duckstring import ripple\n\n"
@@ -227,7 +227,7 @@ def test_a_fork_server_that_is_killed_costs_the_attempt_and_no_more(world, tmp_p
 
 
 def test_a_fork_server_that_is_stopped_holds_nobody_up(world, monkeypatch):
-    monkeypatch.setattr("duckstring.service.watch.PATIENCE", 0.5)
+    monkeypatch.setattr("duckstring.worker.watch.PATIENCE", 0.5)
     world.deploy(load("os.kill(os.getppid(), signal.SIGSTOP)\ntime.sleep(600)"))
     world.open_run()
     assert world.run(seconds=4.0)["outcome"] == "overran"
@@ -280,7 +280,7 @@ def test_a_fork_server_that_was_stopped_ends_what_it_should_and_forks_again(worl
 
 
 def test_a_fork_server_that_is_stopped_for_good_is_replaced(world, monkeypatch):
-    monkeypatch.setattr("duckstring.service.watch.PATIENCE", 1.0)
+    monkeypatch.setattr("duckstring.worker.watch.PATIENCE", 1.0)
     stopping = "if not os.fork():\n    while True: os.kill(stopped, signal.SIGSTOP)\ntime.sleep(600)"
     world.deploy(load("stopped = os.getppid()\n" + stopping), timeout=1)
     world.open_run()

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from duckstring.adapters.memory.ports import MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryWorkers
 from duckstring.engine.effects import Announce, SetAlarm
 from duckstring.engine.state import PondState
 from duckstring.model.names import Line
-from duckstring.service.dispatch import Hands, perform
+from duckstring.orchestrator.perform import perform
+from duckstring.orchestrator.ports import EffectPorts
+from duckstring.testing.fakes import MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryWorkers
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 FIRST = Announce("failed", "", NOON, 1, "no rows")
 SECOND = Announce("failed", "", NOON + timedelta(seconds=5), 2, "no rows, either")
 
 
-def hands() -> Hands:
+def ports() -> EffectPorts:
     clock = MemoryClock(NOON)
     mailbox = MemoryMailbox(clock)
     notes = MemoryNotes(clock, mailbox)
-    return Hands(mailbox, None, None, notes, notes, notes, MemorySchedules(), MemoryWorkers())
+    return EffectPorts(mailbox, None, None, notes, notes, notes, MemorySchedules(), MemoryWorkers())
 
 
 def test_two_runs_that_fail_in_one_delivery_are_two_events() -> None:
-    mine, state = hands(), PondState(Line("sales@1"), revision=7)
+    mine, state = ports(), PondState(Line("sales@1"), revision=7)
     perform(state, (FIRST, SetAlarm(NOON), SECOND), mine)
     assert list(mine.bus.events.values()) == [FIRST, SECOND]
     perform(state, (FIRST, SetAlarm(NOON), SECOND), mine)

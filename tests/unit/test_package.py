@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from duckstring.model.pondfile import ManifestError
-from duckstring.service.package import PackageError, package
+from duckstring_cli.package import PackageError, package
 
 POND = '[pond]\nname = "sales"\nversion = "1.0.0"\n'
 

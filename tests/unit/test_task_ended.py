@@ -9,7 +9,7 @@ import pytest
 
 from duckstring.errors import TransientError
 from duckstring.model.compute import ORDER, TOKEN
-from duckstring.service.task_ended import task_ended
+from duckstring.orchestrator.task_ended import task_ended
 
 ARN = "arn:aws:ecs:eu-west-1:111122223333:task/cluster/0123"
 MEMORY = "OutOfMemoryError: Container killed due to memory usage"

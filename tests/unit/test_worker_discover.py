@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import pytest
 
-from duckstring.service.discover import Module, clean_environment, discover
+from duckstring.worker.discover import Module, clean_environment, discover
 
 HEAD = "from duckstring import ripple\n"
 
@@ -172,7 +172,7 @@ def test_a_package_that_changed_on_its_way_is_refused():
 
 AS_NOBODY = """
 import ctypes, os, sys
-from duckstring.service.discover import close_to_others
+from duckstring.worker.discover import close_to_others
 os.setgid(65534), os.setuid(65534)
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # as any process is that did not change its user
 if sys.argv[1] == "closed":
@@ -214,7 +214,7 @@ def load(pond): pass
 
 IMPORTING = """
 import hashlib, os, sys
-from duckstring.service.discover import Module, close_to_others, discover
+from duckstring.worker.discover import Module, close_to_others, discover
 close_to_others()
 package = open(sys.argv[1], "rb").read()
 answer = discover(Module(package, hashlib.sha256(package).hexdigest(), "src/pond.py"), variables={"LEFT": sys.argv[2]})

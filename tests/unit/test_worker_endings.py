@@ -10,7 +10,7 @@ import pytest
 
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, Usage
 from duckstring.model.instants import to_text
-from duckstring.service.worker import Function
+from duckstring.worker.ports import Function
 from tests.unit.worker_kit import NOON, World
 
 HEAD = "import sys, threading, time\nfrom pathlib import Path\nfrom duckstring import ripple\n\n@ripple\ndef load(pond):\n"

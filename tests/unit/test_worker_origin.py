@@ -127,7 +127,7 @@ def test_a_forged_end_cannot_disturb_who_follows_the_attempt(world, imported):
 
 NO_CLIENT = """
 import sys
-from duckstring.service.origin import Origin
+from duckstring.worker.origin import Origin
 
 def start(self):
     print([name for name in sys.modules if name.partition(".")[0] in {"boto3", "botocore", "aws_lambda_powertools"}], flush=True)

@@ -110,7 +110,7 @@ def test_an_attempt_that_is_not_the_current_one_leaves_the_process_to_the_next(w
 def test_the_end_of_a_process_that_waits_is_not_the_end_of_what_an_attempt_has_started(world, tmp_path, monkeypatch, tells):
     """However the kernel tells the fork server what is left of an attempt."""
     if tells == "all processes":
-        monkeypatch.setattr("duckstring.service.descendants._OUR_CHILDREN", Path("/proc/thread-self/no-children"))
+        monkeypatch.setattr("duckstring.worker.descendants._OUR_CHILDREN", Path("/proc/thread-self/no-children"))
     place = tmp_path / "told"
     world.deploy(DAEMON.format(place=str(place)))
     world.open_run()
@@ -136,7 +136,7 @@ def load(pond):
 
 @pytest.mark.parametrize("told", ["/proc/thread-self/children", "/proc/thread-self/no-children"])
 def test_what_an_attempt_leaves_is_ended_while_another_process_waits(world, tmp_path, monkeypatch, told):
-    monkeypatch.setattr("duckstring.service.descendants._OUR_CHILDREN", Path(told))
+    monkeypatch.setattr("duckstring.worker.descendants._OUR_CHILDREN", Path(told))
     world.deploy(STARTS.format(str(tmp_path / "daemon")))
     world.open_run()
     assert world.run() == {"outcome": "ok"}, world.rows[-1]

@@ -14,7 +14,7 @@ import pytest
 
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.model.attempts import AttemptStarted
-from duckstring.service.watch import Pace
+from duckstring.worker.watch import Pace
 from tests.unit.worker_kit import World
 
 HEAD = """

@@ -15,19 +15,19 @@ import duckdb
 
 from duckstring.author.memory import SupersededError
 from duckstring.engine.effects import PublishSnapshot
+from duckstring.engine.letters import Letter
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSeen, AttemptStarted, Began, Usage
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.names import Line, artifact_key
-from duckstring.ports import Letter
-from duckstring.service.attempt_process import begin, prepare
-from duckstring.service.forkserver import ForkServer
-from duckstring.service.on_kill import KillOrder, on_kill
-from duckstring.service.origin import Origin
-from duckstring.service.processes import Processes
-from duckstring.service.run_ripple import run_ripple
-from duckstring.service.watch import Pace
-from duckstring.service.worker import Order, Worker
+from duckstring.worker.attempt_process import begin, prepare
+from duckstring.worker.forkserver import ForkServer
+from duckstring.worker.on_kill import KillOrder, on_kill
+from duckstring.worker.origin import Origin
+from duckstring.worker.ports import Order, Worker
+from duckstring.worker.processes import Processes
+from duckstring.worker.run_ripple import run_ripple
+from duckstring.worker.watch import Pace
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES = Line("sales@1")

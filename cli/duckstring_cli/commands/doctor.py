@@ -11,10 +11,10 @@ from rich.markup import escape
 
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments, hints, render
-from duckstring_cli.checkup import Checked, Finding, Patient, examine
+from duckstring_cli.checkup import Checked, Diagnosis, Finding, examine
 from duckstring_cli.client import Client, speaking_to
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
-from duckstring_cli.dead import QUEUES, Morgue
+from duckstring_cli.dead import QUEUES, DeadLetterQueues
 from duckstring_cli.errors import BadInputError, nearest
 
 app = typer.Typer(
@@ -35,9 +35,9 @@ def doctor(context: typer.Context, as_json: AsJson = False, catchment: Catchment
     if context.invoked_subcommand:
         context.obj = catchment
         return
-    patient = _patient(open_client(catchment))
+    diagnosis = _patient(open_client(catchment))
     checks = []
-    for checked in examine(patient):
+    for checked in examine(diagnosis):
         checks.append(checked)
         if not as_json:
             _print(checked)
@@ -45,7 +45,7 @@ def doctor(context: typer.Context, as_json: AsJson = False, catchment: Catchment
     if as_json:
         told = [{"area": one.area, "ok": not one.findings, "fine": one.fine} for one in checks]
         render.print_json(
-            {"catchment": patient.client.catchment.name, "ok": not found, "checks": told, "findings": [one.to_json() for one in found]}
+            {"catchment": diagnosis.client.catchment.name, "ok": not found, "checks": told, "findings": [one.to_json() for one in found]}
         )
     else:
         render.say(f"\n[bold red]{len(found)} found.[/]" if found else "\n[green]Nothing is wrong.[/]")
@@ -67,17 +67,17 @@ def redrive(
     """
     if queue is not None and queue not in QUEUES:
         raise BadInputError(f"There is no queue {queue!r}; there are {', '.join(QUEUES)}.", hint=nearest(queue, QUEUES))
-    patient = _patient(open_client(catchment or context.obj))
+    diagnosis = _patient(open_client(catchment or context.obj))
     moved: dict[str, int] = {}
-    with speaking_to(patient.client.catchment):
-        morgue = Morgue(patient.open, patient.outputs)
-        counts = {one: morgue.count(one) for one in ([queue] if queue else QUEUES) if queue or morgue.knows(one)}
+    with speaking_to(diagnosis.client.catchment):
+        queues = DeadLetterQueues(diagnosis.open, diagnosis.outputs)
+        counts = {one: queues.count(one) for one in ([queue] if queue else QUEUES) if queue or queues.knows(one)}
         dead = {one: count for one, count in counts.items() if count}
         if dead and not yes:
             _ask(dead)
         for one in dead:
             moved[one] = 0
-            for letter in morgue.redrive(one):
+            for letter in queues.redrive(one):
                 moved[one] += 1
                 if not as_json:
                     render.say(f"{one}: moved {escape(letter.line or '?')} {escape(letter.kind)}")
@@ -95,11 +95,11 @@ def _ask(dead: dict[str, int]) -> None:
         raise OperatorError("Nothing was moved.")
 
 
-def _patient(client: Client) -> Patient:
+def _patient(client: Client) -> Diagnosis:
     """With the stack's outputs as they are now: remembered ones could be those of the version before."""
     outputs = catchments.read_outputs(client.catchment)
     access = catchments.session(client.catchment)
-    return Patient(client, outputs, cache(lambda service: _open(access, service)))
+    return Diagnosis(client, outputs, cache(lambda service: _open(access, service)))
 
 
 def _open(access: catchments.Access, service: str) -> Any:  # noqa: ANN401 - boto3 has no type for a name known at run time

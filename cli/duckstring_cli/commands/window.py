@@ -116,7 +116,7 @@ def _moment(text: str, option: str, faults: list[BadInputError], *, today: Insta
 
 def _all_of(faults: list[BadInputError], rest: dict[str, object]) -> BadInputError:
     """What cannot be read, and what the Catchment would refuse of the rest, which it is not asked any more."""
-    from duckstring.service import read_window
+    from duckstring.model import window_rules as read_window
 
     told = [*(fault.message for fault in faults), *read_window.faults(rest)]
     return BadInputError("\n".join(told), hint="\n".join(dict.fromkeys(fault.hint for fault in faults)))

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from duckstring.api.arrival import MOST, add, remove, show
 from duckstring.errors import OperatorError
 from duckstring.model.names import Line
-from duckstring.service.arrival import MOST, add, remove, show
 from tests.unit.api.world import Rules
 
 SALES = Line("sales@1")

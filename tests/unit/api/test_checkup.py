@@ -7,13 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from duckstring.api.checkup import PATIENCE, checkup
 from duckstring.engine.state import PondState, Run
 from duckstring.errors import TransientError
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
-from duckstring.ports import Seen
-from duckstring.service.checkup import PATIENCE, checkup
-from duckstring.service.deliver import SOON
+from duckstring.ports import SOON, Seen
 from tests.unit.api.world import NOON, Executions, ShelfCatalog, States, StillClock, graph, release
 
 SALES = Line("sales@1")

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from duckstring.api.compute import Wish, compute
 from duckstring.engine.signals import ComputePinned
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import FunctionSize, mebibytes
 from duckstring.model.names import Line
-from duckstring.service.compute import Wish, compute
 from tests.unit.api.test_control import Town
 from tests.unit.api.world import ShelfCatalog, graph, release
 
@@ -23,7 +23,7 @@ def town():
 
 
 def asked(town, pond, **wish):
-    return compute(pond, Wish(**wish), town.console, function=FUNCTION)
+    return compute(pond, Wish(**wish), town.ports, function=FUNCTION)
 
 
 def row(told, name):

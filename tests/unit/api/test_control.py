@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from duckstring.api.control import NothingToForceError, ancestors, control, failure_budget
+from duckstring.api.ports import ControlPorts
 from duckstring.engine.signals import BudgetSet, Deployed, Ordered, PullReceived, RippleSucceeded, SourceTold, TargetReceived, Triggered
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
@@ -12,7 +14,6 @@ from duckstring.errors import OperatorError
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
 from duckstring.ports import Seen
-from duckstring.service.control import Console, NothingToForceError, ancestors, control, failure_budget
 from tests.unit.api.world import NOON, ShelfCatalog, StillClock, graph, release, source
 
 LATER = NOON + timedelta(hours=1)
@@ -53,14 +54,14 @@ class Town:
         return {line: Seen(self.states[line], mark=(0, str(heard))) for line in lines if line in self.states}
 
     @property
-    def console(self):
-        return Console(self.catalog, self, self, self.clock)
+    def ports(self):
+        return ControlPorts(self.catalog, self, self, self.clock)
 
     def control(self, *words, **options):
-        return control(*words, self.console, **options)
+        return control(*words, self.ports, **options)
 
     def budget(self, pond, **options):
-        return failure_budget(pond, self.console, **options)
+        return failure_budget(pond, self.ports, **options)
 
 
 LINES = (

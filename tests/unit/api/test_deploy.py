@@ -5,6 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from duckstring.api.deploy import DeployRefusedError, deploy
+from duckstring.api.ports import DeployPorts
+from duckstring.engine.letters import removal_letter
 from duckstring.engine.signals import Deployed, Removed
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.engine.step import step
@@ -13,8 +16,6 @@ from duckstring.model.catalog import Removal, RippleSpec
 from duckstring.model.compute import FunctionSize
 from duckstring.model.names import Line
 from duckstring.ports import Seen
-from duckstring.service.announce import obituary
-from duckstring.service.deploy import DeployRefusedError, Yard, deploy
 from tests.unit.api.world import (
     NOON,
     Archive,
@@ -38,7 +39,7 @@ class World:
         self.catalog, self.post, self.packages, self.imports = ShelfCatalog(graph(*deployed)), Post(), Packages({}), Imports(found or {})
         self.clock = StillClock(NOON + timedelta(hours=1))
         self.states, self.attempts = States(), AttemptRows()
-        self.yard = Yard(
+        self.ports = DeployPorts(
             catalog=self.catalog,
             removals=Archive(self.catalog),
             artifacts=self.packages,
@@ -59,7 +60,7 @@ class World:
     def refused(self, *requests, **options):
         before = self.catalog.releases()
         with pytest.raises((OperatorError, AuthorError)) as caught:
-            deploy(requests, self.yard, **options)
+            deploy(requests, self.ports, **options)
         assert self.catalog.releases() == before
         assert self.post.letters == []
         return caught.value
@@ -68,7 +69,7 @@ class World:
 def test_a_batch_is_selected_and_each_line_is_told_its_release():
     world = World(found={"sales": (RippleSpec("load"), RippleSpec("join", ("load",)))})
     requests = [world.request("sales", "1.2.0", sources={"orders": "1.0.0"}, source_retries=2), world.request("orders", type="inlet")]
-    told = deploy(requests, world.yard)
+    told = deploy(requests, world.ports)
     assert told == {
         "ponds": [
             {
@@ -105,7 +106,7 @@ def test_a_batch_is_selected_and_each_line_is_told_its_release():
 
 def test_a_pond_says_whether_its_name_alone_means_the_deployed_line():
     world = World(release("sales@2"))
-    assert [deploy([world.request("sales", v)], world.yard)["ponds"][0]["default"] for v in ("1.0.0", "3.0.0")] == [False, True]
+    assert [deploy([world.request("sales", v)], world.ports)["ponds"][0]["default"] for v in ("1.0.0", "3.0.0")] == [False, True]
 
 
 def test_one_bad_pond_refuses_the_whole_batch_with_every_fault_at_once():
@@ -133,15 +134,15 @@ def test_other_contents_under_a_known_version_are_refused_unless_overwritten():
     error = world.refused(request)
     assert error.message == "sales 1.0.0 is deployed already, with other contents."
     assert "--overwrite" in error.hint
-    deploy([request], world.yard, overwrite=True)
+    deploy([request], world.ports, overwrite=True)
     assert world.catalog.releases()["sales@1"].sha256 == A
 
 
 def test_the_same_package_again_is_unchanged_imported_once_and_told_again():
     world = World()
-    deploy([world.request("sales")], world.yard)
+    deploy([world.request("sales")], world.ports)
     world.clock.at += timedelta(minutes=1)
-    told = deploy([world.request("sales")], world.yard)
+    told = deploy([world.request("sales")], world.ports)
     assert told["ponds"][0]["unchanged"] is True
     assert len(world.imports.asked) == 1
     first, second = world.post.letters
@@ -152,11 +153,11 @@ def test_the_same_package_again_is_unchanged_imported_once_and_told_again():
 @pytest.mark.parametrize("health", ["ok", "failed", "killed"])
 def test_the_package_that_is_selected_waits_for_nothing_and_says_what_becomes_of_a_line_that_is_down(health):
     world = World()
-    deploy([world.request("sales")], world.yard)
+    deploy([world.request("sales")], world.ports)
     selected = world.post.letters[0].signal.release
     seen = in_flight("sales@1", 2)
     world.states.held = {Line("sales@1"): replace(seen, state=replace(seen.state, release=selected, health=health))}
-    (told,) = deploy([world.request("sales")], world.yard)["ponds"]
+    (told,) = deploy([world.request("sales")], world.ports)["ponds"]
     assert (told["unchanged"], told["waits_for"]) == (True, ["sales@1/2"] if health == "failed" else [])
     failed = "sales@1 failed, and this is the version that failed: the failure is cleared, and it runs again if it is wanted."
     assert (
@@ -171,14 +172,14 @@ def test_the_package_that_is_selected_waits_for_nothing_and_says_what_becomes_of
 
 def test_a_version_deployed_again_waits_where_another_one_that_waits_is_put_aside_or_it_waits_itself():
     world = World()
-    deploy([world.request("sales")], world.yard)
+    deploy([world.request("sales")], world.ports)
     first = world.post.letters[0].signal.release
-    deploy([world.request("sales", "1.1.0")], world.yard)
+    deploy([world.request("sales", "1.1.0")], world.ports)
     second = world.post.letters[1].signal.release
     seen = in_flight("sales@1", 2)
     world.states.held = {Line("sales@1"): replace(seen, state=replace(seen.state, release=first, next_release=second))}
     for version, unchanged in (("1.1.0", True), ("1.0.0", False)):
-        (told,) = deploy([world.request("sales", version)], world.yard)["ponds"]
+        (told,) = deploy([world.request("sales", version)], world.ports)["ponds"]
         assert (told["unchanged"], told["waits_for"]) == (unchanged, ["sales@1/2"])
 
 
@@ -193,22 +194,22 @@ def test_a_version_deployed_again_waits_where_another_one_that_waits_is_put_asid
 )
 def test_a_ripple_that_asks_for_more_than_the_function_has_starts_as_a_task(hints, place):
     world = World(found={"sales": (RippleSpec("load", **hints),)})
-    deploy([world.request("sales")], world.yard)
+    deploy([world.request("sales")], world.ports)
     (letter,) = world.post.letters
     assert letter.signal.release.ripples[0].starts_on == place
 
 
 def test_the_same_package_after_the_function_has_grown_starts_there():
     world = World(found={"sales": (RippleSpec("load", memory_mib=4096),)})
-    deploy([world.request("sales")], world.yard)
-    world.yard = replace(world.yard, function=FunctionSize(8192, 900))
-    assert deploy([world.request("sales")], world.yard)["ponds"][0]["unchanged"] is True
+    deploy([world.request("sales")], world.ports)
+    world.ports = replace(world.ports, function=FunctionSize(8192, 900))
+    assert deploy([world.request("sales")], world.ports)["ponds"][0]["unchanged"] is True
     assert [letter.signal.release.ripples[0].starts_on for letter in world.post.letters] == ["task", "lambda"]
 
 
 def test_going_back_to_a_lower_version_is_allowed_with_a_word():
     world = World(release("sales@1", "1.3.0"))
-    told = deploy([world.request("sales", "1.2.0")], world.yard)
+    told = deploy([world.request("sales", "1.2.0")], world.ports)
     assert told["ponds"][0]["warnings"] == ["sales@1 goes back from 1.3.0 to 1.2.0."]
 
 
@@ -217,7 +218,7 @@ def test_a_deploy_does_not_end_a_kill_and_says_so():
     world.states.held = {
         name: Seen(PondState(Line(name), health=health)) for name, health in (("sales@1", "killed"), ("rates@1", "failed"))
     }
-    told = deploy([world.request("sales", "1.0.1"), world.request("rates", "1.0.1")], world.yard)
+    told = deploy([world.request("sales", "1.0.1"), world.request("rates", "1.0.1")], world.ports)
     assert {pond["line"]: pond["warnings"] for pond in told["ponds"]} == {
         "rates@1": [],
         "sales@1": ["sales@1 was killed and stays down: duckstring control wake sales -m 1 (or clear: it runs when it is wanted)."],
@@ -247,7 +248,7 @@ def test_a_version_that_a_run_in_flight_holds_back_is_told_with_the_run():
         "{0}@1 runs 1.0.0 still: {1} waits for run {2}, and what is asked for meanwhile waits with it. Until when is not known{3}. "
         "Look: duckstring status {0} -m 1; to stop what runs: duckstring control kill {0} -m 1, then wake."
     )
-    told = {pond["line"]: (pond["waits_for"], pond["warnings"]) for pond in deploy(requests, world.yard, overwrite=True)["ponds"]}
+    told = {pond["line"]: (pond["waits_for"], pond["warnings"]) for pond in deploy(requests, world.ports, overwrite=True)["ponds"]}
     assert told == {
         "sales@1": (
             ["sales@1/4", "sales@1/7"],
@@ -274,7 +275,7 @@ def test_going_below_a_sinks_minimum_is_refused_and_in_one_batch_with_its_sink_a
         "reports@1 1.0.0 needs sales@1 at 1.3.0 or newer, and this deploy would select 1.2.0: "
         "deploy sales at 1.3.0 or newer, or together with it a reports that needs less."
     )
-    deploy([world.request("sales", "1.2.0"), world.request("reports", "1.1.0", sources={"sales": "1.2.0"}, type="outlet")], world.yard)
+    deploy([world.request("sales", "1.2.0"), world.request("reports", "1.1.0", sources={"sales": "1.2.0"}, type="outlet")], world.ports)
     assert world.catalog.releases()["sales@1"].version == "1.2.0"
 
 
@@ -283,7 +284,7 @@ def test_a_line_that_comes_back_is_told_of_its_removal_first_if_it_never_heard()
     old = release("sales@1", "1.0.0")
     world.catalog.gone[old.line] = Removal(old.line, NOON + timedelta(minutes=5))
     world.states.held = {old.line: Seen(PondState(old.line, release=old))}
-    deploy([world.request("sales", "1.1.0")], world.yard)
+    deploy([world.request("sales", "1.1.0")], world.ports)
     assert [letter.signal for letter in world.post.letters] == [
         Removed(NOON + timedelta(minutes=5)),
         Deployed(world.catalog.releases()["sales@1"]),
@@ -294,11 +295,11 @@ def test_a_line_comes_back_after_its_removal_though_the_clock_of_that_was_ahead(
     world = World()
     removal = Removal(Line("sales@1"), world.clock.at + timedelta(minutes=5))
     world.catalog.gone[removal.line] = removal
-    deploy([world.request("sales", "1.1.0")], world.yard)
+    deploy([world.request("sales", "1.1.0")], world.ports)
     selected = world.catalog.releases()["sales@1"]
     assert selected.deployed > removal.at
     state = PondState(removal.line)
-    for letter in [*world.post.letters, obituary(removal)]:
+    for letter in [*world.post.letters, removal_letter(removal)]:
         state = step(state, letter.signal, NOON).state
     assert state.release == selected
 
@@ -308,7 +309,7 @@ def test_a_line_that_heard_of_its_removal_keeps_what_its_sinks_asked_for_since(s
     world = World()
     world.catalog.gone["sales@1"] = Removal(Line("sales@1"), NOON)
     world.states.held = {"sales@1": Seen(state)} if state else {}
-    deploy([world.request("sales", "1.1.0")], world.yard)
+    deploy([world.request("sales", "1.1.0")], world.ports)
     assert [type(letter.signal) for letter in world.post.letters] == [Deployed]
 
 
@@ -344,17 +345,17 @@ def test_a_bad_manifest_is_checked_again_here():
 def test_a_deploy_that_others_overtake_every_time_posts_nothing():
     world = World()
     request = world.request("sales")
-    world.yard = replace(world.yard, artifacts=_Overtaking(world, times=1_000))
+    world.ports = replace(world.ports, artifacts=_Overtaking(world, times=1_000))
     with pytest.raises(StateConflictError):
-        deploy([request], world.yard)
+        deploy([request], world.ports)
     assert world.post.letters == []
 
 
 def test_a_deploy_that_independent_ones_overtake_is_judged_again_and_imported_once():
     world = World()
     request = world.request("sales")
-    world.yard = replace(world.yard, artifacts=_Overtaking(world, times=3))
-    assert deploy([request], world.yard)["ponds"][0]["line"] == "sales@1"
+    world.ports = replace(world.ports, artifacts=_Overtaking(world, times=3))
+    assert deploy([request], world.ports)["ponds"][0]["line"] == "sales@1"
     assert set(world.catalog.releases()) == {"sales@1", "rival1@1", "rival2@1", "rival3@1"}
     assert len(world.imports.asked) == 1
     assert len(world.post.letters) == 1
@@ -363,9 +364,9 @@ def test_a_deploy_that_independent_ones_overtake_is_judged_again_and_imported_on
 def test_a_deploy_that_the_same_version_with_other_contents_overtook_is_refused():
     world = World()
     request = world.request("sales")
-    world.yard = replace(world.yard, artifacts=_Overtaking(world, times=1, line="sales@1"))
+    world.ports = replace(world.ports, artifacts=_Overtaking(world, times=1, line="sales@1"))
     with pytest.raises(OperatorError, match="deployed already, with other contents"):
-        deploy([request], world.yard)
+        deploy([request], world.ports)
     assert world.catalog.releases()["sales@1"].sha256 == B
     assert world.post.letters == []
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from duckstring.service.graph import faults, find_cycle, in_order, needed_by, warnings
+from duckstring.model.graph import faults, find_cycle, in_order, needed_by, warnings
 from tests.unit.api.world import graph, release, source
 
 

@@ -5,17 +5,18 @@ from datetime import timedelta
 
 import pytest
 
+from duckstring.api.history import runs
+from duckstring.api.ports import RemovePorts
+from duckstring.api.remove import remove
 from duckstring.engine.signals import Deployed, Removed
 from duckstring.engine.state import Failure, PondState
 from duckstring.engine.step import step
 from duckstring.errors import OperatorError, StateConflictError
 from duckstring.model.catalog import Removal
+from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line
 from duckstring.ports import Seen
-from duckstring.service.find import PondNotFoundError
-from duckstring.service.history import runs
-from duckstring.service.remove import Axe, remove
-from tests.unit.api.test_sweep_rounds import run
+from tests.unit.api.test_sweep import run
 from tests.unit.api.world import NOON, Archive, Post, Rows, ShelfCatalog, States, StillClock, graph, release, source
 
 SALES = Line("sales@1")
@@ -33,12 +34,12 @@ class World:
         state = PondState(SALES, release=one, runs={3: run(3), 4: run(4, failure=Failure("load", 1, "E", "m"))})
         self.post = Post()
         self.states = States({SALES: Seen(state, mark=(0, "1" if hears else "0")), "solo@1": Seen(PondState("solo@1"), mark=(0, "1"))})
-        self.axe = Axe(self.catalog, Archive(self.catalog), self.states, self.post, StillClock())
+        self.ports = RemovePorts(self.catalog, Archive(self.catalog), self.states, self.post, StillClock())
 
     def refused(self, pond, **asked):
         before = dict(self.catalog.selected), dict(self.catalog.versions)
         with pytest.raises(OperatorError) as caught:
-            remove(pond, self.axe, **asked)
+            remove(pond, self.ports, **asked)
         assert (self.catalog.selected, self.catalog.versions) == before
         assert self.post.letters == []
         return caught.value
@@ -46,7 +47,7 @@ class World:
 
 def test_a_line_leaves_the_catalog_with_all_its_versions_and_hears_of_it():
     world = World()
-    told = remove("sales", world.axe, major=1)
+    told = remove("sales", world.ports, major=1)
     assert told == {
         "removed": ["sales@1"],
         "stopped": ["sales@1/3"],
@@ -62,23 +63,23 @@ def test_a_line_leaves_the_catalog_with_all_its_versions_and_hears_of_it():
 def test_a_line_that_a_faster_clock_deployed_is_removed_all_the_same():
     ahead = replace(release("sales@1", "1.2.0"), deployed=NOON + timedelta(minutes=5))
     world = World(ahead)
-    remove("sales", world.axe, major=1)
+    remove("sales", world.ports, major=1)
     state = step(PondState(SALES), Deployed(ahead), NOON).state
     (letter,) = world.post.letters
     assert step(state, letter.signal, NOON).state.release is None
 
 
 def test_a_line_that_is_too_busy_to_hear_is_removed_all_the_same():
-    assert remove("sales", World(hears=False).axe, major=1)["applied"] is False
+    assert remove("sales", World(hears=False).ports, major=1)["applied"] is False
 
 
 def test_a_dry_removal_says_the_same_and_does_nothing():
     world = World()
-    told = remove("sales", world.axe, major=1, dry=True)
+    told = remove("sales", world.ports, major=1, dry=True)
     assert (told["removed"], told["stopped"], told["applied"]) == (["sales@1"], ["sales@1/3"], False)
     assert world.catalog.at == 0
     assert world.post.letters == []
-    remove("sales", world.axe, version="1.0.0", dry=True)
+    remove("sales", world.ports, version="1.0.0", dry=True)
     assert ("sales", "1.0.0") in world.catalog.versions
 
 
@@ -96,12 +97,12 @@ def test_nothing_is_removed_on_a_guess():
     assert (error.message, error.hint) == ("sales has 2 lines: sales@1, sales@2.", "Say which: duckstring pond remove sales -m 1")
     assert isinstance(world.refused("nobody"), PondNotFoundError)
     assert "the nearest: sales" in world.refused("slaes").message
-    assert remove("solo", world.axe)["removed"] == ["solo@1"]
+    assert remove("solo", world.ports)["removed"] == ["solo@1"]
 
 
 def test_a_version_that_is_not_selected_goes_alone():
     world = World()
-    told = remove("sales", world.axe, version="1.1.0")
+    told = remove("sales", world.ports, version="1.1.0")
     assert told == {"removed": ["sales 1.1.0"], "stopped": [], "warnings": [], "applied": True}
     assert world.catalog.known("sales").keys() == {"1.2.0", "2.0.0", "1.0.0"}
     assert SALES in world.catalog.selected
@@ -126,7 +127,7 @@ def test_a_removal_that_a_deploy_overtook_removes_nothing(asked):
     world = World()
     world.catalog.revision = lambda: world.catalog.at - 1
     with pytest.raises(StateConflictError):
-        remove("sales", world.axe, **asked)
+        remove("sales", world.ports, **asked)
     assert SALES in world.catalog.selected
     assert world.post.letters == []
 
@@ -135,7 +136,7 @@ def test_a_removal_that_one_deploy_overtook_is_judged_again():
     world = World()
     stale = iter([world.catalog.at - 1])
     world.catalog.revision = lambda: next(stale, world.catalog.at)
-    remove("sales", world.axe, version="1.0.0")
+    remove("sales", world.ports, version="1.0.0")
     assert ("sales", "1.0.0") not in world.catalog.versions
 
 

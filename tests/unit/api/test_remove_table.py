@@ -5,6 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from duckstring.api.history import show_run
+from duckstring.api.ports import RemoveTablePorts
+from duckstring.api.remove import WhichLineError
+from duckstring.api.remove_table import TableNotPublishedError, TableStillReadError, remove_table
+from duckstring.api.status import describe
+from duckstring.api.tables import tables
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.signals import TableRemoved
 from duckstring.engine.state import PondState
@@ -13,13 +19,8 @@ from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, package_id
 from duckstring.ports import Seen
-from duckstring.service.history import show_run
-from duckstring.service.remove import WhichLineError
-from duckstring.service.remove_table import TableNotPublishedError, TablePorts, TableStillReadError, remove_table
-from duckstring.service.status import describe
-from duckstring.service.tables import tables
 from tests.unit.api.test_status import Files
-from tests.unit.api.test_sweep_rounds import run
+from tests.unit.api.test_sweep import run
 from tests.unit.api.world import NOON, Post, ShelfCatalog, States, StillClock, graph, release, source
 
 SALES = Line("sales@1")
@@ -59,7 +60,7 @@ class World:
         self.state = PondState(SALES, **{**held, **state})
         self.post = Post()
         self.states = States({SALES: Seen(self.state, mark=(0, "1" if hears else "0"))})
-        self.ports = TablePorts(self.catalog, self.states, history or History(), self.post, StillClock())
+        self.ports = RemoveTablePorts(self.catalog, self.states, history or History(), self.post, StillClock())
 
     def remove(self, table="refunds", **more):
         return remove_table("sales", table, self.ports, **more)

@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from duckstring.api.history import RunNotFoundError, runs, show_run
+from duckstring.api.status import describe, status
+from duckstring.api.tables import NotPublishedError, tables
 from duckstring.engine.state import Attempt, Failure, Kept, PondState, RippleState, Run, SourceView, Tide, Wave
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import TableVersion
+from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line
 from duckstring.ports import Seen
-from duckstring.service.find import PondNotFoundError
-from duckstring.service.history import RunNotFoundError, runs, show_run
-from duckstring.service.status import describe, status
-from duckstring.service.tables import NotPublishedError, tables
 from tests.unit.api.world import NOON, Archive, AttemptRows, Rows, ShelfCatalog, States, StillClock, graph, release, source
 
 SALES = Line("sales@1")

@@ -7,15 +7,15 @@ from datetime import timedelta
 
 import pytest
 
+from duckstring.api.trigger import trigger
 from duckstring.engine.signals import ExecutionEnded, Triggered
 from duckstring.engine.state import Failure, PondState, Run, SourceView, Tide, Wave
 from duckstring.errors import OperatorError
 from duckstring.model.arrivals import Arrival
-from duckstring.model.names import Line, execution_name
+from duckstring.model.find import PondNotFoundError
+from duckstring.model.names import Line, execution_name, read_execution_name
+from duckstring.orchestrator.forward import forward
 from duckstring.ports import Seen
-from duckstring.service.find import PondNotFoundError
-from duckstring.service.forward import forward, read_execution_name
-from duckstring.service.trigger import trigger
 from tests.unit.api.world import NOON, Door, Rules, ShelfCatalog, States, StillClock, graph, release, source
 
 RULES = Rules()

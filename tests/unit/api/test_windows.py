@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from duckstring.api.status import describe
+from duckstring.api.windows import WindowNotFoundError, add, listed, remove
 from duckstring.engine.signals import Deployed, Signal, Triggered, WindowAdded, WindowRemoved
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.errors import OperatorError
+from duckstring.model.find import PondNotFoundError
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
+from duckstring.model.window_rules import WindowError, check_opens, read
 from duckstring.model.windows import Window
 from duckstring.ports import Seen
-from duckstring.service.find import PondNotFoundError
-from duckstring.service.read_window import WindowError, check_opens, read
-from duckstring.service.status import describe
-from duckstring.service.windows import WindowNotFoundError, add, listed, remove
 from tests.unit.api.world import NOON, ShelfCatalog, graph, release, source
 
 SALES = Line("sales@1")
@@ -272,15 +272,15 @@ def test_a_freshness_that_a_removed_rule_left_ahead_is_told_and_openings_before_
 
 
 def test_the_door_knows_three_actions_and_an_undeployed_pond():
-    from duckstring.service.answer import OPERATIONS, answer
+    from duckstring.api.answer import OPERATIONS, answer
 
     actor = Actor()
 
-    class Desk:
+    class ApiPorts:
         catalog, mailbox, states, clock = ShelfCatalog(graph(INLET)), actor, actor, actor
 
     def ask(**request):
-        return answer({"op": "window", "pond": "sales", **request}, Desk())
+        return answer({"op": "window", "pond": "sales", **request}, ApiPorts())
 
     assert "window" in OPERATIONS
     assert ask(action="add", window=NIGHTLY)["result"]["windows"] == [TOLD]

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from duckstring.engine.letters import Letter
 from duckstring.errors import AuthorError, StateConflictError
 from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, parse_line
-from duckstring.ports import Letter, Row, Seen
+from duckstring.ports import Row, Seen
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -112,7 +113,7 @@ class ShelfCatalog:
 
 @dataclass
 class Archive:
-    """The removals' side of a catalog on the shelf."""
+    """The removals' side of a catalog in memory."""
 
     catalog: ShelfCatalog = field(default_factory=ShelfCatalog)
 
@@ -234,8 +235,8 @@ class AttemptRows:
 
 
 @dataclass
-class Shelves:
-    """A cellar: manifests by line, objects with when they were written."""
+class Garbage:
+    """What garbage there is: manifests by line, objects with when they were written."""
 
     kept: dict[Line, dict[int, tuple[Instant, frozenset[str]]]] = field(default_factory=dict)
     written: dict[str, Instant] = field(default_factory=dict)

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from duckstring.adapters.memory.world import START, Conditions, World, pond, seconds
 from duckstring.engine.signals import Triggered
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
+from duckstring.testing.simulator import START, Conditions, World, pond, seconds
 
 WIN, API, MID, OUT = (Line(f"{name}@1") for name in ("win", "api", "mid", "out"))
 HOUR, DAY = seconds(3600), seconds(86_400)

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from duckstring.adapters.memory.world import FUNCTION_MIB, START, Attempted, World, pond, seconds
 from duckstring.engine.compute import place_and_why
 from duckstring.engine.effects import AnswerGate, CallOnKill, Effect, RecordAttempt, StartRun, StopRun, StopTask
 from duckstring.engine.ripples import MOST_LOSSES
@@ -26,6 +25,7 @@ from duckstring.engine.state import Failure, PondState, RippleState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release
 from duckstring.model.compute import TASK_SIZES, Pin, size_above, size_for
+from duckstring.testing.simulator import FUNCTION_MIB, START, Attempted, World, pond, seconds
 from tests.unit.engine.test_demand import A, counts, deployed
 
 Kind = TypeVar("Kind")

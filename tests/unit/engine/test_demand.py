@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from duckstring.adapters.memory.world import START, Conditions, World, chain_of, pond, seconds
 from duckstring.engine.effects import SendPull, SendTarget
 from duckstring.engine.runs import MOST_RUNS
 from duckstring.engine.signals import PullReceived, SourceTold, TargetReceived, Triggered
@@ -16,6 +15,7 @@ from duckstring.engine.step import step, steps
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
+from duckstring.testing.simulator import START, Conditions, World, chain_of, pond, seconds
 
 A, B, C, D = (Line(f"{x}@1") for x in "abcd")
 CHAIN = (pond(A), pond(B, A), pond(C, B))

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from duckstring.adapters.aws import codec
-from duckstring.adapters.memory.world import START, Attempted, World, chain_of, pond, seconds
 from duckstring.engine.effects import AnswerGate, RecordAttempt, StartRun, TellSinks
 from duckstring.engine.ripples import MOST_LOSSES
 from duckstring.engine.signals import Deployed, ExecutionEnded, GateReached, PullReceived, RippleSucceeded, Triggered
@@ -17,7 +16,8 @@ from duckstring.engine.state import Failure, PondState
 from duckstring.engine.step import step, steps
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
-from duckstring.service.dispatch import _letters
+from duckstring.orchestrator.perform import _letters
+from duckstring.testing.simulator import START, Attempted, World, chain_of, pond, seconds
 from tests.property.worlds import newer
 from tests.unit.engine.test_demand import CHAIN, A, B, C, D, counts, deployed
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from duckstring.adapters.memory.world import START, World, chain_of, pond, seconds
 from duckstring.engine.effects import SendTarget
 from duckstring.engine.signals import BudgetSet, SourceTold, Triggered
 from duckstring.engine.state import Failure, Kept
@@ -12,6 +11,7 @@ from duckstring.engine.step import step
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
+from duckstring.testing.simulator import START, World, chain_of, pond, seconds
 from tests.unit.engine.test_demand import A, B, C, D, counts, deployed
 from tests.unit.engine.test_faults import E, fails
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from duckstring.adapters.memory.world import Attempted, World, chain_of, pond, seconds
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.signals import TableRemoved
 from duckstring.engine.state import PondState
@@ -16,6 +15,7 @@ from duckstring.engine.tables import MOST_DROPPED
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, writer_of
+from duckstring.testing.simulator import Attempted, World, chain_of, pond, seconds
 from tests.unit.engine.test_demand import A, B, counts, deployed
 
 RUN1 = f"{A}/1"

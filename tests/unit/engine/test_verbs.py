@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from duckstring.adapters.aws import codec
-from duckstring.adapters.memory.world import START, World, chain_of, pond, seconds
 from duckstring.engine.effects import RecordAttempt, SendPull, SendTarget, StopRun
 from duckstring.engine.signals import BudgetSet, Ordered, Removed
 from duckstring.engine.state import Failure, Wave
@@ -15,6 +14,7 @@ from duckstring.engine.step import step
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
+from duckstring.testing.simulator import START, World, chain_of, pond, seconds
 from tests.property.worlds import newer
 from tests.unit.engine.test_demand import CHAIN, A, B, C, counts, deployed
 from tests.unit.engine.test_faults import fails

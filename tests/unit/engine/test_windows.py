@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from duckstring.adapters.memory.world import START, World, chain_of, pond, seconds
 from duckstring.engine.effects import DropSchedule, SetAlarm, SetSchedule
 from duckstring.engine.signals import AlarmRang, WindowAdded, WindowOpened, WindowRemoved
 from duckstring.engine.step import step
 from duckstring.model.instants import Instant
 from duckstring.model.windows import Window
+from duckstring.testing.simulator import START, World, chain_of, pond, seconds
 from tests.unit.engine.test_demand import CHAIN, A, B, C, counts, deployed
 from tests.unit.engine.test_faults import fails
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from duckstring.adapters.aws.duck import S3Storage
 from duckstring.adapters.aws.reader import BucketFiles
+from duckstring.api.tables import written_in
 from duckstring.errors import InvariantError
 from duckstring.model import names
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import NEVER, from_text, to_text
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
-from duckstring.service.tables import written_in
 from tests.property.worlds import looks
 
 SALES = Line("sales@1")

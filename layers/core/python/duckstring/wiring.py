@@ -22,13 +22,12 @@ from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.tokens import StepTokens
 from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.model.settings import Settings
-from duckstring.ports import Arrivals, Clock, Gates, StateStore
-from duckstring.service.dispatch import Hands
-from duckstring.service.own_words import Ends
+from duckstring.orchestrator.ports import EffectPorts, Ends, Gates, StateStore
+from duckstring.ports import Arrivals, Clock
 
 if TYPE_CHECKING:
-    from duckstring.service.answer import Desk
-    from duckstring.service.sweep import Rounds
+    from duckstring.api.ports import ApiPorts
+    from duckstring.sweep.ports import SweepPorts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Orchestrator:
     arrivals: Arrivals
     gates: Gates
     ends: Ends
-    hands: Hands
+    ports: EffectPorts
     tokens: StepTokens
     overrides: EcsOverrides
     clock: Clock
@@ -55,7 +54,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     _ = clients.dynamodb, clients.sqs, clients.stepfunctions, clients.events
     table = settings.need("table")
     gates = TokenGates(clients, table)
-    hands = Hands(
+    ports = EffectPorts(
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         executions=Machine(clients, settings.need("machine")),
         gates=gates,
@@ -68,21 +67,21 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     store, catalog, arrivals = DynamoStateStore(clients, table), DynamoCatalog(clients, table), DynamoArrivals(clients, table)
     tokens, overrides = StepTokens(clients), EcsOverrides(clients, settings.need("cluster"))
     ends = AttemptRows(clients, table, settings.need("bucket"))
-    return Orchestrator(settings, clients, store, catalog, arrivals, gates, ends, hands, tokens, overrides, clock)
+    return Orchestrator(settings, clients, store, catalog, arrivals, gates, ends, ports, tokens, overrides, clock)
 
 
-def api(env: Mapping[str, str]) -> Desk:
+def api(env: Mapping[str, str]) -> ApiPorts:
     """The api of the Catchment that ``env`` describes."""
     from duckstring.adapters.aws.deployment import BucketArtifacts, EventDoor, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
     from duckstring.adapters.aws.sweeper import AttemptRowReader, MachineReader  # noqa: PLC0415
-    from duckstring.service.answer import Desk  # noqa: PLC0415
+    from duckstring.api.ports import ApiPorts  # noqa: PLC0415
 
     settings, clients = Settings.from_env(env), Clients()
     table, bucket = settings.need("table"), settings.need("bucket")
     catalog = DynamoCatalog(clients, table)
-    return Desk(
+    return ApiPorts(
         settings=settings,
         catalog=catalog,
         removals=catalog,
@@ -101,22 +100,22 @@ def api(env: Mapping[str, str]) -> Desk:
     )
 
 
-def sweep(env: Mapping[str, str]) -> Rounds:
+def sweep(env: Mapping[str, str]) -> SweepPorts:
     """The sweep of the Catchment that ``env`` describes."""
     from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415 - see the top
-    from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsCellar, MachineReader  # noqa: PLC0415
-    from duckstring.service.sweep import Rounds  # noqa: PLC0415
+    from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsGarbageStore, MachineReader  # noqa: PLC0415
+    from duckstring.sweep.ports import SweepPorts  # noqa: PLC0415
 
     settings, clients = Settings.from_env(env), Clients()
     table = settings.need("table")
     catalog = DynamoCatalog(clients, table)
-    return Rounds(
+    return SweepPorts(
         catalog=catalog,
         removals=catalog,
         states=DynamoStateReader(clients, table),
         executions=MachineReader(clients, settings.need("machine")),
         attempts=AttemptRowReader(clients, table),
-        cellar=AwsCellar(clients, table, settings.need("bucket")),
+        garbage=AwsGarbageStore(clients, table, settings.need("bucket")),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         clock=SystemClock(),
     )

@@ -41,9 +41,9 @@ def _order(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: Inst
         turn.anew = turn.last_anew = anew
         if turn.pull is not None:
             turn.pull, turn.asking = max(turn.pull, epoch), True
-    is_card = held > turn.last_held
+    is_new_replacement = held > turn.last_held
     nothing_ahead = turn.start_f == turn.end_f and turn.start_f <= held
-    if not is_card and not (nothing_ahead and (waits or turn.pull is None)):
+    if not is_new_replacement and not (nothing_ahead and (waits or turn.pull is None)):
         return
     turn.last_held = max(turn.last_held, held)
     if not nothing_ahead:

@@ -1,4 +1,4 @@
-"""Effects: what a step wants done, in the imperative. Data until ``service/dispatch.py`` acts on them.
+"""Effects: what a step wants done, in the imperative. Data until ``orchestrator/perform.py`` acts on them.
 
 Each is safe to perform twice; the key that makes it so is (line, revision, index).
 """

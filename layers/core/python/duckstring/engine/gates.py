@@ -15,7 +15,7 @@ def reach_gate(turn: Turn, gate: GateReached) -> None:
     """A branch waits. One whose run is over, or that belongs to a lost execution, is sent home at once."""
     run = turn.runs.get(gate.run)
     if run is None or gate.launch != run.launch or gate.ripple not in turn.ripples:
-        turn.emit(_farewell(turn, gate))
+        turn.emit(_dismissal(turn, gate))
         return
     attempt = turn.ripples[gate.ripple].attempt
     if attempt is not None and attempt.run == gate.run and attempt.dispatched and attempt.number > gate.attempt:
@@ -23,7 +23,7 @@ def reach_gate(turn: Turn, gate: GateReached) -> None:
     turn.put_run(with_waiting(run, gate.ripple, waits=True))
 
 
-def _farewell(turn: Turn, gate: GateReached) -> AnswerGate:
+def _dismissal(turn: Turn, gate: GateReached) -> AnswerGate:
     if gate.run == turn.failed_run or gate.outcome != "none":
         failure = shortened(gate.failure) if gate.failure else turn.failure
         return AnswerGate(gate.run, gate.launch, gate.ripple, "cancelled", failure=failure)

@@ -446,7 +446,7 @@ def _record_end(turn: Turn, run: Run, status: RunStatus, failure: Failure | None
     turn.emit(RecordRun(run.number, run.f, run.version, status, run.started, turn.now, failure))
 
 
-def bury_failed_runs(turn: Turn) -> bool:
+def drop_finished_failures(turn: Turn) -> bool:
     """A failed run is over when nothing of it runs any more and no branch of it waits."""
     if not any_failed(turn):
         return False

@@ -15,9 +15,9 @@ from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.compute import PinnedPlace
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.triggers import TriggerKind
 from duckstring.model.windows import Window
 
-TriggerKind = Literal["tap", "wave", "pulse", "tide", "remove"]
 Verb = Literal["wake", "force", "sleep", "kill", "clear"]
 GateOutcome = Literal["none", "failed", "timeout", "crashed", "lost", "overran", "memory"]
 

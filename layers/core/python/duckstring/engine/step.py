@@ -299,7 +299,7 @@ def fire(turn: Turn) -> bool:
     runs_in_flight = bool(turn.runs)
     return (
         (runs_in_flight and runs.complete_runs(turn))
-        or (turn.failed_run != 0 and runs.bury_failed_runs(turn))
+        or (turn.failed_run != 0 and runs.drop_finished_failures(turn))
         or (bool(turn.removing) and tables.publish_removals(turn))
         or (turn.next_release is not None and adopt_release(turn))
         or revive(turn)

@@ -6,7 +6,7 @@ import re
 from hashlib import sha256
 from typing import NamedTuple, NewType
 
-from duckstring.errors import InvariantError
+from duckstring.errors import InvariantError, OperatorError
 from duckstring.model.instants import Instant, to_text
 
 Line = NewType("Line", str)
@@ -145,3 +145,17 @@ def writer_of(key: str) -> tuple[int, str]:
 def package_id(artifact: str) -> str:
     """A short name of one package, for comparing: two versions with the same contents are two packages."""
     return sha256(artifact.encode()).hexdigest()[:12]
+
+
+_EXECUTION = re.compile(r"^([a-z][a-z0-9_]*)-(\d+)-(\d+)-(\d+)$")
+
+
+def read_execution_name(name: str) -> tuple[Line, int, int]:
+    """(line, run, launch) of what ``model.names.execution_name`` wrote.
+
+    Raises:
+        OperatorError: this execution is none of ours.
+    """
+    if not (found := _EXECUTION.match(name)):
+        raise OperatorError(f"Execution {name!r} is no Pond Run's.")
+    return line(found[1], int(found[2])), int(found[3]), int(found[4])

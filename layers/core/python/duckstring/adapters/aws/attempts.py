@@ -49,7 +49,7 @@ Values = Mapping[str, str | int | float]
 
 
 class AttemptRows:
-    """``worker.AttemptHistory``, ``on_kill.KillHistory`` and ``own_words.Ends``."""
+    """``worker.ports.AttemptHistory``, ``on_kill.KillHistory`` and ``orchestrator.ports.Ends``."""
 
     def __init__(self, clients: Clients, table: str, bucket: str, redactor: Redactor | None = None) -> None:
         """Rows in ``table``, what is too long for them in ``bucket``; texts of others only as ``redactor`` lets them through."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.letter_form import LetterFormError, checked_object
+from duckstring.engine.letters import Letter
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.names import Line
-from duckstring.ports import Letter, Received
+from duckstring.orchestrator.ports import Received
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

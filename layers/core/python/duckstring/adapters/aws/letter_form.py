@@ -1,7 +1,7 @@
 """The form of a letter's body, checked before anything is made of it: whoever may write to the mailbox may write anything.
 
 What a field may hold follows from its type in ``engine/signals.py``, so a new signal is checked without a word here. The checks
-are those of JSON's shape only; what a letter claims, ``service/letters.py`` holds against the line.
+are those of JSON's shape only; what a letter claims, ``orchestrator/credible.py`` holds against the line.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
+from duckstring.engine.letters import Letter
 from duckstring.errors import TransientError
 from duckstring.model.names import Line
-from duckstring.ports import Letter
 
 _BATCH = 10
 _ALLOWED = re.compile(r"^[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}$")

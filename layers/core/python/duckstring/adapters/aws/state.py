@@ -15,7 +15,8 @@ from duckstring.engine.state import PondState
 from duckstring.errors import StateConflictError
 from duckstring.model.instants import NEVER, Instant, from_text, to_text
 from duckstring.model.names import Line
-from duckstring.ports import Held, Mark
+from duckstring.orchestrator.ports import Held
+from duckstring.ports import Mark
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutTypeDef, TransactWriteItemTypeDef

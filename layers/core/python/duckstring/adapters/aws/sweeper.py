@@ -74,8 +74,8 @@ class AttemptRowReader:
         return None
 
 
-class AwsCellar:
-    """``ports.Cellar``."""
+class AwsGarbageStore:
+    """``ports.GarbageStore``."""
 
     def __init__(self, clients: Clients, table: str, bucket: str) -> None:
         """Manifests lie in ``table``, objects in ``bucket``."""

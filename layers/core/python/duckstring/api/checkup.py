@@ -1,0 +1,118 @@
+"""What is wrong with lines: words that got lost on their way, and that the sweep should have told by now. Changes nothing.
+
+A line that failed, was killed or is blocked is not ill: that is its Pond's or its operator's business, and ``status`` tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+
+from duckstring.engine.state import Run
+from duckstring.errors import TransientError
+from duckstring.model.catalog import Release
+from duckstring.model.graph import in_order
+from duckstring.model.instants import Instant, duration_in_words, to_text
+from duckstring.model.names import Line, run_key
+from duckstring.ports import SOON, Catalog, Clock, ExecutionReader, Seen, StateReader
+
+ROUND = timedelta(minutes=5)
+"""How often the sweep comes (``infra/clock.py``)."""
+PATIENCE = 2 * ROUND
+"""What one round could not repair, the next one does."""
+MOST = 200
+"""So many runs in flight are looked at: Step Functions answers a few a second."""
+
+_SWEEP = "The sweep repairs this every 5 minutes. That it has not: see what is said of the sweep and the orchestrator."
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: ``kind`` for programs, ``message`` and ``hint`` for people."""
+
+    kind: str
+    line: Line
+    message: str
+    hint: str = _SWEEP
+    since: Instant | None = None
+
+    def to_json(self) -> Json:
+        """As docs/protocol.md has it."""
+        since = to_text(self.since) if self.since else None
+        return {"kind": self.kind, "line": self.line, "since": since, "message": self.message, "hint": self.hint}
+
+
+def checkup(*, catalog: Catalog, states: StateReader, executions: ExecutionReader, clock: Clock) -> Json:
+    """Look at every line.
+
+    Returns:
+        ``{"now", "lines": n, "runs": n in flight, "looked_at": n of them, "findings": [...]}``.
+    """
+    now, releases = clock.now(), catalog.releases()
+    seen = states.read(in_order(releases))
+    flights = [(held, run) for _, held in sorted(seen.items()) for run in held.state.runs.values()]
+    looked, found = 0, [*_unheard(releases, seen, now), *_owing(seen, now), *_missed_alarms(seen, now)]
+    for held, run in islice(flights, MOST):
+        try:
+            found += _lost_executions(held, run, executions, now)
+        except TransientError:  # asked too much at once: what was not looked at is told by the numbers
+            break
+        looked += 1
+    return {
+        "now": to_text(now),
+        "lines": len(releases),
+        "runs": len(flights),
+        "looked_at": looked,
+        "findings": [one.to_json() for one in found],
+    }
+
+
+def _unheard(releases: Mapping[Line, Release], seen: Mapping[Line, Seen], now: Instant) -> Iterator[Finding]:
+    """A deploy that its line has not heard of."""
+    for line, release in sorted(releases.items()):
+        held = seen.get(line)
+        heard = (held.state.next_release or held.state.release) if held else None
+        if now - release.deployed > PATIENCE and (heard is None or heard.deployed < release.deployed):
+            ago = _ago(now - release.deployed)
+            what = f"has not heard of the deploy of {release.version}, {ago} ago: it runs the version before, or nothing."
+            yield Finding("deploy", line, what, since=release.deployed)
+
+
+def _owing(seen: Mapping[Line, Seen], now: Instant) -> Iterator[Finding]:
+    """Effects that were committed and perhaps never performed. The sweep nudges such a line once they are older than ``SOON``."""
+    for line, held in sorted(seen.items()):
+        age = now - held.committed
+        if held.owes and age > SOON + PATIENCE + ROUND:
+            what = f"committed effects {_ago(age)} ago, and nobody knows whether they were performed: its deliveries die or fail."
+            yield Finding("outbox", line, what, since=held.committed)
+
+
+def _missed_alarms(seen: Mapping[Line, Seen], now: Instant) -> Iterator[Finding]:
+    """An alarm (of a Tide, a back-off, a Window) that did not ring."""
+    for line, held in sorted(seen.items()):
+        alarm = held.state.alarm
+        if alarm is not None and now - alarm > PATIENCE:
+            yield Finding("alarm", line, f"waits for an alarm that was due {_ago(now - alarm)} ago.", since=alarm)
+
+
+def _lost_executions(held: Seen, run: Run, executions: ExecutionReader, now: Instant) -> Iterator[Finding]:
+    """A run in flight without an execution, and no letter on its way that would tell."""
+    quiet = timedelta(milliseconds=now.timestamp() * 1000 - held.mark[0])
+    if min(now - run.started, quiet) < PATIENCE:
+        return
+    described = executions.describe(held.state.line, run=run.number, launch=run.launch)
+    status, cause = described or ("gone", "there is none")
+    if status not in {"RUNNING", "PENDING_REDRIVE"}:
+        told = f": {cause}" if cause else ""
+        what = (
+            f"has run {run_key(held.state.line, run.number)} in flight since {_ago(now - run.started)}, whose execution is {status}{told}."
+        )
+        yield Finding("execution", held.state.line, what, since=run.started)
+
+
+def _ago(duration: timedelta) -> str:
+    return duration_in_words(timedelta(minutes=duration // timedelta(minutes=1)))

@@ -1,0 +1,152 @@
+"""An operator's word to one line: its verbs and its live retry budgets. Each is answered when the line has heard it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import get_args
+
+from duckstring.api.ports import ControlPorts
+from duckstring.api.status import describe
+from duckstring.api.tell import Told, tell, tell_all
+from duckstring.engine.signals import BudgetSet, Ordered, Verb
+from duckstring.engine.state import PondState
+from duckstring.errors import OperatorError
+from duckstring.model.catalog import MOST_RETRIES, Release
+from duckstring.model.find import find, find_deployed
+from duckstring.model.instants import NEVER
+from duckstring.model.names import Line, parse_line, run_key
+
+VERBS: tuple[Verb, ...] = get_args(Verb)
+Json = dict[str, object]
+
+
+class NothingToForceError(OperatorError):
+    """A line that never ran has no freshness to run again at, and its Sources have nothing to begin with."""
+
+    def __init__(self, line: Line, empty: Collection[Line]) -> None:
+        """Name the Sources without output."""
+        pond, major = parse_line(line)
+        sources = f"{', '.join(sorted(empty))} {'have' if len(empty) > 1 else 'has'}"
+        super().__init__(
+            f"{line} cannot be forced: it has never run, and {sources} no output yet.",
+            hint=f"Run it with all that it needs: duckstring trigger pulse {pond} -m {major}",
+        )
+
+
+def control(pond: str, verb: str, ports: ControlPorts, *, major: int | None = None, upstream: bool = False) -> Json:
+    """Use a verb on a line; ``upstream``: sleep, for each of its ancestors as well.
+
+    Raises:
+        OperatorError: no such Pond or verb, or a verb that cannot be.
+    """
+    known = _check(verb, upstream=upstream)
+    releases = ports.catalog.releases() if upstream else {}
+    release = find(releases, pond, major) if upstream else find_deployed(ports.catalog, pond, major)
+    line = release.line
+    before = _read(line, ports)
+    if known == "force":
+        _check_force(before)
+    lines = (line, *sorted(ancestors(line, releases)))
+    now = ports.clock.now()
+    told = tell_all(dict.fromkeys(lines, Ordered(known, now)), mailbox=ports.mailbox, states=ports.states, clock=ports.clock)
+    return {
+        "lines": list(lines),
+        "applied": all(held.applied for held in told.values()),
+        "previous": describe(before, release, now)["status"],
+        "status": describe(told[line].state, release, ports.clock.now()),
+        "runs": [run_key(line, number) for number in _stopped(before, told[line])] if known == "kill" else [],
+        "warnings": list(_still_wanted(told, ports)) if known == "sleep" else [],
+    }
+
+
+def failure_budget(
+    pond: str, ports: ControlPorts, *, major: int | None = None, immediate_retries: int | None = None, source_retries: int | None = None
+) -> Json:
+    """Set the live retry budgets that are given, and show both.
+
+    Raises:
+        OperatorError: no such Pond, or a budget out of range.
+    """
+    _check_budget("immediate_retries", immediate_retries)
+    _check_budget("source_retries", source_retries)
+    line = find_deployed(ports.catalog, pond, major).line
+    told = Told(_read(line, ports), applied=True)
+    if immediate_retries is not None or source_retries is not None:
+        signal = BudgetSet(immediate_retries, source_retries)
+        told = tell(line, signal, mailbox=ports.mailbox, states=ports.states, clock=ports.clock)
+    state = told.state
+    return {
+        "line": line,
+        "immediate_retries": state.immediate_retries,
+        "source_retries": state.source_retries,
+        "failures": state.failures,
+        "applied": told.applied,
+    }
+
+
+def ancestors(line: Line, releases: Mapping[Line, Release]) -> frozenset[Line]:
+    """Every deployed line that ``line`` reads, required or optional, itself or through others."""
+    found: set[Line] = set()
+    ahead = [line]
+    while ahead:
+        held = releases.get(ahead.pop())
+        news = {spec.line for spec in held.sources if spec.line in releases} - found if held else set()
+        found |= news
+        ahead += news
+    return frozenset(found - {line})
+
+
+def _check(verb: str, *, upstream: bool) -> Verb:
+    known = next((one for one in VERBS if one == verb), None)
+    if known is None:
+        raise OperatorError(f"No verb {verb!r}; allowed: {', '.join(VERBS)}.")
+    if upstream and known != "sleep":
+        raise OperatorError(f"upstream with {known}; only sleep knows it.")
+    return known
+
+
+def _check_budget(name: str, value: int | None) -> None:
+    if value is not None and not 0 <= value <= MOST_RETRIES:
+        raise OperatorError(f"{name} is {value}; allowed: whole numbers from 0 to {MOST_RETRIES}.")
+
+
+def _check_force(state: PondState) -> None:
+    if state.end_f != NEVER or not state.sources:
+        return
+    views = state.sources.values()
+    required = [view for view in views if not view.optional]
+    empty = [view.line for view in required or views if view.end_f == NEVER]
+    if empty and (required or len(empty) == len(views)):
+        raise NothingToForceError(state.line, empty)
+
+
+def _stopped(before: PondState, told: Told) -> Iterator[int]:
+    """The runs that were in flight (a failed one is, as long as an attempt of it runs), or began since the look, and are no more."""
+    if not told.applied:
+        return
+    after = told.state
+    since = range(before.runs_started + 1, after.runs_started + 1)
+    yield from (number for number in (*sorted(before.runs), *since) if number not in after.runs)
+
+
+def _still_wanted(told: Mapping[Line, Told], ports: ControlPorts) -> Iterator[str]:
+    """Sinks that stay awake and want what was put to sleep: they wait for it, until somebody asks for it again."""
+    asleep: dict[Line, list[Line]] = {}
+    for line, held in sorted(told.items()):
+        for sink in held.state.sinks:
+            if sink not in told:
+                asleep.setdefault(sink, []).append(line)
+    for sink, seen in sorted(ports.states.read(asleep).items()):
+        if wants := _wants(seen.state):
+            yield f"{sink} is awake ({wants}) and reads {', '.join(asleep[sink])}: it asks again with its next run or trigger."
+
+
+def _wants(state: PondState) -> str:
+    standing = type(state.trigger).__name__.lower() if state.trigger else ""
+    pull = "pull" if state.pull is not None or state.woken is not None else ""
+    return ", ".join(filter(None, (standing, pull, "push" if state.targets else "")))
+
+
+def _read(line: Line, ports: ControlPorts) -> PondState:
+    seen = ports.states.read([line]).get(line)
+    return seen.state if seen else PondState(line)

@@ -1,0 +1,73 @@
+"""What ran, and how it ended."""
+
+from __future__ import annotations
+
+from duckstring.api.tables import older_tables
+from duckstring.errors import OperatorError
+from duckstring.model.find import find_ever_deployed
+from duckstring.model.names import parse_run
+from duckstring.ports import Catalog, Clock, HistoryReader, Removals, Row, Snapshots
+
+STATUSES = ("running", "success", "pass", "failed", "killed", "removal")
+MOST = 1000
+NOT_BEGUN = "not begun"
+Json = dict[str, object]
+
+
+class RunNotFoundError(OperatorError):
+    """No such run."""
+
+    def __init__(self, run: str, *, newest: str) -> None:
+        """Name the ``newest`` run of the line, if it has any."""
+        has = f"the newest of its line is {newest}" if newest else "its line has not run yet"
+        super().__init__(f"No run {run!r} in this Catchment; {has}.", hint="List them with: duckstring runs")
+
+
+def runs(  # noqa: PLR0913 - four are the question, four are the ports
+    *,
+    catalog: Catalog,
+    removals: Removals,
+    history: HistoryReader,
+    clock: Clock,
+    pond: str | None = None,
+    major: int | None = None,
+    status: str | None = None,
+    limit: int = 20,
+) -> Json:
+    """Runs, newest first, of one line or of the whole Catchment. A line that was removed keeps its history.
+
+    Raises:
+        OperatorError: no such Pond, no such status, or a limit out of bounds.
+    """
+    if status is not None and status not in STATUSES:
+        raise OperatorError(f"No run ends as {status!r}; allowed: {', '.join(STATUSES)}.")
+    if not 1 <= limit <= MOST:
+        raise OperatorError(f"limit is {limit}; allowed: 1 to {MOST}.")
+    line = find_ever_deployed(catalog, removals, pond, major) if pond else None
+    return {"runs": list(history.runs(now=clock.now(), limit=limit, line=line, status=status))}
+
+
+def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: Clock) -> Json:
+    """One run and its attempts, with their errors in full, and the tables that it published as they were.
+
+    Raises:
+        OperatorError: the text is no run, or there is no such run.
+    """
+    try:
+        line, number = parse_run(run)
+    except ValueError as error:
+        raise OperatorError(f"{error}.") from error
+    row = history.run(line, number)
+    if row is None:
+        newest = history.runs(now=clock.now(), limit=1, line=line)
+        raise RunNotFoundError(run, newest=str(newest[0]["run"]) if newest else "")
+    published = snapshots.read(line, number) if row.get("status") in {"success", "removal"} else None
+    older = older_tables(line, published.tables, published.f) if published else []
+    return {"run": row, "attempts": [_begun_or_not(attempt) for attempt in history.attempts(line, number)], "older_tables": older}
+
+
+def _begun_or_not(attempt: Row) -> Row:
+    """An attempt that was let go and whose execution ended before any worker began it has nothing of its own to tell."""
+    if attempt.get("error") != "ExecutionLost" or attempt.get("started"):
+        return attempt
+    return {**attempt, "status": NOT_BEGUN, "error": None, "message": None, "traceback": None, "overflow": None}

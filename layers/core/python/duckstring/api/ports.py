@@ -1,0 +1,123 @@
+"""What the api's use cases need of the world beyond ``duckstring.ports``, and what each of them is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from duckstring.model.catalog import RippleSpec, TableVersion
+from duckstring.model.compute import FunctionSize
+from duckstring.model.settings import Settings
+from duckstring.ports import (
+    Arrivals,
+    AttemptReader,
+    Catalog,
+    Clock,
+    ExecutionReader,
+    HistoryReader,
+    Mailbox,
+    Removals,
+    Snapshots,
+    StateReader,
+)
+
+
+class Artifacts(Protocol):
+    """Packages that were uploaded."""
+
+    def sha256(self, key: str) -> str | None:
+        """The digest (hex) of a package as it lies there; None if there is none."""
+
+
+class Discovery(Protocol):
+    """Imports a package where Ripples run, and nowhere else."""
+
+    def discover(self, artifact: str, *, sha256: str, module: str) -> tuple[RippleSpec, ...]:
+        """The Ripples that a package declares, in topological order.
+
+        Raises:
+            AuthorError: it cannot be imported, or its Ripples do not fit together.
+        """
+
+
+class TriggerDoor(Protocol):
+    """The door that every trigger takes: the Catchment's bus."""
+
+    def put(self, detail: Mapping[str, object]) -> None:
+        """Put one ``duckstring.trigger`` event."""
+
+
+class TableFiles(Protocol):
+    """Where table versions lie."""
+
+    def uri(self, version: TableVersion) -> str:
+        """The ``s3://`` address of a table version."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPorts:
+    """What the api needs of the world."""
+
+    settings: Settings
+    catalog: Catalog
+    removals: Removals
+    arrivals: Arrivals
+    states: StateReader
+    history: HistoryReader
+    snapshots: Snapshots
+    attempts: AttemptReader
+    files: TableFiles
+    door: TriggerDoor
+    artifacts: Artifacts
+    discovery: Discovery
+    executions: ExecutionReader
+    mailbox: Mailbox
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class DeployPorts:
+    """What deploying needs of the world."""
+
+    catalog: Catalog
+    removals: Removals
+    artifacts: Artifacts
+    discovery: Discovery
+    states: StateReader
+    attempts: AttemptReader
+    mailbox: Mailbox
+    clock: Clock
+    function: FunctionSize
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePorts:
+    """What removing needs of the world."""
+
+    catalog: Catalog
+    removals: Removals
+    states: StateReader
+    mailbox: Mailbox
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPorts:
+    """What an operator's word needs of the world."""
+
+    catalog: Catalog
+    states: StateReader
+    mailbox: Mailbox
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTablePorts:
+    """What removing a table needs of the world."""
+
+    catalog: Catalog
+    states: StateReader
+    history: HistoryReader
+    mailbox: Mailbox
+    clock: Clock

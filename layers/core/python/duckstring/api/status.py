@@ -1,0 +1,293 @@
+"""What a Catchment is doing, line by line, in the order in which data flows. ``describe`` is pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Literal
+
+from duckstring.api import windows
+from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
+from duckstring.api.tables import older_tables
+from duckstring.engine.compute import place_and_why
+from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run, SourceView, Tide, Trigger
+from duckstring.model.catalog import Release
+from duckstring.model.find import find
+from duckstring.model.graph import in_order
+from duckstring.model.instants import NEVER, Instant, to_text
+from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.windows import minute_in_words
+from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, Row, StateReader
+
+LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]
+Json = dict[str, object]
+_SOON = timedelta(seconds=2)
+"""Clocks may disagree by as much."""
+
+Rows = Mapping[str, Row]
+"""Of attempts in flight, by Ripple."""
+
+
+def status(  # noqa: PLR0913 - two are the question, five are the ports
+    *,
+    catalog: Catalog,
+    states: StateReader,
+    history: HistoryReader,
+    attempts: AttemptReader,
+    clock: Clock,
+    pond: str | None = None,
+    major: int | None = None,
+) -> Json:
+    """Every line, or one (of ``major``, or of the highest), Sources first.
+
+    Of one line the rows of its attempts in flight are read too, one by one; of all of them that is too much.
+
+    Raises:
+        PondNotFoundError: no such Pond.
+    """
+    releases = catalog.releases()
+    lines = (find(releases, pond, major).line,) if pond else in_order(releases)
+    now = clock.now()
+    seen = states.read(lines)
+    held = {line: seen[line].state if line in seen else PondState(line) for line in lines}
+    last = history.last_runs([line for line in lines if held[line].runs_started], now)
+    rows = {line: rows_of(held[line], attempts) for line in lines} if pond else {}
+    told = [
+        describe(held[line], releases.get(line), now, deployed=releases, rows=rows.get(line)) | {"last_run": last.get(line)}
+        for line in lines
+    ]
+    return {"now": to_text(now), "lines": told}
+
+
+def describe(
+    state: PondState, release: Release | None, now: Instant, *, deployed: Collection[Line] | None = None, rows: Rows | None = None
+) -> Json:
+    """One line's status as docs/protocol.md has it, but for its last run.
+
+    Args:
+        state: what the line knows.
+        release: what the catalog selects; None if the line is not deployed.
+        now: for staleness, and what opens when.
+        deployed: the lines that are, to tell an absent Source from a slow one; None: unknown.
+        rows: of its attempts in flight, by Ripple, where somebody has looked.
+    """
+    pond, major = parse_line(state.line)
+    word = _word(state, release)
+    return {
+        "line": state.line,
+        "pond": pond,
+        "major": major,
+        "version": (state.release or release).version if release else None,
+        "next": _next(state, release),
+        "kind": release.kind if release else None,
+        "status": word,
+        "end_f": to_text(state.end_f),
+        "start_f": to_text(state.start_f),
+        "staleness_seconds": _staleness(state.end_f, state.delay, now),
+        "demand": _demand(state),
+        "trigger": _trigger(state.trigger),
+        "windows": windows.describe(state, now),
+        "sources": _sources(state, release, deployed, now),
+        "sinks": sorted(state.sinks),
+        "reason": _reason(state, word, deployed, now),
+        "failure": _failure(state),
+        "failures": state.failures,
+        "retry_at": to_text(state.retry_at) if state.retry_at else None,
+        "asleep": state.asleep,
+        "budgets": {"immediate_retries": state.immediate_retries, "source_retries": state.source_retries},
+        "runs": [_run(state, run, rows or {}) for _, run in sorted(state.runs.items())],
+        "ripples": _ripples(state, release),
+        "tables": len(state.tables),
+        "older_tables": older_tables(state.line, state.tables, state.snapshot_f),
+        "rows": sum(version.rows for version in state.tables.values()),
+    }
+
+
+def _word(state: PondState, release: Release | None) -> LineStatusWord:
+    """The one word that says most: work that goes on comes before the trouble it may end."""
+    if release is None:
+        return "undeployed"
+    if state.health == "killed":
+        return "killed"
+    if any(run.failure is None for run in state.runs.values()):
+        return "running"
+    if state.health == "failed":
+        return "failed"
+    if state.blocked:
+        return "blocked"
+    return "waiting" if state.pull is not None or state.targets or state.woken is not None or state.force else "idle"
+
+
+def _next(state: PondState, release: Release | None) -> Json | None:
+    """The version that was deployed last, where the line runs another one still, and the runs that it waits for."""
+    waiting = waiting_release(state, release)
+    if waiting is None:
+        return None
+    return {"version": waiting.version, "waits_for": list(runs_of(state))}
+
+
+def _demand(state: PondState) -> Json:
+    targets = [to_text(target) for target in sorted(state.targets)]
+    return {
+        "pull": state.pull is not None or state.kept is not None,
+        "targets": targets,
+        "woken": state.woken is not None,
+        "forced": state.force,
+    }
+
+
+def _reason(state: PondState, word: LineStatusWord, deployed: Collection[Line] | None, now: Instant) -> str:
+    if word == "undeployed":
+        return f"{state.line} is not deployed"
+    if word == "blocked":
+        return f"blocked by {', '.join(dict.fromkeys(_root(view.reason) for view in state.blockers))}"
+    ahead = f"fresh as of {minute_in_words(state.start_f)} already" if state.start_f > now + _SOON else ""
+    if word == "idle" and ahead and isinstance(state.trigger, Tide):
+        return f"{ahead}: its Tide asks for nothing until then"
+    if word != "waiting":
+        return state.reason
+    short = [_wanting(view, deployed) for _, view in sorted(state.sources.items()) if _is_short(state, view)]
+    if short:
+        return f"waits for {', '.join(short)}" + (f"; {ahead}" if ahead else "")
+    return windows.why_waiting(state, now)
+
+
+def _is_short(state: PondState, view: SourceView) -> bool:
+    """Whether this Source holds too little for a run to start."""
+    needed = min(state.targets) if state.targets else None
+    pulled = state.pull is not None or state.woken is not None
+    supplies = view.end_f > state.start_f if needed is None or pulled else view.end_f >= needed
+    return not supplies and (not view.optional or all(other.optional for other in state.sources.values()))
+
+
+def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:
+    if deployed is not None and view.line not in deployed:
+        return f"{view.line} (not deployed)"
+    if not view.down:
+        return view.line
+    root = _root(view.reason)
+    return root if root.startswith(f"{view.line} ") else f"{view.line} (blocked by {root})"
+
+
+def _root(reason: str) -> str:
+    """Whose fault it is, in one line, as the root itself told it: ``sales@1 (failed: no rows)``, ``sales@1 (killed)``."""
+    line, _, what = reason.partition(" ")
+    words = next((text.strip() for text in what.splitlines() if text.strip()), "down")
+    return f"{line} ({words.removeprefix('was ')})"
+
+
+def _trigger(trigger: Trigger | None) -> Json | None:
+    if isinstance(trigger, Tide):
+        return {"kind": "tide", "bound": trigger.bound.total_seconds()}
+    return {"kind": "wave"} if trigger else None
+
+
+def _staleness(end_f: Instant, delay: timedelta, now: Instant) -> float | None:
+    """In seconds; under a Window it counts from the beginning of the opening. None: never run."""
+    return None if end_f == NEVER else (now + delay - end_f).total_seconds()
+
+
+def _sources(state: PondState, release: Release | None, deployed: Collection[Line] | None, now: Instant) -> list[Json]:
+    """As the release names them; what a Source told us, where it did. ``absent``: it is known not to be deployed."""
+    views = dict(state.sources)
+    for spec in release.sources if release else ():
+        views.setdefault(spec.line, SourceView(spec.line, spec.minimum, optional=spec.optional))
+    return [
+        {
+            "line": line,
+            "optional": view.optional,
+            "end_f": to_text(view.end_f),
+            "staleness_seconds": _staleness(view.end_f, view.delay, now),
+            "down": view.down,
+            "absent": deployed is not None and line not in deployed,
+        }
+        for line, view in sorted(views.items())
+    ]
+
+
+def _failure(state: PondState) -> Json | None:
+    failure = state.failure
+    if failure is None:
+        return None
+    return {"run": run_key(state.line, state.failed_run) if state.failed_run else None, **_words(failure)}
+
+
+def _words(failure: Failure) -> Json:
+    return {"ripple": failure.ripple, "attempt": failure.attempt, "error": failure.error, "message": failure.message}
+
+
+def _run(state: PondState, run: Run, rows: Rows) -> Json:
+    return {
+        "run": run_key(state.line, run.number),
+        "f": to_text(run.f),
+        "version": run.version,
+        "started": to_text(run.started),
+        "ripples": [_ripple_in_run(state, ripple, run, rows.get(ripple.name)) for ripple in state.ripples.values()],
+    }
+
+
+def _ripple_in_run(state: PondState, ripple: RippleState, run: Run, row: Row | None) -> Json:
+    word, attempt = _progress(state, ripple, run)
+    number = attempt.number if attempt else run.attempts.get(ripple.name, 0)
+    since, mib = (to_text(attempt.since), attempt.memory_mib) if attempt else (None, 0)
+    told: Json = {"name": ripple.name, "status": word, "attempt": number, "since": since, "task_mib": mib}
+    return told | (_as_its_row_says(row) if attempt and row else {"where": None, "memory_mib": None, "pauses": None, "resumes": None})
+
+
+def _as_its_row_says(row: Row) -> Json:
+    """What an attempt was given is only where it began: after a pause it goes on in the function."""
+    where, mib = row.get("where"), row.get("memory_mib")
+    told: Json = {"where": where, "memory_mib": mib, "pauses": row.get("pauses"), "resumes": resumes(row)}
+    return told | ({"task_mib": mib if where == "task" else 0} if where else {})
+
+
+def _progress(state: PondState, ripple: RippleState, run: Run) -> tuple[str, Attempt | None]:
+    """How far a Ripple is in a run. An attempt of a later run counts: it satisfies the runs that it overtook."""
+    if ripple.end_f >= run.f:
+        return "done", None
+    attempt = ripple.attempt
+    if attempt and _serves(state, attempt, run):
+        return ("running" if attempt.dispatched else "queued"), attempt
+    if run.failure:
+        return ("failed" if run.failure.ripple == ripple.name else "cancelled"), None
+    return "waiting", None
+
+
+def _serves(state: PondState, attempt: Attempt, run: Run) -> bool:
+    other: Run | None = state.runs.get(attempt.run)
+    return attempt.run == run.number or (other is not None and other.f > run.f)
+
+
+def _ripples(state: PondState, release: Release | None) -> list[Json]:
+    known: Mapping[str, RippleState] = state.ripples
+    if not known and release:
+        known = {spec.name: RippleState(spec.name, spec.parents) for spec in release.ripples}
+        state = replace(state, release=release)
+    return [
+        {
+            "name": name,
+            "parents": list(ripple.parents),
+            "end_f": to_text(ripple.end_f),
+            "status": _ripple_word(state, ripple),
+            **runs_on(state, ripple),
+        }
+        for name, ripple in known.items()
+    ]
+
+
+def runs_on(state: PondState, ripple: RippleState) -> Json:
+    """Where its next attempt would run, with how much memory if as a task, and whose word that is."""
+    mib, why = place_and_why(state, ripple)
+    return {"runs_on": "task" if mib else "lambda", "task_mib": mib, "decided_by": why}
+
+
+def _ripple_word(state: PondState, ripple: RippleState) -> str:
+    """A Ripple outside of any one run: idle if it never ran."""
+    if ripple.attempt:
+        return "running" if ripple.attempt.dispatched else "queued"
+    if state.health == "failed" and state.failure and state.failure.ripple == ripple.name:
+        return "failed"
+    if ripple.pull or ripple.targets:
+        return "waiting"
+    return "idle" if ripple.end_f == NEVER else "done"

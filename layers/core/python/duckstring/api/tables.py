@@ -1,0 +1,93 @@
+"""The published snapshot of a line: what anybody may read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from duckstring.api.ports import TableFiles
+from duckstring.engine.state import PondState
+from duckstring.errors import OperatorError
+from duckstring.model.catalog import TableVersion
+from duckstring.model.find import find_deployed
+from duckstring.model.instants import NEVER, Instant, to_text
+from duckstring.model.names import Line, parse_table_key, run_key
+from duckstring.ports import Catalog, StateReader
+
+Json = dict[str, object]
+
+
+class NotPublishedError(OperatorError):
+    """The line has not completed a run."""
+
+    def __init__(self, line: Line, *, running: bool) -> None:
+        """Say how to get a first run, or to wait for the one that is ``running``."""
+        pond, _, major = line.partition("@")
+        hint = "Wait for it: duckstring status" if running else f"Send demand: duckstring trigger pulse {pond} -m {major}"
+        super().__init__(f"{line} has not completed a run yet{', its first one is under way' if running else ''}.", hint=hint)
+
+
+def tables(pond: str, major: int | None = None, *, catalog: Catalog, states: StateReader, files: TableFiles) -> Json:
+    """The tables of a line's published snapshot and where they lie.
+
+    Raises:
+        PondNotFoundError: no such Pond.
+        NotPublishedError: it has not completed a run.
+    """
+    line = find_deployed(catalog, pond, major).line
+    seen = states.read([line]).get(line)
+    if seen is None or not seen.state.snapshot:
+        raise NotPublishedError(line, running=bool(seen and seen.state.runs))
+    state = seen.state
+    return {
+        "line": line,
+        "f": to_text(state.end_f),
+        "snapshot": state.snapshot,
+        "tables": [
+            {"table": name, "uri": files.uri(version), "rows": version.rows, "bytes": version.bytes, **_age(state, version)}
+            for name, version in sorted(state.tables.items())
+        ],
+        "dropped": [
+            {"table": name, "snapshot": run_key(line, gone.snapshot), "version": gone.version, "removed": gone.removed}
+            for name, gone in sorted(state.dropped.items())
+        ],
+    }
+
+
+def _age(state: PondState, version: TableVersion) -> Json:
+    """Who wrote it last, and as of when it holds: as its Pond, unless it was carried over (``older``)."""
+    older = is_older(version, state.tables, state.snapshot_f)
+    as_of = version.as_of if older or state.snapshot_f == NEVER else state.end_f
+    return {**_writer(state.line, version), "as_of": to_text(as_of) if as_of != NEVER else None, "older": older}
+
+
+def _writer(line: Line, version: TableVersion) -> Json:
+    f = to_text(version.f) if version.f != NEVER else None
+    return {"written_in": run_key(line, written_in(version.key)), "version": version.version or None, "f": f}
+
+
+def is_older(version: TableVersion, tables: Mapping[str, TableVersion], snapshot_f: Instant) -> bool:
+    """Whether a table was carried over by the run that published last, whose freshness is ``snapshot_f``.
+
+    Of a snapshot that was published before this was kept nothing is known.
+    """
+    return version.as_of < snapshot_f and any(one.f != NEVER for one in tables.values())
+
+
+def older_tables(line: Line, tables: Mapping[str, TableVersion], snapshot_f: Instant) -> list[Json]:
+    """Those that are older than the snapshot that they are in: as of when, and who wrote them last."""
+    return [
+        {"table": name, **_writer(line, version), "as_of": to_text(version.as_of) if version.as_of != NEVER else None}
+        for name, version in sorted(tables.items())
+        if is_older(version, tables, snapshot_f)
+    ]
+
+
+def written_in(key: str) -> int:
+    """The number of the run that wrote an object.
+
+    Raises:
+        ValueError: ``key`` is not the key of a table version.
+    """
+    if (found := parse_table_key(key)) is None:
+        raise ValueError(f"{key!r} is not the key of a table version")
+    return found.run

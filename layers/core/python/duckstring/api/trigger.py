@@ -1,0 +1,94 @@
+"""Asking a line for something: through the bus, the one door that triggers take."""
+
+from __future__ import annotations
+
+from duckstring.api.in_flight import named, runs_of, waiting_release
+from duckstring.api.ports import TriggerDoor
+from duckstring.engine.state import PondState
+from duckstring.model import graph
+from duckstring.model.catalog import Release
+from duckstring.model.find import find_deployed
+from duckstring.model.instants import to_text
+from duckstring.model.names import Line, parse_line
+from duckstring.model.triggers import TriggerKind, read_trigger
+from duckstring.ports import Catalog, Clock, StateReader
+
+Json = dict[str, object]
+
+
+def trigger(  # noqa: PLR0913 - four are the question, four are the ports
+    pond: str,
+    kind: str,
+    *,
+    catalog: Catalog,
+    states: StateReader,
+    door: TriggerDoor,
+    clock: Clock,
+    major: int | None = None,
+    bound: object = None,
+) -> Json:
+    """Put one trigger on the bus, its epoch minted here.
+
+    Raises:
+        OperatorError: no such Pond or kind, or a bound that does not fit.
+    """
+    known, window = read_trigger(kind, bound)
+    release = find_deployed(catalog, pond, major)
+    line = release.line
+    held = states.read([line]).get(line)
+    name, number = parse_line(line)
+    epoch = to_text(clock.now())
+    detail: Json = {"pond": name, "major": number, "kind": known, "epoch": epoch}
+    if window is not None:
+        detail["bound"] = window.total_seconds()
+    door.put(detail)
+    state = held.state if held else PondState(line)
+    return {"line": line, "epoch": epoch, "warnings": _warnings(known, state, release, catalog)}
+
+
+def _warnings(kind: TriggerKind, state: PondState, release: Release, catalog: Catalog) -> list[str]:
+    if kind != "remove":
+        return [*_kept(state, catalog), *_waits(state, release), *_absent(release, catalog)]
+    return [] if state.trigger else [f"{state.line} had no Wave or Tide that it has heard of."]
+
+
+def _absent(release: Release, catalog: Catalog) -> list[str]:
+    """What is missing above a line: it cannot run before somebody deploys that."""
+    if not release.sources:
+        return []
+    missing = graph.absent(release.line, {**catalog.releases(), release.line: release})
+    return [
+        f"{sink} needs {source}, which is not deployed: {release.line} runs only after it is. What you asked for waits."
+        for sink, source in missing
+    ]
+
+
+def _waits(state: PondState, release: Release) -> list[str]:
+    """What the line starts only after the runs that hold a new version back."""
+    waiting, runs = waiting_release(state, release), runs_of(state)
+    if waiting is None or not runs:
+        return []
+    pond, major = parse_line(state.line)
+    why = f"{waiting.version} waits for it. Look: duckstring status {pond} -m {major}"
+    return [f"{state.line} starts nothing until {named(runs)} is over: {why}"]
+
+
+def _kept(state: PondState, catalog: Catalog) -> list[str]:
+    """Whose failure the line waits for, and the way out, unless that is tried again by itself."""
+    if not state.blocked:
+        return []
+    reason = state.reason.splitlines()[0]
+    root = Line(reason.split(" ", 1)[0])
+    kept = f"Kept: {state.line} runs for it when {'it' if root == state.line else root} recovers. Now {reason}."
+    return [f"{kept} It is tried again by itself." if state.retries else f"{kept} {_way_out(root, reason, catalog)}"]
+
+
+def _way_out(root: Line, reason: str, catalog: Catalog) -> str:
+    """What an operator does about a line that stays down. Its major is named where commands would take a higher one."""
+    pond, major = parse_line(root)
+    is_highest = all(parse_line(other)[1] <= major for other in catalog.releases(pond))
+    named = pond if is_highest else f"{pond} -m {major}"
+    again = f"duckstring control wake {named}, or duckstring control clear {named}"
+    if reason.endswith(" was killed"):
+        return f"Let it go on: {again}."
+    return f"Repair {pond} and deploy it; or, where the fault lay outside: {again}."

@@ -1,0 +1,190 @@
+"""Windows of an Inlet: adding a rule, removing one, telling of all. Everything that can be wrong is refused before the line hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from difflib import get_close_matches
+
+from duckstring.api.tell import Told, tell
+from duckstring.engine.signals import WindowAdded, WindowRemoved
+from duckstring.engine.state import PondState
+from duckstring.errors import OperatorError
+from duckstring.model.catalog import Release
+from duckstring.model.instants import Instant, duration_in_words, to_text
+from duckstring.model.names import Line, parse_line
+from duckstring.model.window_rules import WindowError, check_opens, read
+from duckstring.model.windows import (
+    MOST_WINDOWS,
+    WEEKDAYS,
+    Occurrence,
+    Window,
+    in_words,
+    is_carried_by_schedule,
+    is_same_rule,
+    minute_in_words,
+    next_opening,
+    open_now,
+    overlap,
+)
+from duckstring.ports import Clock, Mailbox, StateReader
+
+Json = dict[str, object]
+
+
+class WindowNotFoundError(OperatorError):
+    """The line has no such rule."""
+
+    def __init__(self, name: str, line: Line, *, known: Collection[str]) -> None:
+        """Name the rules that it has, and the nearest."""
+        near = get_close_matches(name, known, n=1)
+        super().__init__(
+            f"{line} has no Window {name!r}; it has {', '.join(sorted(known)) or 'none'}.",
+            hint=f"Did you mean {near[0]!r}?" if near else "",
+        )
+
+
+def add(given: object, release: Release, *, mailbox: Mailbox, states: StateReader, clock: Clock) -> Json:
+    """Add a rule to the line of ``release`` and wait until the line has it. One that it has already is success.
+
+    Args:
+        given: the rule as docs/protocol.md has it.
+        release: the deployed line's.
+        mailbox: where the line hears of it.
+        states: where it shows.
+        clock: for what opens next.
+
+    Raises:
+        WindowError: the rule is wrong in itself, or does not go with the line's others.
+    """
+    line, window = release.line, read(given)
+    check_opens(window, clock.now())
+    if release.sources:
+        raise WindowError(
+            f"{line} has Sources ({', '.join(source.line for source in release.sources)}); only an Inlet has Windows.",
+            hint=f"Give it to the Inlets that it comes from: duckstring trigger window POND add --name {window.name} ...",
+        )
+    held = _state(line, states)
+    if not _goes_with(window, held, clock.now()):
+        return _told(Told(held, applied=True), clock.now())
+    told = tell(line, WindowAdded(window), mailbox=mailbox, states=states, clock=clock)
+    if told.applied and _goes_with(window, told.state, clock.now()):  # raises where somebody else was quicker, and says with what
+        raise WindowError(
+            f"{line} did not take Window {window.name}: another change came between.", hint="Look at its rules, and add it again."
+        )
+    return _told(told, clock.now())
+
+
+def listed(line: Line, *, states: StateReader, clock: Clock) -> Json:
+    """All rules of a line."""
+    return _told(Told(_state(line, states), applied=True), clock.now())
+
+
+def remove(name: str, line: Line, *, mailbox: Mailbox, states: StateReader, clock: Clock) -> Json:
+    """Take a rule away and wait until the line has heard. The run of an occurrence that is open goes on.
+
+    Raises:
+        WindowNotFoundError: the line has no such rule.
+    """
+    held = _state(line, states)
+    if name not in held.windows:
+        raise WindowNotFoundError(name, line, known=held.windows)
+    return _told(tell(line, WindowRemoved(name), mailbox=mailbox, states=states, clock=clock), clock.now())
+
+
+def describe(state: PondState, now: Instant) -> list[Json]:
+    """WindowTold of docs/protocol.md for each rule, by name."""
+    return [_describe(window, now) for _, window in sorted(state.windows.items())]
+
+
+def _describe(window: Window, now: Instant) -> Json:
+    return {
+        "name": window.name,
+        "start": to_text(window.start),
+        "every": window.every.total_seconds(),
+        "duration": window.duration.total_seconds(),
+        "on": [day for day in WEEKDAYS if day in window.on],
+        "until": to_text(window.until) if window.until else None,
+        "open": _span(open_now([window], now)),
+        "next": _span(next_opening([window], now)),
+        "carried_by": "schedule" if is_carried_by_schedule(window) else "alarm",
+    }
+
+
+def why_waiting(state: PondState, now: Instant) -> str:
+    """Which opening the demand of an Inlet waits for; nothing if none stands in its way."""
+    if not state.windows or state.sources:
+        return ""
+    rules = state.windows.values()
+    found = open_now(rules, now)
+    if found is not None and found.end > state.start_f:
+        return ""
+    if coming := _next_use(rules, state, now):
+        left = timedelta(seconds=max(1, round((coming.start - now).total_seconds())))
+        return f"waits for Window {coming.window}, opens {minute_in_words(coming.start)} (in {_roughly(left)})"
+    return f"waits, and no Window of {state.line} opens again"
+
+
+def _next_use(rules: Collection[Window], state: PondState, now: Instant) -> Occurrence | None:
+    """The first opening that is not satisfied before it begins: a rule that is gone may have left a freshness far ahead."""
+    longest = max(rule.duration for rule in rules)
+    coming = next_opening(rules, max(now, state.start_f - longest)) if state.start_f > now else next_opening(rules, now)
+    while coming is not None and coming.end <= state.start_f:
+        coming = next_opening(rules, coming.start)
+    return coming
+
+
+def _goes_with(window: Window, state: PondState, now: Instant) -> bool:
+    """Whether the line needs to hear of it: false if it has the very rule.
+
+    Raises:
+        WindowError: it has another of that name, or one that could be open at the same time.
+    """
+    taken = state.windows.get(window.name)
+    if taken is not None and is_same_rule(taken, window, now):
+        return False
+    if taken is not None:
+        raise WindowError(
+            f"{state.line} has a Window {window.name} already: {in_words(taken)}. The new one says {in_words(window)}.",
+            hint=f"Take another name, or remove that one: {_removal(state.line, window.name)}",
+        )
+    if len(state.windows) >= MOST_WINDOWS:
+        raise WindowError(
+            f"{state.line} has {len(state.windows)} Windows; allowed: {MOST_WINDOWS}.",
+            hint=f"Remove one first: {_removal(state.line, 'NAME')}",
+        )
+    for held in sorted(state.windows.values(), key=lambda one: one.name):
+        if overlap(held, window):
+            raise WindowError(
+                f"Windows {held.name} and {window.name} of {state.line} would overlap: "
+                f"{held.name} is {in_words(held)}; {window.name} is {in_words(window)}.",
+                hint=f"Change {window.name}, or remove {held.name} first.",
+            )
+    return True
+
+
+def _state(line: Line, states: StateReader) -> PondState:
+    seen = states.read([line]).get(line)
+    return seen.state if seen else PondState(line)
+
+
+def _told(told: Told, now: Instant) -> Json:
+    ahead = to_text(told.state.start_f) if told.state.start_f > now else None
+    return {"line": told.state.line, "now": to_text(now), "windows": describe(told.state, now), "ahead": ahead, "applied": told.applied}
+
+
+def _span(found: Occurrence | None) -> Json | None:
+    return {"start": to_text(found.start), "end": to_text(found.end)} if found else None
+
+
+def _roughly(left: timedelta) -> str:
+    """Without what is too fine to matter: whole hours of days, whole minutes of hours."""
+    for unit in (timedelta(hours=1), timedelta(minutes=1)):
+        if left >= 24 * unit:
+            return duration_in_words(left // unit * unit)
+    return duration_in_words(left)
+
+
+def _removal(line: Line, name: str) -> str:
+    pond, major = parse_line(line)
+    return f"duckstring trigger window {pond} remove {name} -m {major}"

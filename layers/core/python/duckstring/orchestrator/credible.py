@@ -1,0 +1,173 @@
+"""What a letter claims, held against what is known. Every worker may write to the mailbox, so a letter is input from outside.
+
+A letter that cannot be true is dropped with one line of the log, as if it had never come: it is acknowledged, so it holds nobody
+up, and nothing is answered to it. If the attempt that it speaks of was real, the sweep misses its end, and its run starts anew.
+
+Who wrote a letter is not known yet. So a letter that a worker never sends, and that says nothing which can be looked up, is
+believed: docs/aws.md, "Who may do what".
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from duckstring.engine.signals import (
+    ComputePinned,
+    Deployed,
+    GateReached,
+    PullReceived,
+    Removed,
+    RippleSucceeded,
+    Signal,
+    SinkAttached,
+    SinkDetached,
+    SourceTold,
+    TableRemoved,
+    TargetReceived,
+    Triggered,
+    WindowAdded,
+)
+from duckstring.model.catalog import TableVersion
+from duckstring.model.compute import MOST_MIB
+from duckstring.model.instants import NEVER, ZERO, to_text
+from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key
+from duckstring.model.window_rules import faults as window_faults
+from duckstring.model.windows import Window
+from duckstring.orchestrator.ports import Received, Register
+
+MOST_TABLES = 300
+_MOST_BYTES = 2**50
+_MOST_ROWS = 2**50
+_FINGERPRINT = re.compile(r"[0-9A-Za-z:._-]{1,128}", re.ASCII)
+_TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
+
+_log = logging.getLogger("duckstring.letters")
+
+
+def credible(line: Line, letters: Sequence[Received], register: Register) -> list[Received]:
+    """Those letters that may be true. The others are told to the log."""
+    kept = []
+    for letter in letters:
+        why = next(_doubts(line, letter), "") or _contradicted(line, letter.signal, register)
+        if why:
+            refuse(why, line=line, kind=type(letter.signal).__name__)
+        else:
+            kept.append(letter)
+    return kept
+
+
+def refuse(why: str, **fields: object) -> None:
+    """One line of the log, for a letter that is dropped."""
+    _log.error("letter refused: %s", why, extra=fields)
+
+
+def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901 - one arm a signal
+    """What of a letter cannot be, whatever the line's state is."""
+    match letter.signal:
+        case RippleSucceeded() as signal:
+            yield from _attempt_doubts(signal.run, signal.ripple, signal.attempt)
+            yield from _table_doubts(line, signal)
+        case GateReached() as signal:
+            yield from _gate_doubts(signal, letter.token)
+        case ComputePinned() as signal:
+            yield from _name_doubts(signal.ripple)
+            yield from _memory_doubts(signal.memory_mib)
+        case TableRemoved() as signal:
+            if not POND_NAME.fullmatch(signal.table):
+                yield f"{signal.table[:60]!a} is not the name of a table"
+        case SourceTold(source=other) | PullReceived(sink=other) | TargetReceived(sink=other):
+            yield from _other_doubts(line, other)
+        case SinkAttached(sink=other) | SinkDetached(sink=other):
+            yield from _other_doubts(line, other)
+        case Triggered(kind="tide", bound=bound):
+            if bound is None or bound <= ZERO:
+                yield f"a Tide's bound is {bound}"
+        case WindowAdded(window=window):
+            yield from _window_doubts(window)
+        case _:
+            return
+
+
+def _window_doubts(window: Window) -> Iterator[str]:
+    """What the command would have refused."""
+    lengths = {"every": window.every.total_seconds(), "duration": window.duration.total_seconds()}
+    until = to_text(window.until) if window.until else None
+    yield from window_faults({"name": window.name, "start": to_text(window.start), "on": sorted(window.on), "until": until, **lengths})
+
+
+def _attempt_doubts(run: int, ripple: str, attempt: int) -> Iterator[str]:
+    if run < 1 or attempt < 1:
+        yield f"run {run}, attempt {attempt}"
+    yield from _name_doubts(ripple)
+
+
+def _name_doubts(ripple: str) -> Iterator[str]:
+    if not POND_NAME.fullmatch(ripple):
+        yield f"{ripple[:60]!a} is not the name of a Ripple"
+
+
+def _memory_doubts(mib: int) -> Iterator[str]:
+    if mib > MOST_MIB:
+        yield f"memory of {mib} MiB"
+
+
+def _other_doubts(line: Line, other: Line) -> Iterator[str]:
+    if other == line:
+        yield "it comes from the line itself"
+
+
+def _gate_doubts(gate: GateReached, token: str) -> Iterator[str]:
+    if gate.run < 1 or gate.launch < 1:
+        yield f"run {gate.run}, launch {gate.launch}"
+    yield from _name_doubts(gate.ripple)
+    yield from _memory_doubts(gate.memory_mib)
+    if not _TOKEN.fullmatch(token):
+        yield "it has no task token"
+    if gate.failure and (gate.failure.ripple, gate.failure.attempt) != (gate.ripple, gate.attempt):
+        yield "its failure is another attempt's"
+
+
+def _table_doubts(line: Line, report: RippleSucceeded) -> Iterator[str]:
+    """A worker names what it has written: each object under the key that this very attempt gives it."""
+    if len(report.tables) > MOST_TABLES:
+        yield f"{len(report.tables)} tables"
+    for name in sorted(report.kept | report.dropped):
+        yield from _table_name_doubts(name)
+    for name, version in report.tables.items():
+        yield from _table_name_doubts(name if name == version.table else f"{name} or {version.table}")
+        yield from _version_doubts(line, report, version)
+
+
+def _table_name_doubts(name: str) -> Iterator[str]:
+    if not POND_NAME.fullmatch(name):
+        yield f"{name[:60]!a} is not the name of a table"
+
+
+def _version_doubts(line: Line, report: RippleSucceeded, version: TableVersion) -> Iterator[str]:
+    name = version.table
+    if not _is_own(line, report, version):
+        yield f"{version.key[:200]!a} is not a key of table {name}, written by attempt {report.attempt} of {report.ripple}"
+    if replace(version, f=NEVER, version="", package="", confirmed=NEVER) != version:
+        yield f"table {name} says when it was published, which is the line's to say"
+    if version.rows > _MOST_ROWS or version.bytes > _MOST_BYTES:
+        yield f"table {name} of {version.rows} rows and {version.bytes} bytes"
+    if not _FINGERPRINT.fullmatch(version.fingerprint):
+        yield f"table {name} has the fingerprint {version.fingerprint[:60]!a}"
+
+
+def _is_own(line: Line, report: RippleSucceeded, version: TableVersion) -> bool:
+    written = parse_table_key(version.key)
+    return written is not None and written[:5] == (line, version.table, report.run, report.ripple, report.attempt)
+
+
+def _contradicted(line: Line, signal: Signal, register: Register) -> str:
+    """Whether the register knows better. A newer deployment or removal has a letter of its own on the way."""
+    pond, _ = parse_line(line)
+    if isinstance(signal, Deployed) and register.releases(pond).get(line) != signal.release:
+        return f"the catalog has selected another release than {signal.release.version} as of {to_text(signal.release.deployed)}"
+    if isinstance(signal, Removed) and not any(one.line == line and one.at >= signal.at for one in register.removed(pond)):
+        return f"the catalog knows of no removal as of {to_text(signal.at)}"
+    return ""

@@ -1,0 +1,79 @@
+"""Deliver letters to one line: load, step, commit, perform. Safe to repeat from the top after a crash at any line.
+
+The outbox stays in the item until the next commit replaces it, so that the usual delivery is one read and one write.
+Whether a stored outbox was performed is known from the letters. A line's letters come in order, and the next one only
+when those before it were acknowledged, which happens after performing; or gave up, as dead letters, and that takes
+hours. So news that comes soon after a commit finds it performed; a letter that was consumed already, or news that comes
+late, does not know, and performs it again: every effect is safe to repeat until the next commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from duckstring.engine.effects import Effect
+from duckstring.engine.signals import GateReached
+from duckstring.engine.state import PondState
+from duckstring.engine.step import steps
+from duckstring.model.names import Line
+from duckstring.orchestrator.ports import Gates, Held, Received, StateStore
+from duckstring.ports import SOON, Clock, Mark
+
+Perform = Callable[[PondState, tuple[Effect, ...]], None]
+
+
+def deliver(
+    line: Line, letters: Sequence[Received], *, store: StateStore, gates: Gates, perform: Perform, clock: Clock
+) -> tuple[Effect, ...]:
+    """Fold ``letters`` into the line's state in one commit, and perform what follows.
+
+    A stored outbox that may have been left behind, by a delivery that died between commit and performance, comes first.
+    Letters up to the stored mark were consumed by that delivery.
+
+    Returns:
+        The effects of this delivery, performed.
+
+    Raises:
+        StateConflictError: another delivery committed meanwhile; deliver again.
+    """
+    held, now = store.load(line), clock.now()
+    news = [letter for letter in letters if _is_news(letter.mark, held.mark)]
+    if held.outbox and (len(news) < len(letters) or now - held.committed > SOON):
+        perform(held.state, held.outbox)
+    if not news:
+        _forget_outbox(held, store)
+        return ()
+    for letter in news:
+        _keep_token(line, letter, gates)
+    stepped = steps(held.state, (letter.signal for letter in news), now)
+    held = store.commit(held, stepped.state, stepped.effects, _newest(held.mark, news), now)
+    perform(held.state, held.outbox)
+    if _rests(held.state):
+        _forget_outbox(held, store)
+    return held.outbox
+
+
+def _rests(state: PondState) -> bool:
+    """Its next letter is likely to come late: better forget the outbox now than perform it again then."""
+    return not state.runs and state.pull is None and not state.targets
+
+
+def _forget_outbox(held: Held, store: StateStore) -> None:
+    if held.outbox:
+        store.clear(held)
+
+
+def _is_news(mark: Mark, consumed: Mark) -> bool:
+    """Both parts must be old: after a restored queue the sequence starts anew, but time does not."""
+    return int(mark[1] or 0) > int(consumed[1] or 0) or mark[0] > consumed[0]
+
+
+def _newest(consumed: Mark, news: Sequence[Received]) -> Mark:
+    """The last one's sequence, and the latest time: those of two senders may be out of order, by their queue hosts' clocks."""
+    return max(consumed[0], *(letter.mark[0] for letter in news)), news[-1].mark[1]
+
+
+def _keep_token(line: Line, letter: Received, gates: Gates) -> None:
+    gate = letter.signal
+    if isinstance(gate, GateReached):
+        gates.keep(line, gate, token=letter.token)

@@ -1,0 +1,114 @@
+"""From the world's events to letters: a trigger on the bus, an object that arrived, an execution that ended.
+
+A rule of the bus can name only a fixed message group, so the orchestrator's function is its target
+and puts the letter into its line's group. An event that makes no sense is dropped and told to the
+log: raising would have it delivered again, and it would make no more sense then.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from duckstring.engine.letters import Letter
+from duckstring.engine.signals import ExecutionEnded, Triggered
+from duckstring.errors import OperatorError
+from duckstring.model.find import find_deployed
+from duckstring.model.instants import Instant, from_text
+from duckstring.model.names import read_execution_name
+from duckstring.model.triggers import read_trigger
+from duckstring.ports import Arrivals, Catalog, Clock
+
+_log = logging.getLogger("duckstring.forward")
+_SKEW = timedelta(minutes=5)
+_OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+
+
+def forward(event: Mapping[str, object], *, catalog: Catalog, arrivals: Arrivals, clock: Clock) -> list[Letter]:
+    """The letters that one event leads to: none where it is dropped; an object that arrives may trigger many lines."""
+    try:
+        if event.get("source") == "aws.s3":
+            return _arrived(event, arrivals, clock.now())
+        return [_letter(event, catalog, clock)]
+    except OperatorError as error:
+        _log.warning("event dropped", extra={"why": error.message, "event_id": event.get("id"), "source": event.get("source")})
+        return []
+
+
+def _letter(event: Mapping[str, object], catalog: Catalog, clock: Clock) -> Letter:
+    if event.get("source") == "aws.states":
+        return _ended(event)
+    if event.get("detail-type") == "duckstring.trigger":
+        return _triggered(event, catalog, clock.now())
+    raise OperatorError(f"No use for an event of detail-type {event.get('detail-type')!r}.")
+
+
+def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> Letter:
+    detail = _detail(event)
+    pond, major = detail.get("pond"), detail.get("major")
+    if not isinstance(pond, str):
+        raise OperatorError(f"The event's pond is {pond!r}; allowed: a Pond's name.")
+    if major is not None and (isinstance(major, bool) or not isinstance(major, int)):
+        raise OperatorError(f"The event's major is {major!r}; allowed: a whole number, or none for the highest.")
+    kind, bound = read_trigger(detail.get("kind"), detail.get("bound"))
+    to = find_deployed(catalog, pond, major).line
+    return Letter(to, Triggered(kind, _epoch(detail.get("epoch"), now), bound), key=f"trigger:{_identity(event)}")
+
+
+def _arrived(event: Mapping[str, object], arrivals: Arrivals, now: Instant) -> list[Letter]:
+    """Each rule that the object matches is a trigger of its own, whose key an echo of the event shares."""
+    detail = _detail(event)
+    bucket, key = _part(detail, "bucket", "name"), _part(detail, "object", "key")
+    return [
+        Letter(to, Triggered(arrival.kind, now), key=f"arrival:{_identity(event)}:{to}:{arrival.name}")
+        for to, arrival in arrivals.of_bucket(bucket)
+        if arrival.matches(key)
+    ]
+
+
+def _part(detail: Mapping[str, object], part: str, name: str) -> str:
+    held = detail.get(part)
+    found = held.get(name) if isinstance(held, Mapping) else None
+    if isinstance(found, str) and found:
+        return found
+    raise OperatorError(f"The event's {part} is {held!r}; allowed: an object with {name}.")
+
+
+def _epoch(given: object, now: Instant) -> Instant:
+    """The event's own, or now: an event's ``time`` has whole seconds, too coarse to be newer than what just ran.
+
+    An epoch far ahead would satisfy an Inlet for all the time until then.
+    """
+    if given is None:
+        return now
+    try:
+        epoch = from_text(str(given))
+    except ValueError as error:
+        raise OperatorError(f"The event's epoch is {given!r}; allowed: an instant like 2030-01-01T12:00:00Z.") from error
+    if epoch > now + _SKEW:
+        raise OperatorError(f"The event's epoch {given} lies in the future; now is {now.isoformat()}.")
+    return epoch
+
+
+def _ended(event: Mapping[str, object]) -> Letter:
+    detail = _detail(event)
+    name, status = str(detail.get("name", "")), str(detail.get("status", ""))
+    if status not in _OVER:
+        raise OperatorError(f"Execution {name!r} is {status!r}, and only its end is news.")
+    to, run, launch = read_execution_name(name)
+    words = [str(detail[key]) for key in ("error", "cause") if detail.get(key)]
+    return Letter(to, ExecutionEnded(run, launch, status, ": ".join(words)), key=f"ended:{name}:{status}")
+
+
+def _detail(event: Mapping[str, object]) -> Mapping[str, object]:
+    detail = event.get("detail")
+    if isinstance(detail, Mapping):
+        return detail
+    raise OperatorError(f"The event's detail is {type(detail).__name__}; allowed: an object.")
+
+
+def _identity(event: Mapping[str, object]) -> str:
+    """What stays the same when the bus delivers an event twice."""
+    return str(event.get("id") or json.dumps(event, sort_keys=True, default=str))

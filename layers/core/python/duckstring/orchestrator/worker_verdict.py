@@ -1,0 +1,31 @@
+"""How an attempt ended whose process died as it was about to say so: its worker's row of history comes first, and counts.
+
+A worker that must end its process (code that swallows every interruption, over the Ripple's timeout) can leave no answer to
+the state machine, which then knows of a crash only. A crash is another attempt of the same try; a failure is a new try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from duckstring.engine.signals import GateReached
+from duckstring.model.names import Line
+from duckstring.orchestrator.ports import Ends, Received
+
+
+def heard(line: Line, letters: Sequence[Received], ends: Ends) -> list[Received]:
+    """The letters, with a worker's own words instead of "crashed" where it left any."""
+    return [_heard(line, letter, ends) for letter in letters]
+
+
+def _heard(line: Line, letter: Received, ends: Ends) -> Received:
+    gate = letter.signal
+    if not isinstance(gate, GateReached) or gate.outcome != "crashed" or gate.failure is None:
+        return letter
+    said = ends.said(line, run=gate.run, ripple=gate.ripple, attempt=gate.failure.attempt)
+    if said is None:
+        return letter
+    outcome, failure = said
+    is_late = outcome == "failed" and failure.error == "TimeoutError"
+    return replace(letter, signal=replace(gate, outcome="timeout" if is_late else outcome, failure=failure))

@@ -1,0 +1,56 @@
+"""What the sweep needs of the world beyond ``duckstring.ports``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from duckstring.model.instants import Instant
+from duckstring.model.names import Line
+from duckstring.ports import AttemptReader, Catalog, Clock, ExecutionReader, Mailbox, Removals, StateReader
+
+
+class GarbageStore(Protocol):
+    """Everything published or left behind, for tidying."""
+
+    def claim(self, now: Instant) -> bool:
+        """Whether it is time to tidy and nobody else does: true for one caller every six hours."""
+
+    def manifests(self, line: Line) -> Mapping[int, tuple[Instant, frozenset[str]]]:
+        """Each manifest kept of a line: its number, its freshness and the objects that it names."""
+
+    def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
+        """Forget manifests."""
+
+    def memos(self, line: Line, before: Instant) -> Mapping[str, int]:
+        """What a line's Ripples remember that nobody has looked at since: its name to the number of its run."""
+
+    def drop_memos(self, line: Line, names: Collection[str]) -> None:
+        """Forget what Ripples remembered."""
+
+    def objects(self, before: Instant) -> Iterator[str]:
+        """The keys of all table versions written before an instant."""
+
+    def packages(self, before: Instant) -> Iterator[str]:
+        """The keys of all packages uploaded before an instant, a Pond's together."""
+
+    def drop_objects(self, keys: Collection[str]) -> None:
+        """Delete objects."""
+
+    def abort_uploads(self, before: Instant) -> int:
+        """Abort uploads begun before an instant and never completed; how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPorts:
+    """What the sweep needs of the world."""
+
+    catalog: Catalog
+    removals: Removals
+    states: StateReader
+    executions: ExecutionReader
+    attempts: AttemptReader
+    garbage: GarbageStore
+    mailbox: Mailbox
+    clock: Clock

@@ -1,0 +1,30 @@
+"""What a sweep found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from duckstring.model.names import Line
+
+
+@dataclass(slots=True)
+class Report:
+    """What a sweep repaired. Lines and runs by name."""
+
+    lines: int = 0
+    ended: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    owing: list[Line] = field(default_factory=list)
+    woken: list[Line] = field(default_factory=list)
+    untold: list[Line] = field(default_factory=list)
+    removed: list[Line] = field(default_factory=list)
+    tidied: bool = False
+    manifests: int = 0
+    memos: int = 0
+    objects: int = 0
+    packages: int = 0
+    uploads: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """As the log and the caller read it."""
+        return {name: getattr(self, name) for name in self.__slots__}

@@ -1,0 +1,415 @@
+"""The process of one attempt: the only place where an author's code of a run is called.
+
+It is forked by the fork server, which has loaded what it needs, and makes itself ready, mostly while nothing waits for it. It gets
+its order from its parent, calls one function, sends how that ended, and is over. What it does to itself (settings, threads,
+children, memory, its descriptors) ends with it. Of AWS it has the credentials that DuckDB needs; the run's memory it asks its
+parent for.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import resource
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn, Protocol, cast
+
+from typing_extensions import override
+
+from duckstring.author.kills import Requested
+from duckstring.author.lake import Storage
+from duckstring.author.memory import SupersededError
+from duckstring.author.pond import Pond, Surroundings
+from duckstring.errors import InvariantError, TransientError
+from duckstring.worker.calling import Cut, Ended, Fault, Pauses, Returned, Stopped, Unreachable, call, cut, fault, judged
+from duckstring.worker.channel import KEY_BYTES, Reader, Writer, frame
+from duckstring.worker.forkserver_process import LIBRARIES, Folders
+from duckstring.worker.mentions import tables_read
+from duckstring.worker.output import begin_output, end_output, reset_loggers
+from duckstring.worker.project import Project
+
+STOP = signal.SIGUSR2
+"""The signal by which the author's code is told to end: it is raised out of."""
+FAULTS, END = "fault.txt", "end"
+"""Files in the attempt's folder: where the interpreter died, and how the attempt ended, where that could not be sent."""
+MUTE_EXIT = 74
+"""The exit code of a process that could not say how its attempt ended."""
+ANY_SIGNAL = -1
+"""What a process says that may be about to send itself a signal, nobody knows which."""
+
+TOLD = ("table", "key", "rows", "bytes", "fingerprint")
+"""What an attempt says of a table that it has written; the rest is the engine's."""
+
+_FIRST_TO_GO = "1000"
+_CHUNK = 65_536
+_LENGTH_BYTES = 8
+_DEADLY = frozenset(
+    {"os.kill", "os.killpg", "signal.pthread_kill", "resource.setrlimit", "resource.prlimit", "ctypes.dlsym", "ctypes.dlsym/handle"}
+)
+"""Audit events of what may end a process."""
+_DEADLY_IN_C = frozenset({"kill", "killpg", "raise", "tgkill", "tkill", "pthread_kill", "sigqueue"})
+"""Functions of C. Which signal they are given, nobody says."""
+_STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.forkpty", "pty.spawn"})
+"""Audit events of what starts a program."""
+_SHORT_TURN = 1e-5
+"""Seconds that a thread of the author's keeps the interpreter while the end is sent."""
+
+# Taken now: an author's code may put its own in their places.
+_exit = os._exit
+_signal, _getsignal, _valid_signals, _pthread_sigmask = signal.signal, signal.getsignal, signal.valid_signals, signal.pthread_sigmask
+_pidfd_send_signal: Any = getattr(signal, "pidfd_send_signal", None)  # Linux has it
+
+
+class AttemptKeys(Protocol):
+    """Credentials for one attempt."""
+
+    @property
+    def renewed(self) -> bool:
+        """Whether they may end before the attempt does, and others follow."""
+
+
+class AttemptStorage(Storage, Protocol):
+    """A ``Storage`` of which a part is ready before it is known whose attempt it is for."""
+
+    def prepare(self) -> None:
+        """Open a database, in the fork server. It has one thread and reaches nothing."""
+
+    def settle(self, folder: Path) -> None:
+        """In the attempt's process: spill into ``folder``."""
+
+    def grant(self, keys: AttemptKeys) -> None:
+        """Use these credentials from here on. Other threads may be in the middle of queries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the process is to call, and with what.
+
+    ``killed``: not the Ripple but what it named as ``on_kill``.
+    """
+
+    around: Surroundings
+    root: Path
+    module: str
+    secrets: Mapping[str, str]
+    keys: AttemptKeys
+    killed: bool = False
+
+
+def packed(value: object) -> bytes:
+    """An order, or renewed keys, as the parent sends them."""
+    body = pickle.dumps(value)
+    return len(body).to_bytes(_LENGTH_BYTES, "big") + body
+
+
+def _unpacked(descriptor: int) -> object:
+    """The next of them."""
+    return pickle.loads(_read(descriptor, int.from_bytes(_read(descriptor, _LENGTH_BYTES), "big")))  # noqa: S301 - our parent's
+
+
+def prepare(storage: AttemptStorage) -> None:
+    """What need not be done in each attempt's process: in the fork server, before the first."""
+    storage.prepare()
+    reset_loggers()
+
+
+def begin(storage: AttemptStorage, folders: Folders, descriptors: Sequence[int]) -> NoReturn:
+    """The whole life of the process. ``descriptors``: the link to the parent, renewed credentials, standard output and error."""
+    link, renewals, out, err = descriptors
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    for one in (out, err):
+        os.close(one)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+    home = Path(folders.home)
+    os.environ["TMPDIR"] = tempfile.tempdir = folders.temporary
+    storage.settle(home)
+    attempt = _Attempt(storage, home, _Link(link, _read(link, KEY_BYTES)))
+    attempt.prepare(cast("AttemptKeys | None", _unpacked(link)))
+    order = _unpacked(link)
+    assert isinstance(order, Call)  # noqa: S101 - nobody else has the other end
+    attempt.run(order, renewals)
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    got = bytearray()
+    while len(got) < size:
+        part = os.read(descriptor, size - len(got))
+        if not part:
+            raise EOFError("the parent is gone")
+        got += part
+    return bytes(got)
+
+
+class _Link(Writer):
+    """The link to the parent: messages, questions and their answers."""
+
+    def __init__(self, descriptor: int, key: bytes) -> None:
+        super().__init__(descriptor, key)
+        self.key = key
+        self._pid = os.getpid()
+        self._socket, self._asking = descriptor, threading.Lock()
+        self._answers = Reader(key)
+
+    @override
+    def send(self, message: Mapping[str, object]) -> None:
+        if os.getpid() != self._pid:
+            raise OSError("only the process that the Ripple began in speaks to its parent")
+        super().send(message)
+
+    def ask(self, **question: object) -> Mapping[str, object]:
+        """The answer to a question.
+
+        Raises:
+            TransientError: the world did not answer.
+        """
+        with self._asking:
+            self.send({"ask": question})
+            while True:
+                data = os.read(self._socket, _CHUNK)
+                if not data:
+                    raise OSError("the parent is gone")
+                for answer in self._answers.feed(data):
+                    if "error" in answer:
+                        raise _ERRORS.get(str(answer["error"]), TransientError)(answer["message"])
+                    return answer
+
+
+class _SupersededError(SupersededError):
+    def __init__(self, message: str) -> None:
+        TransientError.__init__(self, message)
+
+
+_ERRORS: Mapping[str, Callable[[object], Exception]] = {
+    "SupersededError": lambda message: _SupersededError(str(message)),
+    "InvariantError": lambda message: InvariantError(str(message)),
+}
+
+
+class _Memory:
+    """``author.memory.Memory``, kept by the parent."""
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+
+    def entries(self) -> Mapping[str, str]:
+        found = self._link.ask(op="entries")["entries"]
+        return dict(found) if isinstance(found, dict) else {}
+
+    def keep(self, key: str, text: str) -> None:
+        self._link.ask(op="keep", key=key, text=text)
+
+
+class _Attempt:
+    _order: Call
+    _project: Project
+    _pond: Pond
+
+    def __init__(self, storage: AttemptStorage, home: Path, link: _Link) -> None:
+        self._storage, self._home, self._link = storage, home, link
+        self._keys: AttemptKeys | None = None
+        self._armed, self._signals, self._has_started = False, 0, False
+        self._pid, above = os.getpid(), os.getppid()
+        self._own = {self._pid, -self._pid, above, -above, 0, -1}
+
+    def prepare(self, keys: AttemptKeys | None) -> None:
+        """Before it is known what is to be called. ``keys``: those that the order will likely bring."""
+        # Raised out of an author's code only: of ours, a message would be broken off.
+        signal.signal(STOP, self._stop)
+        faulthandler.enable((self._home / FAULTS).open("w"), all_threads=False)
+        self._log = begin_output(self._link)
+        if keys is not None:
+            self._grant(keys)
+        signal.raise_signal = self._raise_signal
+        if _pidfd_send_signal is not None:
+            signal.pidfd_send_signal = self._send_signal
+
+    def run(self, order: Call, renewals: int) -> NoReturn:
+        self._order, self._project = order, Project(order.root, order.module)
+        os.environ.update(order.secrets)
+        if order.keys != self._keys:
+            self._grant(order.keys)
+        around = replace(order.around, environment=os.environ)
+        self._pond = Pond(around, storage=self._storage, memory=_Memory(self._link), log=self._log)
+        if order.keys.renewed:
+            threading.Thread(target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True).start()
+        sys.addaudithook(self._on_audit)
+        self._link.send({"called": True})
+        try:
+            ended = self._call()
+            _restore_interpreter()
+            end_output()
+        except BaseException:  # noqa: BLE001 - the author has replaced what this needs
+            _exit(MUTE_EXIT)
+        self._tell(ended)
+
+    def _grant(self, keys: AttemptKeys) -> None:
+        self._storage.grant(keys)
+        self._keys = keys
+
+    def _call(self) -> Ended:
+        find = (lambda one: one.on_kill) if self._order.killed else (lambda one: one.function)
+        try:
+            try:
+                self._armed = True
+                if self._signals:
+                    raise Stopped
+                value = call(self._project, self._order.around.ripple, self._pond, find)
+            finally:
+                self._armed = False
+                _mask_signals()
+        except BaseException as error:  # noqa: BLE001 - whatever an author's code raises
+            self._armed = False
+            _mask_signals()
+            if self._signals:
+                return Cut(_cut_frames(error, self._project))
+            return self._outage(error) or judged(self._explained(error), self._project)
+        self._pond.reads = self._reads()
+        # One who catches everything has caught the pause as well, and said it nevertheless.
+        if self._pond.paused:
+            return Pauses(self._pond.paused.seconds)
+        # Of a run nobody wants it: a relation's text would cost a query, a long list's more than a message holds.
+        if not self._order.killed or value is None:
+            return Returned()
+        try:
+            return Returned(cut("".join(str(value))), isinstance(value, Requested))
+        except BaseException as error:  # noqa: BLE001 - its __str__ is the author's, too
+            return fault(error, self._project)
+
+    def _reads(self) -> tuple[str, ...] | None:
+        try:
+            return tables_read(self._pond, self._project.root)
+        except (OSError, RecursionError):
+            return None
+
+    def _explained(self, error: BaseException) -> BaseException:
+        try:
+            return self._pond.explained(error).with_traceback(error.__traceback__)
+        except BaseException:  # noqa: BLE001 - it asks the error for its text, which is the author's
+            return error
+
+    def _outage(self, error: BaseException) -> Unreachable | None:
+        """The storage may fail in the author's own statements, too: a table is read when its rows are asked for."""
+        try:
+            found = self._pond.outage(error)
+            return None if found is None else Unreachable(found.message)
+        except BaseException:  # noqa: BLE001 - as above
+            return None
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        """Raised at each signal: what ends by it may clean up after itself. From the second on, queries of threads are ended."""
+        self._signals += 1
+        if self._signals > 1:
+            with suppress(Exception):
+                self._pond.interrupt()
+        if self._armed:
+            raise Stopped
+
+    def _on_audit(self, event: str, given: tuple[object, ...]) -> None:
+        """An author who kills the own process, or the one above it, has done it, and not the world."""
+        if event in _STARTS and not self._has_started and os.getpid() == self._pid:
+            self._has_started = True
+            self._say({"started": True})
+        if event not in _DEADLY or os.getpid() != self._pid:
+            return
+        match event, given:
+            case ("resource.setrlimit", (limit, *_)):
+                self._announce(signal.SIGKILL if limit == resource.RLIMIT_CPU else 0)
+            case ("resource.prlimit", (whom, limit, *_)):
+                self._announce(signal.SIGKILL if limit == resource.RLIMIT_CPU and whom in self._own else 0)
+            case ("ctypes.dlsym" | "ctypes.dlsym/handle", (_, name)):
+                self._announce(ANY_SIGNAL if name in _DEADLY_IN_C else 0)
+            case (_, (whom, number, *_)) if event == "signal.pthread_kill" or whom in self._own:
+                self._announce(int(str(number)))
+
+    def _raise_signal(self, number: int) -> None:
+        """``signal.raise_signal``, which Python does not audit."""
+        os.kill(os.getpid(), number)
+
+    def _send_signal(self, descriptor: int, number: int, siginfo: None = None, flags: int = 0) -> None:
+        """``signal.pidfd_send_signal``, which it does not audit either."""
+        with suppress(OSError, ValueError):  # it is no process: Python says so
+            words = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()
+            if int(words[words.index("Pid:") + 1]) in self._own:
+                self._announce(number)
+        _pidfd_send_signal(descriptor, number, siginfo, flags)
+
+    def _announce(self, number: int) -> None:
+        if number:
+            self._say({"killing": number})
+
+    def _say(self, word: Mapping[str, object]) -> None:
+        with suppress(OSError):
+            self._link.send(word)
+
+    def _renew(self, renewals: int) -> None:
+        """New credentials are used at once, whatever the author's code does meanwhile."""
+        with suppress(OSError, EOFError):
+            while True:
+                self._storage.grant(cast("AttemptKeys", _unpacked(renewals)))
+
+    def _tell(self, ended: Ended) -> NoReturn:
+        try:
+            end = {**_end(ended, self._pond), "imported": [name for name in LIBRARIES if name in sys.modules]}
+            try:
+                self._link.send(end)
+            except OSError:
+                # The author has closed what is not the author's.
+                part = self._home / f"{END}.part"
+                part.write_bytes(frame(self._link.key, end))
+                part.replace(self._home / END)
+        except BaseException:  # noqa: BLE001 - nothing is left to say it with
+            _exit(MUTE_EXIT)
+        _exit(0)
+
+
+def _cut_frames(error: BaseException, project: Project) -> str:
+    told = judged(error, project)
+    if isinstance(told, Cut):
+        return told.traceback
+    return told.traceback if isinstance(told, Fault) else ""
+
+
+def _mask_signals() -> None:
+    """No handler of the author's runs any more: it would raise into what is left to do, or print into the middle of the end."""
+    with suppress(Exception):
+        _pthread_sigmask(signal.SIG_BLOCK, _valid_signals())
+        # Another thread may still receive them.
+        for number in _valid_signals():
+            if callable(_getsignal(number)):
+                _signal(number, signal.SIG_IGN)
+
+
+def _restore_interpreter() -> None:
+    """Enough of it to send the end."""
+    with suppress(Exception):
+        sys.setswitchinterval(_SHORT_TURN)
+        sys.settrace(None)
+        sys.setprofile(None)
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000))
+
+
+def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
+    match ended:
+        case Returned(value, requested):
+            tables = [{name: getattr(table, name) for name in TOLD} for table in pond.written.values()]
+            reads = None if pond.reads is None else list(pond.reads)
+            names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}
+            return {"end": "returned", "value": value, "requested": requested, "tables": tables, "skipped": pond.skipped, **names}
+        case Pauses(seconds):
+            return {"end": "paused", "seconds": seconds, "discarded": sorted(pond.written)}
+        case Fault(error, message, traceback, memory):
+            return {"end": "failed", "error": error, "message": message, "traceback": traceback, "memory": memory}
+        case Unreachable(message):
+            return {"end": "unreachable", "message": message}
+        case Cut(traceback):
+            return {"end": "cut", "traceback": traceback}

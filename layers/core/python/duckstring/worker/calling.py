@@ -1,0 +1,223 @@
+"""An author's function is called, in the attempt's own process: how it ended, in our words.
+
+Whatever the author's code raises, even what cannot be put into words, is an end that can be told.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+from duckstring.author.errors import RippleError
+from duckstring.author.pausing import Paused
+from duckstring.author.pond import Pond
+from duckstring.author.ripple import Declared, takes_pond
+from duckstring.errors import DuckstringError, TransientError
+from duckstring.model import foreign
+from duckstring.worker.project import Project
+
+Function = Callable[..., object]
+Find = Callable[[Declared], Function | None]
+Value = TypeVar("Value")
+
+MOST_CHAINED: Final = 100
+"""Errors of one chain (``raise ... from``, "during handling of ...") and its groups that are told."""
+
+LONGEST_TEXT: Final = 2 * foreign.MOST
+"""Characters of a message or a traceback that are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """It came back. ``value``: what it returned, as text; None if that was None."""
+
+    value: str | None = None
+    requested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What it raised. ``memory``: there was not enough of it."""
+
+    error: str
+    message: str
+    traceback: str
+    memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The world did not answer: not the author's fault."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """It was ended from outside, and where it was then."""
+
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """It is to be called again in so many ``seconds``."""
+
+    seconds: int
+
+
+_CAUSE: Any = BaseException.__dict__["__cause__"]
+_CONTEXT: Any = BaseException.__dict__["__context__"]
+_MEMBERS: Any = BaseExceptionGroup.__dict__["exceptions"]
+"""An author's class may have its own in their places."""
+
+Ended = Returned | Fault | Unreachable | Cut | Pauses
+
+
+class Stopped(BaseException):
+    """This attempt is to end. No ``Exception``: code that carries on after any error must not carry on after this."""
+
+
+def call(project: Project, ripple: str, pond: Pond, find: Find) -> object:
+    """Import the project and call one of its functions; what that returns."""
+    here = os.getpid()
+    try:
+        project.enter()
+        function = _found(project, ripple, find)
+        return function(pond) if takes_pond(function) else function()
+    finally:
+        if os.getpid() != here:
+            # A process that the Ripple forked came back instead of ending: it would answer in our place.
+            os._exit(0)
+
+
+def _found(project: Project, ripple: str, find: Find) -> Function:
+    declared = {one.spec.name: one for one in project.ripples()}
+    if (one := declared.get(ripple)) is None or (function := find(one)) is None:
+        known = ", ".join(declared) or "none"
+        raise RippleError(f"{project.module} has no Ripple {ripple!r}; it has {known}.", hint="Deploy the Pond again.")
+    return function
+
+
+def judged(error: BaseException, project: Project) -> Ended:
+    """What an exception says of how the call ended."""
+    # By its type: isinstance asks the error itself for its class, too.
+    kind = type(error)
+    if issubclass(kind, Stopped):
+        return Cut(_safely(lambda: _frames(error, project), ""))
+    if issubclass(kind, Paused):
+        return Pauses(error.seconds)  # type: ignore[attr-defined]
+    if issubclass(kind, TransientError) and not _raised_by_author(error, project):
+        return Unreachable(_safely(lambda: str(error.message), kind.__name__))  # type: ignore[attr-defined]
+    return fault(error, project)
+
+
+def fault(error: BaseException, project: Project) -> Fault:
+    """What an author's code has raised, in words."""
+    name = _safely(lambda: str(type(error).__name__), "BaseException")
+    memory = _safely(lambda: _wants_memory(error), otherwise=False)
+    message = _safely(lambda: _message(error), "(no message: it could not be made)")
+    return Fault(name[:200], cut(message), cut(_safely(lambda: _written(error, project), f"{name}: {message}\n")), memory)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        # Not a subclass of str, which might do anything.
+        message = "".join(str(error))
+    except BaseException as broken:  # noqa: BLE001 - the author's own code
+        given = _safely(lambda: "".join(repr(error.args)), "unknown")
+        reason = _reason(broken)
+        return f"(no message: its __str__ raised {reason}; its arguments: {given})"
+    if issubclass(type(error), DuckstringError) and (hint := getattr(error, "hint", "")):
+        message = f"{message} {hint}"
+    return message
+
+
+def _reason(broken: BaseException) -> str:
+    return _safely(lambda: f"{type(broken).__name__}: {broken}", type(broken).__name__)
+
+
+def _written(error: BaseException, project: Project) -> str:
+    left_out = "(errors that came before these are left out)\n" if _cut_chain(error) else ""
+    told = traceback.TracebackException(type(error), error, _from_author(error.__traceback__, project))
+    return left_out + "".join(told.format()).replace(f"{project.root}/", "")
+
+
+def _cut_chain(error: BaseException) -> bool:
+    """Forget what lies beyond the first errors of a chain; whether there was any.
+
+    A retry in a loop may chain thousands, and Python walks through all of them whenever it raises another one: to put them
+    into words would take minutes.
+    """
+    seen, rest, is_cut = {id(error)}, [error], False
+    for one in rest:
+        for link in (_CAUSE, _CONTEXT):
+            before = link.__get__(one)
+            if before is not None and id(before) not in seen:
+                if len(seen) < MOST_CHAINED:
+                    rest.append(before)
+                    seen.add(id(before))
+                else:
+                    link.__set__(one, None)
+                    is_cut = True
+        if issubclass(type(one), BaseExceptionGroup):
+            more = [each for each in _MEMBERS.__get__(one) if id(each) not in seen]
+            rest += more
+            seen.update(map(id, more))
+    return is_cut
+
+
+def _frames(error: BaseException, project: Project) -> str:
+    frames = [one for one in traceback.extract_tb(_from_author(error.__traceback__, project)) if one.name != "_stop"]
+    return "".join(traceback.format_list(frames)).replace(f"{project.root}/", "")
+
+
+def to_the_author(dump: str, root: Path) -> str:
+    """The interpreter's last words of a crash, innermost frame first, up to the author's outermost: what called that is ours."""
+    lines = dump.splitlines(keepends=True)
+    last = max((at for at, line in enumerate(lines, 1) if line.startswith(f'  File "{root}/')), default=len(lines))
+    return "".join(lines[:last]).replace(f"{root}/", "")
+
+
+def _from_author(frames: TracebackType | None, project: Project) -> TracebackType | None:
+    """The frames from the author's first one on; all, if none is the author's."""
+    here = frames
+    while here is not None and not _is_authors(here, project):
+        here = here.tb_next
+    return here or frames
+
+
+def _raised_by_author(error: BaseException, project: Project) -> bool:
+    """Our own errors say what the world did only where we have raised them."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and _is_authors(last, project)
+
+
+def _is_authors(frames: TracebackType, project: Project) -> bool:
+    return frames.tb_frame.f_code.co_filename.startswith(f"{project.root}/")
+
+
+def _wants_memory(error: BaseException) -> bool:
+    """Python's own error (NumPy's and Arrow's are kinds of it), and DuckDB's, if anybody has loaded that."""
+    duckdb = sys.modules.get("duckdb")
+    return issubclass(type(error), (MemoryError, getattr(duckdb, "OutOfMemoryException", MemoryError)))
+
+
+def _safely(make: Callable[[], Value], otherwise: Value) -> Value:
+    try:
+        return make()
+    except BaseException:  # noqa: BLE001 - whatever an author's class does when it is asked for words
+        return otherwise
+
+
+def cut(text: str) -> str:
+    """As much of it as is sent. Less is kept: only where secrets are known a text may be cut that may have some."""
+    return foreign.cut(text, LONGEST_TEXT)

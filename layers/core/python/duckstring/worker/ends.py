@@ -1,0 +1,205 @@
+"""What the end of an attempt's process says of the attempt: what it has sent, or how it died without a word.
+
+What it has sent is foreign until it is checked. What the author's code did is a failure of the author's; a process that was
+killed from outside is the world's doing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from duckstring.errors import TransientError
+from duckstring.model.catalog import TableVersion
+from duckstring.model.foreign import Redactor
+from duckstring.model.names import POND_NAME
+from duckstring.worker.attempt_process import ANY_SIGNAL, MUTE_EXIT, TOLD
+from duckstring.worker.calling import Cut, Fault, Pauses
+from duckstring.worker.descendants import Exit
+from duckstring.worker.memory_kills import kernel_kills
+from duckstring.worker.watch import Outcome
+
+_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+"""What ends a process from outside. Any other deadly signal comes of what it has done itself."""
+_NEARLY_ALL = 0.9
+
+
+class ProcessDiedError(TransientError):
+    """An attempt's process was ended from outside. The world answers, so the next attempt need not wait: what this one had
+    started elsewhere may still be going, and is to be attached to.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The function returned. ``value`` is what it returned, as text; ``requested``: as ``Requested``."""
+
+    tables: Mapping[str, TableVersion] = field(default_factory=dict)
+    skipped: bool = False
+    value: str | None = None
+    requested: bool = False
+    kept: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
+    reads: tuple[str, ...] | None = None
+
+
+Known = Done | Fault | Cut | Pauses
+
+
+class Memory:
+    """Whether a process that was killed had wanted too much memory."""
+
+    def __init__(self, mib: int, kills: Callable[[], int | None] = kernel_kills) -> None:
+        """Of ``mib``; 0: not known. Made before the process begins."""
+        self._mib, self._kills = mib, kills
+        self._before = kills()
+
+    def killed(self, ended: Exit) -> bool:
+        """The kernel counts what it kills. Where it does not: whether the process had nearly all that there is."""
+        now = self._kills()
+        if self._before is not None and now is not None:
+            return now > self._before
+        return bool(self._mib) and ended.peak_kib >= _NEARLY_ALL * self._mib * 1024
+
+
+def known(outcome: Outcome, ripple: str, memory: Memory, *, redactor: Redactor, key_of: Callable[[str], str]) -> Known:
+    """How the attempt ended.
+
+    Args:
+        outcome: what is known of its process.
+        ripple: whose it was.
+        memory: tells a process that was killed for its memory.
+        redactor: what no text may tell.
+        key_of: where this attempt's version of a table lies.
+
+    Raises:
+        TransientError: the world did not answer.
+        ProcessDiedError: the process was ended from outside.
+    """
+    outcome = _clean(outcome, redactor.text)
+    if outcome.why:
+        said = outcome.end or {}
+        return Cut(str(said.get("traceback") or ""))
+    match outcome.end:
+        case {"end": "returned", "tables": list() as tables, "skipped": bool() as skipped, "requested": bool() as requested, **more}:
+            found, kept, dropped = _tables(tables, key_of), _names(more.get("kept")), _names(more.get("dropped"))
+            value = more.get("value")
+            if found is None or kept is None or dropped is None:
+                return Fault("EndError", f"Ripple {ripple!r} sent names of tables that are not its own.", "")
+            return Done(found, skipped, None if value is None else str(value), requested, kept, dropped, _reads(more.get("reads")))
+        case {"end": "paused", "seconds": int() as seconds}:
+            return Pauses(seconds)
+        case {"end": "failed", "error": str() as error, "message": str() as message, "traceback": str() as trace, "memory": bool() as much}:
+            return Fault(error, message, trace, much)
+        case {"end": "unreachable", "message": str() as message}:
+            raise TransientError(message)
+        case _:
+            return _died(outcome, ripple, memory)
+
+
+def _clean(outcome: Outcome, clean: Callable[[str], str]) -> Outcome:
+    """Its texts without secrets, and as every store takes them. Names of tables are checked instead."""
+    end = outcome.end and {name: clean(value) if isinstance(value, str) else value for name, value in outcome.end.items()}
+    return replace(outcome, end=end, lines=[clean(line) for line in outcome.lines], fault=clean(outcome.fault))
+
+
+def discarded(outcome: Outcome) -> list[str]:
+    """The tables that were written before a pause."""
+    return sorted(_names((outcome.end or {}).get("discarded")) or ())
+
+
+def _reads(found: object) -> tuple[str, ...] | None:
+    """Tables of Sources; None: any."""
+    if not isinstance(found, list) or not all(isinstance(name, str) and _is_of_a_source(name) for name in found):
+        return None
+    return tuple(found)
+
+
+def _is_of_a_source(name: str) -> bool:
+    """``source.table``."""
+    parts = name.split(".")
+    return len(parts) == 2 and all(POND_NAME.fullmatch(part) for part in parts)  # noqa: PLR2004
+
+
+def _names(found: object) -> frozenset[str] | None:
+    """Names of tables; None: they are none."""
+    if not isinstance(found, list) or not all(isinstance(name, str) and POND_NAME.fullmatch(name) for name in found):
+        return None
+    return frozenset(found)
+
+
+def _tables(found: list[Any], key_of: Callable[[str], str]) -> dict[str, TableVersion] | None:
+    tables = {}
+    for one in found:
+        if not isinstance(one, dict) or [type(one.get(name)) for name in TOLD] != [str, str, int, int, str] or len(one) != len(TOLD):
+            return None
+        table = TableVersion(**one)
+        if table.key != key_of(table.table) or table.rows < 0 or table.bytes < 0:
+            return None
+        tables[table.table] = table
+    return tables
+
+
+def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:
+    ended = outcome.exit
+    if ended is None and outcome.killing:
+        by = "by a signal" if outcome.killing == ANY_SIGNAL else f"by {signal_name(outcome.killing)}"
+        return _fault("ProcessKilled", f"Ripple {ripple!r} ended the process that its own was forked from, {by}.", outcome)
+    if ended is None and outcome.started:
+        message = (
+            f"The process that Ripple {ripple!r} was forked from ended after it had started programs: one of them did it, most likely."
+        )
+        return _fault("ProcessKilled", message, outcome)
+    if ended is None:
+        raise ProcessDiedError("The process that attempts are forked from ended while this one ran.", hint="The attempt is made again.")
+    if not outcome.called:
+        raise ProcessDiedError(f"The attempt's process {_how(ended)} before any of the author's code was called.")
+    if os.WIFSIGNALED(ended.status):
+        return _killed(outcome, ended, ripple, memory)
+    code = os.WEXITSTATUS(ended.status)
+    if code == MUTE_EXIT:
+        why = "no descriptor is left, or the Ripple has replaced parts of Python (of builtins, json, os) that this needs"
+        return _fault("EndError", f"Ripple {ripple!r} ended, and its process could not say how: {why}.", outcome)
+    message = f"Ripple {ripple!r} ended its own process with exit code {code} (os._exit, or a program in its place) before it returned."
+    return _fault("ProcessExit", message, outcome)
+
+
+def _killed(outcome: Outcome, ended: Exit, ripple: str, memory: Memory) -> Fault:
+    number = os.WTERMSIG(ended.status)
+    name = signal_name(number)
+    if outcome.killing == number:
+        return _fault("ProcessKilled", f"Ripple {ripple!r} ended its own process by {name}.", outcome)
+    if number == signal.SIGKILL and memory.killed(ended):
+        message = f"The process of Ripple {ripple!r} was killed for its memory: it had {ended.peak_kib // 1024} MiB."
+        return Fault("OutOfMemory", message, "", memory=True)
+    if number in _OUTSIDE and outcome.killing == ANY_SIGNAL:
+        return _fault("ProcessKilled", f"Ripple {ripple!r} ended its own process by {name}.", outcome)
+    if number in _OUTSIDE and ended.left:
+        message = f"The process of Ripple {ripple!r} was ended by {name} while programs that it had started ran: one of them, most likely."
+        return _fault("ProcessKilled", message, outcome)
+    if number in _OUTSIDE:
+        raise ProcessDiedError(f"The process of Ripple {ripple!r} was ended from outside, by {name}.", hint="The attempt is made again.")
+    return _fault("ProcessKilled", f"The process of Ripple {ripple!r} was ended by {name}, which its own code brought about.", outcome)
+
+
+def _fault(error: str, message: str, outcome: Outcome) -> Fault:
+    """With the interpreter's last words, or the last lines that were written to standard error."""
+    last = outcome.fault or "".join(f"{line}\n" for line in outcome.lines)
+    return Fault(error, message, f"{last}{error}: {message}\n")
+
+
+def _how(ended: Exit) -> str:
+    if os.WIFSIGNALED(ended.status):
+        return f"was ended by {signal_name(os.WTERMSIG(ended.status))}"
+    return f"ended with exit code {os.WEXITSTATUS(ended.status)}"
+
+
+def signal_name(number: int) -> str:
+    """``SIGKILL``; its number, where it has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

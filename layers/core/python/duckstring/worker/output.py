@@ -1,0 +1,189 @@
+"""What an author logs and prints in the attempt's process, on its way to the parent, which writes the log.
+
+Python's own streams and loggers send messages, so their lines keep their order. What else writes to the descriptors 1 and 2
+(child processes, libraries in C) is read from there by the parent, line by line.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from typing import Literal
+
+from typing_extensions import override
+
+from duckstring.model.foreign import cut
+from duckstring.worker.channel import Writer
+
+LONGEST_LINE = 100_000
+"""Characters. CloudWatch takes 256 KB a line, and JSON may make six of one."""
+LONGEST_TEXT = 1_000_000
+"""Characters of lines that are sent together, and of a line before it is broken: a secret may lie across its ends."""
+
+CHATTY = ("boto3", "botocore", "httpcore", "httpx", "urllib3")
+"""Loggers of libraries that say much at INFO."""
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_SIMPLE = (str, int, float, bool, type(None))
+
+_getpid = os.getpid
+
+
+class Stream(io.TextIOWrapper):
+    """``sys.stdout`` or ``sys.stderr``: a stream over the descriptor, whose text becomes messages, a line each."""
+
+    def __init__(self, number: int, name: Literal["stdout", "stderr"], link: Writer) -> None:
+        """Text written here is of the stream ``name``, whose descriptor is ``number``."""
+        raw = io.FileIO(number, "w", closefd=False)
+        super().__init__(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", write_through=True)
+        self._name, self._link, self._pid = name, link, _getpid()
+        self._part = ""
+        self._saying = threading.local()
+
+    @override
+    def write(self, text: str, /) -> int:
+        """Send the lines that ``text`` completes."""
+        if _getpid() != self._pid or getattr(self._saying, "now", False):
+            return super().write(text)
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        lines, _, rest = (self._part + text).rpartition("\n")
+        if rest and "\n" not in self._part and len(lines) < LONGEST_TEXT:
+            # ``print`` writes the last line's end by itself: the lines before it wait, to be sent together.
+            lines, rest = "", self._part + text
+        self._part = ""
+        self._say(lines)
+        whole = max(len(rest) - 1, 0) // LONGEST_TEXT * LONGEST_TEXT
+        self._say(rest[:whole], goes_on=True)
+        self._part = rest[whole:]
+        return len(text)
+
+    @override
+    def flush(self) -> None:
+        """Send what has no end yet, and write out what went to the buffer beneath."""
+        rest, self._part = self._part, ""
+        if rest:
+            self._say(rest, goes_on=True)
+        super().flush()
+
+    def _say(self, lines: str, *, goes_on: bool = False) -> None:
+        """Send lines. ``goes_on``: the last one has no end yet."""
+        if not lines:
+            return
+        self._saying.now = True
+        try:
+            told = {"stream": self._name, "at": time.time()}
+            starts = range(0, len(lines), LONGEST_TEXT)
+            for start in starts:
+                more = goes_on or start != starts[-1]
+                self._link.send({"lines": lines[start : start + LONGEST_TEXT], "goes_on": more} | told)
+        except OSError:
+            super().write(lines + "\n")
+        finally:
+            self._saying.now = False
+
+
+class Relay(logging.Handler):
+    """Sends log records to the parent."""
+
+    def __init__(self, link: Writer) -> None:
+        """Over ``link``."""
+        super().__init__()
+        self._link, self._pid = link, _getpid()
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record. One that cannot be formatted is the author's to see, as Python has it."""
+        try:
+            if _getpid() != self._pid:
+                sys.__stderr__ and sys.__stderr__.write(record.getMessage() + "\n")
+                return
+            self._link.send({"record": _described(record)})
+        except Exception:  # noqa: BLE001 - a log line never ends an attempt
+            self.handleError(record)
+
+
+def _described(record: logging.LogRecord) -> dict[str, object]:
+    more = {str(name): _simple(value) for name, value in record.__dict__.items() if name not in _PLAIN}
+    told: dict[str, object] = {
+        "level": record.levelno,
+        "logger": record.name,
+        "message": cut(record.getMessage(), LONGEST_TEXT),
+        "file": record.pathname,
+        "line": record.lineno,
+        "function": record.funcName,
+        "created": record.created,
+        "more": more,
+    }
+    if record.exc_info and record.exc_info[1] is not None:
+        told["trace"] = cut("".join(traceback.format_exception(*record.exc_info)), LONGEST_TEXT)
+        told["raised"] = record.exc_info[1].__class__.__name__
+    return told
+
+
+def _simple(value: object, depth: int = 3) -> object:
+    """As JSON has it; what JSON does not have, as text."""
+    if isinstance(value, _SIMPLE):
+        return cut(value, LONGEST_TEXT) if isinstance(value, str) else value
+    if depth and isinstance(value, (list, tuple, set, frozenset)):
+        return [_simple(one, depth - 1) for one in list(value)[:1000]]
+    if depth and isinstance(value, dict):
+        return {str(name): _simple(one, depth - 1) for name, one in list(value.items())[:1000]}
+    return cut(str(value), LONGEST_TEXT)
+
+
+def reset_loggers() -> None:
+    """Have every logger pass its records on, up to the root. Each that is touched costs a forked process a page: do it before."""
+    for logger in logging.Logger.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.handlers.clear()
+            logger.propagate = True
+    logging.root.setLevel(logging.INFO)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def begin_output(link: Writer) -> logging.Logger:
+    """Send prints and log records over ``link``; gives the Pond's own logger, which no configuration of logging knows."""
+    relay = Relay(link)
+    sys.stdout = sys.__stdout__ = Stream(1, "stdout", link)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = Stream(2, "stderr", link)  # type: ignore[misc]
+    logging.root.handlers[:] = [relay]
+    own = logging.Logger("duckstring.pond", logging.INFO)  # noqa: LOG001 - a configuration could disable one that is known
+    own.addHandler(relay)
+    return own
+
+
+def end_output() -> None:
+    """Send what was printed without an end."""
+    for stream in {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__} - {None}:
+        with suppress(Exception):
+            stream.flush()  # type: ignore[union-attr]
+
+
+class Lines:
+    """What arrives from a descriptor, as texts of whole lines: those that were there together."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that ``data`` completes, as one text."""
+        lines, end, self._rest = (self._rest + data).rpartition(b"\n")
+        if len(self._rest) > LONGEST_TEXT:
+            lines, self._rest = lines + end + self._rest, b""
+        return [_text(lines)] if lines else []
+
+    def finish(self) -> list[str]:
+        """What has no end."""
+        return self.feed(b"\n") if self._rest else []
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "backslashreplace")

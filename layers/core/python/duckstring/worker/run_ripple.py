@@ -1,0 +1,152 @@
+"""One attempt of one Ripple, from the invocation to the report.
+
+This is the process of the invocation: it talks to AWS, and calls no author's code. That runs in a process of its own, which is
+forked at once and made ready while the line's state and the rest is read.
+
+Nothing of it is seen by anybody before the orchestrator has accepted the report: tables lie under keys of this attempt
+alone. An attempt that is not the current one does nothing and says "ok", so that a branch of an abandoned execution ends.
+An attempt that pauses has several invocations, one after the other.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from duckstring.author.pond import Surroundings
+from duckstring.engine.state import PondState
+from duckstring.errors import TransientError
+from duckstring.model.attempts import LONGEST, AttemptStarted, Began
+from duckstring.model.names import table_key
+from duckstring.worker.attempt_process import Call
+from duckstring.worker.author_log import AuthorLog
+from duckstring.worker.endings import Answer, Work, abandon, out_of_time, tell
+from duckstring.worker.ends import Memory, discarded, known
+from duckstring.worker.ports import Order, Worker
+from duckstring.worker.processes import Process
+from duckstring.worker.surroundings import sources, surroundings, try_of, variables
+from duckstring.worker.usage import Meter
+from duckstring.worker.watch import Follow, Limit, follow
+
+_MARGIN_SECONDS = 60.0
+_MARGIN_PART = 4
+"""Of the function's time, where that is short: a hand-over keeps so much of it to end the code and say so."""
+_AT_ONCE = 4
+
+
+def run_ripple(order: Order, worker: Worker) -> Answer:
+    """Make the attempt, unless it is not the current one.
+
+    Returns:
+        ``{"outcome": "ok"}``; ``{"outcome": "paused", "seconds": n}``; or ``{"outcome": ..., "failure": {...}}``: ``failed`` if
+        the author's code raised, ``timeout`` if it took longer than it may, ``memory`` if it wanted more of it than there is,
+        ``overran`` if the function's time ended first.
+
+    Raises:
+        TransientError: the world did not answer. This, like every exception from here, counts as a loss of the attempt.
+    """
+    meter = Meter()
+    with worker.processes.one() as one, ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        state = worker.states.read(order.line)
+        if not is_current(order, state):
+            worker.log.info("attempt is not the current one; nothing done")
+            return {"outcome": "ok"}
+        row = AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site, order.pauses)
+        worker.label({"tried": try_of(order, state)})
+        artifact = state.runs[order.run].artifact
+        secrets = pool.submit(variables, worker.secrets)
+        keys = pool.submit(worker.keys)
+        package = pool.submit(unpacked, artifact, worker)
+        pinned = pool.submit(sources, order, state, worker)
+        began = worker.history.started(order.line, row)
+        if began is None:
+            return abandon(order, worker)
+        work = _work(order, state, began, meter)
+        if (left := (work.deadline - worker.clock.now()).total_seconds()) <= 0:
+            return out_of_time(work, worker)
+        worker.begins(left)
+        around = replace(surroundings(order, state, pinned.result(), worker), pauses=began.pauses)
+        worker.redactor.learn(secrets.result())
+        call = Call(around, package.result(), state.runs[order.run].module, secrets.result(), keys.result())
+        return _attempt(one, call, work, left, worker)
+
+
+def _attempt(one: Process, call: Call, work: Work, left: float, worker: Worker) -> Answer:
+    order, around = work.order, call.around
+    limits = _limits(work, left)
+    ends = worker.clock.now() + timedelta(seconds=min(limit.seconds for limit in limits))
+    call = replace(call, around=replace(around, ends=ends))
+    memory = Memory(order.site.memory_mib)
+    outcome = follow(one, call, _follow(call, work, limits, worker))
+    work.meter.add(outcome.exit.peak_kib if outcome.exit else 0)
+    if outcome.taken:
+        return abandon(order, worker)
+    ended = known(outcome, order.ripple, memory, redactor=worker.redactor, key_of=partial(_key, around))
+    return tell(ended, outcome.why, work, worker, discarded=discarded(outcome))
+
+
+def _key(around: Surroundings, table: str) -> str:
+    """As ``Pond.write_table`` has it."""
+    return table_key(around.line, table, run=around.run, ripple=around.ripple, attempt=around.attempt, invocation=around.invocation)
+
+
+def is_current(order: Order, state: PondState) -> bool:
+    """Whether the engine waits for this very attempt: the fence against workers that outlived their run.
+
+    In a run that has failed nothing begins any more; but what had begun is finished, and what pauses has begun: what it started
+    elsewhere goes on, and somebody has to see how it ends.
+    """
+    run, ripple = state.runs.get(order.run), state.ripples.get(order.ripple)
+    if run is None or run.launch != order.launch or ripple is None or ripple.attempt is None:
+        return False
+    if run.failure is not None and not order.pauses:
+        return False
+    return (ripple.attempt.run, ripple.attempt.number) == (order.run, order.attempt)
+
+
+def unpacked(artifact: str, worker: Worker) -> Path:
+    """Where the package lies: fetched and unpacked once a process, as long as nobody changes it there.
+
+    Raises:
+        TransientError: the package is not what it should be.
+    """
+    if (kept := worker.projects.find(artifact)) is not None:
+        return kept
+    package = worker.artifacts.fetch(artifact)
+    if (found := sha256(package).hexdigest()) != PurePosixPath(artifact).stem:
+        raise TransientError(f"The package {artifact} has the checksum {found}.", hint="Deploy the Pond again.")
+    return worker.projects.add(artifact, package)
+
+
+def _work(order: Order, state: PondState, began: Began, meter: Meter) -> Work:
+    specs = {spec.name: spec for spec in state.release.ripples} if state.release else {}
+    asked = specs[order.ripple].timeout_seconds if order.ripple in specs else None
+    timeout = LONGEST if asked is None else timedelta(seconds=asked)
+    return Work(order, timeout, len(state.ripples), began, meter, try_of(order, state))
+
+
+def _limits(work: Work, left: float) -> list[Limit]:
+    """What ends the attempt's code: its own deadline in ``left`` seconds, and the function's."""
+    limits, seconds = [Limit(left, "timeout")], work.order.seconds
+    if seconds is not None:
+        limits.append(Limit(seconds - min(_MARGIN_SECONDS, seconds / _MARGIN_PART), "overran"))
+    return limits
+
+
+def _follow(call: Call, work: Work, limits: list[Limit], worker: Worker) -> Follow:
+    order, log = work.order, AuthorLog(worker.redactor)
+    return Follow(
+        called=partial(worker.processes.fork_ahead, call.keys),
+        memory=worker.memories.of(order.line, run=order.run, ripple=order.ripple, tried=work.tried, attempt=order.attempt),
+        look=partial(worker.history.taken, order.line, run=order.run, ripple=order.ripple, attempt=order.attempt),
+        line=log.line,
+        record=log.record,
+        log=worker.log,
+        pace=worker.pace,
+        limits=limits,
+        keys=worker.keys if call.keys.renewed else None,
+    )
