@@ -149,6 +149,22 @@ class Living:
     def _sleep(self) -> None:
         self.world.order(self.some_line(), "sleep")
 
+    def _slip(self) -> None:
+        """Killed, and let go on a moment later."""
+        line = self.some_line()
+        self.world.order(line, "kill")
+        self.wait(self.draw(st.sampled_from([0, 2])))
+        self.world.order(line, "clear")
+
+    def _wave(self) -> None:
+        self.world.trigger(self.some_line(), "wave")
+
+    def _tide(self) -> None:
+        self.world.trigger(self.some_line(), "tide", bound=seconds(self.draw(st.sampled_from([5, 40]))))
+
+    def _untrigger(self) -> None:
+        self.world.trigger(self.some_line(), "remove")
+
     def _budget(self) -> None:
         self.world.set_budgets(self.some_line(), immediate=self.draw(st.integers(0, 2)), source=self.draw(st.integers(0, 2)))
 

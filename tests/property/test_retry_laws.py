@@ -8,13 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duckstring.engine.state import Failure, PondState
+from duckstring.model.instants import Instant
 from duckstring.model.names import Line
-from duckstring.testing.simulator import Attempted, World, pond, seconds
-from tests.property.living import Draw, rules
-from tests.property.worlds import Graph, at_rest, chance, graphs, looks, once, same_pond, settle, weather, whole, world_of
+from duckstring.testing.simulator import START, Attempted, World, pond, seconds
+from tests.property.living import Draw, Living, rules
+from tests.property.worlds import Fate, Graph, at_rest, chance, graphs, looks, once, same_pond, settle, weather, whole, world_of
 
 seeds = st.integers(0, 2**16)
 KINDS = ("wave", "tide", "pulse", "tap")
+MEANWHILE = (
+    "pulse", "tap", "wave", "tide", "untrigger", "sleep", "sleep", "wake", "force", "slip", "slip", "redeploy", "rewire",
+    "reshape", "remove", "return", "lose",
+)  # fmt: skip
 
 
 def _troubled(graph: Graph, draw: Draw, *, pace: tuple[float, ...]) -> tuple[Graph, World, Line]:
@@ -109,6 +114,56 @@ def test_whoever_is_wanted_below_spends_its_tries_or_recovers_in_bounded_time(gr
         world.run_until(most=20_000)  # it comes to rest: what is down for good asks nobody
     whole(world)
     once(world)
+
+
+@looks(60)
+@given(graphs(most=5, source_retries=500), seeds, st.data())
+def test_whatever_happened_meanwhile_what_has_tries_left_recovers_by_itself_when_it_is_wanted(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
+    fate = Fate(seed, data.draw(st.sampled_from([0.3, 0.6, 0.9])))
+    world = world_of(replace(weather(seed, latency=data.draw(st.sampled_from([0, 0.05, 1]))), outcome=fate), seed)
+    settle(world, graph)
+    living = Living(world, data.draw, {release.line: release for release in graph.releases})
+    for _ in range(data.draw(st.integers(1, 4))):
+        living.trouble(MEANWHILE, most=4)
+        living.wait(data.draw(st.sampled_from([0, 65, 200])))
+    living.wait(10)
+    fate.healed = True
+    for line in living.graph.lines:
+        world.trigger(line, "remove")
+    living.wait(10)
+    read = {source.line for release in living.graph.releases for source in release.sources if source.line in living.releases}
+    ends = [line for line in living.graph.lines if line not in read and _is_complete(living, line)]
+    kind = data.draw(st.sampled_from(KINDS))
+    bound = {"bound": seconds(600)} if kind == "tide" else {}
+    epochs = {line: world.trigger(line, kind, **bound) for line in ends}
+    for _ in range(40):  # the longest back-off, as often as lines lie above each other
+        if all(_is_answered(world, line, None if kind == "tap" else epoch) for line, epoch in epochs.items()):
+            break
+        living.wait(200)
+    for line, epoch in epochs.items():
+        for above in (line, *living.graph.required_above(line)):
+            state = world.states[above]
+            assert state.health == "ok", f"{above} failed {state.failures} times, is wanted, and nobody tries again"
+        assert _is_answered(world, line, None if kind == "tap" else epoch)
+    whole(world)
+
+
+def _is_complete(living: Living, line: Line) -> bool:
+    """Nothing that it requires is missing, nor all of what it needs one of."""
+    for above in living.graph.asked(line):
+        sources = living.releases[above].sources
+        required = [source for source in sources if not source.optional]
+        if any(source.line not in living.releases for source in required or sources):
+            return False
+    return True
+
+
+def _is_answered(world: World, line: Line, epoch: Instant | None) -> bool:
+    """A Tap on what is fresh already need not be older than it."""
+    state = world.states[line]
+    return not state.blocked and state.end_f >= (epoch or START)
 
 
 @looks(50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -490,3 +491,18 @@ def test_pulses_quicker_than_runs_do_not_pile_up_runs_and_the_last_is_satisfied(
     world.run_until()
     assert world.states[A].end_f == last
     assert world.at_rest()
+
+
+def test_a_sink_that_claims_to_hold_what_nobody_has_published_silences_no_other() -> None:
+    world = deployed(pond(A), pond(B, A), pond(C, A))
+    world.trigger(B, "tap")
+    world.run_until()
+    state = world.states[A]
+    forged = PullReceived(C, world.now, datetime(2999, 1, 1, tzinfo=UTC), (state.revision + 1, 0), waits=True)
+    world.post("forger", A, forged)
+    world.run_until()
+    assert world.states[A].last_held <= world.now
+    before = len(world.runs(B))
+    world.trigger(B, "wave")
+    world.run_until(world.now + seconds(30))
+    assert len(world.runs(B)) > before + 5

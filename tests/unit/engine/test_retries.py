@@ -428,3 +428,44 @@ def test_what_a_sink_took_of_a_run_that_answered_two_pulses_is_replaced_once() -
     world.trigger(B, "tap")
     world.run_until()
     assert counts(world) == {A: 4, B: 2}, "as a Tap after one Pulse"
+
+
+@pytest.mark.parametrize("kind", ["tide", "pulse"])
+@pytest.mark.parametrize("optional", ["", "?"])
+@pytest.mark.parametrize("way", ["kill", "remove"])
+def test_what_a_failed_line_had_asked_of_a_source_is_asked_again_when_that_has_lost_it(kind: str, optional: str, way: str) -> None:
+    """The Source was at work for the retry. What it was asked for before a kill or a removal it forgets."""
+    sink = pond(B, f"{A}{optional}", source_retries=5)
+    world = deployed(pond(A), sink, pond(C, B), durations={A: 10}, outcome=fails_in_runs(B, 1))
+    standing(world, C, kind, 3_600)
+    while not (world.states[B].health == "failed" and world.states[B].targets and world.states[A].runs):
+        world.run_until(world.now + seconds(1))
+    if way == "kill":
+        world.order(A, "kill")
+        world.run_until(world.now + seconds(2))
+        world.order(A, "clear")
+    else:
+        world.remove(A)
+        world.run_until(world.now + seconds(2))
+        world.deploy(pond(A, version="1.0.1"))
+    world.run_until(world.now + seconds(1_000))
+    assert [run.status for run in world.runs(B)][:2] == ["failed", "success"]
+    assert world.runs(C, "success")
+
+
+@pytest.mark.parametrize("kind", ["tap", "wave", "pulse", "tide"])
+@pytest.mark.parametrize("to", [B, C])
+def test_a_trigger_by_hand_asks_again_what_a_failed_line_had_asked_of_a_source_that_was_put_to_sleep(kind: str, to: Line) -> None:
+    world = deployed(pond(A), pond(B, A, source_retries=5), pond(C, B), outcome=fails_in_runs(B, 1))
+    world.add_window(A, Window("w", START, seconds(1_000), seconds(10)))
+    world.run_until(START + seconds(0.5))
+    world.trigger(C, "pulse")
+    world.run_until(START + seconds(100))
+    assert world.states[B].has_tries
+    assert world.states[B].targets
+    world.order(A, "sleep")
+    world.run_until(START + seconds(200))
+    standing(world, to, kind, 600)
+    world.run_until(START + seconds(2_500), most=1_000_000)
+    assert [run.status for run in world.runs(B)][:2] == ["failed", "success"]
+    assert world.runs(C, "success")

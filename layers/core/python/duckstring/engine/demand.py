@@ -57,11 +57,13 @@ def _order(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: Inst
 
 def take_sinks_pull(turn: Turn, pull: PullReceived) -> None:
     """A Sink's pull. One that waits and will ask on is as good as heard again when the next version is published."""
-    take_pull(turn, pull.epoch, pull.held, waits=pull.waits, anew=pull.anew)
+    # Nobody holds what is fresher than all that was published: one who says so would silence every other Sink.
+    held = min(pull.held, max(turn.end_f, turn.now))
+    take_pull(turn, pull.epoch, held, waits=pull.waits, anew=pull.anew)
     is_coming = turn.pull is not None or turn.start_f > turn.end_f
     if pull.urgent and not turn.blocked:
         turn.urgent = True
-        turn.awaited = turn.awaited or (is_coming and pull.held >= turn.end_f)
+        turn.awaited = turn.awaited or (is_coming and held >= turn.end_f)
 
 
 def pull_again(turn: Turn) -> None:
@@ -132,11 +134,14 @@ def own_tap(turn: Turn, epoch: Instant) -> None:
 def _keep_pull(turn: Turn, epoch: Instant, *, own: bool, anew: Instant) -> None:
     """A blocked line lets the pull wait, and passes it on, once, to those Sources that are tried again for it."""
     kept = turn.kept or Kept(NEVER)
-    is_news = turn.kept is None or anew > kept.anew
+    is_anew = anew > kept.anew
+    is_news = turn.kept is None or is_anew
     turn.kept = Kept(max(kept.epoch, epoch), kept.own or own, max(kept.anew, anew))
     if is_news and turn.health == "ok":
         for view in helped_sources(turn):
             pass_pull(turn, view)
+    elif is_anew and turn.has_asked_to_retry:  # what it asked for may be forgotten somewhere above
+        take_target(turn, max(turn.now, just_after(turn.targets[-1])))
 
 
 def set_pull(turn: Turn, epoch: Instant) -> None:

@@ -417,7 +417,7 @@ def _lacks(turn: Turn) -> bool:
     """Whether a retry waits for a plan: always that of an Inlet; any other that is wanted, and has not asked its Sources yet."""
     if turn.is_inlet:
         return True
-    if turn.targets and turn.targets[-1] > turn.start_f:
+    if turn.has_asked_to_retry:
         return False
     return bool(turn.targets) or turn.pull is not None or turn.kept is not None or turn.trigger is not None
 

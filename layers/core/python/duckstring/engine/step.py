@@ -168,8 +168,11 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
         )
     )
     turn.heard = told.source
-    if view.down and not told.down and view.optional and not turn.blocked:
-        demand.solicit_again(turn)
+    if view.down and not told.down and view.optional:
+        if not turn.blocked:
+            demand.solicit_again(turn)
+        elif turn.health == "failed":  # it may have dropped what we are to be tried again with
+            asking.ask_helped(turn, turn.sources[told.source])
     elif told.retries and not view.retries:  # it may have dropped, or never heard, what we want of it
         asking.ask_helped(turn, turn.sources[told.source])
 

@@ -175,6 +175,11 @@ class Turn:
         return self.health == "failed" and self.failures <= self.source_retries
 
     @property
+    def has_asked_to_retry(self) -> bool:
+        """It has failed, has tries left, and has asked its Sources for something newer than it failed on."""
+        return self.has_tries and bool(self.targets) and self.targets[-1] > self.start_f
+
+    @property
     def retries(self) -> bool:
         """As ``PondState.retries``."""
         if self.health != "ok":
