@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.finished
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format unit property integration infra e2e test prove bench chaos synth clean
+.PHONY: help setup demo check format unit property integration infra e2e test lowest prove bench chaos synth clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
@@ -43,6 +43,14 @@ test: setup  ## Every test but those that need an AWS account
 	$(PYTEST) -q -n 2 -m "not aws" --ignore tests/e2e
 	$(PYTEST) -q -n 2 --dist loadfile -m "not aws" tests/e2e
 
+LOWEST := .venv-lowest
+lowest: setup  ## The tests but e2e, on the oldest versions that pyproject.toml allows
+	@mkdir -p .build
+	@$(BIN)/python -m uv pip compile --quiet --resolution lowest-direct --no-header pyproject.toml -o .build/lowest.txt
+	@$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	@$(BIN)/python -m uv pip install --quiet --python $(LOWEST)/bin/python -c .build/lowest.txt --editable ".[dev]"
+	$(LOWEST)/bin/python -m pytest -q -n 2 -m "not aws" tests/unit tests/property tests/integration
+
 prove: setup  ## The properties with thousands of examples
 	HYPOTHESIS_PROFILE=prove $(PYTEST) -q -n auto --dist worksteal --durations 5 tests/property
 
@@ -58,5 +66,5 @@ synth: setup  ## The CloudFormation template for AWS, in cdk.out
 	CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
 
 clean:  ## Remove what make made (the user's Catchments stay)
-	rm -rf $(VENV) .build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf $(VENV) $(LOWEST) .build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

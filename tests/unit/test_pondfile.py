@@ -4,7 +4,7 @@ import pytest
 
 from duckstring.model.catalog import SourceSpec
 from duckstring.model.names import Line
-from duckstring.model.pondfile import ManifestError, decode_pondfile, from_object, read_pondfile
+from duckstring.model.pondfile import ManifestError, PondTable, decode_pondfile, from_object, read_pondfile
 
 COMPLETE = """\
 [pond]
@@ -104,3 +104,12 @@ def test_an_object_is_checked_as_the_file_was():
 def test_utf_32_without_a_mark_is_named():
     with pytest.raises(ManifestError, match="is UTF-32 text"):
         decode_pondfile(HEAD.encode("utf-32-be"))
+
+
+def test_every_field_has_a_rule_that_its_faults_name():
+    for name, field in PondTable.model_fields.items():
+        assert field.description, f"{name} has no rule: give it Field(description=...)"
+        others = "".join(f"{key} = {value}\n" for key, value in {"name": '"sales"', "version": '"1.0.0"'}.items() if key != name)
+        with pytest.raises(ManifestError, match="allowed: ") as caught:
+            read_pondfile(f"[pond]\n{others}{name} = [1]\n")
+        assert field.description in str(caught.value)

@@ -72,23 +72,24 @@ def _check_path(text: str) -> str:
     return text
 
 
-Name = Annotated[str, AfterValidator(_check_name)]
-VersionText = Annotated[str, AfterValidator(_check_version)]
-SourceText = Annotated[str, AfterValidator(_check_source)]
-ModulePath = Annotated[str, AfterValidator(_check_path)]
-Budget = Annotated[int, Field(ge=0, le=MOST_RETRIES)]
+Name = Annotated[str, AfterValidator(_check_name), Field(description=_NAME_RULE)]
+VersionText = Annotated[str, AfterValidator(_check_version), Field(description=_VERSION_RULE)]
+SourceText = Annotated[str, AfterValidator(_check_source), Field(description=_SOURCE_RULE)]
+ModulePath = Annotated[str, AfterValidator(_check_path), Field(description=_PATH_RULE)]
+Budget = Annotated[int, Field(ge=0, le=MOST_RETRIES, description=_BUDGET_RULE)]
+Kind = Annotated[PondKind, Field(description='one of "inlet", "pond", "outlet"')]
 
 _STRICT = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class PondTable(BaseModel):
-    """``[pond]``."""
+    """``[pond]``. A field's description is its rule: what a fault says is allowed."""
 
     model_config = _STRICT
 
     name: Name
     version: VersionText
-    type: PondKind = "pond"
+    type: Kind = "pond"
     immediate_retries: Budget = 0
     source_retries: Budget = 0
     ripples: ModulePath = "src/pond.py"
@@ -263,15 +264,7 @@ def _where(place: Place) -> str:
 
 
 _TABLES = ("pond", "sources")
-_RULES: Mapping[str, str] = {
-    "name": _NAME_RULE,
-    "version": _VERSION_RULE,
-    "type": 'one of "inlet", "pond", "outlet"',
-    "immediate_retries": _BUDGET_RULE,
-    "source_retries": _BUDGET_RULE,
-    "ripples": _PATH_RULE,
-    "puddles": _PATH_RULE,
-}
+_RULES: Mapping[str, str] = {name: str(field.description) for name, field in PondTable.model_fields.items()}
 
 
 def _known(place: Place) -> Iterable[str]:
