@@ -9,10 +9,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-from duckstring.errors import InvariantError
+from duckstring_cli import stack
 from duckstring_cli.local.home import tools_folder
 from duckstring_cli.local.keys import AccessKey
 from duckstring_cli.local.tools import CDK, PYTHON, OnStep, Tools, path_with_node, run
@@ -68,7 +67,7 @@ class Source:
 
     def _inputs(self) -> Iterator[Path]:
         for package in ("infra", "functions", "duckstring"):
-            root = _home_of(package)
+            root = stack.package_folder(package)
             yield from sorted(path for path in root.rglob("*") if path.suffix in {".py", ".txt"} and path.is_file())
         given = (self.requirements, self.environment, self.arrivals, self.function_timeout)
         yield from (path for path in given if path.exists())
@@ -121,7 +120,7 @@ class Synthesis:
             what=f"Building the stack of Catchment {self._source.name!r}",
             hint="Correct what it names, then start again.",
             env=env,
-            cwd=_home_of("infra").parent,
+            cwd=stack.folder(),
             umask=_PRIVATE,
         )
 
@@ -170,14 +169,6 @@ def deploy(source: Source, way: Way, *, digest: str, synthesis: Synthesis, on_st
 def is_bootstrapped(stacks: Mapping[str, object]) -> bool:
     """Whether the CDK has prepared the account."""
     return _TOOLKIT in stacks
-
-
-def _home_of(package: str) -> Path:
-    """Where a package lies. It is not imported: the stack and the functions are other programs."""
-    found = find_spec(package)
-    if found is None or found.origin is None:
-        raise InvariantError(f"The package {package} is not installed.", hint="Install duckstring-aws again.")
-    return Path(found.origin).parent
 
 
 def _text_of(path: Path) -> str:

