@@ -27,7 +27,7 @@ class Code:
         Raises:
             OperatorError: the Catchment's requirements cannot be installed, or are too large for a function.
         """
-        target = Target.of(python=config.python, architecture=config.architecture, named=config.platform)
+        target = Target.of(python=config.python, architecture=config.architecture, named=config.platform, bytecode=config.bytecode)
         wanted = pinned("data") + config.requirements
         code = cls(
             functions=source_zip(_home("functions"), prefix="", target=target, build=config.build),

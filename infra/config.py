@@ -50,6 +50,7 @@ class Config:
     architecture: str = "x86_64"
     platform: str = ""
     ephemeral: bool = False
+    bytecode: bool = True
     memory_mib: int = 2048
     function_timeout_seconds: int = 900
     image: str = ""
@@ -81,6 +82,7 @@ class Config:
             python=_matching("python", text("python", "3.12"), *versions),
             architecture=_one_of("architecture", text("architecture", "x86_64"), _ARCHITECTURES),
             platform=platform,
+            bytecode=_one_of("bytecode", text("bytecode", "yes").lower(), ("yes", "no")) == "yes",
             ephemeral=_one_of("ephemeral", text("ephemeral", "false").lower(), ("true", "false")) == "true",
             memory_mib=_between("memory", text("memory", "2048"), 512, 10_240, "MiB"),
             function_timeout_seconds=_between("function-timeout", text("function-timeout", "900"), 30, 900, "seconds"),

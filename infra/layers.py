@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,20 +45,24 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the functions run on. ``platform`` is uv's word for it; ``host`` is this machine."""
+    """What the functions run on. ``platform`` is uv's word for it; ``host`` is this machine.
+
+    ``interpreter``: a Python of that version on this machine, to write byte code with; empty: none is written.
+    """
 
     python: str
     platform: str
+    interpreter: str = ""
 
     @classmethod
-    def of(cls, *, python: str, architecture: str, named: str) -> Target:
-        """Lambda's platform for ``architecture`` unless another is ``named``."""
-        return cls(python=python, platform=named or _PLATFORMS[architecture])
+    def of(cls, *, python: str, architecture: str, named: str, bytecode: bool = True) -> Target:
+        """Lambda's platform for ``architecture`` unless another is ``named``.
 
-    @property
-    def interpreter(self) -> str:
-        """A Python of that version on this machine, to write byte code with; empty if there is none."""
-        return _find_interpreter(self.python)
+        Raises:
+            OperatorError: byte code is wanted, and there is no Python of that version to write it with.
+        """
+        platform = named or _PLATFORMS[architecture]
+        return cls(python, platform, _interpreter(python) if bytecode and platform != "host" else "")
 
     @property
     def key(self) -> str:
@@ -68,12 +72,39 @@ class Target:
 
 
 @cache
-def _find_interpreter(version: str) -> str:
+def _interpreter(version: str) -> str:
+    """A Python of ``version``: one of this machine's, or one that uv fetches.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    uv = [sys.executable, "-m", "uv", "python"]
+    for candidate in _candidates(version):
+        if _said([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]) == version:
+            return candidate
+    _said([*uv, "install", "--quiet", version])
+    if found := _said([*uv, "find", "--managed-python", "--no-project", version]):
+        return found
+    raise OperatorError(
+        f"There is no Python {version} on this machine, and uv could not fetch one. The functions' byte code is written with it.",
+        hint=f"Install Python {version}; or deploy with -c bytecode=no: each cold start then takes 0.8 s more.",
+    )
+
+
+def _candidates(version: str) -> Iterator[str]:
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
-        return sys.executable
-    command = [sys.executable, "-m", "uv", "python", "find", "--no-python-downloads", "--no-project", version]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
-    return found.stdout.strip() if found.returncode == 0 else ""
+        yield sys.executable
+    yield from filter(None, [shutil.which(f"python{version}")])
+    yield from filter(None, [_said([sys.executable, "-m", "uv", "python", "find", "--no-python-downloads", "--no-project", version])])
+    # pyenv's own command for a version that is installed, and not chosen here, only says so.
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from (str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True))
+
+
+def _said(command: list[str]) -> str:
+    """What a command prints; nothing if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def pinned(name: str) -> str:
@@ -201,9 +232,9 @@ def _strip(folder: Path) -> None:
 
 def _compile(folder: Path, target: Target) -> None:
     """Add byte code: Lambda's layers are read-only, so that every cold start would compile all it imports."""
-    if target.platform != "host" and (interpreter := target.interpreter):
+    if target.interpreter:
         command = [
-            interpreter,
+            target.interpreter,
             "-m",
             "compileall",
             "-q",
