@@ -64,12 +64,12 @@ def _deliver(batch: Batch) -> Iterable[str]:
     """The messages to see again: none, or all of this line's."""
     for attempt in range(1, RACES + 1):
         try:
-            letters = credible(batch.line, heard(batch.line, batch.letters, app.ends), app.catalog)
+            letters = credible(batch.line, batch.letters, app.catalog)
             if not letters:  # a delivery of nothing would take the outbox for performed
                 return ()
             effects = deliver(
                 batch.line,
-                letters,
+                heard(batch.line, letters, app.store, app.ends),
                 store=app.store,
                 gates=app.gates,
                 perform=lambda state, outbox: perform(state, outbox, app.ports),

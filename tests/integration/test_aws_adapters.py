@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import boto3
@@ -19,16 +20,16 @@ from duckstring.adapters.aws.bus import EventBus
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.executions import Machine, TokenGates, execution_arn
 from duckstring.adapters.aws.inbox import batches, forwarded, postpone
-from duckstring.adapters.aws.mailbox import SqsMailbox, dedup_id
+from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.schedules import WindowSchedules, schedule_name
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RippleBranch, SendPull, StartRun, StopRun
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import AlarmRang, GateReached, Triggered, WindowOpened
 from duckstring.engine.state import Failure, PondState
-from duckstring.errors import InvariantError, StateConflictError, TransientError
+from duckstring.errors import InvariantError, StateConflictError, StateTooLargeError, TransientError
 from duckstring.model.catalog import TableVersion
-from duckstring.model.instants import NEVER, Instant
+from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.model.windows import Window
@@ -122,6 +123,25 @@ class TestStates:
         assert committed.outbox[0] == PublishSnapshot(4, NOW, TABLE)
         assert store.load(SALES).outbox == (PublishSnapshot(4, NOW), SendPull(SALES, NOW, NEVER))
 
+    def test_why_a_branch_is_sent_home_is_not_kept_for_a_second_time(self, aws: Clients, table: str) -> None:
+        store = DynamoStateStore(aws, table)
+        answer = AnswerGate(4, 1, "load", "cancelled", failure=Failure("load", 1, "E", "m"))
+        committed = store.commit(store.load(SALES), PondState(SALES), (answer,), (1, "1"))
+        assert committed.outbox == (answer,)
+        assert store.load(SALES).outbox == (replace(answer, failure=None),)
+
+    @pytest.mark.parametrize("outbox", [(), (PublishSnapshot(4, NOW, TABLE),)], ids=["alone", "with a manifest"])
+    def test_a_state_that_no_item_holds_is_refused_before_dynamodb_is_asked(
+        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, outbox: tuple[Any, ...]
+    ) -> None:
+        store = DynamoStateStore(aws, table)
+        held = store.load(SALES)
+        monkeypatch.setattr(aws.dynamodb, "put_item", lambda **_: pytest.fail("it was asked"))
+        monkeypatch.setattr(aws.dynamodb, "transact_write_items", lambda **_: pytest.fail("it was asked"))
+        sinks = {Line(f"s{number}@1"): (1, 0) for number in range(30_000)}
+        with pytest.raises(StateTooLargeError, match="STATE of sales@1 would have 499,0"):
+            store.commit(held, PondState(SALES, sinks=sinks), outbox, (1, "1"))
+
     def test_clearing_removes_the_outbox_of_that_commit_only(self, aws: Clients, table: str) -> None:
         store = DynamoStateStore(aws, table)
         effects = (SendPull(Line("a@1"), NOW, NEVER),)
@@ -157,14 +177,16 @@ class TestMailbox:
             return {"Successful": taken, "Failed": [{"Id": Entries[0]["Id"], "Message": "try again"}]}
 
         monkeypatch.setattr(aws.sqs, "send_message_batch", refuse_the_first)
-        letters = [Letter(to, Triggered("tap", NOW), key=f"{to}{i}") for i in range(2) for to in (SALES, Line("b@1"))]
+        letters = [
+            Letter(to, Triggered("tap", NOW + timedelta(seconds=i)), key=f"{to}{i}") for i in range(2) for to in (SALES, Line("b@1"))
+        ]
         mailbox = SqsMailbox(aws, url)
         with pytest.raises(TransientError):
             mailbox.send(letters)
         assert len(mailbox.send(letters)) == len(letters)
         messages = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
-        keys = [m["Attributes"]["MessageDeduplicationId"] for m in messages if m["Attributes"]["MessageGroupId"] == SALES]
-        assert keys == [f"{SALES}0", f"{SALES}1"]
+        bodies = [json.loads(m["Body"]) for m in messages if m["Attributes"]["MessageGroupId"] == SALES]
+        assert [body["epoch"] for body in bodies] == [to_text(NOW), to_text(NOW + timedelta(seconds=1))]
 
     def test_more_than_ten_letters_all_arrive(self, aws: Clients) -> None:
         url = fifo(aws)
@@ -197,13 +219,45 @@ class TestMailbox:
         postpone(aws.sqs, url, batch)
         assert len(received(aws, url)) == 1
 
-    @pytest.mark.parametrize("key", ["sales@1:7:2", "a" * 128])
-    def test_a_key_that_sqs_allows_stays_readable(self, key: str) -> None:
-        assert dedup_id(key) == key
+    def test_what_is_sent_under_the_key_of_a_letter_that_is_to_come_does_not_swallow_it(self, aws: Clients) -> None:
+        url, letter = fifo(aws), Letter(SALES, AlarmRang(), key="orders@1>sales@1:6:0")
+        body = codec.letter(SALES, AlarmRang())
+        guesses = (letter.key, body, f"{letter.key}\0{body}", f"\0{letter.key}\0{body}")
+        for guess in (letter.key, *(sha256(guess.encode()).hexdigest() for guess in guesses)):
+            aws.sqs.send_message(QueueUrl=url, MessageBody="nothing", MessageGroupId=SALES, MessageDeduplicationId=guess)
+        SqsMailbox(aws, url).send([letter])
+        (batch,) = batches(received(aws, url))
+        assert [one.signal for one in batch.letters] == [AlarmRang()]
 
-    @pytest.mark.parametrize("key", ["a" * 129, "größer", "a b", ""])
-    def test_a_key_that_sqs_refuses_is_hashed(self, key: str) -> None:
-        assert len(dedup_id(key)) == 64
+    def test_another_letter_under_the_same_key_is_not_swallowed(self, aws: Clients) -> None:
+        url = fifo(aws)
+        mailbox = SqsMailbox(aws, url)
+        mailbox.send([Letter(SALES, AlarmRang(), key="k")])
+        mailbox.send([Letter(SALES, Triggered("tap", NOW), key="k")])
+        (batch,) = batches(received(aws, url))
+        assert len(batch.letters) == 2
+
+    def test_an_echo_of_an_event_is_swallowed_in_any_process_whenever_it_comes(self, aws: Clients) -> None:
+        url = fifo(aws)
+        for later in range(2):
+            signal = Triggered("tap", NOW + timedelta(seconds=later))
+            SqsMailbox(aws, url).send([Letter(SALES, signal, key="trigger:an-event", is_of_event=True)])
+        (batch,) = batches(received(aws, url))
+        assert [one.signal for one in batch.letters] == [Triggered("tap", NOW)]
+
+    def test_no_request_has_more_bytes_than_sqs_takes(self, aws: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+        sent: list[list[Any]] = []
+
+        def send(*, Entries: list[Any], **_: Any) -> Any:  # noqa: N803 - botocore's word
+            sent.append(Entries)
+            return {"Successful": [{"Id": entry["Id"], "SequenceNumber": "1"} for entry in Entries]}
+
+        monkeypatch.setattr(aws.sqs, "send_message_batch", send)
+        failure = Failure("load", 1, "E", "\U0001f600" * 5_000)
+        gate = GateReached(1, 1, "load", 1, "failed", failure)
+        assert len(SqsMailbox(aws, "url").send([Letter(Line(f"s{i}@1"), gate, key="k") for i in range(25)])) == 25
+        assert all(sum(len(entry["MessageBody"].encode()) for entry in entries) <= 262_144 for entries in sent)
+        assert [entry["MessageGroupId"] for entries in sent for entry in entries] == [f"s{i}@1" for i in range(25)]
 
 
 class TestExecutions:
@@ -271,16 +325,16 @@ class TestExecutions:
 
 
 class TestGates:
-    def test_an_answer_goes_to_the_newest_token_once(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_answer_goes_to_every_token_of_the_attempt_once(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
         said: list[dict[str, str]] = []
         monkeypatch.setattr(aws.stepfunctions, "send_task_failure", lambda **given: said.append(given))
         gates = TokenGates(aws, table)
-        for token in ("old", "new"):
+        for token in ("a", "b", "a", "b"):
             gates.keep(SALES, GateReached(1, 1, "load"), token=token)
         answer = AnswerGate(1, 1, "load", "cancelled", failure=Failure("clean", 2, "ValueError", "no rows"))
         gates.answer(SALES, answer)
         gates.answer(SALES, answer)
-        assert [(s["taskToken"], s["error"]) for s in said] == [("new", "Duckstring.Cancelled")]
+        assert [(s["taskToken"], s["error"]) for s in said] == [("a", "Duckstring.Cancelled"), ("b", "Duckstring.Cancelled")]
         assert json.loads(said[0]["cause"]) == {"ripple": "clean", "attempt": 2, "error": "ValueError", "message": "no rows"}
 
     def test_a_gate_succeeds_with_an_attempt_to_run_and_with_nothing_else(
@@ -314,6 +368,36 @@ class TestGates:
         assert said == []
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 3))
         assert [s["taskToken"] for s in said] == ["t"]
+
+    def test_the_tokens_of_one_wait_are_limited_and_the_first_ones_stay(
+        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said: list[dict[str, str]] = []
+        monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(given))
+        gates = TokenGates(aws, table)
+        for number in range(30):
+            gates.keep(SALES, GateReached(1, 1, "load"), token=f"t{number:02d}")
+        gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 1))
+        assert [s["taskToken"] for s in said] == [f"t{number:02d}" for number in range(16)]
+
+    @pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException", "InvalidToken"])
+    def test_a_token_that_step_functions_refuses_keeps_nobody_waiting(
+        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, code: str
+    ) -> None:
+        said: list[str] = []
+
+        def tell(*, taskToken: str, **_: str) -> None:  # noqa: N803 - botocore's word
+            if taskToken == "forged":
+                raise code_of(code)
+            said.append(taskToken)
+
+        monkeypatch.setattr(aws.stepfunctions, "send_task_success", tell)
+        gates = TokenGates(aws, table)
+        for token in ("forged", "true"):
+            gates.keep(SALES, GateReached(1, 1, "load"), token=token)
+        gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 1))
+        gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 1))
+        assert said == ["true"]
 
     def test_a_gate_letter_that_comes_late_does_not_take_the_place_of_a_newer_one(
         self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch

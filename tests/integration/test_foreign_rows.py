@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.history import DynamoHistoryReader
 from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.rows import attempt_row
 from duckstring.adapters.aws.sweeper import AwsGarbageStore
+from duckstring.errors import TransientError
+from duckstring.model.attempts import AttemptStarted, Site
 from duckstring.model.instants import from_text
 from duckstring.model.names import Line
 from duckstring.sweep.sweep import _is_heard_of
@@ -74,6 +77,15 @@ def test_a_row_under_a_key_of_another_form_is_none_of_an_attempt():
         assert attempt_row(SALES, {"pk": KEYS["pk"], "sk": {"S": sort_key}, "status": {"S": "running"}}) is None
 
 
+def test_of_what_a_try_remembers_only_texts_are_read(monkeypatch):
+    with catchment(monkeypatch) as here:
+        memories = DynamoMemories(here.clients, here.settings.table)
+        memo = {"M": {"a": {"S": "1"}, "b": {"B": b"x"}, "c": {"NULL": True}}}
+        key = {"pk": KEYS["pk"], "sk": {"S": "MEMO#0000000042#load#1"}}
+        here.clients.dynamodb.put_item(TableName=here.settings.table, Item={**key, "memo": memo})
+        assert memories.of(SALES, run=42, ripple="load", tried=1, attempt=1).entries() == {"a": "1"}
+
+
 def test_what_a_try_remembers_is_dropped_by_the_sweep_a_while_after_it_was_looked_at(monkeypatch):
     with catchment(monkeypatch) as here:
         memory = DynamoMemories(here.clients, here.settings.table).of(SALES, run=42, ripple="load", tried=1, attempt=1)
@@ -87,3 +99,30 @@ def test_what_a_try_remembers_is_dropped_by_the_sweep_a_while_after_it_was_looke
         assert garbage.memos(SALES, now + timedelta(minutes=1)) == {"MEMO#0000000042#load#1": 42}
         garbage.drop_memos(SALES, ["MEMO#0000000042#load#1"])
         assert garbage.memos(SALES, now + timedelta(minutes=1)) == {}
+
+
+@looks(40)
+@given(st.dictionaries(st.sampled_from(NAMES), _attributes))
+def test_a_worker_and_the_orchestrator_read_any_row_of_an_attempt(item):
+    class Table:
+        """DynamoDB, in which this one row lies."""
+
+        class dynamodb:  # noqa: N801 - a client
+            @staticmethod
+            def get_item(**_):
+                return {"Item": {**item, **KEYS}}
+
+            @staticmethod
+            def update_item(**_):
+                return {"Attributes": {**item, **KEYS}}
+
+    rows, which = AttemptRows(Table, "t", "b"), {"run": 42, "ripple": "load", "attempt": 1}
+    said = rows.said(SALES, **which)
+    assert said is None or said[0] in ("failed", "overran", "memory")
+    rows.seen(SALES, **which)
+    rows.taken(SALES, **which)
+    try:
+        began = rows.started(SALES, AttemptStarted(42, "load", 1, datetime(2030, 1, 1, tzinfo=UTC), Site()))
+    except TransientError:
+        return
+    assert began is None or began.pauses >= 0

@@ -32,11 +32,12 @@ from duckstring.engine.signals import GateReached, RippleSucceeded
 from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run
 from duckstring.errors import InvariantError, TransientError
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSeen, AttemptStarted, Began, OnKillCalled, Site, Usage
-from duckstring.model.instants import from_text, to_text
+from duckstring.model.instants import NEVER, ZERO, from_text, to_text
 from duckstring.model.names import Line, artifact_key
 from duckstring.model.verdicts import ENDED
 from duckstring.orchestrator import worker_verdict
-from duckstring.orchestrator.ports import Received
+from duckstring.orchestrator.ports import Held, Received
+from duckstring.testing.fakes import MemoryStateStore
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES, PRODUCTS = Line("sales@1"), Line("products@1")
@@ -269,6 +270,13 @@ def test_an_attempt_whose_worker_told_history_and_died_before_it_told_the_engine
     assert rows.finished(SALES, FINISHED)
 
 
+def at_work(line, *, run, ripple):
+    """A store in which the line waits for attempt 1 of the Ripple, launch 1."""
+    runs = {run: Run(run, NOON, NEVER, ZERO, "1.0.0", "artifact", "src/pond.py", 0, NOON, attempts={ripple: 1})}
+    ripples = {ripple: RippleState(ripple, start_f=NOON, attempt=Attempt(run, 1, NOON, dispatched=True))}
+    return MemoryStateStore({line: Held(PondState(line, runs=runs, ripples=ripples, runs_started=run))})
+
+
 @pytest.mark.parametrize(
     ("told", "outcome", "expected"),
     [
@@ -285,10 +293,19 @@ def test_a_workers_own_words_count_for_more_than_its_crash(catchment, told, outc
     if told:
         rows.finished(SALES, AttemptFinished(1, "late", 1, told, NOON, "TimeoutError", "took too long"))
     gate = GateReached(1, 1, "late", 1, outcome, Failure("late", 1, "Runtime.ExitError", "exit status 71"), 3008)
-    other = Received(RippleSucceeded(1, "late", 1), ("", "1"))
-    [heard, kept] = worker_verdict.heard(SALES, [Received(gate, ("", "2"), "token"), other], rows)
+    other = Received(RippleSucceeded(1, "late", 1), (0, "1"))
+    letters = [Received(gate, (0, "2"), "token"), other]
+    [heard, kept] = worker_verdict.heard(SALES, letters, at_work(SALES, run=1, ripple="late"), rows)
     assert (kept, heard.token) == (other, "token")
     assert heard.signal == replace(gate, outcome=expected[0], failure=Failure("late", 1, *expected[1:]))
+
+
+@pytest.mark.parametrize("told", [{"run": 2}, {"launch": 2}, {"ripple": "other"}, {"attempt": 2}])
+def test_rows_of_attempts_that_the_line_does_not_wait_for_are_not_looked_at(told):
+    gate = replace(GateReached(1, 1, "late", 1, "crashed"), **told)
+    gate = replace(gate, failure=Failure(gate.ripple, gate.attempt, "E", "m"))
+    letters = [Received(gate, (0, "2"), "token")]
+    assert worker_verdict.heard(SALES, letters, at_work(SALES, run=1, ripple="late"), None) == letters
 
 
 def test_a_kill_that_comes_after_the_end_changes_nothing(catchment):

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.inbox import batches, forwarded
-from duckstring.engine.effects import PublishSnapshot
+from duckstring.adapters.aws.letter_form import checked_object
+from duckstring.engine.effects import PublishSnapshot, TellSink, TellSinks
 from duckstring.engine.signals import (
     AlarmRang,
     Deployed,
@@ -27,13 +28,19 @@ from duckstring.engine.signals import (
     TableRemoved,
     Triggered,
     WindowAdded,
+    WindowOpened,
+    WindowRemoved,
 )
 from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run, SourceView
 from duckstring.engine.step import steps
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec, TableVersion
+from duckstring.model.limits import stored_bytes, within
 from duckstring.model.names import Line, parse_table_key, table_key
 from duckstring.model.windows import Window
 from duckstring.orchestrator.credible import credible
+from duckstring.orchestrator.perform import perform
+from duckstring.orchestrator.ports import EffectPorts
+from duckstring.testing.fakes import Machine, MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryWorkers
 from tests.property.worlds import looks
 
 SALES, ORDERS = Line("sales@1"), Line("orders@1")
@@ -208,6 +215,81 @@ def test_no_change_of_a_real_letter_holds_its_line_up(bodies: list[str]) -> None
     held_up_by(bodies)
 
 
+_huge = st.sampled_from([10**17, 2**63, 2**1023, 10**309, -(10**400), 10**400, 10**4299, 1e308, float("inf"), float("nan")])
+_deep = st.builds(
+    lambda depth, ends, inner: f"{ends[0] * depth}{inner}{ends[1] * depth}",
+    st.sampled_from([3, 15, 16, 17, 100, 600, 990, 3_000, 40_000]),
+    st.sampled_from([("[", "]"), ('{"a":', "}"), ('[{"a":', "}]"), ("[", ""), ('{"', "")]),
+    st.sampled_from(['"\\ud83d"', "1", '"]"', '"\\"[[["', ""]),
+)
+
+
+@st.composite
+def garbage(draw: st.DrawFn) -> str:
+    """A body of sales@1: no JSON at all, or a letter with garbage in any of its fields, and beside them."""
+    if draw(st.integers(0, 3)) == 0:
+        return draw(st.text(max_size=60) | _deep | st.binary(max_size=60).map(lambda some: some.decode("latin-1")))
+    whole: Any = body_of(draw(st.sampled_from(REAL) | st.sampled_from(get_args(Signal)).flatmap(st.from_type)))
+    for _ in range(draw(st.integers(0, 2))):
+        path = draw(st.sampled_from([place for place in places(whole) if place] or [()]))
+        if path:
+            whole = changed(whole, path, draw(_json | _huge | st.just("MARK")), drop=False)
+    text = json.dumps({**whole, "x": "MARK"} if draw(st.booleans()) else whole)
+    return text.replace('"MARK"', draw(_deep), draw(st.integers(0, 2)))
+
+
+@looks(300)
+@given(st.lists(garbage(), min_size=1, max_size=4), st.integers(0, 4))
+def test_a_true_letter_of_another_line_is_taken_whatever_lies_beside_it(bodies: list[str], place: int) -> None:
+    logging.disable(logging.CRITICAL)
+    records = [record(body) for body in bodies]
+    records.insert(place, record(codec.letter(ORDERS, AlarmRang()), ORDERS))
+    taken = [batch for batch in batches(records) if batch.line == ORDERS]
+    assert [letter.signal for batch in taken for letter in credible(ORDERS, batch.letters, Register())] == [AlarmRang()]
+    due, _ = forwarded(records, NOON)
+    assert (ORDERS, AlarmRang()) in [(letter.to, letter.signal) for letter in due]
+    held_up_by(bodies)
+
+
+_names = st.sampled_from([SALES, ORDERS, Line("a" * 48 + "@999999")])
+_words = st.text(max_size=60) | st.sampled_from(["\U0001f600", "\x01", '"', "\xe9", "x"]).flatmap(
+    lambda one: st.sampled_from([100, 700, 5_000, 400_000]).map(lambda count: one * count)
+)
+_told = st.builds(TellSinks, st.just(NOON), st.just(NOON), st.just(SECOND), st.just(7), st.booleans(), _words, st.booleans())
+
+
+@looks(100)
+@given(st.lists(_names, min_size=1, unique=True), _words, _words, st.booleans(), _told)
+def test_what_we_send_passes_what_we_check(sinks: list[Line], message: str, reason: str, fails: bool, told: TellSinks) -> None:
+    """The words of others go on with what a line tells its Sinks, also those that an outbox of before has."""
+    clock = MemoryClock(NOON)
+    mailbox = MemoryMailbox(clock)
+    notes = MemoryNotes(clock, mailbox)
+    machine = Machine(clock, mailbox, lambda *_: SECOND)
+    ports = EffectPorts(mailbox, machine, machine, notes, notes, notes, MemorySchedules(), MemoryWorkers())
+    state = replace(in_flight(), sinks=dict.fromkeys(sinks, (1, 0)), immediate_retries=0)
+    failure = Failure("load", 1, message, message)
+    heard = GateReached(42, 1, "load", 1, "failed", failure) if fails else SourceTold(ORDERS, NOON, NOON, SECOND, 7, True, reason, (9, 1))
+    stepped = steps(replace(state, runs={42: replace(state.runs[42], budget=0)}), [heard], NOON + SECOND)
+    perform(stepped.state, (*stepped.effects, told, TellSink(SALES, NOON, NOON, SECOND, 7, True, reason)), ports)
+    sent = [(to, letter.signal) for to, queue in mailbox.queues.items() for letter in queue]
+    assert len(sent) >= 2
+    for to, signal in sent:
+        checked_object(codec.letter(to, signal))
+
+
+@looks(200)
+@given(st.text() | _words, st.integers(10, 9_000))
+def test_a_text_is_cut_to_the_bytes_that_it_may_have(text: str, most: int) -> None:
+    found = within(text, most)
+    assert stored_bytes(found) <= most
+    if stored_bytes(text) <= most:
+        assert found == text
+    else:
+        assert text.startswith(found.removesuffix("..."))
+        assert stored_bytes(found) > most - 12 - 3
+
+
 @looks(200)
 @given(st.data(), st.sampled_from(get_args(Signal)))
 def test_no_signal_whatever_its_fields_hold_holds_its_line_up(data: st.DataObject, kind: type) -> None:
@@ -256,7 +338,7 @@ def test_tables_that_this_attempt_cannot_have_written_are_refused_in_one_line(
 @pytest.mark.parametrize(
     "body",
     [
-        *(json.dumps({**body_of(GateReached(42, 1, "join")), "token": token}) for token in ("", 7, "a b", "x" * 5000, None, "\n")),
+        *(json.dumps({**body_of(GateReached(42, 1, "join")), "token": token}) for token in ("", 7, "a b", "x" * 2049, None, "\n")),
         json.dumps({name: one for name, one in body_of(GateReached(42, 1, "join")).items() if name != "token"}),
         json.dumps(body_of(GateReached(42, 1, "load", 1, "failed", Failure("join", 1, "E", "m")))),
         json.dumps(body_of(GateReached(42, 1, "load", 1, "failed", Failure("load", 2, "E", "m")))),
@@ -268,6 +350,8 @@ def test_tables_that_this_attempt_cannot_have_written_are_refused_in_one_line(
         codec.letter(SALES, Triggered("tide", NOON, timedelta(0))),
         codec.letter(SALES, SourceTold(SALES, NOON, NOON, timedelta(0), 7, False, "", (9, 1))),
         codec.letter(SALES, SourceTold(Line("?"), NOON, NOON, timedelta(0), 7, False, "", (9, 1))),
+        codec.letter(SALES, WindowRemoved("a/b")),
+        codec.letter(SALES, WindowOpened("")),
         codec.letter(SALES, WindowAdded(Window("night", NOON, timedelta(0), timedelta(0)))),
         codec.letter(SALES, WindowAdded(Window("night", NOON, timedelta(hours=1), timedelta(hours=2)))),
         codec.letter(SALES, Deployed(replace(RELEASE, artifact="artifacts/evil/1.0.0/ab.zip"))),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from duckstring.engine.effects import Announce, SetAlarm
+from duckstring.engine.effects import Announce, SetAlarm, TellSinks
+from duckstring.engine.signals import SourceTold
 from duckstring.engine.state import PondState
+from duckstring.model.instants import ZERO
+from duckstring.model.limits import REASON, stored_bytes
 from duckstring.model.names import Line
 from duckstring.orchestrator.perform import perform
 from duckstring.orchestrator.ports import EffectPorts
@@ -29,3 +32,11 @@ def test_two_runs_that_fail_in_one_delivery_are_two_events() -> None:
     assert list(mine.bus.events.values()) == [FIRST, SECOND]
     perform(state, (FIRST, SetAlarm(NOON), SECOND), mine)
     assert list(mine.bus.events) == ["sales@1:7:0:failed", "sales@1:7:2:failed"]
+
+
+def test_a_reason_of_an_outbox_of_before_is_told_in_as_many_words_as_a_sink_takes() -> None:
+    mine, state = ports(), PondState(Line("sales@1"), revision=7, sinks={Line("reports@1"): (1, 0)})
+    perform(state, (TellSinks(NOON, NOON, ZERO, 7, down=True, reason="\u00e9" * 99_000),), mine)
+    (letter,) = mine.mailbox.queues[Line("reports@1")]
+    assert isinstance(letter.signal, SourceTold)
+    assert REASON - 5 < stored_bytes(letter.signal.reason) <= REASON

@@ -31,3 +31,7 @@ class InvariantError(DuckstringError):
 
 class StateConflictError(TransientError):
     """Another delivery committed this line's state first."""
+
+
+class StateTooLargeError(OperatorError):
+    """A line's state and outbox would be larger than an item may be."""

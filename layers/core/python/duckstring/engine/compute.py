@@ -12,6 +12,7 @@ from duckstring.engine.state import Attempt, PondState, RippleState
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import Pin, Why, size_above, size_for
+from duckstring.model.limits import MOST_PINS
 from duckstring.model.values import replace
 
 Outgrown = Literal["overran", "memory"]
@@ -62,7 +63,10 @@ def _hinted(spec: RippleSpec | None) -> int:
 def pin(turn: Turn, word: ComputePinned) -> None:
     """The operator's word from the next attempt on; ``auto`` takes it back."""
     others = {name: held for name, held in turn.compute.items() if name != word.ripple}
-    turn.compute = others if word.on == "auto" else {**others, word.ripple: Pin(word.on, word.memory_mib)}
+    if word.on == "auto":
+        turn.compute = others
+    elif len(others) < MOST_PINS:
+        turn.compute = {**others, word.ripple: Pin(word.on, word.memory_mib)}
 
 
 def outgrow(turn: Turn, ripple: RippleState, how: Outgrown, *, mib: int) -> None:

@@ -13,11 +13,16 @@ from duckstring.model.names import Line
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A signal on its way to a line. ``key`` is the same for the same letter sent twice."""
+    """A signal on its way to a line. ``key`` is the same for the same letter sent twice.
+
+    ``is_of_event``: the key is that of an event, which nobody can guess, and an echo of the event may give the letter another
+    time. So the key alone says that it is the same.
+    """
 
     to: Line
     signal: Signal
     key: str
+    is_of_event: bool = False
 
 
 def announcement(release: Release) -> Letter:

@@ -12,6 +12,7 @@ from duckstring.engine.signals import GateReached, RippleSucceeded
 from duckstring.engine.state import Attempt, Failure, RippleState, Run, shortened
 from duckstring.engine.turn import Turn
 from duckstring.model.instants import Instant
+from duckstring.model.limits import CAUSE, LAST_WORDS, within
 from duckstring.model.values import replace
 
 BadEnd = Literal["failed", "timeout", "crashed", "lost", "overran", "memory"]
@@ -167,7 +168,7 @@ def _give_up(turn: Turn, ripple: RippleState, attempt: Attempt, how: BadEnd, fai
         call_on_kill(turn, turn.runs[attempt.run], ripple.name, attempt.number, tried=attempt.tried)
     if how == "timeout" or how == "failed":  # noqa: PLR1714 - mypy reads this
         return
-    turn.emit(RecordAttempt(attempt.run, ripple.name, attempt.number, how, turn.now, failure))
+    turn.emit(RecordAttempt(attempt.run, ripple.name, attempt.number, how, turn.now, shortened(failure, most=LAST_WORDS)))
     if attempt.on == "task":
         turn.emit(StopTask(attempt.run, ripple.name, attempt.number))
 
@@ -188,7 +189,7 @@ def _is_lost(ended: Attempt, gate: GateReached) -> bool:
 
 def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str) -> None:
     """The execution of a run is gone. If the run is not over, launch it again; that costs no budget."""
-    at = turn.runs.get(run)
+    at, status, cause = turn.runs.get(run), within(status, CAUSE), within(cause, CAUSE)
     if at is None or at.launch != launch or all(r.end_f >= at.f for r in turn.ripples.values()):
         return
     busy = [r for r in turn.ripples.values() if r.attempt and r.attempt.run == run and r.attempt.dispatched]

@@ -14,14 +14,12 @@ from typing import Literal
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.compute import Pin, Place
 from duckstring.model.instants import NEVER, ZERO, Instant
+from duckstring.model.limits import ERROR, MESSAGE, REASON, within
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 
 _REASON = 300
-"""A reason travels down the graph with every word of a Source: the whole text is in history."""
-
-_MESSAGE = 1000
-"""Forty branches may each carry a failure out of one step, in an item of at most 400 KB."""
+"""Characters of a failure in a reason: the whole text is in history."""
 
 Stamp = tuple[int, int]
 """(revision, index) of the effect that a signal came from: grows with everything one sender says."""
@@ -40,11 +38,10 @@ class Failure:
     message: str
 
 
-def shortened(failure: Failure) -> Failure:
-    """The failure as state carries it: history has every word, but an item, an outbox and an execution have their limits."""
-    if len(failure.message) <= _MESSAGE:
-        return failure
-    return Failure(failure.ripple, failure.attempt, failure.error, f"{failure.message[:_MESSAGE]}... (history has all of it)")
+def shortened(failure: Failure, *, most: int = MESSAGE) -> Failure:
+    """The failure as an item, an outbox and an execution have room for it: history has every word."""
+    message = within(failure.message, most, note="... (history has all of it)")
+    return Failure(failure.ripple, failure.attempt, within(failure.error, ERROR), message)
 
 
 @dataclass(frozen=True)
@@ -273,7 +270,7 @@ class PondState:
         """Why this line is down, with the root cause; empty if it is not."""
         if self.health == "failed":
             why = f": {self.failure.message[:_REASON]}" if self.failure else ""
-            return f"{self.line} failed{why}"
+            return within(f"{self.line} failed{why}", REASON)
         if self.health == "killed":
             return f"{self.line} was killed"
-        return self.blockers[0].reason if self.blockers else ""
+        return within(self.blockers[0].reason, REASON) if self.blockers else ""

@@ -38,6 +38,7 @@ from duckstring.engine.state import Health, PondState, RippleState, SourceView, 
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import NEVER, Instant, just_after
+from duckstring.model.limits import MOST_SINKS, REASON, within
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 
@@ -139,7 +140,10 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
 
 
 def _is_news(turn: Turn, sink: Line, stamp: Stamp) -> bool:
-    if stamp <= turn.sinks.get(sink, (0, -1)):
+    heard = turn.sinks.get(sink)
+    if heard is None and len(turn.sinks) >= MOST_SINKS:
+        return False
+    if heard is not None and stamp <= heard:
         return False
     turn.put_sink(sink, stamp)
     return True
@@ -160,7 +164,7 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
             delay=told.delay,
             snapshot=told.snapshot,
             down=told.down,
-            reason=told.reason,
+            reason=within(told.reason, REASON),
             taken=NEVER if begins_anew else view.taken,
             asked=NEVER if begins_anew else view.asked,
             heard=told.stamp,

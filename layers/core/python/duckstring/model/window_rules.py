@@ -11,7 +11,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.instants import Instant, duration_in_words, from_text
 from duckstring.model.windows import WEEKDAYS, Window, in_words, minute_in_words, next_opening, open_now
 
-_NAME = re.compile(r"^[a-z][a-z0-9_]{0,31}\Z")
+NAME = re.compile(r"^[a-z][a-z0-9_]{0,31}\Z")
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=3650)
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _FIELDS = ("name", "start", "every", "duration", "on", "until")
@@ -51,7 +51,7 @@ def faults(given: Mapping[str, object]) -> Iterator[str]:
     """A sentence for each thing that is wrong with a rule in itself."""
     yield from (f"A Window has no {key!r}; allowed: {', '.join(_FIELDS)}." for key in given if key not in _FIELDS)
     name, every, duration, until = (given.get(key) for key in ("name", "every", "duration", "until"))
-    if not isinstance(name, str) or not _NAME.match(name):
+    if not isinstance(name, str) or not NAME.match(name):
         yield f"name is {name!r}; allowed: a small letter, then up to 31 small letters, digits and underscores."
     start_fault, until_fault = _instant_fault("start", given.get("start")), _instant_fault("until", until) if until else ""
     lengths = [fault for field in ("every", "duration") if (fault := _length_fault(field, given.get(field)))]

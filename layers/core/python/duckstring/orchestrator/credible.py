@@ -29,11 +29,15 @@ from duckstring.engine.signals import (
     TargetReceived,
     Triggered,
     WindowAdded,
+    WindowOpened,
+    WindowRemoved,
 )
+from duckstring.engine.state import PondState, Run
 from duckstring.model.catalog import TableVersion
 from duckstring.model.compute import MOST_MIB
 from duckstring.model.instants import NEVER, ZERO, to_text
 from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key
+from duckstring.model.window_rules import NAME as WINDOW_NAME
 from duckstring.model.window_rules import faults as window_faults
 from duckstring.model.windows import Window
 from duckstring.orchestrator.ports import Received, Register
@@ -42,7 +46,9 @@ MOST_TABLES = 300
 _MOST_BYTES = 2**50
 _MOST_ROWS = 2**50
 _FINGERPRINT = re.compile(r"[0-9A-Za-z:._-]{1,128}", re.ASCII)
-_TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
+_TOKEN = re.compile(r"[!-~]{1,2048}", re.ASCII)
+"""What Step Functions takes for one. A longer one it refuses as it refuses a request that makes no sense."""
+_LOGGED = 500
 
 _log = logging.getLogger("duckstring.letters")
 
@@ -61,10 +67,56 @@ def credible(line: Line, letters: Sequence[Received], register: Register) -> lis
 
 def refuse(why: str, **fields: object) -> None:
     """One line of the log, for a letter that is dropped."""
-    _log.error("letter refused: %s", why, extra=fields)
+    _log.error("letter refused: %s", why[:_LOGGED].encode("ascii", "backslashreplace").decode(), extra=fields)
 
 
-def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901 - one arm a signal
+def possible(letters: Sequence[Received], state: PondState) -> list[Received]:
+    """Those letters that may be true of a line in this state. The others are told to the log."""
+    kept = []
+    for letter in letters:
+        if why := _premature(letter.signal, state):
+            refuse(why, line=state.line, kind=type(letter.signal).__name__)
+        else:
+            kept.append(letter)
+    return kept
+
+
+def _premature(signal: Signal, state: PondState) -> str:
+    """Whether a branch comes from something that has not begun: its token would stand in the way of the true one.
+
+    A run is committed before its execution starts, a launch and an attempt before their branch hears of them. What is over is
+    another matter: such a branch is sent home, and needs its token for that.
+    """
+    if not isinstance(signal, GateReached):
+        return ""
+    run = state.runs.get(signal.run)
+    if run is None:
+        return f"run {signal.run} has not begun" if signal.run > state.runs_started else ""
+    if signal.launch > run.launch:
+        return f"launch {signal.launch} of run {signal.run} has not begun"
+    if signal.launch == run.launch and signal.attempt > _last_begun(signal.ripple, run, state):
+        return f"attempt {signal.attempt} of {signal.ripple} in run {signal.run} has not begun"
+    return ""
+
+
+def _last_begun(ripple: str, run: Run, state: PondState) -> int:
+    """The last attempt that a branch was told to make; 0: none."""
+    given = run.attempts.get(ripple, 0)
+    attempt = state.ripples[ripple].attempt if ripple in state.ripples else None
+    is_told = attempt is None or attempt.run != run.number or attempt.dispatched
+    return given if is_told else given - 1
+
+
+def waits_for(state: PondState, gate: GateReached) -> bool:
+    """Whether the line waits for the very attempt that ended at this gate."""
+    run, ripple = state.runs.get(gate.run), state.ripples.get(gate.ripple)
+    attempt = ripple.attempt if ripple else None
+    if run is None or attempt is None or run.launch != gate.launch or not attempt.dispatched:
+        return False
+    return (attempt.run, attempt.number) == (gate.run, gate.attempt)
+
+
+def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901, PLR0912 - one arm a signal
     """What of a letter cannot be, whatever the line's state is."""
     match letter.signal:
         case RippleSucceeded() as signal:
@@ -87,6 +139,9 @@ def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901 - one 
                 yield f"a Tide's bound is {bound}"
         case WindowAdded(window=window):
             yield from _window_doubts(window)
+        case WindowRemoved(name=name) | WindowOpened(name=name):
+            if not WINDOW_NAME.match(name):
+                yield f"{name[:60]!a} is not the name of a Window"
         case _:
             return
 

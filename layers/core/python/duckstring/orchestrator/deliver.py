@@ -5,6 +5,9 @@ Whether a stored outbox was performed is known from the letters. A line's letter
 when those before it were acknowledged, which happens after performing; or gave up, as dead letters, and that takes
 hours. So news that comes soon after a commit finds it performed; a letter that was consumed already, or news that comes
 late, does not know, and performs it again: every effect is safe to repeat until the next commit.
+
+A letter is input from outside. One that asks for more than a line's item has room for is left out, so that it does not hold
+up the others.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ from duckstring.engine.effects import Effect
 from duckstring.engine.signals import GateReached
 from duckstring.engine.state import PondState
 from duckstring.engine.step import steps
+from duckstring.errors import StateTooLargeError
 from duckstring.model.names import Line
+from duckstring.orchestrator.credible import possible, refuse
 from duckstring.orchestrator.ports import Gates, Held, Received, StateStore
 from duckstring.ports import SOON, Clock, Mark
 
@@ -36,12 +41,28 @@ def deliver(
     Raises:
         StateConflictError: another delivery committed meanwhile; deliver again.
     """
+    try:
+        return _deliver(line, letters, store=store, gates=gates, perform=perform, clock=clock)
+    except StateTooLargeError as error:
+        if len(letters) == 1:
+            refuse(error.message, line=line, kind=type(letters[0].signal).__name__)
+            return ()
+    done = [deliver(line, [letter], store=store, gates=gates, perform=perform, clock=clock) for letter in letters]
+    return tuple(effect for effects in done for effect in effects)
+
+
+def _deliver(
+    line: Line, letters: Sequence[Received], *, store: StateStore, gates: Gates, perform: Perform, clock: Clock
+) -> tuple[Effect, ...]:
     held, now = store.load(line), clock.now()
     news = [letter for letter in letters if _is_news(letter.mark, held.mark)]
     if held.outbox and (len(news) < len(letters) or now - held.committed > SOON):
         perform(held.state, held.outbox)
     if not news:
         _forget_outbox(held, store)
+        return ()
+    news = possible(news, held.state)
+    if not news:
         return ()
     for letter in news:
         _keep_token(line, letter, gates)

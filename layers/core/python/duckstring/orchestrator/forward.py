@@ -17,6 +17,7 @@ from duckstring.engine.signals import ExecutionEnded, Triggered
 from duckstring.errors import OperatorError
 from duckstring.model.find import find_deployed
 from duckstring.model.instants import Instant, from_text
+from duckstring.model.limits import LAST_WORDS, within
 from duckstring.model.names import read_execution_name
 from duckstring.model.triggers import read_trigger
 from duckstring.ports import Arrivals, Catalog, Clock
@@ -54,7 +55,7 @@ def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> L
         raise OperatorError(f"The event's major is {major!r}; allowed: a whole number, or none for the highest.")
     kind, bound = read_trigger(detail.get("kind"), detail.get("bound"))
     to = find_deployed(catalog, pond, major).line
-    return Letter(to, Triggered(kind, _epoch(detail.get("epoch"), now), bound), key=f"trigger:{_identity(event)}")
+    return Letter(to, Triggered(kind, _epoch(detail.get("epoch"), now), bound), key=f"trigger:{_identity(event)}", is_of_event=True)
 
 
 def _arrived(event: Mapping[str, object], arrivals: Arrivals, now: Instant) -> list[Letter]:
@@ -62,7 +63,7 @@ def _arrived(event: Mapping[str, object], arrivals: Arrivals, now: Instant) -> l
     detail = _detail(event)
     bucket, key = _part(detail, "bucket", "name"), _part(detail, "object", "key")
     return [
-        Letter(to, Triggered(arrival.kind, now), key=f"arrival:{_identity(event)}:{to}:{arrival.name}")
+        Letter(to, Triggered(arrival.kind, now), key=f"arrival:{_identity(event)}:{to}:{arrival.name}", is_of_event=True)
         for to, arrival in arrivals.of_bucket(bucket)
         if arrival.matches(key)
     ]
@@ -99,7 +100,7 @@ def _ended(event: Mapping[str, object]) -> Letter:
         raise OperatorError(f"Execution {name!r} is {status!r}, and only its end is news.")
     to, run, launch = read_execution_name(name)
     words = [str(detail[key]) for key in ("error", "cause") if detail.get(key)]
-    return Letter(to, ExecutionEnded(run, launch, status, ": ".join(words)), key=f"ended:{name}:{status}")
+    return Letter(to, ExecutionEnded(run, launch, status, within(": ".join(words), LAST_WORDS)), key=f"ended:{name}:{status}")
 
 
 def _detail(event: Mapping[str, object]) -> Mapping[str, object]:

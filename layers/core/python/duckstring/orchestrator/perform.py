@@ -28,6 +28,7 @@ from duckstring.engine.effects import (
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import PullReceived, Signal, SinkAttached, SinkDetached, SourceTold, TargetReceived
 from duckstring.engine.state import PondState, Stamp
+from duckstring.model.limits import REASON, within
 from duckstring.model.names import Line
 from duckstring.orchestrator.ports import EffectPorts
 
@@ -114,9 +115,9 @@ def _signals(state: PondState, effect: _Sent, stamp: Stamp) -> list[tuple[Line, 
         case DetachFrom(source):
             return [(source, SinkDetached(line, stamp))]
         case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason, retries):
-            return [(sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries))]
+            return [(sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, within(reason, REASON), stamp, retries))]
         case TellSinks(end_f, changed_f, delay, snapshot, down, reason, retries):
-            told = SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries)
+            told = SourceTold(line, end_f, changed_f, delay, snapshot, down, within(reason, REASON), stamp, retries)
             return [(sink, told) for sink in sorted(state.sinks)]
         case _:
             assert_never(effect)

@@ -50,6 +50,7 @@ class StateStore(Protocol):
 
         Raises:
             StateConflictError: somebody else committed since ``held`` was loaded.
+            StateTooLargeError: there is no room for ``state`` and its outbox.
         """
 
     def clear(self, held: Held) -> None:
@@ -80,7 +81,7 @@ class Gates(Protocol):
     """Branches of executions that wait for a verdict."""
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
-        """Remember a waiting branch's token."""
+        """Remember a waiting branch's token: the newest attempt's, and beside it others of the same attempt."""
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
         """Give the verdict; a branch that no longer waits is success.

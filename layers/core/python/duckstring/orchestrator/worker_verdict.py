@@ -10,22 +10,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from duckstring.engine.signals import GateReached
+from duckstring.engine.state import shortened
+from duckstring.model.limits import LAST_WORDS
 from duckstring.model.names import Line
-from duckstring.orchestrator.ports import Ends, Received
+from duckstring.orchestrator.credible import waits_for
+from duckstring.orchestrator.ports import Ends, Received, StateStore
 
 
-def heard(line: Line, letters: Sequence[Received], ends: Ends) -> list[Received]:
-    """The letters, with a worker's own words instead of "crashed" where it left any."""
-    return [_heard(line, letter, ends) for letter in letters]
+def heard(line: Line, letters: Sequence[Received], store: StateStore, ends: Ends) -> list[Received]:
+    """The letters, with a worker's own words instead of "crashed" where it left any.
+
+    A crash is rare, so its line's state is loaded for it: only the attempt that the line waits for is looked at.
+    """
+    return [_heard(line, letter, store, ends) for letter in letters]
 
 
-def _heard(line: Line, letter: Received, ends: Ends) -> Received:
+def _heard(line: Line, letter: Received, store: StateStore, ends: Ends) -> Received:
     gate = letter.signal
     if not isinstance(gate, GateReached) or gate.outcome != "crashed" or gate.failure is None:
+        return letter
+    if not waits_for(store.load(line).state, gate):
         return letter
     said = ends.said(line, run=gate.run, ripple=gate.ripple, attempt=gate.failure.attempt)
     if said is None:
         return letter
     outcome, failure = said
+    failure = shortened(failure, most=LAST_WORDS)  # the row has all of it
     is_late = outcome == "failed" and failure.error == "TimeoutError"
     return replace(letter, signal=replace(gate, outcome="timeout" if is_late else outcome, failure=failure))

@@ -17,6 +17,7 @@ from duckstring.model.attempts import LONGEST
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.graph import in_order
 from duckstring.model.instants import Instant, from_text, to_text
+from duckstring.model.limits import LAST_WORDS, within
 from duckstring.model.names import Line, run_key
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, AttemptReader, Row, Seen
@@ -91,7 +92,7 @@ def _endings(held: Seen, ports: SweepPorts, now: Instant, report: Report) -> Ite
         if ending is None:
             continue
         report.ended.append(key)
-        signal = ExecutionEnded(run.number, run.launch, ending[0], ending[1])
+        signal = ExecutionEnded(run.number, run.launch, ending[0], within(ending[1], LAST_WORDS))
         yield Letter(held.state.line, signal, key=f"sweep:{to_text(now)}:{key}-{run.launch}")
 
 

@@ -154,7 +154,7 @@ class Machine:
     ends: Callable[[tuple[Line, int, str, int], int], GateOutcome] = lambda _, _mib: "failed"
     started: dict[tuple[Line, int, int], StartRun] = field(default_factory=dict)
     attempts: list[tuple[Line, int, str, int]] = field(default_factory=list)
-    tokens: dict[tuple[Line, int, int, str], tuple[str, int]] = field(default_factory=dict)
+    tokens: dict[tuple[Line, int, int, str], tuple[tuple[str, ...], int]] = field(default_factory=dict)
     stopped: set[tuple[Line, int, int]] = field(default_factory=set)
     _open: dict[str, tuple[Line, int, int, str]] = field(default_factory=dict)
 
@@ -175,17 +175,20 @@ class Machine:
         self._open = {token: at for token, at in self._open.items() if at[:3] != (line, run.run, run.launch)}
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
-        """Remember a waiting branch's token; a letter that comes late does not take the place of a newer one."""
+        """Remember a waiting branch's token, beside others of the same attempt; those of an earlier one count no more."""
         key = (line, gate.run, gate.launch, gate.ripple)
-        if key not in self.tokens or self.tokens[key][1] <= gate.attempt:
-            self.tokens[key] = (token, gate.attempt)
+        tokens, attempt = self.tokens.get(key, ((), -1))
+        if attempt < gate.attempt:
+            self.tokens[key] = ((token,), gate.attempt)
+        elif attempt == gate.attempt and token not in tokens:
+            self.tokens[key] = ((*tokens, token), attempt)
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
         """Let the branch go; one that no longer waits is success."""
-        token, attempted = self.tokens.get((line, answer.run, answer.launch, answer.ripple), ("", 0))
+        tokens, attempted = self.tokens.get((line, answer.run, answer.launch, answer.ripple), ((), 0))
         if answer.verdict in ("lambda", "task") and answer.attempt <= attempted:
             return
-        if self._open.pop(token, None) is not None:
+        if [token for token in tokens if self._open.pop(token, None) is not None]:
             self._go(line, answer.run, answer.launch, RippleBranch(answer.ripple, answer.verdict, answer.attempt, answer.memory_mib))
 
     def waiting(self) -> list[tuple[Line, int, int, str]]:

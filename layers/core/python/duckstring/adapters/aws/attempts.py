@@ -1,5 +1,7 @@
 """Rows of attempts as their workers write them: in DynamoDB, long texts in S3.
 
+Every worker may write any row, so rows are read as ``adapters/aws/rows.py`` reads them, here too.
+
 A row is open while its status is running. Somebody else may close it (an operator's kill, a loss); from then on its worker
 writes no more than that it has left, and how the call of ``on_kill`` ended.
 """
@@ -15,8 +17,9 @@ from typing import TYPE_CHECKING, get_args
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.items import code_of, from_item
+from duckstring.adapters.aws.items import code_of
 from duckstring.adapters.aws.layout import attempt_key, former_key
+from duckstring.adapters.aws.rows import readable_fields
 from duckstring.engine.state import Failure
 from duckstring.errors import TransientError
 from duckstring.model.attempts import (
@@ -155,7 +158,7 @@ class AttemptRows:
         key = attempt_key(line, run, ripple, attempt)
         found = self._read(key, "status", "error", "message") or self._read(former_key(line, key), "status", "error", "message")
         ends: tuple[OwnFailure, ...] = get_args(OwnFailure)
-        failure = Failure(ripple, attempt, str(found.get("error")), str(found.get("message")))
+        failure = Failure(ripple, attempt, str(found.get("error", "")), str(found.get("message", "")))
         return next(((end, failure) for end in ends if end == found.get("status")), None)
 
     def claim_on_kill(self, line: Line, *, run: int, ripple: str, attempt: int) -> bool:
@@ -210,7 +213,7 @@ class AttemptRows:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise
             return None
-        return from_item(found["Attributes"])
+        return readable_fields(found["Attributes"])
 
     def _read(self, key: Key, *names: str, consistent: bool = True) -> dict[str, object]:
         wanted = names or ("status", "started", "pauses", "seconds", "peak_mib")
@@ -221,7 +224,7 @@ class AttemptRows:
             ProjectionExpression=", ".join(f"#{name}" for name in wanted),
             ExpressionAttributeNames={f"#{name}": name for name in wanted},
         )
-        return from_item(found.get("Item", {}))
+        return readable_fields(found.get("Item", {}))
 
 
 def _assigned(values: Values) -> str:

@@ -9,6 +9,7 @@ from duckstring.engine.effects import Announce
 from duckstring.errors import TransientError
 from duckstring.model.foreign import readable
 from duckstring.model.instants import to_text
+from duckstring.model.limits import MESSAGE, within
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.model.settings import Settings
 
@@ -40,7 +41,7 @@ class EventBus:
         if event.run:
             detail["run"] = run_key(line, event.run)
         if event.reason:
-            detail["error"] = readable(event.reason)
+            detail["error"] = within(readable(event.reason), MESSAGE)
         answer = self._clients.events.put_events(
             Entries=[
                 {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -13,6 +15,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.layout import former_key, token_key
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, StopRun
 from duckstring.engine.signals import GateReached
+from duckstring.engine.state import shortened
 from duckstring.errors import InvariantError
 from duckstring.model.names import Line, execution_name
 from duckstring.model.verdicts import CANCELLED, DONE, TASK
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 _GONE = {"TaskDoesNotExist", "TaskTimedOut", "InvalidToken"}
+_FOREIGN = {"ValidationException", "AccessDeniedException"}
+"""Of a token that none of our branches can have: too long for one, or another machine's. Somebody wrote it into a letter."""
+_MOST_TOKENS = 16
+_log = logging.getLogger("duckstring.gates")
 _OVER = {"ExecutionDoesNotExist", "ValidationException"}  # the second one's only cause, for a name of ours: it does not run
 _TOKEN_TTL_SECONDS = 370 * 24 * 3600  # longer than the longest execution (a year): only forgotten ones expire
 
@@ -81,25 +88,59 @@ def execution_arn(machine: str, name: str) -> str:
 
 
 class TokenGates:
-    """``ports.Gates``: tokens lie in items of their own, too long for the actor's state."""
+    """``ports.Gates``: tokens lie in items of their own, too long for the actor's state.
+
+    One wait of a branch may have several tokens: where Step Functions does not hear that its message was sent, it sends another,
+    with another token, and only the last is of use. And a forged letter may bring one. So none takes another's place: all
+    that came for the newest attempt are kept, and all are answered.
+    """
 
     def __init__(self, clients: Clients, table: str) -> None:
         """Keep tokens in ``table``."""
         self._clients, self._table = clients, table
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
-        """Remember a waiting branch's token; the newest counts, and a letter redriven late does not take its place."""
+        """Remember a waiting branch's token; a letter of an earlier attempt that was redriven late does not bring its own back."""
+        key = token_key(line, gate.run, gate.launch, gate.ripple)
+        attempt: AttributeValueTypeDef = {"N": str(gate.attempt)}
+        item: dict[str, AttributeValueTypeDef] = {
+            **key,
+            "token": {"S": token},
+            "attempt": attempt,
+            "expires": {"N": str(int(time.time()) + _TOKEN_TTL_SECONDS)},
+        }
+        if not self._keep_first(item):
+            self._keep_beside(key, attempt, token)
+
+    def _keep_first(self, item: Mapping[str, AttributeValueTypeDef]) -> bool:
+        """In the place of those of earlier attempts. False: there is one of this attempt or a later one."""
         try:
             self._clients.dynamodb.put_item(
                 TableName=self._table,
-                Item={
-                    **token_key(line, gate.run, gate.launch, gate.ripple),
-                    "token": {"S": token},
-                    "attempt": {"N": str(gate.attempt)},
-                    "expires": {"N": str(int(time.time()) + _TOKEN_TTL_SECONDS)},
+                Item=item,
+                ConditionExpression="attribute_not_exists(attempt) OR attempt < :attempt",
+                ExpressionAttributeValues={":attempt": item["attempt"]},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def _keep_beside(self, key: Mapping[str, AttributeValueTypeDef], attempt: AttributeValueTypeDef, token: str) -> None:
+        try:
+            self._clients.dynamodb.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="ADD #beside :tokens",
+                ConditionExpression="attempt = :attempt AND #token <> :token AND (attribute_not_exists(#beside) OR size(#beside) < :most)",
+                ExpressionAttributeNames={"#token": "token", "#beside": "beside"},
+                ExpressionAttributeValues={
+                    ":attempt": attempt,
+                    ":token": {"S": token},
+                    ":tokens": {"SS": [token]},
+                    ":most": {"N": str(_MOST_TOKENS - 1)},
                 },
-                ConditionExpression="attribute_not_exists(attempt) OR attempt <= :attempt",
-                ExpressionAttributeValues={":attempt": {"N": str(gate.attempt)}},
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
@@ -116,24 +157,33 @@ class TokenGates:
         got = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         if "Item" not in got:
             return None
-        if _is_echo(answer, int(got["Item"].get("attempt", {"N": "0"})["N"])):
+        item = got["Item"]
+        if _is_echo(answer, int(item.get("attempt", {"N": "0"})["N"])):
             return False
-        waits: bool | None = True
-        try:
-            self._tell(got["Item"]["token"]["S"], answer)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE:
-                raise
-            waits = None
+        tokens = [item["token"]["S"], *sorted(item.get("beside", {}).get("SS", ()))]
+        waited = [self._is_told(token, answer) for token in tokens]
         self._clients.dynamodb.delete_item(TableName=self._table, Key=key)
-        return waits
+        return True if any(waited) else None
+
+    def _is_told(self, token: str, answer: AnswerGate) -> bool:
+        """False: nobody waits with this token."""
+        try:
+            self._tell(token, answer)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _FOREIGN:
+                _log.error("task token refused", extra={"run": answer.run, "ripple": answer.ripple, "code": code})
+            elif code not in _GONE:
+                raise
+            return False
+        return True
 
     def _tell(self, token: str, answer: AnswerGate) -> None:
         """A gate succeeds with the attempt to run; any other verdict is a failure, so that no state is needed to tell them apart."""
         if answer.verdict == "lambda":
             self._clients.stepfunctions.send_task_success(taskToken=token, output=json.dumps({"attempt": answer.attempt}))
             return
-        cause: object = codec.to_object(answer.failure) if answer.failure else None
+        cause: object = codec.to_object(shortened(answer.failure)) if answer.failure else None
         if answer.verdict == "task":
             cause = {"attempt": answer.attempt, "memory_mib": answer.memory_mib}
         error = {"done": DONE, "task": TASK}.get(answer.verdict, CANCELLED)

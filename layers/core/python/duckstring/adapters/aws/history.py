@@ -18,8 +18,10 @@ from duckstring.adapters.aws.items import code_of, from_item, to_item
 from duckstring.adapters.aws.layout import attempt_key, attempts_of, former_key, line_partition, work_partition
 from duckstring.adapters.aws.rows import attempt_row
 from duckstring.engine.effects import RecordAttempt, RecordRun
+from duckstring.engine.state import Failure
 from duckstring.model.foreign import readable
 from duckstring.model.instants import Instant, to_text
+from duckstring.model.limits import ERROR, within
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.ports import Row
 
@@ -44,6 +46,8 @@ _ATTEMPT_FIELDS = (
 )
 _OPEN = "attribute_not_exists(pk) OR attribute_not_exists(#status) OR #status = :__running"
 _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
+_TOO_LARGE = "size"
+"""What DynamoDB says of an item that would have more than 400 KB, and of no other request that is made here."""
 
 
 class DynamoHistory:
@@ -75,7 +79,7 @@ class DynamoHistory:
         }
         if failure:
             where = f"errors/{line}/{row.run}-{failure.ripple}-{failure.attempt}-run.txt"
-            values |= {"ripple": failure.ripple, "error": readable(failure.error)} | self._message(failure.message, where)
+            values |= {"ripple": failure.ripple, "error": _error(failure)} | self._message(failure.message, where)
         self._write(_run_key(line, row.run), values)
 
     def record_attempt(self, line: Line, row: RecordAttempt) -> None:
@@ -90,7 +94,7 @@ class DynamoHistory:
         }
         if failure := row.failure:
             where = f"errors/{line}/{row.run}-{row.ripple}-{row.attempt}-lost.txt"
-            values |= {"error": readable(failure.error)} | self._message(failure.message, where)
+            values |= {"error": _error(failure)} | self._message(failure.message, where)
         self._write(key, values)
         # A worker that began before attempts had a partition of their own looks there whether it is wanted.
         self._write(former_key(line, key), values, condition="#status = :__running")
@@ -113,6 +117,22 @@ class DynamoHistory:
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in kept},
                 ExpressionAttributeValues={f":{name}": value for name, value in to_item(kept).items()} | {":__running": {"S": "running"}},
+            )
+        except ClientError as error:
+            if code_of(error) == "ValidationException" and _TOO_LARGE in str(error):
+                self._replace(key, kept, condition=condition)
+            elif code_of(error) != "ConditionalCheckFailedException":
+                raise
+
+    def _replace(self, key: Key, values: Mapping[str, object], *, condition: str) -> None:
+        """Of a row that a worker has filled up to the last byte, this is what stays."""
+        try:
+            self._clients.dynamodb.put_item(
+                TableName=self._table,
+                Item={**key, **to_item(values)},
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":__running": {"S": "running"}},
             )
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
@@ -218,6 +238,10 @@ class DynamoHistoryReader:
                 raise
             return ""
         return body.decode(errors="replace")
+
+
+def _error(failure: Failure) -> str:
+    return within(readable(failure.error), ERROR)
 
 
 def run_sort_key(number: int) -> str:

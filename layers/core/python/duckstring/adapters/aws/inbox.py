@@ -9,15 +9,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from duckstring.adapters.aws import codec
-from duckstring.adapters.aws.letter_form import LetterFormError, checked_object
+from duckstring.adapters.aws.letter_form import LetterFormError, checked_instant, checked_object
 from duckstring.engine.letters import Letter
-from duckstring.model.instants import Instant, from_text
+from duckstring.engine.signals import AlarmRang
+from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.orchestrator.ports import Received
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
+_NO_LETTER = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a body may raise: whatever it is, the other letters of the delivery go on."""
 _LONGEST_WAIT = 60
 _SHOWN = 300
 _EARLY = timedelta(seconds=1)
@@ -49,7 +52,7 @@ def batches(records: Sequence[Mapping[str, Any]]) -> list[Batch]:
             if (group := attributes.get("MessageGroupId", whole["to"])) != whole["to"]:
                 raise LetterFormError(f"it is to {whole['to']}, in the group of {group[:60]!a}")
             to, signal, token = Line(whole["to"]), codec.signal_of(whole), whole.get("token", "")
-        except (ValueError, KeyError, TypeError) as error:
+        except _NO_LETTER as error:
             refuse(error, record)
             continue
         seen = int(attributes["ApproximateReceiveCount"])
@@ -73,8 +76,8 @@ def forwarded(records: Sequence[Mapping[str, Any]], now: Instant) -> tuple[list[
         try:
             whole = checked_object(record["body"])
             to, signal = Line(whole["to"]), codec.signal_of(whole)
-            due = from_text(whole["at"]) if "at" in whole else now
-        except (ValueError, KeyError, TypeError) as error:
+            due = checked_instant(whole["at"], "at") if isinstance(signal, AlarmRang) and "at" in whole else now
+        except _NO_LETTER as error:
             refuse(error, record)
             continue
         if due > now + _EARLY:

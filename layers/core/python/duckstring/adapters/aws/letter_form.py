@@ -1,13 +1,15 @@
 """The form of a letter's body, checked before anything is made of it: whoever may write to the mailbox may write anything.
 
 What a field may hold follows from its type in ``engine/signals.py``, so a new signal is checked without a word here. The checks
-are those of JSON's shape only; what a letter claims, ``orchestrator/credible.py`` holds against the line.
+are those of JSON's shape only; what a letter claims, ``orchestrator/credible.py`` holds against the line. Any text at all is
+either a letter or a ``LetterFormError``: one body that raised something else would keep the other lines of its delivery waiting.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -17,18 +19,19 @@ from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_
 
 from duckstring.engine import signals, state
 from duckstring.engine.signals import Signal
-from duckstring.model.instants import from_text
+from duckstring.model.instants import Instant, from_text
+from duckstring.model.limits import HEARD, MOST_DEPTH, MOST_LETTER_BYTES, MOST_TEXT
 from duckstring.model.names import Line, parse_line
 
-MOST_BYTES = 262_144
-"""Of a body: what SQS took before it took more."""
-
-_MOST_TEXT = 100_000
 _MOST_ITEMS = 1_000
 _MOST_NUMBER = 2**53 - 1
-_MOST_SECONDS = timedelta(days=3_660).total_seconds()
+_MOST_SECONDS = 3_660 * 86_400
+"""Ten years: longer than any Window, Tide or attempt."""
 _LAST_YEAR = 2_999
 """Some room is left for what is reckoned from an instant."""
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""One that nothing ends goes on to the end of the body: so each quotation mark is looked at once."""
+_BRACKET = re.compile(r"[\[\]{}]")
 
 Json = Any
 Check = Callable[[Json, str], None]
@@ -44,8 +47,7 @@ def checked_object(body: str) -> dict[str, Json]:
     Raises:
         LetterFormError: it has not.
     """
-    if len(body.encode(errors="surrogatepass")) > MOST_BYTES:
-        raise LetterFormError(f"it has more than {MOST_BYTES} bytes")
+    _check_size(body)
     try:
         whole = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -61,6 +63,23 @@ def checked_object(body: str) -> dict[str, Json]:
         raise LetterFormError(f"kind is {_shown(kind)}")
     _form(member)(whole, str(kind))
     return whole
+
+
+def _check_size(body: str) -> None:
+    """Before anything is read: what reads JSON, or goes through what was read, does so by recursion."""
+    try:
+        size = len(body.encode())
+    except UnicodeEncodeError:
+        raise LetterFormError("it is not text") from None
+    if size > MOST_LETTER_BYTES:
+        raise LetterFormError(f"it has more than {MOST_LETTER_BYTES} bytes")
+    if body.count("[") + body.count("{") <= MOST_DEPTH:
+        return
+    depth = 0
+    for bracket in _BRACKET.finditer(_STRING.sub("", body)):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > MOST_DEPTH:
+            raise LetterFormError(f"it is nested more than {MOST_DEPTH} deep")
 
 
 @cache
@@ -96,7 +115,11 @@ def _object_form(kind: Any) -> Check:  # noqa: ANN401 - any dataclass
     module = __import__(kind.__module__, fromlist=["x"])
     hints = get_type_hints(kind, {**vars(state), **vars(signals), **vars(module)})
     plan = [
-        ("kind_" if field.name == "kind" else field.name, _form(hints[field.name]), field.default is field.default_factory is MISSING)
+        (
+            "kind_" if field.name == "kind" else field.name,
+            _field_form(kind, field.name, hints),
+            field.default is field.default_factory is MISSING,
+        )
         for field in fields(kind)
     ]
 
@@ -110,6 +133,11 @@ def _object_form(kind: Any) -> Check:  # noqa: ANN401 - any dataclass
                 raise LetterFormError(f"{where} has no {name}")
 
     return check
+
+
+def _field_form(kind: type, name: str, hints: Mapping[str, Any]) -> Check:
+    most = HEARD.get((kind.__name__, name))
+    return _form(hints[name]) if most is None else _text_form(most)
 
 
 def _optional_form(arguments: tuple[Any, ...]) -> Check:
@@ -189,9 +217,14 @@ def _storable(value: Json) -> Json:
             return value
 
 
-def _check_text(value: Json, where: str) -> None:
-    if not isinstance(value, str) or len(value) > _MOST_TEXT:
-        raise LetterFormError(f"{where} is {_shown(value)}")
+def _text_form(most: int) -> Check:
+    def check(value: Json, where: str) -> None:
+        if not isinstance(value, str):
+            raise LetterFormError(f"{where} is {_shown(value)}")
+        if len(value) > most or len(value.encode()) > most:
+            raise LetterFormError(f"{where} has more than {most} bytes")
+
+    return check
 
 
 def _check_flag(value: Json, where: str) -> None:
@@ -204,36 +237,48 @@ def _check_whole(value: Json, where: str) -> None:
         raise LetterFormError(f"{where} is {_shown(value)}")
 
 
-def _check_number(value: Json, where: str, most: float = _MOST_NUMBER) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not 0 <= value <= most:
+def _check_seconds(value: Json, where: str) -> None:
+    # A whole number of hundreds of digits can be compared, but is no float.
+    is_number = (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and math.isfinite(value))
+    if not is_number or not 0 <= value <= _MOST_SECONDS:
         raise LetterFormError(f"{where} is {_shown(value)}")
 
 
-def _check_duration(value: Json, where: str) -> None:
-    _check_number(value, where, _MOST_SECONDS)
-
-
 def _check_instant(value: Json, where: str) -> None:
+    checked_instant(value, where)
+
+
+def checked_instant(value: Json, where: str) -> Instant:
+    """The instant that a letter's text is.
+
+    Raises:
+        LetterFormError: it is none, or one that lies too far ahead.
+    """
     try:
         at = from_text(value) if isinstance(value, str) else None
     except (ValueError, OverflowError):
         at = None
     if at is None or at.year > _LAST_YEAR:
         raise LetterFormError(f"{where} is {_shown(value)}")
+    return at
 
 
 def _shown(value: Json) -> str:
     """A short piece of it, in plain characters."""
-    text = ascii(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__
+    if isinstance(value, str):
+        text = ascii(value[:60])
+    elif isinstance(value, int) and abs(value) > _MOST_NUMBER:
+        text = f"a whole number of {value.bit_length()} bits"
+    else:
+        text = ascii(value) if isinstance(value, int | float | None) else type(value).__name__
     return text if len(text) <= 60 else f"{text[:60]}..."  # noqa: PLR2004 - enough to find it
 
 
 _SIMPLE: Mapping[Any, Check] = {
-    str: _check_text,
+    str: _text_form(MOST_TEXT),
     bool: _check_flag,
     int: _check_whole,
-    float: _check_number,
+    float: _check_seconds,
     datetime: _check_instant,
-    timedelta: _check_duration,
+    timedelta: _check_seconds,
 }

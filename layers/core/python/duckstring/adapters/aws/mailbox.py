@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.engine.letters import Letter
 from duckstring.errors import TransientError
+from duckstring.model.limits import MOST_LETTER_BYTES
 from duckstring.model.names import Line
 
 _BATCH = 10
-_ALLOWED = re.compile(r"^[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}$")
+_SECRET_BYTES = 16
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Of one request: letters of different lines, and their bodies."""
+
+    bodies: dict[Line, tuple[Letter, str]] = field(default_factory=dict)
+    size: int = 0
+
+    def has_room(self, letter: Letter, body: str) -> bool:
+        return letter.to not in self.bodies and len(self.bodies) < _BATCH and self.size + len(body) <= MOST_LETTER_BYTES
+
+    def add(self, letter: Letter, body: str) -> None:
+        self.bodies[letter.to] = letter, body
+        self.size += len(body)  # a body is ASCII: a character is a byte
 
 
 class SqsMailbox:
-    """``ports.Mailbox``."""
+    """``ports.Mailbox``.
+
+    SQS swallows a message under an id that its group had in the last five minutes. The id is any sender's to choose, and what
+    one line is about to tell another can be guessed by whoever reads its state. So an id is made with a secret of this
+    process, and nobody else can send something under it first. A letter that two processes send is heard twice, which changes nothing.
+    """
 
     def __init__(self, clients: Clients, url: str) -> None:
         """Post into the queue at ``url``."""
         self._clients, self._url = clients, url
+        self._secret = secrets.token_bytes(_SECRET_BYTES)
 
     def send(self, letters: Sequence[Letter]) -> Sequence[str]:
         """Post all, up to ten a request, in order; gives each letter's sequence number.
 
         No request has two letters of one line: SQS may refuse the first and take the second, which is then heard first, and
-        makes the first no news when it is posted again.
+        makes the first no news when it is posted again. Nor more bytes than SQS takes: it would never take them.
 
         Raises:
             TransientError: SQS took only some; posting all again is safe.
@@ -39,11 +62,11 @@ class SqsMailbox:
                 Entries=[
                     {
                         "Id": str(index),
-                        "MessageBody": codec.letter(letter.to, letter.signal),
+                        "MessageBody": body,
                         "MessageGroupId": letter.to,
-                        "MessageDeduplicationId": dedup_id(letter.key),
+                        "MessageDeduplicationId": dedup_id(letter, body, self._secret),
                     }
-                    for index, letter in enumerate(batch)
+                    for index, (letter, body) in enumerate(batch)
                 ],
             )
             if failed := answer.get("Failed"):
@@ -52,17 +75,19 @@ class SqsMailbox:
         return numbers
 
 
-def _batches(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
-    batch: dict[Line, Letter] = {}
+def _batches(letters: Sequence[Letter]) -> Iterator[list[tuple[Letter, str]]]:
+    batch = _Batch()
     for letter in letters:
-        if letter.to in batch or len(batch) == _BATCH:
-            yield [*batch.values()]
-            batch.clear()
-        batch[letter.to] = letter
-    if batch:
-        yield [*batch.values()]
+        body = codec.letter(letter.to, letter.signal)
+        if batch.bodies and not batch.has_room(letter, body):
+            yield [*batch.bodies.values()]
+            batch = _Batch()
+        batch.add(letter, body)
+    if batch.bodies:
+        yield [*batch.bodies.values()]
 
 
-def dedup_id(key: str) -> str:
-    """``key`` itself where SQS allows it, else its hash."""
-    return key if _ALLOWED.match(key) else hashlib.sha256(key.encode()).hexdigest()
+def dedup_id(letter: Letter, body: str, secret: bytes) -> str:
+    """The same for the same letter again: one with this key and body, or of this event."""
+    known = (b"", letter.key.encode()) if letter.is_of_event else (secret, letter.key.encode(), body.encode())
+    return hashlib.sha256(b"\0".join(known)).hexdigest()

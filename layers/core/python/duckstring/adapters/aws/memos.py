@@ -89,7 +89,8 @@ def _item(clients: Clients, table: str, key: dict[str, AttributeValueTypeDef]) -
 
 
 def _texts(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, str]:
-    return {name: value["S"] for name, value in item.get("memo", {}).get("M", {}).items()}
+    """Every worker may write there: what is no text is left out."""
+    return {name: value["S"] for name, value in item.get("memo", {}).get("M", {}).items() if "S" in value}
 
 
 def _now() -> Instant:

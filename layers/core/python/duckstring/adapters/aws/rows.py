@@ -28,7 +28,7 @@ def attempt_row(line: Line, item: Mapping[str, Any]) -> dict[str, object] | None
     which = parse_attempt_key(item["sk"]["S"])
     if which is None:
         return None
-    held = {name: value for name, attribute in item.items() if (value := _read(name, attribute)) is not None}
+    held = readable_fields(item)
     if "status" not in held:
         return None
     # ``sizes`` was ``tables`` before attempts had a partition of their own.
@@ -39,6 +39,11 @@ def attempt_row(line: Line, item: Mapping[str, Any]) -> dict[str, object] | None
     if overflow and not _is_text_of(overflow, line, run, ripple, attempt):
         del row["overflow"]
     return row if tables is None else {**row, "tables": tables}
+
+
+def readable_fields(item: Mapping[str, Any]) -> dict[str, object]:
+    """The attributes of an attempt's item that have their form."""
+    return {name: value for name, attribute in item.items() if (value := _read(name, attribute)) is not None}
 
 
 def _is_text_of(key: str, line: Line, run: int, ripple: str, attempt: int) -> bool:

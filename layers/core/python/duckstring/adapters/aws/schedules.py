@@ -92,11 +92,11 @@ def whole_second(at: Instant) -> Instant:
 
 
 def delete_schedule(clients: Clients, *, group: str, name: str) -> None:
-    """Delete a schedule; one that is not there is success."""
+    """Delete a schedule; one that is not there, or can have no such name, is success."""
     try:
         clients.scheduler.delete_schedule(Name=name, GroupName=group)
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+        if error.response["Error"]["Code"] not in {"ResourceNotFoundException", "ValidationException"}:
             raise
 
 

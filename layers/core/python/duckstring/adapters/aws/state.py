@@ -10,10 +10,11 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
-from duckstring.engine.effects import Effect, PublishSnapshot
+from duckstring.engine.effects import AnswerGate, Effect, PublishSnapshot
 from duckstring.engine.state import PondState
-from duckstring.errors import StateConflictError
+from duckstring.errors import StateConflictError, StateTooLargeError
 from duckstring.model.instants import NEVER, Instant, from_text, to_text
+from duckstring.model.limits import MOST_ITEM_BYTES
 from duckstring.model.names import Line
 from duckstring.orchestrator.ports import Held
 from duckstring.ports import Mark
@@ -44,7 +45,7 @@ class DynamoStateStore:
         new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now)
         put: PutTypeDef = {
             "TableName": self._table,
-            "Item": _item(new),
+            "Item": _checked(_item(new), state.line),
             "ConditionExpression": "attribute_not_exists(pk) OR revision = :held" if held.state.revision == 0 else "revision = :held",
             "ExpressionAttributeValues": {":held": {"N": str(held.state.revision)}},
         }
@@ -93,7 +94,15 @@ class DynamoStateStore:
         }
         if snapshot.dropped:
             item["dropped"] = {"S": codec.dropped_to_text(snapshot.dropped)}
-        return {"TableName": self._table, "Item": item}
+        return {"TableName": self._table, "Item": _checked(item, line)}
+
+
+def _checked(item: Item, line: Line) -> Item:
+    """The item, if DynamoDB takes it: a request that it refuses would be made again for hours."""
+    size = sum(len(name) + len(text.encode()) for name, value in item.items() for text in value.values() if isinstance(text, str))
+    if size > MOST_ITEM_BYTES:
+        raise StateTooLargeError(f"{item['sk']['S']} of {line} would have {size:,} bytes; there is room for {MOST_ITEM_BYTES:,}.")
+    return item
 
 
 def _is_race(error: ClientError) -> bool:
@@ -126,8 +135,13 @@ def _item(held: Held) -> Item:
 
 
 def _owed(effect: Effect) -> Effect:
-    """A manifest is written by the commit itself: kept in the outbox too, its tables would fill half of the item."""
-    return replace(effect, tables={}, dropped={}) if isinstance(effect, PublishSnapshot) else effect
+    """As much of an effect as is needed should it be performed once more. Hundreds of branches may be sent home by one failure.
+
+    A manifest is written by the commit itself, and why a run failed is in history; in an execution it is then not told.
+    """
+    if isinstance(effect, PublishSnapshot):
+        return replace(effect, tables={}, dropped={})
+    return replace(effect, failure=None) if isinstance(effect, AnswerGate) and effect.failure else effect
 
 
 def read_held(item: Item) -> Held:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ class FargateWorkers:
     def __init__(self, clients: Clients, table: str, *, cluster: str, function: str) -> None:
         """Tasks run on ``cluster`` (an ARN), and their attempts have rows in ``table``; ``function`` is the ripple function."""
         self._clients, self._table, self._cluster, self._function = clients, table, cluster, function
+        self._ours = re.compile(re.escape(cluster.replace(":cluster/", ":task/", 1)) + r"/[0-9A-Za-z-]{1,64}", re.ASCII)
 
     def stop_task(self, line: Line, task: StopTask) -> None:
         """Stop the task of an attempt; one that is over or never was is success.
@@ -56,7 +58,9 @@ class FargateWorkers:
         return "", ""
 
     def _task(self, arn: str) -> Sequence[TaskTypeDef]:
-        """The task with that ARN; none where ECS has forgotten it, or it is no ARN."""
+        """The task with that ARN; none where ECS has forgotten it, or it is no task of this cluster's: of another, ECS may not tell us."""
+        if not self._ours.fullmatch(arn):
+            return ()
         try:
             return self._clients.ecs.describe_tasks(cluster=self._cluster, tasks=[arn])["tasks"]
         except ClientError as error:
