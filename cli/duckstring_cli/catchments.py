@@ -62,10 +62,20 @@ class CatchmentNotDeployedError(OperatorError):
 
 
 class CatchmentNotRunningError(OperatorError):
-    """The local Catchment's server does not answer."""
+    """The local Catchment has no server, or another program listens on its port."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Catchment {name!r} is not running.", hint=f"Start it: duckstring catchment start {name}")
+
+
+class CatchmentNotAnsweringError(OperatorError):
+    """The local Catchment's server is there, and does not answer."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The server of Catchment {name!r} runs but does not answer.",
+            hint=f"It may be busy, or have too many connections: try again, or start it anew (first duckstring catchment stop {name}).",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +195,7 @@ def session(catchment: Catchment) -> Access:
 
     Raises:
         CatchmentNotRunningError: it is local and does not run.
+        CatchmentNotAnsweringError: it is local, runs, and does not answer.
         OperatorError: the AWS profile does not exist.
     """
     import boto3
@@ -268,11 +279,13 @@ def require_running(catchment: Catchment) -> AccessKey:
 
     Raises:
         CatchmentNotRunningError: it does not run.
+        CatchmentNotAnsweringError: it runs, and does not answer.
     """
     folder = catchment_folder(catchment.name)
     key = read_key(folder)
     if key is None or process.ask(folder, catchment.port, patience=_PATIENCE) is None:
-        raise CatchmentNotRunningError(catchment.name)
+        is_there = key is not None and process.is_held(folder)
+        raise (CatchmentNotAnsweringError if is_there else CatchmentNotRunningError)(catchment.name)
     return key
 
 

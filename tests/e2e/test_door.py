@@ -9,6 +9,7 @@ import shlex
 import socket
 import stat
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from pathlib import Path
 import boto3
 import duckdb
 import pytest
-from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -92,6 +93,7 @@ UNSIGNED = {
     "absolute target, own host": {"path": "http://127.0.0.1/"},
     "forwarded host": {"headers": ["X-Forwarded-Host: 127.0.0.1"]},
     "web socket": {"headers": ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAA"]},
+    "upgrade to HTTP/2": {"headers": ["Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"]},
     "preflight": {"method": "OPTIONS", "headers": ["Origin: https://evil.example", "Access-Control-Request-Method: POST"]},
     "bare preflight": {"method": "OPTIONS"},
     "key id alone, in the query": {"path": f"/{BUCKET}?X-Amz-Credential={{id}}/20260101/us-east-1/s3/aws4_request"},
@@ -104,6 +106,14 @@ UNSIGNED = {
     },
     "key as a password": {"headers": ["Authorization: Basic {id}:x"]},
     "key of Signature Version 2": {"path": f"/{BUCKET}", "headers": ["Authorization: AWS {id}:x", "Date: x"]},
+    "a signature that is not ASCII": {
+        "headers": ["Authorization: {known}, SignedHeaders=host;x-amz-date, Signature=\xe9", "X-Amz-Date: {now}"]
+    },
+    "a signature that is not ASCII, in the query": {
+        "path": f"/{BUCKET}/x?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={{id}}%2F{{day}}%2Fus-east-1%2Fs3%2Faws4_request"
+        "&X-Amz-Date={now}&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=%C3%A9"
+    },
+    "a signature that is not ASCII, old": {"path": f"/{BUCKET}/x?AWSAccessKeyId={{id}}&Signature=%C3%A9&Expires=99999999999"},
     "the key of the release before": {
         "headers": [
             "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0",
@@ -142,8 +152,11 @@ OWN = [f"/_ministack/{page}" for page in [*PAGES, "reset", "cfn-response/1111111
 def test_what_a_web_page_or_a_stranger_sends_is_refused(door, name):
     port, key = door
     given = {"headers": [], **UNSIGNED[name]}
-    headers = [one.replace("{id}", key.access_key_id) for one in given.pop("headers")]
-    given["path"] = given.get("path", "/").replace("{id}", key.access_key_id)
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    known = {"known": f"AWS4-HMAC-SHA256 Credential={key.access_key_id}/{now[:8]}/us-east-1/s3/aws4_request"}
+    named = {"id": key.access_key_id, "now": now, "day": now[:8], **known}
+    headers = [one.format_map(named) for one in given.pop("headers")]
+    given["path"] = given.get("path", "/").format_map(named)
     status, head, _ = request(port, *headers, **given)
     assert status in {400, 403}
     assert "access-control" not in head
@@ -210,7 +223,7 @@ def test_a_presigned_url_opens_its_object_and_nothing_else(door, access, version
         "Authorization: AWS4-HMAC-SHA256 Credential=x/1/r/dynamodb/a",
         "Origin: null",
     ):
-        assert request(port, header, path=where)[0] == 403
+        assert request(port, header, path=where)[0] in {400, 403}
     assert request(port, path=where, method="DELETE")[0] == 403
     late = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": KEY}, ExpiresIn=-5)
     assert request(port, path=late.partition(f":{port}")[2])[0] == 403
@@ -268,8 +281,10 @@ def test_it_listens_on_this_machine_alone(door):
 
 def _signed(port, key, service, method, path, body, **headers):
     made = AWSRequest(method, f"http://127.0.0.1:{port}{path}", data=body, headers=headers)
-    signer = S3SigV4Auth if service == "s3" else SigV4Auth
-    signer(Credentials(key.access_key_id, key.secret_access_key), service, "us-east-1").add_auth(made)
+    signer = (S3SigV4Auth if service == "s3" else SigV4Auth)(Credentials(key.access_key_id, key.secret_access_key), service, "us-east-1")
+    if declared := headers.get("X-Amz-Content-SHA256"):
+        signer.payload = lambda _: declared
+    signer.add_auth(made)
     return dict(made.headers.items())
 
 
@@ -289,3 +304,202 @@ def test_a_signed_request_carries_no_other_body(door):
     loose = {**listed, "X-Amz-Content-Sha256": hashlib.sha256(b'{"Limit":1}').hexdigest()}
     assert _sent(port, "POST", "/", loose, b'{"Limit":2}')[0] in {400, 403}
     assert _sent(port, "POST", "/", loose, b'{"Limit":1}')[0] == 200
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+FORM = "Content-Type: application/x-www-form-urlencoded"
+
+
+def _lines(headers, *, without=()):
+    return [f"{name}: {value}" for name, value in headers.items() if name.lower() not in without]
+
+
+def _late(port, lines, body, trailer, *, method="PUT", path="/"):
+    """Send a body in chunks, and after it lines that a server may take for headers: when the head was looked at, and with the head."""
+    head = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Connection: close", CHUNKED, *lines, "", ""]
+    chunks = (f"{len(body):x}\r\n".encode() + body + b"\r\n" if body else b"") + b"0\r\n" + trailer.encode() + b"\r\n\r\n"
+    found = []
+    for pause in (0, 0.3):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            parts = ["\r\n".join(head).encode(), chunks]
+            for part in parts if pause else [b"".join(parts)]:
+                connection.sendall(part)
+                time.sleep(pause)
+            said = b""
+            while more := connection.recv(65_536):
+                said += more
+        found.append(int(said.split(b" ", 2)[1]))
+    return found
+
+
+def _url(access, operation, port, *, version="s3v4", **params):
+    s3 = access.client("s3", config=Config(signature_version=version))
+    return s3.generate_presigned_url(operation, Params={"Bucket": BUCKET, **params}).partition(f":{port}")[2]
+
+
+def _keys(access):
+    return {one["Key"] for one in access.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]}
+
+
+ACTIONS = [
+    "Action=CreateUser&UserName=eve&Version=2010-05-08",
+    "Action=CreateAccessKey&UserName=eve&Version=2010-05-08",
+    "Action=GetSessionToken&Version=2011-06-15",
+    "Action=ListQueues&Version=2012-11-05",
+    "Action=CreateVpc&CidrBlock=10.9.0.0/16&Version=2016-11-15",
+]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize(
+    ("method", "operation"),
+    [("POST", "create_multipart_upload"), ("PUT", "put_object"), ("GET", "get_object"), ("DELETE", "delete_object")],
+)
+def test_a_form_does_not_lead_a_presigned_url_to_another_service(door, access, method, operation, action):
+    """Its body and the type of it are not signed, and the emulator looks into forms for what is wanted."""
+    port, _ = door
+    path = _url(access, operation, port, Key=f"form-{method}" if method != "GET" else KEY)
+    status, _, said = request(port, FORM, path=path, method=method, body=action.encode())
+    assert status in {200, 204}
+    assert not any(word in said for word in (b"UserName", b"AccessKey", b"SessionToken", b"QueueUrl", b"vpcId", b"ListQueues"))
+    assert "eve" not in {one["UserName"] for one in access.client("iam").list_users()["Users"]}
+
+
+@pytest.mark.parametrize("bucket", ["iceberg", "health", "clusters", "latest", "v20180820"])
+def test_a_presigned_url_is_for_s3_whatever_its_path(door, access, bucket):
+    """The emulator has pages and data planes by those names."""
+    port, _ = door
+    s3 = access.client("s3", config=Config(signature_version="s3v4"))
+    put, got = (
+        s3.generate_presigned_url(name, Params={"Bucket": bucket, "Key": "v1"}).partition(f":{port}")[2]
+        for name in ("put_object", "get_object")
+    )
+    status, _, said = request(port, path=put, method="PUT", body=b"x")
+    assert (status, b"NoSuchBucket" in said) == (404, True)
+    assert b"NoSuchBucket" in request(port, path=got)[2]
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_lines_in_a_body_do_not_become_headers_of_a_presigned_url(door, access, version):
+    port, _ = door
+    path = _url(access, "put_object", port, version=version, Key="lifted")
+    source = urllib.request.quote(f"/{BUCKET}/{KEY}")
+    body = f"0\r\nx-amz-copy-source: {source}\r\nx-amz-target: secretsmanager.ListSecrets\r\n\r\n".encode()
+    status, _, said = request(port, "Content-Encoding: aws-chunked", path=path, method="PUT", body=body)
+    assert (status, b"CopyObjectResult" in said, b"SecretList" in said) == (403, False, False)
+
+
+def test_of_the_lines_after_a_signed_body_only_checksums_are_headers(door, access):
+    port, key = door
+    declared = {"X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "Content-Encoding": "aws-chunked"}
+    headers = _signed(port, key, "s3", "PUT", f"/{BUCKET}/trailing", None, **declared)
+    tail = f"x-amz-copy-source: {urllib.request.quote(f'/{BUCKET}/{KEY}')}\r\nx-amz-target: secretsmanager.ListSecrets\r\n"
+    body = f"4\r\nmine\r\n0\r\n{tail}\r\n".encode()
+    assert _sent(port, "PUT", f"/{BUCKET}/trailing", headers, body)[0] == 200
+    assert access.client("s3").get_object(Bucket=BUCKET, Key="trailing")["Body"].read() == b"mine"
+
+
+@pytest.mark.parametrize("trailer", ["x-amz-target: secretsmanager.ListSecrets", "x-amz-copy-source: /{bucket}/{key}", "x-any: thing"])
+def test_a_header_cannot_be_added_after_the_body(door, access, trailer):
+    """A line after the last chunk was a header of the request, when the signature had been looked at."""
+    port, key = door
+    trailer = trailer.format(bucket=BUCKET, key=urllib.request.quote(KEY))
+    signed = _lines(_signed(port, key, "s3", "PUT", f"/{BUCKET}/late", b"mine"), without=("content-length",))
+    assert set(_late(port, signed, b"mine", trailer, path=f"/{BUCKET}/late")) <= {400, 403}
+    assert set(_late(port, [], b"mine", trailer, path=_url(access, "put_object", port, Key="late"))) <= {400, 403}
+    asked = _lines(_signed(port, key, "s3", "GET", "/", b""), without=("content-length",))
+    assert set(_late(port, asked, b"", trailer, method="GET")) <= {400, 403}
+    assert "late" not in _keys(access)
+
+
+def test_an_upgrade_does_not_make_an_upload_an_empty_object(door, access):
+    port, key = door
+    upgrade = ["Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"]
+    unsigned = _lines(_signed(port, key, "s3", "PUT", f"/{BUCKET}/upgraded", None, **{"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"}))
+    for path, lines in ((f"/{BUCKET}/upgraded", unsigned), (_url(access, "put_object", port, Key="upgraded"), [])):
+        named = [f"PUT {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *upgrade, *lines]
+        status, head, said = raw(port, *named, body=b"important")
+        assert (status, "connection: close" in head, b"HTTP/1.1" in said) == (403, True, True)
+    assert "upgraded" not in _keys(access)
+
+
+def test_what_is_not_signed_does_not_change_what_a_signed_request_does(door):
+    port, key = door
+    target = {"X-Amz-Target": "secretsmanager.ListSecrets", "Content-Type": "application/x-amz-json-1.1"}
+    listed = _signed(port, key, "secretsmanager", "POST", "/", b"{}", **target)
+    assert _sent(port, "POST", "/", listed, b"{}")[0] == 200
+    for path in ("//", "/./", "/x/..", "/iceberg/v1/config/../../..", "/_aws/lambda-url/x/../../.."):
+        assert _sent(port, "POST", path, listed, b"{}")[0] in {400, 403}
+
+    scope = f"Credential={key.access_key_id}/20300101/us-east-1/iam/aws4_request"
+    twice = listed["Authorization"].replace("AWS4-HMAC-SHA256 ", f"AWS4-HMAC-SHA256 {scope}, ")
+    assert _sent(port, "POST", "/", {**listed, "Authorization": twice}, b"{}")[0] in {400, 403}
+
+    bare = _signed(port, key, "monitoring", "POST", "/", b"Action=ListMetrics&Version=2010-08-01")
+    for added in (
+        FORM,
+        "Content-Type: application/cbor",
+        "Smithy-Protocol: rpc-v2-cbor",
+        "Content-Encoding: gzip",
+        "X-Amzn-Query-Mode: true",
+    ):
+        name, _, value = added.partition(": ")
+        assert _sent(port, "POST", "/", {**bare, name: value}, b"Action=ListMetrics&Version=2010-08-01")[0] in {400, 403}
+
+
+@pytest.mark.parametrize(
+    ("service", "declared"),
+    [
+        ("s3", "STREAMING-FOO"),
+        ("s3", "STREAMING-UNSIGNED-PAYLOAD"),
+        ("s3", "UNSIGNED-PAYLOAD-FOO"),
+        ("s3", "x"),
+        ("dynamodb", "UNSIGNED-PAYLOAD"),
+        ("dynamodb", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+    ],
+)
+def test_a_body_is_signed_in_a_way_that_is_known(door, access, service, declared):
+    port, key = door
+    path = f"/{BUCKET}/odd" if service == "s3" else "/"
+    headers = _signed(port, key, service, "PUT", path, None, **{"X-Amz-Content-SHA256": declared})
+    assert _sent(port, "PUT", path, headers, b"3\r\nodd\r\n0\r\n\r\n")[0] in {400, 403}
+    assert "odd" not in _keys(access)
+
+
+@pytest.mark.parametrize("chunk", [b"4;chunk-signature=00\r\nmine\r\n", "4;chunk-signature=\xe9\r\nmine\r\n".encode(), b"mine"])
+def test_a_chunk_with_another_signature_is_refused(door, access, chunk):
+    port, key = door
+    declared = {"X-Amz-Content-SHA256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "Content-Encoding": "aws-chunked"}
+    headers = _signed(port, key, "s3", "PUT", f"/{BUCKET}/chunk", None, **declared)
+    assert _sent(port, "PUT", f"/{BUCKET}/chunk", headers, chunk + b"0;chunk-signature=00\r\n\r\n")[0] in {400, 403}
+    assert "chunk" not in _keys(access)
+
+
+def _answered_before_the_body(port, *lines, path="/", sent=b""):
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        head = [f"PUT {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Content-Length: 300000000", *lines, "", ""]
+        connection.sendall("\r\n".join(head).encode() + sent)
+        return int(connection.recv(65_536).split(b" ", 2)[1])
+
+
+def test_a_wrong_signature_is_refused_before_the_body_comes(door):
+    port, key = door
+    right = _signed(port, key, "s3", "PUT", f"/{BUCKET}/large", b"mine")
+    wrong = {**right, "Authorization": right["Authorization"][:-4] + "0000"}
+    assert _answered_before_the_body(port, *_lines(wrong, without=("content-length",)), path=f"/{BUCKET}/large", sent=b"mi") == 403
+
+
+def test_a_body_whose_hash_is_not_in_the_head_has_a_limit(door):
+    """Its signature can be checked once all of it is here."""
+    port, key = door
+    named = _signed(port, key, "dynamodb", "PUT", "/", b"{}", **{"X-Amz-Target": "DynamoDB_20120810.ListTables"})
+    assert _answered_before_the_body(port, *_lines(named, without=("content-length",))) == 413
+
+
+def test_a_presigned_url_does_not_open_the_servers_own_pages(door):
+    port, key = door
+    signer = S3SigV4QueryAuth(Credentials(key.access_key_id, key.secret_access_key), "s3", "us-east-1", expires=60)
+    for path in ("/_duckstring", "/_ministack/reset", "/_ministack/rds/iam-auth"):
+        made = AWSRequest("POST", f"http://127.0.0.1:{port}{path}")
+        signer.add_auth(made)
+        assert request(port, path=made.url.partition(f":{port}")[2], method="POST")[0] == 403

@@ -6,15 +6,20 @@ create a function, invoke it. So here
 - a request that a web page can cause is refused: one to another Host (DNS rebinding), with an Origin, with fetch metadata of
   another site, a preflight, an upgrade; no answer allows another origin to read it;
 - every other request must be signed with a key of this Catchment (``signatures.py``), the emulator's own pages included;
-- the exceptions carry a secret of their own (``credentials.py``): what a task asks of its host, a custom resource's answer.
+- the exceptions carry a secret of their own (``credentials.py``): what a task asks of its host, a custom resource's answer. Nothing
+  of such a request but its path and its body goes on.
+
+What goes on is what was looked at: a copy of the head, and how far the request may reach (``Reach``).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qs
@@ -25,18 +30,18 @@ Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-ReadBody = Callable[[], Awaitable[bytes]]
 Failure = tuple[str, str]
 """A code of AWS's, and words."""
 Answer = tuple[int, dict[str, str], bytes]
 """Status, headers, body."""
 
-TARGET = "duckstring.target"
-"""In the scope: the request's target as it was sent."""
+TARGET, ACCEPTED, REACH = "duckstring.target", "duckstring.accepted", "duckstring.reach"
+"""In the scope: the request's target as it was sent; whom to tell that its sender has the key; how far it may reach."""
 
 _HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::\d{1,5})?", re.IGNORECASE)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"})
 _ONCE = frozenset({"authorization", "content-type", "host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-target"})
+_OF_A_SECRET = frozenset({b"authorization", b"content-length", b"host", b"transfer-encoding"})
 _PAGES = ("access-control-", "sec-fetch-", "sec-websocket-")
 _TYPED = {("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-fetch-user", "?1")}
 _PROXIES = ("forwarded", "x-forwarded-", "x-original-", "x-rewrite-", "x-http-method")
@@ -46,6 +51,13 @@ _CLOSED = (
     (b"x-content-type-options", b"nosniff"),
 )
 """An object of the user's that a browser opens by a presigned URL is data, not a page of this origin."""
+
+
+class Reach(Enum):
+    """Where in the emulator an accepted request may arrive: anywhere, or, if its body is not signed, in S3 alone."""
+
+    ALL = "all"
+    S3 = "s3"
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,8 @@ def _is_odd(name: str) -> bool:
 
 def _fault_of_header(name: str, value: str) -> str:
     if name == "upgrade":
-        return "upgrades are not allowed here" if "websocket" in value.lower() else ""
+        # A parser of HTTP/1.1 reads no body after it: an upload would be an empty object.
+        return "upgrades are not allowed here, use HTTP/1.1"
     if name.startswith(_PROXIES):
         return f"call it without a proxy between: the header {name[:100]!r} is not allowed"
     # What a person types into the address bar comes from no site: a presigned URL can be opened.
@@ -128,11 +141,44 @@ def _fault_of_header(name: str, value: str) -> str:
     return "" if is_typed else "web pages may not call it"
 
 
+class Body:
+    """A body that can be read before it is received."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._read: list[Message] = []
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """Its parts as they come. To be asked once."""
+        more = True
+        while more:
+            message = await self._receive()
+            self._read.append(message)
+            more = message["type"] == "http.request" and bool(message.get("more_body"))
+            yield message.get("body", b"")
+
+    async def read(self) -> bytes:
+        """All of it."""
+        return b"".join([part async for part in self.parts()])
+
+    async def digest(self) -> str:
+        """The SHA-256 of all of it, in hexadecimal."""
+        found = hashlib.sha256()
+        async for part in self.parts():
+            found.update(part)
+        return found.hexdigest()
+
+    async def receive(self) -> Message:
+        """What was read, then what comes."""
+        return self._read.pop(0) if self._read else await self._receive()
+
+
 class Guard:
     """Stands before ``app``.
 
-    ``may_pass``: the request carries a secret of its own. ``failure``: why its signature is not accepted; it reads the body only
-    where that is signed. ``refusal``: the answer that says so in the words of the service that was called.
+    ``may_pass``: the request carries a secret of its own. ``judge``: how far its signature lets it reach, or why that is not
+    accepted; it reads the body only where that is signed. ``refusal``: the answer that says so in the words of the service that
+    was called.
     """
 
     def __init__(
@@ -140,11 +186,11 @@ class Guard:
         app: App,
         *,
         may_pass: Callable[[Request], bool],
-        failure: Callable[[Request, ReadBody], Awaitable[Failure | None]],
+        judge: Callable[[Request, Body], Awaitable[Failure | Reach]],
         refusal: Callable[[Request, Failure], Answer],
     ) -> None:
         self._app = app
-        self._may_pass, self._failure, self._refusal = may_pass, failure, refusal
+        self._may_pass, self._judge, self._refusal = may_pass, judge, refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in, or refuse."""
@@ -155,40 +201,28 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
             return
-        request, closed, body = Request.of(scope), _closing(send), _Body(receive)
+        # Of its own: the server's lists are not to change what was looked at.
+        scope = {**scope, "headers": tuple(scope["headers"])}
+        request, closed, body = Request.of(scope), _closing(send), Body(receive)
         if fault := fault_of(request):
             said = json.dumps({"message": f"Refused: {fault}."}).encode()
-            await _answer(request, closed, (403, {"Content-Type": "application/json"}, said))
+            await _answer(request, closed, (403, {"Content-Type": "application/json", "Connection": "close"}, said))
             return
-        if not self._may_pass(request) and (failure := await self._failure(request, body.read)):
-            await _answer(request, closed, self._refusal(request, failure))
+        if self._may_pass(request):
+            scope = _of_a_secret(scope)
+        elif isinstance(judged := await self._judge(request, body), Reach):
+            scope[REACH] = judged
+        else:
+            await _answer(request, closed, self._refusal(request, judged))
             return
+        scope.get(ACCEPTED, bool)()
         await self._app(scope, body.receive, closed)
 
 
-class _Body:
-    """A body that can be read before it is received."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._read: list[Message] = []
-
-    async def read(self) -> bytes:
-        """All of it."""
-        parts: list[bytes] = []
-        while True:
-            message = await self._receive()
-            self._read.append(message)
-            if message["type"] != "http.request":
-                break
-            parts.append(message.get("body", b""))
-            if not message.get("more_body"):
-                break
-        return b"".join(parts)
-
-    async def receive(self) -> Message:
-        """What was read, then what comes."""
-        return self._read.pop(0) if self._read else await self._receive()
+def _of_a_secret(scope: Scope) -> Scope:
+    """The secret stands for a path. What else might lead the emulator to another service is left out."""
+    headers = tuple((name, value) for name, value in scope["headers"] if name in _OF_A_SECRET)
+    return {**scope, "headers": headers, "query_string": b""}
 
 
 def _closing(send: Send) -> Send:

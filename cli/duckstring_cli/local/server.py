@@ -2,7 +2,8 @@
 
 Standard library only. What a laptop needs and the emulator lacks is added here and nowhere else:
 
-- ``guard.py``, ``signatures.py``, ``credentials.py``: who may come in, with a key that is random for each Catchment;
+- ``wire.py``, ``guard.py``, ``signatures.py``, ``credentials.py``, ``reach.py``: who may come in, with a key that is random for
+  each Catchment, and how far;
 - ``checkpoints.py``: while something happens, a forked child writes the whole state, as of one instant, to a new generation;
   a hard kill comes back with the last complete one;
 - ``layers.py``: layers are unpacked once and shared by all worker processes;
@@ -41,14 +42,16 @@ from duckstring_cli.local.boot import boot_id
 from duckstring_cli.local.checkpoints import Checkpoints, Generations
 from duckstring_cli.local.credentials import OWN_PAGE, Credentials
 from duckstring_cli.local.emulator import ministack
-from duckstring_cli.local.guard import TARGET, Guard, Receive, Scope, Send
+from duckstring_cli.local.guard import Guard, Receive, Scope, Send
 from duckstring_cli.local.heartbeats import Heartbeats
 from duckstring_cli.local.keys import answer_signature, asked_nonce, ensure_key, make_private
 from duckstring_cli.local.layers import Layers, share_layers
 from duckstring_cli.local.logs import page_logs
 from duckstring_cli.local.queues import guard_queues, keep_queues
+from duckstring_cli.local.reach import bound_routes, reaching
 from duckstring_cli.local.signatures import Signatures, refusal
 from duckstring_cli.local.tasks import Tasks
+from duckstring_cli.local.wire import limited_protocol
 from duckstring_cli.local.workers import keep_answers_apart, pace_workers, warm_up
 
 _DRAIN = 2.0
@@ -87,6 +90,7 @@ class Server:
         service.CODE_BLOB_DIR = str(folder / "blobs")
         self._checkpoints = Checkpoints(self._generations, self._layers)
         share_layers(self._layers)
+        bound_routes()
         keep_queues()
         guard_queues()
         page_logs()
@@ -98,7 +102,7 @@ class Server:
         credentials.supply()
         self._tasks = Tasks(self._layers, credentials, self._checkpoints.note)
         self._tasks.supply()
-        self._guard = Guard(self._let_in, may_pass=credentials.may_pass, failure=Signatures(self._key).failure, refusal=refusal)
+        self._guard = Guard(self._let_in, may_pass=credentials.may_pass, judge=Signatures(self._key).judge, refusal=refusal)
         self._stopping = False
 
     async def serve(self) -> None:
@@ -109,7 +113,7 @@ class Server:
             host="127.0.0.1",
             port=self._port,
             loop="none",
-            http=_protocol(),
+            http=limited_protocol(),
             ws="none",
             timeout_keep_alive=75,
             server_header=False,
@@ -137,7 +141,8 @@ class Server:
             return
         if scope["type"] == "http" and not path.startswith("/_ministack"):
             self._checkpoints.note()
-        await self._app.app(scope, receive, send)
+        with reaching(scope):
+            await self._app.app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         nonce = asked_nonce(self._key, scope["method"], dict(scope["headers"])[b"authorization"].decode())
@@ -183,18 +188,6 @@ class Server:
             with contextlib.suppress(Exception):
                 runtime.reset()
             os._exit(code)
-
-
-def _protocol() -> type:
-    """The HTTP protocol, which also keeps a request's target as it was sent: uvicorn drops the host of an absolute one."""
-    base: Any = importlib.import_module("uvicorn.protocols.http.httptools_impl").HttpToolsProtocol
-
-    class Protocol(base):  # type: ignore[misc]
-        def on_headers_complete(self) -> None:
-            self.scope[TARGET] = self.url.decode("latin-1")
-            super().on_headers_complete()
-
-    return Protocol
 
 
 def _set_environment(folder: Path, port: int, state: Path) -> None:

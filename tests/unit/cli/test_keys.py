@@ -11,7 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from duckstring_cli import catchments
+from duckstring_cli.catchments import Catchment, CatchmentNotAnsweringError, CatchmentNotRunningError
 from duckstring_cli.local import keys, process
+from duckstring_cli.local.home import catchment_folder
 from duckstring_cli.local.keys import AccessKey, answer_signature, ask_header, asked_nonce, ensure_key, make_private, read_key
 
 
@@ -106,3 +109,14 @@ def test_a_program_that_does_not_have_the_key_is_not_taken_for_the_server(tmp_pa
         monkeypatch.setattr(Squatter, "port", server.server_port + elsewhere)
         assert bool(process.ask(tmp_path, server.server_port)) is (knows and not elsewhere)
         server.shutdown()
+
+
+@pytest.mark.parametrize(("held", "error"), [(True, CatchmentNotAnsweringError), (False, CatchmentNotRunningError)])
+def test_a_server_that_is_there_and_silent_is_not_called_stopped(tmp_path, monkeypatch, held, error):
+    """One with too many connections, say: to start it would be refused."""
+    monkeypatch.setenv("DUCKSTRING_HOME", str(tmp_path))
+    ensure_key(catchment_folder("dev"))
+    monkeypatch.setattr(process, "ask", lambda *_, **__: None)
+    monkeypatch.setattr(process, "is_held", lambda _: held)
+    with pytest.raises(error):
+        catchments.require_running(Catchment(name="dev", kind="local", stack="Duckstring-dev", port=1))
