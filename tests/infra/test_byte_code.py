@@ -41,7 +41,9 @@ def test_code_for_lambda_is_compiled_and_what_is_for_tests_stays_out(package, tm
 @pytest.mark.parametrize("wanted", [{"bytecode": False}, {"named": "host"}])
 def test_it_is_not_compiled_if_told_so_or_for_this_machine(package, tmp_path, wanted):
     target = Target.of(**{"python": "3.99", "architecture": "x86_64", "named": "", **wanted})
-    assert not [name for name in names_in(source_zip(package, prefix="", target=target, build=tmp_path / "build").path) if "pycache" in name]
+    assert not [
+        name for name in names_in(source_zip(package, prefix="", target=target, build=tmp_path / "build").path) if "pycache" in name
+    ]
 
 
 def test_without_a_python_to_compile_with_nothing_is_built_and_it_says_what_to_do(monkeypatch):
