@@ -122,7 +122,7 @@ def test_rows_and_columns(text: str) -> None:
     check_shown(said(print_rows, con.sql("SELECT ? AS x", params=[kept]), 10))
     out = io.StringIO()
     with redirect_stdout(out):
-        _copy(io.StringIO(text), harmless=True)
+        _copy(io.StringIO(text), "csv", to_terminal=True)
     check_shown(out.getvalue())
 
 

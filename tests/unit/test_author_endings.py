@@ -388,6 +388,52 @@ def test_a_secret_across_the_ends_of_lines_writes_and_cuts_is_masked(world, capl
     assert told.count("***TOKEN***") >= 8
 
 
+WORDS = """
+import pprint, textwrap
+phrase = pond.env("PHRASE")
+for width in (18, 24):
+    print(textwrap.fill(f"the login with {phrase} has failed", width))
+    print("\\n".join(f"│ {line:<{width}} │" for line in textwrap.wrap(f"the login with {phrase} has failed", width)))
+    print(pprint.pformat(f"the login with {phrase} has failed", width=width))
+pond.log.info(textwrap.fill(f"the login with {phrase} has failed", 18))
+raise ValueError(textwrap.fill(f"the login with {phrase} has failed", 18))
+"""
+
+
+def test_a_phrase_that_is_filled_over_lines_is_masked(world, caplog):
+    world.secret = {"PHRASE": "correct horse battery staple"}
+    with caplog.at_level(logging.INFO):
+        answer = ran(world, WORDS)
+    told = str([vars(one) for one in caplog.records]) + str(world.rows) + str(answer)
+    assert not any(word in told for word in ("correct", "horse", "battery", "staple"))
+    assert told.count("***PHRASE***") >= 8
+
+
+ODD_FIELDS = """
+class Dict(dict):
+    def items(self): raise SystemExit("no")
+class List(list):
+    def __iter__(self): raise ValueError("no")
+class Shy(Exception):
+    def __str__(self): raise ValueError("no")
+odd = [10 ** 5000, -(10 ** 5000), Dict(a=1), List([1]), float("nan"), Shy(), 48151623424, 48151623424.0]
+for number, value in enumerate(odd):
+    pond.log.info(f"line {number}", extra={"it": value, "in": {"it": [value]}})
+pond.log.error("line 8", exc_info=Shy())
+"""
+
+
+def test_the_line_of_a_record_is_written_whatever_its_fields_are(world, caplog):
+    world.secret = {"PIN": "48151623424"}
+    with caplog.at_level(logging.INFO):
+        ran(world, ODD_FIELDS)
+    found = {one.getMessage(): one for one in caplog.records}
+    assert [f"line {number}" for number in range(9)] == [name for name in found if name.startswith("line ")]
+    assert found["line 0"].it == "<an integer of 16,610 bits>"
+    assert (found["line 2"].it, found["line 3"].it, found["line 4"].it) == ({"a": 1}, [1], "NaN")
+    assert "48151623424" not in str([vars(one) for one in caplog.records])
+
+
 def test_what_was_flushed_without_an_end_is_logged(world, caplog):
     body = (
         "for n in range(3): print(f'\\r{n} %', end='', flush=True)\nprint('waiting ', end='', flush=True)\n"

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from duckstring.errors import OperatorError
-from duckstring.model.foreign import for_terminal
+from duckstring.model.foreign import for_terminal, harmless_json
 from duckstring_cli import render
 from duckstring_cli.answers import TableRow, TablesAnswer
 from duckstring_cli.catchments import Catchment
@@ -192,16 +192,20 @@ def _stream(con: DuckDBPyConnection, select: str, catchment: Catchment, style: s
         file = Path(folder) / f"rows.{style}"
         reading.save(con, select, file, catchment)
         with file.open(encoding="utf-8", errors="backslashreplace", newline="") as written:
-            _copy(written, harmless=sys.stdout.isatty())
+            _copy(written, style, to_terminal=_is_terminal())
 
 
-def _copy(written: TextIO, *, harmless: bool) -> None:
-    """To stdout: as it is for programs, and for a terminal so that no value does anything to it."""
-    if not harmless:
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _copy(written: TextIO, style: str, *, to_terminal: bool) -> None:
+    """To stdout: JSON the same everywhere, with escapes of its own; CSV as it is for programs, and harmless for a terminal."""
+    if style == "csv" and not to_terminal:
         shutil.copyfileobj(written, sys.stdout)
         return
     while part := written.read(_PART):
-        sys.stdout.write(for_terminal(part, lines=True))
+        sys.stdout.write(harmless_json(part) if style == "json" else for_terminal(part, lines=True))
 
 
 def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[str]]:

@@ -189,6 +189,12 @@ def test_json_is_one_object_a_line(bench, logs):
     }
 
 
+def test_json_is_json_whatever_was_logged(bench, logs):
+    write(logs, "s1", *invocation("r-1", said("rows read", share=float("nan"), rows=[float("-inf")])))
+    first = json.loads(read(bench, attempt(), words=["--json"])[1].splitlines()[0], parse_constant=pytest.fail)
+    assert (first["message"], first["share"], first["rows"]) == ("rows read", "NaN", ["-Infinity"])
+
+
 @pytest.mark.parametrize(
     ("status", "row", "words"),
     [

@@ -141,6 +141,18 @@ def test_csv_and_json_are_whole_and_readable_by_programs(capsys: pytest.CaptureF
     assert json.loads(run(capsys, "query", "reports", "--sql", "FROM routes WHERE false", "--json")[1]) == []
 
 
+@pytest.mark.usefixtures("snapshot")
+@pytest.mark.parametrize("to_terminal", [False, True])
+def test_json_escapes_what_a_terminal_would_obey_in_a_pipe_as_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, to_terminal: bool
+) -> None:
+    monkeypatch.setattr("duckstring_cli.commands.query._is_terminal", lambda: to_terminal)
+    sql = "SELECT 'a' || chr(155) || chr(8238) || chr(127) || chr(9) || chr(10) || 'é😀' AS x"
+    out = run(capsys, "query", "reports", "--sql", sql, "--json")[1]
+    assert json.loads(out) == [{"x": "a\x9b\u202e\x7f\t\né😀"}]
+    assert r'"a\u009b\u202e\u007f\t\né😀"' in out
+
+
 ODD = (
     "SELECT 'infinity'::DATE AS day, INTERVAL 32 DAY AS gap, '2020-01-01 00:00:00.123456789'::TIMESTAMP_NS AS ns, 'a\\xFF'::BLOB AS raw, "
     "'nan'::DOUBLE AS nan, [1.5, 'inf'::DOUBLE] AS list, {'a': 'nan'::FLOAT, 'b': 'NaN, x'} AS pair, MAP {'k': '-inf'::DOUBLE} AS map, "

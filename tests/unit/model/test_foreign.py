@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
-from duckstring.model.foreign import MOST, Masks, cut, for_terminal, json_text, masked, readable
+from duckstring.model.foreign import MOST, Masks, Redactor, cut, for_terminal, harmless_json, json_text, masked, plain, readable
 
 
 class ShyError(Exception):
@@ -118,3 +119,105 @@ def test_no_cut_leaves_a_part_of_a_secret(before):
         assert len(text) <= MOST
         assert "sesa" not in text
         assert "8e7d" not in text
+
+
+def test_a_number_that_is_a_secret_is_masked_as_its_text_is():
+    redactor = Redactor()
+    redactor.learn({"PIN": "48151623424", "CODE": "0012345678", "RATE": "3.14159265358979", "FEW": "1234567", "NAME": "abc-def-ghi"})
+    told = {
+        "pin": 48151623424,
+        "in": [148151623424, -48151623424],
+        "code": 12345678,
+        "rate": 3.14159265358979,
+        "n": 1234567,
+        "x": 0.5,
+        "b": True,
+    }
+    assert redactor.tree(told) == {
+        "pin": "***PIN***",
+        "in": ["1***PIN***", "-***PIN***"],
+        "code": "***CODE***",
+        "rate": "***RATE***",
+        "n": 1234567,
+        "x": 0.5,
+        "b": True,
+    }
+    assert "48151623424" not in redactor.line({48151623424: 48151623424})
+
+
+class Dict(dict):
+    def items(self):
+        raise SystemExit("no")
+
+
+class List(list):
+    def __iter__(self):
+        raise ValueError("no")
+
+
+class Endless(Mapping):
+    def __getitem__(self, key):
+        return 1
+
+    def __iter__(self):
+        while True:
+            yield "a"
+
+    def __len__(self):
+        return 1
+
+
+class Masked(int):
+    def __str__(self):
+        raise ValueError("no")
+
+    __repr__ = __str__
+
+
+class Classless:
+    @property
+    def __class__(self):
+        raise ValueError("no")
+
+
+ROUND = []
+ROUND.extend([ROUND] * 6)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: 10**5000, "<an integer of 16,610 bits>"),
+        (lambda: -(10**5000), "<an integer of 16,610 bits>"),
+        (lambda: float("nan"), "NaN"),
+        (lambda: float("inf"), "Infinity"),
+        (lambda: float("-inf"), "-Infinity"),
+        (lambda: Dict(a=Dict(b=1)), {"a": {"b": 1}}),
+        (lambda: List([1, 2]), [1, 2]),
+        (lambda: Masked(7), 7),
+        (Endless, {"a": 1}),
+        (lambda: ROUND, None),
+        (Classless, None),
+    ],
+)
+def test_whatever_a_value_is_its_line_is_written(made, said):
+    value = {"it": made()}
+    for found in (plain(value), Redactor().tree(value), json.loads(Redactor().line(value), parse_constant=pytest.fail)):
+        assert said is None or found == {"it": said}
+
+
+def test_json_is_json_whatever_is_in_it():
+    found = json_text({"n": float("nan"), "deep": [[[{"x": float("-inf")}]]], "text": "\ud800\x9b", 1: 10**5000})
+    assert json.loads(found, parse_constant=pytest.fail) == {
+        "n": "NaN",
+        "deep": [[[{"x": "-Infinity"}]]],
+        "text": "\ud800\x9b",
+        "1": "<an integer of 16,610 bits>",
+    }
+
+
+def test_json_that_others_have_written_keeps_its_meaning_and_its_lines():
+    text = '[\n\t{"a\x7f":"\x9b\u202e\U000e0041é😀"}\n]\n'
+    found = harmless_json(text)
+    assert found == '[\n\t{"a\\u007f":"\\u009b\\u202e\\udb40\\udc41é😀"}\n]\n'
+    assert json.loads(found) == json.loads(text)

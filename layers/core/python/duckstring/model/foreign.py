@@ -8,13 +8,16 @@ Catchment's secret is known) and once more before a person looks at it (:func:`f
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import cast
 
 from duckstring.model.masks import Masks
 
-__all__ = ["MOST", "Masks", "Redactor", "cut", "for_terminal", "json_text", "masked", "readable"]
+__all__ = ["MOST", "Masks", "Redactor", "cut", "for_terminal", "harmless_json", "json_text", "masked", "plain", "readable"]
 
 MOST = 1_000_000
 """Characters that :func:`readable` keeps of one text. What is longer loses its middle."""
@@ -22,9 +25,14 @@ MOST = 1_000_000
 _SEAM = 20_000
 """Characters that are searched for secrets on each side of what is left out, and left out too."""
 _OURS = ("DUCKSTRING_", "MINISTACK_")
-_DEEPEST = 8
+_DEEPEST, _DEEPEST_SHOWN = 8, 100
+_MOST_VALUES = 100_000
+"""Of one tree: a list that has itself in it a hundred times has no end."""
+_MOST_BITS = 2_000
+"""Python turns no longer integers into text where somebody has set its limit as low as that goes."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff\ufffe\uffff]")
 _ODD = re.compile(r"[^\x20-\x7e]")
+_ODD_JSON = re.compile(r"[^\x20-\x7e\n\t]")
 _SUSPECT = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u2800\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff"
@@ -81,22 +89,72 @@ class Redactor:
         return masked(value, self._masks, most=most)
 
     def tree(self, value: object, *, most: int = MOST) -> object:
-        """A value as JSON has it, each text and key in it redacted. What JSON does not have becomes text."""
-        return _tree(value, lambda one: self.text(one, most=most), _DEEPEST)
+        """A value as JSON has it, each text, key and number in it redacted. What JSON does not have becomes text."""
+        return _Tree(lambda one: self.text(one, most=most), self._masks.number).of(value, _DEEPEST)
 
     def line(self, value: object) -> str:
         """``tree`` as one line of JSON, for a log."""
         return json_text(self.tree(value))
 
 
-def _tree(value: object, clean: Callable[[object], str], depth: int) -> object:
-    if value is None or value is True or value is False or type(value) is int or type(value) is float:
-        return value
-    if depth and isinstance(value, Mapping):
-        return {clean(key): _tree(one, clean, depth - 1) for key, one in list(value.items())}
-    if depth and isinstance(value, (list, tuple, set, frozenset)):
-        return [_tree(one, clean, depth - 1) for one in list(value)]
-    return clean(value)
+def plain(value: object, clean: Callable[[object], str] = readable, *, depth: int = _DEEPEST, most: int = _MOST_VALUES) -> object:
+    """A value as JSON has it: whatever code of its author's would raise, and whatever JSON does not have, it becomes text.
+
+    Args:
+        value: any object.
+        clean: makes the texts.
+        depth: how deep lists and mappings are followed.
+        most: how many members of each are taken.
+    """
+    return _Tree(clean, lambda _: None, most).of(value, depth)
+
+
+class _Tree:
+    """Makes one value plain."""
+
+    def __init__(self, clean: Callable[[object], str], number: Callable[[float], str | None], most: int = _MOST_VALUES) -> None:
+        """``number``: what is to be said in the place of one."""
+        self._clean, self._hidden, self._most, self._left = clean, number, most, _MOST_VALUES
+
+    def of(self, value: object, depth: int) -> object:
+        self._left -= 1
+        if value is None or value is True or value is False:
+            return value
+        # Subclasses may lie about their text, and about their class.
+        if issubclass(type(value), int):
+            return self._number(int.__int__(cast("int", value)))
+        if issubclass(type(value), float):
+            return self._number(float.__float__(cast("float", value)))
+        return self._within(value, depth) if self._left >= 0 else "..."
+
+    def _within(self, value: object, depth: int) -> object:
+        match self._members(value) if depth else None:
+            case dict() as found:
+                return {self._clean(key): self.of(one, depth - 1) for key, one in found.values()}
+            case list() as found:
+                return [self.of(one, depth - 1) for one in found]
+            case _:
+                return self._clean(value)
+
+    def _number(self, value: float) -> object:
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            return f"<an integer of {value.bit_length():,} bits>"
+        if not math.isfinite(value):
+            return {"nan": "NaN", "inf": "Infinity"}.get(str(value), "-Infinity")
+        said = self._hidden(value)
+        return value if said is None else said
+
+    def _members(self, value: object) -> dict[int, tuple[object, object]] | list[object] | None:
+        """Those of a mapping with their keys. Methods of an author's own class are passed by, or may raise what they like."""
+        try:
+            if isinstance(value, dict):
+                return dict(enumerate(islice(dict.items(value), self._most)))
+            if isinstance(value, (list, tuple, set, frozenset)):
+                kind = next(kind for kind in (list, tuple, set, frozenset) if isinstance(value, kind))
+                return list(islice(cast("type[Iterable[object]]", kind).__iter__(value), self._most))
+            return dict(enumerate(islice(value.items(), self._most))) if isinstance(value, Mapping) else None
+        except BaseException:  # noqa: BLE001 - SystemExit of an author's items() included
+            return None
 
 
 def cut(text: str, most: int) -> str:
@@ -128,9 +186,21 @@ def for_terminal(text: str, *, lines: bool = False) -> str:
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
-    """JSON that a terminal may show: what :func:`for_terminal` would escape is escaped as JSON does it, so programs read the same."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False, default=readable)
-    return _ODD.sub(lambda found: found[0] if found[0] == "\n" or _is_visible(found[0]) else _escape_json(found[0]), text)
+    """JSON that a terminal may show: what :func:`for_terminal` would escape is escaped as JSON does it, so programs read the same.
+
+    It is JSON whatever ``value`` is: numbers that JSON does not have are texts, ``"NaN"``.
+    """
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False, default=readable, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        kept = plain(value, lambda one: one if type(one) is str else readable(one), depth=_DEEPEST_SHOWN)
+        text = json.dumps(kept, indent=indent, ensure_ascii=False)
+    return harmless_json(text)
+
+
+def harmless_json(text: str) -> str:
+    """JSON, or a part of it, in which what :func:`for_terminal` would escape is escaped as JSON does it."""
+    return _ODD_JSON.sub(lambda found: found[0] if _is_visible(found[0]) else _escape_json(found[0]), text)
 
 
 def _text_of(value: object) -> str:

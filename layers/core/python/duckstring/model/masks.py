@@ -10,11 +10,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from duckstring.model.secret_forms import Form, forms_of, is_secret_name
+from duckstring.model.secret_forms import Form, forms_of, stands_alone
+from duckstring.model.secret_names import is_secret_name
 from duckstring.model.secret_patterns import find_known
 
-_WRAPPED = re.compile("(?<![ \t│┃|])[ \t│┃|]*+\r?\n[ \t│┃|]*+|\x1b\\[[0-9;]*+m|[\u200b-\u200d\u2060\ufeff\xad]")
-"""What a program puts into a text that it shows: line ends, also within a box, colours, places where a line may be broken."""
+_MARGIN = "[ \t│┃║|]"
+_WRAPPED = re.compile(
+    f"[\"'][ \t]*+\r?\n[ \t]*+[bru]?[\"']|(?<!{_MARGIN}){_MARGIN}*+\r?\n{_MARGIN}*+|\x1b\\[[0-9;]*+m|[\u200b-\u200d\u2060\ufeff\xad]"
+)
+"""What a program puts into a text that it shows: line ends, also within a box or between the parts of a literal, colours,
+places where a line may be broken."""
+_MAY_WRAP = re.compile("[\n\x1b\u200b-\u200d\u2060\ufeff\xad]")
+_NUMBER = re.compile(r"[+-]?\d{1,600}(?:\.\d{0,600})?", re.ASCII)
+_NO_SECRETS = frozenset({"PWD", "OLDPWD"})
+"""In an environment, folders."""
 _MOST_FORMS = 5_000
 """Earlier values of a secret are kept until there are so many: a worker lives for hours, a secret changes rarely."""
 
@@ -41,9 +50,10 @@ class Masks:
             entries: the Catchment's secret. Each value counts that is long enough to be told from ordinary words.
             environment: variables that are settings as a rule: one counts only if its name says that it is secret.
         """
-        named = [(name, value) for name, value in (environment or {}).items() if is_secret_name(name)]
+        named = [(name, value) for name, value in (environment or {}).items() if is_secret_name(name) and name not in _NO_SECRETS]
         self._entries = dict(entries) | {name: value for name, value in named if name not in entries}
         self._forms: tuple[Form, ...] = _unique(form for name, value in self._entries.items() for form in forms_of(name, value))
+        self._numbers = _numbers(self._forms)
         self._plain: set[str] = set()
 
     def is_plain(self, text: str) -> bool:
@@ -61,6 +71,16 @@ class Masks:
             self._plain.add(text)
         return text
 
+    def number(self, value: float) -> str | None:
+        """What stands for a number that is a secret, or has one in it; nothing for others. It must have a text: see ``plain``."""
+        if not self._numbers:
+            return None
+        if name := self._numbers.get(value):
+            return f"***{name}***"
+        said = repr(value)
+        found = self.mask(said)
+        return None if found == said else found
+
     def renewed(self, entries: Mapping[str, str]) -> Masks:
         """These masks and those of ``entries``: after a secret has changed, its old value may still be said."""
         if entries.items() <= self._entries.items():
@@ -68,22 +88,31 @@ class Masks:
         made = Masks(entries)
         made._entries = self._entries | made._entries
         made._forms = _unique((*made._forms, *self._forms))[:_MOST_FORMS]
+        made._numbers = _numbers(made._forms)
         return made
 
     def _found(self, text: str) -> Iterator[Span]:
         for form in self._forms:
             if form.anchor in text:
-                yield from (Span(*found.span(), form.name) for found in form.pattern.finditer(text))
+                yield from _spans(form, form.pattern, text)
 
     def _found_wrapped(self, text: str) -> Iterator[Span]:
         """Those that lie across line ends and colours, as text that was filled to a width or highlighted has them."""
-        if not self._forms or (joined := _WRAPPED.sub("", text)) == text:
+        if not self._forms or not _MAY_WRAP.search(text):
             return
-        if not any(form.anchor in joined for form in self._forms):
+        joined = _WRAPPED.sub("", text)
+        if not (forms := [form for form in self._forms if form.anchor in joined]):
             return
         places = _places(text)
-        for span in self._found(joined):
-            yield Span(places[span.start], places[span.end - 1] + 1, span.name)
+        for form in forms:
+            for span in _spans(form, form.filled, joined):
+                yield Span(places[span.start], places[span.end - 1] + 1, span.name)
+
+
+def _spans(form: Form, pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+    for found in pattern.finditer(text):
+        if not form.whole or stands_alone(text, found.start()):
+            yield Span(*found.span(), form.name)
 
 
 def _places(text: str) -> list[int]:
@@ -123,6 +152,12 @@ def _merged(spans: Iterable[Span]) -> Iterator[Span]:
 def _as_one(group: list[Span], end: int) -> Span:
     longest = max(group, key=lambda one: (bool(one.name), one.end - one.start))
     return Span(group[0].start, end, longest.name)
+
+
+def _numbers(forms: Iterable[Form]) -> dict[float, str]:
+    """The forms that a number may have: ``007.50`` is 7.5."""
+    found = [form for form in forms if _NUMBER.fullmatch(form.text)]
+    return {(float(form.text) if "." in form.text else int(form.text)): form.name for form in found}
 
 
 def _unique(forms: Iterable[Form]) -> tuple[Form, ...]:

@@ -8,28 +8,24 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import AnyStr
 from urllib.parse import unquote, urlsplit
+
+from duckstring.model.secret_names import is_secret_name
+from duckstring.model.secret_patterns import find_known
 
 LEAST, LEAST_NAMED = 8, 6
 """Characters of a value that is masked; where its name says that it is secret, fewer do. Shorter ones are in too many words."""
-_PIECE = 1_000
+_PIECE, _SHARED = 1_000, 10
+"""A long value is looked for in pieces. What two of them share leaves no sign between them, in Base64 either."""
 _MOST_PARTS = 500
-_DEPTH = 5
+_DEPTH = 8
 _LEAST_BASE64 = 8
 _LEAST_HEX = 16
 
-_SECRET_WORDS = frozenset(
-    {"password", "passwd", "passphrase", "pass", "pwd", "pw", "secret", "secrets", "token", "tokens", "credential", "credentials"}
-    | {"auth", "authorization", "apikey", "dsn", "cookie", "signature", "sas", "pat", "pin"}
-)
-_KEY_KINDS = frozenset(
-    {"api", "access", "private", "secret", "signing", "encryption", "account", "master", "shared", "service", "ssh", "client"}
-)
-_SECRET_KEYS = frozenset(f"{kind}key" for kind in _KEY_KINDS)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PLAIN_WORDS = frozenset({"default", "enabled", "disabled", "required", "optional", "localhost", "production", "staging", "development"})
 _PLAIN = re.compile(
-    r"[+-]?\d{1,7}(?:\.\d*)?"  # numbers
+    r"[+-]?(?=[\d.]{1,8}+(?![\d.]))\d{1,7}(?:\.\d*)?"  # numbers
     r"|\d{4}-\d\d-\d\d(?:[T ][\d:.]*(?:Z|[+-]\d\d:?\d\d)?)?"  # days and instants
     r"|[a-z]{2}(?:-[a-z]{2,12}){1,3}-\d{1,2}[a-z]?"  # regions
 )
@@ -39,6 +35,10 @@ _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _QUOTED = {"'": (r"'\\''", "'\"'\"'", "''"), '"': ('""',)}
 """As shells, SQL and CSV write a quotation mark within such marks."""
 _SHORT = {"\n": "n", "\t": "t", "\r": "r"}
+_LONGEST_ESCAPE = 10
+_ESCAPE_ENDS = re.compile(
+    r"(?:\\(?:[abefnrtv]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3})|%(?:25){0,3}[0-9a-fA-F]{2}|[\[;]\d{1,2}m)\Z"
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Form:
     name: str
     text: str
     whole: bool = False
-    """Only where no letter or digit stands next to it."""
+    """Only where no letter or digit stands behind it, nor before it: see :func:`stands_alone`."""
     anchor: str = field(init=False)
     """Letters and digits that are in each of its spellings: a text without them need not be searched."""
 
@@ -59,8 +59,23 @@ class Form:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """All its spellings."""
-        found = f"{re.escape(self.text)}|{_spelt(self.text)}"
-        return re.compile(rf"(?<![A-Za-z0-9])(?:{found})(?![A-Za-z0-9])" if self.whole else found)
+        return self._compiled(f"{re.escape(self.text)}|{_spelt(self.text)}")
+
+    @cached_property
+    def filled(self) -> re.Pattern[str]:
+        """The same where blanks may be gone, as they are where a text that was filled to a width is joined again."""
+        return self._compiled(_spelt(self.text, blanks="?+")) if re.search(r"\s", self.text) else self.pattern
+
+    def _compiled(self, found: str) -> re.Pattern[str]:
+        return re.compile(f"(?:{found})(?![A-Za-z0-9])" if self.whole else found)
+
+
+def stands_alone(text: str, start: int) -> bool:
+    """Whether no letter or digit stands before ``start``; the last one of an escape (``\\n``, ``%3D``, ``\\xa9``, a colour) is none."""
+    before = text[start - 1 : start]
+    if not (before.isascii() and before.isalnum()):
+        return True
+    return _ESCAPE_ENDS.search(text, max(start - _LONGEST_ESCAPE, 0), start) is not None
 
 
 def forms_of(name: str, value: str) -> Iterator[Form]:
@@ -70,16 +85,6 @@ def forms_of(name: str, value: str) -> Iterator[Form]:
     for part, is_named in list(parts)[:_MOST_PARTS]:
         if _is_maskable(part, is_named=is_named):
             yield from _spellings(shown, part)
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a name says that its value is secret: ``WAREHOUSE_TOKEN``, ``apiKey``; not ``TOKEN_URL``, ``SORT_KEY``."""
-    words = [word.lower() for word in _WORD.findall(name)]
-    if not words:
-        return False
-    if words[-1] == "key" and len(words) > 1:
-        return words[-2] in _KEY_KINDS
-    return words[-1] in _SECRET_WORDS | _SECRET_KEYS or (words[-2:] == ["connection", "string"])
 
 
 def _parts(name: str, value: str, depth: int) -> Iterator[tuple[str, bool]]:
@@ -96,6 +101,8 @@ def _parts(name: str, value: str, depth: int) -> Iterator[tuple[str, bool]]:
         yield from ((line, False) for line in lines if not _ARMOUR.fullmatch(line))
     for secret in _in_url(value):
         yield secret, True
+    for start, end in find_known(value):
+        yield value[start:end], True
     if "%" in value and (plain := unquote(value)) != value:
         yield plain, named
 
@@ -108,19 +115,31 @@ def _leaves(name: str, value: str, depth: int) -> Iterator[tuple[str, bool]]:
         found = json.loads(value)
     except (ValueError, RecursionError):
         return
-    leaves = list(_flat(name, found, depth))
-    secret = [leaf for leaf in leaves if is_secret_name(leaf[0])]
-    for key, text in secret or leaves:
+    for key, text in list(_called_secret(found, depth)) or list(_flat(name, found, depth)):
         yield from _parts(key, text, depth + 1)
 
 
+def _called_secret(found: object, depth: int) -> Iterator[tuple[str, str]]:
+    """The texts below names that say so; of what lies below such a name, those that are called so again, or all."""
+    if depth > _DEPTH:
+        return
+    if isinstance(found, list):
+        for value in found:
+            yield from _called_secret(value, depth + 1)
+    elif isinstance(found, dict):
+        for key, value in found.items():
+            closer = list(_called_secret(value, depth + 1))
+            yield from closer or (_flat(key, value, depth + 1) if is_secret_name(key) else ())
+
+
 def _flat(key: str, found: object, depth: int) -> Iterator[tuple[str, str]]:
+    """All texts, each with the name that says most of it: its own, or that above it if only that one says that it is secret."""
     if depth > _DEPTH:
         return
     match found:
         case dict():
             for name, value in found.items():
-                yield from _flat(str(name), value, depth + 1)
+                yield from _flat(key if is_secret_name(key) and not is_secret_name(name) else name, value, depth + 1)
         case list():
             for value in found:
                 yield from _flat(key, value, depth + 1)
@@ -154,14 +173,21 @@ def _spellings(name: str, text: str) -> Iterator[Form]:
     if len(text) < LEAST:
         yield Form(name, text, whole=True)
         return
-    for piece in (text[at : at + _PIECE] for at in range(0, len(text), _PIECE)):
+    for piece in _pieces(text):
         yield Form(name, piece)
-    raw = text.encode("utf-8", "surrogatepass")[:_PIECE]
-    for coded in dict.fromkeys(_in_base64(raw)):
-        yield Form(name, coded)
-    if len(raw) * 2 >= _LEAST_HEX:
-        yield Form(name, raw.hex())
-        yield Form(name, raw.hex().upper())
+    for raw in _pieces(text.encode("utf-8", "surrogatepass")):
+        for coded in dict.fromkeys(_in_base64(raw)):
+            yield Form(name, coded)
+        if len(raw) * 2 >= _LEAST_HEX:
+            yield Form(name, raw.hex())
+            yield Form(name, raw.hex().upper())
+
+
+def _pieces(whole: AnyStr) -> Iterator[AnyStr]:
+    """Parts that overlap; none is short, unless the whole is: a piece of two letters would be in every word."""
+    for at in range(0, len(whole) - _PIECE, _PIECE - _SHARED):
+        yield whole[at : at + _PIECE]
+    yield whole[-_PIECE:]
 
 
 def _in_base64(raw: bytes) -> Iterator[str]:
@@ -175,9 +201,12 @@ def _in_base64(raw: bytes) -> Iterator[str]:
                 yield found
 
 
-def _spelt(text: str) -> str:
-    """A pattern for the text with any of its signs escaped, as a URL, JSON, ``repr`` or HTML does. It never looks back."""
-    return "".join(map(_sign, re.findall(r"\\+|.", text, re.DOTALL)))
+def _spelt(text: str, blanks: str = "") -> str:
+    """A pattern for the text with any of its signs escaped, as a URL, JSON, ``repr`` or HTML does. It never looks back.
+
+    ``blanks``: how often each blank may be there; once, if nothing is said.
+    """
+    return "".join(_sign(sign) + (blanks if sign.isspace() else "") for sign in re.findall(r"\\+|.", text, re.DOTALL))
 
 
 def _sign(sign: str) -> str:

@@ -18,7 +18,7 @@ from typing import Literal
 
 from typing_extensions import override
 
-from duckstring.model.foreign import cut
+from duckstring.model.foreign import cut, plain, readable
 from duckstring.worker.channel import Writer
 
 LONGEST_LINE = 100_000
@@ -30,7 +30,7 @@ CHATTY = ("boto3", "botocore", "httpcore", "httpx", "urllib3")
 """Loggers of libraries that say much at INFO."""
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_SIMPLE = (str, int, float, bool, type(None))
+_DEEPEST, _MOST_MEMBERS = 3, 1_000
 
 _getpid = os.getpid
 
@@ -110,7 +110,7 @@ class Relay(logging.Handler):
 
 
 def _described(record: logging.LogRecord) -> dict[str, object]:
-    more = {str(name): _simple(value) for name, value in record.__dict__.items() if name not in _PLAIN}
+    more = {_text_of(name): _simple(value) for name, value in record.__dict__.items() if name not in _PLAIN}
     told: dict[str, object] = {
         "level": record.levelno,
         "logger": record.name,
@@ -122,20 +122,26 @@ def _described(record: logging.LogRecord) -> dict[str, object]:
         "more": more,
     }
     if record.exc_info and record.exc_info[1] is not None:
-        told["trace"] = cut("".join(traceback.format_exception(*record.exc_info)), LONGEST_TEXT)
+        told["trace"] = _trace_of(record.exc_info[1])
         told["raised"] = record.exc_info[1].__class__.__name__
     return told
 
 
-def _simple(value: object, depth: int = 3) -> object:
+def _trace_of(error: BaseException) -> str:
+    """Its author's code is called for the text: what that raises costs the frames, not the record."""
+    try:
+        return cut("".join(traceback.format_exception(error)), LONGEST_TEXT)
+    except Exception:  # noqa: BLE001
+        return _text_of(error)
+
+
+def _simple(value: object) -> object:
     """As JSON has it; what JSON does not have, as text."""
-    if isinstance(value, _SIMPLE):
-        return cut(value, LONGEST_TEXT) if isinstance(value, str) else value
-    if depth and isinstance(value, (list, tuple, set, frozenset)):
-        return [_simple(one, depth - 1) for one in list(value)[:1000]]
-    if depth and isinstance(value, dict):
-        return {str(name): _simple(one, depth - 1) for name, one in list(value.items())[:1000]}
-    return cut(str(value), LONGEST_TEXT)
+    return plain(value, _text_of, depth=_DEEPEST, most=_MOST_MEMBERS)
+
+
+def _text_of(value: object) -> str:
+    return readable(value, most=LONGEST_TEXT)
 
 
 def reset_loggers() -> None:
