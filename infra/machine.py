@@ -63,7 +63,7 @@ _NO_TASK_ROOM = [
 """ECS did not start a task: no place, too many at once, or a fault of its own. ``AmazonECS.Unknown``: it said so in a list."""
 
 _REFUSED = ["ECS.ClientException"]
-"""It does not want to: most likely it will not, later, either."""
+"""ECS refused the request. It would most likely refuse it again."""
 
 _KILLED_FOR_MEMORY = ("Runtime.OutOfMemory", "signal: killed", "exit status 137")
 """How Lambda tells of a function that wanted more memory than it had."""

@@ -136,9 +136,9 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
 
 
 def began(ripple: RunningRipple) -> str:
-    """``begun as a task of 8 GB``, or nothing: where it is now, or that it pauses, only its row knows."""
+    """``started as a task of 8 GB``, or nothing: where it is now, or that it pauses, only its row knows."""
     mib = ripple.get("task_mib")
-    return f"begun {render.place(mib)}" if mib else ""
+    return f"started {render.place(mib)}" if mib else ""
 
 
 def held_back(line: LineStatus) -> str:

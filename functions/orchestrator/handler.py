@@ -1,4 +1,4 @@
-"""The brain's door: mailbox batches, due delays, and events from the bus."""
+"""The orchestrator's Lambda handler: mailbox batches, due delays, and events from the bus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The muscle's door: run one attempt of a Ripple, or call what a killed one left to call."""
+"""The Ripple worker's Lambda handler: run one attempt of a Ripple, or call what a killed one left to call."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ def test_a_name_and_a_port_that_are_taken_are_refused(local_catchment):
 
 @pytest.mark.parametrize("name", ["Dev", "1a", "", "a b"])
 def test_a_bad_name_is_refused(duckstring_home, name):
-    with pytest.raises(OperatorError, match="no name for a Catchment"):
+    with pytest.raises(OperatorError, match="cannot be a Catchment's name"):
         local.init(name)
 
 

@@ -111,7 +111,7 @@ def test_a_new_project_runs_as_it_is(kind: ProjectKind, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["Sales", "1st", "a-b", "", "a" * 49, "../up", "sales\n"])
 def test_a_bad_name_is_refused_before_anything_is_written(name: str, tmp_path: Path) -> None:
-    with pytest.raises(OperatorError, match="is no name for a Pond"):
+    with pytest.raises(OperatorError, match="cannot be a Pond's name"):
         write_project(name, tmp_path / "project")
 
     assert not (tmp_path / "project").exists()

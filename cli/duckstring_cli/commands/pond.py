@@ -34,7 +34,7 @@ def init(
     """Write a new Pond's project: pond.toml and a first Ripple."""
     if not names.POND_NAME.match(name):
         raise BadInputError(
-            f"{name!r} is no Pond's name.",
+            f"{name!r} is not a Pond's name.",
             hint="Allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 characters.",
         )
     chosen = next((one for one in KINDS if one == kind), None)

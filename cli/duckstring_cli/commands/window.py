@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 Name = Annotated[
-    str, typer.Option("--name", metavar="NAME", show_default=False, help="The rule's name: small letters, digits, underscores.")
+    str, typer.Option("--name", metavar="NAME", show_default=False, help="The rule's name: lowercase letters, digits, underscores.")
 ]
 _A_MINUTE = 60
 _A_DAY = 86_400.0

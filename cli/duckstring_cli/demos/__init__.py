@@ -39,7 +39,7 @@ class BadPondNameError(OperatorError):
     def __init__(self, name: str) -> None:
         """Say what a name looks like."""
         super().__init__(
-            f"{name!r} is no name for a Pond: it starts with a small letter and has small letters, digits and _, 48 at most.",
+            f"{name!r} cannot be a Pond's name: it starts with a lowercase letter and has lowercase letters, digits and _, at most 48.",
             hint="Choose another, for example sales_by_day.",
         )
 

@@ -63,7 +63,7 @@ def init(  # noqa: PLR0913 - each is an option that users type
     """
     if not _NAME.match(name):
         raise BadInputError(
-            f"{name!r} is no name for a Catchment.", hint="A lower-case letter, then up to 31 of a-z 0-9 -; for example dev."
+            f"{name!r} cannot be a Catchment's name.", hint="A lower-case letter, then up to 31 of a-z 0-9 -; for example dev."
         )
     if port is not None and not process.is_free(port):
         raise OperatorError(f"Port {port} is taken by another program.", hint="Choose another --port, or leave it out.")

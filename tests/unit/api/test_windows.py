@@ -167,9 +167,9 @@ def test_a_rule_that_somebody_else_made_impossible_meanwhile_is_refused_with_bot
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"name": "Nightly"}, "name is 'Nightly'; allowed: a small letter, then up to 31 small letters, digits and underscores."),
-        ({"name": "n" * 33}, "allowed: a small letter"),
-        ({"name": "a\n"}, "allowed: a small letter"),
+        ({"name": "Nightly"}, "name is 'Nightly'; allowed: a lowercase letter, then up to 31 lowercase letters, digits and underscores."),
+        ({"name": "n" * 33}, "allowed: a lowercase letter"),
+        ({"name": "a\n"}, "allowed: a lowercase letter"),
         ({"name": None}, "name is None"),
         ({"start": "02:00"}, "start is '02:00'; allowed: an instant like 2030-01-01T02:00:00Z, from 1970 to 2199."),
         ({"start": "2030-01-01"}, "start is '2030-01-01'"),
@@ -182,7 +182,7 @@ def test_a_rule_that_somebody_else_made_impossible_meanwhile_is_refused_with_bot
         ({"every": True}, "every is True"),
         ({"duration": 0}, "duration is 0 seconds; allowed: at least 1s"),
         ({"every": 3600}, "duration is 3h, longer than every (1h): openings of one rule would overlap; allowed: at most 1h."),
-        ({"on": ["MON", "WEDS"]}, "'WEDS' in on is no weekday; allowed: MON, TUE, WED, THU, FRI, SAT, SUN. Did you mean WED?"),
+        ({"on": ["MON", "WEDS"]}, "'WEDS' in on is not a weekday; allowed: MON, TUE, WED, THU, FRI, SAT, SUN. Did you mean WED?"),
         ({"on": "MON"}, "on is 'MON'; allowed: a list of MON"),
         ({"until": "2030-01-01T02:00:00Z"}, "until is 2030-01-01 02:00 UTC, not after start (2030-01-01 02:00 UTC): it would never open."),
         ({"length": 3}, "A Window has no 'length'; allowed: name, start, every, duration, on, until."),

@@ -148,7 +148,7 @@ def test_where_a_ripple_runs_is_told_where_somebody_decided_it() -> None:
     assert "in the function" in text
     going = {"name": "load", "status": "running", "attempt": 2, "since": at(0), "task_mib": 8192}
     run = {"run": "sales@1/4", "f": at(0), "started": at(0), "ripples": [going]}
-    assert board.doing(line("sales@1", status="running", runs=[run]), at(72)) == "load 1m12s (attempt 2, begun as a task of 8 GB)"
+    assert board.doing(line("sales@1", status="running", runs=[run]), at(72)) == "load 1m12s (attempt 2, started as a task of 8 GB)"
 
 
 def in_flight(*ripples: dict[str, Any], **told: Any) -> LineStatus:

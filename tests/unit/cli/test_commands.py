@@ -101,14 +101,14 @@ def deployed(*lines: str, **told: Any) -> dict[str, Any]:
         (["trigger", "window", "sales", "remove"], 2, "hint: For example: duckstring trigger window sales remove nightly"),
         (["trigger", "window", "sales", "remove", "a", "--name", "b"], 2, "error: One rule at a time: give its name, once."),
         (["trigger", "arrival", "sales", "remove"], 2, "hint: For example: duckstring trigger arrival sales remove landing"),
-        (["catchment", "init", "--name", "Dev!"], 2, "error: 'Dev!' is no name for a Catchment."),
+        (["catchment", "init", "--name", "Dev!"], 2, "error: 'Dev!' cannot be a Catchment's name."),
         (["control", "kill", "a", "-m", "2", "-v", "1.0.0"], 2, "disagree: that version is of major 1."),
-        (["run", "show", "sales"], 2, "error: 'sales' is no run; write it as pond@major/number"),
+        (["run", "show", "sales"], 2, "error: 'sales' is not a run; write it as pond@major/number"),
         (["runs", "--status", "succes"], 2, "error: No run ends as 'succes'"),
         (["query", "a", "b", "--sql", "SELECT 1"], 2, "error: Give a TABLE or --sql, not both."),
         (["query", "a", "--csv", "--json"], 2, "error: Give one of --csv, --json and --parquet."),
         (["query", "a", "--sql", "@/nowhere.sql"], 2, "error: /nowhere.sql cannot be read: No such file or directory."),
-        (["pond", "init", "Sales"], 2, "error: 'Sales' is no Pond's name."),
+        (["pond", "init", "Sales"], 2, "error: 'Sales' is not a Pond's name."),
         (["pond", "init", "sales", "--kind", "outlets"], 2, "hint: Did you mean 'outlet'?"),
         (["trigger", "tap", "a", "-v", "1.2"], 2, "error: --version '1.2' is no version.\nhint: A semantic version picks its line"),
         (["status", "a", "-m", "2", "-v", "1.2.0"], 2, "error: --major 2 and --version 1.2.0 disagree: that version is of major 1."),
@@ -843,7 +843,7 @@ def test_all_that_is_wrong_with_a_rule_is_told_at_once(bench: Bench) -> None:
         "--duration: '2y' is no duration.",
         "--until: 'never' is no moment.",
         "name is 'N'",
-        "'FOO' in on is no weekday",
+        "'FOO' in on is not a weekday",
     ]
     assert bench.asked == []
     assert "longer than" not in bench.run("trigger", "window", "sales", "add", "--name", "n", "--every", "1x", "--duration", "2d")[2]

@@ -310,10 +310,10 @@ def at_work(**told: Any) -> Any:
 def test_what_begins_as_a_task_is_told_as_such() -> None:
     follower = Follower(Goal("sales@1", at(0), ""), cast("Any", lambda _: {"run": run_row("sales@1/4", took=None), "attempts": []}))
     events = observed(follower, [at_work()])
-    assert [event.detail for event in events if event.ripple == "load"] == ["attempt 2, begun as a task of 8 GB"]
+    assert [event.detail for event in events if event.ripple == "load"] == ["attempt 2, started as a task of 8 GB"]
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(live.progress(follower, height=14))
-    assert "● load 1.0s, begun as a task of 8 GB" in console.export_text()
+    assert "● load 1.0s, started as a task of 8 GB" in console.export_text()
 
 
 def test_a_version_that_holds_demand_back_is_told_once() -> None:

@@ -60,4 +60,4 @@ class UnknownRunError(RefusedError):
 
 
 class UnreadableError(RefusedError):
-    """What answered is not the engine, like as not: a proxy, a page to log in. Of a run it says nothing."""
+    """What answered is most likely not the engine, but a proxy or a login page. It says nothing of a run."""

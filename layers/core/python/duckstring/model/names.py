@@ -45,7 +45,7 @@ def parse_line(text: str) -> tuple[str, int]:
         ValueError: the text is no line.
     """
     if not (found := _LINE.match(text)):
-        raise ValueError(f"{text!r} is no line; write it as pond@major, for example sales@1")
+        raise ValueError(f"{text!r} is not a line; write it as pond@major, for example sales@1")
     return found[1], int(found[2])
 
 
@@ -61,7 +61,7 @@ def parse_run(text: str) -> tuple[Line, int]:
         ValueError: the text is no run.
     """
     if not (found := _RUN.match(text)):
-        raise ValueError(f"{text!r} is no run; write it as pond@major/number, for example sales@1/42")
+        raise ValueError(f"{text!r} is not a run; write it as pond@major/number, for example sales@1/42")
     return Line(found[1]), int(found[2])
 
 

@@ -52,7 +52,7 @@ def faults(given: Mapping[str, object]) -> Iterator[str]:
     yield from (f"A Window has no {key!r}; allowed: {', '.join(_FIELDS)}." for key in given if key not in _FIELDS)
     name, every, duration, until = (given.get(key) for key in ("name", "every", "duration", "until"))
     if not isinstance(name, str) or not NAME.match(name):
-        yield f"name is {name!r}; allowed: a small letter, then up to 31 small letters, digits and underscores."
+        yield f"name is {name!r}; allowed: a lowercase letter, then up to 31 lowercase letters, digits and underscores."
     start_fault, until_fault = _instant_fault("start", given.get("start")), _instant_fault("until", until) if until else ""
     lengths = [fault for field in ("every", "duration") if (fault := _length_fault(field, given.get(field)))]
     yield from filter(None, (start_fault, until_fault, *lengths))
@@ -91,7 +91,7 @@ def _weekday_faults(on: object) -> Iterator[str]:
     for day in on:
         if day not in WEEKDAYS:
             meant = get_close_matches(str(day).upper(), WEEKDAYS, n=1, cutoff=0.5)
-            yield f"{day!r} in on is no weekday; allowed: {', '.join(WEEKDAYS)}.{f' Did you mean {meant[0]}?' if meant else ''}"
+            yield f"{day!r} in on is not a weekday; allowed: {', '.join(WEEKDAYS)}.{f' Did you mean {meant[0]}?' if meant else ''}"
 
 
 def check_opens(window: Window, now: Instant) -> None:

@@ -66,7 +66,7 @@ def tell(ended: Known, how: str, work: Work, worker: Worker, *, discarded: Seque
 
 
 def abandon(order: Order, worker: Worker) -> Answer:
-    """Somebody else has said already how this attempt ended. The branch ends: of an execution that was stopped, like as not."""
+    """How this attempt ended is recorded already. The branch ends quietly: its execution was stopped, most likely."""
     worker.history.left(order.line, run=order.run, ripple=order.ripple, attempt=order.attempt, at=worker.clock.now())
     worker.log.info("attempt was taken; nothing told")
     return {"outcome": "ok"}
