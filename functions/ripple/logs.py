@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from duckstring.model.foreign import Redactor
+from duckstring.worker.output import CHATTY
 from functions.json_log import json_logger
 
 redactor = Redactor(os.environ)
@@ -15,13 +16,11 @@ redactor = Redactor(os.environ)
 
 logger = json_logger("ripple", redactor)
 
-_CHATTY = ("boto3", "botocore", "httpcore", "httpx", "urllib3")
-
 
 def begin() -> logging.Logger:
     """Every logger of the process writes so; gives the worker's own."""
     logging.basicConfig(handlers=[logger.registered_handler], level=logging.INFO, force=True)
-    for name in _CHATTY:
+    for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
     return logging.getLogger("duckstring")
 

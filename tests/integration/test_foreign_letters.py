@@ -238,7 +238,7 @@ def test_lines_and_pins_that_are_none_of_its_own_fill_no_state_for_ever(orchestr
     known = {Line(f"s{'x' * 40}{number}@1"): (2**53 - 1, 2**53 - 1) for number in range(MOST_SINKS - 2)}
     pins = {f"r{number}": Pin("task", 8192) for number in range(MOST_PINS - 2)}
     orchestrator.holds(in_flight(sinks=known, compute=pins))
-    sinks = [SinkAttached(Line(f"t{'y' * 40}{one}@1"), (2**53 - 1, 2**53 - 1)) for one in range(5)]
+    sinks = [SinkAttached(Line(f"t{'y' * 40}{one}@1"), (1, one)) for one in range(5)]
     pinned = [ComputePinned(f"other{one}", "task", 8192) for one in range(5)]
     assert orchestrator.deliver(*(codec.letter(SALES, letter) for letter in (*sinks, *pinned)))
     assert (len(orchestrator.state.sinks), len(orchestrator.state.compute)) == (MOST_SINKS, MOST_PINS)

@@ -10,7 +10,7 @@ a body only checksums are headers.
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -37,17 +37,35 @@ def reaching(scope: Scope) -> Iterator[None]:
 def bound_routes() -> None:
     """Have the emulator's router know."""
     app = ministack("app")
-    for name in _BESIDE_SERVICES:
-        setattr(app, name, _unless_s3_alone(getattr(app, name)))
-    detect, routing_params, decode = app.detect_service, app._routing_params, app._decode_aws_chunked_body  # noqa: SLF001
+    wrapped = {**dict.fromkeys(_BESIDE_SERVICES, _unless_s3_alone), **_IN_ROUTING}
+    for name, wrap in wrapped.items():
+        setattr(app, name, wrap(getattr(app, name)))
 
-    def detect_service(*given: Any) -> str:  # noqa: ANN401 - the emulator has no types
-        return "s3" if _s3_alone.get() else str(detect(*given))
 
-    def params_but_of_forms(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:  # noqa: ANN401
+def _unless_s3_alone(handler: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    @functools.wraps(handler)
+    async def handle(*given: object, **named: object) -> object:
+        return None if _s3_alone.get() else await handler(*given, **named)
+
+    return handle
+
+
+def _s3_if_alone(detect: Callable[..., str]) -> Callable[..., str]:
+    def detect_service(*given: object) -> str:
+        return "s3" if _s3_alone.get() else detect(*given)
+
+    return detect_service
+
+
+def _without_forms(routing_params: Callable[..., object]) -> Callable[..., object]:
+    def params(method: str, path: str, headers: object, body: bytes, query: object) -> object:
         return query if _s3_alone.get() else routing_params(method, path, headers, body, query)
 
-    def decode_chunks(body: bytes, headers: dict[str, str]) -> Any:  # noqa: ANN401
+    return params
+
+
+def _checksums_alone(decode: Callable[..., object]) -> Callable[..., object]:
+    def decode_chunks(body: bytes, headers: dict[str, str]) -> object:
         sent = set(headers)
         decoded = decode(body, headers)
         for name in headers.keys() - sent:
@@ -55,12 +73,12 @@ def bound_routes() -> None:
                 del headers[name]
         return decoded
 
-    app.detect_service, app._routing_params, app._decode_aws_chunked_body = detect_service, params_but_of_forms, decode_chunks  # noqa: SLF001
+    return decode_chunks
 
 
-def _unless_s3_alone(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    @functools.wraps(handler)
-    async def handle(*given: Any, **named: Any) -> Any:  # noqa: ANN401
-        return None if _s3_alone.get() else await handler(*given, **named)
-
-    return handle
+_IN_ROUTING: Mapping[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+    "detect_service": _s3_if_alone,
+    "_routing_params": _without_forms,
+    "_decode_aws_chunked_body": _checksums_alone,
+}
+"""What the emulator finds a service by, and its parameters."""

@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import re
 import time
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from duckstring_cli.local.emulator import ministack
@@ -65,6 +65,18 @@ _LARGEST_TOGETHER = 4 * _LARGEST
 _ARRIVES_WITHIN = 60.0
 
 
+class Signature(Protocol):
+    """What the emulator reads from a request that is signed by Version 4."""
+
+    access_key_id: str
+    amz_date: str
+    date_stamp: str
+    region: str
+    service: str
+    signed_headers: str
+    signature: str
+
+
 class Signatures:
     """Knows the Catchment's key, and those that the emulator gave out to somebody who had it (AssumeRole, CreateAccessKey)."""
 
@@ -103,7 +115,7 @@ class Signatures:
             return _OLD
         return _not_signed(request, signature) or await self._of_body(request, body, signature, secret)
 
-    async def _of_body(self, request: Request, body: Body, signature: Any, secret: str) -> Failure | Reach:  # noqa: ANN401 - the emulator has no types
+    async def _of_body(self, request: Request, body: Body, signature: Signature, secret: str) -> Failure | Reach:
         if not (declared := request.headers.get("x-amz-content-sha256", "")):
             read = await self._read(request, body)
             return read if isinstance(read, tuple) else self._mismatch(request, signature, secret, read) or Reach.ALL
@@ -118,7 +130,7 @@ class Signatures:
     async def _read(self, request: Request, body: Body) -> bytes | Failure:
         """A body of nobody knows whom, yet."""
         length = request.headers.get("content-length", "0")
-        if not length.isdecimal() or len(length) > 12 or int(length) > _LARGEST:  # noqa: PLR2004 - digits
+        if not length.isdecimal() or len(length) > len(str(_LARGEST)) or int(length) > _LARGEST:
             return _TOO_LARGE
         parts: list[bytes] = []
         held = 0
@@ -162,7 +174,7 @@ class Signatures:
     def _mismatch(
         self,
         request: Request,
-        signature: Any,  # noqa: ANN401 - the emulator has no types
+        signature: Signature,
         secret: str,
         body: bytes = b"",
         *,
@@ -176,11 +188,11 @@ class Signatures:
         expected = hmac.new(self._signing_key(signature, secret), text.encode(), hashlib.sha256).hexdigest()
         return None if hmac.compare_digest(expected.encode(), signature.signature.encode()) else _MISMATCH
 
-    def _signing_key(self, signature: Any, secret: str) -> bytes:  # noqa: ANN401
+    def _signing_key(self, signature: Signature, secret: str) -> bytes:
         key = self._sigv4._cached_signing_key(secret, signature.date_stamp, signature.region, signature.service)  # noqa: SLF001
         return bytes(key)
 
-    def _are_signed(self, chunks: bytes, signature: Any, secret: str) -> bool:  # noqa: ANN401
+    def _are_signed(self, chunks: bytes, signature: Signature, secret: str) -> bool:
         match = self._sigv4._chunk_signatures_match  # noqa: SLF001
         try:
             return bool(match(chunks, signature.signature, signature, self._signing_key(signature, secret)))
@@ -243,7 +255,7 @@ def _odd_header(authorization: str) -> Failure | None:
     return None if _AUTHORIZATION.fullmatch(authorization) else _ODD_HEADER
 
 
-def _not_signed(request: Request, signature: Any, *, presigned: bool = False) -> Failure | None:  # noqa: ANN401
+def _not_signed(request: Request, signature: Signature, *, presigned: bool = False) -> Failure | None:
     """What of the head decides what the request does, and is not signed. As AWS has it, such a header cannot be added."""
     signed, of_s3 = set(signature.signed_headers.lower().split(";")), signature.service == "s3"
     # The name of a body's hash is signed by the hash itself, and in the query there is none.
@@ -266,7 +278,7 @@ def _has_meaning(name: str, *, of_s3: bool) -> bool:
 
 
 def _has_loose_chunks(request: Request) -> bool:
-    """Whether the emulator would take the body for chunks, which whoever signed it did not say."""
+    """Whether the emulator would read the body as chunks although the signature does not declare chunks."""
     return "aws-chunked" in request.headers.get("content-encoding", "").lower()
 
 

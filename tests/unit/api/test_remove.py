@@ -16,8 +16,8 @@ from duckstring.model.catalog import Removal
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line
 from duckstring.ports import Seen
-from tests.unit.api.test_sweep import run
 from tests.unit.api.world import NOON, Archive, Post, Rows, ShelfCatalog, States, StillClock, graph, release, source
+from tests.unit.test_sweep import run
 
 SALES = Line("sales@1")
 

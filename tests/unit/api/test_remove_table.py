@@ -20,8 +20,8 @@ from duckstring.model.instants import to_text
 from duckstring.model.names import Line, package_id
 from duckstring.ports import Seen
 from tests.unit.api.test_status import Files
-from tests.unit.api.test_sweep import run
 from tests.unit.api.world import NOON, Post, ShelfCatalog, States, StillClock, graph, release, source
+from tests.unit.test_sweep import run
 
 SALES = Line("sales@1")
 DAY = timedelta(days=1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from duckstring.engine.signals import (
@@ -49,6 +49,8 @@ _FINGERPRINT = re.compile(r"[0-9A-Za-z:._-]{1,128}", re.ASCII)
 _TOKEN = re.compile(r"[!-~]{1,2048}", re.ASCII)
 """What Step Functions takes for one. A longer one it refuses as it refuses a request that makes no sense."""
 _LOGGED = 500
+_USUAL_JUMP = 1_000
+"""Commits of a sender between two of its letters to one line, without a look at whether it had so many."""
 
 _log = logging.getLogger("duckstring.letters")
 
@@ -70,11 +72,14 @@ def refuse(why: str, **fields: object) -> None:
     _log.error("letter refused: %s", why[:_LOGGED].encode("ascii", "backslashreplace").decode(), extra=fields)
 
 
-def possible(letters: Sequence[Received], state: PondState) -> list[Received]:
-    """Those letters that may be true of a line in this state. The others are told to the log."""
+def possible(letters: Sequence[Received], state: PondState, revision_of: Callable[[Line], int]) -> list[Received]:
+    """Those letters that may be true of a line in this state. The others are told to the log.
+
+    ``revision_of``: how often a line's state has been committed. It is asked only where a stamp is far ahead of the last one.
+    """
     kept = []
     for letter in letters:
-        if why := _premature(letter.signal, state):
+        if why := _premature(letter.signal, state) or _far_ahead(letter.signal, state, revision_of):
             refuse(why, line=state.line, kind=type(letter.signal).__name__)
         else:
             kept.append(letter)
@@ -97,6 +102,25 @@ def _premature(signal: Signal, state: PondState) -> str:
     if signal.launch == run.launch and signal.attempt > _last_begun(signal.ripple, run, state):
         return f"attempt {signal.attempt} of {signal.ripple} in run {signal.run} has not begun"
     return ""
+
+
+def _far_ahead(signal: Signal, state: PondState, revision_of: Callable[[Line], int]) -> str:
+    """Whether a stamp is one that its sender has not come to: the line would hear nothing that the sender says until then."""
+    match signal:
+        case SourceTold(source=sender, stamp=stamp):
+            heard = state.sources[sender].heard if sender in state.sources else stamp
+        case (
+            PullReceived(sink=sender, stamp=stamp)
+            | TargetReceived(sink=sender, stamp=stamp)
+            | SinkAttached(sink=sender, stamp=stamp)
+            | SinkDetached(sink=sender, stamp=stamp)
+        ):
+            heard = state.sinks.get(sender, (0, 0))
+        case _:
+            return ""
+    if stamp[0] - heard[0] <= _USUAL_JUMP or stamp[0] <= revision_of(sender):
+        return ""
+    return f"{sender} has not come to revision {stamp[0]}"
 
 
 def _last_begun(ripple: str, run: Run, state: PondState) -> int:

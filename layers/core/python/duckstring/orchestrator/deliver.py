@@ -61,7 +61,7 @@ def _deliver(
     if not news:
         _forget_outbox(held, store)
         return ()
-    news = possible(news, held.state)
+    news = possible(news, held.state, lambda sender: store.load(sender).state.revision)
     if not news:
         return ()
     for letter in news:

@@ -23,7 +23,7 @@ from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, AttemptReader, Row, Seen
 from duckstring.sweep.ports import SweepPorts
 from duckstring.sweep.report import Report
-from duckstring.sweep.tidy import _finished, _tidy, _tidy_packages
+from duckstring.sweep.tidy import tidy
 
 GRACE = timedelta(minutes=1)
 """What is younger is likely on its way."""
@@ -56,10 +56,7 @@ def sweep(ports: SweepPorts) -> Json:
         letters += _wake(line, held, now, report)
     ports.mailbox.send(letters)
     if ports.garbage.claim(now):
-        _tidy(seen, removals, ports.garbage, now, report)
-        _tidy_packages(seen, ports, now, report)
-        for removal in _finished(seen, removals, releases, now):
-            ports.removals.mark_cleared(removal)
+        tidy(seen, removals, releases, ports, now=now, report=report)
     return report.to_json()
 
 

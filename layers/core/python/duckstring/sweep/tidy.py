@@ -23,8 +23,33 @@ SPARED = 3
 """Snapshots kept besides the pinned ones."""
 
 
-def _tidy(seen: Mapping[Line, Seen], removals: Mapping[Line, Removal], garbage: GarbageStore, now: Instant, report: Report) -> None:
-    """Delete what nobody can read any more.
+def tidy(
+    seen: Mapping[Line, Seen],
+    removals: Mapping[Line, Removal],
+    releases: Mapping[Line, Release],
+    ports: SweepPorts,
+    *,
+    now: Instant,
+    report: Report,
+) -> None:
+    """Delete what nobody can read any more, and take removals off the list of which nothing is left.
+
+    Args:
+        seen: the states of all lines, deployed or removed.
+        removals: those that are not cleared, by line.
+        releases: what is deployed.
+        ports: the world.
+        now: this instant.
+        report: what is found goes there.
+    """
+    _tidy_tables(seen, removals, ports.garbage, now, report)
+    _tidy_packages(seen, ports, now, report)
+    for removal in _finished(seen, removals, releases, now):
+        ports.removals.mark_cleared(removal)
+
+
+def _tidy_tables(seen: Mapping[Line, Seen], removals: Mapping[Line, Removal], garbage: GarbageStore, now: Instant, report: Report) -> None:
+    """Manifests, and the objects that only they named.
 
     Manifests are listed after the states were read, so none is missing that a state of then names; runs and
     snapshots newer than that have objects younger than a day.

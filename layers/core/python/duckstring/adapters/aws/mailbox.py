@@ -36,9 +36,9 @@ class _Batch:
 class SqsMailbox:
     """``ports.Mailbox``.
 
-    SQS swallows a message under an id that its group had in the last five minutes. The id is any sender's to choose, and what
-    one line is about to tell another can be guessed by whoever reads its state. So an id is made with a secret of this
-    process, and nobody else can send something under it first. A letter that two processes send is heard twice, which changes nothing.
+    SQS drops a message whose deduplication id its group had in the last five minutes. A sender chooses the id, and a worker that
+    reads a line's state could work out the next one and use it first. So each id contains a secret of this process. A letter
+    that two processes send arrives twice; the second changes nothing.
     """
 
     def __init__(self, clients: Clients, url: str) -> None:

@@ -1,0 +1,54 @@
+"""Letters that cannot be true of a line in its state: stamps that their sender has not come to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from duckstring.engine.signals import PullReceived, SinkAttached, SinkDetached, SourceTold, TargetReceived
+from duckstring.engine.state import PondState, SourceView
+from duckstring.model.instants import NEVER, ZERO
+from duckstring.model.names import Line
+from duckstring.orchestrator.credible import possible
+from duckstring.orchestrator.ports import Received
+from duckstring.testing.simulator import START
+
+HERE, SINK, SOURCE = Line("sales@1"), Line("reports@1"), Line("orders@1")
+STATE = PondState(HERE, sinks={SINK: (40, 2)}, sources={SOURCE: replace(SourceView(SOURCE), heard=(7, 0))})
+KINDS = {
+    "pull": (SINK, lambda stamp: PullReceived(SINK, START, NEVER, stamp)),
+    "target": (SINK, lambda stamp: TargetReceived(SINK, START, stamp)),
+    "attached": (SINK, lambda stamp: SinkAttached(SINK, stamp)),
+    "detached": (SINK, lambda stamp: SinkDetached(SINK, stamp)),
+    "told": (SOURCE, lambda stamp: SourceTold(SOURCE, START, START, ZERO, 1, down=False, reason="", stamp=stamp)),
+}
+
+
+def kept(signal, revision):
+    asked = []
+
+    def revision_of(line):
+        asked.append(line)
+        return revision
+
+    return bool(possible([Received(signal, (1, "1"))], STATE, revision_of)), asked
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stamp_that_its_sender_has_not_come_to_is_refused(kind):
+    sender, made = KINDS[kind]
+    assert kept(made((2**53 - 1, 2**53 - 1)), 5_000) == (False, [sender])
+    assert kept(made((5_001, 0)), 5_000) == (False, [sender])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stamp_far_ahead_is_believed_of_a_line_that_was_committed_so_often(kind):
+    sender, made = KINDS[kind]
+    assert kept(made((5_000, 3)), 5_000) == (True, [sender])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_is_asked_about_the_usual_stamp(kind):
+    _, made = KINDS[kind]
+    assert kept(made((41, 0)), 0) == (True, [])
