@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,10 +15,10 @@ import pytest
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptFinished
 from duckstring.model.foreign import Redactor
-from duckstring.worker.attempt_process import ANY_SIGNAL
 from duckstring.worker.author_log import AuthorLog
 from duckstring.worker.descendants import Exit
 from duckstring.worker.ends import known
+from duckstring.worker.self_ended import ANY_SIGNAL
 from duckstring.worker.watch import Outcome
 from tests.unit.worker_kit import World
 
@@ -164,6 +165,17 @@ def test_an_author_who_ends_the_process_has_failed(world, body, error, said):
     assert world.rows[-1].status == "failed"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="it needs scheduling classes")
+@pytest.mark.parametrize("wait", ["program.wait()", "os.waitpid(program.pid, 0)", "os.waitid(os.P_ALL, 0, os.WEXITED)"])
+def test_a_program_that_is_gone_before_the_process_that_it_killed_has_killed_it_nevertheless(world, wait):
+    # On one processor, a process of the lowest class is waked last: it takes the program's end along before it dies.
+    lowest = "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))"
+    start = "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\nimport subprocess\n"
+    program = "program = subprocess.Popen('sleep 0.3; kill -9 $PPID', shell=True)\n"
+    answer = ran(world, f"{start}{program}{lowest}\n{wait}\ntime.sleep(9)")
+    assert (answer["outcome"], answer["failure"]["error"]) == ("failed", "ProcessKilled")
+
+
 def test_a_signal_through_what_is_no_process_is_refused_as_python_refuses_it(world):
     answer = ran(world, "signal.pidfd_send_signal(os.open('/dev/null', os.O_RDONLY), signal.SIGKILL)")
     assert (answer["outcome"], answer["failure"]["error"]) == ("failed", "OSError")
@@ -194,8 +206,11 @@ def test_the_last_lines_are_told_of_an_exit(world):
 def killed_from_outside(told, number):
     """Whoever is named in the file ``told`` gets the signal, from this process."""
 
+    until = time.monotonic() + 60
+
     def kill() -> None:
         while not told.exists() or not told.read_text().endswith("\n"):
+            assert time.monotonic() < until, f"nobody has written {told.name}"
             time.sleep(0.02)
         os.kill(int(told.read_text()), number)
 

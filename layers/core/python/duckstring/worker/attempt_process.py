@@ -11,7 +11,6 @@ from __future__ import annotations
 import faulthandler
 import os
 import pickle
-import resource
 import signal
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 from typing_extensions import override
 
@@ -35,6 +34,7 @@ from duckstring.worker.forkserver_process import LIBRARIES, Folders
 from duckstring.worker.mentions import tables_read
 from duckstring.worker.output import begin_output, end_output, reset_loggers
 from duckstring.worker.project import Project
+from duckstring.worker.self_ended import SelfEnded
 
 STOP = signal.SIGUSR2
 """The signal by which the author's code is told to end: it is raised out of."""
@@ -42,8 +42,6 @@ FAULTS, END = "fault.txt", "end"
 """Files in the attempt's folder: where the interpreter died, and how the attempt ended, where that could not be sent."""
 MUTE_EXIT = 74
 """The exit code of a process that could not say how its attempt ended."""
-ANY_SIGNAL = -1
-"""What a process says that may be about to send itself a signal, nobody knows which."""
 
 TOLD = ("table", "key", "rows", "bytes", "fingerprint")
 """What an attempt says of a table that it has written; the rest is the engine's."""
@@ -51,21 +49,12 @@ TOLD = ("table", "key", "rows", "bytes", "fingerprint")
 _FIRST_TO_GO = "1000"
 _CHUNK = 65_536
 _LENGTH_BYTES = 8
-_DEADLY = frozenset(
-    {"os.kill", "os.killpg", "signal.pthread_kill", "resource.setrlimit", "resource.prlimit", "ctypes.dlsym", "ctypes.dlsym/handle"}
-)
-"""Audit events of what may end a process."""
-_DEADLY_IN_C = frozenset({"kill", "killpg", "raise", "tgkill", "tkill", "pthread_kill", "sigqueue"})
-"""Functions of C. Which signal they are given, nobody says."""
-_STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.forkpty", "pty.spawn"})
-"""Audit events of what starts a program."""
 _SHORT_TURN = 1e-5
 """Seconds that a thread of the author's keeps the interpreter while the end is sent."""
 
 # Taken now: an author's code may put its own in their places.
 _exit = os._exit
 _signal, _getsignal, _valid_signals, _pthread_sigmask = signal.signal, signal.getsignal, signal.valid_signals, signal.pthread_sigmask
-_pidfd_send_signal: Any = getattr(signal, "pidfd_send_signal", None)  # Linux has it
 
 
 class AttemptKeys(Protocol):
@@ -217,9 +206,7 @@ class _Attempt:
     def __init__(self, storage: AttemptStorage, home: Path, link: _Link) -> None:
         self._storage, self._home, self._link = storage, home, link
         self._keys: AttemptKeys | None = None
-        self._armed, self._signals, self._has_started = False, 0, False
-        self._pid, above = os.getpid(), os.getppid()
-        self._own = {self._pid, -self._pid, above, -above, 0, -1}
+        self._armed, self._signals, self._ends = False, 0, SelfEnded(self._say)
 
     def prepare(self, keys: AttemptKeys | None) -> None:
         """Before it is known what is to be called. ``keys``: those that the order will likely bring."""
@@ -229,9 +216,7 @@ class _Attempt:
         self._log = begin_output(self._link)
         if keys is not None:
             self._grant(keys)
-        signal.raise_signal = self._raise_signal
-        if _pidfd_send_signal is not None:
-            signal.pidfd_send_signal = self._send_signal
+        self._ends.prepare()
 
     def run(self, order: Call, renewals: int) -> NoReturn:
         self._order, self._project = order, Project(order.root, order.module)
@@ -242,7 +227,7 @@ class _Attempt:
         self._pond = Pond(around, storage=self._storage, memory=_Memory(self._link), log=self._log)
         if order.keys.renewed:
             threading.Thread(target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True).start()
-        sys.addaudithook(self._on_audit)
+        sys.addaudithook(self._ends.on_audit)
         self._link.send({"called": True})
         try:
             ended = self._call()
@@ -313,39 +298,6 @@ class _Attempt:
                 self._pond.interrupt()
         if self._armed:
             raise Stopped
-
-    def _on_audit(self, event: str, given: tuple[object, ...]) -> None:
-        """An author who kills the own process, or the one above it, has done it, and not the world."""
-        if event in _STARTS and not self._has_started and os.getpid() == self._pid:
-            self._has_started = True
-            self._say({"started": True})
-        if event not in _DEADLY or os.getpid() != self._pid:
-            return
-        match event, given:
-            case ("resource.setrlimit", (limit, *_)):
-                self._announce(signal.SIGKILL if limit == resource.RLIMIT_CPU else 0)
-            case ("resource.prlimit", (whom, limit, *_)):
-                self._announce(signal.SIGKILL if limit == resource.RLIMIT_CPU and whom in self._own else 0)
-            case ("ctypes.dlsym" | "ctypes.dlsym/handle", (_, name)):
-                self._announce(ANY_SIGNAL if name in _DEADLY_IN_C else 0)
-            case (_, (whom, number, *_)) if event == "signal.pthread_kill" or whom in self._own:
-                self._announce(int(str(number)))
-
-    def _raise_signal(self, number: int) -> None:
-        """``signal.raise_signal``, which Python does not audit."""
-        os.kill(os.getpid(), number)
-
-    def _send_signal(self, descriptor: int, number: int, siginfo: None = None, flags: int = 0) -> None:
-        """``signal.pidfd_send_signal``, which it does not audit either."""
-        with suppress(OSError, ValueError):  # it is no process: Python says so
-            words = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()
-            if int(words[words.index("Pid:") + 1]) in self._own:
-                self._announce(number)
-        _pidfd_send_signal(descriptor, number, siginfo, flags)
-
-    def _announce(self, number: int) -> None:
-        if number:
-            self._say({"killing": number})
 
     def _say(self, word: Mapping[str, object]) -> None:
         with suppress(OSError):

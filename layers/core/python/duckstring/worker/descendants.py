@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_waitid = os.waitid  # taken now: see ``SelfEnded``
+
 _TABLE = Path("/proc")
 _OUR_CHILDREN = Path("/proc/thread-self/children")
 _PATIENCE = 5.0
@@ -89,7 +91,7 @@ def has_others(keep: Collection[int]) -> bool:
     """Whether there are children beside those to ``keep``: dead or alive, ours or adopted."""
     children = _children()
     if children is None:  # the system does not tell (macOS): any child may be another
-        return not keep and _has_children()
+        return not keep and has_children()
     return not children <= set(keep)
 
 
@@ -101,9 +103,10 @@ def _children() -> set[int] | None:
         return {pid for pid, parent in parents.items() if parent == here} if parents else None
 
 
-def _has_children() -> bool:
+def has_children() -> bool:
+    """Whether any child is there, dead or alive."""
     try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        _waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return False
     return True

@@ -16,10 +16,11 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.foreign import Redactor
 from duckstring.model.names import POND_NAME
-from duckstring.worker.attempt_process import ANY_SIGNAL, MUTE_EXIT, TOLD
+from duckstring.worker.attempt_process import MUTE_EXIT, TOLD
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.descendants import Exit
 from duckstring.worker.memory_kills import kernel_kills
+from duckstring.worker.self_ended import ANY_SIGNAL
 from duckstring.worker.watch import Outcome
 
 _OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
@@ -177,7 +178,7 @@ def _killed(outcome: Outcome, ended: Exit, ripple: str, memory: Memory) -> Fault
         return Fault("OutOfMemory", message, "", memory=True)
     if number in _OUTSIDE and outcome.killing == ANY_SIGNAL:
         return _fault("ProcessKilled", f"Ripple {ripple!r} ended its own process by {name}.", outcome)
-    if number in _OUTSIDE and ended.left:
+    if number in _OUTSIDE and (ended.left or outcome.running):
         message = f"The process of Ripple {ripple!r} was ended by {name} while programs that it had started ran: one of them, most likely."
         return _fault("ProcessKilled", message, outcome)
     if number in _OUTSIDE:

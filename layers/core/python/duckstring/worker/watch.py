@@ -71,7 +71,8 @@ class Outcome:
 
     ``end``: what it has sent of its end, None if nothing. ``why``: why it was ended, if it was: the status that took the attempt,
     or a limit's; then nothing that the code came to counts. ``called``: the author's code had begun. ``killing``: the signal that
-    it was about to send to itself. ``started``: it has started programs. ``lines``: the last that it wrote to standard error.
+    it was about to send to itself. ``started``: it has started programs. ``running``: it has not waited for all of them.
+    ``lines``: the last that it wrote to standard error.
     """
 
     why: str = ""
@@ -81,6 +82,7 @@ class Outcome:
     called: bool = False
     killing: int = 0
     started: bool = False
+    running: bool = False
     lines: list[str] = field(default_factory=list)
     fault: str = ""
 
@@ -206,8 +208,9 @@ class _Following:
                 self._follow.called()
             case {"killing": int() as number}:
                 self._outcome.killing = number
-            case {"started": True}:
-                self._outcome.started = True
+            case {"running": bool() as running}:
+                self._outcome.started |= running
+                self._outcome.running = running
             case {"end": str()} if not self._outcome.end:
                 self._outcome.end = message
                 self._process.imported = _names(message.get("imported"))
