@@ -17,7 +17,11 @@ MODULES = {"import": "imports"}
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", choices=[*NAMES, *ALONE, []], help=f"of {', '.join((*NAMES, *ALONE))}; all if none"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        choices=[*NAMES, *ALONE, []],
+        help=f"of {', '.join((*NAMES, *ALONE))}; all if none",
     )
     wanted = parser.parse_args().names or [*NAMES, *ALONE]
     figures: list[Figure] = []

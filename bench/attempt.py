@@ -1,4 +1,6 @@
-"""What an attempt costs beside its author's work: an invocation of the ripple function, from its event to its answer."""
+"""What an attempt costs beside its author's work: an invocation of the ripple function, from its
+event to its answer.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,18 @@ _SOURCE, _SINK = "attempt_source", "attempt_sink"
 
 
 def ponds() -> list[PondText]:
-    return [PondText(_SOURCE, kind="inlet"), PondText(_SINK, [_SOURCE], "outlet", [("nothing", (), 0.0), ("row", ("nothing",), 0.0)])]
+    return [
+        PondText(_SOURCE, kind="inlet"),
+        PondText(_SINK, [_SOURCE], "outlet", [("nothing", (), 0.0), ("row", ("nothing",), 0.0)]),
+    ]
 
 
 def measure(ground: Ground) -> list[Figure]:
     ground.deploy(ponds())
     ground.pulse(_SINK)
-    return [Figure(f"{name}, warm", seconds, "s") for name, seconds in _medians(ground, _RUNS).items()]
+    return [
+        Figure(f"{name}, warm", seconds, "s") for name, seconds in _medians(ground, _RUNS).items()
+    ]
 
 
 def once(ground: Ground) -> dict[str, float]:

@@ -12,7 +12,10 @@ def ponds() -> list[PondText]:
         PondText("path_long", ["path_in"], ripples=[("half", (), 1.5), ("make", ("half",), 1.5)]),
         PondText("path_short", ["path_in"], ripples=[("make", (), 1.0)]),
         PondText(
-            "path_out", ["path_long", "path_short"], "outlet", [("load", (), 1.0), ("side", (), 0.5), ("make", ("load", "side"), 2.0)]
+            "path_out",
+            ["path_long", "path_short"],
+            "outlet",
+            [("load", (), 1.0), ("side", (), 0.5), ("make", ("load", "side"), 2.0)],
         ),
     ]
 

@@ -1,4 +1,6 @@
-"""The flights demo: in a folder where nothing is installed, again on the running Catchment, and after a stop."""
+"""The flights demo: in a folder where nothing is installed, again on the running Catchment, and
+after a stop.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,21 @@ from bench.table import Figure
 
 def measure(_: object = None) -> list[Figure]:
     folder = Path(tempfile.mkdtemp(prefix="duckstring-bench-demo-"))
-    env = {**os.environ, "DUCKSTRING_HOME": str(folder / "home"), "DUCKSTRING_TOOLS": str(folder / "tools")}
+    env = {
+        **os.environ,
+        "DUCKSTRING_HOME": str(folder / "home"),
+        "DUCKSTRING_TOOLS": str(folder / "tools"),
+    }
 
     def run(*words: str) -> float:
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "duckstring_cli.main", *words], check=False, env=env, cwd=folder, capture_output=True, text=True
+            [sys.executable, "-m", "duckstring_cli.main", *words],
+            check=False,
+            env=env,
+            cwd=folder,
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
             raise RuntimeError(f"{' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")

@@ -1,11 +1,13 @@
 """Steps per second of the engine, on one core: ``python bench/engine.py``.
 
-A Pond of 10 Ripples, 3 Sources and 2 Sinks under a Wave, in a simulated Catchment: its letters are recorded with the
-states that they met, and stepped again. Then the same among ever more Ponds held in memory: the rate may not fall.
+A Pond of 10 Ripples, 3 Sources and 2 Sinks under a Wave, in a simulated Catchment: its letters are
+recorded with the states that they met, and stepped again. Then the same among ever more Ponds held
+in memory: the rate may not fall.
 
-Each figure is measured five times, on processor time, and told as best and median. Processor time leaves out what others
-run meanwhile, but not what they do to caches, clock rate and the other half of a core: on a machine that is shared the
-same code differs by half from one minute to the next. Compare two versions only in runs that alternate.
+Each figure is measured five times, on processor time, and told as best and median. Processor time
+leaves out what others run meanwhile, but not what they do to caches, clock rate and the other half
+of a core: on a machine that is shared the same code differs by half from one minute to the next.
+Compare two versions only in runs that alternate.
 """
 
 from __future__ import annotations
@@ -48,7 +50,12 @@ def record() -> Recorded:
     )
     world = World(conditions)
     sources = ["s1@1", "s2@1", "s3@1"]
-    world.deploy(*(pond(s) for s in sources), pond(MID, *sources, ripples=RIPPLES), pond("t1@1", MID), pond("t2@1", MID))
+    world.deploy(
+        *(pond(s) for s in sources),
+        pond(MID, *sources, ripples=RIPPLES),
+        pond("t1@1", MID),
+        pond("t2@1", MID),
+    )
     world.run_until()
     world.trigger("t1@1", "wave")
     recorded: Recorded = []
@@ -96,8 +103,16 @@ def among(ponds: int, recorded: Recorded) -> Rate:
     letters = []
     for n in range(STEPS):
         which = chance.randrange(ponds)
-        before, signal, now = recorded[which % len(recorded) if ponds > len(recorded) else n % len(recorded)]
-        letters.append((held[which] if ponds > len(recorded) else replace(before, line=held[which].line), signal, now))
+        before, signal, now = recorded[
+            which % len(recorded) if ponds > len(recorded) else n % len(recorded)
+        ]
+        letters.append(
+            (
+                held[which] if ponds > len(recorded) else replace(before, line=held[which].line),
+                signal,
+                now,
+            )
+        )
     return rate(letters)
 
 
@@ -111,7 +126,9 @@ def main() -> None:
     kinds: dict[str, int] = {}
     for _, signal, _ in recorded:
         kinds[type(signal).__name__] = kinds.get(type(signal).__name__, 0) + 1
-    print(f"{len(recorded)} letters: " + ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())))
+    print(
+        f"{len(recorded)} letters: " + ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
+    )
     if "--profile" in sys.argv:
         profile = cProfile.Profile()
         profile.runcall(_seconds, in_order(recorded))

@@ -1,4 +1,6 @@
-"""Twenty Ponds between an Inlet and an Outlet: how long a Pulse takes, and how much memory the workers hold."""
+"""Twenty Ponds between an Inlet and an Outlet: how long a Pulse takes, and how much memory the
+workers hold.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A Catchment of the bench's own, in a folder of its own: started, fed with Ponds, watched, and thrown away."""
+"""A Catchment of the bench's own, in a folder of its own: started, fed with Ponds, watched, and
+thrown away.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class PondText:
-    """One generated Pond: ``ripples`` are (name, parents, seconds of sleep); the last one writes the one-row table ``t``."""
+    """One generated Pond: ``ripples`` are (name, parents, seconds of sleep); the last one writes
+    the one-row table ``t``.
+    """
 
     name: str
     sources: Sequence[str] = ()
@@ -42,19 +46,29 @@ class PondText:
         (root / "src").mkdir(parents=True)
         sources = "".join(f'{source} = "1.0.0"\n' for source in self.sources)
         (root / "pond.toml").write_text(
-            f'[pond]\nname = "{self.name}"\nversion = "1.0.0"\ntype = "{self.kind}"\n' + (f"\n[sources]\n{sources}" if sources else "")
+            f'[pond]\nname = "{self.name}"\nversion = "1.0.0"\ntype = "{self.kind}"\n'
+            + (f"\n[sources]\n{sources}" if sources else "")
         )
-        (root / "src" / "pond.py").write_text("import time\n\nfrom duckstring import ripple\n" + "".join(map(self._ripple, self.ripples)))
+        (root / "src" / "pond.py").write_text(
+            "import time\n\nfrom duckstring import ripple\n"
+            + "".join(map(self._ripple, self.ripples))
+        )
 
     def _ripple(self, ripple: tuple[str, Sequence[str], float]) -> str:
         name, parents, seconds = ripple
         body = [f"time.sleep({seconds})"] if seconds else []
         if ripple == self.ripples[-1]:
-            # The freshness is in the row: equal rows would let everything downstream pass without running.
-            columns = ["'{pond.f}' AS f", *(f"(SELECT count(*) FROM {source}.t) AS {source}" for source in self.sources)]
+            # The freshness is in the row: equal rows would let everything downstream pass without
+            # running.
+            columns = [
+                "'{pond.f}' AS f",
+                *(f"(SELECT count(*) FROM {source}.t) AS {source}" for source in self.sources),
+            ]
             body.append(f'pond.write_table("t", f"SELECT {", ".join(columns)}")')
         given = ", ".join(f'"{parent}"' for parent in parents)
-        return f"\n\n@ripple(parents=[{given}])\ndef {name}(pond):\n" + "".join(f"    {line}\n" for line in body or ["pass"])
+        return f"\n\n@ripple(parents=[{given}])\ndef {name}(pond):\n" + "".join(
+            f"    {line}\n" for line in body or ["pass"]
+        )
 
 
 @dataclass
@@ -111,7 +125,12 @@ class Ground:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         for pond in ponds:
             pond.write(folder)
-        deploying.deploy(self.client, deploying.read(deploying.roots(folder, tree=True)), overwrite=True, on_step=lambda _: None)
+        deploying.deploy(
+            self.client,
+            deploying.read(deploying.roots(folder, tree=True)),
+            overwrite=True,
+            on_step=lambda _: None,
+        )
 
     def last_run(self, pond: str) -> Mapping[str, Any]:
         """The newest run's row, straight from the table: the api's function is not disturbed."""
@@ -124,7 +143,11 @@ class Ground:
             Limit=1,
             ConsistentRead=True,
         )["Items"]
-        return {name: next(iter(value.values())) for name, value in found[0].items()} if found else {"number": "0", "status": ""}
+        return (
+            {name: next(iter(value.values())) for name, value in found[0].items()}
+            if found
+            else {"number": "0", "status": ""}
+        )
 
     def pulse(self, pond: str, *, limit: float = 120) -> float:
         """Send one Pulse and wait for its run; the epoch seconds at which it was sent."""
@@ -139,7 +162,9 @@ class Ground:
                     raise RuntimeError(f"{pond}: {row}")
                 return sent
             time.sleep(_POLL)
-        raise TimeoutError(f"{pond} has not run within {limit} s; the server's log is {self.folder}")
+        raise TimeoutError(
+            f"{pond} has not run within {limit} s; the server's log is {self.folder}"
+        )
 
     def attempts(self, pond: str, number: int | None = None) -> list[Mapping[str, Any]]:
         run = number or int(self.last_run(pond)["number"])
@@ -148,12 +173,20 @@ class Ground:
     def trace(self, since: float = 0.0) -> list[dict[str, Any]]:
         path = local.catchment_folder(NAME) / "trace.jsonl"
         events = [json.loads(line) for line in path.read_text().splitlines()]
-        return sorted((event for event in events if event["at"] >= since), key=lambda event: event["at"])
+        return sorted(
+            (event for event in events if event["at"] >= since), key=lambda event: event["at"]
+        )
 
     def pids(self) -> list[int]:
         """The server and everything in its session."""
         server = self.pid
-        return [pid for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()) if _session(pid) == server]
+        return [
+            pid
+            for pid in (
+                int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()
+            )
+            if _session(pid) == server
+        ]
 
     def use(self, *, shared: bool = False) -> Use:
         use = Use()
@@ -162,7 +195,16 @@ class Ground:
                 use.rss += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
                 if shared:
                     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                    use.pss += int(next(line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:"))) * 1024
+                    use.pss += (
+                        int(
+                            next(
+                                line.split()[1]
+                                for line in rollup.splitlines()
+                                if line.startswith("Pss:")
+                            )
+                        )
+                        * 1024
+                    )
             except (OSError, StopIteration, IndexError):
                 continue
             use.processes += 1
@@ -227,7 +269,9 @@ def tracing() -> Iterator[None]:
 
 @contextmanager
 def ground() -> Iterator[Ground]:
-    """A fresh Catchment, deployed and running; its tools come from ``DUCKSTRING_TOOLS``, else the user's own."""
+    """A fresh Catchment, deployed and running; its tools come from ``DUCKSTRING_TOOLS``, else
+    the user's own.
+    """
     tools = os.environ.get("DUCKSTRING_TOOLS") or str(Path.home() / ".duckstring" / "tools")
     folder = Path(tempfile.mkdtemp(prefix="duckstring-bench-"))
     before = {name: os.environ.get(name) for name in ("DUCKSTRING_HOME", "DUCKSTRING_TOOLS")}

@@ -1,4 +1,6 @@
-"""From a Source's end to its Sink's beginning, by part, over a chain of ten Ponds with one row each."""
+"""From a Source's end to its Sink's beginning, by part, over a chain of ten Ponds with one row
+each.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ def measure(ground: Ground) -> list[Figure]:
         Figure("Source's last Ripple to Sink's first, warm", median(hops), "s", "0.47"),
     ]
     if parts:
-        figures += [Figure(f"  of it: {name}", median(part[name] for part in parts), "s") for name in parts[0]]
+        figures += [
+            Figure(f"  of it: {name}", median(part[name] for part in parts), "s")
+            for name in parts[0]
+        ]
     figures.append(Figure("the `duckstring trigger` command itself, warm", _command(), "s"))
     return figures
 
@@ -53,7 +58,10 @@ def _first(ground: Ground, sent: float) -> float:
 
 
 def _hops(ground: Ground) -> list[float]:
-    spans = [(instant(rows[0]["started"]), instant(rows[-1]["finished"])) for rows in map(ground.attempts, CHAIN)]
+    spans = [
+        (instant(rows[0]["started"]), instant(rows[-1]["finished"]))
+        for rows in map(ground.attempts, CHAIN)
+    ]
     return [sink[0] - source[1] for source, sink in zip(spans, spans[1:], strict=False)]
 
 
@@ -65,10 +73,20 @@ def _parts(ground: Ground, sent: float) -> list[dict[str, float]]:
         started = instant(ground.attempts(sink)[0]["started"])
         own = _delivery(events, f"{source}@1", "ripple_succeeded")
         next_ = _delivery(events, f"{sink}@1", "source_told")
-        run = _only(event for event in events if event["event"] == "invoke" and event["about"] and _is_run(event, f"{sink}@1"))
+        run = _only(
+            event
+            for event in events
+            if event["event"] == "invoke" and event["about"] and _is_run(event, f"{sink}@1")
+        )
         if not (own and next_ and run):
             continue
-        begin = _only(e for e in events if e["event"] == "request" and e["op"] == "StartExecution" and next_["at"] <= e["at"] <= run["at"])
+        begin = _only(
+            e
+            for e in events
+            if e["event"] == "request"
+            and e["op"] == "StartExecution"
+            and next_["at"] <= e["at"] <= run["at"]
+        )
         if not begin:
             continue
         found.append(
@@ -107,7 +125,11 @@ def _command() -> float:
     took = []
     for _ in range(3):
         began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "duckstring_cli.main", "trigger", "pulse", CHAIN[0]], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "duckstring_cli.main", "trigger", "pulse", CHAIN[0]],
+            check=True,
+            capture_output=True,
+        )
         took.append(time.monotonic() - began)
         time.sleep(2)
     return median(took)

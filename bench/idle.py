@@ -17,7 +17,9 @@ def measure(ground: Ground) -> list[Figure]:
     before, began = ground.cpu(), time.monotonic()
     time.sleep(_SECONDS)
     # Workers that end meanwhile, unused, have taken nothing.
-    share = sum(taken - before.get(pid, 0.0) for pid, taken in ground.cpu().items()) / (time.monotonic() - began)
+    share = sum(taken - before.get(pid, 0.0) for pid, taken in ground.cpu().items()) / (
+        time.monotonic() - began
+    )
     use = ground.use(shared=True)
     return [
         Figure("processor when idle, of one core", 100 * share, "%", "5.6"),

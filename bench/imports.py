@@ -1,6 +1,8 @@
-"""What a cold start of each function costs before its first event: imports, and the clients made on the way.
+"""What a cold start of each function costs before its first event: imports, and the clients made on
+the way.
 
-Python reads byte code, as it does from a Catchment's layers. Processor time is told beside the wall's: the machine may be in use.
+Python reads byte code, as it does from a Catchment's layers. Processor time is told beside the
+wall's: the machine may be in use.
 """
 
 from __future__ import annotations
@@ -36,13 +38,26 @@ def measure() -> list[Figure]:
         for name in FUNCTIONS:
             _import(name, env)  # compiles
             taken = [_import(name, env) for _ in range(_RUNS)]
-            figures.append(Figure(f"import of the {name} function: processor", median(cpu for cpu, _ in taken), "s"))
+            figures.append(
+                Figure(
+                    f"import of the {name} function: processor",
+                    median(cpu for cpu, _ in taken),
+                    "s",
+                )
+            )
             figures.append(Figure("  wall", median(wall for _, wall in taken), "s"))
     return figures
 
 
 def _import(name: str, env: dict[str, str]) -> tuple[float, float]:
-    said = subprocess.run([sys.executable, "-c", _SAY.format(name=name)], env=env, cwd="/", check=True, capture_output=True, text=True)
+    said = subprocess.run(
+        [sys.executable, "-c", _SAY.format(name=name)],
+        env=env,
+        cwd="/",
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     cpu, wall = said.stdout.split()[-2:]
     return float(cpu), float(wall)
 

@@ -1,7 +1,8 @@
 """What a Pond Run costs: requests to AWS by kind, and transitions of its state machine.
 
-A chain's middle Pond is the unit: (requests of a run over ten Ponds) / 10. Requests that Lambda, SQS and Step Functions make
-to each other inside AWS are not the Catchment's own; they are no lines here. Transitions are counted on the machine's definition.
+A chain's middle Pond is the unit: (requests of a run over ten Ponds) / 10. Requests that Lambda,
+SQS and Step Functions make to each other inside AWS are not the Catchment's own; they are no lines
+here. Transitions are counted on the machine's definition.
 """
 
 from __future__ import annotations
@@ -31,18 +32,39 @@ def measure(ground: Ground) -> list[Figure]:
             if event["event"] == "request" and event["ours"]:
                 counted[_kind(event)] += 1
             elif event["event"] == "invoke":
-                invocations[event["function"].rpartition("-Doors")[2][:12] or event["function"]] += 1
+                invocations[
+                    event["function"].rpartition("-Doors")[2][:12] or event["function"]
+                ] += 1
     runs = _RUNS * hop.LENGTH
-    figures = [Figure("requests to AWS per Pond Run (1 Ripple, 1 Source, 1 table)", sum(counted.values()) / runs, "")]
+    figures = [
+        Figure(
+            "requests to AWS per Pond Run (1 Ripple, 1 Source, 1 table)",
+            sum(counted.values()) / runs,
+            "",
+        )
+    ]
     figures += [Figure(f"  {kind}", count / runs, "") for kind, count in counted.most_common()]
-    figures += [Figure(f"  invocations: {name}", count / runs, "") for name, count in invocations.most_common()]
+    figures += [
+        Figure(f"  invocations: {name}", count / runs, "")
+        for name, count in invocations.most_common()
+    ]
     figures += [
         Figure("state transitions per Pond Run, 1 Ripple", transitions({"make": 0}), ""),
-        Figure("state transitions per Pond Run, 4 Ripples one after the other", transitions({"a": 0, "b": 1, "c": 1, "d": 1}), ""),
         Figure(
-            "state transitions per Pond Run, 10 Ripples one after the other", transitions({"a": 0} | {f"r{n}": 1 for n in range(9)}), ""
+            "state transitions per Pond Run, 4 Ripples one after the other",
+            transitions({"a": 0, "b": 1, "c": 1, "d": 1}),
+            "",
         ),
-        Figure("  each retry of a Ripple", transitions({"a": 1, "b": 2}) - transitions({"a": 1, "b": 1}), ""),
+        Figure(
+            "state transitions per Pond Run, 10 Ripples one after the other",
+            transitions({"a": 0} | {f"r{n}": 1 for n in range(9)}),
+            "",
+        ),
+        Figure(
+            "  each retry of a Ripple",
+            transitions({"a": 1, "b": 2}) - transitions({"a": 1, "b": 1}),
+            "",
+        ),
     ]
     return figures
 
@@ -50,12 +72,17 @@ def measure(ground: Ground) -> list[Figure]:
 def _kind(event: dict[str, Any]) -> str:
     if event["service"] != "http":
         return f"{event['service']} {event['op']} {event['about']}".strip()
-    place = next((word for word in ("data/", "artifacts/", "errors/") if word in event["about"]), event["about"])
+    place = next(
+        (word for word in ("data/", "artifacts/", "errors/") if word in event["about"]),
+        event["about"],
+    )
     return f"S3 {event['op']} {place}"
 
 
 def transitions(gates: dict[str, int]) -> int:
-    """States entered by an execution whose Ripples wait at so many gates each and then succeed, and the start."""
+    """States entered by an execution whose Ripples wait at so many gates each and then succeed,
+    and the start.
+    """
     from infra.machine import definition
 
     machine = definition()["States"]
@@ -66,24 +93,37 @@ def transitions(gates: dict[str, int]) -> int:
         found = machine[state]
         if found["Type"] == "Map":
             branch = found["ItemProcessor"]
-            total += sum(_walk(branch["States"], branch["StartAt"], waits) for waits in gates.values())
+            total += sum(
+                _walk(branch["States"], branch["StartAt"], waits) for waits in gates.values()
+            )
         if found.get("End"):
             return total
-        alone = next((one["Next"] for one in found.get("Choices", []) if f"'{first}'" in one["Condition"] and len(gates) == 1), None)
+        alone = next(
+            (
+                one["Next"]
+                for one in found.get("Choices", [])
+                if f"'{first}'" in one["Condition"] and len(gates) == 1
+            ),
+            None,
+        )
         if alone is not None:
             return total + _walk(machine, alone, gates.popitem()[1])
         state = found.get("Next") or found["Default"]
 
 
 def _walk(states: dict[str, Any], state: str, waits: int) -> int:
-    """States entered by a branch that waits at ``waits`` gates: each but the first after an attempt that failed."""
+    """States entered by a branch that waits at ``waits`` gates: each but the first after an
+    attempt that failed.
+    """
     entered, asked = 0, 0
     while True:
         entered += 1
         found = states[state]
         if found["Type"] == "Choice" and "Route" in state:
             verdict = "wait" if waits else "lambda"
-            state = next(one["Next"] for one in found["Choices"] if f"'{verdict}'" in one["Condition"])
+            state = next(
+                one["Next"] for one in found["Choices"] if f"'{verdict}'" in one["Condition"]
+            )
         elif found["Type"] == "Choice":
             state = found["Default"]
         elif found["Resource"].endswith("waitForTaskToken"):

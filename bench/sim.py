@@ -1,12 +1,15 @@
 """One Pulse over large graphs, simulated: wall time, requests, transitions, dollars.
 
-What is simulated is AWS, not the Catchment: every delivery is ``service.deliver`` with ``service.dispatch`` and the engine, on ports
-that count and take time. So letters are folded as they are in production: those of one line that have arrived while it is free
-come together, ten at most; a line is handled by one delivery at a time; lines do not wait for each other. Each delivery
-is counted as an invocation of its own (in AWS one may hold letters of several lines, so invocations are an upper bound).
+What is simulated is AWS, not the Catchment: every delivery is ``service.deliver`` with
+``service.dispatch`` and the engine, on ports that count and take time. So letters are folded as
+they are in production: those of one line that have arrived while it is free come together, ten at
+most; a line is handled by one delivery at a time; lines do not wait for each other. Each delivery
+is counted as an invocation of its own (in AWS one may hold letters of several lines, so invocations
+are an upper bound).
 
-Not simulated: cold starts, throttling, faults, the sweep, Secrets Manager, logs. Latencies are round figures of ours for warm
-services in one region, drawn from an exponential tail over a floor; they were not measured. Prices: us-east-1 list prices.
+Not simulated: cold starts, throttling, faults, the sweep, Secrets Manager, logs. Latencies are
+round figures of ours for warm services in one region, drawn from an exponential tail over a floor;
+they were not measured. Prices: us-east-1 list prices.
 """
 
 from __future__ import annotations
@@ -22,7 +25,16 @@ from math import ceil
 from bench.requests import transitions
 from bench.table import Figure
 from duckstring.adapters.aws import codec
-from duckstring.engine.effects import Announce, AnswerGate, Effect, PublishSnapshot, RecordAttempt, RecordRun, StartRun, StopRun
+from duckstring.engine.effects import (
+    Announce,
+    AnswerGate,
+    Effect,
+    PublishSnapshot,
+    RecordAttempt,
+    RecordRun,
+    StartRun,
+    StopRun,
+)
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import Deployed, GateReached, RippleSucceeded, Signal, Triggered
 from duckstring.engine.state import PondState
@@ -52,7 +64,10 @@ LATENCY = {  # seconds: (floor, mean of what comes on top)
     "answer": (0.020, 0.010),  # SendTaskSuccess
     "event": (0.010, 0.005),
     "invoke": (0.010, 0.010),  # Step Functions to the handler of a warm ripple function
-    "worker": (0.120, 0.040),  # all that a worker does around its Ripple: reads, DuckDB, S3, its row
+    "worker": (
+        0.120,
+        0.040,
+    ),  # all that a worker does around its Ripple: reads, DuckDB, S3, its row
     "handler": (0.004, 0.001),  # the orchestrator's own processor time, a line
 }
 PRICE = {  # dollars each (2026-11)
@@ -67,7 +82,15 @@ PRICE = {  # dollars each (2026-11)
 }
 GB_SECOND = 0.0000166667
 ORCHESTRATOR_GB, RIPPLE_GB = 0.5, 1.73
-WORKER = {"DynamoDB read": 2, "read unit": 2, "DynamoDB write": 2, "write unit": 2, "SQS request": 1, "S3 PUT": 1, "S3 GET": 6}
+WORKER = {
+    "DynamoDB read": 2,
+    "read unit": 2,
+    "DynamoDB write": 2,
+    "write unit": 2,
+    "SQS request": 1,
+    "S3 PUT": 1,
+    "S3 GET": 6,
+}
 """What an attempt asks for, as ``bench requests`` counts it."""
 
 
@@ -116,7 +139,9 @@ class Store:
         self.aws.spend("read", **{"DynamoDB read": 1, "read unit": ceil(self._size(found) / 4096)})
         return found
 
-    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant) -> Held:
+    def commit(
+        self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant
+    ) -> Held:
         new = self.held.commit(held, state, outbox, mark, now)
         publishes = any(isinstance(effect, PublishSnapshot) for effect in outbox)
         units = ceil(self._size(new) / 1024)
@@ -125,7 +150,9 @@ class Store:
         return new
 
     def clear(self, held: Held) -> None:
-        self.aws.spend("write", **{"DynamoDB write": 1, "write unit": ceil(self._size(held) / 1024)})
+        self.aws.spend(
+            "write", **{"DynamoDB write": 1, "write unit": ceil(self._size(held) / 1024)}
+        )
         self.held.clear(held)
 
     def _size(self, held: Held) -> int:
@@ -144,7 +171,16 @@ class Catchment:
         self.tokens: dict[tuple[Line, int, str], int] = {}
         self.ends: list[Instant] = []
         self.sequence = 0
-        self.hands = EffectPorts(self, self, self, Notes(self.aws), Notes(self.aws), Alarms(self.aws), Schedules(self.aws), MemoryWorkers())
+        self.hands = EffectPorts(
+            self,
+            self,
+            self,
+            Notes(self.aws),
+            Notes(self.aws),
+            Alarms(self.aws),
+            Schedules(self.aws),
+            MemoryWorkers(),
+        )
         for release in releases:
             self.send([Letter(release.line, Deployed(release), "")])
         self.aws.run()
@@ -165,14 +201,19 @@ class Catchment:
         numbers = []
         for n in range(0, len(letters), 10):
             self.aws.spend("send", **{"SQS request": 1})
-            numbers += [self._post(letter.to, letter.signal, self.aws.spent) for letter in letters[n : n + 10]]
+            numbers += [
+                self._post(letter.to, letter.signal, self.aws.spent)
+                for letter in letters[n : n + 10]
+            ]
         return numbers
 
     def _post(self, to: Line, signal: Signal, after: float) -> str:
         self.aws.count["letter"] += 1
         self.sequence += 1
         mark = (int(self.aws.now.timestamp() * 1000), f"{self.sequence:020d}")
-        at = max(self.aws.now + seconds(after + self.aws.takes("queue")), self.arrived.get(to, START))  # first in, first out
+        at = max(
+            self.aws.now + seconds(after + self.aws.takes("queue")), self.arrived.get(to, START)
+        )  # first in, first out
         self.arrived[to] = at
         self.aws.at(at, lambda: self._arrive(to, Received(signal, mark)))
         return mark[1]
@@ -186,8 +227,17 @@ class Catchment:
     def _deliver(self, line: Line) -> None:
         letters, self.mail[line] = self.mail[line][: self.batch], self.mail[line][self.batch :]
         self.aws.spent = 0.0
-        self.aws.spend("handler", invocation=1, delivery=1, **{"SQS request": 2})  # received and deleted
-        deliver(line, letters, store=self.store, gates=self, perform=lambda s, box: perform(s, box, self.hands), clock=self)
+        self.aws.spend(
+            "handler", invocation=1, delivery=1, **{"SQS request": 2}
+        )  # received and deleted
+        deliver(
+            line,
+            letters,
+            store=self.store,
+            gates=self,
+            perform=lambda s, box: perform(s, box, self.hands),
+            clock=self,
+        )
         self.aws.gb_seconds += ORCHESTRATOR_GB * self.aws.spent
         self.aws.later(self.aws.spent, lambda: self._next(line))
 
@@ -238,7 +288,13 @@ class Catchment:
         self.aws.count.update(WORKER)
         self.aws.count.update({"invocation": 1, "attempt": 1})
         self.aws.gb_seconds += RIPPLE_GB * overhead
-        table = TableVersion(ripple, f"data/{line}/{ripple}/{run:010d}-{ripple}-{attempt}-0a1b2c3d.parquet", 1000, 100_000, f"{run:032d}")
+        table = TableVersion(
+            ripple,
+            f"data/{line}/{ripple}/{run:010d}-{ripple}-{attempt}-0a1b2c3d.parquet",
+            1000,
+            100_000,
+            f"{run:032d}",
+        )
         done = RippleSucceeded(run, ripple, attempt, {ripple: table})
         self.aws.later(begun + overhead + RIPPLE, lambda: self._succeed(line, done))
 
@@ -263,7 +319,9 @@ class Notes:
         self.aws.spend("event", event=1)
 
     def _write(self) -> None:
-        self.aws.spend("write", **{"DynamoDB write": 1, "write unit": 2})  # the row, and its place in the index
+        self.aws.spend(
+            "write", **{"DynamoDB write": 1, "write unit": 2}
+        )  # the row, and its place in the index
 
 
 @dataclass
@@ -311,7 +369,11 @@ def layers(depth: int, width: int) -> list[Release]:
     found = [pond(f"l0_{n}@1") for n in range(width)]
     for depth_ in range(1, depth):
         found += [
-            pond(f"l{depth_}_{n}@1", *sorted({f"l{depth_ - 1}_{(n * 7 + k * 31) % width}@1" for k in range(3)})) for n in range(width)
+            pond(
+                f"l{depth_}_{n}@1",
+                *sorted({f"l{depth_ - 1}_{(n * 7 + k * 31) % width}@1" for k in range(3)}),
+            )
+            for n in range(width)
         ]
     return [*found, pond("outlet@1", *(f"l{depth - 1}_{n}@1" for n in range(width)))]
 
@@ -328,18 +390,44 @@ def graphs() -> list[tuple[str, list[Release], int]]:
 
 
 def dollars(aws: Aws) -> float:
-    return aws.gb_seconds * GB_SECOND + sum(price * aws.count[name] for name, price in PRICE.items())
+    return aws.gb_seconds * GB_SECOND + sum(
+        price * aws.count[name] for name, price in PRICE.items()
+    )
 
 
 def measure() -> list[Figure]:
-    heads = ("graph", "Ponds", "ideal", "wall", "letters", "deliveries", "reads", "writes", "SQS", "transitions", "GB-s", "$", "$/Pond")
+    heads = (
+        "graph",
+        "Ponds",
+        "ideal",
+        "wall",
+        "letters",
+        "deliveries",
+        "reads",
+        "writes",
+        "SQS",
+        "transitions",
+        "GB-s",
+        "$",
+        "$/Pond",
+    )
     print("| " + " | ".join(heads) + " |\n| --- |" + " ---: |" * (len(heads) - 1))
     for name, releases, critical in graphs():
         catchment = Catchment(releases)
         wall = catchment.pulse(releases[-1].line)
         aws, count, ponds = catchment.aws, catchment.aws.count, len(releases)
         said = [name, f"{ponds:,}", f"{critical * RIPPLE:.0f} s", f"{wall:.1f} s"]
-        said += [f"{count[what]:,}" for what in ("letter", "delivery", "DynamoDB read", "DynamoDB write", "SQS request", "transition")]
+        said += [
+            f"{count[what]:,}"
+            for what in (
+                "letter",
+                "delivery",
+                "DynamoDB read",
+                "DynamoDB write",
+                "SQS request",
+                "transition",
+            )
+        ]
         said += [f"{aws.gb_seconds:.1f}", f"{dollars(aws):.4f}", f"{dollars(aws) / ponds:.6f}"]
         print("| " + " | ".join(said) + " |", flush=True)
     return []

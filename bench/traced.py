@@ -1,7 +1,8 @@
-"""The server of a local Catchment, with every request and invocation written down. Run by MiniStack's own interpreter.
+"""The server of a local Catchment, with every request and invocation written down. Run by
+MiniStack's own interpreter.
 
-One JSON line an event, in ``trace.jsonl`` of the Catchment's folder; times are epoch seconds, so that they can be laid beside
-the history's. Nothing here changes what the server does.
+One JSON line an event, in ``trace.jsonl`` of the Catchment's folder; times are epoch seconds, so
+that they can be laid beside the history's. Nothing here changes what the server does.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def _trace_requests(server: Any, tell: Any) -> None:
     serve = server.Server.__call__
 
     async def traced(self: Any, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or str(scope["path"]).startswith(("/_duckstring", "/_ministack")):
+        if scope["type"] != "http" or str(scope["path"]).startswith(
+            ("/_duckstring", "/_ministack")
+        ):
             await serve(self, scope, receive, send)
             return
         began, body, said = time.time(), bytearray(), {"status": 0}
@@ -52,11 +55,23 @@ def _trace_requests(server: Any, tell: Any) -> None:
             await send(message)
 
         await serve(self, scope, receive_and_keep, send_and_look)
-        headers = {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        told = {"at": began, "seconds": time.time() - began, "status": said["status"], **_named(scope, headers, bytes(body))}
-        # Functions and tasks say what they run in, and their DuckDB who it is; the bench's own requests come from neither.
+        headers = {
+            name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        told = {
+            "at": began,
+            "seconds": time.time() - began,
+            "status": said["status"],
+            **_named(scope, headers, bytes(body)),
+        }
+        # Functions and tasks say what they run in, and their DuckDB who it is; the bench's own
+        # requests come from neither.
         agents = [value for name, value in headers.items() if name.endswith("user-agent")]
-        tell(event="request", ours=any(mark in agent for agent in agents for mark in ("exec-env/", "duckdb/")), **told)
+        tell(
+            event="request",
+            ours=any(mark in agent for agent in agents for mark in ("exec-env/", "duckdb/")),
+            **told,
+        )
 
     server.Server.__call__ = traced
 
@@ -90,7 +105,9 @@ def _keys(body: bytes) -> str:
 
 
 def _trace_workers(server: Any, tell: Any) -> None:
-    """Once the server has set its own hand to the workers: only then is the emulator's environment complete."""
+    """Once the server has set its own hand to the workers: only then is the emulator's
+    environment complete.
+    """
     pace = server.pace_workers
 
     def pace_and_trace(note: Any) -> None:
@@ -106,7 +123,12 @@ def _trace_workers(server: Any, tell: Any) -> None:
         def invoke_traced(self: Any, event: Any, *args: Any, **named: Any) -> Any:
             began = time.time()
             answer = invoke(self, event, *args, **named)
-            told = {"at": began, "seconds": time.time() - began, "function": self.func_name, "cold": answer.get("cold_start")}
+            told = {
+                "at": began,
+                "seconds": time.time() - began,
+                "function": self.func_name,
+                "cold": answer.get("cold_start"),
+            }
             tell(event="invoke", about=_about(event), **told)
             return answer
 
@@ -124,7 +146,11 @@ def _about(event: Any) -> Any:
             [letter.get("to"), letter.get("kind"), record["attributes"]["SentTimestamp"]]
             for letter, record in zip(letters, event["Records"], strict=True)
         ]
-    return {name: event[name] for name in ("op", "line", "run", "ripple", "detail-type") if name in event}
+    return {
+        name: event[name]
+        for name in ("op", "line", "run", "ripple", "detail-type")
+        if name in event
+    }
 
 
 main()

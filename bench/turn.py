@@ -1,6 +1,8 @@
-"""One Catchment of one commit, measured once for each line on standard input. Run by ``turns.py``, in a folder of that commit.
+"""One Catchment of one commit, measured once for each line on standard input. Run by ``turns.py``,
+in a folder of that commit.
 
-The figure is this commit's, the Catchment and ``bench/ground.py`` are that one's: so commits before a figure existed can be measured.
+The figure is this commit's, the Catchment and ``bench/ground.py`` are that one's: so commits before
+a figure existed can be measured.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ def main() -> None:
 
 
 def _figure(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(f"figure_{name}", Path(__file__).with_name(f"{name}.py"))
+    spec = importlib.util.spec_from_file_location(
+        f"figure_{name}", Path(__file__).with_name(f"{name}.py")
+    )
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

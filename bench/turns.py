@@ -25,7 +25,9 @@ class Side:
 
     def __init__(self, tree: Path, figure: str) -> None:
         command = [str(tree / ".venv/bin/python"), str(_HERE / "bench/turn.py"), figure]
-        self._process = subprocess.Popen(command, cwd=tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdin
         assert self._process.stdout
         self._asks, self._answers = self._process.stdin, self._process.stdout
@@ -45,14 +47,28 @@ class Side:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.turns", description=__doc__)
     parser.add_argument("tree", type=Path, metavar="TREE")
-    parser.add_argument("figures", nargs="*", metavar="FIGURE", choices=[*FIGURES, []], help=f"of {', '.join(FIGURES)}; all if none")
+    parser.add_argument(
+        "figures",
+        nargs="*",
+        metavar="FIGURE",
+        choices=[*FIGURES, []],
+        help=f"of {', '.join(FIGURES)}; all if none",
+    )
     parser.add_argument("--rounds", type=int, default=12)
     asked = parser.parse_args()
-    print("| figure | there | here | median of the ratios |\n| --- | ---: | ---: | ---: |", flush=True)
+    print(
+        "| figure | there | here | median of the ratios |\n| --- | ---: | ---: | ---: |", flush=True
+    )
     for figure in asked.figures or FIGURES:
         for name, pairs in _pairs(asked.tree.resolve(), figure, asked.rounds).items():
             there, here = (median(pair[i] for pair in pairs) for i in (0, 1))
-            print(f"| {name} | {there:.4f} s | {here:.4f} s | {median(b / a for a, b in pairs):.3f} |", flush=True)
+            print(
+                (
+                    f"| {name} | {there:.4f} s | {here:.4f} s | "
+                    f"{median(b / a for a, b in pairs):.3f} |"
+                ),
+                flush=True,
+            )
     print(f"\n{asked.rounds} rounds; {machine()}")
 
 

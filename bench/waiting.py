@@ -1,4 +1,5 @@
-"""What a Ripple that wraps an external run of three hours costs, by how it waits: arithmetic over list prices, nothing is measured.
+"""What a Ripple that wraps an external run of three hours costs, by how it waits: arithmetic over
+list prices, nothing is measured.
 
 docs/author.md has the table; a test holds it to this file.
 """
@@ -61,7 +62,11 @@ def ways() -> list[Way]:
     """Each way, of a Pond of one Ripple."""
     handed_over = FUNCTION_SECONDS - MARGIN
     return [
-        _sleeping("`time.sleep(15)`, a first run: the function, then a task", function=handed_over, states=STATES_AROUND + 3),
+        _sleeping(
+            "`time.sleep(15)`, a first run: the function, then a task",
+            function=handed_over,
+            states=STATES_AROUND + 3,
+        ),
         _sleeping("`time.sleep(15)`, later runs: a task", function=0, states=STATES_AROUND),
         _pausing('`pond.pause("15s")`', lambda _: 15),
         _pausing('`pond.pause("60s")`', lambda _: 60),
@@ -74,14 +79,23 @@ def _sleeping(name: str, *, function: int, states: int) -> Way:
     around = DISK_GB * DISK_GB_HOUR + ADDRESS_HOUR
     task = hours * (TASK.cpu_units / 1024 * VCPU_HOUR + TASK.memory_mib / 1024 * GB_HOUR + around)
     looks_at_row = SECONDS / 5 * PRICE["read unit"] / 2
-    return Way(name, 1, 15, states * PRICE["transition"], function * FUNCTION_GB * GB_SECOND + task, looks_at_row)
+    return Way(
+        name,
+        1,
+        15,
+        states * PRICE["transition"],
+        function * FUNCTION_GB * GB_SECOND + task,
+        looks_at_row,
+    )
 
 
 def _pausing(name: str, asked: Callable[[int], int]) -> Way:
     rests = list(_rests(asked))
     looks = len(rests) + 1
     states = STATES_AROUND + len(rests) * STATES_A_TURN
-    one = sum(PRICE[what] * times for what, times in LOOK.items()) + SECRET_READ + LOOK_LOG * LOG_BYTE
+    one = (
+        sum(PRICE[what] * times for what, times in LOOK.items()) + SECRET_READ + LOOK_LOG * LOG_BYTE
+    )
     compute = looks * (LOOK_SECONDS * FUNCTION_GB * GB_SECOND + PRICE["invocation"])
     return Way(name, looks, max(rests), states * PRICE["transition"], compute, looks * one)
 
@@ -97,7 +111,10 @@ def _rests(asked: Callable[[int], int]) -> Iterator[int]:
 
 def table() -> str:
     """As docs/author.md has it."""
-    head = "| how it waits | looks | learns of the end within | transitions | compute | the rest | together |"
+    head = (
+        "| how it waits | looks | learns of the end within | transitions | compute | the rest | "
+        "together |"
+    )
     lines = [head, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for way in ways():
         looks = str(way.looks) if way.looks > 1 else "in one go"

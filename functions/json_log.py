@@ -12,14 +12,18 @@ from duckstring.model.foreign import Redactor, readable
 
 
 def json_logger(service: str, redactor: Redactor) -> Logger:
-    """A logger of which each line can be written, without the secrets that ``redactor`` knows: keys as well as values."""
+    """A logger of which each line can be written, without the secrets that ``redactor`` knows:
+    keys as well as values.
+    """
     made = Logger(service=service, json_serializer=redactor.line, json_deserializer=_leave)
     made.registered_handler.addFilter(_Formatted())
     return made
 
 
 class _Formatted(logging.Filter):
-    """A record's text is made here: where its arguments cannot be put into it, they stand beside it, and the line is not lost."""
+    """A record's text is made here: where its arguments cannot be put into it, they stand beside
+    it, and the line is not lost.
+    """
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:

@@ -1,4 +1,6 @@
-"""What wakes a Catchment: the group of its Windows and alarms, the role that may post them, and the slow sweep."""
+"""What wakes a Catchment: the group of its Windows and alarms, the role that may post them, and
+the slow sweep.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +18,42 @@ SWEEP_EVERY = Duration.minutes(5)
 
 
 class Alarms(Construct):
-    """A schedule group for Windows and the lines' alarms, gone with the stack, and the role with which Scheduler posts them."""
+    """A schedule group for Windows and the lines' alarms, gone with the stack, and the role with
+    which Scheduler posts them.
+    """
 
-    def __init__(self, scope: Construct, construct_id: str, *, name: str, posts_to: Sequence[sqs.IQueue]) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, name: str, posts_to: Sequence[sqs.IQueue]
+    ) -> None:
         super().__init__(scope, construct_id)
-        # Left to itself CDK would keep the group, and its schedules would go on knocking at a door that is gone.
-        self.group = scheduler.ScheduleGroup(self, "Group", schedule_group_name=name, removal_policy=RemovalPolicy.DESTROY)
+        # Left to itself CDK would keep the group, and its schedules would go on knocking at a door
+        # that is gone.
+        self.group = scheduler.ScheduleGroup(
+            self, "Group", schedule_group_name=name, removal_policy=RemovalPolicy.DESTROY
+        )
         account = Stack.of(self).account
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}),
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": account}},
+            ),
         )
-        self.role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in posts_to]))
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in posts_to]
+            )
+        )
 
     @property
     def schedules_arn(self) -> str:
         """Every schedule of the group."""
-        return Stack.of(self).format_arn(service="scheduler", resource="schedule", resource_name=f"{self.group.schedule_group_name}/*")
+        return Stack.of(self).format_arn(
+            service="scheduler",
+            resource="schedule",
+            resource_name=f"{self.group.schedule_group_name}/*",
+        )
 
 
 class Sweep(Construct):
@@ -45,5 +65,9 @@ class Sweep(Construct):
             self,
             "Every",
             schedule=scheduler.ScheduleExpression.rate(SWEEP_EVERY),
-            target=targets.LambdaInvoke(function, retry_attempts=0, input=scheduler.ScheduleTargetInput.from_object({"op": "sweep"})),
+            target=targets.LambdaInvoke(
+                function,
+                retry_attempts=0,
+                input=scheduler.ScheduleTargetInput.from_object({"op": "sweep"}),
+            ),
         )

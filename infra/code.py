@@ -25,15 +25,25 @@ class Code:
         """Build what has changed.
 
         Raises:
-            OperatorError: the Catchment's requirements cannot be installed, or are too large for a function.
+            OperatorError: the Catchment's requirements cannot be installed, or are too large for a
+                function.
         """
-        target = Target.of(python=config.python, architecture=config.architecture, named=config.platform, bytecode=config.bytecode)
+        target = Target.of(
+            python=config.python,
+            architecture=config.architecture,
+            named=config.platform,
+            bytecode=config.bytecode,
+        )
         wanted = pinned("data") + config.requirements
         code = cls(
             functions=source_zip(_home("functions"), prefix="", target=target, build=config.build),
-            core=source_zip(_home("duckstring"), prefix="python/", target=target, build=config.build),
+            core=source_zip(
+                _home("duckstring"), prefix="python/", target=target, build=config.build
+            ),
             deps=third_party_zip("deps", pinned("deps"), target=target, build=config.build),
-            data=third_party_zip("data", wanted, target=target, build=config.build, without=pinned("deps")),
+            data=third_party_zip(
+                "data", wanted, target=target, build=config.build, without=pinned("deps")
+            ),
         )
         check_size("ripple", (code.functions, code.core, code.deps, code.data))
         return code
@@ -43,5 +53,7 @@ def _home(package: str) -> Path:
     """Where a package lies. It is packed, not imported: the functions are another program."""
     found = find_spec(package)
     if found is None or found.origin is None:
-        raise InvariantError(f"The package {package} is not installed.", hint="Install duckstring-aws again.")
+        raise InvariantError(
+            f"The package {package} is not installed.", hint="Install duckstring-aws again."
+        )
     return Path(found.origin).parent

@@ -1,4 +1,6 @@
-"""What a deployment may say about itself, read from the CDK's context. No AWS call, no CDK construct."""
+"""What a deployment may say about itself, read from the CDK's context. No AWS call, no CDK
+construct.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _ANY_PYTHON = re.compile(r"^3\.(1[1-9])$")
 _ARCHITECTURES = ("x86_64", "arm64")
 _SUBNETS = re.compile(r"^subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17}){0,15}$")
 _SECURITY_GROUP = re.compile(r"^sg-[0-9a-f]{8,17}$")
-_POLICY = re.compile(r"^arn:aws(-cn|-us-gov)?:iam::(aws|[0-9]{12}):policy/[A-Za-z0-9+=,.@_/-]{1,512}$")
+_POLICY = re.compile(
+    r"^arn:aws(-cn|-us-gov)?:iam::(aws|[0-9]{12}):policy/[A-Za-z0-9+=,.@_/-]{1,512}$"
+)
 _MOST_POLICIES = 8
 """Of the ten that a role takes, two may be CDK's."""
 _IMAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$")
@@ -37,12 +41,14 @@ class Network:
 class Config:
     """One Catchment's deployment.
 
-    ``platform`` is what uv calls the platform that layers are built for; empty: Lambda's for ``architecture``;
-    ``host``: this machine's, with any Python that Duckstring runs on. ``reserved`` is the orchestrator's reserved
-    concurrency; None: it takes from the account's. ``arrivals`` are the buckets whose new objects may trigger Ponds.
-    ``function_timeout_seconds`` is what an attempt of a Ripple has before it goes on as a task; ``image`` is one for tasks that
-    exists already, empty: it is built from this repository; ``network`` is None where tasks have one of their own. ``policies``
-    are managed policies for the workers: what Ripples may do besides, in an account of the user's.
+    ``platform`` is what uv calls the platform that layers are built for; empty: Lambda's for
+    ``architecture``; ``host``: this machine's, with any Python that Duckstring runs on.
+    ``reserved`` is the orchestrator's reserved concurrency; None: it takes from the account's.
+    ``arrivals`` are the buckets whose new objects may trigger Ponds. ``function_timeout_seconds``
+    is what an attempt of a Ripple has before it goes on as a task; ``image`` is one for tasks that
+    exists already, empty: it is built from this repository; ``network`` is None where tasks have
+    one of their own. ``policies`` are managed policies for the workers: what Ripples may do
+    besides, in an account of the user's.
     """
 
     catchment: str = "dev"
@@ -75,30 +81,58 @@ class Config:
             return default if value is None else str(value)
 
         platform = text("platform", "")
-        versions = (_ANY_PYTHON, "3.11 or newer") if platform == "host" else (_PYTHON, "3.12, 3.13, 3.14 (what Lambda runs)")
-        catchment = _matching("catchment", text("catchment", "dev"), _CATCHMENT, "a lower-case letter, then up to 31 of a-z 0-9 -")
+        versions = (
+            (_ANY_PYTHON, "3.11 or newer")
+            if platform == "host"
+            else (_PYTHON, "3.12, 3.13, 3.14 (what Lambda runs)")
+        )
+        catchment = _matching(
+            "catchment",
+            text("catchment", "dev"),
+            _CATCHMENT,
+            "a lower-case letter, then up to 31 of a-z 0-9 -",
+        )
         return cls(
             catchment=catchment,
             python=_matching("python", text("python", "3.12"), *versions),
             architecture=_one_of("architecture", text("architecture", "x86_64"), _ARCHITECTURES),
             platform=platform,
             bytecode=_one_of("bytecode", text("bytecode", "yes").lower(), ("yes", "no")) == "yes",
-            ephemeral=_one_of("ephemeral", text("ephemeral", "false").lower(), ("true", "false")) == "true",
+            ephemeral=_one_of("ephemeral", text("ephemeral", "false").lower(), ("true", "false"))
+            == "true",
             memory_mib=_between("memory", text("memory", "2048"), 512, 10_240, "MiB"),
-            function_timeout_seconds=_between("function-timeout", text("function-timeout", "900"), 30, 900, "seconds"),
-            image=_matching("image", image, _IMAGE, "an image's address, as in docker pull") if (image := text("image", "")) else "",
-            network=_network(text("subnets", ""), text("security-group", ""), text("public-ip", "")),
-            reserved=_between("reserved", reserved, 1, 1000, "executions at a time") if (reserved := text("reserved", "")) else None,
+            function_timeout_seconds=_between(
+                "function-timeout", text("function-timeout", "900"), 30, 900, "seconds"
+            ),
+            image=_matching("image", image, _IMAGE, "an image's address, as in docker pull")
+            if (image := text("image", ""))
+            else "",
+            network=_network(
+                text("subnets", ""), text("security-group", ""), text("public-ip", "")
+            ),
+            reserved=_between("reserved", reserved, 1, 1000, "executions at a time")
+            if (reserved := text("reserved", ""))
+            else None,
             requirements=_read_file("requirements", text("requirements", "")),
             build=Path(text("build", ".build")),
             arrivals=parse_buckets(text("arrivals", ""), where="-c arrivals="),
             policies=_policies(text("policies", "")),
-            environment=parse_environment(_read_file("envfile", text("envfile", "")), where=text("envfile", "")),
+            environment=parse_environment(
+                _read_file("envfile", text("envfile", "")), where=text("envfile", "")
+            ),
         )
 
 
 def _network(subnets: str, security_group: str, public_ip: str) -> Network | None:
-    given = [key for key, value in (("subnets", subnets), ("security-group", security_group), ("public-ip", public_ip)) if value]
+    given = [
+        key
+        for key, value in (
+            ("subnets", subnets),
+            ("security-group", security_group),
+            ("public-ip", public_ip),
+        )
+        if value
+    ]
     if not given:
         return None
     if not (subnets and security_group):
@@ -107,8 +141,18 @@ def _network(subnets: str, security_group: str, public_ip: str) -> Network | Non
             hint="Give both, or none: then tasks have a network of their own.",
         )
     spaceless = subnets.replace(" ", "")
-    _matching("subnets", spaceless, _SUBNETS, "up to 16 subnets with commas between, for example subnet-0a1b2c3d,subnet-4e5f6a7b")
-    _matching("security-group", security_group, _SECURITY_GROUP, "a security group, for example sg-0a1b2c3d4e5f6a7b8")
+    _matching(
+        "subnets",
+        spaceless,
+        _SUBNETS,
+        "up to 16 subnets with commas between, for example subnet-0a1b2c3d,subnet-4e5f6a7b",
+    )
+    _matching(
+        "security-group",
+        security_group,
+        _SECURITY_GROUP,
+        "a security group, for example sg-0a1b2c3d4e5f6a7b8",
+    )
     wants = _one_of("public-ip", (public_ip or "false").lower(), ("true", "false")) == "true"
     return Network(tuple(dict.fromkeys(spaceless.split(","))), security_group, public_ip=wants)
 
@@ -116,10 +160,16 @@ def _network(subnets: str, security_group: str, public_ip: str) -> Network | Non
 def _policies(listed: str) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(one.strip() for one in listed.split(",") if one.strip()))
     for one in found:
-        _matching("policies", one, _POLICY, f"up to {_MOST_POLICIES} ARNs with commas between: arn:aws:iam::ACCOUNT:policy/NAME")
+        _matching(
+            "policies",
+            one,
+            _POLICY,
+            f"up to {_MOST_POLICIES} ARNs with commas between: arn:aws:iam::ACCOUNT:policy/NAME",
+        )
     if len(found) > _MOST_POLICIES:
         raise OperatorError(
-            f"-c policies=: {len(found)} policies.", hint=f"A role takes {_MOST_POLICIES} besides its own: join some into one."
+            f"-c policies=: {len(found)} policies.",
+            hint=f"A role takes {_MOST_POLICIES} besides its own: join some into one.",
         )
     return found
 
@@ -132,13 +182,17 @@ def _matching(key: str, value: str, pattern: re.Pattern[str], allowed: str) -> s
 
 def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
-        raise OperatorError(f"-c {key}={value}: not allowed.", hint=f"Allowed: {', '.join(allowed)}.")
+        raise OperatorError(
+            f"-c {key}={value}: not allowed.", hint=f"Allowed: {', '.join(allowed)}."
+        )
     return value
 
 
 def _between(key: str, value: str, least: int, most: int, unit: str) -> int:
     if not (value.isascii() and value.isdigit()) or not least <= int(value) <= most:
-        raise OperatorError(f"-c {key}={value}: not allowed.", hint=f"Allowed: {least} to {most} ({unit}).")
+        raise OperatorError(
+            f"-c {key}={value}: not allowed.", hint=f"Allowed: {least} to {most} ({unit})."
+        )
     return int(value)
 
 
@@ -148,4 +202,6 @@ def _read_file(key: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise OperatorError(f"-c {key}={path}: cannot be read ({error.strerror}).", hint="Name a file that exists.") from error
+        raise OperatorError(
+            f"-c {key}={path}: cannot be read ({error.strerror}).", hint="Name a file that exists."
+        ) from error

@@ -19,7 +19,9 @@ from infra.layers import Built
 ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
 _LONGEST = Duration.minutes(15)
 _DISCOVERY_MIB = 2048
-"""A module may use 2 GB as it is imported: the child's own limit (``worker/sandbox.py``), whatever this has."""
+"""A module may use 2 GB as it is imported: the child's own limit (``worker/sandbox.py``),
+whatever this has.
+"""
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 
 
@@ -37,7 +39,9 @@ class _Kind:
 
 
 class Doors(Construct):
-    """The functions. What they may do is granted in ``grants.py``, what they know is set in ``stack.py``."""
+    """The functions. What they may do is granted in ``grants.py``, what they know is set in
+    ``stack.py``.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config, code: Code) -> None:
         super().__init__(scope, construct_id)
@@ -51,7 +55,8 @@ class Doors(Construct):
                 "orchestrator",
                 timeout=ORCHESTRATOR_TIMEOUT,
                 reserved=config.reserved,
-                # It takes letters from the mailbox and posts letters there: by design, and more than 16 times for one trigger.
+                # It takes letters from the mailbox and posts letters there: by design, and more
+                # than 16 times for one trigger.
                 recursive_loop=lambda_.RecursiveLoop.ALLOW,
             ),
             layers,
@@ -66,8 +71,14 @@ class Doors(Construct):
             environment=config.environment,
         )
         self.ripple = self._function(ripple, [data, *layers])
-        # What it imports is what will run: the same layers and variables, and none of the ripple function's rights.
-        discovery = _Kind("discovery", timeout=Duration.minutes(2), memory_mib=_DISCOVERY_MIB, environment=config.environment)
+        # What it imports is what will run: the same layers and variables, and none of the ripple
+        # function's rights.
+        discovery = _Kind(
+            "discovery",
+            timeout=Duration.minutes(2),
+            memory_mib=_DISCOVERY_MIB,
+            environment=config.environment,
+        )
         self.discovery = self._function(discovery, [data, *layers])
 
     def _layer(self, construct_id: str, built: Built) -> lambda_.LayerVersion:
@@ -80,11 +91,18 @@ class Doors(Construct):
         )
 
     def _runtime(self) -> lambda_.Runtime:
-        return lambda_.Runtime(f"python{self._config.python}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True)
+        return lambda_.Runtime(
+            f"python{self._config.python}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True
+        )
 
     def _function(self, kind: _Kind, layers: Sequence[lambda_.ILayerVersion]) -> lambda_.Function:
         construct_id = kind.name.title()
-        log_group = logs.LogGroup(self, f"{construct_id}Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY)
+        log_group = logs.LogGroup(
+            self,
+            f"{construct_id}Logs",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
         function = lambda_.Function(
             self,
             construct_id,
@@ -102,24 +120,36 @@ class Doors(Construct):
             recursive_loop=kind.recursive_loop,
             log_group=log_group,
         )
-        self._allow_own_log(function, log_group, keeps=self._config.policies if kind.name == "ripple" else ())
+        self._allow_own_log(
+            function, log_group, keeps=self._config.policies if kind.name == "ripple" else ()
+        )
         return function
 
-    def _allow_own_log(self, function: lambda_.Function, log_group: logs.ILogGroup, *, keeps: Sequence[str]) -> None:
-        """Log into its own group and no other. The managed policy that the CDK gives a function's role is for all groups there are.
+    def _allow_own_log(
+        self, function: lambda_.Function, log_group: logs.ILogGroup, *, keeps: Sequence[str]
+    ) -> None:
+        """Log into its own group and no other. The managed policy that the CDK gives a function's
+        role is for all groups there are.
 
         The role stays the one that it was: users name it in policies of their own buckets.
         """
         role = function.role.node.default_child if function.role else None
         if not isinstance(role, iam.CfnRole):
-            raise InvariantError("A function's role is not the CDK's own.", hint="Another aws-cdk-lib than requirements/dev.txt names?")
+            raise InvariantError(
+                "A function's role is not the CDK's own.",
+                hint="Another aws-cdk-lib than requirements/dev.txt names?",
+            )
         if keeps:
             role.add_property_override("ManagedPolicyArns", list(keeps))
         else:
             role.add_property_deletion_override("ManagedPolicyArns")
         writes = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        function.add_to_role_policy(iam.PolicyStatement(actions=writes, resources=[log_group.log_group_arn]))
+        function.add_to_role_policy(
+            iam.PolicyStatement(actions=writes, resources=[log_group.log_group_arn])
+        )
 
 
 def _asset(built: Built) -> lambda_.AssetCode:
-    return lambda_.Code.from_asset(str(built.path), asset_hash=built.digest, asset_hash_type=AssetHashType.CUSTOM)
+    return lambda_.Code.from_asset(
+        str(built.path), asset_hash=built.digest, asset_hash_type=AssetHashType.CUSTOM
+    )

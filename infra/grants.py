@@ -1,7 +1,9 @@
-"""Who may do what, function by function. docs/protocol.md says who writes which item; nothing here is wider.
+"""Who may do what, function by function. docs/protocol.md says who writes which item; nothing here
+is wider.
 
-``*`` as a resource stands only where AWS knows no narrower one: a list of tasks is of a cluster, which a condition names. Nobody has
-a managed policy but the workers, if the user gives one (``-c policies=``).
+``*`` as a resource stands only where AWS knows no narrower one: a list of tasks is of a cluster,
+which a condition names. Nobody has a managed policy but the workers, if the user gives one
+(``-c policies=``).
 """
 
 from __future__ import annotations
@@ -22,19 +24,52 @@ from infra.storage import Storage
 from infra.tasks import Tasks
 
 _READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
-_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
+_WRITE = (
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:ConditionCheckItem",
+)
 
 ATTEMPT_ATTRIBUTES = (
-    *("pk", "sk", "run", "ripple", "attempt", "status", "started", "finished", "where", "memory_mib", "log_group", "log_stream"),
+    *(
+        "pk",
+        "sk",
+        "run",
+        "ripple",
+        "attempt",
+        "status",
+        "started",
+        "finished",
+        "where",
+        "memory_mib",
+        "log_group",
+        "log_stream",
+    ),
     *("request_id", "rows", "bytes", "sizes", "reads", "error", "message", "traceback", "overflow"),
-    *("seconds", "peak_mib", "pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message", "memo", "looked"),
+    *(
+        "seconds",
+        "peak_mib",
+        "pauses",
+        "resumes",
+        "invocations",
+        "left",
+        "on_kill",
+        "on_kill_message",
+        "memo",
+        "looked",
+    ),
 )
-"""What a worker writes of its attempt, and of what that remembers. An author's code has the same rights, and no word in any state."""
+"""What a worker writes of its attempt, and of what that remembers. An author's code has the same
+rights, and no word in any state.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
-    """What there is to be granted; ``policies`` are the user's own, for what Ripples do elsewhere in the account."""
+    """What there is to be granted; ``policies`` are the user's own, for what Ripples do
+    elsewhere in the account.
+    """
 
     doors: Doors
     storage: Storage
@@ -48,7 +83,8 @@ class Grants:
     def apply(self) -> None:
         """Give every function what it needs."""
         self._orchestrator()
-        # An attempt may the same wherever it runs. What a task says of its own end, for a function Lambda says.
+        # An attempt may the same wherever it runs. What a task says of its own end, for a function
+        # Lambda says.
         for role in (_role(self.doors.ripple.role), self.tasks.role):
             self._attempts(role)
         answers = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
@@ -62,12 +98,25 @@ class Grants:
         role = _role(self.doors.orchestrator.role)
         queues = [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn]
         _allow(role, _READ, [self.storage.table.table_arn])
-        _allow(role, _WRITE, [self.storage.table.table_arn], conditions=_leading("LINE#*", "WORK#*", "TOKEN#*"))
+        _allow(
+            role,
+            _WRITE,
+            [self.storage.table.table_arn],
+            conditions=_leading("LINE#*", "WORK#*", "TOKEN#*"),
+        )
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
         _allow(role, ["states:StopExecution", "states:DescribeExecution"], [self._executions()])
-        _allow(role, ["states:SendTaskSuccess", "states:SendTaskFailure"], [self.machine.state_machine_arn])
-        schedule = ["scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"]
+        _allow(
+            role,
+            ["states:SendTaskSuccess", "states:SendTaskFailure"],
+            [self.machine.state_machine_arn],
+        )
+        schedule = [
+            "scheduler:CreateSchedule",
+            "scheduler:UpdateSchedule",
+            "scheduler:DeleteSchedule",
+        ]
         _allow(role, schedule, [self.alarms.schedules_arn])
         passed = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
         _allow(role, ["iam:PassRole"], [self.alarms.role.role_arn], conditions=passed)
@@ -80,7 +129,9 @@ class Grants:
         for policy in self.policies:
             role.add_managed_policy(policy)
         read = _leading("LINE#*", "WORK#*")
-        written = _leading("WORK#*") | {"ForAllValues:StringEquals": {"dynamodb:Attributes": list(ATTEMPT_ATTRIBUTES)}}
+        written = _leading("WORK#*") | {
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": list(ATTEMPT_ATTRIBUTES)}
+        }
         _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [self.storage.table.table_arn], conditions=written)
         _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", "data/*.parquet"))
@@ -101,7 +152,9 @@ class Grants:
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
 
     def _discovery(self) -> None:
-        """What a module needs as it is imported, which is what its author's code gets to see anyway."""
+        """What a module needs as it is imported, which is what its author's code gets to see
+        anyway.
+        """
         role = _role(self.doors.discovery.role)
         _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip"))
         _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
@@ -115,7 +168,11 @@ class Grants:
         _allow(role, ["dynamodb:DeleteItem"], [table], conditions=_leading("LINE#*", "WORK#*"))
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
         _allow(role, ["states:DescribeExecution", "states:StopExecution"], [self._executions()])
-        _allow(role, ["s3:ListBucket", "s3:ListBucketMultipartUploads"], [self.storage.bucket.bucket_arn])
+        _allow(
+            role,
+            ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            [self.storage.bucket.bucket_arn],
+        )
         _allow(role, ["s3:DeleteObject"], self._objects("artifacts/*", "data/*"))
         _allow(role, ["s3:AbortMultipartUpload"], self._objects("data/*"))
 
@@ -146,6 +203,12 @@ def _role(role: iam.IRole | None) -> iam.IRole:
 
 
 def _allow(
-    role: iam.IRole, actions: Sequence[str], resources: Sequence[str], *, conditions: Mapping[str, Mapping[str, object]] | None = None
+    role: iam.IRole,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    *,
+    conditions: Mapping[str, Mapping[str, object]] | None = None,
 ) -> None:
-    role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions))
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
+    )

@@ -1,4 +1,5 @@
-"""The folder that the image of a Ripple's task is built in: the Dockerfile, and the very zips that the ripple function is made of.
+"""The folder that the image of a Ripple's task is built in: the Dockerfile, and the very zips that
+the ripple function is made of.
 
 ``python -m infra.image`` makes it, for who builds the image elsewhere (docs/aws.md).
 """
@@ -41,7 +42,9 @@ def build_folder(code: Code, build: Path) -> Path:
 
 def _digest(parts: dict[str, Built]) -> str:
     sums = [f"{name} {part.digest}" for name, part in parts.items()]
-    return hashlib.sha256("\n".join([_DOCKERFILE.read_text(encoding="utf-8"), *sums]).encode()).hexdigest()[:20]
+    return hashlib.sha256(
+        "\n".join([_DOCKERFILE.read_text(encoding="utf-8"), *sums]).encode()
+    ).hexdigest()[:20]
 
 
 def _link(source: Path, target: Path) -> None:
@@ -52,9 +55,21 @@ def _link(source: Path, target: Path) -> None:
 
 
 def main() -> int:
-    """Make the folder of a deployment, described by the CDK's own ``-c key=value``, and print where it is."""
-    parser = argparse.ArgumentParser(prog="python -m infra.image", description="Make the folder that the image of tasks is built in.")
-    parser.add_argument("-c", dest="context", action="append", default=[], metavar="KEY=VALUE", help="As given to cdk deploy.")
+    """Make the folder of a deployment, described by the CDK's own ``-c key=value``, and print
+    where it is.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.image",
+        description="Make the folder that the image of tasks is built in.",
+    )
+    parser.add_argument(
+        "-c",
+        dest="context",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="As given to cdk deploy.",
+    )
     context = dict(given.partition("=")[::2] for given in parser.parse_args().context)
     try:
         config = Config.read(context.get)

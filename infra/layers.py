@@ -1,6 +1,8 @@
-"""Builds what the functions import: zip files, made once for given inputs and kept in the build folder.
+"""Builds what the functions import: zip files, made once for given inputs and kept in the build
+folder.
 
-A zip's name holds the digest of all that goes into it, so the same inputs cost nothing and give the same asset.
+A zip's name holds the digest of all that goes into it, so the same inputs cost nothing and give the
+same asset.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ class Built:
 class Target:
     """What the functions run on. ``platform`` is uv's word for it; ``host`` is this machine.
 
-    ``interpreter``: a Python of that version on this machine, to write byte code with; empty: none is written.
+    ``interpreter``: a Python of that version on this machine, to write byte code with; empty: none
+    is written.
     """
 
     python: str
@@ -59,10 +62,13 @@ class Target:
         """Lambda's platform for ``architecture`` unless another is ``named``.
 
         Raises:
-            OperatorError: byte code is wanted, and there is no Python of that version to write it with.
+            OperatorError: byte code is wanted, and there is no Python of that version to write it
+                with.
         """
         platform = named or _PLATFORMS[architecture]
-        return cls(python, platform, _interpreter(python) if bytecode and platform != "host" else "")
+        return cls(
+            python, platform, _interpreter(python) if bytecode and platform != "host" else ""
+        )
 
     @property
     def key(self) -> str:
@@ -86,8 +92,14 @@ def _interpreter(version: str) -> str:
     if found := _said([*uv, "find", "--managed-python", "--no-project", version]):
         return found
     raise OperatorError(
-        f"There is no Python {version} on this machine, and uv could not fetch one. The functions' byte code is written with it.",
-        hint=f"Install Python {version}; or deploy with -c bytecode=no: each cold start then takes 0.8 s more.",
+        (
+            f"There is no Python {version} on this machine, and uv could not fetch one. The "
+            "functions' byte code is written with it."
+        ),
+        hint=(
+            f"Install Python {version}; or deploy with -c bytecode=no: each cold start then "
+            "takes 0.8 s more."
+        ),
     )
 
 
@@ -95,10 +107,28 @@ def _candidates(version: str) -> Iterator[str]:
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         yield sys.executable
     yield from filter(None, [shutil.which(f"python{version}")])
-    yield from filter(None, [_said([sys.executable, "-m", "uv", "python", "find", "--no-python-downloads", "--no-project", version])])
+    yield from filter(
+        None,
+        [
+            _said(
+                [
+                    sys.executable,
+                    "-m",
+                    "uv",
+                    "python",
+                    "find",
+                    "--no-python-downloads",
+                    "--no-project",
+                    version,
+                ]
+            )
+        ],
+    )
     # pyenv's own command for a version that is installed, and not chosen here, only says so.
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    yield from (str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True))
+    yield from (
+        str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True)
+    )
 
 
 def _said(command: list[str]) -> str:
@@ -114,7 +144,11 @@ def pinned(name: str) -> str:
 
 def source_zip(package: Path, *, prefix: str, target: Target, build: Path) -> Built:
     """Zip one package of ours, so that it unpacks below ``prefix``. What is for tests stays out."""
-    files = sorted(path for path in package.rglob("*.py") if not _OURS_DROPPED.intersection(path.relative_to(package).parts))
+    files = sorted(
+        path
+        for path in package.rglob("*.py")
+        if not _OURS_DROPPED.intersection(path.relative_to(package).parts)
+    )
     named = {path.relative_to(package): path.read_bytes() for path in files}
     sums = [f"{name} {hashlib.sha256(content).hexdigest()}" for name, content in named.items()]
 
@@ -129,14 +163,22 @@ def source_zip(package: Path, *, prefix: str, target: Target, build: Path) -> Bu
     return _kept(build, package.name, [prefix, target.key, *sums], make)
 
 
-def third_party_zip(name: str, requirements: str, *, target: Target, build: Path, without: str = "") -> Built:
-    """Install ``requirements`` for ``target`` and zip them as a layer; ``without`` are constraints of a layer it stands on.
+def third_party_zip(
+    name: str, requirements: str, *, target: Target, build: Path, without: str = ""
+) -> Built:
+    """Install ``requirements`` for ``target`` and zip them as a layer; ``without`` are constraints
+    of a layer it stands on.
 
     Raises:
         OperatorError: they cannot be installed for that target.
     """
     inputs = [requirements.strip(), without.strip(), target.key]
-    return _kept(build, name, inputs, lambda path: _install_and_zip(name, requirements, without, target, path))
+    return _kept(
+        build,
+        name,
+        inputs,
+        lambda path: _install_and_zip(name, requirements, without, target, path),
+    )
 
 
 def check_size(function: str, parts: Iterable[Built]) -> None:
@@ -148,9 +190,14 @@ def check_size(function: str, parts: Iterable[Built]) -> None:
     listed = list(parts)
     total = sum(part.unpacked for part in listed)
     if total > _LIMIT:
-        sizes = ", ".join(f"{part.path.stem.rsplit('-', 1)[0]} {part.unpacked // 1_000_000} MB" for part in listed)
+        sizes = ", ".join(
+            f"{part.path.stem.rsplit('-', 1)[0]} {part.unpacked // 1_000_000} MB" for part in listed
+        )
         raise OperatorError(
-            f"The {function} function's code unpacks to {total // 1_000_000} MB ({sizes}); Lambda allows {_LIMIT // 1_000_000} MB.",
+            (
+                f"The {function} function's code unpacks to {total // 1_000_000} MB ({sizes}); "
+                f"Lambda allows {_LIMIT // 1_000_000} MB."
+            ),
             hint="Take large packages out of the Catchment's requirements.txt.",
         )
 
@@ -169,7 +216,9 @@ def _kept(build: Path, name: str, inputs: list[str], make: Callable[[Path], None
     return Built(path=path, digest=digest, unpacked=unpacked)
 
 
-def _install_and_zip(name: str, requirements: str, without: str, target: Target, path: Path) -> None:
+def _install_and_zip(
+    name: str, requirements: str, without: str, target: Target, path: Path
+) -> None:
     folder = path.parent / "python"
     _install(name, requirements, without, target, folder)
     _strip(folder)
@@ -184,18 +233,31 @@ def _install(name: str, requirements: str, without: str, target: Target, folder:
     wanted.write_text(requirements, encoding="utf-8")
     constraints = folder.parent / "constraints.txt"
     constraints.write_text(without, encoding="utf-8")
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(folder), "--python-version", target.python]
+    command = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--target",
+        str(folder),
+        "--python-version",
+        target.python,
+    ]
     if target.platform != "host":
         command += ["--python-platform", target.platform]
     command += ["--constraints", str(constraints), "-r", str(wanted)]
-    # Wheels first; a package that has none is built here, and accepted if what comes out is pure Python.
+    # Wheels first; a package that has none is built here, and accepted if what comes out is pure
+    # Python.
     if _run([*command, "--only-binary", ":all:"]) is None:
         _check_wheels(folder, target)
         return
     shutil.rmtree(folder, ignore_errors=True)
     if error := _run(command):
         raise OperatorError(
-            f"The {name} layer cannot be installed for Python {target.python}: {error}", hint="Correct the Catchment's requirements.txt."
+            f"The {name} layer cannot be installed for Python {target.python}: {error}",
+            hint="Correct the Catchment's requirements.txt.",
         )
     _check_wheels(folder, target)
 
@@ -212,26 +274,43 @@ def _check_wheels(folder: Path, target: Target) -> None:
     if target.platform == "host":
         return
     for wheel in sorted(folder.glob("*.dist-info/WHEEL")):
-        tags = [line.partition(":")[2].strip() for line in wheel.read_text(encoding="utf-8").splitlines() if line.startswith("Tag:")]
-        if tags and all(tag.rsplit("-", 1)[-1].startswith(("linux_", "macosx_", "win")) for tag in tags):
+        tags = [
+            line.partition(":")[2].strip()
+            for line in wheel.read_text(encoding="utf-8").splitlines()
+            if line.startswith("Tag:")
+        ]
+        if tags and all(
+            tag.rsplit("-", 1)[-1].startswith(("linux_", "macosx_", "win")) for tag in tags
+        ):
             package = wheel.parent.name.removesuffix(".dist-info")
             raise OperatorError(
                 f"{package} has no wheel for {target.platform} and is not pure Python.",
-                hint="Pin a version that has one, or deploy for an architecture it has a wheel for (-c architecture=).",
+                hint=(
+                    "Pin a version that has one, or deploy for an architecture it has a wheel "
+                    "for (-c architecture=)."
+                ),
             )
 
 
 def _strip(folder: Path) -> None:
     """Drop what no function imports: caches, scripts, the packages' own tests."""
     for path in sorted(folder.rglob("*"), reverse=True):
-        # numpy.testing and the like stay; a folder named tests is nobody's dependency, except inside a data folder.
-        if path.is_dir() and not path.is_symlink() and path.name in _DROPPED_FOLDERS and (path.name != "bin" or path.parent == folder):
+        # numpy.testing and the like stay; a folder named tests is nobody's dependency, except
+        # inside a data folder.
+        if (
+            path.is_dir()
+            and not path.is_symlink()
+            and path.name in _DROPPED_FOLDERS
+            and (path.name != "bin" or path.parent == folder)
+        ):
             shutil.rmtree(path)
     (folder / ".lock").unlink(missing_ok=True)
 
 
 def _compile(folder: Path, target: Target) -> None:
-    """Add byte code: Lambda's layers are read-only, so that every cold start would compile all it imports."""
+    """Add byte code: Lambda's layers are read-only, so that every cold start would compile all
+    it imports.
+    """
     if target.interpreter:
         command = [
             target.interpreter,

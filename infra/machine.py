@@ -1,16 +1,20 @@
-"""The state machine of a Pond Run, in JSONata: one branch per Ripple, all decisions made in the mailbox.
+"""The state machine of a Pond Run, in JSONata: one branch per Ripple, all decisions made in the
+mailbox.
 
-A state entered costs as much as forty writes to the table, so the usual way is short: an attempt that succeeds ends its branch, and
-one that does not *fails its task* (a Catch costs nothing, a Choice after each attempt would); a gate's success is "run", any other
-verdict is its failure; and a run of one Ripple needs no Map.
+A state entered costs as much as forty writes to the table, so the usual way is short: an attempt
+that succeeds ends its branch, and one that does not *fails its task* (a Catch costs nothing, a
+Choice after each attempt would); a gate's success is "run", any other verdict is its failure; and a
+run of one Ripple needs no Map.
 
-An attempt runs in the function or as a task. One that pauses is invoked again after a while, in the function and with the same
-number: it comes to look, and that is short. A branch that found the function too small after a pause stays in tasks, pauses included.
-A task's worker ends its attempt with its token, in the words that the function uses.
+An attempt runs in the function or as a task. One that pauses is invoked again after a while, in the
+function and with the same number: it comes to look, and that is short. A branch that found the
+function too small after a pause stays in tasks, pauses included. A task's worker ends its attempt
+with its token, in the words that the function uses.
 
-Rules of this file: a branch of the Map never ends in Fail (its siblings would be cut off), a gate is retried only where its letter
-was not sent (once it was, somebody may hold its token), what AWS lost is ``lost`` and not ``crashed`` (the author's budget
-does not pay for it), timeouts are literal, and a terminal state is a Pass (an ``Output`` of Succeed is not applied everywhere).
+Rules of this file: a branch of the Map never ends in Fail (its siblings would be cut off), a gate
+is retried only where its letter was not sent (once it was, somebody may hold its token), what AWS
+lost is ``lost`` and not ``crashed`` (the author's budget does not pay for it), timeouts are
+literal, and a terminal state is a Pass (an ``Output`` of Succeed is not applied everywhere).
 """
 
 from __future__ import annotations
@@ -36,12 +40,18 @@ _TASK_SECONDS = 30 * 24 * 3600
 """No Ripple is given so long: its own deadline ends it, and silence what has none."""
 _REST_SECONDS = 10
 _CAUSE_LENGTH = 4_000
-"""Of what AWS says of a crash: ten letters of one batch may each leave theirs in the outbox of one item."""
+"""Of what AWS says of a crash: ten letters of one batch may each leave theirs in the outbox of
+one item.
+"""
 _TOLD_LENGTH = 1000
-"""Of a cancelled branch's failure. A Map's result holds all of them, and 256 KiB at most; history has the whole text."""
+"""Of a cancelled branch's failure. A Map's result holds all of them, and 256 KiB at most;
+history has the whole text.
+"""
 
 _NO_ROOM = ["Lambda.TooManyRequestsException"]
-"""As many invocations run as the account may have. Whoever waits has lost nothing, and may wait for hours."""
+"""As many invocations run as the account may have. Whoever waits has lost nothing, and may wait
+for hours.
+"""
 
 _FAULTS = [
     "Lambda.ServiceException",
@@ -60,7 +70,9 @@ _NO_TASK_ROOM = [
     "ECS.ThrottlingException",
     "AmazonECS.Unknown",
 ]
-"""ECS did not start a task: no place, too many at once, or a fault of its own. ``AmazonECS.Unknown``: it said so in a list."""
+"""ECS did not start a task: no place, too many at once, or a fault of its own.
+``AmazonECS.Unknown``: it said so in a list.
+"""
 
 _REFUSED = ["ECS.ClientException"]
 """ECS refused the request. It would most likely refuse it again."""
@@ -68,10 +80,15 @@ _REFUSED = ["ECS.ClientException"]
 _KILLED_FOR_MEMORY = ("Runtime.OutOfMemory", "signal: killed", "exit status 137")
 """How Lambda tells of a function that wanted more memory than it had."""
 
-_SILENT = f"Nothing was heard of it for {SILENCE_SECONDS} s: its task did not come up in time, or lost its network."
+_SILENT = (
+    f"Nothing was heard of it for {SILENCE_SECONDS} s: its task did not come up in time, or lost "
+    "its network."
+)
 
 _OUT_OF_TIME = ("Sandbox.Timedout", "Task timed out after")
-"""How it tells of one that held out to the function's last second, and did not hear the worker's watch."""
+"""How it tells of one that held out to the function's last second, and did not hear the worker's
+watch.
+"""
 
 State = dict[str, Any]
 
@@ -88,7 +105,9 @@ def _again(errors: list[str], *, seconds: int, tries: int, longest: int) -> Stat
 
 
 def _for_room(errors: list[str]) -> State:
-    """Two to five hours. Each try is three events of a history that has room for 25,000, of 40 branches."""
+    """Two to five hours. Each try is three events of a history that has room for 25,000, of 40
+    branches.
+    """
     return _again(errors, seconds=2, tries=60, longest=300)
 
 
@@ -99,8 +118,9 @@ def _jsonata(expression: str) -> str:
 def definition() -> dict[str, Any]:
     """The machine in Amazon States Language.
 
-    Substituted at deployment: ``${Partition}`` of AWS, ``${RippleFunction}`` and its ``${FunctionMemory}``, ``${Mailbox}``, and of
-    tasks ``${Cluster}``, ``${TaskDefinition}``, ``${Subnets}`` (with commas between), ``${SecurityGroup}`` and ``${PublicIp}``.
+    Substituted at deployment: ``${Partition}`` of AWS, ``${RippleFunction}`` and its
+    ``${FunctionMemory}``, ``${Mailbox}``, and of tasks ``${Cluster}``, ``${TaskDefinition}``,
+    ``${Subnets}`` (with commas between), ``${SecurityGroup}`` and ``${PublicIp}``.
     """
     return {
         "Comment": "One Pond Run: a branch for each Ripple.",
@@ -113,7 +133,10 @@ def definition() -> dict[str, Any]:
                 "Choices": [
                     {"Condition": _jsonata("$states.input.verdict = 'lambda'"), "Next": "RunAlone"},
                     {"Condition": _jsonata("$states.input.verdict = 'wait'"), "Next": "AwaitAlone"},
-                    {"Condition": _jsonata("$states.input.verdict = 'task'"), "Next": "RunOnTaskAlone"},
+                    {
+                        "Condition": _jsonata("$states.input.verdict = 'task'"),
+                        "Next": "RunOnTaskAlone",
+                    },
                 ],
                 "Default": "Ripples",
             },
@@ -132,13 +155,19 @@ def definition() -> dict[str, Any]:
                     "attempt": _jsonata("$states.context.Map.Item.Value.attempt"),
                     "memory_mib": _jsonata(_or("$states.context.Map.Item.Value.memory_mib", "0")),
                 },
-                "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "Route", "States": _routed()},
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "INLINE"},
+                    "StartAt": "Route",
+                    "States": _routed(),
+                },
                 "Output": _jsonata("{'cancelled': [$states.result[status = 'cancelled'][0]]}"),
                 "Next": "Verdict",
             },
             "Verdict": {
                 "Type": "Choice",
-                "Choices": [{"Condition": _jsonata("$count($states.input.cancelled) > 0"), "Next": "Failed"}],
+                "Choices": [
+                    {"Condition": _jsonata("$count($states.input.cancelled) > 0"), "Next": "Failed"}
+                ],
                 "Default": "Succeeded",
             },
             "Succeeded": _done(),
@@ -150,9 +179,15 @@ def definition() -> dict[str, Any]:
 def _fail(place: str) -> State:
     def first(key: str, otherwise: str) -> str:
         found = f"{place}.failure.{key}"
-        return _jsonata(f"$exists({found}) ? $substring({found}, 0, {_TOLD_LENGTH}) : '{otherwise}'")
+        return _jsonata(
+            f"$exists({found}) ? $substring({found}, 0, {_TOLD_LENGTH}) : '{otherwise}'"
+        )
 
-    return {"Type": "Fail", "Error": first("error", "Cancelled"), "Cause": first("message", "The run was cancelled.")}
+    return {
+        "Type": "Fail",
+        "Error": first("error", "Cancelled"),
+        "Cause": first("message", "The run was cancelled."),
+    }
 
 
 def _done() -> State:
@@ -166,13 +201,24 @@ def _or(place: str, otherwise: str) -> str:
 _PAUSES = _or("$states.input.pauses", "0")
 """That this branch has made, in all attempts: the history of the execution has all of them."""
 _STAYS = _or("$states.input.stays", "false")
-"""Whether it goes on as a task after a pause: the function was too small for what came after an earlier one."""
+"""Whether it goes on as a task after a pause: the function was too small for what came after an
+earlier one.
+"""
 _OUTGREW = f"({_STAYS}) or (({_PAUSES}) > 0 and $ended.outcome in ['overran', 'memory'])"
 _KEPT = f"{{'pauses': {_PAUSES}, 'stays': {_STAYS}}}"
-_WHOSE = "{" + ", ".join(f"'{key}': $states.input.{key}" for key in ("line", "run", "launch", "ripple")) + "}"
-_ATTEMPTED = f"{{'attempt': $states.input.attempt, 'memory_mib': $states.input.memory_mib, 'pauses': {_PAUSES}}}"
+_WHOSE = (
+    "{"
+    + ", ".join(f"'{key}': $states.input.{key}" for key in ("line", "run", "launch", "ripple"))
+    + "}"
+)
+_ATTEMPTED = (
+    f"{{'attempt': $states.input.attempt, 'memory_mib': $states.input.memory_mib, 'pauses': "
+    f"{_PAUSES}}}"
+)
 _ORDER = f"$string($merge([{_WHOSE}, {_ATTEMPTED}]))"
-_CPU_UNITS = "{" + ", ".join(f"'{size.memory_mib}': '{size.cpu_units}'" for size in TASK_SIZES) + "}"
+_CPU_UNITS = (
+    "{" + ", ".join(f"'{size.memory_mib}': '{size.cpu_units}'" for size in TASK_SIZES) + "}"
+)
 _CANCELLED = (
     "{'status': 'cancelled', 'failure': $exists($states.input.failure.error) ? "
     "$merge([$states.input.failure, {'message': $substring($states.input.failure.message, 0, "
@@ -203,7 +249,9 @@ def _routed() -> dict[str, State]:
 
 
 def _branch(suffix: str) -> dict[str, State]:
-    """The states of one Ripple but for the first and ``Cancelled``; ``suffix`` keeps names apart, that a machine may not have twice."""
+    """The states of one Ripple but for the first and ``Cancelled``; ``suffix`` keeps names
+    apart, that a machine may not have twice.
+    """
     return {
         f"Run{suffix}": _run(suffix),
         f"RunOnTask{suffix}": _run_on_task(suffix),
@@ -212,8 +260,16 @@ def _branch(suffix: str) -> dict[str, State]:
             "Type": "Choice",
             "Choices": [
                 {"Condition": _jsonata("$states.input.outcome = 'lost'"), "Next": f"Rest{suffix}"},
-                {"Condition": _jsonata("$states.input.outcome = 'paused' and $states.input.stays"), "Next": f"PauseTask{suffix}"},
-                {"Condition": _jsonata("$states.input.outcome = 'paused'"), "Next": f"Pause{suffix}"},
+                {
+                    "Condition": _jsonata(
+                        "$states.input.outcome = 'paused' and $states.input.stays"
+                    ),
+                    "Next": f"PauseTask{suffix}",
+                },
+                {
+                    "Condition": _jsonata("$states.input.outcome = 'paused'"),
+                    "Next": f"Pause{suffix}",
+                },
             ],
             "Default": f"Await{suffix}",
         },
@@ -227,7 +283,11 @@ def _branch(suffix: str) -> dict[str, State]:
 
 
 def _pause(then: str) -> State:
-    return {"Type": "Wait", "Seconds": _jsonata("$max([1, $ceil($states.input.seconds)])"), "Next": then}
+    return {
+        "Type": "Wait",
+        "Seconds": _jsonata("$max([1, $ceil($states.input.seconds)])"),
+        "Next": then,
+    }
 
 
 def _run(suffix: str) -> State:
@@ -322,8 +382,12 @@ def _await(suffix: str) -> State:
                 "launch": _jsonata("$states.input.launch"),
                 "ripple": _jsonata("$states.input.ripple"),
                 "attempt": _jsonata("$states.input.attempt"),
-                "outcome": _jsonata("$exists($states.input.outcome) ? $states.input.outcome : 'none'"),
-                "failure": _jsonata("$exists($states.input.failure) ? $states.input.failure : null"),
+                "outcome": _jsonata(
+                    "$exists($states.input.outcome) ? $states.input.outcome : 'none'"
+                ),
+                "failure": _jsonata(
+                    "$exists($states.input.failure) ? $states.input.failure : null"
+                ),
                 "memory_mib": _jsonata(_or("$states.input.memory_mib", "0")),
                 "token": _jsonata("$states.context.Task.Token"),
             },
@@ -340,7 +404,9 @@ def _await(suffix: str) -> State:
             {"ErrorEquals": [DONE], "Next": f"Done{suffix}"},
             {
                 "ErrorEquals": [TASK],
-                "Output": _jsonata(f"$merge([{_WHOSE}, $parse($states.errorOutput.Cause), {_KEPT}])"),
+                "Output": _jsonata(
+                    f"$merge([{_WHOSE}, $parse($states.errorOutput.Cause), {_KEPT}])"
+                ),
                 "Next": f"RunOnTask{suffix}",
             },
             {
@@ -348,7 +414,11 @@ def _await(suffix: str) -> State:
                 "Output": _jsonata("{'failure': $parse($states.errorOutput.Cause)}"),
                 "Next": f"Cancelled{suffix}",
             },
-            {"ErrorEquals": ["States.ALL"], "Output": _caught("'cancelled'"), "Next": f"Cancelled{suffix}"},
+            {
+                "ErrorEquals": ["States.ALL"],
+                "Output": _caught("'cancelled'"),
+                "Next": f"Cancelled{suffix}",
+            },
         ],
         "Next": f"Run{suffix}",
     }
@@ -364,18 +434,24 @@ def _caught(outcome: str) -> str:
 
 
 def _told(otherwise: str, *, mib: str, stays: str) -> str:
-    """The answer of a worker whose attempt did not succeed, or (``otherwise``) what became of one that could not answer.
+    """The answer of a worker whose attempt did not succeed, or (``otherwise``) what became of one
+    that could not answer.
 
-    A function's error is an object with the message in it, a task's is the message. Who paused is counted.
-    ``stays``: whether the branch is to stay in tasks from here on.
+    A function's error is an object with the message in it, a task's is the message. Who paused is
+    counted. ``stays``: whether the branch is to stay in tasks from here on.
     """
-    said = f"$substringAfter($substring($cause, 0, {len(ENDED)}) = '{ENDED}' ? $cause : $parse($cause).errorMessage, '{ENDED}')"
+    said = (
+        f"$substringAfter($substring($cause, 0, {len(ENDED)}) = '{ENDED}' ? $cause : "
+        f"$parse($cause).errorMessage, '{ENDED}')"
+    )
     silent = f"{_ERROR}.Error = 'States.HeartbeatTimeout' ? '{_SILENT}' : ''"
     message = f"$cause != '' ? $substring($cause, 0, {_CAUSE_LENGTH}) : {silent}"
     answer = f"$contains($cause, '{ENDED}') ? $parse({said}) : {_failure(otherwise, message)}"
     paused = f"({_PAUSES}) + ($ended.outcome = 'paused' ? 1 : 0)"
     more = f"{{'memory_mib': {mib}, 'pauses': {paused}, 'stays': {stays}}}"
-    return _jsonata(f"($cause := {_CAUSE}; $ended := {answer}; $merge([$states.input, $ended, {more}]))")
+    return _jsonata(
+        f"($cause := {_CAUSE}; $ended := {answer}; $merge([$states.input, $ended, {more}]))"
+    )
 
 
 def _failure(outcome: str, message: str) -> str:
@@ -390,7 +466,9 @@ def _says(words: tuple[str, ...]) -> str:
     return " or ".join(f"$contains({_ERROR}.Error & ' ' & $cause, '{word}')" for word in words)
 
 
-_LAMBDA_ENDED = f"({_says(_KILLED_FOR_MEMORY)}) ? 'memory' : ({_says(_OUT_OF_TIME)}) ? 'overran' : 'crashed'"
+_LAMBDA_ENDED = (
+    f"({_says(_KILLED_FOR_MEMORY)}) ? 'memory' : ({_says(_OUT_OF_TIME)}) ? 'overran' : 'crashed'"
+)
 
 
 class PondRuns(Construct):
@@ -406,7 +484,9 @@ class PondRuns(Construct):
         mailbox: sqs.IQueue,
         task: Mapping[str, str],
     ) -> None:
-        """Run attempts in ``ripple``, which has ``memory_mib``, or as ``task``: what ``definition`` names of tasks."""
+        """Run attempts in ``ripple``, which has ``memory_mib``, or as ``task``: what
+        ``definition`` names of tasks.
+        """
         super().__init__(scope, construct_id)
         self.machine = sfn.StateMachine(
             self,
@@ -421,5 +501,10 @@ class PondRuns(Construct):
             },
             state_machine_type=sfn.StateMachineType.STANDARD,
         )
-        for action, resource in (("lambda:InvokeFunction", ripple.function_arn), ("sqs:SendMessage", mailbox.queue_arn)):
-            self.machine.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
+        for action, resource in (
+            ("lambda:InvokeFunction", ripple.function_arn),
+            ("sqs:SendMessage", mailbox.queue_arn),
+        ):
+            self.machine.add_to_role_policy(
+                iam.PolicyStatement(actions=[action], resources=[resource])
+            )

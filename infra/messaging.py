@@ -8,20 +8,28 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 LETTER_RECEIVES = 1000
-"""SQS's maximum. An outage of a minute must not make dead letters: a line's waits are capped at 60 s, so this is some 16 hours."""
+"""SQS's maximum. An outage of a minute must not make dead letters: a line's waits are capped at
+60 s, so this is some 16 hours.
+"""
 DELAY_RECEIVES = 100
 """A delay is only passed on; 100 visibility timeouts outlive an outage too."""
 _KEPT = Duration.days(14)
 
 
 class Messaging(Construct):
-    """The mailbox (FIFO, a group is a line), the delay queue (standard) with a dead-letter queue each, the bus and its own."""
+    """The mailbox (FIFO, a group is a line), the delay queue (standard) with a dead-letter queue
+    each, the bus and its own.
+    """
 
-    def __init__(self, scope: Construct, construct_id: str, *, name: str, consumer_timeout: Duration) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, name: str, consumer_timeout: Duration
+    ) -> None:
         super().__init__(scope, construct_id)
         # AWS asks for six timeouts: a batch may be throttled several times before it is handled.
         visibility = Duration.seconds(6 * int(consumer_timeout.to_seconds()))
-        self.dead_letters = sqs.Queue(self, "DeadLetters", fifo=True, retention_period=_KEPT, enforce_ssl=True)
+        self.dead_letters = sqs.Queue(
+            self, "DeadLetters", fifo=True, retention_period=_KEPT, enforce_ssl=True
+        )
         self.mailbox = sqs.Queue(
             self,
             "Mailbox",
@@ -31,7 +39,9 @@ class Messaging(Construct):
             fifo_throughput_limit=sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
             visibility_timeout=visibility,
             retention_period=_KEPT,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=LETTER_RECEIVES),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_letters, max_receive_count=LETTER_RECEIVES
+            ),
             enforce_ssl=True,
         )
         self.dead_delays = sqs.Queue(self, "DeadDelays", retention_period=_KEPT, enforce_ssl=True)
@@ -40,9 +50,12 @@ class Messaging(Construct):
             "Delays",
             visibility_timeout=visibility,
             retention_period=_KEPT,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_delays, max_receive_count=DELAY_RECEIVES),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_delays, max_receive_count=DELAY_RECEIVES
+            ),
             enforce_ssl=True,
         )
-        # Not the queue above: that one's letters go back to the delays, these go back to the orchestrator as events.
+        # Not the queue above: that one's letters go back to the delays, these go back to the
+        # orchestrator as events.
         self.dead_events = sqs.Queue(self, "DeadEvents", retention_period=_KEPT, enforce_ssl=True)
         self.bus = events.EventBus(self, "Bus", event_bus_name=name)

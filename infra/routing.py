@@ -17,8 +17,8 @@ ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
 class Routing(Construct):
-    """Triggers from the Catchment's bus; from the account's, executions that ended badly, tasks that stopped, and objects that
-    arrived in ``arrivals``.
+    """Triggers from the Catchment's bus; from the account's, executions that ended badly, tasks
+    that stopped, and objects that arrived in ``arrivals``.
 
     What does not reach the orchestrator, or what it could not take, is kept in ``dead_events``.
     """
@@ -37,7 +37,9 @@ class Routing(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         target = targets.LambdaFunction(orchestrator, dead_letter_queue=dead_events)
-        orchestrator.configure_async_invoke(on_failure=destinations.SqsDestination(dead_events), retry_attempts=2)
+        orchestrator.configure_async_invoke(
+            on_failure=destinations.SqsDestination(dead_events), retry_attempts=2
+        )
         events.Rule(
             self,
             "Triggers",
@@ -51,7 +53,10 @@ class Routing(Construct):
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
-                detail={"stateMachineArn": [machine.state_machine_arn], "status": list(ENDED_BADLY)},
+                detail={
+                    "stateMachineArn": [machine.state_machine_arn],
+                    "status": list(ENDED_BADLY),
+                },
             ),
             targets=[target],
         )
@@ -70,7 +75,9 @@ class Routing(Construct):
                 self,
                 "Arrivals",
                 event_pattern=events.EventPattern(
-                    source=["aws.s3"], detail_type=["Object Created"], detail={"bucket": {"name": sorted(arrivals)}}
+                    source=["aws.s3"],
+                    detail_type=["Object Created"],
+                    detail={"bucket": {"name": sorted(arrivals)}},
                 ),
                 targets=[target],
             )

@@ -33,18 +33,27 @@ class CatchmentStack(Stack):
     """Everything that a Catchment is."""
 
     def __init__(self, scope: Construct, *, config: Config, code: Code) -> None:
-        super().__init__(scope, f"Duckstring-{config.catchment}", description=f"Duckstring Catchment {config.catchment}")
+        super().__init__(
+            scope,
+            f"Duckstring-{config.catchment}",
+            description=f"Duckstring Catchment {config.catchment}",
+        )
         name = f"duckstring-{config.catchment}"
         Tags.of(self).add("duckstring:catchment", config.catchment)
         self._name, self._arrivals = config.catchment, config.arrivals
         named = enumerate(config.policies)
-        self._policies = [iam.ManagedPolicy.from_managed_policy_arn(self, f"Policy{number}", arn) for number, arn in named]
+        self._policies = [
+            iam.ManagedPolicy.from_managed_policy_arn(self, f"Policy{number}", arn)
+            for number, arn in named
+        ]
         self._function = {
             "function_memory_mib": str(config.memory_mib),
             "function_timeout_seconds": str(config.function_timeout_seconds),
         }
         self._storage = Storage(self, "Storage", ephemeral=config.ephemeral)
-        self._messaging = Messaging(self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT)
+        self._messaging = Messaging(
+            self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT
+        )
         self._doors = Doors(self, "Doors", config=config, code=code)
         self._tasks = Tasks(self, "Tasks", name=name, config=config, code=code)
         self._runs = PondRuns(
@@ -55,7 +64,9 @@ class CatchmentStack(Stack):
             mailbox=self._messaging.mailbox,
             task=self._tasks.substitutions(),
         )
-        self._alarms = Alarms(self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays))
+        self._alarms = Alarms(
+            self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays)
+        )
         self._secret = self._empty_secret(ephemeral=config.ephemeral)
         self._wire()
         monitoring = Monitoring(
@@ -70,7 +81,9 @@ class CatchmentStack(Stack):
         self._tell(dashboard=monitoring.dashboard.dashboard_name)
 
     def _empty_secret(self, *, ephemeral: bool) -> secretsmanager.Secret:
-        """Without a value: one in the template could come back over what the users have put there."""
+        """Without a value: one in the template could come back over what the users have put
+        there.
+        """
         secret = secretsmanager.Secret(
             self,
             "Secret",
@@ -79,7 +92,10 @@ class CatchmentStack(Stack):
         )
         resource = secret.node.default_child
         if not isinstance(resource, CfnResource):
-            raise InvariantError("The secret is no CloudFormation resource.", hint="Another aws-cdk-lib than requirements/dev.txt names?")
+            raise InvariantError(
+                "The secret is no CloudFormation resource.",
+                hint="Another aws-cdk-lib than requirements/dev.txt names?",
+            )
         resource.add_property_deletion_override("GenerateSecretString")
         return secret
 
@@ -96,7 +112,9 @@ class CatchmentStack(Stack):
             policies=self._policies,
         ).apply()
         for queue in (self._messaging.mailbox, self._messaging.delays):
-            self._doors.orchestrator.add_event_source(sources.SqsEventSource(queue, batch_size=_BATCH, report_batch_item_failures=True))
+            self._doors.orchestrator.add_event_source(
+                sources.SqsEventSource(queue, batch_size=_BATCH, report_batch_item_failures=True)
+            )
         Routing(
             self,
             "Routing",
@@ -137,11 +155,19 @@ class CatchmentStack(Stack):
         self._tasks.know(worker)
         arrivals = ",".join(self._arrivals)
         api = replace(
-            everyone, bus=bus, machine=machine, discovery_function=self._doors.discovery.function_name, arrivals=arrivals, **self._function
+            everyone,
+            bus=bus,
+            machine=machine,
+            discovery_function=self._doors.discovery.function_name,
+            arrivals=arrivals,
+            **self._function,
         )
         _know(self._doors.api, api)
         bucket = self._storage.bucket.bucket_name
-        _know(self._doors.discovery, Settings(catchment=self._name, bucket=bucket, secret=self._secret.secret_arn))
+        _know(
+            self._doors.discovery,
+            Settings(catchment=self._name, bucket=bucket, secret=self._secret.secret_arn),
+        )
         _know(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
 
     def _tell(self, *, dashboard: str) -> None:

@@ -21,10 +21,14 @@ class Storage(Construct):
             sort_key=_text("sk"),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             time_to_live_attribute="expires",
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True),
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
             removal_policy=removal,
         )
-        self.table.add_global_secondary_index(index_name="gsi1", partition_key=_text("gsi1pk"), sort_key=_text("gsi1sk"))
+        self.table.add_global_secondary_index(
+            index_name="gsi1", partition_key=_text("gsi1pk"), sort_key=_text("gsi1sk")
+        )
         self.bucket = s3.Bucket(
             self,
             "Bucket",
@@ -32,7 +36,9 @@ class Storage(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             versioned=False,
-            lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(2))],
+            lifecycle_rules=[
+                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(2))
+            ],
             removal_policy=removal,
         )
 

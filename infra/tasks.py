@@ -1,7 +1,9 @@
-"""Where Ripples run that are too long or too large for the function: Fargate tasks. Nothing of it costs while no task runs.
+"""Where Ripples run that are too long or too large for the function: Fargate tasks. Nothing of it
+costs while no task runs.
 
-The tasks have public addresses and no way in: a NAT gateway would cost by the hour, and so would endpoints for queues, logs and
-the rest. S3 and DynamoDB are reached through gateway endpoints, which are free, so that no table passes the internet.
+The tasks have public addresses and no way in: a NAT gateway would cost by the hour, and so would
+endpoints for queues, logs and the rest. S3 and DynamoDB are reached through gateway endpoints,
+which are free, so that no table passes the internet.
 """
 
 from __future__ import annotations
@@ -40,25 +42,38 @@ _ECR_HOST_PARTS = 6
 class Tasks(Construct):
     """The cluster, the task definition, the network and the log of tasks."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, name: str, config: Config, code: Code) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, name: str, config: Config, code: Code
+    ) -> None:
         super().__init__(scope, construct_id)
         # The cheap kind: metrics of single containers would cost, and say what history says.
         self.cluster = ecs.CfnCluster(
-            self, "Cluster", cluster_settings=[ecs.CfnCluster.ClusterSettingsProperty(name="containerInsights", value="disabled")]
+            self,
+            "Cluster",
+            cluster_settings=[
+                ecs.CfnCluster.ClusterSettingsProperty(name="containerInsights", value="disabled")
+            ],
         )
         self._network = config.network or self._own_network()
-        self.log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY)
+        self.log_group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
         least = TASK_SIZES[0]
         self.definition = ecs.FargateTaskDefinition(
             self,
             "Definition",
-            # Runs name the family and get its latest revision: one that is replaced while they run can be started no more.
+            # Runs name the family and get its latest revision: one that is replaced while they run
+            # can be started no more.
             family=name,
             cpu=least.cpu_units,
             memory_limit_mib=least.memory_mib,
             ephemeral_storage_gib=_DISK_GIB,
             runtime_platform=ecs.RuntimePlatform(
-                cpu_architecture=_ARCHITECTURES[config.architecture], operating_system_family=ecs.OperatingSystemFamily.LINUX
+                cpu_architecture=_ARCHITECTURES[config.architecture],
+                operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
         )
         self._container = self.definition.add_container(
@@ -79,7 +94,9 @@ class Tasks(Construct):
     @property
     def tasks_arn(self) -> str:
         """Every task of the cluster."""
-        return Stack.of(self).format_arn(service="ecs", resource="task", resource_name=f"{self.cluster.ref}/*")
+        return Stack.of(self).format_arn(
+            service="ecs", resource="task", resource_name=f"{self.cluster.ref}/*"
+        )
 
     @property
     def role(self) -> iam.IRole:
@@ -92,7 +109,9 @@ class Tasks(Construct):
             self._container.add_environment(key, value)
 
     def substitutions(self) -> Mapping[str, str]:
-        """What the state machine's RunTask names, as its definition does. ``Subnets`` are joined by commas."""
+        """What the state machine's RunTask names, as its definition does. ``Subnets`` are joined
+        by commas.
+        """
         return {
             "Cluster": self.cluster_arn,
             "TaskDefinition": self.definition.family,
@@ -105,21 +124,37 @@ class Tasks(Construct):
         """Let ``role`` start tasks, of any revision of the definition, on this cluster."""
         # IAM asks for the family as it is named where no revision is, and ":*" would not match it.
         named = (self.definition.family, f"{self.definition.family}:*")
-        arns = [Stack.of(self).format_arn(service="ecs", resource="task-definition", resource_name=name) for name in named]
+        arns = [
+            Stack.of(self).format_arn(service="ecs", resource="task-definition", resource_name=name)
+            for name in named
+        ]
         on_cluster = {"ArnEquals": {"ecs:cluster": self.cluster_arn}}
-        role.add_to_principal_policy(iam.PolicyStatement(actions=["ecs:RunTask"], resources=arns, conditions=on_cluster))
-        passed = [self.definition.task_role.role_arn, self.definition.obtain_execution_role().role_arn]
+        role.add_to_principal_policy(
+            iam.PolicyStatement(actions=["ecs:RunTask"], resources=arns, conditions=on_cluster)
+        )
+        passed = [
+            self.definition.task_role.role_arn,
+            self.definition.obtain_execution_role().role_arn,
+        ]
         to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
-        role.add_to_principal_policy(iam.PolicyStatement(actions=["iam:PassRole"], resources=passed, conditions=to_tasks))
+        role.add_to_principal_policy(
+            iam.PolicyStatement(actions=["iam:PassRole"], resources=passed, conditions=to_tasks)
+        )
 
     def grant_look_and_stop(self, role: iam.IRole) -> None:
         """Let ``role`` find tasks of this cluster, look at them and stop them."""
         on_cluster = {"ArnEquals": {"ecs:cluster": self.cluster_arn}}
         role.add_to_principal_policy(
-            iam.PolicyStatement(actions=["ecs:DescribeTasks", "ecs:StopTask"], resources=[self.tasks_arn], conditions=on_cluster)
+            iam.PolicyStatement(
+                actions=["ecs:DescribeTasks", "ecs:StopTask"],
+                resources=[self.tasks_arn],
+                conditions=on_cluster,
+            )
         )
         # A list is of no resource that could be named, but of a cluster.
-        role.add_to_principal_policy(iam.PolicyStatement(actions=["ecs:ListTasks"], resources=["*"], conditions=on_cluster))
+        role.add_to_principal_policy(
+            iam.PolicyStatement(actions=["ecs:ListTasks"], resources=["*"], conditions=on_cluster)
+        )
 
     def _own_network(self) -> Network:
         vpc = ec2.Vpc(
@@ -127,15 +162,31 @@ class Tasks(Construct):
             "Vpc",
             max_azs=2,
             nat_gateways=0,
-            subnet_configuration=[ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False)],
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name="Public", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False
+                )
+            ],
             gateway_endpoints={
                 "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
-                "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
+                "DynamoDb": ec2.GatewayVpcEndpointOptions(
+                    service=ec2.GatewayVpcEndpointAwsService.DYNAMODB
+                ),
             },
             restrict_default_security_group=False,
         )
-        group = ec2.SecurityGroup(self, "SecurityGroup", vpc=vpc, description="Tasks of Ripples: out, never in", allow_all_outbound=True)
-        return Network(tuple(subnet.subnet_id for subnet in vpc.public_subnets), group.security_group_id, public_ip=True)
+        group = ec2.SecurityGroup(
+            self,
+            "SecurityGroup",
+            vpc=vpc,
+            description="Tasks of Ripples: out, never in",
+            allow_all_outbound=True,
+        )
+        return Network(
+            tuple(subnet.subnet_id for subnet in vpc.public_subnets),
+            group.security_group_id,
+            public_ip=True,
+        )
 
     def _image(self, config: Config, code: Code) -> ecs.ContainerImage:
         if not config.image:
@@ -157,7 +208,15 @@ class Tasks(Construct):
         if len(parts) < _ECR_HOST_PARTS or parts[1:3] != ["dkr", "ecr"]:
             return
         repository = path.partition("@")[0].partition(":")[0]
-        arn = Stack.of(self).format_arn(service="ecr", account=parts[0], region=parts[3], resource="repository", resource_name=repository)
+        arn = Stack.of(self).format_arn(
+            service="ecr",
+            account=parts[0],
+            region=parts[3],
+            resource="repository",
+            resource_name=repository,
+        )
         role = self.definition.obtain_execution_role()
         role.add_to_principal_policy(iam.PolicyStatement(actions=list(_PULL), resources=[arn]))
-        role.add_to_principal_policy(iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
+        role.add_to_principal_policy(
+            iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"])
+        )

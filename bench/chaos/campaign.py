@@ -1,4 +1,6 @@
-"""The campaign: batches of rounds on one Catchment, everything judged after each, a table at the end."""
+"""The campaign: batches of rounds on one Catchment, everything judged after each, a table at the
+end.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ class Campaign:
     def __init__(self, stage: Stage, *, lanes: int) -> None:
         self.stage = stage
         jobs = sorted(stage.service.jobs.values())
-        self.lanes = [Lane(stage, number, jobs[number % len(jobs)]) for number in range(1, lanes + 1)]
+        self.lanes = [
+            Lane(stage, number, jobs[number % len(jobs)]) for number in range(1, lanes + 1)
+        ]
         self.scores = {fault.name: Score() for fault in FAULTS}
         self.violations: list[str] = []
         self._began = time.monotonic()
@@ -48,7 +52,8 @@ class Campaign:
 
     def play(self, batch: Sequence[Round]) -> None:
         """SweepPorts side by side; then what must not be left anywhere."""
-        # What strikes one lane alone strikes all of the Catchment: the others are at work meanwhile, and are judged as well.
+        # What strikes one lane alone strikes all of the Catchment: the others are at work
+        # meanwhile, and are judged as well.
         idle = self.lanes[1:] if BY_NAME[batch[0].fault].pace == "alone" else []
         with ThreadPoolExecutor(max_workers=len(self.lanes)) as pool:
             others = [pool.submit(self._stand_by, batch[0], lane) for lane in idle]
@@ -61,7 +66,9 @@ class Campaign:
             until(lambda: not self.stage.leftovers(), what="clean", seconds=_CLEAN_WITHIN)
         except LateError:
             for left in self.stage.leftovers():
-                self._violated(batch[0], f"left behind by {', '.join(one.fault for one in batch)}: {left}")
+                self._violated(
+                    batch[0], f"left behind by {', '.join(one.fault for one in batch)}: {left}"
+                )
 
     def _round(self, one: Round, lane: Lane) -> None:
         score, draw = self.scores[one.fault], random.Random(one.seed)
@@ -70,7 +77,10 @@ class Campaign:
         lane.mark()
         try:
             struck, broken = self._strike(one, lane, draw)
-            recovered = lane.await_fresh(datetime.fromtimestamp(struck.at, UTC), seconds=struck.seconds) - struck.at
+            recovered = (
+                lane.await_fresh(datetime.fromtimestamp(struck.at, UTC), seconds=struck.seconds)
+                - struck.at
+            )
             score.recoveries.append(recovered)
             said = f"recovered in {recovered:.1f} s"
         except MissedError as missed:
@@ -86,8 +96,19 @@ class Campaign:
         except LateError as late:
             broken.append(str(late))
         runs, attempts = self._worked(lane)
-        score.rounds, score.runs, score.attempts = score.rounds + 1, score.runs + runs, score.attempts + attempts
-        print(f"{time.monotonic() - self._began:6.0f} s  {one.number:4} {lane.name} {one.fault:15} {said}", flush=True)
+        score.rounds, score.runs, score.attempts = (
+            score.rounds + 1,
+            score.runs + runs,
+            score.attempts + attempts,
+        )
+        print(
+            (
+                f"{time.monotonic() - self._began:6.0f} s  {one.number:4} {lane.name} "
+                f"{one.fault:15} "
+                f"{said}"
+            ),
+            flush=True,
+        )
         for violation in broken:
             self._violated(one, violation)
         if broken:
@@ -128,7 +149,12 @@ class Campaign:
         return faults.help_up(lane, struck)
 
     def _worked(self, lane: Lane) -> tuple[int, int]:
-        begun = [note for pond in lane.ponds for note in self.stage.notes(pond) if note["word"] == "begin"]
+        begun = [
+            note
+            for pond in lane.ponds
+            for note in self.stage.notes(pond)
+            if note["word"] == "begin"
+        ]
         mine = [note for note in begun if note["run"] > lane.marks.get(note["line"], 0)]
         return len({(note["line"], note["run"]) for note in mine}), len(mine)
 
@@ -139,7 +165,10 @@ class Campaign:
 
     def table(self) -> str:
         """A line a fault, and one for all."""
-        head = f"| fault | rounds | runs | attempts | violations | recovery: median | worst |\n| --- |{' ---: |' * 6}"
+        head = (
+            "| fault | rounds | runs | attempts | violations | recovery: median | worst |\n"
+            f"| --- |{' ---: |' * 6}"
+        )
         rows = [_row(name, score) for name, score in self.scores.items() if score.rounds]
         return "\n".join([head, *rows, _row("**all**", _sum(self.scores))])
 
@@ -147,8 +176,13 @@ class Campaign:
 def _row(name: str, score: Score) -> str:
     missed = f" ({score.missed} missed)" if score.missed else ""
     times = score.recoveries
-    median, worst = (f"{statistics.median(times):.1f} s", f"{max(times):.1f} s") if times else ("", "")
-    return f"| {name} | {score.rounds}{missed} | {score.runs} | {score.attempts} | {score.violations} | {median} | {worst} |"
+    median, worst = (
+        (f"{statistics.median(times):.1f} s", f"{max(times):.1f} s") if times else ("", "")
+    )
+    return (
+        f"| {name} | {score.rounds}{missed} | {score.runs} | {score.attempts} | "
+        f"{score.violations} | {median} | {worst} |"
+    )
 
 
 def _sum(scores: Mapping[str, Score]) -> Score:

@@ -1,4 +1,6 @@
-"""How each fault is done. One function each: ``(lane, draw) -> Struck``; it comes back when the fault has happened."""
+"""How each fault is done. One function each: ``(lane, draw) -> Struck``; it comes back when the
+fault has happened.
+"""
 
 from __future__ import annotations
 
@@ -51,11 +53,20 @@ def _some(lane: Lane, draw: random.Random) -> tuple[str, str]:
     return pond, draw.choice(RIPPLES[pond.rpartition("_")[2]])
 
 
-def _noted(lane: Lane, pond: str, word: str, since: float, *, seconds: float = STRIKES_WITHIN) -> dict[str, Any]:
+def _noted(
+    lane: Lane, pond: str, word: str, since: float, *, seconds: float = STRIKES_WITHIN
+) -> dict[str, Any]:
     """The first such word in a Pond's ledger."""
 
     def ask() -> dict[str, Any] | None:
-        return next((note for note in lane.stage.notes(pond) if note["word"] == word and note["at"] >= since), None)
+        return next(
+            (
+                note
+                for note in lane.stage.notes(pond)
+                if note["word"] == word and note["at"] >= since
+            ),
+            None,
+        )
 
     try:
         return until(ask, what=f"{pond} {word}", seconds=seconds, show=lane.show) or {}
@@ -63,8 +74,18 @@ def _noted(lane: Lane, pond: str, word: str, since: float, *, seconds: float = S
         raise MissedError(str(late)) from late
 
 
-def _followed(lane: Lane, pond: str, ripple: str, draw: random.Random, *, within: float = STRIKES_WITHIN, **order: Any) -> dict[str, Any]:
-    """Order one Ripple to misbehave; its word that it does. An order that nobody took is not left for a later round."""
+def _followed(
+    lane: Lane,
+    pond: str,
+    ripple: str,
+    draw: random.Random,
+    *,
+    within: float = STRIKES_WITHIN,
+    **order: Any,
+) -> dict[str, Any]:
+    """Order one Ripple to misbehave; its word that it does. An order that nobody took is not
+    left for a later round.
+    """
     began = time.time()
     lane.stage.order(pond, ripple, draw.choice(("begin", "written")), **order)
     try:
@@ -94,7 +115,9 @@ def _strike(lane: Lane, *, times: int = 1, **rule: Any) -> float:
         lane.stage.lift(name)
 
 
-def _misbehave(lane: Lane, draw: random.Random, *orders: dict[str, Any], times: int = 1) -> tuple[str, float]:
+def _misbehave(
+    lane: Lane, draw: random.Random, *orders: dict[str, Any], times: int = 1
+) -> tuple[str, float]:
     """Orders to one Ripple; the Pond, and when the last of them was followed."""
     pond, ripple = _some(lane, draw)
     when, began = draw.choice(("begin", "written")), time.time()
@@ -117,7 +140,14 @@ def raises(lane: Lane, draw: random.Random) -> Struck:
 
 
 def exits(lane: Lane, draw: random.Random) -> Struck:
-    _, at = _misbehave(lane, draw, {"do": "sys_exit"}, {"do": "sys_exit", "code": 0}, {"do": "os_exit"}, {"do": "sigsegv"})
+    _, at = _misbehave(
+        lane,
+        draw,
+        {"do": "sys_exit"},
+        {"do": "sys_exit", "code": 0},
+        {"do": "os_exit"},
+        {"do": "sigsegv"},
+    )
     return Struck(at)
 
 
@@ -141,7 +171,9 @@ def memory(lane: Lane, draw: random.Random) -> Struck:
 
 
 def hang(lane: Lane, draw: random.Random) -> Struck:
-    pond, _ = _misbehave(lane, draw, *({"do": do, "seconds": 3600} for do in ("sleep", "spin", "query")))
+    pond, _ = _misbehave(
+        lane, draw, *({"do": do, "seconds": 3600} for do in ("sleep", "spin", "query"))
+    )
     time.sleep(draw.uniform(0, 1))
     lane.client.control(pond, "kill")
     at = time.time()
@@ -182,16 +214,32 @@ def _brain(fault: str) -> Act:
 
 def brain_after(lane: Lane, draw: random.Random) -> Struck:
     texts = [draw.choice(lane.lines), ".fifo"]
-    return Struck(_strike(lane, role="orchestrator", operations=["handle"], texts=texts, skip=draw.randrange(5), fault="kill_at_end"))
+    return Struck(
+        _strike(
+            lane,
+            role="orchestrator",
+            operations=["handle"],
+            texts=texts,
+            skip=draw.randrange(5),
+            fault="kill_at_end",
+        )
+    )
 
 
 def twice(lane: Lane, draw: random.Random) -> Struck:
     name = f"{lane.name}-{next(_NUMBERS)}"
-    rule = {"role": "orchestrator", "operations": ["handle"], "texts": [draw.choice(lane.lines), ".fifo"], "fault": "keep_event"}
+    rule = {
+        "role": "orchestrator",
+        "operations": ["handle"],
+        "texts": [draw.choice(lane.lines), ".fifo"],
+        "fault": "keep_event",
+    }
     lane.stage.rule(name, times=2, skip=draw.randrange(5), **rule)
     kept = lane.stage.folder / "rules"
     try:
-        events = until(lambda: sorted(kept.glob(f"{name}.event.[12]")), what="kept", seconds=STRIKES_WITHIN)
+        events = until(
+            lambda: sorted(kept.glob(f"{name}.event.[12]")), what="kept", seconds=STRIKES_WITHIN
+        )
     except LateError as late:
         raise MissedError(str(late)) from late
     finally:
@@ -200,7 +248,9 @@ def twice(lane: Lane, draw: random.Random) -> Struck:
     function = lane.stage.function("OrchestratorFunction", "orchestrator")
 
     def taken(event: Path) -> bool:
-        """Another lane's fault may kill the function meanwhile; then the mailbox, too, would deliver again."""
+        """Another lane's fault may kill the function meanwhile; then the mailbox, too, would
+        deliver again.
+        """
         answer = lane.stage.aws("lambda").invoke(FunctionName=function, Payload=event.read_bytes())
         said = answer["Payload"].read().decode()
         if answer.get("FunctionError") and "Worker process died" not in said:
@@ -226,7 +276,17 @@ def _refused(fault: str) -> Act:
         if service == "s3":
             lane.deploy()  # a package is fetched once a process
         times = draw.choice((1, 2, 5, 7))
-        return Struck(_strike(lane, role=role, services=[service], texts=texts, skip=draw.randrange(4), times=times, fault=fault))
+        return Struck(
+            _strike(
+                lane,
+                role=role,
+                services=[service],
+                texts=texts,
+                skip=draw.randrange(4),
+                times=times,
+                fault=fault,
+            )
+        )
 
     return act
 
@@ -304,11 +364,20 @@ def restart(lane: Lane, draw: random.Random) -> Struck:
 
 
 def poison(lane: Lane, draw: random.Random) -> Struck:
-    """The world refuses one line until a letter is given up; the doctor must find it and say why; then it is moved back."""
+    """The world refuses one line until a letter is given up; the doctor must find it and say
+    why; then it is moved back.
+    """
     stage, line = lane.stage, draw.choice(lane.lines)
     stage.give_up_after(_FEW)
     name = f"{lane.name}-{next(_NUMBERS)}"
-    stage.rule(name, role="orchestrator", services=["dynamodb"], texts=[f"LINE#{line}", '"STATE"'], times=1_000_000, fault="refuse")
+    stage.rule(
+        name,
+        role="orchestrator",
+        services=["dynamodb"],
+        texts=[f"LINE#{line}", '"STATE"'],
+        times=1_000_000,
+        fault="refuse",
+    )
     try:
         until(lambda: stage.dead() > 0, what="given up", seconds=60, show=lane.show)
     except LateError as late:
@@ -317,11 +386,22 @@ def poison(lane: Lane, draw: random.Random) -> Struck:
         stage.lift(name)
         stage.give_up_after(stage.receives)
     code, told = stage.command("doctor", "--json")
-    letters = [letter for finding in json.loads(told)["findings"] for letter in finding.get("letters", ())]
-    explained = [letter for letter in letters if letter["line"] == line and letter["kind"] != "unreadable"]
-    found = [detail for finding in json.loads(told)["findings"] for detail in finding["details"] if "AccessDenied" in detail]
+    letters = [
+        letter for finding in json.loads(told)["findings"] for letter in finding.get("letters", ())
+    ]
+    explained = [
+        letter for letter in letters if letter["line"] == line and letter["kind"] != "unreadable"
+    ]
+    found = [
+        detail
+        for finding in json.loads(told)["findings"]
+        for detail in finding["details"]
+        if "AccessDenied" in detail
+    ]
     if code != 1 or not explained or not found:
-        raise LateError(f"the doctor (exit code {code}) does not explain the dead letters of {line}: {told}")
+        raise LateError(
+            f"the doctor (exit code {code}) does not explain the dead letters of {line}: {told}"
+        )
     code, told = stage.command("doctor", "redrive", "-y")
     if code:
         raise LateError(f"redrive: {told}")
@@ -329,11 +409,18 @@ def poison(lane: Lane, draw: random.Random) -> Struck:
 
 
 def stopped(lane: Lane, draw: random.Random) -> Struck:
-    """As by somebody in the console. One that ended while we looked is no execution to stop: another is taken."""
+    """As by somebody in the console. One that ended while we looked is no execution to stop:
+    another is taken.
+    """
     limit = time.monotonic() + STRIKES_WITHIN
     while time.monotonic() < limit:
         states = lane.states()
-        flights = [(line, run) for line in lane.lines if line in states for run in states[line].runs.values()]
+        flights = [
+            (line, run)
+            for line in lane.lines
+            if line in states
+            for run in states[line].runs.values()
+        ]
         if flights:
             line, run = draw.choice(flights)
             time.sleep(draw.uniform(0, 0.3))

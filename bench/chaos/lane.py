@@ -72,12 +72,18 @@ class Lane:
     def mark(self) -> None:
         """Remember where the lines are: what comes after is this round's."""
         states = self.stage.states(self.lines)
-        self.marks = {line: states[line][0].runs_started if line in states else 0 for line in self.lines}
+        self.marks = {
+            line: states[line][0].runs_started if line in states else 0 for line in self.lines
+        }
 
     def flow(self, draw: random.Random) -> None:
         """Let the pipeline run, for as long as the trigger stands."""
         kind, bound = ("wave", None) if draw.random() < 0.6 else ("tide", 2.0)
-        until(lambda: self.client.trigger(self.outlet, kind, bound=bound), what=f"{self.outlet} is triggered", seconds=PATIENCE)
+        until(
+            lambda: self.client.trigger(self.outlet, kind, bound=bound),
+            what=f"{self.outlet} is triggered",
+            seconds=PATIENCE,
+        )
 
     def states(self) -> dict[str, PondState]:
         return {line: state for line, (state, _) in self.stage.states(self.lines).items()}
@@ -94,12 +100,21 @@ class Lane:
             state = self.states().get(self.lines[2])
             return state is not None and state.end_f > moment
 
-        until(ask, what=f"{self.outlet} is fresh as of {moment:%H:%M:%S}", seconds=seconds, show=self.show)
+        until(
+            ask,
+            what=f"{self.outlet} is fresh as of {moment:%H:%M:%S}",
+            seconds=seconds,
+            show=self.show,
+        )
         return time.time()
 
     def rest(self) -> None:
         """Take the trigger away, and wait until nothing is left to do."""
-        until(lambda: self.client.trigger(self.outlet, "remove"), what=f"{self.outlet} is let alone", seconds=PATIENCE)
+        until(
+            lambda: self.client.trigger(self.outlet, "remove"),
+            what=f"{self.outlet} is let alone",
+            seconds=PATIENCE,
+        )
         since = [0.0]
 
         def ask() -> bool:
@@ -116,7 +131,11 @@ class Lane:
         """What the round has broken. A process may take a moment to go."""
         found: list[str] = []
         for _ in range(20):
-            found = [said for line in self.lines for said in judge(self.stage.facts(line, since=self.marks[line]))]
+            found = [
+                said
+                for line in self.lines
+                for said in judge(self.stage.facts(line, since=self.marks[line]))
+            ]
             if not found:
                 return []
             time.sleep(0.5)
@@ -124,20 +143,46 @@ class Lane:
 
     def show(self) -> str:
         """Where its lines are, for the reader of a violation."""
-        return "; ".join(_brief(state, owes) for _, (state, owes) in sorted(self.stage.states(self.lines).items()))
+        return "; ".join(
+            _brief(state, owes)
+            for _, (state, owes) in sorted(self.stage.states(self.lines).items())
+        )
 
 
 def _rests(state: PondState) -> bool:
-    return state.health == "ok" and not (state.runs or state.targets or state.pull or state.woken or state.force)
+    return state.health == "ok" and not (
+        state.runs or state.targets or state.pull or state.woken or state.force
+    )
 
 
 def _brief(state: PondState, owes: bool) -> str:
     runs = {number: _work(state, number) for number in state.runs}
-    wants = [word for word, held in (("pull", state.pull), ("targets", state.targets), ("woken", state.woken), ("owes", owes)) if held]
-    return f"{state.line} {state.health} end {state.end_f:%H:%M:%S} {' '.join(wants)} {runs or ''} {state.reason[:80]}"
+    wants = [
+        word
+        for word, held in (
+            ("pull", state.pull),
+            ("targets", state.targets),
+            ("woken", state.woken),
+            ("owes", owes),
+        )
+        if held
+    ]
+    return (
+        f"{state.line} {state.health} end {state.end_f:%H:%M:%S} {' '.join(wants)} {runs or ''} "
+        f"{state.reason[:80]}"
+    )
 
 
 def _work(state: PondState, number: int) -> Sequence[str]:
     run = state.runs[number]
-    attempts = [f"{r.name}:{r.attempt.number}" for r in state.ripples.values() if r.attempt and r.attempt.run == number]
-    return [f"launch {run.launch}", *attempts, *(["failed"] if run.failure else []), *(f"waits:{w}" for w in sorted(run.waiting))]
+    attempts = [
+        f"{r.name}:{r.attempt.number}"
+        for r in state.ripples.values()
+        if r.attempt and r.attempt.run == number
+    ]
+    return [
+        f"launch {run.launch}",
+        *attempts,
+        *(["failed"] if run.failure else []),
+        *(f"waits:{w}" for w in sorted(run.waiting)),
+    ]

@@ -1,4 +1,6 @@
-"""What must hold after a round, whatever died in it. Pure: facts in, violations out, each a sentence."""
+"""What must hold after a round, whatever died in it. Pure: facts in, violations out, each a
+sentence.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,19 @@ Row = Mapping[str, Any]
 ENDS = {"success", "pass", "failed", "killed"}
 GAVE_UP = {"failed", "crashed", "lost", "killed", "overran", "memory", "not begun"}
 ATTEMPT_ENDS = GAVE_UP | {"success"}
-OWN_ENDS = {"os_exit": ("ProcessExit",), "sigkill": ("ProcessKilled",), "sigsegv": ("ProcessKilled",)}
+OWN_ENDS = {
+    "os_exit": ("ProcessExit",),
+    "sigkill": ("ProcessKilled",),
+    "sigsegv": ("ProcessKilled",),
+}
 """What a Ripple may do to its own process instead of raising, and what history calls it."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A published table as it was read from S3; ``rows``: the freshness and the run that each row was written in."""
+    """A published table as it was read from S3; ``rows``: the freshness and the run that each
+    row was written in.
+    """
 
     name: str
     f: str
@@ -40,8 +48,9 @@ class Manifest:
 class Facts:
     """All that is known of one line in one round.
 
-    ``notes`` is the ledger that its Ripples wrote; ``again`` are spans of time whose work a restored checkpoint has undone;
-    ``owes`` whether its item holds an outbox; ``open_runs`` what its state says is in flight.
+    ``notes`` is the ledger that its Ripples wrote; ``again`` are spans of time whose work a
+    restored checkpoint has undone; ``owes`` whether its item holds an outbox; ``open_runs`` what
+    its state says is in flight.
     """
 
     line: str
@@ -80,8 +89,11 @@ def runs_end_in_a_true_state(facts: Facts) -> Iterator[str]:
 
 
 def attempts_end_as_they_went(facts: Facts) -> Iterator[str]:
-    """Each row of history has an end, which the ledger does not contradict; each attempt in the ledger has a row."""
-    # Of what was going on while a checkpoint was made it may know or not: it cannot speak against a row.
+    """Each row of history has an end, which the ledger does not contradict; each attempt in the
+    ledger has a row.
+    """
+    # Of what was going on while a checkpoint was made it may know or not: it cannot speak against a
+    # row.
     known = {_attempt(note) for note in _kept(facts)}
     words, own_ends = defaultdict(set), defaultdict(set)
     for note in facts.notes:
@@ -93,9 +105,15 @@ def attempts_end_as_they_went(facts: Facts) -> Iterator[str]:
             yield f"attempt {key} is {row['status']}"
         if row["status"] == "success" and "end" not in words[key]:
             yield f"attempt {key} is a success, and its Ripple never came to its end"
-        if row["status"] == "failed" and row.get("error") not in {"TimeoutError", *own_ends[key]} and "raised" not in words[key]:
+        if (
+            row["status"] == "failed"
+            and row.get("error") not in {"TimeoutError", *own_ends[key]}
+            and "raised" not in words[key]
+        ):
             yield f"attempt {key} has failed, and its Ripple raised nothing"
-        if (row["status"] == "failed" and not row.get("error")) or (row["status"] == "crashed" and not row.get("message")):
+        if (row["status"] == "failed" and not row.get("error")) or (
+            row["status"] == "crashed" and not row.get("message")
+        ):
             yield f"attempt {key} is {row['status']} and does not say why"
     for key in known - rows.keys():
         yield f"attempt {key} ran, and history has no row of it"
@@ -115,14 +133,26 @@ def errors_are_word_for_word(facts: Facts) -> Iterator[str]:
     raised = {_attempt(note): note for note in facts.notes if note["word"] == "raised"}
     for row in facts.attempts:
         note = raised.get((_number(row["run"]), row["ripple"], row["attempt"]))
-        if row["status"] == "failed" and note and (row["error"], row["message"]) != (note["error"], note["message"]):
-            raised_, told = f"{note['error']}: {note['message']!r}", f"{row['error']}: {row['message']!r}"
-            yield f"{row['run']} {row['ripple']} {row['attempt']} raised {raised_}, history tells {told}"
+        if (
+            row["status"] == "failed"
+            and note
+            and (row["error"], row["message"]) != (note["error"], note["message"])
+        ):
+            raised_, told = (
+                f"{note['error']}: {note['message']!r}",
+                f"{row['error']}: {row['message']!r}",
+            )
+            yield (
+                f"{row['run']} {row['ripple']} {row['attempt']} raised {raised_}, history tells "
+                f"{told}"
+            )
 
 
 def no_attempt_runs_twice(facts: Facts) -> Iterator[str]:
     """By the ledger: one beginning for each (run, Ripple, attempt), or one for each pause of it."""
-    begun = Counter((*_attempt(note), note["pauses"]) for note in _kept(facts) if note["word"] == "begin")
+    begun = Counter(
+        (*_attempt(note), note["pauses"]) for note in _kept(facts) if note["word"] == "begin"
+    )
     for key, count in begun.items():
         if count > 1:
             yield f"attempt {key} was executed {count} times"
@@ -137,11 +167,16 @@ def nothing_runs_after_its_success(facts: Facts) -> Iterator[str]:
     for row in facts.attempts:
         first = done.get((_number(row["run"]), row["ripple"]))
         if first is not None and row["attempt"] > first:
-            yield f"{row['run']} {row['ripple']}: attempt {row['attempt']} after attempt {first} had succeeded"
+            yield (
+                f"{row['run']} {row['ripple']}: attempt {row['attempt']} after attempt {first} "
+                "had succeeded"
+            )
 
 
 def snapshots_are_whole(facts: Facts) -> Iterator[str]:
-    """Each manifest names every table, all there to be read, of its own freshness; what they read was as fresh."""
+    """Each manifest names every table, all there to be read, of its own freshness; what they
+    read was as fresh.
+    """
     for manifest in facts.manifests:
         where = f"{manifest.line}/{manifest.run}"
         names = {table.name for table in manifest.tables}
@@ -151,27 +186,37 @@ def snapshots_are_whole(facts: Facts) -> Iterator[str]:
             if table.error:
                 yield f"{where} {table.name} cannot be read: {table.error}"
             elif table.rows != 1 or table.f != manifest.f:
-                yield f"{where} {table.name} has {table.rows} rows of {table.f}, the snapshot is of {manifest.f}"
+                yield (
+                    f"{where} {table.name} has {table.rows} rows of {table.f}, the snapshot is "
+                    f"of {manifest.f}"
+                )
             elif table.seen and table.seen != manifest.f:
                 yield f"{where} {table.name} of {manifest.f} read what was of {table.seen}"
 
 
 def runs_and_snapshots_agree(facts: Facts) -> Iterator[str]:
-    """A snapshot is that of a run which succeeded; a run that succeeded and was not overtaken has one."""
+    """A snapshot is that of a run which succeeded; a run that succeeded and was not overtaken
+    has one.
+    """
     well = {row["number"] for row in facts.runs if row["status"] == "success"}
     known = {row["number"] for row in facts.runs}
     published = {manifest.run for manifest in facts.manifests}
     for number in sorted((published & known) - well):
         yield f"run {number} is published and no success"
     for row in facts.runs:
-        if row["status"] == "success" and not row.get("overtaken_by") and row["number"] not in published:
+        if (
+            row["status"] == "success"
+            and not row.get("overtaken_by")
+            and row["number"] not in published
+        ):
             yield f"{row['run']} is a success and nothing of it is published"
 
 
 def external_runs_start_once(facts: Facts) -> Iterator[str]:
     """A Ripple asks by one token for each try: another one only after it had itself failed.
 
-    A run that a restored checkpoint has undone is another run when it comes again: its token counts for nothing here.
+    A run that a restored checkpoint has undone is another run when it comes again: its token counts
+    for nothing here.
     """
     tokens, failed = defaultdict(set), Counter[tuple[int, str]]()
     for note in _kept(facts):
@@ -182,7 +227,9 @@ def external_runs_start_once(facts: Facts) -> Iterator[str]:
             failed[_number(row["run"]), row["ripple"]] += 1
     for key, used in tokens.items():
         if len(used) > 1 + failed[key]:
-            yield f"run {key[0]} {key[1]} asked by {len(used)} tokens, and failed {failed[key]} times"
+            yield (
+                f"run {key[0]} {key[1]} asked by {len(used)} tokens, and failed {failed[key]} times"
+            )
 
 
 def nothing_is_owed(facts: Facts) -> Iterator[str]:
@@ -193,9 +240,17 @@ def nothing_is_owed(facts: Facts) -> Iterator[str]:
 
 def no_orphans(facts: Facts) -> Iterator[str]:
     """A process that began an attempt has left it, or is gone."""
-    left = {(_attempt(note), note["pauses"], note["pid"]) for note in facts.notes if note["word"] == "left"}
+    left = {
+        (_attempt(note), note["pauses"], note["pid"])
+        for note in facts.notes
+        if note["word"] == "left"
+    }
     for note in facts.notes:
-        if note["word"] == "begin" and (_attempt(note), note["pauses"], note["pid"]) not in left and note["pid"] in facts.living:
+        if (
+            note["word"] == "begin"
+            and (_attempt(note), note["pauses"], note["pid"]) not in left
+            and note["pid"] in facts.living
+        ):
             yield f"process {note['pid']} is still in attempt {_attempt(note)}"
 
 
@@ -216,7 +271,11 @@ LAWS = (
 
 def _kept(facts: Facts) -> list[Row]:
     """The ledger without what a restored checkpoint does not know of."""
-    return [note for note in facts.notes if not any(start <= note["at"] <= end for start, end in facts.again)]
+    return [
+        note
+        for note in facts.notes
+        if not any(start <= note["at"] <= end for start, end in facts.again)
+    ]
 
 
 def _attempt(note: Row) -> tuple[int, str, int]:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 Pace = Literal["quick", "slow", "alone"]
-"""``slow`` rounds take a minute or more, and are made side by side; ``alone``: the fault strikes the whole Catchment."""
+"""``slow`` rounds take a minute or more, and are made side by side; ``alone``: the fault strikes
+the whole Catchment.
+"""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to die. ``weight``: how often, beside the others; ``least``: rounds of it that any campaign has."""
+    """One way to die. ``weight``: how often, beside the others; ``least``: rounds of it that any
+    campaign has.
+    """
 
     name: str
     what: str
@@ -33,7 +37,11 @@ FAULTS = (
     Fault("brain-half", "the orchestrator is killed half-way through its effects", 8),
     Fault("brain-after", "the orchestrator is killed after its effects, before it acknowledges"),
     Fault("twice", "the mailbox delivers a batch again, at once or seconds later", 6),
-    Fault("throttle", "DynamoDB, SQS, S3 or Step Functions refuse a function's requests for a while", 8),
+    Fault(
+        "throttle",
+        "DynamoDB, SQS, S3 or Step Functions refuse a function's requests for a while",
+        8,
+    ),
     Fault("lost-answer", "a request is done, its answer does not come back", 10),
     Fault("duck-storage", "S3 fails DuckDB: refused, or done and unanswered", 4),
     Fault("stopped", "an execution is stopped from outside", 5),
@@ -41,7 +49,12 @@ FAULTS = (
     Fault("overrun", "the Ripple overruns its function and goes on as a task", 2, "slow"),
     Fault("task-sigkill", "SIGKILL of a task's worker, or of all of it", 2, "slow"),
     Fault("task-silent", "a task falls silent (SIGSTOP)", 1, "slow"),
-    Fault("poison", "a letter that no delivery can handle: given up, explained by the doctor, redriven", 2, "alone"),
+    Fault(
+        "poison",
+        "a letter that no delivery can handle: given up, explained by the doctor, redriven",
+        2,
+        "alone",
+    ),
     Fault("restart", "the emulator is killed hard, or stopped, and started again", 2, "alone"),
 )
 BY_NAME: Mapping[str, Fault] = {fault.name: fault for fault in FAULTS}
@@ -58,7 +71,8 @@ class Round:
 
 
 def plan(rounds: int, seed: int, *, faults: Sequence[str] = ()) -> list[Round]:
-    """Every fault at least once (where there are so many rounds), the rest by weight; in an order of the seed's.
+    """Every fault at least once (where there are so many rounds), the rest by weight; in an order
+    of the seed's.
 
     Raises:
         KeyError: no such fault.
@@ -68,7 +82,10 @@ def plan(rounds: int, seed: int, *, faults: Sequence[str] = ()) -> list[Round]:
     # By shares, not by lot: a campaign of 200 has each fault as often as its weight says.
     total = sum(fault.weight for fault in pool)
     shares = sorted(
-        ((number + draw.random()) * total / fault.weight, fault.name) for fault in pool for number in range(rounds) if fault.weight
+        ((number + draw.random()) * total / fault.weight, fault.name)
+        for fault in pool
+        for number in range(rounds)
+        if fault.weight
     )
     chosen = [name for _, name in shares]
     first = [fault.name for fault in pool]
@@ -77,11 +94,15 @@ def plan(rounds: int, seed: int, *, faults: Sequence[str] = ()) -> list[Round]:
         chosen.remove(name)
     names = (first + chosen)[:rounds]
     draw.shuffle(names)
-    return [Round(number, name, draw.randrange(2**32)) for number, name in enumerate(names, start=1)]
+    return [
+        Round(number, name, draw.randrange(2**32)) for number, name in enumerate(names, start=1)
+    ]
 
 
 def batches(rounds: Sequence[Round], lanes: int) -> Iterator[list[Round]]:
-    """SweepPorts that are made side by side: at most one a lane, of one pace, and ``alone`` by themselves."""
+    """SweepPorts that are made side by side: at most one a lane, of one pace, and ``alone`` by
+    themselves.
+    """
     for pace in _PACES:
         these = [one for one in rounds if BY_NAME[one.fault].pace == pace]
         size = 1 if pace == "alone" else lanes

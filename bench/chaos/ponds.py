@@ -1,6 +1,8 @@
-"""The Ponds of one lane: an Inlet that wraps an external run, a Pond with a join, an Outlet with a standing trigger.
+"""The Ponds of one lane: an Inlet that wraps an external run, a Pond with a join, an Outlet with a
+standing trigger.
 
-Each Ripple writes down what it does in a file that nobody can take back, and misbehaves where a file tells it to.
+Each Ripple writes down what it does in a file that nobody can take back, and misbehaves where a
+file tells it to.
 """
 
 from __future__ import annotations
@@ -214,12 +216,24 @@ def write(folder: Path, lane: str, *, job: int) -> None:
     """A lane's projects, in ``folder``."""
     inlet, pond, outlet = names(lane)
     _project(folder / inlet, 'type = "inlet"\nimmediate_retries = 1\n', f"JOB = {job}\n{_INLET}")
-    _project(folder / pond, "immediate_retries = 1\nsource_retries = 1\n", _POND.replace("{inlet}", inlet), inlet)
-    _project(folder / outlet, 'type = "outlet"\nimmediate_retries = 1\n', _OUTLET.replace("{pond}", pond), pond)
+    _project(
+        folder / pond,
+        "immediate_retries = 1\nsource_retries = 1\n",
+        _POND.replace("{inlet}", inlet),
+        inlet,
+    )
+    _project(
+        folder / outlet,
+        'type = "outlet"\nimmediate_retries = 1\n',
+        _OUTLET.replace("{pond}", pond),
+        pond,
+    )
 
 
 def _project(root: Path, fields: str, code: str, source: str = "") -> None:
     (root / "src").mkdir(parents=True)
     sources = f'\n[sources]\n{source} = "1.0.0"\n' if source else ""
-    (root / "pond.toml").write_text(f'[pond]\nname = "{root.name}"\nversion = "1.0.0"\n{fields}{sources}')
+    (root / "pond.toml").write_text(
+        f'[pond]\nname = "{root.name}"\nversion = "1.0.0"\n{fields}{sources}'
+    )
     (root / "src" / "pond.py").write_text(textwrap.dedent(_HEAD) + "\n\n" + code)

@@ -1,4 +1,6 @@
-"""One long-lived local Catchment whose functions can be told to misbehave, and the eyes that look at it from outside."""
+"""One long-lived local Catchment whose functions can be told to misbehave, and the eyes that
+look at it from outside.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ from duckstring_cli.local import process
 NAME = "chaos"
 TOKEN = "chaos-token"
 VISIBILITY = 6
-"""Seconds until SQS shows again what a killed orchestrator held. Deployed are 360: a round would take as long."""
+"""Seconds until SQS shows again what a killed orchestrator held. Deployed are 360: a round would
+take as long.
+"""
 SILENCE = 25
 """Seconds: one beat more than a worker's. Deployed are 180."""
 _INJECTED = Path(__file__).parent / "injected"
@@ -101,18 +105,35 @@ class Stage:
         return made[key]  # type: ignore[no-any-return]
 
     def arm(self) -> None:
-        """Put the injected module on the import path of the functions, by their environment; shorten what a kill costs."""
+        """Put the injected module on the import path of the functions, by their environment;
+        shorten what a kill costs.
+        """
         functions = self.aws("lambda")
-        for role, output in (("orchestrator", "OrchestratorFunction"), ("ripple", "RippleFunction")):
+        for role, output in (
+            ("orchestrator", "OrchestratorFunction"),
+            ("ripple", "RippleFunction"),
+        ):
             name = self.function(output, role)
-            held = functions.get_function_configuration(FunctionName=name).get("Environment", {}).get("Variables", {})
-            own = {"PYTHONPATH": str(_INJECTED), "CHAOS_ROLE": role, "CHAOS_RULES": str(self.folder / "rules")}
+            held = (
+                functions.get_function_configuration(FunctionName=name)
+                .get("Environment", {})
+                .get("Variables", {})
+            )
+            own = {
+                "PYTHONPATH": str(_INJECTED),
+                "CHAOS_ROLE": role,
+                "CHAOS_RULES": str(self.folder / "rules"),
+            }
             if role == "ripple":
                 own["AWS_ENDPOINT_URL_S3"] = self.storage.url
-            functions.update_function_configuration(FunctionName=name, Environment={"Variables": {**held, **own}})
+            functions.update_function_configuration(
+                FunctionName=name, Environment={"Variables": {**held, **own}}
+            )
         for queue in ("Mailbox", "Delays"):
             if queue in self.outputs:
-                self.aws("sqs").set_queue_attributes(QueueUrl=self.outputs[queue], Attributes={"VisibilityTimeout": str(VISIBILITY)})
+                self.aws("sqs").set_queue_attributes(
+                    QueueUrl=self.outputs[queue], Attributes={"VisibilityTimeout": str(VISIBILITY)}
+                )
 
         self._shorten_silence()
 
@@ -129,11 +150,14 @@ class Stage:
         """A function's name."""
         if output in self.outputs:
             return self.outputs[output]
-        resources = self.aws("cloudformation").describe_stack_resources(StackName=self.one.stack)["StackResources"]
+        resources = self.aws("cloudformation").describe_stack_resources(StackName=self.one.stack)[
+            "StackResources"
+        ]
         return next(
             one["PhysicalResourceId"]
             for one in resources
-            if one["ResourceType"] == "AWS::Lambda::Function" and word in one["LogicalResourceId"].lower()
+            if one["ResourceType"] == "AWS::Lambda::Function"
+            and word in one["LogicalResourceId"].lower()
         )
 
     # Rules of the injected module
@@ -170,7 +194,9 @@ class Stage:
     # Looking
 
     def notes(self, pond: str) -> list[dict[str, Any]]:
-        """The ledger of a Pond. A killed process may have left half a line; nobody else's word is lost by it."""
+        """The ledger of a Pond. A killed process may have left half a line; nobody else's word
+        is lost by it.
+        """
         path = self.folder / "ledger" / pond
         found = []
         for line in path.read_text().splitlines() if path.exists() else []:
@@ -184,13 +210,18 @@ class Stage:
         """Lines' states straight from the table, and whether an outbox lies there."""
         keys = [{"pk": {"S": f"LINE#{line}"}, "sk": {"S": "STATE"}} for line in lines]
         table = self.outputs["Table"]
-        items = self.aws("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})["Responses"][table]
+        items = self.aws("dynamodb").batch_get_item(
+            RequestItems={table: {"Keys": keys, "ConsistentRead": True}}
+        )["Responses"][table]
         read = [(codec.state_from_text(item["state"]["S"]), "outbox" in item) for item in items]
         return {state.line: (state, owes) for state, owes in read}
 
     def facts(self, line: str, *, since: int) -> Facts:
         """What there is to know of a line's runs after number ``since``."""
-        pond, ripples = line.partition("@")[0], ponds.RIPPLES[line.partition("@")[0].rpartition("_")[2]]
+        pond, ripples = (
+            line.partition("@")[0],
+            ponds.RIPPLES[line.partition("@")[0].rpartition("_")[2]],
+        )
         client = self.client
         runs = [row for row in client.runs(pond, limit=200) if row["number"] > since]
         attempts = [attempt for row in runs for attempt in client.run(row["run"])["attempts"]]
@@ -225,7 +256,9 @@ class Stage:
     def _manifest(self, line: str, item: Mapping[str, Any]) -> Manifest:
         tables = codec.tables_from_text(item["tables"]["S"])
         number, f = int(item["sk"]["S"].partition("#")[2]), item["f"]["S"]
-        return Manifest(line, number, f, [self._table(name, version.key) for name, version in tables.items()])
+        return Manifest(
+            line, number, f, [self._table(name, version.key) for name, version in tables.items()]
+        )
 
     def _table(self, name: str, key: str) -> Table:
         from botocore.exceptions import ClientError
@@ -248,17 +281,23 @@ class Stage:
         for name in ("Mailbox", "DeadLetters", "DeadDelays", "DeadEvents"):
             if name in self.outputs:
                 wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-                held = queues.get_queue_attributes(QueueUrl=self.outputs[name], AttributeNames=wanted)["Attributes"]
+                held = queues.get_queue_attributes(
+                    QueueUrl=self.outputs[name], AttributeNames=wanted
+                )["Attributes"]
                 if count := sum(int(held[one]) for one in wanted):
                     yield f"{count} messages in {name}"
 
     def _executions(self) -> Iterator[str]:
-        found = self.aws("stepfunctions").list_executions(stateMachineArn=self.outputs["Machine"], statusFilter="RUNNING")
+        found = self.aws("stepfunctions").list_executions(
+            stateMachineArn=self.outputs["Machine"], statusFilter="RUNNING"
+        )
         yield from (f"execution {one['name']} still runs" for one in found["executions"])
 
     def _tasks(self) -> Iterator[str]:
         if "Cluster" in self.outputs:
-            found = self.aws("ecs").list_tasks(cluster=self.outputs["Cluster"], desiredStatus="RUNNING")["taskArns"]
+            found = self.aws("ecs").list_tasks(
+                cluster=self.outputs["Cluster"], desiredStatus="RUNNING"
+            )["taskArns"]
             yield from (f"task {one.rpartition('/')[2]} still runs" for one in found)
 
     # Acting from outside
@@ -270,7 +309,9 @@ class Stage:
         machine = self.outputs["Machine"]
         arn = f"{machine.replace(':stateMachine:', ':execution:')}:{execution_name(Line(line), run, launch)}"
         try:
-            self.aws("stepfunctions").stop_execution(executionArn=arn, error="Outside", cause="stopped by chaos")
+            self.aws("stepfunctions").stop_execution(
+                executionArn=arn, error="Outside", cause="stopped by chaos"
+            )
         except ClientError:
             return False
         return True
@@ -284,17 +325,23 @@ class Stage:
         """Have the mailbox give up a letter sooner, or later."""
         _ = self.receives
         policy = json.dumps({**self._redrive, "maxReceiveCount": receives})
-        self.aws("sqs").set_queue_attributes(QueueUrl=self.outputs["Mailbox"], Attributes={"RedrivePolicy": policy})
+        self.aws("sqs").set_queue_attributes(
+            QueueUrl=self.outputs["Mailbox"], Attributes={"RedrivePolicy": policy}
+        )
 
     @property
     def _redrive(self) -> dict[str, Any]:
-        held = self.aws("sqs").get_queue_attributes(QueueUrl=self.outputs["Mailbox"], AttributeNames=["RedrivePolicy"])
+        held = self.aws("sqs").get_queue_attributes(
+            QueueUrl=self.outputs["Mailbox"], AttributeNames=["RedrivePolicy"]
+        )
         return json.loads(held["Attributes"]["RedrivePolicy"])  # type: ignore[no-any-return]
 
     def dead(self) -> int:
         """Dead letters of the mailbox."""
         names = ["ApproximateNumberOfMessages"]
-        held = self.aws("sqs").get_queue_attributes(QueueUrl=self.outputs["DeadLetters"], AttributeNames=names)
+        held = self.aws("sqs").get_queue_attributes(
+            QueueUrl=self.outputs["DeadLetters"], AttributeNames=names
+        )
         return int(held["Attributes"][names[0]])
 
     def command(self, *words: str) -> tuple[int, str]:
@@ -305,10 +352,14 @@ class Stage:
 
     def sweep(self) -> None:
         """The round that comes every five minutes, now."""
-        self.aws("lambda").invoke(FunctionName=self.outputs["SweepFunction"], InvocationType="Event", Payload=b"{}")
+        self.aws("lambda").invoke(
+            FunctionName=self.outputs["SweepFunction"], InvocationType="Event", Payload=b"{}"
+        )
 
     def kill_emulator(self) -> float:
-        """SIGKILL just after a checkpoint, and start again. What was done in between is undone by that."""
+        """SIGKILL just after a checkpoint, and start again. What was done in between is undone
+        by that.
+        """
         one, began = self.one, time.time()
         running = process.ask(local.catchment_folder(NAME), one.port, method="POST")
         if running is None:
@@ -340,8 +391,15 @@ def stage(*, function_timeout: int) -> Iterator[Stage]:
     os.environ.update(DUCKSTRING_HOME=str(folder / "home"), DUCKSTRING_TOOLS=tools)
     try:
         with _service(folder) as service, storage(lambda: catchments.find(NAME).port) as between:
-            (folder / "environment").write_text(f"CHAOS={folder}\nDATABRICKS_HOST={service.url}\nDATABRICKS_TOKEN={TOKEN}\n")
-            local.init(NAME, environment=folder / "environment", port=process.free_port(), function_timeout=function_timeout)
+            (folder / "environment").write_text(
+                f"CHAOS={folder}\nDATABRICKS_HOST={service.url}\nDATABRICKS_TOKEN={TOKEN}\n"
+            )
+            local.init(
+                NAME,
+                environment=folder / "environment",
+                port=process.free_port(),
+                function_timeout=function_timeout,
+            )
             local.start(NAME)
             made = Stage(folder, service, between)
             made.arm()
@@ -366,7 +424,9 @@ class _Pipelines(Jobs):
     def _carry_out(self, run: Run) -> None:
         run.state, run.message = "RUNNING", "In run"
         run.cancelled.wait(_EXTERNAL_SECONDS)
-        self._end(run, *(("CANCELED", "Run cancelled.") if run.cancelled.is_set() else ("SUCCESS", "")))
+        self._end(
+            run, *(("CANCELED", "Run cancelled.") if run.cancelled.is_set() else ("SUCCESS", ""))
+        )
 
 
 @contextmanager
@@ -380,8 +440,11 @@ def _service(folder: Path) -> Iterator[Service]:
         listening.shutdown()
 
 
-def until(ask: Callable[[], Found], *, what: str, seconds: float, show: Callable[[], object] = lambda: "") -> Found:
-    """Ask until the answer is true. Nobody answers while the emulator is down: that is no answer yet.
+def until(
+    ask: Callable[[], Found], *, what: str, seconds: float, show: Callable[[], object] = lambda: ""
+) -> Found:
+    """Ask until the answer is true. Nobody answers while the emulator is down: that is no answer
+    yet.
 
     Raises:
         LateError: it does not come true.
@@ -402,7 +465,12 @@ def until(ask: Callable[[], Found], *, what: str, seconds: float, show: Callable
 
 def deploy(client: Client, folder: Path) -> None:
     """Every project in a folder."""
-    deploying.deploy(client, deploying.read(deploying.roots(folder, tree=True)), overwrite=True, on_step=lambda _: None)
+    deploying.deploy(
+        client,
+        deploying.read(deploying.roots(folder, tree=True)),
+        overwrite=True,
+        on_step=lambda _: None,
+    )
 
 
 def _lives(pid: int) -> bool:

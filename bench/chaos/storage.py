@@ -1,4 +1,5 @@
-"""Between the ripple function and S3: DuckDB's requests do not pass botocore, so their faults need a place of their own.
+"""Between the ripple function and S3: DuckDB's requests do not pass botocore, so their faults need
+a place of their own.
 
 The function's environment names this as its S3 (``AWS_ENDPOINT_URL_S3``). A request is passed on
 as it was signed, with the host for which it was signed.
@@ -19,15 +20,22 @@ from urllib.parse import unquote
 from typing_extensions import override
 
 Fault = Literal["refuse", "cut", "lose"]
-"""Refused with 503; the connection cut before S3 hears of it; done by S3, and the connection cut."""
+"""Refused with 503; the connection cut before S3 hears of it; done by S3, and the connection
+cut.
+"""
 
 _DROPPED = {"connection", "transfer-encoding", "content-length", "keep-alive"}
-_SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate (chaos).</Message></Error>"
+_SLOW_DOWN = (
+    b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate "
+    b"(chaos).</Message></Error>"
+)
 
 
 @dataclass
 class Rule:
-    """Requests of these methods, whose path has all of these texts: the next so many, after some."""
+    """Requests of these methods, whose path has all of these texts: the next so many, after
+    some.
+    """
 
     texts: tuple[str, ...]
     fault: Fault
@@ -39,7 +47,9 @@ class Rule:
 
     def strikes(self, method: str, path: str) -> bool:
         """Whether this request is one of them."""
-        if (self.methods and method not in self.methods) or not all(text in path for text in self.texts):
+        if (self.methods and method not in self.methods) or not all(
+            text in path for text in self.texts
+        ):
             return False
         self.seen += 1
         if not self.skip < self.seen <= self.skip + self.times:
@@ -80,7 +90,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         rule = self.server.struck(self.command, unquote(self.path))
         if rule is not None and rule.fault == "refuse":
-            self._send(503, [("Content-Type", "application/xml")], b"" if self.command == "HEAD" else _SLOW_DOWN)
+            self._send(
+                503,
+                [("Content-Type", "application/xml")],
+                b"" if self.command == "HEAD" else _SLOW_DOWN,
+            )
             return
         if rule is not None and rule.fault == "cut":
             self.close_connection = True
@@ -94,7 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _behind(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port_behind(), timeout=30)
         try:
-            kept = {name: value for name, value in self.headers.items() if name.lower() not in _DROPPED}
+            kept = {
+                name: value for name, value in self.headers.items() if name.lower() not in _DROPPED
+            }
             connection.request(self.command, self.path, body=body, headers=kept)
             answer = connection.getresponse()
             return answer.status, answer.getheaders(), answer.read()

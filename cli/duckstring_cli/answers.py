@@ -6,7 +6,9 @@ from typing import NotRequired, TypedDict
 
 
 class Demand(TypedDict):
-    """Demand that is not satisfied yet. ``targets`` are the epochs of pushes; ``woken`` and ``forced`` are an operator's."""
+    """Demand that is not satisfied yet. ``targets`` are the epochs of pushes; ``woken`` and
+    ``forced`` are an operator's.
+    """
 
     pull: bool
     targets: list[str]
@@ -29,7 +31,9 @@ class Span(TypedDict):
 
 
 class WindowTold(TypedDict):
-    """A rule of an Inlet, what is open of it and what opens next. ``every`` and ``duration`` in seconds."""
+    """A rule of an Inlet, what is open of it and what opens next. ``every`` and ``duration`` in
+    seconds.
+    """
 
     name: str
     start: str
@@ -71,10 +75,12 @@ class Budgets(TypedDict):
 
 
 class RunningRipple(TypedDict):
-    """One Ripple of a run in flight: waiting, queued, running, done, failed or cancelled, since when.
+    """One Ripple of a run in flight: waiting, queued, running, done, failed or cancelled, since
+    when.
 
-    ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function. ``where`` and what follows it are
-    of its attempt's row, looked at in the status of one line only; ``resumes``: while it pauses, until when.
+    ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
+    ``where`` and what follows it are of its attempt's row, looked at in the status of one line
+    only; ``resumes``: while it pauses, until when.
     """
 
     name: str
@@ -99,7 +105,9 @@ class RunningRun(TypedDict):
 
 
 class NextVersion(TypedDict):
-    """What was deployed and does not run yet; without runs that it waits for the line is about to hear of it."""
+    """What was deployed and does not run yet; without runs that it waits for the line is about
+    to hear of it.
+    """
 
     version: str
     waits_for: list[str]
@@ -108,8 +116,8 @@ class NextVersion(TypedDict):
 class RippleStatus(TypedDict):
     """A Ripple at rest or not, and where its next attempt would run.
 
-    ``runs_on`` is ``lambda`` or ``task`` (of ``task_mib``), by word of the operator, of what the line has learnt, of its author's
-    hint, or of nobody (``default``).
+    ``runs_on`` is ``lambda`` or ``task`` (of ``task_mib``), by word of the operator, of what the
+    line has learnt, of its author's hint, or of nobody (``default``).
     """
 
     name: str
@@ -149,7 +157,9 @@ class Invocation(TypedDict):
 
 
 class AttemptRow(TypedDict):
-    """A row of attempt history. ``log_stream`` and ``request_id`` are those of its latest invocation."""
+    """A row of attempt history. ``log_stream`` and ``request_id`` are those of its latest
+    invocation.
+    """
 
     run: str
     ripple: str
@@ -179,7 +189,9 @@ class AttemptRow(TypedDict):
 
 
 class OlderTable(TypedDict):
-    """A table that is older than the snapshot that it is in, and who wrote it last. What is null is not known."""
+    """A table that is older than the snapshot that it is in, and who wrote it last. What is null
+    is not known.
+    """
 
     table: str
     as_of: str | None
@@ -189,7 +201,8 @@ class OlderTable(TypedDict):
 
 
 class LineStatus(TypedDict):
-    """All there is to say about one line. ``version``: that it runs; ``next``: one that is deployed and does not run yet.
+    """All there is to say about one line. ``version``: that it runs; ``next``: one that is deployed
+    and does not run yet.
 
     ``asleep``: it was put to sleep, and nobody has asked for it since.
     """
@@ -248,7 +261,9 @@ class DroppedTable(TypedDict):
 
 
 class TableRow(TypedDict):
-    """One published table. ``older``: than its Pond, as of ``as_of``; ``f``: the freshness at which it was written."""
+    """One published table. ``older``: than its Pond, as of ``as_of``; ``f``: the freshness at
+    which it was written.
+    """
 
     table: str
     uri: str
@@ -274,7 +289,8 @@ class TablesAnswer(TypedDict):
 class DeployedPond(TypedDict):
     """What a deploy did to one line.
 
-    ``waits_for``: the runs in flight that hold the version back. ``default``: the Pond's name alone means this line.
+    ``waits_for``: the runs in flight that hold the version back. ``default``: the Pond's name alone
+    means this line.
     """
 
     line: str
@@ -295,7 +311,9 @@ class DeployAnswer(TypedDict):
 
 
 class TriggerAnswer(TypedDict):
-    """``trigger``. ``epoch`` is the freshness asked for, None where nothing was. ``warnings``: what it has to wait for."""
+    """``trigger``. ``epoch`` is the freshness asked for, None where nothing was. ``warnings``:
+    what it has to wait for.
+    """
 
     line: str
     epoch: str | None
@@ -324,7 +342,9 @@ class BudgetAnswer(TypedDict):
 
 
 class Pinned(TypedDict):
-    """Where an operator wants a Ripple to run. ``memory_mib`` of a task; 0: as the line finds out."""
+    """Where an operator wants a Ripple to run. ``memory_mib`` of a task; 0: as the line finds
+    out.
+    """
 
     on: str
     memory_mib: int
@@ -338,7 +358,9 @@ class FunctionTold(TypedDict):
 
 
 class ComputeRow(TypedDict):
-    """Where a Ripple runs from its next attempt on. ``learnt_mib``: the task that it was found to need; 0: none."""
+    """Where a Ripple runs from its next attempt on. ``learnt_mib``: the task that it was found
+    to need; 0: none.
+    """
 
     name: str
     runs_on: str
@@ -359,7 +381,8 @@ class ComputeAnswer(TypedDict):
 
 
 class WindowAnswer(TypedDict):
-    """``window``: all rules of a line. ``ahead``: the freshness that it has already, where that is yet to come.
+    """``window``: all rules of a line. ``ahead``: the freshness that it has already, where that is
+    yet to come.
 
     ``applied``: whether the line has heard of the change.
     """
@@ -372,7 +395,9 @@ class WindowAnswer(TypedDict):
 
 
 class ArrivalRow(TypedDict):
-    """A rule: objects in ``bucket`` that begin with ``prefix`` and end with ``suffix`` trigger a line."""
+    """A rule: objects in ``bucket`` that begin with ``prefix`` and end with ``suffix`` trigger a
+    line.
+    """
 
     name: str
     bucket: str
@@ -389,7 +414,8 @@ class ArrivalAnswer(TypedDict):
 
 
 class RemoveAnswer(TypedDict):
-    """``remove``: lines, versions or tables, the runs that this stopped, and whether the line has heard of it yet.
+    """``remove``: lines, versions or tables, the runs that this stopped, and whether the line has
+    heard of it yet.
 
     ``waits_for``: of a table, the runs in flight with the first of which it goes.
     """

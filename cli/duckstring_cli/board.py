@@ -1,4 +1,6 @@
-"""The status of a Catchment as rows and pages to look at. Decides what to show; asks nobody anything."""
+"""The status of a Catchment as rows and pages to look at. Decides what to show; asks nobody
+anything.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ from duckstring_cli.render import NARROW
 
 MOVING = {"running", "waiting"}
 DOWN = {"failed", "killed", "blocked"}
-_NEEDS_A_LOOK = {status: rank for rank, status in enumerate(("failed", "killed", "running", "blocked", "waiting"))}
+_NEEDS_A_LOOK = {
+    status: rank
+    for rank, status in enumerate(("failed", "killed", "running", "blocked", "waiting"))
+}
 _WHY_LINES = 2
 _WHY_SLACK = 40
 _MOST_TROUBLES = 3
@@ -43,7 +48,10 @@ _MIB_A_CPU = 1769
 def in_order(lines: Sequence[LineStatus]) -> list[LineStatus]:
     """Sources before their Sinks, by name where the graph leaves a choice."""
     by_name = {line["line"]: line for line in lines}
-    waits = {name: {s["line"] for s in line["sources"]} & by_name.keys() for name, line in by_name.items()}
+    waits = {
+        name: {s["line"] for s in line["sources"]} & by_name.keys()
+        for name, line in by_name.items()
+    }
     sinks: dict[str, list[str]] = {}
     for name, needs in waits.items():
         for source in needs:
@@ -72,7 +80,12 @@ def demand(line: LineStatus) -> str:
     held = line["demand"]
     pushes = len(held["targets"])
     push = f"push x{pushes}" if pushes > 1 else "push" if pushes else ""
-    wanted = ("pull" if held["pull"] else "", push, "wake" if held["woken"] else "", "force" if held["forced"] else "")
+    wanted = (
+        "pull" if held["pull"] else "",
+        push,
+        "wake" if held["woken"] else "",
+        "force" if held["forced"] else "",
+    )
     return "+".join(filter(None, wanted))
 
 
@@ -85,7 +98,9 @@ def trigger(line: LineStatus) -> str:
 
 
 def doing(line: LineStatus, now: str) -> str:
-    """What a line is busy with, or why it is not, and what a deploy waits for: one line of words."""
+    """What a line is busy with, or why it is not, and what a deploy waits for: one line of
+    words.
+    """
     return " · ".join(filter(None, (_now(line, now), held_back(line), _older(line, now))))
 
 
@@ -105,13 +120,19 @@ def _now(line: LineStatus, now: str) -> str:
     if line["status"] == "failed" and line["failure"]:
         failure = line["failure"]
         ripple = f"{failure['ripple']}: " if failure["ripple"] else ""
-        said = render.one_line(f"{ripple}{render.said(failure['error'], render.one_line(failure['message']))}")
+        said = render.one_line(
+            f"{ripple}{render.said(failure['error'], render.one_line(failure['message']))}"
+        )
         return " · ".join(filter(None, (tried_again(line, now), said)))
-    return render.one_line(line["reason"]) or ("about to start" if line["status"] == "waiting" else "")
+    return render.one_line(line["reason"]) or (
+        "about to start" if line["status"] == "waiting" else ""
+    )
 
 
 def blockers(line: LineStatus) -> str:
-    """``blocked by sales@1``: its Sources that are down, without the error that one of them, or one above it, has."""
+    """``blocked by sales@1``: its Sources that are down, without the error that one of them, or
+    one above it, has.
+    """
     names = [source["line"] for source in line["sources"] if source["down"]]
     return f"blocked by {', '.join(names)}" if names else ""
 
@@ -130,19 +151,26 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
             if ripple["status"] == "running":
                 again = f"attempt {ripple['attempt']}" if ripple["attempt"] > 1 else ""
                 more = ", ".join(filter(None, (again, began(ripple))))
-                yield f"{ripple['name']} {durations.brief(render.between(ripple['since'], now) or 0)}{f' ({more})' if more else ''}"
+                yield (
+                    f"{ripple['name']} "
+                    f"{durations.brief(render.between(ripple['since'], now) or 0)}{f' ({more})' if more else ''}"
+                )
             elif ripple["status"] == "queued":
                 yield f"{ripple['name']} queued"
 
 
 def began(ripple: RunningRipple) -> str:
-    """``started as a task of 8 GB``, or nothing: where it is now, or that it pauses, only its row knows."""
+    """``started as a task of 8 GB``, or nothing: where it is now, or that it pauses, only its
+    row knows.
+    """
     mib = ripple.get("task_mib")
     return f"started {render.place(mib)}" if mib else ""
 
 
 def held_back(line: LineStatus) -> str:
-    """``1.1.0 waits for run sales@1/42``: what was deployed does not run yet. Nothing, where no run holds it back."""
+    """``1.1.0 waits for run sales@1/42``: what was deployed does not run yet. Nothing, where no
+    run holds it back.
+    """
     coming = line.get("next")
     if not coming or not coming["waits_for"]:
         return ""
@@ -150,18 +178,39 @@ def held_back(line: LineStatus) -> str:
     return f"{coming['version']}{again} waits for run {render.first_of(coming['waits_for'])}"
 
 
-def overview(answer: StatusAnswer, *, width: int, height: int | None = None, named: str = "") -> RenderableType:
-    """Every line of the Catchment, one row each, and in full why anything is down. Fits ``height`` if given."""
+def overview(
+    answer: StatusAnswer, *, width: int, height: int | None = None, named: str = ""
+) -> RenderableType:
+    """Every line of the Catchment, one row each, and in full why anything is down. Fits
+    ``height`` if given.
+    """
     lines = in_order(answer["lines"])
     if not lines:
-        return Text.from_markup("Nothing is deployed yet. Try: [bold]duckstring pond demo[/], then [bold]duckstring deploy --all[/]")
-    why = list(_troubles(lines, answer["now"], most=None if height is None else _WHY_LINES * width - _WHY_SLACK, named=named))
-    shown, untold = (why, 0) if height is None else (why[:_MOST_TROUBLES], len(why[_MOST_TROUBLES:]))
+        return Text.from_markup(
+            "Nothing is deployed yet. Try: [bold]duckstring pond demo[/], then [bold]duckstring "
+            "deploy --all[/]"
+        )
+    why = list(
+        _troubles(
+            lines,
+            answer["now"],
+            most=None if height is None else _WHY_LINES * width - _WHY_SLACK,
+            named=named,
+        )
+    )
+    shown, untold = (
+        (why, 0) if height is None else (why[:_MOST_TROUBLES], len(why[_MOST_TROUBLES:]))
+    )
     room = None if height is None else max(height - 4 - len(shown) * (_WHY_LINES + 1), 5)
     chosen, left_out = _fit(lines, room)
     parts: list[RenderableType] = [_table(chosen, lines, answer["now"], width)]
     if left_out:
-        parts.append(Text(f"… and {hidden(left_out)} (all of them: duckstring status --once{named})", style="dim"))
+        parts.append(
+            Text(
+                f"… and {hidden(left_out)} (all of them: duckstring status --once{named})",
+                style="dim",
+            )
+        )
     if shown:
         parts += [Text(""), *shown]
     if untold:
@@ -170,12 +219,16 @@ def overview(answer: StatusAnswer, *, width: int, height: int | None = None, nam
 
 
 def _fit(lines: list[LineStatus], room: int | None) -> tuple[list[LineStatus], list[LineStatus]]:
-    """What is shown and what is not: what runs or is down stays before what waits, and that before what rests."""
+    """What is shown and what is not: what runs or is down stays before what waits, and that
+    before what rests.
+    """
     if room is None or len(lines) <= room:
         return lines, []
     by_need = sorted(lines, key=lambda line: _NEEDS_A_LOOK.get(line["status"], len(_NEEDS_A_LOOK)))
     kept = {line["line"] for line in by_need[:room]}
-    return [line for line in lines if line["line"] in kept], [line for line in lines if line["line"] not in kept]
+    return [line for line in lines if line["line"] in kept], [
+        line for line in lines if line["line"] not in kept
+    ]
 
 
 def hidden(lines: Sequence[LineStatus]) -> str:
@@ -188,7 +241,14 @@ def hidden(lines: Sequence[LineStatus]) -> str:
 def _table(chosen: list[LineStatus], lines: list[LineStatus], now: str, width: int) -> Table:
     narrow = width < NARROW
     asked = any(_wants(line) for line in lines)
-    headers = ["POND", *([] if narrow else ["VERSION"]), "STATUS", "AGE", *(["DEMAND"] if asked else []), "NOW"]
+    headers = [
+        "POND",
+        *([] if narrow else ["VERSION"]),
+        "STATUS",
+        "AGE",
+        *(["DEMAND"] if asked else []),
+        "NOW",
+    ]
     made = render.table(*headers, right=("AGE",), last="cut")
     # STATUS and AGE stay whole: what is long gives way before them.
     name_room = min(_NAME_NARROW, max(_LEAST, width - _NOT_NAME)) if narrow else _NAME_WIDE
@@ -223,7 +283,9 @@ def _troubles(lines: list[LineStatus], now: str, *, most: int | None, named: str
 
 
 def asks_to_retry(line: LineStatus) -> bool:
-    """Failed, with a try left for which its Sources have been asked: it runs as soon as they have newer."""
+    """Failed, with a try left for which its Sources have been asked: it runs as soon as they
+    have newer.
+    """
     wanted = line["demand"]["targets"]
     has_tries = line["status"] == "failed" and line["failures"] <= line["budgets"]["source_retries"]
     return has_tries and bool(line["sources"]) and bool(wanted) and wanted[-1] > line["start_f"]
@@ -231,24 +293,40 @@ def asks_to_retry(line: LineStatus) -> bool:
 
 def way_out(line: LineStatus, named: str) -> str:
     """What an operator types to have a line that is down go on."""
-    return f"duckstring control wake {line['pond']} -m {line['major']}{named} (or clear: it runs when it is wanted)"
+    return (
+        f"duckstring control wake {line['pond']} -m {line['major']}{named} (or clear: it runs "
+        "when it is wanted)"
+    )
 
 
 def failed_where(failure: FailureRow) -> str:
-    """``failed in Ripple load, attempt 2``; a run that is refused when it would be published has failed as a whole."""
+    """``failed in Ripple load, attempt 2``; a run that is refused when it would be published has
+    failed as a whole.
+    """
     return (
-        f"failed in Ripple {failure['ripple']}, attempt {failure['attempt']}" if failure["ripple"] else "failed when it was to be published"
+        f"failed in Ripple {failure['ripple']}, attempt {failure['attempt']}"
+        if failure["ripple"]
+        else "failed when it was to be published"
     )
 
 
 def _killed(line: LineStatus, named: str) -> Text:
-    return Text.assemble((f"✗ {line['line']}", "bold magenta"), " was killed", (f"\n  {way_out(line, named)}", "bold"))
+    return Text.assemble(
+        (f"✗ {line['line']}", "bold magenta"),
+        " was killed",
+        (f"\n  {way_out(line, named)}", "bold"),
+    )
 
 
-def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None, named: str) -> Text:
+def _trouble(
+    line: LineStatus, failure: FailureRow, now: str, *, most: int | None = None, named: str
+) -> Text:
     text = Text.assemble(
         (f"✗ {line['line']}", "bold red"),
-        f" {failed_where(failure)}: {render.said(failure['error'], render.one_line(failure['message']))}",
+        (
+            f" {failed_where(failure)}: "
+            f"{render.said(failure['error'], render.one_line(failure['message']))}"
+        ),
     )
     if most is not None:
         text.truncate(max(most, _WHY_SLACK), overflow="ellipsis")
@@ -259,7 +337,9 @@ def _trouble(line: LineStatus, failure: FailureRow, now: str, *, most: int | Non
     return text
 
 
-def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow], *, named: str = "") -> RenderableType:
+def detail(
+    answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow], *, named: str = ""
+) -> RenderableType:
     """One line: its Ripples, Sources, Sinks, budgets and last runs."""
     now = answer["now"]
     parts: list[RenderableType] = [_heading(line), _facts(line, now), Text(""), _ripples(line, now)]
@@ -269,15 +349,26 @@ def detail(answer: StatusAnswer, line: LineStatus, runs: Sequence[RunRow], *, na
         parts += [Text(""), _sources(line, now)]
     if runs:
         parts += [Text(""), run_table(runs, now, narrow=True)]
-    parts += [part for trouble in _troubles([line], now, most=None, named=named) for part in (Text(""), trouble)]
+    parts += [
+        part
+        for trouble in _troubles([line], now, most=None, named=named)
+        for part in (Text(""), trouble)
+    ]
     if line["status"] == "failed":
-        parts.append(Text(f"  repair and deploy it; where the fault lay outside: {way_out(line, named)}", style="dim"))
+        parts.append(
+            Text(
+                f"  repair and deploy it; where the fault lay outside: {way_out(line, named)}",
+                style="dim",
+            )
+        )
     return Group(*parts)
 
 
 def _heading(line: LineStatus) -> Text:
     return Text.assemble(
-        (line["line"], "bold"), f"  {line['version'] or 'not deployed'}  {line['kind'] or ''}  ", render.word(line["status"])
+        (line["line"], "bold"),
+        f"  {line['version'] or 'not deployed'}  {line['kind'] or ''}  ",
+        render.word(line["status"]),
     )
 
 
@@ -292,12 +383,20 @@ def _facts(line: LineStatus, now: str) -> Table:
         "trigger": trigger(line) or "none",
         "reason": render.one_line(line["reason"]),
         "deployed": _coming(line),
-        "tables": f"{line['tables']} published, {render.count(line['rows'])} row{'' if line['rows'] == 1 else 's'}"
+        "tables": (
+            f"{line['tables']} published, {render.count(line['rows'])} "
+            f"row{'' if line['rows'] == 1 else 's'}"
+        )
         if line["tables"]
         else "none published",
-        "older": "\n".join(render.table_age(table, now) for table in line.get("older_tables") or ()),
+        "older": "\n".join(
+            render.table_age(table, now) for table in line.get("older_tables") or ()
+        ),
         "sinks": ", ".join(line["sinks"]) or "none",
-        "budgets": f"immediate retries {budgets['immediate_retries']}, source retries {budgets['source_retries']}",
+        "budgets": (
+            f"immediate retries {budgets['immediate_retries']}, source retries "
+            f"{budgets['source_retries']}"
+        ),
         "failures": f"{line['failures']} in a row" if line["failures"] else "",
     }
     for name, said in rows.items():
@@ -307,12 +406,18 @@ def _facts(line: LineStatus, now: str) -> Table:
 
 
 def _freshness(line: LineStatus, now: str) -> str:
-    """Under a Window a run is as fresh as the opening's end, and its age counts from the beginning: then both are said."""
+    """Under a Window a run is as fresh as the opening's end, and its age counts from the
+    beginning: then both are said.
+    """
     if render.read_instant(line["end_f"]) is None:
         return "never run"
     told = f"{durations.age(line['staleness_seconds'])} old, as of {render.moment(line['end_f'])}"
     lag = (line["staleness_seconds"] or 0) - (render.between(line["end_f"], now) or 0)
-    return f"{told}, its Window's end; the age counts from the Window's beginning" if lag >= 1 else told
+    return (
+        f"{told}, its Window's end; the age counts from the Window's beginning"
+        if lag >= 1
+        else told
+    )
 
 
 def _coming(line: LineStatus) -> str:
@@ -336,8 +441,19 @@ def window_table(windows: Sequence[WindowTold], now: str) -> Table:
     for held in windows:
         opened, coming = held["open"], held["next"]
         until = f"for {durations.ahead(render.between(now, opened['end']))}" if opened else "no"
-        then = f"{render.moment(coming['start'])} (in {durations.ahead(render.between(now, coming['start']))})" if coming else "never"
-        made.add_row(held["name"], render.word("running" if opened else "idle", until), then, held["carried_by"], render.rule(held))
+        then = (
+            f"{render.moment(coming['start'])} (in "
+            f"{durations.ahead(render.between(now, coming['start']))})"
+            if coming
+            else "never"
+        )
+        made.add_row(
+            held["name"],
+            render.word("running" if opened else "idle", until),
+            then,
+            held["carried_by"],
+            render.rule(held),
+        )
     return made
 
 
@@ -347,17 +463,31 @@ def _ripples(line: LineStatus, now: str) -> RenderableType:
     decided = any(ripple.get("decided_by", "default") != "default" for ripple in line["ripples"])
     placed = decided or any(held.get("task_mib") or held.get("resumes") for held in going)
     middle = ["RUNS"] if placed else []
-    made = render.table("RIPPLE", "STATUS", "AGE", "FOR", "ATTEMPT", *middle, "PARENTS", right=("AGE", "FOR", "ATTEMPT"), last="wrapped")
+    made = render.table(
+        "RIPPLE",
+        "STATUS",
+        "AGE",
+        "FOR",
+        "ATTEMPT",
+        *middle,
+        "PARENTS",
+        right=("AGE", "FOR", "ATTEMPT"),
+        last="wrapped",
+    )
     # Under a Window the age counts from the opening's beginning, and freshness is its end.
     lag = (line["staleness_seconds"] or 0) - (render.between(line["end_f"], now) or 0)
     for ripple in line["ripples"]:
         held = busy.get(ripple["name"])
         status = held["status"] if held else ripple["status"]
-        lasted = render.between(held["since"], now) if held and status in {"running", "queued"} else None
+        lasted = (
+            render.between(held["since"], now) if held and status in {"running", "queued"} else None
+        )
         made.add_row(
             ripple["name"],
             _pausing(held, now) if held and held.get("resumes") else render.word(status),
-            "never" if (age := render.between(ripple["end_f"], now)) is None else durations.age(age + lag),
+            "never"
+            if (age := render.between(ripple["end_f"], now)) is None
+            else durations.age(age + lag),
             "" if lasted is None else durations.brief(lasted),
             str(held["attempt"]) if held and held["attempt"] else "",
             *([_place(ripple, held)] if placed else []),
@@ -367,7 +497,9 @@ def _ripples(line: LineStatus, now: str) -> RenderableType:
 
 
 def _in_flight(line: LineStatus) -> dict[str, RunningRipple]:
-    """How far each Ripple is. Of several runs in flight that one counts which has its attempt, else the newest."""
+    """How far each Ripple is. Of several runs in flight that one counts which has its attempt,
+    else the newest.
+    """
     found: dict[str, RunningRipple] = {}
     for run in line["runs"]:
         for ripple in run["ripples"]:
@@ -378,7 +510,10 @@ def _in_flight(line: LineStatus) -> dict[str, RunningRipple]:
 
 def _pausing(held: RunningRipple, now: str) -> Text:
     until = held.get("resumes") or ""
-    return render.word("paused", f"paused until {render.until(until, now)}" if until > now else "paused, about to go on")
+    return render.word(
+        "paused",
+        f"paused until {render.until(until, now)}" if until > now else "paused, about to go on",
+    )
 
 
 def _place(ripple: RippleStatus, held: RunningRipple | None) -> str:
@@ -393,7 +528,9 @@ def _moving(line: LineStatus, busy: Mapping[str, RunningRipple]) -> Iterator[Tex
     for ripple in line["ripples"]:
         held, then = busy.get(ripple["name"]), ripple.get("task_mib", 0)
         if held and held["since"] and held.get("task_mib", then) != then:
-            yield Text(f"{ripple['name']} runs {render.place(then)} from its next attempt on", style="dim")
+            yield Text(
+                f"{ripple['name']} runs {render.place(then)} from its next attempt on", style="dim"
+            )
 
 
 _WHY = {
@@ -406,20 +543,30 @@ _WHY = {
 
 def compute_table(answer: ComputeAnswer) -> RenderableType:
     """Where each Ripple of a line runs from its next attempt on, and by whose word."""
-    made = render.table("RIPPLE", "RUNS", "MEMORY", "CPU", "BECAUSE", right=("MEMORY", "CPU"), last="wrapped")
+    made = render.table(
+        "RIPPLE", "RUNS", "MEMORY", "CPU", "BECAUSE", right=("MEMORY", "CPU"), last="wrapped"
+    )
     function = answer["function"]
     for row in answer["ripples"]:
         mib = row["task_mib"] or function["memory_mib"]
         memory = f"{mib // 1024} GB" if mib % 1024 == 0 else f"{mib} MiB"
         cpu = f"{row['cpu_units'] / 1024:g}" if row["task_mib"] else f"{mib / _MIB_A_CPU:.1f}"
-        why = f"{_WHY[row['decided_by']]}, and it fails if that is too small" if is_fixed(row) else _WHY[row["decided_by"]]
-        made.add_row(row["name"], "as a task" if row["task_mib"] else "in the function", memory, cpu, why)
+        why = (
+            f"{_WHY[row['decided_by']]}, and it fails if that is too small"
+            if is_fixed(row)
+            else _WHY[row["decided_by"]]
+        )
+        made.add_row(
+            row["name"], "as a task" if row["task_mib"] else "in the function", memory, cpu, why
+        )
     heading = Text.assemble((answer["line"], "bold"), ("  from the next attempt on", "dim"))
     return Group(heading, made, Text(_limit(answer), "dim"))
 
 
 def is_fixed(row: ComputeRow) -> bool:
-    """Whether an operator's word keeps a Ripple where it is, though that be too small: pinned to the function, or to a size."""
+    """Whether an operator's word keeps a Ripple where it is, though that be too small: pinned to
+    the function, or to a size.
+    """
     pin = row["pin"]
     return pin is not None and (pin["on"] == "lambda" or pin["memory_mib"] > 0)
 
@@ -431,14 +578,23 @@ def _limit(answer: ComputeAnswer) -> str:
         return f"{has}; one that needs more goes on as a task."
     if len(here) == len(answer["ripples"]):
         return f"{has}; one that needs more fails, for it is pinned there."
-    return f"{has}; one that needs more goes on as a task, but fails where it is pinned there: {', '.join(here)}."
+    return (
+        f"{has}; one that needs more goes on as a task, but fails where it is pinned there: "
+        f"{', '.join(here)}."
+    )
 
 
 def _sources(line: LineStatus, now: str) -> Table:
     made = render.table("SOURCE", "NEEDED", "AGE", "STATE", right=("AGE",))
     for source in line["sources"]:
         age = durations.age(source.get("staleness_seconds", render.between(source["end_f"], now)))
-        state = render.word("undeployed") if source["absent"] else render.word("failed", "down") if source["down"] else "up"
+        state = (
+            render.word("undeployed")
+            if source["absent"]
+            else render.word("failed", "down")
+            if source["down"]
+            else "up"
+        )
         made.add_row(source["line"], "optional" if source["optional"] else "required", age, state)
     return made
 
@@ -447,13 +603,29 @@ def run_table(runs: Sequence[RunRow], now: str, *, narrow: bool) -> Table:
     """Rows of run history."""
     failed = any(run_error(row) for row in runs)
     middle = ["STARTED", "TOOK"] if narrow else ["VERSION", "STARTED", "TOOK", "FRESHNESS"]
-    made = render.table("RUN", "STATUS", *middle, *(["ERROR"] if failed else []), right=("TOOK",), last="cut" if failed else "whole")
+    made = render.table(
+        "RUN",
+        "STATUS",
+        *middle,
+        *(["ERROR"] if failed else []),
+        right=("TOOK",),
+        last="cut" if failed else "whole",
+    )
     for row in runs:
         took = render.between(row["started"], row["finished"] or now)
         lasted = "" if took is None else durations.brief(took)
         began = f"{durations.age(render.between(row['started'], now))} ago"
-        cells = [began, lasted] if narrow else [row["version"], render.moment(row["started"]), lasted, render.moment(row["f"])]
-        made.add_row(row["run"], render.word(row["status"]), *cells, *([Text(run_error(row), style="red")] if failed else []))
+        cells = (
+            [began, lasted]
+            if narrow
+            else [row["version"], render.moment(row["started"]), lasted, render.moment(row["f"])]
+        )
+        made.add_row(
+            row["run"],
+            render.word(row["status"]),
+            *cells,
+            *([Text(run_error(row), style="red")] if failed else []),
+        )
     return made
 
 

@@ -1,4 +1,6 @@
-"""The Catchments that this user knows, where they are, and a way in: ``config.toml`` in the Duckstring folder."""
+"""The Catchments that this user knows, where they are, and a way in: ``config.toml`` in the
+Duckstring folder.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,19 @@ _PATIENCE = 30.0
 """Seconds for a busy server to answer. One that is not there refuses at once."""
 
 Kind = Literal["local", "aws"]
-NEEDED = frozenset({"Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox", "DeadLetters", "Machine", "Bus"})
+NEEDED = frozenset(
+    {
+        "Catchment",
+        "Table",
+        "Bucket",
+        "ApiFunction",
+        "RippleFunction",
+        "Mailbox",
+        "DeadLetters",
+        "Machine",
+        "Bus",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +64,10 @@ class CatchmentNotFoundError(OperatorError):
         guess = f" Did you mean {near[0]!r}?" if near else ""
         super().__init__(
             f"No Catchment {name!r}; known: {', '.join(known) or 'none'}.{guess}",
-            hint="See duckstring catchment list; make one with duckstring catchment init --name NAME.",
+            hint=(
+                "See duckstring catchment list; make one with duckstring catchment init --name "
+                "NAME."
+            ),
         )
 
 
@@ -58,14 +75,20 @@ class CatchmentNotDeployedError(OperatorError):
     """The local Catchment's server runs, but holds no stack."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Catchment {name!r} is not deployed yet.", hint=f"Start it: duckstring catchment start {name}")
+        super().__init__(
+            f"Catchment {name!r} is not deployed yet.",
+            hint=f"Start it: duckstring catchment start {name}",
+        )
 
 
 class CatchmentNotRunningError(OperatorError):
     """The local Catchment has no server, or another program listens on its port."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Catchment {name!r} is not running.", hint=f"Start it: duckstring catchment start {name}")
+        super().__init__(
+            f"Catchment {name!r} is not running.",
+            hint=f"Start it: duckstring catchment start {name}",
+        )
 
 
 class CatchmentNotAnsweringError(OperatorError):
@@ -74,7 +97,10 @@ class CatchmentNotAnsweringError(OperatorError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"The server of Catchment {name!r} runs but does not answer.",
-            hint=f"It may be busy, or have too many connections: try again, or start it anew (first duckstring catchment stop {name}).",
+            hint=(
+                "It may be busy, or have too many connections: try again, or start it anew "
+                f"(first duckstring catchment stop {name})."
+            ),
         )
 
 
@@ -91,9 +117,13 @@ class Access:
 
         # The emulator is known by an address, and a bucket's name cannot stand before that.
         base = Config(
-            s3={"addressing_style": "path" if self.endpoint else "auto"}, retries={"mode": "standard", "max_attempts": 4}, read_timeout=910
+            s3={"addressing_style": "path" if self.endpoint else "auto"},
+            retries={"mode": "standard", "max_attempts": 4},
+            read_timeout=910,
         )
-        return self.session.client(service, endpoint_url=self.endpoint, config=base.merge(config) if config else base)
+        return self.session.client(
+            service, endpoint_url=self.endpoint, config=base.merge(config) if config else base
+        )
 
 
 def catchments() -> list[Catchment]:
@@ -102,7 +132,10 @@ def catchments() -> list[Catchment]:
     Raises:
         OperatorError: the registry is damaged.
     """
-    return sorted((_read(name, row) for name, row in _load().get("catchments", {}).items()), key=lambda one: one.name)
+    return sorted(
+        (_read(name, row) for name, row in _load().get("catchments", {}).items()),
+        key=lambda one: one.name,
+    )
 
 
 def default() -> str | None:
@@ -135,9 +168,12 @@ def find(name: str | None = None) -> Catchment:
     if wanted is None:
         listed = ", ".join(known)
         if not known:
-            raise OperatorError("There is no Catchment yet.", hint="Make one: duckstring catchment init --name dev")
+            raise OperatorError(
+                "There is no Catchment yet.", hint="Make one: duckstring catchment init --name dev"
+            )
         raise OperatorError(
-            f"Which Catchment? There are {listed}.", hint="Name it with -c, or choose: duckstring catchment set-default NAME"
+            f"Which Catchment? There are {listed}.",
+            hint="Name it with -c, or choose: duckstring catchment set-default NAME",
         )
     if wanted not in known:
         raise CatchmentNotFoundError(wanted, known=list(known))
@@ -153,7 +189,10 @@ def add(catchment: Catchment) -> None:
     if any(one.name == catchment.name for one in catchments()):
         raise OperatorError(
             f"There is a Catchment {catchment.name!r} already.",
-            hint=f"Choose another name, or forget it first: duckstring catchment disconnect {catchment.name}",
+            hint=(
+                "Choose another name, or forget it first: duckstring catchment disconnect "
+                f"{catchment.name}"
+            ),
         )
     save(catchment)
     if _load().get("default") is None:
@@ -171,7 +210,11 @@ def save(catchment: Catchment) -> None:
         "outputs": dict(catchment.outputs),
     }
     kept = {key: value for key, value in row.items() if value}
-    _change(lambda document: document.setdefault("catchments", tomlkit.table()).update({catchment.name: kept}))
+    _change(
+        lambda document: document.setdefault("catchments", tomlkit.table()).update(
+            {catchment.name: kept}
+        )
+    )
 
 
 def remove(name: str) -> None:
@@ -203,12 +246,22 @@ def session(catchment: Catchment) -> Access:
 
     if catchment.kind == "local":
         key = require_running(catchment)
-        found = boto3.Session(key.access_key_id, key.secret_access_key, region_name=catchment.region)
+        found = boto3.Session(
+            key.access_key_id, key.secret_access_key, region_name=catchment.region
+        )
         return Access(found, catchment.endpoint)
     try:
-        return Access(boto3.Session(region_name=catchment.region or None, profile_name=catchment.profile or None), None)
+        return Access(
+            boto3.Session(
+                region_name=catchment.region or None, profile_name=catchment.profile or None
+            ),
+            None,
+        )
     except ProfileNotFound as error:
-        raise OperatorError(f"There is no AWS profile {catchment.profile!r}.", hint="See aws configure list-profiles.") from error
+        raise OperatorError(
+            f"There is no AWS profile {catchment.profile!r}.",
+            hint="See aws configure list-profiles.",
+        ) from error
 
 
 def outputs(catchment: Catchment) -> Mapping[str, str]:
@@ -225,7 +278,9 @@ def outputs(catchment: Catchment) -> Mapping[str, str]:
 
 
 def output(catchment: Catchment, key: str) -> str:
-    """One of the stack's outputs; read again where it is not among those remembered: a newer stack may have it. Empty: it has none."""
+    """One of the stack's outputs; read again where it is not among those remembered: a newer
+    stack may have it. Empty: it has none.
+    """
     known = outputs(catchment)
     if key not in known:
         known = read_outputs(catchment)
@@ -242,15 +297,23 @@ def read_outputs(catchment: Catchment) -> dict[str, str]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        described = session(catchment).client("cloudformation").describe_stacks(StackName=catchment.stack)
+        described = (
+            session(catchment).client("cloudformation").describe_stacks(StackName=catchment.stack)
+        )
     except (ClientError, BotoCoreError) as error:
         if catchment.kind == "local" and isinstance(error, ClientError):
             raise CatchmentNotDeployedError(catchment.name) from error
         raise OperatorError(
-            f"The stack {catchment.stack} cannot be read in {catchment.region or 'the default region'}: {error}",
+            (
+                f"The stack {catchment.stack} cannot be read in "
+                f"{catchment.region or 'the default region'}: {error}"
+            ),
             hint="Check --stack, --profile and --region.",
         ) from error
-    found = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0].get("Outputs", [])}
+    found = {
+        output["OutputKey"]: output["OutputValue"]
+        for output in described["Stacks"][0].get("Outputs", [])
+    }
     missing = sorted(NEEDED - found.keys())
     if missing and catchment.kind == "local":
         raise CatchmentNotDeployedError(catchment.name)
@@ -275,7 +338,8 @@ def connect(name: str, *, stack: str, profile: str = "", region: str = "") -> Ca
 
 
 def require_running(catchment: Catchment) -> AccessKey:
-    """The access key of a local Catchment whose own server answers: nothing is sent to another program on its port.
+    """The access key of a local Catchment whose own server answers: nothing is sent to another
+    program on its port.
 
     Raises:
         CatchmentNotRunningError: it does not run.
@@ -302,7 +366,8 @@ def _read(name: str, row: Any) -> Catchment:  # noqa: ANN401 - what a file holds
         )
     except (KeyError, TypeError, ValueError) as error:
         raise OperatorError(
-            f"{config_file()}: the entry of Catchment {name!r} is damaged ({error!r}).", hint="Correct or delete it."
+            f"{config_file()}: the entry of Catchment {name!r} is damaged ({error!r}).",
+            hint="Correct or delete it.",
         ) from error
 
 
@@ -313,7 +378,9 @@ def _load() -> Any:  # noqa: ANN401 - tomlkit's documents are dicts of anything
     try:
         return tomlkit.parse(held.decode())
     except (TOMLKitError, UnicodeDecodeError) as error:
-        raise OperatorError(f"{path} cannot be read: {error}", hint="Correct or delete it.") from error
+        raise OperatorError(
+            f"{path} cannot be read: {error}", hint="Correct or delete it."
+        ) from error
 
 
 def _change(change: Any) -> None:  # noqa: ANN401 - a function of such a document
@@ -323,6 +390,10 @@ def _change(change: Any) -> None:  # noqa: ANN401 - a function of such a documen
         change(document)
         unfinished = path.with_suffix(".new")
         with using(path):
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            with os.fdopen(
+                os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+                "w",
+                encoding="utf-8",
+            ) as file:
                 file.write(tomlkit.dumps(document))
             unfinished.replace(path)

@@ -1,7 +1,8 @@
-"""What is wrong with a Catchment, from outside: each check looks at one thing, and says in a line what it found and what to do.
+"""What is wrong with a Catchment, from outside: each check looks at one thing, and says in a line
+what it found and what to do.
 
-The lines themselves are looked at by the api function (``doctor``); the rest by the user's own credentials, so that a Catchment whose
-functions are broken can be examined too.
+The lines themselves are looked at by the api function (``doctor``); the rest by the user's own
+credentials, so that a Catchment whose functions are broken can be examined too.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ FUNCTIONS = {
     "api": "ApiFunction",
     "sweep": "SweepFunction",
 }
-_KNOWN = {"DUCKSTRING_TABLE": "Table", "DUCKSTRING_BUCKET": "Bucket", "DUCKSTRING_MAILBOX": "Mailbox"}
+_KNOWN = {
+    "DUCKSTRING_TABLE": "Table",
+    "DUCKSTRING_BUCKET": "Bucket",
+    "DUCKSTRING_MAILBOX": "Mailbox",
+}
 _HOUR = timedelta(hours=1)
 _OLD_LETTER = 300
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
@@ -33,7 +38,9 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Au
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong. ``details`` are further lines; ``letters`` the dead ones, for programs."""
+    """Something that is wrong. ``details`` are further lines; ``letters`` the dead ones, for
+    programs.
+    """
 
     area: str
     message: str
@@ -43,8 +50,15 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        told = {"area": self.area, "message": self.message, "hint": self.hint, "details": list(self.details)}
-        return told | ({"letters": [dead.to_json() for dead in self.letters]} if self.letters else {})
+        told = {
+            "area": self.area,
+            "message": self.message,
+            "hint": self.hint,
+            "details": list(self.details),
+        }
+        return told | (
+            {"letters": [dead.to_json() for dead in self.letters]} if self.letters else {}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,10 @@ class Diagnosis:
         one = self.client.catchment
         if one.kind == "local":
             return f"duckstring catchment start {one.name}"
-        return f"npx aws-cdk@2 deploy -c catchment={self.outputs.get('Catchment', one.name)} ... (docs/aws.md)"
+        return (
+            f"npx aws-cdk@2 deploy -c catchment={self.outputs.get('Catchment', one.name)} ... "
+            "(docs/aws.md)"
+        )
 
 
 def examine(diagnosis: Diagnosis) -> Iterator[Checked]:
@@ -100,51 +117,94 @@ def _versions(diagnosis: Diagnosis) -> Checked:
     stack, command = diagnosis.outputs.get("Version", ""), __version__
     answering = diagnosis.client.hello()["version"]
     told = {"the stack": stack or "none", "its api function": answering, "this command": command}
-    missing = sorted({output for pair in OUTPUTS.values() for output in pair} - diagnosis.outputs.keys())
+    missing = sorted(
+        {output for pair in OUTPUTS.values() for output in pair} - diagnosis.outputs.keys()
+    )
     found = []
     if len(set(told.values())) > 1:
         words = ", ".join(f"{who} is {version}" for who, version in told.items())
-        found.append(Finding("versions", f"Versions differ: {words}.", f"Bring the stack up to date: {diagnosis.restart}"))
+        found.append(
+            Finding(
+                "versions",
+                f"Versions differ: {words}.",
+                f"Bring the stack up to date: {diagnosis.restart}",
+            )
+        )
     elif missing:
         found.append(
-            Finding("versions", f"The stack has no output {', '.join(missing)}: it is older than this command.", diagnosis.restart)
+            Finding(
+                "versions",
+                f"The stack has no output {', '.join(missing)}: it is older than this command.",
+                diagnosis.restart,
+            )
         )
     return Checked("versions", f"{command} everywhere", tuple(found))
 
 
 def _functions(diagnosis: Diagnosis) -> Checked:
-    found = [finding for word, output in FUNCTIONS.items() if output in diagnosis.outputs for finding in _function(diagnosis, word)]
-    return Checked("functions", f"{', '.join(FUNCTIONS)}: active, none failing or throttled in the last hour", tuple(found))
+    found = [
+        finding
+        for word, output in FUNCTIONS.items()
+        if output in diagnosis.outputs
+        for finding in _function(diagnosis, word)
+    ]
+    return Checked(
+        "functions",
+        f"{', '.join(FUNCTIONS)}: active, none failing or throttled in the last hour",
+        tuple(found),
+    )
 
 
 def _function(diagnosis: Diagnosis, word: str) -> Iterator[Finding]:
     name, lambdas = diagnosis.outputs[FUNCTIONS[word]], diagnosis.open("lambda")
     held = lambdas.get_function_configuration(FunctionName=name)
     states = {
-        key: held.get(key) for key in ("State", "LastUpdateStatus") if held.get(key) not in {None, "Active", "Successful", "Inactive"}
+        key: held.get(key)
+        for key in ("State", "LastUpdateStatus")
+        if held.get(key) not in {None, "Active", "Successful", "Inactive"}
     }
     if states:
         reason = held.get("StateReason") or held.get("LastUpdateStatusReason") or ""
-        yield Finding("functions", f"The {word} function is {', '.join(map(str, states.values()))}. {reason}".rstrip(), diagnosis.restart)
+        yield Finding(
+            "functions",
+            f"The {word} function is {', '.join(map(str, states.values()))}. {reason}".rstrip(),
+            diagnosis.restart,
+        )
     variables = held.get("Environment", {}).get("Variables", {})
     for variable, output in _KNOWN.items():
         if word == "discovery" and output != "Bucket":
             continue  # it knows of no more
         if variables.get(variable) != diagnosis.outputs[output]:
-            what = f"The {word} function has {variable}={variables.get(variable, '')!r}; the stack's is {diagnosis.outputs[output]!r}."
+            what = (
+                f"The {word} function has {variable}={variables.get(variable, '')!r}; the "
+                f"stack's is {diagnosis.outputs[output]!r}."
+            )
             yield Finding("functions", what, f"Somebody changed it by hand: {diagnosis.restart}")
     if lambdas.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions") == 0:
         hint = f"Somebody stopped it: aws lambda delete-function-concurrency --function-name {name}"
-        yield Finding("functions", f"The {word} function may not run: its reserved concurrency is 0.", hint)
+        yield Finding(
+            "functions", f"The {word} function may not run: its reserved concurrency is 0.", hint
+        )
     if throttled := _metric(diagnosis, name, "Throttles"):
-        hint = "Ask for more concurrent executions (Service Quotas), or give the orchestrator reserved ones (docs/aws.md)."
-        yield Finding("functions", f"The {word} function was throttled {throttled} times in the last hour.", hint)
-    # An attempt that did not succeed is an error of the ripple function, and no more: the Pond's history has it.
+        hint = (
+            "Ask for more concurrent executions (Service Quotas), or give the orchestrator "
+            "reserved ones (docs/aws.md)."
+        )
+        yield Finding(
+            "functions",
+            f"The {word} function was throttled {throttled} times in the last hour.",
+            hint,
+        )
+    # An attempt that did not succeed is an error of the ripple function, and no more: the Pond's
+    # history has it.
     if word != "ripple" and (failed := _metric(diagnosis, name, "Errors")):
         said = _last_error(diagnosis, _group(held), "ERROR")
         details = (f"its last error: {said}",) if said else ()
         yield Finding(
-            "functions", f"The {word} function failed {failed} times in the last hour.", "What it says of the cause decides.", details
+            "functions",
+            f"The {word} function failed {failed} times in the last hour.",
+            "What it says of the cause decides.",
+            details,
         )
 
 
@@ -165,18 +225,43 @@ def _metric(diagnosis: Diagnosis, function: str, metric: str) -> int:
 def _queues(diagnosis: Diagnosis) -> Checked:
     """Whether somebody reads them, and how long letters wait."""
     name, found = diagnosis.outputs["OrchestratorFunction"], []
-    mappings = diagnosis.open("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    mappings = diagnosis.open("lambda").list_event_source_mappings(FunctionName=name)[
+        "EventSourceMappings"
+    ]
     for word, output in (("mailbox", "Mailbox"), ("delay queue", "Delays")):
         queue = diagnosis.outputs[output].rpartition("/")[2]
         mine = [one for one in mappings if one.get("EventSourceArn", "").endswith(f":{queue}")]
         if not mine:
-            found.append(Finding("queues", f"Nobody reads the {word}: it has no event source mapping.", diagnosis.restart))
+            found.append(
+                Finding(
+                    "queues",
+                    f"Nobody reads the {word}: it has no event source mapping.",
+                    diagnosis.restart,
+                )
+            )
         for one in mine:
             if one["State"] in {"Disabled", "Disabling"}:
-                hint = f"Let it: aws lambda update-event-source-mapping --uuid {one['UUID']} --enabled"
-                found.append(Finding("queues", f"Nobody reads the {word}: its event source mapping is {one['State'].lower()}.", hint))
+                hint = (
+                    f"Let it: aws lambda update-event-source-mapping --uuid {one['UUID']} --enabled"
+                )
+                found.append(
+                    Finding(
+                        "queues",
+                        (
+                            f"Nobody reads the {word}: its event source mapping is "
+                            f"{one['State'].lower()}."
+                        ),
+                        hint,
+                    )
+                )
     if (age := _oldest(diagnosis)) > _OLD_LETTER:
-        found.append(Finding("queues", f"A letter has waited in the mailbox for {age // 60} min.", "The orchestrator's log says why."))
+        found.append(
+            Finding(
+                "queues",
+                f"A letter has waited in the mailbox for {age // 60} min.",
+                "The orchestrator's log says why.",
+            )
+        )
     return Checked("queues", "the mailbox and the delay queue are read", tuple(found))
 
 
@@ -184,7 +269,9 @@ def _oldest(diagnosis: Diagnosis) -> int:
     answer = diagnosis.open("cloudwatch").get_metric_statistics(
         Namespace="AWS/SQS",
         MetricName="ApproximateAgeOfOldestMessage",
-        Dimensions=[{"Name": "QueueName", "Value": diagnosis.outputs["Mailbox"].rpartition("/")[2]}],
+        Dimensions=[
+            {"Name": "QueueName", "Value": diagnosis.outputs["Mailbox"].rpartition("/")[2]}
+        ],
         StartTime=diagnosis.now - timedelta(minutes=10),
         EndTime=diagnosis.now,
         Period=60,
@@ -196,7 +283,12 @@ def _oldest(diagnosis: Diagnosis) -> int:
 
 def _dead_letters(diagnosis: Diagnosis) -> Checked:
     queues = DeadLetterQueues(diagnosis.open, diagnosis.outputs)
-    found = [finding for queue in QUEUES if queues.knows(queue) for finding in _dead_queue(diagnosis, queues, queue)]
+    found = [
+        finding
+        for queue in QUEUES
+        if queues.knows(queue)
+        for finding in _dead_queue(diagnosis, queues, queue)
+    ]
     return Checked("dead letters", f"none ({', '.join(QUEUES)})", tuple(found))
 
 
@@ -209,9 +301,15 @@ def _dead_queue(diagnosis: Diagnosis, queues: DeadLetterQueues, queue: str) -> I
     if count > len(dead):
         details.append(f"and {count - len(dead)} more")
     what = {
-        "mailbox": f"{_letters(count)} given up: no delivery could handle them, and what they say is not known to their lines.",
+        "mailbox": (
+            f"{_letters(count)} given up: no delivery could handle them, and what they say is "
+            "not known to their lines."
+        ),
         "delays": f"{_letters(count)} of the delay queue given up: their alarms did not ring.",
-        "events": f"{_letters(count, 'event')} that the orchestrator could not take: triggers, arrivals, or ends of runs.",
+        "events": (
+            f"{_letters(count, 'event')} that the orchestrator could not take: triggers, "
+            "arrivals, or ends of runs."
+        ),
     }[queue]
     hint = f"Repair the cause, then: duckstring doctor redrive {queue}"
     yield Finding("dead letters", what, hint, tuple(details), tuple(dead))
@@ -224,23 +322,36 @@ def _letters(count: int, word: str = "letter") -> str:
 def _told(diagnosis: Diagnosis, dead: Dead) -> Iterator[str]:
     sent = datetime.fromtimestamp(dead.sent / 1000, UTC)
     yield f"{dead.line or '?'}  {dead.kind}  sent {sent:%Y-%m-%d %H:%M:%SZ}"
-    error = dead.error or _last_error(diagnosis, _orchestrator_group(diagnosis), dead.id, since=sent)
+    error = dead.error or _last_error(
+        diagnosis, _orchestrator_group(diagnosis), dead.id, since=sent
+    )
     yield f"    last error: {error}" if error else "    the orchestrator's log does not name it"
 
 
 def _orchestrator_group(diagnosis: Diagnosis) -> str:
-    return _group(diagnosis.open("lambda").get_function_configuration(FunctionName=diagnosis.outputs["OrchestratorFunction"]))
+    return _group(
+        diagnosis.open("lambda").get_function_configuration(
+            FunctionName=diagnosis.outputs["OrchestratorFunction"]
+        )
+    )
 
 
 def _group(held: Mapping[str, Any]) -> str:
-    return str(held.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{held['FunctionName']}")
+    return str(
+        held.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{held['FunctionName']}"
+    )
 
 
-def _last_error(diagnosis: Diagnosis, group: str, phrase: str, *, since: datetime | None = None) -> str:
+def _last_error(
+    diagnosis: Diagnosis, group: str, phrase: str, *, since: datetime | None = None
+) -> str:
     """In one line, what a log last said about something."""
     start = max(since or diagnosis.now - _HOUR, diagnosis.now - timedelta(days=14))
     found = Logbook(diagnosis.open("logs")).last(
-        group, start=_milliseconds(start - timedelta(seconds=5)), end=_milliseconds(diagnosis.now) + 60_000, phrase=phrase
+        group,
+        start=_milliseconds(start - timedelta(seconds=5)),
+        end=_milliseconds(diagnosis.now) + 60_000,
+        phrase=phrase,
     )
     if found is None:
         return ""
@@ -262,7 +373,12 @@ def _alarms(diagnosis: Diagnosis) -> Checked:
         if alarm["StateValue"] == "ALARM"
     ]
     found = tuple(
-        Finding("alarms", f"{alarm['AlarmName']} rings.", alarm.get("AlarmDescription", ""), (alarm.get("StateReason", ""),))
+        Finding(
+            "alarms",
+            f"{alarm['AlarmName']} rings.",
+            alarm.get("AlarmDescription", ""),
+            (alarm.get("StateReason", ""),),
+        )
         for alarm in ringing
     )
     return Checked("alarms", "none rings", found)
@@ -270,9 +386,13 @@ def _alarms(diagnosis: Diagnosis) -> Checked:
 
 def _lines(diagnosis: Diagnosis) -> Checked:
     told = diagnosis.client.doctor()
-    found = tuple(Finding("lines", f"{one['line']} {one['message']}", one["hint"]) for one in told["findings"])
+    found = tuple(
+        Finding("lines", f"{one['line']} {one['message']}", one["hint"]) for one in told["findings"]
+    )
     unseen = told["runs"] - told["looked_at"]
-    looked = f"{told['lines']} lines, {told['runs']} runs in flight" + (f" ({unseen} of them not looked at)" if unseen else "")
+    looked = f"{told['lines']} lines, {told['runs']} runs in flight" + (
+        f" ({unseen} of them not looked at)" if unseen else ""
+    )
     return Checked("lines", looked, found)
 
 
@@ -283,7 +403,15 @@ def _tasks(diagnosis: Diagnosis) -> Checked:
     clusters = diagnosis.open("ecs").describe_clusters(clusters=[name])["clusters"]
     state = clusters[0]["status"] if clusters else "gone"
     if state != "ACTIVE":
-        return Checked("tasks", "", (Finding("tasks", f"The cluster {name} of long Ripples is {state}.", diagnosis.restart),))
+        return Checked(
+            "tasks",
+            "",
+            (
+                Finding(
+                    "tasks", f"The cluster {name} of long Ripples is {state}.", diagnosis.restart
+                ),
+            ),
+        )
     return Checked("tasks", f"the cluster is active, {clusters[0].get('runningTasksCount', 0)} run")
 
 

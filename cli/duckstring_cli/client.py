@@ -27,16 +27,31 @@ from duckstring_cli.answers import (
     WindowAnswer,
 )
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.errors import AccessError, BrokenOffError, CatchmentRefusedError, NotRunningError
+from duckstring_cli.errors import (
+    AccessError,
+    BrokenOffError,
+    CatchmentRefusedError,
+    NotRunningError,
+)
 
-_CHANGES = frozenset({"deploy", "trigger", "control", "failure-budget", "compute", "window", "arrival", "remove"})
-"""Operations that are no mere questions: one that was sent is carried out, whether or not anybody waits for the answer."""
+_CHANGES = frozenset(
+    {"deploy", "trigger", "control", "failure-budget", "compute", "window", "arrival", "remove"}
+)
+"""Operations that are no mere questions: one that was sent is carried out, whether or not
+anybody waits for the answer.
+"""
 
 Invoke = Callable[[Mapping[str, object]], Mapping[str, Any]]
 """One call of the api function: its request to its answer, both JSON objects."""
 
 _LOGIN = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-_UNKNOWN = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthFailure"}
+_UNKNOWN = {
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "AuthFailure",
+}
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _GONE = {"ResourceNotFoundException", "ValidationError", "NoSuchBucket"}
 
@@ -56,40 +71,84 @@ class Client:
         """Deploy Ponds, all or nothing."""
         return cast("DeployAnswer", self._call("deploy", ponds=ponds, overwrite=overwrite))
 
-    def trigger(self, pond: str, kind: str, *, major: int | None = None, bound: float | None = None) -> TriggerAnswer:
+    def trigger(
+        self, pond: str, kind: str, *, major: int | None = None, bound: float | None = None
+    ) -> TriggerAnswer:
         """Send one trigger. ``bound`` in seconds, for a tide."""
-        return cast("TriggerAnswer", self._call("trigger", pond=pond, major=major, kind=kind, bound=bound))
+        return cast(
+            "TriggerAnswer", self._call("trigger", pond=pond, major=major, kind=kind, bound=bound)
+        )
 
-    def control(self, pond: str, verb: str, *, major: int | None = None, upstream: bool = False) -> ControlAnswer:
+    def control(
+        self, pond: str, verb: str, *, major: int | None = None, upstream: bool = False
+    ) -> ControlAnswer:
         """Use an operator's verb on a line."""
-        return cast("ControlAnswer", self._call("control", pond=pond, major=major, verb=verb, upstream=upstream or None))
+        return cast(
+            "ControlAnswer",
+            self._call("control", pond=pond, major=major, verb=verb, upstream=upstream or None),
+        )
 
     def failure_budget(
-        self, pond: str, *, major: int | None = None, immediate_retries: int | None = None, source_retries: int | None = None
+        self,
+        pond: str,
+        *,
+        major: int | None = None,
+        immediate_retries: int | None = None,
+        source_retries: int | None = None,
     ) -> BudgetAnswer:
         """Set the live retry budgets that are given, and show both."""
         given = {"immediate_retries": immediate_retries, "source_retries": source_retries}
         return cast("BudgetAnswer", self._call("failure-budget", pond=pond, major=major, **given))
 
     def compute(
-        self, pond: str, ripple: str | None = None, *, major: int | None = None, on: str | None = None, memory_mib: int | None = None
+        self,
+        pond: str,
+        ripple: str | None = None,
+        *,
+        major: int | None = None,
+        on: str | None = None,
+        memory_mib: int | None = None,
     ) -> ComputeAnswer:
         """Say where a Ripple runs (``on`` given), and show where each does."""
-        return cast("ComputeAnswer", self._call("compute", pond=pond, major=major, ripple=ripple, on=on, memory_mib=memory_mib))
+        return cast(
+            "ComputeAnswer",
+            self._call(
+                "compute", pond=pond, major=major, ripple=ripple, on=on, memory_mib=memory_mib
+            ),
+        )
 
     def window(
-        self, pond: str, action: str, *, major: int | None = None, window: Mapping[str, object] | None = None, name: str | None = None
+        self,
+        pond: str,
+        action: str,
+        *,
+        major: int | None = None,
+        window: Mapping[str, object] | None = None,
+        name: str | None = None,
     ) -> WindowAnswer:
         """Add, list or remove Windows of an Inlet."""
-        return cast("WindowAnswer", self._call("window", pond=pond, major=major, action=action, window=window, name=name))
+        return cast(
+            "WindowAnswer",
+            self._call("window", pond=pond, major=major, action=action, window=window, name=name),
+        )
 
     def status(self, pond: str | None = None, *, major: int | None = None) -> StatusAnswer:
         """Every line, or the lines of one Pond."""
         return cast("StatusAnswer", self._call("status", pond=pond, major=major))
 
-    def runs(self, pond: str | None = None, *, major: int | None = None, limit: int = 20, status: str | None = None) -> list[RunRow]:
+    def runs(
+        self,
+        pond: str | None = None,
+        *,
+        major: int | None = None,
+        limit: int = 20,
+        status: str | None = None,
+    ) -> list[RunRow]:
         """Run history, newest first."""
-        return cast("list[RunRow]", self._call("runs", pond=pond, major=major, limit=limit, status=status)["runs"])
+        return cast(
+            "list[RunRow]",
+            self._call("runs", pond=pond, major=major, limit=limit, status=status)["runs"],
+        )
 
     def run(self, run: str) -> RunAnswer:
         """One run with its attempts."""
@@ -104,14 +163,28 @@ class Client:
         return cast("TablesAnswer", self._call("tables", pond=pond, major=major))
 
     def remove(
-        self, pond: str, *, major: int | None = None, version: str | None = None, table: str | None = None, dry: bool = False
+        self,
+        pond: str,
+        *,
+        major: int | None = None,
+        version: str | None = None,
+        table: str | None = None,
+        dry: bool = False,
     ) -> RemoveAnswer:
         """Remove a line, one version, or one table. ``dry``: only say what would go."""
-        return cast("RemoveAnswer", self._call("remove", pond=pond, major=major, version=version, table=table, dry=dry))
+        return cast(
+            "RemoveAnswer",
+            self._call("remove", pond=pond, major=major, version=version, table=table, dry=dry),
+        )
 
-    def add_arrival(self, pond: str, arrival: ArrivalRow, *, major: int | None = None) -> ArrivalAnswer:
+    def add_arrival(
+        self, pond: str, arrival: ArrivalRow, *, major: int | None = None
+    ) -> ArrivalAnswer:
         """Add a rule. Answers all of the line's."""
-        return cast("ArrivalAnswer", self._call("arrival", pond=pond, major=major, action="add", arrival=arrival))
+        return cast(
+            "ArrivalAnswer",
+            self._call("arrival", pond=pond, major=major, action="add", arrival=arrival),
+        )
 
     def arrivals(self, pond: str, *, major: int | None = None) -> ArrivalAnswer:
         """A line's rules."""
@@ -119,18 +192,34 @@ class Client:
 
     def remove_arrival(self, pond: str, name: str, *, major: int | None = None) -> ArrivalAnswer:
         """Remove a rule. Answers those that are left."""
-        return cast("ArrivalAnswer", self._call("arrival", pond=pond, major=major, action="remove", name=name))
+        return cast(
+            "ArrivalAnswer",
+            self._call("arrival", pond=pond, major=major, action="remove", name=name),
+        )
 
     def _call(self, op: str, **arguments: object) -> Mapping[str, Any]:
         try:
-            answer = self._invoke({"op": op, **{name: value for name, value in arguments.items() if value is not None}})
+            answer = self._invoke(
+                {
+                    "op": op,
+                    **{name: value for name, value in arguments.items() if value is not None},
+                }
+            )
         except KeyboardInterrupt as interrupt:
             if op not in _CHANGES:
                 raise
-            raise BrokenOffError("Not waited for; the Catchment may do it all the same. Look: duckstring status --once") from interrupt
+            raise BrokenOffError(
+                "Not waited for; the Catchment may do it all the same. Look: duckstring status "
+                "--once"
+            ) from interrupt
         if not answer.get("ok"):
             error = answer.get("error") or {}
-            raise CatchmentRefusedError(**{name: str(error.get(name) or "") for name in ("type", "message", "hint", "traceback")})
+            raise CatchmentRefusedError(
+                **{
+                    name: str(error.get(name) or "")
+                    for name in ("type", "message", "hint", "traceback")
+                }
+            )
         return cast("Mapping[str, Any]", answer["result"])
 
 
@@ -160,7 +249,8 @@ class LambdaDoor:
     def _opened(self) -> tuple[Any, str]:
         if self._open is None:
             name = catchments.outputs(self._catchment)["ApiFunction"]
-            # A repeated invoke is a second trigger: no retries, and time enough for a deploy that imports every Pond.
+            # A repeated invoke is a second trigger: no retries, and time enough for a deploy that
+            # imports every Pond.
             self._open = (_patient_client(self._catchment), name)
         return self._open
 
@@ -177,8 +267,14 @@ def _broken(catchment: Catchment, payload: object) -> OperatorError:
     found = payload if isinstance(payload, dict) else {}
     said = str(found.get("errorMessage") or payload).strip().splitlines() or ["nothing"]
     return OperatorError(
-        f"The api function of Catchment {catchment.name!r} broke: {found.get('errorType', 'error')}: {said[-1]}",
-        hint="This is a bug or a half-finished deployment of the Catchment: start it again, or report it.",
+        (
+            f"The api function of Catchment {catchment.name!r} broke: "
+            f"{found.get('errorType', 'error')}: {said[-1]}"
+        ),
+        hint=(
+            "This is a bug or a half-finished deployment of the Catchment: start it again, or "
+            "report it."
+        ),
     )
 
 
@@ -202,12 +298,20 @@ def _unreached(catchment: Catchment, error: Exception) -> OperatorError:
         return not_running(catchment)
     if isinstance(error, e.ProfileNotFound):
         return AccessError(
-            f"There is no AWS profile {catchment.profile!r} on this machine.", hint="See your profiles: aws configure list-profiles"
+            f"There is no AWS profile {catchment.profile!r} on this machine.",
+            hint="See your profiles: aws configure list-profiles",
         )
     if isinstance(error, e.NoRegionError):
-        return AccessError(f"Catchment {catchment.name!r} has no AWS region.", hint="Connect it again with --region.")
-    if isinstance(error, e.NoCredentialsError | e.PartialCredentialsError | e.CredentialRetrievalError):
-        return AccessError(f"No AWS credentials for Catchment {catchment.name!r}.", hint=_login_hint(catchment))
+        return AccessError(
+            f"Catchment {catchment.name!r} has no AWS region.",
+            hint="Connect it again with --region.",
+        )
+    if isinstance(
+        error, e.NoCredentialsError | e.PartialCredentialsError | e.CredentialRetrievalError
+    ):
+        return AccessError(
+            f"No AWS credentials for Catchment {catchment.name!r}.", hint=_login_hint(catchment)
+        )
     if type(error).__name__ in {
         "UnauthorizedSSOTokenError",
         "SSOTokenLoadError",
@@ -223,10 +327,14 @@ def not_running(catchment: Catchment) -> OperatorError:
     """The Catchment does not answer: what to do depends on where it is."""
     if catchment.kind == "local":
         return NotRunningError(
-            f"Catchment {catchment.name!r} is not running.", hint=f"Start it: duckstring catchment start {catchment.name}"
+            f"Catchment {catchment.name!r} is not running.",
+            hint=f"Start it: duckstring catchment start {catchment.name}",
         )
     where = f" in {catchment.region}" if catchment.region else ""
-    return NotRunningError(f"AWS{where} cannot be reached.", hint="Check the network, and the region: duckstring catchment list")
+    return NotRunningError(
+        f"AWS{where} cannot be reached.",
+        hint="Check the network, and the region: duckstring catchment list",
+    )
 
 
 def _denied(catchment: Catchment, error: Any) -> OperatorError:  # noqa: ANN401 - ClientError is imported lazily
@@ -236,16 +344,22 @@ def _denied(catchment: Catchment, error: Any) -> OperatorError:  # noqa: ANN401 
         return AccessError("Your AWS login has expired.", hint=_login_hint(catchment))
     if code in _UNKNOWN:
         return AccessError(
-            f"AWS does not know the credentials used for Catchment {catchment.name!r} ({code}).", hint=_login_hint(catchment)
+            f"AWS does not know the credentials used for Catchment {catchment.name!r} ({code}).",
+            hint=_login_hint(catchment),
         )
     if code in _DENIED:
         return AccessError(
             f"AWS does not allow {error.operation_name} on Catchment {catchment.name!r}: {said}",
-            hint="Ask whoever owns the account for lambda:InvokeFunction on its api function and read access to its bucket.",
+            hint=(
+                "Ask whoever owns the account for lambda:InvokeFunction on its api function and "
+                "read access to its bucket."
+            ),
         )
     if code in _GONE:
         return _gone(catchment, said)
-    return OperatorError(f"{error.operation_name} on Catchment {catchment.name!r} failed: {code}: {said}")
+    return OperatorError(
+        f"{error.operation_name} on Catchment {catchment.name!r} failed: {code}: {said}"
+    )
 
 
 def _gone(catchment: Catchment, said: str) -> OperatorError:

@@ -1,6 +1,7 @@
 """Dead letters: what no delivery could handle. Shown as they are, and moved back in their order.
 
-All by the user's own credentials: a Catchment whose functions are broken has dead letters, and must be helped all the same.
+All by the user's own credentials: a Catchment whose functions are broken has dead letters, and must
+be helped all the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from typing import Any
 from duckstring.errors import OperatorError
 
 QUEUES = ("mailbox", "delays", "events")
-OUTPUTS = {"mailbox": ("DeadLetters", "Mailbox"), "delays": ("DeadDelays", "Delays"), "events": ("DeadEvents", "OrchestratorFunction")}
+OUTPUTS = {
+    "mailbox": ("DeadLetters", "Mailbox"),
+    "delays": ("DeadDelays", "Delays"),
+    "events": ("DeadEvents", "OrchestratorFunction"),
+}
 """Where each lies dead, and where it goes back to."""
 
 _SHOWN = 10
@@ -24,7 +29,9 @@ _MOVE_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """One dead letter: ``line`` and ``kind`` as far as it can be read; ``error`` where it carries one. ``sent``: epoch milliseconds."""
+    """One dead letter: ``line`` and ``kind`` as far as it can be read; ``error`` where it
+    carries one. ``sent``: epoch milliseconds.
+    """
 
     queue: str
     id: str
@@ -36,7 +43,13 @@ class Dead:
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"id": self.id, "line": self.line, "kind": self.kind, "sent": self.sent, "error": self.error}
+        return {
+            "id": self.id,
+            "line": self.line,
+            "kind": self.kind,
+            "sent": self.sent,
+            "error": self.error,
+        }
 
 
 class DeadLetterQueues:
@@ -53,19 +66,25 @@ class DeadLetterQueues:
     def count(self, queue: str) -> int:
         """How many there are, about."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        held = self._sqs.get_queue_attributes(QueueUrl=self._from(queue), AttributeNames=names)["Attributes"]
+        held = self._sqs.get_queue_attributes(QueueUrl=self._from(queue), AttributeNames=names)[
+            "Attributes"
+        ]
         return sum(int(held[name]) for name in names)
 
     def look(self, queue: str) -> list[Dead]:
         """The first few, which stay where they are."""
         found = self._receive(queue, _PEEK_SECONDS)
         if found:
-            entries = [{"Id": str(i), "ReceiptHandle": one["ReceiptHandle"], "VisibilityTimeout": 0} for i, one in enumerate(found)]
+            entries = [
+                {"Id": str(i), "ReceiptHandle": one["ReceiptHandle"], "VisibilityTimeout": 0}
+                for i, one in enumerate(found)
+            ]
             self._sqs.change_message_visibility_batch(QueueUrl=self._from(queue), Entries=entries)
         return [_read(queue, message) for message in found]
 
     def redrive(self, queue: str) -> Iterator[Dead]:
-        """Move all back, in order; each is told when it has been moved. One that comes back dead is not moved twice.
+        """Move all back, in order; each is told when it has been moved. One that comes back dead is
+        not moved twice.
 
         Raises:
             OperatorError: one cannot be moved; those before it were.
@@ -78,7 +97,9 @@ class DeadLetterQueues:
                     return
                 seen.add(dead.id)
                 self._revive(queue, message)
-                self._sqs.delete_message(QueueUrl=self._from(queue), ReceiptHandle=message["ReceiptHandle"])
+                self._sqs.delete_message(
+                    QueueUrl=self._from(queue), ReceiptHandle=message["ReceiptHandle"]
+                )
                 yield dead
 
     def _revive(self, queue: str, message: Mapping[str, Any]) -> None:
@@ -95,7 +116,11 @@ class DeadLetterQueues:
             case "delays":
                 self._sqs.send_message(QueueUrl=self._to(queue), MessageBody=body)
             case _:
-                self._client("lambda").invoke(FunctionName=self._to(queue), InvocationType="Event", Payload=_event(body).encode())
+                self._client("lambda").invoke(
+                    FunctionName=self._to(queue),
+                    InvocationType="Event",
+                    Payload=_event(body).encode(),
+                )
 
     def _receive(self, queue: str, seconds: int) -> list[dict[str, Any]]:
         answer = self._sqs.receive_message(
@@ -119,7 +144,10 @@ class DeadLetterQueues:
 
     def _output(self, name: str) -> str:
         if name not in self._outputs:
-            raise OperatorError(f"The Catchment's stack has no output {name}: it is older than this command.", hint="Deploy it again.")
+            raise OperatorError(
+                f"The Catchment's stack has no output {name}: it is older than this command.",
+                hint="Deploy it again.",
+            )
         return self._outputs[name]
 
 
@@ -132,13 +160,30 @@ def _read(queue: str, message: Mapping[str, Any]) -> Dead:
         return Dead(queue, message["MessageId"], "", "unreadable", sent, body)
     told = told if isinstance(told, dict) else {}
     if queue != "events":
-        return Dead(queue, message["MessageId"], str(told.get("to", "")), str(told.get("kind", "unreadable")), sent, body)
+        return Dead(
+            queue,
+            message["MessageId"],
+            str(told.get("to", "")),
+            str(told.get("kind", "unreadable")),
+            sent,
+            body,
+        )
     event = json.loads(_event(body))
     response = told.get("responsePayload")
     if isinstance(response, dict):
-        error = ": ".join(str(response[name]) for name in ("errorType", "errorMessage") if response.get(name))
+        error = ": ".join(
+            str(response[name]) for name in ("errorType", "errorMessage") if response.get(name)
+        )
     reason = message.get("MessageAttributes", {}).get("ERROR_MESSAGE", {}).get("StringValue", "")
-    return Dead(queue, message["MessageId"], _subject(event), str(event.get("detail-type", "unreadable")), sent, body, error or reason)
+    return Dead(
+        queue,
+        message["MessageId"],
+        _subject(event),
+        str(event.get("detail-type", "unreadable")),
+        sent,
+        body,
+        error or reason,
+    )
 
 
 def _event(body: str) -> str:
@@ -154,4 +199,9 @@ def _subject(event: Mapping[str, Any]) -> str:
     if not isinstance(detail, dict):
         return ""
     arrived = detail.get("object")
-    return str(detail.get("pond") or detail.get("name") or (arrived.get("key") if isinstance(arrived, dict) else "") or "")
+    return str(
+        detail.get("pond")
+        or detail.get("name")
+        or (arrived.get("key") if isinstance(arrived, dict) else "")
+        or ""
+    )

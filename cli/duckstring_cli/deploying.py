@@ -1,4 +1,6 @@
-"""From folders with a pond.toml to Ponds selected in a Catchment: check all, upload what is new, ask once."""
+"""From folders with a pond.toml to Ponds selected in a Catchment: check all, upload what is new,
+ask once.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,16 @@ Made = TypeVar("Made")
 MANIFEST = "pond.toml"
 _FEW = 5
 _RECENT = timedelta(hours=12)
-_SKIPPED = {"node_modules", "venv", "env", "site-packages", "__pycache__", "cdk.out", "build", "dist"}
+_SKIPPED = {
+    "node_modules",
+    "venv",
+    "env",
+    "site-packages",
+    "__pycache__",
+    "cdk.out",
+    "build",
+    "dist",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +77,20 @@ def one_path(paths: list[Path]) -> Path:
     shared = Path(os.path.commonpath([os.path.abspath(path) for path in paths]))  # noqa: PTH100 - links stay
     where = "" if shared == Path.cwd() else f"{shlex.quote(_shown(shared))} "
     raise BadInputError(
-        f"deploy takes one PATH; found {len(paths)}: {', '.join(str(path) for path in paths[:_FEW])}.",
-        hint=f"All that lie in one folder at once: duckstring deploy {where}--all\nOr one after the other: {each}",
+        (
+            f"deploy takes one PATH; found {len(paths)}: "
+            f"{', '.join(str(path) for path in paths[:_FEW])}."
+        ),
+        hint=(
+            f"All that lie in one folder at once: duckstring deploy {where}--all\n"
+            f"Or one after the other: {each}"
+        ),
     )
 
 
 def roots(path: Path, *, tree: bool) -> list[Path]:
-    """The folders to deploy: ``path``, the Pond's project that ``path`` lies in, or with ``tree`` all below.
+    """The folders to deploy: ``path``, the Pond's project that ``path`` lies in, or with ``tree``
+    all below.
 
     Raises:
         BadInputError: there is none, or it is not said which of several.
@@ -80,7 +98,8 @@ def roots(path: Path, *, tree: bool) -> list[Path]:
     folder = path.parent if path.name == MANIFEST else path
     if not folder.is_dir():
         raise BadInputError(f"There is no folder {str(folder)!r}.")
-    # A link that leads nowhere and a named pipe count, too: reading them is refused with the reason.
+    # A link that leads nowhere and a named pipe count, too: reading them is refused with the
+    # reason.
     if not tree and os.path.lexists(folder / MANIFEST):
         return [folder]
     found = sorted(_below(folder))
@@ -93,10 +112,15 @@ def roots(path: Path, *, tree: bool) -> list[Path]:
             f"No {MANIFEST} in {_shown(folder)}, nor in the folders above and below it.",
             hint="Start a Pond with: duckstring pond init NAME",
         )
-    some = ", ".join([*(root.name for root in found[:_FEW]), *(["..."] if len(found) > _FEW else [])])
+    some = ", ".join(
+        [*(root.name for root in found[:_FEW]), *(["..."] if len(found) > _FEW else [])]
+    )
     raise BadInputError(
         f"No {MANIFEST} in {_shown(folder)}, but {len(found)} below it ({some}).",
-        hint=f"Deploy them all at once: duckstring deploy {'' if path == Path() else f'{path} '}--all",
+        hint=(
+            "Deploy them all at once: duckstring deploy "
+            f"{'' if path == Path() else f'{path} '}--all"
+        ),
     )
 
 
@@ -149,7 +173,9 @@ def pack(projects: list[Project]) -> list[Packed]:
         except AuthorError as error:
             if len(projects) == 1:
                 raise
-            told = "\n".join(f"{_shown(project.root)}: {line}" for line in error.message.splitlines())
+            told = "\n".join(
+                f"{_shown(project.root)}: {line}" for line in error.message.splitlines()
+            )
             raise AuthorError(told, hint=error.hint) from error
         return Packed(project, made.content, made.sha256, made.warnings)
 
@@ -169,7 +195,9 @@ def _all(act: Callable[[Given], Made], each: Iterable[Given]) -> list[Made]:
     return made
 
 
-def deploy(client: Client, projects: list[Project], *, overwrite: bool, on_step: OnStep) -> DeployAnswer:
+def deploy(
+    client: Client, projects: list[Project], *, overwrite: bool, on_step: OnStep
+) -> DeployAnswer:
     """Package, upload what the bucket does not hold yet, and deploy all of them or none.
 
     Raises:
@@ -183,7 +211,10 @@ def deploy(client: Client, projects: list[Project], *, overwrite: bool, on_step:
     except KeyboardInterrupt as error:
         raise BrokenOffError("Nothing was deployed.") from error
     on_step(f"Deploying {ponds} to {client.catchment.name}")
-    requests: list[dict[str, object]] = [{"manifest": one.project.manifest, "artifact": one.key, "sha256": one.sha256} for one in packed]
+    requests: list[dict[str, object]] = [
+        {"manifest": one.project.manifest, "artifact": one.key, "sha256": one.sha256}
+        for one in packed
+    ]
     return client.deploy(requests, overwrite=overwrite)
 
 
@@ -204,11 +235,19 @@ def _upload(client: Client, packed: list[Packed]) -> None:
         for one in packed:
             if not _is_there(s3, bucket, one.key):
                 checksum = base64.b64encode(bytes.fromhex(one.sha256)).decode()
-                s3.put_object(Bucket=bucket, Key=one.key, Body=one.content, ChecksumSHA256=checksum, ContentType="application/zip")
+                s3.put_object(
+                    Bucket=bucket,
+                    Key=one.key,
+                    Body=one.content,
+                    ChecksumSHA256=checksum,
+                    ContentType="application/zip",
+                )
 
 
 def _is_there(s3: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - a botocore client
-    """Whether the package lies there for good: the sweep deletes old ones that no version names, perhaps in this minute."""
+    """Whether the package lies there for good: the sweep deletes old ones that no version names,
+    perhaps in this minute.
+    """
     from botocore.exceptions import ClientError
 
     try:

@@ -25,9 +25,13 @@ def parse(text: str) -> timedelta:
     found = _WHOLE.match(text.strip().lower())
     if not found or not text.strip():
         raise BadInputError(f"{text!r} is no duration.", hint=_HINT)
-    seconds = sum(int(count or 0) * unit for count, unit in zip(found.groups(), _UNITS.values(), strict=True))
+    seconds = sum(
+        int(count or 0) * unit for count, unit in zip(found.groups(), _UNITS.values(), strict=True)
+    )
     if not 0 < seconds <= _LONGEST:
-        raise BadInputError(f"{text!r} is out of range: a duration is more than 0s and at most 3650d.", hint=_HINT)
+        raise BadInputError(
+            f"{text!r} is out of range: a duration is more than 0s and at most 3650d.", hint=_HINT
+        )
     return timedelta(seconds=seconds)
 
 
@@ -37,7 +41,9 @@ def exact(seconds: float) -> str:
 
 
 def brief(seconds: float | None) -> str:
-    """For reading, two units at most: ``0.4s``, ``12s``, ``4m12s``, ``2h05m``, ``3d4h``; ``never`` for None."""
+    """For reading, two units at most: ``0.4s``, ``12s``, ``4m12s``, ``2h05m``, ``3d4h``;
+    ``never`` for None.
+    """
     if seconds is None:
         return "never"
     if seconds < _WITHOUT_TENTHS:
@@ -53,13 +59,17 @@ def brief(seconds: float | None) -> str:
 
 
 def ahead(seconds: float | None) -> str:
-    """How far off something is, in whole seconds and two units at most: ``9s``, ``4m12s``, ``3h``, ``2h05m``."""
+    """How far off something is, in whole seconds and two units at most: ``9s``, ``4m12s``,
+    ``3h``, ``2h05m``.
+    """
     left = max(int(seconds or 0), 0)
     return brief(left) if left % _UNITS["h"] and left >= _WITHOUT_TENTHS else exact(left)
 
 
 def age(seconds: float | None) -> str:
-    """How old something is, in whole units: ``3s``, ``4m``, ``2h05m``, ``3d4h``; ``never`` for None."""
+    """How old something is, in whole units: ``3s``, ``4m``, ``2h05m``, ``3d4h``; ``never`` for
+    None.
+    """
     if seconds is None:
         return "never"
     if seconds < _UNITS["m"]:

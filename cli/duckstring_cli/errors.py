@@ -35,11 +35,15 @@ class AccessError(OperatorError):
 
 
 class BrokenOffError(BaseException):
-    """Ctrl-C, with a line that says what goes on in the Catchment. No KeyboardInterrupt: Typer lets nobody see one."""
+    """Ctrl-C, with a line that says what goes on in the Catchment. No KeyboardInterrupt: Typer
+    lets nobody see one.
+    """
 
 
 _MISUSES = {"ArrivalError", "WindowError", "DiscoveryError", "AuthorError", "PondsAtFaultError"}
-"""Refusals by the Catchment of what was typed, or of a Pond that is wrong, by their names on the wire."""
+"""Refusals by the Catchment of what was typed, or of a Pond that is wrong, by their names on the
+wire.
+"""
 
 
 def exit_code(error: DuckstringError) -> int:
@@ -50,11 +54,16 @@ def exit_code(error: DuckstringError) -> int:
 
 
 def unusable(error: OSError) -> OperatorError:
-    """A file or folder of the user's that cannot be read or written; the output itself, where no file is named."""
+    """A file or folder of the user's that cannot be read or written; the output itself, where no
+    file is named.
+    """
     if error.filename is None:
         hint = "Is the disk full, or the reader gone?"
         return OperatorError(f"The output cannot be written: {error.strerror or error}.", hint=hint)
-    return OperatorError(f"{error.filename} cannot be used: {error.strerror or error}.", hint="Check the path and its permissions.")
+    return OperatorError(
+        f"{error.filename} cannot be used: {error.strerror or error}.",
+        hint="Check the path and its permissions.",
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -67,7 +76,9 @@ def asked_for_help(error: TyperException) -> str:
     """The help of a group that was named without a command; nothing for a misuse."""
     context = getattr(error, "ctx", None)
     # Typer keeps the class of this refusal to itself: its name is all there is to know it by.
-    return str(context.get_help()) if context and type(error).__name__ == "NoArgsIsHelpError" else ""
+    return (
+        str(context.get_help()) if context and type(error).__name__ == "NoArgsIsHelpError" else ""
+    )
 
 
 _POND_FIRST = " trigger window"

@@ -8,11 +8,26 @@ from typing import Annotated
 import typer
 
 from duckstring import __version__
-from duckstring_cli.commands import catchment, control, demo, deploy, doctor, logs, pond, query, runs, status, trigger
+from duckstring_cli.commands import (
+    catchment,
+    control,
+    demo,
+    deploy,
+    doctor,
+    logs,
+    pond,
+    query,
+    runs,
+    status,
+    trigger,
+)
 
 app = typer.Typer(
     name="duckstring",
-    help="Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your own AWS account.",
+    help=(
+        "Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your "
+        "own AWS account."
+    ),
     epilog="Begin with: duckstring demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -29,7 +44,9 @@ app.command("runs", epilog="Example: duckstring runs sales --status failed --lim
 app.add_typer(runs.app, name="run")
 app.command("logs", epilog="Example: duckstring logs sales@1/42 load --follow")(logs.logs)
 app.add_typer(doctor.app, name="doctor")
-app.command("query", epilog='Example: duckstring query reports --sql "SELECT count(*) FROM worst_routes"')(query.query)
+app.command(
+    "query", epilog='Example: duckstring query reports --sql "SELECT count(*) FROM worst_routes"'
+)(query.query)
 app.command("get", epilog="Example: duckstring get reports worst_routes routes.csv")(query.get)
 app.command("demo", epilog="Example: duckstring demo")(demo.demo)
 
@@ -42,6 +59,10 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
-    """Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your own AWS account."""
+    """Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your
+    own AWS account.
+    """

@@ -1,4 +1,5 @@
-"""A command that a message names acts on the Catchment that the user's own command named: by the same option, added here.
+"""A command that a message names acts on the Catchment that the user's own command named: by the
+same option, added here.
 
 Whoever writes a message, this command or the Catchment itself, need not know how the user calls it.
 """
@@ -11,7 +12,9 @@ from typing import Any
 
 _COMMAND = re.compile(r"\bduckstring((?: \w[\w-]*)+)(?![\w|-])")
 _BY_WORD = {"start", "stop", "env", "configure"}
-"""Commands of ``duckstring catchment`` that take the name as a word, and mean the default one without it."""
+"""Commands of ``duckstring catchment`` that take the name as a word, and mean the default one
+without it.
+"""
 
 
 class _Named:
@@ -19,7 +22,9 @@ class _Named:
 
 
 def acts_on(catchment: str | None) -> str | None:
-    """Remember the Catchment that this command line names. Gives it back: a callback of the option."""
+    """Remember the Catchment that this command line names. Gives it back: a callback of the
+    option.
+    """
     _Named.catchment = catchment or _Named.catchment
     return catchment
 
@@ -34,7 +39,9 @@ def addressed(text: str) -> str:
     if _Named.catchment is None or "duckstring " not in text:
         return text
     name = shlex.quote(_Named.catchment)
-    return _COMMAND.sub(lambda found: _with(name, found[1].split(), text[found.end() :], found[0]), text)
+    return _COMMAND.sub(
+        lambda found: _with(name, found[1].split(), text[found.end() :], found[0]), text
+    )
 
 
 def _with(name: str, words: list[str], rest: str, as_it_was: str) -> str:
@@ -46,7 +53,9 @@ def _with(name: str, words: list[str], rest: str, as_it_was: str) -> str:
     if leaf is None:
         return as_it_was
     if words[0] == "catchment":
-        is_meant = words[at - 1] in _BY_WORD and len(words) == at and not re.match(r" [\w<'{]", rest)
+        is_meant = (
+            words[at - 1] in _BY_WORD and len(words) == at and not re.match(r" [\w<'{]", rest)
+        )
         return f"{as_it_was} {name}" if is_meant else as_it_was
     if any(one.name == "catchment" for one in leaf.params):
         return " ".join(["duckstring", *words[:at], "-c", name, *words[at:]])
@@ -54,7 +63,9 @@ def _with(name: str, words: list[str], rest: str, as_it_was: str) -> str:
 
 
 def _leaf(words: list[str]) -> tuple[Any, int]:
-    """The command that the words name, and how many of them do; None: a group, or no command of ours."""
+    """The command that the words name, and how many of them do; None: a group, or no command of
+    ours.
+    """
     from typer.main import get_command
 
     from duckstring_cli.groups import app
@@ -66,6 +77,8 @@ def _leaf(words: list[str]) -> tuple[Any, int]:
             is_alone = getattr(command, "invoke_without_command", False) and at > 0
             return (command, at) if is_alone else (None, at)
         command, at = commands[words[at]], at + 1
-        if hasattr(command, "commands") and any(one.param_type_name == "argument" for one in command.params):
+        if hasattr(command, "commands") and any(
+            one.param_type_name == "argument" for one in command.params
+        ):
             at += 1  # trigger window POND add
     return command, at

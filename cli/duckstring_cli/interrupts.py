@@ -1,4 +1,6 @@
-"""Ctrl-C, from the first moment of a process to its last: an end without a traceback, and a terminal as it was."""
+"""Ctrl-C, from the first moment of a process to its last: an end without a traceback, and a
+terminal as it was.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 class _Watch:
-    """What has been seen of Ctrl-C in this process. Only ``main`` arms it: who calls a command as a function keeps its own handler."""
+    """What has been seen of Ctrl-C in this process. Only ``main`` arms it: who calls a command
+    as a function keeps its own handler.
+    """
 
     def __init__(self) -> None:
         self.works = False
@@ -47,7 +51,9 @@ def arm() -> None:
 
 
 def working(*, now: bool) -> None:
-    """Within work Ctrl-C raises KeyboardInterrupt, once. Before and after it there is nothing to break off."""
+    """Within work Ctrl-C raises KeyboardInterrupt, once. Before and after it there is nothing to
+    break off.
+    """
     _watch.works = now
 
 
@@ -62,7 +68,9 @@ def is_echoed() -> bool:
 
 
 def restore_terminal() -> None:
-    """The cursor is shown and typing echoed again, where an interrupt came before a view could see to it."""
+    """The cursor is shown and typing echoed again, where an interrupt came before a view could
+    see to it.
+    """
     for terminal in filter(os.isatty, (1, 2)):
         os.write(terminal, _SHOW_CURSOR)
     if _watch.keys:
@@ -96,7 +104,9 @@ def _echoes() -> bool:
 
 
 def _unraisable(told: sys.UnraisableHookArgs) -> None:
-    """An interrupt that came where nothing can be raised (a destructor) comes again a moment later."""
+    """An interrupt that came where nothing can be raised (a destructor) comes again a moment
+    later.
+    """
     if isinstance(told.exc_value, KeyboardInterrupt) and seen():
         _watch.seen_at = None
         signal.raise_signal(signal.SIGINT)

@@ -38,7 +38,9 @@ _MARKS = {
 
 @contextmanager
 def quiet_keys() -> Iterator[None]:
-    """Within the block the terminal does not echo what is typed: ``^C`` behind a full last line would break the view in two."""
+    """Within the block the terminal does not echo what is typed: ``^C`` behind a full last line
+    would break the view in two.
+    """
     try:
         keys = sys.stdin.fileno()
         before = termios.tcgetattr(keys)
@@ -55,10 +57,15 @@ def quiet_keys() -> Iterator[None]:
 
 
 def watch(read: Callable[[], RenderableType]) -> None:
-    """Redraw what ``read`` gives every second until Ctrl-C. One bad answer is told below the last good view."""
+    """Redraw what ``read`` gives every second until Ctrl-C. One bad answer is told below the
+    last good view.
+    """
     console = render.out()
     shown = read()
-    with quiet_keys(), Live(shown, console=console, auto_refresh=False, vertical_overflow="crop") as live:
+    with (
+        quiet_keys(),
+        Live(shown, console=console, auto_refresh=False, vertical_overflow="crop") as live,
+    ):
         live.refresh()
         while True:
             time.sleep(REFRESH_SECONDS)
@@ -66,7 +73,15 @@ def watch(read: Callable[[], RenderableType]) -> None:
                 shown = read()
                 live.update(shown, refresh=True)
             except DuckstringError as error:
-                live.update(Group(shown, Text(f"\nlast answer above; now: {render.lines(error.message)}", style="red")), refresh=True)
+                live.update(
+                    Group(
+                        shown,
+                        Text(
+                            f"\nlast answer above; now: {render.lines(error.message)}", style="red"
+                        ),
+                    ),
+                    refresh=True,
+                )
 
 
 class Screen(Protocol):
@@ -79,8 +94,12 @@ class Screen(Protocol):
         """No more news."""
 
 
-def follow(client: Client, goal: Goal, before: StatusAnswer, *, sleep: Callable[[float], None] = time.sleep) -> tuple[Verdict, Follower]:
-    """Show what a trigger sets off until its goal is reached or out of reach (or Ctrl-C, if it is endless)."""
+def follow(
+    client: Client, goal: Goal, before: StatusAnswer, *, sleep: Callable[[float], None] = time.sleep
+) -> tuple[Verdict, Follower]:
+    """Show what a trigger sets off until its goal is reached or out of reach (or Ctrl-C, if it
+    is endless).
+    """
     follower = Follower(goal, client.run)
     follower.begin(before)
     screen = Redrawn(render.out()) if render.is_live() else Printed(goal)
@@ -92,13 +111,17 @@ def follow(client: Client, goal: Goal, before: StatusAnswer, *, sleep: Callable[
     return verdict, follower
 
 
-def _until_settled(client: Client, follower: Follower, screen: Screen, sleep: Callable[[float], None]) -> Verdict:
+def _until_settled(
+    client: Client, follower: Follower, screen: Screen, sleep: Callable[[float], None]
+) -> Verdict:
     verdict: Verdict = "going"
     while verdict == "going":
         screen.show(follower, follower.observe(client.status()))
         verdict = follower.verdict()
         sleep(FOLLOW_SECONDS)
-    for _ in range(_SETTLE_POLLS):  # history is written after the state: the last rows may be a moment late
+    for _ in range(
+        _SETTLE_POLLS
+    ):  # history is written after the state: the last rows may be a moment late
         screen.show(follower, follower.observe(client.status()))
         if _history_caught_up(follower, verdict):
             break
@@ -108,7 +131,11 @@ def _until_settled(client: Client, follower: Follower, screen: Screen, sleep: Ca
 
 def _history_caught_up(follower: Follower, verdict: Verdict) -> bool:
     for line in follower.lines:
-        moved = verdict == "done" and follower.goal.epoch is not None and line["end_f"] >= follower.goal.epoch
+        moved = (
+            verdict == "done"
+            and follower.goal.epoch is not None
+            and line["end_f"] >= follower.goal.epoch
+        )
         last = follower.finished.get(line["line"])
         if moved and (last is None or last["f"] < line["end_f"]):
             return False
@@ -137,7 +164,11 @@ def event_line(event: Event, zero: str) -> str:
     since = max(render.between(zero, event.at) or 0.0, 0.0)
     pond = event.line.split("@")[0]
     who = f"{pond}.{event.ripple}" if event.ripple else pond
-    took = f" in {durations.brief(event.seconds)}" if event.seconds is not None and event.what != "pass" else ""
+    took = (
+        f" in {durations.brief(event.seconds)}"
+        if event.seconds is not None and event.what != "pass"
+        else ""
+    )
     detail = f" ({event.detail})" if event.detail else ""
     return f"+{since:7.1f}s  {who:<28} {_WORDS.get(event.what, event.what)}{took}{detail}"
 
@@ -186,23 +217,37 @@ def _fresh(line: LineStatus, follower: Follower) -> bool:
     goal = follower.goal
     if goal.after is not None:
         return not line["runs"] and follower.ran_after(line)
-    return not line["runs"] and (line["end_f"] >= goal.epoch if goal.epoch else line["end_f"] > goal.since)
+    return not line["runs"] and (
+        line["end_f"] >= goal.epoch if goal.epoch else line["end_f"] > goal.since
+    )
 
 
 def _row(line: LineStatus, follower: Follower, *, fresh: bool) -> tuple[RenderableType, ...]:
     name = board.shown_name(line, follower.lines)
     if line["runs"]:
         run = line["runs"][-1]
-        return Text("●", "cyan"), name, durations.brief(render.between(run["started"], follower.now) or 0), _chips(line, follower)
+        return (
+            Text("●", "cyan"),
+            name,
+            durations.brief(render.between(run["started"], follower.now) or 0),
+            _chips(line, follower),
+        )
     if line["status"] in board.DOWN:
         words = board.doing(line, follower.now)
         # The error itself stands in the row of the line that failed, if that is shown.
-        if line["status"] == "blocked" and any(root["status"] == "failed" for root in follower.lines):
+        if line["status"] == "blocked" and any(
+            root["status"] == "failed" for root in follower.lines
+        ):
             words = board.blockers(line) or words
         return Text("✗", "red"), name, "", Text(words, "red")
     if fresh:
         return Text("✓", "green"), name, _took(line, follower), _finished(line, follower)
-    return Text("○", "dim"), name, "", Text(board.doing(line, follower.now) or line["status"], "dim")
+    return (
+        Text("○", "dim"),
+        name,
+        "",
+        Text(board.doing(line, follower.now) or line["status"], "dim"),
+    )
 
 
 def _took(line: LineStatus, follower: Follower) -> str:
@@ -215,7 +260,10 @@ def _finished(line: LineStatus, follower: Follower) -> Text:
     row = follower.finished.get(line["line"])
     if row and row["status"] == "pass":
         return Text(_WORDS["pass"], "dim")
-    parts = [f"{name} {durations.brief(seconds)}" for name, seconds in follower.took.get(row["run"] if row else "", {}).items()]
+    parts = [
+        f"{name} {durations.brief(seconds)}"
+        for name, seconds in follower.took.get(row["run"] if row else "", {}).items()
+    ]
     return Text(" · ".join(parts), "dim")
 
 
@@ -224,11 +272,17 @@ def _chips(line: LineStatus, follower: Follower) -> Text:
     took = follower.took.get(run["run"], {})
     for ripple in run["ripples"]:
         mark, style = _MARKS.get(ripple["status"], ("○", "dim"))
-        lasted = f" {durations.brief(took[ripple['name']])}" if ripple["status"] == "done" and ripple["name"] in took else ""
+        lasted = (
+            f" {durations.brief(took[ripple['name']])}"
+            if ripple["status"] == "done" and ripple["name"] in took
+            else ""
+        )
         if ripple["status"] == "running":
             mark, style = "●", "cyan"
             place = f", {began}" if (began := board.began(ripple)) else ""
-            lasted = f" {durations.brief(render.between(ripple['since'], follower.now) or 0)}{place}"
+            lasted = (
+                f" {durations.brief(render.between(ripple['since'], follower.now) or 0)}{place}"
+            )
         elif ripple["status"] == "queued":
             lasted = " queued"
         text.append(" · " if text else "", "dim")

@@ -1,4 +1,6 @@
-"""CloudWatch Logs, read with the user's own credentials: always within a span of time, and all of it."""
+"""CloudWatch Logs, read with the user's own credentials: always within a span of time, and all
+of it.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +13,36 @@ from typing import Any
 from duckstring.model.instants import to_text
 
 PLATFORM = ("START RequestId: ", "END RequestId: ", "INIT_START ")
-"""What Lambda says of itself around an invocation, and nobody wants to read. Its REPORT tells memory and time."""
+"""What Lambda says of itself around an invocation, and nobody wants to read. Its REPORT tells
+memory and time.
+"""
 
 _REPORT = "REPORT RequestId: "
 _OURS = frozenset(
-    {"level", "location", "message", "timestamp", "service", "run", "ripple", "attempt", "exception", "exception_name", "traceback"}
+    {
+        "level",
+        "location",
+        "message",
+        "timestamp",
+        "service",
+        "run",
+        "ripple",
+        "attempt",
+        "exception",
+        "exception_name",
+        "traceback",
+    }
 )
-_NOISE = frozenset({"sampling_rate", "xray_trace_id", "stack_trace", "function_request_id", "cold_start"})
+_NOISE = frozenset(
+    {"sampling_rate", "xray_trace_id", "stack_trace", "function_request_id", "cold_start"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a log. ``fields`` are those of a structured line; of plain text there are none."""
+    """One line of a log. ``fields`` are those of a structured line; of plain text there are
+    none.
+    """
 
     at: int
     stream: str
@@ -61,7 +81,11 @@ class Entry:
             found = datetime.fromisoformat(said) if said else None
         except ValueError:
             found = None
-        return to_text((found if found and found.tzinfo else datetime.fromtimestamp(self.at / 1000, UTC)).astimezone(UTC))
+        return to_text(
+            (
+                found if found and found.tzinfo else datetime.fromtimestamp(self.at / 1000, UTC)
+            ).astimezone(UTC)
+        )
 
 
 class Logbook:
@@ -70,8 +94,11 @@ class Logbook:
     def __init__(self, logs: Any) -> None:  # noqa: ANN401 - botocore's clients have no static type without a service
         self._logs = logs
 
-    def entries(self, group: str, *, start: int, end: int, phrase: str = "", streams: Sequence[str] = ()) -> Iterator[Entry]:
-        """Lines from ``start`` to ``end`` (epoch milliseconds), by time; those with ``phrase``, of ``streams`` (none named: of all).
+    def entries(
+        self, group: str, *, start: int, end: int, phrase: str = "", streams: Sequence[str] = ()
+    ) -> Iterator[Entry]:
+        """Lines from ``start`` to ``end`` (epoch milliseconds), by time; those with ``phrase``, of
+        ``streams`` (none named: of all).
 
         A group or a stream that is not there has no lines.
         """
@@ -112,4 +139,9 @@ def _entry(event: Mapping[str, Any]) -> Entry:
             fields = json.loads(text)
         except ValueError:
             fields = None
-    return Entry(int(event["timestamp"]), str(event.get("logStreamName", "")), text, fields if isinstance(fields, dict) else {})
+    return Entry(
+        int(event["timestamp"]),
+        str(event.get("logStreamName", "")),
+        text,
+        fields if isinstance(fields, dict) else {},
+    )

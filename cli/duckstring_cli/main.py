@@ -1,6 +1,7 @@
 """How the ``duckstring`` command begins and ends.
 
-Nothing is imported above ``main`` that takes long: Ctrl-C may come before there is anything to interrupt.
+Nothing is imported above ``main`` that takes long: Ctrl-C may come before there is anything to
+interrupt.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def _run(arguments: Sequence[str]) -> int:
     except TyperException as error:
         return _misused(error)
     except BrokenPipeError:
-        # The reader (head, less) has what it wanted: no complaint, and none from the interpreter's last flush.
+        # The reader (head, less) has what it wanted: no complaint, and none from the interpreter's
+        # last flush.
         _drop(sys.stdout)
         return 0
     except OSError as error:
@@ -120,7 +122,9 @@ def _unusable(error: OSError) -> int:
 
 
 def _drop(stream: TextIO) -> None:
-    """What is not written by now is not written any more, nor complained of at the interpreter's end."""
+    """What is not written by now is not written any more, nor complained of at the interpreter's
+    end.
+    """
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (OSError, ValueError):  # a stream of a test has no descriptor
@@ -141,7 +145,9 @@ def main() -> None:
     code = run(sys.argv[1:])
     if code == interrupts.INTERRUPTED:
         sys.stderr.flush()
-        os._exit(code)  # without the interpreter's end, in which a second Ctrl-C would change the code
+        os._exit(
+            code
+        )  # without the interpreter's end, in which a second Ctrl-C would change the code
     sys.exit(code)
 
 

@@ -1,4 +1,6 @@
-"""Moments as people write them, all UTC: ``02:00``, ``2030-01-01``, ``2030-01-01T02:00``, ``2030-01-01T02:00:00+01:00``."""
+"""Moments as people write them, all UTC: ``02:00``, ``2030-01-01``, ``2030-01-01T02:00``,
+``2030-01-01T02:00:00+01:00``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}")
 
 
 def parse(text: str, *, today: Instant | None = None) -> Instant:
-    """A date is its midnight; a time, allowed where ``today`` is given, is that day's; no offset is UTC.
+    """A date is its midnight; a time, allowed where ``today`` is given, is that day's; no offset is
+    UTC.
 
     Raises:
         BadInputError: the text is none of these.
@@ -30,5 +33,8 @@ def parse(text: str, *, today: Instant | None = None) -> Instant:
         pass
     times = "a time like 02:00, " if today is not None else ""
     raise BadInputError(
-        f"{text!r} is no moment.", hint=f"Write {times}a date like 2030-01-31 or an instant like 2030-01-31T02:00; all in UTC."
+        f"{text!r} is no moment.",
+        hint=(
+            f"Write {times}a date like 2030-01-31 or an instant like 2030-01-31T02:00; all in UTC."
+        ),
     )

@@ -54,14 +54,17 @@ class Package:
 
 
 def package(root: Path) -> Package:
-    """Pack the project at ``root``: all files but those that .gitignore, .pondignore or good sense leave out.
+    """Pack the project at ``root``: all files but those that .gitignore, .pondignore or good sense
+    leave out.
 
-    Nothing is compressed: how well depends on the machine's zlib, and one version must have one checksum.
+    Nothing is compressed: how well depends on the machine's zlib, and one version must have one
+    checksum.
 
     Raises:
         ManifestError: pond.toml is not valid.
-        PackageError: there is no pond.toml, no Ripples' module, something is not a file, a link leads out of the project, a name is
-            not UTF-8, a module is no text that Python reads, something cannot be read, or it is too large.
+        PackageError: there is no pond.toml, no Ripples' module, something is not a file, a link
+            leads out of the project, a name is not UTF-8, a module is no text that Python reads,
+            something cannot be read, or it is too large.
     """
     root = root.resolve()
     try:
@@ -90,10 +93,18 @@ def _package(root: Path) -> Package:
     size = sum((root / path).stat().st_size for path in files)
     if size > _LIMIT:
         raise PackageError(
-            f"{root.name} has {_mib(size)} in {len(files)} files; allowed: {_mib(_LIMIT)}. {_largest(root, files)}", hint=_SLIMMER
+            (
+                f"{root.name} has {_mib(size)} in {len(files)} files; allowed: {_mib(_LIMIT)}. "
+                f"{_largest(root, files)}"
+            ),
+            hint=_SLIMMER,
         )
     packed = _zip(root, files)
-    warnings = (f"{root.name} has {_mib(size)} in {len(files)} files. {_largest(root, files)} {_SLIMMER}",) if size > _WARN else ()
+    warnings = (
+        (f"{root.name} has {_mib(size)} in {len(files)} files. {_largest(root, files)} {_SLIMMER}",)
+        if size > _WARN
+        else ()
+    )
     return Package(pondfile, packed, sha256(packed).hexdigest(), names, warnings)
 
 
@@ -103,7 +114,10 @@ _SLIMMER = "Name what the Ripples do not need in .pondignore; data belongs into 
 def _read_pondfile(root: Path) -> PondFile:
     path = root / "pond.toml"
     if not os.path.lexists(path):
-        raise PackageError(f"{root} has no pond.toml.", hint="Run this in a Pond project, or make one with `duckstring pond init`.")
+        raise PackageError(
+            f"{root} has no pond.toml.",
+            hint="Run this in a Pond project, or make one with `duckstring pond init`.",
+        )
     check_is_file(path, "pond.toml", hint=NOT_A_PONDFILE)
     return read_pondfile(decode_pondfile(path.read_bytes()), "pond.toml")
 
@@ -112,17 +126,25 @@ NOT_A_PONDFILE = "Put a text file in its place: docs/author.md lists its fields.
 
 
 def check_is_file(path: Path, shown: str, *, hint: str = "") -> None:
-    """Refuse what cannot be read as a file, before anything waits for it. ``hint``: what to do, where no package can do without it.
+    """Refuse what cannot be read as a file, before anything waits for it. ``hint``: what to do,
+    where no package can do without it.
 
     Raises:
-        PackageError: ``shown`` is a named pipe, a socket, a device, a folder, or a link that leads to no file.
+        PackageError: ``shown`` is a named pipe, a socket, a device, a folder, or a link that leads
+            to no file.
     """
     if path.is_file():
         return
     if path.is_symlink():
-        raise PackageError(f"{shown} is a link to {_written(path.readlink())}, which leads to no file.", hint=hint or _LINK_HINT)
+        raise PackageError(
+            f"{shown} is a link to {_written(path.readlink())}, which leads to no file.",
+            hint=hint or _LINK_HINT,
+        )
     kind = _KINDS.get(stat.S_IFMT(path.lstat().st_mode), "not a file")
-    raise PackageError(f"{shown} is {kind}; a package holds files.", hint=hint or "Remove it, or name it in .pondignore.")
+    raise PackageError(
+        f"{shown} is {kind}; a package holds files.",
+        hint=hint or "Remove it, or name it in .pondignore.",
+    )
 
 
 _LINK_HINT = "Replace the link by what it stands for, or name it in .pondignore."
@@ -138,11 +160,15 @@ def _check_module(root: Path, module: str, names: tuple[str, ...]) -> None:
         return
     if (root / module).is_file():
         raise PackageError(
-            f"{module} is left out: by .gitignore, by .pondignore, or as a test ({', '.join(_TESTS)}).",
+            (
+                f"{module} is left out: by .gitignore, by .pondignore, or as a test "
+                f"({', '.join(_TESTS)})."
+            ),
             hint=f"Add !{module} to .pondignore.",
         )
     raise PackageError(
-        f"pond.toml names {module} for its Ripples; there is no such file.", hint="Create it, or correct ripples = in [pond]."
+        f"pond.toml names {module} for its Ripples; there is no such file.",
+        hint="Create it, or correct ripples = in [pond].",
     )
 
 
@@ -157,7 +183,9 @@ def _check_source(path: PurePosixPath, content: bytes) -> None:
         raise PackageError(f"{path} is {kind} text; allowed: UTF-8.", hint=hint)
     if (at := content.find(b"\0")) >= 0:
         line = content.count(b"\n", 0, at) + 1
-        raise PackageError(f"{path}:{line}: found a null byte, which no Python source has.", hint=hint)
+        raise PackageError(
+            f"{path}:{line}: found a null byte, which no Python source has.", hint=hint
+        )
 
 
 def _files(root: Path) -> Iterator[PurePosixPath]:
@@ -181,8 +209,13 @@ def _raise(error: OSError) -> None:
 
 
 def _rules_of(folder: Path, root: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:
-    """One set of rules for a folder, .pondignore's last, so that it can bring back what the others leave out."""
-    lines = [*(_TESTS if folder == root else ()), *(line for name in _IGNORE_FILES for line in _lines(folder / name, root))]
+    """One set of rules for a folder, .pondignore's last, so that it can bring back what the
+    others leave out.
+    """
+    lines = [
+        *(_TESTS if folder == root else ()),
+        *(line for name in _IGNORE_FILES for line in _lines(folder / name, root)),
+    ]
     if lines:
         yield folder, GitIgnoreSpec.from_lines(lines)
 
@@ -193,13 +226,20 @@ def _lines(path: Path, root: Path) -> list[str]:
     try:
         content = path.read_bytes()
         if kind := wide_encoding(content):
-            raise PackageError(f"{path.relative_to(root)} is {kind} text; allowed: UTF-8.", hint="Save it as UTF-8.")
+            raise PackageError(
+                f"{path.relative_to(root)} is {kind} text; allowed: UTF-8.",
+                hint="Save it as UTF-8.",
+            )
         return content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise PackageError(f"{path.relative_to(root)} is not UTF-8 text.", hint="Save it as UTF-8.") from error
+        raise PackageError(
+            f"{path.relative_to(root)} is not UTF-8 text.", hint="Save it as UTF-8."
+        ) from error
 
 
-def _ignored(root: Path, path: Path, rules: tuple[tuple[Path, GitIgnoreSpec], ...], *, folder: bool) -> bool:
+def _ignored(
+    root: Path, path: Path, rules: tuple[tuple[Path, GitIgnoreSpec], ...], *, folder: bool
+) -> bool:
     end = "/" if folder else ""
     if _NEVER_SHIPPED.match_file(path.relative_to(root).as_posix() + end):
         return True
@@ -210,7 +250,8 @@ def _check_entry(root: Path, path: Path, *, folder: bool) -> None:
     shown = _written(path.relative_to(root))
     if shown != str(path.relative_to(root)) or not shown.isprintable():
         raise PackageError(
-            f"The name of '{for_terminal(shown)}' is not UTF-8 text that can be printed.", hint="Rename it, or name it in .pondignore."
+            f"The name of '{for_terminal(shown)}' is not UTF-8 text that can be printed.",
+            hint="Rename it, or name it in .pondignore.",
         )
     if path.is_symlink():
         # Not Path.resolve: it raises for a link to itself.
@@ -220,7 +261,9 @@ def _check_entry(root: Path, path: Path, *, folder: bool) -> None:
                 hint="Copy the file into the project, or name the link in .pondignore.",
             )
         if folder:
-            raise PackageError(f"{shown} is a link to the folder {_written(path.readlink())}.", hint=_LINK_HINT)
+            raise PackageError(
+                f"{shown} is a link to the folder {_written(path.readlink())}.", hint=_LINK_HINT
+            )
     if not folder:
         check_is_file(path, shown)
 
@@ -237,7 +280,9 @@ def _zip(root: Path, files: list[PurePosixPath]) -> bytes:
 
 def _largest(root: Path, files: list[PurePosixPath]) -> str:
     top = sorted(files, key=lambda path: -(root / path).stat().st_size)[:3]
-    return f"Largest: {', '.join(f'{path} ({_mib((root / path).stat().st_size)})' for path in top)}."
+    return (
+        f"Largest: {', '.join(f'{path} ({_mib((root / path).stat().st_size)})' for path in top)}."
+    )
 
 
 def _mib(size: int) -> str:

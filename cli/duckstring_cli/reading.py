@@ -1,4 +1,6 @@
-"""Read published snapshots with DuckDB on the user's machine, straight from the Catchment's bucket."""
+"""Read published snapshots with DuckDB on the user's machine, straight from the Catchment's
+bucket.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,19 @@ if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
 
 _ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+)", re.ASCII)
-FORMATS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER", ".json": "FORMAT json, ARRAY"}
+FORMATS = {
+    ".parquet": "FORMAT parquet, COMPRESSION zstd",
+    ".csv": "FORMAT csv, HEADER",
+    ".json": "FORMAT json, ARRAY",
+}
 
 
 def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyConnection:
-    """A DuckDB connection with a view for each published table that ``sql`` may mean, under the table's name.
+    """A DuckDB connection with a view for each published table that ``sql`` may mean, under the
+    table's name.
 
-    A view costs a look at its file: those of tables that are not named are left out, unless none is.
+    A view costs a look at its file: those of tables that are not named are left out, unless none
+    is.
 
     Raises:
         OperatorError: the bucket cannot be read.
@@ -42,15 +50,20 @@ def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyC
     con.execute("SET TimeZone = 'UTC'")
     if snapshot["tables"]:
         _open_s3(con, catchment)
-    named = [table for table in snapshot["tables"] if quoted(table["table"])[1:-1].lower() in sql.lower()]
+    named = [
+        table for table in snapshot["tables"] if quoted(table["table"])[1:-1].lower() in sql.lower()
+    ]
     with reading_from(catchment):
         for table in named or snapshot["tables"]:
-            con.execute(f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, _address(table))}")
+            con.execute(
+                f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, _address(table))}"
+            )
     return con
 
 
 def _address(table: TableRow) -> str:
-    """Where a table lies: checked again, for DuckDB signs a request to whatever address it is given.
+    """Where a table lies: checked again, for DuckDB signs a request to whatever address it is
+    given.
 
     Raises:
         OperatorError: it is not the address of a table version.
@@ -58,8 +71,14 @@ def _address(table: TableRow) -> str:
     found = _ADDRESS.fullmatch(table["uri"])
     if found is None or parse_table_key(found[1]) is None:
         raise OperatorError(
-            f"Table {table['table']!r} has the address {table['uri'][:200]!a}, which no Ripple of this Catchment can have written.",
-            hint="Nothing was read. Somebody who may write letters or items of this Catchment has put it there: docs/aws.md.",
+            (
+                f"Table {table['table']!r} has the address {table['uri'][:200]!a}, which no Ripple "
+                "of this Catchment can have written."
+            ),
+            hint=(
+                "Nothing was read. Somebody who may write letters or items of this Catchment has "
+                "put it there: docs/aws.md."
+            ),
         )
     return table["uri"]
 
@@ -89,12 +108,21 @@ def _open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
         access = catchments.session(catchment)
         found = access.session.get_credentials()
         if found is None:
-            raise OperatorError(f"No AWS credentials for Catchment {catchment.name!r}.", hint="Log in, for example: aws sso login")
+            raise OperatorError(
+                f"No AWS credentials for Catchment {catchment.name!r}.",
+                hint="Log in, for example: aws sso login",
+            )
         keys = found.get_frozen_credentials()
-        # The client knows what the user's profile and environment say of S3: a region, an endpoint of their own.
+        # The client knows what the user's profile and environment say of S3: a region, an endpoint
+        # of their own.
         s3 = access.client("s3").meta
     endpoint = urlsplit(s3.endpoint_url)
-    parts = {"KEY_ID": keys.access_key, "SECRET": keys.secret_key, "SESSION_TOKEN": keys.token, "REGION": s3.region_name}
+    parts = {
+        "KEY_ID": keys.access_key,
+        "SECRET": keys.secret_key,
+        "SESSION_TOKEN": keys.token,
+        "REGION": s3.region_name,
+    }
     if ".amazonaws.com" not in endpoint.netloc:
         parts |= {"ENDPOINT": endpoint.netloc, "URL_STYLE": "path"}
     options = ", ".join(f"{name} {literal(value)}" for name, value in parts.items() if value)
@@ -103,7 +131,8 @@ def _open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
 
 
 def one_select(sql: str) -> str:
-    """The one SELECT in ``sql``, without what follows it. FROM, WITH, PIVOT, DESCRIBE, SHOW and SUMMARIZE are SELECTs.
+    """The one SELECT in ``sql``, without what follows it. FROM, WITH, PIVOT, DESCRIBE, SHOW and
+    SUMMARIZE are SELECTs.
 
     Raises:
         BadInputError: it is another statement, several, or none. Nothing has run.
@@ -125,10 +154,15 @@ def one_select(sql: str) -> str:
     if kinds == ["SELECT"]:
         return _bare(sql)
     if not kinds:
-        raise BadInputError("The SQL is empty.", hint='For example: --sql "SELECT count(*) FROM worst_routes"')
-    what = f"is {kinds[0]}" if len(kinds) == 1 else f"has {len(kinds)} statements ({', '.join(kinds)})"
+        raise BadInputError(
+            "The SQL is empty.", hint='For example: --sql "SELECT count(*) FROM worst_routes"'
+        )
+    what = (
+        f"is {kinds[0]}" if len(kinds) == 1 else f"has {len(kinds)} statements ({', '.join(kinds)})"
+    )
     raise BadInputError(
-        f"That SQL {what}; query runs one SELECT and nothing else.", hint="Published tables are read only: write one SELECT."
+        f"That SQL {what}; query runs one SELECT and nothing else.",
+        hint="Published tables are read only: write one SELECT.",
     )
 
 
@@ -145,10 +179,16 @@ def _bare(sql: str) -> str:
 
     text, starts = sql.encode(), [at for at, _ in duckdb.tokenize(sql)]  # counted in bytes
     bare = text[: next((at for at in starts if text[at : at + 1] == b";"), len(text))].decode()
-    return f"FROM ({bare}\n)" if _first_word(sql) in {"DESC", "DESCRIBE", "SHOW", "SUMMARIZE"} else bare
+    return (
+        f"FROM ({bare}\n)"
+        if _first_word(sql) in {"DESC", "DESCRIBE", "SHOW", "SUMMARIZE"}
+        else bare
+    )
 
 
-def ask(con: DuckDBPyConnection, sql: str, catchment: Catchment, snapshot: TablesAnswer) -> DuckDBPyRelation:
+def ask(
+    con: DuckDBPyConnection, sql: str, catchment: Catchment, snapshot: TablesAnswer
+) -> DuckDBPyRelation:
     """Run one SELECT.
 
     Raises:
@@ -165,17 +205,24 @@ def ask(con: DuckDBPyConnection, sql: str, catchment: Catchment, snapshot: Table
     except duckdb.Error as error:
         raise BadInputError(str(error).strip()) from error
     if relation is None:
-        raise BadInputError("That SQL gives no rows.", hint="Published tables are read only: write a SELECT.")
+        raise BadInputError(
+            "That SQL gives no rows.", hint="Published tables are read only: write a SELECT."
+        )
     return relation
 
 
 def _unreadable(catchment: Catchment, error: Exception) -> OperatorError:
     """Why the files cannot be read."""
     said = _first(error)
-    if "Could not establish connection" in said or "Connection refused" in said or "Could not connect" in said:
+    if (
+        "Could not establish connection" in said
+        or "Connection refused" in said
+        or "Could not connect" in said
+    ):
         return not_running(catchment)
     return OperatorError(
-        f"The snapshot's files cannot be read: {said}", hint="Check your credentials' read access to the Catchment's bucket."
+        f"The snapshot's files cannot be read: {said}",
+        hint="Check your credentials' read access to the Catchment's bucket.",
     )
 
 
@@ -191,11 +238,19 @@ def find_table(snapshot: TablesAnswer, table: str) -> TableRow:
     known = [row["table"] for row in snapshot["tables"]]
     has = f"it has {', '.join(known)}" if known else "it publishes no tables"
     if gone := next((one for one in snapshot.get("dropped", ()) if one["table"] == table), None):
-        raise OperatorError(f"{snapshot['line']} publishes table {table!r} no longer: {_by_whom(gone)}; {has}.", hint=nearest(table, known))
+        raise OperatorError(
+            f"{snapshot['line']} publishes table {table!r} no longer: {_by_whom(gone)}; {has}.",
+            hint=nearest(table, known),
+        )
     if not known:
         pond, _, major = snapshot["line"].partition("@")
-        raise OperatorError(no_tables(snapshot), hint=f"See what ran: duckstring runs {pond} -m {major}")
-    raise OperatorError(f"{snapshot['line']} has published no table {table!r}; {has}.", hint=nearest(table, known) or "Pick one of these.")
+        raise OperatorError(
+            no_tables(snapshot), hint=f"See what ran: duckstring runs {pond} -m {major}"
+        )
+    raise OperatorError(
+        f"{snapshot['line']} has published no table {table!r}; {has}.",
+        hint=nearest(table, known) or "Pick one of these.",
+    )
 
 
 def no_tables(snapshot: TablesAnswer) -> str:
@@ -220,7 +275,8 @@ def _by_whom(gone: DroppedTable) -> str:
 
 
 def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) -> int:
-    """Write a SELECT's rows to a file, whole or not at all, in the format that its name ends with. Gives the number of rows.
+    """Write a SELECT's rows to a file, whole or not at all, in the format that its name ends with.
+    Gives the number of rows.
 
     Raises:
         BadInputError: the format is unknown, or the SELECT is wrong.
@@ -230,7 +286,9 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) 
 
     options = FORMATS.get(target.suffix.lower())
     if options is None:
-        raise BadInputError(f"{target.name!r} has no known format.", hint=f"End the name with {', '.join(FORMATS)}.")
+        raise BadInputError(
+            f"{target.name!r} has no known format.", hint=f"End the name with {', '.join(FORMATS)}."
+        )
     if not target.parent.is_dir():
         raise OperatorError(f"There is no folder {str(target.parent)!r}.", hint="Create it first.")
     partial = target.with_name(f".{target.name}.partial")
@@ -238,13 +296,16 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) 
         partial.touch()  # what fails from here on is not the folder's fault
         with reading_from(catchment):
             select = _storable(con, sql, target.suffix.lower())
-            found = con.execute(f"COPY ({select}\n) TO {literal(str(partial))} ({options})").fetchone()
+            found = con.execute(
+                f"COPY ({select}\n) TO {literal(str(partial))} ({options})"
+            ).fetchone()
         partial.replace(target)
     except duckdb.Error as error:
         raise BadInputError(_first(error)) from error
     except UnicodeEncodeError as error:
         raise BadInputError(
-            f"The file name {for_terminal(str(target))} is not UTF-8 text here.", hint="Choose another name, or a UTF-8 locale."
+            f"The file name {for_terminal(str(target))} is not UTF-8 text here.",
+            hint="Choose another name, or a UTF-8 locale.",
         ) from error
     except OSError as error:
         raise OperatorError(f"{target} cannot be written: {error.strerror}") from error
@@ -256,11 +317,17 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) 
 
 def as_text(relation: DuckDBPyRelation) -> DuckDBPyRelation:
     """Every value as DuckDB writes it: Python has no words for some, and shows others wrong."""
-    return relation.project(", ".join(f"#{place}::VARCHAR AS {quoted(name)}" for place, name in enumerate(relation.columns, 1)))
+    return relation.project(
+        ", ".join(
+            f"#{place}::VARCHAR AS {quoted(name)}" for place, name in enumerate(relation.columns, 1)
+        )
+    )
 
 
 def _storable(con: DuckDBPyConnection, sql: str, suffix: str) -> str:
-    """The SELECT with the columns that the format cannot hold as they are made such that it can. A CSV's header is one line of text."""
+    """The SELECT with the columns that the format cannot hold as they are made such that it can.
+    A CSV's header is one line of text.
+    """
     relation = con.sql(sql)
     change = {".parquet": _in_parquet, ".json": _in_json}.get(suffix, _as_it_is)
     changes = [change(f"#{place}", dtype) for place, dtype in enumerate(relation.types, 1)]
@@ -268,7 +335,10 @@ def _storable(con: DuckDBPyConnection, sql: str, suffix: str) -> str:
     if not any(changes) and names == relation.columns:
         return sql
     columns = zip(names, changes, strict=True)
-    selected = ", ".join(f"{changed or f'#{place}'} AS {quoted(name)}" for place, (name, changed) in enumerate(columns, 1))
+    selected = ", ".join(
+        f"{changed or f'#{place}'} AS {quoted(name)}"
+        for place, (name, changed) in enumerate(columns, 1)
+    )
     return f"SELECT {selected} FROM ({sql}\n)"  # noqa: S608 - it is the user's own
 
 
@@ -282,7 +352,9 @@ def _in_parquet(value: str, dtype: DuckDBPyType) -> str:
 
 
 def _in_json(value: str, dtype: DuckDBPyType, depth: int = 0) -> str:
-    """JSON has neither NaN nor Infinity: they become null, however deep they lie. Nothing if there is nothing to change."""
+    """JSON has neither NaN nor Infinity: they become null, however deep they lie. Nothing if
+    there is nothing to change.
+    """
     each = f"x{depth}"
     match dtype.id:
         case "float" | "double":
@@ -292,12 +364,25 @@ def _in_json(value: str, dtype: DuckDBPyType, depth: int = 0) -> str:
             return changed and f"list_transform({value}, lambda {each}: {changed})"
         case "map":
             changed = _in_json(each, _child(dtype, "value"), depth + 1)
-            return changed and f"map(map_keys({value}), list_transform(map_values({value}), lambda {each}: {changed}))"
+            return changed and (
+                f"map(map_keys({value}), list_transform(map_values({value}), lambda {each}: "
+                f"{changed}))"
+            )
         case "struct":
-            parts = {name: f"struct_extract({value}, {literal(name)})" for name, _ in dtype.children}
-            changes = {name: _in_json(part, _child(dtype, name), depth) for name, part in parts.items()}
-            packed = ", ".join(f"{quoted(name)} := {changes[name] or part}" for name, part in parts.items())
-            return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({packed}) END" if any(changes.values()) else ""
+            parts = {
+                name: f"struct_extract({value}, {literal(name)})" for name, _ in dtype.children
+            }
+            changes = {
+                name: _in_json(part, _child(dtype, name), depth) for name, part in parts.items()
+            }
+            packed = ", ".join(
+                f"{quoted(name)} := {changes[name] or part}" for name, part in parts.items()
+            )
+            return (
+                f"CASE WHEN {value} IS NOT NULL THEN struct_pack({packed}) END"
+                if any(changes.values())
+                else ""
+            )
         case _:
             return ""
 

@@ -47,24 +47,42 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return _Harmless(stderr=stderr, width=None if stream.isatty() else _PIPED_WIDTH, highlight=False, soft_wrap=False)
+    return _Harmless(
+        stderr=stderr,
+        width=None if stream.isatty() else _PIPED_WIDTH,
+        highlight=False,
+        soft_wrap=False,
+    )
 
 
 class _Harmless(Console):
-    """Whatever a view shows of others' text does nothing to the terminal. Its own codes for colours and redrawing are no text."""
+    """Whatever a view shows of others' text does nothing to the terminal. Its own codes for
+    colours and redrawing are no text.
+    """
 
     @override
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
         """The parts of a view, each before it is cut to its column."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(for_terminal(segment.text, lines=True), segment.style)
+            yield (
+                segment
+                if segment.control
+                else Segment(for_terminal(segment.text, lines=True), segment.style)
+            )
 
 
 class Rows(Table):
     """A table of texts: a cell that is a string has no markup in it."""
 
     @override
-    def add_row(self, *cells: RenderableType | None, style: StyleType | None = None, end_section: bool = False) -> None:
+    def add_row(
+        self,
+        *cells: RenderableType | None,
+        style: StyleType | None = None,
+        end_section: bool = False,
+    ) -> None:
         """A row."""
         texts = [Text(lines(cell)) if isinstance(cell, str) else cell for cell in cells]
         super().add_row(*texts, style=style, end_section=end_section)
@@ -82,7 +100,9 @@ class Rows(Table):
 
 
 def lines(text: str) -> str:
-    """Text of others, with its line ends. Rich drops some control codes without a trace: they are to be seen."""
+    """Text of others, with its line ends. Rich drops some control codes without a trace: they
+    are to be seen.
+    """
     return for_terminal(text, lines=True)
 
 
@@ -91,15 +111,25 @@ def is_live() -> bool:
     return out().is_terminal and not out().is_dumb_terminal
 
 
-def table(*headers: str, right: Sequence[str] = (), last: Literal["whole", "cut", "wrapped"] = "whole") -> Table:
+def table(
+    *headers: str, right: Sequence[str] = (), last: Literal["whole", "cut", "wrapped"] = "whole"
+) -> Table:
     """A table without lines: reads in a terminal, greps in a pipe.
 
-    ``last`` says what becomes of the last column where the terminal is too narrow; the others stay whole as long as they can.
+    ``last`` says what becomes of the last column where the terminal is too narrow; the others stay
+    whole as long as they can.
     """
     gives_way = last != "whole" and out().is_terminal
-    made = Rows(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim", expand=gives_way)
+    made = Rows(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim", expand=gives_way
+    )
     for header in headers:
-        made.add_column(header, justify="right" if header in right else "left", no_wrap=True, overflow="ellipsis")
+        made.add_column(
+            header,
+            justify="right" if header in right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
     if gives_way:
         made.columns[-1].ratio = 1
         made.columns[-1].no_wrap = last == "cut"
@@ -108,7 +138,9 @@ def table(*headers: str, right: Sequence[str] = (), last: Literal["whole", "cut"
 
 
 def shorten(text: str, most: int) -> str:
-    """At most so many characters; what is left out is in the middle, for names differ at their ends."""
+    """At most so many characters; what is left out is in the middle, for names differ at their
+    ends.
+    """
     if len(text) <= most:
         return text
     head = (most - 1) // 2
@@ -214,11 +246,17 @@ def rule(told: WindowTold) -> str:
     """A Window's rule in words."""
     until = read_instant(told["until"])
     every, duration = timedelta(seconds=told["every"]), timedelta(seconds=told["duration"])
-    return in_words(Window(told["name"], from_text(told["start"]), every, duration, frozenset(told["on"]), until))
+    return in_words(
+        Window(
+            told["name"], from_text(told["start"]), every, duration, frozenset(told["on"]), until
+        )
+    )
 
 
 def one_line(text: str | None) -> str:
-    """An excerpt for views: the first line that says something, and no more of it than a row can hold."""
+    """An excerpt for views: the first line that says something, and no more of it than a row can
+    hold.
+    """
     first = next((line.strip() for line in lines(text or "").splitlines() if line.strip()), "")
     return first if len(first) <= _EXCERPT else f"{first[: _EXCERPT - 1]}…"
 
@@ -229,7 +267,9 @@ def said(error: str | None, message: str | None) -> str:
 
 
 class Steps:
-    """Progress of long work: a spinner for people, one line a step for logs, how long each took for both."""
+    """Progress of long work: a spinner for people, one line a step for logs, how long each took
+    for both.
+    """
 
     def __init__(self) -> None:
         self._console = err()
@@ -259,7 +299,9 @@ class Steps:
         seconds = time.monotonic() - self._began
         if self._status:
             self._status.stop()
-        self._console.print(f"{mark} {escape(self._name)} [dim]{durations.brief(seconds)}[/]", soft_wrap=True)
+        self._console.print(
+            f"{mark} {escape(self._name)} [dim]{durations.brief(seconds)}[/]", soft_wrap=True
+        )
         self.took.append((self._name, seconds))
         self._name = ""
 

@@ -18,7 +18,9 @@ ports = wiring.api(os.environ)
 
 @logger.inject_lambda_context
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
-    """Answer one request; a bug is told to the log in full, and to the caller by the request's id."""
+    """Answer one request; a bug is told to the log in full, and to the caller by the request's
+    id.
+    """
     try:
         told = answer(event, ports)
     except Exception:
@@ -30,4 +32,11 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
 
 def _broken(request: str) -> dict[str, object]:
     message = f"The Catchment failed on this request (id {request})."
-    return {"ok": False, "error": {"type": "InternalError", "message": message, "hint": "The api function's log says why, under that id."}}
+    return {
+        "ok": False,
+        "error": {
+            "type": "InternalError",
+            "message": message,
+            "hint": "The api function's log says why, under that id.",
+        },
+    }

@@ -1,8 +1,9 @@
 """Discovery Lambda handler: import a package in a child process and list its Ripples.
 
-The author's code runs here before anybody has decided to deploy it, so this function may do little: fetch packages, read the
-Catchment's secret, write its own log. The secret, because a module may read its variables as it loads
-(``os.environ["DATABRICKS_HOST"]``, ``int(os.environ["JOB_ID"])``): placeholders would break imports that work in a Ripple.
+The author's code runs here before anybody has decided to deploy it, so this function may do little:
+fetch packages, read the Catchment's secret, write its own log. The secret, because a module may
+read its variables as it loads (``os.environ["DATABRICKS_HOST"]``, ``int(os.environ["JOB_ID"])``):
+placeholders would break imports that work in a Ripple.
 """
 
 from __future__ import annotations
@@ -35,5 +36,6 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     module = Module(artifacts.fetch(event["artifact"]), event["sha256"], event["module"])
     found = discover(module, variables=clean_environment(os.environ, secrets.entries()))
     logger.info("discovered", artifact=event["artifact"], ok=found["ok"])
-    # What the module has raised or printed as it was imported, and what it calls its Ripples, is its author's text.
+    # What the module has raised or printed as it was imported, and what it calls its Ripples, is
+    # its author's text.
     return {name: redactor.tree(value) for name, value in found.items()}

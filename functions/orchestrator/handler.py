@@ -21,7 +21,8 @@ from duckstring.orchestrator.worker_verdict import heard
 from functions.json_log import json_logger
 
 logger = json_logger("orchestrator", Redactor(os.environ))
-# What the use cases have to say, with its fields: Lambda's own handler would print the bare message.
+# What the use cases have to say, with its fields: Lambda's own handler would print the bare
+# message.
 logging.basicConfig(handlers=[logger.registered_handler], level=logging.WARNING, force=True)
 app = wiring.orchestrator(os.environ)
 
@@ -46,8 +47,13 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
             app.ports.alarms.set(line, at)
         app.ports.mailbox.send(due)
         return {"batchItemFailures": []}
-    # Lines have nothing to do with each other, and each waits for its own requests most of the time.
-    return {"batchItemFailures": [{"itemIdentifier": m} for again in _LINES.map(_deliver, batches(records)) for m in again]}
+    # Lines have nothing to do with each other, and each waits for its own requests most of the
+    # time.
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": m} for again in _LINES.map(_deliver, batches(records)) for m in again
+        ]
+    }
 
 
 def _pass_on(event: dict[str, Any]) -> None:
@@ -81,11 +87,17 @@ def _deliver(batch: Batch) -> Iterable[str]:
             logger.exception("delivery failed", line=batch.line, messages=batch.messages)
             break
         else:
-            logger.info("delivered", line=batch.line, signals=batch.kinds, effects=[type(e).__name__ for e in effects])
+            logger.info(
+                "delivered",
+                line=batch.line,
+                signals=batch.kinds,
+                effects=[type(e).__name__ for e in effects],
+            )
             return ()
     try:
         postpone(app.clients.sqs, app.settings.mailbox, batch)
     except Exception:
-        # Raised from here it would end the invocation, and freeze the other lines' deliveries between commit and performance.
+        # Raised from here it would end the invocation, and freeze the other lines' deliveries
+        # between commit and performance.
         logger.warning("not postponed", line=batch.line, exc_info=True)
     return batch.messages

@@ -1,4 +1,6 @@
-"""One invocation of an attempt, told apart by how it ended: the same in the function and in a task."""
+"""One invocation of an attempt, told apart by how it ended: the same in the function and in a
+task.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,21 @@ _TOLD_LENGTH = 1000
 
 
 def attempt(order: Order, worker: Worker) -> dict[str, Any]:
-    """``run_ripple``'s answer, or ``{"outcome": "lost", "failure": {...}}``: the author does not pay for what the world did.
+    """``run_ripple``'s answer, or ``{"outcome": "lost", "failure": {...}}``: the author does not
+    pay for what the world did.
 
-    ``crashed`` instead of ``lost``: the attempt's process was killed from outside, and the next attempt follows at once.
+    ``crashed`` instead of ``lost``: the attempt's process was killed from outside, and the next
+    attempt follows at once.
 
     Raises:
         InvariantError: a rule of ours is broken.
     """
-    with labelled(run=f"{order.line}/{order.run}", ripple=order.ripple, attempt=order.attempt, launch=order.launch):
+    with labelled(
+        run=f"{order.line}/{order.run}",
+        ripple=order.ripple,
+        attempt=order.attempt,
+        launch=order.launch,
+    ):
         worker.log.info("attempt begins", extra={"where": order.site.where, "pauses": order.pauses})
         try:
             return run_ripple(order, worker)
@@ -29,7 +38,10 @@ def attempt(order: Order, worker: Worker) -> dict[str, Any]:
             raise
         except ProcessDiedError as error:
             worker.log.warning("attempt's process died", extra={"why": error.message})
-            return {**lost(order, type(error).__name__, worker.redactor.text(error, most=_TOLD_LENGTH)), "outcome": "crashed"}
+            return {
+                **lost(order, type(error).__name__, worker.redactor.text(error, most=_TOLD_LENGTH)),
+                "outcome": "crashed",
+            }
         except Exception as error:
             worker.log.exception("attempt lost")
             return lost(order, type(error).__name__, worker.redactor.text(error, most=_TOLD_LENGTH))
@@ -37,5 +49,10 @@ def attempt(order: Order, worker: Worker) -> dict[str, Any]:
 
 def lost(order: Order, error: str, message: str) -> dict[str, Any]:
     """What is answered for an attempt that nobody can say more of."""
-    failure = {"ripple": order.ripple, "attempt": order.attempt, "error": error, "message": message[:_TOLD_LENGTH]}
+    failure = {
+        "ripple": order.ripple,
+        "attempt": order.attempt,
+        "error": error,
+        "message": message[:_TOLD_LENGTH],
+    }
     return {"outcome": "lost", "failure": failure}

@@ -1,4 +1,6 @@
-"""The Ripple worker's Lambda handler: run one attempt of a Ripple, or call what a killed one left to call."""
+"""The Ripple worker's Lambda handler: run one attempt of a Ripple, or call what a killed one
+left to call.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from duckstring.model.verdicts import ENDED
 from duckstring.worker.ports import Order
 from functions.ripple.origins import origin_of
 
-# Before a client of AWS is imported: the fewer pages this process has, the sooner each attempt's has begun, and is gone.
+# Before a client of AWS is imported: the fewer pages this process has, the sooner each attempt's
+# has begun, and is gone.
 origin = origin_of(os.environ)
 origin.start()
 
@@ -24,15 +27,20 @@ app = wiring.from_env(os.environ, logs.begin(), label=logs.label, origin=origin)
 
 
 class EndedError(Exception):
-    """An attempt that did not succeed fails its task of the state machine: told so, a success costs no state to look at it."""
+    """An attempt that did not succeed fails its task of the state machine: told so, a success
+    costs no state to look at it.
+    """
 
     def __init__(self, answer: dict[str, Any]) -> None:
-        """Tell ``answer`` as the state machine reads it: class names do not reach it everywhere, messages do."""
+        """Tell ``answer`` as the state machine reads it: class names do not reach it everywhere,
+        messages do.
+        """
         super().__init__(ENDED + json.dumps(answer))
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context has no type of its own
-    """What the author did wrong is told, and so is what the world did: the author does not pay for it.
+    """What the author did wrong is told, and so is what the world did: the author does not pay for
+    it.
 
     Raises:
         EndedError: the attempt did not succeed, or pauses.

@@ -26,6 +26,11 @@ def answer(event: dict[str, Any], app: App, *, seconds: float) -> dict[str, Any]
         started=from_text(event["started"]),
         seconds=seconds,
     )
-    keys = {"run": f"{order.line}/{order.run}", "ripple": order.ripple, "attempt": order.attempt, "tried": order.tried}
+    keys = {
+        "run": f"{order.line}/{order.run}",
+        "ripple": order.ripple,
+        "attempt": order.attempt,
+        "tried": order.tried,
+    }
     with labelled(**keys, called="on_kill"):
         return {"outcome": on_kill(order, app.worker, app.kills)}

@@ -1,4 +1,6 @@
-"""The worker's log: one JSON object a line, with whose attempt it is on each, the author's own lines included."""
+"""The worker's log: one JSON object a line, with whose attempt it is on each, the author's own
+lines included.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What attempts' processes have of the worker's environment. It imports no client of AWS: they need none."""
+"""What attempts' processes have of the worker's environment. It imports no client of AWS: they
+need none.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ SITE = "DUCKSTRING_SITE"
 
 
 def origin_of(env: Mapping[str, str]) -> Origin:
-    """The process that the worker's fork servers come from. Start it before a client of AWS is imported."""
+    """The process that the worker's fork servers come from. Start it before a client of AWS is
+    imported.
+    """
     storage = S3Storage(
         bucket=Settings.from_env(env).need("bucket"),
         region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION", "us-east-1"),
@@ -31,4 +35,7 @@ def site_of(env: Mapping[str, str]) -> Site:
     """Where attempts of this process run: a task's supervisor says so, or Lambda."""
     if SITE in env:
         return Site(**json.loads(env[SITE]))
-    return Site(memory_mib=int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")), log_group=env.get("AWS_LAMBDA_LOG_GROUP_NAME", ""))
+    return Site(
+        memory_mib=int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")),
+        log_group=env.get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
+    )

@@ -1,4 +1,6 @@
-"""A task's door: ``python -m functions.ripple.task``, the supervisor of one attempt. Its worker is ``task_worker.py``."""
+"""A task's door: ``python -m functions.ripple.task``, the supervisor of one attempt. Its worker
+is ``task_worker.py``.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,13 @@ def main() -> int:
     """See one attempt through. 0: its end was told."""
     order = json.loads(os.environ[ORDER])
     log = logs.begin()
-    logs.label({"run": f"{order['line']}/{order['run']}", "ripple": order["ripple"], "attempt": order["attempt"]})
+    logs.label(
+        {
+            "run": f"{order['line']}/{order['run']}",
+            "ripple": order["ripple"],
+            "attempt": order["attempt"],
+        }
+    )
     settings, clients = Settings.from_env(os.environ), Clients()
     rows = AttemptRows(clients, settings.need("table"), settings.need("bucket"), logs.redactor)
     post = SupervisorPorts(tokens=StepTokens(clients), rows=rows, clock=SystemClock(), log=log)
@@ -40,18 +48,28 @@ def main() -> int:
         signal.signal(number, lambda *_: supervisor.stop())
     # The token is the right to answer: the author's code has no need of it.
     environment = {name: value for name, value in os.environ.items() if name != TOKEN}
-    site = {"where": "task", "memory_mib": task.memory_mib, **_whereabouts(os.environ.get(_METADATA, ""), log)}
+    site = {
+        "where": "task",
+        "memory_mib": task.memory_mib,
+        **_whereabouts(os.environ.get(_METADATA, ""), log),
+    }
     return 0 if supervisor.run(_WORKER, {**environment, SITE: json.dumps(site)}) else 1
 
 
 def _whereabouts(uri: str, log: logging.Logger) -> dict[str, str]:
-    """Which task this is, and where its log goes: ECS tells its containers. An attempt runs without knowing, too."""
+    """Which task this is, and where its log goes: ECS tells its containers. An attempt runs
+    without knowing, too.
+    """
     try:
         with urllib.request.urlopen(uri, timeout=3) as answer:  # noqa: S310 - ECS's own address
             told: dict[str, Any] = json.load(answer)
         options = told.get("LogOptions") or {}
         task = told["Labels"]["com.amazonaws.ecs.task-arn"]
-        return {"request_id": task, "log_group": options.get("awslogs-group", ""), "log_stream": options.get("awslogs-stream", "")}
+        return {
+            "request_id": task,
+            "log_group": options.get("awslogs-group", ""),
+            "log_stream": options.get("awslogs-stream", ""),
+        }
     except (OSError, ValueError, LookupError):
         log.warning("no metadata", exc_info=True)
         return {}

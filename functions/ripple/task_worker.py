@@ -1,4 +1,6 @@
-"""The worker of a task: makes the attempt as the ripple function would, and tells its supervisor how it goes."""
+"""The worker of a task: makes the attempt as the ripple function would, and tells its supervisor
+how it goes.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,15 @@ def _attempt(words: BinaryIO) -> Mapping[str, object]:
 
     app = wiring.from_env(os.environ, logs.begin(), label=logs.label, origin=origin)
     told = json.loads(os.environ[ORDER])
-    order = Order(Line(told["line"]), told["run"], told["launch"], told["ripple"], told["attempt"], app.site, told.get("pauses", 0))
+    order = Order(
+        Line(told["line"]),
+        told["run"],
+        told["launch"],
+        told["ripple"],
+        told["attempt"],
+        app.site,
+        told.get("pauses", 0),
+    )
     return attempt(order, replace(app.worker, begins=lambda seconds: _say(words, seconds=seconds)))
 
 

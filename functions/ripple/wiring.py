@@ -1,4 +1,6 @@
-"""Where the worker's ports meet AWS. Apart from ``duckstring.wiring``: this function's cold start delays every pipeline."""
+"""Where the worker's ports meet AWS. Apart from ``duckstring.wiring``: this function's cold
+start delays every pipeline.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,8 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, origi
     settings, clients = Settings.from_env(env), Clients()
     table, bucket = settings.need("table"), settings.need("bucket")
     site, forks = site_of(env), ForkServer(origin.fork_server)
-    # What every attempt uses is made while the function starts: Lambda gives that phase more processor than it bills.
+    # What every attempt uses is made while the function starts: Lambda gives that phase more
+    # processor than it bills.
     if _STARTS in env:
         forks.start()
     _ = clients.dynamodb, clients.sqs, clients.s3, clients.secretsmanager
@@ -76,7 +79,9 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, origi
         clock=SystemClock(),
         log=log,
         catchment=settings.need("catchment"),
-        function=Function(float(settings.function_timeout_seconds or 0), int(settings.function_memory_mib or 0)),
+        function=Function(
+            float(settings.function_timeout_seconds or 0), int(settings.function_memory_mib or 0)
+        ),
         label=label,
         redactor=redactor,
     )
@@ -87,6 +92,13 @@ def _keys(clients: Clients) -> Keys:
     """As they are at each use: a role's credentials are renewed while a worker lives."""
     found = clients.session.get_credentials()
     if found is None:
-        raise InvariantError("The worker has no AWS credentials.", hint="Run it with the function's role.")
+        raise InvariantError(
+            "The worker has no AWS credentials.", hint="Run it with the function's role."
+        )
     held = found.get_frozen_credentials()
-    return Keys(held.access_key or "", held.secret_key or "", held.token or "", renewed=isinstance(found, RefreshableCredentials))
+    return Keys(
+        held.access_key or "",
+        held.secret_key or "",
+        held.token or "",
+        renewed=isinstance(found, RefreshableCredentials),
+    )

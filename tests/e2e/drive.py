@@ -35,7 +35,9 @@ def hold(pond, word="go"):
     while not (Path(os.environ["LEDGER"]) / f"{pond.name}.{word}").exists():
         time.sleep(0.05)
 """
-"""What the Ripples of tests begin with: ``note`` an execution where nobody can undo it; ``hold`` until the test says go."""
+"""What the Ripples of tests begin with: ``note`` an execution where nobody can undo it; ``hold``
+until the test says go.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ def until(ask: Callable[[], Found], *, what: str, show: Callable[[], object] = l
     while True:
         if found := ask():
             return found
-        assert time.monotonic() < limit, f"{what} did not come true within {PATIENCE:.0f} s. {show()}"
+        assert time.monotonic() < limit, (
+            f"{what} did not come true within {PATIENCE:.0f} s. {show()}"
+        )
         time.sleep(0.15)
 
 
@@ -98,14 +102,31 @@ class Driver:
 
     # Projects
 
-    def pond(self, name: str, code: str, *, sources: Iterable[str] = (), version: str = "1.0.0", **fields: object) -> Path:
-        """Write a project. A Source is a name, or a name and a version requirement with ``=`` between."""
+    def pond(
+        self,
+        name: str,
+        code: str,
+        *,
+        sources: Iterable[str] = (),
+        version: str = "1.0.0",
+        **fields: object,
+    ) -> Path:
+        """Write a project. A Source is a name, or a name and a version requirement with ``=``
+        between.
+        """
         root = self.folder / name
         (root / "src").mkdir(parents=True, exist_ok=True)
         kind = {} if sources else {"type": "inlet"}
-        lines = [f"{key} = {json.dumps(value)}" for key, value in {"name": name, "version": version, **kind, **fields}.items()]
+        lines = [
+            f"{key} = {json.dumps(value)}"
+            for key, value in {"name": name, "version": version, **kind, **fields}.items()
+        ]
         named = [source.partition("=") for source in sources]
-        needs = ["[sources]", *(f'{source} = "{wanted or "1.0.0"}"' for source, _, wanted in named)] if named else []
+        needs = (
+            ["[sources]", *(f'{source} = "{wanted or "1.0.0"}"' for source, _, wanted in named)]
+            if named
+            else []
+        )
         (root / "pond.toml").write_text("\n".join(["[pond]", *lines, *needs]) + "\n")
         (root / "src" / "pond.py").write_text(HEADER + textwrap.dedent(code))
         return root
@@ -138,12 +159,20 @@ class Driver:
         return self.client.status(pond)["lines"][0]
 
     def lines(self, *ponds: str) -> dict[str, LineStatus]:
-        return {held["pond"]: held for held in self.client.status()["lines"] if not ponds or held["pond"] in ponds}
+        return {
+            held["pond"]: held
+            for held in self.client.status()["lines"]
+            if not ponds or held["pond"] in ponds
+        }
 
     def wait_for(self, pond: str, status: str) -> LineStatus:
-        return self.wait_until(pond, lambda held: held["status"] == status, what=f"{pond} is {status}")
+        return self.wait_until(
+            pond, lambda held: held["status"] == status, what=f"{pond} is {status}"
+        )
 
-    def wait_until(self, pond: str, claim: Callable[[LineStatus], object], *, what: str) -> LineStatus:
+    def wait_until(
+        self, pond: str, claim: Callable[[LineStatus], object], *, what: str
+    ) -> LineStatus:
         def ask() -> LineStatus | None:
             held = self.line(pond)
             return held if claim(held) else None
@@ -154,10 +183,16 @@ class Driver:
 
     def wait_fresh(self, pond: str, epoch: str) -> LineStatus:
         """Until the Pond is at rest with output as of the epoch or newer."""
-        return self.wait_until(pond, lambda held: held["end_f"] >= epoch and is_at_rest(held), what=f"{pond} reaches {epoch}")
+        return self.wait_until(
+            pond,
+            lambda held: held["end_f"] >= epoch and is_at_rest(held),
+            what=f"{pond} reaches {epoch}",
+        )
 
     def wait_at_rest(self, *ponds: str) -> dict[str, LineStatus]:
-        """Until none of these has anything left to do, and none of their letters is under way: twice in a row."""
+        """Until none of these has anything left to do, and none of their letters is under way:
+        twice in a row.
+        """
 
         def ask() -> dict[str, LineStatus] | None:
             first = self.lines(*ponds)
@@ -165,7 +200,11 @@ class Driver:
                 return None
             time.sleep(0.5)
             second = self.lines(*ponds)
-            return second if [brief(one) for one in first.values()] == [brief(two) for two in second.values()] else None
+            return (
+                second
+                if [brief(one) for one in first.values()] == [brief(two) for two in second.values()]
+                else None
+            )
 
         found = until(ask, what=f"{', '.join(ponds)} at rest", show=lambda: self.lines(*ponds))
         assert found
@@ -189,14 +228,21 @@ class Driver:
         return [Noted(word, version, f, int(pid)) for word, version, f, pid in rows]
 
     def assert_each_ran_once(self, *ponds: str) -> None:
-        """No attempt twice and none that failed, by the history, and by what the Ripples themselves wrote down.
+        """No attempt twice and none that failed, by the history, and by what the Ripples themselves
+        wrote down.
 
         A run may have no attempt of a Ripple: a later run overtook it.
         """
         for pond in ponds:
             assert set(self.statuses(pond)) <= {"success", "pass"}, self.runs(pond)
-            attempts = [attempt for row in self.runs(pond) for attempt in self.client.run(row["run"])["attempts"]]
-            assert {(attempt["attempt"], attempt["status"]) for attempt in attempts} == {(1, "success")}, attempts
+            attempts = [
+                attempt
+                for row in self.runs(pond)
+                for attempt in self.client.run(row["run"])["attempts"]
+            ]
+            assert {(attempt["attempt"], attempt["status"]) for attempt in attempts} == {
+                (1, "success")
+            }, attempts
             noted = Counter((noted.word, noted.f) for noted in self.noted(pond))
             assert set(noted.values()) == {1}, f"{pond} executed twice: {noted}"
             assert len(noted) == len(attempts), f"{pond}: {attempts}, but {noted}"

@@ -42,8 +42,20 @@ class Pipelines:
 
 @contextmanager
 def serve_pipelines(folder: Path) -> Iterator[Pipelines]:
-    command = [sys.executable, "-m", "duckstring_cli.demos.external.service", "--port", "0", "--data", str(folder), "--token", TOKEN]
-    with subprocess.Popen([*command, "--scale", "0.001"], stdout=subprocess.PIPE, text=True) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "duckstring_cli.demos.external.service",
+        "--port",
+        "0",
+        "--data",
+        str(folder),
+        "--token",
+        TOKEN,
+    ]
+    with subprocess.Popen(
+        [*command, "--scale", "0.001"], stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             said = json.loads(process.stdout.readline())

@@ -1,4 +1,6 @@
-"""The benches still run on the stack as it is: what they print is for people, that they print is for us."""
+"""The benches still run on the stack as it is: what they print is for people, that they print is
+for us.
+"""
 
 from __future__ import annotations
 
@@ -17,5 +19,7 @@ def test_requests_and_invocations_are_counted_on_a_catchment_of_its_own():
 def test_each_function_is_imported_as_it_is_deployed(monkeypatch):
     monkeypatch.setattr(imports, "_RUNS", 1)
     figures = imports.measure()
-    assert [figure.name for figure in figures[::2]] == [f"import of the {name} function: processor" for name in imports.FUNCTIONS]
+    assert [figure.name for figure in figures[::2]] == [
+        f"import of the {name} function: processor" for name in imports.FUNCTIONS
+    ]
     assert all(figure.value > 0 for figure in figures)

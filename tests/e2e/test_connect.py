@@ -1,4 +1,6 @@
-"""A Catchment in an account, found by its stack: the local one, reached as an account is (``AWS_ENDPOINT_URL``, no registry)."""
+"""A Catchment in an account, found by its stack: the local one, reached as an account is
+(``AWS_ENDPOINT_URL``, no registry).
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def account(driver, monkeypatch, tmp_path_factory):
 
 
 def test_a_connected_catchment_is_used_like_a_local_one(driver, account, duckstring):
-    duckstring.done("catchment", "connect", "--name", "prod", "--stack", account, "--region", "us-east-1")
+    duckstring.done(
+        "catchment", "connect", "--name", "prod", "--stack", account, "--region", "us-east-1"
+    )
     assert catchments.find().name == "prod"
     project = driver.pond("far", MAKE)
     refused = duckstring("deploy", project)
@@ -39,9 +43,13 @@ def test_a_connected_catchment_is_used_like_a_local_one(driver, account, duckstr
 
 
 def test_a_stack_that_is_no_catchment_is_refused(account, duckstring):
-    said = duckstring("catchment", "connect", "--name", "prod", "--stack", "CDKToolkit", "--region", "us-east-1")
+    said = duckstring(
+        "catchment", "connect", "--name", "prod", "--stack", "CDKToolkit", "--region", "us-east-1"
+    )
     assert said.code == 1
     assert "CDKToolkit is no Catchment" in said.err
-    said = duckstring("catchment", "connect", "--name", "prod", "--stack", "Nothing", "--region", "us-east-1")
+    said = duckstring(
+        "catchment", "connect", "--name", "prod", "--stack", "Nothing", "--region", "us-east-1"
+    )
     assert "Nothing cannot be read in us-east-1" in said.err
     assert "no Catchment yet" in duckstring("status", "--once").err

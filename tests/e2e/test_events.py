@@ -1,4 +1,6 @@
-"""Events out: what users' rules see. Events in: objects that arrive. And runs that change nothing."""
+"""Events out: what users' rules see. Events in: objects that arrive. And runs that change
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +30,23 @@ class Listener:
     def __init__(self, driver, name, **detail):
         sqs, events, bus = driver.aws("sqs"), driver.aws("events"), driver.outputs["Bus"]
         self._sqs, self._queue = sqs, sqs.create_queue(QueueName=name)["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        arn = sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])[
+            "Attributes"
+        ]["QueueArn"]
         pattern = {"source": ["duckstring"], "detail-type": ["duckstring.pond"], "detail": detail}
         events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
         events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
         self.heard = []
 
     def listen(self):
-        while messages := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
+        while messages := self._sqs.receive_message(
+            QueueUrl=self._queue, MaxNumberOfMessages=10
+        ).get("Messages"):
             for message in messages:
                 self.heard.append(json.loads(message["Body"])["detail"])
-                self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+                self._sqs.delete_message(
+                    QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"]
+                )
         return self.heard
 
     def said(self):
@@ -49,13 +57,16 @@ def test_rules_of_users_hear_of_success_failure_blocking_recovery_and_broken_con
     listener = Listener(driver, "heard", pond=[{"prefix": "herald"}])
     write = "SELECT 1 AS id, 2.5::DOUBLE AS price, 'x' AS tag"
     driver.deploy(
-        driver.pond("herald", TABLE.format(sql=write)), driver.pond("herald_sink", SINK.format(source="herald"), sources=["herald"])
+        driver.pond("herald", TABLE.format(sql=write)),
+        driver.pond("herald_sink", SINK.format(source="herald"), sources=["herald"]),
     )
     driver.wait_fresh("herald_sink", driver.pulse("herald_sink"))
     published = driver.client.tables("herald")
 
     # A version that drops a column and retypes another: its run fails, and nothing of it is seen.
-    driver.deploy(driver.pond("herald", TABLE.format(sql="SELECT 1 AS id, 'dear' AS price"), version="1.1.0"))
+    driver.deploy(
+        driver.pond("herald", TABLE.format(sql="SELECT 1 AS id, 'dear' AS price"), version="1.1.0")
+    )
     epoch = driver.pulse("herald_sink")
     failure = driver.wait_for("herald", "failed")["failure"]
     driver.wait_for("herald_sink", "blocked")
@@ -68,7 +79,9 @@ def test_rules_of_users_hear_of_success_failure_blocking_recovery_and_broken_con
     assert driver.client.tables("herald") == published
 
     # One that adds a column is none the worse.
-    driver.deploy(driver.pond("herald", TABLE.format(sql=write + ", true AS fine"), version="1.2.0"))
+    driver.deploy(
+        driver.pond("herald", TABLE.format(sql=write + ", true AS fine"), version="1.2.0")
+    )
     driver.wait_fresh("herald_sink", epoch)
     assert list(driver.rows("herald", "prices")[0]) == ["id", "price", "tag", "fine"]
 
@@ -82,7 +95,11 @@ def test_rules_of_users_hear_of_success_failure_blocking_recovery_and_broken_con
         ("herald", "1.2.0", "recovered"),
         ("herald", "1.2.0", "succeeded"),
     }
-    until(lambda: listener.said() >= expected, what="every event", show=lambda: expected - listener.said())
+    until(
+        lambda: listener.said() >= expected,
+        what="every event",
+        show=lambda: expected - listener.said(),
+    )
     assert listener.said() == expected
     of = {(one["pond"], one["state"]): one for one in listener.heard}
     contract = of["herald", "contract"]
@@ -101,21 +118,58 @@ def test_rules_of_users_hear_of_success_failure_blocking_recovery_and_broken_con
     )
     assert of["herald", "failed"]["error"] == failure["message"]
     assert "herald@1 failed: Table 'prices'" in of["herald_sink", "blocked"]["error"]
-    assert (of["herald_sink", "recovered"]["previous"], of["herald", "recovered"]["previous"]) == ("blocked", "failed")
+    assert (of["herald_sink", "recovered"]["previous"], of["herald", "recovered"]["previous"]) == (
+        "blocked",
+        "failed",
+    )
 
 
-def test_an_object_that_arrives_in_a_bucket_triggers_the_ponds_whose_rules_it_fits(driver, duckstring):
+def test_an_object_that_arrives_in_a_bucket_triggers_the_ponds_whose_rules_it_fits(
+    driver, duckstring
+):
     s3 = driver.aws("s3")
     s3.create_bucket(Bucket=LANDING)
-    s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration={"EventBridgeConfiguration": {}})
+    s3.put_bucket_notification_configuration(
+        Bucket=LANDING, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
     for pond in ("landed", "unmoved"):
         driver.deploy(driver.pond(pond, TABLE.format(sql="SELECT 1 AS id")))
-    driver.run.done("trigger", "arrival", "landed", "add", "--name", "in", "--bucket", LANDING, "--prefix", "in/", "--suffix", ".parquet")
-    driver.run.done("trigger", "arrival", "unmoved", "add", "--name", "out", "--bucket", LANDING, "--prefix", "out/", "-v", "1.0.0")
+    driver.run.done(
+        "trigger",
+        "arrival",
+        "landed",
+        "add",
+        "--name",
+        "in",
+        "--bucket",
+        LANDING,
+        "--prefix",
+        "in/",
+        "--suffix",
+        ".parquet",
+    )
+    driver.run.done(
+        "trigger",
+        "arrival",
+        "unmoved",
+        "add",
+        "--name",
+        "out",
+        "--bucket",
+        LANDING,
+        "--prefix",
+        "out/",
+        "-v",
+        "1.0.0",
+    )
     said = duckstring("trigger", "arrival", "landed", "add", "--name", "x", "--bucket", "elsewhere")
     assert (said.code, said.err.splitlines()[0]) == (
         1,
-        f"error: This Catchment does not hear of what arrives in bucket 'elsewhere'; it hears of {LANDING}.",
+        (
+            "error: This Catchment does not hear of what arrives in bucket 'elsewhere'; it hears "
+            "of "
+            f"{LANDING}."
+        ),
     )
     for key in ("in/notes.txt", "other/a.parquet", "in/a b+ü.parquet"):
         s3.put_object(Bucket=LANDING, Key=key, Body=b"x")
@@ -127,7 +181,10 @@ def test_an_object_that_arrives_in_a_bucket_triggers_the_ponds_whose_rules_it_fi
     driver.run.done("trigger", "arrival", "landed", "remove", "--name", "in")
     driver.run.done("pond", "remove", "unmoved", "-y")
     driver.deploy(driver.folder / "unmoved")
-    assert driver.run.done("trigger", "arrival", "unmoved", "list") == "unmoved@1 has no arrival rules\n"
+    assert (
+        driver.run.done("trigger", "arrival", "unmoved", "list")
+        == "unmoved@1 has no arrival rules\n"
+    )
     s3.put_object(Bucket=LANDING, Key="in/b.parquet", Body=b"x")
     s3.put_object(Bucket=LANDING, Key="out/b.parquet", Body=b"x")
     driver.wait_fresh("landed", driver.pulse("landed"))
@@ -136,7 +193,9 @@ def test_an_object_that_arrives_in_a_bucket_triggers_the_ponds_whose_rules_it_fi
 
 
 def test_a_run_that_changes_nothing_makes_nobody_work(driver):
-    """By the fingerprint of what is written, in whatever order; by pond.skip(); and told to a Sink with another Source."""
+    """By the fingerprint of what is written, in whatever order; by pond.skip(); and told to a
+    Sink with another Source.
+    """
     driver.deploy(
         driver.pond(
             "calm_sea",
@@ -163,7 +222,11 @@ def test_a_run_that_changes_nothing_makes_nobody_work(driver):
         ),
         driver.pond("by_calm", SINK.format(source="calm_sea"), sources=["calm_sea"]),
         driver.pond("by_still", SINK.format(source="still_sea"), sources=["still_sea"]),
-        driver.pond("by_always", SINK.replace("@ripple", "@ripple(always_run=True)").format(source="calm_sea"), sources=["calm_sea"]),
+        driver.pond(
+            "by_always",
+            SINK.replace("@ripple", "@ripple(always_run=True)").format(source="calm_sea"),
+            sources=["calm_sea"],
+        ),
         driver.pond(
             "by_both",
             """
@@ -188,7 +251,9 @@ def test_a_run_that_changes_nothing_makes_nobody_work(driver):
     before = {pond: len(driver.noted(pond)) for pond in readers}
     seas = {pond: len(driver.noted(pond)) for pond in ("calm_sea", "still_sea")}
     everything()
-    assert all(len(driver.noted(pond)) > count for pond, count in seas.items()), "the Inlets ran again"
+    assert all(len(driver.noted(pond)) > count for pond, count in seas.items()), (
+        "the Inlets ran again"
+    )
     assert [driver.runs(pond)[-1]["changed"] for pond in seas] == [False, False]
     after = {pond: len(driver.noted(pond)) for pond in readers}
     assert {pond for pond in readers if after[pond] > before[pond]} == {"by_always"}
@@ -197,5 +262,9 @@ def test_a_run_that_changes_nothing_makes_nobody_work(driver):
     (driver.ledger / "calm_sea.storm").touch()
     everything()
     assert driver.noted("by_both")[-1].word == "calm_sea"
-    assert [driver.rows(pond, "seen") for pond in ("by_calm", "by_still", "by_both")] == [[{"n": 1001}], [{"n": 1}], [{"n": 1001}]]
+    assert [driver.rows(pond, "seen") for pond in ("by_calm", "by_still", "by_both")] == [
+        [{"n": 1001}],
+        [{"n": 1}],
+        [{"n": 1001}],
+    ]
     assert len(driver.noted("by_still")) == after["by_still"]

@@ -1,6 +1,8 @@
-"""The external demo: Ponds that compute nothing and coordinate pipelines of another engine, over HTTP.
+"""The external demo: Ponds that compute nothing and coordinate pipelines of another engine, over
+HTTP.
 
-The Catchment of the tests holds the flights demo too, so the Outlet is called ``pipeline_reports`` here.
+The Catchment of the tests holds the flights demo too, so the Outlet is called ``pipeline_reports``
+here.
 """
 
 from __future__ import annotations
@@ -32,9 +34,18 @@ def demo(tmp_path_factory):
 def looking_often(driver, demo, version):
     """Deploy the demo's Ponds as a newer version whose Ripples look at their run twice a second."""
     for pond in ("transactions", "products", "sales"):
-        text = re.sub(r"time\.sleep\([\d.]+\)", "time.sleep(0.5)", (demo / pond / "src" / "pond.py").read_text())
+        text = re.sub(
+            r"time\.sleep\([\d.]+\)",
+            "time.sleep(0.5)",
+            (demo / pond / "src" / "pond.py").read_text(),
+        )
         (demo / pond / "src" / "pond.py").write_text(text)
-        manifest = re.sub(r'version = "[\d.]+"', f'version = "{version}"', (demo / pond / "pond.toml").read_text(), count=1)
+        manifest = re.sub(
+            r'version = "[\d.]+"',
+            f'version = "{version}"',
+            (demo / pond / "pond.toml").read_text(),
+            count=1,
+        )
         (demo / pond / "pond.toml").write_text(manifest)
     driver.run.done("deploy", demo, "--all")
 
@@ -48,7 +59,11 @@ def test_one_pulse_runs_every_pipeline_once_in_order(driver, pipelines, demo):
     driver.run.done("pond", "demo", "--external", demo)
     rewrite(demo / "reports" / "pond.toml", 'name = "reports"', f'name = "{OUTLET}"')
     # A budget is seeded once, at the first deploy; a test below wants one.
-    rewrite(demo / "products" / "pond.toml", 'type = "inlet"\n', 'type = "inlet"\nimmediate_retries = 1\n')
+    rewrite(
+        demo / "products" / "pond.toml",
+        'type = "inlet"\n',
+        'type = "inlet"\nimmediate_retries = 1\n',
+    )
     driver.run.done("deploy", demo, "--all")
     assert pipelines.started() == {"transactions": 0, "products": 0, "sales": 0}
     driver.wait_fresh(OUTLET, driver.pulse(OUTLET))
@@ -75,8 +90,12 @@ def test_a_failed_pipeline_blocks_its_sinks_and_tells_why_word_for_word(driver, 
     page = failed["failure"]["message"].removeprefix("Out of quota in [eu]. See ")
     assert re.fullmatch(re.escape(pipelines.url) + r"/runs/\d+", page)
     assert "FAILED" in httpx.get(page).text
-    assert f"RuntimeError: Out of quota in [eu]. See {page}" in driver.run.done("run", "show", failed["failure"]["run"])
-    assert f"Out of quota in [eu]. See {page}" in driver.run.done("status", "transactions", "--once")
+    assert f"RuntimeError: Out of quota in [eu]. See {page}" in driver.run.done(
+        "run", "show", failed["failure"]["run"]
+    )
+    assert f"Out of quota in [eu]. See {page}" in driver.run.done(
+        "status", "transactions", "--once"
+    )
     for sink in (blocked, last):
         assert "transactions@1" in sink["reason"]
         assert "Out of quota in [eu]. See " in sink["reason"]
@@ -88,7 +107,9 @@ def test_a_failed_pipeline_blocks_its_sinks_and_tells_why_word_for_word(driver, 
 
 
 def test_after_a_recovery_what_was_asked_for_flows_again(driver, pipelines, demo):
-    """Deploying the repaired pipeline clears the failure; the Pulse that was sent is still wanted."""
+    """Deploying the repaired pipeline clears the failure; the Pulse that was sent is still
+    wanted.
+    """
     before = pipelines.started()
     wanted = max(driver.line(OUTLET)["demand"]["targets"])
     looking_often(driver, demo, "1.0.2")
@@ -99,8 +120,12 @@ def test_after_a_recovery_what_was_asked_for_flows_again(driver, pipelines, demo
     assert driver.statuses("sales")[1:] == ["success"]
 
 
-def test_a_failed_inlet_says_when_it_is_tried_again_and_an_operator_need_not_wait(driver, pipelines, demo):
-    """``transactions`` has source_retries = 1. Each run that was meant starts one external run, and no Sink's job is started in vain."""
+def test_a_failed_inlet_says_when_it_is_tried_again_and_an_operator_need_not_wait(
+    driver, pipelines, demo
+):
+    """``transactions`` has source_retries = 1. Each run that was meant starts one external run,
+    and no Sink's job is started in vain.
+    """
     before = pipelines.started()
     pipelines.configure("transactions", fail_next=1, message="Out of quota. See ")
     epoch = driver.pulse(OUTLET)
@@ -156,7 +181,9 @@ def test_a_source_retry_comes_with_the_next_refresh_and_ends_the_failure(driver,
     assert driver.statuses("sales")[-2:] == ["failed", "success"]
 
 
-def test_a_worker_that_dies_leaves_the_external_run_and_the_retry_attaches_to_it(driver, pipelines, demo):
+def test_a_worker_that_dies_leaves_the_external_run_and_the_retry_attaches_to_it(
+    driver, pipelines, demo
+):
     rewrite(
         demo / "products" / "src" / "pond.py",
         "    run = _active_run()",
@@ -177,20 +204,32 @@ def test_a_worker_that_dies_leaves_the_external_run_and_the_retry_attaches_to_it
     assert started_since(pipelines, before)["products"] == 1
     assert len((driver.ledger / "products.pids").read_text().split()) == 2
     attempts = driver.client.run(driver.runs("products")[-1]["run"])["attempts"]
-    assert sorted((one["attempt"], one["status"]) for one in attempts) == [(1, "crashed"), (2, "success")]
+    assert sorted((one["attempt"], one["status"]) for one in attempts) == [
+        (1, "crashed"),
+        (2, "success"),
+    ]
 
 
 def test_the_shorter_ripple_does_the_same(driver, pipelines, demo):
     """By ``duckstring.external``, and deployed over the other."""
-    rewrite(demo / "sales" / "pond.toml", 'name = "sales"\n', 'name = "sales"\nripples = "src/short.py"\n')
-    rewrite(demo / "sales" / "src" / "short.py", 'Env("SALES_JOB_ID")', 'Env("SALES_JOB_ID"), poll="1s"')
+    rewrite(
+        demo / "sales" / "pond.toml",
+        'name = "sales"\n',
+        'name = "sales"\nripples = "src/short.py"\n',
+    )
+    rewrite(
+        demo / "sales" / "src" / "short.py", 'Env("SALES_JOB_ID")', 'Env("SALES_JOB_ID"), poll="1s"'
+    )
     looking_often(driver, demo, "1.0.4")
     before = pipelines.started()
     driver.wait_fresh(OUTLET, driver.pulse(OUTLET))
     driver.wait_at_rest(*PONDS)
     assert started_since(pipelines, before) == {"transactions": 1, "products": 1, "sales": 1}
     (row,) = driver.rows("sales", "run")
-    assert f"sales, run {pipelines.count('sales')['started']} ({row['run_id']}): SUCCESS" in httpx.get(str(row["url"])).text
+    assert (
+        f"sales, run {pipelines.count('sales')['started']} ({row['run_id']}): SUCCESS"
+        in httpx.get(str(row["url"])).text
+    )
     (attempt,) = driver.client.run(driver.runs("sales")[-1]["run"])["attempts"]
     assert attempt["pauses"] >= 1
 

@@ -1,7 +1,9 @@
-"""``duckstring.external`` on the deployed stack: runs of another engine, each started once, waited for by pauses, cancelled by a kill.
+"""``duckstring.external`` on the deployed stack: runs of another engine, each started once, waited
+for by pauses, cancelled by a kill.
 
-The Databricks jobs are those of the external demo's service; Glue, Batch and Step Functions are the emulator's, which runs a Glue
-job's script and a state machine in earnest. A worker dies where it hurts most: with the run started, and its id not remembered.
+The Databricks jobs are those of the external demo's service; Glue, Batch and Step Functions are the
+emulator's, which runs a Glue job's script and a state machine in earnest. A worker dies where it
+hurts most: with the run started, and its id not remembered.
 """
 
 from __future__ import annotations
@@ -109,20 +111,31 @@ def test_a_run_is_waited_for_by_pausing_and_its_failure_is_told_with_the_link(dr
     assert len(driver.noted("helped_products")) == attempt["pauses"] + 1
     assert pipelines.count("products")["started"] == before + 1
     (row,) = driver.rows("helped_products", "run")
-    assert (row["engine"], row["state"], row["url"]) == ("Databricks", "SUCCESS", f"{pipelines.url}/runs/{row['run_id']}")
-    assert f"products, run {before + 1} ({row['run_id']}): SUCCESS" in httpx.get(str(row["url"])).text
+    assert (row["engine"], row["state"], row["url"]) == (
+        "Databricks",
+        "SUCCESS",
+        f"{pipelines.url}/runs/{row['run_id']}",
+    )
+    assert (
+        f"products, run {before + 1} ({row['run_id']}): SUCCESS" in httpx.get(str(row["url"])).text
+    )
 
     # It fails: the retry is another try, and starts another run, which fails as well.
     pipelines.configure("products", seconds=0, fail_next=2, message="Out of quota in [eu]. See ")
     driver.pulse("helped_products")
     failed = driver.wait_for("helped_products", "failed")
     link = re.escape(pipelines.url) + r"/runs/(\d+)"
-    words = rf"Databricks job {pipelines.jobs['products']}, run (\d+), ended FAILED: Out of quota in \[eu\]\. See {link}"
+    words = (
+        rf"Databricks job {pipelines.jobs['products']}, run (\d+), ended FAILED: Out of quota in "
+        rf"\[eu\]\. See {link}"
+    )
     told = re.fullmatch(words, failed["failure"]["message"])
     assert told, failed["failure"]
     assert told[1] == told[2]
     assert ends(driver, "helped_products") == [(1, "failed"), (2, "failed")]
-    assert {row["error"] for row in attempts(driver, "helped_products")} == {"ExternalRunFailedError"}
+    assert {row["error"] for row in attempts(driver, "helped_products")} == {
+        "ExternalRunFailedError"
+    }
     assert pipelines.count("products")["started"] == before + 3
 
 
@@ -142,16 +155,24 @@ def test_a_kill_cancels_the_external_run_once_and_says_so(driver, pipelines):
     row = until(called, what="on_kill has ended", show=lambda: attempts(driver, "helped_products"))
     assert row["status"] == "killed"
     assert re.fullmatch(
-        rf"Databricks job \d+, run \d+ is cancelled: CANCELED\. {re.escape(pipelines.url)}/runs/\d+", row["on_kill_message"]
+        (
+            r"Databricks job \d+, run \d+ is cancelled: CANCELED\. "
+            rf"{re.escape(pipelines.url)}/runs/\d+"
+        ),
+        row["on_kill_message"],
     )
     after = pipelines.count("products")
-    assert {name: after[name] - before[name] for name in ("started", "cancelled", "cancel_requests")} == {
+    assert {
+        name: after[name] - before[name] for name in ("started", "cancelled", "cancel_requests")
+    } == {
         "started": 1,
         "cancelled": 1,
         "cancel_requests": 1,
     }
     assert after["active"] == 0
-    assert f"on_kill confirmed: {row['on_kill_message']}" in driver.run.done("run", "show", driver.runs("helped_products")[-1]["run"])
+    assert f"on_kill confirmed: {row['on_kill_message']}" in driver.run.done(
+        "run", "show", driver.runs("helped_products")[-1]["run"]
+    )
 
     # Awake again, the next run has a run of its own.
     pipelines.configure("products", seconds=0)
@@ -165,10 +186,14 @@ def test_a_kill_cancels_the_external_run_once_and_says_so(driver, pipelines):
 @pytest.mark.usefixtures("killer")
 def test_a_worker_killed_between_the_start_and_its_memory_leaves_one_run(driver, pipelines):
     """Of the service that has a token. What it does not answer meanwhile is no failure either."""
-    root = driver.pond("helped_mortal", PRODUCTS.replace("MORTAL)", "Mortal(pond))"), immediate_retries=1)
+    root = driver.pond(
+        "helped_mortal", PRODUCTS.replace("MORTAL)", "Mortal(pond))"), immediate_retries=1
+    )
     driver.deploy(root)
     before = pipelines.count("products")["started"]
-    httpx.post(f"{pipelines.url}/demo/faults", json={"call": "runs/get", "status": 503, "times": 4}).raise_for_status()
+    httpx.post(
+        f"{pipelines.url}/demo/faults", json={"call": "runs/get", "status": 503, "times": 4}
+    ).raise_for_status()
     driver.wait_fresh("helped_mortal", driver.pulse("helped_mortal"))
 
     assert ends(driver, "helped_mortal") == [(1, "crashed"), (2, "success")]
@@ -182,16 +207,25 @@ def engines(driver):
     bucket = driver.outputs["Bucket"]
     s3.put_object(Bucket=bucket, Key="tests/prices.py", Body=GLUE_SCRIPT)
     command = {"Name": "pythonshell", "ScriptLocation": f"s3://{bucket}/tests/prices.py"}
-    glue.create_job(Name="prices", Role="glue", Command=command, DefaultArguments={"--outcome": "succeed"})
+    glue.create_job(
+        Name="prices", Role="glue", Command=command, DefaultArguments={"--outcome": "succeed"}
+    )
     batch.create_compute_environment(computeEnvironmentName="fargate", type="MANAGED")
-    batch.create_job_queue(jobQueueName="queue", priority=1, computeEnvironmentOrder=[{"order": 1, "computeEnvironment": "fargate"}])
+    batch.create_job_queue(
+        jobQueueName="queue",
+        priority=1,
+        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": "fargate"}],
+    )
     batch.register_job_definition(jobDefinitionName="prices", type="container")
-    states = {"Work": {"Type": "Wait", "SecondsPath": "$.seconds", "Next": "Done"}, "Done": {"Type": "Pass", "End": True}}
+    states = {
+        "Work": {"Type": "Wait", "SecondsPath": "$.seconds", "Next": "Done"},
+        "Done": {"Type": "Pass", "End": True},
+    }
     definition = json.dumps({"StartAt": "Work", "States": states})
     machines = driver.aws("stepfunctions")
-    return machines.create_state_machine(name="prices", definition=definition, roleArn="arn:aws:iam::000000000000:role/r")[
-        "stateMachineArn"
-    ]
+    return machines.create_state_machine(
+        name="prices", definition=definition, roleArn="arn:aws:iam::000000000000:role/r"
+    )["stateMachineArn"]
 
 
 def executions(driver, machine):
@@ -224,16 +258,27 @@ def test_glue_batch_and_step_functions_run_once_each_whoever_dies(driver, engine
     driver.deploy(driver.pond("helped_engines", code, immediate_retries=3))
     driver.wait_fresh("helped_engines", driver.pulse("helped_engines"))
 
-    found = {(row["ripple"], row["attempt"]): row["status"] for row in attempts(driver, "helped_engines")}
+    found = {
+        (row["ripple"], row["attempt"]): row["status"] for row in attempts(driver, "helped_engines")
+    }
     assert found == {
         ("prices", 1): "crashed", ("prices", 2): "success",
         ("loads", 1): "crashed", ("loads", 2): "crashed", ("loads", 3): "success",
     }  # fmt: skip
     (run,) = driver.aws("glue").get_job_runs(JobName="prices")["JobRuns"]
-    (job,) = driver.aws("batch").list_jobs(jobQueue="queue", filters=[{"name": "JOB_NAME", "values": ["*"]}])["jobSummaryList"]
+    (job,) = driver.aws("batch").list_jobs(
+        jobQueue="queue", filters=[{"name": "JOB_NAME", "values": ["*"]}]
+    )["jobSummaryList"]
     (execution,) = executions(driver, engines)
-    ids = {table: driver.rows("helped_engines", table)[0]["run_id"] for table in ("with_glue", "batch_run", "execution")}
-    assert ids == {"with_glue": run["Id"], "batch_run": job["jobId"], "execution": execution["executionArn"]}
+    ids = {
+        table: driver.rows("helped_engines", table)[0]["run_id"]
+        for table in ("with_glue", "batch_run", "execution")
+    }
+    assert ids == {
+        "with_glue": run["Id"],
+        "batch_run": job["jobId"],
+        "execution": execution["executionArn"],
+    }
 
 
 def test_a_failed_glue_run_says_why_and_a_killed_execution_is_stopped(driver, engines_again):
@@ -269,13 +314,22 @@ def test_a_failed_glue_run_says_why_and_a_killed_execution_is_stopped(driver, en
     driver.run.done("control", "kill", "helped_waiting")
     until(lambda: not active(), what="the execution is stopped")
     (row,) = until(
-        lambda: [row for row in attempts(driver, "helped_waiting") if row.get("on_kill") == "confirmed"], what="on_kill has ended"
+        lambda: [
+            row for row in attempts(driver, "helped_waiting") if row.get("on_kill") == "confirmed"
+        ],
+        what="on_kill has ended",
     )
-    assert row["on_kill_message"].startswith(f"State machine prices, run {execution['executionArn']} is cancelled: ABORTED.")
+    assert row["on_kill_message"].startswith(
+        f"State machine prices, run {execution['executionArn']} is cancelled: ABORTED."
+    )
 
 
 @pytest.fixture
 def engines_again(driver):
     """Those of the test before."""
-    (machine,) = (one for one in driver.aws("stepfunctions").list_state_machines()["stateMachines"] if one["name"] == "prices")
+    (machine,) = (
+        one
+        for one in driver.aws("stepfunctions").list_state_machines()["stateMachines"]
+        if one["name"] == "prices"
+    )
     return machine["stateMachineArn"]

@@ -23,7 +23,9 @@ def read(pond):
 
 
 def test_nothing_is_seen_of_a_run_that_fails_after_its_first_table(driver, duckstring):
-    """Neither by a query, nor in the list of tables, nor by Sinks; a run before it stays what it was."""
+    """Neither by a query, nor in the list of tables, nor by Sinks; a run before it stays what it
+    was.
+    """
     half = driver.pond("half", HALF.format(value=1, then="pass"))
     sink = driver.pond("half_sink", SINK.format(source="half"), sources=["half"])
     driver.deploy(half, sink)
@@ -41,7 +43,13 @@ def test_nothing_is_seen_of_a_run_that_fails_after_its_first_table(driver, ducks
     assert driver.rows("half_sink", "seen") == [{"value": 1}]
     assert driver.statuses("half") == ["success", "failed"]
     assert driver.statuses("half_sink") == ["success"]
-    assert failed["failure"] == {"run": "half@1/2", "ripple": "work", "attempt": 1, "error": "RuntimeError", "message": WORDS}
+    assert failed["failure"] == {
+        "run": "half@1/2",
+        "ripple": "work",
+        "attempt": 1,
+        "error": "RuntimeError",
+        "message": WORDS,
+    }
     assert "half@1" in blocked["reason"]
     assert failed["end_f"] == epoch
 
@@ -95,7 +103,9 @@ def test_immediate_retries_run_the_same_ripple_again_and_no_other(driver):
     driver.wait_fresh("stubborn", driver.pulse("stubborn"))
     assert driver.statuses("stubborn") == ["success"]
     attempts = driver.client.run("stubborn@1/1")["attempts"]
-    assert sorted((one["ripple"], one["attempt"], one["status"], one.get("message")) for one in attempts) == [
+    assert sorted(
+        (one["ripple"], one["attempt"], one["status"], one.get("message")) for one in attempts
+    ) == [
         ("load", 1, "success", None),
         ("twist", 1, "failed", "try 1"),
         ("twist", 2, "failed", "try 2"),
@@ -138,5 +148,8 @@ def test_a_ripple_that_kills_its_process_has_failed_and_is_retried(driver):
     )
     driver.wait_fresh("mortal", driver.pulse("mortal"))
     attempts = driver.client.run("mortal@1/1")["attempts"]
-    assert sorted((one["attempt"], one["status"]) for one in attempts) == [(1, "failed"), (2, "success")]
+    assert sorted((one["attempt"], one["status"]) for one in attempts) == [
+        (1, "failed"),
+        (2, "success"),
+    ]
     assert driver.rows("mortal", "lived") == [{"one": 1}]

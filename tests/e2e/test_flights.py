@@ -20,20 +20,36 @@ def demo(tmp_path_factory):
 
 def executions_of(driver, ponds):
     states = driver.aws("stepfunctions")
-    pages = states.get_paginator("list_executions").paginate(stateMachineArn=driver.outputs["Machine"])
+    pages = states.get_paginator("list_executions").paginate(
+        stateMachineArn=driver.outputs["Machine"]
+    )
     given = [
-        json.loads(states.describe_execution(executionArn=one["executionArn"])["input"]) for page in pages for one in page["executions"]
+        json.loads(states.describe_execution(executionArn=one["executionArn"])["input"])
+        for page in pages
+        for one in page["executions"]
     ]
-    return Counter(f"{one['line']}/{one['run']}" for one in given if one["line"].partition("@")[0] in ponds)
+    return Counter(
+        f"{one['line']}/{one['run']}" for one in given if one["line"].partition("@")[0] in ponds
+    )
 
 
 def beginnings(driver, ponds):
     """Attempts as the workers themselves logged them."""
-    function = driver.aws("lambda").get_function_configuration(FunctionName=driver.outputs["RippleFunction"])
+    function = driver.aws("lambda").get_function_configuration(
+        FunctionName=driver.outputs["RippleFunction"]
+    )
     group = function["LoggingConfig"]["LogGroup"]
-    pages = driver.aws("logs").get_paginator("filter_log_events").paginate(logGroupName=group, filterPattern='"attempt begins"')
+    pages = (
+        driver.aws("logs")
+        .get_paginator("filter_log_events")
+        .paginate(logGroupName=group, filterPattern='"attempt begins"')
+    )
     logged = [json.loads(event["message"]) for page in pages for event in page["events"]]
-    return Counter((one["run"], one["ripple"], one["attempt"]) for one in logged if one["run"].partition("@")[0] in ponds)
+    return Counter(
+        (one["run"], one["ripple"], one["attempt"])
+        for one in logged
+        if one["run"].partition("@")[0] in ponds
+    )
 
 
 def test_deploying_runs_nothing(driver, demo):
@@ -51,7 +67,9 @@ def test_one_pulse_gives_every_report_as_worked_out_without_sql(driver):
     driver.wait_fresh("reports", epoch)
     lines = driver.wait_at_rest(*PONDS)
     assert {line["end_f"] for line in lines.values()} == {epoch}
-    assert {table["table"] for table in driver.client.tables("reports")["tables"]} == set(figures.REPORTS)
+    assert {table["table"] for table in driver.client.tables("reports")["tables"]} == set(
+        figures.REPORTS
+    )
     for table, expected in figures.REPORTS.items():
         assert driver.typed_rows("reports", table) == expected(), table
 
@@ -59,8 +77,16 @@ def test_one_pulse_gives_every_report_as_worked_out_without_sql(driver):
 def test_that_pulse_ran_each_ripple_once(driver):
     assert all(driver.statuses(pond) == ["success"] for pond in PONDS)
     runs = {driver.runs(pond)[0]["run"]: pond for pond in PONDS}
-    declared = {(run, ripple["name"], 1) for run, pond in runs.items() for ripple in driver.line(pond)["ripples"]}
-    recorded = {(a["run"], a["ripple"], a["attempt"]) for run in runs for a in driver.client.run(run)["attempts"]}
+    declared = {
+        (run, ripple["name"], 1)
+        for run, pond in runs.items()
+        for ripple in driver.line(pond)["ripples"]
+    }
+    recorded = {
+        (a["run"], a["ripple"], a["attempt"])
+        for run in runs
+        for a in driver.client.run(run)["attempts"]
+    }
     assert recorded == declared
     assert executions_of(driver, PONDS) == dict.fromkeys(runs, 1)
     assert beginnings(driver, PONDS) == dict.fromkeys(declared, 1)
@@ -68,7 +94,10 @@ def test_that_pulse_ran_each_ripple_once(driver):
 
 def written(driver):
     """The published tables, less as of when they hold: a pass confirms them."""
-    return [(row["table"], row["uri"], row["rows"], row["bytes"], row["written_in"]) for row in driver.client.tables("reports")["tables"]]
+    return [
+        (row["table"], row["uri"], row["rows"], row["bytes"], row["written_in"])
+        for row in driver.client.tables("reports")["tables"]
+    ]
 
 
 def test_a_second_pulse_finds_nothing_changed_and_passes(driver):
@@ -77,7 +106,9 @@ def test_a_second_pulse_finds_nothing_changed_and_passes(driver):
     driver.wait_fresh("reports", epoch)
     driver.wait_at_rest(*PONDS)
     assert all(driver.statuses(pond) == ["success", "success"] for pond in INLETS)
-    assert [row["changed"] for pond in INLETS for row in driver.runs(pond)[1:]] == [False] * len(INLETS)
+    assert [row["changed"] for pond in INLETS for row in driver.runs(pond)[1:]] == [False] * len(
+        INLETS
+    )
     assert driver.statuses("delays") == driver.statuses("reports") == ["success", "pass"]
     assert written(driver) == published
     assert driver.line("reports")["end_f"] == epoch

@@ -1,5 +1,6 @@
-"""The image of tasks. Where there is no container engine its Dockerfile is read instead: the files are laid out as it says, and
-its command runs on them, with nothing else to import from. That does not show what the base image brings along.
+"""The image of tasks. Where there is no container engine its Dockerfile is read instead: the files
+are laid out as it says, and its command runs on them, with nothing else to import from. That does
+not show what the base image brings along.
 """
 
 from __future__ import annotations
@@ -38,13 +39,25 @@ class Laid:
 
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """A command in it; ``python`` is ours, without anything that is installed for it."""
-        env = {name: value.replace("/opt", str(self.at("/opt"))) for name, value in self.variables.items()}
+        env = {
+            name: value.replace("/opt", str(self.at("/opt")))
+            for name, value in self.variables.items()
+        }
         words = [str(self.python) if command[0] == "python" else command[0], *command[1:]]
-        return subprocess.run(words, cwd=self.at(self.folder), env={**env, **variables}, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            words,
+            cwd=self.at(self.folder),
+            env={**env, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 def lay_out(context: Path, root: Path, python: Path) -> Laid:
-    """Build what the Dockerfile says, stage by stage; an instruction that is unknown here is an error."""
+    """Build what the Dockerfile says, stage by stage; an instruction that is unknown here is an
+    error.
+    """
     stages: dict[str, Laid] = {}
     for word, rest in instructions((context / "Dockerfile").read_text()):
         if word == "FROM":
@@ -60,13 +73,19 @@ def lay_out(context: Path, root: Path, python: Path) -> Laid:
 
 def instructions(text: str) -> list[tuple[str, str]]:
     lines = [line.strip() for line in text.replace("\\\n", " ").splitlines()]
-    return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines if line and not line.startswith("#")]
+    return [
+        (line.partition(" ")[0], line.partition(" ")[2])
+        for line in lines
+        if line and not line.startswith("#")
+    ]
 
 
 def copy(words: list[str], context: Path, stages: dict[str, Laid], laid: Laid) -> None:
     if words[0].startswith("--from="):
         _, source, target = words
-        shutil.copytree(stages[words[0].removeprefix("--from=")].at(source), laid.at(target), dirs_exist_ok=True)
+        shutil.copytree(
+            stages[words[0].removeprefix("--from=")].at(source), laid.at(target), dirs_exist_ok=True
+        )
         return
     *sources, target = words
     laid.at(target).mkdir(parents=True, exist_ok=True)
@@ -105,17 +124,31 @@ DOES = {"RUN": run, "ENV": env, "WORKDIR": workdir, "USER": user, "CMD": cmd}
 def image(duckstring_home, tmp_path_factory) -> Laid:
     """Of this machine's platform: what can be run here."""
     build = tools_folder() / "layers"
-    config = Config(platform="host", python=f"{sys.version_info.major}.{sys.version_info.minor}", build=build)
+    config = Config(
+        platform="host", python=f"{sys.version_info.major}.{sys.version_info.minor}", build=build
+    )
     folder = tmp_path_factory.mktemp("image")
     # An interpreter with nothing installed for it, as the base image has one.
     venv.create(folder / "venv", symlinks=True)
-    return lay_out(build_folder(Code.build(config), folder), folder / "stages", folder / "venv" / "bin" / "python")
+    return lay_out(
+        build_folder(Code.build(config), folder),
+        folder / "stages",
+        folder / "venv" / "bin" / "python",
+    )
 
 
 def test_it_holds_what_the_function_holds_in_the_same_places(image):
-    names = "duckdb, duckstring.external, functions.ripple.handler, functions.ripple.task_worker, pydantic"
+    names = (
+        "duckdb, duckstring.external, functions.ripple.handler, functions.ripple.task_worker, "
+        "pydantic"
+    )
     done = image.run(
-        "python", "-c", f"import importlib.util\nfor name in {names.split(', ')}: print(importlib.util.find_spec(name).origin)"
+        "python",
+        "-c",
+        (
+            f"import importlib.util\nfor name in {names.split(', ')}: "
+            "print(importlib.util.find_spec(name).origin)"
+        ),
     )
     assert done.returncode == 0, done.stderr
     assert [Path(line).relative_to(image.root).as_posix() for line in done.stdout.split()] == [
@@ -128,11 +161,20 @@ def test_it_holds_what_the_function_holds_in_the_same_places(image):
 
 
 def test_its_command_makes_an_attempt_and_answers_for_it(image, access, local_catchment):
-    """Against the running Catchment, and a machine that waits: for an attempt that is not the current one, which ends at once."""
+    """Against the running Catchment, and a machine that waits: for an attempt that is not the
+    current one, which ends at once.
+    """
     states, execution, token = awaited(access)
     key = catchments.require_running(catchments.find(local_catchment.name))
     outputs = catchments.outputs(local_catchment)
-    order = {"line": "nobody@1", "run": 1, "launch": 1, "ripple": "load", "attempt": 1, "memory_mib": 8192}
+    order = {
+        "line": "nobody@1",
+        "run": 1,
+        "launch": 1,
+        "ripple": "load",
+        "attempt": 1,
+        "memory_mib": 8192,
+    }
     done = image.run(
         *image.command,
         DUCKSTRING_CATCHMENT=local_catchment.name,
@@ -149,12 +191,20 @@ def test_its_command_makes_an_attempt_and_answers_for_it(image, access, local_ca
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "attempt is not the current one; nothing done" in done.stderr + done.stdout
-    ended = until(lambda: (one := states.describe_execution(executionArn=execution))["status"] != "RUNNING" and one, what="the answer")
+    ended = until(
+        lambda: (
+            (one := states.describe_execution(executionArn=execution))["status"] != "RUNNING"
+            and one
+        ),
+        what="the answer",
+    )
     assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", {"outcome": "ok"})
 
 
 def awaited(access):
-    """A machine that hands its token to a queue and waits: (Step Functions, the execution, the token)."""
+    """A machine that hands its token to a queue and waits: (Step Functions, the execution, the
+    token).
+    """
     sqs, states = access.client("sqs"), access.client("stepfunctions")
     queue = sqs.create_queue(QueueName="image")["QueueUrl"]
     ask = {
@@ -165,7 +215,12 @@ def awaited(access):
     }
     definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "Ask", "States": {"Ask": ask}})
     role = "arn:aws:iam::000000000000:role/image"
-    machine = states.create_state_machine(name="image", definition=definition, roleArn=role)["stateMachineArn"]
+    machine = states.create_state_machine(name="image", definition=definition, roleArn=role)[
+        "stateMachineArn"
+    ]
     execution = states.start_execution(stateMachineArn=machine)["executionArn"]
-    (message,) = until(lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages"), what="the token comes")
+    (message,) = until(
+        lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages"),
+        what="the token comes",
+    )
     return states, execution, message["Body"]

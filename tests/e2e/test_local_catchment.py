@@ -38,15 +38,23 @@ def aws(name):
 def put(one, text):
     access = aws(one.name)
     outputs = catchments.outputs(one)
-    access.client("dynamodb").put_item(TableName=outputs["Table"], Item={"pk": {"S": "NOTE"}, "sk": {"S": text}})
-    access.client("s3").put_object(Bucket=outputs["Bucket"], Key=f"notes/{text}", Body=text.encode())
+    access.client("dynamodb").put_item(
+        TableName=outputs["Table"], Item={"pk": {"S": "NOTE"}, "sk": {"S": text}}
+    )
+    access.client("s3").put_object(
+        Bucket=outputs["Bucket"], Key=f"notes/{text}", Body=text.encode()
+    )
 
 
 def held(one, text):
     access = aws(one.name)
     outputs = catchments.outputs(one)
-    item = access.client("dynamodb").get_item(TableName=outputs["Table"], Key={"pk": {"S": "NOTE"}, "sk": {"S": text}})
-    body = access.client("s3").get_object(Bucket=outputs["Bucket"], Key=f"notes/{text}")["Body"].read()
+    item = access.client("dynamodb").get_item(
+        TableName=outputs["Table"], Key={"pk": {"S": "NOTE"}, "sk": {"S": text}}
+    )
+    body = (
+        access.client("s3").get_object(Bucket=outputs["Bucket"], Key=f"notes/{text}")["Body"].read()
+    )
     return "Item" in item and body == text.encode()
 
 
@@ -60,7 +68,9 @@ def delivered(one, line):
         MessageGroupId=line,
         MessageDeduplicationId=str(time.time_ns()),
     )
-    return eventually(lambda: "Item" in access.client("dynamodb").get_item(TableName=outputs["Table"], Key=key))
+    return eventually(
+        lambda: "Item" in access.client("dynamodb").get_item(TableName=outputs["Table"], Key=key)
+    )
 
 
 def checkpointed(name):
@@ -89,13 +99,20 @@ def test_a_second_start_deploys_nothing(local_catchment):
 
 
 def test_expired_items_are_forgotten_as_in_aws(local_catchment, access):
-    described = access.client("dynamodb").describe_time_to_live(TableName=catchments.outputs(local_catchment)["Table"])
-    assert described["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+    described = access.client("dynamodb").describe_time_to_live(
+        TableName=catchments.outputs(local_catchment)["Table"]
+    )
+    assert described["TimeToLiveDescription"] == {
+        "TimeToLiveStatus": "ENABLED",
+        "AttributeName": "expires",
+    }
 
 
 def test_ripples_see_the_environment_file(local_catchment, access):
     name = catchments.outputs(local_catchment)["RippleFunction"]
-    variables = access.client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables = access.client("lambda").get_function_configuration(FunctionName=name)[
+        "Environment"
+    ]["Variables"]
     assert variables["GREETING"] == "hello"
 
 
@@ -125,8 +142,12 @@ def test_a_hard_kill_comes_back_with_the_last_checkpoint(local_catchment):
     assert held(local_catchment, "before-kill")
 
 
-def test_a_message_in_flight_when_the_server_died_is_delivered_again_at_once(local_catchment, access):
-    queue = access.client("sqs").create_queue(QueueName="held", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
+def test_a_message_in_flight_when_the_server_died_is_delivered_again_at_once(
+    local_catchment, access
+):
+    queue = access.client("sqs").create_queue(
+        QueueName="held", Attributes={"VisibilityTimeout": "3600"}
+    )["QueueUrl"]
     access.client("sqs").send_message(QueueUrl=queue, MessageBody="hello")
     assert access.client("sqs").receive_message(QueueUrl=queue)["Messages"]
     assert eventually(lambda: checkpointed(local_catchment.name))
@@ -155,9 +176,17 @@ def test_a_running_catchment_is_not_forgotten(local_catchment):
 
 
 def test_a_second_server_cannot_have_the_same_folder(local_catchment):
-    folder, running = catchment_folder(local_catchment.name), local.status(local_catchment.name).running
+    folder, running = (
+        catchment_folder(local_catchment.name),
+        local.status(local_catchment.name).running,
+    )
     with pytest.raises(OperatorError, match=f"belongs to another server: .*{running.pid}"):
-        process.launch(name=local_catchment.name, folder=folder, port=process.free_port(), python=process.Path(sys.executable))
+        process.launch(
+            name=local_catchment.name,
+            folder=folder,
+            port=process.free_port(),
+            python=process.Path(sys.executable),
+        )
     assert local.status(local_catchment.name).running.pid == running.pid
 
 
@@ -212,7 +241,9 @@ def test_a_redeployment_that_fails_leaves_the_catchment_running(local_catchment,
 def test_a_server_that_cannot_start_says_why(local_catchment):
     folder = catchment_folder(local_catchment.name)
     with pytest.raises(OperatorError, match="did not start"):
-        process.launch(name="x", folder=folder, port=process.free_port(), python=process.Path("/bin/false"))
+        process.launch(
+            name="x", folder=folder, port=process.free_port(), python=process.Path("/bin/false")
+        )
 
 
 def test_an_unknown_catchment_is_answered_with_the_nearest_name(local_catchment):
@@ -223,7 +254,10 @@ def test_an_unknown_catchment_is_answered_with_the_nearest_name(local_catchment)
 def test_a_name_and_a_port_that_are_taken_are_refused(local_catchment):
     with pytest.raises(OperatorError, match="already"):
         local.init(local_catchment.name)
-    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(OperatorError, match="is taken by another program"):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(OperatorError, match="is taken by another program"),
+    ):
         local.init("other", port=server.getsockname()[1])
 
 
@@ -236,7 +270,11 @@ def test_a_bad_name_is_refused(duckstring_home, name):
 def readable_by_others(folder: Path) -> set[Path] | None:
     """Of what lies there; None: a checkpoint of the server's took something away meanwhile."""
     try:
-        return {path for path in folder.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077}
+        return {
+            path
+            for path in folder.rglob("*")
+            if not path.is_symlink() and path.stat().st_mode & 0o077
+        }
     except FileNotFoundError:
         return None
 
@@ -244,19 +282,28 @@ def readable_by_others(folder: Path) -> set[Path] | None:
 def test_a_catchment_of_an_earlier_release_is_closed_at_its_next_start(local_catchment):
     """Its server runs, asks nobody for a key, and has left everything readable."""
     put(catchments.find(local_catchment.name), "from before")
-    folder, before = catchment_folder(local_catchment.name), local.status(local_catchment.name).running
+    folder, before = (
+        catchment_folder(local_catchment.name),
+        local.status(local_catchment.name).running,
+    )
     assert process.ask(folder, before.port, method="POST")
     key = read_key(folder)
     key_file(folder).unlink()
     claim = json.loads((folder / "server.json").read_text())
-    (folder / "server.json").write_text(json.dumps({name: value for name, value in claim.items() if name != "guarded"}))
+    (folder / "server.json").write_text(
+        json.dumps({name: value for name, value in claim.items() if name != "guarded"})
+    )
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink() and path.exists():
             path.chmod(path.stat().st_mode | 0o044)
     notices = []
     started = local.start(local_catchment.name, on_notice=notices.append)
     after = local.status(local_catchment.name).running
-    assert (started.was_running, started.port, ["earlier release" in one for one in notices]) == (False, before.port, [True])
+    assert (started.was_running, started.port, ["earlier release" in one for one in notices]) == (
+        False,
+        before.port,
+        [True],
+    )
     assert after.pid != before.pid
     assert read_key(folder) not in {None, key}
     while (found := readable_by_others(folder)) is None:

@@ -58,6 +58,12 @@ print(json.dumps({"failed": failed[:3], "seen": len(seen), "different": len(set(
 def test_no_message_is_lost_between_those_who_send_and_those_who_take():
     python = ensure_tools(lambda _step: None).emulator_python
     folder = Path(duckstring_cli.__file__).parent
-    ended = subprocess.run([str(python), "-c", SCRIPT, str(folder)], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [str(python), "-c", SCRIPT, str(folder)], capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout.splitlines()[-1]) == {"failed": [], "seen": SENT, "different": SENT}
+    assert json.loads(ended.stdout.splitlines()[-1]) == {
+        "failed": [],
+        "seen": SENT,
+        "different": SENT,
+    }

@@ -1,4 +1,6 @@
-"""The agent that runs the emulator's ECS tasks: what it does is what a cluster does. The task here is any command."""
+"""The agent that runs the emulator's ECS tasks: what it does is what a cluster does. The task
+here is any command.
+"""
 
 from __future__ import annotations
 
@@ -57,24 +59,37 @@ class Cluster:
     def run(self, script, **extra):
         """A task whose container runs a script; its ARN."""
         variables = [{"name": name, "value": value} for name, value in extra.items()]
-        overrides = {"containerOverrides": [{"name": "worker", "command": ["python", "-c", script], "environment": variables}]}
+        overrides = {
+            "containerOverrides": [
+                {"name": "worker", "command": ["python", "-c", script], "environment": variables}
+            ]
+        }
         started = self.client("ecs").run_task(
-            cluster=self.outputs["Cluster"], taskDefinition=f"duckstring-{self.name}", launchType="FARGATE", overrides=overrides
+            cluster=self.outputs["Cluster"],
+            taskDefinition=f"duckstring-{self.name}",
+            launchType="FARGATE",
+            overrides=overrides,
         )
         return started["tasks"][0]["taskArn"]
 
     def task(self, arn):
-        return self.client("ecs").describe_tasks(cluster=self.outputs["Cluster"], tasks=[arn])["tasks"][0]
+        return self.client("ecs").describe_tasks(cluster=self.outputs["Cluster"], tasks=[arn])[
+            "tasks"
+        ][0]
 
     def stopped(self, arn):
         return until(
-            lambda: (task := self.task(arn))["lastStatus"] == "STOPPED" and task, what="the task stops", show=lambda: self.log(arn)
+            lambda: (task := self.task(arn))["lastStatus"] == "STOPPED" and task,
+            what="the task stops",
+            show=lambda: self.log(arn),
         )
 
     def log(self, arn):
         stream = f"task/worker/{arn.rpartition('/')[2]}"
         try:
-            found = self.client("logs").get_log_events(logGroupName=self.outputs["TaskLogs"], logStreamName=stream, startFromHead=True)
+            found = self.client("logs").get_log_events(
+                logGroupName=self.outputs["TaskLogs"], logStreamName=stream, startFromHead=True
+            )
         except self.client("logs").exceptions.ResourceNotFoundException:
             return []
         return [event["message"] for event in found["events"]]
@@ -82,7 +97,9 @@ class Cluster:
     def holds(self, arn):
         """The processes that it says it has, once it says so."""
         said = until(
-            lambda: [line for line in self.log(arn) if line.startswith("holds")], what="the task speaks", show=lambda: self.task(arn)
+            lambda: [line for line in self.log(arn) if line.startswith("holds")],
+            what="the task speaks",
+            show=lambda: self.task(arn),
         )
         return [int(pid) for pid in said[0].split()[1:]]
 
@@ -97,8 +114,14 @@ def heard(cluster):
     """The events of tasks that stopped, as a rule of an operator's gets them: by the task's ARN."""
     sqs, events = cluster.client("sqs"), cluster.client("events")
     queue = sqs.create_queue(QueueName="stopped-tasks")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    pattern = {"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": {"lastStatus": ["STOPPED"]}}
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    pattern = {
+        "source": ["aws.ecs"],
+        "detail-type": ["ECS Task State Change"],
+        "detail": {"lastStatus": ["STOPPED"]},
+    }
     events.put_rule(Name="stopped-tasks", EventPattern=json.dumps(pattern))
     events.put_targets(Rule="stopped-tasks", Targets=[{"Id": "queue", "Arn": arn}])
 
@@ -106,7 +129,9 @@ def heard(cluster):
         seen = {}
 
         def ask():
-            for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
+                "Messages", []
+            ):
                 detail = json.loads(message["Body"])["detail"]
                 seen[detail["taskArn"]] = detail
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
@@ -128,20 +153,34 @@ def lives(pid):
 def test_a_task_runs_with_the_functions_code_and_the_tasks_surroundings(cluster, heard):
     arn = cluster.run(SHOW, EXTRA="yes")
     task = cluster.stopped(arn)
-    assert (task["stopCode"], task["stoppedReason"]) == ("EssentialContainerExited", "Essential container in task exited")
+    assert (task["stopCode"], task["stoppedReason"]) == (
+        "EssentialContainerExited",
+        "Essential container in task exited",
+    )
     assert (task["desiredStatus"], task["containers"][0]["exitCode"]) == ("STOPPED", 7)
     first, shown, last = cluster.log(arn)
     assert (first, last) == ("first", "to stderr")
     said = json.loads(shown)
-    assert said["key"] == "container-role", "as on Fargate: of the task's role, and none of the user's"
-    assert (said["table"], said["greeting"], said["extra"]) == (cluster.outputs["Table"], "hello", "yes")
+    assert said["key"] == "container-role", (
+        "as on Fargate: of the task's role, and none of the user's"
+    )
+    assert (said["table"], said["greeting"], said["extra"]) == (
+        cluster.outputs["Table"],
+        "hello",
+        "yes",
+    )
     assert said["told"]["Labels"]["com.amazonaws.ecs.task-arn"] == arn
     assert said["told"]["LogOptions"]["awslogs-group"] == cluster.outputs["TaskLogs"]
     assert said["told"]["LogOptions"]["awslogs-stream"] == f"task/worker/{arn.rpartition('/')[2]}"
     assert not Path(said["cwd"]).exists(), "what it left on its disk is gone with it"
     detail = heard(arn)
-    assert (detail["stopCode"], detail["containers"][0]["exitCode"]) == ("EssentialContainerExited", 7)
-    assert {"name": "EXTRA", "value": "yes"} in detail["overrides"]["containerOverrides"][0]["environment"]
+    assert (detail["stopCode"], detail["containers"][0]["exitCode"]) == (
+        "EssentialContainerExited",
+        7,
+    )
+    assert {"name": "EXTRA", "value": "yes"} in detail["overrides"]["containerOverrides"][0][
+        "environment"
+    ]
 
 
 def test_a_task_that_is_told_to_stop_has_stopped_when_its_process_has(cluster, heard):
@@ -150,7 +189,11 @@ def test_a_task_that_is_told_to_stop_has_stopped_when_its_process_has(cluster, h
     assert cluster.task(arn)["lastStatus"] == "RUNNING"
     cluster.client("ecs").stop_task(cluster=cluster.outputs["Cluster"], task=arn, reason="by hand")
     task = cluster.stopped(arn)
-    assert (task["stopCode"], task["stoppedReason"], task["containers"][0]["exitCode"]) == ("UserInitiated", "by hand", 3)
+    assert (task["stopCode"], task["stoppedReason"], task["containers"][0]["exitCode"]) == (
+        "UserInitiated",
+        "by hand",
+        3,
+    )
     assert cluster.log(arn)[-1] == "told"
     assert not lives(pid)
     assert heard(arn)["stoppedReason"] == "by hand"
@@ -161,7 +204,9 @@ def test_a_task_that_is_told_to_stop_has_stopped_when_its_process_has(cluster, h
 
 def test_a_task_that_is_told_to_stop_before_it_says_a_word_stops_too(cluster, heard):
     arn = cluster.run(HOLD)
-    cluster.client("ecs").stop_task(cluster=cluster.outputs["Cluster"], task=arn, reason="too early")
+    cluster.client("ecs").stop_task(
+        cluster=cluster.outputs["Cluster"], task=arn, reason="too early"
+    )
     assert cluster.stopped(arn)["stopCode"] == "UserInitiated"
     assert heard(arn)["stoppedReason"] == "too early"
 
@@ -214,18 +259,26 @@ def silent(cluster):
             "Arguments": {"QueueUrl": queue, "MessageBody": "{% $states.context.Task.Token %}"},
             "HeartbeatSeconds": 6,
             "TimeoutSeconds": 600,
-            "Catch": [{"ErrorEquals": ["States.HeartbeatTimeout"], "Output": "silent", "Next": "Told"}],
+            "Catch": [
+                {"ErrorEquals": ["States.HeartbeatTimeout"], "Output": "silent", "Next": "Told"}
+            ],
             "Next": "Told",
         },
         "Told": {"Type": "Pass", "End": True},
     }
     definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "Ask", "States": states})
     role = "arn:aws:iam::000000000000:role/silent"
-    machine = cluster.client("stepfunctions").create_state_machine(name="silent", definition=definition, roleArn=role)["stateMachineArn"]
+    machine = cluster.client("stepfunctions").create_state_machine(
+        name="silent", definition=definition, roleArn=role
+    )["stateMachineArn"]
 
     def start():
-        execution = cluster.client("stepfunctions").start_execution(stateMachineArn=machine)["executionArn"]
-        ask = lambda: cluster.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")  # noqa: E731
+        execution = cluster.client("stepfunctions").start_execution(stateMachineArn=machine)[
+            "executionArn"
+        ]
+        ask = lambda: (  # noqa: E731
+            cluster.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
+        )
         (message,) = until(ask, what="the token comes")
         cluster.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return execution, message["Body"]
@@ -245,5 +298,8 @@ def test_a_task_that_falls_silent_fails_and_one_that_beats_does_not(cluster, sil
     assert json.loads(states.describe_execution(executionArn=quiet)["output"]) == "silent"
     assert states.describe_execution(executionArn=alive)["status"] == "RUNNING"
     states.send_task_success(taskToken=token, output='"well"')
-    until(lambda: states.describe_execution(executionArn=alive)["status"] == "SUCCEEDED", what="the other ends well")
+    until(
+        lambda: states.describe_execution(executionArn=alive)["status"] == "SUCCEEDED",
+        what="the other ends well",
+    )
     assert json.loads(states.describe_execution(executionArn=alive)["output"]) == "well"

@@ -54,22 +54,35 @@ def machine(local_catchment):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("played.py", SOURCE.replace("ENDED", ENDED))
-    runtime = access.client("lambda").get_function_configuration(FunctionName=catchments.outputs(local_catchment)["RippleFunction"])[
-        "Runtime"
-    ]
+    runtime = access.client("lambda").get_function_configuration(
+        FunctionName=catchments.outputs(local_catchment)["RippleFunction"]
+    )["Runtime"]
     role = "arn:aws:iam::000000000000:role/played"
     function = access.client("lambda").create_function(
-        FunctionName="played", Runtime=runtime, Role=role, Handler="played.handle", Code={"ZipFile": packed.getvalue()}
+        FunctionName="played",
+        Runtime=runtime,
+        Role=role,
+        Handler="played.handle",
+        Code={"ZipFile": packed.getvalue()},
     )["FunctionArn"]
-    queue = access.client("sqs").create_queue(QueueName="played.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    queue = access.client("sqs").create_queue(
+        QueueName="played.fifo", Attributes={"FifoQueue": "true"}
+    )["QueueUrl"]
     played = definition()
-    # A shorter rest, that says that it was taken: the emulator's history does not tell what a branch passed through.
+    # A shorter rest, that says that it was taken: the emulator's history does not tell what a
+    # branch passed through.
     rested = "{% $merge([$states.input, {'outcome': 'lost, and rested'}]) %}"
-    for rest in (played["States"]["RestAlone"], played["States"]["Ripples"]["ItemProcessor"]["States"]["Rest"]):
+    for rest in (
+        played["States"]["RestAlone"],
+        played["States"]["Ripples"]["ItemProcessor"]["States"]["Rest"],
+    ):
         rest |= {"Seconds": 1, "Output": rested}
     ecs = access.client("ecs")
     ecs.create_cluster(clusterName="played")
-    ecs.register_task_definition(family="played", containerDefinitions=[{"name": "worker", "image": "none", "command": ["true"]}])
+    ecs.register_task_definition(
+        family="played",
+        containerDefinitions=[{"name": "worker", "image": "none", "command": ["true"]}],
+    )
     words = {
         "Partition": "aws",
         "RippleFunction": function,
@@ -82,13 +95,20 @@ def machine(local_catchment):
     text = json.dumps(played)
     for name, word in words.items():
         text = text.replace(f"${{{name}}}", word)
-    arn = access.client("stepfunctions").create_state_machine(name="played", definition=text, roleArn=role)["stateMachineArn"]
+    arn = access.client("stepfunctions").create_state_machine(
+        name="played", definition=text, roleArn=role
+    )["stateMachineArn"]
     return Played(access, queue, arn)
 
 
 class Played:
     def __init__(self, access, queue, arn):
-        self.stepfunctions, self.sqs, self.queue, self.arn = access.client("stepfunctions"), access.client("sqs"), queue, arn
+        self.stepfunctions, self.sqs, self.queue, self.arn = (
+            access.client("stepfunctions"),
+            access.client("sqs"),
+            queue,
+            arn,
+        )
         self.ecs = access.client("ecs")
         self.runs = 6
         self.seen = set()
@@ -96,13 +116,18 @@ class Played:
     def start(self, **branches):
         self.runs += 1
         size = {"task": 16_384}
-        listed = [RippleBranch(name, verdict, int(verdict != "wait"), size.get(verdict, 0)) for name, verdict in branches.items()]
+        listed = [
+            RippleBranch(name, verdict, int(verdict != "wait"), size.get(verdict, 0))
+            for name, verdict in branches.items()
+        ]
         Machine(self, self.arn).start("sales@1", StartRun(self.runs, 1, tuple(listed)))
         return execution_arn(self.arn, f"sales-1-{self.runs}-1")
 
     def gate(self):
         for _ in range(100):
-            for message in self.sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=1, AttributeNames=["All"]).get("Messages", []):
+            for message in self.sqs.receive_message(
+                QueueUrl=self.queue, WaitTimeSeconds=1, AttributeNames=["All"]
+            ).get("Messages", []):
                 self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
                 assert message["Attributes"]["MessageGroupId"] == "sales@1"
                 return json.loads(message["Body"])
@@ -110,14 +135,20 @@ class Played:
 
     def answer(self, gate, verdict, attempt=0, failure=None, memory_mib=0):
         told = Failure(**failure) if failure else None
-        TokenGates(self, "")._tell(gate["token"], AnswerGate(gate["run"], 1, gate["ripple"], verdict, attempt, told, memory_mib))
+        TokenGates(self, "")._tell(
+            gate["token"],
+            AnswerGate(gate["run"], 1, gate["ripple"], verdict, attempt, told, memory_mib),
+        )
 
     def task(self):
         """The newest task that was started, as ECS describes it, and what its container is told."""
         for _ in range(300):
-            # The local Catchment runs it, and it ends at once: nobody waits for a task of this cluster.
+            # The local Catchment runs it, and it ends at once: nobody waits for a task of this
+            # cluster.
             listed = [
-                arn for status in ("RUNNING", "STOPPED") for arn in self.ecs.list_tasks(cluster="played", desiredStatus=status)["taskArns"]
+                arn
+                for status in ("RUNNING", "STOPPED")
+                for arn in self.ecs.list_tasks(cluster="played", desiredStatus=status)["taskArns"]
             ]
             if new := [arn for arn in dict.fromkeys(listed) if arn not in self.seen]:
                 self.seen.update(new)
@@ -150,7 +181,13 @@ def test_a_branch_waits_for_its_verdict_and_then_runs(machine, beside):
     execution = machine.start(join="wait", **beside)
     gate = machine.gate()
     token = gate.pop("token")
-    whose = {"to": "sales@1", "kind": "gate_reached", "run": machine.runs, "launch": 1, "ripple": "join"}
+    whose = {
+        "to": "sales@1",
+        "kind": "gate_reached",
+        "run": machine.runs,
+        "launch": 1,
+        "ripple": "join",
+    }
     assert gate == {**whose, "attempt": 0, "outcome": "none", "failure": None, "memory_mib": 0}
     machine.answer(gate | {"token": token}, verdict="lambda", attempt=1)
     assert machine.end(execution)["status"] == "SUCCEEDED"
@@ -169,16 +206,26 @@ def test_a_failed_attempt_tells_its_failure_and_runs_again_when_it_may(machine, 
 def test_a_lost_attempt_rests_and_asks_again(machine, beside):
     execution = machine.start(loses="lambda", **beside)
     gate = machine.gate()
-    assert (gate["outcome"], gate["attempt"], gate["failure"]["error"]) == ("lost, and rested", 1, "EndpointConnectionError")
+    assert (gate["outcome"], gate["attempt"], gate["failure"]["error"]) == (
+        "lost, and rested",
+        1,
+        "EndpointConnectionError",
+    )
     machine.answer(gate, verdict="lambda", attempt=2)
     assert machine.end(execution)["status"] == "SUCCEEDED"
 
 
 @BESIDE
-def test_who_pauses_comes_again_with_the_same_attempt_and_a_later_attempt_counts_on(machine, beside):
+def test_who_pauses_comes_again_with_the_same_attempt_and_a_later_attempt_counts_on(
+    machine, beside
+):
     execution = machine.start(pauses="lambda", **beside)
     gate = machine.gate()
-    assert (gate["outcome"], gate["attempt"], gate["failure"]["message"]) == ("overran", 1, "after 2 pauses")
+    assert (gate["outcome"], gate["attempt"], gate["failure"]["message"]) == (
+        "overran",
+        1,
+        "after 2 pauses",
+    )
     assert gate["memory_mib"] == 3008
     machine.answer(gate, verdict="lambda", attempt=2)
     assert machine.end(execution)["status"] == "SUCCEEDED"
@@ -200,7 +247,11 @@ def test_an_attempt_that_overran_goes_on_as_a_task(machine, beside):
     task, order, token = machine.task()
     whose = {"line": "sales@1", "run": machine.runs, "launch": 1, "ripple": "overruns"}
     assert order == {**whose, "attempt": 2, "memory_mib": 8192, "pauses": 0}
-    assert (task["overrides"]["cpu"], task["overrides"]["memory"], task["launchType"]) == ("2048", "8192", "FARGATE")
+    assert (task["overrides"]["cpu"], task["overrides"]["memory"], task["launchType"]) == (
+        "2048",
+        "8192",
+        "FARGATE",
+    )
     machine.stepfunctions.send_task_heartbeat(taskToken=token)
     machine.stepfunctions.send_task_success(taskToken=token, output="{}")
     assert machine.end(execution)["status"] == "SUCCEEDED"
@@ -210,12 +261,29 @@ def test_an_attempt_that_overran_goes_on_as_a_task(machine, beside):
 def test_a_task_tells_its_failure_and_what_became_of_one_that_could_not_is_lost(machine, beside):
     execution = machine.start(other="task", **beside)
     ended = "Duckstring.Ended"
-    silent = "Nothing was heard of it for 180 s: its task did not come up in time, or lost its network."
+    silent = (
+        "Nothing was heard of it for 180 s: its task did not come up in time, or lost its network."
+    )
     for verdict, error, cause, expected in (
-        ("task", ended, ENDED + json.dumps({"outcome": "failed", "failure": FAILURE}), ("failed", FAILURE["message"])),
-        ("task", ended, "Task stopped: SpotInterruption", ("lost, and rested", "Task stopped: SpotInterruption")),
+        (
+            "task",
+            ended,
+            ENDED + json.dumps({"outcome": "failed", "failure": FAILURE}),
+            ("failed", FAILURE["message"]),
+        ),
+        (
+            "task",
+            ended,
+            "Task stopped: SpotInterruption",
+            ("lost, and rested", "Task stopped: SpotInterruption"),
+        ),
         ("task", "States.HeartbeatTimeout", "", ("lost, and rested", silent)),
-        ("done", ended, ENDED + json.dumps({"outcome": "memory", "failure": FAILURE}), ("memory", FAILURE["message"])),
+        (
+            "done",
+            ended,
+            ENDED + json.dumps({"outcome": "memory", "failure": FAILURE}),
+            ("memory", FAILURE["message"]),
+        ),
     ):
         _task, _order, token = machine.task()
         machine.stepfunctions.send_task_failure(taskToken=token, error=error, cause=cause)
@@ -231,7 +299,9 @@ def test_a_task_that_pauses_goes_on_in_the_function(machine, beside):
     execution = machine.start(other="task", **beside)
     _task, _order, token = machine.task()
     machine.stepfunctions.send_task_failure(
-        taskToken=token, error="Duckstring.Ended", cause=ENDED + json.dumps({"outcome": "paused", "seconds": 1})
+        taskToken=token,
+        error="Duckstring.Ended",
+        cause=ENDED + json.dumps({"outcome": "paused", "seconds": 1}),
     )
     assert machine.end(execution)["status"] == "SUCCEEDED"
     assert machine.ecs.list_tasks(cluster="played")["taskArns"] == []
@@ -240,7 +310,10 @@ def test_a_task_that_pauses_goes_on_in_the_function(machine, beside):
 @BESIDE
 def test_a_branch_that_found_the_function_too_small_after_a_pause_stays_in_tasks(machine, beside):
     execution = machine.start(overruns="task", **beside)
-    paused = {"error": "Duckstring.Ended", "cause": ENDED + json.dumps({"outcome": "paused", "seconds": 1})}
+    paused = {
+        "error": "Duckstring.Ended",
+        "cause": ENDED + json.dumps({"outcome": "paused", "seconds": 1}),
+    }
     machine.stepfunctions.send_task_failure(taskToken=machine.task()[2], **paused)
     gate = machine.gate()
     assert (gate["outcome"], gate["failure"]["message"]) == ("overran", "after 1 pauses")
@@ -248,7 +321,9 @@ def test_a_branch_that_found_the_function_too_small_after_a_pause_stays_in_tasks
     machine.stepfunctions.send_task_failure(taskToken=machine.task()[2], **paused)
     _task, order, token = machine.task()
     assert [order[key] for key in ("attempt", "memory_mib", "pauses")] == [2, 8192, 2]
-    machine.stepfunctions.send_task_failure(taskToken=token, error="Duckstring.Ended", cause="SpotInterruption")
+    machine.stepfunctions.send_task_failure(
+        taskToken=token, error="Duckstring.Ended", cause="SpotInterruption"
+    )
     machine.answer(machine.gate(), verdict="task", attempt=3, memory_mib=8192)
     machine.stepfunctions.send_task_failure(taskToken=machine.task()[2], **paused)
     machine.stepfunctions.send_task_success(taskToken=machine.task()[2], output="{}")
@@ -258,7 +333,9 @@ def test_a_branch_that_found_the_function_too_small_after_a_pause_stays_in_tasks
 def test_a_long_failure_is_cut_where_a_branch_ends(machine):
     execution = machine.start(fails="lambda", loses="wait")
     for gate in (machine.gate(), machine.gate()):
-        machine.answer(gate, verdict="cancelled", attempt=1, failure=FAILURE | {"message": "x" * 20_000})
+        machine.answer(
+            gate, verdict="cancelled", attempt=1, failure=FAILURE | {"message": "x" * 20_000}
+        )
     ended = machine.end(execution)
     assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "KeyError", "x" * 1000)
 
@@ -267,7 +344,11 @@ def test_a_long_failure_is_cut_where_a_branch_ends(machine):
 def test_a_crashed_attempt_tells_its_error(machine, beside):
     execution = machine.start(raises="lambda", **beside)
     gate = machine.gate()
-    assert (gate["outcome"], gate["failure"]["ripple"], gate["failure"]["attempt"]) == ("crashed", "raises", 1)
+    assert (gate["outcome"], gate["failure"]["ripple"], gate["failure"]["attempt"]) == (
+        "crashed",
+        "raises",
+        1,
+    )
     assert gate["failure"]["error"]
     assert "boom" in gate["failure"]["message"]
     machine.answer(gate, verdict="done", attempt=1)
@@ -280,7 +361,11 @@ def test_a_cancelled_branch_fails_the_run_with_its_failure_after_its_siblings_en
     machine.answer(gates["fails"], verdict="cancelled", attempt=1, failure=FAILURE)
     machine.answer(gates["join"], verdict="lambda", attempt=1)
     ended = machine.end(execution)
-    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "KeyError", FAILURE["message"])
+    assert (ended["status"], ended["error"], ended["cause"]) == (
+        "FAILED",
+        "KeyError",
+        FAILURE["message"],
+    )
 
 
 @BESIDE
@@ -288,4 +373,8 @@ def test_a_cancelled_branch_without_a_failure_still_says_something(machine, besi
     execution = machine.start(join="wait", **beside)
     machine.answer(machine.gate(), verdict="cancelled", attempt=0)
     ended = machine.end(execution)
-    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "Cancelled", "The run was cancelled.")
+    assert (ended["status"], ended["error"], ended["cause"]) == (
+        "FAILED",
+        "Cancelled",
+        "The run was cancelled.",
+    )

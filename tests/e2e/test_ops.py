@@ -60,20 +60,34 @@ def test_logs_are_what_each_attempt_said_and_nothing_else(driver, duckstring):
     until(lambda: "woken before: True" in both(), what="both invocations of the pause", show=both)
     assert "woken before: None" in both()
     text = driver.run.done("logs", "talker@1/1")
-    assert text.index("not yet: {50%}") < text.index("load 2  rows read") < text.index("wait 1  woken before: True")
+    assert (
+        text.index("not yet: {50%}")
+        < text.index("load 2  rows read")
+        < text.index("wait 1  woken before: True")
+    )
     shown = driver.run.done("run", "show", "talker@1/1")
     assert "log: duckstring logs talker@1/1 load --attempt 1" in shown
     assert "PAUSES" in shown
-    assert duckstring("logs", "talker@1/1", "lod").err.startswith("error: talker@1/1 has no attempt of a Ripple 'lod'; it has load, wait.")
+    assert duckstring("logs", "talker@1/1", "lod").err.startswith(
+        "error: talker@1/1 has no attempt of a Ripple 'lod'; it has load, wait."
+    )
 
 
 def test_following_goes_on_until_the_run_is_over(driver):
     driver.deploy(
-        driver.pond("talks_on", "@ripple\ndef speak(pond):\n    note(pond, 'speak')\n    hold(pond)\n    print('the last word')\n")
+        driver.pond(
+            "talks_on",
+            (
+                "@ripple\ndef speak(pond):\n    note(pond, 'speak')\n    hold(pond)\n"
+                "    print('the last word')\n"
+            ),
+        )
     )
     driver.pulse("talks_on")
     until(lambda: driver.noted("talks_on"), what="it runs")
-    threading.Timer(10, lambda: driver.let("talks_on")).start()  # the command has begun by then, also on a busy machine
+    threading.Timer(
+        10, lambda: driver.let("talks_on")
+    ).start()  # the command has begun by then, also on a busy machine
     said = driver.run("logs", "talks_on@1/1", "--follow")
     assert said.code == 0
     assert said.out.count("the last word") == 1
@@ -82,12 +96,21 @@ def test_following_goes_on_until_the_run_is_over(driver):
 
 def test_the_doctor_finds_a_dead_letter_explains_it_and_moves_it_back(driver, duckstring):
     driver.deploy(
-        driver.pond("lettered", "@ripple\ndef make(pond):\n    note(pond, 'make')\n    pond.write_table('made', 'SELECT 1 AS one')\n")
+        driver.pond(
+            "lettered",
+            (
+                "@ripple\ndef make(pond):\n    note(pond, 'make')\n"
+                "    pond.write_table('made', 'SELECT 1 AS one')\n"
+            ),
+        )
     )
     driver.wait_at_rest("lettered")
     letter = codec.letter(Line("lettered@1"), Triggered("pulse", datetime.now(UTC)))
     driver.aws("sqs").send_message(
-        QueueUrl=driver.outputs["DeadLetters"], MessageBody=letter, MessageGroupId="lettered@1", MessageDeduplicationId=str(time.time_ns())
+        QueueUrl=driver.outputs["DeadLetters"],
+        MessageBody=letter,
+        MessageGroupId="lettered@1",
+        MessageDeduplicationId=str(time.time_ns()),
     )
     said = duckstring("doctor", "--json")
     assert (said.code, said.json["ok"]) == (1, False)
@@ -96,8 +119,15 @@ def test_the_doctor_finds_a_dead_letter_explains_it_and_moves_it_back(driver, du
     assert "lettered@1  triggered" in duckstring("doctor").out
     assert driver.noted("lettered") == []
 
-    assert driver.run.done("doctor", "redrive", "mailbox", "-y") == "mailbox: moved lettered@1 triggered\n"
-    driver.wait_until("lettered", lambda line: line["last_run"] and line["last_run"]["status"] == "success", what="the letter is heard")
+    assert (
+        driver.run.done("doctor", "redrive", "mailbox", "-y")
+        == "mailbox: moved lettered@1 triggered\n"
+    )
+    driver.wait_until(
+        "lettered",
+        lambda line: line["last_run"] and line["last_run"]["status"] == "success",
+        what="the letter is heard",
+    )
     driver.assert_each_ran_once("lettered")
     checks = {one["area"]: one["ok"] for one in duckstring("doctor", "--json").json["checks"]}
     assert checks["dead letters"]

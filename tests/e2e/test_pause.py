@@ -1,4 +1,6 @@
-"""Ripples that wait for something outside: pauses, what they remember, and what becomes of it when they are killed."""
+"""Ripples that wait for something outside: pauses, what they remember, and what becomes of it
+when they are killed.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +135,10 @@ def test_a_ripple_that_pauses_is_called_again_until_it_is_done_and_pays_nothing_
     assert len({noted.word for noted in looks}) == 1
     assert driver.statuses("pauser") == ["success"]
     assert driver.rows("pauser", "after") == [{"id": looks[0].pid, "key": looks[0].word}]
-    assert {table["table"] for table in driver.client.tables("pauser")["tables"]} == {"run", "after"}
+    assert {table["table"] for table in driver.client.tables("pauser")["tables"]} == {
+        "run",
+        "after",
+    }
 
 
 def test_a_try_keeps_its_key_and_memory_over_a_killed_worker_and_the_next_try_has_its_own(driver):
@@ -151,8 +156,14 @@ def test_a_try_keeps_its_key_and_memory_over_a_killed_worker_and_the_next_try_ha
     first, second, third = (noted.word for noted in driver.noted("keys"))
     assert first == second != third
     assert first.startswith("keys-1-1-")
-    assert [row["status"] for row in attempts(driver, "keys", "ensure")] == ["crashed", "failed", "success"]
-    assert driver.rows("keys", "looks") == [{"looks": 1}], "the third attempt is another try: it remembers nothing"
+    assert [row["status"] for row in attempts(driver, "keys", "ensure")] == [
+        "crashed",
+        "failed",
+        "success",
+    ]
+    assert driver.rows("keys", "looks") == [{"looks": 1}], (
+        "the third attempt is another try: it remembers nothing"
+    )
 
 
 def test_who_is_deaf_over_its_timeout_has_failed_and_its_retry_is_another_try(driver):
@@ -162,13 +173,23 @@ def test_who_is_deaf_over_its_timeout_has_failed_and_its_retry_is_another_try(dr
     (first, looks), (second, again) = (noted.word.split(":") for noted in driver.noted("deaf"))
     assert (looks, again) == ("0", "0")
     assert first != second
-    assert [(row["status"], row["error"]) for row in attempts(driver, "deaf", "deaf")] == [("failed", "TimeoutError")] * 2
+    assert [(row["status"], row["error"]) for row in attempts(driver, "deaf", "deaf")] == [
+        ("failed", "TimeoutError")
+    ] * 2
     assert driver.runs("deaf")[-1]["error"] == "TimeoutError"
-    until(lambda: all(row.get("on_kill") == "confirmed" for row in attempts(driver, "deaf", "deaf")), what="on_kill of both tries")
-    assert [row.get("on_kill_message") for row in attempts(driver, "deaf", "deaf")] == [first, second]
+    until(
+        lambda: all(row.get("on_kill") == "confirmed" for row in attempts(driver, "deaf", "deaf")),
+        what="on_kill of both tries",
+    )
+    assert [row.get("on_kill_message") for row in attempts(driver, "deaf", "deaf")] == [
+        first,
+        second,
+    ]
 
 
-def test_what_pauses_beside_a_ripple_that_fails_is_seen_to_its_end_and_the_next_run_waits_for_it(driver):
+def test_what_pauses_beside_a_ripple_that_fails_is_seen_to_its_end_and_the_next_run_waits_for_it(
+    driver,
+):
     driver.deploy(driver.pond("beside", BESIDE))
     driver.pulse("beside")
     until(lambda: driver.statuses("beside") == ["failed"], what="the failure")
@@ -179,11 +200,15 @@ def test_what_pauses_beside_a_ripple_that_fails_is_seen_to_its_end_and_the_next_
     until(lambda: driver.statuses("beside") == ["failed", "running"], what="the second run")
     looks = len(driver.noted("beside"))
     until(lambda: len(driver.noted("beside")) > looks + 1, what="looks beside the second run")
-    assert len({noted.word for noted in driver.noted("beside")}) == 1, "one external run would be under way"
+    assert len({noted.word for noted in driver.noted("beside")}) == 1, (
+        "one external run would be under way"
+    )
     driver.let("beside")
     until(lambda: driver.statuses("beside") == ["failed", "success"], what="both runs' ends")
     assert len({noted.word for noted in driver.noted("beside")}) == 2
-    [first] = [row for row in driver.client.run("beside@1/1")["attempts"] if row["ripple"] == "ensure"]
+    [first] = [
+        row for row in driver.client.run("beside@1/1")["attempts"] if row["ripple"] == "ensure"
+    ]
     assert (first["status"], first["attempt"]) == ("success", 1)
     assert first["pauses"] > looks
 
@@ -196,18 +221,27 @@ def test_a_kill_is_told_to_what_pauses_and_to_what_runs(driver):
     driver.run.done("control", "kill", "cancelled")
 
     def ended() -> bool:
-        rows = [*attempts(driver, "cancelled", "pausing"), *attempts(driver, "cancelled", "running")]
+        rows = [
+            *attempts(driver, "cancelled", "pausing"),
+            *attempts(driver, "cancelled", "running"),
+        ]
         return all(row.get("on_kill") in {"confirmed", "refused"} for row in rows)
 
     until(ended, what="both were told", show=lambda: attempts(driver, "cancelled", "running"))
     [pausing], [running] = (attempts(driver, "cancelled", name) for name in ("pausing", "running"))
-    assert (pausing["status"], pausing["on_kill"], pausing["on_kill_message"]) == ("killed", "confirmed", "asked to cancel run 7")
+    assert (pausing["status"], pausing["on_kill"], pausing["on_kill_message"]) == (
+        "killed",
+        "confirmed",
+        "asked to cancel run 7",
+    )
     assert (running["status"], running["on_kill"], running["on_kill_message"]) == (
         "killed",
         "refused",
         "RuntimeError: 409: no run to cancel",
     )
     assert running["left"], "its worker left before it was told"
-    [asked] = [noted.word for noted in driver.noted("cancelled") if noted.word.startswith("asked:7:")]
+    [asked] = [
+        noted.word for noted in driver.noted("cancelled") if noted.word.startswith("asked:7:")
+    ]
     [key] = {noted.word for noted in driver.noted("cancelled")} & {asked.removeprefix("asked:7:")}
     assert key.startswith("cancelled-1-1-")

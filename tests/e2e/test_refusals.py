@@ -17,24 +17,35 @@ def make(pond):
 def refused(said, code, *lines):
     """Exit code, the words on stderr beside the steps, and nothing on stdout."""
     assert (said.code, said.out) == (code, "")
-    assert [line for line in said.err.splitlines() if not line.startswith(("✓ ", "✗ "))] == list(lines)
+    assert [line for line in said.err.splitlines() if not line.startswith(("✓ ", "✗ "))] == list(
+        lines
+    )
 
 
 def test_five_faults_of_one_pond_toml_are_told_at_once(driver, duckstring, monkeypatch):
     root = driver.folder / "faulty"
     root.mkdir()
     (root / "pond.toml").write_text(
-        '[pond]\nname = "Sales"\nversion = "1.0"\ntype = "lake"\nimmediate_retries = -1\n\n[sources]\ntransactions = "one"\n'
+        '[pond]\nname = "Sales"\nversion = "1.0"\ntype = "lake"\nimmediate_retries = -1\n\n'
+        '[sources]\ntransactions = "one"\n'
     )
     monkeypatch.chdir(root)
     refused(
         duckstring("deploy"),
         2,
         'error: pond.toml:2: [pond] name: found "Sales"; '
-        "allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 characters.",
-        'error: pond.toml:3: [pond] version: found "1.0"; allowed: a semantic version such as "1.0.0".',
+        "allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 "
+        "characters.",
+        (
+            'error: pond.toml:3: [pond] version: found "1.0"; allowed: a semantic version such as '
+            '"1.0.0".'
+        ),
         'error: pond.toml:4: [pond] type: found "lake"; allowed: one of "inlet", "pond", "outlet".',
-        "error: pond.toml:5: [pond] immediate_retries: found -1; allowed: a whole number from 0 to 1000.",
+        (
+            "error: pond.toml:5: [pond] immediate_retries: found -1; allowed: a whole number "
+            "from 0 "
+            "to 1000."
+        ),
         'error: pond.toml:8: [sources] transactions: found "one"; '
         'allowed: the least version wanted, such as "1.0.0", or "1.0.0?" for an optional Source.',
         "hint: Correct pond.toml and deploy again; docs/author.md lists its fields.",
@@ -47,18 +58,27 @@ def test_a_cycle_between_two_ponds_is_refused_and_neither_is_deployed(driver, du
     refused(
         duckstring("deploy", driver.folder, "--all"),
         1,
-        "error: These Ponds would wait for each other in a cycle: egg@1 -> hen@1 -> egg@1; take one of these Sources away.",
+        (
+            "error: These Ponds would wait for each other in a cycle: egg@1 -> hen@1 -> egg@1; "
+            "take "
+            "one of these Sources away."
+        ),
     )
     assert not driver.lines("egg", "hen")
 
 
-def test_a_cycle_that_a_later_deploy_would_close_is_refused_and_what_is_deployed_stays(driver, duckstring):
+def test_a_cycle_that_a_later_deploy_would_close_is_refused_and_what_is_deployed_stays(
+    driver, duckstring
+):
     driver.deploy(driver.pond("day", ONE_TABLE, sources=["night"]))
     root = driver.pond("night", ONE_TABLE, sources=["day"])
     refused(
         duckstring("deploy", root),
         1,
-        "error: These Ponds would wait for each other in a cycle: night@1 -> day@1 -> night@1; take one of these Sources away.",
+        (
+            "error: These Ponds would wait for each other in a cycle: night@1 -> day@1 -> night@1; "
+            "take one of these Sources away."
+        ),
     )
     assert driver.line("day")["version"] == "1.0.0"
     assert {held["version"] for pond, held in driver.lines("night").items()} <= {None}
@@ -102,7 +122,11 @@ def test_an_unknown_parent_is_refused(driver, duckstring):
     refused(
         duckstring("deploy", root),
         2,
-        "error: orphan 1.0.0: Ripple 'join': its parent 'laod' is not a Ripple of this Pond; did you mean 'load'? it has join, load.",
+        (
+            "error: orphan 1.0.0: Ripple 'join': its parent 'laod' is not a Ripple of this Pond; "
+            "did "
+            "you mean 'load'? it has join, load."
+        ),
         "hint: Name a Ripple of this Pond in parents=, or pass the function itself.",
     )
 
@@ -113,12 +137,19 @@ def test_a_module_that_does_not_import_is_told_in_one_line_with_its_traceback(dr
     refused(
         duckstring("deploy", root),
         2,
-        "error: broken 1.0.0: Importing src/pond.py raised ModuleNotFoundError: No module named 'no_such_package'",
+        (
+            "error: broken 1.0.0: Importing src/pond.py raised ModuleNotFoundError: No module "
+            "named "
+            "'no_such_package'"
+        ),
         "Traceback (most recent call last):",
         f'  File "src/pond.py", line {line}, in <module>',
         "    import no_such_package",
         "ModuleNotFoundError: No module named 'no_such_package'",
-        "hint: Add what provides no_such_package to the Catchment's requirements.txt, or the module itself to the project.",
+        (
+            "hint: Add what provides no_such_package to the Catchment's requirements.txt, or the "
+            "module itself to the project."
+        ),
     )
     assert not driver.lines("broken")
 
@@ -159,7 +190,11 @@ def test_changed_contents_under_a_deployed_version_need_overwrite(driver, duckst
         duckstring("deploy", root),
         1,
         "error: steady 1.0.0 is deployed already, with other contents.",
-        "hint: Raise version in pond.toml, or deploy again with --overwrite, which replaces what is deployed.",
+        (
+            "hint: Raise version in pond.toml, or deploy again with --overwrite, which replaces "
+            "what "
+            "is deployed."
+        ),
     )
     assert "unchanged" not in driver.run.done("deploy", root, "--overwrite")
     epoch = driver.pulse("steady")
@@ -178,11 +213,17 @@ def test_a_table_that_does_not_exist_is_refused_with_the_nearest_name(driver, du
     )
     driver.wait_fresh("shelf", driver.pulse("shelf"))
     refused(
-        duckstring("query", "shelf", "mad"), 1, "error: shelf@1 has published no table 'mad'; it has made.", "hint: Did you mean 'made'?"
+        duckstring("query", "shelf", "mad"),
+        1,
+        "error: shelf@1 has published no table 'mad'; it has made.",
+        "hint: Did you mean 'made'?",
     )
     said = duckstring("query", "shelf", "--sql", "SELECT * FROM mad")
     assert (said.code, said.out) == (2, "")
-    assert said.err.splitlines() == ["error: Catalog Error: Table with name mad does not exist!", "hint: Tables here: made."]
+    assert said.err.splitlines() == [
+        "error: Catalog Error: Table with name mad does not exist!",
+        "hint: Tables here: made.",
+    ]
 
 
 def test_a_trigger_on_an_unknown_pond_is_refused_with_the_nearest_name(driver, duckstring):
@@ -226,11 +267,23 @@ def spare(duckstring_home, duckstring, local_catchment):
 
 
 @pytest.mark.parametrize(
-    "words", [("status", "--once"), ("trigger", "pulse", "reports"), ("runs",), ("query", "reports", "worst_routes")], ids=" ".join
+    "words",
+    [
+        ("status", "--once"),
+        ("trigger", "pulse", "reports"),
+        ("runs",),
+        ("query", "reports", "worst_routes"),
+    ],
+    ids=" ".join,
 )
-def test_a_catchment_that_does_not_run_is_told_with_the_command_that_starts_it(spare, duckstring, words):
+def test_a_catchment_that_does_not_run_is_told_with_the_command_that_starts_it(
+    spare, duckstring, words
+):
     refused(
-        duckstring(*words, "-c", spare), 1, "error: Catchment 'spare' is not running.", "hint: Start it: duckstring catchment start spare"
+        duckstring(*words, "-c", spare),
+        1,
+        "error: Catchment 'spare' is not running.",
+        "hint: Start it: duckstring catchment start spare",
     )
 
 
@@ -238,7 +291,10 @@ def test_deploying_to_a_catchment_that_does_not_run_is_refused(spare, driver, du
     root = driver.pond("early", ONE_TABLE)
     said = duckstring("deploy", root, "-c", spare)
     assert said.code == 1
-    assert said.err.splitlines()[-2:] == ["error: Catchment 'spare' is not running.", "hint: Start it: duckstring catchment start spare"]
+    assert said.err.splitlines()[-2:] == [
+        "error: Catchment 'spare' is not running.",
+        "hint: Start it: duckstring catchment start spare",
+    ]
 
 
 def test_a_port_taken_by_another_program_is_refused(local_catchment, duckstring):

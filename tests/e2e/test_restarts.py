@@ -36,21 +36,36 @@ def read(pond):
 
 def settled_before(driver):
     """Something that was finished and published before, which must be there after."""
-    driver.deploy(driver.pond("keepsake", "@ripple\ndef make(pond):\n    pond.write_table('kept', 'SELECT 42 AS answer')\n"))
+    driver.deploy(
+        driver.pond(
+            "keepsake",
+            "@ripple\ndef make(pond):\n    pond.write_table('kept', 'SELECT 42 AS answer')\n",
+        )
+    )
     driver.wait_fresh("keepsake", driver.pulse("keepsake"))
     return known(driver)
 
 
 def known(driver):
-    return driver.line("keepsake")["version"], driver.runs("keepsake"), driver.client.tables("keepsake"), driver.rows("keepsake", "kept")
+    return (
+        driver.line("keepsake")["version"],
+        driver.runs("keepsake"),
+        driver.client.tables("keepsake"),
+        driver.rows("keepsake", "kept"),
+    )
 
 
 def in_the_middle(driver, name):
     """A two-Pond pipeline, one Ripple of it running and one done."""
     sink = f"{name}_sink"
-    driver.deploy(driver.pond(name, ROOT), driver.pond(sink, SINK.format(source=name), sources=[name]))
+    driver.deploy(
+        driver.pond(name, ROOT), driver.pond(sink, SINK.format(source=name), sources=[name])
+    )
     epoch = driver.pulse(sink)
-    until(lambda: {note.word for note in driver.noted(name)} == {"begin", "quick"}, what="both roots have begun")
+    until(
+        lambda: {note.word for note in driver.noted(name)} == {"begin", "quick"},
+        what="both roots have begun",
+    )
     driver.wait_until(
         name,
         lambda line: (
@@ -103,7 +118,11 @@ def test_a_hard_kill_after_a_checkpoint_loses_nothing_and_the_pipeline_goes_on(d
 def test_a_wave_goes_on_after_a_restart(driver):
     driver.deploy(
         driver.pond(
-            "surge", "@ripple\ndef make(pond):\n    note(pond, 'make')\n    pond.write_table('joined', f\"SELECT '{pond.f}' AS f\")\n"
+            "surge",
+            (
+                "@ripple\ndef make(pond):\n    note(pond, 'make')\n"
+                "    pond.write_table('joined', f\"SELECT '{pond.f}' AS f\")\n"
+            ),
         ),
         driver.pond("surf", SINK.format(source="surge"), sources=["surge"]),
     )
@@ -112,7 +131,11 @@ def test_a_wave_goes_on_after_a_restart(driver):
     driver.run.done("catchment", "stop", "test")
     before = len(driver.noted("surf"))
     driver.run.done("catchment", "start", "test")
-    until(lambda: len(driver.noted("surf")) >= before + 3, what="it goes on", show=lambda: driver.lines("surge", "surf"))
+    until(
+        lambda: len(driver.noted("surf")) >= before + 3,
+        what="it goes on",
+        show=lambda: driver.lines("surge", "surf"),
+    )
     driver.trigger("remove", "surf")
     driver.wait_until("surf", lambda line: line["trigger"] is None, what="the Wave is gone")
     lines = driver.wait_at_rest("surge", "surf")

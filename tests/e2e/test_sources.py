@@ -19,9 +19,13 @@ def total(pond):
 
 
 def test_a_sink_deployed_before_its_source_waits_and_runs_once_it_is_there(driver):
-    driver.deploy(driver.pond("late_sink", TOTAL.format(required="late", optional=""), sources=["late"]))
+    driver.deploy(
+        driver.pond("late_sink", TOTAL.format(required="late", optional=""), sources=["late"])
+    )
     epoch = driver.pulse("late_sink")
-    driver.wait_until("late_sink", lambda line: line["status"] != "idle", what="the demand has arrived")
+    driver.wait_until(
+        "late_sink", lambda line: line["status"] != "idle", what="the demand has arrived"
+    )
     assert "late@1" in driver.line("late_sink")["reason"]
     driver.deploy(driver.pond("late", MAKE))
     driver.wait_fresh("late_sink", max(epoch, driver.pulse("late_sink")))
@@ -34,7 +38,11 @@ def test_an_optional_source_neither_blocks_nor_is_waited_for(driver):
     driver.deploy(
         driver.pond("firm", MAKE),
         driver.pond("loose", "@ripple\ndef make(pond):\n    raise OSError('down')\n"),
-        driver.pond("lenient", TOTAL.format(required="firm", optional="loose"), sources=["firm", "loose=1.0.0?"]),
+        driver.pond(
+            "lenient",
+            TOTAL.format(required="firm", optional="loose"),
+            sources=["firm", "loose=1.0.0?"],
+        ),
     )
     driver.pulse("loose")
     driver.wait_for("loose", "failed")

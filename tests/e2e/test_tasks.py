@@ -1,7 +1,9 @@
-"""Ripples that are too long or too large for the function, or whose workers die there: on a Catchment whose function has 30 s.
+"""Ripples that are too long or too large for the function, or whose workers die there: on a
+Catchment whose function has 30 s.
 
-Its own, because of that limit. A task here is what it is in AWS (the machine starts it, ECS keeps it, its supervisor answers);
-only the process is the local agent's. The tests begin their long waits together: ``begun`` triggers, each test then looks.
+Its own, because of that limit. A task here is what it is in AWS (the machine starts it, ECS keeps
+it, its supervisor answers); only the process is the local agent's. The tests begin their long waits
+together: ``begun`` triggers, each test then looks.
 """
 
 from __future__ import annotations
@@ -134,12 +136,16 @@ def home(duckstring_home, tmp_path_factory):
     """The Catchment, running."""
     given, ledger = tmp_path_factory.mktemp("given"), tmp_path_factory.mktemp("tasks-ledger")
     (given / "environment").write_text(f"LEDGER={ledger}\n")
-    local.init(NAME, environment=given / "environment", function_timeout=LIMIT, port=process.free_port())
+    local.init(
+        NAME, environment=given / "environment", function_timeout=LIMIT, port=process.free_port()
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUCKSTRING_CATCHMENT", NAME)
         try:
             local.start(NAME)
-            yield Driver(Client(catchments.find(NAME)), tmp_path_factory.mktemp("tasks-ponds"), ledger)
+            yield Driver(
+                Client(catchments.find(NAME)), tmp_path_factory.mktemp("tasks-ponds"), ledger
+            )
         finally:
             local.delete(NAME)
 
@@ -148,7 +154,12 @@ def home(duckstring_home, tmp_path_factory):
 def begun(home):
     """All Ponds, deployed and triggered, so that their waits are one wait."""
     shorten_silence(home)
-    home.deploy(*(home.pond(name, PRELUDE + dedent(code), immediate_retries=1 if name == "dies" else 0) for name, code in PONDS.items()))
+    home.deploy(
+        *(
+            home.pond(name, PRELUDE + dedent(code), immediate_retries=1 if name == "dies" else 0)
+            for name, code in PONDS.items()
+        )
+    )
     home.run.done("control", "compute", "pinned", "work", "--on", "task", "--memory", "16GB")
     for name in PONDS:
         home.trigger("pulse", name)
@@ -171,31 +182,47 @@ def attempts(driver, pond, number=1):
 
 def ways(driver, pond, number=1):
     """(attempt, how it ended, where, with how much memory)."""
-    return [(row["attempt"], row["status"], row.get("where"), row.get("memory_mib")) for row in attempts(driver, pond, number)]
+    return [
+        (row["attempt"], row["status"], row.get("where"), row.get("memory_mib"))
+        for row in attempts(driver, pond, number)
+    ]
 
 
 def begins(driver, pond):
     """What the Ripple wrote down: (where, the process above it, run_key) of each beginning."""
-    return [(word.split(":")[1], int(word.split(":")[2]), word.split(":")[3]) for word in (noted.word for noted in driver.noted(pond))]
+    return [
+        (word.split(":")[1], int(word.split(":")[2]), word.split(":")[3])
+        for word in (noted.word for noted in driver.noted(pond))
+    ]
 
 
 def ended(driver, pond, *, fresh=True):
     return driver.wait_until(
         pond,
-        lambda line: line["status"] == ("idle" if fresh else "failed") and not line["runs"] and line["last_run"],
+        lambda line: (
+            line["status"] == ("idle" if fresh else "failed")
+            and not line["runs"]
+            and line["last_run"]
+        ),
         what=f"{pond} has run",
     )
 
 
 def is_gone(pid):
     try:
-        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text() if Path("/proc/self").exists() else os.kill(pid, 0)
+        return (
+            "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+            if Path("/proc/self").exists()
+            else os.kill(pid, 0)
+        )
     except (ProcessLookupError, FileNotFoundError):
         return True
 
 
 def log_of(driver, row):
-    found = driver.aws("logs").get_log_events(logGroupName=row["log_group"], logStreamName=row["log_stream"], startFromHead=True)
+    found = driver.aws("logs").get_log_events(
+        logGroupName=row["log_group"], logStreamName=row["log_stream"], startFromHead=True
+    )
     return [json.loads(event["message"]) for event in found["events"]]
 
 
@@ -210,14 +237,20 @@ def test_a_kill_stops_the_task_within_seconds_and_cancels_what_it_wrapped(begun)
         what="on_kill",
         show=lambda: attempts(begun, "killed"),
     )
-    assert (row["status"], row["on_kill"], row["on_kill_message"]) == ("killed", "confirmed", "cancelled run 18")
+    assert (row["status"], row["on_kill"], row["on_kill_message"]) == (
+        "killed",
+        "confirmed",
+        "cancelled run 18",
+    )
     (task,) = until(lambda: stopped(begun, row), what="the task has stopped")
     assert task["stopCode"] == "UserInitiated"
     assert "was given up" in task["stoppedReason"]
 
 
 def stopped(driver, row):
-    described = driver.aws("ecs").describe_tasks(cluster=driver.outputs["Cluster"], tasks=[row["request_id"]])["tasks"]
+    described = driver.aws("ecs").describe_tasks(
+        cluster=driver.outputs["Cluster"], tasks=[row["request_id"]]
+    )["tasks"]
     return [task for task in described if task["lastStatus"] == "STOPPED"]
 
 
@@ -225,10 +258,15 @@ def test_a_task_that_somebody_stops_is_lost_at_once_and_begun_again(begun):
     """Within its supervisor's own answer, and nobody's budget pays."""
     until(lambda: begins(begun, "evicted"), what="it runs")
     (row,) = attempts(begun, "evicted")
-    begun.aws("ecs").stop_task(cluster=begun.outputs["Cluster"], task=row["request_id"], reason="maintenance")
+    begun.aws("ecs").stop_task(
+        cluster=begun.outputs["Cluster"], task=row["request_id"], reason="maintenance"
+    )
     ended(begun, "evicted")
     assert ways(begun, "evicted") == [(1, "lost", "task", 8192), (2, "success", "task", 8192)]
-    assert attempts(begun, "evicted")[0]["message"] == "The task was told to stop while this attempt ran."
+    assert (
+        attempts(begun, "evicted")[0]["message"]
+        == "The task was told to stop while this attempt ran."
+    )
     (first, second) = begins(begun, "evicted")
     assert first[2] == second[2], "it is the same try to an engine outside"
 
@@ -236,12 +274,18 @@ def test_a_task_that_somebody_stops_is_lost_at_once_and_begun_again(begun):
 def test_a_process_that_its_ripple_kills_on_a_task_is_a_failure_that_the_budget_pays_for(begun):
     ended(begun, "dies")
     assert ways(begun, "dies") == [(1, "failed", "task", 8192), (2, "success", "task", 8192)]
-    assert attempts(begun, "dies")[0]["message"] == "Ripple 'work' ended its own process by SIGKILL."
+    assert (
+        attempts(begun, "dies")[0]["message"] == "Ripple 'work' ended its own process by SIGKILL."
+    )
 
 
 def test_memory_that_does_not_suffice_is_sought_in_larger_places(begun):
     ended(begun, "grows")
-    assert ways(begun, "grows") == [(1, "memory", "lambda", 2048), (2, "memory", "task", 8192), (3, "success", "task", 16_384)]
+    assert ways(begun, "grows") == [
+        (1, "memory", "lambda", 2048),
+        (2, "memory", "task", 8192),
+        (3, "success", "task", 16_384),
+    ]
     first = attempts(begun, "grows")[0]
     assert (first["error"], "no room for the frame" in first["message"]) == ("MemoryError", True)
     assert begun.statuses("grows") == ["success"]
@@ -253,19 +297,29 @@ def test_an_operators_pin_decides_where_and_how_large(begun):
     assert begun.rows("pinned", "made") == [{"on_task": True}]
     (row,) = attempts(begun, "pinned")
     said = [line for line in log_of(begun, row) if line.get("message") == "attempt 1 speaks"]
-    assert [(line["run"], line["ripple"], line["attempt"], line["stream"]) for line in said] == [("pinned@1/1", "work", 1, "stdout")]
+    assert [(line["run"], line["ripple"], line["attempt"], line["stream"]) for line in said] == [
+        ("pinned@1/1", "work", 1, "stdout")
+    ]
     shown = begun.run.done("run", "show", "pinned@1/1")
     assert "task 16384 MiB" in shown
     begun.run.done("control", "compute", "pinned", "work", "--on", "auto")
     begun.trigger("pulse", "pinned")
-    until(lambda: len(begun.runs("pinned")) == 2 and begun.runs("pinned")[1]["status"] == "success", what="it runs again")
+    until(
+        lambda: len(begun.runs("pinned")) == 2 and begun.runs("pinned")[1]["status"] == "success",
+        what="it runs again",
+    )
     assert ways(begun, "pinned", 2) == [(1, "success", "lambda", 2048)]
 
 
 def test_a_task_that_pauses_goes_on_in_the_function(begun):
     ended(begun, "looks")
     (row,) = attempts(begun, "looks")
-    assert (row["attempt"], row["status"], row["pauses"], row["where"]) == (1, "success", 1, "lambda")
+    assert (row["attempt"], row["status"], row["pauses"], row["where"]) == (
+        1,
+        "success",
+        1,
+        "lambda",
+    )
     assert [where for where, _, _ in begins(begun, "looks")] == ["task", "lambda"]
 
 
@@ -285,10 +339,17 @@ def test_an_overrun_goes_on_as_a_task_with_what_it_knew_and_the_line_learns_and_
     assert begun.rows("overruns", "made") == [{"on_task": True, "run": "run 17"}]
     first, second = begins(begun, "overruns")
     assert first[2] == second[2], "a hand-over is no retry"
-    # The task took longer than a third of the function's time: the next run begins there, and is quick; so the one after does not.
+    # The task took longer than a third of the function's time: the next run begins there, and is
+    # quick; so the one after does not.
     for number, where in ((2, ("task", 8192)), (3, ("lambda", 2048))):
         begun.trigger("pulse", "overruns")
-        until(lambda n=number: len(begun.runs("overruns")) == n and begun.runs("overruns")[-1]["status"] == "success", what=f"run {number}")
+        until(
+            lambda n=number: (
+                len(begun.runs("overruns")) == n
+                and begun.runs("overruns")[-1]["status"] == "success"
+            ),
+            what=f"run {number}",
+        )
         assert ways(begun, "overruns", number) == [(1, "success", *where)]
 
 
@@ -312,22 +373,43 @@ def test_a_supervisor_that_is_killed_is_answered_for_by_ecs(begun):
     ended(begun, "beheaded")
     assert ways(begun, "beheaded") == [(1, "lost", "task", 8192), (2, "success", "task", 8192)]
     first = attempts(begun, "beheaded")[0]
-    assert (first["error"], "exit code 137" in first["message"]) == ("EssentialContainerExited", True)
+    assert (first["error"], "exit code 137" in first["message"]) == (
+        "EssentialContainerExited",
+        True,
+    )
 
 
 def test_a_task_that_does_not_start_is_started_again_and_no_budget_pays(begun):
-    """Nor does a run hold on to the definition that was there when it began: the latest of its family counts."""
+    """Nor does a run hold on to the definition that was there when it began: the latest of its
+    family counts.
+    """
     ecs = begun.aws("ecs")
-    good = ecs.describe_task_definition(taskDefinition=f"duckstring-{NAME}")["taskDefinition"]["containerDefinitions"]
+    good = ecs.describe_task_definition(taskDefinition=f"duckstring-{NAME}")["taskDefinition"][
+        "containerDefinitions"
+    ]
 
     def register(catchment):
-        given = [{**one, "environment": [*one["environment"], {"name": "DUCKSTRING_CATCHMENT", "value": catchment}]} for one in good]
-        ecs.register_task_definition(family=f"duckstring-{NAME}", containerDefinitions=given, networkMode="awsvpc")
+        given = [
+            {
+                **one,
+                "environment": [
+                    *one["environment"],
+                    {"name": "DUCKSTRING_CATCHMENT", "value": catchment},
+                ],
+            }
+            for one in good
+        ]
+        ecs.register_task_definition(
+            family=f"duckstring-{NAME}", containerDefinitions=given, networkMode="awsvpc"
+        )
 
     register("elsewhere")
     begun.deploy(begun.pond("unstarted", PRELUDE + dedent(PONDS["dies"].replace("== 1", "== 0"))))
     begun.trigger("pulse", "unstarted")
-    (first, *_) = until(lambda: begun.runs("unstarted") and attempts(begun, "unstarted"), what="the first start has failed")
+    (first, *_) = until(
+        lambda: begun.runs("unstarted") and attempts(begun, "unstarted"),
+        what="the first start has failed",
+    )
     register(NAME)
     ended(begun, "unstarted")
     assert (first["status"], first["error"]) == ("lost", "TaskFailedToStart")

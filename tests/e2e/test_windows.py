@@ -1,4 +1,6 @@
-"""Windows on the deployed stack: openings of a few seconds, the rules at the door, and the schedule in EventBridge Scheduler."""
+"""Windows on the deployed stack: openings of a few seconds, the rules at the door, and the
+schedule in EventBridge Scheduler.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ EVERY, OPEN = timedelta(seconds=6), timedelta(seconds=3)
 
 
 def lineage(driver, inlet, outlet):
-    driver.deploy(driver.pond(inlet, SOURCE), driver.pond(outlet, READER.format(source=inlet, seconds=0), sources=[inlet]))
+    driver.deploy(
+        driver.pond(inlet, SOURCE),
+        driver.pond(outlet, READER.format(source=inlet, seconds=0), sources=[inlet]),
+    )
     return inlet, outlet
 
 
@@ -22,22 +27,39 @@ def window(driver, pond, *words):
 
 
 def occurrence_of(row):
-    """When the occurrence that a run was fresh for had opened: each ends on a multiple of six seconds plus three."""
+    """When the occurrence that a run was fresh for had opened: each ends on a multiple of six
+    seconds plus three.
+    """
     opened = from_text(row["f"]) - OPEN
     assert (opened - datetime(2030, 1, 1, tzinfo=UTC)) % EVERY == timedelta(0), row
     return opened
 
 
 def test_a_wave_under_a_window_runs_the_lineage_once_an_opening(driver):
-    """And a Tide asks under it without stacking; then all is let go, and the Inlet runs whenever it is asked."""
+    """And a Tide asks under it without stacking; then all is let go, and the Inlet runs whenever
+    it is asked.
+    """
     names = lineage(driver, "tidal_pool", "tidal_view")
     window(driver, "tidal_pool", "add", "--name", "quick", "--every", "6s", "--duration", "3s")
     (told,) = driver.line("tidal_pool")["windows"]
-    assert (told["name"], told["every"], told["duration"], told["carried_by"]) == ("quick", 6.0, 3.0, "alarm")
+    assert (told["name"], told["every"], told["duration"], told["carried_by"]) == (
+        "quick",
+        6.0,
+        3.0,
+        "alarm",
+    )
     driver.trigger("wave", "tidal_view")
-    waiting = driver.wait_until("tidal_pool", lambda line: "Window quick" in line["reason"], what="the Inlet waits for its Window")
+    waiting = driver.wait_until(
+        "tidal_pool",
+        lambda line: "Window quick" in line["reason"],
+        what="the Inlet waits for its Window",
+    )
     assert waiting["reason"].startswith("waits for Window quick, opens ")
-    until(lambda: len(driver.noted("tidal_view")) >= 3, what="three openings", show=lambda: driver.lines(*names))
+    until(
+        lambda: len(driver.noted("tidal_view")) >= 3,
+        what="three openings",
+        show=lambda: driver.lines(*names),
+    )
     driver.trigger("remove", "tidal_view")
     driver.wait_until("tidal_view", lambda line: line["trigger"] is None, what="the Wave is gone")
     driver.wait_at_rest(*names)
@@ -45,14 +67,22 @@ def test_a_wave_under_a_window_runs_the_lineage_once_an_opening(driver):
     opened = [occurrence_of(row) for row in driver.runs("tidal_pool")]
     assert opened == sorted(set(opened)), "at most one run in an opening, in order"
     for row, began in zip(driver.runs("tidal_pool"), opened, strict=True):
-        assert began <= from_text(row["started"]) < began + OPEN, "it started while the Window was open"
+        assert began <= from_text(row["started"]) < began + OPEN, (
+            "it started while the Window was open"
+        )
     made, taken = ([row["f"] for row in driver.runs(pond)] for pond in names)
-    assert taken in (made, made[:-1]), "the Sink once for each, but for what was under way when the Wave was removed"
+    assert taken in (made, made[:-1]), (
+        "the Sink once for each, but for what was under way when the Wave was removed"
+    )
     driver.assert_each_ran_once(*names)
 
     before = len(driver.runs("tidal_pool"))
     driver.trigger("tide", "tidal_view", "2s")
-    until(lambda: len(driver.runs("tidal_view")) >= before + 2, what="two tides", show=lambda: driver.lines(*names))
+    until(
+        lambda: len(driver.runs("tidal_view")) >= before + 2,
+        what="two tides",
+        show=lambda: driver.lines(*names),
+    )
     assert all(len(line["demand"]["targets"]) <= 1 for line in driver.lines(*names).values())
     driver.trigger("remove", "tidal_view")
     driver.wait_until("tidal_view", lambda line: line["trigger"] is None, what="the Tide is gone")
@@ -65,14 +95,31 @@ def test_a_wave_under_a_window_runs_the_lineage_once_an_opening(driver):
     driver.assert_each_ran_once(*names)
 
 
-def test_a_rule_of_whole_minutes_is_a_schedule_while_it_stands_and_what_waits_for_it_is_told(driver):
+def test_a_rule_of_whole_minutes_is_a_schedule_while_it_stands_and_what_waits_for_it_is_told(
+    driver,
+):
     lineage(driver, "lagoon", "lagoon_view")
     scheduled = Scheduled(driver)
     opening = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
-    rule = ["--name", "nightly", "--every", "1d", "--start", opening.isoformat(), "--duration", "3h", "--until", "2199-01-01"]
+    rule = [
+        "--name",
+        "nightly",
+        "--every",
+        "1d",
+        "--start",
+        opening.isoformat(),
+        "--duration",
+        "3h",
+        "--until",
+        "2199-01-01",
+    ]
     assert "opens" in window(driver, "lagoon", "add", *rule)
     held = until(lambda: scheduled("window-lagoon-1-nightly"), what="the schedule")
-    assert (held["ScheduleExpression"], held["StartDate"], held["State"]) == ("rate(1 day)", opening, "ENABLED")
+    assert (held["ScheduleExpression"], held["StartDate"], held["State"]) == (
+        "rate(1 day)",
+        opening,
+        "ENABLED",
+    )
     assert held["EndDate"] == datetime(2199, 1, 1, tzinfo=UTC)
     assert held["Target"]["SqsParameters"] == {"MessageGroupId": "lagoon@1"}
 
@@ -82,10 +129,18 @@ def test_a_rule_of_whole_minutes_is_a_schedule_while_it_stands_and_what_waits_fo
     shown = driver.run.done("status", "lagoon", "--once")
     assert "waits for Window nightly, opens" in shown
     assert "every 1d from" in shown
-    until(lambda: scheduled("alarm-lagoon-1"), what="the line's own alarm, which leads to the delay queue")
+    until(
+        lambda: scheduled("alarm-lagoon-1"),
+        what="the line's own alarm, which leads to the delay queue",
+    )
 
-    # What Scheduler will post is a letter that the line understands, and what waited does not run for it.
-    letter = {"MessageBody": held["Target"]["Input"], "MessageGroupId": "lagoon@1", "MessageDeduplicationId": "tick"}
+    # What Scheduler will post is a letter that the line understands, and what waited does not run
+    # for it.
+    letter = {
+        "MessageBody": held["Target"]["Input"],
+        "MessageGroupId": "lagoon@1",
+        "MessageDeduplicationId": "tick",
+    }
     driver.aws("sqs").send_message(QueueUrl=driver.outputs["Mailbox"], **letter)
     assert_refusals(driver, rule)
     assert scheduled("window-lagoon-1-noon") is None
@@ -93,21 +148,34 @@ def test_a_rule_of_whole_minutes_is_a_schedule_while_it_stands_and_what_waits_fo
 
     window(driver, "lagoon", "remove", "nightly")
     until(lambda: scheduled("window-lagoon-1-nightly") is None, what="the schedule is gone")
-    driver.wait_until("lagoon_view", lambda line: line["last_run"], what="nothing keeps the Pulse any more")
+    driver.wait_until(
+        "lagoon_view", lambda line: line["last_run"], what="nothing keeps the Pulse any more"
+    )
     driver.wait_at_rest("lagoon", "lagoon_view")
     assert driver.statuses("lagoon") == driver.statuses("lagoon_view") == ["success"]
     missing = driver.run("trigger", "window", "lagoon", "remove", "nightly")
-    assert (missing.code, "lagoon@1 has no Window 'nightly'; it has none." in missing.err) == (1, True)
+    assert (missing.code, "lagoon@1 has no Window 'nightly'; it has none." in missing.err) == (
+        1,
+        True,
+    )
 
 
 def test_a_pond_that_a_window_put_ahead_of_its_new_source_waits_and_keeps_nobody_busy(driver):
     reads = {source: READER.format(source=source, seconds=0) for source in ("tarn", "beck")}
-    driver.deploy(driver.pond("tarn", SOURCE), driver.pond("beck", SOURCE), driver.pond("mere", reads["tarn"], sources=["tarn"]))
+    driver.deploy(
+        driver.pond("tarn", SOURCE),
+        driver.pond("beck", SOURCE),
+        driver.pond("mere", reads["tarn"], sources=["tarn"]),
+    )
     window(driver, "tarn", "add", "--name", "daily", "--every", "1d")
     driver.run.done("trigger", "pulse", "mere", "--watch")
     driver.deploy(driver.pond("mere", reads["beck"], sources=["beck"], version="1.1.0"))
     driver.trigger("tap", "mere")
-    driver.wait_until("beck", lambda line: line["last_run"] and not line["runs"], what="the new Source runs for it")
+    driver.wait_until(
+        "beck",
+        lambda line: line["last_run"] and not line["runs"],
+        what="the new Source runs for it",
+    )
     waiting = driver.wait_for("mere", "waiting")
     assert waiting["reason"].startswith("waits for beck@1; fresh as of ")
     time.sleep(8)
@@ -121,21 +189,40 @@ def test_a_pond_that_a_window_put_ahead_of_its_new_source_waits_and_keeps_nobody
 def assert_refusals(driver, rule):
     """The same again is a success; what cannot be is refused, and changes nothing."""
     window(driver, "lagoon", "add", *rule)
-    clash = driver.run("trigger", "window", "lagoon", "add", "--name", "noon", "--every", "1h", "--duration", "30m")
+    clash = driver.run(
+        "trigger", "window", "lagoon", "add", "--name", "noon", "--every", "1h", "--duration", "30m"
+    )
     assert clash.code == 2
-    assert "Windows nightly and noon of lagoon@1 would overlap: nightly is every 1d from" in clash.err
+    assert (
+        "Windows nightly and noon of lagoon@1 would overlap: nightly is every 1d from" in clash.err
+    )
     assert "noon is every 1h from" in clash.err
     inner = driver.run("trigger", "window", "lagoon_view", "add", "--name", "w", "--every", "1d")
-    assert (inner.code, "lagoon_view@1 has Sources (lagoon@1); only an Inlet has Windows." in inner.err) == (2, True)
-    assert [held["name"] for held in driver.run("trigger", "window", "lagoon", "list", "--json").json] == ["nightly"]
+    assert (
+        inner.code,
+        "lagoon_view@1 has Sources (lagoon@1); only an Inlet has Windows." in inner.err,
+    ) == (2, True)
+    assert [
+        held["name"] for held in driver.run("trigger", "window", "lagoon", "list", "--json").json
+    ] == ["nightly"]
 
 
 class Scheduled:
     """The Catchment's group in EventBridge Scheduler."""
 
     def __init__(self, driver):
-        self._scheduler, self._group = driver.aws("scheduler"), f"duckstring-{driver.client.catchment.name}"
+        self._scheduler, self._group = (
+            driver.aws("scheduler"),
+            f"duckstring-{driver.client.catchment.name}",
+        )
 
     def __call__(self, name):
-        names = [one["Name"] for one in self._scheduler.list_schedules(GroupName=self._group)["Schedules"]]
-        return self._scheduler.get_schedule(Name=name, GroupName=self._group) if name in names else None
+        names = [
+            one["Name"]
+            for one in self._scheduler.list_schedules(GroupName=self._group)["Schedules"]
+        ]
+        return (
+            self._scheduler.get_schedule(Name=name, GroupName=self._group)
+            if name in names
+            else None
+        )

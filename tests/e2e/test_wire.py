@@ -1,4 +1,6 @@
-"""What a connection to a local Catchment may cost before anybody has shown a key: time, memory, places."""
+"""What a connection to a local Catchment may cost before anybody has shown a key: time, memory,
+places.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,16 @@ HEAD = b"GET /x HTTP/1.1\r\nHost: x\r\n"
 @contextmanager
 def serving(duckstring_home, *, within=WITHIN, connections=0):
     python = ensure_tools(lambda _: None).emulator_python
-    command = [str(python), str(Path(__file__).with_name("wire_server.py")), str(within), str(connections)]
+    command = [
+        str(python),
+        str(Path(__file__).with_name("wire_server.py")),
+        str(within),
+        str(connections),
+    ]
     folder = Path(duckstring_cli.__file__).parent.parent
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(folder)}, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": str(folder)}, stdout=subprocess.PIPE, text=True
+    ) as server:
         try:
             yield int(server.stdout.readline())
         finally:
@@ -71,7 +80,14 @@ def answer(connection):
         HEAD + b"\r\n" + HEAD,
         b"PUT /early HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nab",
     ],
-    ids=["nothing", "half a line", "half a head", "an empty line", "half of the next head", "half a body"],
+    ids=[
+        "nothing",
+        "half a line",
+        "half a head",
+        "an empty line",
+        "half of the next head",
+        "half a body",
+    ],
 )
 def test_who_sends_half_of_something_is_not_waited_for(port, sent):
     with opened(port) as connection:
@@ -112,7 +128,9 @@ def test_who_waits_between_requests_or_sends_a_long_body_has_time(port):
         assert answer(connection)[1][:2] == ["/x", 4]
 
 
-@pytest.mark.parametrize("line", [b"x-a: " + b"a" * 1000 + b"\r\n", b"a" * 1000], ids=["many lines", "one line"])
+@pytest.mark.parametrize(
+    "line", [b"x-a: " + b"a" * 1000 + b"\r\n", b"a" * 1000], ids=["many lines", "one line"]
+)
 def test_a_head_has_a_size(port, line):
     with opened(port) as connection:
         connection.sendall(HEAD)
@@ -140,16 +158,27 @@ def test_heads_on_one_connection_are_not_added_up(port):
 @pytest.mark.parametrize("pause", [0, 0.2])
 def test_a_line_after_the_body_is_no_header(port, pause):
     with opened(port) as connection:
-        connection.sendall(b"PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"2\r\nab\r\n0\r\n" if pause else b""))
+        connection.sendall(
+            b"PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + (b"2\r\nab\r\n0\r\n" if pause else b"")
+        )
         time.sleep(pause)
-        connection.sendall((b"" if pause else b"2\r\nab\r\n0\r\n") + b"x-late: 1\r\n\r\n" + HEAD + b"\r\n")
+        connection.sendall(
+            (b"" if pause else b"2\r\nab\r\n0\r\n") + b"x-late: 1\r\n\r\n" + HEAD + b"\r\n"
+        )
         found = said(connection)
-        assert (found[:12], b"x-late" in found, found.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 400", False, 1)
+        assert (found[:12], b"x-late" in found, found.count(b"HTTP/1.1 ")) == (
+            b"HTTP/1.1 400",
+            False,
+            1,
+        )
 
 
 def test_a_body_in_chunks_comes_whole(port):
     with opened(port) as connection:
-        connection.sendall(b"PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n")
+        connection.sendall(
+            b"PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+        )
         assert answer(connection)[1][:2] == ["/x", 2]
 
 

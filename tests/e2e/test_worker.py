@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 def test_what_a_ripple_and_its_children_print_harms_nobody(driver):
-    """Standard output may be how a worker is spoken to: neither noise nor a forged answer gets into it."""
+    """Standard output may be how a worker is spoken to: neither noise nor a forged answer gets
+    into it.
+    """
     driver.deploy(
         driver.pond(
             "noisy",
@@ -55,7 +57,9 @@ def test_ponds_with_modules_of_one_name_do_not_meet_in_a_warm_worker(driver):
     driver.run.done("deploy", driver.folder, "--all")
     for name in names:
         driver.wait_fresh(name, driver.pulse(name))
-    assert [driver.rows(name, "made") for name in names] == [[{"early": name, "late": name, "leak": name}] for name in names]
+    assert [driver.rows(name, "made") for name in names] == [
+        [{"early": name, "late": name, "leak": name}] for name in names
+    ]
 
 
 def test_a_ripple_that_leaves_with_an_exit_has_failed(driver):

@@ -1,4 +1,6 @@
-"""An application behind the door's HTTP protocol, run by the emulator's interpreter: what it receives it answers."""
+"""An application behind the door's HTTP protocol, run by the emulator's interpreter: what it
+receives it answers.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from duckstring_cli.local.wire import limited_protocol
 
 
 async def app(scope, receive, send):
-    """Answer with what was received. By the path: before the body is read, or to somebody who has shown a key."""
+    """Answer with what was received. By the path: before the body is read, or to somebody who
+    has shown a key.
+    """
     if scope["type"] != "http":
         return
     if "/known" in scope["path"]:
@@ -26,8 +30,16 @@ async def app(scope, receive, send):
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-    said = json.dumps([scope["path"], len(body), [name.decode() for name, _ in scope["headers"]]]).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(said)).encode())]})
+    said = json.dumps(
+        [scope["path"], len(body), [name.decode() for name, _ in scope["headers"]]]
+    ).encode()
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-length", str(len(said)).encode())],
+        }
+    )
     await send({"type": "http.response.body", "body": said})
 
 
@@ -36,7 +48,9 @@ async def serve(within: float, connections: int) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
     protocol = limited_protocol(head_within=within, connections=connections)
-    config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_level="critical", timeout_keep_alive=60)
+    config = uvicorn.Config(
+        app, http=protocol, ws="none", lifespan="off", log_level="critical", timeout_keep_alive=60
+    )
     await uvicorn.Server(config).serve([listener])
 
 

@@ -35,10 +35,14 @@ def synthesize(folder: Path, config: Config) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory) -> dict[str, Any]:
-    config = Config(catchment="test", environment={"API_TOKEN": "abc"}, arrivals=("landing", "inbox"))
+    config = Config(
+        catchment="test", environment={"API_TOKEN": "abc"}, arrivals=("landing", "inbox")
+    )
     return synthesize(tmp_path_factory.mktemp("stack"), config)
 
 
 @pytest.fixture(scope="session")
 def ephemeral_template(tmp_path_factory) -> dict[str, Any]:
-    return synthesize(tmp_path_factory.mktemp("ephemeral"), Config(catchment="test", ephemeral=True, reserved=50))
+    return synthesize(
+        tmp_path_factory.mktemp("ephemeral"), Config(catchment="test", ephemeral=True, reserved=50)
+    )

@@ -1,7 +1,8 @@
 """What a role of the template may do, asked of requests that the adapters really make.
 
-A small part of IAM: statements that allow, resources with ``*``, and the conditions that DynamoDB has for items (``LeadingKeys``,
-``Attributes``), which the emulator does not enforce. No statement of ours denies anything to a function.
+A small part of IAM: statements that allow, resources with ``*``, and the conditions that DynamoDB
+has for items (``LeadingKeys``, ``Attributes``), which the emulator does not enforce. No statement
+of ours denies anything to a function.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ Parameters = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """One action on one resource, as IAM sees it. ``facts`` are the condition keys that the service sets."""
+    """One action on one resource, as IAM sees it. ``facts`` are the condition keys that the
+    service sets.
+    """
 
     action: str
     resource: str
@@ -40,7 +43,9 @@ class Places:
             (name,) = [
                 name
                 for name, one in template["Resources"].items()
-                if one["Type"] == kind and properties.items() <= {key: bool(one["Properties"].get(key)) for key in properties}.items()
+                if one["Type"] == kind
+                and properties.items()
+                <= {key: bool(one["Properties"].get(key)) for key in properties}.items()
             ]
             return name
 
@@ -70,16 +75,30 @@ def rendered(value: Any) -> str:
 def allowing(statements: Sequence[Mapping[str, Any]], request: Request) -> Iterator[int]:
     """Which of a role's statements allow a request."""
     for number, statement in enumerate(statements):
-        actions, resources = _listed(statement["Action"]), [rendered(one) for one in _listed(statement["Resource"])]
-        if request.action not in actions or not any(fnmatchcase(request.resource, one) for one in resources):
+        actions, resources = (
+            _listed(statement["Action"]),
+            [rendered(one) for one in _listed(statement["Resource"])],
+        )
+        if request.action not in actions or not any(
+            fnmatchcase(request.resource, one) for one in resources
+        ):
             continue
-        if all(_holds(operator, keys, request) for operator, keys in statement.get("Condition", {}).items()):
+        if all(
+            _holds(operator, keys, request)
+            for operator, keys in statement.get("Condition", {}).items()
+        ):
             yield number
 
 
 def _holds(operator: str, keys: Mapping[str, Any], request: Request) -> bool:
-    matches = {"ForAllValues:StringLike": fnmatchcase, "ForAllValues:StringEquals": str.__eq__}[operator]
-    held = [(value, _listed(allowed)) for key, allowed in keys.items() for value in request.facts.get(key, ())]
+    matches = {"ForAllValues:StringLike": fnmatchcase, "ForAllValues:StringEquals": str.__eq__}[
+        operator
+    ]
+    held = [
+        (value, _listed(allowed))
+        for key, allowed in keys.items()
+        for value in request.facts.get(key, ())
+    ]
     return all(any(matches(value, one) for one in allowed) for value, allowed in held)
 
 
@@ -107,8 +126,18 @@ def requests_of(operation: str, given: Parameters, places: Places) -> list[Reque
 
 def _item_request(name: str, given: Parameters, places: Places) -> Request:
     key = given.get("Key") or {part: given["Item"][part] for part in ("pk", "sk")}
-    expressions = " ".join(given.get(part, "") for part in ("UpdateExpression", "ConditionExpression", "ProjectionExpression"))
-    named = [given["ExpressionAttributeNames"][word] for word in re.findall(r"#\w+", expressions) if "." + word not in expressions]
+    expressions = " ".join(
+        given.get(part, "")
+        for part in ("UpdateExpression", "ConditionExpression", "ProjectionExpression")
+    )
+    named = [
+        given["ExpressionAttributeNames"][word]
+        for word in re.findall(r"#\w+", expressions)
+        if "." + word not in expressions
+    ]
     bare = re.findall(r"(?<![#:.\w])(pk|sk|revision|outbox|attempt|at)\b", expressions)
-    facts = {"dynamodb:LeadingKeys": [key["pk"]["S"]], "dynamodb:Attributes": [*key, *named, *bare, *given.get("Item", ())]}
+    facts = {
+        "dynamodb:LeadingKeys": [key["pk"]["S"]],
+        "dynamodb:Attributes": [*key, *named, *bare, *given.get("Item", ())],
+    }
     return Request(f"dynamodb:{name}", places.table, facts)

@@ -32,7 +32,9 @@ def names_in(path: Path) -> set[str]:
 
 def test_code_for_lambda_is_compiled_and_what_is_for_tests_stays_out(package, tmp_path):
     target = Target.of(python=HERE, architecture="x86_64", named="")
-    found = names_in(source_zip(package, prefix="python/", target=target, build=tmp_path / "build").path)
+    found = names_in(
+        source_zip(package, prefix="python/", target=target, build=tmp_path / "build").path
+    )
     assert "python/ours/__init__.py" in found
     assert any(name.startswith("python/ours/__pycache__/__init__.") for name in found)
     assert not [name for name in found if "testing" in name]
@@ -42,7 +44,11 @@ def test_code_for_lambda_is_compiled_and_what_is_for_tests_stays_out(package, tm
 def test_it_is_not_compiled_if_told_so_or_for_this_machine(package, tmp_path, wanted):
     target = Target.of(**{"python": "3.99", "architecture": "x86_64", "named": "", **wanted})
     assert not [
-        name for name in names_in(source_zip(package, prefix="", target=target, build=tmp_path / "build").path) if "pycache" in name
+        name
+        for name in names_in(
+            source_zip(package, prefix="", target=target, build=tmp_path / "build").path
+        )
+        if "pycache" in name
     ]
 
 

@@ -15,7 +15,14 @@ def read(**context: object) -> Config:
 
 
 def test_without_a_context_it_is_the_catchment_dev_in_aws():
-    assert read() == Config(catchment="dev", python="3.12", architecture="x86_64", platform="", ephemeral=False, memory_mib=2048)
+    assert read() == Config(
+        catchment="dev",
+        python="3.12",
+        architecture="x86_64",
+        platform="",
+        ephemeral=False,
+        memory_mib=2048,
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,12 +57,20 @@ def test_buckets_to_hear_of_are_read_from_a_list():
 
 
 def test_policies_for_the_workers_are_read_from_a_list():
-    ours, aws = "arn:aws:iam::123456789012:policy/sales/glue-jobs", "arn:aws:iam::aws:policy/AmazonAthenaFullAccess"
+    ours, aws = (
+        "arn:aws:iam::123456789012:policy/sales/glue-jobs",
+        "arn:aws:iam::aws:policy/AmazonAthenaFullAccess",
+    )
     assert Config.read({"policies": f"{ours}, {aws},{ours}"}.get).policies == (ours, aws)
 
 
 @pytest.mark.parametrize(
-    "listed", ["glue-jobs", "arn:aws:iam::123456789012:role/x", ",".join(f"arn:aws:iam::aws:policy/P{number}" for number in range(9))]
+    "listed",
+    [
+        "glue-jobs",
+        "arn:aws:iam::123456789012:role/x",
+        ",".join(f"arn:aws:iam::aws:policy/P{number}" for number in range(9)),
+    ],
 )
 def test_what_is_no_list_of_policies_is_refused(listed):
     with pytest.raises(OperatorError, match="-c policies="):
@@ -63,7 +78,9 @@ def test_what_is_no_list_of_policies_is_refused(listed):
 
 
 def test_a_network_for_tasks_is_subnets_and_a_security_group():
-    given = read(subnets="subnet-0a1b2c3d, subnet-4e5f6a7b", **{"security-group": "sg-0a1b2c3d"}).network
+    given = read(
+        subnets="subnet-0a1b2c3d, subnet-4e5f6a7b", **{"security-group": "sg-0a1b2c3d"}
+    ).network
     assert given == Network(("subnet-0a1b2c3d", "subnet-4e5f6a7b"), "sg-0a1b2c3d", public_ip=False)
     assert read().network is None
 
@@ -76,7 +93,10 @@ def test_a_network_for_tasks_is_subnets_and_a_security_group():
         ({"public-ip": "true"}, "public-ip"),
         ({"subnets": "vpc-0a1b2c3d", "security-group": "sg-0a1b2c3d"}, "subnets"),
         ({"subnets": "subnet-0a1b2c3d", "security-group": "default"}, "security-group"),
-        ({"subnets": "subnet-0a1b2c3d", "security-group": "sg-0a1b2c3d", "public-ip": "perhaps"}, "public-ip"),
+        (
+            {"subnets": "subnet-0a1b2c3d", "security-group": "sg-0a1b2c3d", "public-ip": "perhaps"},
+            "public-ip",
+        ),
     ],
 )
 def test_half_a_network_or_a_wrong_one_is_refused(context, key):
@@ -93,7 +113,10 @@ def test_concurrency_is_reserved_on_request():
     assert (read().reserved, read(reserved="50").reserved) == (None, 50)
 
 
-@pytest.mark.parametrize("name", ["PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "HOME", "LANG", "AWS_REGION", "DUCKSTRING_TABLE"])
+@pytest.mark.parametrize(
+    "name",
+    ["PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "HOME", "LANG", "AWS_REGION", "DUCKSTRING_TABLE"],
+)
 def test_a_name_that_would_break_the_function_is_refused_by_name(name):
     with pytest.raises(OperatorError, match=f"env:1: {name} belongs to") as caught:
         parse_environment(f"{name}=x", where="env")
@@ -102,7 +125,11 @@ def test_a_name_that_would_break_the_function_is_refused_by_name(name):
 
 def test_the_environment_file_takes_comments_quotes_and_exports():
     text = "# a comment\n\nHOST=https://a.b/?x=1\nexport TOKEN='a b'\nEMPTY=\n"
-    assert parse_environment(text, where="env") == {"HOST": "https://a.b/?x=1", "TOKEN": "a b", "EMPTY": ""}
+    assert parse_environment(text, where="env") == {
+        "HOST": "https://a.b/?x=1",
+        "TOKEN": "a b",
+        "EMPTY": "",
+    }
 
 
 @pytest.mark.parametrize("line", ["no equals", "AWS_REGION=x", "DUCKSTRING_TABLE=x", "1A=x", "=x"])
@@ -118,8 +145,11 @@ def test_an_environment_file_larger_than_a_functions_environment_is_refused():
 
 def test_layers_too_large_for_lambda_are_refused_with_their_sizes(tmp_path):
     parts = [
-        Built(path=tmp_path / f"{name}-1.zip", digest="", unpacked=size) for name, size in (("deps", 40_000_000), ("data", 220_000_000))
+        Built(path=tmp_path / f"{name}-1.zip", digest="", unpacked=size)
+        for name, size in (("deps", 40_000_000), ("data", 220_000_000))
     ]
-    with pytest.raises(OperatorError, match=r"260 MB \(deps 40 MB, data 220 MB\); Lambda allows 250 MB"):
+    with pytest.raises(
+        OperatorError, match=r"260 MB \(deps 40 MB, data 220 MB\); Lambda allows 250 MB"
+    ):
         check_size("ripple", parts)
     check_size("ripple", parts[:1])

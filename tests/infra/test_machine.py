@@ -19,18 +19,24 @@ BRANCH = MACHINE["States"]["Ripples"]["ItemProcessor"]["States"]
 RUNS = [MACHINE["States"]["RunAlone"], BRANCH["Run"]]
 TASKS = [MACHINE["States"]["RunOnTaskAlone"], BRANCH["RunOnTask"]]
 GATES = [MACHINE["States"]["AwaitAlone"], BRANCH["Await"]]
-BOTH = pytest.mark.parametrize(("states", "suffix"), [(MACHINE["States"], "Alone"), (BRANCH, "")], ids=["outside", "branch"])
+BOTH = pytest.mark.parametrize(
+    ("states", "suffix"), [(MACHINE["States"], "Alone"), (BRANCH, "")], ids=["outside", "branch"]
+)
 
 
 def strings(node: Any) -> Iterator[str]:
     if isinstance(node, str):
         yield node
-    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+    for value in (
+        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    ):
         yield from strings(value)
 
 
 def names(states: dict[str, Any]) -> list[str]:
-    inside = (state["ItemProcessor"]["States"] for state in states.values() if state["Type"] == "Map")
+    inside = (
+        state["ItemProcessor"]["States"] for state in states.values() if state["Type"] == "Map"
+    )
     return [*states, *(name for one in inside for name in names(one))]
 
 
@@ -57,7 +63,12 @@ def test_what_most_runs_do_enters_few_states():
 
 def test_a_branch_never_ends_in_fail_so_that_its_siblings_live_on():
     assert "Fail" not in {state["Type"] for state in BRANCH.values()}
-    assert {name for name, state in BRANCH.items() if state.get("End")} == {"Run", "RunOnTask", "Done", "Cancelled"}
+    assert {name for name, state in BRANCH.items() if state.get("End")} == {
+        "Run",
+        "RunOnTask",
+        "Done",
+        "Cancelled",
+    }
 
 
 @pytest.mark.parametrize("gate", GATES, ids=["outside", "branch"])
@@ -73,8 +84,12 @@ def test_what_aws_loses_is_tried_again_and_then_lost_and_not_crashed(task):
     waits, again = task["Retry"]
     lost, crashed = task["Catch"]
     assert waits["ErrorEquals"] + again["ErrorEquals"] == lost["ErrorEquals"]
-    assert {"Lambda.TooManyRequestsException", "Lambda.AWSLambdaException"} < set(lost["ErrorEquals"])
-    assert not {"States.ALL", "States.TaskFailed", "States.Timeout", "Lambda.Unknown"} & set(lost["ErrorEquals"])
+    assert {"Lambda.TooManyRequestsException", "Lambda.AWSLambdaException"} < set(
+        lost["ErrorEquals"]
+    )
+    assert not {"States.ALL", "States.TaskFailed", "States.Timeout", "Lambda.Unknown"} & set(
+        lost["ErrorEquals"]
+    )
     assert "'outcome': 'lost'" in lost["Output"]
     assert " : 'crashed', 'failure': " in crashed["Output"]
 
@@ -85,8 +100,15 @@ def test_a_lost_attempt_rests_before_it_asks(states, suffix):
     assert states[f"Rest{suffix}"] == {"Type": "Wait", "Seconds": 10, "Next": f"Await{suffix}"}
     ended = states[f"Ended{suffix}"]
     rests, stays, pauses = ended["Choices"]
-    assert ("'lost'" in rests["Condition"], rests["Next"], ended["Default"]) == (True, f"Rest{suffix}", f"Await{suffix}")
-    assert ("$states.input.stays" in stays["Condition"], stays["Next"]) == (True, f"PauseTask{suffix}")
+    assert ("'lost'" in rests["Condition"], rests["Next"], ended["Default"]) == (
+        True,
+        f"Rest{suffix}",
+        f"Await{suffix}",
+    )
+    assert ("$states.input.stays" in stays["Condition"], stays["Next"]) == (
+        True,
+        f"PauseTask{suffix}",
+    )
     assert ("'paused'" in pauses["Condition"], pauses["Next"]) == (True, f"Pause{suffix}")
 
 
@@ -110,19 +132,29 @@ def test_a_task_that_falls_silent_or_is_stopped_is_lost_and_costs_its_author_not
 @pytest.mark.parametrize("task", TASKS, ids=["outside", "branch"])
 def test_only_a_task_that_ecs_did_not_start_is_started_again(task):
     """A retry of anything that its own worker may say would run an attempt twice."""
-    assert all(error.startswith(("ECS.", "AmazonECS.")) for rule in task["Retry"] for error in rule["ErrorEquals"])
+    assert all(
+        error.startswith(("ECS.", "AmazonECS."))
+        for rule in task["Retry"]
+        for error in rule["ErrorEquals"]
+    )
 
 
 @pytest.mark.parametrize(
     ("task", "error"),
-    [(task, "Lambda.TooManyRequestsException") for task in RUNS] + [(task, "ECS.LimitExceededException") for task in TASKS],
+    [(task, "Lambda.TooManyRequestsException") for task in RUNS]
+    + [(task, "ECS.LimitExceededException") for task in TASKS],
 )
 def test_who_finds_no_room_in_the_account_waits_for_hours_and_not_for_ever(task, error):
-    """The sweep takes for lost what has not begun after six; an execution's history has room for 25,000 events, of 40 branches."""
+    """The sweep takes for lost what has not begun after six; an execution's history has room for
+    25,000 events, of 40 branches.
+    """
     waits, fails = task["Retry"]
     assert error in waits["ErrorEquals"]
     assert error not in fails["ErrorEquals"]
-    longest = sum(min(waits["IntervalSeconds"] * waits["BackoffRate"] ** n, waits["MaxDelaySeconds"]) for n in range(waits["MaxAttempts"]))
+    longest = sum(
+        min(waits["IntervalSeconds"] * waits["BackoffRate"] ** n, waits["MaxDelaySeconds"])
+        for n in range(waits["MaxAttempts"])
+    )
     assert timedelta(hours=4) < timedelta(seconds=longest) < ABSENT
     assert 40 * 3 * waits["MaxAttempts"] < 25_000 / 3
 
@@ -130,7 +162,9 @@ def test_who_finds_no_room_in_the_account_waits_for_hours_and_not_for_ever(task,
 @pytest.mark.parametrize("task", TASKS, ids=["outside", "branch"])
 def test_a_task_of_each_size_has_the_processors_that_go_with_it(task):
     cpu = task["Arguments"]["Overrides"]["Cpu"]
-    assert [f"'{size.memory_mib}': '{size.cpu_units}'" in cpu for size in TASK_SIZES] == [True] * len(TASK_SIZES)
+    assert [f"'{size.memory_mib}': '{size.cpu_units}'" in cpu for size in TASK_SIZES] == [
+        True
+    ] * len(TASK_SIZES)
 
 
 @BOTH

@@ -1,6 +1,8 @@
-"""The rights of a worker: enough for all that it does, and nothing of what an author's code could do with more.
+"""The rights of a worker: enough for all that it does, and nothing of what an author's code could
+do with more.
 
-Every request of the ports of a worker, a task's supervisor and discovery is recorded (moto) and held against the template's policies.
+Every request of the ports of a worker, a task's supervisor and discovery is recorded (moto) and
+held against the template's policies.
 """
 
 from __future__ import annotations
@@ -25,7 +27,14 @@ from duckstring.adapters.aws.worker import DynamoStates, S3Artifacts, SecretEntr
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.errors import TransientError
-from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, OnKillCalled, Site, Usage
+from duckstring.model.attempts import (
+    AttemptFinished,
+    AttemptPaused,
+    AttemptStarted,
+    OnKillCalled,
+    Site,
+    Usage,
+)
 from duckstring.model.names import Line, table_key
 from tests.infra.policies import Places, Request, allowing, requests_of
 from tests.infra.test_stack import function, statements
@@ -40,8 +49,15 @@ Calls = list[tuple[str, dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def roles(template) -> dict[str, list[dict[str, Any]]]:
-    (task,) = [name for name in template["Resources"] if name.startswith("TasksDefinitionTaskRole") and "Policy" not in name]
-    named = {name: function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0] for name in ("ripple", "discovery")}
+    (task,) = [
+        name
+        for name in template["Resources"]
+        if name.startswith("TasksDefinitionTaskRole") and "Policy" not in name
+    ]
+    named = {
+        name: function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
+        for name in ("ripple", "discovery")
+    }
     return {name: statements(template, role) for name, role in {**named, "task": task}.items()}
 
 
@@ -50,11 +66,15 @@ def calls(monkeypatch) -> Iterator[tuple[Clients, Calls]]:
     """Clients of a Catchment, and all that is asked through them, by service and operation."""
     with catchment(monkeypatch) as here:
         clients, made = Clients(), []
-        here.clients.s3.put_object(Bucket="catchment", Key="artifacts/sales/1.0.0/ab.zip", Body=b"zip")
+        here.clients.s3.put_object(
+            Bucket="catchment", Key="artifacts/sales/1.0.0/ab.zip", Body=b"zip"
+        )
         here.clients.secretsmanager.create_secret(Name="secret", SecretString="{}")
         clients.session.register(
             "provide-client-params.*.*",
-            lambda params, model, **_: made.append((f"{model.service_model.service_id.hyphenize()}.{model.name}", dict(params))),
+            lambda params, model, **_: made.append(
+                (f"{model.service_model.service_id.hyphenize()}.{model.name}", dict(params))
+            ),
         )
         yield clients, made
 
@@ -70,7 +90,9 @@ def attempt(clients: Clients) -> None:
     rows.started(SALES, AttemptStarted(42, "load", 1, NOON, Site(), pauses=1))
     rows.started(SALES, AttemptStarted(42, "load", 1, NOON, Site()))
     rows.paused(SALES, AttemptPaused(42, "load", 1, NOON, Usage()))
-    rows.finished(SALES, AttemptFinished(42, "load", 1, "failed", NOON, "ValueError", "long " * 20_000))
+    rows.finished(
+        SALES, AttemptFinished(42, "load", 1, "failed", NOON, "ValueError", "long " * 20_000)
+    )
     rows.finished(SALES, AttemptFinished(42, "load", 1, "success", NOON))
     which = {"run": 42, "ripple": "load", "attempt": 1}
     rows.taken(SALES, **which)
@@ -88,12 +110,21 @@ def attempt(clients: Clients) -> None:
 
 
 def asked(calls: Calls, places: Places) -> list[Request]:
-    return [request for name, given in calls if name != "sqs.GetQueueUrl" for request in requests_of(name, given, places)]
+    return [
+        request
+        for name, given in calls
+        if name != "sqs.GetQueueUrl"
+        for request in requests_of(name, given, places)
+    ]
 
 
 def of_duckdb(places: Places) -> list[Request]:
-    """DuckDB asks by itself: a HEAD and a GET of what it reads, a PUT, whole or in parts, of what it writes."""
-    return [Request(action, f"{places.bucket}/{TABLE}") for action in ("s3:GetObject", "s3:PutObject")]
+    """DuckDB asks by itself: a HEAD and a GET of what it reads, a PUT, whole or in parts, of
+    what it writes.
+    """
+    return [
+        Request(action, f"{places.bucket}/{TABLE}") for action in ("s3:GetObject", "s3:PutObject")
+    ]
 
 
 def of_logs(statements: list[dict[str, Any]]) -> set[int]:
@@ -102,13 +133,20 @@ def of_logs(statements: list[dict[str, Any]]) -> set[int]:
 
 
 @pytest.mark.parametrize("role", ["ripple", "task"])
-def test_a_worker_may_do_all_that_it_does_and_every_statement_is_needed(template, roles, calls, role):
+def test_a_worker_may_do_all_that_it_does_and_every_statement_is_needed(
+    template, roles, calls, role
+):
     clients, made = calls
     attempt(clients)
     if role == "task":
         tokens = StepTokens(clients)
-        for word in (lambda: tokens.beat("t"), *(partial(tokens.answer, "t", {"outcome": how}) for how in ("ok", "failed"))):
-            with suppress(TransientError, ClientError):  # moto knows no such token: what counts is what was asked
+        for word in (
+            lambda: tokens.beat("t"),
+            *(partial(tokens.answer, "t", {"outcome": how}) for how in ("ok", "failed")),
+        ):
+            with suppress(
+                TransientError, ClientError
+            ):  # moto knows no such token: what counts is what was asked
                 word()
     places = Places.of(template)
     needed = of_logs(roles[role])
@@ -143,14 +181,18 @@ def update(partition: str, sort_key: str, **values: str) -> tuple[str, dict[str,
 
 def item(operation: str, partition: str, sort_key: str) -> tuple[str, dict[str, Any]]:
     key = {"pk": {"S": partition}, "sk": {"S": sort_key}}
-    return f"dynamodb.{operation}", {"Item": {**key, "state": {"S": "{}"}}} if operation == "PutItem" else {"Key": key}
+    return f"dynamodb.{operation}", {
+        "Item": {**key, "state": {"S": "{}"}}
+    } if operation == "PutItem" else {"Key": key}
 
 
 ATTACKS = {
     "write another line's state": update("LINE#orders@1", "STATE", state="{}"),
     "write the line's own state": update("LINE#sales@1", "STATE", state="{}"),
     "let a state vanish by TTL": update("LINE#orders@1", "STATE", expires="1"),
-    "let an attempt vanish by TTL": update("WORK#orders@1", "ATTEMPT#0000000042#load#0001", expires="1"),
+    "let an attempt vanish by TTL": update(
+        "WORK#orders@1", "ATTEMPT#0000000042#load#0001", expires="1"
+    ),
     "publish by hand": update("LINE#orders@1", "MANIFEST#0000000042", tables="{}"),
     "a manifest among attempts": update("WORK#orders@1", "MANIFEST#0000000042", tables="{}"),
     "history of runs": update("WORK#orders@1", "RUN#0000000042", gsi1pk="RUNS#2030-01"),
@@ -207,7 +249,17 @@ def test_no_worker_runs_or_answers_what_is_not_its_own(template, roles, roles_re
 
 
 def test_tokens_of_another_machine_are_not_a_tasks_to_answer(roles):
-    assert list(allowing(roles["task"], Request("states:SendTaskSuccess", "arn:aws:states:eu-central-1:1:stateMachine:other"))) == []
+    assert (
+        list(
+            allowing(
+                roles["task"],
+                Request(
+                    "states:SendTaskSuccess", "arn:aws:states:eu-central-1:1:stateMachine:other"
+                ),
+            )
+        )
+        == []
+    )
 
 
 def test_the_log_of_another_function_is_not_a_workers_to_write(template, roles):

@@ -1,4 +1,6 @@
-"""What the template promises: nothing is lost, nobody may more than needed, everybody knows what they need."""
+"""What the template promises: nothing is lost, nobody may more than needed, everybody knows what
+they need.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.inbox import wait_after
 from duckstring.adapters.aws.memos import DynamoMemories
-from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, OnKillCalled, Site, Usage
+from duckstring.model.attempts import (
+    AttemptFinished,
+    AttemptPaused,
+    AttemptStarted,
+    OnKillCalled,
+    Site,
+    Usage,
+)
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.ports import SOON
@@ -50,7 +59,15 @@ KNOWS = {
     | {"cluster", "ripple_function", "function_memory_mib", "function_timeout_seconds"},
     "ripple": EVERYONE | {"secret", "function_memory_mib", "function_timeout_seconds"},
     "discovery": {"catchment", "bucket", "secret"},
-    "api": EVERYONE | {"bus", "machine", "discovery_function", "arrivals", "function_memory_mib", "function_timeout_seconds"},
+    "api": EVERYONE
+    | {
+        "bus",
+        "machine",
+        "discovery_function",
+        "arrivals",
+        "function_memory_mib",
+        "function_timeout_seconds",
+    },
     "sweep": EVERYONE | {"delays", "machine"},
 }
 
@@ -81,7 +98,11 @@ def statements(template: dict[str, Any], role: str) -> list[dict[str, Any]]:
 
 def actions_of(template: dict[str, Any], name: str) -> set[str]:
     role = function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
-    return {action for statement in statements(template, role) for action in as_list(statement["Action"])}
+    return {
+        action
+        for statement in statements(template, role)
+        for action in as_list(statement["Action"])
+    }
 
 
 def as_list(value: Any) -> list[Any]:
@@ -89,15 +110,24 @@ def as_list(value: Any) -> list[Any]:
 
 
 def test_every_queue_has_a_dead_letter_queue_of_its_kind_or_is_one(template):
-    queues = {name: one.get("Properties", {}) for name, one in of_type(template, "AWS::SQS::Queue").items()}
-    dead = {one["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]: one for one in queues.values() if "RedrivePolicy" in one}
+    queues = {
+        name: one.get("Properties", {})
+        for name, one in of_type(template, "AWS::SQS::Queue").items()
+    }
+    dead = {
+        one["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]: one
+        for one in queues.values()
+        if "RedrivePolicy" in one
+    }
     assert len(queues) == 5
     assert len(dead) == 2
     for queue in queues.values():
         if "RedrivePolicy" in queue:
             target = queues[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]
             assert target.get("FifoQueue") == queue.get("FifoQueue")
-            assert queue["RedrivePolicy"]["maxReceiveCount"] == (1000 if queue.get("FifoQueue") else 100)
+            assert queue["RedrivePolicy"]["maxReceiveCount"] == (
+                1000 if queue.get("FifoQueue") else 100
+            )
             assert target["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
@@ -120,9 +150,14 @@ def test_a_message_stays_hidden_for_six_timeouts_of_its_consumer(template):
 
 
 def test_the_orchestrator_reports_single_failures_of_a_batch(template):
-    mappings = [one["Properties"] for one in of_type(template, "AWS::Lambda::EventSourceMapping").values()]
+    mappings = [
+        one["Properties"] for one in of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    ]
     assert len(mappings) == 2
-    assert all(one["FunctionResponseTypes"] == ["ReportBatchItemFailures"] and one["BatchSize"] == 10 for one in mappings)
+    assert all(
+        one["FunctionResponseTypes"] == ["ReportBatchItemFailures"] and one["BatchSize"] == 10
+        for one in mappings
+    )
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -134,7 +169,11 @@ def test_a_function_knows_exactly_what_it_needs(template, name):
 
 
 def test_the_environment_file_reaches_ripples_and_what_imports_them_only(template):
-    having = [name for name in FUNCTIONS if "API_TOKEN" in function(template, name)["Properties"]["Environment"]["Variables"]]
+    having = [
+        name
+        for name in FUNCTIONS
+        if "API_TOKEN" in function(template, name)["Properties"]["Environment"]["Variables"]
+    ]
     assert having == ["ripple", "discovery"]
 
 
@@ -156,14 +195,25 @@ def test_every_resource_is_named_where_aws_can_name_it(template):
 
 
 def test_no_role_has_a_managed_policy(template):
-    assert not [name for name, role in of_type(template, "AWS::IAM::Role").items() if role["Properties"].get("ManagedPolicyArns")]
+    assert not [
+        name
+        for name, role in of_type(template, "AWS::IAM::Role").items()
+        if role["Properties"].get("ManagedPolicyArns")
+    ]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_writes_its_own_log_and_no_other(template, name):
     properties = function(template, name)["Properties"]
-    role, group = properties["Role"]["Fn::GetAtt"][0], properties["LoggingConfig"]["LogGroup"]["Ref"]
-    (logs,) = [one for one in statements(template, role) if any(action.startswith("logs:") for action in as_list(one["Action"]))]
+    role, group = (
+        properties["Role"]["Fn::GetAtt"][0],
+        properties["LoggingConfig"]["LogGroup"]["Ref"],
+    )
+    (logs,) = [
+        one
+        for one in statements(template, role)
+        if any(action.startswith("logs:") for action in as_list(one["Action"]))
+    ]
     assert logs["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
     assert logs["Resource"] == {"Fn::GetAtt": [group, "Arn"]}
 
@@ -173,12 +223,23 @@ def test_only_who_answers_task_tokens_may_and_only_to_this_machine(template):
     found = {}
     for name, policy in of_type(template, "AWS::IAM::Policy").items():
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-            if tokens := [action for action in as_list(statement["Action"]) if action.startswith("states:SendTask")]:
+            if tokens := [
+                action
+                for action in as_list(statement["Action"])
+                if action.startswith("states:SendTask")
+            ]:
                 found[re.sub(r"[0-9A-F]{8}$", "", name)] = tokens
                 assert statement["Resource"] == {"Ref": machine}
     assert found == {
-        "DoorsOrchestratorServiceRoleDefaultPolicy": ["states:SendTaskSuccess", "states:SendTaskFailure"],
-        "TasksDefinitionTaskRoleDefaultPolicy": ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
+        "DoorsOrchestratorServiceRoleDefaultPolicy": [
+            "states:SendTaskSuccess",
+            "states:SendTaskFailure",
+        ],
+        "TasksDefinitionTaskRoleDefaultPolicy": [
+            "states:SendTaskSuccess",
+            "states:SendTaskFailure",
+            "states:SendTaskHeartbeat",
+        ],
     }
 
 
@@ -222,22 +283,55 @@ def test_a_users_policies_are_the_workers_alone(tmp_path):
     policy = "arn:aws:iam::123456789012:policy/glue-jobs"
     stack = synthesize(tmp_path, Config(catchment="test", policies=(policy,)))
     bearers = {
-        name for name, role in of_type(stack, "AWS::IAM::Role").items() if policy in json.dumps(role["Properties"].get("ManagedPolicyArns"))
+        name
+        for name, role in of_type(stack, "AWS::IAM::Role").items()
+        if policy in json.dumps(role["Properties"].get("ManagedPolicyArns"))
     }
     assert len(bearers) == 2
-    assert {re.sub(r"[0-9A-F]{8}$", "", name) for name in bearers} == {"DoorsRippleServiceRole", "TasksDefinitionTaskRole"}
+    assert {re.sub(r"[0-9A-F]{8}$", "", name) for name in bearers} == {
+        "DoorsRippleServiceRole",
+        "TasksDefinitionTaskRole",
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "forbidden"),
     [
-        ("ripple", {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "states:StartExecution"}),
-        ("ripple", {"states:SendTaskSuccess", "s3:DeleteObject", "s3:ListBucket", "events:PutEvents", "lambda:InvokeFunction"}),
-        ("api", {"states:StartExecution", "s3:PutObject", "s3:DeleteObject", "secretsmanager:GetSecretValue"}),
-        ("orchestrator", {"s3:GetObject", "s3:DeleteObject", "secretsmanager:GetSecretValue", "ecs:RunTask"}),
+        (
+            "ripple",
+            {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "states:StartExecution"},
+        ),
+        (
+            "ripple",
+            {
+                "states:SendTaskSuccess",
+                "s3:DeleteObject",
+                "s3:ListBucket",
+                "events:PutEvents",
+                "lambda:InvokeFunction",
+            },
+        ),
+        (
+            "api",
+            {
+                "states:StartExecution",
+                "s3:PutObject",
+                "s3:DeleteObject",
+                "secretsmanager:GetSecretValue",
+            },
+        ),
+        (
+            "orchestrator",
+            {"s3:GetObject", "s3:DeleteObject", "secretsmanager:GetSecretValue", "ecs:RunTask"},
+        ),
         (
             "sweep",
-            {"dynamodb:PutItem", "dynamodb:Scan", "states:StartExecution", "secretsmanager:GetSecretValue"},
+            {
+                "dynamodb:PutItem",
+                "dynamodb:Scan",
+                "states:StartExecution",
+                "secretsmanager:GetSecretValue",
+            },
         ),
     ],
 )
@@ -258,16 +352,26 @@ def test_a_function_may_not_do_anothers_work(template, name, forbidden):
 )
 def test_a_function_writes_its_own_items_only(template, name, action, partitions):
     role = function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
-    conditions = [statement.get("Condition") for statement in statements(template, role) if action in as_list(statement["Action"])]
-    assert [one["ForAllValues:StringLike"] for one in conditions] == [{"dynamodb:LeadingKeys": partitions}]
+    conditions = [
+        statement.get("Condition")
+        for statement in statements(template, role)
+        if action in as_list(statement["Action"])
+    ]
+    assert [one["ForAllValues:StringLike"] for one in conditions] == [
+        {"dynamodb:LeadingKeys": partitions}
+    ]
 
 
 def test_a_ripple_writes_of_its_line_what_an_attempt_row_has_and_nothing_else(template):
     role = function(template, "ripple")["Properties"]["Role"]["Fn::GetAtt"][0]
-    (updates,) = [one for one in statements(template, role) if one["Action"] == "dynamodb:UpdateItem"]
+    (updates,) = [
+        one for one in statements(template, role) if one["Action"] == "dynamodb:UpdateItem"
+    ]
     allowed = set(updates["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
     assert allowed == attributes_of_an_attempt()
-    assert {action for action in actions_of(template, "ripple") if action.startswith("dynamodb:")} == {
+    assert {
+        action for action in actions_of(template, "ripple") if action.startswith("dynamodb:")
+    } == {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",
     }
@@ -279,28 +383,47 @@ def attributes_of_an_attempt() -> set[str]:
     clients, line, now = Clients(), Line("sales@1"), datetime(2030, 1, 1, tzinfo=UTC)
     clients.s3.create_bucket(Bucket="lake")
     keys = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
-    schema = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
-    clients.dynamodb.create_table(TableName="catchment", AttributeDefinitions=keys, KeySchema=schema, BillingMode="PAY_PER_REQUEST")
+    schema = [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ]
+    clients.dynamodb.create_table(
+        TableName="catchment",
+        AttributeDefinitions=keys,
+        KeySchema=schema,
+        BillingMode="PAY_PER_REQUEST",
+    )
     rows = AttemptRows(clients, "catchment", "lake")
     rows.started(line, AttemptStarted(1, "load", 1, now, Site()))
-    rows.finished(line, AttemptFinished(1, "load", 1, "failed", now, "ValueError", "long " * 20_000, "", {}))
+    rows.finished(
+        line, AttemptFinished(1, "load", 1, "failed", now, "ValueError", "long " * 20_000, "", {})
+    )
     rows.started(line, AttemptStarted(1, "sum", 1, now, Site()))
     rows.finished(line, AttemptFinished(1, "sum", 1, "success", now, reads=("orders.orders",)))
     rows.paused(line, AttemptPaused(1, "join", 1, now, Usage()))
     rows.left(line, run=1, ripple="load", attempt=1, at=now)
     rows.claim_on_kill(line, run=1, ripple="load", attempt=1)
     rows.called_on_kill(line, OnKillCalled(1, "load", 1, "confirmed", "gone"))
-    DynamoMemories(clients, "catchment").of(line, run=1, ripple="load", tried=1, attempt=1).entries()
+    DynamoMemories(clients, "catchment").of(
+        line, run=1, ripple="load", tried=1, attempt=1
+    ).entries()
     return {name for item in clients.dynamodb.scan(TableName="catchment")["Items"] for name in item}
 
 
 def test_the_dashboards_of_two_regions_have_two_names(template):
     (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
-    assert dashboard["Properties"]["DashboardName"] == {"Fn::Join": ["", ["duckstring-test-", {"Ref": "AWS::Region"}]]}
+    assert dashboard["Properties"]["DashboardName"] == {
+        "Fn::Join": ["", ["duckstring-test-", {"Ref": "AWS::Region"}]]
+    }
 
 
-def test_the_orchestrator_takes_from_the_accounts_concurrency_unless_some_is_reserved(template, ephemeral_template):
-    found = [function(one, "orchestrator")["Properties"].get("ReservedConcurrentExecutions") for one in (template, ephemeral_template)]
+def test_the_orchestrator_takes_from_the_accounts_concurrency_unless_some_is_reserved(
+    template, ephemeral_template
+):
+    found = [
+        function(one, "orchestrator")["Properties"].get("ReservedConcurrentExecutions")
+        for one in (template, ephemeral_template)
+    ]
     assert found == [None, 50]
 
 
@@ -311,7 +434,11 @@ def test_deploying_may_take_as_long_as_lambda_allows(template):
 def test_the_machine_may_invoke_the_ripple_function_start_tasks_and_post_to_the_mailbox(template):
     (machine,) = of_type(template, "AWS::StepFunctions::StateMachine").values()
     role = machine["Properties"]["RoleArn"]["Fn::GetAtt"][0]
-    allowed = {action for statement in statements(template, role) for action in as_list(statement["Action"])}
+    allowed = {
+        action
+        for statement in statements(template, role)
+        for action in as_list(statement["Action"])
+    }
     assert allowed == {"lambda:InvokeFunction", "sqs:SendMessage", "ecs:RunTask", "iam:PassRole"}
 
 
@@ -321,13 +448,19 @@ def test_scheduler_may_post_to_the_mailbox_and_the_delays_and_only_for_this_acco
     trust = roles[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     (posts,) = statements(template, role)
-    queues = {name for name, one in of_type(template, "AWS::SQS::Queue").items() if "RedrivePolicy" in one["Properties"]}
+    queues = {
+        name
+        for name, one in of_type(template, "AWS::SQS::Queue").items()
+        if "RedrivePolicy" in one["Properties"]
+    }
     assert posts["Action"] == "sqs:SendMessage"
     assert {resource["Fn::GetAtt"][0] for resource in posts["Resource"]} == queues
 
 
 def test_windows_and_alarms_go_with_the_stack(template, ephemeral_template):
-    """Deleting a group deletes its schedules: nothing goes on knocking at the door of what is gone."""
+    """Deleting a group deletes its schedules: nothing goes on knocking at the door of what is
+    gone.
+    """
     for one in (template, ephemeral_template):
         (group,) = of_type(one, "AWS::Scheduler::ScheduleGroup").values()
         assert group.get("DeletionPolicy", "Delete") == "Delete"
@@ -339,15 +472,24 @@ def test_the_orchestrator_keeps_schedules_in_its_catchments_group_only(template)
     (actions,) = [names for names in held if names[0].startswith("scheduler:")]
     assert set(actions) == {f"scheduler:{verb}Schedule" for verb in ("Create", "Update", "Delete")}
     (group,) = of_type(template, "AWS::Scheduler::ScheduleGroup").values()
-    assert held[actions]["Resource"]["Fn::Join"][1][-1] == f":schedule/{group['Properties']['Name']}/*"
-    assert held["iam:PassRole",]["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    assert (
+        held[actions]["Resource"]["Fn::Join"][1][-1] == f":schedule/{group['Properties']['Name']}/*"
+    )
+    assert held["iam:PassRole",]["Condition"] == {
+        "StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}
+    }
     assert "AlarmsRole" in held["iam:PassRole",]["Resource"]["Fn::GetAtt"][0]
 
 
 def test_triggers_and_runs_that_ended_badly_reach_the_orchestrator(template):
     rules = [one["Properties"] for one in of_type(template, "AWS::Events::Rule").values()]
     patterns = {rule["EventPattern"]["detail-type"][0]: rule["EventPattern"] for rule in rules}
-    kinds = {"duckstring.trigger", "Step Functions Execution Status Change", "ECS Task State Change", "Object Created"}
+    kinds = {
+        "duckstring.trigger",
+        "Step Functions Execution Status Change",
+        "ECS Task State Change",
+        "Object Created",
+    }
     assert patterns.keys() == kinds
     ended = patterns["Step Functions Execution Status Change"]
     assert ended["source"] == ["aws.states"]
@@ -365,9 +507,15 @@ def test_objects_that_arrive_in_the_named_buckets_reach_the_orchestrator_and_not
     }
     assert "EventBusName" not in rule, "S3 speaks on the account's default bus"
     assert "Orchestrator" in json.dumps(rule["Targets"][0]["Arn"])
-    assert function(template, "api")["Properties"]["Environment"]["Variables"]["DUCKSTRING_ARRIVALS"] == "landing,inbox"
+    assert (
+        function(template, "api")["Properties"]["Environment"]["Variables"]["DUCKSTRING_ARRIVALS"]
+        == "landing,inbox"
+    )
     assert arrivals(ephemeral_template) == []
-    assert "DUCKSTRING_ARRIVALS" not in function(ephemeral_template, "api")["Properties"]["Environment"]["Variables"]
+    assert (
+        "DUCKSTRING_ARRIVALS"
+        not in function(ephemeral_template, "api")["Properties"]["Environment"]["Variables"]
+    )
 
 
 def arrivals(template: dict[str, Any]) -> list[dict[str, Any]]:
@@ -377,29 +525,52 @@ def arrivals(template: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_the_sweep_deletes_objects_of_tables_and_packages_only(template):
     role = function(template, "sweep")["Properties"]["Role"]["Fn::GetAtt"][0]
-    (deletes,) = [one for one in statements(template, role) if "s3:DeleteObject" in as_list(one["Action"])]
-    assert [resource["Fn::Join"][1][-1] for resource in deletes["Resource"]] == ["/artifacts/*", "/data/*"]
+    (deletes,) = [
+        one for one in statements(template, role) if "s3:DeleteObject" in as_list(one["Action"])
+    ]
+    assert [resource["Fn::Join"][1][-1] for resource in deletes["Resource"]] == [
+        "/artifacts/*",
+        "/data/*",
+    ]
 
 
 def watched(template: dict[str, Any], metric: str) -> dict[str, float]:
     alarms = [one["Properties"] for one in of_type(template, "AWS::CloudWatch::Alarm").values()]
-    return {one["Dimensions"][0]["Value"]["Fn::GetAtt"][0]: one["Threshold"] for one in alarms if one["MetricName"] == metric}
+    return {
+        one["Dimensions"][0]["Value"]["Fn::GetAtt"][0]: one["Threshold"]
+        for one in alarms
+        if one["MetricName"] == metric
+    }
 
 
 def test_an_event_that_does_not_reach_the_orchestrator_is_kept(template):
     rules = of_type(template, "AWS::Events::Rule").values()
-    kept = {target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] for rule in rules for target in rule["Properties"]["Targets"]}
-    (invoked,) = (one["Properties"] for one in of_type(template, "AWS::Lambda::EventInvokeConfig").values())
+    kept = {
+        target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+        for rule in rules
+        for target in rule["Properties"]["Targets"]
+    }
+    (invoked,) = (
+        one["Properties"] for one in of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+    )
     kept.add(invoked["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0])
     (queue,) = kept
     assert "FifoQueue" not in template["Resources"][queue]["Properties"]
     role = function(template, "orchestrator")["Properties"]["Role"]["Fn::GetAtt"][0]
-    resources = [one["Resource"] for one in statements(template, role) if "sqs:SendMessage" in as_list(one["Action"])]
+    resources = [
+        one["Resource"]
+        for one in statements(template, role)
+        if "sqs:SendMessage" in as_list(one["Action"])
+    ]
     assert {"Fn::GetAtt": [queue, "Arn"]} in resources
 
 
 def test_every_dead_letter_queue_has_an_alarm(template):
-    dead = {name for name, one in of_type(template, "AWS::SQS::Queue").items() if "RedrivePolicy" not in one["Properties"]}
+    dead = {
+        name
+        for name, one in of_type(template, "AWS::SQS::Queue").items()
+        if "RedrivePolicy" not in one["Properties"]
+    }
     assert watched(template, "ApproximateNumberOfMessagesVisible") == dict.fromkeys(dead, 1)
 
 
@@ -410,12 +581,19 @@ def test_a_letter_that_waits_for_a_quarter_of_an_hour_raises_an_alarm(template):
 
 def mailbox(template: dict[str, Any]) -> str:
     queues = of_type(template, "AWS::SQS::Queue").items()
-    (name,) = [name for name, one in queues if one["Properties"].get("FifoQueue") and "RedrivePolicy" in one["Properties"]]
+    (name,) = [
+        name
+        for name, one in queues
+        if one["Properties"].get("FifoQueue") and "RedrivePolicy" in one["Properties"]
+    ]
     return name
 
 
 def test_lambda_does_not_stop_the_orchestrator_for_writing_to_its_own_mailbox(template):
-    loops = {name: function(template, name)["Properties"].get("RecursiveLoop", "Terminate") for name in FUNCTIONS}
+    loops = {
+        name: function(template, name)["Properties"].get("RecursiveLoop", "Terminate")
+        for name in FUNCTIONS
+    }
     assert loops == dict.fromkeys(FUNCTIONS, "Terminate") | {"orchestrator": "Allow"}
 
 
@@ -427,10 +605,14 @@ def test_what_a_catchment_holds_outlives_its_stack(template, ephemeral_template)
     kept = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SecretsManager::Secret")
     for kind in kept:
         assert [one["DeletionPolicy"] for one in of_type(template, kind).values()] == ["Retain"]
-        assert [one["DeletionPolicy"] for one in of_type(ephemeral_template, kind).values()] == ["Delete"]
+        assert [one["DeletionPolicy"] for one in of_type(ephemeral_template, kind).values()] == [
+            "Delete"
+        ]
 
 
-def test_a_letter_is_given_up_only_long_after_news_stops_to_prove_that_its_effects_were_performed(template):
+def test_a_letter_is_given_up_only_long_after_news_stops_to_prove_that_its_effects_were_performed(
+    template,
+):
     queues = [one["Properties"] for one in of_type(template, "AWS::SQS::Queue").values()]
     (mailbox,) = (one for one in queues if one.get("FifoQueue") and "RedrivePolicy" in one)
     receives = mailbox["RedrivePolicy"]["maxReceiveCount"]
@@ -446,7 +628,9 @@ def test_the_table_can_be_restored_and_forgets_what_expired(template):
 
 
 def test_no_deployment_writes_the_secret(template):
-    (secret,) = (one["Properties"] for one in of_type(template, "AWS::SecretsManager::Secret").values())
+    (secret,) = (
+        one["Properties"] for one in of_type(template, "AWS::SecretsManager::Secret").values()
+    )
     assert not {"SecretString", "GenerateSecretString"} & secret.keys()
 
 
@@ -464,7 +648,9 @@ def test_every_log_group_forgets(template):
 
 
 def test_nothing_in_the_template_knows_an_emulator(template):
-    assert not re.search(r"ministack|localhost|127\.0\.0\.1|4566|endpoint_url", json.dumps(template), re.IGNORECASE)
+    assert not re.search(
+        r"ministack|localhost|127\.0\.0\.1|4566|endpoint_url", json.dumps(template), re.IGNORECASE
+    )
 
 
 def test_the_layers_hold_the_versions_that_were_tested():

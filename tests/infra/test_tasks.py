@@ -22,7 +22,13 @@ ECR = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/duckstring:7"
 def given_template(tmp_path_factory) -> dict[str, Any]:
     """A network and an image of the user's."""
     network = Network(("subnet-0a1b2c3d", "subnet-4e5f6a7b"), "sg-0a1b2c3d")
-    config = Config(catchment="given", network=network, image=ECR, architecture="arm64", function_timeout_seconds=60)
+    config = Config(
+        catchment="given",
+        network=network,
+        image=ECR,
+        architecture="arm64",
+        function_timeout_seconds=60,
+    )
     return synthesize(tmp_path_factory.mktemp("given"), config)
 
 
@@ -37,7 +43,9 @@ def container(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def role_of(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    return statements(template, only(template, "AWS::ECS::TaskDefinition")[f"{kind}RoleArn"]["Fn::GetAtt"][0])
+    return statements(
+        template, only(template, "AWS::ECS::TaskDefinition")[f"{kind}RoleArn"]["Fn::GetAtt"][0]
+    )
 
 
 def actions(found: list[dict[str, Any]]) -> set[str]:
@@ -59,12 +67,18 @@ def test_a_task_gives_its_worker_time_to_say_that_it_was_stopped(template):
 
 
 def test_an_attempt_may_the_same_on_a_task_as_in_the_function_and_answer_its_token(template):
-    there = statements(template, function(template, "ripple")["Properties"]["Role"]["Fn::GetAtt"][0])
+    there = statements(
+        template, function(template, "ripple")["Properties"]["Role"]["Fn::GetAtt"][0]
+    )
     here = role_of(template, "Task")
     (machine,) = of_type(template, "AWS::StepFunctions::StateMachine")
     assert [one for one in here if one not in there] == [
         {
-            "Action": ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
+            "Action": [
+                "states:SendTaskSuccess",
+                "states:SendTaskFailure",
+                "states:SendTaskHeartbeat",
+            ],
             "Effect": "Allow",
             "Resource": {"Ref": machine},
         }
@@ -80,8 +94,16 @@ def test_a_task_knows_what_the_ripple_function_knows(template):
 
 
 def test_who_starts_a_task_may_pull_and_log_and_nothing_else(template):
-    pull = {"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage", "ecr:GetAuthorizationToken"}
-    assert actions(role_of(template, "Execution")) == pull | {"logs:CreateLogStream", "logs:PutLogEvents"}
+    pull = {
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:BatchGetImage",
+        "ecr:GetAuthorizationToken",
+    }
+    assert actions(role_of(template, "Execution")) == pull | {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
 
 
 def test_the_network_lets_out_and_not_in_and_costs_nothing(template):
@@ -96,14 +118,22 @@ def test_the_network_lets_out_and_not_in_and_costs_nothing(template):
 
 
 def test_a_given_network_is_used_and_none_is_made(given_template):
-    assert not [one for one in given_template["Resources"].values() if one["Type"].startswith("AWS::EC2::")]
+    assert not [
+        one for one in given_template["Resources"].values() if one["Type"].startswith("AWS::EC2::")
+    ]
 
 
 def test_a_given_image_may_be_pulled_from_where_it_lies(given_template):
     assert container(given_template)["Image"] == ECR
-    pulls = {action: one["Resource"] for one in role_of(given_template, "Execution") for action in as_list(one["Action"])}
+    pulls = {
+        action: one["Resource"]
+        for one in role_of(given_template, "Execution")
+        for action in as_list(one["Action"])
+    }
     assert pulls["ecr:GetAuthorizationToken"] == "*"
-    assert ":ecr:eu-west-1:111122223333:repository/team/duckstring" in json.dumps(pulls["ecr:BatchGetImage"])
+    assert ":ecr:eu-west-1:111122223333:repository/team/duckstring" in json.dumps(
+        pulls["ecr:BatchGetImage"]
+    )
 
 
 def test_an_image_of_an_open_registry_takes_no_right(tmp_path):
@@ -112,21 +142,33 @@ def test_an_image_of_an_open_registry_takes_no_right(tmp_path):
 
 
 def test_a_task_runs_on_the_architecture_of_the_functions(template, given_template):
-    found = [only(one, "AWS::ECS::TaskDefinition")["RuntimePlatform"]["CpuArchitecture"] for one in (template, given_template)]
+    found = [
+        only(one, "AWS::ECS::TaskDefinition")["RuntimePlatform"]["CpuArchitecture"]
+        for one in (template, given_template)
+    ]
     assert found == ["X86_64", "ARM64"]
 
 
-def test_the_functions_limit_is_the_deployments_choice_and_those_who_decide_know_it(template, given_template):
-    limits = [function(one, "ripple")["Properties"]["Timeout"] for one in (template, given_template)]
+def test_the_functions_limit_is_the_deployments_choice_and_those_who_decide_know_it(
+    template, given_template
+):
+    limits = [
+        function(one, "ripple")["Properties"]["Timeout"] for one in (template, given_template)
+    ]
     assert limits == [900, 60]
     for name in ("orchestrator", "api"):
         told = function(given_template, name)["Properties"]["Environment"]["Variables"]
-        assert (told["DUCKSTRING_FUNCTION_TIMEOUT_SECONDS"], told["DUCKSTRING_FUNCTION_MEMORY_MIB"]) == ("60", "2048")
+        assert (
+            told["DUCKSTRING_FUNCTION_TIMEOUT_SECONDS"],
+            told["DUCKSTRING_FUNCTION_MEMORY_MIB"],
+        ) == ("60", "2048")
 
 
 def test_the_orchestrator_sees_and_stops_tasks_of_its_own_cluster_only(template):
     role = function(template, "orchestrator")["Properties"]["Role"]["Fn::GetAtt"][0]
-    found = [one for one in statements(template, role) if as_list(one["Action"])[0].startswith("ecs:")]
+    found = [
+        one for one in statements(template, role) if as_list(one["Action"])[0].startswith("ecs:")
+    ]
     (cluster,) = of_type(template, "AWS::ECS::Cluster")
     assert actions(found) == {"ecs:ListTasks", "ecs:DescribeTasks", "ecs:StopTask"}
     for one in found:
@@ -137,12 +179,18 @@ def test_the_machine_starts_any_revision_of_its_own_definition_on_its_own_cluste
     role = only(template, "AWS::StepFunctions::StateMachine")["RoleArn"]["Fn::GetAtt"][0]
     found = {as_list(one["Action"])[0]: one for one in statements(template, role)}
     named = [resource["Fn::Join"][1][-1] for resource in found["ecs:RunTask"]["Resource"]]
-    assert named == [":task-definition/duckstring-test", ":task-definition/duckstring-test:*"], "IAM takes a bare family by its bare name"
+    assert named == [":task-definition/duckstring-test", ":task-definition/duckstring-test:*"], (
+        "IAM takes a bare family by its bare name"
+    )
     assert "ecs:cluster" in found["ecs:RunTask"]["Condition"]["ArnEquals"]
     passed = {one["Fn::GetAtt"][0] for one in found["iam:PassRole"]["Resource"]}
     definition = only(template, "AWS::ECS::TaskDefinition")
-    assert passed == {definition[f"{kind}RoleArn"]["Fn::GetAtt"][0] for kind in ("Task", "Execution")}
-    assert found["iam:PassRole"]["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    assert passed == {
+        definition[f"{kind}RoleArn"]["Fn::GetAtt"][0] for kind in ("Task", "Execution")
+    }
+    assert found["iam:PassRole"]["Condition"] == {
+        "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+    }
 
 
 def test_a_task_that_stopped_reaches_the_orchestrator(template):
@@ -159,7 +207,9 @@ def test_a_task_that_stopped_reaches_the_orchestrator(template):
 
 
 def test_the_dashboard_reads_what_tasks_log(template):
-    (group,) = [name for name in of_type(template, "AWS::Logs::LogGroup") if name.startswith("Tasks")]
+    (group,) = [
+        name for name in of_type(template, "AWS::Logs::LogGroup") if name.startswith("Tasks")
+    ]
     body = json.dumps(only(template, "AWS::CloudWatch::Dashboard")["DashboardBody"])
     assert body.count(f'{{"Ref": "{group}"}}') == body.count("SOURCE") // 3 > 0
 
@@ -167,7 +217,13 @@ def test_the_dashboard_reads_what_tasks_log(template):
 def test_the_folder_of_the_image_is_the_dockerfile_and_the_zips_and_changes_with_them(tmp_path):
     code = Code(**{name: tiny(tmp_path, name) for name in ("functions", "core", "deps", "data")})
     folder = build_folder(code, tmp_path / "build")
-    assert {path.name for path in folder.iterdir()} == {"Dockerfile", "functions.zip", "core.zip", "deps.zip", "data.zip"}
+    assert {path.name for path in folder.iterdir()} == {
+        "Dockerfile",
+        "functions.zip",
+        "core.zip",
+        "deps.zip",
+        "data.zip",
+    }
     with zipfile.ZipFile(folder / "data.zip") as archive:
         assert archive.namelist() == ["empty.txt"]
     assert build_folder(code, tmp_path / "build") == folder
@@ -177,5 +233,7 @@ def test_the_folder_of_the_image_is_the_dockerfile_and_the_zips_and_changes_with
 
 def test_the_image_runs_what_the_task_definition_runs(template):
     lines = (Path(__file__).parents[2] / "infra" / "Dockerfile").read_text().splitlines()
-    (command,) = [json.loads(line.removeprefix("CMD ")) for line in lines if line.startswith("CMD ")]
+    (command,) = [
+        json.loads(line.removeprefix("CMD ")) for line in lines if line.startswith("CMD ")
+    ]
     assert command == container(template)["Command"] == list(COMMAND)

@@ -15,7 +15,11 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.model.settings import Settings
 
 REGION = "eu-central-1"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+}
 
 
 @dataclass(frozen=True)
@@ -25,17 +29,23 @@ class Catchment:
 
     def items(self, pk: str) -> dict[str, dict]:
         found = self.clients.dynamodb.query(
-            TableName=self.settings.table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": pk}}
+            TableName=self.settings.table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
         )
         return {item["sk"]["S"]: item for item in found["Items"]}
 
     def letters(self) -> list[tuple]:
         """(line, signal) of everything in the mailbox, which is empty afterwards."""
         found = []
-        while messages := self.clients.sqs.receive_message(QueueUrl=self.settings.mailbox, MaxNumberOfMessages=10).get("Messages"):
+        while messages := self.clients.sqs.receive_message(
+            QueueUrl=self.settings.mailbox, MaxNumberOfMessages=10
+        ).get("Messages"):
             for message in messages:
                 found.append(codec.read_letter(message["Body"])[:2])
-                self.clients.sqs.delete_message(QueueUrl=self.settings.mailbox, ReceiptHandle=message["ReceiptHandle"])
+                self.clients.sqs.delete_message(
+                    QueueUrl=self.settings.mailbox, ReceiptHandle=message["ReceiptHandle"]
+                )
         return found
 
 
@@ -49,7 +59,9 @@ def catchment(monkeypatch) -> Iterator[Catchment]:
             catchment="dev",
             table=_table(clients),
             bucket=_bucket(clients),
-            mailbox=clients.sqs.create_queue(QueueName="mailbox.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"],
+            mailbox=clients.sqs.create_queue(
+                QueueName="mailbox.fifo", Attributes={"FifoQueue": "true"}
+            )["QueueUrl"],
             bus=_bus(clients),
             machine=_machine(clients),
             ripple_function="ripple",
@@ -70,17 +82,28 @@ def _table(clients: Clients) -> str:
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
         KeySchema=_keys("pk", "sk"),
-        GlobalSecondaryIndexes=[{"IndexName": "gsi1", "KeySchema": _keys("gsi1pk", "gsi1sk"), "Projection": {"ProjectionType": "ALL"}}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "gsi1",
+                "KeySchema": _keys("gsi1pk", "gsi1sk"),
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
     )
     return "catchment"
 
 
 def _keys(partition: str, sort: str) -> list:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+    return [
+        {"AttributeName": partition, "KeyType": "HASH"},
+        {"AttributeName": sort, "KeyType": "RANGE"},
+    ]
 
 
 def _bucket(clients: Clients) -> str:
-    clients.s3.create_bucket(Bucket="catchment", CreateBucketConfiguration={"LocationConstraint": REGION})
+    clients.s3.create_bucket(
+        Bucket="catchment", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
     return "catchment"
 
 
@@ -88,13 +111,25 @@ def _bus(clients: Clients) -> str:
     """A bus whose triggers land in a queue, to be looked at."""
     clients.events.create_event_bus(Name="bus")
     queue = clients.sqs.create_queue(QueueName="seen")["QueueUrl"]
-    arn = clients.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    clients.events.put_rule(Name="triggers", EventBusName="bus", EventPattern=json.dumps({"detail-type": ["duckstring.trigger"]}))
-    clients.events.put_targets(Rule="triggers", EventBusName="bus", Targets=[{"Id": "seen", "Arn": arn}])
+    arn = clients.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])[
+        "Attributes"
+    ]["QueueArn"]
+    clients.events.put_rule(
+        Name="triggers",
+        EventBusName="bus",
+        EventPattern=json.dumps({"detail-type": ["duckstring.trigger"]}),
+    )
+    clients.events.put_targets(
+        Rule="triggers", EventBusName="bus", Targets=[{"Id": "seen", "Arn": arn}]
+    )
     return "bus"
 
 
 def _machine(clients: Clients) -> str:
-    role = boto3.client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = boto3.client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument="{}")[
+        "Role"
+    ]["Arn"]
     definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Pass", "End": True}}})
-    return clients.stepfunctions.create_state_machine(name="machine", definition=definition, roleArn=role)["stateMachineArn"]
+    return clients.stepfunctions.create_state_machine(
+        name="machine", definition=definition, roleArn=role
+    )["stateMachineArn"]

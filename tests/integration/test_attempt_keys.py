@@ -72,12 +72,17 @@ def shop():
 def world_at(shop, tmp_path, keys):
     world = World(tmp_path)
     storage = S3Storage("lake", "eu-west-1", endpoint=f"http://127.0.0.1:{shop.server_address[1]}")
-    world.worker = replace(world.worker, keys=keys, processes=processes(storage), pace=Pace(keys=0.05))
+    world.worker = replace(
+        world.worker, keys=keys, processes=processes(storage), pace=Pace(keys=0.05)
+    )
     return world
 
 
 def load(tmp_path, body):
-    head = f"import time\nfrom pathlib import Path\nfrom duckstring import ripple\nHERE = Path({str(tmp_path)!r})\n"
+    head = (
+        "import time\nfrom pathlib import Path\nfrom duckstring import ripple\n"
+        f"HERE = Path({str(tmp_path)!r})\n"
+    )
     head += "\n@ripple\ndef load(pond):\n"
     return head + "".join(f"    {line}\n" for line in body.splitlines())
 
@@ -92,7 +97,10 @@ def read(key):
             if time.monotonic() > limit: raise
             time.sleep(0.02)
 """
-LONG = 'pond.con.execute("SELECT sum(a.range * b.range) FROM range(60000) a, range(20000) b").fetchall()'
+LONG = (
+    'pond.con.execute("SELECT sum(a.range * b.range) FROM range(60000) a, range(20000) '
+    'b").fetchall()'
+)
 
 
 @pytest.mark.parametrize("meanwhile", ["time.sleep(0.5)", LONG], ids=["sleeps", "queries"])
@@ -103,11 +111,26 @@ def test_credentials_that_change_under_a_running_attempt_are_used(shop, tmp_path
         return Keys(shop.accepted, "secret", "token", renewed=True)
 
     world = world_at(shop, tmp_path, keys)
-    body = READ + f"assert read('lake/one.parquet') == [(7,)]\n(HERE / 'began').touch()\n{meanwhile}\n"
-    world.deploy(load(tmp_path, body + "assert read('lake/two.parquet') == read('other/three.parquet') == [(7,)]\npond.skip()"))
+    body = (
+        READ + f"assert read('lake/one.parquet') == [(7,)]\n(HERE / 'began').touch()\n{meanwhile}\n"
+    )
+    world.deploy(
+        load(
+            tmp_path,
+            body
+            + (
+                "assert read('lake/two.parquet') == read('other/three.parquet') == [(7,)]\n"
+                "pond.skip()"
+            ),
+        )
+    )
     world.open_run()
     assert world.run() == {"outcome": "ok"}
-    assert {("/lake/one.parquet", "old"), ("/lake/two.parquet", "new"), ("/other/three.parquet", "new")} <= set(shop.asked)
+    assert {
+        ("/lake/one.parquet", "old"),
+        ("/lake/two.parquet", "new"),
+        ("/other/three.parquet", "new"),
+    } <= set(shop.asked)
 
 
 def test_any_bucket_is_read_with_the_roles_rights_and_a_secret_of_the_authors_wins(shop, tmp_path):
@@ -123,4 +146,8 @@ def test_any_bucket_is_read_with_the_roles_rights_and_a_secret_of_the_authors_wi
     world.open_run()
     assert world.run() == {"outcome": "ok"}
     whose = dict(shop.asked)
-    assert (whose["/landing/a.parquet"], whose["/landing/b.parquet"], whose["/lake/c.parquet"]) == ("old", "mine", "old")
+    assert (whose["/landing/a.parquet"], whose["/landing/b.parquet"], whose["/lake/c.parquet"]) == (
+        "old",
+        "mine",
+        "old",
+    )

@@ -1,4 +1,6 @@
-"""The Catchment's storage failing is not the author's fault, and every other address failing is: against a server that fails."""
+"""The Catchment's storage failing is not the author's fault, and every other address failing is:
+against a server that fails.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ class Failing(BaseHTTPRequestHandler):
 
     def _fail(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b"<Error><Code>SlowDown</Code><Message>see s3://the-bucket/data/t.parquet</Message></Error>"
+        body = (
+            b"<Error><Code>SlowDown</Code><Message>see "
+            b"s3://the-bucket/data/t.parquet</Message></Error>"
+        )
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -54,7 +59,11 @@ def working():
     _, port = server.get_host_and_port()
     endpoint = f"http://127.0.0.1:{port}"
     boto3.client(
-        "s3", endpoint_url=endpoint, aws_access_key_id="key", aws_secret_access_key="secret", region_name="us-east-1"
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        region_name="us-east-1",
     ).create_bucket(Bucket="the-bucket")
     yield endpoint
     server.stop()
@@ -86,7 +95,10 @@ def write(lake, sql="SELECT 1 AS one", key="data/sales@1/t/0000000001-load-1-0a1
     return lake.write("t", sql, key=key)
 
 
-LARGE = "SELECT hash(range) AS a, hash(range + 1) AS b, hash(range + 2) AS c, md5(range::VARCHAR) AS d FROM range(300000)"
+LARGE = (
+    "SELECT hash(range) AS a, hash(range + 1) AS b, hash(range + 2) AS c, md5(range::VARCHAR) AS "
+    "d FROM range(300000)"
+)
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 403, 404])
@@ -110,14 +122,18 @@ def test_so_is_a_storage_that_nobody_answers_for(lake_at):
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 403, 404])
-def test_a_table_that_cannot_be_read_is_the_storages_fault(working, failing, lake_at, monkeypatch, status):
+def test_a_table_that_cannot_be_read_is_the_storages_fault(
+    working, failing, lake_at, monkeypatch, status
+):
     version = write(lake_at(working))
     monkeypatch.setattr(Failing, "status", status)
     with pytest.raises(TransientError):
         lake_at(failing).read(("up", "t"), version)
 
 
-def test_rows_that_fail_to_come_in_the_authors_own_statement_are_the_storages_fault(working, failing, lake_at):
+def test_rows_that_fail_to_come_in_the_authors_own_statement_are_the_storages_fault(
+    working, failing, lake_at
+):
     """Views are made while the storage works; the rows are read when it does not."""
     writer, lake = lake_at(working), lake_at(working)
     version = write(writer, "SELECT range AS n, md5(range::VARCHAR) AS t FROM range(100000)")
@@ -141,9 +157,14 @@ def test_another_address_that_fails_is_the_authors_matter(working, failing, lake
         assert lake.outage(raised.value) is None
 
 
-def test_an_object_that_the_author_named_and_that_is_not_there_is_the_authors_mistake(working, lake_at):
+def test_an_object_that_the_author_named_and_that_is_not_there_is_the_authors_mistake(
+    working, lake_at
+):
     lake = lake_at(working)
-    for sql in ("FROM read_parquet('s3://the-bucket/nothing.parquet')", "FROM read_parquet('s3://the-bucket/none/*.parquet')"):
+    for sql in (
+        "FROM read_parquet('s3://the-bucket/nothing.parquet')",
+        "FROM read_parquet('s3://the-bucket/none/*.parquet')",
+    ):
         with pytest.raises(duckdb.IOException):
             write(lake, sql)
 

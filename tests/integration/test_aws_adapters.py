@@ -1,4 +1,6 @@
-"""The orchestrator's adapters against moto: what they promise in ports.py, and what they must survive."""
+"""The orchestrator's adapters against moto: what they promise in ports.py, and what they must
+survive.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,15 @@ from duckstring.adapters.aws.inbox import batches, forwarded, postpone
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.schedules import WindowSchedules, schedule_name
 from duckstring.adapters.aws.state import DynamoStateStore
-from duckstring.engine.effects import Announce, AnswerGate, PublishSnapshot, RippleBranch, SendPull, StartRun, StopRun
+from duckstring.engine.effects import (
+    Announce,
+    AnswerGate,
+    PublishSnapshot,
+    RippleBranch,
+    SendPull,
+    StartRun,
+    StopRun,
+)
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import AlarmRang, GateReached, Triggered, WindowOpened
 from duckstring.engine.state import Failure, PondState
@@ -50,7 +60,11 @@ class StoppedClock:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
-    for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}.items():
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
         yield Clients()
@@ -61,28 +75,50 @@ def table(aws: Clients) -> str:
     aws.dynamodb.create_table(
         TableName="t",
         BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
     )
     return "t"
 
 
 @pytest.fixture
 def machine(aws: Clients) -> str:
-    role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    definition = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}})
-    return aws.stepfunctions.create_state_machine(name="m", definition=definition, roleArn=role)["stateMachineArn"]
+    role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"][
+        "Arn"
+    ]
+    definition = json.dumps(
+        {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}}
+    )
+    return aws.stepfunctions.create_state_machine(name="m", definition=definition, roleArn=role)[
+        "stateMachineArn"
+    ]
 
 
 def fifo(aws: Clients) -> str:
-    return aws.sqs.create_queue(QueueName="m.fifo", Attributes={"FifoQueue": "true", "VisibilityTimeout": "30"})["QueueUrl"]
+    return aws.sqs.create_queue(
+        QueueName="m.fifo", Attributes={"FifoQueue": "true", "VisibilityTimeout": "30"}
+    )["QueueUrl"]
 
 
 def received(aws: Clients, url: str) -> list[dict[str, object]]:
     """Messages as Lambda's event source mapping shows them."""
-    found = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]).get("Messages", [])
+    found = aws.sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]
+    ).get("Messages", [])
     return [
-        {"messageId": m["MessageId"], "receiptHandle": m["ReceiptHandle"], "body": m["Body"], "attributes": m["Attributes"]} for m in found
+        {
+            "messageId": m["MessageId"],
+            "receiptHandle": m["ReceiptHandle"],
+            "body": m["Body"],
+            "attributes": m["Attributes"],
+        }
+        for m in found
     ]
 
 
@@ -90,13 +126,23 @@ class TestStates:
     def test_an_unknown_line_is_fresh(self, aws: Clients, table: str) -> None:
         assert DynamoStateStore(aws, table).load(SALES) == Held(PondState(SALES))
 
-    def test_a_commit_is_read_back_whole_with_its_outbox_and_mark(self, aws: Clients, table: str) -> None:
+    def test_a_commit_is_read_back_whole_with_its_outbox_and_mark(
+        self, aws: Clients, table: str
+    ) -> None:
         store = DynamoStateStore(aws, table)
-        committed = store.commit(store.load(SALES), PondState(SALES, end_f=NOW), (SendPull(Line("a@1"), NOW, NEVER),), (7, "008"), NOW)
+        committed = store.commit(
+            store.load(SALES),
+            PondState(SALES, end_f=NOW),
+            (SendPull(Line("a@1"), NOW, NEVER),),
+            (7, "008"),
+            NOW,
+        )
         assert committed.state.revision == 1
         assert store.load(SALES) == committed
 
-    @pytest.mark.parametrize("outbox", [(), (PublishSnapshot(1, NOW, TABLE),)], ids=["plain", "publishing"])
+    @pytest.mark.parametrize(
+        "outbox", [(), (PublishSnapshot(1, NOW, TABLE),)], ids=["plain", "publishing"]
+    )
     def test_of_two_commits_from_one_revision_the_second_is_refused(
         self, aws: Clients, table: str, outbox: tuple[PublishSnapshot, ...]
     ) -> None:
@@ -109,7 +155,9 @@ class TestStates:
             assert store.load(SALES) == winner
         assert store.read(SALES, 1) is None, "the loser's snapshot must not exist"
 
-    def test_a_snapshot_is_there_as_soon_as_the_commit_that_publishes_it(self, aws: Clients, table: str) -> None:
+    def test_a_snapshot_is_there_as_soon_as_the_commit_that_publishes_it(
+        self, aws: Clients, table: str
+    ) -> None:
         store = DynamoStateStore(aws, table)
         snapshot = PublishSnapshot(4, NOW, TABLE)
         store.commit(store.load(SALES), PondState(SALES, snapshot=4), (snapshot,), (1, "1"))
@@ -118,31 +166,42 @@ class TestStates:
     def test_a_snapshot_is_not_kept_in_the_outbox_as_well(self, aws: Clients, table: str) -> None:
         store = DynamoStateStore(aws, table)
         committed = store.commit(
-            store.load(SALES), PondState(SALES), (PublishSnapshot(4, NOW, TABLE), SendPull(SALES, NOW, NEVER)), (1, "1")
+            store.load(SALES),
+            PondState(SALES),
+            (PublishSnapshot(4, NOW, TABLE), SendPull(SALES, NOW, NEVER)),
+            (1, "1"),
         )
         assert committed.outbox[0] == PublishSnapshot(4, NOW, TABLE)
         assert store.load(SALES).outbox == (PublishSnapshot(4, NOW), SendPull(SALES, NOW, NEVER))
 
-    def test_why_a_branch_is_sent_home_is_not_kept_for_a_second_time(self, aws: Clients, table: str) -> None:
+    def test_why_a_branch_is_sent_home_is_not_kept_for_a_second_time(
+        self, aws: Clients, table: str
+    ) -> None:
         store = DynamoStateStore(aws, table)
         answer = AnswerGate(4, 1, "load", "cancelled", failure=Failure("load", 1, "E", "m"))
         committed = store.commit(store.load(SALES), PondState(SALES), (answer,), (1, "1"))
         assert committed.outbox == (answer,)
         assert store.load(SALES).outbox == (replace(answer, failure=None),)
 
-    @pytest.mark.parametrize("outbox", [(), (PublishSnapshot(4, NOW, TABLE),)], ids=["alone", "with a manifest"])
+    @pytest.mark.parametrize(
+        "outbox", [(), (PublishSnapshot(4, NOW, TABLE),)], ids=["alone", "with a manifest"]
+    )
     def test_a_state_that_no_item_holds_is_refused_before_dynamodb_is_asked(
         self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, outbox: tuple[Any, ...]
     ) -> None:
         store = DynamoStateStore(aws, table)
         held = store.load(SALES)
         monkeypatch.setattr(aws.dynamodb, "put_item", lambda **_: pytest.fail("it was asked"))
-        monkeypatch.setattr(aws.dynamodb, "transact_write_items", lambda **_: pytest.fail("it was asked"))
+        monkeypatch.setattr(
+            aws.dynamodb, "transact_write_items", lambda **_: pytest.fail("it was asked")
+        )
         sinks = {Line(f"s{number}@1"): (1, 0) for number in range(30_000)}
         with pytest.raises(StateTooLargeError, match="STATE of sales@1 would have 499,0"):
             store.commit(held, PondState(SALES, sinks=sinks), outbox, (1, "1"))
 
-    def test_clearing_removes_the_outbox_of_that_commit_only(self, aws: Clients, table: str) -> None:
+    def test_clearing_removes_the_outbox_of_that_commit_only(
+        self, aws: Clients, table: str
+    ) -> None:
         store = DynamoStateStore(aws, table)
         effects = (SendPull(Line("a@1"), NOW, NEVER),)
         first = store.commit(store.load(SALES), PondState(SALES), effects, (1, "1"))
@@ -154,9 +213,14 @@ class TestStates:
 
 
 class TestMailbox:
-    def test_letters_of_a_line_arrive_in_order_and_twice_sent_is_once_received(self, aws: Clients) -> None:
+    def test_letters_of_a_line_arrive_in_order_and_twice_sent_is_once_received(
+        self, aws: Clients
+    ) -> None:
         url = fifo(aws)
-        letters = [Letter(SALES, Triggered("tap", NOW + timedelta(seconds=i)), key=f"k{i}") for i in range(9)]
+        letters = [
+            Letter(SALES, Triggered("tap", NOW + timedelta(seconds=i)), key=f"k{i}")
+            for i in range(9)
+        ]
         mailbox = SqsMailbox(aws, url)
         mailbox.send(letters)
         mailbox.send(letters)
@@ -174,57 +238,96 @@ class TestMailbox:
                 return send(Entries=Entries, **given)
             refused.append(Entries[0]["Id"])
             taken = send(Entries=Entries[1:], **given)["Successful"] if Entries[1:] else []
-            return {"Successful": taken, "Failed": [{"Id": Entries[0]["Id"], "Message": "try again"}]}
+            return {
+                "Successful": taken,
+                "Failed": [{"Id": Entries[0]["Id"], "Message": "try again"}],
+            }
 
         monkeypatch.setattr(aws.sqs, "send_message_batch", refuse_the_first)
         letters = [
-            Letter(to, Triggered("tap", NOW + timedelta(seconds=i)), key=f"{to}{i}") for i in range(2) for to in (SALES, Line("b@1"))
+            Letter(to, Triggered("tap", NOW + timedelta(seconds=i)), key=f"{to}{i}")
+            for i in range(2)
+            for to in (SALES, Line("b@1"))
         ]
         mailbox = SqsMailbox(aws, url)
         with pytest.raises(TransientError):
             mailbox.send(letters)
         assert len(mailbox.send(letters)) == len(letters)
-        messages = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
-        bodies = [json.loads(m["Body"]) for m in messages if m["Attributes"]["MessageGroupId"] == SALES]
-        assert [body["epoch"] for body in bodies] == [to_text(NOW), to_text(NOW + timedelta(seconds=1))]
+        messages = aws.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]
+        )["Messages"]
+        bodies = [
+            json.loads(m["Body"]) for m in messages if m["Attributes"]["MessageGroupId"] == SALES
+        ]
+        assert [body["epoch"] for body in bodies] == [
+            to_text(NOW),
+            to_text(NOW + timedelta(seconds=1)),
+        ]
 
     def test_more_than_ten_letters_all_arrive(self, aws: Clients) -> None:
         url = fifo(aws)
-        SqsMailbox(aws, url).send([Letter(Line(f"p{i}@1"), AlarmRang(), key=f"k{i}") for i in range(23)])
-        count = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+        SqsMailbox(aws, url).send(
+            [Letter(Line(f"p{i}@1"), AlarmRang(), key=f"k{i}") for i in range(23)]
+        )
+        count = aws.sqs.get_queue_attributes(
+            QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+        )["Attributes"]
         assert count["ApproximateNumberOfMessages"] == "23"
 
     def test_lines_come_apart_and_an_unreadable_body_holds_nobody_up(self, aws: Clients) -> None:
         url = fifo(aws)
         SqsMailbox(aws, url).send([Letter(Line("a@1"), AlarmRang(), key="1")])
-        for number, body in enumerate(["no json", '{"to": "a@1"}', '{"to": "a@1", "kind": "nonsense"}']):
-            aws.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=f"bad{number}", MessageDeduplicationId=f"b{number}")
+        for number, body in enumerate(
+            ["no json", '{"to": "a@1"}', '{"to": "a@1", "kind": "nonsense"}']
+        ):
+            aws.sqs.send_message(
+                QueueUrl=url,
+                MessageBody=body,
+                MessageGroupId=f"bad{number}",
+                MessageDeduplicationId=f"b{number}",
+            )
         SqsMailbox(aws, url).send([Letter(Line("b@1"), AlarmRang(), key="2")])
         assert [b.line for b in batches(received(aws, url))] == ["a@1", "b@1"]
 
     def test_a_gates_token_reaches_the_delivery(self, aws: Clients) -> None:
         url = fifo(aws)
         gate = {**json.loads(codec.letter(SALES, GateReached(1, 1, "load"))), "token": "t0"}
-        aws.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(gate), MessageGroupId=SALES, MessageDeduplicationId="x")
+        aws.sqs.send_message(
+            QueueUrl=url,
+            MessageBody=json.dumps(gate),
+            MessageGroupId=SALES,
+            MessageDeduplicationId="x",
+        )
         (batch,) = batches(received(aws, url))
         assert batch.letters[0].token == "t0"
         assert batch.letters[0].signal == GateReached(1, 1, "load")
 
-    def test_a_postponed_batch_is_seen_again_before_the_visibility_timeout(self, aws: Clients) -> None:
+    def test_a_postponed_batch_is_seen_again_before_the_visibility_timeout(
+        self, aws: Clients
+    ) -> None:
         url = fifo(aws)
         SqsMailbox(aws, url).send([Letter(SALES, AlarmRang(), key="1")])
         (batch,) = batches(received(aws, url))
         assert received(aws, url) == []
-        batch = type(batch)(batch.line, batch.letters, batch.messages, batch.receipts, batch.kinds, seen=0)
+        batch = type(batch)(
+            batch.line, batch.letters, batch.messages, batch.receipts, batch.kinds, seen=0
+        )
         postpone(aws.sqs, url, batch)
         assert len(received(aws, url)) == 1
 
-    def test_what_is_sent_under_the_key_of_a_letter_that_is_to_come_does_not_swallow_it(self, aws: Clients) -> None:
+    def test_what_is_sent_under_the_key_of_a_letter_that_is_to_come_does_not_swallow_it(
+        self, aws: Clients
+    ) -> None:
         url, letter = fifo(aws), Letter(SALES, AlarmRang(), key="orders@1>sales@1:6:0")
         body = codec.letter(SALES, AlarmRang())
         guesses = (letter.key, body, f"{letter.key}\0{body}", f"\0{letter.key}\0{body}")
         for guess in (letter.key, *(sha256(guess.encode()).hexdigest() for guess in guesses)):
-            aws.sqs.send_message(QueueUrl=url, MessageBody="nothing", MessageGroupId=SALES, MessageDeduplicationId=guess)
+            aws.sqs.send_message(
+                QueueUrl=url,
+                MessageBody="nothing",
+                MessageGroupId=SALES,
+                MessageDeduplicationId=guess,
+            )
         SqsMailbox(aws, url).send([letter])
         (batch,) = batches(received(aws, url))
         assert [one.signal for one in batch.letters] == [AlarmRang()]
@@ -237,15 +340,21 @@ class TestMailbox:
         (batch,) = batches(received(aws, url))
         assert len(batch.letters) == 2
 
-    def test_an_echo_of_an_event_is_swallowed_in_any_process_whenever_it_comes(self, aws: Clients) -> None:
+    def test_an_echo_of_an_event_is_swallowed_in_any_process_whenever_it_comes(
+        self, aws: Clients
+    ) -> None:
         url = fifo(aws)
         for later in range(2):
             signal = Triggered("tap", NOW + timedelta(seconds=later))
-            SqsMailbox(aws, url).send([Letter(SALES, signal, key="trigger:an-event", is_of_event=True)])
+            SqsMailbox(aws, url).send(
+                [Letter(SALES, signal, key="trigger:an-event", is_of_event=True)]
+            )
         (batch,) = batches(received(aws, url))
         assert [one.signal for one in batch.letters] == [Triggered("tap", NOW)]
 
-    def test_no_request_has_more_bytes_than_sqs_takes(self, aws: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_request_has_more_bytes_than_sqs_takes(
+        self, aws: Clients, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         sent: list[list[Any]] = []
 
         def send(*, Entries: list[Any], **_: Any) -> Any:  # noqa: N803 - botocore's word
@@ -255,9 +364,21 @@ class TestMailbox:
         monkeypatch.setattr(aws.sqs, "send_message_batch", send)
         failure = Failure("load", 1, "E", "\U0001f600" * 5_000)
         gate = GateReached(1, 1, "load", 1, "failed", failure)
-        assert len(SqsMailbox(aws, "url").send([Letter(Line(f"s{i}@1"), gate, key="k") for i in range(25)])) == 25
-        assert all(sum(len(entry["MessageBody"].encode()) for entry in entries) <= 262_144 for entries in sent)
-        assert [entry["MessageGroupId"] for entries in sent for entry in entries] == [f"s{i}@1" for i in range(25)]
+        assert (
+            len(
+                SqsMailbox(aws, "url").send(
+                    [Letter(Line(f"s{i}@1"), gate, key="k") for i in range(25)]
+                )
+            )
+            == 25
+        )
+        assert all(
+            sum(len(entry["MessageBody"].encode()) for entry in entries) <= 262_144
+            for entries in sent
+        )
+        assert [entry["MessageGroupId"] for entries in sent for entry in entries] == [
+            f"s{i}@1" for i in range(25)
+        ]
 
 
 class TestExecutions:
@@ -265,7 +386,9 @@ class TestExecutions:
 
     def test_the_input_is_the_protocols(self, aws: Clients, machine: str) -> None:
         Machine(aws, machine).start(SALES, self.RUN)
-        there = aws.stepfunctions.describe_execution(executionArn=execution_arn(machine, "sales-1-42-1"))
+        there = aws.stepfunctions.describe_execution(
+            executionArn=execution_arn(machine, "sales-1-42-1")
+        )
         assert json.loads(there["input"]) == {
             "line": "sales@1",
             "run": 42,
@@ -276,16 +399,34 @@ class TestExecutions:
             ],
         }
 
-    def test_a_run_of_one_ripple_says_its_branch_at_the_top_too(self, aws: Clients, machine: str) -> None:
+    def test_a_run_of_one_ripple_says_its_branch_at_the_top_too(
+        self, aws: Clients, machine: str
+    ) -> None:
         Machine(aws, machine).start(SALES, StartRun(43, 1, (RippleBranch("load", "lambda", 1),)))
-        there = aws.stepfunctions.describe_execution(executionArn=execution_arn(machine, "sales-1-43-1"))
+        there = aws.stepfunctions.describe_execution(
+            executionArn=execution_arn(machine, "sales-1-43-1")
+        )
         alone = {"ripple": "load", "verdict": "lambda", "attempt": 1}
-        assert json.loads(there["input"]) == {"line": "sales@1", "run": 43, "launch": 1, "branches": [alone], **alone}
+        assert json.loads(there["input"]) == {
+            "line": "sales@1",
+            "run": 43,
+            "launch": 1,
+            "branches": [alone],
+            **alone,
+        }
 
     def test_a_branch_that_begins_as_a_task_says_its_size(self, aws: Clients, machine: str) -> None:
-        Machine(aws, machine).start(SALES, StartRun(44, 1, (RippleBranch("load", "task", 1, 8192),)))
-        there = json.loads(aws.stepfunctions.describe_execution(executionArn=execution_arn(machine, "sales-1-44-1"))["input"])
-        assert there["branches"] == [{"ripple": "load", "verdict": "task", "attempt": 1, "memory_mib": 8192}]
+        Machine(aws, machine).start(
+            SALES, StartRun(44, 1, (RippleBranch("load", "task", 1, 8192),))
+        )
+        there = json.loads(
+            aws.stepfunctions.describe_execution(
+                executionArn=execution_arn(machine, "sales-1-44-1")
+            )["input"]
+        )
+        assert there["branches"] == [
+            {"ripple": "load", "verdict": "task", "attempt": 1, "memory_mib": 8192}
+        ]
         assert there["memory_mib"] == 8192
 
     def test_starting_twice_is_starting_once(self, aws: Clients, machine: str) -> None:
@@ -298,7 +439,9 @@ class TestExecutions:
         with pytest.raises(InvariantError, match="sales-1-42-1"):
             Machine(aws, machine).start(SALES, StartRun(42, 1, ()))
 
-    def test_an_execution_whose_input_an_older_version_wrote_is_the_same(self, aws: Clients, machine: str) -> None:
+    def test_an_execution_whose_input_an_older_version_wrote_is_the_same(
+        self, aws: Clients, machine: str
+    ) -> None:
         branch = {"ripple": "load", "verdict": "lambda", "attempt": 1}
         older = json.dumps({"line": "sales@1", "run": 43, "launch": 1, "branches": [branch]})
         aws.stepfunctions.start_execution(stateMachineArn=machine, name="sales-1-43-1", input=older)
@@ -309,13 +452,19 @@ class TestExecutions:
         door.stop(SALES, StopRun(42, 1))
         door.start(SALES, self.RUN)
         door.stop(SALES, StopRun(42, 1))
-        there = aws.stepfunctions.describe_execution(executionArn=execution_arn(machine, "sales-1-42-1"))
+        there = aws.stepfunctions.describe_execution(
+            executionArn=execution_arn(machine, "sales-1-42-1")
+        )
         assert there["status"] == "ABORTED"
 
     @pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "ValidationException"])
-    def test_stopping_what_is_over_is_success(self, aws: Clients, machine: str, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    def test_stopping_what_is_over_is_success(
+        self, aws: Clients, machine: str, monkeypatch: pytest.MonkeyPatch, code: str
+    ) -> None:
         def refuse(**_: str) -> None:
-            raise ClientError({"Error": {"Code": code, "Message": "Execution is not running"}}, "StopExecution")
+            raise ClientError(
+                {"Error": {"Code": code, "Message": "Execution is not running"}}, "StopExecution"
+            )
 
         monkeypatch.setattr(aws.stepfunctions, "stop_execution", refuse)
         Machine(aws, machine).stop(SALES, StopRun(42, 1))
@@ -325,24 +474,46 @@ class TestExecutions:
 
 
 class TestGates:
-    def test_an_answer_goes_to_every_token_of_the_attempt_once(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_answer_goes_to_every_token_of_the_attempt_once(
+        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         said: list[dict[str, str]] = []
-        monkeypatch.setattr(aws.stepfunctions, "send_task_failure", lambda **given: said.append(given))
+        monkeypatch.setattr(
+            aws.stepfunctions, "send_task_failure", lambda **given: said.append(given)
+        )
         gates = TokenGates(aws, table)
         for token in ("a", "b", "a", "b"):
             gates.keep(SALES, GateReached(1, 1, "load"), token=token)
-        answer = AnswerGate(1, 1, "load", "cancelled", failure=Failure("clean", 2, "ValueError", "no rows"))
+        answer = AnswerGate(
+            1, 1, "load", "cancelled", failure=Failure("clean", 2, "ValueError", "no rows")
+        )
         gates.answer(SALES, answer)
         gates.answer(SALES, answer)
-        assert [(s["taskToken"], s["error"]) for s in said] == [("a", "Duckstring.Cancelled"), ("b", "Duckstring.Cancelled")]
-        assert json.loads(said[0]["cause"]) == {"ripple": "clean", "attempt": 2, "error": "ValueError", "message": "no rows"}
+        assert [(s["taskToken"], s["error"]) for s in said] == [
+            ("a", "Duckstring.Cancelled"),
+            ("b", "Duckstring.Cancelled"),
+        ]
+        assert json.loads(said[0]["cause"]) == {
+            "ripple": "clean",
+            "attempt": 2,
+            "error": "ValueError",
+            "message": "no rows",
+        }
 
     def test_a_gate_succeeds_with_an_attempt_to_run_and_with_nothing_else(
         self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         said: list[object] = []
-        monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(json.loads(given["output"])))
-        monkeypatch.setattr(aws.stepfunctions, "send_task_failure", lambda **given: said.append((given["error"], given["cause"])))
+        monkeypatch.setattr(
+            aws.stepfunctions,
+            "send_task_success",
+            lambda **given: said.append(json.loads(given["output"])),
+        )
+        monkeypatch.setattr(
+            aws.stepfunctions,
+            "send_task_failure",
+            lambda **given: said.append((given["error"], given["cause"])),
+        )
         gates = TokenGates(aws, table)
         task = AnswerGate(1, 1, "load", "task", 3, memory_mib=16_384)
         for answer in (
@@ -354,15 +525,26 @@ class TestGates:
             gates.keep(SALES, GateReached(1, 1, "load"), token="t")
             gates.answer(SALES, answer)
         asked = '{"attempt": 3, "memory_mib": 16384}'
-        assert said == [{"attempt": 2}, ("Duckstring.Done", "null"), ("Duckstring.Cancelled", "null"), ("Duckstring.Task", asked)]
+        assert said == [
+            {"attempt": 2},
+            ("Duckstring.Done", "null"),
+            ("Duckstring.Cancelled", "null"),
+            ("Duckstring.Task", asked),
+        ]
 
     def test_an_answer_said_again_is_not_heard_by_the_branch_that_came_back_from_it(
         self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         said: list[dict[str, str]] = []
-        monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(given))
+        monkeypatch.setattr(
+            aws.stepfunctions, "send_task_success", lambda **given: said.append(given)
+        )
         gates = TokenGates(aws, table)
-        gates.keep(SALES, GateReached(1, 1, "load", 2, "failed", Failure("load", 2, "ValueError", "no rows")), token="t")
+        gates.keep(
+            SALES,
+            GateReached(1, 1, "load", 2, "failed", Failure("load", 2, "ValueError", "no rows")),
+            token="t",
+        )
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 2))
         gates.answer(SALES, AnswerGate(1, 1, "load", "task", 2, memory_mib=8192))
         assert said == []
@@ -373,14 +555,18 @@ class TestGates:
         self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         said: list[dict[str, str]] = []
-        monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(given))
+        monkeypatch.setattr(
+            aws.stepfunctions, "send_task_success", lambda **given: said.append(given)
+        )
         gates = TokenGates(aws, table)
         for number in range(30):
             gates.keep(SALES, GateReached(1, 1, "load"), token=f"t{number:02d}")
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 1))
         assert [s["taskToken"] for s in said] == [f"t{number:02d}" for number in range(16)]
 
-    @pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException", "InvalidToken"])
+    @pytest.mark.parametrize(
+        "code", ["AccessDeniedException", "ValidationException", "InvalidToken"]
+    )
     def test_a_token_that_step_functions_refuses_keeps_nobody_waiting(
         self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, code: str
     ) -> None:
@@ -403,7 +589,9 @@ class TestGates:
         self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         said: list[dict[str, str]] = []
-        monkeypatch.setattr(aws.stepfunctions, "send_task_success", lambda **given: said.append(given))
+        monkeypatch.setattr(
+            aws.stepfunctions, "send_task_success", lambda **given: said.append(given)
+        )
         gates = TokenGates(aws, table)
         for attempt, token in ((2, "new"), (1, "old")):
             gates.keep(SALES, GateReached(1, 1, "load", attempt), token=token)
@@ -411,9 +599,13 @@ class TestGates:
         assert [s["taskToken"] for s in said] == ["new"]
 
     @pytest.mark.parametrize("code", ["TaskDoesNotExist", "TaskTimedOut", "InvalidToken"])
-    def test_a_branch_that_left_is_answered(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    def test_a_branch_that_left_is_answered(
+        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, code: str
+    ) -> None:
         def gone(**_: object) -> None:
-            raise aws.stepfunctions.exceptions.ClientError({"Error": {"Code": code}}, "SendTaskFailure")
+            raise aws.stepfunctions.exceptions.ClientError(
+                {"Error": {"Code": code}}, "SendTaskFailure"
+            )
 
         monkeypatch.setattr(aws.stepfunctions, "send_task_failure", gone)
         gates = TokenGates(aws, table)
@@ -422,9 +614,13 @@ class TestGates:
         assert "Items" in aws.dynamodb.scan(TableName=table)
         assert aws.dynamodb.scan(TableName=table)["Count"] == 0
 
-    def test_a_throttled_answer_is_not_forgotten(self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_throttled_answer_is_not_forgotten(
+        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def busy(**_: object) -> None:
-            raise aws.stepfunctions.exceptions.ClientError({"Error": {"Code": "ThrottlingException"}}, "SendTaskFailure")
+            raise aws.stepfunctions.exceptions.ClientError(
+                {"Error": {"Code": "ThrottlingException"}}, "SendTaskFailure"
+            )
 
         monkeypatch.setattr(aws.stepfunctions, "send_task_failure", busy)
         gates = TokenGates(aws, table)
@@ -457,22 +653,34 @@ def code_of(error: str) -> ClientError:
 
 
 class TestAlarms:
-    def test_a_near_alarm_waits_in_the_delay_queue_and_is_forwarded_to_its_line(self, aws: Clients, timed: Settings) -> None:
+    def test_a_near_alarm_waits_in_the_delay_queue_and_is_forwarded_to_its_line(
+        self, aws: Clients, timed: Settings
+    ) -> None:
         TimedAlarms(aws, timed, StoppedClock(NOW)).set(SALES, NOW - timedelta(seconds=1))
         (letter,), early = forwarded(received(aws, timed.delays), NOW)
         assert (letter.to, letter.signal, early) == (SALES, AlarmRang(), [])
         assert scheduled(aws) == {}
 
-    @pytest.mark.parametrize(("ahead", "delay"), [(timedelta(0), 0), (timedelta(seconds=0.2), 1), (timedelta(minutes=15), 900)])
+    @pytest.mark.parametrize(
+        ("ahead", "delay"),
+        [(timedelta(0), 0), (timedelta(seconds=0.2), 1), (timedelta(minutes=15), 900)],
+    )
     def test_a_near_alarm_is_never_early(
-        self, aws: Clients, timed: Settings, monkeypatch: pytest.MonkeyPatch, ahead: timedelta, delay: int
+        self,
+        aws: Clients,
+        timed: Settings,
+        monkeypatch: pytest.MonkeyPatch,
+        ahead: timedelta,
+        delay: int,
     ) -> None:
         sent: list[dict[str, Any]] = []
         monkeypatch.setattr(aws.sqs, "send_message", lambda **told: sent.append(told))
         TimedAlarms(aws, timed, StoppedClock(NOW)).set(SALES, NOW + ahead)
         assert [told["DelaySeconds"] for told in sent] == [delay]
 
-    def test_a_far_alarm_is_one_schedule_a_line_and_the_last_one_set_stands(self, aws: Clients, timed: Settings) -> None:
+    def test_a_far_alarm_is_one_schedule_a_line_and_the_last_one_set_stands(
+        self, aws: Clients, timed: Settings
+    ) -> None:
         alarms = TimedAlarms(aws, timed, StoppedClock(NOW))
         for hours in (1, 3, 2):
             alarms.set(SALES, NOW + timedelta(hours=hours, microseconds=1))
@@ -483,15 +691,26 @@ class TestAlarms:
             "alarm-sales-2": "at(2030-01-01T12:58:00)",
         }
         target = found["alarm-sales-1"]["Target"]
-        assert (target["Arn"], target["RoleArn"], "SqsParameters" in target) == (timed.delays_arn, timed.scheduler_role, False)
+        assert (target["Arn"], target["RoleArn"], "SqsParameters" in target) == (
+            timed.delays_arn,
+            timed.scheduler_role,
+            False,
+        )
         assert found["alarm-sales-1"]["ActionAfterCompletion"] == "DELETE"
 
-    def test_a_far_alarm_that_fires_ahead_of_time_waits_out_what_is_left(self, aws: Clients, timed: Settings) -> None:
+    def test_a_far_alarm_that_fires_ahead_of_time_waits_out_what_is_left(
+        self, aws: Clients, timed: Settings
+    ) -> None:
         due = NOW + timedelta(hours=2, microseconds=1)
         TimedAlarms(aws, timed, StoppedClock(NOW)).set(SALES, due)
-        aws.sqs.send_message(QueueUrl=timed.delays, MessageBody=scheduled(aws)["alarm-sales-1"]["Target"]["Input"])
+        aws.sqs.send_message(
+            QueueUrl=timed.delays, MessageBody=scheduled(aws)["alarm-sales-1"]["Target"]["Input"]
+        )
         records = received(aws, timed.delays)
-        for left in (timedelta(minutes=2), timedelta(seconds=1.5)):  # set again for the same time, the second letter would be an echo
+        for left in (
+            timedelta(minutes=2),
+            timedelta(seconds=1.5),
+        ):  # set again for the same time, the second letter would be an echo
             assert forwarded(records, due - left) == ([], [(SALES, due)])
         (letter,), early = forwarded(records, due - timedelta(seconds=1))
         assert (letter.to, letter.signal, early) == (SALES, AlarmRang(), [])
@@ -511,7 +730,9 @@ class TestAlarms:
         TimedAlarms(aws, timed, StoppedClock(NOW)).set(SALES, NOW + timedelta(hours=1))
         assert list(scheduled(aws)) == ["alarm-sales-1"]
 
-    @pytest.mark.parametrize(("error", "most"), [("ConflictException", 2), ("ThrottlingException", 1)])
+    @pytest.mark.parametrize(
+        ("error", "most"), [("ConflictException", 2), ("ThrottlingException", 1)]
+    )
     def test_what_goes_on_being_refused_is_left_to_the_next_delivery(
         self, aws: Clients, timed: Settings, monkeypatch: pytest.MonkeyPatch, error: str, most: int
     ) -> None:
@@ -531,13 +752,20 @@ class TestSchedules:
     LONG_AGO = datetime(2020, 1, 1, 2, tzinfo=UTC)
     NIGHTLY = Window("nightly", LONG_AGO, timedelta(days=1), timedelta(hours=3))
 
-    def put(self, aws: Clients, timed: Settings, window: Window, now: Instant = NOW) -> dict[str, dict[str, Any]]:
+    def put(
+        self, aws: Clients, timed: Settings, window: Window, now: Instant = NOW
+    ) -> dict[str, dict[str, Any]]:
         WindowSchedules(aws, timed, StoppedClock(now)).set(SALES, window)
         return scheduled(aws)
 
-    def test_a_rule_is_a_recurring_schedule_anchored_at_its_next_opening(self, aws: Clients, timed: Settings) -> None:
+    def test_a_rule_is_a_recurring_schedule_anchored_at_its_next_opening(
+        self, aws: Clients, timed: Settings
+    ) -> None:
         (held,) = self.put(aws, timed, self.NIGHTLY).values()
-        assert {key: held[key] for key in ("Name", "GroupName", "ScheduleExpression", "State", "ActionAfterCompletion")} == {
+        assert {
+            key: held[key]
+            for key in ("Name", "GroupName", "ScheduleExpression", "State", "ActionAfterCompletion")
+        } == {
             "Name": "window-sales-1-nightly",
             "GroupName": "g",
             "ScheduleExpression": "rate(1 day)",
@@ -545,54 +773,94 @@ class TestSchedules:
             "ActionAfterCompletion": "DELETE",
         }
         assert held["FlexibleTimeWindow"] == {"Mode": "OFF"}
-        assert held["StartDate"] == NOW.replace(day=2, hour=2), "Scheduler refuses one more than five minutes ago"
+        assert held["StartDate"] == NOW.replace(day=2, hour=2), (
+            "Scheduler refuses one more than five minutes ago"
+        )
         assert held.get("EndDate") is None
         target = held["Target"]
         assert (target["Arn"], target["RoleArn"]) == (timed.mailbox_arn, timed.scheduler_role)
         assert target["SqsParameters"] == {"MessageGroupId": SALES}
 
     @pytest.mark.parametrize("at", ["<aws.scheduler.scheduled-time>", "2030-01-02T02:00:00Z"])
-    def test_the_tick_is_a_letter_with_its_time_filled_in_or_not(self, aws: Clients, timed: Settings, at: str) -> None:
+    def test_the_tick_is_a_letter_with_its_time_filled_in_or_not(
+        self, aws: Clients, timed: Settings, at: str
+    ) -> None:
         (held,) = self.put(aws, timed, self.NIGHTLY).values()
         body = held["Target"]["Input"]
         assert json.loads(body)["at"] == "<aws.scheduler.scheduled-time>"
         url = fifo(aws)
         body = body.replace("<aws.scheduler.scheduled-time>", at)
-        aws.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=SALES, MessageDeduplicationId="x")
+        aws.sqs.send_message(
+            QueueUrl=url, MessageBody=body, MessageGroupId=SALES, MessageDeduplicationId="x"
+        )
         (batch,) = batches(received(aws, url))
-        assert (batch.line, [letter.signal for letter in batch.letters]) == (SALES, [WindowOpened("nightly")])
+        assert (batch.line, [letter.signal for letter in batch.letters]) == (
+            SALES,
+            [WindowOpened("nightly")],
+        )
 
     @pytest.mark.parametrize(
         ("minutes", "rate"),
-        [(1, "1 minute"), (90, "90 minutes"), (60, "1 hour"), (240, "4 hours"), (1440, "1 day"), (10_080, "7 days"), (1500, "25 hours")],
+        [
+            (1, "1 minute"),
+            (90, "90 minutes"),
+            (60, "1 hour"),
+            (240, "4 hours"),
+            (1440, "1 day"),
+            (10_080, "7 days"),
+            (1500, "25 hours"),
+        ],
     )
-    def test_rates_are_whole_minutes_hours_or_days(self, aws: Clients, timed: Settings, minutes: int, rate: str) -> None:
+    def test_rates_are_whole_minutes_hours_or_days(
+        self, aws: Clients, timed: Settings, minutes: int, rate: str
+    ) -> None:
         every = timedelta(minutes=minutes)
         (held,) = self.put(aws, timed, Window("w", self.LONG_AGO, every, every)).values()
         assert held["ScheduleExpression"] == f"rate({rate})"
 
     def test_weekdays_and_the_end_are_kept(self, aws: Clients, timed: Settings) -> None:
         until = NOW + timedelta(days=30)
-        (held,) = self.put(aws, timed, replace(self.NIGHTLY, on=frozenset({"MON"}), until=until)).values()
+        (held,) = self.put(
+            aws, timed, replace(self.NIGHTLY, on=frozenset({"MON"}), until=until)
+        ).values()
         assert (held["StartDate"], held["EndDate"]) == (NOW.replace(day=7, hour=2), until)
 
-    def test_fractions_are_never_early_and_the_end_is_after_the_start(self, aws: Clients, timed: Settings) -> None:
+    def test_fractions_are_never_early_and_the_end_is_after_the_start(
+        self, aws: Clients, timed: Settings
+    ) -> None:
         start = NOW + timedelta(seconds=9.5)
-        (held,) = self.put(aws, timed, replace(self.NIGHTLY, start=start, until=start + timedelta(seconds=0.1))).values()
-        assert (held["StartDate"], held["EndDate"]) == (NOW + timedelta(seconds=10), NOW + timedelta(seconds=11))
+        (held,) = self.put(
+            aws, timed, replace(self.NIGHTLY, start=start, until=start + timedelta(seconds=0.1))
+        ).values()
+        assert (held["StartDate"], held["EndDate"]) == (
+            NOW + timedelta(seconds=10),
+            NOW + timedelta(seconds=11),
+        )
 
     def test_a_rule_put_again_stands_as_put_last(self, aws: Clients, timed: Settings) -> None:
         self.put(aws, timed, self.NIGHTLY)
         self.put(aws, timed, self.NIGHTLY)
-        (held,) = self.put(aws, timed, replace(self.NIGHTLY, every=timedelta(hours=12)), NOW + timedelta(days=1)).values()
-        assert (held["ScheduleExpression"], held["StartDate"]) == ("rate(12 hours)", NOW.replace(day=2, hour=14))
+        (held,) = self.put(
+            aws, timed, replace(self.NIGHTLY, every=timedelta(hours=12)), NOW + timedelta(days=1)
+        ).values()
+        assert (held["ScheduleExpression"], held["StartDate"]) == (
+            "rate(12 hours)",
+            NOW.replace(day=2, hour=14),
+        )
 
     @pytest.mark.parametrize("changed", [{"every": timedelta(seconds=90)}, {"until": NOW}])
-    def test_what_the_clock_cannot_carry_or_is_over_has_no_schedule(self, aws: Clients, timed: Settings, changed: dict[str, Any]) -> None:
+    def test_what_the_clock_cannot_carry_or_is_over_has_no_schedule(
+        self, aws: Clients, timed: Settings, changed: dict[str, Any]
+    ) -> None:
         self.put(aws, timed, self.NIGHTLY)
-        assert self.put(aws, timed, replace(self.NIGHTLY, duration=timedelta(seconds=30), **changed)) == {}
+        assert (
+            self.put(aws, timed, replace(self.NIGHTLY, duration=timedelta(seconds=30), **changed))
+            == {}
+        )
 
-    def test_dropping_twice_is_dropping_once_and_others_stay(self, aws: Clients, timed: Settings) -> None:
+    def test_dropping_twice_is_dropping_once_and_others_stay(
+        self, aws: Clients, timed: Settings
+    ) -> None:
         schedules = WindowSchedules(aws, timed, StoppedClock(NOW))
         self.put(aws, timed, self.NIGHTLY)
         schedules.set(Line("sales@2"), self.NIGHTLY)
@@ -621,10 +889,14 @@ class TestSchedules:
         monkeypatch.setattr(aws.scheduler, call, refused)
         schedules = WindowSchedules(aws, timed, StoppedClock(NOW))
         with pytest.raises(ClientError, match="AccessDeniedException"):
-            schedules.set(SALES, self.NIGHTLY) if call == "create_schedule" else schedules.drop(SALES, "nightly")
+            schedules.set(SALES, self.NIGHTLY) if call == "create_schedule" else schedules.drop(
+                SALES, "nightly"
+            )
 
 
-def test_an_event_names_the_pond_and_carries_its_own_key(aws: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_names_the_pond_and_carries_its_own_key(
+    aws: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put: list[dict[str, str]] = []
 
     def put_events(Entries: list[dict[str, str]]) -> dict[str, int]:  # noqa: N803 - boto's name
@@ -633,8 +905,14 @@ def test_an_event_names_the_pond_and_carries_its_own_key(aws: Clients, monkeypat
 
     monkeypatch.setattr(aws.events, "put_events", put_events)
     event = Announce("failed", "running", NOW, run=42, reason="no rows")
-    EventBus(aws, Settings(catchment="dev", bus="b")).announce(SALES, "1.2.0", event, key="sales@1:7:failed")
-    assert (put[0]["Source"], put[0]["DetailType"], put[0]["EventBusName"]) == ("duckstring", "duckstring.pond", "b")
+    EventBus(aws, Settings(catchment="dev", bus="b")).announce(
+        SALES, "1.2.0", event, key="sales@1:7:failed"
+    )
+    assert (put[0]["Source"], put[0]["DetailType"], put[0]["EventBusName"]) == (
+        "duckstring",
+        "duckstring.pond",
+        "b",
+    )
     assert json.loads(put[0]["Detail"]) == {
         "catchment": "dev",
         "pond": "sales",

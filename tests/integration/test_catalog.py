@@ -26,11 +26,21 @@ def arrivals(catalog):
 
 
 def test_an_empty_catalog(catalog):
-    assert (catalog.revision(), dict(catalog.releases()), catalog.version("sales", "1.0.0")) == (0, {}, None)
+    assert (catalog.revision(), dict(catalog.releases()), catalog.version("sales", "1.0.0")) == (
+        0,
+        {},
+        None,
+    )
 
 
 def test_what_was_selected_is_read_back_whole(catalog):
-    sales = release("sales@1", "1.2.0", source("orders@1"), source("rates@2", "2.1.0", optional=True), ripples=("load", "join"))
+    sales = release(
+        "sales@1",
+        "1.2.0",
+        source("orders@1"),
+        source("rates@2", "2.1.0", optional=True),
+        ripples=("load", "join"),
+    )
     orders = release("orders@1", kind="inlet")
     catalog.select([orders, sales], overwrite=False, revision=0)
     assert catalog.releases() == {"orders@1": orders, "sales@1": sales}
@@ -81,7 +91,11 @@ RULE = Arrival("landing", "inbox", "in/", ".parquet", "tap")
 
 
 def test_a_removed_line_leaves_with_its_versions_and_rules_and_is_remembered(catalog, arrivals):
-    catalog.select([release("sales@1", "1.0.0"), release("sales@12"), release("orders@1")], overwrite=False, revision=0)
+    catalog.select(
+        [release("sales@1", "1.0.0"), release("sales@12"), release("orders@1")],
+        overwrite=False,
+        revision=0,
+    )
     catalog.select([release("sales@1", "1.1.0")], overwrite=False, revision=1)
     for line in (SALES, SALES_2):
         assert arrivals.add(line, RULE)
@@ -128,11 +142,17 @@ def test_a_line_of_very_many_versions_and_rules_is_removed_whole(catalog, arriva
     for number in range(20):
         assert arrivals.add(SALES, replace(RULE, name=f"r{number}"))
     catalog.remove(Removal(SALES, NOON), [one.version for one in batch], revision=130)
-    assert (dict(catalog.versions("sales")), arrivals.of_line(SALES), arrivals.of_bucket("inbox")) == ({}, [], [])
+    assert (
+        dict(catalog.versions("sales")),
+        arrivals.of_line(SALES),
+        arrivals.of_bucket("inbox"),
+    ) == ({}, [], [])
 
 
 def test_arrival_rules_are_found_by_line_and_by_bucket(catalog, arrivals):
-    catalog.select([release("sales@1"), release("sales@12"), release("orders@1")], overwrite=False, revision=0)
+    catalog.select(
+        [release("sales@1"), release("sales@12"), release("orders@1")], overwrite=False, revision=0
+    )
     plain = Arrival("all", "inbox-2")
     for line, rule in ((SALES, RULE), (SALES, plain), (SALES_2, RULE), (ORDERS, plain)):
         assert arrivals.add(line, rule)

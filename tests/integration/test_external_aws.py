@@ -1,4 +1,6 @@
-"""Glue, Batch and Step Functions jobs against moto. tests/e2e has the emulator, where their work is really done."""
+"""Glue, Batch and Step Functions jobs against moto. tests/e2e has the emulator, where their work
+is really done.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,17 @@ from moto.glue.models import glue_backends
 from moto.moto_api import state_manager
 
 from duckstring.author.kills import Requested
-from duckstring.external import BatchJob, CancelRefusedError, Env, ExternalRunFailedError, GlueJob, RefusedError, StateMachine, aws, core
+from duckstring.external import (
+    BatchJob,
+    CancelRefusedError,
+    Env,
+    ExternalRunFailedError,
+    GlueJob,
+    RefusedError,
+    StateMachine,
+    aws,
+    core,
+)
 from duckstring.external.glue import KEY_ARGUMENT
 from tests.integration.aws import CREDENTIALS, REGION
 from tests.unit.external_kit import MemoryPond, Paused, turns, virtual_time
@@ -65,7 +77,9 @@ def pond() -> MemoryPond:
 
 
 class Calls:
-    """The requests of all clients: seen, and made to go wrong before or after they are carried out."""
+    """The requests of all clients: seen, and made to go wrong before or after they are carried
+    out.
+    """
 
     def __init__(self, monkeypatch):
         self.made: list[str] = []
@@ -91,17 +105,28 @@ def calls(monkeypatch) -> Calls:
 
 
 def told(operation, code, message="No.", status=400):
-    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        },
+        operation,
+    )
 
 
 class Glue:
-    """A Glue job. moto's runs end well, one state a look; its own state is changed where they must not."""
+    """A Glue job. moto's runs end well, one state a look; its own state is changed where they
+    must not.
+    """
 
     start, look, list = "StartJobRun", "GetJobRun", "GetJobRuns"
 
     def __init__(self, runs_at_once=5):
         client("glue").create_job(
-            Name="sales", Role="glue", Command={"Name": "glueetl"}, ExecutionProperty={"MaxConcurrentRuns": runs_at_once}
+            Name="sales",
+            Role="glue",
+            Command={"Name": "glueetl"},
+            ExecutionProperty={"MaxConcurrentRuns": runs_at_once},
         )
         self.job = GlueJob("sales", arguments={"--day": "1"})
 
@@ -118,7 +143,9 @@ class Glue:
 
 
 class Batch:
-    """A Batch queue. moto's jobs have ended as soon as they are submitted; their state is set to what it is to be."""
+    """A Batch queue. moto's jobs have ended as soon as they are submitted; their state is set to
+    what it is to be.
+    """
 
     start, look, list = "SubmitJob", "DescribeJobs", "ListJobs"
 
@@ -127,14 +154,26 @@ class Batch:
         role = iam.create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
         group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
-        resources = {"type": "FARGATE", "maxvCpus": 4, "subnets": [subnet], "securityGroupIds": [group]}
+        resources = {
+            "type": "FARGATE",
+            "maxvCpus": 4,
+            "subnets": [subnet],
+            "securityGroupIds": [group],
+        }
         environment = batch.create_compute_environment(
-            computeEnvironmentName="fargate", type="MANAGED", serviceRole=role, computeResources=resources
+            computeEnvironmentName="fargate",
+            type="MANAGED",
+            serviceRole=role,
+            computeResources=resources,
         )["computeEnvironmentArn"]
         order = [{"order": 1, "computeEnvironment": environment}]
-        batch.create_job_queue(jobQueueName="queue", state="ENABLED", priority=1, computeEnvironmentOrder=order)
+        batch.create_job_queue(
+            jobQueueName="queue", state="ENABLED", priority=1, computeEnvironmentOrder=order
+        )
         container = {"image": "busybox", "vcpus": 1, "memory": 128, "command": ["true"]}
-        self.definition = batch.register_job_definition(jobDefinitionName="sales", type="container", containerProperties=container)
+        self.definition = batch.register_job_definition(
+            jobDefinitionName="sales", type="container", containerProperties=container
+        )
         self.job = BatchJob("sales", queue="queue", parameters={"day": "1"})
 
     def ids(self):
@@ -156,9 +195,13 @@ class Machine:
 
     def __init__(self, state=None):
         state = state or {"Type": "Pass", "Result": {"rows": 7}, "End": True}
-        role = client("iam").create_role(RoleName="states", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        role = client("iam").create_role(RoleName="states", AssumeRolePolicyDocument="{}")["Role"][
+            "Arn"
+        ]
         definition = json.dumps({"StartAt": "Work", "States": {"Work": state}})
-        self.arn = client("stepfunctions").create_state_machine(name="sales", definition=definition, roleArn=role)["stateMachineArn"]
+        self.arn = client("stepfunctions").create_state_machine(
+            name="sales", definition=definition, roleArn=role
+        )["stateMachineArn"]
         self.job = StateMachine(self.arn, input={"day": 1})
 
     def ids(self):
@@ -216,7 +259,9 @@ def test_a_worker_that_died_before_it_remembered_the_id_leaves_one_run(engine, p
     assert engine.ids() == [started]
 
 
-def test_a_worker_that_died_before_the_request_leaves_none_and_the_next_starts_one(engine, pond, time, calls):
+def test_a_worker_that_died_before_the_request_leaves_none_and_the_next_starts_one(
+    engine, pond, time, calls
+):
     calls.before[engine.start] = [WorkerDied()]
     with pytest.raises(WorkerDied):
         engine.job.run(pond)
@@ -246,7 +291,10 @@ def test_a_list_that_lags_behind_starts_no_second_run(lookup, pond, time, calls,
 
 
 def test_an_answer_lost_after_the_start_does_not_start_another(engine, pond, time, calls):
-    calls.after[engine.start] = [ReadTimeoutError(endpoint_url="https://aws"), told(engine.start, "InternalFailure", status=500)]
+    calls.after[engine.start] = [
+        ReadTimeoutError(endpoint_url="https://aws"),
+        told(engine.start, "InternalFailure", status=500),
+    ]
 
     turns(engine.job, pond, between=waiting(time))
     assert len(engine.ids()) == 1
@@ -303,7 +351,9 @@ def test_glue_gets_its_arguments_and_the_key(pond):
 
 def test_batch_gets_its_parameters_and_overrides_and_the_key_as_name(pond):
     engine = Batch()
-    job = BatchJob("sales", queue="queue", parameters={"day": "1"}, overrides={"command": ["echo", "Ref::day"]})
+    job = BatchJob(
+        "sales", queue="queue", parameters={"day": "1"}, overrides={"command": ["echo", "Ref::day"]}
+    )
     job.start(pond, parameters={"hour": "7"})
 
     (found,) = engine._jobs().values()
@@ -326,7 +376,11 @@ def test_a_version_s_execution_is_found_by_the_machine_s_name(pond):
     there = engine.job._engine(pond, None)
     versioned = StateMachine(f"{engine.arn}:3")._engine(pond, None)
 
-    assert versioned._execution("k") == there._execution("k") == f"arn:aws:states:{REGION}:{ACCOUNT}:execution:sales:k"
+    assert (
+        versioned._execution("k")
+        == there._execution("k")
+        == f"arn:aws:states:{REGION}:{ACCOUNT}:execution:sales:k"
+    )
     assert versioned.slot == there.slot
 
 
@@ -364,16 +418,24 @@ def test_a_failed_batch_job_gives_reason_and_log(pond):
 
 
 def test_a_failed_execution_gives_error_and_cause(pond, time):
-    engine = Machine({"Type": "Fail", "Error": "NoPrices", "Cause": "There are no prices for [eu]."})
+    engine = Machine(
+        {"Type": "Fail", "Error": "NoPrices", "Cause": "There are no prices for [eu]."}
+    )
 
-    with pytest.raises(ExternalRunFailedError, match=r"ended FAILED: NoPrices: There are no prices for \[eu\]\. https://.*/details/arn"):
+    with pytest.raises(
+        ExternalRunFailedError,
+        match=r"ended FAILED: NoPrices: There are no prices for \[eu\]\. https://.*/details/arn",
+    ):
         turns(engine.job, pond, between=waiting(time))
 
 
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        *((word, "active") for word in ("STARTING", "RUNNING", "STOPPING", "WAITING", "PONDERING", "")),
+        *(
+            (word, "active")
+            for word in ("STARTING", "RUNNING", "STOPPING", "WAITING", "PONDERING", "")
+        ),
         ("SUCCEEDED", "succeeded"),
         ("STOPPED", "cancelled"),
         *((word, "failed") for word in ("FAILED", "TIMEOUT", "ERROR", "EXPIRED")),
@@ -390,10 +452,16 @@ def test_what_glue_says_is_one_of_four_states(pond, word, state):
 @pytest.mark.parametrize(
     ("found", "state"),
     [
-        *(({"status": word}, "active") for word in ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "PONDERING")),
+        *(
+            ({"status": word}, "active")
+            for word in ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "PONDERING")
+        ),
         ({"status": "RUNNING", "isTerminated": True}, "active"),  # it is being ended
         ({"status": "SUCCEEDED"}, "succeeded"),
-        ({"status": "FAILED", "statusReason": "Host EC2 terminated.", "isTerminated": False}, "failed"),
+        (
+            {"status": "FAILED", "statusReason": "Host EC2 terminated.", "isTerminated": False},
+            "failed",
+        ),
         ({"status": "FAILED", "isTerminated": True}, "cancelled"),
         ({"status": "FAILED", "isCancelled": True}, "cancelled"),
         ({"status": "FAILED", "statusReason": "Its Ripple was killed (Duckstring)."}, "cancelled"),
@@ -431,7 +499,9 @@ def test_a_run_that_is_not_known_any_more_is_lost(lookup, pond, time):
         ReadTimeoutError(endpoint_url="https://aws"),
     ],
 )
-def test_a_look_that_is_not_answered_is_no_failure_of_the_run(engine, pond, time, calls, error, caplog):
+def test_a_look_that_is_not_answered_is_no_failure_of_the_run(
+    engine, pond, time, calls, error, caplog
+):
     engine.job.start(pond)
     raised = error if isinstance(error, Exception) else told(engine.look, *error)
     calls.before[engine.look] = [raised] * 4
@@ -444,7 +514,9 @@ def test_a_look_that_is_not_answered_is_no_failure_of_the_run(engine, pond, time
     assert len(engine.ids()) == 1
 
 
-@pytest.mark.parametrize("code", ["ThrottlingException", "ConcurrentRunsExceededException", "ExecutionLimitExceeded"])
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "ConcurrentRunsExceededException", "ExecutionLimitExceeded"]
+)
 def test_a_start_for_which_there_is_no_room_waits_and_is_made_once(engine, pond, time, calls, code):
     calls.before[engine.start] = [told(engine.start, code)] * 4
 
@@ -482,12 +554,19 @@ def test_a_denial_is_one_line_in_aws_s_words_that_says_whom_to_ask(engine, pond,
 
 def test_what_does_not_exist_is_said_in_aws_s_words(pond):
     Batch()
-    with pytest.raises(RefusedError, match=r"Glue job nothing: StartJobRun: EntityNotFoundException"):
+    with pytest.raises(
+        RefusedError, match=r"Glue job nothing: StartJobRun: EntityNotFoundException"
+    ):
         GlueJob("nothing").run(pond)
-    with pytest.raises(RefusedError, match=r"Batch job sales: SubmitJob: ClientException: Job queue nowhere does not exist"):
+    with pytest.raises(
+        RefusedError,
+        match=r"Batch job sales: SubmitJob: ClientException: Job queue nowhere does not exist",
+    ):
         BatchJob("sales", queue="nowhere").run(pond)
     missing = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:nothing"
-    with pytest.raises(RefusedError, match=r"State machine nothing: StartExecution: StateMachineDoesNotExist"):
+    with pytest.raises(
+        RefusedError, match=r"State machine nothing: StartExecution: StateMachineDoesNotExist"
+    ):
         StateMachine(missing).run(pond)
     with pytest.raises(RefusedError, match=r"'sales' is no state machine's ARN"):
         StateMachine("sales").run(pond)
@@ -495,7 +574,9 @@ def test_what_does_not_exist_is_said_in_aws_s_words(pond):
 
 def test_an_express_machine_is_refused(pond):
     with pytest.raises(RefusedError, match=r"is an Express machine"):
-        Machine().job._engine(pond, None)._standard(f"arn:aws:states:{REGION}:{ACCOUNT}:express:sales:a:b")
+        Machine().job._engine(pond, None)._standard(
+            f"arn:aws:states:{REGION}:{ACCOUNT}:express:sales:a:b"
+        )
 
 
 def test_another_account_s_role_is_assumed(pond, calls):
@@ -534,7 +615,9 @@ def test_a_killed_try_s_execution_is_stopped_and_seen_to_end(pond):
     with pytest.raises(Paused):
         engine.job.run(pond)
 
-    assert engine.job.cancel(pond).startswith(f"State machine sales, run {engine.ids()[0]} is cancelled: ABORTED. https://")
+    assert engine.job.cancel(pond).startswith(
+        f"State machine sales, run {engine.ids()[0]} is cancelled: ABORTED. https://"
+    )
 
 
 @pytest.mark.usefixtures("patience")
@@ -570,5 +653,8 @@ def test_a_run_that_may_exist_and_is_not_found_is_not_called_cancelled(lookup, p
     assert lookup.job.cancel(pond).endswith("no run was started under this try's key.")
     assert sum(time.slept) >= core.SETTLING - 10
     calls.before[lookup.list] = [told(lookup.list, "AccessDeniedException")]
-    with pytest.raises(CancelRefusedError, match=r"whether a run was started cannot be told: .* AccessDeniedException: No"):
+    with pytest.raises(
+        CancelRefusedError,
+        match=r"whether a run was started cannot be told: .* AccessDeniedException: No",
+    ):
         lookup.job.cancel(pond)

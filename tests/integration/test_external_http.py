@@ -60,7 +60,13 @@ def time(monkeypatch):
 def pond(workspace, request) -> MemoryPond:
     key = f"test-1-{abs(hash(request.node.nodeid)) % 10**8}"
     return MemoryPond(
-        key, {"DATABRICKS_HOST": f"{workspace.url}/", "DATABRICKS_TOKEN": TOKEN, "SALES_JOB_ID": str(SALES), "ENGINE": workspace.url}
+        key,
+        {
+            "DATABRICKS_HOST": f"{workspace.url}/",
+            "DATABRICKS_TOKEN": TOKEN,
+            "SALES_JOB_ID": str(SALES),
+            "ENGINE": workspace.url,
+        },
     )
 
 
@@ -70,7 +76,10 @@ def started(workspace, job) -> int:
 
 def going(workspace, run) -> dict:
     """The run, once its process has begun or it has ended."""
-    return until(lambda: workspace.get(int(run)), lambda found: found["state"]["life_cycle_state"] != "PENDING")
+    return until(
+        lambda: workspace.get(int(run)),
+        lambda found: found["state"]["life_cycle_state"] != "PENDING",
+    )
 
 
 def until_ended(workspace, run):
@@ -97,8 +106,15 @@ def plain(**more) -> HttpJob:
 WAYS = {
     "databricks": databricks,
     "http, key in a header": plain,
-    "http, key as the id": lambda: plain(start="PUT /pipelines/runs/{key}", body={"pipeline": "products"}, id="{key}"),
-    "http, looked for": lambda: plain(body={"label": "{key}"}, find="/pipelines/runs?label={key}", found="runs.0.run", key_header="X-Key"),
+    "http, key as the id": lambda: plain(
+        start="PUT /pipelines/runs/{key}", body={"pipeline": "products"}, id="{key}"
+    ),
+    "http, looked for": lambda: plain(
+        body={"label": "{key}"},
+        find="/pipelines/runs?label={key}",
+        found="runs.0.run",
+        key_header="X-Key",
+    ),
 }
 
 
@@ -108,7 +124,8 @@ def job(request):
 
 
 each_way_and_status = pytest.mark.parametrize(
-    ("way", "status"), [*((way, 503) for way in WAYS), *(("databricks", status) for status in (429, 500, 502, 504))]
+    ("way", "status"),
+    [*((way, 503) for way in WAYS), *(("databricks", status) for status in (429, 500, 502, 504))],
 )
 """A start or look by each way, and each status once: every one of them is work for a process."""
 
@@ -119,7 +136,9 @@ def remembered(pond) -> dict:
 
 
 def last_run(workspace, job=PRODUCTS) -> int:
-    return workspace.call("GET", "/api/2.1/jobs/runs/list", params={"job_id": job}).json()["runs"][0]["run_id"]
+    return workspace.call("GET", "/api/2.1/jobs/runs/list", params={"job_id": job}).json()["runs"][
+        0
+    ]["run_id"]
 
 
 # One run for one try
@@ -138,7 +157,9 @@ def test_a_run_is_started_waited_for_and_told(workspace, pond, job):
     assert run.url.endswith(f"/runs/{run.id}")
 
 
-def test_a_worker_that_died_before_it_remembered_the_id_leaves_one_run(workspace, pond, job, time, monkeypatch):
+def test_a_worker_that_died_before_it_remembered_the_id_leaves_one_run(
+    workspace, pond, job, time, monkeypatch
+):
     """The case that ensure-then-poll without a token cannot tell from never having started."""
     keep = pond.remember
 
@@ -158,7 +179,9 @@ def test_a_worker_that_died_before_it_remembered_the_id_leaves_one_run(workspace
     assert started(workspace, PRODUCTS) == 1
 
 
-def test_a_worker_that_died_before_the_request_leaves_no_run_and_the_next_starts_one(workspace, pond, job, time, monkeypatch):
+def test_a_worker_that_died_before_the_request_leaves_no_run_and_the_next_starts_one(
+    workspace, pond, job, time, monkeypatch
+):
     monkeypatch.setattr(core, "_now", lambda: time.now)
     with monkeypatch.context() as dying:
         dying.setattr(httpx, "request", lambda *_, **__: (_ for _ in ()).throw(WorkerDied))
@@ -237,19 +260,33 @@ def test_a_failed_run_fails_with_its_words_and_the_link(workspace, pond):
         turns(databricks(), pond, between=lambda _wait: workspace.ended(last_run(workspace)))
 
     run = last_run(workspace)
-    assert failed.value.message == f"Databricks job 102, run {run}, ended FAILED: Out of quota in [eu]. See {workspace.url}/runs/{run}"
-    assert (failed.value.run, failed.value.url, failed.value.word) == (str(run), f"{workspace.url}/runs/{run}", "FAILED")
+    assert failed.value.message == (
+        f"Databricks job 102, run {run}, ended FAILED: Out of quota in [eu]. See "
+        f"{workspace.url}/runs/{run}"
+    )
+    assert (failed.value.run, failed.value.url, failed.value.word) == (
+        str(run),
+        f"{workspace.url}/runs/{run}",
+        "FAILED",
+    )
 
 
 def test_a_failed_task_s_own_error_is_told(workspace, pond):
-    workspace.set(PRODUCTS, fail_next=1, message="Workload failed.", error="ValueError: no prices for 'eu'")
+    workspace.set(
+        PRODUCTS, fail_next=1, message="Workload failed.", error="ValueError: no prices for 'eu'"
+    )
 
-    with pytest.raises(ExternalRunFailedError, match=r"ended FAILED: Workload failed. Task products: ValueError: no prices for 'eu' http"):
+    with pytest.raises(
+        ExternalRunFailedError,
+        match=r"ended FAILED: Workload failed. Task products: ValueError: no prices for 'eu' http",
+    ):
         turns(databricks(), pond, between=lambda _wait: workspace.ended(last_run(workspace)))
 
 
 def test_a_task_s_error_that_cannot_be_fetched_does_not_hide_the_run_s(workspace, pond):
-    workspace.set(PRODUCTS, fail_next=1, message="Workload failed.", error="ValueError: no prices for 'eu'")
+    workspace.set(
+        PRODUCTS, fail_next=1, message="Workload failed.", error="ValueError: no prices for 'eu'"
+    )
     workspace.fault("runs/get-output", status=500, times=100)
 
     with pytest.raises(ExternalRunFailedError, match=r"ended FAILED: Workload failed. http"):
@@ -263,7 +300,9 @@ def test_a_run_that_somebody_cancelled_fails_the_ripple(workspace, pond, job):
     workspace.call("POST", "/api/2.1/jobs/runs/cancel", json={"run_id": last_run(workspace)})
     workspace.ended(last_run(workspace))
 
-    with pytest.raises(ExternalRunFailedError, match=r"ended (CANCELED|cancelled): Run cancelled\. http"):
+    with pytest.raises(
+        ExternalRunFailedError, match=r"ended (CANCELED|cancelled): Run cancelled\. http"
+    ):
         job.run(pond)
 
 
@@ -280,13 +319,35 @@ def test_an_unknown_state_is_one_of_a_run_that_goes_on(workspace, pond, job):
 @pytest.mark.parametrize(
     ("life", "result", "state"),
     [
-        *((life, "", "active") for life in ("PENDING", "QUEUED", "RUNNING", "TERMINATING", "BLOCKED", "WAITING_FOR_RETRY", "", "NEW")),
+        *(
+            (life, "", "active")
+            for life in (
+                "PENDING",
+                "QUEUED",
+                "RUNNING",
+                "TERMINATING",
+                "BLOCKED",
+                "WAITING_FOR_RETRY",
+                "",
+                "NEW",
+            )
+        ),
         ("TERMINATED", "", "active"),
         ("RUNNING", "SUCCESS", "active"),
         ("TERMINATED", "SUCCESS", "succeeded"),
         ("TERMINATED", "SUCCESS_WITH_FAILURES", "succeeded"),
         ("TERMINATED", "CANCELED", "cancelled"),
-        *(("TERMINATED", result, "failed") for result in ("FAILED", "TIMEDOUT", "UPSTREAM_FAILED", "EXCLUDED", "DISABLED", "SOMETHING")),
+        *(
+            ("TERMINATED", result, "failed")
+            for result in (
+                "FAILED",
+                "TIMEDOUT",
+                "UPSTREAM_FAILED",
+                "EXCLUDED",
+                "DISABLED",
+                "SOMETHING",
+            )
+        ),
         ("SKIPPED", "", "failed"),
         ("INTERNAL_ERROR", "", "failed"),
         ("INTERNAL_ERROR", "SUCCESS", "failed"),
@@ -315,14 +376,19 @@ def test_the_facts_are_a_row(workspace, pond):
 
 
 @each_way_and_status
-def test_a_look_that_is_not_answered_is_no_failure_of_the_run(workspace, pond, time, way, status, caplog):
+def test_a_look_that_is_not_answered_is_no_failure_of_the_run(
+    workspace, pond, time, way, status, caplog
+):
     job = WAYS[way]()
     job.start(pond)
     workspace.ended(last_run(workspace))
     for call in ("runs/get", f"runs/{remembered(pond)['run']}"):
         workspace.fault(call, status=status, times=4)
 
-    with caplog.at_level(logging.WARNING), pytest.raises(Paused):  # three tries, then the wait is left to a pause
+    with (
+        caplog.at_level(logging.WARNING),
+        pytest.raises(Paused),
+    ):  # three tries, then the wait is left to a pause
         job.run(pond)
     assert time.slept == [1.0, 3.0]
     assert f"answers {status}" in caplog.records[-1].reason
@@ -376,19 +442,29 @@ def test_a_wrong_token_is_one_line_that_does_not_show_it(workspace, pond):
 
     with pytest.raises(RefusedError) as refused:
         databricks().run(pond)
-    assert refused.value.message == f"POST {workspace.url}/api/2.1/jobs/run-now answers 403 Forbidden: Invalid access token."
+    assert (
+        refused.value.message
+        == f"POST {workspace.url}/api/2.1/jobs/run-now answers 403 Forbidden: Invalid access token."
+    )
     assert "Can Manage Run" in refused.value.hint
     assert started(workspace, PRODUCTS) == 0
 
 
 def test_a_job_that_is_not_there_is_said_in_the_engine_s_words(pond):
-    with pytest.raises(RefusedError, match=r"run-now answers 400 Bad Request: Job 7 does not exist\."):
+    with pytest.raises(
+        RefusedError, match=r"run-now answers 400 Bad Request: Job 7 does not exist\."
+    ):
         databricks(7).run(pond)
-    with pytest.raises(RefusedError, match=r"POST .*/pipelines/nothing/runs answers 404 Not Found: No pipeline 'nothing'\."):
+    with pytest.raises(
+        RefusedError,
+        match=r"POST .*/pipelines/nothing/runs answers 404 Not Found: No pipeline 'nothing'\.",
+    ):
         plain(start="/pipelines/nothing/runs").run(pond)
 
 
-@pytest.mark.parametrize("host", ["adb-1.azuredatabricks.example", "ftp://127.0.0.1", "http://[::1"])
+@pytest.mark.parametrize(
+    "host", ["adb-1.azuredatabricks.example", "ftp://127.0.0.1", "http://[::1"]
+)
 def test_a_host_that_is_no_address_is_refused_and_not_waited_for(pond, host):
     pond.environment["DATABRICKS_HOST"] = host
     with pytest.raises(RefusedError, match="cannot be asked"):
@@ -409,7 +485,13 @@ def test_a_token_that_expired_while_the_run_goes_on_says_so(workspace, pond):
     run = databricks().start(pond)
     pond.environment["DATABRICKS_TOKEN"] = "expired"
 
-    with pytest.raises(RefusedError, match=rf"^Databricks job 102, run {run}, may still be going, but cannot be looked at: GET .* 403"):
+    with pytest.raises(
+        RefusedError,
+        match=(
+            rf"^Databricks job 102, run {run}, may still be going, but cannot be looked at: GET "
+            r".* 403"
+        ),
+    ):
         databricks().run(pond)
     pond.environment["DATABRICKS_TOKEN"] = TOKEN
     databricks().cancel(pond)
@@ -423,7 +505,9 @@ def test_a_run_that_the_engine_forgot_is_lost_but_not_at_once(workspace, pond, t
         job.run(pond)
     time.now += core.APPEARING
 
-    with pytest.raises(ExternalRunFailedError, match=r"run 7, is not known any more: .* Run 7 does not exist\."):
+    with pytest.raises(
+        ExternalRunFailedError, match=r"run 7, is not known any more: .* Run 7 does not exist\."
+    ):
         job.run(pond)
 
 
@@ -438,13 +522,18 @@ def test_what_is_not_in_the_environment_is_named(pond):
 
 def test_a_job_s_id_and_a_service_principal_come_from_the_environment(workspace, pond):
     pond.environment["CLIENT_SECRET"] = pond.environment.pop("DATABRICKS_TOKEN")
-    job = DatabricksJob(Env("SALES_JOB_ID"), client_id="demo-client", client_secret=Env("CLIENT_SECRET"))
+    job = DatabricksJob(
+        Env("SALES_JOB_ID"), client_id="demo-client", client_secret=Env("CLIENT_SECRET")
+    )
 
     run = int(job.start(pond))
     assert workspace.ended(run)["job_id"] == SALES
 
     pond.environment["CLIENT_SECRET"] = "wrong-secret"
-    with pytest.raises(RefusedError, match=r"oidc/v1/token answers 401 Unauthorized: Client authentication failed\.$"):
+    with pytest.raises(
+        RefusedError,
+        match=r"oidc/v1/token answers 401 Unauthorized: Client authentication failed\.$",
+    ):
         job.run(pond)
 
 
@@ -506,9 +595,13 @@ def elsewhere(pond):
 
 
 def test_what_is_no_engine_refuses_a_start_and_says_nothing_of_a_run(pond, elsewhere):
-    with pytest.raises(RefusedError, match=r"/login answers 200 and no JSON object: <html>Please log in</html>"):
+    with pytest.raises(
+        RefusedError, match=r"/login answers 200 and no JSON object: <html>Please log in</html>"
+    ):
         plain(start="/login").run(pond)
-    with pytest.raises(RefusedError, match=r"/redirect answers 302, a redirect to https://login.example.com/"):
+    with pytest.raises(
+        RefusedError, match=r"/redirect answers 302, a redirect to https://login.example.com/"
+    ):
         plain(start="/redirect").run(pond)
     with pytest.raises(RefusedError, match=r"its answer has no id at 'id': run"):
         plain(start="/started", id="id").run(pond)
@@ -544,7 +637,9 @@ def test_a_killed_try_s_run_is_cancelled_once_and_seen_to_end(workspace, pond, j
 def test_a_run_whose_id_was_never_remembered_is_cancelled_too(workspace, pond, job, monkeypatch):
     workspace.set(PRODUCTS, seconds=3600)
     keep = pond.remember
-    monkeypatch.setattr(pond, "remember", lambda key, value: keep(key, value and {**value, "run": ""}))
+    monkeypatch.setattr(
+        pond, "remember", lambda key, value: keep(key, value and {**value, "run": ""})
+    )
     job.start(pond)
     assert remembered(pond)["run"] == ""
 
@@ -557,7 +652,10 @@ def test_nothing_is_cancelled_where_nothing_was_started(workspace, pond, job):
     before = workspace.counts()[PRODUCTS]["cancel_requests"]
 
     assert job.cancel(pond).endswith(": no run was started.")
-    assert (started(workspace, PRODUCTS), workspace.counts()[PRODUCTS]["cancel_requests"]) == (0, before)
+    assert (started(workspace, PRODUCTS), workspace.counts()[PRODUCTS]["cancel_requests"]) == (
+        0,
+        before,
+    )
 
 
 def test_a_refused_cancel_says_that_the_run_was_not_cancelled(workspace, pond):
@@ -565,11 +663,16 @@ def test_a_refused_cancel_says_that_the_run_was_not_cancelled(workspace, pond):
     run = databricks().start(pond)
     workspace.fault("runs/cancel", status=503, times=3)
 
-    with pytest.raises(CancelRefusedError, match=rf"^Databricks job 102, run {run} was not cancelled: POST .* 503"):
+    with pytest.raises(
+        CancelRefusedError, match=rf"^Databricks job 102, run {run} was not cancelled: POST .* 503"
+    ):
         databricks().cancel(pond)
     without = plain(cancel=None)
     without.start(pond)
-    with pytest.raises(CancelRefusedError, match=r"was not cancelled: Job /pipelines/products/runs has no request that cancels\."):
+    with pytest.raises(
+        CancelRefusedError,
+        match=r"was not cancelled: Job /pipelines/products/runs has no request that cancels\.",
+    ):
         without.cancel(pond)
     databricks().cancel(pond)
     plain().cancel(pond)
@@ -584,7 +687,10 @@ def test_a_run_that_has_not_ended_yet_is_requested_to_end(workspace, pond, time)
 
     told = job.cancel(pond)
     assert isinstance(told, Requested)
-    assert told.startswith(f"Job /pipelines/products/runs, run {run} was asked to end and has not ended yet. It is running. https://")
+    assert told.startswith(
+        f"Job /pipelines/products/runs, run {run} was asked to end and has not ended yet. It is "
+        "running. https://"
+    )
     assert 60 < sum(time.slept) <= core.CANCELLING
 
     time.slept.clear()

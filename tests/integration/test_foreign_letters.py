@@ -1,4 +1,6 @@
-"""Forged letters at the orchestrator's own door: acknowledged, told to the log, and without any effect."""
+"""Forged letters at the orchestrator's own door: acknowledged, told to the log, and without any
+effect.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +40,30 @@ from tests.integration.aws import catchment
 SALES, ORDERS, REPORTS = Line("sales@1"), Line("orders@1"), Line("reports@1")
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-RELEASE = Release(SALES, "1.0.0", "inlet", (), (RippleSpec("load"),), "src/pond.py", "artifacts/sales/1.0.0/ab.zip", "ab", 0, 0, NOON)
-EVIL = TableVersion("t", "data/sales@1/t/0000000001-load-1-x.parquet?s3_endpoint=evil.example", 1, 1, "x")
+RELEASE = Release(
+    SALES,
+    "1.0.0",
+    "inlet",
+    (),
+    (RippleSpec("load"),),
+    "src/pond.py",
+    "artifacts/sales/1.0.0/ab.zip",
+    "ab",
+    0,
+    0,
+    NOON,
+)
+EVIL = TableVersion(
+    "t", "data/sales@1/t/0000000001-load-1-x.parquet?s3_endpoint=evil.example", 1, 1, "x"
+)
 
 
 @pytest.fixture
 def here(monkeypatch):
     with catchment(monkeypatch) as found:
-        monkeypatch.setenv("DUCKSTRING_DELAYS", found.clients.sqs.create_queue(QueueName="delays")["QueueUrl"])
+        monkeypatch.setenv(
+            "DUCKSTRING_DELAYS", found.clients.sqs.create_queue(QueueName="delays")["QueueUrl"]
+        )
         yield found
 
 
@@ -62,7 +80,12 @@ def record(body, number, group=SALES):
         "messageId": f"m{number}",
         "receiptHandle": f"r{number}",
         "body": body,
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "9", "SequenceNumber": str(number), "MessageGroupId": group},
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": "9",
+            "SequenceNumber": str(number),
+            "MessageGroupId": group,
+        },
     }
 
 
@@ -75,7 +98,8 @@ FORGED = [
     codec.letter(ORDERS, SinkAttached(SALES, (1, 0))),
     "[" * 100_000,
     "\ud800",
-    '{"to": "sales@1", "kind": "ripple_succeeded", "run": 1, "ripple": "load", "attempt": 1, "seconds": 1%s}' % ("0" * 400),
+    '{"to": "sales@1", "kind": "ripple_succeeded", "run": 1, "ripple": "load", "attempt": 1, '
+    '"seconds": 1%s}' % ("0" * 400),
     '{{"to": "sales@1", "kind": "alarm_rang", "x": {}"\\ud83d"{}}}'.format("[" * 600, "]" * 600),
     codec.letter(SALES, WindowRemoved("a/b")),
 ]
@@ -83,8 +107,12 @@ FORGED = [
 
 def test_forged_letters_change_nothing_and_hold_nothing_up(here, handler, caplog):
     store = DynamoStateStore(here.clients, here.settings.table)
-    held = store.commit(store.load(SALES), PondState(SALES, runs_started=7), (AttachTo(ORDERS),), (1, "0"), NOON)
-    answer = handler.handle({"Records": [record(body, number) for number, body in enumerate(FORGED, start=1)]}, None)
+    held = store.commit(
+        store.load(SALES), PondState(SALES, runs_started=7), (AttachTo(ORDERS),), (1, "0"), NOON
+    )
+    answer = handler.handle(
+        {"Records": [record(body, number) for number, body in enumerate(FORGED, start=1)]}, None
+    )
     assert answer == {"batchItemFailures": []}
     assert store.load(SALES) == held, "what an earlier delivery still owes is owed still"
     assert not here.items("TOKEN#sales@1")
@@ -98,7 +126,9 @@ def test_a_real_letter_among_forged_ones_is_delivered(here, handler):
     bodies = [FORGED[0], codec.letter(SALES, SinkAttached(ORDERS, (1, 0))), FORGED[6]]
     records = [record(body, number) for number, body in enumerate(bodies, start=1)]
     assert handler.handle({"Records": records}, None) == {"batchItemFailures": []}
-    assert DynamoStateStore(here.clients, here.settings.table).load(SALES).state.sinks == {ORDERS: (1, 0)}
+    assert DynamoStateStore(here.clients, here.settings.table).load(SALES).state.sinks == {
+        ORDERS: (1, 0)
+    }
 
 
 def test_what_the_delay_queue_cannot_read_does_not_keep_the_others(here, handler):
@@ -118,7 +148,9 @@ def test_a_deployment_that_the_catalog_has_selected_is_taken(here, handler):
 
 def test_what_the_delay_queue_brings_is_read_as_strictly(here, handler):
     delays = {"eventSourceARN": "arn:aws:sqs:eu-central-1:1:delays"}
-    late = json.dumps({**json.loads(codec.letter(SALES, AlarmRang())), "at": "9999-12-31T00:00:00Z"})
+    late = json.dumps(
+        {**json.loads(codec.letter(SALES, AlarmRang())), "at": "9999-12-31T00:00:00Z"}
+    )
     bodies = [*FORGED, late, codec.letter(REPORTS, SinkAttached(ORDERS, (1, 0)))]
     records = [{**record(body, number), **delays} for number, body in enumerate(bodies, start=1)]
     assert handler.handle({"Records": records}, None) == {"batchItemFailures": []}
@@ -127,8 +159,22 @@ def test_what_the_delay_queue_brings_is_read_as_strictly(here, handler):
 
 def in_flight(**more):
     """Run 42 is in flight: ``load`` is at work, ``join`` waits at its gate. Three Sinks listen."""
-    release = replace(RELEASE, kind="pond", ripples=(RippleSpec("load"), RippleSpec("join", ("load",))))
-    run = Run(42, NOON, NOON - SECOND, timedelta(0), "1.0.0", "a", "m", 0, NOON, attempts={"load": 1}, waiting=frozenset({"join"}))
+    release = replace(
+        RELEASE, kind="pond", ripples=(RippleSpec("load"), RippleSpec("join", ("load",)))
+    )
+    run = Run(
+        42,
+        NOON,
+        NOON - SECOND,
+        timedelta(0),
+        "1.0.0",
+        "a",
+        "m",
+        0,
+        NOON,
+        attempts={"load": 1},
+        waiting=frozenset({"join"}),
+    )
     ripples = {
         "load": RippleState("load", start_f=NOON, attempt=Attempt(42, 1, NOON, dispatched=True)),
         "join": RippleState("join", ("load",), targets=(NOON,)),
@@ -176,13 +222,23 @@ def orchestrator(here, handler):
 
 
 def gate(signal, token="a-token"):
-    return json.dumps({**json.loads(codec.letter(SALES, signal)), "token": token}, ensure_ascii=False)
+    return json.dumps(
+        {**json.loads(codec.letter(SALES, signal)), "token": token}, ensure_ascii=False
+    )
 
 
 EMOJI, QUOTES = "\U0001f600", '"'
 
 
-LONG = ("x" * 99_000, EMOJI * 60_000, EMOJI * 16_000, EMOJI * 4_000, "\xe9" * 8_000, QUOTES * 16_000, "\x01" * 9_000)
+LONG = (
+    "x" * 99_000,
+    EMOJI * 60_000,
+    EMOJI * 16_000,
+    EMOJI * 4_000,
+    "\xe9" * 8_000,
+    QUOTES * 16_000,
+    "\x01" * 9_000,
+)
 TRUE = codec.letter(REPORTS, SinkAttached(ORDERS, (1, 0)))
 
 
@@ -190,7 +246,9 @@ def test_why_a_source_is_down_is_told_to_sinks_in_a_few_words_whatever_it_says(o
     for text in LONG:
         orchestrator.holds(in_flight(sinks={Line(f"s{number}@1"): (1, 0) for number in range(12)}))
         told = SourceTold(ORDERS, NOON, NOON, timedelta(0), 7, down=True, reason=text, stamp=(3, 1))
-        assert orchestrator.deliver(json.dumps(json.loads(codec.letter(SALES, told)), ensure_ascii=False), TRUE)
+        assert orchestrator.deliver(
+            json.dumps(json.loads(codec.letter(SALES, told)), ensure_ascii=False), TRUE
+        )
         letters = [signal for line, signal in here.letters() if line not in (ORDERS, SALES)]
         assert len(letters) >= 12 * orchestrator.state.sources[ORDERS].down
         assert all(len(codec.letter(SALES, one)) < 3_000 for one in letters)
@@ -201,7 +259,11 @@ def test_no_failure_is_too_long_for_its_line(orchestrator, outcome):
     for text in LONG:
         orchestrator.holds(in_flight())
         bodies = [
-            gate(GateReached(run, 1, "load", number, outcome, Failure("load", number, error, message)))
+            gate(
+                GateReached(
+                    run, 1, "load", number, outcome, Failure("load", number, error, message)
+                )
+            )
             for run, number in ((42, 1), (41, 1), (41, 2))
             for error, message in ((text[:500], text), (text, "m"))
         ]
@@ -210,21 +272,42 @@ def test_no_failure_is_too_long_for_its_line(orchestrator, outcome):
 
 
 def test_no_end_of_an_execution_is_too_long_for_its_line(orchestrator):
-    ripples = {f"r{number}": RippleState(f"r{number}", attempt=Attempt(42, 1, NOON, dispatched=True)) for number in range(40)}
+    ripples = {
+        f"r{number}": RippleState(f"r{number}", attempt=Attempt(42, 1, NOON, dispatched=True))
+        for number in range(40)
+    }
     for text in (LONG[0], LONG[2], LONG[-1]):
         orchestrator.holds(in_flight(ripples={**ripples, **in_flight().ripples}, sinks={}))
-        told = {"to": SALES, "kind": "execution_ended", "run": 42, "status": "FAILED", "cause": text}
-        assert orchestrator.deliver(*(json.dumps({**told, "launch": launch}, ensure_ascii=False) for launch in range(1, 6)))
+        told = {
+            "to": SALES,
+            "kind": "execution_ended",
+            "run": 42,
+            "status": "FAILED",
+            "cause": text,
+        }
+        assert orchestrator.deliver(
+            *(json.dumps({**told, "launch": launch}, ensure_ascii=False) for launch in range(1, 6))
+        )
 
 
-def test_a_letter_that_asks_for_more_than_an_item_holds_is_left_out_and_the_others_are_taken(orchestrator):
+def test_a_letter_that_asks_for_more_than_an_item_holds_is_left_out_and_the_others_are_taken(
+    orchestrator,
+):
     def tables(ripple):
         keys = {f"{ripple}t{n:03d}{'x' * 42}": f"{n:064d}" for n in range(300)}
         which = {"run": 42, "ripple": ripple, "attempt": 1}
-        return {name: TableVersion(name, table_key(SALES, name, invocation=end, **which), 1, 1, "f" * 128) for name, end in keys.items()}
+        return {
+            name: TableVersion(
+                name, table_key(SALES, name, invocation=end, **which), 1, 1, "f" * 128
+            )
+            for name, end in keys.items()
+        }
 
     names = ["r1", "r2", "r3", "r4"]
-    ripples = {name: RippleState(name, start_f=NOON, attempt=Attempt(42, 1, NOON, dispatched=True)) for name in names}
+    ripples = {
+        name: RippleState(name, start_f=NOON, attempt=Attempt(42, 1, NOON, dispatched=True))
+        for name in names
+    }
     orchestrator.holds(in_flight(ripples={**ripples, **in_flight().ripples}))
     large = [codec.letter(SALES, RippleSucceeded(42, name, 1, tables(name))) for name in names]
     small = codec.letter(SALES, RippleSucceeded(42, "load", 1))
@@ -235,13 +318,18 @@ def test_a_letter_that_asks_for_more_than_an_item_holds_is_left_out_and_the_othe
 
 
 def test_lines_and_pins_that_are_none_of_its_own_fill_no_state_for_ever(orchestrator):
-    known = {Line(f"s{'x' * 40}{number}@1"): (2**53 - 1, 2**53 - 1) for number in range(MOST_SINKS - 2)}
+    known = {
+        Line(f"s{'x' * 40}{number}@1"): (2**53 - 1, 2**53 - 1) for number in range(MOST_SINKS - 2)
+    }
     pins = {f"r{number}": Pin("task", 8192) for number in range(MOST_PINS - 2)}
     orchestrator.holds(in_flight(sinks=known, compute=pins))
     sinks = [SinkAttached(Line(f"t{'y' * 40}{one}@1"), (1, one)) for one in range(5)]
     pinned = [ComputePinned(f"other{one}", "task", 8192) for one in range(5)]
     assert orchestrator.deliver(*(codec.letter(SALES, letter) for letter in (*sinks, *pinned)))
-    assert (len(orchestrator.state.sinks), len(orchestrator.state.compute)) == (MOST_SINKS, MOST_PINS)
+    assert (len(orchestrator.state.sinks), len(orchestrator.state.compute)) == (
+        MOST_SINKS,
+        MOST_PINS,
+    )
     assert len(codec.state_to_text(orchestrator.state)) < 200_000
     assert orchestrator.deliver(codec.letter(SALES, RippleSucceeded(42, "load", 1)))
     assert orchestrator.state.ripples["load"].attempt is None
@@ -260,8 +348,12 @@ def test_whatever_a_row_says_of_a_crash_its_line_goes_on(orchestrator, here, att
     orchestrator.holds(in_flight())
     for run in (7, 42):
         key = {"pk": {"S": "WORK#sales@1"}, "sk": {"S": f"ATTEMPT#{run:010d}#load#0001"}}
-        here.clients.dynamodb.put_item(TableName="catchment", Item={**key, "status": {"S": "failed"}, **attributes})
-        assert orchestrator.deliver(gate(GateReached(run, 1, "load", 1, "crashed", Failure("load", 1, "E", "m"))))
+        here.clients.dynamodb.put_item(
+            TableName="catchment", Item={**key, "status": {"S": "failed"}, **attributes}
+        )
+        assert orchestrator.deliver(
+            gate(GateReached(run, 1, "load", 1, "crashed", Failure("load", 1, "E", "m")))
+        )
         assert (orchestrator.state.health == "failed") == (run == 42)
 
 
@@ -275,7 +367,10 @@ def test_a_row_that_its_worker_has_filled_is_closed_all_the_same(orchestrator, h
 
 
 def tokens(here):
-    return {(key, item["token"]["S"], *item.get("beside", {}).get("SS", ())) for key, item in here.items("TOKEN#sales@1").items()}
+    return {
+        (key, item["token"]["S"], *item.get("beside", {}).get("SS", ()))
+        for key, item in here.items("TOKEN#sales@1").items()
+    }
 
 
 def test_a_forged_gate_takes_no_true_tokens_place(orchestrator, here):
@@ -283,7 +378,13 @@ def test_a_forged_gate_takes_no_true_tokens_place(orchestrator, here):
     asks = GateReached(42, 1, "join")
     assert orchestrator.deliver(gate(asks, "true"))
     kept = ("TOKEN#0000000042#1#join", "true")
-    for forged in (asks, replace(asks, attempt=1), replace(asks, attempt=2**53 - 1), replace(asks, run=43), replace(asks, launch=2)):
+    for forged in (
+        asks,
+        replace(asks, attempt=1),
+        replace(asks, attempt=2**53 - 1),
+        replace(asks, run=43),
+        replace(asks, launch=2),
+    ):
         assert orchestrator.deliver(gate(forged, "forged"))
     assert orchestrator.deliver(gate(asks, "true"))
     assert tokens(here) == {(*kept, "forged")}
@@ -302,10 +403,19 @@ def test_a_forged_gate_takes_no_true_tokens_place(orchestrator, here):
 
 def test_a_gate_of_a_run_that_the_same_delivery_starts_cannot_be_true(orchestrator, here):
     orchestrator.holds(
-        in_flight(runs={}, ripples={"load": RippleState("load")}, sources={}, release=RELEASE, runs_started=41, start_f=NOON)
+        in_flight(
+            runs={},
+            ripples={"load": RippleState("load")},
+            sources={},
+            release=RELEASE,
+            runs_started=41,
+            start_f=NOON,
+        )
     )
     early = GateReached(42, 1, "load", 2**53 - 1, "failed", Failure("load", 2**53 - 1, "E", "m"))
-    assert orchestrator.deliver(codec.letter(SALES, Triggered("pulse", NOON + SECOND)), gate(early, "forged"))
+    assert orchestrator.deliver(
+        codec.letter(SALES, Triggered("pulse", NOON + SECOND)), gate(early, "forged")
+    )
     assert 42 in orchestrator.state.runs
     assert tokens(here) == set()
 
@@ -313,12 +423,22 @@ def test_a_gate_of_a_run_that_the_same_delivery_starts_cannot_be_true(orchestrat
 def test_a_branch_of_a_run_that_is_over_is_sent_home_with_its_own_token(orchestrator):
     orchestrator.holds(in_flight())
     told = []
-    orchestrator.handler.app.clients.stepfunctions.send_task_failure = lambda **given: told.append((given["taskToken"], given["error"]))
+    orchestrator.handler.app.clients.stepfunctions.send_task_failure = lambda **given: told.append(
+        (given["taskToken"], given["error"])
+    )
     assert orchestrator.deliver(gate(GateReached(40, 1, "join"), "late"))
     assert told == [("late", "Duckstring.Done")]
 
 
-@pytest.mark.parametrize("where", ["arn:aws:ecs:eu-central-1:123456789012:task/other/0123456789abcdef0123456789abcdef", "x", "/../", ""])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "arn:aws:ecs:eu-central-1:123456789012:task/other/0123456789abcdef0123456789abcdef",
+        "x",
+        "/../",
+        "",
+    ],
+)
 def test_a_task_of_another_cluster_is_not_asked_after(orchestrator, here, where):
     load = in_flight().ripples["load"]
     load = replace(load, attempt=replace(load.attempt, on="task", memory_mib=8192))
@@ -328,7 +448,10 @@ def test_a_task_of_another_cluster_is_not_asked_after(orchestrator, here, where)
     here.clients.dynamodb.put_item(TableName="catchment", Item={**key, **row})
 
     def refuse(**_):
-        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, "DescribeTasks")
+        raise ClientError(
+            {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}},
+            "DescribeTasks",
+        )
 
     orchestrator.handler.app.clients.ecs.describe_tasks = refuse
     assert orchestrator.deliver(codec.letter(SALES, Ordered("kill", NOON)))

@@ -1,4 +1,6 @@
-"""Rows of attempts are written by workers, and so by whatever code they run: what is read of them is checked first."""
+"""Rows of attempts are written by workers, and so by whatever code they run: what is read of
+them is checked first.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +26,45 @@ from tests.property.worlds import looks
 SALES = Line("sales@1")
 KEYS = {"pk": {"S": "WORK#sales@1"}, "sk": {"S": "ATTEMPT#0000000042#load#0001"}}
 NAMES = (
-    *("run", "ripple", "attempt", "status", "started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
-    *("rows", "bytes", "tables", "sizes", "reads", "error", "message", "traceback", "overflow", "seconds", "peak_mib", "pauses", "resumes"),
+    *(
+        "run",
+        "ripple",
+        "attempt",
+        "status",
+        "started",
+        "finished",
+        "where",
+        "memory_mib",
+        "log_group",
+        "log_stream",
+        "request_id",
+    ),
+    *(
+        "rows",
+        "bytes",
+        "tables",
+        "sizes",
+        "reads",
+        "error",
+        "message",
+        "traceback",
+        "overflow",
+        "seconds",
+        "peak_mib",
+        "pauses",
+        "resumes",
+    ),
     *("invocations", "left", "on_kill", "on_kill_message", "expires", "gsi1pk", "other"),
 )
 _numbers = st.sampled_from(["-1", "0", "7", "1.5", "1E+126", "-9.9E+125", str(10**37)])
-_WORDS = ["running", "success", "task", "{}", "2030-01-01T12:00:00.000000Z", "9999-12-31T23:59:59-23:59"]
+_WORDS = [
+    "running",
+    "success",
+    "task",
+    "{}",
+    "2030-01-01T12:00:00.000000Z",
+    "9999-12-31T23:59:59-23:59",
+]
 _texts = st.text(max_size=20) | st.sampled_from(_WORDS)
 _attributes = st.recursive(
     st.builds(lambda value: {"S": value}, _texts)
@@ -40,7 +75,12 @@ _attributes = st.recursive(
     | st.just({"SS": ["a"]}),
     lambda inner: (
         st.builds(lambda value: {"L": value}, st.lists(inner, max_size=3))
-        | st.builds(lambda value: {"M": value}, st.dictionaries(st.sampled_from(["started", "log_stream", "rows", "x"]), inner, max_size=3))
+        | st.builds(
+            lambda value: {"M": value},
+            st.dictionaries(
+                st.sampled_from(["started", "log_stream", "rows", "x"]), inner, max_size=3
+            ),
+        )
     ),
     max_leaves=6,
 )
@@ -52,7 +92,9 @@ def test_whatever_a_worker_writes_there_is_read_as_a_row_or_as_none(item):
     row = attempt_row(SALES, {**item, **KEYS})
     if row is None:
         return
-    assert (row["run"], row["ripple"], row["attempt"]) == ("sales@1/42", "load", 1), "which attempt it is of, its key says"
+    assert (row["run"], row["ripple"], row["attempt"]) == ("sales@1/42", "load", 1), (
+        "which attempt it is of, its key says"
+    )
     assert not {"expires", "gsi1pk", "other", "sizes"} & row.keys()
     for name in ("started", "finished", "resumes", "left"):
         if name in row:
@@ -61,20 +103,47 @@ def test_whatever_a_worker_writes_there_is_read_as_a_row_or_as_none(item):
 
 
 @pytest.mark.parametrize(
-    "key", ["artifacts/orders/1.0.0/abc.zip", "errors/orders@1/42-load-1.txt", "errors/sales@1/42-load-2.txt", "errors/sales@1/../x.txt"]
+    "key",
+    [
+        "artifacts/orders/1.0.0/abc.zip",
+        "errors/orders@1/42-load-1.txt",
+        "errors/sales@1/42-load-2.txt",
+        "errors/sales@1/../x.txt",
+    ],
 )
 def test_a_text_that_is_not_the_attempts_own_is_not_fetched(monkeypatch, key):
     with catchment(monkeypatch) as here:
-        here.clients.s3.put_object(Bucket=here.settings.bucket, Key=key, Body=b"Traceback of another, and secret")
-        item = {**KEYS, "status": {"S": "failed"}, "message": {"S": ""}, "traceback": {"S": "T"}, "overflow": {"S": key}}
+        here.clients.s3.put_object(
+            Bucket=here.settings.bucket, Key=key, Body=b"Traceback of another, and secret"
+        )
+        item = {
+            **KEYS,
+            "status": {"S": "failed"},
+            "message": {"S": ""},
+            "traceback": {"S": "T"},
+            "overflow": {"S": key},
+        }
         here.clients.dynamodb.put_item(TableName=here.settings.table, Item=item)
-        (row,) = DynamoHistoryReader(here.clients, here.settings.table, here.settings.bucket).attempts(SALES, 42)
+        (row,) = DynamoHistoryReader(
+            here.clients, here.settings.table, here.settings.bucket
+        ).attempts(SALES, 42)
         assert row["traceback"] == "T"
 
 
 def test_a_row_under_a_key_of_another_form_is_none_of_an_attempt():
-    for sort_key in ("ATTEMPT#42#load#1", "ATTEMPT#0000000042#Load#0001", "ATTEMPT#0000000042#load#0001#x", "ATTEMPT#", "STATE"):
-        assert attempt_row(SALES, {"pk": KEYS["pk"], "sk": {"S": sort_key}, "status": {"S": "running"}}) is None
+    for sort_key in (
+        "ATTEMPT#42#load#1",
+        "ATTEMPT#0000000042#Load#0001",
+        "ATTEMPT#0000000042#load#0001#x",
+        "ATTEMPT#",
+        "STATE",
+    ):
+        assert (
+            attempt_row(
+                SALES, {"pk": KEYS["pk"], "sk": {"S": sort_key}, "status": {"S": "running"}}
+            )
+            is None
+        )
 
 
 def test_of_what_a_try_remembers_only_texts_are_read(monkeypatch):
@@ -88,7 +157,9 @@ def test_of_what_a_try_remembers_only_texts_are_read(monkeypatch):
 
 def test_what_a_try_remembers_is_dropped_by_the_sweep_a_while_after_it_was_looked_at(monkeypatch):
     with catchment(monkeypatch) as here:
-        memory = DynamoMemories(here.clients, here.settings.table).of(SALES, run=42, ripple="load", tried=1, attempt=1)
+        memory = DynamoMemories(here.clients, here.settings.table).of(
+            SALES, run=42, ripple="load", tried=1, attempt=1
+        )
         memory.entries()
         for junk in ({"looked": {"S": "0"}}, {"looked": {"N": "1"}}, {}):
             item = {"pk": KEYS["pk"], "sk": {"S": f"MEMO#{junk}"}, **junk}
@@ -122,7 +193,9 @@ def test_a_worker_and_the_orchestrator_read_any_row_of_an_attempt(item):
     rows.seen(SALES, **which)
     rows.taken(SALES, **which)
     try:
-        began = rows.started(SALES, AttemptStarted(42, "load", 1, datetime(2030, 1, 1, tzinfo=UTC), Site()))
+        began = rows.started(
+            SALES, AttemptStarted(42, "load", 1, datetime(2030, 1, 1, tzinfo=UTC), Site())
+        )
     except TransientError:
         return
     assert began is None or began.pauses >= 0

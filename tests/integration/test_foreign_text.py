@@ -18,7 +18,9 @@ from tests.integration.aws import catchment
 
 SALES = Line("sales@1")
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
-few = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture
@@ -38,16 +40,26 @@ def stores(here):
 @example(f"{NEEDLE} {SECRET * 4_000}{'x' * 70_000}")
 def test_an_attempts_row_and_what_overflows_it(here, text):
     rows, _, read = stores(here)
-    number = sum(len(page["Items"]) for page in [here.clients.dynamodb.scan(TableName=here.settings.table)]) + 1
+    number = (
+        sum(
+            len(page["Items"])
+            for page in [here.clients.dynamodb.scan(TableName=here.settings.table)]
+        )
+        + 1
+    )
     rows.started(SALES, AttemptStarted(number, "load", 1, NOON, Site()))
-    rows.finished(SALES, AttemptFinished(number, "load", 1, "failed", NOON, text, text, f"Traceback:\n{text}"))
+    rows.finished(
+        SALES, AttemptFinished(number, "load", 1, "failed", NOON, text, text, f"Traceback:\n{text}")
+    )
     rows.claim_on_kill(SALES, run=number, ripple="load", attempt=1)
     rows.called_on_kill(SALES, OnKillCalled(number, "load", 1, "refused", text))
     (found,) = read.attempts(SALES, number)
     for name in ("error", "message", "traceback", "on_kill_message"):
         check_stored(str(found[name]))
     if key := found.get("overflow"):
-        check_stored(here.clients.s3.get_object(Bucket=here.settings.bucket, Key=key)["Body"].read().decode())
+        check_stored(
+            here.clients.s3.get_object(Bucket=here.settings.bucket, Key=key)["Body"].read().decode()
+        )
 
 
 @few
@@ -55,7 +67,13 @@ def test_an_attempts_row_and_what_overflows_it(here, text):
 @example(f"{NEEDLE} \ud800 \udcff \0")
 def test_a_runs_row_whoever_brought_the_message(here, text):
     _, write, read = stores(here)
-    number = sum(len(page["Items"]) for page in [here.clients.dynamodb.scan(TableName=here.settings.table)]) + 1
+    number = (
+        sum(
+            len(page["Items"])
+            for page in [here.clients.dynamodb.scan(TableName=here.settings.table)]
+        )
+        + 1
+    )
     failure = Failure("load", 1, text, text)
     write.record_run(SALES, RecordRun(number, NOON, "1.0.0", "failed", NOON, NOON, failure=failure))
     found = read.run(SALES, number)

@@ -49,7 +49,9 @@ def start(tmp_path):
         (code / "__init__.py").touch()
         (code / "handler.py").write_text(body or HANDLER.format(log=str(tmp_path / "imports")))
         (folder / "_worker.py").write_text(SCRIPT)
-        worker = SimpleNamespace(func_name="ripple", code_zip=body.encode(), config={"Handler": handler})
+        worker = SimpleNamespace(
+            func_name="ripple", code_zip=body.encode(), config={"Handler": handler}
+        )
         pipe = subprocess.PIPE
         with forks.starting(worker):
             made = forks.Popen(
@@ -85,9 +87,15 @@ def ask(process, word):
 def test_two_workers_share_one_import_and_nothing_else(start, tmp_path):
     one, two = start("one"), start("two")
     told = [ask(one, "a"), ask(two, "b")]
-    assert [(answer["said"], answer["name"], answer["imported"]) for answer in told] == [("a", "one", True), ("b", "two", True)]
+    assert [(answer["said"], answer["name"], answer["imported"]) for answer in told] == [
+        ("a", "one", True),
+        ("b", "two", True),
+    ]
     assert [answer["pid"] for answer in told] == [one.pid, two.pid]
-    assert [answer["cwd"] for answer in told] == [str(tmp_path / "one" / "code"), str(tmp_path / "two" / "code")]
+    assert [answer["cwd"] for answer in told] == [
+        str(tmp_path / "one" / "code"),
+        str(tmp_path / "two" / "code"),
+    ]
     assert (tmp_path / "imports").read_text() == "imported\n"
     assert one.stderr.readline() == "told\n"
 
@@ -180,9 +188,14 @@ def test_a_worker_that_nobody_buries_is_dead(monkeypatch):
         assert forking.Forked(gone.pid, None, None, None).poll() is not None
 
 
-@pytest.mark.parametrize("handler", ["functions.ripple.handler.handle", "functions.api.handler.handle"])
+@pytest.mark.parametrize(
+    "handler", ["functions.ripple.handler.handle", "functions.api.handler.handle"]
+)
 def test_bytes_that_are_no_text_are_read_as_escapes(start, monkeypatch, handler):
-    script = "import os, sys\nfor line in sys.stdin:\n    os.write(2, b'caf\\xe9\\n')\n    os.write(1, b'\\xff{}\\n')\n"
+    script = (
+        "import os, sys\nfor line in sys.stdin:\n    os.write(2, b'caf\\xe9\\n')\n"
+        "    os.write(1, b'\\xff{}\\n')\n"
+    )
     monkeypatch.setattr(sys.modules[__name__], "SCRIPT", script)
     worker = start("odd", handler=handler)
     worker.stdin.write("go\n")
@@ -218,7 +231,10 @@ def test_a_worker_that_was_stopped_ends_its_invocation(start, watchdog):
 
 
 def test_what_outlives_a_worker_does_not_hold_its_answer(start, watchdog, monkeypatch):
-    forks = "import os, signal, time\nif not os.fork():\n    os.setsid()\n    time.sleep(3600)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    forks = (
+        "import os, signal, time\nif not os.fork():\n    os.setsid()\n    time.sleep(3600)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
     monkeypatch.setattr(sys.modules[__name__], "SCRIPT", forks)
     assert held(watchdog, start("one"))
 

@@ -28,7 +28,9 @@ class History:
 
     def ran(self, line, number, status="success", *, started=NOON, **changes):
         finished = None if status == "running" else started + SECOND
-        self.write.record_run(Line(line), RecordRun(number, started, "1.0.0", status, started, finished, **changes))
+        self.write.record_run(
+            Line(line), RecordRun(number, started, "1.0.0", status, started, finished, **changes)
+        )
 
     def names(self, **question):
         return [row["run"] for row in self.read.runs(now=NOON + SECOND, **{"limit": 20} | question)]
@@ -38,7 +40,10 @@ class History:
 
     def attempt(self, **row):
         """A row as a worker writes it."""
-        keys = {"pk": "WORK#sales@1", "sk": f"ATTEMPT#0000000042#{row['ripple']}#{row['attempt']:04d}"}
+        keys = {
+            "pk": "WORK#sales@1",
+            "sk": f"ATTEMPT#0000000042#{row['ripple']}#{row['attempt']:04d}",
+        }
         self.put(**keys, run="sales@1/42", **row)
 
 
@@ -96,7 +101,12 @@ def test_runs_of_all_lines_come_newest_first_through_the_months(history):
 
 def test_a_status_filters_before_the_limit_counts(history):
     for number in range(1, 8):
-        history.ran("sales@1", number, "failed" if number in (1, 2) else "pass", started=NOON - SECOND * (10 - number))
+        history.ran(
+            "sales@1",
+            number,
+            "failed" if number in (1, 2) else "pass",
+            started=NOON - SECOND * (10 - number),
+        )
     assert history.names(status="failed", limit=2) == ["sales@1/2", "sales@1/1"]
     assert history.names(status="failed", limit=1, line=SALES) == ["sales@1/2"]
 
@@ -112,11 +122,19 @@ def test_the_last_run_of_each_line(history, lines):
 
 
 def lost(attempt=1, **changes):
-    return RecordAttempt(42, "load", attempt, **{"status": "lost", "finished": NOON, "failure": FAILURE} | changes)
+    return RecordAttempt(
+        42, "load", attempt, **{"status": "lost", "finished": NOON, "failure": FAILURE} | changes
+    )
 
 
 def test_an_attempt_whose_worker_was_lost_keeps_what_the_worker_began_to_write(history):
-    history.attempt(ripple="load", attempt=1, status="running", started="2030-01-01T11:00:00.000000Z", memory_mib=512)
+    history.attempt(
+        ripple="load",
+        attempt=1,
+        status="running",
+        started="2030-01-01T11:00:00.000000Z",
+        memory_mib=512,
+    )
     history.write.record_attempt(SALES, lost())
     (row,) = history.read.attempts(SALES, 42)
     assert {name: value for name, value in row.items() if value is not None} == {
@@ -135,18 +153,35 @@ def test_an_attempt_whose_worker_was_lost_keeps_what_the_worker_began_to_write(h
 def test_a_workers_own_last_word_stays(history):
     history.attempt(ripple="load", attempt=1, status="failed", message="mine")
     history.write.record_attempt(SALES, lost())
-    assert [(row["status"], row["message"]) for row in history.read.attempts(SALES, 42)] == [("failed", "mine")]
+    assert [(row["status"], row["message"]) for row in history.read.attempts(SALES, 42)] == [
+        ("failed", "mine")
+    ]
 
 
 def test_an_attempt_that_no_worker_ever_began_gets_a_row(history):
     history.write.record_attempt(SALES, lost(2, status="killed", failure=None))
-    assert [(row["attempt"], row["status"]) for row in history.read.attempts(SALES, 42)] == [(2, "killed")]
+    assert [(row["attempt"], row["status"]) for row in history.read.attempts(SALES, 42)] == [
+        (2, "killed")
+    ]
 
 
 def test_attempts_come_in_the_order_of_their_starts_and_of_their_run_only(history):
-    history.attempt(ripple="b", attempt=1, status="success", started="2030-01-01T10:00:00.000000Z", tables='{"t":{"rows":1,"bytes":2}}')
+    history.attempt(
+        ripple="b",
+        attempt=1,
+        status="success",
+        started="2030-01-01T10:00:00.000000Z",
+        tables='{"t":{"rows":1,"bytes":2}}',
+    )
     history.attempt(ripple="a", attempt=1, status="success", started="2030-01-01T11:00:00.000000Z")
-    history.put(pk="WORK#sales@1", sk="ATTEMPT#0000000421#a#0001", run="sales@1/421", ripple="a", attempt=1, status="success")
+    history.put(
+        pk="WORK#sales@1",
+        sk="ATTEMPT#0000000421#a#0001",
+        run="sales@1/421",
+        ripple="a",
+        attempt=1,
+        status="success",
+    )
     rows = history.read.attempts(SALES, 42)
     assert [row["ripple"] for row in rows] == ["b", "a"]
     assert rows[0]["tables"] == {"t": {"rows": 1, "bytes": 2}}
@@ -155,8 +190,12 @@ def test_attempts_come_in_the_order_of_their_starts_and_of_their_run_only(histor
 def test_text_too_long_for_a_row_is_read_back_whole_from_s3(history):
     text = "Traceback\n" + "x" * 100_000
     history.here.clients.s3.put_object(Bucket="catchment", Key=OVERFLOW, Body=text.encode())
-    history.attempt(ripple="load", attempt=1, status="failed", traceback=text[:20_000], overflow=OVERFLOW)
-    history.attempt(ripple="gone", attempt=1, status="failed", traceback="short", overflow="errors/nowhere.txt")
+    history.attempt(
+        ripple="load", attempt=1, status="failed", traceback=text[:20_000], overflow=OVERFLOW
+    )
+    history.attempt(
+        ripple="gone", attempt=1, status="failed", traceback="short", overflow="errors/nowhere.txt"
+    )
     gone, whole = history.read.attempts(SALES, 42)
     assert whole["traceback"] == text
     assert gone["traceback"] == "short"
@@ -164,7 +203,9 @@ def test_text_too_long_for_a_row_is_read_back_whole_from_s3(history):
 
 def test_a_long_message_and_its_traceback_come_back_apart(history):
     message, traceback = "m" * 50_000, "Traceback\n" + "t" * 50_000
-    history.here.clients.s3.put_object(Bucket="catchment", Key=OVERFLOW, Body=f"{message}\n\n{traceback}".encode())
+    history.here.clients.s3.put_object(
+        Bucket="catchment", Key=OVERFLOW, Body=f"{message}\n\n{traceback}".encode()
+    )
     history.attempt(
         ripple="load",
         attempt=1,
@@ -180,7 +221,12 @@ def test_a_long_message_and_its_traceback_come_back_apart(history):
 def test_a_run_under_way_has_no_end_and_says_so(history):
     history.ran("sales@1", 1, "running")
     row = history.read.run(SALES, 1)
-    assert (row["finished"], row["ripple"], row["error"], row["message"]) == (None, None, None, None)
+    assert (row["finished"], row["ripple"], row["error"], row["message"]) == (
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 def test_a_long_message_of_a_failure_overflows_and_comes_back(history):

@@ -1,7 +1,8 @@
-"""A Catchment of the release before goes on: its items, recorded from that release, with attempts and tokens in ``LINE#``.
+"""A Catchment of the release before goes on: its items, recorded from that release, with attempts
+and tokens in ``LINE#``.
 
-In ``items_before/items.json`` run 41 of sales@1 is published, and run 42 is in flight: ``load`` pauses and remembers something,
-``join`` waits at its gate, ``side`` runs as a task.
+In ``items_before/items.json`` run 41 of sales@1 is published, and run 42 is in flight: ``load``
+pauses and remembers something, ``join`` waits at its gate, ``side`` runs as a task.
 """
 
 from __future__ import annotations
@@ -66,33 +67,57 @@ def test_its_history_is_shown_as_it_was(read):
         ("join", 2): "success",
     }
     assert attempts["load", 1]["tables"] == {"orders": {"rows": 3, "bytes": 300}}
-    assert (attempts["join", 1]["error"], attempts["join", 1]["message"]) == ("ValueError", "no such day")
+    assert (attempts["join", 1]["error"], attempts["join", 1]["message"]) == (
+        "ValueError",
+        "no such day",
+    )
     assert attempts["load", 1]["invocations"] == [
-        {"started": "2030-01-01T12:00:00.000000Z", "log_stream": "stream-1", "request_id": "request-1"}
+        {
+            "started": "2030-01-01T12:00:00.000000Z",
+            "log_stream": "stream-1",
+            "request_id": "request-1",
+        }
     ]
 
 
-def test_an_attempt_that_paused_goes_on_with_its_own_start_its_pauses_and_what_it_remembered(here, rows, read):
-    began = rows.started(SALES, AttemptStarted(42, "load", 1, NOON + 60 * SECOND, Site(request_id="request-5"), pauses=1))
+def test_an_attempt_that_paused_goes_on_with_its_own_start_its_pauses_and_what_it_remembered(
+    here, rows, read
+):
+    began = rows.started(
+        SALES,
+        AttemptStarted(42, "load", 1, NOON + 60 * SECOND, Site(request_id="request-5"), pauses=1),
+    )
     assert began == Began(NOON + 9 * SECOND, 1, Usage(1.5, 200))
-    memory = DynamoMemories(here.clients, here.settings.table).of(SALES, run=42, ripple="load", tried=1, attempt=1)
+    memory = DynamoMemories(here.clients, here.settings.table).of(
+        SALES, run=42, ripple="load", tried=1, attempt=1
+    )
     assert memory.entries() == {"run_id": "7"}
     memory.keep("url", '"x"')
     assert memory.entries() == {"run_id": "7", "url": '"x"'}
     assert rows.finished(SALES, AttemptFinished(42, "load", 1, "success", NOON + 61 * SECOND))
     (row,) = [row for row in read.attempts(SALES, 42) if row["ripple"] == "load"]
-    assert (row["status"], row["pauses"], row["resumes"], row["started"]) == ("success", 1, None, "2030-01-01T12:00:09.000000Z")
+    assert (row["status"], row["pauses"], row["resumes"], row["started"]) == (
+        "success",
+        1,
+        None,
+        "2030-01-01T12:00:09.000000Z",
+    )
 
 
 def test_an_attempt_that_has_not_paused_looks_for_nothing_of_before(here, rows):
-    began = rows.started(SALES, AttemptStarted(42, "load", 2, NOON + 60 * SECOND, Site(request_id="request-5"), pauses=1))
+    began = rows.started(
+        SALES,
+        AttemptStarted(42, "load", 2, NOON + 60 * SECOND, Site(request_id="request-5"), pauses=1),
+    )
     assert began == Began(NOON + 60 * SECOND, 0, Usage())
 
 
 def test_memory_is_there_for_the_next_attempt_and_for_one_who_only_looks(here):
     memories = DynamoMemories(here.clients, here.settings.table)
     assert memories.last(SALES, run=42, ripple="load", tried=1) == {"run_id": "7"}
-    assert memories.of(SALES, run=42, ripple="load", tried=1, attempt=2).entries() == {"run_id": "7"}
+    assert memories.of(SALES, run=42, ripple="load", tried=1, attempt=2).entries() == {
+        "run_id": "7"
+    }
 
 
 @pytest.fixture
@@ -102,7 +127,9 @@ def told(here, monkeypatch):
 
     def success(*, taskToken, output):  # noqa: N803 - as boto3 has it
         if taskToken == "gone":
-            raise states.exceptions.TaskDoesNotExist({"Error": {"Code": "TaskDoesNotExist"}}, "SendTaskSuccess")
+            raise states.exceptions.TaskDoesNotExist(
+                {"Error": {"Code": "TaskDoesNotExist"}}, "SendTaskSuccess"
+            )
         heard.append((taskToken, output))
 
     monkeypatch.setattr(states, "send_task_success", success)
@@ -123,15 +150,24 @@ def test_a_letter_that_was_redriven_late_does_not_keep_a_branch_of_before_waitin
     assert told == [("token-of-join", '{"attempt": 1}')]
 
 
-def test_a_task_that_began_before_is_stopped_by_what_it_wrote_and_sees_that_it_is_not_wanted(here, read, monkeypatch):
+def test_a_task_that_began_before_is_stopped_by_what_it_wrote_and_sees_that_it_is_not_wanted(
+    here, read, monkeypatch
+):
     lost = Failure("side", 1, "Killed", "an operator killed it")
     history = DynamoHistory(here.clients, here.settings.table, here.settings.bucket)
     history.record_attempt(SALES, RecordAttempt(42, "side", 1, "killed", NOON + 70 * SECOND, lost))
     old = here.items("LINE#sales@1")["ATTEMPT#0000000042#side#0001"]
     assert old["status"] == {"S": "killed"}, "the worker of before looks there"
     (row,) = [row for row in read.attempts(SALES, 42) if row["ripple"] == "side"]
-    assert (row["status"], row["where"], row["request_id"], row["message"]) == ("killed", "task", TASK, "an operator killed it")
-    fargate = FargateWorkers(here.clients, here.settings.table, cluster=here.settings.cluster, function="ripple")
+    assert (row["status"], row["where"], row["request_id"], row["message"]) == (
+        "killed",
+        "task",
+        TASK,
+        "an operator killed it",
+    )
+    fargate = FargateWorkers(
+        here.clients, here.settings.table, cluster=here.settings.cluster, function="ripple"
+    )
     asked: list[str] = []
     monkeypatch.setattr(fargate, "_task", lambda arn: asked.append(arn) or ())
     fargate.stop_task(SALES, StopTask(42, "side", 1))
@@ -140,13 +176,26 @@ def test_a_task_that_began_before_is_stopped_by_what_it_wrote_and_sees_that_it_i
 
 def test_what_an_attempt_of_before_said_of_its_own_end_stays(here, rows, read):
     history = DynamoHistory(here.clients, here.settings.table, here.settings.bucket)
-    history.record_attempt(SALES, RecordAttempt(41, "join", 1, "crashed", NOON + 9 * SECOND, Failure("join", 1, "Crash", "exit 1")))
-    (row,) = [row for row in read.attempts(SALES, 41) if (row["ripple"], row["attempt"]) == ("join", 1)]
+    history.record_attempt(
+        SALES,
+        RecordAttempt(
+            41, "join", 1, "crashed", NOON + 9 * SECOND, Failure("join", 1, "Crash", "exit 1")
+        ),
+    )
+    (row,) = [
+        row for row in read.attempts(SALES, 41) if (row["ripple"], row["attempt"]) == ("join", 1)
+    ]
     assert (row["status"], row["message"]) == ("failed", "no such day")
     assert rows.said(SALES, run=41, ripple="load", attempt=1) is None
 
 
 def test_the_sweep_and_status_see_the_row_of_an_attempt_that_began_before(here):
-    row = AttemptRowReader(here.clients, here.settings.table).attempt(SALES, run=42, ripple="load", attempt=1)
+    row = AttemptRowReader(here.clients, here.settings.table).attempt(
+        SALES, run=42, ripple="load", attempt=1
+    )
     assert row is not None
-    assert (row["status"], row["resumes"], row["pauses"]) == ("running", "2030-01-01T12:01:00.000000Z", 1)
+    assert (row["status"], row["resumes"], row["pauses"]) == (
+        "running",
+        "2030-01-01T12:01:00.000000Z",
+        1,
+    )

@@ -55,7 +55,9 @@ def test_all_that_may_be_remembered_fits_into_the_item(memories):
     memo = Memo(memories.of(SALES, **TRY, attempt=1))
     for number in range(4):
         memo.remember(f"{number}", "\u00fc" * (MOST_BYTES // 24 - 2))
-    assert Memo(memories.of(SALES, **TRY, attempt=2)).recall("3", None) == "\u00fc" * (MOST_BYTES // 24 - 2)
+    assert Memo(memories.of(SALES, **TRY, attempt=2)).recall("3", None) == "\u00fc" * (
+        MOST_BYTES // 24 - 2
+    )
 
 
 def test_one_who_only_looks_claims_nothing(memories):

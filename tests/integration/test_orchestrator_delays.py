@@ -1,4 +1,6 @@
-"""The orchestrator as the delay queue's consumer: what is due is passed on, what Scheduler sent ahead waits out its time."""
+"""The orchestrator as the delay queue's consumer: what is due is passed on, what Scheduler sent
+ahead waits out its time.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ SALES = Line("sales@1")
 @pytest.fixture
 def here(monkeypatch):
     with catchment(monkeypatch) as found:
-        monkeypatch.setenv("DUCKSTRING_DELAYS", found.clients.sqs.create_queue(QueueName="delays")["QueueUrl"])
+        monkeypatch.setenv(
+            "DUCKSTRING_DELAYS", found.clients.sqs.create_queue(QueueName="delays")["QueueUrl"]
+        )
         yield found
 
 
@@ -34,10 +38,16 @@ def handler(here):
 
 def delayed(due: datetime, message: str) -> dict[str, str]:
     body = {**json.loads(codec.letter(SALES, AlarmRang())), "at": to_text(due)}
-    return {"eventSourceARN": "arn:aws:sqs:eu-central-1:1:delays", "messageId": message, "body": json.dumps(body)}
+    return {
+        "eventSourceARN": "arn:aws:sqs:eu-central-1:1:delays",
+        "messageId": message,
+        "body": json.dumps(body),
+    }
 
 
-def test_an_alarm_that_comes_two_minutes_ahead_is_put_back_for_what_is_left_and_rings_when_it_is_due(here, handler, monkeypatch):
+def test_an_alarm_that_comes_two_minutes_ahead_is_put_back_for_what_is_left_and_rings_when_it_is_due(
+    here, handler, monkeypatch
+):
     now = datetime.now(UTC)
     put: list[dict] = []
     monkeypatch.setattr(handler.app.clients.sqs, "send_message", lambda **told: put.append(told))
@@ -68,4 +78,6 @@ def test_a_batch_that_cannot_be_postponed_leaves_the_other_lines_alone(here, han
         for line in ("sales@1", "orders@1")
     ]
     told = handler.handle({"Records": records}, None)
-    assert told == {"batchItemFailures": [{"itemIdentifier": "sales@1"}, {"itemIdentifier": "orders@1"}]}
+    assert told == {
+        "batchItemFailures": [{"itemIdentifier": "sales@1"}, {"itemIdentifier": "orders@1"}]
+    }

@@ -1,4 +1,6 @@
-"""A supervisor and its worker: two real processes, and a state machine that writes down what it hears."""
+"""A supervisor and its worker: two real processes, and a state machine that writes down what it
+hears.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ from duckstring.model.names import Line
 from duckstring.worker.memory_kills import kernel_kills
 from duckstring.worker.supervise import Supervisor, SupervisorPorts, TaskOrder, TaskPace
 
-SAY = "import json, os, signal, sys, time\nsay = lambda **w: os.write(int(sys.argv[1]), json.dumps(w).encode() + b'\\n')\n"
+SAY = (
+    "import json, os, signal, sys, time\n"
+    "say = lambda **w: os.write(int(sys.argv[1]), json.dumps(w).encode() + b'\\n')\n"
+)
 DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 OK = {"outcome": "ok"}
 LATE = "Ripple 'load' took longer than its timeout, and its code did not leave when told to."
@@ -28,7 +33,9 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Machine:
-    """``Tokens``: it hears beats and answers, unless it is ``deaf`` so often, and waits until it has heard ``patience`` beats."""
+    """``Tokens``: it hears beats and answers, unless it is ``deaf`` so often, and waits until it
+    has heard ``patience`` beats.
+    """
 
     deaf: int = 0
     patience: int = 10**9
@@ -80,14 +87,19 @@ def attend(script: str, machine: Machine, **options) -> bool:
 
 
 def ended(outcome: str, error: str, message: str) -> dict[str, object]:
-    return {"outcome": outcome, "failure": {"ripple": "load", "attempt": 3, "error": error, "message": message}}
+    return {
+        "outcome": outcome,
+        "failure": {"ripple": "load", "attempt": 3, "error": error, "message": message},
+    }
 
 
 def died(how: str) -> dict[str, object]:
     return ended("crashed", "WorkerDied", f"The worker's process {how} before the attempt did.")
 
 
-@pytest.mark.parametrize("answer", [OK, ended("failed", "ValueError", "no"), {"outcome": "paused", "seconds": 60}])
+@pytest.mark.parametrize(
+    "answer", [OK, ended("failed", "ValueError", "no"), {"outcome": "paused", "seconds": 60}]
+)
 def test_the_workers_answer_is_told_as_it_stands(answer):
     machine = Machine()
     assert attend(f"say(answer=json.loads({json.dumps(json.dumps(answer))}))", machine)
@@ -98,7 +110,10 @@ def test_the_workers_answer_is_told_as_it_stands(answer):
 def test_it_beats_while_the_worker_holds_its_interpreter(tmp_path):
     """No thread of the worker's could: it is inside one call into C, which lets no other run."""
     machine, go = Machine(), tmp_path / "go"
-    script = f"sys.setswitchinterval(1000)\nwhile not os.path.exists({str(go)!r}): sum(range(2000000))\nsay(answer={{'outcome': 'ok'}})"
+    script = (
+        f"sys.setswitchinterval(1000)\nwhile not os.path.exists({str(go)!r}): "
+        f"sum(range(2000000))\nsay(answer={{'outcome': 'ok'}})"
+    )
     threading.Thread(target=lambda: machine.enough.wait(60) and go.touch()).start()
     assert attend(script, machine)
     assert machine.beats >= 4
@@ -123,7 +138,11 @@ def test_a_worker_that_is_gone_without_a_word_is_answered_for(script, answer):
 def test_a_worker_that_the_kernel_killed_for_memory_wanted_memory():
     machine, counts = Machine(), iter([4, 5])
     assert attend("os.kill(os.getpid(), 9)", machine, kills=lambda: next(counts))
-    assert machine.answers == [ended("memory", "OutOfMemory", "The worker was killed for its memory: its task has 8192 MiB.")]
+    assert machine.answers == [
+        ended(
+            "memory", "OutOfMemory", "The worker was killed for its memory: its task has 8192 MiB."
+        )
+    ]
 
 
 def test_where_the_kernel_does_not_tell_a_small_worker_was_not_killed_for_memory():
@@ -160,7 +179,9 @@ def test_a_task_that_is_to_stop_ends_its_worker_and_says_that_it_was_lost(tmp_pa
     machine, there = Machine(), tmp_path / "there"
     script = f"{manner}open({str(there)!r}, 'w')\ntime.sleep(600)"
     assert run_until(script, machine, lambda watched: (appears(there), watched.stop()))
-    assert machine.answers == [ended("lost", "TaskStopped", "The task was told to stop while this attempt ran.")]
+    assert machine.answers == [
+        ended("lost", "TaskStopped", "The task was told to stop while this attempt ran.")
+    ]
 
 
 def test_a_task_that_is_to_stop_when_its_worker_has_answered_tells_that_answer(tmp_path):
@@ -187,12 +208,20 @@ def test_a_worker_that_does_not_leave_in_time_is_killed():
     machine = Machine()
     assert attend(f"{DEAF}say(seconds=0.1)\ntime.sleep(600)", machine)
     assert machine.answers == [ended("timeout", "TimeoutError", LATE)]
-    assert machine.rows == [("sales@1", AttemptFinished(7, "load", 3, "failed", NOW, "TimeoutError", LATE))]
+    assert machine.rows == [
+        ("sales@1", AttemptFinished(7, "load", 3, "failed", NOW, "TimeoutError", LATE))
+    ]
 
 
 def test_nonsense_from_a_worker_is_passed_over():
     machine = Machine()
-    assert attend("os.write(int(sys.argv[1]), b'{]\\n\\xff\\n')\nsay(answer=3)\nsay(answer={'outcome': 'ok'})", machine)
+    assert attend(
+        (
+            "os.write(int(sys.argv[1]), b'{]\\n\\xff\\n')\nsay(answer=3)\n"
+            "say(answer={'outcome': 'ok'})"
+        ),
+        machine,
+    )
     assert machine.answers == [OK]
 
 
@@ -210,8 +239,13 @@ def test_an_answer_that_is_never_heard_is_the_tasks_failure():
 def test_what_the_worker_leaves_behind_does_not_keep_the_supervisor_waiting(tmp_path):
     """A child of the author's holds the descriptor on which the worker speaks, and lives on."""
     machine, lives, go = Machine(), tmp_path / "lives", tmp_path / "go"
-    child = f"[time.sleep(0.01) for _ in iter(lambda: os.path.exists({str(go)!r}), True)]\n    open({str(lives)!r}, 'w')\n    os._exit(0)"
-    assert attend(f"if not os.fork():\n    {child}\nsay(answer={{'outcome': 'ok'}})\nos._exit(0)", machine)
+    child = (
+        f"[time.sleep(0.01) for _ in iter(lambda: os.path.exists({str(go)!r}), True)]\n"
+        f"    open({str(lives)!r}, 'w')\n    os._exit(0)"
+    )
+    assert attend(
+        f"if not os.fork():\n    {child}\nsay(answer={{'outcome': 'ok'}})\nos._exit(0)", machine
+    )
     assert machine.answers == [OK]
     assert not lives.exists()
     go.touch()

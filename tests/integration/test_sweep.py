@@ -42,24 +42,34 @@ def hold(here, state, *, outbox=None):
 def publish(here, number, f, *keys):
     tables = {key: TableVersion("t", key, 1, 1, "x") for key in keys}
     snapshot = PublishSnapshot(number, f, tables)
-    row = {"pk": "LINE#sales@1", "sk": f"MANIFEST#{number:010d}", "f": f.isoformat(), "tables": codec.tables_to_text(snapshot.tables)}
+    row = {
+        "pk": "LINE#sales@1",
+        "sk": f"MANIFEST#{number:010d}",
+        "f": f.isoformat(),
+        "tables": codec.tables_to_text(snapshot.tables),
+    }
     here.clients.dynamodb.put_item(TableName=here.settings.table, Item=to_item(row))
 
 
 def run(number=1):
-    return Run(number, NOON, NOON, timedelta(0), "1.0.0", "k", "m", 0, datetime(2020, 1, 1, tzinfo=UTC))
+    return Run(
+        number, NOON, NOON, timedelta(0), "1.0.0", "k", "m", 0, datetime(2020, 1, 1, tzinfo=UTC)
+    )
 
 
 def start(here, number):
     name = execution_name(SALES, number, 1)
-    return here.clients.stepfunctions.start_execution(stateMachineArn=here.settings.machine, name=name)["executionArn"]
+    return here.clients.stepfunctions.start_execution(
+        stateMachineArn=here.settings.machine, name=name
+    )["executionArn"]
 
 
 def test_an_attempts_row_is_found_by_its_attempt(here):
     reader = AttemptRowReader(here.clients, here.settings.table)
     row = {"status": "running", "where": "task", "pauses": 2}
     here.clients.dynamodb.put_item(
-        TableName=here.settings.table, Item=to_item({"pk": "LINE#sales@1", "sk": "ATTEMPT#0000000042#load#0003", **row})
+        TableName=here.settings.table,
+        Item=to_item({"pk": "LINE#sales@1", "sk": "ATTEMPT#0000000042#load#0003", **row}),
     )
     found = reader.attempt(SALES, run=42, ripple="load", attempt=3)
     assert found is not None
@@ -79,14 +89,24 @@ def test_executions_are_described_by_run_and_launch(here):
 def test_tidying_is_claimed_once_in_six_hours(here):
     garbage = AwsGarbageStore(here.clients, here.settings.table, here.settings.bucket)
     hours = [0, 0, 5, 6, 11, 12]
-    assert [garbage.claim(NOON + timedelta(hours=hour)) for hour in hours] == [True, False, False, True, False, True]
+    assert [garbage.claim(NOON + timedelta(hours=hour)) for hour in hours] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_manifests_are_listed_with_what_they_name_and_forgotten(here):
     garbage = AwsGarbageStore(here.clients, here.settings.table, here.settings.bucket)
     publish(here, 1, NOON, "data/sales@1/t/1.parquet")
     publish(here, 2, NOON + DAY)
-    assert garbage.manifests(SALES) == {1: (NOON, frozenset({"data/sales@1/t/1.parquet"})), 2: (NOON + DAY, frozenset())}
+    assert garbage.manifests(SALES) == {
+        1: (NOON, frozenset({"data/sales@1/t/1.parquet"})),
+        2: (NOON + DAY, frozenset()),
+    }
     garbage.drop_manifests(SALES, [1])
     assert set(garbage.manifests(SALES)) == {2}
 
@@ -94,7 +114,9 @@ def test_manifests_are_listed_with_what_they_name_and_forgotten(here):
 def test_objects_are_listed_and_deleted_beyond_one_page(here):
     garbage = AwsGarbageStore(here.clients, here.settings.table, here.settings.bucket)
     for number in range(1005):
-        here.clients.s3.put_object(Bucket="catchment", Key=f"data/sales@1/t/{number:010d}-load-1.parquet")
+        here.clients.s3.put_object(
+            Bucket="catchment", Key=f"data/sales@1/t/{number:010d}-load-1.parquet"
+        )
     here.clients.s3.put_object(Bucket="catchment", Key="artifacts/sales/1.0.0/a.zip")
     tomorrow = datetime.now(UTC) + DAY
     keys = list(garbage.objects(tomorrow))
@@ -120,7 +142,10 @@ def test_only_old_uploads_under_data_are_aborted(here):
 def test_one_round_repairs_what_no_event_told(here):
     from duckstring import wiring
 
-    told, untold = replace(release("sales@1"), deployed=NOON - 9000 * DAY), replace(release("orders@1"), deployed=NOON - 9000 * DAY)
+    told, untold = (
+        replace(release("sales@1"), deployed=NOON - 9000 * DAY),
+        replace(release("orders@1"), deployed=NOON - 9000 * DAY),
+    )
     ports = wiring.sweep(here.settings.to_env())
     ports.catalog.select([told, untold], overwrite=False, revision=0)
     here.clients.stepfunctions.stop_execution(executionArn=start(here, 1))
@@ -167,6 +192,8 @@ def test_nothing_is_left_of_a_removed_line_but_its_history_and_its_numbering(her
         here.clients.s3.put_object(Bucket="catchment", Key=name)
     report = sweep(ports)
     assert (report["manifests"], report["objects"], report["packages"]) == (1, 1, 2)
-    assert [one["Key"] for one in here.clients.s3.list_objects_v2(Bucket="catchment")["Contents"]] == [orders.artifact]
+    assert [
+        one["Key"] for one in here.clients.s3.list_objects_v2(Bucket="catchment")["Contents"]
+    ] == [orders.artifact]
     assert here.items("LINE#sales@1").keys() == {"STATE"}
     assert ports.removals.removed() == [Removal(SALES, now - 2 * DAY, cleared=True)]

@@ -48,7 +48,9 @@ class Answering:
     def invoke(self, *, FunctionName, Payload):  # noqa: N803 - boto3's own words
         self.asked.append((FunctionName, json.loads(Payload)))
         body = _Body(json.dumps(self.answer).encode())
-        return {"Payload": body, "StatusCode": 200} | ({"FunctionError": self.error} if self.error else {})
+        return {"Payload": body, "StatusCode": 200} | (
+            {"FunctionError": self.error} if self.error else {}
+        )
 
 
 class _Body:
@@ -85,7 +87,9 @@ def api(here):
         return module.handle({"op": op, **arguments}, Context())
 
     ask.ports = module.ports
-    ask.ports.discovery._clients.__dict__["lambda_"] = Answering({"ok": True, "ripples": [{"name": "load", "parents": []}]})
+    ask.ports.discovery._clients.__dict__["lambda_"] = Answering(
+        {"ok": True, "ripples": [{"name": "load", "parents": []}]}
+    )
     return ask
 
 
@@ -96,19 +100,39 @@ def upload(here, name="sales", version="1.0.0"):
 
 
 def pond(here, name="sales", version="1.0.0", **pond):
-    return {"manifest": {"pond": {"name": name, "version": version, **pond}}, "artifact": upload(here, name, version), "sha256": SHA}
+    return {
+        "manifest": {"pond": {"name": name, "version": version, **pond}},
+        "artifact": upload(here, name, version),
+        "sha256": SHA,
+    }
 
 
 def test_what_pauses_is_looked_at_in_its_row_by_status_and_by_a_deploy_that_waits_for_it(here, api):
     api("deploy", ponds=[pond(here)])
     run = Run(3, NOON, NOON, timedelta(0), "1.0.0", "k", "m", 0, NOON, attempts={"load": 2})
-    given = RippleState("load", attempt=Attempt(3, 2, NOON, dispatched=True, on="task", memory_mib=8192))
+    given = RippleState(
+        "load", attempt=Attempt(3, 2, NOON, dispatched=True, on="task", memory_mib=8192)
+    )
     sales = Line("sales@1")
-    state = PondState(sales, 7, release=api.ports.catalog.releases()[sales], runs={3: run}, ripples={"load": given})
-    put = {"pk": "LINE#sales@1", "sk": "STATE", "revision": 7, "state": codec.state_to_text(state), "mark": "5:7"}
+    state = PondState(
+        sales,
+        7,
+        release=api.ports.catalog.releases()[sales],
+        runs={3: run},
+        ripples={"load": given},
+    )
+    put = {
+        "pk": "LINE#sales@1",
+        "sk": "STATE",
+        "revision": 7,
+        "state": codec.state_to_text(state),
+        "mark": "5:7",
+    }
     here.clients.dynamodb.put_item(TableName="catchment", Item=to_item(put))
     rows = AttemptRows(here.clients, "catchment", "catchment")
-    rows.started(sales, AttemptStarted(3, "load", 2, NOON, Site("lambda", 2048, "logs", "stream", "r-1")))
+    rows.started(
+        sales, AttemptStarted(3, "load", 2, NOON, Site("lambda", 2048, "logs", "stream", "r-1"))
+    )
     until = NOON + timedelta(hours=2)
     rows.paused(sales, AttemptPaused(3, "load", 2, until, Usage(1.0, 100)))
 
@@ -116,15 +140,26 @@ def test_what_pauses_is_looked_at_in_its_row_by_status_and_by_a_deploy_that_wait
         return api("status", **which)["result"]["lines"][0]["runs"][0]["ripples"][0]
 
     found = ripple(pond="sales")
-    assert (found["task_mib"], found["where"], found["memory_mib"], found["pauses"]) == (0, "lambda", 2048, 1)
+    assert (found["task_mib"], found["where"], found["memory_mib"], found["pauses"]) == (
+        0,
+        "lambda",
+        2048,
+        1,
+    )
     assert found["resumes"] == to_text(until)
     assert (ripple()["task_mib"], ripple()["resumes"]) == (8192, None)
     (told,) = api("deploy", ponds=[pond(here, version="1.1.0")])["result"]["ponds"]
     assert told["waits_for"] == ["sales@1/3"]
     assert "Until when is not known; load pauses until 2030-01-01 14:00:00Z." in told["warnings"][0]
     (line,) = api("status", pond="sales")["result"]["lines"]
-    assert (line["version"], line["next"]) == ("1.0.0", {"version": "1.1.0", "waits_for": ["sales@1/3"]})
-    assert "starts nothing until run sales@1/3 is over" in api("trigger", pond="sales", kind="pulse")["result"]["warnings"][0]
+    assert (line["version"], line["next"]) == (
+        "1.0.0",
+        {"version": "1.1.0", "waits_for": ["sales@1/3"]},
+    )
+    assert (
+        "starts nothing until run sales@1/3 is over"
+        in api("trigger", pond="sales", kind="pulse")["result"]["warnings"][0]
+    )
 
 
 def test_deploy_trigger_and_look_at_it(here, api):
@@ -148,13 +183,21 @@ def test_deploy_trigger_and_look_at_it(here, api):
         },
     }
     ((to, signal),) = here.letters()
-    assert (to, type(signal), signal.release.ripples) == ("sales@1", Deployed, (RippleSpec("load"),))
+    assert (to, type(signal), signal.release.ripples) == (
+        "sales@1",
+        Deployed,
+        (RippleSpec("load"),),
+    )
     assert api("hello")["result"]["lines"] == 1
 
     epoch = api("trigger", pond="sales", kind="pulse")["result"]["epoch"]
-    seen = here.clients.sqs.receive_message(QueueUrl=here.clients.sqs.get_queue_url(QueueName="seen")["QueueUrl"])
+    seen = here.clients.sqs.receive_message(
+        QueueUrl=here.clients.sqs.get_queue_url(QueueName="seen")["QueueUrl"]
+    )
     event = json.loads(seen["Messages"][0]["Body"])
-    (letter,) = forward.forward(event, catalog=api.ports.catalog, arrivals=api.ports.arrivals, clock=api.ports.clock)
+    (letter,) = forward.forward(
+        event, catalog=api.ports.catalog, arrivals=api.ports.arrivals, clock=api.ports.clock
+    )
     assert letter.to == "sales@1"
     assert codec.letter(letter.to, letter.signal).count(epoch) == 1
 
@@ -167,18 +210,34 @@ def test_deploy_trigger_and_look_at_it(here, api):
 def test_a_published_table_is_addressed_in_the_bucket(here, api):
     api("deploy", ponds=[pond(here)])
     version = TableVersion("orders", "data/sales@1/orders/0000000001-load-1-x.parquet", 3, 300, "x")
-    state = PondState(Line("sales@1"), end_f=NOON, snapshot=1, tables={"orders": version}, runs_started=1)
-    row = {"pk": "LINE#sales@1", "sk": "STATE", "revision": 1, "state": codec.state_to_text(state), "mark": "5:7"}
+    state = PondState(
+        Line("sales@1"), end_f=NOON, snapshot=1, tables={"orders": version}, runs_started=1
+    )
+    row = {
+        "pk": "LINE#sales@1",
+        "sk": "STATE",
+        "revision": 1,
+        "state": codec.state_to_text(state),
+        "mark": "5:7",
+    }
     here.clients.dynamodb.put_item(TableName="catchment", Item=to_item(row))
     (table,) = api("tables", pond="sales")["result"]["tables"]
     assert table["uri"] == "s3://catchment/data/sales@1/orders/0000000001-load-1-x.parquet"
-    assert DynamoStateReader(here.clients, "catchment").read(["sales@1", "nobody@1"]).keys() == {"sales@1"}
+    assert DynamoStateReader(here.clients, "catchment").read(["sales@1", "nobody@1"]).keys() == {
+        "sales@1"
+    }
 
 
 def test_states_are_read_beyond_one_batch(here):
     lines = [Line(f"p{number}@1") for number in range(205)]
     for line in lines:
-        row = {"pk": f"LINE#{line}", "sk": "STATE", "revision": 1, "state": codec.state_to_text(PondState(line)), "mark": "5:7"}
+        row = {
+            "pk": f"LINE#{line}",
+            "sk": "STATE",
+            "revision": 1,
+            "state": codec.state_to_text(PondState(line)),
+            "mark": "5:7",
+        }
         here.clients.dynamodb.put_item(TableName="catchment", Item=to_item(row))
     found = DynamoStateReader(here.clients, "catchment").read(lines)
     assert set(found) == set(lines)
@@ -191,25 +250,62 @@ def test_removal_and_arrivals_answer_at_the_door(here, api):
     api("deploy", ponds=[pond(here, version="1.1.0")])
     whole = {"removed": ["sales@1"], "stopped": [], "warnings": [], "applied": False}
     assert api("remove", pond="sales", dry=True)["result"] == whole
-    assert api("remove", pond="sales", version="1.0.0")["result"] == {**whole, "removed": ["sales 1.0.0"], "applied": True}
+    assert api("remove", pond="sales", version="1.0.0")["result"] == {
+        **whole,
+        "removed": ["sales 1.0.0"],
+        "applied": True,
+    }
     assert api("remove", pond="sales", version="1.1.0")["error"]["type"] == "SelectedVersionError"
-    assert api("arrival", pond="sales", action="list")["result"] == {"line": "sales@1", "arrivals": []}
+    assert api("arrival", pond="sales", action="list")["result"] == {
+        "line": "sales@1",
+        "arrivals": [],
+    }
     rule = {"name": "landing", "bucket": "inbox"}
-    assert api("arrival", pond="sales", action="add", arrival=rule)["error"]["type"] == "NotListenedError"
-    assert api("arrival", pond="sales", action="alter")["error"]["message"] == "action is 'alter'; allowed: add, list, remove."
+    assert (
+        api("arrival", pond="sales", action="add", arrival=rule)["error"]["type"]
+        == "NotListenedError"
+    )
+    assert (
+        api("arrival", pond="sales", action="alter")["error"]["message"]
+        == "action is 'alter'; allowed: add, list, remove."
+    )
 
 
 @pytest.mark.parametrize(
     ("request_", "kind", "message"),
     [
-        ({"op": "explode"}, "OperatorError", f"No operation 'explode'; allowed: {', '.join(OPERATIONS)}."),
+        (
+            {"op": "explode"},
+            "OperatorError",
+            f"No operation 'explode'; allowed: {', '.join(OPERATIONS)}.",
+        ),
         ({}, "OperatorError", f"No operation None; allowed: {', '.join(OPERATIONS)}."),
         ({"op": "trigger", "kind": "tap"}, "OperatorError", "pond is missing; allowed: text."),
-        ({"op": "trigger", "pond": "x", "kind": "tap", "major": "1"}, "OperatorError", "major is '1'; allowed: a whole number."),
-        ({"op": "trigger", "pond": "x", "kind": "tap"}, "PondNotFoundError", "No Pond 'x' in this Catchment; nothing is deployed yet."),
-        ({"op": "deploy", "ponds": "all"}, "OperatorError", "ponds must be a list of objects: manifest, artifact, sha256."),
-        ({"op": "deploy", "ponds": [{}]}, "OperatorError", "A Pond to deploy needs manifest (an object), artifact and sha256 (text)."),
-        ({"op": "run", "run": "sales@1/1"}, "RunNotFoundError", "No run 'sales@1/1' in this Catchment; its line has not run yet."),
+        (
+            {"op": "trigger", "pond": "x", "kind": "tap", "major": "1"},
+            "OperatorError",
+            "major is '1'; allowed: a whole number.",
+        ),
+        (
+            {"op": "trigger", "pond": "x", "kind": "tap"},
+            "PondNotFoundError",
+            "No Pond 'x' in this Catchment; nothing is deployed yet.",
+        ),
+        (
+            {"op": "deploy", "ponds": "all"},
+            "OperatorError",
+            "ponds must be a list of objects: manifest, artifact, sha256.",
+        ),
+        (
+            {"op": "deploy", "ponds": [{}]},
+            "OperatorError",
+            "A Pond to deploy needs manifest (an object), artifact and sha256 (text).",
+        ),
+        (
+            {"op": "run", "run": "sales@1/1"},
+            "RunNotFoundError",
+            "No run 'sales@1/1' in this Catchment; its line has not run yet.",
+        ),
     ],
 )
 def test_a_wrong_request_is_answered_in_one_line(api, request_, kind, message):
@@ -245,23 +341,48 @@ def test_a_packages_digest_is_that_of_its_bytes(here):
 
 def discover(here, answer, error=None):
     here.clients.__dict__["lambda_"] = Answering(answer, error)
-    return LambdaDiscovery(here.clients, "discovery").discover("key", sha256=SHA, module="src/pond.py")
+    return LambdaDiscovery(here.clients, "discovery").discover(
+        "key", sha256=SHA, module="src/pond.py"
+    )
 
 
 def test_discovery_asks_its_function_and_reads_its_ripples(here):
-    found = {"name": "join", "parents": ["load"], "always_run": True, "timeout_seconds": 60, "memory_mib": None}
-    assert discover(here, {"ok": True, "ripples": [found]}) == (RippleSpec("join", ("load",), always_run=True, timeout_seconds=60),)
-    assert here.clients.lambda_.asked == [("discovery", {"artifact": "key", "sha256": SHA, "module": "src/pond.py"})]
+    found = {
+        "name": "join",
+        "parents": ["load"],
+        "always_run": True,
+        "timeout_seconds": 60,
+        "memory_mib": None,
+    }
+    assert discover(here, {"ok": True, "ripples": [found]}) == (
+        RippleSpec("join", ("load",), always_run=True, timeout_seconds=60),
+    )
+    assert here.clients.lambda_.asked == [
+        ("discovery", {"artifact": "key", "sha256": SHA, "module": "src/pond.py"})
+    ]
 
 
 def test_an_import_that_fails_hands_on_the_authors_traceback(here):
     with pytest.raises(ImportFailedError) as caught:
-        discover(here, {"ok": False, "error": {"type": "NameError", "message": "x is not defined", "hint": "", "traceback": "line 3"}})
+        discover(
+            here,
+            {
+                "ok": False,
+                "error": {
+                    "type": "NameError",
+                    "message": "x is not defined",
+                    "hint": "",
+                    "traceback": "line 3",
+                },
+            },
+        )
     assert (caught.value.message, caught.value.traceback) == ("x is not defined", "line 3")
 
 
 def test_an_import_that_kills_the_function_says_so(here):
-    with pytest.raises(ImportFailedError, match="importing it ended the discovery function: Task timed out"):
+    with pytest.raises(
+        ImportFailedError, match="importing it ended the discovery function: Task timed out"
+    ):
         discover(here, {"errorMessage": "Task timed out"}, "Unhandled")
 
 

@@ -1,4 +1,6 @@
-"""The ripple function's door on AWS's wire: an HTTP S3 that DuckDB speaks to, DynamoDB, SQS and Secrets Manager."""
+"""The ripple function's door on AWS's wire: an HTTP S3 that DuckDB speaks to, DynamoDB, SQS and
+Secrets Manager.
+"""
 
 import importlib
 import io
@@ -31,7 +33,16 @@ from duckstring.engine.effects import CallOnKill, PublishSnapshot, RecordAttempt
 from duckstring.engine.signals import GateReached, RippleSucceeded
 from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run
 from duckstring.errors import InvariantError, TransientError
-from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSeen, AttemptStarted, Began, OnKillCalled, Site, Usage
+from duckstring.model.attempts import (
+    AttemptFinished,
+    AttemptPaused,
+    AttemptSeen,
+    AttemptStarted,
+    Began,
+    OnKillCalled,
+    Site,
+    Usage,
+)
 from duckstring.model.instants import NEVER, ZERO, from_text, to_text
 from duckstring.model.names import Line, artifact_key
 from duckstring.model.verdicts import ENDED
@@ -114,11 +125,29 @@ def catchment(server, monkeypatch):
     clients = Clients()
     clients.s3.create_bucket(Bucket="lake")
     keys = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
-    schema = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
-    clients.dynamodb.create_table(TableName="catchment", AttributeDefinitions=keys, KeySchema=schema, BillingMode="PAY_PER_REQUEST")
-    queue = clients.sqs.create_queue(QueueName="mailbox.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    secret = clients.secretsmanager.create_secret(Name="secret", SecretString=json.dumps({"TOKEN": "open sesame"}))["ARN"]
-    for name, value in {"CATCHMENT": "dev", "TABLE": "catchment", "BUCKET": "lake", "MAILBOX": queue, "SECRET": secret}.items():
+    schema = [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ]
+    clients.dynamodb.create_table(
+        TableName="catchment",
+        AttributeDefinitions=keys,
+        KeySchema=schema,
+        BillingMode="PAY_PER_REQUEST",
+    )
+    queue = clients.sqs.create_queue(QueueName="mailbox.fifo", Attributes={"FifoQueue": "true"})[
+        "QueueUrl"
+    ]
+    secret = clients.secretsmanager.create_secret(
+        Name="secret", SecretString=json.dumps({"TOKEN": "open sesame"})
+    )["ARN"]
+    for name, value in {
+        "CATCHMENT": "dev",
+        "TABLE": "catchment",
+        "BUCKET": "lake",
+        "MAILBOX": queue,
+        "SECRET": secret,
+    }.items():
         monkeypatch.setenv(f"DUCKSTRING_{name}", value)
     for name in [name for name in sys.modules if name.startswith("functions.ripple")]:
         monkeypatch.delitem(sys.modules, name)
@@ -139,7 +168,9 @@ def context(number, *, seconds=900.0):
     """Of the nth invocation."""
     left = int(seconds * 1000)
     return SimpleNamespace(
-        aws_request_id=f"request-{number}", log_stream_name=f"stream-{number}", get_remaining_time_in_millis=lambda: left
+        aws_request_id=f"request-{number}",
+        log_stream_name=f"stream-{number}",
+        get_remaining_time_in_millis=lambda: left,
     )
 
 
@@ -159,10 +190,35 @@ def invoke(catchment, ripple, *, pins=None, outputs=None, context=CONTEXT, **mor
     catchment.clients.s3.put_object(Bucket="lake", Key=key, Body=zipped)
     store = DynamoStateStore(catchment.clients, "catchment")
     held = store.load(SALES)
-    run = Run(1, NOON, NOON, timedelta(0), "1.0.0", key, "src/pond.py", 0, NOON, pins=pins or {}, outputs=outputs or {})
+    run = Run(
+        1,
+        NOON,
+        NOON,
+        timedelta(0),
+        "1.0.0",
+        key,
+        "src/pond.py",
+        0,
+        NOON,
+        pins=pins or {},
+        outputs=outputs or {},
+    )
     ripples = {ripple: RippleState(ripple, attempt=Attempt(1, 1, NOON, dispatched=True))}
-    store.commit(held, replace(PondState(SALES), revision=held.state.revision, runs={1: run}, ripples=ripples), (), (0, ""))
-    event = {"op": "run", "line": SALES, "run": 1, "launch": 1, "ripple": ripple, "attempt": 1, **more}
+    store.commit(
+        held,
+        replace(PondState(SALES), revision=held.state.revision, runs={1: run}, ripples=ripples),
+        (),
+        (0, ""),
+    )
+    event = {
+        "op": "run",
+        "line": SALES,
+        "run": 1,
+        "launch": 1,
+        "ripple": ripple,
+        "attempt": 1,
+        **more,
+    }
     return catchment.handle(event, context)
 
 
@@ -174,12 +230,14 @@ def ended(catchment, ripple, **more):
 
 
 def letters(catchment):
-    got = catchment.clients.sqs.receive_message(QueueUrl=catchment.queue, AttributeNames=["All"], MaxNumberOfMessages=10).get(
-        "Messages", []
-    )
+    got = catchment.clients.sqs.receive_message(
+        QueueUrl=catchment.queue, AttributeNames=["All"], MaxNumberOfMessages=10
+    ).get("Messages", [])
     for message in got:
         assert message["Attributes"]["MessageGroupId"] == "sales@1"
-        catchment.clients.sqs.delete_message(QueueUrl=catchment.queue, ReceiptHandle=message["ReceiptHandle"])
+        catchment.clients.sqs.delete_message(
+            QueueUrl=catchment.queue, ReceiptHandle=message["ReceiptHandle"]
+        )
     return [codec.read_letter(message["Body"])[1] for message in got]
 
 
@@ -187,7 +245,9 @@ def row(catchment, ripple):
     key = {"pk": {"S": "WORK#sales@1"}, "sk": {"S": f"ATTEMPT#0000000001#{ripple}#0001"}}
     return {
         name: next(iter(value.values()))
-        for name, value in catchment.clients.dynamodb.get_item(TableName="catchment", Key=key)["Item"].items()
+        for name, value in catchment.clients.dynamodb.get_item(TableName="catchment", Key=key)[
+            "Item"
+        ].items()
     }
 
 
@@ -196,9 +256,17 @@ def test_a_run_writes_parquet_and_history_and_reports(catchment):
     [signal] = letters(catchment)
     table = signal.tables["orders"]
     assert table.rows == 1000
-    assert catchment.clients.s3.head_object(Bucket="lake", Key=table.key)["ContentLength"] == table.bytes
+    assert (
+        catchment.clients.s3.head_object(Bucket="lake", Key=table.key)["ContentLength"]
+        == table.bytes
+    )
     written = row(catchment, "load")
-    assert (written["status"], written["rows"], written["request_id"], written["memory_mib"]) == ("success", "1000", "request-1", "1769")
+    assert (written["status"], written["rows"], written["request_id"], written["memory_mib"]) == (
+        "success",
+        "1000",
+        "request-1",
+        "1769",
+    )
     assert json.loads(written["sizes"]) == {"orders": {"rows": 1000, "bytes": table.bytes}}
 
 
@@ -214,7 +282,9 @@ def test_own_and_source_tables_are_joined_over_s3(catchment, tmp_path):
     storage.settle(tmp_path)
     storage.grant(catchment.app.worker.keys())
     con = storage.open()
-    assert con.execute(f"SELECT n, s::INT FROM read_parquet('s3://lake/{signal.tables['joined'].key}')").fetchall() == [(1000, 499500)]
+    assert con.execute(
+        f"SELECT n, s::INT FROM read_parquet('s3://lake/{signal.tables['joined'].key}')"
+    ).fetchall() == [(1000, 499500)]
     con.close()
 
 
@@ -225,7 +295,11 @@ def test_a_failure_is_data_its_long_text_goes_to_s3_and_no_report_is_sent(catchm
     written = row(catchment, "broken")
     assert written["status"] == "failed"
     assert len(written["message"]) == 20_000
-    text = catchment.clients.s3.get_object(Bucket="lake", Key=written["overflow"])["Body"].read().decode()
+    text = (
+        catchment.clients.s3.get_object(Bucket="lake", Key=written["overflow"])["Body"]
+        .read()
+        .decode()
+    )
     assert "x" * 70_000 in text
     assert letters(catchment) == []
 
@@ -239,8 +313,12 @@ def taken(rows):
 
 
 @pytest.mark.parametrize("status", ["killed", "lost", "crashed"])
-def test_a_row_that_the_orchestrator_closed_stays_closed_and_its_worker_hears_of_it(catchment, status):
-    rows, history = (kind(catchment.clients, "catchment", "lake") for kind in (AttemptRows, DynamoHistory))
+def test_a_row_that_the_orchestrator_closed_stays_closed_and_its_worker_hears_of_it(
+    catchment, status
+):
+    rows, history = (
+        kind(catchment.clients, "catchment", "lake") for kind in (AttemptRows, DynamoHistory)
+    )
     assert taken(rows) is None
     assert rows.started(SALES, BEGAN)
     assert taken(rows) is None
@@ -252,8 +330,12 @@ def test_a_row_that_the_orchestrator_closed_stays_closed_and_its_worker_hears_of
     assert "rows" not in held
 
 
-def test_an_attempt_that_was_killed_before_it_began_is_told_so_and_its_row_does_not_say_that_it_began(catchment):
-    rows, history = (kind(catchment.clients, "catchment", "lake") for kind in (AttemptRows, DynamoHistory))
+def test_an_attempt_that_was_killed_before_it_began_is_told_so_and_its_row_does_not_say_that_it_began(
+    catchment,
+):
+    rows, history = (
+        kind(catchment.clients, "catchment", "lake") for kind in (AttemptRows, DynamoHistory)
+    )
     history.record_attempt(SALES, RecordAttempt(1, "late", 1, "killed", NOON))
     assert not rows.started(SALES, BEGAN)
     held = row(catchment, "late")
@@ -261,7 +343,9 @@ def test_an_attempt_that_was_killed_before_it_began_is_told_so_and_its_row_does_
     assert "started" not in held
 
 
-def test_an_attempt_whose_worker_told_history_and_died_before_it_told_the_engine_is_made_again(catchment):
+def test_an_attempt_whose_worker_told_history_and_died_before_it_told_the_engine_is_made_again(
+    catchment,
+):
     rows = AttemptRows(catchment.clients, "catchment", "lake")
     assert rows.started(SALES, BEGAN)
     assert rows.finished(SALES, FINISHED)
@@ -272,9 +356,26 @@ def test_an_attempt_whose_worker_told_history_and_died_before_it_told_the_engine
 
 def at_work(line, *, run, ripple):
     """A store in which the line waits for attempt 1 of the Ripple, launch 1."""
-    runs = {run: Run(run, NOON, NEVER, ZERO, "1.0.0", "artifact", "src/pond.py", 0, NOON, attempts={ripple: 1})}
-    ripples = {ripple: RippleState(ripple, start_f=NOON, attempt=Attempt(run, 1, NOON, dispatched=True))}
-    return MemoryStateStore({line: Held(PondState(line, runs=runs, ripples=ripples, runs_started=run))})
+    runs = {
+        run: Run(
+            run,
+            NOON,
+            NEVER,
+            ZERO,
+            "1.0.0",
+            "artifact",
+            "src/pond.py",
+            0,
+            NOON,
+            attempts={ripple: 1},
+        )
+    }
+    ripples = {
+        ripple: RippleState(ripple, start_f=NOON, attempt=Attempt(run, 1, NOON, dispatched=True))
+    }
+    return MemoryStateStore(
+        {line: Held(PondState(line, runs=runs, ripples=ripples, runs_started=run))}
+    )
 
 
 @pytest.mark.parametrize(
@@ -291,13 +392,19 @@ def test_a_workers_own_words_count_for_more_than_its_crash(catchment, told, outc
     rows = AttemptRows(catchment.clients, "catchment", "lake")
     rows.started(SALES, BEGAN)
     if told:
-        rows.finished(SALES, AttemptFinished(1, "late", 1, told, NOON, "TimeoutError", "took too long"))
-    gate = GateReached(1, 1, "late", 1, outcome, Failure("late", 1, "Runtime.ExitError", "exit status 71"), 3008)
+        rows.finished(
+            SALES, AttemptFinished(1, "late", 1, told, NOON, "TimeoutError", "took too long")
+        )
+    gate = GateReached(
+        1, 1, "late", 1, outcome, Failure("late", 1, "Runtime.ExitError", "exit status 71"), 3008
+    )
     other = Received(RippleSucceeded(1, "late", 1), (0, "1"))
     letters = [Received(gate, (0, "2"), "token"), other]
     [heard, kept] = worker_verdict.heard(SALES, letters, at_work(SALES, run=1, ripple="late"), rows)
     assert (kept, heard.token) == (other, "token")
-    assert heard.signal == replace(gate, outcome=expected[0], failure=Failure("late", 1, *expected[1:]))
+    assert heard.signal == replace(
+        gate, outcome=expected[0], failure=Failure("late", 1, *expected[1:])
+    )
 
 
 @pytest.mark.parametrize("told", [{"run": 2}, {"launch": 2}, {"ripple": "other"}, {"attempt": 2}])
@@ -305,11 +412,15 @@ def test_rows_of_attempts_that_the_line_does_not_wait_for_are_not_looked_at(told
     gate = replace(GateReached(1, 1, "late", 1, "crashed"), **told)
     gate = replace(gate, failure=Failure(gate.ripple, gate.attempt, "E", "m"))
     letters = [Received(gate, (0, "2"), "token")]
-    assert worker_verdict.heard(SALES, letters, at_work(SALES, run=1, ripple="late"), None) == letters
+    assert (
+        worker_verdict.heard(SALES, letters, at_work(SALES, run=1, ripple="late"), None) == letters
+    )
 
 
 def test_a_kill_that_comes_after_the_end_changes_nothing(catchment):
-    rows, history = (kind(catchment.clients, "catchment", "lake") for kind in (AttemptRows, DynamoHistory))
+    rows, history = (
+        kind(catchment.clients, "catchment", "lake") for kind in (AttemptRows, DynamoHistory)
+    )
     rows.started(SALES, BEGAN)
     rows.finished(SALES, FINISHED)
     history.record_attempt(SALES, RecordAttempt(1, "late", 1, "killed", NOON))
@@ -336,8 +447,23 @@ def test_discovery_answers_with_the_ripples(catchment, monkeypatch):
     catchment.clients.s3.put_object(Bucket="lake", Key="artifacts/x.zip", Body=zipped)
     sys.modules.pop("functions.discovery.handler", None)
     discovery = importlib.import_module("functions.discovery.handler")
-    answer = discovery.handle({"artifact": "artifacts/x.zip", "sha256": sha256(zipped).hexdigest(), "module": "src/pond.py"}, None)
-    assert [one["name"] for one in answer["ripples"]] == ["load", "join", "wait", "greedy", "slow", "killed", "broken"]
+    answer = discovery.handle(
+        {
+            "artifact": "artifacts/x.zip",
+            "sha256": sha256(zipped).hexdigest(),
+            "module": "src/pond.py",
+        },
+        None,
+    )
+    assert [one["name"] for one in answer["ripples"]] == [
+        "load",
+        "join",
+        "wait",
+        "greedy",
+        "slow",
+        "killed",
+        "broken",
+    ]
     json.dumps(answer)
     with pytest.raises(InvariantError):
         catchment.handle({"op": "discover", "artifact": "artifacts/x.zip"}, None)
@@ -352,15 +478,31 @@ def logged(catchment, do):
 
 def test_each_line_of_the_log_says_whose_attempt_it_is(catchment):
     lines = logged(catchment, lambda: invoke(catchment, "load"))
-    assert [line["message"] for line in lines] == ["attempt begins", "table written", "***TOKEN***", "ripple succeeded"]
+    assert [line["message"] for line in lines] == [
+        "attempt begins",
+        "table written",
+        "***TOKEN***",
+        "ripple succeeded",
+    ]
     for line in lines:
-        assert (line["run"], line["ripple"], line["attempt"], line["launch"]) == ("sales@1/1", "load", 1, 1)
-    assert [line.get("tried") for line in lines] == [None, 1, 1, 1], "nobody knows before the line's state is read"
-    other = logged(catchment, lambda: logging.getLogger("duckstring").info("between two invocations"))
+        assert (line["run"], line["ripple"], line["attempt"], line["launch"]) == (
+            "sales@1/1",
+            "load",
+            1,
+            1,
+        )
+    assert [line.get("tried") for line in lines] == [None, 1, 1, 1], (
+        "nobody knows before the line's state is read"
+    )
+    other = logged(
+        catchment, lambda: logging.getLogger("duckstring").info("between two invocations")
+    )
     assert not {"run", "ripple", "attempt", "launch", "tried"} & set(other[0])
 
 
-def test_an_attempt_that_pauses_keeps_its_number_its_start_and_the_address_of_each_invocation(catchment):
+def test_an_attempt_that_pauses_keeps_its_number_its_start_and_the_address_of_each_invocation(
+    catchment,
+):
     assert ended(catchment, "wait") == {"outcome": "paused", "seconds": 120}
     first = row(catchment, "wait")
     assert (first["status"], first["pauses"]) == ("running", "1")
@@ -368,8 +510,16 @@ def test_an_attempt_that_pauses_keeps_its_number_its_start_and_the_address_of_ea
     answer = ended(catchment, "wait", context=context(2), pauses=1)
     assert answer == {"outcome": "paused", "seconds": 120}
     again = row(catchment, "wait")
-    assert (again["started"], again["pauses"], again["log_stream"], again["request_id"]) == (first["started"], "2", "stream-2", "request-2")
-    addresses = [tuple(one["M"][name]["S"] for name in ("log_stream", "request_id")) for one in again["invocations"]]
+    assert (again["started"], again["pauses"], again["log_stream"], again["request_id"]) == (
+        first["started"],
+        "2",
+        "stream-2",
+        "request-2",
+    )
+    addresses = [
+        tuple(one["M"][name]["S"] for name in ("log_stream", "request_id"))
+        for one in again["invocations"]
+    ]
     assert addresses == [("stream-1", "request-1"), ("stream-2", "request-2")]
 
 
@@ -413,7 +563,9 @@ def test_a_row_has_the_addresses_of_so_many_invocations_and_of_the_latest(catchm
 def test_history_tells_of_pauses_and_invocations(catchment):
     ended(catchment, "wait")
     [told] = DynamoHistoryReader(catchment.clients, "catchment", "lake").attempts(SALES, 1)
-    assert told["invocations"] == [{"started": told["started"], "log_stream": "stream-1", "request_id": "request-1"}]
+    assert told["invocations"] == [
+        {"started": told["started"], "log_stream": "stream-1", "request_id": "request-1"}
+    ]
     assert (told["pauses"], told["on_kill"], told["finished"]) == (1, None, None)
     assert told["resumes"] > told["started"]
     assert told["seconds"] > 0
@@ -421,7 +573,10 @@ def test_history_tells_of_pauses_and_invocations(catchment):
 
 
 def test_too_little_memory_and_too_little_time_are_told_apart_from_failures(catchment):
-    greedy, slow = ended(catchment, "greedy"), ended(catchment, "slow", context=context(1, seconds=1.0))
+    greedy, slow = (
+        ended(catchment, "greedy"),
+        ended(catchment, "slow", context=context(1, seconds=1.0)),
+    )
     assert (greedy["outcome"], greedy["failure"]["error"]) == ("memory", "MemoryError")
     assert (slow["outcome"], slow["failure"]["error"]) == ("overran", "Overran")
     assert "the function's 1s were about to end" in slow["failure"]["message"]
@@ -435,7 +590,10 @@ def kill(catchment):
     call = CallOnKill(1, "wait", 1, 1, NOON, "1.0.0", key, "src/pond.py", NOON)
     asked = []
     workers = FargateWorkers(
-        SimpleNamespace(lambda_=SimpleNamespace(invoke=lambda **request: asked.append(request))), "", cluster="", function=""
+        SimpleNamespace(lambda_=SimpleNamespace(invoke=lambda **request: asked.append(request))),
+        "",
+        cluster="",
+        function="",
     )
     workers.call_on_kill(SALES, call)
     return catchment.handle(json.loads(asked[0]["Payload"]), CONTEXT)
@@ -443,7 +601,9 @@ def kill(catchment):
 
 def test_a_killed_ripples_own_function_is_called_once_with_what_it_remembers(catchment):
     ended(catchment, "wait")
-    DynamoHistory(catchment.clients, "catchment", "lake").record_attempt(SALES, RecordAttempt(1, "wait", 1, "killed", NOON))
+    DynamoHistory(catchment.clients, "catchment", "lake").record_attempt(
+        SALES, RecordAttempt(1, "wait", 1, "killed", NOON)
+    )
     answers = []
     lines = logged(catchment, lambda: answers.append(kill(catchment)))
     assert answers == [{"outcome": "confirmed"}]
@@ -451,7 +611,13 @@ def test_a_killed_ripples_own_function_is_called_once_with_what_it_remembers(cat
     assert (told["status"], told["on_kill"]) == ("killed", "confirmed")
     assert told["on_kill_message"].startswith("7 of sales-1-1-")
     said = next(line for line in lines if line["message"] == "cancelling")
-    assert (said["run"], said["ripple"], said["attempt"], said["tried"], said["called"]) == ("sales@1/1", "wait", 1, 1, "on_kill")
+    assert (said["run"], said["ripple"], said["attempt"], said["tried"], said["called"]) == (
+        "sales@1/1",
+        "wait",
+        1,
+        1,
+        "on_kill",
+    )
     assert kill(catchment) == {"outcome": "ok"}
     assert row(catchment, "wait") == told
 
@@ -472,12 +638,15 @@ def test_a_worker_of_a_killed_attempt_says_that_it_has_left(catchment, where):
         history.record_attempt(SALES, killed)
     assert invoke(catchment, "wait") == {"outcome": "ok"}
     assert from_text(row(catchment, "wait")["left"]) <= catchment.app.worker.clock.now()
-    assert AttemptRows(catchment.clients, "catchment", "lake").seen(SALES, run=1, ripple="wait", attempt=1) == AttemptSeen(
-        "killed", away=True
-    )
+    assert AttemptRows(catchment.clients, "catchment", "lake").seen(
+        SALES, run=1, ripple="wait", attempt=1
+    ) == AttemptSeen("killed", away=True)
 
 
-@pytest.mark.parametrize(("ended", "then"), [(None, "refused"), (("confirmed", ""), "confirmed"), (("requested", "asked"), "requested")])
+@pytest.mark.parametrize(
+    ("ended", "then"),
+    [(None, "refused"), (("confirmed", ""), "confirmed"), (("requested", "asked"), "requested")],
+)
 def test_a_call_of_on_kill_that_died_is_told_unless_it_said_how_it_ended(catchment, ended, then):
     rows = AttemptRows(catchment.clients, "catchment", "lake")
     key = {"run": 1, "ripple": "wait", "attempt": 1}
@@ -502,7 +671,9 @@ def test_a_secret_without_a_value_holds_nothing(catchment):
     assert SecretEntries(catchment.clients, arn).entries() == {}
 
 
-def test_a_process_that_is_killed_from_outside_is_a_crash_after_which_the_next_attempt_follows_at_once(catchment, monkeypatch, tmp_path):
+def test_a_process_that_is_killed_from_outside_is_a_crash_after_which_the_next_attempt_follows_at_once(
+    catchment, monkeypatch, tmp_path
+):
     path = tmp_path / "pid"
     monkeypatch.setenv("PID_FILE", str(path))
 

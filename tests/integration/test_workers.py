@@ -1,4 +1,6 @@
-"""Workers that an execution cannot reach, against moto: tasks are found and stopped, killed Ripples told."""
+"""Workers that an execution cannot reach, against moto: tasks are found and stopped, killed
+Ripples told.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,24 @@ class Fleet:
 
     def __init__(self, there: Catchment) -> None:
         self.there, self.ecs = there, there.clients.ecs
-        self.ecs.register_task_definition(family="ripple", containerDefinitions=[{"name": "worker", "image": "none", "memory": 512}])
-        self.workers = FargateWorkers(there.clients, there.settings.table, cluster=there.settings.cluster, function="ripple")
+        self.ecs.register_task_definition(
+            family="ripple",
+            containerDefinitions=[{"name": "worker", "image": "none", "memory": 512}],
+        )
+        self.workers = FargateWorkers(
+            there.clients, there.settings.table, cluster=there.settings.cluster, function="ripple"
+        )
 
     def start(self, **order: Any) -> str:
         """A task for an attempt; its ARN."""
-        told = {"line": SALES, "run": 42, "launch": 1, "ripple": "load", "attempt": 2, "memory_mib": 8192} | order
+        told = {
+            "line": SALES,
+            "run": 42,
+            "launch": 1,
+            "ripple": "load",
+            "attempt": 2,
+            "memory_mib": 8192,
+        } | order
         environment = [{"name": "OTHER", "value": "1"}, {"name": ORDER, "value": json.dumps(told)}]
         (task,) = self.ecs.run_task(
             cluster=self.there.settings.cluster,
@@ -65,7 +79,9 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
         yield Fleet(there)
 
 
-def test_a_task_whose_worker_has_begun_is_stopped_by_what_it_wrote(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_whose_worker_has_begun_is_stopped_by_what_it_wrote(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _other, ours = fleet.start(attempt=1), fleet.start()
     fleet.begin("task", ours)
     monkeypatch.setattr(fleet.workers, "_tasks", lambda: pytest.fail("it looked at all tasks"))
@@ -87,12 +103,16 @@ def test_a_task_of_which_no_row_tells_is_found_among_all(fleet: Fleet, *, begun:
 
 
 def test_tasks_of_others_on_the_cluster_are_left_alone(fleet: Fleet) -> None:
-    fleet.ecs.run_task(cluster=fleet.there.settings.cluster, taskDefinition="ripple", launchType="FARGATE")
+    fleet.ecs.run_task(
+        cluster=fleet.there.settings.cluster, taskDefinition="ripple", launchType="FARGATE"
+    )
     fleet.workers.stop_task(SALES, GIVEN_UP)
     assert fleet.stopped() == []
 
 
-def test_an_attempt_that_paused_and_went_on_in_the_function_has_no_task_to_stop(fleet: Fleet) -> None:
+def test_an_attempt_that_paused_and_went_on_in_the_function_has_no_task_to_stop(
+    fleet: Fleet,
+) -> None:
     fleet.start()
     fleet.begin("lambda", "0a1b-2c3d")
     fleet.workers.stop_task(SALES, GIVEN_UP)
@@ -107,12 +127,16 @@ def test_more_tasks_than_one_page_are_searched(fleet: Fleet) -> None:
     assert fleet.stopped() == [ours]
 
 
-def test_a_task_that_ecs_has_forgotten_is_stopped_and_a_refusal_is_not(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_that_ecs_has_forgotten_is_stopped_and_a_refusal_is_not(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fleet.begin("task", fleet.start())
     code = "InvalidParameterException"
 
     def refuse(**_: str) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": "The referenced task was not found."}}, "StopTask")
+        raise ClientError(
+            {"Error": {"Code": code, "Message": "The referenced task was not found."}}, "StopTask"
+        )
 
     monkeypatch.setattr(fleet.ecs, "stop_task", refuse)
     fleet.workers.stop_task(SALES, GIVEN_UP)
@@ -121,7 +145,9 @@ def test_a_task_that_ecs_has_forgotten_is_stopped_and_a_refusal_is_not(fleet: Fl
         fleet.workers.stop_task(SALES, GIVEN_UP)
 
 
-def test_only_a_task_that_was_started_for_the_attempt_is_stopped_whatever_the_row_says(fleet: Fleet) -> None:
+def test_only_a_task_that_was_started_for_the_attempt_is_stopped_whatever_the_row_says(
+    fleet: Fleet,
+) -> None:
     another, ours = fleet.start(line="orders@1"), fleet.start()
     fleet.begin("task", another)
     fleet.workers.stop_task(SALES, GIVEN_UP)
@@ -130,11 +156,18 @@ def test_only_a_task_that_was_started_for_the_attempt_is_stopped_whatever_the_ro
     fleet.workers.stop_task(SALES, GIVEN_UP)
 
 
-def test_a_killed_ripple_is_told_without_waiting_for_it(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_ripple_is_told_without_waiting_for_it(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(fleet.there.clients.lambda_, "invoke", lambda **given: asked.append(given))
     noon = datetime(2030, 1, 1, 12, tzinfo=UTC)
-    fleet.workers.call_on_kill(SALES, CallOnKill(42, "load", 2, 1, noon, "1.2.0", "artifacts/sales/1.2.0/ab.zip", "src/pond.py", noon))
+    fleet.workers.call_on_kill(
+        SALES,
+        CallOnKill(
+            42, "load", 2, 1, noon, "1.2.0", "artifacts/sales/1.2.0/ab.zip", "src/pond.py", noon
+        ),
+    )
     (one,) = asked
     assert (one["FunctionName"], one["InvocationType"]) == ("ripple", "Event")
     assert json.loads(one["Payload"]) == {

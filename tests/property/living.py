@@ -1,4 +1,6 @@
-"""A Catchment that people work on: everything that an operator, an author or the world may do to it, at random."""
+"""A Catchment that people work on: everything that an operator, an author or the world may do to
+it, at random.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,18 @@ RECOVERIES = ("clear", "wake", "force")
 
 
 @st.composite
-def rules(draw: st.DrawFn, every: tuple[int, ...] = (10, 20, 60), *, lasting: bool = False) -> tuple[Window, ...]:
-    """One rule of an Inlet, or two that do not overlap. Rarely one of certain days only, or (not ``lasting``) one that ends."""
+def rules(
+    draw: st.DrawFn, every: tuple[int, ...] = (10, 20, 60), *, lasting: bool = False
+) -> tuple[Window, ...]:
+    """One rule of an Inlet, or two that do not overlap. Rarely one of certain days only, or (not
+    ``lasting``) one that ends.
+    """
     period = draw(st.sampled_from(every))
     first = draw(st.integers(1, period))
     start = START - seconds(draw(st.integers(0, 100)))
-    on = frozenset({"TUE", "WED"}) if draw(st.integers(0, 9)) == 0 else frozenset()  # START is a Tuesday
+    on = (
+        frozenset({"TUE", "WED"}) if draw(st.integers(0, 9)) == 0 else frozenset()
+    )  # START is a Tuesday
     ends = not lasting and draw(st.integers(0, 14)) == 0
     until = START + timedelta(seconds=draw(st.integers(50, 500))) if ends else None
     windows = [Window("one", start, seconds(period), seconds(first), on, until)]
@@ -82,11 +90,21 @@ class Living:
         self._deploy(self.releases[self.some_line()])
 
     def _rewire(self) -> None:
-        """A version with another Source more or less; none that reads the line itself, so no ring comes to be."""
+        """A version with another Source more or less; none that reads the line itself, so no
+        ring comes to be.
+        """
         line = self.some_line()
-        release, before = self.releases[line], list(self.releases)[: list(self.releases).index(line)]
+        release, before = (
+            self.releases[line],
+            list(self.releases)[: list(self.releases).index(line)],
+        )
         names = {f"{s.line}{'?' * s.optional}" for s in release.sources}
-        others = [name for name in before if line not in self._reads(name) and not any(same_pond(name, of) for of in (line, *names))]
+        others = [
+            name
+            for name in before
+            if line not in self._reads(name)
+            and not any(same_pond(name, of) for of in (line, *names))
+        ]
         if names and self.draw(st.booleans()):
             names.discard(self.draw(st.sampled_from(sorted(names))))
         elif others:
@@ -94,8 +112,12 @@ class Living:
         self._deploy(replace(release, sources=pond(line, *sorted(names)).sources))
 
     def _reads(self, line: Line) -> set[Line]:
-        """All that it reads, itself or by way of others: what is removed and comes again may stand after who reads it still."""
-        reads = {source.line for source in self.releases[line].sources if source.line in self.releases}
+        """All that it reads, itself or by way of others: what is removed and comes again may
+        stand after who reads it still.
+        """
+        reads = {
+            source.line for source in self.releases[line].sources if source.line in self.releases
+        }
         return reads.union(*map(self._reads, reads))
 
     def _reshape(self) -> None:
@@ -118,13 +140,19 @@ class Living:
             self.removed[line] = self.releases.pop(line)
 
     def _return(self) -> None:
-        """A line that was removed is deployed again. Its Sources may be gone: it waits for them, as a new one does."""
+        """A line that was removed is deployed again. Its Sources may be gone: it waits for them,
+        as a new one does.
+        """
         if self.removed:
             self._deploy(self.removed.pop(self.draw(st.sampled_from(sorted(self.removed)))))
 
     def _deploy(self, release: Release) -> None:
         self.changes += 1
-        release = replace(release, version=f"1.0.{self.changes}", artifact=f"artifacts/{release.line}/{self.changes}")
+        release = replace(
+            release,
+            version=f"1.0.{self.changes}",
+            artifact=f"artifacts/{release.line}/{self.changes}",
+        )
         self.releases[release.line] = release
         self.world.deploy(release)
 
@@ -160,13 +188,19 @@ class Living:
         self.world.trigger(self.some_line(), "wave")
 
     def _tide(self) -> None:
-        self.world.trigger(self.some_line(), "tide", bound=seconds(self.draw(st.sampled_from([5, 40]))))
+        self.world.trigger(
+            self.some_line(), "tide", bound=seconds(self.draw(st.sampled_from([5, 40])))
+        )
 
     def _untrigger(self) -> None:
         self.world.trigger(self.some_line(), "remove")
 
     def _budget(self) -> None:
-        self.world.set_budgets(self.some_line(), immediate=self.draw(st.integers(0, 2)), source=self.draw(st.integers(0, 2)))
+        self.world.set_budgets(
+            self.some_line(),
+            immediate=self.draw(st.integers(0, 2)),
+            source=self.draw(st.integers(0, 2)),
+        )
 
     def _window(self) -> None:
         line = self.some_line()

@@ -21,7 +21,9 @@ from duckstring.testing.simulator import World
 from tests.property.living import EVERYTHING, Living
 from tests.property.worlds import Fate, Graph, graphs, looks, settle, weather, world_of
 
-_dates = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001
+_dates = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(  # noqa: DTZ001
+    lambda at: at.replace(tzinfo=UTC)
+)
 _instants = st.sampled_from([NEVER, NEVER + timedelta(microseconds=1)]) | _dates
 st.register_type_strategy(datetime, _instants)
 st.register_type_strategy(float, st.floats(allow_nan=False))
@@ -71,7 +73,9 @@ def test_every_state_and_letter_of_a_living_world_reads_back(graph: Graph, seed:
 
 @looks(25)
 @given(graphs(most=8), st.integers(0, 2**16), st.data())
-def test_every_state_of_a_catchment_that_people_work_on_reads_back(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_every_state_of_a_catchment_that_people_work_on_reads_back(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = World(replace(weather(seed), outcome=Fate(seed, 0.2)), seed)
 
     def read_back(_before: PondState, after: PondState) -> None:
@@ -82,10 +86,22 @@ def test_every_state_of_a_catchment_that_people_work_on_reads_back(graph: Graph,
     for line in data.draw(st.lists(st.sampled_from(graph.lines), max_size=3)):
         world.order(line, "wake")
     world.trigger(graph.lines[-1], "wave")
-    Living(world, data.draw, {release.line: release for release in graph.releases}).trouble(EVERYTHING, 8)
+    Living(world, data.draw, {release.line: release for release in graph.releases}).trouble(
+        EVERYTHING, 8
+    )
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", '{"to": "sales@1"}', '{"to": "sales@1", "kind": "rumour"}', '{"kind": "alarm_rang"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"to": "sales@1"}',
+        '{"to": "sales@1", "kind": "rumour"}',
+        '{"kind": "alarm_rang"}',
+    ],
+)
 def test_what_is_no_letter_is_refused(body: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         codec.read_letter(body)

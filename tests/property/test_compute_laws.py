@@ -1,4 +1,6 @@
-"""The laws of places, tries and kills over random Catchments: docs/engine.md, "Where a Ripple runs", "Faults"."""
+"""The laws of places, tries and kills over random Catchments: docs/engine.md, "Where a Ripple
+runs", "Faults".
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,48 @@ from duckstring.model.compute import TASK_SIZES, size_above, size_for
 from duckstring.model.names import Line
 from duckstring.testing.simulator import FUNCTION_MIB, Attempted, World, pond
 from tests.property.living import Living
-from tests.property.worlds import Fate, Graph, Laws, at_rest, graphs, looks, once, settle, weather, whole
+from tests.property.worlds import (
+    Fate,
+    Graph,
+    Laws,
+    at_rest,
+    graphs,
+    looks,
+    once,
+    settle,
+    weather,
+    whole,
+)
 
 seeds = st.integers(0, 2**16)
 SIZES = [size.memory_mib for size in TASK_SIZES]
-ENDS: tuple[GateOutcome, ...] = ("failed", "timeout", "crashed", "lost", "overran", "overran", "memory", "memory")
+ENDS: tuple[GateOutcome, ...] = (
+    "failed",
+    "timeout",
+    "crashed",
+    "lost",
+    "overran",
+    "overran",
+    "memory",
+    "memory",
+)
 HINTS = (None, None, 1000, 12_000, 60_000)
-TROUBLE = ("nothing", "pin", "pin", "rehint", "lose", "kill", "force", "wake", "redeploy", "remove", "return", "budget", "pulse", "pulse")
+TROUBLE = (
+    "nothing",
+    "pin",
+    "pin",
+    "rehint",
+    "lose",
+    "kill",
+    "force",
+    "wake",
+    "redeploy",
+    "remove",
+    "return",
+    "budget",
+    "pulse",
+    "pulse",
+)
 
 
 def hinted(spec: RippleSpec, seed: object) -> RippleSpec:
@@ -32,11 +69,18 @@ def hinted(spec: RippleSpec, seed: object) -> RippleSpec:
     luck = random.Random(f"{seed}/{spec.name}")
     memory = luck.choice(HINTS)
     on_task = (memory or 0) > FUNCTION_MIB or luck.random() < 0.2
-    return replace(spec, memory_mib=memory, starts_on="task" if on_task else "lambda", on_kill=luck.random() < 0.5)
+    return replace(
+        spec,
+        memory_mib=memory,
+        starts_on="task" if on_task else "lambda",
+        on_kill=luck.random() < 0.5,
+    )
 
 
 def with_hints(release: Release, seed: object) -> Release:
-    return replace(release, ripples=tuple(hinted(spec, (seed, release.line)) for spec in release.ripples))
+    return replace(
+        release, ripples=tuple(hinted(spec, (seed, release.line)) for spec in release.ripples)
+    )
 
 
 @dataclass
@@ -50,7 +94,12 @@ class Computing(Living):
         line = self.some_line()
         name = self.draw(st.sampled_from(self.releases[line].ripples)).name
         self.pins[line] += 1
-        self.world.pin(line, name, self.draw(st.sampled_from(["lambda", "task", "auto"])), self.draw(st.sampled_from([0, 9000, 10**6])))
+        self.world.pin(
+            line,
+            name,
+            self.draw(st.sampled_from(["lambda", "task", "auto"])),
+            self.draw(st.sampled_from([0, 9000, 10**6])),
+        )
 
     def _rehint(self) -> None:
         self._deploy(with_hints(self.releases[self.some_line()], self.draw(seeds)))
@@ -76,9 +125,15 @@ class Places(Laws):
         if before is None or before.run != after.run:
             assert (after.number, after.tried) == (1, 1), "a try that began in the middle"
         elif before.number == after.number:
-            assert replace(before, dispatched=after.dispatched) == after, "an attempt that changed under way"
+            assert replace(before, dispatched=after.dispatched) == after, (
+                "an attempt that changed under way"
+            )
         else:
-            own = isinstance(signal, GateReached) and signal.outcome in ("failed", "timeout") and signal.ripple == name
+            own = (
+                isinstance(signal, GateReached)
+                and signal.outcome in ("failed", "timeout")
+                and signal.ripple == name
+            )
             assert (after.number, after.tried) == (before.number + 1, before.tried + own)
             if isinstance(signal, GateReached) and signal.ripple == name and self._is_free(name):
                 self._is_large_enough(after, signal)
@@ -97,20 +152,26 @@ class Places(Laws):
         assert ripple.attempt is not None
         pin = after.compute.get(ripple.name)
         old = held.attempt if held else None
-        if pin is None or (old and (old.run, old.number) == (ripple.attempt.run, ripple.attempt.number)):
+        if pin is None or (
+            old and (old.run, old.number) == (ripple.attempt.run, ripple.attempt.number)
+        ):
             return
         assert ripple.attempt.on == pin.on
         if pin.on == "task" and pin.memory_mib:
             assert ripple.attempt.memory_mib == size_for(pin.memory_mib).memory_mib
 
     def _learning(self, before: RippleState | None, after: RippleState, signal: object) -> None:
-        """A Ripple is found to need more by what its attempts say, and less by one that ended well, or by another version."""
+        """A Ripple is found to need more by what its attempts say, and less by one that ended
+        well, or by another version.
+        """
         if before is None or isinstance(signal, Deployed | Removed):
             return
         told = getattr(signal, "ripple", None) == after.name
         if after.task_mib > before.task_mib:
             assert told
-            assert isinstance(signal, RippleSucceeded) or (isinstance(signal, GateReached) and signal.outcome in ("overran", "memory"))
+            assert isinstance(signal, RippleSucceeded) or (
+                isinstance(signal, GateReached) and signal.outcome in ("overran", "memory")
+            )
         if after.measured > before.measured:
             assert told
             assert isinstance(signal, RippleSucceeded)
@@ -145,11 +206,20 @@ def stops_what_it_gives_up(world: World) -> None:
 
 @looks(60)
 @given(graphs(most=5), seeds, st.integers(0, 6), st.data())
-def test_whatever_becomes_of_attempts_and_whoever_says_where_they_run(graph: Graph, seed: int, budget: int, data: st.DataObject) -> None:
-    graph = Graph(tuple(replace(with_hints(r, seed), immediate_retries=budget, source_retries=1) for r in graph.releases))
+def test_whatever_becomes_of_attempts_and_whoever_says_where_they_run(
+    graph: Graph, seed: int, budget: int, data: st.DataObject
+) -> None:
+    graph = Graph(
+        tuple(
+            replace(with_hints(r, seed), immediate_retries=budget, source_retries=1)
+            for r in graph.releases
+        )
+    )
     fate = Fate(seed, 0.4)
     world = computed(seed, fate)
-    living = Computing(world, data.draw, {release.line: release for release in graph.releases}, seed=seed)
+    living = Computing(
+        world, data.draw, {release.line: release for release in graph.releases}, seed=seed
+    )
     settle(world, graph)
     for line in graph.lines:
         world.trigger(line, "wave")
@@ -174,7 +244,9 @@ def test_whatever_becomes_of_attempts_and_whoever_says_where_they_run(graph: Gra
 
 
 def told_of_kills(world: World) -> None:
-    """Whoever asked to be told is, once for each attempt that was killed or out of time: with the try that it was."""
+    """Whoever asked to be told is, once for each attempt that was killed or out of time: with
+    the try that it was.
+    """
     told = Counter((line, call.run, call.ripple, call.attempt) for line, call in world.kills_told)
     assert all(count == 1 for count in told.values())
     assert told.keys() <= {*world.places, *given_up(world)}, "of an attempt that never began"
@@ -196,14 +268,23 @@ def test_a_kill_tells_exactly_the_ripples_that_asked_for_it(graph: Graph, seed: 
         for name, r in state.ripples.items()
         if r.attempt and r.attempt.dispatched
     }
-    wanted = {(release.line, spec.name) for release in graph.releases for spec in release.ripples if spec.on_kill}
+    wanted = {
+        (release.line, spec.name)
+        for release in graph.releases
+        for spec in release.ripples
+        if spec.on_kill
+    }
     began = len(world.log)
     for line in graph.lines:
         world.order(line, "kill")
     world.run_until()
     told = {(line, call.run, call.ripple, call.attempt) for line, call in world.kills_told}
-    late = {one for one in world.places if one not in busy}  # what began while the word was on its way
-    assert {one for one in busy if (one[0], one[2]) in wanted and not _ended(world, one, began)} <= told
+    late = {
+        one for one in world.places if one not in busy
+    }  # what began while the word was on its way
+    assert {
+        one for one in busy if (one[0], one[2]) in wanted and not _ended(world, one, began)
+    } <= told
     assert told <= {one for one in busy | late if (one[0], one[2]) in wanted}
     stops_what_it_gives_up(world)
 
@@ -212,9 +293,17 @@ def _ended(world: World, attempted: Attempted, began: int) -> bool:
     """Its worker's word came before the operator's."""
     line, run, ripple, attempt = attempted
     for to, signal, _ in world.log[began:]:
-        if to == line and not isinstance(signal, RippleSucceeded | GateReached) and getattr(signal, "verb", "") == "kill":
+        if (
+            to == line
+            and not isinstance(signal, RippleSucceeded | GateReached)
+            and getattr(signal, "verb", "") == "kill"
+        ):
             return False
-        if to == line and isinstance(signal, RippleSucceeded) and (signal.run, signal.ripple, signal.attempt) == (run, ripple, attempt):
+        if (
+            to == line
+            and isinstance(signal, RippleSucceeded)
+            and (signal.run, signal.ripple, signal.attempt) == (run, ripple, attempt)
+        ):
             return True
     return False
 
@@ -228,7 +317,9 @@ endings_of_a_run = st.one_of(
 
 @looks(40)
 @given(seeds, endings_of_a_run, st.integers(0, 3))
-def test_a_run_ends_however_its_attempts_end(seed: int, endings: list[GateOutcome], budget: int) -> None:
+def test_a_run_ends_however_its_attempts_end(
+    seed: int, endings: list[GateOutcome], budget: int
+) -> None:
     """What costs no budget is bounded: the world's losses, and the sizes that there are."""
     left = list(endings)
     fate = Fate(seed, 1.0)

@@ -10,18 +10,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duckstring.engine.effects import AnswerGate, SetAlarm
-from duckstring.engine.signals import Deployed, Ordered, Removed, SinkAttached, Triggered, WindowAdded, WindowRemoved
+from duckstring.engine.signals import (
+    Deployed,
+    Ordered,
+    Removed,
+    SinkAttached,
+    Triggered,
+    WindowAdded,
+    WindowRemoved,
+)
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line
 from duckstring.testing.simulator import START, World, pond, seconds
 from tests.property.living import EVERYTHING, Living
-from tests.property.worlds import Fate, Graph, at_rest, graphs, looks, once, settle, weather, whole, world_of
+from tests.property.worlds import (
+    Fate,
+    Graph,
+    at_rest,
+    graphs,
+    looks,
+    once,
+    settle,
+    weather,
+    whole,
+    world_of,
+)
 
 seeds = st.integers(0, 2**16)
 
-CHANGES = ("nothing", "redeploy", "rewire", "reshape", "remove", "return", "pulse", "tap", "wake", "force", "kill", "clear", "lose")
+CHANGES = (
+    "nothing",
+    "redeploy",
+    "rewire",
+    "reshape",
+    "remove",
+    "return",
+    "pulse",
+    "tap",
+    "wake",
+    "force",
+    "kill",
+    "clear",
+    "lose",
+)
 
 
 def _counts(world: World, graph: Graph) -> dict[Line, int]:
@@ -30,7 +63,9 @@ def _counts(world: World, graph: Graph) -> dict[Line, int]:
 
 @looks(120)
 @given(graphs(), seeds, st.data())
-def test_a_pulse_stamps_one_freshness_on_all_that_it_reaches_in_one_run_each(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_pulse_stamps_one_freshness_on_all_that_it_reaches_in_one_run_each(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = world_of(weather(seed), seed)
     settle(world, graph, lambda releases: random.Random(seed).sample(releases, len(releases)))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -48,7 +83,9 @@ def test_a_pulse_stamps_one_freshness_on_all_that_it_reaches_in_one_run_each(gra
 
 @looks(40)
 @given(graphs(), seeds, st.data())
-def test_several_pulses_at_once_all_end_with_their_freshness(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_several_pulses_at_once_all_end_with_their_freshness(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = world_of(weather(seed), seed)
     settle(world, graph)
     wanted: dict[Line, object] = {}
@@ -65,7 +102,9 @@ def test_several_pulses_at_once_all_end_with_their_freshness(graph: Graph, seed:
 
 @looks(40)
 @given(graphs(), seeds, st.data())
-def test_what_was_wanted_before_a_line_was_deployed_is_served_after_it(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_what_was_wanted_before_a_line_was_deployed_is_served_after_it(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = world_of(weather(seed), seed)
     to = data.draw(st.sampled_from(graph.lines))
     kind = data.draw(st.sampled_from(["pulse", "wave", "tap"]))
@@ -101,8 +140,12 @@ def test_a_tap_runs_each_pond_of_a_chain_as_often_as_it_is_deep(graph: Graph, se
 
 @looks(25)
 @given(graphs(most=6, chain=True, ripples=1, optional=False), seeds, st.sampled_from([0.0, 0.05]))
-def test_under_a_wave_no_pond_of_single_ripples_runs_more_often_than_its_sink_takes(graph: Graph, seed: int, latency: float) -> None:
-    world = world_of(weather(seed, latency=latency, doubles=0.2 if latency else 0.0, dull=0.0), seed)
+def test_under_a_wave_no_pond_of_single_ripples_runs_more_often_than_its_sink_takes(
+    graph: Graph, seed: int, latency: float
+) -> None:
+    world = world_of(
+        weather(seed, latency=latency, doubles=0.2 if latency else 0.0, dull=0.0), seed
+    )
     settle(world, graph)
     world.trigger(graph.lines[-1], "wave")
     world.run_until(world.now + seconds(250))
@@ -114,11 +157,26 @@ def test_under_a_wave_no_pond_of_single_ripples_runs_more_often_than_its_sink_ta
 
 @looks(40)
 @given(graphs(most=5, chain=True, optional=False), seeds, st.sampled_from([0.0, 0.05]))
-def test_under_a_wave_a_lineage_that_is_quicker_than_its_sink_runs_as_often_as_it_takes(graph: Graph, seed: int, latency: float) -> None:
+def test_under_a_wave_a_lineage_that_is_quicker_than_its_sink_runs_as_often_as_it_takes(
+    graph: Graph, seed: int, latency: float
+) -> None:
     slow = pond("slow@1", graph.lines[-1])
-    conditions = weather(seed, latency=latency, doubles=0.2 if latency else 0.0, dull=0.0, pace=(0.2, 0.5, 1))
-    quick, longest = conditions.duration, sum(len(release.ripples) for release in graph.releases) + 3
-    world = world_of(replace(conditions, duration=lambda line, name: seconds(longest) if line == slow.line else quick(line, name)), seed)
+    conditions = weather(
+        seed, latency=latency, doubles=0.2 if latency else 0.0, dull=0.0, pace=(0.2, 0.5, 1)
+    )
+    quick, longest = (
+        conditions.duration,
+        sum(len(release.ripples) for release in graph.releases) + 3,
+    )
+    world = world_of(
+        replace(
+            conditions,
+            duration=lambda line, name: (
+                seconds(longest) if line == slow.line else quick(line, name)
+            ),
+        ),
+        seed,
+    )
     settle(world, Graph((*graph.releases, slow)))
     world.trigger(slow.line, "wave")
     world.run_until(world.now + seconds(longest * 12))
@@ -133,9 +191,14 @@ def test_under_a_wave_a_lineage_that_is_quicker_than_its_sink_runs_as_often_as_i
 
 @looks(40)
 @given(graphs(most=5, optional=False), seeds, seeds)
-def test_a_wave_settles_anew_when_ripples_become_quicker_or_slower(graph: Graph, seed: int, later: int) -> None:
+def test_a_wave_settles_anew_when_ripples_become_quicker_or_slower(
+    graph: Graph, seed: int, later: int
+) -> None:
     pace = [seed]
-    before, after = weather(seed, latency=0.0, doubles=0.0, dull=0.0), weather(later, latency=0.0, doubles=0.0, dull=0.0)
+    before, after = (
+        weather(seed, latency=0.0, doubles=0.0, dull=0.0),
+        weather(later, latency=0.0, doubles=0.0, dull=0.0),
+    )
 
     def duration(line: Line, name: str) -> object:
         return (before if pace[0] == seed else after).duration(line, name)
@@ -148,14 +211,20 @@ def test_a_wave_settles_anew_when_ripples_become_quicker_or_slower(graph: Graph,
     world.run_until(world.now + seconds(100))
     pace[0] = later + 2**17
     world.run_until(world.now + seconds(200))
-    slowest = max(after.duration(line, ripple.name) for line in graph.required_above(to) for ripple in graph.release(line).ripples)
+    slowest = max(
+        after.duration(line, ripple.name)
+        for line in graph.required_above(to)
+        for ripple in graph.release(line).ripples
+    )
     ends = [row.finished for row in world.runs(to)][-11:]
     assert (ends[-1] - ends[0]) / 10 <= slowest * 1.0001
 
 
 @looks(60)
 @given(graphs(), seeds, st.data())
-def test_a_tap_on_any_graph_runs_what_it_reaches_and_rests(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_tap_on_any_graph_runs_what_it_reaches_and_rests(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = world_of(weather(seed, latency=data.draw(st.sampled_from([0.0, 0.3, 5.0]))), seed)
     settle(world, graph)
     for _ in range(2):
@@ -177,7 +246,9 @@ def test_a_wave_settles_to_the_slowest_ripple_above(graph: Graph, seed: int) -> 
     world.trigger(to, "wave")
     world.run_until(world.now + seconds(250))
     slowest = max(
-        world.conditions.duration(line, ripple.name) for line in graph.required_above(to) for ripple in graph.release(line).ripples
+        world.conditions.duration(line, ripple.name)
+        for line in graph.required_above(to)
+        for ripple in graph.release(line).ripples
     )
     ends = [row.finished for row in world.runs(to)][-11:]
     assert (ends[-1] - ends[0]) / 10 <= slowest * 1.0001
@@ -194,7 +265,13 @@ def test_whatever_goes_wrong_it_blocks_exactly_the_required_descendants_and_flow
     budgets = [(draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in graph.releases]
     graph = Graph(tuple(_with_budgets(r, *b) for r, b in zip(graph.releases, budgets, strict=True)))
     fate = Fate(seed, draw(st.sampled_from([0.0, 0.1, 0.4, 0.8])))
-    world = world_of(replace(weather(seed, pace=(0.5, 1, 1, 2), skew=draw(st.sampled_from([0.0, 0.0, 1.0]))), outcome=fate), seed)
+    world = world_of(
+        replace(
+            weather(seed, pace=(0.5, 1, 1, 2), skew=draw(st.sampled_from([0.0, 0.0, 1.0]))),
+            outcome=fate,
+        ),
+        seed,
+    )
     settle(world, graph)
     standing = draw(st.lists(st.sampled_from(graph.lines), unique=True, min_size=1, max_size=3))
     for n, line in enumerate(standing):
@@ -207,11 +284,15 @@ def test_whatever_goes_wrong_it_blocks_exactly_the_required_descendants_and_flow
     fate.healed = True
     living.wait(30)
     _blocks_exactly(living)
-    for _ in range(2):  # a failure may be told, and a retry be on its way, while the first recoveries are
+    for _ in range(
+        2
+    ):  # a failure may be told, and a retry be on its way, while the first recoveries are
         living.recover()
         living.wait(30)
     graph = living.graph
-    assert {line: world.states[line].reason for line in graph.lines if world.states[line].blocked} == {}
+    assert {
+        line: world.states[line].reason for line in graph.lines if world.states[line].blocked
+    } == {}
     _flows(living, [line for line in standing if line in graph.lines and _can_run(graph, line)])
     for line in graph.lines:
         for name in ("one", "two"):
@@ -236,7 +317,9 @@ def _blocks_exactly(living: Living) -> None:
 
 
 def _can_run(graph: Graph, line: Line) -> bool:
-    """Each Source that it requires is deployed and can run; if it requires none, one of the others (or it has no Sources)."""
+    """Each Source that it requires is deployed and can run; if it requires none, one of the
+    others (or it has no Sources).
+    """
     release, here = graph.release(line), set(graph.lines)
     required = [s.line for s in release.sources if not s.optional]
     if required or not release.sources:
@@ -250,22 +333,35 @@ def _flows(living: Living, standing: list[Line]) -> None:
         before = {line: world.states[line].end_f for line in standing}
         for _ in range(40):
             living.wait(5 + len(living.releases))
-            still = [line for line in standing if world.states[line].trigger and world.states[line].end_f <= before[line]]
+            still = [
+                line
+                for line in standing
+                if world.states[line].trigger and world.states[line].end_f <= before[line]
+            ]
             if not still:
                 break
         assert not still
 
 
 def _rests(world: World, graph: Graph) -> None:
-    """A last Pulse of everything brings everything to rest, but for what waits for a Source that is not there."""
+    """A last Pulse of everything brings everything to rest, but for what waits for a Source that
+    is not there.
+    """
     world.run_until()
     ready = [line for line in graph.lines if _can_run(graph, line)]
     epochs = {line: world.trigger(line, "pulse") for line in ready}
     world.run_until()
     assert not world.waiting()
     assert {line for line, epoch in epochs.items() if world.states[line].end_f < epoch} == set()
-    busy = [s for s in map(world.states.__getitem__, ready) if s.runs or s.pull or s.woken or s.force or s.targets]
-    assert {s.line: f"runs {list(s.runs)}, pull {s.pull}, woken {s.woken}, targets {s.targets}" for s in busy} == {}
+    busy = [
+        s
+        for s in map(world.states.__getitem__, ready)
+        if s.runs or s.pull or s.woken or s.force or s.targets
+    ]
+    assert {
+        s.line: f"runs {list(s.runs)}, pull {s.pull}, woken {s.woken}, targets {s.targets}"
+        for s in busy
+    } == {}
 
 
 def _with_budgets(release: Release, immediate: int, source: int) -> Release:
@@ -274,10 +370,18 @@ def _with_budgets(release: Release, immediate: int, source: int) -> Release:
 
 @looks(60)
 @given(graphs(most=8), seeds, st.data())
-def test_what_a_line_publishes_was_made_of_what_its_sources_publish(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_what_a_line_publishes_was_made_of_what_its_sources_publish(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     """By contents, whatever passes over runs, and though Sources were removed and came again."""
     fate = Fate(seed, data.draw(st.sampled_from([0.0, 0.2])))
-    world = world_of(replace(weather(seed, pace=(0.5, 1, 2), dull=data.draw(st.sampled_from([0.0, 0.5]))), outcome=fate), seed)
+    world = world_of(
+        replace(
+            weather(seed, pace=(0.5, 1, 2), dull=data.draw(st.sampled_from([0.0, 0.5]))),
+            outcome=fate,
+        ),
+        seed,
+    )
     settle(world, graph)
     for line in data.draw(st.lists(st.sampled_from(graph.lines), unique=True, max_size=3)):
         world.trigger(line, "pulse")
@@ -290,28 +394,44 @@ def test_what_a_line_publishes_was_made_of_what_its_sources_publish(graph: Graph
         world.run_until()
     graph = living.graph
     for line in (line for line in graph.lines if _can_run(graph, line)):
-        for _ in range(2):  # the first may have started on a pull, too, and so have all its Sources prepare the next
+        for _ in range(
+            2
+            # the first may have started on a pull, too, and so have all its Sources prepare the
+            # next
+        ):
             world.trigger(line, "pulse")
             world.run_until()
         state = world.states[line]
         read = world.pinned[line, state.snapshot]
-        for source in graph.sources(line, optional=False) + sorted(set(graph.sources(line, optional=True)) - _moved(graph, line)):
-            assert _contents(world, source, read[source]) == _contents(world, source, world.states[source].snapshot)
+        for source in graph.sources(line, optional=False) + sorted(
+            set(graph.sources(line, optional=True)) - _moved(graph, line)
+        ):
+            assert _contents(world, source, read[source]) == _contents(
+                world, source, world.states[source].snapshot
+            )
     whole(world)
 
 
 def _moved(graph: Graph, line: Line) -> set[Line]:
-    """What a Pulse on ``line`` runs above it: an optional Source among these may be later than ``line`` itself."""
+    """What a Pulse on ``line`` runs above it: an optional Source among these may be later than
+    ``line`` itself.
+    """
     return graph.asked(line) - {line}
 
 
 def _contents(world: World, line: Line, snapshot: int) -> dict[str, str]:
-    return {name: table.fingerprint for name, table in world.snapshots[line, snapshot].tables.items()} if snapshot else {}
+    return (
+        {name: table.fingerprint for name, table in world.snapshots[line, snapshot].tables.items()}
+        if snapshot
+        else {}
+    )
 
 
 @looks(30)
 @given(graphs(), seeds, st.sampled_from(["wave", "tap", "pulse"]))
-def test_a_log_of_letters_replayed_gives_the_same_states(graph: Graph, seed: int, kind: str) -> None:
+def test_a_log_of_letters_replayed_gives_the_same_states(
+    graph: Graph, seed: int, kind: str
+) -> None:
     world = world_of(weather(seed), seed)
     settle(world, graph)
     world.trigger(graph.lines[-1], kind)
@@ -321,17 +441,26 @@ def test_a_log_of_letters_replayed_gives_the_same_states(graph: Graph, seed: int
 
 @looks(40)
 @given(graphs(), seeds, st.data())
-def test_whatever_is_told_again_at_once_changes_nothing_and_starts_nothing(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_whatever_is_told_again_at_once_changes_nothing_and_starts_nothing(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     fate = Fate(seed, 0.2)
     world = World(replace(weather(seed, pace=(0.5, 1, 2)), outcome=fate), seed)
 
     def again(_before: PondState, after: PondState) -> None:
         _, signal, now = world.log[-1]
-        if isinstance(signal, Triggered | SinkAttached | Ordered | WindowAdded | WindowRemoved | Deployed | Removed):
-            return  # what people say is said once (a second Tap is a second Tap); what a Sink asks to be told is told again
+        if isinstance(
+            signal,
+            Triggered | SinkAttached | Ordered | WindowAdded | WindowRemoved | Deployed | Removed,
+        ):
+            # what people say is said once (a second Tap is a second Tap); what a Sink asks to be
+            # told is told again
+            return
         repeated = step(after, signal, now)
         assert repeated.state == after
-        assert all(isinstance(effect, AnswerGate | SetAlarm) for effect in repeated.effects), "an echo may be sent home, an alarm set anew"
+        assert all(isinstance(effect, AnswerGate | SetAlarm) for effect in repeated.effects), (
+            "an echo may be sent home, an alarm set anew"
+        )
 
     world.watch = again
     settle(world, graph)

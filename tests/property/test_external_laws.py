@@ -1,7 +1,9 @@
 """Laws of an external run, whatever its engine answers, wherever the worker dies.
 
-- One try starts one run at most, also where the engine has no idempotency token and its list lags behind.
-- The Ripple ends when the run has ended, as it ended, and not before: an unknown state is one of a run that goes on.
+- One try starts one run at most, also where the engine has no idempotency token and its list lags
+  behind.
+- The Ripple ends when the run has ended, as it ended, and not before: an unknown state is one of a
+  run that goes on.
 - A run's id is remembered before it is first looked at.
 - A killed try's run is cancelled, if there is one, and a cancel is carried out once at most.
 """
@@ -16,7 +18,12 @@ from hypothesis import strategies as st
 
 from duckstring.external import core
 from duckstring.external.core import ExternalRun, Seen
-from duckstring.external.errors import BusyError, CancelRefusedError, ExternalRunFailedError, UnknownRunError
+from duckstring.external.errors import (
+    BusyError,
+    CancelRefusedError,
+    ExternalRunFailedError,
+    UnknownRunError,
+)
 from tests.property.worlds import looks
 from tests.unit.external_kit import MemoryPond, Paused, virtual_time
 
@@ -93,14 +100,21 @@ class ScriptedEngine:
         return self._request(carry_out)
 
     def look(self, run):
-        assert self.killed or self.pond.recall("external/scripted/1")["run"] == run, "looked at before it was remembered"
+        assert self.killed or self.pond.recall("external/scripted/1")["run"] == run, (
+            "looked at before it was remembered"
+        )
 
         def carry_out():
             if run not in {held for held, _ in self.runs.values()}:
                 raise UnknownRunError("no such run")
             if len(self.words) > 1:
                 self.words.pop(0)
-            return Seen(ENDS.get(self.word, "active"), self.word, message="Why not.", url="https://engine/run")
+            return Seen(
+                ENDS.get(self.word, "active"),
+                self.word,
+                message="Why not.",
+                url="https://engine/run",
+            )
 
         return self._request(carry_out)
 
@@ -143,7 +157,14 @@ worlds = st.fixed_dictionaries(
 
 def made(world, time, end=()):
     pond = FragilePond(faults=[*world["deaths"]])
-    engine = ScriptedEngine(pond, time, world["repeatable"], ["QUEUED", *world["words"], *end], [*world["faults"]], world["lag"])
+    engine = ScriptedEngine(
+        pond,
+        time,
+        world["repeatable"],
+        ["QUEUED", *world["words"], *end],
+        [*world["faults"]],
+        world["lag"],
+    )
     return pond, engine
 
 
@@ -184,10 +205,17 @@ def test_one_run_a_try_and_the_ripple_ends_as_the_run_did(time, world):
     match world["end"]:
         case "SUCCEEDED":
             assert isinstance(ended, ExternalRun)
-            assert (ended.id, ended.state, ended.url) == ("run-1", "SUCCEEDED", "https://engine/run")
+            assert (ended.id, ended.state, ended.url) == (
+                "run-1",
+                "SUCCEEDED",
+                "https://engine/run",
+            )
         case end:
             assert isinstance(ended, ExternalRunFailedError)
-            assert ended.message == f"Scripted job 1, run run-1, ended {end}: Why not. https://engine/run"
+            assert (
+                ended.message
+                == f"Scripted job 1, run run-1, ended {end}: Why not. https://engine/run"
+            )
 
 
 @looks(200)
@@ -203,7 +231,9 @@ def test_a_run_that_has_not_ended_never_ends_its_ripple(time, world, lives):
 @looks(200)
 @given(world=worlds, lives=st.integers(0, 8))
 def test_a_killed_try_leaves_no_run_going(time, world, lives):
-    """The request that cancels may fail, and says so; where it says that all is well, nothing goes on."""
+    """The request that cancels may fail, and says so; where it says that all is well, nothing
+    goes on.
+    """
     pond, engine = made(world, time)
     for _ in range(lives):
         turn(engine, pond)
@@ -217,7 +247,9 @@ def test_a_killed_try_leaves_no_run_going(time, world, lives):
     else:
         event(told.partition(":")[0] if engine.started else "none was started")
         assert not engine.started or engine.word in ENDS, told
-    assert engine.cancels <= 1 or "in doubt, done" in after, "cancelled twice, though it was answered"
+    assert engine.cancels <= 1 or "in doubt, done" in after, (
+        "cancelled twice, though it was answered"
+    )
     assert len(engine.started) <= 1
 
 
@@ -232,7 +264,9 @@ def cancelled(engine, pond):
 @looks(200)
 @given(world=worlds, late=st.lists(st.integers(0, 6), max_size=3))
 def test_a_request_that_arrives_late_starts_no_second_run(time, world, late):
-    """A worker that was given up may live on, and its start arrive at any later time: where there is a token, it is harmless."""
+    """A worker that was given up may live on, and its start arrive at any later time: where
+    there is a token, it is harmless.
+    """
     pond, engine = made({**world, "repeatable": True}, time)
     for number in range(7):
         turn(engine, pond)

@@ -1,4 +1,6 @@
-"""Hostile text through every view and every log line: nothing raises, and a terminal obeys nothing of it."""
+"""Hostile text through every view and every log line: nothing raises, and a terminal obeys
+nothing of it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,17 @@ from duckstring_cli.commands.query import _copy, print_rows
 from duckstring_cli.errors import CatchmentRefusedError
 from duckstring_cli.follow import Event
 from duckstring_cli.logbook import _entry
-from tests.hostile import CORE, ENTRIES, NEEDLE, SECRET, check_secret, check_shown, check_stored, hostile, redactor
+from tests.hostile import (
+    CORE,
+    ENTRIES,
+    NEEDLE,
+    SECRET,
+    check_secret,
+    check_shown,
+    check_stored,
+    hostile,
+    redactor,
+)
 from tests.unit.cli.made_up import at, attempt_row, line_status, run_row
 
 ESCAPE = "\x1b[31m \x9b \u202e \0 \ud800 \udcff \x07"
@@ -35,7 +47,9 @@ class Shy(Exception):  # noqa: N818 - as an author calls it
 
 def printed(*views: Any, width: int = 70) -> str:
     """As a terminal gets it."""
-    console = render._Harmless(file=io.StringIO(), force_terminal=True, width=width, highlight=False)
+    console = render._Harmless(
+        file=io.StringIO(), force_terminal=True, width=width, highlight=False
+    )
     for view in views:
         console.print(view)
     return console.file.getvalue()
@@ -50,7 +64,11 @@ def said(act: Any, *arguments: Any, **named: Any) -> str:
 
 def lines_of(text: str) -> list[dict[str, Any]]:
     failure = {"run": "a@1/1", "ripple": "load", "attempt": 1, "error": text, "message": text}
-    run = {"run": "a@1/1", "started": at(0), "ripples": [{"name": "load", "status": "running", "since": at(0), "attempt": 1}]}
+    run = {
+        "run": "a@1/1",
+        "started": at(0),
+        "ripples": [{"name": "load", "status": "running", "since": at(0), "attempt": 1}],
+    }
     return [
         line_status("a@1", status="failed", failure=failure, reason=text, version=text),
         line_status("b@1", status="blocked", reason=text),
@@ -63,23 +81,44 @@ def lines_of(text: str) -> list[dict[str, Any]]:
 @example(f"{NEEDLE} {ESCAPE}")
 def test_views_of_status_and_runs(text: str) -> None:
     answer: Any = {"now": at(60), "lines": lines_of(text)}
-    check_shown(printed(board.overview(answer, width=70), board.overview(answer, width=300, height=20)))
+    check_shown(
+        printed(board.overview(answer, width=70), board.overview(answer, width=300, height=20))
+    )
     for line in answer["lines"]:
         check_shown(printed(board.detail(answer, line, [])), says=line["status"] != "running")
-    row: Any = run_row("a@1/1", status="failed", ripple="load", error=text, message=text, version=text)
+    row: Any = run_row(
+        "a@1/1", status="failed", ripple="load", error=text, message=text, version=text
+    )
     check_shown(printed(board.run_table([row], at(60), narrow=False), width=300))
     follower: Any = SimpleNamespace(
-        lines=answer["lines"], now=at(60), took={}, finished={}, goal=SimpleNamespace(after=None, epoch=at(1), since=at(0))
+        lines=answer["lines"],
+        now=at(60),
+        took={},
+        finished={},
+        goal=SimpleNamespace(after=None, epoch=at(1), since=at(0)),
     )
     check_shown(printed(live.progress(follower, height=30)))
-    check_shown(printed(live.event_line(Event(at(1), "a@1", "load", "failed", 1.0, text), at(0)).replace("[", "\\[")))
+    check_shown(
+        printed(
+            live.event_line(Event(at(1), "a@1", "load", "failed", 1.0, text), at(0)).replace(
+                "[", "\\["
+            )
+        )
+    )
 
 
 @many
 @given(hostile)
 @example(f"{NEEDLE} {ESCAPE}")
 def test_a_run_closely(text: str) -> None:
-    told = {"status": "failed", "error": text, "message": text, "traceback": text, "on_kill": "refused", "on_kill_message": text}
+    told = {
+        "status": "failed",
+        "error": text,
+        "message": text,
+        "traceback": text,
+        "on_kill": "refused",
+        "on_kill_message": text,
+    }
     attempt: Any = attempt_row("a@1/1", "load", **told)
     check_shown(said(runs._print_error, attempt, named=""))
 
@@ -89,7 +128,12 @@ def test_a_run_closely(text: str) -> None:
 @example(f"{NEEDLE} {ESCAPE}")
 def test_refusals_warnings_and_json(text: str) -> None:
     check_shown(said(render.refuse, OperatorError(text, hint=text)))
-    check_shown(said(render.refuse, CatchmentRefusedError(type="RippleError", message=text, hint=text, traceback=text)))
+    check_shown(
+        said(
+            render.refuse,
+            CatchmentRefusedError(type="RippleError", message=text, hint=text, traceback=text),
+        )
+    )
     check_shown(said(render.warn, text))
     found = said(render.print_json, {"text": text, text: [text]})
     check_shown(found)
@@ -103,9 +147,21 @@ def test_refusals_warnings_and_json(text: str) -> None:
 def test_lines_of_a_log(as_json: bool, text: str) -> None:
     row: Any = attempt_row("a@1/1", "load")
     reader = _Reader(SimpleNamespace(), "a@1/1", as_json=as_json)
-    fields = {"message": text, "level": "ERROR", "exception": text, "run": "a@1/1", "headers": {text: text}}
+    fields = {
+        "message": text,
+        "level": "ERROR",
+        "exception": text,
+        "run": "a@1/1",
+        "headers": {text: text},
+    }
     for message in (text, json.dumps(fields), json.dumps({**fields, "exception": "", text: text})):
-        check_shown(said(reader._print, _entry({"timestamp": 1, "message": message, "logStreamName": "s"}), row))
+        check_shown(
+            said(
+                reader._print,
+                _entry({"timestamp": 1, "message": message, "logStreamName": "s"}),
+                row,
+            )
+        )
 
 
 @many
@@ -151,11 +207,23 @@ def worker_log(monkeypatch: pytest.MonkeyPatch) -> Any:
     return log
 
 
-TEXTS = ["", ESCAPE, SECRET, f"https://etl:{SECRET}@h/", "[" * 100_000, '{"a": 1}', "9" * 5_000, "%s %d", *ENTRIES.values()]
+TEXTS = [
+    "",
+    ESCAPE,
+    SECRET,
+    f"https://etl:{SECRET}@h/",
+    "[" * 100_000,
+    '{"a": 1}',
+    "9" * 5_000,
+    "%s %d",
+    *ENTRIES.values(),
+]
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_each_line_of_a_functions_log_is_written_and_has_no_secret(worker_log: Any, text: str) -> None:
+def test_each_line_of_a_functions_log_is_written_and_has_no_secret(
+    worker_log: Any, text: str
+) -> None:
     text = f"{NEEDLE} {text}"
 
     def act(log: logging.Logger) -> None:
@@ -164,7 +232,12 @@ def test_each_line_of_a_functions_log_is_written_and_has_no_secret(worker_log: A
         log.info("%d rows", Shy())
         log.info(
             "with fields",
-            extra={"headers": {text: [text, Shy(), {1: text}]}, text: text, "shy": Shy(), "bytes": b"\xff" + text[:9].encode()},
+            extra={
+                "headers": {text: [text, Shy(), {1: text}]},
+                text: text,
+                "shy": Shy(),
+                "bytes": b"\xff" + text[:9].encode(),
+            },
         )
         log.error("failed", exc_info=ValueError(text))
 

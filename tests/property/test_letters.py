@@ -1,4 +1,6 @@
-"""A letter is input from outside: whatever lies in the mailbox, the orchestrator takes what may be true, and nothing holds it up."""
+"""A letter is input from outside: whatever lies in the mailbox, the orchestrator takes what may
+be true, and nothing holds it up.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,14 @@ from duckstring.model.windows import Window
 from duckstring.orchestrator.credible import credible
 from duckstring.orchestrator.perform import perform
 from duckstring.orchestrator.ports import EffectPorts
-from duckstring.testing.fakes import Machine, MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryWorkers
+from duckstring.testing.fakes import (
+    Machine,
+    MemoryClock,
+    MemoryMailbox,
+    MemoryNotes,
+    MemorySchedules,
+    MemoryWorkers,
+)
 from tests.property.worlds import looks
 
 SALES, ORDERS = Line("sales@1"), Line("orders@1")
@@ -48,7 +57,19 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 SPECS = (RippleSpec("load"), RippleSpec("join", ("load",)))
 SOURCES = (SourceSpec(ORDERS, "1.0.0"),)
-RELEASE = Release(SALES, "1.0.0", "pond", SOURCES, SPECS, "src/pond.py", "artifacts/sales/1.0.0/ab.zip", "ab", 1, 1, NOON - SECOND)
+RELEASE = Release(
+    SALES,
+    "1.0.0",
+    "pond",
+    SOURCES,
+    SPECS,
+    "src/pond.py",
+    "artifacts/sales/1.0.0/ab.zip",
+    "ab",
+    1,
+    1,
+    NOON - SECOND,
+)
 FORBIDDEN = ("?", "*", "[", "]", "#", "%", "\n", "\x00", "\x1b", "/", "..", "'", '"', "\ud800", "é")
 
 
@@ -102,7 +123,12 @@ def in_flight() -> PondState:
 
 
 def record(body: str, group: str = SALES) -> dict[str, Any]:
-    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1", "SequenceNumber": "7", "MessageGroupId": group}
+    attributes = {
+        "ApproximateReceiveCount": "1",
+        "SentTimestamp": "1",
+        "SequenceNumber": "7",
+        "MessageGroupId": group,
+    }
     return {"messageId": "m", "receiptHandle": "r", "body": body, "attributes": attributes}
 
 
@@ -110,11 +136,22 @@ def accepted(*bodies: str) -> list[Signal]:
     """What the orchestrator takes of these bodies, for sales@1."""
     found = batches([record(body) for body in bodies])
     assert all(batch.line == SALES for batch in found)
-    return [letter.signal for batch in found for letter in credible(SALES, batch.letters, Register())]
+    return [
+        letter.signal for batch in found for letter in credible(SALES, batch.letters, Register())
+    ]
 
 
 REAL: tuple[Signal, ...] = (
-    RippleSucceeded(42, "load", 1, {"orders": version()}, seconds=1.5, peak_mib=100, function_seconds=900.0, function_mib=2048),
+    RippleSucceeded(
+        42,
+        "load",
+        1,
+        {"orders": version()},
+        seconds=1.5,
+        peak_mib=100,
+        function_seconds=900.0,
+        function_mib=2048,
+    ),
     RippleSucceeded(42, "load", 1, skipped=True),
     GateReached(42, 1, "join"),
     GateReached(42, 1, "load", 1, "failed", Failure("load", 1, "ValueError", "no such day")),
@@ -144,14 +181,33 @@ _json = st.recursive(
     | st.integers()
     | st.floats()
     | st.text()
-    | st.sampled_from([-1, 0, 2**53, 10**400, "sales@1", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00.000000Z", *FORBIDDEN]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    | st.sampled_from(
+        [
+            -1,
+            0,
+            2**53,
+            10**400,
+            "sales@1",
+            "9999-12-31T23:59:59.999999Z",
+            "0001-01-01T00:00:00.000000Z",
+            *FORBIDDEN,
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
 
 def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    below = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     return [path, *(place for key, one in below for place in places(one, (*path, key)))]
 
 
@@ -168,7 +224,9 @@ def changed(value: Any, path: tuple[Any, ...], new: Any, *, drop: bool) -> Any:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
-    """A real letter with up to three changes: anything in place of something, a character put into a text, a part left out."""
+    """A real letter with up to three changes: anything in place of something, a character put
+    into a text, a part left out.
+    """
     whole: Any = body_of(draw(st.sampled_from(REAL)))
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(places(whole)))
@@ -179,7 +237,9 @@ def mutated(draw: st.DrawFn) -> str:
             place = draw(st.integers(0, len(held)))
             new: Any = held[:place] + draw(st.sampled_from(FORBIDDEN)) + held[place:]
         else:
-            new = draw(_json | st.sampled_from([signal for one in REAL for signal in [body_of(one)]]))
+            new = draw(
+                _json | st.sampled_from([signal for one in REAL for signal in [body_of(one)]])
+            )
         whole = changed(whole, path, new, drop=draw(st.booleans()))
     return json.dumps(whole)
 
@@ -202,7 +262,9 @@ def held_up_by(bodies: list[str]) -> PondState:
 
 @looks(150)
 @given(st.lists(_json.map(json.dumps) | st.text(max_size=200), max_size=4))
-def test_no_body_holds_the_mailbox_up_and_what_is_not_a_letter_changes_nothing(bodies: list[str]) -> None:
+def test_no_body_holds_the_mailbox_up_and_what_is_not_a_letter_changes_nothing(
+    bodies: list[str],
+) -> None:
     logging.disable(logging.CRITICAL)
     assert held_up_by(bodies) == in_flight()
     forwarded([record(body) for body in bodies], NOON)
@@ -215,7 +277,20 @@ def test_no_change_of_a_real_letter_holds_its_line_up(bodies: list[str]) -> None
     held_up_by(bodies)
 
 
-_huge = st.sampled_from([10**17, 2**63, 2**1023, 10**309, -(10**400), 10**400, 10**4299, 1e308, float("inf"), float("nan")])
+_huge = st.sampled_from(
+    [
+        10**17,
+        2**63,
+        2**1023,
+        10**309,
+        -(10**400),
+        10**400,
+        10**4299,
+        1e308,
+        float("inf"),
+        float("nan"),
+    ]
+)
 _deep = st.builds(
     lambda depth, ends, inner: f"{ends[0] * depth}{inner}{ends[1] * depth}",
     st.sampled_from([3, 15, 16, 17, 100, 600, 990, 3_000, 40_000]),
@@ -226,10 +301,18 @@ _deep = st.builds(
 
 @st.composite
 def garbage(draw: st.DrawFn) -> str:
-    """A body of sales@1: no JSON at all, or a letter with garbage in any of its fields, and beside them."""
+    """A body of sales@1: no JSON at all, or a letter with garbage in any of its fields, and
+    beside them.
+    """
     if draw(st.integers(0, 3)) == 0:
-        return draw(st.text(max_size=60) | _deep | st.binary(max_size=60).map(lambda some: some.decode("latin-1")))
-    whole: Any = body_of(draw(st.sampled_from(REAL) | st.sampled_from(get_args(Signal)).flatmap(st.from_type)))
+        return draw(
+            st.text(max_size=60)
+            | _deep
+            | st.binary(max_size=60).map(lambda some: some.decode("latin-1"))
+        )
+    whole: Any = body_of(
+        draw(st.sampled_from(REAL) | st.sampled_from(get_args(Signal)).flatmap(st.from_type))
+    )
     for _ in range(draw(st.integers(0, 2))):
         path = draw(st.sampled_from([place for place in places(whole) if place] or [()]))
         if path:
@@ -240,12 +323,16 @@ def garbage(draw: st.DrawFn) -> str:
 
 @looks(300)
 @given(st.lists(garbage(), min_size=1, max_size=4), st.integers(0, 4))
-def test_a_true_letter_of_another_line_is_taken_whatever_lies_beside_it(bodies: list[str], place: int) -> None:
+def test_a_true_letter_of_another_line_is_taken_whatever_lies_beside_it(
+    bodies: list[str], place: int
+) -> None:
     logging.disable(logging.CRITICAL)
     records = [record(body) for body in bodies]
     records.insert(place, record(codec.letter(ORDERS, AlarmRang()), ORDERS))
     taken = [batch for batch in batches(records) if batch.line == ORDERS]
-    assert [letter.signal for batch in taken for letter in credible(ORDERS, batch.letters, Register())] == [AlarmRang()]
+    assert [
+        letter.signal for batch in taken for letter in credible(ORDERS, batch.letters, Register())
+    ] == [AlarmRang()]
     due, _ = forwarded(records, NOON)
     assert (ORDERS, AlarmRang()) in [(letter.to, letter.signal) for letter in due]
     held_up_by(bodies)
@@ -255,23 +342,48 @@ _names = st.sampled_from([SALES, ORDERS, Line("a" * 48 + "@999999")])
 _words = st.text(max_size=60) | st.sampled_from(["\U0001f600", "\x01", '"', "\xe9", "x"]).flatmap(
     lambda one: st.sampled_from([100, 700, 5_000, 400_000]).map(lambda count: one * count)
 )
-_told = st.builds(TellSinks, st.just(NOON), st.just(NOON), st.just(SECOND), st.just(7), st.booleans(), _words, st.booleans())
+_told = st.builds(
+    TellSinks,
+    st.just(NOON),
+    st.just(NOON),
+    st.just(SECOND),
+    st.just(7),
+    st.booleans(),
+    _words,
+    st.booleans(),
+)
 
 
 @looks(100)
 @given(st.lists(_names, min_size=1, unique=True), _words, _words, st.booleans(), _told)
-def test_what_we_send_passes_what_we_check(sinks: list[Line], message: str, reason: str, fails: bool, told: TellSinks) -> None:
-    """The words of others go on with what a line tells its Sinks, also those that an outbox of before has."""
+def test_what_we_send_passes_what_we_check(
+    sinks: list[Line], message: str, reason: str, fails: bool, told: TellSinks
+) -> None:
+    """The words of others go on with what a line tells its Sinks, also those that an outbox of
+    before has.
+    """
     clock = MemoryClock(NOON)
     mailbox = MemoryMailbox(clock)
     notes = MemoryNotes(clock, mailbox)
     machine = Machine(clock, mailbox, lambda *_: SECOND)
-    ports = EffectPorts(mailbox, machine, machine, notes, notes, notes, MemorySchedules(), MemoryWorkers())
+    ports = EffectPorts(
+        mailbox, machine, machine, notes, notes, notes, MemorySchedules(), MemoryWorkers()
+    )
     state = replace(in_flight(), sinks=dict.fromkeys(sinks, (1, 0)), immediate_retries=0)
     failure = Failure("load", 1, message, message)
-    heard = GateReached(42, 1, "load", 1, "failed", failure) if fails else SourceTold(ORDERS, NOON, NOON, SECOND, 7, True, reason, (9, 1))
-    stepped = steps(replace(state, runs={42: replace(state.runs[42], budget=0)}), [heard], NOON + SECOND)
-    perform(stepped.state, (*stepped.effects, told, TellSink(SALES, NOON, NOON, SECOND, 7, True, reason)), ports)
+    heard = (
+        GateReached(42, 1, "load", 1, "failed", failure)
+        if fails
+        else SourceTold(ORDERS, NOON, NOON, SECOND, 7, True, reason, (9, 1))
+    )
+    stepped = steps(
+        replace(state, runs={42: replace(state.runs[42], budget=0)}), [heard], NOON + SECOND
+    )
+    perform(
+        stepped.state,
+        (*stepped.effects, told, TellSink(SALES, NOON, NOON, SECOND, 7, True, reason)),
+        ports,
+    )
     sent = [(to, letter.signal) for to, queue in mailbox.queues.items() for letter in queue]
     assert len(sent) >= 2
     for to, signal in sent:
@@ -292,7 +404,9 @@ def test_a_text_is_cut_to_the_bytes_that_it_may_have(text: str, most: int) -> No
 
 @looks(200)
 @given(st.data(), st.sampled_from(get_args(Signal)))
-def test_no_signal_whatever_its_fields_hold_holds_its_line_up(data: st.DataObject, kind: type) -> None:
+def test_no_signal_whatever_its_fields_hold_holds_its_line_up(
+    data: st.DataObject, kind: type
+) -> None:
     logging.disable(logging.CRITICAL)
     signal = data.draw(st.from_type(kind))
     held_up_by([json.dumps({**json.loads(codec.letter(SALES, signal)), "token": "t"})])
@@ -338,8 +452,17 @@ def test_tables_that_this_attempt_cannot_have_written_are_refused_in_one_line(
 @pytest.mark.parametrize(
     "body",
     [
-        *(json.dumps({**body_of(GateReached(42, 1, "join")), "token": token}) for token in ("", 7, "a b", "x" * 2049, None, "\n")),
-        json.dumps({name: one for name, one in body_of(GateReached(42, 1, "join")).items() if name != "token"}),
+        *(
+            json.dumps({**body_of(GateReached(42, 1, "join")), "token": token})
+            for token in ("", 7, "a b", "x" * 2049, None, "\n")
+        ),
+        json.dumps(
+            {
+                name: one
+                for name, one in body_of(GateReached(42, 1, "join")).items()
+                if name != "token"
+            }
+        ),
         json.dumps(body_of(GateReached(42, 1, "load", 1, "failed", Failure("join", 1, "E", "m")))),
         json.dumps(body_of(GateReached(42, 1, "load", 1, "failed", Failure("load", 2, "E", "m")))),
         json.dumps(body_of(GateReached(42, 1, "no such/ripple"))),
@@ -353,7 +476,9 @@ def test_tables_that_this_attempt_cannot_have_written_are_refused_in_one_line(
         codec.letter(SALES, WindowRemoved("a/b")),
         codec.letter(SALES, WindowOpened("")),
         codec.letter(SALES, WindowAdded(Window("night", NOON, timedelta(0), timedelta(0)))),
-        codec.letter(SALES, WindowAdded(Window("night", NOON, timedelta(hours=1), timedelta(hours=2)))),
+        codec.letter(
+            SALES, WindowAdded(Window("night", NOON, timedelta(hours=1), timedelta(hours=2)))
+        ),
         codec.letter(SALES, Deployed(replace(RELEASE, artifact="artifacts/evil/1.0.0/ab.zip"))),
         codec.letter(SALES, Deployed(replace(RELEASE, deployed=NOON + timedelta(days=9)))),
         codec.letter(SALES, Removed(NOON)),
@@ -381,7 +506,9 @@ def test_a_removal_that_the_catalog_knows_is_taken_and_a_newer_or_anothers_is_no
 @given(st.text(min_size=1))
 def test_text_of_a_failure_that_cannot_be_stored_is_taken_with_escapes(message: str) -> None:
     assume(message.isascii())
-    signal = GateReached(42, 1, "load", 1, "failed", Failure("load", 1, "ValueError", f"{message}\udcff\ud83d"))
+    signal = GateReached(
+        42, 1, "load", 1, "failed", Failure("load", 1, "ValueError", f"{message}\udcff\ud83d")
+    )
     (found,) = accepted(json.dumps(body_of(signal)))
     assert isinstance(found, GateReached)
     assert found.failure is not None

@@ -82,8 +82,9 @@ class Mortal:
 class Plant:
     """A Catchment in memory, stepped by ``service.deliver`` as the orchestrator does it.
 
-    ``receives``: a letter that was consumed and whose deliveries died that often is given up. (One that was not consumed
-    would be lost, as it is in the dead-letter queue until an operator moves it back: nothing to prove.)
+    ``receives``: a letter that was consumed and whose deliveries died that often is given up. (One
+    that was not consumed would be lost, as it is in the dead-letter queue until an operator moves
+    it back: nothing to prove.)
     """
 
     fuse: Fuse = field(default_factory=Fuse)
@@ -125,7 +126,16 @@ class Plant:
         letters = self.mailbox.show(line)
         mortal = [
             Mortal(port, self.fuse)
-            for port in (self.mailbox, self.machine, self.machine, self.notes, self.notes, self.notes, self.schedules, self.workers)
+            for port in (
+                self.mailbox,
+                self.machine,
+                self.machine,
+                self.notes,
+                self.notes,
+                self.notes,
+                self.schedules,
+                self.workers,
+            )
         ]
         effect_ports = EffectPorts(*mortal)
         try:
@@ -148,7 +158,11 @@ class Plant:
     def _show_again(self, line: Line) -> None:
         """Later, and perhaps after a Ripple has ended meanwhile; or, after hours, no more."""
         self._received[line] += 1
-        consumed = [letter for letter in self.mailbox.show(line) if letter.mark <= self.store.load(line).mark]
+        consumed = [
+            letter
+            for letter in self.mailbox.show(line)
+            if letter.mark <= self.store.load(line).mark
+        ]
         if consumed and self._received[line] >= self.receives:
             self._received[line] = 0
             self.given_up += 1
@@ -170,11 +184,17 @@ class Plant:
         return {line: held.state for line, held in self.store.held.items()}
 
     def published(self) -> dict[Line, tuple[object, ...]]:
-        return {line: (s.end_f, s.changed_f, s.snapshot, s.runs_started) for line, s in self.states.items() if s.release}
+        return {
+            line: (s.end_f, s.changed_f, s.snapshot, s.runs_started)
+            for line, s in self.states.items()
+            if s.release
+        }
 
 
 def sound(plant: Plant) -> None:
-    """At rest, with nothing begun twice, nobody waiting, every run's end on record, every manifest kept."""
+    """At rest, with nothing begun twice, nobody waiting, every run's end on record, every
+    manifest kept.
+    """
     assert len(plant.machine.attempts) == len(set(plant.machine.attempts))
     assert plant.machine.waiting() == []
     assert "running" not in statuses(plant.notes).values()
@@ -222,7 +242,9 @@ def test_effects_of_a_letter_that_was_given_up_are_performed_all_the_same() -> N
     calm = pulsed(DIAMOND, Plant())
     given_up = 0
     for n in range(1, calm.fuse.moments + 1):
-        hit = pulsed(DIAMOND, Plant(Fuse(lambda moment, n=n: moment == n), forgets=n % 2 == 0, receives=1))
+        hit = pulsed(
+            DIAMOND, Plant(Fuse(lambda moment, n=n: moment == n), forgets=n % 2 == 0, receives=1)
+        )
         given_up += hit.given_up
         sound(hit)
         assert hit.published() == calm.published()
@@ -244,7 +266,14 @@ def deliver_once(plant: Plant, line: str) -> list[tuple[Effect, ...]]:
     performed: list[tuple[Effect, ...]] = []
     letters = plant.mailbox.show(Line(line))
     perform = lambda _state, outbox: performed.append(outbox)  # noqa: E731
-    deliver(Line(line), letters, store=plant.store, gates=plant.machine, perform=perform, clock=plant.clock)
+    deliver(
+        Line(line),
+        letters,
+        store=plant.store,
+        gates=plant.machine,
+        perform=perform,
+        clock=plant.clock,
+    )
     return performed
 
 
@@ -270,10 +299,14 @@ def test_news_performs_what_is_stored_only_where_it_may_not_have_been() -> None:
 
 
 def test_an_answer_said_again_does_not_run_the_attempt_again() -> None:
-    """The letter that let a Ripple go is shown again together with the Ripple's next question, and that delivery dies too."""
+    """The letter that let a Ripple go is shown again together with the Ripple's next question,
+    and that delivery dies too.
+    """
     plant = Plant(fate=Fate(0, 1.0))
     chained = pond("a@1", ripples=(("x", ()), ("y", ("x",))), immediate_retries=1)
-    plant.fate = lambda attempted: Failure("y", 1, "ValueError", "no") if attempted[2:] == ("y", 1) else None  # type: ignore[assignment]
+    plant.fate = lambda attempted: (
+        Failure("y", 1, "ValueError", "no") if attempted[2:] == ("y", 1) else None
+    )  # type: ignore[assignment]
     plant.machine.outcome = plant.fate
     plant.post("a@1", Deployed(chained))
     plant.post("a@1", Triggered("pulse", START + seconds(10)))
@@ -283,9 +316,13 @@ def test_an_answer_said_again_does_not_run_the_attempt_again() -> None:
             plant._deliver(Line("a@1"))
         else:
             plant.clock.advance()
-    plant.mailbox.queues[Line("a@1")][:0] = letters  # not acknowledged: the function died after performing
+    plant.mailbox.queues[Line("a@1")][:0] = (
+        letters  # not acknowledged: the function died after performing
+    )
     plant.clock.wait(seconds(60))
-    plant.fuse.blows = lambda moment: plant.machine.tokens[Line("a@1"), 1, 1, "y"][1] == 1  # once the next question is kept
+    plant.fuse.blows = lambda moment: (
+        plant.machine.tokens[Line("a@1"), 1, 1, "y"][1] == 1
+    )  # once the next question is kept
     plant._deliver(Line("a@1"))
     assert plant.crashes == 1
     plant.fuse.blows = lambda _: False
@@ -295,22 +332,40 @@ def test_an_answer_said_again_does_not_run_the_attempt_again() -> None:
 
 
 @looks(60)
-@given(graphs(most=6, optional=False), st.integers(0, 2**16), st.sampled_from([2, 3]), st.booleans())
-def test_many_crashes_and_letters_given_up_leave_what_no_crash_leaves(graph: Graph, seed: int, receives: int, forgets: bool) -> None:
+@given(
+    graphs(most=6, optional=False), st.integers(0, 2**16), st.sampled_from([2, 3]), st.booleans()
+)
+def test_many_crashes_and_letters_given_up_leave_what_no_crash_leaves(
+    graph: Graph, seed: int, receives: int, forgets: bool
+) -> None:
     calm = pulsed(graph.releases, Plant(seed=seed))
-    hit = pulsed(graph.releases, Plant(Fuse(lambda moment: chance((seed, moment), 0.15)), forgets, seed, receives=receives))
+    hit = pulsed(
+        graph.releases,
+        Plant(Fuse(lambda moment: chance((seed, moment), 0.15)), forgets, seed, receives=receives),
+    )
     sound(hit)
     assert hit.published() == calm.published()
 
 
 @looks(60)
-@given(graphs(most=6, optional=False), st.integers(0, 2**16), st.sampled_from([0.02, 0.1, 0.3]), st.booleans())
-def test_many_crashes_leave_what_no_crash_leaves(graph: Graph, seed: int, share: float, forgets: bool) -> None:
+@given(
+    graphs(most=6, optional=False),
+    st.integers(0, 2**16),
+    st.sampled_from([0.02, 0.1, 0.3]),
+    st.booleans(),
+)
+def test_many_crashes_leave_what_no_crash_leaves(
+    graph: Graph, seed: int, share: float, forgets: bool
+) -> None:
     calm = pulsed(graph.releases, Plant(seed=seed))
-    hit = pulsed(graph.releases, Plant(Fuse(lambda moment: chance((seed, moment), share / 5)), forgets, seed))
+    hit = pulsed(
+        graph.releases, Plant(Fuse(lambda moment: chance((seed, moment), share / 5)), forgets, seed)
+    )
     sound(calm)
     sound(hit)
-    assert {line: p[0] for line, p in hit.published().items()} == {line: p[0] for line, p in calm.published().items()}
+    assert {line: p[0] for line, p in hit.published().items()} == {
+        line: p[0] for line, p in calm.published().items()
+    }
     assert hit.published() == calm.published()
 
 
@@ -338,7 +393,9 @@ def test_the_loser_of_two_deliveries_of_one_line_commits_nothing() -> None:
     store = MemoryStateStore()
     held = store.load(Line("a@1"))
     store.commit(held, held.state, (), (1, "1"))
-    with pytest.raises(StateConflictError, match="a@1 was committed by another delivery since revision 0"):
+    with pytest.raises(
+        StateConflictError, match="a@1 was committed by another delivery since revision 0"
+    ):
         store.commit(held, held.state, (), (1, "2"))
 
 
@@ -358,12 +415,21 @@ def test_letters_that_were_consumed_are_not_consumed_again() -> None:
     letters = plant.mailbox.show(Line("b@1"))
     plant.run()
     before = plant.store.load(Line("b@1"))
-    done = deliver(Line("b@1"), letters, store=plant.store, gates=plant.machine, perform=lambda *_: None, clock=plant.clock)
+    done = deliver(
+        Line("b@1"),
+        letters,
+        store=plant.store,
+        gates=plant.machine,
+        perform=lambda *_: None,
+        clock=plant.clock,
+    )
     assert done == ()
     assert plant.store.load(Line("b@1")) == before
 
 
-def test_a_consumed_letter_is_no_news_though_its_time_is_later_than_that_of_the_one_after_it() -> None:
+def test_a_consumed_letter_is_no_news_though_its_time_is_later_than_that_of_the_one_after_it() -> (
+    None
+):
     """Times are those of the queue's hosts, and sequences the queue's."""
     line, store, performed = Line("a@1"), MemoryStateStore(), []
     letters = [
@@ -374,11 +440,18 @@ def test_a_consumed_letter_is_no_news_though_its_time_is_later_than_that_of_the_
     def die(_state: PondState, _outbox: tuple[Effect, ...]) -> None:
         raise CrashError
 
-    def give(shown: Sequence[Received], act: Callable[[PondState, tuple[Effect, ...]], None]) -> None:
+    def give(
+        shown: Sequence[Received], act: Callable[[PondState, tuple[Effect, ...]], None]
+    ) -> None:
         deliver(line, shown, store=store, gates=Machine(*gateless), perform=act, clock=clock)
 
     clock = MemoryClock(START)
-    gateless = (clock, MemoryMailbox(clock, False), lambda _line, _ripple: seconds(1), Fate(0, 0.0, healed=True))
+    gateless = (
+        clock,
+        MemoryMailbox(clock, False),
+        lambda _line, _ripple: seconds(1),
+        Fate(0, 0.0, healed=True),
+    )
     with pytest.raises(CrashError):
         give(letters, die)
     committed = store.load(line)

@@ -1,8 +1,10 @@
-"""The whole protocol as a model: deliveries that pause, race and die between any two port calls, against a ledger.
+"""The whole protocol as a model: deliveries that pause, race and die between any two port calls,
+against a ledger.
 
-Each delivery is a thread that runs only while it is told to, from one port call to the next, so an example is repeatable.
-The ledger holds what must be: each commit is exactly the engine's answer to the letters that came since the last
-one, each letter is in exactly one, each committed effect is performed, and no attempt starts twice.
+Each delivery is a thread that runs only while it is told to, from one port call to the next, so an
+example is repeatable. The ledger holds what must be: each commit is exactly the engine's answer to
+the letters that came since the last one, each letter is in exactly one, each committed effect is
+performed, and no attempt starts twice.
 """
 
 from __future__ import annotations
@@ -148,7 +150,16 @@ class Delivery:
         if self._doomed:
             raise CrashError
         plant = self.plant
-        ports = (plant.mailbox, plant.machine, plant.machine, plant.notes, plant.notes, plant.notes, plant.schedules, plant.workers)
+        ports = (
+            plant.mailbox,
+            plant.machine,
+            plant.machine,
+            plant.notes,
+            plant.notes,
+            plant.notes,
+            plant.schedules,
+            plant.workers,
+        )
         effect_ports = EffectPorts(*(Paced(port, self) for port in ports))
         deliver(
             self.line,
@@ -162,7 +173,9 @@ class Delivery:
 
 @dataclass
 class Paced:
-    """A port with a moment before each call and after it. What was asked is on record once it is done."""
+    """A port with a moment before each call and after it. What was asked is on record once it is
+    done.
+    """
 
     port: Any
     delivery: Delivery
@@ -201,7 +214,9 @@ class Judged:
     def clear(self, held: Held) -> None:
         self.plant.store.clear(held)
 
-    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant) -> Held:
+    def commit(
+        self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant
+    ) -> Held:
         new = self.plant.store.commit(held, state, outbox, mark, now)
         due = self.plant.between(state.line, held.mark, mark)
         assert due, "a commit without news"
@@ -250,7 +265,11 @@ class Plant:
     def between(self, line: Line, after: Mark, upto: Mark) -> list[Received]:
         """The letters that a commit which moves the mark so far must have folded in."""
         gone = {letter.mark for letter in self.dead.get(line, ())} | self.reborn.get(line, set())
-        return [r for r in self._all.get(line, ()) if _number(after) < _number(r.mark) <= _number(upto) and r.mark not in gone]
+        return [
+            r
+            for r in self._all.get(line, ())
+            if _number(after) < _number(r.mark) <= _number(upto) and r.mark not in gone
+        ]
 
     def begin(self, line: Line, most: int) -> Delivery:
         letters = self.mailbox.show(line)[:most]
@@ -260,13 +279,19 @@ class Plant:
         return Delivery(self, line, letters)
 
     def end(self, delivery: Delivery, others: list[Delivery]) -> None:
-        """What is done is acknowledged; what came too often and that nobody holds is dead, and that takes hours."""
+        """What is done is acknowledged; what came too often and that nobody holds is dead, and
+        that takes hours.
+        """
         line = delivery.line
         if delivery.outcome == "done":
             self.mailbox.acknowledge(line, delivery.letters)
             return
         held = {letter.mark for other in others if other.line == line for letter in other.letters}
-        worn = [r for r in delivery.letters if self._received[line, r.mark] >= MOST_RECEIVES and r.mark not in held]
+        worn = [
+            r
+            for r in delivery.letters
+            if self._received[line, r.mark] >= MOST_RECEIVES and r.mark not in held
+        ]
         worn = [r for r in worn if r in self.mailbox.queues[line]]
         self.dead.setdefault(line, []).extend(worn)
         self.mailbox.acknowledge(line, worn)
@@ -331,12 +356,17 @@ class Protocol(RuleBasedStateMachine):
             self.plant.mailbox.put(release.line, Deployed(release))
         self.work(1_000)
 
-    @rule(data=st.data(), kind=st.sampled_from(["pulse", "pulse", "pulse", "tap", "wave", "tide", "remove"]))
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from(["pulse", "pulse", "pulse", "tap", "wave", "tide", "remove"]),
+    )
     def trigger(self, data: st.DataObject, kind: str) -> None:
         line = data.draw(st.sampled_from(self.graph.lines))
         self.plant.clock.instant += seconds(0.001)
         epoch = self.plant.clock.now()
-        self.plant.mailbox.put(line, Triggered(kind, epoch, seconds(20) if kind == "tide" else None))  # type: ignore[arg-type]
+        self.plant.mailbox.put(
+            line, Triggered(kind, epoch, seconds(20) if kind == "tide" else None)
+        )  # type: ignore[arg-type]
         if kind == "pulse":
             self.wanted[line] = epoch
 
@@ -346,7 +376,11 @@ class Protocol(RuleBasedStateMachine):
         self.plant.mailbox.put(line, Ordered(verb, self.plant.clock.now()))
         self.claims = self.claims and verb in {"force", "wake"}
 
-    @rule(data=st.data(), on=st.sampled_from(["lambda", "task", "auto"]), memory=st.sampled_from([0, 9000]))
+    @rule(
+        data=st.data(),
+        on=st.sampled_from(["lambda", "task", "auto"]),
+        memory=st.sampled_from([0, 9000]),
+    )
     def pin(self, data: st.DataObject, on: PinnedPlace, memory: int) -> None:
         release = data.draw(st.sampled_from(self.graph.releases))
         self.plant.mailbox.put(release.line, ComputePinned(release.ripples[0].name, on, memory))
@@ -355,12 +389,16 @@ class Protocol(RuleBasedStateMachine):
     def set_windows(self, data: st.DataObject, windows: tuple[Window, ...], adds: bool) -> None:
         line = data.draw(st.sampled_from(self.graph.lines))
         for window in windows:
-            self.plant.mailbox.put(line, WindowAdded(window) if adds else WindowRemoved(window.name))
+            self.plant.mailbox.put(
+                line, WindowAdded(window) if adds else WindowRemoved(window.name)
+            )
             self.plant.mailbox.put(line, WindowOpened(window.name))
 
     @rule(data=st.data(), version=st.integers(1, 9))
     def redeploy(self, data: st.DataObject, version: int) -> None:
-        release = newer(self.graph.release(data.draw(st.sampled_from(self.graph.lines))), f"1.{version}.0")
+        release = newer(
+            self.graph.release(data.draw(st.sampled_from(self.graph.lines))), f"1.{version}.0"
+        )
         self.plant.mailbox.put(release.line, Deployed(release))
 
     @precondition(lambda self: self.plant.mailbox.waiting() and len(self.deliveries) < 4)
@@ -383,7 +421,9 @@ class Protocol(RuleBasedStateMachine):
         self._ended(delivery)
 
     @precondition(lambda self: self.plant.mailbox.waiting())
-    @rule(data=st.data(), turns=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 6)), max_size=8))
+    @rule(
+        data=st.data(), turns=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 6)), max_size=8)
+    )
     def race(self, data: st.DataObject, turns: list[tuple[int, int]]) -> None:
         """Somebody's time with a line ran out, and another was given it."""
         line = data.draw(st.sampled_from(self.plant.mailbox.waiting()))
@@ -436,7 +476,9 @@ class Protocol(RuleBasedStateMachine):
     def _ended(self, delivery: Delivery) -> None:
         self.deliveries.remove(delivery)
         if self.plant.end(delivery, self.deliveries):
-            for other in list(self.deliveries):  # a letter is given up after hours, and no invocation lives so long
+            for other in list(
+                self.deliveries
+            ):  # a letter is given up after hours, and no invocation lives so long
                 if other in self.deliveries:
                     other.crash()
                     self._ended(other)
@@ -479,8 +521,12 @@ class Protocol(RuleBasedStateMachine):
                 plant.mailbox.put(release.line, WindowRemoved(name))
         self._drain()
         for line, epoch in self.wanted.items() if self.claims else ():
-            assert all(plant.states[above].end_f >= epoch for above in self.graph.asked(line)), "a Pulse was lost"
-        for release in self.graph.releases:  # a woken line waits for Sources that nobody else has asked
+            assert all(plant.states[above].end_f >= epoch for above in self.graph.asked(line)), (
+                "a Pulse was lost"
+            )
+        for (
+            release
+        ) in self.graph.releases:  # a woken line waits for Sources that nobody else has asked
             plant.clock.instant += seconds(600)
             self.wanted[release.line] = plant.clock.now()
             plant.mailbox.put(release.line, Triggered("pulse", plant.clock.now()))
@@ -493,7 +539,8 @@ class Protocol(RuleBasedStateMachine):
             standing = any(state.trigger for state in self.plant.states.values())
             if self.plant.mailbox.waiting() or (not standing and self.plant.clock.advance()):
                 continue
-            sweeps += 1  # a line that waits keeps its outbox, which the sweep cannot tell from one that is owed
+            # a line that waits keeps its outbox, which the sweep cannot tell from one that is owed
+            sweeps += 1
             if not self.plant.sweep() or sweeps > 2:
                 self.work(1_000)
                 return
@@ -509,7 +556,9 @@ class Protocol(RuleBasedStateMachine):
             unread = {letter.mark for letter in letters} - set(plant.applied.get(line, ()))
             assert unread <= plant.reborn.get(line, set()), "a letter was lost"
         for state, index, effect in plant.committed:
-            assert self._is_performed(state, index, effect), f"{effect} of {state.line} was never performed"
+            assert self._is_performed(state, index, effect), (
+                f"{effect} of {state.line} was never performed"
+            )
         for state in plant.states.values():
             assert not state.runs
             assert state.pull is None
@@ -521,7 +570,9 @@ class Protocol(RuleBasedStateMachine):
         line, version = state.line, state.release.version if state.release else ""
         match effect:
             case SendPull() | SendTarget() | AttachTo() | DetachFrom() | TellSink() | TellSinks():
-                return {letter.key for letter in _letters(state, effect, (state.revision, index))} <= self.plant.posted.keys()
+                return {
+                    letter.key for letter in _letters(state, effect, (state.revision, index))
+                } <= self.plant.posted.keys()
             case PublishSnapshot(run):
                 return self.plant.store.read(line, run) == effect
             case Announce():

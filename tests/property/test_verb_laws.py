@@ -1,4 +1,6 @@
-"""The laws of operators' verbs and of removal over random Catchments: docs/engine.md, "Operator verbs"."""
+"""The laws of operators' verbs and of removal over random Catchments: docs/engine.md, "Operator
+verbs".
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,31 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.engine.signals import PullReceived, SinkDetached, SourceTold, TargetReceived, Triggered
+from duckstring.engine.signals import (
+    PullReceived,
+    SinkDetached,
+    SourceTold,
+    TargetReceived,
+    Triggered,
+)
 from duckstring.engine.state import PondState
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.testing.simulator import World, seconds
 from tests.property.living import RECOVERIES
-from tests.property.worlds import Fate, Graph, at_rest, graphs, looks, newer, once, settle, weather, whole, world_of
+from tests.property.worlds import (
+    Fate,
+    Graph,
+    at_rest,
+    graphs,
+    looks,
+    newer,
+    once,
+    settle,
+    weather,
+    whole,
+    world_of,
+)
 
 seeds = st.integers(0, 2**16)
 
@@ -36,7 +56,11 @@ def _counts(world: World) -> dict[Line, int]:
 
 def _asked_by(world: World, line: Line, since: int) -> list[object]:
     """What ``line`` wanted of its Sources from letter ``since`` on."""
-    return [s for _, s, _ in world.log[since:] if isinstance(s, PullReceived | TargetReceived) and s.sink == line]
+    return [
+        s
+        for _, s, _ in world.log[since:]
+        if isinstance(s, PullReceived | TargetReceived) and s.sink == line
+    ]
 
 
 @looks(40)
@@ -50,7 +74,11 @@ def test_a_forced_run_moves_no_freshness_and_runs_no_sink_and_the_next_freshness
     world.order(line, "force")
     world.run_until()
     after = world.states[line]
-    assert (after.end_f, after.changed_f, after.start_f) == (before.end_f, before.changed_f, before.start_f)
+    assert (after.end_f, after.changed_f, after.start_f) == (
+        before.end_f,
+        before.changed_f,
+        before.start_f,
+    )
     assert _counts(world) == {**counts, line: counts[line] + 1}
     assert _asked_by(world, line, heard) == []
     assert at_rest(world)
@@ -72,7 +100,9 @@ def test_a_forced_run_moves_no_freshness_and_runs_no_sink_and_the_next_freshness
 
 @looks(40)
 @given(graphs(most=6), seeds, st.data())
-def test_a_line_that_a_wave_keeps_busy_is_forced_all_the_same_and_flows_on(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_line_that_a_wave_keeps_busy_is_forced_all_the_same_and_flows_on(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     share = data.draw(st.sampled_from([0.0, 0.0, 0.3]))
     fate = Fate(seed, share)
     world = world_of(replace(weather(seed, pace=(0.5, 1, 3)), outcome=fate), seed)
@@ -86,7 +116,9 @@ def test_a_line_that_a_wave_keeps_busy_is_forced_all_the_same_and_flows_on(graph
     world.run_until(world.now + seconds(30))
     assert not world.states[line].force or world.states[line].runs == {}
     fs = [row.f for row in world.runs(line, "success", "pass", "failed")]
-    assert len(set(fs)) < len(fs) or share or published == NEVER, "no run at a freshness that was there already"
+    assert len(set(fs)) < len(fs) or share or published == NEVER, (
+        "no run at a freshness that was there already"
+    )
     fate.healed = True
     world.run_until(world.now + seconds(20))
     for down in [line for line in graph.lines if world.states[line].health == "failed"]:
@@ -101,18 +133,26 @@ def test_a_line_that_a_wave_keeps_busy_is_forced_all_the_same_and_flows_on(graph
 
 def _heard(world: World, line: Line, epoch: Instant) -> None:
     """Until the Pulse has arrived: a line that is blocked by then would drop it."""
-    while not any(to == line and isinstance(s, Triggered) and s.epoch == epoch for to, s, _ in world.log):
+    while not any(
+        to == line and isinstance(s, Triggered) and s.epoch == epoch for to, s, _ in world.log
+    ):
         world.run_until(world.now + seconds(0.05))
 
 
 def _supply(graph: Graph, world: World, line: Line) -> Instant:
     required = [world.states[source].end_f for source in graph.sources(line, optional=False)]
-    return min(required) if required else max(world.states[source].end_f for source in graph.sources(line, optional=True))
+    return (
+        min(required)
+        if required
+        else max(world.states[source].end_f for source in graph.sources(line, optional=True))
+    )
 
 
 @looks(40)
 @given(graphs(), seeds, st.data())
-def test_a_woken_line_runs_once_when_its_sources_hold_newer_and_asks_nobody(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_woken_line_runs_once_when_its_sources_hold_newer_and_asks_nobody(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = _idle(graph, seed)
     line = data.draw(st.sampled_from(graph.lines))
     sources = graph.sources(line, optional=False) or graph.sources(line, optional=True)
@@ -138,10 +178,14 @@ def test_a_woken_line_runs_once_when_its_sources_hold_newer_and_asks_nobody(grap
 
 @looks(30)
 @given(graphs(), seeds, st.data())
-def test_a_catchment_that_sleeps_comes_to_rest_though_waves_and_tides_stood(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_catchment_that_sleeps_comes_to_rest_though_waves_and_tides_stood(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = world_of(weather(seed, pace=(0.5, 1, 2)), seed)
     settle(world, graph)
-    for line in data.draw(st.lists(st.sampled_from(graph.lines), unique=True, min_size=1, max_size=3)):
+    for line in data.draw(
+        st.lists(st.sampled_from(graph.lines), unique=True, min_size=1, max_size=3)
+    ):
         kind = data.draw(st.sampled_from(["wave", "tide", "pulse", "tap"]))
         world.trigger(line, kind, **({"bound": seconds(5)} if kind == "tide" else {}))
     world.run_until(world.now + seconds(data.draw(st.sampled_from([0, 1, 7, 20]))))
@@ -149,19 +193,24 @@ def test_a_catchment_that_sleeps_comes_to_rest_though_waves_and_tides_stood(grap
     for line in slept:
         world.order(line, "sleep")
     world.run_until()
-    for line in slept:  # a letter of a line that slept later may have come after another's sleep: that demand was real
+    # a letter of a line that slept later may have come after another's sleep: that demand was real
+    for line in slept:
         world.order(line, "sleep")
     world.run_until()
     assert at_rest(world)
     assert not world.waiting()
     assert all(state.trigger is None and not state.runs for state in world.states.values())
-    assert all(run.status in {"success", "pass"} for line in graph.lines for run in world.runs(line)), "what began completes"
+    assert all(
+        run.status in {"success", "pass"} for line in graph.lines for run in world.runs(line)
+    ), "what began completes"
     once(world)
 
 
 @looks(30)
 @given(graphs(), seeds, st.data())
-def test_clearing_starts_nothing_in_an_idle_catchment(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_clearing_starts_nothing_in_an_idle_catchment(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = _idle(graph, seed)
     killed = data.draw(st.lists(st.sampled_from(graph.lines), unique=True, min_size=1))
     for line in killed:
@@ -181,7 +230,9 @@ def test_clearing_starts_nothing_in_an_idle_catchment(graph: Graph, seed: int, d
 
 @looks(60)
 @given(graphs(), seeds, st.data())
-def test_a_kill_ends_what_runs_at_once_and_whoever_still_waits_is_served_after_it(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_kill_ends_what_runs_at_once_and_whoever_still_waits_is_served_after_it(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = world_of(weather(seed), seed)
     settle(world, graph)
     to = data.draw(st.sampled_from(graph.lines))
@@ -193,7 +244,9 @@ def test_a_kill_ends_what_runs_at_once_and_whoever_still_waits_is_served_after_i
     world.order(line, "kill")
     world.run_until(world.now + seconds(1))
     assert not world.states[line].runs
-    assert {run.run for run in world.runs(line, "killed")} >= running - {run.run for run in world.runs(line, "success", "pass")}
+    assert {run.run for run in world.runs(line, "killed")} >= running - {
+        run.run for run in world.runs(line, "success", "pass")
+    }
     started = len(world.attempts)
     world.run_until()
     assert line not in {attempted[0] for attempted, _ in world.attempts[started:]}
@@ -209,8 +262,12 @@ def test_a_kill_ends_what_runs_at_once_and_whoever_still_waits_is_served_after_i
 
 @looks(40)
 @given(graphs(), seeds, st.data())
-def test_a_line_that_is_removed_is_gone_and_begins_anew_when_it_is_deployed_again(graph: Graph, seed: int, data: st.DataObject) -> None:
-    world = world_of(weather(seed, doubles=0.0), seed)  # a late double of what a Sink said makes it a Sink again: it costs letters
+def test_a_line_that_is_removed_is_gone_and_begins_anew_when_it_is_deployed_again(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
+    world = world_of(
+        weather(seed, doubles=0.0), seed
+    )  # a late double of what a Sink said makes it a Sink again: it costs letters
     settle(world, graph)
     needed = {s.line for r in graph.releases for s in r.sources if not s.optional}
     line = data.draw(st.sampled_from([line for line in graph.lines if line not in needed]))
@@ -229,7 +286,9 @@ def test_a_line_that_is_removed_is_gone_and_begins_anew_when_it_is_deployed_agai
     told = [s for _, s, _ in world.log if isinstance(s, SourceTold) and s.source == line]
     assert not told or (told[-1].end_f, told[-1].down) == (NEVER, False)
     ended = {run.run for run in world.runs(line)}
-    assert ended >= {row.run for of, row in world.history if of == line}, "a run without an end on record"
+    assert ended >= {row.run for of, row in world.history if of == line}, (
+        "a run without an end on record"
+    )
     world.deploy(newer(graph.release(line), "2.0.0"))
     world.run_until()
     epoch = world.trigger(line, "pulse")

@@ -1,4 +1,6 @@
-"""How often a Wave runs its lineage and how old what it publishes is: docs/engine.md, "Pace and age of a Wave"."""
+"""How often a Wave runs its lineage and how old what it publishes is: docs/engine.md, "Pace and
+age of a Wave".
+"""
 
 from __future__ import annotations
 
@@ -33,12 +35,24 @@ def durations(seed: int, pace: tuple[float, ...] = PACE) -> Duration:
 
 def slowest(graph: Graph, to: Line, duration: Duration) -> timedelta:
     """The longest Ripple of what ``to`` needs."""
-    return max(duration(line, ripple.name) for line in graph.required_above(to) for ripple in graph.release(line).ripples)
+    return max(
+        duration(line, ripple.name)
+        for line in graph.required_above(to)
+        for ripple in graph.release(line).ripples
+    )
 
 
 def lead(graph: Graph, to: Line, duration: Duration, letter: timedelta = timedelta()) -> timedelta:
-    """The longest way from the start of an Inlet to the publication of ``to``: a letter for each Ripple, and one for each hop."""
-    begun = max((lead(graph, line, duration, letter) + letter for line in graph.sources(to, optional=False)), default=timedelta())
+    """The longest way from the start of an Inlet to the publication of ``to``: a letter for each
+    Ripple, and one for each hop.
+    """
+    begun = max(
+        (
+            lead(graph, line, duration, letter) + letter
+            for line in graph.sources(to, optional=False)
+        ),
+        default=timedelta(),
+    )
     ends: dict[str, timedelta] = {}
     for ripple in graph.release(to).ripples:
         supplied = max((ends[parent] for parent in ripple.parents), default=begun)
@@ -47,8 +61,13 @@ def lead(graph: Graph, to: Line, duration: Duration, letter: timedelta = timedel
 
 
 def waits(graph: Graph, to: Line, duration: Duration, longest: timedelta) -> int:
-    """How many Ripples on one way to ``to`` are quicker than ``longest``: each may wait, for the slowest or for what joins it."""
-    above = max((waits(graph, line, duration, longest) for line in graph.sources(to, optional=False)), default=0)
+    """How many Ripples on one way to ``to`` are quicker than ``longest``: each may wait, for the
+    slowest or for what joins it.
+    """
+    above = max(
+        (waits(graph, line, duration, longest) for line in graph.sources(to, optional=False)),
+        default=0,
+    )
     found: dict[str, int] = {}
     for ripple in graph.release(to).ripples:
         before = max((found[parent] for parent in ripple.parents), default=above)
@@ -57,9 +76,15 @@ def waits(graph: Graph, to: Line, duration: Duration, longest: timedelta) -> int
 
 
 def has_ties(graph: Graph, to: Line, duration: Duration) -> bool:
-    """Whether several Ripples are as slow as the slowest: they may wait for each other's letters."""
+    """Whether several Ripples are as slow as the slowest: they may wait for each other's
+    letters.
+    """
     longest = slowest(graph, to, duration)
-    above = [(line, ripple.name) for line in graph.required_above(to) for ripple in graph.release(line).ripples]
+    above = [
+        (line, ripple.name)
+        for line in graph.required_above(to)
+        for ripple in graph.release(line).ripples
+    ]
     return len([one for one in above if duration(*one) == longest]) > 1
 
 
@@ -96,7 +121,11 @@ def watch(world: World, to: str, span: timedelta) -> Seen:
     """Let ``span`` pass."""
     since = world.now
     world.run_until(since + span, most=2_000_000)
-    rows = [row for row in world.runs(to, "success") if not row.overtaken_by and row.finished and row.finished > since]
+    rows = [
+        row
+        for row in world.runs(to, "success")
+        if not row.overtaken_by and row.finished and row.finished > since
+    ]
     return Seen(rows)
 
 
@@ -105,45 +134,66 @@ def waving(graph: Graph, duration: Duration, letter: float = 0.0, seed: int = 0)
     world = world_of(Conditions(latency=lambda _: seconds(letter), duration=duration), seed)
     settle(world, graph)
     world.trigger(graph.lines[-1], "wave")
-    world.run_until(world.now + slowest(graph, graph.lines[-1], duration) * 20 + seconds(60), most=2_000_000)
+    world.run_until(
+        world.now + slowest(graph, graph.lines[-1], duration) * 20 + seconds(60), most=2_000_000
+    )
     return world
 
 
 @looks(25)
 @given(graphs(most=7, optional=False, majors=False), seeds, st.sampled_from([0.0, 0.05, 0.19]))
-def test_a_wave_runs_at_the_pace_of_the_slowest_ripple_and_one_letter(graph: Graph, seed: int, letter: float) -> None:
-    """Letters that take no longer than a Ripple. The letter is the one by which the slowest Ripple says that it is done.
+def test_a_wave_runs_at_the_pace_of_the_slowest_ripple_and_one_letter(
+    graph: Graph, seed: int, letter: float
+) -> None:
+    """Letters that take no longer than a Ripple. The letter is the one by which the slowest Ripple
+    says that it is done.
 
-    Where several Ripples are as slow, they wait for each other: by two letters more, and now and then for a whole period.
+    Where several Ripples are as slow, they wait for each other: by two letters more, and now and
+    then for a whole period.
     """
     to, duration = graph.lines[-1], durations(seed)
     world = waving(graph, duration, letter)
     longest = slowest(graph, to, duration)
     seen = watch(world, to, longest * 20)
     ties = has_ties(graph, to, duration)
-    assert seen.period <= (longest + seconds(letter) * (3 if ties else 1)) * (1.25 if ties and letter else 1.0001)
+    assert seen.period <= (longest + seconds(letter) * (3 if ties else 1)) * (
+        1.25 if ties and letter else 1.0001
+    )
     whole(world)
     once(world)
 
 
 @looks(40)
-@given(graphs(most=7, optional=False, majors=False), seeds, st.sampled_from([0.0, 0.05, 0.19]), st.sampled_from([PACE, (3,), (3, 3, 1)]))
+@given(
+    graphs(most=7, optional=False, majors=False),
+    seeds,
+    st.sampled_from([0.0, 0.05, 0.19]),
+    st.sampled_from([PACE, (3,), (3, 3, 1)]),
+)
 def test_a_wave_is_as_old_as_its_way_and_a_period_for_each_quicker_ripple_on_it(
     graph: Graph, seed: int, letter: float, pace: tuple[float, ...]
 ) -> None:
-    """At a publication. Where several Ripples are as slow: four letters for each hop more, and where letters take time a period."""
+    """At a publication. Where several Ripples are as slow: four letters for each hop more, and
+    where letters take time a period.
+    """
     to, duration = graph.lines[-1], durations(seed, pace)
     longest = slowest(graph, to, duration)
     seen = watch(waving(graph, duration, letter), to, longest * 20)
     way, ties = lead(graph, to, duration, seconds(letter)), has_ties(graph, to, duration)
     period = longest + seconds(letter) * (3 if ties else 1)
-    slack = seconds(letter) * 4 * hops(graph, to) + (period if letter else timedelta()) if ties else timedelta()
+    slack = (
+        seconds(letter) * 4 * hops(graph, to) + (period if letter else timedelta())
+        if ties
+        else timedelta()
+    )
     assert way <= seen.oldest <= way + period * waits(graph, to, duration, longest) + slack
 
 
 @pytest.mark.parametrize("letter", [0.01, 0.05, 0.19])
 @pytest.mark.parametrize("takes", [(3, 3, 3), (3, 3, 1), (5, 5, 5, 0.2), (3, 3.02, 1)])
-def test_sources_that_are_as_slow_as_each_other_run_their_sink_once_a_period(takes: tuple[float, ...], letter: float) -> None:
+def test_sources_that_are_as_slow_as_each_other_run_their_sink_once_a_period(
+    takes: tuple[float, ...], letter: float
+) -> None:
     *above, own = takes
     sources = [pond(f"in{n}@1") for n in range(len(above))]
     graph = Graph((*sources, pond("out@1", *(release.line for release in sources))))
@@ -158,13 +208,19 @@ def test_sources_that_are_as_slow_as_each_other_run_their_sink_once_a_period(tak
 @pytest.mark.parametrize("sources", [1, 3])
 @pytest.mark.parametrize("ripples", [("make",), ("make", "more")])
 @pytest.mark.parametrize("slow", ["make", "more"])
-def test_a_bottleneck_rests_for_one_letter_whatever_its_place(sources: int, ripples: tuple[str, ...], slow: str) -> None:
-    """3 s of work and letters of 0.1 s: 3.1 s, where each version waited for three letters before."""
+def test_a_bottleneck_rests_for_one_letter_whatever_its_place(
+    sources: int, ripples: tuple[str, ...], slow: str
+) -> None:
+    """3 s of work and letters of 0.1 s: 3.1 s, where each version waited for three letters
+    before.
+    """
     above = [pond(f"in{n}@1") for n in range(sources)]
     mid = pond("mid@1", *(release.line for release in above), ripples=chain_of(*ripples))
     graph = Graph((*above, mid, pond("out@1", "mid@1")))
     slow = slow if slow in ripples else "make"
-    world = waving(graph, lambda line, ripple: seconds(3 if (line, ripple) == (mid.line, slow) else 1), 0.1)
+    world = waving(
+        graph, lambda line, ripple: seconds(3 if (line, ripple) == (mid.line, slow) else 1), 0.1
+    )
     assert watch(world, "out@1", seconds(93)).period == seconds(3.1)
 
 
@@ -174,7 +230,9 @@ def counts(world: World, graph: Graph) -> dict[Line, int]:
 
 @pytest.mark.parametrize("ending", ["remove", "sleep", "kill", "detach", "gone"])
 def test_what_is_prepared_ahead_of_the_pull_is_one_version(ending: str) -> None:
-    """The Sink goes: its Source, and that one's, come to rest after at most one more run than was asked for."""
+    """The Sink goes: its Source, and that one's, come to rest after at most one more run than
+    was asked for.
+    """
     graph = Graph((pond("in@1"), pond("mid@1", "in@1"), pond("out@1", "mid@1")))
     world = waving(graph, lambda line, _: seconds(3 if line == "mid@1" else 1), 0.1)
     before = counts(world, graph)
@@ -197,13 +255,27 @@ def test_what_is_prepared_ahead_of_the_pull_is_one_version(ending: str) -> None:
 
 
 @looks(25)
-@given(st.lists(st.sampled_from([0.5, 1, 2, 3, 5, 8, 20]), min_size=1, max_size=4), st.sampled_from([0.0, 0.1, 0.3]))
-def test_a_source_runs_as_often_as_its_quickest_sink_takes(paces: list[float], letter: float) -> None:
-    """Sinks of different speed, each under a Wave of its own; some are slower than their Source, some quicker."""
+@given(
+    st.lists(st.sampled_from([0.5, 1, 2, 3, 5, 8, 20]), min_size=1, max_size=4),
+    st.sampled_from([0.0, 0.1, 0.3]),
+)
+def test_a_source_runs_as_often_as_its_quickest_sink_takes(
+    paces: list[float], letter: float
+) -> None:
+    """Sinks of different speed, each under a Wave of its own; some are slower than their Source,
+    some quicker.
+    """
     sinks = [pond(f"out{n}@1", "mid@1") for n in range(len(paces))]
     graph = Graph((pond("in@1"), pond("mid@1", "in@1"), *sinks))
-    takes = {release.line: pace for release, pace in zip(sinks, paces, strict=True)} | {Line("mid@1"): 2.0}
-    world = world_of(Conditions(latency=lambda _: seconds(letter), duration=lambda line, _: seconds(takes.get(line, 1.0))))
+    takes = {release.line: pace for release, pace in zip(sinks, paces, strict=True)} | {
+        Line("mid@1"): 2.0
+    }
+    world = world_of(
+        Conditions(
+            latency=lambda _: seconds(letter),
+            duration=lambda line, _: seconds(takes.get(line, 1.0)),
+        )
+    )
     settle(world, graph)
     for release in sinks:
         world.trigger(release.line, "wave")
@@ -211,7 +283,14 @@ def test_a_source_runs_as_often_as_its_quickest_sink_takes(paces: list[float], l
     before = counts(world, graph)
     world.run_until(START + seconds(500), most=2_000_000)
     ran = {line: n - before[line] for line, n in counts(world, graph).items()}
-    taken = len({run for (line, _), pins in world.pinned.items() for source, run in pins.items() if line != "mid@1" and source == "mid@1"})
+    taken = len(
+        {
+            run
+            for (line, _), pins in world.pinned.items()
+            for source, run in pins.items()
+            if line != "mid@1" and source == "mid@1"
+        }
+    )
     assert len(world.runs("mid@1")) <= taken + 3, "versions that nobody took"
     assert ran[Line("in@1")] <= ran[Line("mid@1")] + 2
 
@@ -222,8 +301,12 @@ def ripples_of(*shapes: tuple[str, tuple[str, ...]]) -> Release:
 
 @looks(25)
 @given(st.lists(st.sampled_from([0.5, 1, 2.1, 2.8, 5, 5.8]), min_size=2, max_size=4), st.data())
-def test_root_ripples_side_by_side_make_a_wave_no_older(paces: list[float], data: st.DataObject) -> None:
-    """An Inlet of root Ripples side by side, each with a branch of its own below it, and a quick Sink: as old as its longest branch."""
+def test_root_ripples_side_by_side_make_a_wave_no_older(
+    paces: list[float], data: st.DataObject
+) -> None:
+    """An Inlet of root Ripples side by side, each with a branch of its own below it, and a quick
+    Sink: as old as its longest branch.
+    """
     shapes: list[tuple[str, tuple[str, ...]]] = []
     takes: dict[str, float] = {}
     for n, pace in enumerate(paces):
@@ -235,18 +318,30 @@ def test_root_ripples_side_by_side_make_a_wave_no_older(paces: list[float], data
             takes[f"b{n}"] = data.draw(st.sampled_from(quick)) if pace < max(paces) else 0.5
     longest = max(pace for name, pace in takes.items() if name.startswith("r"))
     graph = Graph((ripples_of(*shapes), pond("out@1", "in@1")))
-    world = waving(graph, lambda line, ripple: seconds(takes.get(ripple, 0.3) if line == "in@1" else 0.3))
+    world = waving(
+        graph, lambda line, ripple: seconds(takes.get(ripple, 0.3) if line == "in@1" else 0.3)
+    )
     seen = watch(world, "out@1", seconds(200))
     assert seen.period == seconds(longest)
     ways = [takes[name] + takes.get(f"b{name[1:]}", 0) for name in takes if name.startswith("r")]
-    assert seen.oldest == seconds(max(ways) + 0.3) == lead(graph, Line("out@1"), world.conditions.duration)
+    assert (
+        seen.oldest
+        == seconds(max(ways) + 0.3)
+        == lead(graph, Line("out@1"), world.conditions.duration)
+    )
 
 
 def test_a_tide_above_a_wave_makes_what_it_publishes_no_older() -> None:
-    """Its targets come while root Ripples are at work. A run begun for one of them would only grow old at their door."""
+    """Its targets come while root Ripples are at work. A run begun for one of them would only
+    grow old at their door.
+    """
     takes = {"p0@1.r0": 5, "p1@1.r0": 0.5, "p1@1.r1": 0.5, "p2@1.r0": 5, "p4@1.r0": 1, "p4@1.r1": 5}
     one, two = chain_of("r0"), chain_of("r0", "r1")
-    above = (pond("p0@1", ripples=one), pond("p1@1", "p0@1", ripples=two), pond("p2@1", "p0@1", "p1@1", ripples=one))
+    above = (
+        pond("p0@1", ripples=one),
+        pond("p1@1", "p0@1", ripples=two),
+        pond("p2@1", "p0@1", "p1@1", ripples=one),
+    )
     graph = Graph((*above, pond("p4@1", "p0@1", "p2@1", "p1@1", ripples=two)))
     world = World(Conditions(duration=lambda line, ripple: seconds(takes[f"{line}.{ripple}"])))
     settle(world, graph)
@@ -259,8 +354,14 @@ def test_a_tide_above_a_wave_makes_what_it_publishes_no_older() -> None:
 
 
 def test_what_is_begun_for_a_push_keeps_its_place_in_a_wave() -> None:
-    """Its card comes when it has begun. Without it the Sources make one version fewer, for good: 7.5 s."""
-    one, two, fork = chain_of("r0"), chain_of("r0", "r1"), [("r0", ()), ("r1", ("r0",)), ("r2", ("r0",))]
+    """Its card comes when it has begun. Without it the Sources make one version fewer, for good:
+    7.5 s.
+    """
+    one, two, fork = (
+        chain_of("r0"),
+        chain_of("r0", "r1"),
+        [("r0", ()), ("r1", ("r0",)), ("r2", ("r0",))],
+    )
     sides = [("r0", ()), ("r1", ())]
     graph = Graph(
         (
@@ -272,8 +373,17 @@ def test_what_is_begun_for_a_push_keeps_its_place_in_a_wave() -> None:
             pond("p5@1", "p0@1", "p3@1", ripples=sides),
         )
     )
-    takes = {"p0": (3, 2, 5), "p1": (3, 1), "p2": (2, 3, 2), "p3": (7, 1), "p4": (0.2,), "p5": (0.2, 7)}
-    world = World(Conditions(duration=lambda line, ripple: seconds(takes[line[:2]][int(ripple[1:])])))
+    takes = {
+        "p0": (3, 2, 5),
+        "p1": (3, 1),
+        "p2": (2, 3, 2),
+        "p3": (7, 1),
+        "p4": (0.2,),
+        "p5": (0.2, 7),
+    }
+    world = World(
+        Conditions(duration=lambda line, ripple: seconds(takes[line[:2]][int(ripple[1:])]))
+    )
     settle(world, graph)
     world.trigger("p5@1", "tide", bound=seconds(3))
     world.trigger("p3@1", "wave")
@@ -284,10 +394,13 @@ def test_what_is_begun_for_a_push_keeps_its_place_in_a_wave() -> None:
 
 @looks(25)
 @given(graphs(most=6, optional=False, majors=False), seeds, st.data())
-def test_a_pulse_is_answered_within_twice_its_way_whatever_stands(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_pulse_is_answered_within_twice_its_way_whatever_stands(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     """It finds each Ripple on its way at work on something older, once at most.
 
-    Where Ripples stand side by side it waits for the next run that is pulled, if there are such without end.
+    Where Ripples stand side by side it waits for the next run that is pulled, if there are such
+    without end.
     """
     duration = durations(seed)
     world = World(Conditions(duration=duration), seed)
@@ -305,7 +418,9 @@ def test_a_pulse_is_answered_within_twice_its_way_whatever_stands(graph: Graph, 
 
     world.watch = keep
     for _ in range(10):
-        world.run_until(world.now + seconds(data.draw(st.sampled_from([0.3, 1, 2.7, 6, 11]))), most=2_000_000)
+        world.run_until(
+            world.now + seconds(data.draw(st.sampled_from([0.3, 1, 2.7, 6, 11]))), most=2_000_000
+        )
         line = data.draw(st.sampled_from(graph.lines))
         asked[line, world.trigger(line, "pulse")] = None
     world.run_until(world.now + seconds(200), most=2_000_000)
@@ -317,13 +432,22 @@ def test_a_pulse_is_answered_within_twice_its_way_whatever_stands(graph: Graph, 
 
 @looks(25)
 @given(graphs(most=6, optional=False, majors=False), seeds, st.data())
-def test_triggers_that_share_a_lineage_keep_their_limits(graph: Graph, seed: int, data: st.DataObject) -> None:
-    """A Wave keeps its pace, and its age but for what a push had waited; a Tide finds each Ripple on its way at work once at most."""
+def test_triggers_that_share_a_lineage_keep_their_limits(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
+    """A Wave keeps its pace, and its age but for what a push had waited; a Tide finds each
+    Ripple on its way at work once at most.
+    """
     duration = durations(seed)
     world = World(Conditions(duration=duration), seed)
     settle(world, graph)
-    standing = data.draw(st.lists(st.sampled_from(graph.lines), unique=True, min_size=1, max_size=3))
-    bounds = {line: data.draw(st.sampled_from([None, seconds(3), seconds(10), seconds(40)])) for line in standing}
+    standing = data.draw(
+        st.lists(st.sampled_from(graph.lines), unique=True, min_size=1, max_size=3)
+    )
+    bounds = {
+        line: data.draw(st.sampled_from([None, seconds(3), seconds(10), seconds(40)]))
+        for line in standing
+    }
     for line, bound in bounds.items():
         if bound is None:
             world.trigger(line, "wave")
@@ -342,7 +466,11 @@ def test_triggers_that_share_a_lineage_keep_their_limits(graph: Graph, seed: int
         if bound is None:
             longest = slowest(graph, line, duration)
             assert seen.period <= longest * 1.0001
-            pushed = len(standing) > 1  # a version may be of what another trigger asked for while a root Ripple was at work
+            pushed = (
+                len(standing) > 1
+            )  # a version may be of what another trigger asked for while a root Ripple was at work
             assert seen.oldest <= way + longest * (waits(graph, line, duration, longest) + pushed)
         else:
-            assert stalest[line] <= max(bound, way * 2) + way * 2 + SOON  # an alarm is set a second ahead at least
+            assert (
+                stalest[line] <= max(bound, way * 2) + way * 2 + SOON
+            )  # an alarm is set a second ahead at least

@@ -16,7 +16,18 @@ from duckstring.model.names import Line
 from duckstring.model.windows import Occurrence, Window, open_now
 from duckstring.testing.simulator import START, World, seconds
 from tests.property.living import Living, rules
-from tests.property.worlds import Fate, Graph, at_rest, graphs, looks, once, settle, weather, whole, world_of
+from tests.property.worlds import (
+    Fate,
+    Graph,
+    at_rest,
+    graphs,
+    looks,
+    once,
+    settle,
+    weather,
+    whole,
+    world_of,
+)
 
 seeds = st.integers(0, 2**16)
 
@@ -35,7 +46,9 @@ def _open_at(windows: tuple[Window, ...], now: Instant) -> Occurrence:
 
 @looks(60)
 @given(graphs(most=8), seeds, st.data())
-def test_a_windowed_inlet_runs_at_most_once_per_occurrence_whatever_happens(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_windowed_inlet_runs_at_most_once_per_occurrence_whatever_happens(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     fate = Fate(seed, data.draw(st.sampled_from([0.0, 0.3])))
     skew = data.draw(st.sampled_from([0.0, 1.5]))
     world = world_of(replace(weather(seed, pace=(0.2, 1, 4), skew=skew), outcome=fate), seed)
@@ -50,12 +63,18 @@ def test_a_windowed_inlet_runs_at_most_once_per_occurrence_whatever_happens(grap
     living.trouble(FEW, 8)
     living.wait(90)
     for line, some in windows.items():
-        began = [row for of, row in world.history if of == line and row.status == "running" and row.run not in _forced(world, line)]
+        began = [
+            row
+            for of, row in world.history
+            if of == line and row.status == "running" and row.run not in _forced(world, line)
+        ]
         ended = {row.run: row.status for row in world.runs(line)}
         used: Counter[Occurrence] = Counter()
         for row in began:
             occurrence = _open_at(some, row.started)
-            assert timedelta() <= row.f - occurrence.end < seconds(0.001), "as fresh as its occurrence ends"
+            assert timedelta() <= row.f - occurrence.end < seconds(0.001), (
+                "as fresh as its occurrence ends"
+            )
             used[occurrence] += ended.get(row.run, "running") not in {"failed", "killed"}
         assert all(count <= 1 for count in used.values())
     once(world)
@@ -76,12 +95,17 @@ def _forced(world: World, line: Line) -> set[int]:
 
 @looks(30)
 @given(graphs(most=10), seeds, st.data())
-def test_a_wave_under_a_window_runs_its_lineage_once_an_occurrence(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_wave_under_a_window_runs_its_lineage_once_an_occurrence(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = world_of(weather(seed, pace=(0.2, 0.5, 1)), seed)
     settle(world, graph)
     every = 60 + 5 * len(graph.releases)
-    # One of a second may close before the demand of an earlier opening has come up again: docs/operate.md.
-    window = Window("daily", START + seconds(10), seconds(every), seconds(data.draw(st.integers(2, every))))
+    # One of a second may close before the demand of an earlier opening has come up again:
+    # docs/operate.md.
+    window = Window(
+        "daily", START + seconds(10), seconds(every), seconds(data.draw(st.integers(2, every)))
+    )
     for line in _inlets(graph):
         world.add_window(line, window)
     world.run_until(world.now + seconds(2))
@@ -108,7 +132,9 @@ def _reached(graph: Graph, line: Line) -> set[Line]:
 
 @looks(30)
 @given(graphs(most=8), seeds, st.data())
-def test_demand_that_comes_while_no_window_is_open_waits_for_the_opening(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_demand_that_comes_while_no_window_is_open_waits_for_the_opening(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
     world = world_of(weather(seed), seed)
     settle(world, graph)
     opens = START + seconds(1000)
@@ -127,9 +153,11 @@ def test_demand_that_comes_while_no_window_is_open_waits_for_the_opening(graph: 
 
 
 class Staleness:
-    """The worst staleness of one line since it first ran, and the most targets that it or any line of ``reach`` held at once.
+    """The worst staleness of one line since it first ran, and the most targets that it or any line
+    of ``reach`` held at once.
 
-    A line that was never deployed counts too: nobody waits for it, and it must not collect what it will never satisfy.
+    A line that was never deployed counts too: nobody waits for it, and it must not collect what it
+    will never satisfy.
     """
 
     def __init__(self, world: World, line: Line, reach: set[Line]) -> None:
@@ -157,7 +185,10 @@ def test_a_tide_keeps_staleness_under_its_bound_and_the_lead_and_never_stacks_ta
     to = graph.lines[-1]
     begun = world.trigger(to, "pulse")
     world.run_until()
-    lead = max(row.finished for line in graph.asked(to) for row in world.runs(line) if row.finished) - begun
+    lead = (
+        max(row.finished for line in graph.asked(to) for row in world.runs(line) if row.finished)
+        - begun
+    )
     every = seconds(30)
     for line in _inlets(graph) if windowed else ():
         world.add_window(line, Window("short", START, every, seconds(7)))
@@ -189,13 +220,17 @@ def test_a_tide_asks_no_oftener_than_its_bound(graph: Graph, seed: int, bound: f
 
 @looks(60)
 @given(graphs(most=8), seeds, st.sampled_from(["tap", "wave"]), st.data())
-def test_long_windows_and_changed_sources_keep_nobody_busy_for_nothing(graph: Graph, seed: int, kind: str, data: st.DataObject) -> None:
+def test_long_windows_and_changed_sources_keep_nobody_busy_for_nothing(
+    graph: Graph, seed: int, kind: str, data: st.DataObject
+) -> None:
     """A Window may put a line hours ahead of the Sources that it comes to have."""
     world = world_of(weather(seed, doubles=0.0, skew=data.draw(st.sampled_from([0.0, 1.5]))), seed)
     settle(world, graph)
     for line in data.draw(st.lists(st.sampled_from(_inlets(graph)), unique=True)):
         every = seconds(data.draw(st.sampled_from([10, 60, 1200, 86_400])))
-        world.add_window(line, Window("long", START - seconds(data.draw(st.integers(0, 1000))), every, every))
+        world.add_window(
+            line, Window("long", START - seconds(data.draw(st.integers(0, 1000))), every, every)
+        )
     for line in graph.lines:
         world.trigger(line, "pulse")
     living = Living(world, data.draw, {r.line: r for r in graph.releases})
@@ -209,7 +244,11 @@ def test_long_windows_and_changed_sources_keep_nobody_busy_for_nothing(graph: Gr
     ran = {line: len(world.runs(line)) - before[line] for line in world.states}
     filling = 3 * sum(len(release.ripples) for release in living.releases.values()) + 6
     for line in living.releases:
-        taken = sum(ran[sink] for sink in living.releases if line in {s.line for s in living.releases[sink].sources})
+        taken = sum(
+            ran[sink]
+            for sink in living.releases
+            if line in {s.line for s in living.releases[sink].sources}
+        )
         assert ran[line] <= (2 * taken + filling if line != to or kind == "tap" else 10_000)
     world.trigger(to, "remove")
     world.run_until(world.now + seconds(86_400 * 2), most=1_000_000)
@@ -218,6 +257,10 @@ def test_long_windows_and_changed_sources_keep_nobody_busy_for_nothing(graph: Gr
 
 
 def _is_supplied(state: PondState) -> bool:
-    """Each Source that it requires (or that it has, where it requires none) has run, and has no Window to wait for."""
-    decide = [view for view in state.sources.values() if not view.optional] or list(state.sources.values())
+    """Each Source that it requires (or that it has, where it requires none) has run, and has no
+    Window to wait for.
+    """
+    decide = [view for view in state.sources.values() if not view.optional] or list(
+        state.sources.values()
+    )
     return all(view.end_f > NEVER and not view.delay for view in decide) and not state.windows

@@ -1,4 +1,6 @@
-"""Law 11: a step, and all of a delivery, costs what its own line costs, however many others there are."""
+"""Law 11: a step, and all of a delivery, costs what its own line costs, however many others
+there are.
+"""
 
 from __future__ import annotations
 
@@ -56,10 +58,15 @@ class Work:
 
 
 def _worked(graph: Graph, strangers: int, letters: int) -> list[Counter[str]]:
-    """The work of each delivery of a Pulse over ``graph``, among ``strangers`` that have nothing to do with it."""
+    """The work of each delivery of a Pulse over ``graph``, among ``strangers`` that have nothing
+    to do with it.
+    """
     clock = MemoryClock(START)
     mailbox, store, schedules = MemoryMailbox(clock), MemoryStateStore(), MemorySchedules()
-    machine, notes = Machine(clock, mailbox, lambda _line, _ripple: seconds(1)), MemoryNotes(clock, mailbox)
+    machine, notes = (
+        Machine(clock, mailbox, lambda _line, _ripple: seconds(1)),
+        MemoryNotes(clock, mailbox),
+    )
     hands = EffectPorts(mailbox, machine, machine, notes, notes, notes, schedules, MemoryWorkers())
     for n in range(strangers):
         line = Line(f"stranger{n}@1")
@@ -75,7 +82,14 @@ def _worked(graph: Graph, strangers: int, letters: int) -> list[Counter[str]]:
             continue
         line, shown = waiting[0], mailbox.show(waiting[0])
         with Work() as counted:
-            deliver(line, shown, store=store, gates=machine, perform=lambda state, outbox: perform(state, outbox, hands), clock=clock)
+            deliver(
+                line,
+                shown,
+                store=store,
+                gates=machine,
+                perform=lambda state, outbox: perform(state, outbox, hands),
+                clock=clock,
+            )
         mailbox.acknowledge(line, shown)
         work.append(counted.calls)
     return work
@@ -92,8 +106,12 @@ def test_a_step_costs_the_same_among_ten_ponds_and_among_ten_thousand(graph: Gra
 
 @looks(20)
 @given(graphs(most=5), st.integers(2, 40))
-def test_a_source_pays_nothing_in_its_step_for_the_sinks_that_it_has(graph: Graph, sinks: int) -> None:
-    """Only posting the letters grows with the Sinks: the outbox holds one effect for all of them."""
+def test_a_source_pays_nothing_in_its_step_for_the_sinks_that_it_has(
+    graph: Graph, sinks: int
+) -> None:
+    """Only posting the letters grows with the Sinks: the outbox holds one effect for all of
+    them.
+    """
     graph = Graph(graph.releases[:1])
     _steps_with(graph, 1)
     one, many = (_steps_with(graph, n) for n in (1, sinks))

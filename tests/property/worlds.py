@@ -1,4 +1,6 @@
-"""Random Catchments, the laws that hold at every step of them, and how many of them a test looks at."""
+"""Random Catchments, the laws that hold at every step of them, and how many of them a test looks
+at.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,18 @@ PROVING = os.environ.get("HYPOTHESIS_PROFILE") == "prove"
 MOST_PONDS = 60 if PROVING else 12
 PROVEN = int(os.environ.get("PROVE_EXAMPLES", "5000"))
 
-_QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much]
+_QUIET = [
+    HealthCheck.too_slow,
+    HealthCheck.data_too_large,
+    HealthCheck.large_base_example,
+    HealthCheck.filter_too_much,
+]
 
 
 def looks(usual: int) -> settings:
-    """``usual`` examples, the same ones every time; under HYPOTHESIS_PROFILE=prove 5,000 fresh ones (or PROVE_EXAMPLES)."""
+    """``usual`` examples, the same ones every time; under HYPOTHESIS_PROFILE=prove 5,000 fresh
+    ones (or PROVE_EXAMPLES).
+    """
     return settings(
         max_examples=PROVEN if PROVING else usual,
         deadline=None,
@@ -55,7 +64,10 @@ class Graph:
         ponds = []
         for r in self.releases:
             sources = ", ".join(s.line + "?" * s.optional for s in r.sources)
-            ponds.append(f"{r.line} <- [{sources}]: " + "; ".join(f"{x.name}({', '.join(x.parents)})" for x in r.ripples))
+            ponds.append(
+                f"{r.line} <- [{sources}]: "
+                + "; ".join(f"{x.name}({', '.join(x.parents)})" for x in r.ripples)
+            )
         return "\n".join(["", *ponds])
 
     def _repr_pretty_(self, printer: object, _cycle: bool) -> None:
@@ -75,7 +87,9 @@ class Graph:
         return [s.line for s in release.sources if s.optional is optional and s.line in known]
 
     def asked(self, line: str) -> set[Line]:
-        """``line`` and all that a target on it reaches: required Sources, or the optional ones where there is no other."""
+        """``line`` and all that a target on it reaches: required Sources, or the optional ones
+        where there is no other.
+        """
         reached = {Line(line)}
         for above in self.sources(line, optional=False) or self.sources(line, optional=True):
             reached |= self.asked(above)
@@ -109,7 +123,9 @@ def graphs(  # noqa: PLR0913 - what a graph may be
     ripples: int = 3,
     **options: int,
 ) -> Graph:
-    """A random graph of Ponds, each a random graph of Ripples; of some Ponds two majors live side by side."""
+    """A random graph of Ponds, each a random graph of Ripples; of some Ponds two majors live
+    side by side.
+    """
     releases: list[Release] = []
     for i in range(draw(st.integers(1, most or MOST_PONDS))):
         line = f"p{i}@1"
@@ -117,14 +133,24 @@ def graphs(  # noqa: PLR0913 - what a graph may be
             line = draw(st.sampled_from(releases)).line.replace("@1", "@2")
             line = f"p{i}@1" if any(r.line == line for r in releases) else line
         above = [r.line for r in releases if _pond(r.line) != _pond(line)]
-        sources = above[-1:] if chain or not above else draw(st.lists(st.sampled_from(above), unique_by=_pond, max_size=3))
+        sources = (
+            above[-1:]
+            if chain or not above
+            else draw(st.lists(st.sampled_from(above), unique_by=_pond, max_size=3))
+        )
         names = [s + ("?" if optional and draw(st.integers(0, 3)) == 0 else "") for s in sources]
         if names and optional and draw(st.integers(0, 7)) == 0:
             names.append(f"ghost{i}@1?")
         specs: list[tuple[str, tuple[str, ...]]] = []
         for k in range(draw(st.integers(1, ripples))):
             before = [name for name, _ in specs]
-            parents = before[-1:] if not forks else draw(st.lists(st.sampled_from(before), unique=True, max_size=2)) if before else []
+            parents = (
+                before[-1:]
+                if not forks
+                else draw(st.lists(st.sampled_from(before), unique=True, max_size=2))
+                if before
+                else []
+            )
             specs.append((f"r{k}", tuple(sorted(parents))))
         releases.append(pond(line, *names, ripples=specs, **options))
     return Graph(tuple(releases))
@@ -139,7 +165,9 @@ def weather(
     dull: float = 0.25,
     pace: tuple[float, ...] = (0.2, 1, 1, 2, 3, 7),
 ) -> Conditions:
-    """Late, doubled letters, ticks that may not come, Ripples of different durations; a ``dull`` share of them changes nothing."""
+    """Late, doubled letters, ticks that may not come, Ripples of different durations; a ``dull``
+    share of them changes nothing.
+    """
 
     def duration(line: Line, ripple: str):
         return seconds(random.Random(f"{seed}/{line}/{ripple}").choice(pace))
@@ -155,7 +183,15 @@ def weather(
         skips=lambda attempted: chance((seed, "skip", attempted), dull / 2),
         doubles=doubles,
         ghosts=0.5,
-        ticks=lambda r: r.choice([(), (seconds(0),), (seconds(-4), seconds(1)), (seconds(0.5), seconds(0.5)), (seconds(55),)]),
+        ticks=lambda r: r.choice(
+            [
+                (),
+                (seconds(0),),
+                (seconds(-4), seconds(1)),
+                (seconds(0.5), seconds(0.5)),
+                (seconds(55),),
+            ]
+        ),
         skew=lambda r: seconds(r.uniform(-1, 1) * skew),
     )
 
@@ -195,40 +231,67 @@ class Laws:
         assert after.end_f <= after.start_f
         assert after.changed_f <= after.end_f
         assert list(after.targets) == sorted(set(after.targets))
-        assert all(target > after.start_f for target in after.targets) or after.health != "ok" or after.release is None
+        assert (
+            all(target > after.start_f for target in after.targets)
+            or after.health != "ok"
+            or after.release is None
+        )
         if after.health == "ok" and not after.runs:
             assert after.start_f == after.end_f
         if before.release is not None and after.release is None:
-            assert (after.end_f, after.snapshot, dict(after.runs), after.runs_started) == (NEVER, 0, {}, before.runs_started)
+            assert (after.end_f, after.snapshot, dict(after.runs), after.runs_started) == (
+                NEVER,
+                0,
+                {},
+                before.runs_started,
+            )
             return
         assert before.end_f <= after.end_f
         assert before.changed_f <= after.changed_f
         assert before.snapshot <= after.snapshot
-        began = after.runs_started > before.runs_started  # perhaps the next one, which had been kept back and passed at once
+        began = (
+            after.runs_started > before.runs_started
+        )  # perhaps the next one, which had been kept back and passed at once
         published = before.runs.get(after.snapshot)
         if before.snapshot < after.snapshot and published and published.forced and not began:
-            assert (after.end_f, after.changed_f) == (before.end_f, before.changed_f), "a forced run moved its freshness"
+            assert (after.end_f, after.changed_f) == (before.end_f, before.changed_f), (
+                "a forced run moved its freshness"
+            )
 
     def _health(self, before: PondState, after: PondState) -> None:
         if after.health == "killed" != before.health:  # what is asked from then on is kept
-            assert (after.pull, after.woken, after.force, after.targets, dict(after.runs)) == (None, None, False, (), {})
+            assert (after.pull, after.woken, after.force, after.targets, dict(after.runs)) == (
+                None,
+                None,
+                False,
+                (),
+                {},
+            )
         if after.health == "killed":
             assert not after.runs
-            assert not any(ripple.attempt or ripple.pull or ripple.targets for ripple in after.ripples.values())
+            assert not any(
+                ripple.attempt or ripple.pull or ripple.targets for ripple in after.ripples.values()
+            )
         if before.health == "killed" != after.health:
             signal = self.world.log[-1][1]
-            assert isinstance(signal, Removed) or (isinstance(signal, Ordered) and signal.verb in {"wake", "force", "clear"})
+            assert isinstance(signal, Removed) or (
+                isinstance(signal, Ordered) and signal.verb in {"wake", "force", "clear"}
+            )
 
     def _ripples(self, after: PondState) -> None:
         live = {run.f for run in after.runs.values() if run.failure is None and not run.superseded}
         forced = any(run.forced for run in after.runs.values())
         for ripple in after.ripples.values():
-            fallen = ripple.attempt is not None and after.runs[ripple.attempt.run].failure is not None
+            fallen = (
+                ripple.attempt is not None and after.runs[ripple.attempt.run].failure is not None
+            )
             assert ripple.end_f <= ripple.start_f
             assert ripple.start_f <= after.start_f or fallen
             assert ripple.end_f >= after.end_f or forced
             for parent in () if fallen else ripple.parents:
-                assert ripple.start_f <= after.ripples[parent].end_f or ripple.start_f <= after.end_f
+                assert (
+                    ripple.start_f <= after.ripples[parent].end_f or ripple.start_f <= after.end_f
+                )
             if ripple.attempt is None:
                 assert ripple.start_f == ripple.end_f
             else:
@@ -240,26 +303,51 @@ class Laws:
         for name, ripple in after.ripples.items():
             held = before.ripples.get(name)
             given = (held.attempt.run, held.attempt.number) if held and held.attempt else None
-            if ripple.attempt is not None and ripple.attempt.number == 1 and given != (ripple.attempt.run, 1):
+            if (
+                ripple.attempt is not None
+                and ripple.attempt.number == 1
+                and given != (ripple.attempt.run, 1)
+            ):
                 run = before.runs.get(ripple.attempt.run)
-                assert run is None or not run.superseded, "a Ripple began a run that can no longer be published whole"
+                assert run is None or not run.superseded, (
+                    "a Ripple began a run that can no longer be published whole"
+                )
 
     def _begins(self, before: PondState, after: PondState) -> None:
-        """A run begins when a root Ripple can begin it, no sooner. One that is pushed begins no later in a chain of Ripples;
-        where some stand side by side it begins once nothing is in flight. (One that tries again after a failure does not wait.)
+        """A run begins when a root Ripple can begin it, no sooner. One that is pushed begins no
+        later in a chain of Ripples; where some stand side by side it begins once nothing is in
+        flight. (One that tries again after a failure does not wait.)
         """
         if after.health != "ok":
             return
         roots = [ripple for ripple in after.ripples.values() if not ripple.parents]
         for number in after.runs.keys() - before.runs.keys():
-            taken = [ripple.name for ripple in roots if ripple.attempt is not None and ripple.attempt.run == number]
+            taken = [
+                ripple.name
+                for ripple in roots
+                if ripple.attempt is not None and ripple.attempt.run == number
+            ]
             assert taken, "a run that no root Ripple has begun"
-        waits = after.release is None or after.next_release or after.force or any(run.forced for run in after.runs.values())
+        waits = (
+            after.release is None
+            or after.next_release
+            or after.force
+            or any(run.forced for run in after.runs.values())
+        )
         turn = Turn(after, self.world.now)
-        if not waits and after.targets and not turn.is_windowed and source_f(turn) >= after.targets[0]:
+        if (
+            not waits
+            and after.targets
+            and not turn.is_windowed
+            and source_f(turn) >= after.targets[0]
+        ):
             chain = [ripple.name for ripple in after.ripples.values()]
             is_chain = all(above in after.ripples[name].parents for above, name in pairwise(chain))
-            busy = roots[0].attempt if is_chain else [run for run in after.runs.values() if run.failure is None]
+            busy = (
+                roots[0].attempt
+                if is_chain
+                else [run for run in after.runs.values() if run.failure is None]
+            )
             assert busy, "a target that could be served is left"
 
     def _runs(self, before: PondState, after: PondState) -> None:
@@ -270,7 +358,11 @@ class Laws:
             assert number > before.runs_started, "a number that was given before"
             assert run.f.year > 1, "a run of what nobody has"
             assert (
-                run.f == after.end_f if run.forced else run.f > before.start_f or before.health != "ok" or before.next_release is not None
+                run.f == after.end_f
+                if run.forced
+                else run.f > before.start_f
+                or before.health != "ok"
+                or before.next_release is not None
             )
             self._pins(after, number)
 
@@ -284,19 +376,31 @@ class Laws:
             assert run.f == max(view.end_f for view in after.sources.values())
         for line, pin in run.pins.items():
             view = after.sources[line]
-            assert (view.end_f, pin) in self.said.get(line, {(NEVER, 0)}), "a freshness and a snapshot that never went together"
-            assert view.optional or run.forced or view.end_f >= run.f, "only a forced run may read a new Source that is behind it"
+            assert (view.end_f, pin) in self.said.get(line, {(NEVER, 0)}), (
+                "a freshness and a snapshot that never went together"
+            )
+            assert view.optional or run.forced or view.end_f >= run.f, (
+                "only a forced run may read a new Source that is behind it"
+            )
             assert pin == 0 or self.world.snapshots[line, pin].f <= view.end_f
 
 
 def whole(world: World) -> None:
-    """Every published snapshot is one run's: each Ripple has written in this very run, or said "no change" in it."""
-    skipped = {(to, signal.run, signal.ripple) for to, signal, _ in world.log if isinstance(signal, RippleSucceeded) and signal.skipped}
+    """Every published snapshot is one run's: each Ripple has written in this very run, or said
+    "no change" in it.
+    """
+    skipped = {
+        (to, signal.run, signal.ripple)
+        for to, signal, _ in world.log
+        if isinstance(signal, RippleSucceeded) and signal.skipped
+    }
     for (line, number), snapshot in world.snapshots.items():
         for ripple in world.shapes.get((line, number), ()):  # a removal of a table is nobody's run
             written = snapshot.tables.get(ripple)
             run = writer_of(written.key)[0] if written else 0
-            assert run == number or (run < number and (line, number, ripple) in skipped), f"{line}/{number} mixes in {ripple} of run {run}"
+            assert run == number or (run < number and (line, number, ripple) in skipped), (
+                f"{line}/{number} mixes in {ripple} of run {run}"
+            )
 
 
 def once(world: World) -> None:
@@ -306,12 +410,18 @@ def once(world: World) -> None:
 
 
 def at_rest(world: World) -> bool:
-    """Nothing runs and nothing is wanted of what is deployed, and no branch of an execution waits."""
+    """Nothing runs and nothing is wanted of what is deployed, and no branch of an execution
+    waits.
+    """
     deployed = [state for state in world.states.values() if state.release is not None]
-    return not world.waiting() and not any(s.runs or s.pull or s.kept or s.woken or s.force or s.targets for s in deployed)
+    return not world.waiting() and not any(
+        s.runs or s.pull or s.kept or s.woken or s.force or s.targets for s in deployed
+    )
 
 
-def settle(world: World, graph: Graph, order: Callable[[list[Release]], list[Release]] = list) -> None:
+def settle(
+    world: World, graph: Graph, order: Callable[[list[Release]], list[Release]] = list
+) -> None:
     """Deploy ``graph`` and let the letters arrive."""
     world.deploy(*order(list(graph.releases)))
     world.run_until()

@@ -3,12 +3,25 @@
 from typing import assert_type
 
 from duckstring import Pond, ripple
-from duckstring.external import BatchJob, DatabricksJob, Env, ExternalRun, GlueJob, Handle, HttpJob, StateMachine
+from duckstring.external import (
+    BatchJob,
+    DatabricksJob,
+    Env,
+    ExternalRun,
+    GlueJob,
+    Handle,
+    HttpJob,
+    StateMachine,
+)
 
-databricks = DatabricksJob(Env("SALES_JOB_ID"), host=Env("DATABRICKS_HOST"), token=Env("DATABRICKS_TOKEN"), poll="60s")
+databricks = DatabricksJob(
+    Env("SALES_JOB_ID"), host=Env("DATABRICKS_HOST"), token=Env("DATABRICKS_TOKEN"), poll="60s"
+)
 glue = GlueJob("sales", arguments={"--day": "2030-01-01"}, role=Env("GLUE_ROLE"))
 batch = BatchJob("sales:7", queue="default", overrides={"command": ["run"]})
-machine = StateMachine("arn:aws:states:eu-central-1:123456789012:stateMachine:sales", input={"day": 1})
+machine = StateMachine(
+    "arn:aws:states:eu-central-1:123456789012:stateMachine:sales", input={"day": 1}
+)
 other = HttpJob(
     Env("ENGINE"),
     start="/pipelines/sales/runs",

@@ -1,4 +1,6 @@
-"""A Pond's handle in memory, with what a job of another engine needs of it, and a clock that waiting moves."""
+"""A Pond's handle in memory, with what a job of another engine needs of it, and a clock that
+waiting moves.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def virtual_time(patch):
 
 
 def turns(job, pond, *, most=200, between=lambda wait: None, **inputs):
-    """Call the job as its Ripple is called: again after each pause. What it returns, and the pauses."""
+    """Call the job as its Ripple is called: again after each pause. What it returns, and the
+    pauses.
+    """
     pauses = []
     for _ in range(most):
         try:

@@ -39,5 +39,11 @@ class Disk:
 
 def shown(relation):
     """Types, and every value as text: Python has no words for some, and shows others wrong."""
-    columns = ", ".join(f"#{place}::VARCHAR, #{place} IS NULL" for place in range(1, len(relation.columns) + 1))
-    return relation.columns, [str(dtype) for dtype in relation.types], sorted(map(str, relation.project(columns).fetchall()))
+    columns = ", ".join(
+        f"#{place}::VARCHAR, #{place} IS NULL" for place in range(1, len(relation.columns) + 1)
+    )
+    return (
+        relation.columns,
+        [str(dtype) for dtype in relation.types],
+        sorted(map(str, relation.project(columns).fetchall())),
+    )

@@ -1,4 +1,6 @@
-"""A published table may grow: more columns, types that hold all that the old ones held, and first types of what was empty."""
+"""A published table may grow: more columns, types that hold all that the old ones held, and
+first types of what was empty.
+"""
 
 import json
 
@@ -88,7 +90,10 @@ def test_whatever_may_lose_is_a_breach_that_stores_nothing(disk, old, new, path)
     before = disk.files()
     with pytest.raises(ContractError) as refused:
         disk.write(f"SELECT {new} AS v", first)
-    assert f"Table 't' would break what this major version has published: column '{path}' " in refused.value.message
+    assert (
+        f"Table 't' would break what this major version has published: column '{path}' "
+        in refused.value.message
+    )
     assert "raise the major version" in refused.value.hint
     assert disk.files() == before
 
@@ -130,24 +135,38 @@ def test_what_never_held_a_value_takes_its_first_type_and_keeps_it(disk, empty, 
 
 def test_a_table_without_rows_pins_no_types(disk):
     empty = disk.write("SELECT '1' AS id, 'x' AS day WHERE false")
-    assert disk.types(disk.write("SELECT 1 AS id, DATE '2026-01-01' AS day", empty)) == ["INTEGER", "DATE"]
+    assert disk.types(disk.write("SELECT 1 AS id, DATE '2026-01-01' AS day", empty)) == [
+        "INTEGER",
+        "DATE",
+    ]
 
 
 def test_a_column_without_values_keeps_the_type_that_it_has(disk):
-    """An empty CSV is all text, an empty column of a frame anything: nothing of it breaks the contract."""
+    """An empty CSV is all text, an empty column of a frame anything: nothing of it breaks the
+    contract.
+    """
     first = disk.write("SELECT 1 AS id, 'SPRING' AS code, 5::HUGEINT AS total, {'a': 1} AS s")
     second = disk.write("SELECT '1' AS id, NULL AS code, 'x' AS total, 'y' AS s WHERE false", first)
     assert disk.types(second) == disk.types(first)
     third = disk.write("SELECT 2 AS id, NULL AS code, NULL AS total, NULL AS s", second)
     assert disk.types(third) == disk.types(first)
     with pytest.raises(ContractError, match="column 'code' was VARCHAR and would be INTEGER"):
-        disk.write("SELECT 2 AS id, CASE WHEN range = 9999 THEN 1 END AS code, NULL AS total, NULL AS s FROM range(10000)", third)
+        disk.write(
+            (
+                "SELECT 2 AS id, CASE WHEN range = 9999 THEN 1 END AS code, NULL AS total, NULL "
+                "AS s "
+                "FROM range(10000)"
+            ),
+            third,
+        )
 
 
 def stored_before(disk, sql):
     """As the release before stored it: it said nothing of types, and cast top-level sums only."""
     version = disk.write("SELECT 1 AS placeholder")
-    disk.con.execute(f"COPY ({sql}) TO '{disk.root / version.key}' (FORMAT parquet, COMPRESSION zstd)")
+    disk.con.execute(
+        f"COPY ({sql}) TO '{disk.root / version.key}' (FORMAT parquet, COMPRESSION zstd)"
+    )
     return version
 
 
@@ -170,7 +189,10 @@ def test_sums_of_the_release_before_grow_to_their_own_type(disk):
 
 def test_what_the_release_before_stored_empty_takes_its_first_type(disk):
     before = stored_before(disk, "SELECT 1 AS id, NULL AS code")
-    assert disk.types(disk.write("SELECT 1 AS id, 'SPRING' AS code", before)) == ["INTEGER", "VARCHAR"]
+    assert disk.types(disk.write("SELECT 1 AS id, 'SPRING' AS code", before)) == [
+        "INTEGER",
+        "VARCHAR",
+    ]
     with pytest.raises(ContractError):
         disk.write("SELECT 'x' AS id, 'SPRING' AS code", before)
 
@@ -179,7 +201,14 @@ def test_a_file_says_what_its_columns_are_and_nothing_where_they_are_what_they_s
     first = disk.write("SELECT 1 AS id, 2::HUGEINT AS total")
     second = disk.write("SELECT 1 AS id, 2::HUGEINT AS total", first)
     said = [
-        json.loads(disk.con.execute(f"SELECT value FROM parquet_kv_metadata('{disk.root / version.key}')").fetchone()[0])
+        json.loads(
+            disk.con.execute(
+                f"SELECT value FROM parquet_kv_metadata('{disk.root / version.key}')"
+            ).fetchone()[0]
+        )
         for version in (first, second)
     ]
-    assert said == [{"types": {"total": "HUGEINT"}, "filled": []}, {"types": {"total": "HUGEINT"}, "filled": ["id", "total"]}]
+    assert said == [
+        {"types": {"total": "HUGEINT"}, "filled": []},
+        {"types": {"total": "HUGEINT"}, "filled": ["id", "total"]},
+    ]

@@ -14,7 +14,9 @@ from bench import waiting
 from tests.unit.worker_kit import World
 
 PAGE = (Path(__file__).parents[2] / "docs" / "author.md").read_text(encoding="utf-8")
-(EXAMPLE,) = (code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "pond.pause" in code)
+(EXAMPLE,) = (
+    code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "pond.pause" in code
+)
 
 
 class Databricks(BaseHTTPRequestHandler):
@@ -53,7 +55,9 @@ class Databricks(BaseHTTPRequestHandler):
 def databricks():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Databricks)
     server.tokens, server.runs, server.looks = {}, {}, 0
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     yield server
     server.shutdown()
@@ -64,7 +68,11 @@ def databricks():
 @pytest.fixture
 def world(tmp_path, databricks):
     world = World(tmp_path)
-    world.secret = {"DATABRICKS_HOST": f"http://127.0.0.1:{databricks.server_port}/", "SALES_JOB_ID": "7", "DATABRICKS_TOKEN": "secret"}
+    world.secret = {
+        "DATABRICKS_HOST": f"http://127.0.0.1:{databricks.server_port}/",
+        "SALES_JOB_ID": "7",
+        "DATABRICKS_TOKEN": "secret",
+    }
     world.deploy(EXAMPLE, ripples=("run_pipeline",))
     world.open_run(ripple="run_pipeline")
     return world
@@ -92,7 +100,11 @@ def test_a_worker_that_died_before_it_remembered_starts_no_second_run(world, dat
 
 def test_the_example_fails_with_its_runs_own_words_and_a_retry_starts_another(world, databricks):
     run(world)
-    databricks.runs[11] = {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "Out of disk. "}
+    databricks.runs[11] = {
+        "life_cycle_state": "TERMINATED",
+        "result_state": "FAILED",
+        "state_message": "Out of disk. ",
+    }
     assert run(world)["failure"]["message"] == "Out of disk. https://x/1"
     world.open_run(ripple="run_pipeline", attempt=2, tried=2)
     assert run(world, attempt=2)["outcome"] == "paused"
@@ -101,7 +113,10 @@ def test_the_example_fails_with_its_runs_own_words_and_a_retry_starts_another(wo
 
 def test_an_engine_that_does_not_answer_is_asked_again(world, databricks):
     run(world)
-    address, databricks.runs[11] = world.secret["DATABRICKS_HOST"], {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"}
+    address, databricks.runs[11] = (
+        world.secret["DATABRICKS_HOST"],
+        {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"},
+    )
     world.secret["DATABRICKS_HOST"] = "http://127.0.0.1:1"
     assert run(world)["outcome"] == "paused"
     world.secret["DATABRICKS_HOST"] = address
@@ -129,9 +144,13 @@ def test_a_pause_is_cheaper_the_longer_it_is_and_any_is_cheaper_than_a_worker_th
 
 
 def test_the_costs_are_those_of_the_parts():
-    """By hand: 180 pauses of three transitions, and three around; 3 h and a minute of 2 processors, 8 GB, 80 GB of disk, an address."""
+    """By hand: 180 pauses of three transitions, and three around; 3 h and a minute of 2
+    processors, 8 GB, 80 GB of disk, an address.
+    """
     _, task, _, minute, _ = waiting.ways()
     assert minute.looks == 181
     assert minute.transitions == pytest.approx((180 * 3 + 3) * 0.000025)
     assert minute.compute == pytest.approx(181 * (2 * 0.0000166667 + 0.0000002))
-    assert task.compute == pytest.approx((10_860 / 3600) * (2 * 0.04048 + 8 * 0.004445 + 80 * 0.000111 + 0.005))
+    assert task.compute == pytest.approx(
+        (10_860 / 3600) * (2 * 0.04048 + 8 * 0.004445 + 80 * 0.000111 + 0.005)
+    )

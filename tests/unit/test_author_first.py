@@ -32,7 +32,9 @@ LOOKS = {
     "here": lambda f: f.astimezone(),
     "back in New York": lambda f: ago(f.astimezone(ZoneInfo("America/New_York")), days=1),
     "back and to New York": lambda f: ago(f, days=1).astimezone(ZoneInfo("America/New_York")),
-    "there and back": lambda f: ago(f.astimezone(ZoneInfo("America/New_York")), days=1).astimezone(UTC),
+    "there and back": lambda f: ago(f.astimezone(ZoneInfo("America/New_York")), days=1).astimezone(
+        UTC
+    ),
     "a month of another library": lambda f: f - relativedelta(months=1),
     "midnight": lambda f: ago(f.replace(hour=0, minute=0), days=1),
     "copied": lambda f: ago(copy.deepcopy(f), days=1),
@@ -69,7 +71,11 @@ def test_its_day_can_be_looked_back_from_too():
     day = FIRST.date()
     assert day == date(1, 1, 1)
     assert day - timedelta(days=1) == day + timedelta(days=-7) == day
-    assert (day.isoformat(), day.strftime("%Y%m%d"), f"{day:%Y}") == ("0001-01-01", "00010101", "0001")
+    assert (day.isoformat(), day.strftime("%Y%m%d"), f"{day:%Y}") == (
+        "0001-01-01",
+        "00010101",
+        "0001",
+    )
     assert date(2030, 1, 1) - day == timedelta(days=741_077)
 
 
@@ -84,8 +90,12 @@ def test_duckdb_takes_it_as_a_parameter(look):
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     rows = "(VALUES (TIMESTAMPTZ '1900-01-01'), (TIMESTAMPTZ '2030-01-01'))"
-    assert con.execute(f"SELECT count(*) FROM {rows} v(moment) WHERE moment > ?", [LOOKS[look](FIRST)]).fetchone() == (2,)
-    assert con.execute(f"SELECT count(*) FROM {rows} v(moment) WHERE moment > '{LOOKS[look](FIRST).isoformat()}'").fetchone() == (2,)
+    assert con.execute(
+        f"SELECT count(*) FROM {rows} v(moment) WHERE moment > ?", [LOOKS[look](FIRST)]
+    ).fetchone() == (2,)
+    assert con.execute(
+        f"SELECT count(*) FROM {rows} v(moment) WHERE moment > '{LOOKS[look](FIRST).isoformat()}'"
+    ).fetchone() == (2,)
 
 
 def test_a_ripple_looks_back_on_its_first_run_and_on_later_ones(tmp_path):

@@ -74,7 +74,9 @@ REFUSED = {
     "names by case, polars": pl.DataFrame({"id": [1], "ID": [2]}),
     "names by case, arrow": pa.table({"id": [1], "ID": [2]}),
     "names twice, arrow": pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["id", "id"]),
-    "names by case in a struct": arrow([{"a": 1, "A": 2}], pa.struct([("a", pa.int8()), ("A", pa.int8())])),
+    "names by case in a struct": arrow(
+        [{"a": 1, "A": 2}], pa.struct([("a", pa.int8()), ("A", pa.int8())])
+    ),
     "no name": pd.DataFrame([[1]], columns=[""]),
     "no name, arrow": pa.Table.from_arrays([pa.array([1])], names=[""]),
     "NUL": pa.table({"a\0b": [1]}),
@@ -82,7 +84,9 @@ REFUSED = {
     "no columns, arrow": pa.table({}),
     "no columns, polars": pl.DataFrame(),
     "nanoseconds": pd.DataFrame({"v": pd.to_timedelta([1500], unit="ns")}),
-    "nanoseconds in a zone": pd.DataFrame({"v": pd.to_datetime(["2026-01-01 00:00:00.000000001+00:00"])}),
+    "nanoseconds in a zone": pd.DataFrame(
+        {"v": pd.to_datetime(["2026-01-01 00:00:00.000000001+00:00"])}
+    ),
     "nanoseconds, arrow": arrow([1500], pa.duration("ns")),
     "nanoseconds in a zone, arrow": arrow([1], pa.timestamp("ns", "UTC")),
     "nanoseconds in a list, arrow": arrow([[1]], pa.list_(pa.duration("ns"))),
@@ -127,8 +131,12 @@ REFUSED = {
     "surrogates": objects("a", "\ud800"),
     "surrogates in a list": objects(["\ud800"]),
     "surrogates in keys": objects({"\ud800": 1}),
-    "surrogates of pandas's text": pd.DataFrame({"v": pd.Series(["\ud800"], dtype=pd.StringDtype("python"))}),
-    "instants with and without a zone": objects(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)),
+    "surrogates of pandas's text": pd.DataFrame(
+        {"v": pd.Series(["\ud800"], dtype=pd.StringDtype("python"))}
+    ),
+    "instants with and without a zone": objects(
+        datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+    ),
     "times with and without a zone": objects(time(1), time(1, tzinfo=UTC)),
     "a time in a zone of days": objects(time(1, tzinfo=ZoneInfo("Europe/Berlin"))),
     "nanoseconds as objects": objects(pd.Timestamp("2026-01-01 00:00:00.000000001")),
@@ -142,18 +150,33 @@ REFUSED = {
     "sparse": pd.DataFrame({"v": pd.arrays.SparseArray([0, 1])}),
     "the other order of bytes": pd.DataFrame({"v": np.array([1], dtype=">i4")}),
     "nanoseconds of pandas's Arrow": pd.DataFrame(
-        {"v": pd.Series(NANOSECONDS).dt.tz_localize("UTC").astype(pd.ArrowDtype(pa.timestamp("ns", "UTC")))}
+        {
+            "v": pd.Series(NANOSECONDS)
+            .dt.tz_localize("UTC")
+            .astype(pd.ArrowDtype(pa.timestamp("ns", "UTC")))
+        }
     ),
     "text that is none, arrow": pa.table(
-        [pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")])], ["v"]
+        [
+            pa.Array.from_buffers(
+                pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")]
+            )
+        ],
+        ["v"],
     ),
     "times that are none, arrow": arrow([-5], pa.time64("us")),
     "keys twice, arrow": arrow([[("a", 1), ("a", 2)]], pa.map_(pa.string(), pa.int8())),
     "instants too far, arrow": arrow([2**61], pa.timestamp("ms")),
     "durations too long, arrow": arrow([2**60], pa.duration("s")),
-    "dictionaries in lists, arrow": arrow([["a"], ["b"]], pa.list_(pa.dictionary(pa.int8(), pa.string()))).slice(1),
+    "dictionaries in lists, arrow": arrow(
+        [["a"], ["b"]], pa.list_(pa.dictionary(pa.int8(), pa.string()))
+    ).slice(1),
     "run ends in a struct, arrow": pa.table(
-        {"v": pa.StructArray.from_arrays([pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array([1]))], ["x"])}
+        {
+            "v": pa.StructArray.from_arrays(
+                [pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array([1]))], ["x"]
+            )
+        }
     ),
     "arrays without items, arrow": arrow([[]], pa.list_(pa.int8(), 0)),
     "categories in lists, polars": polars([["a"], ["b"]], pl.List(pl.Categorical))[1:],
@@ -173,7 +196,9 @@ def test_what_duckdb_would_change_is_refused_before_anything_is_stored(disk, cas
 NAMELESS = ("nothing like", "no columns", "name", "NUL", "month")
 
 
-@pytest.mark.parametrize("case", [case for case in REFUSED if not any(word in case for word in NAMELESS)])
+@pytest.mark.parametrize(
+    "case", [case for case in REFUSED if not any(word in case for word in NAMELESS)]
+)
 def test_a_refusal_names_the_column(disk, case):
     with pytest.raises(WriteError) as refused:
         disk.write(REFUSED[case])
@@ -184,8 +209,12 @@ def test_casts_that_are_named_work(disk):
     mended = {
         "sets": lambda frame: frame["v"].map(list, na_action="ignore"),
         "other objects": lambda frame: frame["v"].map(str, na_action="ignore"),
-        "surrogates": lambda frame: frame["v"].map(lambda text: text.encode("utf-8", "backslashreplace").decode(), na_action="ignore"),
-        "arrays of two dimensions": lambda frame: frame["v"].map(lambda array: array.tolist(), na_action="ignore"),
+        "surrogates": lambda frame: frame["v"].map(
+            lambda text: text.encode("utf-8", "backslashreplace").decode(), na_action="ignore"
+        ),
+        "arrays of two dimensions": lambda frame: frame["v"].map(
+            lambda array: array.tolist(), na_action="ignore"
+        ),
         "no categories": lambda frame: frame["v"].astype(object),
         "categories with a NUL": lambda frame: frame["v"].astype(object),
         "categories of bytes": lambda frame: frame["v"].astype(object),
@@ -194,7 +223,10 @@ def test_casts_that_are_named_work(disk):
         "sparse": lambda frame: frame["v"].sparse.to_dense(),
         "whole numbers of 200 bits": lambda frame: frame["v"].map(str, na_action="ignore"),
     }
-    found = {case: disk.read(disk.write(pd.DataFrame({"v": mend(REFUSED[case])}))).fetchall() for case, mend in mended.items()}
+    found = {
+        case: disk.read(disk.write(pd.DataFrame({"v": mend(REFUSED[case])}))).fetchall()
+        for case, mend in mended.items()
+    }
     assert found["sets"] == [([1, 2],), (None,)]
     assert found["surrogates"] == [("a",), ("\\ud800",)]
     assert found["categories with a NUL"] == [("a\0b",)]
@@ -227,7 +259,11 @@ def test_one_value_among_many_is_stored_as_it_is(disk, case, sample):
 @pytest.mark.parametrize("part", [slice(None, None, -1), slice(1, None, 2), slice(None, None, -2)])
 @pytest.mark.parametrize("dtype", [object, "Int64", "int64", "float64", "Float32", "category"])
 def test_a_part_of_a_frame_is_stored_as_it_is(disk, dtype, part):
-    values = pd.Series([1, None, 3, None, 5], dtype="Int64") if dtype == "Int64" else pd.Series([1, 2, 3, 4, 5]).astype(dtype)
+    values = (
+        pd.Series([1, None, 3, None, 5], dtype="Int64")
+        if dtype == "Int64"
+        else pd.Series([1, 2, 3, 4, 5]).astype(dtype)
+    )
     frame = pd.DataFrame({"v": values})[part]
     wanted = [None if value is pd.NA else value for value in frame["v"].tolist()]
     assert [value for (value,) in disk.read(disk.write(frame)).fetchall()] == wanted
@@ -235,7 +271,9 @@ def test_a_part_of_a_frame_is_stored_as_it_is(disk, dtype, part):
 
 def test_columns_with_names_in_levels_are_refused(disk):
     with pytest.raises(WriteError, match="names in 2 levels") as refused:
-        disk.write(pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])))
+        disk.write(
+            pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")]))
+        )
     assert "frame.columns = " in refused.value.hint
 
 

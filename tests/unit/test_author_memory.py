@@ -31,7 +31,10 @@ def told(world, table="told"):
     return world.rows_of(table)[0][0]
 
 
-REMEMBER = "pond.remember('run', {'id': 7, 'links': ('a', 'b')})\npond.remember('none', None)\nraise ValueError('later')"
+REMEMBER = (
+    "pond.remember('run', {'id': 7, 'links': ('a', 'b')})\npond.remember('none', None)\n"
+    "raise ValueError('later')"
+)
 RECALL = """
 import json
 found = [pond.recall('run'), pond.recall('none', 1), pond.recall('other', 5)]
@@ -45,7 +48,9 @@ def test_a_later_attempt_of_the_same_try_recalls_what_an_earlier_one_remembered(
     assert json.loads(told(world)) == [{"id": 7, "links": ["a", "b"]}, None, 5]
 
 
-@pytest.mark.parametrize("other", [{"attempt": 2, "tried": 2}, {"number": 2}], ids=["the next try", "the next run"])
+@pytest.mark.parametrize(
+    "other", [{"attempt": 2, "tried": 2}, {"number": 2}], ids=["the next try", "the next run"]
+)
 def test_another_try_and_another_run_recall_nothing_of_it(world, other):
     ran(world, REMEMBER)
     ran(world, RECALL, **other)
@@ -63,7 +68,9 @@ assert pond.recall('pair') == [1, 2]
 
 
 def test_a_late_attempt_does_not_change_what_the_later_one_has_looked_at(world):
-    early, late = (Memo(world.of(SALES, run=1, ripple="load", tried=1, attempt=attempt)) for attempt in (1, 2))
+    early, late = (
+        Memo(world.of(SALES, run=1, ripple="load", tried=1, attempt=attempt)) for attempt in (1, 2)
+    )
     early.remember("a", 1)
     assert late.recall("b", None) is None
     with pytest.raises(SupersededError):
@@ -79,7 +86,10 @@ def test_a_late_attempt_does_not_change_what_the_later_one_has_looked_at(world):
         ("pond.remember('x', float('nan'))", "no JSON"),
         ("pond.remember(7, 'x')", "take a name, not 7"),
         ("pond.recall('')", "take a name, not ''"),
-        (f"pond.remember('x', 'y' * {MOST_BYTES})", f"would remember {MOST_BYTES + 3} bytes; allowed: {MOST_BYTES} together."),
+        (
+            f"pond.remember('x', 'y' * {MOST_BYTES})",
+            f"would remember {MOST_BYTES + 3} bytes; allowed: {MOST_BYTES} together.",
+        ),
     ],
 )
 def test_what_cannot_be_remembered_is_refused(world, wrong, said):

@@ -1,4 +1,6 @@
-"""``write_table`` under a name that the author has taken in ``pond.con``: the table that is published is the one that is read."""
+"""``write_table`` under a name that the author has taken in ``pond.con``: the table that is
+published is the one that is read.
+"""
 
 import pytest
 
@@ -11,8 +13,13 @@ TAKEN = {
     "view": "CREATE VIEW t AS SELECT range AS id FROM range(6)",
     "temp view": "CREATE TEMP VIEW t AS SELECT range AS id FROM range(6)",
     "own schema": "CREATE SCHEMA s; USE s; CREATE TABLE t AS SELECT range AS id FROM range(6)",
-    "attached": "ATTACH ':memory:' AS other; USE other; CREATE TABLE t AS SELECT range AS id FROM range(6)",
-    "macro": "CREATE MACRO t() AS TABLE SELECT 99 AS id; CREATE TABLE x AS SELECT range AS id FROM range(6)",
+    "attached": (
+        "ATTACH ':memory:' AS other; USE other; CREATE TABLE t AS SELECT range AS id FROM range(6)"
+    ),
+    "macro": (
+        "CREATE MACRO t() AS TABLE SELECT 99 AS id; CREATE TABLE x AS SELECT range AS id FROM "
+        "range(6)"
+    ),
     "schema": "CREATE SCHEMA t; CREATE TABLE x AS SELECT range AS id FROM range(6)",
     "database": "ATTACH ':memory:' AS t; CREATE TABLE x AS SELECT range AS id FROM range(6)",
     "sequence": "CREATE SEQUENCE t; CREATE TABLE x AS SELECT range AS id FROM range(6)",
@@ -27,7 +34,10 @@ def test_what_is_written_is_what_is_read_whatever_else_has_the_name(tmp_path, ta
     disk.lake.show({("main", "t"): first})
     assert disk.read(first).order("id").fetchall() == [(n,) for n in range(6)]
     second = disk.write("SELECT 7 AS id")
-    assert (disk.read(second).fetchall(), disk.read(first).count("*").fetchall()) == ([(7,)], [(6,)])
+    assert (disk.read(second).fetchall(), disk.read(first).count("*").fetchall()) == (
+        [(7,)],
+        [(6,)],
+    )
 
 
 def test_the_authors_own_table_stays_as_it_is(tmp_path):
@@ -40,7 +50,10 @@ def test_the_authors_own_table_stays_as_it_is(tmp_path):
 
 def test_a_database_that_can_only_be_read_is_no_hindrance(tmp_path):
     lake = Disk(tmp_path).lake
-    lake.con.execute(f"ATTACH '{tmp_path}/other.db' AS other; CREATE TABLE other.t AS SELECT 1 AS id; DETACH other")
+    lake.con.execute(
+        f"ATTACH '{tmp_path}/other.db' AS other; CREATE TABLE other.t AS SELECT 1 AS id; DETACH "
+        "other"
+    )
     lake.con.execute(f"ATTACH '{tmp_path}/other.db' AS other (READ_ONLY); USE other")
     version = lake.write("t", lake.con.sql("FROM t"), key="t/1.parquet")
     assert lake.read(("main", "t"), version).fetchall() == [(1,)]

@@ -41,7 +41,11 @@ spaces = st.sampled_from(["", " ", "\n", "\t"])
 
 
 @given(
-    st.sets(st.sampled_from(sorted(REFS)), min_size=1), quoting, spaces, st.booleans(), st.sampled_from([", ", " JOIN ", " UNION FROM "])
+    st.sets(st.sampled_from(sorted(REFS)), min_size=1),
+    quoting,
+    spaces,
+    st.booleans(),
+    st.sampled_from([", ", " JOIN ", " UNION FROM "]),
 )
 @example({("main", "t")}, '"{}"', "", True, ", ")
 def test_no_table_that_is_read_is_left_out(read, quoted, space, upper, between):
@@ -60,11 +64,15 @@ def world(tmp_path):
     made.worker.processes.close()
 
 
-@pytest.mark.parametrize("body", ['pond.write_table("new", "SELECT 1 AS x")', 'pond.write_table("new", "FROM kept")'])
+@pytest.mark.parametrize(
+    "body", ['pond.write_table("new", "SELECT 1 AS x")', 'pond.write_table("new", "FROM kept")']
+)
 def test_a_table_that_sql_does_not_name_is_not_read(world, body):
     """A Pond of 300 tables would read the ends of 300 files to write one."""
     source = "from duckstring import ripple\n\n\n@ripple\ndef load(pond):\n    {}\n"
-    world.deploy(source.format('[pond.write_table(name, "SELECT 7 AS x") for name in ("kept", "lost")]'))
+    world.deploy(
+        source.format('[pond.write_table(name, "SELECT 7 AS x") for name in ("kept", "lost")]')
+    )
     world.open_run()
     assert world.run()["outcome"] == "ok"
     world.accept()

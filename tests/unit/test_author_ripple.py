@@ -26,7 +26,12 @@ def test_declarations_go_to_the_block_they_are_made_in_and_nowhere_else():
 
 
 @pytest.mark.parametrize(
-    "wrong", [lambda: ripple(7), lambda: ripple(parents="load")(lambda p: p), lambda: ripple(name="x", timeout="0s")(lambda: 0)]
+    "wrong",
+    [
+        lambda: ripple(7),
+        lambda: ripple(parents="load")(lambda p: p),
+        lambda: ripple(name="x", timeout="0s")(lambda: 0),
+    ],
 )
 def test_a_wrong_declaration_is_refused_where_it_stands(wrong):
     with pytest.raises(RippleError):
@@ -62,15 +67,27 @@ def test_an_argument_without_a_name_is_a_fault_beside_the_others():
     with pytest.raises(RippleError) as caught, ripples.collecting():
         declared()
     assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [
-        "@ripple('hello\\x1b[31m'): an argument has no name; allowed: parents, name, always_run, timeout, memory, on_kill.",
+        (
+            "@ripple('hello\\x1b[31m'): an argument has no name; allowed: parents, name, "
+            "always_run, "
+            "timeout, memory, on_kill."
+        ),
         "Ripple 'two': timeout=a value of type int; allowed: a duration over zero, of at most 29d.",
-        "@ripple(5): an argument has no name; allowed: parents, name, always_run, timeout, memory, on_kill.",
-        "@ripple(3): an argument has no name; allowed: parents, name, always_run, timeout, memory, on_kill.",
+        (
+            "@ripple(5): an argument has no name; allowed: parents, name, always_run, timeout, "
+            "memory, on_kill."
+        ),
+        (
+            "@ripple(3): an argument has no name; allowed: parents, name, always_run, timeout, "
+            "memory, on_kill."
+        ),
     ]
 
 
 def test_a_pond_by_name_alone_is_refused_in_words_that_agree():
-    with pytest.raises(RippleError, match="Ripple 'one' takes pond by name alone; allowed: none, or one, the Pond"):
+    with pytest.raises(
+        RippleError, match="Ripple 'one' takes pond by name alone; allowed: none, or one, the Pond"
+    ):
 
         @ripple
         def one(*, pond): ...

@@ -1,4 +1,6 @@
-"""The fault campaign's own parts: its plan, its laws (each can be broken), and the module that does the harm."""
+"""The fault campaign's own parts: its plan, its laws (each can be broken), and the module that
+does the harm.
+"""
 
 from __future__ import annotations
 
@@ -51,15 +53,39 @@ def test_a_batch_is_of_one_pace_and_what_strikes_all_is_done_alone():
 
 
 def note(word, **more):
-    return {"word": word, "run": 1, "ripple": "load", "attempt": 1, "pid": 7, "at": 100.0, "pauses": 0} | more
+    return {
+        "word": word,
+        "run": 1,
+        "ripple": "load",
+        "attempt": 1,
+        "pid": 7,
+        "at": 100.0,
+        "pauses": 0,
+    } | more
 
 
 def attempt_of(run=1, ripple="load", number=1, status="success", **more):
-    return {"run": f"a@1/{run}", "ripple": ripple, "attempt": number, "status": status, "message": "m", "error": "E", **more}
+    return {
+        "run": f"a@1/{run}",
+        "ripple": ripple,
+        "attempt": number,
+        "status": status,
+        "message": "m",
+        "error": "E",
+        **more,
+    }
 
 
 def run_of(number=1, status="success", **more):
-    return {"run": f"a@1/{number}", "number": number, "status": status, "finished": F, "ripple": None, "error": None, **more}
+    return {
+        "run": f"a@1/{number}",
+        "number": number,
+        "status": status,
+        "finished": F,
+        "ripple": None,
+        "error": None,
+        **more,
+    }
 
 
 WELL = Facts(
@@ -92,19 +118,55 @@ def test_what_went_well_or_failed_honestly_breaks_no_law():
         (replace(WELL, runs=[run_of(status="running", finished=None)]), "a@1/1 is running"),
         (replace(WELL, ripples=("load", "join")), "a@1/1 is a success without join"),
         (replace(FAILED, runs=[run_of(status="failed")]), "a@1/1 failed without saying why"),
-        (replace(WELL, attempts=[attempt_of(status="running")]), "attempt (1, 'load', 1) is running"),
-        (replace(WELL, notes=[note("begin"), note("left")]), "is a success, and its Ripple never came to its end"),
+        (
+            replace(WELL, attempts=[attempt_of(status="running")]),
+            "attempt (1, 'load', 1) is running",
+        ),
+        (
+            replace(WELL, notes=[note("begin"), note("left")]),
+            "is a success, and its Ripple never came to its end",
+        ),
         (replace(FAILED, notes=OVER), "has failed, and its Ripple raised nothing"),
-        (replace(WELL, attempts=[*WELL.attempts, attempt_of(number=2, status="crashed", message="")]), "is crashed and does not say why"),
-        (replace(WELL, attempts=[attempt_of(status="not begun")]), "attempt (1, 'load', 1) is not begun, and the ledger has it"),
+        (
+            replace(
+                WELL, attempts=[*WELL.attempts, attempt_of(number=2, status="crashed", message="")]
+            ),
+            "is crashed and does not say why",
+        ),
+        (
+            replace(WELL, attempts=[attempt_of(status="not begun")]),
+            "attempt (1, 'load', 1) is not begun, and the ledger has it",
+        ),
         (replace(WELL, attempts=[]), "attempt (1, 'load', 1) ran, and history has no row of it"),
-        (replace(FAILED, attempts=[attempt_of(status="failed", error="ValueError", message="n")]), "history tells ValueError: 'n'"),
-        (replace(WELL, notes=[note("begin"), *OVER]), "attempt (1, 'load', 1, 0) was executed 2 times"),
-        (replace(WELL, attempts=[attempt_of(), attempt_of(number=2, status="lost")]), "attempt 2 after attempt 1 had succeeded"),
+        (
+            replace(
+                FAILED, attempts=[attempt_of(status="failed", error="ValueError", message="n")]
+            ),
+            "history tells ValueError: 'n'",
+        ),
+        (
+            replace(WELL, notes=[note("begin"), *OVER]),
+            "attempt (1, 'load', 1, 0) was executed 2 times",
+        ),
+        (
+            replace(WELL, attempts=[attempt_of(), attempt_of(number=2, status="lost")]),
+            "attempt 2 after attempt 1 had succeeded",
+        ),
         (replace(WELL, manifests=[Manifest("a@1", 1, F, [])]), "a@1/1 publishes [], not ['load']"),
-        (replace(WELL, manifests=[Manifest("a@1", 1, F, [Table("load", "", 0, error="NoSuchKey")])]), "load cannot be read: NoSuchKey"),
-        (replace(WELL, manifests=[Manifest("a@1", 1, F, [Table("load", LATER, 1)])]), f"1 rows of {LATER}, the snapshot is of {F}"),
-        (replace(WELL, manifests=[Manifest("a@1", 1, F, [Table("load", F, 1, LATER)])]), f"of {F} read what was of {LATER}"),
+        (
+            replace(
+                WELL, manifests=[Manifest("a@1", 1, F, [Table("load", "", 0, error="NoSuchKey")])]
+            ),
+            "load cannot be read: NoSuchKey",
+        ),
+        (
+            replace(WELL, manifests=[Manifest("a@1", 1, F, [Table("load", LATER, 1)])]),
+            f"1 rows of {LATER}, the snapshot is of {F}",
+        ),
+        (
+            replace(WELL, manifests=[Manifest("a@1", 1, F, [Table("load", F, 1, LATER)])]),
+            f"of {F} read what was of {LATER}",
+        ),
         (replace(FAILED, manifests=WELL.manifests), "run 1 is published and no success"),
         (replace(WELL, manifests=[]), "a@1/1 is a success and nothing of it is published"),
         (
@@ -112,7 +174,10 @@ def test_what_went_well_or_failed_honestly_breaks_no_law():
             "run 1 load asked by 2 tokens, and failed 0 times",
         ),
         (replace(WELL, owes=True), "its outbox is not performed"),
-        (replace(WELL, notes=[note("begin"), note("end")], living={7}), "process 7 is still in attempt (1, 'load', 1)"),
+        (
+            replace(WELL, notes=[note("begin"), note("end")], living={7}),
+            "process 7 is still in attempt (1, 'load', 1)",
+        ),
     ],
 )
 def test_each_law_can_be_broken(facts, said):
@@ -120,26 +185,53 @@ def test_each_law_can_be_broken(facts, said):
 
 
 def test_what_is_allowed_breaks_no_law():
-    retried = replace(FAILED, runs=WELL.runs, manifests=WELL.manifests, attempts=[*FAILED.attempts, attempt_of(number=2)])
+    retried = replace(
+        FAILED,
+        runs=WELL.runs,
+        manifests=WELL.manifests,
+        attempts=[*FAILED.attempts, attempt_of(number=2)],
+    )
     second = [note(word, attempt=2) for word in ("begin", "end", "left")]
     tokens = [note("asks", token="x"), note("asks", token="y", attempt=2)]
     assert judge(replace(retried, notes=[*FAILED.notes, *second, *tokens])) == []
-    paused = [note("begin"), note("left"), note("begin", pauses=1), note("end", pauses=1), note("left", pauses=1)]
+    paused = [
+        note("begin"),
+        note("left"),
+        note("begin", pauses=1),
+        note("end", pauses=1),
+        note("left", pauses=1),
+    ]
     assert judge(replace(WELL, notes=paused)) == []
     lost = [attempt_of(status="not begun"), attempt_of(number=2)]
-    assert judge(replace(WELL, attempts=lost, notes=second)) == [], "its execution was lost before a worker began it"
-    overtaken = replace(WELL, runs=[run_of(overtaken_by="a@1/2")], attempts=[], notes=[], manifests=[])
+    assert judge(replace(WELL, attempts=lost, notes=second)) == [], (
+        "its execution was lost before a worker began it"
+    )
+    overtaken = replace(
+        WELL, runs=[run_of(overtaken_by="a@1/2")], attempts=[], notes=[], manifests=[]
+    )
     assert judge(overtaken) == []
     gone, asked = note("asks", at=51.0, token="x"), note("asks", token="y")
-    undone = replace(WELL, notes=[note("begin", at=50.0), gone, asked, *OVER], again=((40.0, 60.0),))
+    undone = replace(
+        WELL, notes=[note("begin", at=50.0), gone, asked, *OVER], again=((40.0, 60.0),)
+    )
     assert judge(undone) == [], "a restored checkpoint does not know of it"
-    half = replace(WELL, notes=[note(word, at=50.0) for word in ("begin", "end", "left")], again=((40.0, 60.0),))
+    half = replace(
+        WELL,
+        notes=[note(word, at=50.0) for word in ("begin", "end", "left")],
+        again=((40.0, 60.0),),
+    )
     assert judge(half) == [], "the checkpoint was made after its end"
     silent = replace(FAILED, attempts=[attempt_of(status="failed", error="ValueError", message="")])
     raised = [note("begin"), note("raised", error="ValueError", message=""), note("left")]
     assert judge(replace(silent, notes=raised)) == [], "it raised without a word"
     ended = [note("begin"), note("fault", fault="os_exit")]
-    exited = replace(FAILED, attempts=[attempt_of(status="failed", error="ProcessExit", message="ended its own process")], notes=ended)
+    exited = replace(
+        FAILED,
+        attempts=[
+            attempt_of(status="failed", error="ProcessExit", message="ended its own process")
+        ],
+        notes=ended,
+    )
     assert judge(exited) == [], "it ended its own process"
     assert judge(replace(exited, notes=[note("begin")])) != []
     assert judge(replace(exited, notes=[note("begin"), note("fault", fault="sleep")])) != []
@@ -147,7 +239,12 @@ def test_what_is_allowed_breaks_no_law():
 
 def test_storage_rules_strike_so_many_requests_after_so_many():
     rule = Rule(("data/a@1/",), "refuse", methods=("PUT",), skip=1, times=2)
-    asked = [("PUT", "b/data/a@1/t"), ("GET", "b/data/a@1/t"), ("PUT", "b/data/c@1/t"), *[("PUT", "b/data/a@1/t")] * 3]
+    asked = [
+        ("PUT", "b/data/a@1/t"),
+        ("GET", "b/data/a@1/t"),
+        ("PUT", "b/data/c@1/t"),
+        *[("PUT", "b/data/a@1/t")] * 3,
+    ]
     assert [rule.strikes(*one) for one in asked] == [False, False, False, True, True, False]
 
 
@@ -166,7 +263,9 @@ def injected(tmp_path, monkeypatch):
 
 
 def request(target="DynamoDB_20120810.PutItem", body='{"pk": {"S": "LINE#a@1"}}'):
-    return SimpleNamespace(url="http://x/", method="POST", headers={"X-Amz-Target": target}, body=body.encode())
+    return SimpleNamespace(
+        url="http://x/", method="POST", headers={"X-Amz-Target": target}, body=body.encode()
+    )
 
 
 class Errors:
@@ -175,21 +274,40 @@ class Errors:
 
 
 def test_a_rule_strikes_what_it_names_and_counts_over_all_processes(injected, tmp_path):
-    rule = {"role": "ripple", "services": ["dynamodb"], "operations": ["PutItem"], "texts": ["LINE#a@1"], "skip": 1, "times": 1}
+    rule = {
+        "role": "ripple",
+        "services": ["dynamodb"],
+        "operations": ["PutItem"],
+        "texts": ["LINE#a@1"],
+        "skip": 1,
+        "times": 1,
+    }
     (tmp_path / "r.json").write_text(json.dumps(rule | {"fault": "throttle"}))
     sent = []
     send = injected.sending(lambda _, one: sent.append(one) or "answer", Errors)
-    others = [request("DynamoDB_20120810.GetItem"), request(body="LINE#b@1"), request("AmazonSQS.SendMessage")]
+    others = [
+        request("DynamoDB_20120810.GetItem"),
+        request(body="LINE#b@1"),
+        request("AmazonSQS.SendMessage"),
+    ]
     assert [send(None, one) for one in [*others, request()]] == ["answer"] * 4
     refused = send(None, request())
-    assert (refused.status_code, "Throughput" in refused.content.decode(), len(sent)) == (400, True, 4)
+    assert (refused.status_code, "Throughput" in refused.content.decode(), len(sent)) == (
+        400,
+        True,
+        4,
+    )
     assert send(None, request()) == "answer"
     assert [path.name for path in tmp_path.glob("*.fired.*")] == ["r.fired.1"]
 
 
 @pytest.mark.parametrize(
     ("fault", "raised", "reached"),
-    [("lost_answer", Errors.ReadTimeoutError, 1), ("kill_before", SystemExit, 0), ("kill_after", SystemExit, 1)],
+    [
+        ("lost_answer", Errors.ReadTimeoutError, 1),
+        ("kill_before", SystemExit, 0),
+        ("kill_after", SystemExit, 1),
+    ],
 )
 def test_each_fault_is_before_or_after_the_request(injected, tmp_path, fault, raised, reached):
     (tmp_path / "r.json").write_text(json.dumps({"role": "ripple", "fault": fault}))
@@ -200,7 +318,9 @@ def test_each_fault_is_before_or_after_the_request(injected, tmp_path, fault, ra
 
 
 def test_a_later_death_comes_so_many_requests_later(injected, tmp_path):
-    (tmp_path / "r.json").write_text(json.dumps({"role": "ripple", "operations": ["PutItem"], "fault": "kill_later", "later": 2}))
+    (tmp_path / "r.json").write_text(
+        json.dumps({"role": "ripple", "operations": ["PutItem"], "fault": "kill_later", "later": 2})
+    )
     send = injected.sending(lambda _, one: "answer", Errors)
     assert [send(None, request()), send(None, request("AmazonSQS.SendMessage"))] == ["answer"] * 2
     with pytest.raises(SystemExit):
@@ -213,8 +333,16 @@ def test_rules_of_another_role_are_not_ours(injected, tmp_path):
 
 
 def test_the_handler_is_kept_and_dies_when_it_is_done(injected, tmp_path):
-    (tmp_path / "k.json").write_text(json.dumps({"role": "ripple", "operations": ["handle"], "texts": ["a@1"], "fault": "keep_event"}))
-    (tmp_path / "z.json").write_text(json.dumps({"role": "ripple", "operations": ["handle"], "texts": ["b@1"], "fault": "kill_at_end"}))
+    (tmp_path / "k.json").write_text(
+        json.dumps(
+            {"role": "ripple", "operations": ["handle"], "texts": ["a@1"], "fault": "keep_event"}
+        )
+    )
+    (tmp_path / "z.json").write_text(
+        json.dumps(
+            {"role": "ripple", "operations": ["handle"], "texts": ["b@1"], "fault": "kill_at_end"}
+        )
+    )
     done = []
     handle = injected.handling(lambda event, _: done.append(event) or "told")
     assert handle({"to": "a@1"}, None) == "told"
@@ -225,7 +353,9 @@ def test_the_handler_is_kept_and_dies_when_it_is_done(injected, tmp_path):
 
 
 def test_what_is_meant_for_a_task_waits_for_one(tmp_path, monkeypatch):
-    """A worker of a function has a parent, too: the template of all workers. An order to stop that would stop everything."""
+    """A worker of a function has a parent, too: the template of all workers. An order to stop
+    that would stop everything.
+    """
     monkeypatch.setenv("CHAOS", str(tmp_path))
     for name in ("orders", "taken"):
         (tmp_path / name).mkdir()
@@ -233,10 +363,17 @@ def test_what_is_meant_for_a_task_waits_for_one(tmp_path, monkeypatch):
         (tmp_path / "orders" / f"lane_in.load.begin.{number}").write_text(json.dumps(order))
     head: dict[str, Any] = {}
     exec(ponds._HEAD, head)
-    here, pond = os.getpid(), SimpleNamespace(name="lane_in", _around=SimpleNamespace(ripple="load"))
+    here, pond = (
+        os.getpid(),
+        SimpleNamespace(name="lane_in", _around=SimpleNamespace(ripple="load")),
+    )
     assert head["family"]()[:2] == [here, os.getppid()]
     commands = {here: b"python\0worker", os.getppid(): b"python\0/x/local/template.py\0"}
     head["_command"] = commands.__getitem__
-    assert (head["family"](), head["told"](pond, "begin"), head["told"](pond, "begin")) == ([here], {"do": "raise"}, None)
+    assert (head["family"](), head["told"](pond, "begin"), head["told"](pond, "begin")) == (
+        [here],
+        {"do": "raise"},
+        None,
+    )
     commands[here] = b"python\0-m\0functions.ripple.task\0"
     assert head["told"](pond, "begin") == {"do": "sleep", "where": "task"}

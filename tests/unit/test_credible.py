@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from duckstring.engine.signals import PullReceived, SinkAttached, SinkDetached, SourceTold, TargetReceived
+from duckstring.engine.signals import (
+    PullReceived,
+    SinkAttached,
+    SinkDetached,
+    SourceTold,
+    TargetReceived,
+)
 from duckstring.engine.state import PondState, SourceView
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
@@ -15,13 +21,18 @@ from duckstring.orchestrator.ports import Received
 from duckstring.testing.simulator import START
 
 HERE, SINK, SOURCE = Line("sales@1"), Line("reports@1"), Line("orders@1")
-STATE = PondState(HERE, sinks={SINK: (40, 2)}, sources={SOURCE: replace(SourceView(SOURCE), heard=(7, 0))})
+STATE = PondState(
+    HERE, sinks={SINK: (40, 2)}, sources={SOURCE: replace(SourceView(SOURCE), heard=(7, 0))}
+)
 KINDS = {
     "pull": (SINK, lambda stamp: PullReceived(SINK, START, NEVER, stamp)),
     "target": (SINK, lambda stamp: TargetReceived(SINK, START, stamp)),
     "attached": (SINK, lambda stamp: SinkAttached(SINK, stamp)),
     "detached": (SINK, lambda stamp: SinkDetached(SINK, stamp)),
-    "told": (SOURCE, lambda stamp: SourceTold(SOURCE, START, START, ZERO, 1, down=False, reason="", stamp=stamp)),
+    "told": (
+        SOURCE,
+        lambda stamp: SourceTold(SOURCE, START, START, ZERO, 1, down=False, reason="", stamp=stamp),
+    ),
 }
 
 

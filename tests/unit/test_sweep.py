@@ -47,15 +47,33 @@ def pond(**changes):
 
 
 class World:
-    def __init__(self, *seen, releases=(SELECTED,), removals=(), versions=(), described=None, garbage=None, rows=None):
+    def __init__(
+        self,
+        *seen,
+        releases=(SELECTED,),
+        removals=(),
+        versions=(),
+        described=None,
+        garbage=None,
+        rows=None,
+    ):
         self.post, self.garbage = Post(), garbage or Garbage(open=False)
         held = {one.state.line: one for one in seen}
         executions = Executions(described or {})
-        self.catalog = ShelfCatalog(graph(*releases), gone={removal.line: removal for removal in removals})
+        self.catalog = ShelfCatalog(
+            graph(*releases), gone={removal.line: removal for removal in removals}
+        )
         self.catalog.versions |= {(parse_line(one.line)[0], one.version): one for one in versions}
         clock = StillClock(NOW)
         self.ports = SweepPorts(
-            self.catalog, Archive(self.catalog), States(held), executions, AttemptRows(rows or {}), self.garbage, self.post, clock
+            self.catalog,
+            Archive(self.catalog),
+            States(held),
+            executions,
+            AttemptRows(rows or {}),
+            self.garbage,
+            self.post,
+            clock,
         )
 
     def letters(self):
@@ -68,13 +86,18 @@ def test_a_catchment_at_rest_gets_no_letters():
 
 
 def test_a_run_whose_execution_is_over_is_told_so():
-    world = World(Seen(pond(runs={1: run()})), described={"sales@1/1-1": ("FAILED", "States.ServiceRestart")})
+    world = World(
+        Seen(pond(runs={1: run()})), described={"sales@1/1-1": ("FAILED", "States.ServiceRestart")}
+    )
     assert world.letters() == [(SALES, ExecutionEnded(1, 1, "FAILED", "States.ServiceRestart"))]
     assert world.report["ended"] == ["sales@1/1"]
 
 
 def test_a_running_execution_is_left_alone():
-    assert World(Seen(pond(runs={1: run()})), described={"sales@1/1-1": ("RUNNING", "")}).letters() == []
+    assert (
+        World(Seen(pond(runs={1: run()})), described={"sales@1/1-1": ("RUNNING", "")}).letters()
+        == []
+    )
 
 
 def attempting(minutes, **changes):
@@ -83,8 +106,12 @@ def attempting(minutes, **changes):
 
 
 @pytest.mark.parametrize(("minutes", "dispatched"), [(361, True), (361, False)])
-def test_an_attempt_of_which_nothing_was_heard_for_too_long_has_its_execution_stopped_and_told_lost(minutes, dispatched):
-    world = World(Seen(attempting(minutes, dispatched=dispatched)), described={"sales@1/1-1": ("RUNNING", "")})
+def test_an_attempt_of_which_nothing_was_heard_for_too_long_has_its_execution_stopped_and_told_lost(
+    minutes, dispatched
+):
+    world = World(
+        Seen(attempting(minutes, dispatched=dispatched)), described={"sales@1/1-1": ("RUNNING", "")}
+    )
     why = f"nothing was heard of attempt 2 of load for {minutes} min"
     assert world.letters() == [(SALES, ExecutionEnded(1, 1, "LOST", why))]
     assert world.ports.executions.stopped == ["sales@1/1-1"]
@@ -92,7 +119,9 @@ def test_an_attempt_of_which_nothing_was_heard_for_too_long_has_its_execution_st
 
 @pytest.mark.parametrize(("minutes", "dispatched"), [(359, True), (359, False)])
 def test_an_attempt_that_may_still_live_is_left_alone(minutes, dispatched):
-    world = World(Seen(attempting(minutes, dispatched=dispatched)), described={"sales@1/1-1": ("RUNNING", "")})
+    world = World(
+        Seen(attempting(minutes, dispatched=dispatched)), described={"sales@1/1-1": ("RUNNING", "")}
+    )
     assert (world.letters(), world.ports.executions.stopped) == ([], [])
 
 
@@ -113,8 +142,13 @@ def test_a_task_or_an_attempt_that_pauses_is_lost_when_its_own_time_is_over(row,
 
 
 def test_one_that_sits_in_the_function_is_lost_soon():
-    assert [type(signal) for _, signal in _heard({"where": "lambda"}, 46, None)[0]] == [ExecutionEnded]
-    assert _heard({"where": "lambda", "started": to_text(NOW - 44 * MINUTE)}, 5 * HOUR, None) == ([], []), "it waited for its place"
+    assert [type(signal) for _, signal in _heard({"where": "lambda"}, 46, None)[0]] == [
+        ExecutionEnded
+    ]
+    assert _heard({"where": "lambda", "started": to_text(NOW - 44 * MINUTE)}, 5 * HOUR, None) == (
+        [],
+        [],
+    ), "it waited for its place"
 
 
 @pytest.mark.parametrize(("minutes", "lost"), [(44, False), (46, True)])
@@ -127,7 +161,9 @@ def test_one_whose_end_nobody_heard_is_lost_soon_after_it(status, minutes, lost)
 def _heard(row, minutes, timeout):
     specs = (replace(SELECTED.ripples[0], name="load", timeout_seconds=timeout),)
     state = replace(attempting(minutes, dispatched=True), release=replace(SELECTED, ripples=specs))
-    rows = {"sales@1/1/load/2": {"status": "running", "started": to_text(NOW - minutes * MINUTE), **row}}
+    rows = {
+        "sales@1/1/load/2": {"status": "running", "started": to_text(NOW - minutes * MINUTE), **row}
+    }
     world = World(Seen(state), described={"sales@1/1-1": ("RUNNING", "")}, rows=rows)
     return world.letters(), world.ports.executions.stopped
 
@@ -137,14 +173,30 @@ PLACED = {"status": "running", "where": "task", "started": to_text(NOW - 7 * HOU
 
 @pytest.mark.parametrize("dispatched", [True, False])
 @pytest.mark.parametrize(
-    ("hours", "placed", "lost"), [(1, None, False), (7, PLACED, False), (7, None, True), (7, {**PLACED, "where": "lambda"}, True)]
+    ("hours", "placed", "lost"),
+    [
+        (1, None, False),
+        (7, PLACED, False),
+        (7, None, True),
+        (7, {**PLACED, "where": "lambda"}, True),
+    ],
 )
-def test_an_attempt_of_very_many_may_wait_for_its_place_as_long_as_others_are_at_work(hours, placed, lost, dispatched):
+def test_an_attempt_of_very_many_may_wait_for_its_place_as_long_as_others_are_at_work(
+    hours, placed, lost, dispatched
+):
     state = attempting(hours * HOUR, dispatched=dispatched)
     crowd = {f"r{n}": RippleState(f"r{n}") for n in range(MOST_BRANCHES)}
-    others = {"r7": RippleState("r7", attempt=Attempt(1, 1, NOW - 7 * HOUR * MINUTE, dispatched=True))} if placed else {}
+    others = (
+        {"r7": RippleState("r7", attempt=Attempt(1, 1, NOW - 7 * HOUR * MINUTE, dispatched=True))}
+        if placed
+        else {}
+    )
     state = replace(state, ripples={**state.ripples, **crowd, **others})
-    world = World(Seen(state), described={"sales@1/1-1": ("RUNNING", "")}, rows={"sales@1/1/r7/1": placed} if placed else {})
+    world = World(
+        Seen(state),
+        described={"sales@1/1-1": ("RUNNING", "")},
+        rows={"sales@1/1/r7/1": placed} if placed else {},
+    )
     assert bool(world.letters()) == lost
 
 
@@ -155,7 +207,9 @@ def test_an_execution_that_cannot_be_looked_at_now_holds_up_no_other(monkeypatch
         return "FAILED", "x"
 
     other = replace(pond(runs={1: run()}), line=REPORTS)
-    world = World(Seen(pond(runs={1: run()})), Seen(other), releases=(SELECTED, release("reports@1")))
+    world = World(
+        Seen(pond(runs={1: run()})), Seen(other), releases=(SELECTED, release("reports@1"))
+    )
     monkeypatch.setattr(world.ports.executions, "describe", describe)
     assert (REPORTS, ExecutionEnded(1, 1, "FAILED", "x")) in world.letters()
     assert (world.report["unseen"], world.report["ended"]) == (["sales@1/1"], ["reports@1/1"])
@@ -170,7 +224,9 @@ def test_an_execution_that_does_not_exist_is_lost_once_it_should_be_there():
     lost = [(SALES, ExecutionEnded(1, 1, "LOST", "the execution does not exist"))]
     assert World(Seen(pond(runs={1: run()}), mark=JUST_NOW)).letters() == lost
     assert World(Seen(pond(runs={1: run(started=NOW - MINUTE / 2)}), mark=JUST_NOW)).letters() == []
-    assert World(Seen(pond(runs={1: run()}), owes=True, mark=JUST_NOW, committed=NOW)).letters() == []
+    assert (
+        World(Seen(pond(runs={1: run()}), owes=True, mark=JUST_NOW, committed=NOW)).letters() == []
+    )
 
 
 def test_a_second_launch_may_be_young_although_its_run_is_old():
@@ -182,7 +238,9 @@ def test_an_outbox_left_behind_is_woken_and_a_fresh_one_is_not():
     world = World(Seen(pond(), owes=True, committed=NOW - SOON - 2 * MINUTE))
     assert world.letters() == [(SALES, AlarmRang())]
     assert world.report["owing"] == [SALES]
-    assert World(Seen(pond(), owes=True, mark=LONG_AGO, committed=NOW - SOON)).letters() == [], "it would prove the contrary"
+    assert World(Seen(pond(), owes=True, mark=LONG_AGO, committed=NOW - SOON)).letters() == [], (
+        "it would prove the contrary"
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,7 +270,9 @@ def test_a_selection_that_its_line_never_heard_of_is_posted_under_the_deploys_ow
 def test_a_selection_just_made_or_heard_of_is_not_posted():
     newer = replace(SELECTED, deployed=NOW - 2 * MINUTE)
     assert World(Seen(pond(next_release=newer)), releases=(newer,)).letters() == []
-    assert World(Seen(pond()), releases=(replace(newer, deployed=NOW - MINUTE / 2),)).letters() == []
+    assert (
+        World(Seen(pond()), releases=(replace(newer, deployed=NOW - MINUTE / 2),)).letters() == []
+    )
 
 
 def key(number, table="t"):
@@ -227,7 +287,9 @@ OLD = NOW - 2 * DAY
 
 
 def stored(numbers, f=OLD):
-    return Garbage({SALES: {n: (f, frozenset({key(n)})) for n in numbers}}, {key(n): OLD for n in numbers})
+    return Garbage(
+        {SALES: {n: (f, frozenset({key(n)})) for n in numbers}}, {key(n): OLD for n in numbers}
+    )
 
 
 def kept(garbage):
@@ -236,27 +298,50 @@ def kept(garbage):
 
 def test_what_no_kept_snapshot_names_is_deleted_after_a_day():
     garbage = stored(range(1, 11))
-    world = World(Seen(pond(snapshot=10, runs_started=10, tables={"t": version(10)})), garbage=garbage)
+    world = World(
+        Seen(pond(snapshot=10, runs_started=10, tables={"t": version(10)})), garbage=garbage
+    )
     world.letters()
     assert sorted(garbage.kept[SALES]) == [8, 9, 10]
     assert kept(garbage) == [8, 9, 10]
-    assert (world.report["manifests"], world.report["objects"], world.report["tidied"]) == (7, 7, True)
+    assert (world.report["manifests"], world.report["objects"], world.report["tidied"]) == (
+        7,
+        7,
+        True,
+    )
 
 
 def test_a_table_written_long_ago_and_still_published_stays():
     garbage = stored(range(1, 11))
     garbage.written[key(1, "rates")] = OLD
-    World(Seen(pond(snapshot=10, runs_started=10, tables={"t": version(10), "rates": version(1, "rates")})), garbage=garbage).letters()
+    World(
+        Seen(
+            pond(
+                snapshot=10,
+                runs_started=10,
+                tables={"t": version(10), "rates": version(1, "rates")},
+            )
+        ),
+        garbage=garbage,
+    ).letters()
     assert key(1, "rates") in garbage.written
     assert key(1) not in garbage.written
 
 
 def test_snapshots_that_a_sink_reads_or_may_pin_next_stay():
     garbage = stored(range(1, 11))
-    sink = PondState(REPORTS, runs={5: run(5, pins={SALES: 3})}, sources={SALES: SourceView(SALES, snapshot=5)})
+    sink = PondState(
+        REPORTS, runs={5: run(5, pins={SALES: 3})}, sources={SALES: SourceView(SALES, snapshot=5)}
+    )
     releases = (SELECTED, release("reports@1", "", source("sales@1")))
     described = {"reports@1/5-1": ("RUNNING", "")}
-    World(Seen(pond(snapshot=10, runs_started=10)), Seen(sink), releases=releases, described=described, garbage=garbage).letters()
+    World(
+        Seen(pond(snapshot=10, runs_started=10)),
+        Seen(sink),
+        releases=releases,
+        described=described,
+        garbage=garbage,
+    ).letters()
     assert sorted(garbage.kept[SALES]) == [3, 5, 8, 9, 10]
     assert kept(garbage) == [3, 5, 8, 9, 10]
 
@@ -277,7 +362,13 @@ def test_a_run_in_flight_keeps_everything_it_wrote_and_a_dead_attempts_leftovers
 
 
 def test_lines_that_are_not_known_and_names_that_are_not_ours_are_left_alone():
-    garbage = Garbage(written={"data/gone@1/t/0000000001-load-1-x.parquet": OLD, "data/readme.txt": OLD, "data/sales@1/x/notes.txt": OLD})
+    garbage = Garbage(
+        written={
+            "data/gone@1/t/0000000001-load-1-x.parquet": OLD,
+            "data/readme.txt": OLD,
+            "data/sales@1/x/notes.txt": OLD,
+        }
+    )
     World(Seen(pond()), garbage=garbage).letters()
     assert len(garbage.written) == 3
 
@@ -307,15 +398,25 @@ def test_a_removal_that_its_line_never_heard_of_is_told_again_and_one_that_it_he
     assert world.letters() == [(SALES, Removed(NOON))]
     assert world.report["removed"] == [SALES]
     assert World(remembered(), releases=(), removals=[removed_just_after]).letters() == []
-    assert World(old, releases=(), removals=[Removal(SALES, NOW - MINUTE / 2)]).letters() == [], "it is likely on its way"
-    assert World(old, releases=(), removals=[replace(removed_just_after, cleared=True)]).letters() == []
+    assert World(old, releases=(), removals=[Removal(SALES, NOW - MINUTE / 2)]).letters() == [], (
+        "it is likely on its way"
+    )
+    assert (
+        World(old, releases=(), removals=[replace(removed_just_after, cleared=True)]).letters()
+        == []
+    )
 
 
 def test_a_line_deployed_again_hears_of_its_removal_first():
     newer = replace(SELECTED, version="1.1.0", deployed=NOW - 2 * MINUTE)
     world = World(Seen(pond()), releases=(newer,), removals=[Removal(SALES, NOON)])
     assert world.letters() == [(SALES, Removed(NOON)), (SALES, Deployed(newer))]
-    assert World(Seen(pond(release=newer)), releases=(newer,), removals=[Removal(SALES, NOON)]).letters() == []
+    assert (
+        World(
+            Seen(pond(release=newer)), releases=(newer,), removals=[Removal(SALES, NOON)]
+        ).letters()
+        == []
+    )
 
 
 def test_what_a_removed_line_published_is_deleted_a_day_later():
@@ -323,21 +424,36 @@ def test_what_a_removed_line_published_is_deleted_a_day_later():
     world = World(remembered(), releases=(), removals=[gone(1.5)], garbage=garbage)
     world.letters()
     assert (garbage.kept[SALES], kept(garbage)) == ({}, [])
-    assert world.catalog.gone[SALES].cleared is False, "a worker may have written until the line heard of it"
+    assert world.catalog.gone[SALES].cleared is False, (
+        "a worker may have written until the line heard of it"
+    )
     young = stored(range(1, 11))
     World(remembered(), releases=(), removals=[gone(0.5)], garbage=young).letters()
     assert sorted(young.kept[SALES]) == list(range(1, 11))
     unheard = stored(range(1, 11))
-    World(Seen(pond(snapshot=10, runs_started=10)), releases=(), removals=[gone(-1)], garbage=unheard).letters()
+    World(
+        Seen(pond(snapshot=10, runs_started=10)), releases=(), removals=[gone(-1)], garbage=unheard
+    ).letters()
     assert sorted(unheard.kept[SALES]) == [8, 9, 10]
 
 
 def test_a_run_that_reads_a_removed_line_keeps_what_it_reads():
     garbage = stored(range(1, 11))
-    reader = PondState(REPORTS, runs={5: run(5, pins={SALES: 3})}, sources={SALES: SourceView(SALES, optional=True)})
+    reader = PondState(
+        REPORTS,
+        runs={5: run(5, pins={SALES: 3})},
+        sources={SALES: SourceView(SALES, optional=True)},
+    )
     reports = release("reports@1", "", source("sales@1", optional=True))
     described = {"reports@1/5-1": ("RUNNING", "")}
-    World(remembered(), Seen(reader), releases=(reports,), removals=[gone(2)], described=described, garbage=garbage).letters()
+    World(
+        remembered(),
+        Seen(reader),
+        releases=(reports,),
+        removals=[gone(2)],
+        described=described,
+        garbage=garbage,
+    ).letters()
     assert (sorted(garbage.kept[SALES]), kept(garbage)) == ([3], [3])
 
 
@@ -364,11 +480,24 @@ def test_packages_that_no_version_names_and_no_line_runs_go_after_a_day():
     unselected = release("sales@1", "0.9.0")
     in_flight, waiting = release("sales@1", "0.7.0"), release("sales@1", "1.5.0")
     state = pond(runs={1: run(artifact=in_flight.artifact)}, next_release=waiting, release=SELECTED)
-    old = [package(version) for version in ("0.7.0", "0.8.0", "0.9.0", "1.0.0", "1.5.0")] + [package("1.0.0", digest="b" * 64)]
-    garbage = Garbage(written=dict.fromkeys([*old, package("1.0.0", "stray"), "artifacts/notes.zip", "artifacts/a/b/c.txt"], OLD))
+    old = [package(version) for version in ("0.7.0", "0.8.0", "0.9.0", "1.0.0", "1.5.0")] + [
+        package("1.0.0", digest="b" * 64)
+    ]
+    garbage = Garbage(
+        written=dict.fromkeys(
+            [*old, package("1.0.0", "stray"), "artifacts/notes.zip", "artifacts/a/b/c.txt"], OLD
+        )
+    )
     garbage.written[package("0.6.0")] = NOW - DAY / 2
-    world = World(Seen(state), versions=[unselected], described={"sales@1/1-1": ("RUNNING", "")}, garbage=garbage)
+    world = World(
+        Seen(state),
+        versions=[unselected],
+        described={"sales@1/1-1": ("RUNNING", "")},
+        garbage=garbage,
+    )
     world.letters()
     left = {"artifacts/notes.zip", "artifacts/a/b/c.txt", package("0.6.0")}
-    assert set(garbage.written) == left | {package(version) for version in ("0.7.0", "0.9.0", "1.0.0", "1.5.0")}
+    assert set(garbage.written) == left | {
+        package(version) for version in ("0.7.0", "0.9.0", "1.0.0", "1.5.0")
+    }
     assert world.report["packages"] == 3

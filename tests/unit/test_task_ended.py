@@ -13,21 +13,51 @@ from duckstring.orchestrator.task_ended import task_ended
 
 ARN = "arn:aws:ecs:eu-west-1:111122223333:task/cluster/0123"
 MEMORY = "OutOfMemoryError: Container killed due to memory usage"
-ATTEMPT = {"line": "sales@1", "run": 7, "launch": 1, "ripple": "load", "attempt": 3, "memory_mib": 8192}
+ATTEMPT = {
+    "line": "sales@1",
+    "run": 7,
+    "launch": 1,
+    "ripple": "load",
+    "attempt": 3,
+    "memory_mib": 8192,
+}
 
 
 def overrides(**variables: str) -> dict[str, object]:
     return {
-        "containerOverrides": [{"name": "worker", "environment": [{"name": name, "value": value} for name, value in variables.items()]}]
+        "containerOverrides": [
+            {
+                "name": "worker",
+                "environment": [
+                    {"name": name, "value": value} for name, value in variables.items()
+                ],
+            }
+        ]
     }
 
 
 OURS = overrides(**{ORDER: json.dumps(ATTEMPT), TOKEN: "token"})
 
 
-def event(*, lastStatus: str = "STOPPED", started: object = OURS, **more: object) -> dict[str, object]:  # noqa: N803 - ECS's word
-    detail = {"taskArn": ARN, "lastStatus": lastStatus, "overrides": started, "containers": [{"name": "worker", "exitCode": 1}], **more}
-    return {"id": "e-1", "source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": detail}
+def event(
+    *,
+    lastStatus: str = "STOPPED",  # noqa: N803 - ECS's word
+    started: object = OURS,
+    **more: object,
+) -> dict[str, object]:
+    detail = {
+        "taskArn": ARN,
+        "lastStatus": lastStatus,
+        "overrides": started,
+        "containers": [{"name": "worker", "exitCode": 1}],
+        **more,
+    }
+    return {
+        "id": "e-1",
+        "source": "aws.ecs",
+        "detail-type": "ECS Task State Change",
+        "detail": detail,
+    }
 
 
 @dataclass
@@ -52,14 +82,26 @@ def told(event: dict[str, object], world: World) -> bool:
 
 
 def answered(outcome: str, error: str, message: str) -> list[tuple[str, object]]:
-    return [("token", {"outcome": outcome, "failure": {"ripple": "load", "attempt": 3, "error": error, "message": message}})]
+    return [
+        (
+            "token",
+            {
+                "outcome": outcome,
+                "failure": {"ripple": "load", "attempt": 3, "error": error, "message": message},
+            },
+        )
+    ]
 
 
 @pytest.mark.parametrize(
     ("detail", "outcome", "error", "words"),
     [
         (
-            {"stopCode": "UserInitiated", "stoppedReason": "by hand", "containers": [{"exitCode": 143}]},
+            {
+                "stopCode": "UserInitiated",
+                "stoppedReason": "by hand",
+                "containers": [{"exitCode": 143}],
+            },
             "lost",
             "UserInitiated",
             "The task stopped before its attempt was over: by hand; exit code 143",
@@ -82,10 +124,18 @@ def answered(outcome: str, error: str, message: str) -> list[tuple[str, object]]
             },
             "memory",
             "OutOfMemory",
-            f"The task was killed for its memory: Essential container in task exited; {MEMORY}; exit code 137",
+            (
+                "The task was killed for its memory: Essential container in task exited; "
+                f"{MEMORY}; "
+                "exit code 137"
+            ),
         ),
         (
-            {"stopCode": "EssentialContainerExited", "stoppedReason": "", "containers": [{"exitCode": 137}]},
+            {
+                "stopCode": "EssentialContainerExited",
+                "stoppedReason": "",
+                "containers": [{"exitCode": 137}],
+            },
             "lost",
             "EssentialContainerExited",
             "The task stopped before its attempt was over: exit code 137",
@@ -112,7 +162,13 @@ def test_what_an_event_leaves_out_ecs_remembers(started):
 
 
 @pytest.mark.parametrize(
-    "other", [event(lastStatus="RUNNING"), event(started=overrides(OTHER="x")), {"source": "aws.ecs"}, {"source": "aws.ecs", "detail": []}]
+    "other",
+    [
+        event(lastStatus="RUNNING"),
+        event(started=overrides(OTHER="x")),
+        {"source": "aws.ecs"},
+        {"source": "aws.ecs", "detail": []},
+    ],
 )
 def test_what_is_no_end_of_an_attempt_is_dropped(other):
     world = World()

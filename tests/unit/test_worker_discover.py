@@ -20,13 +20,18 @@ def found(source, *, variables=None, seconds=30.0, path="src/pond.py", files=Non
         for name, text in {"src/pond.py": source, **(files or {})}.items():
             archive.writestr(name, text)
     package = buffer.getvalue()
-    return discover(Module(package, sha256(package).hexdigest(), path), variables=variables or {}, seconds=seconds)
+    return discover(
+        Module(package, sha256(package).hexdigest(), path),
+        variables=variables or {},
+        seconds=seconds,
+    )
 
 
 def test_ripples_come_in_topological_order_with_their_hints():
     source = HEAD + (
         "import steps\n"
-        "@ripple(parents=['a', steps.c], timeout='1h30m', memory='4GB', always_run=True, on_kill=print)\ndef b(pond): pass\n"
+        "@ripple(parents=['a', steps.c], timeout='1h30m', memory='4GB', always_run=True, "
+        "on_kill=print)\ndef b(pond): pass\n"
         "@ripple\ndef a(pond): print('loud')\n"
     )
     answer = found(source, files={"src/steps.py": HEAD + "@ripple\ndef c(): pass\n"})
@@ -36,7 +41,14 @@ def test_ripples_come_in_topological_order_with_their_hints():
         "ripples": [
             {"name": "c", "parents": [], **plain},
             {"name": "a", "parents": [], **plain},
-            {"name": "b", "parents": ["a", "c"], "always_run": True, "timeout_seconds": 5400, "memory_mib": 4096, "on_kill": True},
+            {
+                "name": "b",
+                "parents": ["a", "c"],
+                "always_run": True,
+                "timeout_seconds": 5400,
+                "memory_mib": 4096,
+                "on_kill": True,
+            },
         ],
     }
 
@@ -45,13 +57,19 @@ def test_ripples_come_in_topological_order_with_their_hints():
     ("body", "said"),
     [
         ("", "src/pond.py declares no Ripple."),
-        ("for n in range(301):\n    ripple(name=f'r{n}')(lambda: None)", "src/pond.py declares 301 Ripples; allowed: 300."),
+        (
+            "for n in range(301):\n    ripple(name=f'r{n}')(lambda: None)",
+            "src/pond.py declares 301 Ripples; allowed: 300.",
+        ),
         (
             "@ripple(parents=['lod'])\ndef b(p): pass\n@ripple\ndef load(p): pass",
             "'lod' is not a Ripple of this Pond; did you mean 'load'?",
         ),
         (
-            "@ripple(parents=['c'])\ndef a(p): pass\n@ripple(parents=['a'])\ndef b(p): pass\n@ripple(parents=['b'])\ndef c(p): pass",
+            (
+                "@ripple(parents=['c'])\ndef a(p): pass\n@ripple(parents=['a'])\ndef b(p): pass\n"
+                "@ripple(parents=['b'])\ndef c(p): pass"
+            ),
             "a -> b -> c -> a",
         ),
         ("@ripple(parents=['a'])\ndef a(p): pass", "a -> a"),
@@ -63,7 +81,10 @@ def test_ripples_come_in_topological_order_with_their_hints():
         ("@ripple\nasync def a(p): pass", "is async"),
         ("@ripple\ndef a(p, q): pass", "takes 2 arguments (p, q)"),
         ("def f(p): pass\n@ripple(parents=[f])\ndef a(p): pass", "its parent 'f' is no Ripple"),
-        ("@ripple(timout='2h')\ndef a(p): pass", "src/pond.py:2: Ripple 'a': unknown argument timout=; did you mean timeout?"),
+        (
+            "@ripple(timout='2h')\ndef a(p): pass",
+            "src/pond.py:2: Ripple 'a': unknown argument timout=; did you mean timeout?",
+        ),
         ("@ripple(always_run='no')\ndef a(p): pass", "always_run='no'; allowed: True or False."),
         ("@ripple\nclass Load: pass", "src/pond.py:2: @ripple stands above"),
         ("ripple(7)", "src/pond.py:2: @ripple(7): an argument has no name; allowed: parents,"),
@@ -86,17 +107,35 @@ def test_every_fault_of_all_declarations_is_named_at_once_each_with_its_line():
         "@ripple(parents=[Load])\nasync def clean(pond): pass\n"
         "@ripple\ndef fine(pond): pass\n"
     )
-    error = found(source, files={"src/steps.py": HEAD + "@ripple(name='UP')\ndef up(): pass\n"})["error"]
+    error = found(source, files={"src/steps.py": HEAD + "@ripple(name='UP')\ndef up(): pass\n"})[
+        "error"
+    ]
     lines = error["message"].splitlines()
-    assert [line.partition(" ")[0] for line in lines] == ["src/steps.py:2:", *["src/pond.py:3:"] * 3, "src/pond.py:5:", "Ripple"]
-    said = ["called 'UP'", "called 'Load'", "timeout='soon'", "memory='lots'", "'clean' is async", "its parent 'nobody'"]
+    assert [line.partition(" ")[0] for line in lines] == [
+        "src/steps.py:2:",
+        *["src/pond.py:3:"] * 3,
+        "src/pond.py:5:",
+        "Ripple",
+    ]
+    said = [
+        "called 'UP'",
+        "called 'Load'",
+        "timeout='soon'",
+        "memory='lots'",
+        "'clean' is async",
+        "its parent 'nobody'",
+    ]
     assert all(word in line for word, line in zip(said, lines, strict=True))
     assert (error["type"], error["traceback"]) == ("RippleError", "")
 
 
 def test_no_message_names_a_folder_that_the_author_does_not_have():
     source = "import helper\n"
-    for text in ("from duckstring import nothing_such\n", "from pond import nothing_such\n", HEAD + "ripple(7)(8)\n"):
+    for text in (
+        "from duckstring import nothing_such\n",
+        "from pond import nothing_such\n",
+        HEAD + "ripple(7)(8)\n",
+    ):
         error = found(source, files={"src/helper.py": text})["error"]
         assert "/tmp" not in error["message"] + error["traceback"]
         assert "site-packages" not in error["message"] + error["traceback"]
@@ -107,7 +146,9 @@ def test_an_exception_at_import_comes_back_with_the_authors_traceback():
     error = found("x = 1\nraise ValueError('not here')\n")["error"]
     assert error["type"] == "ValueError"
     assert error["message"] == "Importing src/pond.py raised ValueError: not here"
-    assert error["traceback"].startswith('Traceback (most recent call last):\n  File "src/pond.py", line 2')
+    assert error["traceback"].startswith(
+        'Traceback (most recent call last):\n  File "src/pond.py", line 2'
+    )
 
 
 def test_a_missing_variable_says_how_to_set_it():
@@ -130,9 +171,9 @@ def test_the_child_has_the_catchments_variables_and_no_credentials():
     }
     clean = clean_environment(host, {"TOKEN": "s", "AWS_SECRET_ACCESS_KEY": "x"})
     assert clean == {"AWS_REGION": "eu-west-1", "PATH": "/bin", "HOST": "h", "TOKEN": "s"}
-    source = (
-        HEAD
-        + "import os\nassert os.environ['TOKEN'] == 's' and not [k for k in os.environ if k.startswith('AWS_A')]\n@ripple\ndef a(): pass\n"
+    source = HEAD + (
+        "import os\nassert os.environ['TOKEN'] == 's' and not [k for k in os.environ if "
+        "k.startswith('AWS_A')]\n@ripple\ndef a(): pass\n"
     )
     assert found(source, variables=clean)["ok"]
 
@@ -149,7 +190,10 @@ def test_an_import_that_kills_its_process_is_told():
 
 
 def test_an_import_that_exits_is_told():
-    assert found("raise SystemExit('no')\n")["error"]["message"] == "Importing src/pond.py raised SystemExit: no"
+    assert (
+        found("raise SystemExit('no')\n")["error"]["message"]
+        == "Importing src/pond.py raised SystemExit: no"
+    )
 
 
 def test_an_import_that_eats_memory_is_ended():
@@ -158,7 +202,10 @@ def test_an_import_that_eats_memory_is_ended():
 
 
 def test_heavy_libraries_can_be_imported():
-    assert found(HEAD + "import duckdb, pandas, polars, pyarrow\nduckdb.sql('SELECT 1')\n@ripple\ndef a(): pass\n")["ok"]
+    assert found(
+        HEAD
+        + "import duckdb, pandas, polars, pyarrow\nduckdb.sql('SELECT 1')\n@ripple\ndef a(): pass\n"
+    )["ok"]
 
 
 def test_a_missing_module_is_told():
@@ -187,12 +234,29 @@ os.wait()
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="another user's process is Linux's, and root's, to make")
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0,
+    reason="another user's process is Linux's, and root's, to make",
+)
 @pytest.mark.parametrize(("door", "found"), [("open", "True"), ("closed", "refused")])
-def test_the_code_that_is_imported_cannot_read_the_credentials_of_the_process_above_it(tmp_path, door, found):
+def test_the_code_that_is_imported_cannot_read_the_credentials_of_the_process_above_it(
+    tmp_path, door, found
+):
     libraries = os.pathsep.join(path for path in sys.path if path)
-    environment = {"AWS_SECRET_ACCESS_KEY": "sesame", "PYTHONPATH": libraries, "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
-    ran = subprocess.run([sys.executable, "-c", AS_NOBODY, door], env=environment, cwd="/", capture_output=True, text=True, check=False)
+    environment = {
+        "AWS_SECRET_ACCESS_KEY": "sesame",
+        "PYTHONPATH": libraries,
+        "PATH": os.environ["PATH"],
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, door],
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (ran.stdout.strip(), ran.stderr) == (found, "")
 
 

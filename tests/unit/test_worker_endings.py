@@ -1,4 +1,6 @@
-"""How an attempt may end other than well or by its author's error: pauses, deadlines, hand-overs, and too little memory."""
+"""How an attempt may end other than well or by its author's error: pauses, deadlines,
+hand-overs, and too little memory.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ from duckstring.model.instants import to_text
 from duckstring.worker.ports import Function
 from tests.unit.worker_kit import NOON, World
 
-HEAD = "import sys, threading, time\nfrom pathlib import Path\nfrom duckstring import ripple\n\n@ripple\ndef load(pond):\n"
+HEAD = (
+    "import sys, threading, time\nfrom pathlib import Path\nfrom duckstring import ripple\n\n"
+    "@ripple\ndef load(pond):\n"
+)
 
 
 @pytest.fixture
@@ -63,7 +68,10 @@ def test_pauses_are_stretched_where_the_runs_history_would_fill_up(world):
         "try:\n    pond.pause('1m')\nexcept Exception:\n    pass",
         "try:\n    pond.pause('1m')\nexcept BaseException:\n    pass",
         "try:\n    pond.pause('1m')\nfinally:\n    print('bye')",
-        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as pool: pool.submit(pond.pause, '1m').result()",
+        (
+            "from concurrent.futures import ThreadPoolExecutor\n"
+            "with ThreadPoolExecutor() as pool: pool.submit(pond.pause, '1m').result()"
+        ),
     ],
 )
 def test_a_pause_stands_however_it_leaves(world, body):
@@ -71,7 +79,9 @@ def test_a_pause_stands_however_it_leaves(world, body):
 
 
 def test_an_error_on_the_way_out_of_a_pause_is_an_error(world):
-    answer = ran(world, "try:\n    pond.pause('1m')\nfinally:\n    raise ValueError('on my way out')")
+    answer = ran(
+        world, "try:\n    pond.pause('1m')\nfinally:\n    raise ValueError('on my way out')"
+    )
     assert answer["failure"]["error"] == "ValueError"
 
 
@@ -83,13 +93,18 @@ def test_what_is_no_pause_is_refused(world, wrong):
 
 
 def test_what_was_written_before_a_pause_is_dropped_and_the_log_says_so(world, caplog):
-    body = "if pond.recall('again'):\n    pond.write_table('b', 'SELECT 2 AS n')\nelse:\n    pond.remember('again', True)\n"
+    body = (
+        "if pond.recall('again'):\n    pond.write_table('b', 'SELECT 2 AS n')\nelse:\n"
+        "    pond.remember('again', True)\n"
+    )
     body += "    pond.write_table('a', 'SELECT 1 AS n')\n    pond.pause()"
     world.deploy(load(body))
     world.open_run()
     with caplog.at_level(logging.INFO):
         assert world.run()["outcome"] == "paused"
-    assert [record.tables for record in caplog.records if "drops the tables" in record.getMessage()] == [["a"]]
+    assert [
+        record.tables for record in caplog.records if "drops the tables" in record.getMessage()
+    ] == [["a"]]
     assert world.run(pauses=1) == {"outcome": "ok"}
     [letter] = world.letters
     assert set(letter.signal.tables) == {"b"}
@@ -109,7 +124,9 @@ def test_the_time_that_an_attempt_may_take_includes_its_pauses(world):
     world.time += timedelta(seconds=30)
     answer = world.run(pauses=3)
     assert (answer["outcome"], answer["failure"]["error"]) == ("timeout", "TimeoutError")
-    assert answer["failure"]["message"].startswith("Ripple 'load' took longer than its timeout of 2h, pauses included")
+    assert answer["failure"]["message"].startswith(
+        "Ripple 'load' took longer than its timeout of 2h, pauses included"
+    )
     assert len([row for row in world.rows if isinstance(row, AttemptPaused)]) == 3
 
 
@@ -142,7 +159,9 @@ def test_a_deadline_that_has_passed_before_the_code_is_called_is_told_so(world):
     assert f"this attempt began at {to_text(NOON)}." in told["message"]
 
 
-def test_a_worker_hears_how_long_its_attempt_may_take_from_its_beginning_on_and_not_from_its_verdict(world):
+def test_a_worker_hears_how_long_its_attempt_may_take_from_its_beginning_on_and_not_from_its_verdict(
+    world,
+):
     """It may have waited long for one of the machine's places, or for its task to start."""
     heard = []
     world.worker = replace(world.worker, begins=heard.append)
@@ -161,9 +180,15 @@ BUSY = {
     "sleeps": "time.sleep(600)",
     "loops": "while True: pass",
     "catches errors": "try:\n    time.sleep(600)\nexcept Exception:\n    pass",
-    "swallows": "try:\n    time.sleep(600)\nexcept BaseException:\n    pond.write_table('half', 'SELECT 1 AS n')",
+    "swallows": (
+        "try:\n    time.sleep(600)\nexcept BaseException:\n"
+        "    pond.write_table('half', 'SELECT 1 AS n')"
+    ),
     "raises": "try:\n    time.sleep(600)\nfinally:\n    raise ValueError('on my way out')",
-    "queries": 'pond.con.sql("SELECT sum(a.range * b.range) AS n FROM range(1000000) a, range(1000000) b").fetchall()',
+    "queries": (
+        'pond.con.sql("SELECT sum(a.range * b.range) AS n FROM range(1000000) a, range(1000000) '
+        'b").fetchall()'
+    ),
 }
 
 
@@ -182,12 +207,20 @@ def test_the_hand_over_says_where_the_code_was(world):
 
 
 def test_what_has_ended_by_itself_is_not_handed_over(world):
-    assert ran(world, "time.sleep(0.05)\npond.write_table('t', 'SELECT 1 AS n')", seconds=40.0) == {"outcome": "ok"}
+    assert ran(world, "time.sleep(0.05)\npond.write_table('t', 'SELECT 1 AS n')", seconds=40.0) == {
+        "outcome": "ok"
+    }
 
 
 def test_code_that_does_not_leave_at_its_deadline_is_ended_and_has_failed(world):
     """It counts as the author's failure, and not as a crash."""
-    world.deploy(load("while True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass"), timeout=1)
+    world.deploy(
+        load(
+            "while True:\n    try:\n        time.sleep(600)\n    except BaseException:\n"
+            "        pass"
+        ),
+        timeout=1,
+    )
     world.open_run()
     answer = world.run()
     assert (answer["outcome"], answer["failure"]["error"]) == ("timeout", "TimeoutError")
@@ -195,7 +228,8 @@ def test_code_that_does_not_leave_at_its_deadline_is_ended_and_has_failed(world)
 
 
 def test_what_does_not_leave_before_the_functions_end_is_handed_over_nevertheless(world):
-    answer = ran(world, "threading.Thread(target=time.sleep, args=[600]).start()\nwhile True:\n    try:\n        time.sleep(600)\n"
+    answer = ran(world, "threading.Thread(target=time.sleep, args=[600]).start()\nwhile True:\n    try:\n"
+        "        time.sleep(600)\n"
                         "    except BaseException:\n        pass", seconds=0.8)  # fmt: skip
     assert (answer["outcome"], world.rows[-1].status) == ("overran", "overran")
 
@@ -226,7 +260,10 @@ def test_too_little_memory_is_told_apart_from_the_authors_other_errors(world, bo
 
 
 def test_memory_that_the_author_made_do_without_is_no_failure(world):
-    body = "try:\n    raise MemoryError\nexcept MemoryError:\n    pond.write_table('t', 'SELECT 1 AS n')"
+    body = (
+        "try:\n    raise MemoryError\nexcept MemoryError:\n"
+        "    pond.write_table('t', 'SELECT 1 AS n')"
+    )
     assert ran(world, body) == {"outcome": "ok"}
 
 
@@ -244,7 +281,10 @@ def test_a_success_says_what_it_took_and_what_the_function_has(world):
 
 
 def test_the_largest_invocation_of_a_paused_attempt_is_what_it_took(world):
-    body = "if not pond.recall('big'):\n    pond.remember('big', True)\n    held = bytearray(b'x') * (256 * 1024 * 1024)\n"
+    body = (
+        "if not pond.recall('big'):\n    pond.remember('big', True)\n"
+        "    held = bytearray(b'x') * (256 * 1024 * 1024)\n"
+    )
     body += "    time.sleep(0.3)\n    pond.pause()"
     world.deploy(load(body))
     world.open_run()

@@ -20,7 +20,10 @@ def _own_folder(monkeypatch, tmp_path):
 
 def made_by(code):
     """The folder that a process made which ends by ``code``."""
-    script = f"import os, signal, sys; from duckstring.author.leftovers import folder; print(folder('spill'), flush=True); {code}"
+    script = (
+        "import os, signal, sys; from duckstring.author.leftovers import folder; "
+        f"print(folder('spill'), flush=True); {code}"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", script],
         stdout=subprocess.PIPE,

@@ -11,7 +11,9 @@ from duckstring.model.attempts import AttemptPaused, AttemptStarted, Site, Usage
 from tests.unit.worker_kit import NOON, World
 
 HEAD = "import time\nfrom duckstring import ripple\n\n"
-RIPPLE = "\n@ripple(on_kill=cancel)\ndef load(pond):\n    pond.remember('id', 7)\n    pond.pause()\n"
+RIPPLE = (
+    "\n@ripple(on_kill=cancel)\ndef load(pond):\n    pond.remember('id', 7)\n    pond.pause()\n"
+)
 
 
 @pytest.fixture
@@ -20,7 +22,12 @@ def world(tmp_path):
 
 
 def deployed(world, body, *, argument="pond"):
-    world.deploy(HEAD + f"def cancel({argument}):\n" + "".join(f"    {line}\n" for line in body.splitlines()) + RIPPLE)
+    world.deploy(
+        HEAD
+        + f"def cancel({argument}):\n"
+        + "".join(f"    {line}\n" for line in body.splitlines())
+        + RIPPLE
+    )
     world.open_run()
 
 
@@ -31,12 +38,26 @@ def killed(world, **more):
 
 def test_it_knows_what_its_ripple_knew(world):
     world.secret = {"TOKEN": "sesame"}
-    deployed(world, 'return f\'{pond.name} {pond.version} {pond.f:%H:%M} {pond.run_key} {pond.recall("id")} {pond.env("TOKEN")[::-1]}\'')
+    deployed(
+        world,
+        (
+            "return f'{pond.name} {pond.version} {pond.f:%H:%M} {pond.run_key} "
+            '{pond.recall("id")} '
+            '{pond.env("TOKEN")[::-1]}\''
+        ),
+    )
     world.run()
     assert killed(world) == "confirmed"
     how, message = world.on_kill[1, "load", 1]
     name, version, f, key, held, token = message.split()
-    assert (how, name, version, f, held, token) == ("confirmed", "sales", "1.0.0", "12:01", "7", "emases")
+    assert (how, name, version, f, held, token) == (
+        "confirmed",
+        "sales",
+        "1.0.0",
+        "12:01",
+        "7",
+        "emases",
+    )
     assert key.startswith("sales-1-1-")
 
 
@@ -46,7 +67,9 @@ def test_it_has_the_key_of_the_try_that_was_killed(world):
     for tried in (1, 2):
         killed(world, tried=tried)
         keys.append(world.on_kill.pop((1, "load", 1))[1])
-    world.deploy(HEAD + "@ripple\ndef load(pond):\n    pond.write_table('k', f\"SELECT '{pond.run_key}'\")\n")
+    world.deploy(
+        HEAD + "@ripple\ndef load(pond):\n    pond.write_table('k', f\"SELECT '{pond.run_key}'\")\n"
+    )
     world.closed.clear()
     world.open_run(tried=2, attempt=2)
     world.run(attempt=2)
@@ -55,7 +78,10 @@ def test_it_has_the_key_of_the_try_that_was_killed(world):
 
 
 def test_one_that_has_only_asked_for_an_end_says_so(world):
-    deployed(world, "from duckstring.author.kills import Requested\nreturn Requested('Run 7 is still going.')")
+    deployed(
+        world,
+        "from duckstring.author.kills import Requested\nreturn Requested('Run 7 is still going.')",
+    )
     assert killed(world) == "requested"
     assert world.on_kill == {(1, "load", 1): ("requested", "Run 7 is still going.")}
 
@@ -74,7 +100,14 @@ def test_what_it_raises_is_recorded(world):
 
 @pytest.mark.parametrize(
     "wrong",
-    ["pond.con", "pond.read_table('t')", "pond.write_table('t', 'SELECT 1')", "pond.pause()", "pond.remember('a', 1)", "pond.skip()"],
+    [
+        "pond.con",
+        "pond.read_table('t')",
+        "pond.write_table('t', 'SELECT 1')",
+        "pond.pause()",
+        "pond.remember('a', 1)",
+        "pond.skip()",
+    ],
 )
 def test_what_only_a_living_run_may_do_is_refused(world, wrong):
     deployed(world, wrong)
@@ -99,7 +132,13 @@ def test_one_that_died_with_its_process_says_so_when_lambda_asks_again(world):
 
 
 def test_it_is_not_called_for_an_attempt_that_succeeded(world):
-    world.deploy(HEAD + "def cancel(pond):\n    raise ValueError\n\n@ripple(on_kill=cancel)\ndef load(pond):\n    pass\n")
+    world.deploy(
+        HEAD
+        + (
+            "def cancel(pond):\n    raise ValueError\n\n@ripple(on_kill=cancel)\n"
+            "def load(pond):\n    pass\n"
+        )
+    )
     world.open_run()
     world.run()
     assert world.kill() == "ok"
@@ -149,7 +188,10 @@ def test_it_waits_for_the_kill_itself(world):
 def test_it_has_so_much_time_and_no_more(world):
     deployed(world, "time.sleep(600)")
     assert killed(world, seconds=25.5) == "refused"
-    assert world.on_kill[1, "load", 1] == ("refused", "on_kill of Ripple 'load' did not return within 1 s.")
+    assert world.on_kill[1, "load", 1] == (
+        "refused",
+        "on_kill of Ripple 'load' did not return within 1 s.",
+    )
 
 
 def test_what_it_prints_is_in_the_log(world, caplog):

@@ -1,4 +1,6 @@
-"""The process that fork servers come from: it has no client of AWS, and each server is as its worker is."""
+"""The process that fork servers come from: it has no client of AWS, and each server is as its
+worker is.
+"""
 
 from __future__ import annotations
 
@@ -106,19 +108,34 @@ def test_an_origin_ends_with_the_last_that_could_use_it(world):
 
 
 def test_a_library_that_attempts_import_is_there_for_those_that_follow(world, monkeypatch):
-    """What polls a job on AWS imports it at each poll; whatever else an author names is not imported here."""
-    for name in [name for name in sys.modules if name.partition(".")[0] in {"boto3", "botocore", "colorsys"}]:
+    """What polls a job on AWS imports it at each poll; whatever else an author names is not
+    imported here.
+    """
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] in {"boto3", "botocore", "colorsys"}
+    ]:
         monkeypatch.delitem(sys.modules, name)  # other tests' imports
     body = "import boto3, colorsys; told['others'] = sorted({'boto3', 'colorsys'} & set(found))"
     world.deploy("")
-    first, *_, last = [ran(world, number, f"found = set(sys.modules); {body}") for number in (1, 2, 3)]
+    first, *_, last = [
+        ran(world, number, f"found = set(sys.modules); {body}") for number in (1, 2, 3)
+    ]
     assert (first["boto3"], last["boto3"], last["others"]) == (False, True, ["boto3"])
 
 
 @pytest.mark.parametrize("imported", [7, None, "boto3", [7, ["x"], "os", "boto3"]])
 def test_a_forged_end_cannot_disturb_who_follows_the_attempt(world, imported):
-    end = {"end": "failed", "error": "E", "message": "no", "traceback": "", "memory": False, "imported": imported}
-    find = "import gc\n    [link] = [one for one in gc.get_objects() if type(one).__name__ == '_Link']"
+    end = {
+        "end": "failed",
+        "error": "E",
+        "message": "no",
+        "traceback": "",
+        "memory": False,
+        "imported": imported,
+    }
+    find = (
+        "import gc\n    [link] = [one for one in gc.get_objects() if type(one).__name__ == '_Link']"
+    )
     world.deploy(TELLS.format(body=f"{find}\n    link.send({end})", place=""))
     world.open_run()
     assert world.run()["outcome"] == "failed"
@@ -141,8 +158,17 @@ Origin.start = start
 def test_no_client_of_aws_is_imported_before_the_origin_is_there(door):
     begin = "module.main()" if door.endswith("worker") else ""
     code = f"{NO_CLIENT}\nimport importlib\nmodule = importlib.import_module({door!r})\n{begin}"
-    env = {**os.environ, "DUCKSTRING_BUCKET": "lake", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    env = {
+        **os.environ,
+        "DUCKSTRING_BUCKET": "lake",
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
     done = subprocess.run(
-        [sys.executable, "-c", code, "1"], env=env, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, "1"],
+        env=env,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "[]" in done.stdout.splitlines(), done

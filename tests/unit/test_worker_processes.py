@@ -1,4 +1,6 @@
-"""The next attempt's process is forked while one is at work: it is the next one's alone, and others' ends leave it be."""
+"""The next attempt's process is forked while one is at work: it is the next one's alone, and
+others' ends leave it be.
+"""
 
 from __future__ import annotations
 
@@ -107,10 +109,14 @@ def test_an_attempt_that_is_not_the_current_one_leaves_the_process_to_the_next(w
 
 
 @pytest.mark.parametrize("tells", ["its children", "all processes"])
-def test_the_end_of_a_process_that_waits_is_not_the_end_of_what_an_attempt_has_started(world, tmp_path, monkeypatch, tells):
+def test_the_end_of_a_process_that_waits_is_not_the_end_of_what_an_attempt_has_started(
+    world, tmp_path, monkeypatch, tells
+):
     """However the kernel tells the fork server what is left of an attempt."""
     if tells == "all processes":
-        monkeypatch.setattr("duckstring.worker.descendants._OUR_CHILDREN", Path("/proc/thread-self/no-children"))
+        monkeypatch.setattr(
+            "duckstring.worker.descendants._OUR_CHILDREN", Path("/proc/thread-self/no-children")
+        )
     place = tmp_path / "told"
     world.deploy(DAEMON.format(place=str(place)))
     world.open_run()
@@ -135,7 +141,9 @@ def load(pond):
 
 
 @pytest.mark.parametrize("told", ["/proc/thread-self/children", "/proc/thread-self/no-children"])
-def test_what_an_attempt_leaves_is_ended_while_another_process_waits(world, tmp_path, monkeypatch, told):
+def test_what_an_attempt_leaves_is_ended_while_another_process_waits(
+    world, tmp_path, monkeypatch, told
+):
     monkeypatch.setattr("duckstring.worker.descendants._OUR_CHILDREN", Path(told))
     world.deploy(STARTS.format(str(tmp_path / "daemon")))
     world.open_run()
@@ -167,7 +175,8 @@ def test_sockets_of_multiprocessing_find_room_in_a_long_temporary_folder(tmp_pat
     monkeypatch.setattr("tempfile.tempdir", str(long))
     world = World(tmp_path)
     world.deploy(
-        "from multiprocessing import Manager\nfrom duckstring import ripple\n\n\n@ripple\ndef load(pond):\n"
+        "from multiprocessing import Manager\nfrom duckstring import ripple\n\n\n@ripple\n"
+        "def load(pond):\n"
         "    with Manager() as manager:\n        assert dict(manager.dict(a=1)) == {'a': 1}\n"
     )
     world.open_run()

@@ -22,7 +22,10 @@ from tests.unit import worker_kit as kit
 NOON, SALES = kit.NOON, kit.SALES
 
 HEAD = "from duckstring import ripple\n\n@ripple\n"
-ORDERS = HEAD + "def load(pond):\n    pond.write_table('orders', pond.con.sql('SELECT range AS id, range % 3 AS kind FROM range(10)'))\n"
+ORDERS = HEAD + (
+    "def load(pond):\n    pond.write_table('orders', pond.con.sql('SELECT range AS id, range "
+    "% 3 AS kind FROM range(10)'))\n"
+)
 
 
 @pytest.fixture
@@ -59,7 +62,12 @@ def test_a_success_is_a_row_of_history_and_a_report_with_the_tables_it_wrote(wor
     assert world.run() == {"outcome": "ok"}
     [letter] = world.letters
     assert letter.to == SALES
-    assert (letter.signal.run, letter.signal.ripple, letter.signal.attempt, letter.signal.skipped) == (1, "load", 1, False)
+    assert (
+        letter.signal.run,
+        letter.signal.ripple,
+        letter.signal.attempt,
+        letter.signal.skipped,
+    ) == (1, "load", 1, False)
     table = letter.signal.tables["orders"]
     assert table.rows == 10
     assert re.fullmatch(r"data/sales@1/orders/0000000001-load-1-[0-9a-f]{8}\.parquet", table.key)
@@ -70,9 +78,14 @@ def test_a_success_is_a_row_of_history_and_a_report_with_the_tables_it_wrote(wor
 
 
 def test_an_exception_is_told_word_for_word_with_the_authors_frames_only(world):
-    answer = ran(world, "raise RuntimeError('Job 7 failed: see https://example.com/run/7\\nline two')")
+    answer = ran(
+        world, "raise RuntimeError('Job 7 failed: see https://example.com/run/7\\nline two')"
+    )
     message = "Job 7 failed: see https://example.com/run/7\nline two"
-    assert answer == {"outcome": "failed", "failure": {"ripple": "load", "attempt": 1, "error": "RuntimeError", "message": message}}
+    assert answer == {
+        "outcome": "failed",
+        "failure": {"ripple": "load", "attempt": 1, "error": "RuntimeError", "message": message},
+    }
     row = world.rows[-1]
     assert (row.status, row.error, row.message) == ("failed", "RuntimeError", message)
     assert 'File "src/pond.py", line 5, in load' in row.traceback
@@ -81,7 +94,13 @@ def test_an_exception_is_told_word_for_word_with_the_authors_frames_only(world):
 
 
 def test_a_ripple_that_writes_two_tables_and_raises_reports_none_of_them(world):
-    answer = ran(world, "pond.write_table('a', 'SELECT 1 AS x')\npond.write_table('b', 'SELECT 2 AS x')\nraise ValueError('late')")
+    answer = ran(
+        world,
+        (
+            "pond.write_table('a', 'SELECT 1 AS x')\npond.write_table('b', 'SELECT 2 AS x')\n"
+            "raise ValueError('late')"
+        ),
+    )
     assert answer["outcome"] == "failed"
     assert world.letters == []
 
@@ -128,19 +147,29 @@ def test_an_attempt_that_is_not_the_current_one_does_nothing(world, order):
 
 
 def test_an_attempt_that_pauses_goes_on_in_a_run_that_has_failed_meanwhile(world):
-    """As one that sleeps does: what it started elsewhere runs on, and nobody else would see how that ends."""
+    """As one that sleeps does: what it started elsewhere runs on, and nobody else would see how
+    that ends.
+    """
     first = "@ripple\ndef first(pond):\n    pond.write_table('parts', 'SELECT 7 AS n')\n\n"
     load = (
-        "    if pond.recall('id') is None:\n        pond.remember('id', 1)\n        pond.pause()\n    pond.write_table('t', 'FROM parts')\n"
+        "    if pond.recall('id') is None:\n        pond.remember('id', 1)\n"
+        "        pond.pause()\n    pond.write_table('t', 'FROM parts')\n"
     )
-    source = f"from duckstring import ripple\n\n{first}@ripple(parents=[first])\ndef load(pond):\n{load}"
+    source = (
+        f"from duckstring import ripple\n\n{first}@ripple(parents=[first])\ndef load(pond):\n{load}"
+    )
     world.deploy(source, ripples=("first", "load"))
     world.open_run(ripple="first")
     world.run(ripple="first")
     world.accept()
     world.state = replace(
         world.state,
-        ripples={**world.state.ripples, "load": replace(world.state.ripples["load"], attempt=Attempt(1, 1, NOON, dispatched=True))},
+        ripples={
+            **world.state.ripples,
+            "load": replace(
+                world.state.ripples["load"], attempt=Attempt(1, 1, NOON, dispatched=True)
+            ),
+        },
     )
     assert world.run()["outcome"] == "paused"
     failed = replace(world.state.runs[1], failure=Failure("join", 1, "ValueError", "x"))
@@ -161,7 +190,9 @@ def test_a_ripple_need_not_take_the_pond(world):
     world.deploy(HEAD + "def load():\n    pass\n")
     world.open_run()
     assert world.run() == {"outcome": "ok"}
-    assert replace(world.letters[-1].signal, seconds=0.0, peak_mib=0) == RippleSucceeded(1, "load", 1)
+    assert replace(world.letters[-1].signal, seconds=0.0, peak_mib=0) == RippleSucceeded(
+        1, "load", 1
+    )
 
 
 def test_skip_says_no_change(world):
@@ -170,13 +201,19 @@ def test_skip_says_no_change(world):
 
 
 def test_skip_after_a_write_is_refused(world):
-    assert "pond.skip() after writing a" in ran(world, "pond.write_table('a', 'SELECT 1 x')\npond.skip()")["failure"]["message"]
+    assert (
+        "pond.skip() after writing a"
+        in ran(world, "pond.write_table('a', 'SELECT 1 x')\npond.skip()")["failure"]["message"]
+    )
 
 
 def test_later_ripples_of_a_run_read_what_earlier_ones_wrote(world):
     world.deploy(
         ORDERS
-        + "\n@ripple(parents=[load])\ndef count(pond):\n    pond.write_table('n', pond.con.sql('SELECT count(*) AS n FROM orders'))\n",
+        + (
+            "\n@ripple(parents=[load])\ndef count(pond):\n"
+            "    pond.write_table('n', pond.con.sql('SELECT count(*) AS n FROM orders'))\n"
+        ),
         ripples=("load", "count"),
     )
     world.open_run()
@@ -201,7 +238,10 @@ def test_a_run_sees_published_and_older_runs_tables_but_no_later_or_failed_ones(
             world.publish(1)
         if number == 3:
             run = world.state.runs[3]
-            world.state = replace(world.state, runs={**world.state.runs, 3: replace(run, failure=Failure("load", 1, "E", ""))})
+            world.state = replace(
+                world.state,
+                runs={**world.state.runs, 3: replace(run, failure=Failure("load", 1, "E", ""))},
+            )
     assert world.rows_of("seen") == [(2,)]
     world.open_run(2, attempt=2, outputs=world.state.runs[2].outputs)
     world.run(number=2, attempt=2)
@@ -210,14 +250,21 @@ def test_a_run_sees_published_and_older_runs_tables_but_no_later_or_failed_ones(
 
 def test_pipelined_runs_tell_the_freshness_of_what_the_ripple_finds(world):
     world.deploy(
-        HEAD + "def load(pond):\n    pond.write_table('p', f'SELECT {pond.previous_f.year} AS y, {pond.previous_f.minute} AS m')\n"
+        HEAD
+        + (
+            "def load(pond):\n    pond.write_table('p', f'SELECT {pond.previous_f.year} AS y, "
+            "{pond.previous_f.minute} AS m')\n"
+        )
     )
     world.open_run(1)
     world.run(number=1)
     assert world.rows_of("p") == [(1, 0)]
     world.accept(1)
     held = world.state.ripples["load"]
-    world.state = replace(world.state, ripples={"load": replace(held, end_f=NOON + timedelta(minutes=1), attempt=None)})
+    world.state = replace(
+        world.state,
+        ripples={"load": replace(held, end_f=NOON + timedelta(minutes=1), attempt=None)},
+    )
     world.open_run(2)
     world.run(number=2)
     assert world.rows_of("p") == [(2030, 1)]
@@ -236,7 +283,11 @@ def with_source(world, *, changed_f=None, pinned=1):
 
 
 @pytest.mark.parametrize(
-    "body", ["pond.con.sql('SELECT count(*) AS n FROM products.orders')", "pond.read_table('products.orders').aggregate('count(*) AS n')"]
+    "body",
+    [
+        "pond.con.sql('SELECT count(*) AS n FROM products.orders')",
+        "pond.read_table('products.orders').aggregate('count(*) AS n')",
+    ],
 )
 def test_a_sources_tables_are_views_under_its_name(world, body):
     pins = with_source(world)
@@ -249,14 +300,46 @@ def test_a_sources_tables_are_views_under_its_name(world, body):
 @pytest.mark.parametrize(
     ("body", "error", "said"),
     [
-        ("pond.read_table('products.none')", "TableNotFoundError", "No table 'none' in Source 'products'; it has orders."),
-        ("pond.read_table('none')", "TableNotFoundError", "No table 'none' in this Pond; it has none."),
-        ("pond.read_table('product.orders')", "SourceNotFoundError", "'product' is no Source of this Pond; [sources] has products."),
-        ("pond.write_table('products.orders', 'SELECT 1 x')", "WriteError", "'products.orders' is a Source's table"),
-        ("pond.write_table('Orders', 'SELECT 1 x')", "WriteError", "A table cannot be called 'Orders'."),
-        ("pond.write_table('a', 7)", "WriteError", "int is nothing that can be written as a table."),
-        ("pond.write_table('a', 'SELECT 1 x')\npond.write_table('a', 'SELECT 1 x')", "WriteError", "was written by this Ripple already"),
-        ("pond.env('TOKEN')", "EnvironmentMissingError", "Define TOKEN in the Catchment's environment file"),
+        (
+            "pond.read_table('products.none')",
+            "TableNotFoundError",
+            "No table 'none' in Source 'products'; it has orders.",
+        ),
+        (
+            "pond.read_table('none')",
+            "TableNotFoundError",
+            "No table 'none' in this Pond; it has none.",
+        ),
+        (
+            "pond.read_table('product.orders')",
+            "SourceNotFoundError",
+            "'product' is no Source of this Pond; [sources] has products.",
+        ),
+        (
+            "pond.write_table('products.orders', 'SELECT 1 x')",
+            "WriteError",
+            "'products.orders' is a Source's table",
+        ),
+        (
+            "pond.write_table('Orders', 'SELECT 1 x')",
+            "WriteError",
+            "A table cannot be called 'Orders'.",
+        ),
+        (
+            "pond.write_table('a', 7)",
+            "WriteError",
+            "int is nothing that can be written as a table.",
+        ),
+        (
+            "pond.write_table('a', 'SELECT 1 x')\npond.write_table('a', 'SELECT 1 x')",
+            "WriteError",
+            "was written by this Ripple already",
+        ),
+        (
+            "pond.env('TOKEN')",
+            "EnvironmentMissingError",
+            "Define TOKEN in the Catchment's environment file",
+        ),
     ],
 )
 def test_mistakes_are_one_line_that_says_what_to_do(world, body, error, said):
@@ -278,11 +361,19 @@ def test_a_pond_has_so_many_tables_and_may_write_those_again(world):
         return ran(world, f"pond.write_table({name!r}, 'SELECT 1 AS x')")
 
     assert again("t0") == {"outcome": "ok"}
-    assert again("more")["failure"]["message"].startswith("Table 'more' would be one of more than 300.")
+    assert again("more")["failure"]["message"].startswith(
+        "Table 'more' would be one of more than 300."
+    )
 
 
 def test_a_source_that_has_published_nothing_is_told_apart(world):
-    world.deploy(HEAD + "def load(pond):\n    assert not pond.has_table('products.orders')\n    pond.read_table('products.orders')\n")
+    world.deploy(
+        HEAD
+        + (
+            "def load(pond):\n    assert not pond.has_table('products.orders')\n"
+            "    pond.read_table('products.orders')\n"
+        )
+    )
     world.open_run(pins={Line("products@1"): 0})
     assert world.run()["failure"]["error"] == "NotPublishedError"
 
@@ -297,9 +388,17 @@ def test_a_source_that_has_published_nothing_is_told_apart(world):
     ],
     ids=["newer", "same", "newer but unchanged", "forced"],
 )
-def test_sources_changed_names_those_with_news_since_the_last_time(world, published, changed, forced, expected):
+def test_sources_changed_names_those_with_news_since_the_last_time(
+    world, published, changed, forced, expected
+):
     pins = with_source(world, changed_f=changed)
-    world.deploy(HEAD + "def load(pond):\n    pond.write_table('c', f'SELECT {sorted(pond.sources_changed())!r} AS names')\n")
+    world.deploy(
+        HEAD
+        + (
+            "def load(pond):\n    pond.write_table('c', f'SELECT "
+            "{sorted(pond.sources_changed())!r} AS names')\n"
+        )
+    )
     world.state = replace(world.state, end_f=published)
     world.open_run(pins=pins, forced=forced)
     world.run()
@@ -338,7 +437,10 @@ def test_two_ponds_with_equal_module_names_do_not_meet_in_one_worker(world):
     main = (
         "import helpers\n"
         + HEAD
-        + "def load(pond):\n    import late\n    pond.write_table('t', f'SELECT {helpers.N} AS n, {late.N} AS late')\n"
+        + (
+            "def load(pond):\n    import late\n"
+            "    pond.write_table('t', f'SELECT {helpers.N} AS n, {late.N} AS late')\n"
+        )
     )
     seen = []
     for number, n in ((1, 1), (2, 2), (3, 1)):
@@ -351,12 +453,17 @@ def test_two_ponds_with_equal_module_names_do_not_meet_in_one_worker(world):
     assert not {"helpers", "late", "pond"} & set(sys.modules)
 
 
-def test_a_secret_is_an_environment_variable_and_a_new_one_is_seen_by_a_warm_worker(world, monkeypatch):
+def test_a_secret_is_an_environment_variable_and_a_new_one_is_seen_by_a_warm_worker(
+    world, monkeypatch
+):
     monkeypatch.delenv("TOKEN", raising=False)
     source = (
         "import os\nTOKEN = os.environ['TOKEN']\n"
         + HEAD
-        + "def load(pond):\n    assert pond.env('TOKEN') == TOKEN\n    pond.write_table('t', f\"SELECT '{TOKEN}' AS t\")\n"
+        + (
+            "def load(pond):\n    assert pond.env('TOKEN') == TOKEN\n"
+            "    pond.write_table('t', f\"SELECT '{TOKEN}' AS t\")\n"
+        )
     )
     world.deploy(source)
     for number, token in ((1, "one"), (2, "two")):
@@ -369,7 +476,9 @@ def test_a_secret_is_an_environment_variable_and_a_new_one_is_seen_by_a_warm_wor
     assert "TOKEN" not in os.environ
 
 
-def test_what_a_ripple_does_to_the_environment_ends_with_it_and_what_its_import_did_is_there_again(world, monkeypatch):
+def test_what_a_ripple_does_to_the_environment_ends_with_it_and_what_its_import_did_is_there_again(
+    world, monkeypatch
+):
     import os
 
     monkeypatch.delenv("IMPORTED", raising=False)
@@ -378,24 +487,37 @@ def test_what_a_ripple_does_to_the_environment_ends_with_it_and_what_its_import_
     source = (
         "import os\nos.environ['IMPORTED'] = 'once'\n"
         + HEAD
-        + "def load(pond):\n    assert (os.environ['IMPORTED'], os.environ['GIVEN'], 'LEFT' in os.environ) == ('once', 'yes', False)\n"
+        + (
+            "def load(pond):\n    assert (os.environ['IMPORTED'], os.environ['GIVEN'], 'LEFT' in "
+            "os.environ) == ('once', 'yes', False)\n"
+        )
         + "    os.environ['LEFT'] = 'behind'\n    del os.environ['GIVEN']\n    os.chdir('/')\n"
     )
     world.deploy(source)
     for number in (1, 2):
         world.open_run(number)
         assert world.run(number=number) == {"outcome": "ok"}
-        assert (os.environ.get("IMPORTED"), os.environ["GIVEN"], os.environ.get("LEFT"), Path.cwd()) == (None, "yes", None, folder)
+        assert (
+            os.environ.get("IMPORTED"),
+            os.environ["GIVEN"],
+            os.environ.get("LEFT"),
+            Path.cwd(),
+        ) == (None, "yes", None, folder)
 
 
 def test_what_the_author_prints_is_in_the_log(world, caplog, capsys):
     with caplog.at_level(logging.INFO):
-        ran(world, "import sys\nprint('hello')\nprint('careful', file=sys.stderr)\npond.log.info('mine')")
+        ran(
+            world,
+            "import sys\nprint('hello')\nprint('careful', file=sys.stderr)\npond.log.info('mine')",
+        )
     assert {"hello", "careful", "mine"} <= {record.getMessage() for record in caplog.records}
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("frame", ["pandas", "polars", "pyarrow", "reader", "own_reader", "foreign"])
+@pytest.mark.parametrize(
+    "frame", ["pandas", "polars", "pyarrow", "reader", "own_reader", "foreign"]
+)
 def test_frames_of_every_kind_can_be_written(world, frame):
     makers = {
         "pandas": "import pandas\ndata = pandas.DataFrame({'a': [1, 2]})",
@@ -418,7 +540,10 @@ def test_sql_that_gives_no_rows_is_refused(world):
 
 
 def fingerprints(world, *queries):
-    ran(world, "\n".join(f"pond.write_table('t{i}', '''{query}''')" for i, query in enumerate(queries)))
+    ran(
+        world,
+        "\n".join(f"pond.write_table('t{i}', '''{query}''')" for i, query in enumerate(queries)),
+    )
     return [world.letters[-1].signal.tables[f"t{i}"].fingerprint for i in range(len(queries))]
 
 
@@ -443,7 +568,10 @@ def test_the_fingerprint_counts_repeated_rows_values_names_and_types(world):
 
 
 def test_sums_of_whole_numbers_stay_exact(world):
-    ran(world, "pond.write_table('t', 'SELECT sum(x) AS s FROM (VALUES (9007199254740993), (2)) v(x)')")
+    ran(
+        world,
+        "pond.write_table('t', 'SELECT sum(x) AS s FROM (VALUES (9007199254740993), (2)) v(x)')",
+    )
     assert world.rows_of("t")[0][0] == 9007199254740995
 
 
@@ -461,13 +589,19 @@ class Databricks(BaseHTTPRequestHandler):
             return self.say({"runs": []})
         return self.say(
             {
-                "state": {"life_cycle_state": "TERMINATED", "result_state": self.server.result, "state_message": "Out of disk. "},
+                "state": {
+                    "life_cycle_state": "TERMINATED",
+                    "result_state": self.server.result,
+                    "state_message": "Out of disk. ",
+                },
                 "run_page_url": "https://x/1",
             }
         )
 
     def do_POST(self):
-        self.server.started.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["job_id"])
+        self.server.started.append(
+            json.loads(self.rfile.read(int(self.headers["Content-Length"])))["job_id"]
+        )
         assert self.headers["Authorization"] == "Bearer secret"
         self.say({"run_id": 11})
 
@@ -486,7 +620,9 @@ class Databricks(BaseHTTPRequestHandler):
 def databricks():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Databricks)
     server.started, server.result = [], "SUCCESS"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     yield server
     server.shutdown()
@@ -495,7 +631,11 @@ def databricks():
 
 
 def run_example(world, server):
-    world.secret = {"DATABRICKS_HOST": f"http://127.0.0.1:{server.server_port}/", "SALES_JOB_ID": "7", "DATABRICKS_TOKEN": "secret"}
+    world.secret = {
+        "DATABRICKS_HOST": f"http://127.0.0.1:{server.server_port}/",
+        "SALES_JOB_ID": "7",
+        "DATABRICKS_TOKEN": "secret",
+    }
     world.deploy(example(), ripples=("run_pipeline",))
     world.open_run(ripple="run_pipeline")
     return world.run(ripple="run_pipeline")

@@ -33,40 +33,63 @@ def published(world, *names):
 
 
 def second(world, body, **more):
-    world.deploy("from duckstring import ripple\n\n@ripple\ndef load(pond):\n" + "".join(f"    {line}\n" for line in body.splitlines()))
+    world.deploy(
+        "from duckstring import ripple\n\n@ripple\ndef load(pond):\n"
+        + "".join(f"    {line}\n" for line in body.splitlines())
+    )
     world.open_run(2, **more)
     return world.run(number=2)
 
 
 def from_up(world, body, *, f=NOON, tables=None, dropped=None, fresh=None):
     """Sales reads snapshot 7 of up, whose run was fresh as of ``f``."""
-    held = tables if tables is not None else {"a": TableVersion("a", "data/up@1/a/0000000007-load-1-x.parquet", 3, 9, "x", f, "1.1.0")}
+    held = (
+        tables
+        if tables is not None
+        else {
+            "a": TableVersion("a", "data/up@1/a/0000000007-load-1-x.parquet", 3, 9, "x", f, "1.1.0")
+        }
+    )
     for one in held.values():
         duckdb.sql("SELECT 1 AS one").write_parquet(world.storage.uri(one.key))
     world.source(UP, 7, fresh or f, held)
     world.snapshots[UP, 7] = PublishSnapshot(7, f, held, dropped or {})
-    world.deploy("from duckstring import ripple\n\n@ripple\ndef load(pond):\n" + "".join(f"    {line}\n" for line in body.splitlines()))
+    world.deploy(
+        "from duckstring import ripple\n\n@ripple\ndef load(pond):\n"
+        + "".join(f"    {line}\n" for line in body.splitlines())
+    )
     world.open_run(pins={UP: 7})
     return world.run()
 
 
 def test_what_is_kept_and_dropped_goes_with_the_report(world):
     published(world, "a", "b", "c")
-    assert second(world, "pond.write_table('c', 'SELECT 1 AS one')\npond.keep_table('a')\npond.drop_table('b')") == {"outcome": "ok"}
+    assert second(
+        world,
+        "pond.write_table('c', 'SELECT 1 AS one')\npond.keep_table('a')\npond.drop_table('b')",
+    ) == {"outcome": "ok"}
     signal = world.letters[-1].signal
     assert (signal.kept, signal.dropped, set(signal.tables)) == ({"a"}, {"b"}, {"c"})
 
 
 def test_a_skip_may_keep_and_what_is_not_there_is_kept_and_dropped_without_a_word(world):
     published(world, "a")
-    assert second(world, "pond.skip()\npond.keep_table('a')\npond.keep_table('never')") == {"outcome": "ok"}
-    assert (world.letters[-1].signal.skipped, world.letters[-1].signal.kept) == (True, {"a", "never"})
+    assert second(world, "pond.skip()\npond.keep_table('a')\npond.keep_table('never')") == {
+        "outcome": "ok"
+    }
+    assert (world.letters[-1].signal.skipped, world.letters[-1].signal.kept) == (
+        True,
+        {"a", "never"},
+    )
     assert second(world, "pond.drop_table('never')") == {"outcome": "ok"}
 
 
 def test_a_dropped_table_is_gone_for_the_ripple_that_drops_it(world):
     published(world, "a", "b")
-    body = "pond.con.sql('FROM a').fetchall()\npond.drop_table('a')\nassert not pond.has_table('a')\npond.con.sql('FROM a')"
+    body = (
+        "pond.con.sql('FROM a').fetchall()\npond.drop_table('a')\n"
+        "assert not pond.has_table('a')\npond.con.sql('FROM a')"
+    )
     failure = second(world, body)["failure"]
     assert (failure["error"], failure["message"].split(" Write")[0]) == (
         "TableNotFoundError",
@@ -77,8 +100,13 @@ def test_a_dropped_table_is_gone_for_the_ripple_that_drops_it(world):
 def test_a_dropped_table_is_gone_for_later_ripples_of_the_run_and_for_later_runs(world):
     published(world, "a", "b")
     failure = second(world, "pond.read_table('a')", dropped=frozenset({"a"}))["failure"]
-    assert "No table 'a' in this Pond: it was dropped in version 1.0.0 (run sales@1/2); it has b." in failure["message"]
-    world.state = replace(world.state, dropped={"a": DroppedTable(1, "0.9.0", removed=True)}, tables={})
+    assert (
+        "No table 'a' in this Pond: it was dropped in version 1.0.0 (run sales@1/2); it has b."
+        in failure["message"]
+    )
+    world.state = replace(
+        world.state, dropped={"a": DroppedTable(1, "0.9.0", removed=True)}, tables={}
+    )
     failure = second(world, "pond.read_table('a')")["failure"]
     assert "it was removed by an operator (sales@1/1, version 0.9.0)" in failure["message"]
 
@@ -86,15 +114,30 @@ def test_a_dropped_table_is_gone_for_later_ripples_of_the_run_and_for_later_runs
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("pond.drop_table('up.a')", "'up.a' is a Source's table; a Pond has a say in its own tables only."),
+        (
+            "pond.drop_table('up.a')",
+            "'up.a' is a Source's table; a Pond has a say in its own tables only.",
+        ),
         ("pond.keep_table('A b')", "A table cannot be called 'A b'."),
         ("pond.drop_table('')", "A table cannot be called ''."),
-        ("pond.keep_table('a')\npond.drop_table('a')", "pond.drop_table('a') after pond.keep_table('a')."),
-        ("pond.drop_table('a')\npond.keep_table('a')", "pond.keep_table('a') after pond.drop_table('a')."),
+        (
+            "pond.keep_table('a')\npond.drop_table('a')",
+            "pond.drop_table('a') after pond.keep_table('a').",
+        ),
+        (
+            "pond.drop_table('a')\npond.keep_table('a')",
+            "pond.keep_table('a') after pond.drop_table('a').",
+        ),
         ("pond.drop_table('a')\npond.skip()", "pond.skip() after dropping a."),
         ("pond.skip()\npond.drop_table('a')", "pond.drop_table('a') after pond.skip()."),
-        ("pond.write_table('a', 'SELECT 1 AS one')\npond.drop_table('a')", "pond.drop_table('a'), which this run has written."),
-        ("pond.drop_table('a')\npond.write_table('a', 'SELECT 1 AS one')", "Table 'a' was dropped in this run already."),
+        (
+            "pond.write_table('a', 'SELECT 1 AS one')\npond.drop_table('a')",
+            "pond.drop_table('a'), which this run has written.",
+        ),
+        (
+            "pond.drop_table('a')\npond.write_table('a', 'SELECT 1 AS one')",
+            "Table 'a' was dropped in this run already.",
+        ),
     ],
 )
 def test_what_contradicts_itself_is_refused_before_anything_is_stored(world, body, said):
@@ -108,7 +151,10 @@ def test_what_contradicts_itself_is_refused_before_anything_is_stored(world, bod
 def test_what_another_ripple_of_the_run_has_written_or_dropped_is_refused(world):
     published(world, "a")
     version = world.state.tables["a"]
-    assert "which this run has written" in second(world, "pond.drop_table('a')", outputs={"a": version})["failure"]["message"]
+    assert (
+        "which this run has written"
+        in second(world, "pond.drop_table('a')", outputs={"a": version})["failure"]["message"]
+    )
     again = second(world, "pond.write_table('a', 'SELECT 1 AS one')", dropped=frozenset({"a"}))
     assert "Table 'a' was dropped in this run already." in again["failure"]["message"]
 
@@ -127,18 +173,23 @@ def test_a_sink_is_told_since_when_a_table_is_no_more_however_it_reads(world, bo
     failure = from_up(world, body, tables={}, dropped={"a": DroppedTable(7, "1.1.0")})["failure"]
     assert failure["error"] == "TableNotFoundError"
     said = "No table 'a' in Source 'up': it was dropped in version 1.1.0 (run up@1/7); it has none."
-    assert failure["message"] == f"{said} Read what replaces it, or deploy a up that writes it again."
+    assert (
+        failure["message"] == f"{said} Read what replaces it, or deploy a up that writes it again."
+    )
 
 
 def test_sql_about_a_table_that_never_was_is_duckdbs_own_error(world):
-    failure = from_up(world, "pond.con.sql('FROM up.b')", dropped={"c": DroppedTable(7, "1.1.0")})["failure"]
+    failure = from_up(world, "pond.con.sql('FROM up.b')", dropped={"c": DroppedTable(7, "1.1.0")})[
+        "failure"
+    ]
     assert failure["error"] == "CatalogException"
 
 
 def asked(world, **source):
     body = (
         "import json\none = pond.source_table('up.a')\n"
-        "said = json.dumps([one.name, one.rows, one.f.isoformat(), one.as_of.isoformat(), one.run, one.version])\n"
+        "said = json.dumps([one.name, one.rows, one.f.isoformat(), one.as_of.isoformat(), "
+        "one.run, one.version])\n"
         "pond.write_table('said', f\"SELECT '{said}' AS said\")"
     )
     assert from_up(world, body, **source) == {"outcome": "ok"}
@@ -154,8 +205,18 @@ def version(run, **more):
     [
         (version(7, f=NOON, version="1.1.0"), NOON, NOON, NOON),
         (version(7, f=NOON, version="1.1.0"), NOON + DAY, NOON, NOON + DAY),  # up has passed since
-        (version(4, f=NOON - DAY, version="1.1.0"), NOON + DAY, NOON - DAY, NOON - DAY),  # carried over
-        (version(4, f=NOON - DAY, version="1.1.0", confirmed=NOON), NOON, NOON - DAY, NOON),  # its Ripple has skipped since
+        (
+            version(4, f=NOON - DAY, version="1.1.0"),
+            NOON + DAY,
+            NOON - DAY,
+            NOON - DAY,
+        ),  # carried over
+        (
+            version(4, f=NOON - DAY, version="1.1.0", confirmed=NOON),
+            NOON,
+            NOON - DAY,
+            NOON,
+        ),  # its Ripple has skipped since
         (version(7), NOON, NOON, NOON),  # of an older Catchment, and this very snapshot's
         (version(4), NOON, NEVER, NEVER),
     ],
@@ -168,7 +229,12 @@ def test_a_sink_can_ask_how_old_a_table_is(world, table, fresh, f, as_of):
 
 
 @pytest.mark.parametrize(
-    ("ref", "error"), [("up.none", "TableNotFoundError"), ("down.a", "SourceNotFoundError"), ("a", "SourceNotFoundError")]
+    ("ref", "error"),
+    [
+        ("up.none", "TableNotFoundError"),
+        ("down.a", "SourceNotFoundError"),
+        ("a", "SourceNotFoundError"),
+    ],
 )
 def test_asking_of_what_is_not_there_is_answered_as_reading_it(world, ref, error):
     assert from_up(world, f"pond.source_table('{ref}')")["failure"]["error"] == error

@@ -51,12 +51,18 @@ def world(tmp_path):
 
 
 def take_when_it_has_begun(world, tmp_path, settled=0.3):
-    """What an operator's kill does to the row, ``settled`` seconds after the Ripple has begun: by then it waits where it is to wait."""
+    """What an operator's kill does to the row, ``settled`` seconds after the Ripple has begun:
+    by then it waits where it is to wait.
+    """
     began = tmp_path / "began"
 
     def taken(line, *, run, ripple, attempt):
         mine = (run, ripple, attempt) == (1, "load", 1)
-        return "killed" if mine and began.exists() and time.time() - began.stat().st_mtime >= settled else None
+        return (
+            "killed"
+            if mine and began.exists() and time.time() - began.stat().st_mtime >= settled
+            else None
+        )
 
     world.taken = taken
 
@@ -73,7 +79,10 @@ def take_when_it_has_begun(world, tmp_path, settled=0.3):
         f'with pond.con.cursor() as other: other.execute("CREATE TABLE t AS {LONG_QUERY}")',
         "ours, theirs = socket.socketpair()\nwith ours, theirs: ours.recv(1)",
         "threading.Event().wait()",
-        f'with ThreadPoolExecutor() as pool: pool.submit(pond.con.execute, "{LONG_QUERY}").result()',
+        (
+            "with ThreadPoolExecutor() as pool: pool.submit(pond.con.execute, "
+            f'"{LONG_QUERY}").result()'
+        ),
         LEFT_THREAD.format(query=LONG_QUERY),
         "try:\n    time.sleep(600)\nexcept Exception:\n    time.sleep(600)",
         "try:\n    time.sleep(600)\nexcept BaseException:\n    pass",
@@ -90,7 +99,12 @@ def test_an_attempt_that_was_taken_ends_and_tells_nothing(world, tmp_path, body,
 
 
 def test_a_worker_whose_attempt_was_stopped_is_as_good_as_new(world, tmp_path):
-    world.deploy(code(tmp_path, "time.sleep(600 if pond.f.minute == 1 else 0)\npond.write_table('t', 'SELECT 1 AS n')"))
+    world.deploy(
+        code(
+            tmp_path,
+            "time.sleep(600 if pond.f.minute == 1 else 0)\npond.write_table('t', 'SELECT 1 AS n')",
+        )
+    )
     world.open_run(2)
     assert world.run(number=2) == {"outcome": "ok"}  # what every run imports is there
     (tmp_path / "began").unlink()
@@ -105,7 +119,9 @@ def test_a_worker_whose_attempt_was_stopped_is_as_good_as_new(world, tmp_path):
 
 
 def test_what_the_author_put_into_finally_is_done(world, tmp_path):
-    body = 'try:\n    time.sleep(600)\nfinally:\n    time.sleep(0.1)\n    (HERE / "cancelled").touch()'
+    body = (
+        'try:\n    time.sleep(600)\nfinally:\n    time.sleep(0.1)\n    (HERE / "cancelled").touch()'
+    )
     world.deploy(code(tmp_path, body))
     world.open_run()
     take_when_it_has_begun(world, tmp_path)
@@ -125,7 +141,10 @@ def test_an_attempt_that_was_taken_while_its_module_loaded_is_not_called(world, 
 
 def test_a_world_that_fails_an_attempt_that_was_taken_loses_nothing(world, tmp_path):
     """An answer of 'lost' would have the engine asked about an attempt that is over."""
-    body = "from duckstring.errors import TransientError\ntry:\n    time.sleep(600)\nfinally:\n    raise TransientError('S3 is away')"
+    body = (
+        "from duckstring.errors import TransientError\ntry:\n    time.sleep(600)\nfinally:\n"
+        "    raise TransientError('S3 is away')"
+    )
     world.deploy(code(tmp_path, body))
     world.open_run()
     take_when_it_has_begun(world, tmp_path)
@@ -141,12 +160,16 @@ def test_an_attempt_that_was_taken_before_it_began_does_not_begin(world, tmp_pat
     assert (world.rows, world.letters) == ([], [])
 
 
-@pytest.mark.parametrize("end", ["pond.write_table('t', 'SELECT 1 AS n')", "raise ValueError('no')", "pond.pause()"])
+@pytest.mark.parametrize(
+    "end", ["pond.write_table('t', 'SELECT 1 AS n')", "raise ValueError('no')", "pond.pause()"]
+)
 def test_an_attempt_that_was_taken_as_it_ended_tells_nothing(world, tmp_path, end):
     world.deploy(code(tmp_path, end))
     world.open_run()
     pace = Pace(early=60.0)  # so slow that only the row itself says it
-    world.worker = replace(world.worker, pace=pace, begins=lambda _: world.closed.update({(1, "load", 1): "killed"}))
+    world.worker = replace(
+        world.worker, pace=pace, begins=lambda _: world.closed.update({(1, "load", 1): "killed"})
+    )
     assert world.run() == {"outcome": "ok"}
     assert (tmp_path / "began").exists()
     assert world.letters == []
@@ -196,13 +219,23 @@ def test_a_short_ripple_is_never_looked_at(world, tmp_path):
 
 
 STUBBORN = {
-    "imports": "(HERE / 'slow.py').write_text('import time; time.sleep(600)')\nsys.path.insert(0, str(HERE))\nimport slow",
+    "imports": (
+        "(HERE / 'slow.py').write_text('import time; time.sleep(600)')\n"
+        "sys.path.insert(0, str(HERE))\nimport slow"
+    ),
     "swallows": "while True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass",
-    "waits in C": "import ctypes\nmutex = ctypes.create_string_buffer(64)\nfor _ in (1, 2): ctypes.CDLL(None).pthread_mutex_lock(mutex)",
-    "waits for a thread": "with ThreadPoolExecutor() as pool:\n    pool.submit(time.sleep, 600)\n    time.sleep(600)",
+    "waits in C": (
+        "import ctypes\nmutex = ctypes.create_string_buffer(64)\n"
+        "for _ in (1, 2): ctypes.CDLL(None).pthread_mutex_lock(mutex)"
+    ),
+    "waits for a thread": (
+        "with ThreadPoolExecutor() as pool:\n    pool.submit(time.sleep, 600)\n    time.sleep(600)"
+    ),
     "leaves a thread": "threading.Thread(target=time.sleep, args=[600]).start()\ntime.sleep(600)",
     "blocks the signal": "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))\ntime.sleep(600)",
-    "has a handler of its own": "import signal\nsignal.signal(signal.SIGUSR2, lambda *_: None)\nwhile True: time.sleep(600)",
+    "has a handler of its own": (
+        "import signal\nsignal.signal(signal.SIGUSR2, lambda *_: None)\nwhile True: time.sleep(600)"
+    ),
 }
 
 
@@ -229,14 +262,19 @@ time.sleep(600)
 """
 CHILDREN = {
     "a child": "child = subprocess.Popen(['sleep', '600'])\nnote('a', child.pid)",
-    "a child in a shell": "child = subprocess.Popen('sleep 600 & echo $! > ' + str(HERE / 'a.pid') + '; wait', shell=True)",
+    "a child in a shell": (
+        "child = subprocess.Popen('sleep 600 & echo $! > ' + str(HERE / 'a.pid') + '; wait', "
+        "shell=True)"
+    ),
     "a child in a session of its own": "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\nnote('a', child.pid)",
     "a daemon": (
-        f"(HERE / 'daemon.py').write_text({DAEMON!r})\nsubprocess.run([sys.executable, str(HERE / 'daemon.py'), str(HERE / 'a.pid')])"
+        f"(HERE / 'daemon.py').write_text({DAEMON!r})\n"
+        "subprocess.run([sys.executable, str(HERE / 'daemon.py'), str(HERE / 'a.pid')])"
     ),
     "a fork": "child = os.fork()\nif not child: time.sleep(600)\nnote('a', child)",
     "a pool of processes": (
-        "from multiprocessing import get_context\nchild = get_context('fork').Process(target=time.sleep, args=[600])\nchild.start()\n"
+        "from multiprocessing import get_context\n"
+        "child = get_context('fork').Process(target=time.sleep, args=[600])\nchild.start()\n"
         "note('a', child.pid)"
     ),
 }
@@ -250,16 +288,26 @@ def note(name, pid):
 def lives(path):
     """Whether the process whose number is in the file lives, and is no corpse."""
     with suppress(FileNotFoundError):
-        return Path(f"/proc/{int(path.read_text())}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return (
+            Path(f"/proc/{int(path.read_text())}/stat").read_text().rpartition(")")[2].split()[0]
+            != "Z"
+        )
     return False
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the process group is ended, and no more")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere the process group is ended, and no more"
+)
 @pytest.mark.parametrize("end", ["killed", "overran", "success", "failed", "exit"])
 @pytest.mark.parametrize("what", CHILDREN)
 def test_nothing_that_an_attempt_has_started_outlives_it(world, tmp_path, what, end):
-    last = {"success": "pass", "failed": "raise ValueError", "exit": "os._exit(0)"}.get(end, "(HERE / 'ready').touch(); time.sleep(600)")
-    body = f"{CHILDREN[what]}\nwhile not (HERE / 'a.pid').exists() or not (HERE / 'a.pid').read_text(): time.sleep(0.01)\n{last}"
+    last = {"success": "pass", "failed": "raise ValueError", "exit": "os._exit(0)"}.get(
+        end, "(HERE / 'ready').touch(); time.sleep(600)"
+    )
+    body = (
+        f"{CHILDREN[what]}\nwhile not (HERE / 'a.pid').exists() or not (HERE / "
+        f"'a.pid').read_text(): time.sleep(0.01)\n{last}"
+    )
     world.deploy(code(tmp_path, body).replace("@ripple", NOTE + "@ripple"))
     world.open_run()
     if end == "killed":
@@ -280,9 +328,17 @@ world.deploy(sys.argv[2])
 world.open_run()
 world.run()
 """
-    body = "note('b', os.getpid())\n" + CHILDREN["a child in a session of its own"] + "\ntime.sleep(600)"
+    body = (
+        "note('b', os.getpid())\n"
+        + CHILDREN["a child in a session of its own"]
+        + "\ntime.sleep(600)"
+    )
     source = code(tmp_path, body).replace("@ripple", NOTE + "@ripple")
-    worker = subprocess.Popen([sys.executable, "-c", script, str(tmp_path), source], cwd=Path(__file__).parents[2], env={**os.environ})
+    worker = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path), source],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ},
+    )
     limit = time.monotonic() + 60
     while not (tmp_path / "a.pid").exists() and time.monotonic() < limit:
         time.sleep(0.01)

@@ -17,7 +17,14 @@ from duckstring.author.memory import SupersededError
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.letters import Letter
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
-from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSeen, AttemptStarted, Began, Usage
+from duckstring.model.attempts import (
+    AttemptFinished,
+    AttemptPaused,
+    AttemptSeen,
+    AttemptStarted,
+    Began,
+    Usage,
+)
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.names import Line, artifact_key
 from duckstring.worker.attempt_process import begin, prepare
@@ -37,7 +44,9 @@ def zipped(files):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)  # with the time of day in it the same files would be another package
+            archive.writestr(
+                zipfile.ZipInfo(name), text
+            )  # with the time of day in it the same files would be another package
     return buffer.getvalue()
 
 
@@ -153,8 +162,19 @@ class World:
     def started(self, line, row):
         assert isinstance(row, AttemptStarted)
         paused = [one for one in self.rows if isinstance(one, AttemptPaused) and same(one, row)]
-        began = next((one.started for one in self.rows if isinstance(one, AttemptStarted) and same(one, row)), row.started)
-        return Began(began, len(paused), paused[-1].usage if paused else Usage()) if self._write(row) else None
+        began = next(
+            (
+                one.started
+                for one in self.rows
+                if isinstance(one, AttemptStarted) and same(one, row)
+            ),
+            row.started,
+        )
+        return (
+            Began(began, len(paused), paused[-1].usage if paused else Usage())
+            if self._write(row)
+            else None
+        )
 
     def paused(self, line, row):
         assert isinstance(row, AttemptPaused)
@@ -170,8 +190,13 @@ class World:
     def seen(self, line, *, run, ripple, attempt):
         which = (run, ripple, attempt)
         mine = [row for row in self.rows if (row.run, row.ripple, row.attempt) == which]
-        status = self.closed.get(which) or next((row.status for row in mine if isinstance(row, AttemptFinished)), "running" if mine else "")
-        return AttemptSeen(status, away=not mine or which in self.away or isinstance(mine[-1], AttemptPaused))
+        status = self.closed.get(which) or next(
+            (row.status for row in mine if isinstance(row, AttemptFinished)),
+            "running" if mine else "",
+        )
+        return AttemptSeen(
+            status, away=not mine or which in self.away or isinstance(mine[-1], AttemptPaused)
+        )
 
     def claim_on_kill(self, line, *, run, ripple, attempt):
         first = (run, ripple, attempt) not in self.on_kill
@@ -212,15 +237,37 @@ class World:
         self.module, self.artifact = module, key
         specs = tuple(RippleSpec(name, timeout_seconds=timeout) for name in ripples)
         release = Release(SALES, "1.0.0", "inlet", (), specs, module, key, "", 0, 0, NOON)
-        self.state = replace(self.state, release=release, ripples={name: RippleState(name) for name in ripples})
+        self.state = replace(
+            self.state, release=release, ripples={name: RippleState(name) for name in ripples}
+        )
 
     def open_run(self, number=1, *, ripple="load", attempt=1, tried=1, f=None, **more):
-        run = Run(number, f or NOON + timedelta(minutes=number), NOON, timedelta(0), "1.0.0", self.artifact, self.module, 0, NOON, **more)
-        held = replace(self.state.ripples[ripple], attempt=Attempt(number, attempt, NOON, dispatched=True, tried=tried))
-        self.state = replace(self.state, runs={**self.state.runs, number: run}, ripples={**self.state.ripples, ripple: held})
+        run = Run(
+            number,
+            f or NOON + timedelta(minutes=number),
+            NOON,
+            timedelta(0),
+            "1.0.0",
+            self.artifact,
+            self.module,
+            0,
+            NOON,
+            **more,
+        )
+        held = replace(
+            self.state.ripples[ripple],
+            attempt=Attempt(number, attempt, NOON, dispatched=True, tried=tried),
+        )
+        self.state = replace(
+            self.state,
+            runs={**self.state.runs, number: run},
+            ripples={**self.state.ripples, ripple: held},
+        )
 
     def warm(self):
-        """Have a process that waits, as a warm function has: to make the first one takes seconds on a busy machine."""
+        """Have a process that waits, as a warm function has: to make the first one takes seconds
+        on a busy machine.
+        """
         with self.worker.processes.one() as one:
             while not one.forked.pid:
                 assert one.is_ready
@@ -231,7 +278,19 @@ class World:
     def kill(self, *, number=1, ripple="load", attempt=1, tried=1, seconds=900.0):
         """Call what the Ripple named to be called."""
         run = self.state.runs[number]
-        order = KillOrder(SALES, number, ripple, attempt, tried, run.f, run.version, run.artifact, run.module, run.started, seconds)
+        order = KillOrder(
+            SALES,
+            number,
+            ripple,
+            attempt,
+            tried,
+            run.f,
+            run.version,
+            run.artifact,
+            run.module,
+            run.started,
+            seconds,
+        )
         return on_kill(order, self.worker, self)
 
     def accept(self, number=1):
@@ -239,7 +298,9 @@ class World:
         letter = self.letters[-1]
         run = self.state.runs[number]
         outputs = {**run.outputs, **letter.signal.tables}
-        self.state = replace(self.state, runs={**self.state.runs, number: replace(run, outputs=outputs)})
+        self.state = replace(
+            self.state, runs={**self.state.runs, number: replace(run, outputs=outputs)}
+        )
 
     def publish(self, number=1):
         """The run has completed."""
@@ -247,7 +308,12 @@ class World:
         ripples = {name: replace(held, end_f=run.f) for name, held in self.state.ripples.items()}
         runs = {n: r for n, r in self.state.runs.items() if n != number}
         self.state = replace(
-            self.state, tables={**self.state.tables, **run.outputs}, snapshot=number, end_f=run.f, runs=runs, ripples=ripples
+            self.state,
+            tables={**self.state.tables, **run.outputs},
+            snapshot=number,
+            end_f=run.f,
+            runs=runs,
+            ripples=ripples,
         )
 
     def source(self, line, number, f, tables, *, changed_f=None):
@@ -257,7 +323,11 @@ class World:
 
     def rows_of(self, table):
         version = self.letters[-1].signal.tables[table]
-        return duckdb.connect().execute(f"FROM read_parquet('{self.root / version.key}') ORDER BY ALL").fetchall()
+        return (
+            duckdb.connect()
+            .execute(f"FROM read_parquet('{self.root / version.key}') ORDER BY ALL")
+            .fetchall()
+        )
 
 
 class _Memory:

@@ -1,12 +1,14 @@
-"""Faults inside a function's process, without a word of them in the product: Python imports this module by itself where
-``PYTHONPATH`` of the function names its folder. Standard library only.
+"""Faults inside a function's process, without a word of them in the product: Python imports this
+module by itself where ``PYTHONPATH`` of the function names its folder. Standard library only.
 
-It stands between botocore and the network (``URLLib3Session.send``), and around the orchestrator's handler. What to do is read from
-files, so that a running process hears of it: ``$CHAOS_RULES/<name>.json`` is one rule, ``<name>.seen.<n>`` the n-th request that it
-fits, ``<name>.fired.<n>`` (with when, and by which process) the n-th fault. A rule that is gone does nothing any more.
+It stands between botocore and the network (``URLLib3Session.send``), and around the orchestrator's
+handler. What to do is read from files, so that a running process hears of it:
+``$CHAOS_RULES/<name>.json`` is one rule, ``<name>.seen.<n>`` the n-th request that it fits,
+``<name>.fired.<n>`` (with when, and by which process) the n-th fault. A rule that is gone does
+nothing any more.
 
-A rule: ``role`` (of the function, ``$CHAOS_ROLE``), ``services`` and ``operations`` (empty: any), ``texts`` (all in the request),
-``skip`` so many, then ``times`` do ``fault``:
+A rule: ``role`` (of the function, ``$CHAOS_ROLE``), ``services`` and ``operations`` (empty: any),
+``texts`` (all in the request), ``skip`` so many, then ``times`` do ``fault``:
 
     throttle       the request does not leave the process; the service's refusal comes back
     refuse         the same, with a refusal that nobody repeats (access denied)
@@ -80,7 +82,9 @@ def fits(rule: Rule, service: str, operation: str, text: str) -> bool:
 
 
 def due(service: str, operation: str, text: str) -> tuple[str, int, Rule] | None:
-    """The first rule that strikes this request, and which of its faults this is. Counts, over all processes."""
+    """The first rule that strikes this request, and which of its faults this is. Counts, over
+    all processes.
+    """
     for name, rule in rules():
         if fits(rule, service, operation, text):
             seen = _count(name, "seen")
@@ -107,7 +111,9 @@ def _count(name: str, what: str) -> int:
 def tell(name: str, number: int, about: str) -> None:
     """The fault happens now."""
     if (where := folder()) is not None:
-        (where / f"{name}.fired.{number}").write_text(json.dumps({"at": time.time(), "pid": os.getpid(), "about": about}))
+        (where / f"{name}.fired.{number}").write_text(
+            json.dumps({"at": time.time(), "pid": os.getpid(), "about": about})
+        )
 
 
 def die() -> None:
@@ -124,7 +130,9 @@ def named(request: Any) -> tuple[str, str, str]:
         prefix, _, operation = target.partition(".")
         return _SERVICES.get(prefix.split("_")[0], prefix), operation, body
     path = str(request.url).partition("://")[2].partition("/")[2]
-    service = "lambda" if "/functions/" in path else "scheduler" if path.startswith("schedules") else "s3"
+    service = (
+        "lambda" if "/functions/" in path else "scheduler" if path.startswith("schedules") else "s3"
+    )
     return service, str(request.method), f"{path} {body[:200]}"
 
 
@@ -177,10 +185,18 @@ def refusal(request: Any, service: str, fault: str) -> Any:
     if service == "s3":
         code = (503, "SlowDown") if fault == "throttle" else (403, "AccessDenied")
         body = f"<Error><Code>{code[1]}</Code><Message>{message}</Message></Error>"
-        return AWSResponse(request.url, code[0], {"Content-Type": "application/xml"}, _Raw(body.encode()))
-    status, code_name = _THROTTLED.get(service, (400, "ThrottlingException")) if fault == "throttle" else (400, "AccessDeniedException")
+        return AWSResponse(
+            request.url, code[0], {"Content-Type": "application/xml"}, _Raw(body.encode())
+        )
+    status, code_name = (
+        _THROTTLED.get(service, (400, "ThrottlingException"))
+        if fault == "throttle"
+        else (400, "AccessDeniedException")
+    )
     body = json.dumps({"__type": code_name, "message": message})
-    return AWSResponse(request.url, status, {"Content-Type": "application/x-amz-json-1.0"}, _Raw(body.encode()))
+    return AWSResponse(
+        request.url, status, {"Content-Type": "application/x-amz-json-1.0"}, _Raw(body.encode())
+    )
 
 
 class _Raw:
@@ -225,9 +241,13 @@ def _change(module: ModuleType) -> None:
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Changes two modules as they are imported: the paths that they come from are set later than this runs."""
+    """Changes two modules as they are imported: the paths that they come from are set later than
+    this runs.
+    """
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> Any:
         if name not in {_HANDLER, _HTTP}:
             return None
         sys.meta_path.remove(self)

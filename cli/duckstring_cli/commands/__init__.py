@@ -1,1 +1,3 @@
-"""The commands, one file a group. Each parses, calls and prints; what is heavy is imported where it is used."""
+"""The commands, one file a group. Each parses, calls and prints; what is heavy is imported where
+it is used.
+"""

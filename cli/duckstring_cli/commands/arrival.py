@@ -10,7 +10,15 @@ from rich.text import Text
 
 from duckstring_cli import render
 from duckstring_cli.answers import ArrivalAnswer, ArrivalRow
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, PondName, major_of, open_client
+from duckstring_cli.commands.options import (
+    AsJson,
+    CatchmentName,
+    Major,
+    OfVersion,
+    PondName,
+    major_of,
+    open_client,
+)
 from duckstring_cli.errors import BadInputError, nearest
 
 KINDS = ("pulse", "tap")
@@ -22,7 +30,10 @@ app = typer.Typer(
     subcommand_metavar="add|list|remove",
 )
 
-Name = Annotated[str, typer.Option("--name", "-n", metavar="NAME", show_default=False, help="What to call the rule.")]
+Name = Annotated[
+    str,
+    typer.Option("--name", "-n", metavar="NAME", show_default=False, help="What to call the rule."),
+]
 
 
 @app.callback()
@@ -31,14 +42,40 @@ def arrival(context: typer.Context, pond: PondName) -> None:
     context.obj = pond
 
 
-@app.command(epilog="Example: duckstring trigger arrival orders add --name landing --bucket my-landing --prefix in/ --suffix .parquet")
+@app.command(
+    epilog=(
+        "Example: duckstring trigger arrival orders add --name landing --bucket my-landing "
+        "--prefix in/ --suffix .parquet"
+    )
+)
 def add(
     context: typer.Context,
     name: Name,
-    bucket: Annotated[str, typer.Option("--bucket", "-b", metavar="BUCKET", show_default=False, help="One that the Catchment hears of.")],
-    prefix: Annotated[str, typer.Option("--prefix", metavar="TEXT", show_default=False, help="What its keys begin with.")] = "",
-    suffix: Annotated[str, typer.Option("--suffix", metavar="TEXT", show_default=False, help="What its keys end with.")] = "",
-    kind: Annotated[str, typer.Option("--kind", "-k", metavar="KIND", help=f"One of {', '.join(KINDS)}.")] = KINDS[0],
+    bucket: Annotated[
+        str,
+        typer.Option(
+            "--bucket",
+            "-b",
+            metavar="BUCKET",
+            show_default=False,
+            help="One that the Catchment hears of.",
+        ),
+    ],
+    prefix: Annotated[
+        str,
+        typer.Option(
+            "--prefix", metavar="TEXT", show_default=False, help="What its keys begin with."
+        ),
+    ] = "",
+    suffix: Annotated[
+        str,
+        typer.Option(
+            "--suffix", metavar="TEXT", show_default=False, help="What its keys end with."
+        ),
+    ] = "",
+    kind: Annotated[
+        str, typer.Option("--kind", "-k", metavar="KIND", help=f"One of {', '.join(KINDS)}.")
+    ] = KINDS[0],
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -49,16 +86,28 @@ def add(
     Its key begins with --prefix and ends with --suffix: plain text, no patterns.
     """
     if kind not in KINDS:
-        raise BadInputError(f"No kind {kind!r}; allowed: {', '.join(KINDS)}.", hint=nearest(kind, KINDS))
+        raise BadInputError(
+            f"No kind {kind!r}; allowed: {', '.join(KINDS)}.", hint=nearest(kind, KINDS)
+        )
     picked = major_of(major, version)
-    rule: ArrivalRow = {"name": name, "bucket": bucket, "prefix": prefix, "suffix": suffix, "kind": kind}
+    rule: ArrivalRow = {
+        "name": name,
+        "bucket": bucket,
+        "prefix": prefix,
+        "suffix": suffix,
+        "kind": kind,
+    }
     answer = open_client(catchment).add_arrival(context.obj, rule, major=picked)
     _tell(answer, f"arrival {name} added", as_json=as_json)
 
 
 @app.command("list", epilog="Example: duckstring trigger arrival orders list")
 def list_(
-    context: typer.Context, as_json: AsJson = False, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None
+    context: typer.Context,
+    as_json: AsJson = False,
+    major: Major = None,
+    version: OfVersion = None,
+    catchment: CatchmentName = None,
 ) -> None:
     """POND's rules."""
     picked = major_of(major, version)
@@ -71,15 +120,24 @@ def list_(
         return
     made = render.table("NAME", "BUCKET", "PREFIX", "SUFFIX", "SENDS")
     for rule in answer["arrivals"]:
-        made.add_row(*(Text(rule[part]) for part in ("name", "bucket", "prefix", "suffix")), rule["kind"])
+        made.add_row(
+            *(Text(rule[part]) for part in ("name", "bucket", "prefix", "suffix")), rule["kind"]
+        )
     render.out().print(made)
 
 
 @app.command(epilog="Example: duckstring trigger arrival orders remove --name landing")
 def remove(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False, help="The rule's name.")] = None,
-    named: Annotated[str | None, typer.Option("--name", "-n", metavar="NAME", show_default=False, help="The same, as an option.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", show_default=False, help="The rule's name.")
+    ] = None,
+    named: Annotated[
+        str | None,
+        typer.Option(
+            "--name", "-n", metavar="NAME", show_default=False, help="The same, as an option."
+        ),
+    ] = None,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -88,9 +146,14 @@ def remove(
     chosen, picked = name or named, major_of(major, version)
     if chosen is None or (name and named and name != named):
         raise BadInputError(
-            "One rule at a time: give its name, once.", hint=f"For example: duckstring trigger arrival {context.obj} remove landing"
+            "One rule at a time: give its name, once.",
+            hint=f"For example: duckstring trigger arrival {context.obj} remove landing",
         )
-    _tell(open_client(catchment).remove_arrival(context.obj, chosen, major=picked), f"arrival {chosen} removed", as_json=False)
+    _tell(
+        open_client(catchment).remove_arrival(context.obj, chosen, major=picked),
+        f"arrival {chosen} removed",
+        as_json=False,
+    )
 
 
 def _tell(answer: ArrivalAnswer, what: str, *, as_json: bool) -> None:

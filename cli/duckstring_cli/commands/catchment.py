@@ -19,30 +19,70 @@ from duckstring_cli.commands.options import AsJson
 
 app = typer.Typer(help="Catchments: on this machine, and in AWS accounts.", no_args_is_help=True)
 
-Named = Annotated[str | None, typer.Argument(metavar="NAME", show_default=False, help="The Catchment; otherwise the default one.")]
+Named = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME", show_default=False, help="The Catchment; otherwise the default one."
+    ),
+]
 MustName = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="The Catchment.")]
 Arrivals = Annotated[
     str | None,
-    typer.Option("--arrivals", "-a", metavar="BUCKETS", help="Buckets whose new objects may trigger Ponds, with commas between."),
+    typer.Option(
+        "--arrivals",
+        "-a",
+        metavar="BUCKETS",
+        help="Buckets whose new objects may trigger Ponds, with commas between.",
+    ),
 ]
 FunctionTimeout = Annotated[
     int | None,
-    typer.Option("--function-timeout", metavar="SECONDS", help="How long a Ripple may run in the function before it goes on as a task."),
+    typer.Option(
+        "--function-timeout",
+        metavar="SECONDS",
+        help="How long a Ripple may run in the function before it goes on as a task.",
+    ),
 ]
-Option = Annotated[str | None, typer.Option("--catchment", "-c", metavar="NAME", envvar="DUCKSTRING_CATCHMENT", help="The same as NAME.")]
+Option = Annotated[
+    str | None,
+    typer.Option(
+        "--catchment", "-c", metavar="NAME", envvar="DUCKSTRING_CATCHMENT", help="The same as NAME."
+    ),
+]
 
 
-@app.command(epilog="Example: duckstring catchment init --name dev --requirements requirements.txt --env-file dev.env")
+@app.command(
+    epilog=(
+        "Example: duckstring catchment init --name dev --requirements requirements.txt "
+        "--env-file dev.env"
+    )
+)
 def init(
-    name: Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="What to call it.")] = "dev",
-    requirements: Annotated[Path | None, typer.Option("--requirements", "-r", metavar="FILE", help="What its Ripples may import.")] = None,
+    name: Annotated[
+        str, typer.Option("--name", "-n", metavar="NAME", help="What to call it.")
+    ] = "dev",
+    requirements: Annotated[
+        Path | None,
+        typer.Option("--requirements", "-r", metavar="FILE", help="What its Ripples may import."),
+    ] = None,
     env_file: Annotated[
-        Path | None, typer.Option("--env-file", "-e", metavar="FILE", help="KEY=value lines: its Ripples' environment.")
+        Path | None,
+        typer.Option(
+            "--env-file", "-e", metavar="FILE", help="KEY=value lines: its Ripples' environment."
+        ),
     ] = None,
     arrivals: Arrivals = None,
     function_timeout: FunctionTimeout = None,
     port: Annotated[
-        int | None, typer.Option("--port", "-p", metavar="N", min=1, max=65535, help="Its port on 127.0.0.1; otherwise a free one.")
+        int | None,
+        typer.Option(
+            "--port",
+            "-p",
+            metavar="N",
+            min=1,
+            max=65535,
+            help="Its port on 127.0.0.1; otherwise a free one.",
+        ),
     ] = None,
 ) -> None:
     """Set up a Catchment on this machine."""
@@ -64,9 +104,15 @@ def init(
 @app.command(epilog="Example: duckstring catchment configure dev --requirements requirements.txt")
 def configure(
     name: Named = None,
-    requirements: Annotated[Path | None, typer.Option("--requirements", "-r", metavar="FILE", help="What its Ripples may import.")] = None,
+    requirements: Annotated[
+        Path | None,
+        typer.Option("--requirements", "-r", metavar="FILE", help="What its Ripples may import."),
+    ] = None,
     env_file: Annotated[
-        Path | None, typer.Option("--env-file", "-e", metavar="FILE", help="KEY=value lines: its Ripples' environment.")
+        Path | None,
+        typer.Option(
+            "--env-file", "-e", metavar="FILE", help="KEY=value lines: its Ripples' environment."
+        ),
     ] = None,
     arrivals: Arrivals = None,
     function_timeout: FunctionTimeout = None,
@@ -76,11 +122,24 @@ def configure(
     from duckstring_cli.local import catchment as local
 
     held = catchments.find(name or catchment)
-    kept = local.configure(held.name, requirements=requirements, environment=env_file, arrivals=arrivals, function_timeout=function_timeout)
+    kept = local.configure(
+        held.name,
+        requirements=requirements,
+        environment=env_file,
+        arrivals=arrivals,
+        function_timeout=function_timeout,
+    )
     for what, path in (("requirements", kept.requirements), ("environment", kept.environment)):
         render.say(f"{what}: {escape(str(path)) if path.exists() else 'none'}")
-    render.say(f"arrivals: {(kept.arrivals.read_text(encoding='utf-8') if kept.arrivals.exists() else '') or 'none'}")
-    limit = kept.function_timeout.read_text(encoding="utf-8") if kept.function_timeout.exists() else "900"
+    render.say(
+        "arrivals: "
+        f"{(kept.arrivals.read_text(encoding='utf-8') if kept.arrivals.exists() else '') or 'none'}"
+    )
+    limit = (
+        kept.function_timeout.read_text(encoding="utf-8")
+        if kept.function_timeout.exists()
+        else "900"
+    )
     render.say(f"function timeout: {limit} seconds")
     if requirements or env_file or arrivals is not None or function_timeout is not None:
         render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] uses this from its next start on")
@@ -93,7 +152,9 @@ def start(name: Named = None, catchment: Option = None) -> None:
     held = catchments.find(name or catchment)
     with render.steps() as step:
         bring_up(held.name, step)
-    render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] runs at {catchments.find(held.name).endpoint}")
+    render.say(
+        f"[green]✓[/] Catchment [bold]{held.name}[/] runs at {catchments.find(held.name).endpoint}"
+    )
 
 
 @app.command(epilog="Example: duckstring catchment stop dev")
@@ -105,19 +166,25 @@ def stop(name: Named = None, catchment: Option = None) -> None:
     with render.steps() as step:
         step(f"Stopping {held.name}")
         ran = local.stop(held.name)
-    render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] {'is stopped' if ran else 'was not running'}")
+    render.say(
+        f"[green]✓[/] Catchment [bold]{held.name}[/] {'is stopped' if ran else 'was not running'}"
+    )
 
 
 @app.command(epilog="Example: duckstring catchment env dev")
 def env(name: Named = None, as_json: AsJson = False, catchment: Option = None) -> None:
-    """Print the environment with which the AWS CLI, boto3 and others reach a Catchment on this machine.
+    """Print the environment with which the AWS CLI, boto3 and others reach a Catchment on this
+    machine.
 
     Whoever has these values can do everything in the Catchment: they are for you alone.
     """
     held = catchments.find(name or catchment)
     if held.kind != "local":
         profile = f" --profile {held.profile}" if held.profile else ""
-        raise OperatorError(f"Catchment {held.name!r} runs in AWS.", hint=f"Use your own AWS credentials: aws{profile} ...")
+        raise OperatorError(
+            f"Catchment {held.name!r} runs in AWS.",
+            hint=f"Use your own AWS credentials: aws{profile} ...",
+        )
     key = catchments.require_running(held)
     found = {
         "AWS_ENDPOINT_URL": str(held.endpoint),
@@ -130,21 +197,39 @@ def env(name: Named = None, as_json: AsJson = False, catchment: Option = None) -
         render.print_json(found)
         return
     # A profile or a session of the user's would be taken before or beside these.
-    sys.stdout.write("".join(f"export {key}={shlex.quote(value)}\n" for key, value in found.items()))
+    sys.stdout.write(
+        "".join(f"export {key}={shlex.quote(value)}\n" for key, value in found.items())
+    )
     sys.stdout.write("unset AWS_PROFILE AWS_SESSION_TOKEN\n")
 
 
-@app.command(epilog="Example: duckstring catchment connect --name prod --stack Duckstring-prod --profile work --region eu-central-1")
+@app.command(
+    epilog=(
+        "Example: duckstring catchment connect --name prod --stack Duckstring-prod --profile "
+        "work --region eu-central-1"
+    )
+)
 def connect(
-    name: Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="What to call it here.")],
-    stack: Annotated[str, typer.Option("--stack", "-s", metavar="STACK", help="Its CloudFormation stack.")],
-    profile: Annotated[str | None, typer.Option("--profile", metavar="PROFILE", help="The AWS profile to use.")] = None,
-    region: Annotated[str | None, typer.Option("--region", metavar="REGION", help="The AWS region it is in.")] = None,
+    name: Annotated[
+        str, typer.Option("--name", "-n", metavar="NAME", help="What to call it here.")
+    ],
+    stack: Annotated[
+        str, typer.Option("--stack", "-s", metavar="STACK", help="Its CloudFormation stack.")
+    ],
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="PROFILE", help="The AWS profile to use.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="REGION", help="The AWS region it is in.")
+    ] = None,
 ) -> None:
     """Make a Catchment in an AWS account known here."""
     catchments.connect(name, stack=stack, profile=profile or "", region=region or "")
     answer = Client(catchments.find(name)).hello()
-    render.say(f"[green]✓[/] Catchment [bold]{name}[/] answers: {answer['lines']} Ponds, version {answer['version']}")
+    render.say(
+        f"[green]✓[/] Catchment [bold]{name}[/] answers: {answer['lines']} Ponds, version "
+        f"{answer['version']}"
+    )
 
 
 @app.command("list", epilog="Example: duckstring catchment list")
@@ -155,7 +240,9 @@ def list_(as_json: AsJson = False) -> None:
         render.print_json([_row(one, default) for one in held])
         return
     if not held:
-        render.say("No Catchment yet. Set one up with: [bold]duckstring catchment init --name dev[/]")
+        render.say(
+            "No Catchment yet. Set one up with: [bold]duckstring catchment init --name dev[/]"
+        )
         return
     made = render.table("", "NAME", "KIND", "STATE", "WHERE", last="wrapped")
     for one in held:
@@ -190,9 +277,17 @@ def _row(held: Catchment, default: str | None) -> dict[str, object]:
     where = (
         held.endpoint
         if held.kind == "local"
-        else " ".join(filter(None, (held.stack, held.region, held.profile and f"profile {held.profile}")))
+        else " ".join(
+            filter(None, (held.stack, held.region, held.profile and f"profile {held.profile}"))
+        )
     )
-    return {"name": held.name, "default": held.name == default, "kind": held.kind, "state": _state(held), "where": where or ""}
+    return {
+        "name": held.name,
+        "default": held.name == default,
+        "kind": held.kind,
+        "state": _state(held),
+        "where": where or "",
+    }
 
 
 def _state(held: Catchment) -> str:

@@ -13,27 +13,53 @@ from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.compute import PinnedPlace, mebibytes
 from duckstring_cli import board, render
 from duckstring_cli.answers import ComputeRow, ControlAnswer
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated, typed
+from duckstring_cli.commands.options import (
+    AsJson,
+    CatchmentName,
+    Major,
+    OfVersion,
+    PondName,
+    major_of,
+    open_client,
+    repeated,
+    typed,
+)
 from duckstring_cli.commands.trigger import Watch, follow
 from duckstring_cli.errors import BadInputError, nearest
 
-app = typer.Typer(help="Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.", no_args_is_help=True)
+app = typer.Typer(
+    help="Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.",
+    no_args_is_help=True,
+)
 
 _DOWN = {"failed", "killed"}
 _PLACES: tuple[str, ...] = get_args(PinnedPlace)
 
 
 @app.command(epilog="Example: duckstring control wake sales --watch")
-def wake(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def wake(
+    pond: PondName,
+    major: Major = None,
+    version: OfVersion = None,
+    watch: Watch = False,
+    catchment: CatchmentName = None,
+) -> None:
     """Run POND once, alone.
 
-    As soon as its Sources hold something newer; they are asked for nothing. Ends a failure or a kill.
+    As soon as its Sources hold something newer; they are asked for nothing. Ends a failure or a
+    kill.
     """
     _send(catchment, pond, "wake", major=major_of(major, version), watch=watch)
 
 
 @app.command(epilog="Example: duckstring control force sales --watch")
-def force(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def force(
+    pond: PondName,
+    major: Major = None,
+    version: OfVersion = None,
+    watch: Watch = False,
+    catchment: CatchmentName = None,
+) -> None:
     """Run POND again now, at the freshness that it has.
 
     Waits for what is in flight. Its Sinks do not run. Ends a failure or a kill.
@@ -44,7 +70,12 @@ def force(pond: PondName, major: Major = None, version: OfVersion = None, watch:
 @app.command(epilog="Example: duckstring control sleep reports --upstream")
 def sleep(
     pond: PondName,
-    upstream: Annotated[bool, typer.Option("--upstream", help="And everything that POND reads, itself or through others.")] = False,
+    upstream: Annotated[
+        bool,
+        typer.Option(
+            "--upstream", help="And everything that POND reads, itself or through others."
+        ),
+    ] = False,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -63,29 +94,53 @@ def kill(
 ) -> None:
     """Stop POND's runs and their workers.
 
-    It stays down, and what requires it is blocked, until wake, force or clear. Its Wave or Tide goes on after that.
+    It stays down, and what requires it is blocked, until wake, force or clear. Its Wave or Tide
+    goes on after that.
     """
     picked = major_of(major, version)
     named = pond if picked is None else f"{pond}@{picked}"
-    if not yes and sys.stdin.isatty() and not typer.confirm(f"Kill {named}: stop its runs, and keep it down?", err=True):
+    if (
+        not yes
+        and sys.stdin.isatty()
+        and not typer.confirm(f"Kill {named}: stop its runs, and keep it down?", err=True)
+    ):
         raise OperatorError("Nothing was killed.")
     _send(catchment, pond, "kill", major=picked)
 
 
 @app.command(epilog="Example: duckstring control clear sales")
-def clear(pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None) -> None:
+def clear(
+    pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None
+) -> None:
     """End a failure or a kill without running POND. It runs if something still wants it."""
     _send(catchment, pond, "clear", major=major_of(major, version))
 
 
-@app.command("failure-budget", epilog="Example: duckstring control failure-budget sales --immediate 1 --source 2")
+@app.command(
+    "failure-budget",
+    epilog="Example: duckstring control failure-budget sales --immediate 1 --source 2",
+)
 def failure_budget(
     pond: PondName,
     immediate: Annotated[
-        int | None, typer.Option("--immediate", min=0, max=MOST_RETRIES, metavar="N", help="Retries of a Ripple within one run.")
+        int | None,
+        typer.Option(
+            "--immediate",
+            min=0,
+            max=MOST_RETRIES,
+            metavar="N",
+            help="Retries of a Ripple within one run.",
+        ),
     ] = None,
     source: Annotated[
-        int | None, typer.Option("--source", min=0, max=MOST_RETRIES, metavar="N", help="Fresh runs after a failure, as Sources move on.")
+        int | None,
+        typer.Option(
+            "--source",
+            min=0,
+            max=MOST_RETRIES,
+            metavar="N",
+            help="Fresh runs after a failure, as Sources move on.",
+        ),
     ] = None,
     major: Major = None,
     version: OfVersion = None,
@@ -95,9 +150,14 @@ def failure_budget(
 
     pond.toml seeds them at the first deploy only. Runs in flight keep what they began with.
     """
-    answer = open_client(catchment).failure_budget(pond, major=major_of(major, version), immediate_retries=immediate, source_retries=source)
+    answer = open_client(catchment).failure_budget(
+        pond, major=major_of(major, version), immediate_retries=immediate, source_retries=source
+    )
     spent = f", {answer['failures']} failed in a row" if answer["failures"] else ""
-    told = f"failure-budget: immediate {answer['immediate_retries']}, source {answer['source_retries']}{spent}"
+    told = (
+        f"failure-budget: immediate {answer['immediate_retries']}, source "
+        f"{answer['source_retries']}{spent}"
+    )
     render.say(f"[bold]{answer['line']}[/]: {told}")
     if not answer["applied"]:
         _not_heard(answer["line"])
@@ -107,13 +167,28 @@ def failure_budget(
 def compute(
     pond: PondName,
     ripple: Annotated[
-        str | None, typer.Argument(metavar="RIPPLE", show_default=False, help="The Ripple; may be left out where there is one.")
+        str | None,
+        typer.Argument(
+            metavar="RIPPLE",
+            show_default=False,
+            help="The Ripple; may be left out where there is one.",
+        ),
     ] = None,
     on: Annotated[
-        str | None, typer.Option("--on", metavar="PLACE", help="lambda (the function), task (Fargate), or auto: as the line finds out.")
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="PLACE",
+            help="lambda (the function), task (Fargate), or auto: as the line finds out.",
+        ),
     ] = None,
     memory: Annotated[
-        str | None, typer.Option("--memory", metavar="SIZE", help="Of a task: 8GB to 120GB. Otherwise as the line finds out.")
+        str | None,
+        typer.Option(
+            "--memory",
+            metavar="SIZE",
+            help="Of a task: 8GB to 120GB. Otherwise as the line finds out.",
+        ),
     ] = None,
     as_json: AsJson = False,
     major: Major = None,
@@ -122,21 +197,30 @@ def compute(
 ) -> None:
     """Show where POND's Ripples run, or say where RIPPLE does.
 
-    It counts from the next attempt on, and over deploys, until --on auto takes it back. By itself a Ripple runs in the function;
-    one that overran it or wanted more memory goes on as a task, and its next runs begin as one while they need it.
+    It counts from the next attempt on, and over deploys, until --on auto takes it back. By itself a
+    Ripple runs in the function; one that overran it or wanted more memory goes on as a task, and
+    its next runs begin as one while they need it.
     """
     place = _place(on)
     mib = _memory(memory, on)
     if ripple is not None and on is None:
-        raise BadInputError(f"{ripple}: say where it runs.", hint="Give --on task, --on lambda or --on auto.")
-    answer = open_client(catchment).compute(pond, ripple, major=major_of(major, version), on=place, memory_mib=mib)
+        raise BadInputError(
+            f"{ripple}: say where it runs.", hint="Give --on task, --on lambda or --on auto."
+        )
+    answer = open_client(catchment).compute(
+        pond, ripple, major=major_of(major, version), on=place, memory_mib=mib
+    )
     if as_json:
         render.print_json(answer)
         return
     if on is None:
         render.out().print(board.compute_table(answer))
         return
-    told = answer["ripples"][0] if ripple is None else next(row for row in answer["ripples"] if row["name"] == ripple)
+    told = (
+        answer["ripples"][0]
+        if ripple is None
+        else next(row for row in answer["ripples"] if row["name"] == ripple)
+    )
     render.say(f"[bold]{answer['line']}[/]: {_where(told)}")
     if not answer["applied"]:
         _not_heard(answer["line"])
@@ -153,10 +237,13 @@ def _memory(text: str | None, on: str | None) -> int | None:
         return None
     if on != "task":
         raise BadInputError(
-            f"--memory {text} goes with --on task.", hint="The function's memory is the Catchment's: -c memory= at its deploy."
+            f"--memory {text} goes with --on task.",
+            hint="The function's memory is the Catchment's: -c memory= at its deploy.",
         )
     if (mib := mebibytes(text)) is None:
-        raise BadInputError(f"--memory {text!r} is no size; allowed: 128MB to 120GB.", hint="Write it as 16GB.")
+        raise BadInputError(
+            f"--memory {text!r} is no size; allowed: 128MB to 120GB.", hint="Write it as 16GB."
+        )
     return mib
 
 
@@ -164,10 +251,20 @@ def _where(row: ComputeRow) -> str:
     now = f"{row['name']} runs {render.place(row['task_mib'])} from its next attempt on"
     if row["pin"] is None:
         return f"{now}; the line finds out by itself again"
-    return f"{now}, until --on auto{'; it fails if that is too small' if board.is_fixed(row) else ''}"
+    return (
+        f"{now}, until --on auto{'; it fails if that is too small' if board.is_fixed(row) else ''}"
+    )
 
 
-def _send(catchment: str | None, pond: str, verb: str, *, major: int | None, watch: bool = False, upstream: bool = False) -> None:
+def _send(
+    catchment: str | None,
+    pond: str,
+    verb: str,
+    *,
+    major: int | None,
+    watch: bool = False,
+    upstream: bool = False,
+) -> None:
     client, named = open_client(catchment), repeated(catchment)
     before = client.status() if watch else None
     answer = client.control(pond, verb, major=major, upstream=upstream)
@@ -181,11 +278,15 @@ def _send(catchment: str | None, pond: str, verb: str, *, major: int | None, wat
         last = next((held["last_run"] for held in before["lines"] if held["line"] == line), None)
         follow(client, line, before, epoch=None, after=last["number"] if last else 0, named=named)
     elif verb in {"wake", "force"}:
-        render.err().print(f"[dim]Watch it: duckstring status {escape(typed(answer['lines'][0]) + named)}[/]")
+        render.err().print(
+            f"[dim]Watch it: duckstring status {escape(typed(answer['lines'][0]) + named)}[/]"
+        )
 
 
 def _not_heard(line: str) -> None:
-    render.warn(f"{line} has not heard it yet; it will. Look again: duckstring status {typed(line)}")
+    render.warn(
+        f"{line} has not heard it yet; it will. Look again: duckstring status {typed(line)}"
+    )
 
 
 def _told(verb: str, answer: ControlAnswer) -> str:
@@ -194,13 +295,31 @@ def _told(verb: str, answer: ControlAnswer) -> str:
         case "wake":
             if waits := board.held_back(held):
                 return f"woken; {waits}, and so does this"
-            return f"woken; {reason}" if held["status"] in {"blocked", "waiting"} and reason else "woken"
+            return (
+                f"woken; {reason}"
+                if held["status"] in {"blocked", "waiting"} and reason
+                else "woken"
+            )
         case "force":
-            return "forced; it runs when what is in flight is done" if held["demand"]["forced"] else "forced"
+            return (
+                "forced; it runs when what is in flight is done"
+                if held["demand"]["forced"]
+                else "forced"
+            )
         case "sleep":
             return "asleep; what runs is finished" if held["runs"] else "asleep"
         case "kill":
-            return f"killed; stopped run {', '.join(answer['runs'])}" if answer["runs"] else "killed; nothing was running"
+            return (
+                f"killed; stopped run {', '.join(answer['runs'])}"
+                if answer["runs"]
+                else "killed; nothing was running"
+            )
         case _:
-            done = "cleared" if answer["previous"] in _DOWN else "neither failed nor killed; nothing to clear"
-            return f"{done}; {reason}" if held["status"] in {"blocked", "waiting"} and reason else done
+            done = (
+                "cleared"
+                if answer["previous"] in _DOWN
+                else "neither failed nor killed; nothing to clear"
+            )
+            return (
+                f"{done}; {reason}" if held["status"] in {"blocked", "waiting"} and reason else done
+            )

@@ -22,11 +22,14 @@ _ROWS = 8
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--into", metavar="DIR", help="Where the demo's Ponds are written.")] = Path("duckstring-demo"),
+    folder: Annotated[
+        Path, typer.Option("--into", metavar="DIR", help="Where the demo's Ponds are written.")
+    ] = Path("duckstring-demo"),
 ) -> None:
     """From nothing to a report, in one go.
 
-    Starts a Catchment on this machine, deploys the flights demo, sends one Pulse to its Outlet and shows the reports.
+    Starts a Catchment on this machine, deploys the flights demo, sends one Pulse to its Outlet and
+    shows the reports.
     """
     began = time.monotonic()
     with render.steps() as step:
@@ -75,8 +78,12 @@ def _show_reports(client: Client) -> None:
     snapshot = client.tables(OUTLET)
     con = reading.connect(client.catchment, snapshot, "")
     for table in snapshot["tables"]:
-        render.say(f"\n[bold]{escape(table['table'])}[/] [dim]{render.count(table['rows'])} rows[/]")
-        rows = reading.ask(con, f"FROM {reading.quoted(table['table'])}", client.catchment, snapshot)
+        render.say(
+            f"\n[bold]{escape(table['table'])}[/] [dim]{render.count(table['rows'])} rows[/]"
+        )
+        rows = reading.ask(
+            con, f"FROM {reading.quoted(table['table'])}", client.catchment, snapshot
+        )
         hidden = print_rows(rows, _ROWS)[2]
         if hidden:
             render.say(f"[dim]… and {', '.join(map(escape, hidden))}[/]")

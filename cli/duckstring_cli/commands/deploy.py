@@ -21,23 +21,36 @@ _FEW = 4
 
 def deploy(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="PATH", show_default=False, help="A Pond's folder; otherwise this one.")
+        list[Path] | None,
+        typer.Argument(
+            metavar="PATH", show_default=False, help="A Pond's folder; otherwise this one."
+        ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every Pond in PATH and below, all of them or none.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing a Catchment in AWS.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a version that is deployed with other contents.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every Pond in PATH and below, all of them or none.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before changing a Catchment in AWS.")
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace a version that is deployed with other contents."),
+    ] = False,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Check, package and deploy Ponds.
 
-    With --all, every Pond of a folder tree in one step: all of them or none. Nothing runs because of it.
+    With --all, every Pond of a folder tree in one step: all of them or none. Nothing runs because
+    of it.
     """
     from duckstring_cli import deploying
 
     projects = deploying.read(deploying.roots(deploying.one_path(paths or []), tree=every))
     client = open_client(catchment)
-    _confirm(client.catchment, [f"{project.name} {project.version}" for project in projects], yes=yes)
+    _confirm(
+        client.catchment, [f"{project.name} {project.version}" for project in projects], yes=yes
+    )
     with render.steps() as step:
         answer = deploying.deploy(client, projects, overwrite=overwrite, on_step=step)
     if as_json:
@@ -52,7 +65,10 @@ def _confirm(catchment: Catchment, ponds: list[str], *, yes: bool) -> None:
         return
     what = ", ".join(ponds)
     if not sys.stdin.isatty():
-        raise OperatorError(f"Catchment {catchment.name!r} is in AWS: not deploying {what} without being told so.", hint="Say it with: -y")
+        raise OperatorError(
+            f"Catchment {catchment.name!r} is in AWS: not deploying {what} without being told so.",
+            hint="Say it with: -y",
+        )
     where = " ".join(filter(None, (catchment.stack, catchment.region)))
     if not typer.confirm(f"Deploy {what} to Catchment {catchment.name!r} ({where})?", err=True):
         raise OperatorError("Nothing was deployed.")
@@ -80,21 +96,35 @@ def _result(pond: DeployedPond) -> Text:
     """What became of it: a version that a run in flight holds back does not run yet."""
     if waits := pond.get("waits_for"):
         return render.word("waiting", f"waits for {render.first_of(waits)}")
-    return render.word("undeployed", "unchanged") if pond["unchanged"] else render.word("success", "deployed")
+    return (
+        render.word("undeployed", "unchanged")
+        if pond["unchanged"]
+        else render.word("success", "deployed")
+    )
 
 
 def _listed(ripples: list[str], *, narrow: bool) -> str:
     if narrow:
         return str(len(ripples))
-    return ", ".join(ripples) if len(ripples) <= _FEW else f"{', '.join(ripples[: _FEW - 1])} and {len(ripples) - _FEW + 1} more"
+    return (
+        ", ".join(ripples)
+        if len(ripples) <= _FEW
+        else f"{', '.join(ripples[: _FEW - 1])} and {len(ripples) - _FEW + 1} more"
+    )
 
 
 def _next_steps(answer: DeployAnswer, named: str) -> None:
     sources = {source for pond in answer["ponds"] for source in pond["sources"]}
-    ponds = [pond for pond in answer["ponds"] if not pond["killed"]]  # those would not run: their warning says what to do
+    ponds = [
+        pond for pond in answer["ponds"] if not pond["killed"]
+    ]  # those would not run: their warning says what to do
     if not ponds:
         return
-    last = next((pond["line"] for pond in reversed(ponds) if pond["line"] not in sources), ponds[-1]["line"])
+    last = next(
+        (pond["line"] for pond in reversed(ponds) if pond["line"] not in sources), ponds[-1]["line"]
+    )
     default = next(pond.get("default", False) for pond in ponds if pond["line"] == last)
     pond = last.partition("@")[0] if default else typed(last)
-    render.err().print(f"[dim]Next: duckstring trigger pulse {pond} --watch{escape(named)}[/]", soft_wrap=True)
+    render.err().print(
+        f"[dim]Next: duckstring trigger pulse {pond} --watch{escape(named)}[/]", soft_wrap=True
+    )

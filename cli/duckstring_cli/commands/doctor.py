@@ -27,10 +27,13 @@ _FOUND = 1
 
 
 @app.callback()
-def doctor(context: typer.Context, as_json: AsJson = False, catchment: CatchmentName = None) -> None:
+def doctor(
+    context: typer.Context, as_json: AsJson = False, catchment: CatchmentName = None
+) -> None:
     """Find out what is wrong with a Catchment, and say what to do. Exit code 1 if something is.
 
-    Versions, functions, queues, letters that were given up, alarms, tasks, and lines whose words got lost.
+    Versions, functions, queues, letters that were given up, alarms, tasks, and lines whose words
+    got lost.
     """
     if context.invoked_subcommand:
         context.obj = catchment
@@ -45,10 +48,17 @@ def doctor(context: typer.Context, as_json: AsJson = False, catchment: Catchment
     if as_json:
         told = [{"area": one.area, "ok": not one.findings, "fine": one.fine} for one in checks]
         render.print_json(
-            {"catchment": diagnosis.client.catchment.name, "ok": not found, "checks": told, "findings": [one.to_json() for one in found]}
+            {
+                "catchment": diagnosis.client.catchment.name,
+                "ok": not found,
+                "checks": told,
+                "findings": [one.to_json() for one in found],
+            }
         )
     else:
-        render.say(f"\n[bold red]{len(found)} found.[/]" if found else "\n[green]Nothing is wrong.[/]")
+        render.say(
+            f"\n[bold red]{len(found)} found.[/]" if found else "\n[green]Nothing is wrong.[/]"
+        )
     if found:
         raise typer.Exit(_FOUND)
 
@@ -56,7 +66,12 @@ def doctor(context: typer.Context, as_json: AsJson = False, catchment: Catchment
 @app.command(epilog="Example: duckstring doctor redrive mailbox")
 def redrive(
     context: typer.Context,
-    queue: Annotated[str | None, typer.Argument(metavar="QUEUE", show_default=False, help=f"{', '.join(QUEUES)}; otherwise all.")] = None,
+    queue: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="QUEUE", show_default=False, help=f"{', '.join(QUEUES)}; otherwise all."
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
@@ -66,12 +81,19 @@ def redrive(
     First repair what they died of: `duckstring doctor` says it. One that dies again comes back.
     """
     if queue is not None and queue not in QUEUES:
-        raise BadInputError(f"There is no queue {queue!r}; there are {', '.join(QUEUES)}.", hint=nearest(queue, QUEUES))
+        raise BadInputError(
+            f"There is no queue {queue!r}; there are {', '.join(QUEUES)}.",
+            hint=nearest(queue, QUEUES),
+        )
     diagnosis = _patient(open_client(catchment or context.obj))
     moved: dict[str, int] = {}
     with speaking_to(diagnosis.client.catchment):
         queues = DeadLetterQueues(diagnosis.open, diagnosis.outputs)
-        counts = {one: queues.count(one) for one in ([queue] if queue else QUEUES) if queue or queues.knows(one)}
+        counts = {
+            one: queues.count(one)
+            for one in ([queue] if queue else QUEUES)
+            if queue or queues.knows(one)
+        }
         dead = {one: count for one, count in counts.items() if count}
         if dead and not yes:
             _ask(dead)
@@ -90,13 +112,17 @@ def redrive(
 def _ask(dead: dict[str, int]) -> None:
     said = ", ".join(f"{count} of {name}" for name, count in dead.items())
     if not sys.stdin.isatty():
-        raise BadInputError(f"Dead letters to move: {said}.", hint="Nobody is there to ask: give --yes.")
+        raise BadInputError(
+            f"Dead letters to move: {said}.", hint="Nobody is there to ask: give --yes."
+        )
     if not typer.confirm(f"Move dead letters back ({said})?", err=True):
         raise OperatorError("Nothing was moved.")
 
 
 def _patient(client: Client) -> Diagnosis:
-    """With the stack's outputs as they are now: remembered ones could be those of the version before."""
+    """With the stack's outputs as they are now: remembered ones could be those of the version
+    before.
+    """
     outputs = catchments.read_outputs(client.catchment)
     access = catchments.session(client.catchment)
     return Diagnosis(client, outputs, cache(lambda service: _open(access, service)))

@@ -31,17 +31,32 @@ _AFTER_KILL = _AFTER + timedelta(seconds=15 + 120)
 _POLL = 2.0
 _LONGEST_FIELD = 200
 _LAG = timedelta(seconds=10)
-"""CloudWatch shows a line some seconds after it was written; and one that is late is found by the look after."""
+"""CloudWatch shows a line some seconds after it was written; and one that is late is found by
+the look after.
+"""
 _LEVELS = {"ERROR": "bold red", "CRITICAL": "bold red", "WARNING": "yellow", "DEBUG": "dim"}
 
 Key = tuple[str, int]
 
 
 def logs(
-    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False, help="As in the list of runs: sales@1/42.")],
-    ripple: Annotated[str | None, typer.Argument(metavar="RIPPLE", show_default=False, help="One Ripple; otherwise all.")] = None,
-    attempt: Annotated[int | None, typer.Option("--attempt", min=1, metavar="N", help="One attempt; otherwise all.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")] = False,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", show_default=False, help="As in the list of runs: sales@1/42."
+        ),
+    ],
+    ripple: Annotated[
+        str | None,
+        typer.Argument(metavar="RIPPLE", show_default=False, help="One Ripple; otherwise all."),
+    ] = None,
+    attempt: Annotated[
+        int | None,
+        typer.Option("--attempt", min=1, metavar="N", help="One attempt; otherwise all."),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the run is over.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each line as JSON.")] = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -71,7 +86,9 @@ def _goes_on(answer: RunAnswer) -> bool:
     return answer["run"]["status"] == "running"
 
 
-def _wanted(answer: RunAnswer, ripple: str | None, attempt: int | None, *, going: bool = False) -> list[AttemptRow]:
+def _wanted(
+    answer: RunAnswer, ripple: str | None, attempt: int | None, *, going: bool = False
+) -> list[AttemptRow]:
     """The attempts that were asked for.
 
     Raises:
@@ -82,14 +99,18 @@ def _wanted(answer: RunAnswer, ripple: str | None, attempt: int | None, *, going
     mine = [row for row in rows if ripple in {None, row["ripple"]}]
     if ripple is not None and not mine and not (going and _goes_on(answer)):
         raise OperatorError(
-            f"{answer['run']['run']} has no attempt of a Ripple {ripple!r}; it has {', '.join(known) or 'none'}.",
+            (
+                f"{answer['run']['run']} has no attempt of a Ripple {ripple!r}; it has "
+                f"{', '.join(known) or 'none'}."
+            ),
             hint=nearest(ripple, known) or f"See them: duckstring run show {answer['run']['run']}",
         )
     found = [row for row in mine if attempt in {None, row["attempt"]}]
     if attempt is not None and mine and not found and not (going and _goes_on(answer)):
         had = ", ".join(f"{row['ripple']} {row['attempt']}" for row in mine)
         raise OperatorError(
-            f"There is no attempt {attempt}; there are {had}.", hint=f"See them: duckstring run show {answer['run']['run']}"
+            f"There is no attempt {attempt}; there are {had}.",
+            hint=f"See them: duckstring run show {answer['run']['run']}",
         )
     return found
 
@@ -113,23 +134,30 @@ class _Reader:
         return self.group_of(row, "task" if row.get("where") == "task" else "lambda")
 
     def group_of(self, row: AttemptRow, where: str) -> str:
-        """Its log group there. What the row does not know (the emulator does not tell its functions), the stack does.
+        """Its log group there. What the row does not know (the emulator does not tell its
+        functions), the stack does.
 
-        A row is what a worker wrote: a group of another stack is not read with the user's credentials.
+        A row is what a worker wrote: a group of another stack is not read with the user's
+        credentials.
         """
         named = row.get("log_group") or ""
         if where == row.get("where") and named.startswith(f"{self._client.catchment.stack}-"):
             return named
-        return catchments.output(self._client.catchment, "TaskLogs" if where == "task" else "RippleLogs")
+        return catchments.output(
+            self._client.catchment, "TaskLogs" if where == "task" else "RippleLogs"
+        )
 
     def follow(self, answer: RunAnswer, ripple: str | None, attempt: int | None) -> None:
         """Until the run is over and its last lines have come."""
         if self._client.catchment.kind == "local":
             render.err().print(
-                "[dim]On this machine a function's lines come when its invocation has ended; those of a task come at once.[/]"
+                "[dim]On this machine a function's lines come when its invocation has ended; "
+                "those of a task come at once.[/]"
             )
         over: float | None = None
-        while over is None or time.monotonic() - over < (_POLL if self._client.catchment.kind == "local" else _LAG.total_seconds()):
+        while over is None or time.monotonic() - over < (
+            _POLL if self._client.catchment.kind == "local" else _LAG.total_seconds()
+        ):
             if not _goes_on(answer) and over is None:
                 over = time.monotonic()
             self.show(_wanted(answer, ripple, attempt, going=True))
@@ -142,7 +170,10 @@ class _Reader:
         """Print what is new of these attempts, by time; those that had anything to say."""
         with speaking_to(self._client.catchment):
             found = [
-                (entry, row) for row in attempts if row.get("started") for entry in lines_of(self.log, row, partial(self.group_of, row))
+                (entry, row)
+                for row in attempts
+                if row.get("started")
+                for entry in lines_of(self.log, row, partial(self.group_of, row))
             ]
         repeats: dict[tuple[str, int, str], int] = {}
         for entry, row in sorted(found, key=lambda one: (one[0].moment, one[1]["ripple"])):
@@ -155,8 +186,18 @@ class _Reader:
 
     def _print(self, entry: Entry, row: AttemptRow) -> None:
         if self._as_json:
-            told = {"at": entry.moment, "level": entry.level, "run": row["run"], "ripple": row["ripple"], "attempt": row["attempt"]}
-            more = {**entry.more, **({"traceback": entry.trace} if entry.trace else {}), "stream": entry.stream}
+            told = {
+                "at": entry.moment,
+                "level": entry.level,
+                "run": row["run"],
+                "ripple": row["ripple"],
+                "attempt": row["attempt"],
+            }
+            more = {
+                **entry.more,
+                **({"traceback": entry.trace} if entry.trace else {}),
+                "stream": entry.stream,
+            }
             sys.stdout.write(json_text({**told, "message": entry.message, **more}) + "\n")
             sys.stdout.flush()
             return
@@ -174,7 +215,13 @@ class _Reader:
         render.out().print(line, soft_wrap=True)
         if entry.trace:
             render.out().print(
-                Text("\n".join(f"    {text}" for text in render.lines(entry.trace).rstrip().splitlines()), style="red"), soft_wrap=True
+                Text(
+                    "\n".join(
+                        f"    {text}" for text in render.lines(entry.trace).rstrip().splitlines()
+                    ),
+                    style="red",
+                ),
+                soft_wrap=True,
             )
 
 
@@ -184,15 +231,22 @@ def _brief(value: object) -> str:
 
 
 def lines_of(log: Logbook, row: AttemptRow, group: Callable[[str], str]) -> Iterator[Entry]:
-    """All that was logged in an attempt: its own words, and whatever came out of its process meanwhile.
+    """All that was logged in an attempt: its own words, and whatever came out of its process
+    meanwhile.
 
-    One that began as a task goes on in the function after a pause, and its ``on_kill`` is called there: then both logs have lines.
-    Where its streams are not those that its worker was told (the emulator makes its own), they are found by the run, which
-    every line of ours carries.
+    One that began as a task goes on in the function after a pause, and its ``on_kill`` is called
+    there: then both logs have lines. Where its streams are not those that its worker was told (the
+    emulator makes its own), they are found by the run, which every line of ours carries.
     """
     start, end = _span(row)
-    told = {str(one["log_stream"]) for one in [row, *(row.get("invocations") or ())] if one.get("log_stream")}
-    tasks = {stream for stream in told if _is_of_task(stream)} or (told if row.get("where") == "task" else set())
+    told = {
+        str(one["log_stream"])
+        for one in [row, *(row.get("invocations") or ())]
+        if one.get("log_stream")
+    }
+    tasks = {stream for stream in told if _is_of_task(stream)} or (
+        told if row.get("where") == "task" else set()
+    )
     if tasks:
         yield from log.entries(group("task"), start=start, end=end, streams=sorted(tasks))
         if told == tasks and not row.get("on_kill"):
@@ -207,16 +261,29 @@ def _is_of_task(stream: str) -> bool:
 
 def _in_function(log: Logbook, row: AttemptRow, group: str, told: set[str]) -> Iterator[Entry]:
     start, end = _span(row)
-    found = {stream for stream in told if any(log.entries(group, start=start, end=end, streams=[stream]))}
-    if not found or row.get("on_kill") or (row.get("pauses") or 0) > len(row.get("invocations") or ()):
-        # Nobody is told in which stream on_kill is called, nor the row's invocations beyond its first twenty ran.
-        found |= {entry.stream for entry in log.entries(group, start=start, end=end, phrase=row["run"]) if _is_of(entry, row)}
+    found = {
+        stream for stream in told if any(log.entries(group, start=start, end=end, streams=[stream]))
+    }
+    if (
+        not found
+        or row.get("on_kill")
+        or (row.get("pauses") or 0) > len(row.get("invocations") or ())
+    ):
+        # Nobody is told in which stream on_kill is called, nor the row's invocations beyond its
+        # first twenty ran.
+        found |= {
+            entry.stream
+            for entry in log.entries(group, start=start, end=end, phrase=row["run"])
+            if _is_of(entry, row)
+        }
     for name in sorted(found):
         yield from _of_attempt(log.entries(group, start=start, end=end, streams=[name]), row)
 
 
 def _of_attempt(entries: Iterator[Entry], row: AttemptRow) -> Iterator[Entry]:
-    """Of a stream, the invocations that were of this attempt: an environment makes one after the other."""
+    """Of a stream, the invocations that were of this attempt: an environment makes one after the
+    other.
+    """
     invocation: list[Entry] = []
     for entry in entries:
         if entry.text.startswith(PLATFORM[0]):
@@ -227,13 +294,24 @@ def _of_attempt(entries: Iterator[Entry], row: AttemptRow) -> Iterator[Entry]:
 
 
 def _kept(invocation: Sequence[Entry], row: AttemptRow) -> Iterator[Entry]:
-    asked = {str(one["request_id"]) for one in [row, *(row.get("invocations") or ())] if one.get("request_id")}
-    if any(_is_of(entry, row) or any(request in entry.text for request in asked) for entry in invocation):
-        yield from (entry for entry in _without_echo(invocation) if not entry.text.startswith(PLATFORM))
+    asked = {
+        str(one["request_id"])
+        for one in [row, *(row.get("invocations") or ())]
+        if one.get("request_id")
+    }
+    if any(
+        _is_of(entry, row) or any(request in entry.text for request in asked)
+        for entry in invocation
+    ):
+        yield from (
+            entry for entry in _without_echo(invocation) if not entry.text.startswith(PLATFORM)
+        )
 
 
 def _without_echo(invocation: Sequence[Entry]) -> list[Entry]:
-    """Without what Lambda says of the error by which a worker tells the state machine: the worker has logged the author's before."""
+    """Without what Lambda says of the error by which a worker tells the state machine: the
+    worker has logged the author's before.
+    """
     kept: list[Entry] = []
     for entry in invocation:
         kept.append(entry)
@@ -245,12 +323,19 @@ def _without_echo(invocation: Sequence[Entry]) -> list[Entry]:
 
 def _is_of(entry: Entry, row: AttemptRow) -> bool:
     told = entry.fields
-    return (told.get("run"), told.get("ripple"), str(told.get("attempt"))) == (row["run"], row["ripple"], str(row["attempt"]))
+    return (told.get("run"), told.get("ripple"), str(told.get("attempt"))) == (
+        row["run"],
+        row["ripple"],
+        str(row["attempt"]),
+    )
 
 
 def _span(row: Mapping[str, Any]) -> tuple[int, int]:
     """Epoch milliseconds within which the attempt's lines lie."""
-    started, finished = render.read_instant(row.get("started")), render.read_instant(row.get("finished"))
+    started, finished = (
+        render.read_instant(row.get("started")),
+        render.read_instant(row.get("finished")),
+    )
     end = (finished or datetime.now(UTC)) + (_AFTER_KILL if row.get("on_kill") else _AFTER)
     return _milliseconds((started or end - timedelta(minutes=20)) - _BEFORE), _milliseconds(end)
 
@@ -259,19 +344,29 @@ def _milliseconds(instant: datetime) -> int:
     return int(instant.timestamp() * 1000)
 
 
-def _print_missing(answer: RunAnswer, wanted: Sequence[AttemptRow], told: set[Key], reader: _Reader, *, named: str) -> None:
+def _print_missing(
+    answer: RunAnswer, wanted: Sequence[AttemptRow], told: set[Key], reader: _Reader, *, named: str
+) -> None:
     """Say of each attempt without a line why there is none."""
     run = answer["run"]
     if not wanted:
         words = {
             "pass": "It passed: no Source had changed, so no Ripple ran, and there is no log.",
-            "running": f"No Ripple of it has begun yet. Wait for it: duckstring logs {run['run']} --follow{named}",
+            "running": (
+                f"No Ripple of it has begun yet. Wait for it: duckstring logs {run['run']} "
+                f"--follow{named}"
+            ),
         }
-        render.err().print(words.get(run["status"], "No Ripple of it ever began, so there is no log."), soft_wrap=True)
+        render.err().print(
+            words.get(run["status"], "No Ripple of it ever began, so there is no log."),
+            soft_wrap=True,
+        )
     for row in wanted:
         if (row["ripple"], row["attempt"]) not in told:
             why = _why_silent(row, reader, local=reader._client.catchment.kind == "local")  # noqa: SLF001 - its own file
-            render.err().print(f"{row['ripple']}, attempt {row['attempt']}: {why}", soft_wrap=True, markup=False)
+            render.err().print(
+                f"{row['ripple']}, attempt {row['attempt']}: {why}", soft_wrap=True, markup=False
+            )
 
 
 def _why_silent(row: AttemptRow, reader: _Reader, *, local: bool) -> str:
@@ -283,7 +378,9 @@ def _why_silent(row: AttemptRow, reader: _Reader, *, local: bool) -> str:
     if row["status"] == "running":
         when = "when its invocation has ended" if local else "some seconds after they are written"
         return (
-            f"runs; no line is there yet. On this machine they come {when}." if local else f"runs; no line is there yet. They come {when}."
+            f"runs; no line is there yet. On this machine they come {when}."
+            if local
+            else f"runs; no line is there yet. They come {when}."
         )
     days = reader.log.days_kept(reader.group(row))
     finished = render.read_instant(row.get("finished"))

@@ -22,12 +22,23 @@ CatchmentName = Annotated[
     ),
 ]
 Major = Annotated[
-    int | None, typer.Option("--major", "-m", min=0, metavar="N", help="The Pond's major version; otherwise the highest deployed.")
+    int | None,
+    typer.Option(
+        "--major",
+        "-m",
+        min=0,
+        metavar="N",
+        help="The Pond's major version; otherwise the highest deployed.",
+    ),
 ]
 OfVersion = Annotated[
     str | None,
     typer.Option(
-        "--version", "-v", metavar="VERSION", help="The line that this version belongs to: 1.2.0 is of major 1.", show_default=False
+        "--version",
+        "-v",
+        metavar="VERSION",
+        help="The line that this version belongs to: 1.2.0 is of major 1.",
+        show_default=False,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
@@ -39,16 +50,28 @@ def _only_the_name(pond: str | None) -> str | None:
     name, at, major = pond.partition("@")
     if at:
         raise BadInputError(
-            f"POND is a Pond's name alone, found {pond!r}.", hint=f"Its line is picked by its major: {name} -m {major or 1}"
+            f"POND is a Pond's name alone, found {pond!r}.",
+            hint=f"Its line is picked by its major: {name} -m {major or 1}",
         )
     if not name.strip():
-        raise BadInputError(f"POND is a Pond's name, found {pond!r}.", hint="List them with: duckstring status --once")
+        raise BadInputError(
+            f"POND is a Pond's name, found {pond!r}.",
+            hint="List them with: duckstring status --once",
+        )
     return pond
 
 
-PondName = Annotated[str, typer.Argument(metavar="POND", show_default=False, callback=_only_the_name, help="The Pond's name.")]
+PondName = Annotated[
+    str,
+    typer.Argument(
+        metavar="POND", show_default=False, callback=_only_the_name, help="The Pond's name."
+    ),
+]
 SomePond = Annotated[
-    str | None, typer.Argument(metavar="POND", show_default=False, callback=_only_the_name, help="One Pond; otherwise all.")
+    str | None,
+    typer.Argument(
+        metavar="POND", show_default=False, callback=_only_the_name, help="One Pond; otherwise all."
+    ),
 ]
 
 
@@ -75,12 +98,14 @@ def major_of(major: int | None, version: str | None) -> int | None:
 
     if not Version.is_valid(version):
         raise BadInputError(
-            f"--version {version!r} is no version.", hint="A semantic version picks its line, such as 1.2.0; or give --major 1."
+            f"--version {version!r} is no version.",
+            hint="A semantic version picks its line, such as 1.2.0; or give --major 1.",
         )
     found = Version.parse(version).major
     if major is not None and major != found:
         raise BadInputError(
-            f"--major {major} and --version {version} disagree: that version is of major {found}.", hint="Give one of them."
+            f"--major {major} and --version {version} disagree: that version is of major {found}.",
+            hint="Give one of them.",
         )
     return found
 

@@ -16,7 +16,14 @@ from duckstring_cli import render
 from duckstring_cli.answers import RemoveAnswer
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.deploy import deploy
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, PondName, major_of, open_client
+from duckstring_cli.commands.options import (
+    AsJson,
+    CatchmentName,
+    Major,
+    PondName,
+    major_of,
+    open_client,
+)
 from duckstring_cli.errors import BadInputError, nearest
 
 KINDS: tuple[PondKind, ...] = ("inlet", "pond", "outlet")
@@ -27,35 +34,64 @@ app.command("deploy", epilog="Example: duckstring pond deploy . --catchment dev"
 
 @app.command(epilog="Example: duckstring pond init sales --kind inlet")
 def init(
-    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="The Pond's name.")],
-    kind: Annotated[str, typer.Option("--kind", "-k", metavar="KIND", help=f"One of {', '.join(KINDS)}.")] = "pond",
-    into: Annotated[Path | None, typer.Option("--into", metavar="DIR", help="The folder to write; otherwise ./NAME.")] = None,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", show_default=False, help="The Pond's name.")
+    ],
+    kind: Annotated[
+        str, typer.Option("--kind", "-k", metavar="KIND", help=f"One of {', '.join(KINDS)}.")
+    ] = "pond",
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", metavar="DIR", help="The folder to write; otherwise ./NAME."),
+    ] = None,
 ) -> None:
     """Write a new Pond's project: pond.toml and a first Ripple."""
     if not names.POND_NAME.match(name):
         raise BadInputError(
             f"{name!r} is not a Pond's name.",
-            hint="Allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 characters.",
+            hint=(
+                "Allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 "
+                "characters."
+            ),
         )
     chosen = next((one for one in KINDS if one == kind), None)
     if chosen is None:
-        raise BadInputError(f"No kind {kind!r}; allowed: {', '.join(KINDS)}.", hint=nearest(kind, KINDS))
+        raise BadInputError(
+            f"No kind {kind!r}; allowed: {', '.join(KINDS)}.", hint=nearest(kind, KINDS)
+        )
     from duckstring_cli import demos
 
     target = into or Path(name)
     demos.write_project(name, target, chosen)
     render.say(f"[green]✓[/] {escape(str(target))} written")
     file, where = escape(str(target / "src" / "pond.py")), escape(str(target))
-    render.err().print(f"[dim]Next: edit {file}, then: duckstring deploy {where}[/]", soft_wrap=True)
+    render.err().print(
+        f"[dim]Next: edit {file}, then: duckstring deploy {where}[/]", soft_wrap=True
+    )
 
 
 @app.command(epilog="Example: duckstring pond demo --flights flights-demo")
 def demo(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", show_default=False, help="The folder to write; otherwise ./duckstring-KIND.")
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            show_default=False,
+            help="The folder to write; otherwise ./duckstring-KIND.",
+        ),
     ] = None,
-    flights: Annotated[bool, typer.Option("--flights", help="336,776 real flights: five Inlets, a Pond, an Outlet (the default).")] = False,
-    external: Annotated[bool, typer.Option("--external", help="Pipelines that run on an external engine, as proxy Ponds.")] = False,
+    flights: Annotated[
+        bool,
+        typer.Option(
+            "--flights", help="336,776 real flights: five Inlets, a Pond, an Outlet (the default)."
+        ),
+    ] = False,
+    external: Annotated[
+        bool,
+        typer.Option(
+            "--external", help="Pipelines that run on an external engine, as proxy Ponds."
+        ),
+    ] = False,
 ) -> None:
     """Write out a demo: Ponds to read, change and deploy."""
     if flights and external:
@@ -66,7 +102,9 @@ def demo(
     target = folder or Path(f"duckstring-{kind}")
     files = demos.write_demo(kind, target)
     render.say(f"[green]✓[/] {len(files)} files of the {kind} demo in {escape(str(target))}")
-    render.err().print(f"[dim]Next: duckstring deploy {escape(str(target))} --all[/]", soft_wrap=True)
+    render.err().print(
+        f"[dim]Next: duckstring deploy {escape(str(target))} --all[/]", soft_wrap=True
+    )
 
 
 @app.command(epilog="Example: duckstring pond remove sales --major 1")
@@ -75,29 +113,49 @@ def remove(
     major: Major = None,
     version: Annotated[
         str | None,
-        typer.Option("--version", "-v", metavar="VERSION", show_default=False, help="Only this version; it is not the selected one."),
+        typer.Option(
+            "--version",
+            "-v",
+            metavar="VERSION",
+            show_default=False,
+            help="Only this version; it is not the selected one.",
+        ),
     ] = None,
     table: Annotated[
         str | None,
-        typer.Option("--table", "-t", metavar="TABLE", show_default=False, help="Only this published table; no Sink reads it."),
+        typer.Option(
+            "--table",
+            "-t",
+            metavar="TABLE",
+            show_default=False,
+            help="Only this published table; no Sink reads it.",
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
-    """Take a line out of a Catchment, or one version that it does not run, or one table that no Sink reads.
+    """Take a line out of a Catchment, or one version that it does not run, or one table that no
+    Sink reads.
 
-    A line that others need as a Source stays. Its runs are stopped, its triggers forgotten, its tables deleted after a day; its
-    history stays. Deployed again it begins anew.
+    A line that others need as a Source stays. Its runs are stopped, its triggers forgotten, its
+    tables deleted after a day; its history stays. Deployed again it begins anew.
     """
     picked = major_of(major, version)
     if table is not None and version is not None:
-        raise BadInputError("Give --table or --version, not both.", hint="A table belongs to the line: name that with --major.")
+        raise BadInputError(
+            "Give --table or --version, not both.",
+            hint="A table belongs to the line: name that with --major.",
+        )
     client = open_client(catchment)
     would = client.remove(pond, major=picked, version=version, table=table, dry=True)
     if would["removed"]:
         _confirm_removal(client.catchment, would, yes=yes)
-    answer = client.remove(pond, major=picked, version=version, table=table) if would["removed"] else would
+    answer = (
+        client.remove(pond, major=picked, version=version, table=table)
+        if would["removed"]
+        else would
+    )
     if as_json:
         render.print_json(answer)
         return
@@ -106,7 +164,10 @@ def remove(
     if not answer["removed"]:
         return
     if waits := answer.get("waits_for"):
-        render.say(f"[green]✓[/] [bold]{escape(answer['removed'][0])}[/] goes with run {render.first_of(waits)}, when that has completed")
+        render.say(
+            f"[green]✓[/] [bold]{escape(answer['removed'][0])}[/] goes with run "
+            f"{render.first_of(waits)}, when that has completed"
+        )
         return
     stopped = f", {', '.join(answer['stopped'])} stopped" if answer["stopped"] else ""
     render.say(f"[green]✓[/] [bold]{escape(', '.join(answer['removed']))}[/] is removed{stopped}")
@@ -119,7 +180,10 @@ def _confirm_removal(catchment: Catchment, would: RemoveAnswer, *, yes: bool) ->
         return
     what = ", ".join(would["removed"])
     if not sys.stdin.isatty():
-        raise OperatorError(f"Not removing {what} from Catchment {catchment.name!r} without being told so.", hint="Say it with: -y")
+        raise OperatorError(
+            f"Not removing {what} from Catchment {catchment.name!r} without being told so.",
+            hint="Say it with: -y",
+        )
     for warning in would["warnings"]:
         render.warn(warning)
     stops = f" This stops {', '.join(would['stopped'])}." if would["stopped"] else ""

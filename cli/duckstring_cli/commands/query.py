@@ -19,7 +19,14 @@ from duckstring.model.foreign import for_terminal, harmless_json
 from duckstring_cli import render
 from duckstring_cli.answers import TableRow, TablesAnswer
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client
+from duckstring_cli.commands.options import (
+    CatchmentName,
+    Major,
+    OfVersion,
+    PondName,
+    major_of,
+    open_client,
+)
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -28,25 +35,46 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 20
 _WIDEST = 40
 _PART = 65_536
-_NUMBERS = {"float", "double", "decimal", *(f"{sign}{size}int" for sign in ("", "u") for size in ("tiny", "small", "big", "huge"))}
+_NUMBERS = {
+    "float",
+    "double",
+    "decimal",
+    *(f"{sign}{size}int" for sign in ("", "u") for size in ("tiny", "small", "big", "huge")),
+}
 _NUMBERS |= {"integer", "uinteger"}
 
 
 def query(
     pond: PondName,
     table: Annotated[
-        str | None, typer.Argument(metavar="TABLE", show_default=False, help="A published table; otherwise list them.")
+        str | None,
+        typer.Argument(
+            metavar="TABLE", show_default=False, help="A published table; otherwise list them."
+        ),
     ] = None,
     sql: Annotated[
-        str | None, typer.Option("--sql", metavar="SQL|@FILE", help="A SELECT over the Pond's tables, or @ and a file with one.")
+        str | None,
+        typer.Option(
+            "--sql",
+            metavar="SQL|@FILE",
+            help="A SELECT over the Pond's tables, or @ and a file with one.",
+        ),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", "-n", metavar="N", min=1, help=f"Rows at most; otherwise {DEFAULT_LIMIT} on screen, all elsewhere."),
+        typer.Option(
+            "--limit",
+            "-n",
+            metavar="N",
+            min=1,
+            help=f"Rows at most; otherwise {DEFAULT_LIMIT} on screen, all elsewhere.",
+        ),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="All rows as CSV on stdout.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All rows as JSON on stdout.")] = False,
-    parquet: Annotated[Path | None, typer.Option("--parquet", metavar="FILE", help="All rows into a Parquet file.")] = None,
+    parquet: Annotated[
+        Path | None, typer.Option("--parquet", metavar="FILE", help="All rows into a Parquet file.")
+    ] = None,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -56,7 +84,10 @@ def query(
     Without TABLE and --sql, a list of the tables. SQL sees every table of the Pond under its name.
     """
     if table and sql:
-        raise BadInputError("Give a TABLE or --sql, not both.", hint="--sql sees every table of the Pond under its name.")
+        raise BadInputError(
+            "Give a TABLE or --sql, not both.",
+            hint="--sql sees every table of the Pond under its name.",
+        )
     if csv + as_json + bool(parquet) > 1:
         raise BadInputError("Give one of --csv, --json and --parquet.")
     asked, picked = _sql(sql) if sql is not None else None, major_of(major, version)
@@ -66,22 +97,43 @@ def query(
         if csv or parquet:
             from duckstring_cli import reading
 
-            raise BadInputError(f"{'--csv' if csv else '--parquet'} needs a TABLE or --sql.", hint=reading.tables_of(snapshot))
+            raise BadInputError(
+                f"{'--csv' if csv else '--parquet'} needs a TABLE or --sql.",
+                hint=reading.tables_of(snapshot),
+            )
         _list(snapshot, as_json=as_json)
         return
     select = _select(snapshot, table, asked)
     shown = limit if limit is not None else None if csv or as_json or parquet else DEFAULT_LIMIT
     if parquet:
-        _save(client.catchment, snapshot, _limited(select, limit), parquet if parquet.suffix else parquet.with_suffix(".parquet"))
+        _save(
+            client.catchment,
+            snapshot,
+            _limited(select, limit),
+            parquet if parquet.suffix else parquet.with_suffix(".parquet"),
+        )
     else:
-        _show(client.catchment, snapshot, select, limit=shown, style="csv" if csv else "json" if as_json else "table")
+        _show(
+            client.catchment,
+            snapshot,
+            select,
+            limit=shown,
+            style="csv" if csv else "json" if as_json else "table",
+        )
 
 
 def get(
     pond: PondName,
-    table: Annotated[str, typer.Argument(metavar="TABLE", show_default=False, help="A published table.")],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", show_default=False, help="A published table.")
+    ],
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", show_default=False, help="Ends in .parquet, .csv or .json; otherwise TABLE.parquet.")
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            show_default=False,
+            help="Ends in .parquet, .csv or .json; otherwise TABLE.parquet.",
+        ),
     ] = None,
     major: Major = None,
     version: OfVersion = None,
@@ -105,7 +157,9 @@ def _sql(text: str) -> str:
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise BadInputError(f"{text[1:]} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+            raise BadInputError(
+                f"{text[1:]} cannot be read: {getattr(error, 'strerror', None) or error}."
+            ) from error
     from duckstring_cli import reading
 
     return reading.one_select(text)
@@ -131,11 +185,27 @@ def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
     from duckstring_cli import reading
 
     older = any(row.get("older") for row in snapshot["tables"])
-    made = render.table("TABLE", "ROWS", "BYTES", "WRITTEN IN", *(["VERSION", "AS OF"] if older else []), right=("ROWS", "BYTES"))
+    made = render.table(
+        "TABLE",
+        "ROWS",
+        "BYTES",
+        "WRITTEN IN",
+        *(["VERSION", "AS OF"] if older else []),
+        right=("ROWS", "BYTES"),
+    )
     for row in snapshot["tables"]:
         age = [Text(row.get("version") or ""), _as_of(row)] if older else []
-        made.add_row(Text(row["table"]), render.count(row["rows"]), render.size(row["bytes"]), row["written_in"], *age)
-    render.out().print(made if snapshot["tables"] else reading.no_tables(snapshot), soft_wrap=not snapshot["tables"])
+        made.add_row(
+            Text(row["table"]),
+            render.count(row["rows"]),
+            render.size(row["bytes"]),
+            row["written_in"],
+            *age,
+        )
+    render.out().print(
+        made if snapshot["tables"] else reading.no_tables(snapshot),
+        soft_wrap=not snapshot["tables"],
+    )
     render.err().print(f"[dim]{snapshot['line']}, fresh as of {render.moment(snapshot['f'])}[/]")
 
 
@@ -143,7 +213,9 @@ def _as_of(row: TableRow) -> Text:
     """Nothing for a table that is as fresh as its Pond."""
     if not row.get("older"):
         return Text("")
-    return Text(render.moment(row.get("as_of")) if row.get("as_of") else "not known", style="yellow")
+    return Text(
+        render.moment(row.get("as_of")) if row.get("as_of") else "not known", style="yellow"
+    )
 
 
 def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Path) -> None:
@@ -157,7 +229,9 @@ def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Pat
     render.say(f"{render.count(rows)} row{'' if rows == 1 else 's'} in {escape(str(target))}")
 
 
-def _show(catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: int | None, style: str) -> None:
+def _show(
+    catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: int | None, style: str
+) -> None:
     from duckstring_cli import reading
 
     con = reading.connect(catchment, snapshot, select)
@@ -200,7 +274,9 @@ def _is_terminal() -> bool:
 
 
 def _copy(written: TextIO, style: str, *, to_terminal: bool) -> None:
-    """To stdout: JSON the same everywhere, with escapes of its own; CSV as it is for programs, and harmless for a terminal."""
+    """To stdout: JSON the same everywhere, with escapes of its own; CSV as it is for programs,
+    and harmless for a terminal.
+    """
     if style == "csv" and not to_terminal:
         shutil.copyfileobj(written, sys.stdout)
         return
@@ -209,7 +285,9 @@ def _copy(written: TextIO, style: str, *, to_terminal: bool) -> None:
 
 
 def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[str]]:
-    """Rows as a table as wide as the terminal. Gives what there is to say of it: rows shown, whether there are more, columns left out."""
+    """Rows as a table as wide as the terminal. Gives what there is to say of it: rows shown,
+    whether there are more, columns left out.
+    """
     from duckstring_cli import reading
 
     columns = [_plain(name) for name in relation.columns]
@@ -221,8 +299,15 @@ def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[
     kept = columns_that_fit(columns, cells, console.width)
     made = render.table()
     for index in kept:
-        made.add_column(Text(columns[index]), justify="right" if numbers[index] else "left", no_wrap=True, overflow="ellipsis")
-        made.columns[-1].max_width = max(_WIDEST, len(columns[index])) if console.is_terminal else None
+        made.add_column(
+            Text(columns[index]),
+            justify="right" if numbers[index] else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+        made.columns[-1].max_width = (
+            max(_WIDEST, len(columns[index])) if console.is_terminal else None
+        )
     for row in cells:
         made.add_row(*(Text(row[index]) for index in kept))
     console.print(made)
@@ -232,9 +317,21 @@ def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[
 def _footnotes(rows: int, *, more: bool, hidden: list[str]) -> None:
     console = render.err()
     if hidden:
-        console.print(Text(f"{len(hidden)} more columns: {', '.join(hidden)} (pick with --sql, or --csv)", style="dim"))
+        console.print(
+            Text(
+                f"{len(hidden)} more columns: {', '.join(hidden)} (pick with --sql, or --csv)",
+                style="dim",
+            )
+        )
     said = f"{rows} row{'' if rows == 1 else 's'}"
-    console.print(Text(f"first {said}; all of them: --csv, --json, --parquet FILE, or --limit" if more else said, style="dim"))
+    console.print(
+        Text(
+            f"first {said}; all of them: --csv, --json, --parquet FILE, or --limit"
+            if more
+            else said,
+            style="dim",
+        )
+    )
 
 
 def _cell(value: str | None) -> str:
@@ -251,7 +348,9 @@ def columns_that_fit(columns: list[str], cells: list[list[str]], width: int) -> 
     kept: list[int] = []
     used = 0
     for index, name in enumerate(columns):
-        needs = min(max([len(name), *(len(row[index]) for row in cells)]), max(_WIDEST, len(name))) + 2
+        needs = (
+            min(max([len(name), *(len(row[index]) for row in cells)]), max(_WIDEST, len(name))) + 2
+        )
         if kept and used + needs > width:
             break
         kept.append(index)

@@ -14,7 +14,16 @@ from duckstring.model import instants, names
 from duckstring_cli import catchments, durations, render
 from duckstring_cli.answers import AttemptRow, RunRow
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, SomePond, major_of, open_client, repeated
+from duckstring_cli.commands.options import (
+    AsJson,
+    CatchmentName,
+    Major,
+    OfVersion,
+    SomePond,
+    major_of,
+    open_client,
+    repeated,
+)
 from duckstring_cli.errors import BadInputError, nearest
 
 STATUSES = ("running", "success", "pass", "failed", "killed")
@@ -28,8 +37,15 @@ app = typer.Typer(help="One run closely.", no_args_is_help=True)
 
 def runs(
     pond: SomePond = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, max=1000, help="How many.")] = 20,
-    status: Annotated[str | None, typer.Option("--status", "-s", metavar="STATUS", help=f"Only these: {', '.join(STATUSES)}.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, max=1000, help="How many.")
+    ] = 20,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status", "-s", metavar="STATUS", help=f"Only these: {', '.join(STATUSES)}."
+        ),
+    ] = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -37,7 +53,10 @@ def runs(
 ) -> None:
     """What ran, newest first."""
     if status is not None and status not in STATUSES:
-        raise BadInputError(f"No run ends as {status!r}; it is one of {', '.join(STATUSES)}.", hint=nearest(status, STATUSES))
+        raise BadInputError(
+            f"No run ends as {status!r}; it is one of {', '.join(STATUSES)}.",
+            hint=nearest(status, STATUSES),
+        )
     picked = major_of(major, version)
     rows = open_client(catchment).runs(pond, major=picked, limit=limit, status=status)
     if as_json:
@@ -47,18 +66,30 @@ def runs(
         render.say(
             "No such run."
             if status
-            else f"Nothing has run yet. Try: [bold]duckstring trigger pulse {named} --watch{escape(repeated(catchment))}[/]"
+            else (
+                f"Nothing has run yet. Try: [bold]duckstring trigger pulse {named} "
+                f"--watch{escape(repeated(catchment))}[/]"
+            )
         )
     else:
         from duckstring_cli import board
 
         console = render.out()
-        console.print(board.run_table(rows, instants.to_text(datetime.now(UTC)), narrow=console.width < render.NARROW))
+        console.print(
+            board.run_table(
+                rows, instants.to_text(datetime.now(UTC)), narrow=console.width < render.NARROW
+            )
+        )
 
 
 @app.command(epilog="Example: duckstring run show sales@1/42")
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False, help="As in the list of runs: sales@1/42.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", show_default=False, help="As in the list of runs: sales@1/42."
+        ),
+    ],
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -83,13 +114,18 @@ def show(
         _print_error(attempt, named=repeated(catchment))
     if answer["run"].get("message") and not any(attempt.get("message") for attempt in attempts):
         render.out().print(
-            Text(f"\n{render.said(answer['run'].get('error'), answer['run'].get('message'))}", style="red"),
+            Text(
+                f"\n{render.said(answer['run'].get('error'), answer['run'].get('message'))}",
+                style="red",
+            ),
             soft_wrap=not render.out().is_terminal,
         )
     if older := answer.get("older_tables"):
         now = instants.to_text(datetime.now(UTC))
         told = "".join(f"\n  {render.table_age(table, now)}" for table in older)
-        render.out().print(Text(f"\ncarried over, and older than this run:{told}", style="yellow"), soft_wrap=True)
+        render.out().print(
+            Text(f"\ncarried over, and older than this run:{told}", style="yellow"), soft_wrap=True
+        )
 
 
 def _heading(run: RunRow) -> Text:
@@ -108,8 +144,15 @@ def _print_attempts(attempts: list[AttemptRow], not_begun: list[str]) -> None:
     else:
         render.say("\n[dim]No Ripple ran.[/]")
     if not_begun:
-        some = ", ".join([*not_begun[:_FEW], *([f"{len(not_begun) - _FEW} more"] if len(not_begun) > _FEW else [])])
-        render.out().print(Text(f"\nnot begun: {some}. The run was over before.", style="dim"), soft_wrap=True)
+        some = ", ".join(
+            [
+                *not_begun[:_FEW],
+                *([f"{len(not_begun) - _FEW} more"] if len(not_begun) > _FEW else []),
+            ]
+        )
+        render.out().print(
+            Text(f"\nnot begun: {some}. The run was over before.", style="dim"), soft_wrap=True
+        )
 
 
 def _print_table(attempts: list[AttemptRow]) -> None:
@@ -125,7 +168,11 @@ def _print_table(attempts: list[AttemptRow]) -> None:
         "BYTES": [Text(render.size(attempt.get("bytes"))) for attempt in attempts],
     }
     # What is empty for all of them is not worth a column.
-    told = {name: cells for name, cells in columns.items() if name not in {"PEAK", "PAUSES"} or any(cell.plain for cell in cells)}
+    told = {
+        name: cells
+        for name, cells in columns.items()
+        if name not in {"PEAK", "PAUSES"} or any(cell.plain for cell in cells)
+    }
     console = render.out()
     shown = _that_fit(told, console.width)
     made = render.table(*shown, right=("ATTEMPT", "TOOK", "PEAK", "PAUSES", "ROWS", "BYTES"))
@@ -134,27 +181,43 @@ def _print_table(attempts: list[AttemptRow]) -> None:
     console.print("")
     console.print(made)
     if left_out := [name for name in told if name not in shown]:
-        console.print(Text(f"not shown here: {', '.join(left_out)} (a wider terminal, or --json)", style="dim"))
+        console.print(
+            Text(
+                f"not shown here: {', '.join(left_out)} (a wider terminal, or --json)", style="dim"
+            )
+        )
 
 
 def _that_fit(columns: Mapping[str, list[Text]], width: int) -> dict[str, list[Text]]:
-    """The columns that a terminal has room for, whole; the Ripple's name is shortened before its status or time goes."""
+    """The columns that a terminal has room for, whole; the Ripple's name is shortened before its
+    status or time goes.
+    """
     kept = dict(columns)
     for name in _FIRST_TO_GO:
         if _width(kept) <= width:
             return kept
         kept.pop(name, None)
     room = width - _width({name: cells for name, cells in kept.items() if name != "RIPPLE"}) - 2
-    kept["RIPPLE"] = [Text(render.shorten(cell.plain, max(room, _SHORTEST))) for cell in kept["RIPPLE"]]
+    kept["RIPPLE"] = [
+        Text(render.shorten(cell.plain, max(room, _SHORTEST))) for cell in kept["RIPPLE"]
+    ]
     return kept
 
 
 def _width(columns: Mapping[str, list[Text]]) -> int:
-    return sum(max(len(name), *(cell.cell_len for cell in cells)) + 2 for name, cells in columns.items()) - 2
+    return (
+        sum(
+            max(len(name), *(cell.cell_len for cell in cells)) + 2
+            for name, cells in columns.items()
+        )
+        - 2
+    )
 
 
 def _status(attempt: AttemptRow) -> str:
-    return "paused" if attempt["status"] == "running" and attempt.get("resumes") else attempt["status"]
+    return (
+        "paused" if attempt["status"] == "running" and attempt.get("resumes") else attempt["status"]
+    )
 
 
 def _took(attempt: AttemptRow) -> str:
@@ -174,16 +237,27 @@ def _mebibytes(number: int | None) -> str:
 def _print_error(attempt: AttemptRow, *, named: str) -> None:
     console = render.out()
     if attempt.get("resumes") and attempt["status"] == "running":
-        console.print(Text(f"\n{attempt['ripple']}, attempt {attempt['attempt']}: paused; goes on at {render.moment(attempt['resumes'])}"))
+        console.print(
+            Text(
+                f"\n{attempt['ripple']}, attempt {attempt['attempt']}: paused; goes on at "
+                f"{render.moment(attempt['resumes'])}"
+            )
+        )
     if how := attempt.get("on_kill"):
         said = render.said(f"on_kill {how}", attempt.get("on_kill_message"))
-        console.print(Text(f"\n{attempt['ripple']}, attempt {attempt['attempt']}: {said}", style="magenta"), soft_wrap=True)
+        console.print(
+            Text(f"\n{attempt['ripple']}, attempt {attempt['attempt']}: {said}", style="magenta"),
+            soft_wrap=True,
+        )
     text = attempt.get("traceback") or attempt.get("message")
     if not text:
         return
     console.print(
         Text(
-            f"\n{attempt['ripple']}, attempt {attempt['attempt']}: {render.lines(attempt.get('error') or attempt['status'])}",
+            (
+                f"\n{attempt['ripple']}, attempt {attempt['attempt']}: "
+                f"{render.lines(attempt.get('error') or attempt['status'])}"
+            ),
             style="bold red",
         ),
         soft_wrap=True,
@@ -192,7 +266,10 @@ def _print_error(attempt: AttemptRow, *, named: str) -> None:
     is_whole = bool(attempt.get("traceback")) or not console.is_terminal
     console.print(Text(render.lines(text).rstrip("\n")), soft_wrap=is_whole)
     if attempt["started"]:
-        command = f"duckstring logs {attempt['run']} {attempt['ripple']} --attempt {attempt['attempt']}{named}"
+        command = (
+            f"duckstring logs {attempt['run']} {attempt['ripple']} --attempt "
+            f"{attempt['attempt']}{named}"
+        )
         console.print(Text(f"log: {command}", style="dim"), soft_wrap=True)
 
 
@@ -205,6 +282,11 @@ def _with_overflow(attempt: AttemptRow, catchment: Catchment) -> AttemptRow:
 
     with speaking_to(catchment):
         bucket = catchments.outputs(catchment)["Bucket"]
-        body = catchments.session(catchment).client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        body = (
+            catchments.session(catchment)
+            .client("s3")
+            .get_object(Bucket=bucket, Key=key)["Body"]
+            .read()
+        )
     attempt["traceback"] = body.decode("utf-8", "backslashreplace")
     return attempt

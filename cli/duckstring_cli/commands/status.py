@@ -10,7 +10,16 @@ from rich.console import RenderableType
 from duckstring_cli import render
 from duckstring_cli.answers import LineStatus, StatusAnswer
 from duckstring_cli.client import Client
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, SomePond, major_of, open_client, repeated
+from duckstring_cli.commands.options import (
+    AsJson,
+    CatchmentName,
+    Major,
+    OfVersion,
+    SomePond,
+    major_of,
+    open_client,
+    repeated,
+)
 from duckstring_cli.errors import BrokenOffError
 
 _LAST_RUNS = 5
@@ -18,7 +27,9 @@ _LAST_RUNS = 5
 
 def status(
     pond: SomePond = None,
-    once: Annotated[bool, typer.Option("--once", help="Print once instead of redrawing every second.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Print once instead of redrawing every second.")
+    ] = False,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -26,7 +37,8 @@ def status(
 ) -> None:
     """What every Pond is doing, live.
 
-    Sources come before their Sinks. With POND, that one closely: its Ripples, Sources, Sinks, budgets and last runs.
+    Sources come before their Sinks. With POND, that one closely: its Ripples, Sources, Sinks,
+    budgets and last runs.
     """
     picked = major_of(major, version)
     client = open_client(catchment)
@@ -43,14 +55,20 @@ def status(
             raise BrokenOffError("Not watched any longer; the Catchment goes on.") from error
 
 
-def _view(client: Client, pond: str | None, major: int | None, *, whole: bool, named: str) -> RenderableType:
+def _view(
+    client: Client, pond: str | None, major: int | None, *, whole: bool, named: str
+) -> RenderableType:
     from duckstring_cli import board
 
     answer, console = client.status(pond, major=major), render.out()
     if pond is None:
-        return board.overview(answer, width=console.width, height=None if whole else console.height, named=named)
+        return board.overview(
+            answer, width=console.width, height=None if whole else console.height, named=named
+        )
     line = _highest(answer)
-    return board.detail(answer, line, client.runs(line["pond"], major=line["major"], limit=_LAST_RUNS), named=named)
+    return board.detail(
+        answer, line, client.runs(line["pond"], major=line["major"], limit=_LAST_RUNS), named=named
+    )
 
 
 def _highest(answer: StatusAnswer) -> LineStatus:

@@ -12,7 +12,16 @@ from duckstring_cli import board, durations, render
 from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
 from duckstring_cli.commands import arrival, window
-from duckstring_cli.commands.options import CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated, typed
+from duckstring_cli.commands.options import (
+    CatchmentName,
+    Major,
+    OfVersion,
+    PondName,
+    major_of,
+    open_client,
+    repeated,
+    typed,
+)
 from duckstring_cli.errors import BrokenOffError
 
 if TYPE_CHECKING:
@@ -24,14 +33,23 @@ app.add_typer(arrival.app, name="arrival")
 
 _A_MINUTE = 60
 _PRECISION = (
-    "The clock wakes a Pond within about 2 s of its time, and then it has to run: a bound below a minute is kept as well as that allows."
+    "The clock wakes a Pond within about 2 s of its time, and then it has to run: a bound below "
+    "a minute is kept as well as that allows."
 )
 
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until all is at rest, or nothing can come.")]
+Watch = Annotated[
+    bool, typer.Option("--watch", "-w", help="Follow it until all is at rest, or nothing can come.")
+]
 
 
 @app.command(epilog="Example: duckstring trigger tap reports --watch")
-def tap(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def tap(
+    pond: PondName,
+    major: Major = None,
+    version: OfVersion = None,
+    watch: Watch = False,
+    catchment: CatchmentName = None,
+) -> None:
     """Pull once.
 
     Runs POND with something newer from its Sources, and lets them prepare the next.
@@ -40,7 +58,13 @@ def tap(pond: PondName, major: Major = None, version: OfVersion = None, watch: W
 
 
 @app.command(epilog="Example: duckstring trigger pulse reports --watch")
-def pulse(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def pulse(
+    pond: PondName,
+    major: Major = None,
+    version: OfVersion = None,
+    watch: Watch = False,
+    catchment: CatchmentName = None,
+) -> None:
     """Push once.
 
     Runs everything that POND needs, each once, in order, as of now.
@@ -49,7 +73,13 @@ def pulse(pond: PondName, major: Major = None, version: OfVersion = None, watch:
 
 
 @app.command(epilog="Example: duckstring trigger wave reports")
-def wave(pond: PondName, major: Major = None, version: OfVersion = None, watch: Watch = False, catchment: CatchmentName = None) -> None:
+def wave(
+    pond: PondName,
+    major: Major = None,
+    version: OfVersion = None,
+    watch: Watch = False,
+    catchment: CatchmentName = None,
+) -> None:
     """Pull always.
 
     Runs POND again each time it is done, as fast as its slowest Source allows.
@@ -60,7 +90,12 @@ def wave(pond: PondName, major: Major = None, version: OfVersion = None, watch: 
 @app.command(epilog="Example: duckstring trigger tide reports 1d")
 def tide(
     pond: PondName,
-    bound: Annotated[str, typer.Argument(metavar="BOUND", show_default=False, help="The staleness allowed: 30s, 90m, 1d, 1h30m.")],
+    bound: Annotated[
+        str,
+        typer.Argument(
+            metavar="BOUND", show_default=False, help="The staleness allowed: 30s, 90m, 1d, 1h30m."
+        ),
+    ],
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
@@ -74,12 +109,22 @@ def tide(
 
 
 @app.command(epilog="Example: duckstring trigger remove reports")
-def remove(pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None) -> None:
+def remove(
+    pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None
+) -> None:
     """Remove POND's Wave or Tide. What runs already is finished."""
     _send(catchment, pond, "remove", major=major_of(major, version), watch=False)
 
 
-def _send(catchment: str | None, pond: str, kind: str, *, major: int | None, watch: bool, bound: float | None = None) -> None:
+def _send(
+    catchment: str | None,
+    pond: str,
+    kind: str,
+    *,
+    major: int | None,
+    watch: bool,
+    bound: float | None = None,
+) -> None:
     client = open_client(catchment)
     before = client.status() if watch else None
     answer = client.trigger(pond, kind, major=major, bound=bound)
@@ -88,7 +133,14 @@ def _send(catchment: str | None, pond: str, kind: str, *, major: int | None, wat
         render.warn(warning)
     if before is not None:
         epoch = answer["epoch"] if kind == "pulse" else None
-        follow(client, answer["line"], before, epoch=epoch, endless=kind in {"wave", "tide"}, named=repeated(catchment))
+        follow(
+            client,
+            answer["line"],
+            before,
+            epoch=epoch,
+            endless=kind in {"wave", "tide"},
+            named=repeated(catchment),
+        )
     elif kind != "remove":
         render.err().print(f"[dim]Watch it: duckstring status{escape(repeated(catchment))}[/]")
 
@@ -104,9 +156,17 @@ def _told(line: str, kind: str, bound: float | None) -> str:
 
 
 def follow(
-    client: Client, line: str, before: StatusAnswer, *, epoch: str | None, endless: bool = False, after: int | None = None, named: str = ""
+    client: Client,
+    line: str,
+    before: StatusAnswer,
+    *,
+    epoch: str | None,
+    endless: bool = False,
+    after: int | None = None,
+    named: str = "",
 ) -> float:
-    """Show the work until its goal (``follow.Goal``) is reached. Gives the seconds that it took by the Catchment's clock.
+    """Show the work until its goal (``follow.Goal``) is reached. Gives the seconds that it took by
+    the Catchment's clock.
 
     Raises:
         OperatorError: something failed, and the goal is out of reach.
@@ -117,16 +177,26 @@ def follow(
 
     since = next((held["end_f"] for held in before["lines"] if held["line"] == line), "")
     try:
-        verdict, follower = live.follow(client, Goal(line, epoch, since, endless=endless, after=after), before)
+        verdict, follower = live.follow(
+            client, Goal(line, epoch, since, endless=endless, after=after), before
+        )
     except KeyboardInterrupt as error:
         again = f"Look again: duckstring status {typed(line)}{named}"
-        raise BrokenOffError(f"Not watched any longer; what you asked for goes on. {again}") from error
+        raise BrokenOffError(
+            f"Not watched any longer; what you asked for goes on. {again}"
+        ) from error
     if verdict == "down":
         raise _out_of_reach(line, follower, named)
     done, target = follower.finished.get(line), follower.target
-    seconds = render.between(epoch or before["now"], done["finished"] if done else follower.now) or 0.0
+    seconds = (
+        render.between(epoch or before["now"], done["finished"] if done else follower.now) or 0.0
+    )
     fresh = render.moment(target["end_f"] if target else None)
-    took = " already: nothing had to run" if epoch and since >= epoch else f", after {durations.brief(seconds)}"
+    took = (
+        " already: nothing had to run"
+        if epoch and since >= epoch
+        else f", after {durations.brief(seconds)}"
+    )
     render.say(f"[green]✓[/] [bold]{line}[/] is fresh as of {fresh}{took}")
     return seconds
 
@@ -138,14 +208,22 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
         why = (held["reason"] or held["status"]) if held else "it is gone"
         closer = f"Look closer: duckstring status {typed(line)}{named}"
         if follower.forgotten:
-            return OperatorError(f"{line} cannot run: {follower.forgotten}.", hint="What you asked for is forgotten: ask for it again.")
+            return OperatorError(
+                f"{line} cannot run: {follower.forgotten}.",
+                hint="What you asked for is forgotten: ask for it again.",
+            )
         if why_not := follower.out_of_reach:
             return OperatorError(
-                f"{line} cannot run: {why_not}.", hint="What you asked for waits, and runs when that has changed. Not watched any longer."
+                f"{line} cannot run: {why_not}.",
+                hint=(
+                    "What you asked for waits, and runs when that has changed. Not watched any "
+                    "longer."
+                ),
             )
         killed = held is not None and held["status"] == "killed"
         return OperatorError(
-            f"{line} cannot run: {why}.", hint=f"Let it go on: {board.way_out(held, named)}" if held and killed else closer
+            f"{line} cannot run: {why}.",
+            hint=f"Let it go on: {board.way_out(held, named)}" if held and killed else closer,
         )
     failure = held["failure"]
     where = "" if held is target else f"{line} is {target['status'] if target else 'blocked'}: "

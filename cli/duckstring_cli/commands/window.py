@@ -12,18 +12,39 @@ from rich.markup import escape
 from duckstring.model.instants import Instant, to_text
 from duckstring_cli import durations, moments, render
 from duckstring_cli.answers import WindowAnswer, WindowTold
-from duckstring_cli.commands.options import AsJson, CatchmentName, Major, OfVersion, PondName, major_of, open_client, repeated
+from duckstring_cli.commands.options import (
+    AsJson,
+    CatchmentName,
+    Major,
+    OfVersion,
+    PondName,
+    major_of,
+    open_client,
+    repeated,
+)
 from duckstring_cli.errors import BadInputError
 
 app = typer.Typer(
-    help="When an Inlet's outside source is ready: it runs once per opening, and demand waits for the next.",
-    epilog="Example: duckstring trigger window sales add --name nightly --every 1d --start 02:00 --duration 3h",
+    help=(
+        "When an Inlet's outside source is ready: it runs once per opening, and demand waits for "
+        "the next."
+    ),
+    epilog=(
+        "Example: duckstring trigger window sales add --name nightly --every 1d --start 02:00 "
+        "--duration 3h"
+    ),
     no_args_is_help=True,
     subcommand_metavar="add|list|remove",
 )
 
 Name = Annotated[
-    str, typer.Option("--name", metavar="NAME", show_default=False, help="The rule's name: lowercase letters, digits, underscores.")
+    str,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        show_default=False,
+        help="The rule's name: lowercase letters, digits, underscores.",
+    ),
 ]
 _A_MINUTE = 60
 _A_DAY = 86_400.0
@@ -32,28 +53,64 @@ _BY_ALARM = "Where demand waits, an alarm of the Pond's own opens it, within abo
 
 @app.callback()
 def window(context: typer.Context, pond: PondName) -> None:
-    """When an Inlet's outside source is ready: it runs once per opening, and demand waits for the next."""
+    """When an Inlet's outside source is ready: it runs once per opening, and demand waits for
+    the next.
+    """
     context.obj = pond
 
 
-@app.command(epilog="Example: duckstring trigger window sales add --name nightly --every 1d --start 02:00 --duration 3h --on MON,WED")
+@app.command(
+    epilog=(
+        "Example: duckstring trigger window sales add --name nightly --every 1d --start 02:00 "
+        "--duration 3h --on MON,WED"
+    )
+)
 def add(
     context: typer.Context,
     name: Name,
-    every: Annotated[str, typer.Option("--every", metavar="PERIOD", show_default=False, help="From one opening to the next: 1d, 1h30m.")],
+    every: Annotated[
+        str,
+        typer.Option(
+            "--every",
+            metavar="PERIOD",
+            show_default=False,
+            help="From one opening to the next: 1d, 1h30m.",
+        ),
+    ],
     start: Annotated[
-        str, typer.Option("--start", metavar="MOMENT", help="The first opening, UTC: a time of today (02:00), a date, or 2030-01-31T02:00.")
+        str,
+        typer.Option(
+            "--start",
+            metavar="MOMENT",
+            help="The first opening, UTC: a time of today (02:00), a date, or 2030-01-31T02:00.",
+        ),
     ] = "00:00",
     duration: Annotated[
         str | None,
-        typer.Option("--duration", metavar="LENGTH", show_default=False, help="How long it stays open; otherwise until the next."),
+        typer.Option(
+            "--duration",
+            metavar="LENGTH",
+            show_default=False,
+            help="How long it stays open; otherwise until the next.",
+        ),
     ] = None,
     on: Annotated[
-        list[str] | None, typer.Option("--on", metavar="DAYS", show_default=False, help="Only openings on these weekdays (UTC): MON,WED.")
+        list[str] | None,
+        typer.Option(
+            "--on",
+            metavar="DAYS",
+            show_default=False,
+            help="Only openings on these weekdays (UTC): MON,WED.",
+        ),
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option("--until", metavar="MOMENT", show_default=False, help="Nothing opens from then on: a date or an instant, UTC."),
+        typer.Option(
+            "--until",
+            metavar="MOMENT",
+            show_default=False,
+            help="Nothing opens from then on: a date or an instant, UTC.",
+        ),
     ] = None,
     major: Major = None,
     version: OfVersion = None,
@@ -61,7 +118,8 @@ def add(
 ) -> None:
     """Add a rule.
 
-    Open for LENGTH from MOMENT on, again each PERIOD. Rules of one Pond may touch, not overlap. The same rule again changes nothing.
+    Open for LENGTH from MOMENT on, again each PERIOD. Rules of one Pond may touch, not overlap. The
+    same rule again changes nothing.
     """
     now, faults = datetime.now(UTC), list[BadInputError]()
     period = _seconds(every, "--every", faults)
@@ -75,7 +133,9 @@ def add(
     }
     if faults:
         raise _all_of(faults, rule if period else rule | {"duration": None})
-    answer = open_client(catchment).window(context.obj, "add", major=major_of(major, version), window=rule)
+    answer = open_client(catchment).window(
+        context.obj, "add", major=major_of(major, version), window=rule
+    )
     told = next((held for held in answer["windows"] if held["name"] == name), None)
     if told is None:
         _not_heard(answer, catchment)
@@ -101,11 +161,18 @@ def _days(texts: Iterable[str], faults: list[BadInputError]) -> list[str]:
     """As ``_seconds``, for weekdays: an empty variable in a script is not every day."""
     days = [text.upper().replace(",", " ").split() for text in texts]
     if not all(days):
-        faults.append(BadInputError("--on names no day.", hint="For example: --on MON,WED; every day where it is left out."))
+        faults.append(
+            BadInputError(
+                "--on names no day.",
+                hint="For example: --on MON,WED; every day where it is left out.",
+            )
+        )
     return [day for some in days for day in some]
 
 
-def _moment(text: str, option: str, faults: list[BadInputError], *, today: Instant | None = None) -> str | None:
+def _moment(
+    text: str, option: str, faults: list[BadInputError], *, today: Instant | None = None
+) -> str | None:
     """As ``_seconds``, for a moment."""
     try:
         return to_text(moments.parse(text, today=today))
@@ -115,16 +182,24 @@ def _moment(text: str, option: str, faults: list[BadInputError], *, today: Insta
 
 
 def _all_of(faults: list[BadInputError], rest: dict[str, object]) -> BadInputError:
-    """What cannot be read, and what the Catchment would refuse of the rest, which it is not asked any more."""
+    """What cannot be read, and what the Catchment would refuse of the rest, which it is not
+    asked any more.
+    """
     from duckstring.model import window_rules as read_window
 
     told = [*(fault.message for fault in faults), *read_window.faults(rest)]
-    return BadInputError("\n".join(told), hint="\n".join(dict.fromkeys(fault.hint for fault in faults)))
+    return BadInputError(
+        "\n".join(told), hint="\n".join(dict.fromkeys(fault.hint for fault in faults))
+    )
 
 
 @app.command("list", epilog="Example: duckstring trigger window sales list")
 def list_(
-    context: typer.Context, as_json: AsJson = False, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None
+    context: typer.Context,
+    as_json: AsJson = False,
+    major: Major = None,
+    version: OfVersion = None,
+    catchment: CatchmentName = None,
 ) -> None:
     """The rules, what is open, and when each opens next."""
     answer = open_client(catchment).window(context.obj, "list", major=major_of(major, version))
@@ -141,8 +216,13 @@ def list_(
 @app.command(epilog="Example: duckstring trigger window sales remove --name nightly")
 def remove(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False, help="The rule's name.")] = None,
-    named: Annotated[str | None, typer.Option("--name", metavar="NAME", show_default=False, help="The same, as an option.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", show_default=False, help="The rule's name.")
+    ] = None,
+    named: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", show_default=False, help="The same, as an option."),
+    ] = None,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -151,16 +231,25 @@ def remove(
     chosen = name or named
     if chosen is None or (name and named and name != named):
         raise BadInputError(
-            "One rule at a time: give its name, once.", hint=f"For example: duckstring trigger window {context.obj} remove nightly"
+            "One rule at a time: give its name, once.",
+            hint=f"For example: duckstring trigger window {context.obj} remove nightly",
         )
-    answer = open_client(catchment).window(context.obj, "remove", major=major_of(major, version), name=chosen)
+    answer = open_client(catchment).window(
+        context.obj, "remove", major=major_of(major, version), name=chosen
+    )
     if not answer["applied"]:
         _not_heard(answer, catchment)
         return
     left = ", ".join(held["name"] for held in answer["windows"])
     still = f"it still has {left}" if left else "no rule is left"
     render.say(f"[bold]{answer['line']}[/]: Window [bold]{chosen}[/] removed; {still}")
-    _warn_of_what_is_ahead(answer, max((held["open"]["end"] for held in answer["windows"] if held["open"]), default=answer["now"]))
+    _warn_of_what_is_ahead(
+        answer,
+        max(
+            (held["open"]["end"] for held in answer["windows"] if held["open"]),
+            default=answer["now"],
+        ),
+    )
 
 
 def _not_heard(answer: WindowAnswer, catchment: str | None) -> None:
@@ -170,23 +259,33 @@ def _not_heard(answer: WindowAnswer, catchment: str | None) -> None:
 
 
 def _warn_of_what_is_ahead(answer: WindowAnswer, end: str) -> None:
-    """A run counts as fresh as of the end of its opening, also when the rule is gone. ``end``: up to when that is no surprise."""
+    """A run counts as fresh as of the end of its opening, also when the rule is gone. ``end``:
+    up to when that is no surprise.
+    """
     ahead = answer["ahead"]
     if ahead is None or (render.between(end, ahead) or 0) < 1:
         return
     pond, _, major = answer["line"].partition("@")
     render.warn(
-        f"{answer['line']} counts as fresh as of {render.moment(ahead)}, the end of an opening that had its run: until then "
-        "a Pulse is satisfied, a Tide asks for nothing, and openings that end before are passed over. "
+        f"{answer['line']} counts as fresh as of {render.moment(ahead)}, the end of an opening "
+        "that had its run: until then "
+        "a Pulse is satisfied, a Tide asks for nothing, and openings that end before are passed "
+        "over. "
         f"To run it anyhow: duckstring trigger tap {pond} -m {major}"
     )
 
 
 def _opens(told: WindowTold, now: str) -> str:
     if told["open"]:
-        return f"open now, until {render.moment(told['open']['end'])} (for {_ahead(now, told['open']['end'])})"
+        return (
+            f"open now, until {render.moment(told['open']['end'])} (for "
+            f"{_ahead(now, told['open']['end'])})"
+        )
     if told["next"]:
-        return f"opens {render.moment(told['next']['start'])} (in {_ahead(now, told['next']['start'])})"
+        return (
+            f"opens {render.moment(told['next']['start'])} (in "
+            f"{_ahead(now, told['next']['start'])})"
+        )
     return "does not open again"
 
 

@@ -1,4 +1,6 @@
-"""The projects that the CLI writes out: the demo Ponds, and an author's first Pond. They are plain files in this package."""
+"""The projects that the CLI writes out: the demo Ponds, and an author's first Pond. They are
+plain files in this package.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ class WouldOverwriteError(OperatorError):
 
     def __init__(self, paths: list[Path]) -> None:
         """Name the files in the way."""
-        named = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")  # noqa: PLR2004 - enough to see
+        named = ", ".join(map(str, paths[:3])) + (
+            f" and {len(paths) - 3} more" if len(paths) > 3 else ""  # noqa: PLR2004 - enough to see
+        )
         super().__init__(
             f"Nothing was written: {named} would be overwritten with something else.",
             hint="Move what is there away, or choose another folder.",
@@ -39,13 +43,17 @@ class BadPondNameError(OperatorError):
     def __init__(self, name: str) -> None:
         """Say what a name looks like."""
         super().__init__(
-            f"{name!r} cannot be a Pond's name: it starts with a lowercase letter and has lowercase letters, digits and _, at most 48.",
+            (
+                f"{name!r} cannot be a Pond's name: it starts with a lowercase letter and has "
+                "lowercase letters, digits and _, at most 48."
+            ),
             hint="Choose another, for example sales_by_day.",
         )
 
 
 def write_demo(kind: DemoKind, target: Path) -> list[Path]:
-    """Write a demo's Pond projects, each a folder under ``target``, and its requirements or environment file.
+    """Write a demo's Pond projects, each a folder under ``target``, and its requirements or
+    environment file.
 
     Safe to repeat: a file that is there already and the same is left alone.
 
@@ -72,9 +80,18 @@ def write_project(name: str, target: Path, kind: ProjectKind = "pond") -> list[P
         raise BadPondNameError(name)
     template = files(__package__) / "project"
     # Kept under another name in the package: git would obey it there.
-    project = {path.with_name(path.name.replace("gitignore", ".gitignore")): content for path, content in _contents(template)}
+    project = {
+        path.with_name(path.name.replace("gitignore", ".gitignore")): content
+        for path, content in _contents(template)
+    }
     words = {"name": name, "type": kind}
-    return _write({path: Template(content.decode()).substitute(words).encode() for path, content in project.items()}, target)
+    return _write(
+        {
+            path: Template(content.decode()).substitute(words).encode()
+            for path, content in project.items()
+        },
+        target,
+    )
 
 
 def _contents(folder: Traversable, below: str = "") -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -90,7 +107,9 @@ def _contents(folder: Traversable, below: str = "") -> Iterator[tuple[PurePosixP
 def _write(project: Project, target: Path) -> list[Path]:
     """Look at everything first: half a project is worse than none."""
     wanted = {target / path: content for path, content in sorted(project.items())}
-    if in_the_way := [path for path, content in wanted.items() if _is_in_the_way(path, content, target)]:
+    if in_the_way := [
+        path for path, content in wanted.items() if _is_in_the_way(path, content, target)
+    ]:
         raise WouldOverwriteError(in_the_way)
     for path, content in wanted.items():
         if not path.exists():

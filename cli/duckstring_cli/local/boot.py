@@ -1,4 +1,6 @@
-"""Since when this machine runs: process numbers from before mean nothing. Standard library only: part of the server, too."""
+"""Since when this machine runs: process numbers from before mean nothing. Standard library only:
+part of the server, too.
+"""
 
 from __future__ import annotations
 

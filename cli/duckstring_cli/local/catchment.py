@@ -1,4 +1,6 @@
-"""The life of a local Catchment: init, start, stop, status. Progress is told to ``on_step``, one line at a time."""
+"""The life of a local Catchment: init, start, stop, status. Progress is told to ``on_step``, one
+line at a time.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,15 @@ from duckstring_cli import catchments
 from duckstring_cli.catchments import Access, Catchment
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.local import inputs, process
-from duckstring_cli.local.deployment import INPUTS_TAG, REGION, Source, Synthesis, Way, deploy, is_bootstrapped
+from duckstring_cli.local.deployment import (
+    INPUTS_TAG,
+    REGION,
+    Source,
+    Synthesis,
+    Way,
+    deploy,
+    is_bootstrapped,
+)
 from duckstring_cli.local.home import catchment_folder
 from duckstring_cli.local.process import Running
 from duckstring_cli.local.tools import OnStep, ensure_tools, locked
@@ -63,16 +73,34 @@ def init(  # noqa: PLR0913 - each is an option that users type
     """
     if not _NAME.match(name):
         raise BadInputError(
-            f"{name!r} cannot be a Catchment's name.", hint="A lower-case letter, then up to 31 of a-z 0-9 -; for example dev."
+            f"{name!r} cannot be a Catchment's name.",
+            hint="A lower-case letter, then up to 31 of a-z 0-9 -; for example dev.",
         )
     if port is not None and not process.is_free(port):
-        raise OperatorError(f"Port {port} is taken by another program.", hint="Choose another --port, or leave it out.")
-    contents = inputs.read(requirements=requirements, environment=environment, arrivals=arrivals, function_timeout=function_timeout)
-    made = Catchment(name=name, kind="local", stack=f"Duckstring-{name}", region=REGION, port=port or _default_port())
+        raise OperatorError(
+            f"Port {port} is taken by another program.",
+            hint="Choose another --port, or leave it out.",
+        )
+    contents = inputs.read(
+        requirements=requirements,
+        environment=environment,
+        arrivals=arrivals,
+        function_timeout=function_timeout,
+    )
+    made = Catchment(
+        name=name,
+        kind="local",
+        stack=f"Duckstring-{name}",
+        region=REGION,
+        port=port or _default_port(),
+    )
     catchments.add(made)
     folder = catchment_folder(name)
     if (folder / "state").exists():
-        on_notice(f"{folder} holds what an earlier Catchment {name!r} knew: it is taken up again. Delete the folder first to begin anew.")
+        on_notice(
+            f"{folder} holds what an earlier Catchment {name!r} knew: it is taken up again. "
+            "Delete the folder first to begin anew."
+        )
     inputs.keep(folder, contents)
     return made
 
@@ -92,13 +120,20 @@ def configure(
     """
     one = _local(name)
     folder = catchment_folder(one.name)
-    contents = inputs.read(requirements=requirements, environment=environment, arrivals=arrivals, function_timeout=function_timeout)
+    contents = inputs.read(
+        requirements=requirements,
+        environment=environment,
+        arrivals=arrivals,
+        function_timeout=function_timeout,
+    )
     with locked(folder / "lock"):
         inputs.keep(folder, contents)
     return Source(one.name, folder)
 
 
-def start(name: str | None = None, on_step: OnStep = lambda _: None, on_notice: OnStep = lambda _: None) -> Started:
+def start(
+    name: str | None = None, on_step: OnStep = lambda _: None, on_notice: OnStep = lambda _: None
+) -> Started:
     """Start it and bring its stack up to date; quick when both are so already.
 
     Raises:
@@ -110,7 +145,8 @@ def start(name: str | None = None, on_step: OnStep = lambda _: None, on_notice: 
         source = Source(one.name, folder)
         digest = source.digest()
         fresh = not (folder / "state").exists()
-        # Building takes as long as installing: both at once where it is certain that both are needed.
+        # Building takes as long as installing: both at once where it is certain that both are
+        # needed.
         ahead = Synthesis(source) if fresh else None
         tools = ensure_tools(on_step)
         running, one, notices = _ensure_server(one, tools.emulator_python, on_step, on_notice)
@@ -120,16 +156,31 @@ def start(name: str | None = None, on_step: OnStep = lambda _: None, on_notice: 
         deployed = current.get("StackStatus") not in _WHOLE or _tag(current) != digest
         if deployed:
             key = catchments.require_running(one)
-            way = Way(tools=tools, endpoint=str(one.endpoint), key=key, bootstrapped=is_bootstrapped(_whole(stacks)))
+            way = Way(
+                tools=tools,
+                endpoint=str(one.endpoint),
+                key=key,
+                bootstrapped=is_bootstrapped(_whole(stacks)),
+            )
             with _nothing_half_made(one) if _is_first(current) else nullcontext():
-                deploy(source, way, digest=digest, synthesis=ahead or Synthesis(source), on_step=on_step)
+                deploy(
+                    source,
+                    way,
+                    digest=digest,
+                    synthesis=ahead or Synthesis(source),
+                    on_step=on_step,
+                )
                 one = _finish(one, access)
             process.ask(folder, one.port, method="POST")
         elif not one.outputs.keys() >= {*catchments.NEEDED, _RESUMES}:
             one = _finish(one, access)
         if deployed or not running:
             # Runs that a stop cut off go on by themselves.
-            access.client("lambda").invoke(FunctionName=one.outputs[_RESUMES], InvocationType="Event", Payload=b'{"op": "sweep"}')
+            access.client("lambda").invoke(
+                FunctionName=one.outputs[_RESUMES],
+                InvocationType="Event",
+                Payload=b'{"op": "sweep"}',
+            )
             process.ask(folder, one.port, method="PUT")
         return Started(port=one.port, was_running=running, deployed=deployed, notices=notices)
 
@@ -158,14 +209,18 @@ def status(name: str | None = None) -> Status:
 
 
 def disconnect(name: str) -> None:
-    """Forget a Catchment; one of this machine must be stopped, because nothing else knows its server.
+    """Forget a Catchment; one of this machine must be stopped, because nothing else knows its
+    server.
 
     Raises:
         OperatorError: there is none of that name, or it runs.
     """
     one = catchments.find(name)
     if one.kind == "local" and (_server(one) or process.is_held(catchment_folder(name))):
-        raise OperatorError(f"Catchment {name!r} is running.", hint=f"Stop it first: duckstring catchment stop {name}")
+        raise OperatorError(
+            f"Catchment {name!r} is running.",
+            hint=f"Stop it first: duckstring catchment stop {name}",
+        )
     catchments.remove(name)
 
 
@@ -184,7 +239,8 @@ def _local(name: str | None) -> Catchment:
     one = catchments.find(name)
     if one.kind != "local":
         raise OperatorError(
-            f"Catchment {one.name!r} runs in AWS (stack {one.stack}).", hint="Only a local Catchment is started and stopped."
+            f"Catchment {one.name!r} runs in AWS (stack {one.stack}).",
+            hint="Only a local Catchment is started and stopped.",
         )
     return one
 
@@ -222,7 +278,9 @@ def _is_first(stack: Mapping[str, Any]) -> bool:
 
 @contextmanager
 def _nothing_half_made(one: Catchment) -> Iterator[None]:
-    """A first deployment that fails or is interrupted leaves a Catchment that is stopped and empty."""
+    """A first deployment that fails or is interrupted leaves a Catchment that is stopped and
+    empty.
+    """
     try:
         yield
     except BaseException:
@@ -232,7 +290,9 @@ def _nothing_half_made(one: Catchment) -> Iterator[None]:
         raise
 
 
-def _ensure_server(one: Catchment, python: Path, on_step: OnStep, on_notice: OnStep) -> tuple[bool, Catchment, tuple[str, ...]]:
+def _ensure_server(
+    one: Catchment, python: Path, on_step: OnStep, on_notice: OnStep
+) -> tuple[bool, Catchment, tuple[str, ...]]:
     folder = catchment_folder(one.name)
     if running := _server(one):
         if running.port != one.port:
@@ -244,17 +304,31 @@ def _ensure_server(one: Catchment, python: Path, on_step: OnStep, on_notice: OnS
         process.end_orphans(pid)
     notices: tuple[str, ...] = ()
     if process.is_held(folder) and not process.is_guarded(folder):
-        notices = (f"The server of Catchment {one.name!r} was started by an earlier release, and is started anew: it let everybody in.",)
+        notices = (
+            (
+                f"The server of Catchment {one.name!r} was started by an earlier release, and is "
+                "started anew: it let everybody in."
+            ),
+        )
         on_notice(notices[0])
         process.end(pid)
     if process.is_held(folder):
         raise OperatorError(
-            f"The server of Catchment {one.name!r} (process {pid}, port {port}) runs but does not answer.",
+            (
+                f"The server of Catchment {one.name!r} (process {pid}, port {port}) runs but does "
+                "not answer."
+            ),
             hint=f"Stop it first: duckstring catchment stop {one.name}",
         )
     if not process.is_free(one.port):
         port = _default_port()
-        notices = (*notices, f"Port {one.port} is taken by another program; Catchment {one.name!r} uses {port} from now on.")
+        notices = (
+            *notices,
+            (
+                f"Port {one.port} is taken by another program; Catchment {one.name!r} uses {port} "
+                "from now on."
+            ),
+        )
         one = replace(one, port=port)
         catchments.save(one)
         on_notice(notices[-1])
@@ -265,7 +339,9 @@ def _ensure_server(one: Catchment, python: Path, on_step: OnStep, on_notice: OnS
 
 def _stacks(access: Access) -> Mapping[str, Mapping[str, Any]]:
     found = access.client("cloudformation").describe_stacks()["Stacks"]
-    return {stack["StackName"]: stack for stack in found if stack["StackStatus"] != "DELETE_COMPLETE"}
+    return {
+        stack["StackName"]: stack for stack in found if stack["StackStatus"] != "DELETE_COMPLETE"
+    }
 
 
 def _whole(stacks: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
@@ -273,7 +349,9 @@ def _whole(stacks: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str,
 
 
 def _tag(stack: Mapping[str, Any]) -> str:
-    return next((str(tag["Value"]) for tag in stack.get("Tags", []) if tag["Key"] == INPUTS_TAG), "")
+    return next(
+        (str(tag["Value"]) for tag in stack.get("Tags", []) if tag["Key"] == INPUTS_TAG), ""
+    )
 
 
 def _finish(one: Catchment, access: Access) -> Catchment:
@@ -282,6 +360,11 @@ def _finish(one: Catchment, access: Access) -> Catchment:
     table = one.outputs["Table"]
     database = access.client("dynamodb")
     # The emulator does not take this from the template.
-    if database.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED":
-        database.update_time_to_live(TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
+    if (
+        database.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"]
+        == "DISABLED"
+    ):
+        database.update_time_to_live(
+            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
+        )
     return one

@@ -1,4 +1,5 @@
-"""Checkpoints: while something happens, a forked child writes the whole state, as of one instant, to a new generation.
+"""Checkpoints: while something happens, a forked child writes the whole state, as of one instant,
+to a new generation.
 
 A hard kill comes back with the last complete one. Standard library only: part of the server.
 """
@@ -93,7 +94,10 @@ class Checkpoints:
     @property
     def report(self) -> dict[str, object]:
         """For the status page."""
-        return {"checkpoint": self._generations.number, "unsaved": self._happened.is_set() or self._writing.locked()}
+        return {
+            "checkpoint": self._generations.number,
+            "unsaved": self._happened.is_set() or self._writing.locked(),
+        }
 
     def note(self) -> None:
         """Something happened."""
@@ -174,7 +178,8 @@ class Checkpoints:
             version = self._persistence._state_format_version(service)  # noqa: SLF001
             wrapped = {"__ministack_format__": version, "payload": state}
             unfinished = folder / f"{service}.new"
-            unfinished.write_text(json.dumps(wrapped, default=self._persistence._json_default), encoding="utf-8")  # noqa: SLF001
+            text = json.dumps(wrapped, default=self._persistence._json_default)  # noqa: SLF001
+            unfinished.write_text(text, encoding="utf-8")
             unfinished.replace(folder / f"{service}.json")
 
     def _remember_layers(self) -> None:
@@ -183,7 +188,11 @@ class Checkpoints:
 
     def _contents(self) -> list[bytes]:
         stored = ministack("services.lambda_svc")._layers  # noqa: SLF001
-        return [version["_zip_data"] for version in versions(stored) if isinstance(version["_zip_data"], bytes)]
+        return [
+            version["_zip_data"]
+            for version in versions(stored)
+            if isinstance(version["_zip_data"], bytes)
+        ]
 
 
 def _itself(value: Any, _memo: Any = None) -> Any:  # noqa: ANN401

@@ -68,7 +68,11 @@ class Source:
     def _inputs(self) -> Iterator[Path]:
         for package in ("infra", "functions", "duckstring"):
             root = stack.package_folder(package)
-            yield from sorted(path for path in root.rglob("*") if path.suffix in {".py", ".txt"} and path.is_file())
+            yield from sorted(
+                path
+                for path in root.rglob("*")
+                if path.suffix in {".py", ".txt"} and path.is_file()
+            )
         given = (self.requirements, self.environment, self.arrivals, self.function_timeout)
         yield from (path for path in given if path.exists())
 
@@ -114,7 +118,11 @@ class Synthesis:
             "image": _IMAGE,
         }
         context = {key: value for key, value in context.items() if value}
-        env = {**_clean_environment(), "CDK_OUTDIR": str(self._source.assembly), "CDK_CONTEXT_JSON": json.dumps(context)}
+        env = {
+            **_clean_environment(),
+            "CDK_OUTDIR": str(self._source.assembly),
+            "CDK_CONTEXT_JSON": json.dumps(context),
+        }
         run(
             [sys.executable, "-m", "infra.app"],
             what=f"Building the stack of Catchment {self._source.name!r}",
@@ -180,6 +188,17 @@ def _if_there(path: Path) -> str:
 
 
 def _clean_environment() -> dict[str, str]:
-    """The user's environment without what would lead the CDK to another account or Python to another package."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_", "PYTHON"))}
-    return {**kept, "PATH": path_with_node(), "CDK_DISABLE_CLI_TELEMETRY": "true", "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1"}
+    """The user's environment without what would lead the CDK to another account or Python to
+    another package.
+    """
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("AWS_", "CDK_", "PYTHON"))
+    }
+    return {
+        **kept,
+        "PATH": path_with_node(),
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
+    }

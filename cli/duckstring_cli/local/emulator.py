@@ -1,4 +1,6 @@
-"""The emulator's modules, for those parts of the server that stand around it. Standard library only."""
+"""The emulator's modules, for those parts of the server that stand around it. Standard library
+only.
+"""
 
 from __future__ import annotations
 

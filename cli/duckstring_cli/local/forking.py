@@ -1,4 +1,6 @@
-"""Workers forked from a template (``template.py``) instead of started anew. Standard library only: part of the server."""
+"""Workers forked from a template (``template.py``) instead of started anew. Standard library
+only: part of the server.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ _ENDS_WITHIN = 1.0
 
 
 _UNDECODABLE = "backslashreplace"
-"""Bytes that are no text must not end the thread that reads them: the worker would stand still when the pipe is full."""
+"""Bytes that are no text must not end the thread that reads them: the worker would stand still
+when the pipe is full.
+"""
 
 
 class Forked:
@@ -69,7 +73,8 @@ class Forked:
         self._signal(signal.SIGKILL)
 
     def _lives(self) -> bool:
-        # A process of another session has got its number since; or its template died, and nobody buries it.
+        # A process of another session has got its number since; or its template died, and nobody
+        # buries it.
         try:
             return os.getsid(self.pid) == os.getsid(0) and state_of(self.pid) not in DEAD
         except ProcessLookupError:
@@ -87,7 +92,9 @@ STOPPED = "T"
 
 
 def state_of(pid: int) -> str:
-    """A process's state as Linux has it in one letter: X where there is none of that number; empty where it is not told."""
+    """A process's state as Linux has it in one letter: X where there is none of that number;
+    empty where it is not told.
+    """
     try:
         # Each invocation looks several times: pathlib would take as long as the rest of it.
         stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
@@ -108,10 +115,21 @@ class Template:
         # A folder of its own: that of the first worker goes when that worker does.
         self._folder = tempfile.mkdtemp(prefix="duckstring-template-")
         code = shutil.copytree(cwd, Path(self._folder) / "code")
-        layers = [str(Path(layer).resolve() / "python") for layer in env.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep) if layer]
+        layers = [
+            str(Path(layer).resolve() / "python")
+            for layer in env.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)
+            if layer
+        ]
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                [python, str(Path(__file__).with_name("template.py")), str(theirs.fileno()), module, *reversed(layers), str(code)],
+                [
+                    python,
+                    str(Path(__file__).with_name("template.py")),
+                    str(theirs.fileno()),
+                    module,
+                    *reversed(layers),
+                    str(code),
+                ],
                 cwd=code,
                 env=dict(env),
                 pass_fds=[theirs.fileno()],
@@ -129,7 +147,9 @@ class Template:
     def fork(self, script: str, *, cwd: str, env: Mapping[str, str]) -> Forked:
         """A worker."""
         order = Path(script).with_name("order.json")
-        order.write_text(json.dumps({"script": script, "cwd": cwd, "env": dict(env)}), encoding="utf-8")
+        order.write_text(
+            json.dumps({"script": script, "cwd": cwd, "env": dict(env)}), encoding="utf-8"
+        )
         pipes = [os.pipe() for _ in range(3)]
         (in_read, in_write), (out_read, out_write), (err_read, err_write) = pipes
         given = [in_read, out_write, err_write]
@@ -149,7 +169,9 @@ class Template:
             self._process.kill()
             self._process.wait()
             raise RuntimeError("the template has ended, or did not answer")
-        return Forked(pid, os.fdopen(in_write, "w", buffering=1), _reading(out_read), _reading(err_read))
+        return Forked(
+            pid, os.fdopen(in_write, "w", buffering=1), _reading(out_read), _reading(err_read)
+        )
 
     def close(self) -> None:
         """End it; its workers live on."""
@@ -183,7 +205,9 @@ def _reading(descriptor: int) -> IO[str]:
 
 
 class Forks:
-    """Stands where the emulator's runtime sees ``subprocess``: those workers are forked, all else is started as ever."""
+    """Stands where the emulator's runtime sees ``subprocess``: those workers are forked, all
+    else is started as ever.
+    """
 
     def __init__(self) -> None:
         self._here = threading.local()
@@ -222,7 +246,13 @@ class Forks:
             while self._templates:
                 self._templates.popitem()[1][1].close()
 
-    def _template(self, worker: Any, python: str, module: str, named: Mapping[str, Any]) -> Template:  # noqa: ANN401
+    def _template(
+        self,
+        worker: Any,  # noqa: ANN401
+        python: str,
+        module: str,
+        named: Mapping[str, Any],
+    ) -> Template:
         key = _digest(worker)
         with self._lock:
             known, template = self._templates.get(worker.func_name, ("", None))
@@ -237,5 +267,10 @@ class Forks:
 
 def _digest(worker: Any) -> str:  # noqa: ANN401
     """What a template is good for: the same code, layers and settings."""
-    config = {name: worker.config.get(name) for name in ("Handler", "Layers", "Environment", "MemorySize", "Timeout", "Role")}
-    return hashlib.sha256(worker.code_zip + json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
+    config = {
+        name: worker.config.get(name)
+        for name in ("Handler", "Layers", "Environment", "MemorySize", "Timeout", "Role")
+    }
+    return hashlib.sha256(
+        worker.code_zip + json.dumps(config, sort_keys=True, default=str).encode()
+    ).hexdigest()

@@ -1,15 +1,19 @@
-"""The door of a local Catchment's server: who may come in. Part of the server; it runs before the emulator sees a request.
+"""The door of a local Catchment's server: who may come in. Part of the server; it runs before the
+emulator sees a request.
 
-The emulator asks nobody who he is, and lets every web page read its answers. But whoever may call it may run code as its user:
-create a function, invoke it. So here
+The emulator asks nobody who he is, and lets every web page read its answers. But whoever may call
+it may run code as its user: create a function, invoke it. So here
 
-- a request that a web page can cause is refused: one to another Host (DNS rebinding), with an Origin, with fetch metadata of
-  another site, a preflight, an upgrade; no answer allows another origin to read it;
-- every other request must be signed with a key of this Catchment (``signatures.py``), the emulator's own pages included;
-- the exceptions carry a secret of their own (``credentials.py``): what a task asks of its host, a custom resource's answer. Nothing
-  of such a request but its path and its body goes on.
+- a request that a web page can cause is refused: one to another Host (DNS rebinding), with an
+  Origin, with fetch metadata of another site, a preflight, an upgrade; no answer allows another
+  origin to read it;
+- every other request must be signed with a key of this Catchment (``signatures.py``), the
+  emulator's own pages included;
+- the exceptions carry a secret of their own (``credentials.py``): what a task asks of its host, a
+  custom resource's answer. Nothing of such a request but its path and its body goes on.
 
-What goes on is what was looked at: a copy of the head, and how far the request may reach (``Reach``).
+What goes on is what was looked at: a copy of the head, and how far the request may reach
+(``Reach``).
 """
 
 from __future__ import annotations
@@ -36,25 +40,46 @@ Answer = tuple[int, dict[str, str], bytes]
 """Status, headers, body."""
 
 TARGET, ACCEPTED, REACH = "duckstring.target", "duckstring.accepted", "duckstring.reach"
-"""In the scope: the request's target as it was sent; whom to tell that its sender has the key; how far it may reach."""
+"""In the scope: the request's target as it was sent; whom to tell that its sender has the key;
+how far it may reach.
+"""
 
 _HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::\d{1,5})?", re.IGNORECASE)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"})
-_ONCE = frozenset({"authorization", "content-type", "host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-target"})
+_ONCE = frozenset(
+    {
+        "authorization",
+        "content-type",
+        "host",
+        "x-amz-content-sha256",
+        "x-amz-date",
+        "x-amz-security-token",
+        "x-amz-target",
+    }
+)
 _OF_A_SECRET = frozenset({b"authorization", b"content-length", b"host", b"transfer-encoding"})
 _PAGES = ("access-control-", "sec-fetch-", "sec-websocket-")
-_TYPED = {("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-fetch-user", "?1")}
+_TYPED = {
+    ("sec-fetch-site", "none"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-dest", "document"),
+    ("sec-fetch-user", "?1"),
+}
 _PROXIES = ("forwarded", "x-forwarded-", "x-original-", "x-rewrite-", "x-http-method")
 _CLOSED = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"sandbox"),
     (b"x-content-type-options", b"nosniff"),
 )
-"""An object of the user's that a browser opens by a presigned URL is data, not a page of this origin."""
+"""An object of the user's that a browser opens by a presigned URL is data, not a page of this
+origin.
+"""
 
 
 class Reach(Enum):
-    """Where in the emulator an accepted request may arrive: anywhere, or, if its body is not signed, in S3 alone."""
+    """Where in the emulator an accepted request may arrive: anywhere, or, if its body is not
+    signed, in S3 alone.
+    """
 
     ALL = "all"
     S3 = "s3"
@@ -64,7 +89,8 @@ class Reach(Enum):
 class Request:
     """A request as it was sent, but for its body.
 
-    ``headers``: by name in lower case; of several lines with a comma between, as they are signed. ``repeated``: those names.
+    ``headers``: by name in lower case; of several lines with a comma between, as they are signed.
+    ``repeated``: those names.
     """
 
     method: str
@@ -111,22 +137,39 @@ def joined(lines: Iterable[tuple[str, str]]) -> tuple[dict[str, str], frozenset[
 
 
 def fault_of(request: Request) -> str:
-    """Why a request is refused whoever has signed it: a web page, or whatever leads one here, may be behind it. Empty: it is not."""
+    """Why a request is refused whoever has signed it: a web page, or whatever leads one here,
+    may be behind it. Empty: it is not.
+    """
     if request.method not in _METHODS:
         return f"{request.method} is not allowed here"
     if not request.target.startswith("/"):
         return "the request's target must be a path"
     # Another port than ours is not foreign: a tunnel to this machine has one.
     if not _HOST.fullmatch(request.headers.get("host", "").strip()):
-        return f"use 127.0.0.1 or localhost as the host, found {request.headers.get('host', 'none')[:100]!r}"
+        return (
+            "use 127.0.0.1 or localhost as the host, found "
+            f"{request.headers.get('host', 'none')[:100]!r}"
+        )
     if not request.repeated.isdisjoint(_ONCE):
         return f"the header {min(request.repeated & _ONCE)!r} is there more than once"
-    return next(filter(None, (_fault_of_header(name, request.headers[name]) for name in request.headers if _is_odd(name))), "")
+    return next(
+        filter(
+            None,
+            (
+                _fault_of_header(name, request.headers[name])
+                for name in request.headers
+                if _is_odd(name)
+            ),
+        ),
+        "",
+    )
 
 
 @lru_cache(maxsize=512)
 def _is_odd(name: str) -> bool:
-    """Whether no AWS SDK sends it: a browser or a proxy has added it. Remembered: SDKs send the same names again and again."""
+    """Whether no AWS SDK sends it: a browser or a proxy has added it. Remembered: SDKs send the
+    same names again and again.
+    """
     return name in {"origin", "upgrade"} or name.startswith((*_PAGES, *_PROXIES))
 
 
@@ -176,9 +219,9 @@ class Body:
 class Guard:
     """Stands before ``app``.
 
-    ``may_pass``: the request carries a secret of its own. ``judge``: how far its signature lets it reach, or why that is not
-    accepted; it reads the body only where that is signed. ``refusal``: the answer that says so in the words of the service that
-    was called.
+    ``may_pass``: the request carries a secret of its own. ``judge``: how far its signature lets it
+    reach, or why that is not accepted; it reads the body only where that is signed. ``refusal``:
+    the answer that says so in the words of the service that was called.
     """
 
     def __init__(
@@ -206,7 +249,11 @@ class Guard:
         request, closed, body = Request.of(scope), _closing(send), Body(receive)
         if fault := fault_of(request):
             said = json.dumps({"message": f"Refused: {fault}."}).encode()
-            await _answer(request, closed, (403, {"Content-Type": "application/json", "Connection": "close"}, said))
+            await _answer(
+                request,
+                closed,
+                (403, {"Content-Type": "application/json", "Connection": "close"}, said),
+            )
             return
         if self._may_pass(request):
             scope = _of_a_secret(scope)
@@ -220,7 +267,9 @@ class Guard:
 
 
 def _of_a_secret(scope: Scope) -> Scope:
-    """The secret stands for a path. What else might lead the emulator to another service is left out."""
+    """The secret stands for a path. What else might lead the emulator to another service is left
+    out.
+    """
     headers = tuple((name, value) for name, value in scope["headers"] if name in _OF_A_SECRET)
     return {**scope, "headers": headers, "query_string": b""}
 
@@ -230,7 +279,11 @@ def _closing(send: Send) -> Send:
 
     async def send_closed(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [(name, value) for name, value in message.get("headers", ()) if not name.lower().startswith(b"access-control-")]
+            kept = [
+                (name, value)
+                for name, value in message.get("headers", ())
+                if not name.lower().startswith(b"access-control-")
+            ]
             message = {**message, "headers": [*kept, *_CLOSED]}
         await send(message)
 
@@ -239,10 +292,13 @@ def _closing(send: Send) -> Send:
 
 async def _answer(request: Request, send: Send, answer: Answer) -> None:
     status, headers, body = answer
-    sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    sent = [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+    ]
     sent.append((b"content-length", str(len(body)).encode()))
     if "expect" in request.headers:
-        # Whoever waits to be asked for the body does not send it after this: the connection is out of step.
+        # Whoever waits to be asked for the body does not send it after this: the connection is out
+        # of step.
         sent.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})

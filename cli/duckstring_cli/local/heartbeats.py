@@ -1,4 +1,5 @@
-"""Heartbeats of the emulator's Step Functions: a task that waits for a token fails when its worker falls silent, as in AWS.
+"""Heartbeats of the emulator's Step Functions: a task that waits for a token fails when its worker
+falls silent, as in AWS.
 
 Standard library only: part of the server.
 """
@@ -19,7 +20,9 @@ _ERROR = {"Error": "States.HeartbeatTimeout", "Cause": ""}
 
 @dataclass(slots=True)
 class _Awaited:
-    """A task that has to be heard of every so many ``seconds``; ``scope``: its account and region."""
+    """A task that has to be heard of every so many ``seconds``; ``scope``: its account and
+    region.
+    """
 
     seconds: float
     scope: tuple[str, str]
@@ -31,7 +34,9 @@ class _Awaited:
 
 
 class Heartbeats:
-    """The tokens that have to be heard of. One thread sleeps until the first of them would be late."""
+    """The tokens that have to be heard of. One thread sleeps until the first of them would be
+    late.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -46,7 +51,10 @@ class Heartbeats:
             seconds = definition.get("HeartbeatSeconds")
             if seconds is None:
                 return invoke(resource, given, token, definition)
-            with self._awaiting(token, _Awaited(float(seconds), (responses.get_account_id(), responses.get_region()))):
+            with self._awaiting(
+                token,
+                _Awaited(float(seconds), (responses.get_account_id(), responses.get_region())),
+            ):
                 return invoke(resource, given, token, definition)
 
         def hear_and_note(data: Any) -> Any:  # noqa: ANN401

@@ -21,7 +21,9 @@ def config_file() -> Path:
 
 
 def tools_folder() -> Path:
-    """Installed tools and built layers, shared by all local Catchments; ``DUCKSTRING_TOOLS`` moves it."""
+    """Installed tools and built layers, shared by all local Catchments; ``DUCKSTRING_TOOLS``
+    moves it.
+    """
     return Path(os.environ.get("DUCKSTRING_TOOLS") or home() / "tools")
 
 
@@ -49,5 +51,6 @@ def using(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OperatorError(
-            f"{path} cannot be used: {error.strerror or error}.", hint="Let DUCKSTRING_HOME name a folder that you may write to."
+            f"{path} cannot be used: {error.strerror or error}.",
+            hint="Let DUCKSTRING_HOME name a folder that you may write to.",
         ) from error

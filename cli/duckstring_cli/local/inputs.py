@@ -1,4 +1,5 @@
-"""What a user gives a local Catchment: requirements, an environment, buckets to hear of, a time limit.
+"""What a user gives a local Catchment: requirements, an environment, buckets to hear of, a time
+limit.
 
 All of it is read and checked whole, then kept as copies.
 """
@@ -25,13 +26,19 @@ _FILES = re.compile(r"-[rce]|--(requirement|constraint|editable)\b|\.\.?/")
 
 
 def read(
-    *, requirements: Path | None, environment: Path | None, arrivals: str | None, function_timeout: int | None = None
+    *,
+    requirements: Path | None,
+    environment: Path | None,
+    arrivals: str | None,
+    function_timeout: int | None = None,
 ) -> dict[str, str]:
-    """The contents to keep, by the name of the copy. ``arrivals``: buckets, with commas between; an empty text: none any more.
+    """The contents to keep, by the name of the copy. ``arrivals``: buckets, with commas between; an
+    empty text: none any more.
 
     Raises:
         BadInputError: the time limit (seconds) is not allowed.
-        OperatorError: a file cannot be read, or says what is not allowed; all its faults, each with its line.
+        OperatorError: a file cannot be read, or says what is not allowed; all its faults, each with
+            its line.
     """
     found: dict[str, str] = {}
     if requirements:
@@ -63,7 +70,10 @@ def _checked_timeout(seconds: int) -> int:
     if not SHORTEST_FUNCTION <= seconds <= LONGEST_FUNCTION:
         raise BadInputError(
             f"--function-timeout {seconds}: not allowed.",
-            hint=f"Allowed: {SHORTEST_FUNCTION} to {LONGEST_FUNCTION} seconds; a Ripple that needs longer goes on as a task.",
+            hint=(
+                f"Allowed: {SHORTEST_FUNCTION} to {LONGEST_FUNCTION} seconds; a Ripple that "
+                "needs longer goes on as a task."
+            ),
         )
     return seconds
 
@@ -72,7 +82,9 @@ def _checked(path: Path, check: Callable[[str, int, Path], None]) -> str:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise OperatorError(f"{path} cannot be read: {error.strerror}.", hint="Name a text file that exists.") from error
+        raise OperatorError(
+            f"{path} cannot be read: {error.strerror}.", hint="Name a text file that exists."
+        ) from error
     except UnicodeDecodeError as error:
         raise OperatorError(f"{path} is not UTF-8 text.", hint="Name a text file.") from error
     faults: list[OperatorError] = []
@@ -98,7 +110,8 @@ def _check_requirement(raw: str, number: int, path: Path) -> None:
         return
     if _FILES.match(line):
         raise OperatorError(
-            f"{path}:{number}: {line!r} names another file.", hint="Only this file is kept: write out what it would bring in."
+            f"{path}:{number}: {line!r} names another file.",
+            hint="Only this file is kept: write out what it would bring in.",
         )
     if line.startswith(("-", "/")) or line.partition(" ")[0].count("://"):
         return
@@ -110,11 +123,16 @@ def _check_requirement(raw: str, number: int, path: Path) -> None:
         Requirement(line)
     except InvalidRequirement as error:
         raise OperatorError(
-            f"{path}:{number}: {line!r} is no requirement: {str(error).splitlines()[0]}.", hint="Write NAME or NAME==VERSION, one a line."
+            f"{path}:{number}: {line!r} is no requirement: {str(error).splitlines()[0]}.",
+            hint="Write NAME or NAME==VERSION, one a line.",
         ) from error
 
 
 def _bare(raw: str) -> str:
     """The line without its comment, its options and the sign that it goes on."""
     line = raw.strip()
-    return "" if line.startswith("#") else line.partition(" #")[0].removesuffix("\\").partition(" --")[0].strip()
+    return (
+        ""
+        if line.startswith("#")
+        else line.partition(" #")[0].removesuffix("\\").partition(" --")[0].strip()
+    )

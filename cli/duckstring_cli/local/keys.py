@@ -1,7 +1,9 @@
-"""The access key of a local Catchment: who has it may use the Catchment, as in AWS. Standard library only: part of the server.
+"""The access key of a local Catchment: who has it may use the Catchment, as in AWS. Standard
+library only: part of the server.
 
-It is made at random for each Catchment and lies in its folder, for the eyes of its owner only. What is sent over the wire are
-signatures made with it, never the secret: whoever listens on the port while the server is stopped learns nothing of use.
+It is made at random for each Catchment and lies in its folder, for the eyes of its owner only. What
+is sent over the wire are signatures made with it, never the secret: whoever listens on the port
+while the server is stopped learns nothing of use.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class AccessKey:
     @classmethod
     def random(cls, kind: str) -> AccessKey:
         """A new one; ``kind``: the first four letters of its id, which tell what it is for."""
-        return cls(kind + "".join(secrets.choice(_ALPHABET) for _ in range(16)), secrets.token_urlsafe(30))
+        return cls(
+            kind + "".join(secrets.choice(_ALPHABET) for _ in range(16)), secrets.token_urlsafe(30)
+        )
 
     def sign(self, *parts: str) -> str:
         """A signature over the parts, in hexadecimal."""
@@ -47,7 +51,9 @@ def key_file(folder: Path) -> Path:
 
 
 def read_key(folder: Path) -> AccessKey | None:
-    """The Catchment's key; None: it has none (it was made by an earlier release), or the file is damaged."""
+    """The Catchment's key; None: it has none (it was made by an earlier release), or the file is
+    damaged.
+    """
     try:
         held = json.loads(key_file(folder).read_text(encoding="utf-8"))
         return AccessKey(str(held["access_key_id"]), str(held["secret_access_key"]))
@@ -70,7 +76,9 @@ def ensure_key(folder: Path) -> AccessKey:
 
 
 def ask_header(key: AccessKey, method: str) -> tuple[str, str]:
-    """What a request to the server's own page is signed with: the header's value, and the nonce that the answer must sign."""
+    """What a request to the server's own page is signed with: the header's value, and the nonce
+    that the answer must sign.
+    """
     nonce = f"{time.time():.3f}-{secrets.token_hex(16)}"
     return f"Duckstring {nonce} {key.sign('ask', method, nonce)}", nonce
 
@@ -79,7 +87,9 @@ def asked_nonce(key: AccessKey, method: str, header: str) -> str:
     """The nonce of a request whose signature is right and not old; empty: it is not."""
     scheme, _, rest = header.partition(" ")
     nonce, _, signature = rest.partition(" ")
-    if scheme != "Duckstring" or not hmac.compare_digest(signature.encode(), key.sign("ask", method, nonce).encode()):
+    if scheme != "Duckstring" or not hmac.compare_digest(
+        signature.encode(), key.sign("ask", method, nonce).encode()
+    ):
         return ""
     return nonce if abs(time.time() - float(nonce.partition("-")[0])) < _VALID_SECONDS else ""
 

@@ -1,4 +1,5 @@
-"""Layers of functions: unpacked once and shared by all that use them, and kept as files instead of inside the state.
+"""Layers of functions: unpacked once and shared by all that use them, and kept as files instead of
+inside the state.
 
 Standard library only: part of the server.
 """
@@ -24,7 +25,9 @@ _UNUSED_LAYER_DAYS = 14
 
 
 class Layers:
-    """Layer zips by content: unpacked once for all workers, and kept as files instead of inside the state."""
+    """Layer zips by content: unpacked once for all workers, and kept as files instead of inside
+    the state.
+    """
 
     def __init__(self, unpacked: Path, blobs: Path) -> None:
         self._unpacked = unpacked

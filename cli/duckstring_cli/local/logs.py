@@ -1,4 +1,5 @@
-"""Logs of the emulator, page after page: it answers with the first 10,000 lines, and does not say that there are more.
+"""Logs of the emulator, page after page: it answers with the first 10,000 lines, and does not say
+that there are more.
 
 Standard library only: part of the server.
 """
@@ -32,26 +33,36 @@ def page_logs() -> None:
         try:
             at = read_token(data.get("nextToken", ""))
         except ValueError:
-            return logs.error_response_json("InvalidParameterException", "The specified nextToken is invalid.", 400)
+            return logs.error_response_json(
+                "InvalidParameterException", "The specified nextToken is invalid.", 400
+            )
         fits = logs._compile_filter_pattern(data.get("filterPattern", ""))  # noqa: SLF001
         with logs._log_events_lock:  # noqa: SLF001
             named = data.get("logStreamNames") or list(group["streams"])
-            streams = {name: group["streams"][name]["events"] for name in named if name in group["streams"]}
+            streams = {
+                name: group["streams"][name]["events"] for name in named if name in group["streams"]
+            }
             found, token = page(streams, fits, data, at)
-        return logs.json_response({"events": found, "searchedLogStreams": [], **({"nextToken": token} if token else {})})
+        return logs.json_response(
+            {"events": found, "searchedLogStreams": [], **({"nextToken": token} if token else {})}
+        )
 
     logs._filter_log_events = filter_log_events  # noqa: SLF001
 
 
 def page(
-    streams: Mapping[str, list[Event]], fits: Callable[[str], bool], asked: Mapping[str, Any], at: Position
+    streams: Mapping[str, list[Event]],
+    fits: Callable[[str], bool],
+    asked: Mapping[str, Any],
+    at: Position,
 ) -> tuple[list[Event], str]:
     """The next lines that fit, by time, and the token of those after them; empty: there are none.
 
     Args:
         streams: the lines of each stream, by time.
         fits: whether a line is wanted.
-        asked: ``startTime`` and ``endTime`` (epoch milliseconds, both included) and ``limit``, where they are given.
+        asked: ``startTime`` and ``endTime`` (epoch milliseconds, both included) and ``limit``,
+            where they are given.
         at: where the page before ended.
     """
     limit = max(1, min(int(asked.get("limit") or _PAGE), _PAGE))
@@ -84,7 +95,9 @@ def read_token(token: str) -> Position:
 
 def _merged(streams: Mapping[str, list[Event]], first: int, last: int | None) -> Iterable[Event]:
     ranges = [_within(name, events, first, last) for name, events in streams.items()]
-    return heapq.merge(*ranges, key=lambda event: (event["timestamp"], event.get("ingestionTime", 0)))
+    return heapq.merge(
+        *ranges, key=lambda event: (event["timestamp"], event.get("ingestionTime", 0))
+    )
 
 
 def _within(name: str, events: list[Event], first: int, last: int | None) -> Iterator[Event]:

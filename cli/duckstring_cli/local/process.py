@@ -1,4 +1,6 @@
-"""The server process of a local Catchment: started detached, asked over HTTP, stopped by signals."""
+"""The server process of a local Catchment: started detached, asked over HTTP, stopped by
+signals.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +42,18 @@ class Running:
 
 
 def ask(folder: Path, port: int, *, method: str = "GET", patience: float = 2.0) -> Running | None:
-    """The Catchment's server on ``port``, if it runs there; POST has it write a checkpoint first, PUT start workers beside.
+    """The Catchment's server on ``port``, if it runs there; POST has it write a checkpoint first,
+    PUT start workers beside.
 
-    The answer is signed with the Catchment's key: another program that listens there is not taken for it.
+    The answer is signed with the Catchment's key: another program that listens there is not taken
+    for it.
     """
     if (key := read_key(folder)) is None:
         return None
     header, nonce = ask_header(key, method)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120 if method == "POST" else patience)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", port, timeout=120 if method == "POST" else patience
+    )
     try:
         connection.request(method, "/_duckstring", headers={"Authorization": header})
         answer = connection.getresponse()
@@ -59,7 +65,13 @@ def ask(folder: Path, port: int, *, method: str = "GET", patience: float = 2.0) 
         # Another program could hand the question on to the server, if that listens elsewhere.
         if said["folder"] != str(folder.resolve()) or said["port"] != port:
             return None
-        return Running(pid=said["pid"], port=port, workers=said["workers"], checkpoint=said["checkpoint"], unsaved=said["unsaved"])
+        return Running(
+            pid=said["pid"],
+            port=port,
+            workers=said["workers"],
+            checkpoint=said["checkpoint"],
+            unsaved=said["unsaved"],
+        )
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
         return None
     finally:
@@ -67,17 +79,23 @@ def ask(folder: Path, port: int, *, method: str = "GET", patience: float = 2.0) 
 
 
 def claimed(folder: Path) -> tuple[int, int]:
-    """The process and the port that the folder's server had last; zeros: it never had one, or not since this machine started."""
+    """The process and the port that the folder's server had last; zeros: it never had one, or
+    not since this machine started.
+    """
     try:
         said = json.loads((folder / "server.json").read_text(encoding="utf-8"))
         # The number may be a stranger's by now, and what was started under it is gone.
-        return (int(said["pid"]), int(said["port"])) if said.get("boot", "") == boot_id() else (0, 0)
+        return (
+            (int(said["pid"]), int(said["port"])) if said.get("boot", "") == boot_id() else (0, 0)
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return 0, 0
 
 
 def is_guarded(folder: Path) -> bool:
-    """Whether the folder's last server asks for the Catchment's key: those of earlier releases let everybody in."""
+    """Whether the folder's last server asks for the Catchment's key: those of earlier releases
+    let everybody in.
+    """
     try:
         return bool(json.loads((folder / "server.json").read_text(encoding="utf-8")).get("guarded"))
     except (OSError, ValueError, AttributeError):
@@ -108,7 +126,9 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on: a random one, and below those that the system gives to connections."""
+    """A port that nobody listens on: a random one, and below those that the system gives to
+    connections.
+    """
     chosen = random.SystemRandom()
     return next(port for port in iter(lambda: chosen.randrange(*_PORTS), 0) if is_free(port))
 
@@ -127,8 +147,23 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
         # Functions inherit this environment: nothing of the user's shell goes in.
         process = subprocess.Popen(  # noqa: S603 - our own command line
-            [str(python), "-s", "-P", serve.__file__, "--name", name, "--folder", str(folder), "--port", str(port)],
-            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": ""},
+            [
+                str(python),
+                "-s",
+                "-P",
+                serve.__file__,
+                "--name",
+                name,
+                "--folder",
+                str(folder),
+                "--port",
+                str(port),
+            ],
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "LANG": "C.UTF-8",
+                "PYTHONDONTWRITEBYTECODE": "",
+            },
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -150,7 +185,10 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     raise OperatorError(
-        f"The server of Catchment {name!r} did not start on port {port}:\n{tail(log.read_text(errors='replace'))}",
+        (
+            f"The server of Catchment {name!r} did not start on port {port}:\n"
+            f"{tail(log.read_text(errors='replace'))}"
+        ),
         hint=f"Its log is {log}.",
     )
 
@@ -169,7 +207,8 @@ def end(pid: int) -> None:
 
 def end_orphans(pid: int) -> None:
     """End the workers and the tasks that a dead server left behind."""
-    # One that was just killed takes a moment to go; one that stays is a stranger with the same number.
+    # One that was just killed takes a moment to go; one that stays is a stranger with the same
+    # number.
     if not _gone_within(pid, 1.0):
         return
     # A group's number is not given to a new process while the group has members.
@@ -178,7 +217,8 @@ def end_orphans(pid: int) -> None:
         while time.monotonic() < limit:
             os.killpg(pid, signal.SIGKILL)
             time.sleep(0.02)
-    # Tasks have groups of their own; its session, whose number is not given away either, holds them all.
+    # Tasks have groups of their own; its session, whose number is not given away either, holds them
+    # all.
     while (left := _of_session(pid)) and time.monotonic() < limit:
         for one in left:
             _signal(one, signal.SIGKILL)

@@ -1,8 +1,10 @@
-"""The emulator's queues: kept over a restart, and changed by one thread at a time. Standard library only: part of the server.
+"""The emulator's queues: kept over a restart, and changed by one thread at a time. Standard library
+only: part of the server.
 
-Requests are handled by one thread, state machines send from threads of their own, and pollers take and delete in theirs. The
-emulator guards its pollers from each other, not from who sends meanwhile: a message that came while the messages that stay were
-being gathered was lost with them, and a send that met another failed with an error that no state machine can catch.
+Requests are handled by one thread, state machines send from threads of their own, and pollers take
+and delete in theirs. The emulator guards its pollers from each other, not from who sends meanwhile:
+a message that came while the messages that stay were being gathered was lost with them, and a send
+that met another failed with an error that no state machine can catch.
 """
 
 from __future__ import annotations
@@ -29,10 +31,13 @@ _PARTS = ("_act_send_message", "_collect_msgs", "_dlq_sweep", "_expire_retained"
 
 
 def keep_queues() -> None:
-    """Queues survive a restart: under whatever port, and with the messages that were in flight visible at once."""
+    """Queues survive a restart: under whatever port, and with the messages that were in flight
+    visible at once.
+    """
     queues = ministack("services.sqs")
-    # The emulator finds a queue by its URL, and would look for one with today's port: a queue from before the port
-    # changed would never be polled again. So the URL is a name, with one port for ever.
+    # The emulator finds a queue by its URL, and would look for one with today's port: a queue from
+    # before the port changed would never be polled again. So the URL is a name, with one port for
+    # ever.
     queues.DEFAULT_PORT = "4566"
     load = queues.load_persisted_state
 

@@ -1,10 +1,11 @@
 """How far an accepted request reaches in the emulator. Standard library only: part of the server.
 
-The emulator finds a request's service by whatever it carries: the target header, the service in the Authorization header, an
-``Action`` in the query or in a form in the body, the path, the host; pages and data planes by path and host before that; and
-lines after the last chunk of a body become headers. A presigned URL is signed without its body and without most headers, so a
-form would lead it to any service. So a request whose body is not signed is for S3, whatever it carries; and of the lines after
-a body only checksums are headers.
+The emulator finds a request's service by whatever it carries: the target header, the service in the
+Authorization header, an ``Action`` in the query or in a form in the body, the path, the host; pages
+and data planes by path and host before that; and lines after the last chunk of a body become
+headers. A presigned URL is signed without its body and without most headers, so a form would lead
+it to any service. So a request whose body is not signed is for S3, whatever it carries; and of the
+lines after a body only checksums are headers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from typing import Any
 from duckstring_cli.local.emulator import ministack
 from duckstring_cli.local.guard import REACH, Reach, Scope
 
-_BESIDE_SERVICES = ("_handle_pre_body_request", "_handle_post_body_shortcuts", "_handle_special_data_plane_request")
+_BESIDE_SERVICES = (
+    "_handle_pre_body_request",
+    "_handle_post_body_shortcuts",
+    "_handle_special_data_plane_request",
+)
 """What the emulator looks for, by path and host, before it looks for a service."""
 
 _s3_alone: ContextVar[bool] = ContextVar("s3_alone", default=False)

@@ -1,6 +1,8 @@
-"""Starts the server in the emulator's interpreter, which has the emulator's packages and does not know ours.
+"""Starts the server in the emulator's interpreter, which has the emulator's packages and does not
+know ours.
 
-Only the standard library and the files beside this one are imported from here: nothing of the user's environment may leak in.
+Only the standard library and the files beside this one are imported from here: nothing of the
+user's environment may leak in.
 """
 
 from __future__ import annotations

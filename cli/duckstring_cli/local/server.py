@@ -1,16 +1,19 @@
-"""The server of a local Catchment: MiniStack, started by ``serve.py`` and run by MiniStack's own interpreter.
+"""The server of a local Catchment: MiniStack, started by ``serve.py`` and run by MiniStack's own
+interpreter.
 
 Standard library only. What a laptop needs and the emulator lacks is added here and nowhere else:
 
-- ``wire.py``, ``guard.py``, ``signatures.py``, ``credentials.py``, ``reach.py``: who may come in, with a key that is random for
-  each Catchment, and how far;
-- ``checkpoints.py``: while something happens, a forked child writes the whole state, as of one instant, to a new generation;
-  a hard kill comes back with the last complete one;
+- ``wire.py``, ``guard.py``, ``signatures.py``, ``credentials.py``, ``reach.py``: who may come in,
+  with a key that is random for each Catchment, and how far;
+- ``checkpoints.py``: while something happens, a forked child writes the whole state, as of one
+  instant, to a new generation; a hard kill comes back with the last complete one;
 - ``layers.py``: layers are unpacked once and shared by all worker processes;
-- ``watchdog.py``: a worker that was stopped, or died while another holds its answers, ends an invocation instead of holding it;
+- ``watchdog.py``: a worker that was stopped, or died while another holds its answers, ends an
+  invocation instead of holding it;
 - ``logs.py``: logs are read to their end, page after page;
-- ``workers.py``: what a function or its children print does not get between a worker and its answers; a burst of invocations
-  waits a moment for warm workers before it starts cold ones, and most are forked;
+- ``workers.py``: what a function or its children print does not get between a worker and its
+  answers; a burst of invocations waits a moment for warm workers before it starts cold ones, and
+  most are forked;
 - ``tasks.py``: ECS tasks run, as processes, and their ends are announced;
 - ``heartbeats.py``: a task of a state machine that falls silent fails;
 - ``queues.py``: messages survive a restart, and each other;
@@ -63,7 +66,9 @@ logger = logging.getLogger("duckstring")
 
 
 def take_out_pauses() -> None:
-    """Each is a rest of the emulator's between one Ripple and the next: before an execution's first state, and of its queue poller."""
+    """Each is a rest of the emulator's between one Ripple and the next: before an execution's
+    first state, and of its queue poller.
+    """
     service, states = ministack("services.lambda_svc"), ministack("services.stepfunctions")
     service._ESM_IDLE_WAKE_GAP_SECONDS = _POLLER_REST  # noqa: SLF001 - the emulator's edge
     seen: Any = types.ModuleType("time")
@@ -84,7 +89,8 @@ class Server:
         _set_environment(folder, port, self._generations.current)
         self._layers = Layers(folder.parent / ".layers", folder / "blobs")
         self._app = ministack("app")
-        # It was for the emulator. Functions would inherit it and be silent; and after a silent invocation the emulator waits 50 ms.
+        # It was for the emulator. Functions would inherit it and be silent; and after a silent
+        # invocation the emulator waits 50 ms.
         os.environ.pop("LOG_LEVEL")
         service = ministack("services.lambda_svc")
         service.CODE_BLOB_DIR = str(folder / "blobs")
@@ -102,7 +108,12 @@ class Server:
         credentials.supply()
         self._tasks = Tasks(self._layers, credentials, self._checkpoints.note)
         self._tasks.supply()
-        self._guard = Guard(self._let_in, may_pass=credentials.may_pass, judge=Signatures(self._key).judge, refusal=refusal)
+        self._guard = Guard(
+            self._let_in,
+            may_pass=credentials.may_pass,
+            judge=Signatures(self._key).judge,
+            refusal=refusal,
+        )
         self._stopping = False
 
     async def serve(self) -> None:
@@ -145,7 +156,9 @@ class Server:
             await self._app.app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        nonce = asked_nonce(self._key, scope["method"], dict(scope["headers"])[b"authorization"].decode())
+        nonce = asked_nonce(
+            self._key, scope["method"], dict(scope["headers"])[b"authorization"].decode()
+        )
         if scope["method"] == "POST":
             await receive()
             await asyncio.to_thread(self._checkpoints.write)
@@ -174,7 +187,9 @@ class Server:
         self._task = asyncio.get_running_loop().create_task(self._drain_and_end())
 
     async def _drain_and_end(self) -> None:
-        """Let short invocations finish, save, and end: waiting executions would hold an orderly shutdown for ever."""
+        """Let short invocations finish, save, and end: waiting executions would hold an orderly
+        shutdown for ever.
+        """
         runtime = ministack("core.lambda_runtime")
         limit = time.monotonic() + _DRAIN
         while runtime.workers_in_use() and time.monotonic() < limit:
@@ -217,7 +232,9 @@ def _set_environment(folder: Path, port: int, state: Path) -> None:
 
 
 def _claim(folder: Path, port: int) -> IO[str]:
-    """Hold the folder for as long as this process lives: two servers would write over each other's state."""
+    """Hold the folder for as long as this process lives: two servers would write over each
+    other's state.
+    """
     claim = (folder / "server.json").open("a+", encoding="utf-8")
     # A forked child of a server that was just killed holds it a moment longer.
     limit = time.monotonic() + _CLAIM_LIMIT
@@ -251,16 +268,20 @@ def main() -> None:
     parser.add_argument("--folder", required=True, type=Path)
     parser.add_argument("--port", required=True, type=int)
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     _raise_file_limit()
-    # For whatever is written from here on, by functions and tasks as well: the state holds the Ripples' secrets.
+    # For whatever is written from here on, by functions and tasks as well: the state holds the
+    # Ripples' secrets.
     os.umask(0o077)
     folder = arguments.folder.resolve()
     claim = _claim(folder, arguments.port)
     for private in (folder, folder.parent / ".layers"):
         make_private(private)
     server = Server(name=arguments.name, folder=folder, port=arguments.port)
-    # Threads of invocations compute beside the loop: without this each request waits for them up to 5 ms at a time.
+    # Threads of invocations compute beside the loop: without this each request waits for them up to
+    # 5 ms at a time.
     sys.setswitchinterval(0.0005)
     with asyncio.Runner(loop_factory=importlib.import_module("uvloop").new_event_loop) as runner:
         runner.run(server.serve())

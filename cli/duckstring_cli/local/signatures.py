@@ -1,11 +1,11 @@
 """AWS signatures of requests to a local Catchment, checked against its keys. Part of the server.
 
-The emulator has what computes them (``ministack.core.sigv4``), and looks at them only in a mode of its own that also enforces
-policies. Signature Version 4 in the header or the query, and Version 2 in the query: what boto3 signs URLs with, unless it is
-told otherwise.
+The emulator has what computes them (``ministack.core.sigv4``), and looks at them only in a mode of
+its own that also enforces policies. Signature Version 4 in the header or the query, and Version 2
+in the query: what boto3 signs URLs with, unless it is told otherwise.
 
-The head is checked before the body is read. Where the body's hash is not in the head, the signature is over both: such bodies are
-read up to a limit.
+The head is checked before the body is read. Where the body's hash is not in the head, the signature
+is over both: such bodies are read up to a limit.
 """
 
 from __future__ import annotations
@@ -24,43 +24,75 @@ from duckstring_cli.local.keys import AccessKey
 
 _LONGEST_URL = 604_800
 _SHA1_MARKS = ("AWSAccessKeyId", "Signature", "Expires")
-_NO_KEY = ("MissingAuthenticationToken", "sign requests with the Catchment's access key (duckstring catchment env prints it)")
-_UNKNOWN = ("InvalidClientTokenId", "the access key is not one of this Catchment's (duckstring catchment env prints it)")
-_MISMATCH = ("SignatureDoesNotMatch", "the signature is not that of the Catchment's secret access key")
+_NO_KEY = (
+    "MissingAuthenticationToken",
+    "sign requests with the Catchment's access key (duckstring catchment env prints it)",
+)
+_UNKNOWN = (
+    "InvalidClientTokenId",
+    "the access key is not one of this Catchment's (duckstring catchment env prints it)",
+)
+_MISMATCH = (
+    "SignatureDoesNotMatch",
+    "the signature is not that of the Catchment's secret access key",
+)
 _EXPIRED = ("AccessDenied", "the presigned URL has expired")
 _OTHER_BODY = ("XAmzContentSHA256Mismatch", "the body is not the one that was signed")
 _OLD = ("RequestTimeTooSkewed", "it was signed too long ago, or by another clock")
 _TWICE = ("InvalidRequest", "a request is signed once: in its header or in its query")
 _NOT_S3 = ("AccessDenied", "only URLs of S3 can be signed in advance")
 _UNSIGNED = "the header {!r} is not signed"
-_ODD_HEADER = ("IncompleteSignature", "the Authorization header has Credential, SignedHeaders and Signature, in this order, each once")
-_NO_HASH = ("InvalidRequest", "x-amz-content-sha256 is neither the hash of a body nor a name that is known in its place")
+_ODD_HEADER = (
+    "IncompleteSignature",
+    (
+        "the Authorization header has Credential, SignedHeaders and Signature, in this order, each "
+        "once"
+    ),
+)
+_NO_HASH = (
+    "InvalidRequest",
+    "x-amz-content-sha256 is neither the hash of a body nor a name that is known in its place",
+)
 _UNSIGNED_BODY = ("AccessDenied", "the body is not signed")
 _ODD_PATH = ("InvalidRequest", "the path has an empty part or dots, which are not signed")
 _LOOSE_CHUNKS = ("InvalidRequest", "a body in chunks of aws-chunked is signed as STREAMING-")
-_TOO_LARGE = ("EntityTooLarge", "sign the hash of a body that long in the header x-amz-content-sha256")
+_TOO_LARGE = (
+    "EntityTooLarge",
+    "sign the hash of a body that long in the header x-amz-content-sha256",
+)
 _TOO_MANY = ("SlowDown", "too many bodies at once whose hash is not in a header")
 _TOO_SLOW = ("RequestTimeout", "the body took too long to arrive")
 _STATUS = {"EntityTooLarge": 413, "SlowDown": 503, "RequestTimeout": 400}
 
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 +Credential=[^/,=\s]+/\d{8}/[^/,=\s]+/[^/,=\s]+/aws4_request *, *SignedHeaders=[^,=\s]+ *, *Signature=[^,=\s]+",
+    (
+        r"AWS4-HMAC-SHA256 +Credential=[^/,=\s]+/\d{8}/[^/,=\s]+/[^/,=\s]+/aws4_request *, "
+        r"*SignedHeaders=[^,=\s]+ *, *Signature=[^,=\s]+"
+    ),
     re.ASCII,
 )
-"""As SDKs write it. The header itself is not signed: of two credentials the emulator might take the other one."""
+"""As SDKs write it. The header itself is not signed: of two credentials the emulator might take
+the other one.
+"""
 _DATE = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 _ANY_BODY = frozenset({"UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"})
-_CHUNKS = frozenset({"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"})
+_CHUNKS = frozenset(
+    {"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"}
+)
 """What is signed in the place of a body's hash: any body will do; its chunks are signed."""
 _ODD_PARTS = re.compile(r"/\.{0,2}/|/\.{1,2}$")
 """Of a path, which is signed without them but for S3."""
 _MEANING = frozenset({"content-type", "content-encoding", "smithy-protocol"})
-"""By these services but for S3, where they are an object's metadata, tell one operation from another."""
+"""By these services but for S3, where they are an object's metadata, tell one operation from
+another.
+"""
 _NO_MEANING = frozenset({"x-amz-content-sha256", "x-amzn-trace-id"})
 
 _LARGEST = 72 * 2**20
-"""Bytes of a body whose hash is not in a header: AWS takes 70,167,211 with the code of a function."""
+"""Bytes of a body whose hash is not in a header: AWS takes 70,167,211 with the code of a
+function.
+"""
 _LARGEST_TOGETHER = 4 * _LARGEST
 _ARRIVES_WITHIN = 60.0
 
@@ -78,7 +110,9 @@ class Signature(Protocol):
 
 
 class Signatures:
-    """Knows the Catchment's key, and those that the emulator gave out to somebody who had it (AssumeRole, CreateAccessKey)."""
+    """Knows the Catchment's key, and those that the emulator gave out to somebody who had it
+    (AssumeRole, CreateAccessKey).
+    """
 
     def __init__(self, key: AccessKey) -> None:
         self._key = key
@@ -108,23 +142,38 @@ class Signatures:
         signature = self._sigv4.parse_header_signature(request.headers)
         if isinstance(signature, tuple):
             return signature
-        if (secret := self._secret(signature.access_key_id, request.headers.get("x-amz-security-token", ""))) is None:
+        if (
+            secret := self._secret(
+                signature.access_key_id, request.headers.get("x-amz-security-token", "")
+            )
+        ) is None:
             return _UNKNOWN
-        # A request that another program has received, while the server was stopped, is soon of no use to it.
+        # A request that another program has received, while the server was stopped, is soon of no
+        # use to it.
         if not _DATE.fullmatch(signature.amz_date) or self._sigv4.request_time_failure(signature):
             return _OLD
-        return _not_signed(request, signature) or await self._of_body(request, body, signature, secret)
+        return _not_signed(request, signature) or await self._of_body(
+            request, body, signature, secret
+        )
 
-    async def _of_body(self, request: Request, body: Body, signature: Signature, secret: str) -> Failure | Reach:
+    async def _of_body(
+        self, request: Request, body: Body, signature: Signature, secret: str
+    ) -> Failure | Reach:
         if not (declared := request.headers.get("x-amz-content-sha256", "")):
             read = await self._read(request, body)
-            return read if isinstance(read, tuple) else self._mismatch(request, signature, secret, read) or Reach.ALL
+            return (
+                read
+                if isinstance(read, tuple)
+                else self._mismatch(request, signature, secret, read) or Reach.ALL
+            )
         if failure := self._mismatch(request, signature, secret):
             return failure
         if declared in _ANY_BODY:
             return Reach.S3
         if declared in _CHUNKS:
-            return Reach.ALL if self._are_signed(await body.read(), signature, secret) else _OTHER_BODY
+            return (
+                Reach.ALL if self._are_signed(await body.read(), signature, secret) else _OTHER_BODY
+            )
         return Reach.ALL if await body.digest() == declared.lower() else _OTHER_BODY
 
     async def _read(self, request: Request, body: Body) -> bytes | Failure:
@@ -154,18 +203,24 @@ class Signatures:
         signature = self._sigv4.parse_query_signature(request.query)
         if isinstance(signature, tuple):
             return signature
-        if (secret := self._secret(signature.access_key_id, _first(request, "X-Amz-Security-Token"))) is None:
+        if (
+            secret := self._secret(signature.access_key_id, _first(request, "X-Amz-Security-Token"))
+        ) is None:
             return _UNKNOWN
         if signature.service != "s3" or _is_page(request):
             return _NOT_S3
-        if failure := _not_signed(request, signature, presigned=True) or self._mismatch(request, signature, secret, presigned=True):
+        if failure := _not_signed(request, signature, presigned=True) or self._mismatch(
+            request, signature, secret, presigned=True
+        ):
             return failure
         return self._expired(request, signature.amz_date)
 
     def _expired(self, request: Request, signed_at: str) -> Failure | None:
         seconds = _first(request, "X-Amz-Expires")
         try:
-            if 0 < int(seconds) <= _LONGEST_URL and not self._sigv4.presigned_request_is_expired(signed_at, seconds):
+            if 0 < int(seconds) <= _LONGEST_URL and not self._sigv4.presigned_request_is_expired(
+                signed_at, seconds
+            ):
                 return None
         except (ValueError, OverflowError):
             pass
@@ -181,21 +236,37 @@ class Signatures:
         presigned: bool = False,
     ) -> Failure | None:
         _, text = self._sigv4.header_signing_documents(
-            signature, request.method, request.raw_path, request.query, request.headers, body, presigned=presigned
+            signature,
+            request.method,
+            request.raw_path,
+            request.query,
+            request.headers,
+            body,
+            presigned=presigned,
         )
         if signature.date_stamp != signature.amz_date[:8]:
             return _MISMATCH
-        expected = hmac.new(self._signing_key(signature, secret), text.encode(), hashlib.sha256).hexdigest()
-        return None if hmac.compare_digest(expected.encode(), signature.signature.encode()) else _MISMATCH
+        expected = hmac.new(
+            self._signing_key(signature, secret), text.encode(), hashlib.sha256
+        ).hexdigest()
+        return (
+            None
+            if hmac.compare_digest(expected.encode(), signature.signature.encode())
+            else _MISMATCH
+        )
 
     def _signing_key(self, signature: Signature, secret: str) -> bytes:
-        key = self._sigv4._cached_signing_key(secret, signature.date_stamp, signature.region, signature.service)  # noqa: SLF001
+        key = self._sigv4._cached_signing_key(  # noqa: SLF001
+            secret, signature.date_stamp, signature.region, signature.service
+        )
         return bytes(key)
 
     def _are_signed(self, chunks: bytes, signature: Signature, secret: str) -> bool:
         match = self._sigv4._chunk_signatures_match  # noqa: SLF001
         try:
-            return bool(match(chunks, signature.signature, signature, self._signing_key(signature, secret)))
+            return bool(
+                match(chunks, signature.signature, signature, self._signing_key(signature, secret))
+            )
         except TypeError:
             # It compares texts, which must be ASCII for that.
             return False
@@ -209,7 +280,11 @@ class Signatures:
         token = _first(request, "x-amz-security-token")
         if (secret := self._secret(key_id, token)) is None:
             return _UNKNOWN
-        loose = request.query.keys() - {*_SHA1_MARKS, "x-amz-security-token", *HmacV1QueryAuth.QSAOfInterest}
+        loose = request.query.keys() - {
+            *_SHA1_MARKS,
+            "x-amz-security-token",
+            *HmacV1QueryAuth.QSAOfInterest,
+        }
         if loose or _repeated(request) or _is_page(request):
             return _NOT_S3
         if _has_loose_chunks(request):
@@ -219,7 +294,11 @@ class Signatures:
             headers[name] = value
         signer: Any = HmacV1QueryAuth(Credentials(key_id, secret, token or None))
         signer._get_date = lambda: expires  # noqa: SLF001 - when the URL ends, in the place of today's date
-        expected = signer.get_signature(request.method, urlsplit(f"http://here{request.raw_path}?{request.query_string}"), headers)
+        expected = signer.get_signature(
+            request.method,
+            urlsplit(f"http://here{request.raw_path}?{request.query_string}"),
+            headers,
+        )
         if not hmac.compare_digest(signature.encode(), expected.encode()):
             return _MISMATCH
         return None if expires.isdecimal() and time.time() < int(expires) else _EXPIRED
@@ -239,14 +318,28 @@ class Signatures:
 
 def refusal(request: Request, failure: Failure) -> Answer:
     """An answer from which the caller's SDK reads the failure."""
-    router, actions, responses = ministack("core.router"), ministack("core.iam_actions"), ministack("core.responses")
+    router, actions, responses = (
+        ministack("core.router"),
+        ministack("core.iam_actions"),
+        ministack("core.responses"),
+    )
     service = router.detect_service(request.method, request.path, request.headers, request.query)
     code, message = failure
     status, headers, body = actions.access_denied_response(
-        service, "", "", responses.new_uuid(), error_code=code, message=f"Refused: {message}.", headers=request.headers
+        service,
+        "",
+        "",
+        responses.new_uuid(),
+        error_code=code,
+        message=f"Refused: {message}.",
+        headers=request.headers,
     )
     responses.fix_error_content_type(service, status, headers)
-    return _STATUS.get(code, status), headers, body if isinstance(body, bytes) else str(body).encode()
+    return (
+        _STATUS.get(code, status),
+        headers,
+        body if isinstance(body, bytes) else str(body).encode(),
+    )
 
 
 def _odd_header(authorization: str) -> Failure | None:
@@ -255,12 +348,20 @@ def _odd_header(authorization: str) -> Failure | None:
     return None if _AUTHORIZATION.fullmatch(authorization) else _ODD_HEADER
 
 
-def _not_signed(request: Request, signature: Signature, *, presigned: bool = False) -> Failure | None:
-    """What of the head decides what the request does, and is not signed. As AWS has it, such a header cannot be added."""
+def _not_signed(
+    request: Request, signature: Signature, *, presigned: bool = False
+) -> Failure | None:
+    """What of the head decides what the request does, and is not signed. As AWS has it, such a
+    header cannot be added.
+    """
     signed, of_s3 = set(signature.signed_headers.lower().split(";")), signature.service == "s3"
     # The name of a body's hash is signed by the hash itself, and in the query there is none.
     free = _NO_MEANING - {"x-amz-content-sha256"} if presigned else _NO_MEANING
-    loose = [name for name in request.headers if name not in signed and name not in free and _has_meaning(name, of_s3=of_s3)]
+    loose = [
+        name
+        for name in request.headers
+        if name not in signed and name not in free and _has_meaning(name, of_s3=of_s3)
+    ]
     if loose or "host" not in signed:
         return "AccessDenied", _UNSIGNED.format((loose or ["host"])[0])
     if not of_s3 and _ODD_PARTS.search(request.raw_path):
@@ -278,22 +379,30 @@ def _has_meaning(name: str, *, of_s3: bool) -> bool:
 
 
 def _has_loose_chunks(request: Request) -> bool:
-    """Whether the emulator would read the body as chunks although the signature does not declare chunks."""
+    """Whether the emulator would read the body as chunks although the signature does not declare
+    chunks.
+    """
     return "aws-chunked" in request.headers.get("content-encoding", "").lower()
 
 
 def _is_page(request: Request) -> bool:
-    """Whether it is for one of the emulator's or the server's own pages. No bucket has such a name."""
+    """Whether it is for one of the emulator's or the server's own pages. No bucket has such a
+    name.
+    """
     return request.path.startswith("/_")
 
 
 def _repeated(request: Request) -> bool:
     names = [name.lower() for name in request.query]
     return len(set(names)) < len(names) or any(
-        len(values) > 1 for name, values in request.query.items() if name.lower().startswith("x-amz")
+        len(values) > 1
+        for name, values in request.query.items()
+        if name.lower().startswith("x-amz")
     )
 
 
 def _first(request: Request, name: str) -> str:
     """The value of a query's name, however that is written."""
-    return next((values[0] for known, values in request.query.items() if known.lower() == name.lower()), "")
+    return next(
+        (values[0] for known, values in request.query.items() if known.lower() == name.lower()), ""
+    )

@@ -1,4 +1,6 @@
-"""What a task prints, in CloudWatch Logs as the ``awslogs`` driver puts it there. Standard library only: part of the server."""
+"""What a task prints, in CloudWatch Logs as the ``awslogs`` driver puts it there. Standard
+library only: part of the server.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,14 @@ class TaskLog:
         if config is None or not ministack("services.ecs")._ensure_awslogs_stream(config):  # noqa: SLF001
             raise LookupError("its container has no log group")
         region = config["region"] or key[1]
-        return cls((key[0], region), {"awslogs-group": config["group"], "awslogs-stream": config["stream"], "awslogs-region": region})
+        return cls(
+            (key[0], region),
+            {
+                "awslogs-group": config["group"],
+                "awslogs-stream": config["stream"],
+                "awslogs-region": region,
+            },
+        )
 
     def follow(self, process: subprocess.Popen[bytes]) -> None:
         """Put what the process prints, until nobody can print any more."""
@@ -56,7 +65,14 @@ class TaskLog:
 
     def _put(self, lines: Sequence[bytes]) -> None:
         now = int(time.time() * 1000)
-        events = [{"timestamp": now, "message": line.decode(errors="replace").rstrip("\r")} for line in lines if line.strip()]
+        events = [
+            {"timestamp": now, "message": line.decode(errors="replace").rstrip("\r")}
+            for line in lines
+            if line.strip()
+        ]
         if events:
-            names = {"logGroupName": self.options["awslogs-group"], "logStreamName": self.options["awslogs-stream"]}
+            names = {
+                "logGroupName": self.options["awslogs-group"],
+                "logStreamName": self.options["awslogs-stream"],
+            }
             ministack("services.cloudwatch_logs")._put_log_events({**names, "logEvents": events})  # noqa: SLF001

@@ -1,11 +1,13 @@
 """Tasks of the emulator's ECS, as processes: this machine need not have a container engine.
 
-The emulator keeps the books: what tasks there are, what they are told to be. This agent makes it so, as the agent of a real
-cluster does. A task that is to run is started with the command, the environment and the files that its container would have;
-what it prints goes to its log stream as it prints it; one that is to stop is told so, then killed; its end is written down, with
-its exit code, and announced as ECS announces it, which the emulator does not.
+The emulator keeps the books: what tasks there are, what they are told to be. This agent makes it
+so, as the agent of a real cluster does. A task that is to run is started with the command, the
+environment and the files that its container would have; what it prints goes to its log stream as it
+prints it; one that is to stop is told so, then killed; its end is written down, with its exit code,
+and announced as ECS announces it, which the emulator does not.
 
-The files are those of the ripple function, which the emulator holds: the image is made of the same zips (``infra/Dockerfile``).
+The files are those of the ripple function, which the emulator holds: the image is made of the same
+zips (``infra/Dockerfile``).
 
 Standard library only: part of the server.
 """
@@ -117,7 +119,13 @@ class Tasks:
                     failed.append((key, task, error))
         for key, task, why in failed:
             logger.warning("task %s cannot start: %r", key[2], why)
-            _write_end(key, task, code="TaskFailedToStart", reason=f"ResourceInitializationError: {why}", exit_code=None)
+            _write_end(
+                key,
+                task,
+                code="TaskFailedToStart",
+                reason=f"ResourceInitializationError: {why}",
+                exit_code=None,
+            )
         self._note()
 
     def _start(self, key: Key, task: Record) -> None:
@@ -131,7 +139,9 @@ class Tasks:
         ecs = ministack("services.ecs")
         definition = ecs._task_defs[ecs._resolve_td_key(task["taskDefinitionArn"])]  # noqa: SLF001
         (container,) = definition["containerDefinitions"]
-        override = ecs._container_override_for(task["overrides"].get("containerOverrides", []), container["name"])  # noqa: SLF001
+        override = ecs._container_override_for(  # noqa: SLF001
+            task["overrides"].get("containerOverrides", []), container["name"]
+        )
         environment = _variables(container) | _variables(override)
         code = self._image(environment[_CATCHMENT])
         scratch = Path(tempfile.mkdtemp(prefix="task-"))
@@ -139,27 +149,42 @@ class Tasks:
         process = subprocess.Popen(  # noqa: S603 - the command line of our own task definition
             _command(override.get("command") or container["command"]),
             cwd=scratch,
-            env=_environment(key, code, scratch) | self._metadata(task, definition, container, log) | environment,
+            env=_environment(key, code, scratch)
+            | self._metadata(task, definition, container, log)
+            | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            # A group of its own, that ends as one; in the server's session, by which a dead server's are found.
+            # A group of its own, that ends as one; in the server's session, by which a dead
+            # server's are found.
             process_group=0,
         )
-        return Running(key, task, process, float(container.get("stopTimeout") or _STOP_TIMEOUT), scratch), log
+        return Running(
+            key, task, process, float(container.get("stopTimeout") or _STOP_TIMEOUT), scratch
+        ), log
 
     def _image(self, catchment: str) -> Sequence[Path]:
-        """Folders with the ripple function's code and layers, in the order in which Python looks into them."""
+        """Folders with the ripple function's code and layers, in the order in which Python looks
+        into them.
+        """
         service = ministack("services.lambda_svc")
         for record in list(service._functions._data.values()):  # noqa: SLF001
             config = record["config"]
             variables = config.get("Environment", {}).get("Variables", {})
-            if str(config.get("Handler", "")).startswith(_WORKER) and variables.get(_CATCHMENT) == catchment:
+            if (
+                str(config.get("Handler", "")).startswith(_WORKER)
+                and variables.get(_CATCHMENT) == catchment
+            ):
                 tickets = [service._resolve_layer_zip(layer) for layer in config.get("Layers", [])]  # noqa: SLF001
-                return [self._layers.unpacked(record["code_zip"]), *(self._layers.of(ticket) / "python" for ticket in reversed(tickets))]
+                return [
+                    self._layers.unpacked(record["code_zip"]),
+                    *(self._layers.of(ticket) / "python" for ticket in reversed(tickets)),
+                ]
         raise LookupError(f"CannotPullContainerError: Catchment {catchment} has no ripple function")
 
-    def _metadata(self, task: Record, definition: Record, container: Record, log: TaskLog) -> dict[str, str]:
+    def _metadata(
+        self, task: Record, definition: Record, container: Record, log: TaskLog
+    ) -> dict[str, str]:
         """ECS's own variables: where the task asks for its credentials and for what it is."""
         ecs, metadata = ministack("services.ecs"), ministack("services.ecs_metadata")
         told: dict[str, str] = {}
@@ -175,14 +200,18 @@ class Tasks:
         )
         task["_metadata_tokens"] = [token]
         # What the emulator leaves out: a worker learns from it where its log goes.
-        metadata._TOKEN_TO_CONTAINER[token].update({"LogDriver": "awslogs", "LogOptions": log.options})  # noqa: SLF001
+        metadata._TOKEN_TO_CONTAINER[token].update(  # noqa: SLF001
+            {"LogDriver": "awslogs", "LogOptions": log.options}
+        )
         self._credentials.of_new_task(task["taskArn"], told)
         return told
 
     # Stopping
 
     def _stop(self, data: Mapping[str, Any], stop: Callable[[Any], Any]) -> Any:  # noqa: ANN401
-        """A task that has a process stops when that has ended, and not before; any other at once."""
+        """A task that has a process stops when that has ended, and not before; any other at
+        once.
+        """
         ecs = ministack("services.ecs")
         cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))  # noqa: SLF001
         task: Record | None = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None  # noqa: SLF001
@@ -202,7 +231,12 @@ class Tasks:
             return
         ecs = ministack("services.ecs")
         one.code, one.reason = "UserInitiated", reason
-        one.task |= {"desiredStatus": "STOPPED", "stoppingAt": ecs._iso(), "stopCode": one.code, "stoppedReason": one.reason}  # noqa: SLF001
+        one.task |= {
+            "desiredStatus": "STOPPED",
+            "stoppingAt": ecs._iso(),  # noqa: SLF001
+            "stopCode": one.code,
+            "stoppedReason": one.reason,
+        }
         ecs._bump_task_version(one.task)  # noqa: SLF001
         one.process.terminate()
         one.late = threading.Timer(one.stop_timeout, _kill, [one.process])
@@ -210,7 +244,9 @@ class Tasks:
         one.late.start()
 
     def _attend(self, one: Running, log: TaskLog) -> None:
-        """Until its process has ended. Nothing that it has started outlives it, as in a container."""
+        """Until its process has ended. Nothing that it has started outlives it, as in a
+        container.
+        """
         status = one.process.wait()
         _kill(one.process)
         log.close()
@@ -221,7 +257,10 @@ class Tasks:
             if self._closed:
                 return
         exit_code = status if status >= 0 else 128 - status
-        code, reason = one.code or "EssentialContainerExited", one.reason or "Essential container in task exited"
+        code, reason = (
+            one.code or "EssentialContainerExited",
+            one.reason or "Essential container in task exited",
+        )
         _write_end(one.key, one.task, code=code, reason=reason, exit_code=exit_code)
         with self._lock:
             del self._running[one.key[2]]
@@ -238,7 +277,9 @@ def _variables(holder: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _command(command: Sequence[str]) -> list[str]:
-    """As the container has it, with this machine's interpreter: there is but one, as for the functions."""
+    """As the container has it, with this machine's interpreter: there is but one, as for the
+    functions.
+    """
     return [sys.executable if command[0] == "python" else command[0], *command[1:]]
 
 
@@ -288,8 +329,14 @@ def announce(task: Record) -> None:
 
 
 def _close_the_books() -> None:
-    """Tasks that ran when the state was written: their processes are gone with the server that had them."""
+    """Tasks that ran when the state was written: their processes are gone with the server that
+    had them.
+    """
     for task in _tasks().values():
         if task.get("lastStatus") == "STOPPED" and task.get("desiredStatus") != "STOPPED":
-            gone = {"stopCode": "TerminationNotice", "stoppedReason": "The server of this Catchment ended", "stoppedAt": task["createdAt"]}
+            gone = {
+                "stopCode": "TerminationNotice",
+                "stoppedReason": "The server of this Catchment ended",
+                "stoppedAt": task["createdAt"],
+            }
             task |= {"desiredStatus": "STOPPED", **gone}

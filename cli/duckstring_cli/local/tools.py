@@ -1,4 +1,6 @@
-"""The pinned tools of a local Catchment: the emulator in an environment of its own, the CDK CLI, and Node from its wheel."""
+"""The pinned tools of a local Catchment: the emulator in an environment of its own, the CDK CLI,
+and Node from its wheel.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from duckstring_cli.local.home import private_folder, tools_folder, using
 
 MINISTACK = "1.5.33"
 _SERVING = ("uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0")
-"""Serves the emulator's application at less than two thirds of what a request costs on its own HTTP server."""
+"""Serves the emulator's application at less than two thirds of what a request costs on its own
+HTTP server.
+"""
 
 CDK = "2.1148.1"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -59,7 +63,12 @@ def ensure_tools(on_step: OnStep) -> Tools:
     emulator = tools_folder() / f"emulator-{MINISTACK}-py{PYTHON}"
     cdk = tools_folder() / f"cdk-{CDK}"
     with locked(tools_folder() / "lock"):
-        _once(emulator, on_step, f"Installing the AWS emulator (MiniStack {MINISTACK})", _install_emulator)
+        _once(
+            emulator,
+            on_step,
+            f"Installing the AWS emulator (MiniStack {MINISTACK})",
+            _install_emulator,
+        )
         _once(cdk, on_step, f"Installing the CDK CLI ({CDK})", _install_cdk)
     return Tools(
         emulator_python=emulator / "bin" / "python",
@@ -85,7 +94,13 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def run(
-    command: Sequence[str], *, what: str, hint: str, env: dict[str, str] | None = None, cwd: Path | None = None, umask: int = -1
+    command: Sequence[str],
+    *,
+    what: str,
+    hint: str,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    umask: int = -1,
 ) -> None:
     """Run a command to its end. ``umask``: of the files that it makes; -1: as the user has it.
 
@@ -127,7 +142,11 @@ def _once(folder: Path, on_step: OnStep, step: str, install: Callable[[Path], No
 def _install_emulator(folder: Path) -> None:
     uv = [sys.executable, "-m", "uv"]
     hint = "Check the network and the package index (pip's settings), then try again."
-    run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], what="Creating the emulator's environment", hint=hint)
+    run(
+        [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
+        what="Creating the emulator's environment",
+        hint=hint,
+    )
     install = [
         *uv,
         "pip",
@@ -144,7 +163,15 @@ def _install_emulator(folder: Path) -> None:
 
 def _install_cdk(folder: Path) -> None:
     npm = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    arguments = ["install", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel=error", f"aws-cdk@{CDK}"]
+    arguments = [
+        "install",
+        "--prefix",
+        str(folder),
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+        f"aws-cdk@{CDK}",
+    ]
     run(
         [str(node()), str(npm), *arguments],
         what=f"Installing the CDK CLI {CDK}",

@@ -1,7 +1,9 @@
-"""Workers of functions that will never answer: stopped (SIGSTOP), stuck in their start, or dead while another holds their pipe.
+"""Workers of functions that will never answer: stopped (SIGSTOP), stuck in their start, or dead
+while another holds their pipe.
 
-On Lambda the sandbox of such a worker ends, and whoever invoked it is told. The emulator waits for a line that does not come:
-in an invocation until the function's time is over, in a start for ever, and everything that waits for a worker waits with it.
+On Lambda the sandbox of such a worker ends, and whoever invoked it is told. The emulator waits for
+a line that does not come: in an invocation until the function's time is over, in a start for ever,
+and everything that waits for a worker waits with it.
 
 Standard library only: part of the server.
 """
@@ -32,7 +34,9 @@ logger = logging.getLogger("duckstring")
 
 @dataclass(slots=True, eq=False)
 class _Watched:
-    """A worker somebody waits for. ``since``: when its process was first seen in the state in which it is."""
+    """A worker somebody waits for. ``since``: when its process was first seen in the state in
+    which it is.
+    """
 
     worker: Any
     starting: bool
@@ -113,7 +117,11 @@ def _holders(descriptor: int) -> list[int]:
 
 def _processes() -> list[int]:
     table = Path("/proc")
-    return [int(entry.name) for entry in table.iterdir() if entry.name.isdigit()] if table.exists() else []
+    return (
+        [int(entry.name) for entry in table.iterdir() if entry.name.isdigit()]
+        if table.exists()
+        else []
+    )
 
 
 def _has_open(pid: int, pipe: os.stat_result) -> bool:

@@ -1,12 +1,15 @@
-"""What a connection to the server may cost before anybody has shown a key. Part of the server: uvicorn's HTTP protocol, with limits.
+"""What a connection to the server may cost before anybody has shown a key. Part of the server:
+uvicorn's HTTP protocol, with limits.
 
-Uvicorn waits for a head for ever, keeps whatever is sent before its end, and adds lines after the last chunk of a body (trailers)
-to the head that was looked at. Here
+Uvicorn waits for a head for ever, keeps whatever is sent before its end, and adds lines after the
+last chunk of a body (trailers) to the head that was looked at. Here
 
-- a head arrives within a time and a size; so does the rest of a body whose request is answered already;
+- a head arrives within a time and a size; so does the rest of a body whose request is answered
+  already;
 - trailers are refused, and what was looked at is a copy;
-- when there are too many connections one gives way: the oldest that has never shown a key, or else one that waits for a request.
-  Not the newest: while strangers keep opening connections, that is a user's who is about to show one.
+- when there are too many connections one gives way: the oldest that has never shown a key, or else
+  one that waits for a request. Not the newest: while strangers keep opening connections, that is a
+  user's who is about to show one.
 """
 
 from __future__ import annotations
@@ -23,15 +26,22 @@ HEAD_WITHIN = 20.0
 _LARGEST_HEAD = 65_536
 _MOST_CONNECTIONS = 8_192
 _NO_HTTP = (HTTPStatus.BAD_REQUEST, "this is not HTTP/1.1")
-_LONG_HEAD = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"a request's head has at most {_LARGEST_HEAD:,} bytes")
+_LONG_HEAD = (
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    f"a request's head has at most {_LARGEST_HEAD:,} bytes",
+)
 _TRAILERS = (HTTPStatus.BAD_REQUEST, "headers after the body are not allowed here")
 _FULL = (HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
 
 
 def most_connections() -> int:
-    """Well below the number of files that this process may have open: workers, objects and the state need some."""
+    """Well below the number of files that this process may have open: workers, objects and the
+    state need some.
+    """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(soft // 2, _MOST_CONNECTIONS)
+    return (
+        _MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(soft // 2, _MOST_CONNECTIONS)
+    )
 
 
 class Connection(Protocol):
@@ -120,7 +130,11 @@ class Limited:
     @property
     def is_idle(self) -> bool:
         """Whether it waits for a request."""
-        return not self._in_message and not self.pipeline and (self.cycle is None or self.cycle.response_complete)
+        return (
+            not self._in_message
+            and not self.pipeline
+            and (self.cycle is None or self.cycle.response_complete)
+        )
 
     def data_received(self, data: bytes) -> None:
         """Parse it, and wait no longer than is right for the rest."""
@@ -152,7 +166,10 @@ class Limited:
 
     def on_headers_complete(self) -> None:
         """What is looked at is what arrived until now."""
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > _LARGEST_HEAD:
+        if (
+            len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            > _LARGEST_HEAD
+        ):
             self._fault = _LONG_HEAD
             raise ValueError(_LONG_HEAD)
         self._in_head, self._in_message, self._head_bytes = False, True, 0
@@ -170,7 +187,9 @@ class Limited:
         super().on_message_complete()  # type: ignore[misc]
 
     def on_response_complete(self) -> None:
-        """The rest of a body that nobody reads has a time to arrive, and so has the rest of a next head."""
+        """The rest of a body that nobody reads has a time to arrive, and so has the rest of a
+        next head.
+        """
         super().on_response_complete()  # type: ignore[misc]
         if (self._in_head or self._in_message) and self.cycle.response_complete:
             self._close_within_limit()
@@ -200,7 +219,9 @@ class Limited:
 
     def _refuse(self) -> None:
         cycle = self.cycle
-        if not self.pipeline and (cycle is None or cycle.response_complete or not cycle.response_started):
+        if not self.pipeline and (
+            cycle is None or cycle.response_complete or not cycle.response_started
+        ):
             self.transport.write(_answer(*self._fault))
         if cycle is not None:
             cycle.disconnected = True
@@ -214,10 +235,20 @@ def limited_protocol(*, head_within: float = HEAD_WITHIN, connections: int = 0) 
     base: type = importlib.import_module("uvicorn.protocols.http.httptools_impl").HttpToolsProtocol
     parsing = importlib.import_module("httptools")
     places = Places(connections or most_connections())
-    return type("LimitedProtocol", (Limited, base), {"places": places, "head_within": head_within, "parsing": parsing})
+    return type(
+        "LimitedProtocol",
+        (Limited, base),
+        {"places": places, "head_within": head_within, "parsing": parsing},
+    )
 
 
 def _answer(status: HTTPStatus, why: str) -> bytes:
     said = json.dumps({"message": f"Refused: {why}."})
-    lines = ("content-type: application/json", f"content-length: {len(said)}", "connection: close", "", said)
+    lines = (
+        "content-type: application/json",
+        f"content-length: {len(said)}",
+        "connection: close",
+        "",
+        said,
+    )
     return "\r\n".join((f"HTTP/1.1 {status.value} {status.phrase}", *lines)).encode()

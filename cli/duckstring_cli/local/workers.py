@@ -18,7 +18,12 @@ from duckstring_cli.local.watchdog import Watchdog
 
 _PATIENCE = 0.15
 _CORES = os.cpu_count() or 2
-_WANTED_SOON = ("functions.orchestrator.", "functions.ripple.", "functions.api.", "functions.discovery.")
+_WANTED_SOON = (
+    "functions.orchestrator.",
+    "functions.ripple.",
+    "functions.api.",
+    "functions.discovery.",
+)
 
 _LAST_LINES = 10.0
 """Seconds for what a worker printed to be read; a pause of some milliseconds in it is its end."""
@@ -33,7 +38,9 @@ os.dup2(2, 1)
 
 
 def warm_up() -> None:
-    """Start what the first trigger needs, before it comes. The latest deployment's workers; those there are, stay."""
+    """Start what the first trigger needs, before it comes. The latest deployment's workers;
+    those there are, stay.
+    """
     runtime, service = ministack("core.lambda_runtime"), ministack("services.lambda_svc")
     for record in list(service._functions._data.values()):  # noqa: SLF001 - the emulator's edge
         config = record["config"]
@@ -46,7 +53,9 @@ def warm_up() -> None:
 
 
 class Starts:
-    """Who may start another worker: as many at a time as there are cores, and rather than start one, wait a moment for a warm one."""
+    """Who may start another worker: as many at a time as there are cores, and rather than start
+    one, wait a moment for a warm one.
+    """
 
     def __init__(self, runtime: Any) -> None:  # noqa: ANN401
         self._runtime = runtime
@@ -54,7 +63,14 @@ class Starts:
         self._changed = threading.Condition()
         self._starting: set[int] = set()
 
-    def acquire(self, name: str, config: Any, code: bytes, qualifier: str = "$LATEST", **named: Any) -> Any:  # noqa: ANN401
+    def acquire(
+        self,
+        name: str,
+        config: Any,  # noqa: ANN401
+        code: bytes,
+        qualifier: str = "$LATEST",
+        **named: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
         """A free worker, or a new one when its turn comes."""
         key = self._runtime._worker_key(name, config, qualifier)  # noqa: SLF001
         since = time.monotonic()
@@ -81,11 +97,16 @@ class Starts:
 
 
 def keep_answers_apart() -> None:
-    """Workers answer over their standard output, which their child processes inherit: give the answers descriptors of their own."""
+    """Workers answer over their standard output, which their child processes inherit: give the
+    answers descriptors of their own.
+    """
     runtime = ministack("core.lambda_runtime")
     runtime._PYTHON_WORKER_SCRIPT = _OWN_DESCRIPTORS + runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001
     # The lines of one that prints much would come with the next invocation's.
-    runtime.Worker._drain_stderr_bounded = functools.partialmethod(runtime.Worker._drain_stderr_bounded, hard_cap=_LAST_LINES)  # noqa: SLF001
+    runtime.Worker._drain_stderr_bounded = functools.partialmethod(  # noqa: SLF001
+        runtime.Worker._drain_stderr_bounded,  # noqa: SLF001
+        hard_cap=_LAST_LINES,
+    )
 
 
 def pace_workers(note: Callable[[], None]) -> None:

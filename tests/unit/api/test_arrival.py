@@ -34,8 +34,13 @@ def test_a_rule_is_added_told_and_removed():
 
 def test_a_bucket_that_the_catchment_does_not_hear_of_is_refused_with_what_to_do():
     error = refused(Rules(), bucket="mine")
-    assert error.message == "This Catchment does not hear of what arrives in bucket 'mine'; it hears of inbox, other."
-    assert error.hint.startswith("Deploy it with -c arrivals=inbox,mine,other; on this machine: duckstring catchment configure --arrivals ")
+    assert error.message == (
+        "This Catchment does not hear of what arrives in bucket 'mine'; it hears of inbox, other."
+    )
+    assert error.hint.startswith(
+        "Deploy it with -c arrivals=inbox,mine,other; on this machine: duckstring catchment "
+        "configure --arrivals "
+    )
     with pytest.raises(OperatorError, match="it hears of none yet"):
         add(SALES, RULE, arrivals=Rules(), listened=())
 
@@ -43,7 +48,9 @@ def test_a_bucket_that_the_catchment_does_not_hear_of_is_refused_with_what_to_do
 def test_a_name_is_taken_once_also_by_somebody_who_was_quicker():
     rules = Rules()
     put(rules)
-    assert refused(rules, bucket="other").message == "sales@1 has an arrival rule 'landing' already."
+    assert (
+        refused(rules, bucket="other").message == "sales@1 has an arrival rule 'landing' already."
+    )
     with pytest.raises(OperatorError, match=r"sales@1 was removed meanwhile\."):
         add(SALES, RULE, arrivals=Rules(taken=True), listened=("inbox",))
 

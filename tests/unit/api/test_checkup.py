@@ -42,9 +42,15 @@ def test_a_healthy_line_is_not_mentioned():
 
 @pytest.mark.parametrize("described", [{}, {"sales@1/4-1": ("ABORTED", "Outside: stopped")}])
 def test_a_run_without_an_execution_is_found(described):
-    (kind, message), *rest = findings(Seen(replace(STATE, runs={4: RUN}), mark=QUIET), described=described)
+    (kind, message), *rest = findings(
+        Seen(replace(STATE, runs={4: RUN}), mark=QUIET), described=described
+    )
     told = "ABORTED: Outside: stopped" if described else "gone: there is none"
-    assert (kind, message, rest) == ("execution", f"has run sales@1/4 in flight since 20m, whose execution is {told}.", [])
+    assert (kind, message, rest) == (
+        "execution",
+        f"has run sales@1/4 in flight since 20m, whose execution is {told}.",
+        [],
+    )
 
 
 @pytest.mark.parametrize("change", ["young", "letters"])
@@ -67,15 +73,28 @@ def test_an_alarm_that_did_not_ring_is_found():
 
 
 @pytest.mark.parametrize(
-    "seen", [None, Seen(replace(STATE, release=replace(SELECTED, version="0.9.0", deployed=NOON - timedelta(days=1))))]
+    "seen",
+    [
+        None,
+        Seen(
+            replace(
+                STATE, release=replace(SELECTED, version="0.9.0", deployed=NOON - timedelta(days=1))
+            )
+        ),
+    ],
 )
 def test_a_deploy_that_its_line_never_heard_of_is_found(seen):
     (finding,) = findings(seen)
-    assert finding == ("deploy", "has not heard of the deploy of 1.0.0, 3h ago: it runs the version before, or nothing.")
+    assert finding == (
+        "deploy",
+        "has not heard of the deploy of 1.0.0, 3h ago: it runs the version before, or nothing.",
+    )
 
 
 def test_a_deploy_that_waits_for_runs_in_flight_was_heard_of():
-    held = replace(STATE, release=replace(SELECTED, deployed=NOON - timedelta(days=1)), next_release=SELECTED)
+    held = replace(
+        STATE, release=replace(SELECTED, deployed=NOON - timedelta(days=1)), next_release=SELECTED
+    )
     assert findings(Seen(held, mark=QUIET)) == []
 
 

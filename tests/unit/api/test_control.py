@@ -7,7 +7,16 @@ import pytest
 
 from duckstring.api.control import NothingToForceError, ancestors, control, failure_budget
 from duckstring.api.ports import ControlPorts
-from duckstring.engine.signals import BudgetSet, Deployed, Ordered, PullReceived, RippleSucceeded, SourceTold, TargetReceived, Triggered
+from duckstring.engine.signals import (
+    BudgetSet,
+    Deployed,
+    Ordered,
+    PullReceived,
+    RippleSucceeded,
+    SourceTold,
+    TargetReceived,
+    Triggered,
+)
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.errors import OperatorError
@@ -51,7 +60,11 @@ class Town:
 
     def read(self, lines):
         heard = 0 if self.deaf else len(self.letters)
-        return {line: Seen(self.states[line], mark=(0, str(heard))) for line in lines if line in self.states}
+        return {
+            line: Seen(self.states[line], mark=(0, str(heard)))
+            for line in lines
+            if line in self.states
+        }
 
     @property
     def ports(self):
@@ -81,8 +94,15 @@ def town():
 
 def test_a_verb_is_told_to_the_line_and_answered_by_what_it_has_become(town):
     told = town.control("orders", "wake")
-    assert [(letter.to, letter.signal) for letter in town.letters] == [(ORDERS, Ordered("wake", NOON))]
-    assert (told["lines"], told["applied"], told["previous"], told["status"]["status"]) == (["orders@1"], True, "idle", "running")
+    assert [(letter.to, letter.signal) for letter in town.letters] == [
+        (ORDERS, Ordered("wake", NOON))
+    ]
+    assert (told["lines"], told["applied"], told["previous"], told["status"]["status"]) == (
+        ["orders@1"],
+        True,
+        "idle",
+        "running",
+    )
     assert (told["runs"], told["warnings"]) == ([], [])
 
 
@@ -96,7 +116,11 @@ def test_what_a_line_has_not_heard_in_time_is_said_to_be_under_way(town):
 def test_a_kill_names_the_runs_that_it_stopped(town):
     town.hear(ORDERS, Triggered("pulse", NOON))
     told = town.control("orders", "kill")
-    assert (told["previous"], told["status"]["status"], told["runs"]) == ("running", "killed", ["orders@1/1"])
+    assert (told["previous"], told["status"]["status"], told["runs"]) == (
+        "running",
+        "killed",
+        ["orders@1/1"],
+    )
     again = town.control("orders", "kill")
     assert (again["previous"], again["status"]["status"], again["runs"]) == ("killed", "killed", [])
 
@@ -111,10 +135,15 @@ def test_clearing_what_is_neither_failed_nor_killed_changes_nothing_and_is_no_re
 def test_forcing_what_never_ran_needs_something_to_begin_with(town):
     with pytest.raises(NothingToForceError) as caught:
         town.control("sales", "force")
-    assert caught.value.message == "sales@1 cannot be forced: it has never run, and orders@1 has no output yet."
+    assert (
+        caught.value.message
+        == "sales@1 cannot be forced: it has never run, and orders@1 has no output yet."
+    )
     assert caught.value.hint == "Run it with all that it needs: duckstring trigger pulse sales -m 1"
     assert town.letters == []
-    town.hear(SALES, SourceTold(ORDERS, NOON, NOON, timedelta(0), 1, down=False, reason="", stamp=(9, 0)))
+    town.hear(
+        SALES, SourceTold(ORDERS, NOON, NOON, timedelta(0), 1, down=False, reason="", stamp=(9, 0))
+    )
     assert town.control("sales", "force")["status"]["status"] == "running"
 
 
@@ -127,10 +156,22 @@ def test_an_inlet_may_be_forced_though_it_never_ran_and_again_after_that(town):
 
 
 def test_a_line_of_optional_sources_only_is_forced_if_any_has_output():
-    town = Town(ShelfCatalog(graph(*LINES[:2], release("any@1", "", source("orders@1", optional=True), source("rates@1", optional=True)))))
+    town = Town(
+        ShelfCatalog(
+            graph(
+                *LINES[:2],
+                release(
+                    "any@1", "", source("orders@1", optional=True), source("rates@1", optional=True)
+                ),
+            )
+        )
+    )
     with pytest.raises(NothingToForceError, match=r"orders@1, rates@1 have no output yet"):
         town.control("any", "force")
-    town.hear(Line("any@1"), SourceTold(ORDERS, NOON, NOON, timedelta(0), 1, down=False, reason="", stamp=(9, 0)))
+    town.hear(
+        Line("any@1"),
+        SourceTold(ORDERS, NOON, NOON, timedelta(0), 1, down=False, reason="", stamp=(9, 0)),
+    )
     assert town.control("any", "force")["status"]["status"] == "running"
 
 
@@ -140,7 +181,12 @@ def test_sleep_drops_what_one_line_wants_and_names_the_sinks_that_still_want(tow
     told = town.control("sales", "sleep")
     assert told["lines"] == ["sales@1"]
     assert told["status"]["demand"]["pull"] is False
-    assert told["warnings"] == ["reports@2 is awake (wave, pull) and reads sales@1: it asks again with its next run or trigger."]
+    assert told["warnings"] == [
+        (
+            "reports@2 is awake (wave, pull) and reads sales@1: it asks again with its next run or "
+            "trigger."
+        )
+    ]
 
 
 def test_sleep_upstream_reaches_every_ancestor_required_or_not_and_no_sink(town):
@@ -149,12 +195,19 @@ def test_sleep_upstream_reaches_every_ancestor_required_or_not_and_no_sink(town)
         town.hear(line, Triggered("tide", NOON, timedelta(days=1)))
     told = town.control("sales", "sleep", upstream=True)
     assert told["lines"] == ["sales@1", "orders@1", "rates@1"]
-    assert all(town.states[Line(line)].trigger is None and not town.states[Line(line)].targets for line in told["lines"])
+    assert all(
+        town.states[Line(line)].trigger is None and not town.states[Line(line)].targets
+        for line in told["lines"]
+    )
     assert told["warnings"] == []
 
 
 def test_ancestors_are_followed_through_absent_sources_and_never_lead_back():
-    held = graph(release("a@1", "", source("b@1"), source("gone@1")), release("b@1", "", source("c@1")), release("c@1"))
+    held = graph(
+        release("a@1", "", source("b@1"), source("gone@1")),
+        release("b@1", "", source("c@1")),
+        release("c@1"),
+    )
     assert ancestors(Line("a@1"), held) == {"b@1", "c@1"}
     assert ancestors(Line("c@1"), held) == frozenset()
 
@@ -176,7 +229,13 @@ def test_what_cannot_be_done_is_refused_before_anything_is_told(town, words, opt
 
 
 def test_budgets_are_shown_set_and_left_alone_where_not_named(town):
-    assert town.budget("sales") == {"line": "sales@1", "immediate_retries": 0, "source_retries": 0, "failures": 0, "applied": True}
+    assert town.budget("sales") == {
+        "line": "sales@1",
+        "immediate_retries": 0,
+        "source_retries": 0,
+        "failures": 0,
+        "applied": True,
+    }
     assert town.letters == []
     told = town.budget("sales", immediate_retries=3)
     assert (told["immediate_retries"], told["source_retries"]) == (3, 0)
@@ -188,6 +247,8 @@ def test_budgets_are_shown_set_and_left_alone_where_not_named(town):
 @pytest.mark.parametrize("value", [-1, 1001])
 @pytest.mark.parametrize("name", ["immediate_retries", "source_retries"])
 def test_a_budget_out_of_range_is_refused(town, name, value):
-    with pytest.raises(OperatorError, match=rf"^{name} is {value}; allowed: whole numbers from 0 to 1000\.$"):
+    with pytest.raises(
+        OperatorError, match=rf"^{name} is {value}; allowed: whole numbers from 0 to 1000\.$"
+    ):
         town.budget("sales", **{name: value})
     assert town.letters == []

@@ -36,7 +36,12 @@ A, B = "a" * 64, "b" * 64
 
 class World:
     def __init__(self, *deployed, found=None):
-        self.catalog, self.post, self.packages, self.imports = ShelfCatalog(graph(*deployed)), Post(), Packages({}), Imports(found or {})
+        self.catalog, self.post, self.packages, self.imports = (
+            ShelfCatalog(graph(*deployed)),
+            Post(),
+            Packages({}),
+            Imports(found or {}),
+        )
         self.clock = StillClock(NOON + timedelta(hours=1))
         self.states, self.attempts = States(), AttemptRows()
         self.ports = DeployPorts(
@@ -54,7 +59,9 @@ class World:
     def request(self, name, version="1.0.0", *, sha256=A, sources=None, **pond):
         key = f"artifacts/{name}/{version}/{sha256}.zip"
         self.packages.digests[key] = sha256
-        manifest = {"pond": {"name": name, "version": version, **pond}} | ({"sources": sources} if sources else {})
+        manifest = {"pond": {"name": name, "version": version, **pond}} | (
+            {"sources": sources} if sources else {}
+        )
         return {"manifest": manifest, "artifact": key, "sha256": sha256}
 
     def refused(self, *requests, **options):
@@ -68,7 +75,10 @@ class World:
 
 def test_a_batch_is_selected_and_each_line_is_told_its_release():
     world = World(found={"sales": (RippleSpec("load"), RippleSpec("join", ("load",)))})
-    requests = [world.request("sales", "1.2.0", sources={"orders": "1.0.0"}, source_retries=2), world.request("orders", type="inlet")]
+    requests = [
+        world.request("sales", "1.2.0", sources={"orders": "1.0.0"}, source_retries=2),
+        world.request("orders", type="inlet"),
+    ]
     told = deploy(requests, world.ports)
     assert told == {
         "ponds": [
@@ -106,7 +116,10 @@ def test_a_batch_is_selected_and_each_line_is_told_its_release():
 
 def test_a_pond_says_whether_its_name_alone_means_the_deployed_line():
     world = World(release("sales@2"))
-    assert [deploy([world.request("sales", v)], world.ports)["ponds"][0]["default"] for v in ("1.0.0", "3.0.0")] == [False, True]
+    assert [
+        deploy([world.request("sales", v)], world.ports)["ponds"][0]["default"]
+        for v in ("1.0.0", "3.0.0")
+    ] == [False, True]
 
 
 def test_one_bad_pond_refuses_the_whole_batch_with_every_fault_at_once():
@@ -151,21 +164,36 @@ def test_the_same_package_again_is_unchanged_imported_once_and_told_again():
 
 
 @pytest.mark.parametrize("health", ["ok", "failed", "killed"])
-def test_the_package_that_is_selected_waits_for_nothing_and_says_what_becomes_of_a_line_that_is_down(health):
+def test_the_package_that_is_selected_waits_for_nothing_and_says_what_becomes_of_a_line_that_is_down(
+    health,
+):
     world = World()
     deploy([world.request("sales")], world.ports)
     selected = world.post.letters[0].signal.release
     seen = in_flight("sales@1", 2)
-    world.states.held = {Line("sales@1"): replace(seen, state=replace(seen.state, release=selected, health=health))}
+    world.states.held = {
+        Line("sales@1"): replace(seen, state=replace(seen.state, release=selected, health=health))
+    }
     (told,) = deploy([world.request("sales")], world.ports)["ponds"]
-    assert (told["unchanged"], told["waits_for"]) == (True, ["sales@1/2"] if health == "failed" else [])
-    failed = "sales@1 failed, and this is the version that failed: the failure is cleared, and it runs again if it is wanted."
+    assert (told["unchanged"], told["waits_for"]) == (
+        True,
+        ["sales@1/2"] if health == "failed" else [],
+    )
+    failed = (
+        "sales@1 failed, and this is the version that failed: the failure is cleared, and it "
+        "runs again if it is wanted."
+    )
     assert (
         told["warnings"][:1]
         == {
             "ok": [],
             "failed": [failed],
-            "killed": ["sales@1 was killed and stays down: duckstring control wake sales -m 1 (or clear: it runs when it is wanted)."],
+            "killed": [
+                (
+                    "sales@1 was killed and stays down: duckstring control wake sales -m 1 (or "
+                    "clear: it runs when it is wanted)."
+                )
+            ],
         }[health]
     )
 
@@ -177,7 +205,11 @@ def test_a_version_deployed_again_waits_where_another_one_that_waits_is_put_asid
     deploy([world.request("sales", "1.1.0")], world.ports)
     second = world.post.letters[1].signal.release
     seen = in_flight("sales@1", 2)
-    world.states.held = {Line("sales@1"): replace(seen, state=replace(seen.state, release=first, next_release=second))}
+    world.states.held = {
+        Line("sales@1"): replace(
+            seen, state=replace(seen.state, release=first, next_release=second)
+        )
+    }
     for version, unchanged in (("1.1.0", True), ("1.0.0", False)):
         (told,) = deploy([world.request("sales", version)], world.ports)["ponds"]
         assert (told["unchanged"], told["waits_for"]) == (unchanged, ["sales@1/2"])
@@ -204,7 +236,10 @@ def test_the_same_package_after_the_function_has_grown_starts_there():
     deploy([world.request("sales")], world.ports)
     world.ports = replace(world.ports, function=FunctionSize(8192, 900))
     assert deploy([world.request("sales")], world.ports)["ponds"][0]["unchanged"] is True
-    assert [letter.signal.release.ripples[0].starts_on for letter in world.post.letters] == ["task", "lambda"]
+    assert [letter.signal.release.ripples[0].starts_on for letter in world.post.letters] == [
+        "task",
+        "lambda",
+    ]
 
 
 def test_going_back_to_a_lower_version_is_allowed_with_a_word():
@@ -216,12 +251,18 @@ def test_going_back_to_a_lower_version_is_allowed_with_a_word():
 def test_a_deploy_does_not_end_a_kill_and_says_so():
     world = World(release("sales@1", "1.0.0"), release("rates@1", "1.0.0"))
     world.states.held = {
-        name: Seen(PondState(Line(name), health=health)) for name, health in (("sales@1", "killed"), ("rates@1", "failed"))
+        name: Seen(PondState(Line(name), health=health))
+        for name, health in (("sales@1", "killed"), ("rates@1", "failed"))
     }
     told = deploy([world.request("sales", "1.0.1"), world.request("rates", "1.0.1")], world.ports)
     assert {pond["line"]: pond["warnings"] for pond in told["ponds"]} == {
         "rates@1": [],
-        "sales@1": ["sales@1 was killed and stays down: duckstring control wake sales -m 1 (or clear: it runs when it is wanted)."],
+        "sales@1": [
+            (
+                "sales@1 was killed and stays down: duckstring control wake sales -m 1 (or clear: it "
+                "runs when it is wanted)."
+            )
+        ],
     }
 
 
@@ -240,20 +281,39 @@ def test_a_version_that_a_run_in_flight_holds_back_is_told_with_the_run():
         Line("flat@1"): Seen(PondState(Line("flat@1"), release=release("flat@1"))),
     }
     world.attempts.rows = {
-        "sales@1/7/load/1": {"status": "running", "where": "lambda", "resumes": "2030-01-01T14:00:00.500000Z"},
+        "sales@1/7/load/1": {
+            "status": "running",
+            "where": "lambda",
+            "resumes": "2030-01-01T14:00:00.500000Z",
+        },
         "rates@1/2/load/1": {"status": "running", "where": "lambda"},
     }
-    requests = [world.request("sales", "1.1.0"), world.request("rates", sha256=B), world.request("flat", "1.1.0"), world.request("new")]
+    requests = [
+        world.request("sales", "1.1.0"),
+        world.request("rates", sha256=B),
+        world.request("flat", "1.1.0"),
+        world.request("new"),
+    ]
     waits = (
-        "{0}@1 runs 1.0.0 still: {1} waits for run {2}, and what is asked for meanwhile waits with it. Until when is not known{3}. "
-        "Look: duckstring status {0} -m 1; to stop what runs: duckstring control kill {0} -m 1, then wake."
+        "{0}@1 runs 1.0.0 still: {1} waits for run {2}, and what is asked for meanwhile waits "
+        "with it. Until when is not known{3}. "
+        "Look: duckstring status {0} -m 1; to stop what runs: duckstring control kill {0} -m 1, "
+        "then wake."
     )
-    told = {pond["line"]: (pond["waits_for"], pond["warnings"]) for pond in deploy(requests, world.ports, overwrite=True)["ponds"]}
+    told = {
+        pond["line"]: (pond["waits_for"], pond["warnings"])
+        for pond in deploy(requests, world.ports, overwrite=True)["ponds"]
+    }
     assert told == {
         "sales@1": (
             ["sales@1/4", "sales@1/7"],
             [
-                waits.format("sales", "1.1.0", "sales@1/4 and 1 more", "; load pauses until 2030-01-01 14:00:00Z"),
+                waits.format(
+                    "sales",
+                    "1.1.0",
+                    "sales@1/4 and 1 more",
+                    "; load pauses until 2030-01-01 14:00:00Z",
+                ),
             ],
         ),
         "rates@1": (
@@ -269,13 +329,22 @@ def test_a_version_that_a_run_in_flight_holds_back_is_told_with_the_run():
 
 
 def test_going_below_a_sinks_minimum_is_refused_and_in_one_batch_with_its_sink_allowed():
-    world = World(release("sales@1", "1.3.0"), release("reports@1", "1.0.0", source("sales@1", "1.3.0"), kind="outlet"))
+    world = World(
+        release("sales@1", "1.3.0"),
+        release("reports@1", "1.0.0", source("sales@1", "1.3.0"), kind="outlet"),
+    )
     error = world.refused(world.request("sales", "1.2.0"))
     assert error.message == (
         "reports@1 1.0.0 needs sales@1 at 1.3.0 or newer, and this deploy would select 1.2.0: "
         "deploy sales at 1.3.0 or newer, or together with it a reports that needs less."
     )
-    deploy([world.request("sales", "1.2.0"), world.request("reports", "1.1.0", sources={"sales": "1.2.0"}, type="outlet")], world.ports)
+    deploy(
+        [
+            world.request("sales", "1.2.0"),
+            world.request("reports", "1.1.0", sources={"sales": "1.2.0"}, type="outlet"),
+        ],
+        world.ports,
+    )
     assert world.catalog.releases()["sales@1"].version == "1.2.0"
 
 
@@ -315,7 +384,10 @@ def test_a_line_that_heard_of_its_removal_keeps_what_its_sinks_asked_for_since(s
 
 def test_a_line_twice_in_a_batch_is_refused():
     world = World()
-    assert world.refused(world.request("sales", "1.0.0"), world.request("sales", "1.1.0")).message == "sales@1 is in this deploy twice."
+    assert (
+        world.refused(world.request("sales", "1.0.0"), world.request("sales", "1.1.0")).message
+        == "sales@1 is in this deploy twice."
+    )
 
 
 def test_a_cycle_made_by_two_deploys_is_refused():
@@ -328,12 +400,17 @@ def test_a_package_that_is_not_what_it_says_is_refused():
     request = world.request("sales")
     world.packages.digests[request["artifact"]] = B
     assert f"has sha256 {B}; expected {A}" in world.refused(request).message
-    assert "lies at 'elsewhere.zip'" in world.refused({**request, "artifact": "elsewhere.zip"}).message
+    assert (
+        "lies at 'elsewhere.zip'" in world.refused({**request, "artifact": "elsewhere.zip"}).message
+    )
 
 
 def test_a_pond_without_ripples_and_an_empty_batch_are_refused():
     world = World(found={"sales": ()})
-    assert world.refused(world.request("sales")).message == "sales 1.0.0: src/pond.py defines no Ripple."
+    assert (
+        world.refused(world.request("sales")).message
+        == "sales 1.0.0: src/pond.py defines no Ripple."
+    )
     assert "empty" in world.refused().message
 
 

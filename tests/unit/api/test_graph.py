@@ -24,7 +24,11 @@ def test_a_cycle_is_named_in_full():
     )
     assert find_cycle(lines, {"b@1"}) == ("b@1", "a@1", "c@1", "b@1")
     assert faults(lines, {"a@1"}) == (
-        "These Ponds would wait for each other in a cycle: a@1 -> c@1 -> b@1 -> a@1; take one of these Sources away.",
+        (
+            "These Ponds would wait for each other in a cycle: a@1 -> c@1 -> b@1 -> a@1; take "
+            "one of "
+            "these Sources away."
+        ),
     )
 
 
@@ -43,13 +47,18 @@ def test_majors_of_one_pond_are_different_lines():
 
 
 def test_a_deep_chain_is_walked_without_recursion():
-    chain = [release(f"p{n}@1", "", *([source(f"p{n - 1}@1")] if n else [source("p4999@1")])) for n in range(5000)]
+    chain = [
+        release(f"p{n}@1", "", *([source(f"p{n - 1}@1")] if n else [source("p4999@1")]))
+        for n in range(5000)
+    ]
     assert len(find_cycle(graph(*chain), {"p0@1"})) == 5001
 
 
 def test_an_outlet_is_nobodys_source_from_either_side():
     lines = graph(release("reports@1", kind="outlet"), release("late@1", "", source("reports@1")))
-    sentence = "late@1 names reports@1 as a Source, but reports@1 is an Outlet: an Outlet has no Sinks."
+    sentence = (
+        "late@1 names reports@1 as a Source, but reports@1 is an Outlet: an Outlet has no Sinks."
+    )
     assert faults(lines, {"late@1"}) == (sentence,)
     assert faults(lines, {"reports@1"}) == (sentence,)
 
@@ -59,16 +68,28 @@ NEEDS = "b@1 1.0.0 needs a@1 at {} or newer, and "
 
 @pytest.mark.parametrize("optional", [False, True])
 def test_a_source_below_its_sinks_minimum_is_refused_whoever_is_deployed_with_the_way_out(optional):
-    lines = graph(release("a@1", "1.9.0"), release("b@1", "", source("a@1", "1.10.0", optional=optional)))
+    lines = graph(
+        release("a@1", "1.9.0"), release("b@1", "", source("a@1", "1.10.0", optional=optional))
+    )
     needs = NEEDS.format("1.10.0")
     assert faults(lines, {"b@1"}) == (
-        f"{needs}1.9.0 is deployed: deploy a 1.10.0 or newer first or together with it, or lower the minimum in b's pond.toml.",
+        (
+            f"{needs}1.9.0 is deployed: deploy a 1.10.0 or newer first or together with it, or "
+            "lower "
+            "the minimum in b's pond.toml."
+        ),
     )
     assert faults(lines, {"a@1"}) == (
-        f"{needs}this deploy would select 1.9.0: deploy a at 1.10.0 or newer, or together with it a b that needs less.",
+        (
+            f"{needs}this deploy would select 1.9.0: deploy a at 1.10.0 or newer, or together with "
+            "it a b that needs less."
+        ),
     )
     assert faults(lines, {"a@1", "b@1"}) == (
-        f"{needs}this deploy has 1.9.0 of it: raise that version, or lower the minimum in b's pond.toml.",
+        (
+            f"{needs}this deploy has 1.9.0 of it: raise that version, or lower the minimum in b's "
+            "pond.toml."
+        ),
     )
 
 
@@ -101,7 +122,9 @@ def test_who_needs_a_line_is_told_apart_by_how_much():
 
 
 def test_a_fault_elsewhere_does_not_hold_up_this_deploy():
-    lines = graph(release("a@1", "1.0.0"), release("b@1", "", source("a@1", "1.5.0")), release("c@1"))
+    lines = graph(
+        release("a@1", "1.0.0"), release("b@1", "", source("a@1", "1.5.0")), release("c@1")
+    )
     assert faults(lines, {"c@1"}) == ()
 
 

@@ -16,14 +16,27 @@ from duckstring.model.catalog import Removal
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line
 from duckstring.ports import Seen
-from tests.unit.api.world import NOON, Archive, Post, Rows, ShelfCatalog, States, StillClock, graph, release, source
+from tests.unit.api.world import (
+    NOON,
+    Archive,
+    Post,
+    Rows,
+    ShelfCatalog,
+    States,
+    StillClock,
+    graph,
+    release,
+    source,
+)
 from tests.unit.test_sweep import run
 
 SALES = Line("sales@1")
 
 
 class World:
-    """Sales, which one may do without; a second major of it; another version of it that nobody selected."""
+    """Sales, which one may do without; a second major of it; another version of it that nobody
+    selected.
+    """
 
     def __init__(self, *more, hears=True):
         one = release(SALES, "1.2.0")
@@ -31,10 +44,19 @@ class World:
         self.catalog = ShelfCatalog(graph(one, release("sales@2"), release("solo@1"), sink, *more))
         self.catalog.versions["sales", "1.0.0"] = release(SALES, "1.0.0")
         self.catalog.versions["sales", "1.1.0"] = release(SALES, "1.1.0")
-        state = PondState(SALES, release=one, runs={3: run(3), 4: run(4, failure=Failure("load", 1, "E", "m"))})
+        state = PondState(
+            SALES, release=one, runs={3: run(3), 4: run(4, failure=Failure("load", 1, "E", "m"))}
+        )
         self.post = Post()
-        self.states = States({SALES: Seen(state, mark=(0, "1" if hears else "0")), "solo@1": Seen(PondState("solo@1"), mark=(0, "1"))})
-        self.ports = RemovePorts(self.catalog, Archive(self.catalog), self.states, self.post, StillClock())
+        self.states = States(
+            {
+                SALES: Seen(state, mark=(0, "1" if hears else "0")),
+                "solo@1": Seen(PondState("solo@1"), mark=(0, "1")),
+            }
+        )
+        self.ports = RemovePorts(
+            self.catalog, Archive(self.catalog), self.states, self.post, StillClock()
+        )
 
     def refused(self, pond, **asked):
         before = dict(self.catalog.selected), dict(self.catalog.versions)
@@ -76,7 +98,11 @@ def test_a_line_that_is_too_busy_to_hear_is_removed_all_the_same():
 def test_a_dry_removal_says_the_same_and_does_nothing():
     world = World()
     told = remove("sales", world.ports, major=1, dry=True)
-    assert (told["removed"], told["stopped"], told["applied"]) == (["sales@1"], ["sales@1/3"], False)
+    assert (told["removed"], told["stopped"], told["applied"]) == (
+        ["sales@1"],
+        ["sales@1/3"],
+        False,
+    )
     assert world.catalog.at == 0
     assert world.post.letters == []
     remove("sales", world.ports, version="1.0.0", dry=True)
@@ -87,14 +113,19 @@ def test_a_line_that_sinks_need_stays_and_all_of_them_are_named():
     world = World(release("reports@1", "", source(SALES)), release("audit@2", "", source(SALES)))
     error = world.refused("sales", major=1)
     assert error.message == "sales@1 cannot be removed: audit@2, reports@1 need it as a Source."
-    assert error.hint == 'Remove them first, or deploy them without sales, or with it as optional: sales = "1.0.0?"'
+    assert error.hint == (
+        'Remove them first, or deploy them without sales, or with it as optional: sales = "1.0.0?"'
+    )
     assert world.refused("sales", major=1, dry=True).message == error.message
 
 
 def test_nothing_is_removed_on_a_guess():
     world = World()
     error = world.refused("sales")
-    assert (error.message, error.hint) == ("sales has 2 lines: sales@1, sales@2.", "Say which: duckstring pond remove sales -m 1")
+    assert (error.message, error.hint) == (
+        "sales has 2 lines: sales@1, sales@2.",
+        "Say which: duckstring pond remove sales -m 1",
+    )
     assert isinstance(world.refused("nobody"), PondNotFoundError)
     assert "the nearest: sales" in world.refused("slaes").message
     assert remove("solo", world.ports)["removed"] == ["solo@1"]
@@ -112,7 +143,10 @@ def test_a_version_that_is_not_selected_goes_alone():
 def test_the_selected_version_stays_and_both_ways_out_are_told():
     error = World().refused("sales", version="1.2.0", major=1)
     assert error.message == "sales 1.2.0 is the version that sales@1 runs."
-    assert error.hint == "Deploy another version of it first, or remove the whole line: duckstring pond remove sales -m 1"
+    assert error.hint == (
+        "Deploy another version of it first, or remove the whole line: duckstring pond "
+        "remove sales -m 1"
+    )
 
 
 def test_an_unknown_version_is_answered_with_those_that_are_there():
@@ -143,9 +177,18 @@ def test_a_removal_that_one_deploy_overtook_is_judged_again():
 def ask_runs(pond, **asked):
     """The line whose runs are told."""
     world = World()
-    world.catalog.gone = {line: Removal(line, NOON) for line in (Line("old@1"), Line("old@3"), Line("sales@5"))}
+    world.catalog.gone = {
+        line: Removal(line, NOON) for line in (Line("old@1"), Line("old@3"), Line("sales@5"))
+    }
     history = Spying()
-    runs(catalog=world.catalog, removals=Archive(world.catalog), history=history, clock=StillClock(), pond=pond, **asked)
+    runs(
+        catalog=world.catalog,
+        removals=Archive(world.catalog),
+        history=history,
+        clock=StillClock(),
+        pond=pond,
+        **asked,
+    )
     return history.line
 
 

@@ -20,7 +20,16 @@ from duckstring.model.instants import to_text
 from duckstring.model.names import Line, package_id
 from duckstring.ports import Seen
 from tests.unit.api.test_status import Files
-from tests.unit.api.world import NOON, Post, ShelfCatalog, States, StillClock, graph, release, source
+from tests.unit.api.world import (
+    NOON,
+    Post,
+    ShelfCatalog,
+    States,
+    StillClock,
+    graph,
+    release,
+    source,
+)
 from tests.unit.test_sweep import run
 
 SALES = Line("sales@1")
@@ -28,11 +37,22 @@ DAY = timedelta(days=1)
 
 
 def version(table, number, f=NOON, of="1.0.0", **more):
-    return TableVersion(table, f"data/sales@1/{table}/{number:010d}-load-1-0a1b2c3d.parquet", 3, 9, "x", f, of, **more)
+    return TableVersion(
+        table,
+        f"data/sales@1/{table}/{number:010d}-load-1-0a1b2c3d.parquet",
+        3,
+        9,
+        "x",
+        f,
+        of,
+        **more,
+    )
 
 
 class History:
-    """The runs of Sinks, and what their attempts have read: line to (run, started, version, {Ripple: reads})."""
+    """The runs of Sinks, and what their attempts have read: line to (run, started, version,
+    {Ripple: reads}).
+    """
 
     def __init__(self, **lines):
         self.lines = {f"{name}@1": runs for name, runs in lines.items()}
@@ -41,14 +61,22 @@ class History:
         assert status == "success"
         found = self.lines.get(line, [])[:limit]
         return [
-            {"run": f"{line}/{number}", "number": number, "started": to_text(at), "version": of, "status": "success"}
+            {
+                "run": f"{line}/{number}",
+                "number": number,
+                "started": to_text(at),
+                "version": of,
+                "status": "success",
+            }
             for number, at, of, _ in found
         ]
 
     def attempts(self, line, number):
         (reads,) = (reads for other, _, _, reads in self.lines[line] if other == number)
         lost = [{"ripple": "load", "status": "lost", "reads": None}]
-        return lost + [{"ripple": name, "status": "success", "reads": read} for name, read in reads.items()]
+        return lost + [
+            {"ripple": name, "status": "success", "reads": read} for name, read in reads.items()
+        ]
 
 
 class World:
@@ -56,11 +84,17 @@ class World:
 
     def __init__(self, *sinks, hears=True, history=None, **state):
         self.catalog = ShelfCatalog(graph(release(SALES), *sinks))
-        held = {"tables": {"orders": version("orders", 7), "refunds": version("refunds", 4)}, "release": release(SALES), "snapshot": 7}
+        held = {
+            "tables": {"orders": version("orders", 7), "refunds": version("refunds", 4)},
+            "release": release(SALES),
+            "snapshot": 7,
+        }
         self.state = PondState(SALES, **{**held, **state})
         self.post = Post()
         self.states = States({SALES: Seen(self.state, mark=(0, "1" if hears else "0"))})
-        self.ports = RemoveTablePorts(self.catalog, self.states, history or History(), self.post, StillClock())
+        self.ports = RemoveTablePorts(
+            self.catalog, self.states, history or History(), self.post, StillClock()
+        )
 
     def remove(self, table="refunds", **more):
         return remove_table("sales", table, self.ports, **more)
@@ -82,8 +116,15 @@ def board(*runs):
 def test_the_line_is_told_to_publish_a_table_no_longer():
     world = World()
     told = world.remove()
-    assert [(letter.to, letter.signal) for letter in world.post.letters] == [(SALES, TableRemoved("refunds"))]
-    assert (told["line"], told["removed"], told["warnings"], told["applied"]) == (SALES, ["sales@1 refunds"], [], True)
+    assert [(letter.to, letter.signal) for letter in world.post.letters] == [
+        (SALES, TableRemoved("refunds"))
+    ]
+    assert (told["line"], told["removed"], told["warnings"], told["applied"]) == (
+        SALES,
+        ["sales@1 refunds"],
+        [],
+        True,
+    )
 
 
 def test_a_dry_removal_judges_only():
@@ -100,13 +141,20 @@ def test_a_removal_that_waits_for_runs_in_flight_names_them():
 def test_a_version_that_writes_the_table_itself_is_warned_of():
     mine = version("refunds", 7, package=package_id(release(SALES).artifact))
     (warning,) = World(tables={"refunds": mine}).remove()["warnings"]
-    assert warning == "sales@1 runs version 1.0.0, which wrote 'refunds': a run that writes it publishes it again."
+    assert warning == (
+        "sales@1 runs version 1.0.0, which wrote 'refunds': a run that writes it publishes "
+        "it again."
+    )
 
 
 def test_a_sink_that_reads_it_is_named_with_the_run_and_the_ripple():
-    error = World(BOARD, history=board({"load": ["sales.orders"], "report": []}, {"load": ["sales.refunds"]})).refused()
+    error = World(
+        BOARD, history=board({"load": ["sales.orders"], "report": []}, {"load": ["sales.refunds"]})
+    ).refused()
     assert isinstance(error, TableStillReadError)
-    assert error.message == "sales@1: table 'refunds' cannot be removed: board@1 reads it (board@1/8, Ripple 'load')."
+    assert error.message == (
+        "sales@1: table 'refunds' cannot be removed: board@1 reads it (board@1/8, Ripple 'load')."
+    )
 
 
 def test_a_sink_whose_last_runs_read_other_tables_is_no_hindrance():
@@ -121,8 +169,12 @@ def test_a_sink_whose_last_runs_read_other_tables_is_no_hindrance():
         History(),
         board({"load": ["sales.orders"]}),  # its other Ripple has not run
         board({"load": None, "report": []}),  # it may read any table
-        History(board=[(9, NOON + DAY, "0.9.0", {"load": [], "report": []})]),  # another version has run
-        History(board=[(9, NOON - DAY, "1.0.0", {"load": [], "report": []})]),  # the same number, deployed again since
+        History(
+            board=[(9, NOON + DAY, "0.9.0", {"load": [], "report": []})]
+        ),  # another version has run
+        History(
+            board=[(9, NOON - DAY, "1.0.0", {"load": [], "report": []})]
+        ),  # the same number, deployed again since
     ],
 )
 def test_what_is_not_known_of_a_sink_counts_as_read(history):
@@ -139,15 +191,23 @@ def test_all_readers_are_named_and_lines_that_read_other_ponds_are_not():
 
 def test_what_is_gone_already_is_success_and_what_never_was_is_refused():
     world = World(
-        dropped={"old": DroppedTable(3, "1.1.0"), "older": DroppedTable(2, "1.0.0", removed=True)}, removing=frozenset({"orders"})
+        dropped={"old": DroppedTable(3, "1.1.0"), "older": DroppedTable(2, "1.0.0", removed=True)},
+        removing=frozenset({"orders"}),
     )
-    assert world.remove("old")["warnings"] == ["Table 'old' of sales@1 was dropped in version 1.1.0 already (sales@1/3)."]
-    assert world.remove("older")["warnings"] == ["Table 'older' of sales@1 was removed by an operator already (sales@1/2)."]
+    assert world.remove("old")["warnings"] == [
+        "Table 'old' of sales@1 was dropped in version 1.1.0 already (sales@1/3)."
+    ]
+    assert world.remove("older")["warnings"] == [
+        "Table 'older' of sales@1 was removed by an operator already (sales@1/2)."
+    ]
     assert world.remove("orders")["removed"] == []
     assert world.post.letters == []
     error = world.refused("refund")
     assert isinstance(error, TableNotPublishedError)
-    assert (error.message, error.hint) == ("sales@1 has no table 'refund'; it has orders, refunds.", "Did you mean refunds?")
+    assert (error.message, error.hint) == (
+        "sales@1 has no table 'refund'; it has orders, refunds.",
+        "Did you mean refunds?",
+    )
 
 
 def test_a_pond_of_several_lines_needs_its_major():
@@ -161,23 +221,45 @@ OLD = {"orders": version("orders", 7, NOON), "refunds": version("refunds", 4, NO
 
 def test_status_and_the_list_of_tables_tell_which_are_older_than_their_pond():
     world = World(tables=OLD, snapshot_f=NOON, end_f=NOON + DAY)
-    older = {"table": "refunds", "written_in": "sales@1/4", "version": "1.0.0", "f": to_text(NOON - DAY), "as_of": to_text(NOON - DAY)}
+    older = {
+        "table": "refunds",
+        "written_in": "sales@1/4",
+        "version": "1.0.0",
+        "f": to_text(NOON - DAY),
+        "as_of": to_text(NOON - DAY),
+    }
     assert describe(world.state, release(SALES), NOON)["older_tables"] == [older]
-    first, second = tables("sales", catalog=world.catalog, states=world.states, files=Files())["tables"]
-    assert (first["older"], first["as_of"], first["f"]) == (False, to_text(NOON + DAY), to_text(NOON))
+    first, second = tables("sales", catalog=world.catalog, states=world.states, files=Files())[
+        "tables"
+    ]
+    assert (first["older"], first["as_of"], first["f"]) == (
+        False,
+        to_text(NOON + DAY),
+        to_text(NOON),
+    )
     assert second == {**older, "uri": second["uri"], "rows": 3, "bytes": 9, "older": True}
 
 
 def test_a_table_that_its_ripple_has_confirmed_is_not_older():
     confirmed = {**OLD, "refunds": replace(OLD["refunds"], confirmed=NOON)}
-    assert describe(World(tables=confirmed, snapshot_f=NOON).state, release(SALES), NOON)["older_tables"] == []
+    assert (
+        describe(World(tables=confirmed, snapshot_f=NOON).state, release(SALES), NOON)[
+            "older_tables"
+        ]
+        == []
+    )
 
 
 def test_of_tables_of_an_older_catchment_nothing_is_said():
     unknown = {name: TableVersion(name, one.key, 3, 9, "x") for name, one in OLD.items()}
     world = World(tables=unknown)
     assert describe(world.state, release(SALES), NOON)["older_tables"] == []
-    assert {row["as_of"] for row in tables("sales", catalog=world.catalog, states=world.states, files=Files())["tables"]} == {None}
+    assert {
+        row["as_of"]
+        for row in tables("sales", catalog=world.catalog, states=world.states, files=Files())[
+            "tables"
+        ]
+    } == {None}
 
 
 def test_a_run_is_shown_with_the_tables_that_it_carried_over():

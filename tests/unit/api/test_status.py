@@ -8,17 +8,44 @@ import pytest
 from duckstring.api.history import RunNotFoundError, runs, show_run
 from duckstring.api.status import describe, status
 from duckstring.api.tables import NotPublishedError, tables
-from duckstring.engine.state import Attempt, Failure, Kept, PondState, RippleState, Run, SourceView, Tide, Wave
+from duckstring.engine.state import (
+    Attempt,
+    Failure,
+    Kept,
+    PondState,
+    RippleState,
+    Run,
+    SourceView,
+    Tide,
+    Wave,
+)
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line
 from duckstring.ports import Seen
-from tests.unit.api.world import NOON, Archive, AttemptRows, Rows, ShelfCatalog, States, StillClock, graph, release, source
+from tests.unit.api.world import (
+    NOON,
+    Archive,
+    AttemptRows,
+    Rows,
+    ShelfCatalog,
+    States,
+    StillClock,
+    graph,
+    release,
+    source,
+)
 
 SALES = Line("sales@1")
 HOUR = timedelta(hours=1)
-RELEASE = release("sales@1", "1.2.0", source("orders@1"), source("rates@1", optional=True), ripples=("load", "join", "sum"))
+RELEASE = release(
+    "sales@1",
+    "1.2.0",
+    source("orders@1"),
+    source("rates@1", optional=True),
+    ripples=("load", "join", "sum"),
+)
 FAILED = Failure("join", 2, "ValueError", "no such rate")
 
 
@@ -86,9 +113,27 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "budgets": {"immediate_retries": 0, "source_retries": 0},
         "runs": [],
         "ripples": [
-            {"name": "load", "parents": [], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle", **FUNCTION},
-            {"name": "join", "parents": ["load"], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle", **FUNCTION},
-            {"name": "sum", "parents": ["join"], "end_f": "0001-01-01T00:00:00.000000Z", "status": "idle", **FUNCTION},
+            {
+                "name": "load",
+                "parents": [],
+                "end_f": "0001-01-01T00:00:00.000000Z",
+                "status": "idle",
+                **FUNCTION,
+            },
+            {
+                "name": "join",
+                "parents": ["load"],
+                "end_f": "0001-01-01T00:00:00.000000Z",
+                "status": "idle",
+                **FUNCTION,
+            },
+            {
+                "name": "sum",
+                "parents": ["join"],
+                "end_f": "0001-01-01T00:00:00.000000Z",
+                "status": "idle",
+                **FUNCTION,
+            },
         ],
         "tables": 0,
         "older_tables": [],
@@ -121,31 +166,59 @@ def test_one_word_for_each_condition(state, word):
 
 def test_an_undeployed_source_has_a_word_of_its_own():
     found = describe(PondState(SALES), None, NOON)
-    assert (found["status"], found["reason"], found["version"], found["kind"]) == ("undeployed", "sales@1 is not deployed", None, None)
+    assert (found["status"], found["reason"], found["version"], found["kind"]) == (
+        "undeployed",
+        "sales@1 is not deployed",
+        None,
+        None,
+    )
 
 
 def test_a_source_that_is_not_deployed_is_told_from_one_that_is():
-    sources = describe(PondState(SALES), RELEASE, NOON, deployed={SALES, Line("orders@1")})["sources"]
-    assert [(source["line"], source["absent"]) for source in sources] == [("orders@1", False), ("rates@1", True)]
+    sources = describe(PondState(SALES), RELEASE, NOON, deployed={SALES, Line("orders@1")})[
+        "sources"
+    ]
+    assert [(source["line"], source["absent"]) for source in sources] == [
+        ("orders@1", False),
+        ("rates@1", True),
+    ]
 
 
 def test_reasons_name_the_root_cause():
-    assert told(pond(sources={DOWN.line: DOWN}))["reason"] == "blocked by orders@1 (failed: no disk)"
-    killed = replace(DOWN, line=Line("rates@1"), reason="fees@2 was killed")
-    both = told(pond(sources={DOWN.line: replace(DOWN, reason="orders@1 failed: no\nway"), killed.line: killed}))
-    assert both["reason"] == "blocked by orders@1 (failed: no), fees@2 (killed)"
-    assert told(pond(targets=(NOON,), sources={killed.line: replace(killed, optional=True)}))["reason"] == (
-        "waits for rates@1 (blocked by fees@2 (killed))"
+    assert (
+        told(pond(sources={DOWN.line: DOWN}))["reason"] == "blocked by orders@1 (failed: no disk)"
     )
+    killed = replace(DOWN, line=Line("rates@1"), reason="fees@2 was killed")
+    both = told(
+        pond(
+            sources={
+                DOWN.line: replace(DOWN, reason="orders@1 failed: no\nway"),
+                killed.line: killed,
+            }
+        )
+    )
+    assert both["reason"] == "blocked by orders@1 (failed: no), fees@2 (killed)"
+    assert told(pond(targets=(NOON,), sources={killed.line: replace(killed, optional=True)}))[
+        "reason"
+    ] == ("waits for rates@1 (blocked by fees@2 (killed))")
     failed = told(pond(health="failed", failure=FAILED, failed_run=7, failures=3))
     assert failed["reason"] == "sales@1 failed: no such rate"
-    assert failed["failure"] == {"run": "sales@1/7", "ripple": "join", "attempt": 2, "error": "ValueError", "message": "no such rate"}
+    assert failed["failure"] == {
+        "run": "sales@1/7",
+        "ripple": "join",
+        "attempt": 2,
+        "error": "ValueError",
+        "message": "no such rate",
+    }
     assert failed["failures"] == 3
 
 
 def test_waiting_names_the_required_sources_that_are_short():
     assert told(pond(targets=(NOON,)))["reason"] == "waits for orders@1"
-    assert told(pond(targets=(NOON,)), deployed={SALES})["reason"] == "waits for orders@1 (not deployed)"
+    assert (
+        told(pond(targets=(NOON,)), deployed={SALES})["reason"]
+        == "waits for orders@1 (not deployed)"
+    )
     supplied = {Line("orders@1"): SourceView(Line("orders@1"), end_f=NOON)}
     assert told(pond(targets=(NOON,), sources=supplied))["reason"] == ""
     assert told(pond(pull=NOON, start_f=NOON, sources=supplied))["reason"] == "waits for orders@1"
@@ -159,8 +232,15 @@ def test_staleness_counts_from_the_freshness_and_through_the_window():
 def test_demand_and_triggers_are_shown():
     state = pond(pull=NOON, targets=(NOON + HOUR, NOON), trigger=Tide(timedelta(days=1)))
     targets = ["2030-01-01T12:00:00.000000Z", "2030-01-01T13:00:00.000000Z"]
-    assert told(state)["demand"] == {"pull": True, "targets": targets, "woken": False, "forced": False}
-    assert told(pond(kept=Kept(NOON)))["demand"]["pull"], "a pull that waits until the line is no longer down"
+    assert told(state)["demand"] == {
+        "pull": True,
+        "targets": targets,
+        "woken": False,
+        "forced": False,
+    }
+    assert told(pond(kept=Kept(NOON)))["demand"]["pull"], (
+        "a pull that waits until the line is no longer down"
+    )
     assert told(pond(woken=NOON))["demand"]["woken"]
     assert told(pond(force=True))["demand"]["forced"]
     assert told(state)["trigger"] == {"kind": "tide", "bound": 86400.0}
@@ -168,30 +248,44 @@ def test_demand_and_triggers_are_shown():
 
 
 def ripples(**changes):
-    return {name: replace(ripple, **changes.get(name, {})) for name, ripple in pond().ripples.items()}
+    return {
+        name: replace(ripple, **changes.get(name, {})) for name, ripple in pond().ripples.items()
+    }
 
 
 def test_how_far_each_ripple_of_a_run_is():
     started = Attempt(1, 1, NOON, dispatched=True)
-    state = pond(runs={1: run(attempts={"load": 1, "join": 1})}, ripples=ripples(load={"end_f": NOON}, join={"attempt": started}))
+    state = pond(
+        runs={1: run(attempts={"load": 1, "join": 1})},
+        ripples=ripples(load={"end_f": NOON}, join={"attempt": started}),
+    )
     assert in_run(state) == {"load": ("done", 1), "join": ("running", 1), "sum": ("waiting", 0)}
-    queued = pond(runs={1: run()}, ripples=ripples(load={"attempt": replace(started, dispatched=False)}))
+    queued = pond(
+        runs={1: run()}, ripples=ripples(load={"attempt": replace(started, dispatched=False)})
+    )
     assert in_run(queued)["load"] == ("queued", 1)
     assert told(queued)["runs"][0]["ripples"][0]["since"] == "2030-01-01T12:00:00.000000Z"
 
 
 def test_a_failed_run_shows_the_failed_ripple_and_what_it_cancelled():
     state = pond(
-        health="failed", failure=FAILED, runs={1: run(failure=FAILED, attempts={"join": 2})}, ripples=ripples(load={"end_f": NOON})
+        health="failed",
+        failure=FAILED,
+        runs={1: run(failure=FAILED, attempts={"join": 2})},
+        ripples=ripples(load={"end_f": NOON}),
     )
     assert in_run(state) == {"load": ("done", 0), "join": ("failed", 2), "sum": ("cancelled", 0)}
 
 
 def test_a_later_runs_attempt_counts_for_the_run_that_it_overtook_and_not_the_other_way():
     later = {1: run(), 2: run(2, f=NOON + HOUR)}
-    ahead = pond(runs=later, ripples=ripples(load={"attempt": Attempt(2, 1, NOON, dispatched=True)}))
+    ahead = pond(
+        runs=later, ripples=ripples(load={"attempt": Attempt(2, 1, NOON, dispatched=True)})
+    )
     assert in_run(ahead, 1)["load"] == ("running", 1)
-    behind = pond(runs=later, ripples=ripples(load={"attempt": Attempt(1, 1, NOON, dispatched=True)}))
+    behind = pond(
+        runs=later, ripples=ripples(load={"attempt": Attempt(1, 1, NOON, dispatched=True)})
+    )
     assert in_run(behind, 2)["load"] == ("waiting", 0)
 
 
@@ -203,25 +297,47 @@ def looked_at(state, row, **which):
     """The status of ``load``, whose attempt has ``row``; and what was read for it."""
     rows = AttemptRows({"sales@1/1/load/2": row} if row else {})
     catalog, states = ShelfCatalog(graph(RELEASE)), States({SALES: Seen(state)})
-    found = status(catalog=catalog, states=states, history=Rows(), attempts=rows, clock=StillClock(), **which)
+    found = status(
+        catalog=catalog, states=states, history=Rows(), attempts=rows, clock=StillClock(), **which
+    )
     line = next(line for line in found["lines"] if line["line"] == SALES)
     return line["runs"][0]["ripples"][0], rows.asked
 
 
 def test_where_an_attempt_runs_and_that_it_pauses_is_what_its_row_says():
     state = pond(runs={1: run(attempts={"load": 2})}, ripples=ripples(load={"attempt": TASK}))
-    begun = {"name": "load", "status": "running", "attempt": 2, "since": "2030-01-01T12:00:00.000000Z", "task_mib": 8192}
+    begun = {
+        "name": "load",
+        "status": "running",
+        "attempt": 2,
+        "since": "2030-01-01T12:00:00.000000Z",
+        "task_mib": 8192,
+    }
     unknown = {"where": None, "memory_mib": None, "pauses": None, "resumes": None}
     later = "2030-01-01T12:00:30.000000Z"
-    pausing = {"status": "running", "where": "lambda", "memory_mib": 2048, "pauses": 3, "resumes": later}
+    pausing = {
+        "status": "running",
+        "where": "lambda",
+        "memory_mib": 2048,
+        "pauses": 3,
+        "resumes": later,
+    }
     found = {"where": "lambda", "memory_mib": 2048, "pauses": 3, "resumes": later}
-    assert looked_at(state, pausing, pond="sales") == (begun | {"task_mib": 0} | found, ["sales@1/1/load/2"])
+    assert looked_at(state, pausing, pond="sales") == (
+        begun | {"task_mib": 0} | found,
+        ["sales@1/1/load/2"],
+    )
     again = {name: value for name, value in pausing.items() if name != "resumes"}
-    assert looked_at(state, again, pond="sales")[0] == begun | {"task_mib": 0} | found | {"resumes": None}
+    assert looked_at(state, again, pond="sales")[0] == begun | {"task_mib": 0} | found | {
+        "resumes": None
+    }
     working = {"status": "running", "where": "task", "memory_mib": 16_384}
     larger = {"task_mib": 16_384, "where": "task", "memory_mib": 16_384}
     assert looked_at(state, working, pond="sales")[0] == begun | unknown | larger
-    assert looked_at(state, {"status": "killed", "finished": later}, pond="sales")[0] == begun | unknown
+    assert (
+        looked_at(state, {"status": "killed", "finished": later}, pond="sales")[0]
+        == begun | unknown
+    )
     assert looked_at(state, pausing | {"status": "killed"}, pond="sales")[0]["resumes"] is None
     assert looked_at(state, None, pond="sales")[0] == begun | unknown
 
@@ -257,7 +373,13 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
     catalog = ShelfCatalog(graph(RELEASE, release("orders@1", kind="inlet")))
     row = {"run": "sales@1/3", "status": "success"}
     states = States({SALES: Seen(pond(runs_started=3, end_f=NOON))})
-    found = status(catalog=catalog, states=states, history=Rows([row]), attempts=AttemptRows(), clock=StillClock())
+    found = status(
+        catalog=catalog,
+        states=states,
+        history=Rows([row]),
+        attempts=AttemptRows(),
+        clock=StillClock(),
+    )
     assert found["now"] == "2030-01-01T12:00:00.000000Z"
     assert [(line["line"], line["status"]) for line in found["lines"]] == [
         ("orders@1", "idle"),
@@ -269,7 +391,13 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
 
 def test_one_pond_is_told_alone_and_an_unknown_one_refused():
     catalog = ShelfCatalog(graph(RELEASE, release("sales@2")))
-    world = {"catalog": catalog, "states": States(), "history": Rows(), "attempts": AttemptRows(), "clock": StillClock()}
+    world = {
+        "catalog": catalog,
+        "states": States(),
+        "history": Rows(),
+        "attempts": AttemptRows(),
+        "clock": StillClock(),
+    }
     assert [line["line"] for line in status(**world, pond="sales")["lines"]] == ["sales@2"]
     assert [line["line"] for line in status(**world, pond="sales", major=1)["lines"]] == ["sales@1"]
     with pytest.raises(PondNotFoundError):
@@ -287,7 +415,12 @@ class Files:
 
 
 def published(state):
-    return tables("sales", catalog=ShelfCatalog(graph(RELEASE)), states=States({SALES: Seen(state)} if state else {}), files=Files())
+    return tables(
+        "sales",
+        catalog=ShelfCatalog(graph(RELEASE)),
+        states=States({SALES: Seen(state)} if state else {}),
+        files=Files(),
+    )
 
 
 def test_the_published_snapshot_tells_where_each_table_lies_and_which_run_wrote_it():
@@ -324,7 +457,12 @@ def test_nothing_published_yet_says_what_to_do():
 
 
 def test_runs_are_asked_for_within_bounds():
-    world = {"catalog": ShelfCatalog(graph(RELEASE)), "removals": Archive(), "history": Rows([{"run": "sales@1/3"}]), "clock": StillClock()}
+    world = {
+        "catalog": ShelfCatalog(graph(RELEASE)),
+        "removals": Archive(),
+        "history": Rows([{"run": "sales@1/3"}]),
+        "clock": StillClock(),
+    }
     assert runs(**world, pond="sales", limit=5) == {"runs": [{"run": "sales@1/3"}]}
     for wrong in ({"limit": 0}, {"limit": 1001}, {"status": "exploded"}, {"pond": "nope"}):
         with pytest.raises(OperatorError, match=r"allowed|No Pond"):
@@ -332,8 +470,16 @@ def test_runs_are_asked_for_within_bounds():
 
 
 def test_a_run_that_is_not_there_is_answered_with_the_newest_that_is():
-    with pytest.raises(RunNotFoundError, match=r"No run 'sales@1/9' in this Catchment; the newest of its line is sales@1/3"):
-        show_run("sales@1/9", history=Rows([{"run": "sales@1/3"}]), snapshots=NoSnapshots(), clock=StillClock())
+    with pytest.raises(
+        RunNotFoundError,
+        match=r"No run 'sales@1/9' in this Catchment; the newest of its line is sales@1/3",
+    ):
+        show_run(
+            "sales@1/9",
+            history=Rows([{"run": "sales@1/3"}]),
+            snapshots=NoSnapshots(),
+            clock=StillClock(),
+        )
     with pytest.raises(RunNotFoundError, match="its line has not run yet"):
         show_run("sales@1/9", history=Rows(), snapshots=NoSnapshots(), clock=StillClock())
     with pytest.raises(OperatorError, match="write it as pond@major/number"):
@@ -343,22 +489,54 @@ def test_a_run_that_is_not_there_is_answered_with_the_newest_that_is():
 def test_a_line_that_is_fresh_beyond_now_says_why_nothing_moves():
     ahead = {"start_f": NOON + 4 * HOUR, "end_f": NOON + 4 * HOUR}
     tide = pond(trigger=Tide(HOUR), **ahead)
-    assert told(tide)["reason"] == "fresh as of 2030-01-01 16:00 UTC already: its Tide asks for nothing until then"
+    assert (
+        told(tide)["reason"]
+        == "fresh as of 2030-01-01 16:00 UTC already: its Tide asks for nothing until then"
+    )
     assert told(pond(**ahead))["reason"] == "", "nobody waits"
     assert told(pond(trigger=Tide(HOUR), start_f=NOON, end_f=NOON))["reason"] == ""
     behind = {"orders@1": SourceView(Line("orders@1"), end_f=NOON)}
-    assert told(pond(pull=NOON, sources=behind, **ahead))["reason"] == "waits for orders@1; fresh as of 2030-01-01 16:00 UTC already"
+    assert (
+        told(pond(pull=NOON, sources=behind, **ahead))["reason"]
+        == "waits for orders@1; fresh as of 2030-01-01 16:00 UTC already"
+    )
 
 
 class _Attempts(Rows):
     def attempts(self, line, number):
-        lost = {"ripple": "load", "attempt": 1, "status": "lost", "error": "ExecutionLost", "message": "FAILED ValueError: of another"}
-        unstarted = {"ripple": "big", "status": "lost", "error": "TaskFailedToStart", "started": None}
+        lost = {
+            "ripple": "load",
+            "attempt": 1,
+            "status": "lost",
+            "error": "ExecutionLost",
+            "message": "FAILED ValueError: of another",
+        }
+        unstarted = {
+            "ripple": "big",
+            "status": "lost",
+            "error": "TaskFailedToStart",
+            "started": None,
+        }
         began = lost | {"started": "2030-01-01T12:00:00.000000Z"}
-        return [lost | {"started": None}, unstarted, began, {"ripple": "sum", "status": "killed", "started": None}]
+        return [
+            lost | {"started": None},
+            unstarted,
+            began,
+            {"ripple": "sum", "status": "killed", "started": None},
+        ]
 
 
 def test_an_attempt_that_no_worker_began_is_not_called_lost_unless_it_says_why():
-    told = show_run("sales@1/3", history=_Attempts([{"run": "sales@1/3"}]), snapshots=NoSnapshots(), clock=StillClock())["attempts"]
+    told = show_run(
+        "sales@1/3",
+        history=_Attempts([{"run": "sales@1/3"}]),
+        snapshots=NoSnapshots(),
+        clock=StillClock(),
+    )["attempts"]
     assert [attempt["status"] for attempt in told] == ["not begun", "lost", "lost", "killed"]
-    assert [attempt.get("error") for attempt in told] == [None, "TaskFailedToStart", "ExecutionLost", None]
+    assert [attempt.get("error") for attempt in told] == [
+        None,
+        "TaskFailedToStart",
+        "ExecutionLost",
+        None,
+    ]

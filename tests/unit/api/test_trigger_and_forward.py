@@ -16,7 +16,17 @@ from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line, execution_name, read_execution_name
 from duckstring.orchestrator.forward import forward
 from duckstring.ports import Seen
-from tests.unit.api.world import NOON, Door, Rules, ShelfCatalog, States, StillClock, graph, release, source
+from tests.unit.api.world import (
+    NOON,
+    Door,
+    Rules,
+    ShelfCatalog,
+    States,
+    StillClock,
+    graph,
+    release,
+    source,
+)
 
 RULES = Rules()
 for _line, _rule in (
@@ -31,14 +41,24 @@ CATALOG = ShelfCatalog(graph(release("reports@1"), release("reports@2"), release
 
 def ask(pond, kind, *, states=None, **options):
     door = Door()
-    told = trigger(pond, kind, catalog=CATALOG, states=states or States(), door=door, clock=StillClock(), **options)
+    told = trigger(
+        pond,
+        kind,
+        catalog=CATALOG,
+        states=states or States(),
+        door=door,
+        clock=StillClock(),
+        **options,
+    )
     return told, door.put_in
 
 
 def test_a_trigger_goes_to_the_highest_major_with_the_epoch_of_the_request():
     told, events = ask("reports", "pulse")
     assert told == {"line": "reports@2", "epoch": "2030-01-01T12:00:00.000000Z", "warnings": []}
-    assert events == [{"pond": "reports", "major": 2, "kind": "pulse", "epoch": "2030-01-01T12:00:00.000000Z"}]
+    assert events == [
+        {"pond": "reports", "major": 2, "kind": "pulse", "epoch": "2030-01-01T12:00:00.000000Z"}
+    ]
 
 
 def test_a_major_may_be_named_and_a_tide_carries_its_bound():
@@ -54,7 +74,10 @@ def test_a_source_that_is_not_deployed_is_warned_of_however_far_above(monkeypatc
         release("sales@1"),
     )
     monkeypatch.setattr(f"{__name__}.CATALOG", ShelfCatalog(graph(*lines)))
-    said = "middle@1 needs gone@2, which is not deployed: top@1 runs only after it is. What you asked for waits."
+    said = (
+        "middle@1 needs gone@2, which is not deployed: top@1 runs only after it is. What you "
+        "asked for waits."
+    )
     for kind, more in (("pulse", {}), ("tap", {}), ("wave", {}), ("tide", {"bound": 60})):
         told, events = ask("top", kind, **more)
         assert (told["warnings"], len(events)) == ([said], 1)
@@ -70,7 +93,9 @@ def test_a_tide_without_a_sensible_bound_is_refused(bound):
 def test_a_bound_on_anything_else_is_refused_as_is_an_unknown_kind():
     with pytest.raises(OperatorError, match="A tap takes no bound"):
         ask("reports", "tap", bound=5)
-    with pytest.raises(OperatorError, match="No trigger 'flood'; allowed: tap, wave, pulse, tide, remove"):
+    with pytest.raises(
+        OperatorError, match="No trigger 'flood'; allowed: tap, wave, pulse, tide, remove"
+    ):
         ask("reports", "flood")
 
 
@@ -78,46 +103,90 @@ def test_an_unknown_pond_is_answered_with_the_nearest():
     with pytest.raises(PondNotFoundError) as caught:
         ask("report", "tap")
     assert caught.value.message == "No Pond 'report' in this Catchment; the nearest: reports."
-    with pytest.raises(PondNotFoundError, match="No Pond 'reports@7' in this Catchment; the nearest: reports@2, reports@1"):
+    with pytest.raises(
+        PondNotFoundError,
+        match="No Pond 'reports@7' in this Catchment; the nearest: reports@2, reports@1",
+    ):
         ask("reports", "tap", major=7)
     with pytest.raises(PondNotFoundError, match="nothing is deployed yet"):
-        trigger("x", "tap", catalog=ShelfCatalog(), states=States(), door=Door(), clock=StillClock())
+        trigger(
+            "x", "tap", catalog=ShelfCatalog(), states=States(), door=Door(), clock=StillClock()
+        )
 
 
 def down(line, **state):
     return States({Line(line): Seen(PondState(Line(line), **state))})
 
 
-@pytest.mark.parametrize(("kind", "bound"), [("tap", None), ("pulse", None), ("wave", None), ("tide", 5)])
-def test_what_is_asked_of_a_line_that_is_down_is_kept_with_whose_failure_it_is_and_the_way_out(kind, bound):
-    states = down("sales@1", health="failed", failures=1, failure=Failure("load", 1, "ValueError", "no rows\nat all"))
+@pytest.mark.parametrize(
+    ("kind", "bound"), [("tap", None), ("pulse", None), ("wave", None), ("tide", 5)]
+)
+def test_what_is_asked_of_a_line_that_is_down_is_kept_with_whose_failure_it_is_and_the_way_out(
+    kind, bound
+):
+    states = down(
+        "sales@1",
+        health="failed",
+        failures=1,
+        failure=Failure("load", 1, "ValueError", "no rows\nat all"),
+    )
     told, events = ask("sales", kind, states=states, bound=bound)
     assert len(events) == 1
     (said,) = told["warnings"]
     assert said.startswith(
-        "Kept: sales@1 runs for it when it recovers. Now sales@1 failed: no rows. Repair sales and deploy it; or, where "
+        "Kept: sales@1 runs for it when it recovers. Now sales@1 failed: no rows. Repair sales "
+        "and deploy it; or, where "
     )
-    assert said.endswith("where the fault lay outside: duckstring control wake sales, or duckstring control clear sales.")
+    assert said.endswith(
+        "where the fault lay outside: duckstring control wake sales, or duckstring control clear "
+        "sales."
+    )
     blocked = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows")
-    told, _ = ask("reports", kind, major=1, bound=bound, states=down("reports@1", sources={Line("sales@1"): blocked}))
-    assert told["warnings"][0].startswith("Kept: reports@1 runs for it when sales@1 recovers. Now sales@1 failed: no rows. Repair sales")
+    told, _ = ask(
+        "reports",
+        kind,
+        major=1,
+        bound=bound,
+        states=down("reports@1", sources={Line("sales@1"): blocked}),
+    )
+    assert told["warnings"][0].startswith(
+        "Kept: reports@1 runs for it when sales@1 recovers. Now sales@1 failed: no rows. Repair "
+        "sales"
+    )
 
 
 @pytest.mark.parametrize("kind", ["tap", "pulse", "wave"])
 def test_what_is_tried_again_by_itself_needs_no_way_out(kind):
-    told, _ = ask("sales", kind, states=down("sales@1", health="failed", failures=1, source_retries=1))
-    assert told["warnings"] == ["Kept: sales@1 runs for it when it recovers. Now sales@1 failed. It is tried again by itself."]
-    view = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows", retries=True)
-    told, _ = ask("reports", kind, major=1, states=down("reports@1", sources={Line("sales@1"): view}))
+    told, _ = ask(
+        "sales", kind, states=down("sales@1", health="failed", failures=1, source_retries=1)
+    )
     assert told["warnings"] == [
-        "Kept: reports@1 runs for it when sales@1 recovers. Now sales@1 failed: no rows. It is tried again by itself."
+        (
+            "Kept: sales@1 runs for it when it recovers. Now sales@1 failed. It is tried again by "
+            "itself."
+        )
+    ]
+    view = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows", retries=True)
+    told, _ = ask(
+        "reports", kind, major=1, states=down("reports@1", sources={Line("sales@1"): view})
+    )
+    assert told["warnings"] == [
+        (
+            "Kept: reports@1 runs for it when sales@1 recovers. Now sales@1 failed: no rows. It is "
+            "tried again by itself."
+        )
     ]
 
 
 def test_the_way_out_names_the_major_where_commands_would_take_another_and_deploying_where_it_helps():
     told, _ = ask("reports", "tap", major=1, states=down("reports@1", health="killed"))
-    way_out = "Let it go on: duckstring control wake reports -m 1, or duckstring control clear reports -m 1."
-    assert told["warnings"] == [f"Kept: reports@1 runs for it when it recovers. Now reports@1 was killed. {way_out}"]
+    way_out = (
+        "Let it go on: duckstring control wake reports -m 1, or duckstring control clear reports "
+        "-m 1."
+    )
+    assert told["warnings"] == [
+        f"Kept: reports@1 runs for it when it recovers. Now reports@1 was killed. {way_out}"
+    ]
 
 
 @pytest.mark.parametrize(("kind", "bound"), [("wave", None), ("tide", 5), ("remove", None)])
@@ -130,24 +199,49 @@ def test_a_trigger_that_waits_behind_a_deploy_is_told_what_for():
     runs = {n: Run(n, NOON, NOON, timedelta(0), "1.0.0", "k", "m", 0, NOON) for n in (4, 7)}
     newer = replace(release("sales@1", "1.1.0"), deployed=NOON + timedelta(hours=1))
     states = down("sales@1", release=release("sales@1"), next_release=newer, runs=runs)
-    warning = "sales@1 starts nothing until run sales@1/4 and 1 more is over: 1.1.0 waits for it. Look: duckstring status sales -m 1"
-    for kind, warnings in (("pulse", [warning]), ("wave", [warning]), ("remove", ["sales@1 had no Wave or Tide that it has heard of."])):
+    warning = (
+        "sales@1 starts nothing until run sales@1/4 and 1 more is over: 1.1.0 waits for it. "
+        "Look: duckstring status sales -m 1"
+    )
+    for kind, warnings in (
+        ("pulse", [warning]),
+        ("wave", [warning]),
+        ("remove", ["sales@1 had no Wave or Tide that it has heard of."]),
+    ):
         told, events = ask("sales", kind, states=states)
         assert (told["warnings"], len(events)) == (warnings, 1)
-    assert ask("sales", "pulse", states=down("sales@1", release=release("sales@1"), runs=runs))[0]["warnings"] == []
-    assert ask("sales", "pulse", states=down("sales@1", release=release("sales@1"), next_release=newer))[0]["warnings"] == []
+    assert (
+        ask("sales", "pulse", states=down("sales@1", release=release("sales@1"), runs=runs))[0][
+            "warnings"
+        ]
+        == []
+    )
+    assert (
+        ask(
+            "sales", "pulse", states=down("sales@1", release=release("sales@1"), next_release=newer)
+        )[0]["warnings"]
+        == []
+    )
 
 
 def test_removing_a_trigger_says_so_where_there_was_none():
     none = ["sales@1 had no Wave or Tide that it has heard of."]
     for held, warnings in ((Wave(), []), (Tide(timedelta(hours=1)), []), (None, none)):
-        told, events = ask("sales", "remove", states=down("sales@1", release=release("sales@1"), trigger=held))
+        told, events = ask(
+            "sales", "remove", states=down("sales@1", release=release("sales@1"), trigger=held)
+        )
         assert (told["warnings"], len(events)) == (warnings, 1)
     assert ask("sales", "remove")[0]["warnings"] == none
 
 
 def bus_event(**detail):
-    return {"id": "e-1", "source": "someone", "detail-type": "duckstring.trigger", "time": "2030-01-01T11:59:59Z", "detail": detail}
+    return {
+        "id": "e-1",
+        "source": "someone",
+        "detail-type": "duckstring.trigger",
+        "time": "2030-01-01T11:59:59Z",
+        "detail": detail,
+    }
 
 
 def to_letters(event):
@@ -157,7 +251,11 @@ def to_letters(event):
 def test_what_the_api_puts_on_the_bus_comes_out_as_the_same_trigger():
     _, (detail,) = ask("reports", "tide", bound=90)
     (letter,) = to_letters(bus_event(**detail))
-    assert (letter.to, letter.signal, letter.key) == ("reports@2", Triggered("tide", NOON, timedelta(seconds=90)), "trigger:e-1")
+    assert (letter.to, letter.signal, letter.key) == (
+        "reports@2",
+        Triggered("tide", NOON, timedelta(seconds=90)),
+        "trigger:e-1",
+    )
 
 
 def test_an_event_without_an_epoch_gets_one_here_and_not_its_own_coarse_time():
@@ -191,7 +289,13 @@ def test_an_epoch_of_a_clock_that_runs_a_little_ahead_is_taken_as_it_is():
 
 def arrived(bucket="inbox", key="in/2030.parquet", **more):
     detail = {"bucket": {"name": bucket}, "object": {"key": key, "size": 3}}
-    return {"id": "s-1", "source": "aws.s3", "detail-type": "Object Created", "detail": detail, **more}
+    return {
+        "id": "s-1",
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": detail,
+        **more,
+    }
 
 
 def test_an_object_that_arrives_triggers_every_line_whose_rule_it_fits():
@@ -202,12 +306,22 @@ def test_an_object_that_arrives_triggers_every_line_whose_rule_it_fits():
         ("reports@2", Triggered("pulse", NOON)),
     ]
     assert len({letter.key for letter in letters}) == 3
-    assert [letter.key for letter in to_letters(arrived())] == [letter.key for letter in letters], "an echo has the same keys"
-    assert not {letter.key for letter in to_letters(arrived(id="s-2"))} & {letter.key for letter in letters}
+    assert [letter.key for letter in to_letters(arrived())] == [letter.key for letter in letters], (
+        "an echo has the same keys"
+    )
+    assert not {letter.key for letter in to_letters(arrived(id="s-2"))} & {
+        letter.key for letter in letters
+    }
 
 
 @pytest.mark.parametrize(
-    ("key", "kinds"), [("in/a.csv", ["tap", "pulse"]), ("out/a.parquet", ["tap"]), ("in/", ["tap", "pulse"]), ("In/a.parquet", ["tap"])]
+    ("key", "kinds"),
+    [
+        ("in/a.csv", ["tap", "pulse"]),
+        ("out/a.parquet", ["tap"]),
+        ("in/", ["tap", "pulse"]),
+        ("In/a.parquet", ["tap"]),
+    ],
 )
 def test_prefix_and_suffix_are_plain_text(key, kinds):
     assert [letter.signal.kind for letter in to_letters(arrived(key=key))] == kinds
@@ -219,18 +333,30 @@ def test_prefix_and_suffix_do_not_share_a_character():
 
 
 @pytest.mark.parametrize(
-    "event", [arrived(bucket="nobodys"), arrived(detail={}), arrived(detail={"bucket": "inbox", "object": {"key": 7}})]
+    "event",
+    [
+        arrived(bucket="nobodys"),
+        arrived(detail={}),
+        arrived(detail={"bucket": "inbox", "object": {"key": 7}}),
+    ],
 )
 def test_an_arrival_that_nobody_waits_for_or_that_makes_no_sense_is_dropped(event):
     assert to_letters(event) == []
 
 
 def ended(**detail):
-    return {"id": "x", "source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail}
+    return {
+        "id": "x",
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": detail,
+    }
 
 
 def test_an_execution_that_ended_is_told_to_its_line():
-    (letter,) = to_letters(ended(name="sales_eu-1-42-2", status="ABORTED", error="Stopped", cause="by hand"))
+    (letter,) = to_letters(
+        ended(name="sales_eu-1-42-2", status="ABORTED", error="Stopped", cause="by hand")
+    )
     assert letter.to == "sales_eu@1"
     assert letter.signal == ExecutionEnded(42, 2, "ABORTED", "Stopped: by hand")
     assert letter.key == to_letters(ended(name="sales_eu-1-42-2", status="ABORTED"))[0].key
@@ -240,7 +366,14 @@ def test_names_of_executions_are_read_back_as_written():
     assert read_execution_name(execution_name(Line("sales_eu@12"), 42, 3)) == ("sales_eu@12", 42, 3)
 
 
-@pytest.mark.parametrize("detail", [{"name": "somebody-elses", "status": "FAILED"}, {"name": "sales-1-1-1", "status": "RUNNING"}, {}])
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"name": "somebody-elses", "status": "FAILED"},
+        {"name": "sales-1-1-1", "status": "RUNNING"},
+        {},
+    ],
+)
 def test_other_executions_and_other_news_are_dropped(detail):
     assert to_letters(ended(**detail)) == []
 

@@ -23,14 +23,23 @@ from tests.unit.api.world import NOON, ShelfCatalog, graph, release, source
 SALES = Line("sales@1")
 INLET = release("sales@1", kind="inlet")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-NIGHTLY = {"name": "nightly", "start": "2030-01-01T02:00:00Z", "every": 86_400, "duration": 10_800, "on": None, "until": None}
+NIGHTLY = {
+    "name": "nightly",
+    "start": "2030-01-01T02:00:00Z",
+    "every": 86_400,
+    "duration": 10_800,
+    "on": None,
+    "until": None,
+}
 
 
 @dataclass
 class Actor:
     """A line that hears its letters after some looks, and its mailbox, states and clock at once."""
 
-    state: PondState = field(default_factory=lambda: step(PondState(SALES), Deployed(INLET), NOON).state)
+    state: PondState = field(
+        default_factory=lambda: step(PondState(SALES), Deployed(INLET), NOON).state
+    )
     at: Instant = NOON
     deaf_for: float = 0
     before: Callable[[], Signal] | None = None
@@ -87,9 +96,17 @@ TOLD = {
 
 def test_a_rule_is_added_listed_and_removed_and_the_answer_waits_for_the_line():
     actor = Actor(deaf_for=1.5)
-    assert actor.add() == {"line": "sales@1", "now": to_text(actor.at), "windows": [TOLD], "ahead": None, "applied": True}
+    assert actor.add() == {
+        "line": "sales@1",
+        "now": to_text(actor.at),
+        "windows": [TOLD],
+        "ahead": None,
+        "applied": True,
+    }
     assert actor.at >= NOON + timedelta(seconds=1.5)
-    assert actor.state.windows == {"nightly": Window("nightly", datetime.fromisoformat("2030-01-01T02:00Z"), DAY, 3 * HOUR)}
+    assert actor.state.windows == {
+        "nightly": Window("nightly", datetime.fromisoformat("2030-01-01T02:00Z"), DAY, 3 * HOUR)
+    }
     assert listed(SALES, states=actor, clock=actor)["windows"] == [TOLD]
     assert actor.remove("nightly")["windows"] == []
     assert actor.heard == [WindowAdded(read(NIGHTLY)), WindowRemoved("nightly")]
@@ -97,10 +114,23 @@ def test_a_rule_is_added_listed_and_removed_and_the_answer_waits_for_the_line():
 
 def test_what_is_open_now_is_told_with_its_end():
     actor = Actor()
-    (told,) = actor.add(start="2030-01-01T11:00:00Z", on=["WED", "TUE"], every=3600 * 24, until="2030-01-03T00:00:00Z")["windows"]
-    assert told["open"] == {"start": "2030-01-01T11:00:00.000000Z", "end": "2030-01-01T14:00:00.000000Z"}
+    (told,) = actor.add(
+        start="2030-01-01T11:00:00Z",
+        on=["WED", "TUE"],
+        every=3600 * 24,
+        until="2030-01-03T00:00:00Z",
+    )["windows"]
+    assert told["open"] == {
+        "start": "2030-01-01T11:00:00.000000Z",
+        "end": "2030-01-01T14:00:00.000000Z",
+    }
     assert (told["on"], told["until"]) == (["TUE", "WED"], "2030-01-03T00:00:00.000000Z")
-    assert actor.add(name="quick", start="2030-01-01T00:00:30Z", every=86_430, duration=1)["windows"][1]["carried_by"] == "alarm"
+    assert (
+        actor.add(name="quick", start="2030-01-01T00:00:30Z", every=86_430, duration=1)["windows"][
+            1
+        ]["carried_by"]
+        == "alarm"
+    )
 
 
 def test_a_line_that_does_not_hear_in_time_is_told_as_such():
@@ -111,7 +141,11 @@ def test_a_line_that_does_not_hear_in_time_is_told_as_such():
 def test_adding_the_same_rule_again_is_a_success_on_any_day_and_nothing_is_sent():
     actor = Actor()
     actor.add()
-    for changed in ({}, {"start": "2029-12-24T02:00:00Z"}, {"on": ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]}):
+    for changed in (
+        {},
+        {"start": "2029-12-24T02:00:00Z"},
+        {"on": ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]},
+    ):
         assert actor.add(**changed)["windows"] == [TOLD]
     assert len(actor.heard) == 1
 
@@ -129,7 +163,8 @@ def test_rules_that_overlap_are_refused_with_what_both_say():
     actor.add()
     error = refused(actor, name="early", start="2030-01-01T04:59:59Z", duration=60)
     assert error.message == (
-        "Windows nightly and early of sales@1 would overlap: nightly is every 1d from 2030-01-01 02:00 UTC for 3h; "
+        "Windows nightly and early of sales@1 would overlap: nightly is every 1d from 2030-01-01 "
+        "02:00 UTC for 3h; "
         "early is every 1d from 2030-01-01 04:59:59 UTC for 1m."
     )
     assert error.hint == "Change early, or remove nightly first."
@@ -141,7 +176,8 @@ def test_a_name_that_is_taken_is_refused_with_what_it_stands_for():
     actor.add()
     error = refused(actor, duration=3600)
     assert error.message.startswith(
-        "sales@1 has a Window nightly already: every 1d from 2030-01-01 02:00 UTC for 3h. The new one says every 1d"
+        "sales@1 has a Window nightly already: every 1d from 2030-01-01 02:00 UTC for 3h. The "
+        "new one says every 1d"
     )
     assert "duckstring trigger window sales remove nightly" in error.hint
 
@@ -160,18 +196,29 @@ def test_a_rule_that_somebody_else_made_impossible_meanwhile_is_refused_with_bot
     with pytest.raises(WindowError, match=r"sales@1 has a Window nightly already: .* for 1h"):
         actor.add()
     actor = Actor(after=lambda: WindowRemoved("nightly"), deaf_for=0.01)
-    with pytest.raises(WindowError, match=r"did not take Window nightly: another change came between"):
+    with pytest.raises(
+        WindowError, match=r"did not take Window nightly: another change came between"
+    ):
         actor.add()
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"name": "Nightly"}, "name is 'Nightly'; allowed: a lowercase letter, then up to 31 lowercase letters, digits and underscores."),
+        (
+            {"name": "Nightly"},
+            (
+                "name is 'Nightly'; allowed: a lowercase letter, then up to 31 lowercase letters, "
+                "digits and underscores."
+            ),
+        ),
         ({"name": "n" * 33}, "allowed: a lowercase letter"),
         ({"name": "a\n"}, "allowed: a lowercase letter"),
         ({"name": None}, "name is None"),
-        ({"start": "02:00"}, "start is '02:00'; allowed: an instant like 2030-01-01T02:00:00Z, from 1970 to 2199."),
+        (
+            {"start": "02:00"},
+            "start is '02:00'; allowed: an instant like 2030-01-01T02:00:00Z, from 1970 to 2199.",
+        ),
         ({"start": "2030-01-01"}, "start is '2030-01-01'"),
         ({"start": "0001-01-01T00:00:00Z"}, "start is '0001"),
         ({"until": 7}, "until is 7; allowed: an instant"),
@@ -181,11 +228,33 @@ def test_a_rule_that_somebody_else_made_impossible_meanwhile_is_refused_with_bot
         ({"every": None}, "every is None"),
         ({"every": True}, "every is True"),
         ({"duration": 0}, "duration is 0 seconds; allowed: at least 1s"),
-        ({"every": 3600}, "duration is 3h, longer than every (1h): openings of one rule would overlap; allowed: at most 1h."),
-        ({"on": ["MON", "WEDS"]}, "'WEDS' in on is not a weekday; allowed: MON, TUE, WED, THU, FRI, SAT, SUN. Did you mean WED?"),
+        (
+            {"every": 3600},
+            (
+                "duration is 3h, longer than every (1h): openings of one rule would overlap; "
+                "allowed: at most 1h."
+            ),
+        ),
+        (
+            {"on": ["MON", "WEDS"]},
+            (
+                "'WEDS' in on is not a weekday; allowed: MON, TUE, WED, THU, FRI, SAT, SUN. Did "
+                "you "
+                "mean WED?"
+            ),
+        ),
         ({"on": "MON"}, "on is 'MON'; allowed: a list of MON"),
-        ({"until": "2030-01-01T02:00:00Z"}, "until is 2030-01-01 02:00 UTC, not after start (2030-01-01 02:00 UTC): it would never open."),
-        ({"length": 3}, "A Window has no 'length'; allowed: name, start, every, duration, on, until."),
+        (
+            {"until": "2030-01-01T02:00:00Z"},
+            (
+                "until is 2030-01-01 02:00 UTC, not after start (2030-01-01 02:00 UTC): it would "
+                "never open."
+            ),
+        ),
+        (
+            {"length": 3},
+            "A Window has no 'length'; allowed: name, start, every, duration, on, until.",
+        ),
     ],
 )
 def test_a_rule_that_cannot_be_is_one_line(changed, message):
@@ -200,7 +269,13 @@ def test_a_rule_without_a_duration_is_open_until_the_next_opening():
 
 def test_all_faults_are_told_at_once():
     error = refused(Actor(), name="N", start="x", every=0, duration=0, on=["X"])
-    assert [line.split()[0] for line in error.message.splitlines()] == ["name", "start", "every", "duration", "'X'"]
+    assert [line.split()[0] for line in error.message.splitlines()] == [
+        "name",
+        "start",
+        "every",
+        "duration",
+        "'X'",
+    ]
     with pytest.raises(WindowError, match="window is NoneType; allowed: an object of name, start"):
         read(None)
 
@@ -210,11 +285,16 @@ def test_all_faults_are_told_at_once():
     [
         ({"until": "2030-01-01T02:30:00Z"}, r"its until \(2030-01-01 02:30 UTC\) is past"),
         ({"every": 7 * 86_400, "on": ["WED"]}, "none of its times from now on is a WED"),
-        ({"on": ["SUN"], "until": "2030-01-05T00:00:00Z"}, "none of its times from now on is a SUN before 2030-01-05 00:00 UTC"),
+        (
+            {"on": ["SUN"], "until": "2030-01-05T00:00:00Z"},
+            "none of its times from now on is a SUN before 2030-01-05 00:00 UTC",
+        ),
     ],
 )
 def test_a_rule_that_never_opens_is_refused_with_the_reason(changed, why):
-    with pytest.raises(WindowError, match=rf"Window nightly would never open: {why}\. It says every"):
+    with pytest.raises(
+        WindowError, match=rf"Window nightly would never open: {why}\. It says every"
+    ):
         check_opens(read({**NIGHTLY, **changed}), NOON)
 
 
@@ -227,7 +307,10 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are():
     actor.add()
     with pytest.raises(WindowNotFoundError) as caught:
         actor.remove("nightli")
-    assert (caught.value.message, caught.value.hint) == ("sales@1 has no Window 'nightli'; it has nightly.", "Did you mean 'nightly'?")
+    assert (caught.value.message, caught.value.hint) == (
+        "sales@1 has no Window 'nightli'; it has nightly.",
+        "Did you mean 'nightly'?",
+    )
     with pytest.raises(WindowNotFoundError, match="it has none"):
         Actor().remove("x")
 
@@ -242,7 +325,10 @@ def test_demand_that_waits_for_an_opening_says_for_which_and_when():
     actor.add()
     assert told(actor.state) == ("idle", "")
     waiting = step(actor.state, Triggered("pulse", NOON), NOON).state
-    assert told(waiting) == ("waiting", "waits for Window nightly, opens 2030-01-02 02:00 UTC (in 14h)")
+    assert told(waiting) == (
+        "waiting",
+        "waits for Window nightly, opens 2030-01-02 02:00 UTC (in 14h)",
+    )
     assert told(waiting, NOON + 13 * HOUR + 50.4 * timedelta(minutes=1))[1].endswith("(in 9m36s)")
     assert told(waiting, NOON.replace(day=2, hour=3)) == ("waiting", ""), "open: about to start"
     over = replace(waiting, windows={"once": replace(waiting.windows["nightly"], until=NOON)})
@@ -266,7 +352,10 @@ def test_a_freshness_that_a_removed_rule_left_ahead_is_told_and_openings_before_
     assert (answer["windows"], answer["ahead"]) == ([], "2030-01-08T00:00:00.000000Z")
     assert actor.add()["ahead"] == "2030-01-08T00:00:00.000000Z"
     waiting = replace(actor.state, pull=NOON)
-    assert told(waiting) == ("waiting", "waits for Window nightly, opens 2030-01-08 02:00 UTC (in 6d14h)")
+    assert told(waiting) == (
+        "waiting",
+        "waits for Window nightly, opens 2030-01-08 02:00 UTC (in 6d14h)",
+    )
     over = replace(waiting, windows={"once": replace(waiting.windows["nightly"], until=week)})
     assert told(over) == ("waiting", "waits, and no Window of sales@1 opens again")
 
@@ -286,10 +375,14 @@ def test_the_door_knows_three_actions_and_an_undeployed_pond():
     assert ask(action="add", window=NIGHTLY)["result"]["windows"] == [TOLD]
     assert ask(action="list")["result"]["windows"] == [TOLD]
     assert ask(action="remove", name="nightly")["result"]["windows"] == []
-    assert ask(action="pause")["error"]["message"] == "action is 'pause'; allowed: add, list, remove."
+    assert (
+        ask(action="pause")["error"]["message"] == "action is 'pause'; allowed: add, list, remove."
+    )
     assert ask(action="list", pond="sale")["error"]["type"] == PondNotFoundError.__name__
     assert ask(action="remove")["error"]["message"] == "name is missing; allowed: text."
-    assert ask(action="add", window={**NIGHTLY, "name": "N"})["error"]["type"] == WindowError.__name__
+    assert (
+        ask(action="add", window={**NIGHTLY, "name": "N"})["error"]["type"] == WindowError.__name__
+    )
     assert issubclass(WindowError, OperatorError)
 
 

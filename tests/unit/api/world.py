@@ -1,4 +1,6 @@
-"""Small worlds for the use cases: releases by the word, and ports that remember what they were told."""
+"""Small worlds for the use cases: releases by the word, and ports that remember what they were
+told.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,18 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 def release(
-    line: str, version: str = "", *sources: SourceSpec, kind: str = "pond", sha256: str = "a" * 64, ripples: Sequence[str] = ("load",)
+    line: str,
+    version: str = "",
+    *sources: SourceSpec,
+    kind: str = "pond",
+    sha256: str = "a" * 64,
+    ripples: Sequence[str] = ("load",),
 ) -> Release:
     pond, major = parse_line(line)
     version = version or f"{major}.0.0"
-    specs = tuple(RippleSpec(name, (ripples[at - 1],) if at else ()) for at, name in enumerate(ripples))
+    specs = tuple(
+        RippleSpec(name, (ripples[at - 1],) if at else ()) for at, name in enumerate(ripples)
+    )
     return Release(
         Line(line),
         version,
@@ -69,7 +78,11 @@ class ShelfCatalog:
             self.versions[parse_line(one.line)[0], one.version] = one
 
     def releases(self, pond: str | None = None) -> Mapping[Line, Release]:
-        return {line: release for line, release in self.selected.items() if pond is None or line.startswith(f"{pond}@")}
+        return {
+            line: release
+            for line, release in self.selected.items()
+            if pond is None or line.startswith(f"{pond}@")
+        }
 
     def revision(self) -> int:
         return self.at
@@ -105,7 +118,9 @@ class ShelfCatalog:
         self.gone[removal.line] = removal
 
     def removed(self, pond: str | None = None) -> Sequence[Removal]:
-        return [one for line, one in self.gone.items() if pond is None or line.startswith(f"{pond}@")]
+        return [
+            one for line, one in self.gone.items() if pond is None or line.startswith(f"{pond}@")
+        ]
 
     def mark_cleared(self, removal: Removal) -> None:
         self.gone[removal.line] = Removal(removal.line, removal.at, cleared=True)
@@ -135,7 +150,9 @@ class Rules:
         return [arrival for (its, _), arrival in self.held.items() if its == line]
 
     def of_bucket(self, bucket: str) -> Sequence[tuple[Line, Arrival]]:
-        return [(line, arrival) for (line, _), arrival in self.held.items() if arrival.bucket == bucket]
+        return [
+            (line, arrival) for (line, _), arrival in self.held.items() if arrival.bucket == bucket
+        ]
 
     def add(self, line: Line, arrival: Arrival) -> bool:
         if self.taken:
@@ -197,11 +214,15 @@ class States:
 class Rows:
     rows: Sequence[Row] = ()
 
-    def runs(self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None) -> Sequence[Row]:
+    def runs(
+        self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None
+    ) -> Sequence[Row]:
         return self.rows[:limit]
 
     def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, Row]:
-        return {line: row for row in self.rows for line in lines if str(row["run"]).startswith(line)}
+        return {
+            line: row for row in self.rows for line in lines if str(row["run"]).startswith(line)
+        }
 
     def run(self, line: Line, number: int) -> Row | None:
         return next((row for row in self.rows if row["run"] == f"{line}/{number}"), None)
@@ -229,7 +250,9 @@ class AttemptRows:
     rows: Mapping[str, dict[str, object]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> dict[str, object] | None:
+    def attempt(
+        self, line: Line, *, run: int, ripple: str, attempt: int
+    ) -> dict[str, object] | None:
         self.asked.append(f"{line}/{run}/{ripple}/{attempt}")
         return self.rows.get(self.asked[-1])
 
@@ -262,10 +285,18 @@ class Garbage:
             del self.memories[name]
 
     def objects(self, before: Instant) -> Iterator[str]:
-        return iter([key for key, at in self.written.items() if at < before and key.startswith("data/")])
+        return iter(
+            [key for key, at in self.written.items() if at < before and key.startswith("data/")]
+        )
 
     def packages(self, before: Instant) -> Iterator[str]:
-        return iter(sorted(key for key, at in self.written.items() if at < before and key.startswith("artifacts/")))
+        return iter(
+            sorted(
+                key
+                for key, at in self.written.items()
+                if at < before and key.startswith("artifacts/")
+            )
+        )
 
     def drop_objects(self, keys: Collection[str]) -> None:
         for key in keys:

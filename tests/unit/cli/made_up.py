@@ -1,4 +1,6 @@
-"""A made-up Catchment: answers as docs/protocol.md has them, out of a plan of runs and a clock that the test turns."""
+"""A made-up Catchment: answers as docs/protocol.md has them, out of a plan of runs and a clock
+that the test turns.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,13 @@ def line_status(line: str, **told: Any) -> dict[str, Any]:
 
 
 def source(line: str, **told: Any) -> dict[str, Any]:
-    return {"line": line, "optional": False, "end_f": to_text(NEVER), "down": False, "absent": False} | told
+    return {
+        "line": line,
+        "optional": False,
+        "end_f": to_text(NEVER),
+        "down": False,
+        "absent": False,
+    } | told
 
 
 def run_row(run: str, *, started: float = 0, took: float | None = 1, **told: Any) -> dict[str, Any]:
@@ -72,7 +80,9 @@ def run_row(run: str, *, started: float = 0, took: float | None = 1, **told: Any
     return base | told
 
 
-def attempt_row(run: str, ripple: str, *, started: float = 0, took: float = 1, **told: Any) -> dict[str, Any]:
+def attempt_row(
+    run: str, ripple: str, *, started: float = 0, took: float = 1, **told: Any
+) -> dict[str, Any]:
     return {
         "run": run,
         "ripple": ripple,
@@ -111,7 +121,9 @@ class Act:
 
 @dataclass
 class Play:
-    """Answers for a clock. A Pond that fails does so for good, and blocks what is downstream of it."""
+    """Answers for a clock. A Pond that fails does so for good, and blocks what is downstream of
+    it.
+    """
 
     acts: list[Act]
     clock: Callable[[], float]
@@ -122,22 +134,46 @@ class Play:
         now = self.clock()
         match request["op"]:
             case "status":
-                result: dict[str, Any] = {"now": at(now), "lines": [self._line(act, now) for act in self.acts]}
+                result: dict[str, Any] = {
+                    "now": at(now),
+                    "lines": [self._line(act, now) for act in self.acts],
+                }
             case "run":
                 result = self._run(str(request["run"]), now)
             case "trigger":
                 result = {"line": f"{request['pond']}@1", "epoch": at(0)}
             case "runs":
-                result = {"runs": [run_row(f"{act.line}/1", started=act.started, took=act.finished - act.started) for act in self.acts]}
+                result = {
+                    "runs": [
+                        run_row(
+                            f"{act.line}/1", started=act.started, took=act.finished - act.started
+                        )
+                        for act in self.acts
+                    ]
+                }
             case op:
-                return {"ok": False, "error": {"type": "OperatorError", "message": f"No operation {op!r}.", "hint": ""}}
+                return {
+                    "ok": False,
+                    "error": {
+                        "type": "OperatorError",
+                        "message": f"No operation {op!r}.",
+                        "hint": "",
+                    },
+                }
         return {"ok": True, "result": result}
 
     def _down(self, act: Act, now: float) -> bool:
         return bool(act.fails_in) and now >= act.finished
 
     def _line(self, act: Act, now: float) -> dict[str, Any]:
-        culprit = next((other for other in self.acts if other.line in self._upstream(act) and self._down(other, now)), None)
+        culprit = next(
+            (
+                other
+                for other in self.acts
+                if other.line in self._upstream(act) and self._down(other, now)
+            ),
+            None,
+        )
         done = now >= act.finished and not act.fails_in
         running = act.started <= now < act.finished
         told: dict[str, Any] = {"status": "idle" if done else "running" if running else "waiting"}
@@ -146,21 +182,46 @@ class Play:
         if culprit:
             told |= {"status": "blocked", "reason": f"{culprit.line} failed: it broke"}
         if self._down(act, now):
-            failure = {"run": f"{act.line}/1", "ripple": act.fails_in, "attempt": 1, "error": "ValueError", "message": "it broke"}
-            told |= {"status": "failed", "reason": f"{act.line} failed: it broke", "failure": failure, "failures": 1}
+            failure = {
+                "run": f"{act.line}/1",
+                "ripple": act.fails_in,
+                "attempt": 1,
+                "error": "ValueError",
+                "message": "it broke",
+            }
+            told |= {
+                "status": "failed",
+                "reason": f"{act.line} failed: it broke",
+                "failure": failure,
+                "failures": 1,
+            }
         if now >= act.started:
             told |= {"last_run": self._row(act, now)}
         if running:
-            told |= {"runs": [{"run": f"{act.line}/1", "f": at(0), "started": at(act.started), "ripples": self._ripples(act, now)}]}
+            told |= {
+                "runs": [
+                    {
+                        "run": f"{act.line}/1",
+                        "f": at(0),
+                        "started": at(act.started),
+                        "ripples": self._ripples(act, now),
+                    }
+                ]
+            }
         if told["status"] == "waiting":
             told |= {
                 "demand": {"pull": False, "targets": [at(0)], "woken": False, "forced": False},
                 "reason": f"waits for {', '.join(act.sources)}" if act.sources else "",
             }
         names, state = list(act.ripples), "done" if done else "waiting"
-        ripples = [{"name": n, "parents": names[:i][-1:], "end_f": at(0), "status": state} for i, n in enumerate(names)]
+        ripples = [
+            {"name": n, "parents": names[:i][-1:], "end_f": at(0), "status": state}
+            for i, n in enumerate(names)
+        ]
         told |= {"trigger": {"kind": "wave"} if act.wave else None}
-        return line_status(act.line, sources=[source(s) for s in act.sources], ripples=ripples, **told)
+        return line_status(
+            act.line, sources=[source(s) for s in act.sources], ripples=ripples, **told
+        )
 
     def _upstream(self, act: Act) -> set[str]:
         by_line = {other.line: other for other in self.acts}
@@ -170,22 +231,47 @@ class Play:
         told = []
         for name, (begin, end) in act.ripples.items():
             status = "done" if now >= end else "running" if now >= begin else "waiting"
-            told.append({"name": name, "status": status, "attempt": int(now >= begin), "since": at(begin) if status == "running" else None})
+            told.append(
+                {
+                    "name": name,
+                    "status": status,
+                    "attempt": int(now >= begin),
+                    "since": at(begin) if status == "running" else None,
+                }
+            )
         return told
 
     def _row(self, act: Act, now: float) -> dict[str, Any]:
         over = now >= act.finished
         ends: dict[str, Any] = (
-            {"status": "failed", "ripple": act.fails_in, "error": "ValueError", "message": "it broke"} if act.fails_in else {}
+            {
+                "status": "failed",
+                "ripple": act.fails_in,
+                "error": "ValueError",
+                "message": "it broke",
+            }
+            if act.fails_in
+            else {}
         )
-        return run_row(f"{act.line}/1", started=act.started, took=act.finished - act.started if over else None, **(ends if over else {}))
+        return run_row(
+            f"{act.line}/1",
+            started=act.started,
+            took=act.finished - act.started if over else None,
+            **(ends if over else {}),
+        )
 
     def _run(self, run: str, now: float) -> dict[str, Any]:
         act = next(act for act in self.acts if run == f"{act.line}/1")
-        attempts = [attempt_row(run, name, started=begin, took=end - begin) for name, (begin, end) in act.ripples.items() if end <= now]
+        attempts = [
+            attempt_row(run, name, started=begin, took=end - begin)
+            for name, (begin, end) in act.ripples.items()
+            if end <= now
+        ]
         if act.fails_in:
             attempts = [
-                a | {"status": "failed", "error": "ValueError", "message": "it broke"} if a["ripple"] == act.fails_in else a
+                a | {"status": "failed", "error": "ValueError", "message": "it broke"}
+                if a["ripple"] == act.fails_in
+                else a
                 for a in attempts
             ]
         return {"run": self._row(act, now), "attempts": attempts}
@@ -195,6 +281,10 @@ FLIGHTS = [
     Act("airlines@1", {"load": (0.4, 1.2)}),
     Act("flights@1", {"load": (0.4, 3.1)}),
     Act("weather@1", {"load": (0.5, 1.9)}),
-    Act("delays@1", {"clean": (3.3, 4.5), "by_hour": (4.6, 5.2), "by_route": (4.6, 5.9)}, ("airlines@1", "flights@1", "weather@1")),
+    Act(
+        "delays@1",
+        {"clean": (3.3, 4.5), "by_hour": (4.6, 5.2), "by_route": (4.6, 5.9)},
+        ("airlines@1", "flights@1", "weather@1"),
+    ),
     Act("reports@1", {"worst_routes": (6.1, 6.8), "carriers": (6.1, 7.0)}, ("delays@1",)),
 ]

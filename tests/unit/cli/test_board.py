@@ -28,7 +28,11 @@ def answer(*lines: LineStatus) -> StatusAnswer:
 
 
 def test_sources_come_before_their_sinks_and_names_settle_the_rest() -> None:
-    lines = [line("a@1", sources=[source("z@1")]), line("b@1"), line("z@1", sources=[source("absent@1")])]
+    lines = [
+        line("a@1", sources=[source("z@1")]),
+        line("b@1"),
+        line("z@1", sources=[source("absent@1")]),
+    ]
     assert [held["line"] for held in board.in_order(lines)] == ["b@1", "z@1", "a@1"]
 
 
@@ -38,7 +42,11 @@ def test_a_name_comes_before_those_that_begin_with_it() -> None:
 
 
 def test_a_cycle_is_shown_rather_than_lost() -> None:
-    lines = [line("a@1", sources=[source("b@1")]), line("b@1", sources=[source("a@1")]), line("c@1")]
+    lines = [
+        line("a@1", sources=[source("b@1")]),
+        line("b@1", sources=[source("a@1")]),
+        line("c@1"),
+    ]
     assert {held["line"] for held in board.in_order(lines)} == {"a@1", "b@1", "c@1"}
 
 
@@ -70,22 +78,48 @@ def test_a_running_line_tells_its_ripples_with_their_times_and_attempts() -> Non
         {"name": "join", "status": "running", "attempt": 2, "since": at(58)},
         {"name": "sum", "status": "queued", "attempt": 1, "since": at(59)},
     ]
-    held = line("a@1", status="running", runs=[{"run": "a@1/1", "f": at(0), "started": at(0), "ripples": ripples}])
+    held = line(
+        "a@1",
+        status="running",
+        runs=[{"run": "a@1/1", "f": at(0), "started": at(0), "ripples": ripples}],
+    )
     assert board.doing(held, at(60)) == "join 2.0s (attempt 2) · sum queued"
 
 
 def test_the_overview_tells_why_a_line_failed_and_when_it_is_tried_again() -> None:
-    failure = {"run": "sales@1/42", "ripple": "load", "attempt": 2, "error": "ValueError", "message": "[red]no[/red] rows\nmore"}
-    text = shown(board.overview(answer(line("sales@1", status="failed", failure=failure, retry_at=at(90))), width=200))
-    assert "sales@1 failed in Ripple load, attempt 2: ValueError: [red]no[/red] rows · tried again in 30s" in text
+    failure = {
+        "run": "sales@1/42",
+        "ripple": "load",
+        "attempt": 2,
+        "error": "ValueError",
+        "message": "[red]no[/red] rows\nmore",
+    }
+    text = shown(
+        board.overview(
+            answer(line("sales@1", status="failed", failure=failure, retry_at=at(90))), width=200
+        )
+    )
+    assert (
+        "sales@1 failed in Ripple load, attempt 2: ValueError: [red]no[/red] rows · tried again "
+        "in 30s" in text
+    )
     assert "duckstring run show sales@1/42" in text
     asked = {
         "demand": {"pull": False, "targets": [at(50)], "woken": False, "forced": False},
         "start_f": at(0),
         "sources": [source("raw@1")],
     }
-    failed = line("sales@1", status="failed", failure=failure, failures=1, budgets={"immediate_retries": 0, "source_retries": 1}, **asked)
-    assert "rows · tried again when its Sources have newer" in shown(board.overview(answer(failed), width=200))
+    failed = line(
+        "sales@1",
+        status="failed",
+        failure=failure,
+        failures=1,
+        budgets={"immediate_retries": 0, "source_retries": 1},
+        **asked,
+    )
+    assert "rows · tried again when its Sources have newer" in shown(
+        board.overview(answer(failed), width=200)
+    )
     assert "tried again" not in shown(board.overview(answer(failed | {"failures": 2}), width=200))
 
 
@@ -115,7 +149,10 @@ def test_one_pond_closely_has_its_ripples_sources_sinks_budgets_and_runs() -> No
         status="idle",
         end_f=at(0),
         staleness_seconds=60.0,
-        sources=[source("products@1", optional=True, down=True), source("rates@1", optional=True, absent=True)],
+        sources=[
+            source("products@1", optional=True, down=True),
+            source("rates@1", optional=True, absent=True),
+        ],
         sinks=["reports@1"],
         ripples=[{"name": "join", "parents": ["load"], "end_f": at(0), "status": "done"}],
         budgets={"immediate_retries": 1, "source_retries": 2},
@@ -139,29 +176,74 @@ def test_one_pond_closely_has_its_ripples_sources_sinks_budgets_and_runs() -> No
 
 
 def test_where_a_ripple_runs_is_told_where_somebody_decided_it() -> None:
-    ripples = [{"name": name, "parents": [], "end_f": at(0), "status": "done", "runs_on": "lambda"} for name in ("join", "load")]
-    plain = line("sales@1", end_f=at(0), ripples=[one | {"task_mib": 0, "decided_by": "default"} for one in ripples])
+    ripples = [
+        {"name": name, "parents": [], "end_f": at(0), "status": "done", "runs_on": "lambda"}
+        for name in ("join", "load")
+    ]
+    plain = line(
+        "sales@1",
+        end_f=at(0),
+        ripples=[one | {"task_mib": 0, "decided_by": "default"} for one in ripples],
+    )
     assert "RUNS" not in shown(board.detail(answer(plain), plain, []))
     task = ripples[1] | {"runs_on": "task", "task_mib": 16_384, "decided_by": "learnt"}
-    text = shown(board.detail(answer(held := line("sales@1", end_f=at(0), ripples=[ripples[0], task])), held, []))
+    text = shown(
+        board.detail(
+            answer(held := line("sales@1", end_f=at(0), ripples=[ripples[0], task])), held, []
+        )
+    )
     assert "as a task of 16 GB" in text
     assert "in the function" in text
     going = {"name": "load", "status": "running", "attempt": 2, "since": at(0), "task_mib": 8192}
     run = {"run": "sales@1/4", "f": at(0), "started": at(0), "ripples": [going]}
-    assert board.doing(line("sales@1", status="running", runs=[run]), at(72)) == "load 1m12s (attempt 2, started as a task of 8 GB)"
+    assert (
+        board.doing(line("sales@1", status="running", runs=[run]), at(72))
+        == "load 1m12s (attempt 2, started as a task of 8 GB)"
+    )
 
 
 def in_flight(*ripples: dict[str, Any], **told: Any) -> LineStatus:
-    """A line whose run is at work; what is not said of its Ripple is as a row that was read has it."""
-    base = {"status": "running", "attempt": 1, "since": at(0), "task_mib": 0, "where": "lambda", "memory_mib": 2048, "resumes": None}
-    runs = [{"run": "sales@1/4", "f": at(0), "started": at(0), "ripples": [base | one for one in ripples]}]
-    known = [{"name": one["name"], "parents": [], "end_f": at(0), "status": "running"} for one in ripples]
-    return line("sales@1", **{"status": "running", "end_f": at(0), "staleness_seconds": 60.0, "runs": runs, "ripples": known} | told)
+    """A line whose run is at work; what is not said of its Ripple is as a row that was read has
+    it.
+    """
+    base = {
+        "status": "running",
+        "attempt": 1,
+        "since": at(0),
+        "task_mib": 0,
+        "where": "lambda",
+        "memory_mib": 2048,
+        "resumes": None,
+    }
+    runs = [
+        {
+            "run": "sales@1/4",
+            "f": at(0),
+            "started": at(0),
+            "ripples": [base | one for one in ripples],
+        }
+    ]
+    known = [
+        {"name": one["name"], "parents": [], "end_f": at(0), "status": "running"} for one in ripples
+    ]
+    return line(
+        "sales@1",
+        **{
+            "status": "running",
+            "end_f": at(0),
+            "staleness_seconds": 60.0,
+            "runs": runs,
+            "ripples": known,
+        }
+        | told,
+    )
 
 
 def rows_of(held: LineStatus) -> list[str]:
     """Each with one space between its words."""
-    return [" ".join(row.split()) for row in shown(board.detail(answer(held), held, [])).splitlines()]
+    return [
+        " ".join(row.split()) for row in shown(board.detail(answer(held), held, [])).splitlines()
+    ]
 
 
 def test_what_pauses_is_told_with_until_when_and_where_it_ran() -> None:
@@ -177,25 +259,50 @@ def test_what_pauses_is_told_with_until_when_and_where_it_ran() -> None:
     rows = rows_of(in_flight({"name": "load", "pauses": 1, "resumes": at(90)}, ripples=[next_one]))
     assert "load paused until 12:01:30Z 1m 1m00s 1 ran in the function" in rows
     assert "load runs as a task of 8 GB from its next attempt on" in rows
-    tomorrow = rows_of(in_flight({"name": "load", "resumes": at(86_400), "task_mib": 8192, "where": "task"}))
+    tomorrow = rows_of(
+        in_flight({"name": "load", "resumes": at(86_400), "task_mib": 8192, "where": "task"})
+    )
     assert "load paused until 2030-01-02 12:00:00Z 1m 1m00s 1 ran as a task of 8 GB" in tomorrow
-    assert "load paused, about to go on 1m 1m00s 1 ran in the function" in rows_of(in_flight({"name": "load", "resumes": at(59)}))
+    assert "load paused, about to go on 1m 1m00s 1 ran in the function" in rows_of(
+        in_flight({"name": "load", "resumes": at(59)})
+    )
 
 
 def test_where_what_runs_is_counts_before_where_the_next_attempt_goes() -> None:
-    pinned = {"name": "load", "parents": [], "end_f": at(0), "status": "running", "runs_on": "lambda", "task_mib": 0}
-    rows = rows_of(in_flight({"name": "load", "task_mib": 8192, "where": "task"}, ripples=[pinned | {"decided_by": "operator"}]))
+    pinned = {
+        "name": "load",
+        "parents": [],
+        "end_f": at(0),
+        "status": "running",
+        "runs_on": "lambda",
+        "task_mib": 0,
+    }
+    rows = rows_of(
+        in_flight(
+            {"name": "load", "task_mib": 8192, "where": "task"},
+            ripples=[pinned | {"decided_by": "operator"}],
+        )
+    )
     assert "load running 1m 1m00s 1 as a task of 8 GB" in rows
     assert "load runs in the function from its next attempt on" in rows
-    let_go = rows_of(in_flight({"name": "load", "task_mib": 8192, "where": "task"}, ripples=[pinned | {"decided_by": "default"}]))
+    let_go = rows_of(
+        in_flight(
+            {"name": "load", "task_mib": 8192, "where": "task"},
+            ripples=[pinned | {"decided_by": "default"}],
+        )
+    )
     assert "load running 1m 1m00s 1 as a task of 8 GB" in let_go
-    assert not any("RUNS" in row or "next attempt" in row for row in rows_of(in_flight({"name": "load"})))
+    assert not any(
+        "RUNS" in row or "next attempt" in row for row in rows_of(in_flight({"name": "load"}))
+    )
 
 
 def test_of_several_runs_in_flight_a_ripple_is_shown_where_it_is_at_work() -> None:
     held = in_flight({"name": "load", "task_mib": 8192})
     waits = {"name": "load", "status": "waiting", "attempt": 0, "since": None, "task_mib": 0}
-    held["runs"].append(cast("Any", {"run": "sales@1/5", "f": at(1), "started": at(1), "ripples": [waits]}))
+    held["runs"].append(
+        cast("Any", {"run": "sales@1/5", "f": at(1), "started": at(1), "ripples": [waits]})
+    )
     assert "load running 1m 1m00s 1 as a task of 8 GB" in rows_of(held)
 
 
@@ -205,12 +312,30 @@ def test_a_version_that_waits_for_a_run_is_told_wherever_its_line_is() -> None:
     assert board.doing(held, at(60)) == "load 1m00s · 1.1.0 waits for run sales@1/4"
     rows = rows_of(held)
     assert "sales@1 1.0.0 pond running" in rows
-    assert "deployed 1.1.0 waits for run sales@1/4, and what is asked for meanwhile waits with it" in rows
-    several = in_flight({"name": "load"}, version="1.1.0", next=coming | {"waits_for": ["sales@1/4", "sales@1/5", "sales@1/6"]})
-    assert board.doing(several, at(60)) == "load 1m00s · 1.1.0, deployed again, waits for run sales@1/4 and 2 more"
-    failure = {"run": "sales@1/4", "ripple": "load", "attempt": 1, "error": "ValueError", "message": "no rows"}
+    assert (
+        "deployed 1.1.0 waits for run sales@1/4, and what is asked for meanwhile waits with it"
+        in rows
+    )
+    several = in_flight(
+        {"name": "load"},
+        version="1.1.0",
+        next=coming | {"waits_for": ["sales@1/4", "sales@1/5", "sales@1/6"]},
+    )
+    assert (
+        board.doing(several, at(60))
+        == "load 1m00s · 1.1.0, deployed again, waits for run sales@1/4 and 2 more"
+    )
+    failure = {
+        "run": "sales@1/4",
+        "ripple": "load",
+        "attempt": 1,
+        "error": "ValueError",
+        "message": "no rows",
+    }
     failed = line("sales@1", status="failed", failure=failure, version="1.0.0", next=coming)
-    assert board.doing(failed, at(60)) == "load: ValueError: no rows · 1.1.0 waits for run sales@1/4"
+    assert (
+        board.doing(failed, at(60)) == "load: ValueError: no rows · 1.1.0 waits for run sales@1/4"
+    )
     soon = line("sales@1", version="1.0.0", next={"version": "1.1.0", "waits_for": []})
     assert board.doing(soon, at(60)) == ""
     assert "deployed 1.1.0, which is about to be taken up" in rows_of(soon)
@@ -219,26 +344,61 @@ def test_a_version_that_waits_for_a_run_is_told_wherever_its_line_is() -> None:
 
 def test_runs_show_an_error_column_only_where_something_failed() -> None:
     good = [cast("Any", run_row("sales@1/3"))]
-    bad = [cast("Any", run_row("sales@1/4", status="failed", ripple="load", error="ValueError", message="no rows"))]
+    bad = [
+        cast(
+            "Any",
+            run_row(
+                "sales@1/4", status="failed", ripple="load", error="ValueError", message="no rows"
+            ),
+        )
+    ]
     assert "ERROR" not in shown(board.run_table(good, at(60), narrow=True))
     assert "load: ValueError: no rows" in shown(board.run_table(good + bad, at(60), narrow=False))
 
 
 def test_what_is_down_says_how_it_goes_on() -> None:
-    text = shown(board.overview(answer(line("sales@2", status="killed", reason="sales@2 was killed")), width=200, named=" -c dev"))
-    assert "✗ sales@2 was killed\n  duckstring control wake sales -m 2 -c dev (or clear: it runs when it is wanted)" in text
-    failure = {"run": "sales@1/42", "ripple": "load", "attempt": 2, "error": "ValueError", "message": "no rows"}
+    text = shown(
+        board.overview(
+            answer(line("sales@2", status="killed", reason="sales@2 was killed")),
+            width=200,
+            named=" -c dev",
+        )
+    )
+    assert (
+        "✗ sales@2 was killed\n  duckstring control wake sales -m 2 -c dev (or clear: it runs "
+        "when it is wanted)" in text
+    )
+    failure = {
+        "run": "sales@1/42",
+        "ripple": "load",
+        "attempt": 2,
+        "error": "ValueError",
+        "message": "no rows",
+    }
     held = line("sales@1", status="failed", failure=failure)
-    assert "where the fault lay outside: duckstring control wake sales -m 1 (or clear" in shown(board.detail(answer(held), held, []))
+    assert "where the fault lay outside: duckstring control wake sales -m 1 (or clear" in shown(
+        board.detail(answer(held), held, [])
+    )
 
 
 def test_an_operators_demand_is_told_in_a_word() -> None:
-    assert board.demand(line("a@1", demand=WANTS | {"pull": True, "woken": True, "forced": True})) == "pull+wake+force"
+    assert (
+        board.demand(line("a@1", demand=WANTS | {"pull": True, "woken": True, "forced": True}))
+        == "pull+wake+force"
+    )
 
 
 def test_one_pond_closely_has_its_windows_and_for_how_long_its_demand_has_waited() -> None:
     span = {"start": at(3660), "end": at(7260)}
-    window = {"name": "nightly", "start": at(-36_000), "every": 86_400.0, "duration": 3600.0, "on": [], "until": None, "open": None}
+    window = {
+        "name": "nightly",
+        "start": at(-36_000),
+        "every": 86_400.0,
+        "duration": 3600.0,
+        "on": [],
+        "until": None,
+        "open": None,
+    }
     held = line(
         "sales@1",
         status="waiting",
@@ -249,7 +409,10 @@ def test_one_pond_closely_has_its_windows_and_for_how_long_its_demand_has_waited
     text = shown(board.detail(answer(held), held, []))
     assert "pull+push x2, asked for 1m ago" in text
     assert "waits for Window nightly, opens 2030-01-01 13:01 UTC (in 1h)" in text
-    assert "nightly  no    2030-01-01 13:01:00Z (in 1h)  schedule    every 1d from 2030-01-01 02:00 UTC for 1h" in text
+    assert (
+        "nightly  no    2030-01-01 13:01:00Z (in 1h)  schedule    every 1d from 2030-01-01 02:00 "
+        "UTC for 1h" in text
+    )
     assert "waits for Window nightly" in shown(board.overview(answer(held), width=200))
 
 
@@ -276,10 +439,19 @@ def test_no_line_of_a_table_ends_in_blanks_in_a_pipe(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("width", [60, 80, 99, 120])
-def test_long_names_and_demands_give_way_before_status_and_age(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+def test_long_names_and_demands_give_way_before_status_and_age(
+    monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
     screen = Console(width=width, force_terminal=True, color_system=None)
     monkeypatch.setattr(render, "out", lambda: screen)
     wants = {"pull": True, "targets": [at(1), at(2)], "woken": True, "forced": False}
-    long = line("a_pond_with_a_name_of_many_letters_at_most@1", status="undeployed", staleness_seconds=None, demand=wants)
-    seen = shown(board.overview(answer(long, line("b@1", staleness_seconds=7_200.0)), width=width), width)
+    long = line(
+        "a_pond_with_a_name_of_many_letters_at_most@1",
+        status="undeployed",
+        staleness_seconds=None,
+        demand=wants,
+    )
+    seen = shown(
+        board.overview(answer(long, line("b@1", staleness_seconds=7_200.0)), width=width), width
+    )
     assert {"AGE", "never", "undeployed", "2h00m"} <= set(seen.split())

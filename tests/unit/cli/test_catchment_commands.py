@@ -38,7 +38,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, told.out, told.err
 
 
-def test_without_any_catchment_commands_say_how_to_make_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_any_catchment_commands_say_how_to_make_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, _, err = run(capsys, "status")
     assert code == 1
     assert "duckstring catchment init --name dev" in err
@@ -46,7 +48,9 @@ def test_without_any_catchment_commands_say_how_to_make_one(capsys: pytest.Captu
 
 
 @pytest.mark.usefixtures("stopped")
-def test_catchments_are_made_listed_chosen_and_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
+def test_catchments_are_made_listed_chosen_and_forgotten(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run(capsys, "catchment", "init", "--name", "lab")[0] == 0
     assert run(capsys, "catchment", "set-default", "dev")[0] == 0
     rows = json.loads(run(capsys, "catchment", "list", "--json")[1])
@@ -65,14 +69,20 @@ def test_catchments_are_made_listed_chosen_and_forgotten(capsys: pytest.CaptureF
 def test_a_catchment_that_does_not_run_is_named_with_the_way_to_start_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run(capsys, "status") == (1, "", "error: Catchment 'dev' is not running.\nhint: Start it: duckstring catchment start dev\n")
+    assert run(capsys, "status") == (
+        1,
+        "",
+        "error: Catchment 'dev' is not running.\nhint: Start it: duckstring catchment start dev\n",
+    )
     assert run(capsys, "status", "-c", "dve")[2].startswith("error: No Catchment 'dve'")
     monkeypatch.setenv("DUCKSTRING_CATCHMENT", "elsewhere")
     assert "No Catchment 'elsewhere'" in run(capsys, "runs")[2]
 
 
 @pytest.mark.usefixtures("stopped")
-def test_pond_init_writes_a_project_that_can_be_packed(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+def test_pond_init_writes_a_project_that_can_be_packed(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
     assert run(capsys, "pond", "init", "sales", "--kind", "inlet")[0] == 0
     assert (home / "sales" / "pond.toml").is_file()
     code, _, err = run(capsys, "deploy", "sales")
@@ -82,7 +92,9 @@ def test_pond_init_writes_a_project_that_can_be_packed(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("kind", ["flights", "external"])
-def test_pond_demo_writes_ponds_that_are_in_order(capsys: pytest.CaptureFixture[str], home: Path, kind: str) -> None:
+def test_pond_demo_writes_ponds_that_are_in_order(
+    capsys: pytest.CaptureFixture[str], home: Path, kind: str
+) -> None:
     from duckstring_cli import deploying
 
     code, out, _ = run(capsys, "pond", "demo", f"--{kind}", "here")

@@ -25,7 +25,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, told.out, told.err
 
 
-def test_every_fault_of_an_environment_file_is_told_with_its_line(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+def test_every_fault_of_an_environment_file_is_told_with_its_line(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
     (home / "dev.env").write_text("GOOD=1\nnonsense\n# a comment\nAWS_REGION=x\n")
     code, _, err = run(capsys, "catchment", "init", "--env-file", "dev.env")
     assert code == 1
@@ -39,9 +41,12 @@ def test_all_variables_together_must_fit(capsys: pytest.CaptureFixture[str], hom
     assert "dev.env: 4006 bytes" in run(capsys, "catchment", "init", "--env-file", "dev.env")[2]
 
 
-def test_every_fault_of_a_requirements_file_is_told_with_its_line(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+def test_every_fault_of_a_requirements_file_is_told_with_its_line(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
     good = (
-        "# tools\npandas>=2 # frames\n\n--index-url https://example.com/simple\nnumpy==2.1 --hash=sha256:00\nurllib3 @ https://a.b/c.whl\n"
+        "# tools\npandas>=2 # frames\n\n--index-url https://example.com/simple\n"
+        "numpy==2.1 --hash=sha256:00\nurllib3 @ https://a.b/c.whl\n"
     )
     (home / "needs.txt").write_text(good + "pandas=>2\n-r more.txt\n./wheel.whl\n")
     code, _, err = run(capsys, "catchment", "init", "--requirements", "needs.txt")
@@ -55,10 +60,14 @@ def test_every_fault_of_a_requirements_file_is_told_with_its_line(capsys: pytest
 
 
 def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "catchment", "init", "--env-file", "no.env")[2].startswith("error: no.env cannot be read: No such file")
+    assert run(capsys, "catchment", "init", "--env-file", "no.env")[2].startswith(
+        "error: no.env cannot be read: No such file"
+    )
 
 
-def test_the_buckets_to_hear_of_are_checked_kept_and_taken_back(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+def test_the_buckets_to_hear_of_are_checked_kept_and_taken_back(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
     code, _, err = run(capsys, "catchment", "init", "--arrivals", "landing,In_Box")
     assert (code, "--arrivals landing,In_Box: 'In_Box' is no bucket's name." in err) == (1, True)
     assert run(capsys, "catchment", "init", "--arrivals", "landing, inbox")[0] == 0
@@ -74,11 +83,16 @@ def test_the_functions_time_limit_is_checked_and_kept(capsys: pytest.CaptureFixt
     assert not catchments.catchments()
     assert run(capsys, "catchment", "init", "--function-timeout", "60")[0] == 0
     before = Source("dev", catchment_folder("dev")).digest()
-    assert "function timeout: 45 seconds\n" in run(capsys, "catchment", "configure", "--function-timeout", "45")[1]
+    assert (
+        "function timeout: 45 seconds\n"
+        in run(capsys, "catchment", "configure", "--function-timeout", "45")[1]
+    )
     assert Source("dev", catchment_folder("dev")).digest() != before, "the next start deploys it"
 
 
-def test_configure_shows_and_replaces_what_is_kept(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+def test_configure_shows_and_replaces_what_is_kept(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
     assert run(capsys, "catchment", "init")[0] == 0
     assert run(capsys, "catchment", "configure")[1] == (
         "requirements: none\nenvironment: none\narrivals: none\nfunction timeout: 900 seconds\n"
@@ -108,4 +122,6 @@ def test_a_folder_that_cannot_be_used_is_one_clear_line(
     monkeypatch.setenv("DUCKSTRING_HOME", str(home / "file" / "below"))
     code, _, err = run(capsys, "catchment", "init")
     assert code == 1
-    assert err.startswith(f"error: {home / 'file' / 'below'} cannot be used: Not a directory.\nhint: ")
+    assert err.startswith(
+        f"error: {home / 'file' / 'below'} cannot be used: Not a directory.\nhint: "
+    )

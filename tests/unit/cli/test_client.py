@@ -16,7 +16,9 @@ from duckstring_cli.client import Client, LambdaDoor
 from duckstring_cli.errors import AccessError, CatchmentRefusedError, NotRunningError
 
 LOCAL = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=4566)
-CLOUD = Catchment(name="prod", kind="aws", stack="Duckstring-prod", region="eu-central-1", profile="work")
+CLOUD = Catchment(
+    name="prod", kind="aws", stack="Duckstring-prod", region="eu-central-1", profile="work"
+)
 
 
 class Function:
@@ -44,7 +46,9 @@ class Function:
         return self.answer
 
 
-def door(monkeypatch: pytest.MonkeyPatch, answer: object, catchment: Catchment = LOCAL) -> tuple[LambdaDoor, Function]:
+def door(
+    monkeypatch: pytest.MonkeyPatch, answer: object, catchment: Catchment = LOCAL
+) -> tuple[LambdaDoor, Function]:
     function = Function(answer)
     monkeypatch.setattr(catchments, "outputs", lambda _: {"ApiFunction": "Duckstring-dev-api"})
     monkeypatch.setattr(catchments, "session", lambda _: function)
@@ -55,20 +59,34 @@ def refused(code: str, message: str = "no") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "Invoke")
 
 
-def test_an_operation_goes_to_the_api_function_as_the_protocol_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    payload = io.BytesIO(json.dumps({"ok": True, "result": {"line": "sales@1", "epoch": None}}).encode())
+def test_an_operation_goes_to_the_api_function_as_the_protocol_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    payload = io.BytesIO(
+        json.dumps({"ok": True, "result": {"line": "sales@1", "epoch": None}}).encode()
+    )
     opened, function = door(monkeypatch, {"Payload": payload})
     answer = Client(LOCAL, invoke=opened).trigger("sales", "tide", bound=60.0)
     assert answer == {"line": "sales@1", "epoch": None}
     assert function.asked[0]["FunctionName"] == "Duckstring-dev-api"
-    assert json.loads(function.asked[0]["Payload"]) == {"op": "trigger", "pond": "sales", "kind": "tide", "bound": 60.0}
+    assert json.loads(function.asked[0]["Payload"]) == {
+        "op": "trigger",
+        "pond": "sales",
+        "kind": "tide",
+        "bound": 60.0,
+    }
 
 
 def test_a_refusal_keeps_the_catchments_words_hint_and_traceback() -> None:
     error = {"type": "DeployRefusedError", "message": "a\nb", "hint": "c", "traceback": "Traceback"}
     with pytest.raises(CatchmentRefusedError) as told:
         Client(LOCAL, invoke=lambda _: {"ok": False, "error": error}).hello()
-    assert (told.value.type, told.value.message, told.value.hint, told.value.traceback) == ("DeployRefusedError", "a\nb", "c", "Traceback")
+    assert (told.value.type, told.value.message, told.value.hint, told.value.traceback) == (
+        "DeployRefusedError",
+        "a\nb",
+        "c",
+        "Traceback",
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +99,13 @@ def test_a_refusal_keeps_the_catchments_words_hint_and_traceback() -> None:
             "Catchment 'dev' is not running.",
             "duckstring catchment start dev",
         ),
-        (botocore_errors.ConnectTimeoutError(endpoint_url="x"), CLOUD, NotRunningError, "AWS in eu-central-1 cannot be reached.", "region"),
+        (
+            botocore_errors.ConnectTimeoutError(endpoint_url="x"),
+            CLOUD,
+            NotRunningError,
+            "AWS in eu-central-1 cannot be reached.",
+            "region",
+        ),
         (
             botocore_errors.NoCredentialsError(),
             CLOUD,
@@ -89,10 +113,34 @@ def test_a_refusal_keeps_the_catchments_words_hint_and_traceback() -> None:
             "No AWS credentials for Catchment 'prod'.",
             "aws sso login --profile work",
         ),
-        (botocore_errors.ProfileNotFound(profile="work"), CLOUD, AccessError, "There is no AWS profile 'work'", "list-profiles"),
-        (botocore_errors.UnauthorizedSSOTokenError(), CLOUD, AccessError, "Your AWS login has expired.", "aws sso login --profile work"),
-        (refused("ExpiredTokenException"), CLOUD, AccessError, "Your AWS login has expired.", "aws sso login --profile work"),
-        (refused("UnrecognizedClientException"), CLOUD, AccessError, "AWS does not know the credentials", "aws sso login"),
+        (
+            botocore_errors.ProfileNotFound(profile="work"),
+            CLOUD,
+            AccessError,
+            "There is no AWS profile 'work'",
+            "list-profiles",
+        ),
+        (
+            botocore_errors.UnauthorizedSSOTokenError(),
+            CLOUD,
+            AccessError,
+            "Your AWS login has expired.",
+            "aws sso login --profile work",
+        ),
+        (
+            refused("ExpiredTokenException"),
+            CLOUD,
+            AccessError,
+            "Your AWS login has expired.",
+            "aws sso login --profile work",
+        ),
+        (
+            refused("UnrecognizedClientException"),
+            CLOUD,
+            AccessError,
+            "AWS does not know the credentials",
+            "aws sso login",
+        ),
         (
             refused("AccessDeniedException", "not you"),
             CLOUD,
@@ -124,7 +172,12 @@ def test_a_refusal_keeps_the_catchments_words_hint_and_traceback() -> None:
     ],
 )
 def test_what_aws_raises_becomes_one_line_and_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, raised: Exception, catchment: Catchment, kind: type[OperatorError], message: str, hint: str
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    catchment: Catchment,
+    kind: type[OperatorError],
+    message: str,
+    hint: str,
 ) -> None:
     opened, _ = door(monkeypatch, raised, catchment)
     with pytest.raises(kind) as told:
@@ -135,7 +188,11 @@ def test_what_aws_raises_becomes_one_line_and_what_to_do(
 
 
 def test_a_function_that_breaks_is_told_by_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    payload = io.BytesIO(json.dumps({"errorType": "KeyError", "errorMessage": "first\n'bucket'"}).encode())
+    payload = io.BytesIO(
+        json.dumps({"errorType": "KeyError", "errorMessage": "first\n'bucket'"}).encode()
+    )
     opened, _ = door(monkeypatch, {"FunctionError": "Unhandled", "Payload": payload})
-    with pytest.raises(OperatorError, match="api function of Catchment 'dev' broke: KeyError: 'bucket'"):
+    with pytest.raises(
+        OperatorError, match="api function of Catchment 'dev' broke: KeyError: 'bucket'"
+    ):
         opened({"op": "hello"})

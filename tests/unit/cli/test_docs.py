@@ -10,7 +10,15 @@ import typer
 from duckstring_cli import groups
 
 DOCS = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
-COMMON = {"--help", "--catchment", "--major", "--json", "--version", "--install-completion", "--show-completion"}
+COMMON = {
+    "--help",
+    "--catchment",
+    "--major",
+    "--json",
+    "--version",
+    "--install-completion",
+    "--show-completion",
+}
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -34,9 +42,15 @@ def test_the_reference_names_every_command_and_option(path: tuple[str, ...], com
     assert said
     if path == ("pond", "deploy"):
         return
-    heading = next(line for line in DOCS.splitlines() if line.startswith("## ") and f"duckstring {path[0]}" in line)
+    heading = next(
+        line
+        for line in DOCS.splitlines()
+        if line.startswith("## ") and f"duckstring {path[0]}" in line
+    )
     section = DOCS.partition(heading)[2].partition("\n## ")[0]
-    missing = {option for held in command.params for option in held.opts if option.startswith("--")} - COMMON
+    missing = {
+        option for held in command.params for option in held.opts if option.startswith("--")
+    } - COMMON
     assert {option for option in missing if option not in section} == set()
     assert command.help
     assert command.epilog.startswith("Example: duckstring ")

@@ -1,4 +1,6 @@
-"""``duckstring doctor`` against moto: every check finds what it is there for, and nothing where nothing is wrong."""
+"""``duckstring doctor`` against moto: every check finds what it is there for, and nothing where
+nothing is wrong.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,11 @@ from duckstring_cli import catchments
 from tests.unit.cli.test_commands import DEV, Bench
 
 LETTER = {"to": "sales@1", "kind": "alarm_rang", "at": "2030-01-01T12:00:00.000000Z"}
-EVENT = {"detail-type": "duckstring.trigger", "source": "loader", "detail": {"pond": "reports", "kind": "pulse"}}
+EVENT = {
+    "detail-type": "duckstring.trigger",
+    "source": "loader",
+    "detail": {"pond": "reports", "kind": "pulse"},
+}
 
 
 class Stack:
@@ -34,18 +40,35 @@ class Stack:
             "Bucket": "the-bucket",
             "Mailbox": sqs.create_queue(QueueName="mailbox.fifo", Attributes=fifo)["QueueUrl"],
             "DeadLetters": sqs.create_queue(QueueName="dead.fifo", Attributes=fifo)["QueueUrl"],
-            **{name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("Delays", "DeadDelays", "DeadEvents")},
-            "Cluster": self.client("ecs").create_cluster(clusterName="tasks")["cluster"]["clusterArn"],
+            **{
+                name: sqs.create_queue(QueueName=name)["QueueUrl"]
+                for name in ("Delays", "DeadDelays", "DeadEvents")
+            },
+            "Cluster": self.client("ecs").create_cluster(clusterName="tasks")["cluster"][
+                "clusterArn"
+            ],
         }
         trust = json.dumps(
-            {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+            {
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "lambda.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ]
+            }
         )
-        role = self.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        role = self.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=trust)[
+            "Role"
+        ]["Arn"]
         for word in ("orchestrator", "ripple", "api", "sweep"):
             self.function(word, role)
         self.mappings = {queue: self.mapping(queue) for queue in ("Mailbox", "Delays")}
         self.client("logs").create_log_group(logGroupName="/aws/lambda/the-orchestrator")
-        self.client("logs").create_log_stream(logGroupName="/aws/lambda/the-orchestrator", logStreamName="s")
+        self.client("logs").create_log_stream(
+            logGroupName="/aws/lambda/the-orchestrator", logStreamName="s"
+        )
 
     def client(self, service):
         if service not in self.clients:
@@ -56,7 +79,10 @@ class Stack:
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("handler.py", "")
-        variables = {f"DUCKSTRING_{name.upper()}": self.outputs[name] for name in ("Table", "Bucket", "Mailbox")}
+        variables = {
+            f"DUCKSTRING_{name.upper()}": self.outputs[name]
+            for name in ("Table", "Bucket", "Mailbox")
+        }
         self.client("lambda").create_function(
             FunctionName=f"the-{word}", Role=role, Runtime="python3.12", Handler="handler.handle", Code={"ZipFile": code.getvalue()},
             Environment={"Variables": variables},
@@ -64,8 +90,12 @@ class Stack:
         self.outputs[f"{word.title()}Function"] = f"the-{word}"
 
     def mapping(self, queue):
-        arn = self.client("sqs").get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        made = self.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName="the-orchestrator", Enabled=True)
+        arn = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.outputs[queue], AttributeNames=["QueueArn"]
+        )["Attributes"]["QueueArn"]
+        made = self.client("lambda").create_event_source_mapping(
+            EventSourceArn=arn, FunctionName="the-orchestrator", Enabled=True
+        )
         return made["UUID"]
 
     def unread(self):
@@ -76,15 +106,21 @@ class Stack:
     def kill(self, body, *, group="sales@1", queue="DeadLetters"):
         fifo = {"MessageGroupId": group} if queue == "DeadLetters" else {}
         body = body if isinstance(body, str) else json.dumps(body)
-        return self.client("sqs").send_message(QueueUrl=self.outputs[queue], MessageBody=body, **fifo)["MessageId"]
+        return self.client("sqs").send_message(
+            QueueUrl=self.outputs[queue], MessageBody=body, **fifo
+        )["MessageId"]
 
     def log(self, **fields):
         event = {"timestamp": int(time.time() * 1000), "message": json.dumps(fields)}
-        self.client("logs").put_log_events(logGroupName="/aws/lambda/the-orchestrator", logStreamName="s", logEvents=[event])
+        self.client("logs").put_log_events(
+            logGroupName="/aws/lambda/the-orchestrator", logStreamName="s", logEvents=[event]
+        )
 
     def received(self, queue):
         sqs, url = self.client("sqs"), self.outputs[queue]
-        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]).get("Messages", [])
+        found = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]
+        ).get("Messages", [])
         for one in found:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
         return [(one["Attributes"].get("MessageGroupId"), json.loads(one["Body"])) for one in found]
@@ -128,7 +164,10 @@ def test_where_nothing_is_wrong_each_check_says_so(bench, stack):
 def test_dead_letters_are_explained_by_the_orchestrators_log_and_stay_where_they_are(bench, stack):
     letter = stack.kill(LETTER)
     stack.log(
-        message="delivery failed", line="sales@1", messages=[letter], exception="Traceback\n  File\nClientError: AccessDenied: no PutItem"
+        message="delivery failed",
+        line="sales@1",
+        messages=[letter],
+        exception="Traceback\n  File\nClientError: AccessDenied: no PutItem",
     )
     for _ in range(2):
         code, out, _ = bench.run("doctor")
@@ -158,7 +197,10 @@ def test_redrive_moves_letters_back_in_order_and_asks_first(bench, stack, monkey
         stack.kill(LETTER | {"number": number}, group=f"line{number % 2}@1")
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     code, _, err = bench.run("doctor", "redrive", "mailbox")
-    assert (code, err) == (2, "error: Dead letters to move: 25 of mailbox.\nhint: Nobody is there to ask: give --yes.\n")
+    assert (code, err) == (
+        2,
+        "error: Dead letters to move: 25 of mailbox.\nhint: Nobody is there to ask: give --yes.\n",
+    )
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
     assert bench.run("doctor", "redrive")[2] == "error: Nothing was moved.\n"
@@ -169,7 +211,10 @@ def test_redrive_moves_letters_back_in_order_and_asks_first(bench, stack, monkey
     for group in ("line0@1", "line1@1"):
         numbers = [body["number"] for its, body in back if its == group]
         assert numbers == sorted(numbers)
-    assert bench.run("doctor", "redrive", "-y")[1] == "There is nothing to move: no dead letters in mailbox, delays, events.\n"
+    assert (
+        bench.run("doctor", "redrive", "-y")[1]
+        == "There is nothing to move: no dead letters in mailbox, delays, events.\n"
+    )
 
 
 def test_a_redriven_delay_goes_back_to_the_delays(bench, stack):
@@ -180,7 +225,9 @@ def test_a_redriven_delay_goes_back_to_the_delays(bench, stack):
 
 
 def test_a_queue_that_nobody_reads_is_found(bench, stack):
-    stack.client("lambda").update_event_source_mapping(UUID=stack.mappings["Mailbox"], Enabled=False)
+    stack.client("lambda").update_event_source_mapping(
+        UUID=stack.mappings["Mailbox"], Enabled=False
+    )
     stack.client("lambda").delete_event_source_mapping(UUID=stack.mappings["Delays"])
     said = [one["message"] for one in found(bench, "queues")]
     assert said[0].startswith("Nobody reads the mailbox: its event source mapping is disab")
@@ -190,15 +237,23 @@ def test_a_queue_that_nobody_reads_is_found(bench, stack):
 def test_a_function_that_was_stopped_or_changed_by_hand_is_found(bench, stack):
     lambdas = stack.client("lambda")
     lambdas.put_function_concurrency(FunctionName="the-ripple", ReservedConcurrentExecutions=0)
-    lambdas.update_function_configuration(FunctionName="the-api", Environment={"Variables": {"DUCKSTRING_TABLE": "another"}})
+    lambdas.update_function_configuration(
+        FunctionName="the-api", Environment={"Variables": {"DUCKSTRING_TABLE": "another"}}
+    )
     said = [one["message"] for one in found(bench, "functions")]
     assert said[0] == "The ripple function may not run: its reserved concurrency is 0."
     assert said[1] == "The api function has DUCKSTRING_TABLE='another'; the stack's is 'the-table'."
 
 
-def test_a_failing_function_is_found_with_its_last_words_and_a_failed_ripple_is_no_failing_function(bench, stack):
+def test_a_failing_function_is_found_with_its_last_words_and_a_failed_ripple_is_no_failing_function(
+    bench, stack
+):
     stack.log(level="ERROR", message="delivery failed", exception="Traceback\nKeyError: 'x'")
-    for word, metric, value in (("orchestrator", "Errors", 2), ("ripple", "Errors", 9), ("sweep", "Throttles", 3)):
+    for word, metric, value in (
+        ("orchestrator", "Errors", 2),
+        ("ripple", "Errors", 9),
+        ("sweep", "Throttles", 3),
+    ):
         stack.client("cloudwatch").put_metric_data(
             Namespace="AWS/Lambda",
             MetricData=[
@@ -225,7 +280,9 @@ def test_an_alarm_that_rings_is_told_with_its_words(bench, stack):
         EvaluationPeriods=1, Statistic="Maximum", Threshold=1, ComparisonOperator="GreaterThanThreshold",
     )  # fmt: skip
     assert bench.run("doctor")[0] == 0
-    cloudwatch.set_alarm_state(AlarmName=f"{DEV.stack}-OldLetters", StateValue="ALARM", StateReason="5 > 1")
+    cloudwatch.set_alarm_state(
+        AlarmName=f"{DEV.stack}-OldLetters", StateValue="ALARM", StateReason="5 > 1"
+    )
     (finding,) = found(bench, "alarms")
     assert (finding["message"], finding["hint"], finding["details"]) == (
         f"{DEV.stack}-OldLetters rings.",
@@ -237,7 +294,10 @@ def test_an_alarm_that_rings_is_told_with_its_words(bench, stack):
 def test_versions_that_differ_and_a_stack_too_old_to_know_its_queues_are_found(bench, stack):
     bench.answers({"hello": {"version": "0.0.9"}, "doctor": FINE})
     (finding,) = found(bench, "versions")
-    assert finding["message"] == f"Versions differ: the stack is {__version__}, its api function is 0.0.9, this command is {__version__}."
+    assert finding["message"] == (
+        f"Versions differ: the stack is {__version__}, its api function is 0.0.9, this "
+        f"command is {__version__}."
+    )
     assert finding["hint"] == "Bring the stack up to date: duckstring catchment start dev"
     bench.answers(WELL)
     del stack.outputs["DeadDelays"]
@@ -246,7 +306,13 @@ def test_versions_that_differ_and_a_stack_too_old_to_know_its_queues_are_found(b
 
 
 def test_what_the_catchment_says_of_its_lines_is_told(bench, stack):
-    said = {"kind": "outbox", "line": "sales@1", "since": None, "message": "committed effects 30m ago.", "hint": "Look."}
+    said = {
+        "kind": "outbox",
+        "line": "sales@1",
+        "since": None,
+        "message": "committed effects 30m ago.",
+        "hint": "Look.",
+    }
     bench.answers(WELL | {"doctor": FINE | {"findings": [said]}})
     (finding,) = found(bench, "lines")
     assert (finding["message"], finding["hint"]) == ("sales@1 committed effects 30m ago.", "Look.")
@@ -256,7 +322,14 @@ def test_a_broken_api_function_hides_nothing_else(bench, stack):
     stack.kill(LETTER)
 
     def broken(_request):
-        return {"ok": False, "error": {"type": "InternalError", "message": "The Catchment failed on this request.", "hint": "See its log."}}
+        return {
+            "ok": False,
+            "error": {
+                "type": "InternalError",
+                "message": "The Catchment failed on this request.",
+                "hint": "See its log.",
+            },
+        }
 
     bench.answers(broken)
     code, out, _ = bench.run("doctor")
@@ -268,7 +341,7 @@ def test_a_broken_api_function_hides_nothing_else(bench, stack):
 
 
 def test_a_queue_that_is_none_is_misuse(bench, stack):
-    assert (
-        bench.run("doctor", "redrive", "malbox")[2]
-        == "error: There is no queue 'malbox'; there are mailbox, delays, events.\nhint: Did you mean 'mailbox'?\n"
+    assert bench.run("doctor", "redrive", "malbox")[2] == (
+        "error: There is no queue 'malbox'; there are mailbox, delays, events.\n"
+        "hint: Did you mean 'mailbox'?\n"
     )

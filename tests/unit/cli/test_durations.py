@@ -11,13 +11,24 @@ from duckstring_cli.errors import BadInputError
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("30s", 30), ("90m", 5400), ("1d", 86400), ("1h30m", 5400), ("1d2h3m4s", 93784), (" 2H ", 7200), ("0d5s", 5)]
+    ("text", "seconds"),
+    [
+        ("30s", 30),
+        ("90m", 5400),
+        ("1d", 86400),
+        ("1h30m", 5400),
+        ("1d2h3m4s", 93784),
+        (" 2H ", 7200),
+        ("0d5s", 5),
+    ],
 )
 def test_a_duration_is_read_as_people_write_it(text: str, seconds: int) -> None:
     assert durations.parse(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", " ", "5", "1x", "m", "30m1h", "1.5h", "-5s", "1h 30m", "1h1h", "٣s5"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "5", "1x", "m", "30m1h", "1.5h", "-5s", "1h 30m", "1h1h", "٣s5"]
+)
 def test_what_is_no_duration_is_refused_with_the_way_to_write_one(text: str) -> None:
     with pytest.raises(BadInputError, match="is no duration") as told:
         durations.parse(text)
@@ -47,13 +58,26 @@ def test_an_exact_duration_reads_back_as_itself(seconds: int) -> None:
         (273600, "3d4h", "3d4h"),
     ],
 )
-def test_a_duration_is_told_in_two_units_at_most(seconds: float | None, brief: str, age: str) -> None:
+def test_a_duration_is_told_in_two_units_at_most(
+    seconds: float | None, brief: str, age: str
+) -> None:
     assert (durations.brief(seconds), durations.age(seconds)) == (brief, age)
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(None, "0s"), (-3, "0s"), (9.7, "9s"), (61, "1m01s"), (10_800, "3h"), (7_500, "2h05m"), (86_400, "1d"), (273_600, "3d4h")],
+    [
+        (None, "0s"),
+        (-3, "0s"),
+        (9.7, "9s"),
+        (61, "1m01s"),
+        (10_800, "3h"),
+        (7_500, "2h05m"),
+        (86_400, "1d"),
+        (273_600, "3d4h"),
+    ],
 )
-def test_how_far_off_something_is_has_two_units_and_no_tenths(seconds: float | None, said: str) -> None:
+def test_how_far_off_something_is_has_two_units_and_no_tenths(
+    seconds: float | None, said: str
+) -> None:
     assert durations.ahead(seconds) == said

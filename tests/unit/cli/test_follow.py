@@ -36,11 +36,15 @@ def play(acts: list[Act], goal: Goal) -> tuple[str, Follower]:
     return live.follow(client, goal, before, sleep=clock.sleep)
 
 
-def test_a_pulse_is_followed_to_its_end_and_every_ripple_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pulse_is_followed_to_its_end_and_every_ripple_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     verdict, follower = play(FLIGHTS, Goal("reports@1", at(0), ""))
     told = capsys.readouterr().out.splitlines()
     assert verdict == "done"
-    assert follower.took["delays@1/1"] == pytest.approx({"clean": 1.2, "by_hour": 0.6, "by_route": 1.3})
+    assert follower.took["delays@1/1"] == pytest.approx(
+        {"clean": 1.2, "by_hour": 0.6, "by_route": 1.3}
+    )
     assert told[0] == "+    0.4s  airlines                     started (airlines@1/1)"
     assert "+    5.9s  delays.by_route              done in 1.3s" in told
     assert told.index("+    4.5s  delays.clean                 done in 1.2s") < told.index(
@@ -56,7 +60,9 @@ def test_piped_progress_has_no_escape_codes(capsys: pytest.CaptureFixture[str]) 
     assert "\x1b" not in capsys.readouterr().out
 
 
-def test_a_failure_upstream_ends_it_and_names_the_culprit(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_upstream_ends_it_and_names_the_culprit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     acts = [
         FLIGHTS[0],
         Act("delays@1", {"clean": (1.5, 2.5)}, ("airlines@1",), fails_in="clean"),
@@ -65,7 +71,10 @@ def test_a_failure_upstream_ends_it_and_names_the_culprit(capsys: pytest.Capture
     verdict, follower = play(acts, Goal("reports@1", at(0), ""))
     assert verdict == "down"
     assert [line["line"] for line in follower.culprits] == ["delays@1"]
-    assert "delays.clean                 failed in 1.0s (ValueError: it broke)" in capsys.readouterr().out
+    assert (
+        "delays.clean                 failed in 1.0s (ValueError: it broke)"
+        in capsys.readouterr().out
+    )
 
 
 def test_only_what_the_goal_needs_is_followed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +92,10 @@ def test_a_tap_is_done_when_its_line_moved_on_and_all_rests() -> None:
 
 def test_an_endless_goal_is_never_reached() -> None:
     with pytest.raises(AssertionError, match="never ends"):
-        play([*FLIGHTS[:-1], replace(FLIGHTS[-1], wave=True)], Goal("reports@1", None, "", endless=True))
+        play(
+            [*FLIGHTS[:-1], replace(FLIGHTS[-1], wave=True)],
+            Goal("reports@1", None, "", endless=True),
+        )
 
 
 def follower_of(goal: Goal, runs: dict[str, Any]) -> Follower:
@@ -91,11 +103,21 @@ def follower_of(goal: Goal, runs: dict[str, Any]) -> Follower:
 
 
 def test_runs_that_came_and_went_between_two_looks_are_told_once() -> None:
-    runs = {f"a@1/{n}": run_row(f"a@1/{n}", started=n, status="pass" if n == 3 else "success") for n in (1, 2, 3)}
+    runs = {
+        f"a@1/{n}": run_row(f"a@1/{n}", started=n, status="pass" if n == 3 else "success")
+        for n in (1, 2, 3)
+    }
     follower = follower_of(Goal("a@1", at(0), ""), runs)
-    follower.begin(cast("Any", {"now": at(0), "lines": [line_status("a@1", last_run=runs["a@1/1"])]}))
-    seen = cast("Any", {"now": at(5), "lines": [line_status("a@1", last_run=runs["a@1/3"], end_f=at(0))]})
-    assert follower.observe(seen) == [Event(at(3), "a@1", "", "done", 1.0), Event(at(4), "a@1", "", "pass", 1.0)]
+    follower.begin(
+        cast("Any", {"now": at(0), "lines": [line_status("a@1", last_run=runs["a@1/1"])]})
+    )
+    seen = cast(
+        "Any", {"now": at(5), "lines": [line_status("a@1", last_run=runs["a@1/3"], end_f=at(0))]}
+    )
+    assert follower.observe(seen) == [
+        Event(at(3), "a@1", "", "done", 1.0),
+        Event(at(4), "a@1", "", "pass", 1.0),
+    ]
     assert follower.observe(seen) == []
     assert follower.verdict() == "done"
 
@@ -104,7 +126,12 @@ def test_a_short_terminal_says_how_many_lines_it_does_not_show() -> None:
     follower = follower_of(Goal("p00@1", at(0), ""), {})
     sources = [source(f"p{n:02}@1") for n in range(1, 30)]
     lines = [line_status("p00@1", status="waiting", sources=sources)]
-    lines += [line_status(f"p{n:02}@1", status="idle" if n < 6 else "waiting", end_f=at(0) if n < 6 else at(-1)) for n in range(1, 30)]
+    lines += [
+        line_status(
+            f"p{n:02}@1", status="idle" if n < 6 else "waiting", end_f=at(0) if n < 6 else at(-1)
+        )
+        for n in range(1, 30)
+    ]
     follower.begin(cast("Any", {"now": at(1), "lines": lines}))
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(live.progress(follower, height=14))
@@ -126,11 +153,24 @@ def test_a_line_that_is_down_for_one_look_only_is_not_given_up() -> None:
 
 
 NEXT = {"start": at(7200), "end": at(10_800)}
-WINDOW = {"name": "nightly", "start": at(0), "every": 86_400.0, "duration": 3600.0, "on": [], "until": None, "open": None, "next": NEXT}
+WINDOW = {
+    "name": "nightly",
+    "start": at(0),
+    "every": 86_400.0,
+    "duration": 3600.0,
+    "on": [],
+    "until": None,
+    "open": None,
+    "next": NEXT,
+}
 
 
-def under_a_window(why: str = "waits for Window nightly, opens 2030-01-01 14:00 UTC (in 2h)", **told: Any) -> list[Any]:
-    inlet = line_status("sales@1", status="waiting", reason=why, windows=[WINDOW | {"carried_by": "schedule"}])
+def under_a_window(
+    why: str = "waits for Window nightly, opens 2030-01-01 14:00 UTC (in 2h)", **told: Any
+) -> list[Any]:
+    inlet = line_status(
+        "sales@1", status="waiting", reason=why, windows=[WINDOW | {"carried_by": "schedule"}]
+    )
     return [inlet, line_status("reports@1", sources=[source("sales@1")], **told)]
 
 
@@ -142,7 +182,9 @@ def test_who_waits_for_a_window_is_told_once_with_the_opening() -> None:
     follower = Follower(Goal("reports@1", at(0), ""), cast("Any", None))
     lines = under_a_window(status="waiting", reason="waits for sales@1")
     (event,) = observed(follower, lines)
-    assert live.event_line(event, at(0)).endswith("waiting (waits for Window nightly, opens 2030-01-01 14:00 UTC (in 2h))")
+    assert live.event_line(event, at(0)).endswith(
+        "waiting (waits for Window nightly, opens 2030-01-01 14:00 UTC (in 2h))"
+    )
     assert observed(follower, lines, now=2) == []
     assert follower.verdict() == "going", "a Pulse is not satisfied before it opens"
 
@@ -155,7 +197,16 @@ STANDS: dict[str, Any] = {"trigger": {"kind": "wave"}}
 def test_a_watch_of_what_can_never_arrive_ends_and_says_why(goal: Goal) -> None:
     follower = Follower(goal, cast("Any", None))
     middle = line_status("sales@1", status="waiting", sources=[source("gone@2", absent=True)])
-    lines = [middle, line_status("reports@1", status="waiting", reason="waits for sales@1", sources=[source("sales@1")], **STANDS)]
+    lines = [
+        middle,
+        line_status(
+            "reports@1",
+            status="waiting",
+            reason="waits for sales@1",
+            sources=[source("sales@1")],
+            **STANDS,
+        ),
+    ]
     observed(follower, lines)
     assert follower.verdict() == "going", "one look may be a moment late"
     observed(follower, lines, now=2)
@@ -168,17 +219,32 @@ def test_a_watch_of_what_can_never_arrive_ends_and_says_why(goal: Goal) -> None:
 @pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), WAVE])
 def test_an_optional_source_that_is_not_deployed_stands_in_nobodys_way(goal: Goal) -> None:
     follower = Follower(goal, cast("Any", None))
-    lines = [line_status("reports@1", status="waiting", sources=[source("extra@1", absent=True, optional=True)], **STANDS)]
+    lines = [
+        line_status(
+            "reports@1",
+            status="waiting",
+            sources=[source("extra@1", absent=True, optional=True)],
+            **STANDS,
+        )
+    ]
     for now in (1, 2, 3):
         observed(follower, lines, now=now)
     assert follower.verdict() == "going"
 
 
-def test_a_wave_is_watched_through_a_failure_that_is_tried_again_and_not_beyond_one_that_is_not() -> None:
+def test_a_wave_is_watched_through_a_failure_that_is_tried_again_and_not_beyond_one_that_is_not() -> (
+    None
+):
     follower = Follower(WAVE, cast("Any", None))
-    reports = line_status("reports@1", status="blocked", sources=[source("sales@1", down=True)], **STANDS)
+    reports = line_status(
+        "reports@1", status="blocked", sources=[source("sales@1", down=True)], **STANDS
+    )
     for now in (1, 2, 3):
-        observed(follower, [line_status("sales@1", status="failed", failures=1, retry_at=at(60)), reports], now=now)
+        observed(
+            follower,
+            [line_status("sales@1", status="failed", failures=1, retry_at=at(60)), reports],
+            now=now,
+        )
     assert follower.verdict() == "going"
     spent = [line_status("sales@1", status="failed", failures=2), reports]
     for now in (4, 5):
@@ -194,12 +260,16 @@ def run_of(line: str, number: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), WAVE])
 def test_a_source_that_runs_for_ever_keeps_nobody_at_what_can_never_arrive(goal: Goal) -> None:
-    follower = Follower(goal, cast("Any", lambda run: {"run": run_row(run, took=None), "attempts": []}))
+    follower = Follower(
+        goal, cast("Any", lambda run: {"run": run_row(run, took=None), "attempts": []})
+    )
     sources = [source("busy@1"), source("gone@1", absent=True)]
     for number in (1, 1, 2, 3):
         assert follower.verdict() == "going", "what was in flight is seen to its end"
         busy = line_status("busy@1", status="running", runs=[run_of("busy@1", number)])
-        observed(follower, [busy, line_status("reports@1", status="waiting", sources=sources, **STANDS)])
+        observed(
+            follower, [busy, line_status("reports@1", status="waiting", sources=sources, **STANDS)]
+        )
     assert follower.verdict() == "down"
 
 
@@ -209,7 +279,9 @@ WANTED = {"pull": False, "targets": [at(0)], "woken": False, "forced": False}
 @pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), WAVE])
 def test_what_was_put_to_sleep_meanwhile_ends_the_watch_and_says_so(goal: Goal) -> None:
     follower = Follower(goal, cast("Any", None))
-    reports = line_status("reports@1", status="waiting", demand=WANTED, sources=[source("sales@1")], **STANDS)
+    reports = line_status(
+        "reports@1", status="waiting", demand=WANTED, sources=[source("sales@1")], **STANDS
+    )
     lines = [line_status("sales@1", asleep=True), reports]
     for _ in range(3):
         observed(follower, lines)
@@ -217,7 +289,10 @@ def test_what_was_put_to_sleep_meanwhile_ends_the_watch_and_says_so(goal: Goal) 
     for _ in range(60):
         observed(follower, lines)
     assert follower.verdict() == "down"
-    assert trigger._out_of_reach("reports@1", follower, "").message == "reports@1 cannot run: sales@1 was put to sleep."
+    assert (
+        trigger._out_of_reach("reports@1", follower, "").message
+        == "reports@1 cannot run: sales@1 was put to sleep."
+    )
     observed(follower, [line_status("sales@1"), reports])
     assert follower.verdict() == "going"
 
@@ -228,8 +303,22 @@ def test_a_source_that_is_asleep_and_not_needed_now_stands_in_nobodys_way() -> N
     extra = line_status("extra@1", asleep=True)
     reads = [source("sales@1", end_f=at(5)), source("extra@1", optional=True)]
     for _ in range(60):
-        observed(follower, [slept, extra, line_status("reports@1", end_f=at(5), start_f=at(5), sources=reads, **STANDS)])
-        observed(follower, [slept, extra, line_status("reports@1", status="waiting", demand=WANTED, sources=reads, **STANDS)])
+        observed(
+            follower,
+            [
+                slept,
+                extra,
+                line_status("reports@1", end_f=at(5), start_f=at(5), sources=reads, **STANDS),
+            ],
+        )
+        observed(
+            follower,
+            [
+                slept,
+                extra,
+                line_status("reports@1", status="waiting", demand=WANTED, sources=reads, **STANDS),
+            ],
+        )
     assert follower.verdict() == "going"
 
 
@@ -238,7 +327,10 @@ def test_a_wave_that_somebody_removes_ends_its_watch() -> None:
     for _ in range(60):
         observed(follower, [line_status("reports@1")])
     assert follower.verdict() == "down"
-    assert trigger._out_of_reach("reports@1", follower, "").message == "reports@1 cannot run: the trigger of reports@1 was removed."
+    assert (
+        trigger._out_of_reach("reports@1", follower, "").message
+        == "reports@1 cannot run: the trigger of reports@1 was removed."
+    )
 
 
 @pytest.mark.parametrize("goal", [Goal("reports@1", at(0), ""), WAVE])
@@ -247,7 +339,10 @@ def test_a_line_that_is_removed_ends_its_watch(goal: Goal) -> None:
     for _ in range(2):
         observed(follower, [line_status("sales@1")])
     assert follower.verdict() == "down"
-    assert trigger._out_of_reach("reports@1", follower, "").message == "reports@1 cannot run: it is gone."
+    assert (
+        trigger._out_of_reach("reports@1", follower, "").message
+        == "reports@1 cannot run: it is gone."
+    )
 
 
 def test_a_window_that_never_opens_again_ends_the_watch() -> None:
@@ -257,7 +352,10 @@ def test_a_window_that_never_opens_again_ends_the_watch() -> None:
     for now in (1, 2):
         observed(follower, lines, now=now)
     assert follower.verdict() == "down"
-    assert "no Window of sales@1 opens again" in trigger._out_of_reach("reports@1", follower, "").message
+    assert (
+        "no Window of sales@1 opens again"
+        in trigger._out_of_reach("reports@1", follower, "").message
+    )
 
 
 def test_a_tap_does_not_watch_until_tomorrows_opening_for_what_it_only_prepares() -> None:
@@ -282,10 +380,17 @@ def test_a_failure_that_is_tried_again_by_itself_is_waited_for_and_told_once() -
     assert live.event_line(event, at(0)).endswith("waiting (tried again at 2030-01-01 12:01:00Z)")
     assert [observed(follower, lines, now=2), observed(follower, lines, now=3)] == [[], []]
     assert follower.verdict() == "going"
-    asked = {"demand": {"pull": False, "targets": [at(60)], "woken": False, "forced": False}, "sources": [source("raw@1")]}
+    asked = {
+        "demand": {"pull": False, "targets": [at(60)], "woken": False, "forced": False},
+        "sources": [source("raw@1")],
+    }
     tries = {"failures": 1, "budgets": {"immediate_retries": 0, "source_retries": 1}}
-    (event,) = observed(follower, [line_status("sales@1", status="failed", **asked, **tries), reports], now=61)
-    assert live.event_line(event, at(0)).endswith("waiting (tried again when its Sources have newer)")
+    (event,) = observed(
+        follower, [line_status("sales@1", status="failed", **asked, **tries), reports], now=61
+    )
+    assert live.event_line(event, at(0)).endswith(
+        "waiting (tried again when its Sources have newer)"
+    )
     spent = [line_status("sales@1", status="failed", failures=2), reports]
     assert [observed(follower, spent, now=62), observed(follower, spent, now=63)] == [[], []]
     assert follower.verdict() == "down"
@@ -296,31 +401,51 @@ def test_an_optional_source_that_is_down_is_no_culprit() -> None:
     sources = [source("extra@1", optional=True, down=True), source("sales@1", down=True)]
     observed(
         follower,
-        [line_status("extra@1", status="killed"), line_status("sales@1", status="failed"), line_status("reports@1", sources=sources)],
+        [
+            line_status("extra@1", status="killed"),
+            line_status("sales@1", status="failed"),
+            line_status("reports@1", sources=sources),
+        ],
     )
     assert [line["line"] for line in follower.culprits] == ["sales@1"]
 
 
 def at_work(**told: Any) -> Any:
-    ripples = [{"name": "load", "status": "running", "attempt": 2, "since": at(0), "task_mib": 8192}]
+    ripples = [
+        {"name": "load", "status": "running", "attempt": 2, "since": at(0), "task_mib": 8192}
+    ]
     runs = [{"run": "sales@1/4", "f": at(0), "started": at(0), "ripples": ripples}]
     return line_status("sales@1", status="running", runs=runs, **told)
 
 
 def test_what_begins_as_a_task_is_told_as_such() -> None:
-    follower = Follower(Goal("sales@1", at(0), ""), cast("Any", lambda _: {"run": run_row("sales@1/4", took=None), "attempts": []}))
+    follower = Follower(
+        Goal("sales@1", at(0), ""),
+        cast("Any", lambda _: {"run": run_row("sales@1/4", took=None), "attempts": []}),
+    )
     events = observed(follower, [at_work()])
-    assert [event.detail for event in events if event.ripple == "load"] == ["attempt 2, started as a task of 8 GB"]
+    assert [event.detail for event in events if event.ripple == "load"] == [
+        "attempt 2, started as a task of 8 GB"
+    ]
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(live.progress(follower, height=14))
     assert "● load 1.0s, started as a task of 8 GB" in console.export_text()
 
 
 def test_a_version_that_holds_demand_back_is_told_once() -> None:
-    follower = Follower(Goal("sales@1", at(0), ""), cast("Any", lambda _: {"run": run_row("sales@1/4", took=None), "attempts": []}))
+    follower = Follower(
+        Goal("sales@1", at(0), ""),
+        cast("Any", lambda _: {"run": run_row("sales@1/4", took=None), "attempts": []}),
+    )
     lines = [at_work(next={"version": "1.1.0", "waits_for": ["sales@1/4"]})]
-    told = [live.event_line(event, at(0)) for event in observed(follower, lines) if event.what == "waiting"]
-    assert told == ["+    1.0s  sales                        waiting (1.1.0 waits for run sales@1/4)"]
+    told = [
+        live.event_line(event, at(0))
+        for event in observed(follower, lines)
+        if event.what == "waiting"
+    ]
+    assert told == [
+        "+    1.0s  sales                        waiting (1.1.0 waits for run sales@1/4)"
+    ]
     assert observed(follower, lines, now=2) == []
     console = Console(width=160, record=True, file=io.StringIO())
     console.print(live.progress(follower, height=14))

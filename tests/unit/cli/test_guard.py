@@ -1,4 +1,6 @@
-"""The door of a local Catchment's server: what a web page can send is refused, whoever has signed it."""
+"""The door of a local Catchment's server: what a web page can send is refused, whoever has
+signed it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,16 @@ import hashlib
 
 import pytest
 
-from duckstring_cli.local.guard import ACCEPTED, REACH, TARGET, Body, Guard, Reach, Request, fault_of
+from duckstring_cli.local.guard import (
+    ACCEPTED,
+    REACH,
+    TARGET,
+    Body,
+    Guard,
+    Reach,
+    Request,
+    fault_of,
+)
 
 HOST = ("Host", "127.0.0.1:23456")
 
@@ -25,7 +36,9 @@ def scope(*headers, method="GET", target="/bucket/key?x=1", kind="http"):
     }
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:23456", "localhost:23456", "LOCALHOST", "127.0.0.1", "localhost:9999"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:23456", "localhost:23456", "LOCALHOST", "127.0.0.1", "localhost:9999"]
+)
 def test_this_machine_may_be_called_by_its_names(host):
     assert fault_of(Request.of(scope(("Host", host)))) == ""
 
@@ -54,7 +67,9 @@ def test_another_host_is_foreign(host):
     assert "host" in fault_of(Request.of(scope(("Host", host))))
 
 
-@pytest.mark.parametrize("hosts", [(), (HOST, HOST), (HOST, ("Host", "evil.example")), (("Host", "evil.example"), HOST)])
+@pytest.mark.parametrize(
+    "hosts", [(), (HOST, HOST), (HOST, ("Host", "evil.example")), (("Host", "evil.example"), HOST)]
+)
 def test_there_is_exactly_one_host(hosts):
     assert "host" in fault_of(Request.of(scope(*hosts)))
 
@@ -98,13 +113,19 @@ def test_preflights_and_rare_methods_are_refused(method):
     assert "not allowed" in fault_of(Request.of(scope(HOST, method=method)))
 
 
-@pytest.mark.parametrize("target", ["http://evil.example/x", "http://127.0.0.1:23456/x", "evil.example:443", "*"])
+@pytest.mark.parametrize(
+    "target", ["http://evil.example/x", "http://127.0.0.1:23456/x", "evil.example:443", "*"]
+)
 def test_a_target_is_a_path(target):
     assert "must be a path" in fault_of(Request.of(scope(HOST, target=target)))
 
 
 def test_an_address_that_a_person_types_in_is_no_web_page():
-    typed = [("Sec-Fetch-Site", "none"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")]
+    typed = [
+        ("Sec-Fetch-Site", "none"),
+        ("Sec-Fetch-Mode", "navigate"),
+        ("Sec-Fetch-Dest", "document"),
+    ]
     assert fault_of(Request.of(scope(HOST, *typed))) == ""
 
 
@@ -118,11 +139,19 @@ class Behind:
         if _scope["type"] == "http":
             self.scopes.append(_scope)
             self.bodies.append((await receive())["body"])
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"Access-Control-Allow-Origin", b"*"), (b"etag", b"1")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"Access-Control-Allow-Origin", b"*"), (b"etag", b"1")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"open"})
 
 
-def call(given, *, judged=Reach.ALL, passes=False, body=b"sent", behind=None, while_judged=lambda: None):
+def call(
+    given, *, judged=Reach.ALL, passes=False, body=b"sent", behind=None, while_judged=lambda: None
+):
     """Send a request through the guard: (the status, the headers, the body, what came through)."""
     behind, sent, parts = behind or Behind(), [], [body[:2], body[2:]]
 
@@ -138,7 +167,12 @@ def call(given, *, judged=Reach.ALL, passes=False, body=b"sent", behind=None, wh
         while_judged()
         return judged
 
-    guard = Guard(behind, may_pass=lambda _: passes, judge=judge, refusal=lambda _, why: (403, {"X-Code": why[0]}, b"no"))
+    guard = Guard(
+        behind,
+        may_pass=lambda _: passes,
+        judge=judge,
+        refusal=lambda _, why: (403, {"X-Code": why[0]}, b"no"),
+    )
     asyncio.run(guard(given, receive, send))
     if given["type"] != "http":
         return sent, behind.bodies
@@ -156,7 +190,9 @@ def test_a_request_without_a_key_is_refused_before_the_application():
 
 
 def test_a_signature_does_not_help_a_web_page():
-    status, headers, body, through = call(scope(HOST, ("Origin", "https://evil.example")), passes=True)
+    status, headers, body, through = call(
+        scope(HOST, ("Origin", "https://evil.example")), passes=True
+    )
     assert (status, through, b"web pages" in body) == (403, [], True)
     assert headers[b"connection"] == b"close"
 
@@ -169,14 +205,33 @@ def test_a_secret_of_its_own_opens_its_path_and_nothing_else():
     """The emulator looks at a target, a form and the query before it looks at the path."""
     behind = Behind()
     form = ("Content-Type", "application/x-www-form-urlencoded")
-    call(scope(HOST, ("X-Amz-Target", "secretsmanager.ListSecrets"), form, target="/v4/x?Action=ListUsers"), passes=True, behind=behind)
+    call(
+        scope(
+            HOST,
+            ("X-Amz-Target", "secretsmanager.ListSecrets"),
+            form,
+            target="/v4/x?Action=ListUsers",
+        ),
+        passes=True,
+        behind=behind,
+    )
     [through] = behind.scopes
-    assert (through["path"], through["query_string"], through["headers"]) == ("/v4/x", b"", ((b"host", HOST[1].encode()),))
+    assert (through["path"], through["query_string"], through["headers"]) == (
+        "/v4/x",
+        b"",
+        ((b"host", HOST[1].encode()),),
+    )
 
 
 def test_a_header_that_comes_after_the_guard_has_looked_does_not_go_on():
     behind, given = Behind(), scope(HOST)
-    call(given, behind=behind, while_judged=lambda: given["headers"].append((b"x-amz-target", b"secretsmanager.ListSecrets")))
+    call(
+        given,
+        behind=behind,
+        while_judged=lambda: given["headers"].append(
+            (b"x-amz-target", b"secretsmanager.ListSecrets")
+        ),
+    )
     assert [dict(one["headers"]) for one in behind.scopes] == [{b"host": HOST[1].encode()}]
 
 
@@ -196,7 +251,10 @@ def test_a_refused_request_does_not_make_its_sender_known():
 
 def test_a_body_is_read_once_and_received_whole():
     async def both():
-        sent = [{"type": "http.request", "body": b"ab", "more_body": True}, {"type": "http.request", "body": b"c"}]
+        sent = [
+            {"type": "http.request", "body": b"ab", "more_body": True},
+            {"type": "http.request", "body": b"c"},
+        ]
 
         async def receive():
             return sent.pop(0)

@@ -14,7 +14,11 @@ import typer
 from duckstring_cli import groups, hints
 
 ROOT = Path(__file__).parents[3]
-SOURCES = [*ROOT.glob("layers/core/**/*.py"), *ROOT.glob("cli/duckstring_cli/**/*.py"), *ROOT.glob("functions/**/*.py")]
+SOURCES = [
+    *ROOT.glob("layers/core/**/*.py"),
+    *ROOT.glob("cli/duckstring_cli/**/*.py"),
+    *ROOT.glob("functions/**/*.py"),
+]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *ROOT.glob("docs/*.md")]
 NAMED = re.compile(r"(?:`|: |^ {4,}|\[bold\]|\(|\n *)duckstring ((?:[a-zA-Z-]+ ?)+)")
 OWN = typer.main.get_command(groups.app)
@@ -27,7 +31,9 @@ def texts(path: Path) -> Iterator[str]:
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.JoinedStr):
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else " X " for part in node.values)
+            yield "".join(
+                str(part.value) if isinstance(part, ast.Constant) else " X " for part in node.values
+            )
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
@@ -43,7 +49,9 @@ def wrong_word(words: list[str]) -> str:
         if word not in below:
             return word
         command = below[word]
-        if hasattr(command, "commands") and any(one.param_type_name == "argument" for one in command.params):
+        if hasattr(command, "commands") and any(
+            one.param_type_name == "argument" for one in command.params
+        ):
             next(rest, "")  # trigger window POND add
     return ""
 
@@ -64,27 +72,56 @@ def test_a_command_that_is_named_exists(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "addressed"),
     [
-        ("Run it: duckstring trigger pulse sales -m 1 --watch", "Run it: duckstring trigger pulse -c prod sales -m 1 --watch"),
+        (
+            "Run it: duckstring trigger pulse sales -m 1 --watch",
+            "Run it: duckstring trigger pulse -c prod sales -m 1 --watch",
+        ),
         ("List them: duckstring runs", "List them: duckstring runs -c prod"),
-        ("See duckstring status --once, or `duckstring doctor`.", "See duckstring status -c prod --once, or `duckstring doctor -c prod`."),
+        (
+            "See duckstring status --once, or `duckstring doctor`.",
+            "See duckstring status -c prod --once, or `duckstring doctor -c prod`.",
+        ),
         (
             "duckstring control wake a, or duckstring control clear a.",
             "duckstring control wake -c prod a, or duckstring control clear -c prod a.",
         ),
-        ("remove it: duckstring trigger window sales remove n -m 1", "remove it: duckstring trigger window sales remove -c prod n -m 1"),
-        ("then: duckstring doctor redrive mailbox", "then: duckstring doctor redrive -c prod mailbox"),
+        (
+            "remove it: duckstring trigger window sales remove n -m 1",
+            "remove it: duckstring trigger window sales remove -c prod n -m 1",
+        ),
+        (
+            "then: duckstring doctor redrive mailbox",
+            "then: duckstring doctor redrive -c prod mailbox",
+        ),
         ("duckstring status sales -m 1 -c prod", "duckstring status sales -m 1 -c prod"),
-        ("duckstring runs -c other\nduckstring runs", "duckstring runs -c other\nduckstring runs -c prod"),
-        ("See: duckstring trigger window POND add --help", "See: duckstring trigger window POND add --help"),
-        ("first: duckstring trigger window POND add|list|remove.", "first: duckstring trigger window POND add|list|remove."),
+        (
+            "duckstring runs -c other\nduckstring runs",
+            "duckstring runs -c other\nduckstring runs -c prod",
+        ),
+        (
+            "See: duckstring trigger window POND add --help",
+            "See: duckstring trigger window POND add --help",
+        ),
+        (
+            "first: duckstring trigger window POND add|list|remove.",
+            "first: duckstring trigger window POND add|list|remove.",
+        ),
         ("Start it: duckstring catchment start prod", "Start it: duckstring catchment start prod"),
         ("then duckstring catchment start.", "then duckstring catchment start prod."),
-        ("duckstring catchment configure --arrivals a, x", "duckstring catchment configure prod --arrivals a, x"),
-        ("Make one: duckstring pond init NAME, or duckstring demo", "Make one: duckstring pond init NAME, or duckstring demo"),
+        (
+            "duckstring catchment configure --arrivals a, x",
+            "duckstring catchment configure prod --arrivals a, x",
+        ),
+        (
+            "Make one: duckstring pond init NAME, or duckstring demo",
+            "Make one: duckstring pond init NAME, or duckstring demo",
+        ),
         ("duckstring is no duckstring nonsense", "duckstring is no duckstring nonsense"),
     ],
 )
-def test_a_command_in_a_message_acts_on_the_catchment_that_was_named(text: str, addressed: str) -> None:
+def test_a_command_in_a_message_acts_on_the_catchment_that_was_named(
+    text: str, addressed: str
+) -> None:
     hints.forget()
     assert hints.addressed(text) == text
     hints.acts_on("prod")

@@ -1,4 +1,6 @@
-"""Ctrl-C at any moment: no traceback, exit code 130, a terminal as it was, and a line that says what goes on."""
+"""Ctrl-C at any moment: no traceback, exit code 130, a terminal as it was, and a line that says
+what goes on.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,16 @@ def in_the_foreground() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["pathlib", "typer", "rich.console", "duckstring.errors", "duckstring_cli.groups", "boto3", "botocore.client"]
+    "module",
+    [
+        "pathlib",
+        "typer",
+        "rich.console",
+        "duckstring.errors",
+        "duckstring_cli.groups",
+        "boto3",
+        "botocore.client",
+    ],
 )
 def test_an_interrupt_during_the_imports_shows_no_traceback(tmp_path: Path, module: str) -> None:
     registry = tmp_path / "config.toml"
@@ -72,15 +83,23 @@ def silent(tmp_path: Path) -> Iterator[socket.socket]:
     """A Catchment on this machine that takes requests and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        (tmp_path / "config.toml").write_text(f'[catchments.dev]\nkind = "local"\nstack = "S"\nregion = "us-east-1"\nport = {port}\n')
+        (tmp_path / "config.toml").write_text(
+            f'[catchments.dev]\nkind = "local"\nstack = "S"\nregion = "us-east-1"\nport = {port}\n'
+        )
         folder = tmp_path / "catchments" / "dev"
         folder.mkdir(parents=True)
-        (folder / "access-key.json").write_text('{"access_key_id": "DUCK", "secret_access_key": "secret"}')
+        (folder / "access-key.json").write_text(
+            '{"access_key_id": "DUCK", "secret_access_key": "secret"}'
+        )
         yield server
 
 
-def typed(words: list[str], keys: bytes, server: socket.socket, home: Path) -> tuple[int, str, bool]:
-    """Exit code, what the terminal got, and whether it echoes, where ``keys`` are typed once the command waits for the Catchment."""
+def typed(
+    words: list[str], keys: bytes, server: socket.socket, home: Path
+) -> tuple[int, str, bool]:
+    """Exit code, what the terminal got, and whether it echoes, where ``keys`` are typed once the
+    command waits for the Catchment.
+    """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "duckstring_cli.main", *words],
@@ -106,10 +125,21 @@ def typed(words: list[str], keys: bytes, server: socket.socket, home: Path) -> t
 
 
 @pytest.mark.parametrize("keys", [b"\x03", b"\x03\x03\x03"], ids=["once", "thrice"])
-@pytest.mark.parametrize("words", ["status", "query sales t --csv", "logs sales@1/1 --follow", "trigger wave sales --watch"])
-def test_an_interrupt_while_the_catchment_is_asked_is_one_line(silent: socket.socket, tmp_path: Path, words: str, keys: bytes) -> None:
+@pytest.mark.parametrize(
+    "words",
+    ["status", "query sales t --csv", "logs sales@1/1 --follow", "trigger wave sales --watch"],
+)
+def test_an_interrupt_while_the_catchment_is_asked_is_one_line(
+    silent: socket.socket, tmp_path: Path, words: str, keys: bytes
+) -> None:
     code, told, echoes = typed(words.split(), keys, silent, tmp_path)
-    shown = told.replace("^C", "").replace("\x1b[?25h", "").replace("\x1b[2m", "").replace("\x1b[0m", "").strip()
+    shown = (
+        told.replace("^C", "")
+        .replace("\x1b[?25h", "")
+        .replace("\x1b[2m", "")
+        .replace("\x1b[0m", "")
+        .strip()
+    )
     assert (code, echoes) == (130, True)
     assert shown in {"", "Not watched any longer; the Catchment goes on."}
     assert told.rfind("\x1b[?25l") <= told.rfind("\x1b[?25h")
@@ -120,16 +150,26 @@ def interrupted(_: Mapping[str, object]) -> Mapping[str, Any]:
 
 
 def test_what_was_sent_may_be_done_all_the_same_and_the_line_says_so() -> None:
-    with pytest.raises(BrokenOffError, match=r"the Catchment may do it all the same. Look: duckstring status --once"):
+    with pytest.raises(
+        BrokenOffError,
+        match=r"the Catchment may do it all the same. Look: duckstring status --once",
+    ):
         Client(DEV, invoke=interrupted).trigger("sales", "wave")
     with pytest.raises(KeyboardInterrupt):
         Client(DEV, invoke=interrupted).status()
 
 
-def test_a_deploy_that_is_interrupted_before_it_is_sent_says_that_nothing_was_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deploy_that_is_interrupted_before_it_is_sent_says_that_nothing_was_deployed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(deploying, "pack", interrupted)
     with pytest.raises(BrokenOffError, match=r"^Nothing was deployed\.$"):
-        deploying.deploy(Client(DEV, invoke=interrupted), cast("Any", [None, None]), overwrite=False, on_step=lambda _: None)
+        deploying.deploy(
+            Client(DEV, invoke=interrupted),
+            cast("Any", [None, None]),
+            overwrite=False,
+            on_step=lambda _: None,
+        )
 
 
 def test_a_library_that_makes_an_error_of_an_interrupt_is_not_believed(

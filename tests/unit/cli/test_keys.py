@@ -12,14 +12,30 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from duckstring_cli import catchments
-from duckstring_cli.catchments import Catchment, CatchmentNotAnsweringError, CatchmentNotRunningError
+from duckstring_cli.catchments import (
+    Catchment,
+    CatchmentNotAnsweringError,
+    CatchmentNotRunningError,
+)
 from duckstring_cli.local import keys, process
 from duckstring_cli.local.home import catchment_folder
-from duckstring_cli.local.keys import AccessKey, answer_signature, ask_header, asked_nonce, ensure_key, make_private, read_key
+from duckstring_cli.local.keys import (
+    AccessKey,
+    answer_signature,
+    ask_header,
+    asked_nonce,
+    ensure_key,
+    make_private,
+    read_key,
+)
 
 
 def modes(folder):
-    return {stat.S_IMODE(path.lstat().st_mode) & 0o077 for path in (folder, *folder.rglob("*")) if not path.is_symlink()}
+    return {
+        stat.S_IMODE(path.lstat().st_mode) & 0o077
+        for path in (folder, *folder.rglob("*"))
+        if not path.is_symlink()
+    }
 
 
 def test_a_key_is_random_kept_and_private(tmp_path):
@@ -44,7 +60,13 @@ def test_only_the_holder_of_the_key_is_answered():
     assert asked_nonce(key, "GET", header) == nonce
     assert asked_nonce(other, "GET", header) == ""
     assert asked_nonce(key, "POST", header) == ""
-    for wrong in ("", "Duckstring", header[:-1], header.replace("Duckstring", "Bearer"), f"Duckstring nan {key.sign('ask', 'GET', 'nan')}"):
+    for wrong in (
+        "",
+        "Duckstring",
+        header[:-1],
+        header.replace("Duckstring", "Bearer"),
+        f"Duckstring nan {key.sign('ask', 'GET', 'nan')}",
+    ):
         assert asked_nonce(key, "GET", wrong) == ""
 
 
@@ -71,7 +93,9 @@ def test_what_others_could_read_is_tightened(tmp_path):
 
 
 class Squatter(BaseHTTPRequestHandler):
-    """Another user's program on the port of a Catchment that is stopped; it has seen everything but the key."""
+    """Another user's program on the port of a Catchment that is stopped; it has seen everything
+    but the key.
+    """
 
     folder, key, port = "", None, 0
 
@@ -99,24 +123,34 @@ class Squatter(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize(("knows", "elsewhere"), [(False, 0), (True, 0), (True, 1)])
-def test_a_program_that_does_not_have_the_key_is_not_taken_for_the_server(tmp_path, monkeypatch, knows, elsewhere):
+def test_a_program_that_does_not_have_the_key_is_not_taken_for_the_server(
+    tmp_path, monkeypatch, knows, elsewhere
+):
     """Nor one that hands the question on to the server, which listens elsewhere."""
     key = ensure_key(tmp_path)
     monkeypatch.setattr(Squatter, "folder", str(tmp_path.resolve()))
     monkeypatch.setattr(Squatter, "key", key if knows else None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Squatter) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
         monkeypatch.setattr(Squatter, "port", server.server_port + elsewhere)
         assert bool(process.ask(tmp_path, server.server_port)) is (knows and not elsewhere)
         server.shutdown()
 
 
-@pytest.mark.parametrize(("held", "error"), [(True, CatchmentNotAnsweringError), (False, CatchmentNotRunningError)])
-def test_a_server_that_is_there_and_silent_is_not_called_stopped(tmp_path, monkeypatch, held, error):
+@pytest.mark.parametrize(
+    ("held", "error"), [(True, CatchmentNotAnsweringError), (False, CatchmentNotRunningError)]
+)
+def test_a_server_that_is_there_and_silent_is_not_called_stopped(
+    tmp_path, monkeypatch, held, error
+):
     """One with too many connections, say: to start it would be refused."""
     monkeypatch.setenv("DUCKSTRING_HOME", str(tmp_path))
     ensure_key(catchment_folder("dev"))
     monkeypatch.setattr(process, "ask", lambda *_, **__: None)
     monkeypatch.setattr(process, "is_held", lambda _: held)
     with pytest.raises(error):
-        catchments.require_running(Catchment(name="dev", kind="local", stack="Duckstring-dev", port=1))
+        catchments.require_running(
+            Catchment(name="dev", kind="local", stack="Duckstring-dev", port=1)
+        )

@@ -48,30 +48,49 @@ def test_nothing_is_echoed_into_a_live_view_and_the_terminal_is_given_back(keybo
     assert [*seen, echoes(keyboard)] == [False, True]
 
 
-def test_without_a_keyboard_a_view_works_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_keyboard_a_view_works_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with (tmp_path / "file").open("w+") as file:
         monkeypatch.setattr(sys, "stdin", file)
         with live.quiet_keys():
             pass
 
 
-def test_a_watch_that_is_broken_off_says_that_the_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_that_is_broken_off_says_that_the_work_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def broken_off(*_: object) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(live, "follow", broken_off)
     before = cast("Any", {"now": at(0), "lines": []})
-    said = "Not watched any longer; what you asked for goes on. Look again: duckstring status sales -m 2 -c dev"
+    said = (
+        "Not watched any longer; what you asked for goes on. Look again: duckstring status sales "
+        "-m 2 -c dev"
+    )
     with pytest.raises(BrokenOffError, match=f"^{said}$"):
         trigger.follow(cast("Any", None), "sales@2", before, epoch=at(0), named=" -c dev")
 
 
 def test_a_retry_that_is_to_come_is_seen_and_the_error_stands_in_one_row() -> None:
-    failure = {"run": "sales@1/1", "ripple": "load", "attempt": 1, "error": "ValueError", "message": "it broke"}
-    sales = line_status("sales@1", status="failed", failure=failure, retry_at=at(20), reason="load: it broke")
+    failure = {
+        "run": "sales@1/1",
+        "ripple": "load",
+        "attempt": 1,
+        "error": "ValueError",
+        "message": "it broke",
+    }
+    sales = line_status(
+        "sales@1", status="failed", failure=failure, retry_at=at(20), reason="load: it broke"
+    )
     reason = "blocked by sales@1 (failed: ValueError: it broke)"
-    report = line_status("report@1", status="blocked", reason=reason, sources=[source("sales@1", down=True)])
-    assert board.doing(cast("Any", sales), at(0)) == "tried again in 20s · load: ValueError: it broke"
+    report = line_status(
+        "report@1", status="blocked", reason=reason, sources=[source("sales@1", down=True)]
+    )
+    assert (
+        board.doing(cast("Any", sales), at(0)) == "tried again in 20s · load: ValueError: it broke"
+    )
     follower = Follower(Goal("report@1", at(0), ""), cast("Any", None))
     follower.observe(cast("Any", {"now": at(0), "lines": [sales, report]}))
     rows = [live._row(line, follower, fresh=False) for line in follower.lines]
@@ -86,12 +105,21 @@ def test_ages_of_one_instant_agree_under_a_window_too() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(shown)
     text = console.export_text()
-    assert "30s old, as of 2030-01-01 12:00:30Z, its Window's end; the age counts from the Window's beginning" in text
+    assert (
+        "30s old, as of 2030-01-01 12:00:30Z, its Window's end; the age counts from the Window's "
+        "beginning" in text
+    )
     assert [line.split()[2] for line in text.splitlines() if line.startswith("sales@1")] == ["30s"]
 
 
 def test_a_run_that_fails_as_a_whole_names_no_ripple() -> None:
-    failure = {"run": "sales@1/1", "ripple": "", "attempt": 0, "error": "ContractError", "message": "table 'a' is not written"}
+    failure = {
+        "run": "sales@1/1",
+        "ripple": "",
+        "attempt": 0,
+        "error": "ContractError",
+        "message": "table 'a' is not written",
+    }
     line = line_status("sales@1", status="failed", failure=failure)
     assert board.doing(cast("Any", line), at(0)) == "ContractError: table 'a' is not written"
     console = Console(width=120, record=True, file=io.StringIO())

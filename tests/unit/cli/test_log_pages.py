@@ -32,14 +32,21 @@ def all_pages(streams, fits, asked):
 def test_pages_together_are_the_whole_log_in_order(streams, limit, start, end):
     fits = lambda text: int(text.partition(".")[2]) % 3 != 1  # noqa: E731
     asked = {"limit": limit, "startTime": start, "endTime": end}
-    found, pages = all_pages(streams, fits, {name: value for name, value in asked.items() if value is not None})
+    found, pages = all_pages(
+        streams, fits, {name: value for name, value in asked.items() if value is not None}
+    )
     wanted = sorted(
         (event["timestamp"], name, event["message"])
         for name, events in streams.items()
         for event in events
-        if fits(event["message"]) and (start is None or event["timestamp"] >= start) and (end is None or event["timestamp"] <= end)
+        if fits(event["message"])
+        and (start is None or event["timestamp"] >= start)
+        and (end is None or event["timestamp"] <= end)
     )
-    assert sorted((event["timestamp"], event["logStreamName"], event["message"]) for event in found) == wanted
+    assert (
+        sorted((event["timestamp"], event["logStreamName"], event["message"]) for event in found)
+        == wanted
+    )
     assert [event["timestamp"] for event in found] == [at for at, _, _ in wanted]
     assert pages <= len(wanted) // limit + 2
 
@@ -48,7 +55,10 @@ def test_lines_of_one_instant_do_not_stop_the_pages():
     """The emulator writes all that an invocation printed at its end."""
     events = [{"timestamp": 7, "message": str(number)} for number in range(25_001)]
     found, pages = all_pages({"one": events}, lambda _: True, {})
-    assert ([event["message"] for event in found], pages) == ([str(number) for number in range(25_001)], 3)
+    assert ([event["message"] for event in found], pages) == (
+        [str(number) for number in range(25_001)],
+        3,
+    )
 
 
 class Pages:
@@ -61,8 +71,13 @@ class Pages:
         return self
 
     def paginate(self, **_asked):
-        return ({"events": [{"timestamp": number, "message": str(number)}]} for number in range(self.count))
+        return (
+            {"events": [{"timestamp": number, "message": str(number)}]}
+            for number in range(self.count)
+        )
 
 
 def test_a_long_log_is_read_to_its_end():
-    assert [entry.text for entry in Logbook(Pages(1_000)).entries("group", start=0, end=1)][-1] == "999"
+    assert [entry.text for entry in Logbook(Pages(1_000)).entries("group", start=0, end=1)][
+        -1
+    ] == "999"

@@ -28,7 +28,19 @@ def test_a_moment_is_read_as_people_write_it_in_utc(text: str, instant: str) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2", "24:00", "02:60", "2am", "tomorrow", "20300131", "2030-02-30", "2030-01-31T25:00", "\u0660\u0662:\u0660\u0660"]
+    "text",
+    [
+        "",
+        "2",
+        "24:00",
+        "02:60",
+        "2am",
+        "tomorrow",
+        "20300131",
+        "2030-02-30",
+        "2030-01-31T25:00",
+        "\u0660\u0662:\u0660\u0660",
+    ],
 )
 def test_what_is_no_moment_is_refused_with_the_ways_to_write_one(text: str) -> None:
     with pytest.raises(BadInputError, match="is no moment") as told:

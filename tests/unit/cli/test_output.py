@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
-GONE = "import os, subprocess, sys; r, w = os.pipe(); os.close(r); sys.exit(subprocess.call(sys.argv[1:], stdout=w))"
+GONE = (
+    "import os, subprocess, sys; r, w = os.pipe(); os.close(r); "
+    "sys.exit(subprocess.call(sys.argv[1:], stdout=w))"
+)
 COMMAND = f"{sys.executable} -m duckstring_cli.main"
 
 
-def ends(redirected: str, tmp_path: Path, words: str = "catchment list --json") -> tuple[int, str, str]:
+def ends(
+    redirected: str, tmp_path: Path, words: str = "catchment list --json"
+) -> tuple[int, str, str]:
     done = subprocess.run(
         ["bash", "-c", f"{COMMAND} {words} {redirected}"],
         env={"DUCKSTRING_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
@@ -46,8 +51,12 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
     assert err == ""
 
 
-@pytest.mark.parametrize("words", ["catchment list", "catchment list --json", "--help", "pond init --help"])
-def test_a_reader_that_has_gone_before_the_first_word_is_success(tmp_path: Path, words: str) -> None:
+@pytest.mark.parametrize(
+    "words", ["catchment list", "catchment list --json", "--help", "pond init --help"]
+)
+def test_a_reader_that_has_gone_before_the_first_word_is_success(
+    tmp_path: Path, words: str
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", GONE, *COMMAND.split(), *words.split()],
         env={"DUCKSTRING_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},

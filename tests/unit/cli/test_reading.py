@@ -1,4 +1,6 @@
-"""Reading published snapshots: DuckDB against an S3 in this process, over HTTP as it is everywhere."""
+"""Reading published snapshots: DuckDB against an S3 in this process, over HTTP as it is
+everywhere.
+"""
 
 from __future__ import annotations
 
@@ -39,21 +41,37 @@ def published(s3: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     bucket.create_bucket(Bucket="the-bucket")
     made = tmp_path_factory.mktemp("made") / "made.parquet"
     tables = {
-        "routes": "SELECT range AS n, 'to ' || range AS name, range / 8 AS delay, NULL AS nothing FROM range(30)",
+        "routes": (
+            "SELECT range AS n, 'to ' || range AS name, range / 8 AS delay, NULL AS nothing FROM "
+            "range(30)"
+        ),
         'odd "name"': "SELECT " + ", ".join(f"'{'x' * 30}' AS column_{i}" for i in range(40)),
     }
-    answer: dict[str, Any] = {"line": "reports@1", "f": "2030-01-01T12:00:00.000000Z", "snapshot": 1, "tables": []}
+    answer: dict[str, Any] = {
+        "line": "reports@1",
+        "f": "2030-01-01T12:00:00.000000Z",
+        "snapshot": 1,
+        "tables": [],
+    }
     for name, sql in tables.items():
         duckdb.sql(f"COPY ({sql}) TO '{made}' (FORMAT parquet)")
         key = f"data/reports@1/{'routes' if name == 'routes' else 'odd'}/0000000001-sum-1-x.parquet"
         bucket.upload_file(str(made), "the-bucket", key)
-        row = {"table": name, "uri": f"s3://the-bucket/{key}", "rows": 30, "bytes": 1234, "written_in": "reports@1/1"}
+        row = {
+            "table": name,
+            "uri": f"s3://the-bucket/{key}",
+            "rows": 30,
+            "bytes": 1234,
+            "written_in": "reports@1/1",
+        }
         answer["tables"].append(row)
     return answer
 
 
 @pytest.fixture
-def snapshot(s3: str, published: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def snapshot(
+    s3: str, published: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
     """What the Catchment answers; a test may change it."""
     answer = copy.deepcopy(published)
 
@@ -88,8 +106,14 @@ def test_a_table_that_is_published_no_longer_is_told_with_who_took_it_away(
         {"table": "old", "snapshot": "reports@1/7", "version": "1.2.0", "removed": False},
         {"table": "older", "snapshot": "reports@1/6", "version": "1.1.0", "removed": True},
     ]
-    dropped, removed = "old (dropped by run reports@1/7 of version 1.2.0)", "older (removed by an operator, snapshot reports@1/6)"
-    said = "error: reports@1 publishes table 'old' no longer: dropped by run reports@1/7 of version 1.2.0; it has routes, odd \"name\".\n"
+    dropped, removed = (
+        "old (dropped by run reports@1/7 of version 1.2.0)",
+        "older (removed by an operator, snapshot reports@1/6)",
+    )
+    said = (
+        "error: reports@1 publishes table 'old' no longer: dropped by run reports@1/7 of version "
+        '1.2.0; it has routes, odd "name".\n'
+    )
     assert run(capsys, "query", "reports", "old") == (1, "", said)
     assert run(capsys, "get", "reports", "old") == (1, "", said)
     assert (
@@ -97,18 +121,30 @@ def test_a_table_that_is_published_no_longer_is_told_with_who_took_it_away(
         in run(capsys, "query", "reports", "--sql", "FROM old")[2]
     )
     snapshot["tables"] = []
-    said = "error: reports@1 publishes table 'older' no longer: removed by an operator, snapshot reports@1/6; it publishes no tables.\n"
-    assert run(capsys, "query", "reports", "older") == (1, "", said)
-    assert run(capsys, "query", "reports")[1] == f"reports@1 publishes no tables any more; it had {dropped}, {removed}.\n"
     said = (
-        f"error: reports@1 publishes no tables any more; it had {dropped}, {removed}.\nhint: See what ran: duckstring runs reports -m 1\n"
+        "error: reports@1 publishes table 'older' no longer: removed by an operator, snapshot "
+        "reports@1/6; it publishes no tables.\n"
+    )
+    assert run(capsys, "query", "reports", "older") == (1, "", said)
+    assert (
+        run(capsys, "query", "reports")[1]
+        == f"reports@1 publishes no tables any more; it had {dropped}, {removed}.\n"
+    )
+    said = (
+        f"error: reports@1 publishes no tables any more; it had {dropped}, {removed}.\n"
+        "hint: See what ran: duckstring runs reports -m 1\n"
     )
     assert run(capsys, "query", "reports", "routes") == (1, "", said)
 
 
-def test_a_pond_that_ran_and_wrote_no_table_is_not_told_to_run(capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any]) -> None:
+def test_a_pond_that_ran_and_wrote_no_table_is_not_told_to_run(
+    capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any]
+) -> None:
     snapshot["tables"] = []
-    assert run(capsys, "query", "reports")[1] == "reports@1 publishes no tables: what ran last wrote none.\n"
+    assert (
+        run(capsys, "query", "reports")[1]
+        == "reports@1 publishes no tables: what ran last wrote none.\n"
+    )
     code, _, err = run(capsys, "query", "reports", "routes")
     assert (code, "yet" in err, "trigger" in err) == (1, False, False)
 
@@ -118,27 +154,41 @@ def test_a_table_is_shown_up_to_a_limit_and_says_so(capsys: pytest.CaptureFixtur
     code, out, err = run(capsys, "query", "reports", "routes")
     rows = out.splitlines()
     assert code == 0
-    assert [line.rstrip() for line in rows[:3]] == [" n  name   delay  nothing", " 0  to 0     0.0        ·", " 1  to 1   0.125        ·"]
+    assert [line.rstrip() for line in rows[:3]] == [
+        " n  name   delay  nothing",
+        " 0  to 0     0.0        ·",
+        " 1  to 1   0.125        ·",
+    ]
     assert len(rows) == 21
     assert "first 20 rows" in err
     assert "30 rows" in run(capsys, "query", "reports", "routes", "--limit", "30")[2]
 
 
 @pytest.mark.usefixtures("snapshot")
-def test_sql_sees_every_table_of_the_pond(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_sql_sees_every_table_of_the_pond(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "ask.sql").write_text('SELECT count(*) AS n FROM routes, "odd ""name""";\n')
     assert run(capsys, "query", "reports", "--sql", "@ask.sql", "--csv")[1] == "n\n30\n"
 
 
 @pytest.mark.usefixtures("snapshot")
-def test_csv_and_json_are_whole_and_readable_by_programs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_csv_and_json_are_whole_and_readable_by_programs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, out, err = run(capsys, "query", "reports", "routes", "--csv")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert (code, err, len(rows)) == (0, "", 30)
     assert rows[1] == {"n": "1", "name": "to 1", "delay": "0.125", "nothing": ""}
     loaded = json.loads(run(capsys, "query", "reports", "routes", "--json", "--limit", "2")[1])
-    assert loaded == [{"n": 0, "name": "to 0", "delay": 0.0, "nothing": None}, {"n": 1, "name": "to 1", "delay": 0.125, "nothing": None}]
-    assert json.loads(run(capsys, "query", "reports", "--sql", "FROM routes WHERE false", "--json")[1]) == []
+    assert loaded == [
+        {"n": 0, "name": "to 0", "delay": 0.0, "nothing": None},
+        {"n": 1, "name": "to 1", "delay": 0.125, "nothing": None},
+    ]
+    assert (
+        json.loads(run(capsys, "query", "reports", "--sql", "FROM routes WHERE false", "--json")[1])
+        == []
+    )
 
 
 @pytest.mark.usefixtures("snapshot")
@@ -154,29 +204,47 @@ def test_json_escapes_what_a_terminal_would_obey_in_a_pipe_as_well(
 
 
 ODD = (
-    "SELECT 'infinity'::DATE AS day, INTERVAL 32 DAY AS gap, '2020-01-01 00:00:00.123456789'::TIMESTAMP_NS AS ns, 'a\\xFF'::BLOB AS raw, "
-    "'nan'::DOUBLE AS nan, [1.5, 'inf'::DOUBLE] AS list, {'a': 'nan'::FLOAT, 'b': 'NaN, x'} AS pair, MAP {'k': '-inf'::DOUBLE} AS map, "
+    "SELECT 'infinity'::DATE AS day, INTERVAL 32 DAY AS gap, '2020-01-01 "
+    "00:00:00.123456789'::TIMESTAMP_NS AS ns, 'a\\xFF'::BLOB AS raw, "
+    "'nan'::DOUBLE AS nan, [1.5, 'inf'::DOUBLE] AS list, {'a': 'nan'::FLOAT, 'b': 'NaN, x'} AS "
+    "pair, MAP {'k': '-inf'::DOUBLE} AS map, "
     "5 AS same -- the end"
 )
 
 
 @pytest.mark.usefixtures("snapshot")
-def test_values_are_told_as_duckdb_writes_them_and_json_has_only_what_json_knows(capsys: pytest.CaptureFixture[str]) -> None:
+def test_values_are_told_as_duckdb_writes_them_and_json_has_only_what_json_knows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     _, out, _ = run(capsys, "query", "reports", "--sql", ODD)
     assert (
         out.splitlines()[1]
         .rstrip()
-        .startswith("infinity  32 days  2020-01-01 00:00:00.123456789  a\\xFF  nan  [1.5, inf]  {'a': nan, 'b': 'NaN, x'}  {k=-inf}")
+        .startswith(
+            "infinity  32 days  2020-01-01 00:00:00.123456789  a\\xFF  nan  [1.5, inf]  {'a': "
+            "nan, 'b': 'NaN, x'}  {k=-inf}"
+        )
     )
-    (row,) = list(csv.reader(io.StringIO(run(capsys, "query", "reports", "--sql", ODD, "--csv")[1])))[1:]
+    (row,) = list(
+        csv.reader(io.StringIO(run(capsys, "query", "reports", "--sql", ODD, "--csv")[1]))
+    )[1:]
     assert row[:5] == ["infinity", "32 days", "2020-01-01 00:00:00.123456789", "a\\xFF", "nan"]
-    (found,) = json.loads(run(capsys, "query", "reports", "--sql", ODD, "--json")[1], parse_constant=pytest.fail)
-    assert (found["day"], found["gap"], found["nan"], found["list"]) == ("infinity", "32 days", None, [1.5, None])
+    (found,) = json.loads(
+        run(capsys, "query", "reports", "--sql", ODD, "--json")[1], parse_constant=pytest.fail
+    )
+    assert (found["day"], found["gap"], found["nan"], found["list"]) == (
+        "infinity",
+        "32 days",
+        None,
+        [1.5, None],
+    )
     assert (found["pair"], found["map"]) == ({"a": None, "b": "NaN, x"}, {"k": None})
 
 
 @pytest.mark.usefixtures("snapshot")
-def test_control_codes_in_cells_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_codes_in_cells_do_not_reach_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     out = run(capsys, "query", "reports", "--sql", "SELECT 'a' || chr(27) || '[31m' AS x")[1]
     assert "a\\x1b[31m" in out
     assert "\x1b" not in out
@@ -185,8 +253,13 @@ def test_control_codes_in_cells_do_not_reach_the_terminal(capsys: pytest.Capture
 @pytest.mark.usefixtures("snapshot")
 def test_huge_integers_are_stored_whole(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     sql = "SELECT 12345678901234567890123456789::HUGEINT AS n, 7 AS m"
-    assert run(capsys, "query", "reports", "--sql", sql, "--parquet", "q.parquet")[1] == "1 row in q.parquet\n"
-    assert duckdb.sql(f"SELECT n::VARCHAR, m FROM '{tmp_path}/q.parquet'").fetchall() == [("12345678901234567890123456789", 7)]
+    assert (
+        run(capsys, "query", "reports", "--sql", sql, "--parquet", "q.parquet")[1]
+        == "1 row in q.parquet\n"
+    )
+    assert duckdb.sql(f"SELECT n::VARCHAR, m FROM '{tmp_path}/q.parquet'").fetchall() == [
+        ("12345678901234567890123456789", 7)
+    ]
 
 
 @pytest.mark.usefixtures("snapshot")
@@ -198,15 +271,32 @@ def test_a_format_without_a_table_is_not_passed_over(capsys: pytest.CaptureFixtu
 
 @pytest.mark.usefixtures("snapshot")
 @pytest.mark.parametrize("name", ["routes.parquet", "routes.csv", "routes.json"])
-def test_get_writes_the_whole_table_in_the_format_of_the_name(capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
+def test_get_writes_the_whole_table_in_the_format_of_the_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
     code, out, _ = run(capsys, "get", "reports", "routes", name)
     assert (code, out) == (0, f"30 rows in {name}\n")
     assert duckdb.sql(f"SELECT count(*), max(n) FROM '{tmp_path}/{name}'").fetchone() == (30, 29)
 
 
 @pytest.mark.usefixtures("snapshot")
-def test_a_query_into_a_parquet_file_keeps_its_limit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run(capsys, "query", "reports", "--sql", "FROM routes ORDER BY n DESC", "--parquet", "top.parquet", "--limit", "2")[0] == 0
+def test_a_query_into_a_parquet_file_keeps_its_limit(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert (
+        run(
+            capsys,
+            "query",
+            "reports",
+            "--sql",
+            "FROM routes ORDER BY n DESC",
+            "--parquet",
+            "top.parquet",
+            "--limit",
+            "2",
+        )[0]
+        == 0
+    )
     assert duckdb.sql(f"SELECT n FROM '{tmp_path}/top.parquet'").fetchall() == [(29,), (28,)]
 
 
@@ -267,18 +357,39 @@ def test_every_form_of_one_select_runs(capsys: pytest.CaptureFixture[str], sql: 
         (
             ["query", "reports", "route"],
             1,
-            "reports@1 has published no table 'route'; it has routes, odd \"name\".\nhint: Did you mean 'routes'?",
+            (
+                "reports@1 has published no table 'route'; it has routes, odd \"name\".\n"
+                "hint: Did you mean 'routes'?"
+            ),
         ),
         (["query", "reports", "--sql", "FROM route"], 2, 'hint: Tables here: routes, odd "name".'),
         (["query", "reports", "--sql", "SELEC 1"], 2, "error: Parser Error: syntax error"),
-        (["query", "reports", "--sql", "CREATE TABLE x (a INT)"], 2, "hint: Published tables are read only"),
-        (["query", "reports", "--sql", "SELECT name::INT FROM routes"], 1, "error: Conversion Error: Could not convert string 'to 0'"),
-        (["get", "reports", "routes", "routes.xlsx"], 2, "error: 'routes.xlsx' has no known format."),
-        (["get", "reports", "routes", "/proc/e.csv"], 1, "error: /proc/e.csv cannot be written: No such file or directory"),
+        (
+            ["query", "reports", "--sql", "CREATE TABLE x (a INT)"],
+            2,
+            "hint: Published tables are read only",
+        ),
+        (
+            ["query", "reports", "--sql", "SELECT name::INT FROM routes"],
+            1,
+            "error: Conversion Error: Could not convert string 'to 0'",
+        ),
+        (
+            ["get", "reports", "routes", "routes.xlsx"],
+            2,
+            "error: 'routes.xlsx' has no known format.",
+        ),
+        (
+            ["get", "reports", "routes", "/proc/e.csv"],
+            1,
+            "error: /proc/e.csv cannot be written: No such file or directory",
+        ),
         (["get", "reports", "routes", "no/where.csv"], 1, "error: There is no folder 'no'."),
     ],
 )
-def test_a_bad_question_is_told_what_is_wrong(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, told: str) -> None:
+def test_a_bad_question_is_told_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, told: str
+) -> None:
     found, out, err = run(capsys, *arguments)
     assert (found, out) == (code, "")
     assert told in err
@@ -287,7 +398,9 @@ def test_a_bad_question_is_told_what_is_wrong(capsys: pytest.CaptureFixture[str]
 def test_a_file_that_is_gone_is_a_clear_refusal_and_leaves_no_half_file(
     capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any], tmp_path: Path
 ) -> None:
-    snapshot["tables"][0]["uri"] = snapshot["tables"][0]["uri"].replace("-x.parquet", "-gone.parquet")
+    snapshot["tables"][0]["uri"] = snapshot["tables"][0]["uri"].replace(
+        "-x.parquet", "-gone.parquet"
+    )
     code, _, err = run(capsys, "get", "reports", "routes", "routes.csv")
     assert code == 1
     assert "error: The snapshot's files cannot be read: HTTP Error" in err
@@ -307,9 +420,20 @@ def test_a_file_that_is_gone_is_a_clear_refusal_and_leaves_no_half_file(
         "/etc/passwd",
     ],
 )
-@pytest.mark.parametrize("command", [["query", "reports", "routes"], ["get", "reports", "routes", "routes.csv"], ["query", "reports"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["query", "reports", "routes"],
+        ["get", "reports", "routes", "routes.csv"],
+        ["query", "reports"],
+    ],
+)
 def test_no_request_is_signed_for_an_address_that_is_not_a_table_versions(
-    capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any], tmp_path: Path, address: str, command: list[str]
+    capsys: pytest.CaptureFixture[str],
+    snapshot: dict[str, Any],
+    tmp_path: Path,
+    address: str,
+    command: list[str],
 ) -> None:
     snapshot["tables"][0]["uri"] = address
     asked = command if len(command) > 2 else [*command, "--sql", "FROM routes"]
@@ -328,7 +452,12 @@ def test_columns_that_do_not_fit_are_left_out_whole_and_never_all_of_them() -> N
 
 
 @pytest.mark.usefixtures("snapshot")
-def test_a_file_name_that_is_not_utf_8_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     code, out, err = run(capsys, "get", "reports", "routes", "\udcc5.csv")
     assert (code, out, list(tmp_path.glob("*.partial"))) == (2, "", [])
-    assert "error: The file name \\udcc5.csv is not UTF-8 text here." in err or "error: The file name \\xc5.csv" in err
+    assert (
+        "error: The file name \\udcc5.csv is not UTF-8 text here." in err
+        or "error: The file name \\xc5.csv" in err
+    )

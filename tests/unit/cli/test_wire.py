@@ -67,7 +67,9 @@ def test_when_all_are_at_work_the_newcomer_goes():
     assert places.take(newcomer) is None
 
 
-@pytest.mark.parametrize(("files", "most"), [(256, 128), (1024, 512), (65_536, 8_192), (resource.RLIM_INFINITY, 8_192)])
+@pytest.mark.parametrize(
+    ("files", "most"), [(256, 128), (1024, 512), (65_536, 8_192), (resource.RLIM_INFINITY, 8_192)]
+)
 def test_connections_are_few_beside_the_files_that_may_be_open(monkeypatch, files, most):
     monkeypatch.setattr(wire.resource, "getrlimit", lambda _: (files, resource.RLIM_INFINITY))
     assert most_connections() == most

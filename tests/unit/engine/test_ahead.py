@@ -1,4 +1,6 @@
-"""Freshness that is ahead of the clock, or goes back: Windows, swapped Sources, lines that are removed and come again."""
+"""Freshness that is ahead of the clock, or goes back: Windows, swapped Sources, lines that are
+removed and come again.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def runs(world: World, *lines: Line) -> list[int]:
     return [len(world.runs(line)) for line in lines]
 
 
-def test_a_source_without_a_window_is_not_run_again_and_again_for_a_sink_that_another_ones_window_put_ahead() -> None:
+def test_a_source_without_a_window_is_not_run_again_and_again_for_a_sink_that_another_ones_window_put_ahead() -> (
+    None
+):
     world = standing(pond(WIN), pond(API), pond(OUT, f"{WIN}?", f"{API}?"), window=daily())
     world.trigger(OUT, "wave")
     world.run_until(START + HOUR * 3)
@@ -48,7 +52,9 @@ def test_a_source_without_a_window_is_not_run_again_and_again_for_a_sink_that_an
 
 
 @pytest.mark.parametrize("kind", ["wave", "tap"])
-def test_a_sink_that_is_given_a_source_without_a_window_goes_on_as_soon_as_its_freshness_is_past(kind: str) -> None:
+def test_a_sink_that_is_given_a_source_without_a_window_goes_on_as_soon_as_its_freshness_is_past(
+    kind: str,
+) -> None:
     world = standing(pond(WIN), pond(API), pond(OUT, WIN), window=hourly())
     world.trigger(OUT, "pulse")
     world.run_until(START + seconds(30))
@@ -65,18 +71,25 @@ def test_a_sink_that_is_given_a_source_without_a_window_goes_on_as_soon_as_its_f
     assert not world.states[OUT].pull or kind == "wave"
 
 
-def test_a_sink_that_is_given_another_source_under_windows_asks_as_soon_as_an_opening_may_be_fresher() -> None:
+def test_a_sink_that_is_given_another_source_under_windows_asks_as_soon_as_an_opening_may_be_fresher() -> (
+    None
+):
     world = standing(pond(WIN), pond(API), pond(OUT, WIN), window=hourly())
     world.trigger(OUT, "pulse")
     world.run_until(START + seconds(30))
-    for window in (Window("first", START, DAY, seconds(600)), Window("rest", START + seconds(600), DAY, DAY - seconds(600))):
+    for window in (
+        Window("first", START, DAY, seconds(600)),
+        Window("rest", START + seconds(600), DAY, DAY - seconds(600)),
+    ):
         world.add_window(API, window)
     world.deploy(pond(OUT, API, version="1.1.0"))
     world.trigger(OUT, "tap")
     world.run_until(START + HOUR - seconds(601))
     assert runs(world, API, OUT) == [1, 1]
     world.run_until(START + HOUR - seconds(590))
-    assert world.states[OUT].end_f == START + DAY, "ten minutes before its own freshness is past: an opening may last as long"
+    assert world.states[OUT].end_f == START + DAY, (
+        "ten minutes before its own freshness is past: an opening may last as long"
+    )
     assert len(world.runs(API)) == 2
 
 
@@ -92,7 +105,9 @@ def test_a_pulse_dated_ahead_does_not_keep_a_lineage_busy() -> None:
 
 
 @pytest.mark.parametrize("ahead", [True, False])
-def test_a_line_that_becomes_an_inlet_flows_though_what_it_was_pulled_for_is_past(ahead: bool) -> None:
+def test_a_line_that_becomes_an_inlet_flows_though_what_it_was_pulled_for_is_past(
+    ahead: bool,
+) -> None:
     world = standing(pond(WIN), pond(OUT, WIN), window=hourly() if ahead else None)
     world.trigger(OUT, "wave")
     world.run_until(START + seconds(30))
@@ -142,7 +157,9 @@ def prints(version_of_mid: Iterable[int]):
     return lambda attempted, _f: str(next(versions)) if attempted[0] == MID else "same"
 
 
-def test_what_a_source_that_came_again_publishes_is_read_though_its_freshness_was_taken_before() -> None:
+def test_what_a_source_that_came_again_publishes_is_read_though_its_freshness_was_taken_before() -> (
+    None
+):
     world = standing(pond(API), pond(MID, API), pond(OUT, API, f"{MID}?"), prints=prints(range(9)))
     world.trigger(MID, "pulse")
     world.run_until()
@@ -254,11 +271,17 @@ def test_that_a_source_is_gone_is_a_change_though_it_went_while_it_was_read() ->
 def test_a_tap_by_way_of_lines_that_are_ahead_of_each_other_asks_each_of_them_once() -> None:
     layers = [[Line(f"p{layer}{k}@1") for k in range(3)] for layer in range(8)]
     every = [line for layer in layers for line in layer]
-    world = standing(pond(WIN), pond(API), *(pond(line, WIN) for line in every), pond(OUT, WIN), window=hourly())
+    world = standing(
+        pond(WIN), pond(API), *(pond(line, WIN) for line in every), pond(OUT, WIN), window=hourly()
+    )
     for line in (*every, OUT, API):
         world.trigger(line, "pulse")
     world.run_until(START + seconds(60))
-    rewired = [pond(line, *(layers[n - 1] if n else [API]), version="1.1.0") for n, layer in enumerate(layers) for line in layer]
+    rewired = [
+        pond(line, *(layers[n - 1] if n else [API]), version="1.1.0")
+        for n, layer in enumerate(layers)
+        for line in layer
+    ]
     world.deploy(*rewired, pond(OUT, *layers[-1], version="1.1.0"))
     world.run_until(START + HOUR + seconds(60))
     edges = 3 + 7 * 9 + 3

@@ -1,4 +1,6 @@
-"""Worked examples of where attempts run, what a line learns of it, and which of them are the same try."""
+"""Worked examples of where attempts run, what a line learns of it, and which of them are the
+same try.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,15 @@ from typing import Any, TypeVar
 import pytest
 
 from duckstring.engine.compute import place_and_why
-from duckstring.engine.effects import AnswerGate, CallOnKill, Effect, RecordAttempt, StartRun, StopRun, StopTask
+from duckstring.engine.effects import (
+    AnswerGate,
+    CallOnKill,
+    Effect,
+    RecordAttempt,
+    StartRun,
+    StopRun,
+    StopTask,
+)
 from duckstring.engine.ripples import MOST_LOSSES
 from duckstring.engine.signals import (
     ComputePinned,
@@ -85,8 +95,13 @@ def test_an_attempt_runs_in_the_function_unless_somebody_knows_better() -> None:
     assert places(pulsed(pond(A))) == [0]
 
 
-@pytest.mark.parametrize(("hints", "mib"), [({}, LEAST), ({"memory_mib": 12_000}, 16_384), ({"memory_mib": 10**6}, LARGEST)])
-def test_an_author_says_where_a_ripple_starts_and_how_large(hints: dict[str, int], mib: int) -> None:
+@pytest.mark.parametrize(
+    ("hints", "mib"),
+    [({}, LEAST), ({"memory_mib": 12_000}, 16_384), ({"memory_mib": 10**6}, LARGEST)],
+)
+def test_an_author_says_where_a_ripple_starts_and_how_large(
+    hints: dict[str, int], mib: int
+) -> None:
     assert places(pulsed(hinted(pond(A), starts_on="task", **hints))) == [mib]
 
 
@@ -95,7 +110,14 @@ def test_a_hint_that_the_function_fulfils_keeps_it_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on", "memory", "mib"), [("task", 0, LEAST), ("task", 30_000, 30_720), ("task", 10**6, LARGEST), ("lambda", 0, 0), ("lambda", 9000, 0)]
+    ("on", "memory", "mib"),
+    [
+        ("task", 0, LEAST),
+        ("task", 30_000, 30_720),
+        ("task", 10**6, LARGEST),
+        ("lambda", 0, 0),
+        ("lambda", 9000, 0),
+    ],
 )
 def test_an_operators_word_counts_more_than_the_authors(on: Any, memory: int, mib: int) -> None:
     release = hinted(pond(A), starts_on="task") if on == "lambda" else pond(A)
@@ -133,10 +155,17 @@ def test_a_word_in_the_middle_of_an_attempt_is_for_the_next_one() -> None:
 
 
 def test_verdicts_say_where_whether_at_the_start_or_at_a_gate() -> None:
-    state = step(PondState(A), Deployed(hinted(pond(A, ripples=(("x", ()), ("y", ("x",)))), starts_on="task")), START).state
+    state = step(
+        PondState(A),
+        Deployed(hinted(pond(A, ripples=(("x", ()), ("y", ("x",)))), starts_on="task")),
+        START,
+    ).state
     began = step(state, Triggered("pulse", START), START)
     (start,) = of(began.effects, StartRun)
-    assert [(b.ripple, b.verdict, b.attempt, b.memory_mib) for b in start.branches] == [("x", "task", 1, LEAST), ("y", "wait", 0, 0)]
+    assert [(b.ripple, b.verdict, b.attempt, b.memory_mib) for b in start.branches] == [
+        ("x", "task", 1, LEAST),
+        ("y", "wait", 0, 0),
+    ]
     waits = step(began.state, GateReached(1, 1, "y"), START).state
     (answer,) = of(step(waits, RippleSucceeded(1, "x", 1), START).effects, AnswerGate)
     assert (answer.verdict, answer.attempt, answer.memory_mib) == ("task", 1, LEAST)
@@ -144,7 +173,10 @@ def test_verdicts_say_where_whether_at_the_start_or_at_a_gate() -> None:
 
 def test_a_line_that_is_not_deployed_has_a_word_on_nothing_but_its_pins() -> None:
     assert place_and_why(PondState(A), RippleState("run")) == (0, "default")
-    assert place_and_why(PondState(A, compute={"run": Pin("task")}), RippleState("run")) == (LEAST, "operator")
+    assert place_and_why(PondState(A, compute={"run": Pin("task")}), RippleState("run")) == (
+        LEAST,
+        "operator",
+    )
 
 
 # what a line learns
@@ -178,7 +210,9 @@ def test_who_wants_memory_climbs_all_the_sizes_that_there_are_at_no_cost() -> No
 
 def test_a_function_as_large_as_a_task_is_followed_by_a_larger_one() -> None:
     state = running(pond(A))
-    gate = GateReached(1, 1, "run", 1, "memory", Failure("run", 1, "Runtime.OutOfMemory", "killed"), 10_240)
+    gate = GateReached(
+        1, 1, "run", 1, "memory", Failure("run", 1, "Runtime.OutOfMemory", "killed"), 10_240
+    )
     (answer,) = of(step(state, gate, START).effects, AnswerGate)
     assert (answer.verdict, answer.memory_mib) == ("task", 16_384)
 
@@ -186,15 +220,22 @@ def test_a_function_as_large_as_a_task_is_followed_by_a_larger_one() -> None:
 def test_at_the_largest_size_it_is_the_authors_failure_in_his_words() -> None:
     world = deployed(pond(A), **ends(*["memory"] * 2))
     world.pin(A, "run", "task")
-    world.states[A] = replace(world.states[A], ripples={"run": replace(ripple(world), task_mib=LARGEST)})
+    world.states[A] = replace(
+        world.states[A], ripples={"run": replace(ripple(world), task_mib=LARGEST)}
+    )
     again(world)
     (failed,) = world.runs(A, "failed")
     assert failed.failure is not None
     assert (failed.failure.error, failed.failure.message) == ("Error", "it memory")
 
 
-@pytest.mark.parametrize(("how", "on", "words"), [("overran", "lambda", "the function"), ("memory", "task", "a task of 8 GB")])
-def test_where_an_operator_keeps_it_too_small_it_fails_and_says_whose_word_it_was(how: GateOutcome, on: Any, words: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "on", "words"),
+    [("overran", "lambda", "the function"), ("memory", "task", "a task of 8 GB")],
+)
+def test_where_an_operator_keeps_it_too_small_it_fails_and_says_whose_word_it_was(
+    how: GateOutcome, on: Any, words: str
+) -> None:
     world = deployed(pond(A), **ends(how))
     world.pin(A, "run", on, LEAST)
     again(world)
@@ -214,7 +255,9 @@ def test_where_an_operator_keeps_it_too_small_it_fails_and_says_whose_word_it_wa
     ],
     ids=["small", "long", "large", "not measured"],
 )
-def test_a_task_that_would_fit_the_function_goes_back_to_it(took: float, mib: float, then: int) -> None:
+def test_a_task_that_would_fit_the_function_goes_back_to_it(
+    took: float, mib: float, then: int
+) -> None:
     world = pulsed(pond(A), **ends("overran"), took=lambda _: (took, int(mib)))
     again(world)
     assert places(world) == [0, LEAST, then]
@@ -227,7 +270,9 @@ def test_a_hint_is_forgotten_once_the_ripple_was_measured() -> None:
 
 
 def test_a_hint_that_proves_right_stays() -> None:
-    world = pulsed(hinted(pond(A), starts_on="task", memory_mib=16_384), took=lambda _: (1000.0, 9_000))
+    world = pulsed(
+        hinted(pond(A), starts_on="task", memory_mib=16_384), took=lambda _: (1000.0, 9_000)
+    )
     again(world)
     assert places(world) == [16_384, 16_384]
 
@@ -253,8 +298,14 @@ def test_what_was_learnt_holds_over_deploys_but_for_one_with_other_hints() -> No
 def test_what_a_run_that_failed_meanwhile_has_shown_is_learnt_all_the_same() -> None:
     release = pond(A, ripples=(("bad", ()), ("run", ())))
     state = running(release)
-    state = step(state, GateReached(1, 1, "bad", 1, "failed", Failure("bad", 1, "ValueError", "no")), START).state
-    state = step(state, GateReached(1, 1, "run", 1, "overran", Failure("run", 1, "Overran", "late"), 3008), START).state
+    state = step(
+        state, GateReached(1, 1, "bad", 1, "failed", Failure("bad", 1, "ValueError", "no")), START
+    ).state
+    state = step(
+        state,
+        GateReached(1, 1, "run", 1, "overran", Failure("run", 1, "Overran", "late"), 3008),
+        START,
+    ).state
     assert (state.health, state.ripples["run"].task_mib) == ("failed", LEAST)
 
 
@@ -265,7 +316,9 @@ def test_what_a_run_that_failed_meanwhile_has_shown_is_learnt_all_the_same() -> 
 def test_only_the_ripples_own_failure_begins_another_try(how: GateOutcome) -> None:
     tried: list[int] = []
     world = deployed(pond(A, immediate_retries=9), **ends(how, "failed", how, how, "failed"))
-    world.watch = lambda _before, after: tried.extend(a.tried for r in after.ripples.values() if (a := r.attempt) and a.dispatched)
+    world.watch = lambda _before, after: tried.extend(
+        a.tried for r in after.ripples.values() if (a := r.attempt) and a.dispatched
+    )
     again(world)
     assert sorted(set(tried)) == [1, 2, 3]
     assert [attempted[3] for attempted, _ in world.attempts] == [1, 2, 3, 4, 5, 6]
@@ -284,12 +337,18 @@ def test_a_worker_that_dies_again_and_again_is_not_made_again_for_ever() -> None
 
 
 @pytest.mark.parametrize(("function", "free"), [(3008, MOST_LOSSES), (10_240, MOST_LOSSES + 1)])
-def test_a_task_that_paused_and_outgrows_the_function_begins_as_a_task_again_but_not_for_ever(function: int, free: int) -> None:
-    """It was placed on a task, and went on in the function. Where that has more memory, the task becomes a larger one first."""
+def test_a_task_that_paused_and_outgrows_the_function_begins_as_a_task_again_but_not_for_ever(
+    function: int, free: int
+) -> None:
+    """It was placed on a task, and went on in the function. Where that has more memory, the task
+    becomes a larger one first.
+    """
     state = running(hinted(pond(A), starts_on="task"))
 
     def overruns(attempt: int) -> GateReached:
-        return GateReached(1, 1, "run", attempt, "overran", Failure("run", attempt, "Overran", "late"), function)
+        return GateReached(
+            1, 1, "run", attempt, "overran", Failure("run", attempt, "Overran", "late"), function
+        )
 
     for attempt in range(1, free + 1):
         after = step(state, overruns(attempt), START)
@@ -302,16 +361,24 @@ def test_a_task_that_paused_and_outgrows_the_function_begins_as_a_task_again_but
 def test_a_large_task_that_outgrows_the_function_after_a_pause_stays_large() -> None:
     state = running(hinted(pond(A), starts_on="task", memory_mib=30_000))
     state = replace(state, ripples={"run": replace(state.ripples["run"], task_mib=30_720)})
-    gate = GateReached(1, 1, "run", 1, "memory", Failure("run", 1, "Runtime.OutOfMemory", "killed"), 3008)
+    gate = GateReached(
+        1, 1, "run", 1, "memory", Failure("run", 1, "Runtime.OutOfMemory", "killed"), 3008
+    )
     after = step(state, gate, START)
     assert [answer.memory_mib for answer in of(after.effects, AnswerGate)] == [30_720]
     assert after.state.ripples["run"].task_mib == 30_720
 
 
 @pytest.mark.parametrize("how", ["memory", "overran"])
-def test_a_hint_is_not_forgotten_where_the_function_is_too_small_after_a_pause(how: GateOutcome) -> None:
+def test_a_hint_is_not_forgotten_where_the_function_is_too_small_after_a_pause(
+    how: GateOutcome,
+) -> None:
     state = running(hinted(pond(A), starts_on="task", memory_mib=61_440))
-    after = step(state, GateReached(1, 1, "run", 1, how, Failure("run", 1, "Error", "too small"), 3008), START)
+    after = step(
+        state,
+        GateReached(1, 1, "run", 1, how, Failure("run", 1, "Error", "too small"), 3008),
+        START,
+    )
     assert [answer.memory_mib for answer in of(after.effects, AnswerGate)] == [61_440]
 
 
@@ -321,7 +388,9 @@ def test_a_hint_is_not_forgotten_where_the_function_is_too_small_after_a_pause(h
 @pytest.mark.parametrize("how", ["lost", "crashed", "memory", "overran"])
 def test_a_task_that_is_given_up_is_stopped_after_its_row_says_so(how: GateOutcome) -> None:
     state = running(hinted(pond(A), starts_on="task"))
-    effects = step(state, GateReached(1, 1, "run", 1, how, Failure("run", 1, "Error", "gone"), LEAST), START).effects
+    effects = step(
+        state, GateReached(1, 1, "run", 1, how, Failure("run", 1, "Error", "gone"), LEAST), START
+    ).effects
     (row,), (stop,) = of(effects, RecordAttempt), of(effects, StopTask)
     assert (row.status, stop) == (how, StopTask(1, "run", 1))
     assert effects.index(row) < effects.index(stop)
@@ -338,12 +407,16 @@ def test_tasks_of_a_lost_execution_are_stopped_and_the_next_launch_begins_as_tas
     state = running(hinted(pond(A), starts_on="task"))
     after = step(state, ExecutionEnded(1, 1, "ABORTED"), START)
     assert of(after.effects, StopTask) == [StopTask(1, "run", 1)]
-    assert [(b.verdict, b.attempt) for b in of(after.effects, StartRun)[0].branches] == [("task", 2)]
+    assert [(b.verdict, b.attempt) for b in of(after.effects, StartRun)[0].branches] == [
+        ("task", 2)
+    ]
     assert after.state.ripples["run"].attempt is not None
     assert after.state.ripples["run"].attempt.tried == 1
 
 
-STOPPERS = pytest.mark.parametrize("word", [Ordered("kill", START), Removed(START + seconds(9))], ids=["kill", "removal"])
+STOPPERS = pytest.mark.parametrize(
+    "word", [Ordered("kill", START), Removed(START + seconds(9))], ids=["kill", "removal"]
+)
 
 
 @STOPPERS
@@ -355,7 +428,9 @@ def test_kill_and_removal_stop_tasks_and_tell_the_ripples_that_asked_for_it(word
     assert of(effects, StopRun) == [StopRun(1, 1)]
     assert of(effects, StopTask) == [StopTask(1, "run", 1)]
     f = state.runs[1].f
-    assert of(effects, CallOnKill) == [CallOnKill(1, "run", 1, 1, f, "1.0.0", release.artifact, "src/pond.py", START)]
+    assert of(effects, CallOnKill) == [
+        CallOnKill(1, "run", 1, 1, f, "1.0.0", release.artifact, "src/pond.py", START)
+    ]
     kinds = [type(one) for one in effects]
     assert kinds.index(RecordAttempt) < kinds.index(CallOnKill)
 
@@ -364,7 +439,13 @@ def test_kill_and_removal_stop_tasks_and_tell_the_ripples_that_asked_for_it(word
 def test_an_attempt_that_was_about_to_follow_a_lost_one_tells_of_that(word: Any) -> None:
     state = running(hinted(pond(A, ripples=(("run", ()), ("z", ()))), on_kill=True))
     state = step(state, ExecutionEnded(1, 1, "FAILED"), START).state
-    state = replace(state, ripples={n: replace(r, attempt=replace(r.attempt, dispatched=False)) for n, r in state.ripples.items()})  # type: ignore[type-var]
+    state = replace(
+        state,
+        ripples={
+            n: replace(r, attempt=replace(r.attempt, dispatched=False))
+            for n, r in state.ripples.items()
+        },
+    )  # type: ignore[type-var]
     told = of(step(state, word, START + seconds(9)).effects, CallOnKill)
     assert [(one.ripple, one.attempt, one.tried) for one in told] == [("run", 1, 1), ("z", 1, 1)]
 
@@ -405,14 +486,30 @@ def test_who_is_out_of_time_is_told_as_if_it_was_killed_and_its_retry_is_another
 
 def test_who_named_no_function_is_told_nothing_of_its_time() -> None:
     state = running(hinted(pond(A), on_kill=False))
-    assert of(step(state, GateReached(1, 1, "run", 1, "timeout", Failure("run", 1, "TimeoutError", "x")), START).effects, CallOnKill) == []
+    assert (
+        of(
+            step(
+                state,
+                GateReached(1, 1, "run", 1, "timeout", Failure("run", 1, "TimeoutError", "x")),
+                START,
+            ).effects,
+            CallOnKill,
+        )
+        == []
+    )
 
 
 # sizes
 
 
 def test_sizes_are_found_and_climbed() -> None:
-    assert [size_for(mib).memory_mib for mib in (0, 1, 8192, 8193, 10**9)] == [8192, 8192, 8192, 16_384, LARGEST]
+    assert [size_for(mib).memory_mib for mib in (0, 1, 8192, 8193, 10**9)] == [
+        8192,
+        8192,
+        8192,
+        16_384,
+        LARGEST,
+    ]
     above = [size_above(mib) for mib in (0, 8191, 8192, LARGEST)]
     assert [size.memory_mib if size else None for size in above] == [8192, 8192, 16_384, None]
 
@@ -420,5 +517,7 @@ def test_sizes_are_found_and_climbed() -> None:
 def test_a_word_is_kept_as_it_was_given_and_only_the_newest() -> None:
     state = step(PondState(A), ComputePinned("run", "task", 9000), START).state
     assert state.compute == {"run": Pin("task", 9000)}
-    assert step(state, ComputePinned("run", "lambda"), START).state.compute == {"run": Pin("lambda")}
+    assert step(state, ComputePinned("run", "lambda"), START).state.compute == {
+        "run": Pin("lambda")
+    }
     assert step(state, ComputePinned("run", "auto"), START).state.compute == {}

@@ -22,10 +22,19 @@ A, B, C, D = (Line(f"{x}@1") for x in "abcd")
 CHAIN = (pond(A), pond(B, A), pond(C, B))
 
 
-def deployed(*releases: Release, durations: dict[str, float] | None = None, **words: object) -> World:
+def deployed(
+    *releases: Release, durations: dict[str, float] | None = None, **words: object
+) -> World:
     """A world in which ``releases`` are deployed and every letter has arrived."""
     taken = durations or {}
-    world = World(Conditions(duration=lambda line, ripple: seconds(taken.get(f"{line}.{ripple}", taken.get(line, 1))), **words))
+    world = World(
+        Conditions(
+            duration=lambda line, ripple: seconds(
+                taken.get(f"{line}.{ripple}", taken.get(line, 1))
+            ),
+            **words,
+        )
+    )
     world.deploy(*releases)
     world.run_until()
     return world
@@ -68,7 +77,9 @@ def test_a_wave_over_ponds_settles_to_the_slowest(slow: Line) -> None:
 
 @pytest.mark.parametrize("slow", ["load", "clean", "sum"])
 def test_a_wave_over_ripples_of_one_pond_settles_to_the_slowest(slow: str) -> None:
-    world = deployed(pond(A, ripples=chain_of("load", "clean", "sum")), durations={f"{A}.{slow}": 3})
+    world = deployed(
+        pond(A, ripples=chain_of("load", "clean", "sum")), durations={f"{A}.{slow}": 3}
+    )
     world.trigger(A, "wave")
     world.run_until(START + seconds(90))
     ends = sorted({run.finished for run in world.runs(A)})[-6:]
@@ -77,10 +88,15 @@ def test_a_wave_over_ripples_of_one_pond_settles_to_the_slowest(slow: str) -> No
 
 @pytest.mark.parametrize("before", [(0.2, 1, 7), (7, 1, 0.2), (1, 2, 3)])
 @pytest.mark.parametrize("after", [(1, 1, 1), (3, 2, 1), (2, 1, 1)])
-def test_a_wave_settles_anew_when_ripples_that_end_at_the_same_moments_change(before: tuple[float, ...], after: tuple[float, ...]) -> None:
+def test_a_wave_settles_anew_when_ripples_that_end_at_the_same_moments_change(
+    before: tuple[float, ...], after: tuple[float, ...]
+) -> None:
     """What is taken at the very moment at which the next run starts is replaced as well."""
     takes = dict(zip((f"{A}.one", f"{A}.two", f"{A}.three"), before, strict=True))
-    world = deployed(pond(A, ripples=[("one", ()), ("two", ("one",)), ("three", ("one", "two"))]), durations=takes)
+    world = deployed(
+        pond(A, ripples=[("one", ()), ("two", ("one",)), ("three", ("one", "two"))]),
+        durations=takes,
+    )
     world.trigger(A, "wave")
     world.run_until(world.now + seconds(100))
     takes.update(zip(takes, after, strict=True))
@@ -153,7 +169,9 @@ def test_an_optional_source_beside_a_required_one_is_not_forced() -> None:
 
 
 def test_a_pond_whose_sources_did_not_change_passes() -> None:
-    world = deployed(*CHAIN, prints=lambda attempted, _: "same" if attempted[0] == A else str(attempted[1]))
+    world = deployed(
+        *CHAIN, prints=lambda attempted, _: "same" if attempted[0] == A else str(attempted[1])
+    )
     for _ in range(3):
         epoch = world.trigger(C, "pulse")
         world.run_until()
@@ -190,7 +208,13 @@ def test_other_code_under_the_same_version_does_not_pass() -> None:
 
 
 def test_a_change_of_an_optional_source_that_is_behind_is_not_passed_over() -> None:
-    world = deployed(pond(A), pond(B), pond(C, f"{A}?", f"{B}?"), prints=lambda a, _: "same" if a[0] == A else str(a[1]), durations={B: 5})
+    world = deployed(
+        pond(A),
+        pond(B),
+        pond(C, f"{A}?", f"{B}?"),
+        prints=lambda a, _: "same" if a[0] == A else str(a[1]),
+        durations={B: 5},
+    )
     world.trigger(C, "pulse")
     world.run_until()
     world.trigger(A, "pulse")
@@ -201,12 +225,17 @@ def test_a_change_of_an_optional_source_that_is_behind_is_not_passed_over() -> N
 
 
 def test_skipping_every_ripple_changes_nothing_and_the_sinks_pass() -> None:
-    world = deployed(pond(A), pond(B, A), skips=lambda attempted: attempted[0] == A and attempted[1] > 1)
+    world = deployed(
+        pond(A), pond(B, A), skips=lambda attempted: attempted[0] == A and attempted[1] > 1
+    )
     for _ in range(2):
         world.trigger(B, "pulse")
         world.run_until()
     assert counts(world, "pass") == {A: 0, B: 1}
-    (first, second), held = (world.snapshots[A, number].tables["run"] for number in (1, 2)), world.states[A].tables["run"]
+    (first, second), held = (
+        (world.snapshots[A, number].tables["run"] for number in (1, 2)),
+        world.states[A].tables["run"],
+    )
     assert held == second
     assert (second.key, second.f, second.confirmed) == (first.key, first.f, world.states[A].end_f)
 
@@ -225,7 +254,9 @@ def test_a_sink_deployed_before_its_source_is_supplied_once_that_is_there() -> N
     assert world.at_rest()
 
 
-def test_a_tide_asks_again_when_its_bound_is_reached_and_keeps_staleness_under_bound_and_lead_time() -> None:
+def test_a_tide_asks_again_when_its_bound_is_reached_and_keeps_staleness_under_bound_and_lead_time() -> (
+    None
+):
     world = deployed(*CHAIN)
     world.trigger(C, "tide", bound=seconds(10))
     worst = ZERO
@@ -330,7 +361,11 @@ def test_a_pull_tells_its_source_what_was_taken_and_says_it_once() -> None:
 def test_what_a_sink_has_said_before_is_no_news() -> None:
     state = deployed(*CHAIN).states[B]
     pulled = step(state, PullReceived(C, START, NEVER, (5, 0)), START).state
-    for old in (PullReceived(C, START, NEVER, (5, 0)), PullReceived(C, START, NEVER, (4, 9)), TargetReceived(C, START, (5, 0))):
+    for old in (
+        PullReceived(C, START, NEVER, (5, 0)),
+        PullReceived(C, START, NEVER, (4, 9)),
+        TargetReceived(C, START, (5, 0)),
+    ):
         assert step(pulled, old, START) == (pulled, ())
 
 
@@ -403,7 +438,9 @@ def test_a_sink_redeployed_without_a_source_leaves_it() -> None:
 
 @pytest.mark.parametrize("named", [(B,), (f"{B}?",), (B, f"{D}?")])
 @pytest.mark.parametrize("kind", ["wave", "tap"])
-def test_a_pond_that_is_ahead_of_a_source_it_comes_to_have_asks_until_there_is_something_newer(kind: str, named: tuple[str, ...]) -> None:
+def test_a_pond_that_is_ahead_of_a_source_it_comes_to_have_asks_until_there_is_something_newer(
+    kind: str, named: tuple[str, ...]
+) -> None:
     """B rests at what A had; C, an Inlet until now, is fresher than that."""
     world = deployed(pond(A), pond(B, A), pond(C))
     for line in (B, A, C):
@@ -417,15 +454,36 @@ def test_a_pond_that_is_ahead_of_a_source_it_comes_to_have_asks_until_there_is_s
     world.run_until(world.now + seconds(60))
     assert world.states[C].end_f > ahead
     if kind == "tap":
-        assert all(world.states[line].pull is None and not world.states[line].runs for line in (A, B, C))
+        assert all(
+            world.states[line].pull is None and not world.states[line].runs for line in (A, B, C)
+        )
         assert len(world.runs(B)) <= 4
 
 
 def test_an_optional_source_beside_a_required_one_is_not_asked_because_it_is_behind() -> None:
     view = {line: SourceView(line, optional=line == D, end_f=START, taken=START) for line in (A, D)}
-    held = PondState(B, release=pond(B, A, f"{D}?"), sources=view, pull=START, start_f=START + seconds(9), end_f=START + seconds(9))
-    for source, asked in ((A, [SendPull(A, START + seconds(20), START + seconds(5), waits=True)]), (D, [])):
-        told = SourceTold(source, START + seconds(5), START + seconds(5), ZERO, 2, down=False, reason="", stamp=(1, 1))
+    held = PondState(
+        B,
+        release=pond(B, A, f"{D}?"),
+        sources=view,
+        pull=START,
+        start_f=START + seconds(9),
+        end_f=START + seconds(9),
+    )
+    for source, asked in (
+        (A, [SendPull(A, START + seconds(20), START + seconds(5), waits=True)]),
+        (D, []),
+    ):
+        told = SourceTold(
+            source,
+            START + seconds(5),
+            START + seconds(5),
+            ZERO,
+            2,
+            down=False,
+            reason="",
+            stamp=(1, 1),
+        )
         effects = step(held, told, START + seconds(20)).effects
         assert [effect for effect in effects if isinstance(effect, SendPull)] == asked
 
@@ -442,7 +500,14 @@ def test_pulses_that_come_while_the_root_ripple_is_busy_are_one_run_as_soon_as_i
     assert len(world.states[B].runs) == 1
     assert world.states[B].targets == tuple(asked)
     world.run_until()
-    seen = [(run.f, round((run.started - begun).total_seconds()), round((run.finished - begun).total_seconds())) for run in world.runs(B)]
+    seen = [
+        (
+            run.f,
+            round((run.started - begun).total_seconds()),
+            round((run.finished - begun).total_seconds()),
+        )
+        for run in world.runs(B)
+    ]
     assert seen == [(begun, 1, 7), (asked[-1], 6, 12)]
     assert world.pinned[B, 2] == {A: 3}
 
@@ -450,15 +515,22 @@ def test_pulses_that_come_while_the_root_ripple_is_busy_are_one_run_as_soon_as_i
 SIDE_BY_SIDE = [
     ({"q": (), "r": ()}, {"q": 2.1, "r": 2.9}),
     ({"first": (), "q": ("first",), "r": ("first",)}, {"first": 0.2, "q": 2.1, "r": 2.9}),
-    ({"first": (), "q": ("first",), "r": ("first",), "join": ("q", "r")}, {"first": 1, "q": 2.1, "r": 2.9, "join": 0.5}),
+    (
+        {"first": (), "q": ("first",), "r": ("first",), "join": ("q", "r")},
+        {"first": 1, "q": 2.1, "r": 2.9, "join": 0.5},
+    ),
     ({"q": (), "r": (), "more": ("r",)}, {"q": 1.37, "r": 2.93, "more": 0.7}),
 ]
 
 
 @pytest.mark.parametrize(("ripples", "takes"), SIDE_BY_SIDE)
 @pytest.mark.parametrize("asked", [A, B])
-def test_pulses_without_end_are_answered_all_the_while(ripples: dict[str, tuple[str, ...]], takes: dict[str, float], asked: str) -> None:
-    """Ripples side by side took the newest run each at its own time: few runs were done by all, by chance."""
+def test_pulses_without_end_are_answered_all_the_while(
+    ripples: dict[str, tuple[str, ...]], takes: dict[str, float], asked: str
+) -> None:
+    """Ripples side by side took the newest run each at its own time: few runs were done by all,
+    by chance.
+    """
     durations = {f"{A}.{name}": duration for name, duration in takes.items()} | {B: 0.1}
     world = deployed(pond(A, ripples=list(ripples.items())), pond(B, A), durations=durations)
     for n in range(1000):
@@ -466,7 +538,9 @@ def test_pulses_without_end_are_answered_all_the_while(ripples: dict[str, tuple[
         world.trigger(asked, "pulse")
     published = [run.finished for run in world.runs(A) if run.finished and not run.overtaken_by][1:]
     way = takes.get("first", 0) + takes["r"] + takes.get("join", 0) + takes.get("more", 0)
-    assert max(later - earlier for earlier, later in itertools.pairwise(published)) <= seconds(way + 0.001)
+    assert max(later - earlier for earlier, later in itertools.pairwise(published)) <= seconds(
+        way + 0.001
+    )
     assert world.now - published[-1] <= seconds(way + 0.001)
 
 
@@ -498,7 +572,9 @@ def test_a_sink_that_claims_to_hold_what_nobody_has_published_silences_no_other(
     world.trigger(B, "tap")
     world.run_until()
     state = world.states[A]
-    forged = PullReceived(C, world.now, datetime(2999, 1, 1, tzinfo=UTC), (state.revision + 1, 0), waits=True)
+    forged = PullReceived(
+        C, world.now, datetime(2999, 1, 1, tzinfo=UTC), (state.revision + 1, 0), waits=True
+    )
     world.post("forger", A, forged)
     world.run_until()
     assert world.states[A].last_held <= world.now

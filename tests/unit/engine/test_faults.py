@@ -11,7 +11,14 @@ import pytest
 from duckstring.adapters.aws import codec
 from duckstring.engine.effects import AnswerGate, RecordAttempt, StartRun, TellSinks
 from duckstring.engine.ripples import MOST_LOSSES
-from duckstring.engine.signals import Deployed, ExecutionEnded, GateReached, PullReceived, RippleSucceeded, Triggered
+from duckstring.engine.signals import (
+    Deployed,
+    ExecutionEnded,
+    GateReached,
+    PullReceived,
+    RippleSucceeded,
+    Triggered,
+)
 from duckstring.engine.state import Failure, PondState
 from duckstring.engine.step import step, steps
 from duckstring.model.instants import NEVER, ZERO
@@ -40,7 +47,9 @@ def fails(*which: tuple[str, int]) -> Callable[[Attempted], Failure | None]:
 
 
 def test_immediate_retries_run_the_same_ripple_again_in_the_same_run() -> None:
-    world = deployed(pond(A, ripples=chain_of("x", "y"), immediate_retries=2), outcome=fails((f"{A}.y", 2)))
+    world = deployed(
+        pond(A, ripples=chain_of("x", "y"), immediate_retries=2), outcome=fails((f"{A}.y", 2))
+    )
     world.trigger(A, "pulse")
     world.run_until()
     assert [a[0][2:] for a in world.attempts] == [("x", 1), ("y", 1), ("y", 2), ("y", 3)]
@@ -48,7 +57,10 @@ def test_immediate_retries_run_the_same_ripple_again_in_the_same_run() -> None:
 
 
 def test_the_retry_budget_is_the_runs_own_and_shared_by_its_ripples() -> None:
-    world = deployed(pond(A, ripples=(("x", ()), ("y", ())), immediate_retries=1), outcome=fails((f"{A}.x", 1), (f"{A}.y", 1)))
+    world = deployed(
+        pond(A, ripples=(("x", ()), ("y", ())), immediate_retries=1),
+        outcome=fails((f"{A}.x", 1), (f"{A}.y", 1)),
+    )
     world.trigger(A, "pulse")
     world.run_until()
     assert [run.failure.message for run in world.runs(A, "failed")] == [f"no luck in {A}.y"]
@@ -59,14 +71,23 @@ def test_a_failed_run_keeps_its_error_and_says_so() -> None:
     epoch = world.trigger(C, "pulse")
     world.run_until()
     (row,) = world.runs(B)
-    assert (row.status, row.failure) == ("failed", Failure("run", 1, "ValueError", "no luck in b@1"))
-    assert [(line, e.event, e.f, e.run) for line, e in world.events if line == B] == [(B, "failed", epoch, 1)]
+    assert (row.status, row.failure) == (
+        "failed",
+        Failure("run", 1, "ValueError", "no luck in b@1"),
+    )
+    assert [(line, e.event, e.f, e.run) for line, e in world.events if line == B] == [
+        (B, "failed", epoch, 1)
+    ]
     assert world.states[C].reason == world.states[B].reason == "b@1 failed: no luck in b@1"
-    assert [(e.event, e.reason) for line, e in world.events if line == C] == [("blocked", "b@1 failed: no luck in b@1")]
+    assert [(e.event, e.reason) for line, e in world.events if line == C] == [
+        ("blocked", "b@1 failed: no luck in b@1")
+    ]
 
 
 def test_a_failure_blocks_its_required_descendants_and_nobody_else() -> None:
-    world = deployed(pond(A), pond(B, A), pond(C, B), pond(D, A, f"{B}?"), pond(E, A), outcome=fails((B, 1)))
+    world = deployed(
+        pond(A), pond(B, A), pond(C, B), pond(D, A, f"{B}?"), pond(E, A), outcome=fails((B, 1))
+    )
     for line in (C, D, E):
         world.trigger(line, "pulse")
     world.run_until()
@@ -84,7 +105,10 @@ def test_a_blocked_pond_takes_no_new_demand() -> None:
     world.trigger(C, "tap")
     world.trigger(C, "pulse")
     world.run_until()
-    assert (world.sent["PullReceived"], world.sent["TargetReceived"]) == (asked.get("PullReceived", 0), asked["TargetReceived"])
+    assert (world.sent["PullReceived"], world.sent["TargetReceived"]) == (
+        asked.get("PullReceived", 0),
+        asked["TargetReceived"],
+    )
 
 
 @pytest.mark.parametrize(("kind", "more"), [("wave", 5), ("pulse", 1), ("tap", 1)])
@@ -119,7 +143,10 @@ def test_source_retries_run_afresh_as_sources_move_on() -> None:
         world.run_until()
     assert [run.status for run in world.runs(B)] == ["failed", "failed", "success"]
     assert (world.states[B].health, world.states[B].failures) == ("ok", 0)
-    assert [e.previous for line, e in world.events if line == B and e.event == "failed"] == ["running", "failed"]
+    assert [e.previous for line, e in world.events if line == B and e.event == "failed"] == [
+        "running",
+        "failed",
+    ]
 
 
 def test_without_source_retries_left_a_failed_pond_stays_failed() -> None:
@@ -147,7 +174,9 @@ def test_a_failed_inlet_tries_the_world_again_after_a_back_off_that_doubles() ->
 
 def test_a_failed_run_cancels_what_waits_and_lets_what_runs_finish() -> None:
     ripples = (("bad", ()), ("long", ()), ("after", ("long",)))
-    world = deployed(pond(A, ripples=ripples), durations={f"{A}.long": 9}, outcome=fails((f"{A}.bad", 1)))
+    world = deployed(
+        pond(A, ripples=ripples), durations={f"{A}.long": 9}, outcome=fails((f"{A}.bad", 1))
+    )
     epoch = world.trigger(A, "pulse")
     world.run_until(epoch + seconds(2))
     assert list(world.states[A].runs) == [1], "long still runs"
@@ -162,17 +191,23 @@ def test_an_attempt_that_nobody_was_told_to_run_falls_with_its_run() -> None:
     world = deployed(pond(A, ripples=(("bad", ()), ("x", ()), ("y", ("x",)))))
     world.trigger(A, "pulse")
     world.run_until(world.now)
-    state = replace(world.states[A], runs={1: replace(world.states[A].runs[1], waiting=frozenset())})
+    state = replace(
+        world.states[A], runs={1: replace(world.states[A].runs[1], waiting=frozenset())}
+    )
     failure = Failure("bad", 1, "E", "m")
     happened = (RippleSucceeded(1, "x", 1), GateReached(1, 1, "bad", 1, "failed", failure))
     failed = steps(state, happened, world.now).state
     assert failed.ripples["y"].attempt is None
     assert failed.runs == {}
-    assert step(failed, GateReached(1, 1, "y"), world.now).effects == (AnswerGate(1, 1, "y", "cancelled", failure=failure),)
+    assert step(failed, GateReached(1, 1, "y"), world.now).effects == (
+        AnswerGate(1, 1, "y", "cancelled", failure=failure),
+    )
 
 
 def test_a_second_failure_of_a_failed_run_ends_its_attempt_only() -> None:
-    world = deployed(pond(A, ripples=(("x", ()), ("y", ()))), durations={f"{A}.y": 3}, outcome=fails((A, 2)))
+    world = deployed(
+        pond(A, ripples=(("x", ()), ("y", ()))), durations={f"{A}.y": 3}, outcome=fails((A, 2))
+    )
     world.trigger(A, "pulse")
     world.run_until()
     assert counts(world, "failed") == {A: 1}
@@ -190,7 +225,9 @@ def test_a_run_that_fails_while_a_deploy_waits_is_made_up_for_by_the_new_version
 
 
 def test_a_newer_run_in_flight_ends_the_episode_of_a_failed_one() -> None:
-    world = deployed(pond(A, ripples=chain_of("x", "y")), durations={f"{A}.y": 5}, outcome=fails((f"{A}.y", 1)))
+    world = deployed(
+        pond(A, ripples=chain_of("x", "y")), durations={f"{A}.y": 5}, outcome=fails((f"{A}.y", 1))
+    )
     world.trigger(A, "pulse")
     world.run_until(world.now + seconds(3))
     later = world.trigger(A, "pulse")
@@ -212,7 +249,12 @@ def test_a_run_that_is_overtaken_completes_with_the_newer_one_and_lets_its_branc
     assert [run.superseded for run in world.states[A].runs.values()] == [True, True, False]
     world.run_until()
     assert [a[0][1] for a in world.attempts if a[0][2] == "y"] == [1, 4]
-    assert [(run.run, run.status) for run in world.runs(A)] == [(1, "success"), (2, "success"), (3, "success"), (4, "success")]
+    assert [(run.run, run.status) for run in world.runs(A)] == [
+        (1, "success"),
+        (2, "success"),
+        (3, "success"),
+        (4, "success"),
+    ]
     assert [run.overtaken_by for run in world.runs(A)] == [0, 4, 4, 0]
     assert sorted(world.snapshots) == [(A, 1), (A, 4)]
     assert world.states[A].end_f == last
@@ -221,9 +263,15 @@ def test_a_run_that_is_overtaken_completes_with_the_newer_one_and_lets_its_branc
 
 @pytest.fixture
 def pushes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pushes begin runs while others are in flight, as they did once: states of that time may still be stored."""
-    rest = lambda turn: [ripple.attempt is None for ripple in turn.ripples.values() if not ripple.parents]  # noqa: E731
-    monkeypatch.setattr("duckstring.engine.runs._room", lambda turn: (any(rest(turn)), all(rest(turn))))
+    """Pushes begin runs while others are in flight, as they did once: states of that time may
+    still be stored.
+    """
+    rest = lambda turn: [  # noqa: E731
+        ripple.attempt is None for ripple in turn.ripples.values() if not ripple.parents
+    ]
+    monkeypatch.setattr(
+        "duckstring.engine.runs._room", lambda turn: (any(rest(turn)), all(rest(turn)))
+    )
 
 
 @pytest.mark.usefixtures("pushes_at_once")
@@ -253,7 +301,11 @@ def test_an_overtaken_run_is_not_published_though_every_ripple_has_passed_it() -
         world.run_until(begun + seconds(at))
         world.trigger(A, "pulse")
     world.run_until(begun + seconds(6.2))
-    assert world.states[A].ripples["q"].end_f > world.states[A].ripples["r"].end_f == world.states[A].runs[2].f
+    assert (
+        world.states[A].ripples["q"].end_f
+        > world.states[A].ripples["r"].end_f
+        == world.states[A].runs[2].f
+    )
     assert world.states[A].end_f == begun
     world.run_until()
     assert sorted(number for _, number in world.snapshots) == [1, 3]
@@ -262,7 +314,9 @@ def test_an_overtaken_run_is_not_published_though_every_ripple_has_passed_it() -
 def test_a_branch_that_reaches_its_gate_after_its_run_was_overtaken_is_sent_home() -> None:
     world, state = started()
     over = step(state, RippleSucceeded(1, "run", 1), world.now).state
-    assert step(over, GateReached(1, 1, "run"), world.now).effects == (AnswerGate(1, 1, "run", "done"),)
+    assert step(over, GateReached(1, 1, "run"), world.now).effects == (
+        AnswerGate(1, 1, "run", "done"),
+    )
 
 
 def test_what_fails_takes_with_it_the_runs_that_it_had_overtaken() -> None:
@@ -275,7 +329,11 @@ def test_what_fails_takes_with_it_the_runs_that_it_had_overtaken() -> None:
         world.trigger(A, "pulse")
         world.run_until(world.now + seconds(2))
     world.run_until()
-    assert [(run.run, run.status) for run in world.runs(A)] == [(1, "success"), (2, "failed"), (3, "failed")]
+    assert [(run.run, run.status) for run in world.runs(A)] == [
+        (1, "success"),
+        (2, "failed"),
+        (3, "failed"),
+    ]
     assert world.waiting() == []
     assert world.states[A].runs == {}
 
@@ -298,7 +356,9 @@ def test_a_run_that_was_launched_again_has_its_whole_budget() -> None:
     epoch = world.trigger(A, "pulse")
     world.run_until(epoch + seconds(0.5))
     world.lose_executions()
-    world.conditions = replace(world.conditions, outcome=lambda a: Failure("run", 2, "E", "m") if a[3] == 2 else None)
+    world.conditions = replace(
+        world.conditions, outcome=lambda a: Failure("run", 2, "E", "m") if a[3] == 2 else None
+    )
     world.run_until()
     assert counts(world, "success") == {A: 1}
 
@@ -312,7 +372,10 @@ def test_a_run_is_launched_five_times_at_most() -> None:
     world.run_until()
     (row,) = world.runs(A)
     assert row.failure.error == "ExecutionLost"
-    assert row.failure.message == "The run's execution ended 5 times before its Ripples did: FAILED States.ServiceRestart"
+    assert (
+        row.failure.message
+        == "The run's execution ended 5 times before its Ripples did: FAILED States.ServiceRestart"
+    )
     assert len(world.attempts) == 5
 
 
@@ -337,12 +400,17 @@ def test_a_lost_attempt_is_recorded_and_its_run_launched_again() -> None:
     record, launch = stepped.effects
     assert record == RecordAttempt(1, "run", 1, "lost", world.now, failure)
     assert isinstance(launch, StartRun)
-    assert (launch.launch, [(b.verdict, b.attempt) for b in launch.branches]) == (2, [("lambda", 2)])
+    assert (launch.launch, [(b.verdict, b.attempt) for b in launch.branches]) == (
+        2,
+        [("lambda", 2)],
+    )
 
 
 def test_an_execution_that_ends_after_its_run_failed_buries_it() -> None:
     ripples = (("bad", ()), ("long", ()))
-    world = deployed(pond(A, ripples=ripples), durations={f"{A}.long": 99}, outcome=fails((f"{A}.bad", 1)))
+    world = deployed(
+        pond(A, ripples=ripples), durations={f"{A}.long": 99}, outcome=fails((f"{A}.bad", 1))
+    )
     world.trigger(A, "pulse")
     world.run_until(world.now + seconds(2))
     world.lose_executions()
@@ -356,7 +424,11 @@ def test_an_execution_that_ends_after_its_run_failed_buries_it() -> None:
 
 def test_an_attempt_that_is_not_the_current_one_does_not_count() -> None:
     world, state = started()
-    for late in (RippleSucceeded(1, "run", 2), RippleSucceeded(9, "run", 1), RippleSucceeded(1, "nobody", 1)):
+    for late in (
+        RippleSucceeded(1, "run", 2),
+        RippleSucceeded(9, "run", 1),
+        RippleSucceeded(1, "nobody", 1),
+    ):
         assert step(state, late, world.now) == (state, ())
     failure = Failure("run", 2, "E", "m")
     stepped = step(state, GateReached(1, 1, "run", 2, "failed", failure), world.now)
@@ -385,7 +457,11 @@ def test_what_the_world_loses_costs_no_budget_five_times() -> None:
         )
         assert state.runs[1].budget == 1
     for attempt in (6, 7):
-        state = step(state, GateReached(1, 1, "run", attempt, "lost", Failure("run", attempt, "SlowDown", "503")), world.now).state
+        state = step(
+            state,
+            GateReached(1, 1, "run", attempt, "lost", Failure("run", attempt, "SlowDown", "503")),
+            world.now,
+        ).state
     assert (state.health, state.failure) == ("failed", Failure("run", 7, "SlowDown", "503"))
 
 
@@ -394,11 +470,17 @@ def test_each_ripple_of_a_run_has_its_own_losses() -> None:
     _, state = started(pond(A, ripples=tuple((name, ()) for name in names)), ripple="r7")
     for attempt in range(1, MOST_LOSSES + 1):
         for name in names:
-            stepped = step(state, GateReached(1, 1, name, attempt, "lost", Failure(name, attempt, "SlowDown", "503")), START)
+            stepped = step(
+                state,
+                GateReached(1, 1, name, attempt, "lost", Failure(name, attempt, "SlowDown", "503")),
+                START,
+            )
             state = stepped.state
             assert AnswerGate(1, 1, name, "lambda", attempt + 1) in stepped.effects
     assert state.health == "ok"
-    state = step(state, GateReached(1, 1, "r7", 6, "lost", Failure("r7", 6, "SlowDown", "503")), START).state
+    state = step(
+        state, GateReached(1, 1, "r7", 6, "lost", Failure("r7", 6, "SlowDown", "503")), START
+    ).state
     assert state.runs[1].failure == Failure("r7", 6, "SlowDown", "503")
 
 
@@ -410,7 +492,11 @@ def test_a_long_message_of_forty_waiting_branches_fits_an_item() -> None:
     state = world.states[A]
     assert len(state.runs[1].waiting) == 40
     message = "x" * 24_000
-    stepped = step(state, GateReached(1, 1, "first", 1, "failed", Failure("first", 1, "BinderException", message)), world.now)
+    stepped = step(
+        state,
+        GateReached(1, 1, "first", 1, "failed", Failure("first", 1, "BinderException", message)),
+        world.now,
+    )
     answers = [effect for effect in stepped.effects if isinstance(effect, AnswerGate)]
     assert {answer.verdict for answer in answers} == {"cancelled"}
     assert len(answers) == 41
@@ -429,7 +515,9 @@ def test_a_hub_tells_its_sinks_by_one_effect_and_each_hears_it() -> None:
     assert not [effect for effect in told.effects if isinstance(effect, TellSinks)]
     assert {world.states[sink.line].sources[A].end_f for sink in sinks} == {epoch}
     hub = world.states[A]
-    letters = _letters(hub, TellSinks(epoch, epoch, ZERO, 1, down=False, reason=""), (hub.revision, 3))
+    letters = _letters(
+        hub, TellSinks(epoch, epoch, ZERO, 1, down=False, reason=""), (hub.revision, 3)
+    )
     assert [letter.to for letter in letters] == sorted(sink.line for sink in sinks)
     assert len({letter.key for letter in letters}) == 30
 
@@ -462,7 +550,9 @@ def test_a_late_branch_of_the_failed_run_is_cancelled_with_its_failure() -> None
     world.trigger(A, "pulse")
     world.run_until()
     (answer,) = step(world.states[A], GateReached(1, 1, "run"), world.now).effects
-    assert answer == AnswerGate(1, 1, "run", "cancelled", failure=Failure("run", 1, "ValueError", "no luck in a@1"))
+    assert answer == AnswerGate(
+        1, 1, "run", "cancelled", failure=Failure("run", 1, "ValueError", "no luck in a@1")
+    )
 
 
 # deploys
@@ -476,18 +566,26 @@ def test_a_deploy_waits_for_the_run_in_flight_which_finishes_on_its_own_version(
     assert (state.release.version, state.next_release.version) == ("1.0.0", "1.1.0")
     world.trigger(A, "pulse")
     world.run_until()
-    assert [(run.version, run.status) for run in world.runs(A)] == [("1.0.0", "success"), ("1.1.0", "success")]
+    assert [(run.version, run.status) for run in world.runs(A)] == [
+        ("1.0.0", "success"),
+        ("1.1.0", "success"),
+    ]
     assert set(world.states[A].ripples) == {"x", "y"}
 
 
-def test_what_waits_for_a_failed_run_to_be_over_is_launched_as_soon_as_its_branches_are_let_go() -> None:
+def test_what_waits_for_a_failed_run_to_be_over_is_launched_as_soon_as_its_branches_are_let_go() -> (
+    None
+):
     world = deployed(pond(A, ripples=chain_of("x", "y")), outcome=fails((A, 1)))
     world.trigger(A, "pulse")
     world.run_until(world.now + seconds(0.5))
     world.deploy(pond(A, version="1.0.1"))
     wanted = world.trigger(A, "pulse")
     world.run_until()
-    assert [(run.version, run.status) for run in world.runs(A)] == [("1.0.0", "failed"), ("1.0.1", "success")]
+    assert [(run.version, run.status) for run in world.runs(A)] == [
+        ("1.0.0", "failed"),
+        ("1.0.1", "success"),
+    ]
     assert world.states[A].end_f == wanted
 
 
@@ -519,7 +617,9 @@ def test_the_run_after_a_failure_that_a_deploy_cleared_does_not_pass() -> None:
     world.conditions = type(world.conditions)(prints=lambda *_: "2")
     world.deploy(pond(B, A, version="1.0.1"))
     world.run_until()
-    assert [run.status for run in world.runs(B)] == ["success", "failed", "success"], "the Pulse that its failed run consumed came back"
+    assert [run.status for run in world.runs(B)] == ["success", "failed", "success"], (
+        "the Pulse that its failed run consumed came back"
+    )
     assert world.at_rest()
 
 

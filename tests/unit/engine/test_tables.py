@@ -41,7 +41,15 @@ def made(
     """A at 1.0.0 with a Sink B, after its first run."""
     kept = keeps if callable(keeps) else lambda one, _: keeps if one[0] == A else ()
     dropped = drops if callable(drops) else lambda one: drops if one[0] == A and one[1] > 1 else ()
-    world = deployed(version("1.0.0"), pond(B, A), writes=by_run(runs), keeps=kept, drops=dropped, durations=durations, **words)
+    world = deployed(
+        version("1.0.0"),
+        pond(B, A),
+        writes=by_run(runs),
+        keeps=kept,
+        drops=dropped,
+        durations=durations,
+        **words,
+    )
     return pulse(world)
 
 
@@ -58,7 +66,9 @@ def renamed(*, keeps: object = (), drops: object = ()) -> World:
     return pulse(world)
 
 
-def test_a_table_that_a_new_version_leaves_unwritten_fails_the_run_and_nothing_is_published() -> None:
+def test_a_table_that_a_new_version_leaves_unwritten_fails_the_run_and_nothing_is_published() -> (
+    None
+):
     world = renamed()
     state, failed = world.states[A], world.runs(A, "failed")
     assert (state.snapshot, set(state.tables), state.end_f) == (1, {"a", "b"}, world.runs(A)[0].f)
@@ -67,9 +77,12 @@ def test_a_table_that_a_new_version_leaves_unwritten_fails_the_run_and_nothing_i
     assert failed[0].failure is not None
     assert failed[0].failure.error == "ContractError"
     assert failed[0].failure.message == (
-        "Version 1.1.0 no longer writes what this major version has published. Table 'a' (last written by run a@1/1 of version "
-        "1.0.0, Ripple 'load'). Write it again; or carry it over on purpose: pond.keep_table(\"a\"); or retire it: "
-        'pond.drop_table("a") in a Ripple, or `duckstring pond remove a -m 1 --table a`. A new major version may leave it out.'
+        "Version 1.1.0 no longer writes what this major version has published. Table 'a' (last "
+        "written by run a@1/1 of version "
+        "1.0.0, Ripple 'load'). Write it again; or carry it over on purpose: "
+        'pond.keep_table("a"); or retire it: '
+        'pond.drop_table("a") in a Ripple, or `duckstring pond remove a -m 1 --table a`. A new '
+        "major version may leave it out."
     )
     assert [event.event for line, event in world.events if line == A][-2:] == ["failed", "contract"]
     assert counts(world, "success")[B] == 1
@@ -95,14 +108,19 @@ def test_a_table_whose_ripple_is_gone_or_has_another_name_is_a_breach() -> None:
     pulse(world)
     failure = world.states[A].failure
     assert failure is not None
-    assert "Tables 'a' (last written by run a@1/1 of version 1.0.0, Ripple 'load', which is gone); 'b' (last written" in failure.message
+    assert (
+        "Tables 'a' (last written by run a@1/1 of version 1.0.0, Ripple 'load', which is gone); "
+        "'b' (last written" in failure.message
+    )
 
 
 def test_within_a_version_a_table_that_is_written_now_and_then_is_carried_over() -> None:
     world = pulse(made({1: ("a", "b"), 2: ("b",)}))
     state, (first, second) = world.states[A], world.runs(A)
     assert (state.health, state.snapshot) == ("ok", 2)
-    assert {name: (writer_of(one.key)[0], one.f, one.as_of) for name, one in state.tables.items()} == {
+    assert {
+        name: (writer_of(one.key)[0], one.f, one.as_of) for name, one in state.tables.items()
+    } == {
         "a": (1, first.f, first.f),
         "b": (2, second.f, second.f),
     }
@@ -114,7 +132,11 @@ def test_the_same_package_again_and_the_way_back_to_it_carry_over() -> None:
     world = renamed()
     world.deploy(version("1.0.0"))
     pulse(world)
-    assert (world.states[A].health, set(world.states[A].tables), world.states[A].snapshot) == ("ok", {"a", "b"}, 3)
+    assert (world.states[A].health, set(world.states[A].tables), world.states[A].snapshot) == (
+        "ok",
+        {"a", "b"},
+        3,
+    )
     world.deploy(version("1.0.0"))
     pulse(world)
     assert (world.states[A].health, world.states[A].snapshot) == ("ok", 4)
@@ -187,7 +209,10 @@ def test_dropping_is_a_change_where_all_else_is_as_it_was() -> None:
 
 
 def test_a_table_that_is_written_again_is_no_longer_dropped() -> None:
-    world = made({1: ("a", "b"), 2: ("b",), 3: ("a", "b")}, drops=lambda one: ("a",) if one[:2] == (A, 2) else ())
+    world = made(
+        {1: ("a", "b"), 2: ("b",), 3: ("a", "b")},
+        drops=lambda one: ("a",) if one[:2] == (A, 2) else (),
+    )
     pulse(pulse(world))
     assert (set(world.states[A].tables), dict(world.states[A].dropped)) == ({"a", "b"}, {})
 
@@ -218,9 +243,17 @@ def test_an_operator_removes_a_table_at_once_where_nothing_runs() -> None:
     world.run_until()
     state = world.states[A]
     assert (set(state.tables), state.snapshot, state.runs_started) == ({"b"}, 2, 2)
-    assert (state.end_f, state.changed_f, state.start_f) == (before.end_f, before.changed_f, before.start_f)
-    assert world.snapshots[A, 2] == PublishSnapshot(2, before.end_f, state.tables, {"a": DroppedTable(2, "1.0.0", removed=True)})
-    assert world.snapshots[A, 1].tables.keys() == {"a", "b"}, "a run that pinned it goes on reading it"
+    assert (state.end_f, state.changed_f, state.start_f) == (
+        before.end_f,
+        before.changed_f,
+        before.start_f,
+    )
+    assert world.snapshots[A, 2] == PublishSnapshot(
+        2, before.end_f, state.tables, {"a": DroppedTable(2, "1.0.0", removed=True)}
+    )
+    assert world.snapshots[A, 1].tables.keys() == {"a", "b"}, (
+        "a run that pinned it goes on reading it"
+    )
     assert world.states[B].sources[Line(A)].snapshot == 2
     assert [(row.run, row.status) for row in world.runs(A, "removal")] == [(2, "removal")]
     assert counts(world)[B] == 1, "no Sink runs for it"
@@ -232,7 +265,9 @@ def test_after_a_removal_the_next_freshness_counts_as_changed() -> None:
     world.remove_table(A, "b")
     world.run_until()
     world.deploy(pond(A, version="1.1.0", ripples=chain_of("load")))
-    world.conditions = replace(world.conditions, writes=lambda one: ("a",) if one[0] == A else (one[2],))
+    world.conditions = replace(
+        world.conditions, writes=lambda one: ("a",) if one[0] == A else (one[2],)
+    )
     pulse(world)
     assert world.states[A].changed_f == world.states[A].end_f
     assert counts(world, "pass")[B] == 0
@@ -271,7 +306,11 @@ def test_a_removal_that_waits_is_done_when_the_run_comes_to_nothing(verb: str) -
     if verb == "kill":
         world.order(A, "kill")
     world.run_until()
-    assert (set(world.states[A].tables), world.states[A].snapshot, world.states[A].health != "ok") == ({"b"}, 3, True)
+    assert (
+        set(world.states[A].tables),
+        world.states[A].snapshot,
+        world.states[A].health != "ok",
+    ) == ({"b"}, 3, True)
 
 
 def test_removing_the_table_is_a_way_out_of_a_breach() -> None:
@@ -297,12 +336,17 @@ def test_removing_what_is_not_there_does_nothing() -> None:
 def old_state(world: World) -> World:
     """As a Catchment kept it before it knew which package a table is of."""
     state = world.states[A]
-    tables = {name: TableVersion(one.table, one.key, one.rows, one.bytes, one.fingerprint) for name, one in state.tables.items()}
+    tables = {
+        name: TableVersion(one.table, one.key, one.rows, one.bytes, one.fingerprint)
+        for name, one in state.tables.items()
+    }
     world.states[Line(A)] = replace(state, tables=tables, snapshot_f=NEVER)
     return world
 
 
-def test_tables_of_an_older_state_are_carried_over_by_their_package_and_held_to_the_contract_by_the_next() -> None:
+def test_tables_of_an_older_state_are_carried_over_by_their_package_and_held_to_the_contract_by_the_next() -> (
+    None
+):
     world = pulse(old_state(made({1: ("a", "b"), 2: ("b",)})))
     assert (world.states[A].health, world.states[A].snapshot) == ("ok", 2)
     old_state(world).deploy(version("1.1.0"))

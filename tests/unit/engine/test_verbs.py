@@ -1,4 +1,6 @@
-"""Worked examples of what operators do: docs/engine.md, "Operator verbs", followed through the simulator."""
+"""Worked examples of what operators do: docs/engine.md, "Operator verbs", followed through the
+simulator.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ def test_waking_runs_once_on_what_the_sources_hold_and_asks_them_for_nothing() -
     world.run_until()
     assert counts(world) == {A: 1, B: 1, C: 1}
     assert world.states[C].end_f == world.states[B].end_f
-    assert {kind: n for kind, n in world.sent.items() if kind in {"PullReceived", "TargetReceived"} and n > sent.get(kind, 0)} == {}
+    assert {
+        kind: n
+        for kind, n in world.sent.items()
+        if kind in {"PullReceived", "TargetReceived"} and n > sent.get(kind, 0)
+    } == {}
     assert world.at_rest()
 
 
@@ -80,9 +86,18 @@ def test_forcing_runs_again_at_the_same_freshness_and_no_sink_runs() -> None:
     assert world.at_rest()
 
 
-def test_what_a_forced_run_changed_is_seen_by_the_sinks_at_the_next_freshness_though_that_run_changes_nothing() -> None:
+def test_what_a_forced_run_changed_is_seen_by_the_sinks_at_the_next_freshness_though_that_run_changes_nothing() -> (
+    None
+):
     prints = {1: "before", 2: "forced", 3: "forced"}
-    world = fresh(deployed(*CHAIN, prints=lambda attempted, _f: prints.get(attempted[1], "") if attempted[0] == A else str(attempted[1])))
+    world = fresh(
+        deployed(
+            *CHAIN,
+            prints=lambda attempted, _f: (
+                prints.get(attempted[1], "") if attempted[0] == A else str(attempted[1])
+            ),
+        )
+    )
     world.order(A, "force")
     world.run_until()
     fresh(world)
@@ -96,7 +111,12 @@ def test_what_a_forced_run_changed_is_seen_by_the_sinks_at_the_next_freshness_th
 def test_a_forced_run_of_a_pond_between_is_told_by_its_next_pass() -> None:
     same = {"dull": "same"}
     world = fresh(
-        deployed(*CHAIN, prints=lambda attempted, _f: same["dull"] if attempted[0] == A else f"{attempted[0]}/{attempted[1]}"),
+        deployed(
+            *CHAIN,
+            prints=lambda attempted, _f: (
+                same["dull"] if attempted[0] == A else f"{attempted[0]}/{attempted[1]}"
+            ),
+        ),
     )
     world.order(B, "force")
     world.run_until()
@@ -130,7 +150,14 @@ def test_forcing_what_never_ran_is_a_pulse_on_itself_alone() -> None:
 def test_a_forced_run_that_fails_leaves_what_is_published_and_the_next_run_is_whole() -> None:
     b = pond(B, A, ripples=chain_of("x", "y"))
     bad = Failure("y", 1, "ValueError", "bad luck")
-    world = fresh(deployed(CHAIN[0], b, CHAIN[2], outcome=lambda attempted: bad if attempted[:3] == (B, 2, "y") else None))
+    world = fresh(
+        deployed(
+            CHAIN[0],
+            b,
+            CHAIN[2],
+            outcome=lambda attempted: bad if attempted[:3] == (B, 2, "y") else None,
+        )
+    )
     held = world.states[B]
     world.order(B, "force")
     world.run_until()
@@ -160,7 +187,9 @@ def test_killing_stops_the_runs_and_says_so_and_blocks_what_needs_the_line() -> 
     world.run_until(world.now + seconds(5))
     killed = step(world.states[B], Ordered("kill", world.now), world.now)
     assert StopRun(1, 1) in killed.effects
-    assert [(e.ripple, e.status) for e in killed.effects if isinstance(e, RecordAttempt)] == [("run", "killed")]
+    assert [(e.ripple, e.status) for e in killed.effects if isinstance(e, RecordAttempt)] == [
+        ("run", "killed")
+    ]
     world.order(B, "kill")
     world.run_until()
     assert [run.status for run in world.runs(B)] == ["killed"]
@@ -200,7 +229,11 @@ def test_clearing_a_line_that_failed_runs_once_what_its_failed_run_was_for() -> 
     world = deployed(*CHAIN, outcome=fails((f"{A}.run", 1)))
     epoch = world.trigger(A, "pulse")
     world.run_until()
-    assert (world.states[A].health, world.states[A].start_f, world.states[A].end_f) == ("failed", epoch, NEVER)
+    assert (world.states[A].health, world.states[A].start_f, world.states[A].end_f) == (
+        "failed",
+        epoch,
+        NEVER,
+    )
     world.order(A, "clear")
     world.run_until()
     assert (world.states[A].health, world.states[A].end_f) == ("ok", epoch)
@@ -247,7 +280,14 @@ def test_a_removed_line_forgets_all_but_its_numbering_and_a_deploy_begins_anew()
     world.remove(B)
     world.run_until()
     gone = world.states[B]
-    assert (gone.release, gone.trigger, gone.end_f, gone.snapshot, dict(gone.tables), dict(gone.runs)) == (None, None, NEVER, 0, {}, {})
+    assert (
+        gone.release,
+        gone.trigger,
+        gone.end_f,
+        gone.snapshot,
+        dict(gone.tables),
+        dict(gone.runs),
+    ) == (None, None, NEVER, 0, {}, {})
     assert [run.status for run in world.runs(B)] == ["success", "killed"]
     assert B not in world.states[A].sinks
     assert not world.states[C].blocked
@@ -271,7 +311,9 @@ def test_a_removal_that_comes_after_a_newer_deploy_is_old_news() -> None:
     world.trigger("nobody@1", "pulse")
     world.run_until()
     held = world.states[Line("nobody@1")]
-    assert step(held, Removed(world.now), world.now).state == held, "a line that is not deployed keeps what is wanted of it"
+    assert step(held, Removed(world.now), world.now).state == held, (
+        "a line that is not deployed keeps what is wanted of it"
+    )
 
 
 def test_a_slept_line_keeps_its_health_and_a_wave_set_again_flows() -> None:
@@ -295,7 +337,9 @@ def test_no_verb_but_by_its_runs_says_anything_to_a_source() -> None:
         assert not [e for e in effects if isinstance(e, SendPull | SendTarget)]
 
 
-def test_a_sink_that_waits_for_an_optional_source_is_served_though_that_is_removed_and_deployed_again() -> None:
+def test_a_sink_that_waits_for_an_optional_source_is_served_though_that_is_removed_and_deployed_again() -> (
+    None
+):
     world = deployed(pond(A), pond(B, f"{A}?"), pond(C, B), durations={A: 7})
     world.trigger(C, "wave")
     world.run_until(world.now + seconds(10))
@@ -333,10 +377,14 @@ def test_what_ran_when_its_line_was_removed_says_so() -> None:
 
 
 @pytest.mark.parametrize("way", ["wave", "tap", "tide", "pulse"])
-def test_what_is_triggered_again_reaches_a_source_that_sleeps_beyond_one_that_waits(way: str) -> None:
+def test_what_is_triggered_again_reaches_a_source_that_sleeps_beyond_one_that_waits(
+    way: str,
+) -> None:
     world = deployed(*CHAIN)
     world.add_window(A, Window("far", world.now + seconds(100), seconds(1000), seconds(100)))
-    world.trigger(C, "tide" if way == "tide" else "wave", **({"bound": seconds(20)} if way == "tide" else {}))
+    world.trigger(
+        C, "tide" if way == "tide" else "wave", **({"bound": seconds(20)} if way == "tide" else {})
+    )
     world.run_until(world.now + seconds(5))
     world.order(A, "sleep")
     world.run_until(world.now + seconds(200))
@@ -348,8 +396,12 @@ def test_what_is_triggered_again_reaches_a_source_that_sleeps_beyond_one_that_wa
 
 @pytest.mark.parametrize("way", ["wave", "tap"])
 @pytest.mark.parametrize("moment", [32, 40, 55, 70])
-def test_what_is_triggered_again_goes_by_way_of_a_line_that_runs_and_waits_for_its_next(way: str, moment: int) -> None:
-    world = deployed(pond(A), pond(B, A, ripples=[("one", ()), ("two", ("one",))]), pond(C, B), durations={B: 30})
+def test_what_is_triggered_again_goes_by_way_of_a_line_that_runs_and_waits_for_its_next(
+    way: str, moment: int
+) -> None:
+    world = deployed(
+        pond(A), pond(B, A, ripples=[("one", ()), ("two", ("one",))]), pond(C, B), durations={B: 30}
+    )
     world.add_window(A, Window("hourly", START, seconds(3600), seconds(3600)))
     world.trigger(C, "wave")
     world.run_until(START + seconds(moment))
@@ -362,7 +414,11 @@ def test_what_is_triggered_again_goes_by_way_of_a_line_that_runs_and_waits_for_i
 
 def test_a_tap_by_way_of_a_diamond_of_those_that_wait_asks_each_of_them_once() -> None:
     layers = [[Line(f"p{layer}{k}@1") for k in range(3)] for layer in range(6)]
-    ponds = [pond(line, *(layers[n - 1] if n else [A])) for n, layer in enumerate(layers) for line in layer]
+    ponds = [
+        pond(line, *(layers[n - 1] if n else [A]))
+        for n, layer in enumerate(layers)
+        for line in layer
+    ]
     world = deployed(pond(A), *ponds, pond(C, *layers[-1]))
     world.order(A, "kill")
     world.run_until()
@@ -387,7 +443,9 @@ def test_a_failed_line_that_sleeps_is_not_tried_again_until_it_is_woken() -> Non
     assert world.states[A].health == "failed"
     world.set_budgets(A, source=20)
     world.run_until(world.now + seconds(4000))
-    assert (world.states[A].failures, world.states[A].retry_at) == (1, None), "a larger budget is no wish"
+    assert (world.states[A].failures, world.states[A].retry_at) == (1, None), (
+        "a larger budget is no wish"
+    )
     world.trigger(A, "wave")
     world.run_until(world.now + seconds(1))
     assert world.states[A].retry_at == world.now - seconds(1) + seconds(60)
@@ -398,7 +456,12 @@ def test_a_failed_line_that_sleeps_is_not_tried_again_until_it_is_woken() -> Non
 @pytest.mark.parametrize("inlet", [True, False])
 def test_what_fails_after_its_line_was_put_to_sleep_is_not_tried_again(inlet: bool) -> None:
     line = A if inlet else B
-    world = deployed(pond(A, source_retries=5), pond(B, A, source_retries=5), durations={line: 20}, outcome=fails((line, 9)))
+    world = deployed(
+        pond(A, source_retries=5),
+        pond(B, A, source_retries=5),
+        durations={line: 20},
+        outcome=fails((line, 9)),
+    )
     world.trigger(line, "pulse")
     world.run_until(world.now + seconds(10))
     world.order(line, "sleep")
@@ -432,10 +495,14 @@ def test_a_line_that_never_ran_and_is_woken_does_not_run_on_nothing() -> None:
         assert held.woken
         stepped = step(held, BudgetSet(immediate_retries=3), world.now).state
         assert not stepped.runs
-        assert not step(replace(held, woken=NEVER), BudgetSet(immediate_retries=3), world.now).state.runs, "as it was once kept"
+        assert not step(
+            replace(held, woken=NEVER), BudgetSet(immediate_retries=3), world.now
+        ).state.runs, "as it was once kept"
 
 
-def test_the_package_that_is_selected_deployed_again_holds_nothing_back_and_clears_a_failure() -> None:
+def test_the_package_that_is_selected_deployed_again_holds_nothing_back_and_clears_a_failure() -> (
+    None
+):
     world = deployed(*CHAIN, durations={A: 30}, outcome=fails((f"{B}.run", 1)))
     world.trigger(C, "pulse")
     world.run_until(world.now + seconds(10))
@@ -447,11 +514,15 @@ def test_the_package_that_is_selected_deployed_again_holds_nothing_back_and_clea
     assert world.states[B].health == "failed"
     world.deploy(*CHAIN)
     world.run_until()
-    assert [run.status for run in world.runs(B)] == ["failed", "success"], "what still waits for it is served"
+    assert [run.status for run in world.runs(B)] == ["failed", "success"], (
+        "what still waits for it is served"
+    )
     assert world.states[C].end_f > START
 
 
-def test_of_two_versions_that_wait_the_last_deployed_is_selected_though_it_is_the_one_that_runs() -> None:
+def test_of_two_versions_that_wait_the_last_deployed_is_selected_though_it_is_the_one_that_runs() -> (
+    None
+):
     world = deployed(pond(A), durations={A: 30})
     world.trigger(A, "pulse")
     world.run_until(world.now + seconds(5))

@@ -86,7 +86,9 @@ def test_a_tide_counts_staleness_from_the_opening_and_never_stacks() -> None:
 
 
 def test_weekdays_and_until_leave_openings_out() -> None:
-    window = Window("some", START, HOUR, HOUR, on=frozenset({"TUE", "THU"}), until=START + 9 * DAY)  # START is a Tuesday
+    window = Window(
+        "some", START, HOUR, HOUR, on=frozenset({"TUE", "THU"}), until=START + 9 * DAY
+    )  # START is a Tuesday
     world = windowed(window)
     world.trigger(A, "wave")
     world.run_until()
@@ -116,16 +118,24 @@ def test_an_alarm_that_rings_too_early_is_set_again() -> None:
     assert early.effects == (SetAlarm(at(2)),)
 
 
-def test_a_failed_inlet_is_tried_again_while_its_window_is_open_and_else_at_the_next_opening() -> None:
+def test_a_failed_inlet_is_tried_again_while_its_window_is_open_and_else_at_the_next_opening() -> (
+    None
+):
     a = pond(A, source_retries=2)
-    world = windowed(NIGHTLY, chain=(a, *CHAIN[1:]), outcome=fails((f"{A}.run", 1), (f"{A}.run", 2)))
+    world = windowed(
+        NIGHTLY, chain=(a, *CHAIN[1:]), outcome=fails((f"{A}.run", 1), (f"{A}.run", 2))
+    )
     world.trigger(C, "wave")
     world.run_until(at(4))
     runs = world.runs(A)
     assert [run.status for run in runs] == ["failed", "failed", "success"]
     assert runs[1].started - runs[0].started >= seconds(60)
     assert at(5) < world.states[C].end_f < at(5) + seconds(0.1)
-    late = windowed(Window("short", at(2), DAY, seconds(30)), chain=(a, *CHAIN[1:]), outcome=fails((f"{A}.run", 1)))
+    late = windowed(
+        Window("short", at(2), DAY, seconds(30)),
+        chain=(a, *CHAIN[1:]),
+        outcome=fails((f"{A}.run", 1)),
+    )
     late.trigger(C, "wave")
     late.run_until(at(27))
     assert [run.started.day for run in late.runs(A)] == [1, 2]
@@ -133,21 +143,31 @@ def test_a_failed_inlet_is_tried_again_while_its_window_is_open_and_else_at_the_
 
 @pytest.mark.parametrize("kind", ["pulse", "tap", "wave"])
 def test_an_inlet_that_is_down_for_good_is_not_woken_at_each_opening(kind: str) -> None:
-    """Nothing can begin there before somebody clears it: an alarm would be a call of the function for nothing, each time."""
-    world = windowed(Window("often", at(2), HOUR, seconds(600)), chain=(pond(A), *CHAIN[1:]), outcome=fails((f"{A}.run", 1)))
+    """Nothing can begin there before somebody clears it: an alarm would be a call of the
+    function for nothing, each time.
+    """
+    world = windowed(
+        Window("often", at(2), HOUR, seconds(600)),
+        chain=(pond(A), *CHAIN[1:]),
+        outcome=fails((f"{A}.run", 1)),
+    )
     world.trigger(C, "pulse")
     world.run_until(at(2) + seconds(900))
     assert world.states[A].health == "failed"
     world.trigger(C, kind)
     before = len(world.log)
     world.run_until(at(20))
-    assert not [signal for to, signal, _ in world.log[before:] if to == A and isinstance(signal, AlarmRang)]
+    assert not [
+        signal for to, signal, _ in world.log[before:] if to == A and isinstance(signal, AlarmRang)
+    ]
     world.order(A, "clear")
     world.run_until(at(22))
     assert world.states[C].end_f > at(20)
 
 
-def test_rules_that_overlap_or_share_a_name_are_of_no_use_and_the_same_rule_again_repairs_its_schedule() -> None:
+def test_rules_that_overlap_or_share_a_name_are_of_no_use_and_the_same_rule_again_repairs_its_schedule() -> (
+    None
+):
     world = windowed(NIGHTLY)
     for other in (Window("nightly", at(10), DAY, HOUR), Window("late", at(4), DAY, HOUR), NIGHTLY):
         world.post("api", A, WindowAdded(other))

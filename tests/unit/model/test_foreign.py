@@ -7,7 +7,18 @@ from collections.abc import Mapping
 
 import pytest
 
-from duckstring.model.foreign import MOST, Masks, Redactor, cut, for_terminal, harmless_json, json_text, masked, plain, readable
+from duckstring.model.foreign import (
+    MOST,
+    Masks,
+    Redactor,
+    cut,
+    for_terminal,
+    harmless_json,
+    json_text,
+    masked,
+    plain,
+    readable,
+)
 
 
 class ShyError(Exception):
@@ -37,9 +48,15 @@ class Sly(str):
         raise ValueError
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt(), RecursionError(), GeneratorExit()])
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("no"), SystemExit(3), KeyboardInterrupt(), RecursionError(), GeneratorExit()],
+)
 def test_an_error_that_has_no_text_is_named(error):
-    assert readable(ShyError(error)) == f"<ShyError: its text cannot be had, for that raised {type(error).__name__}>"
+    assert (
+        readable(ShyError(error))
+        == f"<ShyError: its text cannot be had, for that raised {type(error).__name__}>"
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +140,15 @@ def test_no_cut_leaves_a_part_of_a_secret(before):
 
 def test_a_number_that_is_a_secret_is_masked_as_its_text_is():
     redactor = Redactor()
-    redactor.learn({"PIN": "48151623424", "CODE": "0012345678", "RATE": "3.14159265358979", "FEW": "1234567", "NAME": "abc-def-ghi"})
+    redactor.learn(
+        {
+            "PIN": "48151623424",
+            "CODE": "0012345678",
+            "RATE": "3.14159265358979",
+            "FEW": "1234567",
+            "NAME": "abc-def-ghi",
+        }
+    )
     told = {
         "pin": 48151623424,
         "in": [148151623424, -48151623424],
@@ -202,12 +227,18 @@ ROUND.extend([ROUND] * 6)
 )
 def test_whatever_a_value_is_its_line_is_written(made, said):
     value = {"it": made()}
-    for found in (plain(value), Redactor().tree(value), json.loads(Redactor().line(value), parse_constant=pytest.fail)):
+    for found in (
+        plain(value),
+        Redactor().tree(value),
+        json.loads(Redactor().line(value), parse_constant=pytest.fail),
+    ):
         assert said is None or found == {"it": said}
 
 
 def test_json_is_json_whatever_is_in_it():
-    found = json_text({"n": float("nan"), "deep": [[[{"x": float("-inf")}]]], "text": "\ud800\x9b", 1: 10**5000})
+    found = json_text(
+        {"n": float("nan"), "deep": [[[{"x": float("-inf")}]]], "text": "\ud800\x9b", 1: 10**5000}
+    )
     assert json.loads(found, parse_constant=pytest.fail) == {
         "n": "NaN",
         "deep": [[[{"x": "-Infinity"}]]],

@@ -1,4 +1,6 @@
-"""Secrets are masked in every form in which they turn up by accident, and ordinary words are not."""
+"""Secrets are masked in every form in which they turn up by accident, and ordinary words are
+not.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ import pytest
 from duckstring.model.foreign import Masks
 
 TOKEN = "tok/en+wi\"th\\we ird\té%25&<'42"
-PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQDc0RGxAbCd\n-----END PRIVATE KEY-----\n"
+PEM = (
+    "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n"
+    "BKcwggSjAgEAAoIBAQDc0RGxAbCd\n-----END PRIVATE KEY-----\n"
+)
 
 
 def b64(text):
@@ -64,12 +69,32 @@ def test_a_value_is_masked_however_it_is_written(said):
     assert "***TOKEN***" in found
     assert found.startswith("401 for ")
     assert found.endswith(" at once")
-    for part in ("tok", "ird", TOKEN.encode().hex()[8:20], b64(TOKEN)[4:16], b64(f"u:{TOKEN}")[8:20]):
+    for part in (
+        "tok",
+        "ird",
+        TOKEN.encode().hex()[8:20],
+        b64(TOKEN)[4:16],
+        b64(f"u:{TOKEN}")[8:20],
+    ):
         assert part not in found.replace("***TOKEN***", "")
 
 
 @pytest.mark.parametrize(
-    "value", ["1", "true", "us-east-1", "eu-central-1", "localhost", "", "-", "        ", "2030-01-01", "abc", "xxxxxxxxx", "5432"]
+    "value",
+    [
+        "1",
+        "true",
+        "us-east-1",
+        "eu-central-1",
+        "localhost",
+        "",
+        "-",
+        "        ",
+        "2030-01-01",
+        "abc",
+        "xxxxxxxxx",
+        "5432",
+    ],
 )
 def test_values_that_ordinary_text_is_full_of_are_not_secrets(value):
     text = f"1 true us-east-1 eu-central-1 localhost - 2030-01-01 abc xxxxxxxxx 5432: {value}"
@@ -78,11 +103,16 @@ def test_values_that_ordinary_text_is_full_of_are_not_secrets(value):
 
 def test_a_short_value_counts_where_its_name_says_so_and_it_stands_alone():
     masks = Masks({"DB_PASSWORD": "hunter2", "SCHEMA": "public2"})
-    assert masks.mask("hunter2 hunter22 (hunter2) public2") == "***DB_PASSWORD*** hunter22 (***DB_PASSWORD***) public2"
+    assert (
+        masks.mask("hunter2 hunter22 (hunter2) public2")
+        == "***DB_PASSWORD*** hunter22 (***DB_PASSWORD***) public2"
+    )
 
 
 def test_signs_of_patterns_are_taken_as_they_are():
-    assert Masks({"X": ".*a+b(c|d)[e]$^{2}"}).mask("say .*a+b(c|d)[e]$^{2}, aab") == "say ***X***, aab"
+    assert (
+        Masks({"X": ".*a+b(c|d)[e]$^{2}"}).mask("say .*a+b(c|d)[e]$^{2}, aab") == "say ***X***, aab"
+    )
 
 
 def test_of_secrets_that_hold_or_overlap_others_nothing_is_left():
@@ -102,8 +132,16 @@ def test_lines_of_a_key_are_masked_one_by_one():
 
 
 def test_texts_within_json_are_masked_those_first_that_are_called_secret():
-    masks = Masks({"DB": json.dumps({"user": "etl_reader", "login": {"password": "s3cr3t!"}}), "LIST": '["alphabeta", 12345678]'})
-    assert masks.mask("etl_reader s3cr3t! alphabeta 12345678") == "etl_reader ***DB*** ***LIST*** ***LIST***"
+    masks = Masks(
+        {
+            "DB": json.dumps({"user": "etl_reader", "login": {"password": "s3cr3t!"}}),
+            "LIST": '["alphabeta", 12345678]',
+        }
+    )
+    assert (
+        masks.mask("etl_reader s3cr3t! alphabeta 12345678")
+        == "etl_reader ***DB*** ***LIST*** ***LIST***"
+    )
     assert masks.mask(repr(json.loads('{"password": "s3cr3t!"}'))) == "{'password': '***DB***'}"
 
 
@@ -126,14 +164,20 @@ PHRASE = "correct horse-battery staple"
         textwrap.fill,
         lambda text, width: textwrap.fill(text, width, subsequent_indent="    "),
         lambda text, width: textwrap.fill(text, width).replace("\n", "\r\n"),
-        lambda text, width: "\n".join(f"│ {line:<{width}} │" for line in textwrap.wrap(text, width)),
-        lambda text, width: "\n".join(f"║ {line:<{width}} ║" for line in textwrap.wrap(text, width)),
+        lambda text, width: "\n".join(
+            f"│ {line:<{width}} │" for line in textwrap.wrap(text, width)
+        ),
+        lambda text, width: "\n".join(
+            f"║ {line:<{width}} ║" for line in textwrap.wrap(text, width)
+        ),
         lambda text, width: pprint.pformat({"said": text}, width=width),
         lambda text, width: "\n".join(text[at : at + width] for at in range(0, len(text), width)),
     ],
 )
 def test_a_phrase_is_masked_wherever_its_line_ends(shown, width):
-    found = Masks({"PHRASE": PHRASE}).mask(shown(f"the login of the first try with {PHRASE} has failed", width))
+    found = Masks({"PHRASE": PHRASE}).mask(
+        shown(f"the login of the first try with {PHRASE} has failed", width)
+    )
     assert "***PHRASE***" in found
     assert not any(word in found for word in ("correct", "horse", "battery", "staple"))
     assert "login" in found.replace("\n", "")
@@ -143,21 +187,51 @@ def test_a_phrase_is_masked_wherever_its_line_ends(shown, width):
 def test_a_long_value_is_masked_to_its_end_in_every_form(size):
     value = "".join(random.Random(size).choices(string.ascii_letters + "+/", k=size))
     masks = Masks({"LONG": value})
-    for said in (value, quote(value, safe=""), b64(value), b64(f"u:{value}"), b64(f"us:{value};"), value.encode().hex()):
+    for said in (
+        value,
+        quote(value, safe=""),
+        b64(value),
+        b64(f"u:{value}"),
+        b64(f"us:{value};"),
+        value.encode().hex(),
+    ):
         for text in (said, "\n".join(textwrap.wrap(said, 76))):
             assert len(masks.mask(text)) < 40
-    assert masks.mask("every letter of a text stays where it was") == "every letter of a text stays where it was"
+    assert (
+        masks.mask("every letter of a text stays where it was")
+        == "every letter of a text stays where it was"
+    )
 
 
 @pytest.mark.parametrize(
     ("value", "secret", "settings"),
     [
-        ({"password": {"value": "nested-pass"}, "token": "tok-zzz-99"}, ["nested-pass", "tok-zzz-99"], []),
-        ({"passwords": ["listed-1", "listed-2"], "host": "db.example.com"}, ["listed-1", "listed-2"], ["db.example.com"]),
-        ({"api_token": "tok-abcd", "credentials": {"user": "bob-admin", "value": "SuperSecret"}}, ["tok-abcd", "SuperSecret"], []),
-        ({"credentials": {"user": "bob-admin", "password": "SuperSecret"}}, ["SuperSecret"], ["bob-admin"]),
+        (
+            {"password": {"value": "nested-pass"}, "token": "tok-zzz-99"},
+            ["nested-pass", "tok-zzz-99"],
+            [],
+        ),
+        (
+            {"passwords": ["listed-1", "listed-2"], "host": "db.example.com"},
+            ["listed-1", "listed-2"],
+            ["db.example.com"],
+        ),
+        (
+            {"api_token": "tok-abcd", "credentials": {"user": "bob-admin", "value": "SuperSecret"}},
+            ["tok-abcd", "SuperSecret"],
+            [],
+        ),
+        (
+            {"credentials": {"user": "bob-admin", "password": "SuperSecret"}},
+            ["SuperSecret"],
+            ["bob-admin"],
+        ),
         ({"password": {"value": "abc123"}, "note": "hello-there"}, ["abc123"], ["hello-there"]),
-        ({"a": {"b": {"c": {"d": {"token": {"e": "deep-inside"}}}}}, "x": "hello-there"}, ["deep-inside"], ["hello-there"]),
+        (
+            {"a": {"b": {"c": {"d": {"token": {"e": "deep-inside"}}}}}, "x": "hello-there"},
+            ["deep-inside"],
+            ["hello-there"],
+        ),
         ({"DB_PASSWORD_PROD": "prod-pass", "x": "hello-there"}, ["prod-pass"], ["hello-there"]),
     ],
 )
@@ -181,18 +255,36 @@ def test_what_gives_itself_away_in_a_value_counts_alone(value, secret):
 
 
 @pytest.mark.parametrize(
-    "before", ["\\n", "\\t", "\\xa9", "\\u00e9", "\\303\\251", "%3D", "%3d", "%253D", "\\x1b[31m", "\\x1b[1;31m", "é", "=", "\n"]
+    "before",
+    [
+        "\\n",
+        "\\t",
+        "\\xa9",
+        "\\u00e9",
+        "\\303\\251",
+        "%3D",
+        "%3d",
+        "%253D",
+        "\\x1b[31m",
+        "\\x1b[1;31m",
+        "é",
+        "=",
+        "\n",
+    ],
 )
 def test_a_short_value_stands_alone_behind_an_escape(before):
     masks = Masks({"DB_PASSWORD": "4fG9k2"})
     assert masks.mask(f"pin{before}4fG9k2\\n") == f"pin{before}***DB_PASSWORD***\\n"
-    assert masks.mask("xn4fG9k2 x4fG9k2 4fG9k2x 3D4fG9k2 31m4fG9k2") == "xn4fG9k2 x4fG9k2 4fG9k2x 3D4fG9k2 31m4fG9k2"
+    assert (
+        masks.mask("xn4fG9k2 x4fG9k2 4fG9k2x 3D4fG9k2 31m4fG9k2")
+        == "xn4fG9k2 x4fG9k2 4fG9k2x 3D4fG9k2 31m4fG9k2"
+    )
 
 
 def test_the_working_folder_of_an_environment_is_no_password():
-    assert Masks({}, {"PWD": "/var/task", "OLDPWD": "/var/else", "MYSQL_PWD": "abc-def"}).mask("/var/task /var/else abc-def") == (
-        "/var/task /var/else ***MYSQL_PWD***"
-    )
+    assert Masks({}, {"PWD": "/var/task", "OLDPWD": "/var/else", "MYSQL_PWD": "abc-def"}).mask(
+        "/var/task /var/else abc-def"
+    ) == ("/var/task /var/else ***MYSQL_PWD***")
 
 
 def test_settings_of_the_environment_count_only_if_they_are_called_secret():
@@ -219,8 +311,14 @@ def test_a_secret_that_has_changed_is_masked_old_and_new():
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("401 for url https://etl:hunter2@w.example.com/v1", "401 for url https://etl:***@w.example.com/v1"),
-        ("postgresql+psycopg2://u:p@ss@h:5432/d?x=a@b", "postgresql+psycopg2://u:***@h:5432/d?x=a@b"),
+        (
+            "401 for url https://etl:hunter2@w.example.com/v1",
+            "401 for url https://etl:***@w.example.com/v1",
+        ),
+        (
+            "postgresql+psycopg2://u:p@ss@h:5432/d?x=a@b",
+            "postgresql+psycopg2://u:***@h:5432/d?x=a@b",
+        ),
         ("https://ghx0123456789abcdefghij@github.com/a", "https://***@github.com/a"),
         ("s3://bucket/key@2", None),
         ("git+ssh://git@github.com/a", None),
@@ -228,8 +326,14 @@ def test_a_secret_that_has_changed_is_masked_old_and_new():
             "https://b.s3.amazonaws.com/k?X-Amz-Security-Token=IQo%2Fx&X-Amz-Date=1&X-Amz-Signature=0a1b&x=2",
             "https://b.s3.amazonaws.com/k?X-Amz-Security-Token=***&X-Amz-Date=1&X-Amz-Signature=***&x=2",
         ),
-        ("https://a.blob.core.windows.net/c?sv=1&sig=ab%2Fc%3D&se=2", "https://a.blob.core.windows.net/c?sv=1&sig=***&se=2"),
-        ("next=https%3A%2F%2Fh%2F%3Ftoken%3Dabc%26x%3D1", "next=https%3A%2F%2Fh%2F%3Ftoken%3D***%26x%3D1"),
+        (
+            "https://a.blob.core.windows.net/c?sv=1&sig=ab%2Fc%3D&se=2",
+            "https://a.blob.core.windows.net/c?sv=1&sig=***&se=2",
+        ),
+        (
+            "next=https%3A%2F%2Fh%2F%3Ftoken%3Dabc%26x%3D1",
+            "next=https%3A%2F%2Fh%2F%3Ftoken%3D***%26x%3D1",
+        ),
         ("?access_token=abc.def&id=1", "?access_token=***&id=1"),
         ("host=db password=hunter2 dbname=x", "host=db password=*** dbname=x"),
         ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic ***"),
@@ -244,10 +348,19 @@ def test_a_secret_that_has_changed_is_masked_old_and_new():
         ("session IQoJb3JpZ2lu" + "x" * 200 + " end", "session *** end"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "***"),
         ("Set-Cookie: sid=31d4d96e; Path=/", "Set-Cookie: ***"),
-        ("CREATE SECRET (TYPE s3, SECRET 'wJalrXUtnFEMI/K7MDENG')", "CREATE SECRET (TYPE s3, SECRET '***')"),
-        ('    connect(password=pond.env("X"), token=None, url=f"https://{user}:{token}@host")', None),
+        (
+            "CREATE SECRET (TYPE s3, SECRET 'wJalrXUtnFEMI/K7MDENG')",
+            "CREATE SECRET (TYPE s3, SECRET '***')",
+        ),
+        (
+            '    connect(password=pond.env("X"), token=None, url=f"https://{user}:{token}@host")',
+            None,
+        ),
         ("    call(password=os.environ['PW'])", None),
-        ("Config(user='etl', password='hunter2', token='')", "Config(user='etl', password='***', token='')"),
+        (
+            "Config(user='etl', password='hunter2', token='')",
+            "Config(user='etl', password='***', token='')",
+        ),
         ("psql --password hunter2 -h db", "psql --password *** -h db"),
         ("psql --password -h db", None),
         ("<Password>hunter2</Password>", "<Password>***</Password>"),
@@ -268,13 +381,23 @@ def test_what_gives_itself_away_is_masked_whoever_it_belongs_to(text, found):
 SECRET = "hunter22"
 AWAY = [
     # headers
-    *("Authorization: opaque1hunter22", "Authorization: SSWS hunter22", "Authorization: OAuth hunter22", "authorization: Api-Key hunter22"),
+    *(
+        "Authorization: opaque1hunter22",
+        "Authorization: SSWS hunter22",
+        "Authorization: OAuth hunter22",
+        "authorization: Api-Key hunter22",
+    ),
     *(
         "Authorization: Digest username='a', response='hunter22'",
         "Authorization: Hawk id=a, mac=hunter22",
         "Authorization: hunter-hunter22",
     ),
-    *("('Authorization', 'hunter22')", '("x-api-key", "hunter22")', "(b'x-api-key', b'hunter22')", "{'Authorization': 'x \"hunter22\" y'}"),
+    *(
+        "('Authorization', 'hunter22')",
+        '("x-api-key", "hunter22")',
+        "(b'x-api-key', b'hunter22')",
+        "{'Authorization': 'x \"hunter22\" y'}",
+    ),
     *("'set-cookie': ['a=b; Path=/', 'b=hunter22']", "Set-Cookie: a=b; b=hunter22"),
     # JSON, and what Python prints
     *(
@@ -283,25 +406,73 @@ AWAY = [
         '"password": "it\'s-hunter22"',
         '{\\"password\\": \\"a\\\\\\"hunter22\\"}',
     ),
-    *('"token" : "hunter22"', '["DB_PASSWORD", "value": "hunter22"]', '{"name": "DB_PASSWORD", "value": "hunter22"}'),
+    *(
+        '"token" : "hunter22"',
+        '["DB_PASSWORD", "value": "hunter22"]',
+        '{"name": "DB_PASSWORD", "value": "hunter22"}',
+    ),
     # assignments
-    *('password="it\'s-hunter22"', "password='a\\'hunter22'", "PWD={Odbc;hunter22}1;", "password=p(a)hunter22", "password=a,hunter22"),
-    *("token=[hunter22]", "token=<hunter22>", "password = 'hunter22'", 'settings["password"] = "hunter22"', "token%3Dhunter22%26b"),
-    *("password: hunter22", "api_key: hunter22", "- password: hunter-hunter22\n", "x api_key: 'hunter22'"),
+    *(
+        'password="it\'s-hunter22"',
+        "password='a\\'hunter22'",
+        "PWD={Odbc;hunter22}1;",
+        "password=p(a)hunter22",
+        "password=a,hunter22",
+    ),
+    *(
+        "token=[hunter22]",
+        "token=<hunter22>",
+        "password = 'hunter22'",
+        'settings["password"] = "hunter22"',
+        "token%3Dhunter22%26b",
+    ),
+    *(
+        "password: hunter22",
+        "api_key: hunter22",
+        "- password: hunter-hunter22\n",
+        "x api_key: 'hunter22'",
+    ),
     # arguments
-    *("--password 'hunter22'", '--password "hunter22 x"', '["psql", "--password","hunter22"]', "['--api-key', 'hunter22']"),
-    *("--db-password hunter22", "--client-secret hunter22", "--aws-secret-access-key hunter22", "--token=hunter22"),
+    *(
+        "--password 'hunter22'",
+        '--password "hunter22 x"',
+        '["psql", "--password","hunter22"]',
+        "['--api-key', 'hunter22']",
+    ),
+    *(
+        "--db-password hunter22",
+        "--client-secret hunter22",
+        "--aws-secret-access-key hunter22",
+        "--token=hunter22",
+    ),
     # elements
-    *("<password type='x'>hunter22</password>", "<ns:password>hunter22</ns:password>", "<dbPassword>hunter22</dbPassword>"),
+    *(
+        "<password type='x'>hunter22</password>",
+        "<ns:password>hunter22</ns:password>",
+        "<dbPassword>hunter22</dbPassword>",
+    ),
     # SQL
-    *("CREATE SECRET s (TYPE postgres, PASSWORD 'hunter22')", "CREATE SECRET (TYPE http, BEARER_TOKEN 'hunter22')"),
+    *(
+        "CREATE SECRET s (TYPE postgres, PASSWORD 'hunter22')",
+        "CREATE SECRET (TYPE http, BEARER_TOKEN 'hunter22')",
+    ),
     *("CREATE USER a PASSWORD 'it''s-hunter22'", "IDENTIFIED BY 'hunter22'"),
     # addresses
-    *("postgres://u:a/hunter22@h/db", "postgres://u:a#hunter22@h/db", "postgres://u:a hunter22@h/db", "http%3A%2F%2Fu%3Ahunter22%40h"),
+    *(
+        "postgres://u:a/hunter22@h/db",
+        "postgres://u:a#hunter22@h/db",
+        "postgres://u:a hunter22@h/db",
+        "http%3A%2F%2Fu%3Ahunter22%40h",
+    ),
     *("x%253A%252F%252Fu%253Ahunter22%2540h", "//x redis://:hunter22@h"),
     # keys, tokens
     *(f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{SECRET}\n-----END PGP PRIVATE KEY BLOCK-----",),
-    *(f"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n{SECRET}\n---- END SSH2 ENCRYPTED PRIVATE KEY ----",),
+    *(
+        (
+            f"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n{SECRET}\n"
+            "---- END SSH2 ENCRYPTED PRIVATE KEY ----"
+        ),
+    ),
     *(
         "eyJhbGciOiJSU0EtT0FFUCJ9.OKOawDo13gRp2ojaHV.48V1_ALb6US04U3b.5eym8hunter22.XFBoMYUZhunter22",
         "eyJhbGciOiJkaXIifQ..48V1_A.hunter22.hunter22",
@@ -327,7 +498,10 @@ def test_no_form_that_is_promised_leaves_the_secret(text):
         ('--password "hunter 22" -h db', '--password "***" -h db'),
         ('{"password": "a\\"b", "user": "bob"}', '{"password": "***", "user": "bob"}'),
         ('{"password": "a\\\\", "user": "bob"}', '{"password": "***", "user": "bob"}'),
-        ('{\\"password\\": \\"a\\\\\\"b\\", \\"user\\": 1}', '{\\"password\\": \\"***\\", \\"user\\": 1}'),
+        (
+            '{\\"password\\": \\"a\\\\\\"b\\", \\"user\\": 1}',
+            '{\\"password\\": \\"***\\", \\"user\\": 1}',
+        ),
         ("İ token=abc", "İ token=***"),
     ],
 )
@@ -338,7 +512,12 @@ def test_what_stands_beside_it_stays(text, found):
 @pytest.mark.parametrize(
     "text",
     [
-        *("Authorization header is missing", "authorization: denied for user bob", "Authorization failed", "invalid bearer credentials"),
+        *(
+            "Authorization header is missing",
+            "authorization: denied for user bob",
+            "Authorization failed",
+            "invalid bearer credentials",
+        ),
         *(
             "unexpected token: '}' at line 3",
             "Unknown token 'FROM' in query",
@@ -363,8 +542,19 @@ def test_what_stands_beside_it_stays(text, found):
             "https://host: no answer for bob@example.com",
             "see http://[::1]:80/a@b",
         ),
-        *("password=os.environ['PW'], token=get(x)", 'f"{user}:{password}"', "PASSWORD='{{ password }}'", "password = settings.password"),
-        *("the password is wrong", "passwords must match", "--password-file /run/secret", "psql --password", "keyboard=azerty1234"),
+        *(
+            "password=os.environ['PW'], token=get(x)",
+            'f"{user}:{password}"',
+            "PASSWORD='{{ password }}'",
+            "password = settings.password",
+        ),
+        *(
+            "the password is wrong",
+            "passwords must match",
+            "--password-file /run/secret",
+            "psql --password",
+            "keyboard=azerty1234",
+        ),
         *(
             "if token == stringEnd64:",
             "it's the primary_key='customer_id'",
@@ -379,7 +569,17 @@ def test_ordinary_words_stay_readable(text):
 @pytest.mark.parametrize(
     "hostile",
     [
-        *("token=", "://a:", "bearer ", '"secret":', "\\" * 7, "%25", "-----BEGIN PRIVATE KEY-----", "://a:b@", "eyJaaaaaaaa."),
+        *(
+            "token=",
+            "://a:",
+            "bearer ",
+            '"secret":',
+            "\\" * 7,
+            "%25",
+            "-----BEGIN PRIVATE KEY-----",
+            "://a:b@",
+            "eyJaaaaaaaa.",
+        ),
         *(
             "token=(a",
             "token=a,",
@@ -393,15 +593,54 @@ def test_ordinary_words_stay_readable(text):
             "('token', '",
             "secret '",
         ),
-        *("authorization: ", "authorization: a b=", "cookie: [a", "---- begin ssh2 private key ----", "%3a%2f%2fa%3a", "://a:b c", "'\n'"),
-        *("correct horse ", "║ \n", "\\n-a-b1-", "eyJaaaaaaaa..", "bearer aaaaaaaa ", '"token": 1', "token=a,token='token=\""),
-        *("password = ", "token: a", "--secret ", "<token>", "cookie", "authorization ' b'", "sk-sk-", "        ", "| | ", "\x1b[1;"),
+        *(
+            "authorization: ",
+            "authorization: a b=",
+            "cookie: [a",
+            "---- begin ssh2 private key ----",
+            "%3a%2f%2fa%3a",
+            "://a:b c",
+            "'\n'",
+        ),
+        *(
+            "correct horse ",
+            "║ \n",
+            "\\n-a-b1-",
+            "eyJaaaaaaaa..",
+            "bearer aaaaaaaa ",
+            '"token": 1',
+            "token=a,token='token=\"",
+        ),
+        *(
+            "password = ",
+            "token: a",
+            "--secret ",
+            "<token>",
+            "cookie",
+            "authorization ' b'",
+            "sk-sk-",
+            "        ",
+            "| | ",
+            "\x1b[1;",
+        ),
     ],
 )
 def test_hostile_text_takes_time_by_its_length_only(hostile):
     """A pattern that looks back would not come to an end here."""
-    masks = Masks({"A": "\\" * 20 + '"%%' * 20, "B": "\\\n" * 30, "C": "correct horse battery", "PIN": "-a-b1-"})
-    for text in (hostile * (200_000 // len(hostile)), hostile + "a " * 100_000, hostile + "\\" * 200_000, hostile + ' "' * 100_000):
+    masks = Masks(
+        {
+            "A": "\\" * 20 + '"%%' * 20,
+            "B": "\\\n" * 30,
+            "C": "correct horse battery",
+            "PIN": "-a-b1-",
+        }
+    )
+    for text in (
+        hostile * (200_000 // len(hostile)),
+        hostile + "a " * 100_000,
+        hostile + "\\" * 200_000,
+        hostile + ' "' * 100_000,
+    ):
         began = time.process_time()
         masks.mask(text)
         assert time.process_time() - began < 2

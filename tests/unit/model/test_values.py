@@ -56,20 +56,68 @@ def test_a_table_versions_key_is_read_back() -> None:
     st.integers(1, 10**8),
     st.text("0123456789abcdef", min_size=8, max_size=8),
 )
-def test_every_key_that_is_written_is_read_back(pond: str, ripple: str, major: int, run: int, attempt: int, invocation: str) -> None:
+def test_every_key_that_is_written_is_read_back(
+    pond: str, ripple: str, major: int, run: int, attempt: int, invocation: str
+) -> None:
     line = names.line(pond, major)
-    key = names.table_key(line, ripple, run=run, ripple=ripple, attempt=attempt, invocation=invocation)
+    key = names.table_key(
+        line, ripple, run=run, ripple=ripple, attempt=attempt, invocation=invocation
+    )
     assert names.parse_table_key(key) == (line, ripple, run, ripple, attempt, invocation)
 
 
 FORGED = [
-    *(KEY + more for more in ("?s3_endpoint=evil.example", "#x", "\n", " ", "%00", "*", "/../x.parquet", ".gone")),
-    *(KEY.replace("orders", table) for table in ("*", "o?ders", "o[r]ders", "o%72ders", "Orders", "..", "orders/x", "ord\ters", "o" * 49)),
-    *(KEY.replace("data/", folder) for folder in ("", "/data/", "artifacts/", "errors/", "s3://other/data/", "data//", "data/../data/")),
-    *(KEY.replace("sales@1", line) for line in ("sales", "sales@01", "sales@-1", "sales@1/..", "Sales@1", "sales@1?")),
+    *(
+        KEY + more
+        for more in (
+            "?s3_endpoint=evil.example",
+            "#x",
+            "\n",
+            " ",
+            "%00",
+            "*",
+            "/../x.parquet",
+            ".gone",
+        )
+    ),
+    *(
+        KEY.replace("orders", table)
+        for table in (
+            "*",
+            "o?ders",
+            "o[r]ders",
+            "o%72ders",
+            "Orders",
+            "..",
+            "orders/x",
+            "ord\ters",
+            "o" * 49,
+        )
+    ),
+    *(
+        KEY.replace("data/", folder)
+        for folder in (
+            "",
+            "/data/",
+            "artifacts/",
+            "errors/",
+            "s3://other/data/",
+            "data//",
+            "data/../data/",
+        )
+    ),
+    *(
+        KEY.replace("sales@1", line)
+        for line in ("sales", "sales@01", "sales@-1", "sales@1/..", "Sales@1", "sales@1?")
+    ),
     *(
         KEY.replace("0000000042", run)
-        for run in ("42", "00000000042", "-000000042", "\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661")
+        for run in (
+            "42",
+            "00000000042",
+            "-000000042",
+            "\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661",
+        )
     ),
     *(KEY.replace("-2-", attempt) for attempt in ("-0-", "-02-", "-", "-x-")),
     *("", "data", "\x00", KEY.encode().hex(), KEY.upper()),
@@ -92,15 +140,24 @@ def test_a_key_of_another_form_is_none_and_no_address_is_made_of_it(key: str) ->
 
 @looks(200)
 @given(st.text(), st.integers(0, len(KEY)))
-def test_no_character_put_into_a_key_reaches_an_address_unless_it_is_a_key_still(text: str, place: int) -> None:
+def test_no_character_put_into_a_key_reaches_an_address_unless_it_is_a_key_still(
+    text: str, place: int
+) -> None:
     forged = KEY[:place] + text + KEY[place:]
     if (parsed := names.parse_table_key(forged)) is not None:
         assert set(forged) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-@/.")
         line, table, run, ripple, attempt, invocation = parsed
-        assert names.table_key(line, table, run=run, ripple=ripple, attempt=attempt, invocation=invocation) == forged
+        assert (
+            names.table_key(
+                line, table, run=run, ripple=ripple, attempt=attempt, invocation=invocation
+            )
+            == forged
+        )
 
 
-@pytest.mark.parametrize("text", ["", "sales", "sales@", "sales@01", "Sales@1", "sales@1/2", "sales@-1", "sales@1\n@"])
+@pytest.mark.parametrize(
+    "text", ["", "sales", "sales@", "sales@01", "Sales@1", "sales@1/2", "sales@-1", "sales@1\n@"]
+)
 def test_what_is_no_line_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="write it as pond@major, for example sales@1"):
         names.parse_line(text)
@@ -116,7 +173,14 @@ def test_an_execution_name_fits_the_longest_pond() -> None:
     assert len(names.execution_name(names.line("p" * 48, 999_999), 10**9, 5)) <= 80
 
 
-@pytest.mark.parametrize("instant", [NEVER, datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)])
+@pytest.mark.parametrize(
+    "instant",
+    [
+        NEVER,
+        datetime(2030, 1, 1, tzinfo=UTC),
+        datetime(2030, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ],
+)
 def test_instants_are_text_of_one_width(instant: datetime) -> None:
     assert len(to_text(instant)) == 27
     assert from_text(to_text(instant)) == instant

@@ -30,7 +30,12 @@ def opened(at: datetime, window: Window = NIGHTLY) -> Occurrence:
 
 def test_a_window_is_open_from_its_opening_up_to_its_end() -> None:
     last = TWO + 3 * HOUR - timedelta(microseconds=1)
-    assert [open_now([NIGHTLY], at) for at in (TWO - SECOND, TWO, last, TWO + 3 * HOUR)] == [None, opened(TWO), opened(TWO), None]
+    assert [open_now([NIGHTLY], at) for at in (TWO - SECOND, TWO, last, TWO + 3 * HOUR)] == [
+        None,
+        opened(TWO),
+        opened(TWO),
+        None,
+    ]
 
 
 def test_a_window_as_long_as_its_period_is_always_open_one_occurrence_after_the_other() -> None:
@@ -91,10 +96,18 @@ def test_rules_overlap_where_both_are_open(other: Window, expected: bool) -> Non
 def test_rules_of_different_weekdays_or_times_do_not_overlap() -> None:
     monday, tuesday, wednesday = (frozenset({day}) for day in ("MON", "TUE", "WED"))
     for every in (61 * SECOND, 5 * SECOND, HOUR):
-        assert not overlap(Window("a", TWO, every, every, monday), Window("b", TWO, 67 * SECOND, SECOND, wednesday))
+        assert not overlap(
+            Window("a", TWO, every, every, monday), Window("b", TWO, 67 * SECOND, SECOND, wednesday)
+        )
     midnight = TWO.replace(hour=0)
-    assert not overlap(Window("a", midnight, SECOND, SECOND, monday), Window("b", midnight, SECOND, SECOND, tuesday))
-    assert overlap(Window("a", midnight, 5 * HOUR, 5 * HOUR, monday), Window("b", midnight, HOUR, HOUR, tuesday))
+    assert not overlap(
+        Window("a", midnight, SECOND, SECOND, monday),
+        Window("b", midnight, SECOND, SECOND, tuesday),
+    )
+    assert overlap(
+        Window("a", midnight, 5 * HOUR, 5 * HOUR, monday),
+        Window("b", midnight, HOUR, HOUR, tuesday),
+    )
     sevens = Window("a", TWO, 7 * HOUR, 3 * HOUR)
     after = Window("b", TWO + 3 * HOUR, 7 * HOUR, HOUR)
     assert not overlap(sevens, after)
@@ -111,31 +124,58 @@ def test_the_hardest_rules_are_compared_within_the_time_of_a_step() -> None:
     """By the processor's clock, and with room for a slow one: without a limit it would be hours."""
     every = 3607 * SECOND + timedelta(microseconds=1)
     one = Window("a", TWO, every, SECOND, frozenset({"MON"}), TWO + 30_000 * DAY)
-    other = Window("b", TWO + 1800 * SECOND, every + 2 * timedelta(microseconds=1), SECOND, frozenset({"MON", "TUE"}))
+    other = Window(
+        "b",
+        TWO + 1800 * SECOND,
+        every + 2 * timedelta(microseconds=1),
+        SECOND,
+        frozenset({"MON", "TUE"}),
+    )
     began = time.process_time()
     overlap(one, other)
     assert time.process_time() - began < 2
 
 
 def test_only_whole_minutes_are_carried_by_a_schedule() -> None:
-    periods = {60 * SECOND: True, 90 * SECOND: False, 30 * SECOND: False, DAY: True, DAY + timedelta(microseconds=1): False}
-    assert {every: is_carried_by_schedule(replace(NIGHTLY, every=every)) for every in periods} == periods
+    periods = {
+        60 * SECOND: True,
+        90 * SECOND: False,
+        30 * SECOND: False,
+        DAY: True,
+        DAY + timedelta(microseconds=1): False,
+    }
+    assert {
+        every: is_carried_by_schedule(replace(NIGHTLY, every=every)) for every in periods
+    } == periods
 
 
 def test_the_same_rule_given_again_another_day_is_known() -> None:
     now = TWO + 12 * HOUR
     assert is_same_rule(NIGHTLY, replace(NIGHTLY, start=TWO + DAY), now)
     assert is_same_rule(NIGHTLY, replace(NIGHTLY, start=TWO - 9 * DAY), now)
-    assert not is_same_rule(NIGHTLY, replace(NIGHTLY, start=TWO + 3 * DAY), now), "that one begins days later"
-    for other in ({"start": TWO + HOUR}, {"duration": HOUR}, {"on": frozenset({"MON"})}, {"until": TWO + DAY}, {"name": "daily"}):
+    assert not is_same_rule(NIGHTLY, replace(NIGHTLY, start=TWO + 3 * DAY), now), (
+        "that one begins days later"
+    )
+    for other in (
+        {"start": TWO + HOUR},
+        {"duration": HOUR},
+        {"on": frozenset({"MON"})},
+        {"until": TWO + DAY},
+        {"name": "daily"},
+    ):
         assert not is_same_rule(NIGHTLY, replace(NIGHTLY, **other), now)
 
 
 def test_a_rule_and_its_times_in_words() -> None:
     assert in_words(NIGHTLY) == "every 1d from 2030-01-01 02:00 UTC for 3h"
     whole = replace(NIGHTLY, on=frozenset({"WED", "MON"}), until=TWO + DAY, duration=DAY)
-    assert in_words(whole) == "every 1d from 2030-01-01 02:00 UTC for 1d, on MON, WED, until 2030-01-02 02:00 UTC"
-    assert in_words(replace(NIGHTLY, duration=DAY)) == "every 1d from 2030-01-01 02:00 UTC always open"
+    assert (
+        in_words(whole)
+        == "every 1d from 2030-01-01 02:00 UTC for 1d, on MON, WED, until 2030-01-02 02:00 UTC"
+    )
+    assert (
+        in_words(replace(NIGHTLY, duration=DAY)) == "every 1d from 2030-01-01 02:00 UTC always open"
+    )
     assert minute_in_words(TWO + SECOND) == "2030-01-01 02:00:01 UTC"
     assert [duration_in_words(timedelta(seconds=n)) for n in (0, 0.25, 1.5, 60, 5400, 90_061)] == [
         "0s",

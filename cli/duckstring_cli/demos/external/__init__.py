@@ -1,1 +1,3 @@
-"""The demo of external pipelines as Ponds: the Pond projects, and the service that runs their pipelines."""
+"""The demo of external pipelines as Ponds: the Pond projects, and the service that runs their
+pipelines.
+"""

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Pond", "puddle", "ripple"]
 
-_HOMES = {"Pond": "duckstring.author.pond", "puddle": "duckstring.author.puddle", "ripple": "duckstring.author.ripple"}
+_HOMES = {
+    "Pond": "duckstring.author.pond",
+    "puddle": "duckstring.author.puddle",
+    "ripple": "duckstring.author.ripple",
+}
 
 
 def __getattr__(name: str) -> object:

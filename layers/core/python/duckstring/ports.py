@@ -1,4 +1,6 @@
-"""What we need of the world: one Protocol each. ``adapters/aws`` and ``testing/fakes.py`` fulfil them."""
+"""What we need of the world: one Protocol each. ``adapters/aws`` and ``testing/fakes.py`` fulfil
+them.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ class Catalog(Protocol):
     """What is deployed."""
 
     def releases(self, pond: str | None = None) -> Mapping[Line, Release]:
-        """The selected release of every line; or of one Pond's lines, at the cost of these alone."""
+        """The selected release of every line; or of one Pond's lines, at the cost of these
+        alone.
+        """
 
     def revision(self) -> int:
         """Grows with every change. Read it before ``releases`` and give it to what changes them."""
@@ -75,10 +79,14 @@ class Removals(Protocol):
         """Forget one version. It is not the selected one."""
 
     def remove(self, removal: Removal, versions: Collection[str], *, revision: int) -> None:
-        """Forget a line, these ``versions`` of it and its arrival rules, and remember that it was removed."""
+        """Forget a line, these ``versions`` of it and its arrival rules, and remember that it
+        was removed.
+        """
 
     def removed(self, pond: str | None = None) -> Sequence[Removal]:
-        """The lines that were ever removed, those deployed again since included; or those of one Pond."""
+        """The lines that were ever removed, those deployed again since included; or those of one
+        Pond.
+        """
 
     def mark_cleared(self, removal: Removal) -> None:
         """Nothing is left to do for this removal. A newer one of the same line is left alone."""
@@ -102,7 +110,9 @@ class Arrivals(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A line as a reader sees it. ``owes``: effects were committed, at ``committed``, and perhaps not performed yet."""
+    """A line as a reader sees it. ``owes``: effects were committed, at ``committed``, and
+    perhaps not performed yet.
+    """
 
     state: PondState
     owes: bool = False
@@ -124,7 +134,9 @@ Row = Mapping[str, object]
 class HistoryReader(Protocol):
     """What happened."""
 
-    def runs(self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None) -> Sequence[Row]:
+    def runs(
+        self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None
+    ) -> Sequence[Row]:
         """Newest first, of one line or of all (those as far back as 14 months)."""
 
     def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, Row]:
@@ -155,5 +167,6 @@ class AttemptReader(Protocol):
 
 
 SOON = timedelta(minutes=10)
-"""News that comes this soon after a commit proves that its outbox was performed: a letter whose delivery keeps failing holds
-its line for hours before it is given up (``infra/messaging.py``)."""
+"""News that comes this soon after a commit proves that its outbox was performed: a letter whose
+delivery keeps failing holds its line for hours before it is given up (``infra/messaging.py``).
+"""

@@ -1,4 +1,6 @@
-"""Where ports meet adapters. Called once by each function, at cold start, which pays for its own imports and no other's."""
+"""Where ports meet adapters. Called once by each function, at cold start, which pays for its own
+imports and no other's.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,8 @@ class Orchestrator:
 def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     """The orchestrator of the Catchment that ``env`` describes."""
     settings, clients, clock = Settings.from_env(env), Clients(), SystemClock()
-    # What every run uses is made while the function starts: Lambda gives that phase more processor than it bills.
+    # What every run uses is made while the function starts: Lambda gives that phase more processor
+    # than it bills.
     _ = clients.dynamodb, clients.sqs, clients.stepfunctions, clients.events
     table = settings.need("table")
     gates = TokenGates(clients, table)
@@ -62,12 +65,23 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         bus=EventBus(clients, settings),
         alarms=TimedAlarms(clients, settings, clock),
         schedules=WindowSchedules(clients, settings, clock),
-        workers=FargateWorkers(clients, table, cluster=settings.need("cluster"), function=settings.need("ripple_function")),
+        workers=FargateWorkers(
+            clients,
+            table,
+            cluster=settings.need("cluster"),
+            function=settings.need("ripple_function"),
+        ),
     )
-    store, catalog, arrivals = DynamoStateStore(clients, table), DynamoCatalog(clients, table), DynamoArrivals(clients, table)
+    store, catalog, arrivals = (
+        DynamoStateStore(clients, table),
+        DynamoCatalog(clients, table),
+        DynamoArrivals(clients, table),
+    )
     tokens, overrides = StepTokens(clients), EcsOverrides(clients, settings.need("cluster"))
     ends = AttemptRows(clients, table, settings.need("bucket"))
-    return Orchestrator(settings, clients, store, catalog, arrivals, gates, ends, ports, tokens, overrides, clock)
+    return Orchestrator(
+        settings, clients, store, catalog, arrivals, gates, ends, ports, tokens, overrides, clock
+    )
 
 
 def api(env: Mapping[str, str]) -> ApiPorts:

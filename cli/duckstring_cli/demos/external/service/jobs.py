@@ -1,4 +1,6 @@
-"""The jobs and their runs: started, carried out in a process of their own each, watched, counted. No HTTP in here."""
+"""The jobs and their runs: started, carried out in a process of their own each, watched,
+counted. No HTTP in here.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,8 @@ class Jobs:
         self._jobs = {FIRST_JOB_ID + i: Job(FIRST_JOB_ID + i, name) for i, name in enumerate(WORK)}
         self._runs: dict[int, Run] = {}
         self._tokens: dict[tuple[int, str], int] = {}
-        # An id that a stopped service gave out must not come again: to whoever recorded it, the run would look unchanged.
+        # An id that a stopped service gave out must not come again: to whoever recorded it, the run
+        # would look unchanged.
         self._next_id = now_ms()
 
     def all(self) -> list[Job]:
@@ -113,10 +116,16 @@ class Jobs:
         if job_id is not None:
             self.job(job_id)
         with self._lock:
-            return [run for run in reversed(self._runs.values()) if job_id in (None, run.job.job_id) and (run.is_active or not active_only)]
+            return [
+                run
+                for run in reversed(self._runs.values())
+                if job_id in (None, run.job.job_id) and (run.is_active or not active_only)
+            ]
 
     def start(self, job_id: int, *, idempotency_token: str | None = None, label: str = "") -> Run:
-        """Start a run, or find the one that this token started before. A ``label`` is a name for people to look for."""
+        """Start a run, or find the one that this token started before. A ``label`` is a name for
+        people to look for.
+        """
         job = self.job(job_id)
         with self._lock:
             if idempotency_token and (held := self._tokens.get((job_id, idempotency_token))):
@@ -127,8 +136,17 @@ class Jobs:
         Thread(target=self._carry_out, args=(run,), daemon=True).start()
         return run
 
-    def configure(self, job_id: int, *, fail_next: int | None = None, seconds: float | None = None, **texts: str | None) -> Job:
-        """Say how the job's next runs shall go; what is not given stays. ``texts``: message, error, state."""
+    def configure(
+        self,
+        job_id: int,
+        *,
+        fail_next: int | None = None,
+        seconds: float | None = None,
+        **texts: str | None,
+    ) -> Job:
+        """Say how the job's next runs shall go; what is not given stays. ``texts``: message,
+        error, state.
+        """
         job = self.job(job_id)
         with self._lock:
             job.fail_next = job.fail_next if fail_next is None else fail_next
@@ -139,7 +157,9 @@ class Jobs:
         return job
 
     def cancel(self, run: Run) -> None:
-        """End a run that is still going. Its process is ended too, and nothing half-written shows."""
+        """End a run that is still going. Its process is ended too, and nothing half-written
+        shows.
+        """
         with self._lock:
             run.job.cancel_requests += 1
             if run.is_active:
@@ -176,22 +196,44 @@ class Jobs:
             if process.returncode == 0:
                 self._end(run, "SUCCESS", "")
             elif not run.cancelled.is_set():
-                self._end(run, "FAILED", last_line(errors.splitlines()) or f"The process ended with {process.returncode}.")
+                self._end(
+                    run,
+                    "FAILED",
+                    last_line(errors.splitlines())
+                    or f"The process ended with {process.returncode}.",
+                )
         if run.is_active:
             self._end(run, "CANCELED", "Run cancelled.")
 
     def _launch(self, run: Run) -> subprocess.Popen[str] | None:
-        """Start the run's process, unless the run was cancelled: under the lock, so that a cancel either prevents it or sees it."""
-        command = [sys.executable, "-m", "duckstring_cli.demos.external.service.work", run.job.name, str(self._data), str(self._scale)]
+        """Start the run's process, unless the run was cancelled: under the lock, so that a
+        cancel either prevents it or sees it.
+        """
+        command = [
+            sys.executable,
+            "-m",
+            "duckstring_cli.demos.external.service.work",
+            run.job.name,
+            str(self._data),
+            str(self._scale),
+        ]
         with self._lock:
             if run.cancelled.is_set():
                 return None
-            run.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own words
+            run.process = subprocess.Popen(  # noqa: S603 - our own words
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
             return run.process
 
     def _end(self, run: Run, result: str, message: str) -> None:
         with self._lock:
-            run.state, run.result, run.message, run.ended_ms, run.process = "TERMINATED", result, message, now_ms(), None
+            run.state, run.result, run.message, run.ended_ms, run.process = (
+                "TERMINATED",
+                result,
+                message,
+                now_ms(),
+                None,
+            )
 
 
 def last_line(lines: Iterable[str]) -> str:

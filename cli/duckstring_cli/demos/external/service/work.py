@@ -1,7 +1,8 @@
-"""What the jobs do: TPC-H data generated, joined and written as Parquet. One process for each run, by DuckDB.
+"""What the jobs do: TPC-H data generated, joined and written as Parquet. One process for each run,
+by DuckDB.
 
-``python -m duckstring_cli.demos.external.service.work JOB FOLDER SCALE`` does one job's work; its log is its output, and the
-last line of a failure is the message.
+``python -m duckstring_cli.demos.external.service.work JOB FOLDER SCALE`` does one job's work; its
+log is its output, and the last line of a failure is the message.
 """
 
 from __future__ import annotations
@@ -42,10 +43,16 @@ def tpch_extension() -> Path:
     """
     package = find_spec("duckdb_extension_tpch")
     roots = package.submodule_search_locations if package else None
-    file = Path(next(iter(roots or ["."]))) / "extensions" / f"v{duckdb.__version__}" / "tpch.duckdb_extension"
+    file = (
+        Path(next(iter(roots or ["."])))
+        / "extensions"
+        / f"v{duckdb.__version__}"
+        / "tpch.duckdb_extension"
+    )
     if not file.is_file():
         raise WorkError(
-            f"the TPC-H data needs duckdb-extension-tpch=={duckdb.__version__}, which is not installed: pip install 'duckstring-aws[demos]'"
+            f"the TPC-H data needs duckdb-extension-tpch=={duckdb.__version__}, which is not "
+            "installed: pip install 'duckstring-aws[demos]'"
         )
     return file
 
@@ -81,10 +88,17 @@ def load_products(con: duckdb.DuckDBPyConnection, data: Path, scale: float) -> N
 
 def join_sales(con: duckdb.DuckDBPyConnection, data: Path, _scale: float) -> None:
     """Join what the other two jobs wrote into revenue and margin by brand and month."""
-    for file in ("transactions/orders", "transactions/lineitem", "products/part", "products/partsupp"):
+    for file in (
+        "transactions/orders",
+        "transactions/lineitem",
+        "products/part",
+        "products/partsupp",
+    ):
         path = data / f"{file}.parquet"
         if not path.is_file():
-            raise WorkError(f"{file}.parquet is missing: the {path.parent.name} job has not succeeded yet")
+            raise WorkError(
+                f"{file}.parquet is missing: the {path.parent.name} job has not succeeded yet"
+            )
         con.read_parquet(str(path)).create_view(path.stem)
     con.execute(f"CREATE TABLE revenue AS {REVENUE}")
     publish(con, "revenue", data / "sales")

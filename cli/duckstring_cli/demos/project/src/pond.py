@@ -5,9 +5,13 @@ from duckstring import Pond, ripple
 
 @ripple
 def numbers(pond: Pond) -> None:
-    """Publish ``numbers``. A table of a Source would be read with ``pond.read_table("source.table")``."""
+    """Publish ``numbers``. A table of a Source would be read with
+    ``pond.read_table("source.table")``.
+    """
     # A relation is lazy: DuckDB computes it as it is written.
-    pond.write_table("numbers", pond.con.sql("SELECT range AS n, range % 2 = 0 AS even FROM range(100)"))
+    pond.write_table(
+        "numbers", pond.con.sql("SELECT range AS n, range % 2 = 0 AS even FROM range(100)")
+    )
 
 
 @ripple(parents=[numbers])

@@ -1,11 +1,25 @@
-"""What the api's door does with a request: its operation, its arguments, one use case, an answer."""
+"""What the api's door does with a request: its operation, its arguments, one use case, an
+answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from duckstring import __version__
-from duckstring.api import arrival, checkup, compute, control, history, remove, remove_table, status, tables, trigger, windows
+from duckstring.api import (
+    arrival,
+    checkup,
+    compute,
+    control,
+    history,
+    remove,
+    remove_table,
+    status,
+    tables,
+    trigger,
+    windows,
+)
 from duckstring.api.ports import ApiPorts, ControlPorts, DeployPorts, RemovePorts, RemoveTablePorts
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.find import find_deployed
@@ -22,7 +36,9 @@ def answer(request: Mapping[str, object], ports: ApiPorts) -> Json:
     try:
         operation = OPERATIONS.get(str(request.get("op")))
         if operation is None:
-            raise OperatorError(f"No operation {request.get('op')!r}; allowed: {', '.join(OPERATIONS)}.")
+            raise OperatorError(
+                f"No operation {request.get('op')!r}; allowed: {', '.join(OPERATIONS)}."
+            )
         return {"ok": True, "result": operation(request, ports)}
     except DuckstringError as error:
         return refusal(error)
@@ -39,7 +55,13 @@ def refusal(error: DuckstringError) -> Json:
 def _hello(request: Mapping[str, object], ports: ApiPorts) -> Json:
     here = ports.settings
     lines = len(ports.catalog.releases())
-    return {"catchment": here.catchment, "version": __version__, "table": here.table, "bucket": here.bucket, "lines": lines}
+    return {
+        "catchment": here.catchment,
+        "version": __version__,
+        "table": here.table,
+        "bucket": here.bucket,
+        "lines": lines,
+    }
 
 
 def _deploy(request: Mapping[str, object], ports: ApiPorts) -> Json:
@@ -66,25 +88,44 @@ def _trigger(request: Mapping[str, object], ports: ApiPorts) -> Json:
     pond, kind = _need(request, "pond"), _need(request, "kind")
     major, bound = _number(request, "major"), request.get("bound")
     return trigger.trigger(
-        pond, kind, major=major, bound=bound, catalog=ports.catalog, states=ports.states, door=ports.door, clock=ports.clock
+        pond,
+        kind,
+        major=major,
+        bound=bound,
+        catalog=ports.catalog,
+        states=ports.states,
+        door=ports.door,
+        clock=ports.clock,
     )
 
 
 def _control(request: Mapping[str, object], ports: ApiPorts) -> Json:
     pond, verb = _need(request, "pond"), _need(request, "verb")
-    return control.control(pond, verb, _control_ports(ports), major=_number(request, "major"), upstream=_flag(request, "upstream"))
+    return control.control(
+        pond,
+        verb,
+        _control_ports(ports),
+        major=_number(request, "major"),
+        upstream=_flag(request, "upstream"),
+    )
 
 
 def _failure_budget(request: Mapping[str, object], ports: ApiPorts) -> Json:
     immediate, source = _number(request, "immediate_retries"), _number(request, "source_retries")
     pond, major = _need(request, "pond"), _number(request, "major")
-    return control.failure_budget(pond, _control_ports(ports), major=major, immediate_retries=immediate, source_retries=source)
+    return control.failure_budget(
+        pond, _control_ports(ports), major=major, immediate_retries=immediate, source_retries=source
+    )
 
 
 def _compute(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    wish = compute.Wish(_text(request, "ripple"), _text(request, "on"), _number(request, "memory_mib"))
+    wish = compute.Wish(
+        _text(request, "ripple"), _text(request, "on"), _number(request, "memory_mib")
+    )
     pond, major = _need(request, "pond"), _number(request, "major")
-    return compute.compute(pond, wish, _control_ports(ports), function=ports.settings.function, major=major)
+    return compute.compute(
+        pond, wish, _control_ports(ports), function=ports.settings.function, major=major
+    )
 
 
 def _control_ports(ports: ApiPorts) -> ControlPorts:
@@ -95,9 +136,21 @@ def _window(request: Mapping[str, object], ports: ApiPorts) -> Json:
     release = find_deployed(ports.catalog, _need(request, "pond"), _number(request, "major"))
     match request.get("action"):
         case "add":
-            return windows.add(request.get("window"), release, mailbox=ports.mailbox, states=ports.states, clock=ports.clock)
+            return windows.add(
+                request.get("window"),
+                release,
+                mailbox=ports.mailbox,
+                states=ports.states,
+                clock=ports.clock,
+            )
         case "remove":
-            return windows.remove(_need(request, "name"), release.line, mailbox=ports.mailbox, states=ports.states, clock=ports.clock)
+            return windows.remove(
+                _need(request, "name"),
+                release.line,
+                mailbox=ports.mailbox,
+                states=ports.states,
+                clock=ports.clock,
+            )
         case "list":
             return windows.listed(release.line, states=ports.states, clock=ports.clock)
         case other:
@@ -132,7 +185,9 @@ def _runs(request: Mapping[str, object], ports: ApiPorts) -> Json:
 
 
 def _run(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    return history.show_run(_need(request, "run"), history=ports.history, snapshots=ports.snapshots, clock=ports.clock)
+    return history.show_run(
+        _need(request, "run"), history=ports.history, snapshots=ports.snapshots, clock=ports.clock
+    )
 
 
 def _tables(request: Mapping[str, object], ports: ApiPorts) -> Json:
@@ -141,12 +196,20 @@ def _tables(request: Mapping[str, object], ports: ApiPorts) -> Json:
 
 
 def _remove(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    pond, major, version = _need(request, "pond"), _number(request, "major"), _text(request, "version")
+    pond, major, version = (
+        _need(request, "pond"),
+        _number(request, "major"),
+        _text(request, "version"),
+    )
     if (table := _text(request, "table")) is not None:
-        reading = RemoveTablePorts(ports.catalog, ports.states, ports.history, ports.mailbox, ports.clock)
+        reading = RemoveTablePorts(
+            ports.catalog, ports.states, ports.history, ports.mailbox, ports.clock
+        )
         if version is not None:
             raise OperatorError("table with version; a table belongs to the line.")
-        return remove_table.remove_table(pond, table, reading, major=major, dry=_flag(request, "dry"))
+        return remove_table.remove_table(
+            pond, table, reading, major=major, dry=_flag(request, "dry")
+        )
     removing = RemovePorts(ports.catalog, ports.removals, ports.states, ports.mailbox, ports.clock)
     return remove.remove(pond, removing, major=major, version=version, dry=_flag(request, "dry"))
 
@@ -158,7 +221,9 @@ def _arrival(request: Mapping[str, object], ports: ApiPorts) -> Json:
         case "add":
             given = request.get("arrival")
             if not isinstance(given, Mapping):
-                raise OperatorError("arrival must be an object: name, bucket, prefix, suffix, kind.")
+                raise OperatorError(
+                    "arrival must be an object: name, bucket, prefix, suffix, kind."
+                )
             return arrival.add(line, given, arrivals=ports.arrivals, listened=listened)
         case "list":
             return arrival.show(line, ports.arrivals)
@@ -169,7 +234,9 @@ def _arrival(request: Mapping[str, object], ports: ApiPorts) -> Json:
 
 
 def _doctor(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    return checkup.checkup(catalog=ports.catalog, states=ports.states, executions=ports.executions, clock=ports.clock)
+    return checkup.checkup(
+        catalog=ports.catalog, states=ports.states, executions=ports.executions, clock=ports.clock
+    )
 
 
 OPERATIONS: Mapping[str, Callable[[Mapping[str, object], ApiPorts], Json]] = {

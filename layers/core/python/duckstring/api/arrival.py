@@ -1,4 +1,6 @@
-"""Arrival rules: which objects that arrive in a bucket trigger a line. docs/aws.md says how their events reach us."""
+"""Arrival rules: which objects that arrive in a bucket trigger a line. docs/aws.md says how
+their events reach us.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ class NotListenedError(OperatorError):
         hears = f"hears of {', '.join(sorted(listened))}" if listened else "hears of none yet"
         super().__init__(
             f"This Catchment does not hear of what arrives in bucket {bucket!r}; it {hears}.",
-            hint=f"Deploy it with -c arrivals={all_of_them}; on this machine: duckstring catchment configure --arrivals {all_of_them}, "
+            hint=f"Deploy it with -c arrivals={all_of_them}; on this machine: duckstring "
+            f"catchment configure --arrivals {all_of_them}, "
             "then duckstring catchment start.",
         )
 
@@ -43,11 +46,14 @@ def show(line: Line, arrivals: Arrivals) -> Json:
     return {"line": line, "arrivals": [_told(arrival) for arrival in arrivals.of_line(line)]}
 
 
-def add(line: Line, given: Mapping[str, object], *, arrivals: Arrivals, listened: Collection[str]) -> Json:
+def add(
+    line: Line, given: Mapping[str, object], *, arrivals: Arrivals, listened: Collection[str]
+) -> Json:
     """Add a rule.
 
     Raises:
-        OperatorError: the rule is not well formed, its name is taken, or its bucket is not listened to.
+        OperatorError: the rule is not well formed, its name is taken, or its bucket is not listened
+            to.
     """
     arrival = _read(given)
     if arrival.bucket not in listened:
@@ -57,7 +63,10 @@ def add(line: Line, given: Mapping[str, object], *, arrivals: Arrivals, listened
         return show(line, arrivals)
     _refuse_taken(line, arrival.name, {one.name for one in held})
     if len(held) >= MOST:
-        raise OperatorError(f"{line} has {len(held)} arrival rules, and may have {MOST}.", hint="A shorter --prefix covers more.")
+        raise OperatorError(
+            f"{line} has {len(held)} arrival rules, and may have {MOST}.",
+            hint="A shorter --prefix covers more.",
+        )
     if not arrivals.add(line, arrival):
         _refuse_taken(line, arrival.name, {one.name for one in arrivals.of_line(line)})
         raise OperatorError(f"{line} was removed meanwhile.")
@@ -84,7 +93,10 @@ def _refuse_taken(line: Line, name: str, taken: Collection[str]) -> None:
         pond, _, major = line.partition("@")
         raise OperatorError(
             f"{line} has an arrival rule {name!r} already.",
-            hint=f"Choose another --name, or remove it first: duckstring trigger arrival {pond} remove {name} -m {major}",
+            hint=(
+                f"Choose another --name, or remove it first: duckstring trigger arrival {pond} "
+                f"remove {name} -m {major}"
+            ),
         )
 
 
@@ -93,11 +105,16 @@ def _read(given: Mapping[str, object]) -> Arrival:
     prefix, suffix = _text(given, "prefix"), _text(given, "suffix")
     kind = next((one for one in KINDS if one == given.get("kind", KINDS[0])), None)
     if not _NAME.match(name):
-        raise ArrivalError(f"name is {name!r}; allowed: a lower-case letter, then up to 47 of a-z 0-9 _ -.")
+        raise ArrivalError(
+            f"name is {name!r}; allowed: a lower-case letter, then up to 47 of a-z 0-9 _ -."
+        )
     if not bucket:
         raise ArrivalError("bucket is missing; allowed: a bucket's name.")
     if len(prefix) + len(suffix) > _LONGEST_KEY:
-        raise ArrivalError(f"prefix and suffix have {len(prefix) + len(suffix)} characters; a key has {_LONGEST_KEY} at most.")
+        raise ArrivalError(
+            f"prefix and suffix have {len(prefix) + len(suffix)} characters; a key has "
+            f"{_LONGEST_KEY} at most."
+        )
     if kind is None:
         raise ArrivalError(f"kind is {given.get('kind')!r}; allowed: {', '.join(KINDS)}.")
     return Arrival(name, bucket, prefix, suffix, kind)

@@ -1,6 +1,8 @@
-"""What is wrong with lines: words that got lost on their way, and that the sweep should have told by now. Changes nothing.
+"""What is wrong with lines: words that got lost on their way, and that the sweep should have told
+by now. Changes nothing.
 
-A line that failed, was killed or is blocked is not ill: that is its Pond's or its operator's business, and ``status`` tells it.
+A line that failed, was killed or is blocked is not ill: that is its Pond's or its operator's
+business, and ``status`` tells it.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ PATIENCE = 2 * ROUND
 MOST = 200
 """So many runs in flight are looked at: Step Functions answers a few a second."""
 
-_SWEEP = "The sweep repairs this every 5 minutes. That it has not: see what is said of the sweep and the orchestrator."
+_SWEEP = (
+    "The sweep repairs this every 5 minutes. That it has not: see what is said of the sweep and "
+    "the orchestrator."
+)
 
 Json = dict[str, object]
 
@@ -43,10 +48,18 @@ class Finding:
     def to_json(self) -> Json:
         """As docs/protocol.md has it."""
         since = to_text(self.since) if self.since else None
-        return {"kind": self.kind, "line": self.line, "since": since, "message": self.message, "hint": self.hint}
+        return {
+            "kind": self.kind,
+            "line": self.line,
+            "since": since,
+            "message": self.message,
+            "hint": self.hint,
+        }
 
 
-def checkup(*, catalog: Catalog, states: StateReader, executions: ExecutionReader, clock: Clock) -> Json:
+def checkup(
+    *, catalog: Catalog, states: StateReader, executions: ExecutionReader, clock: Clock
+) -> Json:
     """Look at every line.
 
     Returns:
@@ -55,11 +68,16 @@ def checkup(*, catalog: Catalog, states: StateReader, executions: ExecutionReade
     now, releases = clock.now(), catalog.releases()
     seen = states.read(in_order(releases))
     flights = [(held, run) for _, held in sorted(seen.items()) for run in held.state.runs.values()]
-    looked, found = 0, [*_unheard(releases, seen, now), *_owing(seen, now), *_missed_alarms(seen, now)]
+    looked, found = (
+        0,
+        [*_unheard(releases, seen, now), *_owing(seen, now), *_missed_alarms(seen, now)],
+    )
     for held, run in islice(flights, MOST):
         try:
             found += _lost_executions(held, run, executions, now)
-        except TransientError:  # asked too much at once: what was not looked at is told by the numbers
+        except (
+            TransientError
+        ):  # asked too much at once: what was not looked at is told by the numbers
             break
         looked += 1
     return {
@@ -71,23 +89,35 @@ def checkup(*, catalog: Catalog, states: StateReader, executions: ExecutionReade
     }
 
 
-def _unheard(releases: Mapping[Line, Release], seen: Mapping[Line, Seen], now: Instant) -> Iterator[Finding]:
+def _unheard(
+    releases: Mapping[Line, Release], seen: Mapping[Line, Seen], now: Instant
+) -> Iterator[Finding]:
     """A deploy that its line has not heard of."""
     for line, release in sorted(releases.items()):
         held = seen.get(line)
         heard = (held.state.next_release or held.state.release) if held else None
-        if now - release.deployed > PATIENCE and (heard is None or heard.deployed < release.deployed):
+        if now - release.deployed > PATIENCE and (
+            heard is None or heard.deployed < release.deployed
+        ):
             ago = _ago(now - release.deployed)
-            what = f"has not heard of the deploy of {release.version}, {ago} ago: it runs the version before, or nothing."
+            what = (
+                f"has not heard of the deploy of {release.version}, {ago} ago: it runs the "
+                "version before, or nothing."
+            )
             yield Finding("deploy", line, what, since=release.deployed)
 
 
 def _owing(seen: Mapping[Line, Seen], now: Instant) -> Iterator[Finding]:
-    """Effects that were committed and perhaps never performed. The sweep nudges such a line once they are older than ``SOON``."""
+    """Effects that were committed and perhaps never performed. The sweep nudges such a line once
+    they are older than ``SOON``.
+    """
     for line, held in sorted(seen.items()):
         age = now - held.committed
         if held.owes and age > SOON + PATIENCE + ROUND:
-            what = f"committed effects {_ago(age)} ago, and nobody knows whether they were performed: its deliveries die or fail."
+            what = (
+                f"committed effects {_ago(age)} ago, and nobody knows whether they were "
+                "performed: its deliveries die or fail."
+            )
             yield Finding("outbox", line, what, since=held.committed)
 
 
@@ -96,10 +126,17 @@ def _missed_alarms(seen: Mapping[Line, Seen], now: Instant) -> Iterator[Finding]
     for line, held in sorted(seen.items()):
         alarm = held.state.alarm
         if alarm is not None and now - alarm > PATIENCE:
-            yield Finding("alarm", line, f"waits for an alarm that was due {_ago(now - alarm)} ago.", since=alarm)
+            yield Finding(
+                "alarm",
+                line,
+                f"waits for an alarm that was due {_ago(now - alarm)} ago.",
+                since=alarm,
+            )
 
 
-def _lost_executions(held: Seen, run: Run, executions: ExecutionReader, now: Instant) -> Iterator[Finding]:
+def _lost_executions(
+    held: Seen, run: Run, executions: ExecutionReader, now: Instant
+) -> Iterator[Finding]:
     """A run in flight without an execution, and no letter on its way that would tell."""
     quiet = timedelta(milliseconds=now.timestamp() * 1000 - held.mark[0])
     if min(now - run.started, quiet) < PATIENCE:
@@ -109,7 +146,8 @@ def _lost_executions(held: Seen, run: Run, executions: ExecutionReader, now: Ins
     if status not in {"RUNNING", "PENDING_REDRIVE"}:
         told = f": {cause}" if cause else ""
         what = (
-            f"has run {run_key(held.state.line, run.number)} in flight since {_ago(now - run.started)}, whose execution is {status}{told}."
+            f"has run {run_key(held.state.line, run.number)} in flight since "
+            f"{_ago(now - run.started)}, whose execution is {status}{told}."
         )
         yield Finding("execution", held.state.line, what, since=run.started)
 

@@ -1,4 +1,6 @@
-"""An operator's word on where the Ripples of a line run, and what the line has found out by itself."""
+"""An operator's word on where the Ripples of a line run, and what the line has found out by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,20 @@ Json = dict[str, object]
 
 
 class Wish(NamedTuple):
-    """What an operator wants; without ``on`` only to see. ``ripple`` may be left out where there is one."""
+    """What an operator wants; without ``on`` only to see. ``ripple`` may be left out where there
+    is one.
+    """
 
     ripple: str | None = None
     on: str | None = None
     memory_mib: int | None = None
 
 
-def compute(pond: str, wish: Wish, ports: ControlPorts, *, function: FunctionSize, major: int | None = None) -> Json:
-    """Pin a Ripple to a place, or take that back; and show where each of the line's Ripples runs from its next attempt on.
+def compute(
+    pond: str, wish: Wish, ports: ControlPorts, *, function: FunctionSize, major: int | None = None
+) -> Json:
+    """Pin a Ripple to a place, or take that back; and show where each of the line's Ripples runs
+    from its next attempt on.
 
     Raises:
         OperatorError: no such Pond or Ripple, or a place that nothing has.
@@ -39,7 +46,9 @@ def compute(pond: str, wish: Wish, ports: ControlPorts, *, function: FunctionSiz
     seen = ports.states.read([release.line]).get(release.line)
     told = Told(seen.state if seen else PondState(release.line), applied=True)
     if word is not None:
-        told = tell(release.line, word, mailbox=ports.mailbox, states=ports.states, clock=ports.clock)
+        told = tell(
+            release.line, word, mailbox=ports.mailbox, states=ports.states, clock=ports.clock
+        )
     return {
         "line": release.line,
         "function": {"memory_mib": function.memory_mib, "seconds": function.seconds},
@@ -52,7 +61,9 @@ def _word(wish: Wish, release: Release) -> ComputePinned | None:
     names = [spec.name for spec in release.ripples]
     if wish.ripple is not None and wish.ripple not in names:
         near = get_close_matches(wish.ripple, names, n=1)
-        raise OperatorError(f"{release.line} has no Ripple {wish.ripple!r}; it has {', '.join(near or names)}.")
+        raise OperatorError(
+            f"{release.line} has no Ripple {wish.ripple!r}; it has {', '.join(near or names)}."
+        )
     if wish.on is None:
         if wish.memory_mib is not None:
             raise OperatorError("memory_mib without on; it goes with on: task.")
@@ -61,7 +72,9 @@ def _word(wish: Wish, release: Release) -> ComputePinned | None:
     if on is None:
         raise OperatorError(f"on is {wish.on!r}; allowed: {', '.join(PLACES)}.")
     if wish.ripple is None and len(names) > 1:
-        raise OperatorError(f"{release.line} has {len(names)} Ripples: {', '.join(names)}.", hint="Say which one.")
+        raise OperatorError(
+            f"{release.line} has {len(names)} Ripples: {', '.join(names)}.", hint="Say which one."
+        )
     return ComputePinned(wish.ripple or names[0], on, _memory(wish.memory_mib, on))
 
 
@@ -69,16 +82,24 @@ def _memory(mib: int | None, on: PinnedPlace) -> int:
     if mib is None:
         return 0
     if on != "task":
-        raise OperatorError(f"memory_mib with on: {on}; only a task has a size of its own.", hint="The function's is the Catchment's.")
+        raise OperatorError(
+            f"memory_mib with on: {on}; only a task has a size of its own.",
+            hint="The function's is the Catchment's.",
+        )
     if not LEAST_MIB <= mib <= MOST_MIB:
-        raise OperatorError(f"memory_mib is {mib}; allowed: whole numbers from {LEAST_MIB} to {MOST_MIB}.")
+        raise OperatorError(
+            f"memory_mib is {mib}; allowed: whole numbers from {LEAST_MIB} to {MOST_MIB}."
+        )
     return mib
 
 
 def _ripples(state: PondState, release: Release) -> list[Json]:
     """Of the version that is selected, also where the line has not taken it up yet."""
     state = replace(state, release=release)
-    return [_ripple(state, state.ripples.get(spec.name) or RippleState(spec.name)) for spec in release.ripples]
+    return [
+        _ripple(state, state.ripples.get(spec.name) or RippleState(spec.name))
+        for spec in release.ripples
+    ]
 
 
 def _ripple(state: PondState, ripple: RippleState) -> Json:

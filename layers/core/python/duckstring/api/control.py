@@ -1,4 +1,6 @@
-"""An operator's word to one line: its verbs and its live retry budgets. Each is answered when the line has heard it."""
+"""An operator's word to one line: its verbs and its live retry budgets. Each is answered when
+the line has heard it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ Json = dict[str, object]
 
 
 class NothingToForceError(OperatorError):
-    """A line that never ran has no freshness to run again at, and its Sources have nothing to begin with."""
+    """A line that never ran has no freshness to run again at, and its Sources have nothing to
+    begin with.
+    """
 
     def __init__(self, line: Line, empty: Collection[Line]) -> None:
         """Name the Sources without output."""
@@ -33,7 +37,9 @@ class NothingToForceError(OperatorError):
         )
 
 
-def control(pond: str, verb: str, ports: ControlPorts, *, major: int | None = None, upstream: bool = False) -> Json:
+def control(
+    pond: str, verb: str, ports: ControlPorts, *, major: int | None = None, upstream: bool = False
+) -> Json:
     """Use a verb on a line; ``upstream``: sleep, for each of its ancestors as well.
 
     Raises:
@@ -48,19 +54,31 @@ def control(pond: str, verb: str, ports: ControlPorts, *, major: int | None = No
         _check_force(before)
     lines = (line, *sorted(ancestors(line, releases)))
     now = ports.clock.now()
-    told = tell_all(dict.fromkeys(lines, Ordered(known, now)), mailbox=ports.mailbox, states=ports.states, clock=ports.clock)
+    told = tell_all(
+        dict.fromkeys(lines, Ordered(known, now)),
+        mailbox=ports.mailbox,
+        states=ports.states,
+        clock=ports.clock,
+    )
     return {
         "lines": list(lines),
         "applied": all(held.applied for held in told.values()),
         "previous": describe(before, release, now)["status"],
         "status": describe(told[line].state, release, ports.clock.now()),
-        "runs": [run_key(line, number) for number in _stopped(before, told[line])] if known == "kill" else [],
+        "runs": [run_key(line, number) for number in _stopped(before, told[line])]
+        if known == "kill"
+        else [],
         "warnings": list(_still_wanted(told, ports)) if known == "sleep" else [],
     }
 
 
 def failure_budget(
-    pond: str, ports: ControlPorts, *, major: int | None = None, immediate_retries: int | None = None, source_retries: int | None = None
+    pond: str,
+    ports: ControlPorts,
+    *,
+    major: int | None = None,
+    immediate_retries: int | None = None,
+    source_retries: int | None = None,
 ) -> Json:
     """Set the live retry budgets that are given, and show both.
 
@@ -90,7 +108,9 @@ def ancestors(line: Line, releases: Mapping[Line, Release]) -> frozenset[Line]:
     ahead = [line]
     while ahead:
         held = releases.get(ahead.pop())
-        news = {spec.line for spec in held.sources if spec.line in releases} - found if held else set()
+        news = (
+            {spec.line for spec in held.sources if spec.line in releases} - found if held else set()
+        )
         found |= news
         ahead += news
     return frozenset(found - {line})
@@ -121,7 +141,9 @@ def _check_force(state: PondState) -> None:
 
 
 def _stopped(before: PondState, told: Told) -> Iterator[int]:
-    """The runs that were in flight (a failed one is, as long as an attempt of it runs), or began since the look, and are no more."""
+    """The runs that were in flight (a failed one is, as long as an attempt of it runs), or began
+    since the look, and are no more.
+    """
     if not told.applied:
         return
     after = told.state
@@ -130,7 +152,9 @@ def _stopped(before: PondState, told: Told) -> Iterator[int]:
 
 
 def _still_wanted(told: Mapping[Line, Told], ports: ControlPorts) -> Iterator[str]:
-    """Sinks that stay awake and want what was put to sleep: they wait for it, until somebody asks for it again."""
+    """Sinks that stay awake and want what was put to sleep: they wait for it, until somebody
+    asks for it again.
+    """
     asleep: dict[Line, list[Line]] = {}
     for line, held in sorted(told.items()):
         for sink in held.state.sinks:
@@ -138,7 +162,10 @@ def _still_wanted(told: Mapping[Line, Told], ports: ControlPorts) -> Iterator[st
                 asleep.setdefault(sink, []).append(line)
     for sink, seen in sorted(ports.states.read(asleep).items()):
         if wants := _wants(seen.state):
-            yield f"{sink} is awake ({wants}) and reads {', '.join(asleep[sink])}: it asks again with its next run or trigger."
+            yield (
+                f"{sink} is awake ({wants}) and reads {', '.join(asleep[sink])}: it asks again "
+                "with its next run or trigger."
+            )
 
 
 def _wants(state: PondState) -> str:

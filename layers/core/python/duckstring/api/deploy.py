@@ -1,8 +1,8 @@
 """Deploying: judge a batch of Ponds against everything deployed, select all of them or none.
 
-Nothing runs because of it. A line's state is the orchestrator's alone: it learns of the selection by a
-``Deployed`` letter, and a letter that was lost between the selection and the post is posted by a repeat of
-the deploy, or by the sweep.
+Nothing runs because of it. A line's state is the orchestrator's alone: it learns of the selection
+by a ``Deployed`` letter, and a letter that was lost between the selection and the post is posted by
+a repeat of the deploy, or by the sweep.
 """
 
 from __future__ import annotations
@@ -38,12 +38,19 @@ _TICK = timedelta(microseconds=1)
 
 
 class DeployRefusedError(OperatorError):
-    """Faults of a batch, all at once; nothing of it was selected. ``traceback``: where its code is at fault."""
+    """Faults of a batch, all at once; nothing of it was selected. ``traceback``: where its code
+    is at fault.
+    """
 
     def __init__(self, faults: Sequence[DuckstringError]) -> None:
         """Join the sentences of all ``faults``, one a line."""
-        super().__init__("\n".join(fault.message for fault in faults), hint="\n".join(dict.fromkeys(f.hint for f in faults if f.hint)))
-        self.traceback = "\n".join(text for fault in faults if (text := getattr(fault, "traceback", "")))
+        super().__init__(
+            "\n".join(fault.message for fault in faults),
+            hint="\n".join(dict.fromkeys(f.hint for f in faults if f.hint)),
+        )
+        self.traceback = "\n".join(
+            text for fault in faults if (text := getattr(fault, "traceback", ""))
+        )
 
 
 class PondsAtFaultError(DeployRefusedError):
@@ -75,7 +82,9 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a package becomes. ``unchanged``: this very package is deployed under this version already."""
+    """What a package becomes. ``unchanged``: this very package is deployed under this version
+    already.
+    """
 
     release: Release
     unchanged: bool
@@ -85,7 +94,8 @@ class Choice:
 class Held:
     """What the line of a release is at, as it was before.
 
-    ``runs``: in flight. ``selected``: the version that ``waits`` for them, or the one that runs. ``failed``: the one that did.
+    ``runs``: in flight. ``selected``: the version that ``waits`` for them, or the one that runs.
+    ``failed``: the one that did.
     """
 
     health: Health = "ok"
@@ -97,7 +107,9 @@ class Held:
     pauses: Mapping[str, Instant] = field(default_factory=dict)
 
     def has(self, release: Release) -> bool:
-        """Whether this very package is selected: to deploy it again clears a failure, and does nothing else."""
+        """Whether this very package is selected: to deploy it again clears a failure, and does
+        nothing else.
+        """
         return _same(self.selected, release)
 
     def holds_back(self, release: Release) -> bool:
@@ -109,7 +121,9 @@ def _same(one: Release | None, other: Release) -> bool:
     return one is not None and replace(one, deployed=other.deployed) == other
 
 
-def deploy(requests: Sequence[Mapping[str, object]], ports: DeployPorts, *, overwrite: bool = False) -> Json:
+def deploy(
+    requests: Sequence[Mapping[str, object]], ports: DeployPorts, *, overwrite: bool = False
+) -> Json:
     """Select a batch of packages.
 
     Raises:
@@ -140,47 +154,96 @@ def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool)
     before = ports.catalog.releases()
     choices = _all(lambda package: _choose(package, ports, overwrite=overwrite), packages)
     after = {**before, **{choice.release.line: choice.release for choice in choices}}
-    _refuse([OperatorError(fault) for fault in graph.faults(after, {choice.release.line for choice in choices})])
+    _refuse(
+        [
+            OperatorError(fault)
+            for fault in graph.faults(after, {choice.release.line for choice in choices})
+        ]
+    )
     order = {name: place for place, name in enumerate(graph.in_order(after))}
     removals = _removals(after.keys() - before.keys(), ports)
     chosen = (_later_than(removals.get(choice.release.line), choice.release) for choice in choices)
     releases = sorted(chosen, key=lambda release: order[release.line])
-    held = {line: _held(seen, ports.attempts) for line, seen in ports.states.read(before.keys() & {one.line for one in releases}).items()}
+    held = {
+        line: _held(seen, ports.attempts)
+        for line, seen in ports.states.read(before.keys() & {one.line for one in releases}).items()
+    }
     ports.catalog.select(releases, overwrite=overwrite, revision=revision)
     ports.mailbox.send([*_removal_letters(removals, ports), *map(announcement, releases)])
-    return {"ponds": [_told(choice, before, after, held.get(choice.release.line, Held())) for choice in choices]}
+    return {
+        "ponds": [
+            _told(choice, before, after, held.get(choice.release.line, Held()))
+            for choice in choices
+        ]
+    }
 
 
 def _removals(lines: Collection[Line], ports: DeployPorts) -> Mapping[Line, Removal]:
     """Which of the ``lines`` that come were there before."""
-    return {removal.line: removal for removal in ports.removals.removed() if removal.line in lines} if lines else {}
+    return (
+        {removal.line: removal for removal in ports.removals.removed() if removal.line in lines}
+        if lines
+        else {}
+    )
 
 
 def _later_than(removal: Removal | None, release: Release) -> Release:
-    """A line that comes back is deployed after its removal, whichever machine's clock is ahead: else it would be removed again."""
-    return release if removal is None else replace(release, deployed=max(release.deployed, removal.at + _TICK))
+    """A line that comes back is deployed after its removal, whichever machine's clock is ahead:
+    else it would be removed again.
+    """
+    return (
+        release
+        if removal is None
+        else replace(release, deployed=max(release.deployed, removal.at + _TICK))
+    )
 
 
 def _removal_letters(removals: Mapping[Line, Removal], ports: DeployPorts) -> list[Letter]:
-    """A line that comes back begins anew, also where the letter of its removal was lost: it is told first."""
+    """A line that comes back begins anew, also where the letter of its removal was lost: it is
+    told first.
+    """
     seen = ports.states.read(removals.keys()) if removals else {}
-    return [removal_letter(one) for line, one in removals.items() if line in seen and is_pending(one, seen[line].state)]
+    return [
+        removal_letter(one)
+        for line, one in removals.items()
+        if line in seen and is_pending(one, seen[line].state)
+    ]
 
 
 def _packages(requests: Sequence[Mapping[str, object]]) -> list[Package]:
     if not requests:
-        raise OperatorError("Nothing to deploy: the list of Ponds is empty.", hint="Run it in a Pond's project, or with --all above some.")
+        raise OperatorError(
+            "Nothing to deploy: the list of Ponds is empty.",
+            hint="Run it in a Pond's project, or with --all above some.",
+        )
     packages = _all(_package, requests)
     lines = [package.line for package in packages]
     twice = sorted({name for name in lines if lines.count(name) > 1})
-    _refuse([OperatorError(f"{name} is in this deploy twice.", hint="Deploy one version of a line at a time.") for name in twice])
+    _refuse(
+        [
+            OperatorError(
+                f"{name} is in this deploy twice.", hint="Deploy one version of a line at a time."
+            )
+            for name in twice
+        ]
+    )
     return packages
 
 
 def _package(request: Mapping[str, object]) -> Package:
-    manifest, artifact, sha256 = request.get("manifest"), request.get("artifact"), request.get("sha256")
-    if not isinstance(manifest, Mapping) or not isinstance(artifact, str) or not isinstance(sha256, str):
-        raise OperatorError("A Pond to deploy needs manifest (an object), artifact and sha256 (text).")
+    manifest, artifact, sha256 = (
+        request.get("manifest"),
+        request.get("artifact"),
+        request.get("sha256"),
+    )
+    if (
+        not isinstance(manifest, Mapping)
+        or not isinstance(artifact, str)
+        or not isinstance(sha256, str)
+    ):
+        raise OperatorError(
+            "A Pond to deploy needs manifest (an object), artifact and sha256 (text)."
+        )
     return Package(from_object(dict(manifest)), artifact, sha256)
 
 
@@ -190,11 +253,19 @@ def _choose(package: Package, ports: DeployPorts, *, overwrite: bool) -> Choice:
     _check_artifact(package, ports.artifacts)
     known = ports.catalog.version(name, version)
     if known and known.sha256 == package.sha256:
-        return Choice(replace(known, ripples=_placed(known.ripples, ports.function), deployed=ports.clock.now()), unchanged=True)
+        return Choice(
+            replace(
+                known, ripples=_placed(known.ripples, ports.function), deployed=ports.clock.now()
+            ),
+            unchanged=True,
+        )
     if known and not overwrite:
         raise OperatorError(
             f"{name} {version} is deployed already, with other contents.",
-            hint="Raise version in pond.toml, or deploy again with --overwrite, which replaces what is deployed.",
+            hint=(
+                "Raise version in pond.toml, or deploy again with --overwrite, which replaces "
+                "what is deployed."
+            ),
         )
     ripples = _placed(_discover(package, ports.discovery), ports.function)
     return Choice(_release(package, ripples, ports.clock.now()), unchanged=False)
@@ -204,33 +275,56 @@ def _check_artifact(package: Package, artifacts: Artifacts) -> None:
     name, version = package.pond.pond.name, package.pond.pond.version
     expected = artifact_key(name, version, package.sha256)
     if package.artifact != expected:
-        raise OperatorError(f"The package of {name} {version} lies at {package.artifact!r}; expected {expected!r}.")
+        raise OperatorError(
+            f"The package of {name} {version} lies at {package.artifact!r}; expected {expected!r}."
+        )
     found = artifacts.sha256(expected)
     if found is None:
-        raise OperatorError(f"No package at {expected!r} for {name} {version}.", hint="Upload it first; duckstring deploy does.")
+        raise OperatorError(
+            f"No package at {expected!r} for {name} {version}.",
+            hint="Upload it first; duckstring deploy does.",
+        )
     if found != package.sha256:
-        raise OperatorError(f"The package of {name} {version} has sha256 {found}; expected {package.sha256}.", hint="Deploy it again.")
+        raise OperatorError(
+            f"The package of {name} {version} has sha256 {found}; expected {package.sha256}.",
+            hint="Deploy it again.",
+        )
 
 
 def _discover(package: Package, discovery: Discovery) -> tuple[RippleSpec, ...]:
     try:
-        found = discovery.discover(package.artifact, sha256=package.sha256, module=package.pond.pond.ripples)
+        found = discovery.discover(
+            package.artifact, sha256=package.sha256, module=package.pond.pond.ripples
+        )
     except AuthorError as error:
         named = f"{package.pond.pond.name} {package.pond.pond.version}"
         message = "\n".join(f"{named}: {line}" for line in error.message.splitlines())
-        raise DiscoveryError(message, hint=error.hint, traceback=getattr(error, "traceback", "")) from error
+        raise DiscoveryError(
+            message, hint=error.hint, traceback=getattr(error, "traceback", "")
+        ) from error
     if not found:
         raise AuthorError(
-            f"{package.pond.pond.name} {package.pond.pond.version}: {package.pond.pond.ripples} defines no Ripple.",
+            (
+                f"{package.pond.pond.name} {package.pond.pond.version}: "
+                f"{package.pond.pond.ripples} "
+                "defines no Ripple."
+            ),
             hint="Decorate a function with @ripple.",
         )
     return found
 
 
 def _placed(ripples: Sequence[RippleSpec], function: FunctionSize) -> tuple[RippleSpec, ...]:
-    """Each with where its first attempt runs: as a task where its author asks for more than the function has."""
+    """Each with where its first attempt runs: as a task where its author asks for more than the
+    function has.
+    """
     return tuple(
-        replace(spec, starts_on="lambda" if function.fits(memory_mib=spec.memory_mib, timeout_seconds=spec.timeout_seconds) else "task")
+        replace(
+            spec,
+            starts_on="lambda"
+            if function.fits(memory_mib=spec.memory_mib, timeout_seconds=spec.timeout_seconds)
+            else "task",
+        )
         for spec in ripples
     )
 
@@ -254,14 +348,28 @@ def _release(package: Package, ripples: tuple[RippleSpec, ...], now: Instant) ->
 
 def _held(seen: Seen, attempts: AttemptReader) -> Held:
     state = seen.state
-    pauses = {name: from_text(until) for name, row in rows_of(state, attempts).items() if (until := resumes(row))}
+    pauses = {
+        name: from_text(until)
+        for name, row in rows_of(state, attempts).items()
+        if (until := resumes(row))
+    }
     version = state.release.version if state.release else ""
     waits = state.next_release is not None
     failed = state.release if state.health == "failed" else None
-    return Held(state.health, version, state.next_release or state.release, waits, failed, runs_of(state), pauses)
+    return Held(
+        state.health,
+        version,
+        state.next_release or state.release,
+        waits,
+        failed,
+        runs_of(state),
+        pauses,
+    )
 
 
-def _told(choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held) -> Json:
+def _told(
+    choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held
+) -> Json:
     release = choice.release
     return {
         "line": release.line,
@@ -290,10 +398,17 @@ def _rollback(release: Release, selected: Release | None) -> tuple[str, ...]:
 def _health(release: Release, held: Held) -> tuple[str, ...]:
     pond, major = parse_line(release.line)
     if held.health == "killed":
-        way_out = f"duckstring control wake {pond} -m {major} (or clear: it runs when it is wanted)."
+        way_out = (
+            f"duckstring control wake {pond} -m {major} (or clear: it runs when it is wanted)."
+        )
         return (f"{release.line} was killed and stays down: {way_out}",)
     if _same(held.failed, release):
-        return (f"{release.line} failed, and this is the version that failed: the failure is cleared, and it runs again if it is wanted.",)
+        return (
+            (
+                f"{release.line} failed, and this is the version that failed: the failure is "
+                "cleared, and it runs again if it is wanted."
+            ),
+        )
     return ()
 
 
@@ -303,8 +418,14 @@ def _waits(release: Release, held: Held) -> tuple[str, ...]:
         return ()
     pond, major = parse_line(release.line)
     again = ", deployed again," if held.version == release.version else ""
-    pauses = "".join(f"; {name} pauses until {until:%Y-%m-%d %H:%M:%SZ}" for name, until in sorted(held.pauses.items()))
-    waits = f"{release.version}{again} waits for {named(held.runs)}, and what is asked for meanwhile waits with it."
+    pauses = "".join(
+        f"; {name} pauses until {until:%Y-%m-%d %H:%M:%SZ}"
+        for name, until in sorted(held.pauses.items())
+    )
+    waits = (
+        f"{release.version}{again} waits for {named(held.runs)}, and what is asked for meanwhile "
+        "waits with it."
+    )
     until = f"Until when is not known{pauses}. Look: duckstring status {pond} -m {major}"
     stop = f"to stop what runs: duckstring control kill {pond} -m {major}, then wake."
     return (f"{release.line} runs {held.version} still: {waits} {until}; {stop}",)
@@ -330,4 +451,8 @@ def _refuse(faults: Sequence[DuckstringError]) -> None:
     if len(faults) == 1:
         raise faults[0]
     if faults:
-        raise PondsAtFaultError(faults) if all(isinstance(fault, AuthorError) for fault in faults) else DeployRefusedError(faults)
+        raise (
+            PondsAtFaultError(faults)
+            if all(isinstance(fault, AuthorError) for fault in faults)
+            else DeployRefusedError(faults)
+        )

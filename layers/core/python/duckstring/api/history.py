@@ -20,7 +20,9 @@ class RunNotFoundError(OperatorError):
     def __init__(self, run: str, *, newest: str) -> None:
         """Name the ``newest`` run of the line, if it has any."""
         has = f"the newest of its line is {newest}" if newest else "its line has not run yet"
-        super().__init__(f"No run {run!r} in this Catchment; {has}.", hint="List them with: duckstring runs")
+        super().__init__(
+            f"No run {run!r} in this Catchment; {has}.", hint="List them with: duckstring runs"
+        )
 
 
 def runs(  # noqa: PLR0913 - four are the question, four are the ports
@@ -34,7 +36,8 @@ def runs(  # noqa: PLR0913 - four are the question, four are the ports
     status: str | None = None,
     limit: int = 20,
 ) -> Json:
-    """Runs, newest first, of one line or of the whole Catchment. A line that was removed keeps its history.
+    """Runs, newest first, of one line or of the whole Catchment. A line that was removed keeps its
+    history.
 
     Raises:
         OperatorError: no such Pond, no such status, or a limit out of bounds.
@@ -48,7 +51,8 @@ def runs(  # noqa: PLR0913 - four are the question, four are the ports
 
 
 def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: Clock) -> Json:
-    """One run and its attempts, with their errors in full, and the tables that it published as they were.
+    """One run and its attempts, with their errors in full, and the tables that it published as they
+    were.
 
     Raises:
         OperatorError: the text is no run, or there is no such run.
@@ -61,13 +65,28 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
     if row is None:
         newest = history.runs(now=clock.now(), limit=1, line=line)
         raise RunNotFoundError(run, newest=str(newest[0]["run"]) if newest else "")
-    published = snapshots.read(line, number) if row.get("status") in {"success", "removal"} else None
+    published = (
+        snapshots.read(line, number) if row.get("status") in {"success", "removal"} else None
+    )
     older = older_tables(line, published.tables, published.f) if published else []
-    return {"run": row, "attempts": [_begun_or_not(attempt) for attempt in history.attempts(line, number)], "older_tables": older}
+    return {
+        "run": row,
+        "attempts": [_begun_or_not(attempt) for attempt in history.attempts(line, number)],
+        "older_tables": older,
+    }
 
 
 def _begun_or_not(attempt: Row) -> Row:
-    """An attempt that was let go and whose execution ended before any worker began it has nothing of its own to tell."""
+    """An attempt that was let go and whose execution ended before any worker began it has
+    nothing of its own to tell.
+    """
     if attempt.get("error") != "ExecutionLost" or attempt.get("started"):
         return attempt
-    return {**attempt, "status": NOT_BEGUN, "error": None, "message": None, "traceback": None, "overflow": None}
+    return {
+        **attempt,
+        "status": NOT_BEGUN,
+        "error": None,
+        "message": None,
+        "traceback": None,
+        "overflow": None,
+    }

@@ -1,6 +1,8 @@
-"""What holds a line's runs in flight: the rows of its attempts, and the version that waits for them.
+"""What holds a line's runs in flight: the rows of its attempts, and the version that waits for
+them.
 
-The engine knows what it has given to whom. That an attempt pauses, and where it goes on after that, only its row knows.
+The engine knows what it has given to whom. That an attempt pauses, and where it goes on after that,
+only its row knows.
 """
 
 from __future__ import annotations
@@ -17,12 +19,23 @@ _AT_ONCE = 8
 
 
 def rows_of(state: PondState, attempts: AttemptReader) -> Mapping[str, Row]:
-    """The row of each attempt in flight, by Ripple: one read each. One that nobody has begun yet has none."""
-    going = [(name, ripple.attempt) for name, ripple in state.ripples.items() if ripple.attempt and ripple.attempt.dispatched]
+    """The row of each attempt in flight, by Ripple: one read each. One that nobody has begun yet
+    has none.
+    """
+    going = [
+        (name, ripple.attempt)
+        for name, ripple in state.ripples.items()
+        if ripple.attempt and ripple.attempt.dispatched
+    ]
     if not going:
         return {}
     with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(going))) as pool:
-        rows = pool.map(lambda one: attempts.attempt(state.line, run=one[1].run, ripple=one[0], attempt=one[1].number), going)
+        rows = pool.map(
+            lambda one: attempts.attempt(
+                state.line, run=one[1].run, ripple=one[0], attempt=one[1].number
+            ),
+            going,
+        )
         return {name: row for (name, _), row in zip(going, rows, strict=True) if row}
 
 
@@ -43,7 +56,9 @@ def named(runs: Sequence[str]) -> str:
 
 
 def waiting_release(state: PondState, selected: Release | None) -> Release | None:
-    """What was deployed and the line does not run yet: it waits for runs in flight, or the line is about to hear of it."""
+    """What was deployed and the line does not run yet: it waits for runs in flight, or the line
+    is about to hear of it.
+    """
     if selected is None or state.release is None:
         return None
     if state.next_release is not None:

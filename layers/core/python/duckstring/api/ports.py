@@ -1,4 +1,6 @@
-"""What the api's use cases need of the world beyond ``duckstring.ports``, and what each of them is given."""
+"""What the api's use cases need of the world beyond ``duckstring.ports``, and what each of them
+is given.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Taking what is deployed out again: a whole line, or a version that is not the selected one.
 
-The catalog forgets first, and the line hears of it by a letter, which the sweep posts again if it was lost. What a line has
-published is deleted by the sweep, a day later. Its history stays.
+The catalog forgets first, and the line hears of it by a letter, which the sweep posts again if it
+was lost. What a line has published is deleted by the sweep, a day later. Its history stays.
 """
 
 from __future__ import annotations
@@ -29,8 +29,14 @@ class StillNeededError(OperatorError):
         """Name all of the ``sinks``."""
         pond, major = parse_line(line)
         super().__init__(
-            f"{line} cannot be removed: {', '.join(sinks)} {'need it' if len(sinks) > 1 else 'needs it'} as a Source.",
-            hint=f'Remove them first, or deploy them without {pond}, or with it as optional: {pond} = "{major}.0.0?"',
+            (
+                f"{line} cannot be removed: {', '.join(sinks)} "
+                f"{'need it' if len(sinks) > 1 else 'needs it'} as a Source."
+            ),
+            hint=(
+                f"Remove them first, or deploy them without {pond}, or with it as optional: "
+                f'{pond} = "{major}.0.0?"'
+            ),
         )
 
 
@@ -40,7 +46,10 @@ class WhichLineError(OperatorError):
     def __init__(self, pond: str, majors: Sequence[int]) -> None:
         """Name the ``majors``."""
         lines = ", ".join(line(pond, major) for major in majors)
-        super().__init__(f"{pond} has {len(majors)} lines: {lines}.", hint=f"Say which: duckstring pond remove {pond} -m {majors[0]}")
+        super().__init__(
+            f"{pond} has {len(majors)} lines: {lines}.",
+            hint=f"Say which: duckstring pond remove {pond} -m {majors[0]}",
+        )
 
 
 class VersionNotFoundError(OperatorError):
@@ -48,7 +57,9 @@ class VersionNotFoundError(OperatorError):
 
     def __init__(self, pond: str, version: str, *, known: Collection[str]) -> None:
         """Name what is ``known``."""
-        super().__init__(f"No version {version} of {pond} in this Catchment; it has {', '.join(sorted(known))}.")
+        super().__init__(
+            f"No version {version} of {pond} in this Catchment; it has {', '.join(sorted(known))}."
+        )
 
 
 class SelectedVersionError(OperatorError):
@@ -59,21 +70,35 @@ class SelectedVersionError(OperatorError):
         pond, major = parse_line(selected.line)
         super().__init__(
             f"{pond} {selected.version} is the version that {selected.line} runs.",
-            hint=f"Deploy another version of it first, or remove the whole line: duckstring pond remove {pond} -m {major}",
+            hint=(
+                "Deploy another version of it first, or remove the whole line: duckstring pond "
+                f"remove {pond} -m {major}"
+            ),
         )
 
 
-def remove(pond: str, ports: RemovePorts, *, major: int | None = None, version: str | None = None, dry: bool = False) -> Json:
+def remove(
+    pond: str,
+    ports: RemovePorts,
+    *,
+    major: int | None = None,
+    version: str | None = None,
+    dry: bool = False,
+) -> Json:
     """Remove a line, or with ``version`` that one. ``dry``: only judge, and say what would go.
 
     Raises:
         OperatorError: there is no such thing, or it is needed.
         StateConflictError: others changed what is deployed all the time.
     """
-    return retry_conflicts(lambda: _remove(pond, ports, major=major, version=version, dry=dry), ports.clock)
+    return retry_conflicts(
+        lambda: _remove(pond, ports, major=major, version=version, dry=dry), ports.clock
+    )
 
 
-def _remove(pond: str, ports: RemovePorts, *, major: int | None, version: str | None, dry: bool) -> Json:
+def _remove(
+    pond: str, ports: RemovePorts, *, major: int | None, version: str | None, dry: bool
+) -> Json:
     revision = ports.catalog.revision()
     releases = ports.catalog.releases()
     if version is not None:
@@ -83,10 +108,23 @@ def _remove(pond: str, ports: RemovePorts, *, major: int | None, version: str | 
     if required:
         raise StillNeededError(chosen, required)
     go_on = "go on" if len(optional) > 1 else "goes on"
-    warnings = [f"{chosen} is an optional Source of {', '.join(optional)}, which {go_on} without it."] if optional else []
+    warnings = (
+        [f"{chosen} is an optional Source of {', '.join(optional)}, which {go_on} without it."]
+        if optional
+        else []
+    )
     if dry:
-        return {"removed": [chosen], "stopped": _running(chosen, ports), "warnings": warnings, "applied": False}
-    return {"removed": [chosen], "warnings": warnings, **_remove_line(chosen, releases[chosen].deployed, ports, revision)}
+        return {
+            "removed": [chosen],
+            "stopped": _running(chosen, ports),
+            "warnings": warnings,
+            "applied": False,
+        }
+    return {
+        "removed": [chosen],
+        "warnings": warnings,
+        **_remove_line(chosen, releases[chosen].deployed, ports, revision),
+    }
 
 
 def choose(releases: Mapping[Line, Release], pond: str, major: int | None) -> Release:
@@ -95,7 +133,9 @@ def choose(releases: Mapping[Line, Release], pond: str, major: int | None) -> Re
     Raises:
         OperatorError: there is none, or there are several.
     """
-    majors = sorted(number for text in releases for name, number in (parse_line(text),) if name == pond)
+    majors = sorted(
+        number for text in releases for name, number in (parse_line(text),) if name == pond
+    )
     if major is None and len(majors) > 1:
         raise WhichLineError(pond, majors)
     return find(releases, pond, major)
@@ -103,21 +143,43 @@ def choose(releases: Mapping[Line, Release], pond: str, major: int | None) -> Re
 
 def _remove_line(chosen: Line, deployed: Instant, ports: RemovePorts, revision: int) -> Json:
     pond, _ = parse_line(chosen)
-    versions = [version for version, release in ports.removals.versions(pond).items() if release.line == chosen]
+    versions = [
+        version
+        for version, release in ports.removals.versions(pond).items()
+        if release.line == chosen
+    ]
     stopped = _running(chosen, ports)
-    # Never before the deploy that it undoes, whichever machine's clock is ahead: the line would take it for an older word.
+    # Never before the deploy that it undoes, whichever machine's clock is ahead: the line would
+    # take it for an older word.
     removal = Removal(chosen, max(ports.clock.now(), deployed))
     ports.removals.remove(removal, versions, revision=revision)
-    told = tell(chosen, Removed(removal.at), mailbox=ports.mailbox, states=ports.states, clock=ports.clock)
+    told = tell(
+        chosen, Removed(removal.at), mailbox=ports.mailbox, states=ports.states, clock=ports.clock
+    )
     return {"stopped": stopped, "applied": told.applied}
 
 
 def _running(chosen: Line, ports: RemovePorts) -> list[str]:
     held = ports.states.read([chosen]).get(chosen)
-    return [run_key(chosen, number) for number, run in sorted(held.state.runs.items()) if not run.failure] if held else []
+    return (
+        [
+            run_key(chosen, number)
+            for number, run in sorted(held.state.runs.items())
+            if not run.failure
+        ]
+        if held
+        else []
+    )
 
 
-def _remove_version(pond: str, version: str, releases: Mapping[Line, Release], ports: RemovePorts, *, revision: int | None) -> Json:
+def _remove_version(
+    pond: str,
+    version: str,
+    releases: Mapping[Line, Release],
+    ports: RemovePorts,
+    *,
+    revision: int | None,
+) -> Json:
     """``revision`` None: only judge."""
     known = ports.removals.versions(pond)
     if not known:
@@ -129,4 +191,9 @@ def _remove_version(pond: str, version: str, releases: Mapping[Line, Release], p
         raise SelectedVersionError(selected)
     if revision is not None:
         ports.removals.forget(pond, version, revision=revision)
-    return {"removed": [f"{pond} {version}"], "stopped": [], "warnings": [], "applied": revision is not None}
+    return {
+        "removed": [f"{pond} {version}"],
+        "stopped": [],
+        "warnings": [],
+        "applied": revision is not None,
+    }

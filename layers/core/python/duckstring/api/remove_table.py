@@ -1,7 +1,8 @@
 """Taking one table out of what a line publishes, unless a Sink may read it.
 
-What a Sink reads is known from its own history: each attempt that ended well has left the Sources' tables that it read, or may
-have read by its SQL (``worker/mentions.py``). What is not known counts as read.
+What a Sink reads is known from its own history: each attempt that ended well has left the Sources'
+tables that it read, or may have read by its SQL (``worker/mentions.py``). What is not known counts
+as read.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ class TableNotPublishedError(OperatorError):
         """Name what is ``known``."""
         near = get_close_matches(table, known, n=1)
         has = f"it has {', '.join(sorted(known))}" if known else "it has published none"
-        super().__init__(f"{line} has no table {table!r}; {has}.", hint=f"Did you mean {near[0]}?" if near else "")
+        super().__init__(
+            f"{line} has no table {table!r}; {has}.",
+            hint=f"Did you mean {near[0]}?" if near else "",
+        )
 
 
 class TableStillReadError(OperatorError):
@@ -41,11 +45,16 @@ class TableStillReadError(OperatorError):
         pond, _ = parse_line(line)
         super().__init__(
             f"{line}: table {table!r} cannot be removed: {'; '.join(readers)}.",
-            hint=f"Deploy these Sinks without {pond}.{table} and run them once, or let {pond} drop it: pond.drop_table({table!r}).",
+            hint=(
+                f"Deploy these Sinks without {pond}.{table} and run them once, or let {pond} "
+                f"drop it: pond.drop_table({table!r})."
+            ),
         )
 
 
-def remove_table(pond: str, table: str, ports: RemoveTablePorts, *, major: int | None = None, dry: bool = False) -> Json:
+def remove_table(
+    pond: str, table: str, ports: RemoveTablePorts, *, major: int | None = None, dry: bool = False
+) -> Json:
     """Remove a published table of a line. ``dry``: only judge. One that is gone already is success.
 
     Raises:
@@ -58,26 +67,50 @@ def remove_table(pond: str, table: str, ports: RemoveTablePorts, *, major: int |
     state = seen.state if seen else PondState(line)
     if table not in state.tables or table in state.removing:
         return _gone_already(state, table)
-    if readers := [why for sink in _sinks(line, releases) if (why := _reads(sink, f"{pond}.{table}", ports))]:
+    if readers := [
+        why for sink in _sinks(line, releases) if (why := _reads(sink, f"{pond}.{table}", ports))
+    ]:
         raise TableStillReadError(line, table, readers)
-    answer: Json = {"line": line, "table": table, "removed": [f"{line} {table}"], "stopped": [], "warnings": _warnings(state, table)}
+    answer: Json = {
+        "line": line,
+        "table": table,
+        "removed": [f"{line} {table}"],
+        "stopped": [],
+        "warnings": _warnings(state, table),
+    }
     if dry:
         return {**answer, "applied": False, "waits_for": []}
-    told = tell(line, TableRemoved(table), mailbox=ports.mailbox, states=ports.states, clock=ports.clock)
+    told = tell(
+        line, TableRemoved(table), mailbox=ports.mailbox, states=ports.states, clock=ports.clock
+    )
     waits = sorted(told.state.runs) if table in told.state.tables else []
-    return {**answer, "applied": told.applied, "waits_for": [run_key(line, number) for number in waits] if told.applied else []}
+    return {
+        **answer,
+        "applied": told.applied,
+        "waits_for": [run_key(line, number) for number in waits] if told.applied else [],
+    }
 
 
 def _gone_already(state: PondState, table: str) -> Json:
     gone = state.dropped.get(table)
     if table in state.removing:
-        since = f"is about to be removed, with run {run_key(state.line, min(state.runs))}" if state.runs else "is about to be removed"
+        since = (
+            f"is about to be removed, with run {run_key(state.line, min(state.runs))}"
+            if state.runs
+            else "is about to be removed"
+        )
     elif gone is not None:
         how = "removed by an operator" if gone.removed else f"dropped in version {gone.version}"
         since = f"was {how} already ({run_key(state.line, gone.snapshot)})"
     else:
         raise TableNotPublishedError(state.line, table, known=state.tables)
-    answer: Json = {"line": state.line, "table": table, "removed": [], "stopped": [], "waits_for": []}
+    answer: Json = {
+        "line": state.line,
+        "table": table,
+        "removed": [],
+        "stopped": [],
+        "waits_for": [],
+    }
     return {**answer, "warnings": [f"Table {table!r} of {state.line} {since}."], "applied": True}
 
 
@@ -85,11 +118,20 @@ def _warnings(state: PondState, table: str) -> list[str]:
     release = state.release
     if release is None or state.tables[table].package != package_id(release.artifact):
         return []
-    return [f"{state.line} runs version {release.version}, which wrote {table!r}: a run that writes it publishes it again."]
+    return [
+        (
+            f"{state.line} runs version {release.version}, which wrote {table!r}: a run that writes "
+            "it publishes it again."
+        )
+    ]
 
 
 def _sinks(line: Line, releases: Mapping[Line, Release]) -> list[Release]:
-    return [release for _, release in sorted(releases.items()) if any(spec.line == line for spec in release.sources)]
+    return [
+        release
+        for _, release in sorted(releases.items())
+        if any(spec.line == line for spec in release.sources)
+    ]
 
 
 def _reads(sink: Release, ref: str, ports: RemoveTablePorts) -> str:
@@ -97,8 +139,14 @@ def _reads(sink: Release, ref: str, ports: RemoveTablePorts) -> str:
 
     Only runs of the package that is selected count: another one may read other tables.
     """
-    rows = ports.history.runs(now=ports.clock.now(), limit=_LAST_RUNS, line=sink.line, status="success")
-    runs = [row for row in rows if row["version"] == sink.version and str(row["started"]) >= to_text(sink.deployed)]
+    rows = ports.history.runs(
+        now=ports.clock.now(), limit=_LAST_RUNS, line=sink.line, status="success"
+    )
+    runs = [
+        row
+        for row in rows
+        if row["version"] == sink.version and str(row["started"]) >= to_text(sink.deployed)
+    ]
     looked_at: set[str] = set()
     for row in runs:
         for attempt in ports.history.attempts(sink.line, int(str(row["number"]))):
@@ -106,7 +154,10 @@ def _reads(sink: Release, ref: str, ports: RemoveTablePorts) -> str:
                 continue
             reads = attempt.get("reads")
             if not isinstance(reads, list):
-                return f"{sink.line} may read it ({row['run']}: its code asks for the names of tables, or is too large to look at)"
+                return (
+                    f"{sink.line} may read it ({row['run']}: its code asks for the names of "
+                    "tables, or is too large to look at)"
+                )
             if ref in reads:
                 return f"{sink.line} reads it ({row['run']}, Ripple {attempt['ripple']!r})"
             looked_at.add(str(attempt["ripple"]))

@@ -1,4 +1,6 @@
-"""What a Catchment is doing, line by line, in the order in which data flows. ``describe`` is pure."""
+"""What a Catchment is doing, line by line, in the order in which data flows. ``describe`` is
+pure.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ from duckstring.api import windows
 from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
 from duckstring.api.tables import older_tables
 from duckstring.engine.compute import place_and_why
-from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run, SourceView, Tide, Trigger
+from duckstring.engine.state import (
+    Attempt,
+    Failure,
+    PondState,
+    RippleState,
+    Run,
+    SourceView,
+    Tide,
+    Trigger,
+)
 from duckstring.model.catalog import Release
 from duckstring.model.find import find
 from duckstring.model.graph import in_order
@@ -41,7 +52,8 @@ def status(  # noqa: PLR0913 - two are the question, five are the ports
 ) -> Json:
     """Every line, or one (of ``major``, or of the highest), Sources first.
 
-    Of one line the rows of its attempts in flight are read too, one by one; of all of them that is too much.
+    Of one line the rows of its attempts in flight are read too, one by one; of all of them that is
+    too much.
 
     Raises:
         PondNotFoundError: no such Pond.
@@ -54,14 +66,20 @@ def status(  # noqa: PLR0913 - two are the question, five are the ports
     last = history.last_runs([line for line in lines if held[line].runs_started], now)
     rows = {line: rows_of(held[line], attempts) for line in lines} if pond else {}
     told = [
-        describe(held[line], releases.get(line), now, deployed=releases, rows=rows.get(line)) | {"last_run": last.get(line)}
+        describe(held[line], releases.get(line), now, deployed=releases, rows=rows.get(line))
+        | {"last_run": last.get(line)}
         for line in lines
     ]
     return {"now": to_text(now), "lines": told}
 
 
 def describe(
-    state: PondState, release: Release | None, now: Instant, *, deployed: Collection[Line] | None = None, rows: Rows | None = None
+    state: PondState,
+    release: Release | None,
+    now: Instant,
+    *,
+    deployed: Collection[Line] | None = None,
+    rows: Rows | None = None,
 ) -> Json:
     """One line's status as docs/protocol.md has it, but for its last run.
 
@@ -95,7 +113,10 @@ def describe(
         "failures": state.failures,
         "retry_at": to_text(state.retry_at) if state.retry_at else None,
         "asleep": state.asleep,
-        "budgets": {"immediate_retries": state.immediate_retries, "source_retries": state.source_retries},
+        "budgets": {
+            "immediate_retries": state.immediate_retries,
+            "source_retries": state.source_retries,
+        },
         "runs": [_run(state, run, rows or {}) for _, run in sorted(state.runs.items())],
         "ripples": _ripples(state, release),
         "tables": len(state.tables),
@@ -116,11 +137,17 @@ def _word(state: PondState, release: Release | None) -> LineStatusWord:
         return "failed"
     if state.blocked:
         return "blocked"
-    return "waiting" if state.pull is not None or state.targets or state.woken is not None or state.force else "idle"
+    return (
+        "waiting"
+        if state.pull is not None or state.targets or state.woken is not None or state.force
+        else "idle"
+    )
 
 
 def _next(state: PondState, release: Release | None) -> Json | None:
-    """The version that was deployed last, where the line runs another one still, and the runs that it waits for."""
+    """The version that was deployed last, where the line runs another one still, and the runs
+    that it waits for.
+    """
     waiting = waiting_release(state, release)
     if waiting is None:
         return None
@@ -137,17 +164,29 @@ def _demand(state: PondState) -> Json:
     }
 
 
-def _reason(state: PondState, word: LineStatusWord, deployed: Collection[Line] | None, now: Instant) -> str:
+def _reason(
+    state: PondState, word: LineStatusWord, deployed: Collection[Line] | None, now: Instant
+) -> str:
     if word == "undeployed":
         return f"{state.line} is not deployed"
     if word == "blocked":
-        return f"blocked by {', '.join(dict.fromkeys(_root(view.reason) for view in state.blockers))}"
-    ahead = f"fresh as of {minute_in_words(state.start_f)} already" if state.start_f > now + _SOON else ""
+        return (
+            f"blocked by {', '.join(dict.fromkeys(_root(view.reason) for view in state.blockers))}"
+        )
+    ahead = (
+        f"fresh as of {minute_in_words(state.start_f)} already"
+        if state.start_f > now + _SOON
+        else ""
+    )
     if word == "idle" and ahead and isinstance(state.trigger, Tide):
         return f"{ahead}: its Tide asks for nothing until then"
     if word != "waiting":
         return state.reason
-    short = [_wanting(view, deployed) for _, view in sorted(state.sources.items()) if _is_short(state, view)]
+    short = [
+        _wanting(view, deployed)
+        for _, view in sorted(state.sources.items())
+        if _is_short(state, view)
+    ]
     if short:
         return f"waits for {', '.join(short)}" + (f"; {ahead}" if ahead else "")
     return windows.why_waiting(state, now)
@@ -158,7 +197,9 @@ def _is_short(state: PondState, view: SourceView) -> bool:
     needed = min(state.targets) if state.targets else None
     pulled = state.pull is not None or state.woken is not None
     supplies = view.end_f > state.start_f if needed is None or pulled else view.end_f >= needed
-    return not supplies and (not view.optional or all(other.optional for other in state.sources.values()))
+    return not supplies and (
+        not view.optional or all(other.optional for other in state.sources.values())
+    )
 
 
 def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:
@@ -171,7 +212,9 @@ def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:
 
 
 def _root(reason: str) -> str:
-    """Whose fault it is, in one line, as the root itself told it: ``sales@1 (failed: no rows)``, ``sales@1 (killed)``."""
+    """Whose fault it is, in one line, as the root itself told it: ``sales@1 (failed: no rows)``,
+    ``sales@1 (killed)``.
+    """
     line, _, what = reason.partition(" ")
     words = next((text.strip() for text in what.splitlines() if text.strip()), "down")
     return f"{line} ({words.removeprefix('was ')})"
@@ -188,8 +231,12 @@ def _staleness(end_f: Instant, delay: timedelta, now: Instant) -> float | None:
     return None if end_f == NEVER else (now + delay - end_f).total_seconds()
 
 
-def _sources(state: PondState, release: Release | None, deployed: Collection[Line] | None, now: Instant) -> list[Json]:
-    """As the release names them; what a Source told us, where it did. ``absent``: it is known not to be deployed."""
+def _sources(
+    state: PondState, release: Release | None, deployed: Collection[Line] | None, now: Instant
+) -> list[Json]:
+    """As the release names them; what a Source told us, where it did. ``absent``: it is known
+    not to be deployed.
+    """
     views = dict(state.sources)
     for spec in release.sources if release else ():
         views.setdefault(spec.line, SourceView(spec.line, spec.minimum, optional=spec.optional))
@@ -210,11 +257,19 @@ def _failure(state: PondState) -> Json | None:
     failure = state.failure
     if failure is None:
         return None
-    return {"run": run_key(state.line, state.failed_run) if state.failed_run else None, **_words(failure)}
+    return {
+        "run": run_key(state.line, state.failed_run) if state.failed_run else None,
+        **_words(failure),
+    }
 
 
 def _words(failure: Failure) -> Json:
-    return {"ripple": failure.ripple, "attempt": failure.attempt, "error": failure.error, "message": failure.message}
+    return {
+        "ripple": failure.ripple,
+        "attempt": failure.attempt,
+        "error": failure.error,
+        "message": failure.message,
+    }
 
 
 def _run(state: PondState, run: Run, rows: Rows) -> Json:
@@ -223,7 +278,10 @@ def _run(state: PondState, run: Run, rows: Rows) -> Json:
         "f": to_text(run.f),
         "version": run.version,
         "started": to_text(run.started),
-        "ripples": [_ripple_in_run(state, ripple, run, rows.get(ripple.name)) for ripple in state.ripples.values()],
+        "ripples": [
+            _ripple_in_run(state, ripple, run, rows.get(ripple.name))
+            for ripple in state.ripples.values()
+        ],
     }
 
 
@@ -231,19 +289,38 @@ def _ripple_in_run(state: PondState, ripple: RippleState, run: Run, row: Row | N
     word, attempt = _progress(state, ripple, run)
     number = attempt.number if attempt else run.attempts.get(ripple.name, 0)
     since, mib = (to_text(attempt.since), attempt.memory_mib) if attempt else (None, 0)
-    told: Json = {"name": ripple.name, "status": word, "attempt": number, "since": since, "task_mib": mib}
-    return told | (_as_its_row_says(row) if attempt and row else {"where": None, "memory_mib": None, "pauses": None, "resumes": None})
+    told: Json = {
+        "name": ripple.name,
+        "status": word,
+        "attempt": number,
+        "since": since,
+        "task_mib": mib,
+    }
+    return told | (
+        _as_its_row_says(row)
+        if attempt and row
+        else {"where": None, "memory_mib": None, "pauses": None, "resumes": None}
+    )
 
 
 def _as_its_row_says(row: Row) -> Json:
-    """What an attempt was given is only where it began: after a pause it goes on in the function."""
+    """What an attempt was given is only where it began: after a pause it goes on in the
+    function.
+    """
     where, mib = row.get("where"), row.get("memory_mib")
-    told: Json = {"where": where, "memory_mib": mib, "pauses": row.get("pauses"), "resumes": resumes(row)}
+    told: Json = {
+        "where": where,
+        "memory_mib": mib,
+        "pauses": row.get("pauses"),
+        "resumes": resumes(row),
+    }
     return told | ({"task_mib": mib if where == "task" else 0} if where else {})
 
 
 def _progress(state: PondState, ripple: RippleState, run: Run) -> tuple[str, Attempt | None]:
-    """How far a Ripple is in a run. An attempt of a later run counts: it satisfies the runs that it overtook."""
+    """How far a Ripple is in a run. An attempt of a later run counts: it satisfies the runs that
+    it overtook.
+    """
     if ripple.end_f >= run.f:
         return "done", None
     attempt = ripple.attempt
@@ -277,7 +354,9 @@ def _ripples(state: PondState, release: Release | None) -> list[Json]:
 
 
 def runs_on(state: PondState, ripple: RippleState) -> Json:
-    """Where its next attempt would run, with how much memory if as a task, and whose word that is."""
+    """Where its next attempt would run, with how much memory if as a task, and whose word that
+    is.
+    """
     mib, why = place_and_why(state, ripple)
     return {"runs_on": "task" if mib else "lambda", "task_mib": mib, "decided_by": why}
 

@@ -22,11 +22,23 @@ class NotPublishedError(OperatorError):
     def __init__(self, line: Line, *, running: bool) -> None:
         """Say how to get a first run, or to wait for the one that is ``running``."""
         pond, _, major = line.partition("@")
-        hint = "Wait for it: duckstring status" if running else f"Send demand: duckstring trigger pulse {pond} -m {major}"
-        super().__init__(f"{line} has not completed a run yet{', its first one is under way' if running else ''}.", hint=hint)
+        hint = (
+            "Wait for it: duckstring status"
+            if running
+            else f"Send demand: duckstring trigger pulse {pond} -m {major}"
+        )
+        super().__init__(
+            (
+                f"{line} has not completed a run "
+                f"yet{', its first one is under way' if running else ''}."
+            ),
+            hint=hint,
+        )
 
 
-def tables(pond: str, major: int | None = None, *, catalog: Catalog, states: StateReader, files: TableFiles) -> Json:
+def tables(
+    pond: str, major: int | None = None, *, catalog: Catalog, states: StateReader, files: TableFiles
+) -> Json:
     """The tables of a line's published snapshot and where they lie.
 
     Raises:
@@ -43,30 +55,54 @@ def tables(pond: str, major: int | None = None, *, catalog: Catalog, states: Sta
         "f": to_text(state.end_f),
         "snapshot": state.snapshot,
         "tables": [
-            {"table": name, "uri": files.uri(version), "rows": version.rows, "bytes": version.bytes, **_age(state, version)}
+            {
+                "table": name,
+                "uri": files.uri(version),
+                "rows": version.rows,
+                "bytes": version.bytes,
+                **_age(state, version),
+            }
             for name, version in sorted(state.tables.items())
         ],
         "dropped": [
-            {"table": name, "snapshot": run_key(line, gone.snapshot), "version": gone.version, "removed": gone.removed}
+            {
+                "table": name,
+                "snapshot": run_key(line, gone.snapshot),
+                "version": gone.version,
+                "removed": gone.removed,
+            }
             for name, gone in sorted(state.dropped.items())
         ],
     }
 
 
 def _age(state: PondState, version: TableVersion) -> Json:
-    """Who wrote it last, and as of when it holds: as its Pond, unless it was carried over (``older``)."""
+    """Who wrote it last, and as of when it holds: as its Pond, unless it was carried over
+    (``older``).
+    """
     older = is_older(version, state.tables, state.snapshot_f)
     as_of = version.as_of if older or state.snapshot_f == NEVER else state.end_f
-    return {**_writer(state.line, version), "as_of": to_text(as_of) if as_of != NEVER else None, "older": older}
+    return {
+        **_writer(state.line, version),
+        "as_of": to_text(as_of) if as_of != NEVER else None,
+        "older": older,
+    }
 
 
 def _writer(line: Line, version: TableVersion) -> Json:
     f = to_text(version.f) if version.f != NEVER else None
-    return {"written_in": run_key(line, written_in(version.key)), "version": version.version or None, "f": f}
+    return {
+        "written_in": run_key(line, written_in(version.key)),
+        "version": version.version or None,
+        "f": f,
+    }
 
 
-def is_older(version: TableVersion, tables: Mapping[str, TableVersion], snapshot_f: Instant) -> bool:
-    """Whether a table was carried over by the run that published last, whose freshness is ``snapshot_f``.
+def is_older(
+    version: TableVersion, tables: Mapping[str, TableVersion], snapshot_f: Instant
+) -> bool:
+    """Whether a table was carried over by the run that published last, whose freshness is
+    ``snapshot_f``.
 
     Of a snapshot that was published before this was kept nothing is known.
     """
@@ -74,9 +110,15 @@ def is_older(version: TableVersion, tables: Mapping[str, TableVersion], snapshot
 
 
 def older_tables(line: Line, tables: Mapping[str, TableVersion], snapshot_f: Instant) -> list[Json]:
-    """Those that are older than the snapshot that they are in: as of when, and who wrote them last."""
+    """Those that are older than the snapshot that they are in: as of when, and who wrote them
+    last.
+    """
     return [
-        {"table": name, **_writer(line, version), "as_of": to_text(version.as_of) if version.as_of != NEVER else None}
+        {
+            "table": name,
+            **_writer(line, version),
+            "as_of": to_text(version.as_of) if version.as_of != NEVER else None,
+        }
         for name, version in sorted(tables.items())
         if is_older(version, tables, snapshot_f)
     ]

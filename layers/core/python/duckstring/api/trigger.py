@@ -58,7 +58,8 @@ def _absent(release: Release, catalog: Catalog) -> list[str]:
         return []
     missing = graph.absent(release.line, {**catalog.releases(), release.line: release})
     return [
-        f"{sink} needs {source}, which is not deployed: {release.line} runs only after it is. What you asked for waits."
+        f"{sink} needs {source}, which is not deployed: {release.line} runs only after it is. "
+        "What you asked for waits."
         for sink, source in missing
     ]
 
@@ -79,12 +80,21 @@ def _kept(state: PondState, catalog: Catalog) -> list[str]:
         return []
     reason = state.reason.splitlines()[0]
     root = Line(reason.split(" ", 1)[0])
-    kept = f"Kept: {state.line} runs for it when {'it' if root == state.line else root} recovers. Now {reason}."
-    return [f"{kept} It is tried again by itself." if state.retries else f"{kept} {_way_out(root, reason, catalog)}"]
+    kept = (
+        f"Kept: {state.line} runs for it when {'it' if root == state.line else root} recovers. "
+        f"Now {reason}."
+    )
+    return [
+        f"{kept} It is tried again by itself."
+        if state.retries
+        else f"{kept} {_way_out(root, reason, catalog)}"
+    ]
 
 
 def _way_out(root: Line, reason: str, catalog: Catalog) -> str:
-    """What an operator does about a line that stays down. Its major is named where commands would take a higher one."""
+    """What an operator does about a line that stays down. Its major is named where commands
+    would take a higher one.
+    """
     pond, major = parse_line(root)
     is_highest = all(parse_line(other)[1] <= major for other in catalog.releases(pond))
     named = pond if is_highest else f"{pond} -m {major}"

@@ -1,4 +1,6 @@
-"""Windows of an Inlet: adding a rule, removing one, telling of all. Everything that can be wrong is refused before the line hears of it."""
+"""Windows of an Inlet: adding a rule, removing one, telling of all. Everything that can be wrong
+is refused before the line hears of it.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,11 @@ class WindowNotFoundError(OperatorError):
         )
 
 
-def add(given: object, release: Release, *, mailbox: Mailbox, states: StateReader, clock: Clock) -> Json:
-    """Add a rule to the line of ``release`` and wait until the line has it. One that it has already is success.
+def add(
+    given: object, release: Release, *, mailbox: Mailbox, states: StateReader, clock: Clock
+) -> Json:
+    """Add a rule to the line of ``release`` and wait until the line has it. One that it has already
+    is success.
 
     Args:
         given: the rule as docs/protocol.md has it.
@@ -61,16 +66,26 @@ def add(given: object, release: Release, *, mailbox: Mailbox, states: StateReade
     check_opens(window, clock.now())
     if release.sources:
         raise WindowError(
-            f"{line} has Sources ({', '.join(source.line for source in release.sources)}); only an Inlet has Windows.",
-            hint=f"Give it to the Inlets that it comes from: duckstring trigger window POND add --name {window.name} ...",
+            (
+                f"{line} has Sources ({', '.join(source.line for source in release.sources)}); "
+                "only "
+                "an Inlet has Windows."
+            ),
+            hint=(
+                "Give it to the Inlets that it comes from: duckstring trigger window POND add "
+                f"--name {window.name} ..."
+            ),
         )
     held = _state(line, states)
     if not _goes_with(window, held, clock.now()):
         return _told(Told(held, applied=True), clock.now())
     told = tell(line, WindowAdded(window), mailbox=mailbox, states=states, clock=clock)
-    if told.applied and _goes_with(window, told.state, clock.now()):  # raises where somebody else was quicker, and says with what
+    if told.applied and _goes_with(
+        window, told.state, clock.now()
+    ):  # raises where somebody else was quicker, and says with what
         raise WindowError(
-            f"{line} did not take Window {window.name}: another change came between.", hint="Look at its rules, and add it again."
+            f"{line} did not take Window {window.name}: another change came between.",
+            hint="Look at its rules, and add it again.",
         )
     return _told(told, clock.now())
 
@@ -81,7 +96,8 @@ def listed(line: Line, *, states: StateReader, clock: Clock) -> Json:
 
 
 def remove(name: str, line: Line, *, mailbox: Mailbox, states: StateReader, clock: Clock) -> Json:
-    """Take a rule away and wait until the line has heard. The run of an occurrence that is open goes on.
+    """Take a rule away and wait until the line has heard. The run of an occurrence that is open
+    goes on.
 
     Raises:
         WindowNotFoundError: the line has no such rule.
@@ -89,7 +105,9 @@ def remove(name: str, line: Line, *, mailbox: Mailbox, states: StateReader, cloc
     held = _state(line, states)
     if name not in held.windows:
         raise WindowNotFoundError(name, line, known=held.windows)
-    return _told(tell(line, WindowRemoved(name), mailbox=mailbox, states=states, clock=clock), clock.now())
+    return _told(
+        tell(line, WindowRemoved(name), mailbox=mailbox, states=states, clock=clock), clock.now()
+    )
 
 
 def describe(state: PondState, now: Instant) -> list[Json]:
@@ -121,14 +139,23 @@ def why_waiting(state: PondState, now: Instant) -> str:
         return ""
     if coming := _next_use(rules, state, now):
         left = timedelta(seconds=max(1, round((coming.start - now).total_seconds())))
-        return f"waits for Window {coming.window}, opens {minute_in_words(coming.start)} (in {_roughly(left)})"
+        return (
+            f"waits for Window {coming.window}, opens {minute_in_words(coming.start)} (in "
+            f"{_roughly(left)})"
+        )
     return f"waits, and no Window of {state.line} opens again"
 
 
 def _next_use(rules: Collection[Window], state: PondState, now: Instant) -> Occurrence | None:
-    """The first opening that is not satisfied before it begins: a rule that is gone may have left a freshness far ahead."""
+    """The first opening that is not satisfied before it begins: a rule that is gone may have
+    left a freshness far ahead.
+    """
     longest = max(rule.duration for rule in rules)
-    coming = next_opening(rules, max(now, state.start_f - longest)) if state.start_f > now else next_opening(rules, now)
+    coming = (
+        next_opening(rules, max(now, state.start_f - longest))
+        if state.start_f > now
+        else next_opening(rules, now)
+    )
     while coming is not None and coming.end <= state.start_f:
         coming = next_opening(rules, coming.start)
     return coming
@@ -145,7 +172,10 @@ def _goes_with(window: Window, state: PondState, now: Instant) -> bool:
         return False
     if taken is not None:
         raise WindowError(
-            f"{state.line} has a Window {window.name} already: {in_words(taken)}. The new one says {in_words(window)}.",
+            (
+                f"{state.line} has a Window {window.name} already: {in_words(taken)}. The new one "
+                f"says {in_words(window)}."
+            ),
             hint=f"Take another name, or remove that one: {_removal(state.line, window.name)}",
         )
     if len(state.windows) >= MOST_WINDOWS:
@@ -170,7 +200,13 @@ def _state(line: Line, states: StateReader) -> PondState:
 
 def _told(told: Told, now: Instant) -> Json:
     ahead = to_text(told.state.start_f) if told.state.start_f > now else None
-    return {"line": told.state.line, "now": to_text(now), "windows": describe(told.state, now), "ahead": ahead, "applied": told.applied}
+    return {
+        "line": told.state.line,
+        "now": to_text(now),
+        "windows": describe(told.state, now),
+        "ahead": ahead,
+        "applied": told.applied,
+    }
 
 
 def _span(found: Occurrence | None) -> Json | None:

@@ -1,4 +1,6 @@
-"""Columns and their types, read from DuckDB once: the rest of the room asks these values, not DuckDB's."""
+"""Columns and their types, read from DuckDB once: the rest of the room asks these values, not
+DuckDB's.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,19 @@ if TYPE_CHECKING:
 _LONGEST_SHOWN = 200
 
 OWN = "system.main."
-"""Before the name of a function: DuckDB's own, and no macro that the author has given the same name."""
+"""Before the name of a function: DuckDB's own, and no macro that the author has given the same
+name.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
     """One type, all the way down.
 
-    ``kind`` is DuckDB's id of it (``"list"``). ``text`` is SQL that makes the same type in any database: the names of an author's
-    own types are gone. ``parts`` are the types inside: a list's and an array's ``child``, a map's ``key`` and ``value``, a struct's
-    fields, a union's members. ``numbers`` are DECIMAL's width and scale, or an ARRAY's length; ``values`` an ENUM's.
+    ``kind`` is DuckDB's id of it (``"list"``). ``text`` is SQL that makes the same type in any
+    database: the names of an author's own types are gone. ``parts`` are the types inside: a list's
+    and an array's ``child``, a map's ``key`` and ``value``, a struct's fields, a union's members.
+    ``numbers`` are DECIMAL's width and scale, or an ARRAY's length; ``values`` an ENUM's.
     """
 
     kind: str
@@ -63,12 +68,18 @@ def read_type(dtype: DuckDBPyType) -> ColumnType:
             return _nested(kind, dtype, shown)
         case "decimal":
             numbers = tuple(number for _, number in dtype.children if isinstance(number, int))
-            return ColumnType(kind, f"DECIMAL({numbers[0]},{numbers[1]})", numbers=numbers, shown=shown)
+            return ColumnType(
+                kind, f"DECIMAL({numbers[0]},{numbers[1]})", numbers=numbers, shown=shown
+            )
         case "enum":
             values = tuple(dict(dtype.children)["values"])  # type: ignore[arg-type]  # DuckDB's stubs know types only
             return ColumnType(kind, enum_of(values), values=values, shown=shown)
         case "varchar":
-            return ColumnType("json", "JSON") if shown == "JSON" else ColumnType(kind, "VARCHAR", shown=shown)
+            return (
+                ColumnType("json", "JSON")
+                if shown == "JSON"
+                else ColumnType(kind, "VARCHAR", shown=shown)
+            )
         case "geometry":
             return ColumnType(kind, shown)
         case _:
@@ -86,7 +97,9 @@ def path_of(*names: str) -> str:
 
 
 def inside_of(kind: ColumnType, path: str, name: str) -> str:
-    """The path of a part of what lies at ``path``: ``tags[]`` for a list's items, ``prices.value``, ``customer.id``."""
+    """The path of a part of what lies at ``path``: ``tags[]`` for a list's items,
+    ``prices.value``, ``customer.id``.
+    """
     return f"{path}[]" if kind.kind in {"list", "array"} else f"{path}.{path_of(name)}"
 
 
@@ -96,7 +109,9 @@ def quoted(name: str) -> str:
 
 
 def applied(operator: str, *values: str) -> str:
-    """``a + b`` with DuckDB's own ``+``: an author may have a macro of that name, and a bare operator calls it."""
+    """``a + b`` with DuckDB's own ``+``: an author may have a macro of that name, and a bare
+    operator calls it.
+    """
     return f'{OWN}"{operator}"({", ".join(values)})'
 
 
@@ -125,7 +140,9 @@ def _nested(kind: str, dtype: DuckDBPyType, shown: str) -> ColumnType:
     found = dtype.children
     if kind == "union":
         found = found[1:]  # the first is the tag
-    parts = tuple((name, read_type(part)) for name, part in found if not isinstance(part, (int, list)))
+    parts = tuple(
+        (name, read_type(part)) for name, part in found if not isinstance(part, (int, list))
+    )
     child = parts[0][1].text if parts else ""
     match kind:
         case "list":

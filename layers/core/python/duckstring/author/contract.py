@@ -1,7 +1,8 @@
-"""What a published table may become within a major version: more columns, and types that hold all that the old ones held.
+"""What a published table may become within a major version: more columns, and types that hold all
+that the old ones held.
 
-Whether a value changes its meaning is decided by the table of widenings below and nothing else. A column that never held a
-value has no type that anybody could rely on: it takes its first one.
+Whether a value changes its meaning is decided by the table of widenings below and nothing else. A
+column that never held a value has no type that anybody could rely on: it takes its first one.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ _AS_STORED_BEFORE = {
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One place at which what is written is not what was published. ``written`` is None: it is no longer there."""
+    """One place at which what is written is not what was published. ``written`` is None: it is
+    no longer there.
+    """
 
     column: str
     path: str
@@ -63,9 +66,11 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A published table's columns; ``filled``: the paths that ever held a value, in this version or one before.
+    """A published table's columns; ``filled``: the paths that ever held a value, in this version or
+    one before.
 
-    ``by_release_before``: the file says nothing of its types, which may be other ones than were written.
+    ``by_release_before``: the file says nothing of its types, which may be other ones than were
+    written.
     """
 
     columns: ColumnTypes
@@ -144,7 +149,10 @@ class _Comparison:
     def _stored_before(self, old: ColumnType, new: ColumnType) -> bool:
         if not self.published.by_release_before:
             return False
-        return old.text in _AS_STORED_BEFORE.get(new.kind, ()) or (old.kind, new.kind) == ("struct", "union")
+        return old.text in _AS_STORED_BEFORE.get(new.kind, ()) or (old.kind, new.kind) == (
+            "struct",
+            "union",
+        )
 
 
 def _integers_widen(old: str, new: str) -> bool:
@@ -163,10 +171,16 @@ def _decimals_widen(old: ColumnType, new: ColumnType) -> bool:
         if old.kind == "decimal":
             return old.numbers[0] - old.numbers[1] <= whole and old.numbers[1] <= new.numbers[1]
         return old.kind in _DIGITS and _DIGITS[old.kind] <= whole
-    return old.kind == "decimal" and old.numbers[1] == 0 and old.numbers[0] <= _HELD_DIGITS.get(new.kind, 0)
+    return (
+        old.kind == "decimal"
+        and old.numbers[1] == 0
+        and old.numbers[0] <= _HELD_DIGITS.get(new.kind, 0)
+    )
 
 
 def _in_order(few: tuple[str, ...], many: tuple[str, ...]) -> bool:
-    """Whether all of the one are among the other, in the same order: an ENUM compares by its order."""
+    """Whether all of the one are among the other, in the same order: an ENUM compares by its
+    order.
+    """
     rest = iter(many)
     return all(value in rest for value in few)

@@ -14,4 +14,7 @@ def seconds_of(text: object) -> int | None:
     """``seconds_of("1h30m") == 5400``; None: it is no duration, or none over zero."""
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         return None
-    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text)) or None
+    return (
+        sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
+        or None
+    )

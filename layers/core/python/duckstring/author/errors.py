@@ -16,10 +16,23 @@ class RippleError(AuthorError):
 class TableNotFoundError(AuthorError):
     """A table that nobody has written."""
 
-    def __init__(self, table: str, *, owner: str, known: Sequence[str], dropped: str = "", hint: str = _WRITE_IT) -> None:
-        """Say what was looked for and what there is; ``dropped``: since when it is no more, if it was there once."""
+    def __init__(
+        self,
+        table: str,
+        *,
+        owner: str,
+        known: Sequence[str],
+        dropped: str = "",
+        hint: str = _WRITE_IT,
+    ) -> None:
+        """Say what was looked for and what there is; ``dropped``: since when it is no more, if
+        it was there once.
+        """
         gone = f": it was {dropped}" if dropped else ""
-        super().__init__(f"No table {table!r} in {owner}{gone}; it has {', '.join(sorted(known)) or 'none'}.", hint=hint)
+        super().__init__(
+            f"No table {table!r} in {owner}{gone}; it has {', '.join(sorted(known)) or 'none'}.",
+            hint=hint,
+        )
 
 
 class SourceNotFoundError(AuthorError):
@@ -28,7 +41,10 @@ class SourceNotFoundError(AuthorError):
     def __init__(self, source: str, *, known: Sequence[str]) -> None:
         """Say what was looked for and what there is."""
         super().__init__(
-            f"{source!r} is no Source of this Pond; [sources] has {', '.join(sorted(known)) or 'none'}.",
+            (
+                f"{source!r} is no Source of this Pond; [sources] has "
+                f"{', '.join(sorted(known)) or 'none'}."
+            ),
             hint=f'Add {source} = "1.0.0" to [sources] in pond.toml and deploy a new version.',
         )
 
@@ -40,7 +56,10 @@ class NotPublishedError(AuthorError):
         """Say what was looked for and what there is."""
         super().__init__(
             f"Source {source!r} has not published anything yet.",
-            hint=f"It is optional: test for it with pond.has_table('{source}.<table>'), or run {source} first.",
+            hint=(
+                f"It is optional: test for it with pond.has_table('{source}.<table>'), or run "
+                f"{source} first."
+            ),
         )
 
 
@@ -50,7 +69,10 @@ class ContractError(AuthorError):
     def __init__(self, table: str, breaches: Sequence[str]) -> None:
         """Say what was looked for and what there is."""
         super().__init__(
-            f"Table {table!r} would break what this major version has published: {'; '.join(breaches)}.",
+            (
+                f"Table {table!r} would break what this major version has published: "
+                f"{'; '.join(breaches)}."
+            ),
             hint="Keep the column and its type, or raise the major version in pond.toml.",
         )
 
@@ -76,15 +98,20 @@ class RunKilledError(AuthorError):
         """Say what was asked for and what there is."""
         super().__init__(
             f"This run was killed: {what} is of no use to it any more.",
-            hint="A function given as on_kill= has pond.name, version, f, run_key, recall, env and log.",
+            hint=(
+                "A function given as on_kill= has pond.name, version, f, run_key, recall, env "
+                "and log."
+            ),
         )
 
 
 def missing_variable_hint(name: str) -> str:
     """Where a variable that Ripples miss is defined."""
     return (
-        f"Define {name} in the Catchment's environment file (duckstring catchment configure --env-file FILE; "
-        "in AWS: cdk deploy -c envfile=FILE) or, for a password or token, in the Catchment's secret: docs/aws.md, Secrets."
+        f"Define {name} in the Catchment's environment file (duckstring catchment configure "
+        "--env-file FILE; "
+        "in AWS: cdk deploy -c envfile=FILE) or, for a password or token, in the Catchment's "
+        "secret: docs/aws.md, Secrets."
     )
 
 

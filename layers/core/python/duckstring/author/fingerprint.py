@@ -1,7 +1,9 @@
-"""A table's fingerprint: equal for equal multisets of rows, in any order, and another one when any value changes.
+"""A table's fingerprint: equal for equal multisets of rows, in any order, and another one when any
+value changes.
 
-A sum of row hashes, so that it needs one pass, no order and no memory. DuckDB's ``hash`` alone is blind to much: it takes
-``[]``, ``[NULL]`` and NULL for one, 0 and -1 in a DECIMAL(38,0), -0.0 and 0.0. So such values are hashed by what shows the difference.
+A sum of row hashes, so that it needs one pass, no order and no memory. DuckDB's ``hash`` alone is
+blind to much: it takes ``[]``, ``[NULL]`` and NULL for one, 0 and -1 in a DECIMAL(38,0), -0.0 and
+0.0. So such values are hashed by what shows the difference.
 """
 
 from __future__ import annotations
@@ -13,19 +15,25 @@ from hashlib import sha256
 from duckstring.author.columns import OWN, ColumnType, ColumnTypes, quoted
 
 _SCHEME = 2
-"""What the release before wrote (1, unnamed) equals nothing that this one writes: after an upgrade a table counts as changed, once."""
+"""What the release before wrote (1, unnamed) equals nothing that this one writes: after an
+upgrade a table counts as changed, once.
+"""
 
 _DIGITS_OF_64_BITS = 18
-"""A DECIMAL of more digits has 128 bits, of which ``hash`` mixes the two halves by XOR: equal halves give 0."""
+"""A DECIMAL of more digits has 128 bits, of which ``hash`` mixes the two halves by XOR: equal
+halves give 0.
+"""
 
 OF_ANY_TYPE = ("hash", "create_sort_key")
 """What it calls with values of any type."""
 
 
 def row_hashes(stored: ColumnTypes) -> str:
-    """The aggregate over the stored columns: the sum of row hashes, which 64 bits each give 128 bits for any number of rows.
+    """The aggregate over the stored columns: the sum of row hashes, which 64 bits each give 128
+    bits for any number of rows.
 
-    Each row's hash is hashed once more: DuckDB joins the columns' hashes by XOR, and sums over XOR can cancel.
+    Each row's hash is hashed once more: DuckDB joins the columns' hashes by XOR, and sums over XOR
+    can cancel.
     """
     values = [value for name, kind in stored.items() for value in _hashed(quoted(name), kind)]
     return f"coalesce({OWN}sum({OWN}hash({OWN}hash({', '.join(values)}))), 0)"
@@ -41,7 +49,11 @@ def _hashed(value: str, kind: ColumnType) -> Sequence[str]:
     """What to hash of a column so that equal hashes mean equal values."""
     match kind.kind:
         case "float" | "double":
-            return value, f"{OWN}signbit({value})", f"CASE WHEN {OWN}isnan({value}) THEN CAST({value} AS BIT) END"
+            return (
+                value,
+                f"{OWN}signbit({value})",
+                f"CASE WHEN {OWN}isnan({value}) THEN CAST({value} AS BIT) END",
+            )
         case "decimal" if kind.numbers[0] > _DIGITS_OF_64_BITS:
             return (f"CAST({value} AS VARCHAR)",)
         case "uuid":

@@ -1,7 +1,9 @@
-"""The freshness before a first run, as an author gets it: older than every instant, and yet an instant to reckon with.
+"""The freshness before a first run, as an author gets it: older than every instant, and yet an
+instant to reckon with.
 
-Python's own ``datetime`` overflows one step before the year 1, and a look back from the last freshness is the commonest thing
-that is done with it. Here what would lie before the first instant is the first instant.
+Python's own ``datetime`` overflows one step before the year 1, and a look back from the last
+freshness is the commonest thing that is done with it. Here what would lie before the first instant
+is the first instant.
 """
 
 from __future__ import annotations
@@ -85,13 +87,23 @@ def _of(instant: datetime) -> FirstInstant:
 
 
 def _not_before(first: date, reckon: Callable[[], object], other: object) -> Any:  # noqa: ANN401 - as ``reckon`` gives it
-    """The result, or the first one where that would lie before it. Durations of other libraries come by ``__rsub__``."""
+    """The result, or the first one where that would lie before it. Durations of other libraries
+    come by ``__rsub__``.
+    """
     try:
         found = reckon()
-        if found is NotImplemented and not isinstance(other, (timedelta, date)) and (turned := getattr(other, "__rsub__", None)):
+        if (
+            found is NotImplemented
+            and not isinstance(other, (timedelta, date))
+            and (turned := getattr(other, "__rsub__", None))
+        ):
             return turned(first)
     except (OverflowError, ValueError):
-        return FirstInstant(1, 1, 1, tzinfo=first.tzinfo) if isinstance(first, datetime) else FirstDate(1, 1, 1)
+        return (
+            FirstInstant(1, 1, 1, tzinfo=first.tzinfo)
+            if isinstance(first, datetime)
+            else FirstDate(1, 1, 1)
+        )
     return found
 
 

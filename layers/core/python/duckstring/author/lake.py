@@ -1,7 +1,8 @@
-"""One attempt's DuckDB: views over table versions, and the writing of new ones. It knows no AWS, only addresses.
+"""One attempt's DuckDB: views over table versions, and the writing of new ones. It knows no AWS,
+only addresses.
 
-Nothing is read before it is asked for. A view costs a HEAD and a GET of the Parquet footer; DuckDB keeps the footer, so
-that the query behind it pays for the data alone.
+Nothing is read before it is asked for. A view costs a HEAD and a GET of the Parquet footer; DuckDB
+keeps the footer, so that the query behind it pays for the data alone.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 _DESCRIPTORS = 8
 """With fewer that are free, a failure to reach the storage is the author's own doing."""
 _NO_SCHEMAS = frozenset({"memory", "temp", "system", "information_schema", "pg_catalog"})
-"""Names that DuckDB keeps for itself: tables of a Source called so are read by ``read_table`` only."""
+"""Names that DuckDB keeps for itself: tables of a Source called so are read by ``read_table``
+only.
+"""
 
 _INCOMING = "~incoming"
 _STREAM = "~stream"
@@ -83,7 +86,9 @@ class Lake:
         return self._con
 
     def close(self) -> None:
-        """Give back memory and disk. A query that a thread of the author left behind is ended: DuckDB would wait for it."""
+        """Give back memory and disk. A query that a thread of the author left behind is ended:
+        DuckDB would wait for it.
+        """
         if self._con is not None:
             self._con.interrupt()
             self._con.close()
@@ -95,7 +100,9 @@ class Lake:
             self._con.interrupt()
 
     def show(self, tables: Mapping[TableRef, TableVersion]) -> None:
-        """Make views of all tables, several at a time: each waits for two requests and little else."""
+        """Make views of all tables, several at a time: each waits for two requests and little
+        else.
+        """
         wanted = {ref: version.key for ref, version in tables.items() if ref[0] not in _NO_SCHEMAS}
         missing = [(ref, key) for ref, key in wanted.items() if self._views.get(ref) != key]
         for schema in sorted({ref[0] for ref, _ in missing}):
@@ -110,15 +117,20 @@ class Lake:
             self.con.execute(f"DROP VIEW IF EXISTS {_path(*ref)}")
 
     def read(self, ref: TableRef, version: TableVersion) -> DuckDBPyRelation:
-        """A lazy relation over one table version, whatever else has its name in this database by now."""
+        """A lazy relation over one table version, whatever else has its name in this database by
+        now.
+        """
         self.show({ref: version})
         with self._told_apart():
             return self.con.sql(self._select(self.con, version.key))
 
-    def write(self, table: str, data: object, *, key: str, published: TableVersion | None = None) -> TableVersion:
+    def write(
+        self, table: str, data: object, *, key: str, published: TableVersion | None = None
+    ) -> TableVersion:
         """Store ``data`` as Parquet and measure what was stored, without holding it in memory.
 
-        The fingerprint is taken from the stored file: the relation might not give the same rows twice.
+        The fingerprint is taken from the stored file: the relation might not give the same rows
+        twice.
 
         Raises:
             WriteError: it cannot be kept as it is. Nothing was stored.
@@ -136,17 +148,26 @@ class Lake:
         return TableVersion(table, key, rows, size, fingerprint(writing.columns, rows, total))
 
     def outage(self, error: BaseException) -> TransientError | None:
-        """What to say instead of an error that is the storage's fault: of a statement of the author's over tables that lie there."""
+        """What to say instead of an error that is the storage's fault: of a statement of the
+        author's over tables that lie there.
+        """
         if not outages.is_outage(error, self._storage.addresses(), self._keys):
             return None
         if not _has_descriptors():
             # Whatever DuckDB says then: it could open neither a file nor a connection.
-            error.add_note("This process has no file descriptors left: the code holds too many open, or has lowered their limit.")
+            error.add_note(
+                "This process has no file descriptors left: the code holds too many open, or has lowered their limit."
+            )
             return None
-        return TransientError(f"The Catchment's storage did not answer: {error}", hint="The attempt can be made again.")
+        return TransientError(
+            f"The Catchment's storage did not answer: {error}",
+            hint="The attempt can be made again.",
+        )
 
     def _check_functions(self, table: str) -> None:
-        """A function of the author's in Python stands beside DuckDB's own of its name, and is called where its types fit better."""
+        """A function of the author's in Python stands beside DuckDB's own of its name, and is
+        called where its types fit better.
+        """
         for name in OF_ANY_TYPE:
             if self._candidates(name) > 1:
                 raise WriteError(
@@ -155,7 +176,9 @@ class Lake:
                 )
 
     def _candidates(self, name: str) -> int:
-        """How many functions of that name there are. DuckDB's list of functions takes long; an error lists those of one name."""
+        """How many functions of that name there are. DuckDB's list of functions takes long; an
+        error lists those of one name.
+        """
         from duckdb import BinderException  # noqa: PLC0415 - the worker starts without DuckDB
 
         with self.con.cursor() as cursor:
@@ -171,11 +194,14 @@ class Lake:
         with self._told_apart():
             return stored.published(self.con, self._uri(version.key))
 
-    def _copy(self, con: DuckDBPyConnection, writing: Writing, relation: DuckDBPyRelation, key: str) -> int:
+    def _copy(
+        self, con: DuckDBPyConnection, writing: Writing, relation: DuckDBPyRelation, key: str
+    ) -> int:
         """Write the file; its size in bytes."""
         from duckdb import FatalException  # noqa: PLC0415 - the worker starts without DuckDB
 
-        # As a view of this connection alone: a lasting one would need a schema of the author's that can be written to.
+        # As a view of this connection alone: a lasting one would need a schema of the author's that
+        # can be written to.
         relation.query(_INCOMING, f"FROM {quoted(_INCOMING)} LIMIT 0")
         incoming = f"temp.main.{quoted(_INCOMING)}"
         try:
@@ -192,7 +218,9 @@ class Lake:
         return int(stats[2])
 
     @contextmanager
-    def _relation(self, table: str, data: object) -> Iterator[tuple[DuckDBPyConnection, DuckDBPyRelation]]:
+    def _relation(
+        self, table: str, data: object
+    ) -> Iterator[tuple[DuckDBPyConnection, DuckDBPyRelation]]:
         """The rows as a relation, and the connection that it belongs to."""
         from duckdb import DuckDBPyRelation  # noqa: PLC0415 - the worker starts without DuckDB
 
@@ -204,12 +232,15 @@ class Lake:
                 with self._one_writes:
                     yield self.con, data
             case _:
-                # What comes as a stream is copied by a connection of its own: the author's may be busy making the stream.
+                # What comes as a stream is copied by a connection of its own: the author's may be
+                # busy making the stream.
                 with self.con.cursor() as other, _read(other, table, data):
                     yield other, _registered(other, table, data)
 
     def _is_ours(self, relation: DuckDBPyRelation) -> bool:
-        """Whether what it makes in its own connection is found in ours: a relation of another one is refused by ours."""
+        """Whether what it makes in its own connection is found in ours: a relation of another
+        one is refused by ours.
+        """
         from duckdb import CatalogException, Error  # noqa: PLC0415 - the worker starts without DuckDB
 
         name = f"~whose {token_hex(8)}"
@@ -245,7 +276,9 @@ class Lake:
 
     @contextmanager
     def _told_apart(self) -> Iterator[None]:
-        """The Catchment's storage failing is not the author's fault; any other address failing is."""
+        """The Catchment's storage failing is not the author's fault; any other address failing
+        is.
+        """
         try:
             yield
         except Exception as error:
@@ -255,7 +288,9 @@ class Lake:
 
 
 def _has_descriptors() -> bool:
-    """Whether the author's code has left descriptors for DuckDB to work with: it needs one for each file and connection."""
+    """Whether the author's code has left descriptors for DuckDB to work with: it needs one for
+    each file and connection.
+    """
     got: list[int] = []
     try:
         got.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_DESCRIPTORS))
@@ -270,7 +305,9 @@ def _has_descriptors() -> bool:
 def _select(table: str, relation: DuckDBPyRelation | None) -> DuckDBPyRelation:
     """What DuckDB makes of the author's SQL: nothing, where it is a statement without rows."""
     if relation is None:
-        raise WriteError(f"Table {table!r}: that SQL gives no rows.", hint="Write the text of a SELECT.")
+        raise WriteError(
+            f"Table {table!r}: that SQL gives no rows.", hint="Write the text of a SELECT."
+        )
     return relation
 
 
@@ -286,9 +323,21 @@ def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRe
         if not isinstance(data, DuckDBPyRelation):
             con.register(_STREAM, readable(data))
             return con.sql(f"FROM {quoted(_STREAM)}")
-        con.register(_STREAM, _foreign(table, data.project(", ".join(encoded(name, kind) for name, kind in columns.items()))))
-        return con.sql(f"SELECT {', '.join(restored(name, kind) for name, kind in columns.items())} FROM {quoted(_STREAM)}")  # noqa: S608 - quoted
-    except (Error, ValueError, NotImplementedError) as error:  # Arrow's own are kinds of the latter two
+        con.register(
+            _STREAM,
+            _foreign(
+                table,
+                data.project(", ".join(encoded(name, kind) for name, kind in columns.items())),
+            ),
+        )
+        return con.sql(
+            f"SELECT {', '.join(restored(name, kind) for name, kind in columns.items())} FROM {quoted(_STREAM)}"  # noqa: S608 - quoted
+        )
+    except (
+        Error,
+        ValueError,
+        NotImplementedError,
+    ) as error:  # Arrow's own are kinds of the latter two
         if (refused := _unread(con, table, data)) is not None:
             raise refused from error
         raise WriteError(
@@ -301,16 +350,23 @@ def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRe
 def _read(con: DuckDBPyConnection, table: str, data: object) -> Iterator[None]:
     """What DuckDB says of a frame's values as it reads them, of the column that it is about.
 
-    It takes the type of an object column from a sample of the values, and casts the others to it: here it looks at all.
+    It takes the type of an object column from a sample of the values, and casts the others to it:
+    here it looks at all.
     """
     from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
 
-    (sample,) = con.execute(f"SELECT {OWN}current_setting('pandas_analyze_sample')").fetchone() or (0,)
+    (sample,) = con.execute(f"SELECT {OWN}current_setting('pandas_analyze_sample')").fetchone() or (
+        0,
+    )
     if (rows := rows_of_objects(data)) > sample:
         con.execute(f"SET SESSION pandas_analyze_sample = {rows}")
     try:
         yield
-    except (Error, ValueError, NotImplementedError) as error:  # Arrow's own are kinds of the latter two
+    except (
+        Error,
+        ValueError,
+        NotImplementedError,
+    ) as error:  # Arrow's own are kinds of the latter two
         if (refused := _unread(con, table, data)) is not None:
             raise refused from error
         raise
@@ -324,7 +380,9 @@ def _unread(con: DuckDBPyConnection, table: str, data: object) -> WriteError | N
             con.rollback()
         try:
             con.register(_STREAM, alone)
-            con.execute(f"SELECT {OWN}max({OWN}hash(COLUMNS(*), CAST(COLUMNS(*) AS VARCHAR))) FROM {quoted(_STREAM)}").fetchall()  # noqa: S608 - quoted
+            con.execute(
+                f"SELECT {OWN}max({OWN}hash(COLUMNS(*), CAST(COLUMNS(*) AS VARCHAR))) FROM {quoted(_STREAM)}"  # noqa: S608 - quoted
+            ).fetchall()
         except (Error, ValueError, NotImplementedError) as error:
             why = f"column {name!r} is nothing that DuckDB reads: {said_by(error).splitlines()[0]}"
             return WriteError(f"Table {table!r}: {why}", hint=f"Cast it, for example {cast}.")

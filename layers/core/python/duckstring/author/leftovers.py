@@ -1,7 +1,8 @@
 """Folders that a process makes for itself, and what becomes of them if it is killed.
 
-Lambda starts a function whose process died (out of time, out of memory) anew in the same environment, and leaves its disk as it is:
-what a query had spilled, ten gigabytes perhaps, would be missing for whoever runs there next.
+Lambda starts a function whose process died (out of time, out of memory) anew in the same
+environment, and leaves its disk as it is: what a query had spilled, ten gigabytes perhaps, would be
+missing for whoever runs there next.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ def folder(kind: str) -> str:
 
 
 def short_folder(kind: str) -> str:
-    """The same, with a short path: a socket in it (``multiprocessing.Manager``) may have a path of 107 bytes at most."""
+    """The same, with a short path: a socket in it (``multiprocessing.Manager``) may have a path
+    of 107 bytes at most.
+    """
     return tempfile.mkdtemp(prefix=f"{_PREFIX}{kind}-{os.getpid()}-", dir=_short_root())
 
 
 def clear() -> None:
-    """Remove the folders of processes that are no more. One with our own number is of an earlier process: we have made none yet."""
+    """Remove the folders of processes that are no more. One with our own number is of an earlier
+    process: we have made none yet.
+    """
     for root in {tempfile.gettempdir(), _short_root()}:
         for found in Path(root).glob(f"{_PREFIX}*-*-*"):
             number = found.name.split("-")[2]

@@ -1,4 +1,6 @@
-"""What one try of a Ripple remembers: small values that outlive its attempts, pauses and workers."""
+"""What one try of a Ripple remembers: small values that outlive its attempts, pauses and
+workers.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ class SupersededError(TransientError):
     def __init__(self, attempt: int) -> None:
         """``attempt`` is the late one."""
         super().__init__(
-            f"Attempt {attempt} is not the latest any more: another one has taken over what it remembers.",
+            (
+                f"Attempt {attempt} is not the latest any more: another one has taken over what it "
+                "remembers."
+            ),
             hint="Nothing is to be done: the later attempt goes on.",
         )
 
@@ -43,7 +48,9 @@ class Memory(Protocol):
 
 
 class Memo:
-    """The same as values. Asked once of ``Memory``, then kept: nobody else writes while this attempt is the latest."""
+    """The same as values. Asked once of ``Memory``, then kept: nobody else writes while this
+    attempt is the latest.
+    """
 
     def __init__(self, memory: Memory) -> None:
         """Nothing is asked before it is needed: most Ripples remember nothing."""
@@ -72,7 +79,10 @@ class Memo:
 
 def _checked(key: object) -> str:
     if not isinstance(key, str) or not key:
-        raise MemoError(f"pond.remember and pond.recall take a name, not {key!r}.", hint='Write pond.remember("run_id", 7).')
+        raise MemoError(
+            f"pond.remember and pond.recall take a name, not {key!r}.",
+            hint='Write pond.remember("run_id", 7).',
+        )
     return key
 
 
@@ -90,6 +100,9 @@ def _check_size(key: str, entries: Mapping[str, str]) -> None:
     size = sum(len(name.encode()) + len(text.encode()) for name, text in entries.items())
     if size > MOST_BYTES:
         raise MemoError(
-            f"pond.remember({key!r}): this Ripple would remember {size} bytes; allowed: {MOST_BYTES} together.",
+            (
+                f"pond.remember({key!r}): this Ripple would remember {size} bytes; allowed: "
+                f"{MOST_BYTES} together."
+            ),
             hint="Remember ids and addresses; data is for pond.write_table.",
         )

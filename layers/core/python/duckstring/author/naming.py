@@ -24,7 +24,9 @@ TableRef = tuple[str, str]
 
 
 def lists_tables(text: str) -> bool:
-    """Whether a text may ask DuckDB for the names of tables: it may read one that it does not name."""
+    """Whether a text may ask DuckDB for the names of tables: it may read one that it does not
+    name.
+    """
     return _LISTS_TABLES.search(text) is not None
 
 
@@ -42,4 +44,8 @@ def named_in(sql: str, refs: Iterable[TableRef]) -> set[TableRef]:
     pairs = _NAMES.findall(sql.lower())
     words = {name for pair in pairs for name in pair}
     bare = {name for schema, name in pairs if schema not in schemas}
-    return {(schema, table) for schema, table in refs if table in (bare if schema == "main" else words) and schema in words | {"main"}}
+    return {
+        (schema, table)
+        for schema, table in refs
+        if table in (bare if schema == "main" else words) and schema in words | {"main"}
+    }

@@ -15,19 +15,26 @@ def arrange(specs: Sequence[RippleSpec], *, module: str) -> tuple[RippleSpec, ..
     """Order Ripples topologically; among equals as declared.
 
     Raises:
-        RippleError: there are none or too many, two have one name, a parent does not exist (all of these at once), or they form a
-            cycle.
+        RippleError: there are none or too many, two have one name, a parent does not exist (all of
+            these at once), or they form a cycle.
     """
     if not specs:
-        raise RippleError(f"{module} declares no Ripple.", hint="Put @ripple above at least one function in it.")
+        raise RippleError(
+            f"{module} declares no Ripple.", hint="Put @ripple above at least one function in it."
+        )
     if len(specs) > MOST_RIPPLES:
-        raise RippleError(f"{module} declares {len(specs)} Ripples; allowed: {MOST_RIPPLES}.", hint="Divide the Pond.")
+        raise RippleError(
+            f"{module} declares {len(specs)} Ripples; allowed: {MOST_RIPPLES}.",
+            hint="Divide the Pond.",
+        )
     by_name = {spec.name: spec for spec in specs}
     if faults := graph_faults(specs):
         raise joined(faults)
     ordered: dict[str, RippleSpec] = {}
     while waiting := [spec for spec in specs if spec.name not in ordered]:
-        ready = next((spec for spec in waiting if all(parent in ordered for parent in spec.parents)), None)
+        ready = next(
+            (spec for spec in waiting if all(parent in ordered for parent in spec.parents)), None
+        )
         if ready is None:
             raise _cycle(by_name, waiting[0].name, set(ordered))
         ordered[ready.name] = ready
@@ -39,18 +46,28 @@ def graph_faults(specs: Sequence[RippleSpec]) -> list[RippleError]:
     by_name = {spec.name: spec for spec in specs}
     counts = Counter(spec.name for spec in specs)
     twins = [
-        RippleError(f"{count} Ripples are called {name!r}.", hint='Rename one: @ripple(name="...").')
+        RippleError(
+            f"{count} Ripples are called {name!r}.", hint='Rename one: @ripple(name="...").'
+        )
         for name, count in counts.items()
         if count > 1
     ]
-    return twins + [_orphan(spec, parent, by_name) for spec in specs for parent in spec.parents if parent not in by_name]
+    return twins + [
+        _orphan(spec, parent, by_name)
+        for spec in specs
+        for parent in spec.parents
+        if parent not in by_name
+    ]
 
 
 def _orphan(spec: RippleSpec, parent: str, by_name: Mapping[str, RippleSpec]) -> RippleError:
     near = get_close_matches(parent, by_name, n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""
     return RippleError(
-        f"Ripple {spec.name!r}: its parent {parent!r} is not a Ripple of this Pond; {meant}it has {', '.join(sorted(by_name))}.",
+        (
+            f"Ripple {spec.name!r}: its parent {parent!r} is not a Ripple of this Pond; {meant}it "
+            f"has {', '.join(sorted(by_name))}."
+        ),
         hint="Name a Ripple of this Pond in parents=, or pass the function itself.",
     )
 

@@ -23,8 +23,8 @@ def is_outage(error: BaseException, addresses: Sequence[str], keys: Collection[s
     Args:
         error: what DuckDB raised.
         addresses: the beginnings by which DuckDB calls what lies in the storage.
-        keys: the objects that the Catchment itself reads and writes here. Of others only an outage counts: an author who names
-            an object that is not there has made a mistake.
+        keys: the objects that the Catchment itself reads and writes here. Of others only an outage
+            counts: an author who names an object that is not there has made a mistake.
     """
     from duckdb import IOException  # noqa: PLC0415 - the worker starts without DuckDB
 
@@ -46,7 +46,9 @@ def _is_down(error: BaseException) -> bool:
 
 
 def _address_in(message: str) -> str:
-    """What a failure is about: DuckDB names it first, by the URL of the request or as the statement did."""
+    """What a failure is about: DuckDB names it first, by the URL of the request or as the
+    statement did.
+    """
     told = message.partition(_STATEMENT)[0]
     if found := _ADDRESS.search(told):
         return found[0].rstrip(":")

@@ -10,7 +10,9 @@ LONGEST = 7 * 86_400
 
 
 class Paused(BaseException):
-    """The Ripple is called again in ``seconds``. No ``Exception``: code that carries on after any error must not stay for this."""
+    """The Ripple is called again in ``seconds``. No ``Exception``: code that carries on after
+    any error must not stay for this.
+    """
 
     def __init__(self, seconds: int) -> None:
         """``seconds`` as the author asked for."""
@@ -28,5 +30,7 @@ def asked(duration: str | None, pauses: int) -> int:
         return grown(pauses)
     seconds = seconds_of(duration)
     if seconds is None or seconds > LONGEST:
-        raise RippleError(f"pond.pause({duration!r}); allowed: a duration over zero, of at most 7d.", hint=HINT)
+        raise RippleError(
+            f"pond.pause({duration!r}); allowed: a duration over zero, of at most 7d.", hint=HINT
+        )
     return seconds

@@ -1,4 +1,6 @@
-"""The Pond as a Ripple sees it: its freshness, its tables and its Sources' snapshots, and a DuckDB to work with."""
+"""The Pond as a Ripple sees it: its freshness, its tables and its Sources' snapshots, and a
+DuckDB to work with.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,15 @@ from duckstring.author.lake import ArrowStream, Lake, Storage
 from duckstring.author.memory import Memo, Memory
 from duckstring.author.naming import TableRef, named_in
 from duckstring.author.pausing import Paused, asked
-from duckstring.author.tables import SourceTable, SourceTables, check_name, check_table, missing, since, source_table
+from duckstring.author.tables import (
+    SourceTable,
+    SourceTables,
+    check_name,
+    check_table,
+    missing,
+    since,
+    source_table,
+)
 from duckstring.errors import TransientError
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import Instant
@@ -31,17 +41,21 @@ if TYPE_CHECKING:
 
 
 _MOST_TABLES = 300
-"""Of one Pond: a line's state names the published ones and those of each run in flight, in one item of 400 KB."""
+"""Of one Pond: a line's state names the published ones and those of each run in flight, in one
+item of 400 KB.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a Ripple attempt may see. ``own`` are the tables visible to the run, ``published`` those that readers see.
+    """What a Ripple attempt may see. ``own`` are the tables visible to the run, ``published`` those
+    that readers see.
 
-    ``dropped`` are own tables that were there once, ``written`` those that other Ripples of this run have written.
+    ``dropped`` are own tables that were there once, ``written`` those that other Ripples of this
+    run have written.
 
-    ``pauses`` counts those of this attempt. ``killed``: the run is over, and its function ``on_kill`` is called. ``ends``: when
-    the code that is called must have returned.
+    ``pauses`` counts those of this attempt. ``killed``: the run is over, and its function
+    ``on_kill`` is called. ``ends``: when the code that is called must have returned.
     """
 
     name: str
@@ -68,7 +82,9 @@ class Surroundings:
 class Pond:
     """The handle that a Ripple is given."""
 
-    def __init__(self, around: Surroundings, *, storage: Storage, memory: Memory, log: logging.Logger) -> None:
+    def __init__(
+        self, around: Surroundings, *, storage: Storage, memory: Memory, log: logging.Logger
+    ) -> None:
         """Made by the worker, for one attempt."""
         self._around = around
         self._lake = Lake(storage)
@@ -103,8 +119,9 @@ class Pond:
     def previous_f(self) -> Instant:
         """The freshness that this Ripple's tables have now.
 
-        If it never ran, the first instant of the year 1, so that every comparison holds. It can be looked back from, and moved to
-        another zone: what would lie before it is the first instant itself.
+        If it never ran, the first instant of the year 1, so that every comparison holds. It can be
+        looked back from, and moved to another zone: what would lie before it is the first instant
+        itself.
         """
         return for_author(self._around.previous_f)
 
@@ -112,14 +129,17 @@ class Pond:
     def run_key(self) -> str:
         """What this try of the Ripple is called, for engines that start one run for one token.
 
-        The same over lost workers, hand-overs and pauses, and another one for each retry after the Ripple itself failed: so a
-        run is started once, and a failed one is not given back for ever. At most 64 characters of ``a-z0-9-``.
+        The same over lost workers, hand-overs and pauses, and another one for each retry after the
+        Ripple itself failed: so a run is started once, and a failed one is not given back for ever.
+        At most 64 characters of ``a-z0-9-``.
         """
         return self._around.run_key
 
     @property
     def ends(self) -> Instant:
-        """When this call is ended if it has not returned, UTC: by the Ripple's timeout, the function's time, or ``on_kill``'s."""
+        """When this call is ended if it has not returned, UTC: by the Ripple's timeout, the
+        function's time, or ``on_kill``'s.
+        """
         return self._around.ends
 
     @property
@@ -172,7 +192,9 @@ class Pond:
         return source_table(ref, version, self._around.sources[source])
 
     def has_table(self, ref: str) -> bool:
-        """Whether ``read_table(ref)`` would find something: for optional Sources, and for first runs."""
+        """Whether ``read_table(ref)`` would find something: for optional Sources, and for first
+        runs.
+        """
         source, _, table = ref.rpartition(".")
         if not source:
             return table in self._own
@@ -183,8 +205,10 @@ class Pond:
         """Write a new version of a table of this Pond; readers see it when the run has completed.
 
         Args:
-            name: the table; a lower-case letter, then lower-case letters, digits and _, at most 48 characters.
-            data: a relation, an Arrow table or reader, a pandas or polars frame, or the text of a SELECT.
+            name: the table; a lower-case letter, then lower-case letters, digits and _, at most 48
+                characters.
+            data: a relation, an Arrow table or reader, a pandas or polars frame, or the text of a
+                SELECT.
 
         Raises:
             WriteError: the table cannot be written so.
@@ -192,19 +216,30 @@ class Pond:
         """
         self._check_write(name)
         around = self._around
-        key = table_key(around.line, name, run=around.run, ripple=around.ripple, attempt=around.attempt, invocation=around.invocation)
+        key = table_key(
+            around.line,
+            name,
+            run=around.run,
+            ripple=around.ripple,
+            attempt=around.attempt,
+            invocation=around.invocation,
+        )
         self._show_names_in(data)
         written = self._lake.write(name, data, key=key, published=around.published.get(name))
         self._written[name] = self._own[name] = written
         if self._shown:  # else it is once it is asked for
             self._lake.show({("main", name): written})
-        self.log.info("table written", extra={"table": name, "rows": written.rows, "bytes": written.bytes})
+        self.log.info(
+            "table written", extra={"table": name, "rows": written.rows, "bytes": written.bytes}
+        )
 
     def keep_table(self, name: str) -> None:
-        """Leave a table of this Pond as it is, on purpose, though this version does not write it (or not in each run).
+        """Leave a table of this Pond as it is, on purpose, though this version does not write it
+        (or not in each run).
 
-        Within a major version a published table may not vanish by accident: a new version that leaves one unwritten fails
-        with ContractError, unless it keeps or drops it. Keeping what is not there does nothing.
+        Within a major version a published table may not vanish by accident: a new version that
+        leaves one unwritten fails with ContractError, unless it keeps or drops it. Keeping what is
+        not there does nothing.
 
         Raises:
             WriteError: that is no name of a table, or this Ripple has dropped it.
@@ -212,12 +247,16 @@ class Pond:
         self._check_alive("pond.keep_table")
         check_table(name)
         if name in self._dropped:
-            raise WriteError(f"pond.keep_table({name!r}) after pond.drop_table({name!r}).", hint="Do one of the two.")
+            raise WriteError(
+                f"pond.keep_table({name!r}) after pond.drop_table({name!r}).",
+                hint="Do one of the two.",
+            )
         _check_many(self._kept, name)
         self._kept.add(name)
 
     def drop_table(self, name: str) -> None:
-        """Publish a table of this Pond no longer, from this run on. Sinks that read it are told so by TableNotFoundError.
+        """Publish a table of this Pond no longer, from this run on. Sinks that read it are told so
+        by TableNotFoundError.
 
         Dropping what is not there does nothing, so the call may stay in the code.
 
@@ -227,11 +266,20 @@ class Pond:
         self._check_alive("pond.drop_table")
         check_table(name)
         if name in self._written or name in self._around.written:
-            raise WriteError(f"pond.drop_table({name!r}), which this run has written.", hint="Write it no longer, or do not drop it.")
+            raise WriteError(
+                f"pond.drop_table({name!r}), which this run has written.",
+                hint="Write it no longer, or do not drop it.",
+            )
         if name in self._kept:
-            raise WriteError(f"pond.drop_table({name!r}) after pond.keep_table({name!r}).", hint="Do one of the two.")
+            raise WriteError(
+                f"pond.drop_table({name!r}) after pond.keep_table({name!r}).",
+                hint="Do one of the two.",
+            )
         if self._skipped:
-            raise WriteError(f"pond.drop_table({name!r}) after pond.skip().", hint="Skip only where nothing changes.")
+            raise WriteError(
+                f"pond.drop_table({name!r}) after pond.skip().",
+                hint="Skip only where nothing changes.",
+            )
         _check_many(self._dropped, name)
         self._dropped.add(name)
         if self._own.pop(name, None) is not None:
@@ -239,11 +287,18 @@ class Pond:
             self.log.info("table dropped", extra={"table": name})
 
     def sources_changed(self) -> frozenset[str]:
-        """The names of the Sources that may have new data since ``previous_f``; all of them on a first or forced run."""
-        return frozenset(name for name, source in self._around.sources.items() if source.changed and source.tables is not None)
+        """The names of the Sources that may have new data since ``previous_f``; all of them on a
+        first or forced run.
+        """
+        return frozenset(
+            name
+            for name, source in self._around.sources.items()
+            if source.changed and source.tables is not None
+        )
 
     def skip(self) -> None:
-        """Declare that nothing changed: the run keeps the tables that there are, and Sinks have nothing new to read.
+        """Declare that nothing changed: the run keeps the tables that there are, and Sinks have
+        nothing new to read.
 
         Raises:
             WriteError: this Ripple has written a table already.
@@ -251,20 +306,27 @@ class Pond:
         self._check_alive("pond.skip")
         if self._written:
             raise WriteError(
-                f"pond.skip() after writing {', '.join(sorted(self._written))}.", hint="Decide to skip before the first write_table."
+                f"pond.skip() after writing {', '.join(sorted(self._written))}.",
+                hint="Decide to skip before the first write_table.",
             )
         if self._dropped:
-            raise WriteError(f"pond.skip() after dropping {', '.join(sorted(self._dropped))}.", hint="Skip only where nothing changes.")
+            raise WriteError(
+                f"pond.skip() after dropping {', '.join(sorted(self._dropped))}.",
+                hint="Skip only where nothing changes.",
+            )
         self._skipped = True
 
     def pause(self, duration: str | None = None) -> NoReturn:
-        """Leave, and be called again later, from the beginning: while something elsewhere is awaited nothing runs.
+        """Leave, and be called again later, from the beginning: while something elsewhere is
+        awaited nothing runs.
 
-        It is the same attempt, and no retry is spent. Tables that were written by now are dropped; what ``remember`` keeps stays.
+        It is the same attempt, and no retry is spent. Tables that were written by now are dropped;
+        what ``remember`` keeps stays.
 
         Args:
-            duration: ``"60s"``, ``"15m"``; default 15 s at first, growing to 5 min. A Ripple that pauses very often is called
-                less often in the end: its run can count some thousand turns.
+            duration: ``"60s"``, ``"15m"``; default 15 s at first, growing to 5 min. A Ripple that
+                pauses very often is called less often in the end: its run can count some thousand
+                turns.
 
         Raises:
             RippleError: ``duration`` is none.
@@ -274,11 +336,13 @@ class Pond:
         raise self._paused
 
     def remember(self, key: str, value: object) -> None:
-        """Keep a small value for this run and Ripple: its later attempts and pauses ``recall`` it, until the Ripple itself fails.
+        """Keep a small value for this run and Ripple: its later attempts and pauses ``recall`` it,
+        until the Ripple itself fails.
 
         Args:
             key: its name.
-            value: text, a number, true or false, None, or lists and objects of them: 64 KB together.
+            value: text, a number, true or false, None, or lists and objects of them: 64 KB
+                together.
 
         Raises:
             MemoError: that cannot be kept.
@@ -301,11 +365,16 @@ class Pond:
         return value
 
     def explained(self, error: BaseException) -> BaseException:
-        """What SQL says of a table that was dropped, in the words of ``read_table``; any other error as it is."""
+        """What SQL says of a table that was dropped, in the words of ``read_table``; any other
+        error as it is.
+        """
         name, around = missing(error), self._around
         if name in around.dropped or name in self._dropped:
             return self._no_own(name)
-        source = next((source for source, held in sorted(around.sources.items()) if name in held.dropped), None)
+        source = next(
+            (source for source, held in sorted(around.sources.items()) if name in held.dropped),
+            None,
+        )
         return self._no_source_table(source, name) if source else error
 
     @property
@@ -325,7 +394,9 @@ class Pond:
 
     @property
     def read(self) -> frozenset[str]:
-        """The Sources' tables that it has asked for by name, as ``source.table``; what SQL reads is not among them."""
+        """The Sources' tables that it has asked for by name, as ``source.table``; what SQL reads
+        is not among them.
+        """
         return frozenset(self._read)
 
     @property
@@ -353,17 +424,27 @@ class Pond:
         self._lake.close()
 
     def outage(self, error: BaseException) -> TransientError | None:
-        """What to say instead of an error of the author's code that is the storage's fault; None if it is not."""
+        """What to say instead of an error of the author's code that is the storage's fault; None
+        if it is not.
+        """
         return self._lake.outage(error)
 
     def interrupt(self) -> None:
-        """End the query that runs, from another thread. The worker calls it when the attempt is no longer wanted."""
+        """End the query that runs, from another thread. The worker calls it when the attempt is
+        no longer wanted.
+        """
         self._lake.interrupt()
 
     def _visible(self) -> dict[TableRef, TableVersion]:
-        own: dict[TableRef, TableVersion] = {("main", table): version for table, version in self._own.items()}
+        own: dict[TableRef, TableVersion] = {
+            ("main", table): version for table, version in self._own.items()
+        }
         for name, source in self._around.sources.items():
-            own |= {(name, table): version for table, version in (source.tables or {}).items() if name != "main"}
+            own |= {
+                (name, table): version
+                for table, version in (source.tables or {}).items()
+                if name != "main"
+            }
         return own
 
     def _own_version(self, table: str) -> TableVersion:
@@ -374,14 +455,30 @@ class Pond:
     def _no_own(self, table: str) -> TableNotFoundError:
         around = self._around
         if table in self._dropped:
-            return TableNotFoundError(table, owner="this Pond", known=list(self._own), dropped="dropped by this Ripple")
-        return TableNotFoundError(table, owner="this Pond", known=list(self._own), dropped=since(around.dropped.get(table), around.line))
+            return TableNotFoundError(
+                table, owner="this Pond", known=list(self._own), dropped="dropped by this Ripple"
+            )
+        return TableNotFoundError(
+            table,
+            owner="this Pond",
+            known=list(self._own),
+            dropped=since(around.dropped.get(table), around.line),
+        )
 
     def _no_source_table(self, source: str, table: str) -> TableNotFoundError:
         held = self._around.sources[source]
-        gone, known = since(held.dropped.get(table), held.line or Line(source)), list(held.tables or ())
-        hint = f"Read what replaces it, or deploy a {source} that writes it again." if gone else f"See them: duckstring query {source}"
-        return TableNotFoundError(table, owner=f"Source {source!r}", known=known, dropped=gone, hint=hint)
+        gone, known = (
+            since(held.dropped.get(table), held.line or Line(source)),
+            list(held.tables or ()),
+        )
+        hint = (
+            f"Read what replaces it, or deploy a {source} that writes it again."
+            if gone
+            else f"See them: duckstring query {source}"
+        )
+        return TableNotFoundError(
+            table, owner=f"Source {source!r}", known=known, dropped=gone, hint=hint
+        )
 
     def _source_version(self, source: str, table: str) -> TableVersion:
         sources = self._around.sources
@@ -401,22 +498,36 @@ class Pond:
         self._check_alive("pond.write_table")
         if "." in name:
             hint = f"Write {name.rpartition('.')[2]!r}."
-            raise WriteError(f"{name!r} is a Source's table; a Pond writes its own tables only.", hint=hint)
+            raise WriteError(
+                f"{name!r} is a Source's table; a Pond writes its own tables only.", hint=hint
+            )
         check_name(name)
         if name not in self._own and len(self._own) >= _MOST_TABLES:
             raise WriteError(
-                f"Table {name!r} would be one of more than {_MOST_TABLES}.", hint="Divide the Pond, or write fewer, larger tables."
+                f"Table {name!r} would be one of more than {_MOST_TABLES}.",
+                hint="Divide the Pond, or write fewer, larger tables.",
             )
         if name in self._written:
-            raise WriteError(f"Table {name!r} was written by this Ripple already.", hint="Write it once, from one relation.")
+            raise WriteError(
+                f"Table {name!r} was written by this Ripple already.",
+                hint="Write it once, from one relation.",
+            )
         if self._skipped:
-            raise WriteError(f"Table {name!r} after pond.skip().", hint="Skip only where nothing is to be written.")
+            raise WriteError(
+                f"Table {name!r} after pond.skip().",
+                hint="Skip only where nothing is to be written.",
+            )
         gone = self._around.dropped.get(name)
         if name in self._dropped or (gone and gone.snapshot == self._around.run):
-            raise WriteError(f"Table {name!r} was dropped in this run already.", hint="Write it, or drop it: not both in one run.")
+            raise WriteError(
+                f"Table {name!r} was dropped in this run already.",
+                hint="Write it, or drop it: not both in one run.",
+            )
 
     def _show_names_in(self, data: object) -> None:
-        """SQL given as text may read any table, as it may in ``con.sql``: those that it names are shown."""
+        """SQL given as text may read any table, as it may in ``con.sql``: those that it names
+        are shown.
+        """
         if isinstance(data, str) and not self._shown:
             self._has_sql = True
             visible = self._visible()
@@ -427,5 +538,6 @@ def _check_many(names: set[str], name: str) -> None:
     """They are sent with the attempt's end, whose size has a limit."""
     if name not in names and len(names) >= _MOST_TABLES:
         raise WriteError(
-            f"Table {name!r} would be one of more than {_MOST_TABLES} that are kept or dropped.", hint="Name those that there are."
+            f"Table {name!r} would be one of more than {_MOST_TABLES} that are kept or dropped.",
+            hint="Name those that there are.",
         )

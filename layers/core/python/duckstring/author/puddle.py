@@ -1,4 +1,6 @@
-"""``@puddle``: local test data for a table of a Source. A record only: nothing runs it in a Catchment."""
+"""``@puddle``: local test data for a table of a Source. A record only: nothing runs it in a
+Catchment.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def puddle(
     def declare(of: PuddleFunction) -> PuddleFunction:
         named = of.__name__ if table is None else table
         if not _TABLE.fullmatch(named):
-            raise RippleError(f"A Puddle cannot stand for {named!r}.", hint='Write @puddle(table="source.table").')
+            raise RippleError(
+                f"A Puddle cannot stand for {named!r}.", hint='Write @puddle(table="source.table").'
+            )
         if (collector := _collector.get()) is not None:
             collector.append(DeclaredPuddle(named, of))
         return of

@@ -1,6 +1,8 @@
-"""``@ripple``: a function becomes a Ripple. The function itself stays as it is, and can be called in a test.
+"""``@ripple``: a function becomes a Ripple. The function itself stays as it is, and can be called
+in a test.
 
-Declarations go to the ``collecting`` block that an import runs in, and nowhere else: a warm worker holds many Ponds.
+Declarations go to the ``collecting`` block that an import runs in, and nowhere else: a warm worker
+holds many Ponds.
 """
 
 from __future__ import annotations
@@ -107,18 +109,20 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
         parents: the Ripples that run before this one, as functions or names.
         name: the Ripple's name; default the function's.
         always_run: run even when no Source changed.
-        timeout: how long one attempt of it may take, pauses included: ``"90s"``, ``"2h"``, ``"1h30m"``; default 24 hours.
+        timeout: how long one attempt of it may take, pauses included: ``"90s"``, ``"2h"``,
+            ``"1h30m"``; default 24 hours.
         memory: how much memory it needs, as far as you know: ``"512MB"``, ``"4GB"``.
-        on_kill: a function of no argument, or of the Pond, that is called when the Ripple was killed, or its time is over: to cancel
-            what it started elsewhere.
+        on_kill: a function of no argument, or of the Pond, that is called when the Ripple was
+            killed, or its time is over: to cancel what it started elsewhere.
         unknown: refused, with the nearest argument that there is.
 
     Returns:
         The function, unchanged.
 
     Raises:
-        RippleError: something about the declaration cannot be: every fault, one a line. While a package is imported the faults of
-            all its Ripples are raised together, by ``collecting``.
+        RippleError: something about the declaration cannot be: every fault, one a line. While a
+            package is imported the faults of all its Ripples are raised together, by
+            ``collecting``.
     """
 
     def declare(of: RippleFunction) -> RippleFunction:
@@ -158,7 +162,10 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
 
 def _unnamed(*found: object) -> RippleError:
     return RippleError(
-        f"@ripple({', '.join(map(_shown, found))}): an argument has no name; allowed: {', '.join(_WORDS)}.",
+        (
+            f"@ripple({', '.join(map(_shown, found))}): an argument has no name; allowed: "
+            f"{', '.join(_WORDS)}."
+        ),
         hint='Write @ripple, or @ripple(parents=[...], name="...").',
     )
 
@@ -193,7 +200,9 @@ def _declare(one: Declared, faults: list[RippleError]) -> None:
     if collector is not None:
         collector.declared.append(one)
         where = _where()
-        collector.faults.extend(RippleError(f"{where}{fault.message}", hint=fault.hint) for fault in faults)
+        collector.faults.extend(
+            RippleError(f"{where}{fault.message}", hint=fault.hint) for fault in faults
+        )
 
 
 def _where() -> str:
@@ -208,18 +217,27 @@ def _unknown(called: str, word: str) -> RippleError:
     near = get_close_matches(word, _WORDS, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     return RippleError(
-        f"Ripple {_shown(called)}: unknown argument {_shown(word)[1:-1]}=; {meant}allowed: {', '.join(_WORDS)}.",
+        (
+            f"Ripple {_shown(called)}: unknown argument {_shown(word)[1:-1]}=; {meant}allowed: "
+            f"{', '.join(_WORDS)}."
+        ),
         hint="Correct the @ripple line.",
     )
 
 
 def _called(function: object, name: object) -> str:
     if not inspect.isroutine(function):
-        raise RippleError(f"@ripple stands above {_shown(function)}.", hint="Put it above a function: @ripple or @ripple(parents=[...]).")
+        raise RippleError(
+            f"@ripple stands above {_shown(function)}.",
+            hint="Put it above a function: @ripple or @ripple(parents=[...]).",
+        )
     called = getattr(function, "__name__", "") if name is None else name
     if not isinstance(called, str) or not POND_NAME.fullmatch(called):
         raise RippleError(
-            f"A Ripple cannot be called {_shown(called)}; allowed: a lower-case letter, then lower-case letters, digits and _, at most 48.",
+            (
+                f"A Ripple cannot be called {_shown(called)}; allowed: a lower-case letter, then "
+                "lower-case letters, digits and _, at most 48."
+            ),
             hint='Rename the function, or write @ripple(name="...").',
         )
     return called
@@ -228,7 +246,12 @@ def _called(function: object, name: object) -> str:
 def _parents(called: str, parents: object) -> tuple[str, ...]:
     if isinstance(parents, str) or not isinstance(parents, Sequence):
         raise RippleError(
-            f"Ripple {_shown(called)}: parents={_shown(parents)}; allowed: a list of Ripples or names.", hint="Write parents=[load]."
+            (
+                f"Ripple {_shown(called)}: parents={_shown(parents)}; allowed: a list of Ripples "
+                "or "
+                "names."
+            ),
+            hint="Write parents=[load].",
         )
     return tuple(dict.fromkeys(_parent(called, parent) for parent in parents))
 
@@ -237,7 +260,11 @@ def _parent(called: str, parent: object) -> str:
     found = parent if isinstance(parent, str) else getattr(parent, _MARK, None)
     if found is None:
         raise RippleError(
-            f"Ripple {_shown(called)}: its parent {_shown(getattr(parent, '__name__', parent))} is no Ripple.",
+            (
+                f"Ripple {_shown(called)}: its parent "
+                f"{_shown(getattr(parent, '__name__', parent))} "
+                "is no Ripple."
+            ),
             hint="Put @ripple above that function, or take it out of parents=.",
         )
     return str(found)
@@ -246,14 +273,24 @@ def _parent(called: str, parent: object) -> str:
 def _flag(called: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
-    raise RippleError(f"Ripple {_shown(called)}: always_run={_shown(value)}; allowed: True or False.", hint="Write always_run=True.")
+    raise RippleError(
+        f"Ripple {_shown(called)}: always_run={_shown(value)}; allowed: True or False.",
+        hint="Write always_run=True.",
+    )
 
 
 def _seconds(called: str, text: object) -> int | None:
     if text is None:
         return None
     if (seconds := seconds_of(text)) is None or seconds > _LONGEST:
-        raise RippleError(f"Ripple {_shown(called)}: timeout={_shown(text)}; allowed: a duration over zero, of at most 29d.", hint=HINT)
+        raise RippleError(
+            (
+                f"Ripple {_shown(called)}: timeout={_shown(text)}; allowed: a duration over "
+                "zero, of "
+                "at most 29d."
+            ),
+            hint=HINT,
+        )
     return seconds
 
 
@@ -262,25 +299,44 @@ def _mebibytes(called: str, text: object) -> int | None:
         return None
     if isinstance(text, str) and (found := mebibytes(text)):
         return found
-    raise RippleError(f"Ripple {_shown(called)}: memory={_shown(text)}; allowed: 128MB to 120GB.", hint='Write it as "512MB" or "4GB".')
+    raise RippleError(
+        f"Ripple {_shown(called)}: memory={_shown(text)}; allowed: 128MB to 120GB.",
+        hint='Write it as "512MB" or "4GB".',
+    )
 
 
 def _check_on_kill(called: str, function: object) -> None:
     if not callable(function) or not hasattr(function, "__name__"):
         raise RippleError(
-            f"Ripple {_shown(called)}: on_kill={_shown(function)}; allowed: a function.", hint="Write @ripple(on_kill=cancel)."
+            f"Ripple {_shown(called)}: on_kill={_shown(function)}; allowed: a function.",
+            hint="Write @ripple(on_kill=cancel).",
         )
     _check_function(f"{called}, on_kill={function.__name__}", function)
 
 
 def _check_function(called: str, function: Callable[..., Any]) -> None:
-    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise RippleError(f"Ripple {_shown(called)} is async or a generator.", hint="Write a plain function; use asyncio.run inside it.")
+    if (
+        inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+        or inspect.isasyncgenfunction(function)
+    ):
+        raise RippleError(
+            f"Ripple {_shown(called)} is async or a generator.",
+            hint="Write a plain function; use asyncio.run inside it.",
+        )
     parameters = inspect.signature(function).parameters.values()
-    wanted = [p for p in parameters if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
+    wanted = [
+        p
+        for p in parameters
+        if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}
+    ]
     by_name = [p.name for p in wanted if p.kind is p.KEYWORD_ONLY]
     if len(wanted) > 1 or by_name:
-        found = f"takes {', '.join(by_name)} by name alone" if by_name else f"takes {len(wanted)} arguments ({_names(wanted)})"
+        found = (
+            f"takes {', '.join(by_name)} by name alone"
+            if by_name
+            else f"takes {len(wanted)} arguments ({_names(wanted)})"
+        )
         raise RippleError(
             f"Ripple {_shown(called)} {found}; allowed: none, or one, the Pond.",
             hint="Write it as def load(pond): ...",

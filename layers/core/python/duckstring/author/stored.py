@@ -1,4 +1,6 @@
-"""A table version's Parquet file as a reader sees it: what it says of itself, and the SELECT that gives back what was written."""
+"""A table version's Parquet file as a reader sees it: what it says of itself, and the SELECT
+that gives back what was written.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,17 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
-from duckstring.author.columns import OWN, ColumnType, ColumnTypes, column_types, inside_of, literal, path_of, quoted, read_type
+from duckstring.author.columns import (
+    OWN,
+    ColumnType,
+    ColumnTypes,
+    column_types,
+    inside_of,
+    literal,
+    path_of,
+    quoted,
+    read_type,
+)
 from duckstring.author.contract import Published
 from duckstring.author.keeping import changed_forms, decoded
 
@@ -21,8 +33,8 @@ _NOTE = "duckstring"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a file says of itself: the ``types`` of columns that have another form in it, and the paths that versions before it
-    had ``filled``. Files of the release before say nothing.
+    """What a file says of itself: the ``types`` of columns that have another form in it, and the
+    paths that versions before it had ``filled``. Files of the release before say nothing.
     """
 
     types: Mapping[str, str] = field(default_factory=dict)
@@ -37,17 +49,23 @@ def note_of(columns: ColumnTypes, filled: Collection[str]) -> str:
 
 
 def scan(uri: str) -> str:
-    """The file's columns as they lie in it, whatever macros and settings (``binary_as_string``) an author has made."""
+    """The file's columns as they lie in it, whatever macros and settings (``binary_as_string``)
+    an author has made.
+    """
     return f"{OWN}read_parquet({literal(uri)}, binary_as_string := false)"
 
 
 def select(con: DuckDBPyConnection, uri: str) -> str:
-    """SQL that gives back what was written. Costs a HEAD and a GET of the file's end, which DuckDB keeps for what follows."""
+    """SQL that gives back what was written. Costs a HEAD and a GET of the file's end, which
+    DuckDB keeps for what follows.
+    """
     changed = _changed(con, _read_note(con, uri))
     if not changed:
         return f"FROM {scan(uri)}"
     columns = con.sql(f"FROM {scan(uri)}").columns
-    return f"SELECT {', '.join(decoded(name, changed.get(name)) for name in columns)} FROM {scan(uri)}"  # noqa: S608 - quoted
+    return (
+        f"SELECT {', '.join(decoded(name, changed.get(name)) for name in columns)} FROM {scan(uri)}"  # noqa: S608 - quoted
+    )
 
 
 def published(con: DuckDBPyConnection, uri: str) -> Published:
@@ -68,7 +86,9 @@ def published(con: DuckDBPyConnection, uri: str) -> Published:
 
 
 def _read_note(con: DuckDBPyConnection, uri: str) -> Note:
-    found = con.execute(f"SELECT value FROM {OWN}parquet_kv_metadata({literal(uri)}) WHERE key = '{_NOTE}'").fetchone()  # noqa: S608 - quoted
+    found = con.execute(
+        f"SELECT value FROM {OWN}parquet_kv_metadata({literal(uri)}) WHERE key = '{_NOTE}'"  # noqa: S608 - quoted
+    ).fetchone()
     if found is None:
         return Note()
     told = json.loads(found[0])
@@ -81,15 +101,23 @@ def _changed(con: DuckDBPyConnection, note: Note) -> dict[str, ColumnType]:
 
 
 def _held(con: DuckDBPyConnection, uri: str) -> Iterator[bool]:
-    """For each leaf of the file's schema, in order: whether any of its values is not NULL. Read from the file's end."""
+    """For each leaf of the file's schema, in order: whether any of its values is not NULL. Read
+    from the file's end.
+    """
     held = f"{OWN}bool_or(num_values > coalesce(stats_null_count, 0))"
-    rows = con.execute(f"SELECT column_id, {held} FROM {OWN}parquet_metadata({literal(uri)}) GROUP BY 1").fetchall()  # noqa: S608 - quoted
+    rows = con.execute(
+        f"SELECT column_id, {held} FROM {OWN}parquet_metadata({literal(uri)}) GROUP BY 1"  # noqa: S608 - quoted
+    ).fetchall()
     found: dict[int, bool] = dict(rows)
-    return (found.get(leaf, False) for leaf in count())  # a file without rows has no statistics either
+    return (
+        found.get(leaf, False) for leaf in count()
+    )  # a file without rows has no statistics either
 
 
 def _filled(kind: ColumnType, stored: ColumnType, path: str, held: Iterator[bool]) -> set[str]:
-    """The paths in a column that hold a value, its own among them. Takes from ``held`` what is the column's."""
+    """The paths in a column that hold a value, its own among them. Takes from ``held`` what is
+    the column's.
+    """
     if not kind.parts:
         return {path} if True in list(islice(held, _leaves(stored))) else set()
     has_tag = kind.kind == "union" and next(held)
@@ -114,10 +142,14 @@ def _leaves(stored: ColumnType) -> int:
     return sum(_leaves(part) for _, part in stored.parts) or 1
 
 
-def _containers(kind: ColumnType, path: str, value: str, *, many: bool = False) -> Iterator[tuple[str, str]]:
-    """What may be there without a value inside: a struct of NULLs, an empty list. With the SQL by which one sees it.
+def _containers(
+    kind: ColumnType, path: str, value: str, *, many: bool = False
+) -> Iterator[tuple[str, str]]:
+    """What may be there without a value inside: a struct of NULLs, an empty list. With the SQL by
+    which one sees it.
 
-    ``many``: ``value`` is a list, map or union that all of this lies in. What is in there counts as it does.
+    ``many``: ``value`` is a list, map or union that all of this lies in. What is in there counts as
+    it does.
     """
     yield path, f"{value} IS NOT NULL"
     many = many or kind.kind != "struct"

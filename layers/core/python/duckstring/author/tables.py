@@ -18,8 +18,8 @@ NAME_RULE = "a lower-case letter, then lower-case letters, digits and _, at most
 class SourceTables:
     """A Source's snapshot as pinned by the run; ``tables`` is None while it has published nothing.
 
-    ``f`` is the freshness of the run that published it, ``fresh`` that as of which it holds: newer, where the Source has passed
-    since. ``dropped`` are tables that it had once.
+    ``f`` is the freshness of the run that published it, ``fresh`` that as of which it holds: newer,
+    where the Source has passed since. ``dropped`` are tables that it had once.
     """
 
     tables: Mapping[str, TableVersion] | None
@@ -38,10 +38,11 @@ class SourceTable:
     Attributes:
         name: ``source.table``.
         rows: how many it has.
-        f: the freshness of the run that last wrote it, UTC; the year 1 where that is not known (it was written before
-            Catchments kept it).
-        as_of: the freshness as of which it holds, UTC: later than ``f`` where its Ripple has said since, by ``skip``, or its
-            Pond, by a pass, that nothing had changed. Older than its Pond's freshness: it was carried over.
+        f: the freshness of the run that last wrote it, UTC; the year 1 where that is not known (it
+            was written before Catchments kept it).
+        as_of: the freshness as of which it holds, UTC: later than ``f`` where its Ripple has said
+            since, by ``skip``, or its Pond, by a pass, that nothing had changed. Older than its
+            Pond's freshness: it was carried over.
         run: the run that last wrote it, ``sales@1/12``.
         version: the version of the Pond that wrote it; empty where that is not known.
     """
@@ -60,7 +61,9 @@ def source_table(name: str, version: TableVersion, source: SourceTables) -> Sour
     f = source.f if version.f == NEVER and run == source.snapshot else version.f
     as_of = max(f, version.confirmed)
     fresh = source.fresh if as_of >= source.f else as_of
-    return SourceTable(name, version.rows, f, fresh, run_key(source.line or Line(""), run), version.version)
+    return SourceTable(
+        name, version.rows, f, fresh, run_key(source.line or Line(""), run), version.version
+    )
 
 
 def check_table(name: str) -> None:
@@ -70,7 +73,10 @@ def check_table(name: str) -> None:
         WriteError: it is a Source's table, or no name.
     """
     if "." in name:
-        raise WriteError(f"{name!r} is a Source's table; a Pond has a say in its own tables only.", hint="Say it in the Source.")
+        raise WriteError(
+            f"{name!r} is a Source's table; a Pond has a say in its own tables only.",
+            hint="Say it in the Source.",
+        )
     check_name(name)
 
 
@@ -89,12 +95,20 @@ def since(gone: DroppedTable | None, line: Line) -> str:
     if gone is None:
         return ""
     at = run_key(line, gone.snapshot)
-    return f"removed by an operator ({at}, version {gone.version})" if gone.removed else f"dropped in version {gone.version} (run {at})"
+    return (
+        f"removed by an operator ({at}, version {gone.version})"
+        if gone.removed
+        else f"dropped in version {gone.version} (run {at})"
+    )
 
 
 def missing(error: BaseException) -> str:
     """The table that DuckDB did not find, by its own words; nothing if it is another error."""
     if type(error).__name__ != "CatalogException":
         return ""
-    found = re.search(r"Table with name \"?(?:[^ .]+\.)*([a-z][a-z0-9_]*)\"? does not exist", str(error), re.IGNORECASE)
+    found = re.search(
+        r"Table with name \"?(?:[^ .]+\.)*([a-z][a-z0-9_]*)\"? does not exist",
+        str(error),
+        re.IGNORECASE,
+    )
     return found[1].lower() if found else ""

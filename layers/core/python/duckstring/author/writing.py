@@ -1,4 +1,6 @@
-"""What is decided of a table before anything of it is stored: that its columns can be kept, and that they keep the contract."""
+"""What is decided of a table before anything of it is stored: that its columns can be kept, and
+that they keep the contract.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from duckstring.author.columns import OWN, ColumnType, ColumnTypes, column_types, literal, quoted, said_by
+from duckstring.author.columns import (
+    OWN,
+    ColumnType,
+    ColumnTypes,
+    column_types,
+    literal,
+    quoted,
+    said_by,
+)
 from duckstring.author.contract import Breach, Published, breaches
 from duckstring.author.errors import ContractError, WriteError
 from duckstring.author.keeping import DOES_NOT_FIT, encoded, form, too_large, unkept
@@ -18,13 +28,15 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
 
 _BREACH = "duckstring: a value breaks the contract of "
-"""What the error says by which a COPY ends on a value of a type that was not published; the column's name follows."""
+"""What the error says by which a COPY ends on a value of a type that was not published; the
+column's name follows.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """One table about to be written: its ``columns`` as readers will find them, the SELECT's ``items`` that store them, the file's
-    ``note``.
+    """One table about to be written: its ``columns`` as readers will find them, the SELECT's
+    ``items`` that store them, the file's ``note``.
     """
 
     table: str
@@ -49,7 +61,10 @@ class Writing:
             if "invalid code point" not in str(error):
                 raise
             raise WriteError(
-                f"Table {self.table!r}: a frame that the SQL reads holds text with a lone surrogate. DuckDB's database has ended by it.",
+                (
+                    f"Table {self.table!r}: a frame that the SQL reads holds text with a lone "
+                    "surrogate. DuckDB's database has ended by it."
+                ),
                 hint="Replace it first: text.encode('utf-8', 'backslashreplace').decode().",
             ) from error
         except InvalidInputException as error:
@@ -63,7 +78,11 @@ class Writing:
     def _too_large(self, path: str) -> WriteError:
         found = too_large(self.columns, path)
         return WriteError(
-            f"Table {self.table!r}: column {found.path!r} holds a value of {found.found} that is too large to be stored exactly.",
+            (
+                f"Table {self.table!r}: column {found.path!r} holds a value of {found.found} "
+                "that is "
+                "too large to be stored exactly."
+            ),
             hint=f"Cast it: {quoted(found.column)}::{found.cast}.",
         )
 
@@ -77,7 +96,12 @@ def prepare(table: str, relation: DuckDBPyRelation, published: Published | None)
     """
     columns = kept_columns(table, relation)
     if published is None:
-        return Writing(table, columns, [encoded(name, kind) for name, kind in columns.items()], note_of(columns, ()))
+        return Writing(
+            table,
+            columns,
+            [encoded(name, kind) for name, kind in columns.items()],
+            note_of(columns, ()),
+        )
     return _within_contract(table, columns, published)
 
 
@@ -94,22 +118,32 @@ def kept_columns(table: str, relation: DuckDBPyRelation) -> ColumnTypes:
 
 
 def _within_contract(table: str, columns: ColumnTypes, published: Published) -> Writing:
-    """Columns without a value break nothing, whatever their type: they keep the published one. That shows only in the COPY."""
+    """Columns without a value break nothing, whatever their type: they keep the published one.
+    That shows only in the COPY.
+    """
     found = list(breaches(published, columns))
     if any(breach.column not in columns for breach in found):
         raise ContractError(table, [str(breach) for breach in found])
     broken: dict[str, list[Breach]] = defaultdict(list)
     for breach in found:
         broken[breach.column].append(breach)
-    kept = {name: published.columns[name] if name in broken else kind for name, kind in columns.items()}
-    items = [_if_null(name, published.columns[name]) if name in broken else encoded(name, kind) for name, kind in kept.items()]
+    kept = {
+        name: published.columns[name] if name in broken else kind for name, kind in columns.items()
+    }
+    items = [
+        _if_null(name, published.columns[name]) if name in broken else encoded(name, kind)
+        for name, kind in kept.items()
+    ]
     return Writing(table, kept, items, note_of(kept, published.filled), found)
 
 
 def _if_null(name: str, published: ColumnType) -> str:
     """A column that may hold NULLs only, under its published type."""
     failed = f"{OWN}error({literal(_BREACH + name)})"
-    kept = f"CASE WHEN {quoted(name)} IS NULL THEN CAST(NULL AS {form(published).stored}) ELSE {failed} END"
+    kept = (
+        f"CASE WHEN {quoted(name)} IS NULL THEN CAST(NULL AS {form(published).stored}) ELSE "
+        f"{failed} END"
+    )
     return f"{kept} AS {quoted(name)}"
 
 
@@ -122,7 +156,10 @@ def check_names(table: str, names: Sequence[str]) -> None:
     taken: dict[bytes, str] = {}
     for name in names:
         if not name or "\0" in name:
-            raise WriteError(f"Table {table!r}: a column is called {name!r}.", hint="Give it a name: SELECT ... AS name.")
+            raise WriteError(
+                f"Table {table!r}: a column is called {name!r}.",
+                hint="Give it a name: SELECT ... AS name.",
+            )
         if (other := taken.get(_folded(name))) is not None:
             raise _same_name(table, other, name)
         taken[_folded(name)] = name
@@ -134,9 +171,16 @@ def _folded(name: str) -> bytes:
 
 
 def _same_name(table: str, one: str, other: str) -> WriteError:
-    which = f"are called {one!r}" if one == other else f"are called {one!r} and {other!r}, which differ by case only"
+    which = (
+        f"are called {one!r}"
+        if one == other
+        else f"are called {one!r} and {other!r}, which differ by case only"
+    )
     return WriteError(
-        f"Table {table!r}: two columns {which}. DuckDB would rename the second one for every reader.",
+        (
+            f"Table {table!r}: two columns {which}. DuckDB would rename the second one for every "
+            "reader."
+        ),
         hint=f"Rename one, for example SELECT ... AS {quoted(other + '_2')}.",
     )
 
@@ -146,4 +190,7 @@ def _check_types(table: str, columns: ColumnTypes) -> None:
         return
     what = "; ".join(f"column {one.path!r} is {one.found}" for one in found)
     casts = ", ".join(f"{quoted(one.column)}::{one.cast}" for one in found)
-    raise WriteError(f"Table {table!r}: {what}, which a stored table does not give back as it was.", hint=f"Cast: {casts}.")
+    raise WriteError(
+        f"Table {table!r}: {what}, which a stored table does not give back as it was.",
+        hint=f"Cast: {casts}.",
+    )

@@ -18,7 +18,9 @@ from duckstring.model.values import replace
 Outgrown = Literal["overran", "memory"]
 
 
-def new_attempt(turn: Turn, ripple: RippleState, *, run: int, number: int, tried: int = 1, losses: int = 0) -> Attempt:
+def new_attempt(
+    turn: Turn, ripple: RippleState, *, run: int, number: int, tried: int = 1, losses: int = 0
+) -> Attempt:
     """The next attempt of a Ripple, at its place."""
     usual = ripple.measured and not ripple.task_mib and not turn.compute
     mib = 0 if usual else place(turn, ripple)
@@ -31,7 +33,9 @@ def place(turn: Turn, ripple: RippleState) -> int:
 
 
 def place_and_why(line: Turn | PondState, ripple: RippleState) -> tuple[int, Why]:
-    """Where an attempt would run: by the operator's word, else by what the line has learnt, else by the author's hints."""
+    """Where an attempt would run: by the operator's word, else by what the line has learnt, else
+    by the author's hints.
+    """
     pin = line.compute.get(ripple.name)
     if pin is not None:
         return _pinned(line, ripple, pin), "operator"
@@ -40,13 +44,17 @@ def place_and_why(line: Turn | PondState, ripple: RippleState) -> tuple[int, Why
     if ripple.measured:
         return 0, "default"
     spec = _spec(line, ripple.name)
-    return (_hinted(spec), "hint") if spec is not None and spec.starts_on == "task" else (0, "default")
+    return (
+        (_hinted(spec), "hint") if spec is not None and spec.starts_on == "task" else (0, "default")
+    )
 
 
 def _pinned(line: Turn | PondState, ripple: RippleState, pin: Pin) -> int:
     if pin.on == "lambda":
         return 0
-    return size_for(pin.memory_mib or ripple.task_mib or _hinted(_spec(line, ripple.name))).memory_mib
+    return size_for(
+        pin.memory_mib or ripple.task_mib or _hinted(_spec(line, ripple.name))
+    ).memory_mib
 
 
 def _spec(line: Turn | PondState, name: str) -> RippleSpec | None:
@@ -70,40 +78,59 @@ def pin(turn: Turn, word: ComputePinned) -> None:
 
 
 def outgrow(turn: Turn, ripple: RippleState, how: Outgrown, *, mib: int) -> None:
-    """An attempt found its place too small, where it had ``mib``: the line remembers what it needs."""
+    """An attempt found its place too small, where it had ``mib``: the line remembers what it
+    needs.
+    """
     known = ripple.task_mib or _hinted(_spec(turn, ripple.name))
     if how == "overran":
         needed = ripple.task_mib or max(mib, known)
     else:
-        # Where a large task paused it is the function that was too small: what the task had is still what it needs.
+        # Where a large task paused it is the function that was too small: what the task had is
+        # still what it needs.
         larger = size_above(mib)
         needed = max(known, larger.memory_mib if larger else mib)
     turn.put_ripple(replace(ripple, task_mib=size_for(needed).memory_mib))
 
 
 def needs(turn: Turn, ripple: RippleState, report: RippleSucceeded) -> int:
-    """The task that a Ripple needs, now that an attempt of it ended well; 0: it fits the function."""
+    """The task that a Ripple needs, now that an attempt of it ended well; 0: it fits the
+    function.
+    """
     attempt = ripple.attempt
     if attempt is None or attempt.on == "lambda" or _fits(report):
         return 0
     if ripple.task_mib:
         return ripple.task_mib
-    # It began there by a hint or by an operator's word; what it really took is the better measure, with as much room to spare.
+    # It began there by a hint or by an operator's word; what it really took is the better measure,
+    # with as much room to spare.
     taken = report.peak_mib * 5 // 3 or attempt.memory_mib
-    return min(attempt.memory_mib, size_for(max(taken, _hinted(_spec(turn, ripple.name)))).memory_mib)
+    return min(
+        attempt.memory_mib, size_for(max(taken, _hinted(_spec(turn, ripple.name)))).memory_mib
+    )
 
 
 def _fits(report: RippleSucceeded) -> bool:
-    """It took a third of the time that the function has, and three fifths of its memory. What was not measured says nothing."""
+    """It took a third of the time that the function has, and three fifths of its memory. What
+    was not measured says nothing.
+    """
     quick = 0 < report.seconds * 3 < report.function_seconds
     return quick and 0 < report.peak_mib * 5 < report.function_mib * 3
 
 
 def pinned_words(turn: Turn, name: str) -> str:
-    """What to tell of an attempt that an operator's word kept where it was too small; empty: none did."""
+    """What to tell of an attempt that an operator's word kept where it was too small; empty:
+    none did.
+    """
     pin = turn.compute.get(name)
     if pin is None or (pin.on == "task" and not pin.memory_mib):
         return ""
-    where = "the function" if pin.on == "lambda" else f"a task of {size_for(pin.memory_mib).memory_mib // 1024} GB"
+    where = (
+        "the function"
+        if pin.on == "lambda"
+        else f"a task of {size_for(pin.memory_mib).memory_mib // 1024} GB"
+    )
     pond, _, major = turn.line.partition("@")
-    return f" It is pinned to {where}; to let it go on as a larger task: duckstring control compute {pond} {name} --on auto -m {major}"
+    return (
+        f" It is pinned to {where}; to let it go on as a larger task: duckstring control compute "
+        f"{pond} {name} --on auto -m {major}"
+    )

@@ -1,11 +1,19 @@
 """Demand: pulls ("keep me supplied") and targets ("have it by this epoch"), and what asks for more.
 
-Rules: docs/engine.md, "Demand". Nothing here starts anything; what is said to the Sources of it: ``asking.py``.
+Rules: docs/engine.md, "Demand". Nothing here starts anything; what is said to the Sources of it:
+``asking.py``.
 """
 
 from __future__ import annotations
 
-from duckstring.engine.asking import helped_sources, order_next, pass_pull, send_newest_target, send_pull, send_target
+from duckstring.engine.asking import (
+    helped_sources,
+    order_next,
+    pass_pull,
+    send_newest_target,
+    send_pull,
+    send_target,
+)
 from duckstring.engine.signals import PullReceived
 from duckstring.engine.state import Kept, RippleState, Tide, Wave
 from duckstring.engine.turn import Turn
@@ -13,16 +21,27 @@ from duckstring.model.instants import NEVER, Instant, just_after
 from duckstring.model.values import replace
 
 MOST_TARGETS = 50
-"""An optional Source that starves is asked by a Sink that goes on without it; its item has its limit."""
+"""An optional Source that starves is asked by a Sink that goes on without it; its item has its
+limit.
+"""
 
 
-def take_pull(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: Instant = NEVER, own: bool = False) -> None:
+def take_pull(
+    turn: Turn,
+    epoch: Instant,
+    held: Instant,
+    *,
+    waits: bool,
+    anew: Instant = NEVER,
+    own: bool = False,
+) -> None:
     """Somebody took our output of freshness ``held`` and wants newer.
 
-    A fact, not a nudge: it orders one replacement for each version taken, whoever and however many took it. ``waits``:
-    it has nothing else to work on, or had to wait for what it took. Then every Ripple prepares the next; else one run is
-    enough, and comes early enough. ``anew``: when this was triggered by hand; who waits already asks once more, for what it
-    waits for may be forgotten. ``own``: it is this very line that was tapped.
+    A fact, not a nudge: it orders one replacement for each version taken, whoever and however many
+    took it. ``waits``: it has nothing else to work on, or had to wait for what it took. Then every
+    Ripple prepares the next; else one run is enough, and comes early enough. ``anew``: when this
+    was triggered by hand; who waits already asks once more, for what it waits for may be forgotten.
+    ``own``: it is this very line that was tapped.
     """
     if turn.release is None:
         turn.pull = max(turn.pull or NEVER, epoch)
@@ -51,13 +70,18 @@ def _order(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: Inst
             order_replacement(turn, ripple.name, held)
         return
     if waits:
-        turn.put_all_ripples({name: replace(ripple, pull=True) for name, ripple in turn.ripples.items()})
+        turn.put_all_ripples(
+            {name: replace(ripple, pull=True) for name, ripple in turn.ripples.items()}
+        )
     set_pull(turn, epoch)
 
 
 def take_sinks_pull(turn: Turn, pull: PullReceived) -> None:
-    """A Sink's pull. One that waits and will ask on is as good as heard again when the next version is published."""
-    # Nobody holds what is fresher than all that was published: one who says so would silence every other Sink.
+    """A Sink's pull. One that waits and will ask on is as good as heard again when the next
+    version is published.
+    """
+    # Nobody holds what is fresher than all that was published: one who says so would silence every
+    # other Sink.
     held = min(pull.held, max(turn.end_f, turn.now))
     take_pull(turn, pull.epoch, held, waits=pull.waits, anew=pull.anew)
     is_coming = turn.pull is not None or turn.start_f > turn.end_f
@@ -67,10 +91,12 @@ def take_sinks_pull(turn: Turn, pull: PullReceived) -> None:
 
 
 def pull_again(turn: Turn) -> None:
-    """A version was published. A Wave asks for the next, and so does a Sink that waited for this one, before it says so.
+    """A version was published. A Wave asks for the next, and so does a Sink that waited for this
+    one, before it says so.
 
-    The Sink's own pull comes two letters later, and orders nothing more. Until it has come, nothing is ordered before it is
-    asked for again: so a Sink that is asleep, blocked, slow or gone leaves one version that nobody took.
+    The Sink's own pull comes two letters later, and orders nothing more. Until it has come, nothing
+    is ordered before it is asked for again: so a Sink that is asleep, blocked, slow or gone leaves
+    one version that nobody took.
     """
     if isinstance(turn.trigger, Wave) or turn.awaited:
         turn.awaited = False
@@ -78,11 +104,13 @@ def pull_again(turn: Turn) -> None:
 
 
 def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = True) -> None:
-    """A Ripple's version ``held`` was taken: order one replacement, whoever and however many took it.
+    """A Ripple's version ``held`` was taken: order one replacement, whoever and however many took
+    it.
 
-    A Ripple that has already started something newer began without the card. Then it does what it would have done with
-    the card in hand (order replacements of what *it* took), so that how often each Pond runs does not hang on whether a
-    letter or a Ripple was quicker. ``waited``: whoever took it had to wait for it, and needs more than one on the way.
+    A Ripple that has already started something newer began without the card. Then it does what it
+    would have done with the card in hand (order replacements of what *it* took), so that how often
+    each Pond runs does not hang on whether a letter or a Ripple was quicker. ``waited``: whoever
+    took it had to wait for it, and needs more than one on the way.
     """
     ripple = turn.ripples[name]
     if held <= ripple.last_held:
@@ -102,10 +130,19 @@ def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = Tr
 
 
 def _order_for_pushed(turn: Turn, f: Instant) -> None:
-    """The newest run at ``f`` was begun for a target, and its card comes now: it is a pulled one from here on."""
+    """The newest run at ``f`` was begun for a target, and its card comes now: it is a pulled one
+    from here on.
+    """
     if turn.blocked or f != turn.start_f:
         return
-    run = next((run for run in turn.runs.values() if run.f == f and run.failure is None and not run.forced), None)
+    run = next(
+        (
+            run
+            for run in turn.runs.values()
+            if run.f == f and run.failure is None and not run.forced
+        ),
+        None,
+    )
     if run is not None and run.pull is None:
         turn.put_run(replace(run, pull=turn.now))
         order_next(turn)
@@ -132,7 +169,9 @@ def own_tap(turn: Turn, epoch: Instant) -> None:
 
 
 def _keep_pull(turn: Turn, epoch: Instant, *, own: bool, anew: Instant) -> None:
-    """A blocked line lets the pull wait, and passes it on, once, to those Sources that are tried again for it."""
+    """A blocked line lets the pull wait, and passes it on, once, to those Sources that are tried
+    again for it.
+    """
     kept = turn.kept or Kept(NEVER)
     is_anew = anew > kept.anew
     is_news = turn.kept is None or is_anew
@@ -151,7 +190,9 @@ def set_pull(turn: Turn, epoch: Instant) -> None:
 
 
 def _pull_above(turn: Turn, ripple: RippleState) -> None:
-    """A Ripple has come to want newer input: ask its parents, or the Pond's Sources where it has none."""
+    """A Ripple has come to want newer input: ask its parents, or the Pond's Sources where it has
+    none.
+    """
     if not ripple.parents:
         set_pull(turn, turn.now)
     for parent in ripple.parents:
@@ -162,7 +203,9 @@ def _pull_above(turn: Turn, ripple: RippleState) -> None:
 
 
 def take_target(turn: Turn, epoch: Instant) -> None:
-    """Somebody needs our output at ``epoch`` or newer: hold it, and pass it on at once, to whom that helps."""
+    """Somebody needs our output at ``epoch`` or newer: hold it, and pass it on at once, to whom
+    that helps.
+    """
     if turn.release is None:
         turn.targets = (max((*turn.targets, epoch)),)
         return
@@ -187,11 +230,15 @@ def started_f(turn: Turn) -> Instant:
 def hold_target(turn: Turn, epoch: Instant) -> None:
     """Hold it. A line that is down is to run once for all that it was asked for meanwhile."""
     held = tuple(sorted({*turn.targets, epoch}))
-    turn.targets = held[-1:] if turn.health != "ok" else _few(held, 2 if turn.starved else MOST_TARGETS)
+    turn.targets = (
+        held[-1:] if turn.health != "ok" else _few(held, 2 if turn.starved else MOST_TARGETS)
+    )
 
 
 def _few(targets: tuple[Instant, ...], most: int) -> tuple[Instant, ...]:
-    """The oldest lets a run start as early as it may, the newest satisfies all: of very many the rest need not be kept."""
+    """The oldest lets a run start as early as it may, the newest satisfies all: of very many the
+    rest need not be kept.
+    """
     return targets if len(targets) <= most else (targets[0], *targets[1 - most :])
 
 
@@ -199,7 +246,11 @@ def _leave_to_run(turn: Turn, epoch: Instant) -> None:
     """A run in flight will satisfy this target; should it fail the target is to come back."""
     if epoch <= turn.end_f:
         return
-    run = min((r for r in turn.runs.values() if r.failure is None and r.f >= epoch), key=lambda r: r.f, default=None)
+    run = min(
+        (r for r in turn.runs.values() if r.failure is None and r.f >= epoch),
+        key=lambda r: r.f,
+        default=None,
+    )
     if run is not None and run.target < epoch:
         turn.put_run(replace(run, target=epoch))
 
@@ -220,7 +271,12 @@ def solicit_again(turn: Turn) -> None:
 def mint_tide_target(turn: Turn) -> bool:
     """A Tide whose bound is reached asks for the world as it is now."""
     due = tide_due(turn)
-    if due is None or due > turn.now or (turn.blocked and not turn.retries) or turn.now <= turn.start_f:
+    if (
+        due is None
+        or due > turn.now
+        or (turn.blocked and not turn.retries)
+        or turn.now <= turn.start_f
+    ):
         return False
     take_target(turn, turn.now)
     return True
@@ -229,9 +285,15 @@ def mint_tide_target(turn: Turn) -> bool:
 def tide_due(turn: Turn) -> Instant | None:
     """When the Tide of this line next asks; None: not as things are. NEVER: at once.
 
-    What it asked for comes first: targets that nobody can satisfy in time would pile up all along the lineage.
+    What it asked for comes first: targets that nobody can satisfy in time would pile up all along
+    the lineage.
     """
-    if not isinstance(turn.trigger, Tide) or turn.release is None or turn.targets or turn.start_f > turn.end_f:
+    if (
+        not isinstance(turn.trigger, Tide)
+        or turn.release is None
+        or turn.targets
+        or turn.start_f > turn.end_f
+    ):
         return None
     if turn.start_f == NEVER:
         return NEVER

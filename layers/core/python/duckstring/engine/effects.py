@@ -1,4 +1,5 @@
-"""Effects: what a step wants done, in the imperative. Data until ``orchestrator/perform.py`` acts on them.
+"""Effects: what a step wants done, in the imperative. Data until ``orchestrator/perform.py`` acts
+on them.
 
 Each is safe to perform twice; the key that makes it so is (line, revision, index).
 """
@@ -18,14 +19,17 @@ from duckstring.model.windows import Window
 
 Verdict = Literal["lambda", "task", "wait", "done", "cancelled"]
 RunStatus = Literal["running", "success", "pass", "failed", "killed", "removal"]
-"""``removal``: no Ripple ran; an operator removed a table, and this number is the snapshot without it."""
+"""``removal``: no Ripple ran; an operator removed a table, and this number is the snapshot
+without it.
+"""
 AttemptStatus = Literal["success", "failed", "crashed", "lost", "killed", "overran", "memory"]
 PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "contract"]
 
 
 @dataclass(frozen=True, slots=True)
 class SendPull:
-    """Tell ``source`` that we took its output of freshness ``held`` and want newer. ``waits``: we have nothing newer of it.
+    """Tell ``source`` that we took its output of freshness ``held`` and want newer. ``waits``: we
+    have nothing newer of it.
 
     ``urgent``: a Wave stands behind it, and we had to wait for this Source twice running.
     """
@@ -76,7 +80,9 @@ class TellSink:
 
 @dataclass(frozen=True, slots=True)
 class TellSinks:
-    """Tell every Sink. One effect however many there are: an outbox lies in an item of at most 400 KB."""
+    """Tell every Sink. One effect however many there are: an outbox lies in an item of at most
+    400 KB.
+    """
 
     end_f: Instant
     changed_f: Instant
@@ -89,7 +95,8 @@ class TellSinks:
 
 @dataclass(frozen=True, slots=True)
 class RippleBranch:
-    """A branch of an execution's Map: its Ripple and its first verdict (``attempt`` counts from 1; 0: none yet).
+    """A branch of an execution's Map: its Ripple and its first verdict (``attempt`` counts from 1;
+    0: none yet).
 
     ``memory_mib``: of the task, where the verdict is ``task``.
     """
@@ -119,7 +126,9 @@ class StopRun:
 
 @dataclass(frozen=True, slots=True)
 class AnswerGate:
-    """Answer the branch that waits for a verdict. ``failure`` goes with ``cancelled``, ``memory_mib`` with ``task``."""
+    """Answer the branch that waits for a verdict. ``failure`` goes with ``cancelled``,
+    ``memory_mib`` with ``task``.
+    """
 
     run: int
     launch: int
@@ -141,7 +150,9 @@ class StopTask:
 
 @dataclass(frozen=True, slots=True)
 class CallOnKill:
-    """Call the function that a Ripple named for when it is killed, or out of time. All that it needs to know of a run that may be gone."""
+    """Call the function that a Ripple named for when it is killed, or out of time. All that it
+    needs to know of a run that may be gone.
+    """
 
     run: int
     ripple: str
@@ -163,7 +174,9 @@ class SetAlarm:
 
 @dataclass(frozen=True, slots=True)
 class SetSchedule:
-    """Let the Catchment's clock post WindowOpened at the openings of ``window``; put anew, the newest stands."""
+    """Let the Catchment's clock post WindowOpened at the openings of ``window``; put anew, the
+    newest stands.
+    """
 
     window: Window
 
@@ -202,7 +215,9 @@ class RecordRun:
 
 @dataclass(frozen=True, slots=True)
 class RecordAttempt:
-    """Write how an attempt ended, where its worker could not: it crashed, was lost or was killed."""
+    """Write how an attempt ended, where its worker could not: it crashed, was lost or was
+    killed.
+    """
 
     run: int
     ripple: str

@@ -1,4 +1,6 @@
-"""Verdicts: what a branch of a run's execution may do. A function of the state alone, so a repeated question is harmless."""
+"""Verdicts: what a branch of a run's execution may do. A function of the state alone, so a
+repeated question is harmless.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,20 @@ from duckstring.model.values import replace
 
 
 def reach_gate(turn: Turn, gate: GateReached) -> None:
-    """A branch waits. One whose run is over, or that belongs to a lost execution, is sent home at once."""
+    """A branch waits. One whose run is over, or that belongs to a lost execution, is sent home
+    at once.
+    """
     run = turn.runs.get(gate.run)
     if run is None or gate.launch != run.launch or gate.ripple not in turn.ripples:
         turn.emit(_dismissal(turn, gate))
         return
     attempt = turn.ripples[gate.ripple].attempt
-    if attempt is not None and attempt.run == gate.run and attempt.dispatched and attempt.number > gate.attempt:
+    if (
+        attempt is not None
+        and attempt.run == gate.run
+        and attempt.dispatched
+        and attempt.number > gate.attempt
+    ):
         return  # an echo: the branch has moved on since
     turn.put_run(with_waiting(run, gate.ripple, waits=True))
 
@@ -55,7 +64,9 @@ def _free(turn: Turn) -> list[tuple[int, str]]:
 
 
 def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
-    """Of those that wait: all if the run failed, else those that are done with it or have an attempt for it that nobody runs yet."""
+    """Of those that wait: all if the run failed, else those that are done with it or have an
+    attempt for it that nobody runs yet.
+    """
     if run.failure is not None:
         return run.waiting
     ready = []
@@ -63,7 +74,9 @@ def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
     for name in run.waiting:
         ripple = ripples[name]
         attempt = ripple.attempt
-        if ripple.end_f >= f or (attempt is not None and not attempt.dispatched and attempt.run == run.number):
+        if ripple.end_f >= f or (
+            attempt is not None and not attempt.dispatched and attempt.run == run.number
+        ):
             ready.append(name)
     return ready
 

@@ -15,8 +15,8 @@ from duckstring.model.names import Line
 class Letter:
     """A signal on its way to a line. ``key`` is the same for the same letter sent twice.
 
-    ``is_of_event``: the key is that of an event, which nobody can guess, and an echo of the event may give the letter another
-    time. So the key alone says that it is the same.
+    ``is_of_event``: the key is that of an event, which nobody can guess, and an echo of the event
+    may give the letter another time. So the key alone says that it is the same.
     """
 
     to: Line
@@ -33,9 +33,16 @@ def announcement(release: Release) -> Letter:
 
 def removal_letter(removal: Removal) -> Letter:
     """The letter of one removal."""
-    return Letter(removal.line, Removed(removal.at), f"removed:{removal.line}:{to_text(removal.at)}")
+    return Letter(
+        removal.line, Removed(removal.at), f"removed:{removal.line}:{to_text(removal.at)}"
+    )
 
 
 def is_pending(removal: Removal, state: PondState) -> bool:
-    """Whether the line still is what was removed. One that heard must not hear again: it may hold demand of Sinks by now."""
-    return any(release is not None and release.deployed <= removal.at for release in (state.release, state.next_release))
+    """Whether the line still is what was removed. One that heard must not hear again: it may
+    hold demand of Sinks by now.
+    """
+    return any(
+        release is not None and release.deployed <= removal.at
+        for release in (state.release, state.next_release)
+    )

@@ -1,4 +1,6 @@
-"""Ripples: starting, completing, failing and losing attempts. Rules: docs/engine.md, "Ripples", "Faults"."""
+"""Ripples: starting, completing, failing and losing attempts. Rules: docs/engine.md, "Ripples",
+"Faults".
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,14 @@ MOST_LAUNCHES = 5
 def start_ripples(turn: Turn) -> bool:
     """Give an attempt to every Ripple that is wanted and supplied, parents first."""
     started = False
-    for ripple in turn.ripples.values():  # a start changes others, but makes none wanted that comes after it
-        if ripple.attempt is None and (ripple.targets or ripple.pull) and (f := _supply(turn, ripple)) is not None:
+    for (
+        ripple
+    ) in turn.ripples.values():  # a start changes others, but makes none wanted that comes after it
+        if (
+            ripple.attempt is None
+            and (ripple.targets or ripple.pull)
+            and (f := _supply(turn, ripple)) is not None
+        ):
             started = _start(turn, turn.ripples[ripple.name], f) or started
     return started
 
@@ -90,19 +98,31 @@ def _live_run_at(turn: Turn, f: Instant) -> Run | None:
 
 
 def _overtake(turn: Turn, ripple: RippleState, f: Instant) -> None:
-    """Runs that this Ripple skips can no longer be published at their own freshness: the newer run satisfies them."""
-    skipped = [run for run in turn.runs.values() if ripple.end_f < run.f < f and run.failure is None and not run.superseded]
+    """Runs that this Ripple skips can no longer be published at their own freshness: the newer
+    run satisfies them.
+    """
+    skipped = [
+        run
+        for run in turn.runs.values()
+        if ripple.end_f < run.f < f and run.failure is None and not run.superseded
+    ]
     for run in skipped:
         turn.put_run(replace(run, superseded=True))
         for other in tuple(turn.ripples.values()):
             if run.f in other.targets:
-                turn.put_ripple(replace(other, targets=tuple(t for t in other.targets if t != run.f)))
+                turn.put_ripple(
+                    replace(other, targets=tuple(t for t in other.targets if t != run.f))
+                )
 
 
 def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
     """An attempt ended well. One that is not the Ripple's current attempt is too late to count."""
     state = turn.ripples.get(report.ripple)
-    if state is None or not _is_current(state, report.run, report.attempt) or report.run not in turn.runs:
+    if (
+        state is None
+        or not _is_current(state, report.run, report.attempt)
+        or report.run not in turn.runs
+    ):
         return
     at, mib = turn.runs[report.run], compute.needs(turn, state, report)
     if at.failure is not None:
@@ -110,8 +130,19 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
         return
     turn.finished = state.name
     f = state.start_f
-    turn.put_ripple(replace(state, attempt=None, end_f=f, targets=_beyond(f, state.targets), task_mib=mib, measured=True))
-    if not state.parents and turn.pull is not None:  # it may have been this Ripple that the next run waited for
+    turn.put_ripple(
+        replace(
+            state,
+            attempt=None,
+            end_f=f,
+            targets=_beyond(f, state.targets),
+            task_mib=mib,
+            measured=True,
+        )
+    )
+    if (
+        not state.parents and turn.pull is not None
+    ):  # it may have been this Ripple that the next run waited for
         turn.pull = max(turn.pull, turn.now)
     skipped = at.skipped | {state.name} if report.skipped else at.skipped
     outputs = {**at.outputs, **report.tables}
@@ -157,42 +188,86 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
 
 
 def call_on_kill(turn: Turn, run: Run, name: str, attempt: int, *, tried: int) -> None:
-    """Have the Ripple's own function told, if it named one, that this attempt was the last of its try that may see to its work."""
-    if any(spec.name == name and spec.on_kill for spec in (turn.release.ripples if turn.release else ())):
-        turn.emit(CallOnKill(run.number, name, attempt, tried, run.f, run.version, run.artifact, run.module, run.started))
+    """Have the Ripple's own function told, if it named one, that this attempt was the last of
+    its try that may see to its work.
+    """
+    if any(
+        spec.name == name and spec.on_kill
+        for spec in (turn.release.ripples if turn.release else ())
+    ):
+        turn.emit(
+            CallOnKill(
+                run.number,
+                name,
+                attempt,
+                tried,
+                run.f,
+                run.version,
+                run.artifact,
+                run.module,
+                run.started,
+            )
+        )
 
 
-def _give_up(turn: Turn, ripple: RippleState, attempt: Attempt, how: BadEnd, failure: Failure) -> None:
+def _give_up(
+    turn: Turn, ripple: RippleState, attempt: Attempt, how: BadEnd, failure: Failure
+) -> None:
     """Nothing of an attempt may go on. One that failed has said so itself, and written its row."""
     if how == "timeout":  # what it waited for elsewhere goes on
         call_on_kill(turn, turn.runs[attempt.run], ripple.name, attempt.number, tried=attempt.tried)
     if how == "timeout" or how == "failed":  # noqa: PLR1714 - mypy reads this
         return
-    turn.emit(RecordAttempt(attempt.run, ripple.name, attempt.number, how, turn.now, shortened(failure, most=LAST_WORDS)))
+    turn.emit(
+        RecordAttempt(
+            attempt.run,
+            ripple.name,
+            attempt.number,
+            how,
+            turn.now,
+            shortened(failure, most=LAST_WORDS),
+        )
+    )
     if attempt.on == "task":
         turn.emit(StopTask(attempt.run, ripple.name, attempt.number))
 
 
 def _moves(turn: Turn, ended: Attempt, gate: GateReached) -> bool:
-    """Whether it was too small where it ran, and the next attempt has a larger place: there are but a few sizes to climb."""
-    return gate.outcome in ("overran", "memory") and compute.place(turn, turn.ripples[gate.ripple]) > ended.memory_mib
+    """Whether it was too small where it ran, and the next attempt has a larger place: there are
+    but a few sizes to climb.
+    """
+    return (
+        gate.outcome in ("overran", "memory")
+        and compute.place(turn, turn.ripples[gate.ripple]) > ended.memory_mib
+    )
 
 
 def _is_lost(ended: Attempt, gate: GateReached) -> bool:
     """Its worker died, which runs no author's code; or the world did not answer.
 
-    Also a task that paused, went on in the function, and found that too small: the next attempt begins as a task again.
+    Also a task that paused, went on in the function, and found that too small: the next attempt
+    begins as a task again.
     """
     overran = gate.outcome == "overran" and ended.on == "task"
-    return overran or gate.outcome in ("lost", "crashed") or (gate.outcome == "memory" and gate.memory_mib < ended.memory_mib)
+    return (
+        overran
+        or gate.outcome in ("lost", "crashed")
+        or (gate.outcome == "memory" and gate.memory_mib < ended.memory_mib)
+    )
 
 
 def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str) -> None:
-    """The execution of a run is gone. If the run is not over, launch it again; that costs no budget."""
+    """The execution of a run is gone. If the run is not over, launch it again; that costs no
+    budget.
+    """
     at, status, cause = turn.runs.get(run), within(status, CAUSE), within(cause, CAUSE)
     if at is None or at.launch != launch or all(r.end_f >= at.f for r in turn.ripples.values()):
         return
-    busy = [r for r in turn.ripples.values() if r.attempt and r.attempt.run == run and r.attempt.dispatched]
+    busy = [
+        r
+        for r in turn.ripples.values()
+        if r.attempt and r.attempt.run == run and r.attempt.dispatched
+    ]
     turn.put_run(replace(at, waiting=frozenset()))
     for ripple in busy:
         assert ripple.attempt is not None  # noqa: S101 - selected above
@@ -227,7 +302,12 @@ def _try_again(turn: Turn, name: str, *, failed: bool = False, lost: bool = Fals
     number = run.attempts.get(name, 0) + 1
     turn.put_run(replace(run, attempts={**run.attempts, name: number}))
     counts = {"tried": ended.tried + failed, "losses": ended.losses + lost}
-    turn.put_ripple(replace(ripple, attempt=compute.new_attempt(turn, ripple, run=run.number, number=number, **counts)))
+    turn.put_ripple(
+        replace(
+            ripple,
+            attempt=compute.new_attempt(turn, ripple, run=run.number, number=number, **counts),
+        )
+    )
 
 
 def _is_current(ripple: RippleState, run: int, attempt: int) -> bool:

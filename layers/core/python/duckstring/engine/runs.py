@@ -1,4 +1,6 @@
-"""Pond Runs: starting, passing, completing and failing them. Rules: docs/engine.md, "Starting a Pond Run", "Faults"."""
+"""Pond Runs: starting, passing, completing and failing them. Rules: docs/engine.md, "Starting a
+Pond Run", "Faults".
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,10 @@ FIRST_BACK_OFF = timedelta(seconds=60)
 LONGEST_BACK_OFF = timedelta(hours=1)
 
 MOST_RUNS = 50
-"""In flight. Every Pulse may start one, however quickly they come, and all of them lie in an item of at most 400 KB. What is
-asked for beyond that is held, and one run satisfies it as soon as another is over."""
+"""In flight. Every Pulse may start one, however quickly they come, and all of them lie in an item
+of at most 400 KB. What is asked for beyond that is held, and one run satisfies it as soon as
+another is over.
+"""
 
 
 def source_f(turn: Turn) -> Instant:
@@ -28,8 +32,12 @@ def source_f(turn: Turn) -> Instant:
         found = open_now(turn.windows.values(), turn.now)
         return found.end if found else NEVER
     if not turn.sources:
-        pull = NEVER if turn.pull is None else max(turn.pull, just_after(turn.start_f))  # whatever a clock that is behind says
-        target = turn.targets[-1] if turn.targets and not _is_read(turn, turn.targets[-1]) else NEVER
+        pull = (
+            NEVER if turn.pull is None else max(turn.pull, just_after(turn.start_f))
+        )  # whatever a clock that is behind says
+        target = (
+            turn.targets[-1] if turn.targets and not _is_read(turn, turn.targets[-1]) else NEVER
+        )
         newest = max(pull, turn.woken or NEVER, target)
         return newest if newest > turn.start_f else NEVER
     required = [view.end_f for view in turn.sources.values() if not view.optional]
@@ -37,11 +45,15 @@ def source_f(turn: Turn) -> Instant:
 
 
 def _is_read(turn: Turn, epoch: Instant) -> bool:
-    """A run in flight of an Inlet began to read no earlier than this was asked for: when it is done it is as fresh as this asks.
+    """A run in flight of an Inlet began to read no earlier than this was asked for: when it is done
+    it is as fresh as this asks.
 
     So Pulses that come together are one run, and what is read never older than the Pulse.
     """
-    return any(run.started >= epoch and run.failure is None and not run.forced for run in turn.runs.values())
+    return any(
+        run.started >= epoch and run.failure is None and not run.forced
+        for run in turn.runs.values()
+    )
 
 
 def start_run(turn: Turn) -> bool:
@@ -68,10 +80,11 @@ def start_run(turn: Turn) -> bool:
 def _room(turn: Turn) -> tuple[bool, bool]:
     """Whether a run that is pushed may begin, and one that is pulled.
 
-    A run begun while its root Ripples are at work would only grow old. In a chain of Ripples each takes
-    the newest run at its door, so a pushed one begins once the root is at rest. Ripples side by side
-    would not take the same ones: pushes could go on, and no run be done by all of them. There it begins
-    once no run is in flight. A pull comes only after what was made before has been taken.
+    A run begun while its root Ripples are at work would only grow old. In a chain of Ripples each
+    takes the newest run at its door, so a pushed one begins once the root is at rest. Ripples side
+    by side would not take the same ones: pushes could go on, and no run be done by all of them.
+    There it begins once no run is in flight. A pull comes only after what was made before has been
+    taken.
     """
     is_chain, roots_rest, above = True, True, ""
     for name, ripple in turn.ripples.items():
@@ -97,9 +110,11 @@ def _in_flight(turn: Turn) -> bool:
 
 
 def _start_after_failure(turn: Turn) -> bool:
-    """A fresh run, as Sources move on. For an Inlet the outside world is the Source: after a back-off, while it is ready.
+    """A fresh run, as Sources move on. For an Inlet the outside world is the Source: after a
+    back-off, while it is ready.
 
-    One at a time: two that are in flight at once could both fail, which is a try more than there may be.
+    One at a time: two that are in flight at once could both fail, which is a try more than there
+    may be.
     """
     if turn.failures > turn.source_retries or turn.asleep or turn.starved or _in_flight(turn):
         return False
@@ -115,19 +130,31 @@ def _start_after_failure(turn: Turn) -> bool:
 
 
 def start_forced(turn: Turn) -> bool:
-    """Run again at the published freshness, once nothing is in flight: it does not advance, and no Sink runs for it."""
-    if not turn.force or turn.runs or turn.release is None or turn.next_release is not None or turn.health == "killed":
+    """Run again at the published freshness, once nothing is in flight: it does not advance, and
+    no Sink runs for it.
+    """
+    if (
+        not turn.force
+        or turn.runs
+        or turn.release is None
+        or turn.next_release is not None
+        or turn.health == "killed"
+    ):
         return False
     turn.force = False
     abandon_failure(turn)
     _take_all(turn)
-    turn.put_all_ripples({name: replace(ripple, start_f=NEVER, end_f=NEVER) for name, ripple in turn.ripples.items()})
+    turn.put_all_ripples(
+        {name: replace(ripple, start_f=NEVER, end_f=NEVER) for name, ripple in turn.ripples.items()}
+    )
     _launch(turn, _new_run(turn, turn.end_f, prior_f=NEVER, delay=turn.delay, forced=True))
     return True
 
 
 def _is_forcing(turn: Turn) -> bool:
-    """A forced run waits or is in flight: a newer one would overtake it before it had done anything."""
+    """A forced run waits or is in flight: a newer one would overtake it before it had done
+    anything.
+    """
     if turn.force:
         return True
     for run in turn.runs.values():  # noqa: SIM110 - asked at every step of demand; a generator costs more than the answer
@@ -137,7 +164,8 @@ def _is_forcing(turn: Turn) -> bool:
 
 
 def opening_due(turn: Turn) -> Instant | None:
-    """When the Window opens that waiting demand, or a failed Inlet's retry, waits for. None: nothing waits for one.
+    """When the Window opens that waiting demand, or a failed Inlet's retry, waits for. None:
+    nothing waits for one.
 
     A line that is down for good begins nothing, however much is asked of it.
     """
@@ -167,7 +195,9 @@ def _begin(turn: Turn, f: Instant) -> None:
 
 
 def _for_what(turn: Turn, run: Run) -> Run:
-    """The run with the demand that it begins for. A retry serves also what came while the line was down."""
+    """The run with the demand that it begins for. A retry serves also what came while the line
+    was down.
+    """
     pull, tapped, target = turn.pull, turn.tapped, NEVER
     if turn.health != "ok" and turn.kept is not None:
         pull, tapped, turn.kept = max(pull or NEVER, turn.kept.epoch), tapped or turn.kept.own, None
@@ -179,11 +209,15 @@ def _for_what(turn: Turn, run: Run) -> Run:
 
 def _take_all(turn: Turn) -> None:
     """A run reads what the Sources have now."""
-    turn.put_all_sources({line: replace(view, taken=view.end_f) for line, view in turn.sources.items()})
+    turn.put_all_sources(
+        {line: replace(view, taken=view.end_f) for line, view in turn.sources.items()}
+    )
 
 
 def _delay(turn: Turn, f: Instant) -> timedelta:
-    """How long before ``f`` the data may have come: the length of the Window that it came through."""
+    """How long before ``f`` the data may have come: the length of the Window that it came
+    through.
+    """
     if turn.is_windowed:
         found = open_now(turn.windows.values(), turn.now)
         return found.end - found.start if found else ZERO
@@ -212,15 +246,21 @@ def _new_run(turn: Turn, f: Instant, *, prior_f: Instant, delay: timedelta, forc
 def _launch(turn: Turn, run: Run) -> None:
     turn.put_run(run)
     turn.launching.append(run.number)
-    turn.put_all_ripples({name: replace(ripple, targets=(*ripple.targets, run.f)) for name, ripple in turn.ripples.items()})
+    turn.put_all_ripples(
+        {
+            name: replace(ripple, targets=(*ripple.targets, run.f))
+            for name, ripple in turn.ripples.items()
+        }
+    )
     turn.emit(RecordRun(run.number, run.f, run.version, "running", run.started))
 
 
 def _passes(turn: Turn) -> bool:
     """Nothing has changed of what this line last read, nor its code.
 
-    Each Source is held against what was taken of *it*: a line that reads only optional Sources may be fresher than one
-    of them, and would pass over its next change if its own freshness were the measure.
+    Each Source is held against what was taken of *it*: a line that reads only optional Sources may
+    be fresher than one of them, and would pass over its next change if its own freshness were the
+    measure.
     """
     return (
         bool(turn.sources)
@@ -238,18 +278,24 @@ def _pass(turn: Turn, run: Run) -> None:
     for ripple in tuple(turn.ripples.values()):
         turn.put_ripple(replace(ripple, start_f=run.f, end_f=run.f, pull=False, targets=()))
     _advance(turn, run, changed=False)
-    turn.emit(RecordRun(run.number, run.f, run.version, "pass", run.started, turn.now, changed=False))
+    turn.emit(
+        RecordRun(run.number, run.f, run.version, "pass", run.started, turn.now, changed=False)
+    )
     pull_again(turn)
 
 
 def complete_runs(turn: Turn) -> bool:
     """Publish the newest run that every Ripple has reached, and with it all that it overtook."""
     end_f = turn.end_f
-    for ripple in reversed(turn.ripples.values()):  # leaves first: as a rule they are what is behind
+    for ripple in reversed(
+        turn.ripples.values()
+    ):  # leaves first: as a rule they are what is behind
         if ripple.end_f < end_f or (ripple.end_f == end_f and not _has_forced(turn)):
             return False
     reached = min((ripple.end_f for ripple in turn.ripples.values()), default=NEVER)
-    done = sorted((r for r in turn.runs.values() if r.f <= reached and r.failure is None), key=lambda r: r.f)
+    done = sorted(
+        (r for r in turn.runs.values() if r.f <= reached and r.failure is None), key=lambda r: r.f
+    )
     while done and done[-1].superseded:
         done.pop()
     if not done:
@@ -263,12 +309,25 @@ def complete_runs(turn: Turn) -> bool:
     _advance(turn, newest, changed=changed)
     turn.snapshot_f = newest.f
     is_gone = any(view.snapshot < newest.pins.get(line, 0) for line, view in turn.sources.items())
-    turn.published_artifact = "" if is_gone else newest.artifact  # what it read was removed meanwhile: the next run may not pass
+    turn.published_artifact = (
+        "" if is_gone else newest.artifact
+    )  # what it read was removed meanwhile: the next run may not pass
     tables.publish(turn, contents, snapshot=newest.number, version=newest.version)
     _recover(turn, newest)
     for run in done:
         overtaken_by = newest.number if run.superseded else 0
-        turn.emit(RecordRun(run.number, run.f, run.version, "success", run.started, turn.now, changed=changed, overtaken_by=overtaken_by))
+        turn.emit(
+            RecordRun(
+                run.number,
+                run.f,
+                run.version,
+                "success",
+                run.started,
+                turn.now,
+                changed=changed,
+                overtaken_by=overtaken_by,
+            )
+        )
         _let_go(turn, run)
         turn.drop_run(run.number)
     turn.emit(Announce("succeeded", "running", newest.f, run=newest.number))
@@ -277,7 +336,9 @@ def complete_runs(turn: Turn) -> bool:
 
 
 def _as_fresh_as_it_began(turn: Turn, run: Run) -> Run:
-    """The run, at the newest epoch that was asked of an Inlet meanwhile and that lies before the run's start (``_is_read``)."""
+    """The run, at the newest epoch that was asked of an Inlet meanwhile and that lies before the
+    run's start (``_is_read``).
+    """
     if turn.sources or turn.windows or run.forced or run.f < turn.start_f or not turn.targets:
         return run
     f = max((epoch for epoch in turn.targets if epoch <= run.started), default=NEVER)
@@ -299,7 +360,9 @@ def _has_forced(turn: Turn) -> bool:
 
 
 def _advance(turn: Turn, run: Run, *, changed: bool) -> None:
-    """Move to the run's freshness. What a forced run changed shows at the next one: Sinks have taken this one already."""
+    """Move to the run's freshness. What a forced run changed shows at the next one: Sinks have
+    taken this one already.
+    """
     if run.f <= turn.end_f:
         turn.restated = turn.restated or changed
         return
@@ -309,7 +372,9 @@ def _advance(turn: Turn, run: Run, *, changed: bool) -> None:
 
 
 def _let_go(turn: Turn, run: Run) -> None:
-    """A branch that still waits belongs to a Ripple that overtook this run: nobody else would ever answer it."""
+    """A branch that still waits belongs to a Ripple that overtook this run: nobody else would
+    ever answer it.
+    """
     for name in sorted(run.waiting):
         turn.emit(AnswerGate(run.number, run.launch, name, "done"))
 
@@ -320,7 +385,9 @@ def _changed(turn: Turn, done: list[Run]) -> bool:
     if not outputs:
         return not all(set(turn.ripples) <= run.skipped for run in done)
     before = turn.tables
-    return any(v.table not in before or before[v.table].fingerprint != v.fingerprint for v in outputs)
+    return any(
+        v.table not in before or before[v.table].fingerprint != v.fingerprint for v in outputs
+    )
 
 
 def _recover(turn: Turn, run: Run) -> None:
@@ -331,15 +398,25 @@ def _recover(turn: Turn, run: Run) -> None:
 
 
 def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
-    """The run has failed, and every run that it had overtaken with it. What still runs finishes and is recorded."""
-    fallen = [r for r in turn.runs.values() if r.number == run.number or (r.superseded and r.f < run.f and r.failure is None)]
+    """The run has failed, and every run that it had overtaken with it. What still runs finishes
+    and is recorded.
+    """
+    fallen = [
+        r
+        for r in turn.runs.values()
+        if r.number == run.number or (r.superseded and r.f < run.f and r.failure is None)
+    ]
     lost = {r.f for r in fallen}
     for dead in fallen:
         turn.put_run(replace(dead, failure=failure))
         _record_end(turn, dead, "failed", failure)
     numbers = {dead.number for dead in fallen}
     for ripple in tuple(turn.ripples.values()):
-        waits = ripple.attempt is not None and ripple.attempt.run in numbers and not ripple.attempt.dispatched
+        waits = (
+            ripple.attempt is not None
+            and ripple.attempt.run in numbers
+            and not ripple.attempt.dispatched
+        )
         left = replace(ripple, targets=tuple(t for t in ripple.targets if t not in lost))
         if left.end_f in lost:
             left = replace(left, end_f=_undone(turn, left))
@@ -358,11 +435,17 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
 
 
 def _give_back(turn: Turn, fallen: list[Run]) -> None:
-    """What runs that fell were to satisfy is wanted still: of a newer run in flight, or else of the next one."""
+    """What runs that fell were to satisfy is wanted still: of a newer run in flight, or else of
+    the next one.
+    """
     pull = max((run.pull for run in fallen if run.pull is not None), default=None)
     tapped, target = any(run.tapped for run in fallen), max(run.target for run in fallen)
     woken = max((run.woken for run in fallen if run.woken is not None), default=None)
-    newer = [r for r in turn.runs.values() if r.failure is None and not r.forced and r.f > max(run.f for run in fallen)]
+    newer = [
+        r
+        for r in turn.runs.values()
+        if r.failure is None and not r.forced and r.f > max(run.f for run in fallen)
+    ]
     if newer:
         heir = max(newer, key=lambda r: r.f)
         turn.put_run(
@@ -388,42 +471,63 @@ def _newest(one: Instant | None, other: Instant | None) -> Instant | None:
 
 
 def _undone(turn: Turn, ripple: RippleState) -> Instant:
-    """What was done for a run that fell is never published, and a later run may have its freshness: it must do it again."""
-    return max((r.f for r in turn.runs.values() if r.failure is None and r.f < ripple.end_f), default=turn.end_f)
+    """What was done for a run that fell is never published, and a later run may have its
+    freshness: it must do it again.
+    """
+    return max(
+        (r.f for r in turn.runs.values() if r.failure is None and r.f < ripple.end_f),
+        default=turn.end_f,
+    )
 
 
 def at_rest(turn: Turn, ripple: RippleState) -> RippleState:
-    """The Ripple with no attempt: as fresh as it was, and (had a forced run taken it back) at least as what is published."""
+    """The Ripple with no attempt: as fresh as it was, and (had a forced run taken it back) at
+    least as what is published.
+    """
     rested = max(ripple.end_f, turn.end_f)
     return replace(ripple, attempt=None, start_f=rested, end_f=rested)
 
 
 def plan_retry(turn: Turn, *, at_once: bool = False) -> bool:
-    """When a failed line that has a try left tries again (an Inlet), or asks its Sources for something to try with.
+    """When a failed line that has a try left tries again (an Inlet), or asks its Sources for
+    something to try with.
 
     ``at_once``: also while a newer run is in flight.
     """
     planned = turn.retry_at
     if not turn.has_tries or turn.asleep or not _lacks(turn):
         turn.retry_at = None
-    elif planned is None and (at_once or all(run.failure is not None for run in turn.runs.values())):
+    elif planned is None and (
+        at_once or all(run.failure is not None for run in turn.runs.values())
+    ):
         turn.retry_at = turn.now + _back_off(turn.failures)
-        if not turn.is_inlet:  # under a Window our freshness may lie in the future, and nobody has newer before it
+        if (
+            not turn.is_inlet
+        ):  # under a Window our freshness may lie in the future, and nobody has newer before it
             turn.retry_at = max(turn.retry_at, just_after(turn.start_f))
     return turn.retry_at != planned
 
 
 def _lacks(turn: Turn) -> bool:
-    """Whether a retry waits for a plan: always that of an Inlet; any other that is wanted, and has not asked its Sources yet."""
+    """Whether a retry waits for a plan: always that of an Inlet; any other that is wanted, and
+    has not asked its Sources yet.
+    """
     if turn.is_inlet:
         return True
     if turn.has_asked_to_retry:
         return False
-    return bool(turn.targets) or turn.pull is not None or turn.kept is not None or turn.trigger is not None
+    return (
+        bool(turn.targets)
+        or turn.pull is not None
+        or turn.kept is not None
+        or turn.trigger is not None
+    )
 
 
 def ask_to_retry(turn: Turn) -> bool:
-    """A line that failed asks its Sources, once a failure, for something newer than what it failed on: each runs once for it."""
+    """A line that failed asks its Sources, once a failure, for something newer than what it
+    failed on: each runs once for it.
+    """
     if turn.is_inlet or turn.retry_at is None or turn.retry_at > turn.now:
         return False
     turn.retry_at = None
@@ -467,9 +571,15 @@ def any_failed(turn: Turn) -> bool:
 
 
 def abandon_failure(turn: Turn) -> None:
-    """Failed or killed to idle, without running: the run that was given up no longer counts as started."""
+    """Failed or killed to idle, without running: the run that was given up no longer counts as
+    started.
+    """
     if turn.health == "ok":
         return
     turn.health, turn.failure, turn.retry_at, turn.failures = "ok", None, None, 0
-    turn.published_artifact = ""  # what the run given up had taken was never published: the next run may not pass
-    turn.start_f = max((run.f for run in turn.runs.values() if run.failure is None), default=turn.end_f)
+    turn.published_artifact = (
+        ""  # what the run given up had taken was never published: the next run may not pass
+    )
+    turn.start_f = max(
+        (run.f for run in turn.runs.values() if run.failure is None), default=turn.end_f
+    )

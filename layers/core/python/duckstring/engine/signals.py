@@ -1,6 +1,7 @@
 """Signals: facts, in the past tense. A line never refuses one; it may have no use for it.
 
-``stamp`` is the sender's (revision, index): what a line has heard of a sender up to there is not news.
+``stamp`` is the sender's (revision, index): what a line has heard of a sender up to there is not
+news.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True)
 class Triggered:
-    """An operator or an event asked for something. ``epoch`` was minted where the request was made."""
+    """An operator or an event asked for something. ``epoch`` was minted where the request was
+    made.
+    """
 
     kind: TriggerKind
     epoch: Instant
@@ -40,10 +43,12 @@ class Triggered:
 
 @dataclass(frozen=True, slots=True)
 class PullReceived:
-    """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer. ``waits``: it has nothing else to work on.
+    """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer. ``waits``: it
+    has nothing else to work on.
 
-    ``anew``: when somebody triggered by hand, if that is why: who waits for its own Sources already asks them again, once for each.
-    ``urgent``: a Wave stands behind it, and the Sink had to wait for us twice running.
+    ``anew``: when somebody triggered by hand, if that is why: who waits for its own Sources already
+    asks them again, once for each. ``urgent``: a Wave stands behind it, and the Sink had to wait
+    for us twice running.
     """
 
     sink: Line
@@ -84,7 +89,8 @@ class SinkDetached:
 class SourceTold:
     """Everything a Source has to say of itself: a whole fact, so the newest one is all that counts.
 
-    ``retries``: it is down, and it or a line that it waits for has tries left: it is tried again if it is asked.
+    ``retries``: it is down, and it or a line that it waits for has tries left: it is tried again if
+    it is asked.
     """
 
     source: Line
@@ -102,9 +108,9 @@ class SourceTold:
 class GateReached:
     """A branch of a run's execution waits for a verdict on its Ripple.
 
-    ``outcome`` says how the attempt before ended (``none``: there was none); ``failure`` says why. ``timeout``: it failed, for its
-    own time was over; ``overran``: it was about
-    to reach the function's deadline; ``memory``: it was killed for want of it, where there were ``memory_mib``.
+    ``outcome`` says how the attempt before ended (``none``: there was none); ``failure`` says why.
+    ``timeout``: it failed, for its own time was over; ``overran``: it was about to reach the
+    function's deadline; ``memory``: it was killed for want of it, where there were ``memory_mib``.
     """
 
     run: int
@@ -118,12 +124,14 @@ class GateReached:
 
 @dataclass(frozen=True, slots=True)
 class RippleSucceeded:
-    """An attempt ended well: these tables, each at the run's freshness. ``skipped``: the author said no change.
+    """An attempt ended well: these tables, each at the run's freshness. ``skipped``: the author
+    said no change.
 
-    ``kept``: tables that the author carries over on purpose; ``dropped``: those that are published no longer.
+    ``kept``: tables that the author carries over on purpose; ``dropped``: those that are published
+    no longer.
 
-    ``seconds`` and ``peak_mib`` are the most that one of its invocations took, ``function_seconds`` and ``function_mib``
-    what the Catchment's function has; 0: not measured.
+    ``seconds`` and ``peak_mib`` are the most that one of its invocations took, ``function_seconds``
+    and ``function_mib`` what the Catchment's function has; 0: not measured.
     """
 
     run: int
@@ -151,7 +159,9 @@ class ExecutionEnded:
 
 @dataclass(frozen=True, slots=True)
 class AlarmRang:
-    """Time has passed. What is due follows from ``now``, not from when this was set or delivered."""
+    """Time has passed. What is due follows from ``now``, not from when this was set or
+    delivered.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +182,9 @@ class BudgetSet:
 
 @dataclass(frozen=True, slots=True)
 class ComputePinned:
-    """An operator said where a Ripple runs; ``auto``: as the line finds out. ``memory_mib``: of a task, 0: no word on it."""
+    """An operator said where a Ripple runs; ``auto``: as the line finds out. ``memory_mib``: of
+    a task, 0: no word on it.
+    """
 
     ripple: str
     on: PinnedPlace
@@ -181,7 +193,9 @@ class ComputePinned:
 
 @dataclass(frozen=True, slots=True)
 class WindowAdded:
-    """An operator added a rule. One whose name is there already, or that overlaps another, is of no use."""
+    """An operator added a rule. One whose name is there already, or that overlaps another, is of
+    no use.
+    """
 
     window: Window
 
@@ -195,14 +209,18 @@ class WindowRemoved:
 
 @dataclass(frozen=True, slots=True)
 class WindowOpened:
-    """The Catchment's clock says that rule ``name`` opens. What is open follows from ``now``, not from this."""
+    """The Catchment's clock says that rule ``name`` opens. What is open follows from ``now``,
+    not from this.
+    """
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class TableRemoved:
-    """An operator wants a table published no longer. One that the line does not have is of no use."""
+    """An operator wants a table published no longer. One that the line does not have is of no
+    use.
+    """
 
     table: str
 

@@ -1,7 +1,9 @@
-"""What one line knows: itself, what its Sources last told it, the names of its Sinks. Nothing of the graph.
+"""What one line knows: itself, what its Sources last told it, the names of its Sinks. Nothing of
+the graph.
 
-All values here are immutable; ``step`` works on a private copy and hands back a new one. Those that a step replaces have no
-slots: a copy of a ``__dict__`` costs a quarter of setting each slot (``model/values.py``).
+All values here are immutable; ``step`` works on a private copy and hands back a new one. Those that
+a step replaces have no slots: a copy of a ``__dict__`` costs a quarter of setting each slot
+(``model/values.py``).
 """
 
 from __future__ import annotations
@@ -22,14 +24,17 @@ _REASON = 300
 """Characters of a failure in a reason: the whole text is in history."""
 
 Stamp = tuple[int, int]
-"""(revision, index) of the effect that a signal came from: grows with everything one sender says."""
+"""(revision, index) of the effect that a signal came from: grows with everything one sender
+says.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a Ripple attempt did not succeed: the author's words, unchanged.
 
-    ``error`` is the exception's class name, ``message`` its text, ``ripple`` and ``attempt`` where it happened.
+    ``error`` is the exception's class name, ``message`` its text, ``ripple`` and ``attempt`` where
+    it happened.
     """
 
     ripple: str
@@ -39,7 +44,9 @@ class Failure:
 
 
 def shortened(failure: Failure, *, most: int = MESSAGE) -> Failure:
-    """The failure as an item, an outbox and an execution have room for it: history has every word."""
+    """The failure as an item, an outbox and an execution have room for it: history has every
+    word.
+    """
     message = within(failure.message, most, note="... (history has all of it)")
     return Failure(failure.ripple, failure.attempt, within(failure.error, ERROR), message)
 
@@ -48,9 +55,10 @@ def shortened(failure: Failure, *, most: int = MESSAGE) -> Failure:
 class Attempt:
     """The attempt of a Ripple that the engine wants to run or that runs.
 
-    ``dispatched`` once a verdict has told the run's execution to invoke it. ``tried`` counts from 1 and goes on only after
-    the Ripple itself failed: what was lost, killed for memory or handed over is the same try. ``memory_mib``: of the task
-    (0: it runs in the function). ``losses``: attempts of this Ripple in this run that the world, not the author, brought down.
+    ``dispatched`` once a verdict has told the run's execution to invoke it. ``tried`` counts from 1
+    and goes on only after the Ripple itself failed: what was lost, killed for memory or handed over
+    is the same try. ``memory_mib``: of the task (0: it runs in the function). ``losses``: attempts
+    of this Ripple in this run that the world, not the author, brought down.
     """
 
     run: int
@@ -67,9 +75,10 @@ class Attempt:
 class RippleState:
     """One Ripple: freshness last started and completed, its demand, and its attempt if it has one.
 
-    ``last_held`` is the newest version of it that was taken and whose replacement is ordered. ``waited``: its last start
-    had to wait for its parents; False where it went from one version straight to the next. ``task_mib``: the task that it
-    was found to need (0: it fits the function); ``measured``: an attempt of it has ended well.
+    ``last_held`` is the newest version of it that was taken and whose replacement is ordered.
+    ``waited``: its last start had to wait for its parents; False where it went from one version
+    straight to the next. ``task_mib``: the task that it was found to need (0: it fits the
+    function); ``measured``: an attempt of it has ended well.
     """
 
     name: str
@@ -91,9 +100,10 @@ class SourceView:
     """What a Source last told us, and what we last took of it.
 
     ``snapshot`` is the number of the run whose manifest is the Source's published one (0: none).
-    ``down`` says that it is failed, killed or blocked; ``reason`` says which and by whom. ``retries``: it is down, and it or a line that
-    it waits for has tries left, so that asking it helps. ``asked``: the newest of its outputs that was no newer than we are ourselves,
-    and beyond which it has been asked to go.
+    ``down`` says that it is failed, killed or blocked; ``reason`` says which and by whom.
+    ``retries``: it is down, and it or a line that it waits for has tries left, so that asking it
+    helps. ``asked``: the newest of its outputs that was no newer than we are ourselves, and beyond
+    which it has been asked to go.
     """
 
     line: Line
@@ -116,10 +126,11 @@ class Run:
     """A Pond Run in flight.
 
     ``pins`` maps each Source's line to the snapshot it reads for its whole life (0: none).
-    ``attempts`` counts the attempts given to each Ripple; ``waiting`` are the Ripples whose branch waits at a gate.
-    ``launch`` counts the executions started for it (more than one only where an execution was lost). ``pull``, ``tapped``, ``target``
-    (the newest) and ``woken`` are the demand that it began for: it comes back if the run fails.
-    ``kept`` and ``dropped`` are tables: what the authors of its Ripples said of those that they did not write.
+    ``attempts`` counts the attempts given to each Ripple; ``waiting`` are the Ripples whose branch
+    waits at a gate. ``launch`` counts the executions started for it (more than one only where an
+    execution was lost). ``pull``, ``tapped``, ``target`` (the newest) and ``woken`` are the demand
+    that it began for: it comes back if the run fails. ``kept`` and ``dropped`` are tables: what the
+    authors of its Ripples said of those that they did not write.
     """
 
     number: int
@@ -152,7 +163,8 @@ class Run:
 class Kept:
     """A pull that waits until its line is no longer blocked.
 
-    ``own``: somebody tapped this very line; of the others each Sink asks again by itself. ``anew``: the newest trigger by hand in it.
+    ``own``: somebody tapped this very line; of the others each Sink asks again by itself. ``anew``:
+    the newest trigger by hand in it.
     """
 
     epoch: Instant
@@ -178,22 +190,25 @@ Health = Literal["ok", "failed", "killed"]
 
 @dataclass(frozen=True)
 class PondState:
-    """One line's whole state. ``revision`` grows by one with each commit; 0 is a line nobody spoke to yet.
+    """One line's whole state. ``revision`` grows by one with each commit; 0 is a line nobody spoke
+    to yet.
 
-    ``snapshot`` is the number of the run whose manifest is published, ``tables`` what that manifest names.
-    ``release`` is None until the line is deployed: a Sink may be deployed before its Source.
+    ``snapshot`` is the number of the run whose manifest is published, ``tables`` what that manifest
+    names. ``release`` is None until the line is deployed: a Sink may be deployed before its Source.
     ``next_release`` waits for the runs in flight, which finish on the version they began with.
-    ``woken`` is a demand of this line alone, never sent to its Sources; ``force`` waits for the runs in flight. ``restated``:
-    a forced run changed what Sinks have taken already, and the next freshness must say so. ``compute`` are the operator's
-    words on where Ripples run. ``last_anew``: the newest trigger by hand whose pull went by way of this line. ``asleep``: put to
-    sleep, and nobody has wanted it since; what fails is not tried again. ``urgent``: such a pull has come since
-    the last run began. ``awaited``: the Sink that sent it waits for what is published next. ``waited``: the newest
-    run that was pulled began when a Source published.
-    ``tapped``: somebody asked this very line for its pull.
-    ``kept``: what came, or came back from a run that failed, while the line was blocked. ``retry_at``: when a failed Inlet tries again,
-    and when any other line that failed asks its Sources for something to try again with. ``snapshot_f``: the freshness
-    of the run that published last (``end_f`` may be newer, by passes). ``dropped``: tables that were published once, for readers
-    that still look for them. ``removing``: tables that an operator has removed, until the next snapshot.
+    ``woken`` is a demand of this line alone, never sent to its Sources; ``force`` waits for the
+    runs in flight. ``restated``: a forced run changed what Sinks have taken already, and the next
+    freshness must say so. ``compute`` are the operator's words on where Ripples run. ``last_anew``:
+    the newest trigger by hand whose pull went by way of this line. ``asleep``: put to sleep, and
+    nobody has wanted it since; what fails is not tried again. ``urgent``: such a pull has come
+    since the last run began. ``awaited``: the Sink that sent it waits for what is published next.
+    ``waited``: the newest run that was pulled began when a Source published. ``tapped``: somebody
+    asked this very line for its pull. ``kept``: what came, or came back from a run that failed,
+    while the line was blocked. ``retry_at``: when a failed Inlet tries again, and when any other
+    line that failed asks its Sources for something to try again with. ``snapshot_f``: the freshness
+    of the run that published last (``end_f`` may be newer, by passes). ``dropped``: tables that
+    were published once, for readers that still look for them. ``removing``: tables that an operator
+    has removed, until the next snapshot.
     """
 
     line: Line
@@ -248,11 +263,15 @@ class PondState:
     @property
     def blockers(self) -> tuple[SourceView, ...]:
         """The required Sources that are down, by name."""
-        return tuple(view for _, view in sorted(self.sources.items()) if view.down and not view.optional)
+        return tuple(
+            view for _, view in sorted(self.sources.items()) if view.down and not view.optional
+        )
 
     @property
     def blocked(self) -> bool:
-        """Failed, killed, or a required Source is down: new demand is kept, and passed on only where that helps (``retries``)."""
+        """Failed, killed, or a required Source is down: new demand is kept, and passed on only
+        where that helps (``retries``).
+        """
         return self.health != "ok" or any(v.down and not v.optional for v in self.sources.values())
 
     @property
@@ -263,7 +282,9 @@ class PondState:
     @property
     def retries(self) -> bool:
         """Down, and asking helps: this line has tries left, or one that it waits for has."""
-        return self.has_tries if self.health != "ok" else any(view.retries for view in self.blockers)
+        return (
+            self.has_tries if self.health != "ok" else any(view.retries for view in self.blockers)
+        )
 
     @property
     def reason(self) -> str:

@@ -1,7 +1,8 @@
 """The centre of the house: one Pond, one signal, one step.
 
-``receive`` writes down the fact that a signal carries. ``settle`` then applies the rules until none fires;
-a rule sees only what is true now, never what came first. ``speak`` tells the Sinks what is new about us.
+``receive`` writes down the fact that a signal carries. ``settle`` then applies the rules until none
+fires; a rule sees only what is true now, never what came first. ``speak`` tells the Sinks what is
+new about us.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from datetime import timedelta
 from typing import NamedTuple, assert_never
 
 from duckstring.engine import asking, compute, demand, gates, ripples, runs, tables, verbs
-from duckstring.engine.effects import Announce, AttachTo, DetachFrom, Effect, SetAlarm, TellSink, TellSinks
+from duckstring.engine.effects import (
+    Announce,
+    AttachTo,
+    DetachFrom,
+    Effect,
+    SetAlarm,
+    TellSink,
+    TellSinks,
+)
 from duckstring.engine.signals import (
     AlarmRang,
     BudgetSet,
@@ -43,7 +52,9 @@ from duckstring.model.names import Line
 from duckstring.model.values import replace
 
 _SKEW = timedelta(seconds=2)
-"""An alarm that rings this much early by our clock is set again; what rings earlier still was meant for something past."""
+"""An alarm that rings this much early by our clock is set again; what rings earlier still was
+meant for something past.
+"""
 
 _SOON = timedelta(seconds=1)
 """The least time to an alarm: one set again must not be taken for the one before it."""
@@ -59,8 +70,8 @@ class Step(NamedTuple):
 def step(state: PondState, signal: Signal, now: Instant) -> Step:
     """Advance one line by one signal.
 
-    Pure and total: no clock, no input or output, no exception. A signal that comes again does no more than the
-    passing of time would.
+    Pure and total: no clock, no input or output, no exception. A signal that comes again does no
+    more than the passing of time would.
     """
     return steps(state, (signal,), now)
 
@@ -68,7 +79,8 @@ def step(state: PondState, signal: Signal, now: Instant) -> Step:
 def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
     """Advance one line by several signals, as if by one step each; Sinks are told once.
 
-    But for a change of being down: a line that was down for a moment has dropped demand, and must hear it again.
+    But for a change of being down: a line that was down for a moment has dropped demand, and must
+    hear it again.
     """
     turn = Turn(state, now)
     told = _face(turn)
@@ -104,7 +116,9 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             if _is_news(turn, signal.sink, signal.stamp):
                 demand.take_target(turn, signal.epoch)
         case ExecutionEnded():
-            ripples.lose_execution(turn, run=signal.run, launch=signal.launch, status=signal.status, cause=signal.cause)
+            ripples.lose_execution(
+                turn, run=signal.run, launch=signal.launch, status=signal.status, cause=signal.cause
+            )
         case Triggered():
             _trigger(turn, signal)
         case SinkAttached():
@@ -177,7 +191,9 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
             demand.solicit_again(turn)
         elif turn.health == "failed":  # it may have dropped what we are to be tried again with
             asking.ask_helped(turn, turn.sources[told.source])
-    elif told.retries and not view.retries:  # it may have dropped, or never heard, what we want of it
+    elif (
+        told.retries and not view.retries
+    ):  # it may have dropped, or never heard, what we want of it
         asking.ask_helped(turn, turn.sources[told.source])
 
 
@@ -185,11 +201,15 @@ def _trigger(turn: Turn, asked: Triggered) -> None:
     runs.wake_up(turn, unless=asked.kind == "remove")
     match asked.kind:
         case "tap":
-            is_answered = turn.is_inlet and not turn.is_windowed and asked.epoch <= turn.start_f <= turn.now
+            is_answered = (
+                turn.is_inlet and not turn.is_windowed and asked.epoch <= turn.start_f <= turn.now
+            )
             if is_answered and turn.release is not None and not turn.blocked:
                 demand.own_tap(turn, asked.epoch)
             else:
-                demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch, own=True)
+                demand.take_pull(
+                    turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch, own=True
+                )
         case "wave":
             turn.trigger = Wave()
             demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch, own=True)
@@ -206,7 +226,9 @@ def _trigger(turn: Turn, asked: Triggered) -> None:
 
 
 def _take_release(turn: Turn, release: Release) -> None:
-    """Take up what is deployed. What is selected already has nothing to wait for, unless there is a failure to clear."""
+    """Take up what is deployed. What is selected already has nothing to wait for, unless there
+    is a failure to clear.
+    """
     selected = turn.next_release or turn.release
     is_same = selected is not None and replace(selected, deployed=release.deployed) == release
     if is_same and turn.next_release is None and turn.health != "failed":
@@ -216,18 +238,25 @@ def _take_release(turn: Turn, release: Release) -> None:
 
 
 def adopt_release(turn: Turn) -> bool:
-    """Select the deployed version, as soon as no run of another one is in flight. It starts nothing."""
+    """Select the deployed version, as soon as no run of another one is in flight. It starts
+    nothing.
+    """
     release = turn.next_release
     if release is None or turn.runs:
         return False
     before = turn.release
     turn.release, turn.next_release = release, None
     if before is None:
-        turn.immediate_retries, turn.source_retries = release.immediate_retries, release.source_retries
+        turn.immediate_retries, turn.source_retries = (
+            release.immediate_retries,
+            release.source_retries,
+        )
     if turn.health == "failed":
         runs.abandon_failure(turn)
     _bind_sources(turn)
-    if turn.woken is not None:  # an Inlet waits for an epoch, any other line for something newer than it had
+    if (
+        turn.woken is not None
+    ):  # an Inlet waits for an epoch, any other line for something newer than it had
         turn.woken = max(turn.woken, turn.now) if turn.is_inlet else just_after(turn.start_f)
     turn.put_all_ripples({spec.name: _fresh(turn, spec, before) for spec in release.ripples})
     turn.voice = turn.may_ask
@@ -239,9 +268,15 @@ def adopt_release(turn: Turn) -> bool:
 
 
 def _fresh(turn: Turn, spec: RippleSpec, before: Release | None) -> RippleState:
-    """A Ripple of the version just selected. Where it runs was learnt, unless its author now says something else of that."""
+    """A Ripple of the version just selected. Where it runs was learnt, unless its author now
+    says something else of that.
+    """
     known = turn.ripples.get(spec.name)
-    hints = {(one.timeout_seconds, one.memory_mib) for one in (before.ripples if before else ()) if one.name == spec.name}
+    hints = {
+        (one.timeout_seconds, one.memory_mib)
+        for one in (before.ripples if before else ())
+        if one.name == spec.name
+    }
     keeps = known is not None and (spec.timeout_seconds, spec.memory_mib) in hints
     return RippleState(
         spec.name,
@@ -261,7 +296,11 @@ def _bind_sources(turn: Turn) -> None:
     old = turn.sources
     turn.put_all_sources(
         {
-            spec.line: replace(old.get(spec.line) or SourceView(spec.line), minimum=spec.minimum, optional=spec.optional)
+            spec.line: replace(
+                old.get(spec.line) or SourceView(spec.line),
+                minimum=spec.minimum,
+                optional=spec.optional,
+            )
             for spec in sorted(release.sources, key=lambda s: s.line)
         }
     )
@@ -272,7 +311,9 @@ def _bind_sources(turn: Turn) -> None:
 
 
 def revive(turn: Turn) -> bool:
-    """A line that may ask more than before says again what it wants, so that nothing stalls after a recovery."""
+    """A line that may ask more than before says again what it wants, so that nothing stalls
+    after a recovery.
+    """
     before, turn.voice = turn.voice, turn.may_ask
     if turn.voice <= before:
         return False
@@ -286,10 +327,11 @@ def revive(turn: Turn) -> bool:
 
 
 def settle(turn: Turn) -> None:
-    """Apply the rules, first applicable first, until none fires, then let go the branches that this leaves something to do.
+    """Apply the rules, first applicable first, until none fires, then let go the branches that this
+    leaves something to do.
 
-    Every firing makes its rule inapplicable, so this ends. A branch let go may end a run that has failed, and so fire rules
-    again; no rule looks at the gates of any other.
+    Every firing makes its rule inapplicable, so this ends. A branch let go may end a run that has
+    failed, and so fire rules again; no rule looks at the gates of any other.
     """
     while True:
         while fire(turn):
@@ -301,7 +343,8 @@ def settle(turn: Turn) -> None:
 def fire(turn: Turn) -> bool:
     """Apply the first rule that applies, in this order; False: none does.
 
-    What stands before an ``and`` its rules would see for themselves. Most steps need none of them, and a call is what costs.
+    What stands before an ``and`` its rules would see for themselves. Most steps need none of them,
+    and a call is what costs.
     """
     runs_in_flight = bool(turn.runs)
     return (
@@ -334,7 +377,9 @@ class Face(NamedTuple):
 
 
 def speak(turn: Turn, told: Face) -> Face:
-    """Tell every Sink what is new about us since ``told``, and announce a change of being blocked. Returns what is told now."""
+    """Tell every Sink what is new about us since ``told``, and announce a change of being
+    blocked. Returns what is told now.
+    """
     face = _face(turn)
     if face == told:
         return told
@@ -345,14 +390,25 @@ def speak(turn: Turn, told: Face) -> Face:
     if face.down and not told.down and face.health == "ok":
         turn.emit(Announce("blocked", "ok", face.end_f, reason=face.reason))
     if told.down and not face.down:
-        turn.emit(Announce("recovered", "blocked" if told.health == "ok" else told.health, face.end_f))
+        turn.emit(
+            Announce("recovered", "blocked" if told.health == "ok" else told.health, face.end_f)
+        )
     return face
 
 
 def _face(turn: Turn) -> Face:
     down = turn.blocked
     reason = turn.freeze().reason if down else ""
-    return Face(turn.end_f, turn.changed_f, turn.delay, turn.snapshot, down, reason, down and turn.retries, turn.health)
+    return Face(
+        turn.end_f,
+        turn.changed_f,
+        turn.delay,
+        turn.snapshot,
+        down,
+        reason,
+        down and turn.retries,
+        turn.health,
+    )
 
 
 def _told(turn: Turn, sink: Line) -> TellSink:
@@ -361,7 +417,12 @@ def _told(turn: Turn, sink: Line) -> TellSink:
 
 def _set_alarm(turn: Turn) -> None:
     may_be_ahead = turn.pull is not None and turn.start_f >= turn.now
-    if turn.retry_at is None and not turn.windows and not isinstance(turn.trigger, Tide) and not may_be_ahead:
+    if (
+        turn.retry_at is None
+        and not turn.windows
+        and not isinstance(turn.trigger, Tide)
+        and not may_be_ahead
+    ):
         return  # as most of the time: nothing is due at any time
     dates = (demand.tide_due(turn), turn.retry_at, runs.opening_due(turn), asking.beyond_due(turn))
     due = [at for at in dates if at is not None and at > turn.now]

@@ -1,8 +1,8 @@
 """Which tables a line publishes, and the contract of whole tables. Rules: docs/engine.md, "Tables".
 
-A run need not write each table that is published. Those of its own package are carried over; one that a *new* package
-leaves unwritten is a breach, unless its author kept or dropped it, or the Ripple that wrote it said by ``skip`` that
-nothing has changed.
+A run need not write each table that is published. Those of its own package are carried over; one
+that a *new* package leaves unwritten is a breach, unless its author kept or dropped it, or the
+Ripple that wrote it said by ``skip`` that nothing has changed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Contents(NamedTuple):
 
 
 def contents_after(turn: Turn, done: Sequence[Run]) -> Contents:
-    """What is published once these runs are, the oldest first: what they wrote, and of the rest what stays."""
+    """What is published once these runs are, the oldest first: what they wrote, and of the rest
+    what stays.
+    """
     newest = done[-1]
     package = package_id(newest.artifact)
     written: dict[str, TableVersion] = {}
@@ -41,18 +43,35 @@ def contents_after(turn: Turn, done: Sequence[Run]) -> Contents:
     for run in done:
         gone = gone - run.outputs.keys() | (run.dropped - run.outputs.keys())
         written |= {name: _written(version, run, package) for name, version in run.outputs.items()}
-    unwritten = [version for name, version in turn.tables.items() if name not in written and name not in gone]
+    unwritten = [
+        version for name, version in turn.tables.items() if name not in written and name not in gone
+    ]
     stays = {version.table: _carried(turn, version, done, package) for version in unwritten}
     breaches = tuple(version for version in unwritten if stays[version.table] is None)
     tables = {**{name: version for name, version in stays.items() if version}, **written}
-    return Contents({name: version for name, version in tables.items() if name not in gone}, gone & turn.tables.keys(), breaches)
+    return Contents(
+        {name: version for name, version in tables.items() if name not in gone},
+        gone & turn.tables.keys(),
+        breaches,
+    )
 
 
 def _written(version: TableVersion, run: Run, package: str) -> TableVersion:
-    return TableVersion(version.table, version.key, version.rows, version.bytes, version.fingerprint, run.f, run.version, package)
+    return TableVersion(
+        version.table,
+        version.key,
+        version.rows,
+        version.bytes,
+        version.fingerprint,
+        run.f,
+        run.version,
+        package,
+    )
 
 
-def _carried(turn: Turn, version: TableVersion, done: Sequence[Run], package: str) -> TableVersion | None:
+def _carried(
+    turn: Turn, version: TableVersion, done: Sequence[Run], package: str
+) -> TableVersion | None:
     """The table as it stays published; None: it may not."""
     newest, (_, writer) = done[-1], writer_of(version.key)
     is_confirmed = writer in turn.ripples and writer in newest.skipped
@@ -62,7 +81,10 @@ def _carried(turn: Turn, version: TableVersion, done: Sequence[Run], package: st
         return replace(version, package=package)
     if version.package == package:
         return version
-    if not version.package and turn.published_artifact in {"", newest.artifact}:  # published before packages were kept
+    if not version.package and turn.published_artifact in {
+        "",
+        newest.artifact,
+    }:  # published before packages were kept
         return replace(version, package=package)
     if is_confirmed and not any(_ran(writer, run) for run in done):
         return version
@@ -75,15 +97,20 @@ def _ran(ripple: str, run: Run) -> bool:
 
 
 def breach(turn: Turn, run: Run, tables: Sequence[TableVersion]) -> Failure:
-    """Why a run that leaves ``tables`` unwritten is not published: which, who wrote them last, and the ways out."""
+    """Why a run that leaves ``tables`` unwritten is not published: which, who wrote them last,
+    and the ways out.
+    """
     named = "; ".join(_last_written(turn, version) for version in tables[:_MOST_NAMED])
     more = f"; and {len(tables) - _MOST_NAMED} more" if len(tables) > _MOST_NAMED else ""
     what, it = ("Table", "it") if len(tables) == 1 else ("Tables", "each")
     (pond, major), first = parse_line(turn.line), tables[0].table
     message = (
-        f"Version {run.version} no longer writes what this major version has published. {what} {named}{more}. "
-        f'Write {it} again; or carry {it} over on purpose: pond.keep_table("{first}"); or retire {it}: '
-        f'pond.drop_table("{first}") in a Ripple, or `duckstring pond remove {pond} -m {major} --table {first}`. '
+        f"Version {run.version} no longer writes what this major version has published. {what} "
+        f"{named}{more}. "
+        f'Write {it} again; or carry {it} over on purpose: pond.keep_table("{first}"); or retire '
+        f"{it}: "
+        f'pond.drop_table("{first}") in a Ripple, or `duckstring pond remove {pond} -m {major} '
+        f"--table {first}`. "
         "A new major version may leave it out."
     )
     return Failure("", 0, "ContractError", message)
@@ -93,14 +120,27 @@ def _last_written(turn: Turn, version: TableVersion) -> str:
     run, ripple = writer_of(version.key)
     by = f" by run {run_key(turn.line, run)}" if run else ""
     of = f" of version {version.version}" if version.version else ""
-    what = "" if not ripple else f", Ripple {ripple!r}" if ripple in turn.ripples else f", Ripple {ripple!r}, which is gone"
+    what = (
+        ""
+        if not ripple
+        else f", Ripple {ripple!r}"
+        if ripple in turn.ripples
+        else f", Ripple {ripple!r}, which is gone"
+    )
     return f"{version.table!r} (last written{by}{of}{what})"
 
 
 def publish(turn: Turn, contents: Contents, *, snapshot: int, version: str) -> None:
-    """Make these the line's tables, in a snapshot of this number, and remember those that are gone."""
-    dropped = {name: DroppedTable(snapshot, version, removed=name in turn.removing) for name in sorted(contents.gone)}
-    known = {name: one for name, one in turn.dropped.items() if name not in contents.tables} | dropped
+    """Make these the line's tables, in a snapshot of this number, and remember those that are
+    gone.
+    """
+    dropped = {
+        name: DroppedTable(snapshot, version, removed=name in turn.removing)
+        for name in sorted(contents.gone)
+    }
+    known = {
+        name: one for name, one in turn.dropped.items() if name not in contents.tables
+    } | dropped
     newest = sorted(known.items(), key=lambda item: (-item[1].snapshot, item[0]))[:MOST_DROPPED]
     if known != turn.dropped:
         turn.dropped = dict(sorted(newest))
@@ -117,10 +157,11 @@ def remove_table(turn: Turn, table: str) -> None:
 
 
 def publish_removals(turn: Turn) -> bool:
-    """A snapshot without the tables that an operator removed, where no run in flight is about to publish one.
+    """A snapshot without the tables that an operator removed, where no run in flight is about to
+    publish one.
 
-    It has a number as runs have, so that it is newer than every snapshot before it. The freshness stays. As after a forced
-    run, what Sinks read next counts as changed.
+    It has a number as runs have, so that it is newer than every snapshot before it. The freshness
+    stays. As after a forced run, what Sinks read next counts as changed.
     """
     release = turn.release
     if not turn.removing or turn.runs or release is None:

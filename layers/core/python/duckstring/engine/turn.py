@@ -1,7 +1,8 @@
 """The workbench of one step: a private, mutable copy of a line's state and the effects so far.
 
-Nothing here decides. ``PondState`` is frozen, and a step changes a handful of its thirty fields several times:
-copying once and freezing once is what keeps a step in the tens of microseconds (bench/engine.py).
+Nothing here decides. ``PondState`` is frozen, and a step changes a handful of its thirty fields
+several times: copying once and freezing once is what keeps a step in the tens of microseconds
+(bench/engine.py).
 """
 
 from __future__ import annotations
@@ -10,7 +11,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from duckstring.engine.effects import Effect
-from duckstring.engine.state import Failure, Health, Kept, PondState, RippleState, Run, SourceView, Stamp, Trigger
+from duckstring.engine.state import (
+    Failure,
+    Health,
+    Kept,
+    PondState,
+    RippleState,
+    Run,
+    SourceView,
+    Stamp,
+    Trigger,
+)
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.compute import Pin
 from duckstring.model.instants import NEVER, Instant
@@ -20,7 +31,9 @@ from duckstring.model.windows import Window
 
 
 class Turn:
-    """One line's state while a step works on it. A mapping that is still the one of ``before`` is copied when written to."""
+    """One line's state while a step works on it. A mapping that is still the one of ``before``
+    is copied when written to.
+    """
 
     __slots__ = (
         "__dict__",
@@ -35,7 +48,9 @@ class Turn:
         "starved",
         "voice",
     )
-    """What is not in a slot is a field of the state, in ``__dict__``: taken from it, and given back, whole."""
+    """What is not in a slot is a field of the state, in ``__dict__``: taken from it, and given
+    back, whole.
+    """
 
     release: Release | None
     next_release: Release | None
@@ -176,7 +191,9 @@ class Turn:
 
     @property
     def has_asked_to_retry(self) -> bool:
-        """It has failed, has tries left, and has asked its Sources for something newer than it failed on."""
+        """It has failed, has tries left, and has asked its Sources for something newer than it
+        failed on.
+        """
         return self.has_tries and bool(self.targets) and self.targets[-1] > self.start_f
 
     @property
@@ -184,14 +201,18 @@ class Turn:
         """As ``PondState.retries``."""
         if self.health != "ok":
             return self.has_tries
-        return self.starved and any(view.down and view.retries and not view.optional for view in self.sources.values())
+        return self.starved and any(
+            view.down and view.retries and not view.optional for view in self.sources.values()
+        )
 
     @property
     def may_ask(self) -> int:
-        """How much this line may ask of its Sources; more after a change, and it says again what it wants.
+        """How much this line may ask of its Sources; more after a change, and it says again what it
+        wants.
 
-        4: all that is wanted, of all. 3 (a required Source is down): of those that are tried again if they are asked. 2 (failed,
-        with tries left): for something to try again with. 1: both. 0: nothing.
+        4: all that is wanted, of all. 3 (a required Source is down): of those that are tried again
+        if they are asked. 2 (failed, with tries left): for something to try again with. 1: both. 0:
+        nothing.
         """
         if self.health == "ok":
             return 3 if self.starved else 4

@@ -1,4 +1,5 @@
-"""What operators do to one line: verbs, live budgets, Windows, removal. Rules: docs/engine.md, "Operator verbs", "Windows".
+"""What operators do to one line: verbs, live budgets, Windows, removal. Rules: docs/engine.md,
+"Operator verbs", "Windows".
 
 Nothing here reaches another line but by what it says to its Sinks.
 """
@@ -52,13 +53,17 @@ def obey(turn: Turn, order: Ordered) -> None:
 
 
 def _wake(turn: Turn, epoch: Instant) -> None:
-    """A demand of this line alone: it runs once on what its Sources hold, or will hold, and asks them for nothing."""
+    """A demand of this line alone: it runs once on what its Sources hold, or will hold, and asks
+    them for nothing.
+    """
     abandon_failure(turn)
     turn.woken = max(epoch, just_after(turn.start_f)) if turn.is_inlet else just_after(turn.start_f)
 
 
 def _force(turn: Turn, epoch: Instant) -> None:
-    """Run again at the freshness that is published, once nothing is in flight. What never ran has none: it is woken."""
+    """Run again at the freshness that is published, once nothing is in flight. What never ran
+    has none: it is woken.
+    """
     if turn.end_f == NEVER:
         _wake(turn, epoch)
         return
@@ -79,7 +84,9 @@ def _drop_demand(turn: Turn) -> None:
 
 
 def _kill(turn: Turn) -> None:
-    """Stop all that runs. The line stays down until it is woken, forced or cleared; its trigger then flows again."""
+    """Stop all that runs. The line stays down until it is woken, forced or cleared; its trigger
+    then flows again.
+    """
     if turn.health == "killed":
         return
     previous = "running" if turn.runs and turn.health == "ok" else turn.health
@@ -99,7 +106,9 @@ def _stop_runs(turn: Turn, why: str) -> None:
         _record_kills(turn, run, why)
         turn.drop_run(run.number)
     for ripple in tuple(turn.ripples.values()):
-        turn.put_ripple(replace(ripple, attempt=None, start_f=turn.end_f, end_f=turn.end_f, targets=()))
+        turn.put_ripple(
+            replace(ripple, attempt=None, start_f=turn.end_f, end_f=turn.end_f, targets=())
+        )
 
 
 def _record_kills(turn: Turn, run: Run, why: str) -> None:
@@ -109,16 +118,21 @@ def _record_kills(turn: Turn, run: Run, why: str) -> None:
             continue
         if attempt.dispatched:
             failure = Failure(ripple.name, attempt.number, "Killed", why)
-            turn.emit(RecordAttempt(run.number, ripple.name, attempt.number, "killed", turn.now, failure))
+            turn.emit(
+                RecordAttempt(run.number, ripple.name, attempt.number, "killed", turn.now, failure)
+            )
             if attempt.on == "task":
                 turn.emit(StopTask(run.number, ripple.name, attempt.number))
-        # Also where the attempt did not begin yet: one before it may have, and what that started is still to be undone.
+        # Also where the attempt did not begin yet: one before it may have, and what that started is
+        # still to be undone.
         if last := attempt.number if attempt.dispatched else attempt.number - 1:
             call_on_kill(turn, run, ripple.name, last, tried=attempt.tried)
 
 
 def set_budgets(turn: Turn, budgets: BudgetSet) -> None:
-    """The operator's word from now on. A failed Inlet plans its retry anew; runs in flight keep what they began with."""
+    """The operator's word from now on. A failed Inlet plans its retry anew; runs in flight keep
+    what they began with.
+    """
     if budgets.immediate_retries is not None:
         turn.immediate_retries = budgets.immediate_retries
     if budgets.source_retries is not None:
@@ -126,7 +140,9 @@ def set_budgets(turn: Turn, budgets: BudgetSet) -> None:
 
 
 def add_window(turn: Turn, window: Window) -> None:
-    """Take up a rule, unless another one has its name or could be open with it: whoever came first stands."""
+    """Take up a rule, unless another one has its name or could be open with it: whoever came
+    first stands.
+    """
     others = [held for held in turn.windows.values() if held != window]
     if len(turn.windows) >= MOST_WINDOWS and window.name not in turn.windows:
         return
@@ -143,7 +159,9 @@ def remove_window(turn: Turn, name: str) -> None:
 
 
 def remove_line(turn: Turn, at: Instant) -> None:
-    """Take the line out. Its numbering goes on, so that a later deploy cannot be taken for the line of before."""
+    """Take the line out. Its numbering goes on, so that a later deploy cannot be taken for the
+    line of before.
+    """
     selected = turn.next_release or turn.release
     if selected is None or selected.deployed > at:
         return
@@ -152,7 +170,9 @@ def remove_line(turn: Turn, at: Instant) -> None:
         turn.emit(DetachFrom(source))
     for name in turn.windows:
         turn.emit(DropSchedule(name))
-    if turn.sinks:  # for a moment they have a Source that is down: its return lets them ask again for what is forgotten here
+    # for a moment they have a Source that is down: its return lets them ask again for what is
+    # forgotten here
+    if turn.sinks:
         turn.emit(TellSinks(NEVER, NEVER, ZERO, 0, down=True, reason=f"{turn.line} was removed"))
         turn.emit(TellSinks(NEVER, NEVER, ZERO, 0, down=False, reason=""))
     turn.begin_anew(PondState(turn.line, sinks=turn.sinks, runs_started=turn.runs_started))

@@ -1,4 +1,5 @@
-"""``duckstring.external``: runs of other engines, each started once, waited for cheaply, and cancelled when its Ripple is killed.
+"""``duckstring.external``: runs of other engines, each started once, waited for cheaply, and
+cancelled when its Ripple is killed.
 
     job = DatabricksJob(Env("SALES_JOB_ID"))
 
@@ -7,8 +8,8 @@
         run = job.run(pond)
         pond.write_table("run", run.select())
 
-Built only on what any Ripple has: ``pond.run_key``, ``remember``, ``recall``, ``pause`` and ``env``. Lazy on purpose: no client
-of any engine is imported before a job is run.
+Built only on what any Ripple has: ``pond.run_key``, ``remember``, ``recall``, ``pause`` and
+``env``. Lazy on purpose: no client of any engine is imported before a job is run.
 """
 
 from __future__ import annotations

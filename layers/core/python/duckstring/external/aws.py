@@ -1,4 +1,6 @@
-"""AWS for the jobs that run there: clients, and what AWS answers in the words of the core. The only user of botocore here."""
+"""AWS for the jobs that run there: clients, and what AWS answers in the words of the core. The
+only user of botocore here.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,30 @@ _THROTTLED = frozenset({
     "KmsThrottlingException", "LimitExceededException", "RequestLimitExceeded", "RequestThrottled", "SlowDown", "Throttling",
     "ThrottledException", "ThrottlingException", "TooManyRequestsException",
 })  # fmt: skip
-_FULL = frozenset({"ConcurrentRunsExceededException", "ExecutionLimitExceeded", "ResourceNumberLimitExceededException"})
+_FULL = frozenset(
+    {
+        "ConcurrentRunsExceededException",
+        "ExecutionLimitExceeded",
+        "ResourceNumberLimitExceededException",
+    }
+)
 """No room for one more: the start is made again when there may be."""
-_UNANSWERED = frozenset({"InternalFailure", "InternalServerException", "OperationTimeoutException", "RequestTimeout", "ServiceUnavailable"})
+_UNANSWERED = frozenset(
+    {
+        "InternalFailure",
+        "InternalServerException",
+        "OperationTimeoutException",
+        "RequestTimeout",
+        "ServiceUnavailable",
+    }
+)
 _MISSING = frozenset({"EntityNotFoundException", "ExecutionDoesNotExist"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _SERVER, _TOO_MANY = 500, 429
-_HINT_DENIED = "Allow it to the role of the Catchment's workers, or name a role that may with role=: docs/external.md lists the actions."
+_HINT_DENIED = (
+    "Allow it to the role of the Catchment's workers, or name a role that may with role=: "
+    "docs/external.md lists the actions."
+)
 _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
@@ -41,13 +60,22 @@ class Account:
     @classmethod
     def of(cls, pond: HasEnv, *, region: Text | None, role: Text | None) -> Account:
         """As an author wrote it."""
-        return cls(None if region is None else text(region, pond), None if role is None else text(role, pond))
+        return cls(
+            None if region is None else text(region, pond),
+            None if role is None else text(role, pond),
+        )
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - each engine knows its own type
-        """A client that makes each request once: whether it may be made again is for the core to say."""
+        """A client that makes each request once: whether it may be made again is for the core to
+        say.
+        """
         from botocore.config import Config  # noqa: PLC0415 - imported when a job runs, not when a Pond is
 
-        config = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=5, read_timeout=30)
+        config = Config(
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            connect_timeout=5,
+            read_timeout=30,
+        )
         with told_apart(f"A client for {service}"):
             session = _session()
             keys = {} if self.role is None else _assumed(session, self.role, self.region)
@@ -62,7 +90,9 @@ def _session() -> Any:  # noqa: ANN401 - botocore's session knows its clients on
 
 
 def _assumed(session: Any, role: str, region: str | None) -> Mapping[str, str]:  # noqa: ANN401 - see there
-    """Credentials of a role, for an hour: longer than any turn of a Ripple that polls by pausing."""
+    """Credentials of a role, for an hour: longer than any turn of a Ripple that polls by
+    pausing.
+    """
     sts: STSClient = session.create_client("sts", region_name=region)
     found = sts.assume_role(RoleArn=role, RoleSessionName="duckstring")["Credentials"]
     return {
@@ -74,7 +104,9 @@ def _assumed(session: Any, role: str, region: str | None) -> Mapping[str, str]: 
 
 @contextmanager
 def told_apart(what: str) -> Iterator[None]:
-    """AWS's errors as ``BusyError``, ``UnknownRunError`` or ``RefusedError``, with AWS's own words."""
+    """AWS's errors as ``BusyError``, ``UnknownRunError`` or ``RefusedError``, with AWS's own
+    words.
+    """
     from botocore import exceptions  # noqa: PLC0415 - imported when a job runs
 
     try:
@@ -110,14 +142,25 @@ def code_of(error: BaseException | None) -> str:
 
 def console(region: str, path: str) -> str:
     """A page of the AWS console."""
-    partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    partition = (
+        "aws-cn"
+        if region.startswith("cn-")
+        else "aws-us-gov"
+        if region.startswith("us-gov-")
+        else "aws"
+    )
     return f"https://{region}.{_CONSOLES.get(partition, 'console.aws.amazon.com')}/{path}"
 
 
 def log_page(region: str, group: str, stream: str) -> str:
     """The console's page of a log stream. It wants its names quoted twice, with ``$`` for ``%``."""
-    group, stream = (quote(quote(name, safe=""), safe="").replace("%", "$") for name in (group, stream))
-    return console(region, f"cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}/log-events/{stream}")
+    group, stream = (
+        quote(quote(name, safe=""), safe="").replace("%", "$") for name in (group, stream)
+    )
+    return console(
+        region,
+        f"cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}/log-events/{stream}",
+    )
 
 
 def utc(at: datetime | None) -> datetime | None:

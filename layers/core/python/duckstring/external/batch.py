@@ -1,4 +1,6 @@
-"""AWS Batch jobs. Batch knows no idempotency token: a job bears the try's key as its name, and is found by it."""
+"""AWS Batch jobs. Batch knows no idempotency token: a job bears the try's key as its name, and
+is found by it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ _GROUP = "/aws/batch/job"
 
 
 class BatchJob:
-    """A job that is submitted to an AWS Batch queue. Make it once, at module level; nothing is asked before ``run``.
+    """A job that is submitted to an AWS Batch queue. Make it once, at module level; nothing is
+    asked before ``run``.
 
     Args:
         definition: the job definition: name, ``name:revision`` or ARN.
@@ -52,7 +55,10 @@ class BatchJob:
         self._definition = definition
         self._queue = queue
         self._parameters = dict(parameters or {})
-        self._request = {**(request or {}), **({"containerOverrides": overrides} if overrides else {})}
+        self._request = {
+            **(request or {}),
+            **({"containerOverrides": overrides} if overrides else {}),
+        }
         self._region = region
         self._role = role
         self._name = name
@@ -63,14 +69,16 @@ class BatchJob:
         return core.start(self._engine(pond, parameters), pond, poll=self._poll)
 
     def run(self, pond: Handle, *, parameters: Mapping[str, str] | None = None) -> ExternalRun:
-        """Submit or attach, and wait by pausing. Call it before ``write_table``: a pause drops what this turn has written.
+        """Submit or attach, and wait by pausing. Call it before ``write_table``: a pause drops what
+        this turn has written.
 
         Args:
             pond: the Ripple's Pond.
             parameters: more parameters, over the constructor's.
 
         Raises:
-            ExternalRunFailedError: the job failed; with Batch's message, the exit code and the link to its log.
+            ExternalRunFailedError: the job failed; with Batch's message, the exit code and the link
+                to its log.
             RefusedError: Batch refused a request.
         """
         return core.run(self._engine(pond, parameters), pond, poll=self._poll)
@@ -86,7 +94,14 @@ class BatchJob:
     def _engine(self, pond: Handle, parameters: Mapping[str, str] | None) -> _Batch:
         client = aws.Account.of(pond, region=self._region, role=self._role).client("batch")
         given = {**self._parameters, **(parameters or {})}
-        return _Batch(client, text(self._definition, pond), text(self._queue, pond), self._name, given, self._request)
+        return _Batch(
+            client,
+            text(self._definition, pond),
+            text(self._queue, pond),
+            self._name,
+            given,
+            self._request,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +124,21 @@ class _Batch:
     @property
     def slot(self) -> str:
         """A new revision of the definition is still the same job."""
-        return "/".join(filter(None, ("batch", _short(self.queue), _short(self.definition).partition(":")[0], self.name)))
+        return "/".join(
+            filter(
+                None,
+                ("batch", _short(self.queue), _short(self.definition).partition(":")[0], self.name),
+            )
+        )
 
     def start(self, key: str) -> str:
-        wanted = {**self.request, "jobName": key, "jobQueue": self.queue, "jobDefinition": self.definition, "parameters": self.parameters}
+        wanted = {
+            **self.request,
+            "jobName": key,
+            "jobQueue": self.queue,
+            "jobDefinition": self.definition,
+            "parameters": self.parameters,
+        }
         with aws.told_apart(f"{self.job}: SubmitJob"):
             return self.client.submit_job(**wanted)["jobId"]  # type: ignore[arg-type]
 
@@ -120,8 +146,14 @@ class _Batch:
         del since  # a name is found however old
         by_name = {"name": "JOB_NAME", "values": [key]}
         with aws.told_apart(f"{self.job}: ListJobs"):
-            for page in self.client.get_paginator("list_jobs").paginate(jobQueue=self.queue, filters=[by_name]):  # type: ignore[list-item]
-                found = next((one["jobId"] for one in page["jobSummaryList"] if one["jobName"] == key), None)
+            pages = self.client.get_paginator("list_jobs").paginate(
+                jobQueue=self.queue,
+                filters=[by_name],  # type: ignore[list-item]
+            )
+            for page in pages:
+                found = next(
+                    (one["jobId"] for one in page["jobSummaryList"] if one["jobName"] == key), None
+                )
                 if found is not None:
                     return found
         return None
@@ -130,7 +162,10 @@ class _Batch:
         with aws.told_apart(f"{self.job}: DescribeJobs"):
             jobs = self.client.describe_jobs(jobs=[run])["jobs"]
         if not jobs:
-            raise UnknownRunError(f"{self.job}: DescribeJobs does not list it.", hint="Batch forgets jobs a week or more after their end.")
+            raise UnknownRunError(
+                f"{self.job}: DescribeJobs does not list it.",
+                hint="Batch forgets jobs a week or more after their end.",
+            )
         found = jobs[0]
         return Seen(
             state=_state(found),
@@ -158,7 +193,11 @@ class _Batch:
 def _state(found: JobDetailTypeDef) -> State:
     """Batch calls a job that somebody ended FAILED, too."""
     if found["status"] == "FAILED":
-        ended = found.get("isTerminated") or found.get("isCancelled") or found.get("statusReason") == _REASON
+        ended = (
+            found.get("isTerminated")
+            or found.get("isCancelled")
+            or found.get("statusReason") == _REASON
+        )
         return "cancelled" if ended else "failed"
     return "succeeded" if found["status"] == "SUCCEEDED" else "active"
 
@@ -166,7 +205,11 @@ def _state(found: JobDetailTypeDef) -> State:
 def _message(found: JobDetailTypeDef) -> str:
     container = found.get("container", {})
     code = container.get("exitCode")
-    said = (found.get("statusReason"), container.get("reason"), f"Exit code {code}." if code else None)
+    said = (
+        found.get("statusReason"),
+        container.get("reason"),
+        f"Exit code {code}." if code else None,
+    )
     return " ".join(part for part in said if part)
 
 

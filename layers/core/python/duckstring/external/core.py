@@ -1,9 +1,11 @@
-"""One external run for each try of a Ripple: started or found, looked at between pauses, its end told. No engine is known here.
+"""One external run for each try of a Ripple: started or found, looked at between pauses, its end
+told. No engine is known here.
 
-The order is the point. What is about to be started is remembered first, the run's id is remembered before the first look, and
-whoever comes after a crash (a new worker of the same try) goes by what is remembered: an id is attached to, a start without
-an id is repeated with the same key where the engine knows it again, and looked for by the key where it does not. Only a retry
-after the Ripple itself failed has a new ``run_key``, and so a new external run.
+The order is the point. What is about to be started is remembered first, the run's id is remembered
+before the first look, and whoever comes after a crash (a new worker of the same try) goes by what
+is remembered: an id is attached to, a start without an id is repeated with the same key where the
+engine knows it again, and looked for by the key where it does not. Only a retry after the Ripple
+itself failed has a new ``run_key``, and so a new external run.
 """
 
 from __future__ import annotations
@@ -32,10 +34,14 @@ from duckstring.external.errors import (
 )
 
 State = Literal["active", "succeeded", "failed", "cancelled"]
-"""What every engine's words come down to. A word that is not known is ``active``: nobody says that the run has ended."""
+"""What every engine's words come down to. A word that is not known is ``active``: nobody says
+that the run has ended.
+"""
 
 SETTLING = 90.0
-"""Seconds in which a run that is being started may be missing from an engine's list: a request's own time, and the list's."""
+"""Seconds in which a run that is being started may be missing from an engine's list: a request's
+own time, and the list's.
+"""
 APPEARING = 300.0
 """Seconds after which a run that the engine does not know is lost rather than new."""
 CANCELLING = 100.0
@@ -58,7 +64,9 @@ class Handle(HasEnv, Protocol):
 
     @property
     def run_key(self) -> str:
-        """The same over lost workers, hand-overs and pauses of one try; new for each retry after the Ripple failed."""
+        """The same over lost workers, hand-overs and pauses of one try; new for each retry after
+        the Ripple failed.
+        """
 
     @property
     def ends(self) -> datetime:
@@ -80,7 +88,9 @@ class Handle(HasEnv, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one look found. ``word`` is the engine's own for the state, ``answer`` all that it said."""
+    """What one look found. ``word`` is the engine's own for the state, ``answer`` all that it
+    said.
+    """
 
     state: State
     word: str
@@ -93,7 +103,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class ExternalRun:
-    """A run that has succeeded. ``state`` is the engine's own word, ``answer`` its last answer, whole."""
+    """A run that has succeeded. ``state`` is the engine's own word, ``answer`` its last answer,
+    whole.
+    """
 
     engine: str
     id: str
@@ -104,11 +116,16 @@ class ExternalRun:
     answer: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def select(self) -> str:
-        """One row of facts as SQL, for ``pond.write_table``: engine, run_id, url, state, started, ended."""
+        """One row of facts as SQL, for ``pond.write_table``: engine, run_id, url, state,
+        started, ended.
+        """
         texts = {"engine": self.engine, "run_id": self.id, "url": self.url, "state": self.state}
         times = {"started": self.started, "ended": self.ended}
         columns = [f"{_text(value)} AS {name}" for name, value in texts.items()]
-        columns += [f"CAST({'NULL' if at is None else _text(at.isoformat())} AS TIMESTAMPTZ) AS {name}" for name, at in times.items()]
+        columns += [
+            f"CAST({'NULL' if at is None else _text(at.isoformat())} AS TIMESTAMPTZ) AS {name}"
+            for name, at in times.items()
+        ]
         return f"SELECT {', '.join(columns)}"
 
 
@@ -132,15 +149,19 @@ class Engine(Protocol):
 
     @property
     def repeatable(self) -> bool:
-        """Whether a second start with the same key finds the first one's run instead of starting another."""
+        """Whether a second start with the same key finds the first one's run instead of starting
+        another.
+        """
 
     def start(self, key: str) -> str:
         """Start a run under ``key``; its id."""
 
     def find(self, key: str, since: float) -> str | None:
-        """The run that was started under ``key`` at or after ``since`` (seconds since 1970), if there is one.
+        """The run that was started under ``key`` at or after ``since`` (seconds since 1970), if
+        there is one.
 
-        An engine that finds only by starting again does that: afterwards ``key`` cannot start anything any more.
+        An engine that finds only by starting again does that: afterwards ``key`` cannot start
+        anything any more.
         """
 
     def look(self, run: str) -> Seen:
@@ -156,7 +177,9 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What is remembered of a try's external run: that it is being started (no ``run`` yet), or its id."""
+    """What is remembered of a try's external run: that it is being started (no ``run`` yet), or
+    its id.
+    """
 
     since: float
     run: str = ""
@@ -187,19 +210,25 @@ def run(engine: Engine, pond: Handle, *, poll: str | None = None) -> ExternalRun
         _pause_for(busy, engine, pond, poll)
     except RefusedError as refused:
         raise _still_going(refused, engine, held.run) from refused
-    pond.log.info("external run looked at", extra={"job": engine.job, "external_run": held.run, "state": seen.word, "url": seen.url})
+    pond.log.info(
+        "external run looked at",
+        extra={"job": engine.job, "external_run": held.run, "state": seen.word, "url": seen.url},
+    )
     if seen.state == "active":
         _pause(pond, poll)
     if seen.state != "succeeded":
         raise _failed(engine, held.run, seen)
-    return ExternalRun(engine.kind, held.run, seen.url, seen.word, seen.started, seen.ended, seen.answer)
+    return ExternalRun(
+        engine.kind, held.run, seen.url, seen.word, seen.started, seen.ended, seen.answer
+    )
 
 
 def cancel(engine: Engine, pond: Handle) -> str:
     """Cancel this try's run, and see it end: for ``@ripple(on_kill=...)``.
 
     Returns:
-        What became of the run, in one line; ``Requested`` if it was asked to end and has not ended yet.
+        What became of the run, in one line; ``Requested`` if it was asked to end and has not ended
+        yet.
 
     Raises:
         CancelRefusedError: the engine refused, or cannot tell whether there is a run.
@@ -215,24 +244,30 @@ def cancel(engine: Engine, pond: Handle) -> str:
     try:
         _patiently(lambda: engine.cancel(found))
     except (BusyError, RefusedError) as error:
-        raise CancelRefusedError(f"{name} was not cancelled: {error.message}", hint=error.hint) from error
+        raise CancelRefusedError(
+            f"{name} was not cancelled: {error.message}", hint=error.hint
+        ) from error
     pond.log.info("cancel requested", extra={"job": engine.job, "external_run": found})
     return _confirm(engine, found, name, limit)
 
 
 def checked_poll(poll: str | None) -> str | None:
-    """The pause between looks, as an author wrote it: refused before a run has been started, not after.
+    """The pause between looks, as an author wrote it: refused before a run has been started, not
+    after.
 
     Raises:
         ExternalError: it is no duration.
     """
     if poll is not None and (seconds_of(poll) or 0) not in range(1, LONGEST + 1):
-        raise ExternalError(f"poll={poll!r}; allowed: a duration over zero, of at most 7d.", hint=HINT)
+        raise ExternalError(
+            f"poll={poll!r}; allowed: a duration over zero, of at most 7d.", hint=HINT
+        )
     return poll
 
 
 def key_of(run_key: str, slot: str) -> str:
-    """What this try's run of a job is known by at its engine: at most 64 characters of a-z, 0-9 and ``-``.
+    """What this try's run of a job is known by at its engine: at most 64 characters of a-z, 0-9 and
+    ``-``.
 
     Engines keep keys for all jobs together: two jobs of one Ripple must not have the same.
     """
@@ -252,7 +287,10 @@ def _begun(engine: Engine, pond: Handle, poll: str | None) -> _Held:
         _pause_for(busy, engine, pond, poll)
     begun = _Held(_now(), started)
     _remember(engine, pond, begun)
-    pond.log.info("external run begun", extra={"job": engine.job, "external_run": started, "attached": found is not None})
+    pond.log.info(
+        "external run begun",
+        extra={"job": engine.job, "external_run": started, "attached": found is not None},
+    )
     return begun
 
 
@@ -273,16 +311,22 @@ def _start(engine: Engine, pond: Handle, *, clear: bool) -> str:
         return _patiently(once) if engine.repeatable else once()
     except (BusyError, RefusedError):
         if clear and not any(doubts):
-            _remember(engine, pond, None)  # nothing was started: whoever comes next need not look for it
+            _remember(
+                engine, pond, None
+            )  # nothing was started: whoever comes next need not look for it
         raise
 
 
 def _find_again(engine: Engine, pond: Handle, held: _Held) -> str | None:
-    """The run of a start that told no id. A list may lag behind: only what stays missing was never started."""
+    """The run of a start that told no id. A list may lag behind: only what stays missing was
+    never started.
+    """
     key = key_of(pond.run_key, engine.slot)
     found = _patiently(lambda: engine.find(key, held.since))
     if found is None and _now() - held.since < SETTLING:
-        pond.log.info("external start in doubt; looking again before starting", extra={"job": engine.job})
+        pond.log.info(
+            "external start in doubt; looking again before starting", extra={"job": engine.job}
+        )
         pond.pause(_SHORTEST_PAUSE)
     return found
 
@@ -300,27 +344,44 @@ def _look(engine: Engine, held: _Held) -> Seen:
 
 
 def _failed(engine: Engine, run: str, seen: Seen) -> ExternalRunFailedError:
-    said = " ".join(part for part in (seen.message.strip() or "The engine gives no reason.", seen.url) if part)
-    return ExternalRunFailedError(f"{engine.job}, run {run}, ended {seen.word}: {said}", run=run, url=seen.url, word=seen.word)
+    said = " ".join(
+        part for part in (seen.message.strip() or "The engine gives no reason.", seen.url) if part
+    )
+    return ExternalRunFailedError(
+        f"{engine.job}, run {run}, ended {seen.word}: {said}", run=run, url=seen.url, word=seen.word
+    )
 
 
 def _still_going(refused: RefusedError, engine: Engine, run: str) -> RefusedError:
-    return RefusedError(f"{engine.job}, run {run}, may still be going, but cannot be looked at: {refused.message}", hint=refused.hint)
+    return RefusedError(
+        f"{engine.job}, run {run}, may still be going, but cannot be looked at: {refused.message}",
+        hint=refused.hint,
+    )
 
 
 def _find_to_cancel(engine: Engine, pond: Handle, held: _Held, limit: float) -> str | None:
-    """The run to cancel. While a list may lag behind, that it shows none does not say that there is none."""
+    """The run to cancel. While a list may lag behind, that it shows none does not say that there
+    is none.
+    """
     if held.run:
         return held.run
     key, settled, wait = key_of(pond.run_key, engine.slot), held.since + SETTLING, 1.0
     try:
-        while (found := _patiently(lambda: engine.find(key, held.since))) is None and _now() < settled:
+        while (
+            found := _patiently(lambda: engine.find(key, held.since))
+        ) is None and _now() < settled:
             if _now() + wait > limit:
-                raise CancelRefusedError(f"{engine.job}: a run may have been started under the key {key}, and is not to be found.")
+                raise CancelRefusedError(
+                    f"{engine.job}: a run may have been started under the key {key}, and is not "
+                    "to be found."
+                )
             _sleep(wait)
             wait = min(wait * 2, 8.0)
     except (BusyError, RefusedError) as error:
-        raise CancelRefusedError(f"{engine.job}: whether a run was started cannot be told: {error.message}", hint=error.hint) from error
+        raise CancelRefusedError(
+            f"{engine.job}: whether a run was started cannot be told: {error.message}",
+            hint=error.hint,
+        ) from error
     return found
 
 
@@ -337,7 +398,11 @@ def _confirm(engine: Engine, run: str, name: str, limit: float) -> str:
     while True:
         if (seen := _seen_or_none(engine, run)) is not None:
             if seen.state != "active":
-                how = "is cancelled" if seen.state == "cancelled" else "ended by itself as it was cancelled"
+                how = (
+                    "is cancelled"
+                    if seen.state == "cancelled"
+                    else "ended by itself as it was cancelled"
+                )
                 return f"{name} {how}: {seen.word}. {seen.url}".rstrip()
             word = f" It is {seen.word}. {seen.url}".rstrip()
         if _now() + wait > limit:
@@ -347,7 +412,9 @@ def _confirm(engine: Engine, run: str, name: str, limit: float) -> str:
 
 
 def _patiently(call: Callable[[], Answer]) -> Answer:
-    """Try a repeatable request a few times. A longer wait belongs to a pause, which costs nothing."""
+    """Try a repeatable request a few times. A longer wait belongs to a pause, which costs
+    nothing.
+    """
     for wait in _TRIES:
         try:
             return call()
@@ -359,7 +426,10 @@ def _patiently(call: Callable[[], Answer]) -> Answer:
 
 
 def _pause_for(busy: BusyError, engine: Engine, pond: Handle, poll: str | None) -> NoReturn:
-    pond.log.warning("external engine is busy; asking again later", extra={"job": engine.job, "reason": busy.message})
+    pond.log.warning(
+        "external engine is busy; asking again later",
+        extra={"job": engine.job, "reason": busy.message},
+    )
     _pause(pond, f"{min(busy.wait, _LONGEST_ASKED):.0f}s" if busy.wait > _TRIES[-1] else poll)
 
 
@@ -377,7 +447,8 @@ def _recall(engine: Engine, pond: Handle) -> _Held | None:
             return _Held(float(since), run)
         case other:
             raise InvariantError(
-                f"{_memory(engine)!r} remembers {other!r}, which no job wrote.", hint="Keys in external/ are the jobs' own."
+                f"{_memory(engine)!r} remembers {other!r}, which no job wrote.",
+                hint="Keys in external/ are the jobs' own.",
             )
 
 

@@ -14,24 +14,36 @@ from duckstring.external.errors import BusyError, ExternalError, RefusedError, U
 from duckstring.external.web import Json, Web, instant, pick
 
 _ENDED = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
-_RESULTS: Mapping[str, State] = {"SUCCESS": "succeeded", "SUCCESS_WITH_FAILURES": "succeeded", "CANCELED": "cancelled"}
-"""Of a run that is TERMINATED. Its result may be told a little later: until then it counts as active. Any other is a failure."""
+_RESULTS: Mapping[str, State] = {
+    "SUCCESS": "succeeded",
+    "SUCCESS_WITH_FAILURES": "succeeded",
+    "CANCELED": "cancelled",
+}
+"""Of a run that is TERMINATED. Its result may be told a little later: until then it counts as
+active. Any other is a failure.
+"""
 _WELL = frozenset({"SUCCESS", "SUCCESS_WITH_FAILURES"})
 _TASKS_SHOWN = 3
 _NO_RUN = "does not exist"
-_HINT = "Is the token's owner allowed to run and view the job (Can Manage Run)? docs/external.md says what Databricks needs."
+_HINT = (
+    "Is the token's owner allowed to run and view the job (Can Manage Run)? docs/external.md "
+    "says what Databricks needs."
+)
 
 
 class DatabricksJob:
-    """A job of a Databricks workspace. Make it once, at module level; nothing is asked before ``run``.
+    """A job of a Databricks workspace. Make it once, at module level; nothing is asked before
+    ``run``.
 
     Args:
         job: the job's id.
         host: the workspace's address, ``https://...``.
         token: a personal access token. Not with ``client_id``.
-        client_id: of a service principal, whose OAuth secret is ``client_secret``. A token is fetched for each turn.
+        client_id: of a service principal, whose OAuth secret is ``client_secret``. A token is
+            fetched for each turn.
         client_secret: see there.
-        body: more of the run-now request: ``{"job_parameters": {...}, "queue": {"enabled": True}}``.
+        body: more of the run-now request:
+            ``{"job_parameters": {...}, "queue": {"enabled": True}}``.
         name: tells apart several runs of the same job in one Ripple.
         poll: how long to pause between looks (``"60s"``); otherwise 15 s growing to 5 minutes.
     """
@@ -48,10 +60,15 @@ class DatabricksJob:
         name: str = "",
         poll: str | None = None,
     ) -> None:
-        if (client_id is None) != (client_secret is None) or (client_id is not None and token is not None):
+        if (client_id is None) != (client_secret is None) or (
+            client_id is not None and token is not None
+        ):
             raise ExternalError(
                 "DatabricksJob: credentials do not fit.",
-                hint="Give token=, or client_id= and client_secret=, or neither: then DATABRICKS_TOKEN counts.",
+                hint=(
+                    "Give token=, or client_id= and client_secret=, or neither: then "
+                    "DATABRICKS_TOKEN counts."
+                ),
             )
         self._job = job
         self._host = host
@@ -66,7 +83,8 @@ class DatabricksJob:
         return core.start(self._engine(pond, body), pond, poll=self._poll)
 
     def run(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> ExternalRun:
-        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what this turn has written.
+        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what
+        this turn has written.
 
         Args:
             pond: the Ripple's Pond.
@@ -90,16 +108,25 @@ class DatabricksJob:
         host = text(self._host, pond).rstrip("/")
         job = str(self._job) if isinstance(self._job, int) else text(self._job, pond)
         if not job.strip().isdecimal():
-            raise RefusedError(f"DatabricksJob: {job!r} is no job's id.", hint="It is the number in the job's address.")
-        token, client_id, secret = (None if value is None else text(value, pond) for value in (self._token, *self._client))
+            raise RefusedError(
+                f"DatabricksJob: {job!r} is no job's id.",
+                hint="It is the number in the job's address.",
+            )
+        token, client_id, secret = (
+            None if value is None else text(value, pond) for value in (self._token, *self._client)
+        )
         access = _Access(host, token=token, client_id=client_id, secret=secret)
         return _Databricks(access, int(job), self._name, {**self._body, **(body or {})})
 
 
 class _Access:
-    """A workspace and a way in. The token of a service principal is fetched at the first request."""
+    """A workspace and a way in. The token of a service principal is fetched at the first
+    request.
+    """
 
-    def __init__(self, host: str, *, token: str | None, client_id: str | None, secret: str | None) -> None:
+    def __init__(
+        self, host: str, *, token: str | None, client_id: str | None, secret: str | None
+    ) -> None:
         self._host = host
         self._token = token
         self._client = (client_id or "", secret or "")
@@ -127,7 +154,11 @@ class _Access:
             secrets=(basic, self._client[1]),
             hint="Check the service principal's client id and secret.",
         )
-        answer = web.ask("POST", f"{self._host}/oidc/v1/token", form={"grant_type": "client_credentials", "scope": "all-apis"})
+        answer = web.ask(
+            "POST",
+            f"{self._host}/oidc/v1/token",
+            form={"grant_type": "client_credentials", "scope": "all-apis"},
+        )
         if not isinstance(token := answer.get("access_token"), str):
             raise RefusedError(f"{self._host}/oidc/v1/token gives no access_token.")
         return token
@@ -153,13 +184,17 @@ class _Databricks:
         return "/".join(filter(None, ("databricks", str(self.id), self.name)))
 
     def start(self, key: str) -> str:
-        answer = self.access.ask("POST", "run-now", {**self.body, "job_id": self.id, "idempotency_token": key})
+        answer = self.access.ask(
+            "POST", "run-now", {**self.body, "job_id": self.id, "idempotency_token": key}
+        )
         if not isinstance(run := answer.get("run_id"), int | str):
             raise RefusedError(f"{self.job}: run-now gives no run_id.")
         return str(run)
 
     def find(self, key: str, since: float) -> str | None:
-        """Databricks does not show tokens: the same request finds the run, or makes the one that can be cancelled."""
+        """Databricks does not show tokens: the same request finds the run, or makes the one that
+        can be cancelled.
+        """
         del since
         return self.start(key)
 
@@ -170,7 +205,9 @@ class _Databricks:
         return Seen(
             state=state,
             word=result if life == "TERMINATED" and result else life,
-            message=self._message(answer) if state in {"failed", "cancelled"} else _said(answer, "state_message"),
+            message=self._message(answer)
+            if state in {"failed", "cancelled"}
+            else _said(answer, "state_message"),
             url=str(answer.get("run_page_url") or ""),
             started=instant(answer.get("start_time")),
             ended=instant(answer.get("end_time")),
@@ -181,7 +218,9 @@ class _Databricks:
         self.access.ask("POST", "runs/cancel", {"run_id": int(run)})
 
     def _message(self, answer: Json) -> str:
-        """What the run says, and what its failed tasks say: a run of several tasks only says that one failed."""
+        """What the run says, and what its failed tasks say: a run of several tasks only says
+        that one failed.
+        """
         own = _said(answer, "state_message")
         tasks = [
             task
@@ -194,9 +233,13 @@ class _Databricks:
         return " ".join(dict.fromkeys(filter(None, (own, *theirs))))
 
     def _task_message(self, task: Json, *, besides: str) -> str:
-        """A task's error is in its output. It is a help: without it the run has failed all the same."""
+        """A task's error is in its output. It is a help: without it the run has failed all the
+        same.
+        """
         try:
-            error = self.access.ask("GET", f"runs/get-output?run_id={task.get('run_id')}").get("error")
+            error = self.access.ask("GET", f"runs/get-output?run_id={task.get('run_id')}").get(
+                "error"
+            )
         except (BusyError, RefusedError):
             error = None
         said = error if isinstance(error, str) and error else _said(task, "state_message")

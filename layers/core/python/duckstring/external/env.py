@@ -1,4 +1,6 @@
-"""Settings that are read from the Catchment's environment when they are used: secrets never stand in a Pond's code."""
+"""Settings that are read from the Catchment's environment when they are used: secrets never
+stand in a Pond's code.
+"""
 
 from __future__ import annotations
 

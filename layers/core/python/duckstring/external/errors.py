@@ -8,11 +8,14 @@ from duckstring.errors import DuckstringError
 
 
 class ExternalError(DuckstringError):
-    """Something about an external run; every error of ``duckstring.external`` that reaches an author is one."""
+    """Something about an external run; every error of ``duckstring.external`` that reaches an
+    author is one.
+    """
 
 
 class ExternalRunFailedError(ExternalError):
-    """The external run has ended, and not well: its own message word for word, and the link to its logs.
+    """The external run has ended, and not well: its own message word for word, and the link to its
+    logs.
 
     ``run`` and ``url`` say which it was, ``word`` how the engine calls its end.
     """
@@ -31,7 +34,14 @@ class RefusedError(ExternalError):
     ``status`` and ``answer`` are those of HTTP, where it was HTTP.
     """
 
-    def __init__(self, message: str, *, hint: str = "", status: int = 0, answer: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 0,
+        answer: Mapping[str, object] | None = None,
+    ) -> None:
         """State what was asked and what the engine says."""
         super().__init__(message, hint=hint)
         self.status = status
@@ -43,9 +53,11 @@ class CancelRefusedError(ExternalError):
 
 
 class BusyError(ExternalError):
-    """The engine did not answer, or had no time: the same request may work later. Never reaches an author.
+    """The engine did not answer, or had no time: the same request may work later. Never reaches an
+    author.
 
-    ``in_doubt``: the request may have been carried out all the same. ``wait``: seconds that the engine asks for.
+    ``in_doubt``: the request may have been carried out all the same. ``wait``: seconds that the
+    engine asks for.
     """
 
     def __init__(self, message: str, *, in_doubt: bool, wait: float = 0.0) -> None:
@@ -60,4 +72,6 @@ class UnknownRunError(RefusedError):
 
 
 class UnreadableError(RefusedError):
-    """What answered is most likely not the engine, but a proxy or a login page. It says nothing of a run."""
+    """What answered is most likely not the engine, but a proxy or a login page. It says nothing
+    of a run.
+    """

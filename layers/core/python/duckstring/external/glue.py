@@ -1,4 +1,6 @@
-"""AWS Glue jobs. Glue knows no idempotency token: a run carries the try's key as an argument, and is found by it."""
+"""AWS Glue jobs. Glue knows no idempotency token: a run carries the try's key as an argument,
+and is found by it.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ _ERRORS = "/aws-glue/jobs/error"
 class GlueJob:
     """An AWS Glue job. Make it once, at module level; nothing is asked before ``run``.
 
-    Set the job's own retries (``MaxRetries``) to 0: the Pond's budgets retry it, and a run that Glue retries goes by another id.
+    Set the job's own retries (``MaxRetries``) to 0: the Pond's budgets retry it, and a run that
+    Glue retries goes by another id.
 
     Args:
         job: the job's name.
@@ -71,7 +74,8 @@ class GlueJob:
         return core.start(self._engine(pond, arguments), pond, poll=self._poll)
 
     def run(self, pond: Handle, *, arguments: Mapping[str, str] | None = None) -> ExternalRun:
-        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what this turn has written.
+        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what
+        this turn has written.
 
         Args:
             pond: the Ripple's Pond.
@@ -93,7 +97,13 @@ class GlueJob:
 
     def _engine(self, pond: Handle, arguments: Mapping[str, str] | None) -> _Glue:
         client = aws.Account.of(pond, region=self._region, role=self._role).client("glue")
-        return _Glue(client, text(self._job, pond), self._name, {**self._arguments, **(arguments or {})}, self._request)
+        return _Glue(
+            client,
+            text(self._job, pond),
+            self._name,
+            {**self._arguments, **(arguments or {})},
+            self._request,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +129,21 @@ class _Glue:
     def start(self, key: str) -> str:
         arguments = {**self.arguments, KEY_ARGUMENT: key}
         with aws.told_apart(f"{self.job}: StartJobRun"):
-            return self.client.start_job_run(**{**self.request, "JobName": self.id, "Arguments": arguments})["JobRunId"]  # type: ignore[arg-type]
+            request = {**self.request, "JobName": self.id, "Arguments": arguments}
+            return self.client.start_job_run(**request)["JobRunId"]  # type: ignore[arg-type]
 
     def find(self, key: str, since: float) -> str | None:
         earliest = datetime.fromtimestamp(since, UTC) - _CLOCKS_APART
         with aws.told_apart(f"{self.job}: GetJobRuns"):
             for page in self._pages():
-                found = next((run["Id"] for run in page if run.get("Arguments", {}).get(KEY_ARGUMENT) == key), None)
+                found = next(
+                    (
+                        run["Id"]
+                        for run in page
+                        if run.get("Arguments", {}).get(KEY_ARGUMENT) == key
+                    ),
+                    None,
+                )
                 if found is not None or _is_past(page, earliest):
                     return found
         return None
@@ -149,14 +167,21 @@ class _Glue:
             answer = self.client.batch_stop_job_run(JobName=self.id, JobRunIds=[run])
         for error in answer.get("Errors", []):
             detail = error.get("ErrorDetail", {})
-            raise RefusedError(f"{self.job}: BatchStopJobRun: {detail.get('ErrorCode')}: {detail.get('ErrorMessage')}")
+            raise RefusedError(
+                f"{self.job}: BatchStopJobRun: {detail.get('ErrorCode')}: "
+                f"{detail.get('ErrorMessage')}"
+            )
 
     def _pages(self) -> Iterator[Sequence[JobRunTypeDef]]:
-        for page in self.client.get_paginator("get_job_runs").paginate(JobName=self.id, PaginationConfig={"PageSize": _PAGE}):
+        for page in self.client.get_paginator("get_job_runs").paginate(
+            JobName=self.id, PaginationConfig={"PageSize": _PAGE}
+        ):
             yield page["JobRuns"]
 
     def _page_of(self, run: str, *, failed: bool) -> str:
-        """The run's page; of a failed one its error log, which the console's page shows in part only."""
+        """The run's page; of a failed one its error log, which the console's page shows in part
+        only.
+        """
         region = self.client.meta.region_name
         if failed:
             return aws.log_page(region, _ERRORS, run)

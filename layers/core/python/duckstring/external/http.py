@@ -20,13 +20,16 @@ StateOf = str | Callable[[Mapping[str, object]], str]
 
 
 class HttpJob:
-    """A job of an engine that is asked over HTTP, in JSON. Make it once, at module level; nothing is asked before ``run``.
+    """A job of an engine that is asked over HTTP, in JSON. Make it once, at module level; nothing
+    is asked before ``run``.
 
-    ``start``, ``status``, ``cancel`` and ``find`` are requests: a method, if it is not the usual one, and a path below ``host``.
-    ``{id}`` stands for the run's id, ``{key}`` for this try's key, also in ``id``, ``url`` and in texts of ``body``.
+    ``start``, ``status``, ``cancel`` and ``find`` are requests: a method, if it is not the usual
+    one, and a path below ``host``. ``{id}`` stands for the run's id, ``{key}`` for this try's key,
+    also in ``id``, ``url`` and in texts of ``body``.
 
-    A start is repeated with the same key after a crash: sent as ``Idempotency-Key``, or wherever ``{key}`` stands. An engine that
-    heeds neither needs ``find``, or a crash in the wrong moment starts a second run.
+    A start is repeated with the same key after a crash: sent as ``Idempotency-Key``, or wherever
+    ``{key}`` stands. An engine that heeds neither needs ``find``, or a crash in the wrong moment
+    starts a second run.
 
     Args:
         host: what every request begins with: ``https://engine.example.com/v1``.
@@ -35,16 +38,19 @@ class HttpJob:
         cancel: ends a run (POST): ``DELETE /runs/{id}``. Without it a run cannot be cancelled.
         find: shows the run of a key (GET): ``/runs?label={key}``.
         found: where in the answer to ``find`` the run's id lies: ``runs.0.id``.
-        id: where in the answer to ``start`` the run's id lies; ``{key}`` where the key itself is the id.
+        id: where in the answer to ``start`` the run's id lies; ``{key}`` where the key itself is
+            the id.
         state: where in the answer to ``status`` the state lies, or a function of the answer.
         succeeded: the states of a run that has ended well, in any case of letters.
         failed: the states of a run that has failed.
-        cancelled: the states of a run that was ended by somebody. Every other state is one of a run that goes on.
+        cancelled: the states of a run that was ended by somebody. Every other state is one of a run
+            that goes on.
         message: where in the answer to ``status`` the run's message lies.
         url: where the link to the run's page lies, or the link itself with ``{id}`` in it.
         started: where the time of its start lies (ISO 8601, or seconds or milliseconds since 1970).
         ended: where the time of its end lies.
-        headers: of every request, such as ``{"Authorization": Env("ENGINE_TOKEN", "Bearer {}")}``. No error shows them.
+        headers: of every request, such as ``{"Authorization": Env("ENGINE_TOKEN", "Bearer {}")}``.
+            No error shows them.
         body: the body of ``start``.
         key_header: the name of the header that carries the key.
         name: tells apart several runs of the same job in one Ripple.
@@ -76,25 +82,45 @@ class HttpJob:
         poll: str | None = None,
     ) -> None:
         self._host = host
-        self._requests = _Requests(_request(start, "POST"), _request(status, "GET"), _request(cancel, "POST"), _request(find, "GET"))
-        words: dict[str, State] = {word.casefold(): "succeeded" for word in _words("succeeded", succeeded)}
+        self._requests = _Requests(
+            _request(start, "POST"),
+            _request(status, "GET"),
+            _request(cancel, "POST"),
+            _request(find, "GET"),
+        )
+        words: dict[str, State] = {
+            word.casefold(): "succeeded" for word in _words("succeeded", succeeded)
+        }
         words |= {word.casefold(): "failed" for word in _words("failed", failed)}
         words |= {word.casefold(): "cancelled" for word in _words("cancelled", cancelled)}
-        self._reading = _Reading(id=id, found=found, state=state, words=words, message=message, url=url, started=started, ended=ended)
+        self._reading = _Reading(
+            id=id,
+            found=found,
+            state=state,
+            words=words,
+            message=message,
+            url=url,
+            started=started,
+            ended=ended,
+        )
         self._headers = dict(headers or {})
         self._body = dict(body or {})
         self._key_header = key_header
         self._name = name
         self._poll = core.checked_poll(poll)
         if "{id}" not in status:
-            raise ExternalError(f"HttpJob: status={status!r} does not say where the run's id goes.", hint="Write it as /runs/{id}.")
+            raise ExternalError(
+                f"HttpJob: status={status!r} does not say where the run's id goes.",
+                hint="Write it as /runs/{id}.",
+            )
 
     def start(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> str:
         """Start the run, or attach to it, and do not wait: for several at once. Its id."""
         return core.start(self._engine(pond, body), pond, poll=self._poll)
 
     def run(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> ExternalRun:
-        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what this turn has written.
+        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what
+        this turn has written.
 
         Args:
             pond: the Ripple's Pond.
@@ -119,7 +145,11 @@ class HttpJob:
         return _Http(
             host=text(self._host, pond).rstrip("/"),
             place=self._host.name if isinstance(self._host, Env) else self._host,
-            web=Web(headers, secrets=tuple(headers.values()), hint="Check host=, the path and the headers."),
+            web=Web(
+                headers,
+                secrets=tuple(headers.values()),
+                hint="Check host=, the path and the headers.",
+            ),
             key_header=self._key_header,
             requests=self._requests,
             reading=self._reading,
@@ -166,7 +196,9 @@ class _Reading:
             state=self.words.get(word.casefold(), "active"),
             word=word,
             message=_word(pick(answer, self.message)),
-            url=self.url.replace("{id}", quote(run, safe="")) if "{id}" in self.url else _word(pick(answer, self.url)),
+            url=self.url.replace("{id}", quote(run, safe=""))
+            if "{id}" in self.url
+            else _word(pick(answer, self.url)),
             started=instant(pick(answer, self.started)),
             ended=instant(pick(answer, self.ended)),
             answer=answer,
@@ -197,15 +229,21 @@ class _Http:
 
     @property
     def slot(self) -> str:
-        """By the name of the host's setting, if it has one: an engine that moves is still the same."""
-        return "/".join(filter(None, ("http", self.place.rstrip("/"), self._start.path.lstrip("/"), self.name)))
+        """By the name of the host's setting, if it has one: an engine that moves is still the
+        same.
+        """
+        return "/".join(
+            filter(None, ("http", self.place.rstrip("/"), self._start.path.lstrip("/"), self.name))
+        )
 
     @property
     def _start(self) -> _Request:
         return self.requests.start or _Request("POST", "")
 
     def start(self, key: str) -> str:
-        web = Web({**self.web.headers, self.key_header: key}, secrets=self.web.secrets, hint=self.web.hint)
+        web = Web(
+            {**self.web.headers, self.key_header: key}, secrets=self.web.secrets, hint=self.web.hint
+        )
         try:
             answer = self._ask(web, self._start, key=key, body=_filled(self.body, key))
         except RefusedError as refused:
@@ -215,12 +253,15 @@ class _Http:
             return run
         if not (run := self._id(answer, key)):
             raise RefusedError(
-                f"{self.job}: its answer has no id at {self.reading.id!r}: {_shown(answer)}", hint="Say where it lies with id=."
+                f"{self.job}: its answer has no id at {self.reading.id!r}: {_shown(answer)}",
+                hint="Say where it lies with id=.",
             )
         return run
 
     def find(self, key: str, since: float) -> str | None:
-        """Where the engine has no such request: the start again, which finds the run, or makes the one that can be cancelled."""
+        """Where the engine has no such request: the start again, which finds the run, or makes
+        the one that can be cancelled.
+        """
         del since
         if self.requests.find is None:
             return self.start(key)
@@ -235,17 +276,33 @@ class _Http:
 
     def cancel(self, run: str) -> None:
         if self.requests.cancel is None:
-            raise RefusedError(f"{self.job} has no request that cancels.", hint="Name it with cancel=.")
+            raise RefusedError(
+                f"{self.job} has no request that cancels.", hint="Name it with cancel=."
+            )
         self._ask(self.web, self.requests.cancel, run=run)
 
-    def _ask(self, web: Web, request: _Request | None, *, run: str = "", key: str = "", body: object = None) -> Json:
+    def _ask(
+        self,
+        web: Web,
+        request: _Request | None,
+        *,
+        run: str = "",
+        key: str = "",
+        body: object = None,
+    ) -> Json:
         if request is None:
             return {}
-        path = request.path.replace("{id}", quote(run, safe="")).replace("{key}", quote(key, safe=""))
+        path = request.path.replace("{id}", quote(run, safe="")).replace(
+            "{key}", quote(key, safe="")
+        )
         return web.ask(request.method, self.host + path, body=body)
 
     def _id(self, answer: Json, key: str) -> str:
-        return self.reading.id.replace("{key}", key) if "{key}" in self.reading.id else _word(pick(answer, self.reading.id))
+        return (
+            self.reading.id.replace("{key}", key)
+            if "{key}" in self.reading.id
+            else _word(pick(answer, self.reading.id))
+        )
 
 
 def _request(written: str | None, usual: str) -> _Request | None:
@@ -255,14 +312,20 @@ def _request(written: str | None, usual: str) -> _Request | None:
     if not space:
         method, path = usual, written
     if method not in _METHODS or not path.startswith("/"):
-        hint = "Write a path below host, with the method before it where it is not the usual one: DELETE /runs/{id}."
+        hint = (
+            "Write a path below host, with the method before it where it is not the usual one: "
+            "DELETE /runs/{id}."
+        )
         raise ExternalError(f"HttpJob: {written!r} is no request.", hint=hint)
     return _Request(method, path)
 
 
 def _words(which: str, words: Sequence[str]) -> Sequence[str]:
     if isinstance(words, str):
-        raise ExternalError(f"HttpJob: {which}={words!r}; allowed: a list of states.", hint=f'Write {which}=["{words}"].')
+        raise ExternalError(
+            f"HttpJob: {which}={words!r}; allowed: a list of states.",
+            hint=f'Write {which}=["{words}"].',
+        )
     return words
 
 

@@ -1,4 +1,6 @@
-"""AWS Step Functions: a Standard state machine's execution, which bears the try's key as its name."""
+"""AWS Step Functions: a Standard state machine's execution, which bears the try's key as its
+name.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,19 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
 
-_ENDS: Mapping[str, State] = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "failed", "ABORTED": "cancelled"}
+_ENDS: Mapping[str, State] = {
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "TIMED_OUT": "failed",
+    "ABORTED": "cancelled",
+}
 _ARN_PARTS = 7
 """arn, partition, service, region, account, kind, name; a version or alias may follow."""
 
 
 class StateMachine:
-    """A Standard state machine of AWS Step Functions. Make it once, at module level; nothing is asked before ``run``.
+    """A Standard state machine of AWS Step Functions. Make it once, at module level; nothing is
+    asked before ``run``.
 
     An Express machine cannot be waited for: nobody can ask how its execution is.
 
@@ -54,7 +62,8 @@ class StateMachine:
         return core.start(self._engine(pond, input), pond, poll=self._poll)
 
     def run(self, pond: Handle, *, input: object = None) -> ExternalRun:  # noqa: A002 - AWS's word
-        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what this turn has written.
+        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what
+        this turn has written.
 
         Args:
             pond: the Ripple's Pond.
@@ -64,7 +73,8 @@ class StateMachine:
             The facts; ``answer["output"]`` is the execution's output as JSON text.
 
         Raises:
-            ExternalRunFailedError: the execution failed; with its error, its cause and the link to its page.
+            ExternalRunFailedError: the execution failed; with its error, its cause and the link to
+                its page.
             RefusedError: Step Functions refused a request.
         """
         return core.run(self._engine(pond, input), pond, poll=self._poll)
@@ -84,7 +94,9 @@ class StateMachine:
             hint = "Write arn:aws:states:REGION:ACCOUNT:stateMachine:NAME."
             raise RefusedError(f"StateMachine: {arn!r} is no state machine's ARN.", hint=hint)
         client = aws.Account.of(pond, region=parts[3], role=self._role).client("stepfunctions")
-        return _Machine(client, arn, self._name, json.dumps(self._input if given is None else given))
+        return _Machine(
+            client, arn, self._name, json.dumps(self._input if given is None else given)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +116,25 @@ class _Machine:
 
     @property
     def slot(self) -> str:
-        return "/".join(filter(None, ("states", ":".join(self.arn.split(":")[3:5]), self._called, self.name)))
+        return "/".join(
+            filter(None, ("states", ":".join(self.arn.split(":")[3:5]), self._called, self.name))
+        )
 
     @property
     def _called(self) -> str:
         return self.arn.split(":")[6]
 
     def start(self, key: str) -> str:
-        """A name that was taken is this try's own: its execution may have another input, or have ended."""
+        """A name that was taken is this try's own: its execution may have another input, or have
+        ended.
+        """
         try:
             with aws.told_apart(f"{self.job}: StartExecution"):
-                return self._standard(self.client.start_execution(stateMachineArn=self.arn, name=key, input=self.input)["executionArn"])
+                return self._standard(
+                    self.client.start_execution(
+                        stateMachineArn=self.arn, name=key, input=self.input
+                    )["executionArn"]
+                )
         except RefusedError as refused:
             if aws.code_of(refused.__cause__) != "ExecutionAlreadyExists":
                 raise
@@ -145,7 +165,9 @@ class _Machine:
 
     def cancel(self, run: str) -> None:
         with aws.told_apart(f"{self.job}: StopExecution"):
-            self.client.stop_execution(executionArn=run, error="duckstring.killed", cause="Its Ripple was killed.")
+            self.client.stop_execution(
+                executionArn=run, error="duckstring.killed", cause="Its Ripple was killed."
+            )
 
     def _execution(self, key: str) -> str:
         """The ARN of the execution with this name, whether there is one or not."""
@@ -153,7 +175,10 @@ class _Machine:
 
     def _standard(self, execution: str) -> str:
         if ":express:" in execution:
-            raise RefusedError(f"{self.job} is an Express machine: its execution cannot be looked at.", hint="Make it a Standard machine.")
+            raise RefusedError(
+                f"{self.job} is an Express machine: its execution cannot be looked at.",
+                hint="Make it a Standard machine.",
+            )
         return execution
 
 

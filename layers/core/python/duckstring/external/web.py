@@ -1,4 +1,6 @@
-"""Requests over HTTP in the words of the core: an answer, ``BusyError``, ``RefusedError``. The only user of httpx."""
+"""Requests over HTTP in the words of the core: an answer, ``BusyError``, ``RefusedError``. The
+only user of httpx.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +45,11 @@ class Web:
     secrets: Iterable[str] = field(default=())
     hint: str = ""
 
-    def ask(self, method: str, url: str, *, body: object = None, form: Mapping[str, str] | None = None) -> Json:
-        """Make one request, with a body of JSON or a form; the JSON object of the answer, empty if there is none.
+    def ask(
+        self, method: str, url: str, *, body: object = None, form: Mapping[str, str] | None = None
+    ) -> Json:
+        """Make one request, with a body of JSON or a form; the JSON object of the answer, empty if
+        there is none.
 
         Raises:
             BusyError: no answer, 429, 5xx, or a time-out.
@@ -59,29 +64,58 @@ class Web:
         if response.status_code >= _REDIRECT:
             target = response.headers.get("Location", "nowhere")
             raise UnreadableError(
-                f"{asked} answers {response.status_code}, a redirect to {self._clean(target)}.", hint="Write the address that it leads to."
+                f"{asked} answers {response.status_code}, a redirect to {self._clean(target)}.",
+                hint="Write the address that it leads to.",
             )
         return self._read(asked, response)
 
-    def _send(self, method: str, url: str, asked: str, body: object, form: Mapping[str, str] | None) -> httpx.Response:
+    def _send(
+        self, method: str, url: str, asked: str, body: object, form: Mapping[str, str] | None
+    ) -> httpx.Response:
         import httpx  # noqa: PLC0415 - imported when a job runs, not when a Pond is
 
         try:
-            return httpx.request(method, url, json=body, data=form, headers=self.headers, timeout=TIMEOUT, verify=_trusted())
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, ValueError) as error:
-            # First: two of these are transport errors to httpx. No later try fares better. Without its cause, whose words in a
-            # traceback would show a header.
-            raise RefusedError(f"{asked} cannot be asked: {self._clean(str(error))}", hint=self.hint) from None
+            return httpx.request(
+                method,
+                url,
+                json=body,
+                data=form,
+                headers=self.headers,
+                timeout=TIMEOUT,
+                verify=_trusted(),
+            )
+        except (
+            httpx.InvalidURL,
+            httpx.UnsupportedProtocol,
+            httpx.LocalProtocolError,
+            ValueError,
+        ) as error:
+            # First: two of these are transport errors to httpx. No later try fares better. Without
+            # its cause, whose words in a traceback would show a header.
+            raise RefusedError(
+                f"{asked} cannot be asked: {self._clean(str(error))}", hint=self.hint
+            ) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise BusyError(f"{asked}: no connection: {self._clean(str(error))}.", in_doubt=False) from error
+            raise BusyError(
+                f"{asked}: no connection: {self._clean(str(error))}.", in_doubt=False
+            ) from error
         except httpx.TransportError as error:
-            raise BusyError(f"{asked}: {type(error).__name__}: {self._clean(str(error))}.", in_doubt=True) from error
+            raise BusyError(
+                f"{asked}: {type(error).__name__}: {self._clean(str(error))}.", in_doubt=True
+            ) from error
 
     def _failure(self, asked: str, response: httpx.Response) -> BusyError | RefusedError:
         status = response.status_code
-        message = f"{asked} answers {status} {response.reason_phrase}: {self._said(response) or 'nothing'}"
+        message = (
+            f"{asked} answers {status} {response.reason_phrase}: "
+            f"{self._said(response) or 'nothing'}"
+        )
         if status in _TOO_MANY or status == _TIMED_OUT or status >= _SERVER:
-            return BusyError(message, in_doubt=status not in _TOO_MANY, wait=_retry_after(response.headers.get("Retry-After", "")))
+            return BusyError(
+                message,
+                in_doubt=status not in _TOO_MANY,
+                wait=_retry_after(response.headers.get("Retry-After", "")),
+            )
         kind = UnknownRunError if status in _NOT_FOUND else RefusedError
         return kind(message, hint=self.hint, status=status, answer=_object(response))
 
@@ -97,7 +131,11 @@ class Web:
             return {}
         if (found := _object(response)) is None:
             raise UnreadableError(
-                f"{asked} answers {response.status_code} and no JSON object: {self._shown(response) or 'nothing'}", hint=self.hint
+                (
+                    f"{asked} answers {response.status_code} and no JSON object: "
+                    f"{self._shown(response) or 'nothing'}"
+                ),
+                hint=self.hint,
             )
         return found
 
@@ -123,7 +161,9 @@ def _trusted() -> SSLContext:
 
 
 def pick(answer: Json, path: str) -> object:
-    """What lies at ``path`` (``state.life_cycle_state``, ``runs.0.id``) in an answer; None if nothing does."""
+    """What lies at ``path`` (``state.life_cycle_state``, ``runs.0.id``) in an answer; None if
+    nothing does.
+    """
     found: object = answer
     for step in path.split("."):
         match found:
@@ -137,13 +177,17 @@ def pick(answer: Json, path: str) -> object:
 
 
 def instant(value: object) -> datetime | None:
-    """A point in time as APIs write it: ISO 8601, or seconds or milliseconds since 1970. None: it is none of these."""
+    """A point in time as APIs write it: ISO 8601, or seconds or milliseconds since 1970. None:
+    it is none of these.
+    """
     try:
         match value:
             case bool():
                 return None
             case int() | float() if value > 0:
-                return datetime.fromtimestamp(value / 1000 if value > _AS_MILLISECONDS else value, UTC)
+                return datetime.fromtimestamp(
+                    value / 1000 if value > _AS_MILLISECONDS else value, UTC
+                )
             case str():
                 read = datetime.fromisoformat(value)
                 return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)

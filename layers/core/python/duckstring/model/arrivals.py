@@ -17,7 +17,9 @@ ArrivalKind = Literal["pulse", "tap"]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A rule: an object in ``bucket`` whose key begins with ``prefix`` and ends with ``suffix`` sends a trigger of ``kind``."""
+    """A rule: an object in ``bucket`` whose key begins with ``prefix`` and ends with ``suffix``
+    sends a trigger of ``kind``.
+    """
 
     name: str
     bucket: str
@@ -26,12 +28,19 @@ class Arrival:
     kind: ArrivalKind = "pulse"
 
     def matches(self, key: str) -> bool:
-        """Whether an object of this key counts. Prefix and suffix are plain text and do not share a character of it."""
-        return len(key) >= len(self.prefix) + len(self.suffix) and key.startswith(self.prefix) and key.endswith(self.suffix)
+        """Whether an object of this key counts. Prefix and suffix are plain text and do not
+        share a character of it.
+        """
+        return (
+            len(key) >= len(self.prefix) + len(self.suffix)
+            and key.startswith(self.prefix)
+            and key.endswith(self.suffix)
+        )
 
 
 def parse_buckets(text: str, *, where: str) -> tuple[str, ...]:
-    """The buckets that a Catchment hears of, from ``landing,inbox``; ``where`` is named in what is refused.
+    """The buckets that a Catchment hears of, from ``landing,inbox``; ``where`` is named in what is
+    refused.
 
     Raises:
         OperatorError: a name is no bucket's, or there are too many.
@@ -39,8 +48,11 @@ def parse_buckets(text: str, *, where: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if bad := [name for name in names if not _BUCKET.match(name)]:
         raise OperatorError(
-            f"{where}{text.strip()}: {bad[0]!r} is no bucket's name.", hint="Allowed: names of buckets with commas between."
+            f"{where}{text.strip()}: {bad[0]!r} is no bucket's name.",
+            hint="Allowed: names of buckets with commas between.",
         )
     if len(names) > _MOST_BUCKETS:
-        raise OperatorError(f"{where}{text.strip()}: {len(names)} buckets.", hint=f"Allowed: up to {_MOST_BUCKETS}.")
+        raise OperatorError(
+            f"{where}{text.strip()}: {len(names)} buckets.", hint=f"Allowed: up to {_MOST_BUCKETS}."
+        )
     return names

@@ -13,7 +13,8 @@ from duckstring.model.instants import Instant
 TAKEN = frozenset({"killed", "lost", "crashed"})
 """How a row ends that somebody else than its worker has closed: the attempt is not wanted any more.
 
-Not so success and failed: a worker that lost its connection may have said so, and died before it told the engine.
+Not so success and failed: a worker that lost its connection may have said so, and died before it
+told the engine.
 """
 
 
@@ -27,7 +28,9 @@ OwnFailure = Literal["failed", "overran", "memory"]
 OwnEnd = Literal["success", OwnFailure]
 """How a worker may say that its own attempt ended."""
 KillEnd = Literal["requested", "confirmed", "refused"]
-"""How the call of a killed Ripple's ``on_kill`` ended: it returned, with no more than having asked or with its work done, or it raised."""
+"""How the call of a killed Ripple's ``on_kill`` ended: it returned, with no more than having
+asked or with its work done, or it raised.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,9 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """An attempt began, or goes on after a pause: an invocation of it. ``pauses``: of its Ripple's branch before this."""
+    """An attempt began, or goes on after a pause: an invocation of it. ``pauses``: of its
+    Ripple's branch before this.
+    """
 
     run: int
     ripple: str
@@ -67,7 +72,9 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """What its row says of an attempt that begins or goes on: when it began, how often it has paused, what its invocations took."""
+    """What its row says of an attempt that begins or goes on: when it began, how often it has
+    paused, what its invocations took.
+    """
 
     started: Instant
     pauses: int = 0
@@ -107,7 +114,8 @@ class AttemptFinished:
 
 @dataclass(frozen=True, slots=True)
 class AttemptSeen:
-    """A row as one has it who waits for an attempt's worker to leave. ``status`` is empty where there is no row.
+    """A row as one has it who waits for an attempt's worker to leave. ``status`` is empty where
+    there is no row.
 
     ``away``: no worker has it. It has left, was between two invocations, or never began.
     """

@@ -17,7 +17,9 @@ MOST_RETRIES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """One entry of ``[sources]``: the line consumed, the least version of it, and whether it may be absent."""
+    """One entry of ``[sources]``: the line consumed, the least version of it, and whether it may
+    be absent.
+    """
 
     line: Line
     minimum: str
@@ -26,10 +28,11 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True)
 class RippleSpec:
-    """One ``@ripple`` function as discovered at deploy. ``parents`` are Ripple names of the same Pond.
+    """One ``@ripple`` function as discovered at deploy. ``parents`` are Ripple names of the same
+    Pond.
 
-    ``starts_on`` is where its first attempt runs while nothing is known of it, as its hints and the Catchment's function
-    say; ``on_kill``: it wants to be told when it is killed.
+    ``starts_on`` is where its first attempt runs while nothing is known of it, as its hints and the
+    Catchment's function say; ``on_kill``: it wants to be told when it is killed.
     """
 
     name: str
@@ -65,10 +68,11 @@ class Release:
 class TableVersion:
     """One immutable version of one table: a Parquet object and what is known of it.
 
-    ``fingerprint`` is equal for equal multisets of rows under the same schema. The engine fills in the rest when it
-    publishes: ``version`` wrote it, at the freshness ``f`` (NEVER: published before this was kept); at ``confirmed`` its
-    Ripple last said by ``skip`` that nothing had changed; ``package`` is the package (``names.package_id``) that last wrote
-    it or kept it on purpose. The run and the Ripple are in the key (``names.writer_of``).
+    ``fingerprint`` is equal for equal multisets of rows under the same schema. The engine fills in
+    the rest when it publishes: ``version`` wrote it, at the freshness ``f`` (NEVER: published
+    before this was kept); at ``confirmed`` its Ripple last said by ``skip`` that nothing had
+    changed; ``package`` is the package (``names.package_id``) that last wrote it or kept it on
+    purpose. The run and the Ripple are in the key (``names.writer_of``).
     """
 
     table: str
@@ -91,7 +95,8 @@ class TableVersion:
 class DroppedTable:
     """A table that was published and is no more, so that a reader can be told since when.
 
-    ``snapshot`` is the number of the first one without it, ``version`` what the line ran then. ``removed``: by an operator.
+    ``snapshot`` is the number of the first one without it, ``version`` what the line ran then.
+    ``removed``: by an operator.
     """
 
     snapshot: int
@@ -101,7 +106,9 @@ class DroppedTable:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A line was taken out of the catalog at ``at``. ``cleared``: the line has heard of it, and its data is gone."""
+    """A line was taken out of the catalog at ``at``. ``cleared``: the line has heard of it, and
+    its data is gone.
+    """
 
     line: Line
     at: Instant

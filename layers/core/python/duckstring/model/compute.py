@@ -77,7 +77,9 @@ class FunctionSize:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Where an operator wants a Ripple to run. ``memory_mib``: of a task; 0: as the line finds out."""
+    """Where an operator wants a Ripple to run. ``memory_mib``: of a task; 0: as the line finds
+    out.
+    """
 
     on: Place
     memory_mib: int = 0

@@ -13,10 +13,12 @@ _ENVIRONMENT_LIMIT = 3_500
 
 
 def parse_environment(text: str, *, where: str) -> dict[str, str]:
-    """Read ``KEY=value`` lines: ``#`` comments, an optional ``export``, optional quotes around the value.
+    """Read ``KEY=value`` lines: ``#`` comments, an optional ``export``, optional quotes around the
+    value.
 
     Raises:
-        OperatorError: a line is none, a name is not allowed, or all is more than a function's environment holds.
+        OperatorError: a line is none, a name is not allowed, or all is more than a function's
+            environment holds.
     """
     found: dict[str, str] = {}
     for number, raw in enumerate(text.splitlines(), start=1):
@@ -30,13 +32,19 @@ def parse_environment(text: str, *, where: str) -> dict[str, str]:
         if key in _TAKEN or key.startswith(("AWS_", "LAMBDA_", "DUCKSTRING_")):
             raise OperatorError(
                 f"{where}:{number}: {key} belongs to Lambda or Duckstring.",
-                hint=f"Choose another name: taken are {', '.join(sorted(_TAKEN))} and what begins with AWS_, LAMBDA_ or DUCKSTRING_.",
+                hint=(
+                    f"Choose another name: taken are {', '.join(sorted(_TAKEN))} and what begins "
+                    "with AWS_, LAMBDA_ or DUCKSTRING_."
+                ),
             )
         found[key] = _unquoted(value)
     size = sum(len(key.encode()) + len(value.encode()) for key, value in found.items())
     if size > _ENVIRONMENT_LIMIT:
         raise OperatorError(
-            f"{where}: {size} bytes of variables; a function's environment holds {_ENVIRONMENT_LIMIT}.",
+            (
+                f"{where}: {size} bytes of variables; a function's environment holds "
+                f"{_ENVIRONMENT_LIMIT}."
+            ),
             hint="Move long values to the Catchment's secret (docs/aws.md).",
         )
     return found

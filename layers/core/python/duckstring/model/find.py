@@ -17,7 +17,9 @@ class Deployed(Protocol):
     """What is deployed."""
 
     def releases(self, pond: str | None = None) -> Mapping[Line, Release]:
-        """The selected release of every line; or of one Pond's lines, at the cost of these alone."""
+        """The selected release of every line; or of one Pond's lines, at the cost of these
+        alone.
+        """
 
 
 class Gone(Protocol):
@@ -32,7 +34,10 @@ class PondNotFoundError(OperatorError):
 
     def __init__(self, pond: str, *, known: Collection[str]) -> None:
         """Name the nearest of what is ``known``."""
-        super().__init__(f"No Pond {pond!r} in this Catchment; {_among(pond, known)}.", hint="List them with: duckstring status --once")
+        super().__init__(
+            f"No Pond {pond!r} in this Catchment; {_among(pond, known)}.",
+            hint="List them with: duckstring status --once",
+        )
 
 
 def find_deployed(catalog: Deployed, pond: str, major: int | None = None) -> Release:
@@ -44,8 +49,11 @@ def find_deployed(catalog: Deployed, pond: str, major: int | None = None) -> Rel
     return find(catalog.releases(pond) or catalog.releases(), pond, major)
 
 
-def find_ever_deployed(catalog: Deployed, removals: Gone, pond: str, major: int | None = None) -> Line:
-    """As ``find_deployed``, for what outlives a line: a removed one answers where no deployed one does.
+def find_ever_deployed(
+    catalog: Deployed, removals: Gone, pond: str, major: int | None = None
+) -> Line:
+    """As ``find_deployed``, for what outlives a line: a removed one answers where no deployed one
+    does.
 
     Raises:
         PondNotFoundError: it was never deployed.
@@ -65,13 +73,20 @@ def find(releases: Mapping[Line, Release], pond: str, major: int | None = None) 
     Raises:
         PondNotFoundError: it is not deployed.
     """
-    majors = {number: release for text, release in releases.items() for name, number in (parse_line(text),) if name == pond}
+    majors = {
+        number: release
+        for text, release in releases.items()
+        for name, number in (parse_line(text),)
+        if name == pond
+    }
     if not majors:
         raise PondNotFoundError(pond, known={parse_line(text)[0] for text in releases})
     if major is None:
         return majors[max(majors)]
     if major not in majors:
-        raise PondNotFoundError(line(pond, major), known=[line(pond, number) for number in sorted(majors)])
+        raise PondNotFoundError(
+            line(pond, major), known=[line(pond, number) for number in sorted(majors)]
+        )
     return majors[major]
 
 

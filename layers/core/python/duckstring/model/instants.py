@@ -31,7 +31,9 @@ def from_text(text: str) -> Instant:
     """
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone; write it in UTC, for example 2030-01-01T12:00:00Z")
+        raise ValueError(
+            f"{text!r} has no time zone; write it in UTC, for example 2030-01-01T12:00:00Z"
+        )
     try:
         return instant.astimezone(UTC)
     except OverflowError:
@@ -41,7 +43,9 @@ def from_text(text: str) -> Instant:
 
 
 def duration_in_words(duration: timedelta) -> str:
-    """The shortest text that people read and write: ``1h30m``, ``3d``, ``1.5s``; ``0s`` for none."""
+    """The shortest text that people read and write: ``1h30m``, ``3d``, ``1.5s``; ``0s`` for
+    none.
+    """
     seconds, rest = divmod(duration, timedelta(seconds=1))
     text = ""
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):

@@ -1,20 +1,23 @@
-"""How much of what others say is heard, and how much of it is kept. One table, for what is kept together lies in one item.
+"""How much of what others say is heard, and how much of it is kept. One table, for what is kept
+together lies in one item.
 
-Bytes are those of a text in JSON, as an item holds it (``stored_bytes``): a letter of ours spells the same text in ASCII, with
-three times as many at most, and a row of history holds it plain, with no more.
+Bytes are those of a text in JSON, as an item holds it (``stored_bytes``): a letter of ours spells
+the same text in ASCII, with three times as many at most, and a row of history holds it plain, with
+no more.
 
-An item of DynamoDB has at most 409,600 bytes. The most that one letter adds to its line's item, where everything is in flight
-at once (``MOST_RUNS`` = 50 runs of 40 Ripples, all branches waiting):
+An item of DynamoDB has at most 409,600 bytes. The most that one letter adds to its line's item,
+where everything is in flight at once (``MOST_RUNS`` = 50 runs of 40 Ripples, all branches waiting):
 
-    the failure of each run             50 x (1,200 + 300 + 150)              83 KB
-    and of its row                      50 x (1,200 + 300 + 250)              88 KB
-    an answer for each waiting branch   2,000 x 90, without a failure        180 KB   (``adapters/aws/state.py``)
-    the end of one attempt              8,000 + 300 + 250                      9 KB
-    or of each attempt of an execution  40 x (500 + 300 + 250)                42 KB
-    what Sinks are told, twice          2 x (700 + 250)                        2 KB
+    the failure of each run             50 x (1,200 + 300 + 150)              83 KB and of its row
+    50 x (1,200 + 300 + 250)              88 KB an answer for each waiting branch   2,000 x 90,
+    without a failure        180 KB   (``adapters/aws/state.py``) the end of one attempt
+    8,000 + 300 + 250                      9 KB or of each attempt of an execution  40 x (500 + 300
+    + 250)                42 KB what Sinks are told, twice          2 x (700 + 250)
+    2 KB
 
-Tables (300 for a Ripple), Sources, Sinks and Windows are on top of that. What comes to more than an item all the same is
-found by the commit, and the letter that asks for it is left out (``orchestrator/deliver.py``).
+Tables (300 for a Ripple), Sources, Sinks and Windows are on top of that. What comes to more than an
+item all the same is found by the commit, and the letter that asks for it is left out
+(``orchestrator/deliver.py``).
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ from bisect import bisect_right
 from collections.abc import Mapping
 
 MOST_ITEM_BYTES = 400_000
-"""Of a line's item, with the names of its attributes; DynamoDB counts numbers in a way of its own, and takes a little more."""
+"""Of a line's item, with the names of its attributes; DynamoDB counts numbers in a way of its
+own, and takes a little more.
+"""
 
 MOST_LETTER_BYTES = 262_144
 """Of a letter's body, and of all bodies of one request: what SQS took before it took more."""
@@ -41,8 +46,10 @@ HEARD: Mapping[tuple[str, str], int] = {
     ("SourceTold", "reason"): 16_384,
     ("ExecutionEnded", "cause"): 65_536,
 }
-"""UTF-8 bytes of the texts of others, by class and field: more than anybody of ours says. A worker's error has 200 characters
-and its message 6,000 bytes; the state machine cuts what AWS says to 4,000 characters; the rest is cut as below."""
+"""UTF-8 bytes of the texts of others, by class and field: more than anybody of ours says. A
+worker's error has 200 characters and its message 6,000 bytes; the state machine cuts what AWS says
+to 4,000 characters; the rest is cut as below.
+"""
 
 REASON = 700
 """Kept of why a Source is down: it travels down the graph with every word of it."""
@@ -53,7 +60,9 @@ MESSAGE = 1_200
 CAUSE = 500
 """Kept of why an execution ended, in the row of each attempt that it had."""
 LAST_WORDS = 8_000
-"""Kept of a failure in the row of an attempt whose worker could not write it: what AWS says of a crash."""
+"""Kept of a failure in the row of an attempt whose worker could not write it: what AWS says of a
+crash.
+"""
 
 MOST_SINKS = 1_500
 """That a line knows, of up to 100 bytes each. Each is told by a letter of its own."""
@@ -73,5 +82,7 @@ def within(text: str, most: int, *, note: str = _CUT) -> str:
     if len(text) <= most and stored_bytes(text) <= most:
         return text
     room = most - stored_bytes(note)
-    kept = bisect_right(range(1, min(len(text), room) + 1), room, key=lambda length: stored_bytes(text[:length]))
+    kept = bisect_right(
+        range(1, min(len(text), room) + 1), room, key=lambda length: stored_bytes(text[:length])
+    )
     return f"{text[:kept]}{note}"

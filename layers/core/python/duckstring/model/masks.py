@@ -1,7 +1,7 @@
 """Secrets in text that is not ours, replaced by ``***NAME***`` before the text is stored or shown.
 
-This is against accidents: an error that quotes a URL, a header that is printed. Code that wants to send a secret somewhere can.
-docs/author.md ("What is masked") has the rules for users.
+This is against accidents: an error that quotes a URL, a header that is printed. Code that wants to
+send a secret somewhere can. docs/author.md ("What is masked") has the rules for users.
 """
 
 from __future__ import annotations
@@ -16,25 +16,37 @@ from duckstring.model.secret_patterns import find_known
 
 _MARGIN = "[ \t|│-║]"
 """Blanks and what boxes are drawn with, as one range: a sign beside it takes a third more time."""
-_LINES = f"(?<!{_MARGIN}){_MARGIN}*+\r?\n{_MARGIN}*+|\x1b\\[[0-9;]*+m|[\u200b-\u200d\u2060\ufeff\xad]"
-_WRAPPED, _WRAPPED_LITERALS = re.compile(_LINES), re.compile(f"[\"'][ \t]*+\r?\n[ \t]*+[bru]?[\"']|{_LINES}")
-"""What a program puts into a text that it shows: line ends, also within a box or between the parts of a literal, colours,
-places where a line may be broken."""
+_LINES = (
+    f"(?<!{_MARGIN}){_MARGIN}*+\r?\n{_MARGIN}*+|\x1b\\[[0-9;]*+m|[\u200b-\u200d\u2060\ufeff\xad]"
+)
+_WRAPPED, _WRAPPED_LITERALS = (
+    re.compile(_LINES),
+    re.compile(f"[\"'][ \t]*+\r?\n[ \t]*+[bru]?[\"']|{_LINES}"),
+)
+"""What a program puts into a text that it shows: line ends, also within a box or between the parts
+of a literal, colours, places where a line may be broken.
+"""
 _LITERAL_ENDS = re.compile(r"[\"'][ \t]*+\r?\n")
 _MAY_WRAP = re.compile("[\n\x1b\u200b-\u200d\u2060\ufeff\xad]")
 _NUMBER = re.compile(r"[+-]?\d{1,600}(?:\.\d{0,600})?", re.ASCII)
 _NO_SECRETS = frozenset({"PWD", "OLDPWD"})
 """In an environment, folders."""
 _MOST_FORMS = 5_000
-"""Earlier values of a secret are kept until there are so many: a worker lives for hours, a secret changes rarely."""
+"""Earlier values of a secret are kept until there are so many: a worker lives for hours, a
+secret changes rarely.
+"""
 
 _SHORT, _MOST_PLAIN = 40, 2_000
-"""So long, and so many, are the texts that are known to hold no secret: names of fields, in each line of a log."""
+"""So long, and so many, are the texts that are known to hold no secret: names of fields, in each
+line of a log.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters ``start`` to ``end`` of a text are secret. ``name``: of which entry; empty: it only looks like a secret."""
+    """Characters ``start`` to ``end`` of a text are secret. ``name``: of which entry; empty: it
+    only looks like a secret.
+    """
 
     start: int
     end: int
@@ -42,18 +54,32 @@ class Span:
 
 
 class Masks:
-    """The secrets that a process knows, ready to be looked for. Immutable; compiled once, where one is first met."""
+    """The secrets that a process knows, ready to be looked for. Immutable; compiled once, where
+    one is first met.
+    """
 
-    def __init__(self, entries: Mapping[str, str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, entries: Mapping[str, str], environment: Mapping[str, str] | None = None
+    ) -> None:
         """Know what is to be masked.
 
         Args:
-            entries: the Catchment's secret. Each value counts that is long enough to be told from ordinary words.
-            environment: variables that are settings as a rule: one counts only if its name says that it is secret.
+            entries: the Catchment's secret. Each value counts that is long enough to be told from
+                ordinary words.
+            environment: variables that are settings as a rule: one counts only if its name says
+                that it is secret.
         """
-        named = [(name, value) for name, value in (environment or {}).items() if is_secret_name(name) and name not in _NO_SECRETS]
-        self._entries = dict(entries) | {name: value for name, value in named if name not in entries}
-        self._forms: tuple[Form, ...] = _unique(form for name, value in self._entries.items() for form in forms_of(name, value))
+        named = [
+            (name, value)
+            for name, value in (environment or {}).items()
+            if is_secret_name(name) and name not in _NO_SECRETS
+        ]
+        self._entries = dict(entries) | {
+            name: value for name, value in named if name not in entries
+        }
+        self._forms: tuple[Form, ...] = _unique(
+            form for name, value in self._entries.items() for form in forms_of(name, value)
+        )
         self._numbers = _numbers(self._forms)
         self._plain: set[str] = set()
 
@@ -65,7 +91,11 @@ class Masks:
         """``text`` without secrets. Masking what is masked changes nothing."""
         if text in self._plain:
             return text
-        spans = [*self._found(text), *self._found_wrapped(text), *(Span(*span) for span in find_known(text))]
+        spans = [
+            *self._found(text),
+            *self._found_wrapped(text),
+            *(Span(*span) for span in find_known(text)),
+        ]
         if spans:
             return _covered(text, spans)
         if len(text) <= _SHORT and len(self._plain) < _MOST_PLAIN:
@@ -73,7 +103,9 @@ class Masks:
         return text
 
     def number(self, value: float) -> str | None:
-        """What stands for a number that is a secret, or has one in it; nothing for others. It must have a text: see ``plain``."""
+        """What stands for a number that is a secret, or has one in it; nothing for others. It
+        must have a text: see ``plain``.
+        """
         if not self._numbers:
             return None
         if name := self._numbers.get(value):
@@ -83,7 +115,9 @@ class Masks:
         return None if found == said else found
 
     def renewed(self, entries: Mapping[str, str]) -> Masks:
-        """These masks and those of ``entries``: after a secret has changed, its old value may still be said."""
+        """These masks and those of ``entries``: after a secret has changed, its old value may
+        still be said.
+        """
         if entries.items() <= self._entries.items():
             return self
         made = Masks(entries)
@@ -98,7 +132,9 @@ class Masks:
                 yield from _spans(form, form.pattern, text)
 
     def _found_wrapped(self, text: str) -> Iterator[Span]:
-        """Those that lie across line ends and colours, as text that was filled to a width or highlighted has them."""
+        """Those that lie across line ends and colours, as text that was filled to a width or
+        highlighted has them.
+        """
         if not self._forms or not _MAY_WRAP.search(text):
             return
         # Few texts have literals, and to look for their parts takes a tenth more time.

@@ -1,4 +1,6 @@
-"""Names: a Pond, its line (``sales@1``), a run of it (``sales@1/42``), and where things live in S3."""
+"""Names: a Pond, its line (``sales@1``), a run of it (``sales@1/42``), and where things live in
+S3.
+"""
 
 from __future__ import annotations
 
@@ -61,20 +63,27 @@ def parse_run(text: str) -> tuple[Line, int]:
         ValueError: the text is no run.
     """
     if not (found := _RUN.match(text)):
-        raise ValueError(f"{text!r} is not a run; write it as pond@major/number, for example sales@1/42")
+        raise ValueError(
+            f"{text!r} is not a run; write it as pond@major/number, for example sales@1/42"
+        )
     return Line(found[1]), int(found[2])
 
 
 def execution_name(of: Line, number: int, launch: int) -> str:
-    """The name of a run's state machine execution: at most 80 characters of Step Functions' alphabet."""
+    """The name of a run's state machine execution: at most 80 characters of Step Functions'
+    alphabet.
+    """
     return f"{of.replace('@', '-')}-{number}-{launch}"
 
 
-def try_key(catchment: str, of: Line, number: int, started: Instant, *, ripple: str, tried: int) -> str:
-    """What an external engine knows one try of a Ripple by: at most 64 characters of ``a-z0-9-``, a letter first.
+def try_key(
+    catchment: str, of: Line, number: int, started: Instant, *, ripple: str, tried: int
+) -> str:
+    """What an external engine knows one try of a Ripple by: at most 64 characters of ``a-z0-9-``, a
+    letter first.
 
-    The same for every attempt, pause and worker of the try. ``started`` is the run's: a line that was removed and deployed
-    again counts its runs anew.
+    The same for every attempt, pause and worker of the try. ``started`` is the run's: a line that
+    was removed and deployed again counts its runs anew.
     """
     pond, major = parse_line(of)
     told = "\n".join((catchment, of, str(number), to_text(started), ripple, str(tried)))
@@ -97,15 +106,23 @@ class TableKey(NamedTuple):
 def parse_table_key(key: str) -> TableKey | None:
     """The inverse of ``table_key``; None: ``key`` has another form.
 
-    Keys come back to us in letters and rows that every worker may write. One with ``?``, ``*``, ``[``, ``#``, ``%`` or a
-    control character in it would be another address once it is part of a URI, so none may pass.
+    Keys come back to us in letters and rows that every worker may write. One with ``?``, ``*``,
+    ``[``, ``#``, ``%`` or a control character in it would be another address once it is part of a
+    URI, so none may pass.
     """
     if not (found := _TABLE_KEY_FORM.fullmatch(key)):
         return None
     line, table, run, ripple, attempt, invocation = found.groups()
     parsed = TableKey(Line(line), table, int(run), ripple, int(attempt), invocation)
     # Of all spellings of a number, only the one that table_key writes.
-    same = table_key(parsed.line, table, run=parsed.run, ripple=ripple, attempt=parsed.attempt, invocation=invocation)
+    same = table_key(
+        parsed.line,
+        table,
+        run=parsed.run,
+        ripple=ripple,
+        attempt=parsed.attempt,
+        invocation=invocation,
+    )
     return parsed if same == key else None
 
 
@@ -118,7 +135,10 @@ def checked_table_key(key: str) -> str:
     if parse_table_key(key) is None:
         raise InvariantError(
             f"{key[:_SHOWN]!a} is not the key of a table version; no address is made of it.",
-            hint='Somebody wrote it into a letter or the table. See who may: docs/aws.md, "Who may do what".',
+            hint=(
+                'Somebody wrote it into a letter or the table. See who may: docs/aws.md, "Who '
+                'may do what".'
+            ),
         )
     return key
 
@@ -137,13 +157,17 @@ def table_key(of: Line, table: str, *, run: int, ripple: str, attempt: int, invo
 
 
 def writer_of(key: str) -> tuple[int, str]:
-    """The run and the Ripple that wrote the object under ``key`` (``table_key``); ``(0, "")`` if it has another form."""
+    """The run and the Ripple that wrote the object under ``key`` (``table_key``); ``(0, "")`` if
+    it has another form.
+    """
     found = _TABLE_KEY.search(key)
     return (int(found[1]), found[2]) if found else (0, "")
 
 
 def package_id(artifact: str) -> str:
-    """A short name of one package, for comparing: two versions with the same contents are two packages."""
+    """A short name of one package, for comparing: two versions with the same contents are two
+    packages.
+    """
     return sha256(artifact.encode()).hexdigest()[:12]
 
 

@@ -1,6 +1,7 @@
 """How long a Ripple that waits for something outside rests between two looks at it.
 
-Each look is an invocation, and a turn of its run's state machine, whose history may have 25,000 events.
+Each look is an invocation, and a turn of its run's state machine, whose history may have 25,000
+events.
 """
 
 from __future__ import annotations
@@ -11,29 +12,39 @@ _GROWN_AFTER = 8
 """Pauses; more would only make large powers of what is at its most already."""
 
 MOST_RIPPLES = 300
-"""Of a Pond: with some twenty events of its own and the fewest pauses that each is given, more would not fit into a history."""
+"""Of a Pond: with some twenty events of its own and the fewest pauses that each is given, more
+would not fit into a history.
+"""
 _EVENTS = 18_000
-"""Of a run's history that pauses may fill; the rest is for its Ripples' own ways, retries and gates."""
+"""Of a run's history that pauses may fill; the rest is for its Ripples' own ways, retries and
+gates.
+"""
 _TURN_EVENTS = 11
 _LAST_LOOK = 30
 """Seconds before its deadline, where a pause would reach beyond it."""
 
 
 def grown(pauses: int) -> int:
-    """The seconds of a pause whose length was left to us, after so many: 15 s at first, 5 min from the ninth on."""
+    """The seconds of a pause whose length was left to us, after so many: 15 s at first, 5 min
+    from the ninth on.
+    """
     return min(round(_FIRST_SECONDS * _GROWTH ** min(pauses, _GROWN_AFTER)), _MOST_SECONDS)
 
 
 def turns(ripples: int) -> int:
-    """How many pauses each Ripple of a run with so many may make, besides the one before its deadline."""
+    """How many pauses each Ripple of a run with so many may make, besides the one before its
+    deadline.
+    """
     return max(_EVENTS // (_TURN_EVENTS * max(ripples, 1)) - 1, 1)
 
 
 def spaced(asked: int, *, pauses: int, ripples: int, left: float) -> int:
-    """The seconds to rest: as asked for, but never so often that the run's history fills before the deadline.
+    """The seconds to rest: as asked for, but never so often that the run's history fills before the
+    deadline.
 
-    The first half of a Ripple's turns are as asked. From there on a pause takes its part of the time that is left, twice what
-    an even share were: then even a later attempt in the same run finds turns.
+    The first half of a Ripple's turns are as asked. From there on a pause takes its part of the
+    time that is left, twice what an even share were: then even a later attempt in the same run
+    finds turns.
 
     Args:
         asked: whole seconds, at least 1.

@@ -1,6 +1,7 @@
 """pond.toml: the Pond's identity and its place in the graph, as its author wrote it.
 
-Text and objects become a ``PondFile`` here, once; every fault of a file is told at once, one line each.
+Text and objects become a ``PondFile`` here, once; every fault of a file is told at once, one line
+each.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ class ManifestError(AuthorError):
 
     def __init__(self, faults: Sequence[str]) -> None:
         """Tell ``faults``, in the order of the file."""
-        super().__init__("\n".join(faults), hint="Correct pond.toml and deploy again; docs/author.md lists its fields.")
+        super().__init__(
+            "\n".join(faults),
+            hint="Correct pond.toml and deploy again; docs/author.md lists its fields.",
+        )
         self.faults = tuple(faults)
 
 
@@ -67,7 +71,12 @@ def _check_source(text: str) -> str:
 
 def _check_path(text: str) -> str:
     parts = text.split("/")
-    if not text.endswith(".py") or "\\" in text or any(part in {"", ".", ".."} for part in parts) or text == ".py":
+    if (
+        not text.endswith(".py")
+        or "\\" in text
+        or any(part in {"", ".", ".."} for part in parts)
+        or text == ".py"
+    ):
         raise _refuse(_PATH_RULE)
     return text
 
@@ -147,7 +156,11 @@ def wide_encoding(content: bytes) -> str:
     """``UTF-16`` or ``UTF-32`` where the first bytes of a text show that; otherwise nothing."""
     if not content.startswith(_UTF_16) and b"\0" not in content[:4]:
         return ""
-    return "UTF-32" if content.startswith(_UTF_32) or content.count(b"\0", 0, 4) == len("\0\0\0") else "UTF-16"
+    return (
+        "UTF-32"
+        if content.startswith(_UTF_32) or content.count(b"\0", 0, 4) == len("\0\0\0")
+        else "UTF-16"
+    )
 
 
 def decode_pondfile(content: bytes, path: str = "pond.toml") -> str:
@@ -163,7 +176,10 @@ def decode_pondfile(content: bytes, path: str = "pond.toml") -> str:
         return plain.decode("utf-8")
     except UnicodeDecodeError as error:
         at = plain.count(b"\n", 0, error.start) + 1
-        fault = f"{path}:{at}: found the byte 0x{plain[error.start]:02x}, which is not UTF-8; allowed: UTF-8 text. Save it as UTF-8."
+        fault = (
+            f"{path}:{at}: found the byte 0x{plain[error.start]:02x}, which is not UTF-8; "
+            "allowed: UTF-8 text. Save it as UTF-8."
+        )
         raise ManifestError([fault]) from error
 
 
@@ -179,10 +195,15 @@ def read_pondfile(text: str, path: str = "pond.toml") -> PondFile:
         raise ManifestError([_syntax_fault(path, text, error)]) from error
     except ValueError as error:
         # Python reads no number of so many digits, and tomllib does not say where it is.
-        fault = f"{path}: a number has more than {sys.get_int_max_str_digits()} digits. Write fewer."
+        fault = (
+            f"{path}: a number has more than {sys.get_int_max_str_digits()} digits. Write fewer."
+        )
         raise ManifestError([fault]) from error
     except RecursionError as error:
-        fault = f"{path}: its lists or tables lie too deep in each other; allowed: [pond] and [sources]."
+        fault = (
+            f"{path}: its lists or tables lie too deep in each other; allowed: [pond] and "
+            "[sources]."
+        )
         raise ManifestError([fault]) from error
     return _validate(document, path, _line_numbers(text))
 
@@ -198,7 +219,9 @@ def from_object(document: Mapping[str, object], path: str = "pond.toml") -> Pond
 
 def _source(name: str, text: str) -> SourceSpec:
     minimum = text.removesuffix("?")
-    return SourceSpec(names.line(name, Version.parse(minimum).major), minimum, optional=text != minimum)
+    return SourceSpec(
+        names.line(name, Version.parse(minimum).major), minimum, optional=text != minimum
+    )
 
 
 Place = tuple[str, ...]
@@ -230,9 +253,19 @@ def _contradictions(document: Mapping[str, object]) -> Iterator[tuple[Place, str
         return
     if pond.get("type") == "inlet":
         found = _short(", ".join(sources)) or "an empty table"
-        yield ("sources",), f"[sources]: found {found} in an Inlet; an Inlet has no [sources]: remove it, or set type = 'pond'."
+        yield (
+            ("sources",),
+            (
+                f"[sources]: found {found} in an Inlet; an Inlet has no [sources]: remove it, or "
+                "set "
+                "type = 'pond'."
+            ),
+        )
     if (name := pond.get("name")) in sources:
-        yield ("sources", str(name)), f"[sources] {_short(str(name))}: found the Pond itself; allowed: other Ponds."
+        yield (
+            ("sources", str(name)),
+            f"[sources] {_short(str(name))}: found the Pond itself; allowed: other Ponds.",
+        )
 
 
 def _sentence(detail: ErrorDetails) -> tuple[Place, str]:
@@ -246,7 +279,13 @@ def _sentence(detail: ErrorDetails) -> tuple[Place, str]:
             known = _known(place)
             near = get_close_matches(place[-1], known, n=1)
             meant = f"did you mean {near[0]}? " if near else ""
-            return place, f"{where}: unknown {'table or key' if len(place) == 1 else 'key'}; {meant}allowed: {', '.join(known)}."
+            return (
+                place,
+                (
+                    f"{where}: unknown {'table or key' if len(place) == 1 else 'key'}; "
+                    f"{meant}allowed: {', '.join(known)}."
+                ),
+            )
         case _ if "[key]" in detail["loc"]:
             return place, f"{where}: found the name {_show(found)}; allowed: {_NAME_RULE}."
         case _:
@@ -264,7 +303,9 @@ def _where(place: Place) -> str:
 
 
 _TABLES = ("pond", "sources")
-_RULES: Mapping[str, str] = {name: str(field.description) for name, field in PondTable.model_fields.items()}
+_RULES: Mapping[str, str] = {
+    name: str(field.description) for name, field in PondTable.model_fields.items()
+}
 
 
 def _known(place: Place) -> Iterable[str]:
@@ -272,14 +313,20 @@ def _known(place: Place) -> Iterable[str]:
 
 
 def _example(place: Place) -> str:
-    return {"name": 'name = "sales"', "version": 'version = "1.0.0"'}.get(place[-1], "a [pond] table with name and version")
+    return {"name": 'name = "sales"', "version": 'version = "1.0.0"'}.get(
+        place[-1], "a [pond] table with name and version"
+    )
 
 
 def _allowed(place: Place, found: object) -> str:
     match place:
         case ("pond", key):
             rule = _RULES[key]
-            near = get_close_matches(found, ("inlet", "pond", "outlet"), n=1) if key == "type" and isinstance(found, str) else []
+            near = (
+                get_close_matches(found, ("inlet", "pond", "outlet"), n=1)
+                if key == "type" and isinstance(found, str)
+                else []
+            )
             return f"{rule} (did you mean {near[0]!r}?)" if near else rule
         case ("sources", _):
             return _SOURCE_RULE
@@ -312,7 +359,9 @@ _KEY_LINE = re.compile(r"""^\s*["']?([A-Za-z0-9_ -]+?)["']?\s*=""")
 
 
 def _line_numbers(text: str) -> dict[Place, int]:
-    """Where each table and key of the usual layout stands; a file laid out otherwise gets faults without lines."""
+    """Where each table and key of the usual layout stands; a file laid out otherwise gets faults
+    without lines.
+    """
     lines: dict[Place, int] = {}
     table: Place = ()
     for number, line in enumerate(text.splitlines(), start=1):

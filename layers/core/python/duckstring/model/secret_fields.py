@@ -1,4 +1,5 @@
-"""What stands behind a name that says it is secret: ``token=...``, ``"password": "..."``, ``--api-key ...``, ``<pwd>...</pwd>``.
+"""What stands behind a name that says it is secret: ``token=...``, ``"password": "..."``,
+``--api-key ...``, ``<pwd>...</pwd>``.
 
 All texts are in small letters here.
 """
@@ -19,7 +20,18 @@ class _Name(NamedTuple):
     """Also a word of sentences, and of what parsers say: ``unexpected token: 'x'``."""
 
 
-_KINDS = ("api", "access", "secret", "private", "account", "signing", "encryption", "master", "storage", "fernet")
+_KINDS = (
+    "api",
+    "access",
+    "secret",
+    "private",
+    "account",
+    "signing",
+    "encryption",
+    "master",
+    "storage",
+    "fernet",
+)
 _KEY = "|".join(f"(?<={kind}{between}key)" for kind in _KINDS for between in ("", "_", "-"))
 _NAMES = (
     _Name("passw", re.compile("passw(?:or)?d")),
@@ -51,13 +63,18 @@ _BETWEEN = re.compile(
 )
 _OPENED = re.compile(r"[bru]?(\\*+)([\"'])")
 _MARK = re.compile(r"(?<!\\)(\\*+)([\"'])|[\r\n]")
-_SAYS_NOTHING = re.compile(r"\*\*\*.*|\.+|(?:none|null|true|false)|\{.*\}|\$\{.*\}|%\(.*\)s", re.DOTALL)
+_SAYS_NOTHING = re.compile(
+    r"\*\*\*.*|\.+|(?:none|null|true|false)|\{.*\}|\$\{.*\}|%\(.*\)s", re.DOTALL
+)
 """Masked already, left out, or a place where a secret will be put."""
-_CODE = r"(?!\*\*\*|[{$]|(?:none|null|true|false)\b|[a-z_][\w.]*[(\[](?![^\s\"'()\[\]]{0,64}[)\]]\w))"
+_CODE = (
+    r"(?!\*\*\*|[{$]|(?:none|null|true|false)\b|[a-z_][\w.]*[(\[](?![^\s\"'()\[\]]{0,64}[)\]]\w))"
+)
 """Not a secret but source code that gets one, as a traceback shows it; or masked already."""
 _IN_BRACKETS = (
     r"""\[[^\s\[\]"'<>]{1,256}+\]|<[^\s<>"']{1,256}+>"""
-    r"""|\{(?=[^{}\r\n"'()]{0,256}[;,@#$%^&*=+/\\|~?-])[^{}\r\n"'()]{1,256}+\}[^\s;&,"'<>]*+"""  # as ODBC does
+    # as ODBC does
+    r"""|\{(?=[^{}\r\n"'()]{0,256}[;,@#$%^&*=+/\\|~?-])[^{}\r\n"'()]{1,256}+\}[^\s;&,"'<>]*+"""
 )
 _BARE = {
     "direct": re.compile(
@@ -96,11 +113,17 @@ def _of_name(low: str, name: _Name) -> Iterator[tuple[int, int]]:
             at = max(at, span[1])
 
 
-def _value(low: str, found: re.Match[str], between: re.Match[str], name: _Name) -> tuple[int, int] | None:
+def _value(
+    low: str, found: re.Match[str], between: re.Match[str], name: _Name
+) -> tuple[int, int] | None:
     kind = str(between.lastgroup)
     if kind == "element":
         return between.span(kind)
-    if kind == "item" and not _before(low, found, _OPTION) and not _before(low, found, _FIRST_OF_PAIR):
+    if (
+        kind == "item"
+        and not _before(low, found, _OPTION)
+        and not _before(low, found, _FIRST_OF_PAIR)
+    ):
         return None
     if kind == "blank" and not _before(low, found, _OPTION):
         kind = "sql"
@@ -121,7 +144,9 @@ def _bare(low: str, start: int, kind: str) -> tuple[int, int] | None:
     return found.span(1) if found else None
 
 
-def _in_quotes(low: str, found: re.Match[str], opened: re.Match[str], kind: str, name: _Name) -> tuple[int, int] | None:
+def _in_quotes(
+    low: str, found: re.Match[str], opened: re.Match[str], kind: str, name: _Name
+) -> tuple[int, int] | None:
     start, (end, closed) = opened.end(), _closed(low, opened, doubled=kind == "sql")
     said = low[start:end]
     if len(said) < _least(low, found, kind, name) or _SAYS_NOTHING.fullmatch(said):

@@ -1,4 +1,6 @@
-"""In which forms a secret may turn up in a text: as it is, escaped by JSON, ``repr`` or a URL, in Base64, in hexadecimal, in parts."""
+"""In which forms a secret may turn up in a text: as it is, escaped by JSON, ``repr`` or a URL,
+in Base64, in hexadecimal, in parts.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,31 @@ from duckstring.model.secret_names import is_secret_name
 from duckstring.model.secret_patterns import find_known
 
 LEAST, LEAST_NAMED = 8, 6
-"""Characters of a value that is masked; where its name says that it is secret, fewer do. Shorter ones are in too many words."""
+"""Characters of a value that is masked; where its name says that it is secret, fewer do. Shorter
+ones are in too many words.
+"""
 _PIECE, _SHARED = 1_000, 10
-"""A long value is looked for in pieces. What two of them share leaves no sign between them, in Base64 either."""
+"""A long value is looked for in pieces. What two of them share leaves no sign between them, in
+Base64 either.
+"""
 _MOST_PARTS = 500
 _DEPTH = 8
 _LEAST_BASE64 = 8
 _LEAST_HEX = 16
 
-_PLAIN_WORDS = frozenset({"default", "enabled", "disabled", "required", "optional", "localhost", "production", "staging", "development"})
+_PLAIN_WORDS = frozenset(
+    {
+        "default",
+        "enabled",
+        "disabled",
+        "required",
+        "optional",
+        "localhost",
+        "production",
+        "staging",
+        "development",
+    }
+)
 _PLAIN = re.compile(
     r"[+-]?(?=[\d.]{1,8}+(?![\d.]))\d{1,7}(?:\.\d*)?"  # numbers
     r"|\d{4}-\d\d-\d\d(?:[T ][\d:.]*(?:Z|[+-]\d\d:?\d\d)?)?"  # days and instants
@@ -50,7 +68,9 @@ class Form:
     whole: bool = False
     """Only where no letter or digit stands behind it, nor before it: see :func:`stands_alone`."""
     anchor: str = field(init=False)
-    """Letters and digits that are in each of its spellings: a text without them need not be searched."""
+    """Letters and digits that are in each of its spellings: a text without them need not be
+    searched.
+    """
 
     def __post_init__(self) -> None:
         """Find the anchor."""
@@ -63,15 +83,23 @@ class Form:
 
     @cached_property
     def filled(self) -> re.Pattern[str]:
-        """The same where blanks may be gone, as they are where a text that was filled to a width is joined again."""
-        return self._compiled(_spelt(self.text, blanks="?+")) if re.search(r"\s", self.text) else self.pattern
+        """The same where blanks may be gone, as they are where a text that was filled to a width
+        is joined again.
+        """
+        return (
+            self._compiled(_spelt(self.text, blanks="?+"))
+            if re.search(r"\s", self.text)
+            else self.pattern
+        )
 
     def _compiled(self, found: str) -> re.Pattern[str]:
         return re.compile(f"(?:{found})(?![A-Za-z0-9])" if self.whole else found)
 
 
 def stands_alone(text: str, start: int) -> bool:
-    """Whether no letter or digit stands before ``start``; the last one of an escape (``\\n``, ``%3D``, ``\\xa9``, a colour) is none."""
+    """Whether no letter or digit stands before ``start``; the last one of an escape (``\\n``,
+    ``%3D``, ``\\xa9``, a colour) is none.
+    """
     before = text[start - 1 : start]
     if not (before.isascii() and before.isalnum()):
         return True
@@ -79,7 +107,9 @@ def stands_alone(text: str, start: int) -> bool:
 
 
 def forms_of(name: str, value: str) -> Iterator[Form]:
-    """What to look for of one entry. Nothing, where its value is too short or too common to be told from ordinary words."""
+    """What to look for of one entry. Nothing, where its value is too short or too common to be
+    told from ordinary words.
+    """
     shown = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:64]
     parts = dict.fromkeys(_parts(name, value, 0))
     for part, is_named in list(parts)[:_MOST_PARTS]:
@@ -88,7 +118,9 @@ def forms_of(name: str, value: str) -> Iterator[Form]:
 
 
 def _parts(name: str, value: str, depth: int) -> Iterator[tuple[str, bool]]:
-    """A value, and what a program would take out of it: with whether its name says that it is secret."""
+    """A value, and what a program would take out of it: with whether its name says that it is
+    secret.
+    """
     named = is_secret_name(name)
     yield value, named
     if value != value.strip():
@@ -120,7 +152,9 @@ def _leaves(name: str, value: str, depth: int) -> Iterator[tuple[str, bool]]:
 
 
 def _called_secret(found: object, depth: int) -> Iterator[tuple[str, str]]:
-    """The texts below names that say so; of what lies below such a name, those that are called so again, or all."""
+    """The texts below names that say so; of what lies below such a name, those that are called
+    so again, or all.
+    """
     if depth > _DEPTH:
         return
     if isinstance(found, list):
@@ -133,13 +167,19 @@ def _called_secret(found: object, depth: int) -> Iterator[tuple[str, str]]:
 
 
 def _flat(key: str, found: object, depth: int) -> Iterator[tuple[str, str]]:
-    """All texts, each with the name that says most of it: its own, or that above it if only that one says that it is secret."""
+    """All texts, each with the name that says most of it: its own, or that above it if only that
+    one says that it is secret.
+    """
     if depth > _DEPTH:
         return
     match found:
         case dict():
             for name, value in found.items():
-                yield from _flat(key if is_secret_name(key) and not is_secret_name(name) else name, value, depth + 1)
+                yield from _flat(
+                    key if is_secret_name(key) and not is_secret_name(name) else name,
+                    value,
+                    depth + 1,
+                )
         case list():
             for value in found:
                 yield from _flat(key, value, depth + 1)
@@ -184,14 +224,18 @@ def _spellings(name: str, text: str) -> Iterator[Form]:
 
 
 def _pieces(whole: AnyStr) -> Iterator[AnyStr]:
-    """Parts that overlap; none is short, unless the whole is: a piece of two letters would be in every word."""
+    """Parts that overlap; none is short, unless the whole is: a piece of two letters would be in
+    every word.
+    """
     for at in range(0, len(whole) - _PIECE, _PIECE - _SHARED):
         yield whole[at : at + _PIECE]
     yield whole[-_PIECE:]
 
 
 def _in_base64(raw: bytes) -> Iterator[str]:
-    """It may begin at any of the three bytes of a group: of those that it shares with its neighbours nothing is known."""
+    """It may begin at any of the three bytes of a group: of those that it shares with its
+    neighbours nothing is known.
+    """
     for before in range(3):
         known = (len(raw) + before) * 8 // 6
         skipped = -(-before * 8 // 6)
@@ -202,11 +246,15 @@ def _in_base64(raw: bytes) -> Iterator[str]:
 
 
 def _spelt(text: str, blanks: str = "") -> str:
-    """A pattern for the text with any of its signs escaped, as a URL, JSON, ``repr`` or HTML does. It never looks back.
+    """A pattern for the text with any of its signs escaped, as a URL, JSON, ``repr`` or HTML does.
+    It never looks back.
 
     ``blanks``: how often each blank may be there; once, if nothing is said.
     """
-    return "".join(_sign(sign) + (blanks if sign.isspace() else "") for sign in re.findall(r"\\+|.", text, re.DOTALL))
+    return "".join(
+        _sign(sign) + (blanks if sign.isspace() else "")
+        for sign in re.findall(r"\\+|.", text, re.DOTALL)
+    )
 
 
 def _sign(sign: str) -> str:
@@ -239,7 +287,9 @@ def _sign(sign: str) -> str:
 
 def _percent(sign: str) -> str:
     """Encoded up to three times over."""
-    return "".join(f"%(?:25){{0,2}}{_hex(f'{byte:02x}')}" for byte in sign.encode("utf-8", "surrogatepass"))
+    return "".join(
+        f"%(?:25){{0,2}}{_hex(f'{byte:02x}')}" for byte in sign.encode("utf-8", "surrogatepass")
+    )
 
 
 def _hex(digits: str) -> str:

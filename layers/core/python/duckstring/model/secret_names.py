@@ -1,4 +1,6 @@
-"""Whether a name says that its value is secret: ``PGPASSWORD``, ``apiKeys``, ``TOKEN_V2``; not ``TOKEN_URL``, ``SORT_KEY``, ``COMPASS``."""
+"""Whether a name says that its value is secret: ``PGPASSWORD``, ``apiKeys``, ``TOKEN_V2``; not
+``TOKEN_URL``, ``SORT_KEY``, ``COMPASS``.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,21 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_ENDS = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "apikey", "credential")
+_ENDS = (
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "credential",
+)
 """Words that are also written together with what is before them: ``DBPASSWORD``."""
-_SECRETS = _words("pass pw pgpass cred auth authorization bearer jwt otp totp dsn cookie signature sas pat pin") | set(_ENDS)
+_SECRETS = _words(
+    "pass pw pgpass cred auth authorization bearer jwt otp totp dsn cookie signature sas pat pin"
+) | set(_ENDS)
 _PASS_OF = _words("""
     db database ssh my mysql pg sql smtp imap ftp sftp ldap mail email user root admin redis http proxy
     key store keystore truststore cert login ansible sudo vnc wifi
@@ -59,7 +73,9 @@ def is_secret_name(name: str) -> bool:
 def _is_secret_word(word: str) -> bool:
     if word in _SECRETS or word.endswith(_ENDS) or word == "connectionstring":
         return True
-    return (word[-4:] == "pass" and word[:-4] in _PASS_OF) or (word[-3:] == "key" and word[:-3] in _KEY_OF)
+    return (word[-4:] == "pass" and word[:-4] in _PASS_OF) or (
+        word[-3:] == "key" and word[:-3] in _KEY_OF
+    )
 
 
 def _singular(word: str) -> str:

@@ -1,4 +1,6 @@
-"""What gives itself away as a secret whoever it belongs to: credentials in URLs and headers, tokens and keys of a known form."""
+"""What gives itself away as a secret whoever it belongs to: credentials in URLs and headers,
+tokens and keys of a known form.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,13 @@ _PEM = "[a-z0-9 ]{0,40}private key(?: block)?"
 _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
     (guards, re.compile(pattern))
     for guards, pattern in (
-        # https://user:password@host; what has a sign that belongs into no URL only where no port can be meant
+        # https://user:password@host; what has a sign that belongs into no URL only where no port
+        # can be meant
         (("://",), rf"://{_USER}:{_CODE}([^\s/?#\"'<>]{{1,1024}})@"),
-        (("://",), rf"://(?!\[){_USER}:(?!\d{{1,5}}(?!\w)|[\s/]){_CODE}([^\s\"'<>@][^\r\n\"'<>@]{{0,63}})@(?=[\w\[])"),
+        (
+            ("://",),
+            rf"://(?!\[){_USER}:(?!\d{{1,5}}(?!\w)|[\s/]){_CODE}([^\s\"'<>@][^\r\n\"'<>@]{{0,63}})@(?=[\w\[])",
+        ),
         # The same, encoded
         (
             ("%3a%2f%2f", "%253a%252f%252f"),
@@ -42,7 +48,8 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
             ("authorization:",),
             (
                 r"authorization:\s*+(?!\S++\s++\*\*\*)(?:[a-z][a-z-]{1,40}\s++)?(?!\*\*\*)"
-                r"(?=[^\s\"',;\d]{0,256}+\d|[^\s\"',;]{16}|[^\s\"',;]++[ \t]*+(?:[\r\n]|\Z))([^\s\"',;]{3,}+)"
+                r"(?=[^\s\"',;\d]{0,256}+\d|[^\s\"',;]{16}|[^\s\"',;]++[ "
+                r"\t]*+(?:[\r\n]|\Z))([^\s\"',;]{3,}+)"
             ),
         ),
         (("-key:", "-token:"), r"(?:api-key|-token):\s*+(?!\*\*\*)([^\s\"',;]{8,}+)"),
@@ -53,30 +60,56 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (("cookie",), r"cookie['\"]?+[:,]\s*+b?['\"]?+(?!\*\*\*)(\w[\w.-]*=[^\r\n\"']++)"),
         (("cookie",), r"cookie['\"]?+[:,]\s*+\[(?!\*\*\*)([^\[\]\r\n]++)"),
         # Private keys of PEM, PGP and SSH2; JSON Web Tokens and what is encrypted like them
-        (("private key",), rf"(-----begin {_PEM}-----(?:[^-]++|-(?!----))*+(?:-----end {_PEM}-----)?)"),
-        (("private key",), rf"((?<!-)---- begin {_PEM} ----(?:[^-]++|-(?!---))*+(?:---- end {_PEM} ----)?)"),
+        (
+            ("private key",),
+            rf"(-----begin {_PEM}-----(?:[^-]++|-(?!----))*+(?:-----end {_PEM}-----)?)",
+        ),
+        (
+            ("private key",),
+            rf"((?<!-)---- begin {_PEM} ----(?:[^-]++|-(?!---))*+(?:---- end {_PEM} ----)?)",
+        ),
     )
 )
 _CASED: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
     (guards, re.compile(pattern))
     for guards, pattern in (
-        (("asic", "ASIC"), r"\b(?:[Bb]asic|BASIC)\s++(?=[^\s\"',;]*(?:[\d._~+/=-]|[a-z][A-Z]))(?!\*\*\*)([A-Za-z0-9._~+/=-]{8,}+)"),
-        (("eyJ",), r"\b(eyJ[\w-]{8,}+\.(?:[\w-]{8,}+\.[\w-]*+|\.[\w-]++|eyJ[\w-]{8,}+)(?:\.[\w-]++\.[\w-]++)?)"),
+        (
+            ("asic", "ASIC"),
+            r"\b(?:[Bb]asic|BASIC)\s++(?=[^\s\"',;]*(?:[\d._~+/=-]|[a-z][A-Z]))(?!\*\*\*)([A-Za-z0-9._~+/=-]{8,}+)",
+        ),
+        (
+            ("eyJ",),
+            r"\b(eyJ[\w-]{8,}+\.(?:[\w-]{8,}+\.[\w-]*+|\.[\w-]++|eyJ[\w-]{8,}+)(?:\.[\w-]++\.[\w-]++)?)",
+        ),
         # AWS: ids of access keys, session tokens
         (("AKIA", "ASIA"), r"(?<![A-Z0-9])((?:AKIA|ASIA)[A-Z0-9]{16})(?![A-Z0-9])"),
         (("IQoJ", "FwoG", "FQoG"), r"(?<![A-Za-z0-9])((?:IQoJ|FwoG|FQoG)[A-Za-z0-9+/=%_-]{90,}+)"),
         # GitHub, GitLab, Slack, Databricks, Stripe, Google, PyPI
-        (("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), r"\b((?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,}+)"),
-        (("glpat-", "xox", "dapi"), r"\b((?:glpat-|xox[a-z]-|dapi(?=[0-9a-f]{32}))[A-Za-z0-9-]{10,}+)"),
-        (("sk_live_", "rk_live_", "AIza", "pypi-"), r"\b((?:[sr]k_live_|AIza|pypi-)[A-Za-z0-9_-]{20,}+)"),
+        (
+            ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+            r"\b((?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,}+)",
+        ),
+        (
+            ("glpat-", "xox", "dapi"),
+            r"\b((?:glpat-|xox[a-z]-|dapi(?=[0-9a-f]{32}))[A-Za-z0-9-]{10,}+)",
+        ),
+        (
+            ("sk_live_", "rk_live_", "AIza", "pypi-"),
+            r"\b((?:[sr]k_live_|AIza|pypi-)[A-Za-z0-9_-]{20,}+)",
+        ),
         # OpenAI and Anthropic, Hugging Face, npm
-        (("sk-", "hf_", "npm_"), r"(?<![A-Za-z0-9_-])((?:sk-(?=[A-Za-z_-]{0,64}+\d)|hf_|npm_)[A-Za-z0-9_-]{28,}+)"),
+        (
+            ("sk-", "hf_", "npm_"),
+            r"(?<![A-Za-z0-9_-])((?:sk-(?=[A-Za-z_-]{0,64}+\d)|hf_|npm_)[A-Za-z0-9_-]{28,}+)",
+        ),
     )
 )
 
 
 _FEW = 1_000
-"""Characters of a text of which it is quicker to ask once whether any guard is in it: most texts are names and numbers."""
+"""Characters of a text of which it is quicker to ask once whether any guard is in it: most texts
+are names and numbers.
+"""
 _GUARDS = {*STEMS, *(guard.lower() for guards, _ in _PATTERNS + _CASED for guard in guards)}
 _ANY_GUARD = re.compile("|".join(re.escape(guard) for guard in sorted(_GUARDS)))
 

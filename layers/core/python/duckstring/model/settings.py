@@ -1,4 +1,6 @@
-"""The environment of the Lambda functions: each variable's name, once. docs/protocol.md explains them."""
+"""The environment of the Lambda functions: each variable's name, once. docs/protocol.md explains
+them.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ class Settings:
     @property
     def function(self) -> FunctionSize:
         """What the ripple function has."""
-        return FunctionSize(int(self.need("function_memory_mib")), int(self.need("function_timeout_seconds")))
+        return FunctionSize(
+            int(self.need("function_memory_mib")), int(self.need("function_timeout_seconds"))
+        )
 
     def need(self, name: str) -> str:
         """The setting ``name``.
@@ -57,5 +61,8 @@ class Settings:
         """
         value: str = getattr(self, name)
         if not value:
-            raise InvariantError(f"This function was deployed without {_PREFIX}{name.upper()}.", hint="Deploy the Catchment again.")
+            raise InvariantError(
+                f"This function was deployed without {_PREFIX}{name.upper()}.",
+                hint="Deploy the Catchment again.",
+            )
         return value

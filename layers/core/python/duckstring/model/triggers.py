@@ -25,7 +25,11 @@ def read_trigger(kind: object, bound: object) -> tuple[TriggerKind, timedelta | 
         if bound is not None:
             raise OperatorError(f"A {known} takes no bound, found {bound!r}; only a tide does.")
         return known, None
-    if isinstance(bound, bool) or not isinstance(bound, int | float) or not 0 < bound <= LONGEST.total_seconds():
+    if (
+        isinstance(bound, bool)
+        or not isinstance(bound, int | float)
+        or not 0 < bound <= LONGEST.total_seconds()
+    ):
         raise OperatorError(
             f"A tide's bound is {bound!r}; allowed: seconds above 0, at most {LONGEST.days} days.",
             hint="For example: duckstring trigger tide reports 1d",

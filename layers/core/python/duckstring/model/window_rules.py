@@ -9,7 +9,14 @@ from difflib import get_close_matches
 
 from duckstring.errors import OperatorError
 from duckstring.model.instants import Instant, duration_in_words, from_text
-from duckstring.model.windows import WEEKDAYS, Window, in_words, minute_in_words, next_opening, open_now
+from duckstring.model.windows import (
+    WEEKDAYS,
+    Window,
+    in_words,
+    minute_in_words,
+    next_opening,
+    open_now,
+)
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,31}\Z")
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=3650)
@@ -28,7 +35,9 @@ def read(given: object) -> Window:
         WindowError: with a line for each fault.
     """
     if not isinstance(given, Mapping):
-        raise WindowError(f"window is {type(given).__name__}; allowed: an object of {', '.join(_FIELDS)}.")
+        raise WindowError(
+            f"window is {type(given).__name__}; allowed: an object of {', '.join(_FIELDS)}."
+        )
     if found := list(faults(given)):
         raise WindowError("\n".join(found), hint="See: duckstring trigger window POND add --help")
     until = given.get("until")
@@ -37,31 +46,65 @@ def read(given: object) -> Window:
         name=given["name"],
         start=from_text(given["start"]),
         every=every,
-        duration=timedelta(seconds=given["duration"]) if given.get("duration") is not None else every,
+        duration=timedelta(seconds=given["duration"])
+        if given.get("duration") is not None
+        else every,
         on=frozenset(given.get("on") or ()),
         until=from_text(until) if until else None,
     )
     # Every weekday is no restriction: one rule must not have two texts.
     return (
-        window if len(window.on) < len(WEEKDAYS) else Window(window.name, window.start, window.every, window.duration, until=window.until)
+        window
+        if len(window.on) < len(WEEKDAYS)
+        else Window(window.name, window.start, window.every, window.duration, until=window.until)
     )
 
 
 def faults(given: Mapping[str, object]) -> Iterator[str]:
     """A sentence for each thing that is wrong with a rule in itself."""
-    yield from (f"A Window has no {key!r}; allowed: {', '.join(_FIELDS)}." for key in given if key not in _FIELDS)
-    name, every, duration, until = (given.get(key) for key in ("name", "every", "duration", "until"))
+    yield from (
+        f"A Window has no {key!r}; allowed: {', '.join(_FIELDS)}."
+        for key in given
+        if key not in _FIELDS
+    )
+    name, every, duration, until = (
+        given.get(key) for key in ("name", "every", "duration", "until")
+    )
     if not isinstance(name, str) or not NAME.match(name):
-        yield f"name is {name!r}; allowed: a lowercase letter, then up to 31 lowercase letters, digits and underscores."
-    start_fault, until_fault = _instant_fault("start", given.get("start")), _instant_fault("until", until) if until else ""
-    lengths = [fault for field in ("every", "duration") if (fault := _length_fault(field, given.get(field)))]
+        yield (
+            f"name is {name!r}; allowed: a lowercase letter, then up to 31 lowercase letters, "
+            "digits and underscores."
+        )
+    start_fault, until_fault = (
+        _instant_fault("start", given.get("start")),
+        _instant_fault("until", until) if until else "",
+    )
+    lengths = [
+        fault
+        for field in ("every", "duration")
+        if (fault := _length_fault(field, given.get(field)))
+    ]
     yield from filter(None, (start_fault, until_fault, *lengths))
     yield from _weekday_faults(given.get("on"))
-    if not lengths and isinstance(duration, int | float) and isinstance(every, int | float) and duration > every:
+    if (
+        not lengths
+        and isinstance(duration, int | float)
+        and isinstance(every, int | float)
+        and duration > every
+    ):
         shown = [duration_in_words(timedelta(seconds=number)) for number in (duration, every)]
-        yield f"duration is {shown[0]}, longer than every ({shown[1]}): openings of one rule would overlap; allowed: at most {shown[1]}."
-    if until and not (start_fault or until_fault) and from_text(str(until)) <= from_text(str(given.get("start"))):
-        first, last = (minute_in_words(from_text(str(text))) for text in (given.get("start"), until))
+        yield (
+            f"duration is {shown[0]}, longer than every ({shown[1]}): openings of one rule would "
+            f"overlap; allowed: at most {shown[1]}."
+        )
+    if (
+        until
+        and not (start_fault or until_fault)
+        and from_text(str(until)) <= from_text(str(given.get("start")))
+    ):
+        first, last = (
+            minute_in_words(from_text(str(text))) for text in (given.get("start"), until)
+        )
         yield f"until is {last}, not after start ({first}): it would never open."
 
 
@@ -71,13 +114,19 @@ def _instant_fault(field: str, value: object) -> str:
         at = from_text(value) if isinstance(value, str) else None
     except (ValueError, OverflowError):
         at = None
-    return "" if at is not None and _EARLIEST <= at < _LATEST else f"{field} is {value!r}; {allowed}."
+    return (
+        "" if at is not None and _EARLIEST <= at < _LATEST else f"{field} is {value!r}; {allowed}."
+    )
 
 
 def _length_fault(field: str, value: object) -> str:
     if field == "duration" and value is None:
         return ""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _SHORTEST.total_seconds() <= value <= _LONGEST.total_seconds():
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not _SHORTEST.total_seconds() <= value <= _LONGEST.total_seconds()
+    ):
         return f"{field} is {value!r} seconds; allowed: at least 1s, at most {_LONGEST.days}d."
     return ""
 
@@ -91,7 +140,10 @@ def _weekday_faults(on: object) -> Iterator[str]:
     for day in on:
         if day not in WEEKDAYS:
             meant = get_close_matches(str(day).upper(), WEEKDAYS, n=1, cutoff=0.5)
-            yield f"{day!r} in on is not a weekday; allowed: {', '.join(WEEKDAYS)}.{f' Did you mean {meant[0]}?' if meant else ''}"
+            yield (
+                f"{day!r} in on is not a weekday; allowed: "
+                f"{', '.join(WEEKDAYS)}.{f' Did you mean {meant[0]}?' if meant else ''}"
+            )
 
 
 def check_opens(window: Window, now: Instant) -> None:
@@ -109,5 +161,6 @@ def check_opens(window: Window, now: Instant) -> None:
         last = f" before {minute_in_words(window.until)}" if window.until else ""
         why = f"none of its times from now on{f' is a {days}' if days else ' comes'}{last}"
     raise WindowError(
-        f"Window {window.name} would never open: {why}. It says {in_words(window)}.", hint="Change --start, --every, --on or --until."
+        f"Window {window.name} would never open: {why}. It says {in_words(window)}.",
+        hint="Change --start, --every, --on or --until.",
     )

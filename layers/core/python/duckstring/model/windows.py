@@ -1,4 +1,6 @@
-"""Windows: when an Inlet's outside source is ready. Rules: docs/engine.md, "Windows". All instants and weekdays are UTC."""
+"""Windows: when an Inlet's outside source is ready. Rules: docs/engine.md, "Windows". All
+instants and weekdays are UTC.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,11 @@ _A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rule: open for ``duration`` from each ``start + k * every``, ``k`` from 0, on the weekdays ``on``, before ``until``.
+    """A rule: open for ``duration`` from each ``start + k * every``, ``k`` from 0, on the weekdays
+    ``on``, before ``until``.
 
-    ``on`` empty: every day. ``until`` None: for ever; else nothing opens then or later, and what is open stays open for its
-    ``duration``. ``0 < duration <= every``.
+    ``on`` empty: every day. ``until`` None: for ever; else nothing opens then or later, and what is
+    open stays open for its ``duration``. ``0 < duration <= every``.
     """
 
     name: str
@@ -43,7 +46,9 @@ class Window:
 
 
 class Occurrence(NamedTuple):
-    """One opening of a Window: from ``start`` on, up to and without ``end``. Its run is fresh as of ``end``."""
+    """One opening of a Window: from ``start`` on, up to and without ``end``. Its run is fresh as
+    of ``end``.
+    """
 
     window: str
     start: Instant
@@ -54,14 +59,21 @@ def open_now(windows: Iterable[Window], now: Instant) -> Occurrence | None:
     """The occurrence that is open. Rules of one Inlet do not overlap, so there is one at most."""
     for window in windows:
         since = now - window.start
-        # The remainder tells where we are: no rule is counted from its beginning, however long ago that was.
-        if since >= ZERO and (into := since % window.every) < window.duration and _counts(window, now - into):
+        # The remainder tells where we are: no rule is counted from its beginning, however long ago
+        # that was.
+        if (
+            since >= ZERO
+            and (into := since % window.every) < window.duration
+            and _counts(window, now - into)
+        ):
             return _occurrence(window, now - into)
     return None
 
 
 def next_opening(windows: Iterable[Window], after: Instant) -> Occurrence | None:
-    """The first occurrence of any rule that begins later than ``after``; None: there is no other."""
+    """The first occurrence of any rule that begins later than ``after``; None: there is no
+    other.
+    """
     firsts = [first for window in windows if (first := next(_from(window, after + _TICK), None))]
     return min(firsts, key=lambda found: found.start, default=None)
 
@@ -69,8 +81,9 @@ def next_opening(windows: Iterable[Window], after: Instant) -> Occurrence | None
 def overlap(one: Window, other: Window) -> bool:
     """Whether the two rules are ever open at once; one that opens as the other closes is not.
 
-    Exact for a century ahead, but for two rules with weekdays or an end that meet late or never though neither their periods
-    nor their weekdays keep them apart: after 20,000 openings they count as if they met.
+    Exact for a century ahead, but for two rules with weekdays or an end that meet late or never
+    though neither their periods nor their weekdays keep them apart: after 20,000 openings they
+    count as if they met.
     """
     if not (_periods_meet(one, other) and _weekdays_meet(one, other)):
         return False
@@ -94,7 +107,9 @@ def _openings_meet(sparse: Window, dense: Window) -> bool:
 
 
 def _periods_meet(one: Window, other: Window) -> bool:
-    """Without weekdays and ends: the distances between openings are the starts' own plus all multiples of a step."""
+    """Without weekdays and ends: the distances between openings are the starts' own plus all
+    multiples of a step.
+    """
     step = gcd(one.every // _TICK, other.every // _TICK) * _TICK
     least = _TICK - one.duration  # the least distance at which they meet
     return least + (one.start - other.start - least) % step < other.duration
@@ -110,11 +125,17 @@ def _weekdays_meet(one: Window, other: Window) -> bool:
 
 
 def _spans(window: Window) -> list[tuple[timedelta, timedelta]]:
-    """Spans of the week that hold all of a rule: for each weekday when it begins, from Monday on, and its length."""
+    """Spans of the week that hold all of a rule: for each weekday when it begins, from Monday
+    on, and its length.
+    """
     step = gcd(window.every // _TICK, _DAY // _TICK) * _TICK
     first = (window.start - _A_MONDAY) % step
     length = _DAY - step + window.duration
-    return [(number * _DAY + first, length) for number, day in enumerate(WEEKDAYS) if not window.on or day in window.on]
+    return [
+        (number * _DAY + first, length)
+        for number, day in enumerate(WEEKDAYS)
+        if not window.on or day in window.on
+    ]
 
 
 def _from(window: Window, at: Instant) -> Iterator[Occurrence]:
@@ -126,7 +147,8 @@ def _from(window: Window, at: Instant) -> Iterator[Occurrence]:
             yield _occurrence(window, opening)
             opening += window.every
             fruitless = opening + _FAR
-        else:  # on to the next day: a rule of seconds has 86,400 openings on a day that does not count
+        else:
+            # on to the next day: a rule of seconds has 86,400 openings on a day that does not count
             midnight = opening.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
             opening = _on_grid(window, midnight)
 
@@ -147,17 +169,29 @@ def _occurrence(window: Window, opening: Instant) -> Occurrence:
 
 
 def is_carried_by_schedule(window: Window) -> bool:
-    """Whether a recurring schedule can carry the openings: its rates are whole minutes. Else the line's own alarms do."""
+    """Whether a recurring schedule can carry the openings: its rates are whole minutes. Else the
+    line's own alarms do.
+    """
     return window.every >= _MINUTE and window.every % _MINUTE == ZERO
 
 
 def is_same_rule(one: Window, other: Window, now: Instant) -> bool:
-    """Whether they open at the same times from ``now`` on: one may have begun some periods earlier."""
-    if (one.name, one.every, one.duration, one.on, one.until) != (other.name, other.every, other.duration, other.on, other.until):
+    """Whether they open at the same times from ``now`` on: one may have begun some periods
+    earlier.
+    """
+    if (one.name, one.every, one.duration, one.on, one.until) != (
+        other.name,
+        other.every,
+        other.duration,
+        other.on,
+        other.until,
+    ):
         return False
     if one.start == other.start:
         return True
-    return (one.start - other.start) % one.every == ZERO and max(one.start, other.start) <= now + one.every
+    return (one.start - other.start) % one.every == ZERO and max(
+        one.start, other.start
+    ) <= now + one.every
 
 
 def in_words(window: Window) -> str:
@@ -167,7 +201,10 @@ def in_words(window: Window) -> str:
     days = [day for day in WEEKDAYS if day in window.on]
     return ", ".join(
         [
-            f"every {duration_in_words(window.every)} from {minute_in_words(window.start)} {for_how_long}",
+            (
+                f"every {duration_in_words(window.every)} from {minute_in_words(window.start)} "
+                f"{for_how_long}"
+            ),
             *([f"on {', '.join(days)}"] if days else []),
             *([f"until {minute_in_words(window.until)}"] if window.until else []),
         ]

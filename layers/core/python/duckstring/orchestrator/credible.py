@@ -1,10 +1,12 @@
-"""What a letter claims, held against what is known. Every worker may write to the mailbox, so a letter is input from outside.
+"""What a letter claims, held against what is known. Every worker may write to the mailbox, so a
+letter is input from outside.
 
-A letter that cannot be true is dropped with one line of the log, as if it had never come: it is acknowledged, so it holds nobody
-up, and nothing is answered to it. If the attempt that it speaks of was real, the sweep misses its end, and its run starts anew.
+A letter that cannot be true is dropped with one line of the log, as if it had never come: it is
+acknowledged, so it holds nobody up, and nothing is answered to it. If the attempt that it speaks of
+was real, the sweep misses its end, and its run starts anew.
 
-Who wrote a letter is not known yet. So a letter that a worker never sends, and that says nothing which can be looked up, is
-believed: docs/aws.md, "Who may do what".
+Who wrote a letter is not known yet. So a letter that a worker never sends, and that says nothing
+which can be looked up, is believed: docs/aws.md, "Who may do what".
 """
 
 from __future__ import annotations
@@ -47,10 +49,14 @@ _MOST_BYTES = 2**50
 _MOST_ROWS = 2**50
 _FINGERPRINT = re.compile(r"[0-9A-Za-z:._-]{1,128}", re.ASCII)
 _TOKEN = re.compile(r"[!-~]{1,2048}", re.ASCII)
-"""What Step Functions takes for one. A longer one it refuses as it refuses a request that makes no sense."""
+"""What Step Functions takes for one. A longer one it refuses as it refuses a request that makes
+no sense.
+"""
 _LOGGED = 500
 _USUAL_JUMP = 1_000
-"""Commits of a sender between two of its letters to one line, without a look at whether it had so many."""
+"""Commits of a sender between two of its letters to one line, without a look at whether it had
+so many.
+"""
 
 _log = logging.getLogger("duckstring.letters")
 
@@ -69,13 +75,20 @@ def credible(line: Line, letters: Sequence[Received], register: Register) -> lis
 
 def refuse(why: str, **fields: object) -> None:
     """One line of the log, for a letter that is dropped."""
-    _log.error("letter refused: %s", why[:_LOGGED].encode("ascii", "backslashreplace").decode(), extra=fields)
+    _log.error(
+        "letter refused: %s",
+        why[:_LOGGED].encode("ascii", "backslashreplace").decode(),
+        extra=fields,
+    )
 
 
-def possible(letters: Sequence[Received], state: PondState, revision_of: Callable[[Line], int]) -> list[Received]:
+def possible(
+    letters: Sequence[Received], state: PondState, revision_of: Callable[[Line], int]
+) -> list[Received]:
     """Those letters that may be true of a line in this state. The others are told to the log.
 
-    ``revision_of``: how often a line's state has been committed. It is asked only where a stamp is far ahead of the last one.
+    ``revision_of``: how often a line's state has been committed. It is asked only where a stamp is
+    far ahead of the last one.
     """
     kept = []
     for letter in letters:
@@ -87,10 +100,12 @@ def possible(letters: Sequence[Received], state: PondState, revision_of: Callabl
 
 
 def _premature(signal: Signal, state: PondState) -> str:
-    """Whether a branch comes from something that has not begun: its token would stand in the way of the true one.
+    """Whether a branch comes from something that has not begun: its token would stand in the way of
+    the true one.
 
-    A run is committed before its execution starts, a launch and an attempt before their branch hears of them. What is over is
-    another matter: such a branch is sent home, and needs its token for that.
+    A run is committed before its execution starts, a launch and an attempt before their branch
+    hears of them. What is over is another matter: such a branch is sent home, and needs its token
+    for that.
     """
     if not isinstance(signal, GateReached):
         return ""
@@ -105,7 +120,9 @@ def _premature(signal: Signal, state: PondState) -> str:
 
 
 def _far_ahead(signal: Signal, state: PondState, revision_of: Callable[[Line], int]) -> str:
-    """Whether a stamp is one that its sender has not come to: the line would hear nothing that the sender says until then."""
+    """Whether a stamp is one that its sender has not come to: the line would hear nothing that
+    the sender says until then.
+    """
     match signal:
         case SourceTold(source=sender, stamp=stamp):
             heard = state.sources[sender].heard if sender in state.sources else stamp
@@ -174,7 +191,15 @@ def _window_doubts(window: Window) -> Iterator[str]:
     """What the command would have refused."""
     lengths = {"every": window.every.total_seconds(), "duration": window.duration.total_seconds()}
     until = to_text(window.until) if window.until else None
-    yield from window_faults({"name": window.name, "start": to_text(window.start), "on": sorted(window.on), "until": until, **lengths})
+    yield from window_faults(
+        {
+            "name": window.name,
+            "start": to_text(window.start),
+            "on": sorted(window.on),
+            "until": until,
+            **lengths,
+        }
+    )
 
 
 def _attempt_doubts(run: int, ripple: str, attempt: int) -> Iterator[str]:
@@ -210,13 +235,17 @@ def _gate_doubts(gate: GateReached, token: str) -> Iterator[str]:
 
 
 def _table_doubts(line: Line, report: RippleSucceeded) -> Iterator[str]:
-    """A worker names what it has written: each object under the key that this very attempt gives it."""
+    """A worker names what it has written: each object under the key that this very attempt gives
+    it.
+    """
     if len(report.tables) > MOST_TABLES:
         yield f"{len(report.tables)} tables"
     for name in sorted(report.kept | report.dropped):
         yield from _table_name_doubts(name)
     for name, version in report.tables.items():
-        yield from _table_name_doubts(name if name == version.table else f"{name} or {version.table}")
+        yield from _table_name_doubts(
+            name if name == version.table else f"{name} or {version.table}"
+        )
         yield from _version_doubts(line, report, version)
 
 
@@ -228,7 +257,10 @@ def _table_name_doubts(name: str) -> Iterator[str]:
 def _version_doubts(line: Line, report: RippleSucceeded, version: TableVersion) -> Iterator[str]:
     name = version.table
     if not _is_own(line, report, version):
-        yield f"{version.key[:200]!a} is not a key of table {name}, written by attempt {report.attempt} of {report.ripple}"
+        yield (
+            f"{version.key[:200]!a} is not a key of table {name}, written by attempt "
+            f"{report.attempt} of {report.ripple}"
+        )
     if replace(version, f=NEVER, version="", package="", confirmed=NEVER) != version:
         yield f"table {name} says when it was published, which is the line's to say"
     if version.rows > _MOST_ROWS or version.bytes > _MOST_BYTES:
@@ -239,14 +271,27 @@ def _version_doubts(line: Line, report: RippleSucceeded, version: TableVersion) 
 
 def _is_own(line: Line, report: RippleSucceeded, version: TableVersion) -> bool:
     written = parse_table_key(version.key)
-    return written is not None and written[:5] == (line, version.table, report.run, report.ripple, report.attempt)
+    return written is not None and written[:5] == (
+        line,
+        version.table,
+        report.run,
+        report.ripple,
+        report.attempt,
+    )
 
 
 def _contradicted(line: Line, signal: Signal, register: Register) -> str:
-    """Whether the register knows better. A newer deployment or removal has a letter of its own on the way."""
+    """Whether the register knows better. A newer deployment or removal has a letter of its own
+    on the way.
+    """
     pond, _ = parse_line(line)
     if isinstance(signal, Deployed) and register.releases(pond).get(line) != signal.release:
-        return f"the catalog has selected another release than {signal.release.version} as of {to_text(signal.release.deployed)}"
-    if isinstance(signal, Removed) and not any(one.line == line and one.at >= signal.at for one in register.removed(pond)):
+        return (
+            f"the catalog has selected another release than {signal.release.version} as of "
+            f"{to_text(signal.release.deployed)}"
+        )
+    if isinstance(signal, Removed) and not any(
+        one.line == line and one.at >= signal.at for one in register.removed(pond)
+    ):
         return f"the catalog knows of no removal as of {to_text(signal.at)}"
     return ""

@@ -1,13 +1,15 @@
-"""Deliver letters to one line: load, step, commit, perform. Safe to repeat from the top after a crash at any line.
+"""Deliver letters to one line: load, step, commit, perform. Safe to repeat from the top after a
+crash at any line.
 
-The outbox stays in the item until the next commit replaces it, so that the usual delivery is one read and one write.
-Whether a stored outbox was performed is known from the letters. A line's letters come in order, and the next one only
-when those before it were acknowledged, which happens after performing; or gave up, as dead letters, and that takes
-hours. So news that comes soon after a commit finds it performed; a letter that was consumed already, or news that comes
-late, does not know, and performs it again: every effect is safe to repeat until the next commit.
+The outbox stays in the item until the next commit replaces it, so that the usual delivery is one
+read and one write. Whether a stored outbox was performed is known from the letters. A line's
+letters come in order, and the next one only when those before it were acknowledged, which happens
+after performing; or gave up, as dead letters, and that takes hours. So news that comes soon after a
+commit finds it performed; a letter that was consumed already, or news that comes late, does not
+know, and performs it again: every effect is safe to repeat until the next commit.
 
-A letter is input from outside. One that asks for more than a line's item has room for is left out, so that it does not hold
-up the others.
+A letter is input from outside. One that asks for more than a line's item has room for is left out,
+so that it does not hold up the others.
 """
 
 from __future__ import annotations
@@ -28,12 +30,18 @@ Perform = Callable[[PondState, tuple[Effect, ...]], None]
 
 
 def deliver(
-    line: Line, letters: Sequence[Received], *, store: StateStore, gates: Gates, perform: Perform, clock: Clock
+    line: Line,
+    letters: Sequence[Received],
+    *,
+    store: StateStore,
+    gates: Gates,
+    perform: Perform,
+    clock: Clock,
 ) -> tuple[Effect, ...]:
     """Fold ``letters`` into the line's state in one commit, and perform what follows.
 
-    A stored outbox that may have been left behind, by a delivery that died between commit and performance, comes first.
-    Letters up to the stored mark were consumed by that delivery.
+    A stored outbox that may have been left behind, by a delivery that died between commit and
+    performance, comes first. Letters up to the stored mark were consumed by that delivery.
 
     Returns:
         The effects of this delivery, performed.
@@ -47,12 +55,21 @@ def deliver(
         if len(letters) == 1:
             refuse(error.message, line=line, kind=type(letters[0].signal).__name__)
             return ()
-    done = [deliver(line, [letter], store=store, gates=gates, perform=perform, clock=clock) for letter in letters]
+    done = [
+        deliver(line, [letter], store=store, gates=gates, perform=perform, clock=clock)
+        for letter in letters
+    ]
     return tuple(effect for effects in done for effect in effects)
 
 
 def _deliver(
-    line: Line, letters: Sequence[Received], *, store: StateStore, gates: Gates, perform: Perform, clock: Clock
+    line: Line,
+    letters: Sequence[Received],
+    *,
+    store: StateStore,
+    gates: Gates,
+    perform: Perform,
+    clock: Clock,
 ) -> tuple[Effect, ...]:
     held, now = store.load(line), clock.now()
     news = [letter for letter in letters if _is_news(letter.mark, held.mark)]
@@ -75,7 +92,9 @@ def _deliver(
 
 
 def _rests(state: PondState) -> bool:
-    """Its next letter is likely to come late: better forget the outbox now than perform it again then."""
+    """Its next letter is likely to come late: better forget the outbox now than perform it again
+    then.
+    """
     return not state.runs and state.pull is None and not state.targets
 
 
@@ -85,12 +104,16 @@ def _forget_outbox(held: Held, store: StateStore) -> None:
 
 
 def _is_news(mark: Mark, consumed: Mark) -> bool:
-    """Both parts must be old: after a restored queue the sequence starts anew, but time does not."""
+    """Both parts must be old: after a restored queue the sequence starts anew, but time does
+    not.
+    """
     return int(mark[1] or 0) > int(consumed[1] or 0) or mark[0] > consumed[0]
 
 
 def _newest(consumed: Mark, news: Sequence[Received]) -> Mark:
-    """The last one's sequence, and the latest time: those of two senders may be out of order, by their queue hosts' clocks."""
+    """The last one's sequence, and the latest time: those of two senders may be out of order, by
+    their queue hosts' clocks.
+    """
     return max(consumed[0], *(letter.mark[0] for letter in news)), news[-1].mark[1]
 
 

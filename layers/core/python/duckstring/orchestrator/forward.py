@@ -1,4 +1,5 @@
-"""From the world's events to letters: a trigger on the bus, an object that arrived, an execution that ended.
+"""From the world's events to letters: a trigger on the bus, an object that arrived, an execution
+that ended.
 
 A rule of the bus can name only a fixed message group, so the orchestrator's function is its target
 and puts the letter into its line's group. An event that makes no sense is dropped and told to the
@@ -27,14 +28,25 @@ _SKEW = timedelta(minutes=5)
 _OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
-def forward(event: Mapping[str, object], *, catalog: Catalog, arrivals: Arrivals, clock: Clock) -> list[Letter]:
-    """The letters that one event leads to: none where it is dropped; an object that arrives may trigger many lines."""
+def forward(
+    event: Mapping[str, object], *, catalog: Catalog, arrivals: Arrivals, clock: Clock
+) -> list[Letter]:
+    """The letters that one event leads to: none where it is dropped; an object that arrives may
+    trigger many lines.
+    """
     try:
         if event.get("source") == "aws.s3":
             return _arrived(event, arrivals, clock.now())
         return [_letter(event, catalog, clock)]
     except OperatorError as error:
-        _log.warning("event dropped", extra={"why": error.message, "event_id": event.get("id"), "source": event.get("source")})
+        _log.warning(
+            "event dropped",
+            extra={
+                "why": error.message,
+                "event_id": event.get("id"),
+                "source": event.get("source"),
+            },
+        )
         return []
 
 
@@ -52,18 +64,32 @@ def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> L
     if not isinstance(pond, str):
         raise OperatorError(f"The event's pond is {pond!r}; allowed: a Pond's name.")
     if major is not None and (isinstance(major, bool) or not isinstance(major, int)):
-        raise OperatorError(f"The event's major is {major!r}; allowed: a whole number, or none for the highest.")
+        raise OperatorError(
+            f"The event's major is {major!r}; allowed: a whole number, or none for the highest."
+        )
     kind, bound = read_trigger(detail.get("kind"), detail.get("bound"))
     to = find_deployed(catalog, pond, major).line
-    return Letter(to, Triggered(kind, _epoch(detail.get("epoch"), now), bound), key=f"trigger:{_identity(event)}", is_of_event=True)
+    return Letter(
+        to,
+        Triggered(kind, _epoch(detail.get("epoch"), now), bound),
+        key=f"trigger:{_identity(event)}",
+        is_of_event=True,
+    )
 
 
 def _arrived(event: Mapping[str, object], arrivals: Arrivals, now: Instant) -> list[Letter]:
-    """Each rule that the object matches is a trigger of its own, whose key an echo of the event shares."""
+    """Each rule that the object matches is a trigger of its own, whose key an echo of the event
+    shares.
+    """
     detail = _detail(event)
     bucket, key = _part(detail, "bucket", "name"), _part(detail, "object", "key")
     return [
-        Letter(to, Triggered(arrival.kind, now), key=f"arrival:{_identity(event)}:{to}:{arrival.name}", is_of_event=True)
+        Letter(
+            to,
+            Triggered(arrival.kind, now),
+            key=f"arrival:{_identity(event)}:{to}:{arrival.name}",
+            is_of_event=True,
+        )
         for to, arrival in arrivals.of_bucket(bucket)
         if arrival.matches(key)
     ]
@@ -78,7 +104,8 @@ def _part(detail: Mapping[str, object], part: str, name: str) -> str:
 
 
 def _epoch(given: object, now: Instant) -> Instant:
-    """The event's own, or now: an event's ``time`` has whole seconds, too coarse to be newer than what just ran.
+    """The event's own, or now: an event's ``time`` has whole seconds, too coarse to be newer than
+    what just ran.
 
     An epoch far ahead would satisfy an Inlet for all the time until then.
     """
@@ -87,9 +114,13 @@ def _epoch(given: object, now: Instant) -> Instant:
     try:
         epoch = from_text(str(given))
     except ValueError as error:
-        raise OperatorError(f"The event's epoch is {given!r}; allowed: an instant like 2030-01-01T12:00:00Z.") from error
+        raise OperatorError(
+            f"The event's epoch is {given!r}; allowed: an instant like 2030-01-01T12:00:00Z."
+        ) from error
     if epoch > now + _SKEW:
-        raise OperatorError(f"The event's epoch {given} lies in the future; now is {now.isoformat()}.")
+        raise OperatorError(
+            f"The event's epoch {given} lies in the future; now is {now.isoformat()}."
+        )
     return epoch
 
 
@@ -100,7 +131,11 @@ def _ended(event: Mapping[str, object]) -> Letter:
         raise OperatorError(f"Execution {name!r} is {status!r}, and only its end is news.")
     to, run, launch = read_execution_name(name)
     words = [str(detail[key]) for key in ("error", "cause") if detail.get(key)]
-    return Letter(to, ExecutionEnded(run, launch, status, within(": ".join(words), LAST_WORDS)), key=f"ended:{name}:{status}")
+    return Letter(
+        to,
+        ExecutionEnded(run, launch, status, within(": ".join(words), LAST_WORDS)),
+        key=f"ended:{name}:{status}",
+    )
 
 
 def _detail(event: Mapping[str, object]) -> Mapping[str, object]:

@@ -1,4 +1,6 @@
-"""Perform effects: each is one port call. The order is the engine's: a branch is let go only after what precedes it."""
+"""Perform effects: each is one port call. The order is the engine's: a branch is let go only
+after what precedes it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,14 @@ from duckstring.engine.effects import (
     TellSinks,
 )
 from duckstring.engine.letters import Letter
-from duckstring.engine.signals import PullReceived, Signal, SinkAttached, SinkDetached, SourceTold, TargetReceived
+from duckstring.engine.signals import (
+    PullReceived,
+    Signal,
+    SinkAttached,
+    SinkDetached,
+    SourceTold,
+    TargetReceived,
+)
 from duckstring.engine.state import PondState, Stamp
 from duckstring.model.limits import REASON, within
 from duckstring.model.names import Line
@@ -38,8 +47,9 @@ _Sent = SendPull | SendTarget | AttachTo | DetachFrom | TellSink | TellSinks
 def perform(state: PondState, outbox: tuple[Effect, ...], ports: EffectPorts) -> None:
     """Perform an outbox committed with ``state``; performing it again changes nothing.
 
-    What starts or frees compute goes first and letters next, all in one batch: they are what others wait for. History and
-    events follow. A task is stopped, and a killed Ripple told, after its attempt's row has said so.
+    What starts or frees compute goes first and letters next, all in one batch: they are what others
+    wait for. History and events follow. A task is stopped, and a killed Ripple told, after its
+    attempt's row has said so.
     """
     letters = []
     late: list[tuple[Stamp, Effect]] = []
@@ -92,7 +102,12 @@ def _note(state: PondState, effect: Effect, stamp: Stamp, ports: EffectPorts) ->
             ports.schedules.drop(state.line, effect.name)
         case Announce():
             version = state.release.version if state.release else ""
-            ports.bus.announce(state.line, version, effect, key=f"{state.line}:{stamp[0]}:{stamp[1]}:{effect.event}")
+            ports.bus.announce(
+                state.line,
+                version,
+                effect,
+                key=f"{state.line}:{stamp[0]}:{stamp[1]}:{effect.event}",
+            )
         case _:
             pass  # PublishSnapshot was committed together with the state
 
@@ -100,7 +115,9 @@ def _note(state: PondState, effect: Effect, stamp: Stamp, ports: EffectPorts) ->
 def _letters(state: PondState, effect: _Sent, stamp: Stamp) -> list[Letter]:
     """The key names the addressee: one effect may have many."""
     said = _signals(state, effect, stamp)
-    return [Letter(to, signal, key=f"{state.line}>{to}:{stamp[0]}:{stamp[1]}") for to, signal in said]
+    return [
+        Letter(to, signal, key=f"{state.line}>{to}:{stamp[0]}:{stamp[1]}") for to, signal in said
+    ]
 
 
 def _signals(state: PondState, effect: _Sent, stamp: Stamp) -> list[tuple[Line, Signal]]:
@@ -115,9 +132,34 @@ def _signals(state: PondState, effect: _Sent, stamp: Stamp) -> list[tuple[Line, 
         case DetachFrom(source):
             return [(source, SinkDetached(line, stamp))]
         case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason, retries):
-            return [(sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, within(reason, REASON), stamp, retries))]
+            return [
+                (
+                    sink,
+                    SourceTold(
+                        line,
+                        end_f,
+                        changed_f,
+                        delay,
+                        snapshot,
+                        down,
+                        within(reason, REASON),
+                        stamp,
+                        retries,
+                    ),
+                )
+            ]
         case TellSinks(end_f, changed_f, delay, snapshot, down, reason, retries):
-            told = SourceTold(line, end_f, changed_f, delay, snapshot, down, within(reason, REASON), stamp, retries)
+            told = SourceTold(
+                line,
+                end_f,
+                changed_f,
+                delay,
+                snapshot,
+                down,
+                within(reason, REASON),
+                stamp,
+                retries,
+            )
             return [(sink, told) for sink in sorted(state.sinks)]
         case _:
             assert_never(effect)

@@ -1,4 +1,6 @@
-"""What the orchestrator needs of the world, one Protocol each. ``adapters/aws`` and ``testing/fakes.py`` fulfil them."""
+"""What the orchestrator needs of the world, one Protocol each. ``adapters/aws`` and
+``testing/fakes.py`` fulfil them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from duckstring.engine.effects import Announce, AnswerGate, CallOnKill, Effect, RecordAttempt, RecordRun, StartRun, StopRun, StopTask
+from duckstring.engine.effects import (
+    Announce,
+    AnswerGate,
+    CallOnKill,
+    Effect,
+    RecordAttempt,
+    RecordRun,
+    StartRun,
+    StopRun,
+    StopTask,
+)
 from duckstring.engine.signals import GateReached, Signal
 from duckstring.engine.state import Failure, PondState
 from duckstring.model.attempts import OwnFailure
@@ -22,7 +34,9 @@ Fields = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A line's state as stored, when that was, and the effects that were committed with it and perhaps not yet performed."""
+    """A line's state as stored, when that was, and the effects that were committed with it and
+    perhaps not yet performed.
+    """
 
     state: PondState
     outbox: tuple[Effect, ...] = ()
@@ -32,7 +46,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A letter as the mailbox handed it over. ``token``: the task token of a branch that waits at a gate."""
+    """A letter as the mailbox handed it over. ``token``: the task token of a branch that waits
+    at a gate.
+    """
 
     signal: Signal
     mark: Mark
@@ -45,8 +61,16 @@ class StateStore(Protocol):
     def load(self, line: Line) -> Held:
         """The line's state; a fresh one (revision 0) if nobody spoke to it yet."""
 
-    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant = NEVER) -> Held:
-        """Replace ``held`` by ``state`` and its outbox, with any snapshot that the outbox publishes.
+    def commit(
+        self,
+        held: Held,
+        state: PondState,
+        outbox: tuple[Effect, ...],
+        mark: Mark,
+        now: Instant = NEVER,
+    ) -> Held:
+        """Replace ``held`` by ``state`` and its outbox, with any snapshot that the outbox
+        publishes.
 
         Raises:
             StateConflictError: somebody else committed since ``held`` was loaded.
@@ -81,12 +105,15 @@ class Gates(Protocol):
     """Branches of executions that wait for a verdict."""
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
-        """Remember a waiting branch's token: the newest attempt's, and beside it others of the same attempt."""
+        """Remember a waiting branch's token: the newest attempt's, and beside it others of the
+        same attempt.
+        """
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
         """Give the verdict; a branch that no longer waits is success.
 
-        So is one that came back from the very attempt that ``answer`` gives it: an answer said again, to a later question.
+        So is one that came back from the very attempt that ``answer`` gives it: an answer said
+        again, to a later question.
         """
 
 
@@ -127,7 +154,9 @@ class Schedules(Protocol):
 class Ends(Protocol):
     """Rows of attempts."""
 
-    def said(self, line: Line, *, run: int, ripple: str, attempt: int) -> tuple[OwnFailure, Failure] | None:
+    def said(
+        self, line: Line, *, run: int, ripple: str, attempt: int
+    ) -> tuple[OwnFailure, Failure] | None:
         """How its worker said that an attempt failed; None: it did not."""
 
 

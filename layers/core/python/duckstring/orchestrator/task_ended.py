@@ -1,7 +1,8 @@
 """A task has stopped: whoever waits for its attempt is told, at once.
 
-A supervisor answers for its worker before it ends, so most of these answers come second and change nothing. What could not
-answer (it never started, was killed as a whole, or was stopped too fast) is answered for from here, and not only by its silence.
+A supervisor answers for its worker before it ends, so most of these answers come second and change
+nothing. What could not answer (it never started, was killed as a whole, or was stopped too fast) is
+answered for from here, and not only by its silence.
 """
 
 from __future__ import annotations
@@ -34,12 +35,18 @@ class StoppedTask:
     @property
     def answer(self) -> Fields:
         """In the words of the ripple function."""
-        failure = {"ripple": self.ripple, "attempt": self.attempt, "error": self.error, "message": self.message}
+        failure = {
+            "ripple": self.ripple,
+            "attempt": self.attempt,
+            "error": self.error,
+            "message": self.message,
+        }
         return {"outcome": self.outcome, "failure": failure}
 
 
 def task_ended(event: Fields, *, tokens: Tokens, overrides: Overrides) -> bool:
-    """Answer for the attempt of a task that stopped. False: it is none of ours, or has been answered for.
+    """Answer for the attempt of a task that stopped. False: it is none of ours, or has been
+    answered for.
 
     Raises:
         TransientError: the state machine did not hear it.
@@ -47,11 +54,20 @@ def task_ended(event: Fields, *, tokens: Tokens, overrides: Overrides) -> bool:
     try:
         stopped = read(event, overrides)
     except OperatorError as error:
-        _log.warning("event dropped", extra={"why": error.message, "event_id": event.get("id"), "source": event.get("source")})
+        _log.warning(
+            "event dropped",
+            extra={
+                "why": error.message,
+                "event_id": event.get("id"),
+                "source": event.get("source"),
+            },
+        )
         return False
     heard = tokens.answer(stopped.token, stopped.answer)
     if heard:
-        _log.warning("task stopped", extra={"outcome": stopped.outcome, "failure": stopped.answer["failure"]})
+        _log.warning(
+            "task stopped", extra={"outcome": stopped.outcome, "failure": stopped.answer["failure"]}
+        )
     return heard
 
 
@@ -65,7 +81,8 @@ def read(event: Fields, overrides: Overrides) -> StoppedTask:
     if not isinstance(detail, Mapping) or detail.get("lastStatus") != "STOPPED":
         raise OperatorError("Only a task's end is news.")
     task = str(detail.get("taskArn", ""))
-    # An event may come without what the task was started with; ECS itself remembers that for an hour.
+    # An event may come without what the task was started with; ECS itself remembers that for an
+    # hour.
     started = _variables(detail.get("overrides")) or _variables(overrides.of(task))
     if not started.keys() >= {TOKEN, ORDER}:
         raise OperatorError(f"Task {task!r} is of no attempt.")
@@ -99,4 +116,6 @@ def _end(detail: Fields) -> tuple[str, str, str]:
 
 def _list(holder: object, key: str) -> Iterator[Fields]:
     found = holder.get(key) if isinstance(holder, Mapping) else None
-    return (one for one in found if isinstance(one, Mapping)) if isinstance(found, list) else iter(())
+    return (
+        (one for one in found if isinstance(one, Mapping)) if isinstance(found, list) else iter(())
+    )

@@ -1,7 +1,9 @@
-"""How an attempt ended whose process died as it was about to say so: its worker's row of history comes first, and counts.
+"""How an attempt ended whose process died as it was about to say so: its worker's row of history
+comes first, and counts.
 
-A worker that must end its process (code that swallows every interruption, over the Ripple's timeout) can leave no answer to
-the state machine, which then knows of a crash only. A crash is another attempt of the same try; a failure is a new try.
+A worker that must end its process (code that swallows every interruption, over the Ripple's
+timeout) can leave no answer to the state machine, which then knows of a crash only. A crash is
+another attempt of the same try; a failure is a new try.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from duckstring.orchestrator.ports import Ends, Received, StateStore
 def heard(line: Line, letters: Sequence[Received], store: StateStore, ends: Ends) -> list[Received]:
     """The letters, with a worker's own words instead of "crashed" where it left any.
 
-    A crash is rare, so its line's state is loaded for it: only the attempt that the line waits for is looked at.
+    A crash is rare, so its line's state is loaded for it: only the attempt that the line waits for
+    is looked at.
     """
     return [_heard(line, letter, store, ends) for letter in letters]
 
@@ -37,4 +40,6 @@ def _heard(line: Line, letter: Received, store: StateStore, ends: Ends) -> Recei
     outcome, failure = said
     failure = shortened(failure, most=LAST_WORDS)  # the row has all of it
     is_late = outcome == "failed" and failure.error == "TimeoutError"
-    return replace(letter, signal=replace(gate, outcome="timeout" if is_late else outcome, failure=failure))
+    return replace(
+        letter, signal=replace(gate, outcome="timeout" if is_late else outcome, failure=failure)
+    )

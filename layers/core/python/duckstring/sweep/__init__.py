@@ -1,1 +1,3 @@
-"""The slow sweep: tells what no event told (``sweep``), and deletes what nothing names any more (``tidy``)."""
+"""The slow sweep: tells what no event told (``sweep``), and deletes what nothing names any more
+(``tidy``).
+"""

@@ -8,7 +8,15 @@ from typing import Protocol
 
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
-from duckstring.ports import AttemptReader, Catalog, Clock, ExecutionReader, Mailbox, Removals, StateReader
+from duckstring.ports import (
+    AttemptReader,
+    Catalog,
+    Clock,
+    ExecutionReader,
+    Mailbox,
+    Removals,
+    StateReader,
+)
 
 
 class GarbageStore(Protocol):
@@ -24,7 +32,9 @@ class GarbageStore(Protocol):
         """Forget manifests."""
 
     def memos(self, line: Line, before: Instant) -> Mapping[str, int]:
-        """What a line's Ripples remember that nobody has looked at since: its name to the number of its run."""
+        """What a line's Ripples remember that nobody has looked at since: its name to the number
+        of its run.
+        """
 
     def drop_memos(self, line: Line, names: Collection[str]) -> None:
         """Forget what Ripples remembered."""

@@ -1,7 +1,8 @@
-"""The slow sweep: finds what no event told, and tells it. Safe beside everything else, and twice at once.
+"""The slow sweep: finds what no event told, and tells it. Safe beside everything else, and twice at
+once.
 
-It changes no line's state: a letter is only a fact, and the orchestrator decides. What it deletes, no
-published, pinned or unfinished thing names, and it is a day old.
+It changes no line's state: a letter is only a fact, and the orchestrator decides. What it deletes,
+no published, pinned or unfinished thing names, and it is a day old.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ GRACE = timedelta(minutes=1)
 SILENT = timedelta(minutes=45)
 """Longer than an invocation lives, and all that the machine waits after it."""
 ABSENT = timedelta(hours=6)
-"""Longer than a branch waits for its verdict, or for room in the account to be run (``infra/machine.py``)."""
+"""Longer than a branch waits for its verdict, or for room in the account to be run
+(``infra/machine.py``).
+"""
 LOST = "LOST"
 """The status told of an execution that does not exist."""
 
@@ -45,7 +48,9 @@ def sweep(ports: SweepPorts) -> Json:
     """
     now = ports.clock.now()
     releases = ports.catalog.releases()
-    removals = {removal.line: removal for removal in ports.removals.removed() if not removal.cleared}
+    removals = {
+        removal.line: removal for removal in ports.removals.removed() if not removal.cleared
+    }
     seen = ports.states.read({*in_order(releases), *removals})
     report = Report(lines=len(releases))
     letters = list(_removal_letters(removals, seen, now, report))
@@ -60,7 +65,9 @@ def sweep(ports: SweepPorts) -> Json:
     return report.to_json()
 
 
-def _removal_letters(removals: Mapping[Line, Removal], seen: Mapping[Line, Seen], now: Instant, report: Report) -> Iterator[Letter]:
+def _removal_letters(
+    removals: Mapping[Line, Removal], seen: Mapping[Line, Seen], now: Instant, report: Report
+) -> Iterator[Letter]:
     """A removal that its line never heard of. It goes before a later deploy of the line."""
     for line, removal in sorted(removals.items()):
         if line in seen and now - removal.at >= GRACE and is_pending(removal, seen[line].state):
@@ -68,22 +75,32 @@ def _removal_letters(removals: Mapping[Line, Removal], seen: Mapping[Line, Seen]
             yield removal_letter(removal)
 
 
-def _deployment(line: Line, held: Seen | None, release: Release | None, now: Instant, report: Report) -> Iterator[Letter]:
+def _deployment(
+    line: Line, held: Seen | None, release: Release | None, now: Instant, report: Report
+) -> Iterator[Letter]:
     """A selection that its line never heard of: the deploy died between the two."""
     heard = (held.state.next_release or held.state.release) if held else None
-    if release is None or now - release.deployed < GRACE or (heard and heard.deployed >= release.deployed):
+    if (
+        release is None
+        or now - release.deployed < GRACE
+        or (heard and heard.deployed >= release.deployed)
+    ):
         return
     report.untold.append(line)
     yield announcement(release)
 
 
 def _endings(held: Seen, ports: SweepPorts, now: Instant, report: Report) -> Iterator[Letter]:
-    """Runs whose execution is over. Letters that its workers sent before are ahead of ours in the line's queue."""
+    """Runs whose execution is over. Letters that its workers sent before are ahead of ours in
+    the line's queue.
+    """
     for run in held.state.runs.values():
         key = run_key(held.state.line, run.number)
         try:
             ending = _ending(held, run, ports, now)
-        except TransientError:  # of very many runs in flight some are looked at by the next round; the rest of this one goes on
+        except TransientError:
+            # of very many runs in flight some are looked at by the next round; the rest of this one
+            # goes on
             report.unseen.append(key)
             continue
         if ending is None:
@@ -106,21 +123,32 @@ def _ending(held: Seen, run: Run, ports: SweepPorts, now: Instant) -> tuple[str,
 
 
 def _silent(state: PondState, run: Run, attempts: AttemptReader, now: Instant) -> str | None:
-    """A Ripple whose attempt must be long over, or whose branch should have come for its verdict long ago: a word got lost."""
-    working = {name: ripple.attempt for name, ripple in state.ripples.items() if ripple.attempt and ripple.attempt.run == run.number}
+    """A Ripple whose attempt must be long over, or whose branch should have come for its verdict
+    long ago: a word got lost.
+    """
+    working = {
+        name: ripple.attempt
+        for name, ripple in state.ripples.items()
+        if ripple.attempt and ripple.attempt.run == run.number
+    }
     is_crowded = len(state.ripples) > MOST_BRANCHES
 
     def heard_of(name: str) -> bool | None:
         """None: it has not begun."""
-        row = attempts.attempt(state.line, run=run.number, ripple=name, attempt=working[name].number)
+        row = attempts.attempt(
+            state.line, run=run.number, ripple=name, attempt=working[name].number
+        )
         return None if row is None else _is_heard_of(row, _longest(state, name), now)
 
     for name, attempt in working.items():
         waited = now - attempt.since
         if waited <= SILENT or (heard := heard_of(name)):
             continue
-        # Of more Ripples than the machine has places for, one waits for its place as long as others are at work.
-        if heard is None and (waited <= ABSENT or (is_crowded and any(heard_of(other) for other in working))):
+        # Of more Ripples than the machine has places for, one waits for its place as long as others
+        # are at work.
+        if heard is None and (
+            waited <= ABSENT or (is_crowded and any(heard_of(other) for other in working))
+        ):
             continue
         return f"attempt {attempt.number} of {name} for {int(waited.total_seconds() // 60)} min"
     return None
@@ -129,22 +157,33 @@ def _silent(state: PondState, run: Run, attempts: AttemptReader, now: Instant) -
 def _is_heard_of(row: Row, longest: timedelta, now: Instant) -> bool:
     """Whether an attempt may live, or what it said of its end be under way.
 
-    A task, whose silence the machine notices by itself, and one that pauses live until their own time is over, and a while more.
+    A task, whose silence the machine notices by itself, and one that pauses live until their own
+    time is over, and a while more.
     """
     ended = row.get("finished") if row.get("status") != "running" else None
     if not (at := ended or row.get("started")):
         return False
-    is_long = ended is None and row.get("status") == "running" and (row.get("where") == "task" or row.get("pauses"))
+    is_long = (
+        ended is None
+        and row.get("status") == "running"
+        and (row.get("where") == "task" or row.get("pauses"))
+    )
     return now - from_text(str(at)) <= (longest + SILENT if is_long else SILENT)
 
 
 def _longest(state: PondState, name: str) -> timedelta:
-    asked = (spec.timeout_seconds for spec in (state.release.ripples if state.release else ()) if spec.name == name)
+    asked = (
+        spec.timeout_seconds
+        for spec in (state.release.ripples if state.release else ())
+        if spec.name == name
+    )
     return next((timedelta(seconds=seconds) for seconds in asked if seconds), LONGEST)
 
 
 def _was_launched(held: Seen, run: Run, now: Instant) -> bool:
-    """Whether an execution that cannot be found should be there: describing lags behind starting, and a start may be owed."""
+    """Whether an execution that cannot be found should be there: describing lags behind
+    starting, and a start may be owed.
+    """
     if held.owes or now - run.started < GRACE:
         return False
     return run.launch == 1 or _is_quiet(held, now)
@@ -156,9 +195,11 @@ def _is_quiet(held: Seen, now: Instant) -> bool:
 
 
 def _wake(line: Line, held: Seen, now: Instant, report: Report) -> Iterator[Letter]:
-    """One nudge for a line whose effects may be owed, whose alarm did not ring, or which has demand and does nothing.
+    """One nudge for a line whose effects may be owed, whose alarm did not ring, or which has demand
+    and does nothing.
 
-    A nudge that comes too soon after the commit would be proof that nothing is owed (``orchestrator/deliver.py``).
+    A nudge that comes too soon after the commit would be proof that nothing is owed
+    (``orchestrator/deliver.py``).
     """
     owing = held.owes and now - held.committed > SOON + GRACE
     if not owing and not _is_late(held.state, now):
@@ -170,4 +211,6 @@ def _wake(line: Line, held: Seen, now: Instant, report: Report) -> Iterator[Lett
 def _is_late(state: PondState, now: Instant) -> bool:
     if state.alarm is not None:
         return now - state.alarm > GRACE
-    return not state.runs and (state.pull is not None or bool(state.targets) or state.woken is not None or state.force)
+    return not state.runs and (
+        state.pull is not None or bool(state.targets) or state.woken is not None or state.force
+    )

@@ -1,4 +1,5 @@
-"""Deleting what nobody can read any more: manifests, table versions, memories of Ripples, packages, uploads.
+"""Deleting what nobody can read any more: manifests, table versions, memories of Ripples, packages,
+uploads.
 
 What it deletes, no published, pinned or unfinished thing names, and it is a day old.
 """
@@ -32,7 +33,8 @@ def tidy(
     now: Instant,
     report: Report,
 ) -> None:
-    """Delete what nobody can read any more, and take removals off the list of which nothing is left.
+    """Delete what nobody can read any more, and take removals off the list of which nothing is
+    left.
 
     Args:
         seen: the states of all lines, deployed or removed.
@@ -48,41 +50,69 @@ def tidy(
         ports.removals.mark_cleared(removal)
 
 
-def _tidy_tables(seen: Mapping[Line, Seen], removals: Mapping[Line, Removal], garbage: GarbageStore, now: Instant, report: Report) -> None:
+def _tidy_tables(
+    seen: Mapping[Line, Seen],
+    removals: Mapping[Line, Removal],
+    garbage: GarbageStore,
+    now: Instant,
+    report: Report,
+) -> None:
     """Manifests, and the objects that only they named.
 
-    Manifests are listed after the states were read, so none is missing that a state of then names; runs and
-    snapshots newer than that have objects younger than a day.
+    Manifests are listed after the states were read, so none is missing that a state of then names;
+    runs and snapshots newer than that have objects younger than a day.
     """
     states = {line: held.state for line, held in seen.items()}
     named: set[str] = set()
     for line, state in states.items():
         manifests = garbage.manifests(line)
         pinned = _pinned(line, states.values())
-        spared = frozenset(manifests) & pinned if _is_over(state, removals, now) else _spared(state, manifests, pinned, now)
+        spared = (
+            frozenset(manifests) & pinned
+            if _is_over(state, removals, now)
+            else _spared(state, manifests, pinned, now)
+        )
         garbage.drop_manifests(line, sorted(set(manifests) - spared))
         report.manifests += len(set(manifests) - spared)
-        # A day is more than the call of an on_kill waits, which looks at what its Ripple remembered.
-        stale_memos = [name for name, run in garbage.memos(line, now - DAY).items() if run not in state.runs]
+        # A day is more than the call of an on_kill waits, which looks at what its Ripple
+        # remembered.
+        stale_memos = [
+            name for name, run in garbage.memos(line, now - DAY).items() if run not in state.runs
+        ]
         garbage.drop_memos(line, sorted(stale_memos))
         report.memos += len(stale_memos)
         named |= set(_named(state)).union(*(manifests[number][1] for number in spared))
-    stale = [key for key in garbage.objects(now - DAY) if key not in named and not _may_be_wanted(key, states)]
+    stale = [
+        key
+        for key in garbage.objects(now - DAY)
+        if key not in named and not _may_be_wanted(key, states)
+    ]
     garbage.drop_objects(stale)
     report.objects, report.tidied = len(stale), True
     report.uploads = garbage.abort_uploads(now - DAY)
 
 
 def _is_over(state: PondState, removals: Mapping[Line, Removal], now: Instant) -> bool:
-    """Removed, a day ago, and not deployed again: the line's own last snapshots are of no use to anybody."""
+    """Removed, a day ago, and not deployed again: the line's own last snapshots are of no use to
+    anybody.
+    """
     removal = removals.get(state.line)
-    return removal is not None and state.release is None and state.next_release is None and now - removal.at >= DAY
+    return (
+        removal is not None
+        and state.release is None
+        and state.next_release is None
+        and now - removal.at >= DAY
+    )
 
 
 def _finished(
-    seen: Mapping[Line, Seen], removals: Mapping[Line, Removal], releases: Mapping[Line, Release], now: Instant
+    seen: Mapping[Line, Seen],
+    removals: Mapping[Line, Removal],
+    releases: Mapping[Line, Release],
+    now: Instant,
 ) -> Iterator[Removal]:
-    """Removals that need no further look, after a tidying: all that the line ever wrote was a day old then, and is gone.
+    """Removals that need no further look, after a tidying: all that the line ever wrote was a day
+    old then, and is gone.
 
     A line that was deployed again is tidied as any other.
     """
@@ -93,25 +123,31 @@ def _finished(
             yield removal
 
 
-def _tidy_packages(seen: Mapping[Line, Seen], ports: SweepPorts, now: Instant, report: Report) -> None:
+def _tidy_packages(
+    seen: Mapping[Line, Seen], ports: SweepPorts, now: Instant, report: Report
+) -> None:
     """Delete packages that no version names and no line runs, a day after they were uploaded.
 
-    What is deployed is read after the packages were listed, a Pond at a time: an upload is deployed within minutes, and the
-    command uploads again what has been lying there for long.
+    What is deployed is read after the packages were listed, a Pond at a time: an upload is deployed
+    within minutes, and the command uploads again what has been lying there for long.
     """
     used = {artifact for held in seen.values() for artifact in _artifacts(held.state)}
     stale: list[str] = []
     packages = filter(_is_package, ports.garbage.packages(now - DAY))
     for pond, keys in groupby(packages, key=lambda key: key.split("/")[1]):
         if unused := set(keys) - used:
-            stale += sorted(unused - {release.artifact for release in ports.removals.versions(pond).values()})
+            stale += sorted(
+                unused - {release.artifact for release in ports.removals.versions(pond).values()}
+            )
     ports.garbage.drop_objects(stale)
     report.packages = len(stale)
 
 
 def _is_package(key: str) -> bool:
     """``model.names.artifact_key``; what else lies there is not ours to delete."""
-    return len(key.split("/")) == len(("artifacts", "pond", "version", "digest")) and key.endswith(".zip")
+    return len(key.split("/")) == len(("artifacts", "pond", "version", "digest")) and key.endswith(
+        ".zip"
+    )
 
 
 def _artifacts(state: PondState) -> Iterator[str]:
@@ -122,14 +158,23 @@ def _artifacts(state: PondState) -> Iterator[str]:
 def _pinned(line: Line, states: Collection[PondState]) -> frozenset[int]:
     """Snapshots of ``line`` that a Sink's run reads, or that one may pin next."""
     pinned = {run.pins.get(line, 0) for other in states for run in other.runs.values()}
-    return frozenset(pinned | {other.sources[line].snapshot for other in states if line in other.sources})
+    return frozenset(
+        pinned | {other.sources[line].snapshot for other in states if line in other.sources}
+    )
 
 
 def _spared(
-    state: PondState, manifests: Mapping[int, tuple[Instant, frozenset[str]]], pinned: frozenset[int], now: Instant
+    state: PondState,
+    manifests: Mapping[int, tuple[Instant, frozenset[str]]],
+    pinned: frozenset[int],
+    now: Instant,
 ) -> frozenset[int]:
-    """The published snapshot and what came after it, the last few, the young, and all that any Sink pinned or may pin next."""
-    young = {number for number, (f, _) in manifests.items() if number >= state.snapshot or now - f < DAY}
+    """The published snapshot and what came after it, the last few, the young, and all that any
+    Sink pinned or may pin next.
+    """
+    young = {
+        number for number, (f, _) in manifests.items() if number >= state.snapshot or now - f < DAY
+    }
     return frozenset(manifests) & (pinned | young | set(sorted(manifests)[-SPARED:]))
 
 
@@ -139,7 +184,9 @@ def _named(state: PondState) -> Iterator[str]:
 
 
 def _may_be_wanted(key: str, states: Mapping[Line, PondState]) -> bool:
-    """Of a line that we know nothing of, of a run in flight, or of one that we do not know yet; or no table version at all."""
+    """Of a line that we know nothing of, of a run in flight, or of one that we do not know yet;
+    or no table version at all.
+    """
     if (written := parse_table_key(key)) is None:
         return True
     state = states.get(written.line)

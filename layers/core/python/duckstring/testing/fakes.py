@@ -1,6 +1,8 @@
-"""The ports in memory, as strict as AWS and no stricter: conditional commits, a FIFO a line, letters shown until acknowledged.
+"""The ports in memory, as strict as AWS and no stricter: conditional commits, a FIFO a line,
+letters shown until acknowledged.
 
-``Machine`` plays Step Functions and the workers: it is told to start runs and to let branches go, and posts what they post.
+``Machine`` plays Step Functions and the workers: it is told to start runs and to let branches go,
+and posts what they post.
 """
 
 from __future__ import annotations
@@ -83,10 +85,20 @@ class MemoryStateStore:
         """The line's state; a fresh one if nobody spoke to it yet."""
         return self.held.get(line) or Held(PondState(line))
 
-    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant = NEVER) -> Held:
+    def commit(
+        self,
+        held: Held,
+        state: PondState,
+        outbox: tuple[Effect, ...],
+        mark: Mark,
+        now: Instant = NEVER,
+    ) -> Held:
         """Replace ``held``, at the revision that was read only."""
         if self.load(state.line).state.revision != held.state.revision:
-            raise StateConflictError(f"{state.line} was committed by another delivery since revision {held.state.revision}.")
+            raise StateConflictError(
+                f"{state.line} was committed by another delivery since revision "
+                f"{held.state.revision}."
+            )
         new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now)
         self.held[state.line] = new
         for effect in outbox:
@@ -107,7 +119,9 @@ class MemoryStateStore:
 
 @dataclass(slots=True)
 class MemoryMailbox:
-    """``ports.Mailbox``: one queue a line. ``forgets`` keys at once, so that a letter sent twice comes twice."""
+    """``ports.Mailbox``: one queue a line. ``forgets`` keys at once, so that a letter sent twice
+    comes twice.
+    """
 
     clock: MemoryClock
     forgets: bool = False
@@ -145,7 +159,9 @@ class MemoryMailbox:
 
 @dataclass(slots=True)
 class Machine:
-    """``ports.Executions`` and ``ports.Gates``: executions of runs, their workers, and branches that wait with a token."""
+    """``ports.Executions`` and ``ports.Gates``: executions of runs, their workers, and branches
+    that wait with a token.
+    """
 
     clock: MemoryClock
     mailbox: MemoryMailbox
@@ -154,7 +170,9 @@ class Machine:
     ends: Callable[[tuple[Line, int, str, int], int], GateOutcome] = lambda _, _mib: "failed"
     started: dict[tuple[Line, int, int], StartRun] = field(default_factory=dict)
     attempts: list[tuple[Line, int, str, int]] = field(default_factory=list)
-    tokens: dict[tuple[Line, int, int, str], tuple[tuple[str, ...], int]] = field(default_factory=dict)
+    tokens: dict[tuple[Line, int, int, str], tuple[tuple[str, ...], int]] = field(
+        default_factory=dict
+    )
     stopped: set[tuple[Line, int, int]] = field(default_factory=set)
     _open: dict[str, tuple[Line, int, int, str]] = field(default_factory=dict)
 
@@ -170,12 +188,18 @@ class Machine:
             self._go(line, run.run, run.launch, branch)
 
     def stop(self, line: Line, run: StopRun) -> None:
-        """Its branches wait no longer, and nothing begins in it. What a worker has done already it may still say."""
+        """Its branches wait no longer, and nothing begins in it. What a worker has done already
+        it may still say.
+        """
         self.stopped.add((line, run.run, run.launch))
-        self._open = {token: at for token, at in self._open.items() if at[:3] != (line, run.run, run.launch)}
+        self._open = {
+            token: at for token, at in self._open.items() if at[:3] != (line, run.run, run.launch)
+        }
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
-        """Remember a waiting branch's token, beside others of the same attempt; those of an earlier one count no more."""
+        """Remember a waiting branch's token, beside others of the same attempt; those of an
+        earlier one count no more.
+        """
         key = (line, gate.run, gate.launch, gate.ripple)
         tokens, attempt = self.tokens.get(key, ((), -1))
         if attempt < gate.attempt:
@@ -185,11 +209,18 @@ class Machine:
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
         """Let the branch go; one that no longer waits is success."""
-        tokens, attempted = self.tokens.get((line, answer.run, answer.launch, answer.ripple), ((), 0))
+        tokens, attempted = self.tokens.get(
+            (line, answer.run, answer.launch, answer.ripple), ((), 0)
+        )
         if answer.verdict in ("lambda", "task") and answer.attempt <= attempted:
             return
         if [token for token in tokens if self._open.pop(token, None) is not None]:
-            self._go(line, answer.run, answer.launch, RippleBranch(answer.ripple, answer.verdict, answer.attempt, answer.memory_mib))
+            self._go(
+                line,
+                answer.run,
+                answer.launch,
+                RippleBranch(answer.ripple, answer.verdict, answer.attempt, answer.memory_mib),
+            )
 
     def waiting(self) -> list[tuple[Line, int, int, str]]:
         """The branches that wait for a verdict."""
@@ -214,15 +245,27 @@ class Machine:
     def _end(self, attempted: tuple[Line, int, str, int], launch: int, mib: int) -> None:
         line, run, ripple, attempt = attempted
         if (failure := self.outcome(attempted)) is not None:
-            self._wait(line, GateReached(run, launch, ripple, attempt, self.ends(attempted, mib), failure, mib))
+            self._wait(
+                line,
+                GateReached(run, launch, ripple, attempt, self.ends(attempted, mib), failure, mib),
+            )
             return
-        key = table_key(line, ripple, run=run, ripple=ripple, attempt=attempt, invocation="0a1b2c3d")
-        self.mailbox.put(line, RippleSucceeded(run, ripple, attempt, {ripple: TableVersion(ripple, key, 1, 1, f"{run}")}))
+        key = table_key(
+            line, ripple, run=run, ripple=ripple, attempt=attempt, invocation="0a1b2c3d"
+        )
+        self.mailbox.put(
+            line,
+            RippleSucceeded(
+                run, ripple, attempt, {ripple: TableVersion(ripple, key, 1, 1, f"{run}")}
+            ),
+        )
 
 
 @dataclass(slots=True)
 class MemoryNotes:
-    """``ports.History``, ``ports.Bus`` and ``ports.Alarms``: rows under their keys, so that a repeat changes nothing."""
+    """``ports.History``, ``ports.Bus`` and ``ports.Alarms``: rows under their keys, so that a
+    repeat changes nothing.
+    """
 
     clock: MemoryClock
     mailbox: MemoryMailbox
@@ -255,7 +298,9 @@ class MemoryNotes:
 
 @dataclass(slots=True)
 class MemorySchedules:
-    """``ports.Schedules``: remembers the rules, and rings for none. A line's own alarms carry the truth."""
+    """``ports.Schedules``: remembers the rules, and rings for none. A line's own alarms carry
+    the truth.
+    """
 
     windows: dict[tuple[Line, str], Window] = field(default_factory=dict)
 

@@ -1,7 +1,9 @@
-"""A simulated Catchment: virtual clock, late and doubled letters, executions with durations and failures.
+"""A simulated Catchment: virtual clock, late and doubled letters, executions with durations and
+failures.
 
-It keeps the promises that AWS keeps and no more: letters of one sender to one line arrive in order, letters of different
-senders do not; what is sent may come twice; an execution is started once, however often it is asked for.
+It keeps the promises that AWS keeps and no more: letters of one sender to one line arrive in order,
+letters of different senders do not; what is sent may come twice; an execution is started once,
+however often it is asked for.
 """
 
 from __future__ import annotations
@@ -76,7 +78,17 @@ _EARLIEST = timedelta(seconds=5)
 FUNCTION_SECONDS, FUNCTION_MIB = 900.0, 3072
 """What the function of a simulated Catchment has."""
 
-_FROM_PEOPLE = (Triggered, Deployed, Ordered, Removed, BudgetSet, ComputePinned, WindowAdded, WindowRemoved, TableRemoved)
+_FROM_PEOPLE = (
+    Triggered,
+    Deployed,
+    Ordered,
+    Removed,
+    BudgetSet,
+    ComputePinned,
+    WindowAdded,
+    WindowRemoved,
+    TableRemoved,
+)
 """Sent once: the api keeps them in order, and their line hears each a single time."""
 
 Attempted = tuple[Line, int, str, int]
@@ -92,13 +104,16 @@ def seconds(n: float) -> timedelta:
 class Conditions:
     """What the world does to letters and Ripples.
 
-    ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is success; ``ends``: the word
-    for it, given the memory of the task that it ran as, 0: in the function), the seconds and MiB that it ``took``, the fingerprint
-    of what it writes (``prints``), which tables it ``writes`` (one of its own name), ``keeps`` (of those published that no Ripple of its
-    line is named after: all) and ``drops``, and whether its author says that nothing changed (``skips``); ``skew`` is how
-    wrong the clock of whoever handles a letter is; ``doubles`` is the share of letters delivered twice; ``ghosts`` the share of
-    the workers of stopped executions that still say what they have done. ``ticks``: how late (below zero: how early, 5 s
-    at most) the Catchment's clock says that a Window opens, once for each entry; without it no rule is ever rung for.
+    ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is
+    success; ``ends``: the word for it, given the memory of the task that it ran as, 0: in the
+    function), the seconds and MiB that it ``took``, the fingerprint of what it writes (``prints``),
+    which tables it ``writes`` (one of its own name), ``keeps`` (of those published that no Ripple
+    of its line is named after: all) and ``drops``, and whether its author says that nothing changed
+    (``skips``); ``skew`` is how wrong the clock of whoever handles a letter is; ``doubles`` is the
+    share of letters delivered twice; ``ghosts`` the share of the workers of stopped executions that
+    still say what they have done. ``ticks``: how late (below zero: how early, 5 s at most) the
+    Catchment's clock says that a Window opens, once for each entry; without it no rule is ever rung
+    for.
     """
 
     latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
@@ -108,7 +123,9 @@ class Conditions:
     took: Callable[[Attempted], tuple[float, int]] = lambda _: (0.0, 0)
     skew: Callable[[random.Random], timedelta] = lambda _: timedelta()
     skips: Callable[[Attempted], bool] = lambda _: False
-    prints: Callable[[Attempted, Instant], str] = lambda attempted, _f: f"{attempted[0]}/{attempted[1]}"
+    prints: Callable[[Attempted, Instant], str] = lambda attempted, _f: (
+        f"{attempted[0]}/{attempted[1]}"
+    )
     writes: Callable[[Attempted], Collection[str]] = lambda attempted: (attempted[2],)
     keeps: Callable[[Attempted, frozenset[str]], Collection[str]] = lambda _, orphans: orphans
     drops: Callable[[Attempted], Collection[str]] = lambda _: ()
@@ -184,7 +201,9 @@ class World:
         """Have a table published no longer."""
         self.post("api", Line(line), TableRemoved(table))
 
-    def set_budgets(self, line: str, *, immediate: int | None = None, source: int | None = None) -> None:
+    def set_budgets(
+        self, line: str, *, immediate: int | None = None, source: int | None = None
+    ) -> None:
         """Set the live retry budgets."""
         self.post("api", Line(line), BudgetSet(immediate, source))
 
@@ -205,18 +224,25 @@ class World:
         for line, state in self.states.items():
             for run in state.runs.values():
                 self._stopped.add((line, run.number, run.launch))
-                self.post("sweep", line, ExecutionEnded(run.number, run.launch, "FAILED", "States.ServiceRestart"))
+                self.post(
+                    "sweep",
+                    line,
+                    ExecutionEnded(run.number, run.launch, "FAILED", "States.ServiceRestart"),
+                )
 
     # time
 
     def run_until(self, end: Instant | None = None, *, most: int = 200_000) -> None:
-        """Let time pass until ``end``, or until nothing more happens (the ticks of Windows, which never end, aside).
+        """Let time pass until ``end``, or until nothing more happens (the ticks of Windows, which
+        never end, aside).
 
         Raises:
             RuntimeError: still busy after ``most`` happenings.
         """
         for _ in range(most):
-            if not self._queue or (self._queue[0][0] > end if end is not None else self._ticking == len(self._queue)):
+            if not self._queue or (
+                self._queue[0][0] > end if end is not None else self._ticking == len(self._queue)
+            ):
                 self.now = max(self.now, end) if end else self.now
                 return
             at, _number, happen = heapq.heappop(self._queue)
@@ -229,7 +255,9 @@ class World:
         heapq.heappush(self._queue, (at, self._count, happen))
 
     def _tick(self, line: Line, window: Window, after: Instant) -> None:
-        """The Catchment's clock: early, late, doubled or silent at each opening, until the rule is dropped or put anew."""
+        """The Catchment's clock: early, late, doubled or silent at each opening, until the rule
+        is dropped or put anew.
+        """
         opening = next_opening([window], after)
         if self.conditions.ticks is None or opening is None:
             return
@@ -238,7 +266,10 @@ class World:
             self._ticking -= 1
             if self._rules.get((line, window.name)) is window:
                 for delay in self.conditions.ticks(self._random) if self.conditions.ticks else ():
-                    self._later(opening.start + delay, lambda: self.post("clock", line, WindowOpened(window.name)))
+                    self._later(
+                        opening.start + delay,
+                        lambda: self.post("clock", line, WindowOpened(window.name)),
+                    )
                 self._tick(line, window, opening.start)
 
         self._ticking += 1
@@ -249,7 +280,9 @@ class World:
     def post(self, sender: str, to: Line, signal: Signal) -> None:
         """A letter: in order among those of its sender, late, perhaps twice."""
         self.sent[type(signal).__name__] += 1
-        at = max(self.now + self.conditions.latency(self._random), self._last.get((sender, to), self.now))
+        at = max(
+            self.now + self.conditions.latency(self._random), self._last.get((sender, to), self.now)
+        )
         self._last[sender, to] = at
         self._later(at, lambda: self._deliver(to, signal))
         if self._random.random() < self.conditions.doubles and not isinstance(signal, _FROM_PEOPLE):
@@ -281,16 +314,31 @@ class World:
             case DetachFrom(source):
                 self.post(line, source, SinkDetached(line, stamp))
             case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason, retries):
-                self.post(line, sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries))
+                self.post(
+                    line,
+                    sink,
+                    SourceTold(
+                        line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries
+                    ),
+                )
             case TellSinks(end_f, changed_f, delay, snapshot, down, reason, retries):
                 for sink in sorted(state.sinks):
-                    self.post(line, sink, SourceTold(line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries))
+                    self.post(
+                        line,
+                        sink,
+                        SourceTold(
+                            line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries
+                        ),
+                    )
             case StartRun():
                 self._start(state, effect)
             case StopRun(run, launch):
                 self._stopped.add((line, run, launch))
             case AnswerGate(run, launch, ripple, verdict, attempt, _, mib):
-                if self._gates.pop((line, run, launch, ripple), False) and (line, run, launch) not in self._stopped:
+                if (
+                    self._gates.pop((line, run, launch, ripple), False)
+                    and (line, run, launch) not in self._stopped
+                ):
                     self._branch(line, run, launch, RippleBranch(ripple, verdict, attempt, mib))
             case StopTask(run, ripple, attempt):
                 self.stopped_tasks.add((line, run, ripple, attempt))
@@ -322,7 +370,9 @@ class World:
         if (state.line, start.run, start.launch) in self._executions:
             return
         self._executions.add((state.line, start.run, start.launch))
-        self.pinned[state.line, start.run] = dict(state.runs[start.run].pins) if start.run in state.runs else {}
+        self.pinned[state.line, start.run] = (
+            dict(state.runs[start.run].pins) if start.run in state.runs else {}
+        )
         self.shapes[state.line, start.run] = frozenset(branch.ripple for branch in start.branches)
         for branch in start.branches:
             self._branch(state.line, start.run, start.launch, branch)
@@ -357,19 +407,33 @@ class World:
         if failure is not None:
             mib = self.places[attempted]
             how = self.conditions.ends(attempted, mib)
-            self._await(line, GateReached(run, launch, ripple, attempt, how, failure, mib or FUNCTION_MIB))
+            self._await(
+                line, GateReached(run, launch, ripple, attempt, how, failure, mib or FUNCTION_MIB)
+            )
             return
         state = self.states[line]
-        kept = frozenset(self.conditions.keeps(attempted, frozenset(state.tables) - state.ripples.keys()))
+        kept = frozenset(
+            self.conditions.keeps(attempted, frozenset(state.tables) - state.ripples.keys())
+        )
         if self.conditions.skips(attempted):
-            self.post(f"{line}/{run}/{ripple}", line, RippleSucceeded(run, ripple, attempt, skipped=True, kept=kept))
+            self.post(
+                f"{line}/{run}/{ripple}",
+                line,
+                RippleSucceeded(run, ripple, attempt, skipped=True, kept=kept),
+            )
             return
         f = state.runs[run].f if run in state.runs else self.now
-        tables = {name: self._table(attempted, name, f) for name in self.conditions.writes(attempted)}
+        tables = {
+            name: self._table(attempted, name, f) for name in self.conditions.writes(attempted)
+        }
         took, peak = self.conditions.took(attempted)
         dropped = frozenset(self.conditions.drops(attempted))
         sizes = (took, peak, FUNCTION_SECONDS, FUNCTION_MIB)
-        self.post(f"{line}/{run}/{ripple}", line, RippleSucceeded(run, ripple, attempt, tables, False, *sizes, kept, dropped))
+        self.post(
+            f"{line}/{run}/{ripple}",
+            line,
+            RippleSucceeded(run, ripple, attempt, tables, False, *sizes, kept, dropped),
+        )
 
     def _table(self, attempted: Attempted, name: str, f: Instant) -> TableVersion:
         line, run, ripple, attempt = attempted
@@ -379,7 +443,9 @@ class World:
     # what a test asks
 
     def runs(self, line: str, *statuses: str) -> list[RecordRun]:
-        """The ended runs of a line, in order (all but ``running``, or those with one of ``statuses``)."""
+        """The ended runs of a line, in order (all but ``running``, or those with one of
+        ``statuses``).
+        """
         wanted = statuses or ("success", "pass", "failed", "killed")
         return [row for of, row in self.history if of == line and row.status in wanted]
 
@@ -390,7 +456,8 @@ class World:
     def at_rest(self) -> bool:
         """Nothing runs, nothing is wanted, and no branch of an execution waits."""
         return not self.waiting() and all(
-            not s.runs and s.pull is None and s.kept is None and not s.targets and s.woken is None for s in self.states.values()
+            not s.runs and s.pull is None and s.kept is None and not s.targets and s.woken is None
+            for s in self.states.values()
         )
 
 
@@ -409,7 +476,9 @@ def pond(
         line=Line(name),
         version=version,
         kind=kind,
-        sources=tuple(SourceSpec(Line(s.removesuffix("?")), "1.0.0", s.endswith("?")) for s in sources),
+        sources=tuple(
+            SourceSpec(Line(s.removesuffix("?")), "1.0.0", s.endswith("?")) for s in sources
+        ),
         ripples=tuple(RippleSpec(n, parents, always_run) for n, parents in ripples),
         module="src/pond.py",
         artifact=f"artifacts/{name}/{version}",

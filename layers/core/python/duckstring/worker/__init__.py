@@ -1,1 +1,3 @@
-"""The worker: one attempt of one Ripple, from the invocation to the report, with a process of its own for the author's code."""
+"""The worker: one attempt of one Ripple, from the invocation to the report, with a process of
+its own for the author's code.
+"""

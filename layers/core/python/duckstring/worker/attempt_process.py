@@ -1,9 +1,10 @@
 """The process of one attempt: the only place where an author's code of a run is called.
 
-It is forked by the fork server, which has loaded what it needs, and makes itself ready, mostly while nothing waits for it. It gets
-its order from its parent, calls one function, sends how that ended, and is over. What it does to itself (settings, threads,
-children, memory, its descriptors) ends with it. Of AWS it has the credentials that DuckDB needs; the run's memory it asks its
-parent for.
+It is forked by the fork server, which has loaded what it needs, and makes itself ready, mostly
+while nothing waits for it. It gets its order from its parent, calls one function, sends how that
+ended, and is over. What it does to itself (settings, threads, children, memory, its descriptors)
+ends with it. Of AWS it has the credentials that DuckDB needs; the run's memory it asks its parent
+for.
 """
 
 from __future__ import annotations
@@ -28,7 +29,19 @@ from duckstring.author.lake import Storage
 from duckstring.author.memory import SupersededError
 from duckstring.author.pond import Pond, Surroundings
 from duckstring.errors import InvariantError, TransientError
-from duckstring.worker.calling import Cut, Ended, Fault, Pauses, Returned, Stopped, Unreachable, call, cut, fault, judged
+from duckstring.worker.calling import (
+    Cut,
+    Ended,
+    Fault,
+    Pauses,
+    Returned,
+    Stopped,
+    Unreachable,
+    call,
+    cut,
+    fault,
+    judged,
+)
 from duckstring.worker.channel import KEY_BYTES, Reader, Writer, frame
 from duckstring.worker.forkserver_process import LIBRARIES, Folders
 from duckstring.worker.mentions import tables_read
@@ -39,7 +52,9 @@ from duckstring.worker.self_ended import SelfEnded
 STOP = signal.SIGUSR2
 """The signal by which the author's code is told to end: it is raised out of."""
 FAULTS, END = "fault.txt", "end"
-"""Files in the attempt's folder: where the interpreter died, and how the attempt ended, where that could not be sent."""
+"""Files in the attempt's folder: where the interpreter died, and how the attempt ended, where
+that could not be sent.
+"""
 MUTE_EXIT = 74
 """The exit code of a process that could not say how its attempt ended."""
 
@@ -54,7 +69,12 @@ _SHORT_TURN = 1e-5
 
 # Taken now: an author's code may put its own in their places.
 _exit = os._exit
-_signal, _getsignal, _valid_signals, _pthread_sigmask = signal.signal, signal.getsignal, signal.valid_signals, signal.pthread_sigmask
+_signal, _getsignal, _valid_signals, _pthread_sigmask = (
+    signal.signal,
+    signal.getsignal,
+    signal.valid_signals,
+    signal.pthread_sigmask,
+)
 
 
 class AttemptKeys(Protocol):
@@ -111,7 +131,9 @@ def prepare(storage: AttemptStorage) -> None:
 
 
 def begin(storage: AttemptStorage, folders: Folders, descriptors: Sequence[int]) -> NoReturn:
-    """The whole life of the process. ``descriptors``: the link to the parent, renewed credentials, standard output and error."""
+    """The whole life of the process. ``descriptors``: the link to the parent, renewed
+    credentials, standard output and error.
+    """
     link, renewals, out, err = descriptors
     os.dup2(out, 1)
     os.dup2(err, 2)
@@ -209,7 +231,9 @@ class _Attempt:
         self._armed, self._signals, self._ends = False, 0, SelfEnded(self._say)
 
     def prepare(self, keys: AttemptKeys | None) -> None:
-        """Before it is known what is to be called. ``keys``: those that the order will likely bring."""
+        """Before it is known what is to be called. ``keys``: those that the order will likely
+        bring.
+        """
         # Raised out of an author's code only: of ours, a message would be broken off.
         signal.signal(STOP, self._stop)
         faulthandler.enable((self._home / FAULTS).open("w"), all_threads=False)
@@ -226,7 +250,9 @@ class _Attempt:
         around = replace(order.around, environment=os.environ)
         self._pond = Pond(around, storage=self._storage, memory=_Memory(self._link), log=self._log)
         if order.keys.renewed:
-            threading.Thread(target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True).start()
+            threading.Thread(
+                target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True
+            ).start()
         sys.addaudithook(self._ends.on_audit)
         self._link.send({"called": True})
         try:
@@ -262,7 +288,8 @@ class _Attempt:
         # One who catches everything has caught the pause as well, and said it nevertheless.
         if self._pond.paused:
             return Pauses(self._pond.paused.seconds)
-        # Of a run nobody wants it: a relation's text would cost a query, a long list's more than a message holds.
+        # Of a run nobody wants it: a relation's text would cost a query, a long list's more than a
+        # message holds.
         if not self._order.killed or value is None:
             return Returned()
         try:
@@ -283,7 +310,9 @@ class _Attempt:
             return error
 
     def _outage(self, error: BaseException) -> Unreachable | None:
-        """The storage may fail in the author's own statements, too: a table is read when its rows are asked for."""
+        """The storage may fail in the author's own statements, too: a table is read when its
+        rows are asked for.
+        """
         try:
             found = self._pond.outage(error)
             return None if found is None else Unreachable(found.message)
@@ -291,7 +320,9 @@ class _Attempt:
             return None
 
     def _stop(self, _number: int, _frame: object) -> None:
-        """Raised at each signal: what ends by it may clean up after itself. From the second on, queries of threads are ended."""
+        """Raised at each signal: what ends by it may clean up after itself. From the second on,
+        queries of threads are ended.
+        """
         self._signals += 1
         if self._signals > 1:
             with suppress(Exception):
@@ -311,7 +342,10 @@ class _Attempt:
 
     def _tell(self, ended: Ended) -> NoReturn:
         try:
-            end = {**_end(ended, self._pond), "imported": [name for name in LIBRARIES if name in sys.modules]}
+            end = {
+                **_end(ended, self._pond),
+                "imported": [name for name in LIBRARIES if name in sys.modules],
+            }
             try:
                 self._link.send(end)
             except OSError:
@@ -332,7 +366,9 @@ def _cut_frames(error: BaseException, project: Project) -> str:
 
 
 def _mask_signals() -> None:
-    """No handler of the author's runs any more: it would raise into what is left to do, or print into the middle of the end."""
+    """No handler of the author's runs any more: it would raise into what is left to do, or print
+    into the middle of the end.
+    """
     with suppress(Exception):
         _pthread_sigmask(signal.SIG_BLOCK, _valid_signals())
         # Another thread may still receive them.
@@ -353,14 +389,29 @@ def _restore_interpreter() -> None:
 def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
     match ended:
         case Returned(value, requested):
-            tables = [{name: getattr(table, name) for name in TOLD} for table in pond.written.values()]
+            tables = [
+                {name: getattr(table, name) for name in TOLD} for table in pond.written.values()
+            ]
             reads = None if pond.reads is None else list(pond.reads)
             names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}
-            return {"end": "returned", "value": value, "requested": requested, "tables": tables, "skipped": pond.skipped, **names}
+            return {
+                "end": "returned",
+                "value": value,
+                "requested": requested,
+                "tables": tables,
+                "skipped": pond.skipped,
+                **names,
+            }
         case Pauses(seconds):
             return {"end": "paused", "seconds": seconds, "discarded": sorted(pond.written)}
         case Fault(error, message, traceback, memory):
-            return {"end": "failed", "error": error, "message": message, "traceback": traceback, "memory": memory}
+            return {
+                "end": "failed",
+                "error": error,
+                "message": message,
+                "traceback": traceback,
+                "memory": memory,
+            }
         case Unreachable(message):
             return {"end": "unreachable", "message": message}
         case Cut(traceback):

@@ -1,6 +1,8 @@
-"""What an attempt's process prints and logs, written to the log by its parent: each line with whose attempt it is on it.
+"""What an attempt's process prints and logs, written to the log by its parent: each line with whose
+attempt it is on it.
 
-An author's fields stand beside the product's, and never in their place. Secrets are masked here, before a line leaves.
+An author's fields stand beside the product's, and never in their place. Secrets are masked here,
+before a line leaves.
 """
 
 from __future__ import annotations
@@ -15,9 +17,41 @@ from duckstring.worker.output import LONGEST_LINE
 
 RESERVED = frozenset(
     {
-        *("run", "ripple", "attempt", "launch", "tried", "called", "where", "pauses", "outcome", "failure", "error", "traceback"),
-        *("stream", "logger", "level", "location", "timestamp", "message", "service", "exception", "exception_name", "stack_trace"),
-        *("cold_start", "function_name", "function_arn", "function_request_id", "function_memory_size", "sampling_rate", "xray_trace_id"),
+        *(
+            "run",
+            "ripple",
+            "attempt",
+            "launch",
+            "tried",
+            "called",
+            "where",
+            "pauses",
+            "outcome",
+            "failure",
+            "error",
+            "traceback",
+        ),
+        *(
+            "stream",
+            "logger",
+            "level",
+            "location",
+            "timestamp",
+            "message",
+            "service",
+            "exception",
+            "exception_name",
+            "stack_trace",
+        ),
+        *(
+            "cold_start",
+            "function_name",
+            "function_arn",
+            "function_request_id",
+            "function_memory_size",
+            "sampling_rate",
+            "xray_trace_id",
+        ),
         *vars(logging.makeLogRecord({})),
         *("asctime", "taskName"),
     }
@@ -36,7 +70,8 @@ class AuthorLog:
         self._log, self._redactor = logging.getLogger("duckstring.pond"), redactor
 
     def line(self, text: str, stream: str, at: float | None = None) -> None:
-        """Lines that were printed together, at ``at`` (seconds since 1970): with it they stay in order with the records beside them.
+        """Lines that were printed together, at ``at`` (seconds since 1970): with it they stay in
+        order with the records beside them.
 
         A secret may lie across their ends: they are searched as one text, and parted then.
         """
@@ -48,7 +83,13 @@ class AuthorLog:
                     self._print(line[start : start + LONGEST_LINE].rstrip("\r"), stream, at)
 
     def _print(self, line: str, stream: str, at: float | None) -> None:
-        told = {"levelno": logging.INFO, "levelname": "INFO", "msg": line, "funcName": "print", "stream": stream}
+        told = {
+            "levelno": logging.INFO,
+            "levelname": "INFO",
+            "msg": line,
+            "funcName": "print",
+            "stream": stream,
+        }
         record = logging.makeLogRecord({"name": self._log.name} | told)
         _set_time(record, at)
         self._log.handle(record)
@@ -90,7 +131,11 @@ def _level(number: object) -> int:
 
 def _fields(told: Message) -> dict[str, Any]:
     more = told.get("more")
-    found = {f"{name}_" if name in RESERVED else readable(name): value for name, value in more.items()} if isinstance(more, Mapping) else {}
+    found = (
+        {f"{name}_" if name in RESERVED else readable(name): value for name, value in more.items()}
+        if isinstance(more, Mapping)
+        else {}
+    )
     if told.get("trace"):
         found |= {"exception_name": told.get("raised"), "exception": told["trace"]}
     return found

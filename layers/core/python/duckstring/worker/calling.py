@@ -27,7 +27,9 @@ Find = Callable[[Declared], Function | None]
 Value = TypeVar("Value")
 
 MOST_CHAINED: Final = 100
-"""Errors of one chain (``raise ... from``, "during handling of ...") and its groups that are told."""
+"""Errors of one chain (``raise ... from``, "during handling of ...") and its groups that are
+told.
+"""
 
 LONGEST_TEXT: Final = 2 * foreign.MOST
 """Characters of a message or a traceback that are sent."""
@@ -81,7 +83,9 @@ Ended = Returned | Fault | Unreachable | Cut | Pauses
 
 
 class Stopped(BaseException):
-    """This attempt is to end. No ``Exception``: code that carries on after any error must not carry on after this."""
+    """This attempt is to end. No ``Exception``: code that carries on after any error must not
+    carry on after this.
+    """
 
 
 def call(project: Project, ripple: str, pond: Pond, find: Find) -> object:
@@ -93,7 +97,8 @@ def call(project: Project, ripple: str, pond: Pond, find: Find) -> object:
         return function(pond) if takes_pond(function) else function()
     finally:
         if os.getpid() != here:
-            # A process that the Ripple forked came back instead of ending: it would answer in our place.
+            # A process that the Ripple forked came back instead of ending: it would answer in our
+            # place.
             os._exit(0)
 
 
@@ -101,7 +106,10 @@ def _found(project: Project, ripple: str, find: Find) -> Function:
     declared = {one.spec.name: one for one in project.ripples()}
     if (one := declared.get(ripple)) is None or (function := find(one)) is None:
         known = ", ".join(declared) or "none"
-        raise RippleError(f"{project.module} has no Ripple {ripple!r}; it has {known}.", hint="Deploy the Pond again.")
+        raise RippleError(
+            f"{project.module} has no Ripple {ripple!r}; it has {known}.",
+            hint="Deploy the Pond again.",
+        )
     return function
 
 
@@ -123,7 +131,12 @@ def fault(error: BaseException, project: Project) -> Fault:
     name = _safely(lambda: str(type(error).__name__), "BaseException")
     memory = _safely(lambda: _wants_memory(error), otherwise=False)
     message = _safely(lambda: _message(error), "(no message: it could not be made)")
-    return Fault(name[:200], cut(message), cut(_safely(lambda: _written(error, project), f"{name}: {message}\n")), memory)
+    return Fault(
+        name[:200],
+        cut(message),
+        cut(_safely(lambda: _written(error, project), f"{name}: {message}\n")),
+        memory,
+    )
 
 
 def _message(error: BaseException) -> str:
@@ -145,15 +158,17 @@ def _reason(broken: BaseException) -> str:
 
 def _written(error: BaseException, project: Project) -> str:
     left_out = "(errors that came before these are left out)\n" if _cut_chain(error) else ""
-    told = traceback.TracebackException(type(error), error, _from_author(error.__traceback__, project))
+    told = traceback.TracebackException(
+        type(error), error, _from_author(error.__traceback__, project)
+    )
     return left_out + "".join(told.format()).replace(f"{project.root}/", "")
 
 
 def _cut_chain(error: BaseException) -> bool:
     """Forget what lies beyond the first errors of a chain; whether there was any.
 
-    A retry in a loop may chain thousands, and Python walks through all of them whenever it raises another one: to put them
-    into words would take minutes.
+    A retry in a loop may chain thousands, and Python walks through all of them whenever it raises
+    another one: to put them into words would take minutes.
     """
     seen, rest, is_cut = {id(error)}, [error], False
     for one in rest:
@@ -174,14 +189,23 @@ def _cut_chain(error: BaseException) -> bool:
 
 
 def _frames(error: BaseException, project: Project) -> str:
-    frames = [one for one in traceback.extract_tb(_from_author(error.__traceback__, project)) if one.name != "_stop"]
+    frames = [
+        one
+        for one in traceback.extract_tb(_from_author(error.__traceback__, project))
+        if one.name != "_stop"
+    ]
     return "".join(traceback.format_list(frames)).replace(f"{project.root}/", "")
 
 
 def to_the_author(dump: str, root: Path) -> str:
-    """The interpreter's last words of a crash, innermost frame first, up to the author's outermost: what called that is ours."""
+    """The interpreter's last words of a crash, innermost frame first, up to the author's
+    outermost: what called that is ours.
+    """
     lines = dump.splitlines(keepends=True)
-    last = max((at for at, line in enumerate(lines, 1) if line.startswith(f'  File "{root}/')), default=len(lines))
+    last = max(
+        (at for at, line in enumerate(lines, 1) if line.startswith(f'  File "{root}/')),
+        default=len(lines),
+    )
     return "".join(lines[:last]).replace(f"{root}/", "")
 
 
@@ -206,9 +230,13 @@ def _is_authors(frames: TracebackType, project: Project) -> bool:
 
 
 def _wants_memory(error: BaseException) -> bool:
-    """Python's own error (NumPy's and Arrow's are kinds of it), and DuckDB's, if anybody has loaded that."""
+    """Python's own error (NumPy's and Arrow's are kinds of it), and DuckDB's, if anybody has
+    loaded that.
+    """
     duckdb = sys.modules.get("duckdb")
-    return issubclass(type(error), (MemoryError, getattr(duckdb, "OutOfMemoryException", MemoryError)))
+    return issubclass(
+        type(error), (MemoryError, getattr(duckdb, "OutOfMemoryException", MemoryError))
+    )
 
 
 def _safely(make: Callable[[], Value], otherwise: Value) -> Value:
@@ -219,5 +247,7 @@ def _safely(make: Callable[[], Value], otherwise: Value) -> Value:
 
 
 def cut(text: str) -> str:
-    """As much of it as is sent. Less is kept: only where secrets are known a text may be cut that may have some."""
+    """As much of it as is sent. Less is kept: only where secrets are known a text may be cut
+    that may have some.
+    """
     return foreign.cut(text, LONGEST_TEXT)

@@ -1,7 +1,9 @@
-"""Messages between an attempt's process and its parent: framed, and checked, for the author's code has the same descriptors.
+"""Messages between an attempt's process and its parent: framed, and checked, for the author's code
+has the same descriptors.
 
-A frame is a key that nobody else knows, the length and a checksum of the body, and the body, which is JSON. What is no
-frame (something was written to a descriptor that was not its own) is passed over.
+A frame is a key that nobody else knows, the length and a checksum of the body, and the body, which
+is JSON. What is no frame (something was written to a descriptor that was not its own) is passed
+over.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ def frame(key: bytes, message: Message) -> bytes:
 
 
 class Writer:
-    """Sends messages from the attempt's process. Threads may share it; a process that is forked from it may not."""
+    """Sends messages from the attempt's process. Threads may share it; a process that is forked
+    from it may not.
+    """
 
     def __init__(self, descriptor: int, key: bytes) -> None:
         """Send on ``descriptor``, which is blocking."""
@@ -83,7 +87,9 @@ class Reader:
         return list(self._messages(final=False)) if len(self._held) >= self._wanted else []
 
     def finish(self) -> list[Message]:
-        """The messages in what is left: nothing more will arrive, so what is incomplete was broken off."""
+        """The messages in what is left: nothing more will arrive, so what is incomplete was
+        broken off.
+        """
         return list(self._messages(final=True))
 
     def _messages(self, *, final: bool) -> Iterator[Message]:
@@ -95,7 +101,11 @@ class Reader:
                 self._wanted = 0
                 return
             del self._held[:start]
-            size, checksum = _HEAD.unpack_from(self._held, KEY_BYTES) if len(self._held) >= _HEAD_BYTES else (0, None)
+            size, checksum = (
+                _HEAD.unpack_from(self._held, KEY_BYTES)
+                if len(self._held) >= _HEAD_BYTES
+                else (0, None)
+            )
             self._wanted = _HEAD_BYTES + size
             if size <= MOST_BYTES and len(self._held) < self._wanted and not final:
                 return

@@ -1,7 +1,8 @@
-"""The processes that an attempt has started, and their end: children, theirs, and those that left their group or their parent.
+"""The processes that an attempt has started, and their end: children, theirs, and those that left
+their group or their parent.
 
-Linux gives an orphan to the nearest ancestor that asked for such (``adopt``), so all of them stay below the fork server. Where
-that is not to be had (macOS) the attempt's process group is ended.
+Linux gives an orphan to the nearest ancestor that asked for such (``adopt``), so all of them stay
+below the fork server. Where that is not to be had (macOS) the attempt's process group is ended.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _LONGEST_REST = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended: ``status`` as ``waitpid`` has it, and the most memory that it had, in KiB.
+    """How a process ended: ``status`` as ``waitpid`` has it, and the most memory that it had, in
+    KiB.
 
     ``left``: programs that it had started ran on.
     """
@@ -68,7 +70,8 @@ def reap() -> dict[int, Exit]:
 
 
 def end_all(groups: Collection[int], keep: Collection[int] = ()) -> dict[int, Exit]:
-    """Kill every descendant and the process ``groups``, and wait until they are gone; how our children among them ended.
+    """Kill every descendant and the process ``groups``, and wait until they are gone; how our
+    children among them ended.
 
     Children to ``keep`` live on, with all of theirs.
     """
@@ -128,5 +131,7 @@ def _parents() -> dict[int, int]:
         if entry.name.isdigit():
             with suppress(OSError, ValueError, IndexError):
                 # The name in brackets may hold anything.
-                parents[int(entry.name)] = int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1])
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_bytes().rpartition(b")")[2].split()[1]
+                )
     return parents

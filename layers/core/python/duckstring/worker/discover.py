@@ -1,7 +1,7 @@
 """What Ripples a package declares: found by importing it in a process of its own.
 
-The child has the Catchment's variables, for a module may read them as it loads, but none of AWS's credentials; its time,
-memory and output are bounded, and its file descriptors are its own.
+The child has the Catchment's variables, for a module may read them as it loads, but none of AWS's
+credentials; its time, memory and output are bounded, and its file descriptors are its own.
 """
 
 from __future__ import annotations
@@ -56,22 +56,36 @@ def discover(module: Module, *, variables: Mapping[str, str], seconds: float = S
         seconds: how long the import may take.
 
     Returns:
-        ``{"ok": True, "ripples": [...]}`` or ``{"ok": False, "error": {"type", "message", "hint", "traceback"}}``.
+        ``{"ok": True, "ripples": [...]}`` or
+        ``{"ok": False, "error": {"type", "message", "hint", "traceback"}}``.
     """
     try:
         if (found := sha256(module.package).hexdigest()) != module.sha256:
-            raise RippleError(f"The package arrived with the checksum {found} instead of {module.sha256}.", hint="Deploy it again.")
+            raise RippleError(
+                f"The package arrived with the checksum {found} instead of {module.sha256}.",
+                hint="Deploy it again.",
+            )
         with tempfile.TemporaryDirectory(prefix="duckstring-discover-") as folder:
             unpack(module.package, Path(folder) / "project")
             return _ask_child(Path(folder), module.path, variables, seconds)
     except DuckstringError as error:
-        return {"ok": False, "error": {"type": type(error).__name__, "message": error.message, "hint": error.hint, "traceback": ""}}
+        return {
+            "ok": False,
+            "error": {
+                "type": type(error).__name__,
+                "message": error.message,
+                "hint": error.hint,
+                "traceback": "",
+            },
+        }
 
 
 def close_to_others() -> None:
-    """No process of the same user may look into this one, where Linux can see to that: its environment has its credentials.
+    """No process of the same user may look into this one, where Linux can see to that: its
+    environment has its credentials.
 
-    Nor may a process that left its parent and its group live on: it becomes our child then, and ends with the import.
+    Nor may a process that left its parent and its group live on: it becomes our child then, and
+    ends with the import.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
@@ -79,15 +93,35 @@ def close_to_others() -> None:
 
 
 def clean_environment(environment: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
-    """What the child may know: the Catchment's variables and secrets, the machine's region, and no credentials."""
-    kept = {k: v for k, v in environment.items() if k in _KEPT_FROM_HOST or not k.startswith(_HIDDEN_PREFIXES)}
-    return {**kept, **{name: value for name, value in secrets.items() if not name.startswith(_HIDDEN_PREFIXES)}}
+    """What the child may know: the Catchment's variables and secrets, the machine's region, and
+    no credentials.
+    """
+    kept = {
+        k: v
+        for k, v in environment.items()
+        if k in _KEPT_FROM_HOST or not k.startswith(_HIDDEN_PREFIXES)
+    }
+    return {
+        **kept,
+        **{name: value for name, value in secrets.items() if not name.startswith(_HIDDEN_PREFIXES)},
+    }
 
 
 def _ask_child(folder: Path, module: str, variables: Mapping[str, str], seconds: float) -> Answer:
     answer, output = folder / "answer.json", folder / "output.txt"
-    order = {"path": sys.path, "root": str(folder / "project"), "module": module, "answer": str(answer), "seconds": seconds}
-    environment = {**variables, "HOME": str(folder), "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    order = {
+        "path": sys.path,
+        "root": str(folder / "project"),
+        "module": module,
+        "answer": str(answer),
+        "seconds": seconds,
+    }
+    environment = {
+        **variables,
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     others = _children()
     with output.open("wb") as sink:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and our own words
@@ -103,7 +137,8 @@ def _ask_child(folder: Path, module: str, variables: Mapping[str, str], seconds:
             child.communicate(json.dumps(order).encode(), timeout=seconds)
         except subprocess.TimeoutExpired:
             raise RippleError(
-                f"{module} was not imported within {seconds:g} s.", hint="Do work inside Ripples; at module level only declare."
+                f"{module} was not imported within {seconds:g} s.",
+                hint="Do work inside Ripples; at module level only declare.",
             ) from None
         finally:
             _end(child, others)
@@ -114,7 +149,9 @@ def _ask_child(folder: Path, module: str, variables: Mapping[str, str], seconds:
 
 
 def _end(child: subprocess.Popen[bytes], others: frozenset[int]) -> None:
-    """The whole group, and what has left it: a module may have started processes of its own. ``others`` were there before."""
+    """The whole group, and what has left it: a module may have started processes of its own.
+    ``others`` were there before.
+    """
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

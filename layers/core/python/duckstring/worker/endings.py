@@ -1,4 +1,6 @@
-"""How the end of an attempt, or of an invocation of it, is told: to its row of history first, then to the engine."""
+"""How the end of an attempt, or of an invocation of it, is told: to its row of history first,
+then to the engine.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +26,16 @@ _ERROR_LIMIT = 200
 """Of the name of an error's class."""
 
 _PAYLOAD_LIMIT = 6_000
-"""Of a message: it travels as JSON in JSON in JSON, in an error's cause of at most 32,768 characters."""
+"""Of a message: it travels as JSON in JSON in JSON, in an error's cause of at most 32,768
+characters.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An attempt under way. ``ripples``: how many its run has; ``tried``: which try of its Ripple it belongs to."""
+    """An attempt under way. ``ripples``: how many its run has; ``tried``: which try of its
+    Ripple it belongs to.
+    """
 
     order: Order
     timeout: timedelta
@@ -40,11 +46,15 @@ class Work:
 
     @property
     def deadline(self) -> Instant:
-        """When it must have ended. A place in the machine and a task's start are waited for before it begins."""
+        """When it must have ended. A place in the machine and a task's start are waited for
+        before it begins.
+        """
         return self.began.started + self.timeout
 
 
-def tell(ended: Known, how: str, work: Work, worker: Worker, *, discarded: Sequence[str] = ()) -> Answer:
+def tell(
+    ended: Known, how: str, work: Work, worker: Worker, *, discarded: Sequence[str] = ()
+) -> Answer:
     """Tell how an attempt ended that is still ours.
 
     Args:
@@ -60,14 +70,22 @@ def tell(ended: Known, how: str, work: Work, worker: Worker, *, discarded: Seque
         case Fault():
             return fail("memory" if ended.memory else "failed", ended, work, worker)
         case Cut():
-            return out_of_time(work, worker, ended) if how == "timeout" else fail("overran", _overrun(work, ended), work, worker)
+            return (
+                out_of_time(work, worker, ended)
+                if how == "timeout"
+                else fail("overran", _overrun(work, ended), work, worker)
+            )
         case Pauses():
             return _pause(ended, discarded, work, worker)
 
 
 def abandon(order: Order, worker: Worker) -> Answer:
-    """How this attempt ended is recorded already. The branch ends quietly: its execution was stopped, most likely."""
-    worker.history.left(order.line, run=order.run, ripple=order.ripple, attempt=order.attempt, at=worker.clock.now())
+    """How this attempt ended is recorded already. The branch ends quietly: its execution was
+    stopped, most likely.
+    """
+    worker.history.left(
+        order.line, run=order.run, ripple=order.ripple, attempt=order.attempt, at=worker.clock.now()
+    )
     worker.log.info("attempt was taken; nothing told")
     return {"outcome": "ok"}
 
@@ -82,15 +100,19 @@ def timed_out(work: Work, where: Cut | None = None) -> Fault:
     """What is said of an attempt that took too long."""
     order = work.order
     message = (
-        f"Ripple {order.ripple!r} took longer than its timeout of {duration_in_words(work.timeout)}, pauses included: this attempt "
-        f"began at {to_text(work.began.started)}. Give it more by @ripple(timeout=...), or see what it waits for."
+        f"Ripple {order.ripple!r} took longer than its timeout of "
+        f"{duration_in_words(work.timeout)}, pauses included: this attempt "
+        f"began at {to_text(work.began.started)}. Give it more by @ripple(timeout=...), or see "
+        "what it waits for."
     )
     return Fault("TimeoutError", message, _with_error(where, f"TimeoutError: {message}"))
 
 
 def _overrun(work: Work, where: Cut) -> Fault:
     limit = duration_in_words(timedelta(seconds=round(work.order.seconds or 0)))
-    message = f"Ripple {work.order.ripple!r} was stopped, for the function's {limit} were about to end."
+    message = (
+        f"Ripple {work.order.ripple!r} was stopped, for the function's {limit} were about to end."
+    )
     return Fault("Overran", message, _with_error(where, f"Overran: {message}"))
 
 
@@ -105,17 +127,33 @@ def fail(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> Answer:
     if not write_fault(status, fault, work, worker):
         return abandon(work.order, worker)
     worker.log.error(
-        "ripple failed", extra={"outcome": status, "error": fault.error, "failure": fault.message, "traceback": fault.traceback}
+        "ripple failed",
+        extra={
+            "outcome": status,
+            "error": fault.error,
+            "failure": fault.message,
+            "traceback": fault.traceback,
+        },
     )
     order = work.order
-    failure = {"ripple": order.ripple, "attempt": order.attempt, "error": fault.error, "message": _shortened(fault.message)}
+    failure = {
+        "ripple": order.ripple,
+        "attempt": order.attempt,
+        "error": fault.error,
+        "message": _shortened(fault.message),
+    }
     return {"outcome": status, "failure": failure}
 
 
 def redacted(fault: Fault, worker: Worker) -> Fault:
     """As it may be stored: what the author's code raised is the author's text."""
     clean = worker.redactor.text
-    return replace(fault, error=clean(fault.error, most=_ERROR_LIMIT), message=clean(fault.message), traceback=clean(fault.traceback))
+    return replace(
+        fault,
+        error=clean(fault.error, most=_ERROR_LIMIT),
+        message=clean(fault.message),
+        traceback=clean(fault.traceback),
+    )
 
 
 def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> bool:
@@ -123,14 +161,25 @@ def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> boo
     fault = redacted(fault, worker)
     order, usage = work.order, work.began.usage.most(work.meter.usage())
     said = (fault.error, fault.message, fault.traceback)
-    row = AttemptFinished(order.run, order.ripple, order.attempt, status, worker.clock.now(), *said, usage=usage)
+    row = AttemptFinished(
+        order.run, order.ripple, order.attempt, status, worker.clock.now(), *said, usage=usage
+    )
     return worker.history.finished(order.line, row)
 
 
 def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
     order, tables, usage = work.order, done.tables, work.began.usage.most(work.meter.usage())
     now = worker.clock.now()
-    row = AttemptFinished(order.run, order.ripple, order.attempt, "success", now, tables=tables, usage=usage, reads=done.reads)
+    row = AttemptFinished(
+        order.run,
+        order.ripple,
+        order.attempt,
+        "success",
+        now,
+        tables=tables,
+        usage=usage,
+        reads=done.reads,
+    )
     if not worker.history.finished(order.line, row):
         return abandon(order, worker)
     signal = RippleSucceeded(
@@ -146,25 +195,49 @@ def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
         kept=done.kept,
         dropped=done.dropped,
     )
-    worker.mailbox.send([Letter(order.line, signal, f"{run_key(order.line, order.run)}-{order.ripple}-{order.attempt}-ok")])
-    told = {"tables": len(tables), "rows": sum(table.rows for table in tables.values()), "skipped": done.skipped}
-    worker.log.info("ripple succeeded", extra={**told, "seconds": usage.seconds, "peak_mib": usage.peak_mib})
+    worker.mailbox.send(
+        [
+            Letter(
+                order.line,
+                signal,
+                f"{run_key(order.line, order.run)}-{order.ripple}-{order.attempt}-ok",
+            )
+        ]
+    )
+    told = {
+        "tables": len(tables),
+        "rows": sum(table.rows for table in tables.values()),
+        "skipped": done.skipped,
+    }
+    worker.log.info(
+        "ripple succeeded", extra={**told, "seconds": usage.seconds, "peak_mib": usage.peak_mib}
+    )
     return {"outcome": "ok"}
 
 
 def _pause(paused: Pauses, discarded: Sequence[str], work: Work, worker: Worker) -> Answer:
-    """The state machine waits, and calls again. A pause that begins after the deadline is the end of it."""
+    """The state machine waits, and calls again. A pause that begins after the deadline is the
+    end of it.
+    """
     order, now = work.order, worker.clock.now()
     if (left := (work.deadline - now).total_seconds()) <= 0:
         return out_of_time(work, worker)
     seconds = spaced(paused.seconds, pauses=order.pauses, ripples=work.ripples, left=left)
     usage = work.began.usage.most(work.meter.usage())
-    row = AttemptPaused(order.run, order.ripple, order.attempt, now + timedelta(seconds=seconds), usage)
+    row = AttemptPaused(
+        order.run, order.ripple, order.attempt, now + timedelta(seconds=seconds), usage
+    )
     if not worker.history.paused(order.line, row):
         return abandon(order, worker)
     if discarded:
-        worker.log.warning("a pause drops the tables that were written before it", extra={"tables": list(discarded)})
-    worker.log.info("ripple pauses", extra={"seconds": seconds, "asked": paused.seconds, "pauses": work.began.pauses + 1})
+        worker.log.warning(
+            "a pause drops the tables that were written before it",
+            extra={"tables": list(discarded)},
+        )
+    worker.log.info(
+        "ripple pauses",
+        extra={"seconds": seconds, "asked": paused.seconds, "pauses": work.began.pauses + 1},
+    )
     return {"outcome": "paused", "seconds": seconds}
 
 
@@ -175,5 +248,9 @@ def _shortened(message: str) -> str:
     low, high = 0, len(message)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if len(json.dumps(message[:middle])) <= _PAYLOAD_LIMIT else (low, middle - 1)
+        low, high = (
+            (middle, high)
+            if len(json.dumps(message[:middle])) <= _PAYLOAD_LIMIT
+            else (low, middle - 1)
+        )
     return f"{message[:low]}... (the run's history has the rest)"

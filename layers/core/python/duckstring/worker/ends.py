@@ -1,7 +1,8 @@
-"""What the end of an attempt's process says of the attempt: what it has sent, or how it died without a word.
+"""What the end of an attempt's process says of the attempt: what it has sent, or how it died
+without a word.
 
-What it has sent is foreign until it is checked. What the author's code did is a failure of the author's; a process that was
-killed from outside is the world's doing.
+What it has sent is foreign until it is checked. What the author's code did is a failure of the
+author's; a process that was killed from outside is the world's doing.
 """
 
 from __future__ import annotations
@@ -29,14 +30,16 @@ _NEARLY_ALL = 0.9
 
 
 class ProcessDiedError(TransientError):
-    """An attempt's process was ended from outside. The world answers, so the next attempt need not wait: what this one had
-    started elsewhere may still be going, and is to be attached to.
+    """An attempt's process was ended from outside. The world answers, so the next attempt need not
+    wait: what this one had started elsewhere may still be going, and is to be attached to.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The function returned. ``value`` is what it returned, as text; ``requested``: as ``Requested``."""
+    """The function returned. ``value`` is what it returned, as text; ``requested``: as
+    ``Requested``.
+    """
 
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
     skipped: bool = False
@@ -59,14 +62,23 @@ class Memory:
         self._before = kills()
 
     def killed(self, ended: Exit) -> bool:
-        """The kernel counts what it kills. Where it does not: whether the process had nearly all that there is."""
+        """The kernel counts what it kills. Where it does not: whether the process had nearly all
+        that there is.
+        """
         now = self._kills()
         if self._before is not None and now is not None:
             return now > self._before
         return bool(self._mib) and ended.peak_kib >= _NEARLY_ALL * self._mib * 1024
 
 
-def known(outcome: Outcome, ripple: str, memory: Memory, *, redactor: Redactor, key_of: Callable[[str], str]) -> Known:
+def known(
+    outcome: Outcome,
+    ripple: str,
+    memory: Memory,
+    *,
+    redactor: Redactor,
+    key_of: Callable[[str], str],
+) -> Known:
     """How the attempt ended.
 
     Args:
@@ -85,15 +97,41 @@ def known(outcome: Outcome, ripple: str, memory: Memory, *, redactor: Redactor, 
         said = outcome.end or {}
         return Cut(str(said.get("traceback") or ""))
     match outcome.end:
-        case {"end": "returned", "tables": list() as tables, "skipped": bool() as skipped, "requested": bool() as requested, **more}:
-            found, kept, dropped = _tables(tables, key_of), _names(more.get("kept")), _names(more.get("dropped"))
+        case {
+            "end": "returned",
+            "tables": list() as tables,
+            "skipped": bool() as skipped,
+            "requested": bool() as requested,
+            **more,
+        }:
+            found, kept, dropped = (
+                _tables(tables, key_of),
+                _names(more.get("kept")),
+                _names(more.get("dropped")),
+            )
             value = more.get("value")
             if found is None or kept is None or dropped is None:
-                return Fault("EndError", f"Ripple {ripple!r} sent names of tables that are not its own.", "")
-            return Done(found, skipped, None if value is None else str(value), requested, kept, dropped, _reads(more.get("reads")))
+                return Fault(
+                    "EndError", f"Ripple {ripple!r} sent names of tables that are not its own.", ""
+                )
+            return Done(
+                found,
+                skipped,
+                None if value is None else str(value),
+                requested,
+                kept,
+                dropped,
+                _reads(more.get("reads")),
+            )
         case {"end": "paused", "seconds": int() as seconds}:
             return Pauses(seconds)
-        case {"end": "failed", "error": str() as error, "message": str() as message, "traceback": str() as trace, "memory": bool() as much}:
+        case {
+            "end": "failed",
+            "error": str() as error,
+            "message": str() as message,
+            "traceback": str() as trace,
+            "memory": bool() as much,
+        }:
             return Fault(error, message, trace, much)
         case {"end": "unreachable", "message": str() as message}:
             raise TransientError(message)
@@ -102,9 +140,16 @@ def known(outcome: Outcome, ripple: str, memory: Memory, *, redactor: Redactor, 
 
 
 def _clean(outcome: Outcome, clean: Callable[[str], str]) -> Outcome:
-    """Its texts without secrets, and as every store takes them. Names of tables are checked instead."""
-    end = outcome.end and {name: clean(value) if isinstance(value, str) else value for name, value in outcome.end.items()}
-    return replace(outcome, end=end, lines=[clean(line) for line in outcome.lines], fault=clean(outcome.fault))
+    """Its texts without secrets, and as every store takes them. Names of tables are checked
+    instead.
+    """
+    end = outcome.end and {
+        name: clean(value) if isinstance(value, str) else value
+        for name, value in outcome.end.items()
+    }
+    return replace(
+        outcome, end=end, lines=[clean(line) for line in outcome.lines], fault=clean(outcome.fault)
+    )
 
 
 def discarded(outcome: Outcome) -> list[str]:
@@ -114,7 +159,9 @@ def discarded(outcome: Outcome) -> list[str]:
 
 def _reads(found: object) -> tuple[str, ...] | None:
     """Tables of Sources; None: any."""
-    if not isinstance(found, list) or not all(isinstance(name, str) and _is_of_a_source(name) for name in found):
+    if not isinstance(found, list) or not all(
+        isinstance(name, str) and _is_of_a_source(name) for name in found
+    ):
         return None
     return tuple(found)
 
@@ -127,7 +174,9 @@ def _is_of_a_source(name: str) -> bool:
 
 def _names(found: object) -> frozenset[str] | None:
     """Names of tables; None: they are none."""
-    if not isinstance(found, list) or not all(isinstance(name, str) and POND_NAME.fullmatch(name) for name in found):
+    if not isinstance(found, list) or not all(
+        isinstance(name, str) and POND_NAME.fullmatch(name) for name in found
+    ):
         return None
     return frozenset(found)
 
@@ -135,7 +184,11 @@ def _names(found: object) -> frozenset[str] | None:
 def _tables(found: list[Any], key_of: Callable[[str], str]) -> dict[str, TableVersion] | None:
     tables = {}
     for one in found:
-        if not isinstance(one, dict) or [type(one.get(name)) for name in TOLD] != [str, str, int, int, str] or len(one) != len(TOLD):
+        if (
+            not isinstance(one, dict)
+            or [type(one.get(name)) for name in TOLD] != [str, str, int, int, str]
+            or len(one) != len(TOLD)
+        ):
             return None
         table = TableVersion(**one)
         if table.key != key_of(table.table) or table.rows < 0 or table.bytes < 0:
@@ -147,24 +200,46 @@ def _tables(found: list[Any], key_of: Callable[[str], str]) -> dict[str, TableVe
 def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:
     ended = outcome.exit
     if ended is None and outcome.killing:
-        by = "by a signal" if outcome.killing == ANY_SIGNAL else f"by {signal_name(outcome.killing)}"
-        return _fault("ProcessKilled", f"Ripple {ripple!r} ended the process that its own was forked from, {by}.", outcome)
+        by = (
+            "by a signal" if outcome.killing == ANY_SIGNAL else f"by {signal_name(outcome.killing)}"
+        )
+        return _fault(
+            "ProcessKilled",
+            f"Ripple {ripple!r} ended the process that its own was forked from, {by}.",
+            outcome,
+        )
     if ended is None and outcome.started:
         message = (
-            f"The process that Ripple {ripple!r} was forked from ended after it had started programs: one of them did it, most likely."
+            f"The process that Ripple {ripple!r} was forked from ended after it had started "
+            "programs: one of them did it, most likely."
         )
         return _fault("ProcessKilled", message, outcome)
     if ended is None:
-        raise ProcessDiedError("The process that attempts are forked from ended while this one ran.", hint="The attempt is made again.")
+        raise ProcessDiedError(
+            "The process that attempts are forked from ended while this one ran.",
+            hint="The attempt is made again.",
+        )
     if not outcome.called:
-        raise ProcessDiedError(f"The attempt's process {_how(ended)} before any of the author's code was called.")
+        raise ProcessDiedError(
+            f"The attempt's process {_how(ended)} before any of the author's code was called."
+        )
     if os.WIFSIGNALED(ended.status):
         return _killed(outcome, ended, ripple, memory)
     code = os.WEXITSTATUS(ended.status)
     if code == MUTE_EXIT:
-        why = "no descriptor is left, or the Ripple has replaced parts of Python (of builtins, json, os) that this needs"
-        return _fault("EndError", f"Ripple {ripple!r} ended, and its process could not say how: {why}.", outcome)
-    message = f"Ripple {ripple!r} ended its own process with exit code {code} (os._exit, or a program in its place) before it returned."
+        why = (
+            "no descriptor is left, or the Ripple has replaced parts of Python (of builtins, "
+            "json, os) that this needs"
+        )
+        return _fault(
+            "EndError",
+            f"Ripple {ripple!r} ended, and its process could not say how: {why}.",
+            outcome,
+        )
+    message = (
+        f"Ripple {ripple!r} ended its own process with exit code {code} (os._exit, or a program "
+        "in its place) before it returned."
+    )
     return _fault("ProcessExit", message, outcome)
 
 
@@ -172,18 +247,35 @@ def _killed(outcome: Outcome, ended: Exit, ripple: str, memory: Memory) -> Fault
     number = os.WTERMSIG(ended.status)
     name = signal_name(number)
     if outcome.killing == number:
-        return _fault("ProcessKilled", f"Ripple {ripple!r} ended its own process by {name}.", outcome)
+        return _fault(
+            "ProcessKilled", f"Ripple {ripple!r} ended its own process by {name}.", outcome
+        )
     if number == signal.SIGKILL and memory.killed(ended):
-        message = f"The process of Ripple {ripple!r} was killed for its memory: it had {ended.peak_kib // 1024} MiB."
+        message = (
+            f"The process of Ripple {ripple!r} was killed for its memory: it had "
+            f"{ended.peak_kib // 1024} MiB."
+        )
         return Fault("OutOfMemory", message, "", memory=True)
     if number in _OUTSIDE and outcome.killing == ANY_SIGNAL:
-        return _fault("ProcessKilled", f"Ripple {ripple!r} ended its own process by {name}.", outcome)
+        return _fault(
+            "ProcessKilled", f"Ripple {ripple!r} ended its own process by {name}.", outcome
+        )
     if number in _OUTSIDE and (ended.left or outcome.running):
-        message = f"The process of Ripple {ripple!r} was ended by {name} while programs that it had started ran: one of them, most likely."
+        message = (
+            f"The process of Ripple {ripple!r} was ended by {name} while programs that it had "
+            "started ran: one of them, most likely."
+        )
         return _fault("ProcessKilled", message, outcome)
     if number in _OUTSIDE:
-        raise ProcessDiedError(f"The process of Ripple {ripple!r} was ended from outside, by {name}.", hint="The attempt is made again.")
-    return _fault("ProcessKilled", f"The process of Ripple {ripple!r} was ended by {name}, which its own code brought about.", outcome)
+        raise ProcessDiedError(
+            f"The process of Ripple {ripple!r} was ended from outside, by {name}.",
+            hint="The attempt is made again.",
+        )
+    return _fault(
+        "ProcessKilled",
+        f"The process of Ripple {ripple!r} was ended by {name}, which its own code brought about.",
+        outcome,
+    )
 
 
 def _fault(error: str, message: str, outcome: Outcome) -> Fault:

@@ -1,4 +1,6 @@
-"""Processes for attempts, from the worker's side: each is forked by a fork server (``forkserver_process``), for one attempt."""
+"""Processes for attempts, from the worker's side: each is forked by a fork server
+(``forkserver_process``), for one attempt.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _PATIENCE = 10.0
 
 
 class ForkServer:
-    """The worker's end. The server starts with ``start``, or when first something is forked; a dead one is replaced."""
+    """The worker's end. The server starts with ``start``, or when first something is forked; a
+    dead one is replaced.
+    """
 
     def __init__(self, made: Callable[[], socket.socket]) -> None:
         """``made`` gives the door of a new one: ``Origin.fork_server``."""
@@ -56,7 +60,9 @@ class ForkServer:
             except OSError:
                 if not ahead:
                     self._server.close()
-        raise TransientError("No process can be forked for an attempt.", hint="The attempt can be made again.")
+        raise TransientError(
+            "No process can be forked for an attempt.", hint="The attempt can be made again."
+        )
 
     def imported(self, names: Collection[str]) -> None:
         """An attempt has imported these: whatever is forked from now on finds them."""
@@ -94,7 +100,11 @@ class _Server:
 
     def fork(self, folders: Folders, descriptors: Sequence[int]) -> Forked:
         self._number += 1
-        socket.send_fds(self.door, [line({"do": "fork", "number": self._number, "folders": folders})], list(descriptors))
+        socket.send_fds(
+            self.door,
+            [line({"do": "fork", "number": self._number, "folders": folders})],
+            list(descriptors),
+        )
         self._forked[self._number] = forked = Forked(self, self._number)
         return forked
 
@@ -122,7 +132,9 @@ class _Server:
             self.door.shutdown(socket.SHUT_RDWR)
 
     def hear(self) -> None:
-        """Take what it has said by now, of whichever process. Where it is gone, so are all that it has forked."""
+        """Take what it has said by now, of whichever process. Where it is gone, so are all that
+        it has forked.
+        """
         try:
             said = self.door.recv(MOST_WORDS)
         except OSError:
@@ -147,7 +159,10 @@ class _Server:
         if "pid" in word:
             forked.pid = word["pid"]
         else:
-            forked.exit, forked.gone = Exit(word["status"], word["peak_kib"], bool(word["left"])), True
+            forked.exit, forked.gone = (
+                Exit(word["status"], word["peak_kib"], bool(word["left"])),
+                True,
+            )
             del self._forked[word["number"]]
 
 
@@ -166,7 +181,9 @@ def _close(door: socket.socket, owner: int) -> None:
 
 @dataclass(slots=True, eq=False)
 class Forked:
-    """A process that was forked. ``pid`` is known once it has begun, ``exit`` once it and all that it had started are gone."""
+    """A process that was forked. ``pid`` is known once it has begun, ``exit`` once it and all
+    that it had started are gone.
+    """
 
     _server: _Server
     _number: int
@@ -179,7 +196,9 @@ class Forked:
         return self._server.door.fileno()
 
     def hear(self) -> None:
-        """Take the news. Where the server itself is gone, so is the process, and ``exit`` is not known."""
+        """Take the news. Where the server itself is gone, so is the process, and ``exit`` is not
+        known.
+        """
         self._server.hear()
 
     def signal(self, number: int) -> None:
@@ -193,5 +212,7 @@ class Forked:
         self._server.tell(do="end", number=self._number)
 
     def abandon(self) -> None:
-        """Kill the server, which does not answer, with all that it has started: the next attempt gets another one."""
+        """Kill the server, which does not answer, with all that it has started: the next attempt
+        gets another one.
+        """
         self._server.kill()

@@ -1,9 +1,10 @@
-"""A fork server's own life: it forks a process for each attempt, and ends what that has left behind.
+"""A fork server's own life: it forks a process for each attempt, and ends what that has left
+behind.
 
-It runs no author's code, talks to nobody but the worker that it serves, holds none of the descriptors
-of others, and has one thread, with an open DuckDB, which is forked too. An attempt's process is its
-child; when that has ended, or is to end, the server ends whatever it has left behind, and says so.
-When the worker is gone, so are all of them.
+It runs no author's code, talks to nobody but the worker that it serves, holds none of the
+descriptors of others, and has one thread, with an open DuckDB, which is forked too. An attempt's
+process is its child; when that has ended, or is to end, the server ends whatever it has left
+behind, and says so. When the worker is gone, so are all of them.
 """
 
 from __future__ import annotations
@@ -28,31 +29,41 @@ from typing import Any, NamedTuple, NoReturn
 
 from duckstring.worker.descendants import Exit, adopt, end_all, end_with_parent, has_others, reap
 
-HIDDEN = frozenset({"AWS_LAMBDA_RUNTIME_API", "_HANDLER", "DUCKSTRING_TASK_TOKEN", "DUCKSTRING_ORDER"})
+HIDDEN = frozenset(
+    {"AWS_LAMBDA_RUNTIME_API", "_HANDLER", "DUCKSTRING_TASK_TOKEN", "DUCKSTRING_ORDER"}
+)
 """Variables of the worker's that are the right to answer in its place."""
 MOST_WORDS = 65_536
 """Bytes that are read at once."""
 
 LIBRARIES = frozenset({"boto3", "botocore.session"})
-"""What a fork server imports once an attempt has: it takes half a second, which each poll of a job on AWS would pay. They are the
-product's own, start no thread, and read the environment when they are used. Nothing else is: a library may do otherwise."""
+"""What a fork server imports once an attempt has: it takes half a second, which each poll of a job
+on AWS would pay. They are the product's own, start no thread, and read the environment when they
+are used. Nothing else is: a library may do otherwise.
+"""
 
 _JUST_NOW = 1.0
-"""Seconds: a program that an attempt has started may be gone sooner than the attempt's process, although it has killed that."""
+"""Seconds: a program that an attempt has started may be gone sooner than the attempt's process,
+although it has killed that.
+"""
 _STREAMS = 3
 _STREAMS_EACH, _MOST_ORDERS = 4, 2
 """Descriptors that come with an order to fork, and such orders that one read may bring."""
 
 
 class Folders(NamedTuple):
-    """Of one attempt: ``home`` for what its process keeps, ``temporary`` for the author's temporary files."""
+    """Of one attempt: ``home`` for what its process keeps, ``temporary`` for the author's
+    temporary files.
+    """
 
     home: str
     temporary: str
 
 
 Start = Callable[[Folders, Sequence[int]], NoReturn]
-"""What a forked process does: with the attempt's folders and its descriptors, in the order in which they were given."""
+"""What a forked process does: with the attempt's folders and its descriptors, in the order in
+which they were given.
+"""
 
 
 def line(word: Mapping[str, object]) -> bytes:
@@ -61,7 +72,9 @@ def line(word: Mapping[str, object]) -> bytes:
 
 
 def serve(door: socket.socket, begin: Start) -> NoReturn:
-    """Serve the worker at the other end of ``door``; each process that is forked calls ``begin``."""
+    """Serve the worker at the other end of ``door``; each process that is forked calls
+    ``begin``.
+    """
     try:
         adopt()
         loop = _Loop(door, begin)
@@ -82,14 +95,18 @@ def _be(word: Mapping[str, Any]) -> None:
     with suppress(OSError):
         os.chdir(word["folder"])
     os.environ.clear()
-    os.environ.update({name: value for name, value in word["environment"].items() if name not in HIDDEN})
+    os.environ.update(
+        {name: value for name, value in word["environment"].items() if name not in HIDDEN}
+    )
     sys.path[:], sys.argv[:] = word["path"], word["given"]
     # What multiprocessing starts would import the program that is there now.
     sys.modules["__main__"] = types.ModuleType("__main__")
 
 
 def let_go(but: int) -> None:
-    """Put nothing into the place of each of the parent's descriptors, so that objects which still name them can do no harm."""
+    """Put nothing into the place of each of the parent's descriptors, so that objects which
+    still name them can do no harm.
+    """
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in _descriptors():
         if number >= _STREAMS and number not in {but, nothing}:
@@ -98,7 +115,14 @@ def let_go(but: int) -> None:
                 os.dup2(nothing, number, inheritable=False)
     os.dup2(nothing, 0)
     os.close(nothing)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2):
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGHUP,
+        signal.SIGCHLD,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+    ):
         signal.signal(number, signal.SIG_DFL)
 
 
@@ -144,7 +168,9 @@ class _Loop:
                     return
 
     def end(self) -> None:
-        """The parent is gone, so nobody else is left to do it: kill what was forked, and remove its folders."""
+        """The parent is gone, so nobody else is left to do it: kill what was forked, and remove
+        its folders.
+        """
         end_all([child.pid for child in self._children.values()])
         for child in self._children.values():
             for folder in child.folders:
@@ -207,7 +233,9 @@ class _Loop:
             os._exit(1)
 
     def _look(self) -> None:
-        """An attempt's process that has ended takes along whatever it has started. One that waits has started nothing."""
+        """An attempt's process that has ended takes along whatever it has started. One that
+        waits has started nothing.
+        """
         if not self._children:
             reap()
             return

@@ -1,6 +1,8 @@
-"""A killed Ripple's own function is called, once: to cancel what the Ripple started elsewhere. Best effort, and recorded.
+"""A killed Ripple's own function is called, once: to cancel what the Ripple started elsewhere. Best
+effort, and recorded.
 
-Its worker is given time to leave first: what it was about to start, and to remember, is to be cancelled as well.
+Its worker is given time to leave first: what it was about to start, and to remember, is to be
+cancelled as well.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ class KillHistory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KillOrder:
-    """Whose ``on_kill`` to call. The run is gone from the line's state, so all that there is to know comes with it."""
+    """Whose ``on_kill`` to call. The run is gone from the line's state, so all that there is to
+    know comes with it.
+    """
 
     line: Line
     run: int
@@ -70,8 +74,8 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
     """Wait for the attempt's worker to leave, then call, unless somebody has.
 
     Returns:
-        ``confirmed``: it returned; ``requested``: it returned ``Requested``; ``refused``: it raised, or took too long; ``ok``:
-        nothing was to be called.
+        ``confirmed``: it returned; ``requested``: it returned ``Requested``; ``refused``: it
+        raised, or took too long; ``ok``: nothing was to be called.
 
     Raises:
         TransientError: the world did not answer; nothing was called.
@@ -83,13 +87,21 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
     if seen.status == "success":
         worker.log.info("on_kill has nothing to do")
         return "ok"
-    if not kills.claim_on_kill(order.line, run=order.run, ripple=order.ripple, attempt=order.attempt):
-        # Lambda asks again where the one before died. It is called once; but nobody else would say that it did not come back.
-        kills.lost_on_kill(order.line, OnKillCalled(order.run, order.ripple, order.attempt, "refused", _died(order)))
+    if not kills.claim_on_kill(
+        order.line, run=order.run, ripple=order.ripple, attempt=order.attempt
+    ):
+        # Lambda asks again where the one before died. It is called once; but nobody else would say
+        # that it did not come back.
+        kills.lost_on_kill(
+            order.line,
+            OnKillCalled(order.run, order.ripple, order.attempt, "refused", _died(order)),
+        )
         worker.log.info("on_kill was called before")
         return "ok"
     how, message = _told(_call(order, package, secrets, worker), order)
-    kills.called_on_kill(order.line, OnKillCalled(order.run, order.ripple, order.attempt, how, message))
+    kills.called_on_kill(
+        order.line, OnKillCalled(order.run, order.ripple, order.attempt, how, message)
+    )
     worker.log.info("on_kill was called", extra={"how": how, "told": message})
     return how
 
@@ -123,9 +135,13 @@ def _call(order: KillOrder, package: Path, secrets: Mapping[str, str], worker: W
     )
     memory = MemoryKills(0)
     with worker.processes.one() as one:
-        outcome = follow(one, Call(around, package, order.module, secrets, worker.keys(), killed=True), how)
+        outcome = follow(
+            one, Call(around, package, order.module, secrets, worker.keys(), killed=True), how
+        )
     try:
-        return known(outcome, order.ripple, memory, redactor=worker.redactor, key_of=lambda _table: "")
+        return known(
+            outcome, order.ripple, memory, redactor=worker.redactor, key_of=lambda _table: ""
+        )
     except TransientError as error:
         return Fault(type(error).__name__, error.message, "")
 
@@ -149,7 +165,10 @@ def _late(order: KillOrder) -> str:
 
 
 def _died(order: KillOrder) -> str:
-    return f"on_kill of Ripple {order.ripple!r} ended with its process before it returned: what it had done by then nobody knows."
+    return (
+        f"on_kill of Ripple {order.ripple!r} ended with its process before it returned: what it "
+        "had done by then nobody knows."
+    )
 
 
 def _time(order: KillOrder) -> float:
@@ -165,7 +184,14 @@ def _surroundings(order: KillOrder, worker: Worker, *, ends: Instant) -> Surroun
         ripple=order.ripple,
         attempt=order.attempt,
         invocation="",
-        run_key=try_key(worker.catchment, order.line, order.run, order.started, ripple=order.ripple, tried=order.tried),
+        run_key=try_key(
+            worker.catchment,
+            order.line,
+            order.run,
+            order.started,
+            ripple=order.ripple,
+            tried=order.tried,
+        ),
         f=order.f,
         previous_f=NEVER,
         ends=ends,

@@ -33,7 +33,9 @@ class Origin:
     """The parent's end. Processes that are forked from the parent may use it, too."""
 
     def __init__(self, prepare: Callable[[], None], begin: Start) -> None:
-        """The process calls ``prepare`` once; each one that is made for an attempt calls ``begin``."""
+        """The process calls ``prepare`` once; each one that is made for an attempt calls
+        ``begin``.
+        """
         self._prepare, self._begin = prepare, begin
         self._process: _Process | None = None
 
@@ -55,7 +57,9 @@ class Origin:
                 return self._process.fork_server()
             except OSError:
                 self._process = None
-        raise TransientError("No fork server can be started.", hint="The attempt can be made again.")
+        raise TransientError(
+            "No fork server can be started.", hint="The attempt can be made again."
+        )
 
     def close(self) -> None:
         """End it, unless others use it. Fork servers live on."""
@@ -86,7 +90,12 @@ class _Process:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(self._pid, signal.SIGCONT)
                 socket.send_fds(self._orders, [_SERVE], [theirs.fileno(), *_STREAMS])
-            as_here = {"folder": _folder(), "environment": dict(os.environ), "path": sys.path, "given": sys.argv}
+            as_here = {
+                "folder": _folder(),
+                "environment": dict(os.environ),
+                "path": sys.path,
+                "given": sys.argv,
+            }
             ours.sendall(line({"do": "be", **as_here}))
         except BaseException:
             ours.close()

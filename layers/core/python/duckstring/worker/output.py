@@ -1,7 +1,9 @@
-"""What an author logs and prints in the attempt's process, on its way to the parent, which writes the log.
+"""What an author logs and prints in the attempt's process, on its way to the parent, which writes
+the log.
 
-Python's own streams and loggers send messages, so their lines keep their order. What else writes to the descriptors 1 and 2
-(child processes, libraries in C) is read from there by the parent, line by line.
+Python's own streams and loggers send messages, so their lines keep their order. What else writes to
+the descriptors 1 and 2 (child processes, libraries in C) is read from there by the parent, line by
+line.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from duckstring.worker.channel import Writer
 LONGEST_LINE = 100_000
 """Characters. CloudWatch takes 256 KB a line, and JSON may make six of one."""
 LONGEST_TEXT = 1_000_000
-"""Characters of lines that are sent together, and of a line before it is broken: a secret may lie across its ends."""
+"""Characters of lines that are sent together, and of a line before it is broken: a secret may
+lie across its ends.
+"""
 
 CHATTY = ("boto3", "botocore", "httpcore", "httpx", "urllib3")
 """Loggers of libraries that say much at INFO."""
@@ -36,12 +40,16 @@ _getpid = os.getpid
 
 
 class Stream(io.TextIOWrapper):
-    """``sys.stdout`` or ``sys.stderr``: a stream over the descriptor, whose text becomes messages, a line each."""
+    """``sys.stdout`` or ``sys.stderr``: a stream over the descriptor, whose text becomes
+    messages, a line each.
+    """
 
     def __init__(self, number: int, name: Literal["stdout", "stderr"], link: Writer) -> None:
         """Text written here is of the stream ``name``, whose descriptor is ``number``."""
         raw = io.FileIO(number, "w", closefd=False)
-        super().__init__(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", write_through=True)
+        super().__init__(
+            io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", write_through=True
+        )
         self._name, self._link, self._pid = name, link, _getpid()
         self._part = ""
         self._saying = threading.local()
@@ -55,7 +63,8 @@ class Stream(io.TextIOWrapper):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         lines, _, rest = (self._part + text).rpartition("\n")
         if rest and "\n" not in self._part and len(lines) < LONGEST_TEXT:
-            # ``print`` writes the last line's end by itself: the lines before it wait, to be sent together.
+            # ``print`` writes the last line's end by itself: the lines before it wait, to be sent
+            # together.
             lines, rest = "", self._part + text
         self._part = ""
         self._say(lines)
@@ -82,7 +91,9 @@ class Stream(io.TextIOWrapper):
             starts = range(0, len(lines), LONGEST_TEXT)
             for start in starts:
                 more = goes_on or start != starts[-1]
-                self._link.send({"lines": lines[start : start + LONGEST_TEXT], "goes_on": more} | told)
+                self._link.send(
+                    {"lines": lines[start : start + LONGEST_TEXT], "goes_on": more} | told
+                )
         except OSError:
             super().write(lines + "\n")
         finally:
@@ -99,7 +110,9 @@ class Relay(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one record. One that cannot be formatted is the author's to see, as Python has it."""
+        """Send one record. One that cannot be formatted is the author's to see, as Python has
+        it.
+        """
         try:
             if _getpid() != self._pid:
                 sys.__stderr__ and sys.__stderr__.write(record.getMessage() + "\n")
@@ -110,7 +123,11 @@ class Relay(logging.Handler):
 
 
 def _described(record: logging.LogRecord) -> dict[str, object]:
-    more = {_text_of(name): _simple(value) for name, value in record.__dict__.items() if name not in _PLAIN}
+    more = {
+        _text_of(name): _simple(value)
+        for name, value in record.__dict__.items()
+        if name not in _PLAIN
+    }
     told: dict[str, object] = {
         "level": record.levelno,
         "logger": record.name,
@@ -128,7 +145,9 @@ def _described(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _trace_of(error: BaseException) -> str:
-    """Its author's code is called for the text: what that raises costs the frames, not the record."""
+    """Its author's code is called for the text: what that raises costs the frames, not the
+    record.
+    """
     try:
         return cut("".join(traceback.format_exception(error)), LONGEST_TEXT)
     except Exception:  # noqa: BLE001
@@ -145,7 +164,9 @@ def _text_of(value: object) -> str:
 
 
 def reset_loggers() -> None:
-    """Have every logger pass its records on, up to the root. Each that is touched costs a forked process a page: do it before."""
+    """Have every logger pass its records on, up to the root. Each that is touched costs a forked
+    process a page: do it before.
+    """
     for logger in logging.Logger.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
             logger.handlers.clear()
@@ -156,7 +177,9 @@ def reset_loggers() -> None:
 
 
 def begin_output(link: Writer) -> logging.Logger:
-    """Send prints and log records over ``link``; gives the Pond's own logger, which no configuration of logging knows."""
+    """Send prints and log records over ``link``; gives the Pond's own logger, which no
+    configuration of logging knows.
+    """
     relay = Relay(link)
     sys.stdout = sys.__stdout__ = Stream(1, "stdout", link)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = Stream(2, "stderr", link)  # type: ignore[misc]

@@ -50,7 +50,9 @@ class AttemptHistory(Protocol):
         """Complete its row. False: it was taken from its worker meanwhile."""
 
     def taken(self, line: Line, *, run: int, ripple: str, attempt: int) -> str | None:
-        """The status by which an attempt was taken from its worker (killed, lost, crashed); None as far as one knows."""
+        """The status by which an attempt was taken from its worker (killed, lost, crashed); None
+        as far as one knows.
+        """
 
     def left(self, line: Line, *, run: int, ripple: str, attempt: int, at: Instant) -> None:
         """Write that the worker of an attempt that was taken has let go of it."""
@@ -75,7 +77,9 @@ class Memories(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What the Catchment's ripple function has: the line weighs by it what an attempt took elsewhere. 0: not known."""
+    """What the Catchment's ripple function has: the line weighs by it what an attempt took
+    elsewhere. 0: not known.
+    """
 
     seconds: float = 0.0
     memory_mib: int = 0
@@ -85,8 +89,8 @@ class Function:
 class Order:
     """What the state machine asks for.
 
-    ``pauses`` counts those of the Ripple's branch. ``seconds`` is how long this invocation may take, where that has a limit: the
-    function's.
+    ``pauses`` counts those of the Ripple's branch. ``seconds`` is how long this invocation may
+    take, where that has a limit: the function's.
     """
 
     line: Line
@@ -111,9 +115,9 @@ def _unasked(_seconds: float) -> None:
 class Worker:
     """What an attempt needs of the world.
 
-    ``processes`` gives each attempt one of its own. ``keys`` are the credentials that its code is given, as they are now.
-    ``label`` puts keys on each line of the log until the attempt has ended. ``begins`` is told the seconds that the attempt
-    may take, before the author's code is called.
+    ``processes`` gives each attempt one of its own. ``keys`` are the credentials that its code is
+    given, as they are now. ``label`` puts keys on each line of the log until the attempt has ended.
+    ``begins`` is told the seconds that the attempt may take, before the author's code is called.
     """
 
     states: StateReader

@@ -36,7 +36,9 @@ Ends = tuple[socket.socket, socket.socket, int, int]
 class Process:
     """One attempt's process. It exists before it is known what it is to call."""
 
-    def __init__(self, forked: Forked, folders: Folders, ends: Ends, keys: AttemptKeys | None) -> None:
+    def __init__(
+        self, forked: Forked, folders: Folders, ends: Ends, keys: AttemptKeys | None
+    ) -> None:
         """``keys``: the credentials that its order will likely come with."""
         self.forked, self.home, self.key = forked, Path(folders.home), new_key()
         self.link, self.renewals, self.out, self.err = ends
@@ -131,7 +133,9 @@ class Processes:
         folders = Folders(folder("attempt"), short_folder("tmp"))
         ours, theirs = _ends()
         try:
-            forked = self._forks.fork(folders, [*(one.fileno() for one in theirs[:2]), *theirs[2:]], ahead=ahead)
+            forked = self._forks.fork(
+                folders, [*(one.fileno() for one in theirs[:2]), *theirs[2:]], ahead=ahead
+            )
         except BaseException:
             _release(ours, folders, os.getpid())
             raise

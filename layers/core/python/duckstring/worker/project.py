@@ -1,4 +1,6 @@
-"""A Pond's package as Python modules, in a process of its own, and unpacked on disk for the next one."""
+"""A Pond's package as Python modules, in a process of its own, and unpacked on disk for the next
+one.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +33,18 @@ class Project:
         self._declared: list[Declared] | None = None
 
     def enter(self) -> None:
-        """From here on imports find this project's modules first; of ours and the standard library's none is hidden."""
+        """From here on imports find this project's modules first; of ours and the standard
+        library's none is hidden.
+        """
         folders = list(dict.fromkeys([str((self.root / self.module).parent), str(self.root)]))
         for name in self._names_to_hide(folders):
             del sys.modules[name]
         sys.path[:0] = folders
 
     def ripples(self) -> list[Declared]:
-        """The Ripples in order of declaration; the first call imports the module. Call it after ``enter``."""
+        """The Ripples in order of declaration; the first call imports the module. Call it after
+        ``enter``.
+        """
         if self._declared is None:
             with collecting() as declared:
                 self._import()
@@ -48,7 +54,10 @@ class Project:
     def _import(self) -> None:
         path = self.root / self.module
         if not path.is_file():
-            raise RippleError(f"The package has no {self.module}.", hint="Correct ripples = in [pond] and deploy again.")
+            raise RippleError(
+                f"The package has no {self.module}.",
+                hint="Correct ripples = in [pond] and deploy again.",
+            )
         name = path.stem if path.stem not in sys.stdlib_module_names else f"{path.stem}_"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
@@ -63,9 +72,16 @@ class Project:
 
     def _names_to_hide(self, folders: list[str]) -> list[str]:
         """Modules of the worker that the project has its own of."""
-        entries = [entry for folder in folders if Path(folder).is_dir() for entry in Path(folder).iterdir()]
-        tops = {entry.stem for entry in entries if entry.suffix == ".py" or (entry / "__init__.py").is_file()}
-        # Looked up, not looked through: each name that is touched costs the forked process a page of its own.
+        entries = [
+            entry for folder in folders if Path(folder).is_dir() for entry in Path(folder).iterdir()
+        ]
+        tops = {
+            entry.stem
+            for entry in entries
+            if entry.suffix == ".py" or (entry / "__init__.py").is_file()
+        }
+        # Looked up, not looked through: each name that is touched costs the forked process a page
+        # of its own.
         loaded = {top for top in tops if top in sys.modules and top not in sys.stdlib_module_names}
         loaded -= {"duckstring", "__main__"}
         return [name for name in sys.modules if name.partition(".")[0] in loaded] if loaded else []
@@ -80,10 +96,15 @@ def unpack(package: bytes, into: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(package)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > _MOST_BYTES:
-                raise RippleError(f"The package has over {_MOST_BYTES // 1024 // 1024} MB.", hint="Leave data out of it by .pondignore.")
+                raise RippleError(
+                    f"The package has over {_MOST_BYTES // 1024 // 1024} MB.",
+                    hint="Leave data out of it by .pondignore.",
+                )
             archive.extractall(into)
     except zipfile.BadZipFile as error:
-        raise RippleError(f"The package is no zip file: {error}.", hint="Deploy the Pond again.") from error
+        raise RippleError(
+            f"The package is no zip file: {error}.", hint="Deploy the Pond again."
+        ) from error
 
 
 @dataclass(slots=True)
@@ -93,7 +114,9 @@ class _Kept:
 
 
 class ProjectCache:
-    """The packages that this process has unpacked, the latest few of them. One that somebody has changed is unpacked anew."""
+    """The packages that this process has unpacked, the latest few of them. One that somebody has
+    changed is unpacked anew.
+    """
 
     def __init__(self, *, most: int = 32) -> None:
         """Keep ``most``."""

@@ -1,11 +1,13 @@
 """One attempt of one Ripple, from the invocation to the report.
 
-This is the process of the invocation: it talks to AWS, and calls no author's code. That runs in a process of its own, which is
-forked at once and made ready while the line's state and the rest is read.
+This is the process of the invocation: it talks to AWS, and calls no author's code. That runs in a
+process of its own, which is forked at once and made ready while the line's state and the rest is
+read.
 
-Nothing of it is seen by anybody before the orchestrator has accepted the report: tables lie under keys of this attempt
-alone. An attempt that is not the current one does nothing and says "ok", so that a branch of an abandoned execution ends.
-An attempt that pauses has several invocations, one after the other.
+Nothing of it is seen by anybody before the orchestrator has accepted the report: tables lie under
+keys of this attempt alone. An attempt that is not the current one does nothing and says "ok", so
+that a branch of an abandoned execution ends. An attempt that pauses has several invocations, one
+after the other.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ from duckstring.worker.watch import Follow, Limit, follow
 
 _MARGIN_SECONDS = 60.0
 _MARGIN_PART = 4
-"""Of the function's time, where that is short: a hand-over keeps so much of it to end the code and say so."""
+"""Of the function's time, where that is short: a hand-over keeps so much of it to end the code
+and say so.
+"""
 _AT_ONCE = 4
 
 
@@ -42,12 +46,14 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
     """Make the attempt, unless it is not the current one.
 
     Returns:
-        ``{"outcome": "ok"}``; ``{"outcome": "paused", "seconds": n}``; or ``{"outcome": ..., "failure": {...}}``: ``failed`` if
-        the author's code raised, ``timeout`` if it took longer than it may, ``memory`` if it wanted more of it than there is,
-        ``overran`` if the function's time ended first.
+        ``{"outcome": "ok"}``; ``{"outcome": "paused", "seconds": n}``; or
+        ``{"outcome": ..., "failure": {...}}``: ``failed`` if the author's code raised, ``timeout``
+        if it took longer than it may, ``memory`` if it wanted more of it than there is, ``overran``
+        if the function's time ended first.
 
     Raises:
-        TransientError: the world did not answer. This, like every exception from here, counts as a loss of the attempt.
+        TransientError: the world did not answer. This, like every exception from here, counts as a
+            loss of the attempt.
     """
     meter = Meter()
     with worker.processes.one() as one, ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
@@ -55,7 +61,9 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
         if not is_current(order, state):
             worker.log.info("attempt is not the current one; nothing done")
             return {"outcome": "ok"}
-        row = AttemptStarted(order.run, order.ripple, order.attempt, worker.clock.now(), order.site, order.pauses)
+        row = AttemptStarted(
+            order.run, order.ripple, order.attempt, worker.clock.now(), order.site, order.pauses
+        )
         worker.label({"tried": try_of(order, state)})
         artifact = state.runs[order.run].artifact
         secrets = pool.submit(variables, worker.secrets)
@@ -71,7 +79,9 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
         worker.begins(left)
         around = replace(surroundings(order, state, pinned.result(), worker), pauses=began.pauses)
         worker.redactor.learn(secrets.result())
-        call = Call(around, package.result(), state.runs[order.run].module, secrets.result(), keys.result())
+        call = Call(
+            around, package.result(), state.runs[order.run].module, secrets.result(), keys.result()
+        )
         return _attempt(one, call, work, left, worker)
 
 
@@ -85,20 +95,30 @@ def _attempt(one: Process, call: Call, work: Work, left: float, worker: Worker) 
     work.meter.add(outcome.exit.peak_kib if outcome.exit else 0)
     if outcome.taken:
         return abandon(order, worker)
-    ended = known(outcome, order.ripple, memory, redactor=worker.redactor, key_of=partial(_key, around))
+    ended = known(
+        outcome, order.ripple, memory, redactor=worker.redactor, key_of=partial(_key, around)
+    )
     return tell(ended, outcome.why, work, worker, discarded=discarded(outcome))
 
 
 def _key(around: Surroundings, table: str) -> str:
     """As ``Pond.write_table`` has it."""
-    return table_key(around.line, table, run=around.run, ripple=around.ripple, attempt=around.attempt, invocation=around.invocation)
+    return table_key(
+        around.line,
+        table,
+        run=around.run,
+        ripple=around.ripple,
+        attempt=around.attempt,
+        invocation=around.invocation,
+    )
 
 
 def is_current(order: Order, state: PondState) -> bool:
-    """Whether the engine waits for this very attempt: the fence against workers that outlived their run.
+    """Whether the engine waits for this very attempt: the fence against workers that outlived their
+    run.
 
-    In a run that has failed nothing begins any more; but what had begun is finished, and what pauses has begun: what it started
-    elsewhere goes on, and somebody has to see how it ends.
+    In a run that has failed nothing begins any more; but what had begun is finished, and what
+    pauses has begun: what it started elsewhere goes on, and somebody has to see how it ends.
     """
     run, ripple = state.runs.get(order.run), state.ripples.get(order.ripple)
     if run is None or run.launch != order.launch or ripple is None or ripple.attempt is None:
@@ -109,7 +129,8 @@ def is_current(order: Order, state: PondState) -> bool:
 
 
 def unpacked(artifact: str, worker: Worker) -> Path:
-    """Where the package lies: fetched and unpacked once a process, as long as nobody changes it there.
+    """Where the package lies: fetched and unpacked once a process, as long as nobody changes it
+    there.
 
     Raises:
         TransientError: the package is not what it should be.
@@ -118,7 +139,9 @@ def unpacked(artifact: str, worker: Worker) -> Path:
         return kept
     package = worker.artifacts.fetch(artifact)
     if (found := sha256(package).hexdigest()) != PurePosixPath(artifact).stem:
-        raise TransientError(f"The package {artifact} has the checksum {found}.", hint="Deploy the Pond again.")
+        raise TransientError(
+            f"The package {artifact} has the checksum {found}.", hint="Deploy the Pond again."
+        )
     return worker.projects.add(artifact, package)
 
 
@@ -141,8 +164,16 @@ def _follow(call: Call, work: Work, limits: list[Limit], worker: Worker) -> Foll
     order, log = work.order, AuthorLog(worker.redactor)
     return Follow(
         called=partial(worker.processes.fork_ahead, call.keys),
-        memory=worker.memories.of(order.line, run=order.run, ripple=order.ripple, tried=work.tried, attempt=order.attempt),
-        look=partial(worker.history.taken, order.line, run=order.run, ripple=order.ripple, attempt=order.attempt),
+        memory=worker.memories.of(
+            order.line, run=order.run, ripple=order.ripple, tried=work.tried, attempt=order.attempt
+        ),
+        look=partial(
+            worker.history.taken,
+            order.line,
+            run=order.run,
+            ripple=order.ripple,
+            attempt=order.attempt,
+        ),
         line=log.line,
         record=log.record,
         log=worker.log,

@@ -1,4 +1,6 @@
-"""The child's side of discovery: bound itself, import the module, write down what it declared or why it could not."""
+"""The child's side of discovery: bound itself, import the module, write down what it declared or
+why it could not.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class SandboxOrder(TypedDict):
 
 
 def main(order: SandboxOrder) -> None:
-    """Import, arrange, answer. The process then ends at once, whatever threads the module left behind."""
+    """Import, arrange, answer. The process then ends at once, whatever threads the module left
+    behind.
+    """
     _bound(order["seconds"])
     answer = _answer(Project(Path(order["root"]), order["module"]))
     part = Path(f"{order['answer']}.part")
@@ -63,7 +67,10 @@ def _answer(project: Project) -> Mapping[str, object]:
     try:
         project.enter()
         declared = project.ripples()
-        return {"ok": True, "ripples": _wire(arrange([one.spec for one in declared], module=project.module))}
+        return {
+            "ok": True,
+            "ripples": _wire(arrange([one.spec for one in declared], module=project.module)),
+        }
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a module raises is told to its author
         return {"ok": False, "error": _told(error, project)}
 
@@ -71,21 +78,37 @@ def _answer(project: Project) -> Mapping[str, object]:
 def _wire(specs: Sequence[RippleSpec]) -> list[dict[str, object]]:
     """As docs/protocol.md has it. Where a Ripple starts is not declared: the deploy finds that."""
     declared = [asdict(spec) | {"parents": list(spec.parents)} for spec in specs]
-    return [{name: value for name, value in spec.items() if name != "starts_on"} for spec in declared]
+    return [
+        {name: value for name, value in spec.items() if name != "starts_on"} for spec in declared
+    ]
 
 
 def _told(error: BaseException, project: Project) -> dict[str, str]:
     frames = error.__traceback__
-    while frames is not None and not frames.tb_frame.f_code.co_filename.startswith(str(project.root)):
+    while frames is not None and not frames.tb_frame.f_code.co_filename.startswith(
+        str(project.root)
+    ):
         frames = frames.tb_next
     told = traceback.TracebackException(type(error), error, frames)
     told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith(_OWN)]
     written = _without_folders("".join(told.format()), project)
     if isinstance(error, DuckstringError):
         message = _without_folders(error.message, project)
-        return {"type": type(error).__name__, "message": message, "hint": error.hint, "traceback": written if frames else ""}
-    message = _without_folders(f"Importing {project.module} raised {type(error).__name__}: {readable(error)}", project)
-    return {"type": type(error).__name__, "message": message[:_TEXT_SHOWN], "hint": _hint(error), "traceback": written[-_TEXT_SHOWN:]}
+        return {
+            "type": type(error).__name__,
+            "message": message,
+            "hint": error.hint,
+            "traceback": written if frames else "",
+        }
+    message = _without_folders(
+        f"Importing {project.module} raised {type(error).__name__}: {readable(error)}", project
+    )
+    return {
+        "type": type(error).__name__,
+        "message": message[:_TEXT_SHOWN],
+        "hint": _hint(error),
+        "traceback": written[-_TEXT_SHOWN:],
+    }
 
 
 def _without_folders(text: str, project: Project) -> str:
@@ -98,7 +121,10 @@ def _hint(error: BaseException) -> str:
         case KeyError(args=(str(name),)) if _from_environ(error):
             return missing_variable_hint(name)
         case ModuleNotFoundError(name=str(name)):
-            return f"Add what provides {name} to the Catchment's requirements.txt, or the module itself to the project."
+            return (
+                f"Add what provides {name} to the Catchment's requirements.txt, or the module "
+                "itself to the project."
+            )
         case MemoryError():
             return "At module level only declare; load data inside Ripples."
         case _:

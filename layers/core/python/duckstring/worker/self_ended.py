@@ -1,6 +1,8 @@
-"""What an author's code does that may end its own process: signals that it sends, and programs that it starts.
+"""What an author's code does that may end its own process: signals that it sends, and programs that
+it starts.
 
-Who looks at a process that was killed cannot see who did it. So the process says beforehand what it is about to do.
+Who looks at a process that was killed cannot see who did it. So the process says beforehand what it
+is about to do.
 """
 
 from __future__ import annotations
@@ -21,12 +23,22 @@ ANY_SIGNAL = -1
 """What a process says that may be about to send itself a signal, nobody knows which."""
 
 _DEADLY = frozenset(
-    {"os.kill", "os.killpg", "signal.pthread_kill", "resource.setrlimit", "resource.prlimit", "ctypes.dlsym", "ctypes.dlsym/handle"}
+    {
+        "os.kill",
+        "os.killpg",
+        "signal.pthread_kill",
+        "resource.setrlimit",
+        "resource.prlimit",
+        "ctypes.dlsym",
+        "ctypes.dlsym/handle",
+    }
 )
 """Audit events of what may end a process."""
 _DEADLY_IN_C = frozenset({"kill", "killpg", "raise", "tgkill", "tkill", "pthread_kill", "sigqueue"})
 """Functions of C. Which signal they are given, nobody says."""
-_STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.forkpty", "pty.spawn"})
+_STARTS = frozenset(
+    {"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.forkpty", "pty.spawn"}
+)
 """Audit events of what starts a program."""
 _WAITS = ("wait", "waitpid", "wait3", "wait4", "waitid", "system")
 """Functions of ``os`` that wait for a program."""
@@ -43,8 +55,8 @@ class SelfEnded:
     """Says ``{"killing": number}`` before a signal is sent to this process or to the one above, and
     ``{"running": whether}`` when a program is started, and when none is left.
 
-    A program may kill this process and end, both before anybody looks. It counts as running until this process has waited for
-    it: one that was killed meanwhile never says that it has.
+    A program may kill this process and end, both before anybody looks. It counts as running until
+    this process has waited for it: one that was killed meanwhile never says that it has.
     """
 
     def __init__(self, say: Say) -> None:
@@ -64,7 +76,9 @@ class SelfEnded:
         subprocess.Popen.poll = self._waiting(subprocess.Popen.poll)  # type: ignore[method-assign]  # it keeps a ``waitpid`` of its own
 
     def on_audit(self, event: str, given: tuple[object, ...]) -> None:
-        """An author who kills the own process, or the one above it, has done it, and not the world."""
+        """An author who kills the own process, or the one above it, has done it, and not the
+        world.
+        """
         if event in _STARTS and not self._running and os.getpid() == self._pid:
             self._running = True
             self._say({"running": True})
@@ -74,7 +88,9 @@ class SelfEnded:
             case ("resource.setrlimit", (limit, *_)):
                 self._announce(signal.SIGKILL if limit == resource.RLIMIT_CPU else 0)
             case ("resource.prlimit", (whom, limit, *_)):
-                self._announce(signal.SIGKILL if limit == resource.RLIMIT_CPU and whom in self._own else 0)
+                self._announce(
+                    signal.SIGKILL if limit == resource.RLIMIT_CPU and whom in self._own else 0
+                )
             case ("ctypes.dlsym" | "ctypes.dlsym/handle", (_, name)):
                 self._announce(ANY_SIGNAL if name in _DEADLY_IN_C else 0)
             case (_, (whom, number, *_)) if event == "signal.pthread_kill" or whom in self._own:
@@ -99,7 +115,9 @@ class SelfEnded:
         """``signal.raise_signal``, which Python does not audit."""
         os.kill(os.getpid(), number)
 
-    def _send_signal(self, descriptor: int, number: int, siginfo: None = None, flags: int = 0) -> None:
+    def _send_signal(
+        self, descriptor: int, number: int, siginfo: None = None, flags: int = 0
+    ) -> None:
         """``signal.pidfd_send_signal``, which it does not audit either."""
         with suppress(OSError, ValueError):  # it is no process: Python says so
             words = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()

@@ -1,8 +1,10 @@
-"""A task's first process: it does nothing of an attempt, so nothing of an attempt can keep it from saying how that goes.
+"""A task's first process: it does nothing of an attempt, so nothing of an attempt can keep it from
+saying how that goes.
 
-The worker is a process of its own. Whatever it does (DuckDB may hold its interpreter for minutes, the kernel may kill it for
-its memory, its author may end it), this one goes on telling the state machine that the attempt lives, and sees at once when it
-does not. It ends the worker that is out of time or not wanted any more, and answers for one that cannot answer.
+The worker is a process of its own. Whatever it does (DuckDB may hold its interpreter for minutes,
+the kernel may kill it for its memory, its author may end it), this one goes on telling the state
+machine that the attempt lives, and sees at once when it does not. It ends the worker that is out of
+time or not wanted any more, and answers for one that cannot answer.
 """
 
 from __future__ import annotations
@@ -67,9 +69,10 @@ class TaskOrder:
 
 @dataclass(frozen=True, slots=True)
 class TaskPace:
-    """Seconds. ``beat``: between two signs of life. ``grace``: from when an attempt should have left to when its worker is killed;
-    by then it has looked whether it is wanted, and has written that it left. ``patience``: for an answer to be heard; ``hurry``:
-    the same for a task that is to stop.
+    """Seconds. ``beat``: between two signs of life. ``grace``: from when an attempt should have
+    left to when its worker is killed; by then it has looked whether it is wanted, and has written
+    that it left. ``patience``: for an answer to be heard; ``hurry``: the same for a task that is to
+    stop.
     """
 
     beat: float = BEAT_SECONDS
@@ -80,7 +83,9 @@ class TaskPace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorPorts:
-    """What a supervisor needs of the world. ``kills``: how many processes the kernel has killed for memory; None: it does not tell."""
+    """What a supervisor needs of the world. ``kills``: how many processes the kernel has killed
+    for memory; None: it does not tell.
+    """
 
     tokens: Tokens
     rows: Rows
@@ -111,12 +116,14 @@ class Supervisor:
         """Start the worker, and answer for the attempt at its end. False: nobody heard the answer.
 
         Args:
-            command: the worker's, which gets the number of a descriptor as its last argument. On that it says, a line of JSON
-                each: ``{"seconds": n}``, how long the attempt may go on; at its end ``{"answer": {"outcome": ...}}``.
+            command: the worker's, which gets the number of a descriptor as its last argument. On
+                that it says, a line of JSON each: ``{"seconds": n}``, how long the attempt may go
+                on; at its end ``{"answer": {"outcome": ...}}``.
             environment: the worker's.
         """
         if not self._is_wanted():
-            # Step Functions may start a task twice, where the first answer was lost: only the second one's token counts.
+            # Step Functions may start a task twice, where the first answer was lost: only the
+            # second one's token counts.
             self._post.log.warning("nobody waits for this task; nothing done")
             return True
         killed_before = self._post.kills()
@@ -206,13 +213,17 @@ class Supervisor:
                 # It leaves by itself then; one that cannot is killed from here, a moment later.
                 self._deadline = time.monotonic() + seconds + self._pace.grace
             case _:
-                self._post.log.warning("nonsense from the worker", extra={"said": line.decode(errors="replace")})
+                self._post.log.warning(
+                    "nonsense from the worker", extra={"said": line.decode(errors="replace")}
+                )
 
     def _verdict(self, code: int, killed_before: int | None) -> Answer:
         """For a worker that did not answer."""
         match self._why:
             case "stopped" | "unwanted":
-                return self._ended("lost", "TaskStopped", "The task was told to stop while this attempt ran.")
+                return self._ended(
+                    "lost", "TaskStopped", "The task was told to stop while this attempt ran."
+                )
             case "timeout":
                 return self._timed_out()
             case _:
@@ -221,16 +232,27 @@ class Supervisor:
     def _died(self, code: int, killed_before: int | None) -> Answer:
         if code == -signal.SIGKILL and self._wanted_memory(killed_before):
             mib = self._order.memory_mib
-            return self._ended("memory", "OutOfMemory", f"The worker was killed for its memory: its task has {mib} MiB.")
+            return self._ended(
+                "memory",
+                "OutOfMemory",
+                f"The worker was killed for its memory: its task has {mib} MiB.",
+            )
         how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         # It runs no author's code: whatever has ended it, the author has not.
-        return self._ended("crashed", "WorkerDied", f"The worker's process {how} before the attempt did.")
+        return self._ended(
+            "crashed", "WorkerDied", f"The worker's process {how} before the attempt did."
+        )
 
     def _timed_out(self) -> Answer:
         """History has it from the worker, or, where that could not write, from here."""
         order, error = self._order, "TimeoutError"
-        message = f"Ripple {order.ripple!r} took longer than its timeout, and its code did not leave when told to."
-        row = AttemptFinished(order.run, order.ripple, order.attempt, "failed", self._post.clock.now(), error, message)
+        message = (
+            f"Ripple {order.ripple!r} took longer than its timeout, and its code did not leave "
+            "when told to."
+        )
+        row = AttemptFinished(
+            order.run, order.ripple, order.attempt, "failed", self._post.clock.now(), error, message
+        )
         try:
             self._post.rows.finished(order.line, row)
         except Exception:
@@ -238,21 +260,30 @@ class Supervisor:
         return self._ended("timeout", error, message)
 
     def _wanted_memory(self, killed_before: int | None) -> bool:
-        """Whether the kernel killed for memory. Where it does not tell: whether the worker had nearly all that there is."""
+        """Whether the kernel killed for memory. Where it does not tell: whether the worker had
+        nearly all that there is.
+        """
         now = self._post.kills()
         if killed_before is not None and now is not None:
             return now > killed_before
         return peak_mib() >= _NEARLY_ALL * self._order.memory_mib
 
     def _ended(self, outcome: str, error: str, message: str) -> Answer:
-        failure = {"ripple": self._order.ripple, "attempt": self._order.attempt, "error": error, "message": message}
+        failure = {
+            "ripple": self._order.ripple,
+            "attempt": self._order.attempt,
+            "error": error,
+            "message": message,
+        }
         return {"outcome": outcome, "failure": failure}
 
     def _tell(self, answer: Answer) -> bool:
         """Until it is heard, or nobody waits for it. The beats go on meanwhile."""
         if self._why == "unwanted":
             return True
-        until = time.monotonic() + (self._pace.hurry if self._why == "stopped" else self._pace.patience)
+        until = time.monotonic() + (
+            self._pace.hurry if self._why == "stopped" else self._pace.patience
+        )
         rests = iter(_RESTS)
         while True:
             try:
@@ -260,7 +291,10 @@ class Supervisor:
             except TransientError as error:
                 self._post.log.warning("answer not heard", extra={"why": error.message})
             else:
-                self._post.log.info("attempt ended", extra={"outcome": answer["outcome"], "failure": answer.get("failure")})
+                self._post.log.info(
+                    "attempt ended",
+                    extra={"outcome": answer["outcome"], "failure": answer.get("failure")},
+                )
                 return True
             if time.monotonic() >= until:
                 return False

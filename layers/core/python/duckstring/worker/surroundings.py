@@ -1,4 +1,6 @@
-"""What a Ripple's attempt may see: its run's tables, its Sources' snapshots, and the environment."""
+"""What a Ripple's attempt may see: its run's tables, its Sources' snapshots, and the
+environment.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,20 @@ _RESERVED = ("AWS_", "DUCKSTRING_", "LAMBDA_", "PYTHON", "LD_")
 
 def variables(secrets: Secrets) -> dict[str, str]:
     """The Catchment's secret as environment variables, less those that are the machine's own."""
-    return {name: value for name, value in secrets.entries().items() if not name.startswith(_RESERVED)}
+    return {
+        name: value for name, value in secrets.entries().items() if not name.startswith(_RESERVED)
+    }
 
 
 def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
-    """The Pond's own tables as this run sees them: published, then of open runs up to its own freshness, newest last."""
+    """The Pond's own tables as this run sees them: published, then of open runs up to its own
+    freshness, newest last.
+    """
     tables = dict(state.tables)
     for other in _open_up_to(state, run):
-        tables = {name: version for name, version in tables.items() if name not in other.dropped} | dict(other.outputs)
+        tables = {
+            name: version for name, version in tables.items() if name not in other.dropped
+        } | dict(other.outputs)
     return tables
 
 
@@ -37,26 +45,41 @@ def dropped_tables(state: PondState, run: Run) -> dict[str, DroppedTable]:
     """Those that were there once, and those that open runs have dropped."""
     dropped = dict(state.dropped)
     for other in _open_up_to(state, run):
-        dropped |= {name: DroppedTable(other.number, other.version) for name in other.dropped - other.outputs.keys()}
+        dropped |= {
+            name: DroppedTable(other.number, other.version)
+            for name in other.dropped - other.outputs.keys()
+        }
     return dropped
 
 
 def previous_freshness(state: PondState, run: Run, ripple: str) -> Instant:
-    """The freshness of the tables that ``ripple`` finds: what is published, or what open runs before this one made of it."""
+    """The freshness of the tables that ``ripple`` finds: what is published, or what open runs
+    before this one made of it.
+    """
     held = state.ripples[ripple].end_f
-    done = [other.f for other in _open_up_to(state, run) if other.number != run.number and other.f <= held]
+    done = [
+        other.f
+        for other in _open_up_to(state, run)
+        if other.number != run.number and other.f <= held
+    ]
     return max([state.end_f, *done])
 
 
 def _open_up_to(state: PondState, run: Run) -> list[Run]:
     """A failed run's tables are seen by nobody but itself."""
-    older = [other for other in state.runs.values() if other.f <= run.f and other.number <= run.number]
+    older = [
+        other for other in state.runs.values() if other.f <= run.f and other.number <= run.number
+    ]
     seen = [other for other in older if other.failure is None or other.number == run.number]
     return sorted(seen, key=lambda other: (other.f, other.number))
 
 
-def surroundings(order: Order, state: PondState, sources: Mapping[str, SourceTables], worker: Worker) -> Surroundings:
-    """Those of an attempt of a run in flight, but for what is known when it begins (``pauses``, ``ends``, ``environment``)."""
+def surroundings(
+    order: Order, state: PondState, sources: Mapping[str, SourceTables], worker: Worker
+) -> Surroundings:
+    """Those of an attempt of a run in flight, but for what is known when it begins (``pauses``,
+    ``ends``, ``environment``).
+    """
     run, tried = state.runs[order.run], try_of(order, state)
     return Surroundings(
         name=parse_line(order.line)[0],
@@ -66,7 +89,9 @@ def surroundings(order: Order, state: PondState, sources: Mapping[str, SourceTab
         ripple=order.ripple,
         attempt=order.attempt,
         invocation=sha256(order.site.request_id.encode()).hexdigest()[:8],
-        run_key=try_key(worker.catchment, order.line, run.number, run.started, ripple=order.ripple, tried=tried),
+        run_key=try_key(
+            worker.catchment, order.line, run.number, run.started, ripple=order.ripple, tried=tried
+        ),
         f=run.f,
         previous_f=previous_freshness(state, run, order.ripple),
         ends=NEVER,
@@ -88,7 +113,10 @@ def sources(order: Order, state: PondState, worker: Worker) -> dict[str, SourceT
     since = NEVER if run.forced else previous_freshness(state, run, order.ripple)
     pins = sorted(run.pins.items())
     if len(pins) < _FEW:
-        return {parse_line(line)[0]: _source(state, line, number, since, worker) for line, number in pins}
+        return {
+            parse_line(line)[0]: _source(state, line, number, since, worker)
+            for line, number in pins
+        }
     with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(pins))) as pool:
         found = pool.map(lambda pin: _source(state, pin[0], pin[1], since, worker), pins)
         return {parse_line(line)[0]: one for (line, _), one in zip(pins, found, strict=True)}
@@ -100,13 +128,22 @@ def try_of(order: Order, state: PondState) -> int:
     return attempt.tried if attempt else 1
 
 
-def _source(state: PondState, line: Line, number: int, since: Instant, worker: Worker) -> SourceTables:
-    """What the run pinned. A Source whose output has not changed since, as far as it has told, has not changed in the pin."""
+def _source(
+    state: PondState, line: Line, number: int, since: Instant, worker: Worker
+) -> SourceTables:
+    """What the run pinned. A Source whose output has not changed since, as far as it has told,
+    has not changed in the pin.
+    """
     if not number:
         return SourceTables(None, changed=False)
     if (snapshot := worker.snapshots.read(line, number)) is None:
-        raise TransientError(f"The snapshot {run_key(line, number)} that this run reads is gone.", hint="A new run pins a newer one.")
+        raise TransientError(
+            f"The snapshot {run_key(line, number)} that this run reads is gone.",
+            hint="A new run pins a newer one.",
+        )
     told = state.sources.get(line)
     changed = snapshot.f > since and (told is None or told.changed_f > since)
     fresh = told.end_f if told and told.snapshot == number else snapshot.f
-    return SourceTables(snapshot.tables, changed, line, snapshot.dropped, number, snapshot.f, max(fresh, snapshot.f))
+    return SourceTables(
+        snapshot.tables, changed, line, snapshot.dropped, number, snapshot.f, max(fresh, snapshot.f)
+    )

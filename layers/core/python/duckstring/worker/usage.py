@@ -16,8 +16,9 @@ _KIB = 1024
 class Meter:
     """Measures from when it is made.
 
-    A warm worker's peak is reset at the start. Where the system does not let us it is that of the process's whole life: too much
-    rather than too little. The attempt's process tells its own when it is over (``add``).
+    A warm worker's peak is reset at the start. Where the system does not let us it is that of the
+    process's whole life: too much rather than too little. The attempt's process tells its own when
+    it is over (``add``).
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,10 @@ class Meter:
 
 def _peak_kib() -> int:
     with suppress(OSError, StopIteration, ValueError):
-        line = next(line for line in _STATUS.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
+        line = next(
+            line
+            for line in _STATUS.read_text(encoding="ascii").splitlines()
+            if line.startswith("VmHWM:")
+        )
         return int(line.split()[1])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

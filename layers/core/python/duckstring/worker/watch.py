@@ -1,9 +1,11 @@
 """The parent of an attempt's process: follows it to its end, and says how that was.
 
-The engine says in the attempt's row of history that it is not wanted (killed by an operator, lost with its execution): stopping
-an execution reaches no worker. The parent looks at that row now and then, never in the first two seconds, so short Ripples pay
-nothing; and it knows when the attempt's time is up. The author's code is then told to end (a signal, raised out of in the main
-thread), has its grace to clean up, and is killed with everything that it has started. Nothing of an attempt outlives this.
+The engine says in the attempt's row of history that it is not wanted (killed by an operator, lost
+with its execution): stopping an execution reaches no worker. The parent looks at that row now and
+then, never in the first two seconds, so short Ripples pay nothing; and it knows when the attempt's
+time is up. The author's code is then told to end (a signal, raised out of in the main thread), has
+its grace to clean up, and is killed with everything that it has started. Nothing of an attempt
+outlives this.
 """
 
 from __future__ import annotations
@@ -42,9 +44,11 @@ _LONGEST_WAIT = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to look, in seconds: every ``early`` in the first ``youth``, every ``later`` after it.
+    """How often to look, in seconds: every ``early`` in the first ``youth``, every ``later`` after
+    it.
 
-    ``grace``: from when the code is told to end to when its process is ended. ``keys``: between two looks for new credentials.
+    ``grace``: from when the code is told to end to when its process is ended. ``keys``: between two
+    looks for new credentials.
     """
 
     early: float = 2.0
@@ -69,9 +73,10 @@ class Limit:
 class Outcome:
     """What is known of an attempt's process that is over.
 
-    ``end``: what it has sent of its end, None if nothing. ``why``: why it was ended, if it was: the status that took the attempt,
-    or a limit's; then nothing that the code came to counts. ``called``: the author's code had begun. ``killing``: the signal that
-    it was about to send to itself. ``started``: it has started programs. ``running``: it has not waited for all of them.
+    ``end``: what it has sent of its end, None if nothing. ``why``: why it was ended, if it was: the
+    status that took the attempt, or a limit's; then nothing that the code came to counts.
+    ``called``: the author's code had begun. ``killing``: the signal that it was about to send to
+    itself. ``started``: it has started programs. ``running``: it has not waited for all of them.
     ``lines``: the last that it wrote to standard error.
     """
 
@@ -91,9 +96,10 @@ class Outcome:
 class Follow:
     """What the parent does meanwhile.
 
-    ``called`` is called when the author's code begins. ``look`` gives the status that took the attempt from its worker, None as
-    long as it is wanted. ``keys`` gives credentials, that are sent when they change; None: they hold as long as the attempt may.
-    ``line`` and ``record`` take what the code prints and logs.
+    ``called`` is called when the author's code begins. ``look`` gives the status that took the
+    attempt from its worker, None as long as it is wanted. ``keys`` gives credentials, that are sent
+    when they change; None: they hold as long as the attempt may. ``line`` and ``record`` take what
+    the code prints and logs.
     """
 
     memory: Memory
@@ -133,7 +139,9 @@ class _Part:
 class _Following:
     """One process that is followed: a loop over what arrives and what is due."""
 
-    def __init__(self, process: Process, order: Call, follow: Follow, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, process: Process, order: Call, follow: Follow, pool: ThreadPoolExecutor
+    ) -> None:
         self._process, self._order, self._follow, self._pool = process, order, follow, pool
         self._forked, self._reader = process.forked, Reader(process.key)
         self._outcome = Outcome()
@@ -197,7 +205,12 @@ class _Following:
 
     def _take(self, message: Message) -> None:
         match message:
-            case {"lines": str() as lines, "goes_on": bool() as goes_on, "stream": "stdout" | "stderr" as stream, "at": float() as at}:
+            case {
+                "lines": str() as lines,
+                "goes_on": bool() as goes_on,
+                "stream": "stdout" | "stderr" as stream,
+                "at": float() as at,
+            }:
                 self._join(lines, stream, at, goes_on=goes_on)
             case {"record": dict() as record}:
                 self._follow.record(record)
@@ -218,15 +231,21 @@ class _Following:
                 self._follow.log.warning("a message from the attempt's process is not understood")
 
     def _join(self, lines: str, stream: str, at: float, *, goes_on: bool) -> None:
-        """What was flushed without an end waits a while for the rest of its line: a secret may have been cut in two."""
+        """What was flushed without an end waits a while for the rest of its line: a secret may
+        have been cut in two.
+        """
         held = self._parts.get(stream)
         # A program that shows its progress begins the line anew.
-        if held and (lines.startswith("\r") or held.text.endswith("\r") or len(held.text) > LONGEST_TEXT):
+        if held and (
+            lines.startswith("\r") or held.text.endswith("\r") or len(held.text) > LONGEST_TEXT
+        ):
             self._say_part(stream)
         if held := self._parts.pop(stream, None):
             lines, at = held.text + lines, held.at
         if goes_on:
-            self._parts[stream] = _Part(lines, at, held.until if held else self._age() + _PART_WAITS)
+            self._parts[stream] = _Part(
+                lines, at, held.until if held else self._age() + _PART_WAITS
+            )
         else:
             self._say(lines, stream, at)
 
@@ -236,7 +255,10 @@ class _Following:
 
     def _say(self, lines: str, stream: str, at: float | None = None) -> None:
         if stream == "stderr":
-            self._outcome.lines = [*self._outcome.lines, *(line.rstrip("\r") for line in lines.split("\n") if line.strip())][-_LAST_LINES:]
+            self._outcome.lines = [
+                *self._outcome.lines,
+                *(line.rstrip("\r") for line in lines.split("\n") if line.strip()),
+            ][-_LAST_LINES:]
         self._follow.line(lines, stream, at)
 
     def _print(self, descriptor: int, stream: str) -> bool:
@@ -276,7 +298,10 @@ class _Following:
         outcome = self._outcome
         outcome.exit = self._forked.exit
         with suppress(OSError):
-            outcome.fault = to_the_author((self._process.home / FAULTS).read_text(encoding="utf-8", errors="replace"), self._order.root)
+            outcome.fault = to_the_author(
+                (self._process.home / FAULTS).read_text(encoding="utf-8", errors="replace"),
+                self._order.root,
+            )
         if outcome.end is None:
             with suppress(OSError):
                 reader = Reader(self._process.key)
@@ -300,7 +325,9 @@ class _Following:
     def _look(self) -> None:
         try:
             taken = self._follow.look()
-        except Exception:  # whatever the network does: the next look may succeed, and the attempt goes on
+        except (
+            Exception
+        ):  # whatever the network does: the next look may succeed, and the attempt goes on
             self._follow.log.warning("could not look whether the attempt is wanted", exc_info=True)
             taken = None
 
@@ -348,7 +375,12 @@ class _Following:
         return time.monotonic() - self._begun
 
     def _until(self) -> float:
-        due = [self._looks, self._abandon_at, *self._tells, *(limit.seconds for limit in self._limits[:1])]
+        due = [
+            self._looks,
+            self._abandon_at,
+            *self._tells,
+            *(limit.seconds for limit in self._limits[:1]),
+        ]
         due += [self._kill_at] if self._kill_at is not None else []
         due += [self._keys_at] if self._follow.keys else []
         due += [part.until for part in self._parts.values()]
@@ -381,7 +413,12 @@ class _Following:
         if now >= self._abandon_at:
             self._abandon_at = now + PATIENCE
             self._forked.abandon()
-        if self._outcome.end is not None and self._kill_at is None and self._abandon_at == float("inf") and not self._outcome.why:
+        if (
+            self._outcome.end is not None
+            and self._kill_at is None
+            and self._abandon_at == float("inf")
+            and not self._outcome.why
+        ):
             # It is about to exit. What keeps it from that is none of ours.
             self._kill_at = now + self._follow.pace.grace
 
@@ -402,7 +439,10 @@ def _answered(question: Mapping[str, Any], memory: Memory) -> Message:
                 memory.keep(key, text)
                 return {}
             case _:
-                return {"error": InvariantError.__name__, "message": f"An attempt's process asks {question.get('op')!r}."}
+                return {
+                    "error": InvariantError.__name__,
+                    "message": f"An attempt's process asks {question.get('op')!r}.",
+                }
     except DuckstringError as error:
         return {"error": type(error).__name__, "message": str(error)}
     except Exception as error:  # noqa: BLE001 - whatever the world does is told as that

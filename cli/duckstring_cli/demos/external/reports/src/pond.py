@@ -1,7 +1,8 @@
 """Which external run made what, and from which runs, with links to each run's own page.
 
-The Source snapshots are pinned when this Pond's run starts. After a Pulse they are exactly the runs that fed ``sales``;
-under a Wave an Inlet may already be one run ahead of the one that ``sales`` read.
+The Source snapshots are pinned when this Pond's run starts. After a Pulse they are exactly the runs
+that fed ``sales``; under a Wave an Inlet may already be one run ahead of the one that ``sales``
+read.
 """
 
 from duckstring import Pond, ripple

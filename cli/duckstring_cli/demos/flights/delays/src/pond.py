@@ -3,7 +3,8 @@
     departures --+--> weather_at_departure --+--> facts --> quality
                  '--> aircraft --------------'
 
-A Ripple starts when the Ripples named in its ``parents`` are done: the two in the middle run side by side.
+A Ripple starts when the Ripples named in its ``parents`` are done: the two in the middle run side
+by side.
 """
 
 from duckstring import Pond, ripple
@@ -11,7 +12,9 @@ from duckstring import Pond, ripple
 
 @ripple
 def departures(pond: Pond) -> None:
-    """Clean the flights: ``departures`` holds those that count, ``rejected`` the rest with the reason."""
+    """Clean the flights: ``departures`` holds those that count, ``rejected`` the rest with the
+    reason.
+    """
     pond.read_table("flights.flights")
     checked = pond.con.sql(
         """
@@ -42,13 +45,18 @@ def departures(pond: Pond) -> None:
         WINDOW same_flight AS (PARTITION BY time_hour, carrier, flight ORDER BY origin, dest, sched_dep_time)
         """
     )
-    pond.write_table("departures", checked.filter("rejected_because IS NULL").project("* EXCLUDE (rejected_because)"))
+    pond.write_table(
+        "departures",
+        checked.filter("rejected_because IS NULL").project("* EXCLUDE (rejected_because)"),
+    )
     pond.write_table("rejected", checked.filter("rejected_because IS NOT NULL"))
 
 
 @ripple(parents=[departures])
 def weather_at_departure(pond: Pond) -> None:
-    """Give each departure the weather of its airport in the hour it was scheduled for, in numbers and in a word."""
+    """Give each departure the weather of its airport in the hour it was scheduled for, in
+    numbers and in a word.
+    """
     pond.read_table("departures")
     pond.read_table("weather.weather")
     weather = pond.con.sql(
@@ -81,8 +89,9 @@ def weather_at_departure(pond: Pond) -> None:
 def aircraft(pond: Pond) -> None:
     """Give each departure its airline, its destination's name and its aircraft.
 
-    A tail number is used again after an airliner is sold, and the register knows only the last owner: flights by an
-    "airliner" registered as a light or piston-engined aircraft get no aircraft, and are listed in ``quality``.
+    A tail number is used again after an airliner is sold, and the register knows only the last
+    owner: flights by an "airliner" registered as a light or piston-engined aircraft get no
+    aircraft, and are listed in ``quality``.
     """
     for source in ("planes.planes", "airlines.airlines", "airports.airports"):
         pond.read_table(source)
@@ -129,10 +138,12 @@ def aircraft(pond: Pond) -> None:
 
 @ripple(parents=[departures, weather_at_departure, aircraft])
 def facts(pond: Pond) -> None:
-    """Publish ``facts``: one row for each flight, everything known about it, fit for counting and averaging.
+    """Publish ``facts``: one row for each flight, everything known about it, fit for counting and
+    averaging.
 
-    ``late`` follows the Department of Transportation: 15 minutes or more after the scheduled arrival. It and the delays
-    are NULL where there was none to measure, so an average is over the flights that have one.
+    ``late`` follows the Department of Transportation: 15 minutes or more after the scheduled
+    arrival. It and the delays are NULL where there was none to measure, so an average is over the
+    flights that have one.
     """
     for table in ("departures", "weather_at_departure", "aircraft"):
         pond.read_table(table)
@@ -179,7 +190,8 @@ def facts(pond: Pond) -> None:
 def quality(pond: Pond) -> None:
     """List what was wrong with the data: ``quality`` flight by flight, ``quality_summary`` by rule.
 
-    ``action`` says what was done: the flight was *rejected*, or the value *blanked*, or the flight *kept* as it is.
+    ``action`` says what was done: the flight was *rejected*, or the value *blanked*, or the flight
+    *kept* as it is.
     """
     for table in ("rejected", "departures", "weather_at_departure", "aircraft", "facts"):
         pond.read_table(table)

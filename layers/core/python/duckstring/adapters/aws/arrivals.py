@@ -1,4 +1,6 @@
-"""Arrival rules in DynamoDB, twice each: by line, where names are unique, and by bucket, where an event looks them up."""
+"""Arrival rules in DynamoDB, twice each: by line, where names are unique, and by bucket, where
+an event looks them up.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ class DynamoArrivals:
             for pk, sk in _keys(line, arrival)
         ]
         try:
-            self._clients.dynamodb.transact_write_items(TransactItems=[{"ConditionCheck": deployed}, *puts])
+            self._clients.dynamodb.transact_write_items(
+                TransactItems=[{"ConditionCheck": deployed}, *puts]
+            )
         except ClientError as error:
             if code_of(error) != "TransactionCanceledException":
                 raise
@@ -71,7 +75,10 @@ class DynamoArrivals:
     def remove(self, line: Line, arrival: Arrival) -> None:
         """Remove a rule from both places."""
         self._clients.dynamodb.transact_write_items(
-            TransactItems=[{"Delete": {"TableName": self._table, "Key": to_item({"pk": pk, "sk": sk})}} for pk, sk in _keys(line, arrival)]
+            TransactItems=[
+                {"Delete": {"TableName": self._table, "Key": to_item({"pk": pk, "sk": sk})}}
+                for pk, sk in _keys(line, arrival)
+            ]
         )
 
     def keys_of(self, line: Line) -> Sequence[Key]:
@@ -94,10 +101,19 @@ def _partition(line: Line) -> str:
 
 def _keys(line: Line, arrival: Arrival) -> tuple[Key, Key]:
     """No part of a key holds the sign that parts them."""
-    return (_partition(line), f"ARRIVAL#{line}#{arrival.name}"), (_CATALOG, f"ARRIVAL#{arrival.bucket}#{line}#{arrival.name}")
+    return (_partition(line), f"ARRIVAL#{line}#{arrival.name}"), (
+        _CATALOG,
+        f"ARRIVAL#{arrival.bucket}#{line}#{arrival.name}",
+    )
 
 
 def _read(item: Mapping[str, Any]) -> tuple[Line, Arrival]:
     text = {name: str(value["S"]) for name, value in item.items()}
-    arrival = Arrival(text["name"], text["bucket"], text["prefix"], text["suffix"], cast("ArrivalKind", text["kind"]))
+    arrival = Arrival(
+        text["name"],
+        text["bucket"],
+        text["prefix"],
+        text["suffix"],
+        cast("ArrivalKind", text["kind"]),
+    )
     return Line(text["line"]), arrival

@@ -2,8 +2,8 @@
 
 Every worker may write any row, so rows are read as ``adapters/aws/rows.py`` reads them, here too.
 
-A row is open while its status is running. Somebody else may close it (an operator's kill, a loss); from then on its worker
-writes no more than that it has left, and how the call of ``on_kill`` ended.
+A row is open while its status is running. Somebody else may close it (an operator's kill, a loss);
+from then on its worker writes no more than that it has left, and how the call of ``on_kill`` ended.
 """
 
 from __future__ import annotations
@@ -43,8 +43,13 @@ if TYPE_CHECKING:
 
 LONG_TEXT, KEPT_TEXT = 60_000, 20_000
 _OPEN_ROW = "(attribute_not_exists(pk) OR #status = :running)"
-_FREE_ROW = f"{_OPEN_ROW} AND (attribute_not_exists(#started) OR attribute_exists(#resumes) OR #request_id = :request_id)"
-"""Nobody has it, or it pauses. Two invocations of one attempt come where the answer to the first was lost, and it may live."""
+_FREE_ROW = (
+    f"{_OPEN_ROW} AND (attribute_not_exists(#started) OR attribute_exists(#resumes) OR "
+    "#request_id = :request_id)"
+)
+"""Nobody has it, or it pauses. Two invocations of one attempt come where the answer to the first
+was lost, and it may live.
+"""
 _HAS_ROOM = "(attribute_not_exists(#invocations) OR size(#invocations) < :most)"
 
 Key = dict[str, "AttributeValueTypeDef"]
@@ -54,13 +59,18 @@ Values = Mapping[str, str | int | float]
 class AttemptRows:
     """``worker.ports.AttemptHistory``, ``on_kill.KillHistory`` and ``orchestrator.ports.Ends``."""
 
-    def __init__(self, clients: Clients, table: str, bucket: str, redactor: Redactor | None = None) -> None:
-        """Rows in ``table``, what is too long for them in ``bucket``; texts of others only as ``redactor`` lets them through."""
+    def __init__(
+        self, clients: Clients, table: str, bucket: str, redactor: Redactor | None = None
+    ) -> None:
+        """Rows in ``table``, what is too long for them in ``bucket``; texts of others only as
+        ``redactor`` lets them through.
+        """
         self._clients, self._table, self._bucket = clients, table, bucket
         self._redactor = redactor or Redactor()
 
     def started(self, line: Line, row: AttemptStarted) -> Began | None:
-        """Write that an attempt runs, unless it was taken. Where its log lies is kept for each of its first invocations.
+        """Write that an attempt runs, unless it was taken. Where its log lies is kept for each of
+        its first invocations.
 
         Raises:
             TransientError: another worker has it.
@@ -80,27 +90,56 @@ class AttemptRows:
         change = f"SET {_assigned(values)}, #started = if_not_exists(#started, :started)"
         more = {"started": to_text(row.started)}
         this: AttributeValueTypeDef = {
-            "M": _attributes({"started": to_text(row.started), "log_stream": site.log_stream, "request_id": site.request_id})
+            "M": _attributes(
+                {
+                    "started": to_text(row.started),
+                    "log_stream": site.log_stream,
+                    "request_id": site.request_id,
+                }
+            )
         }
-        listed: dict[str, AttributeValueTypeDef] = {":none": {"L": []}, ":this": {"L": [this]}, ":most": {"N": str(MOST_INVOCATIONS)}}
+        listed: dict[str, AttributeValueTypeDef] = {
+            ":none": {"L": []},
+            ":this": {"L": [this]},
+            ":most": {"N": str(MOST_INVOCATIONS)},
+        }
         append = ", #invocations = list_append(if_not_exists(#invocations, :none), :this)"
-        found = self._change(key, f"{change}{append} REMOVE #resumes", f"{_FREE_ROW} AND {_HAS_ROOM}", {**values, **more}, listed)
+        found = self._change(
+            key,
+            f"{change}{append} REMOVE #resumes",
+            f"{_FREE_ROW} AND {_HAS_ROOM}",
+            {**values, **more},
+            listed,
+        )
         if found is None:
-            found = self._change(key, f"{change} REMOVE #resumes", _FREE_ROW, {**values, **more}, {})
+            found = self._change(
+                key, f"{change} REMOVE #resumes", _FREE_ROW, {**values, **more}, {}
+            )
         if found is None:
             found = self._read(key)
             if found.get("status") in TAKEN:
                 return None
             if found.get("status") == "running":
-                raise TransientError("Another worker has begun this attempt, and may still be at it.", hint="The attempt is made again.")
+                raise TransientError(
+                    "Another worker has begun this attempt, and may still be at it.",
+                    hint="The attempt is made again.",
+                )
         if row.pauses and "pauses" not in found:
             found = self._from_before(line, key) or found
         started = from_text(str(found.get("started") or more["started"]))
-        return Began(started, _number(found, "pauses"), Usage(float(str(found.get("seconds") or 0)), _number(found, "peak_mib")))
+        return Began(
+            started,
+            _number(found, "pauses"),
+            Usage(float(str(found.get("seconds") or 0)), _number(found, "peak_mib")),
+        )
 
     def _from_before(self, line: Line, key: Key) -> dict[str, object] | None:
-        """Take over when an attempt began, and what it took, that paused before attempts had a partition of their own."""
-        found = self._read(former_key(line, key), "started", "pauses", "seconds", "peak_mib", "resumes")
+        """Take over when an attempt began, and what it took, that paused before attempts had a
+        partition of their own.
+        """
+        found = self._read(
+            former_key(line, key), "started", "pauses", "seconds", "peak_mib", "resumes"
+        )
         if "resumes" not in found or "started" not in found:
             return None
         values: Values = {
@@ -116,11 +155,16 @@ class AttemptRows:
         values: Values = {"resumes": to_text(row.resumes), **_used(row.usage)}
         change = f"SET {_assigned(values)}, #pauses = if_not_exists(#pauses, :zero) + :one"
         counted: dict[str, AttributeValueTypeDef] = {":zero": {"N": "0"}, ":one": {"N": "1"}}
-        return self._close(attempt_key(line, row.run, row.ripple, row.attempt), change, values, counted)
+        return self._close(
+            attempt_key(line, row.run, row.ripple, row.attempt), change, values, counted
+        )
 
     def finished(self, line: Line, row: AttemptFinished) -> bool:
         """Complete its row, unless it was taken."""
-        sizes = {name: {"rows": table.rows, "bytes": table.bytes} for name, table in sorted(row.tables.items())}
+        sizes = {
+            name: {"rows": table.rows, "bytes": table.bytes}
+            for name, table in sorted(row.tables.items())
+        }
         values: dict[str, str | int | float] = {
             "status": row.status,
             "finished": to_text(row.finished),
@@ -133,9 +177,23 @@ class AttemptRows:
             values["reads"] = json.dumps(row.reads, separators=(",", ":"))
         else:
             clean = self._redactor.text
-            row = replace(row, error=clean(row.error), message=clean(row.message), traceback=clean(row.traceback))
-            values |= {"error": row.error, "message": row.message, "traceback": row.traceback} | self._overflow(line, row)
-        return self._close(attempt_key(line, row.run, row.ripple, row.attempt), f"SET {_assigned(values)}", values, {})
+            row = replace(
+                row,
+                error=clean(row.error),
+                message=clean(row.message),
+                traceback=clean(row.traceback),
+            )
+            values |= {
+                "error": row.error,
+                "message": row.message,
+                "traceback": row.traceback,
+            } | self._overflow(line, row)
+        return self._close(
+            attempt_key(line, row.run, row.ripple, row.attempt),
+            f"SET {_assigned(values)}",
+            values,
+            {},
+        )
 
     def taken(self, line: Line, *, run: int, ripple: str, attempt: int) -> str | None:
         """A cheap read, which may be a moment behind."""
@@ -150,21 +208,37 @@ class AttemptRows:
 
     def seen(self, line: Line, *, run: int, ripple: str, attempt: int) -> AttemptSeen:
         """How it stands, and whether a worker has it."""
-        found = self._read(attempt_key(line, run, ripple, attempt), "status", "started", "resumes", "left")
-        return AttemptSeen(str(found.get("status") or ""), away="started" not in found or "resumes" in found or "left" in found)
+        found = self._read(
+            attempt_key(line, run, ripple, attempt), "status", "started", "resumes", "left"
+        )
+        return AttemptSeen(
+            str(found.get("status") or ""),
+            away="started" not in found or "resumes" in found or "left" in found,
+        )
 
-    def said(self, line: Line, *, run: int, ripple: str, attempt: int) -> tuple[OwnFailure, Failure] | None:
+    def said(
+        self, line: Line, *, run: int, ripple: str, attempt: int
+    ) -> tuple[OwnFailure, Failure] | None:
         """How its worker said that an attempt failed; None: it did not."""
         key = attempt_key(line, run, ripple, attempt)
-        found = self._read(key, "status", "error", "message") or self._read(former_key(line, key), "status", "error", "message")
+        found = self._read(key, "status", "error", "message") or self._read(
+            former_key(line, key), "status", "error", "message"
+        )
         ends: tuple[OwnFailure, ...] = get_args(OwnFailure)
-        failure = Failure(ripple, attempt, str(found.get("error", "")), str(found.get("message", "")))
+        failure = Failure(
+            ripple, attempt, str(found.get("error", "")), str(found.get("message", ""))
+        )
         return next(((end, failure) for end in ends if end == found.get("status")), None)
 
     def claim_on_kill(self, line: Line, *, run: int, ripple: str, attempt: int) -> bool:
         """Write that ``on_kill`` is called; False: somebody has."""
         key, values = attempt_key(line, run, ripple, attempt), {"on_kill": "requested"}
-        return self._change(key, f"SET {_assigned(values)}", "attribute_not_exists(#on_kill)", values, {}) is not None
+        return (
+            self._change(
+                key, f"SET {_assigned(values)}", "attribute_not_exists(#on_kill)", values, {}
+            )
+            is not None
+        )
 
     def called_on_kill(self, line: Line, row: OnKillCalled) -> None:
         """Write how the call ended."""
@@ -173,31 +247,74 @@ class AttemptRows:
     def lost_on_kill(self, line: Line, row: OnKillCalled) -> None:
         """Write that a call ended with its process, unless it was told how it ended."""
         asked: dict[str, AttributeValueTypeDef] = {":asked": {"S": "requested"}}
-        self._ended_on_kill(line, row, "#on_kill = :asked AND attribute_not_exists(#on_kill_message)", asked)
+        self._ended_on_kill(
+            line, row, "#on_kill = :asked AND attribute_not_exists(#on_kill_message)", asked
+        )
 
-    def _ended_on_kill(self, line: Line, row: OnKillCalled, condition: str, more: Mapping[str, AttributeValueTypeDef]) -> None:
-        values: Values = {"on_kill": row.how, "on_kill_message": self._redactor.text(row.message, most=KEPT_TEXT)}
-        self._change(attempt_key(line, row.run, row.ripple, row.attempt), f"SET {_assigned(values)}", condition, values, more)
+    def _ended_on_kill(
+        self,
+        line: Line,
+        row: OnKillCalled,
+        condition: str,
+        more: Mapping[str, AttributeValueTypeDef],
+    ) -> None:
+        values: Values = {
+            "on_kill": row.how,
+            "on_kill_message": self._redactor.text(row.message, most=KEPT_TEXT),
+        }
+        self._change(
+            attempt_key(line, row.run, row.ripple, row.attempt),
+            f"SET {_assigned(values)}",
+            condition,
+            values,
+            more,
+        )
 
     def _overflow(self, line: Line, row: AttemptFinished) -> dict[str, str | int | float]:
         if len(row.message) + len(row.traceback) <= LONG_TEXT:
             return {}
         key = f"errors/{line}/{row.run}-{row.ripple}-{row.attempt}.txt"
-        text = row.traceback if row.message in row.traceback else f"{row.message}\n\n{row.traceback}"
-        self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="text/plain; charset=utf-8")
-        return {"message": row.message[:KEPT_TEXT], "traceback": row.traceback[:KEPT_TEXT], "overflow": key}
+        text = (
+            row.traceback if row.message in row.traceback else f"{row.message}\n\n{row.traceback}"
+        )
+        self._clients.s3.put_object(
+            Bucket=self._bucket,
+            Key=key,
+            Body=text.encode(),
+            ContentType="text/plain; charset=utf-8",
+        )
+        return {
+            "message": row.message[:KEPT_TEXT],
+            "traceback": row.traceback[:KEPT_TEXT],
+            "overflow": key,
+        }
 
-    def _close(self, key: Key, change: str, values: Values, more: Mapping[str, AttributeValueTypeDef]) -> bool:
-        """Change a row unless it is closed: a worker that was given up does not reopen it. False: it was taken."""
+    def _close(
+        self, key: Key, change: str, values: Values, more: Mapping[str, AttributeValueTypeDef]
+    ) -> bool:
+        """Change a row unless it is closed: a worker that was given up does not reopen it.
+        False: it was taken.
+        """
         if self._change(key, change, _OPEN_ROW, values, more) is not None:
             return True
         return self._read(key, "status").get("status") not in TAKEN
 
     def _change(
-        self, key: Key, change: str, condition: str, values: Values, more: Mapping[str, AttributeValueTypeDef]
+        self,
+        key: Key,
+        change: str,
+        condition: str,
+        values: Values,
+        more: Mapping[str, AttributeValueTypeDef],
     ) -> dict[str, object] | None:
-        """The whole row afterwards; None: the condition does not hold. Names are those that the expressions have."""
-        known: dict[str, AttributeValueTypeDef] = {":running": {"S": "running"}, **_valued(values), **more}
+        """The whole row afterwards; None: the condition does not hold. Names are those that the
+        expressions have.
+        """
+        known: dict[str, AttributeValueTypeDef] = {
+            ":running": {"S": "running"},
+            **_valued(values),
+            **more,
+        }
         expressions = f"{change} {condition}"
         try:
             found = self._clients.dynamodb.update_item(
@@ -236,11 +353,16 @@ def _valued(values: Values) -> dict[str, AttributeValueTypeDef]:
 
 
 def _attributes(values: Values) -> dict[str, AttributeValueTypeDef]:
-    return {name: {"S": value} if isinstance(value, str) else {"N": str(value)} for name, value in values.items()}
+    return {
+        name: {"S": value} if isinstance(value, str) else {"N": str(value)}
+        for name, value in values.items()
+    }
 
 
 def _words(expressions: str, sign: str) -> set[str]:
-    """The names (``#status``) or values (``:running``) that expressions speak of: DynamoDB takes no others."""
+    """The names (``#status``) or values (``:running``) that expressions speak of: DynamoDB takes
+    no others.
+    """
     found = re.findall(rf"{sign}\w+", expressions)
     return set(found)
 

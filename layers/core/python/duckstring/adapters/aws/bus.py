@@ -15,7 +15,9 @@ from duckstring.model.settings import Settings
 
 
 class EventBus:
-    """``ports.Bus``. Delivery is at least once: ``key`` in the detail tells an event from its echo."""
+    """``ports.Bus``. Delivery is at least once: ``key`` in the detail tells an event from its
+    echo.
+    """
 
     def __init__(self, clients: Clients, settings: Settings) -> None:
         """Announce on the bus that ``settings`` names."""
@@ -53,4 +55,7 @@ class EventBus:
             ]
         )
         if answer.get("FailedEntryCount"):
-            raise TransientError(f"The bus refused an event of {line}: {answer['Entries'][0].get('ErrorMessage', '')}")
+            raise TransientError(
+                f"The bus refused an event of {line}: "
+                f"{answer['Entries'][0].get('ErrorMessage', '')}"
+            )

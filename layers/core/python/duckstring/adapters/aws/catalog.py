@@ -1,4 +1,6 @@
-"""The catalog in DynamoDB: versions, the selected release of each line, what was removed, and the revision that orders changes."""
+"""The catalog in DynamoDB: versions, the selected release of each line, what was removed, and
+the revision that orders changes.
+"""
 
 from __future__ import annotations
 
@@ -36,26 +38,35 @@ class DynamoCatalog:
 
     def revision(self) -> int:
         """Grows with every change."""
-        found = self._clients.dynamodb.get_item(TableName=self._table, Key=_REVISION, ConsistentRead=True).get("Item", {})
+        found = self._clients.dynamodb.get_item(
+            TableName=self._table, Key=_REVISION, ConsistentRead=True
+        ).get("Item", {})
         return int(found["revision"]["N"]) if found else 0
 
     def releases(self, pond: str | None = None) -> Mapping[Line, Release]:
         """The selected release of every line, or of one Pond's lines."""
         items = self._items(_CATALOG, f"LINE#{pond}@" if pond else "LINE#")
-        return {release.line: release for item in items for release in (codec.release_from_text(item["release"]["S"]),)}
+        return {
+            release.line: release
+            for item in items
+            for release in (codec.release_from_text(item["release"]["S"]),)
+        }
 
     def version(self, pond: str, version: str) -> Release | None:
         """One version, if it was ever deployed."""
         key = to_item({"pk": f"POND#{pond}", "sk": f"VERSION#{version}"})
-        item = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        item = self._clients.dynamodb.get_item(
+            TableName=self._table, Key=key, ConsistentRead=True
+        ).get("Item")
         return codec.release_from_text(item["release"]["S"]) if item else None
 
     def select(self, releases: Sequence[Release], *, overwrite: bool, revision: int) -> None:
         """Record the versions and select them.
 
-        Up to 49 go in one transaction. More than that: the versions first, which shows nowhere, then the selections in one
-        transaction of up to 99. Beyond 99 the selections go in chunks, Sources before Sinks, each conditional on the one
-        before it: a reader may see a part, which is a graph in itself; a crash between two leaves a part, which a repeat completes.
+        Up to 49 go in one transaction. More than that: the versions first, which shows nowhere,
+        then the selections in one transaction of up to 99. Beyond 99 the selections go in chunks,
+        Sources before Sinks, each conditional on the one before it: a reader may see a part, which
+        is a graph in itself; a crash between two leaves a part, which a repeat completes.
 
         Raises:
             StateConflictError: somebody else deployed since ``revision`` was read.
@@ -73,7 +84,10 @@ class DynamoCatalog:
     def versions(self, pond: str) -> Mapping[str, Release]:
         """Every version of a Pond that is deployed."""
         items = self._items(f"POND#{pond}", "VERSION#")
-        return {item["sk"]["S"].removeprefix("VERSION#"): codec.release_from_text(item["release"]["S"]) for item in items}
+        return {
+            item["sk"]["S"].removeprefix("VERSION#"): codec.release_from_text(item["release"]["S"])
+            for item in items
+        }
 
     def forget(self, pond: str, version: str, *, revision: int) -> None:
         """Forget one version.
@@ -81,12 +95,15 @@ class DynamoCatalog:
         Raises:
             StateConflictError: somebody else changed the catalog since ``revision`` was read.
         """
-        self._transact([self._delete(f"POND#{pond}", f"VERSION#{version}"), self._advance(revision)])
+        self._transact(
+            [self._delete(f"POND#{pond}", f"VERSION#{version}"), self._advance(revision)]
+        )
 
     def remove(self, removal: Removal, versions: Collection[str], *, revision: int) -> None:
         """Forget a line, versions of it and its arrival rules, in one transaction.
 
-        A line of more than some dozens of versions loses the first of them before, which shows nowhere.
+        A line of more than some dozens of versions loses the first of them before, which shows
+        nowhere.
 
         Raises:
             StateConflictError: somebody else changed the catalog since ``revision`` was read.
@@ -109,7 +126,10 @@ class DynamoCatalog:
     def removed(self, pond: str | None = None) -> Sequence[Removal]:
         """The lines that were ever removed, or those of one Pond."""
         items = self._items(_CATALOG, f"REMOVED#{pond}@" if pond else "REMOVED#")
-        return [Removal(Line(item["line"]["S"]), from_text(item["at"]["S"]), "cleared" in item) for item in items]
+        return [
+            Removal(Line(item["line"]["S"]), from_text(item["at"]["S"]), "cleared" in item)
+            for item in items
+        ]
 
     def mark_cleared(self, removal: Removal) -> None:
         """Nothing is left to do for this removal."""
@@ -120,7 +140,10 @@ class DynamoCatalog:
                 UpdateExpression="SET cleared = :yes",
                 ConditionExpression="#at = :at",
                 ExpressionAttributeNames={"#at": "at"},
-                ExpressionAttributeValues={":yes": {"BOOL": True}, ":at": {"S": to_text(removal.at)}},
+                ExpressionAttributeValues={
+                    ":yes": {"BOOL": True},
+                    ":at": {"S": to_text(removal.at)},
+                },
             )
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
@@ -140,7 +163,11 @@ class DynamoCatalog:
 
     def _version(self, release: Release, *, overwrite: bool) -> TransactWriteItemTypeDef:
         keys = {"pk": f"POND#{parse_line(release.line)[0]}", "sk": f"VERSION#{release.version}"}
-        values = {"sha256": release.sha256, "release": codec.release_to_text(release), "deployed": to_text(release.deployed)}
+        values = {
+            "sha256": release.sha256,
+            "release": codec.release_to_text(release),
+            "deployed": to_text(release.deployed),
+        }
         put: PutTypeDef = {"TableName": self._table, "Item": to_item(keys | values)}
         if not overwrite:
             put["ConditionExpression"] = "attribute_not_exists(pk) OR sha256 = :sha256"
@@ -148,12 +175,18 @@ class DynamoCatalog:
         return {"Put": put}
 
     def _selection(self, release: Release) -> TransactWriteItemTypeDef:
-        values = {"pk": _CATALOG, "sk": f"LINE#{release.line}", "release": codec.release_to_text(release)}
+        values = {
+            "pk": _CATALOG,
+            "sk": f"LINE#{release.line}",
+            "release": codec.release_to_text(release),
+        }
         return {"Put": {"TableName": self._table, "Item": to_item(values)}}
 
     def _advance(self, revision: int) -> TransactWriteItemTypeDef:
         condition = "revision = :held" if revision else "attribute_not_exists(pk)"
-        values = {":next": {"N": str(revision + 1)}} | ({":held": {"N": str(revision)}} if revision else {})
+        values = {":next": {"N": str(revision + 1)}} | (
+            {":held": {"N": str(revision)}} if revision else {}
+        )
         return {
             "Update": {
                 "TableName": self._table,
@@ -168,9 +201,14 @@ class DynamoCatalog:
         try:
             self._clients.dynamodb.transact_write_items(TransactItems=items)
         except ClientError as error:
-            if code_of(error) not in ("TransactionCanceledException", "TransactionInProgressException"):
+            if code_of(error) not in (
+                "TransactionCanceledException",
+                "TransactionInProgressException",
+            ):
                 raise
-            raise StateConflictError("Somebody else changed what is deployed here at the same time.", hint="Do it again.") from error
+            raise StateConflictError(
+                "Somebody else changed what is deployed here at the same time.", hint="Do it again."
+            ) from error
 
 
 def _batched(items: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -1,6 +1,8 @@
-"""AWS clients of one process, each made at its first use: a cold start pays only for what it touches.
+"""AWS clients of one process, each made at its first use: a cold start pays only for what it
+touches.
 
-They are botocore's own: boto3 adds resources and transfers that nothing here uses, and a tenth of a cold start.
+They are botocore's own: boto3 adds resources and transfers that nothing here uses, and a tenth of a
+cold start.
 """
 
 from __future__ import annotations
@@ -23,10 +25,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-_PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=3, read_timeout=20)
+_PATIENT = Config(
+    retries={"mode": "standard", "max_attempts": 5}, connect_timeout=3, read_timeout=20
+)
 _PROMPT = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=5)
 """For a beat, which is of no use when it is late."""
-_DISCOVERY = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=3, read_timeout=120)
+_DISCOVERY = Config(
+    retries={"mode": "standard", "max_attempts": 2}, connect_timeout=3, read_timeout=120
+)
 
 
 class Clients:

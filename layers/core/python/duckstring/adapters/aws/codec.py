@@ -1,7 +1,8 @@
 """Text forms of the engine's values: the state item, the outbox, letters, releases, manifests.
 
-One converter a type, built from the dataclasses' own annotations at first use. Fields at their default are left out, so
-an item stays small and an older text reads as a newer value. docs/protocol.md shows the forms.
+One converter a type, built from the dataclasses' own annotations at first use. Fields at their
+default are left out, so an item stays small and an older text reads as a newer value.
+docs/protocol.md shows the forms.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def letter(to: Line, signal: Signal) -> str:
 
 
 def read_letter(body: str) -> tuple[Line, Signal, dict[str, Json]]:
-    """The addressee, the signal, and the whole object (a gate's task token is no part of the signal).
+    """The addressee, the signal, and the whole object (a gate's task token is no part of the
+    signal).
 
     Raises:
         ValueError, KeyError, TypeError: the body is no letter.
@@ -162,7 +164,10 @@ def _form(kind: Any) -> _Form:  # noqa: ANN401, C901, PLR0911 - annotations are 
 def _tuple_form(arguments: tuple[Any, ...]) -> _Form:
     if len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004 - tuple[X, ...]
         item = _form(arguments[0])
-        return _Form(lambda value: [item.write(v) for v in value], lambda value: tuple(item.read(v) for v in value))
+        return _Form(
+            lambda value: [item.write(v) for v in value],
+            lambda value: tuple(item.read(v) for v in value),
+        )
     return _Form(list, tuple)
 
 
@@ -209,11 +214,16 @@ def kind_of(member: type) -> str:
 
 
 def _dataclass_form(kind: Any) -> _Form:  # noqa: ANN401 - any dataclass
-    """A field called ``kind`` would collide with a union's tag: it travels as ``<field>_`` (Triggered, Release)."""
+    """A field called ``kind`` would collide with a union's tag: it travels as ``<field>_``
+    (Triggered, Release).
+    """
     hints = get_type_hints(kind, {**_NAMES, **vars(__import__(kind.__module__, fromlist=["x"]))})
     names = [field.name for field in fields(kind)]
     forms = [_form(hints[name]) for name in names]
-    plan = [(_wire_name(field.name), form.write, _default(field)) for field, form in zip(fields(kind), forms, strict=True)]
+    plan = [
+        (_wire_name(field.name), form.write, _default(field))
+        for field, form in zip(fields(kind), forms, strict=True)
+    ]
     known = {_wire_name(name): (name, form.read) for name, form in zip(names, forms, strict=True)}
     held_by = _getter(names)
 

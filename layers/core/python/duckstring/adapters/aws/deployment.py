@@ -1,4 +1,6 @@
-"""What only deploying and triggering need of AWS: uploaded packages, discovery by its function, the bus's door."""
+"""What only deploying and triggering need of AWS: uploaded packages, discovery by its function,
+the bus's door.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,23 @@ from duckstring.errors import AuthorError, TransientError
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.settings import Settings
 
-_BUSY = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException", "ResourceConflictException"}
+_BUSY = {
+    "TooManyRequestsException",
+    "ServiceException",
+    "EC2ThrottledException",
+    "ResourceConflictException",
+}
 _CHUNK = 1 << 20
 _MAKING = Lock()
-"""A deploy judges several packages at once, and making clients is not safe in two threads (using them is)."""
+"""A deploy judges several packages at once, and making clients is not safe in two threads (using
+them is).
+"""
 
 
 class ImportFailedError(AuthorError):
-    """The discovery function could not make sense of a package. ``traceback`` is the author's own."""
+    """The discovery function could not make sense of a package. ``traceback`` is the author's
+    own.
+    """
 
     def __init__(self, message: str, *, hint: str = "", traceback: str = "") -> None:
         """Hand on the words of the import."""
@@ -55,7 +66,9 @@ class BucketArtifacts:
 
 
 class LambdaDiscovery:
-    """``ports.Discovery``: in a function of its own, with the layers of the ripple function and none of its rights."""
+    """``ports.Discovery``: in a function of its own, with the layers of the ripple function and
+    none of its rights.
+    """
 
     def __init__(self, clients: Clients, function: str) -> None:
         """Ask the discovery function named ``function``."""
@@ -73,7 +86,11 @@ class LambdaDiscovery:
         if answer.get("ok"):
             return tuple(_ripple(found) for found in answer["ripples"])
         error = answer.get("error", {})
-        raise ImportFailedError(str(error.get("message")), hint=str(error.get("hint") or ""), traceback=str(error.get("traceback") or ""))
+        raise ImportFailedError(
+            str(error.get("message")),
+            hint=str(error.get("hint") or ""),
+            traceback=str(error.get("traceback") or ""),
+        )
 
     def _invoke(self, payload: bytes) -> dict[str, Any]:
         with _MAKING:
@@ -83,12 +100,21 @@ class LambdaDiscovery:
         except ClientError as error:
             if code_of(error) not in _BUSY:
                 raise
-            raise TransientError(f"The discovery function is busy ({code_of(error)}).", hint="Deploy again in a moment.") from error
+            raise TransientError(
+                f"The discovery function is busy ({code_of(error)}).",
+                hint="Deploy again in a moment.",
+            ) from error
         answer: dict[str, Any] = json.loads(response["Payload"].read())
         if response.get("FunctionError"):
             raise ImportFailedError(
-                f"importing it ended the discovery function: {answer.get('errorMessage') or answer}",
-                hint="Code at the top of the module runs at deploy: keep long work and exits inside Ripples.",
+                (
+                    "importing it ended the discovery function: "
+                    f"{answer.get('errorMessage') or answer}"
+                ),
+                hint=(
+                    "Code at the top of the module runs at deploy: keep long work and exits "
+                    "inside Ripples."
+                ),
             )
         return answer
 
@@ -117,7 +143,10 @@ class EventDoor:
             ]
         )
         if answer["FailedEntryCount"]:
-            raise TransientError(f"The bus refused the trigger: {answer['Entries'][0].get('ErrorMessage', '')}", hint="Try again.")
+            raise TransientError(
+                f"The bus refused the trigger: {answer['Entries'][0].get('ErrorMessage', '')}",
+                hint="Try again.",
+            )
 
 
 def _ripple(found: Mapping[str, Any]) -> RippleSpec:

@@ -17,12 +17,16 @@ _MIB_PER_VCPU = 1769
 _MEMORY_SHARE = 0.75
 _LEAST_MIB = 128
 _ANY = "s3"
-"""The scope of any bucket. It is shorter than the one that DuckDB gives by itself (``s3://``), so any secret of the author's wins."""
+"""The scope of any bucket. It is shorter than the one that DuckDB gives by itself (``s3://``),
+so any secret of the author's wins.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """AWS credentials as an attempt is given them. ``renewed``: they end in some hours, and others take their place."""
+    """AWS credentials as an attempt is given them. ``renewed``: they end in some hours, and
+    others take their place.
+    """
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -32,7 +36,8 @@ class Keys:
 
 @dataclass(slots=True)
 class S3Storage:
-    """One database for one attempt. ``memory_mib`` is what the function has; 0: unknown, DuckDB decides.
+    """One database for one attempt. ``memory_mib`` is what the function has; 0: unknown, DuckDB
+    decides.
 
     The fork server opens it with one thread, so that it can be forked: an attempt finds it open.
     """
@@ -56,45 +61,72 @@ class S3Storage:
         return f"s3://{self.bucket}/{checked_table_key(key) if key else ''}"
 
     def addresses(self) -> Sequence[str]:
-        """The beginnings by which DuckDB's errors call what lies in the bucket: as the statement does, or by the request's URL."""
+        """The beginnings by which DuckDB's errors call what lies in the bucket: as the statement
+        does, or by the request's URL.
+        """
         if self.endpoint:
             scheme, _, host = self.endpoint.rpartition("://")
             return self.uri(""), f"{scheme or 'https'}://{host.rstrip('/')}/{self.bucket}/"
-        hosts = [f"s3.{self.region}.amazonaws.com{end}" for end in ("", ".cn")] + ["s3.amazonaws.com"]
-        return self.uri(""), *(url for host in hosts for url in (f"https://{self.bucket}.{host}/", f"https://{host}/{self.bucket}/"))
+        hosts = [f"s3.{self.region}.amazonaws.com{end}" for end in ("", ".cn")] + [
+            "s3.amazonaws.com"
+        ]
+        return self.uri(""), *(
+            url
+            for host in hosts
+            for url in (f"https://{self.bucket}.{host}/", f"https://{host}/{self.bucket}/")
+        )
 
     def prepare(self) -> None:
         """Open the database."""
         import duckdb  # noqa: PLC0415 - the invocation's process never needs it
 
         self._opened = con = duckdb.connect(
-            ":memory:", config={**self._limits(), "threads": "1", "allow_unsigned_extensions": "true", "home_directory": os.devnull}
+            ":memory:",
+            config={
+                **self._limits(),
+                "threads": "1",
+                "allow_unsigned_extensions": "true",
+                "home_directory": os.devnull,
+            },
         )
-        # By its path and first of all: with HOME unset (Lambda) DuckDB cannot look for extensions. Its signature is not asked
-        # for: pip has checked the wheel, and hashing the file would take longer than most Ripples' queries.
+        # By its path and first of all: with HOME unset (Lambda) DuckDB cannot look for extensions.
+        # Its signature is not asked for: pip has checked the wheel, and hashing the file would take
+        # longer than most Ripples' queries.
         con.execute(f"LOAD {_text(str(_extension(duckdb.__version__)))}")
         # Table versions never change, so what was learnt of a file stays true.
         con.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL enable_http_metadata_cache = true")
-        con.execute("SET GLOBAL parquet_metadata_cache = true; SET GLOBAL validate_external_file_cache = 'NO_VALIDATION'")
+        con.execute(
+            "SET GLOBAL parquet_metadata_cache = true; SET GLOBAL validate_external_file_cache = "
+            "'NO_VALIDATION'"
+        )
 
     def settle(self, folder: Path) -> None:
-        """In the attempt's process: spill into ``folder``, and use all the processors that there are."""
+        """In the attempt's process: spill into ``folder``, and use all the processors that there
+        are.
+        """
         if self._opened is None:
             self.prepare()
         assert self._opened is not None  # noqa: S101 - it was just opened
-        # Connections of its own: a connection that was forked would give every attempt the same random numbers.
+        # Connections of its own: a connection that was forked would give every attempt the same
+        # random numbers.
         self._con, self._secrets = self._opened.cursor(), self._opened.cursor()
         where = _text(str(folder / "spill"))
         threads = f"SET GLOBAL threads = {self._threads()};" if self._threads() > 1 else ""
-        self._con.execute(f"{threads} SET GLOBAL temp_directory = {where}; SET GLOBAL home_directory = {where}")
+        self._con.execute(
+            f"{threads} SET GLOBAL temp_directory = {where}; SET GLOBAL home_directory = {where}"
+        )
 
     def grant(self, keys: object) -> None:
-        """Use these credentials from here on. A query that runs finds them at the next file that it opens."""
+        """Use these credentials from here on. A query that runs finds them at the next file that
+        it opens.
+        """
         if not isinstance(keys, Keys):
             raise TypeError(f"S3 needs keys, not {type(keys).__name__}")
         if self._secrets is None:
             raise InvariantError("Keys are granted before a database is open.")
-        self._secrets.execute(f"{self._secret('catchment', self.uri(''), keys)}; {self._secret('role', _ANY, keys)}")
+        self._secrets.execute(
+            f"{self._secret('catchment', self.uri(''), keys)}; {self._secret('role', _ANY, keys)}"
+        )
 
     def open(self) -> DuckDBPyConnection:
         """The database, with limits and credentials set."""
@@ -130,7 +162,12 @@ class S3Storage:
 def _extension(version: str) -> Path:
     import duckdb_extension_httpfs  # type: ignore[import-untyped]  # noqa: PLC0415 - found where pip put it
 
-    return Path(duckdb_extension_httpfs.__file__).parent / "extensions" / f"v{version}" / "httpfs.duckdb_extension"
+    return (
+        Path(duckdb_extension_httpfs.__file__).parent
+        / "extensions"
+        / f"v{version}"
+        / "httpfs.duckdb_extension"
+    )
 
 
 def _text(text: str) -> str:

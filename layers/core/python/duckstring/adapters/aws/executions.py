@@ -1,4 +1,6 @@
-"""Executions and gates: Step Functions. Starting twice is starting once; answering a branch that left is no error."""
+"""Executions and gates: Step Functions. Starting twice is starting once; answering a branch that
+left is no error.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,18 @@ if TYPE_CHECKING:
 
 _GONE = {"TaskDoesNotExist", "TaskTimedOut", "InvalidToken"}
 _FOREIGN = {"ValidationException", "AccessDeniedException"}
-"""Of a token that none of our branches can have: too long for one, or another machine's. Somebody wrote it into a letter."""
+"""Of a token that none of our branches can have: too long for one, or another machine's.
+Somebody wrote it into a letter.
+"""
 _MOST_TOKENS = 16
 _log = logging.getLogger("duckstring.gates")
-_OVER = {"ExecutionDoesNotExist", "ValidationException"}  # the second one's only cause, for a name of ours: it does not run
-_TOKEN_TTL_SECONDS = 370 * 24 * 3600  # longer than the longest execution (a year): only forgotten ones expire
+_OVER = {
+    "ExecutionDoesNotExist",
+    "ValidationException",
+}  # the second one's only cause, for a name of ours: it does not run
+_TOKEN_TTL_SECONDS = (
+    370 * 24 * 3600
+)  # longer than the longest execution (a year): only forgotten ones expire
 
 
 class Machine:
@@ -48,17 +57,24 @@ class Machine:
         name = execution_name(line, run.run, run.launch)
         branches = [_branch(branch) for branch in run.branches]
         alone = branches[0] if len(branches) == 1 else {}
-        payload = json.dumps({"line": line, "run": run.run, "launch": run.launch, "branches": branches, **alone})
+        payload = json.dumps(
+            {"line": line, "run": run.run, "launch": run.launch, "branches": branches, **alone}
+        )
         try:
-            self._clients.stepfunctions.start_execution(stateMachineArn=self._machine, name=name, input=payload)
+            self._clients.stepfunctions.start_execution(
+                stateMachineArn=self._machine, name=name, input=payload
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise
             self._check_same(name, payload, error)
 
     def _check_same(self, name: str, payload: str, error: ClientError) -> None:
-        there = self._clients.stepfunctions.describe_execution(executionArn=execution_arn(self._machine, name))
-        # Its branches only: an outbox is performed again after an upgrade too, and that may have given the input another form.
+        there = self._clients.stepfunctions.describe_execution(
+            executionArn=execution_arn(self._machine, name)
+        )
+        # Its branches only: an outbox is performed again after an upgrade too, and that may have
+        # given the input another form.
         if _branches(there.get("input") or "{}") != _branches(payload):
             raise InvariantError(f"Execution {name} exists with another input.") from error
 
@@ -66,15 +82,23 @@ class Machine:
         """Stop the run's execution; one that is over or never was is success."""
         arn = execution_arn(self._machine, execution_name(line, run.run, run.launch))
         try:
-            self._clients.stepfunctions.stop_execution(executionArn=arn, error="Stopped", cause="Stopped by the Catchment")
+            self._clients.stepfunctions.stop_execution(
+                executionArn=arn, error="Stopped", cause="Stopped by the Catchment"
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] not in _OVER:
                 raise
 
 
 def _branch(branch: RippleBranch) -> dict[str, object]:
-    """What the machine knows of a Ripple. ``memory_mib`` goes with ``task``; an input of before there were any has none."""
-    told: dict[str, object] = {"ripple": branch.ripple, "verdict": branch.verdict, "attempt": branch.attempt}
+    """What the machine knows of a Ripple. ``memory_mib`` goes with ``task``; an input of before
+    there were any has none.
+    """
+    told: dict[str, object] = {
+        "ripple": branch.ripple,
+        "verdict": branch.verdict,
+        "attempt": branch.attempt,
+    }
     return {**told, "memory_mib": branch.memory_mib} if branch.verdict == "task" else told
 
 
@@ -90,9 +114,10 @@ def execution_arn(machine: str, name: str) -> str:
 class TokenGates:
     """``ports.Gates``: tokens lie in items of their own, too long for the actor's state.
 
-    One wait of a branch may have several tokens: where Step Functions does not hear that its message was sent, it sends another,
-    with another token, and only the last is of use. And a forged letter may bring one. So none takes another's place: all
-    that came for the newest attempt are kept, and all are answered.
+    One wait of a branch may have several tokens: where Step Functions does not hear that its
+    message was sent, it sends another, with another token, and only the last is of use. And a
+    forged letter may bring one. So none takes another's place: all that came for the newest attempt
+    are kept, and all are answered.
     """
 
     def __init__(self, clients: Clients, table: str) -> None:
@@ -100,7 +125,9 @@ class TokenGates:
         self._clients, self._table = clients, table
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
-        """Remember a waiting branch's token; a letter of an earlier attempt that was redriven late does not bring its own back."""
+        """Remember a waiting branch's token; a letter of an earlier attempt that was redriven
+        late does not bring its own back.
+        """
         key = token_key(line, gate.run, gate.launch, gate.ripple)
         attempt: AttributeValueTypeDef = {"N": str(gate.attempt)}
         item: dict[str, AttributeValueTypeDef] = {
@@ -113,7 +140,9 @@ class TokenGates:
             self._keep_beside(key, attempt, token)
 
     def _keep_first(self, item: Mapping[str, AttributeValueTypeDef]) -> bool:
-        """In the place of those of earlier attempts. False: there is one of this attempt or a later one."""
+        """In the place of those of earlier attempts. False: there is one of this attempt or a
+        later one.
+        """
         try:
             self._clients.dynamodb.put_item(
                 TableName=self._table,
@@ -127,13 +156,18 @@ class TokenGates:
             return False
         return True
 
-    def _keep_beside(self, key: Mapping[str, AttributeValueTypeDef], attempt: AttributeValueTypeDef, token: str) -> None:
+    def _keep_beside(
+        self, key: Mapping[str, AttributeValueTypeDef], attempt: AttributeValueTypeDef, token: str
+    ) -> None:
         try:
             self._clients.dynamodb.update_item(
                 TableName=self._table,
                 Key=key,
                 UpdateExpression="ADD #beside :tokens",
-                ConditionExpression="attempt = :attempt AND #token <> :token AND (attribute_not_exists(#beside) OR size(#beside) < :most)",
+                ConditionExpression=(
+                    "attempt = :attempt AND #token <> :token AND (attribute_not_exists(#beside) "
+                    "OR size(#beside) < :most)"
+                ),
                 ExpressionAttributeNames={"#token": "token", "#beside": "beside"},
                 ExpressionAttributeValues={
                     ":attempt": attempt,
@@ -153,7 +187,9 @@ class TokenGates:
             self._answer(former_key(line, key), answer)
 
     def _answer(self, key: dict[str, AttributeValueTypeDef], answer: AnswerGate) -> bool | None:
-        """Whether the branch needs no other answer; None: there is no token under ``key``, or nobody waits with it."""
+        """Whether the branch needs no other answer; None: there is no token under ``key``, or
+        nobody waits with it.
+        """
         got = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         if "Item" not in got:
             return None
@@ -172,24 +208,35 @@ class TokenGates:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _FOREIGN:
-                _log.error("task token refused", extra={"run": answer.run, "ripple": answer.ripple, "code": code})
+                _log.error(
+                    "task token refused",
+                    extra={"run": answer.run, "ripple": answer.ripple, "code": code},
+                )
             elif code not in _GONE:
                 raise
             return False
         return True
 
     def _tell(self, token: str, answer: AnswerGate) -> None:
-        """A gate succeeds with the attempt to run; any other verdict is a failure, so that no state is needed to tell them apart."""
+        """A gate succeeds with the attempt to run; any other verdict is a failure, so that no
+        state is needed to tell them apart.
+        """
         if answer.verdict == "lambda":
-            self._clients.stepfunctions.send_task_success(taskToken=token, output=json.dumps({"attempt": answer.attempt}))
+            self._clients.stepfunctions.send_task_success(
+                taskToken=token, output=json.dumps({"attempt": answer.attempt})
+            )
             return
         cause: object = codec.to_object(shortened(answer.failure)) if answer.failure else None
         if answer.verdict == "task":
             cause = {"attempt": answer.attempt, "memory_mib": answer.memory_mib}
         error = {"done": DONE, "task": TASK}.get(answer.verdict, CANCELLED)
-        self._clients.stepfunctions.send_task_failure(taskToken=token, error=error, cause=json.dumps(cause))
+        self._clients.stepfunctions.send_task_failure(
+            taskToken=token, error=error, cause=json.dumps(cause)
+        )
 
 
 def _is_echo(answer: AnswerGate, attempted: int) -> bool:
-    """The branch asks after the very attempt that the answer gives it: that answer was heard, and is now said again."""
+    """The branch asks after the very attempt that the answer gives it: that answer was heard,
+    and is now said again.
+    """
     return answer.verdict in ("lambda", "task") and answer.attempt <= attempted

@@ -1,7 +1,8 @@
 """History in DynamoDB and S3: rows of runs and attempts, written once and read back.
 
-A row only ever goes from running to an end, and its first end stays: writes are conditional on that, so that late,
-doubled and competing ones (a worker's own words and the orchestrator's about a lost worker) need no order.
+A row only ever goes from running to an end, and its first end stays: writes are conditional on
+that, so that late, doubled and competing ones (a worker's own words and the orchestrator's about a
+lost worker) need no order.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of, from_item, to_item
-from duckstring.adapters.aws.layout import attempt_key, attempts_of, former_key, line_partition, work_partition
+from duckstring.adapters.aws.layout import (
+    attempt_key,
+    attempts_of,
+    former_key,
+    line_partition,
+    work_partition,
+)
 from duckstring.adapters.aws.rows import attempt_row
 from duckstring.engine.effects import RecordAttempt, RecordRun
 from duckstring.engine.state import Failure
@@ -35,7 +42,9 @@ SHORT = 20_000
 _MONTHS = 14
 _RECENT = 200
 _FEW = 32
-"""So many lines are asked one by one: the index over all runs lags a little, a line's own rows do not."""
+"""So many lines are asked one by one: the index over all runs lags a little, a line's own rows
+do not.
+"""
 _PAYLOAD = 4_000_000
 """Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
 _RUN_FIELDS = ("finished", "changed", "overtaken_by", "ripple", "error", "message")
@@ -47,7 +56,9 @@ _ATTEMPT_FIELDS = (
 _OPEN = "attribute_not_exists(pk) OR attribute_not_exists(#status) OR #status = :__running"
 _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
 _TOO_LARGE = "size"
-"""What DynamoDB says of an item that would have more than 400 KB, and of no other request that is made here."""
+"""What DynamoDB says of an item that would have more than 400 KB, and of no other request that
+is made here.
+"""
 
 
 class DynamoHistory:
@@ -79,7 +90,9 @@ class DynamoHistory:
         }
         if failure:
             where = f"errors/{line}/{row.run}-{failure.ripple}-{failure.attempt}-run.txt"
-            values |= {"ripple": failure.ripple, "error": _error(failure)} | self._message(failure.message, where)
+            values |= {"ripple": failure.ripple, "error": _error(failure)} | self._message(
+                failure.message, where
+            )
         self._write(_run_key(line, row.run), values)
 
     def record_attempt(self, line: Line, row: RecordAttempt) -> None:
@@ -96,7 +109,8 @@ class DynamoHistory:
             where = f"errors/{line}/{row.run}-{row.ripple}-{row.attempt}-lost.txt"
             values |= {"error": _error(failure)} | self._message(failure.message, where)
         self._write(key, values)
-        # A worker that began before attempts had a partition of their own looks there whether it is wanted.
+        # A worker that began before attempts had a partition of their own looks there whether it is
+        # wanted.
         self._write(former_key(line, key), values, condition="#status = :__running")
 
     def _message(self, message: str, where: str) -> dict[str, object]:
@@ -116,7 +130,10 @@ class DynamoHistory:
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in kept),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in kept},
-                ExpressionAttributeValues={f":{name}": value for name, value in to_item(kept).items()} | {":__running": {"S": "running"}},
+                ExpressionAttributeValues={
+                    f":{name}": value for name, value in to_item(kept).items()
+                }
+                | {":__running": {"S": "running"}},
             )
         except ClientError as error:
             if code_of(error) == "ValidationException" and _TOO_LARGE in str(error):
@@ -146,14 +163,18 @@ class DynamoHistoryReader:
         """Rows lie in ``table``, texts too long for them in ``bucket``."""
         self._clients, self._table, self._bucket = clients, table, bucket
 
-    def runs(self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None) -> Sequence[Row]:
+    def runs(
+        self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None
+    ) -> Sequence[Row]:
         """Newest first."""
         query = self._of_line(line_partition(line), "RUN#") if line else None
         found = self._rows(query, status) if query else self._of_all(now, status)
         return tuple(islice(found, limit))
 
     def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, Row]:
-        """The newest run of each line: one look a line, and where there are many, first one at what ran lately."""
+        """The newest run of each line: one look a line, and where there are many, first one at
+        what ran lately.
+        """
         last: dict[Line, Row] = {}
         wanted = set(lines)
         if len(wanted) > _FEW:
@@ -161,13 +182,21 @@ class DynamoHistoryReader:
                 last.setdefault(Line(f"{row['pond']}@{row['major']}"), row)
         rest = sorted(wanted - set(last))
         with ThreadPoolExecutor(max_workers=8) as pool:
-            found = pool.map(lambda line: next(self._rows(self._of_line(line_partition(line), "RUN#") | {"Limit": 1}, None), None), rest)
+            found = pool.map(
+                lambda line: next(
+                    self._rows(self._of_line(line_partition(line), "RUN#") | {"Limit": 1}, None),
+                    None,
+                ),
+                rest,
+            )
         last |= {line: row for line, row in zip(rest, found, strict=True) if row}
         return {line: row for line, row in last.items() if line in wanted}
 
     def run(self, line: Line, number: int) -> Row | None:
         """One run."""
-        item = self._clients.dynamodb.get_item(TableName=self._table, Key=_run_key(line, number), ConsistentRead=True).get("Item")
+        item = self._clients.dynamodb.get_item(
+            TableName=self._table, Key=_run_key(line, number), ConsistentRead=True
+        ).get("Item")
         if not item:
             return None
         return self._with_overflow([_row(item)])[0]
@@ -175,14 +204,22 @@ class DynamoHistoryReader:
     def attempts(self, line: Line, number: int) -> Sequence[Row]:
         """The attempts of one run, by when they started, with their full texts."""
         found: dict[object, dict[str, object]] = {}
-        for partition in (line_partition(line), work_partition(line)):  # as they lay before, then as they lie now
+        for partition in (
+            line_partition(line),
+            work_partition(line),
+        ):  # as they lay before, then as they lie now
             query = self._of_line(partition, attempts_of(number)) | {"ScanIndexForward": True}
             for page in self._clients.dynamodb.get_paginator("query").paginate(**query):
                 for row in filter(None, (attempt_row(line, item) for item in page["Items"])):
                     which = row["ripple"], row["attempt"]
                     found[which] = _joined(found.get(which), row)
         rows = [{**dict.fromkeys(_ATTEMPT_FIELDS), **row} for row in found.values()]
-        return self._with_overflow(sorted(rows, key=lambda row: (str(row["started"] or row["finished"] or ""), str(row["ripple"]))))
+        return self._with_overflow(
+            sorted(
+                rows,
+                key=lambda row: (str(row["started"] or row["finished"] or ""), str(row["ripple"])),
+            )
+        )
 
     def _of_line(self, partition: str, prefix: str) -> dict[str, Any]:
         return {
@@ -224,15 +261,23 @@ class DynamoHistoryReader:
         left = _PAYLOAD
         whole: list[Row] = []
         for row in rows:
-            text = self._text(str(row["overflow"]), left) if row.get("overflow") and left > SHORT else ""
+            text = (
+                self._text(str(row["overflow"]), left)
+                if row.get("overflow") and left > SHORT
+                else ""
+            )
             left -= len(text.encode())
             whole.append(_grown(row, text))
         return whole
 
     def _text(self, key: str, most: int) -> str:
-        """A text in S3, its first ``most`` bytes; empty if it is gone: the row's own words remain."""
+        """A text in S3, its first ``most`` bytes; empty if it is gone: the row's own words
+        remain.
+        """
         try:
-            body = self._clients.s3.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{most - 1}")["Body"].read()
+            body = self._clients.s3.get_object(
+                Bucket=self._bucket, Key=key, Range=f"bytes=0-{most - 1}"
+            )["Body"].read()
         except ClientError as error:
             if code_of(error) != "NoSuchKey":
                 raise
@@ -257,13 +302,17 @@ def months_back(now: Instant) -> Iterator[str]:
 
 
 def _row(item: Mapping[str, Any]) -> dict[str, object]:
-    """A run's row with every field that docs/protocol.md names, None where the item has none yet."""
+    """A run's row with every field that docs/protocol.md names, None where the item has none
+    yet.
+    """
     held = {name: value for name, value in from_item(item).items() if name not in _KEYS}
     return {**dict.fromkeys(_RUN_FIELDS), **held}
 
 
 def _joined(earlier: dict[str, object] | None, row: dict[str, object]) -> dict[str, object]:
-    """A row that was begun before attempts had a partition of their own, and what was written of it since. An end stays."""
+    """A row that was begun before attempts had a partition of their own, and what was written of
+    it since. An end stays.
+    """
     if earlier is None:
         return row
     if earlier["status"] != "running":
@@ -276,7 +325,9 @@ def _run_key(line: Line, number: int) -> Key:
 
 
 def _grown(row: Row, text: str) -> Row:
-    """``row`` with its full texts: a worker writes the traceback alone where it contains the message, else both, apart."""
+    """``row`` with its full texts: a worker writes the traceback alone where it contains the
+    message, else both, apart.
+    """
     message, traceback = str(row.get("message") or ""), str(row.get("traceback") or "")
     if traceback and text.startswith(traceback):
         return {**row, "traceback": text}

@@ -24,8 +24,9 @@ _NO_LETTER = (ValueError, LookupError, TypeError, AttributeError, ArithmeticErro
 _LONGEST_WAIT = 60
 _SHOWN = 300
 _EARLY = timedelta(seconds=1)
-"""Clocks may disagree by this much about when a delay is over; the engine sets again what rings a little early, for a later
-time: the letter of the same time would be taken for an echo."""
+"""Clocks may disagree by this much about when a delay is over; the engine sets again what rings a
+little early, for a later time: the letter of the same time would be taken for an echo.
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,9 @@ class Batch:
 
 
 def batches(records: Sequence[Mapping[str, Any]]) -> list[Batch]:
-    """Records by line, each line's in order. What is not a letter is dropped with one line of the log: it can never be read."""
+    """Records by line, each line's in order. What is not a letter is dropped with one line of
+    the log: it can never be read.
+    """
     found: dict[Line, Batch] = {}
     for record in records:
         attributes = record["attributes"]
@@ -65,10 +68,14 @@ def batches(records: Sequence[Mapping[str, Any]]) -> list[Batch]:
     return list(found.values())
 
 
-def forwarded(records: Sequence[Mapping[str, Any]], now: Instant) -> tuple[list[Letter], list[tuple[Line, Instant]]]:
-    """Letters that waited in the delay queue, for their line's group; and the alarms that are not due yet.
+def forwarded(
+    records: Sequence[Mapping[str, Any]], now: Instant
+) -> tuple[list[Letter], list[tuple[Line, Instant]]]:
+    """Letters that waited in the delay queue, for their line's group; and the alarms that are not
+    due yet.
 
-    These came from Scheduler, ahead of time: it keeps time within a minute, the delay queue to the second.
+    These came from Scheduler, ahead of time: it keeps time within a minute, the delay queue to the
+    second.
     """
     letters: list[Letter] = []
     early: list[tuple[Line, Instant]] = []
@@ -76,20 +83,32 @@ def forwarded(records: Sequence[Mapping[str, Any]], now: Instant) -> tuple[list[
         try:
             whole = checked_object(record["body"])
             to, signal = Line(whole["to"]), codec.signal_of(whole)
-            due = checked_instant(whole["at"], "at") if isinstance(signal, AlarmRang) and "at" in whole else now
+            due = (
+                checked_instant(whole["at"], "at")
+                if isinstance(signal, AlarmRang) and "at" in whole
+                else now
+            )
         except _NO_LETTER as error:
             refuse(error, record)
             continue
         if due > now + _EARLY:
             early.append((to, due))
         else:
-            letters.append(Letter(to, signal, key=f"{to}:{whole['kind']}:{whole.get('at', record['messageId'])}"))
+            letters.append(
+                Letter(
+                    to, signal, key=f"{to}:{whole['kind']}:{whole.get('at', record['messageId'])}"
+                )
+            )
     return letters, early
 
 
 def refuse(why: Exception, record: Mapping[str, Any]) -> None:
     """One line of the log, whatever the body is."""
-    logger.error("letter refused: %s", why, extra={"message_id": record.get("messageId"), "body": ascii(record["body"][:_SHOWN])})
+    logger.error(
+        "letter refused: %s",
+        why,
+        extra={"message_id": record.get("messageId"), "body": ascii(record["body"][:_SHOWN])},
+    )
 
 
 def wait_after(receives: int) -> int:
@@ -98,9 +117,14 @@ def wait_after(receives: int) -> int:
 
 
 def postpone(sqs: SQSClient, mailbox: str, batch: Batch) -> None:
-    """Show failed messages again soon (longer each time), not only after the queue's long visibility timeout."""
+    """Show failed messages again soon (longer each time), not only after the queue's long
+    visibility timeout.
+    """
     wait = wait_after(batch.seen)
     sqs.change_message_visibility_batch(
         QueueUrl=mailbox,
-        Entries=[{"Id": str(i), "ReceiptHandle": r, "VisibilityTimeout": wait} for i, r in enumerate(batch.receipts[:10])],
+        Entries=[
+            {"Id": str(i), "ReceiptHandle": r, "VisibilityTimeout": wait}
+            for i, r in enumerate(batch.receipts[:10])
+        ],
     )

@@ -1,4 +1,6 @@
-"""DynamoDB's items and plain values, and botocore's refusals and our errors: the two translations, each once."""
+"""DynamoDB's items and plain values, and botocore's refusals and our errors: the two
+translations, each once.
+"""
 
 from __future__ import annotations
 
@@ -53,4 +55,7 @@ def _plain(attribute: Mapping[str, Any]) -> object:
         case "M":
             return from_item(value)
         case _:
-            raise InvariantError(f"An item holds text, numbers, booleans, and lists and objects of them, not {kind} {value!r}.")
+            raise InvariantError(
+                "An item holds text, numbers, booleans, and lists and objects of them, not "
+                f"{kind} {value!r}."
+            )

@@ -1,10 +1,13 @@
-"""Where the items of a line lie. Each writer has partitions of its own, for a role's rights are given by partition key.
+"""Where the items of a line lie. Each writer has partitions of its own, for a role's rights are
+given by partition key.
 
-A worker runs its author's code, and that has the worker's rights: so ``WORK#sales@1`` is the only partition of a line that
-workers write, ``TOKEN#sales@1`` is the orchestrator's alone, and ``LINE#sales@1`` (state, manifests, runs) workers only read.
+A worker runs its author's code, and that has the worker's rights: so ``WORK#sales@1`` is the only
+partition of a line that workers write, ``TOKEN#sales@1`` is the orchestrator's alone, and
+``LINE#sales@1`` (state, manifests, runs) workers only read.
 
-Before there were partitions, attempts, memory and tokens lay in ``LINE#`` under the same sort keys. ``former_key`` gives it:
-what was written then is still read, and nothing is written there but the end of an attempt that began there.
+Before there were partitions, attempts, memory and tokens lay in ``LINE#`` under the same sort keys.
+``former_key`` gives it: what was written then is still read, and nothing is written there but the
+end of an attempt that began there.
 """
 
 from __future__ import annotations

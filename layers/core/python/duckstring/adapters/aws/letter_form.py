@@ -1,8 +1,11 @@
-"""The form of a letter's body, checked before anything is made of it: whoever may write to the mailbox may write anything.
+"""The form of a letter's body, checked before anything is made of it: whoever may write to the
+mailbox may write anything.
 
-What a field may hold follows from its type in ``engine/signals.py``, so a new signal is checked without a word here. The checks
-are those of JSON's shape only; what a letter claims, ``orchestrator/credible.py`` holds against the line. Any text at all is
-either a letter or a ``LetterFormError``: one body that raised something else would keep the other lines of its delivery waiting.
+What a field may hold follows from its type in ``engine/signals.py``, so a new signal is checked
+without a word here. The checks are those of JSON's shape only; what a letter claims,
+``orchestrator/credible.py`` holds against the line. Any text at all is either a letter or a
+``LetterFormError``: one body that raised something else would keep the other lines of its delivery
+waiting.
 """
 
 from __future__ import annotations
@@ -30,7 +33,9 @@ _MOST_SECONDS = 3_660 * 86_400
 _LAST_YEAR = 2_999
 """Some room is left for what is reckoned from an instant."""
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-"""One that nothing ends goes on to the end of the body: so each quotation mark is looked at once."""
+"""One that nothing ends goes on to the end of the body: so each quotation mark is looked at
+once.
+"""
 _BRACKET = re.compile(r"[\[\]{}]")
 
 Json = Any
@@ -66,7 +71,9 @@ def checked_object(body: str) -> dict[str, Json]:
 
 
 def _check_size(body: str) -> None:
-    """Before anything is read: what reads JSON, or goes through what was read, does so by recursion."""
+    """Before anything is read: what reads JSON, or goes through what was read, does so by
+    recursion.
+    """
     try:
         size = len(body.encode())
     except UnicodeEncodeError:
@@ -239,7 +246,9 @@ def _check_whole(value: Json, where: str) -> None:
 
 def _check_seconds(value: Json, where: str) -> None:
     # A whole number of hundreds of digits can be compared, but is no float.
-    is_number = (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and math.isfinite(value))
+    is_number = (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, float) and math.isfinite(value)
+    )
     if not is_number or not 0 <= value <= _MOST_SECONDS:
         raise LetterFormError(f"{where} is {_shown(value)}")
 

@@ -26,7 +26,11 @@ class _Batch:
     size: int = 0
 
     def has_room(self, letter: Letter, body: str) -> bool:
-        return letter.to not in self.bodies and len(self.bodies) < _BATCH and self.size + len(body) <= MOST_LETTER_BYTES
+        return (
+            letter.to not in self.bodies
+            and len(self.bodies) < _BATCH
+            and self.size + len(body) <= MOST_LETTER_BYTES
+        )
 
     def add(self, letter: Letter, body: str) -> None:
         self.bodies[letter.to] = letter, body
@@ -36,9 +40,10 @@ class _Batch:
 class SqsMailbox:
     """``ports.Mailbox``.
 
-    SQS drops a message whose deduplication id its group had in the last five minutes. A sender chooses the id, and a worker that
-    reads a line's state could work out the next one and use it first. So each id contains a secret of this process. A letter
-    that two processes send arrives twice; the second changes nothing.
+    SQS drops a message whose deduplication id its group had in the last five minutes. A sender
+    chooses the id, and a worker that reads a line's state could work out the next one and use it
+    first. So each id contains a secret of this process. A letter that two processes send arrives
+    twice; the second changes nothing.
     """
 
     def __init__(self, clients: Clients, url: str) -> None:
@@ -49,8 +54,9 @@ class SqsMailbox:
     def send(self, letters: Sequence[Letter]) -> Sequence[str]:
         """Post all, up to ten a request, in order; gives each letter's sequence number.
 
-        No request has two letters of one line: SQS may refuse the first and take the second, which is then heard first, and
-        makes the first no news when it is posted again. Nor more bytes than SQS takes: it would never take them.
+        No request has two letters of one line: SQS may refuse the first and take the second, which
+        is then heard first, and makes the first no news when it is posted again. Nor more bytes
+        than SQS takes: it would never take them.
 
         Raises:
             TransientError: SQS took only some; posting all again is safe.
@@ -70,8 +76,14 @@ class SqsMailbox:
                 ],
             )
             if failed := answer.get("Failed"):
-                raise TransientError(f"The mailbox refused {len(failed)} of {len(batch)} letters: {failed[0].get('Message', '')}")
-            numbers += [sent["SequenceNumber"] for sent in sorted(answer["Successful"], key=lambda sent: int(sent["Id"]))]
+                raise TransientError(
+                    f"The mailbox refused {len(failed)} of {len(batch)} letters: "
+                    f"{failed[0].get('Message', '')}"
+                )
+            numbers += [
+                sent["SequenceNumber"]
+                for sent in sorted(answer["Successful"], key=lambda sent: int(sent["Id"]))
+            ]
         return numbers
 
 
@@ -89,5 +101,9 @@ def _batches(letters: Sequence[Letter]) -> Iterator[list[tuple[Letter, str]]]:
 
 def dedup_id(letter: Letter, body: str, secret: bytes) -> str:
     """The same for the same letter again: one with this key and body, or of this event."""
-    known = (b"", letter.key.encode()) if letter.is_of_event else (secret, letter.key.encode(), body.encode())
+    known = (
+        (b"", letter.key.encode())
+        if letter.is_of_event
+        else (secret, letter.key.encode(), body.encode())
+    )
     return hashlib.sha256(b"\0".join(known)).hexdigest()

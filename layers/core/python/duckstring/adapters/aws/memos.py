@@ -23,23 +23,42 @@ _NOT_LATER = "(attribute_not_exists(#attempt) OR #attempt <= :attempt)"
 class DynamoMemory:
     """``author.memory.Memory``.
 
-    Looking claims the item for one's attempt. So a late worker of an earlier attempt, which is still about to remember what it
-    has started, cannot do so behind the back of the attempt that has looked and found nothing. The item says when it was last
-    written: the sweep deletes it, for a worker may not write when an item expires.
+    Looking claims the item for one's attempt. So a late worker of an earlier attempt, which is
+    still about to remember what it has started, cannot do so behind the back of the attempt that
+    has looked and found nothing. The item says when it was last written: the sweep deletes it, for
+    a worker may not write when an item expires.
     """
 
-    def __init__(self, clients: Clients, table: str, line: Line, key: Mapping[str, AttributeValueTypeDef], *, attempt: int) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        table: str,
+        line: Line,
+        key: Mapping[str, AttributeValueTypeDef],
+        *,
+        attempt: int,
+    ) -> None:
         """The item ``key`` of ``table``, on behalf of ``attempt``."""
-        self._clients, self._table, self._line, self._key, self._attempt = clients, table, line, dict(key), attempt
+        self._clients, self._table, self._line, self._key, self._attempt = (
+            clients,
+            table,
+            line,
+            dict(key),
+            attempt,
+        )
 
     def entries(self) -> Mapping[str, str]:
         """All that is remembered, and the claim to it."""
-        found = self._update("SET #memo = if_not_exists(#memo, :nothing)", _NOT_LATER, {}, {":nothing": {"M": {}}})
+        found = self._update(
+            "SET #memo = if_not_exists(#memo, :nothing)", _NOT_LATER, {}, {":nothing": {"M": {}}}
+        )
         return _texts(found) or self._from_before()
 
     def keep(self, key: str, text: str) -> None:
         """Remember one value; others that somebody keeps at the same time stay."""
-        self._update("SET #memo.#key = :text", "#attempt = :attempt", {"#key": key}, {":text": {"S": text}})
+        self._update(
+            "SET #memo.#key = :text", "#attempt = :attempt", {"#key": key}, {":text": {"S": text}}
+        )
 
     def _from_before(self) -> Mapping[str, str]:
         """Take over what was remembered before memory had a partition of its own."""
@@ -49,7 +68,11 @@ class DynamoMemory:
         return memo
 
     def _update(
-        self, change: str, condition: str, names: Mapping[str, str], values: Mapping[str, AttributeValueTypeDef]
+        self,
+        change: str,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, AttributeValueTypeDef],
     ) -> Mapping[str, AttributeValueTypeDef]:
         try:
             return self._clients.dynamodb.update_item(
@@ -57,8 +80,17 @@ class DynamoMemory:
                 Key=self._key,
                 UpdateExpression=f"{change}, #attempt = :attempt, #looked = :looked",
                 ConditionExpression=condition,
-                ExpressionAttributeNames={"#memo": "memo", "#attempt": "attempt", "#looked": "looked", **names},
-                ExpressionAttributeValues={":attempt": {"N": str(self._attempt)}, ":looked": {"S": to_text(_now())}, **values},
+                ExpressionAttributeNames={
+                    "#memo": "memo",
+                    "#attempt": "attempt",
+                    "#looked": "looked",
+                    **names,
+                },
+                ExpressionAttributeValues={
+                    ":attempt": {"N": str(self._attempt)},
+                    ":looked": {"S": to_text(_now())},
+                    **values,
+                },
                 ReturnValues="ALL_NEW",
             )["Attributes"]
         except ClientError as error:
@@ -76,21 +108,31 @@ class DynamoMemories:
 
     def of(self, line: Line, *, run: int, ripple: str, tried: int, attempt: int) -> DynamoMemory:
         """For an attempt that goes on."""
-        return DynamoMemory(self._clients, self._table, line, memo_key(line, run, ripple, tried), attempt=attempt)
+        return DynamoMemory(
+            self._clients, self._table, line, memo_key(line, run, ripple, tried), attempt=attempt
+        )
 
     def last(self, line: Line, *, run: int, ripple: str, tried: int) -> Mapping[str, str]:
         """As it was left, for one who only looks."""
         key = memo_key(line, run, ripple, tried)
-        return _texts(_item(self._clients, self._table, key)) or _texts(_item(self._clients, self._table, former_key(line, key)))
+        return _texts(_item(self._clients, self._table, key)) or _texts(
+            _item(self._clients, self._table, former_key(line, key))
+        )
 
 
-def _item(clients: Clients, table: str, key: dict[str, AttributeValueTypeDef]) -> Mapping[str, AttributeValueTypeDef]:
+def _item(
+    clients: Clients, table: str, key: dict[str, AttributeValueTypeDef]
+) -> Mapping[str, AttributeValueTypeDef]:
     return clients.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
 
 
 def _texts(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, str]:
     """Every worker may write there: what is no text is left out."""
-    return {name: value["S"] for name, value in item.get("memo", {}).get("M", {}).items() if "S" in value}
+    return {
+        name: value["S"]
+        for name, value in item.get("memo", {}).get("M", {}).items()
+        if "S" in value
+    }
 
 
 def _now() -> Instant:

@@ -46,7 +46,9 @@ class DynamoStateReader:
 
     def _items(self, lines: Sequence[Line]) -> Iterator[Item]:
         """One batch; what DynamoDB could not answer is asked again."""
-        keys: Sequence[Mapping[str, object]] = [{"pk": {"S": f"LINE#{line}"}, "sk": {"S": "STATE"}} for line in lines]
+        keys: Sequence[Mapping[str, object]] = [
+            {"pk": {"S": f"LINE#{line}"}, "sk": {"S": "STATE"}} for line in lines
+        ]
         for _ in range(_ROUNDS):
             asked = {self._table: {"Keys": keys, "ConsistentRead": True}}
             answer = self._clients.dynamodb.batch_get_item(RequestItems=asked)  # type: ignore[arg-type]
@@ -54,7 +56,10 @@ class DynamoStateReader:
             if not (left := answer.get("UnprocessedKeys", {}).get(self._table)):
                 return
             keys = left["Keys"]
-        raise TransientError(f"DynamoDB put off {len(keys)} of {len(lines)} states {_ROUNDS} times.", hint="Try again in a moment.")
+        raise TransientError(
+            f"DynamoDB put off {len(keys)} of {len(lines)} states {_ROUNDS} times.",
+            hint="Try again in a moment.",
+        )
 
 
 class BucketFiles:

@@ -1,6 +1,8 @@
-"""Rows of attempts as they are read: like input from outside, for the code of every Ripple may write them.
+"""Rows of attempts as they are read: like input from outside, for the code of every Ripple may
+write them.
 
-What has not the form that ``adapters/aws/attempts.py`` gives it is left out. Which attempt a row is of, its key says.
+What has not the form that ``adapters/aws/attempts.py`` gives it is left out. Which attempt a row is
+of, its key says.
 """
 
 from __future__ import annotations
@@ -34,7 +36,12 @@ def attempt_row(line: Line, item: Mapping[str, Any]) -> dict[str, object] | None
     # ``sizes`` was ``tables`` before attempts had a partition of their own.
     tables = held.pop("sizes", None) or held.pop("tables", None)
     run, ripple, attempt = which
-    row: dict[str, object] = {**held, "run": run_key(line, run), "ripple": ripple, "attempt": attempt}
+    row: dict[str, object] = {
+        **held,
+        "run": run_key(line, run),
+        "ripple": ripple,
+        "attempt": attempt,
+    }
     overflow = str(row.get("overflow", ""))
     if overflow and not _is_text_of(overflow, line, run, ripple, attempt):
         del row["overflow"]
@@ -43,11 +50,17 @@ def attempt_row(line: Line, item: Mapping[str, Any]) -> dict[str, object] | None
 
 def readable_fields(item: Mapping[str, Any]) -> dict[str, object]:
     """The attributes of an attempt's item that have their form."""
-    return {name: value for name, attribute in item.items() if (value := _read(name, attribute)) is not None}
+    return {
+        name: value
+        for name, attribute in item.items()
+        if (value := _read(name, attribute)) is not None
+    }
 
 
 def _is_text_of(key: str, line: Line, run: int, ripple: str, attempt: int) -> bool:
-    """Whether a text in S3 is one of this very attempt: the reader fetches it with rights of its own."""
+    """Whether a text in S3 is one of this very attempt: the reader fetches it with rights of its
+    own.
+    """
     stem = f"errors/{line}/{run}-{ripple}-{attempt}"
     return key in (f"{stem}.txt", f"{stem}-lost.txt")
 
@@ -68,7 +81,11 @@ def _text(value: object) -> object:
 
 
 def _name(value: object) -> object:
-    return value if isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable() else None
+    return (
+        value
+        if isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable()
+        else None
+    )
 
 
 def _one_of(*allowed: str) -> Callable[[object], object]:
@@ -86,20 +103,32 @@ def _instant(value: object) -> object:
 
 
 def _number(value: object) -> object:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    )
     return value if is_number and 0 <= float(str(value)) <= _MOST else None
 
 
 def _whole(value: object) -> object:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
+        else None
+    )
 
 
 def _invocations(value: object) -> object:
     if not isinstance(value, list):
         return None
     fields = {"started": _instant, "log_stream": _name, "request_id": _name}
-    found = [{name: read(one[name]) for name, read in fields.items() if name in one} for one in value if isinstance(one, dict)]
-    return [one for one in found if all(part is not None for part in one.values())][:MOST_INVOCATIONS]
+    found = [
+        {name: read(one[name]) for name, read in fields.items() if name in one}
+        for one in value
+        if isinstance(one, dict)
+    ]
+    return [one for one in found if all(part is not None for part in one.values())][
+        :MOST_INVOCATIONS
+    ]
 
 
 def _sizes(value: object) -> object:
@@ -110,7 +139,11 @@ def _sizes(value: object) -> object:
         return None
     if not isinstance(found, dict):
         return None
-    sizes = {name: {key: _whole(one.get(key)) for key in ("rows", "bytes")} for name, one in found.items() if isinstance(one, dict)}
+    sizes = {
+        name: {key: _whole(one.get(key)) for key in ("rows", "bytes")}
+        for name, one in found.items()
+        if isinstance(one, dict)
+    }
     return {name: one for name, one in sizes.items() if None not in one.values()}
 
 

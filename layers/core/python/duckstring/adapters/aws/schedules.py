@@ -1,4 +1,6 @@
-"""Windows on the Catchment's clock: one recurring schedule a rule, anchored at its openings, in the Catchment's own group."""
+"""Windows on the Catchment's clock: one recurring schedule a rule, anchored at its openings, in
+the Catchment's own group.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.type_defs import CreateScheduleInputTypeDef
 
 _SCHEDULED = "<aws.scheduler.scheduled-time>"
-"""Scheduler writes the time in: FIFO deduplication would swallow two equal bodies within five minutes."""
+"""Scheduler writes the time in: FIFO deduplication would swallow two equal bodies within five
+minutes.
+"""
 
 _LONGEST_NAME = 64
 _LONGEST_DESCRIPTION = 512
@@ -30,7 +34,9 @@ _HASH = 16
 
 
 class WindowSchedules:
-    """``ports.Schedules``: a rule that the clock cannot carry has no schedule; the line's own alarms carry it."""
+    """``ports.Schedules``: a rule that the clock cannot carry has no schedule; the line's own
+    alarms carry it.
+    """
 
     def __init__(self, clients: Clients, settings: Settings, clock: Clock) -> None:
         """Keep schedules in the group that ``settings`` names."""
@@ -39,7 +45,9 @@ class WindowSchedules:
     def set(self, line: Line, window: Window) -> None:
         """Put the schedule of ``window``, in the place of one of the same name."""
         # Not the rule's own start: Scheduler refuses one that is more than five minutes ago.
-        first = next_opening([window], self._clock.now()) if is_carried_by_schedule(window) else None
+        first = (
+            next_opening([window], self._clock.now()) if is_carried_by_schedule(window) else None
+        )
         if first is None:
             self.drop(line, window.name)
             return
@@ -53,7 +61,9 @@ class WindowSchedules:
 
     def drop(self, line: Line, name: str) -> None:
         """Delete the schedule; one that is not there is success."""
-        delete_schedule(self._clients, group=self._settings.need("schedules"), name=schedule_name(line, name))
+        delete_schedule(
+            self._clients, group=self._settings.need("schedules"), name=schedule_name(line, name)
+        )
 
     def _request(self, line: Line, window: Window, first: Instant) -> CreateScheduleInputTypeDef:
         wanted = self._settings
@@ -61,7 +71,9 @@ class WindowSchedules:
         request: CreateScheduleInputTypeDef = {
             "Name": schedule_name(line, window.name),
             "GroupName": wanted.need("schedules"),
-            "Description": f"Window {window.name} of {line}: {in_words(window)}"[:_LONGEST_DESCRIPTION],
+            "Description": f"Window {window.name} of {line}: {in_words(window)}"[
+                :_LONGEST_DESCRIPTION
+            ],
             "ScheduleExpression": _rate(window.every),
             "StartDate": start,
             "FlexibleTimeWindow": {"Mode": "OFF"},
@@ -69,7 +81,9 @@ class WindowSchedules:
             "Target": {
                 "Arn": wanted.need("mailbox_arn"),
                 "RoleArn": wanted.need("scheduler_role"),
-                "Input": json.dumps({**json.loads(codec.letter(line, WindowOpened(window.name))), "at": _SCHEDULED}),
+                "Input": json.dumps(
+                    {**json.loads(codec.letter(line, WindowOpened(window.name))), "at": _SCHEDULED}
+                ),
                 "SqsParameters": {"MessageGroupId": line},
             },
         }
@@ -79,7 +93,9 @@ class WindowSchedules:
 
 
 def schedule_name(line: Line, name: str) -> str:
-    """At most 64 characters of Scheduler's alphabet. Pond names and rules have no dash, so no two rules share a text."""
+    """At most 64 characters of Scheduler's alphabet. Pond names and rules have no dash, so no
+    two rules share a text.
+    """
     text = f"window-{line.replace('@', '-')}-{name}"
     if len(text) <= _LONGEST_NAME:
         return text
@@ -87,7 +103,9 @@ def schedule_name(line: Line, name: str) -> str:
 
 
 def whole_second(at: Instant) -> Instant:
-    """``at``, or the first whole second after it: the clock knows no fractions, and must not be early."""
+    """``at``, or the first whole second after it: the clock knows no fractions, and must not be
+    early.
+    """
     return at + timedelta(microseconds=-at.microsecond % 1_000_000)
 
 
@@ -96,7 +114,10 @@ def delete_schedule(clients: Clients, *, group: str, name: str) -> None:
     try:
         clients.scheduler.delete_schedule(Name=name, GroupName=group)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"ResourceNotFoundException", "ValidationException"}:
+        if error.response["Error"]["Code"] not in {
+            "ResourceNotFoundException",
+            "ValidationException",
+        }:
             raise
 
 

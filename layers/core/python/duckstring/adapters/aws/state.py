@@ -20,15 +20,25 @@ from duckstring.orchestrator.ports import Held
 from duckstring.ports import Mark
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+    )
 
     Item = dict[str, AttributeValueTypeDef]
 
-_RACE = {"ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException"}
+_RACE = {
+    "ConditionalCheckFailedException",
+    "TransactionCanceledException",
+    "TransactionConflictException",
+}
 
 
 class DynamoStateStore:
-    """``ports.StateStore``, and ``ports.Snapshots``: manifests are written by the commit that makes them current."""
+    """``ports.StateStore``, and ``ports.Snapshots``: manifests are written by the commit that
+    makes them current.
+    """
 
     def __init__(self, clients: Clients, table: str) -> None:
         """Keep states in ``table``."""
@@ -36,30 +46,48 @@ class DynamoStateStore:
 
     def load(self, line: Line) -> Held:
         """A strongly consistent read."""
-        got = self._clients.dynamodb.get_item(TableName=self._table, Key=state_key(line), ConsistentRead=True)
+        got = self._clients.dynamodb.get_item(
+            TableName=self._table, Key=state_key(line), ConsistentRead=True
+        )
         item = got.get("Item")
         return read_held(item) if item else Held(PondState(line))
 
-    def commit(self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant = NEVER) -> Held:
+    def commit(
+        self,
+        held: Held,
+        state: PondState,
+        outbox: tuple[Effect, ...],
+        mark: Mark,
+        now: Instant = NEVER,
+    ) -> Held:
         """One conditional write; a transaction of two where a snapshot is published."""
         new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now)
         put: PutTypeDef = {
             "TableName": self._table,
             "Item": _checked(_item(new), state.line),
-            "ConditionExpression": "attribute_not_exists(pk) OR revision = :held" if held.state.revision == 0 else "revision = :held",
+            "ConditionExpression": "attribute_not_exists(pk) OR revision = :held"
+            if held.state.revision == 0
+            else "revision = :held",
             "ExpressionAttributeValues": {":held": {"N": str(held.state.revision)}},
         }
         manifests: list[TransactWriteItemTypeDef] = [
-            {"Put": self._manifest(state.line, effect)} for effect in outbox if isinstance(effect, PublishSnapshot)
+            {"Put": self._manifest(state.line, effect)}
+            for effect in outbox
+            if isinstance(effect, PublishSnapshot)
         ]
         try:
             if manifests:
-                self._clients.dynamodb.transact_write_items(TransactItems=[{"Put": put}, *manifests])
+                self._clients.dynamodb.transact_write_items(
+                    TransactItems=[{"Put": put}, *manifests]
+                )
             else:
                 self._clients.dynamodb.put_item(**put)
         except ClientError as error:
             if _is_race(error):
-                raise StateConflictError(f"{state.line} was committed by another delivery since revision {held.state.revision}.") from error
+                raise StateConflictError(
+                    f"{state.line} was committed by another delivery since revision "
+                    f"{held.state.revision}."
+                ) from error
             raise
         return new
 
@@ -79,12 +107,16 @@ class DynamoStateStore:
 
     def read(self, line: Line, number: int) -> PublishSnapshot | None:
         """The manifest that run ``number`` of ``line`` published."""
-        got = self._clients.dynamodb.get_item(TableName=self._table, Key=manifest_key(line, number), ConsistentRead=True)
+        got = self._clients.dynamodb.get_item(
+            TableName=self._table, Key=manifest_key(line, number), ConsistentRead=True
+        )
         item = got.get("Item")
         if item is None:
             return None
         dropped = codec.dropped_from_text(item["dropped"]["S"]) if "dropped" in item else {}
-        return PublishSnapshot(number, from_text(item["f"]["S"]), codec.tables_from_text(item["tables"]["S"]), dropped)
+        return PublishSnapshot(
+            number, from_text(item["f"]["S"]), codec.tables_from_text(item["tables"]["S"]), dropped
+        )
 
     def _manifest(self, line: Line, snapshot: PublishSnapshot) -> PutTypeDef:
         item: Item = {
@@ -99,16 +131,28 @@ class DynamoStateStore:
 
 def _checked(item: Item, line: Line) -> Item:
     """The item, if DynamoDB takes it: a request that it refuses would be made again for hours."""
-    size = sum(len(name) + len(text.encode()) for name, value in item.items() for text in value.values() if isinstance(text, str))
+    size = sum(
+        len(name) + len(text.encode())
+        for name, value in item.items()
+        for text in value.values()
+        if isinstance(text, str)
+    )
     if size > MOST_ITEM_BYTES:
-        raise StateTooLargeError(f"{item['sk']['S']} of {line} would have {size:,} bytes; there is room for {MOST_ITEM_BYTES:,}.")
+        raise StateTooLargeError(
+            f"{item['sk']['S']} of {line} would have {size:,} bytes; there is room for "
+            f"{MOST_ITEM_BYTES:,}."
+        )
     return item
 
 
 def _is_race(error: ClientError) -> bool:
     """A transaction is also cancelled for reasons that no other delivery made."""
     reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])}
-    return error.response["Error"]["Code"] in _RACE and reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}
+    return error.response["Error"]["Code"] in _RACE and reasons <= {
+        "None",
+        "ConditionalCheckFailed",
+        "TransactionConflict",
+    }
 
 
 def state_key(line: Line) -> Item:
@@ -135,13 +179,19 @@ def _item(held: Held) -> Item:
 
 
 def _owed(effect: Effect) -> Effect:
-    """As much of an effect as is needed should it be performed once more. Hundreds of branches may be sent home by one failure.
+    """As much of an effect as is needed should it be performed once more. Hundreds of branches may
+    be sent home by one failure.
 
-    A manifest is written by the commit itself, and why a run failed is in history; in an execution it is then not told.
+    A manifest is written by the commit itself, and why a run failed is in history; in an execution
+    it is then not told.
     """
     if isinstance(effect, PublishSnapshot):
         return replace(effect, tables={}, dropped={})
-    return replace(effect, failure=None) if isinstance(effect, AnswerGate) and effect.failure else effect
+    return (
+        replace(effect, failure=None)
+        if isinstance(effect, AnswerGate) and effect.failure
+        else effect
+    )
 
 
 def read_held(item: Item) -> Held:
@@ -153,4 +203,6 @@ def read_held(item: Item) -> Held:
 def read_when(item: Mapping[str, AttributeValueTypeDef]) -> tuple[Mark, Instant]:
     """The last letter that a state item's line has consumed, and when it was committed."""
     sent, _, sequence = item["mark"]["S"].partition(":")
-    return (int(sent), sequence), from_text(item["committed"]["S"]) if "committed" in item else NEVER
+    return (int(sent), sequence), from_text(
+        item["committed"]["S"]
+    ) if "committed" in item else NEVER

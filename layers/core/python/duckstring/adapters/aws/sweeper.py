@@ -1,4 +1,6 @@
-"""What the sweep looks at and clears away: executions, manifests, table versions, uploads. Everything by pages."""
+"""What the sweep looks at and clears away: executions, manifests, table versions, uploads.
+Everything by pages.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,13 @@ from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.executions import Machine, execution_arn
 from duckstring.adapters.aws.items import code_of, to_item
-from duckstring.adapters.aws.layout import MEMO, attempt_key, former_key, parse_memo_key, work_partition
+from duckstring.adapters.aws.layout import (
+    MEMO,
+    attempt_key,
+    former_key,
+    parse_memo_key,
+    work_partition,
+)
 from duckstring.adapters.aws.rows import attempt_row
 from duckstring.adapters.aws.state import manifest_key
 from duckstring.engine.effects import StopRun
@@ -39,14 +47,17 @@ class MachineReader:
         """(status, cause); None if there is no such execution.
 
         Raises:
-            TransientError: so many executions are in flight that Step Functions puts the question off.
+            TransientError: so many executions are in flight that Step Functions puts the question
+                off.
         """
         arn = execution_arn(self._machine, execution_name(line, run, launch))
         try:
             found = self._clients.stepfunctions.describe_execution(executionArn=arn)
         except ClientError as error:
             if code_of(error) == "ThrottlingException":
-                raise TransientError("Step Functions is asked too much at once.", hint="The next sweep asks again.") from error
+                raise TransientError(
+                    "Step Functions is asked too much at once.", hint="The next sweep asks again."
+                ) from error
             if code_of(error) != "ExecutionDoesNotExist":
                 raise
             return None
@@ -69,7 +80,9 @@ class AttemptRowReader:
         """Its row as it lies there; None: nobody has begun or ended it."""
         key = attempt_key(line, run, ripple, attempt)
         for place in (key, former_key(line, key)):
-            if found := self._clients.dynamodb.get_item(TableName=self._table, Key=place, ConsistentRead=True).get("Item"):
+            if found := self._clients.dynamodb.get_item(
+                TableName=self._table, Key=place, ConsistentRead=True
+            ).get("Item"):
                 return attempt_row(line, found)
         return None
 
@@ -90,7 +103,9 @@ class AwsGarbageStore:
                 UpdateExpression="SET #at = :now",
                 ConditionExpression="attribute_not_exists(#at) OR #at <= :due",
                 ExpressionAttributeNames={"#at": "at"},
-                ExpressionAttributeValues=to_item({":now": to_text(now), ":due": to_text(now - _EVERY)}),
+                ExpressionAttributeValues=to_item(
+                    {":now": to_text(now), ":due": to_text(now - _EVERY)}
+                ),
             )
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
@@ -109,7 +124,9 @@ class AwsGarbageStore:
         return {
             int(item["sk"]["S"].removeprefix(_PREFIX)): (
                 from_text(item["f"]["S"]),
-                frozenset(version.key for version in codec.tables_from_text(item["tables"]["S"]).values()),
+                frozenset(
+                    version.key for version in codec.tables_from_text(item["tables"]["S"]).values()
+                ),
             )
             for page in pages
             for item in page["Items"]
@@ -118,10 +135,14 @@ class AwsGarbageStore:
     def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
         """Forget manifests."""
         for number in numbers:
-            self._clients.dynamodb.delete_item(TableName=self._table, Key=manifest_key(line, number))
+            self._clients.dynamodb.delete_item(
+                TableName=self._table, Key=manifest_key(line, number)
+            )
 
     def memos(self, line: Line, before: Instant) -> Mapping[str, int]:
-        """What a line's Ripples remember that nobody has looked at since: its name to the number of its run."""
+        """What a line's Ripples remember that nobody has looked at since: its name to the number
+        of its run.
+        """
         pages = self._clients.dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
@@ -130,37 +151,54 @@ class AwsGarbageStore:
             ExpressionAttributeValues=to_item({":pk": work_partition(line), ":prefix": MEMO}),
         )
         # Workers write them, and so may whatever code they run.
-        looked = {item["sk"]["S"]: item.get("looked", {}).get("S") for page in pages for item in page["Items"]}
+        looked = {
+            item["sk"]["S"]: item.get("looked", {}).get("S")
+            for page in pages
+            for item in page["Items"]
+        }
         old = [name for name, at in looked.items() if at is not None and at < to_text(before)]
         return {name: run for name in old if (run := parse_memo_key(name)) is not None}
 
     def drop_memos(self, line: Line, names: Collection[str]) -> None:
         """Forget what Ripples remembered."""
         for name in names:
-            self._clients.dynamodb.delete_item(TableName=self._table, Key=to_item({"pk": work_partition(line), "sk": name}))
+            self._clients.dynamodb.delete_item(
+                TableName=self._table, Key=to_item({"pk": work_partition(line), "sk": name})
+            )
 
     def objects(self, before: Instant) -> Iterator[str]:
         """The keys of all table versions written before an instant."""
         return self._older(_DATA, before)
 
     def packages(self, before: Instant) -> Iterator[str]:
-        """The keys of all packages uploaded before an instant, a Pond's together: keys are listed in order."""
+        """The keys of all packages uploaded before an instant, a Pond's together: keys are
+        listed in order.
+        """
         return self._older(_ARTIFACTS, before)
 
     def _older(self, prefix: str, before: Instant) -> Iterator[str]:
-        for page in self._clients.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-            yield from (found["Key"] for found in page.get("Contents", []) if found["LastModified"] < before)
+        for page in self._clients.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix
+        ):
+            yield from (
+                found["Key"] for found in page.get("Contents", []) if found["LastModified"] < before
+            )
 
     def drop_objects(self, keys: Collection[str]) -> None:
         """Delete objects, a thousand a request."""
         rest = iter(keys)
         while batch := list(islice(rest, _BATCH)):
-            self._clients.s3.delete_objects(Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True})
+            self._clients.s3.delete_objects(
+                Bucket=self._bucket,
+                Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
+            )
 
     def abort_uploads(self, before: Instant) -> int:
         """Abort uploads begun before an instant and never completed."""
         aborted = 0
-        for page in self._clients.s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=_DATA):
+        for page in self._clients.s3.get_paginator("list_multipart_uploads").paginate(
+            Bucket=self._bucket, Prefix=_DATA
+        ):
             for upload in page.get("Uploads", []):
                 if upload["Initiated"] < before:
                     aborted += self._abort(upload["Key"], upload["UploadId"])

@@ -17,7 +17,9 @@ _ERROR = "Duckstring.Ended"
 
 
 class StepTokens:
-    """``supervise.Tokens`` and ``task_ended.Tokens``: Step Functions. False: nobody waits for this token any more."""
+    """``supervise.Tokens`` and ``task_ended.Tokens``: Step Functions. False: nobody waits for
+    this token any more.
+    """
 
     def __init__(self, clients: Clients) -> None:
         """Answer with the process's own credentials."""
@@ -36,7 +38,8 @@ class StepTokens:
         return True
 
     def answer(self, token: str, answer: Mapping[str, object]) -> bool:
-        """How the attempt ended, in the words of the ripple function: an attempt that did not succeed fails its task.
+        """How the attempt ended, in the words of the ripple function: an attempt that did not
+        succeed fails its task.
 
         Raises:
             TransientError: Step Functions did not hear it.
@@ -46,7 +49,9 @@ class StepTokens:
             if answer["outcome"] == "ok":
                 self._clients.prompt_stepfunctions.send_task_success(taskToken=token, output=told)
             else:
-                self._clients.prompt_stepfunctions.send_task_failure(taskToken=token, error=_ERROR, cause=ENDED + told)
+                self._clients.prompt_stepfunctions.send_task_failure(
+                    taskToken=token, error=_ERROR, cause=ENDED + told
+                )
         except (ClientError, BotoCoreError) as error:
             return _refused(error)
         return True

@@ -45,7 +45,10 @@ class S3Artifacts:
         except ClientError as error:
             # Who may not list a bucket is refused what is not there.
             if error.response["Error"]["Code"] in {"NoSuchKey", "404", "AccessDenied", "403"}:
-                raise TransientError(f"The package {key} is not in the Catchment's bucket.", hint="Deploy the Pond again.") from error
+                raise TransientError(
+                    f"The package {key} is not in the Catchment's bucket.",
+                    hint="Deploy the Pond again.",
+                ) from error
             raise
 
 
@@ -71,9 +74,13 @@ class SecretEntries:
             found = None
         if not isinstance(found, dict):
             raise OperatorError(
-                "The Catchment's secret is no JSON object.", hint="Put one: aws secretsmanager put-secret-value (docs/aws.md)."
+                "The Catchment's secret is no JSON object.",
+                hint="Put one: aws secretsmanager put-secret-value (docs/aws.md).",
             )
-        entries = {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
+        entries = {
+            str(name): value if isinstance(value, str) else json.dumps(value)
+            for name, value in found.items()
+        }
         if self._redactor:
             self._redactor.learn(entries)
         return entries
@@ -81,7 +88,9 @@ class SecretEntries:
     def _value(self) -> str:
         """A secret that nobody has put a value into is there, and holds nothing."""
         try:
-            return self._clients.secretsmanager.get_secret_value(SecretId=self._arn).get("SecretString", "")
+            return self._clients.secretsmanager.get_secret_value(SecretId=self._arn).get(
+                "SecretString", ""
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise

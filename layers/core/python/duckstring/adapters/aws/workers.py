@@ -1,4 +1,6 @@
-"""Workers that an execution cannot reach: tasks that are to stop, and Ripples that want to hear that they were killed."""
+"""Workers that an execution cannot reach: tasks that are to stop, and Ripples that want to hear
+that they were killed.
+"""
 
 from __future__ import annotations
 
@@ -28,37 +30,59 @@ class FargateWorkers:
     """``ports.Workers``."""
 
     def __init__(self, clients: Clients, table: str, *, cluster: str, function: str) -> None:
-        """Tasks run on ``cluster`` (an ARN), and their attempts have rows in ``table``; ``function`` is the ripple function."""
-        self._clients, self._table, self._cluster, self._function = clients, table, cluster, function
-        self._ours = re.compile(re.escape(cluster.replace(":cluster/", ":task/", 1)) + r"/[0-9A-Za-z-]{1,64}", re.ASCII)
+        """Tasks run on ``cluster`` (an ARN), and their attempts have rows in ``table``;
+        ``function`` is the ripple function.
+        """
+        self._clients, self._table, self._cluster, self._function = (
+            clients,
+            table,
+            cluster,
+            function,
+        )
+        self._ours = re.compile(
+            re.escape(cluster.replace(":cluster/", ":task/", 1)) + r"/[0-9A-Za-z-]{1,64}", re.ASCII
+        )
 
     def stop_task(self, line: Line, task: StopTask) -> None:
         """Stop the task of an attempt; one that is over or never was is success.
 
-        Its worker has written into the attempt's row which task it is. One that has not begun yet is looked for among all; a
-        task that ECS does not list yet finds its row closed when it begins, and leaves.
+        Its worker has written into the attempt's row which task it is. One that has not begun yet
+        is looked for among all; a task that ECS does not list yet finds its row closed when it
+        begins, and leaves.
         """
         where, arn = self._site(line, task)
         if where == "lambda":
             return
         wanted = {"line": line, "run": task.run, "ripple": task.ripple, "attempt": task.attempt}
-        # The row may be any worker's word: only a task that was started for this attempt is stopped.
+        # The row may be any worker's word: only a task that was started for this attempt is
+        # stopped.
         known = self._task(arn) if where == "task" and arn else ()
         ours = [found for found in known if wanted.items() <= _order(found).items()]
-        for found in ours or [found for found in self._tasks() if wanted.items() <= _order(found).items()]:
-            self._stop(found["taskArn"], f"{task.ripple}, attempt {task.attempt} of {line}/{task.run}, was given up")
+        for found in ours or [
+            found for found in self._tasks() if wanted.items() <= _order(found).items()
+        ]:
+            self._stop(
+                found["taskArn"],
+                f"{task.ripple}, attempt {task.attempt} of {line}/{task.run}, was given up",
+            )
 
     def _site(self, line: Line, task: StopTask) -> tuple[str, str]:
-        """Where the attempt's worker was last heard, and the task's ARN if it knew. What paused goes on in the function."""
+        """Where the attempt's worker was last heard, and the task's ARN if it knew. What paused
+        goes on in the function.
+        """
         key = attempt_key(line, task.run, task.ripple, task.attempt)
         for place in (key, former_key(line, key)):
-            row = self._clients.dynamodb.get_item(TableName=self._table, Key=place, ConsistentRead=True).get("Item", {})
+            row = self._clients.dynamodb.get_item(
+                TableName=self._table, Key=place, ConsistentRead=True
+            ).get("Item", {})
             if where := row.get("where", {}).get("S", ""):
                 return where, row.get("request_id", {}).get("S", "")
         return "", ""
 
     def _task(self, arn: str) -> Sequence[TaskTypeDef]:
-        """The task with that ARN; none where ECS has forgotten it, or it is no task of this cluster's: of another, ECS may not tell us."""
+        """The task with that ARN; none where ECS has forgotten it, or it is no task of this
+        cluster's: of another, ECS may not tell us.
+        """
         if not self._ours.fullmatch(arn):
             return ()
         try:
@@ -73,7 +97,9 @@ class FargateWorkers:
         pages = self._clients.ecs.get_paginator("list_tasks").paginate(cluster=self._cluster)
         for page in pages:
             if page["taskArns"]:
-                yield from self._clients.ecs.describe_tasks(cluster=self._cluster, tasks=page["taskArns"])["tasks"]
+                yield from self._clients.ecs.describe_tasks(
+                    cluster=self._cluster, tasks=page["taskArns"]
+                )["tasks"]
 
     def _stop(self, task: str, reason: str) -> None:
         try:
@@ -97,7 +123,11 @@ class FargateWorkers:
             "module": call.module,
             "started": to_text(call.started),
         }
-        self._clients.lambda_.invoke(FunctionName=self._function, InvocationType="Event", Payload=json.dumps(request).encode())
+        self._clients.lambda_.invoke(
+            FunctionName=self._function,
+            InvocationType="Event",
+            Payload=json.dumps(request).encode(),
+        )
 
 
 def _order(task: TaskTypeDef) -> dict[str, Any]:
