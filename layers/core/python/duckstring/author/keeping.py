@@ -8,15 +8,18 @@ A file whose columns have another form says so itself, in its key-value metadata
 ``duckstring``: JSON with ``types``, the columns' own types as SQL. The views of ``pond.con`` and
 ``duckstring query`` restore them; other readers of the file see the form:
 
-==========================
-======================================================================================== HUGEINT,
-UHUGEINT           DECIMAL(38,0); a value of 39 digits is refused BIGNUM, BIT, TIME_NS, ENUM
-VARCHAR TIMESTAMP_S, TIMESTAMP_MS   TIMESTAMP TIMETZ                      STRUCT("time" TIME,
-"offset" INTEGER), seconds east of UTC INTERVAL                    STRUCT(months INTEGER, days
-INTEGER, micros BIGINT): a month is no number of days GEOMETRY                    BLOB, as WKB UNION
-STRUCT(tag VARCHAR, member STRUCT(...)), where one member is not NULL at the most T[n]
-T[] ==========================
-========================================================================================
+==========================  ====================================================================
+HUGEINT, UHUGEINT           DECIMAL(38,0); a value of 39 digits is refused
+BIGNUM, BIT, TIME_NS, ENUM  VARCHAR
+TIMESTAMP_S, TIMESTAMP_MS   TIMESTAMP
+TIMETZ                      STRUCT("time" TIME, "offset" INTEGER), seconds east of UTC
+INTERVAL                    STRUCT(months INTEGER, days INTEGER, micros BIGINT): a month is no
+                            number of days
+GEOMETRY                    BLOB, as WKB
+UNION                       STRUCT(tag VARCHAR, member STRUCT(...)), where one member is not NULL
+                            at the most
+T[n]                        T[]
+==========================  ====================================================================
 """
 
 from __future__ import annotations

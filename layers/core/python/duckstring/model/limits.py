@@ -8,12 +8,13 @@ no more.
 An item of DynamoDB has at most 409,600 bytes. The most that one letter adds to its line's item,
 where everything is in flight at once (``MOST_RUNS`` = 50 runs of 40 Ripples, all branches waiting):
 
-    the failure of each run             50 x (1,200 + 300 + 150)              83 KB and of its row
-    50 x (1,200 + 300 + 250)              88 KB an answer for each waiting branch   2,000 x 90,
-    without a failure        180 KB   (``adapters/aws/state.py``) the end of one attempt
-    8,000 + 300 + 250                      9 KB or of each attempt of an execution  40 x (500 + 300
-    + 250)                42 KB what Sinks are told, twice          2 x (700 + 250)
-    2 KB
+    the failure of each run             50 x (1,200 + 300 + 150)              83 KB
+    and of its row                      50 x (1,200 + 300 + 250)              88 KB
+    an answer for each waiting branch   2,000 x 90, without a failure        180 KB
+        (``adapters/aws/state.py``)
+    the end of one attempt              8,000 + 300 + 250                      9 KB
+    or of each attempt of an execution  40 x (500 + 300 + 250)                42 KB
+    what Sinks are told, twice          2 x (700 + 250)                        2 KB
 
 Tables (300 for a Ripple), Sources, Sinks and Windows are on top of that. What comes to more than an
 item all the same is found by the commit, and the letter that asks for it is left out
