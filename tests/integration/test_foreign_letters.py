@@ -30,7 +30,16 @@ from duckstring.engine.signals import (
     Triggered,
     WindowRemoved,
 )
-from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run, SourceView
+from duckstring.engine.state import (
+    Attempt,
+    Down,
+    Failure,
+    PondState,
+    RippleState,
+    Run,
+    SourceReport,
+    SourceView,
+)
 from duckstring.model.catalog import Release, RippleSpec, TableVersion
 from duckstring.model.compute import Pin
 from duckstring.model.limits import MOST_PINS, MOST_SINKS
@@ -186,7 +195,7 @@ def in_flight(**more):
         ripples=ripples,
         runs={42: run},
         runs_started=42,
-        sources={ORDERS: SourceView(ORDERS, end_f=NOON, changed_f=NOON, snapshot=7)},
+        sources={ORDERS: SourceView(ORDERS, report=SourceReport(NOON, NOON, snapshot=7))},
         sinks={Line(f"s{number}@1"): (1, 0) for number in range(3)},
     )
     return replace(state, **more)
@@ -245,12 +254,13 @@ TRUE = codec.letter(REPORTS, SinkAttached(ORDERS, (1, 0)))
 def test_why_a_source_is_down_is_told_to_sinks_in_a_few_words_whatever_it_says(orchestrator, here):
     for text in LONG:
         orchestrator.holds(in_flight(sinks={Line(f"s{number}@1"): (1, 0) for number in range(12)}))
-        told = SourceTold(ORDERS, NOON, NOON, timedelta(0), 7, down=True, reason=text, stamp=(3, 1))
+        down = Down(ORDERS, "failed", text)
+        told = SourceTold(ORDERS, SourceReport(NOON, NOON, snapshot=7, down=down), (3, 1))
         assert orchestrator.deliver(
             json.dumps(json.loads(codec.letter(SALES, told)), ensure_ascii=False), TRUE
         )
         letters = [signal for line, signal in here.letters() if line not in (ORDERS, SALES)]
-        assert len(letters) >= 12 * orchestrator.state.sources[ORDERS].down
+        assert len(letters) >= 12 * orchestrator.state.sources[ORDERS].blocks
         assert all(len(codec.letter(SALES, one)) < 3_000 for one in letters)
 
 

@@ -33,7 +33,16 @@ from duckstring.engine.signals import (
     WindowOpened,
     WindowRemoved,
 )
-from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run, SourceView
+from duckstring.engine.state import (
+    Attempt,
+    Down,
+    Failure,
+    PondState,
+    RippleState,
+    Run,
+    SourceReport,
+    SourceView,
+)
 from duckstring.engine.step import steps
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec, TableVersion
 from duckstring.model.limits import stored_bytes, within
@@ -118,7 +127,7 @@ def in_flight() -> PondState:
         ripples=ripples,
         runs={42: run},
         runs_started=42,
-        sources={ORDERS: SourceView(ORDERS, end_f=NOON, changed_f=NOON, snapshot=7)},
+        sources={ORDERS: SourceView(ORDERS, report=SourceReport(NOON, NOON, snapshot=7))},
     )
 
 
@@ -157,7 +166,7 @@ REAL: tuple[Signal, ...] = (
     GateReached(42, 1, "load", 1, "failed", Failure("load", 1, "ValueError", "no such day")),
     Triggered("tide", NOON, timedelta(days=1)),
     Triggered("pulse", NOON),
-    SourceTold(ORDERS, NOON, NOON, timedelta(0), 7, False, "", (9, 1)),
+    SourceTold(ORDERS, SourceReport(NOON, NOON, snapshot=7), (9, 1)),
     PullReceived(Line("reports@1"), NOON, NOON - SECOND, (3, 0), waits=True),
     WindowAdded(Window("night", NOON, timedelta(days=1), timedelta(hours=2), frozenset({"MON"}))),
     Deployed(RELEASE),
@@ -342,22 +351,18 @@ _names = st.sampled_from([SALES, ORDERS, Line("a" * 48 + "@999999")])
 _words = st.text(max_size=60) | st.sampled_from(["\U0001f600", "\x01", '"', "\xe9", "x"]).flatmap(
     lambda one: st.sampled_from([100, 700, 5_000, 400_000]).map(lambda count: one * count)
 )
-_told = st.builds(
-    TellSinks,
-    st.just(NOON),
-    st.just(NOON),
-    st.just(SECOND),
-    st.just(7),
-    st.booleans(),
-    _words,
-    st.booleans(),
+_down = st.builds(
+    Down, st.just(SALES), st.sampled_from(["failed", "killed"]), _words, st.booleans()
+)
+_report = st.builds(
+    SourceReport, st.just(NOON), st.just(NOON), st.just(SECOND), st.just(7), st.none() | _down
 )
 
 
 @looks(100)
-@given(st.lists(_names, min_size=1, unique=True), _words, _words, st.booleans(), _told)
+@given(st.lists(_names, min_size=1, unique=True), _words, st.booleans(), _report)
 def test_what_we_send_passes_what_we_check(
-    sinks: list[Line], message: str, reason: str, fails: bool, told: TellSinks
+    sinks: list[Line], message: str, fails: bool, report: SourceReport
 ) -> None:
     """The words of others go on with what a line tells its Sinks, also those that an outbox of
     before has.
@@ -374,14 +379,14 @@ def test_what_we_send_passes_what_we_check(
     heard = (
         GateReached(42, 1, "load", 1, "failed", failure)
         if fails
-        else SourceTold(ORDERS, NOON, NOON, SECOND, 7, True, reason, (9, 1))
+        else SourceTold(ORDERS, report, (9, 1))
     )
     stepped = steps(
         replace(state, runs={42: replace(state.runs[42], budget=0)}), [heard], NOON + SECOND
     )
     perform(
         stepped.state,
-        (*stepped.effects, told, TellSink(SALES, NOON, NOON, SECOND, 7, True, reason)),
+        (*stepped.effects, TellSinks(report), TellSink(SALES, report)),
         ports,
     )
     sent = [(to, letter.signal) for to, queue in mailbox.queues.items() for letter in queue]
@@ -471,8 +476,8 @@ def test_tables_that_this_attempt_cannot_have_written_are_refused_in_one_line(
         json.dumps({**body_of(GateReached(42, 1, "join")), "memory_mib": 10**9}),
         codec.letter(SALES, Triggered("tide", NOON)),
         codec.letter(SALES, Triggered("tide", NOON, timedelta(0))),
-        codec.letter(SALES, SourceTold(SALES, NOON, NOON, timedelta(0), 7, False, "", (9, 1))),
-        codec.letter(SALES, SourceTold(Line("?"), NOON, NOON, timedelta(0), 7, False, "", (9, 1))),
+        codec.letter(SALES, SourceTold(SALES, SourceReport(NOON, NOON, snapshot=7), (9, 1))),
+        codec.letter(SALES, SourceTold(Line("?"), SourceReport(NOON, NOON, snapshot=7), (9, 1))),
         codec.letter(SALES, WindowRemoved("a/b")),
         codec.letter(SALES, WindowOpened("")),
         codec.letter(SALES, WindowAdded(Window("night", NOON, timedelta(0), timedelta(0)))),

@@ -40,6 +40,7 @@ from duckstring.engine.effects import (
     TellSink,
     TellSinks,
 )
+from duckstring.engine.letters import letters_of
 from duckstring.engine.signals import (
     AlarmRang,
     ComputePinned,
@@ -61,7 +62,7 @@ from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 from duckstring.orchestrator.deliver import deliver
-from duckstring.orchestrator.perform import _letters, perform
+from duckstring.orchestrator.perform import perform
 from duckstring.orchestrator.ports import EffectPorts, Held, Received
 from duckstring.ports import SOON, Mark
 from duckstring.testing.fakes import (
@@ -571,7 +572,7 @@ class Protocol(RuleBasedStateMachine):
         match effect:
             case SendPull() | SendTarget() | AttachTo() | DetachFrom() | TellSink() | TellSinks():
                 return {
-                    letter.key for letter in _letters(state, effect, (state.revision, index))
+                    letter.key for letter in letters_of(state, effect, (state.revision, index))
                 } <= self.plant.posted.keys()
             case PublishSnapshot(run):
                 return self.plant.store.read(line, run) == effect

@@ -89,7 +89,7 @@ def _reached(graph: Graph, world: World, to: Line, kind: str) -> set[Line]:
     pulled = kind in {"wave", "tap"} and not state.blocked
     for source in {*required, *(optional if pulled or not required else [])}:
         view = state.sources[source]
-        if _is_stuck(graph, world, to) and not (view.down and view.retries and not view.optional):
+        if _is_stuck(graph, world, to) and not view.helps:
             continue
         reached |= _reached(graph, world, source, "pulse" if _has_tries(state) else kind)
     return reached

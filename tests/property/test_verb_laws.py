@@ -16,7 +16,7 @@ from duckstring.engine.signals import (
     TargetReceived,
     Triggered,
 )
-from duckstring.engine.state import PondState
+from duckstring.engine.state import PondState, SourceReport
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.testing.simulator import World, seconds
@@ -284,7 +284,7 @@ def test_a_line_that_is_removed_is_gone_and_begins_anew_when_it_is_deployed_agai
     assert all(line not in world.states[source].sinks for source in graph.lines)
     assert not world.waiting()
     told = [s for _, s, _ in world.log if isinstance(s, SourceTold) and s.source == line]
-    assert not told or (told[-1].end_f, told[-1].down) == (NEVER, False)
+    assert not told or told[-1].report == SourceReport()
     ended = {run.run for run in world.runs(line)}
     assert ended >= {row.run for of, row in world.history if of == line}, (
         "a run without an end on record"

@@ -263,4 +263,7 @@ def _is_supplied(state: PondState) -> bool:
     decide = [view for view in state.sources.values() if not view.optional] or list(
         state.sources.values()
     )
-    return all(view.end_f > NEVER and not view.delay for view in decide) and not state.windows
+    return (
+        all(view.report.end_f > NEVER and not view.report.delay for view in decide)
+        and not state.windows
+    )

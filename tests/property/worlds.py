@@ -369,20 +369,20 @@ class Laws:
     def _pins(self, after: PondState, number: int) -> None:
         run = after.runs[number]
         assert set(run.pins) == set(after.sources)
-        required = [view.end_f for view in after.sources.values() if not view.optional]
+        required = [view.report.end_f for view in after.sources.values() if not view.optional]
         if required and not run.forced:
             assert run.f == min(required)
         elif after.sources and not run.forced:
-            assert run.f == max(view.end_f for view in after.sources.values())
+            assert run.f == max(view.report.end_f for view in after.sources.values())
         for line, pin in run.pins.items():
             view = after.sources[line]
-            assert (view.end_f, pin) in self.said.get(line, {(NEVER, 0)}), (
+            assert (view.report.end_f, pin) in self.said.get(line, {(NEVER, 0)}), (
                 "a freshness and a snapshot that never went together"
             )
-            assert view.optional or run.forced or view.end_f >= run.f, (
+            assert view.optional or run.forced or view.report.end_f >= run.f, (
                 "only a forced run may read a new Source that is behind it"
             )
-            assert pin == 0 or self.world.snapshots[line, pin].f <= view.end_f
+            assert pin == 0 or self.world.snapshots[line, pin].f <= view.report.end_f
 
 
 def whole(world: World) -> None:

@@ -13,8 +13,8 @@ from duckstring.engine.signals import (
     SourceTold,
     TargetReceived,
 )
-from duckstring.engine.state import PondState, SourceView
-from duckstring.model.instants import NEVER, ZERO
+from duckstring.engine.state import PondState, SourceReport, SourceView
+from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
 from duckstring.orchestrator.credible import possible
 from duckstring.orchestrator.ports import Received
@@ -31,7 +31,7 @@ KINDS = {
     "detached": (SINK, lambda stamp: SinkDetached(SINK, stamp)),
     "told": (
         SOURCE,
-        lambda stamp: SourceTold(SOURCE, START, START, ZERO, 1, down=False, reason="", stamp=stamp),
+        lambda stamp: SourceTold(SOURCE, SourceReport(START, START, snapshot=1), stamp),
     ),
 }
 

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from duckstring.engine.effects import Announce, SetAlarm, TellSinks
 from duckstring.engine.signals import SourceTold
-from duckstring.engine.state import PondState
-from duckstring.model.instants import ZERO
+from duckstring.engine.state import Down, PondState, SourceReport
 from duckstring.model.limits import REASON, stored_bytes
 from duckstring.model.names import Line
 from duckstring.orchestrator.perform import perform
@@ -42,7 +41,9 @@ def test_two_runs_that_fail_in_one_delivery_are_two_events() -> None:
 
 def test_a_reason_of_an_outbox_of_before_is_told_in_as_many_words_as_a_sink_takes() -> None:
     mine, state = ports(), PondState(Line("sales@1"), revision=7, sinks={Line("reports@1"): (1, 0)})
-    perform(state, (TellSinks(NOON, NOON, ZERO, 7, down=True, reason="\u00e9" * 99_000),), mine)
+    down = Down(Line("sales@1"), "failed", "\u00e9" * 99_000)
+    perform(state, (TellSinks(SourceReport(NOON, NOON, snapshot=7, down=down)),), mine)
     (letter,) = mine.mailbox.queues[Line("reports@1")]
     assert isinstance(letter.signal, SourceTold)
-    assert REASON - 5 < stored_bytes(letter.signal.reason) <= REASON
+    assert letter.signal.report.down
+    assert REASON - 5 < stored_bytes(letter.signal.report.down.message) <= REASON

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Removed
-from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
+from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceReport, SourceView
 from duckstring.errors import TransientError
 from duckstring.model.catalog import Removal, TableVersion
 from duckstring.model.instants import to_text
@@ -331,7 +331,9 @@ def test_a_table_written_long_ago_and_still_published_stays():
 def test_snapshots_that_a_sink_reads_or_may_pin_next_stay():
     garbage = stored(range(1, 11))
     sink = PondState(
-        REPORTS, runs={5: run(5, pins={SALES: 3})}, sources={SALES: SourceView(SALES, snapshot=5)}
+        REPORTS,
+        runs={5: run(5, pins={SALES: 3})},
+        sources={SALES: SourceView(SALES, report=SourceReport(snapshot=5))},
     )
     releases = (SELECTED, release("reports@1", "", source("sales@1")))
     described = {"reports@1/5-1": ("RUNNING", "")}

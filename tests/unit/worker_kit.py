@@ -16,7 +16,7 @@ import duckdb
 from duckstring.author.memory import SupersededError
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.letters import Letter
-from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
+from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceReport, SourceView
 from duckstring.model.attempts import (
     AttemptFinished,
     AttemptPaused,
@@ -318,7 +318,7 @@ class World:
 
     def source(self, line, number, f, tables, *, changed_f=None):
         self.snapshots[line, number] = PublishSnapshot(number, f, tables)
-        view = SourceView(line, end_f=f, changed_f=changed_f or f, snapshot=number)
+        view = SourceView(line, report=SourceReport(f, changed_f or f, snapshot=number))
         self.state = replace(self.state, sources={**self.state.sources, line: view})
 
     def rows_of(self, table):

@@ -17,7 +17,7 @@ from duckstring.engine.signals import (
     TargetReceived,
     Triggered,
 )
-from duckstring.engine.state import PondState
+from duckstring.engine.state import PondState, SourceReport
 from duckstring.engine.step import step
 from duckstring.errors import OperatorError
 from duckstring.model.instants import NEVER
@@ -141,9 +141,7 @@ def test_forcing_what_never_ran_needs_something_to_begin_with(town):
     )
     assert caught.value.hint == "Run it with all that it needs: duckstring trigger pulse sales -m 1"
     assert town.letters == []
-    town.hear(
-        SALES, SourceTold(ORDERS, NOON, NOON, timedelta(0), 1, down=False, reason="", stamp=(9, 0))
-    )
+    town.hear(SALES, SourceTold(ORDERS, SourceReport(NOON, NOON, snapshot=1), (9, 0)))
     assert town.control("sales", "force")["status"]["status"] == "running"
 
 
@@ -170,7 +168,7 @@ def test_a_line_of_optional_sources_only_is_forced_if_any_has_output():
         town.control("any", "force")
     town.hear(
         Line("any@1"),
-        SourceTold(ORDERS, NOON, NOON, timedelta(0), 1, down=False, reason="", stamp=(9, 0)),
+        SourceTold(ORDERS, SourceReport(NOON, NOON, snapshot=1), (9, 0)),
     )
     assert town.control("any", "force")["status"]["status"] == "running"
 

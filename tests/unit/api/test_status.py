@@ -10,11 +10,13 @@ from duckstring.api.status import describe, status
 from duckstring.api.tables import NotPublishedError, tables
 from duckstring.engine.state import (
     Attempt,
+    Down,
     Failure,
     Kept,
     PondState,
     RippleState,
     Run,
+    SourceReport,
     SourceView,
     Tide,
     Wave,
@@ -38,6 +40,7 @@ from tests.unit.api.world import (
 )
 
 SALES = Line("sales@1")
+ORDERS = Line("orders@1")
 HOUR = timedelta(hours=1)
 RELEASE = release(
     "sales@1",
@@ -141,7 +144,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
     }
 
 
-DOWN = SourceView(Line("orders@1"), down=True, reason="orders@1 failed: no disk")
+DOWN = SourceView(ORDERS, report=SourceReport(down=Down(ORDERS, "failed", "no disk")))
 
 
 @pytest.mark.parametrize(
@@ -188,11 +191,13 @@ def test_reasons_name_the_root_cause():
     assert (
         told(pond(sources={DOWN.line: DOWN}))["reason"] == "blocked by orders@1 (failed: no disk)"
     )
-    killed = replace(DOWN, line=Line("rates@1"), reason="fees@2 was killed")
+    fees = Down(Line("fees@2"), "killed")
+    killed = SourceView(Line("rates@1"), report=SourceReport(down=fees))
+    two_lines = SourceReport(down=Down(ORDERS, "failed", "no\nway"))
     both = told(
         pond(
             sources={
-                DOWN.line: replace(DOWN, reason="orders@1 failed: no\nway"),
+                DOWN.line: replace(DOWN, report=two_lines),
                 killed.line: killed,
             }
         )
@@ -219,7 +224,7 @@ def test_waiting_names_the_required_sources_that_are_short():
         told(pond(targets=(NOON,)), deployed={SALES})["reason"]
         == "waits for orders@1 (not deployed)"
     )
-    supplied = {Line("orders@1"): SourceView(Line("orders@1"), end_f=NOON)}
+    supplied = {Line("orders@1"): SourceView(ORDERS, report=SourceReport(NOON))}
     assert told(pond(targets=(NOON,), sources=supplied))["reason"] == ""
     assert told(pond(pull=NOON, start_f=NOON, sources=supplied))["reason"] == "waits for orders@1"
 
@@ -495,7 +500,7 @@ def test_a_line_that_is_fresh_beyond_now_says_why_nothing_moves():
     )
     assert told(pond(**ahead))["reason"] == "", "nobody waits"
     assert told(pond(trigger=Tide(HOUR), start_f=NOON, end_f=NOON))["reason"] == ""
-    behind = {"orders@1": SourceView(Line("orders@1"), end_f=NOON)}
+    behind = {"orders@1": SourceView(ORDERS, report=SourceReport(NOON))}
     assert (
         told(pond(pull=NOON, sources=behind, **ahead))["reason"]
         == "waits for orders@1; fresh as of 2030-01-01 16:00 UTC already"

@@ -9,7 +9,16 @@ import pytest
 
 from duckstring.api.trigger import trigger
 from duckstring.engine.signals import ExecutionEnded, Triggered
-from duckstring.engine.state import Failure, PondState, Run, SourceView, Tide, Wave
+from duckstring.engine.state import (
+    Down,
+    Failure,
+    PondState,
+    Run,
+    SourceReport,
+    SourceView,
+    Tide,
+    Wave,
+)
 from duckstring.errors import OperatorError
 from duckstring.model.arrivals import Arrival
 from duckstring.model.find import PondNotFoundError
@@ -114,6 +123,12 @@ def test_an_unknown_pond_is_answered_with_the_nearest():
         )
 
 
+def sales_failed(*, retries: bool = False) -> SourceView:
+    sales = Line("sales@1")
+    failed = Down(sales, "failed", "no rows", retries=retries)
+    return SourceView(sales, report=SourceReport(down=failed))
+
+
 def down(line, **state):
     return States({Line(line): Seen(PondState(Line(line), **state))})
 
@@ -141,7 +156,7 @@ def test_what_is_asked_of_a_line_that_is_down_is_kept_with_whose_failure_it_is_a
         "where the fault lay outside: duckstring control wake sales, or duckstring control clear "
         "sales."
     )
-    blocked = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows")
+    blocked = sales_failed()
     told, _ = ask(
         "reports",
         kind,
@@ -166,7 +181,7 @@ def test_what_is_tried_again_by_itself_needs_no_way_out(kind):
             "itself."
         )
     ]
-    view = SourceView(Line("sales@1"), down=True, reason="sales@1 failed: no rows", retries=True)
+    view = sales_failed(retries=True)
     told, _ = ask(
         "reports", kind, major=1, states=down("reports@1", sources={Line("sales@1"): view})
     )

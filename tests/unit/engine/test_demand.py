@@ -11,7 +11,7 @@ import pytest
 from duckstring.engine.effects import SendPull, SendTarget
 from duckstring.engine.runs import MOST_RUNS
 from duckstring.engine.signals import PullReceived, SourceTold, TargetReceived, Triggered
-from duckstring.engine.state import PondState, SourceView, Tide, Wave
+from duckstring.engine.state import Down, PondState, SourceReport, SourceView, Tide, Wave
 from duckstring.engine.step import step, steps
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, ZERO
@@ -423,8 +423,8 @@ def test_news_of_a_stranger_or_old_news_of_a_source_changes_nothing() -> None:
     world.run_until()
     state = world.states[B]
     heard = state.sources[A]
-    old = SourceTold(A, NEVER, NEVER, ZERO, 0, down=True, reason="long ago", stamp=heard.heard)
-    stranger = SourceTold(D, START, START, ZERO, 1, down=True, reason="who?", stamp=(9, 9))
+    old = SourceTold(A, SourceReport(down=Down(A, "failed", "long ago")), heard.heard)
+    stranger = SourceTold(D, SourceReport(START, START, ZERO, 1, Down(D, "failed")), (9, 9))
     assert steps(state, (old, stranger), world.now) == (state, ())
 
 
@@ -461,7 +461,10 @@ def test_a_pond_that_is_ahead_of_a_source_it_comes_to_have_asks_until_there_is_s
 
 
 def test_an_optional_source_beside_a_required_one_is_not_asked_because_it_is_behind() -> None:
-    view = {line: SourceView(line, optional=line == D, end_f=START, taken=START) for line in (A, D)}
+    at_start = SourceReport(end_f=START)
+    view = {
+        line: SourceView(line, optional=line == D, report=at_start, taken=START) for line in (A, D)
+    }
     held = PondState(
         B,
         release=pond(B, A, f"{D}?"),
@@ -474,16 +477,8 @@ def test_an_optional_source_beside_a_required_one_is_not_asked_because_it_is_beh
         (A, [SendPull(A, START + seconds(20), START + seconds(5), waits=True)]),
         (D, []),
     ):
-        told = SourceTold(
-            source,
-            START + seconds(5),
-            START + seconds(5),
-            ZERO,
-            2,
-            down=False,
-            reason="",
-            stamp=(1, 1),
-        )
+        report = SourceReport(START + seconds(5), START + seconds(5), snapshot=2)
+        told = SourceTold(source, report, stamp=(1, 1))
         effects = step(held, told, START + seconds(20)).effects
         assert [effect for effect in effects if isinstance(effect, SendPull)] == asked
 

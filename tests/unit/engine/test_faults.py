@@ -10,6 +10,7 @@ import pytest
 
 from duckstring.adapters.aws import codec
 from duckstring.engine.effects import AnswerGate, RecordAttempt, StartRun, TellSinks
+from duckstring.engine.letters import letters_of
 from duckstring.engine.ripples import MOST_LOSSES
 from duckstring.engine.signals import (
     Deployed,
@@ -19,11 +20,10 @@ from duckstring.engine.signals import (
     RippleSucceeded,
     Triggered,
 )
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import Failure, PondState, SourceReport
 from duckstring.engine.step import step, steps
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
-from duckstring.orchestrator.perform import _letters
 from duckstring.testing.simulator import START, Attempted, World, chain_of, pond, seconds
 from tests.property.worlds import newer
 from tests.unit.engine.test_demand import CHAIN, A, B, C, D, counts, deployed
@@ -513,11 +513,10 @@ def test_a_hub_tells_its_sinks_by_one_effect_and_each_hears_it() -> None:
     world.run_until()
     told = step(world.states[A], Triggered("pulse", epoch + seconds(99)), world.now)
     assert not [effect for effect in told.effects if isinstance(effect, TellSinks)]
-    assert {world.states[sink.line].sources[A].end_f for sink in sinks} == {epoch}
+    assert {world.states[sink.line].sources[A].report.end_f for sink in sinks} == {epoch}
     hub = world.states[A]
-    letters = _letters(
-        hub, TellSinks(epoch, epoch, ZERO, 1, down=False, reason=""), (hub.revision, 3)
-    )
+    report = SourceReport(epoch, epoch, ZERO, 1)
+    letters = letters_of(hub, TellSinks(report), (hub.revision, 3))
     assert [letter.to for letter in letters] == sorted(sink.line for sink in sinks)
     assert len({letter.key for letter in letters}) == 30
 
@@ -633,8 +632,8 @@ def test_a_line_that_was_down_within_one_delivery_lets_its_sinks_ask_again() -> 
         (failure, PullReceived(B, world.now, NEVER, (9, 0)), Deployed(pond(A, version="1.0.1"))),
         world.now,
     )
-    told = [effect.down for effect in stepped.effects if type(effect).__name__ == "TellSinks"]
-    assert told == [True, False]
+    sent = [effect.report.down for effect in stepped.effects if isinstance(effect, TellSinks)]
+    assert [down is not None for down in sent] == [True, False]
 
 
 def test_a_tap_before_the_first_deploy_waits_for_it() -> None:

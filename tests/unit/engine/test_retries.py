@@ -8,9 +8,8 @@ import pytest
 
 from duckstring.engine.effects import SendTarget
 from duckstring.engine.signals import BudgetSet, SourceTold, Triggered
-from duckstring.engine.state import Failure, Kept
+from duckstring.engine.state import Down, Failure, Kept, SourceReport
 from duckstring.engine.step import step
-from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 from duckstring.testing.simulator import START, World, chain_of, pond, seconds
@@ -413,7 +412,8 @@ def test_a_source_that_comes_to_have_tries_again_is_asked_for_what_waits_for_it(
 def test_the_letter_of_a_source_that_is_tried_again_is_answered_once() -> None:
     state = deployed(pond(A), pond(B, A)).states[B]
     state = step(state, Triggered("pulse", START), START).state
-    told = SourceTold(A, NEVER, NEVER, ZERO, 0, down=True, reason="no", stamp=(9, 0), retries=True)
+    down = SourceReport(down=Down(A, "failed", "no", retries=True))
+    told = SourceTold(A, down, stamp=(9, 0))
     heard = step(state, told, START)
     assert [effect for effect in heard.effects if isinstance(effect, SendTarget)] == [
         SendTarget(A, START)

@@ -254,7 +254,7 @@ def test_an_operator_removes_a_table_at_once_where_nothing_runs() -> None:
     assert world.snapshots[A, 1].tables.keys() == {"a", "b"}, (
         "a run that pinned it goes on reading it"
     )
-    assert world.states[B].sources[Line(A)].snapshot == 2
+    assert world.states[B].sources[Line(A)].report.snapshot == 2
     assert [(row.run, row.status) for row in world.runs(A, "removal")] == [(2, "removal")]
     assert counts(world)[B] == 1, "no Sink runs for it"
     assert world.at_rest()

@@ -291,13 +291,13 @@ def test_a_removed_line_forgets_all_but_its_numbering_and_a_deploy_begins_anew()
     assert [run.status for run in world.runs(B)] == ["success", "killed"]
     assert B not in world.states[A].sinks
     assert not world.states[C].blocked
-    assert world.states[C].sources[B].end_f == NEVER
+    assert world.states[C].sources[B].report.end_f == NEVER
     fresh(world)
     assert len(world.runs(C, "success")) == 2, "an optional Source that is gone holds nobody up"
     world.deploy(CHAIN[1])
     fresh(world, B)
     assert world.runs(B)[-1].run == 3
-    assert world.states[C].sources[B].end_f == world.states[B].end_f
+    assert world.states[C].sources[B].report.end_f == world.states[B].end_f
 
 
 def test_a_removal_that_comes_after_a_newer_deploy_is_old_news() -> None:

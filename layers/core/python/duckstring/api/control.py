@@ -135,7 +135,7 @@ def _check_force(state: PondState) -> None:
         return
     views = state.sources.values()
     required = [view for view in views if not view.optional]
-    empty = [view.line for view in required or views if view.end_f == NEVER]
+    empty = [view.line for view in required or views if view.report.end_f == NEVER]
     if empty and (required or len(empty) == len(views)):
         raise NothingToForceError(state.line, empty)
 

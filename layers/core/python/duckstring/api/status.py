@@ -15,6 +15,7 @@ from duckstring.api.tables import older_tables
 from duckstring.engine.compute import place_and_why
 from duckstring.engine.state import (
     Attempt,
+    Down,
     Failure,
     PondState,
     RippleState,
@@ -170,9 +171,10 @@ def _reason(
     if word == "undeployed":
         return f"{state.line} is not deployed"
     if word == "blocked":
-        return (
-            f"blocked by {', '.join(dict.fromkeys(_root(view.reason) for view in state.blockers))}"
+        causes = dict.fromkeys(
+            _cause(view.report.down) for view in state.blockers if view.report.down
         )
+        return f"blocked by {', '.join(causes)}"
     ahead = (
         f"fresh as of {minute_in_words(state.start_f)} already"
         if state.start_f > now + _SOON
@@ -196,7 +198,8 @@ def _is_short(state: PondState, view: SourceView) -> bool:
     """Whether this Source holds too little for a run to start."""
     needed = min(state.targets) if state.targets else None
     pulled = state.pull is not None or state.woken is not None
-    supplies = view.end_f > state.start_f if needed is None or pulled else view.end_f >= needed
+    held = view.report.end_f
+    supplies = held > state.start_f if needed is None or pulled else held >= needed
     return not supplies and (
         not view.optional or all(other.optional for other in state.sources.values())
     )
@@ -205,19 +208,16 @@ def _is_short(state: PondState, view: SourceView) -> bool:
 def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:
     if deployed is not None and view.line not in deployed:
         return f"{view.line} (not deployed)"
-    if not view.down:
+    down = view.report.down
+    if down is None:
         return view.line
-    root = _root(view.reason)
-    return root if root.startswith(f"{view.line} ") else f"{view.line} (blocked by {root})"
+    return _cause(down) if down.root == view.line else f"{view.line} (blocked by {_cause(down)})"
 
 
-def _root(reason: str) -> str:
-    """Whose fault it is, in one line, as the root itself told it: ``sales@1 (failed: no rows)``,
-    ``sales@1 (killed)``.
-    """
-    line, _, what = reason.partition(" ")
-    words = next((text.strip() for text in what.splitlines() if text.strip()), "down")
-    return f"{line} ({words.removeprefix('was ')})"
+def _cause(down: Down) -> str:
+    """The root cause in one line: ``sales@1 (failed: no rows)``, ``sales@1 (killed)``."""
+    message = next((text.strip() for text in down.message.splitlines() if text.strip()), "")
+    return f"{down.root} ({down.why}{f': {message}' if message else ''})"
 
 
 def _trigger(trigger: Trigger | None) -> Json | None:
@@ -244,9 +244,9 @@ def _sources(
         {
             "line": line,
             "optional": view.optional,
-            "end_f": to_text(view.end_f),
-            "staleness_seconds": _staleness(view.end_f, view.delay, now),
-            "down": view.down,
+            "end_f": to_text(view.report.end_f),
+            "staleness_seconds": _staleness(view.report.end_f, view.report.delay, now),
+            "down": view.report.down is not None,
             "absent": deployed is not None and line not in deployed,
         }
         for line, view in sorted(views.items())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from duckstring.api.in_flight import named, runs_of, waiting_release
 from duckstring.api.ports import TriggerDoor
-from duckstring.engine.state import PondState
+from duckstring.engine.state import Down, PondState
 from duckstring.model import graph
 from duckstring.model.catalog import Release
 from duckstring.model.find import find_deployed
 from duckstring.model.instants import to_text
-from duckstring.model.names import Line, parse_line
+from duckstring.model.names import parse_line
 from duckstring.model.triggers import TriggerKind, read_trigger
 from duckstring.ports import Catalog, Clock, StateReader
 
@@ -76,29 +76,28 @@ def _waits(state: PondState, release: Release) -> list[str]:
 
 def _kept(state: PondState, catalog: Catalog) -> list[str]:
     """Whose failure the line waits for, and the way out, unless that is tried again by itself."""
-    if not state.blocked:
+    down = state.down
+    if down is None:
         return []
-    reason = state.reason.splitlines()[0]
-    root = Line(reason.split(" ", 1)[0])
+    root = "it" if down.root == state.line else down.root
     kept = (
-        f"Kept: {state.line} runs for it when {'it' if root == state.line else root} recovers. "
-        f"Now {reason}."
+        f"Kept: {state.line} runs for it when {root} recovers. Now {down.reason.splitlines()[0]}."
     )
     return [
         f"{kept} It is tried again by itself."
-        if state.retries
-        else f"{kept} {_way_out(root, reason, catalog)}"
+        if down.retries
+        else f"{kept} {_way_out(down, catalog)}"
     ]
 
 
-def _way_out(root: Line, reason: str, catalog: Catalog) -> str:
+def _way_out(down: Down, catalog: Catalog) -> str:
     """What an operator does about a line that stays down. Its major is named where commands
     would take a higher one.
     """
-    pond, major = parse_line(root)
+    pond, major = parse_line(down.root)
     is_highest = all(parse_line(other)[1] <= major for other in catalog.releases(pond))
     named = pond if is_highest else f"{pond} -m {major}"
     again = f"duckstring control wake {named}, or duckstring control clear {named}"
-    if reason.endswith(" was killed"):
+    if down.why == "killed":
         return f"Let it go on: {again}."
     return f"Repair {pond} and deploy it; or, where the fault lay outside: {again}."

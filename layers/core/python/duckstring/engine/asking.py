@@ -29,18 +29,15 @@ def send_pull(turn: Turn) -> None:
     """The Pond's pull, to each Source; where a required one is down, to those that are tried
     again for it.
     """
-    assert turn.pull is not None  # noqa: S101 - all callers know
+    pull = turn.pull
+    assert pull is not None  # noqa: S101 - all callers know
     if turn.starved:
         for view in helped_sources(turn):
             pass_pull(turn, view)
         return
     for line, view in sorted(turn.sources.items()):
         if not _is_behind(turn, view):
-            turn.emit(
-                SendPull(
-                    line, turn.pull, view.taken, waits=view.end_f <= view.taken, anew=turn.anew
-                )
-            )
+            turn.emit(SendPull(line, pull, view.taken, view.has_nothing_new, turn.anew))
         elif _asks_from(turn, view) < turn.now:
             _ask_on(turn, view)
         elif turn.anew > NEVER:  # it is asked in time, also what has forgotten that it was
@@ -65,20 +62,14 @@ def asks_on(turn: Turn) -> bool:
 
 def helped_sources(turn: Turn) -> list[SourceView]:
     """The required Sources that are down, and are tried again if they are asked."""
-    return [
-        view
-        for _, view in sorted(turn.sources.items())
-        if view.down and view.retries and not view.optional
-    ]
+    return [view for _, view in sorted(turn.sources.items()) if view.helps]
 
 
 def pass_pull(turn: Turn, view: SourceView) -> None:
     """A pull that waits for this Source, from one that cannot run before it has recovered."""
     kept = turn.kept or Kept(NEVER)
     epoch = max(turn.pull or NEVER, kept.epoch)
-    turn.emit(
-        SendPull(view.line, epoch, view.taken, waits=view.end_f <= view.taken, anew=kept.anew)
-    )
+    turn.emit(SendPull(view.line, epoch, view.taken, waits=view.has_nothing_new, anew=kept.anew))
 
 
 def ask_beyond(turn: Turn) -> bool:
@@ -116,9 +107,9 @@ def _unasked(turn: Turn) -> list[SourceView]:
     behind = [
         view
         for view in turn.sources.values()
-        if view.asked < view.end_f <= f and _is_behind(turn, view)
+        if view.asked < view.report.end_f <= f and _is_behind(turn, view)
     ]
-    return behind or [view for view in lagging(turn) if view.asked < view.end_f]
+    return behind or [view for view in lagging(turn) if view.asked < view.report.end_f]
 
 
 def lagging(turn: Turn) -> list[SourceView]:
@@ -132,12 +123,12 @@ def lagging(turn: Turn) -> list[SourceView]:
     required = [view for view in turn.sources.values() if not view.optional]
     if len(required) <= 1:  # it decides
         return []
-    f = min(view.end_f for view in required)
-    last = [view for view in required if view.end_f == f]
+    f = min(view.report.end_f for view in required)
+    last = [view for view in required if view.report.end_f == f]
     if (
         f <= turn.start_f
-        or any(view.taken < f or view.delay for view in last)
-        or all(view.taken >= view.end_f for view in required)
+        or any(view.taken < f or view.report.delay for view in last)
+        or all(view.taken >= view.report.end_f for view in required)
     ):
         return []
     return last
@@ -147,7 +138,7 @@ def _asks_from(turn: Turn, view: SourceView) -> Instant:
     """After that a run of this Source may be fresher than we are: what comes through a Window is
     fresh as of its end.
     """
-    return turn.start_f - view.delay
+    return turn.start_f - view.report.delay
 
 
 def _ask_on(turn: Turn, view: SourceView) -> None:
@@ -155,14 +146,15 @@ def _ask_on(turn: Turn, view: SourceView) -> None:
     microsecond.
     """
     assert turn.pull is not None  # noqa: S101 - all callers know
-    turn.put_source(replace(view, asked=view.end_f))
-    turn.emit(SendPull(view.line, max(turn.pull, turn.now), view.end_f, waits=True, anew=turn.anew))
+    held, epoch = view.report.end_f, max(turn.pull, turn.now)
+    turn.put_source(replace(view, asked=held))
+    turn.emit(SendPull(view.line, epoch, held, waits=True, anew=turn.anew))
 
 
 def _is_behind(turn: Turn, view: SourceView) -> bool:
     """Whether it published something that was not taken, and that no run can be started by."""
     decides = not view.optional or all(other.optional for other in turn.sources.values())
-    return decides and view.taken < view.end_f <= turn.start_f
+    return decides and view.taken < view.report.end_f <= turn.start_f
 
 
 def send_target(turn: Turn, epoch: Instant) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Literal
 
-from duckstring.engine.state import Failure
+from duckstring.engine.state import Failure, SourceReport
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
@@ -66,31 +65,19 @@ class DetachFrom:
 
 @dataclass(frozen=True, slots=True)
 class TellSink:
-    """Tell ``sink`` all that we have to say of ourselves."""
+    """Send ``sink`` our report."""
 
     sink: Line
-    end_f: Instant
-    changed_f: Instant
-    delay: timedelta
-    snapshot: int
-    down: bool
-    reason: str
-    retries: bool = False
+    report: SourceReport
 
 
 @dataclass(frozen=True, slots=True)
 class TellSinks:
-    """Tell every Sink. One effect however many there are: an outbox lies in an item of at most
-    400 KB.
+    """Send every Sink our report. One effect however many there are: an outbox lies in an item of
+    at most 400 KB.
     """
 
-    end_f: Instant
-    changed_f: Instant
-    delay: timedelta
-    snapshot: int
-    down: bool
-    reason: str
-    retries: bool = False
+    report: SourceReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
-from duckstring.engine.signals import Deployed, Removed, Signal
-from duckstring.engine.state import PondState
+from duckstring.engine.effects import (
+    AttachTo,
+    DetachFrom,
+    SendPull,
+    SendTarget,
+    TellSink,
+    TellSinks,
+)
+from duckstring.engine.signals import (
+    Deployed,
+    PullReceived,
+    Removed,
+    Signal,
+    SinkAttached,
+    SinkDetached,
+    SourceTold,
+    TargetReceived,
+)
+from duckstring.engine.state import PondState, Stamp, bounded
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line
@@ -23,6 +42,36 @@ class Letter:
     signal: Signal
     key: str
     is_of_event: bool = False
+
+
+Sent = SendPull | SendTarget | AttachTo | DetachFrom | TellSink | TellSinks
+"""Effects that are letters to other lines."""
+
+
+def letters_of(state: PondState, effect: Sent, stamp: Stamp) -> list[Letter]:
+    """What ``effect`` sends. ``state`` is the sender's, committed with the effect.
+
+    The key names the addressee, for one effect may have many.
+    """
+    line = state.line
+    to: Iterable[Line]
+    signal: Signal
+    match effect:
+        case SendPull(source, epoch, held, waits, anew, urgent):
+            to, signal = [source], PullReceived(line, epoch, held, stamp, waits, anew, urgent)
+        case SendTarget(source, epoch):
+            to, signal = [source], TargetReceived(line, epoch, stamp)
+        case AttachTo(source):
+            to, signal = [source], SinkAttached(line, stamp)
+        case DetachFrom(source):
+            to, signal = [source], SinkDetached(line, stamp)
+        case TellSink(sink, report):
+            to, signal = [sink], SourceTold(line, bounded(report), stamp)
+        case TellSinks(report):
+            to, signal = sorted(state.sinks), SourceTold(line, bounded(report), stamp)
+        case _:
+            assert_never(effect)
+    return [Letter(one, signal, key=f"{line}>{one}:{stamp[0]}:{stamp[1]}") for one in to]
 
 
 def announcement(release: Release) -> Letter:

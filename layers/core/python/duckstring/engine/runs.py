@@ -40,8 +40,8 @@ def source_f(turn: Turn) -> Instant:
         )
         newest = max(pull, turn.woken or NEVER, target)
         return newest if newest > turn.start_f else NEVER
-    required = [view.end_f for view in turn.sources.values() if not view.optional]
-    return min(required) if required else max(view.end_f for view in turn.sources.values())
+    required = [view.report.end_f for view in turn.sources.values() if not view.optional]
+    return min(required) if required else max(view.report.end_f for view in turn.sources.values())
 
 
 def _is_read(turn: Turn, epoch: Instant) -> bool:
@@ -210,7 +210,7 @@ def _for_what(turn: Turn, run: Run) -> Run:
 def _take_all(turn: Turn) -> None:
     """A run reads what the Sources have now."""
     turn.put_all_sources(
-        {line: replace(view, taken=view.end_f) for line, view in turn.sources.items()}
+        {line: replace(view, taken=view.report.end_f) for line, view in turn.sources.items()}
     )
 
 
@@ -221,7 +221,7 @@ def _delay(turn: Turn, f: Instant) -> timedelta:
     if turn.is_windowed:
         found = open_now(turn.windows.values(), turn.now)
         return found.end - found.start if found else ZERO
-    return max((v.delay for v in turn.sources.values() if v.end_f == f), default=ZERO)
+    return max((v.report.delay for v in turn.sources.values() if v.report.end_f == f), default=ZERO)
 
 
 def _new_run(turn: Turn, f: Instant, *, prior_f: Instant, delay: timedelta, forced: bool) -> Run:
@@ -239,7 +239,7 @@ def _new_run(turn: Turn, f: Instant, *, prior_f: Instant, delay: timedelta, forc
         budget=turn.immediate_retries,
         started=turn.now,
         forced=forced,
-        pins={line: view.snapshot for line, view in turn.sources.items()},
+        pins={line: view.report.snapshot for line, view in turn.sources.items()},
     )
 
 
@@ -269,7 +269,7 @@ def _passes(turn: Turn) -> bool:
         and turn.release is not None
         and turn.published_artifact == turn.release.artifact
         and not any(ripple.always_run for ripple in turn.ripples.values())
-        and all(view.changed_f <= view.taken for view in turn.sources.values())
+        and all(view.report.changed_f <= view.taken for view in turn.sources.values())
     )
 
 
@@ -308,7 +308,9 @@ def complete_runs(turn: Turn) -> bool:
     changed = bool(contents.gone) or _changed(turn, done)
     _advance(turn, newest, changed=changed)
     turn.snapshot_f = newest.f
-    is_gone = any(view.snapshot < newest.pins.get(line, 0) for line, view in turn.sources.items())
+    is_gone = any(
+        view.report.snapshot < newest.pins.get(line, 0) for line, view in turn.sources.items()
+    )
     turn.published_artifact = (
         "" if is_gone else newest.artifact
     )  # what it read was removed meanwhile: the next run may not pass

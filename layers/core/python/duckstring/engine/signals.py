@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from duckstring.engine.state import Failure, Stamp
+from duckstring.engine.state import Failure, SourceReport, Stamp
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.compute import PinnedPlace
 from duckstring.model.instants import NEVER, Instant
@@ -87,21 +87,11 @@ class SinkDetached:
 
 @dataclass(frozen=True, slots=True)
 class SourceTold:
-    """Everything a Source has to say of itself: a whole fact, so the newest one is all that counts.
-
-    ``retries``: it is down, and it or a line that it waits for has tries left: it is tried again if
-    it is asked.
-    """
+    """A Source's report has come."""
 
     source: Line
-    end_f: Instant
-    changed_f: Instant
-    delay: timedelta
-    snapshot: int
-    down: bool
-    reason: str
+    report: SourceReport
     stamp: Stamp
-    retries: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from duckstring.model.compute import Pin, Place
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.limits import ERROR, MESSAGE, REASON, within
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.model.windows import Window
 
 _REASON = 300
@@ -95,30 +96,90 @@ class RippleState:
     measured: bool = False
 
 
+DownWhy = Literal["failed", "killed", "removed"]
+
+
+@dataclass(frozen=True)
+class Down:
+    """Why a line does not run: ``root``, itself or a line that it waits for, is failed, killed or
+    removed.
+
+    ``message`` is the failure's. ``retries``: the line or one that it waits for has tries left, so
+    that asking it helps.
+    """
+
+    root: Line
+    why: DownWhy
+    message: str = ""
+    retries: bool = False
+
+    @property
+    def reason(self) -> str:
+        """In words: ``sales@1 failed: no rows``, ``sales@1 was killed``."""
+        if self.why != "failed":
+            return f"{self.root} was {self.why}"
+        return f"{self.root} failed: {self.message}" if self.message else f"{self.root} failed"
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """Everything that a line says of itself to its Sinks. It is the whole of it, so the newest
+    report is all that counts.
+
+    ``snapshot`` is the number of the run whose manifest is published (0: none). ``down``: why the
+    line does not run; None: it may.
+    """
+
+    end_f: Instant = NEVER
+    changed_f: Instant = NEVER
+    delay: timedelta = ZERO
+    snapshot: int = 0
+    down: Down | None = None
+
+
+def bounded(report: SourceReport) -> SourceReport:
+    """The report with as much of a failure's message as a Sink keeps."""
+    down = report.down
+    if down is None:
+        return report
+    return replace(report, down=replace(down, message=within(down.message, REASON)))
+
+
 @dataclass(frozen=True)
 class SourceView:
-    """What a Source last told us, and what we last took of it.
+    """A Source's last report, and what we last took of it.
 
-    ``snapshot`` is the number of the run whose manifest is the Source's published one (0: none).
-    ``down`` says that it is failed, killed or blocked; ``reason`` says which and by whom.
-    ``retries``: it is down, and it or a line that it waits for has tries left, so that asking it
-    helps. ``asked``: the newest of its outputs that was no newer than we are ourselves, and beyond
-    which it has been asked to go.
+    ``heard`` is the report's stamp. ``asked``: the newest of the Source's outputs that was no newer
+    than we are ourselves, and beyond which it has been asked to go.
     """
 
     line: Line
     minimum: str = "0.0.0"
     optional: bool = False
-    end_f: Instant = NEVER
-    changed_f: Instant = NEVER
-    delay: timedelta = ZERO
-    snapshot: int = 0
-    down: bool = False
-    reason: str = ""
+    report: SourceReport = SourceReport()
     taken: Instant = NEVER
     asked: Instant = NEVER
     heard: Stamp = (0, -1)
-    retries: bool = False
+
+    @property
+    def has_nothing_new(self) -> bool:
+        """Whether we have taken everything that it has published."""
+        return self.report.end_f <= self.taken
+
+    @property
+    def blocks(self) -> bool:
+        """Whether we do not run because of it."""
+        return self.report.down is not None and not self.optional
+
+    @property
+    def helps(self) -> bool:
+        """Whether we do not run because of it, and asking it helps."""
+        return self.blocks and self.is_retried
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether it is down, and is tried again if it is asked."""
+        return self.report.down is not None and self.report.down.retries
 
 
 @dataclass(frozen=True)
@@ -263,16 +324,14 @@ class PondState:
     @property
     def blockers(self) -> tuple[SourceView, ...]:
         """The required Sources that are down, by name."""
-        return tuple(
-            view for _, view in sorted(self.sources.items()) if view.down and not view.optional
-        )
+        return tuple(view for _, view in sorted(self.sources.items()) if view.blocks)
 
     @property
     def blocked(self) -> bool:
         """Failed, killed, or a required Source is down: new demand is kept, and passed on only
         where that helps (``retries``).
         """
-        return self.health != "ok" or any(v.down and not v.optional for v in self.sources.values())
+        return self.health != "ok" or any(view.blocks for view in self.sources.values())
 
     @property
     def has_tries(self) -> bool:
@@ -282,16 +341,22 @@ class PondState:
     @property
     def retries(self) -> bool:
         """Down, and asking helps: this line has tries left, or one that it waits for has."""
-        return (
-            self.has_tries if self.health != "ok" else any(view.retries for view in self.blockers)
-        )
+        return self.down is not None and self.down.retries
+
+    @property
+    def down(self) -> Down | None:
+        """Why this line does not run, with the root cause; None: it may."""
+        if self.health == "failed":
+            message = self.failure.message[:_REASON] if self.failure else ""
+            return Down(self.line, "failed", within(message, REASON), retries=self.has_tries)
+        if self.health == "killed":
+            return Down(self.line, "killed")
+        causes = [view.report.down for view in self.blockers if view.report.down is not None]
+        if not causes:
+            return None
+        return replace(causes[0], retries=any(cause.retries for cause in causes))
 
     @property
     def reason(self) -> str:
-        """Why this line is down, with the root cause; empty if it is not."""
-        if self.health == "failed":
-            why = f": {self.failure.message[:_REASON]}" if self.failure else ""
-            return within(f"{self.line} failed{why}", REASON)
-        if self.health == "killed":
-            return f"{self.line} was killed"
-        return within(self.blockers[0].reason, REASON) if self.blockers else ""
+        """``down`` in words; empty if it is not down."""
+        return self.down.reason if self.down else ""

@@ -1,8 +1,8 @@
 """The centre of the house: one Pond, one signal, one step.
 
 ``receive`` writes down the fact that a signal carries. ``settle`` then applies the rules until none
-fires; a rule sees only what is true now, never what came first. ``speak`` tells the Sinks what is
-new about us.
+fires; a rule sees only what is true now, never what came first. ``publish_report`` sends the Sinks
+what is new about us.
 """
 
 from __future__ import annotations
@@ -43,11 +43,21 @@ from duckstring.engine.signals import (
     WindowOpened,
     WindowRemoved,
 )
-from duckstring.engine.state import Health, PondState, RippleState, SourceView, Stamp, Tide, Wave
+from duckstring.engine.state import (
+    Health,
+    PondState,
+    RippleState,
+    SourceReport,
+    SourceView,
+    Stamp,
+    Tide,
+    Wave,
+    bounded,
+)
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import NEVER, Instant, just_after
-from duckstring.model.limits import MOST_SINKS, REASON, within
+from duckstring.model.limits import MOST_SINKS
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 
@@ -83,18 +93,18 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
     hear it again.
     """
     turn = Turn(state, now)
-    told = _face(turn)
+    last = _public(turn)
     for signal in signals:
         receive(turn, signal)
-        if turn.blocked != told.down:  # a deploy that waits for this failure is about to clear it
-            told = speak(turn, told)
+        if turn.blocked != last.is_down:  # a deploy that waits for this failure is to clear it
+            last = publish_report(turn, last)
         settle(turn)
         turn.heard = None
         turn.finished = ""
         turn.anew = NEVER
-        if turn.blocked != told.down:
-            told = speak(turn, told)
-    speak(turn, told)
+        if turn.blocked != last.is_down:
+            last = publish_report(turn, last)
+    publish_report(turn, last)
     _set_alarm(turn)
     return Step(turn.freeze(), tuple(turn.effects))
 
@@ -123,7 +133,7 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             _trigger(turn, signal)
         case SinkAttached():
             if _is_news(turn, signal.sink, signal.stamp):
-                turn.emit(_told(turn, signal.sink))
+                turn.emit(TellSink(signal.sink, _report(turn)))
         case SinkDetached():
             if _is_news(turn, signal.sink, signal.stamp):
                 turn.drop_sink(signal.sink)
@@ -167,34 +177,28 @@ def _hear_source(turn: Turn, told: SourceTold) -> None:
     view = turn.sources.get(told.source)
     if view is None or told.stamp <= view.heard:
         return
-    begins_anew = told.end_f < view.end_f
+    report = bounded(told.report)
+    begins_anew = report.end_f < view.report.end_f
     if begins_anew:
         turn.published_artifact = ""  # what was read of it is gone: the next run may not pass
     turn.put_source(
         replace(
             view,
-            end_f=told.end_f,
-            changed_f=told.changed_f,
-            delay=told.delay,
-            snapshot=told.snapshot,
-            down=told.down,
-            reason=within(told.reason, REASON),
+            report=report,
             taken=NEVER if begins_anew else view.taken,
             asked=NEVER if begins_anew else view.asked,
             heard=told.stamp,
-            retries=told.retries,
         )
     )
     turn.heard = told.source
-    if view.down and not told.down and view.optional:
+    now = turn.sources[told.source]
+    if view.report.down and not report.down and view.optional:
         if not turn.blocked:
             demand.solicit_again(turn)
         elif turn.health == "failed":  # it may have dropped what we are to be tried again with
-            asking.ask_helped(turn, turn.sources[told.source])
-    elif (
-        told.retries and not view.retries
-    ):  # it may have dropped, or never heard, what we want of it
-        asking.ask_helped(turn, turn.sources[told.source])
+            asking.ask_helped(turn, now)
+    elif now.is_retried and not view.is_retried:
+        asking.ask_helped(turn, now)  # it may have dropped, or never heard, what we want of it
 
 
 def _trigger(turn: Turn, asked: Triggered) -> None:
@@ -363,56 +367,45 @@ def fire(turn: Turn) -> bool:
     )
 
 
-class Face(NamedTuple):
+class Public(NamedTuple):
     """What the world sees of a line."""
 
-    end_f: Instant
-    changed_f: Instant
-    delay: timedelta
-    snapshot: int
-    down: bool
-    reason: str
-    retries: bool
+    report: SourceReport
     health: Health
 
+    @property
+    def is_down(self) -> bool:
+        """Whether the line does not run."""
+        return self.report.down is not None
 
-def speak(turn: Turn, told: Face) -> Face:
-    """Tell every Sink what is new about us since ``told``, and announce a change of being
-    blocked. Returns what is told now.
+
+def publish_report(turn: Turn, last: Public) -> Public:
+    """Send every Sink our report if it differs from the ``last``, and announce a change of being
+    blocked. Returns what is public now.
     """
-    face = _face(turn)
-    if face == told:
-        return told
+    public = _public(turn)
+    if public == last:
+        return last
+    report, down = public.report, public.report.down
     if turn.sinks:
-        turn.emit(TellSinks(*face[:7]))
+        turn.emit(TellSinks(report))
     if turn.release is None:
-        return face
-    if face.down and not told.down and face.health == "ok":
-        turn.emit(Announce("blocked", "ok", face.end_f, reason=face.reason))
-    if told.down and not face.down:
-        turn.emit(
-            Announce("recovered", "blocked" if told.health == "ok" else told.health, face.end_f)
-        )
-    return face
+        return public
+    if down is not None and not last.is_down and public.health == "ok":
+        turn.emit(Announce("blocked", "ok", report.end_f, reason=down.reason))
+    if last.is_down and down is None:
+        previous = "blocked" if last.health == "ok" else last.health
+        turn.emit(Announce("recovered", previous, report.end_f))
+    return public
 
 
-def _face(turn: Turn) -> Face:
-    down = turn.blocked
-    reason = turn.freeze().reason if down else ""
-    return Face(
-        turn.end_f,
-        turn.changed_f,
-        turn.delay,
-        turn.snapshot,
-        down,
-        reason,
-        down and turn.retries,
-        turn.health,
-    )
+def _public(turn: Turn) -> Public:
+    return Public(_report(turn), turn.health)
 
 
-def _told(turn: Turn, sink: Line) -> TellSink:
-    return TellSink(sink, *_face(turn)[:7])
+def _report(turn: Turn) -> SourceReport:
+    down = turn.freeze().down if turn.blocked else None
+    return SourceReport(turn.end_f, turn.changed_f, turn.delay, turn.snapshot, down)
 
 
 def _set_alarm(turn: Turn) -> None:

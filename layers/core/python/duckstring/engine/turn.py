@@ -201,9 +201,7 @@ class Turn:
         """As ``PondState.retries``."""
         if self.health != "ok":
             return self.has_tries
-        return self.starved and any(
-            view.down and view.retries and not view.optional for view in self.sources.values()
-        )
+        return self.starved and any(view.helps for view in self.sources.values())
 
     @property
     def may_ask(self) -> int:
@@ -227,7 +225,7 @@ class Turn:
 
 def _starved(sources: Mapping[Line, SourceView]) -> bool:
     for view in sources.values():  # noqa: SIM110 - asked at every step; a generator costs more than the answer
-        if view.down and not view.optional:
+        if view.report.down is not None and not view.optional:
             return True
     return False
 

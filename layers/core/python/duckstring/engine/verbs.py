@@ -23,9 +23,9 @@ from duckstring.engine.effects import (
 from duckstring.engine.ripples import call_on_kill
 from duckstring.engine.runs import abandon_failure
 from duckstring.engine.signals import BudgetSet, Ordered
-from duckstring.engine.state import Failure, PondState, Run
+from duckstring.engine.state import Down, Failure, PondState, Run, SourceReport
 from duckstring.engine.turn import Turn
-from duckstring.model.instants import NEVER, ZERO, Instant, just_after
+from duckstring.model.instants import NEVER, Instant, just_after
 from duckstring.model.values import replace
 from duckstring.model.windows import MOST_WINDOWS, Window, overlap
 
@@ -173,6 +173,6 @@ def remove_line(turn: Turn, at: Instant) -> None:
     # for a moment they have a Source that is down: its return lets them ask again for what is
     # forgotten here
     if turn.sinks:
-        turn.emit(TellSinks(NEVER, NEVER, ZERO, 0, down=True, reason=f"{turn.line} was removed"))
-        turn.emit(TellSinks(NEVER, NEVER, ZERO, 0, down=False, reason=""))
+        turn.emit(TellSinks(SourceReport(down=Down(turn.line, "removed"))))
+        turn.emit(TellSinks(SourceReport()))
     turn.begin_anew(PondState(turn.line, sinks=turn.sinks, runs_started=turn.runs_started))

@@ -44,7 +44,7 @@ MOST_TEXT = 4_096
 HEARD: Mapping[tuple[str, str], int] = {
     ("Failure", "error"): 2_048,
     ("Failure", "message"): 65_536,
-    ("SourceTold", "reason"): 16_384,
+    ("Down", "message"): 16_384,
     ("ExecutionEnded", "cause"): 65_536,
 }
 """UTF-8 bytes of the texts of others, by class and field: more than anybody of ours says. A
@@ -53,7 +53,7 @@ to 4,000 characters; the rest is cut as below.
 """
 
 REASON = 700
-"""Kept of why a Source is down: it travels down the graph with every word of it."""
+"""Kept of the failure that a Source is down for: it travels down the graph."""
 ERROR = 300
 """Kept of the name of an error."""
 MESSAGE = 1_200

@@ -159,7 +159,7 @@ def _pinned(line: Line, states: Collection[PondState]) -> frozenset[int]:
     """Snapshots of ``line`` that a Sink's run reads, or that one may pin next."""
     pinned = {run.pins.get(line, 0) for other in states for run in other.runs.values()}
     return frozenset(
-        pinned | {other.sources[line].snapshot for other in states if line in other.sources}
+        pinned | {other.sources[line].report.snapshot for other in states if line in other.sources}
     )
 
 

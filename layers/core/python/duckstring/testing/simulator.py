@@ -38,6 +38,7 @@ from duckstring.engine.effects import (
     TellSink,
     TellSinks,
 )
+from duckstring.engine.letters import letters_of
 from duckstring.engine.signals import (
     AlarmRang,
     BudgetSet,
@@ -47,15 +48,10 @@ from duckstring.engine.signals import (
     GateOutcome,
     GateReached,
     Ordered,
-    PullReceived,
     Removed,
     RippleSucceeded,
     Signal,
-    SinkAttached,
-    SinkDetached,
-    SourceTold,
     TableRemoved,
-    TargetReceived,
     Triggered,
     Verb,
     WindowAdded,
@@ -305,31 +301,9 @@ class World:
     def _perform(self, state: PondState, effect: Effect, stamp: tuple[int, int]) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm an effect
         line = state.line
         match effect:
-            case SendPull(source, epoch, held, waits, anew, urgent):
-                self.post(line, source, PullReceived(line, epoch, held, stamp, waits, anew, urgent))
-            case SendTarget(source, epoch):
-                self.post(line, source, TargetReceived(line, epoch, stamp))
-            case AttachTo(source):
-                self.post(line, source, SinkAttached(line, stamp))
-            case DetachFrom(source):
-                self.post(line, source, SinkDetached(line, stamp))
-            case TellSink(sink, end_f, changed_f, delay, snapshot, down, reason, retries):
-                self.post(
-                    line,
-                    sink,
-                    SourceTold(
-                        line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries
-                    ),
-                )
-            case TellSinks(end_f, changed_f, delay, snapshot, down, reason, retries):
-                for sink in sorted(state.sinks):
-                    self.post(
-                        line,
-                        sink,
-                        SourceTold(
-                            line, end_f, changed_f, delay, snapshot, down, reason, stamp, retries
-                        ),
-                    )
+            case SendPull() | SendTarget() | AttachTo() | DetachFrom() | TellSink() | TellSinks():
+                for letter in letters_of(state, effect, stamp):
+                    self.post(line, letter.to, letter.signal)
             case StartRun():
                 self._start(state, effect)
             case StopRun(run, launch):

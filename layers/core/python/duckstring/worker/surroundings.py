@@ -142,8 +142,8 @@ def _source(
             hint="A new run pins a newer one.",
         )
     told = state.sources.get(line)
-    changed = snapshot.f > since and (told is None or told.changed_f > since)
-    fresh = told.end_f if told and told.snapshot == number else snapshot.f
+    changed = snapshot.f > since and (told is None or told.report.changed_f > since)
+    fresh = told.report.end_f if told and told.report.snapshot == number else snapshot.f
     return SourceTables(
         snapshot.tables, changed, line, snapshot.dropped, number, snapshot.f, max(fresh, snapshot.f)
     )

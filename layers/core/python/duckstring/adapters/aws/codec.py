@@ -17,6 +17,7 @@ from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, NewType, Union, get_args, get_origin, get_type_hints
 
+from duckstring.adapters.aws.older import renewed
 from duckstring.engine import effects as effects_module
 from duckstring.engine import signals as signals_module
 from duckstring.engine import state as state_module
@@ -236,6 +237,7 @@ def _dataclass_form(kind: Any) -> _Form:  # noqa: ANN401 - any dataclass
 
     def read(value: Json) -> Any:  # noqa: ANN401 - any dataclass
         given = {}
+        value = renewed(kind, value)
         for wire, held in value.items():
             if field := known.get(wire):
                 name, form = field

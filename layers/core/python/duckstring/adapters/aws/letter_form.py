@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
 
+from duckstring.adapters.aws.older import renewed
 from duckstring.engine import signals, state
 from duckstring.engine.signals import Signal
 from duckstring.model.instants import Instant, from_text
@@ -66,8 +67,9 @@ def checked_object(body: str) -> dict[str, Json]:
     member = _members().get(kind) if isinstance(kind, str) else None
     if member is None:
         raise LetterFormError(f"kind is {_shown(kind)}")
-    _form(member)(whole, str(kind))
-    return whole
+    renewed_whole: dict[str, Json] = renewed(member, whole)
+    _form(member)(renewed_whole, str(kind))
+    return renewed_whole
 
 
 def _check_size(body: str) -> None:

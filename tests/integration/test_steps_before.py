@@ -1,0 +1,57 @@
+"""The release before and this one take the same steps: its states and letters, as it wrote them,
+are stepped to the states and effects that it came to.
+
+``items_before/steps.json.gz`` has 544 steps of the engine's own tests, recorded at that release:
+up to three of each signal, health and set of effects. Only the form of a report differs
+(``adapters/aws/older.py``).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.letter_form import checked_object
+from duckstring.engine.step import step
+from duckstring.model.instants import from_text
+
+RECORDED = Path(__file__).parent / "items_before" / "steps.json.gz"
+STEPS = json.loads(gzip.decompress(RECORDED.read_bytes()))
+
+
+def test_each_recorded_step_is_taken_again() -> None:
+    taken = Counter[str]()
+    for one in STEPS:
+        state = codec.state_from_text(one["state"])
+        letter = checked_object(one["letter"])
+        signal = codec.signal_of(letter)
+        stepped = step(state, signal, from_text(one["now"]))
+        assert stepped.state == codec.state_from_text(one["after"]), one
+        assert stepped.effects == codec.outbox_from_text(one["effects"]), one
+        taken[letter["kind"]] += 1
+    assert len(taken) == 19
+    assert sum(taken.values()) == 544
+
+
+def test_what_was_said_of_a_source_that_is_down_is_read_as_a_cause() -> None:
+    flat = {"end_f": "2030-01-01T00:00:00Z", "changed_f": "2030-01-01T00:00:00Z", "delay": 60}
+    letter = {"to": "sales@1", "kind": "source_told", "source": "rates@1", "stamp": [3, 1], **flat}
+    found = {
+        reason: codec.signal_of(
+            checked_object(json.dumps({**letter, "snapshot": 7, "down": True, "reason": reason}))
+        ).report.down
+        for reason in ("fees@2 failed: no\nrows", "fees@2 was killed", "fees@2 failed", "?", "")
+    }
+    causes = [(one.root, one.why, one.message) for one in found.values()]
+    assert causes == [
+        ("fees@2", "failed", "no\nrows"),
+        ("fees@2", "killed", ""),
+        ("fees@2", "failed", ""),
+        ("rates@1", "failed", "?"),
+        ("rates@1", "failed", ""),
+    ]
+    up = codec.signal_of(checked_object(json.dumps({**letter, "snapshot": 7})))
+    assert (up.report.down, up.report.snapshot, up.report.delay.total_seconds()) == (None, 7, 60)
