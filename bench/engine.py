@@ -19,7 +19,6 @@ import random
 import statistics
 import sys
 import time
-from dataclasses import replace
 from typing import NamedTuple
 
 from duckstring.engine.signals import Signal
@@ -27,6 +26,7 @@ from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.testing.simulator import Conditions, World, pond, seconds
 
 TARGET = 20_000

@@ -11,12 +11,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from statistics import median
 
 from bench.table import Figure
 from duckstring.model.settings import Settings
+from duckstring.model.values import replace
 
 FUNCTIONS = ("orchestrator", "ripple", "api", "sweep")
 _RUNS = 9

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from duckstring.model.values import replace
 from infra.code import Code
 from infra.config import Config
 from infra.layers import Built

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -42,6 +41,7 @@ from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
+from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.orchestrator.ports import Held
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from duckstring.adapters.aws.arrivals import DynamoArrivals
@@ -10,6 +8,7 @@ from duckstring.errors import StateConflictError
 from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Removal
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from tests.integration.aws import catchment
 from tests.unit.api.world import NOON, release, source
 

@@ -8,7 +8,6 @@ import importlib
 import json
 import logging
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -44,6 +43,7 @@ from duckstring.model.catalog import Release, RippleSpec, TableVersion
 from duckstring.model.compute import Pin
 from duckstring.model.limits import MOST_PINS, MOST_SINKS
 from duckstring.model.names import Line, table_key
+from duckstring.model.values import replace
 from tests.integration.aws import catchment
 
 SALES, ORDERS, REPORTS = Line("sales@1"), Line("orders@1"), Line("reports@1")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded
 from duckstring.engine.state import PondState, Run
 from duckstring.model.catalog import Removal, TableVersion
 from duckstring.model.names import Line, execution_name
+from duckstring.model.values import replace
 from duckstring.sweep.sweep import sweep
 from tests.integration.aws import catchment
 from tests.unit.api.world import NOON, StillClock, release

@@ -12,7 +12,6 @@ import sys
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from types import SimpleNamespace
@@ -45,6 +44,7 @@ from duckstring.model.attempts import (
 )
 from duckstring.model.instants import NEVER, ZERO, from_text, to_text
 from duckstring.model.names import Line, artifact_key
+from duckstring.model.values import replace
 from duckstring.model.verdicts import ENDED
 from duckstring.orchestrator import worker_verdict
 from duckstring.orchestrator.ports import Held, Received

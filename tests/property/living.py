@@ -5,7 +5,7 @@ it, at random.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.testing.simulator import START, World, pond, seconds
 from tests.property.worlds import Graph, same_pond

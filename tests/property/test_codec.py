@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import get_args
 
 import pytest
@@ -15,19 +14,14 @@ from duckstring.engine.effects import Effect
 from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release
-from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.testing.simulator import World
 from tests.property.living import EVERYTHING, Living
+from tests.property.values import register
 from tests.property.worlds import Fate, Graph, graphs, looks, settle, weather, world_of
 
-_dates = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(  # noqa: DTZ001
-    lambda at: at.replace(tzinfo=UTC)
-)
-_instants = st.sampled_from([NEVER, NEVER + timedelta(microseconds=1)]) | _dates
-st.register_type_strategy(datetime, _instants)
-st.register_type_strategy(float, st.floats(allow_nan=False))
-st.register_type_strategy(timedelta, st.timedeltas(timedelta(0), timedelta(days=400)))
+register()
 
 
 @looks(60)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +18,7 @@ from duckstring.engine.state import Attempt, PondState, RippleState
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.compute import TASK_SIZES, size_above, size_for
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.testing.simulator import FUNCTION_MIB, Attempted, World, pond
 from tests.property.living import Living
 from tests.property.worlds import (

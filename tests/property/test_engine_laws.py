@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -23,6 +22,7 @@ from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.testing.simulator import START, World, pond, seconds
 from tests.property.living import EVERYTHING, Living
 from tests.property.worlds import (

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import event, given
@@ -24,6 +24,7 @@ from duckstring.external.errors import (
     ExternalRunFailedError,
     UnknownRunError,
 )
+from duckstring.model.values import replace
 from tests.property.worlds import looks
 from tests.unit.external_kit import MemoryPond, Paused, virtual_time
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
@@ -47,6 +46,7 @@ from duckstring.engine.step import steps
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec, TableVersion
 from duckstring.model.limits import stored_bytes, within
 from duckstring.model.names import Line, parse_table_key, table_key
+from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.orchestrator.credible import credible
 from duckstring.orchestrator.perform import perform
@@ -60,6 +60,8 @@ from duckstring.testing.fakes import (
     MemoryWorkers,
 )
 from tests.property.worlds import looks
+
+register()
 
 SALES, ORDERS = Line("sales@1"), Line("orders@1")
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)

@@ -4,14 +4,13 @@ docs/engine.md, "Faults".
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from duckstring.engine.state import Failure, PondState
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.testing.simulator import START, Attempted, World, pond, seconds
 from tests.property.living import Draw, Living, rules
 from tests.property.worlds import (

@@ -4,7 +4,7 @@ do, in any order of letters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from hypothesis import given
@@ -14,6 +14,7 @@ from duckstring.engine.signals import RippleSucceeded, TableRemoved
 from duckstring.engine.state import PondState
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, writer_of
+from duckstring.model.values import replace
 from duckstring.testing.simulator import Attempted, World, seconds
 from tests.property.worlds import Graph, chance, graphs, looks, weather, world_of
 

@@ -4,8 +4,6 @@ verbs".
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +17,7 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import PondState, SourceReport
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.testing.simulator import World, seconds
 from tests.property.living import RECOVERIES
 from tests.property.worlds import (

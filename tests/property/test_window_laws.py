@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from duckstring.engine.state import PondState
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.model.windows import Occurrence, Window, open_now
 from duckstring.testing.simulator import START, World, seconds
 from tests.property.living import Living, rules

@@ -7,7 +7,6 @@ from __future__ import annotations
 import gc
 import sys
 from collections import Counter
-from dataclasses import replace
 from types import FrameType
 from typing import Self
 
@@ -18,6 +17,7 @@ from duckstring.engine.signals import Deployed, RippleSucceeded, SinkAttached, T
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.orchestrator.deliver import deliver
 from duckstring.orchestrator.perform import perform
 from duckstring.orchestrator.ports import EffectPorts, Held

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from hypothesis import HealthCheck, settings
@@ -20,6 +20,7 @@ from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, writer_of
+from duckstring.model.values import replace
 from duckstring.testing.simulator import Attempted, Conditions, World, pond, seconds
 
 PROVING = os.environ.get("HYPOTHESIS_PROFILE") == "prove"

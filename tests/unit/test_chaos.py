@@ -8,7 +8,6 @@ import importlib.util
 import json
 import os
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +19,7 @@ from bench.chaos.faults import ACTS
 from bench.chaos.law import Facts, Manifest, Table, judge
 from bench.chaos.plan import BY_NAME, FAULTS, batches, plan
 from bench.chaos.storage import Rule
+from duckstring.model.values import replace
 
 F, LATER = "2030-01-01T12:00:00.000000Z", "2030-01-01T12:00:05.000000Z"
 

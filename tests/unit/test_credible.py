@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from duckstring.engine.signals import (
@@ -16,6 +14,7 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import PondState, SourceReport, SourceView
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.orchestrator.credible import possible
 from duckstring.orchestrator.ports import Received
 from duckstring.testing.simulator import START

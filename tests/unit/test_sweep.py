@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import Removal, TableVersion
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, artifact_key, parse_line, table_key
+from duckstring.model.values import replace
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, Seen
 from duckstring.sweep.ports import SweepPorts

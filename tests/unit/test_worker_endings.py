@@ -5,13 +5,13 @@ hand-overs, and too little memory.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, Usage
 from duckstring.model.instants import to_text
+from duckstring.model.values import replace
 from duckstring.worker.ports import Function
 from tests.unit.worker_kit import NOON, World
 

@@ -5,7 +5,6 @@ import logging
 import re
 import sys
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +16,7 @@ from duckstring.engine.state import Attempt, Failure
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptStarted
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from tests.unit import worker_kit as kit
 
 NOON, SALES = kit.NOON, kit.SALES

@@ -1,7 +1,6 @@
 """What a Ripple says of tables that it does not write, and asks of those that it does not read."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -11,6 +10,7 @@ from duckstring.engine.effects import PublishSnapshot
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from tests.unit import worker_kit as kit
 from tests.unit.test_worker_run_ripple import ran
 

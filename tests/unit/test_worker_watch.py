@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.model.attempts import AttemptStarted
+from duckstring.model.values import replace
 from duckstring.worker.watch import Pace
 from tests.unit.worker_kit import World
 

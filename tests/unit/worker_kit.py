@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import zipfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -27,6 +27,7 @@ from duckstring.model.attempts import (
 )
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.names import Line, artifact_key
+from duckstring.model.values import replace
 from duckstring.worker.attempt_process import begin, prepare
 from duckstring.worker.forkserver import ForkServer
 from duckstring.worker.on_kill import KillOrder, on_kill

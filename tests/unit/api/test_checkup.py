@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from duckstring.engine.state import PondState, Run
 from duckstring.errors import TransientError
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.ports import SOON, Seen
 from tests.unit.api.world import NOON, Executions, ShelfCatalog, States, StillClock, graph, release
 

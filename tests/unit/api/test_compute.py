@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from duckstring.api.compute import Wish, compute
@@ -10,6 +8,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import FunctionSize, mebibytes
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from tests.unit.api.test_control import Town
 from tests.unit.api.world import ShelfCatalog, graph, release
 

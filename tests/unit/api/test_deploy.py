@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from duckstring.errors import AuthorError, OperatorError, StateConflictError
 from duckstring.model.catalog import Removal, RippleSpec
 from duckstring.model.compute import FunctionSize
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.ports import Seen
 from tests.unit.api.world import (
     NOON,

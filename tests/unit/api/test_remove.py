@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from duckstring.errors import OperatorError, StateConflictError
 from duckstring.model.catalog import Removal
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.ports import Seen
 from tests.unit.api.world import (
     NOON,

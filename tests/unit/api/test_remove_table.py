@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, package_id
+from duckstring.model.values import replace
 from duckstring.ports import Seen
 from tests.unit.api.test_status import Files
 from tests.unit.api.world import (

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,6 +24,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.ports import Seen
 from tests.unit.api.world import (
     NOON,

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,6 +22,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.arrivals import Arrival
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line, execution_name, read_execution_name
+from duckstring.model.values import replace
 from duckstring.orchestrator.forward import forward
 from duckstring.ports import Seen
 from tests.unit.api.world import (

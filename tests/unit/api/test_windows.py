@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,6 +15,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.model.window_rules import WindowError, check_opens, read
 from duckstring.model.windows import Window
 from duckstring.ports import Seen

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
+from duckstring.model.values import replace
 from duckstring_cli import live
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client

@@ -4,7 +4,6 @@ same try.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -35,6 +34,7 @@ from duckstring.engine.state import Failure, PondState, RippleState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release
 from duckstring.model.compute import TASK_SIZES, Pin, size_above, size_for
+from duckstring.model.values import replace
 from duckstring.testing.simulator import FUNCTION_MIB, START, Attempted, World, pond, seconds
 from tests.unit.engine.test_demand import A, counts, deployed
 

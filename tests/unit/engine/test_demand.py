@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +15,7 @@ from duckstring.engine.step import step, steps
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.testing.simulator import START, Conditions, World, chain_of, pond, seconds
 
 A, B, C, D = (Line(f"{x}@1") for x in "abcd")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -24,6 +23,7 @@ from duckstring.engine.state import Failure, PondState, SourceReport
 from duckstring.engine.step import step, steps
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.testing.simulator import START, Attempted, World, chain_of, pond, seconds
 from tests.property.worlds import newer
 from tests.unit.engine.test_demand import CHAIN, A, B, C, D, counts, deployed

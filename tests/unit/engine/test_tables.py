@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -15,6 +14,7 @@ from duckstring.engine.tables import MOST_DROPPED
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, writer_of
+from duckstring.model.values import replace
 from duckstring.testing.simulator import Attempted, World, chain_of, pond, seconds
 from tests.unit.engine.test_demand import A, B, counts, deployed
 

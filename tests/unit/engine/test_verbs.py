@@ -4,8 +4,6 @@ simulator.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from duckstring.adapters.aws import codec
@@ -15,6 +13,7 @@ from duckstring.engine.state import Failure, Wave
 from duckstring.engine.step import step
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.testing.simulator import START, World, chain_of, pond, seconds
 from tests.property.worlds import newer

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from duckstring.model.instants import NEVER, duration_in_words
+from duckstring.model.values import replace
 from duckstring.model.windows import (
     Occurrence,
     Window,

@@ -4,7 +4,6 @@ itself.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import NamedTuple, get_args
 
@@ -17,6 +16,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.catalog import Release
 from duckstring.model.compute import LEAST_MIB, MOST_MIB, FunctionSize, PinnedPlace, size_for
 from duckstring.model.find import find_deployed
+from duckstring.model.values import replace
 
 PLACES: tuple[PinnedPlace, ...] = get_args(PinnedPlace)
 Json = dict[str, object]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ from duckstring.model.find import find
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.names import Line, artifact_key, parse_line
 from duckstring.model.pondfile import PondFile, from_object
+from duckstring.model.values import replace
 from duckstring.ports import AttemptReader, Seen
 
 Json = dict[str, object]

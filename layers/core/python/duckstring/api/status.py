@@ -5,7 +5,6 @@ pure.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
@@ -29,6 +28,7 @@ from duckstring.model.find import find
 from duckstring.model.graph import in_order
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.values import replace
 from duckstring.model.windows import minute_in_words
 from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, Row, StateReader
 

@@ -7,13 +7,15 @@ Each is safe to perform twice; the key that makes it so is (line, revision, inde
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import field
 
 from duckstring.engine.state import Failure, SourceReport
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.values import Tagged, Value
 from duckstring.model.windows import Window
 
 Verdict = Literal["lambda", "task", "wait", "done", "cancelled"]
@@ -25,8 +27,7 @@ AttemptStatus = Literal["success", "failed", "crashed", "lost", "killed", "overr
 PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "contract"]
 
 
-@dataclass(frozen=True, slots=True)
-class SendPull:
+class SendPull(Tagged, frozen=True):
     """Tell ``source`` that we took its output of freshness ``held`` and want newer. ``waits``: we
     have nothing newer of it.
 
@@ -41,38 +42,33 @@ class SendPull:
     urgent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SendTarget:
+class SendTarget(Tagged, frozen=True):
     """Tell ``source`` that we need its output at ``epoch`` or newer."""
 
     source: Line
     epoch: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class AttachTo:
+class AttachTo(Tagged, frozen=True):
     """Tell ``source`` that we are one of its Sinks."""
 
     source: Line
 
 
-@dataclass(frozen=True, slots=True)
-class DetachFrom:
+class DetachFrom(Tagged, frozen=True):
     """Tell ``source`` that we are its Sink no longer."""
 
     source: Line
 
 
-@dataclass(frozen=True, slots=True)
-class TellSink:
+class TellSink(Tagged, frozen=True):
     """Send ``sink`` our report."""
 
     sink: Line
     report: SourceReport
 
 
-@dataclass(frozen=True, slots=True)
-class TellSinks:
+class TellSinks(Tagged, frozen=True):
     """Send every Sink our report. One effect however many there are: an outbox lies in an item of
     at most 400 KB.
     """
@@ -80,8 +76,7 @@ class TellSinks:
     report: SourceReport
 
 
-@dataclass(frozen=True, slots=True)
-class RippleBranch:
+class RippleBranch(Value, frozen=True):
     """A branch of an execution's Map: its Ripple and its first verdict (``attempt`` counts from 1;
     0: none yet).
 
@@ -94,8 +89,7 @@ class RippleBranch:
     memory_mib: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StartRun:
+class StartRun(Tagged, frozen=True):
     """Start the execution of a run, one branch a Ripple, in topological order."""
 
     run: int
@@ -103,16 +97,14 @@ class StartRun:
     branches: tuple[RippleBranch, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StopRun:
+class StopRun(Tagged, frozen=True):
     """Stop the execution of a run, and its workers."""
 
     run: int
     launch: int
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerGate:
+class AnswerGate(Tagged, frozen=True):
     """Answer the branch that waits for a verdict. ``failure`` goes with ``cancelled``,
     ``memory_mib`` with ``task``.
     """
@@ -126,8 +118,7 @@ class AnswerGate:
     memory_mib: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StopTask:
+class StopTask(Tagged, frozen=True):
     """Stop the task of an attempt that was given up; one that is over is success."""
 
     run: int
@@ -135,8 +126,7 @@ class StopTask:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class CallOnKill:
+class CallOnKill(Tagged, frozen=True):
     """Call the function that a Ripple named for when it is killed, or out of time. All that it
     needs to know of a run that may be gone.
     """
@@ -152,15 +142,13 @@ class CallOnKill:
     started: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class SetAlarm:
+class SetAlarm(Tagged, frozen=True):
     """Wake this line at ``at`` or soon after."""
 
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class SetSchedule:
+class SetSchedule(Tagged, frozen=True):
     """Let the Catchment's clock post WindowOpened at the openings of ``window``; put anew, the
     newest stands.
     """
@@ -168,15 +156,13 @@ class SetSchedule:
     window: Window
 
 
-@dataclass(frozen=True, slots=True)
-class DropSchedule:
+class DropSchedule(Tagged, frozen=True):
     """The rule ``name`` is gone, and its schedule with it."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PublishSnapshot:
+class PublishSnapshot(Tagged, frozen=True):
     """Keep the manifest of run ``run``: committed together with the state that makes it current."""
 
     run: int
@@ -185,8 +171,7 @@ class PublishSnapshot:
     dropped: Mapping[str, DroppedTable] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordRun:
+class RecordRun(Tagged, frozen=True):
     """Write a run's row of history. ``overtaken_by``: the newer run that satisfied it."""
 
     run: int
@@ -200,8 +185,7 @@ class RecordRun:
     overtaken_by: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RecordAttempt:
+class RecordAttempt(Tagged, frozen=True):
     """Write how an attempt ended, where its worker could not: it crashed, was lost or was
     killed.
     """
@@ -214,8 +198,7 @@ class RecordAttempt:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(Tagged, frozen=True):
     """Put an event of this line on the Catchment's bus."""
 
     event: PondEvent

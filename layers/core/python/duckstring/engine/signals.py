@@ -7,9 +7,10 @@ news.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
+
+from msgspec import field
 
 from duckstring.engine.state import Failure, SourceReport, Stamp
 from duckstring.model.catalog import Release, TableVersion
@@ -17,21 +18,20 @@ from duckstring.model.compute import PinnedPlace
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.triggers import TriggerKind
+from duckstring.model.values import Tagged
 from duckstring.model.windows import Window
 
 Verb = Literal["wake", "force", "sleep", "kill", "clear"]
 GateOutcome = Literal["none", "failed", "timeout", "crashed", "lost", "overran", "memory"]
 
 
-@dataclass(frozen=True, slots=True)
-class Deployed:
+class Deployed(Tagged, frozen=True):
     """A version of this line was selected."""
 
     release: Release
 
 
-@dataclass(frozen=True, slots=True)
-class Triggered:
+class Triggered(Tagged, frozen=True):
     """An operator or an event asked for something. ``epoch`` was minted where the request was
     made.
     """
@@ -41,8 +41,7 @@ class Triggered:
     bound: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PullReceived:
+class PullReceived(Tagged, frozen=True):
     """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer. ``waits``: it
     has nothing else to work on.
 
@@ -60,8 +59,7 @@ class PullReceived:
     urgent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TargetReceived:
+class TargetReceived(Tagged, frozen=True):
     """A Sink needs our output at freshness ``epoch`` or newer."""
 
     sink: Line
@@ -69,24 +67,21 @@ class TargetReceived:
     stamp: Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class SinkAttached:
+class SinkAttached(Tagged, frozen=True):
     """A line was deployed that names us as a Source."""
 
     sink: Line
     stamp: Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class SinkDetached:
+class SinkDetached(Tagged, frozen=True):
     """A line that named us as a Source no longer does."""
 
     sink: Line
     stamp: Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class SourceTold:
+class SourceTold(Tagged, frozen=True):
     """A Source's report has come."""
 
     source: Line
@@ -94,8 +89,7 @@ class SourceTold:
     stamp: Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class GateReached:
+class GateReached(Tagged, frozen=True):
     """A branch of a run's execution waits for a verdict on its Ripple.
 
     ``outcome`` says how the attempt before ended (``none``: there was none); ``failure`` says why.
@@ -112,8 +106,7 @@ class GateReached:
     memory_mib: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RippleSucceeded:
+class RippleSucceeded(Tagged, frozen=True):
     """An attempt ended well: these tables, each at the run's freshness. ``skipped``: the author
     said no change.
 
@@ -137,8 +130,7 @@ class RippleSucceeded:
     dropped: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionEnded:
+class ExecutionEnded(Tagged, frozen=True):
     """The execution of a run is over, whatever it says of itself."""
 
     run: int
@@ -147,31 +139,27 @@ class ExecutionEnded:
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmRang:
+class AlarmRang(Tagged, frozen=True):
     """Time has passed. What is due follows from ``now``, not from when this was set or
     delivered.
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Ordered:
+class Ordered(Tagged, frozen=True):
     """An operator used a verb on this line. ``epoch`` was minted where the request was made."""
 
     verb: Verb
     epoch: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetSet:
+class BudgetSet(Tagged, frozen=True):
     """An operator set the live retry budgets; None leaves one as it is."""
 
     immediate_retries: int | None = None
     source_retries: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ComputePinned:
+class ComputePinned(Tagged, frozen=True):
     """An operator said where a Ripple runs; ``auto``: as the line finds out. ``memory_mib``: of
     a task, 0: no word on it.
     """
@@ -181,8 +169,7 @@ class ComputePinned:
     memory_mib: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class WindowAdded:
+class WindowAdded(Tagged, frozen=True):
     """An operator added a rule. One whose name is there already, or that overlaps another, is of
     no use.
     """
@@ -190,15 +177,13 @@ class WindowAdded:
     window: Window
 
 
-@dataclass(frozen=True, slots=True)
-class WindowRemoved:
+class WindowRemoved(Tagged, frozen=True):
     """An operator removed the rule ``name``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class WindowOpened:
+class WindowOpened(Tagged, frozen=True):
     """The Catchment's clock says that rule ``name`` opens. What is open follows from ``now``,
     not from this.
     """
@@ -206,8 +191,7 @@ class WindowOpened:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class TableRemoved:
+class TableRemoved(Tagged, frozen=True):
     """An operator wants a table published no longer. One that the line does not have is of no
     use.
     """
@@ -215,8 +199,7 @@ class TableRemoved:
     table: str
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Tagged, frozen=True):
     """The line was taken out of the Catchment at ``at``. A later deploy begins anew."""
 
     at: Instant

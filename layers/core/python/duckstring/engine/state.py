@@ -9,16 +9,17 @@ a step replaces have no slots: a copy of a ``__dict__`` costs a quarter of setti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
+
+from msgspec import field
 
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.compute import Pin, Place
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.limits import ERROR, MESSAGE, REASON, within
 from duckstring.model.names import Line
-from duckstring.model.values import replace
+from duckstring.model.values import Tagged, Value, replace
 from duckstring.model.windows import Window
 
 _REASON = 300
@@ -30,8 +31,7 @@ says.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Value, frozen=True):
     """Why a Ripple attempt did not succeed: the author's words, unchanged.
 
     ``error`` is the exception's class name, ``message`` its text, ``ripple`` and ``attempt`` where
@@ -52,8 +52,7 @@ def shortened(failure: Failure, *, most: int = MESSAGE) -> Failure:
     return Failure(failure.ripple, failure.attempt, within(failure.error, ERROR), message)
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(Value, frozen=True):
     """The attempt of a Ripple that the engine wants to run or that runs.
 
     ``dispatched`` once a verdict has told the run's execution to invoke it. ``tried`` counts from 1
@@ -72,8 +71,7 @@ class Attempt:
     losses: int = 0
 
 
-@dataclass(frozen=True)
-class RippleState:
+class RippleState(Value, frozen=True):
     """One Ripple: freshness last started and completed, its demand, and its attempt if it has one.
 
     ``last_held`` is the newest version of it that was taken and whose replacement is ordered.
@@ -99,8 +97,7 @@ class RippleState:
 DownWhy = Literal["failed", "killed", "removed"]
 
 
-@dataclass(frozen=True)
-class Down:
+class Down(Value, frozen=True):
     """Why a line does not run: ``root``, itself or a line that it waits for, is failed, killed or
     removed.
 
@@ -121,8 +118,7 @@ class Down:
         return f"{self.root} failed: {self.message}" if self.message else f"{self.root} failed"
 
 
-@dataclass(frozen=True)
-class SourceReport:
+class SourceReport(Value, frozen=True):
     """Everything that a line says of itself to its Sinks. It is the whole of it, so the newest
     report is all that counts.
 
@@ -145,8 +141,7 @@ def bounded(report: SourceReport) -> SourceReport:
     return replace(report, down=replace(down, message=within(down.message, REASON)))
 
 
-@dataclass(frozen=True)
-class SourceView:
+class SourceView(Value, frozen=True):
     """A Source's last report, and what we last took of it.
 
     ``heard`` is the report's stamp. ``asked``: the newest of the Source's outputs that was no newer
@@ -182,8 +177,7 @@ class SourceView:
         return self.report.down is not None and self.report.down.retries
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(Value, frozen=True):
     """A Pond Run in flight.
 
     ``pins`` maps each Source's line to the snapshot it reads for its whole life (0: none).
@@ -220,8 +214,7 @@ class Run:
     woken: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Value, frozen=True):
     """A pull that waits until its line is no longer blocked.
 
     ``own``: somebody tapped this very line; of the others each Sink asks again by itself. ``anew``:
@@ -233,13 +226,11 @@ class Kept:
     anew: Instant = NEVER
 
 
-@dataclass(frozen=True, slots=True)
-class Wave:
+class Wave(Tagged, frozen=True):
     """Standing pull: again each time a run of this line completes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tide:
+class Tide(Tagged, frozen=True):
     """Standing push: keep staleness under ``bound``."""
 
     bound: timedelta
@@ -249,8 +240,7 @@ Trigger = Wave | Tide
 Health = Literal["ok", "failed", "killed"]
 
 
-@dataclass(frozen=True)
-class PondState:
+class PondState(Value, frozen=True):
     """One line's whole state. ``revision`` grows by one with each commit; 0 is a line nobody spoke
     to yet.
 

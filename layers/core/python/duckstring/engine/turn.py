@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from msgspec.structs import asdict
+
 from duckstring.engine.effects import Effect
 from duckstring.engine.state import (
     Failure,
@@ -26,7 +28,7 @@ from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.compute import Pin
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
-from duckstring.model.values import made_of, replace
+from duckstring.model.values import replace
 from duckstring.model.windows import Window
 
 
@@ -106,13 +108,13 @@ class Turn:
         self.anew: Instant = NEVER
         self.finished = ""
         self.heard: Line | None = None
-        self.__dict__ = state.__dict__.copy()
+        self.__dict__ = asdict(state)
         self.starved = _starved(self.sources)
         self.voice = self.may_ask
 
     def begin_anew(self, state: PondState) -> None:
         """Forget everything that is not in ``state``, a new one that nobody else has."""
-        self.__dict__ = {**state.__dict__, "revision": self.before.revision}
+        self.__dict__ = {**asdict(state), "revision": self.before.revision}
         self.starved = _starved(self.sources)
 
     def emit(self, effect: Effect) -> None:
@@ -220,7 +222,7 @@ class Turn:
 
     def freeze(self) -> PondState:
         """The state as it now is."""
-        return made_of(PondState, self.__dict__.copy())
+        return PondState(**self.__dict__)
 
 
 def _starved(sources: Mapping[Line, SourceView]) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from duckstring.model.compute import Place
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.values import Value
 
 PondKind = Literal["inlet", "pond", "outlet"]
 
@@ -15,8 +15,7 @@ MOST_RETRIES = 1_000
 """Of a retry budget, in pond.toml and by the command."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSpec:
+class SourceSpec(Value, frozen=True):
     """One entry of ``[sources]``: the line consumed, the least version of it, and whether it may
     be absent.
     """
@@ -26,8 +25,7 @@ class SourceSpec:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RippleSpec:
+class RippleSpec(Value, frozen=True):
     """One ``@ripple`` function as discovered at deploy. ``parents`` are Ripple names of the same
     Pond.
 
@@ -44,8 +42,7 @@ class RippleSpec:
     on_kill: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Value, frozen=True):
     """One version of a Pond as deployed: everything that travels with the version.
 
     ``ripples`` are in topological order. ``artifact`` is a key in the Catchment's bucket.
@@ -64,8 +61,7 @@ class Release:
     deployed: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class TableVersion:
+class TableVersion(Value, frozen=True):
     """One immutable version of one table: a Parquet object and what is known of it.
 
     ``fingerprint`` is equal for equal multisets of rows under the same schema. The engine fills in
@@ -91,8 +87,7 @@ class TableVersion:
         return max(self.f, self.confirmed)
 
 
-@dataclass(frozen=True, slots=True)
-class DroppedTable:
+class DroppedTable(Value, frozen=True):
     """A table that was published and is no more, so that a reader can be told since when.
 
     ``snapshot`` is the number of the first one without it, ``version`` what the line ran then.
@@ -104,8 +99,7 @@ class DroppedTable:
     removed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Value, frozen=True):
     """A line was taken out of the catalog at ``at``. ``cleared``: the line has heard of it, and
     its data is gone.
     """

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from duckstring.model.values import Value
+
 Place = Literal["lambda", "task"]
 PinnedPlace = Literal["lambda", "task", "auto"]
 Why = Literal["operator", "learnt", "hint", "default"]
@@ -75,8 +77,7 @@ class FunctionSize:
         return (memory_mib or 0) <= self.memory_mib and (timeout_seconds or 0) <= self.seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Value, frozen=True):
     """Where an operator wants a Ripple to run. ``memory_mib``: of a task; 0: as the line finds
     out.
     """

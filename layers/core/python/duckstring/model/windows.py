@@ -5,12 +5,12 @@ instants and weekdays are UTC.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import gcd, lcm
 from typing import NamedTuple
 
 from duckstring.model.instants import ZERO, Instant, duration_in_words
+from duckstring.model.values import Value
 
 MOST_WINDOWS = 20
 """Of one line: every step looks at all of them, and they lie in its item."""
@@ -28,8 +28,7 @@ _MOST_COMPARED = 20_000
 _A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Value, frozen=True):
     """A rule: open for ``duration`` from each ``start + k * every``, ``k`` from 0, on the weekdays
     ``on``, before ``until``.
 

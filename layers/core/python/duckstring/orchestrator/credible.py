@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from duckstring.engine.signals import (
     ComputePinned,
@@ -39,6 +38,7 @@ from duckstring.model.catalog import TableVersion
 from duckstring.model.compute import MOST_MIB
 from duckstring.model.instants import NEVER, ZERO, to_text
 from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key
+from duckstring.model.values import replace
 from duckstring.model.window_rules import NAME as WINDOW_NAME
 from duckstring.model.window_rules import faults as window_faults
 from duckstring.model.windows import Window

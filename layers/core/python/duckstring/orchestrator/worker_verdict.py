@@ -9,12 +9,12 @@ another attempt of the same try; a failure is a new try.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from duckstring.engine.signals import GateReached
 from duckstring.engine.state import shortened
 from duckstring.model.limits import LAST_WORDS
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.orchestrator.credible import waits_for
 from duckstring.orchestrator.ports import Ends, Received, StateStore
 

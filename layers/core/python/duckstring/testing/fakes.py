@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from duckstring.engine.effects import (
@@ -32,6 +32,7 @@ from duckstring.errors import InvariantError, StateConflictError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, table_key
+from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.orchestrator.ports import Held, Received
 from duckstring.ports import Mark

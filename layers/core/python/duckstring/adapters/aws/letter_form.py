@@ -15,17 +15,18 @@ import math
 import re
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, Union, get_args, get_origin
 
-from duckstring.adapters.aws.older import renewed
-from duckstring.engine import signals, state
+import msgspec
+
+from duckstring.adapters.aws.older import renewed_signal
 from duckstring.engine.signals import Signal
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.limits import HEARD, MOST_DEPTH, MOST_LETTER_BYTES, MOST_TEXT
 from duckstring.model.names import Line, parse_line
+from duckstring.model.values import kind_of
 
 _MOST_ITEMS = 1_000
 _MOST_NUMBER = 2**53 - 1
@@ -67,9 +68,9 @@ def checked_object(body: str) -> dict[str, Json]:
     member = _members().get(kind) if isinstance(kind, str) else None
     if member is None:
         raise LetterFormError(f"kind is {_shown(kind)}")
-    renewed_whole: dict[str, Json] = renewed(member, whole)
-    _form(member)(renewed_whole, str(kind))
-    return renewed_whole
+    letter: dict[str, Json] = renewed_signal(whole)
+    _form(member)(letter, str(kind))
+    return letter
 
 
 def _check_size(body: str) -> None:
@@ -93,9 +94,7 @@ def _check_size(body: str) -> None:
 
 @cache
 def _members() -> Mapping[str, type]:
-    from duckstring.adapters.aws.codec import kind_of  # noqa: PLC0415 - the codec reads letters by this module
-
-    return {kind_of(member): member for member in get_args(Signal)}
+    return {kind_of(member.__name__): member for member in get_args(Signal)}
 
 
 @cache
@@ -106,7 +105,7 @@ def _form(kind: Any) -> Check:  # noqa: ANN401, C901, PLR0911 - annotations are 
         return _form(kind.__supertype__)
     if simple := _SIMPLE.get(kind):
         return simple
-    if is_dataclass(kind):
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _object_form(kind)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
@@ -120,16 +119,10 @@ def _form(kind: Any) -> Check:  # noqa: ANN401, C901, PLR0911 - annotations are 
     return _mapping_form(arguments)
 
 
-def _object_form(kind: Any) -> Check:  # noqa: ANN401 - any dataclass
-    module = __import__(kind.__module__, fromlist=["x"])
-    hints = get_type_hints(kind, {**vars(state), **vars(signals), **vars(module)})
+def _object_form(kind: type[msgspec.Struct]) -> Check:
     plan = [
-        (
-            "kind_" if field.name == "kind" else field.name,
-            _field_form(kind, field.name, hints),
-            field.default is field.default_factory is MISSING,
-        )
-        for field in fields(kind)
+        (field.encode_name, _field_form(kind, field), field.required)
+        for field in msgspec.structs.fields(kind)
     ]
 
     def check(value: Json, where: str) -> None:
@@ -144,9 +137,9 @@ def _object_form(kind: Any) -> Check:  # noqa: ANN401 - any dataclass
     return check
 
 
-def _field_form(kind: type, name: str, hints: Mapping[str, Any]) -> Check:
-    most = HEARD.get((kind.__name__, name))
-    return _form(hints[name]) if most is None else _text_form(most)
+def _field_form(kind: type, field: msgspec.structs.FieldInfo) -> Check:
+    most = HEARD.get((kind.__name__, field.name))
+    return _form(field.type) if most is None else _text_form(most)
 
 
 def _optional_form(arguments: tuple[Any, ...]) -> Check:
@@ -255,6 +248,17 @@ def _check_seconds(value: Json, where: str) -> None:
         raise LetterFormError(f"{where} is {_shown(value)}")
 
 
+def _check_duration(value: Json, where: str) -> None:
+    """ISO 8601; of the release before, seconds."""
+    if not isinstance(value, str):
+        return _check_seconds(value, where)
+    try:
+        duration = msgspec.convert(value, timedelta)
+    except msgspec.ValidationError:
+        raise LetterFormError(f"{where} is {_shown(value)}") from None
+    return _check_seconds(duration.total_seconds(), where)
+
+
 def _check_instant(value: Json, where: str) -> None:
     checked_instant(value, where)
 
@@ -291,5 +295,5 @@ _SIMPLE: Mapping[Any, Check] = {
     int: _check_whole,
     float: _check_seconds,
     datetime: _check_instant,
-    timedelta: _check_seconds,
+    timedelta: _check_duration,
 }

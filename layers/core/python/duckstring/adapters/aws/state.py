@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -16,6 +15,7 @@ from duckstring.errors import StateConflictError, StateTooLargeError
 from duckstring.model.instants import NEVER, Instant, from_text, to_text
 from duckstring.model.limits import MOST_ITEM_BYTES
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.orchestrator.ports import Held
 from duckstring.ports import Mark
 
