@@ -26,12 +26,16 @@ _QUERIES = {
         "filter ispresent(line) | stats count(*) as letters, max(@timestamp) as latest by line | "
         "sort latest desc"
     ),
-    "Ripples that failed": 'filter level = "ERROR" or outcome = "failed" | fields @timestamp, line, run, ripple, '
-    "attempt, error, message "
-    "| sort @timestamp desc | limit 50",
-    "Slowest Ripples": "filter ispresent(ripple) and ispresent(seconds) | stats count(*) as attempts, "
-    "avg(seconds) as mean, "
-    "max(seconds) as longest by line, ripple | sort longest desc | limit 50",
+    "Ripples that failed": (
+        'filter level = "ERROR" or outcome = "failed" | '
+        "fields @timestamp, line, run, ripple, attempt, error, message | "
+        "sort @timestamp desc | limit 50"
+    ),
+    "Slowest Ripples": (
+        "filter ispresent(ripple) and ispresent(seconds) | "
+        "stats count(*) as attempts, avg(seconds) as mean, max(seconds) as longest by line, "
+        "ripple | sort longest desc | limit 50"
+    ),
 }
 
 

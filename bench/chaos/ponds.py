@@ -25,17 +25,31 @@ CHAOS = Path(os.environ["CHAOS"])
 def note(pond, word, **more):
     """One line of the ledger: what this process really did."""
     around = pond._around
-    row = {"at": time.time(), "line": str(around.line), "run": around.run, "ripple": around.ripple, "attempt": around.attempt,
-           "pauses": around.pauses, "f": pond.f.isoformat(), "pid": os.getpid(), "word": word, **more}
+    row = {
+        "at": time.time(),
+        "line": str(around.line),
+        "run": around.run,
+        "ripple": around.ripple,
+        "attempt": around.attempt,
+        "pauses": around.pauses,
+        "f": pond.f.isoformat(),
+        "pid": os.getpid(),
+        "word": word,
+        **more,
+    }
     text = json.dumps(row).encode() + b"\\n"
     with open(CHAOS / "ledger" / pond.name, "ab", buffering=0) as ledger:
         ledger.write(text)
 
 
 def family():
-    """The processes of this attempt: the one that runs the Ripple, and those above it; not what all workers come from."""
+    """The processes of this attempt: the one that runs the Ripple, and those above it; not what
+    all workers come from.
+    """
     found, pid = [], os.getpid()
-    while pid > 1 and not any(word in _command(pid) for word in (b"local/template.py", b"local/serve.py")):
+    while pid > 1 and not any(
+        word in _command(pid) for word in (b"local/template.py", b"local/serve.py")
+    ):
         found.append(pid)
         pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return found
@@ -52,7 +66,9 @@ def is_task():
 
 
 def told(pond, when):
-    """What this Ripple is to do now, once for each file. What is meant for a task is not for a function."""
+    """What this Ripple is to do now, once for each file. What is meant for a task is not for a
+    function.
+    """
     for path in sorted((CHAOS / "orders").glob(f"{pond.name}.{pond._around.ripple}.{when}.*")):
         try:
             order = json.loads(path.read_text())
@@ -112,13 +128,18 @@ def spins(pond, order):
 
 
 def queries(pond, order):
-    pond.con.sql("SELECT count(*) FROM range(20000000000) a, range(1000) b WHERE a.range * b.range = 7").fetchall()
+    pond.con.sql(
+        "SELECT count(*) FROM range(20000000000) a, range(1000) b WHERE a.range * b.range = 7"
+    ).fetchall()
 
 
 def starves(pond, order):
     con = pond.con.cursor()
     con.execute("SET memory_limit = '8MB'; SET max_temp_directory_size = '0MB'")
-    con.execute("CREATE TEMP TABLE big AS SELECT range AS n, hash(range) AS h, md5(range::VARCHAR) AS t FROM range(3000000)").fetchall()
+    con.execute(
+        "CREATE TEMP TABLE big AS "
+        "SELECT range AS n, hash(range) AS h, md5(range::VARCHAR) AS t FROM range(3000000)"
+    ).fetchall()
 
 
 def runs_out(pond, order):
@@ -141,14 +162,19 @@ MISDEEDS = {
 
 def row(pond, more=""):
     around = pond._around
-    return (f"SELECT '{pond.f.isoformat()}' AS f, {around.run} AS run, '{around.ripple}' AS ripple, {around.attempt} AS attempt"
-            + (", " + more if more else ""))
+    return (
+        f"SELECT '{pond.f.isoformat()}' AS f, {around.run} AS run, '{around.ripple}' AS ripple, "
+        f"{around.attempt} AS attempt" + (", " + more if more else "")
+    )
 
 
 def call(method, path, values=None):
-    request = urllib.request.Request(os.environ["DATABRICKS_HOST"] + path, method=method,
-                                     data=json.dumps(values).encode() if values is not None else None,
-                                     headers={"Authorization": "Bearer " + os.environ["DATABRICKS_TOKEN"]})
+    request = urllib.request.Request(
+        os.environ["DATABRICKS_HOST"] + path,
+        method=method,
+        data=json.dumps(values).encode() if values is not None else None,
+        headers={"Authorization": "Bearer " + os.environ["DATABRICKS_TOKEN"]},
+    )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.loads(answer.read())
 '''
@@ -160,7 +186,8 @@ def ask(pond):
         external = pond.recall("external")
         if external is None:
             note(pond, "asks", token=pond.run_key)
-            external = call("POST", "/api/2.1/jobs/run-now", {"job_id": JOB, "idempotency_token": pond.run_key})["run_id"]
+            asked = {"job_id": JOB, "idempotency_token": pond.run_key}
+            external = call("POST", "/api/2.1/jobs/run-now", asked)["run_id"]
             pond.remember("external", external)
         while True:
             found = call("GET", f"/api/2.1/jobs/runs/get?run_id={external}")
@@ -196,7 +223,10 @@ def right(pond):
 @ripple(parents=[left, right])
 def join(pond):
     with attempt(pond):
-        pond.write_table("join", row(pond, 'least((SELECT min(f) FROM "left"), (SELECT min(f) FROM "right")) AS seen'))
+        pond.write_table(
+            "join",
+            row(pond, 'least((SELECT min(f) FROM "left"), (SELECT min(f) FROM "right")) AS seen'),
+        )
 """
 
 _OUTLET = """

@@ -306,8 +306,8 @@ class Stage:
         """As somebody in the console would. False: it was over, or not begun."""
         from botocore.exceptions import ClientError
 
-        machine = self.outputs["Machine"]
-        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{execution_name(Line(line), run, launch)}"
+        executions = self.outputs["Machine"].replace(":stateMachine:", ":execution:")
+        arn = f"{executions}:{execution_name(Line(line), run, launch)}"
         try:
             self.aws("stepfunctions").stop_execution(
                 executionArn=arn, error="Outside", cause="stopped by chaos"

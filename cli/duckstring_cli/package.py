@@ -23,9 +23,11 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644 << 16
 _IGNORE_FILES = (".gitignore", ".pondignore")
 _NEVER_SHIPPED = GitIgnoreSpec.from_lines(
-    """.git/ .hg/ .svn/ .venv/ venv/ /env/ .tox/ .nox/ node_modules/ __pycache__/ *.py[cod] *.egg-info/ /dist/ /build/
-    .mypy_cache/ .ruff_cache/ .pytest_cache/ .hypothesis/ .ipynb_checkpoints/ .coverage* .idea/ .vscode/ .DS_Store .duckstring/
-    .cache/ .import_linter_cache/ .pyre/ .pytype/ /htmlcov/ *.swp *~ .env .env.*""".split()  # noqa: SIM905 - fifty words are read more easily so
+    """.git/ .hg/ .svn/ .venv/ venv/ /env/ .tox/ .nox/ node_modules/ __pycache__/ *.py[cod]
+    *.egg-info/ /dist/ /build/ .mypy_cache/ .ruff_cache/ .pytest_cache/ .hypothesis/
+    .ipynb_checkpoints/ .coverage* .idea/ .vscode/ .DS_Store .duckstring/ .cache/
+    .import_linter_cache/ .pyre/ .pytype/ /htmlcov/ *.swp *~
+    .env .env.*""".split()  # noqa: SIM905 - fifty words are read more easily so
 )
 _TESTS = ("/tests/", "/test/", "test_*.py", "conftest.py")
 """Left out unless .pondignore brings them back: a test that is added changes no version."""

@@ -29,9 +29,10 @@ _EXCERPT = 200
 NARROW = 100
 
 STYLES = {
-    "idle": "green", "success": "green", "done": "green", "pass": "green dim", "running": "cyan", "queued": "cyan dim", "waiting": "yellow",
-    "failed": "bold red", "crashed": "red", "lost": "red", "killed": "magenta", "blocked": "red", "undeployed": "dim",
-    "overran": "yellow", "memory": "yellow", "paused": "cyan dim",
+    "idle": "green", "success": "green", "done": "green", "pass": "green dim",
+    "running": "cyan", "queued": "cyan dim", "waiting": "yellow",
+    "failed": "bold red", "crashed": "red", "lost": "red", "killed": "magenta", "blocked": "red",
+    "undeployed": "dim", "overran": "yellow", "memory": "yellow", "paused": "cyan dim",
 }  # fmt: skip
 
 

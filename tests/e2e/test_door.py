@@ -62,7 +62,10 @@ def request(port, *headers, method="GET", path="/", version="HTTP/1.1", host=Tru
     return raw(port, f"{method} {path} {version}", *named, "Connection: close", *headers, body=body)
 
 
-CREATE = b'{"FunctionName":"evil","Runtime":"python3.12","Role":"arn:aws:iam::000000000000:role/x","Handler":"x.y","Code":{"ZipFile":""}}'
+CREATE = (
+    b'{"FunctionName":"evil","Runtime":"python3.12","Role":"arn:aws:iam::000000000000:role/x",'
+    b'"Handler":"x.y","Code":{"ZipFile":""}}'
+)
 UNSIGNED = {
     "text/plain with a foreign Origin": {
         "method": "POST",
@@ -147,8 +150,11 @@ UNSIGNED = {
         ]
     },
     "a signature that is not ASCII, in the query": {
-        "path": f"/{BUCKET}/x?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={{id}}%2F{{day}}%2Fus-east-1%2Fs3%2Faws4_request"
-        "&X-Amz-Date={now}&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=%C3%A9"
+        "path": (
+            f"/{BUCKET}/x?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+            "&X-Amz-Credential={id}%2F{day}%2Fus-east-1%2Fs3%2Faws4_request"
+            "&X-Amz-Date={now}&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=%C3%A9"
+        )
     },
     "a signature that is not ASCII, old": {
         "path": f"/{BUCKET}/x?AWSAccessKeyId={{id}}&Signature=%C3%A9&Expires=99999999999"
@@ -199,10 +205,8 @@ def test_what_a_web_page_or_a_stranger_sends_is_refused(door, name):
     port, key = door
     given = {"headers": [], **UNSIGNED[name]}
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    known = {
-        "known": f"AWS4-HMAC-SHA256 Credential={key.access_key_id}/{now[:8]}/us-east-1/s3/aws4_request"
-    }
-    named = {"id": key.access_key_id, "now": now, "day": now[:8], **known}
+    known = f"AWS4-HMAC-SHA256 Credential={key.access_key_id}/{now[:8]}/us-east-1/s3/aws4_request"
+    named = {"id": key.access_key_id, "now": now, "day": now[:8], "known": known}
     headers = [one.format_map(named) for one in given.pop("headers")]
     given["path"] = given.get("path", "/").format_map(named)
     status, head, _ = request(port, *headers, **given)
@@ -539,7 +543,8 @@ def test_lines_in_a_body_do_not_become_headers_of_a_presigned_url(door, access, 
     port, _ = door
     path = _url(access, "put_object", port, version=version, Key="lifted")
     source = urllib.request.quote(f"/{BUCKET}/{KEY}")
-    body = f"0\r\nx-amz-copy-source: {source}\r\nx-amz-target: secretsmanager.ListSecrets\r\n\r\n".encode()
+    headers = f"x-amz-copy-source: {source}\r\nx-amz-target: secretsmanager.ListSecrets\r\n"
+    body = f"0\r\n{headers}\r\n".encode()
     status, _, said = request(
         port, "Content-Encoding: aws-chunked", path=path, method="PUT", body=body
     )

@@ -203,9 +203,12 @@ def test_a_run_that_changes_nothing_makes_nobody_work(driver):
             @ripple
             def write(pond):
                 note(pond, "write")
-                order = "DESC" if len(Path(os.environ["LEDGER"], "calm_sea").read_text().splitlines()) % 2 else "ASC"
-                more = " UNION ALL SELECT 1000" if (Path(os.environ["LEDGER"]) / "calm_sea.storm").exists() else ""
-                pond.write_table("prices", f"SELECT * FROM (SELECT range AS n FROM range(1000){more}) ORDER BY n {order}")
+                ledger = Path(os.environ["LEDGER"])
+                written = len((ledger / "calm_sea").read_text().splitlines())
+                order = "DESC" if written % 2 else "ASC"
+                more = " UNION ALL SELECT 1000" if (ledger / "calm_sea.storm").exists() else ""
+                rows = f"SELECT range AS n FROM range(1000){more}"
+                pond.write_table("prices", f"SELECT * FROM ({rows}) ORDER BY n {order}")
             """,
         ),
         driver.pond(
@@ -233,7 +236,10 @@ def test_a_run_that_changes_nothing_makes_nobody_work(driver):
             @ripple
             def read(pond):
                 note(pond, "+".join(sorted(pond.sources_changed())) or "none")
-                pond.write_table("seen", pond.con.sql("SELECT count(*) AS n FROM calm_sea.prices, still_sea.prices"))
+                pond.write_table(
+                    "seen",
+                    pond.con.sql("SELECT count(*) AS n FROM calm_sea.prices, still_sea.prices"),
+                )
             """,
             sources=["calm_sea", "still_sea"],
         ),

@@ -25,7 +25,9 @@ MORTAL = """
     from duckstring.external import BatchJob, DatabricksJob, Env, GlueJob, StateMachine
 
     class Mortal:
-        \"""A Pond whose worker is killed, once for each job, before it can remember the id of the run that it has started.\"""
+        \"""A Pond whose worker is killed, once for each job, before it can remember the id of the
+        run that it has started.
+        \"""
 
         def __init__(self, pond):
             self._pond = pond

@@ -8,7 +8,9 @@ COUNTED = """
 @ripple
 def count(pond):
     note(pond, "count")
-    before = pond.read_table("counts").aggregate("max(n)").fetchone()[0] if pond.has_table("counts") else 0
+    before = 0
+    if pond.has_table("counts"):
+        before = pond.read_table("counts").aggregate("max(n)").fetchone()[0]
     pond.write_table("counts", f"SELECT {{before}} + {step} AS n, '{{pond.version}}' AS version")
 """
 
@@ -17,7 +19,10 @@ READS = """
 def read(pond):
     note(pond, "read")
     found = pond.has_table("{source}.counts")
-    pond.write_table("seen", pond.read_table("{source}.counts") if found else "SELECT -1 AS n, 'none' AS version")
+    pond.write_table(
+        "seen",
+        pond.read_table("{source}.counts") if found else "SELECT -1 AS n, 'none' AS version",
+    )
 """
 
 

@@ -13,7 +13,8 @@ SENT = 4 * 1500
 SCRIPT = """
 import json, sys, threading, types
 
-for name, folder in (("duckstring_cli", sys.argv[1]), ("duckstring_cli.local", sys.argv[1] + "/local")):
+folders = {"duckstring_cli": sys.argv[1], "duckstring_cli.local": sys.argv[1] + "/local"}
+for name, folder in folders.items():
     package = types.ModuleType(name)
     package.__path__ = [folder]
     sys.modules[name] = package
@@ -23,15 +24,24 @@ from ministack.services import sqs
 
 guard_queues()
 sys.setswitchinterval(1e-6)
-url = sqs._act_create_queue({"QueueName": "letters.fifo", "Attributes": {"FifoQueue": "true"}}, "")["QueueUrl"]
+fifo = {"QueueName": "letters.fifo", "Attributes": {"FifoQueue": "true"}}
+url = sqs._act_create_queue(fifo, "")["QueueUrl"]
 failed, seen, over = [], [], threading.Event()
 
 def send(sender):
     for number in range(1500):
         body = f"{sender}-{number}"
-        asked = {"QueueUrl": url, "MessageBody": body, "MessageGroupId": f"g{sender}-{number % 7}", "MessageDeduplicationId": body}
+        asked = {
+            "QueueUrl": url,
+            "MessageBody": body,
+            "MessageGroupId": f"g{sender}-{number % 7}",
+            "MessageDeduplicationId": body,
+        }
         try:
-            sqs._HANDLERS["SendMessage"](asked, "") if sender % 2 else sqs._act_send_message(asked, "")
+            if sender % 2:
+                sqs._HANDLERS["SendMessage"](asked, "")
+            else:
+                sqs._act_send_message(asked, "")
         except Exception as error:
             failed.append(repr(error))
 

@@ -24,8 +24,15 @@ import functions.ripple.task, duckstring, duckdb, pandas
 from botocore.session import Session
 print("first")
 told = json.load(urllib.request.urlopen(os.environ["ECS_CONTAINER_METADATA_URI_V4"]))
-print(json.dumps({"told": told, "key": Session().get_credentials().method, "table": os.environ["DUCKSTRING_TABLE"],
-                  "greeting": os.environ["GREETING"], "extra": os.environ["EXTRA"], "home": os.environ["HOME"], "cwd": os.getcwd()}))
+print(json.dumps({
+    "told": told,
+    "key": Session().get_credentials().method,
+    "table": os.environ["DUCKSTRING_TABLE"],
+    "greeting": os.environ["GREETING"],
+    "extra": os.environ["EXTRA"],
+    "home": os.environ["HOME"],
+    "cwd": os.getcwd(),
+}))
 print("to stderr", file=sys.stderr)
 sys.exit(7)
 """

@@ -13,7 +13,8 @@ TOTAL = """
 @ripple
 def total(pond):
     note(pond, "total")
-    found = [name for name in ("{required}", "{optional}") if name and pond.has_table(f"{{name}}.made")]
+    names = [name for name in ("{required}", "{optional}") if name]
+    found = [name for name in names if pond.has_table(f"{{name}}.made")]
     pond.write_table("found", f"SELECT {{found}} AS found")
 """
 

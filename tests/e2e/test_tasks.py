@@ -34,7 +34,8 @@ ON_TASK = "ECS_CONTAINER_METADATA_URI_V4" in os.environ
 LEDGER = Path(os.environ["LEDGER"])
 
 def above(pid):
-    return int(subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, check=True).stdout)
+    asked = ["ps", "-o", "ppid=", "-p", str(pid)]
+    return int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
 
 def supervisor():
     # Above the attempt's process are the fork server, its origin, the worker, and that.
@@ -42,8 +43,10 @@ def supervisor():
 
 def begins(pond):
     # Which attempt this is, where it runs, and its processes.
-    number = len((LEDGER / pond.name).read_text().splitlines()) + 1 if (LEDGER / pond.name).exists() else 1
-    note(pond, f"{number}:{'task' if ON_TASK else 'lambda'}:{supervisor() if ON_TASK else 0}:{pond.run_key}")
+    noted = LEDGER / pond.name
+    number = len(noted.read_text().splitlines()) + 1 if noted.exists() else 1
+    where = f"task:{supervisor()}" if ON_TASK else "lambda:0"
+    note(pond, f"{number}:{where}:{pond.run_key}")
     print(f"attempt {number} speaks")
     return number
 """

@@ -242,7 +242,10 @@ def test_a_diamond_reads_one_freshness_of_both_sides(driver):
             @ripple
             def join(pond):
                 left, right = pond.read_table("dia_left.made"), pond.read_table("dia_right.made")
-                pond.write_table("joined", pond.con.sql("SELECT l.f AS f_left, r.f AS f_right FROM dia_left.made l, dia_right.made r"))
+                both = pond.con.sql(
+                    "SELECT l.f AS f_left, r.f AS f_right FROM dia_left.made l, dia_right.made r"
+                )
+                pond.write_table("joined", both)
             """,
             sources=["dia_left", "dia_right"],
         ),

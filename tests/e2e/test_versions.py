@@ -14,7 +14,9 @@ COUNTED = """
 def count(pond):
     note(pond, "count")
     {first}
-    before = pond.read_table("counts").aggregate("max(n)").fetchone()[0] if pond.has_table("counts") else 0
+    before = 0
+    if pond.has_table("counts"):
+        before = pond.read_table("counts").aggregate("max(n)").fetchone()[0]
     pond.write_table("counts", f"SELECT {{before}} + {step} AS n, '{{pond.version}}' AS version")
 """
 
@@ -124,7 +126,9 @@ def test_tables_can_be_written_from_all_that_holds_rows(driver):
             import pandas
 
             class Capsule:
-                '''Rows that know nothing but Arrow's interface, as polars, pyarrow and others have it.'''
+                '''Rows that know nothing but Arrow's interface, as polars, pyarrow and others
+                have it.
+                '''
 
                 def __init__(self, rows):
                     self.rows = rows
@@ -135,12 +139,21 @@ def test_tables_can_be_written_from_all_that_holds_rows(driver):
             @ripple
             def write(pond):
                 frame = pandas.DataFrame(
-                    {"n": [1, 2, None], "text": ["a", None, "ü"], "at": pandas.to_datetime(["2030-01-01T12:00:00.123456Z"] * 3)}
+                    {
+                        "n": [1, 2, None],
+                        "text": ["a", None, "ü"],
+                        "at": pandas.to_datetime(["2030-01-01T12:00:00.123456Z"] * 3),
+                    }
                 )
                 pond.write_table("from_pandas", frame)
                 pond.write_table("from_relation", pond.con.sql("SELECT range AS n FROM range(3)"))
-                pond.write_table("from_sql", "SELECT 1 AS n, DATE '2030-01-02' AS day, 1.5::DECIMAL(9, 2) AS price, [1, 2] AS listed")
-                pond.write_table("from_arrow", Capsule(pond.con.sql("SELECT range AS n, 'x' || range AS text FROM range(3)")))
+                pond.write_table(
+                    "from_sql",
+                    "SELECT 1 AS n, DATE '2030-01-02' AS day, 1.5::DECIMAL(9, 2) AS price, "
+                    "[1, 2] AS listed",
+                )
+                texts = pond.con.sql("SELECT range AS n, 'x' || range AS text FROM range(3)")
+                pond.write_table("from_arrow", Capsule(texts))
                 pond.write_table("from_own", "SELECT sum(n) AS total FROM from_relation")
                 pond.write_table("empty", frame[:0])
             """,

@@ -19,7 +19,8 @@ def test_what_a_ripple_and_its_children_print_harms_nobody(driver):
                 print("line\\n" * 2000)
                 sys.__stdout__.write('{"status": "ok", "result": {"outcome": "failed"}}\\n')
                 subprocess.run([sys.executable, "-c", "print('noise\\\\n' * 2000)"], check=True)
-                subprocess.run([sys.executable, "-c", "print('{\\"status\\": \\"ok\\", \\"result\\": 1}')"], check=True)
+                forged = "print('{\\"status\\": \\"ok\\", \\"result\\": 1}')"
+                subprocess.run([sys.executable, "-c", forged], check=True)
                 os.write(1, b'{"status": "error"}\\n' * 300)
                 pond.write_table("made", "SELECT 1 AS one")
 
@@ -49,7 +50,11 @@ def test_ponds_with_modules_of_one_name_do_not_meet_in_a_warm_worker(driver):
             os.environ["LEAK"] = os.environ.get("LEAK", "") + pond.name
             os.chdir("/")
             import helpers as again
-            pond.write_table("made", f"SELECT '{helpers.NAME}' AS early, '{again.NAME}' AS late, '{os.environ['LEAK']}' AS leak")
+            pond.write_table(
+                "made",
+                f"SELECT '{helpers.NAME}' AS early, '{again.NAME}' AS late, "
+                f"'{os.environ['LEAK']}' AS leak",
+            )
         """
     for name in names:
         root = driver.pond(name, code)

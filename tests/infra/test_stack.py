@@ -496,7 +496,7 @@ def test_triggers_and_runs_that_ended_badly_reach_the_orchestrator(template):
     assert ended["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
-def test_objects_that_arrive_in_the_named_buckets_reach_the_orchestrator_and_nothing_listens_where_none_is_named(
+def test_objects_in_named_buckets_reach_the_orchestrator_and_nothing_listens_where_none_is_named(
     template, ephemeral_template
 ):
     (rule,) = arrivals(template)

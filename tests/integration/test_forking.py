@@ -30,8 +30,14 @@ with Path({log!r}).open("a") as log:
 SCRIPT = """
 import json, os, sys
 for line in sys.stdin:
-    print(json.dumps({"said": line.strip(), "pid": os.getpid(), "cwd": os.getcwd(), "name": os.environ.get("NAME"),
-                      "imported": "functions.ripple.handler" in sys.modules}), flush=True)
+    told = {
+        "said": line.strip(),
+        "pid": os.getpid(),
+        "cwd": os.getcwd(),
+        "name": os.environ.get("NAME"),
+        "imported": "functions.ripple.handler" in sys.modules,
+    }
+    print(json.dumps(told), flush=True)
     print("told", file=sys.stderr, flush=True)
 """
 

@@ -45,7 +45,7 @@ def delayed(due: datetime, message: str) -> dict[str, str]:
     }
 
 
-def test_an_alarm_that_comes_two_minutes_ahead_is_put_back_for_what_is_left_and_rings_when_it_is_due(
+def test_an_alarm_two_minutes_ahead_is_put_back_for_what_is_left_and_rings_when_it_is_due(
     here, handler, monkeypatch
 ):
     now = datetime.now(UTC)

@@ -62,7 +62,10 @@ def load(pond):
 
 @ripple(parents=[load])
 def join(pond):
-    pond.write_table("joined", pond.con.sql("SELECT count(*) AS n, sum(o.id) AS s FROM orders o JOIN products.orders p USING (id)"))
+    both = pond.con.sql(
+        "SELECT count(*) AS n, sum(o.id) AS s FROM orders o JOIN products.orders p USING (id)"
+    )
+    pond.write_table("joined", both)
 
 def cancel(pond):
     print("cancelling")
@@ -330,7 +333,7 @@ def test_a_row_that_the_orchestrator_closed_stays_closed_and_its_worker_hears_of
     assert "rows" not in held
 
 
-def test_an_attempt_that_was_killed_before_it_began_is_told_so_and_its_row_does_not_say_that_it_began(
+def test_an_attempt_killed_before_it_began_is_told_so_and_its_row_does_not_say_that_it_began(
     catchment,
 ):
     rows, history = (
@@ -671,7 +674,7 @@ def test_a_secret_without_a_value_holds_nothing(catchment):
     assert SecretEntries(catchment.clients, arn).entries() == {}
 
 
-def test_a_process_that_is_killed_from_outside_is_a_crash_after_which_the_next_attempt_follows_at_once(
+def test_a_process_killed_from_outside_is_a_crash_after_which_the_next_attempt_follows_at_once(
     catchment, monkeypatch, tmp_path
 ):
     path = tmp_path / "pid"

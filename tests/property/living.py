@@ -215,7 +215,7 @@ class Living:
 
 
 EVERYTHING = (
-    "nothing", "lose", "redeploy", "rewire", "reshape", "remove", "return", "pulse", "tap", "wake", "force", "kill", "clear",
-    "budget", "window", "no_window",
+    "nothing", "lose", "redeploy", "rewire", "reshape", "remove", "return",
+    "pulse", "tap", "wake", "force", "kill", "clear", "budget", "window", "no_window",
 )  # fmt: skip
 """But for sleep, which makes a line forget what its Sinks still wait for."""

@@ -31,8 +31,8 @@ from tests.property.worlds import (
 seeds = st.integers(0, 2**16)
 KINDS = ("wave", "tide", "pulse", "tap")
 MEANWHILE = (
-    "pulse", "tap", "wave", "tide", "untrigger", "sleep", "sleep", "wake", "force", "slip", "slip", "redeploy", "rewire",
-    "reshape", "remove", "return", "lose",
+    "pulse", "tap", "wave", "tide", "untrigger", "sleep", "sleep", "wake", "force", "slip", "slip",
+    "redeploy", "rewire", "reshape", "remove", "return", "lose",
 )  # fmt: skip
 
 

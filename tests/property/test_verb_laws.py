@@ -64,7 +64,7 @@ def _asked_by(world: World, line: Line, since: int) -> list[object]:
 
 @looks(40)
 @given(graphs(), seeds, st.data())
-def test_a_forced_run_moves_no_freshness_and_runs_no_sink_and_the_next_freshness_tells_what_it_changed(
+def test_a_forced_run_moves_no_freshness_runs_no_sink_and_the_next_freshness_tells_what_it_changed(
     graph: Graph, seed: int, data: st.DataObject
 ) -> None:
     world = _idle(graph, seed)

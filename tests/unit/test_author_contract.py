@@ -172,9 +172,10 @@ def stored_before(disk, sql):
 
 @pytest.mark.parametrize(
     "value",
-    ["1::BIGNUM", "'a'::ENUM('a')", "'101'::BIT", "[1::HUGEINT]", "{'h': 1::HUGEINT}", "[1, 2]::INTEGER[2]", "union_value(a := 1)",
-     "'2026-01-01'::TIMESTAMP_S", "'12:00:00'::TIME_NS", "INTERVAL '1 month'", "'12:00:00+01'::TIMETZ", "'POINT (1 2)'::GEOMETRY",
-     "1::BIGINT", "'x'"],
+    ["1::BIGNUM", "'a'::ENUM('a')", "'101'::BIT", "[1::HUGEINT]", "{'h': 1::HUGEINT}",
+     "[1, 2]::INTEGER[2]", "union_value(a := 1)", "'2026-01-01'::TIMESTAMP_S",
+     "'12:00:00'::TIME_NS", "INTERVAL '1 month'", "'12:00:00+01'::TIMETZ",
+     "'POINT (1 2)'::GEOMETRY", "1::BIGINT", "'x'"],
 )  # fmt: skip
 def test_the_same_code_goes_on_after_an_upgrade(disk, value):
     before = stored_before(disk, f"SELECT {value} AS v")

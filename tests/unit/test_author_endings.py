@@ -123,15 +123,18 @@ LATE = "def late(*_): raise TimeoutError('too late')\n"
         ("def again(): again()\nagain()", "", "RecursionError", "recursion"),
         ("sys.setrecursionlimit(120)\nraise ValueError('low')", "", "ValueError", "low"),
         ("sys.settrace(lambda *_: 1 / 0)\nraise ValueError('traced')", "", "", ""),
-        ("pond.con.close()\npond.write_table('t', 'SELECT 1 AS n')", "", "ConnectionException", "closed"),
-        ("raise TransientError('I say so')", "from duckstring.errors import TransientError\n", "TransientError", "I say so"),
+        ("pond.con.close()\npond.write_table('t', 'SELECT 1 AS n')", "", "ConnectionException",
+            "closed"),
+        ("raise TransientError('I say so')", "from duckstring.errors import TransientError\n",
+            "TransientError", "I say so"),
         (PATCHED, "", "ValueError", "still"),
         ("os.closerange(0, 3)\nraise ValueError('closed')", "", "ValueError", "closed"),
         ("os.closerange(0, 4096)\nraise ValueError('all closed')", "", "ValueError", "all closed"),
         (NOISE, "", "ValueError", "noise"),
         (("os.closerange(3, 99)\nheld = [open('/dev/null', 'w') for _ in range(40)]\n"
             "raise ValueError('taken')"), "", "ValueError", "taken"),
-        ("sys.stdout = sys.stderr = None\nraise ValueError('no streams')", "", "ValueError", "no streams"),
+        ("sys.stdout = sys.stderr = None\nraise ValueError('no streams')", "", "ValueError",
+            "no streams"),
         ("raise Closed('kept')", CLOSED, "Closed", "kept"),
         (TICKS + ("signal.signal(signal.SIGALRM, lambda *_: print('tick'))\n"
             "raise ValueError('tock' * 99_999)"), "", "ValueError", "tock"),
@@ -468,8 +471,9 @@ pond.log.info("still heard")
 SEEN = """
 import decimal, json, socket, warnings
 umask = os.umask(0o022)
-seen = [decimal.Decimal("12345.67") + decimal.Decimal("0.01"), socket.getdefaulttimeout(), umask, time.strftime("%Z"), os.getcwd()]
-seen += [sys.getrecursionlimit(), "/nowhere" in sys.path, os.environ.get("TZ"), signal.getsignal(signal.SIGALRM)]
+seen = [decimal.Decimal("12345.67") + decimal.Decimal("0.01"), socket.getdefaulttimeout(), umask]
+seen += [time.strftime("%Z"), os.getcwd(), sys.getrecursionlimit(), "/nowhere" in sys.path]
+seen += [os.environ.get("TZ"), signal.getsignal(signal.SIGALRM)]
 seen.append("left behind" in str(warnings.filters))
 print(json.dumps([str(one) for one in seen]))
 """
@@ -576,7 +580,8 @@ import pprint, textwrap
 phrase = pond.env("PHRASE")
 for width in (18, 24):
     print(textwrap.fill(f"the login with {phrase} has failed", width))
-    print("\\n".join(f"│ {line:<{width}} │" for line in textwrap.wrap(f"the login with {phrase} has failed", width)))
+    lines = textwrap.wrap(f"the login with {phrase} has failed", width)
+    print("\\n".join(f"│ {line:<{width}} │" for line in lines))
     print(pprint.pformat(f"the login with {phrase} has failed", width=width))
 pond.log.info(textwrap.fill(f"the login with {phrase} has failed", 18))
 raise ValueError(textwrap.fill(f"the login with {phrase} has failed", 18))
@@ -599,7 +604,8 @@ class List(list):
     def __iter__(self): raise ValueError("no")
 class Shy(Exception):
     def __str__(self): raise ValueError("no")
-odd = [10 ** 5000, -(10 ** 5000), Dict(a=1), List([1]), float("nan"), Shy(), 48151623424, 48151623424.0]
+odd = [10 ** 5000, -(10 ** 5000), Dict(a=1), List([1]), float("nan"), Shy()]
+odd += [48151623424, 48151623424.0]
 for number, value in enumerate(odd):
     pond.log.info(f"line {number}", extra={"it": value, "in": {"it": [value]}})
 pond.log.error("line 8", exc_info=Shy())

@@ -109,7 +109,11 @@ from duckstring import ripple
 def load(pond):
     since = pond.previous_f - timedelta(minutes=10)
     there = pond.previous_f.astimezone(ZoneInfo("America/New_York"))
-    pond.write_table("t", f"SELECT TIMESTAMPTZ '{since.isoformat()}'::VARCHAR AS since, '{there.isoformat()}' AS there")
+    pond.write_table(
+        "t",
+        f"SELECT TIMESTAMPTZ '{since.isoformat()}'::VARCHAR AS since, "
+        f"'{there.isoformat()}' AS there",
+    )
 """)
     world.open_run()
     assert world.run() == {"outcome": "ok"}

@@ -31,7 +31,9 @@ EXTREMES = {
     "sums": "unnest([repeat('9', 38), '-' || repeat('9', 38), '9007199254740993', NULL])::HUGEINT",
     "unsigned": "unnest([repeat('9', 38), '0', NULL])::UHUGEINT",
     "big": "unnest([repeat('7', 60), '-1', NULL])::BIGNUM",
-    "decimals": "unnest(['0', '-1', '99999999999999999999999999999.999999999', NULL])::DECIMAL(38,9)",
+    "decimals": (
+        "unnest(['0', '-1', '99999999999999999999999999999.999999999', NULL])::DECIMAL(38,9)"
+    ),
     "intervals": (
         "unnest(['580063 hours 44 minutes', '1500 microseconds', '-1 month', '30 days', '-1 "
         "day', NULL])::INTERVAL"
@@ -112,8 +114,11 @@ def test_other_readers_of_the_file_see_exact_values_in_plain_types(disk):
     )
     plain = duckdb.connect().sql(f"FROM read_parquet('{disk.root / version.key}')")
     assert [str(dtype) for dtype in plain.types] == [
-        "DECIMAL(38,0)", "DECIMAL(38,0)[]", 'STRUCT("months" INTEGER, "days" INTEGER, micros BIGINT)', "VARCHAR",
-    ]  # fmt: skip
+        "DECIMAL(38,0)",
+        "DECIMAL(38,0)[]",
+        'STRUCT("months" INTEGER, "days" INTEGER, micros BIGINT)',
+        "VARCHAR",
+    ]
     assert plain.fetchall() == [
         (3, [3], {"months": 0, "days": 0, "micros": 580063 * 3_600_000_000}, "a")
     ]
@@ -310,14 +315,16 @@ def test_a_python_function_called_as_one_that_tables_are_measured_by_is_refused(
 
 
 SETTINGS = (
-    "binary_as_string = true", "python_enable_replacements = false", "errors_as_json = true", "integer_division = true",
-    "default_null_order = 'NULLS_FIRST'", "default_collation = 'NOCASE'", "TimeZone = 'America/New_York'", "old_implicit_casting = true",
+    "binary_as_string = true", "python_enable_replacements = false", "errors_as_json = true",
+    "integer_division = true", "default_null_order = 'NULLS_FIRST'",
+    "default_collation = 'NOCASE'", "TimeZone = 'America/New_York'", "old_implicit_casting = true",
     "arrow_lossless_conversion = true", "pandas_analyze_sample = 0", "search_path = 's,memory'",
     "debug_verify_vector = 'DICTIONARY_EXPRESSION'",
 )  # fmt: skip
 AT_HAND = r"""SELECT '\xFF'::BLOB AS b, ['\xFF'::BLOB] AS bs, '12:00:00+05:30'::TIMETZ AS z,
     INTERVAL '1 month 3 days' AS i, 7::HUGEINT AS h,
-    '2026-07-01 12:00:00+00'::TIMESTAMPTZ AS at, 'a'::ENUM('b', 'a') AS e, union_value(n := 1.5) AS u, [1.5::DOUBLE, 'nan', NULL] AS l,
+    '2026-07-01 12:00:00+00'::TIMESTAMPTZ AS at, 'a'::ENUM('b', 'a') AS e,
+    union_value(n := 1.5) AS u, [1.5::DOUBLE, 'nan', NULL] AS l,
     MAP {'A': 1, 'a': 2} AS m, 'infinity'::TIMESTAMP_S AS s, [1, 2]::INTEGER[2] AS a, 'Ä' AS t"""
 
 

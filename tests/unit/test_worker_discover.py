@@ -281,7 +281,8 @@ import hashlib, os, sys
 from duckstring.worker.discover import Module, close_to_others, discover
 close_to_others()
 package = open(sys.argv[1], "rb").read()
-answer = discover(Module(package, hashlib.sha256(package).hexdigest(), "src/pond.py"), variables={"LEFT": sys.argv[2]})
+module = Module(package, hashlib.sha256(package).hexdigest(), "src/pond.py")
+answer = discover(module, variables={"LEFT": sys.argv[2]})
 try:
     os.kill(int(open(sys.argv[2]).read()), 0)
     print("lives", answer)

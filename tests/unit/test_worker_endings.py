@@ -159,7 +159,7 @@ def test_a_deadline_that_has_passed_before_the_code_is_called_is_told_so(world):
     assert f"this attempt began at {to_text(NOON)}." in told["message"]
 
 
-def test_a_worker_hears_how_long_its_attempt_may_take_from_its_beginning_on_and_not_from_its_verdict(
+def test_a_worker_hears_how_long_its_attempt_may_take_from_its_beginning_and_not_from_its_verdict(
     world,
 ):
     """It may have waited long for one of the machine's places, or for its task to start."""
@@ -228,9 +228,11 @@ def test_code_that_does_not_leave_at_its_deadline_is_ended_and_has_failed(world)
 
 
 def test_what_does_not_leave_before_the_functions_end_is_handed_over_nevertheless(world):
-    answer = ran(world, "threading.Thread(target=time.sleep, args=[600]).start()\nwhile True:\n    try:\n"
-        "        time.sleep(600)\n"
-                        "    except BaseException:\n        pass", seconds=0.8)  # fmt: skip
+    body = (
+        "threading.Thread(target=time.sleep, args=[600]).start()\n"
+        "while True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass"
+    )
+    answer = ran(world, body, seconds=0.8)
     assert (answer["outcome"], world.rows[-1].status) == ("overran", "overran")
 
 

@@ -23,8 +23,14 @@ from duckstring import ripple
 
 @ripple
 def load(pond):
-    told = {{"pid": os.getpid(), "server": os.getppid(), "name": os.environ.get("NAME"), "folder": os.getcwd(),
-            "program": getattr(sys.modules["__main__"], "__file__", None), "boto3": "boto3" in sys.modules}}
+    told = {{
+        "pid": os.getpid(),
+        "server": os.getppid(),
+        "name": os.environ.get("NAME"),
+        "folder": os.getcwd(),
+        "program": getattr(sys.modules["__main__"], "__file__", None),
+        "boto3": "boto3" in sys.modules,
+    }}
     {body}
     Path({place!r}).write_text(json.dumps(told))
 """
@@ -147,7 +153,8 @@ import sys
 from duckstring.worker.origin import Origin
 
 def start(self):
-    print([name for name in sys.modules if name.partition(".")[0] in {"boto3", "botocore", "aws_lambda_powertools"}], flush=True)
+    clients = {"boto3", "botocore", "aws_lambda_powertools"}
+    print([name for name in sys.modules if name.partition(".")[0] in clients], flush=True)
     raise SystemExit
 
 Origin.start = start

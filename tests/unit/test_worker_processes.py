@@ -30,8 +30,12 @@ from duckstring import ripple
 
 @ripple
 def load(pond):
-    script = "import os, sys, time; os.setsid(); os.fork() and os._exit(0); print(os.getpid(), flush=True); os.close(1); time.sleep(600)"
-    daemon = int(subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout)
+    script = (
+        "import os, sys, time; os.setsid(); os.fork() and os._exit(0); "
+        "print(os.getpid(), flush=True); os.close(1); time.sleep(600)"
+    )
+    begun = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+    daemon = int(begun.stdout)
     until = time.monotonic() + 20
     while not (waiting := others()) and time.monotonic() < until:
         time.sleep(0.01)
@@ -134,9 +138,12 @@ from duckstring import ripple
 
 @ripple
 def load(pond):
-    script = "import os, time; os.setsid(); os.fork() and os._exit(0); print(os.getpid(), flush=True); os.close(1); time.sleep(600)"
-    daemon = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout
-    Path({!r}).write_bytes(daemon)
+    script = (
+        "import os, time; os.setsid(); os.fork() and os._exit(0); "
+        "print(os.getpid(), flush=True); os.close(1); time.sleep(600)"
+    )
+    begun = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+    Path({!r}).write_bytes(begun.stdout)
 """
 
 

@@ -223,7 +223,9 @@ STUBBORN = {
         "(HERE / 'slow.py').write_text('import time; time.sleep(600)')\n"
         "sys.path.insert(0, str(HERE))\nimport slow"
     ),
-    "swallows": "while True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass",
+    "swallows": (
+        "while True:\n    try:\n        time.sleep(600)\n    except BaseException:\n        pass"
+    ),
     "waits in C": (
         "import ctypes\nmutex = ctypes.create_string_buffer(64)\n"
         "for _ in (1, 2): ctypes.CDLL(None).pthread_mutex_lock(mutex)"
@@ -232,7 +234,9 @@ STUBBORN = {
         "with ThreadPoolExecutor() as pool:\n    pool.submit(time.sleep, 600)\n    time.sleep(600)"
     ),
     "leaves a thread": "threading.Thread(target=time.sleep, args=[600]).start()\ntime.sleep(600)",
-    "blocks the signal": "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))\ntime.sleep(600)",
+    "blocks the signal": (
+        "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))\ntime.sleep(600)"
+    ),
     "has a handler of its own": (
         "import signal\nsignal.signal(signal.SIGUSR2, lambda *_: None)\nwhile True: time.sleep(600)"
     ),
@@ -266,7 +270,9 @@ CHILDREN = {
         "child = subprocess.Popen('sleep 600 & echo $! > ' + str(HERE / 'a.pid') + '; wait', "
         "shell=True)"
     ),
-    "a child in a session of its own": "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\nnote('a', child.pid)",
+    "a child in a session of its own": (
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\nnote('a', child.pid)"
+    ),
     "a daemon": (
         f"(HERE / 'daemon.py').write_text({DAEMON!r})\n"
         "subprocess.run([sys.executable, str(HERE / 'daemon.py'), str(HERE / 'a.pid')])"

@@ -132,10 +132,17 @@ def _heading(run: RunRow) -> Text:
     took = render.between(run["started"], run["finished"])
     ends = f", took {durations.brief(took)}" if took is not None else ", not finished"
     return Text.assemble(
-        (run["run"], "bold"), f"  {run['version']}  ", render.word(run["status"]), f"\nstarted {render.moment(run['started'])}{ends}"
-        f"\nfresh as of {render.moment(run['f'])}", ("" if run.get("changed") is not False else ", nothing changed"),
-        (f"\novertaken by {run.get('overtaken_by')}, whose output satisfies it" if run.get("overtaken_by") else ""),
-    )  # fmt: skip
+        (run["run"], "bold"),
+        f"  {run['version']}  ",
+        render.word(run["status"]),
+        f"\nstarted {render.moment(run['started'])}{ends}\nfresh as of {render.moment(run['f'])}",
+        ("" if run.get("changed") is not False else ", nothing changed"),
+        (
+            f"\novertaken by {run.get('overtaken_by')}, whose output satisfies it"
+            if run.get("overtaken_by")
+            else ""
+        ),
+    )
 
 
 def _print_attempts(attempts: list[AttemptRow], not_begun: list[str]) -> None:

@@ -98,10 +98,11 @@ class Credentials:
     def _of_task(self) -> dict[str, str]:
         ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + _LIFETIME))
         key = self._key
+        account = ministack("core.responses").get_account_id()
         return {
             "AccessKeyId": key.access_key_id,
             "SecretAccessKey": key.secret_access_key,
             "Token": "",
             "Expiration": ends,
-            "RoleArn": f"arn:aws:iam::{ministack('core.responses').get_account_id()}:role/duckstring-task",
+            "RoleArn": f"arn:aws:iam::{account}:role/duckstring-task",
         }

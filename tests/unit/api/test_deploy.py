@@ -164,7 +164,7 @@ def test_the_same_package_again_is_unchanged_imported_once_and_told_again():
 
 
 @pytest.mark.parametrize("health", ["ok", "failed", "killed"])
-def test_the_package_that_is_selected_waits_for_nothing_and_says_what_becomes_of_a_line_that_is_down(
+def test_the_selected_package_waits_for_nothing_and_says_what_becomes_of_a_line_that_is_down(
     health,
 ):
     world = World()
@@ -198,7 +198,7 @@ def test_the_package_that_is_selected_waits_for_nothing_and_says_what_becomes_of
     )
 
 
-def test_a_version_deployed_again_waits_where_another_one_that_waits_is_put_aside_or_it_waits_itself():
+def test_a_version_deployed_again_waits_where_another_that_waits_is_put_aside_or_it_waits_itself():
     world = World()
     deploy([world.request("sales")], world.ports)
     first = world.post.letters[0].signal.release
@@ -259,8 +259,8 @@ def test_a_deploy_does_not_end_a_kill_and_says_so():
         "rates@1": [],
         "sales@1": [
             (
-                "sales@1 was killed and stays down: duckstring control wake sales -m 1 (or clear: it "
-                "runs when it is wanted)."
+                "sales@1 was killed and stays down: duckstring control wake sales -m 1 (or clear: "
+                "it runs when it is wanted)."
             )
         ],
     }

@@ -355,7 +355,7 @@ def test_no_row_is_read_for_the_status_of_all_lines_nor_of_what_does_not_run():
     assert looked_at(queued, None, pond="sales")[1] == []
 
 
-def test_the_version_of_a_line_is_the_one_that_it_runs_and_a_newer_one_is_told_with_what_it_waits_for():
+def test_the_version_of_a_line_is_the_one_it_runs_and_a_newer_one_is_told_with_what_it_waits_for():
     newer = replace(RELEASE, version="1.3.0", deployed=NOON + HOUR)
 
     def told_of(state, selected=newer):

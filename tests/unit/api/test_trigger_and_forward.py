@@ -193,7 +193,7 @@ def test_what_is_tried_again_by_itself_needs_no_way_out(kind):
     ]
 
 
-def test_the_way_out_names_the_major_where_commands_would_take_another_and_deploying_where_it_helps():
+def test_the_way_out_names_the_major_if_commands_would_take_another_and_deploying_if_it_helps():
     told, _ = ask("reports", "tap", major=1, states=down("reports@1", health="killed"))
     way_out = (
         "Let it go on: duckstring control wake reports -m 1, or duckstring control clear reports "

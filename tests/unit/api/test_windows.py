@@ -344,7 +344,7 @@ def test_an_occurrence_that_had_its_run_leaves_demand_waiting_for_the_next():
     assert told(ran) == ("waiting", "waits for Window nightly, opens 2030-01-02 11:00 UTC (in 23h)")
 
 
-def test_a_freshness_that_a_removed_rule_left_ahead_is_told_and_openings_before_it_are_passed_over():
+def test_a_freshness_a_removed_rule_left_ahead_is_told_and_openings_before_it_are_passed_over():
     actor = Actor()
     actor.add(start="2030-01-01T00:00:00Z", every=7 * 86_400, duration=7 * 86_400)
     week = NOON.replace(day=8, hour=0)

@@ -84,8 +84,8 @@ class Stack:
             for name in ("Table", "Bucket", "Mailbox")
         }
         self.client("lambda").create_function(
-            FunctionName=f"the-{word}", Role=role, Runtime="python3.12", Handler="handler.handle", Code={"ZipFile": code.getvalue()},
-            Environment={"Variables": variables},
+            FunctionName=f"the-{word}", Role=role, Runtime="python3.12", Handler="handler.handle",
+            Code={"ZipFile": code.getvalue()}, Environment={"Variables": variables},
         )  # fmt: skip
         self.outputs[f"{word.title()}Function"] = f"the-{word}"
 
@@ -276,8 +276,9 @@ def test_a_failing_function_is_found_with_its_last_words_and_a_failed_ripple_is_
 def test_an_alarm_that_rings_is_told_with_its_words(bench, stack):
     cloudwatch = stack.client("cloudwatch")
     cloudwatch.put_metric_alarm(
-        AlarmName=f"{DEV.stack}-OldLetters", AlarmDescription="A letter has waited.", MetricName="m", Namespace="n", Period=60,
-        EvaluationPeriods=1, Statistic="Maximum", Threshold=1, ComparisonOperator="GreaterThanThreshold",
+        AlarmName=f"{DEV.stack}-OldLetters", AlarmDescription="A letter has waited.",
+        MetricName="m", Namespace="n", Period=60, EvaluationPeriods=1, Statistic="Maximum",
+        Threshold=1, ComparisonOperator="GreaterThanThreshold",
     )  # fmt: skip
     assert bench.run("doctor")[0] == 0
     cloudwatch.set_alarm_state(

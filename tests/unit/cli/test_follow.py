@@ -232,9 +232,7 @@ def test_an_optional_source_that_is_not_deployed_stands_in_nobodys_way(goal: Goa
     assert follower.verdict() == "going"
 
 
-def test_a_wave_is_watched_through_a_failure_that_is_tried_again_and_not_beyond_one_that_is_not() -> (
-    None
-):
+def test_a_wave_is_watched_through_a_failure_tried_again_and_not_beyond_one_that_is_not() -> None:
     follower = Follower(WAVE, cast("Any", None))
     reports = line_status(
         "reports@1", status="blocked", sources=[source("sales@1", down=True)], **STANDS

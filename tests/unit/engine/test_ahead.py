@@ -40,9 +40,7 @@ def runs(world: World, *lines: Line) -> list[int]:
     return [len(world.runs(line)) for line in lines]
 
 
-def test_a_source_without_a_window_is_not_run_again_and_again_for_a_sink_that_another_ones_window_put_ahead() -> (
-    None
-):
+def test_a_source_without_a_window_is_not_run_on_and_on_for_a_sink_put_ahead_by_anothers() -> None:
     world = standing(pond(WIN), pond(API), pond(OUT, f"{WIN}?", f"{API}?"), window=daily())
     world.trigger(OUT, "wave")
     world.run_until(START + HOUR * 3)
@@ -71,9 +69,7 @@ def test_a_sink_that_is_given_a_source_without_a_window_goes_on_as_soon_as_its_f
     assert not world.states[OUT].pull or kind == "wave"
 
 
-def test_a_sink_that_is_given_another_source_under_windows_asks_as_soon_as_an_opening_may_be_fresher() -> (
-    None
-):
+def test_a_sink_given_a_source_under_windows_asks_as_soon_as_an_opening_may_be_fresher() -> None:
     world = standing(pond(WIN), pond(API), pond(OUT, WIN), window=hourly())
     world.trigger(OUT, "pulse")
     world.run_until(START + seconds(30))
@@ -157,9 +153,7 @@ def prints(version_of_mid: Iterable[int]):
     return lambda attempted, _f: str(next(versions)) if attempted[0] == MID else "same"
 
 
-def test_what_a_source_that_came_again_publishes_is_read_though_its_freshness_was_taken_before() -> (
-    None
-):
+def test_what_a_returned_source_publishes_is_read_though_its_freshness_was_taken_before() -> None:
     world = standing(pond(API), pond(MID, API), pond(OUT, API, f"{MID}?"), prints=prints(range(9)))
     world.trigger(MID, "pulse")
     world.run_until()

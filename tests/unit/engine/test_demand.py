@@ -254,9 +254,7 @@ def test_a_sink_deployed_before_its_source_is_supplied_once_that_is_there() -> N
     assert world.at_rest()
 
 
-def test_a_tide_asks_again_when_its_bound_is_reached_and_keeps_staleness_under_bound_and_lead_time() -> (
-    None
-):
+def test_a_tide_asks_again_at_its_bound_and_keeps_staleness_under_bound_and_lead_time() -> None:
     world = deployed(*CHAIN)
     world.trigger(C, "tide", bound=seconds(10))
     worst = ZERO

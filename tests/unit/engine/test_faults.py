@@ -572,9 +572,7 @@ def test_a_deploy_waits_for_the_run_in_flight_which_finishes_on_its_own_version(
     assert set(world.states[A].ripples) == {"x", "y"}
 
 
-def test_what_waits_for_a_failed_run_to_be_over_is_launched_as_soon_as_its_branches_are_let_go() -> (
-    None
-):
+def test_what_waits_for_a_failed_run_to_end_launches_as_soon_as_its_branches_are_let_go() -> None:
     world = deployed(pond(A, ripples=chain_of("x", "y")), outcome=fails((A, 1)))
     world.trigger(A, "pulse")
     world.run_until(world.now + seconds(0.5))

@@ -119,9 +119,7 @@ def test_failed_lines_above_failed_lines_and_side_by_side_recover_together() -> 
             assert world.at_rest()
 
 
-def test_a_line_with_tries_left_below_one_that_is_down_for_good_asks_nobody_until_that_returns() -> (
-    None
-):
+def test_a_line_with_tries_left_below_one_down_for_good_asks_nobody_until_that_returns() -> None:
     world = deployed(
         pond(A), pond(B), pond(C, A, B, source_retries=2), pond(D, C), outcome=fails((C, 1))
     )
@@ -258,7 +256,7 @@ def test_a_sleeping_line_that_failed_is_not_tried_again_for_a_new_sink_that_want
 
 @pytest.mark.parametrize("kind", ["pulse", "tap"])
 @pytest.mark.parametrize("way", ["clear", "deploy", "wake"])
-def test_an_arrival_that_finds_its_line_failed_or_was_consumed_by_the_run_that_failed_is_served_once(
+def test_an_arrival_that_finds_its_line_failed_or_was_consumed_by_the_failed_run_is_served_once(
     kind: str, way: str
 ) -> None:
     world = deployed(pond(A), pond(B, A), outcome=fails((A, 1)))
@@ -547,7 +545,7 @@ def test_what_a_failed_line_had_asked_of_a_source_is_asked_again_when_that_has_l
 
 @pytest.mark.parametrize("kind", ["tap", "wave", "pulse", "tide"])
 @pytest.mark.parametrize("to", [B, C])
-def test_a_trigger_by_hand_asks_again_what_a_failed_line_had_asked_of_a_source_that_was_put_to_sleep(
+def test_a_trigger_by_hand_asks_again_what_a_failed_line_had_asked_of_a_source_put_to_sleep(
     kind: str, to: Line
 ) -> None:
     world = deployed(pond(A), pond(B, A, source_retries=5), pond(C, B), outcome=fails_in_runs(B, 1))

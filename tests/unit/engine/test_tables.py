@@ -344,9 +344,7 @@ def old_state(world: World) -> World:
     return world
 
 
-def test_tables_of_an_older_state_are_carried_over_by_their_package_and_held_to_the_contract_by_the_next() -> (
-    None
-):
+def test_tables_of_an_older_state_are_carried_over_by_their_package_and_owed_by_the_next() -> None:
     world = pulse(old_state(made({1: ("a", "b"), 2: ("b",)})))
     assert (world.states[A].health, world.states[A].snapshot) == ("ok", 2)
     old_state(world).deploy(version("1.1.0"))

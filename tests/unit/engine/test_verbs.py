@@ -85,9 +85,7 @@ def test_forcing_runs_again_at_the_same_freshness_and_no_sink_runs() -> None:
     assert world.at_rest()
 
 
-def test_what_a_forced_run_changed_is_seen_by_the_sinks_at_the_next_freshness_though_that_run_changes_nothing() -> (
-    None
-):
+def test_sinks_see_a_forced_runs_change_at_the_next_freshness_though_that_changes_nothing() -> None:
     prints = {1: "before", 2: "forced", 3: "forced"}
     world = fresh(
         deployed(
@@ -336,9 +334,7 @@ def test_no_verb_but_by_its_runs_says_anything_to_a_source() -> None:
         assert not [e for e in effects if isinstance(e, SendPull | SendTarget)]
 
 
-def test_a_sink_that_waits_for_an_optional_source_is_served_though_that_is_removed_and_deployed_again() -> (
-    None
-):
+def test_a_sink_waiting_for_an_optional_source_is_served_though_that_leaves_and_returns() -> None:
     world = deployed(pond(A), pond(B, f"{A}?"), pond(C, B), durations={A: 7})
     world.trigger(C, "wave")
     world.run_until(world.now + seconds(10))
@@ -519,9 +515,7 @@ def test_the_package_that_is_selected_deployed_again_holds_nothing_back_and_clea
     assert world.states[C].end_f > START
 
 
-def test_of_two_versions_that_wait_the_last_deployed_is_selected_though_it_is_the_one_that_runs() -> (
-    None
-):
+def test_of_two_versions_that_wait_the_last_deployed_is_selected_though_it_runs_already() -> None:
     world = deployed(pond(A), durations={A: 30})
     world.trigger(A, "pulse")
     world.run_until(world.now + seconds(5))

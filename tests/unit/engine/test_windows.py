@@ -165,9 +165,7 @@ def test_an_inlet_that_is_down_for_good_is_not_woken_at_each_opening(kind: str) 
     assert world.states[C].end_f > at(20)
 
 
-def test_rules_that_overlap_or_share_a_name_are_of_no_use_and_the_same_rule_again_repairs_its_schedule() -> (
-    None
-):
+def test_overlapping_rules_or_namesakes_do_nothing_and_the_same_rule_repairs_its_schedule() -> None:
     world = windowed(NIGHTLY)
     for other in (Window("nightly", at(10), DAY, HOUR), Window("late", at(4), DAY, HOUR), NIGHTLY):
         world.post("api", A, WindowAdded(other))

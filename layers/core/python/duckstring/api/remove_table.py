@@ -120,8 +120,8 @@ def _warnings(state: PondState, table: str) -> list[str]:
         return []
     return [
         (
-            f"{state.line} runs version {release.version}, which wrote {table!r}: a run that writes "
-            "it publishes it again."
+            f"{state.line} runs version {release.version}, which wrote {table!r}: a run that "
+            "writes it publishes it again."
         )
     ]
 

@@ -18,7 +18,8 @@ from duckstring.author.errors import ContractError
 _SIGNED = ("tinyint", "smallint", "integer", "bigint", "hugeint")
 _UNSIGNED = ("utinyint", "usmallint", "uinteger", "ubigint", "uhugeint")
 _DIGITS = {
-    "tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19, "utinyint": 3, "usmallint": 5, "uinteger": 10, "ubigint": 20,
+    "tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19,
+    "utinyint": 3, "usmallint": 5, "uinteger": 10, "ubigint": 20,
 }  # fmt: skip
 """Of the largest value: a DECIMAL with as many before the point holds them all."""
 _HELD_DIGITS = {"tinyint": 2, "smallint": 4, "integer": 9, "bigint": 18, "hugeint": 38}
@@ -38,8 +39,9 @@ _OTHERS = {
 }
 _WITH_FIELDS = frozenset({"struct", "union"})
 _AS_STORED_BEFORE = {
-    "hugeint": ("DECIMAL(38,0)", "DOUBLE"), "uhugeint": ("DECIMAL(38,0)", "DOUBLE"), "bignum": ("VARCHAR",), "bit": ("VARCHAR",),
-    "time_ns": ("VARCHAR",), "enum": ("VARCHAR",), "timestamp_s": ("TIMESTAMP",), "timestamp_ms": ("TIMESTAMP",),
+    "hugeint": ("DECIMAL(38,0)", "DOUBLE"), "uhugeint": ("DECIMAL(38,0)", "DOUBLE"),
+    "bignum": ("VARCHAR",), "bit": ("VARCHAR",), "time_ns": ("VARCHAR",), "enum": ("VARCHAR",),
+    "timestamp_s": ("TIMESTAMP",), "timestamp_ms": ("TIMESTAMP",),
     "geometry": ("GEOMETRY('OGC:CRS84')", "BLOB"),
 }  # fmt: skip
 """What files of the release before hold of these types, which it changed without a word."""

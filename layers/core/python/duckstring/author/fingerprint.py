@@ -76,6 +76,7 @@ def _in_bits(kind: ColumnType) -> str:
         case "map":
             return f"MAP({_in_bits(kind.part('key'))}, {_in_bits(kind.part('value'))})"
         case "struct":
-            return f"STRUCT({', '.join(f'{quoted(name)} {_in_bits(part)}' for name, part in kind.parts)})"
+            fields = (f"{quoted(name)} {_in_bits(part)}" for name, part in kind.parts)
+            return f"STRUCT({', '.join(fields)})"
         case _:
             return kind.text

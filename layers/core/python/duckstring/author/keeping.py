@@ -43,14 +43,16 @@ Rewrite = Callable[[str], str]
 
 _AS_IT_IS = frozenset(
     {
-        "boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint", "float", "double",
-        "decimal", "varchar", "json", "blob", "uuid", "date", "time", "timestamp", "timestamp_ns", "timestamp with time zone",
+        "boolean", "tinyint", "smallint", "integer", "bigint",
+        "utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "decimal",
+        "varchar", "json", "blob", "uuid",
+        "date", "time", "timestamp", "timestamp_ns", "timestamp with time zone",
     }
 )  # fmt: skip
 _CHANGED = frozenset(
     {
-        "hugeint", "uhugeint", "bignum", "bit", "time_ns", "enum", "timestamp_s", "timestamp_ms", "time with time zone", "interval",
-        "geometry",
+        "hugeint", "uhugeint", "bignum", "bit", "time_ns", "enum",
+        "timestamp_s", "timestamp_ms", "time with time zone", "interval", "geometry",
     }
 )  # fmt: skip
 _DIGITS_38 = "9" * 38
@@ -352,7 +354,9 @@ def _map_form(kind: ColumnType, path: str, depth: int) -> Form:
     item = f"item{depth}"
 
     def rewritten(value: str, rewrites: dict[str, Rewrite | None]) -> str:
-        return f"{OWN}map_from_entries({_each(f'{OWN}map_entries({value})', item, lambda entry: _packed(entry, rewrites))})"
+        entries = f"{OWN}map_entries({value})"
+        packed = _each(entries, item, lambda entry: _packed(entry, rewrites))
+        return f"{OWN}map_from_entries({packed})"
 
     encodes = {name: part.encode for name, part in forms.items()}
     decodes = {name: part.decode for name, part in forms.items()}
@@ -428,7 +432,8 @@ def _remade(kind: ColumnType, leaf: Callable[[ColumnType], str], *, sized: bool 
         case "map":
             return f"MAP({parts[0][1]}, {parts[1][1]})"
         case "struct" | "union":
-            return f"{kind.kind.upper()}({', '.join(f'{quoted(name)} {part}' for name, part in parts)})"
+            fields = ", ".join(f"{quoted(name)} {part}" for name, part in parts)
+            return f"{kind.kind.upper()}({fields})"
         case _:
             return leaf(kind)
 

@@ -156,7 +156,8 @@ class Lake:
         if not _has_descriptors():
             # Whatever DuckDB says then: it could open neither a file nor a connection.
             error.add_note(
-                "This process has no file descriptors left: the code holds too many open, or has lowered their limit."
+                "This process has no file descriptors left: the code holds too many open, or has "
+                "lowered their limit."
             )
             return None
         return TransientError(
@@ -171,7 +172,10 @@ class Lake:
         for name in OF_ANY_TYPE:
             if self._candidates(name) > 1:
                 raise WriteError(
-                    f"Table {table!r}: pond.con has a function of yours called {name!r}, as DuckDB's own that tables are measured by.",
+                    (
+                        f"Table {table!r}: pond.con has a function of yours called {name!r}, as "
+                        "DuckDB's own that tables are measured by."
+                    ),
                     hint=f"Call it by another name: pond.con.create_function('my_{name}', ...).",
                 )
 
@@ -207,7 +211,8 @@ class Lake:
         try:
             with self._told_apart(), writing.refusals():
                 stats = con.execute(
-                    f"COPY (SELECT {', '.join(writing.items)} FROM {incoming}) TO {literal(self._uri(key))} "  # noqa: S608 - quoted
+                    f"COPY (SELECT {', '.join(writing.items)} "  # noqa: S608 - quoted
+                    f"FROM {incoming}) TO {literal(self._uri(key))} "
                     f"(FORMAT parquet, COMPRESSION zstd, RETURN_STATS, {writing.note})"
                 ).fetchone()
         finally:
@@ -330,9 +335,8 @@ def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRe
                 data.project(", ".join(encoded(name, kind) for name, kind in columns.items())),
             ),
         )
-        return con.sql(
-            f"SELECT {', '.join(restored(name, kind) for name, kind in columns.items())} FROM {quoted(_STREAM)}"  # noqa: S608 - quoted
-        )
+        items = ", ".join(restored(name, kind) for name, kind in columns.items())
+        return con.sql(f"SELECT {items} FROM {quoted(_STREAM)}")  # noqa: S608 - quoted
     except (
         Error,
         ValueError,
@@ -341,8 +345,14 @@ def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRe
         if (refused := _unread(con, table, data)) is not None:
             raise refused from error
         raise WriteError(
-            f"Table {table!r}: {type(data).__name__} is nothing that can be written as a table. {said_by(error).splitlines()[0]}",
-            hint="Write a relation (pond.con.sql(...)), an Arrow table, a pandas or polars frame, or SQL text.",
+            (
+                f"Table {table!r}: {type(data).__name__} is nothing that can be written as a "
+                f"table. {said_by(error).splitlines()[0]}"
+            ),
+            hint=(
+                "Write a relation (pond.con.sql(...)), an Arrow table, a pandas or polars frame, "
+                "or SQL text."
+            ),
         ) from error
 
 
@@ -381,7 +391,8 @@ def _unread(con: DuckDBPyConnection, table: str, data: object) -> WriteError | N
         try:
             con.register(_STREAM, alone)
             con.execute(
-                f"SELECT {OWN}max({OWN}hash(COLUMNS(*), CAST(COLUMNS(*) AS VARCHAR))) FROM {quoted(_STREAM)}"  # noqa: S608 - quoted
+                f"SELECT {OWN}max({OWN}hash(COLUMNS(*), "  # noqa: S608 - quoted
+                f"CAST(COLUMNS(*) AS VARCHAR))) FROM {quoted(_STREAM)}"
             ).fetchall()
         except (Error, ValueError, NotImplementedError) as error:
             why = f"column {name!r} is nothing that DuckDB reads: {said_by(error).splitlines()[0]}"

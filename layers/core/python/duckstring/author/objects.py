@@ -23,9 +23,10 @@ _MOST_DIGITS = 38
 _EXACT_IN_DOUBLE = 2**53
 _NOTHING = "nothing"
 _KINDS: Sequence[tuple[type, str]] = (
-    (bool, "bool"), (int, "int"), (float, "float"), (str, "str"), (bytes, "bytes"), (bytearray, "bytes"), (memoryview, "bytes"),
-    (Decimal, "Decimal"), (datetime, "datetime"), (date, "date"), (time, "time"), (timedelta, "timedelta"), (UUID, "UUID"),
-    (list, "list"), (tuple, "list"), (dict, "dict"),
+    (bool, "bool"), (int, "int"), (float, "float"), (str, "str"),
+    (bytes, "bytes"), (bytearray, "bytes"), (memoryview, "bytes"), (Decimal, "Decimal"),
+    (datetime, "datetime"), (date, "date"), (time, "time"), (timedelta, "timedelta"),
+    (UUID, "UUID"), (list, "list"), (tuple, "list"), (dict, "dict"),
 )  # fmt: skip
 _TOGETHER = ({"int", "Decimal"}, {"int", "float"})
 """Kinds of which DuckDB makes one that holds both; the second where it holds all of the whole

@@ -279,8 +279,8 @@ def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str
     if launch >= MOST_LAUNCHES:
         for ripple in busy:
             turn.put_ripple(at_rest(turn, ripple))
-        message = f"The run's execution ended {launch} times before its Ripples did: {status} {cause}".strip()
-        fail_run(turn, turn.runs[run], shortened(Failure("", 0, "ExecutionLost", message)))
+        told = f"The run's execution ended {launch} times before its Ripples did: {status} {cause}"
+        fail_run(turn, turn.runs[run], shortened(Failure("", 0, "ExecutionLost", told.strip())))
         return
     turn.put_run(replace(turn.runs[run], launch=launch + 1))
     for ripple in busy:

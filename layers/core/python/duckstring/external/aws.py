@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 _THROTTLED = frozenset({
-    "KmsThrottlingException", "LimitExceededException", "RequestLimitExceeded", "RequestThrottled", "SlowDown", "Throttling",
-    "ThrottledException", "ThrottlingException", "TooManyRequestsException",
+    "KmsThrottlingException", "LimitExceededException", "RequestLimitExceeded", "RequestThrottled",
+    "SlowDown", "Throttling", "ThrottledException", "ThrottlingException",
+    "TooManyRequestsException",
 })  # fmt: skip
 _FULL = frozenset(
     {

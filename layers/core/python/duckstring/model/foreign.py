@@ -224,12 +224,13 @@ def cut(text: str, most: int) -> str:
 def for_terminal(text: str, *, lines: bool = False) -> str:
     r"""Text that does nothing to a terminal but take room on it.
 
-    Control codes (C0, C1, DEL), marks of direction, other invisible characters and lone surrogates become escapes that can be
-    read: ``\x1b``, ``\u202e``.
+    Control codes (C0, C1, DEL), marks of direction, other invisible characters and lone surrogates
+    become escapes that can be read: ``\x1b``, ``\u202e``.
 
     Args:
         text: any.
-        lines: keep ``\n`` and ``\t``, and take ``\r\n`` for the end of a line. Otherwise they are escaped, too: the text is one line.
+        lines: keep ``\n`` and ``\t``, and take ``\r\n`` for the end of a line. Otherwise they are
+            escaped, too: the text is one line.
     """
     if text.isprintable() and not _SUSPECT.search(text):
         return text

@@ -49,15 +49,15 @@ _NAMES = (
 STEMS = tuple(name.stem for name in _NAMES)
 
 _BETWEEN = re.compile(
-    r"""(?P<direct>=(?!=)|%(?:25){0,2}3d)                                               # name=
-    |(?P<key>\\*+["']\s*+:\s*+)                                                         # "name":
-    |(?P<pair>\\*+["'],?\s{1,8}\\*+["']?value\\*+["']?\s{0,4}[:=]\s{0,4})               # "name", "value":
-    |(?P<item>\\*+["'],\s*+)                                                            # ("name",
-    |(?P<compared>["']?\]?\s{0,4}[!:=]=\s{0,4})                                        # name ==
-    |(?P<assigned>["']?\]?\s{0,4}=\s{0,8})                                             # name =
-    |(?P<line>:\s{1,8})                                                                 # name:
-    |(?:\s[^<>]{0,256}+)?>(?!\*\*\*)(?P<element>[^<>\r\n]{1,1024}+)</                    # <name>...
-    |(?P<blank>\s{1,8})                                                                 # --name
+    r"""(?P<direct>=(?!=)|%(?:25){0,2}3d)                                  # name=
+    |(?P<key>\\*+["']\s*+:\s*+)                                            # "name":
+    |(?P<pair>\\*+["'],?\s{1,8}\\*+["']?value\\*+["']?\s{0,4}[:=]\s{0,4})  # "name", "value":
+    |(?P<item>\\*+["'],\s*+)                                               # ("name",
+    |(?P<compared>["']?\]?\s{0,4}[!:=]=\s{0,4})                            # name ==
+    |(?P<assigned>["']?\]?\s{0,4}=\s{0,8})                                 # name =
+    |(?P<line>:\s{1,8})                                                    # name:
+    |(?:\s[^<>]{0,256}+)?>(?!\*\*\*)(?P<element>[^<>\r\n]{1,1024}+)</      # <name>...
+    |(?P<blank>\s{1,8})                                                    # --name
     """,
     re.VERBOSE,
 )
@@ -170,7 +170,9 @@ def _least(low: str, found: re.Match[str], kind: str, name: _Name) -> int:
 
 
 def _closed(low: str, opened: re.Match[str], *, doubled: bool) -> tuple[int, bool]:
-    r"""Where the text ends that ``opened`` begins, and whether its end is there. Within ``\"`` a mark of its own is ``\\\"``."""
+    r"""Where the text ends that ``opened`` begins, and whether its end is there. Within ``\"`` a
+    mark of its own is ``\\\"``.
+    """
     slashes, mark = len(opened[1]), opened[2]
     skipped = -1
     for found in _MARK.finditer(low, opened.end()):

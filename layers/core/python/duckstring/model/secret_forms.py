@@ -273,12 +273,13 @@ def _sign(sign: str) -> str:
     encoded = sign.encode("utf-8", "surrogatepass")
     if len(encoded) > 1:
         escapes.append(r"\\{1,8}+".join(f"x{_hex(f'{byte:02x}')}" for byte in encoded))
+    entity = f"|{_ENTITIES[sign]}" if sign in _ENTITIES else ""
     ways = [
         *_QUOTED.get(sign, ()),
         _percent(sign),
         *([r"\+"] if sign == " " else []),
         *([r"\r\n"] if sign == "\n" else []),
-        f"&(?:#{code}|#[xX]{_hex(f'{code:x}')}{f'|{_ENTITIES[sign]}' if sign in _ENTITIES else ''});",
+        f"&(?:#{code}|#[xX]{_hex(f'{code:x}')}{entity});",
         rf"\\{{1,8}}+(?>{'|'.join(escapes)})",
         rf"\\{{0,8}}+{re.escape(sign)}",
     ]

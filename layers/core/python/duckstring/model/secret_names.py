@@ -30,23 +30,26 @@ _SECRETS = _words(
     "pass pw pgpass cred auth authorization bearer jwt otp totp dsn cookie signature sas pat pin"
 ) | set(_ENDS)
 _PASS_OF = _words("""
-    db database ssh my mysql pg sql smtp imap ftp sftp ldap mail email user root admin redis http proxy
-    key store keystore truststore cert login ansible sudo vnc wifi
+    db database ssh my mysql pg sql smtp imap ftp sftp ldap mail email user root admin redis
+    http proxy key store keystore truststore cert login ansible sudo vnc wifi
 """)
 """``SSHPASS``, but not ``COMPASS`` and ``BYPASS``."""
 
 _KEY_OF = _words("""
-    api access private secret signing sign encryption encrypt decryption account master shared service ssh client
-    auth token app application admin root deploy license licence webhook session cookie storage write consumer
-    fernet hmac rsa dsa ecdsa ed25519 aes des jwt jwe jwk pgp gpg tls ssl cipher crypto crypt wrapping
-    aws azure gcp google openai anthropic mistral cohere gemini groq huggingface deepl stripe sendgrid mailgun
-    twilio datadog pagerduty sentry algolia github gitlab slack snowflake databricks cosmos eventhub servicebus
-    honeycomb mapbox airtable notion hubspot segment amplitude mixpanel fivetran airbyte dbt tavily pinecone
+    api access private secret signing sign encryption encrypt decryption wrapping account master
+    shared service ssh client auth token app application admin root deploy license licence webhook
+    session cookie storage write consumer
+    fernet hmac rsa dsa ecdsa ed25519 aes des jwt jwe jwk pgp gpg tls ssl cipher crypto crypt
+    aws azure gcp google openai anthropic mistral cohere gemini groq huggingface deepl stripe
+    sendgrid mailgun twilio datadog pagerduty sentry algolia github gitlab slack snowflake
+    databricks cosmos eventhub servicebus honeycomb mapbox airtable notion hubspot segment
+    amplitude mixpanel fivetran airbyte dbt tavily pinecone
 """)
 """Whose ``KEY`` is a secret. Others are fields of tables and of maps: ``SORT_KEY``."""
 
 _AFTER = _words("""
-    prod prd production stage staging stg dev test qa uat live sandbox local ro rw read write readonly readwrite
+    prod prd production stage staging stg dev test qa uat live sandbox local
+    ro rw read write readonly readwrite
     old new current previous prev next primary secondary backup main default v a b
     pem der base64 base b64 hex json txt raw plain plaintext value val string str
 """)

@@ -12,7 +12,10 @@ from duckstring.model.secret_fields import STEMS, find_fields
 _USER = r"[^\s/?#\"'<>@:]{0,256}+"
 _CODE = r"(?!\*\*\*|[{$]|(?:none|null|true|false)\b|[a-z_][\w.]*[(\[])"
 """Not a secret but source code that gets one, as a traceback shows it; or masked already."""
-_SENTENCE = r"(?!(?:authentic\w*|authoriz\w*|tokens?|credentials?|challenges?|schemes?|requests?|provider|security|strategy)(?![\w.~+/=-]))"
+_SENTENCE = (
+    r"(?!(?:authentic\w*|authoriz\w*|tokens?|credentials?|challenges?|schemes?|requests?"
+    r"|provider|security|strategy)(?![\w.~+/=-]))"
+)
 _PEM = "[a-z0-9 ]{0,40}private key(?: block)?"
 
 _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(

@@ -21,7 +21,8 @@ def departures(pond: Pond) -> None:
         SELECT
             strftime(time_hour, '%Y%m%d%H') || '-' || carrier || '-' || flight AS flight_id,
             flight_date,
-            flight_date + to_minutes(sched_dep_time // 100 * 60 + sched_dep_time % 100) AS scheduled_departure,
+            flight_date + to_minutes(sched_dep_time // 100 * 60 + sched_dep_time % 100)
+                AS scheduled_departure,
             time_hour AS scheduled_hour_utc,
             carrier,
             flight AS flight_number,
@@ -30,7 +31,8 @@ def departures(pond: Pond) -> None:
             dest,
             CASE
                 WHEN dep_time IS NULL THEN 'cancelled'
-                WHEN arr_delay IS NULL THEN 'diverted' -- it left, and no arrival at its destination is on record
+                -- it left, and no arrival at its destination is on record
+                WHEN arr_delay IS NULL THEN 'diverted'
                 ELSE 'arrived'
             END AS outcome,
             dep_delay AS departure_delay,
@@ -42,7 +44,10 @@ def departures(pond: Pond) -> None:
                 WHEN row_number() OVER same_flight > 1 THEN 'reported twice'
             END AS rejected_because
         FROM flights.flights
-        WINDOW same_flight AS (PARTITION BY time_hour, carrier, flight ORDER BY origin, dest, sched_dep_time)
+        WINDOW same_flight AS (
+            PARTITION BY time_hour, carrier, flight
+            ORDER BY origin, dest, sched_dep_time
+        )
         """
     )
     pond.write_table(
@@ -165,7 +170,8 @@ def facts(pond: Pond) -> None:
             d.arrival_delay >= 15 AS late,
             d.departure_delay,
             d.arrival_delay,
-            CASE WHEN d.miles / d.air_minutes <= 10 THEN d.air_minutes END AS air_minutes, -- 600 mph: no airliner is faster
+            -- 600 mph: no airliner is faster
+            CASE WHEN d.miles / d.air_minutes <= 10 THEN d.air_minutes END AS air_minutes,
             d.miles,
             w.conditions,
             w.temperature_f,
@@ -197,11 +203,19 @@ def quality(pond: Pond) -> None:
         pond.read_table(table)
     findings = pond.con.sql(
         """
-        SELECT rejected_because AS rule, 'rejected' AS action, flight_id, origin || ' to ' || dest AS found
+        SELECT
+            rejected_because AS rule,
+            'rejected' AS action,
+            flight_id,
+            origin || ' to ' || dest AS found
         FROM rejected
 
         UNION ALL
-        SELECT 'faster than an airliner', 'blanked', flight_id, d.miles || ' miles in ' || d.air_minutes || ' minutes'
+        SELECT
+            'faster than an airliner',
+            'blanked',
+            flight_id,
+            d.miles || ' miles in ' || d.air_minutes || ' minutes'
         FROM departures AS d
         JOIN facts USING (flight_id)
         WHERE d.air_minutes IS NOT NULL AND facts.air_minutes IS NULL
@@ -219,7 +233,10 @@ def quality(pond: Pond) -> None:
         UNION ALL
         SELECT
             'aircraft: ' || aircraft_record,
-            CASE aircraft_record WHEN 'registered as a light aircraft' THEN 'blanked' ELSE 'kept' END,
+            CASE aircraft_record
+                WHEN 'registered as a light aircraft' THEN 'blanked'
+                ELSE 'kept'
+            END,
             flight_id,
             departures.tailnum
         FROM aircraft

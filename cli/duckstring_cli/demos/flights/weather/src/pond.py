@@ -55,7 +55,8 @@ def weather(pond: Pond) -> None:
                 dewp,
                 humid,
                 wind_dir,
-                round(wind_speed, 2) AS wind_speed, -- the file's digits beyond are from converting knots
+                -- the file's digits beyond are from converting knots
+                round(wind_speed, 2) AS wind_speed,
                 round(wind_gust, 2) AS wind_gust,
                 precip,
                 pressure,
