@@ -59,6 +59,7 @@ from duckstring.testing.fakes import (
     MemorySchedules,
     MemoryWorkers,
 )
+from tests.property.values import register
 from tests.property.worlds import looks
 
 register()
