@@ -31,11 +31,18 @@ def test_its_examples_are_declared_without_asking_anybody(example):
 
 @pytest.mark.parametrize("name", JOBS)
 def test_its_signatures_are_the_code_s(name):
-    (written,) = re.findall(rf"^    {name}\((.*)\)$", DOCS, re.MULTILINE)
-    parameters = inspect.signature(getattr(external, name)).parameters
-    names = re.findall(r"(?:^|, )(\w+)", re.sub(r'=(Env\("\w+"\)|None|"")', "", written))
+    ((made, ran),) = re.findall(
+        rf"\n\n    {name}\(((?:.+\n)+?)    job\.run\((.+)\)\n", DOCS
+    )  # a block of its own: the constructor, on one line or several, and run
+    job = getattr(external, name)
 
-    assert names == list(parameters)
+    assert _names(made.strip().removesuffix(")")) == list(inspect.signature(job).parameters)
+    assert _names(ran) == list(inspect.signature(job.run).parameters)[1:]
+
+
+def _names(written: str) -> list[str]:
+    plain = re.sub(r'=(Env\("\w+"\)|None|"")', "", " ".join(written.split()))
+    return re.findall(r"(?:^|, )(\w+)", plain)
 
 
 @pytest.mark.parametrize(
