@@ -4,18 +4,21 @@ task.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Literal
 
 from duckstring.errors import InvariantError
+from duckstring.model.failures import FailedAnswer, failed_answer
 from duckstring.worker.ends import ProcessDiedError
 from duckstring.worker.ports import Order, Worker
 from duckstring.worker.run_ripple import run_ripple
 from functions.ripple.logs import labelled
 
-_TOLD_LENGTH = 1000
+_MESSAGE = 1_000
+"""Characters of an error of ours: the log has all of it."""
 
 
-def attempt(order: Order, worker: Worker) -> dict[str, Any]:
+def attempt(order: Order, worker: Worker) -> Mapping[str, object]:
     """``run_ripple``'s answer, or ``{"outcome": "lost", "failure": {...}}``: the author does not
     pay for what the world did.
 
@@ -38,21 +41,19 @@ def attempt(order: Order, worker: Worker) -> dict[str, Any]:
             raise
         except ProcessDiedError as error:
             worker.log.warning("attempt's process died", extra={"why": error.message})
-            return {
-                **lost(order, type(error).__name__, worker.redactor.text(error, most=_TOLD_LENGTH)),
-                "outcome": "crashed",
-            }
+            return _unsuccessful("crashed", order, error, worker)
         except Exception as error:
             worker.log.exception("attempt lost")
-            return lost(order, type(error).__name__, worker.redactor.text(error, most=_TOLD_LENGTH))
+            return _unsuccessful("lost", order, error, worker)
 
 
-def lost(order: Order, error: str, message: str) -> dict[str, Any]:
-    """What is answered for an attempt that nobody can say more of."""
-    failure = {
-        "ripple": order.ripple,
-        "attempt": order.attempt,
-        "error": error,
-        "message": message[:_TOLD_LENGTH],
-    }
-    return {"outcome": "lost", "failure": failure}
+def _unsuccessful(
+    outcome: Literal["crashed", "lost"], order: Order, error: Exception, worker: Worker
+) -> FailedAnswer:
+    return failed_answer(
+        outcome,
+        ripple=order.ripple,
+        attempt=order.attempt,
+        error=type(error).__name__,
+        message=worker.redactor.text(error, most=_MESSAGE),
+    )

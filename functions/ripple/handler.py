@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -31,14 +32,14 @@ class EndedError(Exception):
     costs no state to look at it.
     """
 
-    def __init__(self, answer: dict[str, Any]) -> None:
+    def __init__(self, answer: Mapping[str, object]) -> None:
         """Tell ``answer`` as the state machine reads it: class names do not reach it everywhere,
         messages do.
         """
         super().__init__(ENDED + json.dumps(answer))
 
 
-def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context has no type of its own
+def handle(event: dict[str, Any], context: Any) -> Mapping[str, object]:  # noqa: ANN401 - Lambda's context has no type of its own
     """What the author did wrong is told, and so is what the world did: the author does not pay for
     it.
 

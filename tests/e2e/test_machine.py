@@ -11,8 +11,8 @@ import pytest
 
 from duckstring.adapters.aws.executions import Machine, TokenGates, execution_arn
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun
-from duckstring.engine.state import Failure
 from duckstring.model.compute import ORDER, TOKEN
+from duckstring.model.failures import Failure
 from duckstring.model.verdicts import ENDED
 from infra.machine import definition
 

@@ -35,9 +35,10 @@ from duckstring.engine.effects import (
 )
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import AlarmRang, GateReached, Triggered, WindowOpened
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import PondState
 from duckstring.errors import InvariantError, StateConflictError, StateTooLargeError, TransientError
 from duckstring.model.catalog import TableVersion
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings

@@ -32,7 +32,6 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import (
     Attempt,
     Down,
-    Failure,
     PondState,
     RippleState,
     Run,
@@ -41,6 +40,7 @@ from duckstring.engine.state import (
 )
 from duckstring.model.catalog import Release, RippleSpec, TableVersion
 from duckstring.model.compute import Pin
+from duckstring.model.failures import Failure
 from duckstring.model.limits import MOST_PINS, MOST_SINKS
 from duckstring.model.names import Line, table_key
 from duckstring.model.values import replace

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
 from duckstring.engine.effects import RecordRun
-from duckstring.engine.state import Failure
 from duckstring.model.attempts import AttemptFinished, AttemptStarted, OnKillCalled, Site
+from duckstring.model.failures import Failure
 from duckstring.model.names import Line
 from tests.hostile import NEEDLE, SECRET, check_stored, hostile, redactor
 from tests.integration.aws import catchment

@@ -7,7 +7,7 @@ import pytest
 from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader, months_back
 from duckstring.adapters.aws.items import to_item
 from duckstring.engine.effects import RecordAttempt, RecordRun
-from duckstring.engine.state import Failure
+from duckstring.model.failures import Failure
 from duckstring.model.names import Line
 from tests.integration.aws import catchment
 

@@ -22,8 +22,8 @@ from duckstring.adapters.aws.sweeper import AttemptRowReader
 from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.engine.effects import AnswerGate, RecordAttempt, StopTask
 from duckstring.engine.signals import GateReached
-from duckstring.engine.state import Failure
 from duckstring.model.attempts import AttemptFinished, AttemptStarted, Began, Site, Usage
+from duckstring.model.failures import Failure
 from duckstring.model.names import Line
 from tests.integration.aws import catchment
 

@@ -30,7 +30,7 @@ from duckstring.adapters.aws.worker import SecretEntries
 from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.engine.effects import CallOnKill, PublishSnapshot, RecordAttempt
 from duckstring.engine.signals import GateReached, RippleSucceeded
-from duckstring.engine.state import Attempt, Failure, PondState, RippleState, Run
+from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import InvariantError, TransientError
 from duckstring.model.attempts import (
     AttemptFinished,
@@ -42,6 +42,7 @@ from duckstring.model.attempts import (
     Site,
     Usage,
 )
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, from_text, to_text
 from duckstring.model.names import Line, artifact_key
 from duckstring.model.values import replace

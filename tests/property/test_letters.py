@@ -35,7 +35,6 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import (
     Attempt,
     Down,
-    Failure,
     PondState,
     RippleState,
     Run,
@@ -44,6 +43,7 @@ from duckstring.engine.state import (
 )
 from duckstring.engine.step import steps
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec, TableVersion
+from duckstring.model.failures import Failure
 from duckstring.model.limits import stored_bytes, within
 from duckstring.model.names import Line, parse_table_key, table_key
 from duckstring.model.values import replace

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from duckstring.engine.effects import Effect
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import AlarmRang, Deployed, Signal, Triggered
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import PondState
 from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release
+from duckstring.model.failures import Failure
 from duckstring.model.names import Line
 from duckstring.orchestrator.deliver import deliver
 from duckstring.orchestrator.perform import perform

@@ -7,7 +7,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import PondState
+from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.values import replace

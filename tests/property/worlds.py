@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from duckstring.engine.runs import source_f
 from duckstring.engine.signals import Ordered, Removed, RippleSucceeded
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import PondState
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, writer_of
 from duckstring.model.values import replace

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from duckstring.engine.signals import RippleSucceeded
-from duckstring.engine.state import Attempt, Failure
+from duckstring.engine.state import Attempt
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptStarted
+from duckstring.model.failures import Failure
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from tests.unit import worker_kit as kit

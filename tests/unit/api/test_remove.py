@@ -8,10 +8,11 @@ from duckstring.api.history import runs
 from duckstring.api.ports import RemovePorts
 from duckstring.api.remove import remove
 from duckstring.engine.signals import Deployed, Removed
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.errors import OperatorError, StateConflictError
 from duckstring.model.catalog import Removal
+from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line
 from duckstring.model.values import replace

@@ -10,7 +10,6 @@ from duckstring.api.tables import NotPublishedError, tables
 from duckstring.engine.state import (
     Attempt,
     Down,
-    Failure,
     Kept,
     PondState,
     RippleState,
@@ -22,6 +21,7 @@ from duckstring.engine.state import (
 )
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import TableVersion
+from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line
 from duckstring.model.values import replace

@@ -8,18 +8,10 @@ import pytest
 
 from duckstring.api.trigger import trigger
 from duckstring.engine.signals import ExecutionEnded, Triggered
-from duckstring.engine.state import (
-    Down,
-    Failure,
-    PondState,
-    Run,
-    SourceReport,
-    SourceView,
-    Tide,
-    Wave,
-)
+from duckstring.engine.state import Down, PondState, Run, SourceReport, SourceView, Tide, Wave
 from duckstring.errors import OperatorError
 from duckstring.model.arrivals import Arrival
+from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line, execution_name, read_execution_name
 from duckstring.model.values import replace

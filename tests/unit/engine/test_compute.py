@@ -30,10 +30,11 @@ from duckstring.engine.signals import (
     RippleSucceeded,
     Triggered,
 )
-from duckstring.engine.state import Failure, PondState, RippleState
+from duckstring.engine.state import PondState, RippleState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release
 from duckstring.model.compute import TASK_SIZES, Pin, size_above, size_for
+from duckstring.model.failures import Failure
 from duckstring.model.values import replace
 from duckstring.testing.simulator import FUNCTION_MIB, START, Attempted, World, pond, seconds
 from tests.unit.engine.test_demand import A, counts, deployed

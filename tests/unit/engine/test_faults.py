@@ -19,8 +19,9 @@ from duckstring.engine.signals import (
     RippleSucceeded,
     Triggered,
 )
-from duckstring.engine.state import Failure, PondState, SourceReport
+from duckstring.engine.state import PondState, SourceReport
 from duckstring.engine.step import step, steps
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line
 from duckstring.model.values import replace

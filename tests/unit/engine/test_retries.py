@@ -8,8 +8,9 @@ import pytest
 
 from duckstring.engine.effects import SendTarget
 from duckstring.engine.signals import BudgetSet, SourceTold, Triggered
-from duckstring.engine.state import Down, Failure, Kept, SourceReport
+from duckstring.engine.state import Down, Kept, SourceReport
 from duckstring.engine.step import step
+from duckstring.model.failures import Failure
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 from duckstring.testing.simulator import START, World, chain_of, pond, seconds

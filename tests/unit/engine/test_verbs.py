@@ -9,8 +9,9 @@ import pytest
 from duckstring.adapters.aws import codec
 from duckstring.engine.effects import RecordAttempt, SendPull, SendTarget, StopRun
 from duckstring.engine.signals import BudgetSet, Ordered, Removed
-from duckstring.engine.state import Failure, Wave
+from duckstring.engine.state import Wave
 from duckstring.engine.step import step
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
 from duckstring.model.values import replace

@@ -15,7 +15,6 @@ from duckstring.engine.compute import place_and_why
 from duckstring.engine.state import (
     Attempt,
     Down,
-    Failure,
     PondState,
     RippleState,
     Run,
@@ -24,6 +23,7 @@ from duckstring.engine.state import (
     Trigger,
 )
 from duckstring.model.catalog import Release
+from duckstring.model.failures import Failure
 from duckstring.model.find import find
 from duckstring.model.graph import in_order
 from duckstring.model.instants import NEVER, Instant, to_text

@@ -11,8 +11,9 @@ from typing import Literal
 
 from msgspec import field
 
-from duckstring.engine.state import Failure, SourceReport
+from duckstring.engine.state import SourceReport
 from duckstring.model.catalog import DroppedTable, TableVersion
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.values import Tagged, Value

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, Verdict
 from duckstring.engine.signals import GateReached
-from duckstring.engine.state import RippleState, Run, shortened
+from duckstring.engine.state import RippleState, Run
 from duckstring.engine.turn import Turn, with_waiting
+from duckstring.model.failures import shortened
 from duckstring.model.values import replace
 
 

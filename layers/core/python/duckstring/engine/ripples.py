@@ -11,8 +11,9 @@ from duckstring.engine.demand import order_replacement
 from duckstring.engine.effects import CallOnKill, RecordAttempt, StopTask
 from duckstring.engine.runs import at_rest, fail_run
 from duckstring.engine.signals import GateReached, RippleSucceeded
-from duckstring.engine.state import Attempt, Failure, RippleState, Run, shortened
+from duckstring.engine.state import Attempt, RippleState, Run
 from duckstring.engine.turn import Turn
+from duckstring.model.failures import Failure, shortened
 from duckstring.model.instants import Instant
 from duckstring.model.limits import CAUSE, LAST_WORDS, within
 from duckstring.model.values import replace

@@ -10,8 +10,9 @@ from duckstring.engine import tables
 from duckstring.engine.asking import lagging, order_next
 from duckstring.engine.demand import hold_target, pull_again, started_f, take_target
 from duckstring.engine.effects import Announce, AnswerGate, RecordRun, RunStatus
-from duckstring.engine.state import Failure, Kept, RippleState, Run, shortened
+from duckstring.engine.state import Kept, RippleState, Run
 from duckstring.engine.turn import Turn
+from duckstring.model.failures import Failure, shortened
 from duckstring.model.instants import NEVER, ZERO, Instant, just_after
 from duckstring.model.values import replace
 from duckstring.model.windows import next_opening, open_now

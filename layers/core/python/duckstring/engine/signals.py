@@ -12,9 +12,10 @@ from typing import Literal
 
 from msgspec import field
 
-from duckstring.engine.state import Failure, SourceReport, Stamp
+from duckstring.engine.state import SourceReport, Stamp
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.compute import PinnedPlace
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.triggers import TriggerKind

@@ -16,8 +16,9 @@ from msgspec import field
 
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.compute import Pin, Place
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, Instant
-from duckstring.model.limits import ERROR, MESSAGE, REASON, within
+from duckstring.model.limits import REASON, within
 from duckstring.model.names import Line
 from duckstring.model.values import Tagged, Value, replace
 from duckstring.model.windows import Window
@@ -29,27 +30,6 @@ Stamp = tuple[int, int]
 """(revision, index) of the effect that a signal came from: grows with everything one sender
 says.
 """
-
-
-class Failure(Value, frozen=True):
-    """Why a Ripple attempt did not succeed: the author's words, unchanged.
-
-    ``error`` is the exception's class name, ``message`` its text, ``ripple`` and ``attempt`` where
-    it happened.
-    """
-
-    ripple: str
-    attempt: int
-    error: str
-    message: str
-
-
-def shortened(failure: Failure, *, most: int = MESSAGE) -> Failure:
-    """The failure as an item, an outbox and an execution have room for it: history has every
-    word.
-    """
-    message = within(failure.message, most, note="... (history has all of it)")
-    return Failure(failure.ripple, failure.attempt, within(failure.error, ERROR), message)
 
 
 class Attempt(Value, frozen=True):

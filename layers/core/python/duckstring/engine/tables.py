@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from duckstring.engine.effects import PublishSnapshot, RecordRun
-from duckstring.engine.state import Failure, Run
+from duckstring.engine.state import Run
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import DroppedTable, TableVersion
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER
 from duckstring.model.names import package_id, parse_line, run_key, writer_of
 from duckstring.model.values import replace

@@ -14,7 +14,6 @@ from msgspec.structs import asdict
 
 from duckstring.engine.effects import Effect
 from duckstring.engine.state import (
-    Failure,
     Health,
     Kept,
     PondState,
@@ -26,6 +25,7 @@ from duckstring.engine.state import (
 )
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.compute import Pin
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.values import replace

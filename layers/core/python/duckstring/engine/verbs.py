@@ -23,8 +23,9 @@ from duckstring.engine.effects import (
 from duckstring.engine.ripples import call_on_kill
 from duckstring.engine.runs import abandon_failure
 from duckstring.engine.signals import BudgetSet, Ordered
-from duckstring.engine.state import Down, Failure, PondState, Run, SourceReport
+from duckstring.engine.state import Down, PondState, Run, SourceReport
 from duckstring.engine.turn import Turn
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, just_after
 from duckstring.model.values import replace
 from duckstring.model.windows import MOST_WINDOWS, Window, overlap

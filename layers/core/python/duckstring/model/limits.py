@@ -60,6 +60,12 @@ MESSAGE = 1_200
 """Kept of a failure in a state, an answer to a gate and an event. History has all of it."""
 CAUSE = 500
 """Kept of why an execution ended, in the row of each attempt that it had."""
+ERROR_NAME = 200
+"""Characters of the name of an error, as a worker says it."""
+ANSWER = 6_000
+"""Of a message in a worker's answer, as ASCII JSON: it travels as JSON in JSON in JSON, in an
+error's cause of at most 32,768 characters.
+"""
 LAST_WORDS = 8_000
 """Kept of a failure in the row of an attempt whose worker could not write it: what AWS says of a
 crash.

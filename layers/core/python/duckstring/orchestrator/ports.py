@@ -20,9 +20,10 @@ from duckstring.engine.effects import (
     StopTask,
 )
 from duckstring.engine.signals import GateReached, Signal
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import PondState
 from duckstring.model.attempts import OwnFailure
 from duckstring.model.catalog import Release, Removal
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from duckstring.errors import OperatorError
 from duckstring.model.compute import ORDER, TOKEN
+from duckstring.model.failures import FailedAnswer, FailedEnd, failed_answer
 from duckstring.orchestrator.ports import Fields, Overrides, Tokens
 
 _log = logging.getLogger("duckstring.task_ended")
@@ -28,20 +29,20 @@ class StoppedTask:
     token: str
     ripple: str
     attempt: int
-    outcome: str
+    outcome: FailedEnd
     error: str
     message: str
 
     @property
-    def answer(self) -> Fields:
+    def answer(self) -> FailedAnswer:
         """In the words of the ripple function."""
-        failure = {
-            "ripple": self.ripple,
-            "attempt": self.attempt,
-            "error": self.error,
-            "message": self.message,
-        }
-        return {"outcome": self.outcome, "failure": failure}
+        return failed_answer(
+            self.outcome,
+            ripple=self.ripple,
+            attempt=self.attempt,
+            error=self.error,
+            message=self.message,
+        )
 
 
 def task_ended(event: Fields, *, tokens: Tokens, overrides: Overrides) -> bool:
@@ -99,7 +100,7 @@ def _variables(overrides: object) -> dict[str, str]:
     }
 
 
-def _end(detail: Fields) -> tuple[str, str, str]:
+def _end(detail: Fields) -> tuple[FailedEnd, str, str]:
     """(outcome, error, message)."""
     code = str(detail.get("stopCode") or "TaskStopped")
     words = [str(detail.get("stoppedReason") or "")]

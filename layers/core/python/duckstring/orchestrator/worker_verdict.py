@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from duckstring.engine.signals import GateReached
-from duckstring.engine.state import shortened
+from duckstring.model.failures import shortened
 from duckstring.model.limits import LAST_WORDS
 from duckstring.model.names import Line
 from duckstring.model.values import replace

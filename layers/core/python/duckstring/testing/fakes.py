@@ -27,9 +27,10 @@ from duckstring.engine.effects import (
 )
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import AlarmRang, GateOutcome, GateReached, RippleSucceeded, Signal
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import PondState
 from duckstring.errors import InvariantError, StateConflictError
 from duckstring.model.catalog import TableVersion
+from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, table_key
 from duckstring.model.values import replace

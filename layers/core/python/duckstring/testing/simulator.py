@@ -58,10 +58,11 @@ from duckstring.engine.signals import (
     WindowOpened,
     WindowRemoved,
 )
-from duckstring.engine.state import Failure, PondState
+from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.catalog import PondKind, Release, RippleSpec, SourceSpec, TableVersion
 from duckstring.model.compute import PinnedPlace
+from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, table_key
 from duckstring.model.values import replace

@@ -4,15 +4,16 @@ then to the engine.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import RippleSucceeded
-from duckstring.model.attempts import AttemptFinished, AttemptPaused, Began, OwnEnd
+from duckstring.model.attempts import AttemptFinished, AttemptPaused, Began, OwnEnd, OwnFailure
+from duckstring.model.failures import failed_answer
 from duckstring.model.instants import Instant, duration_in_words, to_text
+from duckstring.model.limits import ERROR_NAME
 from duckstring.model.names import run_key
 from duckstring.model.pauses import spaced
 from duckstring.worker.calling import Cut, Fault, Pauses
@@ -20,15 +21,7 @@ from duckstring.worker.ends import Done, Known
 from duckstring.worker.ports import Order, Worker
 from duckstring.worker.usage import Meter
 
-Answer = dict[str, object]
-
-_ERROR_LIMIT = 200
-"""Of the name of an error's class."""
-
-_PAYLOAD_LIMIT = 6_000
-"""Of a message: it travels as JSON in JSON in JSON, in an error's cause of at most 32,768
-characters.
-"""
+Answer = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +114,7 @@ def _with_error(where: Cut | None, line: str) -> str:
     return f"Traceback (most recent call last):\n{frames}{line}\n" if frames else f"{line}\n"
 
 
-def fail(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> Answer:
+def fail(status: OwnFailure, fault: Fault, work: Work, worker: Worker) -> Answer:
     """Tell that the attempt did not succeed."""
     fault = redacted(fault, worker)
     if not write_fault(status, fault, work, worker):
@@ -136,13 +129,13 @@ def fail(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> Answer:
         },
     )
     order = work.order
-    failure = {
-        "ripple": order.ripple,
-        "attempt": order.attempt,
-        "error": fault.error,
-        "message": _shortened(fault.message),
-    }
-    return {"outcome": status, "failure": failure}
+    return failed_answer(
+        status,
+        ripple=order.ripple,
+        attempt=order.attempt,
+        error=fault.error,
+        message=fault.message,
+    )
 
 
 def redacted(fault: Fault, worker: Worker) -> Fault:
@@ -150,7 +143,7 @@ def redacted(fault: Fault, worker: Worker) -> Fault:
     clean = worker.redactor.text
     return replace(
         fault,
-        error=clean(fault.error, most=_ERROR_LIMIT),
+        error=clean(fault.error, most=ERROR_NAME),
         message=clean(fault.message),
         traceback=clean(fault.traceback),
     )
@@ -239,18 +232,3 @@ def _pause(paused: Pauses, discarded: Sequence[str], work: Work, worker: Worker)
         extra={"seconds": seconds, "asked": paused.seconds, "pauses": work.began.pauses + 1},
     )
     return {"outcome": "paused", "seconds": seconds}
-
-
-def _shortened(message: str) -> str:
-    """As much of a message as a state machine's payload should carry; history has all of it."""
-    if len(json.dumps(message)) <= _PAYLOAD_LIMIT:
-        return message
-    low, high = 0, len(message)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (
-            (middle, high)
-            if len(json.dumps(message[:middle])) <= _PAYLOAD_LIMIT
-            else (low, middle - 1)
-        )
-    return f"{message[:low]}... (the run's history has the rest)"

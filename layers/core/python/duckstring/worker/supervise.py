@@ -24,6 +24,7 @@ from typing import Literal, Protocol
 
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptFinished
+from duckstring.model.failures import FailedEnd, failed_answer
 from duckstring.model.names import Line
 from duckstring.model.verdicts import BEAT_SECONDS
 from duckstring.ports import Clock
@@ -268,14 +269,11 @@ class Supervisor:
             return now > killed_before
         return peak_mib() >= _NEARLY_ALL * self._order.memory_mib
 
-    def _ended(self, outcome: str, error: str, message: str) -> Answer:
-        failure = {
-            "ripple": self._order.ripple,
-            "attempt": self._order.attempt,
-            "error": error,
-            "message": message,
-        }
-        return {"outcome": outcome, "failure": failure}
+    def _ended(self, outcome: FailedEnd, error: str, message: str) -> Answer:
+        order = self._order
+        return failed_answer(
+            outcome, ripple=order.ripple, attempt=order.attempt, error=error, message=message
+        )
 
     def _tell(self, answer: Answer) -> bool:
         """Until it is heard, or nobody waits for it. The beats go on meanwhile."""

@@ -20,7 +20,6 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of
 from duckstring.adapters.aws.layout import attempt_key, former_key
 from duckstring.adapters.aws.rows import readable_fields
-from duckstring.engine.state import Failure
 from duckstring.errors import TransientError
 from duckstring.model.attempts import (
     MOST_INVOCATIONS,
@@ -34,6 +33,7 @@ from duckstring.model.attempts import (
     OwnFailure,
     Usage,
 )
+from duckstring.model.failures import Failure
 from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key

@@ -17,8 +17,8 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.layout import former_key, token_key
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, StopRun
 from duckstring.engine.signals import GateReached
-from duckstring.engine.state import shortened
 from duckstring.errors import InvariantError
+from duckstring.model.failures import shortened
 from duckstring.model.names import Line, execution_name
 from duckstring.model.verdicts import CANCELLED, DONE, TASK
 

@@ -25,7 +25,7 @@ from duckstring.adapters.aws.layout import (
 )
 from duckstring.adapters.aws.rows import attempt_row
 from duckstring.engine.effects import RecordAttempt, RecordRun
-from duckstring.engine.state import Failure
+from duckstring.model.failures import Failure
 from duckstring.model.foreign import readable
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.limits import ERROR, within

@@ -1,0 +1,82 @@
+"""Why an attempt did not succeed, and how an answer says it. What is kept of the texts, and where,
+is in ``model/limits.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Literal, TypedDict
+
+from duckstring.model.limits import ANSWER, ERROR, MESSAGE, within
+from duckstring.model.values import Value
+
+_HISTORY_HAS_ALL = "... (history has all of it)"
+
+FailedEnd = Literal["failed", "timeout", "overran", "memory", "lost", "crashed"]
+"""How an attempt ended that did not succeed, as a gate takes it."""
+
+
+class Failure(Value, frozen=True):
+    """Why a Ripple's attempt did not succeed, in the author's words, unchanged.
+
+    ``error`` is the exception's class name, ``message`` its text. ``ripple`` and ``attempt`` say
+    where it happened; a run that failed as a whole has neither.
+    """
+
+    ripple: str
+    attempt: int
+    error: str
+    message: str
+
+
+class FailureObject(TypedDict):
+    """A ``Failure`` in an answer to the state machine, and in the letter of a gate."""
+
+    ripple: str
+    attempt: int
+    error: str
+    message: str
+
+
+class FailedAnswer(TypedDict):
+    """The answer of a worker whose attempt did not succeed."""
+
+    outcome: str
+    failure: FailureObject
+
+
+def shortened(failure: Failure, *, most: int = MESSAGE) -> Failure:
+    """The failure as an item, an outbox and an execution have room for it. ``most``: bytes of the
+    message, as they are stored.
+    """
+    message = within(failure.message, most, note=_HISTORY_HAS_ALL)
+    return Failure(failure.ripple, failure.attempt, within(failure.error, ERROR), message)
+
+
+def failed_answer(
+    outcome: FailedEnd, *, ripple: str, attempt: int, error: str, message: str
+) -> FailedAnswer:
+    """What a worker, or who speaks for it, answers to the state machine.
+
+    The message is cut to what an execution's state carries: ``ANSWER`` bytes of ASCII JSON.
+    """
+    return {
+        "outcome": outcome,
+        "failure": {
+            "ripple": ripple,
+            "attempt": attempt,
+            "error": error,
+            "message": _for_payload(message),
+        },
+    }
+
+
+def _for_payload(message: str) -> str:
+    if len(json.dumps(message)) <= ANSWER:
+        return message
+    low, high = 0, len(message)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = len(json.dumps(message[:middle])) <= ANSWER
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return f"{message[:low]}{_HISTORY_HAS_ALL}"
