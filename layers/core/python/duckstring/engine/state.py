@@ -1,9 +1,7 @@
 """What one line knows: itself, what its Sources last told it, the names of its Sinks. Nothing of
 the graph.
 
-All values here are immutable; ``step`` works on a private copy and hands back a new one. Those that
-a step replaces have no slots: a copy of a ``__dict__`` costs a quarter of setting each slot
-(``model/values.py``).
+All values here are immutable; ``step`` works on a private copy and hands back a new one.
 """
 
 from __future__ import annotations

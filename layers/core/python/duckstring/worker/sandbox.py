@@ -10,9 +10,10 @@ import resource
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict
+
+from msgspec.structs import asdict
 
 from duckstring.author.errors import missing_variable_hint
 from duckstring.author.order import arrange
