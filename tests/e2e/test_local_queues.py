@@ -18,7 +18,7 @@ for name, folder in (("duckstring_cli", sys.argv[1]), ("duckstring_cli.local", s
     package.__path__ = [folder]
     sys.modules[name] = package
 
-from duckstring_cli.local.queues import guard_queues
+from duckstring_cli.local.patches.queues import guard_queues
 from ministack.services import sqs
 
 guard_queues()

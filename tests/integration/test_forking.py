@@ -207,12 +207,12 @@ def test_bytes_that_are_no_text_are_read_as_escapes(start, monkeypatch, handler)
 def watchdog(monkeypatch):
     monkeypatch.setattr(watchdogs, "_STOPPED_LIMIT", 0.0)
     monkeypatch.setattr(watchdogs, "_DEAD_LIMIT", 0.0)
-    return watchdogs.Watchdog()
+    return watchdogs.Watchdog(lambda worker: worker.process)
 
 
 def held(watchdog, worker, *, starting=False):
     """What an invocation reads from a worker while the watchdog looks at it."""
-    with watchdog.watching(SimpleNamespace(_proc=worker), starting=starting):
+    with watchdog.watching(SimpleNamespace(process=worker), starting=starting):
         reader = threading.Thread(target=worker.stdout.readline, daemon=True)
         reader.start()
         limit = time.monotonic() + 20
@@ -247,7 +247,7 @@ def test_a_start_that_does_not_end_is_ended(start, watchdog, monkeypatch):
 
 def test_a_worker_that_is_at_work_is_left_alone(start, watchdog):
     worker = start("one")
-    with watchdog.watching(SimpleNamespace(_proc=worker)):
+    with watchdog.watching(SimpleNamespace(process=worker)):
         for _ in range(5):
             watchdog.look()
     assert ask(worker, "a")["said"] == "a"
