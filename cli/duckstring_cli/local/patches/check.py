@@ -55,7 +55,7 @@ def require(names: Mapping[str, Iterable[Name]] | None = None) -> None:
                 faults.setdefault(f"{name} {fault}", []).append(patch)
                 packages.add(name.module.partition(".")[0])
     if faults:
-        raise ChangedEmulatorError(_error(faults, sorted(packages)))
+        raise ChangedEmulatorError(_error(faults, sorted(packages & EXPECTED.keys())))
     for package in sorted(EXPECTED):
         if installed(package) != EXPECTED[package]:
             logger.warning(
@@ -90,17 +90,21 @@ def main() -> int:
 
 
 def _error(faults: Mapping[str, list[str]], packages: Iterable[str]) -> str:
-    found = "; ".join(
-        f"{package} {installed(package)} is installed, {EXPECTED[package]} is expected"
-        for package in packages
-    )
+    found = "; ".join(map(_releases, packages))
     lines = [
         f"{fault} (needed by the patch {', '.join(dict.fromkeys(used))})"
         for fault, used in faults.items()
     ]
     wanted = " ".join(f"'{package}=={EXPECTED[package]}'" for package in packages)
     hint = (
-        f"pip --python {sys.executable} install {wanted}. "
+        f"pip --python {sys.executable} install --force-reinstall {wanted}. "
         f"Or delete {sys.prefix} and start again: it is installed anew."
     )
     return "\n".join([f"{OPENING}{found}.", *lines, HINT + hint])
+
+
+def _releases(package: str) -> str:
+    found, expected = installed(package), EXPECTED[package]
+    if found == expected:
+        return f"{package} {found} is installed, as expected, but its files were changed"
+    return f"{package} {found} is installed, {expected} is expected"
