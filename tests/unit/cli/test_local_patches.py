@@ -347,3 +347,10 @@ def test_a_patch_gives_its_reason_and_declares_by_one_list(path):
     ]
     assert len(made) == 1
     assert made[0].startswith("Names(")
+
+
+def test_the_documentation_lists_every_patch():
+    page = (ROOT / "docs" / "local.md").read_text()
+    table = page.partition("| patch | what it does |")[2].partition("\n\n")[0]
+    listed = [line.split("`")[1] for line in table.splitlines() if "`" in line]
+    assert listed == sorted(PATCH_MODULES)

@@ -8,6 +8,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,23 +26,25 @@ _GONE = "is missing"
 class Name:
     """A name of the emulator.
 
-    ``path`` leads from the module to it: ``_queues``, or ``Worker._spawn``. A module that is not
-    ``loaded`` at the start is checked by its source alone.
+    ``parts`` lead from the module to it: ``("_queues",)``, or ``("Worker", "_spawn")``. A module
+    that is not ``loaded`` at the start is checked by its source alone.
     """
 
     module: str
-    path: str
+    parts: tuple[str, ...]
     check: Check
     loaded: bool = True
 
     def __str__(self) -> str:  # type: ignore[explicit-override]
         """As the error names it."""
-        return f"{self.module}.{self.path}"
+        return ".".join((self.module, *self.parts))
 
     def read(self) -> Any:  # noqa: ANN401 - the emulator has no types
         """What it is now."""
-        holder, name = self._holder()
-        return getattr(holder, name)
+        found = self._module()
+        for part in self.parts:
+            found = getattr(found, part)
+        return found
 
     def replace(self, value: Any) -> None:  # noqa: ANN401
         """Make it another, for everybody who looks it up from now on."""
@@ -50,13 +53,13 @@ class Name:
 
     def of(self, thing: Any, *default: Any) -> Any:  # noqa: ANN401
         """The attribute of that name of one object; or the ``default`` that is given."""
-        return getattr(thing, self.path.rpartition(".")[2], *default)
+        return getattr(thing, self.parts[-1], *default)
 
     def fault(self) -> str:
         """What is not as declared; empty: all is. Changes nothing."""
         try:
             if not self.loaded:
-                return _fault_in_source(self.module, self.path)
+                return _fault_in_source(self.module, *self.parts)
             holder, name = self._holder()
         except (ImportError, OSError):
             return "cannot be found: there is no such module"
@@ -65,11 +68,15 @@ class Name:
         return self.check(holder, name)
 
     def _holder(self) -> tuple[Any, str]:
-        holder: Any = importlib.import_module(self.module)
-        *outer, name = self.path.split(".")
-        for one in outer:
-            holder = getattr(holder, one)
-        return holder, name
+        holder = self._module()
+        for part in self.parts[:-1]:
+            holder = getattr(holder, part)
+        return holder, self.parts[-1]
+
+    def _module(self) -> Any:  # noqa: ANN401
+        # Invocations read several names each, and the import system takes longer than all the rest.
+        found = sys.modules.get(self.module) if self.loaded else None
+        return found or importlib.import_module(self.module)
 
 
 class Names:
@@ -119,7 +126,7 @@ class Names:
         return self._add(module, path, lambda _holder, _name: "", loaded=False)
 
     def _add(self, module: str, path: str, check: Check, *, loaded: bool = True) -> Name:
-        name = Name(f"{self._package}.{module}", path, check, loaded)
+        name = Name(f"{self._package}.{module}", tuple(path.split(".")), check, loaded)
         self._all.append(name)
         return name
 
