@@ -30,8 +30,10 @@ with Path({log!r}).open("a") as log:
 SCRIPT = """
 import json, os, sys
 for line in sys.stdin:
-    print(json.dumps({"said": line.strip(), "pid": os.getpid(), "cwd": os.getcwd(), "name": os.environ.get("NAME"),
-                      "imported": "functions.ripple.handler" in sys.modules}), flush=True)
+    imported = "functions.ripple.handler" in sys.modules
+    said = {"said": line.strip(), "pid": os.getpid(), "cwd": os.getcwd()}
+    said |= {"name": os.environ.get("NAME"), "imported": imported}
+    print(json.dumps(said), flush=True)
     print("told", file=sys.stderr, flush=True)
 """
 
