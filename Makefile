@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.finished
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format unit property integration infra e2e test lowest prove bench chaos synth clean
+.PHONY: help setup demo check format unit property integration infra e2e test lowest prove emulator bench chaos synth clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
@@ -56,6 +56,14 @@ prove: setup  ## The properties with thousands of examples
 
 bench: setup  ## Print the figures of bench/
 	$(BIN)/python -m bench
+
+RELEASE ?=
+emulator: setup  ## Compare a release of the AWS emulator (RELEASE=, else the newest) with what the patches use
+	@mkdir -p .build
+	@$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python .build/emulator
+	@$(BIN)/python -m uv pip install --quiet --python .build/emulator/bin/python ministack$(RELEASE:%===%) \
+	  $$($(BIN)/python -c 'from duckstring_cli.local.patches.expected import EXPECTED; print(*(f"{name}=={version}" for name, version in EXPECTED.items() if name != "ministack"))')
+	@LOG_LEVEL=WARNING .build/emulator/bin/python -s -P cli/duckstring_cli/local/serve.py --check
 
 ROUNDS ?= 200
 SEED ?= 1

@@ -7,6 +7,7 @@ that they can be laid beside the history's. Nothing here changes what the server
 
 from __future__ import annotations
 
+import importlib
 import json
 import runpy
 import sys
@@ -112,8 +113,8 @@ def _trace_workers(server: Any, tell: Any) -> None:
 
     def pace_and_trace(note: Any) -> None:
         pace(note)
-        worker = server.ministack("core.lambda_runtime").Worker
-        spawn, invoke = worker._spawn, worker.invoke
+        workers = importlib.import_module("duckstring_cli.local.patches.workers")
+        spawn, invoke = workers.SPAWN.read(), workers.INVOKE.read()
 
         def spawn_traced(self: Any) -> None:
             began = time.time()
@@ -132,7 +133,8 @@ def _trace_workers(server: Any, tell: Any) -> None:
             tell(event="invoke", about=_about(event), **told)
             return answer
 
-        worker._spawn, worker.invoke = spawn_traced, invoke_traced
+        workers.SPAWN.replace(spawn_traced)
+        workers.INVOKE.replace(invoke_traced)
 
     server.pace_workers = pace_and_trace
 

@@ -21,6 +21,10 @@ class NotRunningError(OperatorError):
     """The Catchment does not answer."""
 
 
+class WrongEmulatorError(OperatorError):
+    """The emulator that is installed lacks something that a local Catchment uses of it."""
+
+
 class CatchmentRefusedError(OperatorError):
     """The Catchment answered no. ``traceback`` is the author's code's, where that is at fault."""
 
@@ -50,7 +54,8 @@ def exit_code(error: DuckstringError) -> int:
     """2 for input that cannot be understood, 1 for a refusal."""
     if isinstance(error, CatchmentRefusedError) and error.type in _MISUSES:
         return MISUSE
-    return MISUSE if isinstance(error, BadInputError | AuthorError) else REFUSED
+    misuses = BadInputError | AuthorError | WrongEmulatorError
+    return MISUSE if isinstance(error, misuses) else REFUSED
 
 
 def unusable(error: OSError) -> OperatorError:

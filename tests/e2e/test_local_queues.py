@@ -13,35 +13,28 @@ SENT = 4 * 1500
 SCRIPT = """
 import json, sys, threading, types
 
-folders = {"duckstring_cli": sys.argv[1], "duckstring_cli.local": sys.argv[1] + "/local"}
-for name, folder in folders.items():
+for name in ("duckstring_cli", "duckstring_cli.local"):
     package = types.ModuleType(name)
-    package.__path__ = [folder]
+    package.__path__ = [sys.argv[1] + name.removeprefix("duckstring_cli").replace(".", "/")]
     sys.modules[name] = package
 
-from duckstring_cli.local.queues import guard_queues
+from duckstring_cli.local.patches.queues import guard_queues
 from ministack.services import sqs
 
 guard_queues()
 sys.setswitchinterval(1e-6)
-fifo = {"QueueName": "letters.fifo", "Attributes": {"FifoQueue": "true"}}
-url = sqs._act_create_queue(fifo, "")["QueueUrl"]
+wanted = {"QueueName": "letters.fifo", "Attributes": {"FifoQueue": "true"}}
+url = sqs._act_create_queue(wanted, "")["QueueUrl"]
 failed, seen, over = [], [], threading.Event()
 
 def send(sender):
     for number in range(1500):
         body = f"{sender}-{number}"
-        asked = {
-            "QueueUrl": url,
-            "MessageBody": body,
-            "MessageGroupId": f"g{sender}-{number % 7}",
-            "MessageDeduplicationId": body,
-        }
+        asked = {"QueueUrl": url, "MessageBody": body, "MessageDeduplicationId": body}
+        asked["MessageGroupId"] = f"g{sender}-{number % 7}"
         try:
-            if sender % 2:
-                sqs._HANDLERS["SendMessage"](asked, "")
-            else:
-                sqs._act_send_message(asked, "")
+            post = sqs._HANDLERS["SendMessage"] if sender % 2 else sqs._act_send_message
+            post(asked, "")
         except Exception as error:
             failed.append(repr(error))
 

@@ -30,14 +30,10 @@ with Path({log!r}).open("a") as log:
 SCRIPT = """
 import json, os, sys
 for line in sys.stdin:
-    told = {
-        "said": line.strip(),
-        "pid": os.getpid(),
-        "cwd": os.getcwd(),
-        "name": os.environ.get("NAME"),
-        "imported": "functions.ripple.handler" in sys.modules,
-    }
-    print(json.dumps(told), flush=True)
+    imported = "functions.ripple.handler" in sys.modules
+    said = {"said": line.strip(), "pid": os.getpid(), "cwd": os.getcwd()}
+    said |= {"name": os.environ.get("NAME"), "imported": imported}
+    print(json.dumps(said), flush=True)
     print("told", file=sys.stderr, flush=True)
 """
 
@@ -213,12 +209,12 @@ def test_bytes_that_are_no_text_are_read_as_escapes(start, monkeypatch, handler)
 def watchdog(monkeypatch):
     monkeypatch.setattr(watchdogs, "_STOPPED_LIMIT", 0.0)
     monkeypatch.setattr(watchdogs, "_DEAD_LIMIT", 0.0)
-    return watchdogs.Watchdog()
+    return watchdogs.Watchdog(lambda worker: worker.process)
 
 
 def held(watchdog, worker, *, starting=False):
     """What an invocation reads from a worker while the watchdog looks at it."""
-    with watchdog.watching(SimpleNamespace(_proc=worker), starting=starting):
+    with watchdog.watching(SimpleNamespace(process=worker), starting=starting):
         reader = threading.Thread(target=worker.stdout.readline, daemon=True)
         reader.start()
         limit = time.monotonic() + 20
@@ -253,7 +249,7 @@ def test_a_start_that_does_not_end_is_ended(start, watchdog, monkeypatch):
 
 def test_a_worker_that_is_at_work_is_left_alone(start, watchdog):
     worker = start("one")
-    with watchdog.watching(SimpleNamespace(_proc=worker)):
+    with watchdog.watching(SimpleNamespace(process=worker)):
         for _ in range(5):
             watchdog.look()
     assert ask(worker, "a")["said"] == "a"

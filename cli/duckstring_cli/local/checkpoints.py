@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
 import logging
 import os
 import shutil
@@ -19,8 +18,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from duckstring_cli.local.emulator import ministack
-from duckstring_cli.local.layers import Layers, versions
+from duckstring_cli.local.layers import Layers
+from duckstring_cli.local.patches.checkpoints import saved_states
+from duckstring_cli.local.patches.layers import contents
 
 _QUIET = 0.4
 _LONGEST_WAIT = 3.0
@@ -88,8 +88,6 @@ class Checkpoints:
         self._latest = time.monotonic()
         self._writing = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._app = ministack("app")
-        self._persistence = ministack("core.persistence")
 
     @property
     def report(self) -> dict[str, object]:
@@ -140,7 +138,7 @@ class Checkpoints:
     def write_last(self) -> None:
         """Write a generation in this process, which then ends."""
         with self._writing:
-            used = {self._layers.keep(content) for content in self._contents()}
+            used = {self._layers.keep(content) for content in contents()}
             self._dump(self._generations.prepare())
             self._generations.commit()
             self._layers.prune(used)
@@ -171,28 +169,14 @@ class Checkpoints:
         # This process ends after it: what it holds need not be copied before it is written.
         module: Any = copy
         module.deepcopy = _itself
-        for service, get_state in self._app._build_persistence_save_dict().items():  # noqa: SLF001
-            state = get_state()
-            if state is None:
-                continue
-            version = self._persistence._state_format_version(service)  # noqa: SLF001
-            wrapped = {"__ministack_format__": version, "payload": state}
+        for service, text in saved_states():
             unfinished = folder / f"{service}.new"
-            text = json.dumps(wrapped, default=self._persistence._json_default)  # noqa: SLF001
             unfinished.write_text(text, encoding="utf-8")
             unfinished.replace(folder / f"{service}.json")
 
     def _remember_layers(self) -> None:
-        for content in self._contents():
+        for content in contents():
             self._layers.keep(content)
-
-    def _contents(self) -> list[bytes]:
-        stored = ministack("services.lambda_svc")._layers  # noqa: SLF001
-        return [
-            version["_zip_data"]
-            for version in versions(stored)
-            if isinstance(version["_zip_data"], bytes)
-        ]
 
 
 def _itself(value: Any, _memo: Any = None) -> Any:  # noqa: ANN401

@@ -1,22 +1,21 @@
 """The Catchment's access key, for what runs in it: functions, tasks, and the emulator itself.
 Standard library only: part of the server.
 
-The emulator gives functions its account's number as their key, and tasks keys that nobody knows.
+``patches/credentials.py`` has the emulator ask here.
 """
 
 from __future__ import annotations
 
 import hmac
-import os
 import re
 import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from duckstring_cli.local.emulator import ministack
 from duckstring_cli.local.guard import Request
 from duckstring_cli.local.keys import AccessKey, asked_nonce
+from duckstring_cli.local.patches.credentials import account, is_awaited, is_of_a_task
 
 OWN_PAGE = "/_duckstring"
 _TASK_CREDENTIALS = "/v2/credentials/"
@@ -33,17 +32,6 @@ class Credentials:
     def __init__(self, key: AccessKey) -> None:
         self._key = key
         self._tasks: dict[str, tuple[str, str]] = {}
-
-    def supply(self) -> None:
-        """Have functions and tasks act with the Catchment's key."""
-        runtime, service, metadata = (
-            ministack(name)
-            for name in ("core.lambda_runtime", "services.lambda_svc", "services.imds")
-        )
-        # The emulator's own root: what signs and checks URLs in its services.
-        os.environ.update(self._variables)
-        runtime.execution_credentials = service.execution_credentials = self._of_function
-        metadata._ecs_task_credentials_doc = self._of_task  # noqa: SLF001 - the emulator's edge
 
     def of_new_task(self, arn: str, told: Mapping[str, str]) -> None:
         """Remember where a task was told to fetch its credentials, and with what token."""
@@ -67,10 +55,7 @@ class Credentials:
         if request.method == "GET":
             return self._is_of_task(request)
         found = _STACK_ANSWER.fullmatch(request.path) if request.method == "PUT" else None
-        return (
-            found is not None
-            and found[1] in ministack("services.cloudformation.custom_resource")._pending  # noqa: SLF001
-        )
+        return found is not None and is_awaited(found[1])
 
     def _is_of_task(self, request: Request) -> bool:
         if request.path.startswith(_TASK_CREDENTIALS):
@@ -80,10 +65,11 @@ class Credentials:
                 for path, token in list(self._tasks.values())
             )
         found = _TASK_METADATA.fullmatch(request.path)
-        return found is not None and found[1] in ministack("services.ecs_metadata")._TOKEN_TO_TASK  # noqa: SLF001
+        return found is not None and is_of_a_task(found[1])
 
     @property
-    def _variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """The key, as SDKs look for it."""
         key = self._key
         return {
             "AWS_ACCESS_KEY_ID": key.access_key_id,
@@ -91,18 +77,19 @@ class Credentials:
             "AWS_SESSION_TOKEN": "",
         }
 
-    def _of_function(self, config: Mapping[str, Any]) -> dict[str, str]:
+    def of_function(self, config: Mapping[str, Any]) -> dict[str, str]:
+        """What a function of that ``config`` finds in its environment."""
         # The execution environment's name, which SDKs send along: the emulator leaves it out.
-        return {**self._variables, "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}"}
+        return {**self.variables, "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}"}
 
-    def _of_task(self) -> dict[str, str]:
+    def of_task(self) -> dict[str, str]:
+        """What a task is told when it asks."""
         ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + _LIFETIME))
         key = self._key
-        account = ministack("core.responses").get_account_id()
         return {
             "AccessKeyId": key.access_key_id,
             "SecretAccessKey": key.secret_access_key,
             "Token": "",
             "Expiration": ends,
-            "RoleArn": f"arn:aws:iam::{account}:role/duckstring-task",
+            "RoleArn": f"arn:aws:iam::{account()}:role/duckstring-task",
         }

@@ -12,13 +12,8 @@ import os
 import shutil
 import threading
 import time
-import types
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from duckstring_cli.local.emulator import ministack
 
 _LAYER_MARK = b"duckstring-layer:"
 _UNUSED_LAYER_DAYS = 14
@@ -76,7 +71,7 @@ class Layers:
     def of(self, ticket: bytes) -> Path:
         """The folder of the content for which that ``ticket`` was made."""
         with zipfile.ZipFile(io.BytesIO(ticket)) as archive:
-            return self._unpacked / archive.comment.removeprefix(_LAYER_MARK).decode()
+            return self._unpacked / ticketed(archive.comment)
 
     def ticket(self, content: bytes) -> bytes:
         """An empty zip whose comment names the content: what a worker is given to unpack."""
@@ -111,61 +106,7 @@ class Layers:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def share_layers(layers: Layers) -> None:
-    """Have workers link layers instead of unpacking them, and save layers as files."""
-    runtime, service = ministack("core.lambda_runtime"), ministack("services.lambda_svc")
-
-    class LinkingZip(zipfile.ZipFile):
-        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:  # type: ignore[explicit-override]  # noqa: ANN401
-            if self.comment.startswith(_LAYER_MARK):
-                layers.link(self.comment.removeprefix(_LAYER_MARK).decode(), Path(path))
-            else:
-                super().extractall(path, members, pwd)
-
-    # The worker's module sees this instead of zipfile; nobody else does.
-    seen: Any = types.ModuleType("zipfile")
-    seen.__dict__.update(zipfile.__dict__)
-    seen.ZipFile = LinkingZip
-    runtime.zipfile = seen
-    resolve = service._resolve_layer_zip  # noqa: SLF001 - the emulator's edge
-
-    def resolve_to_ticket(attachment: Any) -> bytes | None:  # noqa: ANN401
-        content = resolve(attachment)
-        return layers.ticket(content) if content else content
-
-    service._resolve_layer_zip = resolve_to_ticket  # noqa: SLF001
-    _save_layers_as_files(service, layers)
-
-
-def _save_layers_as_files(service: Any, layers: Layers) -> None:  # noqa: ANN401
-    get_state, load = service.get_state, service.load_persisted_state
-
-    def get_state_without_layers() -> Any:  # noqa: ANN401
-        state = get_state()
-        for version in versions(state["layers"]):
-            if isinstance(version.get("_zip_data"), bytes):
-                version["_zip_data"] = {"__layer__": layers.keep(version["_zip_data"])}
-        return state
-
-    def load_with_layers(state: Any) -> None:  # noqa: ANN401
-        for version in versions(state.get("layers")):
-            if isinstance(version.get("_zip_data"), dict):
-                version["_zip_data"] = layers.kept(version["_zip_data"]["__layer__"])
-        load(state)
-
-    service.get_state, service.load_persisted_state = get_state_without_layers, load_with_layers
-    # A generation that is not committed yet must not take blobs from the one before.
-    service._prune_orphan_code_blobs = lambda _used: None  # noqa: SLF001
-
-
-def versions(node: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
-    """Every layer version anywhere inside the emulator's layer store."""
-    node = getattr(node, "_data", node)
-    if isinstance(node, dict):
-        if "_zip_data" in node:
-            yield node
-        for value in list(node.values()):
-            yield from versions(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from versions(value)
+def ticketed(comment: bytes) -> str:
+    """The layer's name in the comment of a ticket; empty for any other zip."""
+    is_ticket = comment.startswith(_LAYER_MARK)
+    return comment.removeprefix(_LAYER_MARK).decode() if is_ticket else ""

@@ -1,5 +1,4 @@
-"""Logs of the emulator, page after page: it answers with the first 10,000 lines, and does not say
-that there are more.
+"""Pages of a log group's lines, by time. ``patches/logs.py`` has the emulator answer with them.
 
 Standard library only: part of the server.
 """
@@ -12,42 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from duckstring_cli.local.emulator import ministack
-
 _PAGE = 10_000
 
 Event = dict[str, Any]
 Position = tuple[int, int]
 """A time in milliseconds, and how many lines of that time were looked at already."""
-
-
-def page_logs() -> None:
-    """Have ``FilterLogEvents`` go on where its page ended, by ``nextToken``."""
-    logs = ministack("services.cloudwatch_logs")
-    first_page = logs._filter_log_events  # noqa: SLF001 - the emulator's edge
-
-    def filter_log_events(data: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the emulator has no types
-        group = logs._log_groups.get(logs._resolve_log_group_name(data))  # noqa: SLF001
-        if group is None:
-            return first_page(data)
-        try:
-            at = read_token(data.get("nextToken", ""))
-        except ValueError:
-            return logs.error_response_json(
-                "InvalidParameterException", "The specified nextToken is invalid.", 400
-            )
-        fits = logs._compile_filter_pattern(data.get("filterPattern", ""))  # noqa: SLF001
-        with logs._log_events_lock:  # noqa: SLF001
-            named = data.get("logStreamNames") or list(group["streams"])
-            streams = {
-                name: group["streams"][name]["events"] for name in named if name in group["streams"]
-            }
-            found, token = page(streams, fits, data, at)
-        return logs.json_response(
-            {"events": found, "searchedLogStreams": [], **({"nextToken": token} if token else {})}
-        )
-
-    logs._filter_log_events = filter_log_events  # noqa: SLF001
 
 
 def page(

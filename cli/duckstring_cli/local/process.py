@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duckstring.errors import OperatorError
+from duckstring_cli.errors import WrongEmulatorError
 from duckstring_cli.local import serve
 from duckstring_cli.local.boot import boot_id
 from duckstring_cli.local.keys import answer_signature, ask_header, ensure_key, read_key
+from duckstring_cli.local.patches import check
 from duckstring_cli.local.tools import tail
 
 _STARTS_WITHIN = 60.0
@@ -138,6 +140,7 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
 
     Raises:
         OperatorError: it ended or did not answer in time.
+        WrongEmulatorError: the emulator is not as this release needs it.
     """
     folder.parent.chmod(0o700)
     ensure_key(folder)
@@ -145,6 +148,7 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
     if log.exists() and log.stat().st_size > _LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
+        before = output.tell()
         # Functions inherit this environment: nothing of the user's shell goes in.
         process = subprocess.Popen(  # noqa: S603 - our own command line
             [
@@ -184,6 +188,8 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
         if process.returncode != 0:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode == check.CHANGED:
+        raise _wrong_emulator(log.read_bytes()[before:].decode(errors="replace"))
     raise OperatorError(
         (
             f"The server of Catchment {name!r} did not start on port {port}:\n"
@@ -191,6 +197,12 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
         ),
         hint=f"Its log is {log}.",
     )
+
+
+def _wrong_emulator(log: str) -> WrongEmulatorError:
+    _, opening, said = log.partition(check.OPENING)
+    message, _, hint = said.strip().rpartition("\n" + check.HINT)
+    return WrongEmulatorError(opening + message, hint=hint)
 
 
 def end(pid: int) -> None:

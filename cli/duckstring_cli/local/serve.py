@@ -3,6 +3,9 @@ know ours.
 
 Only the standard library and the files beside this one are imported from here: nothing of the
 user's environment may leak in.
+
+``serve.py --check`` starts nothing, and says whether the emulator of this interpreter has all that
+the patches use.
 """
 
 from __future__ import annotations
@@ -24,4 +27,7 @@ def server() -> types.ModuleType:
 
 
 if __name__ == "__main__":
-    server().main()
+    program = server()
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(program.check.main())
+    program.main()

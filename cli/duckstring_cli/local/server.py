@@ -1,7 +1,9 @@
 """The server of a local Catchment: MiniStack, started by ``serve.py`` and run by MiniStack's own
 interpreter.
 
-Standard library only. What a laptop needs and the emulator lacks is added here and nowhere else:
+Standard library only. What a laptop needs and the emulator lacks is added here and nowhere else.
+``patches/`` has all that is changed in the emulator; when the server starts, ``patches/check.py``
+first compares what they use with the emulator that is installed.
 
 - ``wire.py``, ``guard.py``, ``signatures.py``, ``credentials.py``, ``reach.py``: who may come in,
   with a key that is random for each Catchment, and how far;
@@ -16,8 +18,9 @@ Standard library only. What a laptop needs and the emulator lacks is added here 
   most are forked;
 - ``tasks.py``: ECS tasks run, as processes, and their ends are announced;
 - ``heartbeats.py``: a task of a state machine that falls silent fails;
-- ``queues.py``: messages survive a restart, and each other;
-- pauses that the emulator makes between one Ripple and the next are taken out;
+- ``patches/queues.py``: messages survive a restart, and each other;
+- ``patches/pauses.py``: pauses that the emulator makes between one Ripple and the next are taken
+  out;
 - it ends at once when told to, and leaves no worker behind.
 """
 
@@ -37,44 +40,34 @@ import signal
 import sys
 import threading
 import time
-import types
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from duckstring_cli.local.boot import boot_id
 from duckstring_cli.local.checkpoints import Checkpoints, Generations
 from duckstring_cli.local.credentials import OWN_PAGE, Credentials
-from duckstring_cli.local.emulator import ministack
 from duckstring_cli.local.guard import Guard, Receive, Scope, Send
-from duckstring_cli.local.heartbeats import Heartbeats
 from duckstring_cli.local.keys import answer_signature, asked_nonce, ensure_key, make_private
-from duckstring_cli.local.layers import Layers, share_layers
-from duckstring_cli.local.logs import page_logs
-from duckstring_cli.local.queues import guard_queues, keep_queues
-from duckstring_cli.local.reach import bound_routes, reaching
+from duckstring_cli.local.layers import Layers
+from duckstring_cli.local.patches import check, program
+from duckstring_cli.local.patches.code import keep_code_in
+from duckstring_cli.local.patches.credentials import give_key
+from duckstring_cli.local.patches.heartbeats import keep_heartbeats
+from duckstring_cli.local.patches.layers import share_layers
+from duckstring_cli.local.patches.logs import page_logs
+from duckstring_cli.local.patches.pauses import take_out_pauses
+from duckstring_cli.local.patches.queues import guard_queues, keep_queues
+from duckstring_cli.local.patches.routes import bound_routes
+from duckstring_cli.local.patches.workers import keep_answers_apart, pace_workers, warm_up
+from duckstring_cli.local.reach import reaching
 from duckstring_cli.local.signatures import Signatures, refusal
 from duckstring_cli.local.tasks import Tasks
 from duckstring_cli.local.wire import limited_protocol
-from duckstring_cli.local.workers import keep_answers_apart, pace_workers, warm_up
 
 _DRAIN = 2.0
 _CLAIM_LIMIT = 3.0
-_EXECUTION_REST = 0.15
-_POLLER_REST = 0.002
 
 logger = logging.getLogger("duckstring")
-
-
-def take_out_pauses() -> None:
-    """Each is a rest of the emulator's between one Ripple and the next: before an execution's
-    first state, and of its queue poller.
-    """
-    service, states = ministack("services.lambda_svc"), ministack("services.stepfunctions")
-    service._ESM_IDLE_WAKE_GAP_SECONDS = _POLLER_REST  # noqa: SLF001 - the emulator's edge
-    seen: Any = types.ModuleType("time")
-    seen.__dict__.update(time.__dict__)
-    seen.sleep = lambda seconds: None if seconds == _EXECUTION_REST else time.sleep(seconds)
-    states.time = seen
 
 
 class Server:
@@ -87,13 +80,14 @@ class Server:
         self._key = ensure_key(folder)
         self._generations = Generations(folder / "state")
         _set_environment(folder, port, self._generations.current)
+        # Before anything is changed or served.
+        check.require()
         self._layers = Layers(folder.parent / ".layers", folder / "blobs")
-        self._app = ministack("app")
+        self._app = program.application()
         # It was for the emulator. Functions would inherit it and be silent; and after a silent
         # invocation the emulator waits 50 ms.
         os.environ.pop("LOG_LEVEL")
-        service = ministack("services.lambda_svc")
-        service.CODE_BLOB_DIR = str(folder / "blobs")
+        keep_code_in(folder / "blobs")
         self._checkpoints = Checkpoints(self._generations, self._layers)
         share_layers(self._layers)
         bound_routes()
@@ -103,9 +97,9 @@ class Server:
         keep_answers_apart()
         pace_workers(self._checkpoints.note)
         take_out_pauses()
-        Heartbeats().supply()
+        keep_heartbeats()
         credentials = Credentials(self._key)
-        credentials.supply()
+        give_key(credentials.variables, credentials.of_function, credentials.of_task)
         self._tasks = Tasks(self._layers, credentials, self._checkpoints.note)
         self._tasks.supply()
         self._guard = Guard(
@@ -153,7 +147,7 @@ class Server:
         if scope["type"] == "http" and not path.startswith("/_ministack"):
             self._checkpoints.note()
         with reaching(scope):
-            await self._app.app(scope, receive, send)
+            await self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         nonce = asked_nonce(
@@ -164,13 +158,12 @@ class Server:
             await asyncio.to_thread(self._checkpoints.write)
         if scope["method"] == "PUT":
             threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
-        workers = ministack("core.lambda_runtime")._workers  # noqa: SLF001
         report = {
             "catchment": self._name,
             "folder": str(self._folder),
             "pid": os.getpid(),
             "port": self._port,
-            "workers": sum(len(pool) for pool in list(workers.values())),
+            "workers": program.count_of_workers(),
             "tasks": self._tasks.count,
             **self._checkpoints.report,
         }
@@ -190,9 +183,8 @@ class Server:
         """Let short invocations finish, save, and end: waiting executions would hold an orderly
         shutdown for ever.
         """
-        runtime = ministack("core.lambda_runtime")
         limit = time.monotonic() + _DRAIN
-        while runtime.workers_in_use() and time.monotonic() < limit:
+        while program.is_busy() and time.monotonic() < limit:
             await asyncio.sleep(0.05)
         self._tasks.end_all()
         code = 1
@@ -201,7 +193,7 @@ class Server:
             code = 0
         finally:
             with contextlib.suppress(Exception):
-                runtime.reset()
+                program.end_workers()
             os._exit(code)
 
 
@@ -279,7 +271,11 @@ def main() -> None:
     claim = _claim(folder, arguments.port)
     for private in (folder, folder.parent / ".layers"):
         make_private(private)
-    server = Server(name=arguments.name, folder=folder, port=arguments.port)
+    try:
+        server = Server(name=arguments.name, folder=folder, port=arguments.port)
+    except check.ChangedEmulatorError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(check.CHANGED) from None
     # Threads of invocations compute beside the loop: without this each request waits for them up to
     # 5 ms at a time.
     sys.setswitchinterval(0.0005)

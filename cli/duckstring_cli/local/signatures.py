@@ -1,8 +1,7 @@
 """AWS signatures of requests to a local Catchment, checked against its keys. Part of the server.
 
-The emulator has what computes them (``ministack.core.sigv4``), and looks at them only in a mode of
-its own that also enforces policies. Signature Version 4 in the header or the query, and Version 2
-in the query: what boto3 signs URLs with, unless it is told otherwise.
+``patches/signatures.py`` has what the emulator computes of them. Signature Version 4 in the header
+or the query, and Version 2 in the query: what boto3 signs URLs with, unless it is told otherwise.
 
 The head is checked before the body is read. Where the body's hash is not in the head, the signature
 is over both: such bodies are read up to a limit.
@@ -18,9 +17,9 @@ import time
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from duckstring_cli.local.emulator import ministack
 from duckstring_cli.local.guard import Answer, Body, Failure, Reach, Request
 from duckstring_cli.local.keys import AccessKey
+from duckstring_cli.local.patches import signatures as emulator
 
 _LONGEST_URL = 604_800
 _SHA1_MARKS = ("AWSAccessKeyId", "Signature", "Expires")
@@ -116,7 +115,7 @@ class Signatures:
 
     def __init__(self, key: AccessKey) -> None:
         self._key = key
-        self._sigv4 = ministack("core.sigv4")
+        self._sigv4 = emulator.Sigv4()
         self._waiting = 0
 
     async def judge(self, request: Request, body: Body) -> Failure | Reach:
@@ -256,13 +255,13 @@ class Signatures:
         )
 
     def _signing_key(self, signature: Signature, secret: str) -> bytes:
-        key = self._sigv4._cached_signing_key(  # noqa: SLF001
+        key = self._sigv4.signing_key(
             secret, signature.date_stamp, signature.region, signature.service
         )
         return bytes(key)
 
     def _are_signed(self, chunks: bytes, signature: Signature, secret: str) -> bool:
-        match = self._sigv4._chunk_signatures_match  # noqa: SLF001
+        match = self._sigv4.chunks_match
         try:
             return bool(
                 match(chunks, signature.signature, signature, self._signing_key(signature, secret))
@@ -306,35 +305,23 @@ class Signatures:
     def _secret(self, key_id: str, token: str) -> str | None:
         if key_id == self._key.access_key_id:
             return None if token else self._key.secret_access_key
-        identities = ministack("core.iam_evaluator")
         # The emulator's root needs no secret: "test", or any twelve digits.
-        if not key_id or identities.is_root_access_key(key_id):
+        if not key_id or emulator.is_root(key_id):
             return None
-        responses = ministack("core.responses")
-        account = responses._account_from_sts_session(key_id) or responses.get_account_id()  # noqa: SLF001
-        found = identities.resolve_credential(key_id, account, token)
-        return getattr(found, "secret_access_key", None) or None
+        return emulator.secret_of(key_id, token)
 
 
 def refusal(request: Request, failure: Failure) -> Answer:
     """An answer from which the caller's SDK reads the failure."""
-    router, actions, responses = (
-        ministack("core.router"),
-        ministack("core.iam_actions"),
-        ministack("core.responses"),
-    )
-    service = router.detect_service(request.method, request.path, request.headers, request.query)
     code, message = failure
-    status, headers, body = actions.access_denied_response(
-        service,
-        "",
-        "",
-        responses.new_uuid(),
-        error_code=code,
+    status, headers, body = emulator.refuse(
+        request.method,
+        request.path,
+        request.headers,
+        request.query,
+        code=code,
         message=f"Refused: {message}.",
-        headers=request.headers,
     )
-    responses.fix_error_content_type(service, status, headers)
     return (
         _STATUS.get(code, status),
         headers,

@@ -11,13 +11,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from duckstring_cli.local.emulator import ministack, scoped
+from duckstring_cli.local.patches.program import scoped
+from duckstring_cli.local.patches.tasks import Key, log_of, put_lines
 
 _LAST_WORDS = 2.0
 _LONG_LINE = 200_000
-
-Key = tuple[str, str, str]
-"""Account, region, task ARN: how the emulator keeps its tasks."""
 
 
 class TaskLog:
@@ -32,8 +30,7 @@ class TaskLog:
     def of(cls, key: Key, container: Mapping[str, Any]) -> TaskLog:
         """The log of a task's container."""
         task_id = key[2].rpartition("/")[2]
-        config = ministack("services.ecs")._awslogs_config(container, task_id, task_id)  # noqa: SLF001
-        if config is None or not ministack("services.ecs")._ensure_awslogs_stream(config):  # noqa: SLF001
+        if (config := log_of(container, task_id)) is None:
             raise LookupError("its container has no log group")
         region = config["region"] or key[1]
         return cls(
@@ -71,8 +68,4 @@ class TaskLog:
             if line.strip()
         ]
         if events:
-            names = {
-                "logGroupName": self.options["awslogs-group"],
-                "logStreamName": self.options["awslogs-stream"],
-            }
-            ministack("services.cloudwatch_logs")._put_log_events({**names, "logEvents": events})  # noqa: SLF001
+            put_lines(self.options["awslogs-group"], self.options["awslogs-stream"], events)

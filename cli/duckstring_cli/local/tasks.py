@@ -14,7 +14,6 @@ Standard library only: part of the server.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -30,9 +29,13 @@ from pathlib import Path
 from typing import Any
 
 from duckstring_cli.local.credentials import Credentials
-from duckstring_cli.local.emulator import ministack, scoped
 from duckstring_cli.local.layers import Layers
-from duckstring_cli.local.task_log import Key, TaskLog
+from duckstring_cli.local.patches import tasks as books
+from duckstring_cli.local.patches.layers import ticket_of
+from duckstring_cli.local.patches.program import scoped
+from duckstring_cli.local.patches.tasks import Key, Record
+from duckstring_cli.local.patches.workers import functions
+from duckstring_cli.local.task_log import TaskLog
 
 logger = logging.getLogger("duckstring")
 
@@ -41,8 +44,6 @@ _STOP_TIMEOUT = 30
 
 _WORKER = "functions.ripple."
 _CATCHMENT = "DUCKSTRING_CATCHMENT"
-
-Record = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -77,24 +78,11 @@ class Tasks:
 
     def supply(self) -> None:
         """Have the emulator's tasks run."""
-        ecs = ministack("services.ecs")
-        run, stop, load = ecs._run_task, ecs._stop_task, ecs.load_persisted_state  # noqa: SLF001 - the emulator's edge
 
-        def run_and_start(data: Any) -> Any:  # noqa: ANN401
-            answer = run(data)
+        def start() -> None:
             threading.Thread(target=self._start_new, name="tasks-start", daemon=True).start()
-            return answer
 
-        def stop_in_time(data: Any) -> Any:  # noqa: ANN401
-            return self._stop(data, stop)
-
-        def load_as_stopped(state: Any) -> None:  # noqa: ANN401
-            load(state)
-            _close_the_books()
-
-        ecs._run_task = ecs._ACTION_MAP["RunTask"] = run_and_start  # noqa: SLF001
-        ecs._stop_task = ecs._ACTION_MAP["StopTask"] = stop_in_time  # noqa: SLF001
-        ecs.load_persisted_state = load_as_stopped
+        books.run_tasks(start, self._stop)
 
     def end_all(self) -> None:
         """Kill what runs, without a word: the server ends."""
@@ -109,7 +97,7 @@ class Tasks:
         """Start what is to run and has no process."""
         failed: list[tuple[Key, Record, Exception]] = []
         with self._lock:
-            for key, task in _tasks().items():
+            for key, task in books.tasks().items():
                 if key[2] in self._seen or task["lastStatus"] != "RUNNING" or self._closed:
                     continue
                 self._seen.add(key[2])
@@ -136,12 +124,9 @@ class Tasks:
             threading.Thread(target=work, name=f"task-{key[2][-8:]}", daemon=True).start()
 
     def _started(self, key: Key, task: Record) -> tuple[Running, TaskLog]:
-        ecs = ministack("services.ecs")
-        definition = ecs._task_defs[ecs._resolve_td_key(task["taskDefinitionArn"])]  # noqa: SLF001
+        definition = books.definition_of(task)
         (container,) = definition["containerDefinitions"]
-        override = ecs._container_override_for(  # noqa: SLF001
-            task["overrides"].get("containerOverrides", []), container["name"]
-        )
+        override = books.override_of(task, container)
         environment = _variables(container) | _variables(override)
         code = self._image(environment[_CATCHMENT])
         scratch = Path(tempfile.mkdtemp(prefix="task-"))
@@ -167,15 +152,14 @@ class Tasks:
         """Folders with the ripple function's code and layers, in the order in which Python looks
         into them.
         """
-        service = ministack("services.lambda_svc")
-        for record in list(service._functions._data.values()):  # noqa: SLF001
+        for record in functions():
             config = record["config"]
             variables = config.get("Environment", {}).get("Variables", {})
             if (
                 str(config.get("Handler", "")).startswith(_WORKER)
                 and variables.get(_CATCHMENT) == catchment
             ):
-                tickets = [service._resolve_layer_zip(layer) for layer in config.get("Layers", [])]  # noqa: SLF001
+                tickets = [ticket_of(layer) for layer in config.get("Layers", [])]
                 return [
                     self._layers.unpacked(record["code_zip"]),
                     *(self._layers.of(ticket) / "python" for ticket in reversed(tickets)),
@@ -186,23 +170,7 @@ class Tasks:
         self, task: Record, definition: Record, container: Record, log: TaskLog
     ) -> dict[str, str]:
         """ECS's own variables: where the task asks for its credentials and for what it is."""
-        ecs, metadata = ministack("services.ecs"), ministack("services.ecs_metadata")
-        told: dict[str, str] = {}
-        token = ecs._register_metadata(  # noqa: SLF001
-            task["taskArn"],
-            task["clusterArn"],
-            definition,
-            container,
-            task["launchType"],
-            told,
-            True,
-            None,
-        )
-        task["_metadata_tokens"] = [token]
-        # What the emulator leaves out: a worker learns from it where its log goes.
-        metadata._TOKEN_TO_CONTAINER[token].update(  # noqa: SLF001
-            {"LogDriver": "awslogs", "LogOptions": log.options}
-        )
+        told = books.tell_metadata(task, definition, container, log.options)
         self._credentials.of_new_task(task["taskArn"], told)
         return told
 
@@ -212,32 +180,23 @@ class Tasks:
         """A task that has a process stops when that has ended, and not before; any other at
         once.
         """
-        ecs = ministack("services.ecs")
-        cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))  # noqa: SLF001
-        task: Record | None = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None  # noqa: SLF001
+        task = books.find(data)
         with self._lock:
             one = self._running.get(task["taskArn"]) if task else None
             if one is not None:
                 self._tell_to_stop(one, data.get("reason", "Task stopped by user"))
-                return ministack("core.responses").json_response({"task": ecs._sanitize(one.task)})  # noqa: SLF001
+                return books.answer_with(one.task)
             ends = task is not None and task["lastStatus"] != "STOPPED"
             answer = stop(data)
         if task is not None and ends:
-            announce(task)
+            books.announce(task)
         return answer
 
     def _tell_to_stop(self, one: Running, reason: str) -> None:
         if one.code or one.process.returncode is not None:
             return
-        ecs = ministack("services.ecs")
         one.code, one.reason = "UserInitiated", reason
-        one.task |= {
-            "desiredStatus": "STOPPED",
-            "stoppingAt": ecs._iso(),  # noqa: SLF001
-            "stopCode": one.code,
-            "stoppedReason": one.reason,
-        }
-        ecs._bump_task_version(one.task)  # noqa: SLF001
+        books.write_stopping(one.task, code=one.code, reason=one.reason)
         one.process.terminate()
         one.late = threading.Timer(one.stop_timeout, _kill, [one.process])
         one.late.daemon = True
@@ -266,10 +225,6 @@ class Tasks:
             del self._running[one.key[2]]
         self._credentials.forget_task(one.key[2])
         self._note()
-
-
-def _tasks() -> dict[Key, Record]:
-    return dict(ministack("services.ecs")._tasks._data)  # noqa: SLF001
 
 
 def _variables(holder: Mapping[str, Any]) -> dict[str, str]:
@@ -307,36 +262,6 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _write_end(key: Key, task: Record, *, code: str, reason: str, exit_code: int | None) -> None:
     """In the books, and to everybody who has a rule for it."""
-    ecs = ministack("services.ecs")
     with scoped(*key[:2]):
-        # To the emulator a task that is told to stop has stopped, and it writes no second end.
-        task["desiredStatus"] = "RUNNING"
-        if ecs._mark_task_stopped(key[2], task, reason, code, exit_code=exit_code):  # noqa: SLF001
-            ecs._cleanup_task_resources(task, None)  # noqa: SLF001
-            announce(task)
-
-
-def announce(task: Record) -> None:
-    """ECS's event of a task that changed its state."""
-    ecs, bus = ministack("services.ecs"), ministack("services.eventbridge")
-    entry = {
-        "Source": "aws.ecs",
-        "DetailType": "ECS Task State Change",
-        "Detail": json.dumps(ecs._sanitize(task), default=str),  # noqa: SLF001
-        "Resources": [task["taskArn"]],
-    }
-    bus._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
-
-
-def _close_the_books() -> None:
-    """Tasks that ran when the state was written: their processes are gone with the server that
-    had them.
-    """
-    for task in _tasks().values():
-        if task.get("lastStatus") == "STOPPED" and task.get("desiredStatus") != "STOPPED":
-            gone = {
-                "stopCode": "TerminationNotice",
-                "stoppedReason": "The server of this Catchment ended",
-                "stoppedAt": task["createdAt"],
-            }
-            task |= {"desiredStatus": "STOPPED", **gone}
+        if books.write_end(key[2], task, code=code, reason=reason, exit_code=exit_code):
+            books.announce(task)

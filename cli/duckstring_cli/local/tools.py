@@ -17,12 +17,7 @@ from pathlib import Path
 from duckstring.errors import OperatorError
 from duckstring_cli import stack
 from duckstring_cli.local.home import private_folder, tools_folder, using
-
-MINISTACK = "1.5.33"
-_SERVING = ("uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0")
-"""Serves the emulator's application at less than two thirds of what a request costs on its own
-HTTP server.
-"""
+from duckstring_cli.local.patches.expected import EXPECTED, MINISTACK
 
 CDK = "2.1148.1"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -155,8 +150,7 @@ def _install_emulator(folder: Path) -> None:
         "--compile-bytecode",
         "--python",
         str(folder / "bin" / "python"),
-        f"ministack=={MINISTACK}",
-        *_SERVING,
+        *(f"{package}=={version}" for package, version in EXPECTED.items()),
     ]
     run(install, what=f"Installing MiniStack {MINISTACK}", hint=hint)
 

@@ -16,7 +16,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,9 @@ class _Watched:
 class Watchdog:
     """One thread, which sleeps while nobody waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, process_of: Callable[[Any], Any]) -> None:
+        """``process_of`` a worker: what it runs in, or None."""
+        self._process_of = process_of
         self._changed = threading.Condition()
         self._watched: set[_Watched] = set()
 
@@ -74,7 +76,7 @@ class Watchdog:
         with self._changed:
             watched = list(self._watched)
         for one in watched:
-            if process := one.worker._proc:  # noqa: SLF001 - the emulator's edge
+            if process := self._process_of(one.worker):
                 self._look_at(one, process)
 
     def _watch(self) -> None:

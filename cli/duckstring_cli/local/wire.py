@@ -21,6 +21,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from duckstring_cli.local.guard import ACCEPTED, TARGET
+from duckstring_cli.local.patches.wire import protocol
 
 HEAD_WITHIN = 20.0
 _LARGEST_HEAD = 65_536
@@ -232,7 +233,7 @@ class Limited:
 
 def limited_protocol(*, head_within: float = HEAD_WITHIN, connections: int = 0) -> type:
     """The HTTP protocol of a server."""
-    base: type = importlib.import_module("uvicorn.protocols.http.httptools_impl").HttpToolsProtocol
+    base: type = protocol()
     parsing = importlib.import_module("httptools")
     places = Places(connections or most_connections())
     return type(
