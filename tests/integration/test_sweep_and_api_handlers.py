@@ -25,6 +25,7 @@ from duckstring.model.instants import to_text
 from duckstring.model.names import Line
 from duckstring.orchestrator import forward
 from tests.integration.aws import catchment
+from tests.unit.api.shapes import answer_faults
 from tests.unit.api.world import NOON
 
 PACKAGE = b"a package"
@@ -84,7 +85,9 @@ def api(here):
     module = door("api")
 
     def ask(op, **arguments):
-        return module.handle({"op": op, **arguments}, Context())
+        answer = module.handle({"op": op, **arguments}, Context())
+        assert answer_faults(op, json.loads(json.dumps(answer))) == []
+        return answer
 
     ask.ports = module.ports
     ask.ports.discovery._clients.__dict__["lambda_"] = Answering(

@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 
 from duckstring.errors import OperatorError
+from duckstring.model.answers import ComputeRow, ControlAnswer
 from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.compute import PinnedPlace, mebibytes
 from duckstring_cli import board, render
-from duckstring_cli.answers import ComputeRow, ControlAnswer
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,

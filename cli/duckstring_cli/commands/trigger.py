@@ -8,8 +8,8 @@ import typer
 from rich.markup import escape
 
 from duckstring.errors import OperatorError
+from duckstring.model.answers import StatusAnswer
 from duckstring_cli import board, durations, render
-from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
 from duckstring_cli.commands import arrival, window
 from duckstring_cli.commands.options import (

@@ -527,14 +527,14 @@ class _Attempts(Rows):
             lost | {"started": None},
             unstarted,
             began,
-            {"ripple": "sum", "status": "killed", "started": None},
+            {"ripple": "sum", "status": "killed", "error": None, "started": None},
         ]
 
 
 def test_an_attempt_that_no_worker_began_is_not_called_lost_unless_it_says_why():
     told = show_run(
         "sales@1/3",
-        history=_Attempts([{"run": "sales@1/3"}]),
+        history=_Attempts([{"run": "sales@1/3", "status": "failed"}]),
         snapshots=NoSnapshots(),
         clock=StillClock(),
     )["attempts"]

@@ -5,6 +5,7 @@ answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from duckstring import __version__
 from duckstring.api import (
@@ -24,10 +25,29 @@ from duckstring.api.ports import ApiPorts, ControlPorts, DeployPorts, RemovePort
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.find import find_deployed
 
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import (
+        Answered,
+        ArrivalAnswer,
+        BudgetAnswer,
+        ComputeAnswer,
+        ControlAnswer,
+        DeployAnswer,
+        DoctorAnswer,
+        Fault,
+        HelloAnswer,
+        Refused,
+        RemoveAnswer,
+        RunAnswer,
+        RunsAnswer,
+        StatusAnswer,
+        TablesAnswer,
+        TriggerAnswer,
+        WindowAnswer,
+    )
 
 
-def answer(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def answer(request: Mapping[str, object], ports: ApiPorts) -> Answered | Refused:
     """The result of one request, or the refusal of it, as docs/protocol.md has them.
 
     Raises:
@@ -44,15 +64,15 @@ def answer(request: Mapping[str, object], ports: ApiPorts) -> Json:
         return refusal(error)
 
 
-def refusal(error: DuckstringError) -> Json:
+def refusal(error: DuckstringError) -> Refused:
     """An error of the tree, on the wire."""
-    told: Json = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+    told: Fault = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
     if traceback := getattr(error, "traceback", ""):
         told["traceback"] = traceback
     return {"ok": False, "error": told}
 
 
-def _hello(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _hello(request: Mapping[str, object], ports: ApiPorts) -> HelloAnswer:
     here = ports.settings
     lines = len(ports.catalog.releases())
     return {
@@ -64,7 +84,7 @@ def _hello(request: Mapping[str, object], ports: ApiPorts) -> Json:
     }
 
 
-def _deploy(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _deploy(request: Mapping[str, object], ports: ApiPorts) -> DeployAnswer:
     from duckstring.api import deploy  # noqa: PLC0415 - pydantic and semver: no other operation pays for them
 
     ponds = request.get("ponds")
@@ -84,7 +104,7 @@ def _deploy(request: Mapping[str, object], ports: ApiPorts) -> Json:
     return deploy.deploy(ponds, needed, overwrite=_flag(request, "overwrite"))
 
 
-def _trigger(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _trigger(request: Mapping[str, object], ports: ApiPorts) -> TriggerAnswer:
     pond, kind = _need(request, "pond"), _need(request, "kind")
     major, bound = _number(request, "major"), request.get("bound")
     return trigger.trigger(
@@ -99,7 +119,7 @@ def _trigger(request: Mapping[str, object], ports: ApiPorts) -> Json:
     )
 
 
-def _control(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _control(request: Mapping[str, object], ports: ApiPorts) -> ControlAnswer:
     pond, verb = _need(request, "pond"), _need(request, "verb")
     return control.control(
         pond,
@@ -110,7 +130,7 @@ def _control(request: Mapping[str, object], ports: ApiPorts) -> Json:
     )
 
 
-def _failure_budget(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _failure_budget(request: Mapping[str, object], ports: ApiPorts) -> BudgetAnswer:
     immediate, source = _number(request, "immediate_retries"), _number(request, "source_retries")
     pond, major = _need(request, "pond"), _number(request, "major")
     return control.failure_budget(
@@ -118,7 +138,7 @@ def _failure_budget(request: Mapping[str, object], ports: ApiPorts) -> Json:
     )
 
 
-def _compute(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _compute(request: Mapping[str, object], ports: ApiPorts) -> ComputeAnswer:
     wish = compute.Wish(
         _text(request, "ripple"), _text(request, "on"), _number(request, "memory_mib")
     )
@@ -132,7 +152,7 @@ def _control_ports(ports: ApiPorts) -> ControlPorts:
     return ControlPorts(ports.catalog, ports.states, ports.mailbox, ports.clock)
 
 
-def _window(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _window(request: Mapping[str, object], ports: ApiPorts) -> WindowAnswer:
     release = find_deployed(ports.catalog, _need(request, "pond"), _number(request, "major"))
     match request.get("action"):
         case "add":
@@ -157,7 +177,7 @@ def _window(request: Mapping[str, object], ports: ApiPorts) -> Json:
             raise OperatorError(f"action is {other!r}; allowed: add, list, remove.")
 
 
-def _status(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _status(request: Mapping[str, object], ports: ApiPorts) -> StatusAnswer:
     pond, major = _text(request, "pond"), _number(request, "major")
     return status.status(
         catalog=ports.catalog,
@@ -170,7 +190,7 @@ def _status(request: Mapping[str, object], ports: ApiPorts) -> Json:
     )
 
 
-def _runs(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _runs(request: Mapping[str, object], ports: ApiPorts) -> RunsAnswer:
     limit = _number(request, "limit")
     return history.runs(
         catalog=ports.catalog,
@@ -184,18 +204,18 @@ def _runs(request: Mapping[str, object], ports: ApiPorts) -> Json:
     )
 
 
-def _run(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _run(request: Mapping[str, object], ports: ApiPorts) -> RunAnswer:
     return history.show_run(
         _need(request, "run"), history=ports.history, snapshots=ports.snapshots, clock=ports.clock
     )
 
 
-def _tables(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _tables(request: Mapping[str, object], ports: ApiPorts) -> TablesAnswer:
     pond, major = _need(request, "pond"), _number(request, "major")
     return tables.tables(pond, major, catalog=ports.catalog, states=ports.states, files=ports.files)
 
 
-def _remove(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _remove(request: Mapping[str, object], ports: ApiPorts) -> RemoveAnswer:
     pond, major, version = (
         _need(request, "pond"),
         _number(request, "major"),
@@ -214,7 +234,7 @@ def _remove(request: Mapping[str, object], ports: ApiPorts) -> Json:
     return remove.remove(pond, removing, major=major, version=version, dry=_flag(request, "dry"))
 
 
-def _arrival(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _arrival(request: Mapping[str, object], ports: ApiPorts) -> ArrivalAnswer:
     line = find_deployed(ports.catalog, _need(request, "pond"), _number(request, "major")).line
     listened = tuple(filter(None, ports.settings.arrivals.split(",")))
     match action := request.get("action"):
@@ -233,13 +253,13 @@ def _arrival(request: Mapping[str, object], ports: ApiPorts) -> Json:
             raise OperatorError(f"action is {action!r}; allowed: add, list, remove.")
 
 
-def _doctor(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _doctor(request: Mapping[str, object], ports: ApiPorts) -> DoctorAnswer:
     return checkup.checkup(
         catalog=ports.catalog, states=ports.states, executions=ports.executions, clock=ports.clock
     )
 
 
-OPERATIONS: Mapping[str, Callable[[Mapping[str, object], ApiPorts], Json]] = {
+OPERATIONS: Mapping[str, Callable[[Mapping[str, object], ApiPorts], Mapping[str, object]]] = {
     "hello": _hello,
     "deploy": _deploy,
     "trigger": _trigger,

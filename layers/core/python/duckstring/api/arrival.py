@@ -7,19 +7,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from duckstring.errors import OperatorError
 from duckstring.model.arrivals import Arrival, ArrivalKind
 from duckstring.model.names import Line
 from duckstring.ports import Arrivals
 
+if TYPE_CHECKING:
+    from duckstring.model.answers import ArrivalAnswer, ArrivalRow
+
 KINDS: tuple[ArrivalKind, ...] = get_args(ArrivalKind)
 MOST = 20
 """Rules of one line: they leave the catalog with it, in one transaction."""
 _NAME = re.compile(r"^[a-z][a-z0-9_-]{0,47}\Z")
 _LONGEST_KEY = 1024
-Json = dict[str, object]
 
 
 class ArrivalError(OperatorError):
@@ -41,14 +43,14 @@ class NotListenedError(OperatorError):
         )
 
 
-def show(line: Line, arrivals: Arrivals) -> Json:
+def show(line: Line, arrivals: Arrivals) -> ArrivalAnswer:
     """A line's rules."""
     return {"line": line, "arrivals": [_told(arrival) for arrival in arrivals.of_line(line)]}
 
 
 def add(
     line: Line, given: Mapping[str, object], *, arrivals: Arrivals, listened: Collection[str]
-) -> Json:
+) -> ArrivalAnswer:
     """Add a rule.
 
     Raises:
@@ -73,7 +75,7 @@ def add(
     return show(line, arrivals)
 
 
-def remove(line: Line, name: str, *, arrivals: Arrivals) -> Json:
+def remove(line: Line, name: str, *, arrivals: Arrivals) -> ArrivalAnswer:
     """Remove a rule.
 
     Raises:
@@ -127,7 +129,7 @@ def _text(given: Mapping[str, object], name: str) -> str:
     raise ArrivalError(f"{name} is {value!r}; allowed: text.")
 
 
-def _told(arrival: Arrival) -> Json:
+def _told(arrival: Arrival) -> ArrivalRow:
     return {
         "name": arrival.name,
         "bucket": arrival.bucket,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from duckstring.api.ports import ControlPorts
 from duckstring.api.status import runs_on
@@ -18,8 +18,10 @@ from duckstring.model.catalog import Release
 from duckstring.model.compute import LEAST_MIB, MOST_MIB, FunctionSize, PinnedPlace, size_for
 from duckstring.model.find import find_deployed
 
+if TYPE_CHECKING:
+    from duckstring.model.answers import ComputeAnswer, ComputeRow
+
 PLACES: tuple[PinnedPlace, ...] = get_args(PinnedPlace)
-Json = dict[str, object]
 
 
 class Wish(NamedTuple):
@@ -34,7 +36,7 @@ class Wish(NamedTuple):
 
 def compute(
     pond: str, wish: Wish, ports: ControlPorts, *, function: FunctionSize, major: int | None = None
-) -> Json:
+) -> ComputeAnswer:
     """Pin a Ripple to a place, or take that back; and show where each of the line's Ripples runs
     from its next attempt on.
 
@@ -93,7 +95,7 @@ def _memory(mib: int | None, on: PinnedPlace) -> int:
     return mib
 
 
-def _ripples(state: PondState, release: Release) -> list[Json]:
+def _ripples(state: PondState, release: Release) -> list[ComputeRow]:
     """Of the version that is selected, also where the line has not taken it up yet."""
     state = replace(state, release=release)
     return [
@@ -102,9 +104,9 @@ def _ripples(state: PondState, release: Release) -> list[Json]:
     ]
 
 
-def _ripple(state: PondState, ripple: RippleState) -> Json:
+def _ripple(state: PondState, ripple: RippleState) -> ComputeRow:
     place = runs_on(state, ripple)
-    mib = int(str(place["task_mib"]))
+    mib = place["task_mib"]
     pin = state.compute.get(ripple.name)
     return {
         "name": ripple.name,

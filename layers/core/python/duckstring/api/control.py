@@ -5,7 +5,7 @@ the line has heard it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from duckstring.api.ports import ControlPorts
 from duckstring.api.status import describe
@@ -18,8 +18,10 @@ from duckstring.model.find import find, find_deployed
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, parse_line, run_key
 
+if TYPE_CHECKING:
+    from duckstring.model.answers import BudgetAnswer, ControlAnswer
+
 VERBS: tuple[Verb, ...] = get_args(Verb)
-Json = dict[str, object]
 
 
 class NothingToForceError(OperatorError):
@@ -39,7 +41,7 @@ class NothingToForceError(OperatorError):
 
 def control(
     pond: str, verb: str, ports: ControlPorts, *, major: int | None = None, upstream: bool = False
-) -> Json:
+) -> ControlAnswer:
     """Use a verb on a line; ``upstream``: sleep, for each of its ancestors as well.
 
     Raises:
@@ -79,7 +81,7 @@ def failure_budget(
     major: int | None = None,
     immediate_retries: int | None = None,
     source_retries: int | None = None,
-) -> Json:
+) -> BudgetAnswer:
     """Set the live retry budgets that are given, and show both.
 
     Raises:

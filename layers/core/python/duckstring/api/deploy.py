@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from semver import Version
 
@@ -30,7 +30,9 @@ from duckstring.model.names import Line, artifact_key, parse_line
 from duckstring.model.pondfile import PondFile, from_object
 from duckstring.ports import AttemptReader, Seen
 
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import DeployAnswer, DeployedPond
+
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
 _AT_ONCE = 8
@@ -123,7 +125,7 @@ def _same(one: Release | None, other: Release) -> bool:
 
 def deploy(
     requests: Sequence[Mapping[str, object]], ports: DeployPorts, *, overwrite: bool = False
-) -> Json:
+) -> DeployAnswer:
     """Select a batch of packages.
 
     Raises:
@@ -149,7 +151,7 @@ class _ImportedOnce:
         return self._found[artifact]
 
 
-def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool) -> Json:
+def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool) -> DeployAnswer:
     revision = ports.catalog.revision()
     before = ports.catalog.releases()
     choices = _all(lambda package: _choose(package, ports, overwrite=overwrite), packages)
@@ -369,7 +371,7 @@ def _held(seen: Seen, attempts: AttemptReader) -> Held:
 
 def _told(
     choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held
-) -> Json:
+) -> DeployedPond:
     release = choice.release
     return {
         "line": release.line,

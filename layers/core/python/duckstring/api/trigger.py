@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from duckstring.api.in_flight import named, runs_of, waiting_release
 from duckstring.api.ports import TriggerDoor
 from duckstring.engine.state import Down, PondState
@@ -13,7 +15,8 @@ from duckstring.model.names import parse_line
 from duckstring.model.triggers import TriggerKind, read_trigger
 from duckstring.ports import Catalog, Clock, StateReader
 
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import TriggerAnswer
 
 
 def trigger(  # noqa: PLR0913 - four are the question, four are the ports
@@ -26,7 +29,7 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
     clock: Clock,
     major: int | None = None,
     bound: object = None,
-) -> Json:
+) -> TriggerAnswer:
     """Put one trigger on the bus, its epoch minted here.
 
     Raises:
@@ -38,7 +41,7 @@ def trigger(  # noqa: PLR0913 - four are the question, four are the ports
     held = states.read([line]).get(line)
     name, number = parse_line(line)
     epoch = to_text(clock.now())
-    detail: Json = {"pond": name, "major": number, "kind": known, "epoch": epoch}
+    detail: dict[str, object] = {"pond": name, "major": number, "kind": known, "epoch": epoch}
     if window is not None:
         detail["bound"] = window.total_seconds()
     door.put(detail)
