@@ -297,12 +297,18 @@ def test_removal_and_arrivals_answer_at_the_door(here, api):
         (
             {"op": "deploy", "ponds": "all"},
             "OperatorError",
-            "ponds must be a list of objects: manifest, artifact, sha256.",
+            (
+                "ponds is 'all'; allowed: a list of objects with manifest (an object), artifact "
+                "and sha256 (text)."
+            ),
         ),
         (
             {"op": "deploy", "ponds": [{}]},
             "OperatorError",
-            "A Pond to deploy needs manifest (an object), artifact and sha256 (text).",
+            (
+                "ponds is [{}]; allowed: a list of objects with manifest (an object), artifact "
+                "and sha256 (text)."
+            ),
         ),
         (
             {"op": "run", "run": "sales@1/1"},

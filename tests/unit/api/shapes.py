@@ -61,7 +61,7 @@ def _object_faults(value: Mapping[str, object], shape: Any, at: str) -> Iterator
 
 def shape_of(op: str) -> Any:
     """The shape that an operation says that it answers with."""
-    return getattr(answers, OPERATIONS[op].__annotations__["return"])
+    return getattr(answers, OPERATIONS[op].answer.__annotations__["return"])
 
 
 def answer_faults(op: object, answer: object) -> list[str]:

@@ -4,23 +4,21 @@ their events reach us.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
+from duckstring.api.requests import ArrivalRule, read
 from duckstring.errors import OperatorError
-from duckstring.model.arrivals import Arrival, ArrivalKind
+from duckstring.model.arrivals import Arrival
 from duckstring.model.names import Line
 from duckstring.ports import Arrivals
 
 if TYPE_CHECKING:
     from duckstring.model.answers import ArrivalAnswer, ArrivalRow
 
-KINDS: tuple[ArrivalKind, ...] = get_args(ArrivalKind)
 MOST = 20
 """Rules of one line: they leave the catalog with it, in one transaction."""
-_NAME = re.compile(r"^[a-z][a-z0-9_-]{0,47}\Z")
 _LONGEST_KEY = 1024
 
 
@@ -103,30 +101,13 @@ def _refuse_taken(line: Line, name: str, taken: Collection[str]) -> None:
 
 
 def _read(given: Mapping[str, object]) -> Arrival:
-    name, bucket = _text(given, "name"), _text(given, "bucket")
-    prefix, suffix = _text(given, "prefix"), _text(given, "suffix")
-    kind = next((one for one in KINDS if one == given.get("kind", KINDS[0])), None)
-    if not _NAME.match(name):
+    rule = read(ArrivalRule, given, ArrivalError)
+    length = len(rule.prefix) + len(rule.suffix)
+    if length > _LONGEST_KEY:
         raise ArrivalError(
-            f"name is {name!r}; allowed: a lower-case letter, then up to 47 of a-z 0-9 _ -."
+            f"prefix and suffix have {length} characters; a key has {_LONGEST_KEY} at most."
         )
-    if not bucket:
-        raise ArrivalError("bucket is missing; allowed: a bucket's name.")
-    if len(prefix) + len(suffix) > _LONGEST_KEY:
-        raise ArrivalError(
-            f"prefix and suffix have {len(prefix) + len(suffix)} characters; a key has "
-            f"{_LONGEST_KEY} at most."
-        )
-    if kind is None:
-        raise ArrivalError(f"kind is {given.get('kind')!r}; allowed: {', '.join(KINDS)}.")
-    return Arrival(name, bucket, prefix, suffix, kind)
-
-
-def _text(given: Mapping[str, object], name: str) -> str:
-    value = given.get(name, "")
-    if isinstance(value, str):
-        return value
-    raise ArrivalError(f"{name} is {value!r}; allowed: text.")
+    return Arrival(rule.name, rule.bucket, rule.prefix, rule.suffix, rule.kind)
 
 
 def _told(arrival: Arrival) -> ArrivalRow:

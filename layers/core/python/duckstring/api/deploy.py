@@ -18,6 +18,7 @@ from semver import Version
 from duckstring.api.conflicts import retry_conflicts
 from duckstring.api.in_flight import named, resumes, rows_of, runs_of
 from duckstring.api.ports import Artifacts, DeployPorts, Discovery
+from duckstring.api.requests import Uploaded
 from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
 from duckstring.engine.state import Health
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
@@ -124,7 +125,7 @@ def _same(one: Release | None, other: Release) -> bool:
 
 
 def deploy(
-    requests: Sequence[Mapping[str, object]], ports: DeployPorts, *, overwrite: bool = False
+    requests: Sequence[Uploaded], ports: DeployPorts, *, overwrite: bool = False
 ) -> DeployAnswer:
     """Select a batch of packages.
 
@@ -212,7 +213,7 @@ def _removal_letters(removals: Mapping[Line, Removal], ports: DeployPorts) -> li
     ]
 
 
-def _packages(requests: Sequence[Mapping[str, object]]) -> list[Package]:
+def _packages(requests: Sequence[Uploaded]) -> list[Package]:
     if not requests:
         raise OperatorError(
             "Nothing to deploy: the list of Ponds is empty.",
@@ -232,21 +233,8 @@ def _packages(requests: Sequence[Mapping[str, object]]) -> list[Package]:
     return packages
 
 
-def _package(request: Mapping[str, object]) -> Package:
-    manifest, artifact, sha256 = (
-        request.get("manifest"),
-        request.get("artifact"),
-        request.get("sha256"),
-    )
-    if (
-        not isinstance(manifest, Mapping)
-        or not isinstance(artifact, str)
-        or not isinstance(sha256, str)
-    ):
-        raise OperatorError(
-            "A Pond to deploy needs manifest (an object), artifact and sha256 (text)."
-        )
-    return Package(from_object(dict(manifest)), artifact, sha256)
+def _package(request: Uploaded) -> Package:
+    return Package(from_object(request.manifest), request.artifact, request.sha256)
 
 
 def _choose(package: Package, ports: DeployPorts, *, overwrite: bool) -> Choice:

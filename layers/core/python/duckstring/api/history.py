@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from duckstring.api.requests import RunsRequest
 from duckstring.api.tables import older_tables
 from duckstring.errors import OperatorError
 from duckstring.model.find import find_ever_deployed
@@ -13,8 +14,6 @@ from duckstring.ports import Catalog, Clock, HistoryReader, Removals, Snapshots
 if TYPE_CHECKING:
     from duckstring.model.answers import AttemptRow, RunAnswer, RunsAnswer
 
-STATUSES = ("running", "success", "pass", "failed", "killed", "removal")
-MOST = 1000
 NOT_BEGUN = "not begun"
 
 
@@ -29,29 +28,24 @@ class RunNotFoundError(OperatorError):
         )
 
 
-def runs(  # noqa: PLR0913 - four are the question, four are the ports
+def runs(
+    asked: RunsRequest,
     *,
     catalog: Catalog,
     removals: Removals,
     history: HistoryReader,
     clock: Clock,
-    pond: str | None = None,
-    major: int | None = None,
-    status: str | None = None,
-    limit: int = 20,
 ) -> RunsAnswer:
     """Runs, newest first, of one line or of the whole Catchment. A line that was removed keeps its
     history.
 
     Raises:
-        OperatorError: no such Pond, no such status, or a limit out of bounds.
+        OperatorError: no such Pond.
     """
-    if status is not None and status not in STATUSES:
-        raise OperatorError(f"No run ends as {status!r}; allowed: {', '.join(STATUSES)}.")
-    if not 1 <= limit <= MOST:
-        raise OperatorError(f"limit is {limit}; allowed: 1 to {MOST}.")
-    line = find_ever_deployed(catalog, removals, pond, major) if pond else None
-    return {"runs": list(history.runs(now=clock.now(), limit=limit, line=line, status=status))}
+    pond = asked.pond
+    line = find_ever_deployed(catalog, removals, pond, asked.major) if pond else None
+    found = history.runs(now=clock.now(), limit=asked.limit, line=line, status=asked.status)
+    return {"runs": list(found)}
 
 
 def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: Clock) -> RunAnswer:
