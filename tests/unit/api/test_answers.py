@@ -69,9 +69,10 @@ def test_the_protocol_names_every_field_of_every_answer():
 
 
 def test_a_field_that_is_missing_unknown_or_of_another_type_is_found():
-    row = {"line": "sales@1", "epoch": "2030", "warnings": []}
+    row = {"line": "sales@1", "epoch": "2030", "warnings": [], "applied": True}
     assert [*faults(row, answers.TriggerAnswer, "answer")] == []
-    assert [*faults({"epoch": 7, "warnings": [True], "f": 1}, answers.TriggerAnswer, "answer")] == [
+    wrong = {"epoch": 7, "warnings": [True], "applied": True, "f": 1}
+    assert [*faults(wrong, answers.TriggerAnswer, "answer")] == [
         "answer.line is missing",
         "answer.f is not in TriggerAnswer",
         "answer.epoch is 7, expected str",

@@ -198,14 +198,6 @@ class Imports:
 
 
 @dataclass
-class Door:
-    put_in: list[Mapping[str, object]] = field(default_factory=list)
-
-    def put(self, detail: Mapping[str, object]) -> None:
-        self.put_in.append(detail)
-
-
-@dataclass
 class States:
     held: Mapping[Line, Seen] = field(default_factory=dict)
 

@@ -90,7 +90,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
 
 def api(env: Mapping[str, str]) -> ApiPorts:
     """The api of the Catchment that ``env`` describes."""
-    from duckstring.adapters.aws.deployment import BucketArtifacts, EventDoor, LambdaDiscovery  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.deployment import BucketArtifacts, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
     from duckstring.adapters.aws.sweeper import AttemptRowReader, MachineReader  # noqa: PLC0415
@@ -109,7 +109,6 @@ def api(env: Mapping[str, str]) -> ApiPorts:
         snapshots=DynamoStateStore(clients, table),
         attempts=AttemptRowReader(clients, table),
         files=BucketFiles(bucket),
-        door=EventDoor(clients, settings),
         artifacts=BucketArtifacts(clients, bucket),
         discovery=LambdaDiscovery(clients, settings.need("discovery_function")),
         executions=MachineReader(clients, settings.need("machine")),

@@ -112,14 +112,7 @@ def _deploy(asked: requests.DeployRequest, ports: ApiPorts) -> DeployAnswer:
 
 def _trigger(asked: requests.TriggerRequest, ports: ApiPorts) -> TriggerAnswer:
     return trigger.trigger(
-        asked.pond,
-        asked.kind,
-        major=asked.major,
-        bound=asked.bound,
-        catalog=ports.catalog,
-        states=ports.states,
-        door=ports.door,
-        clock=ports.clock,
+        asked.pond, asked.kind, _control_ports(ports), major=asked.major, bound=asked.bound
     )
 
 

@@ -380,11 +380,15 @@ class DeployAnswer(TypedDict):
 
 
 class TriggerAnswer(TypedDict):
-    """``trigger``. ``epoch`` is when it was asked for. ``warnings``: what it has to wait for."""
+    """``trigger``. ``epoch`` is when it was asked for. ``warnings``: what it has to wait for.
+
+    ``applied``: whether the line has heard it.
+    """
 
     line: str
     epoch: str
     warnings: list[str]
+    applied: bool
 
 
 class ControlAnswer(TypedDict):
