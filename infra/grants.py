@@ -148,7 +148,6 @@ class Grants:
         _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", "errors/*.txt"))
         _allow(role, ["lambda:InvokeFunction"], [self.doors.discovery.function_arn])
         _allow(role, ["states:DescribeExecution"], [self._executions()])
-        _allow(role, ["events:PutEvents"], [self._bus().event_bus_arn])
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
 
     def _discovery(self) -> None:

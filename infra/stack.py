@@ -134,11 +134,11 @@ class CatchmentStack(Stack):
             bucket=self._storage.bucket.bucket_name,
             mailbox=self._messaging.mailbox.queue_url,
         )
-        bus, delays = self._messaging.bus.event_bus_name, self._messaging.delays.queue_url
+        delays = self._messaging.delays.queue_url
         machine = self._runs.machine.state_machine_arn
         orchestrator = replace(
             everyone,
-            bus=bus,
+            bus=self._messaging.bus.event_bus_name,
             delays=delays,
             delays_arn=self._messaging.delays.queue_arn,
             machine=machine,
@@ -156,7 +156,6 @@ class CatchmentStack(Stack):
         arrivals = ",".join(self._arrivals)
         api = replace(
             everyone,
-            bus=bus,
             machine=machine,
             discovery_function=self._doors.discovery.function_name,
             arrivals=arrivals,

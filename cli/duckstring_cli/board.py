@@ -12,12 +12,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from duckstring.model.names import parse_line
-from duckstring_cli import durations, render
-from duckstring_cli.answers import (
+from duckstring.model.answers import (
     ComputeAnswer,
     ComputeRow,
     FailureRow,
+    LineState,
     LineStatus,
     RippleStatus,
     RunningRipple,
@@ -25,6 +24,8 @@ from duckstring_cli.answers import (
     StatusAnswer,
     WindowTold,
 )
+from duckstring.model.names import parse_line
+from duckstring_cli import durations, render
 from duckstring_cli.render import NARROW
 
 MOVING = {"running", "waiting"}
@@ -165,7 +166,7 @@ def began(ripple: RunningRipple) -> str:
     return f"started {render.place(mib)}" if mib else ""
 
 
-def held_back(line: LineStatus) -> str:
+def held_back(line: LineState) -> str:
     """``1.1.0 waits for run sales@1/42``: what was deployed does not run yet. Nothing, where no
     run holds it back.
     """
@@ -231,7 +232,7 @@ def _fit(lines: list[LineStatus], room: int | None) -> tuple[list[LineStatus], l
 
 def hidden(lines: Sequence[LineStatus]) -> str:
     """``23 more, 18 of them waiting``; ``23 more at rest``."""
-    statuses = Counter(line["status"] for line in lines)
+    statuses: Counter[str] = Counter(line["status"] for line in lines)
     told = [f"{statuses[status]} of them {status}" for status in _NEEDS_A_LOOK if statuses[status]]
     return f"{len(lines)} more, {', '.join(told)}" if told else f"{len(lines)} more at rest"
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from duckstring.errors import OperatorError
-from duckstring_cli import catchments
-from duckstring_cli.answers import (
+from duckstring.model.answers import (
     ArrivalAnswer,
     ArrivalRow,
     BudgetAnswer,
@@ -21,11 +20,13 @@ from duckstring_cli.answers import (
     RemoveAnswer,
     RunAnswer,
     RunRow,
+    RunsAnswer,
     StatusAnswer,
     TablesAnswer,
     TriggerAnswer,
     WindowAnswer,
 )
+from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import (
     AccessError,
@@ -40,6 +41,8 @@ _CHANGES = frozenset(
 """Operations that are no mere questions: one that was sent is carried out, whether or not
 anybody waits for the answer.
 """
+
+Answer = TypeVar("Answer", bound=Mapping[str, object])
 
 Invoke = Callable[[Mapping[str, object]], Mapping[str, Any]]
 """One call of the api function: its request to its answer, both JSON objects."""
@@ -65,27 +68,24 @@ class Client:
 
     def hello(self) -> HelloAnswer:
         """Who answers."""
-        return cast("HelloAnswer", self._call("hello"))
+        return self._call(HelloAnswer, "hello")
 
     def deploy(self, ponds: list[dict[str, object]], *, overwrite: bool) -> DeployAnswer:
         """Deploy Ponds, all or nothing."""
-        return cast("DeployAnswer", self._call("deploy", ponds=ponds, overwrite=overwrite))
+        return self._call(DeployAnswer, "deploy", ponds=ponds, overwrite=overwrite)
 
     def trigger(
         self, pond: str, kind: str, *, major: int | None = None, bound: float | None = None
     ) -> TriggerAnswer:
         """Send one trigger. ``bound`` in seconds, for a tide."""
-        return cast(
-            "TriggerAnswer", self._call("trigger", pond=pond, major=major, kind=kind, bound=bound)
-        )
+        return self._call(TriggerAnswer, "trigger", pond=pond, major=major, kind=kind, bound=bound)
 
     def control(
         self, pond: str, verb: str, *, major: int | None = None, upstream: bool = False
     ) -> ControlAnswer:
         """Use an operator's verb on a line."""
-        return cast(
-            "ControlAnswer",
-            self._call("control", pond=pond, major=major, verb=verb, upstream=upstream or None),
+        return self._call(
+            ControlAnswer, "control", pond=pond, major=major, verb=verb, upstream=upstream or None
         )
 
     def failure_budget(
@@ -98,7 +98,7 @@ class Client:
     ) -> BudgetAnswer:
         """Set the live retry budgets that are given, and show both."""
         given = {"immediate_retries": immediate_retries, "source_retries": source_retries}
-        return cast("BudgetAnswer", self._call("failure-budget", pond=pond, major=major, **given))
+        return self._call(BudgetAnswer, "failure-budget", pond=pond, major=major, **given)
 
     def compute(
         self,
@@ -110,11 +110,14 @@ class Client:
         memory_mib: int | None = None,
     ) -> ComputeAnswer:
         """Say where a Ripple runs (``on`` given), and show where each does."""
-        return cast(
-            "ComputeAnswer",
-            self._call(
-                "compute", pond=pond, major=major, ripple=ripple, on=on, memory_mib=memory_mib
-            ),
+        return self._call(
+            ComputeAnswer,
+            "compute",
+            pond=pond,
+            major=major,
+            ripple=ripple,
+            on=on,
+            memory_mib=memory_mib,
         )
 
     def window(
@@ -127,14 +130,13 @@ class Client:
         name: str | None = None,
     ) -> WindowAnswer:
         """Add, list or remove Windows of an Inlet."""
-        return cast(
-            "WindowAnswer",
-            self._call("window", pond=pond, major=major, action=action, window=window, name=name),
+        return self._call(
+            WindowAnswer, "window", pond=pond, major=major, action=action, window=window, name=name
         )
 
     def status(self, pond: str | None = None, *, major: int | None = None) -> StatusAnswer:
         """Every line, or the lines of one Pond."""
-        return cast("StatusAnswer", self._call("status", pond=pond, major=major))
+        return self._call(StatusAnswer, "status", pond=pond, major=major)
 
     def runs(
         self,
@@ -145,22 +147,20 @@ class Client:
         status: str | None = None,
     ) -> list[RunRow]:
         """Run history, newest first."""
-        return cast(
-            "list[RunRow]",
-            self._call("runs", pond=pond, major=major, limit=limit, status=status)["runs"],
-        )
+        answer = self._call(RunsAnswer, "runs", pond=pond, major=major, limit=limit, status=status)
+        return answer["runs"]
 
     def run(self, run: str) -> RunAnswer:
         """One run with its attempts."""
-        return cast("RunAnswer", self._call("run", run=run))
+        return self._call(RunAnswer, "run", run=run)
 
     def doctor(self) -> DoctorAnswer:
         """What is wrong with lines."""
-        return cast("DoctorAnswer", self._call("doctor"))
+        return self._call(DoctorAnswer, "doctor")
 
     def tables(self, pond: str, *, major: int | None = None) -> TablesAnswer:
         """The published snapshot of a line."""
-        return cast("TablesAnswer", self._call("tables", pond=pond, major=major))
+        return self._call(TablesAnswer, "tables", pond=pond, major=major)
 
     def remove(
         self,
@@ -172,32 +172,30 @@ class Client:
         dry: bool = False,
     ) -> RemoveAnswer:
         """Remove a line, one version, or one table. ``dry``: only say what would go."""
-        return cast(
-            "RemoveAnswer",
-            self._call("remove", pond=pond, major=major, version=version, table=table, dry=dry),
+        return self._call(
+            RemoveAnswer, "remove", pond=pond, major=major, version=version, table=table, dry=dry
         )
 
     def add_arrival(
         self, pond: str, arrival: ArrivalRow, *, major: int | None = None
     ) -> ArrivalAnswer:
         """Add a rule. Answers all of the line's."""
-        return cast(
-            "ArrivalAnswer",
-            self._call("arrival", pond=pond, major=major, action="add", arrival=arrival),
+        return self._call(
+            ArrivalAnswer, "arrival", pond=pond, major=major, action="add", arrival=arrival
         )
 
     def arrivals(self, pond: str, *, major: int | None = None) -> ArrivalAnswer:
         """A line's rules."""
-        return cast("ArrivalAnswer", self._call("arrival", pond=pond, major=major, action="list"))
+        return self._call(ArrivalAnswer, "arrival", pond=pond, major=major, action="list")
 
     def remove_arrival(self, pond: str, name: str, *, major: int | None = None) -> ArrivalAnswer:
         """Remove a rule. Answers those that are left."""
-        return cast(
-            "ArrivalAnswer",
-            self._call("arrival", pond=pond, major=major, action="remove", name=name),
+        return self._call(
+            ArrivalAnswer, "arrival", pond=pond, major=major, action="remove", name=name
         )
 
-    def _call(self, op: str, **arguments: object) -> Mapping[str, Any]:
+    def _call(self, shape: type[Answer], op: str, **arguments: object) -> Answer:
+        """The answer of one operation, which has this ``shape``."""
         try:
             answer = self._invoke(
                 {
@@ -220,7 +218,8 @@ class Client:
                     for name in ("type", "message", "hint", "traceback")
                 }
             )
-        return cast("Mapping[str, Any]", answer["result"])
+        result: Answer = answer["result"]
+        return result
 
 
 class LambdaDoor:

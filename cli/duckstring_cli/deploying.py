@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 from duckstring.errors import AuthorError
 from duckstring.model import names
+from duckstring.model.answers import DeployAnswer
 from duckstring_cli import catchments, render
-from duckstring_cli.answers import DeployAnswer
 from duckstring_cli.client import Client, speaking_to
 from duckstring_cli.errors import BadInputError, BrokenOffError
 from duckstring_cli.render import OnStep

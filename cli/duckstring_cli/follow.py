@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from duckstring.model.answers import LineStatus, RunAnswer, RunRow, SourceState, StatusAnswer
 from duckstring_cli import board, render
-from duckstring_cli.answers import LineStatus, RunAnswer, RunRow, SourceState, StatusAnswer
 
 Verdict = Literal["going", "done", "down"]
 ReadRun = Callable[[str], RunAnswer]

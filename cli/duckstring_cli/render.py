@@ -18,11 +18,11 @@ from rich.text import Text
 from typing_extensions import override
 
 from duckstring.errors import DuckstringError
+from duckstring.model.answers import OlderTable, WindowTold
 from duckstring.model.foreign import for_terminal, json_text
 from duckstring.model.instants import NEVER, from_text
 from duckstring.model.windows import Window, in_words
 from duckstring_cli import durations, hints
-from duckstring_cli.answers import OlderTable, WindowTold
 
 _PIPED_WIDTH = 10_000
 _EXCERPT = 200

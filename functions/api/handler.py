@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -12,12 +12,15 @@ from duckstring.api.answer import answer
 from duckstring.model.foreign import Redactor
 from functions.json_log import json_logger
 
+if TYPE_CHECKING:
+    from duckstring.model.answers import Answered, Refused
+
 logger = json_logger("api", Redactor(os.environ))
 ports = wiring.api(os.environ)
 
 
 @logger.inject_lambda_context
-def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
+def handle(event: dict[str, Any], context: LambdaContext) -> Answered | Refused:
     """Answer one request; a bug is told to the log in full, and to the caller by the request's
     id.
     """
@@ -30,7 +33,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     return told
 
 
-def _broken(request: str) -> dict[str, object]:
+def _broken(request: str) -> Refused:
     message = f"The Catchment failed on this request (id {request})."
     return {
         "ok": False,

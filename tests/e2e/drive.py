@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from duckstring.model.answers import LineStatus, RunRow
 from duckstring_cli import catchments, main, reading
-from duckstring_cli.answers import LineStatus, RunRow
 from duckstring_cli.client import Client
 
 PATIENCE = 120.0

@@ -68,10 +68,9 @@ def test_a_tap_runs_each_pond_as_often_as_its_ripples_are_deep(driver):
 
 def test_a_wave_runs_on_and_its_removal_brings_the_chain_to_rest(driver):
     names = chain(driver, "spring", "brook", "river", seconds=0.2)
-    driver.trigger("wave", "river")
-    assert driver.line("river")["trigger"] == {"kind": "wave"} or driver.wait_until(
-        "river", lambda line: line["trigger"] == {"kind": "wave"}, what="the Wave stands"
-    )
+    said = driver.run.done("trigger", "wave", "river")
+    assert "river@1: wave received" in said
+    assert driver.line("river")["trigger"] == {"kind": "wave"}
     until(
         lambda: len(driver.noted("river")) >= 5,
         what="five cycles",

@@ -61,7 +61,6 @@ KNOWS = {
     "discovery": {"catchment", "bucket", "secret"},
     "api": EVERYONE
     | {
-        "bus",
         "machine",
         "discovery_function",
         "arrivals",
@@ -318,6 +317,7 @@ def test_a_users_policies_are_the_workers_alone(tmp_path):
                 "s3:PutObject",
                 "s3:DeleteObject",
                 "secretsmanager:GetSecretValue",
+                "events:PutEvents",
             },
         ),
         (

@@ -108,20 +108,7 @@ def _bucket(clients: Clients) -> str:
 
 
 def _bus(clients: Clients) -> str:
-    """A bus whose triggers land in a queue, to be looked at."""
     clients.events.create_event_bus(Name="bus")
-    queue = clients.sqs.create_queue(QueueName="seen")["QueueUrl"]
-    arn = clients.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])[
-        "Attributes"
-    ]["QueueArn"]
-    clients.events.put_rule(
-        Name="triggers",
-        EventBusName="bus",
-        EventPattern=json.dumps({"detail-type": ["duckstring.trigger"]}),
-    )
-    clients.events.put_targets(
-        Rule="triggers", EventBusName="bus", Targets=[{"Id": "seen", "Arn": arn}]
-    )
     return "bus"
 
 

@@ -16,15 +16,15 @@ from duckstring.adapters.aws.deployment import BucketArtifacts, ImportFailedErro
 from duckstring.adapters.aws.items import to_item
 from duckstring.adapters.aws.reader import DynamoStateReader
 from duckstring.api.answer import OPERATIONS
-from duckstring.engine.signals import Deployed
+from duckstring.engine.signals import Deployed, Triggered
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptPaused, AttemptStarted, Site, Usage
 from duckstring.model.catalog import RippleSpec, TableVersion
-from duckstring.model.instants import to_text
+from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line
-from duckstring.orchestrator import forward
 from tests.integration.aws import catchment
+from tests.unit.api.shapes import answer_faults
 from tests.unit.api.world import NOON
 
 PACKAGE = b"a package"
@@ -80,11 +80,14 @@ def log_of(name):
 
 
 @pytest.fixture
-def api(here):
+def api(here, monkeypatch):
+    monkeypatch.setattr("duckstring.api.tell.PATIENCE", timedelta(milliseconds=50))
     module = door("api")
 
     def ask(op, **arguments):
-        return module.handle({"op": op, **arguments}, Context())
+        answer = module.handle({"op": op, **arguments}, Context())
+        assert answer_faults(op, json.loads(json.dumps(answer))) == []
+        return answer
 
     ask.ports = module.ports
     ask.ports.discovery._clients.__dict__["lambda_"] = Answering(
@@ -190,16 +193,9 @@ def test_deploy_trigger_and_look_at_it(here, api):
     )
     assert api("hello")["result"]["lines"] == 1
 
-    epoch = api("trigger", pond="sales", kind="pulse")["result"]["epoch"]
-    seen = here.clients.sqs.receive_message(
-        QueueUrl=here.clients.sqs.get_queue_url(QueueName="seen")["QueueUrl"]
-    )
-    event = json.loads(seen["Messages"][0]["Body"])
-    (letter,) = forward.forward(
-        event, catalog=api.ports.catalog, arrivals=api.ports.arrivals, clock=api.ports.clock
-    )
-    assert letter.to == "sales@1"
-    assert codec.letter(letter.to, letter.signal).count(epoch) == 1
+    told = api("trigger", pond="sales", kind="pulse")["result"]
+    assert here.letters() == [("sales@1", Triggered("pulse", from_text(told["epoch"])))]
+    assert told["applied"] is False, "nobody delivers letters here"
 
     (line,) = api("status")["result"]["lines"]
     assert (line["line"], line["status"], line["last_run"]) == ("sales@1", "idle", None)
@@ -294,12 +290,18 @@ def test_removal_and_arrivals_answer_at_the_door(here, api):
         (
             {"op": "deploy", "ponds": "all"},
             "OperatorError",
-            "ponds must be a list of objects: manifest, artifact, sha256.",
+            (
+                "ponds is 'all'; allowed: a list of objects with manifest (an object), artifact "
+                "and sha256 (text)."
+            ),
         ),
         (
             {"op": "deploy", "ponds": [{}]},
             "OperatorError",
-            "A Pond to deploy needs manifest (an object), artifact and sha256 (text).",
+            (
+                "ponds is [{}]; allowed: a list of objects with manifest (an object), artifact "
+                "and sha256 (text)."
+            ),
         ),
         (
             {"op": "run", "run": "sales@1/1"},
@@ -386,12 +388,9 @@ def test_an_import_that_kills_the_function_says_so(here):
         discover(here, {"errorMessage": "Task timed out"}, "Unhandled")
 
 
-def test_a_trigger_that_the_bus_refuses_is_worth_trying_again(here, api):
+def test_a_trigger_that_the_mailbox_refuses_is_worth_trying_again(here, api, monkeypatch):
     api("deploy", ponds=[pond(here)])
-
-    class Refusing:
-        def put_events(self, **_):
-            return {"FailedEntryCount": 1, "Entries": [{"ErrorMessage": "full"}]}
-
-    api.ports.door._clients.__dict__["events"] = Refusing()
+    refused = {"Failed": [{"Id": "0", "Code": "InternalError", "Message": "full"}]}
+    sqs = api.ports.mailbox._clients.sqs
+    monkeypatch.setattr(sqs, "send_message_batch", lambda **_: refused)
     assert api("trigger", pond="sales", kind="tap")["error"]["type"] == TransientError.__name__

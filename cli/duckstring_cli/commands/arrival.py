@@ -8,8 +8,9 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+from duckstring.model.answers import ArrivalAnswer, ArrivalRow
+from duckstring.model.arrivals import ArrivalKind
 from duckstring_cli import render
-from duckstring_cli.answers import ArrivalAnswer, ArrivalRow
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
@@ -21,7 +22,7 @@ from duckstring_cli.commands.options import (
 )
 from duckstring_cli.errors import BadInputError, nearest
 
-KINDS = ("pulse", "tap")
+KINDS: tuple[ArrivalKind, ...] = ("pulse", "tap")
 
 app = typer.Typer(
     help="Objects that arrive in a bucket trigger a Pond.",
@@ -85,7 +86,8 @@ def add(
 
     Its key begins with --prefix and ends with --suffix: plain text, no patterns.
     """
-    if kind not in KINDS:
+    chosen = next((one for one in KINDS if one == kind), None)
+    if chosen is None:
         raise BadInputError(
             f"No kind {kind!r}; allowed: {', '.join(KINDS)}.", hint=nearest(kind, KINDS)
         )
@@ -95,7 +97,7 @@ def add(
         "bucket": bucket,
         "prefix": prefix,
         "suffix": suffix,
-        "kind": kind,
+        "kind": chosen,
     }
     answer = open_client(catchment).add_arrival(context.obj, rule, major=picked)
     _tell(answer, f"arrival {name} added", as_json=as_json)

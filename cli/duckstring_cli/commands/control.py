@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 
 from duckstring.errors import OperatorError
+from duckstring.model.answers import ComputeRow, ControlAnswer
 from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.compute import PinnedPlace, mebibytes
 from duckstring_cli import board, render
-from duckstring_cli.answers import ComputeRow, ControlAnswer
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
@@ -24,7 +24,7 @@ from duckstring_cli.commands.options import (
     repeated,
     typed,
 )
-from duckstring_cli.commands.trigger import Watch, follow
+from duckstring_cli.commands.trigger import Watch, follow, not_heard
 from duckstring_cli.errors import BadInputError, nearest
 
 app = typer.Typer(
@@ -160,7 +160,7 @@ def failure_budget(
     )
     render.say(f"[bold]{answer['line']}[/]: {told}")
     if not answer["applied"]:
-        _not_heard(answer["line"])
+        render.warn(not_heard(answer["line"]))
 
 
 @app.command(epilog="Example: duckstring control compute sales load --on task --memory 16GB")
@@ -223,7 +223,7 @@ def compute(
     )
     render.say(f"[bold]{answer['line']}[/]: {_where(told)}")
     if not answer["applied"]:
-        _not_heard(answer["line"])
+        render.warn(not_heard(answer["line"]))
 
 
 def _place(on: str | None) -> str | None:
@@ -272,7 +272,7 @@ def _send(
     for warning in answer["warnings"]:
         render.warn(warning)
     if not answer["applied"]:
-        _not_heard(answer["lines"][0])
+        render.warn(not_heard(answer["lines"][0]))
     elif before is not None and answer["status"]["status"] != "waiting":
         line = answer["lines"][0]
         last = next((held["last_run"] for held in before["lines"] if held["line"] == line), None)
@@ -281,12 +281,6 @@ def _send(
         render.err().print(
             f"[dim]Watch it: duckstring status {escape(typed(answer['lines'][0]) + named)}[/]"
         )
-
-
-def _not_heard(line: str) -> None:
-    render.warn(
-        f"{line} has not heard it yet; it will. Look again: duckstring status {typed(line)}"
-    )
 
 
 def _told(verb: str, answer: ControlAnswer) -> str:

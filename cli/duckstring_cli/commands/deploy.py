@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from duckstring.errors import OperatorError
+from duckstring.model.answers import DeployAnswer, DeployedPond
 from duckstring_cli import render
-from duckstring_cli.answers import DeployAnswer, DeployedPond
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client, repeated, typed
 

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from duckstring.errors import OperatorError
 from duckstring.model import names
+from duckstring.model.answers import AttemptRow, RunAnswer
 from duckstring.model.foreign import for_terminal, json_text
 from duckstring.model.verdicts import ENDED
 from duckstring_cli import catchments, render
-from duckstring_cli.answers import AttemptRow, RunAnswer
 from duckstring_cli.client import Client, speaking_to
 from duckstring_cli.commands.options import CatchmentName, open_client, repeated
 from duckstring_cli.errors import BadInputError, BrokenOffError, nearest

@@ -11,9 +11,9 @@ from rich.markup import escape
 
 from duckstring.errors import OperatorError
 from duckstring.model import names
+from duckstring.model.answers import RemoveAnswer
 from duckstring.model.catalog import PondKind
 from duckstring_cli import render
-from duckstring_cli.answers import RemoveAnswer
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.deploy import deploy
 from duckstring_cli.commands.options import (

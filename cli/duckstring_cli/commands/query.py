@@ -15,9 +15,9 @@ from rich.markup import escape
 from rich.text import Text
 
 from duckstring.errors import OperatorError
+from duckstring.model.answers import TableRow, TablesAnswer
 from duckstring.model.foreign import for_terminal, harmless_json
 from duckstring_cli import render
-from duckstring_cli.answers import TableRow, TablesAnswer
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
     CatchmentName,

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from duckstring.model import instants, names
+from duckstring.model.answers import AttemptRow, RunRow
 from duckstring_cli import catchments, durations, render
-from duckstring_cli.answers import AttemptRow, RunRow
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
     AsJson,

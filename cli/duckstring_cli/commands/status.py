@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
+from duckstring.model.answers import LineStatus, StatusAnswer
 from duckstring_cli import render
-from duckstring_cli.answers import LineStatus, StatusAnswer
 from duckstring_cli.client import Client
 from duckstring_cli.commands.options import (
     AsJson,

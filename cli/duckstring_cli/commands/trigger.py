@@ -8,8 +8,8 @@ import typer
 from rich.markup import escape
 
 from duckstring.errors import OperatorError
+from duckstring.model.answers import StatusAnswer
 from duckstring_cli import board, durations, render
-from duckstring_cli.answers import StatusAnswer
 from duckstring_cli.client import Client
 from duckstring_cli.commands import arrival, window
 from duckstring_cli.commands.options import (
@@ -128,9 +128,14 @@ def _send(
     client = open_client(catchment)
     before = client.status() if watch else None
     answer = client.trigger(pond, kind, major=major, bound=bound)
-    render.say(_told(answer["line"], kind, bound))
+    # A Catchment of an older version does not say whether the line has heard it.
+    applied = answer.get("applied")
+    heard = "received" if applied else "sent"
+    render.say(f"[bold]{answer['line']}[/]: {_told(kind, bound, heard)}")
     for warning in answer.get("warnings", ()):
         render.warn(warning)
+    if applied is False:
+        render.warn(not_heard(answer["line"]))
     if before is not None:
         epoch = answer["epoch"] if kind == "pulse" else None
         follow(
@@ -145,14 +150,19 @@ def _send(
         render.err().print(f"[dim]Watch it: duckstring status{escape(repeated(catchment))}[/]")
 
 
-def _told(line: str, kind: str, bound: float | None) -> str:
+def _told(kind: str, bound: float | None, heard: str) -> str:
     match kind:
         case "remove":
-            return f"[bold]{line}[/]: trigger removed"
+            return "trigger removed" if heard == "received" else "removal of its trigger sent"
         case "tide":
-            return f"[bold]{line}[/]: tide, no staler than {durations.exact(bound or 0)}"
+            return f"tide {heard}, no staler than {durations.exact(bound or 0)}"
         case _:
-            return f"[bold]{line}[/]: {kind} sent"
+            return f"{kind} {heard}"
+
+
+def not_heard(line: str) -> str:
+    """What is said where a line was too busy to hear in time."""
+    return f"{line} has not heard it yet; it will. Look again: duckstring status {typed(line)}"
 
 
 def follow(

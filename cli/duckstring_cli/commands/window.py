@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from duckstring.model.answers import WindowAnswer, WindowTold
 from duckstring.model.instants import Instant, to_text
 from duckstring_cli import durations, moments, render
-from duckstring_cli.answers import WindowAnswer, WindowTold
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,

@@ -59,7 +59,8 @@ def test_a_name_is_taken_once_also_by_somebody_who_was_quicker():
     ("changes", "why"),
     [
         ({"name": "Landing#"}, "name is 'Landing#'; allowed"),
-        ({"name": 7}, "name is 7; allowed: text."),
+        ({"name": 7}, "name is 7; allowed: a lower-case letter"),
+        ({"prefix": 7}, "prefix is 7; allowed: text."),
         ({"bucket": ""}, "bucket is missing"),
         ({"prefix": "x" * 1020}, "a key has 1024 at most"),
         ({"kind": "wave"}, "kind is 'wave'; allowed: pulse, tap."),

@@ -6,6 +6,7 @@ import pytest
 
 from duckstring.api.deploy import DeployRefusedError, deploy
 from duckstring.api.ports import DeployPorts
+from duckstring.api.requests import Uploaded
 from duckstring.engine.letters import removal_letter
 from duckstring.engine.signals import Deployed, Removed
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
@@ -62,7 +63,7 @@ class World:
         manifest = {"pond": {"name": name, "version": version, **pond}} | (
             {"sources": sources} if sources else {}
         )
-        return {"manifest": manifest, "artifact": key, "sha256": sha256}
+        return Uploaded(manifest, key, sha256)
 
     def refused(self, *requests, **options):
         before = self.catalog.releases()
@@ -398,11 +399,10 @@ def test_a_cycle_made_by_two_deploys_is_refused():
 def test_a_package_that_is_not_what_it_says_is_refused():
     world = World()
     request = world.request("sales")
-    world.packages.digests[request["artifact"]] = B
+    world.packages.digests[request.artifact] = B
     assert f"has sha256 {B}; expected {A}" in world.refused(request).message
-    assert (
-        "lies at 'elsewhere.zip'" in world.refused({**request, "artifact": "elsewhere.zip"}).message
-    )
+    elsewhere = Uploaded(request.manifest, "elsewhere.zip", request.sha256)
+    assert "lies at 'elsewhere.zip'" in world.refused(elsewhere).message
 
 
 def test_a_pond_without_ripples_and_an_empty_batch_are_refused():

@@ -7,6 +7,7 @@ import pytest
 from duckstring.api.history import runs
 from duckstring.api.ports import RemovePorts
 from duckstring.api.remove import remove
+from duckstring.api.requests import RunsRequest
 from duckstring.engine.signals import Deployed, Removed
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
@@ -183,12 +184,11 @@ def ask_runs(pond, **asked):
     }
     history = Spying()
     runs(
+        RunsRequest(pond, **asked),
         catalog=world.catalog,
         removals=Archive(world.catalog),
         history=history,
         clock=StillClock(),
-        pond=pond,
-        **asked,
     )
     return history.line
 

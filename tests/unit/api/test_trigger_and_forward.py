@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from duckstring.api.ports import ControlPorts
 from duckstring.api.trigger import trigger
 from duckstring.engine.signals import ExecutionEnded, Triggered
 from duckstring.engine.state import Down, PondState, Run, SourceReport, SourceView, Tide, Wave
@@ -13,13 +14,15 @@ from duckstring.errors import OperatorError
 from duckstring.model.arrivals import Arrival
 from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
+from duckstring.model.instants import to_text
 from duckstring.model.names import Line, execution_name, read_execution_name
 from duckstring.model.values import replace
 from duckstring.orchestrator.forward import forward
 from duckstring.ports import Seen
+from tests.unit.api.test_control import Town
 from tests.unit.api.world import (
     NOON,
-    Door,
+    Post,
     Rules,
     ShelfCatalog,
     States,
@@ -41,31 +44,60 @@ CATALOG = ShelfCatalog(graph(release("reports@1"), release("reports@2"), release
 
 
 def ask(pond, kind, *, states=None, **options):
-    door = Door()
-    told = trigger(
-        pond,
-        kind,
-        catalog=CATALOG,
-        states=states or States(),
-        door=door,
-        clock=StillClock(),
-        **options,
-    )
-    return told, door.put_in
+    """The answer, and the letters that were posted. Nobody delivers them."""
+    post = Post()
+    ports = ControlPorts(CATALOG, states or States(), post, StillClock())
+    return trigger(pond, kind, ports, **options), post.letters
 
 
 def test_a_trigger_goes_to_the_highest_major_with_the_epoch_of_the_request():
-    told, events = ask("reports", "pulse")
-    assert told == {"line": "reports@2", "epoch": "2030-01-01T12:00:00.000000Z", "warnings": []}
-    assert events == [
-        {"pond": "reports", "major": 2, "kind": "pulse", "epoch": "2030-01-01T12:00:00.000000Z"}
+    told, letters = ask("reports", "pulse")
+    assert told == {
+        "line": "reports@2",
+        "epoch": "2030-01-01T12:00:00.000000Z",
+        "warnings": [],
+        "applied": False,
+    }
+    assert [(letter.to, letter.signal) for letter in letters] == [
+        ("reports@2", Triggered("pulse", NOON))
     ]
 
 
 def test_a_major_may_be_named_and_a_tide_carries_its_bound():
-    told, events = ask("reports", "tide", major=1, bound=3600)
+    told, letters = ask("reports", "tide", major=1, bound=3600)
     assert told["line"] == "reports@1"
-    assert events[0]["bound"] == 3600.0
+    assert letters[0].signal == Triggered("tide", NOON, timedelta(hours=1))
+
+
+def test_a_trigger_is_answered_when_its_line_has_heard_it():
+    town = Town(CATALOG)
+    told = trigger("sales", "wave", town.ports)
+    assert (told["applied"], told["warnings"]) == (True, [])
+    assert town.states[Line("sales@1")].trigger == Wave()
+    told = trigger("sales", "remove", town.ports)
+    assert (told["applied"], told["warnings"]) == (True, []), "it had one when it was asked"
+    assert town.states[Line("sales@1")].trigger is None
+
+
+def test_a_line_that_is_too_busy_to_hear_is_triggered_all_the_same():
+    town = Town(CATALOG, deaf=True)
+    began = town.clock.now()
+    told = trigger("sales", "pulse", town.ports)
+    assert told["applied"] is False
+    assert [letter.to for letter in town.letters] == ["sales@1"]
+    assert timedelta(seconds=9) < town.clock.now() - began <= timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(("kind", "bound"), [("tap", None), ("pulse", None), ("tide", 60)])
+def test_an_echo_of_a_trigger_is_one_trigger(kind, bound):
+    """The mailbox knows it by its key; and where that is forgotten, the line takes it once."""
+    town = Town(CATALOG)
+    trigger("sales", kind, town.ports, bound=bound)
+    (letter,) = town.letters
+    heard = town.states[letter.to]
+    town.hear(letter.to, letter.signal)
+    assert town.states[letter.to] == heard
+    assert letter.key == f"sales@1:Triggered:{to_text(letter.signal.epoch)}"
 
 
 def test_a_source_that_is_not_deployed_is_warned_of_however_far_above(monkeypatch):
@@ -110,9 +142,7 @@ def test_an_unknown_pond_is_answered_with_the_nearest():
     ):
         ask("reports", "tap", major=7)
     with pytest.raises(PondNotFoundError, match="nothing is deployed yet"):
-        trigger(
-            "x", "tap", catalog=ShelfCatalog(), states=States(), door=Door(), clock=StillClock()
-        )
+        trigger("x", "tap", ControlPorts(ShelfCatalog(), States(), Post(), StillClock()))
 
 
 def sales_failed(*, retries: bool = False) -> SourceView:
@@ -255,14 +285,12 @@ def to_letters(event):
     return forward(event, catalog=CATALOG, arrivals=RULES, clock=StillClock())
 
 
-def test_what_the_api_puts_on_the_bus_comes_out_as_the_same_trigger():
-    _, (detail,) = ask("reports", "tide", bound=90)
-    (letter,) = to_letters(bus_event(**detail))
-    assert (letter.to, letter.signal, letter.key) == (
-        "reports@2",
-        Triggered("tide", NOON, timedelta(seconds=90)),
-        "trigger:e-1",
-    )
+def test_an_event_on_the_bus_is_the_same_trigger_as_the_commands():
+    _, (posted,) = ask("reports", "tide", bound=90)
+    event = bus_event(pond="reports", kind="tide", bound=90, epoch="2030-01-01T12:00:00.000000Z")
+    (letter,) = to_letters(event)
+    assert (letter.to, letter.signal) == (posted.to, posted.signal)
+    assert letter.key == "trigger:e-1"
 
 
 def test_an_event_without_an_epoch_gets_one_here_and_not_its_own_coarse_time():

@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 from duckstring.engine.letters import Letter
 from duckstring.errors import AuthorError, StateConflictError
+from duckstring.model.answers import AttemptRow
 from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, parse_line
-from duckstring.ports import Row, Seen
+from duckstring.ports import Seen
+
+Row = Mapping[str, object]
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -195,14 +198,6 @@ class Imports:
 
 
 @dataclass
-class Door:
-    put_in: list[Mapping[str, object]] = field(default_factory=list)
-
-    def put(self, detail: Mapping[str, object]) -> None:
-        self.put_in.append(detail)
-
-
-@dataclass
 class States:
     held: Mapping[Line, Seen] = field(default_factory=dict)
 
@@ -254,7 +249,8 @@ class AttemptRows:
         self, line: Line, *, run: int, ripple: str, attempt: int
     ) -> dict[str, object] | None:
         self.asked.append(f"{line}/{run}/{ripple}/{attempt}")
-        return self.rows.get(self.asked[-1])
+        row = self.rows.get(self.asked[-1])
+        return {**dict.fromkeys(AttemptRow.__annotations__), **row} if row else None
 
 
 @dataclass

@@ -5,8 +5,8 @@ from typing import Any, cast
 import pytest
 from rich.console import Console, RenderableType
 
+from duckstring.model.answers import LineStatus, StatusAnswer
 from duckstring_cli import board, render
-from duckstring_cli.answers import LineStatus, StatusAnswer
 from tests.unit.cli.made_up import at, line_status, run_row, source
 
 WANTS = {"pull": False, "targets": [], "woken": False, "forced": False}

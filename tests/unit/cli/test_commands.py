@@ -388,7 +388,7 @@ def test_an_empty_line_of_a_message_is_no_fault(bench: Bench) -> None:
 def test_a_tide_sends_its_bound_in_seconds_to_the_major_that_was_named(bench: Bench) -> None:
     bench.answers({"trigger": {"line": "reports@2", "epoch": "x"}})
     code, out, _ = bench.run("trigger", "tide", "reports", "1h30m", "-m", "2")
-    assert (code, out) == (0, "reports@2: tide, no staler than 1h30m\n")
+    assert (code, out) == (0, "reports@2: tide sent, no staler than 1h30m\n")
     assert bench.asked == [
         {"op": "trigger", "pond": "reports", "major": 2, "kind": "tide", "bound": 5400.0}
     ]
@@ -589,6 +589,30 @@ def test_a_version_that_does_not_run_yet_is_not_called_deployed(
     assert "warning: sales@1 runs 1.0.0 still" in err
     bench.answers(deployed("sales@1", waits_for=["sales@1/4", "sales@1/5"], unchanged=True))
     assert "waits for sales@1/4 and 1 more" in bench.run("deploy", str(root))[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "heard", "sent"),
+    [
+        ("tap sales", "tap received", "tap sent"),
+        (
+            "tide sales 1d",
+            "tide received, no staler than 1d",
+            "tide sent, no staler than 1d",
+        ),
+        ("remove sales", "trigger removed", "removal of its trigger sent"),
+    ],
+)
+def test_a_trigger_says_whether_its_line_has_heard_it(
+    bench: Bench, words: str, heard: str, sent: str
+) -> None:
+    late = "sales@1 has not heard it yet; it will. Look again: duckstring status sales"
+    for applied, said in ((True, heard), (False, sent), (None, sent)):
+        answer = {"line": "sales@1", "epoch": at(0), "warnings": []}
+        bench.answers({"trigger": answer | ({} if applied is None else {"applied": applied})})
+        code, out, err = bench.run("trigger", *words.split())
+        assert (code, out) == (0, f"sales@1: {said}\n")
+        assert (late in err) is (applied is False)
 
 
 def test_a_trigger_that_has_to_wait_is_warned_of(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from duckstring.engine.effects import (
     PublishSnapshot,
@@ -18,6 +18,9 @@ from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import AttemptRow, RunRow
 
 Mark = tuple[int, str]
 """(sent in epoch milliseconds, sequence number) of the last letter that a line consumed."""
@@ -127,25 +130,21 @@ class StateReader(Protocol):
         """The states of those lines that anybody ever spoke to."""
 
 
-Row = Mapping[str, object]
-"""A row of history as docs/protocol.md has it."""
-
-
 class HistoryReader(Protocol):
     """What happened."""
 
     def runs(
         self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None
-    ) -> Sequence[Row]:
+    ) -> Sequence[RunRow]:
         """Newest first, of one line or of all (those as far back as 14 months)."""
 
-    def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, Row]:
+    def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, RunRow]:
         """The newest run of each line that has any."""
 
-    def run(self, line: Line, number: int) -> Row | None:
+    def run(self, line: Line, number: int) -> RunRow | None:
         """One run."""
 
-    def attempts(self, line: Line, number: int) -> Sequence[Row]:
+    def attempts(self, line: Line, number: int) -> Sequence[AttemptRow]:
         """The attempts of one run, by when they started, with their full texts."""
 
 
@@ -162,7 +161,7 @@ class ExecutionReader(Protocol):
 class AttemptReader(Protocol):
     """What history says of one attempt."""
 
-    def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> Row | None:
+    def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> AttemptRow | None:
         """Its row as it lies there; None: nobody has begun or ended it."""
 
 

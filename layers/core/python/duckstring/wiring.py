@@ -8,27 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from duckstring.adapters.aws.alarms import TimedAlarms
 from duckstring.adapters.aws.arrivals import DynamoArrivals
-from duckstring.adapters.aws.attempts import AttemptRows
-from duckstring.adapters.aws.bus import EventBus
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
-from duckstring.adapters.aws.executions import Machine, TokenGates
-from duckstring.adapters.aws.history import DynamoHistory
 from duckstring.adapters.aws.mailbox import SqsMailbox
-from duckstring.adapters.aws.overrides import EcsOverrides
-from duckstring.adapters.aws.schedules import WindowSchedules
 from duckstring.adapters.aws.state import DynamoStateStore
-from duckstring.adapters.aws.tokens import StepTokens
-from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.model.settings import Settings
-from duckstring.orchestrator.ports import EffectPorts, Ends, Gates, StateStore
-from duckstring.ports import Arrivals, Clock
 
 if TYPE_CHECKING:
+    from duckstring.adapters.aws.overrides import EcsOverrides
+    from duckstring.adapters.aws.tokens import StepTokens
     from duckstring.api.ports import ApiPorts
+    from duckstring.orchestrator.ports import EffectPorts, Ends, Gates, StateStore
+    from duckstring.ports import Arrivals, Clock
     from duckstring.sweep.ports import SweepPorts
 
 
@@ -51,6 +44,17 @@ class Orchestrator:
 
 def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     """The orchestrator of the Catchment that ``env`` describes."""
+    from duckstring.adapters.aws.alarms import TimedAlarms  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.attempts import AttemptRows  # noqa: PLC0415
+    from duckstring.adapters.aws.bus import EventBus  # noqa: PLC0415
+    from duckstring.adapters.aws.executions import Machine, TokenGates  # noqa: PLC0415
+    from duckstring.adapters.aws.history import DynamoHistory  # noqa: PLC0415
+    from duckstring.adapters.aws.overrides import EcsOverrides  # noqa: PLC0415
+    from duckstring.adapters.aws.schedules import WindowSchedules  # noqa: PLC0415
+    from duckstring.adapters.aws.tokens import StepTokens  # noqa: PLC0415
+    from duckstring.adapters.aws.workers import FargateWorkers  # noqa: PLC0415
+    from duckstring.orchestrator.ports import EffectPorts  # noqa: PLC0415
+
     settings, clients, clock = Settings.from_env(env), Clients(), SystemClock()
     # What every run uses is made while the function starts: Lambda gives that phase more processor
     # than it bills.
@@ -86,7 +90,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
 
 def api(env: Mapping[str, str]) -> ApiPorts:
     """The api of the Catchment that ``env`` describes."""
-    from duckstring.adapters.aws.deployment import BucketArtifacts, EventDoor, LambdaDiscovery  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.deployment import BucketArtifacts, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
     from duckstring.adapters.aws.sweeper import AttemptRowReader, MachineReader  # noqa: PLC0415
@@ -105,7 +109,6 @@ def api(env: Mapping[str, str]) -> ApiPorts:
         snapshots=DynamoStateStore(clients, table),
         attempts=AttemptRowReader(clients, table),
         files=BucketFiles(bucket),
-        door=EventDoor(clients, settings),
         artifacts=BucketArtifacts(clients, bucket),
         discovery=LambdaDiscovery(clients, settings.need("discovery_function")),
         executions=MachineReader(clients, settings.need("machine")),

@@ -5,6 +5,7 @@ answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from duckstring import __version__
 from duckstring.api import (
@@ -15,6 +16,7 @@ from duckstring.api import (
     history,
     remove,
     remove_table,
+    requests,
     status,
     tables,
     trigger,
@@ -24,10 +26,36 @@ from duckstring.api.ports import ApiPorts, ControlPorts, DeployPorts, RemovePort
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.find import find_deployed
 
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import (
+        Answered,
+        ArrivalAnswer,
+        BudgetAnswer,
+        ComputeAnswer,
+        ControlAnswer,
+        DeployAnswer,
+        DoctorAnswer,
+        Fault,
+        HelloAnswer,
+        Refused,
+        RemoveAnswer,
+        RunAnswer,
+        RunsAnswer,
+        StatusAnswer,
+        TablesAnswer,
+        TriggerAnswer,
+        WindowAnswer,
+    )
 
 
-def answer(request: Mapping[str, object], ports: ApiPorts) -> Json:
+class Operation(NamedTuple, Generic[requests.Asked]):
+    """One thing that may be asked: the form of its request, and what answers it."""
+
+    request: type[requests.Asked]
+    answer: Callable[[requests.Asked, ApiPorts], Mapping[str, object]]
+
+
+def answer(request: Mapping[str, object], ports: ApiPorts) -> Answered | Refused:
     """The result of one request, or the refusal of it, as docs/protocol.md has them.
 
     Raises:
@@ -39,20 +67,21 @@ def answer(request: Mapping[str, object], ports: ApiPorts) -> Json:
             raise OperatorError(
                 f"No operation {request.get('op')!r}; allowed: {', '.join(OPERATIONS)}."
             )
-        return {"ok": True, "result": operation(request, ports)}
+        asked = requests.read(operation.request, request)
+        return {"ok": True, "result": operation.answer(asked, ports)}
     except DuckstringError as error:
         return refusal(error)
 
 
-def refusal(error: DuckstringError) -> Json:
+def refusal(error: DuckstringError) -> Refused:
     """An error of the tree, on the wire."""
-    told: Json = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+    told: Fault = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
     if traceback := getattr(error, "traceback", ""):
         told["traceback"] = traceback
     return {"ok": False, "error": told}
 
 
-def _hello(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _hello(asked: requests.NothingAsked, ports: ApiPorts) -> HelloAnswer:
     here = ports.settings
     lines = len(ports.catalog.releases())
     return {
@@ -64,12 +93,9 @@ def _hello(request: Mapping[str, object], ports: ApiPorts) -> Json:
     }
 
 
-def _deploy(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _deploy(asked: requests.DeployRequest, ports: ApiPorts) -> DeployAnswer:
     from duckstring.api import deploy  # noqa: PLC0415 - pydantic and semver: no other operation pays for them
 
-    ponds = request.get("ponds")
-    if not isinstance(ponds, list) or not all(isinstance(pond, Mapping) for pond in ponds):
-        raise OperatorError("ponds must be a list of objects: manifest, artifact, sha256.")
     needed = DeployPorts(
         catalog=ports.catalog,
         removals=ports.removals,
@@ -81,71 +107,59 @@ def _deploy(request: Mapping[str, object], ports: ApiPorts) -> Json:
         clock=ports.clock,
         function=ports.settings.function,
     )
-    return deploy.deploy(ponds, needed, overwrite=_flag(request, "overwrite"))
+    return deploy.deploy(asked.ponds, needed, overwrite=asked.overwrite)
 
 
-def _trigger(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    pond, kind = _need(request, "pond"), _need(request, "kind")
-    major, bound = _number(request, "major"), request.get("bound")
+def _trigger(asked: requests.TriggerRequest, ports: ApiPorts) -> TriggerAnswer:
     return trigger.trigger(
-        pond,
-        kind,
-        major=major,
-        bound=bound,
-        catalog=ports.catalog,
-        states=ports.states,
-        door=ports.door,
-        clock=ports.clock,
+        asked.pond, asked.kind, _control_ports(ports), major=asked.major, bound=asked.bound
     )
 
 
-def _control(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    pond, verb = _need(request, "pond"), _need(request, "verb")
+def _control(asked: requests.ControlRequest, ports: ApiPorts) -> ControlAnswer:
     return control.control(
-        pond,
-        verb,
+        asked.pond,
+        asked.verb,
         _control_ports(ports),
-        major=_number(request, "major"),
-        upstream=_flag(request, "upstream"),
+        major=asked.major,
+        upstream=asked.upstream,
     )
 
 
-def _failure_budget(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    immediate, source = _number(request, "immediate_retries"), _number(request, "source_retries")
-    pond, major = _need(request, "pond"), _number(request, "major")
+def _failure_budget(asked: requests.BudgetRequest, ports: ApiPorts) -> BudgetAnswer:
     return control.failure_budget(
-        pond, _control_ports(ports), major=major, immediate_retries=immediate, source_retries=source
+        asked.pond,
+        _control_ports(ports),
+        major=asked.major,
+        immediate_retries=asked.immediate_retries,
+        source_retries=asked.source_retries,
     )
 
 
-def _compute(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    wish = compute.Wish(
-        _text(request, "ripple"), _text(request, "on"), _number(request, "memory_mib")
-    )
-    pond, major = _need(request, "pond"), _number(request, "major")
-    return compute.compute(
-        pond, wish, _control_ports(ports), function=ports.settings.function, major=major
-    )
+def _compute(asked: requests.ComputeRequest, ports: ApiPorts) -> ComputeAnswer:
+    return compute.compute(asked, _control_ports(ports), function=ports.settings.function)
 
 
 def _control_ports(ports: ApiPorts) -> ControlPorts:
     return ControlPorts(ports.catalog, ports.states, ports.mailbox, ports.clock)
 
 
-def _window(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    release = find_deployed(ports.catalog, _need(request, "pond"), _number(request, "major"))
-    match request.get("action"):
+def _window(asked: requests.WindowRequest, ports: ApiPorts) -> WindowAnswer:
+    release = find_deployed(ports.catalog, asked.pond, asked.major)
+    match asked.action:
         case "add":
             return windows.add(
-                request.get("window"),
+                asked.window,
                 release,
                 mailbox=ports.mailbox,
                 states=ports.states,
                 clock=ports.clock,
             )
         case "remove":
+            if asked.name is None:
+                raise requests.missing("name")
             return windows.remove(
-                _need(request, "name"),
+                asked.name,
                 release.line,
                 mailbox=ports.mailbox,
                 states=ports.states,
@@ -153,132 +167,93 @@ def _window(request: Mapping[str, object], ports: ApiPorts) -> Json:
             )
         case "list":
             return windows.listed(release.line, states=ports.states, clock=ports.clock)
-        case other:
-            raise OperatorError(f"action is {other!r}; allowed: add, list, remove.")
 
 
-def _status(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    pond, major = _text(request, "pond"), _number(request, "major")
+def _status(asked: requests.StatusRequest, ports: ApiPorts) -> StatusAnswer:
     return status.status(
         catalog=ports.catalog,
         states=ports.states,
         history=ports.history,
         attempts=ports.attempts,
         clock=ports.clock,
-        pond=pond,
-        major=major,
+        pond=asked.pond,
+        major=asked.major,
     )
 
 
-def _runs(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    limit = _number(request, "limit")
+def _runs(asked: requests.RunsRequest, ports: ApiPorts) -> RunsAnswer:
     return history.runs(
+        asked,
         catalog=ports.catalog,
         removals=ports.removals,
         history=ports.history,
         clock=ports.clock,
-        pond=_text(request, "pond"),
-        major=_number(request, "major"),
-        status=_text(request, "status"),
-        limit=20 if limit is None else limit,
     )
 
 
-def _run(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _run(asked: requests.RunRequest, ports: ApiPorts) -> RunAnswer:
     return history.show_run(
-        _need(request, "run"), history=ports.history, snapshots=ports.snapshots, clock=ports.clock
+        asked.run, history=ports.history, snapshots=ports.snapshots, clock=ports.clock
     )
 
 
-def _tables(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    pond, major = _need(request, "pond"), _number(request, "major")
-    return tables.tables(pond, major, catalog=ports.catalog, states=ports.states, files=ports.files)
-
-
-def _remove(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    pond, major, version = (
-        _need(request, "pond"),
-        _number(request, "major"),
-        _text(request, "version"),
+def _tables(asked: requests.TablesRequest, ports: ApiPorts) -> TablesAnswer:
+    return tables.tables(
+        asked.pond, asked.major, catalog=ports.catalog, states=ports.states, files=ports.files
     )
-    if (table := _text(request, "table")) is not None:
+
+
+def _remove(asked: requests.RemoveRequest, ports: ApiPorts) -> RemoveAnswer:
+    if asked.table is not None:
+        if asked.version is not None:
+            raise OperatorError("table with version; a table belongs to the line.")
         reading = RemoveTablePorts(
             ports.catalog, ports.states, ports.history, ports.mailbox, ports.clock
         )
-        if version is not None:
-            raise OperatorError("table with version; a table belongs to the line.")
         return remove_table.remove_table(
-            pond, table, reading, major=major, dry=_flag(request, "dry")
+            asked.pond, asked.table, reading, major=asked.major, dry=asked.dry
         )
     removing = RemovePorts(ports.catalog, ports.removals, ports.states, ports.mailbox, ports.clock)
-    return remove.remove(pond, removing, major=major, version=version, dry=_flag(request, "dry"))
+    return remove.remove(
+        asked.pond, removing, major=asked.major, version=asked.version, dry=asked.dry
+    )
 
 
-def _arrival(request: Mapping[str, object], ports: ApiPorts) -> Json:
-    line = find_deployed(ports.catalog, _need(request, "pond"), _number(request, "major")).line
-    listened = tuple(filter(None, ports.settings.arrivals.split(",")))
-    match action := request.get("action"):
+def _arrival(asked: requests.ArrivalRequest, ports: ApiPorts) -> ArrivalAnswer:
+    line = find_deployed(ports.catalog, asked.pond, asked.major).line
+    match asked.action:
         case "add":
-            given = request.get("arrival")
-            if not isinstance(given, Mapping):
-                raise OperatorError(
-                    "arrival must be an object: name, bucket, prefix, suffix, kind."
-                )
-            return arrival.add(line, given, arrivals=ports.arrivals, listened=listened)
+            if asked.arrival is None:
+                raise requests.missing("arrival", requests.RULE)
+            listened = tuple(filter(None, ports.settings.arrivals.split(",")))
+            return arrival.add(line, asked.arrival, arrivals=ports.arrivals, listened=listened)
         case "list":
             return arrival.show(line, ports.arrivals)
         case "remove":
-            return arrival.remove(line, _need(request, "name"), arrivals=ports.arrivals)
-        case _:
-            raise OperatorError(f"action is {action!r}; allowed: add, list, remove.")
+            if asked.name is None:
+                raise requests.missing("name")
+            return arrival.remove(line, asked.name, arrivals=ports.arrivals)
 
 
-def _doctor(request: Mapping[str, object], ports: ApiPorts) -> Json:
+def _doctor(asked: requests.NothingAsked, ports: ApiPorts) -> DoctorAnswer:
     return checkup.checkup(
         catalog=ports.catalog, states=ports.states, executions=ports.executions, clock=ports.clock
     )
 
 
-OPERATIONS: Mapping[str, Callable[[Mapping[str, object], ApiPorts], Json]] = {
-    "hello": _hello,
-    "deploy": _deploy,
-    "trigger": _trigger,
-    "control": _control,
-    "failure-budget": _failure_budget,
-    "compute": _compute,
-    "window": _window,
-    "status": _status,
-    "runs": _runs,
-    "run": _run,
-    "tables": _tables,
-    "remove": _remove,
-    "arrival": _arrival,
-    "doctor": _doctor,
+OPERATIONS: Mapping[str, Operation[Any]] = {
+    "hello": Operation(requests.NothingAsked, _hello),
+    "deploy": Operation(requests.DeployRequest, _deploy),
+    "trigger": Operation(requests.TriggerRequest, _trigger),
+    "control": Operation(requests.ControlRequest, _control),
+    "failure-budget": Operation(requests.BudgetRequest, _failure_budget),
+    "compute": Operation(requests.ComputeRequest, _compute),
+    "window": Operation(requests.WindowRequest, _window),
+    "status": Operation(requests.StatusRequest, _status),
+    "runs": Operation(requests.RunsRequest, _runs),
+    "run": Operation(requests.RunRequest, _run),
+    "tables": Operation(requests.TablesRequest, _tables),
+    "remove": Operation(requests.RemoveRequest, _remove),
+    "arrival": Operation(requests.ArrivalRequest, _arrival),
+    "doctor": Operation(requests.NothingAsked, _doctor),
 }
-
-
-def _text(request: Mapping[str, object], name: str) -> str | None:
-    value = request.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    raise OperatorError(f"{name} is {value!r}; allowed: text.")
-
-
-def _need(request: Mapping[str, object], name: str) -> str:
-    if value := _text(request, name):
-        return value
-    raise OperatorError(f"{name} is missing; allowed: text.")
-
-
-def _number(request: Mapping[str, object], name: str) -> int | None:
-    value = request.get(name)
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    raise OperatorError(f"{name} is {value!r}; allowed: a whole number.")
-
-
-def _flag(request: Mapping[str, object], name: str) -> bool:
-    value = request.get(name, False)
-    if isinstance(value, bool):
-        return value
-    raise OperatorError(f"{name} is {value!r}; allowed: true or false.")

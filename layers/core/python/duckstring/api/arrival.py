@@ -4,22 +4,22 @@ their events reach us.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import get_args
+from typing import TYPE_CHECKING
 
+from duckstring.api.requests import ArrivalRule, read
 from duckstring.errors import OperatorError
-from duckstring.model.arrivals import Arrival, ArrivalKind
+from duckstring.model.arrivals import Arrival
 from duckstring.model.names import Line
 from duckstring.ports import Arrivals
 
-KINDS: tuple[ArrivalKind, ...] = get_args(ArrivalKind)
+if TYPE_CHECKING:
+    from duckstring.model.answers import ArrivalAnswer, ArrivalRow
+
 MOST = 20
 """Rules of one line: they leave the catalog with it, in one transaction."""
-_NAME = re.compile(r"^[a-z][a-z0-9_-]{0,47}\Z")
 _LONGEST_KEY = 1024
-Json = dict[str, object]
 
 
 class ArrivalError(OperatorError):
@@ -41,14 +41,14 @@ class NotListenedError(OperatorError):
         )
 
 
-def show(line: Line, arrivals: Arrivals) -> Json:
+def show(line: Line, arrivals: Arrivals) -> ArrivalAnswer:
     """A line's rules."""
     return {"line": line, "arrivals": [_told(arrival) for arrival in arrivals.of_line(line)]}
 
 
 def add(
     line: Line, given: Mapping[str, object], *, arrivals: Arrivals, listened: Collection[str]
-) -> Json:
+) -> ArrivalAnswer:
     """Add a rule.
 
     Raises:
@@ -73,7 +73,7 @@ def add(
     return show(line, arrivals)
 
 
-def remove(line: Line, name: str, *, arrivals: Arrivals) -> Json:
+def remove(line: Line, name: str, *, arrivals: Arrivals) -> ArrivalAnswer:
     """Remove a rule.
 
     Raises:
@@ -101,33 +101,16 @@ def _refuse_taken(line: Line, name: str, taken: Collection[str]) -> None:
 
 
 def _read(given: Mapping[str, object]) -> Arrival:
-    name, bucket = _text(given, "name"), _text(given, "bucket")
-    prefix, suffix = _text(given, "prefix"), _text(given, "suffix")
-    kind = next((one for one in KINDS if one == given.get("kind", KINDS[0])), None)
-    if not _NAME.match(name):
+    rule = read(ArrivalRule, given, ArrivalError)
+    length = len(rule.prefix) + len(rule.suffix)
+    if length > _LONGEST_KEY:
         raise ArrivalError(
-            f"name is {name!r}; allowed: a lower-case letter, then up to 47 of a-z 0-9 _ -."
+            f"prefix and suffix have {length} characters; a key has {_LONGEST_KEY} at most."
         )
-    if not bucket:
-        raise ArrivalError("bucket is missing; allowed: a bucket's name.")
-    if len(prefix) + len(suffix) > _LONGEST_KEY:
-        raise ArrivalError(
-            f"prefix and suffix have {len(prefix) + len(suffix)} characters; a key has "
-            f"{_LONGEST_KEY} at most."
-        )
-    if kind is None:
-        raise ArrivalError(f"kind is {given.get('kind')!r}; allowed: {', '.join(KINDS)}.")
-    return Arrival(name, bucket, prefix, suffix, kind)
+    return Arrival(rule.name, rule.bucket, rule.prefix, rule.suffix, rule.kind)
 
 
-def _text(given: Mapping[str, object], name: str) -> str:
-    value = given.get(name, "")
-    if isinstance(value, str):
-        return value
-    raise ArrivalError(f"{name} is {value!r}; allowed: text.")
-
-
-def _told(arrival: Arrival) -> Json:
+def _told(arrival: Arrival) -> ArrivalRow:
     return {
         "name": arrival.name,
         "bucket": arrival.bucket,

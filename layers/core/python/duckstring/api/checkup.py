@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from duckstring.engine.state import Run
 from duckstring.errors import TransientError
@@ -19,6 +20,9 @@ from duckstring.model.graph import in_order
 from duckstring.model.instants import Instant, duration_in_words, to_text
 from duckstring.model.names import Line, run_key
 from duckstring.ports import SOON, Catalog, Clock, ExecutionReader, Seen, StateReader
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import DoctorAnswer, FindingKind, LineFinding
 
 ROUND = timedelta(minutes=5)
 """How often the sweep comes (``infra/clock.py``)."""
@@ -32,20 +36,18 @@ _SWEEP = (
     "the orchestrator."
 )
 
-Json = dict[str, object]
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong: ``kind`` for programs, ``message`` and ``hint`` for people."""
 
-    kind: str
+    kind: FindingKind
     line: Line
     message: str
     hint: str = _SWEEP
     since: Instant | None = None
 
-    def to_json(self) -> Json:
+    def to_json(self) -> LineFinding:
         """As docs/protocol.md has it."""
         since = to_text(self.since) if self.since else None
         return {
@@ -59,7 +61,7 @@ class Finding:
 
 def checkup(
     *, catalog: Catalog, states: StateReader, executions: ExecutionReader, clock: Clock
-) -> Json:
+) -> DoctorAnswer:
     """Look at every line.
 
     Returns:

@@ -5,44 +5,33 @@ itself.
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import NamedTuple, get_args
+from typing import TYPE_CHECKING
 
 from duckstring.api.ports import ControlPorts
+from duckstring.api.requests import ComputeRequest
 from duckstring.api.status import runs_on
 from duckstring.api.tell import Told, tell
 from duckstring.engine.signals import ComputePinned
 from duckstring.engine.state import PondState, RippleState
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import Release
-from duckstring.model.compute import LEAST_MIB, MOST_MIB, FunctionSize, PinnedPlace, size_for
+from duckstring.model.compute import FunctionSize, size_for
 from duckstring.model.find import find_deployed
 from duckstring.model.values import replace
 
-PLACES: tuple[PinnedPlace, ...] = get_args(PinnedPlace)
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import ComputeAnswer, ComputeRow
 
 
-class Wish(NamedTuple):
-    """What an operator wants; without ``on`` only to see. ``ripple`` may be left out where there
-    is one.
-    """
-
-    ripple: str | None = None
-    on: str | None = None
-    memory_mib: int | None = None
-
-
-def compute(
-    pond: str, wish: Wish, ports: ControlPorts, *, function: FunctionSize, major: int | None = None
-) -> Json:
+def compute(asked: ComputeRequest, ports: ControlPorts, *, function: FunctionSize) -> ComputeAnswer:
     """Pin a Ripple to a place, or take that back; and show where each of the line's Ripples runs
     from its next attempt on.
 
     Raises:
-        OperatorError: no such Pond or Ripple, or a place that nothing has.
+        OperatorError: no such Pond or Ripple, or a size where there is none.
     """
-    release = find_deployed(ports.catalog, pond, major)
-    word = _word(wish, release)
+    release = find_deployed(ports.catalog, asked.pond, asked.major)
+    word = _word(asked, release)
     seen = ports.states.read([release.line]).get(release.line)
     told = Told(seen.state if seen else PondState(release.line), applied=True)
     if word is not None:
@@ -57,43 +46,30 @@ def compute(
     }
 
 
-def _word(wish: Wish, release: Release) -> ComputePinned | None:
+def _word(asked: ComputeRequest, release: Release) -> ComputePinned | None:
     names = [spec.name for spec in release.ripples]
-    if wish.ripple is not None and wish.ripple not in names:
-        near = get_close_matches(wish.ripple, names, n=1)
+    if asked.ripple is not None and asked.ripple not in names:
+        near = get_close_matches(asked.ripple, names, n=1)
         raise OperatorError(
-            f"{release.line} has no Ripple {wish.ripple!r}; it has {', '.join(near or names)}."
+            f"{release.line} has no Ripple {asked.ripple!r}; it has {', '.join(near or names)}."
         )
-    if wish.on is None:
-        if wish.memory_mib is not None:
+    if asked.on is None:
+        if asked.memory_mib is not None:
             raise OperatorError("memory_mib without on; it goes with on: task.")
         return None
-    on = next((place for place in PLACES if place == wish.on), None)
-    if on is None:
-        raise OperatorError(f"on is {wish.on!r}; allowed: {', '.join(PLACES)}.")
-    if wish.ripple is None and len(names) > 1:
+    if asked.ripple is None and len(names) > 1:
         raise OperatorError(
             f"{release.line} has {len(names)} Ripples: {', '.join(names)}.", hint="Say which one."
         )
-    return ComputePinned(wish.ripple or names[0], on, _memory(wish.memory_mib, on))
-
-
-def _memory(mib: int | None, on: PinnedPlace) -> int:
-    if mib is None:
-        return 0
-    if on != "task":
+    if asked.memory_mib is not None and asked.on != "task":
         raise OperatorError(
-            f"memory_mib with on: {on}; only a task has a size of its own.",
+            f"memory_mib with on: {asked.on}; only a task has a size of its own.",
             hint="The function's is the Catchment's.",
         )
-    if not LEAST_MIB <= mib <= MOST_MIB:
-        raise OperatorError(
-            f"memory_mib is {mib}; allowed: whole numbers from {LEAST_MIB} to {MOST_MIB}."
-        )
-    return mib
+    return ComputePinned(asked.ripple or names[0], asked.on, asked.memory_mib or 0)
 
 
-def _ripples(state: PondState, release: Release) -> list[Json]:
+def _ripples(state: PondState, release: Release) -> list[ComputeRow]:
     """Of the version that is selected, also where the line has not taken it up yet."""
     state = replace(state, release=release)
     return [
@@ -102,9 +78,9 @@ def _ripples(state: PondState, release: Release) -> list[Json]:
     ]
 
 
-def _ripple(state: PondState, ripple: RippleState) -> Json:
+def _ripple(state: PondState, ripple: RippleState) -> ComputeRow:
     place = runs_on(state, ripple)
-    mib = int(str(place["task_mib"]))
+    mib = place["task_mib"]
     pin = state.compute.get(ripple.name)
     return {
         "name": ripple.name,

@@ -5,7 +5,7 @@ the line has heard it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import get_args
+from typing import TYPE_CHECKING
 
 from duckstring.api.ports import ControlPorts
 from duckstring.api.status import describe
@@ -13,13 +13,13 @@ from duckstring.api.tell import Told, tell, tell_all
 from duckstring.engine.signals import BudgetSet, Ordered, Verb
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
-from duckstring.model.catalog import MOST_RETRIES, Release
+from duckstring.model.catalog import Release
 from duckstring.model.find import find, find_deployed
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, parse_line, run_key
 
-VERBS: tuple[Verb, ...] = get_args(Verb)
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import BudgetAnswer, ControlAnswer
 
 
 class NothingToForceError(OperatorError):
@@ -38,24 +38,25 @@ class NothingToForceError(OperatorError):
 
 
 def control(
-    pond: str, verb: str, ports: ControlPorts, *, major: int | None = None, upstream: bool = False
-) -> Json:
+    pond: str, verb: Verb, ports: ControlPorts, *, major: int | None = None, upstream: bool = False
+) -> ControlAnswer:
     """Use a verb on a line; ``upstream``: sleep, for each of its ancestors as well.
 
     Raises:
-        OperatorError: no such Pond or verb, or a verb that cannot be.
+        OperatorError: no such Pond, or a verb that cannot be.
     """
-    known = _check(verb, upstream=upstream)
+    if upstream and verb != "sleep":
+        raise OperatorError(f"upstream with {verb}; only sleep knows it.")
     releases = ports.catalog.releases() if upstream else {}
     release = find(releases, pond, major) if upstream else find_deployed(ports.catalog, pond, major)
     line = release.line
     before = _read(line, ports)
-    if known == "force":
+    if verb == "force":
         _check_force(before)
     lines = (line, *sorted(ancestors(line, releases)))
     now = ports.clock.now()
     told = tell_all(
-        dict.fromkeys(lines, Ordered(known, now)),
+        dict.fromkeys(lines, Ordered(verb, now)),
         mailbox=ports.mailbox,
         states=ports.states,
         clock=ports.clock,
@@ -66,9 +67,9 @@ def control(
         "previous": describe(before, release, now)["status"],
         "status": describe(told[line].state, release, ports.clock.now()),
         "runs": [run_key(line, number) for number in _stopped(before, told[line])]
-        if known == "kill"
+        if verb == "kill"
         else [],
-        "warnings": list(_still_wanted(told, ports)) if known == "sleep" else [],
+        "warnings": list(_still_wanted(told, ports)) if verb == "sleep" else [],
     }
 
 
@@ -79,14 +80,12 @@ def failure_budget(
     major: int | None = None,
     immediate_retries: int | None = None,
     source_retries: int | None = None,
-) -> Json:
+) -> BudgetAnswer:
     """Set the live retry budgets that are given, and show both.
 
     Raises:
-        OperatorError: no such Pond, or a budget out of range.
+        OperatorError: no such Pond.
     """
-    _check_budget("immediate_retries", immediate_retries)
-    _check_budget("source_retries", source_retries)
     line = find_deployed(ports.catalog, pond, major).line
     told = Told(_read(line, ports), applied=True)
     if immediate_retries is not None or source_retries is not None:
@@ -114,20 +113,6 @@ def ancestors(line: Line, releases: Mapping[Line, Release]) -> frozenset[Line]:
         found |= news
         ahead += news
     return frozenset(found - {line})
-
-
-def _check(verb: str, *, upstream: bool) -> Verb:
-    known = next((one for one in VERBS if one == verb), None)
-    if known is None:
-        raise OperatorError(f"No verb {verb!r}; allowed: {', '.join(VERBS)}.")
-    if upstream and known != "sleep":
-        raise OperatorError(f"upstream with {known}; only sleep knows it.")
-    return known
-
-
-def _check_budget(name: str, value: int | None) -> None:
-    if value is not None and not 0 <= value <= MOST_RETRIES:
-        raise OperatorError(f"{name} is {value}; allowed: whole numbers from 0 to {MOST_RETRIES}.")
 
 
 def _check_force(state: PondState) -> None:

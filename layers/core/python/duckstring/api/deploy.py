@@ -11,13 +11,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from semver import Version
 
 from duckstring.api.conflicts import retry_conflicts
 from duckstring.api.in_flight import named, resumes, rows_of, runs_of
 from duckstring.api.ports import Artifacts, DeployPorts, Discovery
+from duckstring.api.requests import Uploaded
 from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
 from duckstring.engine.state import Health
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
@@ -31,7 +32,9 @@ from duckstring.model.pondfile import PondFile, from_object
 from duckstring.model.values import replace
 from duckstring.ports import AttemptReader, Seen
 
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import DeployAnswer, DeployedPond
+
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
 _AT_ONCE = 8
@@ -123,8 +126,8 @@ def _same(one: Release | None, other: Release) -> bool:
 
 
 def deploy(
-    requests: Sequence[Mapping[str, object]], ports: DeployPorts, *, overwrite: bool = False
-) -> Json:
+    requests: Sequence[Uploaded], ports: DeployPorts, *, overwrite: bool = False
+) -> DeployAnswer:
     """Select a batch of packages.
 
     Raises:
@@ -150,7 +153,7 @@ class _ImportedOnce:
         return self._found[artifact]
 
 
-def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool) -> Json:
+def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool) -> DeployAnswer:
     revision = ports.catalog.revision()
     before = ports.catalog.releases()
     choices = _all(lambda package: _choose(package, ports, overwrite=overwrite), packages)
@@ -211,7 +214,7 @@ def _removal_letters(removals: Mapping[Line, Removal], ports: DeployPorts) -> li
     ]
 
 
-def _packages(requests: Sequence[Mapping[str, object]]) -> list[Package]:
+def _packages(requests: Sequence[Uploaded]) -> list[Package]:
     if not requests:
         raise OperatorError(
             "Nothing to deploy: the list of Ponds is empty.",
@@ -231,21 +234,8 @@ def _packages(requests: Sequence[Mapping[str, object]]) -> list[Package]:
     return packages
 
 
-def _package(request: Mapping[str, object]) -> Package:
-    manifest, artifact, sha256 = (
-        request.get("manifest"),
-        request.get("artifact"),
-        request.get("sha256"),
-    )
-    if (
-        not isinstance(manifest, Mapping)
-        or not isinstance(artifact, str)
-        or not isinstance(sha256, str)
-    ):
-        raise OperatorError(
-            "A Pond to deploy needs manifest (an object), artifact and sha256 (text)."
-        )
-    return Package(from_object(dict(manifest)), artifact, sha256)
+def _package(request: Uploaded) -> Package:
+    return Package(from_object(request.manifest), request.artifact, request.sha256)
 
 
 def _choose(package: Package, ports: DeployPorts, *, overwrite: bool) -> Choice:
@@ -370,7 +360,7 @@ def _held(seen: Seen, attempts: AttemptReader) -> Held:
 
 def _told(
     choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held
-) -> Json:
+) -> DeployedPond:
     release = choice.release
     return {
         "line": release.line,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from duckstring.api.requests import RunsRequest
 from duckstring.api.tables import older_tables
 from duckstring.errors import OperatorError
 from duckstring.model.find import find_ever_deployed
 from duckstring.model.names import parse_run
-from duckstring.ports import Catalog, Clock, HistoryReader, Removals, Row, Snapshots
+from duckstring.ports import Catalog, Clock, HistoryReader, Removals, Snapshots
 
-STATUSES = ("running", "success", "pass", "failed", "killed", "removal")
-MOST = 1000
+if TYPE_CHECKING:
+    from duckstring.model.answers import AttemptRow, RunAnswer, RunsAnswer
+
 NOT_BEGUN = "not begun"
-Json = dict[str, object]
 
 
 class RunNotFoundError(OperatorError):
@@ -25,32 +28,27 @@ class RunNotFoundError(OperatorError):
         )
 
 
-def runs(  # noqa: PLR0913 - four are the question, four are the ports
+def runs(
+    asked: RunsRequest,
     *,
     catalog: Catalog,
     removals: Removals,
     history: HistoryReader,
     clock: Clock,
-    pond: str | None = None,
-    major: int | None = None,
-    status: str | None = None,
-    limit: int = 20,
-) -> Json:
+) -> RunsAnswer:
     """Runs, newest first, of one line or of the whole Catchment. A line that was removed keeps its
     history.
 
     Raises:
-        OperatorError: no such Pond, no such status, or a limit out of bounds.
+        OperatorError: no such Pond.
     """
-    if status is not None and status not in STATUSES:
-        raise OperatorError(f"No run ends as {status!r}; allowed: {', '.join(STATUSES)}.")
-    if not 1 <= limit <= MOST:
-        raise OperatorError(f"limit is {limit}; allowed: 1 to {MOST}.")
-    line = find_ever_deployed(catalog, removals, pond, major) if pond else None
-    return {"runs": list(history.runs(now=clock.now(), limit=limit, line=line, status=status))}
+    pond = asked.pond
+    line = find_ever_deployed(catalog, removals, pond, asked.major) if pond else None
+    found = history.runs(now=clock.now(), limit=asked.limit, line=line, status=asked.status)
+    return {"runs": list(found)}
 
 
-def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: Clock) -> Json:
+def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: Clock) -> RunAnswer:
     """One run and its attempts, with their errors in full, and the tables that it published as they
     were.
 
@@ -64,10 +62,8 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
     row = history.run(line, number)
     if row is None:
         newest = history.runs(now=clock.now(), limit=1, line=line)
-        raise RunNotFoundError(run, newest=str(newest[0]["run"]) if newest else "")
-    published = (
-        snapshots.read(line, number) if row.get("status") in {"success", "removal"} else None
-    )
+        raise RunNotFoundError(run, newest=newest[0]["run"] if newest else "")
+    published = snapshots.read(line, number) if row["status"] in {"success", "removal"} else None
     older = older_tables(line, published.tables, published.f) if published else []
     return {
         "run": row,
@@ -76,11 +72,11 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
     }
 
 
-def _begun_or_not(attempt: Row) -> Row:
+def _begun_or_not(attempt: AttemptRow) -> AttemptRow:
     """An attempt that was let go and whose execution ended before any worker began it has
     nothing of its own to tell.
     """
-    if attempt.get("error") != "ExecutionLost" or attempt.get("started"):
+    if attempt["error"] != "ExecutionLost" or attempt["started"]:
         return attempt
     return {
         **attempt,

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release
 from duckstring.model.names import run_key
-from duckstring.ports import AttemptReader, Row
+from duckstring.ports import AttemptReader
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import AttemptRow
 
 _AT_ONCE = 8
 
 
-def rows_of(state: PondState, attempts: AttemptReader) -> Mapping[str, Row]:
+def rows_of(state: PondState, attempts: AttemptReader) -> Mapping[str, AttemptRow]:
     """The row of each attempt in flight, by Ripple: one read each. One that nobody has begun yet
     has none.
     """
@@ -39,10 +43,9 @@ def rows_of(state: PondState, attempts: AttemptReader) -> Mapping[str, Row]:
         return {name: row for (name, _), row in zip(going, rows, strict=True) if row}
 
 
-def resumes(row: Row) -> str | None:
+def resumes(row: AttemptRow) -> str | None:
     """Until when an attempt pauses; None: it does not."""
-    until = row.get("resumes")
-    return str(until) if until and row.get("status") == "running" else None
+    return (row["resumes"] or None) if row["status"] == "running" else None
 
 
 def runs_of(state: PondState) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ is given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,13 +42,6 @@ class Discovery(Protocol):
         """
 
 
-class TriggerDoor(Protocol):
-    """The door that every trigger takes: the Catchment's bus."""
-
-    def put(self, detail: Mapping[str, object]) -> None:
-        """Put one ``duckstring.trigger`` event."""
-
-
 class TableFiles(Protocol):
     """Where table versions lie."""
 
@@ -70,7 +62,6 @@ class ApiPorts:
     snapshots: Snapshots
     attempts: AttemptReader
     files: TableFiles
-    door: TriggerDoor
     artifacts: Artifacts
     discovery: Discovery
     executions: ExecutionReader

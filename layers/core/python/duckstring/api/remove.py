@@ -7,6 +7,7 @@ was lost. What a line has published is deleted by the sweep, a day later. Its hi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from duckstring.api.conflicts import retry_conflicts
 from duckstring.api.ports import RemovePorts
@@ -19,7 +20,8 @@ from duckstring.model.find import PondNotFoundError, find
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, line, parse_line, run_key
 
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import RemoveAnswer
 
 
 class StillNeededError(OperatorError):
@@ -84,7 +86,7 @@ def remove(
     major: int | None = None,
     version: str | None = None,
     dry: bool = False,
-) -> Json:
+) -> RemoveAnswer:
     """Remove a line, or with ``version`` that one. ``dry``: only judge, and say what would go.
 
     Raises:
@@ -98,7 +100,7 @@ def remove(
 
 def _remove(
     pond: str, ports: RemovePorts, *, major: int | None, version: str | None, dry: bool
-) -> Json:
+) -> RemoveAnswer:
     revision = ports.catalog.revision()
     releases = ports.catalog.releases()
     if version is not None:
@@ -120,11 +122,8 @@ def _remove(
             "warnings": warnings,
             "applied": False,
         }
-    return {
-        "removed": [chosen],
-        "warnings": warnings,
-        **_remove_line(chosen, releases[chosen].deployed, ports, revision),
-    }
+    stopped, applied = _remove_line(chosen, releases[chosen].deployed, ports, revision)
+    return {"removed": [chosen], "warnings": warnings, "stopped": stopped, "applied": applied}
 
 
 def choose(releases: Mapping[Line, Release], pond: str, major: int | None) -> Release:
@@ -141,7 +140,10 @@ def choose(releases: Mapping[Line, Release], pond: str, major: int | None) -> Re
     return find(releases, pond, major)
 
 
-def _remove_line(chosen: Line, deployed: Instant, ports: RemovePorts, revision: int) -> Json:
+def _remove_line(
+    chosen: Line, deployed: Instant, ports: RemovePorts, revision: int
+) -> tuple[list[str], bool]:
+    """The runs that this stopped, and whether the line has heard of it."""
     pond, _ = parse_line(chosen)
     versions = [
         version
@@ -156,7 +158,7 @@ def _remove_line(chosen: Line, deployed: Instant, ports: RemovePorts, revision: 
     told = tell(
         chosen, Removed(removal.at), mailbox=ports.mailbox, states=ports.states, clock=ports.clock
     )
-    return {"stopped": stopped, "applied": told.applied}
+    return stopped, told.applied
 
 
 def _running(chosen: Line, ports: RemovePorts) -> list[str]:
@@ -179,7 +181,7 @@ def _remove_version(
     ports: RemovePorts,
     *,
     revision: int | None,
-) -> Json:
+) -> RemoveAnswer:
     """``revision`` None: only judge."""
     known = ports.removals.versions(pond)
     if not known:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from duckstring.api.ports import RemoveTablePorts
 from duckstring.api.remove import choose
@@ -20,7 +21,9 @@ from duckstring.model.catalog import Release
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, package_id, parse_line, run_key
 
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import RemoveAnswer
+
 _LAST_RUNS = 10
 
 
@@ -54,7 +57,7 @@ class TableStillReadError(OperatorError):
 
 def remove_table(
     pond: str, table: str, ports: RemoveTablePorts, *, major: int | None = None, dry: bool = False
-) -> Json:
+) -> RemoveAnswer:
     """Remove a published table of a line. ``dry``: only judge. One that is gone already is success.
 
     Raises:
@@ -71,27 +74,29 @@ def remove_table(
         why for sink in _sinks(line, releases) if (why := _reads(sink, f"{pond}.{table}", ports))
     ]:
         raise TableStillReadError(line, table, readers)
-    answer: Json = {
+    warnings = _warnings(state, table)
+    applied, waits = (False, []) if dry else _remove(line, table, ports)
+    return {
         "line": line,
         "table": table,
         "removed": [f"{line} {table}"],
         "stopped": [],
-        "warnings": _warnings(state, table),
+        "warnings": warnings,
+        "applied": applied,
+        "waits_for": waits,
     }
-    if dry:
-        return {**answer, "applied": False, "waits_for": []}
+
+
+def _remove(line: Line, table: str, ports: RemoveTablePorts) -> tuple[bool, list[str]]:
+    """Whether the line has heard of it, and the runs in flight with the first of which it goes."""
     told = tell(
         line, TableRemoved(table), mailbox=ports.mailbox, states=ports.states, clock=ports.clock
     )
-    waits = sorted(told.state.runs) if table in told.state.tables else []
-    return {
-        **answer,
-        "applied": told.applied,
-        "waits_for": [run_key(line, number) for number in waits] if told.applied else [],
-    }
+    waits = sorted(told.state.runs) if told.applied and table in told.state.tables else []
+    return told.applied, [run_key(line, number) for number in waits]
 
 
-def _gone_already(state: PondState, table: str) -> Json:
+def _gone_already(state: PondState, table: str) -> RemoveAnswer:
     gone = state.dropped.get(table)
     if table in state.removing:
         since = (
@@ -104,14 +109,15 @@ def _gone_already(state: PondState, table: str) -> Json:
         since = f"was {how} already ({run_key(state.line, gone.snapshot)})"
     else:
         raise TableNotPublishedError(state.line, table, known=state.tables)
-    answer: Json = {
+    return {
         "line": state.line,
         "table": table,
         "removed": [],
         "stopped": [],
         "waits_for": [],
+        "warnings": [f"Table {table!r} of {state.line} {since}."],
+        "applied": True,
     }
-    return {**answer, "warnings": [f"Table {table!r} of {state.line} {since}."], "applied": True}
 
 
 def _warnings(state: PondState, table: str) -> list[str]:
@@ -145,22 +151,22 @@ def _reads(sink: Release, ref: str, ports: RemoveTablePorts) -> str:
     runs = [
         row
         for row in rows
-        if row["version"] == sink.version and str(row["started"]) >= to_text(sink.deployed)
+        if row["version"] == sink.version and row["started"] >= to_text(sink.deployed)
     ]
     looked_at: set[str] = set()
     for row in runs:
-        for attempt in ports.history.attempts(sink.line, int(str(row["number"]))):
-            if attempt.get("status") != "success":
+        for attempt in ports.history.attempts(sink.line, row["number"]):
+            if attempt["status"] != "success":
                 continue
-            reads = attempt.get("reads")
-            if not isinstance(reads, list):
+            reads = attempt["reads"]
+            if reads is None:
                 return (
                     f"{sink.line} may read it ({row['run']}: its code asks for the names of "
                     "tables, or is too large to look at)"
                 )
             if ref in reads:
                 return f"{sink.line} reads it ({row['run']}, Ripple {attempt['ripple']!r})"
-            looked_at.add(str(attempt["ripple"]))
+            looked_at.add(attempt["ripple"])
     unknown = [spec.name for spec in sink.ripples if spec.name not in looked_at]
     if not unknown:
         return ""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from duckstring.api import windows
 from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
@@ -23,22 +23,34 @@ from duckstring.engine.state import (
     Trigger,
 )
 from duckstring.model.catalog import Release
-from duckstring.model.failures import Failure
 from duckstring.model.find import find
 from duckstring.model.graph import in_order
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.model.values import replace
 from duckstring.model.windows import minute_in_words
-from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, Row, StateReader
+from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, StateReader
 
-LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import (
+        AttemptRow,
+        Demand,
+        FailureRow,
+        LineState,
+        LineStatus,
+        LineStatusWord,
+        NextVersion,
+        RippleStatus,
+        RunningRipple,
+        RunningRun,
+        RunsOn,
+        SourceState,
+        StatusAnswer,
+        TriggerState,
+    )
+
 _SOON = timedelta(seconds=2)
 """Clocks may disagree by as much."""
-
-Rows = Mapping[str, Row]
-"""Of attempts in flight, by Ripple."""
 
 
 def status(  # noqa: PLR0913 - two are the question, five are the ports
@@ -50,7 +62,7 @@ def status(  # noqa: PLR0913 - two are the question, five are the ports
     clock: Clock,
     pond: str | None = None,
     major: int | None = None,
-) -> Json:
+) -> StatusAnswer:
     """Every line, or one (of ``major``, or of the highest), Sources first.
 
     Of one line the rows of its attempts in flight are read too, one by one; of all of them that is
@@ -66,9 +78,11 @@ def status(  # noqa: PLR0913 - two are the question, five are the ports
     held = {line: seen[line].state if line in seen else PondState(line) for line in lines}
     last = history.last_runs([line for line in lines if held[line].runs_started], now)
     rows = {line: rows_of(held[line], attempts) for line in lines} if pond else {}
-    told = [
-        describe(held[line], releases.get(line), now, deployed=releases, rows=rows.get(line))
-        | {"last_run": last.get(line)}
+    told: list[LineStatus] = [
+        {
+            **describe(held[line], releases.get(line), now, deployed=releases, rows=rows.get(line)),
+            "last_run": last.get(line),
+        }
         for line in lines
     ]
     return {"now": to_text(now), "lines": told}
@@ -80,8 +94,8 @@ def describe(
     now: Instant,
     *,
     deployed: Collection[Line] | None = None,
-    rows: Rows | None = None,
-) -> Json:
+    rows: Mapping[str, AttemptRow] | None = None,
+) -> LineState:
     """One line's status as docs/protocol.md has it, but for its last run.
 
     Args:
@@ -145,7 +159,7 @@ def _word(state: PondState, release: Release | None) -> LineStatusWord:
     )
 
 
-def _next(state: PondState, release: Release | None) -> Json | None:
+def _next(state: PondState, release: Release | None) -> NextVersion | None:
     """The version that was deployed last, where the line runs another one still, and the runs
     that it waits for.
     """
@@ -155,7 +169,7 @@ def _next(state: PondState, release: Release | None) -> Json | None:
     return {"version": waiting.version, "waits_for": list(runs_of(state))}
 
 
-def _demand(state: PondState) -> Json:
+def _demand(state: PondState) -> Demand:
     targets = [to_text(target) for target in sorted(state.targets)]
     return {
         "pull": state.pull is not None or state.kept is not None,
@@ -220,7 +234,7 @@ def _cause(down: Down) -> str:
     return f"{down.root} ({down.why}{f': {message}' if message else ''})"
 
 
-def _trigger(trigger: Trigger | None) -> Json | None:
+def _trigger(trigger: Trigger | None) -> TriggerState | None:
     if isinstance(trigger, Tide):
         return {"kind": "tide", "bound": trigger.bound.total_seconds()}
     return {"kind": "wave"} if trigger else None
@@ -233,7 +247,7 @@ def _staleness(end_f: Instant, delay: timedelta, now: Instant) -> float | None:
 
 def _sources(
     state: PondState, release: Release | None, deployed: Collection[Line] | None, now: Instant
-) -> list[Json]:
+) -> list[SourceState]:
     """As the release names them; what a Source told us, where it did. ``absent``: it is known
     not to be deployed.
     """
@@ -253,18 +267,12 @@ def _sources(
     ]
 
 
-def _failure(state: PondState) -> Json | None:
+def _failure(state: PondState) -> FailureRow | None:
     failure = state.failure
     if failure is None:
         return None
     return {
         "run": run_key(state.line, state.failed_run) if state.failed_run else None,
-        **_words(failure),
-    }
-
-
-def _words(failure: Failure) -> Json:
-    return {
         "ripple": failure.ripple,
         "attempt": failure.attempt,
         "error": failure.error,
@@ -272,7 +280,7 @@ def _words(failure: Failure) -> Json:
     }
 
 
-def _run(state: PondState, run: Run, rows: Rows) -> Json:
+def _run(state: PondState, run: Run, rows: Mapping[str, AttemptRow]) -> RunningRun:
     return {
         "run": run_key(state.line, run.number),
         "f": to_text(run.f),
@@ -285,36 +293,39 @@ def _run(state: PondState, run: Run, rows: Rows) -> Json:
     }
 
 
-def _ripple_in_run(state: PondState, ripple: RippleState, run: Run, row: Row | None) -> Json:
+def _ripple_in_run(
+    state: PondState, ripple: RippleState, run: Run, row: AttemptRow | None
+) -> RunningRipple:
     word, attempt = _progress(state, ripple, run)
-    number = attempt.number if attempt else run.attempts.get(ripple.name, 0)
-    since, mib = (to_text(attempt.since), attempt.memory_mib) if attempt else (None, 0)
-    told: Json = {
+    told: RunningRipple = {
         "name": ripple.name,
         "status": word,
-        "attempt": number,
-        "since": since,
-        "task_mib": mib,
+        "attempt": attempt.number if attempt else run.attempts.get(ripple.name, 0),
+        "since": to_text(attempt.since) if attempt else None,
+        "task_mib": attempt.memory_mib if attempt else 0,
+        "where": None,
+        "memory_mib": None,
+        "pauses": None,
+        "resumes": None,
     }
-    return told | (
-        _as_its_row_says(row)
-        if attempt and row
-        else {"where": None, "memory_mib": None, "pauses": None, "resumes": None}
-    )
+    return _as_its_row_says(told, row) if attempt and row else told
 
 
-def _as_its_row_says(row: Row) -> Json:
+def _as_its_row_says(told: RunningRipple, row: AttemptRow) -> RunningRipple:
     """What an attempt was given is only where it began: after a pause it goes on in the
     function.
     """
-    where, mib = row.get("where"), row.get("memory_mib")
-    told: Json = {
+    where, mib = row["where"], row["memory_mib"]
+    began = told["task_mib"]
+    by_place = {"lambda": 0, "task": began if mib is None else mib}
+    return {
+        **told,
+        "task_mib": by_place[where] if where else began,
         "where": where,
         "memory_mib": mib,
-        "pauses": row.get("pauses"),
+        "pauses": row["pauses"],
         "resumes": resumes(row),
     }
-    return told | ({"task_mib": mib if where == "task" else 0} if where else {})
 
 
 def _progress(state: PondState, ripple: RippleState, run: Run) -> tuple[str, Attempt | None]:
@@ -336,7 +347,7 @@ def _serves(state: PondState, attempt: Attempt, run: Run) -> bool:
     return attempt.run == run.number or (other is not None and other.f > run.f)
 
 
-def _ripples(state: PondState, release: Release | None) -> list[Json]:
+def _ripples(state: PondState, release: Release | None) -> list[RippleStatus]:
     known: Mapping[str, RippleState] = state.ripples
     if not known and release:
         known = {spec.name: RippleState(spec.name, spec.parents) for spec in release.ripples}
@@ -353,7 +364,7 @@ def _ripples(state: PondState, release: Release | None) -> list[Json]:
     ]
 
 
-def runs_on(state: PondState, ripple: RippleState) -> Json:
+def runs_on(state: PondState, ripple: RippleState) -> RunsOn:
     """Where its next attempt would run, with how much memory if as a task, and whose word that
     is.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from duckstring.api.ports import TableFiles
 from duckstring.engine.state import PondState
@@ -13,7 +14,8 @@ from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_table_key, run_key
 from duckstring.ports import Catalog, StateReader
 
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import OlderTable, TableAge, TablesAnswer, TableWriter
 
 
 class NotPublishedError(OperatorError):
@@ -38,7 +40,7 @@ class NotPublishedError(OperatorError):
 
 def tables(
     pond: str, major: int | None = None, *, catalog: Catalog, states: StateReader, files: TableFiles
-) -> Json:
+) -> TablesAnswer:
     """The tables of a line's published snapshot and where they lie.
 
     Raises:
@@ -76,7 +78,7 @@ def tables(
     }
 
 
-def _age(state: PondState, version: TableVersion) -> Json:
+def _age(state: PondState, version: TableVersion) -> TableAge:
     """Who wrote it last, and as of when it holds: as its Pond, unless it was carried over
     (``older``).
     """
@@ -89,7 +91,7 @@ def _age(state: PondState, version: TableVersion) -> Json:
     }
 
 
-def _writer(line: Line, version: TableVersion) -> Json:
+def _writer(line: Line, version: TableVersion) -> TableWriter:
     f = to_text(version.f) if version.f != NEVER else None
     return {
         "written_in": run_key(line, written_in(version.key)),
@@ -109,7 +111,9 @@ def is_older(
     return version.as_of < snapshot_f and any(one.f != NEVER for one in tables.values())
 
 
-def older_tables(line: Line, tables: Mapping[str, TableVersion], snapshot_f: Instant) -> list[Json]:
+def older_tables(
+    line: Line, tables: Mapping[str, TableVersion], snapshot_f: Instant
+) -> list[OlderTable]:
     """Those that are older than the snapshot that they are in: as of when, and who wrote them
     last.
     """

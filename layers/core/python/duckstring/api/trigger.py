@@ -1,9 +1,16 @@
-"""Asking a line for something: through the bus, the one door that triggers take."""
+"""Asking a line for something. Answered when the line has heard it.
+
+Other applications ask by an event on the Catchment's bus (``orchestrator/forward.py``).
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from duckstring.api.in_flight import named, runs_of, waiting_release
-from duckstring.api.ports import TriggerDoor
+from duckstring.api.ports import ControlPorts
+from duckstring.api.tell import tell
+from duckstring.engine.signals import Triggered
 from duckstring.engine.state import Down, PondState
 from duckstring.model import graph
 from duckstring.model.catalog import Release
@@ -11,39 +18,44 @@ from duckstring.model.find import find_deployed
 from duckstring.model.instants import to_text
 from duckstring.model.names import parse_line
 from duckstring.model.triggers import TriggerKind, read_trigger
-from duckstring.ports import Catalog, Clock, StateReader
+from duckstring.ports import Catalog
 
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import TriggerAnswer
 
 
-def trigger(  # noqa: PLR0913 - four are the question, four are the ports
+def trigger(
     pond: str,
     kind: str,
+    ports: ControlPorts,
     *,
-    catalog: Catalog,
-    states: StateReader,
-    door: TriggerDoor,
-    clock: Clock,
     major: int | None = None,
     bound: object = None,
-) -> Json:
-    """Put one trigger on the bus, its epoch minted here.
+) -> TriggerAnswer:
+    """Post one trigger, its epoch minted here, and wait until the line has heard it.
 
     Raises:
         OperatorError: no such Pond or kind, or a bound that does not fit.
     """
     known, window = read_trigger(kind, bound)
-    release = find_deployed(catalog, pond, major)
+    release = find_deployed(ports.catalog, pond, major)
     line = release.line
-    held = states.read([line]).get(line)
-    name, number = parse_line(line)
-    epoch = to_text(clock.now())
-    detail: Json = {"pond": name, "major": number, "kind": known, "epoch": epoch}
-    if window is not None:
-        detail["bound"] = window.total_seconds()
-    door.put(detail)
-    state = held.state if held else PondState(line)
-    return {"line": line, "epoch": epoch, "warnings": _warnings(known, state, release, catalog)}
+    seen = ports.states.read([line]).get(line)
+    before = seen.state if seen else PondState(line)
+    epoch = ports.clock.now()
+    told = tell(
+        line,
+        Triggered(known, epoch, window),
+        mailbox=ports.mailbox,
+        states=ports.states,
+        clock=ports.clock,
+    )
+    return {
+        "line": line,
+        "epoch": to_text(epoch),
+        "warnings": _warnings(known, before, release, ports.catalog),
+        "applied": told.applied,
+    }
 
 
 def _warnings(kind: TriggerKind, state: PondState, release: Release, catalog: Catalog) -> list[str]:

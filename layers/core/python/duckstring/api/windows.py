@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from duckstring.api.tell import Told, tell
 from duckstring.engine.signals import WindowAdded, WindowRemoved
@@ -31,7 +32,8 @@ from duckstring.model.windows import (
 )
 from duckstring.ports import Clock, Mailbox, StateReader
 
-Json = dict[str, object]
+if TYPE_CHECKING:
+    from duckstring.model.answers import Span, WindowAnswer, WindowTold
 
 
 class WindowNotFoundError(OperatorError):
@@ -48,7 +50,7 @@ class WindowNotFoundError(OperatorError):
 
 def add(
     given: object, release: Release, *, mailbox: Mailbox, states: StateReader, clock: Clock
-) -> Json:
+) -> WindowAnswer:
     """Add a rule to the line of ``release`` and wait until the line has it. One that it has already
     is success.
 
@@ -90,12 +92,14 @@ def add(
     return _told(told, clock.now())
 
 
-def listed(line: Line, *, states: StateReader, clock: Clock) -> Json:
+def listed(line: Line, *, states: StateReader, clock: Clock) -> WindowAnswer:
     """All rules of a line."""
     return _told(Told(_state(line, states), applied=True), clock.now())
 
 
-def remove(name: str, line: Line, *, mailbox: Mailbox, states: StateReader, clock: Clock) -> Json:
+def remove(
+    name: str, line: Line, *, mailbox: Mailbox, states: StateReader, clock: Clock
+) -> WindowAnswer:
     """Take a rule away and wait until the line has heard. The run of an occurrence that is open
     goes on.
 
@@ -110,12 +114,12 @@ def remove(name: str, line: Line, *, mailbox: Mailbox, states: StateReader, cloc
     )
 
 
-def describe(state: PondState, now: Instant) -> list[Json]:
+def describe(state: PondState, now: Instant) -> list[WindowTold]:
     """WindowTold of docs/protocol.md for each rule, by name."""
     return [_describe(window, now) for _, window in sorted(state.windows.items())]
 
 
-def _describe(window: Window, now: Instant) -> Json:
+def _describe(window: Window, now: Instant) -> WindowTold:
     return {
         "name": window.name,
         "start": to_text(window.start),
@@ -198,7 +202,7 @@ def _state(line: Line, states: StateReader) -> PondState:
     return seen.state if seen else PondState(line)
 
 
-def _told(told: Told, now: Instant) -> Json:
+def _told(told: Told, now: Instant) -> WindowAnswer:
     ahead = to_text(told.state.start_f) if told.state.start_f > now else None
     return {
         "line": told.state.line,
@@ -209,7 +213,7 @@ def _told(told: Told, now: Instant) -> Json:
     }
 
 
-def _span(found: Occurrence | None) -> Json | None:
+def _span(found: Occurrence | None) -> Span | None:
     return {"start": to_text(found.start), "end": to_text(found.end)} if found else None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
 from duckstring.engine.signals import AlarmRang, ExecutionEnded
@@ -21,10 +22,13 @@ from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.limits import LAST_WORDS, within
 from duckstring.model.names import Line, run_key
 from duckstring.model.verdicts import MOST_BRANCHES
-from duckstring.ports import SOON, AttemptReader, Row, Seen
+from duckstring.ports import SOON, AttemptReader, Seen
 from duckstring.sweep.ports import SweepPorts
 from duckstring.sweep.report import Report
 from duckstring.sweep.tidy import tidy
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import AttemptRow
 
 GRACE = timedelta(minutes=1)
 """What is younger is likely on its way."""
@@ -154,21 +158,19 @@ def _silent(state: PondState, run: Run, attempts: AttemptReader, now: Instant) -
     return None
 
 
-def _is_heard_of(row: Row, longest: timedelta, now: Instant) -> bool:
+def _is_heard_of(row: AttemptRow, longest: timedelta, now: Instant) -> bool:
     """Whether an attempt may live, or what it said of its end be under way.
 
     A task, whose silence the machine notices by itself, and one that pauses live until their own
     time is over, and a while more.
     """
-    ended = row.get("finished") if row.get("status") != "running" else None
-    if not (at := ended or row.get("started")):
+    ended = row["finished"] if row["status"] != "running" else None
+    if not (at := ended or row["started"]):
         return False
     is_long = (
-        ended is None
-        and row.get("status") == "running"
-        and (row.get("where") == "task" or row.get("pauses"))
+        ended is None and row["status"] == "running" and (row["where"] == "task" or row["pauses"])
     )
-    return now - from_text(str(at)) <= (longest + SILENT if is_long else SILENT)
+    return now - from_text(at) <= (longest + SILENT if is_long else SILENT)
 
 
 def _longest(state: PondState, name: str) -> timedelta:

@@ -1,6 +1,4 @@
-"""What only deploying and triggering need of AWS: uploaded packages, discovery by its function,
-the bus's door.
-"""
+"""What only deploying needs of AWS: uploaded packages, and discovery by its function."""
 
 from __future__ import annotations
 
@@ -16,7 +14,6 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of
 from duckstring.errors import AuthorError, TransientError
 from duckstring.model.catalog import RippleSpec
-from duckstring.model.settings import Settings
 
 _BUSY = {
     "TooManyRequestsException",
@@ -117,36 +114,6 @@ class LambdaDiscovery:
                 ),
             )
         return answer
-
-
-class EventDoor:
-    """``ports.TriggerDoor``."""
-
-    def __init__(self, clients: Clients, settings: Settings) -> None:
-        """Put events on the bus that ``settings`` names."""
-        self._clients, self._settings = clients, settings
-
-    def put(self, detail: Mapping[str, object]) -> None:
-        """Put one ``duckstring.trigger`` event.
-
-        Raises:
-            TransientError: EventBridge did not take it.
-        """
-        answer = self._clients.events.put_events(
-            Entries=[
-                {
-                    "Source": f"duckstring.api.{self._settings.need('catchment')}",
-                    "DetailType": "duckstring.trigger",
-                    "Detail": json.dumps(dict(detail)),
-                    "EventBusName": self._settings.need("bus"),
-                }
-            ]
-        )
-        if answer["FailedEntryCount"]:
-            raise TransientError(
-                f"The bus refused the trigger: {answer['Entries'][0].get('ErrorMessage', '')}",
-                hint="Try again.",
-            )
 
 
 def _ripple(found: Mapping[str, Any]) -> RippleSpec:

@@ -7,10 +7,10 @@ lost worker) need no order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from botocore.exceptions import ClientError
 
@@ -23,17 +23,19 @@ from duckstring.adapters.aws.layout import (
     line_partition,
     work_partition,
 )
-from duckstring.adapters.aws.rows import attempt_row
+from duckstring.adapters.aws.rows import attempt_row, complete
 from duckstring.engine.effects import RecordAttempt, RecordRun
 from duckstring.model.failures import Failure
 from duckstring.model.foreign import readable
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.limits import ERROR, within
 from duckstring.model.names import Line, parse_line, run_key
-from duckstring.ports import Row
 
 if TYPE_CHECKING:
     from duckstring.adapters.aws.layout import Key
+    from duckstring.model.answers import AttemptRow, RunRow
+
+Told = TypeVar("Told", "RunRow", "AttemptRow")
 
 LONG = 60_000
 """Text beyond this many characters goes to S3."""
@@ -48,11 +50,6 @@ do not.
 _PAYLOAD = 4_000_000
 """Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
 _RUN_FIELDS = ("finished", "changed", "overtaken_by", "ripple", "error", "message")
-_ATTEMPT_FIELDS = (
-    *("started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
-    *("error", "message", "traceback", "rows", "bytes", "tables", "reads", "seconds", "peak_mib"),
-    *("pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message"),
-)
 _OPEN = "attribute_not_exists(pk) OR attribute_not_exists(#status) OR #status = :__running"
 _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
 _TOO_LARGE = "size"
@@ -165,17 +162,17 @@ class DynamoHistoryReader:
 
     def runs(
         self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None
-    ) -> Sequence[Row]:
+    ) -> Sequence[RunRow]:
         """Newest first."""
         query = self._of_line(line_partition(line), "RUN#") if line else None
         found = self._rows(query, status) if query else self._of_all(now, status)
         return tuple(islice(found, limit))
 
-    def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, Row]:
+    def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, RunRow]:
         """The newest run of each line: one look a line, and where there are many, first one at
         what ran lately.
         """
-        last: dict[Line, Row] = {}
+        last: dict[Line, RunRow] = {}
         wanted = set(lines)
         if len(wanted) > _FEW:
             for row in islice(self._of_all(now, None), _RECENT):
@@ -192,16 +189,16 @@ class DynamoHistoryReader:
         last |= {line: row for line, row in zip(rest, found, strict=True) if row}
         return {line: row for line, row in last.items() if line in wanted}
 
-    def run(self, line: Line, number: int) -> Row | None:
+    def run(self, line: Line, number: int) -> RunRow | None:
         """One run."""
         item = self._clients.dynamodb.get_item(
             TableName=self._table, Key=_run_key(line, number), ConsistentRead=True
         ).get("Item")
         if not item:
             return None
-        return self._with_overflow([_row(item)])[0]
+        return next(self._with_overflow([_row(item)]))
 
-    def attempts(self, line: Line, number: int) -> Sequence[Row]:
+    def attempts(self, line: Line, number: int) -> Sequence[AttemptRow]:
         """The attempts of one run, by when they started, with their full texts."""
         found: dict[object, dict[str, object]] = {}
         for partition in (
@@ -213,13 +210,11 @@ class DynamoHistoryReader:
                 for row in filter(None, (attempt_row(line, item) for item in page["Items"])):
                     which = row["ripple"], row["attempt"]
                     found[which] = _joined(found.get(which), row)
-        rows = [{**dict.fromkeys(_ATTEMPT_FIELDS), **row} for row in found.values()]
-        return self._with_overflow(
-            sorted(
-                rows,
-                key=lambda row: (str(row["started"] or row["finished"] or ""), str(row["ripple"])),
-            )
+        rows = sorted(
+            map(complete, found.values()),
+            key=lambda row: (row["started"] or row["finished"] or "", row["ripple"]),
         )
+        return list(self._with_overflow(rows))
 
     def _of_line(self, partition: str, prefix: str) -> dict[str, Any]:
         return {
@@ -230,7 +225,7 @@ class DynamoHistoryReader:
             "ExpressionAttributeValues": {":pk": {"S": partition}, ":prefix": {"S": prefix}},
         }
 
-    def _of_all(self, now: Instant, status: str | None) -> Iterator[Row]:
+    def _of_all(self, now: Instant, status: str | None) -> Iterator[RunRow]:
         for month in months_back(now):
             yield from self._rows(
                 {
@@ -243,7 +238,7 @@ class DynamoHistoryReader:
                 status,
             )
 
-    def _rows(self, query: dict[str, Any], status: str | None) -> Iterator[Row]:
+    def _rows(self, query: dict[str, Any], status: str | None) -> Iterator[RunRow]:
         query = {"Limit": _RECENT} | query
         if status:
             query.pop("Limit")
@@ -257,18 +252,13 @@ class DynamoHistoryReader:
         for page in self._clients.dynamodb.get_paginator("query").paginate(**query):
             yield from map(_row, page["Items"])
 
-    def _with_overflow(self, rows: Sequence[Row]) -> list[Row]:
+    def _with_overflow(self, rows: Iterable[Told]) -> Iterator[Told]:
         left = _PAYLOAD
-        whole: list[Row] = []
         for row in rows:
-            text = (
-                self._text(str(row["overflow"]), left)
-                if row.get("overflow") and left > SHORT
-                else ""
-            )
+            key = row.get("overflow")
+            text = self._text(key, left) if key and left > SHORT else ""
             left -= len(text.encode())
-            whole.append(_grown(row, text))
-        return whole
+            yield _grown(row, text)
 
     def _text(self, key: str, most: int) -> str:
         """A text in S3, its first ``most`` bytes; empty if it is gone: the row's own words
@@ -301,12 +291,12 @@ def months_back(now: Instant) -> Iterator[str]:
         yield f"{year:04d}-{month + 1:02d}"
 
 
-def _row(item: Mapping[str, Any]) -> dict[str, object]:
+def _row(item: Mapping[str, Any]) -> RunRow:
     """A run's row with every field that docs/protocol.md names, None where the item has none
     yet.
     """
     held = {name: value for name, value in from_item(item).items() if name not in _KEYS}
-    return {**dict.fromkeys(_RUN_FIELDS), **held}
+    return cast("RunRow", {**dict.fromkeys(_RUN_FIELDS), **held})
 
 
 def _joined(earlier: dict[str, object] | None, row: dict[str, object]) -> dict[str, object]:
@@ -324,16 +314,20 @@ def _run_key(line: Line, number: int) -> Key:
     return {"pk": {"S": line_partition(line)}, "sk": {"S": run_sort_key(number)}}
 
 
-def _grown(row: Row, text: str) -> Row:
+def _grown(row: Told, text: str) -> Told:
     """``row`` with its full texts: a worker writes the traceback alone where it contains the
     message, else both, apart.
     """
-    message, traceback = str(row.get("message") or ""), str(row.get("traceback") or "")
+    message, traceback = row["message"] or "", str(row.get("traceback") or "")
     if traceback and text.startswith(traceback):
-        return {**row, "traceback": text}
+        return _with(row, traceback=text)
     if not message or not text.startswith(message):
         return row
     if not traceback:
-        return {**row, "message": text}
+        return _with(row, message=text)
     whole, _, rest = text.partition(f"\n\n{traceback}")
-    return {**row, "message": whole, "traceback": traceback + rest}
+    return _with(row, message=whole, traceback=traceback + rest)
+
+
+def _with(row: Told, **texts: str) -> Told:
+    return cast("Told", {**row, **texts})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from duckstring.adapters.aws.items import from_item
 from duckstring.adapters.aws.layout import parse_attempt_key
@@ -20,9 +20,23 @@ from duckstring.model.attempts import MOST_INVOCATIONS, KillEnd
 from duckstring.model.instants import from_text
 from duckstring.model.names import Line, run_key
 
+if TYPE_CHECKING:
+    from duckstring.model.answers import AttemptRow
+
 STATUSES = ("running", *get_args(AttemptStatus))
+FIELDS = (
+    *("started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
+    *("error", "message", "traceback", "rows", "bytes", "tables", "reads", "seconds", "peak_mib"),
+    *("pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message"),
+)
+"""What an answer tells of an attempt, besides which one it is, and its status."""
 _MOST = 2**53
 _LONGEST_NAME = 1024
+
+
+def complete(row: Mapping[str, object]) -> AttemptRow:
+    """A row with every field that an answer has: null where the item has none."""
+    return cast("AttemptRow", {**dict.fromkeys(FIELDS), **row})
 
 
 def attempt_row(line: Line, item: Mapping[str, Any]) -> dict[str, object] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -21,13 +22,15 @@ from duckstring.adapters.aws.layout import (
     parse_memo_key,
     work_partition,
 )
-from duckstring.adapters.aws.rows import attempt_row
+from duckstring.adapters.aws.rows import attempt_row, complete
 from duckstring.adapters.aws.state import manifest_key
 from duckstring.engine.effects import StopRun
 from duckstring.errors import TransientError
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, execution_name
-from duckstring.ports import Row
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import AttemptRow
 
 _DATA = "data/"
 _ARTIFACTS = "artifacts/"
@@ -76,14 +79,15 @@ class AttemptRowReader:
         """Rows lie in ``table``."""
         self._clients, self._table = clients, table
 
-    def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> Row | None:
+    def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> AttemptRow | None:
         """Its row as it lies there; None: nobody has begun or ended it."""
         key = attempt_key(line, run, ripple, attempt)
         for place in (key, former_key(line, key)):
             if found := self._clients.dynamodb.get_item(
                 TableName=self._table, Key=place, ConsistentRead=True
             ).get("Item"):
-                return attempt_row(line, found)
+                row = attempt_row(line, found)
+                return complete(row) if row else None
         return None
 
 

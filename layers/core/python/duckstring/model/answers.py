@@ -1,8 +1,46 @@
-"""What the Catchment's api function answers: docs/protocol.md, "Api function", as types."""
+"""What the api function answers, as types: docs/protocol.md, "Api function".
+
+The use cases in ``api/`` return these shapes and the command reads them, so mypy finds where the
+two differ. All is plain JSON. A field is ``NotRequired`` only where an answer may lack it. A
+Catchment of an older version may lack fields that came later: the command reads those by ``get``.
+
+The api's modules import this one for type checkers only, because a function pays for it as it
+starts.
+"""
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import Literal, NotRequired, TypedDict
+
+from duckstring.model.arrivals import ArrivalKind
+from duckstring.model.compute import PinnedPlace, Place, Why
+
+FindingKind = Literal["deploy", "outbox", "alarm", "execution"]
+LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]
+
+
+class Fault(TypedDict):
+    """Why a request was refused. ``traceback``: the author's own, where code did not import."""
+
+    type: str
+    message: str
+    hint: str
+    traceback: NotRequired[str]
+
+
+class Answered(TypedDict):
+    """A request that was carried out. ``result`` is the operation's answer."""
+
+    ok: Literal[True]
+    result: Mapping[str, object]
+
+
+class Refused(TypedDict):
+    """A request that was refused."""
+
+    ok: Literal[False]
+    error: Fault
 
 
 class Demand(TypedDict):
@@ -19,7 +57,7 @@ class Demand(TypedDict):
 class TriggerState(TypedDict):
     """A standing trigger. ``bound`` in seconds, for a tide."""
 
-    kind: str
+    kind: Literal["wave", "tide"]
     bound: NotRequired[float]
 
 
@@ -43,7 +81,7 @@ class WindowTold(TypedDict):
     until: str | None
     open: Span | None
     next: Span | None
-    carried_by: str
+    carried_by: Literal["schedule", "alarm"]
 
 
 class SourceState(TypedDict):
@@ -52,8 +90,8 @@ class SourceState(TypedDict):
     line: str
     optional: bool
     end_f: str
+    staleness_seconds: float | None
     down: bool
-    staleness_seconds: NotRequired[float | None]
     absent: bool
 
 
@@ -87,11 +125,11 @@ class RunningRipple(TypedDict):
     status: str
     attempt: int
     since: str | None
-    task_mib: NotRequired[int]
-    where: NotRequired[str | None]
-    memory_mib: NotRequired[int | None]
-    pauses: NotRequired[int | None]
-    resumes: NotRequired[str | None]
+    task_mib: int
+    where: str | None
+    memory_mib: int | None
+    pauses: int | None
+    resumes: str | None
 
 
 class RunningRun(TypedDict):
@@ -99,9 +137,9 @@ class RunningRun(TypedDict):
 
     run: str
     f: str
+    version: str
     started: str
     ripples: list[RunningRipple]
-    version: NotRequired[str]
 
 
 class NextVersion(TypedDict):
@@ -113,24 +151,29 @@ class NextVersion(TypedDict):
     waits_for: list[str]
 
 
-class RippleStatus(TypedDict):
-    """A Ripple at rest or not, and where its next attempt would run.
+class RunsOn(TypedDict):
+    """Where the next attempt of a Ripple would run: in the function, or as a task of ``task_mib``.
 
-    ``runs_on`` is ``lambda`` or ``task`` (of ``task_mib``), by word of the operator, of what the
-    line has learnt, of its author's hint, or of nobody (``default``).
+    ``decided_by``: the operator, what the line has learnt, its author's hint, or nobody
+    (``default``).
     """
+
+    runs_on: Place
+    task_mib: int
+    decided_by: Why
+
+
+class RippleStatus(RunsOn):
+    """A Ripple at rest or not, and where its next attempt would run."""
 
     name: str
     parents: list[str]
     end_f: str
     status: str
-    runs_on: NotRequired[str]
-    task_mib: NotRequired[int]
-    decided_by: NotRequired[str]
 
 
 class RunRow(TypedDict):
-    """A row of run history."""
+    """A row of run history. ``overflow``: where in S3 a message lies that is too long for a row."""
 
     run: str
     pond: str
@@ -141,11 +184,12 @@ class RunRow(TypedDict):
     status: str
     started: str
     finished: str | None
-    changed: NotRequired[bool | None]
-    overtaken_by: NotRequired[str | None]
-    ripple: NotRequired[str | None]
-    error: NotRequired[str | None]
-    message: NotRequired[str | None]
+    changed: bool | None
+    overtaken_by: str | None
+    ripple: str | None
+    error: str | None
+    message: str | None
+    overflow: NotRequired[str]
 
 
 class Invocation(TypedDict):
@@ -156,9 +200,18 @@ class Invocation(TypedDict):
     request_id: str
 
 
+class TableSize(TypedDict):
+    """How large a table is that an attempt has written."""
+
+    rows: int
+    bytes: int
+
+
 class AttemptRow(TypedDict):
-    """A row of attempt history. ``log_stream`` and ``request_id`` are those of its latest
-    invocation.
+    """A row of attempt history. Null is what has not happened, or what nobody knows.
+
+    ``log_stream`` and ``request_id`` are those of its latest invocation. ``tables``: what it wrote.
+    ``reads``: the Sources' tables that it read, or may have read.
     """
 
     run: str
@@ -167,43 +220,55 @@ class AttemptRow(TypedDict):
     status: str
     started: str | None
     finished: str | None
-    where: NotRequired[str | None]
-    memory_mib: NotRequired[int | None]
-    log_group: NotRequired[str | None]
-    log_stream: NotRequired[str | None]
-    request_id: NotRequired[str | None]
-    error: NotRequired[str | None]
-    message: NotRequired[str | None]
-    traceback: NotRequired[str | None]
+    where: Place | None
+    memory_mib: int | None
+    log_group: str | None
+    log_stream: str | None
+    request_id: str | None
+    error: str | None
+    message: str | None
+    traceback: str | None
     overflow: NotRequired[str | None]
-    rows: NotRequired[int | None]
-    bytes: NotRequired[int | None]
-    seconds: NotRequired[float | None]
-    peak_mib: NotRequired[int | None]
-    pauses: NotRequired[int | None]
-    resumes: NotRequired[str | None]
-    invocations: NotRequired[list[Invocation] | None]
-    left: NotRequired[str | None]
-    on_kill: NotRequired[str | None]
-    on_kill_message: NotRequired[str | None]
+    rows: int | None
+    bytes: int | None
+    tables: dict[str, TableSize] | None
+    reads: list[str] | None
+    seconds: float | None
+    peak_mib: int | None
+    pauses: int | None
+    resumes: str | None
+    invocations: list[Invocation] | None
+    left: str | None
+    on_kill: str | None
+    on_kill_message: str | None
 
 
-class OlderTable(TypedDict):
-    """A table that is older than the snapshot that it is in, and who wrote it last. What is null
-    is not known.
-    """
+class TableWriter(TypedDict):
+    """Who wrote a table last, and at which freshness. What is null is not known."""
+
+    written_in: str
+    version: str | None
+    f: str | None
+
+
+class OlderTable(TableWriter):
+    """A table that is older than the snapshot that it is in: it holds as of ``as_of``."""
 
     table: str
     as_of: str | None
-    f: str | None
-    written_in: str
-    version: str | None
 
 
-class LineStatus(TypedDict):
-    """All there is to say about one line. ``version``: that it runs; ``next``: one that is deployed
-    and does not run yet.
+class TableAge(TableWriter):
+    """Who wrote a table last, and as of when it holds. ``older``: than its Pond."""
 
+    as_of: str | None
+    older: bool
+
+
+class LineState(TypedDict):
+    """All there is to say about one line, but for its last run.
+
+    ``version``: the one that it runs. ``next``: one that is deployed and does not run yet.
     ``asleep``: it was put to sleep, and nobody has asked for it since.
     """
 
@@ -211,8 +276,9 @@ class LineStatus(TypedDict):
     pond: str
     major: int
     version: str | None
+    next: NextVersion | None
     kind: str | None
-    status: str
+    status: LineStatusWord
     end_f: str
     start_f: str
     staleness_seconds: float | None
@@ -225,15 +291,19 @@ class LineStatus(TypedDict):
     failure: FailureRow | None
     failures: int
     retry_at: str | None
-    asleep: NotRequired[bool]
+    asleep: bool
     budgets: Budgets
     runs: list[RunningRun]
     ripples: list[RippleStatus]
     tables: int
-    older_tables: NotRequired[list[OlderTable]]
+    older_tables: list[OlderTable]
     rows: int
+
+
+class LineStatus(LineState):
+    """A line and its last run."""
+
     last_run: RunRow | None
-    next: NotRequired[NextVersion | None]
 
 
 class StatusAnswer(TypedDict):
@@ -243,12 +313,18 @@ class StatusAnswer(TypedDict):
     lines: list[LineStatus]
 
 
+class RunsAnswer(TypedDict):
+    """``runs``, newest first."""
+
+    runs: list[RunRow]
+
+
 class RunAnswer(TypedDict):
     """``run``."""
 
     run: RunRow
     attempts: list[AttemptRow]
-    older_tables: NotRequired[list[OlderTable]]
+    older_tables: list[OlderTable]
 
 
 class DroppedTable(TypedDict):
@@ -260,20 +336,13 @@ class DroppedTable(TypedDict):
     removed: bool
 
 
-class TableRow(TypedDict):
-    """One published table. ``older``: than its Pond, as of ``as_of``; ``f``: the freshness at
-    which it was written.
-    """
+class TableRow(TableAge):
+    """One published table."""
 
     table: str
     uri: str
     rows: int
     bytes: int
-    written_in: str
-    version: NotRequired[str | None]
-    f: NotRequired[str | None]
-    as_of: NotRequired[str | None]
-    older: NotRequired[bool]
 
 
 class TablesAnswer(TypedDict):
@@ -283,7 +352,7 @@ class TablesAnswer(TypedDict):
     f: str
     snapshot: int
     tables: list[TableRow]
-    dropped: NotRequired[list[DroppedTable]]
+    dropped: list[DroppedTable]
 
 
 class DeployedPond(TypedDict):
@@ -300,8 +369,8 @@ class DeployedPond(TypedDict):
     warnings: list[str]
     unchanged: bool
     killed: bool
-    default: NotRequired[bool]
-    waits_for: NotRequired[list[str]]
+    default: bool
+    waits_for: list[str]
 
 
 class DeployAnswer(TypedDict):
@@ -311,13 +380,15 @@ class DeployAnswer(TypedDict):
 
 
 class TriggerAnswer(TypedDict):
-    """``trigger``. ``epoch`` is the freshness asked for, None where nothing was. ``warnings``:
-    what it has to wait for.
+    """``trigger``. ``epoch`` is when it was asked for. ``warnings``: what it has to wait for.
+
+    ``applied``: whether the line has heard it.
     """
 
     line: str
-    epoch: str | None
-    warnings: NotRequired[list[str]]
+    epoch: str
+    warnings: list[str]
+    applied: bool
 
 
 class ControlAnswer(TypedDict):
@@ -325,8 +396,8 @@ class ControlAnswer(TypedDict):
 
     lines: list[str]
     applied: bool
-    previous: str
-    status: LineStatus
+    previous: LineStatusWord
+    status: LineState
     runs: list[str]
     warnings: list[str]
 
@@ -346,7 +417,7 @@ class Pinned(TypedDict):
     out.
     """
 
-    on: str
+    on: PinnedPlace
     memory_mib: int
 
 
@@ -357,16 +428,13 @@ class FunctionTold(TypedDict):
     seconds: int
 
 
-class ComputeRow(TypedDict):
+class ComputeRow(RunsOn):
     """Where a Ripple runs from its next attempt on. ``learnt_mib``: the task that it was found
     to need; 0: none.
     """
 
     name: str
-    runs_on: str
-    task_mib: int
     cpu_units: int
-    decided_by: str
     learnt_mib: int
     pin: Pinned | None
 
@@ -403,7 +471,7 @@ class ArrivalRow(TypedDict):
     bucket: str
     prefix: str
     suffix: str
-    kind: str
+    kind: ArrivalKind
 
 
 class ArrivalAnswer(TypedDict):
@@ -417,9 +485,12 @@ class RemoveAnswer(TypedDict):
     """``remove``: lines, versions or tables, the runs that this stopped, and whether the line has
     heard of it yet.
 
-    ``waits_for``: of a table, the runs in flight with the first of which it goes.
+    Of a table also ``line``, ``table`` and ``waits_for``: the runs in flight with the first of
+    which it goes.
     """
 
+    line: NotRequired[str]
+    table: NotRequired[str]
     removed: list[str]
     stopped: list[str]
     warnings: list[str]
@@ -428,9 +499,9 @@ class RemoveAnswer(TypedDict):
 
 
 class LineFinding(TypedDict):
-    """What is wrong with a line: ``kind`` is deploy, outbox, alarm or execution."""
+    """What is wrong with a line."""
 
-    kind: str
+    kind: FindingKind
     line: str
     since: str | None
     message: str

@@ -1,0 +1,222 @@
+"""What may be asked of the api: one request a class, docs/protocol.md, "Api function".
+
+A request is checked here once, and a use case is given what it may take. What depends on more than
+one field, or on what is deployed, the use case checks. A field that is null is as one left out;
+a field that is not known is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+from msgspec import NODEFAULT, Meta, Struct, ValidationError, convert
+from msgspec.structs import fields
+
+from duckstring.engine.signals import Verb
+from duckstring.errors import OperatorError
+from duckstring.model.arrivals import ArrivalKind
+from duckstring.model.catalog import MOST_RETRIES
+from duckstring.model.compute import LEAST_MIB, MOST_MIB, PinnedPlace
+
+MOST_RUNS = 1000
+RunWord = Literal["running", "success", "pass", "failed", "killed", "removal"]
+Action = Literal["add", "list", "remove"]
+Asked = TypeVar("Asked", bound=Struct)
+
+_RETRIES = f"whole numbers from 0 to {MOST_RETRIES}"
+_MEMORY = f"whole numbers from {LEAST_MIB} to {MOST_MIB}"
+_PACKAGES = "a list of objects with manifest (an object), artifact and sha256 (text)"
+_RULE_NAME = "a lower-case letter, then up to 47 of a-z 0-9 _ -"
+_LONGEST_SHOWN = 80
+RULE = "an object: name, bucket, prefix, suffix, kind"
+
+Text = Annotated[str, Meta(min_length=1, description="text")]
+Retries = Annotated[int, Meta(ge=0, le=MOST_RETRIES, description=_RETRIES)]
+Memory = Annotated[int, Meta(ge=LEAST_MIB, le=MOST_MIB, description=_MEMORY)]
+Limit = Annotated[int, Meta(ge=1, le=MOST_RUNS, description=f"1 to {MOST_RUNS}")]
+RuleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,47}\Z", description=_RULE_NAME)]
+BucketName = Annotated[str, Meta(min_length=1, description="a bucket's name")]
+
+
+class NothingAsked(Struct, frozen=True):
+    """``hello`` and ``doctor``."""
+
+
+class Uploaded(Struct, frozen=True):
+    """A Pond to deploy: its pond.toml as an object, and where its package lies."""
+
+    manifest: dict[str, Any]
+    artifact: str
+    sha256: str
+
+
+class DeployRequest(Struct, frozen=True):
+    """``deploy``."""
+
+    ponds: Annotated[list[Uploaded], Meta(description=_PACKAGES)]
+    overwrite: bool = False
+
+
+class TriggerRequest(Struct, frozen=True):
+    """``trigger``. ``kind`` and ``bound`` go together: ``model.triggers`` checks them, whichever
+    door they come through.
+    """
+
+    pond: Text
+    kind: Text
+    major: int | None = None
+    bound: object = None
+
+
+class ControlRequest(Struct, frozen=True):
+    """``control``."""
+
+    pond: Text
+    verb: Verb
+    major: int | None = None
+    upstream: bool = False
+
+
+class BudgetRequest(Struct, frozen=True):
+    """``failure-budget``."""
+
+    pond: Text
+    major: int | None = None
+    immediate_retries: Retries | None = None
+    source_retries: Retries | None = None
+
+
+class ComputeRequest(Struct, frozen=True):
+    """``compute``. Without ``on`` only to see; ``ripple`` may be left out where there is one."""
+
+    pond: Text
+    major: int | None = None
+    ripple: str | None = None
+    on: PinnedPlace | None = None
+    memory_mib: Memory | None = None
+
+
+class WindowRequest(Struct, frozen=True):
+    """``window``. ``model.window_rules`` checks the rule."""
+
+    pond: Text
+    action: Action
+    major: int | None = None
+    window: object = None
+    name: Text | None = None
+
+
+class StatusRequest(Struct, frozen=True):
+    """``status``."""
+
+    pond: str | None = None
+    major: int | None = None
+
+
+class RunsRequest(Struct, frozen=True):
+    """``runs``."""
+
+    pond: str | None = None
+    major: int | None = None
+    status: RunWord | None = None
+    limit: Limit = 20
+
+
+class RunRequest(Struct, frozen=True):
+    """``run``."""
+
+    run: Text
+
+
+class TablesRequest(Struct, frozen=True):
+    """``tables``."""
+
+    pond: Text
+    major: int | None = None
+
+
+class RemoveRequest(Struct, frozen=True):
+    """``remove``."""
+
+    pond: Text
+    major: int | None = None
+    version: str | None = None
+    table: str | None = None
+    dry: bool = False
+
+
+class ArrivalRequest(Struct, frozen=True):
+    """``arrival``. ``arrival``: an ArrivalRule."""
+
+    pond: Text
+    action: Action
+    major: int | None = None
+    arrival: Annotated[dict[str, Any], Meta(description=RULE)] | None = None
+    name: Text | None = None
+
+
+class ArrivalRule(Struct, frozen=True):
+    """The rule that an ``arrival`` adds."""
+
+    name: RuleName
+    bucket: BucketName
+    prefix: str = ""
+    suffix: str = ""
+    kind: ArrivalKind = "pulse"
+
+
+def read(
+    shape: type[Asked], given: Mapping[str, object], refused: type[OperatorError] = OperatorError
+) -> Asked:
+    """A request out of what came over the wire.
+
+    Raises:
+        OperatorError: (of the class ``refused``) with a line for each field that is wrong.
+    """
+    present = {name: value for name, value in given.items() if value is not None}
+    try:
+        return convert(present, shape)
+    except ValidationError as error:
+        raise refused("\n".join(_faults(shape, present))) from error
+
+
+def missing(name: str, allowed: str = "text") -> OperatorError:
+    """The refusal of a request that lacks a field which its action needs."""
+    return OperatorError(f"{name} is missing; allowed: {allowed}.")
+
+
+def _faults(shape: type[Struct], present: Mapping[str, object]) -> Iterator[str]:
+    for field in fields(shape):
+        value = present.get(field.name)
+        if field.default is NODEFAULT and (value is None or not str(value)):
+            yield missing(field.name, _allowed(field.type)).message
+        elif value is not None and not _fits(value, field.type):
+            yield f"{field.name} is {_shown(value)}; allowed: {_allowed(field.type)}."
+
+
+def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401 - a type is any value
+    try:
+        convert(value, kind)
+    except ValidationError:
+        return False
+    return True
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def _allowed(kind: Any) -> str:  # noqa: ANN401 - a type is any value
+    """What a field takes, in words: as its type says, or as is written beside it."""
+    if get_origin(kind) is Annotated:
+        return str(kind.__metadata__[0].description)
+    if get_origin(kind) is Literal:
+        return ", ".join(get_args(kind))
+    if kind in _WORDS:
+        return _WORDS[kind]
+    return next(_allowed(one) for one in get_args(kind) if one is not type(None))
+
+
+_WORDS: Mapping[object, str] = {int: "a whole number", bool: "true or false", str: "text"}

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from duckstring.adapters.aws import rows
+from duckstring.api.answer import OPERATIONS
+from duckstring.model import answers
+from duckstring_cli.catchments import Catchment
+from duckstring_cli.client import Client
+from tests.unit.api.shapes import faults, shape_of
+
+PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"
+CALLS = {
+    "hello": lambda client: client.hello(),
+    "deploy": lambda client: client.deploy([], overwrite=False),
+    "trigger": lambda client: client.trigger("sales", "tap"),
+    "control": lambda client: client.control("sales", "wake"),
+    "failure-budget": lambda client: client.failure_budget("sales"),
+    "compute": lambda client: client.compute("sales"),
+    "window": lambda client: client.window("sales", "list"),
+    "status": lambda client: client.status(),
+    "runs": lambda client: client.runs(),
+    "run": lambda client: client.run("sales@1/1"),
+    "tables": lambda client: client.tables("sales"),
+    "remove": lambda client: client.remove("sales"),
+    "arrival": lambda client: client.arrivals("sales"),
+    "doctor": lambda client: client.doctor(),
+}
+
+
+def test_the_command_knows_every_operation():
+    assert CALLS.keys() == OPERATIONS.keys()
+
+
+@pytest.mark.parametrize("op", OPERATIONS)
+def test_the_command_reads_the_shape_that_the_api_answers_with(op, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        Client,
+        "_call",
+        lambda _, shape, asked_op, **__: asked.append((asked_op, shape)) or {"runs": []},
+    )
+    CALLS[op](Client(Catchment(name="dev", kind="local", stack="Duckstring-dev")))
+    assert asked == [(op, shape_of(op))]
+
+
+def test_an_attempts_row_has_the_fields_that_its_shape_has():
+    which = {"run", "ripple", "attempt", "status"}
+    assert {*rows.FIELDS, *which, "overflow"} == set(answers.AttemptRow.__annotations__)
+
+
+def test_the_protocol_names_every_field_of_every_answer():
+    text = PROTOCOL.read_text()
+    section = text[text.index("A run row: ") : text.index("## S3")]
+    section += text[text.index("## Api function") : text.index("## Bus")]
+    named = set(re.findall(r"\w+", section))
+    fields = {
+        f"{name}.{field}"
+        for name, shape in vars(answers).items()
+        if isinstance(shape, type) and shape.__module__ == answers.__name__
+        for field in get_type_hints(shape)
+        if field not in named
+    }
+    assert fields == set()
+
+
+def test_a_field_that_is_missing_unknown_or_of_another_type_is_found():
+    row = {"line": "sales@1", "epoch": "2030", "warnings": [], "applied": True}
+    assert [*faults(row, answers.TriggerAnswer, "answer")] == []
+    wrong = {"epoch": 7, "warnings": [True], "applied": True, "f": 1}
+    assert [*faults(wrong, answers.TriggerAnswer, "answer")] == [
+        "answer.line is missing",
+        "answer.f is not in TriggerAnswer",
+        "answer.epoch is 7, expected str",
+        "answer.warnings[0] is True, expected str",
+    ]
