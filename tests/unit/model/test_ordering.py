@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,4 +56,4 @@ def test_every_node_comes_once_and_as_early_as_its_needs_allow(needs):
         assert node == ready[0]
         done.add(node)
     assert bool(cycle) == (len(done) < len(needs))
-    assert all(node in needs[following] for node, following in zip(cycle, cycle[1:], strict=False))
+    assert all(node in needs[following] for node, following in pairwise(cycle))
