@@ -137,10 +137,8 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
             if ripple["status"] == "running":
                 again = f"attempt {ripple['attempt']}" if ripple["attempt"] > 1 else ""
                 more = ", ".join(filter(None, (again, began(ripple))))
-                yield (
-                    f"{ripple['name']} "
-                    f"{durations.brief(render.between(ripple['since'], now) or 0)}{f' ({more})' if more else ''}"
-                )
+                so_far = durations.brief(render.between(ripple["since"], now) or 0)
+                yield f"{ripple['name']} {so_far}{f' ({more})' if more else ''}"
             elif ripple["status"] == "queued":
                 yield f"{ripple['name']} queued"
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from duckstring.author import stored
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model.foreign import for_terminal
 from duckstring.model.names import parse_table_key
 from duckstring_cli import catchments
 from duckstring_cli.answers import DroppedTable, TableRow, TablesAnswer
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import not_running, speaking_to
-from duckstring_cli.errors import BadInputError, nearest
+from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+from duckstring.errors import nearest
 from duckstring_cli import render
 from duckstring_cli.answers import ArrivalAnswer, ArrivalRow
 from duckstring_cli.commands.options import (
@@ -19,7 +20,7 @@ from duckstring_cli.commands.options import (
     major_of,
     open_client,
 )
-from duckstring_cli.errors import BadInputError, nearest
+from duckstring_cli.errors import BadInputError
 
 KINDS = ("pulse", "tap")
 

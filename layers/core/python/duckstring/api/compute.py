@@ -5,7 +5,6 @@ itself.
 from __future__ import annotations
 
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import NamedTuple, get_args
 
 from duckstring.api.ports import ControlPorts
@@ -13,7 +12,7 @@ from duckstring.api.status import runs_on
 from duckstring.api.tell import Told, tell
 from duckstring.engine.signals import ComputePinned
 from duckstring.engine.state import PondState, RippleState
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model.catalog import Release
 from duckstring.model.compute import LEAST_MIB, MOST_MIB, FunctionSize, PinnedPlace, size_for
 from duckstring.model.find import find_deployed
@@ -60,9 +59,9 @@ def compute(
 def _word(wish: Wish, release: Release) -> ComputePinned | None:
     names = [spec.name for spec in release.ripples]
     if wish.ripple is not None and wish.ripple not in names:
-        near = get_close_matches(wish.ripple, names, n=1)
         raise OperatorError(
-            f"{release.line} has no Ripple {wish.ripple!r}; it has {', '.join(near or names)}."
+            f"{release.line} has no Ripple {wish.ripple!r}; it has {', '.join(names)}.",
+            hint=nearest(wish.ripple, names),
         )
     if wish.on is None:
         if wish.memory_mib is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from duckstring.author.errors import RippleError, joined
+from duckstring.errors import nearest
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.ordering import find_cycle, in_order
 from duckstring.model.pauses import MOST_RIPPLES
@@ -60,8 +60,7 @@ def graph_faults(specs: Sequence[RippleSpec]) -> list[RippleError]:
 
 
 def _orphan(spec: RippleSpec, parent: str, by_name: Mapping[str, RippleSpec]) -> RippleError:
-    near = get_close_matches(parent, by_name, n=1)
-    meant = f"did you mean {near[0]!r}? " if near else ""
+    meant = nearest(parent, by_name, "did you mean {!r}? ")
     return RippleError(
         (
             f"Ripple {spec.name!r}: its parent {parent!r} is not a Ripple of this Pond; {meant}it "
