@@ -12,7 +12,8 @@ from duckstring.engine.signals import WindowAdded, WindowRemoved
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.catalog import Release
-from duckstring.model.instants import Instant, duration_in_words, to_text
+from duckstring.model.durations import duration_in_words
+from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, parse_line
 from duckstring.model.window_rules import WindowError, check_opens, read
 from duckstring.model.windows import (

@@ -14,12 +14,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
-from duckstring.author.durations import HINT, seconds_of
 from duckstring.author.errors import RippleError, joined
 from duckstring.author.order import graph_faults
 from duckstring.errors import nearest
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import mebibytes
+from duckstring.model.durations import HINT, seconds_of
 from duckstring.model.foreign import for_terminal
 from duckstring.model.names import POND_NAME
 

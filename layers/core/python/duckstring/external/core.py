@@ -18,7 +18,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal, NoReturn, Protocol, TypeVar
 
-from duckstring.author.durations import HINT, seconds_of
 from duckstring.author.kills import Requested
 from duckstring.author.pausing import LONGEST
 from duckstring.errors import InvariantError
@@ -32,6 +31,7 @@ from duckstring.external.errors import (
     UnknownRunError,
     UnreadableError,
 )
+from duckstring.model.durations import HINT, seconds_of
 from duckstring.model.sql import literal
 
 State = Literal["active", "succeeded", "failed", "cancelled"]

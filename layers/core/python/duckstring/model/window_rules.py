@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from duckstring.errors import OperatorError, nearest
-from duckstring.model.instants import Instant, duration_in_words, from_text
+from duckstring.model.durations import duration_in_words
+from duckstring.model.instants import Instant, from_text
 from duckstring.model.windows import (
     WEEKDAYS,
     Window,

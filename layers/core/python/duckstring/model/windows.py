@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from math import gcd, lcm
 from typing import NamedTuple
 
-from duckstring.model.instants import ZERO, Instant, duration_in_words
+from duckstring.model.durations import duration_in_words
+from duckstring.model.instants import ZERO, Instant
 
 MOST_WINDOWS = 20
 """Of one line: every step looks at all of them, and they lie in its item."""

@@ -12,7 +12,8 @@ from datetime import timedelta
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, Began, OwnEnd
-from duckstring.model.instants import Instant, duration_in_words, to_text
+from duckstring.model.durations import duration_in_words
+from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import run_key
 from duckstring.model.pauses import spaced
 from duckstring.worker.calling import Cut, Fault, Pauses
