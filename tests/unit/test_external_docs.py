@@ -31,7 +31,7 @@ def test_its_examples_are_declared_without_asking_anybody(example):
 
 @pytest.mark.parametrize("name", JOBS)
 def test_its_signatures_are_the_code_s(name):
-    (written,) = re.findall(rf"^    {name}\((.*)\)$", DOCS, re.MULTILINE)
+    (written,) = re.findall(rf"\n\n    {name}\((.*)\)$", DOCS, re.MULTILINE)
     parameters = inspect.signature(getattr(external, name)).parameters
     names = re.findall(r"(?:^|, )(\w+)", re.sub(r'=(Env\("\w+"\)|None|"")', "", written))
 
