@@ -53,7 +53,12 @@ def nearest(
     Returns:
         The question about the known name that is most like ``word``; empty if none is.
     """
+    found = alike(word, known, most=1, cutoff=cutoff)
+    return form.format(found[0]) if found else ""
+
+
+def alike(word: str, known: Iterable[str], *, most: int, cutoff: float = 0.6) -> list[str]:
+    """Of the ``known`` names, at most ``most`` that are like ``word``, the most alike first."""
     from difflib import get_close_matches  # noqa: PLC0415 - no function pays for it before a refusal
 
-    found = get_close_matches(word, list(known), n=1, cutoff=cutoff)
-    return form.format(found[0]) if found else ""
+    return get_close_matches(word, list(known), n=most, cutoff=cutoff)
