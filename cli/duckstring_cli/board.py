@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from heapq import heapify, heappop, heappush
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from duckstring.model import ordering
 from duckstring.model.answers import (
     ComputeAnswer,
     ComputeRow,
@@ -49,25 +49,11 @@ _MIB_A_CPU = 1769
 def in_order(lines: Sequence[LineStatus]) -> list[LineStatus]:
     """Sources before their Sinks, by name where the graph leaves a choice."""
     by_name = {line["line"]: line for line in lines}
-    waits = {
-        name: {s["line"] for s in line["sources"]} & by_name.keys()
-        for name, line in by_name.items()
+    sources = {
+        name: [source["line"] for source in by_name[name]["sources"]]
+        for name in sorted(by_name, key=parse_line)
     }
-    sinks: dict[str, list[str]] = {}
-    for name, needs in waits.items():
-        for source in needs:
-            sinks.setdefault(source, []).append(name)
-    ready = [(parse_line(name), name) for name, needs in waits.items() if not needs]
-    heapify(ready)
-    ordered: list[LineStatus] = []
-    while ready:
-        _, done = heappop(ready)
-        ordered.append(by_name.pop(done))
-        for sink in sinks.get(done, ()):
-            waits[sink].discard(done)
-            if not waits[sink]:
-                heappush(ready, (parse_line(sink), sink))
-    return ordered + list(by_name.values())
+    return [by_name[name] for name in ordering.in_order(sources)]
 
 
 def shown_name(line: LineStatus, lines: Sequence[LineStatus]) -> str:

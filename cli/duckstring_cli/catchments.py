@@ -4,7 +4,6 @@ Duckstring folder.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from typing import Any, Literal
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring_cli.local import process
 from duckstring_cli.local.home import catchment_folder, config_file, using
 from duckstring_cli.local.keys import AccessKey, read_key
@@ -60,8 +59,7 @@ class CatchmentNotFoundError(OperatorError):
     """No Catchment of that name."""
 
     def __init__(self, name: str, *, known: list[str]) -> None:
-        near = difflib.get_close_matches(name, known, n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else ""
+        guess = nearest(name, known, " Did you mean {!r}?")
         super().__init__(
             f"No Catchment {name!r}; known: {', '.join(known) or 'none'}.{guess}",
             hint=(

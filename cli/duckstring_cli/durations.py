@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from duckstring.model.instants import duration_in_words
+from duckstring.model.durations import UNITS, duration_in_words, seconds_of
 from duckstring_cli.errors import BadInputError
 
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_WHOLE = re.compile(r"^(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?$")
+_IN_ORDER = re.compile(r"(?:\d{1,9}d)?(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?")
 _LONGEST = 3_650 * 86_400
 _WITHOUT_TENTHS = 10
 """Seconds: tenths matter only where the whole is small."""
@@ -22,12 +21,10 @@ def parse(text: str) -> timedelta:
     Raises:
         BadInputError: the text is no duration, is zero, or is longer than ten years.
     """
-    found = _WHOLE.match(text.strip().lower())
-    if not found or not text.strip():
+    written = text.strip().lower()
+    if not written or not _IN_ORDER.fullmatch(written):
         raise BadInputError(f"{text!r} is no duration.", hint=_HINT)
-    seconds = sum(
-        int(count or 0) * unit for count, unit in zip(found.groups(), _UNITS.values(), strict=True)
-    )
+    seconds = seconds_of(written) or 0
     if not 0 < seconds <= _LONGEST:
         raise BadInputError(
             f"{text!r} is out of range: a duration is more than 0s and at most 3650d.", hint=_HINT
@@ -49,11 +46,11 @@ def brief(seconds: float | None) -> str:
     if seconds < _WITHOUT_TENTHS:
         return f"{max(seconds, 0):.1f}s"
     whole = int(seconds)
-    if whole < _UNITS["m"]:
+    if whole < UNITS["m"]:
         return f"{whole}s"
-    if whole < _UNITS["h"]:
+    if whole < UNITS["h"]:
         return f"{whole // 60}m{whole % 60:02}s"
-    if whole < _UNITS["d"]:
+    if whole < UNITS["d"]:
         return f"{whole // 3600}h{whole % 3600 // 60:02}m"
     return f"{whole // 86400}d{whole % 86400 // 3600}h"
 
@@ -63,7 +60,7 @@ def ahead(seconds: float | None) -> str:
     ``3h``, ``2h05m``.
     """
     left = max(int(seconds or 0), 0)
-    return brief(left) if left % _UNITS["h"] and left >= _WITHOUT_TENTHS else exact(left)
+    return brief(left) if left % UNITS["h"] and left >= _WITHOUT_TENTHS else exact(left)
 
 
 def age(seconds: float | None) -> str:
@@ -72,6 +69,6 @@ def age(seconds: float | None) -> str:
     """
     if seconds is None:
         return "never"
-    if seconds < _UNITS["m"]:
+    if seconds < UNITS["m"]:
         return f"{int(max(seconds, 0))}s"
-    return f"{int(seconds) // 60}m" if seconds < _UNITS["h"] else brief(seconds)
+    return f"{int(seconds) // 60}m" if seconds < UNITS["h"] else brief(seconds)

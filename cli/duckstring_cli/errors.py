@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
 from typer.exceptions import TyperException
 
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
@@ -69,12 +66,6 @@ def unusable(error: OSError) -> OperatorError:
         f"{error.filename} cannot be used: {error.strerror or error}.",
         hint="Check the path and its permissions.",
     )
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """``Did you mean 'sales'?``, or nothing."""
-    found = get_close_matches(word, list(known), n=1)
-    return f"Did you mean {found[0]!r}?" if found else ""
 
 
 def asked_for_help(error: TyperException) -> str:

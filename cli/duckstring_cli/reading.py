@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from duckstring.author import stored
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import DroppedTable, TableRow, TablesAnswer
 from duckstring.model.foreign import for_terminal
 from duckstring.model.names import parse_table_key
+from duckstring.model.sql import literal, quoted
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import not_running, speaking_to
-from duckstring_cli.errors import BadInputError, nearest
+from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -389,16 +390,6 @@ def _in_json(value: str, dtype: DuckDBPyType, depth: int = 0) -> str:
 
 def _child(dtype: DuckDBPyType, name: str) -> DuckDBPyType:
     return cast("DuckDBPyType", dict(dtype.children)[name])
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """An SQL string."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _first(error: Exception) -> str:

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+from duckstring.errors import nearest
 from duckstring.model.answers import ArrivalAnswer, ArrivalRow
 from duckstring.model.arrivals import ArrivalKind
 from duckstring_cli import render
@@ -20,7 +21,7 @@ from duckstring_cli.commands.options import (
     major_of,
     open_client,
 )
-from duckstring_cli.errors import BadInputError, nearest
+from duckstring_cli.errors import BadInputError
 
 KINDS: tuple[ArrivalKind, ...] = ("pulse", "tap")
 

@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import typer
 from rich.markup import escape
 
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import ComputeRow, ControlAnswer
 from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.compute import PinnedPlace, mebibytes
@@ -25,7 +25,7 @@ from duckstring_cli.commands.options import (
     typed,
 )
 from duckstring_cli.commands.trigger import Watch, follow, not_heard
-from duckstring_cli.errors import BadInputError, nearest
+from duckstring_cli.errors import BadInputError
 
 app = typer.Typer(
     help="Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.",

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+from duckstring.model.sql import quoted
 from duckstring_cli import catchments, durations, render
 from duckstring_cli.client import Client
 from duckstring_cli.commands.catchment import bring_up
@@ -81,9 +82,7 @@ def _show_reports(client: Client) -> None:
         render.say(
             f"\n[bold]{escape(table['table'])}[/] [dim]{render.count(table['rows'])} rows[/]"
         )
-        rows = reading.ask(
-            con, f"FROM {reading.quoted(table['table'])}", client.catchment, snapshot
-        )
+        rows = reading.ask(con, f"FROM {quoted(table['table'])}", client.catchment, snapshot)
         hidden = print_rows(rows, _ROWS)[2]
         if hidden:
             render.say(f"[dim]… and {', '.join(map(escape, hidden))}[/]")

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring_cli import catchments, hints, render
 from duckstring_cli.checkup import Checked, Diagnosis, Finding, examine
 from duckstring_cli.client import Client, speaking_to
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.dead import QUEUES, DeadLetterQueues
-from duckstring_cli.errors import BadInputError, nearest
+from duckstring_cli.errors import BadInputError
 
 app = typer.Typer(
     help="Find out what is wrong with a Catchment. Exit code 1 if something is.",

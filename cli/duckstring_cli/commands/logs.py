@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model import names
 from duckstring.model.answers import AttemptRow, RunAnswer
 from duckstring.model.foreign import for_terminal, json_text
@@ -20,7 +20,7 @@ from duckstring.model.verdicts import ENDED
 from duckstring_cli import catchments, render
 from duckstring_cli.client import Client, speaking_to
 from duckstring_cli.commands.options import CatchmentName, open_client, repeated
-from duckstring_cli.errors import BadInputError, BrokenOffError, nearest
+from duckstring_cli.errors import BadInputError, BrokenOffError
 from duckstring_cli.logbook import PLATFORM, Entry, Logbook
 
 _BEFORE = timedelta(seconds=5)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 from rich.markup import escape
 
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model import names
 from duckstring.model.answers import RemoveAnswer
 from duckstring.model.catalog import PondKind
@@ -24,7 +24,7 @@ from duckstring_cli.commands.options import (
     major_of,
     open_client,
 )
-from duckstring_cli.errors import BadInputError, nearest
+from duckstring_cli.errors import BadInputError
 
 KINDS: tuple[PondKind, ...] = ("inlet", "pond", "outlet")
 

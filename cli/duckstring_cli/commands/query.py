@@ -17,6 +17,7 @@ from rich.text import Text
 from duckstring.errors import OperatorError
 from duckstring.model.answers import TableRow, TablesAnswer
 from duckstring.model.foreign import for_terminal, harmless_json
+from duckstring.model.sql import quoted
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
@@ -149,7 +150,7 @@ def get(
     target = file or Path(f"{table}.parquet")
     if target.is_dir():
         target = target / f"{table}.parquet"
-    _save(client.catchment, snapshot, f"FROM {reading.quoted(table)}", target)
+    _save(client.catchment, snapshot, f"FROM {quoted(table)}", target)
 
 
 def _sql(text: str) -> str:
@@ -171,7 +172,7 @@ def _select(snapshot: TablesAnswer, table: str | None, asked: str | None) -> str
     if table is None:
         return asked or ""
     reading.find_table(snapshot, table)
-    return f"FROM {reading.quoted(table)}"
+    return f"FROM {quoted(table)}"
 
 
 def _limited(select: str, limit: int | None) -> str:

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+from duckstring.errors import nearest
 from duckstring.model import instants, names
 from duckstring.model.answers import AttemptRow, RunRow
 from duckstring_cli import catchments, durations, render
@@ -24,7 +25,7 @@ from duckstring_cli.commands.options import (
     open_client,
     repeated,
 )
-from duckstring_cli.errors import BadInputError, nearest
+from duckstring_cli.errors import BadInputError
 
 STATUSES = ("running", "success", "pass", "failed", "killed")
 _FEW = 4
@@ -131,17 +132,15 @@ def show(
 def _heading(run: RunRow) -> Text:
     took = render.between(run["started"], run["finished"])
     ends = f", took {durations.brief(took)}" if took is not None else ", not finished"
+    same = ", nothing changed" if run.get("changed") is False else ""
+    newer = run.get("overtaken_by")
     return Text.assemble(
         (run["run"], "bold"),
         f"  {run['version']}  ",
         render.word(run["status"]),
-        f"\nstarted {render.moment(run['started'])}{ends}\nfresh as of {render.moment(run['f'])}",
-        ("" if run.get("changed") is not False else ", nothing changed"),
-        (
-            f"\novertaken by {run.get('overtaken_by')}, whose output satisfies it"
-            if run.get("overtaken_by")
-            else ""
-        ),
+        f"\nstarted {render.moment(run['started'])}{ends}",
+        f"\nfresh as of {render.moment(run['f'])}{same}",
+        f"\novertaken by {newer}, whose output satisfies it" if newer else "",
     )
 
 

@@ -97,7 +97,7 @@ def test_a_version_that_the_line_has_not_taken_up_yet_is_what_is_shown(town):
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
-        ({"ripple": "jion", "on": "task"}, "sales@1 has no Ripple 'jion'; it has join."),
+        ({"ripple": "jion", "on": "task"}, "sales@1 has no Ripple 'jion'; it has load, join."),
         ({"ripple": "xyz", "on": "task"}, "sales@1 has no Ripple 'xyz'; it has load, join."),
         (
             {"ripple": "join", "on": "lambda", "memory_mib": 9000},

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from duckstring.model.instants import NEVER, duration_in_words
+from duckstring.model.durations import duration_in_words
+from duckstring.model.instants import NEVER
 from duckstring.model.values import replace
 from duckstring.model.windows import (
     Occurrence,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class DuckstringError(Exception):
     """One clear line (``message``) and what to do about it (``hint``)."""
@@ -35,3 +37,28 @@ class StateConflictError(TransientError):
 
 class StateTooLargeError(OperatorError):
     """A line's state and outbox would be larger than an item may be."""
+
+
+def nearest(
+    word: str, known: Iterable[str], form: str = "Did you mean {!r}?", *, cutoff: float = 0.6
+) -> str:
+    """A question for somebody who has mistyped a name: ``Did you mean 'sales'?``.
+
+    Args:
+        word: what was written.
+        known: the names that there are.
+        form: the question, with a place for the name, where it is part of a longer sentence.
+        cutoff: how alike the two must be, from 0 to 1.
+
+    Returns:
+        The question about the known name that is most like ``word``; empty if none is.
+    """
+    found = alike(word, known, most=1, cutoff=cutoff)
+    return form.format(found[0]) if found else ""
+
+
+def alike(word: str, known: Iterable[str], *, most: int, cutoff: float = 0.6) -> list[str]:
+    """Of the ``known`` names, at most ``most`` that are like ``word``, the most alike first."""
+    from difflib import get_close_matches  # noqa: PLC0415 - no function pays for it before a refusal
+
+    return get_close_matches(word, list(known), n=most, cutoff=cutoff)

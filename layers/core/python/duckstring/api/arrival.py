@@ -5,11 +5,10 @@ their events reach us.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from duckstring.api.requests import ArrivalRule, read
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model.arrivals import Arrival
 from duckstring.model.names import Line
 from duckstring.ports import Arrivals
@@ -81,8 +80,7 @@ def remove(line: Line, name: str, *, arrivals: Arrivals) -> ArrivalAnswer:
     """
     held = {arrival.name: arrival for arrival in arrivals.of_line(line)}
     if name not in held:
-        near = get_close_matches(name, held, n=1)
-        has = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(held) or 'none'}."
+        has = nearest(name, held, "did you mean {!r}?") or f"it has {', '.join(held) or 'none'}."
         raise OperatorError(f"{line} has no arrival rule {name!r}; {has}")
     arrivals.remove(line, held[name])
     return show(line, arrivals)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from duckstring.engine.state import Run
 from duckstring.errors import TransientError
 from duckstring.model.catalog import Release
+from duckstring.model.durations import duration_in_words
 from duckstring.model.graph import in_order
-from duckstring.model.instants import Instant, duration_in_words, to_text
+from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, run_key
 from duckstring.ports import SOON, Catalog, Clock, ExecutionReader, Seen, StateReader
 

@@ -4,7 +4,6 @@ itself.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from duckstring.api.ports import ControlPorts
@@ -13,7 +12,7 @@ from duckstring.api.status import runs_on
 from duckstring.api.tell import Told, tell
 from duckstring.engine.signals import ComputePinned
 from duckstring.engine.state import PondState, RippleState
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model.catalog import Release
 from duckstring.model.compute import FunctionSize, size_for
 from duckstring.model.find import find_deployed
@@ -49,9 +48,9 @@ def compute(asked: ComputeRequest, ports: ControlPorts, *, function: FunctionSiz
 def _word(asked: ComputeRequest, release: Release) -> ComputePinned | None:
     names = [spec.name for spec in release.ripples]
     if asked.ripple is not None and asked.ripple not in names:
-        near = get_close_matches(asked.ripple, names, n=1)
         raise OperatorError(
-            f"{release.line} has no Ripple {asked.ripple!r}; it has {', '.join(near or names)}."
+            f"{release.line} has no Ripple {asked.ripple!r}; it has {', '.join(names)}.",
+            hint=nearest(asked.ripple, names),
         )
     if asked.on is None:
         if asked.memory_mib is not None:

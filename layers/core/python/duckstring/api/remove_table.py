@@ -8,7 +8,6 @@ as read.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from duckstring.api.ports import RemoveTablePorts
@@ -16,7 +15,7 @@ from duckstring.api.remove import choose
 from duckstring.api.tell import tell
 from duckstring.engine.signals import TableRemoved
 from duckstring.engine.state import PondState
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model.catalog import Release
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, package_id, parse_line, run_key
@@ -32,11 +31,10 @@ class TableNotPublishedError(OperatorError):
 
     def __init__(self, line: Line, table: str, *, known: Collection[str]) -> None:
         """Name what is ``known``."""
-        near = get_close_matches(table, known, n=1)
         has = f"it has {', '.join(sorted(known))}" if known else "it has published none"
         super().__init__(
             f"{line} has no table {table!r}; {has}.",
-            hint=f"Did you mean {near[0]}?" if near else "",
+            hint=nearest(table, known, "Did you mean {}?"),
         )
 
 

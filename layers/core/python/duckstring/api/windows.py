@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from duckstring.api.tell import Told, tell
 from duckstring.engine.signals import WindowAdded, WindowRemoved
 from duckstring.engine.state import PondState
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model.catalog import Release
-from duckstring.model.instants import Instant, duration_in_words, to_text
+from duckstring.model.durations import duration_in_words
+from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, parse_line
 from duckstring.model.window_rules import WindowError, check_opens, read
 from duckstring.model.windows import (
@@ -41,10 +41,9 @@ class WindowNotFoundError(OperatorError):
 
     def __init__(self, name: str, line: Line, *, known: Collection[str]) -> None:
         """Name the rules that it has, and the nearest."""
-        near = get_close_matches(name, known, n=1)
         super().__init__(
             f"{line} has no Window {name!r}; it has {', '.join(sorted(known)) or 'none'}.",
-            hint=f"Did you mean {near[0]!r}?" if near else "",
+            hint=nearest(name, known),
         )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from duckstring.model.sql import literal, quoted
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
     from duckdb.sqltypes import DuckDBPyType
@@ -103,21 +105,11 @@ def inside_of(kind: ColumnType, path: str, name: str) -> str:
     return f"{path}[]" if kind.kind in {"list", "array"} else f"{path}.{path_of(name)}"
 
 
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def applied(operator: str, *values: str) -> str:
     """``a + b`` with DuckDB's own ``+``: an author may have a macro of that name, and a bare
     operator calls it.
     """
     return f'{OWN}"{operator}"({", ".join(values)})'
-
-
-def literal(text: str) -> str:
-    """An SQL string."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def said_by(error: BaseException) -> str:

@@ -12,7 +12,8 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 
-from duckstring.author.columns import OWN, ColumnType, ColumnTypes, quoted
+from duckstring.author.columns import OWN, ColumnType, ColumnTypes
+from duckstring.model.sql import quoted
 
 _SCHEME = 2
 """What the release before wrote (1, unnamed) equals nothing that this one writes: after an

@@ -33,10 +33,9 @@ from duckstring.author.columns import (
     ColumnTypes,
     applied,
     inside_of,
-    literal,
     path_of,
-    quoted,
 )
+from duckstring.model.sql import literal, quoted
 
 Rewrite = Callable[[str], str]
 """From an SQL expression to another one."""

@@ -17,7 +17,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
 from duckstring.author import outages, stored
-from duckstring.author.columns import OWN, column_types, literal, quoted, said_by
+from duckstring.author.columns import OWN, column_types, said_by
 from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import OF_ANY_TYPE, fingerprint, row_hashes
@@ -27,6 +27,7 @@ from duckstring.author.naming import TableRef
 from duckstring.author.writing import Writing, kept_columns, prepare
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
+from duckstring.model.sql import literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation

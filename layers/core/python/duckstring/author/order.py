@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from duckstring.author.errors import RippleError, joined
+from duckstring.errors import nearest
 from duckstring.model.catalog import RippleSpec
+from duckstring.model.ordering import find_cycle, in_order
 from duckstring.model.pauses import MOST_RIPPLES
 
 
@@ -27,18 +28,16 @@ def arrange(specs: Sequence[RippleSpec], *, module: str) -> tuple[RippleSpec, ..
             f"{module} declares {len(specs)} Ripples; allowed: {MOST_RIPPLES}.",
             hint="Divide the Pond.",
         )
-    by_name = {spec.name: spec for spec in specs}
     if faults := graph_faults(specs):
         raise joined(faults)
-    ordered: dict[str, RippleSpec] = {}
-    while waiting := [spec for spec in specs if spec.name not in ordered]:
-        ready = next(
-            (spec for spec in waiting if all(parent in ordered for parent in spec.parents)), None
+    parents = {spec.name: spec.parents for spec in specs}
+    if cycle := find_cycle(parents):
+        raise RippleError(
+            f"The Ripples wait for each other: {' -> '.join(cycle)}.",
+            hint="Take one of them out of the parents= of another.",
         )
-        if ready is None:
-            raise _cycle(by_name, waiting[0].name, set(ordered))
-        ordered[ready.name] = ready
-    return tuple(ordered.values())
+    by_name = {spec.name: spec for spec in specs}
+    return tuple(by_name[name] for name in in_order(parents))
 
 
 def graph_faults(specs: Sequence[RippleSpec]) -> list[RippleError]:
@@ -61,8 +60,7 @@ def graph_faults(specs: Sequence[RippleSpec]) -> list[RippleError]:
 
 
 def _orphan(spec: RippleSpec, parent: str, by_name: Mapping[str, RippleSpec]) -> RippleError:
-    near = get_close_matches(parent, by_name, n=1)
-    meant = f"did you mean {near[0]!r}? " if near else ""
+    meant = nearest(parent, by_name, "did you mean {!r}? ")
     return RippleError(
         (
             f"Ripple {spec.name!r}: its parent {parent!r} is not a Ripple of this Pond; {meant}it "
@@ -70,17 +68,3 @@ def _orphan(spec: RippleSpec, parent: str, by_name: Mapping[str, RippleSpec]) ->
         ),
         hint="Name a Ripple of this Pond in parents=, or pass the function itself.",
     )
-
-
-def _cycle(by_name: Mapping[str, RippleSpec], start: str, done: set[str]) -> RippleError:
-    """Among those that wait each has a parent that waits: following one leads round a cycle."""
-    path = [start]
-    while True:
-        parent = next(parent for parent in by_name[path[-1]].parents if parent not in done)
-        if parent in path:
-            circle = [*path[path.index(parent) :], parent]
-            return RippleError(
-                f"The Ripples wait for each other: {' -> '.join(reversed(circle))}.",
-                hint="Take one of them out of the parents= of another.",
-            )
-        path.append(parent)

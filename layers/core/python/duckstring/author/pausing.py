@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from duckstring.author.durations import HINT, seconds_of
 from duckstring.author.errors import RippleError
+from duckstring.model.durations import HINT, seconds_of
 from duckstring.model.pauses import grown
 
 LONGEST = 7 * 86_400

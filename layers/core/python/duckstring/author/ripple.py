@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, TypeVar, overload
 
-from duckstring.author.durations import HINT, seconds_of
 from duckstring.author.errors import RippleError, joined
 from duckstring.author.order import graph_faults
+from duckstring.errors import nearest
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import mebibytes
+from duckstring.model.durations import HINT, seconds_of
 from duckstring.model.foreign import for_terminal
 from duckstring.model.names import POND_NAME
 
@@ -214,8 +214,7 @@ def _where() -> str:
 
 
 def _unknown(called: str, word: str) -> RippleError:
-    near = get_close_matches(word, _WORDS, n=1)
-    meant = f"did you mean {near[0]}? " if near else ""
+    meant = nearest(word, _WORDS, "did you mean {}? ")
     return RippleError(
         (
             f"Ripple {_shown(called)}: unknown argument {_shown(word)[1:-1]}=; {meant}allowed: "

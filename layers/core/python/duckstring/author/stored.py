@@ -16,13 +16,12 @@ from duckstring.author.columns import (
     ColumnTypes,
     column_types,
     inside_of,
-    literal,
     path_of,
-    quoted,
     read_type,
 )
 from duckstring.author.contract import Published
 from duckstring.author.keeping import changed_forms, decoded
+from duckstring.model.sql import literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -15,14 +15,13 @@ from duckstring.author.columns import (
     ColumnType,
     ColumnTypes,
     column_types,
-    literal,
-    quoted,
     said_by,
 )
 from duckstring.author.contract import Breach, Published, breaches
 from duckstring.author.errors import ContractError, WriteError
 from duckstring.author.keeping import DOES_NOT_FIT, encoded, form, too_large, unkept
 from duckstring.author.stored import note_of
+from duckstring.model.sql import literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation

@@ -18,7 +18,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal, NoReturn, Protocol, TypeVar
 
-from duckstring.author.durations import HINT, seconds_of
 from duckstring.author.kills import Requested
 from duckstring.author.pausing import LONGEST
 from duckstring.errors import InvariantError
@@ -32,6 +31,8 @@ from duckstring.external.errors import (
     UnknownRunError,
     UnreadableError,
 )
+from duckstring.model.durations import HINT, seconds_of
+from duckstring.model.sql import literal
 
 State = Literal["active", "succeeded", "failed", "cancelled"]
 """What every engine's words come down to. A word that is not known is ``active``: nobody says
@@ -121,9 +122,9 @@ class ExternalRun:
         """
         texts = {"engine": self.engine, "run_id": self.id, "url": self.url, "state": self.state}
         times = {"started": self.started, "ended": self.ended}
-        columns = [f"{_text(value)} AS {name}" for name, value in texts.items()]
+        columns = [f"{literal(value)} AS {name}" for name, value in texts.items()]
         columns += [
-            f"CAST({'NULL' if at is None else _text(at.isoformat())} AS TIMESTAMPTZ) AS {name}"
+            f"CAST({'NULL' if at is None else literal(at.isoformat())} AS TIMESTAMPTZ) AS {name}"
             for name, at in times.items()
         ]
         return f"SELECT {', '.join(columns)}"
@@ -458,11 +459,6 @@ def _remember(engine: Engine, pond: Handle, held: _Held | None) -> None:
 
 def _memory(engine: Engine) -> str:
     return f"external/{engine.slot}"
-
-
-def _text(value: str) -> str:
-    quoted = value.replace("'", "''")
-    return f"'{quoted}'"
 
 
 def _now() -> float:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Protocol
 
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, alike
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.names import Line, line, parse_line
 
@@ -94,7 +93,7 @@ def _among(wanted: str, known: Collection[str]) -> str:
     names = sorted(known)
     if not names:
         return "nothing is deployed yet"
-    if near := get_close_matches(wanted, names, n=3, cutoff=0.6):
+    if near := alike(wanted, names, most=3):
         return f"the nearest: {', '.join(near)}"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"it has {', '.join(names[:_SHOWN])}{more}"

@@ -5,10 +5,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from heapq import heapify, heappop, heappush
 
 from semver import Version
 
+from duckstring.model import ordering
 from duckstring.model.catalog import Release, SourceSpec
 from duckstring.model.names import Line, parse_line
 
@@ -18,21 +18,7 @@ def in_order(releases: Mapping[Line, Release]) -> tuple[Line, ...]:
     cycle last.
     """
     sources = _sources(releases)
-    sinks: dict[Line, list[Line]] = {line: [] for line in sources}
-    for sink, its in sources.items():
-        for source in its:
-            sinks[source].append(sink)
-    missing = {line: len(its) for line, its in sources.items()}
-    ready = [(parse_line(line), line) for line, count in missing.items() if count == 0]
-    heapify(ready)
-    order: list[Line] = []
-    while ready:
-        order.append(heappop(ready)[1])
-        for sink in sinks[order[-1]]:
-            missing[sink] -= 1
-            if missing[sink] == 0:
-                heappush(ready, (parse_line(sink), sink))
-    return (*order, *sorted(set(sources) - set(order), key=parse_line))
+    return ordering.in_order({line: sources[line] for line in sorted(sources, key=parse_line)})
 
 
 def faults(releases: Mapping[Line, Release], changed: Collection[Line]) -> tuple[str, ...]:

@@ -40,16 +40,3 @@ def from_text(text: str) -> Instant:
         if instant.year > 1:
             raise ValueError(f"{text!r} lies after the year 9999, in UTC") from None
         return NEVER
-
-
-def duration_in_words(duration: timedelta) -> str:
-    """The shortest text that people read and write: ``1h30m``, ``3d``, ``1.5s``; ``0s`` for
-    none.
-    """
-    seconds, rest = divmod(duration, timedelta(seconds=1))
-    text = ""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        count, seconds = divmod(seconds, size)
-        text += f"{count}{unit}" if count else ""
-    fraction = f".{rest.microseconds:06}".rstrip("0") if rest else ""
-    return f"{text}{seconds}{fraction}s" if seconds or fraction or not text else text

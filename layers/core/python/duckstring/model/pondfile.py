@@ -11,14 +11,13 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
-from difflib import get_close_matches
 from typing import Annotated, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from semver import Version
 
-from duckstring.errors import AuthorError
+from duckstring.errors import AuthorError, nearest
 from duckstring.model import names
 from duckstring.model.catalog import MOST_RETRIES, PondKind, SourceSpec
 from duckstring.model.foreign import for_terminal
@@ -277,8 +276,7 @@ def _sentence(detail: ErrorDetails) -> tuple[Place, str]:
             return place, f"{where} is missing; write {_example(place)}."
         case "extra_forbidden":
             known = _known(place)
-            near = get_close_matches(place[-1], known, n=1)
-            meant = f"did you mean {near[0]}? " if near else ""
+            meant = nearest(place[-1], known, "did you mean {}? ")
             return (
                 place,
                 (
@@ -321,13 +319,10 @@ def _example(place: Place) -> str:
 def _allowed(place: Place, found: object) -> str:
     match place:
         case ("pond", key):
-            rule = _RULES[key]
-            near = (
-                get_close_matches(found, ("inlet", "pond", "outlet"), n=1)
-                if key == "type" and isinstance(found, str)
-                else []
-            )
-            return f"{rule} (did you mean {near[0]!r}?)" if near else rule
+            meant = ""
+            if key == "type" and isinstance(found, str):
+                meant = nearest(found, ("inlet", "pond", "outlet"), " (did you mean {!r}?)")
+            return f"{_RULES[key]}{meant}"
         case ("sources", _):
             return _SOURCE_RULE
         case _:

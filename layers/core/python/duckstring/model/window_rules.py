@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 
-from duckstring.errors import OperatorError
-from duckstring.model.instants import Instant, duration_in_words, from_text
+from duckstring.errors import OperatorError, nearest
+from duckstring.model.durations import duration_in_words
+from duckstring.model.instants import Instant, from_text
 from duckstring.model.windows import (
     WEEKDAYS,
     Window,
@@ -139,11 +139,8 @@ def _weekday_faults(on: object) -> Iterator[str]:
         return
     for day in on:
         if day not in WEEKDAYS:
-            meant = get_close_matches(str(day).upper(), WEEKDAYS, n=1, cutoff=0.5)
-            yield (
-                f"{day!r} in on is not a weekday; allowed: "
-                f"{', '.join(WEEKDAYS)}.{f' Did you mean {meant[0]}?' if meant else ''}"
-            )
+            meant = nearest(str(day).upper(), WEEKDAYS, " Did you mean {}?", cutoff=0.5)
+            yield f"{day!r} in on is not a weekday; allowed: {', '.join(WEEKDAYS)}.{meant}"
 
 
 def check_opens(window: Window, now: Instant) -> None:

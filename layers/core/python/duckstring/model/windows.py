@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from math import gcd, lcm
 from typing import NamedTuple
 
-from duckstring.model.instants import ZERO, Instant, duration_in_words
+from duckstring.model.durations import duration_in_words
+from duckstring.model.instants import ZERO, Instant
 from duckstring.model.values import Value
 
 MOST_WINDOWS = 20

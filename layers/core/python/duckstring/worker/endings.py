@@ -11,8 +11,9 @@ from datetime import timedelta
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, Began, OwnEnd, OwnFailure
+from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import failed_answer
-from duckstring.model.instants import Instant, duration_in_words, to_text
+from duckstring.model.instants import Instant, to_text
 from duckstring.model.limits import ERROR_NAME
 from duckstring.model.names import run_key
 from duckstring.model.pauses import spaced

@@ -9,7 +9,6 @@ from then on its worker writes no more than that it has left, and how the call o
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, get_args
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.items import code_of
+from duckstring.adapters.aws.items import assigned, code_of, update
 from duckstring.adapters.aws.layout import attempt_key, former_key
 from duckstring.adapters.aws.rows import readable_fields
 from duckstring.errors import TransientError
@@ -39,7 +38,7 @@ from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from duckstring.adapters.aws.layout import Key
 
 LONG_TEXT, KEPT_TEXT = 60_000, 20_000
 _OPEN_ROW = "(attribute_not_exists(pk) OR #status = :running)"
@@ -52,8 +51,7 @@ was lost, and it may live.
 """
 _HAS_ROOM = "(attribute_not_exists(#invocations) OR size(#invocations) < :most)"
 
-Key = dict[str, "AttributeValueTypeDef"]
-Values = Mapping[str, str | int | float]
+Values = Mapping[str, object]
 
 
 class AttemptRows:
@@ -87,34 +85,19 @@ class AttemptRows:
             "log_stream": site.log_stream,
             "request_id": site.request_id,
         }
-        change = f"SET {_assigned(values)}, #started = if_not_exists(#started, :started)"
+        change = f"SET {assigned(values)}, #started = if_not_exists(#started, :started)"
         more = {"started": to_text(row.started)}
-        this: AttributeValueTypeDef = {
-            "M": _attributes(
-                {
-                    "started": to_text(row.started),
-                    "log_stream": site.log_stream,
-                    "request_id": site.request_id,
-                }
-            )
-        }
-        listed: dict[str, AttributeValueTypeDef] = {
-            ":none": {"L": []},
-            ":this": {"L": [this]},
-            ":most": {"N": str(MOST_INVOCATIONS)},
-        }
+        this = {**more, "log_stream": site.log_stream, "request_id": site.request_id}
+        listed = {"none": [], "this": [this], "most": MOST_INVOCATIONS}
         append = ", #invocations = list_append(if_not_exists(#invocations, :none), :this)"
         found = self._change(
             key,
             f"{change}{append} REMOVE #resumes",
             f"{_FREE_ROW} AND {_HAS_ROOM}",
-            {**values, **more},
-            listed,
+            {**values, **more, **listed},
         )
         if found is None:
-            found = self._change(
-                key, f"{change} REMOVE #resumes", _FREE_ROW, {**values, **more}, {}
-            )
+            found = self._change(key, f"{change} REMOVE #resumes", _FREE_ROW, {**values, **more})
         if found is None:
             found = self._read(key)
             if found.get("status") in TAKEN:
@@ -148,15 +131,16 @@ class AttemptRows:
             "seconds": float(str(found.get("seconds") or 0)),
             "peak_mib": _number(found, "peak_mib"),
         }
-        return self._change(key, f"SET {_assigned(values)}", _OPEN_ROW, values, {})
+        return self._change(key, f"SET {assigned(values)}", _OPEN_ROW, values)
 
     def paused(self, line: Line, row: AttemptPaused) -> bool:
         """Write that it goes on later, unless it was taken."""
         values: Values = {"resumes": to_text(row.resumes), **_used(row.usage)}
-        change = f"SET {_assigned(values)}, #pauses = if_not_exists(#pauses, :zero) + :one"
-        counted: dict[str, AttributeValueTypeDef] = {":zero": {"N": "0"}, ":one": {"N": "1"}}
+        change = f"SET {assigned(values)}, #pauses = if_not_exists(#pauses, :zero) + :one"
         return self._close(
-            attempt_key(line, row.run, row.ripple, row.attempt), change, values, counted
+            attempt_key(line, row.run, row.ripple, row.attempt),
+            change,
+            {**values, "zero": 0, "one": 1},
         )
 
     def finished(self, line: Line, row: AttemptFinished) -> bool:
@@ -165,7 +149,7 @@ class AttemptRows:
             name: {"rows": table.rows, "bytes": table.bytes}
             for name, table in sorted(row.tables.items())
         }
-        values: dict[str, str | int | float] = {
+        values: dict[str, object] = {
             "status": row.status,
             "finished": to_text(row.finished),
             "rows": sum(table.rows for table in row.tables.values()),
@@ -190,9 +174,8 @@ class AttemptRows:
             } | self._overflow(line, row)
         return self._close(
             attempt_key(line, row.run, row.ripple, row.attempt),
-            f"SET {_assigned(values)}",
+            f"SET {assigned(values)}",
             values,
-            {},
         )
 
     def taken(self, line: Line, *, run: int, ripple: str, attempt: int) -> str | None:
@@ -204,7 +187,7 @@ class AttemptRows:
     def left(self, line: Line, *, run: int, ripple: str, attempt: int, at: Instant) -> None:
         """Write that the worker of an attempt that was taken has let go of it."""
         key, values = attempt_key(line, run, ripple, attempt), {"left": to_text(at)}
-        self._change(key, f"SET {_assigned(values)}", "attribute_exists(pk)", values, {})
+        self._change(key, f"SET {assigned(values)}", "attribute_exists(pk)", values)
 
     def seen(self, line: Line, *, run: int, ripple: str, attempt: int) -> AttemptSeen:
         """How it stands, and whether a worker has it."""
@@ -234,43 +217,33 @@ class AttemptRows:
         """Write that ``on_kill`` is called; False: somebody has."""
         key, values = attempt_key(line, run, ripple, attempt), {"on_kill": "requested"}
         return (
-            self._change(
-                key, f"SET {_assigned(values)}", "attribute_not_exists(#on_kill)", values, {}
-            )
+            self._change(key, f"SET {assigned(values)}", "attribute_not_exists(#on_kill)", values)
             is not None
         )
 
     def called_on_kill(self, line: Line, row: OnKillCalled) -> None:
         """Write how the call ended."""
-        self._ended_on_kill(line, row, "attribute_exists(#on_kill)", {})
+        self._ended_on_kill(line, row, "attribute_exists(#on_kill)")
 
     def lost_on_kill(self, line: Line, row: OnKillCalled) -> None:
         """Write that a call ended with its process, unless it was told how it ended."""
-        asked: dict[str, AttributeValueTypeDef] = {":asked": {"S": "requested"}}
         self._ended_on_kill(
-            line, row, "#on_kill = :asked AND attribute_not_exists(#on_kill_message)", asked
+            line, row, "#on_kill = :asked AND attribute_not_exists(#on_kill_message)"
         )
 
-    def _ended_on_kill(
-        self,
-        line: Line,
-        row: OnKillCalled,
-        condition: str,
-        more: Mapping[str, AttributeValueTypeDef],
-    ) -> None:
+    def _ended_on_kill(self, line: Line, row: OnKillCalled, condition: str) -> None:
         values: Values = {
             "on_kill": row.how,
             "on_kill_message": self._redactor.text(row.message, most=KEPT_TEXT),
         }
         self._change(
             attempt_key(line, row.run, row.ripple, row.attempt),
-            f"SET {_assigned(values)}",
+            f"SET {assigned(values)}",
             condition,
-            values,
-            more,
+            {**values, "asked": "requested"},
         )
 
-    def _overflow(self, line: Line, row: AttemptFinished) -> dict[str, str | int | float]:
+    def _overflow(self, line: Line, row: AttemptFinished) -> dict[str, object]:
         if len(row.message) + len(row.traceback) <= LONG_TEXT:
             return {}
         key = f"errors/{line}/{row.run}-{row.ripple}-{row.attempt}.txt"
@@ -289,41 +262,23 @@ class AttemptRows:
             "overflow": key,
         }
 
-    def _close(
-        self, key: Key, change: str, values: Values, more: Mapping[str, AttributeValueTypeDef]
-    ) -> bool:
+    def _close(self, key: Key, change: str, values: Values) -> bool:
         """Change a row unless it is closed: a worker that was given up does not reopen it.
         False: it was taken.
         """
-        if self._change(key, change, _OPEN_ROW, values, more) is not None:
+        if self._change(key, change, _OPEN_ROW, values) is not None:
             return True
         return self._read(key, "status").get("status") not in TAKEN
 
     def _change(
-        self,
-        key: Key,
-        change: str,
-        condition: str,
-        values: Values,
-        more: Mapping[str, AttributeValueTypeDef],
+        self, key: Key, change: str, condition: str, values: Values
     ) -> dict[str, object] | None:
-        """The whole row afterwards; None: the condition does not hold. Names are those that the
-        expressions have.
-        """
-        known: dict[str, AttributeValueTypeDef] = {
-            ":running": {"S": "running"},
-            **_valued(values),
-            **more,
-        }
-        expressions = f"{change} {condition}"
+        """The whole row afterwards; None: the condition does not hold."""
         try:
             found = self._clients.dynamodb.update_item(
                 TableName=self._table,
                 Key=key,
-                UpdateExpression=change,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={word: word[1:] for word in _words(expressions, "#")},
-                ExpressionAttributeValues={word: known[word] for word in _words(expressions, ":")},
+                **update(change, condition, {**values, "running": "running"}),
                 ReturnValues="ALL_NEW",
             )
         except ClientError as error:
@@ -344,30 +299,7 @@ class AttemptRows:
         return readable_fields(found.get("Item", {}))
 
 
-def _assigned(values: Values) -> str:
-    return ", ".join(f"#{name} = :{name}" for name in values)
-
-
-def _valued(values: Values) -> dict[str, AttributeValueTypeDef]:
-    return {f":{name}": value for name, value in _attributes(values).items()}
-
-
-def _attributes(values: Values) -> dict[str, AttributeValueTypeDef]:
-    return {
-        name: {"S": value} if isinstance(value, str) else {"N": str(value)}
-        for name, value in values.items()
-    }
-
-
-def _words(expressions: str, sign: str) -> set[str]:
-    """The names (``#status``) or values (``:running``) that expressions speak of: DynamoDB takes
-    no others.
-    """
-    found = re.findall(rf"{sign}\w+", expressions)
-    return set(found)
-
-
-def _used(usage: Usage) -> dict[str, str | int | float]:
+def _used(usage: Usage) -> dict[str, object]:
     return {"seconds": usage.seconds, "peak_mib": usage.peak_mib}
 
 

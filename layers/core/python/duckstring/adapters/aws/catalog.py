@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.arrivals import DynamoArrivals
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.items import Item, code_of, to_item
+from duckstring.adapters.aws.items import Item, code_of, to_item, update
 from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import from_text, to_text
@@ -137,13 +137,9 @@ class DynamoCatalog:
             self._clients.dynamodb.update_item(
                 TableName=self._table,
                 Key=to_item({"pk": _CATALOG, "sk": f"REMOVED#{removal.line}"}),
-                UpdateExpression="SET cleared = :yes",
-                ConditionExpression="#at = :at",
-                ExpressionAttributeNames={"#at": "at"},
-                ExpressionAttributeValues={
-                    ":yes": {"BOOL": True},
-                    ":at": {"S": to_text(removal.at)},
-                },
+                **update(
+                    "SET #cleared = :yes", "#at = :at", {"yes": True, "at": to_text(removal.at)}
+                ),
             )
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from duckstring.errors import InvariantError
+from duckstring.model.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -92,7 +93,7 @@ class S3Storage:
         # By its path and first of all: with HOME unset (Lambda) DuckDB cannot look for extensions.
         # Its signature is not asked for: pip has checked the wheel, and hashing the file would take
         # longer than most Ripples' queries.
-        con.execute(f"LOAD {_text(str(_extension(duckdb.__version__)))}")
+        con.execute(f"LOAD {literal(str(_extension(duckdb.__version__)))}")
         # Table versions never change, so what was learnt of a file stays true.
         con.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL enable_http_metadata_cache = true")
         con.execute(
@@ -110,7 +111,7 @@ class S3Storage:
         # Connections of its own: a connection that was forked would give every attempt the same
         # random numbers.
         self._con, self._secrets = self._opened.cursor(), self._opened.cursor()
-        where = _text(str(folder / "spill"))
+        where = literal(str(folder / "spill"))
         threads = f"SET GLOBAL threads = {self._threads()};" if self._threads() > 1 else ""
         self._con.execute(
             f"{threads} SET GLOBAL temp_directory = {where}; SET GLOBAL home_directory = {where}"
@@ -155,8 +156,10 @@ class S3Storage:
             scheme, _, host = self.endpoint.rpartition("://")
             options |= {"ENDPOINT": host.rstrip("/"), "URL_STYLE": "path"}
             flags = f", USE_SSL {'false' if scheme == 'http' else 'true'}"
-        written = ", ".join(f"{key} {_text(value)}" for key, value in options.items())
-        return f"CREATE OR REPLACE SECRET {name} (TYPE s3, {written}{flags}, SCOPE {_text(scope)})"
+        written = ", ".join(f"{key} {literal(value)}" for key, value in options.items())
+        return (
+            f"CREATE OR REPLACE SECRET {name} (TYPE s3, {written}{flags}, SCOPE {literal(scope)})"
+        )
 
 
 def _extension(version: str) -> Path:
@@ -168,7 +171,3 @@ def _extension(version: str) -> Path:
         / f"v{version}"
         / "httpfs.duckdb_extension"
     )
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

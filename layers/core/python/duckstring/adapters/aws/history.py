@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.items import code_of, from_item, to_item
+from duckstring.adapters.aws.items import assigned, code_of, from_item, to_item, update
 from duckstring.adapters.aws.layout import (
     attempt_key,
     attempts_of,
@@ -50,7 +50,7 @@ do not.
 _PAYLOAD = 4_000_000
 """Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
 _RUN_FIELDS = ("finished", "changed", "overtaken_by", "ripple", "error", "message")
-_OPEN = "attribute_not_exists(pk) OR attribute_not_exists(#status) OR #status = :__running"
+_OPEN = "attribute_not_exists(pk) OR attribute_not_exists(#status) OR #status = :running"
 _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
 _TOO_LARGE = "size"
 """What DynamoDB says of an item that would have more than 400 KB, and of no other request that
@@ -108,7 +108,7 @@ class DynamoHistory:
         self._write(key, values)
         # A worker that began before attempts had a partition of their own looks there whether it is
         # wanted.
-        self._write(former_key(line, key), values, condition="#status = :__running")
+        self._write(former_key(line, key), values, condition="#status = :running")
 
     def _message(self, message: str, where: str) -> dict[str, object]:
         message = readable(message)
@@ -124,13 +124,7 @@ class DynamoHistory:
             self._clients.dynamodb.update_item(
                 TableName=self._table,
                 Key=key,
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in kept),
-                ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in kept},
-                ExpressionAttributeValues={
-                    f":{name}": value for name, value in to_item(kept).items()
-                }
-                | {":__running": {"S": "running"}},
+                **update(f"SET {assigned(kept)}", condition, {**kept, "running": "running"}),
             )
         except ClientError as error:
             if code_of(error) == "ValidationException" and _TOO_LARGE in str(error):
@@ -146,7 +140,7 @@ class DynamoHistory:
                 Item={**key, **to_item(values)},
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={":__running": {"S": "running"}},
+                ExpressionAttributeValues={":running": {"S": "running"}},
             )
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":

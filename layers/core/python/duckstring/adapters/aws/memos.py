@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.items import code_of, update
 from duckstring.adapters.aws.layout import former_key, memo_key
 from duckstring.author.memory import SupersededError
 from duckstring.model.instants import Instant, to_text
@@ -50,51 +51,45 @@ class DynamoMemory:
     def entries(self) -> Mapping[str, str]:
         """All that is remembered, and the claim to it."""
         found = self._update(
-            "SET #memo = if_not_exists(#memo, :nothing)", _NOT_LATER, {}, {":nothing": {"M": {}}}
+            "SET #memo = if_not_exists(#memo, :nothing)", _NOT_LATER, {"nothing": {}}
         )
         return _texts(found) or self._from_before()
 
     def keep(self, key: str, text: str) -> None:
         """Remember one value; others that somebody keeps at the same time stay."""
         self._update(
-            "SET #memo.#key = :text", "#attempt = :attempt", {"#key": key}, {":text": {"S": text}}
+            "SET #memo.#key = :text", "#attempt = :attempt", {"text": text}, names={"key": key}
         )
 
     def _from_before(self) -> Mapping[str, str]:
         """Take over what was remembered before memory had a partition of its own."""
         found = _item(self._clients, self._table, former_key(self._line, self._key))
         if memo := _texts(found):
-            self._update("SET #memo = :memo", "#attempt = :attempt", {}, {":memo": found["memo"]})
+            self._update("SET #memo = :memo", "#attempt = :attempt", {"memo": memo})
         return memo
 
     def _update(
         self,
         change: str,
         condition: str,
-        names: Mapping[str, str],
-        values: Mapping[str, AttributeValueTypeDef],
+        values: Mapping[str, object],
+        *,
+        names: Mapping[str, str] | None = None,
     ) -> Mapping[str, AttributeValueTypeDef]:
         try:
             return self._clients.dynamodb.update_item(
                 TableName=self._table,
                 Key=self._key,
-                UpdateExpression=f"{change}, #attempt = :attempt, #looked = :looked",
-                ConditionExpression=condition,
-                ExpressionAttributeNames={
-                    "#memo": "memo",
-                    "#attempt": "attempt",
-                    "#looked": "looked",
-                    **names,
-                },
-                ExpressionAttributeValues={
-                    ":attempt": {"N": str(self._attempt)},
-                    ":looked": {"S": to_text(_now())},
-                    **values,
-                },
+                **update(
+                    f"{change}, #attempt = :attempt, #looked = :looked",
+                    condition,
+                    {**values, "attempt": self._attempt, "looked": to_text(_now())},
+                    names=names,
+                ),
                 ReturnValues="ALL_NEW",
             )["Attributes"]
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if code_of(error) != "ConditionalCheckFailedException":
                 raise
             raise SupersededError(self._attempt) from error
 

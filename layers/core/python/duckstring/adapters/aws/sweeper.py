@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.executions import Machine, execution_arn
-from duckstring.adapters.aws.items import code_of, to_item
+from duckstring.adapters.aws.items import code_of, to_item, update
 from duckstring.adapters.aws.layout import (
     MEMO,
     attempt_key,
@@ -104,11 +104,10 @@ class AwsGarbageStore:
             self._clients.dynamodb.update_item(
                 TableName=self._table,
                 Key=to_item({"pk": "CATALOG", "sk": "TIDIED"}),
-                UpdateExpression="SET #at = :now",
-                ConditionExpression="attribute_not_exists(#at) OR #at <= :due",
-                ExpressionAttributeNames={"#at": "at"},
-                ExpressionAttributeValues=to_item(
-                    {":now": to_text(now), ":due": to_text(now - _EVERY)}
+                **update(
+                    "SET #at = :now",
+                    "attribute_not_exists(#at) OR #at <= :due",
+                    {"now": to_text(now), "due": to_text(now - _EVERY)},
                 ),
             )
         except ClientError as error:
