@@ -55,7 +55,7 @@ def test_an_attempts_row_has_the_fields_that_its_shape_has():
 
 def test_the_protocol_names_every_field_of_every_answer():
     text = PROTOCOL.read_text()
-    section = text[text.index("A run row: ") : text.index("## S3")]
+    section = text[text.index("### Rows of history") : text.index("## S3")]
     section += text[text.index("## Api function") : text.index("## Bus")]
     named = set(re.findall(r"\w+", section))
     fields = {
