@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.api.requests import ArrivalRule, read
 from duckstring.errors import OperatorError, nearest
+from duckstring.model import commands
 from duckstring.model.arrivals import Arrival
 from duckstring.model.names import Line
 from duckstring.ports import Arrivals
@@ -36,7 +37,7 @@ class NotListenedError(OperatorError):
             f"This Catchment does not hear of what arrives in bucket {bucket!r}; it {hears}.",
             hint=f"Deploy it with -c arrivals={all_of_them}; on this machine: duckstring "
             f"catchment configure --arrivals {all_of_them}, "
-            "then duckstring catchment start.",
+            f"then {commands.START}.",
         )
 
 
@@ -88,13 +89,10 @@ def remove(line: Line, name: str, *, arrivals: Arrivals) -> ArrivalAnswer:
 
 def _refuse_taken(line: Line, name: str, taken: Collection[str]) -> None:
     if name in taken:
-        pond, _, major = line.partition("@")
+        remove = commands.remove_arrival(line, name)
         raise OperatorError(
             f"{line} has an arrival rule {name!r} already.",
-            hint=(
-                f"Choose another --name, or remove it first: duckstring trigger arrival {pond} "
-                f"remove {name} -m {major}"
-            ),
+            hint=f"Choose another --name, or remove it first: {remove}",
         )
 
 

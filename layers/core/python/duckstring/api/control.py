@@ -13,10 +13,11 @@ from duckstring.api.tell import Told, tell, tell_all
 from duckstring.engine.signals import BudgetSet, Ordered, Verb
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
+from duckstring.model import commands
 from duckstring.model.catalog import Release
 from duckstring.model.find import find, find_deployed
 from duckstring.model.instants import NEVER
-from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.names import Line, run_key
 
 if TYPE_CHECKING:
     from duckstring.model.answers import BudgetAnswer, ControlAnswer
@@ -29,11 +30,10 @@ class NothingToForceError(OperatorError):
 
     def __init__(self, line: Line, empty: Collection[Line]) -> None:
         """Name the Sources without output."""
-        pond, major = parse_line(line)
         sources = f"{', '.join(sorted(empty))} {'have' if len(empty) > 1 else 'has'}"
         super().__init__(
             f"{line} cannot be forced: it has never run, and {sources} no output yet.",
-            hint=f"Run it with all that it needs: duckstring trigger pulse {pond} -m {major}",
+            hint=f"Run it with all that it needs: {commands.pulse(line)}",
         )
 
 

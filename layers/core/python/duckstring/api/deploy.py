@@ -22,7 +22,7 @@ from duckstring.api.requests import Uploaded
 from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
 from duckstring.engine.state import Health
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
-from duckstring.model import graph
+from duckstring.model import commands, graph
 from duckstring.model.catalog import Release, Removal, RippleSpec
 from duckstring.model.compute import FunctionSize
 from duckstring.model.find import find
@@ -273,7 +273,7 @@ def _check_artifact(package: Package, artifacts: Artifacts) -> None:
     if found is None:
         raise OperatorError(
             f"No package at {expected!r} for {name} {version}.",
-            hint="Upload it first; duckstring deploy does.",
+            hint=f"Upload it first; {commands.DEPLOY} does.",
         )
     if found != package.sha256:
         raise OperatorError(
@@ -387,11 +387,8 @@ def _rollback(release: Release, selected: Release | None) -> tuple[str, ...]:
 
 
 def _health(release: Release, held: Held) -> tuple[str, ...]:
-    pond, major = parse_line(release.line)
     if held.health == "killed":
-        way_out = (
-            f"duckstring control wake {pond} -m {major} (or clear: it runs when it is wanted)."
-        )
+        way_out = f"{commands.wake(release.line)} (or clear: it runs when it is wanted)."
         return (f"{release.line} was killed and stays down: {way_out}",)
     if _same(held.failed, release):
         return (
@@ -407,7 +404,6 @@ def _waits(release: Release, held: Held) -> tuple[str, ...]:
     """A run in flight holds a version back, and all that is asked for meanwhile with it."""
     if not held.holds_back(release):
         return ()
-    pond, major = parse_line(release.line)
     again = ", deployed again," if held.version == release.version else ""
     pauses = "".join(
         f"; {name} pauses until {until:%Y-%m-%d %H:%M:%SZ}"
@@ -417,8 +413,8 @@ def _waits(release: Release, held: Held) -> tuple[str, ...]:
         f"{release.version}{again} waits for {named(held.runs)}, and what is asked for meanwhile "
         "waits with it."
     )
-    until = f"Until when is not known{pauses}. Look: duckstring status {pond} -m {major}"
-    stop = f"to stop what runs: duckstring control kill {pond} -m {major}, then wake."
+    until = f"Until when is not known{pauses}. Look: {commands.status(release.line)}"
+    stop = f"to stop what runs: {commands.kill(release.line)}, then wake."
     return (f"{release.line} runs {held.version} still: {waits} {until}; {stop}",)
 
 

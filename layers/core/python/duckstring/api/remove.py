@@ -14,7 +14,7 @@ from duckstring.api.ports import RemovePorts
 from duckstring.api.tell import tell
 from duckstring.engine.signals import Removed
 from duckstring.errors import OperatorError
-from duckstring.model import graph
+from duckstring.model import commands, graph
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.find import PondNotFoundError, find
 from duckstring.model.instants import Instant
@@ -50,7 +50,7 @@ class WhichLineError(OperatorError):
         lines = ", ".join(line(pond, major) for major in majors)
         super().__init__(
             f"{pond} has {len(majors)} lines: {lines}.",
-            hint=f"Say which: duckstring pond remove {pond} -m {majors[0]}",
+            hint=f"Say which: {commands.remove(line(pond, majors[0]))}",
         )
 
 
@@ -69,12 +69,12 @@ class SelectedVersionError(OperatorError):
 
     def __init__(self, selected: Release) -> None:
         """Say both ways out."""
-        pond, major = parse_line(selected.line)
+        pond, _ = parse_line(selected.line)
         super().__init__(
             f"{pond} {selected.version} is the version that {selected.line} runs.",
             hint=(
-                "Deploy another version of it first, or remove the whole line: duckstring pond "
-                f"remove {pond} -m {major}"
+                "Deploy another version of it first, or remove the whole line: "
+                f"{commands.remove(selected.line)}"
             ),
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from duckstring.api.ports import TableFiles
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
+from duckstring.model import commands
 from duckstring.model.catalog import TableVersion
 from duckstring.model.find import find_deployed
 from duckstring.model.instants import NEVER, Instant, to_text
@@ -23,12 +24,8 @@ class NotPublishedError(OperatorError):
 
     def __init__(self, line: Line, *, running: bool) -> None:
         """Say how to get a first run, or to wait for the one that is ``running``."""
-        pond, _, major = line.partition("@")
-        hint = (
-            "Wait for it: duckstring status"
-            if running
-            else f"Send demand: duckstring trigger pulse {pond} -m {major}"
-        )
+        wait, ask = f"Wait for it: {commands.STATUS}", f"Send demand: {commands.pulse(line)}"
+        hint = wait if running else ask
         super().__init__(
             (
                 f"{line} has not completed a run "

@@ -12,7 +12,7 @@ from duckstring.api.ports import ControlPorts
 from duckstring.api.tell import tell
 from duckstring.engine.signals import Triggered
 from duckstring.engine.state import Down, PondState
-from duckstring.model import graph
+from duckstring.model import commands, graph
 from duckstring.model.catalog import Release
 from duckstring.model.find import find_deployed
 from duckstring.model.instants import to_text
@@ -81,8 +81,7 @@ def _waits(state: PondState, release: Release) -> list[str]:
     waiting, runs = waiting_release(state, release), runs_of(state)
     if waiting is None or not runs:
         return []
-    pond, major = parse_line(state.line)
-    why = f"{waiting.version} waits for it. Look: duckstring status {pond} -m {major}"
+    why = f"{waiting.version} waits for it. Look: {commands.status(state.line)}"
     return [f"{state.line} starts nothing until {named(runs)} is over: {why}"]
 
 
@@ -108,8 +107,8 @@ def _way_out(down: Down, catalog: Catalog) -> str:
     """
     pond, major = parse_line(down.root)
     is_highest = all(parse_line(other)[1] <= major for other in catalog.releases(pond))
-    named = pond if is_highest else f"{pond} -m {major}"
-    again = f"duckstring control wake {named}, or duckstring control clear {named}"
+    wake, clear = (make(down.root, alone=is_highest) for make in (commands.wake, commands.clear))
+    again = f"{wake}, or {clear}"
     if down.why == "killed":
         return f"Let it go on: {again}."
     return f"Repair {pond} and deploy it; or, where the fault lay outside: {again}."

@@ -12,10 +12,11 @@ from duckstring.api.tell import Told, tell
 from duckstring.engine.signals import WindowAdded, WindowRemoved
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, nearest
+from duckstring.model import commands
 from duckstring.model.catalog import Release
 from duckstring.model.durations import duration_in_words
 from duckstring.model.instants import Instant, to_text
-from duckstring.model.names import Line, parse_line
+from duckstring.model.names import Line
 from duckstring.model.window_rules import WindowError, check_opens, read
 from duckstring.model.windows import (
     MOST_WINDOWS,
@@ -72,10 +73,7 @@ def add(
                 "only "
                 "an Inlet has Windows."
             ),
-            hint=(
-                "Give it to the Inlets that it comes from: duckstring trigger window POND add "
-                f"--name {window.name} ..."
-            ),
+            hint=f"Give it to the Inlets that it comes from: {commands.add_window(window.name)}",
         )
     held = _state(line, states)
     if not _goes_with(window, held, clock.now()):
@@ -179,12 +177,15 @@ def _goes_with(window: Window, state: PondState, now: Instant) -> bool:
                 f"{state.line} has a Window {window.name} already: {in_words(taken)}. The new one "
                 f"says {in_words(window)}."
             ),
-            hint=f"Take another name, or remove that one: {_removal(state.line, window.name)}",
+            hint=(
+                "Take another name, or remove that one: "
+                f"{commands.remove_window(state.line, window.name)}"
+            ),
         )
     if len(state.windows) >= MOST_WINDOWS:
         raise WindowError(
             f"{state.line} has {len(state.windows)} Windows; allowed: {MOST_WINDOWS}.",
-            hint=f"Remove one first: {_removal(state.line, 'NAME')}",
+            hint=f"Remove one first: {commands.remove_window(state.line, 'NAME')}",
         )
     for held in sorted(state.windows.values(), key=lambda one: one.name):
         if overlap(held, window):
@@ -222,8 +223,3 @@ def _roughly(left: timedelta) -> str:
         if left >= 24 * unit:
             return duration_in_words(left // unit * unit)
     return duration_in_words(left)
-
-
-def _removal(line: Line, name: str) -> str:
-    pond, major = parse_line(line)
-    return f"duckstring trigger window {pond} remove {name} -m {major}"

@@ -10,6 +10,7 @@ from typing import Literal
 from duckstring.engine.signals import ComputePinned, RippleSucceeded
 from duckstring.engine.state import Attempt, PondState, RippleState
 from duckstring.engine.turn import Turn
+from duckstring.model import commands
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import Pin, Why, size_above, size_for
 from duckstring.model.limits import MOST_PINS
@@ -129,8 +130,5 @@ def pinned_words(turn: Turn, name: str) -> str:
         if pin.on == "lambda"
         else f"a task of {size_for(pin.memory_mib).memory_mib // 1024} GB"
     )
-    pond, _, major = turn.line.partition("@")
-    return (
-        f" It is pinned to {where}; to let it go on as a larger task: duckstring control compute "
-        f"{pond} {name} --on auto -m {major}"
-    )
+    unpin = commands.unpin(turn.line, name)
+    return f" It is pinned to {where}; to let it go on as a larger task: {unpin}"

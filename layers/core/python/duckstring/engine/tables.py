@@ -13,10 +13,11 @@ from typing import NamedTuple
 from duckstring.engine.effects import PublishSnapshot, RecordRun
 from duckstring.engine.state import Run
 from duckstring.engine.turn import Turn
+from duckstring.model import commands
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER
-from duckstring.model.names import package_id, parse_line, run_key, writer_of
+from duckstring.model.names import package_id, run_key, writer_of
 from duckstring.model.values import replace
 
 MOST_DROPPED = 100
@@ -104,14 +105,14 @@ def breach(turn: Turn, run: Run, tables: Sequence[TableVersion]) -> Failure:
     named = "; ".join(_last_written(turn, version) for version in tables[:_MOST_NAMED])
     more = f"; and {len(tables) - _MOST_NAMED} more" if len(tables) > _MOST_NAMED else ""
     what, it = ("Table", "it") if len(tables) == 1 else ("Tables", "each")
-    (pond, major), first = parse_line(turn.line), tables[0].table
+    first = tables[0].table
+    remove = commands.remove_table(turn.line, first)
     message = (
         f"Version {run.version} no longer writes what this major version has published. {what} "
         f"{named}{more}. "
         f'Write {it} again; or carry {it} over on purpose: pond.keep_table("{first}"); or retire '
         f"{it}: "
-        f'pond.drop_table("{first}") in a Ripple, or `duckstring pond remove {pond} -m {major} '
-        f"--table {first}`. "
+        f'pond.drop_table("{first}") in a Ripple, or `{remove}`. '
         "A new major version may leave it out."
     )
     return Failure("", 0, "ContractError", message)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from duckstring.errors import OperatorError, alike
+from duckstring.model import commands
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.names import Line, line, parse_line
 
@@ -35,7 +36,7 @@ class PondNotFoundError(OperatorError):
         """Name the nearest of what is ``known``."""
         super().__init__(
             f"No Pond {pond!r} in this Catchment; {_among(pond, known)}.",
-            hint="List them with: duckstring status --once",
+            hint=f"List them with: {commands.ALL_LINES}",
         )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Literal, get_args
 
 from duckstring.errors import OperatorError
+from duckstring.model import commands
 
 TriggerKind = Literal["tap", "wave", "pulse", "tide", "remove"]
 KINDS: tuple[TriggerKind, ...] = get_args(TriggerKind)
@@ -32,6 +33,6 @@ def read_trigger(kind: object, bound: object) -> tuple[TriggerKind, timedelta | 
     ):
         raise OperatorError(
             f"A tide's bound is {bound!r}; allowed: seconds above 0, at most {LONGEST.days} days.",
-            hint="For example: duckstring trigger tide reports 1d",
+            hint=f"For example: {commands.TIDE_EXAMPLE}",
         )
     return known, timedelta(seconds=bound)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from duckstring.errors import OperatorError, nearest
+from duckstring.model import commands
 from duckstring.model.durations import duration_in_words
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.windows import (
@@ -39,7 +40,7 @@ def read(given: object) -> Window:
             f"window is {type(given).__name__}; allowed: an object of {', '.join(_FIELDS)}."
         )
     if found := list(faults(given)):
-        raise WindowError("\n".join(found), hint="See: duckstring trigger window POND add --help")
+        raise WindowError("\n".join(found), hint=f"See: {commands.WINDOW_HELP}")
     until = given.get("until")
     every = timedelta(seconds=given["every"])
     window = Window(

@@ -1,0 +1,80 @@
+"""The command lines that messages and hints name, and nothing else in the engine or the functions
+spells one.
+
+They are as short as the command takes them on one Catchment. The command itself adds ``-c NAME``
+where a user has more than one (``duckstring_cli/hints.py``).
+"""
+
+from __future__ import annotations
+
+from duckstring.model.names import Line, parse_line
+
+DEPLOY = "duckstring deploy"
+STATUS = "duckstring status"
+ALL_LINES = "duckstring status --once"
+START = "duckstring catchment start"
+TIDE_EXAMPLE = "duckstring trigger tide reports 1d"
+WINDOW_HELP = "duckstring trigger window POND add --help"
+
+
+def status(line: Line) -> str:
+    """Show the line."""
+    return f"duckstring status {_of(line)}"
+
+
+def pulse(line: Line) -> str:
+    """Ask for output as of now, with all that it needs."""
+    return f"duckstring trigger pulse {_of(line)}"
+
+
+def wake(line: Line, *, alone: bool = False) -> str:
+    """Let a line that is down go on. ``alone``: its Pond has no higher major."""
+    return f"duckstring control wake {_of(line, alone=alone)}"
+
+
+def clear(line: Line, *, alone: bool = False) -> str:
+    """Forget that a line is down. ``alone``: its Pond has no higher major."""
+    return f"duckstring control clear {_of(line, alone=alone)}"
+
+
+def kill(line: Line) -> str:
+    """End the line's runs."""
+    return f"duckstring control kill {_of(line)}"
+
+
+def unpin(line: Line, ripple: str) -> str:
+    """Let the line find out itself where a Ripple runs."""
+    pond, major = parse_line(line)
+    return f"duckstring control compute {pond} {ripple} --on auto -m {major}"
+
+
+def remove(line: Line) -> str:
+    """Remove the line."""
+    return f"duckstring pond remove {_of(line)}"
+
+
+def remove_table(line: Line, table: str) -> str:
+    """Publish a table no longer."""
+    return f"duckstring pond remove {_of(line)} --table {table}"
+
+
+def add_window(name: str) -> str:
+    """Give some Inlet the rule ``name``."""
+    return f"duckstring trigger window POND add --name {name} ..."
+
+
+def remove_window(line: Line, name: str) -> str:
+    """Take the rule ``name`` from the line."""
+    pond, major = parse_line(line)
+    return f"duckstring trigger window {pond} remove {name} -m {major}"
+
+
+def remove_arrival(line: Line, name: str) -> str:
+    """Take the arrival rule ``name`` from the line."""
+    pond, major = parse_line(line)
+    return f"duckstring trigger arrival {pond} remove {name} -m {major}"
+
+
+def _of(line: Line, *, alone: bool = False) -> str:
+    pond, major = parse_line(line)
+    return pond if alone else f"{pond} -m {major}"

@@ -1,0 +1,43 @@
+"""Each command line that the engine and the functions name can be typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from duckstring.model import commands
+from duckstring.model.names import Line
+from tests.unit.cli.test_hints import wrong_word
+
+SALES = Line("sales@2")
+LINES = [
+    commands.DEPLOY,
+    commands.STATUS,
+    commands.ALL_LINES,
+    commands.START,
+    commands.TIDE_EXAMPLE,
+    commands.WINDOW_HELP,
+    commands.status(SALES),
+    commands.pulse(SALES),
+    commands.wake(SALES),
+    commands.wake(SALES, alone=True),
+    commands.clear(SALES),
+    commands.kill(SALES),
+    commands.unpin(SALES, "load"),
+    commands.remove(SALES),
+    commands.remove_table(SALES, "orders"),
+    commands.add_window("nightly"),
+    commands.remove_window(SALES, "nightly"),
+    commands.remove_arrival(SALES, "landing"),
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_that_a_hint_names_exists(line: str) -> None:
+    program, *words = line.split()
+    assert program == "duckstring"
+    assert not wrong_word(words), line
+
+
+def test_the_major_is_named_unless_there_is_no_higher_one() -> None:
+    assert commands.wake(SALES) == "duckstring control wake sales -m 2"
+    assert commands.wake(SALES, alone=True) == "duckstring control wake sales"
