@@ -224,7 +224,7 @@ def lookup(request):
 
 
 def key(pond, engine) -> str:
-    return core.key_of(pond.run_key, engine.job._engine(pond, None).slot)
+    return core.key_of(pond.run_key, engine.job._engine(pond).slot)
 
 
 def waiting(time):
@@ -276,7 +276,7 @@ def test_a_list_that_lags_behind_starts_no_second_run(lookup, pond, time, calls,
     calls.after[lookup.start] = [WorkerDied()]
     with pytest.raises(WorkerDied):
         lookup.job.run(pond)
-    kind = type(lookup.job._engine(pond, None))
+    kind = type(lookup.job._engine(pond))
     find = kind.find
     monkeypatch.setattr(kind, "find", lambda *_: None)
     for _ in range(3):
@@ -373,8 +373,8 @@ def test_a_state_machine_gets_its_input_and_the_key_as_name_and_gives_its_output
 
 def test_a_version_s_execution_is_found_by_the_machine_s_name(pond):
     engine = Machine()
-    there = engine.job._engine(pond, None)
-    versioned = StateMachine(f"{engine.arn}:3")._engine(pond, None)
+    there = engine.job._engine(pond)
+    versioned = StateMachine(f"{engine.arn}:3")._engine(pond)
 
     assert (
         versioned._execution("k")
@@ -446,7 +446,7 @@ def test_what_glue_says_is_one_of_four_states(pond, word, state):
     run = engine.job.start(pond)
     engine.end(word)
 
-    assert engine.job._engine(pond, None).look(run).state == state
+    assert engine.job._engine(pond).look(run).state == state
 
 
 @pytest.mark.parametrize(
@@ -574,7 +574,7 @@ def test_what_does_not_exist_is_said_in_aws_s_words(pond):
 
 def test_an_express_machine_is_refused(pond):
     with pytest.raises(RefusedError, match=r"is an Express machine"):
-        Machine().job._engine(pond, None)._standard(
+        Machine().job._engine(pond)._standard(
             f"arn:aws:states:{REGION}:{ACCOUNT}:express:sales:a:b"
         )
 

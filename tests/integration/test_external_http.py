@@ -214,7 +214,7 @@ def test_an_answer_lost_after_the_start_does_not_start_another(workspace, pond, 
 
 def remembered_put(pond, job) -> str:
     """The path that the key itself is part of."""
-    return core.key_of(pond.run_key, job._engine(pond, None).slot)
+    return core.key_of(pond.run_key, job._engine(pond).slot)
 
 
 def test_the_next_try_starts_another_run_and_does_not_get_the_failed_one_back(workspace, pond, job):

@@ -46,7 +46,11 @@ def run_pipeline(pond: Pond) -> None:
     batch.run(pond, parameters={"day": "1"})
     machine.run(handle, input=[1, 2])
     assert_type(other.start(pond, body={"day": 1}), str)
+    assert_type(glue.start(pond=pond), str)
     databricks.run("pond")  # type: ignore[arg-type]
+    glue.run(pond, argument={})  # type: ignore[call-arg]
+    glue.run(pond, {"--hour": "7"})  # type: ignore[call-arg]
+    batch.start(pond, parameters=7)  # type: ignore[arg-type]
 
 
 @ripple

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from duckstring.external import aws, core
-from duckstring.external.core import ExternalRun, Handle, Seen, State
+from typing_extensions import override
+
+from duckstring.external import aws
+from duckstring.external.core import Handle, Seen, State, slot_of
 from duckstring.external.env import Text, text
 from duckstring.external.errors import UnknownRunError
+from duckstring.external.job import Job, running, starting
 from duckstring.external.web import instant
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ _GROUP = "/aws/batch/job"
 """Where Batch puts what jobs print, unless their definition names another group."""
 
 
-class BatchJob:
+class BatchJob(Job):
     """A job that is submitted to an AWS Batch queue. Make it once, at module level; nothing is
     asked before ``run``.
 
@@ -37,6 +40,8 @@ class BatchJob:
         request: more of the SubmitJob request: ``{"timeout": {"attemptDurationSeconds": 3600}}``.
         name: tells apart several jobs of the same definition in one Ripple.
         poll: how long to pause between looks (``"60s"``); otherwise 15 s growing to 5 minutes.
+
+    ``start`` and ``run`` take ``parameters``, too: more parameters of this job, over these.
     """
 
     def __init__(  # noqa: PLR0913 - each is an option that authors write
@@ -52,6 +57,7 @@ class BatchJob:
         name: str = "",
         poll: str | None = None,
     ) -> None:
+        super().__init__(name=name, poll=poll)
         self._definition = definition
         self._queue = queue
         self._parameters = dict(parameters or {})
@@ -61,37 +67,9 @@ class BatchJob:
         }
         self._region = region
         self._role = role
-        self._name = name
-        self._poll = core.checked_poll(poll)
 
-    def start(self, pond: Handle, *, parameters: Mapping[str, str] | None = None) -> str:
-        """Submit the job, or attach to it, and do not wait: for several at once. Its id."""
-        return core.start(self._engine(pond, parameters), pond, poll=self._poll)
-
-    def run(self, pond: Handle, *, parameters: Mapping[str, str] | None = None) -> ExternalRun:
-        """Submit or attach, and wait by pausing. Call it before ``write_table``: a pause drops what
-        this turn has written.
-
-        Args:
-            pond: the Ripple's Pond.
-            parameters: more parameters, over the constructor's.
-
-        Raises:
-            ExternalRunFailedError: the job failed; with Batch's message, the exit code and the link
-                to its log.
-            RefusedError: Batch refused a request.
-        """
-        return core.run(self._engine(pond, parameters), pond, poll=self._poll)
-
-    def cancel(self, pond: Handle) -> str:
-        """Terminate this try's job, in whatever state it is: ``@ripple(on_kill=job.cancel)``.
-
-        Raises:
-            CancelRefusedError: it was not asked to, or refused.
-        """
-        return core.cancel(self._engine(pond, None), pond)
-
-    def _engine(self, pond: Handle, parameters: Mapping[str, str] | None) -> _Batch:
+    @override
+    def _engine(self, pond: Handle, *, parameters: Mapping[str, str] | None = None) -> _Batch:
         client = aws.Account.of(pond, region=self._region, role=self._role).client("batch")
         given = {**self._parameters, **(parameters or {})}
         return _Batch(
@@ -102,6 +80,9 @@ class BatchJob:
             given,
             self._request,
         )
+
+    start = starting(_engine)
+    run = running(_engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +105,8 @@ class _Batch:
     @property
     def slot(self) -> str:
         """A new revision of the definition is still the same job."""
-        return "/".join(
-            filter(
-                None,
-                ("batch", _short(self.queue), _short(self.definition).partition(":")[0], self.name),
-            )
-        )
+        definition = _short(self.definition).partition(":")[0]
+        return slot_of("batch", _short(self.queue), definition, self.name)
 
     def start(self, key: str) -> str:
         wanted = {

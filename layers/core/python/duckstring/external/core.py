@@ -190,18 +190,30 @@ class _Held:
 
 
 def start(engine: Engine, pond: Handle, *, poll: str | None = None) -> str:
-    """The id of this try's run: started now, or found.
+    """Start this try's run, or attach to it, and do not wait: for several at once.
 
     The call does not return where the engine has no time: the Ripple pauses, and comes here again.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        RefusedError: the engine refused a request.
     """
     return _begun(engine, pond, poll).run
 
 
 def run(engine: Engine, pond: Handle, *, poll: str | None = None) -> ExternalRun:
-    """Start or attach, wait by pausing, and tell how the run ended.
+    """Start this try's run, or attach to it, and wait for its end by pausing.
+
+    Call it before ``write_table``: a pause drops what this turn has written.
+
+    Returns:
+        The facts of the run, which has succeeded.
 
     Raises:
-        ExternalRunFailedError: it failed, was cancelled, or is no longer known.
+        ExternalRunFailedError: it failed, was cancelled, or is no longer known; with the engine's
+            message and a link.
         RefusedError: the engine refused a request.
     """
     held = _begun(engine, pond, poll)
@@ -264,6 +276,14 @@ def checked_poll(poll: str | None) -> str | None:
             f"poll={poll!r}; allowed: a duration over zero, of at most 7d.", hint=HINT
         )
     return poll
+
+
+def slot_of(*parts: str) -> str:
+    """The slot of a job (``Engine.slot``): its engine, what it is called there, and its ``name=``.
+
+    Empty parts are left out.
+    """
+    return "/".join(filter(None, parts))
 
 
 def key_of(run_key: str, slot: str) -> str:

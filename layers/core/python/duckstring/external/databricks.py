@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from duckstring.external import core
-from duckstring.external.core import ExternalRun, Handle, Seen, State
+from typing_extensions import override
+
+from duckstring.external.core import Handle, Seen, State, slot_of
 from duckstring.external.env import Env, Text, text
 from duckstring.external.errors import BusyError, ExternalError, RefusedError, UnknownRunError
+from duckstring.external.job import Job, running, starting
 from duckstring.external.web import Json, Web, instant, pick
 
 _ENDED = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
@@ -31,7 +33,7 @@ _HINT = (
 )
 
 
-class DatabricksJob:
+class DatabricksJob(Job):
     """A job of a Databricks workspace. Make it once, at module level; nothing is asked before
     ``run``.
 
@@ -46,6 +48,8 @@ class DatabricksJob:
             ``{"job_parameters": {...}, "queue": {"enabled": True}}``.
         name: tells apart several runs of the same job in one Ripple.
         poll: how long to pause between looks (``"60s"``); otherwise 15 s growing to 5 minutes.
+
+    ``start`` and ``run`` take ``body``, too: more of the run-now request, over this.
     """
 
     def __init__(  # noqa: PLR0913 - each is an option that authors write
@@ -70,41 +74,15 @@ class DatabricksJob:
                     "DATABRICKS_TOKEN counts."
                 ),
             )
+        super().__init__(name=name, poll=poll)
         self._job = job
         self._host = host
         self._token = Env("DATABRICKS_TOKEN") if token is None and client_id is None else token
         self._client = (client_id, client_secret)
         self._body = dict(body or {})
-        self._name = name
-        self._poll = core.checked_poll(poll)
 
-    def start(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> str:
-        """Start the run, or attach to it, and do not wait: for several at once. Its id."""
-        return core.start(self._engine(pond, body), pond, poll=self._poll)
-
-    def run(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> ExternalRun:
-        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what
-        this turn has written.
-
-        Args:
-            pond: the Ripple's Pond.
-            body: more of the run-now request, over the constructor's.
-
-        Raises:
-            ExternalRunFailedError: the run failed; with its message and the link to its page.
-            RefusedError: Databricks refused a request.
-        """
-        return core.run(self._engine(pond, body), pond, poll=self._poll)
-
-    def cancel(self, pond: Handle) -> str:
-        """Cancel this try's run: ``@ripple(on_kill=job.cancel)``.
-
-        Raises:
-            CancelRefusedError: it was not asked to, or refused.
-        """
-        return core.cancel(self._engine(pond, None), pond)
-
-    def _engine(self, pond: Handle, body: Mapping[str, object] | None) -> _Databricks:
+    @override
+    def _engine(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> _Databricks:
         host = text(self._host, pond).rstrip("/")
         job = str(self._job) if isinstance(self._job, int) else text(self._job, pond)
         if not job.strip().isdecimal():
@@ -117,6 +95,9 @@ class DatabricksJob:
         )
         access = _Access(host, token=token, client_id=client_id, secret=secret)
         return _Databricks(access, int(job), self._name, {**self._body, **(body or {})})
+
+    start = starting(_engine)
+    run = running(_engine)
 
 
 class _Access:
@@ -181,7 +162,7 @@ class _Databricks:
 
     @property
     def slot(self) -> str:
-        return "/".join(filter(None, ("databricks", str(self.id), self.name)))
+        return slot_of("databricks", str(self.id), self.name)
 
     def start(self, key: str) -> str:
         answer = self.access.ask(

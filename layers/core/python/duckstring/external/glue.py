@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from duckstring.external import aws, core
-from duckstring.external.core import ExternalRun, Handle, Seen, State
+from typing_extensions import override
+
+from duckstring.external import aws
+from duckstring.external.core import Handle, Seen, State, slot_of
 from duckstring.external.env import Text, text
 from duckstring.external.errors import RefusedError
+from duckstring.external.job import Job, running, starting
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -34,7 +37,7 @@ _PAGE = 200
 _ERRORS = "/aws-glue/jobs/error"
 
 
-class GlueJob:
+class GlueJob(Job):
     """An AWS Glue job. Make it once, at module level; nothing is asked before ``run``.
 
     Set the job's own retries (``MaxRetries``) to 0: the Pond's budgets retry it, and a run that
@@ -48,6 +51,8 @@ class GlueJob:
         request: more of the StartJobRun request: ``{"NumberOfWorkers": 10, "WorkerType": "G.1X"}``.
         name: tells apart several runs of the same job in one Ripple.
         poll: how long to pause between looks (``"60s"``); otherwise 15 s growing to 5 minutes.
+
+    ``start`` and ``run`` take ``arguments``, too: more arguments of this run, over these.
     """
 
     def __init__(  # noqa: PLR0913 - each is an option that authors write
@@ -61,41 +66,15 @@ class GlueJob:
         name: str = "",
         poll: str | None = None,
     ) -> None:
+        super().__init__(name=name, poll=poll)
         self._job = job
         self._arguments = dict(arguments or {})
         self._region = region
         self._role = role
         self._request = dict(request or {})
-        self._name = name
-        self._poll = core.checked_poll(poll)
 
-    def start(self, pond: Handle, *, arguments: Mapping[str, str] | None = None) -> str:
-        """Start the run, or attach to it, and do not wait: for several at once. Its id."""
-        return core.start(self._engine(pond, arguments), pond, poll=self._poll)
-
-    def run(self, pond: Handle, *, arguments: Mapping[str, str] | None = None) -> ExternalRun:
-        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what
-        this turn has written.
-
-        Args:
-            pond: the Ripple's Pond.
-            arguments: more arguments, over the constructor's.
-
-        Raises:
-            ExternalRunFailedError: the run failed; with Glue's message and the link to its page.
-            RefusedError: Glue refused a request.
-        """
-        return core.run(self._engine(pond, arguments), pond, poll=self._poll)
-
-    def cancel(self, pond: Handle) -> str:
-        """Stop this try's run: ``@ripple(on_kill=job.cancel)``.
-
-        Raises:
-            CancelRefusedError: it was not asked to, or refused.
-        """
-        return core.cancel(self._engine(pond, None), pond)
-
-    def _engine(self, pond: Handle, arguments: Mapping[str, str] | None) -> _Glue:
+    @override
+    def _engine(self, pond: Handle, *, arguments: Mapping[str, str] | None = None) -> _Glue:
         client = aws.Account.of(pond, region=self._region, role=self._role).client("glue")
         return _Glue(
             client,
@@ -104,6 +83,9 @@ class GlueJob:
             {**self._arguments, **(arguments or {})},
             self._request,
         )
+
+    start = starting(_engine)
+    run = running(_engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +106,7 @@ class _Glue:
 
     @property
     def slot(self) -> str:
-        return "/".join(filter(None, ("glue", self.id, self.name)))
+        return slot_of("glue", self.id, self.name)
 
     def start(self, key: str) -> str:
         arguments = {**self.arguments, KEY_ARGUMENT: key}

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from duckstring.external import core
-from duckstring.external.core import ExternalRun, Handle, Seen, State
+from typing_extensions import override
+
+from duckstring.external.core import Handle, Seen, State, slot_of
 from duckstring.external.env import Env, Text, text
 from duckstring.external.errors import ExternalError, RefusedError, UnknownRunError
+from duckstring.external.job import Job, running, starting
 from duckstring.external.web import Json, Web, instant, pick
 
 _METHODS = frozenset({"DELETE", "GET", "PATCH", "POST", "PUT"})
@@ -19,7 +21,7 @@ StateOf = str | Callable[[Mapping[str, object]], str]
 """Where the state lies in an answer, or a function of the answer that names it."""
 
 
-class HttpJob:
+class HttpJob(Job):
     """A job of an engine that is asked over HTTP, in JSON. Make it once, at module level; nothing
     is asked before ``run``.
 
@@ -55,6 +57,8 @@ class HttpJob:
         key_header: the name of the header that carries the key.
         name: tells apart several runs of the same job in one Ripple.
         poll: how long to pause between looks (``"60s"``); otherwise 15 s growing to 5 minutes.
+
+    ``start`` and ``run`` take ``body``, too: more of the body of the request that starts a run.
     """
 
     def __init__(  # noqa: PLR0913 - each is an option that authors write
@@ -81,6 +85,7 @@ class HttpJob:
         name: str = "",
         poll: str | None = None,
     ) -> None:
+        super().__init__(name=name, poll=poll)
         self._host = host
         self._requests = _Requests(
             _request(start, "POST"),
@@ -106,41 +111,14 @@ class HttpJob:
         self._headers = dict(headers or {})
         self._body = dict(body or {})
         self._key_header = key_header
-        self._name = name
-        self._poll = core.checked_poll(poll)
         if "{id}" not in status:
             raise ExternalError(
                 f"HttpJob: status={status!r} does not say where the run's id goes.",
                 hint="Write it as /runs/{id}.",
             )
 
-    def start(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> str:
-        """Start the run, or attach to it, and do not wait: for several at once. Its id."""
-        return core.start(self._engine(pond, body), pond, poll=self._poll)
-
-    def run(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> ExternalRun:
-        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what
-        this turn has written.
-
-        Args:
-            pond: the Ripple's Pond.
-            body: more of the body of ``start``, over the constructor's.
-
-        Raises:
-            ExternalRunFailedError: the run failed; with its message and link.
-            RefusedError: the engine refused a request.
-        """
-        return core.run(self._engine(pond, body), pond, poll=self._poll)
-
-    def cancel(self, pond: Handle) -> str:
-        """Cancel this try's run: ``@ripple(on_kill=job.cancel)``.
-
-        Raises:
-            CancelRefusedError: the engine refused, or there is no ``cancel=``.
-        """
-        return core.cancel(self._engine(pond, None), pond)
-
-    def _engine(self, pond: Handle, body: Mapping[str, object] | None) -> _Http:
+    @override
+    def _engine(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> _Http:
         headers = {name: text(value, pond) for name, value in self._headers.items()}
         return _Http(
             host=text(self._host, pond).rstrip("/"),
@@ -156,6 +134,9 @@ class HttpJob:
             body={**self._body, **(body or {})},
             name=self._name,
         )
+
+    start = starting(_engine)
+    run = running(_engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +213,7 @@ class _Http:
         """By the name of the host's setting, if it has one: an engine that moves is still the
         same.
         """
-        return "/".join(
-            filter(None, ("http", self.place.rstrip("/"), self._start.path.lstrip("/"), self.name))
-        )
+        return slot_of("http", self.place.rstrip("/"), self._start.path.lstrip("/"), self.name)
 
     @property
     def _start(self) -> _Request:

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from duckstring.external import aws, core
-from duckstring.external.core import ExternalRun, Handle, Seen, State
+from typing_extensions import override
+
+from duckstring.external import aws
+from duckstring.external.core import Handle, Seen, State, slot_of
 from duckstring.external.env import Text, text
 from duckstring.external.errors import RefusedError, UnknownRunError
+from duckstring.external.job import Job, running, starting
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -28,7 +31,7 @@ _ARN_PARTS = 7
 """arn, partition, service, region, account, kind, name; a version or alias may follow."""
 
 
-class StateMachine:
+class StateMachine(Job):
     """A Standard state machine of AWS Step Functions. Make it once, at module level; nothing is
     asked before ``run``.
 
@@ -40,6 +43,8 @@ class StateMachine:
         role: a role to assume for it; otherwise the workers' own.
         name: tells apart several executions of the same machine in one Ripple.
         poll: how long to pause between looks (``"60s"``); otherwise 15 s growing to 5 minutes.
+
+    ``start`` and ``run`` take ``input``, too: the execution's input instead of this one.
     """
 
     def __init__(
@@ -51,43 +56,13 @@ class StateMachine:
         name: str = "",
         poll: str | None = None,
     ) -> None:
+        super().__init__(name=name, poll=poll)
         self._arn = arn
         self._input = {} if input is None else input
         self._role = role
-        self._name = name
-        self._poll = core.checked_poll(poll)
 
-    def start(self, pond: Handle, *, input: object = None) -> str:  # noqa: A002 - AWS's word
-        """Start the execution, or attach to it, and do not wait: for several at once. Its ARN."""
-        return core.start(self._engine(pond, input), pond, poll=self._poll)
-
-    def run(self, pond: Handle, *, input: object = None) -> ExternalRun:  # noqa: A002 - AWS's word
-        """Start or attach, and wait by pausing. Call it before ``write_table``: a pause drops what
-        this turn has written.
-
-        Args:
-            pond: the Ripple's Pond.
-            input: the execution's input instead of the constructor's.
-
-        Returns:
-            The facts; ``answer["output"]`` is the execution's output as JSON text.
-
-        Raises:
-            ExternalRunFailedError: the execution failed; with its error, its cause and the link to
-                its page.
-            RefusedError: Step Functions refused a request.
-        """
-        return core.run(self._engine(pond, input), pond, poll=self._poll)
-
-    def cancel(self, pond: Handle) -> str:
-        """Stop this try's execution: ``@ripple(on_kill=machine.cancel)``.
-
-        Raises:
-            CancelRefusedError: it was not asked to, or refused.
-        """
-        return core.cancel(self._engine(pond, None), pond)
-
-    def _engine(self, pond: Handle, given: object) -> _Machine:
+    @override
+    def _engine(self, pond: Handle, *, input: object = None) -> _Machine:
         arn = text(self._arn, pond)
         parts = arn.split(":")
         if len(parts) < _ARN_PARTS or parts[2] != "states" or parts[5] != "stateMachine":
@@ -95,8 +70,11 @@ class StateMachine:
             raise RefusedError(f"StateMachine: {arn!r} is no state machine's ARN.", hint=hint)
         client = aws.Account.of(pond, region=parts[3], role=self._role).client("stepfunctions")
         return _Machine(
-            client, arn, self._name, json.dumps(self._input if given is None else given)
+            client, arn, self._name, json.dumps(self._input if input is None else input)
         )
+
+    start = starting(_engine)
+    run = running(_engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +94,8 @@ class _Machine:
 
     @property
     def slot(self) -> str:
-        return "/".join(
-            filter(None, ("states", ":".join(self.arn.split(":")[3:5]), self._called, self.name))
-        )
+        place = ":".join(self.arn.split(":")[3:5])
+        return slot_of("states", place, self._called, self.name)
 
     @property
     def _called(self) -> str:
