@@ -93,7 +93,7 @@ class CatchmentStack(Stack):
         resource = secret.node.default_child
         if not isinstance(resource, CfnResource):
             raise InvariantError(
-                "The secret is no CloudFormation resource.",
+                "The secret is not a CloudFormation resource.",
                 hint="Another aws-cdk-lib than requirements/dev.txt names?",
             )
         resource.add_property_deletion_override("GenerateSecretString")

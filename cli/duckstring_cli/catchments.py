@@ -317,7 +317,10 @@ def read_outputs(catchment: Catchment) -> dict[str, str]:
         raise CatchmentNotDeployedError(catchment.name)
     if missing:
         raise OperatorError(
-            f"The stack {catchment.stack} is no Catchment: it has no output {', '.join(missing)}.",
+            (
+                f"The stack {catchment.stack} is not a Catchment: it has no output "
+                f"{', '.join(missing)}."
+            ),
             hint="Name a stack deployed from this app.",
         )
     return found

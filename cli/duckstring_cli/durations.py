@@ -23,7 +23,7 @@ def parse(text: str) -> timedelta:
     """
     written = text.strip().lower()
     if not written or not _IN_ORDER.fullmatch(written):
-        raise BadInputError(f"{text!r} is no duration.", hint=_HINT)
+        raise BadInputError(f"{text!r} is not a duration.", hint=_HINT)
     seconds = seconds_of(written) or 0
     if not 0 < seconds <= _LONGEST:
         raise BadInputError(

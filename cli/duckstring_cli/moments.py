@@ -33,7 +33,7 @@ def parse(text: str, *, today: Instant | None = None) -> Instant:
         pass
     times = "a time like 02:00, " if today is not None else ""
     raise BadInputError(
-        f"{text!r} is no moment.",
+        f"{text!r} is not a point in time.",
         hint=(
             f"Write {times}a date like 2030-01-31 or an instant like 2030-01-31T02:00; all in UTC."
         ),

@@ -39,7 +39,7 @@ from duckstring.engine.state import PondState
 from duckstring.errors import InvariantError, StateConflictError, StateTooLargeError, TransientError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.failures import Failure
-from duckstring.model.instants import NEVER, Instant, to_text
+from duckstring.model.instants import NEVER, Instant, from_text
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.model.values import replace
@@ -260,10 +260,7 @@ class TestMailbox:
         bodies = [
             json.loads(m["Body"]) for m in messages if m["Attributes"]["MessageGroupId"] == SALES
         ]
-        assert [body["epoch"] for body in bodies] == [
-            to_text(NOW),
-            to_text(NOW + timedelta(seconds=1)),
-        ]
+        assert [from_text(body["epoch"]) for body in bodies] == [NOW, NOW + timedelta(seconds=1)]
 
     def test_more_than_ten_letters_all_arrive(self, aws: Clients) -> None:
         url = fifo(aws)

@@ -568,7 +568,7 @@ def test_what_does_not_exist_is_said_in_aws_s_words(pond):
         RefusedError, match=r"State machine nothing: StartExecution: StateMachineDoesNotExist"
     ):
         StateMachine(missing).run(pond)
-    with pytest.raises(RefusedError, match=r"'sales' is no state machine's ARN"):
+    with pytest.raises(RefusedError, match=r"'sales' is not the ARN of a state machine"):
         StateMachine("sales").run(pond)
 
 

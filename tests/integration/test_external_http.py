@@ -516,7 +516,7 @@ def test_what_is_not_in_the_environment_is_named(pond):
 
     with pytest.raises(EnvironmentMissingError, match="'DATABRICKS_TOKEN'"):
         databricks().run(pond)
-    with pytest.raises(RefusedError, match="'soon' is no job's id"):
+    with pytest.raises(RefusedError, match="'soon' is not the id of a job"):
         DatabricksJob("soon", token="x").run(pond)
 
 
@@ -540,8 +540,8 @@ def test_a_job_s_id_and_a_service_principal_come_from_the_environment(workspace,
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"start": "runs"}, "'runs' is no request"),
-        ({"start": "FETCH /runs"}, "'FETCH /runs' is no request"),
+        ({"start": "runs"}, "'runs' is not a request"),
+        ({"start": "FETCH /runs"}, "'FETCH /runs' is not a request"),
         ({"status": "/runs"}, "does not say where the run's id goes"),
         ({"poll": "soon"}, r"poll='soon'; allowed: a duration over zero"),
         ({"poll": "8d"}, r"poll='8d'; allowed: a duration over zero, of at most 7d"),

@@ -436,7 +436,9 @@ def test_what_the_world_does_to_an_attempt_loses_it_and_fails_nobody(catchment):
     clients.secretsmanager.put_secret_value(SecretId=name, SecretString="no object" + "!" * 2000)
     answer = ended(catchment, "load")
     assert answer["outcome"] == "lost"
-    assert answer["failure"].pop("message").startswith("The Catchment's secret is no JSON object.")
+    assert (
+        answer["failure"].pop("message").startswith("The Catchment's secret is not a JSON object.")
+    )
     assert answer["failure"] == {"ripple": "load", "attempt": 1, "error": "OperatorError"}
     assert letters(catchment) == []
 

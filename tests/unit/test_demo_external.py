@@ -294,7 +294,7 @@ def test_a_link_to_a_run_may_be_on_any_page(shared: Workspace) -> None:
             400,
             "job_id must be a whole number, found True.",
         ),
-        ("POST", "/api/2.1/jobs/run-now", {"content": "{"}, 400, "The body is no JSON"),
+        ("POST", "/api/2.1/jobs/run-now", {"content": "{"}, 400, "The body is not JSON"),
         (
             "POST",
             "/api/2.1/jobs/run-now",

@@ -314,7 +314,7 @@ def test_a_sources_tables_are_views_under_its_name(world, body):
         (
             "pond.read_table('product.orders')",
             "SourceNotFoundError",
-            "'product' is no Source of this Pond; [sources] has products.",
+            "'product' is not a Source of this Pond; [sources] has products.",
         ),
         (
             "pond.write_table('products.orders', 'SELECT 1 x')",

@@ -242,7 +242,7 @@ def _memory(text: str | None, on: str | None) -> int | None:
         )
     if (mib := mebibytes(text)) is None:
         raise BadInputError(
-            f"--memory {text!r} is no size; allowed: 128MB to 120GB.", hint="Write it as 16GB."
+            f"--memory {text!r} is not a size; allowed: 128MB to 120GB.", hint="Write it as 16GB."
         )
     return mib
 

@@ -98,7 +98,7 @@ def major_of(major: int | None, version: str | None) -> int | None:
 
     if not Version.is_valid(version):
         raise BadInputError(
-            f"--version {version!r} is no version.",
+            f"--version {version!r} is not a version.",
             hint="A semantic version picks its line, such as 1.2.0; or give --major 1.",
         )
     found = Version.parse(version).major

@@ -295,7 +295,7 @@ def _ahead(now: str, then: str) -> str:
 
 def _precision(told: WindowTold) -> str:
     if told["carried_by"] == "alarm":
-        return f"No schedule carries it: its period is no whole number of minutes. {_BY_ALARM}"
+        return f"No schedule carries it: its period is not a whole number of minutes. {_BY_ALARM}"
     if told["duration"] < _A_MINUTE:
         return f"It may be closed before its schedule fires, which is within a minute. {_BY_ALARM}"
     return ""

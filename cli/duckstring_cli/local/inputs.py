@@ -123,7 +123,7 @@ def _check_requirement(raw: str, number: int, path: Path) -> None:
         Requirement(line)
     except InvalidRequirement as error:
         raise OperatorError(
-            f"{path}:{number}: {line!r} is no requirement: {str(error).splitlines()[0]}.",
+            f"{path}:{number}: {line!r} is not a requirement: {str(error).splitlines()[0]}.",
             hint="Write NAME or NAME==VERSION, one a line.",
         ) from error
 

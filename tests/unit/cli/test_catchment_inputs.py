@@ -51,7 +51,7 @@ def test_every_fault_of_a_requirements_file_is_told_with_its_line(
     (home / "needs.txt").write_text(good + "pandas=>2\n-r more.txt\n./wheel.whl\n")
     code, _, err = run(capsys, "catchment", "init", "--requirements", "needs.txt")
     assert code == 1
-    assert "needs.txt:7: 'pandas=>2' is no requirement" in err
+    assert "needs.txt:7: 'pandas=>2' is not a requirement" in err
     assert "needs.txt:8: '-r more.txt' names another file" in err
     assert "needs.txt:9: './wheel.whl' names another file" in err
     assert "needs.txt:5" not in err
@@ -69,7 +69,10 @@ def test_the_buckets_to_hear_of_are_checked_kept_and_taken_back(
     capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
     code, _, err = run(capsys, "catchment", "init", "--arrivals", "landing,In_Box")
-    assert (code, "--arrivals landing,In_Box: 'In_Box' is no bucket's name." in err) == (1, True)
+    assert (code, "--arrivals landing,In_Box: 'In_Box' is not a valid bucket name." in err) == (
+        1,
+        True,
+    )
     assert run(capsys, "catchment", "init", "--arrivals", "landing, inbox")[0] == 0
     assert "arrivals: landing,inbox\n" in run(capsys, "catchment", "configure")[1]
     before = Source("dev", catchment_folder("dev")).digest()

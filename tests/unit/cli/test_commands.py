@@ -96,7 +96,7 @@ def deployed(*lines: str, **told: Any) -> dict[str, Any]:
         (["statsu"], 2, "error: No such command 'statsu'. Did you mean 'status'?"),
         (["trigger", "puls", "a"], 2, "Did you mean 'pulse'?"),
         (["trigger", "tide", "reports"], 2, "error: Missing argument 'BOUND'."),
-        (["trigger", "tide", "reports", "1x"], 2, "error: '1x' is no duration."),
+        (["trigger", "tide", "reports", "1x"], 2, "error: '1x' is not a duration."),
         (
             ["trigger", "window", "sales"],
             2,
@@ -129,7 +129,7 @@ def deployed(*lines: str, **told: Any) -> dict[str, Any]:
                 "25:00",
             ],
             2,
-            "error: --start: '25:00' is no moment.",
+            "error: --start: '25:00' is not a point in time.",
         ),
         (
             ["trigger", "window", "sales", "remove"],
@@ -166,7 +166,7 @@ def deployed(*lines: str, **told: Any) -> dict[str, Any]:
         (
             ["trigger", "tap", "a", "-v", "1.2"],
             2,
-            "error: --version '1.2' is no version.\nhint: A semantic version picks its line",
+            "error: --version '1.2' is not a version.\nhint: A semantic version picks its line",
         ),
         (
             ["status", "a", "-m", "2", "-v", "1.2.0"],
@@ -1178,8 +1178,11 @@ def test_what_is_pinned_where_it_may_be_too_small_is_said_to_fail_there(bench: B
         ("load --on tsak", "--on tsak: allowed: lambda, task, auto."),
         ("load --on lambda --memory 9GB", "--memory 9GB goes with --on task."),
         ("load --memory 9GB", "--memory 9GB goes with --on task."),
-        ("load --on task --memory lots", "--memory 'lots' is no size; allowed: 128MB to 120GB."),
-        ("load --on task --memory 121GB", "--memory '121GB' is no size; allowed: 128MB to 120GB."),
+        ("load --on task --memory lots", "--memory 'lots' is not a size; allowed: 128MB to 120GB."),
+        (
+            "load --on task --memory 121GB",
+            "--memory '121GB' is not a size; allowed: 128MB to 120GB.",
+        ),
     ],
 )
 def test_a_place_that_cannot_be_is_refused_before_anybody_is_asked(
@@ -1428,10 +1431,10 @@ def test_all_that_is_wrong_with_a_rule_is_told_at_once(bench: Bench) -> None:
         for line in err.splitlines()
         if line.startswith("error")
     ] == [
-        "--every: '1x' is no duration.",
-        "--start: 'banana' is no moment.",
-        "--duration: '2y' is no duration.",
-        "--until: 'never' is no moment.",
+        "--every: '1x' is not a duration.",
+        "--start: 'banana' is not a point in time.",
+        "--duration: '2y' is not a duration.",
+        "--until: 'never' is not a point in time.",
         "name is 'N'",
         "'FOO' in on is not a weekday",
     ]

@@ -133,7 +133,7 @@ OTHERS = {
         {},
         "is asynchronous",
     ),
-    "no function": (lambda names: names.called("queues", "act"), {"act": 3}, "is no function"),
+    "no function": (lambda names: names.called("queues", "act"), {"act": 3}, "is not a function"),
     "another class": (
         lambda names: names.value("queues", "queues", "dict"),
         {"queues": []},

@@ -144,7 +144,7 @@ def _can_be_called(given: list[str], named: list[str]) -> Check:
         if function is _MISSING:
             return _GONE
         if (found := _parameters(function)) is None:
-            return "is no function"
+            return "is not a function"
         others = [one for one in found.values() if one.name not in {*given, *named}]
         first = list(found)[: len(given)]
         if first == given and found.keys() >= set(named) and not any(map(_is_needed, others)):
@@ -172,7 +172,7 @@ def _takes(given: list[str], *, is_async: bool) -> Check:
 
 def _fault_of(function: Any, given: list[str], *, is_async: bool) -> str:  # noqa: ANN401
     if (found := _parameters(function)) is None:
-        return "is no function"
+        return "is not a function"
     if list(found) != given:
         return f"takes ({', '.join(found)}); expected ({', '.join(given)})"
     if inspect.iscoroutinefunction(function) != is_async:
@@ -222,7 +222,7 @@ def _mentions(what: object) -> Check:
         if function is _MISSING:
             return _GONE
         if (code := _code(function)) is None:
-            return "is no function"
+            return "is not a function"
         return "" if what in {*code.co_names, *code.co_consts} else f"has no {what} in its code"
 
     return check

@@ -366,7 +366,7 @@ class Handler(BaseHTTPRequestHandler):
             body = json.loads(content or b"{}")
         except ValueError as error:
             raise RefusedError(
-                f"The body is no JSON: {error}.", code="MALFORMED_REQUEST"
+                f"The body is not JSON: {error}.", code="MALFORMED_REQUEST"
             ) from error
         if not isinstance(body, dict):
             raise RefusedError(

@@ -42,7 +42,7 @@ class SourceNotFoundError(AuthorError):
         """Say what was looked for and what there is."""
         super().__init__(
             (
-                f"{source!r} is no Source of this Pond; [sources] has "
+                f"{source!r} is not a Source of this Pond; [sources] has "
                 f"{', '.join(sorted(known)) or 'none'}."
             ),
             hint=f'Add {source} = "1.0.0" to [sources] in pond.toml and deploy a new version.',

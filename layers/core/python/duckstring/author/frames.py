@@ -153,7 +153,7 @@ def _check_categories(table: str, name: object, categories: Any) -> None:  # noq
     elif not len(categories) or not all(
         isinstance(one, str) and "\0" not in one for one in categories
     ):
-        why = "has categories of which no ENUM can be made: none, or some that are no text"
+        why = "has categories that cannot become an ENUM: none, or some that are not text"
         _refuse(table, name, why, f"Write frame[{name!r}].astype(object), or .astype(str).")
     else:
         check_objects(table, name, categories)
@@ -266,7 +266,7 @@ def _check_values(table: str, data: Any, field: Any) -> None:  # noqa: ANN401 - 
         _refuse(
             table,
             field.name,
-            f"holds what is no {field.type}: {error}",
+            f"holds a value that is not a {field.type}: {error}",
             f"Read it as {whole}, or mend its values.",
         )
 

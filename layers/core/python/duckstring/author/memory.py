@@ -91,7 +91,10 @@ def _text(key: str, value: object) -> str:
         return json.dumps(value, separators=(",", ":"), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise MemoError(
-            f"pond.remember({key!r}) was given a {type(value).__name__} that is no JSON: {error}.",
+            (
+                f"pond.remember({key!r}) was given a {type(value).__name__} that cannot be JSON: "
+                f"{error}."
+            ),
             hint="Remember text, numbers, true and false, None, and lists and objects of them.",
         ) from error
 

@@ -33,7 +33,7 @@ _TOGETHER = ({"int", "Decimal"}, {"int", "float"})
 numbers.
 """
 _OF_ARRAYS = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"})
-_SURROGATES = "holds text with a lone surrogate, which is no character"
+_SURROGATES = "holds text with a lone surrogate, which is not a character"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _check_decimals(place: Place, values: Sequence[Decimal]) -> None:
         if not isinstance(exponent, int) or exponent > 0:
             place.refuse(
                 f"holds {value!r}, which DuckDB reads wrong",
-                "Write full digits, None for what is no number, or text.",
+                "Write full digits, None for what is not a number, or text.",
             )
         whole, scale = max(whole, len(value.as_tuple().digits) + exponent), max(scale, -exponent)
     if whole + scale > _MOST_DIGITS:

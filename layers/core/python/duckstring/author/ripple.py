@@ -262,7 +262,7 @@ def _parent(called: str, parent: object) -> str:
             (
                 f"Ripple {_shown(called)}: its parent "
                 f"{_shown(getattr(parent, '__name__', parent))} "
-                "is no Ripple."
+                "is not a Ripple."
             ),
             hint="Put @ripple above that function, or take it out of parents=.",
         )

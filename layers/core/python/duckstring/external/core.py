@@ -269,7 +269,7 @@ def checked_poll(poll: str | None) -> str | None:
     after.
 
     Raises:
-        ExternalError: it is no duration.
+        ExternalError: it is not a duration.
     """
     if poll is not None and (seconds_of(poll) or 0) not in range(1, LONGEST + 1):
         raise ExternalError(

@@ -87,7 +87,7 @@ class DatabricksJob(Job):
         job = str(self._job) if isinstance(self._job, int) else text(self._job, pond)
         if not job.strip().isdecimal():
             raise RefusedError(
-                f"DatabricksJob: {job!r} is no job's id.",
+                f"DatabricksJob: {job!r} is not the id of a job.",
                 hint="It is the number in the job's address.",
             )
         token, client_id, secret = (

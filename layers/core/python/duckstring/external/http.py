@@ -295,7 +295,7 @@ def _request(written: str | None, usual: str) -> _Request | None:
             "Write a path below host, with the method before it where it is not the usual one: "
             "DELETE /runs/{id}."
         )
-        raise ExternalError(f"HttpJob: {written!r} is no request.", hint=hint)
+        raise ExternalError(f"HttpJob: {written!r} is not a request.", hint=hint)
     return _Request(method, path)
 
 

@@ -67,7 +67,9 @@ class StateMachine(Job):
         parts = arn.split(":")
         if len(parts) < _ARN_PARTS or parts[2] != "states" or parts[5] != "stateMachine":
             hint = "Write arn:aws:states:REGION:ACCOUNT:stateMachine:NAME."
-            raise RefusedError(f"StateMachine: {arn!r} is no state machine's ARN.", hint=hint)
+            raise RefusedError(
+                f"StateMachine: {arn!r} is not the ARN of a state machine.", hint=hint
+            )
         client = aws.Account.of(pond, region=parts[3], role=self._role).client("stepfunctions")
         return _Machine(
             client, arn, self._name, json.dumps(self._input if input is None else input)

@@ -48,7 +48,7 @@ def parse_buckets(text: str, *, where: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if bad := [name for name in names if not _BUCKET.match(name)]:
         raise OperatorError(
-            f"{where}{text.strip()}: {bad[0]!r} is no bucket's name.",
+            f"{where}{text.strip()}: {bad[0]!r} is not a valid bucket name.",
             hint="Allowed: names of buckets with commas between.",
         )
     if len(names) > _MOST_BUCKETS:

@@ -181,5 +181,5 @@ def read_execution_name(name: str) -> tuple[Line, int, int]:
         OperatorError: this execution is none of ours.
     """
     if not (found := _EXECUTION.match(name)):
-        raise OperatorError(f"Execution {name!r} is no Pond Run's.")
+        raise OperatorError(f"Execution {name!r} is not one of a Pond Run.")
     return line(found[1], int(found[2])), int(found[3]), int(found[4])

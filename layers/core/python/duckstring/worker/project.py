@@ -103,7 +103,7 @@ def unpack(package: bytes, into: Path) -> None:
             archive.extractall(into)
     except zipfile.BadZipFile as error:
         raise RippleError(
-            f"The package is no zip file: {error}.", hint="Deploy the Pond again."
+            f"The package is not a zip file: {error}.", hint="Deploy the Pond again."
         ) from error
 
 

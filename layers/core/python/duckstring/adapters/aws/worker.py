@@ -74,7 +74,7 @@ class SecretEntries:
             found = None
         if not isinstance(found, dict):
             raise OperatorError(
-                "The Catchment's secret is no JSON object.",
+                "The Catchment's secret is not a JSON object.",
                 hint="Put one: aws secretsmanager put-secret-value (docs/aws.md).",
             )
         entries = {
