@@ -13,7 +13,7 @@ import random
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -371,7 +371,7 @@ class Protocol(RuleBasedStateMachine):
         if kind == "pulse":
             self.wanted[line] = epoch
 
-    @rule(data=st.data(), verb=st.sampled_from(["kill", "force", "wake", "clear", "sleep"]))
+    @rule(data=st.data(), verb=st.sampled_from(get_args(Verb)))
     def order(self, data: st.DataObject, verb: Verb) -> None:
         line = data.draw(st.sampled_from(self.graph.lines))
         self.plant.mailbox.put(line, Ordered(verb, self.plant.clock.now()))

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import msgspec
 import pytest
 
 from duckstring.api.answer import OPERATIONS, answer
 from duckstring.api.requests import ArrivalRule, ComputeRequest, RunsRequest, read
+from duckstring.engine.signals import Verb
 from duckstring.errors import OperatorError
 
 SAYS = [
-    ("control", {"verb": "stop"}, "verb is 'stop'; allowed: wake, force, sleep, kill, clear."),
-    ("control", {}, "verb is missing; allowed: wake, force, sleep, kill, clear."),
+    ("control", {"verb": "stop"}, f"verb is 'stop'; allowed: {', '.join(get_args(Verb))}."),
+    ("control", {}, f"verb is missing; allowed: {', '.join(get_args(Verb))}."),
     ("control", {"verb": "wake", "upstream": 1}, "upstream is 1; allowed: true or false."),
     ("compute", {"on": "moon"}, "on is 'moon'; allowed: lambda, task, auto."),
     (

@@ -321,18 +321,11 @@ def _placed(ripples: Sequence[RippleSpec], function: FunctionSize) -> tuple[Ripp
 
 
 def _release(package: Package, ripples: tuple[RippleSpec, ...], now: Instant) -> Release:
-    pond = package.pond.pond
     return Release(
-        line=package.line,
-        version=pond.version,
-        kind=pond.type,
-        sources=tuple(package.pond.sources()),
+        **package.pond.to_release_fields(),
         ripples=ripples,
-        module=pond.ripples,
         artifact=package.artifact,
         sha256=package.sha256,
-        immediate_retries=pond.immediate_retries,
-        source_retries=pond.source_retries,
         deployed=now,
     )
 
