@@ -153,10 +153,8 @@ class Turn:
         self.sinks[sink] = stamp
 
     def drop_sink(self, sink: Line) -> None:
-        """Forget a Sink."""
-        if self.sinks is self.before.sinks:
-            self.sinks = self.sinks.copy()
-        self.sinks.pop(sink, None)
+        """Forget a Sink, of which a stamp has just been put."""
+        del self.sinks[sink]
 
     def put_all_ripples(self, ripples: dict[str, RippleState]) -> None:
         """Replace every Ripple."""

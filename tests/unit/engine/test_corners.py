@@ -1,0 +1,64 @@
+"""What no history of the simulator comes to by itself: limits, and letters that come late."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from duckstring.engine.effects import CallOnKill, RecordRun, StopRun
+from duckstring.engine.signals import ComputePinned, Ordered, SinkAttached, SinkDetached
+from duckstring.engine.state import Attempt, PondState
+from duckstring.engine.step import step
+from duckstring.model.compute import Pin
+from duckstring.model.failures import Failure
+from duckstring.model.limits import MOST_PINS, MOST_SINKS
+from duckstring.model.names import Line
+from duckstring.model.values import replace
+from duckstring.testing.simulator import START, chain_of, pond, seconds
+from tests.unit.engine.test_demand import A, B, deployed
+
+SINK = Line("late@1")
+
+
+def test_the_pins_of_a_line_are_limited_and_one_that_is_there_may_change() -> None:
+    pins = {f"r{number}": Pin("lambda") for number in range(MOST_PINS)}
+    held = PondState(A, release=pond(A), compute=pins)
+    more = step(held, ComputePinned("another", "task", 8192), START)
+    assert more.state.compute == pins
+    changed = step(held, ComputePinned("r0", "task", 8192), START).state.compute
+    assert changed == {**pins, "r0": Pin("task", 8192)}
+
+
+def test_a_sink_that_detaches_twice_or_late_changes_nothing() -> None:
+    attached = step(PondState(A), SinkAttached(SINK, (3, 0)), START).state
+    assert step(attached, SinkDetached(SINK, (2, 0)), START).state == attached
+    gone = step(attached, SinkDetached(SINK, (4, 0)), START).state
+    assert gone.sinks == {}
+
+
+def test_a_line_takes_no_more_sinks_than_it_can_keep() -> None:
+    sinks = {Line(f"s{number}@1"): (1, 0) for number in range(MOST_SINKS)}
+    full = PondState(A, sinks=sinks)
+    assert step(full, SinkAttached(SINK, (1, 0)), START).state.sinks == sinks
+
+
+def test_a_kill_stops_a_run_that_has_failed_and_does_not_record_it_again() -> None:
+    world = deployed(pond(B, ripples=chain_of("x", "y")), durations={f"{B}.x": 50})
+    world.trigger(B, "pulse")
+    world.run_until(START + seconds(5))
+    state = world.states[B]
+    (number, run), x = next(iter(state.runs.items())), state.ripples["x"]
+    assert x.attempt is not None
+    failed = replace(run, failure=Failure("y", 1, "ValueError", "no"))
+    never_begun = replace(x, attempt=Attempt(number, 1, START))
+    held = replace(
+        state,
+        runs={number: failed},
+        ripples={**state.ripples, "x": never_begun},
+        health="failed",
+        failure=failed.failure,
+    )
+    killed = step(held, Ordered("kill", START), START + timedelta(seconds=6))
+    kinds = [type(effect) for effect in killed.effects]
+    assert StopRun in kinds
+    assert RecordRun not in kinds
+    assert CallOnKill not in kinds
