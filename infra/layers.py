@@ -86,10 +86,13 @@ def _interpreter(version: str) -> str:
     """
     uv = [sys.executable, "-m", "uv", "python"]
     for candidate in _candidates(version):
-        if _said([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]) == version:
+        if (
+            _output_of([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
+            == version
+        ):
             return candidate
-    _said([*uv, "install", "--quiet", version])
-    if found := _said([*uv, "find", "--managed-python", "--no-project", version]):
+    _output_of([*uv, "install", "--quiet", version])
+    if found := _output_of([*uv, "find", "--managed-python", "--no-project", version]):
         return found
     raise OperatorError(
         (
@@ -110,7 +113,7 @@ def _candidates(version: str) -> Iterator[str]:
     yield from filter(
         None,
         [
-            _said(
+            _output_of(
                 [
                     sys.executable,
                     "-m",
@@ -131,7 +134,7 @@ def _candidates(version: str) -> Iterator[str]:
     )
 
 
-def _said(command: list[str]) -> str:
+def _output_of(command: list[str]) -> str:
     """What a command prints; nothing if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     return done.stdout.strip() if done.returncode == 0 else ""

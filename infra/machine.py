@@ -313,7 +313,7 @@ def _run(suffix: str) -> State:
             {"ErrorEquals": _LOST, "Output": _caught("'lost'"), "Next": f"Rest{suffix}"},
             {
                 "ErrorEquals": ["States.ALL"],
-                "Output": _told(_LAMBDA_ENDED, mib="${FunctionMemory}", stays=_OUTGREW),
+                "Output": _worker_answer(_LAMBDA_ENDED, mib="${FunctionMemory}", stays=_OUTGREW),
                 "Next": f"Ended{suffix}",
             },
         ],
@@ -359,7 +359,7 @@ def _run_on_task(suffix: str) -> State:
         "Catch": [
             {
                 "ErrorEquals": ["States.ALL"],
-                "Output": _told("'lost'", mib="$states.input.memory_mib", stays=_STAYS),
+                "Output": _worker_answer("'lost'", mib="$states.input.memory_mib", stays=_STAYS),
                 "Next": f"Ended{suffix}",
             }
         ],
@@ -433,20 +433,22 @@ def _caught(outcome: str) -> str:
     return _jsonata(f"$merge([$states.input, {_failure(outcome, message)}])")
 
 
-def _told(otherwise: str, *, mib: str, stays: str) -> str:
+def _worker_answer(otherwise: str, *, mib: str, stays: str) -> str:
     """The answer of a worker whose attempt did not succeed, or (``otherwise``) what became of one
     that could not answer.
 
     A function's error is an object with the message in it, a task's is the message. Who paused is
     counted. ``stays``: whether the branch is to stay in tasks from here on.
     """
-    said = (
+    sent_answer = (
         f"$substringAfter($substring($cause, 0, {len(ENDED)}) = '{ENDED}' ? $cause : "
         f"$parse($cause).errorMessage, '{ENDED}')"
     )
     silent = f"{_ERROR}.Error = 'States.HeartbeatTimeout' ? '{_SILENT}' : ''"
     message = f"$cause != '' ? $substring($cause, 0, {_CAUSE_LENGTH}) : {silent}"
-    answer = f"$contains($cause, '{ENDED}') ? $parse({said}) : {_failure(otherwise, message)}"
+    answer = (
+        f"$contains($cause, '{ENDED}') ? $parse({sent_answer}) : {_failure(otherwise, message)}"
+    )
     paused = f"({_PAUSES}) + ($ended.outcome = 'paused' ? 1 : 0)"
     more = f"{{'memory_mib': {mib}, 'pauses': {paused}, 'stays': {stays}}}"
     return _jsonata(
@@ -462,12 +464,13 @@ def _failure(outcome: str, message: str) -> str:
     )
 
 
-def _says(words: tuple[str, ...]) -> str:
+def _mentions(words: tuple[str, ...]) -> str:
     return " or ".join(f"$contains({_ERROR}.Error & ' ' & $cause, '{word}')" for word in words)
 
 
 _LAMBDA_ENDED = (
-    f"({_says(_KILLED_FOR_MEMORY)}) ? 'memory' : ({_says(_OUT_OF_TIME)}) ? 'overran' : 'crashed'"
+    f"({_mentions(_KILLED_FOR_MEMORY)}) ? 'memory' : "
+    f"({_mentions(_OUT_OF_TIME)}) ? 'overran' : 'crashed'"
 )
 
 

@@ -103,7 +103,7 @@ class Tasks(Construct):
         """With which an attempt runs: it may what the ripple function may."""
         return self.definition.task_role
 
-    def know(self, settings: Settings) -> None:
+    def configure(self, settings: Settings) -> None:
         """Tell the worker where the parts of the Catchment are."""
         for key, value in settings.to_env().items():
             self._container.add_environment(key, value)

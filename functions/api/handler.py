@@ -25,12 +25,14 @@ def handle(event: dict[str, Any], context: LambdaContext) -> Answered | Refused:
     id.
     """
     try:
-        told = answer(event, ports)
+        result = answer(event, ports)
     except Exception:
         logger.exception("request broke", op=event.get("op"))
         return _broken(context.aws_request_id)
-    logger.info("request answered", op=event.get("op"), ok=told["ok"], refused=told.get("error"))
-    return told
+    logger.info(
+        "request answered", op=event.get("op"), ok=result["ok"], refused=result.get("error")
+    )
+    return result
 
 
 def _broken(request: str) -> Refused:

@@ -17,7 +17,7 @@ from duckstring.orchestrator.credible import credible
 from duckstring.orchestrator.deliver import deliver
 from duckstring.orchestrator.perform import perform
 from duckstring.orchestrator.task_ended import task_ended
-from duckstring.orchestrator.worker_verdict import heard
+from duckstring.orchestrator.worker_verdict import with_worker_verdicts
 from functions.json_log import json_logger
 
 logger = json_logger("orchestrator", Redactor(os.environ))
@@ -58,8 +58,8 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def _pass_on(event: dict[str, Any]) -> None:
     if event.get("source") == "aws.ecs":
-        told = task_ended(event, tokens=app.tokens, overrides=app.overrides)
-        logger.info("task's end passed on", task=event.get("resources"), told=told)
+        is_answered = task_ended(event, tokens=app.tokens, overrides=app.overrides)
+        logger.info("task's end passed on", task=event.get("resources"), told=is_answered)
         return
     letters = forward.forward(event, catalog=app.catalog, arrivals=app.arrivals, clock=app.clock)
     app.ports.mailbox.send(letters)
@@ -75,7 +75,7 @@ def _deliver(batch: Batch) -> Iterable[str]:
                 return ()
             effects = deliver(
                 batch.line,
-                heard(batch.line, letters, app.store, app.ends),
+                with_worker_verdicts(batch.line, letters, app.store, app.ends),
                 store=app.store,
                 gates=app.gates,
                 perform=lambda state, outbox: perform(state, outbox, app.ports),

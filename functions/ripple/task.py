@@ -62,9 +62,9 @@ def _whereabouts(uri: str, log: logging.Logger) -> dict[str, str]:
     """
     try:
         with urllib.request.urlopen(uri, timeout=3) as answer:  # noqa: S310 - ECS's own address
-            told: dict[str, Any] = json.load(answer)
-        options = told.get("LogOptions") or {}
-        task = told["Labels"]["com.amazonaws.ecs.task-arn"]
+            metadata: dict[str, Any] = json.load(answer)
+        options = metadata.get("LogOptions") or {}
+        task = metadata["Labels"]["com.amazonaws.ecs.task-arn"]
         return {
             "request_id": task,
             "log_group": options.get("awslogs-group", ""),

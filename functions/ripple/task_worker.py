@@ -31,7 +31,7 @@ def main() -> None:
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     with os.fdopen(number, "wb", buffering=0) as words:
-        _say(words, answer=_attempt(words))
+        _send(words, answer=_attempt(words))
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -47,20 +47,20 @@ def _attempt(words: BinaryIO) -> Mapping[str, object]:
     from functions.ripple.attempt import attempt  # noqa: PLC0415
 
     app = wiring.from_env(os.environ, logs.begin(), label=logs.label, origin=origin)
-    told = json.loads(os.environ[ORDER])
+    given = json.loads(os.environ[ORDER])
     order = Order(
-        Line(told["line"]),
-        told["run"],
-        told["launch"],
-        told["ripple"],
-        told["attempt"],
+        Line(given["line"]),
+        given["run"],
+        given["launch"],
+        given["ripple"],
+        given["attempt"],
         app.site,
-        told.get("pauses", 0),
+        given.get("pauses", 0),
     )
-    return attempt(order, replace(app.worker, begins=lambda seconds: _say(words, seconds=seconds)))
+    return attempt(order, replace(app.worker, begins=lambda seconds: _send(words, seconds=seconds)))
 
 
-def _say(words: BinaryIO, **word: object) -> None:
+def _send(words: BinaryIO, **word: object) -> None:
     words.write(json.dumps(word).encode() + b"\n")
 
 

@@ -135,7 +135,7 @@ class Played:
 
     def answer(self, gate, verdict, attempt=0, failure=None, memory_mib=0):
         told = Failure(**failure) if failure else None
-        TokenGates(self, "")._tell(
+        TokenGates(self, "")._send_answer(
             gate["token"],
             AnswerGate(gate["run"], 1, gate["ripple"], verdict, attempt, told, memory_mib),
         )

@@ -75,10 +75,10 @@ def answer(request: Mapping[str, object], ports: ApiPorts) -> Answered | Refused
 
 def refusal(error: DuckstringError) -> Refused:
     """An error of the tree, on the wire."""
-    told: Fault = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+    fault: Fault = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
     if traceback := getattr(error, "traceback", ""):
-        told["traceback"] = traceback
-    return {"ok": False, "error": told}
+        fault["traceback"] = traceback
+    return {"ok": False, "error": fault}
 
 
 def _hello(asked: requests.NothingAsked, ports: ApiPorts) -> HelloAnswer:

@@ -43,7 +43,7 @@ class NotListenedError(OperatorError):
 
 def show(line: Line, arrivals: Arrivals) -> ArrivalAnswer:
     """A line's rules."""
-    return {"line": line, "arrivals": [_told(arrival) for arrival in arrivals.of_line(line)]}
+    return {"line": line, "arrivals": [_row(arrival) for arrival in arrivals.of_line(line)]}
 
 
 def add(
@@ -106,7 +106,7 @@ def _read(given: Mapping[str, object]) -> Arrival:
     return Arrival(rule.name, rule.bucket, rule.prefix, rule.suffix, rule.kind)
 
 
-def _told(arrival: Arrival) -> ArrivalRow:
+def _row(arrival: Arrival) -> ArrivalRow:
     return {
         "name": arrival.name,
         "bucket": arrival.bucket,

@@ -98,9 +98,9 @@ def _unheard(
     """A deploy that its line has not heard of."""
     for line, release in sorted(releases.items()):
         held = seen.get(line)
-        heard = (held.state.next_release or held.state.release) if held else None
+        received = (held.state.next_release or held.state.release) if held else None
         if now - release.deployed > PATIENCE and (
-            heard is None or heard.deployed < release.deployed
+            received is None or received.deployed < release.deployed
         ):
             ago = _ago(now - release.deployed)
             what = (
@@ -147,10 +147,10 @@ def _lost_executions(
     described = executions.describe(held.state.line, run=run.number, launch=run.launch)
     status, cause = described or ("gone", "there is none")
     if status not in {"RUNNING", "PENDING_REDRIVE"}:
-        told = f": {cause}" if cause else ""
+        because = f": {cause}" if cause else ""
         what = (
             f"has run {run_key(held.state.line, run.number)} in flight since "
-            f"{_ago(now - run.started)}, whose execution is {status}{told}."
+            f"{_ago(now - run.started)}, whose execution is {status}{because}."
         )
         yield Finding("execution", held.state.line, what, since=run.started)
 

@@ -105,7 +105,7 @@ class Held:
     health: Health = "ok"
     version: str = ""
     selected: Release | None = None
-    waits: bool = False
+    is_waiting: bool = False
     failed: Release | None = None
     runs: tuple[str, ...] = ()
     pauses: Mapping[str, Instant] = field(default_factory=dict)
@@ -118,7 +118,9 @@ class Held:
 
     def holds_back(self, release: Release) -> bool:
         """Whether ``release`` waits for what is in flight."""
-        return bool(self.runs) and (self.waits or self.health == "failed" or not self.has(release))
+        return bool(self.runs) and (
+            self.is_waiting or self.health == "failed" or not self.has(release)
+        )
 
 
 def _same(one: Release | None, other: Release) -> bool:
@@ -176,7 +178,7 @@ def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool)
     ports.mailbox.send([*_removal_letters(removals, ports), *map(announcement, releases)])
     return {
         "ponds": [
-            _told(choice, before, after, held.get(choice.release.line, Held()))
+            _deployed_pond(choice, before, after, held.get(choice.release.line, Held()))
             for choice in choices
         ]
     }
@@ -345,20 +347,20 @@ def _held(seen: Seen, attempts: AttemptReader) -> Held:
         if (until := resumes(row))
     }
     version = state.release.version if state.release else ""
-    waits = state.next_release is not None
+    is_waiting = state.next_release is not None
     failed = state.release if state.health == "failed" else None
     return Held(
         state.health,
         version,
         state.next_release or state.release,
-        waits,
+        is_waiting,
         failed,
         runs_of(state),
         pauses,
     )
 
 
-def _told(
+def _deployed_pond(
     choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held
 ) -> DeployedPond:
     release = choice.release
@@ -371,7 +373,7 @@ def _told(
             *graph.warnings(release, after),
             *_rollback(release, before.get(release.line)),
             *_health(release, held),
-            *_waits(release, held),
+            *_waiting_warnings(release, held),
         ],
         "unchanged": choice.unchanged and (held.selected is None or held.has(release)),
         "killed": held.health == "killed",
@@ -400,7 +402,7 @@ def _health(release: Release, held: Held) -> tuple[str, ...]:
     return ()
 
 
-def _waits(release: Release, held: Held) -> tuple[str, ...]:
+def _waiting_warnings(release: Release, held: Held) -> tuple[str, ...]:
     """A run in flight holds a version back, and all that is asked for meanwhile with it."""
     if not held.holds_back(release):
         return ()
@@ -409,13 +411,13 @@ def _waits(release: Release, held: Held) -> tuple[str, ...]:
         f"; {name} pauses until {until:%Y-%m-%d %H:%M:%SZ}"
         for name, until in sorted(held.pauses.items())
     )
-    waits = (
+    waiting = (
         f"{release.version}{again} waits for {named(held.runs)}, and what is asked for meanwhile "
         "waits with it."
     )
     until = f"Until when is not known{pauses}. Look: {commands.status(release.line)}"
     stop = f"to stop what runs: {commands.kill(release.line)}, then wake."
-    return (f"{release.line} runs {held.version} still: {waits} {until}; {stop}",)
+    return (f"{release.line} runs {held.version} still: {waiting} {until}; {stop}",)
 
 
 def _all(judge: Callable[[Asked], Found], items: Sequence[Asked]) -> list[Found]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.api.conflicts import retry_conflicts
 from duckstring.api.ports import RemovePorts
-from duckstring.api.tell import tell
+from duckstring.api.post import post_and_wait
 from duckstring.engine.signals import Removed
 from duckstring.errors import OperatorError
 from duckstring.model import commands, graph
@@ -155,10 +155,10 @@ def _remove_line(
     # take it for an older word.
     removal = Removal(chosen, max(ports.clock.now(), deployed))
     ports.removals.remove(removal, versions, revision=revision)
-    told = tell(
+    posted = post_and_wait(
         chosen, Removed(removal.at), mailbox=ports.mailbox, states=ports.states, clock=ports.clock
     )
-    return stopped, told.applied
+    return stopped, posted.applied
 
 
 def _running(chosen: Line, ports: RemovePorts) -> list[str]:

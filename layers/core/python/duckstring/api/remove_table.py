@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from duckstring.api.ports import RemoveTablePorts
+from duckstring.api.post import post_and_wait
 from duckstring.api.remove import choose
-from duckstring.api.tell import tell
 from duckstring.engine.signals import TableRemoved
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, nearest
@@ -73,7 +73,7 @@ def remove_table(
     ]:
         raise TableStillReadError(line, table, readers)
     warnings = _warnings(state, table)
-    applied, waits = (False, []) if dry else _remove(line, table, ports)
+    applied, waiting_runs = (False, []) if dry else _remove(line, table, ports)
     return {
         "line": line,
         "table": table,
@@ -81,17 +81,19 @@ def remove_table(
         "stopped": [],
         "warnings": warnings,
         "applied": applied,
-        "waits_for": waits,
+        "waits_for": waiting_runs,
     }
 
 
 def _remove(line: Line, table: str, ports: RemoveTablePorts) -> tuple[bool, list[str]]:
     """Whether the line has heard of it, and the runs in flight with the first of which it goes."""
-    told = tell(
+    posted = post_and_wait(
         line, TableRemoved(table), mailbox=ports.mailbox, states=ports.states, clock=ports.clock
     )
-    waits = sorted(told.state.runs) if told.applied and table in told.state.tables else []
-    return told.applied, [run_key(line, number) for number in waits]
+    waiting_runs = (
+        sorted(posted.state.runs) if posted.applied and table in posted.state.tables else []
+    )
+    return posted.applied, [run_key(line, number) for number in waiting_runs]
 
 
 def _gone_already(state: PondState, table: str) -> RemoveAnswer:

@@ -78,14 +78,14 @@ def status(  # noqa: PLR0913 - two are the question, five are the ports
     held = {line: seen[line].state if line in seen else PondState(line) for line in lines}
     last = history.last_runs([line for line in lines if held[line].runs_started], now)
     rows = {line: rows_of(held[line], attempts) for line in lines} if pond else {}
-    told: list[LineStatus] = [
+    statuses: list[LineStatus] = [
         {
             **describe(held[line], releases.get(line), now, deployed=releases, rows=rows.get(line)),
             "last_run": last.get(line),
         }
         for line in lines
     ]
-    return {"now": to_text(now), "lines": told}
+    return {"now": to_text(now), "lines": statuses}
 
 
 def describe(
@@ -297,7 +297,7 @@ def _ripple_in_run(
     state: PondState, ripple: RippleState, run: Run, row: AttemptRow | None
 ) -> RunningRipple:
     word, attempt = _progress(state, ripple, run)
-    told: RunningRipple = {
+    running: RunningRipple = {
         "name": ripple.name,
         "status": word,
         "attempt": attempt.number if attempt else run.attempts.get(ripple.name, 0),
@@ -308,18 +308,18 @@ def _ripple_in_run(
         "pauses": None,
         "resumes": None,
     }
-    return _as_its_row_says(told, row) if attempt and row else told
+    return _with_its_row(running, row) if attempt and row else running
 
 
-def _as_its_row_says(told: RunningRipple, row: AttemptRow) -> RunningRipple:
+def _with_its_row(running: RunningRipple, row: AttemptRow) -> RunningRipple:
     """What an attempt was given is only where it began: after a pause it goes on in the
     function.
     """
     where, mib = row["where"], row["memory_mib"]
-    began = told["task_mib"]
+    began = running["task_mib"]
     by_place = {"lambda": 0, "task": began if mib is None else mib}
     return {
-        **told,
+        **running,
         "task_mib": by_place[where] if where else began,
         "where": where,
         "memory_mib": mib,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.api.in_flight import named, runs_of, waiting_release
 from duckstring.api.ports import ControlPorts
-from duckstring.api.tell import tell
+from duckstring.api.post import post_and_wait
 from duckstring.engine.signals import Triggered
 from duckstring.engine.state import Down, PondState
 from duckstring.model import commands, graph
@@ -43,7 +43,7 @@ def trigger(
     seen = ports.states.read([line]).get(line)
     before = seen.state if seen else PondState(line)
     epoch = ports.clock.now()
-    told = tell(
+    posted = post_and_wait(
         line,
         Triggered(known, epoch, window),
         mailbox=ports.mailbox,
@@ -54,13 +54,17 @@ def trigger(
         "line": line,
         "epoch": to_text(epoch),
         "warnings": _warnings(known, before, release, ports.catalog),
-        "applied": told.applied,
+        "applied": posted.applied,
     }
 
 
 def _warnings(kind: TriggerKind, state: PondState, release: Release, catalog: Catalog) -> list[str]:
     if kind != "remove":
-        return [*_kept(state, catalog), *_waits(state, release), *_absent(release, catalog)]
+        return [
+            *_kept(state, catalog),
+            *_waiting_warnings(state, release),
+            *_absent(release, catalog),
+        ]
     return [] if state.trigger else [f"{state.line} had no Wave or Tide that it has heard of."]
 
 
@@ -76,7 +80,7 @@ def _absent(release: Release, catalog: Catalog) -> list[str]:
     ]
 
 
-def _waits(state: PondState, release: Release) -> list[str]:
+def _waiting_warnings(state: PondState, release: Release) -> list[str]:
     """What the line starts only after the runs that hold a new version back."""
     waiting, runs = waiting_release(state, release), runs_of(state)
     if waiting is None or not runs:

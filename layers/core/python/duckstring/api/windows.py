@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from duckstring.api.tell import Told, tell
+from duckstring.api.post import Posted, post_and_wait
 from duckstring.engine.signals import WindowAdded, WindowRemoved
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, nearest
@@ -77,21 +77,21 @@ def add(
         )
     held = _state(line, states)
     if not _goes_with(window, held, clock.now()):
-        return _told(Told(held, applied=True), clock.now())
-    told = tell(line, WindowAdded(window), mailbox=mailbox, states=states, clock=clock)
-    if told.applied and _goes_with(
-        window, told.state, clock.now()
+        return _answer(Posted(held, applied=True), clock.now())
+    posted = post_and_wait(line, WindowAdded(window), mailbox=mailbox, states=states, clock=clock)
+    if posted.applied and _goes_with(
+        window, posted.state, clock.now()
     ):  # raises where somebody else was quicker, and says with what
         raise WindowError(
             f"{line} did not take Window {window.name}: another change came between.",
             hint="Look at its rules, and add it again.",
         )
-    return _told(told, clock.now())
+    return _answer(posted, clock.now())
 
 
 def listed(line: Line, *, states: StateReader, clock: Clock) -> WindowAnswer:
     """All rules of a line."""
-    return _told(Told(_state(line, states), applied=True), clock.now())
+    return _answer(Posted(_state(line, states), applied=True), clock.now())
 
 
 def remove(
@@ -106,8 +106,9 @@ def remove(
     held = _state(line, states)
     if name not in held.windows:
         raise WindowNotFoundError(name, line, known=held.windows)
-    return _told(
-        tell(line, WindowRemoved(name), mailbox=mailbox, states=states, clock=clock), clock.now()
+    return _answer(
+        post_and_wait(line, WindowRemoved(name), mailbox=mailbox, states=states, clock=clock),
+        clock.now(),
     )
 
 
@@ -202,14 +203,14 @@ def _state(line: Line, states: StateReader) -> PondState:
     return seen.state if seen else PondState(line)
 
 
-def _told(told: Told, now: Instant) -> WindowAnswer:
-    ahead = to_text(told.state.start_f) if told.state.start_f > now else None
+def _answer(posted: Posted, now: Instant) -> WindowAnswer:
+    ahead = to_text(posted.state.start_f) if posted.state.start_f > now else None
     return {
-        "line": told.state.line,
+        "line": posted.state.line,
         "now": to_text(now),
-        "windows": describe(told.state, now),
+        "windows": describe(posted.state, now),
         "ahead": ahead,
-        "applied": told.applied,
+        "applied": posted.applied,
     }
 
 

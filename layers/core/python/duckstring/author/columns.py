@@ -112,17 +112,17 @@ def applied(operator: str, *values: str) -> str:
     return f'{OWN}"{operator}"({", ".join(values)})'
 
 
-def said_by(error: BaseException) -> str:
+def duckdb_message(error: BaseException) -> str:
     """What DuckDB says: with ``errors_as_json``, which an author may set, it stands in JSON."""
     text = str(error)
     start = text.find('{"exception_type":')
     if start < 0:
         return text
     try:
-        told, _ = JSONDecoder().raw_decode(text[start:])
+        parsed, _ = JSONDecoder().raw_decode(text[start:])
     except ValueError:
         return text
-    return str(told.get("exception_message", text))
+    return str(parsed.get("exception_message", text))
 
 
 _SIMPLE = {"timestamp_tz": "TIMESTAMP WITH TIME ZONE", "time_tz": "TIME WITH TIME ZONE"}

@@ -365,11 +365,14 @@ def _look(engine: Engine, held: _Held) -> Seen:
 
 
 def _failed(engine: Engine, run: str, seen: Seen) -> ExternalRunFailedError:
-    said = " ".join(
+    reason = " ".join(
         part for part in (seen.message.strip() or "The engine gives no reason.", seen.url) if part
     )
     return ExternalRunFailedError(
-        f"{engine.job}, run {run}, ended {seen.word}: {said}", run=run, url=seen.url, word=seen.word
+        f"{engine.job}, run {run}, ended {seen.word}: {reason}",
+        run=run,
+        url=seen.url,
+        word=seen.word,
     )
 
 

@@ -108,7 +108,7 @@ class Web:
         status = response.status_code
         message = (
             f"{asked} answers {status} {response.reason_phrase}: "
-            f"{self._said(response) or 'nothing'}"
+            f"{self._engine_message(response) or 'nothing'}"
         )
         if status in _TOO_MANY or status == _TIMED_OUT or status >= _SERVER:
             return BusyError(
@@ -119,12 +119,12 @@ class Web:
         kind = UnknownRunError if status in _NOT_FOUND else RefusedError
         return kind(message, hint=self.hint, status=status, answer=_object(response))
 
-    def _said(self, response: httpx.Response) -> str:
+    def _engine_message(self, response: httpx.Response) -> str:
         """What an engine says of a refusal: the field that is for people, otherwise all of it."""
         fields = _object(response) or {}
         found = (fields.get(name) for name in _FOR_PEOPLE)
-        said = next((value for value in found if isinstance(value, str) and value.strip()), None)
-        return self._shown(response) if said is None else self._clean(said)[:_SHOWN]
+        text = next((value for value in found if isinstance(value, str) and value.strip()), None)
+        return self._shown(response) if text is None else self._clean(text)[:_SHOWN]
 
     def _read(self, asked: str, response: httpx.Response) -> Json:
         if not response.content.strip():

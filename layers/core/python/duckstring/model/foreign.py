@@ -183,8 +183,8 @@ class _Tree:
             return f"<an integer of {value.bit_length():,} bits>"
         if not math.isfinite(value):
             return {"nan": "NaN", "inf": "Infinity"}.get(str(value), "-Infinity")
-        said = self._hidden(value)
-        return value if said is None else said
+        hidden = self._hidden(value)
+        return value if hidden is None else hidden
 
     def _members(self, value: object) -> dict[int, tuple[object, object]] | list[object] | None:
         """Those of a mapping with their keys. Methods of an author's own class are passed by, or

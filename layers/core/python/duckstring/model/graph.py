@@ -164,9 +164,9 @@ def _absent(spec: SourceSpec, releases: Mapping[Line, Release]) -> str:
     pond = parse_line(spec.line)[0]
     others = [line for line in sorted(releases) if parse_line(line)[0] == pond]
     has = f" (there is {', '.join(others)})" if others else ""
-    waits = (
+    consequence = (
         "it is optional and does not count until then"
         if spec.optional
         else "nothing runs here until it is"
     )
-    return f"Source {spec.line} is not deployed yet{has}: {waits}."
+    return f"Source {spec.line} is not deployed yet{has}: {consequence}."

@@ -39,9 +39,11 @@ MOST_DEPTH = 16
 """Objects and lists in one another. A release, the deepest that a letter holds, has five."""
 
 MOST_TEXT = 4_096
-"""UTF-8 bytes of a text in a letter that is not in ``HEARD``: names, keys, paths, versions."""
+"""UTF-8 bytes of a text in a letter that is not in ``FOREIGN_TEXTS``: names, keys, paths,
+versions.
+"""
 
-HEARD: Mapping[tuple[str, str], int] = {
+FOREIGN_TEXTS: Mapping[tuple[str, str], int] = {
     ("Failure", "error"): 2_048,
     ("Failure", "message"): 65_536,
     ("Down", "message"): 16_384,

@@ -110,9 +110,9 @@ class Masks:
             return None
         if name := self._numbers.get(value):
             return f"***{name}***"
-        said = repr(value)
-        found = self.mask(said)
-        return None if found == said else found
+        text = repr(value)
+        found = self.mask(text)
+        return None if found == text else found
 
     def renewed(self, entries: Mapping[str, str]) -> Masks:
         """These masks and those of ``entries``: after a secret has changed, its old value may

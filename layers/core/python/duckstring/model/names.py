@@ -86,8 +86,8 @@ def try_key(
     was removed and deployed again counts its runs anew.
     """
     pond, major = parse_line(of)
-    told = "\n".join((catchment, of, str(number), to_text(started), ripple, str(tried)))
-    digest = sha256(told.encode()).hexdigest()[:_DIGEST]
+    identity = "\n".join((catchment, of, str(number), to_text(started), ripple, str(tried)))
+    digest = sha256(identity.encode()).hexdigest()[:_DIGEST]
     tail = f"-{major}-{number}-{digest}"
     return pond.replace("_", "-")[: _KEY_LENGTH - len(tail)].rstrip("-") + tail
 

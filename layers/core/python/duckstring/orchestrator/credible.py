@@ -125,17 +125,17 @@ def _far_ahead(signal: Signal, state: PondState, revision_of: Callable[[Line], i
     """
     match signal:
         case SourceTold(source=sender, stamp=stamp):
-            heard = state.sources[sender].heard if sender in state.sources else stamp
+            last_stamp = state.sources[sender].heard if sender in state.sources else stamp
         case (
             PullReceived(sink=sender, stamp=stamp)
             | TargetReceived(sink=sender, stamp=stamp)
             | SinkAttached(sink=sender, stamp=stamp)
             | SinkDetached(sink=sender, stamp=stamp)
         ):
-            heard = state.sinks.get(sender, (0, 0))
+            last_stamp = state.sinks.get(sender, (0, 0))
         case _:
             return ""
-    if stamp[0] - heard[0] <= _USUAL_JUMP or stamp[0] <= revision_of(sender):
+    if stamp[0] - last_stamp[0] <= _USUAL_JUMP or stamp[0] <= revision_of(sender):
         return ""
     return f"{sender} has not come to revision {stamp[0]}"
 
@@ -144,8 +144,8 @@ def _last_begun(ripple: str, run: Run, state: PondState) -> int:
     """The last attempt that a branch was told to make; 0: none."""
     given = run.attempts.get(ripple, 0)
     attempt = state.ripples[ripple].attempt if ripple in state.ripples else None
-    is_told = attempt is None or attempt.run != run.number or attempt.dispatched
-    return given if is_told else given - 1
+    is_dispatched = attempt is None or attempt.run != run.number or attempt.dispatched
+    return given if is_dispatched else given - 1
 
 
 def waits_for(state: PondState, gate: GateReached) -> bool:

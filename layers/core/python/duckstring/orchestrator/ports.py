@@ -155,7 +155,7 @@ class Schedules(Protocol):
 class Ends(Protocol):
     """Rows of attempts."""
 
-    def said(
+    def recorded_end(
         self, line: Line, *, run: int, ripple: str, attempt: int
     ) -> tuple[OwnFailure, Failure] | None:
         """How its worker said that an attempt failed; None: it did not."""

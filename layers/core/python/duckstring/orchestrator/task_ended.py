@@ -64,12 +64,12 @@ def task_ended(event: Fields, *, tokens: Tokens, overrides: Overrides) -> bool:
             },
         )
         return False
-    heard = tokens.answer(stopped.token, stopped.answer)
-    if heard:
+    received = tokens.answer(stopped.token, stopped.answer)
+    if received:
         _log.warning(
             "task stopped", extra={"outcome": stopped.outcome, "failure": stopped.answer["failure"]}
         )
-    return heard
+    return received
 
 
 def read(event: Fields, overrides: Overrides) -> StoppedTask:
@@ -109,10 +109,10 @@ def _end(detail: Fields) -> tuple[FailedEnd, str, str]:
             words.append(str(container["reason"]))
         if container.get("exitCode") is not None:
             words.append(f"exit code {container['exitCode']}")
-    told = "; ".join(word for word in words if word)[:_LENGTH]
-    if _OUT_OF_MEMORY in told:
-        return "memory", _OUT_OF_MEMORY, f"The task was killed for its memory: {told}"
-    return "lost", code, f"The task stopped before its attempt was over: {told}"
+    details = "; ".join(word for word in words if word)[:_LENGTH]
+    if _OUT_OF_MEMORY in details:
+        return "memory", _OUT_OF_MEMORY, f"The task was killed for its memory: {details}"
+    return "lost", code, f"The task stopped before its attempt was over: {details}"
 
 
 def _list(holder: object, key: str) -> Iterator[Fields]:

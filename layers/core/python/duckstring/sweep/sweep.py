@@ -83,11 +83,11 @@ def _deployment(
     line: Line, held: Seen | None, release: Release | None, now: Instant, report: Report
 ) -> Iterator[Letter]:
     """A selection that its line never heard of: the deploy died between the two."""
-    heard = (held.state.next_release or held.state.release) if held else None
+    received = (held.state.next_release or held.state.release) if held else None
     if (
         release is None
         or now - release.deployed < GRACE
-        or (heard and heard.deployed >= release.deployed)
+        or (received and received.deployed >= release.deployed)
     ):
         return
     report.untold.append(line)
@@ -137,28 +137,28 @@ def _silent(state: PondState, run: Run, attempts: AttemptReader, now: Instant) -
     }
     is_crowded = len(state.ripples) > MOST_BRANCHES
 
-    def heard_of(name: str) -> bool | None:
+    def may_live(name: str) -> bool | None:
         """None: it has not begun."""
         row = attempts.attempt(
             state.line, run=run.number, ripple=name, attempt=working[name].number
         )
-        return None if row is None else _is_heard_of(row, _longest(state, name), now)
+        return None if row is None else _may_be_alive(row, _longest(state, name), now)
 
     for name, attempt in working.items():
         waited = now - attempt.since
-        if waited <= SILENT or (heard := heard_of(name)):
+        if waited <= SILENT or (lives := may_live(name)):
             continue
         # Of more Ripples than the machine has places for, one waits for its place as long as others
         # are at work.
-        if heard is None and (
-            waited <= ABSENT or (is_crowded and any(heard_of(other) for other in working))
+        if lives is None and (
+            waited <= ABSENT or (is_crowded and any(may_live(other) for other in working))
         ):
             continue
         return f"attempt {attempt.number} of {name} for {int(waited.total_seconds() // 60)} min"
     return None
 
 
-def _is_heard_of(row: AttemptRow, longest: timedelta, now: Instant) -> bool:
+def _may_be_alive(row: AttemptRow, longest: timedelta, now: Instant) -> bool:
     """Whether an attempt may live, or what it said of its end be under way.
 
     A task, whose silence the machine notices by itself, and one that pauses live until their own

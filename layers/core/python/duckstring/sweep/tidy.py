@@ -118,8 +118,8 @@ def _finished(
     """
     for line, removal in removals.items():
         state = seen[line].state if line in seen else None
-        heard = state is None or not is_pending(removal, state)
-        if heard and (line in releases or now - removal.at >= 2 * DAY):
+        received = state is None or not is_pending(removal, state)
+        if received and (line in releases or now - removal.at >= 2 * DAY):
             yield removal
 
 

@@ -144,7 +144,7 @@ class World:
     places: dict[Attempted, int] = field(default_factory=dict)
     rows: list[tuple[Line, RecordAttempt]] = field(default_factory=list)
     stopped_tasks: set[Attempted] = field(default_factory=set)
-    kills_told: list[tuple[Line, CallOnKill]] = field(default_factory=list)
+    kill_calls: list[tuple[Line, CallOnKill]] = field(default_factory=list)
     snapshots: dict[tuple[Line, int], PublishSnapshot] = field(default_factory=dict)
     schedules: list[tuple[Line, SetSchedule | DropSchedule]] = field(default_factory=list)
     events: list[tuple[Line, Announce]] = field(default_factory=list)
@@ -318,7 +318,7 @@ class World:
             case StopTask(run, ripple, attempt):
                 self.stopped_tasks.add((line, run, ripple, attempt))
             case CallOnKill():
-                self.kills_told.append((line, effect))
+                self.kill_calls.append((line, effect))
             case SetAlarm(at):
                 self._later(at, lambda: self.post("clock", line, AlarmRang()))
             case PublishSnapshot(run):

@@ -58,7 +58,7 @@ that could not be sent.
 MUTE_EXIT = 74
 """The exit code of a process that could not say how its attempt ended."""
 
-TOLD = ("table", "key", "rows", "bytes", "fingerprint")
+TABLE_FIELDS = ("table", "key", "rows", "bytes", "fingerprint")
 """What an attempt says of a table that it has written; the rest is the engine's."""
 
 _FIRST_TO_GO = "1000"
@@ -261,7 +261,7 @@ class _Attempt:
             end_output()
         except BaseException:  # noqa: BLE001 - the author has replaced what this needs
             _exit(MUTE_EXIT)
-        self._tell(ended)
+        self._send_end(ended)
 
     def _grant(self, keys: AttemptKeys) -> None:
         self._storage.grant(keys)
@@ -340,7 +340,7 @@ class _Attempt:
             while True:
                 self._storage.grant(cast("AttemptKeys", _unpacked(renewals)))
 
-    def _tell(self, ended: Ended) -> NoReturn:
+    def _send_end(self, ended: Ended) -> NoReturn:
         try:
             end = {
                 **_end(ended, self._pond),
@@ -359,10 +359,10 @@ class _Attempt:
 
 
 def _cut_frames(error: BaseException, project: Project) -> str:
-    told = judged(error, project)
-    if isinstance(told, Cut):
-        return told.traceback
-    return told.traceback if isinstance(told, Fault) else ""
+    verdict = judged(error, project)
+    if isinstance(verdict, Cut):
+        return verdict.traceback
+    return verdict.traceback if isinstance(verdict, Fault) else ""
 
 
 def _mask_signals() -> None:
@@ -390,7 +390,8 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
     match ended:
         case Returned(value, requested):
             tables = [
-                {name: getattr(table, name) for name in TOLD} for table in pond.written.values()
+                {name: getattr(table, name) for name in TABLE_FIELDS}
+                for table in pond.written.values()
             ]
             reads = None if pond.reads is None else list(pond.reads)
             names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}

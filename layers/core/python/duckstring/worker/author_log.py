@@ -83,31 +83,31 @@ class AuthorLog:
                     self._print(line[start : start + LONGEST_LINE].rstrip("\r"), stream, at)
 
     def _print(self, line: str, stream: str, at: float | None) -> None:
-        told = {
+        fields = {
             "levelno": logging.INFO,
             "levelname": "INFO",
             "msg": line,
             "funcName": "print",
             "stream": stream,
         }
-        record = logging.makeLogRecord({"name": self._log.name} | told)
+        record = logging.makeLogRecord({"name": self._log.name} | fields)
         _set_time(record, at)
         self._log.handle(record)
 
-    def record(self, told: Message) -> None:
+    def record(self, message: Message) -> None:
         """A record of the author's logging."""
         record = logging.LogRecord(
             self._log.name,
-            _level(told.get("level")),
-            str(told.get("file")),
-            int(told["line"]) if isinstance(told.get("line"), int) else 0,
-            self._clean(str(told.get("message"))),
+            _level(message.get("level")),
+            str(message.get("file")),
+            int(message["line"]) if isinstance(message.get("line"), int) else 0,
+            self._clean(str(message.get("message"))),
             None,
             None,
-            str(told.get("function")),
+            str(message.get("function")),
         )
-        _set_time(record, told.get("created"))
-        for name, value in _fields(told).items():
+        _set_time(record, message.get("created"))
+        for name, value in _fields(message).items():
             setattr(record, name, self._redactor.tree(value, most=LONGEST_LINE))
         if self._log.isEnabledFor(record.levelno):
             self._log.handle(record)
@@ -129,13 +129,13 @@ def _level(number: object) -> int:
     return max([level for level in _LEVELS if level <= wanted], default=logging.DEBUG)
 
 
-def _fields(told: Message) -> dict[str, Any]:
-    more = told.get("more")
+def _fields(message: Message) -> dict[str, Any]:
+    more = message.get("more")
     found = (
         {f"{name}_" if name in RESERVED else readable(name): value for name, value in more.items()}
         if isinstance(more, Mapping)
         else {}
     )
-    if told.get("trace"):
-        found |= {"exception_name": told.get("raised"), "exception": told["trace"]}
+    if message.get("trace"):
+        found |= {"exception_name": message.get("raised"), "exception": message["trace"]}
     return found

@@ -158,10 +158,10 @@ def _reason(broken: BaseException) -> str:
 
 def _written(error: BaseException, project: Project) -> str:
     left_out = "(errors that came before these are left out)\n" if _cut_chain(error) else ""
-    told = traceback.TracebackException(
+    described = traceback.TracebackException(
         type(error), error, _from_author(error.__traceback__, project)
     )
-    return left_out + "".join(told.format()).replace(f"{project.root}/", "")
+    return left_out + "".join(described.format()).replace(f"{project.root}/", "")
 
 
 def _cut_chain(error: BaseException) -> bool:

@@ -178,8 +178,8 @@ def _children() -> frozenset[int]:
 
 def _died(module: str, code: int, output: Path) -> RippleError:
     how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    said = output.read_text(encoding="utf-8", errors="backslashreplace")[-_OUTPUT_SHOWN:].strip()
+    printed = output.read_text(encoding="utf-8", errors="backslashreplace")[-_OUTPUT_SHOWN:].strip()
     return RippleError(
-        f"Importing {module} ended the process {how}{f'; it said: {said}' if said else '.'}",
+        f"Importing {module} ended the process {how}{f'; it said: {printed}' if printed else '.'}",
         hint="At module level only declare; it may use 2 GB of memory.",
     )

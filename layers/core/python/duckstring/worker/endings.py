@@ -46,7 +46,7 @@ class Work:
         return self.began.started + self.timeout
 
 
-def tell(
+def report_end(
     ended: Known, how: str, work: Work, worker: Worker, *, discarded: Sequence[str] = ()
 ) -> Answer:
     """Tell how an attempt ended that is still ours.
@@ -154,9 +154,15 @@ def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> boo
     """Into the attempt's row. False: it was taken from us."""
     fault = redacted(fault, worker)
     order, usage = work.order, work.began.usage.most(work.meter.usage())
-    said = (fault.error, fault.message, fault.traceback)
+    fault_fields = (fault.error, fault.message, fault.traceback)
     row = AttemptFinished(
-        order.run, order.ripple, order.attempt, status, worker.clock.now(), *said, usage=usage
+        order.run,
+        order.ripple,
+        order.attempt,
+        status,
+        worker.clock.now(),
+        *fault_fields,
+        usage=usage,
     )
     return worker.history.finished(order.line, row)
 
@@ -198,13 +204,13 @@ def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
             )
         ]
     )
-    told = {
+    written = {
         "tables": len(tables),
         "rows": sum(table.rows for table in tables.values()),
         "skipped": done.skipped,
     }
     worker.log.info(
-        "ripple succeeded", extra={**told, "seconds": usage.seconds, "peak_mib": usage.peak_mib}
+        "ripple succeeded", extra={**written, "seconds": usage.seconds, "peak_mib": usage.peak_mib}
     )
     return {"outcome": "ok"}
 

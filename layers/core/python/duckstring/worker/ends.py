@@ -17,7 +17,7 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.foreign import Redactor
 from duckstring.model.names import POND_NAME
-from duckstring.worker.attempt_process import MUTE_EXIT, TOLD
+from duckstring.worker.attempt_process import MUTE_EXIT, TABLE_FIELDS
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.descendants import Exit
 from duckstring.worker.memory_kills import kernel_kills
@@ -94,8 +94,8 @@ def known(
     """
     outcome = _clean(outcome, redactor.text)
     if outcome.why:
-        said = outcome.end or {}
-        return Cut(str(said.get("traceback") or ""))
+        sent = outcome.end or {}
+        return Cut(str(sent.get("traceback") or ""))
     match outcome.end:
         case {
             "end": "returned",
@@ -186,8 +186,8 @@ def _tables(found: list[Any], key_of: Callable[[str], str]) -> dict[str, TableVe
     for one in found:
         if (
             not isinstance(one, dict)
-            or [type(one.get(name)) for name in TOLD] != [str, str, int, int, str]
-            or len(one) != len(TOLD)
+            or [type(one.get(name)) for name in TABLE_FIELDS] != [str, str, int, int, str]
+            or len(one) != len(TABLE_FIELDS)
         ):
             return None
         table = TableVersion(**one)

@@ -111,9 +111,9 @@ class _Server:
     def imported(self, names: Collection[str]) -> None:
         if new := (LIBRARIES & set(names)) - self._imported:
             self._imported |= new
-            self.tell(do="import", names=sorted(new))
+            self.send_order(do="import", names=sorted(new))
 
-    def tell(self, **word: object) -> None:
+    def send_order(self, **word: object) -> None:
         with suppress(OSError):
             self.door.sendall(line(word))
 
@@ -136,16 +136,16 @@ class _Server:
         it has forked.
         """
         try:
-            said = self.door.recv(MOST_WORDS)
+            received = self.door.recv(MOST_WORDS)
         except OSError:
-            said = b""
-        if not said:
+            received = b""
+        if not received:
             self._is_gone = True
             for forked in self._forked.values():
                 forked.gone = True
             self._forked.clear()
             return
-        *lines, self._rest = (self._rest + said).split(b"\n")
+        *lines, self._rest = (self._rest + received).split(b"\n")
         for word in map(json.loads, lines):
             self._take(word)
 
@@ -204,12 +204,12 @@ class Forked:
     def signal(self, number: int) -> None:
         """Send the process a signal."""
         self._server.go_on()
-        self._server.tell(do="signal", number=self._number, signal=number)
+        self._server.send_order(do="signal", number=self._number, signal=number)
 
     def end(self) -> None:
         """Kill it and all that it has started."""
         self._server.go_on()
-        self._server.tell(do="end", number=self._number)
+        self._server.send_order(do="end", number=self._number)
 
     def abandon(self) -> None:
         """Kill the server, which does not answer, with all that it has started: the next attempt

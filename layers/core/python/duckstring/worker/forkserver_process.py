@@ -177,11 +177,13 @@ class _Loop:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _hear(self) -> bool:
-        said, given, _, _ = socket.recv_fds(self._door, MOST_WORDS, _STREAMS_EACH * _MOST_ORDERS)
-        if not said:
+        received, given, _, _ = socket.recv_fds(
+            self._door, MOST_WORDS, _STREAMS_EACH * _MOST_ORDERS
+        )
+        if not received:
             return False
         self._given += given
-        *lines, self._rest = (self._rest + said).split(b"\n")
+        *lines, self._rest = (self._rest + received).split(b"\n")
         for word in map(json.loads, lines):
             self._do(word)
         return True

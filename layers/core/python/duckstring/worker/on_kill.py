@@ -98,7 +98,7 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
         )
         worker.log.info("on_kill was called before")
         return "ok"
-    how, message = _told(_call(order, package, secrets, worker), order)
+    how, message = _kill_result(_call(order, package, secrets, worker), order)
     kills.called_on_kill(
         order.line, OnKillCalled(order.run, order.ripple, order.attempt, how, message)
     )
@@ -146,7 +146,7 @@ def _call(order: KillOrder, package: Path, secrets: Mapping[str, str], worker: W
         return Fault(type(error).__name__, error.message, "")
 
 
-def _told(ended: Known, order: KillOrder) -> tuple[KillEnd, str]:
+def _kill_result(ended: Known, order: KillOrder) -> tuple[KillEnd, str]:
     match ended:
         case Done(requested=True):
             return "requested", ended.value or ""

@@ -87,12 +87,12 @@ class Stream(io.TextIOWrapper):
             return
         self._saying.now = True
         try:
-            told = {"stream": self._name, "at": time.time()}
+            common = {"stream": self._name, "at": time.time()}
             starts = range(0, len(lines), LONGEST_TEXT)
             for start in starts:
                 more = goes_on or start != starts[-1]
                 self._link.send(
-                    {"lines": lines[start : start + LONGEST_TEXT], "goes_on": more} | told
+                    {"lines": lines[start : start + LONGEST_TEXT], "goes_on": more} | common
                 )
         except OSError:
             super().write(lines + "\n")
@@ -128,7 +128,7 @@ def _described(record: logging.LogRecord) -> dict[str, object]:
         for name, value in record.__dict__.items()
         if name not in _PLAIN
     }
-    told: dict[str, object] = {
+    message: dict[str, object] = {
         "level": record.levelno,
         "logger": record.name,
         "message": cut(record.getMessage(), LONGEST_TEXT),
@@ -139,9 +139,9 @@ def _described(record: logging.LogRecord) -> dict[str, object]:
         "more": more,
     }
     if record.exc_info and record.exc_info[1] is not None:
-        told["trace"] = _trace_of(record.exc_info[1])
-        told["raised"] = record.exc_info[1].__class__.__name__
-    return told
+        message["trace"] = _trace_of(record.exc_info[1])
+        message["raised"] = record.exc_info[1].__class__.__name__
+    return message
 
 
 def _trace_of(error: BaseException) -> str:

@@ -26,7 +26,7 @@ from duckstring.model.attempts import LONGEST, AttemptStarted, Began
 from duckstring.model.names import table_key
 from duckstring.worker.attempt_process import Call
 from duckstring.worker.author_log import AuthorLog
-from duckstring.worker.endings import Answer, Work, abandon, out_of_time, tell
+from duckstring.worker.endings import Answer, Work, abandon, out_of_time, report_end
 from duckstring.worker.ends import Memory, discarded, known
 from duckstring.worker.ports import Order, Worker
 from duckstring.worker.processes import Process
@@ -98,7 +98,7 @@ def _attempt(one: Process, call: Call, work: Work, left: float, worker: Worker) 
     ended = known(
         outcome, order.ripple, memory, redactor=worker.redactor, key_of=partial(_key, around)
     )
-    return tell(ended, outcome.why, work, worker, discarded=discarded(outcome))
+    return report_end(ended, outcome.why, work, worker, discarded=discarded(outcome))
 
 
 def _key(around: Surroundings, table: str) -> str:

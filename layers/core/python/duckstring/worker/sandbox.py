@@ -73,7 +73,7 @@ def _answer(project: Project) -> Mapping[str, object]:
             "ripples": _wire(arrange([one.spec for one in declared], module=project.module)),
         }
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a module raises is told to its author
-        return {"ok": False, "error": _told(error, project)}
+        return {"ok": False, "error": _error_object(error, project)}
 
 
 def _wire(specs: Sequence[RippleSpec]) -> list[dict[str, object]]:
@@ -84,15 +84,15 @@ def _wire(specs: Sequence[RippleSpec]) -> list[dict[str, object]]:
     ]
 
 
-def _told(error: BaseException, project: Project) -> dict[str, str]:
+def _error_object(error: BaseException, project: Project) -> dict[str, str]:
     frames = error.__traceback__
     while frames is not None and not frames.tb_frame.f_code.co_filename.startswith(
         str(project.root)
     ):
         frames = frames.tb_next
-    told = traceback.TracebackException(type(error), error, frames)
-    told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith(_OWN)]
-    written = _without_folders("".join(told.format()), project)
+    described = traceback.TracebackException(type(error), error, frames)
+    described.stack[:] = [frame for frame in described.stack if not frame.filename.startswith(_OWN)]
+    written = _without_folders("".join(described.format()), project)
     if isinstance(error, DuckstringError):
         message = _without_folders(error.message, project)
         return {

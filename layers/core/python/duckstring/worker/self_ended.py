@@ -48,7 +48,7 @@ _pidfd_send_signal: Any = getattr(signal, "pidfd_send_signal", None)  # Linux ha
 _Given = ParamSpec("_Given")
 _Found = TypeVar("_Found")
 
-Say = Callable[[Mapping[str, object]], None]
+Announce = Callable[[Mapping[str, object]], None]
 
 
 class SelfEnded:
@@ -59,7 +59,7 @@ class SelfEnded:
     this process has waited for it: one that was killed meanwhile never says that it has.
     """
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Announce) -> None:
         self._say = say
         self._running = False
         self._pid, above = os.getpid(), os.getppid()

@@ -136,9 +136,11 @@ class Supervisor:
             threading.Thread(target=work, daemon=True).start()
         self._attend(child, words)
         self._listen(words)
-        told = self._tell(self._answer or self._verdict(child.returncode, killed_before))
+        is_answered = self._send_answer(
+            self._answer or self._verdict(child.returncode, killed_before)
+        )
         self._over.set()
-        return told
+        return is_answered
 
     def _is_wanted(self) -> bool:
         """Asked before the author's code begins. Who gives no answer may still want it."""
@@ -165,11 +167,11 @@ class Supervisor:
     def _attend(self, child: subprocess.Popen[bytes], words: int) -> None:
         """Until the worker has ended."""
         kill_at: float | None = None
-        heard = [self._bell, words]
+        inputs = [self._bell, words]
         while True:
-            ready, _, _ = select.select(heard, [], [], self._until(kill_at))
+            ready, _, _ = select.select(inputs, [], [], self._until(kill_at))
             if words in ready and not self._listen(words):
-                heard.remove(words)
+                inputs.remove(words)
             rung = os.read(self._bell, 16) if self._bell in ready else b""
             if _EXITED in rung:
                 return
@@ -197,12 +199,12 @@ class Supervisor:
         """What the worker has said by now. False: it will say no more."""
         while True:
             try:
-                said = os.read(words, _WORDS)
+                received = os.read(words, _WORDS)
             except BlockingIOError:
                 return True
-            if not said:
+            if not received:
                 return False
-            *lines, self._rest = (self._rest + said).split(b"\n")
+            *lines, self._rest = (self._rest + received).split(b"\n")
             for line in lines:
                 self._hear(line)
 
@@ -275,7 +277,7 @@ class Supervisor:
             outcome, ripple=order.ripple, attempt=order.attempt, error=error, message=message
         )
 
-    def _tell(self, answer: Answer) -> bool:
+    def _send_answer(self, answer: Answer) -> bool:
         """Until it is heard, or nobody waits for it. The beats go on meanwhile."""
         if self._why == "unwanted":
             return True

@@ -141,9 +141,9 @@ def _source(
             f"The snapshot {run_key(line, number)} that this run reads is gone.",
             hint="A new run pins a newer one.",
         )
-    told = state.sources.get(line)
-    changed = snapshot.f > since and (told is None or told.report.changed_f > since)
-    fresh = told.report.end_f if told and told.report.snapshot == number else snapshot.f
+    view = state.sources.get(line)
+    changed = snapshot.f > since and (view is None or view.report.changed_f > since)
+    fresh = view.report.end_f if view and view.report.snapshot == number else snapshot.f
     return SourceTables(
         snapshot.tables, changed, line, snapshot.dropped, number, snapshot.f, max(fresh, snapshot.f)
     )

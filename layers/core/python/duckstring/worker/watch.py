@@ -148,7 +148,7 @@ class _Following:
         self._begun = time.monotonic()
         self._limits = sorted(follow.limits, key=lambda limit: limit.seconds)
         self._looks, self._keys_at, self._held = follow.pace.early, follow.pace.keys, order.keys
-        self._tells: list[float] = []
+        self._stops_at: list[float] = []
         self._kill_at: float | None = None
         self._abandon_at = float("inf")
         self._done: list[Callable[[], None]] = []
@@ -378,7 +378,7 @@ class _Following:
         due = [
             self._looks,
             self._abandon_at,
-            *self._tells,
+            *self._stops_at,
             *(limit.seconds for limit in self._limits[:1]),
         ]
         due += [self._kill_at] if self._kill_at is not None else []
@@ -401,11 +401,11 @@ class _Following:
             self._pool.submit(self._renew, self._follow.keys)
         for stream in [stream for stream, part in self._parts.items() if now >= part.until]:
             self._say_part(stream)
-        self._end_what_is_told(now)
+        self._end_overdue(now)
 
-    def _end_what_is_told(self, now: float) -> None:
-        if self._tells and now >= self._tells[0]:
-            self._tells.pop(0)
+    def _end_overdue(self, now: float) -> None:
+        if self._stops_at and now >= self._stops_at[0]:
+            self._stops_at.pop(0)
             self._forked.signal(STOP)
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at, self._abandon_at = None, now + PATIENCE
@@ -426,7 +426,7 @@ class _Following:
         self._outcome.why = why
         self._follow.log.warning("attempt is stopped", extra={"status": why})
         grace, now = self._follow.pace.grace, self._age()
-        self._tells = [now + grace * part / _ROUNDS for part in range(_ROUNDS)]
+        self._stops_at = [now + grace * part / _ROUNDS for part in range(_ROUNDS)]
         self._kill_at = now + grace
 
 

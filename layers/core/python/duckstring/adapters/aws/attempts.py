@@ -199,7 +199,7 @@ class AttemptRows:
             away="started" not in found or "resumes" in found or "left" in found,
         )
 
-    def said(
+    def recorded_end(
         self, line: Line, *, run: int, ripple: str, attempt: int
     ) -> tuple[OwnFailure, Failure] | None:
         """How its worker said that an attempt failed; None: it did not."""

@@ -110,11 +110,11 @@ class DynamoCatalog:
         """
         line, pond = removal.line, parse_line(removal.line)[0]
         keys = DynamoArrivals(self._clients, self._table).keys_of(line)
-        told = {"pk": _CATALOG, "sk": f"REMOVED#{line}", "line": line, "at": to_text(removal.at)}
+        item = {"pk": _CATALOG, "sk": f"REMOVED#{line}", "line": line, "at": to_text(removal.at)}
         items: list[TransactWriteItemTypeDef] = [
             self._advance(revision),
             self._delete(_CATALOG, f"LINE#{line}"),
-            {"Put": {"TableName": self._table, "Item": to_item(told)}},
+            {"Put": {"TableName": self._table, "Item": to_item(item)}},
             *(self._delete(*key) for key in keys),
         ]
         rows = [self._delete(f"POND#{pond}", f"VERSION#{version}") for version in versions]

@@ -94,12 +94,12 @@ def _branch(branch: RippleBranch) -> dict[str, object]:
     """What the machine knows of a Ripple. ``memory_mib`` goes with ``task``; an input of before
     there were any has none.
     """
-    told: dict[str, object] = {
+    fields: dict[str, object] = {
         "ripple": branch.ripple,
         "verdict": branch.verdict,
         "attempt": branch.attempt,
     }
-    return {**told, "memory_mib": branch.memory_mib} if branch.verdict == "task" else told
+    return {**fields, "memory_mib": branch.memory_mib} if branch.verdict == "task" else fields
 
 
 def _branches(payload: str) -> object:
@@ -197,14 +197,14 @@ class TokenGates:
         if _is_echo(answer, int(item.get("attempt", {"N": "0"})["N"])):
             return False
         tokens = [item["token"]["S"], *sorted(item.get("beside", {}).get("SS", ()))]
-        waited = [self._is_told(token, answer) for token in tokens]
+        waited = [self._is_accepted(token, answer) for token in tokens]
         self._clients.dynamodb.delete_item(TableName=self._table, Key=key)
         return True if any(waited) else None
 
-    def _is_told(self, token: str, answer: AnswerGate) -> bool:
+    def _is_accepted(self, token: str, answer: AnswerGate) -> bool:
         """False: nobody waits with this token."""
         try:
-            self._tell(token, answer)
+            self._send_answer(token, answer)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _FOREIGN:
@@ -217,7 +217,7 @@ class TokenGates:
             return False
         return True
 
-    def _tell(self, token: str, answer: AnswerGate) -> None:
+    def _send_answer(self, token: str, answer: AnswerGate) -> None:
         """A gate succeeds with the attempt to run; any other verdict is a failure, so that no
         state is needed to tell them apart.
         """

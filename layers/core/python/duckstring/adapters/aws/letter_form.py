@@ -24,7 +24,7 @@ import msgspec
 from duckstring.adapters.aws.older import renewed_signal
 from duckstring.engine.signals import Signal
 from duckstring.model.instants import Instant, from_text
-from duckstring.model.limits import HEARD, MOST_DEPTH, MOST_LETTER_BYTES, MOST_TEXT
+from duckstring.model.limits import FOREIGN_TEXTS, MOST_DEPTH, MOST_LETTER_BYTES, MOST_TEXT
 from duckstring.model.names import Line, parse_line
 from duckstring.model.values import kind_of
 
@@ -138,7 +138,7 @@ def _object_form(kind: type[msgspec.Struct]) -> Check:
 
 
 def _field_form(kind: type, field: msgspec.structs.FieldInfo) -> Check:
-    most = HEARD.get((kind.__name__, field.name))
+    most = FOREIGN_TEXTS.get((kind.__name__, field.name))
     return _form(field.type) if most is None else _text_form(most)
 
 

@@ -44,13 +44,15 @@ class StepTokens:
         Raises:
             TransientError: Step Functions did not hear it.
         """
-        told = json.dumps(answer)
+        payload = json.dumps(answer)
         try:
             if answer["outcome"] == "ok":
-                self._clients.prompt_stepfunctions.send_task_success(taskToken=token, output=told)
+                self._clients.prompt_stepfunctions.send_task_success(
+                    taskToken=token, output=payload
+                )
             else:
                 self._clients.prompt_stepfunctions.send_task_failure(
-                    taskToken=token, error=_ERROR, cause=ENDED + told
+                    taskToken=token, error=_ERROR, cause=ENDED + payload
                 )
         except (ClientError, BotoCoreError) as error:
             return _refused(error)
