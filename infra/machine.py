@@ -81,8 +81,8 @@ _KILLED_FOR_MEMORY = ("Runtime.OutOfMemory", "signal: killed", "exit status 137"
 """How Lambda tells of a function that wanted more memory than it had."""
 
 _SILENT = (
-    f"Nothing was heard of it for {SILENCE_SECONDS} s: its task did not come up in time, or lost "
-    "its network."
+    f"Nothing was received from it for {SILENCE_SECONDS} s: its task did not come up in time, "
+    "or lost its network."
 )
 
 _OUT_OF_TIME = ("Sandbox.Timedout", "Task timed out after")

@@ -155,21 +155,21 @@ def _read(queue: str, message: Mapping[str, Any]) -> Dead:
     sent = int(message.get("Attributes", {}).get("SentTimestamp", 0))
     body, error = message["Body"], ""
     try:
-        told = json.loads(body)
+        record = json.loads(body)
     except ValueError:
         return Dead(queue, message["MessageId"], "", "unreadable", sent, body)
-    told = told if isinstance(told, dict) else {}
+    record = record if isinstance(record, dict) else {}
     if queue != "events":
         return Dead(
             queue,
             message["MessageId"],
-            str(told.get("to", "")),
-            str(told.get("kind", "unreadable")),
+            str(record.get("to", "")),
+            str(record.get("kind", "unreadable")),
             sent,
             body,
         )
     event = json.loads(_event(body))
-    response = told.get("responsePayload")
+    response = record.get("responsePayload")
     if isinstance(response, dict):
         error = ": ".join(
             str(response[name]) for name in ("errorType", "errorMessage") if response.get(name)
@@ -188,8 +188,8 @@ def _read(queue: str, message: Mapping[str, Any]) -> Dead:
 
 def _event(body: str) -> str:
     """The event itself: EventBridge keeps it plain, Lambda in a record of what it tried."""
-    told = json.loads(body)
-    inner = told.get("requestPayload") if isinstance(told, dict) else None
+    record = json.loads(body)
+    inner = record.get("requestPayload") if isinstance(record, dict) else None
     return json.dumps(inner) if isinstance(inner, dict) else body
 
 

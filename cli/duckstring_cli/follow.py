@@ -62,7 +62,7 @@ class Follower:
     now: str = ""
     took: dict[str, dict[str, float]] = field(default_factory=dict)
     finished: dict[str, RunRow] = field(default_factory=dict)
-    _told: set[tuple[str, str, int, str]] = field(default_factory=set)
+    _reported: set[tuple[str, str, int, str]] = field(default_factory=set)
     _closed: dict[str, int] = field(default_factory=dict)
     _down_polls: int = 0
     _forgotten_polls: int = 0
@@ -252,7 +252,7 @@ class Follower:
             took[attempt["ripple"]] = took.get(attempt["ripple"], 0.0) + (seconds or 0.0)
             what = "done" if attempt["status"] == "success" else attempt["status"]
             detail = (
-                render.said(attempt.get("error"), render.one_line(attempt.get("message")))
+                render.error_text(attempt.get("error"), render.one_line(attempt.get("message")))
                 if attempt.get("error")
                 else ""
             )
@@ -308,8 +308,8 @@ class Follower:
 
     def _first(self, run: str, ripple: str, attempt: int, what: str) -> bool:
         key = (run, ripple, attempt, what)
-        new = key not in self._told
-        self._told.add(key)
+        new = key not in self._reported
+        self._reported.add(key)
         return new
 
 

@@ -62,8 +62,8 @@ def _run(arguments: Sequence[str]) -> int:
 def _misused(error: TyperException) -> int:
     from duckstring_cli import errors, render
 
-    if told := errors.asked_for_help(error):
-        sys.stdout.write(told + "\n")
+    if help_text := errors.asked_for_help(error):
+        sys.stdout.write(help_text + "\n")
         return 0
     render.refuse(errors.misused(error))
     return error.exit_code

@@ -18,7 +18,7 @@ from duckstring.model.answers import AttemptRow, RunAnswer
 from duckstring.model.foreign import for_terminal, json_text
 from duckstring.model.verdicts import ENDED
 from duckstring_cli import catchments, render
-from duckstring_cli.client import Client, speaking_to
+from duckstring_cli.client import Client, translated_errors
 from duckstring_cli.commands.options import CatchmentName, open_client, repeated
 from duckstring_cli.errors import BadInputError, BrokenOffError
 from duckstring_cli.logbook import PLATFORM, Entry, Logbook
@@ -168,7 +168,7 @@ class _Reader:
 
     def show(self, attempts: Sequence[AttemptRow]) -> set[Key]:
         """Print what is new of these attempts, by time; those that had anything to say."""
-        with speaking_to(self._client.catchment):
+        with translated_errors(self._client.catchment):
             found = [
                 (entry, row)
                 for row in attempts
@@ -186,7 +186,7 @@ class _Reader:
 
     def _print(self, entry: Entry, row: AttemptRow) -> None:
         if self._as_json:
-            told = {
+            common = {
                 "at": entry.moment,
                 "level": entry.level,
                 "run": row["run"],
@@ -198,7 +198,7 @@ class _Reader:
                 **({"traceback": entry.trace} if entry.trace else {}),
                 "stream": entry.stream,
             }
-            sys.stdout.write(json_text({**told, "message": entry.message, **more}) + "\n")
+            sys.stdout.write(json_text({**common, "message": entry.message, **more}) + "\n")
             sys.stdout.flush()
             return
         style = _LEVELS.get(entry.level, "")
@@ -239,19 +239,19 @@ def lines_of(log: Logbook, row: AttemptRow, group: Callable[[str], str]) -> Iter
     emulator makes its own), they are found by the run, which every line of ours carries.
     """
     start, end = _span(row)
-    told = {
+    streams = {
         str(one["log_stream"])
         for one in [row, *(row.get("invocations") or ())]
         if one.get("log_stream")
     }
-    tasks = {stream for stream in told if _is_of_task(stream)} or (
-        told if row.get("where") == "task" else set()
+    tasks = {stream for stream in streams if _is_of_task(stream)} or (
+        streams if row.get("where") == "task" else set()
     )
     if tasks:
         yield from log.entries(group("task"), start=start, end=end, streams=sorted(tasks))
-        if told == tasks and not row.get("on_kill"):
+        if streams == tasks and not row.get("on_kill"):
             return
-    yield from _in_function(log, row, group("lambda"), told - tasks)
+    yield from _in_function(log, row, group("lambda"), streams - tasks)
 
 
 def _is_of_task(stream: str) -> bool:
@@ -259,10 +259,12 @@ def _is_of_task(stream: str) -> bool:
     return stream.startswith("task/")
 
 
-def _in_function(log: Logbook, row: AttemptRow, group: str, told: set[str]) -> Iterator[Entry]:
+def _in_function(log: Logbook, row: AttemptRow, group: str, streams: set[str]) -> Iterator[Entry]:
     start, end = _span(row)
     found = {
-        stream for stream in told if any(log.entries(group, start=start, end=end, streams=[stream]))
+        stream
+        for stream in streams
+        if any(log.entries(group, start=start, end=end, streams=[stream]))
     }
     if (
         not found
@@ -373,8 +375,8 @@ def _why_silent(row: AttemptRow, reader: _Reader, *, local: bool) -> str:
     if row["status"] == "not begun":
         return "never began, for its run was over before; so it has no log."
     if not row.get("started"):
-        said = render.one_line(render.said(row.get("error"), row.get("message")))
-        return f"never began ({row['status']}{f': {said}' if said else ''}), so it has no log."
+        error = render.one_line(render.error_text(row.get("error"), row.get("message")))
+        return f"never began ({row['status']}{f': {error}' if error else ''}), so it has no log."
     if row["status"] == "running":
         when = "when its invocation has ended" if local else "some seconds after they are written"
         return (

@@ -185,9 +185,9 @@ class Template:
 
     def _answer(self, seconds: float) -> str:
         """Its next line; empty: it has ended, or says nothing within so many ``seconds``."""
-        limit, said = time.monotonic() + seconds, b""
+        limit, received = time.monotonic() + seconds, b""
         self._door.settimeout(_LOOK)
-        while not said.endswith(b"\n"):
+        while not received.endswith(b"\n"):
             try:
                 more = self._door.recv(64)
             except TimeoutError:
@@ -196,8 +196,8 @@ class Template:
                 return ""
             if not more:
                 return ""
-            said += more
-        return said.decode().strip()
+            received += more
+        return received.decode().strip()
 
 
 def _reading(descriptor: int) -> IO[str]:

@@ -248,11 +248,11 @@ class Guard:
         scope = {**scope, "headers": tuple(scope["headers"])}
         request, closed, body = Request.of(scope), _closing(send), Body(receive)
         if fault := fault_of(request):
-            said = json.dumps({"message": f"Refused: {fault}."}).encode()
+            body_sent = json.dumps({"message": f"Refused: {fault}."}).encode()
             await _answer(
                 request,
                 closed,
-                (403, {"Content-Type": "application/json", "Connection": "close"}, said),
+                (403, {"Content-Type": "application/json", "Connection": "close"}, body_sent),
             )
             return
         if self._may_pass(request):

@@ -22,11 +22,11 @@ class _Awaited:
 
     seconds: float
     scope: Scope
-    heard: float = field(default_factory=time.monotonic)
+    last_beat: float = field(default_factory=time.monotonic)
 
     @property
     def due(self) -> float:
-        return self.heard + self.seconds
+        return self.last_beat + self.seconds
 
 
 class Heartbeats:
@@ -60,7 +60,7 @@ class Heartbeats:
         """It was heard of."""
         with self._changed:
             if task := self._awaited.get(token):
-                task.heard = time.monotonic()
+                task.last_beat = time.monotonic()
 
     def _watch(self) -> None:
         while True:

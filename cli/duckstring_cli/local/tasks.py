@@ -170,9 +170,9 @@ class Tasks:
         self, task: Record, definition: Record, container: Record, log: TaskLog
     ) -> dict[str, str]:
         """ECS's own variables: where the task asks for its credentials and for what it is."""
-        told = books.tell_metadata(task, definition, container, log.options)
-        self._credentials.of_new_task(task["taskArn"], told)
-        return told
+        variables = books.register_metadata(task, definition, container, log.options)
+        self._credentials.of_new_task(task["taskArn"], variables)
+        return variables
 
     # Stopping
 
@@ -184,7 +184,7 @@ class Tasks:
         with self._lock:
             one = self._running.get(task["taskArn"]) if task else None
             if one is not None:
-                self._tell_to_stop(one, data.get("reason", "Task stopped by user"))
+                self._request_stop(one, data.get("reason", "Task stopped by user"))
                 return books.answer_with(one.task)
             ends = task is not None and task["lastStatus"] != "STOPPED"
             answer = stop(data)
@@ -192,7 +192,7 @@ class Tasks:
             books.announce(task)
         return answer
 
-    def _tell_to_stop(self, one: Running, reason: str) -> None:
+    def _request_stop(self, one: Running, reason: str) -> None:
         if one.code or one.process.returncode is not None:
             return
         one.code, one.reason = "UserInitiated", reason

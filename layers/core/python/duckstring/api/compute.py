@@ -1,6 +1,4 @@
-"""An operator's word on where the Ripples of a line run, and what the line has found out by
-itself.
-"""
+"""The operator's setting of where a line's Ripples run, and what the line has learnt by itself."""
 
 from __future__ import annotations
 
@@ -69,7 +67,7 @@ def _word(asked: ComputeRequest, release: Release) -> ComputePinned | None:
 
 
 def _ripples(state: PondState, release: Release) -> list[ComputeRow]:
-    """Of the version that is selected, also where the line has not taken it up yet."""
+    """The Ripples of the selected version, even if the line has not taken it up yet."""
     state = replace(state, release=release)
     return [
         _ripple(state, state.ripples.get(spec.name) or RippleState(spec.name))

@@ -1,5 +1,5 @@
-"""An operator's word to one line: its verbs and its live retry budgets. Each is answered when
-the line has heard it.
+"""Operators' verbs and live retry budgets for one line. Each is answered when the line has received
+it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 class NothingToForceError(OperatorError):
-    """A line that never ran has no freshness to run again at, and its Sources have nothing to
-    begin with.
+    """A line that never ran has no freshness to run again at, and its Sources have no output to
+    start with.
     """
 
     def __init__(self, line: Line, empty: Collection[Line]) -> None:
@@ -81,7 +81,7 @@ def failure_budget(
     immediate_retries: int | None = None,
     source_retries: int | None = None,
 ) -> BudgetAnswer:
-    """Set the live retry budgets that are given, and show both.
+    """Set the given live retry budgets, and return both.
 
     Raises:
         OperatorError: no such Pond.
@@ -104,7 +104,7 @@ def failure_budget(
 
 
 def ancestors(line: Line, releases: Mapping[Line, Release]) -> frozenset[Line]:
-    """Every deployed line that ``line`` reads, required or optional, itself or through others."""
+    """Every deployed line that ``line`` reads, required or optional, directly or through others."""
     found: set[Line] = set()
     ahead = [line]
     while ahead:
@@ -128,8 +128,8 @@ def _check_force(state: PondState) -> None:
 
 
 def _stopped(before: PondState, posted: Posted) -> Iterator[int]:
-    """The runs that were in flight (a failed one is, as long as an attempt of it runs), or began
-    since the look, and are no more.
+    """The runs that are no longer in flight: they were before, or began since. A failed run is in
+    flight as long as an attempt of it runs.
     """
     if not posted.applied:
         return
@@ -139,7 +139,7 @@ def _stopped(before: PondState, posted: Posted) -> Iterator[int]:
 
 
 def _still_wanted(posted: Mapping[Line, Posted], ports: ControlPorts) -> Iterator[str]:
-    """Sinks that stay awake and want what was put to sleep: they wait for it, until somebody
+    """Warnings for Sinks that stay awake and want what was put to sleep. They wait until somebody
     asks for it again.
     """
     asleep: dict[Line, list[Line]] = {}

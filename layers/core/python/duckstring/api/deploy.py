@@ -1,8 +1,8 @@
 """Deploying: judge a batch of Ponds against everything deployed, select all of them or none.
 
-Nothing runs because of it. A line's state is the orchestrator's alone: it learns of the selection
-by a ``Deployed`` letter, and a letter that was lost between the selection and the post is posted by
-a repeat of the deploy, or by the sweep.
+A deploy starts no run. Only the orchestrator changes a line's state. The line learns of the
+selection by a ``Deployed`` letter. If that letter is lost between the selection and the post, a
+repeat of the deploy, or the sweep, posts it.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class DeployRefusedError(OperatorError):
 
 
 class PondsAtFaultError(DeployRefusedError):
-    """Each fault is of a Pond, and its author's to mend; the Catchment has no objection."""
+    """Faults of Ponds only, which their authors have to fix. The Catchment has no objection."""
 
 
 class DiscoveryError(AuthorError):
-    """A package that the Catchment cannot import, in the words of the import."""
+    """A package that the Catchment cannot import, with the error of the import."""
 
     def __init__(self, message: str, *, hint: str = "", traceback: str = "") -> None:
-        """Hand on what the import said."""
+        """Keep the error of the import."""
         super().__init__(message, hint=hint)
         self.traceback = traceback
 
@@ -80,14 +80,14 @@ class Package:
 
     @property
     def line(self) -> Line:
-        """Where it will run."""
+        """The line that it will run as."""
         return self.pond.line
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a package becomes. ``unchanged``: this very package is deployed under this version
-    already.
+    """The release that a package becomes. ``unchanged``: exactly this package is deployed under
+    this version already.
     """
 
     release: Release
@@ -96,10 +96,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the line of a release is at, as it was before.
+    """The state of a release's line before the deploy.
 
-    ``runs``: in flight. ``selected``: the version that ``waits`` for them, or the one that runs.
-    ``failed``: the one that did.
+    ``runs``: in flight. ``selected``: the version that waits for them (``is_waiting``), or the one
+    that runs. ``failed``: the version that failed.
     """
 
     health: Health = "ok"
@@ -111,7 +111,7 @@ class Held:
     pauses: Mapping[str, Instant] = field(default_factory=dict)
 
     def has(self, release: Release) -> bool:
-        """Whether this very package is selected: to deploy it again clears a failure, and does
+        """Whether exactly this package is selected. Deploying it again clears a failure, and does
         nothing else.
         """
         return _same(self.selected, release)
@@ -143,7 +143,7 @@ def deploy(
 
 
 class _ImportedOnce:
-    """``ports.Discovery`` that asks for each package once."""
+    """``ports.Discovery`` that imports each package only once."""
 
     def __init__(self, discovery: Discovery) -> None:
         self._discovery = discovery
@@ -185,7 +185,7 @@ def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool)
 
 
 def _removals(lines: Collection[Line], ports: DeployPorts) -> Mapping[Line, Removal]:
-    """Which of the ``lines`` that come were there before."""
+    """The removals of those ``lines`` of the deploy that existed before."""
     return (
         {removal.line: removal for removal in ports.removals.removed() if removal.line in lines}
         if lines
@@ -194,8 +194,8 @@ def _removals(lines: Collection[Line], ports: DeployPorts) -> Mapping[Line, Remo
 
 
 def _later_than(removal: Removal | None, release: Release) -> Release:
-    """A line that comes back is deployed after its removal, whichever machine's clock is ahead:
-    else it would be removed again.
+    """A line that comes back is deployed after its removal, even if the clocks differ. Otherwise it
+    would be removed again.
     """
     return (
         release
@@ -205,8 +205,8 @@ def _later_than(removal: Removal | None, release: Release) -> Release:
 
 
 def _removal_letters(removals: Mapping[Line, Removal], ports: DeployPorts) -> list[Letter]:
-    """A line that comes back begins anew, also where the letter of its removal was lost: it is
-    told first.
+    """A line that comes back starts from an empty state, even if the letter of its removal was
+    lost. So that letter is posted first.
     """
     seen = ports.states.read(removals.keys()) if removals else {}
     return [
@@ -241,7 +241,7 @@ def _package(request: Uploaded) -> Package:
 
 
 def _choose(package: Package, ports: DeployPorts, *, overwrite: bool) -> Choice:
-    """Judge one package by itself."""
+    """Check one package by itself."""
     name, version = package.pond.pond.name, package.pond.pond.version
     _check_artifact(package, ports.artifacts)
     known = ports.catalog.version(name, version)
@@ -308,8 +308,8 @@ def _discover(package: Package, discovery: Discovery) -> tuple[RippleSpec, ...]:
 
 
 def _placed(ripples: Sequence[RippleSpec], function: FunctionSize) -> tuple[RippleSpec, ...]:
-    """Each with where its first attempt runs: as a task where its author asks for more than the
-    function has.
+    """The Ripples, each with the place of its first attempt: a task if its author asks for more
+    than the function has.
     """
     return tuple(
         replace(
@@ -403,7 +403,7 @@ def _health(release: Release, held: Held) -> tuple[str, ...]:
 
 
 def _waiting_warnings(release: Release, held: Held) -> tuple[str, ...]:
-    """A run in flight holds a version back, and all that is asked for meanwhile with it."""
+    """A run in flight delays a new version, and with it everything that is asked for meanwhile."""
     if not held.holds_back(release):
         return ()
     again = ", deployed again," if held.version == release.version else ""
@@ -421,7 +421,7 @@ def _waiting_warnings(release: Release, held: Held) -> tuple[str, ...]:
 
 
 def _all(judge: Callable[[Asked], Found], items: Sequence[Asked]) -> list[Found]:
-    """Judge every item, some at a time, and refuse with the faults of all of them.
+    """Check every item, several at a time, and refuse with the faults of all of them.
 
     Raises:
         DeployRefusedError: at least one is at fault.

@@ -1,5 +1,5 @@
-"""Telling lines what an operator did, and waiting until they have heard: what is read afterwards
-shows it.
+"""Post an operator's signals to lines, and wait until the lines have received them, so that a later
+read shows the result.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _LONGEST_LOOK = timedelta(milliseconds=500)
 
 
 class Posted(NamedTuple):
-    """The line's state after it heard, or as it was last seen where it has not heard in time
-    (``applied`` False).
+    """The line's state after it received the letter, or as last read if it has not received it in
+    time (``applied`` False).
     """
 
     state: PondState
@@ -34,7 +34,7 @@ def post_and_wait(
 ) -> Posted:
     """Post ``signal`` to ``line`` and wait until the line has consumed it, ``PATIENCE`` at most.
 
-    The letter is not lost when the time is up: the line hears it as soon as it can.
+    The letter is not lost when the time is up: the line processes it as soon as it can.
     """
     return post_all_and_wait({line: signal}, mailbox=mailbox, states=states, clock=clock)[line]
 
@@ -42,7 +42,7 @@ def post_and_wait(
 def post_all_and_wait(
     orders: Mapping[Line, Signal], *, mailbox: Mailbox, states: StateReader, clock: Clock
 ) -> Mapping[Line, Posted]:
-    """As ``tell``, many lines at once: all are posted before any is waited for."""
+    """As ``post_and_wait``, for many lines: all letters are posted before any is waited for."""
     began = clock.now()
     letters = [
         Letter(line, signal, f"{line}:{type(signal).__name__}:{to_text(began)}")

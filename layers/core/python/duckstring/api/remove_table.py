@@ -1,8 +1,8 @@
 """Taking one table out of what a line publishes, unless a Sink may read it.
 
-What a Sink reads is known from its own history: each attempt that ended well has left the Sources'
-tables that it read, or may have read by its SQL (``worker/mentions.py``). What is not known counts
-as read.
+What a Sink reads is known from its own history: each attempt that succeeded has recorded the
+Sources' tables that it read, or may have read by its SQL (``worker/mentions.py``). What is not
+known counts as read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LAST_RUNS = 10
 
 
 class TableNotPublishedError(OperatorError):
-    """No such table."""
+    """There is no such table."""
 
     def __init__(self, line: Line, table: str, *, known: Collection[str]) -> None:
         """Name what is ``known``."""
@@ -39,10 +39,10 @@ class TableNotPublishedError(OperatorError):
 
 
 class TableStillReadError(OperatorError):
-    """Sinks would miss it."""
+    """Sinks read the table."""
 
     def __init__(self, line: Line, table: str, readers: Sequence[str]) -> None:
-        """Name all that read it, or may, and why."""
+        """Name every Sink that reads it, or may read it, and why."""
         pond, _ = parse_line(line)
         super().__init__(
             f"{line}: table {table!r} cannot be removed: {'; '.join(readers)}.",
@@ -56,7 +56,8 @@ class TableStillReadError(OperatorError):
 def remove_table(
     pond: str, table: str, ports: RemoveTablePorts, *, major: int | None = None, dry: bool = False
 ) -> RemoveAnswer:
-    """Remove a published table of a line. ``dry``: only judge. One that is gone already is success.
+    """Remove a published table of a line. ``dry``: only check. A table that is gone already counts
+    as success.
 
     Raises:
         OperatorError: there is no such line or table, or a Sink reads it, or may.
@@ -86,7 +87,9 @@ def remove_table(
 
 
 def _remove(line: Line, table: str, ports: RemoveTablePorts) -> tuple[bool, list[str]]:
-    """Whether the line has heard of it, and the runs in flight with the first of which it goes."""
+    """Whether the line has received it, and the runs in flight. The table goes with the first of
+    these that ends.
+    """
     posted = post_and_wait(
         line, TableRemoved(table), mailbox=ports.mailbox, states=ports.states, clock=ports.clock
     )
@@ -141,9 +144,9 @@ def _sinks(line: Line, releases: Mapping[Line, Release]) -> list[Release]:
 
 
 def _reads(sink: Release, ref: str, ports: RemoveTablePorts) -> str:
-    """Why a Sink reads a table, or may; nothing if its last runs did not.
+    """Why a Sink reads a table, or may read it. Empty: its last runs did not.
 
-    Only runs of the package that is selected count: another one may read other tables.
+    Only runs of the selected package count: another package may read other tables.
     """
     rows = ports.history.runs(
         now=ports.clock.now(), limit=_LAST_RUNS, line=sink.line, status="success"

@@ -1,9 +1,9 @@
-"""How an attempt ended whose process died as it was about to say so: its worker's row of history
-comes first, and counts.
+"""The recorded outcome of an attempt whose process died before it could answer. The worker's row of
+history counts more than the crash.
 
-A worker that must end its process (code that swallows every interruption, over the Ripple's
-timeout) can leave no answer to the state machine, which then knows of a crash only. A crash is
-another attempt of the same try; a failure is a new try.
+A worker that must end its process (code that swallows every interruption, after the Ripple's
+timeout) may leave no answer to the state machine, which then knows only of a crash. A crash leads
+to another attempt of the same try, but a failure to a new try.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from duckstring.orchestrator.ports import Ends, Received, StateStore
 def with_worker_verdicts(
     line: Line, letters: Sequence[Received], store: StateStore, ends: Ends
 ) -> list[Received]:
-    """The letters, with a worker's own words instead of "crashed" where it left any.
+    """The letters, with the outcome that a worker recorded in the place of "crashed".
 
-    A crash is rare, so its line's state is loaded for it: only the attempt that the line waits for
-    is looked at.
+    A crash is rare, so the line's state is loaded for it: only the attempt that the line waits for
+    is looked up.
     """
     return [_with_worker_verdict(line, letter, store, ends) for letter in letters]
 

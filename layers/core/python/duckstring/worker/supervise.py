@@ -147,7 +147,7 @@ class Supervisor:
         try:
             return self._post.tokens.beat(self._order.token)
         except TransientError as error:
-            self._post.log.warning("beat not heard", extra={"why": error.message})
+            self._post.log.warning("beat not received", extra={"why": error.message})
             return True
 
     def _beat(self) -> None:
@@ -157,7 +157,7 @@ class Supervisor:
                     os.write(self._ring, _UNWANTED)
                     return
             except TransientError as error:
-                self._post.log.warning("beat not heard", extra={"why": error.message})
+                self._post.log.warning("beat not received", extra={"why": error.message})
             self._over.wait(self._pace.beat)
 
     def _wait_for(self, child: subprocess.Popen[bytes]) -> None:
@@ -289,7 +289,7 @@ class Supervisor:
             try:
                 self._post.tokens.answer(self._order.token, answer)
             except TransientError as error:
-                self._post.log.warning("answer not heard", extra={"why": error.message})
+                self._post.log.warning("answer not received", extra={"why": error.message})
             else:
                 self._post.log.info(
                     "attempt ended",
