@@ -22,12 +22,12 @@ _PATIENCE = 10.0
 
 
 class ForkServer:
-    """The worker's end. The server starts with ``start``, or when first something is forked; a
-    dead one is replaced.
+    """The worker's side. The server starts with ``start``, or when the first process is forked. A
+    dead server is replaced.
     """
 
     def __init__(self, made: Callable[[], socket.socket]) -> None:
-        """``made`` gives the door of a new one: ``Origin.fork_server``."""
+        """``made`` gives the connection to a new server: ``Origin.fork_server``."""
         self._made = made
         self._server: _Server | None = None
 
@@ -44,9 +44,9 @@ class ForkServer:
             self._server = _Server(self._made())
 
     def fork(self, folders: Folders, descriptors: Sequence[int], *, ahead: bool = False) -> Forked:
-        """A process for an attempt. It begins at once; the descriptors stay the caller's here.
+        """Fork a process for an attempt. It begins at once. The caller keeps its own descriptors.
 
-        ``ahead``: another one is at work, so a server that is dead is not replaced now.
+        ``ahead``: another process is at work, so a dead server is not replaced now.
 
         Raises:
             TransientError: no process can be had.
@@ -65,7 +65,9 @@ class ForkServer:
         )
 
     def imported(self, names: Collection[str]) -> None:
-        """An attempt has imported these: whatever is forked from now on finds them."""
+        """An attempt has imported these modules. Processes that are forked from now on have
+        them.
+        """
         if self._server is not None:
             self._server.imported(names)
 
@@ -128,12 +130,12 @@ class _Server:
             for pid in [*descendants(self._pid), self._pid]:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
-        with suppress(OSError):  # one that has not come yet ends as it comes
+        with suppress(OSError):  # one that has not arrived yet ends when it arrives
             self.door.shutdown(socket.SHUT_RDWR)
 
     def hear(self) -> None:
-        """Take what it has said by now, of whichever process. Where it is gone, so are all that
-        it has forked.
+        """Take what it has sent by now, about any process. If the server is gone, so are all the
+        processes that it has forked.
         """
         try:
             received = self.door.recv(MOST_WORDS)
@@ -167,7 +169,9 @@ class _Server:
 
 
 def _close(door: socket.socket, owner: int) -> None:
-    """It ends once it hears no more, and with it all that it has forked: wait for that."""
+    """The server ends when its connection closes, and with it all that it has forked. Wait for
+    that.
+    """
     if os.getpid() == owner:
         until = time.monotonic() + _PATIENCE
         with suppress(OSError):
@@ -181,8 +185,8 @@ def _close(door: socket.socket, owner: int) -> None:
 
 @dataclass(slots=True, eq=False)
 class Forked:
-    """A process that was forked. ``pid`` is known once it has begun, ``exit`` once it and all
-    that it had started are gone.
+    """A forked process. ``pid`` is known once it has begun, ``exit`` once it and all that it had
+    started are gone.
     """
 
     _server: _Server
@@ -196,8 +200,8 @@ class Forked:
         return self._server.door.fileno()
 
     def hear(self) -> None:
-        """Take the news. Where the server itself is gone, so is the process, and ``exit`` is not
-        known.
+        """Take the news. If the server itself is gone, so is the process, and ``exit`` is
+        unknown.
         """
         self._server.hear()
 
@@ -212,7 +216,7 @@ class Forked:
         self._server.send_order(do="end", number=self._number)
 
     def abandon(self) -> None:
-        """Kill the server, which does not answer, with all that it has started: the next attempt
-        gets another one.
+        """Kill a server that does not answer, with all that it has started. The next attempt gets
+        another one.
         """
         self._server.kill()
