@@ -1,4 +1,4 @@
-"""A Catchment as one stack: what there is, who knows of what, and what the outside is told."""
+"""A Catchment as one stack: its parts, their environment, and the stack's outputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BATCH = 10
 
 
 class CatchmentStack(Stack):
-    """Everything that a Catchment is."""
+    """All parts of a Catchment."""
 
     def __init__(self, scope: Construct, *, config: Config, code: Code) -> None:
         super().__init__(
@@ -81,7 +81,7 @@ class CatchmentStack(Stack):
         self._write_outputs(dashboard=monitoring.dashboard.dashboard_name)
 
     def _empty_secret(self, *, ephemeral: bool) -> secretsmanager.Secret:
-        """Without a value: one in the template could come back over what the users have put
+        """Without a value: a value in the template could later overwrite what the users have put
         there.
         """
         secret = secretsmanager.Secret(

@@ -21,9 +21,7 @@ ports = wiring.api(os.environ)
 
 @logger.inject_lambda_context
 def handle(event: dict[str, Any], context: LambdaContext) -> Answered | Refused:
-    """Answer one request; a bug is told to the log in full, and to the caller by the request's
-    id.
-    """
+    """Answer one request. A bug is logged in full, and the caller gets the request's id."""
     try:
         result = answer(event, ports)
     except Exception:

@@ -1,8 +1,8 @@
 """History in DynamoDB and S3: rows of runs and attempts, written once and read back.
 
-A row only ever goes from running to an end, and its first end stays: writes are conditional on
-that, so that late, doubled and competing ones (a worker's own words and the orchestrator's about a
-lost worker) need no order.
+A row changes only from running to an end, and its first end stays. Writes are conditional on that,
+so late, repeated and competing writes (by a worker, and by the orchestrator about a lost worker)
+need no order.
 """
 
 from __future__ import annotations
