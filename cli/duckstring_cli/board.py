@@ -1,6 +1,4 @@
-"""The status of a Catchment as rows and pages to look at. Decides what to show; asks nobody
-anything.
-"""
+"""The status of a Catchment as rows and pages. Decides what to show, and makes no requests."""
 
 from __future__ import annotations
 
@@ -145,8 +143,8 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
 
 
 def began(ripple: RunningRipple) -> str:
-    """``started as a task of 8 GB``, or nothing: where it is now, or that it pauses, only its
-    row knows.
+    """``started as a task of 8 GB``, or nothing. Only its row knows where it is now, or that it
+    pauses.
     """
     mib = ripple.get("task_mib")
     return f"started {render.place(mib)}" if mib else ""

@@ -98,7 +98,7 @@ def examine(diagnosis: Diagnosis) -> Iterator[Checked]:
 
 
 def _checked(area: str, check: Check, diagnosis: Diagnosis) -> Checked:
-    """A check that cannot look is a finding itself: nobody knows that nothing is wrong there."""
+    """A check that fails is a finding itself: it is not known that nothing is wrong there."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -349,7 +349,7 @@ def _group(held: Mapping[str, Any]) -> str:
 def _last_error(
     diagnosis: Diagnosis, group: str, phrase: str, *, since: datetime | None = None
 ) -> str:
-    """In one line, what a log last said about something."""
+    """The last log message about something, in one line."""
     start = max(since or diagnosis.now - _HOUR, diagnosis.now - timedelta(days=14))
     found = Logbook(diagnosis.open("logs")).last(
         group,

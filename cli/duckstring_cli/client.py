@@ -1,4 +1,4 @@
-"""The one door to a Catchment: its api function, invoked with the user's own credentials."""
+"""The client of a Catchment: it invokes the api function with the user's own credentials."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ class Client:
 
 
 class LambdaDoor:
-    """The api function itself. Found by the Catchment's stack outputs, once."""
+    """The api function itself, found once by the Catchment's stack outputs."""
 
     def __init__(self, catchment: Catchment) -> None:
         self._catchment = catchment

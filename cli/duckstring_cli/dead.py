@@ -1,7 +1,8 @@
-"""Dead letters: what no delivery could handle. Shown as they are, and moved back in their order.
+"""Dead letters, which no delivery could handle. They are shown as they are, and moved back in their
+order.
 
-All by the user's own credentials: a Catchment whose functions are broken has dead letters, and must
-be helped all the same.
+This uses the user's own credentials: a Catchment whose functions are broken has dead letters, and
+must be helped all the same.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ class DeadLetterQueues:
         return [_read(queue, message) for message in found]
 
     def redrive(self, queue: str) -> Iterator[Dead]:
-        """Move all back, in order; each is told when it has been moved. One that comes back dead is
-        not moved twice.
+        """Move all back, in order, and report each when it has been moved. One that comes back dead
+        is not moved twice.
 
         Raises:
             OperatorError: one cannot be moved; those before it were.

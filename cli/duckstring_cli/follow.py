@@ -1,5 +1,5 @@
-"""Watch a trigger do its work: successive answers of ``status`` in, events and a verdict out.
-Asks nobody anything itself.
+"""Watches a trigger's progress: successive answers of ``status`` in, events and a verdict out.
+Makes no requests itself.
 """
 
 from __future__ import annotations
@@ -330,8 +330,8 @@ def _is_short_of(line: LineStatus, source: SourceState) -> bool:
 
 
 def _is_tried_again(line: LineStatus) -> bool:
-    """A failed line whose next run is due at a time that is set, or as soon as its Sources move
-    on: nobody has to do anything.
+    """A failed line whose next run is due at a set time, or as soon as its Sources have newer
+    output. Nobody has to act.
     """
     return line["status"] == "failed" and (
         line["retry_at"] is not None or board.asks_to_retry(line)

@@ -1,5 +1,5 @@
-"""Ctrl-C, from the first moment of a process to its last: an end without a traceback, and a
-terminal as it was.
+"""Ctrl-C, from the start of a process to its end: it ends without a traceback, and the terminal is
+restored.
 """
 
 from __future__ import annotations

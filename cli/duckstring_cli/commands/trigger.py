@@ -128,7 +128,7 @@ def _send(
     client = open_client(catchment)
     before = client.status() if watch else None
     answer = client.trigger(pond, kind, major=major, bound=bound)
-    # A Catchment of an older version does not say whether the line has heard it.
+    # A Catchment of an older version does not say whether the line has received it.
     applied = answer.get("applied")
     delivery = "received" if applied else "sent"
     render.say(f"[bold]{answer['line']}[/]: {_outcome(kind, bound, delivery)}")
@@ -161,7 +161,7 @@ def _outcome(kind: str, bound: float | None, delivery: str) -> str:
 
 
 def not_received(line: str) -> str:
-    """What is said where a line was too busy to hear in time."""
+    """The warning for a line that was too busy to receive the letter in time."""
     return (
         f"{line} has not received it yet, but it will. Look again: duckstring status {typed(line)}"
     )

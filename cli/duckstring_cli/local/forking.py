@@ -73,8 +73,8 @@ class Forked:
         self._signal(signal.SIGKILL)
 
     def _lives(self) -> bool:
-        # A process of another session has got its number since; or its template died, and nobody
-        # buries it.
+        # A process of another session has its number now, or its template died and left it a
+        # zombie.
         try:
             return os.getsid(self.pid) == os.getsid(0) and state_of(self.pid) not in DEAD
         except ProcessLookupError:

@@ -1,8 +1,8 @@
-"""The door of a local Catchment's server: who may come in. Part of the server; it runs before the
-emulator sees a request.
+"""Access control of a local Catchment's server. Part of the server; it runs before the emulator
+sees a request.
 
-The emulator asks nobody who he is, and lets every web page read its answers. But whoever may call
-it may run code as its user: create a function, invoke it. So here
+The emulator does not authenticate callers, and lets every web page read its answers. But whoever
+may call it may run code as its user: create a function, invoke it. So here
 
 - a request that a web page can cause is refused: one to another Host (DNS rebinding), with an
   Origin, with fetch metadata of another site, a preflight, an upgrade; no answer allows another

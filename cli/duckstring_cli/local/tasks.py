@@ -1,10 +1,10 @@
 """Tasks of the emulator's ECS, as processes: this machine need not have a container engine.
 
-The emulator keeps the books: what tasks there are, what they are told to be. This agent makes it
-so, as the agent of a real cluster does. A task that is to run is started with the command, the
-environment and the files that its container would have; what it prints goes to its log stream as it
-prints it; one that is to stop is told so, then killed; its end is written down, with its exit code,
-and announced as ECS announces it, which the emulator does not.
+The emulator keeps the records: which tasks exist, and which state they should have. This agent
+brings them into that state, as the agent of a real cluster does. A task that is to run is started
+with the command, the environment and the files that its container would have; what it prints goes
+to its log stream as it prints it; one that is to stop is told so, then killed; its end is written
+down, with its exit code, and announced as ECS announces it, which the emulator does not.
 
 The files are those of the ripple function, which the emulator holds: the image is made of the same
 zips (``infra/Dockerfile``).
@@ -85,7 +85,7 @@ class Tasks:
         books.run_tasks(start, self._stop)
 
     def end_all(self) -> None:
-        """Kill what runs, without a word: the server ends."""
+        """Kill what runs, without records: the server ends."""
         with self._lock:
             self._closed = True
             for one in self._running.values():

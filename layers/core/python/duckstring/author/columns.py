@@ -1,5 +1,5 @@
-"""Columns and their types, read from DuckDB once: the rest of the room asks these values, not
-DuckDB's.
+"""Columns and their types, read from DuckDB once. The other modules of the package use these
+values.
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ def applied(operator: str, *values: str) -> str:
 
 
 def duckdb_message(error: BaseException) -> str:
-    """What DuckDB says: with ``errors_as_json``, which an author may set, it stands in JSON."""
+    """DuckDB's error message. With ``errors_as_json``, which an author may set, it is inside of
+    JSON.
+    """
     text = str(error)
     start = text.find('{"exception_type":')
     if start < 0:

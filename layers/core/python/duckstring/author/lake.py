@@ -1,8 +1,8 @@
-"""One attempt's DuckDB: views over table versions, and the writing of new ones. It knows no AWS,
-only addresses.
+"""The DuckDB of one attempt: views over table versions, and the writing of new ones. It knows
+addresses, but not AWS.
 
-Nothing is read before it is asked for. A view costs a HEAD and a GET of the Parquet footer; DuckDB
-keeps the footer, so that the query behind it pays for the data alone.
+Nothing is read before it is needed. A view costs a HEAD and a GET of the Parquet footer. DuckDB
+keeps the footer, so a later query pays for the data alone.
 """
 
 from __future__ import annotations

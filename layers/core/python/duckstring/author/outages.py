@@ -1,4 +1,6 @@
-"""Telling the Catchment's storage apart from every other address that a statement may name."""
+"""Distinguishes failures of the Catchment's storage from failures of other addresses that a
+statement may name.
+"""
 
 from __future__ import annotations
 

@@ -105,8 +105,8 @@ def _assumed(session: Any, role: str, region: str | None) -> Mapping[str, str]: 
 
 @contextmanager
 def classified_errors(what: str) -> Iterator[None]:
-    """AWS's errors as ``BusyError``, ``UnknownRunError`` or ``RefusedError``, with AWS's own
-    words.
+    """Raise AWS's errors as ``BusyError``, ``UnknownRunError`` or ``RefusedError``, with AWS's own
+    message.
     """
     from botocore import exceptions  # noqa: PLC0415 - imported when a job runs
 

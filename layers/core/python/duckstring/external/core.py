@@ -1,11 +1,11 @@
-"""One external run for each try of a Ripple: started or found, looked at between pauses, its end
-told. No engine is known here.
+"""One external run for each try of a Ripple: it is started or found, checked between pauses, and
+its end is reported. This module knows no engine.
 
-The order is the point. What is about to be started is remembered first, the run's id is remembered
-before the first look, and whoever comes after a crash (a new worker of the same try) goes by what
-is remembered: an id is attached to, a start without an id is repeated with the same key where the
-engine knows it again, and looked for by the key where it does not. Only a retry after the Ripple
-itself failed has a new ``run_key``, and so a new external run.
+The order matters. What is about to be started is remembered first, and the run's id is remembered
+before the first check. A worker that comes after a crash uses what is remembered. It attaches to an
+id. Without an id it repeats the start with the same key, if the engine recognizes the key, and
+otherwise searches for the key. Only a retry after the Ripple itself failed has a new ``run_key``,
+and so a new external run.
 """
 
 from __future__ import annotations

@@ -238,7 +238,7 @@ def _state(life: str, result: str) -> State:
 
 
 def _state_field(answer: Json, name: str) -> str:
-    """A word of a run's or task's state."""
+    """A field of a run's or task's state."""
     found = pick(answer, f"state.{name}")
     return found if isinstance(found, str) else ""
 

@@ -1,5 +1,5 @@
-"""Requests over HTTP in the words of the core: an answer, ``BusyError``, ``RefusedError``. The
-only user of httpx.
+"""HTTP requests with the results that the core knows: an answer, ``BusyError``, ``RefusedError``.
+The only user of httpx.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Web:
         return kind(message, hint=self.hint, status=status, answer=_object(response))
 
     def _engine_message(self, response: httpx.Response) -> str:
-        """What an engine says of a refusal: the field that is for people, otherwise all of it."""
+        """The engine's message of a refusal: the field for people, otherwise all of the answer."""
         fields = _object(response) or {}
         found = (fields.get(name) for name in _FOR_PEOPLE)
         text = next((value for value in found if isinstance(value, str) and value.strip()), None)

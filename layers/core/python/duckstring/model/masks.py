@@ -1,7 +1,7 @@
-"""Secrets in text that is not ours, replaced by ``***NAME***`` before the text is stored or shown.
+"""Secrets in foreign text, replaced by ``***NAME***`` before the text is stored or shown.
 
-This is against accidents: an error that quotes a URL, a header that is printed. Code that wants to
-send a secret somewhere can. docs/author.md ("What is masked") has the rules for users.
+This prevents accidents: an error that quotes a URL, a header that is printed. It does not stop code
+that wants to send a secret somewhere. docs/author.md ("What is masked") has the rules for users.
 """
 
 from __future__ import annotations

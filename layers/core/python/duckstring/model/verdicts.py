@@ -1,4 +1,4 @@
-"""The words between the state machine, the workers and the orchestrator that are no field of a
+"""The words between the state machine, the workers and the orchestrator that are not fields of a
 letter (docs/protocol.md).
 """
 

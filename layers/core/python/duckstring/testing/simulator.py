@@ -1,9 +1,9 @@
-"""A simulated Catchment: virtual clock, late and doubled letters, executions with durations and
+"""A simulated Catchment: virtual clock, late and repeated letters, executions with durations and
 failures.
 
-It keeps the promises that AWS keeps and no more: letters of one sender to one line arrive in order,
-letters of different senders do not; what is sent may come twice; an execution is started once,
-however often it is asked for.
+It keeps the promises that AWS keeps, and no more. Letters of one sender to one line arrive in
+order, but letters of different senders may not. A letter may arrive twice. An execution is started
+once, no matter how often that is requested.
 """
 
 from __future__ import annotations

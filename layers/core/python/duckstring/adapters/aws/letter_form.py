@@ -1,11 +1,10 @@
-"""The form of a letter's body, checked before anything is made of it: whoever may write to the
-mailbox may write anything.
+"""Checks the form of a letter's body before it is used: whoever may write to the mailbox may write
+anything.
 
-What a field may hold follows from its type in ``engine/signals.py``, so a new signal is checked
-without a word here. The checks are those of JSON's shape only; what a letter claims,
-``orchestrator/credible.py`` holds against the line. Any text at all is either a letter or a
-``LetterFormError``: one body that raised something else would keep the other lines of its delivery
-waiting.
+A field's form follows from its type in ``engine/signals.py``, so a new signal needs no code here.
+These checks concern the JSON's shape only; ``orchestrator/credible.py`` checks a letter's claims
+against the line. Any text is either a letter or a ``LetterFormError``: any other error would keep
+the other lines of the delivery waiting.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def checked_object(body: str) -> dict[str, Json]:
     """The JSON object of a letter whose every field has the form that its signal gives it.
 
     Raises:
-        LetterFormError: it has not.
+        LetterFormError: a field has another form.
     """
     _check_size(body)
     try:
@@ -267,7 +266,7 @@ def checked_instant(value: Json, where: str) -> Instant:
     """The instant that a letter's text is.
 
     Raises:
-        LetterFormError: it is none, or one that lies too far ahead.
+        LetterFormError: it is not an instant, or lies too far ahead.
     """
     try:
         at = from_text(value) if isinstance(value, str) else None

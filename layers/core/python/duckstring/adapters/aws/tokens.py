@@ -1,4 +1,4 @@
-"""Task tokens: how a worker that the state machine waits for is heard of."""
+"""Task tokens: how a worker reports to the state machine that waits for it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class StepTokens:
         return True
 
     def answer(self, token: str, answer: Mapping[str, object]) -> bool:
-        """How the attempt ended, in the words of the ripple function: an attempt that did not
+        """Send how the attempt ended, in the form of the ripple function: an attempt that did not
         succeed fails its task.
 
         Raises:
