@@ -38,8 +38,8 @@ from duckstring_cli.errors import (
 _CHANGES = frozenset(
     {"deploy", "trigger", "control", "failure-budget", "compute", "window", "arrival", "remove"}
 )
-"""Operations that are no mere questions: one that was sent is carried out, whether or not
-anybody waits for the answer.
+"""Operations that change something: one that was sent is carried out, whether or not anybody waits
+for the answer.
 """
 
 Answer = TypeVar("Answer", bound=Mapping[str, object])

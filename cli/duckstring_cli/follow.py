@@ -72,7 +72,7 @@ class Follower:
     """
 
     def begin(self, answer: StatusAnswer) -> None:
-        """What was before the trigger is no news."""
+        """Remember the state before the trigger, which is not news."""
         self._look(answer)
         for line in answer["lines"]:
             last = line["last_run"]

@@ -36,7 +36,7 @@ _ENDS_WITHIN = 1.0
 
 
 _UNDECODABLE = "backslashreplace"
-"""Bytes that are no text must not end the thread that reads them: the worker would stand still
+"""Bytes that are not text must not end the thread that reads them: the worker would stand still
 when the pipe is full.
 """
 

@@ -261,7 +261,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _write_end(key: Key, task: Record, *, code: str, reason: str, exit_code: int | None) -> None:
-    """In the books, and to everybody who has a rule for it."""
+    """Write it to the emulator's records, and announce it to everybody who has a rule for it."""
     with scoped(*key[:2]):
         if books.write_end(key[2], task, code=code, reason=reason, exit_code=exit_code):
             books.announce(task)

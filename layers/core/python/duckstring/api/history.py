@@ -53,7 +53,7 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
     were.
 
     Raises:
-        OperatorError: the text is no run, or there is no such run.
+        OperatorError: the text does not name a run, or there is no such run.
     """
     try:
         line, number = parse_run(run)

@@ -258,7 +258,7 @@ class Lake:
             with suppress(Error):
                 relation.query(name, drop)
             return False
-        except Error:  # of a connection that is closed, or of columns that are no more
+        except Error:  # its connection is closed, or its columns are gone
             return False
         return True
 
@@ -318,7 +318,7 @@ def _select(table: str, relation: DuckDBPyRelation | None) -> DuckDBPyRelation:
 
 
 def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRelation:
-    """A relation over what is no relation of this database."""
+    """A relation over data that is not a relation of this database."""
     from duckdb import DuckDBPyRelation, Error  # noqa: PLC0415 - the worker starts without DuckDB
 
     if not isinstance(data, DuckDBPyRelation):

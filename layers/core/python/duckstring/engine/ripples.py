@@ -24,7 +24,9 @@ _OWN_ENDS = ("failed", "timeout")
 """Outcomes that an attempt reported itself. Another try follows."""
 
 MOST_LOSSES = 5
-"""Attempts of a Ripple in one run that the world may bring down at no cost to the run's budget."""
+"""How many attempts of a Ripple in one run may be lost from outside at no cost to the run's
+budget.
+"""
 
 MOST_LAUNCHES = 5
 """A run whose execution is lost is launched again, but not for ever."""

@@ -54,7 +54,7 @@ class Web:
         Raises:
             BusyError: no answer, 429, 5xx, or a time-out.
             UnknownRunError: 404.
-            UnreadableError: a redirect, or an answer that is no JSON object.
+            UnreadableError: a redirect, or an answer that is not a JSON object.
             RefusedError: another 4xx.
         """
         asked = f"{method} {_address(url)}"
@@ -199,7 +199,7 @@ def instant(value: object) -> datetime | None:
 
 
 _AS_MILLISECONDS = 100_000_000_000
-"""A number over this is no number of seconds (it would be after the year 5000)."""
+"""A larger number cannot be seconds (it would be after the year 5000)."""
 
 
 def _object(response: httpx.Response) -> Json | None:

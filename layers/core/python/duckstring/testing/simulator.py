@@ -99,7 +99,7 @@ def seconds(n: float) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What the world does to letters and Ripples.
+    """What happens to letters and Ripples.
 
     ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is
     success; ``ends``: the word for it, given the memory of the task that it ran as, 0: in the
@@ -165,7 +165,7 @@ class World:
     _gates: dict[tuple[Line, int, int, str], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Seed the world's own randomness."""
+        """Seed the simulation's own randomness."""
         self._random = random.Random(self.seed)  # noqa: S311 - a simulation, to be repeated
 
     # what users do

@@ -239,7 +239,7 @@ def _check_whole(value: Json, where: str) -> None:
 
 
 def _check_seconds(value: Json, where: str) -> None:
-    # A whole number of hundreds of digits can be compared, but is no float.
+    # A whole number of hundreds of digits can be compared, but is not a float.
     is_number = (isinstance(value, int) and not isinstance(value, bool)) or (
         isinstance(value, float) and math.isfinite(value)
     )

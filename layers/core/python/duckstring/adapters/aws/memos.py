@@ -122,7 +122,7 @@ def _item(
 
 
 def _texts(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, str]:
-    """Every worker may write there: what is no text is left out."""
+    """Every worker may write there, so values that are not texts are left out."""
     return {
         name: value["S"]
         for name, value in item.get("memo", {}).get("M", {}).items()

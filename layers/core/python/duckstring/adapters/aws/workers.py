@@ -80,8 +80,8 @@ class FargateWorkers:
         return "", ""
 
     def _task(self, arn: str) -> Sequence[TaskTypeDef]:
-        """The task with that ARN; none where ECS has forgotten it, or it is no task of this
-        cluster's: of another, ECS may not tell us.
+        """The task with that ARN. None: ECS has forgotten it, or it belongs to another cluster,
+        which we may not read.
         """
         if not self._ours.fullmatch(arn):
             return ()
