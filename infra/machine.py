@@ -43,7 +43,7 @@ _CAUSE_LENGTH = 4_000
 """Of what AWS says of a crash: ten letters of one batch may each leave theirs in the outbox of
 one item.
 """
-_TOLD_LENGTH = 1000
+_CANCELLED_LENGTH = 1000
 """Of a cancelled branch's failure. A Map's result holds all of them, and 256 KiB at most;
 history has the whole text.
 """
@@ -178,7 +178,7 @@ def _fail(place: str) -> State:
     def first(key: str, otherwise: str) -> str:
         found = f"{place}.failure.{key}"
         return _jsonata(
-            f"$exists({found}) ? $substring({found}, 0, {_TOLD_LENGTH}) : '{otherwise}'"
+            f"$exists({found}) ? $substring({found}, 0, {_CANCELLED_LENGTH}) : '{otherwise}'"
         )
 
     return {
@@ -220,7 +220,7 @@ _CPU_UNITS = (
 _CANCELLED = (
     "{'status': 'cancelled', 'failure': $exists($states.input.failure.error) ? "
     "$merge([$states.input.failure, {'message': $substring($states.input.failure.message, 0, "
-    f"{_TOLD_LENGTH})}}]) : null}}"
+    f"{_CANCELLED_LENGTH})}}]) : null}}"
 )
 
 

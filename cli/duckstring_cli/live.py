@@ -57,8 +57,8 @@ def quiet_keys() -> Iterator[None]:
 
 
 def watch(read: Callable[[], RenderableType]) -> None:
-    """Redraw what ``read`` gives every second until Ctrl-C. One bad answer is told below the
-    last good view.
+    """Redraw what ``read`` gives every second until Ctrl-C. A bad answer is shown below the last
+    good view.
     """
     console = render.out()
     shown = read()

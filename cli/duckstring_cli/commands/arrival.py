@@ -60,7 +60,7 @@ def add(
             "-b",
             metavar="BUCKET",
             show_default=False,
-            help="One that the Catchment hears of.",
+            help="One whose events reach the Catchment.",
         ),
     ],
     prefix: Annotated[

@@ -235,7 +235,7 @@ def lines_of(log: Logbook, row: AttemptRow, group: Callable[[str], str]) -> Iter
     meanwhile.
 
     One that began as a task goes on in the function after a pause, and its ``on_kill`` is called
-    there: then both logs have lines. Where its streams are not those that its worker was told (the
+    there: then both logs have lines. If its streams are not those that its worker recorded (the
     emulator makes its own), they are found by the run, which every line of ours carries.
     """
     start, end = _span(row)
@@ -271,7 +271,7 @@ def _in_function(log: Logbook, row: AttemptRow, group: str, streams: set[str]) -
         or row.get("on_kill")
         or (row.get("pauses") or 0) > len(row.get("invocations") or ())
     ):
-        # Nobody is told in which stream on_kill is called, nor the row's invocations beyond its
+        # It is not known in which stream on_kill is called, nor the row's invocations beyond its
         # first twenty ran.
         found |= {
             entry.stream
@@ -324,8 +324,8 @@ def _without_echo(invocation: Sequence[Entry]) -> list[Entry]:
 
 
 def _is_of(entry: Entry, row: AttemptRow) -> bool:
-    told = entry.fields
-    return (told.get("run"), told.get("ripple"), str(told.get("attempt"))) == (
+    fields = entry.fields
+    return (fields.get("run"), fields.get("ripple"), str(fields.get("attempt"))) == (
         row["run"],
         row["ripple"],
         str(row["attempt"]),
@@ -347,7 +347,12 @@ def _milliseconds(instant: datetime) -> int:
 
 
 def _print_missing(
-    answer: RunAnswer, wanted: Sequence[AttemptRow], told: set[Key], reader: _Reader, *, named: str
+    answer: RunAnswer,
+    wanted: Sequence[AttemptRow],
+    printed: set[Key],
+    reader: _Reader,
+    *,
+    named: str,
 ) -> None:
     """Say of each attempt without a line why there is none."""
     run = answer["run"]
@@ -364,7 +369,7 @@ def _print_missing(
             soft_wrap=True,
         )
     for row in wanted:
-        if (row["ripple"], row["attempt"]) not in told:
+        if (row["ripple"], row["attempt"]) not in printed:
             why = _why_silent(row, reader, local=reader._client.catchment.kind == "local")  # noqa: SLF001 - its own file
             render.err().print(
                 f"{row['ripple']}, attempt {row['attempt']}: {why}", soft_wrap=True, markup=False

@@ -181,7 +181,7 @@ def _confirm_removal(catchment: Catchment, would: RemoveAnswer, *, yes: bool) ->
     what = ", ".join(would["removed"])
     if not sys.stdin.isatty():
         raise OperatorError(
-            f"Not removing {what} from Catchment {catchment.name!r} without being told so.",
+            f"Not removing {what} from Catchment {catchment.name!r} without confirmation.",
             hint="Say it with: -y",
         )
     for warning in would["warnings"]:

@@ -1,5 +1,5 @@
-"""The life of a local Catchment: init, start, stop, status. Progress is told to ``on_step``, one
-line at a time.
+"""The life of a local Catchment: init, start, stop, status. Progress goes to ``on_step``, one line
+at a time.
 """
 
 from __future__ import annotations

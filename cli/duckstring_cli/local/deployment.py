@@ -45,7 +45,7 @@ class Source:
 
     @property
     def arrivals(self) -> Path:
-        """The buckets whose new objects it hears of, with commas between."""
+        """The buckets whose events it gets, with commas between."""
         return self.folder / "arrivals"
 
     @property

@@ -92,8 +92,8 @@ STOPPED = "T"
 
 
 def state_of(pid: int) -> str:
-    """A process's state as Linux has it in one letter: X where there is none of that number;
-    empty where it is not told.
+    """A process's state as Linux has it in one letter: X where there is none of that number; empty
+    if it is not known.
     """
     try:
         # Each invocation looks several times: pathlib would take as long as the rest of it.

@@ -3,8 +3,8 @@
 The emulator keeps the records: which tasks exist, and which state they should have. This agent
 brings them into that state, as the agent of a real cluster does. A task that is to run is started
 with the command, the environment and the files that its container would have; what it prints goes
-to its log stream as it prints it; one that is to stop is told so, then killed; its end is written
-down, with its exit code, and announced as ECS announces it, which the emulator does not.
+to its log stream as it prints it; one that is to stop gets a signal, and is then killed; its end is
+written down, with its exit code, and announced as ECS announces it, which the emulator does not.
 
 The files are those of the ripple function, which the emulator holds: the image is made of the same
 zips (``infra/Dockerfile``).

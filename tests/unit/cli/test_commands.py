@@ -286,7 +286,7 @@ def test_nothing_is_removed_without_being_told_so(
         1,
         "",
         (
-            "error: Not removing sales@1 from Catchment 'dev' without being told so.\n"
+            "error: Not removing sales@1 from Catchment 'dev' without confirmation.\n"
             "hint: Say it with: -y\n"
         ),
     )
@@ -743,7 +743,7 @@ def test_a_catchment_in_aws_is_not_changed_without_being_told_so(
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     code, _, err = bench.run("deploy", str(root))
     assert (code, bench.asked) == (1, [])
-    assert "not deploying sales 1.0.0 without being told so" in err
+    assert "not deploying sales 1.0.0 without confirmation" in err
     bench.answers(deployed("sales@1"))
     assert bench.run("deploy", str(root), "-y")[0] == 0
 

@@ -73,7 +73,7 @@ def checkup(
     flights = [(held, run) for _, held in sorted(seen.items()) for run in held.state.runs.values()]
     looked, found = (
         0,
-        [*_unheard(releases, seen, now), *_owing(seen, now), *_missed_alarms(seen, now)],
+        [*_not_received(releases, seen, now), *_owing(seen, now), *_missed_alarms(seen, now)],
     )
     for held, run in islice(flights, MOST):
         try:
@@ -90,7 +90,7 @@ def checkup(
     }
 
 
-def _unheard(
+def _not_received(
     releases: Mapping[Line, Release], seen: Mapping[Line, Seen], now: Instant
 ) -> Iterator[Finding]:
     """Deploys that their line has not received."""

@@ -339,7 +339,7 @@ def _start(engine: Engine, pond: Handle, *, clear: bool) -> str:
 
 
 def _find_again(engine: Engine, pond: Handle, held: _Held) -> str | None:
-    """The run of a start that told no id. A list may lag behind: only what stays missing was
+    """The run of a start that returned no id. A list may lag behind: only what stays missing was
     never started.
     """
     key = key_of(pond.run_key, engine.slot)
@@ -403,7 +403,7 @@ def _find_to_cancel(engine: Engine, pond: Handle, held: _Held, limit: float) -> 
             wait = min(wait * 2, 8.0)
     except (BusyError, RefusedError) as error:
         raise CancelRefusedError(
-            f"{engine.job}: whether a run was started cannot be told: {error.message}",
+            f"{engine.job}: whether a run was started is not known: {error.message}",
             hint=error.hint,
         ) from error
     return found

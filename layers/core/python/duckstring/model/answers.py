@@ -143,8 +143,8 @@ class RunningRun(TypedDict):
 
 
 class NextVersion(TypedDict):
-    """What was deployed and does not run yet; without runs that it waits for the line is about
-    to hear of it.
+    """What was deployed and does not run yet. If it waits for no runs, the line is about to receive
+    it.
     """
 
     version: str

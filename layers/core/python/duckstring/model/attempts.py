@@ -11,10 +11,11 @@ from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import Instant
 
 TAKEN = frozenset({"killed", "lost", "crashed"})
-"""How a row ends that somebody else than its worker has closed: the attempt is not wanted any more.
+"""The statuses of a row that was closed by somebody other than its worker. The attempt is no longer
+wanted.
 
-Not so success and failed: a worker that lost its connection may have said so, and died before it
-told the engine.
+Success and failed are not among them: a worker that lost its connection may have recorded one of
+them, and died before it reported to the engine.
 """
 
 

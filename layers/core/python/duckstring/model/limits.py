@@ -74,7 +74,7 @@ crash.
 """
 
 MOST_SINKS = 1_500
-"""That a line knows, of up to 100 bytes each. Each is told by a letter of its own."""
+"""That a line knows, of up to 100 bytes each. Each sends letters of its own."""
 MOST_PINS = 500
 """Ripples of a line that an operator's word tells where to run."""
 

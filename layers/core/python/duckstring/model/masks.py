@@ -64,8 +64,8 @@ class Masks:
         """Know what is to be masked.
 
         Args:
-            entries: the Catchment's secret. Each value counts that is long enough to be told from
-                ordinary words.
+            entries: the Catchment's secret. Each value counts that is long enough to be
+                distinguished from ordinary words.
             environment: variables that are settings as a rule: one counts only if its name says
                 that it is secret.
         """

@@ -44,7 +44,7 @@ _WINDOW = 10
 
 @dataclass(slots=True)
 class MemoryClock:
-    """``ports.Clock``: stands still until it is told to go on; whatever is due by then happens."""
+    """``ports.Clock``: stands still until it is advanced. Whatever is due by then happens."""
 
     instant: Instant
     _due: list[tuple[Instant, int, Callable[[], None]]] = field(default_factory=list)
@@ -327,7 +327,7 @@ class MemoryWorkers:
         self.stopped.add((line, task.run, task.ripple, task.attempt))
 
     def call_on_kill(self, line: Line, call: CallOnKill) -> None:
-        """Remember that it was told."""
+        """Remember the call."""
         self.called[line, call.run, call.ripple, call.attempt] = call
 
 

@@ -86,7 +86,7 @@ _FROM_PEOPLE = (
     WindowRemoved,
     TableRemoved,
 )
-"""Sent once: the api keeps them in order, and their line hears each a single time."""
+"""Sent once: the api keeps them in order, and their line receives each only once."""
 
 Attempted = tuple[Line, int, str, int]
 """(line, run, Ripple, attempt)"""

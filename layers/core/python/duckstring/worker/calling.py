@@ -29,7 +29,7 @@ Value = TypeVar("Value")
 
 MOST_CHAINED: Final = 100
 """Errors of one chain (``raise ... from``, "during handling of ...") and its groups that are
-told.
+reported.
 """
 
 LONGEST_TEXT: Final = 2 * foreign.MOST

@@ -80,7 +80,7 @@ def abandon(order: Order, worker: Worker) -> Answer:
     worker.history.left(
         order.line, run=order.run, ripple=order.ripple, attempt=order.attempt, at=worker.clock.now()
     )
-    worker.log.info("attempt was taken; nothing told")
+    worker.log.info("attempt was taken; nothing reported")
     return {"outcome": "ok"}
 
 

@@ -133,7 +133,7 @@ class _Server:
         with suppress(OSError):  # one that has not arrived yet ends when it arrives
             self.door.shutdown(socket.SHUT_RDWR)
 
-    def hear(self) -> None:
+    def receive(self) -> None:
         """Take what it has sent by now, about any process. If the server is gone, so are all the
         processes that it has forked.
         """
@@ -199,11 +199,11 @@ class Forked:
         """Readable when there is news, of this process or another one."""
         return self._server.door.fileno()
 
-    def hear(self) -> None:
+    def receive(self) -> None:
         """Take the news. If the server itself is gone, so is the process, and ``exit`` is
         unknown.
         """
-        self._server.hear()
+        self._server.receive()
 
     def signal(self, number: int) -> None:
         """Send the process a signal."""

@@ -161,7 +161,7 @@ class _Loop:
                     with suppress(BlockingIOError):
                         self._bell.recv(MOST_WORDS)
                     self._look()
-                if self._door in events and not self._hear():
+                if self._door in events and not self._receive():
                     return
 
     def end(self) -> None:
@@ -173,7 +173,7 @@ class _Loop:
             for folder in child.folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _hear(self) -> bool:
+    def _receive(self) -> bool:
         received, given, _, _ = socket.recv_fds(
             self._door, MOST_WORDS, _STREAMS_EACH * _MOST_ORDERS
         )

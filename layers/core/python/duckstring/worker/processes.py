@@ -53,7 +53,7 @@ class Process:
     def is_ready(self) -> bool:
         """Whether it lives and is unused."""
         while not self.forked.gone and _is_readable(self.forked, 0):
-            self.forked.hear()
+            self.forked.receive()
         return not self.is_used and not self.forked.gone and self.home.is_dir()
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class Process:
         self.forked.end()
         while not self.forked.gone and time.monotonic() < until:
             if _is_readable(self.forked, _LOOK_SECONDS):
-                self.forked.hear()
+                self.forked.receive()
         if not self.forked.gone:
             self.forked.abandon()
 

@@ -209,9 +209,9 @@ class Supervisor:
                 return False
             *lines, self._rest = (self._rest + received).split(b"\n")
             for line in lines:
-                self._hear(line)
+                self._take(line)
 
-    def _hear(self, line: bytes) -> None:
+    def _take(self, line: bytes) -> None:
         match _word(line):
             case {"answer": {"outcome": str()} as answer}:
                 self._answer = answer

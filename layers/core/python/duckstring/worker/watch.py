@@ -159,7 +159,7 @@ class _Following:
     def run(self) -> Outcome:
         link, out, err = self._process.link, self._process.out, self._process.err
         sources: dict[Any, Callable[[], bool]] = {
-            link: lambda: self._hear(link),
+            link: lambda: self._receive(link),
             out: lambda: self._print(out, "stdout"),
             err: lambda: self._print(err, "stderr"),
             self._bell: self._act,
@@ -188,7 +188,7 @@ class _Following:
 
     # What arrives
 
-    def _hear(self, link: socket.socket) -> bool:
+    def _receive(self, link: socket.socket) -> bool:
         try:
             data = link.recv(_CHUNK)
         except BlockingIOError:
@@ -273,7 +273,7 @@ class _Following:
         return bool(data)
 
     def _news(self) -> bool:
-        self._forked.hear()
+        self._forked.receive()
         return not self._forked.gone
 
     def _drain(self, link: socket.socket, out: int, err: int) -> None:
@@ -281,7 +281,7 @@ class _Following:
         reads: list[tuple[int | socket.socket, Callable[[], bool]]] = [
             (out, lambda: self._print(out, "stdout")),
             (err, lambda: self._print(err, "stderr")),
-            (link, lambda: self._hear(link)),
+            (link, lambda: self._receive(link)),
         ]
         for one, read in reads:
             with selectors.DefaultSelector() as ready:

@@ -29,7 +29,7 @@ class StepTokens:
         """The worker lives.
 
         Raises:
-            TransientError: Step Functions did not hear it.
+            TransientError: Step Functions did not receive it.
         """
         try:
             self._clients.prompt_stepfunctions.send_task_heartbeat(taskToken=token)
@@ -42,7 +42,7 @@ class StepTokens:
         succeed fails its task.
 
         Raises:
-            TransientError: Step Functions did not hear it.
+            TransientError: Step Functions did not receive it.
         """
         payload = json.dumps(answer)
         try:
