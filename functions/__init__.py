@@ -1,1 +1,1 @@
-"""Doors of the Catchment."""
+"""Lambda handlers of a Catchment."""

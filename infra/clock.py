@@ -1,5 +1,5 @@
-"""What wakes a Catchment: the group of its Windows and alarms, the role that may post them, and
-the slow sweep.
+"""The schedules of a Catchment: the group of its Windows and alarms, the role that may post them,
+and the sweep.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ SWEEP_EVERY = Duration.minutes(5)
 
 
 class Alarms(Construct):
-    """A schedule group for Windows and the lines' alarms, gone with the stack, and the role with
-    which Scheduler posts them.
+    """A schedule group for Windows and the lines' alarms, which is deleted with the stack, and the
+    role with which Scheduler posts them.
     """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, name: str, posts_to: Sequence[sqs.IQueue]
     ) -> None:
         super().__init__(scope, construct_id)
-        # Left to itself CDK would keep the group, and its schedules would go on knocking at a door
-        # that is gone.
+        # By default CDK would keep the group, and its schedules would go on posting to a deleted
+        # queue.
         self.group = scheduler.ScheduleGroup(
             self, "Group", schedule_group_name=name, removal_policy=RemovalPolicy.DESTROY
         )

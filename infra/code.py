@@ -1,4 +1,4 @@
-"""The code of a Catchment: what functions, and tasks, are made of."""
+"""The code of a Catchment's functions and tasks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Code:
 
 
 def _home(package: str) -> Path:
-    """Where a package lies. It is packed, not imported: the functions are another program."""
+    """The folder of a package. It is packed, not imported: the functions are another program."""
     found = find_spec(package)
     if found is None or found.origin is None:
         raise InvariantError(

@@ -1,6 +1,4 @@
-"""What a deployment may say about itself, read from the CDK's context. No AWS call, no CDK
-construct.
-"""
+"""The options of a deployment, read from the CDK's context. No AWS call, no CDK construct."""
 
 from __future__ import annotations
 
@@ -45,10 +43,10 @@ class Config:
     ``architecture``; ``host``: this machine's, with any Python that Duckstring runs on.
     ``reserved`` is the orchestrator's reserved concurrency; None: it takes from the account's.
     ``arrivals`` are the buckets whose new objects may trigger Ponds. ``function_timeout_seconds``
-    is what an attempt of a Ripple has before it goes on as a task; ``image`` is one for tasks that
-    exists already, empty: it is built from this repository; ``network`` is None where tasks have
-    one of their own. ``policies`` are managed policies for the workers: what Ripples may do
-    besides, in an account of the user's.
+    is the time that an attempt of a Ripple has in the function before it continues as a task.
+    ``image`` is an existing image for tasks; empty: it is built from this repository. ``network``
+    None: tasks have a network of their own. ``policies`` are managed policies that give the workers
+    more permissions in the user's account.
     """
 
     catchment: str = "dev"

@@ -39,8 +39,8 @@ class _Kind:
 
 
 class Doors(Construct):
-    """The functions. What they may do is granted in ``grants.py``, what they know is set in
-    ``stack.py``.
+    """The functions. ``grants.py`` grants their permissions, and ``stack.py`` sets their
+    environment.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config, code: Code) -> None:
@@ -71,8 +71,8 @@ class Doors(Construct):
             environment=config.environment,
         )
         self.ripple = self._function(ripple, [data, *layers])
-        # What it imports is what will run: the same layers and variables, and none of the ripple
-        # function's rights.
+        # It imports what will run: the same layers and variables, but none of the ripple function's
+        # permissions.
         discovery = _Kind(
             "discovery",
             timeout=Duration.minutes(2),
@@ -128,8 +128,8 @@ class Doors(Construct):
     def _allow_own_log(
         self, function: lambda_.Function, log_group: logs.ILogGroup, *, keeps: Sequence[str]
     ) -> None:
-        """Log into its own group and no other. The managed policy that the CDK gives a function's
-        role is for all groups there are.
+        """Allow logging into its own group only. The managed policy that the CDK gives a function's
+        role covers all groups.
 
         The role stays the one that it was: users name it in policies of their own buckets.
         """

@@ -1,9 +1,8 @@
 """Who may do what, function by function. docs/protocol.md says who writes which item; nothing here
 is wider.
 
-``*`` as a resource stands only where AWS knows no narrower one: a list of tasks is of a cluster,
-which a condition names. Nobody has a managed policy but the workers, if the user gives one
-(``-c policies=``).
+``*`` is a resource only if AWS has no narrower one: a list of tasks belongs to a cluster, which a
+condition names. Only the workers have managed policies, if the user gives some (``-c policies=``).
 """
 
 from __future__ import annotations
@@ -67,8 +66,8 @@ rights, and no word in any state.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
-    """What there is to be granted; ``policies`` are the user's own, for what Ripples do
-    elsewhere in the account.
+    """Everything to be granted. ``policies`` are the user's own, for what Ripples do elsewhere in
+    the account.
     """
 
     doors: Doors
@@ -83,8 +82,8 @@ class Grants:
     def apply(self) -> None:
         """Give every function what it needs."""
         self._orchestrator()
-        # An attempt may the same wherever it runs. What a task says of its own end, for a function
-        # Lambda says.
+        # An attempt has the same permissions wherever it runs. A task also reports its own end,
+        # which Lambda does for a function.
         for role in (_role(self.doors.ripple.role), self.tasks.role):
             self._attempts(role)
         answers = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
@@ -151,9 +150,7 @@ class Grants:
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
 
     def _discovery(self) -> None:
-        """What a module needs as it is imported, which is what its author's code gets to see
-        anyway.
-        """
+        """What a module needs when it is imported. The author's code sees this anyway."""
         role = _role(self.doors.discovery.role)
         _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip"))
         _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])

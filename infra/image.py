@@ -1,7 +1,7 @@
-"""The folder that the image of a Ripple's task is built in: the Dockerfile, and the very zips that
-the ripple function is made of.
+"""The folder that the image of a Ripple's task is built in: the Dockerfile, and the zips of the
+ripple function.
 
-``python -m infra.image`` makes it, for who builds the image elsewhere (docs/aws.md).
+``python -m infra.image`` makes it, for an image that is built elsewhere (docs/aws.md).
 """
 
 from __future__ import annotations

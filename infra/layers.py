@@ -1,7 +1,7 @@
-"""Builds what the functions import: zip files, made once for given inputs and kept in the build
-folder.
+"""Builds the zip files that the functions import. Each is made once for given inputs and kept in
+the build folder.
 
-A zip's name holds the digest of all that goes into it, so the same inputs cost nothing and give the
+A zip's name contains the digest of all its inputs, so the same inputs cost nothing and give the
 same asset.
 """
 
@@ -47,10 +47,11 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the functions run on. ``platform`` is uv's word for it; ``host`` is this machine.
+    """The machine that the functions run on. ``platform`` is uv's word for it; ``host`` is this
+    machine.
 
-    ``interpreter``: a Python of that version on this machine, to write byte code with; empty: none
-    is written.
+    ``interpreter``: a Python of that version on this machine, to write byte code with; empty: no
+    byte code is written.
     """
 
     python: str
@@ -86,10 +87,13 @@ def _interpreter(version: str) -> str:
     """
     uv = [sys.executable, "-m", "uv", "python"]
     for candidate in _candidates(version):
-        if _said([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]) == version:
+        if (
+            _output_of([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
+            == version
+        ):
             return candidate
-    _said([*uv, "install", "--quiet", version])
-    if found := _said([*uv, "find", "--managed-python", "--no-project", version]):
+    _output_of([*uv, "install", "--quiet", version])
+    if found := _output_of([*uv, "find", "--managed-python", "--no-project", version]):
         return found
     raise OperatorError(
         (
@@ -110,7 +114,7 @@ def _candidates(version: str) -> Iterator[str]:
     yield from filter(
         None,
         [
-            _said(
+            _output_of(
                 [
                     sys.executable,
                     "-m",
@@ -124,15 +128,15 @@ def _candidates(version: str) -> Iterator[str]:
             )
         ],
     )
-    # pyenv's own command for a version that is installed, and not chosen here, only says so.
+    # pyenv's command for an installed version that is not chosen here only prints a message.
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     yield from (
         str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True)
     )
 
 
-def _said(command: list[str]) -> str:
-    """What a command prints; nothing if it fails."""
+def _output_of(command: list[str]) -> str:
+    """The output of a command. Empty: it failed."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     return done.stdout.strip() if done.returncode == 0 else ""
 
@@ -295,8 +299,8 @@ def _check_wheels(folder: Path, target: Target) -> None:
 def _strip(folder: Path) -> None:
     """Drop what no function imports: caches, scripts, the packages' own tests."""
     for path in sorted(folder.rglob("*"), reverse=True):
-        # numpy.testing and the like stay; a folder named tests is nobody's dependency, except
-        # inside a data folder.
+        # numpy.testing and the like stay. A folder named tests is never imported, except inside a
+        # data folder.
         if (
             path.is_dir()
             and not path.is_symlink()
@@ -308,8 +312,8 @@ def _strip(folder: Path) -> None:
 
 
 def _compile(folder: Path, target: Target) -> None:
-    """Add byte code: Lambda's layers are read-only, so that every cold start would compile all
-    it imports.
+    """Add byte code: Lambda's layers are read-only, so every cold start would otherwise compile all
+    its imports.
     """
     if target.interpreter:
         command = [

@@ -1,20 +1,20 @@
-"""The state machine of a Pond Run, in JSONata: one branch per Ripple, all decisions made in the
-mailbox.
+"""The state machine of a Pond Run, in JSONata: one branch per Ripple. All decisions are made by the
+orchestrator.
 
-A state entered costs as much as forty writes to the table, so the usual way is short: an attempt
-that succeeds ends its branch, and one that does not *fails its task* (a Catch costs nothing, a
-Choice after each attempt would); a gate's success is "run", any other verdict is its failure; and a
-run of one Ripple needs no Map.
+A state entered costs as much as forty writes to the table, so the usual path is short. An attempt
+that succeeds ends its branch. An attempt that does not succeed *fails its task*: a Catch costs
+nothing, but a Choice after each attempt would. A gate's success means "run", and any other verdict
+is its failure. A run of one Ripple needs no Map.
 
-An attempt runs in the function or as a task. One that pauses is invoked again after a while, in the
-function and with the same number: it comes to look, and that is short. A branch that found the
-function too small after a pause stays in tasks, pauses included. A task's worker ends its attempt
-with its token, in the words that the function uses.
+An attempt runs in the function or as a task. An attempt that pauses is invoked again after a while,
+in the function and with the same number, because it only has to look, and that is short. A branch
+that found the function too small after a pause stays in tasks, pauses included. A task's worker
+ends its attempt with its token, in the same form that the function uses.
 
-Rules of this file: a branch of the Map never ends in Fail (its siblings would be cut off), a gate
-is retried only where its letter was not sent (once it was, somebody may hold its token), what AWS
-lost is ``lost`` and not ``crashed`` (the author's budget does not pay for it), timeouts are
-literal, and a terminal state is a Pass (an ``Output`` of Succeed is not applied everywhere).
+Rules of this file. A branch of the Map never ends in Fail, because its siblings would be cut off. A
+gate is retried only if its letter was not sent; once it was, somebody may hold its token. What AWS
+lost is ``lost`` and not ``crashed``, so it costs the author no retry. Timeouts are literal. A
+terminal state is a Pass, because an ``Output`` of Succeed is not applied everywhere.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _CAUSE_LENGTH = 4_000
 """Of what AWS says of a crash: ten letters of one batch may each leave theirs in the outbox of
 one item.
 """
-_TOLD_LENGTH = 1000
+_CANCELLED_LENGTH = 1000
 """Of a cancelled branch's failure. A Map's result holds all of them, and 256 KiB at most;
 history has the whole text.
 """
@@ -78,17 +78,15 @@ _REFUSED = ["ECS.ClientException"]
 """ECS refused the request. It would most likely refuse it again."""
 
 _KILLED_FOR_MEMORY = ("Runtime.OutOfMemory", "signal: killed", "exit status 137")
-"""How Lambda tells of a function that wanted more memory than it had."""
+"""How Lambda reports a function that used more memory than it had."""
 
 _SILENT = (
-    f"Nothing was heard of it for {SILENCE_SECONDS} s: its task did not come up in time, or lost "
-    "its network."
+    f"Nothing was received from it for {SILENCE_SECONDS} s: its task did not come up in time, "
+    "or lost its network."
 )
 
 _OUT_OF_TIME = ("Sandbox.Timedout", "Task timed out after")
-"""How it tells of one that held out to the function's last second, and did not hear the worker's
-watch.
-"""
+"""How Lambda reports a function that ran to its last second, in spite of the worker's watch."""
 
 State = dict[str, Any]
 
@@ -105,7 +103,7 @@ def _again(errors: list[str], *, seconds: int, tries: int, longest: int) -> Stat
 
 
 def _for_room(errors: list[str]) -> State:
-    """Two to five hours. Each try is three events of a history that has room for 25,000, of 40
+    """Two to five hours. Each try adds three events to a history that has room for 25,000, from 40
     branches.
     """
     return _again(errors, seconds=2, tries=60, longest=300)
@@ -180,7 +178,7 @@ def _fail(place: str) -> State:
     def first(key: str, otherwise: str) -> str:
         found = f"{place}.failure.{key}"
         return _jsonata(
-            f"$exists({found}) ? $substring({found}, 0, {_TOLD_LENGTH}) : '{otherwise}'"
+            f"$exists({found}) ? $substring({found}, 0, {_CANCELLED_LENGTH}) : '{otherwise}'"
         )
 
     return {
@@ -222,7 +220,7 @@ _CPU_UNITS = (
 _CANCELLED = (
     "{'status': 'cancelled', 'failure': $exists($states.input.failure.error) ? "
     "$merge([$states.input.failure, {'message': $substring($states.input.failure.message, 0, "
-    f"{_TOLD_LENGTH})}}]) : null}}"
+    f"{_CANCELLED_LENGTH})}}]) : null}}"
 )
 
 
@@ -249,13 +247,13 @@ def _routed() -> dict[str, State]:
 
 
 def _branch(suffix: str) -> dict[str, State]:
-    """The states of one Ripple but for the first and ``Cancelled``; ``suffix`` keeps names
-    apart, that a machine may not have twice.
+    """The states of one Ripple except the first and ``Cancelled``. ``suffix`` keeps the names
+    unique in the machine.
     """
     return {
         f"Run{suffix}": _run(suffix),
         f"RunOnTask{suffix}": _run_on_task(suffix),
-        # What AWS lost once it loses again in the next second.
+        # What AWS lost once, it may lose again in the next second.
         f"Ended{suffix}": {
             "Type": "Choice",
             "Choices": [
@@ -313,7 +311,7 @@ def _run(suffix: str) -> State:
             {"ErrorEquals": _LOST, "Output": _caught("'lost'"), "Next": f"Rest{suffix}"},
             {
                 "ErrorEquals": ["States.ALL"],
-                "Output": _told(_LAMBDA_ENDED, mib="${FunctionMemory}", stays=_OUTGREW),
+                "Output": _worker_answer(_LAMBDA_ENDED, mib="${FunctionMemory}", stays=_OUTGREW),
                 "Next": f"Ended{suffix}",
             },
         ],
@@ -353,13 +351,13 @@ def _run_on_task(suffix: str) -> State:
         "HeartbeatSeconds": SILENCE_SECONDS,
         "TimeoutSeconds": _TASK_SECONDS,
         "Output": {"status": "done"},
-        # Each time with a token of its own. What did start, and died, is another attempt.
+        # Each try has a token of its own. A task that started and died costs another attempt.
         "Retry": [_for_room(_NO_TASK_ROOM), _again(_REFUSED, seconds=5, tries=8, longest=120)],
-        # Its worker says how it ended; where it did not, it was not the author's doing.
+        # Its worker reports how it ended. Without a report, the author did not cause the end.
         "Catch": [
             {
                 "ErrorEquals": ["States.ALL"],
-                "Output": _told("'lost'", mib="$states.input.memory_mib", stays=_STAYS),
+                "Output": _worker_answer("'lost'", mib="$states.input.memory_mib", stays=_STAYS),
                 "Next": f"Ended{suffix}",
             }
         ],
@@ -397,7 +395,7 @@ def _await(suffix: str) -> State:
         "Output": _jsonata(f"$merge([{_WHOSE}, {{'attempt': $states.result.attempt}}, {_KEPT}])"),
         "Retry": [
             {"ErrorEquals": [DONE, CANCELLED, TASK], "MaxAttempts": 0},
-            # Whatever else failed is a letter that was not sent.
+            # Any other failure means that the letter was not sent.
             _again(["States.TaskFailed"], seconds=2, tries=6, longest=60),
         ],
         "Catch": [
@@ -433,20 +431,22 @@ def _caught(outcome: str) -> str:
     return _jsonata(f"$merge([$states.input, {_failure(outcome, message)}])")
 
 
-def _told(otherwise: str, *, mib: str, stays: str) -> str:
+def _worker_answer(otherwise: str, *, mib: str, stays: str) -> str:
     """The answer of a worker whose attempt did not succeed, or (``otherwise``) what became of one
     that could not answer.
 
-    A function's error is an object with the message in it, a task's is the message. Who paused is
+    A function's error is an object that contains the message, a task's is the message. Pauses are
     counted. ``stays``: whether the branch is to stay in tasks from here on.
     """
-    said = (
+    sent_answer = (
         f"$substringAfter($substring($cause, 0, {len(ENDED)}) = '{ENDED}' ? $cause : "
         f"$parse($cause).errorMessage, '{ENDED}')"
     )
     silent = f"{_ERROR}.Error = 'States.HeartbeatTimeout' ? '{_SILENT}' : ''"
     message = f"$cause != '' ? $substring($cause, 0, {_CAUSE_LENGTH}) : {silent}"
-    answer = f"$contains($cause, '{ENDED}') ? $parse({said}) : {_failure(otherwise, message)}"
+    answer = (
+        f"$contains($cause, '{ENDED}') ? $parse({sent_answer}) : {_failure(otherwise, message)}"
+    )
     paused = f"({_PAUSES}) + ($ended.outcome = 'paused' ? 1 : 0)"
     more = f"{{'memory_mib': {mib}, 'pauses': {paused}, 'stays': {stays}}}"
     return _jsonata(
@@ -462,12 +462,13 @@ def _failure(outcome: str, message: str) -> str:
     )
 
 
-def _says(words: tuple[str, ...]) -> str:
+def _mentions(words: tuple[str, ...]) -> str:
     return " or ".join(f"$contains({_ERROR}.Error & ' ' & $cause, '{word}')" for word in words)
 
 
 _LAMBDA_ENDED = (
-    f"({_says(_KILLED_FOR_MEMORY)}) ? 'memory' : ({_says(_OUT_OF_TIME)}) ? 'overran' : 'crashed'"
+    f"({_mentions(_KILLED_FOR_MEMORY)}) ? 'memory' : "
+    f"({_mentions(_OUT_OF_TIME)}) ? 'overran' : 'crashed'"
 )
 
 

@@ -1,4 +1,4 @@
-"""What carries words between the parts: the mailbox, the delays, the bus."""
+"""The queues and the bus: the mailbox, the delays, the Catchment's events."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _KEPT = Duration.days(14)
 
 
 class Messaging(Construct):
-    """The mailbox (FIFO, a group is a line), the delay queue (standard) with a dead-letter queue
-    each, the bus and its own.
+    """The mailbox (FIFO, one group for each line), the delay queue (standard) and the bus, each
+    with a dead-letter queue.
     """
 
     def __init__(

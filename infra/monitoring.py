@@ -1,5 +1,5 @@
-"""The dashboard and the alarms. Per-Pond detail comes from the logs, so that 1,000 Ponds cost
-what one does.
+"""The dashboard and the alarms. Per-Pond detail comes from the logs, so that 1,000 Ponds cost the
+same as one.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ class Routing(Construct):
     """Triggers from the Catchment's bus; from the account's, executions that ended badly, tasks
     that stopped, and objects that arrived in ``arrivals``.
 
-    What does not reach the orchestrator, or what it could not take, is kept in ``dead_events``.
+    Events that do not reach the orchestrator, or that it could not take, are kept in
+    ``dead_events``.
     """
 
     def __init__(  # noqa: PLR0913 - constructs are composed by name

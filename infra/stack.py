@@ -1,4 +1,4 @@
-"""A Catchment as one stack: what there is, who knows of what, and what the outside is told."""
+"""A Catchment as one stack: its parts, their environment, and the stack's outputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BATCH = 10
 
 
 class CatchmentStack(Stack):
-    """Everything that a Catchment is."""
+    """All parts of a Catchment."""
 
     def __init__(self, scope: Construct, *, config: Config, code: Code) -> None:
         super().__init__(
@@ -78,10 +78,10 @@ class CatchmentStack(Stack):
             machine=self._runs.machine,
             task_logs=self._tasks.log_group,
         )
-        self._tell(dashboard=monitoring.dashboard.dashboard_name)
+        self._write_outputs(dashboard=monitoring.dashboard.dashboard_name)
 
     def _empty_secret(self, *, ephemeral: bool) -> secretsmanager.Secret:
-        """Without a value: one in the template could come back over what the users have put
+        """Without a value: a value in the template could later overwrite what the users have put
         there.
         """
         secret = secretsmanager.Secret(
@@ -149,10 +149,10 @@ class CatchmentStack(Stack):
             ripple_function=self._doors.ripple.function_name,
             **self._function,
         )
-        _know(self._doors.orchestrator, orchestrator)
+        _configure(self._doors.orchestrator, orchestrator)
         worker = replace(everyone, secret=self._secret.secret_arn, **self._function)
-        _know(self._doors.ripple, worker)
-        self._tasks.know(worker)
+        _configure(self._doors.ripple, worker)
+        self._tasks.configure(worker)
         arrivals = ",".join(self._arrivals)
         api = replace(
             everyone,
@@ -161,15 +161,15 @@ class CatchmentStack(Stack):
             arrivals=arrivals,
             **self._function,
         )
-        _know(self._doors.api, api)
+        _configure(self._doors.api, api)
         bucket = self._storage.bucket.bucket_name
-        _know(
+        _configure(
             self._doors.discovery,
             Settings(catchment=self._name, bucket=bucket, secret=self._secret.secret_arn),
         )
-        _know(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
+        _configure(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
 
-    def _tell(self, *, dashboard: str) -> None:
+    def _write_outputs(self, *, dashboard: str) -> None:
         outputs = {
             "Catchment": self._name,
             "Table": self._storage.table.table_name,
@@ -196,6 +196,6 @@ class CatchmentStack(Stack):
             CfnOutput(self, f"Output{key}", value=value).override_logical_id(key)
 
 
-def _know(function: lambda_.Function, settings: Settings) -> None:
+def _configure(function: lambda_.Function, settings: Settings) -> None:
     for key, value in settings.to_env().items():
         function.add_environment(key, value)

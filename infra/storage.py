@@ -1,4 +1,4 @@
-"""What a Catchment keeps: one table and one bucket."""
+"""The storage of a Catchment: one table and one bucket."""
 
 from __future__ import annotations
 

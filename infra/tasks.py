@@ -1,9 +1,9 @@
-"""Where Ripples run that are too long or too large for the function: Fargate tasks. Nothing of it
-costs while no task runs.
+"""Fargate tasks, for Ripples that are too long or too large for the function. They cost nothing
+while no task runs.
 
-The tasks have public addresses and no way in: a NAT gateway would cost by the hour, and so would
-endpoints for queues, logs and the rest. S3 and DynamoDB are reached through gateway endpoints,
-which are free, so that no table passes the internet.
+The tasks have public addresses but accept no connections. A NAT gateway would cost by the hour, and
+so would endpoints for queues, logs and the rest. S3 and DynamoDB are reached through gateway
+endpoints, which are free, so that no table passes the internet.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Tasks(Construct):
         self, scope: Construct, construct_id: str, *, name: str, config: Config, code: Code
     ) -> None:
         super().__init__(scope, construct_id)
-        # The cheap kind: metrics of single containers would cost, and say what history says.
+        # The cheap kind: metrics of single containers would cost money, and show what history
+        # shows.
         self.cluster = ecs.CfnCluster(
             self,
             "Cluster",
@@ -65,8 +66,8 @@ class Tasks(Construct):
         self.definition = ecs.FargateTaskDefinition(
             self,
             "Definition",
-            # Runs name the family and get its latest revision: one that is replaced while they run
-            # can be started no more.
+            # Runs name the family and get its latest revision: a revision that is replaced
+            # meanwhile cannot be started any more.
             family=name,
             cpu=least.cpu_units,
             memory_limit_mib=least.memory_mib,
@@ -100,17 +101,17 @@ class Tasks(Construct):
 
     @property
     def role(self) -> iam.IRole:
-        """With which an attempt runs: it may what the ripple function may."""
+        """The role of an attempt. It has the same permissions as the ripple function."""
         return self.definition.task_role
 
-    def know(self, settings: Settings) -> None:
-        """Tell the worker where the parts of the Catchment are."""
+    def configure(self, settings: Settings) -> None:
+        """Set the worker's environment: where the parts of the Catchment are."""
         for key, value in settings.to_env().items():
             self._container.add_environment(key, value)
 
     def substitutions(self) -> Mapping[str, str]:
-        """What the state machine's RunTask names, as its definition does. ``Subnets`` are joined
-        by commas.
+        """The substitutions of the state machine's RunTask, named as in its definition. ``Subnets``
+        are joined by commas.
         """
         return {
             "Cluster": self.cluster_arn,
@@ -122,7 +123,7 @@ class Tasks(Construct):
 
     def grant_run(self, role: iam.IRole) -> None:
         """Let ``role`` start tasks, of any revision of the definition, on this cluster."""
-        # IAM asks for the family as it is named where no revision is, and ":*" would not match it.
+        # IAM checks the bare family name if no revision is given, and ":*" would not match it.
         named = (self.definition.family, f"{self.definition.family}:*")
         arns = [
             Stack.of(self).format_arn(service="ecs", resource="task-definition", resource_name=name)
@@ -151,7 +152,7 @@ class Tasks(Construct):
                 conditions=on_cluster,
             )
         )
-        # A list is of no resource that could be named, but of a cluster.
+        # A list has no resource that could be named. It belongs to a cluster.
         role.add_to_principal_policy(
             iam.PolicyStatement(actions=["ecs:ListTasks"], resources=["*"], conditions=on_cluster)
         )
@@ -202,7 +203,7 @@ class Tasks(Construct):
         return ecs.ContainerImage.from_registry(config.image)
 
     def _grant_pull(self, image: str) -> None:
-        """Of an image that lies in ECR. Another registry must be open, and asks nobody."""
+        """Allow pulling an image from ECR. Any other registry must be public."""
         host, _, path = image.partition("/")
         parts = host.split(".")
         if len(parts) < _ECR_HOST_PARTS or parts[1:3] != ["dkr", "ecr"]:

@@ -1,6 +1,4 @@
-"""The status of a Catchment as rows and pages to look at. Decides what to show; asks nobody
-anything.
-"""
+"""The status of a Catchment as rows and pages. Decides what to show, and makes no requests."""
 
 from __future__ import annotations
 
@@ -107,10 +105,10 @@ def _now(line: LineStatus, now: str) -> str:
     if line["status"] == "failed" and line["failure"]:
         failure = line["failure"]
         ripple = f"{failure['ripple']}: " if failure["ripple"] else ""
-        said = render.one_line(
-            f"{ripple}{render.said(failure['error'], render.one_line(failure['message']))}"
+        message = render.one_line(
+            f"{ripple}{render.error_text(failure['error'], render.one_line(failure['message']))}"
         )
-        return " · ".join(filter(None, (tried_again(line, now), said)))
+        return " · ".join(filter(None, (tried_again(line, now), message)))
     return render.one_line(line["reason"]) or (
         "about to start" if line["status"] == "waiting" else ""
     )
@@ -145,8 +143,8 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
 
 
 def began(ripple: RunningRipple) -> str:
-    """``started as a task of 8 GB``, or nothing: where it is now, or that it pauses, only its
-    row knows.
+    """``started as a task of 8 GB``, or nothing. Only its row knows where it is now, or that it
+    pauses.
     """
     mib = ripple.get("task_mib")
     return f"started {render.place(mib)}" if mib else ""
@@ -219,8 +217,10 @@ def _fit(lines: list[LineStatus], room: int | None) -> tuple[list[LineStatus], l
 def hidden(lines: Sequence[LineStatus]) -> str:
     """``23 more, 18 of them waiting``; ``23 more at rest``."""
     statuses: Counter[str] = Counter(line["status"] for line in lines)
-    told = [f"{statuses[status]} of them {status}" for status in _NEEDS_A_LOOK if statuses[status]]
-    return f"{len(lines)} more, {', '.join(told)}" if told else f"{len(lines)} more at rest"
+    counts = [
+        f"{statuses[status]} of them {status}" for status in _NEEDS_A_LOOK if statuses[status]
+    ]
+    return f"{len(lines)} more, {', '.join(counts)}" if counts else f"{len(lines)} more at rest"
 
 
 def _table(chosen: list[LineStatus], lines: list[LineStatus], now: str, width: int) -> Table:
@@ -310,7 +310,7 @@ def _trouble(
         (f"✗ {line['line']}", "bold red"),
         (
             f" {failed_where(failure)}: "
-            f"{render.said(failure['error'], render.one_line(failure['message']))}"
+            f"{render.error_text(failure['error'], render.one_line(failure['message']))}"
         ),
     )
     if most is not None:
@@ -384,9 +384,9 @@ def _facts(line: LineStatus, now: str) -> Table:
         ),
         "failures": f"{line['failures']} in a row" if line["failures"] else "",
     }
-    for name, said in rows.items():
-        if said:
-            facts.add_row(name, Text(said))
+    for name, value in rows.items():
+        if value:
+            facts.add_row(name, Text(value))
     return facts
 
 
@@ -396,12 +396,10 @@ def _freshness(line: LineStatus, now: str) -> str:
     """
     if render.read_instant(line["end_f"]) is None:
         return "never run"
-    told = f"{durations.age(line['staleness_seconds'])} old, as of {render.moment(line['end_f'])}"
+    age = f"{durations.age(line['staleness_seconds'])} old, as of {render.moment(line['end_f'])}"
     lag = (line["staleness_seconds"] or 0) - (render.between(line["end_f"], now) or 0)
     return (
-        f"{told}, its Window's end; the age counts from the Window's beginning"
-        if lag >= 1
-        else told
+        f"{age}, its Window's end; the age counts from the Window's beginning" if lag >= 1 else age
     )
 
 
@@ -619,5 +617,5 @@ def run_error(row: RunRow) -> str:
     where = f"{row.get('ripple')}: " if row.get("ripple") else ""
     error = row.get("error") or ""
     message = render.one_line(row.get("message"))
-    told = render.said(error, message)
-    return render.one_line(f"{where}{told}") if told else ""
+    text = render.error_text(error, message)
+    return render.one_line(f"{where}{text}") if text else ""

@@ -1,4 +1,4 @@
-"""The Catchments that this user knows, where they are, and a way in: ``config.toml`` in the
+"""The Catchments that this user knows, their places, and access to them: ``config.toml`` in the
 Duckstring folder.
 """
 

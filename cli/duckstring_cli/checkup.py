@@ -50,13 +50,13 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        told = {
+        fields = {
             "area": self.area,
             "message": self.message,
             "hint": self.hint,
             "details": list(self.details),
         }
-        return told | (
+        return fields | (
             {"letters": [dead.to_json() for dead in self.letters]} if self.letters else {}
         )
 
@@ -98,7 +98,7 @@ def examine(diagnosis: Diagnosis) -> Iterator[Checked]:
 
 
 def _checked(area: str, check: Check, diagnosis: Diagnosis) -> Checked:
-    """A check that cannot look is a finding itself: nobody knows that nothing is wrong there."""
+    """A check that fails is a finding itself: it is not known that nothing is wrong there."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -116,13 +116,17 @@ def _checked(area: str, check: Check, diagnosis: Diagnosis) -> Checked:
 def _versions(diagnosis: Diagnosis) -> Checked:
     stack, command = diagnosis.outputs.get("Version", ""), __version__
     answering = diagnosis.client.hello()["version"]
-    told = {"the stack": stack or "none", "its api function": answering, "this command": command}
+    versions = {
+        "the stack": stack or "none",
+        "its api function": answering,
+        "this command": command,
+    }
     missing = sorted(
         {output for pair in OUTPUTS.values() for output in pair} - diagnosis.outputs.keys()
     )
     found = []
-    if len(set(told.values())) > 1:
-        words = ", ".join(f"{who} is {version}" for who, version in told.items())
+    if len(set(versions.values())) > 1:
+        words = ", ".join(f"{who} is {version}" for who, version in versions.items())
         found.append(
             Finding(
                 "versions",
@@ -198,8 +202,8 @@ def _function(diagnosis: Diagnosis, word: str) -> Iterator[Finding]:
     # An attempt that did not succeed is an error of the ripple function, and no more: the Pond's
     # history has it.
     if word != "ripple" and (failed := _metric(diagnosis, name, "Errors")):
-        said = _last_error(diagnosis, _group(held), "ERROR")
-        details = (f"its last error: {said}",) if said else ()
+        last_error = _last_error(diagnosis, _group(held), "ERROR")
+        details = (f"its last error: {last_error}",) if last_error else ()
         yield Finding(
             "functions",
             f"The {word} function failed {failed} times in the last hour.",
@@ -297,7 +301,7 @@ def _dead_queue(diagnosis: Diagnosis, queues: DeadLetterQueues, queue: str) -> I
     if not count:
         return
     dead = queues.look(queue)
-    details = [line for one in dead for line in _told(diagnosis, one)]
+    details = [line for one in dead for line in _described(diagnosis, one)]
     if count > len(dead):
         details.append(f"and {count - len(dead)} more")
     what = {
@@ -319,7 +323,7 @@ def _letters(count: int, word: str = "letter") -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def _told(diagnosis: Diagnosis, dead: Dead) -> Iterator[str]:
+def _described(diagnosis: Diagnosis, dead: Dead) -> Iterator[str]:
     sent = datetime.fromtimestamp(dead.sent / 1000, UTC)
     yield f"{dead.line or '?'}  {dead.kind}  sent {sent:%Y-%m-%d %H:%M:%SZ}"
     error = dead.error or _last_error(
@@ -345,7 +349,7 @@ def _group(held: Mapping[str, Any]) -> str:
 def _last_error(
     diagnosis: Diagnosis, group: str, phrase: str, *, since: datetime | None = None
 ) -> str:
-    """In one line, what a log last said about something."""
+    """The last log message about something, in one line."""
     start = max(since or diagnosis.now - _HOUR, diagnosis.now - timedelta(days=14))
     found = Logbook(diagnosis.open("logs")).last(
         group,
@@ -385,12 +389,13 @@ def _alarms(diagnosis: Diagnosis) -> Checked:
 
 
 def _lines(diagnosis: Diagnosis) -> Checked:
-    told = diagnosis.client.doctor()
+    answer = diagnosis.client.doctor()
     found = tuple(
-        Finding("lines", f"{one['line']} {one['message']}", one["hint"]) for one in told["findings"]
+        Finding("lines", f"{one['line']} {one['message']}", one["hint"])
+        for one in answer["findings"]
     )
-    unseen = told["runs"] - told["looked_at"]
-    looked = f"{told['lines']} lines, {told['runs']} runs in flight" + (
+    unseen = answer["runs"] - answer["looked_at"]
+    looked = f"{answer['lines']} lines, {answer['runs']} runs in flight" + (
         f" ({unseen} of them not looked at)" if unseen else ""
     )
     return Checked("lines", looked, found)

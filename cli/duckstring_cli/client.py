@@ -1,4 +1,4 @@
-"""The one door to a Catchment: its api function, invoked with the user's own credentials."""
+"""The client of a Catchment: it invokes the api function with the user's own credentials."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from duckstring_cli.errors import (
 _CHANGES = frozenset(
     {"deploy", "trigger", "control", "failure-budget", "compute", "window", "arrival", "remove"}
 )
-"""Operations that are no mere questions: one that was sent is carried out, whether or not
-anybody waits for the answer.
+"""Operations that change something: one that was sent is carried out, whether or not anybody waits
+for the answer.
 """
 
 Answer = TypeVar("Answer", bound=Mapping[str, object])
@@ -223,7 +223,7 @@ class Client:
 
 
 class LambdaDoor:
-    """The api function itself. Found by the Catchment's stack outputs, once."""
+    """The api function itself, found once by the Catchment's stack outputs."""
 
     def __init__(self, catchment: Catchment) -> None:
         self._catchment = catchment
@@ -237,7 +237,7 @@ class LambdaDoor:
             AccessError: AWS does not let this user in.
             OperatorError: the function broke.
         """
-        with speaking_to(self._catchment):
+        with translated_errors(self._catchment):
             function, name = self._opened()
             answer = function.invoke(FunctionName=name, Payload=json.dumps(request).encode())
             payload = json.loads(answer["Payload"].read() or b"null")
@@ -264,11 +264,11 @@ def _patient_client(catchment: Catchment) -> Any:  # noqa: ANN401 - botocore's c
 
 def _broken(catchment: Catchment, payload: object) -> OperatorError:
     found = payload if isinstance(payload, dict) else {}
-    said = str(found.get("errorMessage") or payload).strip().splitlines() or ["nothing"]
+    lines = str(found.get("errorMessage") or payload).strip().splitlines() or ["nothing"]
     return OperatorError(
         (
             f"The api function of Catchment {catchment.name!r} broke: "
-            f"{found.get('errorType', 'error')}: {said[-1]}"
+            f"{found.get('errorType', 'error')}: {lines[-1]}"
         ),
         hint=(
             "This is a bug or a half-finished deployment of the Catchment: start it again, or "
@@ -278,7 +278,7 @@ def _broken(catchment: Catchment, payload: object) -> OperatorError:
 
 
 @contextmanager
-def speaking_to(catchment: Catchment) -> Iterator[None]:
+def translated_errors(catchment: Catchment) -> Iterator[None]:
     """Turn what botocore raises into one clear line about this Catchment."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -338,7 +338,7 @@ def not_running(catchment: Catchment) -> OperatorError:
 
 def _denied(catchment: Catchment, error: Any) -> OperatorError:  # noqa: ANN401 - ClientError is imported lazily
     code = error.response.get("Error", {}).get("Code", "")
-    said = error.response.get("Error", {}).get("Message", "") or str(error)
+    detail = error.response.get("Error", {}).get("Message", "") or str(error)
     if code in _LOGIN:
         return AccessError("Your AWS login has expired.", hint=_login_hint(catchment))
     if code in _UNKNOWN:
@@ -348,27 +348,27 @@ def _denied(catchment: Catchment, error: Any) -> OperatorError:  # noqa: ANN401 
         )
     if code in _DENIED:
         return AccessError(
-            f"AWS does not allow {error.operation_name} on Catchment {catchment.name!r}: {said}",
+            f"AWS does not allow {error.operation_name} on Catchment {catchment.name!r}: {detail}",
             hint=(
                 "Ask whoever owns the account for lambda:InvokeFunction on its api function and "
                 "read access to its bucket."
             ),
         )
     if code in _GONE:
-        return _gone(catchment, said)
+        return _gone(catchment, detail)
     return OperatorError(
-        f"{error.operation_name} on Catchment {catchment.name!r} failed: {code}: {said}"
+        f"{error.operation_name} on Catchment {catchment.name!r} failed: {code}: {detail}"
     )
 
 
-def _gone(catchment: Catchment, said: str) -> OperatorError:
+def _gone(catchment: Catchment, detail: str) -> OperatorError:
     if catchment.kind == "local":
         return NotRunningError(
-            f"Catchment {catchment.name!r} runs but is not deployed: {said}",
+            f"Catchment {catchment.name!r} runs but is not deployed: {detail}",
             hint=f"Start it again: duckstring catchment start {catchment.name}",
         )
     return NotRunningError(
-        f"Stack {catchment.stack!r} of Catchment {catchment.name!r} is not there: {said}",
+        f"Stack {catchment.stack!r} of Catchment {catchment.name!r} is not there: {detail}",
         hint="Check stack, profile and region: duckstring catchment list",
     )
 

@@ -1,7 +1,8 @@
-"""Dead letters: what no delivery could handle. Shown as they are, and moved back in their order.
+"""Dead letters, which no delivery could handle. They are shown as they are, and moved back in their
+order.
 
-All by the user's own credentials: a Catchment whose functions are broken has dead letters, and must
-be helped all the same.
+This uses the user's own credentials: a Catchment whose functions are broken has dead letters, and
+must be helped all the same.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ class DeadLetterQueues:
         return [_read(queue, message) for message in found]
 
     def redrive(self, queue: str) -> Iterator[Dead]:
-        """Move all back, in order; each is told when it has been moved. One that comes back dead is
-        not moved twice.
+        """Move all back, in order, and report each when it has been moved. One that comes back dead
+        is not moved twice.
 
         Raises:
             OperatorError: one cannot be moved; those before it were.
@@ -155,21 +156,21 @@ def _read(queue: str, message: Mapping[str, Any]) -> Dead:
     sent = int(message.get("Attributes", {}).get("SentTimestamp", 0))
     body, error = message["Body"], ""
     try:
-        told = json.loads(body)
+        record = json.loads(body)
     except ValueError:
         return Dead(queue, message["MessageId"], "", "unreadable", sent, body)
-    told = told if isinstance(told, dict) else {}
+    record = record if isinstance(record, dict) else {}
     if queue != "events":
         return Dead(
             queue,
             message["MessageId"],
-            str(told.get("to", "")),
-            str(told.get("kind", "unreadable")),
+            str(record.get("to", "")),
+            str(record.get("kind", "unreadable")),
             sent,
             body,
         )
     event = json.loads(_event(body))
-    response = told.get("responsePayload")
+    response = record.get("responsePayload")
     if isinstance(response, dict):
         error = ": ".join(
             str(response[name]) for name in ("errorType", "errorMessage") if response.get(name)
@@ -188,8 +189,8 @@ def _read(queue: str, message: Mapping[str, Any]) -> Dead:
 
 def _event(body: str) -> str:
     """The event itself: EventBridge keeps it plain, Lambda in a record of what it tried."""
-    told = json.loads(body)
-    inner = told.get("requestPayload") if isinstance(told, dict) else None
+    record = json.loads(body)
+    inner = record.get("requestPayload") if isinstance(record, dict) else None
     return json.dumps(inner) if isinstance(inner, dict) else body
 
 

@@ -18,7 +18,7 @@ from duckstring.errors import AuthorError
 from duckstring.model import names
 from duckstring.model.answers import DeployAnswer
 from duckstring_cli import catchments, render
-from duckstring_cli.client import Client, speaking_to
+from duckstring_cli.client import Client, translated_errors
 from duckstring_cli.errors import BadInputError, BrokenOffError
 from duckstring_cli.render import OnStep
 
@@ -173,10 +173,10 @@ def pack(projects: list[Project]) -> list[Packed]:
         except AuthorError as error:
             if len(projects) == 1:
                 raise
-            told = "\n".join(
+            message = "\n".join(
                 f"{_shown(project.root)}: {line}" for line in error.message.splitlines()
             )
-            raise AuthorError(told, hint=error.hint) from error
+            raise AuthorError(message, hint=error.hint) from error
         return Packed(project, made.content, made.sha256, made.warnings)
 
     return _all(one, projects)
@@ -229,7 +229,7 @@ def _uploaded(client: Client, projects: list[Project], ponds: str, on_step: OnSt
 
 
 def _upload(client: Client, packed: list[Packed]) -> None:
-    with speaking_to(client.catchment):
+    with translated_errors(client.catchment):
         bucket = catchments.outputs(client.catchment)["Bucket"]
         s3 = catchments.session(client.catchment).client("s3")
         for one in packed:

@@ -19,7 +19,7 @@ def parse(text: str) -> timedelta:
     """``parse("1h30m") == timedelta(minutes=90)``.
 
     Raises:
-        BadInputError: the text is no duration, is zero, or is longer than ten years.
+        BadInputError: the text is not a duration, is zero, or is longer than ten years.
     """
     written = text.strip().lower()
     if not written or not _IN_ORDER.fullmatch(written):

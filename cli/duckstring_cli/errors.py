@@ -1,4 +1,4 @@
-"""How the command says no: one line on stderr, a hint, an exit code."""
+"""How the command reports a refusal: one line on stderr, a hint, an exit code."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class AccessError(OperatorError):
 
 
 class BrokenOffError(BaseException):
-    """Ctrl-C, with a line that says what goes on in the Catchment. No KeyboardInterrupt: Typer
-    lets nobody see one.
+    """Ctrl-C, with a line that says what goes on in the Catchment. It is not a KeyboardInterrupt,
+    because Typer hides those.
     """
 
 
@@ -71,7 +71,7 @@ def unusable(error: OSError) -> OperatorError:
 def asked_for_help(error: TyperException) -> str:
     """The help of a group that was named without a command; nothing for a misuse."""
     context = getattr(error, "ctx", None)
-    # Typer keeps the class of this refusal to itself: its name is all there is to know it by.
+    # Typer does not export the class of this refusal, so it is recognized by its name.
     return (
         str(context.get_help()) if context and type(error).__name__ == "NoArgsIsHelpError" else ""
     )

@@ -1,5 +1,5 @@
-"""Watch a trigger do its work: successive answers of ``status`` in, events and a verdict out.
-Asks nobody anything itself.
+"""Watches a trigger's progress: successive answers of ``status`` in, events and a verdict out.
+Makes no requests itself.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Follower:
     now: str = ""
     took: dict[str, dict[str, float]] = field(default_factory=dict)
     finished: dict[str, RunRow] = field(default_factory=dict)
-    _told: set[tuple[str, str, int, str]] = field(default_factory=set)
+    _reported: set[tuple[str, str, int, str]] = field(default_factory=set)
     _closed: dict[str, int] = field(default_factory=dict)
     _down_polls: int = 0
     _forgotten_polls: int = 0
@@ -72,7 +72,7 @@ class Follower:
     """
 
     def begin(self, answer: StatusAnswer) -> None:
-        """What was before the trigger is no news."""
+        """Remember the state before the trigger, which is not news."""
         self._look(answer)
         for line in answer["lines"]:
             last = line["last_run"]
@@ -252,7 +252,7 @@ class Follower:
             took[attempt["ripple"]] = took.get(attempt["ripple"], 0.0) + (seconds or 0.0)
             what = "done" if attempt["status"] == "success" else attempt["status"]
             detail = (
-                render.said(attempt.get("error"), render.one_line(attempt.get("message")))
+                render.error_text(attempt.get("error"), render.one_line(attempt.get("message")))
                 if attempt.get("error")
                 else ""
             )
@@ -308,8 +308,8 @@ class Follower:
 
     def _first(self, run: str, ripple: str, attempt: int, what: str) -> bool:
         key = (run, ripple, attempt, what)
-        new = key not in self._told
-        self._told.add(key)
+        new = key not in self._reported
+        self._reported.add(key)
         return new
 
 
@@ -330,8 +330,8 @@ def _is_short_of(line: LineStatus, source: SourceState) -> bool:
 
 
 def _is_tried_again(line: LineStatus) -> bool:
-    """A failed line whose next run is due at a time that is set, or as soon as its Sources move
-    on: nobody has to do anything.
+    """A failed line whose next run is due at a set time, or as soon as its Sources have newer
+    output. Nobody has to act.
     """
     return line["status"] == "failed" and (
         line["retry_at"] is not None or board.asks_to_retry(line)

@@ -1,5 +1,5 @@
-"""Ctrl-C, from the first moment of a process to its last: an end without a traceback, and a
-terminal as it was.
+"""Ctrl-C, from the start of a process to its end: it ends without a traceback, and the terminal is
+restored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def arm() -> None:
     """From now on Ctrl-C ends the process at once and silently: it has not begun to work."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return  # in the background of a script it is ignored, and stays so
-    signal.signal(signal.SIGINT, _heard)
+    signal.signal(signal.SIGINT, _on_interrupt)
     sys.unraisablehook = _unraisable
     import termios
 
@@ -79,7 +79,7 @@ def restore_terminal() -> None:
         termios.tcsetattr(0, termios.TCSANOW, _watch.keys)
 
 
-def _heard(_number: int, _frame: FrameType | None) -> None:
+def _on_interrupt(_number: int, _frame: FrameType | None) -> None:
     import time
 
     if _watch.seen_at is None and not _watch.works:
@@ -103,12 +103,12 @@ def _echoes() -> bool:
         return False
 
 
-def _unraisable(told: sys.UnraisableHookArgs) -> None:
+def _unraisable(arguments: sys.UnraisableHookArgs) -> None:
     """An interrupt that came where nothing can be raised (a destructor) comes again a moment
     later.
     """
-    if isinstance(told.exc_value, KeyboardInterrupt) and seen():
+    if isinstance(arguments.exc_value, KeyboardInterrupt) and seen():
         _watch.seen_at = None
         signal.raise_signal(signal.SIGINT)
         return
-    sys.__unraisablehook__(told)
+    sys.__unraisablehook__(arguments)

@@ -57,8 +57,8 @@ def quiet_keys() -> Iterator[None]:
 
 
 def watch(read: Callable[[], RenderableType]) -> None:
-    """Redraw what ``read`` gives every second until Ctrl-C. One bad answer is told below the
-    last good view.
+    """Redraw what ``read`` gives every second until Ctrl-C. A bad answer is shown below the last
+    good view.
     """
     console = render.out()
     shown = read()
@@ -207,10 +207,10 @@ def progress(follower: Follower, *, height: int) -> RenderableType:
         grid.add_row(*_row(line, follower, fresh=fresh))
     if not crowded:
         return grid
-    told = f"{len(rows) - len(open_rows)} of {len(rows)} Ponds done"
+    summary = f"{len(rows) - len(open_rows)} of {len(rows)} Ponds done"
     if unseen := open_rows[room:]:
-        told += f"; not shown: {board.hidden(unseen)}"
-    return Group(grid, Text(told, style="dim"))
+        summary += f"; not shown: {board.hidden(unseen)}"
+    return Group(grid, Text(summary, style="dim"))
 
 
 def _fresh(line: LineStatus, follower: Follower) -> bool:

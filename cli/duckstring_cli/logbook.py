@@ -76,9 +76,9 @@ class Entry:
     @property
     def moment(self) -> str:
         """When, as text; a structured line knows it better than the log does."""
-        said = str(self.fields.get("timestamp", ""))
+        written = str(self.fields.get("timestamp", ""))
         try:
-            found = datetime.fromisoformat(said) if said else None
+            found = datetime.fromisoformat(written) if written else None
         except ValueError:
             found = None
         return to_text(

@@ -1,6 +1,6 @@
-"""How the ``duckstring`` command begins and ends.
+"""The start and the end of the ``duckstring`` command.
 
-Nothing is imported above ``main`` that takes long: Ctrl-C may come before there is anything to
+Slow imports come inside of the functions, because Ctrl-C may come before there is anything to
 interrupt.
 """
 
@@ -41,7 +41,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         if (code := _carry_out(arguments)) == interrupts.INTERRUPTED:
             raise KeyboardInterrupt  # Typer makes a number of it
-        sys.stdout.flush()  # a full disk shows here, not after the last word
+        sys.stdout.flush()  # a full disk shows here, not after the last output
     except DuckstringError as error:
         render.refuse(error)
         return errors.exit_code(error)
@@ -50,8 +50,8 @@ def _run(arguments: Sequence[str]) -> int:
     except TyperException as error:
         return _misused(error)
     except BrokenPipeError:
-        # The reader (head, less) has what it wanted: no complaint, and none from the interpreter's
-        # last flush.
+        # The reader (head, less) has what it wanted: report no error, neither here nor in the
+        # interpreter's last flush.
         _drop(sys.stdout)
         return 0
     except OSError as error:
@@ -62,8 +62,8 @@ def _run(arguments: Sequence[str]) -> int:
 def _misused(error: TyperException) -> int:
     from duckstring_cli import errors, render
 
-    if told := errors.asked_for_help(error):
-        sys.stdout.write(told + "\n")
+    if help_text := errors.asked_for_help(error):
+        sys.stdout.write(help_text + "\n")
         return 0
     render.refuse(errors.misused(error))
     return error.exit_code
@@ -78,7 +78,7 @@ def _carry_out(arguments: Sequence[str]) -> object:
     try:
         return app(args=list(arguments), prog_name="duckstring", standalone_mode=False)
     except Exception as error:
-        # DuckDB and others have words of their own for a Ctrl-C.
+        # DuckDB and others raise errors of their own for Ctrl-C.
         if interrupts.seen():
             raise KeyboardInterrupt from error
         raise

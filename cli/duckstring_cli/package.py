@@ -65,7 +65,7 @@ def package(root: Path) -> Package:
     Raises:
         ManifestError: pond.toml is not valid.
         PackageError: there is no pond.toml, no Ripples' module, something is not a file, a link
-            leads out of the project, a name is not UTF-8, a module is no text that Python reads,
+            leads out of the project, a name is not UTF-8, a module is not text that Python reads,
             something cannot be read, or it is too large.
     """
     root = root.resolve()

@@ -20,7 +20,7 @@ from duckstring.model.names import parse_table_key
 from duckstring.model.sql import literal, quoted
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import not_running, speaking_to
+from duckstring_cli.client import not_running, translated_errors
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
     package = files("duckdb_extension_httpfs")
     path = package / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
     con.execute(f"LOAD {literal(str(path))}")
-    with speaking_to(catchment):
+    with translated_errors(catchment):
         access = catchments.session(catchment)
         found = access.session.get_credentials()
         if found is None:
@@ -214,15 +214,15 @@ def ask(
 
 def _unreadable(catchment: Catchment, error: Exception) -> OperatorError:
     """Why the files cannot be read."""
-    said = _first(error)
+    message = _first(error)
     if (
-        "Could not establish connection" in said
-        or "Connection refused" in said
-        or "Could not connect" in said
+        "Could not establish connection" in message
+        or "Connection refused" in message
+        or "Could not connect" in message
     ):
         return not_running(catchment)
     return OperatorError(
-        f"The snapshot's files cannot be read: {said}",
+        f"The snapshot's files cannot be read: {message}",
         hint="Check your credentials' read access to the Catchment's bucket.",
     )
 

@@ -227,8 +227,8 @@ def moment(text: str | None) -> str:
 
 def until(text: str, now: str) -> str:
     """An instant that is to come: ``12:00:30Z``; with its date where that is not today's."""
-    told = moment(text)
-    return told.partition(" ")[2] if told[:10] == moment(now)[:10] else told
+    shown = moment(text)
+    return shown.partition(" ")[2] if shown[:10] == moment(now)[:10] else shown
 
 
 def read_instant(text: str | None) -> datetime | None:
@@ -243,13 +243,18 @@ def between(start: str | None, end: str | None) -> float | None:
     return (last - first).total_seconds() if first and last else None
 
 
-def rule(told: WindowTold) -> str:
+def rule(window: WindowTold) -> str:
     """A Window's rule in words."""
-    until = read_instant(told["until"])
-    every, duration = timedelta(seconds=told["every"]), timedelta(seconds=told["duration"])
+    until = read_instant(window["until"])
+    every, duration = timedelta(seconds=window["every"]), timedelta(seconds=window["duration"])
     return in_words(
         Window(
-            told["name"], from_text(told["start"]), every, duration, frozenset(told["on"]), until
+            window["name"],
+            from_text(window["start"]),
+            every,
+            duration,
+            frozenset(window["on"]),
+            until,
         )
     )
 
@@ -262,7 +267,7 @@ def one_line(text: str | None) -> str:
     return first if len(first) <= _EXCERPT else f"{first[: _EXCERPT - 1]}…"
 
 
-def said(error: str | None, message: str | None) -> str:
+def error_text(error: str | None, message: str | None) -> str:
     """``ValueError: no rows``; no colon where there is nothing on one of its sides."""
     return lines(": ".join(filter(None, (error, message))))
 

@@ -1,1 +1,1 @@
-"""The api's door: what operators ask of a Catchment."""
+"""The api Lambda handler: operators' requests to a Catchment."""

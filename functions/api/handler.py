@@ -21,16 +21,16 @@ ports = wiring.api(os.environ)
 
 @logger.inject_lambda_context
 def handle(event: dict[str, Any], context: LambdaContext) -> Answered | Refused:
-    """Answer one request; a bug is told to the log in full, and to the caller by the request's
-    id.
-    """
+    """Answer one request. A bug is logged in full, and the caller gets the request's id."""
     try:
-        told = answer(event, ports)
+        result = answer(event, ports)
     except Exception:
         logger.exception("request broke", op=event.get("op"))
         return _broken(context.aws_request_id)
-    logger.info("request answered", op=event.get("op"), ok=told["ok"], refused=told.get("error"))
-    return told
+    logger.info(
+        "request answered", op=event.get("op"), ok=result["ok"], refused=result.get("error")
+    )
+    return result
 
 
 def _broken(request: str) -> Refused:

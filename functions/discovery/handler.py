@@ -1,9 +1,9 @@
 """Discovery Lambda handler: import a package in a child process and list its Ripples.
 
-The author's code runs here before anybody has decided to deploy it, so this function may do little:
-fetch packages, read the Catchment's secret, write its own log. The secret, because a module may
-read its variables as it loads (``os.environ["DATABRICKS_HOST"]``, ``int(os.environ["JOB_ID"])``):
-placeholders would break imports that work in a Ripple.
+The author's code runs here before anybody has decided to deploy it, so this function has few
+permissions: fetch packages, read the Catchment's secret, write its own log. It needs the secret
+because a module may read variables as it loads (``os.environ["DATABRICKS_HOST"]``,
+``int(os.environ["JOB_ID"])``). Placeholders would break imports that work in a Ripple.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ close_to_others()
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Fetch the package and list its Ripples. What the author did wrong is part of the answer.
+    """Fetch the package and list its Ripples. The author's errors are part of the answer.
 
     Raises:
         TransientError: there is no such package.
@@ -36,6 +36,5 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     module = Module(artifacts.fetch(event["artifact"]), event["sha256"], event["module"])
     found = discover(module, variables=clean_environment(os.environ, secrets.entries()))
     logger.info("discovered", artifact=event["artifact"], ok=found["ok"])
-    # What the module has raised or printed as it was imported, and what it calls its Ripples, is
-    # its author's text.
+    # The module's errors, output and Ripple names are the author's texts, and may contain secrets.
     return {name: redactor.tree(value) for name, value in found.items()}

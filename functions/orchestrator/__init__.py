@@ -1,1 +1,1 @@
-"""Doors of the Catchment."""
+"""The orchestrator Lambda handler."""

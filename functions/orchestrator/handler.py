@@ -17,12 +17,11 @@ from duckstring.orchestrator.credible import credible
 from duckstring.orchestrator.deliver import deliver
 from duckstring.orchestrator.perform import perform
 from duckstring.orchestrator.task_ended import task_ended
-from duckstring.orchestrator.worker_verdict import heard
+from duckstring.orchestrator.worker_verdict import with_worker_verdicts
 from functions.json_log import json_logger
 
 logger = json_logger("orchestrator", Redactor(os.environ))
-# What the use cases have to say, with its fields: Lambda's own handler would print the bare
-# message.
+# The use cases' log lines with their fields. Lambda's own handler would print the message only.
 logging.basicConfig(handlers=[logger.registered_handler], level=logging.WARNING, force=True)
 app = wiring.orchestrator(os.environ)
 
@@ -32,7 +31,7 @@ RACES = 5
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Deliver a mailbox batch, or pass on what reached us by another way.
+    """Deliver a mailbox batch, or pass on an event.
 
     Returns:
         The partial batch response of SQS.
@@ -47,8 +46,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
             app.ports.alarms.set(line, at)
         app.ports.mailbox.send(due)
         return {"batchItemFailures": []}
-    # Lines have nothing to do with each other, and each waits for its own requests most of the
-    # time.
+    # Lines are independent of each other, and each waits for its own requests most of the time.
     return {
         "batchItemFailures": [
             {"itemIdentifier": m} for again in _LINES.map(_deliver, batches(records)) for m in again
@@ -58,8 +56,8 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def _pass_on(event: dict[str, Any]) -> None:
     if event.get("source") == "aws.ecs":
-        told = task_ended(event, tokens=app.tokens, overrides=app.overrides)
-        logger.info("task's end passed on", task=event.get("resources"), told=told)
+        is_answered = task_ended(event, tokens=app.tokens, overrides=app.overrides)
+        logger.info("task's end passed on", task=event.get("resources"), told=is_answered)
         return
     letters = forward.forward(event, catalog=app.catalog, arrivals=app.arrivals, clock=app.clock)
     app.ports.mailbox.send(letters)
@@ -67,15 +65,15 @@ def _pass_on(event: dict[str, Any]) -> None:
 
 
 def _deliver(batch: Batch) -> Iterable[str]:
-    """The messages to see again: none, or all of this line's."""
+    """The messages to deliver again: none, or all of this line's."""
     for attempt in range(1, RACES + 1):
         try:
             letters = credible(batch.line, batch.letters, app.catalog)
-            if not letters:  # a delivery of nothing would take the outbox for performed
+            if not letters:  # a delivery of nothing would count the outbox as performed
                 return ()
             effects = deliver(
                 batch.line,
-                heard(batch.line, letters, app.store, app.ends),
+                with_worker_verdicts(batch.line, letters, app.store, app.ends),
                 store=app.store,
                 gates=app.gates,
                 perform=lambda state, outbox: perform(state, outbox, app.ports),
@@ -97,7 +95,7 @@ def _deliver(batch: Batch) -> Iterable[str]:
     try:
         postpone(app.clients.sqs, app.settings.mailbox, batch)
     except Exception:
-        # Raised from here it would end the invocation, and freeze the other lines' deliveries
-        # between commit and performance.
+        # Raising from here would end the invocation, and freeze other lines' deliveries between
+        # commit and performance.
         logger.warning("not postponed", line=batch.line, exc_info=True)
     return batch.messages

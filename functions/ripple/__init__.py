@@ -1,1 +1,1 @@
-"""Doors of the Catchment."""
+"""The Ripple worker's Lambda handler and task."""

@@ -1,4 +1,4 @@
-"""One invocation of an attempt, told apart by how it ended: the same in the function and in a
+"""One invocation of an attempt, classified by how it ended: the same in the function and in a
 task.
 """
 
@@ -19,14 +19,14 @@ _MESSAGE = 1_000
 
 
 def attempt(order: Order, worker: Worker) -> Mapping[str, object]:
-    """``run_ripple``'s answer, or ``{"outcome": "lost", "failure": {...}}``: the author does not
-    pay for what the world did.
+    """``run_ripple``'s answer, or ``{"outcome": "lost", "failure": {...}}``: an outage does not
+    cost the author a retry.
 
     ``crashed`` instead of ``lost``: the attempt's process was killed from outside, and the next
     attempt follows at once.
 
     Raises:
-        InvariantError: a rule of ours is broken.
+        InvariantError: a rule of our own is broken.
     """
     with labelled(
         run=f"{order.line}/{order.run}",

@@ -1,5 +1,5 @@
-"""The Ripple worker's Lambda handler: run one attempt of a Ripple, or call what a killed one
-left to call.
+"""The Ripple worker's Lambda handler: run one attempt of a Ripple, or call the ``on_kill`` of a
+killed one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from duckstring.model.verdicts import ENDED
 from duckstring.worker.ports import Order
 from functions.ripple.origins import origin_of
 
-# Before a client of AWS is imported: the fewer pages this process has, the sooner each attempt's
-# has begun, and is gone.
+# Before an AWS client is imported: with fewer pages here, each attempt's process starts and ends
+# faster.
 origin = origin_of(os.environ)
 origin.start()
 
@@ -28,24 +28,24 @@ app = wiring.from_env(os.environ, logs.begin(), label=logs.label, origin=origin)
 
 
 class EndedError(Exception):
-    """An attempt that did not succeed fails its task of the state machine: told so, a success
-    costs no state to look at it.
+    """An attempt that did not succeed fails its task of the state machine. So a success needs no
+    extra state to check the outcome.
     """
 
     def __init__(self, answer: Mapping[str, object]) -> None:
-        """Tell ``answer`` as the state machine reads it: class names do not reach it everywhere,
-        messages do.
+        """Write ``answer`` into the message, where the state machine reads it. It does not get the
+        class name everywhere.
         """
         super().__init__(ENDED + json.dumps(answer))
 
 
 def handle(event: dict[str, Any], context: Any) -> Mapping[str, object]:  # noqa: ANN401 - Lambda's context has no type of its own
-    """What the author did wrong is told, and so is what the world did: the author does not pay for
-    it.
+    """Make the attempt or the call. Author errors and outages are both reported in the answer. An
+    outage does not cost the author a retry.
 
     Raises:
         EndedError: the attempt did not succeed, or pauses.
-        InvariantError: nobody of ours sends such an event, or a rule of ours is broken.
+        InvariantError: the product sends no such event, or a rule of our own is broken.
     """
     match event.get("op"):
         case "run":

@@ -12,7 +12,7 @@ from functions.ripple.wiring import App
 
 
 def answer(event: dict[str, Any], app: App, *, seconds: float) -> dict[str, Any]:
-    """Call what a killed Ripple named to be called."""
+    """Call the ``on_kill`` function of a killed Ripple."""
     order = KillOrder(
         line=Line(event["line"]),
         run=event["run"],

@@ -1,5 +1,5 @@
-"""The worker's log: one JSON object a line, with whose attempt it is on each, the author's own
-lines included.
+"""The worker's log: one JSON object on each line, with the attempt that it belongs to, including
+the author's own lines.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ logger = json_logger("ripple", redactor)
 
 
 def begin() -> logging.Logger:
-    """Every logger of the process writes so; gives the worker's own."""
+    """Set up every logger of the process. Returns the worker's own."""
     logging.basicConfig(handlers=[logger.registered_handler], level=logging.INFO, force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)

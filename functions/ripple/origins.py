@@ -1,5 +1,5 @@
-"""What attempts' processes have of the worker's environment. It imports no client of AWS: they
-need none.
+"""What attempts' processes get from the worker's environment. This imports no AWS client: they need
+none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SITE = "DUCKSTRING_SITE"
 
 
 def origin_of(env: Mapping[str, str]) -> Origin:
-    """The process that the worker's fork servers come from. Start it before a client of AWS is
+    """The process that the worker's fork servers come from. Start it before an AWS client is
     imported.
     """
     storage = S3Storage(
@@ -32,7 +32,7 @@ def origin_of(env: Mapping[str, str]) -> Origin:
 
 
 def site_of(env: Mapping[str, str]) -> Site:
-    """Where attempts of this process run: a task's supervisor says so, or Lambda."""
+    """Where attempts of this process run, as a task's supervisor or Lambda says."""
     if SITE in env:
         return Site(**json.loads(env[SITE]))
     return Site(

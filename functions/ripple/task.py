@@ -1,5 +1,5 @@
-"""A task's door: ``python -m functions.ripple.task``, the supervisor of one attempt. Its worker
-is ``task_worker.py``.
+"""The entry point of a task: ``python -m functions.ripple.task``, the supervisor of one attempt.
+Its worker is ``task_worker.py``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WORKER = (sys.executable, "-m", "functions.ripple.task_worker")
 
 
 def main() -> int:
-    """See one attempt through. 0: its end was told."""
+    """Supervise one attempt. 0: its end was reported."""
     order = json.loads(os.environ[ORDER])
     log = logs.begin()
     logs.label(
@@ -46,7 +46,7 @@ def main() -> int:
     supervisor = Supervisor(task, post)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())
-    # The token is the right to answer: the author's code has no need of it.
+    # The token is the right to answer. The author's code must not have it.
     environment = {name: value for name, value in os.environ.items() if name != TOKEN}
     site = {
         "where": "task",
@@ -57,14 +57,14 @@ def main() -> int:
 
 
 def _whereabouts(uri: str, log: logging.Logger) -> dict[str, str]:
-    """Which task this is, and where its log goes: ECS tells its containers. An attempt runs
-    without knowing, too.
+    """Which task this is, and where its log goes, as ECS tells its containers. An attempt also runs
+    without knowing this.
     """
     try:
         with urllib.request.urlopen(uri, timeout=3) as answer:  # noqa: S310 - ECS's own address
-            told: dict[str, Any] = json.load(answer)
-        options = told.get("LogOptions") or {}
-        task = told["Labels"]["com.amazonaws.ecs.task-arn"]
+            metadata: dict[str, Any] = json.load(answer)
+        options = metadata.get("LogOptions") or {}
+        task = metadata["Labels"]["com.amazonaws.ecs.task-arn"]
         return {
             "request_id": task,
             "log_group": options.get("awslogs-group", ""),

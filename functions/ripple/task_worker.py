@@ -1,5 +1,5 @@
-"""The worker of a task: makes the attempt as the ripple function would, and tells its supervisor
-how it goes.
+"""The worker of a task: makes the attempt as the ripple function would, and reports to its
+supervisor.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _FIRST_TO_GO = "500"
 
 
 def main() -> None:
-    """Make the attempt. What is left behind (threads that do not end) goes with the process."""
+    """Make the attempt. Anything left behind (threads that do not end) ends with the process."""
     number = int(sys.argv[1])
-    # What the author's code starts must not hold it open.
+    # Programs that the author's code starts must not keep it open.
     os.set_inheritable(number, False)
-    # If memory ends, the kernel takes this process, and its supervisor tells.
+    # If memory runs out, the kernel kills this process, and its supervisor reports it.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     with os.fdopen(number, "wb", buffering=0) as words:
-        _say(words, answer=_attempt(words))
+        _send(words, answer=_attempt(words))
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -39,28 +39,28 @@ def main() -> None:
 
 
 def _attempt(words: BinaryIO) -> Mapping[str, object]:
-    # Before a client of AWS is imported, as in the function.
+    # Before an AWS client is imported, as in the function.
     origin = origin_of(os.environ)
     origin.start()
-    # They wire as they are imported: let that, too, be seen to fail.
+    # They read the environment when imported. A failure there has to be reported, too.
     from functions.ripple import logs, wiring  # noqa: PLC0415
     from functions.ripple.attempt import attempt  # noqa: PLC0415
 
     app = wiring.from_env(os.environ, logs.begin(), label=logs.label, origin=origin)
-    told = json.loads(os.environ[ORDER])
+    given = json.loads(os.environ[ORDER])
     order = Order(
-        Line(told["line"]),
-        told["run"],
-        told["launch"],
-        told["ripple"],
-        told["attempt"],
+        Line(given["line"]),
+        given["run"],
+        given["launch"],
+        given["ripple"],
+        given["attempt"],
         app.site,
-        told.get("pauses", 0),
+        given.get("pauses", 0),
     )
-    return attempt(order, replace(app.worker, begins=lambda seconds: _say(words, seconds=seconds)))
+    return attempt(order, replace(app.worker, begins=lambda seconds: _send(words, seconds=seconds)))
 
 
-def _say(words: BinaryIO, **word: object) -> None:
+def _send(words: BinaryIO, **word: object) -> None:
     words.write(json.dumps(word).encode() + b"\n")
 
 

@@ -1,5 +1,5 @@
-"""Where the worker's ports meet AWS. Apart from ``duckstring.wiring``: this function's cold
-start delays every pipeline.
+"""Connects the worker's ports with AWS. It is separate from ``duckstring.wiring`` because this
+function's cold start delays every pipeline.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _STARTS = "AWS_LAMBDA_INITIALIZATION_TYPE"
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The worker, where it runs, and the rows of attempts as a kill has them."""
+    """The worker, where it runs, and the rows of attempts for ``on_kill``."""
 
     worker: Worker
     site: Site
@@ -89,7 +89,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, origi
 
 
 def _keys(clients: Clients) -> Keys:
-    """As they are at each use: a role's credentials are renewed while a worker lives."""
+    """The credentials at each use: a role's credentials are renewed while a worker lives."""
     found = clients.session.get_credentials()
     if found is None:
         raise InvariantError(

@@ -1,1 +1,1 @@
-"""The sweep's door."""
+"""The sweep Lambda handler."""

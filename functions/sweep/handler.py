@@ -18,8 +18,8 @@ ports = wiring.sweep(os.environ)
 
 @logger.inject_lambda_context
 def handle(_event: dict[str, Any], _context: LambdaContext) -> dict[str, object]:
-    """Go round once. An error escapes: the next round is the retry, and the function's error
-    metric shows it.
+    """Sweep once. An error escapes: the next sweep is the retry, and the function's error metric
+    shows it.
     """
     report = sweep(ports)
     logger.info("swept", report=report)

@@ -36,7 +36,7 @@ def test_a_connected_catchment_is_used_like_a_local_one(driver, account, duckstr
     assert catchments.find().name == "prod"
     project = driver.pond("far", MAKE)
     refused = duckstring("deploy", project)
-    assert (refused.code, "without being told so" in refused.err) == (1, True)
+    assert (refused.code, "without confirmation" in refused.err) == (1, True)
     duckstring.done("deploy", project, "--yes")
     duckstring.done("trigger", "pulse", "far", "--watch")
     assert json.loads(duckstring.done("query", "far", "made", "--json")) == [{"answer": 42}]

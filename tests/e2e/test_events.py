@@ -166,9 +166,8 @@ def test_an_object_that_arrives_in_a_bucket_triggers_the_ponds_whose_rules_it_fi
     assert (said.code, said.err.splitlines()[0]) == (
         1,
         (
-            "error: This Catchment does not hear of what arrives in bucket 'elsewhere'; it hears "
-            "of "
-            f"{LANDING}."
+            "error: This Catchment gets no events from bucket 'elsewhere'; it gets "
+            f"them from {LANDING}."
         ),
     )
     for key in ("in/notes.txt", "other/a.parquet", "in/a b+ü.parquet"):

@@ -135,7 +135,7 @@ class Played:
 
     def answer(self, gate, verdict, attempt=0, failure=None, memory_mib=0):
         told = Failure(**failure) if failure else None
-        TokenGates(self, "")._tell(
+        TokenGates(self, "")._send_answer(
             gate["token"],
             AnswerGate(gate["run"], 1, gate["ripple"], verdict, attempt, told, memory_mib),
         )
@@ -262,7 +262,8 @@ def test_a_task_tells_its_failure_and_what_became_of_one_that_could_not_is_lost(
     execution = machine.start(other="task", **beside)
     ended = "Duckstring.Ended"
     silent = (
-        "Nothing was heard of it for 180 s: its task did not come up in time, or lost its network."
+        "Nothing was received from it for 180 s: its task did not come up in time, "
+        "or lost its network."
     )
     for verdict, error, cause, expected in (
         (

@@ -53,7 +53,7 @@ def test_it_is_not_compiled_if_told_so_or_for_this_machine(package, tmp_path, wa
 
 
 def test_without_a_python_to_compile_with_nothing_is_built_and_it_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(layers, "_said", lambda _command: "")
+    monkeypatch.setattr(layers, "_output_of", lambda _command: "")
     with pytest.raises(OperatorError, match=r"There is no Python 3\.98 on this machine") as caught:
         Target.of(python="3.98", architecture="arm64", named="")
     assert "-c bytecode=no" in caught.value.hint

@@ -655,6 +655,6 @@ def test_a_run_that_may_exist_and_is_not_found_is_not_called_cancelled(lookup, p
     calls.before[lookup.list] = [told(lookup.list, "AccessDeniedException")]
     with pytest.raises(
         CancelRefusedError,
-        match=r"whether a run was started cannot be told: .* AccessDeniedException: No",
+        match=r"whether a run was started is not known: .* AccessDeniedException: No",
     ):
         lookup.job.cancel(pond)

@@ -19,7 +19,7 @@ from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptStarted, Site
 from duckstring.model.instants import from_text
 from duckstring.model.names import Line
-from duckstring.sweep.sweep import _is_heard_of
+from duckstring.sweep.sweep import _may_be_alive
 from tests.integration.aws import catchment
 from tests.property.worlds import looks
 
@@ -99,7 +99,7 @@ def test_whatever_a_worker_writes_there_is_read_as_a_row_or_as_none(item):
     for name in ("started", "finished", "resumes", "left"):
         if name in row:
             from_text(str(row[name]))
-    assert isinstance(_is_heard_of(row, timedelta(days=1), datetime(2030, 1, 1, tzinfo=UTC)), bool)
+    assert isinstance(_may_be_alive(row, timedelta(days=1), datetime(2030, 1, 1, tzinfo=UTC)), bool)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_worker_and_the_orchestrator_read_any_row_of_an_attempt(item):
                 return {"Attributes": {**item, **KEYS}}
 
     rows, which = AttemptRows(Table, "t", "b"), {"run": 42, "ripple": "load", "attempt": 1}
-    said = rows.said(SALES, **which)
+    said = rows.recorded_end(SALES, **which)
     assert said is None or said[0] in ("failed", "overran", "memory")
     rows.seen(SALES, **which)
     rows.taken(SALES, **which)

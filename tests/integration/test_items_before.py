@@ -186,7 +186,7 @@ def test_what_an_attempt_of_before_said_of_its_own_end_stays(here, rows, read):
         row for row in read.attempts(SALES, 41) if (row["ripple"], row["attempt"]) == ("join", 1)
     ]
     assert (row["status"], row["message"]) == ("failed", "no such day")
-    assert rows.said(SALES, run=41, ripple="load", attempt=1) is None
+    assert rows.recorded_end(SALES, run=41, ripple="load", attempt=1) is None
 
 
 def test_the_sweep_and_status_see_the_row_of_an_attempt_that_began_before(here):

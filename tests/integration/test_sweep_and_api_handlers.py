@@ -81,7 +81,7 @@ def log_of(name):
 
 @pytest.fixture
 def api(here, monkeypatch):
-    monkeypatch.setattr("duckstring.api.tell.PATIENCE", timedelta(milliseconds=50))
+    monkeypatch.setattr("duckstring.api.post.PATIENCE", timedelta(milliseconds=50))
     module = door("api")
 
     def ask(op, **arguments):

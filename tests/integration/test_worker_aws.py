@@ -404,7 +404,9 @@ def test_a_workers_own_words_count_for_more_than_its_crash(catchment, told, outc
     )
     other = Received(RippleSucceeded(1, "late", 1), (0, "1"))
     letters = [Received(gate, (0, "2"), "token"), other]
-    [heard, kept] = worker_verdict.heard(SALES, letters, at_work(SALES, run=1, ripple="late"), rows)
+    [heard, kept] = worker_verdict.with_worker_verdicts(
+        SALES, letters, at_work(SALES, run=1, ripple="late"), rows
+    )
     assert (kept, heard.token) == (other, "token")
     assert heard.signal == replace(
         gate, outcome=expected[0], failure=Failure("late", 1, *expected[1:])
@@ -417,7 +419,10 @@ def test_rows_of_attempts_that_the_line_does_not_wait_for_are_not_looked_at(told
     gate = replace(gate, failure=Failure(gate.ripple, gate.attempt, "E", "m"))
     letters = [Received(gate, (0, "2"), "token")]
     assert (
-        worker_verdict.heard(SALES, letters, at_work(SALES, run=1, ripple="late"), None) == letters
+        worker_verdict.with_worker_verdicts(
+            SALES, letters, at_work(SALES, run=1, ripple="late"), None
+        )
+        == letters
     )
 
 

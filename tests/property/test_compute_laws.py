@@ -248,10 +248,10 @@ def told_of_kills(world: World) -> None:
     """Whoever asked to be told is, once for each attempt that was killed or out of time: with
     the try that it was.
     """
-    told = Counter((line, call.run, call.ripple, call.attempt) for line, call in world.kills_told)
+    told = Counter((line, call.run, call.ripple, call.attempt) for line, call in world.kill_calls)
     assert all(count == 1 for count in told.values())
     assert told.keys() <= {*world.places, *given_up(world)}, "of an attempt that never began"
-    assert all(isinstance(call, CallOnKill) and call.tried >= 1 for _, call in world.kills_told)
+    assert all(isinstance(call, CallOnKill) and call.tried >= 1 for _, call in world.kill_calls)
 
 
 @looks(40)
@@ -279,7 +279,7 @@ def test_a_kill_tells_exactly_the_ripples_that_asked_for_it(graph: Graph, seed: 
     for line in graph.lines:
         world.order(line, "kill")
     world.run_until()
-    told = {(line, call.run, call.ripple, call.attempt) for line, call in world.kills_told}
+    told = {(line, call.run, call.ripple, call.attempt) for line, call in world.kill_calls}
     late = {
         one for one in world.places if one not in busy
     }  # what began while the word was on its way

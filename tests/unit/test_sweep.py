@@ -112,7 +112,7 @@ def test_an_attempt_of_which_nothing_was_heard_for_too_long_has_its_execution_st
     world = World(
         Seen(attempting(minutes, dispatched=dispatched)), described={"sales@1/1-1": ("RUNNING", "")}
     )
-    why = f"nothing was heard of attempt 2 of load for {minutes} min"
+    why = f"nothing was received from attempt 2 of load for {minutes} min"
     assert world.letters() == [(SALES, ExecutionEnded(1, 1, "LOST", why))]
     assert world.ports.executions.stopped == ["sales@1/1-1"]
 

@@ -60,7 +60,7 @@ def add(
             "-b",
             metavar="BUCKET",
             show_default=False,
-            help="One that the Catchment hears of.",
+            help="One whose events reach the Catchment.",
         ),
     ],
     prefix: Annotated[
@@ -101,7 +101,7 @@ def add(
         "kind": chosen,
     }
     answer = open_client(catchment).add_arrival(context.obj, rule, major=picked)
-    _tell(answer, f"arrival {name} added", as_json=as_json)
+    _print(answer, f"arrival {name} added", as_json=as_json)
 
 
 @app.command("list", epilog="Example: duckstring trigger arrival orders list")
@@ -152,14 +152,14 @@ def remove(
             "One rule at a time: give its name, once.",
             hint=f"For example: duckstring trigger arrival {context.obj} remove landing",
         )
-    _tell(
+    _print(
         open_client(catchment).remove_arrival(context.obj, chosen, major=picked),
         f"arrival {chosen} removed",
         as_json=False,
     )
 
 
-def _tell(answer: ArrivalAnswer, what: str, *, as_json: bool) -> None:
+def _print(answer: ArrivalAnswer, what: str, *, as_json: bool) -> None:
     if as_json:
         render.print_json(answer)
     else:

@@ -24,7 +24,7 @@ from duckstring_cli.commands.options import (
     repeated,
     typed,
 )
-from duckstring_cli.commands.trigger import Watch, follow, not_heard
+from duckstring_cli.commands.trigger import Watch, follow, not_received
 from duckstring_cli.errors import BadInputError
 
 app = typer.Typer(
@@ -154,13 +154,13 @@ def failure_budget(
         pond, major=major_of(major, version), immediate_retries=immediate, source_retries=source
     )
     spent = f", {answer['failures']} failed in a row" if answer["failures"] else ""
-    told = (
+    budgets = (
         f"failure-budget: immediate {answer['immediate_retries']}, source "
         f"{answer['source_retries']}{spent}"
     )
-    render.say(f"[bold]{answer['line']}[/]: {told}")
+    render.say(f"[bold]{answer['line']}[/]: {budgets}")
     if not answer["applied"]:
-        render.warn(not_heard(answer["line"]))
+        render.warn(not_received(answer["line"]))
 
 
 @app.command(epilog="Example: duckstring control compute sales load --on task --memory 16GB")
@@ -216,14 +216,14 @@ def compute(
     if on is None:
         render.out().print(board.compute_table(answer))
         return
-    told = (
+    chosen = (
         answer["ripples"][0]
         if ripple is None
         else next(row for row in answer["ripples"] if row["name"] == ripple)
     )
-    render.say(f"[bold]{answer['line']}[/]: {_where(told)}")
+    render.say(f"[bold]{answer['line']}[/]: {_where(chosen)}")
     if not answer["applied"]:
-        render.warn(not_heard(answer["line"]))
+        render.warn(not_received(answer["line"]))
 
 
 def _place(on: str | None) -> str | None:
@@ -268,11 +268,11 @@ def _send(
     client, named = open_client(catchment), repeated(catchment)
     before = client.status() if watch else None
     answer = client.control(pond, verb, major=major, upstream=upstream)
-    render.say(f"[bold]{', '.join(answer['lines'])}[/]: {escape(_told(verb, answer))}")
+    render.say(f"[bold]{', '.join(answer['lines'])}[/]: {escape(_outcome(verb, answer))}")
     for warning in answer["warnings"]:
         render.warn(warning)
     if not answer["applied"]:
-        render.warn(not_heard(answer["lines"][0]))
+        render.warn(not_received(answer["lines"][0]))
     elif before is not None and answer["status"]["status"] != "waiting":
         line = answer["lines"][0]
         last = next((held["last_run"] for held in before["lines"] if held["line"] == line), None)
@@ -283,7 +283,7 @@ def _send(
         )
 
 
-def _told(verb: str, answer: ControlAnswer) -> str:
+def _outcome(verb: str, answer: ControlAnswer) -> str:
     held, reason = answer["status"], render.one_line(answer["status"]["reason"])
     match verb:
         case "wake":

@@ -66,7 +66,7 @@ def _confirm(catchment: Catchment, ponds: list[str], *, yes: bool) -> None:
     what = ", ".join(ponds)
     if not sys.stdin.isatty():
         raise OperatorError(
-            f"Catchment {catchment.name!r} is in AWS: not deploying {what} without being told so.",
+            f"Catchment {catchment.name!r} is in AWS: not deploying {what} without confirmation.",
             hint="Say it with: -y",
         )
     where = " ".join(filter(None, (catchment.stack, catchment.region)))

@@ -12,7 +12,7 @@ from rich.markup import escape
 from duckstring.errors import OperatorError, nearest
 from duckstring_cli import catchments, hints, render
 from duckstring_cli.checkup import Checked, Diagnosis, Finding, examine
-from duckstring_cli.client import Client, speaking_to
+from duckstring_cli.client import Client, translated_errors
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.dead import QUEUES, DeadLetterQueues
 from duckstring_cli.errors import BadInputError
@@ -46,12 +46,12 @@ def doctor(
             _print(checked)
     found = [finding for checked in checks for finding in checked.findings]
     if as_json:
-        told = [{"area": one.area, "ok": not one.findings, "fine": one.fine} for one in checks]
+        areas = [{"area": one.area, "ok": not one.findings, "fine": one.fine} for one in checks]
         render.print_json(
             {
                 "catchment": diagnosis.client.catchment.name,
                 "ok": not found,
-                "checks": told,
+                "checks": areas,
                 "findings": [one.to_json() for one in found],
             }
         )
@@ -87,7 +87,7 @@ def redrive(
         )
     diagnosis = _patient(open_client(catchment or context.obj))
     moved: dict[str, int] = {}
-    with speaking_to(diagnosis.client.catchment):
+    with translated_errors(diagnosis.client.catchment):
         queues = DeadLetterQueues(diagnosis.open, diagnosis.outputs)
         counts = {
             one: queues.count(one)
@@ -110,12 +110,12 @@ def redrive(
 
 
 def _ask(dead: dict[str, int]) -> None:
-    said = ", ".join(f"{count} of {name}" for name, count in dead.items())
+    listed = ", ".join(f"{count} of {name}" for name, count in dead.items())
     if not sys.stdin.isatty():
         raise BadInputError(
-            f"Dead letters to move: {said}.", hint="Nobody is there to ask: give --yes."
+            f"Dead letters to move: {listed}.", hint="Nobody is there to ask: give --yes."
         )
-    if not typer.confirm(f"Move dead letters back ({said})?", err=True):
+    if not typer.confirm(f"Move dead letters back ({listed})?", err=True):
         raise OperatorError("Nothing was moved.")
 
 

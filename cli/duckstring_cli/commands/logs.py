@@ -18,7 +18,7 @@ from duckstring.model.answers import AttemptRow, RunAnswer
 from duckstring.model.foreign import for_terminal, json_text
 from duckstring.model.verdicts import ENDED
 from duckstring_cli import catchments, render
-from duckstring_cli.client import Client, speaking_to
+from duckstring_cli.client import Client, translated_errors
 from duckstring_cli.commands.options import CatchmentName, open_client, repeated
 from duckstring_cli.errors import BadInputError, BrokenOffError
 from duckstring_cli.logbook import PLATFORM, Entry, Logbook
@@ -168,7 +168,7 @@ class _Reader:
 
     def show(self, attempts: Sequence[AttemptRow]) -> set[Key]:
         """Print what is new of these attempts, by time; those that had anything to say."""
-        with speaking_to(self._client.catchment):
+        with translated_errors(self._client.catchment):
             found = [
                 (entry, row)
                 for row in attempts
@@ -186,7 +186,7 @@ class _Reader:
 
     def _print(self, entry: Entry, row: AttemptRow) -> None:
         if self._as_json:
-            told = {
+            common = {
                 "at": entry.moment,
                 "level": entry.level,
                 "run": row["run"],
@@ -198,7 +198,7 @@ class _Reader:
                 **({"traceback": entry.trace} if entry.trace else {}),
                 "stream": entry.stream,
             }
-            sys.stdout.write(json_text({**told, "message": entry.message, **more}) + "\n")
+            sys.stdout.write(json_text({**common, "message": entry.message, **more}) + "\n")
             sys.stdout.flush()
             return
         style = _LEVELS.get(entry.level, "")
@@ -235,23 +235,23 @@ def lines_of(log: Logbook, row: AttemptRow, group: Callable[[str], str]) -> Iter
     meanwhile.
 
     One that began as a task goes on in the function after a pause, and its ``on_kill`` is called
-    there: then both logs have lines. Where its streams are not those that its worker was told (the
+    there: then both logs have lines. If its streams are not those that its worker recorded (the
     emulator makes its own), they are found by the run, which every line of ours carries.
     """
     start, end = _span(row)
-    told = {
+    streams = {
         str(one["log_stream"])
         for one in [row, *(row.get("invocations") or ())]
         if one.get("log_stream")
     }
-    tasks = {stream for stream in told if _is_of_task(stream)} or (
-        told if row.get("where") == "task" else set()
+    tasks = {stream for stream in streams if _is_of_task(stream)} or (
+        streams if row.get("where") == "task" else set()
     )
     if tasks:
         yield from log.entries(group("task"), start=start, end=end, streams=sorted(tasks))
-        if told == tasks and not row.get("on_kill"):
+        if streams == tasks and not row.get("on_kill"):
             return
-    yield from _in_function(log, row, group("lambda"), told - tasks)
+    yield from _in_function(log, row, group("lambda"), streams - tasks)
 
 
 def _is_of_task(stream: str) -> bool:
@@ -259,17 +259,19 @@ def _is_of_task(stream: str) -> bool:
     return stream.startswith("task/")
 
 
-def _in_function(log: Logbook, row: AttemptRow, group: str, told: set[str]) -> Iterator[Entry]:
+def _in_function(log: Logbook, row: AttemptRow, group: str, streams: set[str]) -> Iterator[Entry]:
     start, end = _span(row)
     found = {
-        stream for stream in told if any(log.entries(group, start=start, end=end, streams=[stream]))
+        stream
+        for stream in streams
+        if any(log.entries(group, start=start, end=end, streams=[stream]))
     }
     if (
         not found
         or row.get("on_kill")
         or (row.get("pauses") or 0) > len(row.get("invocations") or ())
     ):
-        # Nobody is told in which stream on_kill is called, nor the row's invocations beyond its
+        # It is not known in which stream on_kill is called, nor the row's invocations beyond its
         # first twenty ran.
         found |= {
             entry.stream
@@ -322,8 +324,8 @@ def _without_echo(invocation: Sequence[Entry]) -> list[Entry]:
 
 
 def _is_of(entry: Entry, row: AttemptRow) -> bool:
-    told = entry.fields
-    return (told.get("run"), told.get("ripple"), str(told.get("attempt"))) == (
+    fields = entry.fields
+    return (fields.get("run"), fields.get("ripple"), str(fields.get("attempt"))) == (
         row["run"],
         row["ripple"],
         str(row["attempt"]),
@@ -345,7 +347,12 @@ def _milliseconds(instant: datetime) -> int:
 
 
 def _print_missing(
-    answer: RunAnswer, wanted: Sequence[AttemptRow], told: set[Key], reader: _Reader, *, named: str
+    answer: RunAnswer,
+    wanted: Sequence[AttemptRow],
+    printed: set[Key],
+    reader: _Reader,
+    *,
+    named: str,
 ) -> None:
     """Say of each attempt without a line why there is none."""
     run = answer["run"]
@@ -362,7 +369,7 @@ def _print_missing(
             soft_wrap=True,
         )
     for row in wanted:
-        if (row["ripple"], row["attempt"]) not in told:
+        if (row["ripple"], row["attempt"]) not in printed:
             why = _why_silent(row, reader, local=reader._client.catchment.kind == "local")  # noqa: SLF001 - its own file
             render.err().print(
                 f"{row['ripple']}, attempt {row['attempt']}: {why}", soft_wrap=True, markup=False
@@ -373,8 +380,8 @@ def _why_silent(row: AttemptRow, reader: _Reader, *, local: bool) -> str:
     if row["status"] == "not begun":
         return "never began, for its run was over before; so it has no log."
     if not row.get("started"):
-        said = render.one_line(render.said(row.get("error"), row.get("message")))
-        return f"never began ({row['status']}{f': {said}' if said else ''}), so it has no log."
+        error = render.one_line(render.error_text(row.get("error"), row.get("message")))
+        return f"never began ({row['status']}{f': {error}' if error else ''}), so it has no log."
     if row["status"] == "running":
         when = "when its invocation has ended" if local else "some seconds after they are written"
         return (

@@ -172,7 +172,7 @@ def remove(
     stopped = f", {', '.join(answer['stopped'])} stopped" if answer["stopped"] else ""
     render.say(f"[green]✓[/] [bold]{escape(', '.join(answer['removed']))}[/] is removed{stopped}")
     if not answer["applied"]:
-        render.warn("It is busy and has not heard of it yet; it will.")
+        render.warn("It is busy and has not received it yet, but it will.")
 
 
 def _confirm_removal(catchment: Catchment, would: RemoveAnswer, *, yes: bool) -> None:
@@ -181,7 +181,7 @@ def _confirm_removal(catchment: Catchment, would: RemoveAnswer, *, yes: bool) ->
     what = ", ".join(would["removed"])
     if not sys.stdin.isatty():
         raise OperatorError(
-            f"Not removing {what} from Catchment {catchment.name!r} without being told so.",
+            f"Not removing {what} from Catchment {catchment.name!r} without confirmation.",
             hint="Say it with: -y",
         )
     for warning in would["warnings"]:

@@ -324,12 +324,12 @@ def _footnotes(rows: int, *, more: bool, hidden: list[str]) -> None:
                 style="dim",
             )
         )
-    said = f"{rows} row{'' if rows == 1 else 's'}"
+    counted = f"{rows} row{'' if rows == 1 else 's'}"
     console.print(
         Text(
-            f"first {said}; all of them: --csv, --json, --parquet FILE, or --limit"
+            f"first {counted}; all of them: --csv, --json, --parquet FILE, or --limit"
             if more
-            else said,
+            else counted,
             style="dim",
         )
     )

@@ -116,16 +116,17 @@ def show(
     if answer["run"].get("message") and not any(attempt.get("message") for attempt in attempts):
         render.out().print(
             Text(
-                f"\n{render.said(answer['run'].get('error'), answer['run'].get('message'))}",
+                f"\n{render.error_text(answer['run'].get('error'), answer['run'].get('message'))}",
                 style="red",
             ),
             soft_wrap=not render.out().is_terminal,
         )
     if older := answer.get("older_tables"):
         now = instants.to_text(datetime.now(UTC))
-        told = "".join(f"\n  {render.table_age(table, now)}" for table in older)
+        listed = "".join(f"\n  {render.table_age(table, now)}" for table in older)
         render.out().print(
-            Text(f"\ncarried over, and older than this run:{told}", style="yellow"), soft_wrap=True
+            Text(f"\ncarried over, and older than this run:{listed}", style="yellow"),
+            soft_wrap=True,
         )
 
 
@@ -174,19 +175,19 @@ def _print_table(attempts: list[AttemptRow]) -> None:
         "BYTES": [Text(render.size(attempt.get("bytes"))) for attempt in attempts],
     }
     # What is empty for all of them is not worth a column.
-    told = {
+    filled = {
         name: cells
         for name, cells in columns.items()
         if name not in {"PEAK", "PAUSES"} or any(cell.plain for cell in cells)
     }
     console = render.out()
-    shown = _that_fit(told, console.width)
+    shown = _that_fit(filled, console.width)
     made = render.table(*shown, right=("ATTEMPT", "TOOK", "PEAK", "PAUSES", "ROWS", "BYTES"))
     for row in zip(*shown.values(), strict=True):
         made.add_row(*row)
     console.print("")
     console.print(made)
-    if left_out := [name for name in told if name not in shown]:
+    if left_out := [name for name in filled if name not in shown]:
         console.print(
             Text(
                 f"not shown here: {', '.join(left_out)} (a wider terminal, or --json)", style="dim"
@@ -250,9 +251,11 @@ def _print_error(attempt: AttemptRow, *, named: str) -> None:
             )
         )
     if how := attempt.get("on_kill"):
-        said = render.said(f"on_kill {how}", attempt.get("on_kill_message"))
+        on_kill = render.error_text(f"on_kill {how}", attempt.get("on_kill_message"))
         console.print(
-            Text(f"\n{attempt['ripple']}, attempt {attempt['attempt']}: {said}", style="magenta"),
+            Text(
+                f"\n{attempt['ripple']}, attempt {attempt['attempt']}: {on_kill}", style="magenta"
+            ),
             soft_wrap=True,
         )
     text = attempt.get("traceback") or attempt.get("message")
@@ -284,9 +287,9 @@ def _with_overflow(attempt: AttemptRow, catchment: Catchment) -> AttemptRow:
     key = attempt.get("overflow")
     if not key:
         return attempt
-    from duckstring_cli.client import speaking_to
+    from duckstring_cli.client import translated_errors
 
-    with speaking_to(catchment):
+    with translated_errors(catchment):
         bucket = catchments.outputs(catchment)["Bucket"]
         body = (
             catchments.session(catchment)

@@ -128,14 +128,14 @@ def _send(
     client = open_client(catchment)
     before = client.status() if watch else None
     answer = client.trigger(pond, kind, major=major, bound=bound)
-    # A Catchment of an older version does not say whether the line has heard it.
+    # A Catchment of an older version does not say whether the line has received it.
     applied = answer.get("applied")
-    heard = "received" if applied else "sent"
-    render.say(f"[bold]{answer['line']}[/]: {_told(kind, bound, heard)}")
+    delivery = "received" if applied else "sent"
+    render.say(f"[bold]{answer['line']}[/]: {_outcome(kind, bound, delivery)}")
     for warning in answer.get("warnings", ()):
         render.warn(warning)
     if applied is False:
-        render.warn(not_heard(answer["line"]))
+        render.warn(not_received(answer["line"]))
     if before is not None:
         epoch = answer["epoch"] if kind == "pulse" else None
         follow(
@@ -150,19 +150,21 @@ def _send(
         render.err().print(f"[dim]Watch it: duckstring status{escape(repeated(catchment))}[/]")
 
 
-def _told(kind: str, bound: float | None, heard: str) -> str:
+def _outcome(kind: str, bound: float | None, delivery: str) -> str:
     match kind:
         case "remove":
-            return "trigger removed" if heard == "received" else "removal of its trigger sent"
+            return "trigger removed" if delivery == "received" else "removal of its trigger sent"
         case "tide":
-            return f"tide {heard}, no staler than {durations.exact(bound or 0)}"
+            return f"tide {delivery}, no staler than {durations.exact(bound or 0)}"
         case _:
-            return f"{kind} {heard}"
+            return f"{kind} {delivery}"
 
 
-def not_heard(line: str) -> str:
-    """What is said where a line was too busy to hear in time."""
-    return f"{line} has not heard it yet; it will. Look again: duckstring status {typed(line)}"
+def not_received(line: str) -> str:
+    """The warning for a line that was too busy to receive the letter in time."""
+    return (
+        f"{line} has not received it yet, but it will. Look again: duckstring status {typed(line)}"
+    )
 
 
 def follow(
@@ -237,7 +239,7 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
         )
     failure = held["failure"]
     where = "" if held is target else f"{line} is {target['status'] if target else 'blocked'}: "
-    words = render.said(failure["error"], render.one_line(failure["message"]))
+    words = render.error_text(failure["error"], render.one_line(failure["message"]))
     hint = (
         f"See all of it: duckstring run show {failure['run']}{named}"
         if failure["run"]

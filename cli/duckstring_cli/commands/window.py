@@ -136,15 +136,15 @@ def add(
     answer = open_client(catchment).window(
         context.obj, "add", major=major_of(major, version), window=rule
     )
-    told = next((held for held in answer["windows"] if held["name"] == name), None)
-    if told is None:
-        _not_heard(answer, catchment)
+    added = next((held for held in answer["windows"] if held["name"] == name), None)
+    if added is None:
+        _not_received(answer, catchment)
         return
-    render.say(f"[bold]{answer['line']}[/]: Window [bold]{name}[/], {escape(render.rule(told))}")
-    render.say(f"  {_opens(told, answer['now'])}")
-    if coming := told["open"] or told["next"]:
+    render.say(f"[bold]{answer['line']}[/]: Window [bold]{name}[/], {escape(render.rule(added))}")
+    render.say(f"  {_opens(added, answer['now'])}")
+    if coming := added["open"] or added["next"]:
         _warn_of_what_is_ahead(answer, coming["end"])
-    if note := _precision(told):
+    if note := _precision(added):
         render.err().print(f"[dim]{note}[/]", soft_wrap=True)
 
 
@@ -187,9 +187,9 @@ def _all_of(faults: list[BadInputError], rest: dict[str, object]) -> BadInputErr
     """
     from duckstring.model import window_rules as read_window
 
-    told = [*(fault.message for fault in faults), *read_window.faults(rest)]
+    messages = [*(fault.message for fault in faults), *read_window.faults(rest)]
     return BadInputError(
-        "\n".join(told), hint="\n".join(dict.fromkeys(fault.hint for fault in faults))
+        "\n".join(messages), hint="\n".join(dict.fromkeys(fault.hint for fault in faults))
     )
 
 
@@ -238,7 +238,7 @@ def remove(
         context.obj, "remove", major=major_of(major, version), name=chosen
     )
     if not answer["applied"]:
-        _not_heard(answer, catchment)
+        _not_received(answer, catchment)
         return
     left = ", ".join(held["name"] for held in answer["windows"])
     still = f"it still has {left}" if left else "no rule is left"
@@ -252,10 +252,10 @@ def remove(
     )
 
 
-def _not_heard(answer: WindowAnswer, catchment: str | None) -> None:
+def _not_received(answer: WindowAnswer, catchment: str | None) -> None:
     pond, _, major = answer["line"].partition("@")
     see = f"duckstring trigger window {pond} list -m {major}{repeated(catchment)}"
-    render.warn(f"{answer['line']} has not heard it within 10 s; it will. See: {see}")
+    render.warn(f"{answer['line']} has not received it within 10 s, but it will. See: {see}")
 
 
 def _warn_of_what_is_ahead(answer: WindowAnswer, end: str) -> None:
@@ -275,16 +275,16 @@ def _warn_of_what_is_ahead(answer: WindowAnswer, end: str) -> None:
     )
 
 
-def _opens(told: WindowTold, now: str) -> str:
-    if told["open"]:
+def _opens(window: WindowTold, now: str) -> str:
+    if window["open"]:
         return (
-            f"open now, until {render.moment(told['open']['end'])} (for "
-            f"{_ahead(now, told['open']['end'])})"
+            f"open now, until {render.moment(window['open']['end'])} (for "
+            f"{_ahead(now, window['open']['end'])})"
         )
-    if told["next"]:
+    if window["next"]:
         return (
-            f"opens {render.moment(told['next']['start'])} (in "
-            f"{_ahead(now, told['next']['start'])})"
+            f"opens {render.moment(window['next']['start'])} (in "
+            f"{_ahead(now, window['next']['start'])})"
         )
     return "does not open again"
 
@@ -293,9 +293,9 @@ def _ahead(now: str, then: str) -> str:
     return durations.ahead(render.between(now, then))
 
 
-def _precision(told: WindowTold) -> str:
-    if told["carried_by"] == "alarm":
+def _precision(window: WindowTold) -> str:
+    if window["carried_by"] == "alarm":
         return f"No schedule carries it: its period is not a whole number of minutes. {_BY_ALARM}"
-    if told["duration"] < _A_MINUTE:
+    if window["duration"] < _A_MINUTE:
         return f"It may be closed before its schedule fires, which is within a minute. {_BY_ALARM}"
     return ""

@@ -1,5 +1,5 @@
-"""The life of a local Catchment: init, start, stop, status. Progress is told to ``on_step``, one
-line at a time.
+"""The life of a local Catchment: init, start, stop, status. Progress goes to ``on_step``, one line
+at a time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from duckstring_cli.local.deployment import (
     REGION,
     Source,
     Synthesis,
-    Way,
+    Target,
     deploy,
     is_bootstrapped,
 )
@@ -156,7 +156,7 @@ def start(
         deployed = current.get("StackStatus") not in _WHOLE or _tag(current) != digest
         if deployed:
             key = catchments.require_running(one)
-            way = Way(
+            target = Target(
                 tools=tools,
                 endpoint=str(one.endpoint),
                 key=key,
@@ -165,7 +165,7 @@ def start(
             with _nothing_half_made(one) if _is_first(current) else nullcontext():
                 deploy(
                     source,
-                    way,
+                    target,
                     digest=digest,
                     synthesis=ahead or Synthesis(source),
                     on_step=on_step,

@@ -33,11 +33,11 @@ class Credentials:
         self._key = key
         self._tasks: dict[str, tuple[str, str]] = {}
 
-    def of_new_task(self, arn: str, told: Mapping[str, str]) -> None:
-        """Remember where a task was told to fetch its credentials, and with what token."""
+    def of_new_task(self, arn: str, variables: Mapping[str, str]) -> None:
+        """Remember where a task fetches its credentials, and with what token."""
         self._tasks[arn] = (
-            urlsplit(told["AWS_CONTAINER_CREDENTIALS_FULL_URI"]).path,
-            told["AWS_CONTAINER_AUTHORIZATION_TOKEN"],
+            urlsplit(variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"]).path,
+            variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"],
         )
 
     def forget_task(self, arn: str) -> None:
@@ -83,7 +83,7 @@ class Credentials:
         return {**self.variables, "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}"}
 
     def of_task(self) -> dict[str, str]:
-        """What a task is told when it asks."""
+        """The answer to a task that asks for its credentials."""
         ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + _LIFETIME))
         key = self._key
         return {

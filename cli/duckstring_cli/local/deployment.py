@@ -45,7 +45,7 @@ class Source:
 
     @property
     def arrivals(self) -> Path:
-        """The buckets whose new objects it hears of, with commas between."""
+        """The buckets whose events it gets, with commas between."""
         return self.folder / "arrivals"
 
     @property
@@ -78,7 +78,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Target:
     """How to reach the account that is deployed to."""
 
     tools: Tools
@@ -133,7 +133,9 @@ class Synthesis:
         )
 
 
-def deploy(source: Source, way: Way, *, digest: str, synthesis: Synthesis, on_step: OnStep) -> None:
+def deploy(
+    source: Source, target: Target, *, digest: str, synthesis: Synthesis, on_step: OnStep
+) -> None:
     """Bootstrap once, then deploy the synthesized stack.
 
     Raises:
@@ -141,23 +143,23 @@ def deploy(source: Source, way: Way, *, digest: str, synthesis: Synthesis, on_st
     """
     env = {
         **_clean_environment(),
-        "AWS_ENDPOINT_URL": way.endpoint,
-        "AWS_ACCESS_KEY_ID": way.key.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": way.key.secret_access_key,
+        "AWS_ENDPOINT_URL": target.endpoint,
+        "AWS_ACCESS_KEY_ID": target.key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": target.key.secret_access_key,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     quiet = ("--no-notices", "--no-version-reporting", "--no-color", "--ci")
     hint = f"The Catchment's log is {source.folder / 'server.log'}."
-    if not way.bootstrapped:
+    if not target.bootstrapped:
         on_step("Preparing the emulated account for the CDK")
-        command = way.tools.cdk_command("bootstrap", f"aws://{ACCOUNT}/{REGION}", *quiet)
+        command = target.tools.cdk_command("bootstrap", f"aws://{ACCOUNT}/{REGION}", *quiet)
         run(command, what="cdk bootstrap", hint=hint, env=env, cwd=source.folder, umask=_PRIVATE)
     on_step("Building the stack and the layers")
     synthesis.wait()
     on_step("Deploying the stack")
-    command = way.tools.cdk_command(
+    command = target.tools.cdk_command(
         "deploy",
         "--app",
         str(source.assembly),

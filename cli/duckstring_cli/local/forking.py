@@ -36,7 +36,7 @@ _ENDS_WITHIN = 1.0
 
 
 _UNDECODABLE = "backslashreplace"
-"""Bytes that are no text must not end the thread that reads them: the worker would stand still
+"""Bytes that are not text must not end the thread that reads them: the worker would stand still
 when the pipe is full.
 """
 
@@ -73,8 +73,8 @@ class Forked:
         self._signal(signal.SIGKILL)
 
     def _lives(self) -> bool:
-        # A process of another session has got its number since; or its template died, and nobody
-        # buries it.
+        # A process of another session has its number now, or its template died and left it a
+        # zombie.
         try:
             return os.getsid(self.pid) == os.getsid(0) and state_of(self.pid) not in DEAD
         except ProcessLookupError:
@@ -92,8 +92,8 @@ STOPPED = "T"
 
 
 def state_of(pid: int) -> str:
-    """A process's state as Linux has it in one letter: X where there is none of that number;
-    empty where it is not told.
+    """A process's state as Linux has it in one letter: X where there is none of that number; empty
+    if it is not known.
     """
     try:
         # Each invocation looks several times: pathlib would take as long as the rest of it.
@@ -185,9 +185,9 @@ class Template:
 
     def _answer(self, seconds: float) -> str:
         """Its next line; empty: it has ended, or says nothing within so many ``seconds``."""
-        limit, said = time.monotonic() + seconds, b""
+        limit, received = time.monotonic() + seconds, b""
         self._door.settimeout(_LOOK)
-        while not said.endswith(b"\n"):
+        while not received.endswith(b"\n"):
             try:
                 more = self._door.recv(64)
             except TimeoutError:
@@ -196,8 +196,8 @@ class Template:
                 return ""
             if not more:
                 return ""
-            said += more
-        return said.decode().strip()
+            received += more
+        return received.decode().strip()
 
 
 def _reading(descriptor: int) -> IO[str]:

@@ -1,8 +1,8 @@
-"""The door of a local Catchment's server: who may come in. Part of the server; it runs before the
-emulator sees a request.
+"""Access control of a local Catchment's server. Part of the server; it runs before the emulator
+sees a request.
 
-The emulator asks nobody who he is, and lets every web page read its answers. But whoever may call
-it may run code as its user: create a function, invoke it. So here
+The emulator does not authenticate callers, and lets every web page read its answers. But whoever
+may call it may run code as its user: create a function, invoke it. So here
 
 - a request that a web page can cause is refused: one to another Host (DNS rebinding), with an
   Origin, with fetch metadata of another site, a preflight, an upgrade; no answer allows another
@@ -248,11 +248,11 @@ class Guard:
         scope = {**scope, "headers": tuple(scope["headers"])}
         request, closed, body = Request.of(scope), _closing(send), Body(receive)
         if fault := fault_of(request):
-            said = json.dumps({"message": f"Refused: {fault}."}).encode()
+            body_sent = json.dumps({"message": f"Refused: {fault}."}).encode()
             await _answer(
                 request,
                 closed,
-                (403, {"Content-Type": "application/json", "Connection": "close"}, said),
+                (403, {"Content-Type": "application/json", "Connection": "close"}, body_sent),
             )
             return
         if self._may_pass(request):

@@ -18,19 +18,19 @@ Scope = tuple[str, str]
 
 @dataclass(slots=True)
 class _Awaited:
-    """A task that has to be heard of every so many ``seconds``."""
+    """A task that must send a heartbeat every so many ``seconds``."""
 
     seconds: float
     scope: Scope
-    heard: float = field(default_factory=time.monotonic)
+    last_beat: float = field(default_factory=time.monotonic)
 
     @property
     def due(self) -> float:
-        return self.heard + self.seconds
+        return self.last_beat + self.seconds
 
 
 class Heartbeats:
-    """The tokens that have to be heard of. One thread sleeps until the first of them would be
+    """The tokens that must send heartbeats. One thread sleeps until the first of them would be
     late.
     """
 
@@ -46,7 +46,7 @@ class Heartbeats:
 
     @contextmanager
     def awaiting(self, token: str, seconds: float, scope: Scope) -> Iterator[None]:
-        """Within: the token has to be heard of every so many ``seconds``."""
+        """Within the block, the token must send a heartbeat every so many ``seconds``."""
         with self._changed:
             self._awaited[token] = _Awaited(seconds, scope)
             self._changed.notify()
@@ -57,10 +57,10 @@ class Heartbeats:
                 self._awaited.pop(token, None)
 
     def note(self, token: str) -> None:
-        """It was heard of."""
+        """Record a heartbeat."""
         with self._changed:
             if task := self._awaited.get(token):
-                task.heard = time.monotonic()
+                task.last_beat = time.monotonic()
 
     def _watch(self) -> None:
         while True:

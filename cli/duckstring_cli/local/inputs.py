@@ -1,5 +1,5 @@
-"""What a user gives a local Catchment: requirements, an environment, buckets to hear of, a time
-limit.
+"""What a user gives a local Catchment: requirements, an environment, buckets whose events it gets,
+a time limit.
 
 All of it is read and checked whole, then kept as copies.
 """

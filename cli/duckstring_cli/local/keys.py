@@ -1,4 +1,4 @@
-"""The access key of a local Catchment: who has it may use the Catchment, as in AWS. Standard
+"""The access key of a local Catchment: whoever has it may use the Catchment, as in AWS. Standard
 library only: part of the server.
 
 It is made at random for each Catchment and lies in its folder, for the eyes of its owner only. What

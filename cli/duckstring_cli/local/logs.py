@@ -53,7 +53,7 @@ def read_token(token: str) -> Position:
     """Where a page ended.
 
     Raises:
-        ValueError: it is no such token.
+        ValueError: it is not such a token.
     """
     if not token:
         return 0, 0

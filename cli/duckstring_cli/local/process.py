@@ -63,16 +63,16 @@ def ask(folder: Path, port: int, *, method: str = "GET", patience: float = 2.0) 
         proof = answer.headers.get("x-duckstring-signature", "")
         if not hmac.compare_digest(proof.encode(), answer_signature(key, nonce, body).encode()):
             return None
-        said = json.loads(body)
+        record = json.loads(body)
         # Another program could hand the question on to the server, if that listens elsewhere.
-        if said["folder"] != str(folder.resolve()) or said["port"] != port:
+        if record["folder"] != str(folder.resolve()) or record["port"] != port:
             return None
         return Running(
-            pid=said["pid"],
+            pid=record["pid"],
             port=port,
-            workers=said["workers"],
-            checkpoint=said["checkpoint"],
-            unsaved=said["unsaved"],
+            workers=record["workers"],
+            checkpoint=record["checkpoint"],
+            unsaved=record["unsaved"],
         )
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
         return None
@@ -85,10 +85,12 @@ def claimed(folder: Path) -> tuple[int, int]:
     not since this machine started.
     """
     try:
-        said = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+        record = json.loads((folder / "server.json").read_text(encoding="utf-8"))
         # The number may be a stranger's by now, and what was started under it is gone.
         return (
-            (int(said["pid"]), int(said["port"])) if said.get("boot", "") == boot_id() else (0, 0)
+            (int(record["pid"]), int(record["port"]))
+            if record.get("boot", "") == boot_id()
+            else (0, 0)
         )
     except (OSError, ValueError, KeyError, TypeError):
         return 0, 0
@@ -200,8 +202,8 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
 
 
 def _wrong_emulator(log: str) -> WrongEmulatorError:
-    _, opening, said = log.partition(check.OPENING)
-    message, _, hint = said.strip().rpartition("\n" + check.HINT)
+    _, opening, refusal = log.partition(check.OPENING)
+    message, _, hint = refusal.strip().rpartition("\n" + check.HINT)
     return WrongEmulatorError(opening + message, hint=hint)
 
 

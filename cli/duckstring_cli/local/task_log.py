@@ -48,8 +48,8 @@ class TaskLog:
             return
         rest = b""
         with process.stdout as output, scoped(*self._scope):
-            while said := os.read(output.fileno(), 65_536):
-                *lines, rest = (rest + said).split(b"\n")
+            while chunk := os.read(output.fileno(), 65_536):
+                *lines, rest = (rest + chunk).split(b"\n")
                 if len(rest) > _LONG_LINE:
                     lines, rest = [*lines, rest], b""
                 self._put(lines)

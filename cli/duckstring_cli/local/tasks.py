@@ -1,10 +1,10 @@
 """Tasks of the emulator's ECS, as processes: this machine need not have a container engine.
 
-The emulator keeps the books: what tasks there are, what they are told to be. This agent makes it
-so, as the agent of a real cluster does. A task that is to run is started with the command, the
-environment and the files that its container would have; what it prints goes to its log stream as it
-prints it; one that is to stop is told so, then killed; its end is written down, with its exit code,
-and announced as ECS announces it, which the emulator does not.
+The emulator keeps the records: which tasks exist, and which state they should have. This agent
+brings them into that state, as the agent of a real cluster does. A task that is to run is started
+with the command, the environment and the files that its container would have; what it prints goes
+to its log stream as it prints it; one that is to stop gets a signal, and is then killed; its end is
+written down, with its exit code, and announced as ECS announces it, which the emulator does not.
 
 The files are those of the ripple function, which the emulator holds: the image is made of the same
 zips (``infra/Dockerfile``).
@@ -85,7 +85,7 @@ class Tasks:
         books.run_tasks(start, self._stop)
 
     def end_all(self) -> None:
-        """Kill what runs, without a word: the server ends."""
+        """Kill what runs, without records: the server ends."""
         with self._lock:
             self._closed = True
             for one in self._running.values():
@@ -170,9 +170,9 @@ class Tasks:
         self, task: Record, definition: Record, container: Record, log: TaskLog
     ) -> dict[str, str]:
         """ECS's own variables: where the task asks for its credentials and for what it is."""
-        told = books.tell_metadata(task, definition, container, log.options)
-        self._credentials.of_new_task(task["taskArn"], told)
-        return told
+        variables = books.register_metadata(task, definition, container, log.options)
+        self._credentials.of_new_task(task["taskArn"], variables)
+        return variables
 
     # Stopping
 
@@ -184,7 +184,7 @@ class Tasks:
         with self._lock:
             one = self._running.get(task["taskArn"]) if task else None
             if one is not None:
-                self._tell_to_stop(one, data.get("reason", "Task stopped by user"))
+                self._request_stop(one, data.get("reason", "Task stopped by user"))
                 return books.answer_with(one.task)
             ends = task is not None and task["lastStatus"] != "STOPPED"
             answer = stop(data)
@@ -192,7 +192,7 @@ class Tasks:
             books.announce(task)
         return answer
 
-    def _tell_to_stop(self, one: Running, reason: str) -> None:
+    def _request_stop(self, one: Running, reason: str) -> None:
         if one.code or one.process.returncode is not None:
             return
         one.code, one.reason = "UserInitiated", reason
@@ -261,7 +261,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _write_end(key: Key, task: Record, *, code: str, reason: str, exit_code: int | None) -> None:
-    """In the books, and to everybody who has a rule for it."""
+    """Write it to the emulator's records, and announce it to everybody who has a rule for it."""
     with scoped(*key[:2]):
         if books.write_end(key[2], task, code=code, reason=reason, exit_code=exit_code):
             books.announce(task)

@@ -33,7 +33,7 @@ def main() -> None:
     importlib.import_module(sys.argv[2])
     gc.collect()
     gc.freeze()
-    # The kernel buries the children; the server watches them itself.
+    # The kernel reaps the children; the server watches them itself.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     door.sendall(b"ready\n")
     while True:

@@ -1,9 +1,9 @@
 """Workers of functions that will never answer: stopped (SIGSTOP), stuck in their start, or dead
 while another holds their pipe.
 
-On Lambda the sandbox of such a worker ends, and whoever invoked it is told. The emulator waits for
-a line that does not come: in an invocation until the function's time is over, in a start for ever,
-and everything that waits for a worker waits with it.
+On Lambda the sandbox of such a worker ends, and whoever invoked it gets an error. The emulator
+waits for a line that does not come: in an invocation until the function's time is over, in a start
+for ever, and everything that waits for a worker waits with it.
 
 Standard library only: part of the server.
 """

@@ -72,7 +72,7 @@ class Places:
         self.leave(leaving)
         return leaving
 
-    def know(self, one: Connection) -> None:
+    def promote(self, one: Connection) -> None:
         """It has shown a key."""
         if one in self._strangers:
             del self._strangers[one]
@@ -108,7 +108,7 @@ class Limited:
     _in_head = False
     _in_message = False
     _has_ended = False
-    _is_deaf = False
+    _ignores_input = False
     _fault = _NO_HTTP
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn is typed, and not installed here
@@ -139,7 +139,7 @@ class Limited:
 
     def data_received(self, data: bytes) -> None:
         """Parse it, and wait no longer than is right for the rest."""
-        if self._is_deaf:
+        if self._ignores_input:
             return
         self._unset_keepalive_if_required()
         self._has_ended = False
@@ -147,7 +147,7 @@ class Limited:
             self.parser.feed_data(data)
         except self.parsing.HttpParserUpgrade:
             # What follows is another language. The guard refuses the request, and closes.
-            self._is_deaf = True
+            self._ignores_input = True
         except self.parsing.HttpParserError:
             self._refuse()
         else:
@@ -196,7 +196,7 @@ class Limited:
             self._close_within_limit()
 
     def _accepted(self) -> None:
-        self.places.know(self)
+        self.places.promote(self)
 
     def _wait_for_head(self, received: int) -> None:
         if self._in_message:
@@ -227,7 +227,7 @@ class Limited:
         if cycle is not None:
             cycle.disconnected = True
             cycle.message_event.set()
-        self._is_deaf = True
+        self._ignores_input = True
         self.transport.close()
 
 
@@ -244,12 +244,12 @@ def limited_protocol(*, head_within: float = HEAD_WITHIN, connections: int = 0) 
 
 
 def _answer(status: HTTPStatus, why: str) -> bytes:
-    said = json.dumps({"message": f"Refused: {why}."})
+    body = json.dumps({"message": f"Refused: {why}."})
     lines = (
         "content-type: application/json",
-        f"content-length: {len(said)}",
+        f"content-length: {len(body)}",
         "connection: close",
         "",
-        said,
+        body,
     )
     return "\r\n".join((f"HTTP/1.1 {status.value} {status.phrase}", *lines)).encode()

@@ -52,7 +52,7 @@ class Starts:
                 self._starting.add(id(worker))
             return worker, how
 
-    def tell(self, worker: Any) -> None:  # noqa: ANN401
+    def note_free(self, worker: Any) -> None:  # noqa: ANN401
         """The worker has started, or is free."""
         with self._changed:
             self._starting.discard(id(worker))

@@ -35,13 +35,13 @@ def test_a_rule_is_added_told_and_removed():
 def test_a_bucket_that_the_catchment_does_not_hear_of_is_refused_with_what_to_do():
     error = refused(Rules(), bucket="mine")
     assert error.message == (
-        "This Catchment does not hear of what arrives in bucket 'mine'; it hears of inbox, other."
+        "This Catchment gets no events from bucket 'mine'; it gets them from inbox, other."
     )
     assert error.hint.startswith(
         "Deploy it with -c arrivals=inbox,mine,other; on this machine: duckstring catchment "
         "configure --arrivals "
     )
-    with pytest.raises(OperatorError, match="it hears of none yet"):
+    with pytest.raises(OperatorError, match="it gets none yet"):
         add(SALES, RULE, arrivals=Rules(), listened=())
 
 

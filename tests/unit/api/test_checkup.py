@@ -87,7 +87,7 @@ def test_a_deploy_that_its_line_never_heard_of_is_found(seen):
     (finding,) = findings(seen)
     assert finding == (
         "deploy",
-        "has not heard of the deploy of 1.0.0, 3h ago: it runs the version before, or nothing.",
+        "has not received the deploy of 1.0.0, 3h ago: it runs the version before, or nothing.",
     )
 
 

@@ -243,7 +243,7 @@ def test_a_trigger_that_waits_behind_a_deploy_is_told_what_for():
     for kind, warnings in (
         ("pulse", [warning]),
         ("wave", [warning]),
-        ("remove", ["sales@1 had no Wave or Tide that it has heard of."]),
+        ("remove", ["sales@1 had no Wave or Tide."]),
     ):
         told, events = ask("sales", kind, states=states)
         assert (told["warnings"], len(events)) == (warnings, 1)
@@ -262,7 +262,7 @@ def test_a_trigger_that_waits_behind_a_deploy_is_told_what_for():
 
 
 def test_removing_a_trigger_says_so_where_there_was_none():
-    none = ["sales@1 had no Wave or Tide that it has heard of."]
+    none = ["sales@1 had no Wave or Tide."]
     for held, warnings in ((Wave(), []), (Tide(timedelta(hours=1)), []), (None, none)):
         told, events = ask(
             "sales", "remove", states=down("sales@1", release=release("sales@1"), trigger=held)

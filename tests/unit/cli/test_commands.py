@@ -286,7 +286,7 @@ def test_nothing_is_removed_without_being_told_so(
         1,
         "",
         (
-            "error: Not removing sales@1 from Catchment 'dev' without being told so.\n"
+            "error: Not removing sales@1 from Catchment 'dev' without confirmation.\n"
             "hint: Say it with: -y\n"
         ),
     )
@@ -606,7 +606,7 @@ def test_a_version_that_does_not_run_yet_is_not_called_deployed(
 def test_a_trigger_says_whether_its_line_has_heard_it(
     bench: Bench, words: str, heard: str, sent: str
 ) -> None:
-    late = "sales@1 has not heard it yet; it will. Look again: duckstring status sales"
+    late = "sales@1 has not received it yet, but it will. Look again: duckstring status sales"
     for applied, said in ((True, heard), (False, sent), (None, sent)):
         answer = {"line": "sales@1", "epoch": at(0), "warnings": []}
         bench.answers({"trigger": answer | ({} if applied is None else {"applied": applied})})
@@ -743,7 +743,7 @@ def test_a_catchment_in_aws_is_not_changed_without_being_told_so(
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     code, _, err = bench.run("deploy", str(root))
     assert (code, bench.asked) == (1, [])
-    assert "not deploying sales 1.0.0 without being told so" in err
+    assert "not deploying sales 1.0.0 without confirmation" in err
     bench.answers(deployed("sales@1"))
     assert bench.run("deploy", str(root), "-y")[0] == 0
 
@@ -1035,7 +1035,8 @@ def test_sinks_that_stay_awake_and_words_not_heard_are_warned_of(bench: Bench) -
     assert code == 0
     assert "warning: reports@1 is awake (wave)" in err
     assert (
-        "warning: sales@1 has not heard it yet; it will. Look again: duckstring status sales" in err
+        "warning: sales@1 has not received it yet, but it will. Look again: duckstring status sales"
+        in err
     )
 
 
@@ -1384,8 +1385,8 @@ def test_a_line_that_has_not_heard_yet_is_no_success_told(bench: Bench) -> None:
         code, out, err = bench.run("trigger", "window", "sales", *words, "-c", "dev")
         assert (code, out) == (0, "")
         assert (
-            "warning: sales@1 has not heard it within 10 s; it will. See: duckstring trigger "
-            "window sales list -m 1 -c dev" in err
+            "warning: sales@1 has not received it within 10 s, but it will. See: duckstring "
+            "trigger window sales list -m 1 -c dev" in err
         )
 
 

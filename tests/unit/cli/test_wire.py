@@ -27,14 +27,14 @@ def test_the_oldest_that_has_shown_no_key_gives_way():
     places = Places(3)
     first, second, _ = taken(places, 3)
     assert places.take(Line()) is first
-    places.know(second)
+    places.promote(second)
     assert places.take(Line()) is not second
 
 
 def test_who_has_shown_a_key_stays_while_strangers_come():
     places = Places(3)
     [user] = taken(places, 1)
-    places.know(user)
+    places.promote(user)
     assert user not in [places.take(Line()) for _ in range(100)]
 
 
@@ -52,15 +52,15 @@ def test_among_users_one_that_waits_for_a_request_gives_way():
     busy, idle = Line(is_idle=False), Line()
     for one in (busy, idle):
         places.take(one)
-        places.know(one)
+        places.promote(one)
     assert places.take(Line()) is idle
-    places.know(busy)
+    places.promote(busy)
 
 
 def test_when_all_are_at_work_the_newcomer_goes():
     places = Places(1)
     [busy] = taken(places, 1, is_idle=False)
-    places.know(busy)
+    places.promote(busy)
     newcomer = Line()
     assert places.take(newcomer) is newcomer
     places.leave(busy)

@@ -463,7 +463,7 @@ def test_nobody_is_told_of_a_run_that_ends_in_another_way() -> None:
     world = pulsed(hinted(pond(A), on_kill=True), **ends("failed"))
     world.order(A, "kill")
     world.run_until()
-    assert world.kills_told == []
+    assert world.kill_calls == []
 
 
 def test_who_is_out_of_time_is_told_as_if_it_was_killed_and_its_retry_is_another_try() -> None:

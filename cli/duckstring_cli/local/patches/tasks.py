@@ -38,7 +38,7 @@ _REGISTER = NAMES.called(
     "_register_metadata",
     "task_arn cluster_arn td cdef launch_type env host_mode ministack_net_ip",
 )
-_TOLD = NAMES.value("services.ecs_metadata", "_TOKEN_TO_CONTAINER", "dict")
+_METADATA = NAMES.value("services.ecs_metadata", "_TOKEN_TO_CONTAINER", "dict")
 NAMES.mentioned(_ECS, "_cleanup_task_resources", "_metadata_tokens")
 _CLUSTER = NAMES.called(_ECS, "_resolve_cluster_name", "ref")
 _TASK = NAMES.called(_ECS, "_resolve_task", "ref cluster_name")
@@ -105,27 +105,27 @@ def override_of(task: Record, container: Record) -> Record:
     return override
 
 
-def tell_metadata(
+def register_metadata(
     task: Record, definition: Record, container: Record, log_options: Mapping[str, str]
 ) -> dict[str, str]:
     """Register the task with the emulator's metadata server. Gives the variables by which the
     task finds what it is, and its credentials.
     """
-    told: dict[str, str] = {}
+    variables: dict[str, str] = {}
     token = _REGISTER.read()(
         task["taskArn"],
         task["clusterArn"],
         definition,
         container,
         task["launchType"],
-        told,
+        variables,
         True,
         None,
     )
     task["_metadata_tokens"] = [token]
     # What the emulator leaves out: a worker learns from it where its log goes.
-    _TOLD.read()[token].update({"LogDriver": "awslogs", "LogOptions": log_options})
-    return told
+    _METADATA.read()[token].update({"LogDriver": "awslogs", "LogOptions": log_options})
+    return variables
 
 
 def find(data: Mapping[str, Any]) -> Record | None:

@@ -92,12 +92,12 @@ def pace_workers(note: Callable[[], None]) -> None:
     watchdog.start()
     spawn, invoke, release = SPAWN.read(), INVOKE.read(), _RELEASE_HERE.read()
 
-    def spawn_and_tell(worker: Any) -> None:  # noqa: ANN401 - the emulator has no types
+    def spawn_and_note(worker: Any) -> None:  # noqa: ANN401 - the emulator has no types
         try:
             with forks.starting(worker), watchdog.watching(worker, starting=True):
                 spawn(worker)
         finally:
-            starts.tell(worker)
+            starts.note_free(worker)
 
     def invoke_and_note(worker: Any, *args: Any, **named: Any) -> Any:  # noqa: ANN401
         try:
@@ -106,14 +106,14 @@ def pace_workers(note: Callable[[], None]) -> None:
         finally:
             note()
 
-    def release_and_tell(worker: Any) -> None:  # noqa: ANN401
+    def release_and_note(worker: Any) -> None:  # noqa: ANN401
         release(worker)
-        starts.tell(worker)
+        starts.note_free(worker)
 
-    SPAWN.replace(spawn_and_tell)
+    SPAWN.replace(spawn_and_note)
     INVOKE.replace(invoke_and_note)
     _ACQUIRE.replace(starts.acquire)
-    _RELEASE.replace(release_and_tell)
+    _RELEASE.replace(release_and_note)
 
 
 def warm_up() -> None:

@@ -1,4 +1,4 @@
-"""The error tree, branched by who must act. Standard library only: the floor of the house."""
+"""The error classes, divided by who must act. Uses the standard library only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class DuckstringError(Exception):
-    """One clear line (``message``) and what to do about it (``hint``)."""
+    """An error with one clear line (``message``) and what to do about it (``hint``)."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         """State what was attempted and found (``message``), and what to do (``hint``)."""
@@ -16,19 +16,19 @@ class DuckstringError(Exception):
 
 
 class AuthorError(DuckstringError):
-    """The Pond is wrong: its author fixes it. Never retried."""
+    """The Pond is wrong, and its author fixes it. Never retried."""
 
 
 class OperatorError(DuckstringError):
-    """The request is wrong: the caller changes it."""
+    """The request is wrong, and the caller changes it."""
 
 
 class TransientError(DuckstringError):
-    """The world was busy: the same call may work later."""
+    """AWS was busy or did not answer. The same call may work later."""
 
 
 class InvariantError(DuckstringError):
-    """We broke our own rule. A bug: report it."""
+    """A rule of our own was broken. This is a bug: report it."""
 
 
 class StateConflictError(TransientError):
@@ -42,11 +42,11 @@ class StateTooLargeError(OperatorError):
 def nearest(
     word: str, known: Iterable[str], form: str = "Did you mean {!r}?", *, cutoff: float = 0.6
 ) -> str:
-    """A question for somebody who has mistyped a name: ``Did you mean 'sales'?``.
+    """A question about a mistyped name: ``Did you mean 'sales'?``.
 
     Args:
         word: what was written.
-        known: the names that there are.
+        known: the existing names.
         form: the question, with a place for the name, where it is part of a longer sentence.
         cutoff: how alike the two must be, from 0 to 1.
 

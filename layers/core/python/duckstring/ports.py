@@ -1,5 +1,5 @@
-"""What we need of the world: one Protocol each. ``adapters/aws`` and ``testing/fakes.py`` fulfil
-them.
+"""What the product needs from outside: one Protocol each. ``adapters/aws`` and ``testing/fakes.py``
+implement them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Mailbox(Protocol):
     """Letters to lines, in order for each line."""
 
     def send(self, letters: Sequence[Letter]) -> Sequence[str]:
-        """Post all, at least once each; gives the sequence number of each."""
+        """Post all letters, at least once each. Returns their sequence numbers."""
 
 
 class Snapshots(Protocol):
@@ -59,7 +59,9 @@ class Catalog(Protocol):
         """
 
     def revision(self) -> int:
-        """Grows with every change. Read it before ``releases`` and give it to what changes them."""
+        """A number that grows with every change. Read it before ``releases``, and pass it to the
+        change.
+        """
 
     def version(self, pond: str, version: str) -> Release | None:
         """One version, if it was ever deployed."""
@@ -73,13 +75,13 @@ class Catalog(Protocol):
 
 
 class Removals(Protocol):
-    """What is deployed no longer. Each change is refused as ``Catalog.select`` is."""
+    """What is no longer deployed. Each change is refused as ``Catalog.select`` is."""
 
     def versions(self, pond: str) -> Mapping[str, Release]:
         """Every version of a Pond that is deployed, selected or not, of all its lines."""
 
     def forget(self, pond: str, version: str, *, revision: int) -> None:
-        """Forget one version. It is not the selected one."""
+        """Forget one version, which is not the selected one."""
 
     def remove(self, removal: Removal, versions: Collection[str], *, revision: int) -> None:
         """Forget a line, these ``versions`` of it and its arrival rules, and remember that it
@@ -92,7 +94,7 @@ class Removals(Protocol):
         """
 
     def mark_cleared(self, removal: Removal) -> None:
-        """Nothing is left to do for this removal. A newer one of the same line is left alone."""
+        """Record that this removal is finished. A newer one of the same line stays."""
 
 
 class Arrivals(Protocol):
@@ -108,13 +110,13 @@ class Arrivals(Protocol):
         """Add a rule. False: the line has one of that name, or is not deployed any more."""
 
     def remove(self, line: Line, arrival: Arrival) -> None:
-        """Remove a rule; one that is gone is success."""
+        """Remove a rule. A rule that is gone counts as success."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A line as a reader sees it. ``owes``: effects were committed, at ``committed``, and
-    perhaps not performed yet.
+    """A line as a reader sees it. ``owes``: effects were committed at ``committed``, and may not
+    have been performed yet.
     """
 
     state: PondState
@@ -124,14 +126,14 @@ class Seen:
 
 
 class StateReader(Protocol):
-    """Many lines' states at once, for telling and never for changing."""
+    """Many lines' states at once, read only."""
 
     def read(self, lines: Collection[Line]) -> Mapping[Line, Seen]:
-        """The states of those lines that anybody ever spoke to."""
+        """The states of those lines that ever got a letter."""
 
 
 class HistoryReader(Protocol):
-    """What happened."""
+    """Past runs and attempts."""
 
     def runs(
         self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None
@@ -149,20 +151,20 @@ class HistoryReader(Protocol):
 
 
 class ExecutionReader(Protocol):
-    """What the world says of an execution."""
+    """The state of executions."""
 
     def describe(self, line: Line, *, run: int, launch: int) -> tuple[str, str] | None:
         """(status, cause); None if there is no such execution."""
 
     def stop(self, line: Line, *, run: int, launch: int) -> None:
-        """Stop it; one that is over is success."""
+        """Stop it. An execution that is over counts as success."""
 
 
 class AttemptReader(Protocol):
-    """What history says of one attempt."""
+    """The row of one attempt."""
 
     def attempt(self, line: Line, *, run: int, ripple: str, attempt: int) -> AttemptRow | None:
-        """Its row as it lies there; None: nobody has begun or ended it."""
+        """Its row as stored. None: nobody has begun or ended it."""
 
 
 SOON = timedelta(minutes=10)

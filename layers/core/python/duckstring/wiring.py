@@ -1,5 +1,5 @@
-"""Where ports meet adapters. Called once by each function, at cold start, which pays for its own
-imports and no other's.
+"""Connects ports and adapters. Each function calls its part once, at cold start, and pays for its
+own imports only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Orchestrator:
-    """All that the orchestrator function needs."""
+    """Everything that the orchestrator function needs."""
 
     settings: Settings
     clients: Clients

@@ -1,3 +1,3 @@
-"""The api: one use case a file, for the command and the page. It reads what is there, and posts
-letters.
+"""The api: one use case in each file, for the command and the page. It reads what is stored, and
+posts letters.
 """

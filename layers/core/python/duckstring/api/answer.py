@@ -1,4 +1,4 @@
-"""What the api's door does with a request: its operation, its arguments, one use case, an
+"""The api's entry point: read a request's operation and arguments, call one use case, return the
 answer.
 """
 
@@ -49,17 +49,17 @@ if TYPE_CHECKING:
 
 
 class Operation(NamedTuple, Generic[requests.Asked]):
-    """One thing that may be asked: the form of its request, and what answers it."""
+    """One operation of the api: the form of its request, and the function that answers it."""
 
     request: type[requests.Asked]
     answer: Callable[[requests.Asked, ApiPorts], Mapping[str, object]]
 
 
 def answer(request: Mapping[str, object], ports: ApiPorts) -> Answered | Refused:
-    """The result of one request, or the refusal of it, as docs/protocol.md has them.
+    """The result of one request, or its refusal, in the form of docs/protocol.md.
 
     Raises:
-        Exception: a bug, or the world is out of order; the door tells the log.
+        Exception: a bug, or AWS is out of order; the handler logs it.
     """
     try:
         operation = OPERATIONS.get(str(request.get("op")))
@@ -74,11 +74,11 @@ def answer(request: Mapping[str, object], ports: ApiPorts) -> Answered | Refused
 
 
 def refusal(error: DuckstringError) -> Refused:
-    """An error of the tree, on the wire."""
-    told: Fault = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+    """The wire form of an error of ours."""
+    fault: Fault = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
     if traceback := getattr(error, "traceback", ""):
-        told["traceback"] = traceback
-    return {"ok": False, "error": told}
+        fault["traceback"] = traceback
+    return {"ok": False, "error": fault}
 
 
 def _hello(asked: requests.NothingAsked, ports: ApiPorts) -> HelloAnswer:

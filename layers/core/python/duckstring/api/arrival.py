@@ -1,5 +1,5 @@
-"""Arrival rules: which objects that arrive in a bucket trigger a line. docs/aws.md says how
-their events reach us.
+"""Arrival rules: which objects that arrive in a bucket trigger a line. docs/aws.md describes how
+their events reach the Catchment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LONGEST_KEY = 1024
 
 
 class ArrivalError(OperatorError):
-    """A rule that cannot be: the caller writes another."""
+    """A rule that is not possible; the caller has to write another."""
 
 
 class NotListenedError(OperatorError):
@@ -32,9 +32,9 @@ class NotListenedError(OperatorError):
     def __init__(self, bucket: str, *, listened: Collection[str]) -> None:
         """Say which buckets' events do, and how to have it join them."""
         all_of_them = ",".join(sorted({*listened, bucket}))
-        hears = f"hears of {', '.join(sorted(listened))}" if listened else "hears of none yet"
+        others = f"gets them from {', '.join(sorted(listened))}" if listened else "gets none yet"
         super().__init__(
-            f"This Catchment does not hear of what arrives in bucket {bucket!r}; it {hears}.",
+            f"This Catchment gets no events from bucket {bucket!r}; it {others}.",
             hint=f"Deploy it with -c arrivals={all_of_them}; on this machine: duckstring "
             f"catchment configure --arrivals {all_of_them}, "
             f"then {commands.START}.",
@@ -43,7 +43,7 @@ class NotListenedError(OperatorError):
 
 def show(line: Line, arrivals: Arrivals) -> ArrivalAnswer:
     """A line's rules."""
-    return {"line": line, "arrivals": [_told(arrival) for arrival in arrivals.of_line(line)]}
+    return {"line": line, "arrivals": [_row(arrival) for arrival in arrivals.of_line(line)]}
 
 
 def add(
@@ -106,7 +106,7 @@ def _read(given: Mapping[str, object]) -> Arrival:
     return Arrival(rule.name, rule.bucket, rule.prefix, rule.suffix, rule.kind)
 
 
-def _told(arrival: Arrival) -> ArrivalRow:
+def _row(arrival: Arrival) -> ArrivalRow:
     return {
         "name": arrival.name,
         "bucket": arrival.bucket,

@@ -1,8 +1,8 @@
-"""What is wrong with lines: words that got lost on their way, and that the sweep should have told
-by now. Changes nothing.
+"""What is wrong with lines: letters and answers that were lost, and that the sweep should have
+repaired by now. Changes nothing.
 
-A line that failed, was killed or is blocked is not ill: that is its Pond's or its operator's
-business, and ``status`` tells it.
+A line that failed, was killed or is blocked is not reported here: that is the business of its Pond
+or its operator, and ``status`` shows it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Finding:
     since: Instant | None = None
 
     def to_json(self) -> LineFinding:
-        """As docs/protocol.md has it."""
+        """In the form of docs/protocol.md."""
         since = to_text(self.since) if self.since else None
         return {
             "kind": self.kind,
@@ -73,14 +73,12 @@ def checkup(
     flights = [(held, run) for _, held in sorted(seen.items()) for run in held.state.runs.values()]
     looked, found = (
         0,
-        [*_unheard(releases, seen, now), *_owing(seen, now), *_missed_alarms(seen, now)],
+        [*_not_received(releases, seen, now), *_owing(seen, now), *_missed_alarms(seen, now)],
     )
     for held, run in islice(flights, MOST):
         try:
             found += _lost_executions(held, run, executions, now)
-        except (
-            TransientError
-        ):  # asked too much at once: what was not looked at is told by the numbers
+        except TransientError:  # throttled: the numbers in the answer show what was not looked at
             break
         looked += 1
     return {
@@ -92,27 +90,27 @@ def checkup(
     }
 
 
-def _unheard(
+def _not_received(
     releases: Mapping[Line, Release], seen: Mapping[Line, Seen], now: Instant
 ) -> Iterator[Finding]:
-    """A deploy that its line has not heard of."""
+    """Deploys that their line has not received."""
     for line, release in sorted(releases.items()):
         held = seen.get(line)
-        heard = (held.state.next_release or held.state.release) if held else None
+        received = (held.state.next_release or held.state.release) if held else None
         if now - release.deployed > PATIENCE and (
-            heard is None or heard.deployed < release.deployed
+            received is None or received.deployed < release.deployed
         ):
             ago = _ago(now - release.deployed)
             what = (
-                f"has not heard of the deploy of {release.version}, {ago} ago: it runs the "
+                f"has not received the deploy of {release.version}, {ago} ago: it runs the "
                 "version before, or nothing."
             )
             yield Finding("deploy", line, what, since=release.deployed)
 
 
 def _owing(seen: Mapping[Line, Seen], now: Instant) -> Iterator[Finding]:
-    """Effects that were committed and perhaps never performed. The sweep nudges such a line once
-    they are older than ``SOON``.
+    """Effects that were committed and may never have been performed. The sweep nudges such a line
+    once they are older than ``SOON``.
     """
     for line, held in sorted(seen.items()):
         age = now - held.committed
@@ -140,17 +138,19 @@ def _missed_alarms(seen: Mapping[Line, Seen], now: Instant) -> Iterator[Finding]
 def _lost_executions(
     held: Seen, run: Run, executions: ExecutionReader, now: Instant
 ) -> Iterator[Finding]:
-    """A run in flight without an execution, and no letter on its way that would tell."""
+    """A run in flight without an execution, and without a letter on its way that would report its
+    end.
+    """
     quiet = timedelta(milliseconds=now.timestamp() * 1000 - held.mark[0])
     if min(now - run.started, quiet) < PATIENCE:
         return
     described = executions.describe(held.state.line, run=run.number, launch=run.launch)
     status, cause = described or ("gone", "there is none")
     if status not in {"RUNNING", "PENDING_REDRIVE"}:
-        told = f": {cause}" if cause else ""
+        because = f": {cause}" if cause else ""
         what = (
             f"has run {run_key(held.state.line, run.number)} in flight since "
-            f"{_ago(now - run.started)}, whose execution is {status}{told}."
+            f"{_ago(now - run.started)}, whose execution is {status}{because}."
         )
         yield Finding("execution", held.state.line, what, since=run.started)
 

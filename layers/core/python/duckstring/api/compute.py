@@ -1,15 +1,13 @@
-"""An operator's word on where the Ripples of a line run, and what the line has found out by
-itself.
-"""
+"""The operator's setting of where a line's Ripples run, and what the line has learnt by itself."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from duckstring.api.ports import ControlPorts
+from duckstring.api.post import Posted, post_and_wait
 from duckstring.api.requests import ComputeRequest
 from duckstring.api.status import runs_on
-from duckstring.api.tell import Told, tell
 from duckstring.engine.signals import ComputePinned
 from duckstring.engine.state import PondState, RippleState
 from duckstring.errors import OperatorError, nearest
@@ -32,16 +30,16 @@ def compute(asked: ComputeRequest, ports: ControlPorts, *, function: FunctionSiz
     release = find_deployed(ports.catalog, asked.pond, asked.major)
     word = _word(asked, release)
     seen = ports.states.read([release.line]).get(release.line)
-    told = Told(seen.state if seen else PondState(release.line), applied=True)
+    posted = Posted(seen.state if seen else PondState(release.line), applied=True)
     if word is not None:
-        told = tell(
+        posted = post_and_wait(
             release.line, word, mailbox=ports.mailbox, states=ports.states, clock=ports.clock
         )
     return {
         "line": release.line,
         "function": {"memory_mib": function.memory_mib, "seconds": function.seconds},
-        "ripples": _ripples(told.state, release),
-        "applied": told.applied,
+        "ripples": _ripples(posted.state, release),
+        "applied": posted.applied,
     }
 
 
@@ -69,7 +67,7 @@ def _word(asked: ComputeRequest, release: Release) -> ComputePinned | None:
 
 
 def _ripples(state: PondState, release: Release) -> list[ComputeRow]:
-    """Of the version that is selected, also where the line has not taken it up yet."""
+    """The Ripples of the selected version, even if the line has not taken it up yet."""
     state = replace(state, release=release)
     return [
         _ripple(state, state.ripples.get(spec.name) or RippleState(spec.name))

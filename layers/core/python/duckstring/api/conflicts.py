@@ -1,4 +1,4 @@
-"""Changes of the catalog that lose a race against another change are judged and tried again."""
+"""Changes of the catalog that lose a race against another change are checked and tried again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WAIT = timedelta(milliseconds=25)
 def retry_conflicts(change: Callable[[], Result], clock: Clock) -> Result:
     """Call ``change`` until it wins, 20 times at most.
 
-    ``change`` must read all that it judges anew at each call, and do nothing before its
+    ``change`` must read everything that it checks at each call, and change nothing before its
     conditional write. One of several rivals wins each race, so independent changes all succeed.
 
     Raises:

@@ -1,5 +1,5 @@
-"""An operator's word to one line: its verbs and its live retry budgets. Each is answered when
-the line has heard it.
+"""Operators' verbs and live retry budgets for one line. Each is answered when the line has received
+it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from duckstring.api.ports import ControlPorts
+from duckstring.api.post import Posted, post_all_and_wait, post_and_wait
 from duckstring.api.status import describe
-from duckstring.api.tell import Told, tell, tell_all
 from duckstring.engine.signals import BudgetSet, Ordered, Verb
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 class NothingToForceError(OperatorError):
-    """A line that never ran has no freshness to run again at, and its Sources have nothing to
-    begin with.
+    """A line that never ran has no freshness to run again at, and its Sources have no output to
+    start with.
     """
 
     def __init__(self, line: Line, empty: Collection[Line]) -> None:
@@ -55,7 +55,7 @@ def control(
         _check_force(before)
     lines = (line, *sorted(ancestors(line, releases)))
     now = ports.clock.now()
-    told = tell_all(
+    posted = post_all_and_wait(
         dict.fromkeys(lines, Ordered(verb, now)),
         mailbox=ports.mailbox,
         states=ports.states,
@@ -63,13 +63,13 @@ def control(
     )
     return {
         "lines": list(lines),
-        "applied": all(held.applied for held in told.values()),
+        "applied": all(held.applied for held in posted.values()),
         "previous": describe(before, release, now)["status"],
-        "status": describe(told[line].state, release, ports.clock.now()),
-        "runs": [run_key(line, number) for number in _stopped(before, told[line])]
+        "status": describe(posted[line].state, release, ports.clock.now()),
+        "runs": [run_key(line, number) for number in _stopped(before, posted[line])]
         if verb == "kill"
         else [],
-        "warnings": list(_still_wanted(told, ports)) if verb == "sleep" else [],
+        "warnings": list(_still_wanted(posted, ports)) if verb == "sleep" else [],
     }
 
 
@@ -81,28 +81,30 @@ def failure_budget(
     immediate_retries: int | None = None,
     source_retries: int | None = None,
 ) -> BudgetAnswer:
-    """Set the live retry budgets that are given, and show both.
+    """Set the given live retry budgets, and return both.
 
     Raises:
         OperatorError: no such Pond.
     """
     line = find_deployed(ports.catalog, pond, major).line
-    told = Told(_read(line, ports), applied=True)
+    posted = Posted(_read(line, ports), applied=True)
     if immediate_retries is not None or source_retries is not None:
         signal = BudgetSet(immediate_retries, source_retries)
-        told = tell(line, signal, mailbox=ports.mailbox, states=ports.states, clock=ports.clock)
-    state = told.state
+        posted = post_and_wait(
+            line, signal, mailbox=ports.mailbox, states=ports.states, clock=ports.clock
+        )
+    state = posted.state
     return {
         "line": line,
         "immediate_retries": state.immediate_retries,
         "source_retries": state.source_retries,
         "failures": state.failures,
-        "applied": told.applied,
+        "applied": posted.applied,
     }
 
 
 def ancestors(line: Line, releases: Mapping[Line, Release]) -> frozenset[Line]:
-    """Every deployed line that ``line`` reads, required or optional, itself or through others."""
+    """Every deployed line that ``line`` reads, required or optional, directly or through others."""
     found: set[Line] = set()
     ahead = [line]
     while ahead:
@@ -125,25 +127,25 @@ def _check_force(state: PondState) -> None:
         raise NothingToForceError(state.line, empty)
 
 
-def _stopped(before: PondState, told: Told) -> Iterator[int]:
-    """The runs that were in flight (a failed one is, as long as an attempt of it runs), or began
-    since the look, and are no more.
+def _stopped(before: PondState, posted: Posted) -> Iterator[int]:
+    """The runs that are no longer in flight: they were before, or began since. A failed run is in
+    flight as long as an attempt of it runs.
     """
-    if not told.applied:
+    if not posted.applied:
         return
-    after = told.state
+    after = posted.state
     since = range(before.runs_started + 1, after.runs_started + 1)
     yield from (number for number in (*sorted(before.runs), *since) if number not in after.runs)
 
 
-def _still_wanted(told: Mapping[Line, Told], ports: ControlPorts) -> Iterator[str]:
-    """Sinks that stay awake and want what was put to sleep: they wait for it, until somebody
+def _still_wanted(posted: Mapping[Line, Posted], ports: ControlPorts) -> Iterator[str]:
+    """Warnings for Sinks that stay awake and want what was put to sleep. They wait until somebody
     asks for it again.
     """
     asleep: dict[Line, list[Line]] = {}
-    for line, held in sorted(told.items()):
+    for line, held in sorted(posted.items()):
         for sink in held.state.sinks:
-            if sink not in told:
+            if sink not in posted:
                 asleep.setdefault(sink, []).append(line)
     for sink, seen in sorted(ports.states.read(asleep).items()):
         if wants := _wants(seen.state):

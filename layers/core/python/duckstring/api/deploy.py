@@ -1,8 +1,8 @@
 """Deploying: judge a batch of Ponds against everything deployed, select all of them or none.
 
-Nothing runs because of it. A line's state is the orchestrator's alone: it learns of the selection
-by a ``Deployed`` letter, and a letter that was lost between the selection and the post is posted by
-a repeat of the deploy, or by the sweep.
+A deploy starts no run. Only the orchestrator changes a line's state. The line learns of the
+selection by a ``Deployed`` letter. If that letter is lost between the selection and the post, a
+repeat of the deploy, or the sweep, posts it.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class DeployRefusedError(OperatorError):
 
 
 class PondsAtFaultError(DeployRefusedError):
-    """Each fault is of a Pond, and its author's to mend; the Catchment has no objection."""
+    """Faults of Ponds only, which their authors have to fix. The Catchment has no objection."""
 
 
 class DiscoveryError(AuthorError):
-    """A package that the Catchment cannot import, in the words of the import."""
+    """A package that the Catchment cannot import, with the error of the import."""
 
     def __init__(self, message: str, *, hint: str = "", traceback: str = "") -> None:
-        """Hand on what the import said."""
+        """Keep the error of the import."""
         super().__init__(message, hint=hint)
         self.traceback = traceback
 
@@ -80,14 +80,14 @@ class Package:
 
     @property
     def line(self) -> Line:
-        """Where it will run."""
+        """The line that it will run as."""
         return self.pond.line
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a package becomes. ``unchanged``: this very package is deployed under this version
-    already.
+    """The release that a package becomes. ``unchanged``: exactly this package is deployed under
+    this version already.
     """
 
     release: Release
@@ -96,29 +96,31 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the line of a release is at, as it was before.
+    """The state of a release's line before the deploy.
 
-    ``runs``: in flight. ``selected``: the version that ``waits`` for them, or the one that runs.
-    ``failed``: the one that did.
+    ``runs``: in flight. ``selected``: the version that waits for them (``is_waiting``), or the one
+    that runs. ``failed``: the version that failed.
     """
 
     health: Health = "ok"
     version: str = ""
     selected: Release | None = None
-    waits: bool = False
+    is_waiting: bool = False
     failed: Release | None = None
     runs: tuple[str, ...] = ()
     pauses: Mapping[str, Instant] = field(default_factory=dict)
 
     def has(self, release: Release) -> bool:
-        """Whether this very package is selected: to deploy it again clears a failure, and does
+        """Whether exactly this package is selected. Deploying it again clears a failure, and does
         nothing else.
         """
         return _same(self.selected, release)
 
     def holds_back(self, release: Release) -> bool:
         """Whether ``release`` waits for what is in flight."""
-        return bool(self.runs) and (self.waits or self.health == "failed" or not self.has(release))
+        return bool(self.runs) and (
+            self.is_waiting or self.health == "failed" or not self.has(release)
+        )
 
 
 def _same(one: Release | None, other: Release) -> bool:
@@ -141,7 +143,7 @@ def deploy(
 
 
 class _ImportedOnce:
-    """``ports.Discovery`` that asks for each package once."""
+    """``ports.Discovery`` that imports each package only once."""
 
     def __init__(self, discovery: Discovery) -> None:
         self._discovery = discovery
@@ -176,14 +178,14 @@ def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool)
     ports.mailbox.send([*_removal_letters(removals, ports), *map(announcement, releases)])
     return {
         "ponds": [
-            _told(choice, before, after, held.get(choice.release.line, Held()))
+            _deployed_pond(choice, before, after, held.get(choice.release.line, Held()))
             for choice in choices
         ]
     }
 
 
 def _removals(lines: Collection[Line], ports: DeployPorts) -> Mapping[Line, Removal]:
-    """Which of the ``lines`` that come were there before."""
+    """The removals of those ``lines`` of the deploy that existed before."""
     return (
         {removal.line: removal for removal in ports.removals.removed() if removal.line in lines}
         if lines
@@ -192,8 +194,8 @@ def _removals(lines: Collection[Line], ports: DeployPorts) -> Mapping[Line, Remo
 
 
 def _later_than(removal: Removal | None, release: Release) -> Release:
-    """A line that comes back is deployed after its removal, whichever machine's clock is ahead:
-    else it would be removed again.
+    """A line that comes back is deployed after its removal, even if the clocks differ. Otherwise it
+    would be removed again.
     """
     return (
         release
@@ -203,8 +205,8 @@ def _later_than(removal: Removal | None, release: Release) -> Release:
 
 
 def _removal_letters(removals: Mapping[Line, Removal], ports: DeployPorts) -> list[Letter]:
-    """A line that comes back begins anew, also where the letter of its removal was lost: it is
-    told first.
+    """A line that comes back starts from an empty state, even if the letter of its removal was
+    lost. So that letter is posted first.
     """
     seen = ports.states.read(removals.keys()) if removals else {}
     return [
@@ -239,7 +241,7 @@ def _package(request: Uploaded) -> Package:
 
 
 def _choose(package: Package, ports: DeployPorts, *, overwrite: bool) -> Choice:
-    """Judge one package by itself."""
+    """Check one package by itself."""
     name, version = package.pond.pond.name, package.pond.pond.version
     _check_artifact(package, ports.artifacts)
     known = ports.catalog.version(name, version)
@@ -306,8 +308,8 @@ def _discover(package: Package, discovery: Discovery) -> tuple[RippleSpec, ...]:
 
 
 def _placed(ripples: Sequence[RippleSpec], function: FunctionSize) -> tuple[RippleSpec, ...]:
-    """Each with where its first attempt runs: as a task where its author asks for more than the
-    function has.
+    """The Ripples, each with the place of its first attempt: a task if its author asks for more
+    than the function has.
     """
     return tuple(
         replace(
@@ -338,20 +340,20 @@ def _held(seen: Seen, attempts: AttemptReader) -> Held:
         if (until := resumes(row))
     }
     version = state.release.version if state.release else ""
-    waits = state.next_release is not None
+    is_waiting = state.next_release is not None
     failed = state.release if state.health == "failed" else None
     return Held(
         state.health,
         version,
         state.next_release or state.release,
-        waits,
+        is_waiting,
         failed,
         runs_of(state),
         pauses,
     )
 
 
-def _told(
+def _deployed_pond(
     choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held
 ) -> DeployedPond:
     release = choice.release
@@ -364,7 +366,7 @@ def _told(
             *graph.warnings(release, after),
             *_rollback(release, before.get(release.line)),
             *_health(release, held),
-            *_waits(release, held),
+            *_waiting_warnings(release, held),
         ],
         "unchanged": choice.unchanged and (held.selected is None or held.has(release)),
         "killed": held.health == "killed",
@@ -393,8 +395,8 @@ def _health(release: Release, held: Held) -> tuple[str, ...]:
     return ()
 
 
-def _waits(release: Release, held: Held) -> tuple[str, ...]:
-    """A run in flight holds a version back, and all that is asked for meanwhile with it."""
+def _waiting_warnings(release: Release, held: Held) -> tuple[str, ...]:
+    """A run in flight delays a new version, and with it everything that is asked for meanwhile."""
     if not held.holds_back(release):
         return ()
     again = ", deployed again," if held.version == release.version else ""
@@ -402,17 +404,17 @@ def _waits(release: Release, held: Held) -> tuple[str, ...]:
         f"; {name} pauses until {until:%Y-%m-%d %H:%M:%SZ}"
         for name, until in sorted(held.pauses.items())
     )
-    waits = (
+    waiting = (
         f"{release.version}{again} waits for {named(held.runs)}, and what is asked for meanwhile "
         "waits with it."
     )
     until = f"Until when is not known{pauses}. Look: {commands.status(release.line)}"
     stop = f"to stop what runs: {commands.kill(release.line)}, then wake."
-    return (f"{release.line} runs {held.version} still: {waits} {until}; {stop}",)
+    return (f"{release.line} runs {held.version} still: {waiting} {until}; {stop}",)
 
 
 def _all(judge: Callable[[Asked], Found], items: Sequence[Asked]) -> list[Found]:
-    """Judge every item, some at a time, and refuse with the faults of all of them.
+    """Check every item, several at a time, and refuse with the faults of all of them.
 
     Raises:
         DeployRefusedError: at least one is at fault.

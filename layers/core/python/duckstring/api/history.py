@@ -1,4 +1,4 @@
-"""What ran, and how it ended."""
+"""Past runs and their outcomes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOT_BEGUN = "not begun"
 
 
 class RunNotFoundError(OperatorError):
-    """No such run."""
+    """There is no such run."""
 
     def __init__(self, run: str, *, newest: str) -> None:
         """Name the ``newest`` run of the line, if it has any."""
@@ -53,7 +53,7 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
     were.
 
     Raises:
-        OperatorError: the text is no run, or there is no such run.
+        OperatorError: the text does not name a run, or there is no such run.
     """
     try:
         line, number = parse_run(run)
@@ -73,9 +73,7 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
 
 
 def _begun_or_not(attempt: AttemptRow) -> AttemptRow:
-    """An attempt that was let go and whose execution ended before any worker began it has
-    nothing of its own to tell.
-    """
+    """An attempt whose execution ended before a worker began it has no data of its own."""
     if attempt["error"] != "ExecutionLost" or attempt["started"]:
         return attempt
     return {

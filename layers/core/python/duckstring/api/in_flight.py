@@ -1,8 +1,8 @@
-"""What holds a line's runs in flight: the rows of its attempts, and the version that waits for
+"""What keeps a line's runs in flight: the rows of its attempts, and the version that waits for
 them.
 
-The engine knows what it has given to whom. That an attempt pauses, and where it goes on after that,
-only its row knows.
+The engine knows which attempts it has started. Only an attempt's row knows that it pauses, and
+where it continues after that.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _AT_ONCE = 8
 
 
 def rows_of(state: PondState, attempts: AttemptReader) -> Mapping[str, AttemptRow]:
-    """The row of each attempt in flight, by Ripple: one read each. One that nobody has begun yet
-    has none.
+    """The row of each attempt in flight, by Ripple: one read each. An attempt that no worker has
+    begun has none.
     """
     going = [
         (name, ripple.attempt)
@@ -44,7 +44,7 @@ def rows_of(state: PondState, attempts: AttemptReader) -> Mapping[str, AttemptRo
 
 
 def resumes(row: AttemptRow) -> str | None:
-    """Until when an attempt pauses; None: it does not."""
+    """Until when an attempt pauses. None: it does not pause."""
     return (row["resumes"] or None) if row["status"] == "running" else None
 
 
@@ -59,8 +59,8 @@ def named(runs: Sequence[str]) -> str:
 
 
 def waiting_release(state: PondState, selected: Release | None) -> Release | None:
-    """What was deployed and the line does not run yet: it waits for runs in flight, or the line
-    is about to hear of it.
+    """The release that was deployed and that the line does not run yet: it waits for runs in
+    flight, or for its letter.
     """
     if selected is None or state.release is None:
         return None

@@ -1,5 +1,5 @@
-"""What the api's use cases need of the world beyond ``duckstring.ports``, and what each of them
-is given.
+"""What the api's use cases need from outside beyond ``duckstring.ports``, and the ports of each use
+case.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from duckstring.ports import (
 
 
 class Artifacts(Protocol):
-    """Packages that were uploaded."""
+    """Uploaded packages."""
 
     def sha256(self, key: str) -> str | None:
-        """The digest (hex) of a package as it lies there; None if there is none."""
+        """The digest (hex) of a stored package. None: there is no such package."""
 
 
 class Discovery(Protocol):
@@ -43,7 +43,7 @@ class Discovery(Protocol):
 
 
 class TableFiles(Protocol):
-    """Where table versions lie."""
+    """The storage of table versions."""
 
     def uri(self, version: TableVersion) -> str:
         """The ``s3://`` address of a table version."""
@@ -51,7 +51,7 @@ class TableFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ApiPorts:
-    """What the api needs of the world."""
+    """What the api needs from outside."""
 
     settings: Settings
     catalog: Catalog
@@ -71,7 +71,7 @@ class ApiPorts:
 
 @dataclass(frozen=True, slots=True)
 class DeployPorts:
-    """What deploying needs of the world."""
+    """What a deploy needs from outside."""
 
     catalog: Catalog
     removals: Removals
@@ -86,7 +86,7 @@ class DeployPorts:
 
 @dataclass(frozen=True, slots=True)
 class RemovePorts:
-    """What removing needs of the world."""
+    """What a removal needs from outside."""
 
     catalog: Catalog
     removals: Removals
@@ -97,7 +97,7 @@ class RemovePorts:
 
 @dataclass(frozen=True, slots=True)
 class ControlPorts:
-    """What an operator's word needs of the world."""
+    """What an operator's verb needs from outside."""
 
     catalog: Catalog
     states: StateReader
@@ -107,7 +107,7 @@ class ControlPorts:
 
 @dataclass(frozen=True, slots=True)
 class RemoveTablePorts:
-    """What removing a table needs of the world."""
+    """What removing a table needs from outside."""
 
     catalog: Catalog
     states: StateReader

@@ -1,7 +1,7 @@
-"""Taking what is deployed out again: a whole line, or a version that is not the selected one.
+"""Removing what is deployed: a whole line, or a version that is not selected.
 
-The catalog forgets first, and the line hears of it by a letter, which the sweep posts again if it
-was lost. What a line has published is deleted by the sweep, a day later. Its history stays.
+The catalog forgets it first. The line gets a letter, which the sweep posts again if it was lost.
+The sweep deletes what the line has published a day later. The line's history stays.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.api.conflicts import retry_conflicts
 from duckstring.api.ports import RemovePorts
-from duckstring.api.tell import tell
+from duckstring.api.post import post_and_wait
 from duckstring.engine.signals import Removed
 from duckstring.errors import OperatorError
 from duckstring.model import commands, graph
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class StillNeededError(OperatorError):
-    """Sinks would lose a Source that they cannot do without."""
+    """Sinks would lose a Source that they require."""
 
     def __init__(self, line: Line, sinks: Sequence[Line]) -> None:
         """Name all of the ``sinks``."""
@@ -43,7 +43,7 @@ class StillNeededError(OperatorError):
 
 
 class WhichLineError(OperatorError):
-    """Several lines go by that name, and nothing is removed on a guess."""
+    """Several lines have that name, and nothing is removed on a guess."""
 
     def __init__(self, pond: str, majors: Sequence[int]) -> None:
         """Name the ``majors``."""
@@ -55,7 +55,7 @@ class WhichLineError(OperatorError):
 
 
 class VersionNotFoundError(OperatorError):
-    """No such version."""
+    """There is no such version."""
 
     def __init__(self, pond: str, version: str, *, known: Collection[str]) -> None:
         """Name what is ``known``."""
@@ -65,10 +65,10 @@ class VersionNotFoundError(OperatorError):
 
 
 class SelectedVersionError(OperatorError):
-    """What a line runs cannot be taken from under it."""
+    """The version that a line runs cannot be removed."""
 
     def __init__(self, selected: Release) -> None:
-        """Say both ways out."""
+        """Name both alternatives."""
         pond, _ = parse_line(selected.line)
         super().__init__(
             f"{pond} {selected.version} is the version that {selected.line} runs.",
@@ -87,11 +87,12 @@ def remove(
     version: str | None = None,
     dry: bool = False,
 ) -> RemoveAnswer:
-    """Remove a line, or with ``version`` that one. ``dry``: only judge, and say what would go.
+    """Remove a line, or only ``version`` of it. ``dry``: only check, and return what would be
+    removed.
 
     Raises:
-        OperatorError: there is no such thing, or it is needed.
-        StateConflictError: others changed what is deployed all the time.
+        OperatorError: there is no such line or version, or it is needed.
+        StateConflictError: others kept changing what is deployed.
     """
     return retry_conflicts(
         lambda: _remove(pond, ports, major=major, version=version, dry=dry), ports.clock
@@ -143,7 +144,7 @@ def choose(releases: Mapping[Line, Release], pond: str, major: int | None) -> Re
 def _remove_line(
     chosen: Line, deployed: Instant, ports: RemovePorts, revision: int
 ) -> tuple[list[str], bool]:
-    """The runs that this stopped, and whether the line has heard of it."""
+    """The runs that this stopped, and whether the line has received the removal."""
     pond, _ = parse_line(chosen)
     versions = [
         version
@@ -151,14 +152,14 @@ def _remove_line(
         if release.line == chosen
     ]
     stopped = _running(chosen, ports)
-    # Never before the deploy that it undoes, whichever machine's clock is ahead: the line would
-    # take it for an older word.
+    # Never before the deploy that it undoes, even if the clocks differ: the line would ignore it as
+    # older.
     removal = Removal(chosen, max(ports.clock.now(), deployed))
     ports.removals.remove(removal, versions, revision=revision)
-    told = tell(
+    posted = post_and_wait(
         chosen, Removed(removal.at), mailbox=ports.mailbox, states=ports.states, clock=ports.clock
     )
-    return stopped, told.applied
+    return stopped, posted.applied
 
 
 def _running(chosen: Line, ports: RemovePorts) -> list[str]:
@@ -182,7 +183,7 @@ def _remove_version(
     *,
     revision: int | None,
 ) -> RemoveAnswer:
-    """``revision`` None: only judge."""
+    """Remove one version. ``revision`` None: only check."""
     known = ports.removals.versions(pond)
     if not known:
         raise PondNotFoundError(pond, known={parse_line(text)[0] for text in releases})

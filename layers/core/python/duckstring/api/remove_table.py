@@ -1,8 +1,8 @@
 """Taking one table out of what a line publishes, unless a Sink may read it.
 
-What a Sink reads is known from its own history: each attempt that ended well has left the Sources'
-tables that it read, or may have read by its SQL (``worker/mentions.py``). What is not known counts
-as read.
+What a Sink reads is known from its own history: each attempt that succeeded has recorded the
+Sources' tables that it read, or may have read by its SQL (``worker/mentions.py``). What is not
+known counts as read.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from duckstring.api.ports import RemoveTablePorts
+from duckstring.api.post import post_and_wait
 from duckstring.api.remove import choose
-from duckstring.api.tell import tell
 from duckstring.engine.signals import TableRemoved
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, nearest
@@ -27,7 +27,7 @@ _LAST_RUNS = 10
 
 
 class TableNotPublishedError(OperatorError):
-    """No such table."""
+    """There is no such table."""
 
     def __init__(self, line: Line, table: str, *, known: Collection[str]) -> None:
         """Name what is ``known``."""
@@ -39,10 +39,10 @@ class TableNotPublishedError(OperatorError):
 
 
 class TableStillReadError(OperatorError):
-    """Sinks would miss it."""
+    """Sinks read the table."""
 
     def __init__(self, line: Line, table: str, readers: Sequence[str]) -> None:
-        """Name all that read it, or may, and why."""
+        """Name every Sink that reads it, or may read it, and why."""
         pond, _ = parse_line(line)
         super().__init__(
             f"{line}: table {table!r} cannot be removed: {'; '.join(readers)}.",
@@ -56,7 +56,8 @@ class TableStillReadError(OperatorError):
 def remove_table(
     pond: str, table: str, ports: RemoveTablePorts, *, major: int | None = None, dry: bool = False
 ) -> RemoveAnswer:
-    """Remove a published table of a line. ``dry``: only judge. One that is gone already is success.
+    """Remove a published table of a line. ``dry``: only check. A table that is gone already counts
+    as success.
 
     Raises:
         OperatorError: there is no such line or table, or a Sink reads it, or may.
@@ -73,7 +74,7 @@ def remove_table(
     ]:
         raise TableStillReadError(line, table, readers)
     warnings = _warnings(state, table)
-    applied, waits = (False, []) if dry else _remove(line, table, ports)
+    applied, waiting_runs = (False, []) if dry else _remove(line, table, ports)
     return {
         "line": line,
         "table": table,
@@ -81,17 +82,21 @@ def remove_table(
         "stopped": [],
         "warnings": warnings,
         "applied": applied,
-        "waits_for": waits,
+        "waits_for": waiting_runs,
     }
 
 
 def _remove(line: Line, table: str, ports: RemoveTablePorts) -> tuple[bool, list[str]]:
-    """Whether the line has heard of it, and the runs in flight with the first of which it goes."""
-    told = tell(
+    """Whether the line has received it, and the runs in flight. The table goes with the first of
+    these that ends.
+    """
+    posted = post_and_wait(
         line, TableRemoved(table), mailbox=ports.mailbox, states=ports.states, clock=ports.clock
     )
-    waits = sorted(told.state.runs) if told.applied and table in told.state.tables else []
-    return told.applied, [run_key(line, number) for number in waits]
+    waiting_runs = (
+        sorted(posted.state.runs) if posted.applied and table in posted.state.tables else []
+    )
+    return posted.applied, [run_key(line, number) for number in waiting_runs]
 
 
 def _gone_already(state: PondState, table: str) -> RemoveAnswer:
@@ -139,9 +144,9 @@ def _sinks(line: Line, releases: Mapping[Line, Release]) -> list[Release]:
 
 
 def _reads(sink: Release, ref: str, ports: RemoveTablePorts) -> str:
-    """Why a Sink reads a table, or may; nothing if its last runs did not.
+    """Why a Sink reads a table, or may read it. Empty: its last runs did not.
 
-    Only runs of the package that is selected count: another one may read other tables.
+    Only runs of the selected package count: another package may read other tables.
     """
     rows = ports.history.runs(
         now=ports.clock.now(), limit=_LAST_RUNS, line=sink.line, status="success"

@@ -1,8 +1,8 @@
-"""What may be asked of the api: one request a class, docs/protocol.md, "Api function".
+"""The requests of the api, one class each: docs/protocol.md, "Api function".
 
-A request is checked here once, and a use case is given what it may take. What depends on more than
-one field, or on what is deployed, the use case checks. A field that is null is as one left out;
-a field that is not known is passed over.
+A request is checked here once, so a use case gets valid values only. The use case itself checks
+what depends on more than one field, or on what is deployed. A field that is null counts as left
+out. An unknown field is ignored.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class DeployRequest(Struct, frozen=True):
 
 
 class TriggerRequest(Struct, frozen=True):
-    """``trigger``. ``kind`` and ``bound`` go together: ``model.triggers`` checks them, whichever
-    door they come through.
+    """``trigger``. ``model.triggers`` checks ``kind`` and ``bound`` together, for the api and for
+    the bus.
     """
 
     pond: Text
@@ -88,7 +88,9 @@ class BudgetRequest(Struct, frozen=True):
 
 
 class ComputeRequest(Struct, frozen=True):
-    """``compute``. Without ``on`` only to see; ``ripple`` may be left out where there is one."""
+    """``compute``. Without ``on`` it only shows the settings. ``ripple`` may be left out if there
+    is only one.
+    """
 
     pond: Text
     major: int | None = None
@@ -169,7 +171,7 @@ class ArrivalRule(Struct, frozen=True):
 def read(
     shape: type[Asked], given: Mapping[str, object], refused: type[OperatorError] = OperatorError
 ) -> Asked:
-    """A request out of what came over the wire.
+    """Read a request from its wire form.
 
     Raises:
         OperatorError: (of the class ``refused``) with a line for each field that is wrong.
@@ -182,7 +184,7 @@ def read(
 
 
 def missing(name: str, allowed: str = "text") -> OperatorError:
-    """The refusal of a request that lacks a field which its action needs."""
+    """The refusal of a request without a field that its action needs."""
     return OperatorError(f"{name} is missing; allowed: {allowed}.")
 
 
@@ -209,7 +211,7 @@ def _shown(value: object) -> str:
 
 
 def _allowed(kind: Any) -> str:  # noqa: ANN401 - a type is any value
-    """What a field takes, in words: as its type says, or as is written beside it."""
+    """What a field accepts, in words: from its type, or from the text beside it."""
     if get_origin(kind) is Annotated:
         return str(kind.__metadata__[0].description)
     if get_origin(kind) is Literal:

@@ -1,4 +1,4 @@
-"""What a Catchment is doing, line by line, in the order in which data flows. ``describe`` is
+"""The status of a Catchment, line by line, in the order in which data flows. ``describe`` is
 pure.
 """
 
@@ -65,8 +65,8 @@ def status(  # noqa: PLR0913 - two are the question, five are the ports
 ) -> StatusAnswer:
     """Every line, or one (of ``major``, or of the highest), Sources first.
 
-    Of one line the rows of its attempts in flight are read too, one by one; of all of them that is
-    too much.
+    For one line the rows of its attempts in flight are read too, one by one. For all lines that
+    would be too much.
 
     Raises:
         PondNotFoundError: no such Pond.
@@ -78,14 +78,14 @@ def status(  # noqa: PLR0913 - two are the question, five are the ports
     held = {line: seen[line].state if line in seen else PondState(line) for line in lines}
     last = history.last_runs([line for line in lines if held[line].runs_started], now)
     rows = {line: rows_of(held[line], attempts) for line in lines} if pond else {}
-    told: list[LineStatus] = [
+    statuses: list[LineStatus] = [
         {
             **describe(held[line], releases.get(line), now, deployed=releases, rows=rows.get(line)),
             "last_run": last.get(line),
         }
         for line in lines
     ]
-    return {"now": to_text(now), "lines": told}
+    return {"now": to_text(now), "lines": statuses}
 
 
 def describe(
@@ -101,9 +101,9 @@ def describe(
     Args:
         state: what the line knows.
         release: what the catalog selects; None if the line is not deployed.
-        now: for staleness, and what opens when.
-        deployed: the lines that are, to tell an absent Source from a slow one; None: unknown.
-        rows: of its attempts in flight, by Ripple, where somebody has looked.
+        now: for staleness and openings.
+        deployed: the deployed lines, to tell an absent Source from a slow one; None: unknown.
+        rows: of its attempts in flight, by Ripple, if they were read.
     """
     pond, major = parse_line(state.line)
     word = _word(state, release)
@@ -141,7 +141,7 @@ def describe(
 
 
 def _word(state: PondState, release: Release | None) -> LineStatusWord:
-    """The one word that says most: work that goes on comes before the trouble it may end."""
+    """The one word that says most. Work in progress comes before the trouble that it may end."""
     if release is None:
         return "undeployed"
     if state.health == "killed":
@@ -160,8 +160,8 @@ def _word(state: PondState, release: Release | None) -> LineStatusWord:
 
 
 def _next(state: PondState, release: Release | None) -> NextVersion | None:
-    """The version that was deployed last, where the line runs another one still, and the runs
-    that it waits for.
+    """The version that was deployed last, if the line still runs another one, and the runs that it
+    waits for.
     """
     waiting = waiting_release(state, release)
     if waiting is None:
@@ -209,7 +209,7 @@ def _reason(
 
 
 def _is_short(state: PondState, view: SourceView) -> bool:
-    """Whether this Source holds too little for a run to start."""
+    """Whether this Source has too little output for a run to start."""
     needed = min(state.targets) if state.targets else None
     pulled = state.pull is not None or state.woken is not None
     held = view.report.end_f
@@ -241,15 +241,15 @@ def _trigger(trigger: Trigger | None) -> TriggerState | None:
 
 
 def _staleness(end_f: Instant, delay: timedelta, now: Instant) -> float | None:
-    """In seconds; under a Window it counts from the beginning of the opening. None: never run."""
+    """In seconds. Under a Window it counts from the beginning of the opening. None: never run."""
     return None if end_f == NEVER else (now + delay - end_f).total_seconds()
 
 
 def _sources(
     state: PondState, release: Release | None, deployed: Collection[Line] | None, now: Instant
 ) -> list[SourceState]:
-    """As the release names them; what a Source told us, where it did. ``absent``: it is known
-    not to be deployed.
+    """The Sources of the release, with their last reports. ``absent``: the Source is known not to
+    be deployed.
     """
     views = dict(state.sources)
     for spec in release.sources if release else ():
@@ -297,7 +297,7 @@ def _ripple_in_run(
     state: PondState, ripple: RippleState, run: Run, row: AttemptRow | None
 ) -> RunningRipple:
     word, attempt = _progress(state, ripple, run)
-    told: RunningRipple = {
+    running: RunningRipple = {
         "name": ripple.name,
         "status": word,
         "attempt": attempt.number if attempt else run.attempts.get(ripple.name, 0),
@@ -308,18 +308,16 @@ def _ripple_in_run(
         "pauses": None,
         "resumes": None,
     }
-    return _as_its_row_says(told, row) if attempt and row else told
+    return _with_its_row(running, row) if attempt and row else running
 
 
-def _as_its_row_says(told: RunningRipple, row: AttemptRow) -> RunningRipple:
-    """What an attempt was given is only where it began: after a pause it goes on in the
-    function.
-    """
+def _with_its_row(running: RunningRipple, row: AttemptRow) -> RunningRipple:
+    """The place of an attempt, corrected by its row: after a pause it continues in the function."""
     where, mib = row["where"], row["memory_mib"]
-    began = told["task_mib"]
+    began = running["task_mib"]
     by_place = {"lambda": 0, "task": began if mib is None else mib}
     return {
-        **told,
+        **running,
         "task_mib": by_place[where] if where else began,
         "where": where,
         "memory_mib": mib,
@@ -329,8 +327,8 @@ def _as_its_row_says(told: RunningRipple, row: AttemptRow) -> RunningRipple:
 
 
 def _progress(state: PondState, ripple: RippleState, run: Run) -> tuple[str, Attempt | None]:
-    """How far a Ripple is in a run. An attempt of a later run counts: it satisfies the runs that
-    it overtook.
+    """How far a Ripple is in a run. An attempt of a later run counts, because it satisfies the runs
+    that it overtook.
     """
     if ripple.end_f >= run.f:
         return "done", None
@@ -365,15 +363,15 @@ def _ripples(state: PondState, release: Release | None) -> list[RippleStatus]:
 
 
 def runs_on(state: PondState, ripple: RippleState) -> RunsOn:
-    """Where its next attempt would run, with how much memory if as a task, and whose word that
-    is.
+    """Where the Ripple's next attempt would run, with how much memory if as a task, and who decided
+    that.
     """
     mib, why = place_and_why(state, ripple)
     return {"runs_on": "task" if mib else "lambda", "task_mib": mib, "decided_by": why}
 
 
 def _ripple_word(state: PondState, ripple: RippleState) -> str:
-    """A Ripple outside of any one run: idle if it never ran."""
+    """The status of a Ripple outside of any one run: idle if it never ran."""
     if ripple.attempt:
         return "running" if ripple.attempt.dispatched else "queued"
     if state.health == "failed" and state.failure and state.failure.ripple == ripple.name:

@@ -1,4 +1,4 @@
-"""The published snapshot of a line: what anybody may read."""
+"""The published snapshot of a line: what everybody may read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NotPublishedError(OperatorError):
     """The line has not completed a run."""
 
     def __init__(self, line: Line, *, running: bool) -> None:
-        """Say how to get a first run, or to wait for the one that is ``running``."""
+        """Explain how to get a first run, or name the one that is ``running``."""
         wait, ask = f"Wait for it: {commands.STATUS}", f"Send demand: {commands.pulse(line)}"
         hint = wait if running else ask
         super().__init__(
@@ -38,7 +38,7 @@ class NotPublishedError(OperatorError):
 def tables(
     pond: str, major: int | None = None, *, catalog: Catalog, states: StateReader, files: TableFiles
 ) -> TablesAnswer:
-    """The tables of a line's published snapshot and where they lie.
+    """The tables of a line's published snapshot and their addresses.
 
     Raises:
         PondNotFoundError: no such Pond.
@@ -76,7 +76,7 @@ def tables(
 
 
 def _age(state: PondState, version: TableVersion) -> TableAge:
-    """Who wrote it last, and as of when it holds: as its Pond, unless it was carried over
+    """Who wrote it last, and as of when it holds: the Pond's freshness, unless it was carried over
     (``older``).
     """
     older = is_older(version, state.tables, state.snapshot_f)
@@ -103,7 +103,7 @@ def is_older(
     """Whether a table was carried over by the run that published last, whose freshness is
     ``snapshot_f``.
 
-    Of a snapshot that was published before this was kept nothing is known.
+    For a snapshot that was published before this was recorded, the answer is unknown.
     """
     return version.as_of < snapshot_f and any(one.f != NEVER for one in tables.values())
 
@@ -111,9 +111,7 @@ def is_older(
 def older_tables(
     line: Line, tables: Mapping[str, TableVersion], snapshot_f: Instant
 ) -> list[OlderTable]:
-    """Those that are older than the snapshot that they are in: as of when, and who wrote them
-    last.
-    """
+    """The tables that are older than their snapshot: as of when, and who wrote them last."""
     return [
         {
             "table": name,

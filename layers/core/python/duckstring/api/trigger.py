@@ -1,6 +1,6 @@
-"""Asking a line for something. Answered when the line has heard it.
+"""Triggers of a line. A trigger is answered when the line has received it.
 
-Other applications ask by an event on the Catchment's bus (``orchestrator/forward.py``).
+Other applications send an event on the Catchment's bus instead (``orchestrator/forward.py``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.api.in_flight import named, runs_of, waiting_release
 from duckstring.api.ports import ControlPorts
-from duckstring.api.tell import tell
+from duckstring.api.post import post_and_wait
 from duckstring.engine.signals import Triggered
 from duckstring.engine.state import Down, PondState
 from duckstring.model import commands, graph
@@ -32,7 +32,7 @@ def trigger(
     major: int | None = None,
     bound: object = None,
 ) -> TriggerAnswer:
-    """Post one trigger, its epoch minted here, and wait until the line has heard it.
+    """Post one trigger with an epoch of now, and wait until the line has received it.
 
     Raises:
         OperatorError: no such Pond or kind, or a bound that does not fit.
@@ -43,7 +43,7 @@ def trigger(
     seen = ports.states.read([line]).get(line)
     before = seen.state if seen else PondState(line)
     epoch = ports.clock.now()
-    told = tell(
+    posted = post_and_wait(
         line,
         Triggered(known, epoch, window),
         mailbox=ports.mailbox,
@@ -54,18 +54,22 @@ def trigger(
         "line": line,
         "epoch": to_text(epoch),
         "warnings": _warnings(known, before, release, ports.catalog),
-        "applied": told.applied,
+        "applied": posted.applied,
     }
 
 
 def _warnings(kind: TriggerKind, state: PondState, release: Release, catalog: Catalog) -> list[str]:
     if kind != "remove":
-        return [*_kept(state, catalog), *_waits(state, release), *_absent(release, catalog)]
-    return [] if state.trigger else [f"{state.line} had no Wave or Tide that it has heard of."]
+        return [
+            *_kept(state, catalog),
+            *_waiting_warnings(state, release),
+            *_absent(release, catalog),
+        ]
+    return [] if state.trigger else [f"{state.line} had no Wave or Tide."]
 
 
 def _absent(release: Release, catalog: Catalog) -> list[str]:
-    """What is missing above a line: it cannot run before somebody deploys that."""
+    """What is missing above a line. The line cannot run before it is deployed."""
     if not release.sources:
         return []
     missing = graph.absent(release.line, {**catalog.releases(), release.line: release})
@@ -76,8 +80,8 @@ def _absent(release: Release, catalog: Catalog) -> list[str]:
     ]
 
 
-def _waits(state: PondState, release: Release) -> list[str]:
-    """What the line starts only after the runs that hold a new version back."""
+def _waiting_warnings(state: PondState, release: Release) -> list[str]:
+    """What the line starts only after the runs that delay a new version."""
     waiting, runs = waiting_release(state, release), runs_of(state)
     if waiting is None or not runs:
         return []
@@ -86,7 +90,9 @@ def _waits(state: PondState, release: Release) -> list[str]:
 
 
 def _kept(state: PondState, catalog: Catalog) -> list[str]:
-    """Whose failure the line waits for, and the way out, unless that is tried again by itself."""
+    """Whose failure the line waits for, and what to do about it, unless that line is tried again by
+    itself.
+    """
     down = state.down
     if down is None:
         return []
@@ -102,8 +108,8 @@ def _kept(state: PondState, catalog: Catalog) -> list[str]:
 
 
 def _way_out(down: Down, catalog: Catalog) -> str:
-    """What an operator does about a line that stays down. Its major is named where commands
-    would take a higher one.
+    """What an operator can do about a line that stays down. Its major is named if commands would
+    take a higher one.
     """
     pond, major = parse_line(down.root)
     is_highest = all(parse_line(other)[1] <= major for other in catalog.releases(pond))

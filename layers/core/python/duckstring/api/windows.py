@@ -1,5 +1,5 @@
-"""Windows of an Inlet: adding a rule, removing one, telling of all. Everything that can be wrong
-is refused before the line hears of it.
+"""Windows of an Inlet: adding, removing and listing rules. Every fault is refused before the line
+gets the rule.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from duckstring.api.tell import Told, tell
+from duckstring.api.post import Posted, post_and_wait
 from duckstring.engine.signals import WindowAdded, WindowRemoved
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, nearest
@@ -51,14 +51,14 @@ class WindowNotFoundError(OperatorError):
 def add(
     given: object, release: Release, *, mailbox: Mailbox, states: StateReader, clock: Clock
 ) -> WindowAnswer:
-    """Add a rule to the line of ``release`` and wait until the line has it. One that it has already
-    is success.
+    """Add a rule to the line of ``release`` and wait until the line has it. A rule that it has
+    already counts as success.
 
     Args:
-        given: the rule as docs/protocol.md has it.
+        given: the rule in the form of docs/protocol.md.
         release: the deployed line's.
-        mailbox: where the line hears of it.
-        states: where it shows.
+        mailbox: where the letter to the line goes.
+        states: where the result is read.
         clock: for what opens next.
 
     Raises:
@@ -77,28 +77,28 @@ def add(
         )
     held = _state(line, states)
     if not _goes_with(window, held, clock.now()):
-        return _told(Told(held, applied=True), clock.now())
-    told = tell(line, WindowAdded(window), mailbox=mailbox, states=states, clock=clock)
-    if told.applied and _goes_with(
-        window, told.state, clock.now()
-    ):  # raises where somebody else was quicker, and says with what
+        return _answer(Posted(held, applied=True), clock.now())
+    posted = post_and_wait(line, WindowAdded(window), mailbox=mailbox, states=states, clock=clock)
+    if posted.applied and _goes_with(
+        window, posted.state, clock.now()
+    ):  # raises if somebody else was faster, and names their rule
         raise WindowError(
             f"{line} did not take Window {window.name}: another change came between.",
             hint="Look at its rules, and add it again.",
         )
-    return _told(told, clock.now())
+    return _answer(posted, clock.now())
 
 
 def listed(line: Line, *, states: StateReader, clock: Clock) -> WindowAnswer:
     """All rules of a line."""
-    return _told(Told(_state(line, states), applied=True), clock.now())
+    return _answer(Posted(_state(line, states), applied=True), clock.now())
 
 
 def remove(
     name: str, line: Line, *, mailbox: Mailbox, states: StateReader, clock: Clock
 ) -> WindowAnswer:
-    """Take a rule away and wait until the line has heard. The run of an occurrence that is open
-    goes on.
+    """Remove a rule and wait until the line has received that. The run of an opening that is open
+    continues.
 
     Raises:
         WindowNotFoundError: the line has no such rule.
@@ -106,8 +106,9 @@ def remove(
     held = _state(line, states)
     if name not in held.windows:
         raise WindowNotFoundError(name, line, known=held.windows)
-    return _told(
-        tell(line, WindowRemoved(name), mailbox=mailbox, states=states, clock=clock), clock.now()
+    return _answer(
+        post_and_wait(line, WindowRemoved(name), mailbox=mailbox, states=states, clock=clock),
+        clock.now(),
     )
 
 
@@ -131,7 +132,7 @@ def _describe(window: Window, now: Instant) -> WindowTold:
 
 
 def why_waiting(state: PondState, now: Instant) -> str:
-    """Which opening the demand of an Inlet waits for; nothing if none stands in its way."""
+    """Which opening the demand of an Inlet waits for. Empty: it waits for none."""
     if not state.windows or state.sources:
         return ""
     rules = state.windows.values()
@@ -148,8 +149,8 @@ def why_waiting(state: PondState, now: Instant) -> str:
 
 
 def _next_use(rules: Collection[Window], state: PondState, now: Instant) -> Occurrence | None:
-    """The first opening that is not satisfied before it begins: a rule that is gone may have
-    left a freshness far ahead.
+    """The first opening that is not satisfied before it begins. A rule that is gone may have left a
+    freshness far in the future.
     """
     longest = max(rule.duration for rule in rules)
     coming = (
@@ -163,7 +164,7 @@ def _next_use(rules: Collection[Window], state: PondState, now: Instant) -> Occu
 
 
 def _goes_with(window: Window, state: PondState, now: Instant) -> bool:
-    """Whether the line needs to hear of it: false if it has the very rule.
+    """Whether the line needs the letter: false if it has exactly this rule.
 
     Raises:
         WindowError: it has another of that name, or one that could be open at the same time.
@@ -202,14 +203,14 @@ def _state(line: Line, states: StateReader) -> PondState:
     return seen.state if seen else PondState(line)
 
 
-def _told(told: Told, now: Instant) -> WindowAnswer:
-    ahead = to_text(told.state.start_f) if told.state.start_f > now else None
+def _answer(posted: Posted, now: Instant) -> WindowAnswer:
+    ahead = to_text(posted.state.start_f) if posted.state.start_f > now else None
     return {
-        "line": told.state.line,
+        "line": posted.state.line,
         "now": to_text(now),
-        "windows": describe(told.state, now),
+        "windows": describe(posted.state, now),
         "ahead": ahead,
-        "applied": told.applied,
+        "applied": posted.applied,
     }
 
 
@@ -218,7 +219,7 @@ def _span(found: Occurrence | None) -> Span | None:
 
 
 def _roughly(left: timedelta) -> str:
-    """Without what is too fine to matter: whole hours of days, whole minutes of hours."""
+    """The duration without irrelevant detail: whole hours of days, whole minutes of hours."""
     for unit in (timedelta(hours=1), timedelta(minutes=1)):
         if left >= 24 * unit:
             return duration_in_words(left // unit * unit)

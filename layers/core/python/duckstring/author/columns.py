@@ -1,5 +1,5 @@
-"""Columns and their types, read from DuckDB once: the rest of the room asks these values, not
-DuckDB's.
+"""Columns and their types, read from DuckDB once. The other modules of the package use these
+values.
 """
 
 from __future__ import annotations
@@ -112,17 +112,19 @@ def applied(operator: str, *values: str) -> str:
     return f'{OWN}"{operator}"({", ".join(values)})'
 
 
-def said_by(error: BaseException) -> str:
-    """What DuckDB says: with ``errors_as_json``, which an author may set, it stands in JSON."""
+def duckdb_message(error: BaseException) -> str:
+    """DuckDB's error message. With ``errors_as_json``, which an author may set, it is inside of
+    JSON.
+    """
     text = str(error)
     start = text.find('{"exception_type":')
     if start < 0:
         return text
     try:
-        told, _ = JSONDecoder().raw_decode(text[start:])
+        parsed, _ = JSONDecoder().raw_decode(text[start:])
     except ValueError:
         return text
-    return str(told.get("exception_message", text))
+    return str(parsed.get("exception_message", text))
 
 
 _SIMPLE = {"timestamp_tz": "TIMESTAMP WITH TIME ZONE", "time_tz": "TIME WITH TIME ZONE"}

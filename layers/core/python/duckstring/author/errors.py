@@ -1,4 +1,6 @@
-"""What an author can get wrong, in words that say what to do. Never retried by itself."""
+"""The errors that an author can cause, with messages that say what to do. Never retried
+automatically.
+"""
 
 from __future__ import annotations
 

@@ -252,7 +252,7 @@ def _check_arrow(table: str, data: Any, schema: Any) -> None:  # noqa: ANN401 - 
 
 
 def _check_values(table: str, data: Any, field: Any) -> None:  # noqa: ANN401 - pyarrow's own
-    """What is no value of its type: text that is no UTF-8, a time after midnight. A stream's
+    """What is not a value of its type: text that is not UTF-8, a time after midnight. A stream's
     values are seen by DuckDB first.
     """
     from pyarrow import ArrowInvalid  # noqa: PLC0415 - the author's code has loaded it

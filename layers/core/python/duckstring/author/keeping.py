@@ -377,7 +377,7 @@ def _union_form(kind: ColumnType, path: str, depth: int) -> Form:
                 f"{quoted(name)} := {member if part.encode is None else part.encode(member)}"
             )
         tag = f"CAST({OWN}union_tag({value}) AS VARCHAR)"
-        # A member that is NULL is no NULL: its tag is there.
+        # A UNION with a NULL member is not NULL: its tag is there.
         return (
             f"CASE WHEN {tag} IS NOT NULL THEN {OWN}struct_pack(tag := {tag}, member := "
             f"{OWN}struct_pack({', '.join(members)})) END"

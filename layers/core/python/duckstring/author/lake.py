@@ -1,8 +1,8 @@
-"""One attempt's DuckDB: views over table versions, and the writing of new ones. It knows no AWS,
-only addresses.
+"""The DuckDB of one attempt: views over table versions, and the writing of new ones. It knows
+addresses, but not AWS.
 
-Nothing is read before it is asked for. A view costs a HEAD and a GET of the Parquet footer; DuckDB
-keeps the footer, so that the query behind it pays for the data alone.
+Nothing is read before it is needed. A view costs a HEAD and a GET of the Parquet footer. DuckDB
+keeps the footer, so a later query pays for the data alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
 from duckstring.author import outages, stored
-from duckstring.author.columns import OWN, column_types, said_by
+from duckstring.author.columns import OWN, column_types, duckdb_message
 from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import OF_ANY_TYPE, fingerprint, row_hashes
@@ -109,7 +109,7 @@ class Lake:
         for schema in sorted({ref[0] for ref, _ in missing}):
             with self.con.cursor() as cursor:
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_path(schema)}")
-        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool, self._told_apart():
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool, self._classified_errors():
             list(pool.map(self._show, missing))
 
     def hide(self, ref: TableRef) -> None:
@@ -122,7 +122,7 @@ class Lake:
         now.
         """
         self.show({ref: version})
-        with self._told_apart():
+        with self._classified_errors():
             return self.con.sql(self._select(self.con, version.key))
 
     def write(
@@ -141,7 +141,7 @@ class Lake:
             self._check_functions(table)
             writing = prepare(table, relation, self._published(published))
             size = self._copy(con, writing, relation, key)
-        with self._told_apart(), self.con.cursor() as cursor:
+        with self._classified_errors(), self.con.cursor() as cursor:
             scan = stored.scan(self._uri(key))
             hashes = row_hashes(column_types(cursor.sql(f"FROM {scan}")))
             found = cursor.execute(f"SELECT {OWN}count(*), {hashes} FROM {scan}").fetchone()  # noqa: S608 - quoted
@@ -190,13 +190,13 @@ class Lake:
             try:
                 cursor.sql(f"SELECT {OWN}{name}()")  # bound, not run
             except BinderException as error:
-                return said_by(error).count(f"\t{name}(")
+                return duckdb_message(error).count(f"\t{name}(")
         return 2  # one that takes no value, which DuckDB's own does not
 
     def _published(self, version: TableVersion | None) -> Published | None:
         if version is None:
             return None
-        with self._told_apart():
+        with self._classified_errors():
             return stored.published(self.con, self._uri(version.key))
 
     def _copy(
@@ -210,7 +210,7 @@ class Lake:
         relation.query(_INCOMING, f"FROM {quoted(_INCOMING)} LIMIT 0")
         incoming = f"temp.main.{quoted(_INCOMING)}"
         try:
-            with self._told_apart(), writing.refusals():
+            with self._classified_errors(), writing.refusals():
                 stats = con.execute(
                     f"COPY (SELECT {', '.join(writing.items)} "  # noqa: S608 - quoted
                     f"FROM {incoming}) TO {literal(self._uri(key))} "
@@ -258,7 +258,7 @@ class Lake:
             with suppress(Error):
                 relation.query(name, drop)
             return False
-        except Error:  # of a connection that is closed, or of columns that are no more
+        except Error:  # its connection is closed, or its columns are gone
             return False
         return True
 
@@ -281,7 +281,7 @@ class Lake:
         return self._storage.uri(key)
 
     @contextmanager
-    def _told_apart(self) -> Iterator[None]:
+    def _classified_errors(self) -> Iterator[None]:
         """The Catchment's storage failing is not the author's fault; any other address failing
         is.
         """
@@ -318,7 +318,7 @@ def _select(table: str, relation: DuckDBPyRelation | None) -> DuckDBPyRelation:
 
 
 def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRelation:
-    """A relation over what is no relation of this database."""
+    """A relation over data that is not a relation of this database."""
     from duckdb import DuckDBPyRelation, Error  # noqa: PLC0415 - the worker starts without DuckDB
 
     if not isinstance(data, DuckDBPyRelation):
@@ -348,7 +348,7 @@ def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRe
         raise WriteError(
             (
                 f"Table {table!r}: {type(data).__name__} is nothing that can be written as a "
-                f"table. {said_by(error).splitlines()[0]}"
+                f"table. {duckdb_message(error).splitlines()[0]}"
             ),
             hint=(
                 "Write a relation (pond.con.sql(...)), an Arrow table, a pandas or polars frame, "
@@ -396,7 +396,8 @@ def _unread(con: DuckDBPyConnection, table: str, data: object) -> WriteError | N
                 f"CAST(COLUMNS(*) AS VARCHAR))) FROM {quoted(_STREAM)}"
             ).fetchall()
         except (Error, ValueError, NotImplementedError) as error:
-            why = f"column {name!r} is nothing that DuckDB reads: {said_by(error).splitlines()[0]}"
+            reason = duckdb_message(error).splitlines()[0]
+            why = f"column {name!r} is nothing that DuckDB reads: {reason}"
             return WriteError(f"Table {table!r}: {why}", hint=f"Cast it, for example {cast}.")
     return None
 

@@ -31,8 +31,8 @@ def short_folder(kind: str) -> str:
 
 
 def clear() -> None:
-    """Remove the folders of processes that are no more. One with our own number is of an earlier
-    process: we have made none yet.
+    """Remove the folders of processes that have ended. A folder with our own number is of an
+    earlier process: we have made none yet.
     """
     for root in {tempfile.gettempdir(), _short_root()}:
         for found in Path(root).glob(f"{_PREFIX}*-*-*"):

@@ -149,7 +149,7 @@ def _check_integers(place: Place, values: Iterable[int]) -> None:
 
 
 def _check_decimals(place: Place, values: Sequence[Decimal]) -> None:
-    """DuckDB makes FLOATs of decimals beside one that is no number, and reads positive exponents
+    """DuckDB makes FLOATs of decimals beside one that is not a number, and reads positive exponents
     wrong.
     """
     whole = scale = 0

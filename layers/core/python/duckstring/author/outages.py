@@ -1,4 +1,6 @@
-"""Telling the Catchment's storage apart from every other address that a statement may name."""
+"""Distinguishes failures of the Catchment's storage from failures of other addresses that a
+statement may name.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import re
 from collections.abc import Collection, Sequence
 from urllib.parse import unquote
 
-from duckstring.author.columns import said_by
+from duckstring.author.columns import duckdb_message
 
 _ADDRESS = re.compile(r"(?:s3|https?)://[^\s'\"]+")
 _QUOTED = re.compile(r"[\"']([^\"']+)[\"']")
@@ -30,7 +32,7 @@ def is_outage(error: BaseException, addresses: Sequence[str], keys: Collection[s
 
     if not isinstance(error, IOException):
         return False
-    about = _address_in(said_by(error))
+    about = _address_in(duckdb_message(error))
     start = next((start for start in addresses if about.startswith(start)), None)
     if start is None:
         return False
@@ -41,7 +43,7 @@ def _is_down(error: BaseException) -> bool:
     """No answer at all, or one that says to come again."""
     status = getattr(error, "status_code", None)
     if status is None:
-        return " error for HTTP " in said_by(error).partition(_STATEMENT)[0]
+        return " error for HTTP " in duckdb_message(error).partition(_STATEMENT)[0]
     return status in _BUSY or status >= _SERVER_FAULT
 
 
@@ -49,8 +51,8 @@ def _address_in(message: str) -> str:
     """What a failure is about: DuckDB names it first, by the URL of the request or as the
     statement did.
     """
-    told = message.partition(_STATEMENT)[0]
-    if found := _ADDRESS.search(told):
+    about = message.partition(_STATEMENT)[0]
+    if found := _ADDRESS.search(about):
         return found[0].rstrip(":")
-    quoted = _QUOTED.search(told)
+    quoted = _QUOTED.search(about)
     return quoted[1] if quoted else ""

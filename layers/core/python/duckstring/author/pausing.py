@@ -24,7 +24,7 @@ def asked(duration: str | None, pauses: int) -> int:
     """The seconds that ``pond.pause(duration)`` asks for after so many pauses.
 
     Raises:
-        RippleError: that is no duration, or one of over a week.
+        RippleError: that is not a duration, or one of over a week.
     """
     if duration is None:
         return grown(pauses)

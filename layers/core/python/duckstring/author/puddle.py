@@ -61,7 +61,7 @@ def puddle(
         The function, unchanged.
 
     Raises:
-        RippleError: ``table`` is no table's name.
+        RippleError: ``table`` is not a valid table name.
     """
 
     def declare(of: PuddleFunction) -> PuddleFunction:

@@ -90,8 +90,8 @@ def _read_note(con: DuckDBPyConnection, uri: str) -> Note:
     ).fetchone()
     if found is None:
         return Note()
-    told = json.loads(found[0])
-    return Note(told["types"], told["filled"], is_there=True)
+    parsed = json.loads(found[0])
+    return Note(parsed["types"], parsed["filled"], is_there=True)
 
 
 def _changed(con: DuckDBPyConnection, note: Note) -> dict[str, ColumnType]:

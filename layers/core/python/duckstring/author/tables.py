@@ -70,7 +70,7 @@ def check_table(name: str) -> None:
     """Refuse what cannot be a table of this Pond.
 
     Raises:
-        WriteError: it is a Source's table, or no name.
+        WriteError: it is a Source's table, or not a valid name.
     """
     if "." in name:
         raise WriteError(
@@ -81,7 +81,7 @@ def check_table(name: str) -> None:
 
 
 def check_name(name: str) -> None:
-    """Refuse what is no name of a table.
+    """Refuse what is not a valid name of a table.
 
     Raises:
         WriteError: it is none.

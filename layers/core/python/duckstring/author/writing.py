@@ -15,7 +15,7 @@ from duckstring.author.columns import (
     ColumnType,
     ColumnTypes,
     column_types,
-    said_by,
+    duckdb_message,
 )
 from duckstring.author.contract import Breach, Published, breaches
 from duckstring.author.errors import ContractError, WriteError
@@ -67,10 +67,10 @@ class Writing:
                 hint="Replace it first: text.encode('utf-8', 'backslashreplace').decode().",
             ) from error
         except InvalidInputException as error:
-            _, _, path = said_by(error).partition(DOES_NOT_FIT)
+            _, _, path = duckdb_message(error).partition(DOES_NOT_FIT)
             if path:
                 raise self._too_large(path) from None
-            if _BREACH in said_by(error):
+            if _BREACH in duckdb_message(error):
                 raise ContractError(self.table, [str(breach) for breach in self.breaches]) from None
             raise
 

@@ -1,7 +1,6 @@
-"""What a line says to its Sources of what it wants: its pull and its targets, as soon as that
-helps, and once.
+"""What a line asks of its Sources: its pull and its targets, sent once, as soon as that helps.
 
-Rules: docs/engine.md, "Demand", "Retries are fed". What is wanted is decided in ``demand.py``.
+Rules: docs/engine.md, "Demand", "Retries are fed". ``demand.py`` decides what is wanted.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from duckstring.model.values import replace
 
 
 def ask_sources(turn: Turn) -> bool:
-    """The Pond has come to want newer input, and could not start on what it holds: ask the
-    Sources, once.
+    """Ask the Sources once, when the Pond wants newer input and could not start on what it
+    holds.
     """
     if not turn.asking:
         return False
@@ -26,8 +25,8 @@ def ask_sources(turn: Turn) -> bool:
 
 
 def send_pull(turn: Turn) -> None:
-    """The Pond's pull, to each Source; where a required one is down, to those that are tried
-    again for it.
+    """Send the Pond's pull to each Source. If a required Source is down, send it only to those that
+    are tried again for it.
     """
     pull = turn.pull
     assert pull is not None  # noqa: S101 - all callers know
@@ -37,22 +36,22 @@ def send_pull(turn: Turn) -> None:
         return
     for line, view in sorted(turn.sources.items()):
         if not _is_behind(turn, view):
-            turn.emit(SendPull(line, pull, view.taken, view.has_nothing_new, turn.anew))
+            turn.emit(SendPull(line, pull, view.taken, view.has_nothing_new, turn.reissued_at))
         elif _asks_from(turn, view) < turn.now:
             _ask_on(turn, view)
-        elif turn.anew > NEVER:  # it is asked in time, also what has forgotten that it was
+        elif turn.reissued_at > NEVER:  # ask again: the Source may have forgotten
             turn.put_source(replace(view, asked=NEVER))
 
 
 def order_next(turn: Turn) -> None:
-    """The Sources prepare the next batch while this one is worked on. One that we waited for
-    twice running is pressed.
+    """Let the Sources prepare the next batch while this one is worked on. A Source that this line
+    waited for twice in a row is marked urgent.
     """
     presses = turn.waited and asks_on(turn)
     for line, view in sorted(turn.sources.items()):
-        is_last = line == turn.heard
+        is_last = line == turn.reporter
         turn.emit(SendPull(line, turn.now, view.taken, waits=is_last, urgent=is_last and presses))
-    turn.waited = turn.heard is not None
+    turn.waited = turn.reporter is not None
 
 
 def asks_on(turn: Turn) -> bool:
@@ -66,19 +65,21 @@ def helped_sources(turn: Turn) -> list[SourceView]:
 
 
 def pass_pull(turn: Turn, view: SourceView) -> None:
-    """A pull that waits for this Source, from one that cannot run before it has recovered."""
+    """Pass on a pull that waits for this Source. The line cannot run before the Source has
+    recovered.
+    """
     kept = turn.kept or Kept(NEVER)
     epoch = max(turn.pull or NEVER, kept.epoch)
     turn.emit(SendPull(view.line, epoch, view.taken, waits=view.has_nothing_new, anew=kept.anew))
 
 
 def ask_beyond(turn: Turn) -> bool:
-    """Ask a Source whose answer no run can be started by for newer than that: once an answer, and
-    when that can help.
+    """Ask a Source for newer than an answer that no run can start with. This is done once for each
+    answer, and only when it can help.
 
-    A Pond that comes to have another Source may be ahead of it. The Source has done what it was
-    asked for, and would rest. Where we are ahead of the clock (a Window gave us our freshness) it
-    would run in vain until then, again and again.
+    A Pond that gets another Source may be ahead of it. The Source has then done what it was asked
+    for, and would rest. If the Pond is ahead of the clock (a Window gave it its freshness), the
+    Source would run in vain again and again until then.
     """
     due = (
         []
@@ -91,8 +92,8 @@ def ask_beyond(turn: Turn) -> bool:
 
 
 def beyond_due(turn: Turn) -> Instant | None:
-    """When ``ask_beyond`` can next ask a Source that we are ahead of. None: there is none, or it
-    has been asked.
+    """When ``ask_beyond`` can next ask a Source that this line is ahead of. None: there is no such
+    Source, or it has been asked.
     """
     if turn.pull is None or turn.blocked:
         return None
@@ -100,8 +101,8 @@ def beyond_due(turn: Turn) -> Instant | None:
 
 
 def _unasked(turn: Turn) -> list[SourceView]:
-    """The Sources that we are ahead of, or that keep us waiting, and were not asked for more
-    yet: as a rule none.
+    """The Sources that this line is ahead of, or that keep it waiting, and that were not asked for
+    more yet. Usually there are none.
     """
     f = turn.start_f
     behind = [
@@ -113,12 +114,12 @@ def _unasked(turn: Turn) -> list[SourceView]:
 
 
 def lagging(turn: Turn) -> list[SourceView]:
-    """The required Sources that were read at what they have, where another one has news: a run
-    would be as old as they are.
+    """The required Sources whose published output has been read, while another Source has news. A
+    run would be as old as they are.
 
-    Sources that are as slow as each other publish at nearly the same moments. A run for each would
-    be two a period, one of them fresher by the moment between. What comes through a Window is not
-    waited for: that may open tomorrow.
+    Sources that are equally slow publish at nearly the same moments. Without this rule there would
+    be two runs a period, one of them only slightly fresher. Sources behind a Window are not waited
+    for: the Window may open tomorrow.
     """
     required = [view for view in turn.sources.values() if not view.optional]
     if len(required) <= 1:  # it decides
@@ -135,34 +136,34 @@ def lagging(turn: Turn) -> list[SourceView]:
 
 
 def _asks_from(turn: Turn, view: SourceView) -> Instant:
-    """After that a run of this Source may be fresher than we are: what comes through a Window is
-    fresh as of its end.
+    """The instant after which a run of this Source may be fresher than this line. Data that comes
+    through a Window is fresh as of the Window's end.
     """
     return turn.start_f - view.report.delay
 
 
 def _ask_on(turn: Turn, view: SourceView) -> None:
-    """For newer than now: an Inlet asked for an epoch that it has passed would do a step of a
-    microsecond.
+    """Ask for newer than now. An Inlet that is asked for a past epoch would advance by a
+    microsecond only.
     """
     assert turn.pull is not None  # noqa: S101 - all callers know
     held, epoch = view.report.end_f, max(turn.pull, turn.now)
     turn.put_source(replace(view, asked=held))
-    turn.emit(SendPull(view.line, epoch, held, waits=True, anew=turn.anew))
+    turn.emit(SendPull(view.line, epoch, held, waits=True, anew=turn.reissued_at))
 
 
 def _is_behind(turn: Turn, view: SourceView) -> bool:
-    """Whether it published something that was not taken, and that no run can be started by."""
+    """Whether the Source published something that was not taken and that no run can start with."""
     decides = not view.optional or all(other.optional for other in turn.sources.values())
     return decides and view.taken < view.report.end_f <= turn.start_f
 
 
 def send_target(turn: Turn, epoch: Instant) -> None:
-    """To each required Source; only where there is none, to the optional ones: nobody else would
-    wait for those.
+    """Send a target to each required Source. The optional ones get it only if there are no required
+    ones: then nothing else waits for them.
 
-    Where a required Source is down, to those only that are tried again for it: the others would run
-    for nothing, or too early.
+    If a required Source is down, only those that are tried again for it get the target. The others
+    would run for nothing, or too early.
     """
     if turn.health != "ok" and epoch <= turn.start_f:
         return  # the Sources gave that already, and the run that took it failed
@@ -176,7 +177,7 @@ def send_target(turn: Turn, epoch: Instant) -> None:
 
 
 def send_newest_target(turn: Turn) -> None:
-    """Say again what is wanted: one run satisfies all of it, and several letters may become
+    """Send the newest target again. One run satisfies all targets, and several letters could cause
     several runs.
     """
     if turn.targets:
@@ -184,10 +185,10 @@ def send_newest_target(turn: Turn) -> None:
 
 
 def ask_helped(turn: Turn, source: SourceView | None = None) -> None:
-    """Say again what is wanted to ``source``, or to all that are down and are tried again if they
-    are asked.
+    """Ask again for what is wanted: ``source``, or all Sources that are down and are tried again
+    when they are asked.
 
-    A line that failed itself asks for what it can try with.
+    A line that failed itself asks for newer input to try again with.
     """
     if turn.may_ask == 0:
         return

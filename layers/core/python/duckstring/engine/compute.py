@@ -1,6 +1,7 @@
-"""Where attempts run, and what a line learns of it. Rules: docs/engine.md, "Where a Ripple runs".
+"""Where attempts run, and what a line learns about it. Rules: docs/engine.md, "Where a Ripple
+runs".
 
-A place is the memory of a task in MiB, 0 for the function; a larger number is a larger place.
+A place is the memory of a task in MiB, or 0 for the function. A larger number is a larger place.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ def place(turn: Turn, ripple: RippleState) -> int:
 
 
 def place_and_why(line: Turn | PondState, ripple: RippleState) -> tuple[int, Why]:
-    """Where an attempt would run: by the operator's word, else by what the line has learnt, else
-    by the author's hints.
+    """Where an attempt would run, and why: the operator's setting comes first, then what the line
+    has learnt, then the author's hints.
     """
     pin = line.compute.get(ripple.name)
     if pin is not None:
@@ -70,7 +71,7 @@ def _hinted(spec: RippleSpec | None) -> int:
 
 
 def pin(turn: Turn, word: ComputePinned) -> None:
-    """The operator's word from the next attempt on; ``auto`` takes it back."""
+    """Apply the operator's setting from the next attempt on. ``auto`` takes it back."""
     others = {name: held for name, held in turn.compute.items() if name != word.ripple}
     if word.on == "auto":
         turn.compute = others
@@ -79,31 +80,29 @@ def pin(turn: Turn, word: ComputePinned) -> None:
 
 
 def outgrow(turn: Turn, ripple: RippleState, how: Outgrown, *, mib: int) -> None:
-    """An attempt found its place too small, where it had ``mib``: the line remembers what it
-    needs.
+    """An attempt found its place too small, where it had ``mib``. The line remembers what the
+    Ripple needs.
     """
     known = ripple.task_mib or _hinted(_spec(turn, ripple.name))
     if how == "overran":
         needed = ripple.task_mib or max(mib, known)
     else:
-        # Where a large task paused it is the function that was too small: what the task had is
-        # still what it needs.
+        # After a large task paused, the function was too small. The task's size is still what it
+        # needs.
         larger = size_above(mib)
         needed = max(known, larger.memory_mib if larger else mib)
     turn.put_ripple(replace(ripple, task_mib=size_for(needed).memory_mib))
 
 
 def needs(turn: Turn, ripple: RippleState, report: RippleSucceeded) -> int:
-    """The task that a Ripple needs, now that an attempt of it ended well; 0: it fits the
-    function.
-    """
+    """The task that a Ripple needs, after an attempt of it succeeded. 0: it fits the function."""
     attempt = ripple.attempt
     if attempt is None or attempt.on == "lambda" or _fits(report):
         return 0
     if ripple.task_mib:
         return ripple.task_mib
-    # It began there by a hint or by an operator's word; what it really took is the better measure,
-    # with as much room to spare.
+    # A hint or an operator put it there. What it really used is the better measure, with the same
+    # room to spare.
     taken = report.peak_mib * 5 // 3 or attempt.memory_mib
     return min(
         attempt.memory_mib, size_for(max(taken, _hinted(_spec(turn, ripple.name)))).memory_mib
@@ -111,16 +110,16 @@ def needs(turn: Turn, ripple: RippleState, report: RippleSucceeded) -> int:
 
 
 def _fits(report: RippleSucceeded) -> bool:
-    """It took a third of the time that the function has, and three fifths of its memory. What
-    was not measured says nothing.
+    """Whether the attempt used at most a third of the function's time and three fifths of its
+    memory. A value that was not measured is ignored.
     """
     quick = 0 < report.seconds * 3 < report.function_seconds
     return quick and 0 < report.peak_mib * 5 < report.function_mib * 3
 
 
 def pinned_words(turn: Turn, name: str) -> str:
-    """What to tell of an attempt that an operator's word kept where it was too small; empty:
-    none did.
+    """The sentence about an attempt that an operator's setting kept in a place that was too small.
+    Empty: no setting did.
     """
     pin = turn.compute.get(name)
     if pin is None or (pin.on == "task" and not pin.memory_mib):

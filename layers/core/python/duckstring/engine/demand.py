@@ -1,7 +1,7 @@
 """Demand: pulls ("keep me supplied") and targets ("have it by this epoch"), and what asks for more.
 
-Rules: docs/engine.md, "Demand". Nothing here starts anything; what is said to the Sources of it:
-``asking.py``.
+Rules: docs/engine.md, "Demand". Nothing here starts a run. ``asking.py`` sends the demand to the
+Sources.
 """
 
 from __future__ import annotations
@@ -31,45 +31,50 @@ def take_pull(
     epoch: Instant,
     held: Instant,
     *,
-    waits: bool,
-    anew: Instant = NEVER,
+    is_starving: bool,
+    reissued_at: Instant = NEVER,
     own: bool = False,
 ) -> None:
-    """Somebody took our output of freshness ``held`` and wants newer.
+    """A Sink took the output of freshness ``held`` and wants newer.
 
-    A fact, not a nudge: it orders one replacement for each version taken, whoever and however many
-    took it. ``waits``: it has nothing else to work on, or had to wait for what it took. Then every
-    Ripple prepares the next; else one run is enough, and comes early enough. ``anew``: when this
-    was triggered by hand; who waits already asks once more, for what it waits for may be forgotten.
-    ``own``: it is this very line that was tapped.
+    A pull is a fact, not a nudge. It orders one replacement for each version taken, no matter how
+    many Sinks took that version.
+
+    ``is_starving``: the Sink has nothing else to work on, or had to wait for what it took. Then
+    every Ripple prepares the next version. Otherwise one run is enough, and comes early enough.
+
+    ``reissued_at``: when somebody triggered this by hand. A line that waits already then asks its
+    Sources again, because they may have forgotten. ``own``: this very line was tapped.
     """
     if turn.release is None:
         turn.pull = max(turn.pull or NEVER, epoch)
         return
     turn.asleep = False
     if turn.blocked:
-        _keep_pull(turn, epoch, own=own, anew=anew)
+        _keep_pull(turn, epoch, own=own, reissued_at=reissued_at)
         return
-    _order(turn, epoch, held, waits=waits, anew=anew)
+    _order(turn, epoch, held, is_starving=is_starving, reissued_at=reissued_at)
     if own:
         own_tap(turn, epoch)
 
 
-def _order(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: Instant) -> None:
-    if anew > turn.last_anew:
-        turn.anew = turn.last_anew = anew
+def _order(
+    turn: Turn, epoch: Instant, held: Instant, *, is_starving: bool, reissued_at: Instant
+) -> None:
+    if reissued_at > turn.last_anew:
+        turn.reissued_at = turn.last_anew = reissued_at
         if turn.pull is not None:
             turn.pull, turn.asking = max(turn.pull, epoch), True
     is_new_replacement = held > turn.last_held
     nothing_ahead = turn.start_f == turn.end_f and turn.start_f <= held
-    if not is_new_replacement and not (nothing_ahead and (waits or turn.pull is None)):
+    if not is_new_replacement and not (nothing_ahead and (is_starving or turn.pull is None)):
         return
     turn.last_held = max(turn.last_held, held)
     if not nothing_ahead:
         for ripple in leaves(turn):
             order_replacement(turn, ripple.name, held)
         return
-    if waits:
+    if is_starving:
         turn.put_all_ripples(
             {name: replace(ripple, pull=True) for name, ripple in turn.ripples.items()}
         )
@@ -77,13 +82,13 @@ def _order(turn: Turn, epoch: Instant, held: Instant, *, waits: bool, anew: Inst
 
 
 def take_sinks_pull(turn: Turn, pull: PullReceived) -> None:
-    """A Sink's pull. One that waits and will ask on is as good as heard again when the next
-    version is published.
+    """Take a Sink's pull. If the Sink waits and a Wave stands behind it, its pull counts as
+    repeated when the next version is published.
     """
-    # Nobody holds what is fresher than all that was published: one who says so would silence every
+    # Nobody can hold a version fresher than all published ones. Such a claim would silence every
     # other Sink.
     held = min(pull.held, max(turn.end_f, turn.now))
-    take_pull(turn, pull.epoch, held, waits=pull.waits, anew=pull.anew)
+    take_pull(turn, pull.epoch, held, is_starving=pull.waits, reissued_at=pull.anew)
     is_coming = turn.pull is not None or turn.start_f > turn.end_f
     if pull.urgent and not turn.blocked:
         turn.urgent = True
@@ -91,26 +96,26 @@ def take_sinks_pull(turn: Turn, pull: PullReceived) -> None:
 
 
 def pull_again(turn: Turn) -> None:
-    """A version was published. A Wave asks for the next, and so does a Sink that waited for this
-    one, before it says so.
+    """After a version was published, order the next one for a Wave, and for a Sink that waited for
+    this version, before that Sink asks.
 
-    The Sink's own pull comes two letters later, and orders nothing more. Until it has come, nothing
-    is ordered before it is asked for again: so a Sink that is asleep, blocked, slow or gone leaves
-    one version that nobody took.
+    The Sink's own pull comes two letters later and orders nothing more. Until it has come, nothing
+    further is ordered. So a Sink that is asleep, blocked, slow or gone leaves at most one version
+    that nobody took.
     """
     if isinstance(turn.trigger, Wave) or turn.awaited:
         turn.awaited = False
-        take_pull(turn, turn.now, turn.end_f, waits=True)
+        take_pull(turn, turn.now, turn.end_f, is_starving=True)
 
 
 def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = True) -> None:
-    """A Ripple's version ``held`` was taken: order one replacement, whoever and however many took
+    """A Ripple's version ``held`` was taken. Order one replacement, no matter how many readers took
     it.
 
-    A Ripple that has already started something newer began without the card. Then it does what it
-    would have done with the card in hand (order replacements of what *it* took), so that how often
-    each Pond runs does not hang on whether a letter or a Ripple was quicker. ``waited``: whoever
-    took it had to wait for it, and needs more than one on the way.
+    A Ripple that has already started something newer began without the card. It then does what it
+    would have done with the card: it orders replacements of what *it* took. So how often each Pond
+    runs does not depend on whether a letter or a Ripple was faster. ``waited``: the reader had to
+    wait for the version, and needs more than one on the way.
     """
     ripple = turn.ripples[name]
     if held <= ripple.last_held:
@@ -130,8 +135,8 @@ def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = Tr
 
 
 def _order_for_pushed(turn: Turn, f: Instant) -> None:
-    """The newest run at ``f`` was begun for a target, and its card comes now: it is a pulled one
-    from here on.
+    """The newest run at ``f`` was begun for a target, and its card arrives now. From here on it
+    counts as a pulled run.
     """
     if turn.blocked or f != turn.start_f:
         return
@@ -149,7 +154,7 @@ def _order_for_pushed(turn: Turn, f: Instant) -> None:
 
 
 def _pull_roots(turn: Turn, ripple: RippleState) -> None:
-    """One more run, and no Ripple on its way prepares another."""
+    """Order one more run, if no Ripple is already preparing another."""
     if not ripple.parents:
         set_pull(turn, turn.now)
     for parent in ripple.parents:
@@ -158,7 +163,9 @@ def _pull_roots(turn: Turn, ripple: RippleState) -> None:
 
 
 def own_tap(turn: Turn, epoch: Instant) -> None:
-    """A Tap on this very line: should the run that answers it fail, nobody else would ask again."""
+    """Note a Tap on this very line. If the run that answers it fails, no other line would ask
+    again.
+    """
     if turn.pull is not None:
         turn.tapped = True
         return
@@ -168,31 +175,29 @@ def own_tap(turn: Turn, epoch: Instant) -> None:
         turn.put_run(replace(answer, pull=max(answer.pull or NEVER, epoch), tapped=True))
 
 
-def _keep_pull(turn: Turn, epoch: Instant, *, own: bool, anew: Instant) -> None:
-    """A blocked line lets the pull wait, and passes it on, once, to those Sources that are tried
-    again for it.
+def _keep_pull(turn: Turn, epoch: Instant, *, own: bool, reissued_at: Instant) -> None:
+    """A blocked line keeps the pull, and passes it on once to those Sources that are tried again
+    for it.
     """
     kept = turn.kept or Kept(NEVER)
-    is_anew = anew > kept.anew
-    is_news = turn.kept is None or is_anew
-    turn.kept = Kept(max(kept.epoch, epoch), kept.own or own, max(kept.anew, anew))
+    is_reissued = reissued_at > kept.anew
+    is_news = turn.kept is None or is_reissued
+    turn.kept = Kept(max(kept.epoch, epoch), kept.own or own, max(kept.anew, reissued_at))
     if is_news and turn.health == "ok":
         for view in helped_sources(turn):
             pass_pull(turn, view)
-    elif is_anew and turn.has_asked_to_retry:  # what it asked for may be forgotten somewhere above
+    elif is_reissued and turn.has_asked_to_retry:  # a line above may have forgotten it
         take_target(turn, max(turn.now, just_after(turn.targets[-1])))
 
 
 def set_pull(turn: Turn, epoch: Instant) -> None:
-    """The Pond wants newer input: ask the Sources, once until it is supplied."""
+    """The Pond wants newer input. Ask the Sources once until it is supplied."""
     turn.asking = turn.asking or turn.pull is None
     turn.pull = max(turn.pull or NEVER, epoch)
 
 
 def _pull_above(turn: Turn, ripple: RippleState) -> None:
-    """A Ripple has come to want newer input: ask its parents, or the Pond's Sources where it has
-    none.
-    """
+    """A Ripple wants newer input. Ask its parents, or the Pond's Sources if it has no parents."""
     if not ripple.parents:
         set_pull(turn, turn.now)
     for parent in ripple.parents:
@@ -203,8 +208,8 @@ def _pull_above(turn: Turn, ripple: RippleState) -> None:
 
 
 def take_target(turn: Turn, epoch: Instant) -> None:
-    """Somebody needs our output at ``epoch`` or newer: hold it, and pass it on at once, to whom
-    that helps.
+    """A Sink needs the output at ``epoch`` or newer. Hold the target, and pass it on at once to the
+    lines that can help.
     """
     if turn.release is None:
         turn.targets = (max((*turn.targets, epoch)),)
@@ -221,14 +226,16 @@ def take_target(turn: Turn, epoch: Instant) -> None:
 
 
 def started_f(turn: Turn) -> Instant:
-    """``start_f`` without what was given up: what a run that fell had, nobody has."""
+    """``start_f`` without runs that were given up: no reader has what a failed run had."""
     if turn.health == "ok":
         return turn.start_f
     return max((run.f for run in turn.runs.values() if run.failure is None), default=turn.end_f)
 
 
 def hold_target(turn: Turn, epoch: Instant) -> None:
-    """Hold it. A line that is down is to run once for all that it was asked for meanwhile."""
+    """Hold the target. A line that is down will run once for everything that it was asked for
+    meanwhile.
+    """
     held = tuple(sorted({*turn.targets, epoch}))
     turn.targets = (
         held[-1:] if turn.health != "ok" else _few(held, 2 if turn.starved else MOST_TARGETS)
@@ -236,14 +243,16 @@ def hold_target(turn: Turn, epoch: Instant) -> None:
 
 
 def _few(targets: tuple[Instant, ...], most: int) -> tuple[Instant, ...]:
-    """The oldest lets a run start as early as it may, the newest satisfies all: of very many the
-    rest need not be kept.
+    """Keep at most ``most`` targets. The oldest lets a run start as early as it may, and the newest
+    satisfies all, so the others can be dropped.
     """
     return targets if len(targets) <= most else (targets[0], *targets[1 - most :])
 
 
 def _leave_to_run(turn: Turn, epoch: Instant) -> None:
-    """A run in flight will satisfy this target; should it fail the target is to come back."""
+    """Whether a run in flight will satisfy this target. If that run fails, the target comes
+    back.
+    """
     if epoch <= turn.end_f:
         return
     run = min(
@@ -256,20 +265,22 @@ def _leave_to_run(turn: Turn, epoch: Instant) -> None:
 
 
 def solicit_again(turn: Turn) -> None:
-    """Say again what is still wanted: after a recovery, or when a Source has just come to be."""
+    """Ask again for what is still wanted, after a recovery or when a Source has just been
+    deployed.
+    """
     kept, turn.kept = turn.kept, None
     if kept is not None and kept.own:
-        take_pull(turn, kept.epoch, turn.end_f, waits=True, anew=kept.anew, own=True)
+        take_pull(turn, kept.epoch, turn.end_f, is_starving=True, reissued_at=kept.anew, own=True)
     if turn.pull is not None:
         send_pull(turn)
         turn.asking = False
     send_newest_target(turn)
     if turn.pull is None and isinstance(turn.trigger, Wave):
-        take_pull(turn, turn.now, turn.end_f, waits=True)
+        take_pull(turn, turn.now, turn.end_f, is_starving=True)
 
 
 def mint_tide_target(turn: Turn) -> bool:
-    """A Tide whose bound is reached asks for the world as it is now."""
+    """A Tide whose bound is reached asks for the state of the world now."""
     due = tide_due(turn)
     if (
         due is None
@@ -283,10 +294,10 @@ def mint_tide_target(turn: Turn) -> bool:
 
 
 def tide_due(turn: Turn) -> Instant | None:
-    """When the Tide of this line next asks; None: not as things are. NEVER: at once.
+    """When the Tide of this line asks next. None: not as things are. NEVER: at once.
 
-    What it asked for comes first: targets that nobody can satisfy in time would pile up all along
-    the lineage.
+    Existing targets come first. Targets that cannot be satisfied in time would otherwise pile up
+    along the lineage.
     """
     if (
         not isinstance(turn.trigger, Tide)

@@ -1,7 +1,7 @@
-"""Effects: what a step wants done, in the imperative. Data until ``orchestrator/perform.py`` acts
-on them.
+"""Effects: what a step wants done, in the imperative. They are data until
+``orchestrator/perform.py`` performs them.
 
-Each is safe to perform twice; the key that makes it so is (line, revision, index).
+Each effect is safe to perform twice. The key that makes it so is (line, revision, index).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "co
 
 
 class SendPull(Tagged, frozen=True):
-    """Tell ``source`` that we took its output of freshness ``held`` and want newer. ``waits``: we
-    have nothing newer of it.
+    """Send ``source`` a pull: this line took its output of freshness ``held`` and wants newer.
 
-    ``urgent``: a Wave stands behind it, and we had to wait for this Source twice running.
+    ``waits``: this line has nothing newer of the Source. ``urgent``: a Wave stands behind the pull,
+    and this line had to wait for the Source twice in a row.
     """
 
     source: Line
@@ -44,44 +44,44 @@ class SendPull(Tagged, frozen=True):
 
 
 class SendTarget(Tagged, frozen=True):
-    """Tell ``source`` that we need its output at ``epoch`` or newer."""
+    """Send ``source`` a target: this line needs its output at ``epoch`` or newer."""
 
     source: Line
     epoch: Instant
 
 
 class AttachTo(Tagged, frozen=True):
-    """Tell ``source`` that we are one of its Sinks."""
+    """Register this line with ``source`` as one of its Sinks."""
 
     source: Line
 
 
 class DetachFrom(Tagged, frozen=True):
-    """Tell ``source`` that we are its Sink no longer."""
+    """Tell ``source`` that this line is no longer its Sink."""
 
     source: Line
 
 
 class TellSink(Tagged, frozen=True):
-    """Send ``sink`` our report."""
+    """Send ``sink`` this line's report."""
 
     sink: Line
     report: SourceReport
 
 
 class TellSinks(Tagged, frozen=True):
-    """Send every Sink our report. One effect however many there are: an outbox lies in an item of
-    at most 400 KB.
+    """Send every Sink this line's report. It is one effect for any number of Sinks, because an
+    outbox lies in an item of at most 400 KB.
     """
 
     report: SourceReport
 
 
 class RippleBranch(Value, frozen=True):
-    """A branch of an execution's Map: its Ripple and its first verdict (``attempt`` counts from 1;
-    0: none yet).
+    """A branch of an execution's Map: its Ripple and its first verdict. ``attempt`` counts from 1;
+    0: none yet.
 
-    ``memory_mib``: of the task, where the verdict is ``task``.
+    ``memory_mib`` is the task's, if the verdict is ``task``.
     """
 
     ripple: str
@@ -91,7 +91,7 @@ class RippleBranch(Value, frozen=True):
 
 
 class StartRun(Tagged, frozen=True):
-    """Start the execution of a run, one branch a Ripple, in topological order."""
+    """Start the execution of a run, with one branch for each Ripple, in topological order."""
 
     run: int
     launch: int
@@ -120,7 +120,7 @@ class AnswerGate(Tagged, frozen=True):
 
 
 class StopTask(Tagged, frozen=True):
-    """Stop the task of an attempt that was given up; one that is over is success."""
+    """Stop the task of an attempt that was given up. A task that is over counts as success."""
 
     run: int
     ripple: str
@@ -128,8 +128,8 @@ class StopTask(Tagged, frozen=True):
 
 
 class CallOnKill(Tagged, frozen=True):
-    """Call the function that a Ripple named for when it is killed, or out of time. All that it
-    needs to know of a run that may be gone.
+    """Call the function that a Ripple named for when it is killed or out of time. The effect
+    carries all that the call needs, because the run may be gone.
     """
 
     run: int
@@ -150,21 +150,23 @@ class SetAlarm(Tagged, frozen=True):
 
 
 class SetSchedule(Tagged, frozen=True):
-    """Let the Catchment's clock post WindowOpened at the openings of ``window``; put anew, the
-    newest stands.
+    """Make the Catchment's clock post WindowOpened at the openings of ``window``. A repeat replaces
+    the schedule.
     """
 
     window: Window
 
 
 class DropSchedule(Tagged, frozen=True):
-    """The rule ``name`` is gone, and its schedule with it."""
+    """Drop the schedule of the rule ``name``, which was removed."""
 
     name: str
 
 
 class PublishSnapshot(Tagged, frozen=True):
-    """Keep the manifest of run ``run``: committed together with the state that makes it current."""
+    """Keep the manifest of run ``run``. It is committed together with the state that makes it
+    current.
+    """
 
     run: int
     f: Instant
@@ -187,7 +189,7 @@ class RecordRun(Tagged, frozen=True):
 
 
 class RecordAttempt(Tagged, frozen=True):
-    """Write how an attempt ended, where its worker could not: it crashed, was lost or was
+    """Record how an attempt ended if its worker could not, because it crashed, was lost or was
     killed.
     """
 

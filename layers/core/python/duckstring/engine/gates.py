@@ -1,4 +1,4 @@
-"""Verdicts: what a branch of a run's execution may do. A function of the state alone, so a
+"""Verdicts: what a branch of a run's execution may do. A verdict depends on the state alone, so a
 repeated question is harmless.
 """
 
@@ -15,8 +15,8 @@ from duckstring.model.values import replace
 
 
 def reach_gate(turn: Turn, gate: GateReached) -> None:
-    """A branch waits. One whose run is over, or that belongs to a lost execution, is sent home
-    at once.
+    """A branch waits at its gate. A branch of a finished run or of a lost execution is dismissed at
+    once.
     """
     run = turn.runs.get(gate.run)
     if run is None or gate.launch != run.launch or gate.ripple not in turn.ripples:
@@ -29,8 +29,8 @@ def reach_gate(turn: Turn, gate: GateReached) -> None:
         and attempt.dispatched
         and attempt.number > gate.attempt
     ):
-        return  # an echo: the branch has moved on since
-    turn.put_run(with_waiting(run, gate.ripple, waits=True))
+        return  # a repeated letter: the branch has moved on since
+    turn.put_run(with_waiting(run, gate.ripple, is_waiting=True))
 
 
 def _dismissal(turn: Turn, gate: GateReached) -> AnswerGate:
@@ -41,22 +41,22 @@ def _dismissal(turn: Turn, gate: GateReached) -> AnswerGate:
 
 
 def answer_gates(turn: Turn) -> bool:
-    """Launch the runs that begin, and let go every waiting branch whose verdict is out."""
-    said = len(turn.effects)
+    """Launch the runs that begin, and answer every waiting branch that has a verdict."""
+    effects_before = len(turn.effects)
     for number in turn.launching:
         _launch(turn, turn.runs[number])
     turn.launching.clear()
     for number, name in _free(turn):
         run = turn.runs[number]
         verdict, attempt, mib = _verdict(turn, run, name)
-        turn.put_run(with_waiting(run, name, waits=False))
+        turn.put_run(with_waiting(run, name, is_waiting=False))
         failure = run.failure if verdict == "cancelled" else None
         turn.emit(AnswerGate(number, run.launch, name, verdict, attempt, failure, mib))
-    return len(turn.effects) > said
+    return len(turn.effects) > effects_before
 
 
 def _free(turn: Turn) -> list[tuple[int, str]]:
-    """Run and Ripple of each branch that waits no longer."""
+    """The run and Ripple of each branch that can be answered now."""
     free = []
     for run in turn.runs.values():
         if run.waiting and (ready := _ready(run, turn.ripples)):
@@ -65,8 +65,8 @@ def _free(turn: Turn) -> list[tuple[int, str]]:
 
 
 def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
-    """Of those that wait: all if the run failed, else those that are done with it or have an
-    attempt for it that nobody runs yet.
+    """Which of the waiting branches can be answered: all if the run failed, otherwise those whose
+    Ripple is done or has an attempt that nobody runs yet.
     """
     if run.failure is not None:
         return run.waiting
@@ -88,7 +88,9 @@ def _launch(turn: Turn, run: Run) -> None:
 
 
 def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int, int]:
-    """The verdict, the attempt that it lets go, and the memory of the task that it runs as."""
+    """The verdict, the attempt that it starts, and the memory of the task that the attempt runs
+    in.
+    """
     ripple = turn.ripples[name]
     if run.failure is not None:
         return "cancelled", 0, 0

@@ -32,10 +32,10 @@ from duckstring.model.names import Line
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A signal on its way to a line. ``key`` is the same for the same letter sent twice.
+    """A signal on its way to a line. ``key`` is the same if the same letter is sent twice.
 
-    ``is_of_event``: the key is that of an event, which nobody can guess, and an echo of the event
-    may give the letter another time. So the key alone says that it is the same.
+    ``is_of_event``: the key is the key of an event. Nobody can guess it, and a repeat of the event
+    may give the letter another time, so the key alone identifies the letter.
     """
 
     to: Line
@@ -49,16 +49,19 @@ Sent = SendPull | SendTarget | AttachTo | DetachFrom | TellSink | TellSinks
 
 
 def letters_of(state: PondState, effect: Sent, stamp: Stamp) -> list[Letter]:
-    """What ``effect`` sends. ``state`` is the sender's, committed with the effect.
+    """The letters that ``effect`` sends. ``state`` is the sender's, committed with the effect.
 
-    The key names the addressee, for one effect may have many.
+    The key contains the addressee, because one effect may have many.
     """
     line = state.line
     to: Iterable[Line]
     signal: Signal
     match effect:
-        case SendPull(source, epoch, held, waits, anew, urgent):
-            to, signal = [source], PullReceived(line, epoch, held, stamp, waits, anew, urgent)
+        case SendPull(source, epoch, held, is_starving, reissued_at, urgent):
+            to, signal = (
+                [source],
+                PullReceived(line, epoch, held, stamp, is_starving, reissued_at, urgent),
+            )
         case SendTarget(source, epoch):
             to, signal = [source], TargetReceived(line, epoch, stamp)
         case AttachTo(source):
@@ -75,21 +78,21 @@ def letters_of(state: PondState, effect: Sent, stamp: Stamp) -> list[Letter]:
 
 
 def announcement(release: Release) -> Letter:
-    """The letter of one selection."""
+    """The ``Deployed`` letter of one selected release."""
     key = f"deployed:{release.line}:{release.version}:{release.sha256}:{to_text(release.deployed)}"
     return Letter(release.line, Deployed(release), key)
 
 
 def removal_letter(removal: Removal) -> Letter:
-    """The letter of one removal."""
+    """The ``Removed`` letter of one removal."""
     return Letter(
         removal.line, Removed(removal.at), f"removed:{removal.line}:{to_text(removal.at)}"
     )
 
 
 def is_pending(removal: Removal, state: PondState) -> bool:
-    """Whether the line still is what was removed. One that heard must not hear again: it may
-    hold demand of Sinks by now.
+    """Whether the line is still what was removed. A line that has processed its removal must not
+    process it again: it may hold demand of Sinks by now.
     """
     return any(
         release is not None and release.deployed <= removal.at

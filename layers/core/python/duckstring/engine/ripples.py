@@ -21,10 +21,12 @@ from duckstring.model.values import replace
 BadEnd = Literal["failed", "timeout", "crashed", "lost", "overran", "memory"]
 
 _OWN_ENDS = ("failed", "timeout")
-"""What an attempt has said itself: it is another try that follows."""
+"""Outcomes that an attempt reported itself. Another try follows."""
 
 MOST_LOSSES = 5
-"""Attempts of a Ripple in one run that the world may bring down at no cost to the run's budget."""
+"""How many attempts of a Ripple in one run may be lost from outside at no cost to the run's
+budget.
+"""
 
 MOST_LAUNCHES = 5
 """A run whose execution is lost is launched again, but not for ever."""
@@ -35,7 +37,7 @@ def start_ripples(turn: Turn) -> bool:
     started = False
     for (
         ripple
-    ) in turn.ripples.values():  # a start changes others, but makes none wanted that comes after it
+    ) in turn.ripples.values():  # a start changes other Ripples, but makes no later one wanted
         if (
             ripple.attempt is None
             and (ripple.targets or ripple.pull)
@@ -76,7 +78,9 @@ def _beyond(f: Instant, targets: tuple[Instant, ...]) -> tuple[Instant, ...]:
 
 
 def _supply(turn: Turn, ripple: RippleState) -> Instant | None:
-    """What a Ripple would run on: its parents' oldest output, if that is newer than what it had."""
+    """The freshness that a Ripple would run on: its parents' oldest output, if that is newer than
+    what it had.
+    """
     if not ripple.parents:
         return turn.start_f if turn.start_f > ripple.start_f else None
     oldest = None
@@ -91,7 +95,9 @@ def _supply(turn: Turn, ripple: RippleState) -> Instant | None:
 
 
 def _live_run_at(turn: Turn, f: Instant) -> Run | None:
-    """A Ripple runs only at the freshness of a run that can still be published whole."""
+    """Whether a run that can still be published whole has this freshness. A Ripple runs only for
+    such a run.
+    """
     for run in turn.runs.values():
         if run.f == f and run.failure is None and not run.superseded:
             return run
@@ -99,8 +105,8 @@ def _live_run_at(turn: Turn, f: Instant) -> Run | None:
 
 
 def _overtake(turn: Turn, ripple: RippleState, f: Instant) -> None:
-    """Runs that this Ripple skips can no longer be published at their own freshness: the newer
-    run satisfies them.
+    """Runs that this Ripple skips can no longer be published at their own freshness. The newer run
+    satisfies them.
     """
     skipped = [
         run
@@ -117,7 +123,7 @@ def _overtake(turn: Turn, ripple: RippleState, f: Instant) -> None:
 
 
 def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
-    """An attempt ended well. One that is not the Ripple's current attempt is too late to count."""
+    """An attempt succeeded. It counts only if it is the Ripple's current attempt."""
     state = turn.ripples.get(report.ripple)
     if (
         state is None
@@ -141,9 +147,7 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
             measured=True,
         )
     )
-    if (
-        not state.parents and turn.pull is not None
-    ):  # it may have been this Ripple that the next run waited for
+    if not state.parents and turn.pull is not None:  # the next run may have waited for this Ripple
         turn.pull = max(turn.pull, turn.now)
     skipped = at.skipped | {state.name} if report.skipped else at.skipped
     outputs = {**at.outputs, **report.tables}
@@ -152,16 +156,17 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
 
 
 def _known(turn: Turn, names: frozenset[str]) -> frozenset[str]:
-    """Those that there are: what is published, and what runs in flight have written."""
+    """The named tables that exist: published ones, and those that runs in flight have written."""
     if not names:
         return names
     return names & {*turn.tables, *(name for run in turn.runs.values() for name in run.outputs)}
 
 
 def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
-    """The attempt before this gate failed: spend the run's budget on another, or fail the run.
+    """The attempt before this gate failed. Spend the run's retry budget on another attempt, or fail
+    the run.
 
-    One that the world lost, or that goes on in a larger place, costs no budget.
+    An attempt that was lost, or that continues in a larger place, costs no budget.
     """
     state, how, failure = turn.ripples.get(gate.ripple), gate.outcome, gate.failure
     if how == "none" or failure is None or state is None or gate.run not in turn.runs:
@@ -189,8 +194,8 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
 
 
 def call_on_kill(turn: Turn, run: Run, name: str, attempt: int, *, tried: int) -> None:
-    """Have the Ripple's own function told, if it named one, that this attempt was the last of
-    its try that may see to its work.
+    """Have the Ripple's ``on_kill`` function called, if it named one: this was the last attempt of
+    its try that could look after its work.
     """
     if any(
         spec.name == name and spec.on_kill
@@ -214,8 +219,10 @@ def call_on_kill(turn: Turn, run: Run, name: str, attempt: int, *, tried: int) -
 def _give_up(
     turn: Turn, ripple: RippleState, attempt: Attempt, how: BadEnd, failure: Failure
 ) -> None:
-    """Nothing of an attempt may go on. One that failed has said so itself, and written its row."""
-    if how == "timeout":  # what it waited for elsewhere goes on
+    """Stop everything of an attempt. An attempt that failed has reported it and written its row
+    itself.
+    """
+    if how == "timeout":  # the external work that it waited for goes on
         call_on_kill(turn, turn.runs[attempt.run], ripple.name, attempt.number, tried=attempt.tried)
     if how == "timeout" or how == "failed":  # noqa: PLR1714 - mypy reads this
         return
@@ -234,8 +241,8 @@ def _give_up(
 
 
 def _moves(turn: Turn, ended: Attempt, gate: GateReached) -> bool:
-    """Whether it was too small where it ran, and the next attempt has a larger place: there are
-    but a few sizes to climb.
+    """Whether the place was too small and the next attempt gets a larger one. There are only a few
+    sizes.
     """
     return (
         gate.outcome in ("overran", "memory")
@@ -244,10 +251,11 @@ def _moves(turn: Turn, ended: Attempt, gate: GateReached) -> bool:
 
 
 def _is_lost(ended: Attempt, gate: GateReached) -> bool:
-    """Its worker died, which runs no author's code; or the world did not answer.
+    """Whether the attempt was lost: its worker died (which runs no author's code), or AWS did not
+    answer.
 
-    Also a task that paused, went on in the function, and found that too small: the next attempt
-    begins as a task again.
+    This includes a task that paused, continued in the function, and found the function too small.
+    Its next attempt starts as a task again.
     """
     overran = gate.outcome == "overran" and ended.on == "task"
     return (
@@ -258,7 +266,7 @@ def _is_lost(ended: Attempt, gate: GateReached) -> bool:
 
 
 def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str) -> None:
-    """The execution of a run is gone. If the run is not over, launch it again; that costs no
+    """The execution of a run is gone. If the run is not over, launch it again. That costs no
     budget.
     """
     at, status, cause = turn.runs.get(run), within(status, CAUSE), within(cause, CAUSE)
@@ -280,8 +288,10 @@ def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str
     if launch >= MOST_LAUNCHES:
         for ripple in busy:
             turn.put_ripple(at_rest(turn, ripple))
-        told = f"The run's execution ended {launch} times before its Ripples did: {status} {cause}"
-        fail_run(turn, turn.runs[run], shortened(Failure("", 0, "ExecutionLost", told.strip())))
+        message = (
+            f"The run's execution ended {launch} times before its Ripples did: {status} {cause}"
+        )
+        fail_run(turn, turn.runs[run], shortened(Failure("", 0, "ExecutionLost", message.strip())))
         return
     turn.put_run(replace(turn.runs[run], launch=launch + 1))
     for ripple in busy:
@@ -295,7 +305,7 @@ def _lost(ripple: RippleState, status: str, cause: str) -> Failure:
 
 
 def _try_again(turn: Turn, name: str, *, failed: bool = False, lost: bool = False) -> None:
-    """Another attempt: of the same try, unless the Ripple itself ``failed``."""
+    """Start another attempt. It belongs to the same try, unless the Ripple itself ``failed``."""
     ripple = turn.ripples[name]
     ended = ripple.attempt
     assert ended is not None  # noqa: S101 - only a Ripple with an attempt can try again

@@ -28,14 +28,14 @@ another is over.
 
 
 def source_f(turn: Turn) -> Instant:
-    """The freshness that a run started now would have; NEVER: it has nothing to run on."""
+    """The freshness that a run started now would have. NEVER: there is nothing to run on."""
     if turn.is_windowed:
         found = open_now(turn.windows.values(), turn.now)
         return found.end if found else NEVER
     if not turn.sources:
         pull = (
             NEVER if turn.pull is None else max(turn.pull, just_after(turn.start_f))
-        )  # whatever a clock that is behind says
+        )  # even if this clock is behind
         target = (
             turn.targets[-1] if turn.targets and not _is_read(turn, turn.targets[-1]) else NEVER
         )
@@ -46,10 +46,10 @@ def source_f(turn: Turn) -> Instant:
 
 
 def _is_read(turn: Turn, epoch: Instant) -> bool:
-    """A run in flight of an Inlet began to read no earlier than this was asked for: when it is done
-    it is as fresh as this asks.
+    """Whether a run in flight of an Inlet began to read no earlier than this was asked for. When it
+    is done, it is fresh enough for this demand.
 
-    So Pulses that come together are one run, and what is read never older than the Pulse.
+    So Pulses that come together share one run, and what is read is never older than the Pulse.
     """
     return any(
         run.started >= epoch and run.failure is None and not run.forced
@@ -79,13 +79,13 @@ def start_run(turn: Turn) -> bool:
 
 
 def _room(turn: Turn) -> tuple[bool, bool]:
-    """Whether a run that is pushed may begin, and one that is pulled.
+    """Whether a pushed run may begin, and whether a pulled one may.
 
-    A run begun while its root Ripples are at work would only grow old. In a chain of Ripples each
-    takes the newest run at its door, so a pushed one begins once the root is at rest. Ripples side
-    by side would not take the same ones: pushes could go on, and no run be done by all of them.
-    There it begins once no run is in flight. A pull comes only after what was made before has been
-    taken.
+    A run that begins while its root Ripples are busy would only grow old. In a chain of Ripples
+    each one takes the newest run that waits, so a pushed run begins once the root is at rest.
+    Parallel Ripples would not take the same runs: pushes could go on without any run being
+    completed by all of them. There a pushed run begins once no run is in flight. A pulled run
+    begins only after the previous output has been taken.
     """
     is_chain, roots_rest, above = True, True, ""
     for name, ripple in turn.ripples.items():
@@ -98,7 +98,9 @@ def _room(turn: Turn) -> tuple[bool, bool]:
 
 
 def _root_rests(turn: Turn) -> bool:
-    """Of a chain. What is begun then takes the place of the older runs at its door."""
+    """Whether the root of a chain is at rest. A run that begins then replaces the older waiting
+    runs.
+    """
     root = next(iter(turn.ripples.values()), None)
     return root is None or root.attempt is None
 
@@ -111,11 +113,10 @@ def _in_flight(turn: Turn) -> bool:
 
 
 def _start_after_failure(turn: Turn) -> bool:
-    """A fresh run, as Sources move on. For an Inlet the outside world is the Source: after a
-    back-off, while it is ready.
+    """Start a fresh run after a failure, when Sources have newer output. For an Inlet the outside
+    world is the Source: it starts after a back-off, while its Window is open.
 
-    One at a time: two that are in flight at once could both fail, which is a try more than there
-    may be.
+    Only one run at a time: two in flight could both fail, which would be one try too many.
     """
     if turn.failures > turn.source_retries or turn.asleep or turn.starved or _in_flight(turn):
         return False
@@ -131,8 +132,8 @@ def _start_after_failure(turn: Turn) -> bool:
 
 
 def start_forced(turn: Turn) -> bool:
-    """Run again at the published freshness, once nothing is in flight: it does not advance, and
-    no Sink runs for it.
+    """Run again at the published freshness, once nothing is in flight. The freshness does not
+    advance, and no Sink runs because of it.
     """
     if (
         not turn.force
@@ -153,7 +154,7 @@ def start_forced(turn: Turn) -> bool:
 
 
 def _is_forcing(turn: Turn) -> bool:
-    """A forced run waits or is in flight: a newer one would overtake it before it had done
+    """Whether a forced run waits or is in flight. A newer run would overtake it before it had done
     anything.
     """
     if turn.force:
@@ -166,15 +167,15 @@ def _is_forcing(turn: Turn) -> bool:
 
 def opening_due(turn: Turn) -> Instant | None:
     """When the Window opens that waiting demand, or a failed Inlet's retry, waits for. None:
-    nothing waits for one.
+    nothing waits for an opening.
 
-    A line that is down for good begins nothing, however much is asked of it.
+    A line that is down for good starts nothing, no matter how much is asked of it.
     """
     if not turn.is_windowed or turn.release is None or turn.health == "killed":
         return None
     wanted = turn.pull is not None or turn.woken is not None or bool(turn.targets)
-    waits = turn.has_tries if turn.health == "failed" else wanted
-    opening = next_opening(turn.windows.values(), turn.now) if waits else None
+    needs_opening = turn.has_tries if turn.health == "failed" else wanted
+    opening = next_opening(turn.windows.values(), turn.now) if needs_opening else None
     return opening.start if opening else None
 
 
@@ -196,8 +197,8 @@ def _begin(turn: Turn, f: Instant) -> None:
 
 
 def _for_what(turn: Turn, run: Run) -> Run:
-    """The run with the demand that it begins for. A retry serves also what came while the line
-    was down.
+    """The run with the demand that it begins for. A retry also serves the demand that came while
+    the line was down.
     """
     pull, tapped, target = turn.pull, turn.tapped, NEVER
     if turn.health != "ok" and turn.kept is not None:
@@ -216,7 +217,7 @@ def _take_all(turn: Turn) -> None:
 
 
 def _delay(turn: Turn, f: Instant) -> timedelta:
-    """How long before ``f`` the data may have come: the length of the Window that it came
+    """How long before ``f`` the data may have been read: the length of the Window that it came
     through.
     """
     if turn.is_windowed:
@@ -257,11 +258,10 @@ def _launch(turn: Turn, run: Run) -> None:
 
 
 def _passes(turn: Turn) -> bool:
-    """Nothing has changed of what this line last read, nor its code.
+    """Whether neither what this line last read nor its code has changed.
 
-    Each Source is held against what was taken of *it*: a line that reads only optional Sources may
-    be fresher than one of them, and would pass over its next change if its own freshness were the
-    measure.
+    Each Source is compared with what was taken of *it*. A line that reads only optional Sources may
+    be fresher than one of them, and would miss its next change if its own freshness were compared.
     """
     return (
         bool(turn.sources)
@@ -275,7 +275,7 @@ def _passes(turn: Turn) -> bool:
 
 
 def _pass(turn: Turn, run: Run) -> None:
-    """The run completes at once with nothing executed; the published snapshot stays."""
+    """Complete the run at once without executing anything. The published snapshot stays."""
     for ripple in tuple(turn.ripples.values()):
         turn.put_ripple(replace(ripple, start_f=run.f, end_f=run.f, pull=False, targets=()))
     _advance(turn, run, changed=False)
@@ -286,11 +286,11 @@ def _pass(turn: Turn, run: Run) -> None:
 
 
 def complete_runs(turn: Turn) -> bool:
-    """Publish the newest run that every Ripple has reached, and with it all that it overtook."""
+    """Publish the newest run that every Ripple has reached, and complete all the runs that it
+    overtook.
+    """
     end_f = turn.end_f
-    for ripple in reversed(
-        turn.ripples.values()
-    ):  # leaves first: as a rule they are what is behind
+    for ripple in reversed(turn.ripples.values()):  # leaves first: usually they are the ones behind
         if ripple.end_f < end_f or (ripple.end_f == end_f and not _has_forced(turn)):
             return False
     reached = min((ripple.end_f for ripple in turn.ripples.values()), default=NEVER)
@@ -375,8 +375,8 @@ def _advance(turn: Turn, run: Run, *, changed: bool) -> None:
 
 
 def _let_go(turn: Turn, run: Run) -> None:
-    """A branch that still waits belongs to a Ripple that overtook this run: nobody else would
-    ever answer it.
+    """Answer a branch that still waits. Its Ripple overtook this run, so nothing else would ever
+    answer it.
     """
     for name in sorted(run.waiting):
         turn.emit(AnswerGate(run.number, run.launch, name, "done"))
@@ -401,8 +401,8 @@ def _recover(turn: Turn, run: Run) -> None:
 
 
 def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
-    """The run has failed, and every run that it had overtaken with it. What still runs finishes
-    and is recorded.
+    """Fail the run and every run that it had overtaken. Attempts that still run finish and are
+    recorded.
     """
     fallen = [
         r
@@ -415,7 +415,7 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
         _record_end(turn, dead, "failed", failure)
     numbers = {dead.number for dead in fallen}
     for ripple in tuple(turn.ripples.values()):
-        waits = (
+        has_not_begun = (
             ripple.attempt is not None
             and ripple.attempt.run in numbers
             and not ripple.attempt.dispatched
@@ -423,7 +423,7 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
         left = replace(ripple, targets=tuple(t for t in ripple.targets if t not in lost))
         if left.end_f in lost:
             left = replace(left, end_f=_undone(turn, left))
-        turn.put_ripple(at_rest(turn, left) if waits or left.attempt is None else left)
+        turn.put_ripple(at_rest(turn, left) if has_not_begun or left.attempt is None else left)
     previous = turn.health
     turn.health = "failed"
     turn.failed_f = max(turn.failed_f, run.f)
@@ -438,9 +438,7 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
 
 
 def _give_back(turn: Turn, fallen: list[Run]) -> None:
-    """What runs that fell were to satisfy is wanted still: of a newer run in flight, or else of
-    the next one.
-    """
+    """Give back the demand of failed runs: to a newer run in flight, or else to the next run."""
     pull = max((run.pull for run in fallen if run.pull is not None), default=None)
     tapped, target = any(run.tapped for run in fallen), max(run.target for run in fallen)
     woken = max((run.woken for run in fallen if run.woken is not None), default=None)
@@ -474,8 +472,8 @@ def _newest(one: Instant | None, other: Instant | None) -> Instant | None:
 
 
 def _undone(turn: Turn, ripple: RippleState) -> Instant:
-    """What was done for a run that fell is never published, and a later run may have its
-    freshness: it must do it again.
+    """The freshness of a Ripple after a failed run. Its work is never published, and a later run
+    may have the same freshness, so it must be done again.
     """
     return max(
         (r.f for r in turn.runs.values() if r.failure is None and r.f < ripple.end_f),
@@ -484,8 +482,8 @@ def _undone(turn: Turn, ripple: RippleState) -> Instant:
 
 
 def at_rest(turn: Turn, ripple: RippleState) -> RippleState:
-    """The Ripple with no attempt: as fresh as it was, and (had a forced run taken it back) at
-    least as what is published.
+    """The Ripple without an attempt. Its freshness stays, but is at least that of what is
+    published, in case a forced run set it back.
     """
     rested = max(ripple.end_f, turn.end_f)
     return replace(ripple, attempt=None, start_f=rested, end_f=rested)
@@ -506,14 +504,14 @@ def plan_retry(turn: Turn, *, at_once: bool = False) -> bool:
         turn.retry_at = turn.now + _back_off(turn.failures)
         if (
             not turn.is_inlet
-        ):  # under a Window our freshness may lie in the future, and nobody has newer before it
+        ):  # a Window may put our freshness into the future, and nobody has newer before then
             turn.retry_at = max(turn.retry_at, just_after(turn.start_f))
     return turn.retry_at != planned
 
 
 def _lacks(turn: Turn) -> bool:
-    """Whether a retry waits for a plan: always that of an Inlet; any other that is wanted, and
-    has not asked its Sources yet.
+    """Whether a retry has no plan yet. An Inlet's retry always needs one. Any other line needs one
+    if it is wanted and has not asked its Sources yet.
     """
     if turn.is_inlet:
         return True
@@ -528,8 +526,8 @@ def _lacks(turn: Turn) -> bool:
 
 
 def ask_to_retry(turn: Turn) -> bool:
-    """A line that failed asks its Sources, once a failure, for something newer than what it
-    failed on: each runs once for it.
+    """A line that failed asks its Sources, once for each failure, for something newer than it
+    failed on. Each Source runs once for it.
     """
     if turn.is_inlet or turn.retry_at is None or turn.retry_at > turn.now:
         return False
@@ -539,7 +537,7 @@ def ask_to_retry(turn: Turn) -> bool:
 
 
 def wake_up(turn: Turn, *, unless: bool = False) -> None:
-    """Somebody wants this line again that was put to sleep: what had failed may be tried again."""
+    """A line that was put to sleep is wanted again. What had failed may be tried again."""
     if turn.asleep and not unless:
         turn.asleep = False
 
@@ -554,7 +552,7 @@ def _record_end(turn: Turn, run: Run, status: RunStatus, failure: Failure | None
 
 
 def drop_finished_failures(turn: Turn) -> bool:
-    """A failed run is over when nothing of it runs any more and no branch of it waits."""
+    """Drop each failed run that is over: nothing of it runs any more, and no branch of it waits."""
     if not any_failed(turn):
         return False
     failed = [run for run in turn.runs.values() if run.failure is not None and not run.waiting]
@@ -574,14 +572,14 @@ def any_failed(turn: Turn) -> bool:
 
 
 def abandon_failure(turn: Turn) -> None:
-    """Failed or killed to idle, without running: the run that was given up no longer counts as
+    """Go from failed or killed to idle without running. The abandoned run no longer counts as
     started.
     """
     if turn.health == "ok":
         return
     turn.health, turn.failure, turn.retry_at, turn.failures = "ok", None, None, 0
     turn.published_artifact = (
-        ""  # what the run given up had taken was never published: the next run may not pass
+        ""  # what the abandoned run took was never published: the next run may not pass
     )
     turn.start_f = max(
         (run.f for run in turn.runs.values() if run.failure is None), default=turn.end_f

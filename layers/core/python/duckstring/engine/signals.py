@@ -1,7 +1,7 @@
-"""Signals: facts, in the past tense. A line never refuses one; it may have no use for it.
+"""Signals: facts, in the past tense. A line never refuses a signal, but it may ignore it.
 
-``stamp`` is the sender's (revision, index): what a line has heard of a sender up to there is not
-news.
+``stamp`` is the sender's (revision, index). A line ignores a stamp that is not newer than the last
+one that it received from that sender.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class Triggered(Tagged, frozen=True):
 
 
 class PullReceived(Tagged, frozen=True):
-    """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer. ``waits``: it
-    has nothing else to work on.
+    """A Sink took our output of freshness ``held`` (NEVER: none) and asks for newer. ``waits``: the
+    Sink has nothing else to work on.
 
-    ``anew``: when somebody triggered by hand, if that is why: who waits for its own Sources already
-    asks them again, once for each. ``urgent``: a Wave stands behind it, and the Sink had to wait
-    for us twice running.
+    ``anew``: when somebody triggered this by hand, if that is the reason. A line that waits for its
+    own Sources already then asks each of them once more. ``urgent``: a Wave stands behind the pull,
+    and the Sink had to wait for us twice in a row.
     """
 
     sink: Line
@@ -94,8 +94,8 @@ class GateReached(Tagged, frozen=True):
     """A branch of a run's execution waits for a verdict on its Ripple.
 
     ``outcome`` says how the attempt before ended (``none``: there was none); ``failure`` says why.
-    ``timeout``: it failed, for its own time was over; ``overran``: it was about to reach the
-    function's deadline; ``memory``: it was killed for want of it, where there were ``memory_mib``.
+    ``timeout``: it took longer than its own time limit. ``overran``: it was about to reach the
+    function's deadline. ``memory``: it was killed because ``memory_mib`` was too little.
     """
 
     run: int
@@ -108,8 +108,8 @@ class GateReached(Tagged, frozen=True):
 
 
 class RippleSucceeded(Tagged, frozen=True):
-    """An attempt ended well: these tables, each at the run's freshness. ``skipped``: the author
-    said no change.
+    """An attempt succeeded with these tables, each at the run's freshness. ``skipped``: the author
+    reported no change.
 
     ``kept``: tables that the author carries over on purpose; ``dropped``: those that are published
     no longer.
@@ -132,7 +132,7 @@ class RippleSucceeded(Tagged, frozen=True):
 
 
 class ExecutionEnded(Tagged, frozen=True):
-    """The execution of a run is over, whatever it says of itself."""
+    """The execution of a run is over, with whatever status."""
 
     run: int
     launch: int
@@ -141,7 +141,7 @@ class ExecutionEnded(Tagged, frozen=True):
 
 
 class AlarmRang(Tagged, frozen=True):
-    """Time has passed. What is due follows from ``now``, not from when this was set or
+    """Time has passed. What is due follows from ``now``, not from when the alarm was set or
     delivered.
     """
 
@@ -161,8 +161,8 @@ class BudgetSet(Tagged, frozen=True):
 
 
 class ComputePinned(Tagged, frozen=True):
-    """An operator said where a Ripple runs; ``auto``: as the line finds out. ``memory_mib``: of
-    a task, 0: no word on it.
+    """An operator set where a Ripple runs. ``auto``: the line decides again. ``memory_mib`` is a
+    task's; 0: the operator did not set it.
     """
 
     ripple: str
@@ -171,8 +171,8 @@ class ComputePinned(Tagged, frozen=True):
 
 
 class WindowAdded(Tagged, frozen=True):
-    """An operator added a rule. One whose name is there already, or that overlaps another, is of
-    no use.
+    """An operator added a rule. It is ignored if its name exists already, or if it overlaps another
+    rule.
     """
 
     window: Window
@@ -185,23 +185,25 @@ class WindowRemoved(Tagged, frozen=True):
 
 
 class WindowOpened(Tagged, frozen=True):
-    """The Catchment's clock says that rule ``name`` opens. What is open follows from ``now``,
-    not from this.
+    """The Catchment's clock reports that rule ``name`` opens. What is open follows from ``now``,
+    not from this signal.
     """
 
     name: str
 
 
 class TableRemoved(Tagged, frozen=True):
-    """An operator wants a table published no longer. One that the line does not have is of no
-    use.
+    """An operator wants a table to be published no longer. The signal is ignored if the line does
+    not have the table.
     """
 
     table: str
 
 
 class Removed(Tagged, frozen=True):
-    """The line was taken out of the Catchment at ``at``. A later deploy begins anew."""
+    """The line was taken out of the Catchment at ``at``. A later deploy starts from an empty
+    state.
+    """
 
     at: Instant
 

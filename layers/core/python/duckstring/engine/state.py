@@ -1,7 +1,7 @@
-"""What one line knows: itself, what its Sources last told it, the names of its Sinks. Nothing of
-the graph.
+"""What one line knows: its own state, the last report of each Source, and the names of its Sinks.
+It knows nothing of the graph.
 
-All values here are immutable; ``step`` works on a private copy and hands back a new one.
+All values here are immutable. ``step`` works on a private copy and returns a new one.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ says.
 class Attempt(Value, frozen=True):
     """The attempt of a Ripple that the engine wants to run or that runs.
 
-    ``dispatched`` once a verdict has told the run's execution to invoke it. ``tried`` counts from 1
-    and goes on only after the Ripple itself failed: what was lost, killed for memory or handed over
-    is the same try. ``memory_mib``: of the task (0: it runs in the function). ``losses``: attempts
-    of this Ripple in this run that the world, not the author, brought down.
+    ``dispatched``: a verdict has made the run's execution invoke it. ``tried`` counts from 1 and
+    grows only after the Ripple itself failed. An attempt that was lost, killed for memory or handed
+    over belongs to the same try. ``memory_mib``: of the task (0: it runs in the function).
+    ``losses``: attempts of this Ripple in this run that were ended from outside, not by the
+    author's code.
     """
 
     run: int
@@ -97,11 +98,11 @@ class Down(Value, frozen=True):
 
 
 class SourceReport(Value, frozen=True):
-    """Everything that a line says of itself to its Sinks. It is the whole of it, so the newest
-    report is all that counts.
+    """Everything that a line reports to its Sinks. Each report is complete, so only the newest one
+    counts.
 
     ``snapshot`` is the number of the run whose manifest is published (0: none). ``down``: why the
-    line does not run; None: it may.
+    line does not run. None: it may run.
     """
 
     end_f: Instant = NEVER
@@ -112,7 +113,7 @@ class SourceReport(Value, frozen=True):
 
 
 def bounded(report: SourceReport) -> SourceReport:
-    """The report with as much of a failure's message as a Sink keeps."""
+    """The report, with a failure's message shortened to what a Sink keeps."""
     down = report.down
     if down is None:
         return report
@@ -123,7 +124,7 @@ class SourceView(Value, frozen=True):
     """A Source's last report, and what we last took of it.
 
     ``heard`` is the report's stamp. ``asked``: the newest of the Source's outputs that was no newer
-    than we are ourselves, and beyond which it has been asked to go.
+    than this line, and for which the Source has been asked for more.
     """
 
     line: Line
@@ -141,17 +142,17 @@ class SourceView(Value, frozen=True):
 
     @property
     def blocks(self) -> bool:
-        """Whether we do not run because of it."""
+        """Whether this line does not run because of the Source."""
         return self.report.down is not None and not self.optional
 
     @property
     def helps(self) -> bool:
-        """Whether we do not run because of it, and asking it helps."""
+        """Whether this line does not run because of the Source, and asking the Source helps."""
         return self.blocks and self.is_retried
 
     @property
     def is_retried(self) -> bool:
-        """Whether it is down, and is tried again if it is asked."""
+        """Whether the Source is down, and is tried again when it is asked."""
         return self.report.down is not None and self.report.down.retries
 
 
@@ -162,8 +163,8 @@ class Run(Value, frozen=True):
     ``attempts`` counts the attempts given to each Ripple; ``waiting`` are the Ripples whose branch
     waits at a gate. ``launch`` counts the executions started for it (more than one only where an
     execution was lost). ``pull``, ``tapped``, ``target`` (the newest) and ``woken`` are the demand
-    that it began for: it comes back if the run fails. ``kept`` and ``dropped`` are tables: what the
-    authors of its Ripples said of those that they did not write.
+    that it began for. This demand comes back if the run fails. ``kept`` and ``dropped`` are tables
+    that its Ripples did not write, and that their authors keep or drop.
     """
 
     number: int
@@ -195,8 +196,8 @@ class Run(Value, frozen=True):
 class Kept(Value, frozen=True):
     """A pull that waits until its line is no longer blocked.
 
-    ``own``: somebody tapped this very line; of the others each Sink asks again by itself. ``anew``:
-    the newest trigger by hand in it.
+    ``own``: somebody tapped this very line. All other pulls are repeated by the Sinks themselves.
+    ``anew``: the newest trigger by hand in it.
     """
 
     epoch: Instant
@@ -219,25 +220,25 @@ Health = Literal["ok", "failed", "killed"]
 
 
 class PondState(Value, frozen=True):
-    """One line's whole state. ``revision`` grows by one with each commit; 0 is a line nobody spoke
-    to yet.
+    """One line's whole state. ``revision`` grows by one with each commit; 0 is a line that never
+    got a letter.
 
     ``snapshot`` is the number of the run whose manifest is published, ``tables`` what that manifest
     names. ``release`` is None until the line is deployed: a Sink may be deployed before its Source.
     ``next_release`` waits for the runs in flight, which finish on the version they began with.
     ``woken`` is a demand of this line alone, never sent to its Sources; ``force`` waits for the
     runs in flight. ``restated``: a forced run changed what Sinks have taken already, and the next
-    freshness must say so. ``compute`` are the operator's words on where Ripples run. ``last_anew``:
-    the newest trigger by hand whose pull went by way of this line. ``asleep``: put to sleep, and
-    nobody has wanted it since; what fails is not tried again. ``urgent``: such a pull has come
-    since the last run began. ``awaited``: the Sink that sent it waits for what is published next.
-    ``waited``: the newest run that was pulled began when a Source published. ``tapped``: somebody
-    asked this very line for its pull. ``kept``: what came, or came back from a run that failed,
-    while the line was blocked. ``retry_at``: when a failed Inlet tries again, and when any other
-    line that failed asks its Sources for something to try again with. ``snapshot_f``: the freshness
-    of the run that published last (``end_f`` may be newer, by passes). ``dropped``: tables that
-    were published once, for readers that still look for them. ``removing``: tables that an operator
-    has removed, until the next snapshot.
+    freshness must say so. ``compute`` holds the operator's settings of where Ripples run.
+    ``last_anew``: the newest trigger by hand whose pull went by way of this line. ``asleep``: put
+    to sleep, and not wanted since. A failed run is not tried again. ``urgent``: such a pull has
+    come since the last run began. ``awaited``: the Sink that sent it waits for what is published
+    next. ``waited``: the newest run that was pulled began when a Source published. ``tapped``: the
+    pull is a Tap on this very line. ``kept``: what came, or came back from a run that failed, while
+    the line was blocked. ``retry_at``: when a failed Inlet tries again, and when any other line
+    that failed asks its Sources for something to try again with. ``snapshot_f``: the freshness of
+    the run that published last (``end_f`` may be newer, by passes). ``dropped``: tables that were
+    published once, for readers that still look for them. ``removing``: tables that an operator has
+    removed, until the next snapshot.
     """
 
     line: Line
@@ -296,24 +297,26 @@ class PondState(Value, frozen=True):
 
     @property
     def blocked(self) -> bool:
-        """Failed, killed, or a required Source is down: new demand is kept, and passed on only
-        where that helps (``retries``).
+        """Whether the line failed, was killed, or has a required Source that is down. New demand is
+        kept, and passed on only if that helps (``retries``).
         """
         return self.health != "ok" or any(view.blocks for view in self.sources.values())
 
     @property
     def has_tries(self) -> bool:
-        """Failed, with ``source_retries`` left."""
+        """Whether the line failed, with ``source_retries`` left."""
         return self.health == "failed" and self.failures <= self.source_retries
 
     @property
     def retries(self) -> bool:
-        """Down, and asking helps: this line has tries left, or one that it waits for has."""
+        """Whether the line is down and asking helps: it has tries left, or a line that it waits for
+        has.
+        """
         return self.down is not None and self.down.retries
 
     @property
     def down(self) -> Down | None:
-        """Why this line does not run, with the root cause; None: it may."""
+        """Why this line does not run, with the root cause. None: it may run."""
         if self.health == "failed":
             message = self.failure.message[:_REASON] if self.failure else ""
             return Down(self.line, "failed", within(message, REASON), retries=self.has_tries)

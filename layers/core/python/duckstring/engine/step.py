@@ -1,8 +1,8 @@
-"""The centre of the house: one Pond, one signal, one step.
+"""One step of a line: apply one signal to its state.
 
-``receive`` writes down the fact that a signal carries. ``settle`` then applies the rules until none
-fires; a rule sees only what is true now, never what came first. ``publish_report`` sends the Sinks
-what is new about us.
+``receive`` records the fact that a signal carries. ``settle`` then applies the rules until none
+fires. A rule sees only what is true now, never the order in which facts arrived. ``publish_report``
+sends the Sinks what has changed.
 """
 
 from __future__ import annotations
@@ -62,16 +62,16 @@ from duckstring.model.names import Line
 from duckstring.model.values import replace
 
 _SKEW = timedelta(seconds=2)
-"""An alarm that rings this much early by our clock is set again; what rings earlier still was
-meant for something past.
+"""An alarm that rings early by no more than this is cleared and set again. One that rings earlier
+still was meant for an older date.
 """
 
 _SOON = timedelta(seconds=1)
-"""The least time to an alarm: one set again must not be taken for the one before it."""
+"""The shortest time to an alarm. A new alarm must not be mistaken for the previous one."""
 
 
 class Step(NamedTuple):
-    """What a step leaves: the line's new state, and what to do about it, in order."""
+    """The result of a step: the line's new state, and the effects in order."""
 
     state: PondState
     effects: tuple[Effect, ...]
@@ -80,17 +80,18 @@ class Step(NamedTuple):
 def step(state: PondState, signal: Signal, now: Instant) -> Step:
     """Advance one line by one signal.
 
-    Pure and total: no clock, no input or output, no exception. A signal that comes again does no
-    more than the passing of time would.
+    The function is pure and total: no clock, no input or output, no exception. A repeated signal
+    does no more than the passing of time would.
     """
     return steps(state, (signal,), now)
 
 
 def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
-    """Advance one line by several signals, as if by one step each; Sinks are told once.
+    """Advance one line by several signals, as if by one step each, but report to the Sinks only
+    once.
 
-    But for a change of being down: a line that was down for a moment has dropped demand, and must
-    hear it again.
+    The exception is a change of being down. A line that was down for a moment has dropped demand,
+    so its Sinks must learn of it to ask again.
     """
     turn = Turn(state, now)
     last = _public(turn)
@@ -99,9 +100,9 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
         if turn.blocked != last.is_down:  # a deploy that waits for this failure is to clear it
             last = publish_report(turn, last)
         settle(turn)
-        turn.heard = None
+        turn.reporter = None
         turn.finished = ""
-        turn.anew = NEVER
+        turn.reissued_at = NEVER
         if turn.blocked != last.is_down:
             last = publish_report(turn, last)
     publish_report(turn, last)
@@ -110,15 +111,15 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
 
 
 def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm a signal
-    """Write down a fact. Facts of a sender that are no news are dropped here."""
+    """Record a fact. A fact that is not newer than the last one of its sender is dropped here."""
     match signal:
-        case RippleSucceeded():  # what comes most often is looked for first
+        case RippleSucceeded():  # the most frequent signals come first
             ripples.finish_ripple(turn, signal)
         case GateReached():
             ripples.end_attempt_badly(turn, signal)
             gates.reach_gate(turn, signal)
         case SourceTold():
-            _hear_source(turn, signal)
+            _take_report(turn, signal)
         case PullReceived():
             if _is_news(turn, signal.sink, signal.stamp):
                 demand.take_sinks_pull(turn, signal)
@@ -164,41 +165,41 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
 
 
 def _is_news(turn: Turn, sink: Line, stamp: Stamp) -> bool:
-    heard = turn.sinks.get(sink)
-    if heard is None and len(turn.sinks) >= MOST_SINKS:
+    last_stamp = turn.sinks.get(sink)
+    if last_stamp is None and len(turn.sinks) >= MOST_SINKS:
         return False
-    if heard is not None and stamp <= heard:
+    if last_stamp is not None and stamp <= last_stamp:
         return False
     turn.put_sink(sink, stamp)
     return True
 
 
-def _hear_source(turn: Turn, told: SourceTold) -> None:
-    view = turn.sources.get(told.source)
-    if view is None or told.stamp <= view.heard:
+def _take_report(turn: Turn, signal: SourceTold) -> None:
+    view = turn.sources.get(signal.source)
+    if view is None or signal.stamp <= view.heard:
         return
-    report = bounded(told.report)
-    begins_anew = report.end_f < view.report.end_f
-    if begins_anew:
-        turn.published_artifact = ""  # what was read of it is gone: the next run may not pass
+    report = bounded(signal.report)
+    starts_over = report.end_f < view.report.end_f
+    if starts_over:
+        turn.published_artifact = ""  # what was read from it is gone: the next run may not pass
     turn.put_source(
         replace(
             view,
             report=report,
-            taken=NEVER if begins_anew else view.taken,
-            asked=NEVER if begins_anew else view.asked,
-            heard=told.stamp,
+            taken=NEVER if starts_over else view.taken,
+            asked=NEVER if starts_over else view.asked,
+            heard=signal.stamp,
         )
     )
-    turn.heard = told.source
-    now = turn.sources[told.source]
+    turn.reporter = signal.source
+    now = turn.sources[signal.source]
     if view.report.down and not report.down and view.optional:
         if not turn.blocked:
             demand.solicit_again(turn)
-        elif turn.health == "failed":  # it may have dropped what we are to be tried again with
+        elif turn.health == "failed":  # it may have dropped what our retry needs
             asking.ask_helped(turn, now)
     elif now.is_retried and not view.is_retried:
-        asking.ask_helped(turn, now)  # it may have dropped, or never heard, what we want of it
+        asking.ask_helped(turn, now)  # it may have dropped, or never received, our demand
 
 
 def _trigger(turn: Turn, asked: Triggered) -> None:
@@ -212,16 +213,23 @@ def _trigger(turn: Turn, asked: Triggered) -> None:
                 demand.own_tap(turn, asked.epoch)
             else:
                 demand.take_pull(
-                    turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch, own=True
+                    turn,
+                    asked.epoch,
+                    turn.end_f,
+                    is_starving=True,
+                    reissued_at=asked.epoch,
+                    own=True,
                 )
         case "wave":
             turn.trigger = Wave()
-            demand.take_pull(turn, asked.epoch, turn.end_f, waits=True, anew=asked.epoch, own=True)
+            demand.take_pull(
+                turn, asked.epoch, turn.end_f, is_starving=True, reissued_at=asked.epoch, own=True
+            )
         case "pulse":
             demand.take_target(turn, asked.epoch)
         case "tide":
             turn.trigger = Tide(asked.bound) if asked.bound is not None else turn.trigger
-            if turn.targets:  # what they were asked for may be forgotten somewhere above
+            if turn.targets:  # a line above may have forgotten its demand
                 demand.take_target(turn, asked.epoch)
         case "remove":
             turn.trigger = None
@@ -230,8 +238,8 @@ def _trigger(turn: Turn, asked: Triggered) -> None:
 
 
 def _take_release(turn: Turn, release: Release) -> None:
-    """Take up what is deployed. What is selected already has nothing to wait for, unless there
-    is a failure to clear.
+    """Take up a deployed release. A release that is selected already does not wait for anything,
+    unless there is a failure to clear.
     """
     selected = turn.next_release or turn.release
     is_same = selected is not None and replace(selected, deployed=release.deployed) == release
@@ -242,7 +250,7 @@ def _take_release(turn: Turn, release: Release) -> None:
 
 
 def adopt_release(turn: Turn) -> bool:
-    """Select the deployed version, as soon as no run of another one is in flight. It starts
+    """Select the deployed version as soon as no run of another version is in flight. This starts
     nothing.
     """
     release = turn.next_release
@@ -272,8 +280,8 @@ def adopt_release(turn: Turn) -> bool:
 
 
 def _fresh(turn: Turn, spec: RippleSpec, before: Release | None) -> RippleState:
-    """A Ripple of the version just selected. Where it runs was learnt, unless its author now
-    says something else of that.
+    """The state of a Ripple in the version just selected. The place that was learnt is kept, unless
+    the author's hints have changed.
     """
     known = turn.ripples.get(spec.name)
     hints = {
@@ -315,7 +323,7 @@ def _bind_sources(turn: Turn) -> None:
 
 
 def revive(turn: Turn) -> bool:
-    """A line that may ask more than before says again what it wants, so that nothing stalls
+    """If the line may ask more than before, ask again for what it wants, so that nothing stalls
     after a recovery.
     """
     before, turn.voice = turn.voice, turn.may_ask
@@ -331,11 +339,11 @@ def revive(turn: Turn) -> bool:
 
 
 def settle(turn: Turn) -> None:
-    """Apply the rules, first applicable first, until none fires, then let go the branches that this
-    leaves something to do.
+    """Apply the rules, the first applicable one first, until none fires. Then answer the branches
+    that have something to do.
 
-    Every firing makes its rule inapplicable, so this ends. A branch let go may end a run that has
-    failed, and so fire rules again; no rule looks at the gates of any other.
+    Every firing makes its rule inapplicable, so this ends. An answered branch may end a run that
+    has failed, and so let rules fire again. No other rule depends on the gates.
     """
     while True:
         while fire(turn):
@@ -345,10 +353,10 @@ def settle(turn: Turn) -> None:
 
 
 def fire(turn: Turn) -> bool:
-    """Apply the first rule that applies, in this order; False: none does.
+    """Apply the first rule that applies, in this order. False: none does.
 
-    What stands before an ``and`` its rules would see for themselves. Most steps need none of them,
-    and a call is what costs.
+    The guard before each ``and`` repeats the rule's own check, to save a call. Most steps need none
+    of these rules.
     """
     runs_in_flight = bool(turn.runs)
     return (
@@ -368,7 +376,7 @@ def fire(turn: Turn) -> bool:
 
 
 class Public(NamedTuple):
-    """What the world sees of a line."""
+    """What other lines and users see of a line."""
 
     report: SourceReport
     health: Health
@@ -380,8 +388,8 @@ class Public(NamedTuple):
 
 
 def publish_report(turn: Turn, last: Public) -> Public:
-    """Send every Sink our report if it differs from the ``last``, and announce a change of being
-    blocked. Returns what is public now.
+    """Send every Sink the report if it differs from the ``last`` one, and announce a change of
+    being blocked. Returns what is public now.
     """
     public = _public(turn)
     if public == last:
@@ -416,7 +424,7 @@ def _set_alarm(turn: Turn) -> None:
         and not isinstance(turn.trigger, Tide)
         and not may_be_ahead
     ):
-        return  # as most of the time: nothing is due at any time
+        return  # the usual case: nothing is due at any time
     dates = (demand.tide_due(turn), turn.retry_at, runs.opening_due(turn), asking.beyond_due(turn))
     due = [at for at in dates if at is not None and at > turn.now]
     if due and (turn.alarm is None or min(due) < turn.alarm or turn.alarm <= turn.now):

@@ -1,8 +1,8 @@
 """Which tables a line publishes, and the contract of whole tables. Rules: docs/engine.md, "Tables".
 
-A run need not write each table that is published. Those of its own package are carried over; one
-that a *new* package leaves unwritten is a breach, unless its author kept or dropped it, or the
-Ripple that wrote it said by ``skip`` that nothing has changed.
+A run need not write each table that is published. A table of the run's own package is carried over.
+A table that a *new* package leaves unwritten is a breach, unless its author kept or dropped it, or
+the Ripple that wrote it called ``skip`` because nothing has changed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MOST_NAMED = 4
 
 
 class Contents(NamedTuple):
-    """What runs would leave published. ``breaches``: tables that they may not leave unwritten."""
+    """What runs would leave published. ``breaches``: tables that they must not leave unwritten."""
 
     tables: dict[str, TableVersion]
     gone: frozenset[str]
@@ -35,8 +35,8 @@ class Contents(NamedTuple):
 
 
 def contents_after(turn: Turn, done: Sequence[Run]) -> Contents:
-    """What is published once these runs are, the oldest first: what they wrote, and of the rest
-    what stays.
+    """What is published after these runs, the oldest first: what they wrote, and what stays of the
+    rest.
     """
     newest = done[-1]
     package = package_id(newest.artifact)
@@ -74,7 +74,7 @@ def _written(version: TableVersion, run: Run, package: str) -> TableVersion:
 def _carried(
     turn: Turn, version: TableVersion, done: Sequence[Run], package: str
 ) -> TableVersion | None:
-    """The table as it stays published; None: it may not."""
+    """The table as it stays published. None: it must not stay."""
     newest, (_, writer) = done[-1], writer_of(version.key)
     is_confirmed = writer in turn.ripples and writer in newest.skipped
     if is_confirmed:
@@ -86,7 +86,7 @@ def _carried(
     if not version.package and turn.published_artifact in {
         "",
         newest.artifact,
-    }:  # published before packages were kept
+    }:  # published before packages were recorded
         return replace(version, package=package)
     if is_confirmed and not any(_ran(writer, run) for run in done):
         return version
@@ -94,13 +94,13 @@ def _carried(
 
 
 def _ran(ripple: str, run: Run) -> bool:
-    """Whether a Ripple did the work of a run, and did not say that there was none."""
+    """Whether a Ripple did the work of a run, and did not skip."""
     return ripple in run.attempts and ripple not in run.skipped
 
 
 def breach(turn: Turn, run: Run, tables: Sequence[TableVersion]) -> Failure:
-    """Why a run that leaves ``tables`` unwritten is not published: which, who wrote them last,
-    and the ways out.
+    """Why a run that leaves ``tables`` unwritten is not published: which tables, who wrote them
+    last, and what the author can do.
     """
     named = "; ".join(_last_written(turn, version) for version in tables[:_MOST_NAMED])
     more = f"; and {len(tables) - _MOST_NAMED} more" if len(tables) > _MOST_NAMED else ""
@@ -133,7 +133,7 @@ def _last_written(turn: Turn, version: TableVersion) -> str:
 
 
 def publish(turn: Turn, contents: Contents, *, snapshot: int, version: str) -> None:
-    """Make these the line's tables, in a snapshot of this number, and remember those that are
+    """Make these the line's tables, in a snapshot of this number, and remember the tables that are
     gone.
     """
     dropped = {
@@ -153,17 +153,17 @@ def publish(turn: Turn, contents: Contents, *, snapshot: int, version: str) -> N
 
 
 def remove_table(turn: Turn, table: str) -> None:
-    """An operator wants it published no longer."""
+    """An operator wants the table to be published no longer."""
     if table in turn.tables:
         turn.removing = turn.removing | {table}
 
 
 def publish_removals(turn: Turn) -> bool:
-    """A snapshot without the tables that an operator removed, where no run in flight is about to
-    publish one.
+    """Publish a snapshot without the tables that an operator removed, if no run in flight is about
+    to publish one.
 
-    It has a number as runs have, so that it is newer than every snapshot before it. The freshness
-    stays. As after a forced run, what Sinks read next counts as changed.
+    The snapshot is numbered as runs are, so it is newer than every snapshot before it. The
+    freshness stays. As after a forced run, the next output counts as changed.
     """
     release = turn.release
     if not turn.removing or turn.runs or release is None:

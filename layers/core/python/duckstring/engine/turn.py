@@ -1,7 +1,7 @@
-"""The workbench of one step: a private, mutable copy of a line's state and the effects so far.
+"""The working copy of one step: a private, mutable copy of a line's state, and the effects so far.
 
-Nothing here decides. ``PondState`` is frozen, and a step changes a handful of its thirty fields
-several times: copying once and freezing once is what keeps a step in the tens of microseconds
+This module decides nothing. ``PondState`` is frozen, and a step changes a few of its thirty fields
+several times. Copying once and freezing once keeps a step in the tens of microseconds
 (bench/engine.py).
 """
 
@@ -33,25 +33,25 @@ from duckstring.model.windows import Window
 
 
 class Turn:
-    """One line's state while a step works on it. A mapping that is still the one of ``before``
-    is copied when written to.
+    """One line's state while a step works on it. A mapping that is still the one of ``before`` is
+    copied before it is written to.
     """
 
     __slots__ = (
         "__dict__",
-        "anew",
         "asking",
         "before",
         "effects",
         "finished",
-        "heard",
         "launching",
         "now",
+        "reissued_at",
+        "reporter",
         "starved",
         "voice",
     )
-    """What is not in a slot is a field of the state, in ``__dict__``: taken from it, and given
-    back, whole.
+    """Whatever is not in a slot is a field of the state. These fields are in ``__dict__``, which is
+    taken from the state and given back as a whole.
     """
 
     release: Release | None
@@ -105,20 +105,22 @@ class Turn:
         self.effects: list[Effect] = []
         self.launching: list[int] = []
         self.asking = False
-        self.anew: Instant = NEVER
+        self.reissued_at: Instant = NEVER
         self.finished = ""
-        self.heard: Line | None = None
+        self.reporter: Line | None = None
         self.__dict__ = asdict(state)
         self.starved = _starved(self.sources)
         self.voice = self.may_ask
 
-    def begin_anew(self, state: PondState) -> None:
-        """Forget everything that is not in ``state``, a new one that nobody else has."""
+    def start_over(self, state: PondState) -> None:
+        """Forget everything that is not in ``state``, which must be a new state that nothing else
+        holds.
+        """
         self.__dict__ = {**asdict(state), "revision": self.before.revision}
         self.starved = _starved(self.sources)
 
     def emit(self, effect: Effect) -> None:
-        """Want ``effect`` done once this step is committed."""
+        """Request ``effect`` once this step is committed."""
         self.effects.append(effect)
 
     def put_ripple(self, ripple: RippleState) -> None:
@@ -134,20 +136,20 @@ class Turn:
         self.runs[run.number] = run
 
     def drop_run(self, number: int) -> None:
-        """The run is over."""
+        """Forget a run that is over."""
         if self.runs is self.before.runs:
             self.runs = self.runs.copy()
         del self.runs[number]
 
     def put_source(self, view: SourceView) -> None:
-        """Replace what is known of a Source."""
+        """Replace the view of a Source."""
         if self.sources is self.before.sources:
             self.sources = self.sources.copy()
         self.sources[view.line] = view
         self.starved = _starved(self.sources)
 
     def put_sink(self, sink: Line, stamp: Stamp) -> None:
-        """Remember a Sink and what was last heard of it."""
+        """Remember a Sink and the newest stamp received from it."""
         if self.sinks is self.before.sinks:
             self.sinks = self.sinks.copy()
         self.sinks[sink] = stamp
@@ -171,12 +173,12 @@ class Turn:
 
     @property
     def is_inlet(self) -> bool:
-        """No Sources: the outside world supplies it."""
+        """Whether the line has no Sources: the outside world supplies it."""
         return not self.sources
 
     @property
     def is_windowed(self) -> bool:
-        """An Inlet whose outside source is ready at certain times only."""
+        """Whether the line is an Inlet whose outside source is ready at certain times only."""
         return bool(self.windows) and not self.sources
 
     @property
@@ -191,8 +193,8 @@ class Turn:
 
     @property
     def has_asked_to_retry(self) -> bool:
-        """It has failed, has tries left, and has asked its Sources for something newer than it
-        failed on.
+        """Whether the line failed, has tries left, and has asked its Sources for something newer
+        than it failed on.
         """
         return self.has_tries and bool(self.targets) and self.targets[-1] > self.start_f
 
@@ -205,12 +207,12 @@ class Turn:
 
     @property
     def may_ask(self) -> int:
-        """How much this line may ask of its Sources; more after a change, and it says again what it
-        wants.
+        """How much this line may ask of its Sources. When the value grows, the line asks again for
+        what it wants.
 
-        4: all that is wanted, of all. 3 (a required Source is down): of those that are tried again
-        if they are asked. 2 (failed, with tries left): for something to try again with. 1: both. 0:
-        nothing.
+        4: all that is wanted, of all Sources. 3 (a required Source is down): only of those that are
+        tried again when they are asked. 2 (failed, with tries left): for something to try again
+        with. 1: both restrictions. 0: nothing.
         """
         if self.health == "ok":
             return 3 if self.starved else 4
@@ -230,7 +232,7 @@ def _starved(sources: Mapping[Line, SourceView]) -> bool:
     return False
 
 
-def with_waiting(run: Run, ripple: str, *, waits: bool) -> Run:
-    """The run with ``ripple`` among those that wait at a gate, or not."""
-    waiting = run.waiting | {ripple} if waits else run.waiting - {ripple}
+def with_waiting(run: Run, ripple: str, *, is_waiting: bool) -> Run:
+    """The run, with ``ripple`` added to the Ripples that wait at a gate, or removed from them."""
+    waiting = run.waiting | {ripple} if is_waiting else run.waiting - {ripple}
     return replace(run, waiting=waiting)

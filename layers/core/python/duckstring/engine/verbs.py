@@ -1,7 +1,7 @@
 """What operators do to one line: verbs, live budgets, Windows, removal. Rules: docs/engine.md,
 "Operator verbs", "Windows".
 
-Nothing here reaches another line but by what it says to its Sinks.
+These functions reach other lines only through the report to the Sinks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from duckstring.model.windows import MOST_WINDOWS, Window, overlap
 
 
 def obey(turn: Turn, order: Ordered) -> None:
-    """Do as an operator says. A line that is not deployed has nothing to do it with."""
+    """Apply an operator's verb. A line that is not deployed ignores it."""
     if turn.release is None:
         return
     turn.asleep = False
@@ -54,16 +54,16 @@ def obey(turn: Turn, order: Ordered) -> None:
 
 
 def _wake(turn: Turn, epoch: Instant) -> None:
-    """A demand of this line alone: it runs once on what its Sources hold, or will hold, and asks
-    them for nothing.
+    """Create demand for this line alone. It runs once on what its Sources hold, or will hold, and
+    asks them for nothing.
     """
     abandon_failure(turn)
     turn.woken = max(epoch, just_after(turn.start_f)) if turn.is_inlet else just_after(turn.start_f)
 
 
 def _force(turn: Turn, epoch: Instant) -> None:
-    """Run again at the freshness that is published, once nothing is in flight. What never ran
-    has none: it is woken.
+    """Run again at the published freshness, once nothing is in flight. A line that never ran has no
+    freshness, so it is woken instead.
     """
     if turn.end_f == NEVER:
         _wake(turn, epoch)
@@ -73,7 +73,7 @@ def _force(turn: Turn, epoch: Instant) -> None:
 
 
 def _drop_demand(turn: Turn) -> None:
-    """Nothing is wanted of this line any more. Runs that began keep their targets, and complete."""
+    """Drop all demand of this line. Runs that began keep their targets, and complete."""
     turn.pull, turn.targets, turn.woken, turn.force = None, (), None, False
     turn.awaited = turn.urgent = False
     turn.kept, turn.tapped = None, False
@@ -85,8 +85,8 @@ def _drop_demand(turn: Turn) -> None:
 
 
 def _kill(turn: Turn) -> None:
-    """Stop all that runs. The line stays down until it is woken, forced or cleared; its trigger
-    then flows again.
+    """Stop everything that runs. The line stays down until it is woken, forced or cleared; then its
+    trigger works again.
     """
     if turn.health == "killed":
         return
@@ -102,7 +102,7 @@ def _stop_runs(turn: Turn, why: str) -> None:
         turn.emit(StopRun(run.number, run.launch))
         if run.failure is None:
             turn.emit(RecordRun(run.number, run.f, run.version, "killed", run.started, turn.now))
-        for name in sorted(run.waiting):  # nobody would ever use its token
+        for name in sorted(run.waiting):  # its token would never be used
             turn.emit(AnswerGate(run.number, run.launch, name, "cancelled"))
         _record_kills(turn, run, why)
         turn.drop_run(run.number)
@@ -124,15 +124,15 @@ def _record_kills(turn: Turn, run: Run, why: str) -> None:
             )
             if attempt.on == "task":
                 turn.emit(StopTask(run.number, ripple.name, attempt.number))
-        # Also where the attempt did not begin yet: one before it may have, and what that started is
-        # still to be undone.
+        # Also if the attempt has not begun: an earlier one may have, and its external work must be
+        # undone.
         if last := attempt.number if attempt.dispatched else attempt.number - 1:
             call_on_kill(turn, run, ripple.name, last, tried=attempt.tried)
 
 
 def set_budgets(turn: Turn, budgets: BudgetSet) -> None:
-    """The operator's word from now on. A failed Inlet plans its retry anew; runs in flight keep
-    what they began with.
+    """Apply the operator's budgets from now on. A failed Inlet plans its retry again. Runs in
+    flight keep the budgets that they began with.
     """
     if budgets.immediate_retries is not None:
         turn.immediate_retries = budgets.immediate_retries
@@ -141,8 +141,8 @@ def set_budgets(turn: Turn, budgets: BudgetSet) -> None:
 
 
 def add_window(turn: Turn, window: Window) -> None:
-    """Take up a rule, unless another one has its name or could be open with it: whoever came
-    first stands.
+    """Add a rule, unless another one has its name or could be open at the same time. The older rule
+    wins.
     """
     others = [held for held in turn.windows.values() if held != window]
     if len(turn.windows) >= MOST_WINDOWS and window.name not in turn.windows:
@@ -154,14 +154,16 @@ def add_window(turn: Turn, window: Window) -> None:
 
 
 def remove_window(turn: Turn, name: str) -> None:
-    """Give up a rule. Its schedule is dropped though the rule is gone already: that repairs."""
+    """Remove a rule. Its schedule is dropped even if the rule is gone already, which repairs a
+    leftover schedule.
+    """
     turn.windows = {held: window for held, window in turn.windows.items() if held != name}
     turn.emit(DropSchedule(name))
 
 
 def remove_line(turn: Turn, at: Instant) -> None:
-    """Take the line out. Its numbering goes on, so that a later deploy cannot be taken for the
-    line of before.
+    """Take the line out. Its numbering continues, so that a later deploy cannot be mistaken for the
+    old line.
     """
     selected = turn.next_release or turn.release
     if selected is None or selected.deployed > at:
@@ -171,9 +173,9 @@ def remove_line(turn: Turn, at: Instant) -> None:
         turn.emit(DetachFrom(source))
     for name in turn.windows:
         turn.emit(DropSchedule(name))
-    # for a moment they have a Source that is down: its return lets them ask again for what is
+    # for a moment they have a Source that is down; when it returns they ask again for what is
     # forgotten here
     if turn.sinks:
         turn.emit(TellSinks(SourceReport(down=Down(turn.line, "removed"))))
         turn.emit(TellSinks(SourceReport()))
-    turn.begin_anew(PondState(turn.line, sinks=turn.sinks, runs_started=turn.runs_started))
+    turn.start_over(PondState(turn.line, sinks=turn.sinks, runs_started=turn.runs_started))

@@ -77,7 +77,7 @@ class Account:
             connect_timeout=5,
             read_timeout=30,
         )
-        with told_apart(f"A client for {service}"):
+        with classified_errors(f"A client for {service}"):
             session = _session()
             keys = {} if self.role is None else _assumed(session, self.role, self.region)
             return session.create_client(service, region_name=self.region, config=config, **keys)
@@ -104,16 +104,16 @@ def _assumed(session: Any, role: str, region: str | None) -> Mapping[str, str]: 
 
 
 @contextmanager
-def told_apart(what: str) -> Iterator[None]:
-    """AWS's errors as ``BusyError``, ``UnknownRunError`` or ``RefusedError``, with AWS's own
-    words.
+def classified_errors(what: str) -> Iterator[None]:
+    """Raise AWS's errors as ``BusyError``, ``UnknownRunError`` or ``RefusedError``, with AWS's own
+    message.
     """
     from botocore import exceptions  # noqa: PLC0415 - imported when a job runs
 
     try:
         yield
     except exceptions.ClientError as error:
-        raise _told(what, error) from error
+        raise _classified(what, error) from error
     except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError) as error:
         raise BusyError(f"{what}: {error}", in_doubt=False) from error
     except exceptions.HTTPClientError as error:
@@ -122,10 +122,13 @@ def told_apart(what: str) -> Iterator[None]:
         raise RefusedError(f"{what}: {error}") from error
 
 
-def _told(what: str, error: ClientError) -> BusyError | RefusedError:
-    code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+def _classified(what: str, error: ClientError) -> BusyError | RefusedError:
+    code, detail = (
+        error.response["Error"].get("Code", ""),
+        error.response["Error"].get("Message", ""),
+    )
     status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-    message = f"{what}: {code}: {said}"
+    message = f"{what}: {code}: {detail}"
     if code in _THROTTLED or code in _FULL or status == _TOO_MANY:
         return BusyError(message, in_doubt=False)
     if code in _UNANSWERED or status >= _SERVER:

@@ -116,13 +116,13 @@ class _Batch:
             "jobDefinition": self.definition,
             "parameters": self.parameters,
         }
-        with aws.told_apart(f"{self.job}: SubmitJob"):
+        with aws.classified_errors(f"{self.job}: SubmitJob"):
             return self.client.submit_job(**wanted)["jobId"]  # type: ignore[arg-type]
 
     def find(self, key: str, since: float) -> str | None:
         del since  # a name is found however old
         by_name = {"name": "JOB_NAME", "values": [key]}
-        with aws.told_apart(f"{self.job}: ListJobs"):
+        with aws.classified_errors(f"{self.job}: ListJobs"):
             pages = self.client.get_paginator("list_jobs").paginate(
                 jobQueue=self.queue,
                 filters=[by_name],  # type: ignore[list-item]
@@ -136,7 +136,7 @@ class _Batch:
         return None
 
     def look(self, run: str) -> Seen:
-        with aws.told_apart(f"{self.job}: DescribeJobs"):
+        with aws.classified_errors(f"{self.job}: DescribeJobs"):
             jobs = self.client.describe_jobs(jobs=[run])["jobs"]
         if not jobs:
             raise UnknownRunError(
@@ -155,7 +155,7 @@ class _Batch:
         )
 
     def cancel(self, run: str) -> None:
-        with aws.told_apart(f"{self.job}: TerminateJob"):
+        with aws.classified_errors(f"{self.job}: TerminateJob"):
             self.client.terminate_job(jobId=run, reason=_REASON)
 
     def _page_of(self, found: JobDetailTypeDef) -> str:
@@ -182,12 +182,12 @@ def _state(found: JobDetailTypeDef) -> State:
 def _message(found: JobDetailTypeDef) -> str:
     container = found.get("container", {})
     code = container.get("exitCode")
-    said = (
+    reasons = (
         found.get("statusReason"),
         container.get("reason"),
         f"Exit code {code}." if code else None,
     )
-    return " ".join(part for part in said if part)
+    return " ".join(part for part in reasons if part)
 
 
 def _short(name: str) -> str:

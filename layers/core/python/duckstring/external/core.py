@@ -1,11 +1,11 @@
-"""One external run for each try of a Ripple: started or found, looked at between pauses, its end
-told. No engine is known here.
+"""One external run for each try of a Ripple: it is started or found, checked between pauses, and
+its end is reported. This module knows no engine.
 
-The order is the point. What is about to be started is remembered first, the run's id is remembered
-before the first look, and whoever comes after a crash (a new worker of the same try) goes by what
-is remembered: an id is attached to, a start without an id is repeated with the same key where the
-engine knows it again, and looked for by the key where it does not. Only a retry after the Ripple
-itself failed has a new ``run_key``, and so a new external run.
+The order matters. What is about to be started is remembered first, and the run's id is remembered
+before the first check. A worker that comes after a crash uses what is remembered. It attaches to an
+id. Without an id it repeats the start with the same key, if the engine recognizes the key, and
+otherwise searches for the key. Only a retry after the Ripple itself failed has a new ``run_key``,
+and so a new external run.
 """
 
 from __future__ import annotations
@@ -339,7 +339,7 @@ def _start(engine: Engine, pond: Handle, *, clear: bool) -> str:
 
 
 def _find_again(engine: Engine, pond: Handle, held: _Held) -> str | None:
-    """The run of a start that told no id. A list may lag behind: only what stays missing was
+    """The run of a start that returned no id. A list may lag behind: only what stays missing was
     never started.
     """
     key = key_of(pond.run_key, engine.slot)
@@ -365,11 +365,14 @@ def _look(engine: Engine, held: _Held) -> Seen:
 
 
 def _failed(engine: Engine, run: str, seen: Seen) -> ExternalRunFailedError:
-    said = " ".join(
+    reason = " ".join(
         part for part in (seen.message.strip() or "The engine gives no reason.", seen.url) if part
     )
     return ExternalRunFailedError(
-        f"{engine.job}, run {run}, ended {seen.word}: {said}", run=run, url=seen.url, word=seen.word
+        f"{engine.job}, run {run}, ended {seen.word}: {reason}",
+        run=run,
+        url=seen.url,
+        word=seen.word,
     )
 
 
@@ -400,7 +403,7 @@ def _find_to_cancel(engine: Engine, pond: Handle, held: _Held, limit: float) -> 
             wait = min(wait * 2, 8.0)
     except (BusyError, RefusedError) as error:
         raise CancelRefusedError(
-            f"{engine.job}: whether a run was started cannot be told: {error.message}",
+            f"{engine.job}: whether a run was started is not known: {error.message}",
             hint=error.hint,
         ) from error
     return found

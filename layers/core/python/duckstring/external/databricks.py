@@ -181,14 +181,17 @@ class _Databricks:
 
     def look(self, run: str) -> Seen:
         answer = self.access.ask("GET", f"runs/get?run_id={run}")
-        life, result = _said(answer, "life_cycle_state"), _said(answer, "result_state")
+        life, result = (
+            _state_field(answer, "life_cycle_state"),
+            _state_field(answer, "result_state"),
+        )
         state = _state(life, result)
         return Seen(
             state=state,
             word=result if life == "TERMINATED" and result else life,
             message=self._message(answer)
             if state in {"failed", "cancelled"}
-            else _said(answer, "state_message"),
+            else _state_field(answer, "state_message"),
             url=str(answer.get("run_page_url") or ""),
             started=instant(answer.get("start_time")),
             ended=instant(answer.get("end_time")),
@@ -202,11 +205,12 @@ class _Databricks:
         """What the run says, and what its failed tasks say: a run of several tasks only says
         that one failed.
         """
-        own = _said(answer, "state_message")
+        own = _state_field(answer, "state_message")
         tasks = [
             task
             for task in _objects(answer.get("tasks"))
-            if _state(_said(task, "life_cycle_state"), _said(task, "result_state")) == "failed"
+            if _state(_state_field(task, "life_cycle_state"), _state_field(task, "result_state"))
+            == "failed"
         ]
         theirs = [self._task_message(task, besides=own) for task in tasks[:_TASKS_SHOWN]]
         if len(tasks) > _TASKS_SHOWN:
@@ -223,8 +227,8 @@ class _Databricks:
             )
         except (BusyError, RefusedError):
             error = None
-        said = error if isinstance(error, str) and error else _said(task, "state_message")
-        return f"Task {task.get('task_key')}: {said}" if said and said not in besides else ""
+        reason = error if isinstance(error, str) and error else _state_field(task, "state_message")
+        return f"Task {task.get('task_key')}: {reason}" if reason and reason not in besides else ""
 
 
 def _state(life: str, result: str) -> State:
@@ -233,8 +237,8 @@ def _state(life: str, result: str) -> State:
     return _RESULTS.get(result, "failed") if life == "TERMINATED" else "failed"
 
 
-def _said(answer: Json, name: str) -> str:
-    """A word of a run's or task's state."""
+def _state_field(answer: Json, name: str) -> str:
+    """A field of a run's or task's state."""
     found = pick(answer, f"state.{name}")
     return found if isinstance(found, str) else ""
 

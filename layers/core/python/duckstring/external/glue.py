@@ -110,13 +110,13 @@ class _Glue:
 
     def start(self, key: str) -> str:
         arguments = {**self.arguments, KEY_ARGUMENT: key}
-        with aws.told_apart(f"{self.job}: StartJobRun"):
+        with aws.classified_errors(f"{self.job}: StartJobRun"):
             request = {**self.request, "JobName": self.id, "Arguments": arguments}
             return self.client.start_job_run(**request)["JobRunId"]  # type: ignore[arg-type]
 
     def find(self, key: str, since: float) -> str | None:
         earliest = datetime.fromtimestamp(since, UTC) - _CLOCKS_APART
-        with aws.told_apart(f"{self.job}: GetJobRuns"):
+        with aws.classified_errors(f"{self.job}: GetJobRuns"):
             for page in self._pages():
                 found = next(
                     (
@@ -131,7 +131,7 @@ class _Glue:
         return None
 
     def look(self, run: str) -> Seen:
-        with aws.told_apart(f"{self.job}: GetJobRun"):
+        with aws.classified_errors(f"{self.job}: GetJobRun"):
             found = self.client.get_job_run(JobName=self.id, RunId=run)["JobRun"]
         word = found.get("JobRunState", "")
         return Seen(
@@ -145,7 +145,7 @@ class _Glue:
         )
 
     def cancel(self, run: str) -> None:
-        with aws.told_apart(f"{self.job}: BatchStopJobRun"):
+        with aws.classified_errors(f"{self.job}: BatchStopJobRun"):
             answer = self.client.batch_stop_job_run(JobName=self.id, JobRunIds=[run])
         for error in answer.get("Errors", []):
             detail = error.get("ErrorDetail", {})

@@ -108,7 +108,7 @@ class _Machine:
         ended.
         """
         try:
-            with aws.told_apart(f"{self.job}: StartExecution"):
+            with aws.classified_errors(f"{self.job}: StartExecution"):
                 return self._standard(
                     self.client.start_execution(
                         stateMachineArn=self.arn, name=key, input=self.input
@@ -128,7 +128,7 @@ class _Machine:
         return self._execution(key)
 
     def look(self, run: str) -> Seen:
-        with aws.told_apart(f"{self.job}: DescribeExecution"):
+        with aws.classified_errors(f"{self.job}: DescribeExecution"):
             found = self.client.describe_execution(executionArn=run)
         word = found["status"]
         region = self.client.meta.region_name
@@ -143,7 +143,7 @@ class _Machine:
         )
 
     def cancel(self, run: str) -> None:
-        with aws.told_apart(f"{self.job}: StopExecution"):
+        with aws.classified_errors(f"{self.job}: StopExecution"):
             self.client.stop_execution(
                 executionArn=run, error="duckstring.killed", cause="Its Ripple was killed."
             )

@@ -1,5 +1,5 @@
-"""Requests over HTTP in the words of the core: an answer, ``BusyError``, ``RefusedError``. The
-only user of httpx.
+"""HTTP requests with the results that the core knows: an answer, ``BusyError``, ``RefusedError``.
+The only user of httpx.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Web:
         Raises:
             BusyError: no answer, 429, 5xx, or a time-out.
             UnknownRunError: 404.
-            UnreadableError: a redirect, or an answer that is no JSON object.
+            UnreadableError: a redirect, or an answer that is not a JSON object.
             RefusedError: another 4xx.
         """
         asked = f"{method} {_address(url)}"
@@ -108,7 +108,7 @@ class Web:
         status = response.status_code
         message = (
             f"{asked} answers {status} {response.reason_phrase}: "
-            f"{self._said(response) or 'nothing'}"
+            f"{self._engine_message(response) or 'nothing'}"
         )
         if status in _TOO_MANY or status == _TIMED_OUT or status >= _SERVER:
             return BusyError(
@@ -119,12 +119,12 @@ class Web:
         kind = UnknownRunError if status in _NOT_FOUND else RefusedError
         return kind(message, hint=self.hint, status=status, answer=_object(response))
 
-    def _said(self, response: httpx.Response) -> str:
-        """What an engine says of a refusal: the field that is for people, otherwise all of it."""
+    def _engine_message(self, response: httpx.Response) -> str:
+        """The engine's message of a refusal: the field for people, otherwise all of the answer."""
         fields = _object(response) or {}
         found = (fields.get(name) for name in _FOR_PEOPLE)
-        said = next((value for value in found if isinstance(value, str) and value.strip()), None)
-        return self._shown(response) if said is None else self._clean(said)[:_SHOWN]
+        text = next((value for value in found if isinstance(value, str) and value.strip()), None)
+        return self._shown(response) if text is None else self._clean(text)[:_SHOWN]
 
     def _read(self, asked: str, response: httpx.Response) -> Json:
         if not response.content.strip():
@@ -199,7 +199,7 @@ def instant(value: object) -> datetime | None:
 
 
 _AS_MILLISECONDS = 100_000_000_000
-"""A number over this is no number of seconds (it would be after the year 5000)."""
+"""A larger number cannot be seconds (it would be after the year 5000)."""
 
 
 def _object(response: httpx.Response) -> Json | None:

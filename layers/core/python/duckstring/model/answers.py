@@ -1,11 +1,11 @@
-"""What the api function answers, as types: docs/protocol.md, "Api function".
+"""The answers of the api function, as types: docs/protocol.md, "Api function".
 
 The use cases in ``api/`` return these shapes and the command reads them, so mypy finds where the
-two differ. All is plain JSON. A field is ``NotRequired`` only where an answer may lack it. A
-Catchment of an older version may lack fields that came later: the command reads those by ``get``.
+two differ. Everything is plain JSON. A field is ``NotRequired`` only if an answer may lack it. A
+Catchment of an older version may lack newer fields: the command reads those with ``get``.
 
-The api's modules import this one for type checkers only, because a function pays for it as it
-starts.
+The api's modules import this one for type checkers only, because an import costs a function time at
+its start.
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ class RunningRun(TypedDict):
 
 
 class NextVersion(TypedDict):
-    """What was deployed and does not run yet; without runs that it waits for the line is about
-    to hear of it.
+    """What was deployed and does not run yet. If it waits for no runs, the line is about to receive
+    it.
     """
 
     version: str
@@ -154,7 +154,7 @@ class NextVersion(TypedDict):
 class RunsOn(TypedDict):
     """Where the next attempt of a Ripple would run: in the function, or as a task of ``task_mib``.
 
-    ``decided_by``: the operator, what the line has learnt, its author's hint, or nobody
+    ``decided_by``: the operator, what the line has learnt, its author's hint, or none of these
     (``default``).
     """
 
@@ -208,7 +208,7 @@ class TableSize(TypedDict):
 
 
 class AttemptRow(TypedDict):
-    """A row of attempt history. Null is what has not happened, or what nobody knows.
+    """A row of attempt history. Null: it has not happened, or is not known.
 
     ``log_stream`` and ``request_id`` are those of its latest invocation. ``tables``: what it wrote.
     ``reads``: the Sources' tables that it read, or may have read.
@@ -266,7 +266,7 @@ class TableAge(TableWriter):
 
 
 class LineState(TypedDict):
-    """All there is to say about one line, but for its last run.
+    """Everything about one line except its last run.
 
     ``version``: the one that it runs. ``next``: one that is deployed and does not run yet.
     ``asleep``: it was put to sleep, and nobody has asked for it since.
@@ -382,7 +382,7 @@ class DeployAnswer(TypedDict):
 class TriggerAnswer(TypedDict):
     """``trigger``. ``epoch`` is when it was asked for. ``warnings``: what it has to wait for.
 
-    ``applied``: whether the line has heard it.
+    ``applied``: whether the line has received it.
     """
 
     line: str
@@ -422,7 +422,7 @@ class Pinned(TypedDict):
 
 
 class FunctionTold(TypedDict):
-    """What an attempt in the Catchment's function has."""
+    """The limits of an attempt in the Catchment's function."""
 
     memory_mib: int
     seconds: int
@@ -452,7 +452,7 @@ class WindowAnswer(TypedDict):
     """``window``: all rules of a line. ``ahead``: the freshness that it has already, where that is
     yet to come.
 
-    ``applied``: whether the line has heard of the change.
+    ``applied``: whether the line has received the change.
     """
 
     line: str
@@ -483,10 +483,10 @@ class ArrivalAnswer(TypedDict):
 
 class RemoveAnswer(TypedDict):
     """``remove``: lines, versions or tables, the runs that this stopped, and whether the line has
-    heard of it yet.
+    received it.
 
-    Of a table also ``line``, ``table`` and ``waits_for``: the runs in flight with the first of
-    which it goes.
+    For a table also ``line``, ``table`` and ``waits_for``: the runs in flight. The table goes when
+    the first of them ends.
     """
 
     line: NotRequired[str]

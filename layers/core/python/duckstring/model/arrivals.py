@@ -39,11 +39,11 @@ class Arrival:
 
 
 def parse_buckets(text: str, *, where: str) -> tuple[str, ...]:
-    """The buckets that a Catchment hears of, from ``landing,inbox``; ``where`` is named in what is
-    refused.
+    """The buckets whose events reach a Catchment, from ``landing,inbox``. ``where`` is named in an
+    error.
 
     Raises:
-        OperatorError: a name is no bucket's, or there are too many.
+        OperatorError: a name is not a valid bucket name, or there are too many.
     """
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if bad := [name for name in names if not _BUCKET.match(name)]:

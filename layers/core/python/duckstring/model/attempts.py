@@ -1,4 +1,4 @@
-"""What history keeps of one attempt of one Ripple, told by the worker that ran it."""
+"""The history of one attempt of one Ripple, as recorded by the worker that ran it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from duckstring.model.catalog import TableVersion
 from duckstring.model.instants import Instant
 
 TAKEN = frozenset({"killed", "lost", "crashed"})
-"""How a row ends that somebody else than its worker has closed: the attempt is not wanted any more.
+"""The statuses of a row that was closed by somebody other than its worker. The attempt is no longer
+wanted.
 
-Not so success and failed: a worker that lost its connection may have said so, and died before it
-told the engine.
+Success and failed are not among them: a worker that lost its connection may have recorded one of
+them, and died before it reported to the engine.
 """
 
 
@@ -72,8 +73,8 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """What its row says of an attempt that begins or goes on: when it began, how often it has
-    paused, what its invocations took.
+    """The row of an attempt that begins or continues: when it began, how often it has paused, what
+    its invocations used.
     """
 
     started: Instant
@@ -114,8 +115,8 @@ class AttemptFinished:
 
 @dataclass(frozen=True, slots=True)
 class AttemptSeen:
-    """A row as one has it who waits for an attempt's worker to leave. ``status`` is empty where
-    there is no row.
+    """A row, for a caller that waits for an attempt's worker to leave. ``status`` is empty if there
+    is no row.
 
     ``away``: no worker has it. It has left, was between two invocations, or never began.
     """

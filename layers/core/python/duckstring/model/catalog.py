@@ -30,7 +30,7 @@ class RippleSpec(Value, frozen=True):
     Pond.
 
     ``starts_on`` is where its first attempt runs while nothing is known of it, as its hints and the
-    Catchment's function say; ``on_kill``: it wants to be told when it is killed.
+    Catchment's function say; ``on_kill``: it has a function to call when it is killed.
     """
 
     name: str
@@ -88,7 +88,7 @@ class TableVersion(Value, frozen=True):
 
 
 class DroppedTable(Value, frozen=True):
-    """A table that was published and is no more, so that a reader can be told since when.
+    """A table that was published once, so that an error can say since when it is gone.
 
     ``snapshot`` is the number of the first one without it, ``version`` what the line ran then.
     ``removed``: by an operator.
@@ -100,8 +100,8 @@ class DroppedTable(Value, frozen=True):
 
 
 class Removal(Value, frozen=True):
-    """A line was taken out of the catalog at ``at``. ``cleared``: the line has heard of it, and
-    its data is gone.
+    """A line was taken out of the catalog at ``at``. ``cleared``: the line has received that, and
+    its data is deleted.
     """
 
     line: Line

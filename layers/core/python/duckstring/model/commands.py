@@ -1,8 +1,8 @@
-"""The command lines that messages and hints name, and nothing else in the engine or the functions
-spells one.
+"""The command lines that messages and hints name. Nothing else in the engine or the functions
+writes one.
 
-They are as short as the command takes them on one Catchment. The command itself adds ``-c NAME``
-where a user has more than one (``duckstring_cli/hints.py``).
+They have the short form for a user with one Catchment. The command itself adds ``-c NAME`` if a
+user has more than one (``duckstring_cli/hints.py``).
 """
 
 from __future__ import annotations

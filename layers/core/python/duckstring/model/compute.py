@@ -1,6 +1,6 @@
 """Where a Ripple's attempt runs: in the function, or as a task of one of a few sizes.
 
-Fargate sells certain pairs of processor and memory only; these are the ones that a Ripple climbs.
+Fargate offers certain pairs of processor and memory only. These are the sizes that a Ripple uses.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def size_above(memory_mib: int) -> TaskSize | None:
 
 
 def mebibytes(text: str) -> int | None:
-    """``mebibytes("16GB") == 16384``; None: the text is no memory, or none that anything has."""
+    """``mebibytes("16GB") == 16384``. None: the text is not an amount of memory, or not one that is
+    available.
+    """
     if not (found := _MEMORY.fullmatch(text.strip())):
         return None
     mib = round(float(found[1]) * (1024 if found[2].upper().startswith("G") else 1))
@@ -73,7 +75,7 @@ class FunctionSize:
     seconds: int
 
     def fits(self, *, memory_mib: int | None, timeout_seconds: int | None) -> bool:
-        """Whether a Ripple of which its author says this may begin there."""
+        """Whether a Ripple with these hints may begin there."""
         return (memory_mib or 0) <= self.memory_mib and (timeout_seconds or 0) <= self.seconds
 
 

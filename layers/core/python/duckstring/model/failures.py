@@ -1,5 +1,5 @@
-"""Why an attempt did not succeed, and how an answer says it. What is kept of the texts, and where,
-is in ``model/limits.py``.
+"""Why an attempt did not succeed, and the form of that in an answer. ``model/limits.py`` limits how
+much of the texts is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FailedEnd = Literal["failed", "timeout", "overran", "memory", "lost", "crashed"]
 
 
 class Failure(Value, frozen=True):
-    """Why a Ripple's attempt did not succeed, in the author's words, unchanged.
+    """Why a Ripple's attempt did not succeed, with the author's text unchanged.
 
     ``error`` is the exception's class name, ``message`` its text. ``ripple`` and ``attempt`` say
     where it happened; a run that failed as a whole has neither.
@@ -56,7 +56,7 @@ def shortened(failure: Failure, *, most: int = MESSAGE) -> Failure:
 def failed_answer(
     outcome: FailedEnd, *, ripple: str, attempt: int, error: str, message: str
 ) -> FailedAnswer:
-    """What a worker, or who speaks for it, answers to the state machine.
+    """The answer of a worker, or of its supervisor, to the state machine.
 
     The message is cut to what an execution's state carries: ``ANSWER`` bytes of ASCII JSON.
     """

@@ -1,4 +1,4 @@
-"""Finding a line by the words that a person uses. Every refusal names what is there."""
+"""Finding a line by the name that a person gives. Every refusal lists the existing names."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Deployed(Protocol):
 
 
 class Gone(Protocol):
-    """What is deployed no longer."""
+    """What is no longer deployed."""
 
     def removed(self, pond: str | None = None) -> Sequence[Removal]:
         """The lines that were ever removed; or those of one Pond."""
 
 
 class PondNotFoundError(OperatorError):
-    """No such Pond, or no such major of it."""
+    """There is no such Pond, or no such major of it."""
 
     def __init__(self, pond: str, *, known: Collection[str]) -> None:
         """Name the nearest of what is ``known``."""
@@ -41,7 +41,7 @@ class PondNotFoundError(OperatorError):
 
 
 def find_deployed(catalog: Deployed, pond: str, major: int | None = None) -> Release:
-    """As ``find``. Only a refusal, which names what there is, pays for reading the whole catalog.
+    """As ``find``. Only a refusal reads the whole catalog, to list the existing names.
 
     Raises:
         PondNotFoundError: it is not deployed.
@@ -52,8 +52,8 @@ def find_deployed(catalog: Deployed, pond: str, major: int | None = None) -> Rel
 def find_ever_deployed(
     catalog: Deployed, removals: Gone, pond: str, major: int | None = None
 ) -> Line:
-    """As ``find_deployed``, for what outlives a line: a removed one answers where no deployed one
-    does.
+    """As ``find_deployed``, for data that outlives a line: a removed line is found if there is no
+    deployed one.
 
     Raises:
         PondNotFoundError: it was never deployed.

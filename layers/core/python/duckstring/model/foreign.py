@@ -1,9 +1,9 @@
-"""Text that is not ours: made safe to store, and safe to show.
+"""Foreign text: made safe to store, and safe to show.
 
 Errors, tracebacks, log lines, names, messages of external runs and cell values are written by
 others. Each of them passes through this module once before it is stored (:func:`readable`, and
-:class:`~duckstring.model.masks.Masks` where the Catchment's secret is known) and once more before a
-person looks at it (:func:`for_terminal`, :func:`json_text`).
+:class:`~duckstring.model.masks.Masks` if the Catchment's secret is known) and once more before a
+person sees it (:func:`for_terminal`, :func:`json_text`).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def readable(value: object, *, most: int = MOST) -> str:
 
 
 def masked(value: object, masks: Masks, *, most: int = MOST) -> str:
-    """:func:`readable`, without secrets: none is left in part where the text is cut."""
+    """:func:`readable`, without secrets. Cutting the text leaves no part of a secret."""
     text = _UNSTORABLE.sub(_escape_found, _text_of(value))
     if len(text) <= 2 * (MOST + _SEAM):
         return cut(masks.mask(text), most)
@@ -162,7 +162,7 @@ class _Tree:
         self._left -= 1
         if value is None or value is True or value is False:
             return value
-        # Subclasses may lie about their text, and about their class.
+        # Subclasses may misreport their text and their class.
         if issubclass(type(value), int):
             return self._number(int.__int__(cast("int", value)))
         if issubclass(type(value), float):
@@ -183,8 +183,8 @@ class _Tree:
             return f"<an integer of {value.bit_length():,} bits>"
         if not math.isfinite(value):
             return {"nan": "NaN", "inf": "Infinity"}.get(str(value), "-Infinity")
-        said = self._hidden(value)
-        return value if said is None else said
+        hidden = self._hidden(value)
+        return value if hidden is None else hidden
 
     def _members(self, value: object) -> dict[int, tuple[object, object]] | list[object] | None:
         """Those of a mapping with their keys. Methods of an author's own class are passed by, or
@@ -222,7 +222,7 @@ def cut(text: str, most: int) -> str:
 
 
 def for_terminal(text: str, *, lines: bool = False) -> str:
-    r"""Text that does nothing to a terminal but take room on it.
+    r"""Text that has no effect on a terminal except being shown.
 
     Control codes (C0, C1, DEL), marks of direction, other invisible characters and lone surrogates
     become escapes that can be read: ``\x1b``, ``\u202e``.
@@ -275,7 +275,7 @@ def _text_of(value: object) -> str:
     try:
         if isinstance(value, (bytes, bytearray, memoryview)):
             return bytes(value).decode("utf-8", "backslashreplace")
-        # A subclass of str may lie in any of its methods.
+        # Any method of a subclass of str may be wrong.
         return str.__str__(value) if isinstance(value, str) else str.__str__(str(value))
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt of an author's __str__ included
         return (
@@ -285,7 +285,7 @@ def _text_of(value: object) -> str:
 
 
 def _name_of(kind: type) -> str:
-    """A metaclass may lie as well."""
+    """A metaclass may misreport it as well."""
     return str.__str__(type.__dict__["__name__"].__get__(kind))
 
 

@@ -1,6 +1,4 @@
-"""The graph of lines that a set of releases declares: its order, and what may not be in it.
-Pure.
-"""
+"""The graph of lines that a set of releases declares: its order, and its faults. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ def faults(releases: Mapping[Line, Release], changed: Collection[Line]) -> tuple
 
 
 def warnings(release: Release, releases: Mapping[Line, Release]) -> tuple[str, ...]:
-    """What is allowed but worth a word."""
+    """Warnings: what is allowed but should be noticed."""
     return tuple(_absent(spec, releases) for spec in release.sources if spec.line not in releases)
 
 
@@ -106,8 +104,8 @@ def _edge_faults(
 
 
 def _too_old(sink: Release, spec: SourceSpec, source: Release, changed: Collection[Line]) -> str:
-    """Both lines, both versions, and the way out, which depends on whose deploy this is. An
-    optional Source is held to it too.
+    """Both lines, both versions, and what to do, which depends on whose deploy this is. The rule
+    holds for an optional Source, too.
     """
     (reader, _), (pond, _) = parse_line(sink.line), parse_line(source.line)
     needs = f"{sink.line} {sink.version} needs {source.line} at {spec.minimum} or newer"
@@ -164,9 +162,9 @@ def _absent(spec: SourceSpec, releases: Mapping[Line, Release]) -> str:
     pond = parse_line(spec.line)[0]
     others = [line for line in sorted(releases) if parse_line(line)[0] == pond]
     has = f" (there is {', '.join(others)})" if others else ""
-    waits = (
+    consequence = (
         "it is optional and does not count until then"
         if spec.optional
         else "nothing runs here until it is"
     )
-    return f"Source {spec.line} is not deployed yet{has}: {waits}."
+    return f"Source {spec.line} is not deployed yet{has}: {consequence}."

@@ -27,7 +27,7 @@ def from_text(text: str) -> Instant:
     """Read what ``to_text`` wrote (any ISO 8601 instant with an offset will do).
 
     Raises:
-        ValueError: the text is no instant, or has no offset.
+        ValueError: the text is not an instant, or has no offset.
     """
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:

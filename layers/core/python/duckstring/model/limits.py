@@ -1,5 +1,5 @@
-"""How much of what others say is heard, and how much of it is kept. One table, for what is kept
-together lies in one item.
+"""How much foreign text is accepted, and how much of it is kept. There is one table, because all
+that is kept together lies in one item.
 
 Bytes are those of a text in JSON, as an item holds it (``stored_bytes``): a letter of ours spells
 the same text in ASCII, with three times as many at most, and a row of history holds it plain, with
@@ -8,16 +8,16 @@ no more.
 An item of DynamoDB has at most 409,600 bytes. The most that one letter adds to its line's item,
 where everything is in flight at once (``MOST_RUNS`` = 50 runs of 40 Ripples, all branches waiting):
 
-    the failure of each run             50 x (1,200 + 300 + 150)              83 KB
-    and of its row                      50 x (1,200 + 300 + 250)              88 KB
-    an answer for each waiting branch   2,000 x 90, without a failure        180 KB
-        (``adapters/aws/state.py``)
-    the end of one attempt              8,000 + 300 + 250                      9 KB
-    or of each attempt of an execution  40 x (500 + 300 + 250)                42 KB
-    what Sinks are told, twice          2 x (700 + 250)                        2 KB
+the failure of each run             50 x (1,200 + 300 + 150)              83 KB
+and of its row                      50 x (1,200 + 300 + 250)              88 KB
+an answer for each waiting branch   2,000 x 90, without a failure        180 KB
+    (``adapters/aws/state.py``)
+the end of one attempt              8,000 + 300 + 250                      9 KB
+or of each attempt of an execution  40 x (500 + 300 + 250)                42 KB
+what Sinks are told, twice          2 x (700 + 250)                        2 KB
 
-Tables (300 for a Ripple), Sources, Sinks and Windows are on top of that. What comes to more than an
-item all the same is found by the commit, and the letter that asks for it is left out
+Tables (300 for a Ripple), Sources, Sinks and Windows are on top of that. If the state is too large
+for an item all the same, the commit finds that, and the letter that caused it is left out
 (``orchestrator/deliver.py``).
 """
 
@@ -39,9 +39,11 @@ MOST_DEPTH = 16
 """Objects and lists in one another. A release, the deepest that a letter holds, has five."""
 
 MOST_TEXT = 4_096
-"""UTF-8 bytes of a text in a letter that is not in ``HEARD``: names, keys, paths, versions."""
+"""UTF-8 bytes of a text in a letter that is not in ``FOREIGN_TEXTS``: names, keys, paths,
+versions.
+"""
 
-HEARD: Mapping[tuple[str, str], int] = {
+FOREIGN_TEXTS: Mapping[tuple[str, str], int] = {
     ("Failure", "error"): 2_048,
     ("Failure", "message"): 65_536,
     ("Down", "message"): 16_384,
@@ -72,7 +74,7 @@ crash.
 """
 
 MOST_SINKS = 1_500
-"""That a line knows, of up to 100 bytes each. Each is told by a letter of its own."""
+"""That a line knows, of up to 100 bytes each. Each sends letters of its own."""
 MOST_PINS = 500
 """Ripples of a line that an operator's word tells where to run."""
 

@@ -1,7 +1,7 @@
-"""Secrets in text that is not ours, replaced by ``***NAME***`` before the text is stored or shown.
+"""Secrets in foreign text, replaced by ``***NAME***`` before the text is stored or shown.
 
-This is against accidents: an error that quotes a URL, a header that is printed. Code that wants to
-send a secret somewhere can. docs/author.md ("What is masked") has the rules for users.
+This prevents accidents: an error that quotes a URL, a header that is printed. It does not stop code
+that wants to send a secret somewhere. docs/author.md ("What is masked") has the rules for users.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Masks:
         """Know what is to be masked.
 
         Args:
-            entries: the Catchment's secret. Each value counts that is long enough to be told from
-                ordinary words.
+            entries: the Catchment's secret. Each value counts that is long enough to be
+                distinguished from ordinary words.
             environment: variables that are settings as a rule: one counts only if its name says
                 that it is secret.
         """
@@ -110,9 +110,9 @@ class Masks:
             return None
         if name := self._numbers.get(value):
             return f"***{name}***"
-        said = repr(value)
-        found = self.mask(said)
-        return None if found == said else found
+        text = repr(value)
+        found = self.mask(text)
+        return None if found == text else found
 
     def renewed(self, entries: Mapping[str, str]) -> Masks:
         """These masks and those of ``entries``: after a secret has changed, its old value may

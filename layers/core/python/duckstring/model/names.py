@@ -44,7 +44,7 @@ def parse_line(text: str) -> tuple[str, int]:
     """``("sales", 1)`` of ``sales@1``.
 
     Raises:
-        ValueError: the text is no line.
+        ValueError: the text is not a line.
     """
     if not (found := _LINE.match(text)):
         raise ValueError(f"{text!r} is not a line; write it as pond@major, for example sales@1")
@@ -60,7 +60,7 @@ def parse_run(text: str) -> tuple[Line, int]:
     """``("sales@1", 42)`` of ``sales@1/42``.
 
     Raises:
-        ValueError: the text is no run.
+        ValueError: the text is not a run.
     """
     if not (found := _RUN.match(text)):
         raise ValueError(
@@ -79,15 +79,15 @@ def execution_name(of: Line, number: int, launch: int) -> str:
 def try_key(
     catchment: str, of: Line, number: int, started: Instant, *, ripple: str, tried: int
 ) -> str:
-    """What an external engine knows one try of a Ripple by: at most 64 characters of ``a-z0-9-``, a
-    letter first.
+    """The name of one try of a Ripple for an external engine: at most 64 characters of ``a-z0-9-``,
+    a letter first.
 
     The same for every attempt, pause and worker of the try. ``started`` is the run's: a line that
-    was removed and deployed again counts its runs anew.
+    was removed and deployed again numbers its runs from 1 again.
     """
     pond, major = parse_line(of)
-    told = "\n".join((catchment, of, str(number), to_text(started), ripple, str(tried)))
-    digest = sha256(told.encode()).hexdigest()[:_DIGEST]
+    identity = "\n".join((catchment, of, str(number), to_text(started), ripple, str(tried)))
+    digest = sha256(identity.encode()).hexdigest()[:_DIGEST]
     tail = f"-{major}-{number}-{digest}"
     return pond.replace("_", "-")[: _KEY_LENGTH - len(tail)].rstrip("-") + tail
 
@@ -149,9 +149,9 @@ def artifact_key(pond: str, version: str, sha256: str) -> str:
 
 
 def table_key(of: Line, table: str, *, run: int, ripple: str, attempt: int, invocation: str) -> str:
-    """Where one version of a table lies: a name that nobody else can ever write.
+    """The key of one version of a table. No other attempt can ever write it.
 
-    Not even the same attempt: AWS may invoke it twice. ``invocation`` tells the two apart.
+    Even the same attempt cannot: AWS may invoke it twice, and ``invocation`` differs.
     """
     return f"data/{of}/{table}/{run:010d}-{ripple}-{attempt}-{invocation}.parquet"
 
@@ -178,7 +178,7 @@ def read_execution_name(name: str) -> tuple[Line, int, int]:
     """(line, run, launch) of what ``model.names.execution_name`` wrote.
 
     Raises:
-        OperatorError: this execution is none of ours.
+        OperatorError: this execution is not ours.
     """
     if not (found := _EXECUTION.match(name)):
         raise OperatorError(f"Execution {name!r} is not one of a Pond Run.")

@@ -18,7 +18,7 @@ def in_order(needs: Mapping[Node, Collection[Node]]) -> tuple[Node, ...]:
 
     Args:
         needs: the nodes in the order that counts where the graph leaves a choice, each with the
-            nodes that it needs. A node that is needed and is no key counts as not needed.
+            nodes that it needs. A node that is needed but is not a key counts as not needed.
 
     Returns:
         The keys. Those that are in a cycle or need one come last, as they stand in ``needs``.

@@ -1,6 +1,6 @@
-"""How long a Ripple that waits for something outside rests between two looks at it.
+"""How long a Ripple that waits for something outside pauses between two checks.
 
-Each look is an invocation, and a turn of its run's state machine, whose history may have 25,000
+Each check is an invocation, and a turn of its run's state machine, whose history may have 25,000
 events.
 """
 

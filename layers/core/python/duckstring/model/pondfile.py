@@ -1,7 +1,7 @@
 """pond.toml: the Pond's identity and its place in the graph, as its author wrote it.
 
-Text and objects become a ``PondFile`` here, once; every fault of a file is told at once, one line
-each.
+Text and objects become a ``PondFile`` here, once; every fault of a file is reported at once, one
+line each.
 """
 
 from __future__ import annotations

@@ -148,11 +148,11 @@ def _in_quotes(
     low: str, found: re.Match[str], opened: re.Match[str], kind: str, name: _Name
 ) -> tuple[int, int] | None:
     start, (end, closed) = opened.end(), _closed(low, opened, doubled=kind == "sql")
-    said = low[start:end]
-    if len(said) < _least(low, found, kind, name) or _SAYS_NOTHING.fullmatch(said):
+    value = low[start:end]
+    if len(value) < _least(low, found, kind, name) or _SAYS_NOTHING.fullmatch(value):
         return None
     if kind == "item":
-        is_value = said[0] != "-" if _before(low, found, _OPTION) else _PAIR_ENDS.match(low, end)
+        is_value = value[0] != "-" if _before(low, found, _OPTION) else _PAIR_ENDS.match(low, end)
         return (start, end) if is_value else None
     return (start, end) if closed or kind in {"direct", "key", "assigned"} else None
 

@@ -107,8 +107,8 @@ def stands_alone(text: str, start: int) -> bool:
 
 
 def forms_of(name: str, value: str) -> Iterator[Form]:
-    """What to look for of one entry. Nothing, where its value is too short or too common to be
-    told from ordinary words.
+    """What to look for of one entry. Nothing, if its value is too short or too common to be
+    distinguished from ordinary words.
     """
     shown = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:64]
     parts = dict.fromkeys(_parts(name, value, 0))

@@ -15,7 +15,7 @@ _PREFIX = "DUCKSTRING_"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the parts of one Catchment are. Empty: this function has no business with that part."""
+    """Where the parts of one Catchment are. Empty: this function does not use that part."""
 
     catchment: str = ""
     table: str = ""

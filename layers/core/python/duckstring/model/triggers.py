@@ -1,4 +1,4 @@
-"""What may be asked of a line: the kinds of triggers, and one out of what came over a wire."""
+"""The kinds of triggers, and reading one from its wire form."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Small immutable values: what the engine keeps, sends and wants done.
+"""Small immutable values: what the engine keeps, sends and requests.
 
-They are structs of msgspec. It makes and compares them in C, and reads and writes their JSON at
-once, without the objects in between: a state of 10 Ripples in a twentieth of the time that
-dataclasses and ``json`` took (``bench/codec.py``).
+They are structs of msgspec. It makes and compares them in C, and reads and writes their JSON
+without objects in between: a state of 10 Ripples takes a twentieth of the time that dataclasses and
+``json`` took (``bench/codec.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The words between the state machine, the workers and the orchestrator that are no field of a
+"""The words between the state machine, the workers and the orchestrator that are not fields of a
 letter (docs/protocol.md).
 """
 
@@ -26,10 +26,10 @@ follows, as JSON.
 """
 
 BEAT_SECONDS = 60
-"""How often a task says that its worker lives."""
+"""How often a task sends a heartbeat for its worker."""
 
 SILENCE_SECONDS = 3 * BEAT_SECONDS
-"""A task of which so long nothing was heard is lost. The first word comes from a worker that runs,
-and a task takes a minute or two to start: a shorter beat would call those lost. What stops is told
-at once, by ECS.
+"""A task without a heartbeat for so long is lost. The first heartbeat comes from a running worker,
+and a task takes a minute or two to start: a shorter time would count those as lost. ECS reports a
+stopped task at once.
 """

@@ -1,4 +1,4 @@
-"""A Window's rule out of what came over the wire. All its faults are told at once."""
+"""Reading a Window's rule from its wire form. All its faults are reported at once."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _FIELDS = ("name", "start", "every", "duration", "on", "until")
 
 
 class WindowError(OperatorError):
-    """A rule that cannot be, or not on this line: the caller writes another."""
+    """A rule that is not possible, or not on this line. The caller has to write another."""
 
 
 def read(given: object) -> Window:
-    """A rule out of what came over the wire.
+    """Read a rule from its wire form.
 
     Raises:
         WindowError: with a line for each fault.

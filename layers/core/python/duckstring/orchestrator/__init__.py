@@ -1,3 +1,3 @@
-"""The orchestrator: letters to a line come in, its state is stepped, and what follows is done in
-the world.
+"""The orchestrator: it takes letters to a line, steps the line's state, and performs the resulting
+effects.
 """

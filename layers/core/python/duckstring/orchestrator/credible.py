@@ -1,12 +1,12 @@
-"""What a letter claims, held against what is known. Every worker may write to the mailbox, so a
+"""Checks of what a letter claims against what is known. Every worker may write to the mailbox, so a
 letter is input from outside.
 
-A letter that cannot be true is dropped with one line of the log, as if it had never come: it is
-acknowledged, so it holds nobody up, and nothing is answered to it. If the attempt that it speaks of
-was real, the sweep misses its end, and its run starts anew.
+A letter that cannot be true is dropped with one log line, as if it had never come. It is
+acknowledged, so it does not block others, and it gets no answer. If its attempt was real, the sweep
+notices that the attempt's end is missing, and the run starts again.
 
-Who wrote a letter is not known yet. So a letter that a worker never sends, and that says nothing
-which can be looked up, is believed: docs/aws.md, "Who may do what".
+The writer of a letter is not known yet. So a letter is believed if a worker never sends its kind
+and nothing in it can be looked up: docs/aws.md, "Who may do what".
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _log = logging.getLogger("duckstring.letters")
 
 
 def credible(line: Line, letters: Sequence[Received], register: Register) -> list[Received]:
-    """Those letters that may be true. The others are told to the log."""
+    """The letters that may be true. Each of the others is logged."""
     kept = []
     for letter in letters:
         why = next(_doubts(line, letter), "") or _contradicted(line, letter.signal, register)
@@ -74,7 +74,7 @@ def credible(line: Line, letters: Sequence[Received], register: Register) -> lis
 
 
 def refuse(why: str, **fields: object) -> None:
-    """One line of the log, for a letter that is dropped."""
+    """Log a dropped letter, in one line."""
     _log.error(
         "letter refused: %s",
         why[:_LOGGED].encode("ascii", "backslashreplace").decode(),
@@ -85,9 +85,9 @@ def refuse(why: str, **fields: object) -> None:
 def possible(
     letters: Sequence[Received], state: PondState, revision_of: Callable[[Line], int]
 ) -> list[Received]:
-    """Those letters that may be true of a line in this state. The others are told to the log.
+    """The letters that may be true of a line in this state. Each of the others is logged.
 
-    ``revision_of``: how often a line's state has been committed. It is asked only where a stamp is
+    ``revision_of``: how often a line's state has been committed. It is called only if a stamp is
     far ahead of the last one.
     """
     kept = []
@@ -100,12 +100,12 @@ def possible(
 
 
 def _premature(signal: Signal, state: PondState) -> str:
-    """Whether a branch comes from something that has not begun: its token would stand in the way of
+    """Whether a branch comes from something that has not begun. Its token would take the place of
     the true one.
 
-    A run is committed before its execution starts, a launch and an attempt before their branch
-    hears of them. What is over is another matter: such a branch is sent home, and needs its token
-    for that.
+    A run is committed before its execution starts, and a launch or an attempt before its branch
+    learns of it. A branch of something that is over is different: it is dismissed, and that needs
+    its token.
     """
     if not isinstance(signal, GateReached):
         return ""
@@ -120,36 +120,36 @@ def _premature(signal: Signal, state: PondState) -> str:
 
 
 def _far_ahead(signal: Signal, state: PondState, revision_of: Callable[[Line], int]) -> str:
-    """Whether a stamp is one that its sender has not come to: the line would hear nothing that
-    the sender says until then.
+    """Whether a stamp is one that its sender has not reached. The line would ignore all that the
+    sender reports until then.
     """
     match signal:
         case SourceTold(source=sender, stamp=stamp):
-            heard = state.sources[sender].heard if sender in state.sources else stamp
+            last_stamp = state.sources[sender].heard if sender in state.sources else stamp
         case (
             PullReceived(sink=sender, stamp=stamp)
             | TargetReceived(sink=sender, stamp=stamp)
             | SinkAttached(sink=sender, stamp=stamp)
             | SinkDetached(sink=sender, stamp=stamp)
         ):
-            heard = state.sinks.get(sender, (0, 0))
+            last_stamp = state.sinks.get(sender, (0, 0))
         case _:
             return ""
-    if stamp[0] - heard[0] <= _USUAL_JUMP or stamp[0] <= revision_of(sender):
+    if stamp[0] - last_stamp[0] <= _USUAL_JUMP or stamp[0] <= revision_of(sender):
         return ""
     return f"{sender} has not come to revision {stamp[0]}"
 
 
 def _last_begun(ripple: str, run: Run, state: PondState) -> int:
-    """The last attempt that a branch was told to make; 0: none."""
+    """The last attempt that a branch was instructed to make. 0: none."""
     given = run.attempts.get(ripple, 0)
     attempt = state.ripples[ripple].attempt if ripple in state.ripples else None
-    is_told = attempt is None or attempt.run != run.number or attempt.dispatched
-    return given if is_told else given - 1
+    is_dispatched = attempt is None or attempt.run != run.number or attempt.dispatched
+    return given if is_dispatched else given - 1
 
 
 def waits_for(state: PondState, gate: GateReached) -> bool:
-    """Whether the line waits for the very attempt that ended at this gate."""
+    """Whether the line waits for exactly the attempt that ended at this gate."""
     run, ripple = state.runs.get(gate.run), state.ripples.get(gate.ripple)
     attempt = ripple.attempt if ripple else None
     if run is None or attempt is None or run.launch != gate.launch or not attempt.dispatched:
@@ -158,7 +158,7 @@ def waits_for(state: PondState, gate: GateReached) -> bool:
 
 
 def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901, PLR0912 - one arm a signal
-    """What of a letter cannot be, whatever the line's state is."""
+    """What in a letter is impossible, in any state of the line."""
     match letter.signal:
         case RippleSucceeded() as signal:
             yield from _attempt_doubts(signal.run, signal.ripple, signal.attempt)
@@ -188,7 +188,7 @@ def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901, PLR09
 
 
 def _window_doubts(window: Window) -> Iterator[str]:
-    """What the command would have refused."""
+    """The faults for which the command would have refused the rule."""
     lengths = {"every": window.every.total_seconds(), "duration": window.duration.total_seconds()}
     until = to_text(window.until) if window.until else None
     yield from window_faults(
@@ -235,8 +235,8 @@ def _gate_doubts(gate: GateReached, token: str) -> Iterator[str]:
 
 
 def _table_doubts(line: Line, report: RippleSucceeded) -> Iterator[str]:
-    """A worker names what it has written: each object under the key that this very attempt gives
-    it.
+    """A worker names the objects that it has written. Each must be under a key that this attempt
+    gives it.
     """
     if len(report.tables) > MOST_TABLES:
         yield f"{len(report.tables)} tables"
@@ -281,7 +281,7 @@ def _is_own(line: Line, report: RippleSucceeded, version: TableVersion) -> bool:
 
 
 def _contradicted(line: Line, signal: Signal, register: Register) -> str:
-    """Whether the register knows better. A newer deployment or removal has a letter of its own
+    """Whether the register contradicts the signal. A newer deployment or removal has its own letter
     on the way.
     """
     pond, _ = parse_line(line)

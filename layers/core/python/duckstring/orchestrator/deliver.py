@@ -4,12 +4,13 @@ crash at any line.
 The outbox stays in the item until the next commit replaces it, so that the usual delivery is one
 read and one write. Whether a stored outbox was performed is known from the letters. A line's
 letters come in order, and the next one only when those before it were acknowledged, which happens
-after performing; or gave up, as dead letters, and that takes hours. So news that comes soon after a
-commit finds it performed; a letter that was consumed already, or news that comes late, does not
-know, and performs it again: every effect is safe to repeat until the next commit.
+after performing; or gave up, as dead letters, and that takes hours. So a new letter that comes soon
+after a commit implies that the outbox was performed. A letter that was consumed already, or a new
+letter that comes late, implies nothing, and the outbox is performed again: every effect is safe to
+repeat until the next commit.
 
-A letter is input from outside. One that asks for more than a line's item has room for is left out,
-so that it does not hold up the others.
+A letter is input from outside. If it needs more than a line's item has room for, it is left out, so
+that it does not block the others.
 """
 
 from __future__ import annotations
@@ -92,8 +93,8 @@ def _deliver(
 
 
 def _rests(state: PondState) -> bool:
-    """Its next letter is likely to come late: better forget the outbox now than perform it again
-    then.
+    """Whether the line's next letter is likely to come late. Then it is better to clear the outbox
+    now than to perform it again.
     """
     return not state.runs and state.pull is None and not state.targets
 
@@ -104,15 +105,15 @@ def _forget_outbox(held: Held, store: StateStore) -> None:
 
 
 def _is_news(mark: Mark, consumed: Mark) -> bool:
-    """Both parts must be old: after a restored queue the sequence starts anew, but time does
-    not.
+    """Whether both parts of the mark are newer. After a restored queue the sequence starts again at
+    the beginning, but time does not.
     """
     return int(mark[1] or 0) > int(consumed[1] or 0) or mark[0] > consumed[0]
 
 
 def _newest(consumed: Mark, news: Sequence[Received]) -> Mark:
-    """The last one's sequence, and the latest time: those of two senders may be out of order, by
-    their queue hosts' clocks.
+    """The last letter's sequence, and the latest time. The times of two senders may be out of
+    order, because of their queue hosts' clocks.
     """
     return max(consumed[0], *(letter.mark[0] for letter in news)), news[-1].mark[1]
 

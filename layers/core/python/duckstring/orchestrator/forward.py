@@ -1,9 +1,9 @@
-"""From the world's events to letters: a trigger on the bus, an object that arrived, an execution
-that ended.
+"""From outside events to letters: a trigger on the bus, an object that arrived, an execution that
+ended.
 
-A rule of the bus can name only a fixed message group, so the orchestrator's function is its target
-and puts the letter into its line's group. An event that makes no sense is dropped and told to the
-log: raising would have it delivered again, and it would make no more sense then.
+A rule of the bus can name only a fixed message group. So its target is the orchestrator's function,
+which puts the letter into its line's group. An event that makes no sense is dropped and logged.
+Raising an error would only have it delivered again.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 def forward(
     event: Mapping[str, object], *, catalog: Catalog, arrivals: Arrivals, clock: Clock
 ) -> list[Letter]:
-    """The letters that one event leads to: none where it is dropped; an object that arrives may
-    trigger many lines.
+    """The letters that one event leads to. There are none if it is dropped; an object that arrives
+    may trigger many lines.
     """
     try:
         if event.get("source") == "aws.s3":
@@ -78,9 +78,7 @@ def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> L
 
 
 def _arrived(event: Mapping[str, object], arrivals: Arrivals, now: Instant) -> list[Letter]:
-    """Each rule that the object matches is a trigger of its own, whose key an echo of the event
-    shares.
-    """
+    """One trigger for each rule that the object matches. A repeat of the event has the same key."""
     detail = _detail(event)
     bucket, key = _part(detail, "bucket", "name"), _part(detail, "object", "key")
     return [
@@ -104,10 +102,10 @@ def _part(detail: Mapping[str, object], part: str, name: str) -> str:
 
 
 def _epoch(given: object, now: Instant) -> Instant:
-    """The event's own, or now: an event's ``time`` has whole seconds, too coarse to be newer than
-    what just ran.
+    """The event's own epoch, or now. An event's ``time`` has whole seconds, which is too coarse to
+    be newer than what just ran.
 
-    An epoch far ahead would satisfy an Inlet for all the time until then.
+    An epoch far in the future would satisfy an Inlet until that time.
     """
     if given is None:
         return now
@@ -146,5 +144,5 @@ def _detail(event: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _identity(event: Mapping[str, object]) -> str:
-    """What stays the same when the bus delivers an event twice."""
+    """A value that stays the same when the bus delivers an event twice."""
     return str(event.get("id") or json.dumps(event, sort_keys=True, default=str))

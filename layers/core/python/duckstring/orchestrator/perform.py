@@ -1,5 +1,5 @@
-"""Perform effects: each is one port call. The order is the engine's: a branch is let go only
-after what precedes it.
+"""Perform effects: each is one port call. The engine sets the order: a branch is answered only
+after the effects that precede it.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from duckstring.orchestrator.ports import EffectPorts
 def perform(state: PondState, outbox: tuple[Effect, ...], ports: EffectPorts) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm an effect
     """Perform an outbox committed with ``state``; performing it again changes nothing.
 
-    What starts or frees compute goes first and letters next, all in one batch: they are what others
-    wait for. History and events follow. A task is stopped, and a killed Ripple called, after its
-    attempt's row has said so.
+    Effects that start or free compute go first, and then all letters in one batch, because others
+    wait for these. History and events follow. A task is stopped, and the ``on_kill`` of a killed
+    Ripple called, after its attempt's row has been written.
     """
     line, letters = state.line, list[Letter]()
     late: list[Callable[[], None]] = []

@@ -1,5 +1,5 @@
-"""What the orchestrator needs of the world, one Protocol each. ``adapters/aws`` and
-``testing/fakes.py`` fulfil them.
+"""What the orchestrator needs from outside, one Protocol each. ``adapters/aws`` and
+``testing/fakes.py`` implement them.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ Fields = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A line's state as stored, when that was, and the effects that were committed with it and
-    perhaps not yet performed.
+    """A line's state as stored, the time of storing, and the effects that were committed with it
+    and may not have been performed.
     """
 
     state: PondState
@@ -47,8 +47,8 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A letter as the mailbox handed it over. ``token``: the task token of a branch that waits
-    at a gate.
+    """A letter as the mailbox delivered it. ``token``: the task token of a branch that waits at a
+    gate.
     """
 
     signal: Signal
@@ -57,10 +57,10 @@ class Received:
 
 
 class StateStore(Protocol):
-    """The actors' states."""
+    """The states of the lines."""
 
     def load(self, line: Line) -> Held:
-        """The line's state; a fresh one (revision 0) if nobody spoke to it yet."""
+        """The line's state, or a fresh one (revision 0) if it never got a letter."""
 
     def commit(
         self,
@@ -79,42 +79,40 @@ class StateStore(Protocol):
         """
 
     def clear(self, held: Held) -> None:
-        """The outbox of ``held`` has been performed. A newer commit is left alone."""
+        """Clear the outbox of ``held``, which has been performed. A newer commit stays as it is."""
 
 
 class Executions(Protocol):
     """The executions of Pond Runs."""
 
     def start(self, line: Line, run: StartRun) -> None:
-        """Start the run's execution; starting it again with the same input is success."""
+        """Start the run's execution. Starting it again with the same input counts as success."""
 
     def stop(self, line: Line, run: StopRun) -> None:
-        """Stop it; one that is over is success."""
+        """Stop it. An execution that is over counts as success."""
 
 
 class Workers(Protocol):
-    """The workers of attempts, where an execution cannot reach them."""
+    """The workers of attempts, for what an execution cannot do to them."""
 
     def stop_task(self, line: Line, task: StopTask) -> None:
-        """Stop the task of an attempt; one that is over or never was is success."""
+        """Stop the task of an attempt. A task that is over, or never existed, counts as success."""
 
     def call_on_kill(self, line: Line, call: CallOnKill) -> None:
-        """Have a killed Ripple's own function called, soon and at least once."""
+        """Have a killed Ripple's ``on_kill`` function called, soon and at least once."""
 
 
 class Gates(Protocol):
     """Branches of executions that wait for a verdict."""
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
-        """Remember a waiting branch's token: the newest attempt's, and beside it others of the
-        same attempt.
-        """
+        """Remember a waiting branch's token. All tokens of the newest attempt are kept."""
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
-        """Give the verdict; a branch that no longer waits is success.
+        """Give the verdict. A branch that no longer waits counts as success.
 
-        So is one that came back from the very attempt that ``answer`` gives it: an answer said
-        again, to a later question.
+        So does a branch that came back from the very attempt that ``answer`` gives it: that answer
+        is a repeat.
         """
 
 
@@ -136,47 +134,51 @@ class Bus(Protocol):
 
 
 class Alarms(Protocol):
-    """Wake-ups. A late, early, doubled or lost one costs time, never truth."""
+    """Wake-ups. A late, early, repeated or lost one costs time, but never makes a state wrong."""
 
     def set(self, line: Line, at: Instant) -> None:
         """Post AlarmRang to ``line`` at ``at`` or soon after."""
 
 
 class Schedules(Protocol):
-    """The Catchment's clock for Windows. Each call is idempotent."""
+    """The schedules of Windows. Each call is idempotent."""
 
     def set(self, line: Line, window: Window) -> None:
         """Post WindowOpened to ``line`` at the openings of ``window``, as well as the clock can."""
 
     def drop(self, line: Line, name: str) -> None:
-        """Post no more for the rule ``name``; one that has no schedule is success."""
+        """Stop posting for the rule ``name``. A rule without a schedule counts as success."""
 
 
 class Ends(Protocol):
-    """Rows of attempts."""
+    """The recorded ends of attempts."""
 
-    def said(
+    def recorded_end(
         self, line: Line, *, run: int, ripple: str, attempt: int
     ) -> tuple[OwnFailure, Failure] | None:
-        """How its worker said that an attempt failed; None: it did not."""
+        """How the attempt failed, as its worker recorded it. None: the worker recorded no
+        failure.
+        """
 
 
 class Tokens(Protocol):
-    """The state machine, as far as it waits for tasks."""
+    """The task tokens of the state machine."""
 
     def answer(self, token: str, answer: Fields) -> bool:
-        """How a task's attempt ended. False: it waits for this one no more."""
+        """Send how a task's attempt ended. False: the state machine no longer waits for this
+        task.
+        """
 
 
 class Overrides(Protocol):
-    """What tasks were started with."""
+    """The overrides that tasks were started with."""
 
     def of(self, task: str) -> Fields:
-        """The overrides of the task with that ARN; none where it is forgotten."""
+        """The overrides of the task with that ARN. Empty: ECS has forgotten the task."""
 
 
 class Register(Protocol):
-    """What is deployed, as far as letters speak of it. Workers neither read nor write it."""
+    """What is deployed, as far as letters name it. Workers neither read nor write it."""
 
     def releases(self, pond: str | None = None) -> Mapping[Line, Release]:
         """The selected release of each line of a Pond."""

@@ -1,8 +1,8 @@
-"""A task has stopped: whoever waits for its attempt is told, at once.
+"""A task has stopped: the branch that waits for its attempt gets the answer at once.
 
-A supervisor answers for its worker before it ends, so most of these answers come second and change
-nothing. What could not answer (it never started, was killed as a whole, or was stopped too fast) is
-answered for from here, and not only by its silence.
+A supervisor answers for its worker before it ends, so most of the answers from here come second and
+change nothing. The answers matter for a task that could not answer, because it never started, was
+killed as a whole, or was stopped too fast. Without them only its silence would be noticed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LENGTH = 2000
 
 @dataclass(frozen=True, slots=True)
 class StoppedTask:
-    """An attempt whose task is over, and how that is told."""
+    """An attempt whose task is over, and the answer for it."""
 
     token: str
     ripple: str
@@ -35,7 +35,7 @@ class StoppedTask:
 
     @property
     def answer(self) -> FailedAnswer:
-        """In the words of the ripple function."""
+        """The answer in the form of the ripple function."""
         return failed_answer(
             self.outcome,
             ripple=self.ripple,
@@ -46,11 +46,11 @@ class StoppedTask:
 
 
 def task_ended(event: Fields, *, tokens: Tokens, overrides: Overrides) -> bool:
-    """Answer for the attempt of a task that stopped. False: it is none of ours, or has been
-    answered for.
+    """Answer for the attempt of a task that stopped. False: the task is not ours, or was answered
+    for already.
 
     Raises:
-        TransientError: the state machine did not hear it.
+        TransientError: the state machine did not receive the answer.
     """
     try:
         stopped = read(event, overrides)
@@ -64,26 +64,25 @@ def task_ended(event: Fields, *, tokens: Tokens, overrides: Overrides) -> bool:
             },
         )
         return False
-    heard = tokens.answer(stopped.token, stopped.answer)
-    if heard:
+    received = tokens.answer(stopped.token, stopped.answer)
+    if received:
         _log.warning(
             "task stopped", extra={"outcome": stopped.outcome, "failure": stopped.answer["failure"]}
         )
-    return heard
+    return received
 
 
 def read(event: Fields, overrides: Overrides) -> StoppedTask:
-    """What ECS says of a task's end.
+    """Read ECS's event of a task's end.
 
     Raises:
-        OperatorError: it is no end, or the task was started by somebody else.
+        OperatorError: it is not a task's end, or the task was started by somebody else.
     """
     detail = event.get("detail")
     if not isinstance(detail, Mapping) or detail.get("lastStatus") != "STOPPED":
         raise OperatorError("Only a task's end is news.")
     task = str(detail.get("taskArn", ""))
-    # An event may come without what the task was started with; ECS itself remembers that for an
-    # hour.
+    # An event may come without the task's overrides. ECS itself keeps them for an hour.
     started = _variables(detail.get("overrides")) or _variables(overrides.of(task))
     if not started.keys() >= {TOKEN, ORDER}:
         raise OperatorError(f"Task {task!r} is of no attempt.")
@@ -109,10 +108,10 @@ def _end(detail: Fields) -> tuple[FailedEnd, str, str]:
             words.append(str(container["reason"]))
         if container.get("exitCode") is not None:
             words.append(f"exit code {container['exitCode']}")
-    told = "; ".join(word for word in words if word)[:_LENGTH]
-    if _OUT_OF_MEMORY in told:
-        return "memory", _OUT_OF_MEMORY, f"The task was killed for its memory: {told}"
-    return "lost", code, f"The task stopped before its attempt was over: {told}"
+    details = "; ".join(word for word in words if word)[:_LENGTH]
+    if _OUT_OF_MEMORY in details:
+        return "memory", _OUT_OF_MEMORY, f"The task was killed for its memory: {details}"
+    return "lost", code, f"The task stopped before its attempt was over: {details}"
 
 
 def _list(holder: object, key: str) -> Iterator[Fields]:

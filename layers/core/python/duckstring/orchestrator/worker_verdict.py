@@ -1,9 +1,9 @@
-"""How an attempt ended whose process died as it was about to say so: its worker's row of history
-comes first, and counts.
+"""The recorded outcome of an attempt whose process died before it could answer. The worker's row of
+history counts more than the crash.
 
-A worker that must end its process (code that swallows every interruption, over the Ripple's
-timeout) can leave no answer to the state machine, which then knows of a crash only. A crash is
-another attempt of the same try; a failure is a new try.
+A worker that must end its process (code that swallows every interruption, after the Ripple's
+timeout) may leave no answer to the state machine, which then knows only of a crash. A crash leads
+to another attempt of the same try, but a failure to a new try.
 """
 
 from __future__ import annotations
@@ -19,25 +19,29 @@ from duckstring.orchestrator.credible import waits_for
 from duckstring.orchestrator.ports import Ends, Received, StateStore
 
 
-def heard(line: Line, letters: Sequence[Received], store: StateStore, ends: Ends) -> list[Received]:
-    """The letters, with a worker's own words instead of "crashed" where it left any.
+def with_worker_verdicts(
+    line: Line, letters: Sequence[Received], store: StateStore, ends: Ends
+) -> list[Received]:
+    """The letters, with the outcome that a worker recorded in the place of "crashed".
 
-    A crash is rare, so its line's state is loaded for it: only the attempt that the line waits for
-    is looked at.
+    A crash is rare, so the line's state is loaded for it: only the attempt that the line waits for
+    is looked up.
     """
-    return [_heard(line, letter, store, ends) for letter in letters]
+    return [_with_worker_verdict(line, letter, store, ends) for letter in letters]
 
 
-def _heard(line: Line, letter: Received, store: StateStore, ends: Ends) -> Received:
+def _with_worker_verdict(line: Line, letter: Received, store: StateStore, ends: Ends) -> Received:
     gate = letter.signal
     if not isinstance(gate, GateReached) or gate.outcome != "crashed" or gate.failure is None:
         return letter
     if not waits_for(store.load(line).state, gate):
         return letter
-    said = ends.said(line, run=gate.run, ripple=gate.ripple, attempt=gate.failure.attempt)
-    if said is None:
+    recorded = ends.recorded_end(
+        line, run=gate.run, ripple=gate.ripple, attempt=gate.failure.attempt
+    )
+    if recorded is None:
         return letter
-    outcome, failure = said
+    outcome, failure = recorded
     failure = shortened(failure, most=LAST_WORDS)  # the row has all of it
     is_late = outcome == "failed" and failure.error == "TimeoutError"
     return replace(

@@ -1,3 +1,3 @@
-"""The slow sweep: tells what no event told (``sweep``), and deletes what nothing names any more
+"""The sweep: posts what no event has reported (``sweep``), and deletes what nothing refers to
 (``tidy``).
 """

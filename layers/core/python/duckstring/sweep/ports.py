@@ -1,4 +1,4 @@
-"""What the sweep needs of the world beyond ``duckstring.ports``."""
+"""What the sweep needs from outside beyond ``duckstring.ports``."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from duckstring.ports import (
 
 
 class GarbageStore(Protocol):
-    """Everything published or left behind, for tidying."""
+    """Everything stored that ``tidy`` may delete."""
 
     def claim(self, now: Instant) -> bool:
-        """Whether it is time to tidy and nobody else does: true for one caller every six hours."""
+        """Whether to tidy now: true for one caller every six hours."""
 
     def manifests(self, line: Line) -> Mapping[int, tuple[Instant, frozenset[str]]]:
         """Each manifest kept of a line: its number, its freshness and the objects that it names."""
@@ -32,12 +32,12 @@ class GarbageStore(Protocol):
         """Forget manifests."""
 
     def memos(self, line: Line, before: Instant) -> Mapping[str, int]:
-        """What a line's Ripples remember that nobody has looked at since: its name to the number
-        of its run.
+        """The memos of a line's Ripples that were not read since ``before``: each one's name, and
+        the number of its run.
         """
 
     def drop_memos(self, line: Line, names: Collection[str]) -> None:
-        """Forget what Ripples remembered."""
+        """Delete memos of Ripples."""
 
     def objects(self, before: Instant) -> Iterator[str]:
         """The keys of all table versions written before an instant."""
@@ -54,7 +54,7 @@ class GarbageStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SweepPorts:
-    """What the sweep needs of the world."""
+    """What the sweep needs from outside."""
 
     catalog: Catalog
     removals: Removals

@@ -1,4 +1,4 @@
-"""What a sweep found."""
+"""The findings of a sweep."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ class Report:
     uploads: int = 0
 
     def to_json(self) -> dict[str, object]:
-        """As the log and the caller read it."""
+        """In the form for the log and the caller."""
         return {name: getattr(self, name) for name in self.__slots__}

@@ -1,8 +1,8 @@
-"""The slow sweep: finds what no event told, and tells it. Safe beside everything else, and twice at
-once.
+"""The sweep: finds what no event has reported, and posts it. It is safe beside everything else, and
+safe to run twice at once.
 
-It changes no line's state: a letter is only a fact, and the orchestrator decides. What it deletes,
-no published, pinned or unfinished thing names, and it is a day old.
+It changes no line's state: a letter is only a fact, and the orchestrator decides. It deletes only
+what is a day old, and what nothing published, pinned or unfinished refers to.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 GRACE = timedelta(minutes=1)
 """What is younger is likely on its way."""
 SILENT = timedelta(minutes=45)
-"""Longer than an invocation lives, and all that the machine waits after it."""
+"""Longer than an invocation lives, plus the longest that the machine waits after it."""
 ABSENT = timedelta(hours=6)
 """Longer than a branch waits for its verdict, or for room in the account to be run
 (``infra/machine.py``).
 """
 LOST = "LOST"
-"""The status told of an execution that does not exist."""
+"""The reported status of an execution that does not exist."""
 
 Json = dict[str, object]
 
 
 def sweep(ports: SweepPorts) -> Json:
-    """Go round once.
+    """Check all lines once.
 
     Returns:
-        The report: what was found and told, what was deleted.
+        The report: what was found and posted, what was deleted.
     """
     now = ports.clock.now()
     releases = ports.catalog.releases()
@@ -72,7 +72,7 @@ def sweep(ports: SweepPorts) -> Json:
 def _removal_letters(
     removals: Mapping[Line, Removal], seen: Mapping[Line, Seen], now: Instant, report: Report
 ) -> Iterator[Letter]:
-    """A removal that its line never heard of. It goes before a later deploy of the line."""
+    """A removal that its line never received. It goes before a later deploy of the line."""
     for line, removal in sorted(removals.items()):
         if line in seen and now - removal.at >= GRACE and is_pending(removal, seen[line].state):
             report.removed.append(line)
@@ -82,12 +82,12 @@ def _removal_letters(
 def _deployment(
     line: Line, held: Seen | None, release: Release | None, now: Instant, report: Report
 ) -> Iterator[Letter]:
-    """A selection that its line never heard of: the deploy died between the two."""
-    heard = (held.state.next_release or held.state.release) if held else None
+    """A selection that its line never received: the deploy died between the two."""
+    received = (held.state.next_release or held.state.release) if held else None
     if (
         release is None
         or now - release.deployed < GRACE
-        or (heard and heard.deployed >= release.deployed)
+        or (received and received.deployed >= release.deployed)
     ):
         return
     report.untold.append(line)
@@ -95,16 +95,16 @@ def _deployment(
 
 
 def _endings(held: Seen, ports: SweepPorts, now: Instant, report: Report) -> Iterator[Letter]:
-    """Runs whose execution is over. Letters that its workers sent before are ahead of ours in
-    the line's queue.
+    """Runs whose execution is over. Letters that its workers sent before are ahead of ours in the
+    line's queue.
     """
     for run in held.state.runs.values():
         key = run_key(held.state.line, run.number)
         try:
             ending = _ending(held, run, ports, now)
         except TransientError:
-            # of very many runs in flight some are looked at by the next round; the rest of this one
-            # goes on
+            # with very many runs in flight, the next sweep looks at some; the rest of this one goes
+            # on
             report.unseen.append(key)
             continue
         if ending is None:
@@ -123,12 +123,12 @@ def _ending(held: Seen, run: Run, ports: SweepPorts, now: Instant) -> tuple[str,
     if (silent := _silent(held.state, run, ports.attempts, now)) is None:
         return None
     ports.executions.stop(held.state.line, run=run.number, launch=run.launch)
-    return LOST, f"nothing was heard of {silent}"
+    return LOST, f"nothing was received from {silent}"
 
 
 def _silent(state: PondState, run: Run, attempts: AttemptReader, now: Instant) -> str | None:
-    """A Ripple whose attempt must be long over, or whose branch should have come for its verdict
-    long ago: a word got lost.
+    """A Ripple whose attempt must be over long since, or whose branch should have asked for its
+    verdict long since: a message was lost.
     """
     working = {
         name: ripple.attempt
@@ -137,32 +137,32 @@ def _silent(state: PondState, run: Run, attempts: AttemptReader, now: Instant) -
     }
     is_crowded = len(state.ripples) > MOST_BRANCHES
 
-    def heard_of(name: str) -> bool | None:
+    def may_live(name: str) -> bool | None:
         """None: it has not begun."""
         row = attempts.attempt(
             state.line, run=run.number, ripple=name, attempt=working[name].number
         )
-        return None if row is None else _is_heard_of(row, _longest(state, name), now)
+        return None if row is None else _may_be_alive(row, _longest(state, name), now)
 
     for name, attempt in working.items():
         waited = now - attempt.since
-        if waited <= SILENT or (heard := heard_of(name)):
+        if waited <= SILENT or (lives := may_live(name)):
             continue
-        # Of more Ripples than the machine has places for, one waits for its place as long as others
-        # are at work.
-        if heard is None and (
-            waited <= ABSENT or (is_crowded and any(heard_of(other) for other in working))
+        # If there are more Ripples than the machine has places for, one waits as long as others are
+        # at work.
+        if lives is None and (
+            waited <= ABSENT or (is_crowded and any(may_live(other) for other in working))
         ):
             continue
         return f"attempt {attempt.number} of {name} for {int(waited.total_seconds() // 60)} min"
     return None
 
 
-def _is_heard_of(row: AttemptRow, longest: timedelta, now: Instant) -> bool:
-    """Whether an attempt may live, or what it said of its end be under way.
+def _may_be_alive(row: AttemptRow, longest: timedelta, now: Instant) -> bool:
+    """Whether an attempt may still run, or its report may still be on the way.
 
-    A task, whose silence the machine notices by itself, and one that pauses live until their own
-    time is over, and a while more.
+    A task, whose silence the machine notices by itself, and an attempt that pauses count as running
+    until their own time is over, and a while longer.
     """
     ended = row["finished"] if row["status"] != "running" else None
     if not (at := ended or row["started"]):
@@ -183,8 +183,8 @@ def _longest(state: PondState, name: str) -> timedelta:
 
 
 def _was_launched(held: Seen, run: Run, now: Instant) -> bool:
-    """Whether an execution that cannot be found should be there: describing lags behind
-    starting, and a start may be owed.
+    """Whether an execution that cannot be found should exist. Describing lags behind starting, and
+    a start may not have been performed yet.
     """
     if held.owes or now - run.started < GRACE:
         return False
@@ -197,11 +197,11 @@ def _is_quiet(held: Seen, now: Instant) -> bool:
 
 
 def _wake(line: Line, held: Seen, now: Instant, report: Report) -> Iterator[Letter]:
-    """One nudge for a line whose effects may be owed, whose alarm did not ring, or which has demand
-    and does nothing.
+    """One nudge for a line whose effects may not have been performed, whose alarm did not ring, or
+    which has demand and does nothing.
 
-    A nudge that comes too soon after the commit would be proof that nothing is owed
-    (``orchestrator/deliver.py``).
+    A nudge that comes too soon after the commit would be taken as proof that the effects were
+    performed (``orchestrator/deliver.py``).
     """
     owing = held.owes and now - held.committed > SOON + GRACE
     if not owing and not _is_late(held.state, now):

@@ -1,7 +1,7 @@
-"""Deleting what nobody can read any more: manifests, table versions, memories of Ripples, packages,
+"""Deletes what nobody can read any more: manifests, table versions, memories of Ripples, packages,
 uploads.
 
-What it deletes, no published, pinned or unfinished thing names, and it is a day old.
+It deletes only what is a day old, and what nothing published, pinned or unfinished refers to.
 """
 
 from __future__ import annotations
@@ -33,16 +33,15 @@ def tidy(
     now: Instant,
     report: Report,
 ) -> None:
-    """Delete what nobody can read any more, and take removals off the list of which nothing is
-    left.
+    """Delete what nobody can read any more, and clear the removals that have left nothing behind.
 
     Args:
         seen: the states of all lines, deployed or removed.
         removals: those that are not cleared, by line.
         releases: what is deployed.
-        ports: the world.
+        ports: what the sweep needs from outside.
         now: this instant.
-        report: what is found goes there.
+        report: where to put what is found.
     """
     _tidy_tables(seen, removals, ports.garbage, now, report)
     _tidy_packages(seen, ports, now, report)
@@ -57,10 +56,10 @@ def _tidy_tables(
     now: Instant,
     report: Report,
 ) -> None:
-    """Manifests, and the objects that only they named.
+    """Manifests, and the objects that only they refer to.
 
-    Manifests are listed after the states were read, so none is missing that a state of then names;
-    runs and snapshots newer than that have objects younger than a day.
+    Manifests are listed after the states were read, so none is missing that those states refer to.
+    Runs and snapshots newer than that have objects younger than a day.
     """
     states = {line: held.state for line, held in seen.items()}
     named: set[str] = set()
@@ -74,8 +73,7 @@ def _tidy_tables(
         )
         garbage.drop_manifests(line, sorted(set(manifests) - spared))
         report.manifests += len(set(manifests) - spared)
-        # A day is more than the call of an on_kill waits, which looks at what its Ripple
-        # remembered.
+        # A day is longer than an on_kill call waits, which reads what its Ripple remembered.
         stale_memos = [
             name for name, run in garbage.memos(line, now - DAY).items() if run not in state.runs
         ]
@@ -93,8 +91,8 @@ def _tidy_tables(
 
 
 def _is_over(state: PondState, removals: Mapping[Line, Removal], now: Instant) -> bool:
-    """Removed, a day ago, and not deployed again: the line's own last snapshots are of no use to
-    anybody.
+    """Removed a day ago, and not deployed again: the line's own last snapshots are no longer
+    needed.
     """
     removal = removals.get(state.line)
     return (
@@ -111,15 +109,15 @@ def _finished(
     releases: Mapping[Line, Release],
     now: Instant,
 ) -> Iterator[Removal]:
-    """Removals that need no further look, after a tidying: all that the line ever wrote was a day
-    old then, and is gone.
+    """Removals that need no further look after a tidying: everything that the line ever wrote was a
+    day old then, and is deleted.
 
     A line that was deployed again is tidied as any other.
     """
     for line, removal in removals.items():
         state = seen[line].state if line in seen else None
-        heard = state is None or not is_pending(removal, state)
-        if heard and (line in releases or now - removal.at >= 2 * DAY):
+        received = state is None or not is_pending(removal, state)
+        if received and (line in releases or now - removal.at >= 2 * DAY):
             yield removal
 
 
@@ -128,8 +126,8 @@ def _tidy_packages(
 ) -> None:
     """Delete packages that no version names and no line runs, a day after they were uploaded.
 
-    What is deployed is read after the packages were listed, a Pond at a time: an upload is deployed
-    within minutes, and the command uploads again what has been lying there for long.
+    What is deployed is read after the packages were listed, one Pond at a time. An upload is
+    deployed within minutes, and the command uploads again what has been stored for long.
     """
     used = {artifact for held in seen.values() for artifact in _artifacts(held.state)}
     stale: list[str] = []
@@ -144,7 +142,7 @@ def _tidy_packages(
 
 
 def _is_package(key: str) -> bool:
-    """``model.names.artifact_key``; what else lies there is not ours to delete."""
+    """Whether it is a key of ``model.names.artifact_key``. Anything else is not ours to delete."""
     return len(key.split("/")) == len(("artifacts", "pond", "version", "digest")) and key.endswith(
         ".zip"
     )
@@ -169,8 +167,8 @@ def _spared(
     pinned: frozenset[int],
     now: Instant,
 ) -> frozenset[int]:
-    """The published snapshot and what came after it, the last few, the young, and all that any
-    Sink pinned or may pin next.
+    """The snapshots to keep: the published one and later ones, the last few, the young ones, and
+    all that any Sink pinned or may pin next.
     """
     young = {
         number for number, (f, _) in manifests.items() if number >= state.snapshot or now - f < DAY
@@ -184,8 +182,8 @@ def _named(state: PondState) -> Iterator[str]:
 
 
 def _may_be_wanted(key: str, states: Mapping[Line, PondState]) -> bool:
-    """Of a line that we know nothing of, of a run in flight, or of one that we do not know yet;
-    or no table version at all.
+    """Whether to keep an object: it is of an unknown line, of a run in flight or not known yet, or
+    not a table version.
     """
     if (written := parse_table_key(key)) is None:
         return True

@@ -1,3 +1,3 @@
-"""A Catchment in memory: a discrete-event simulation on the same ``step`` as the deployed one.
-In no function's layer.
+"""A Catchment in memory: a discrete-event simulation with the same ``step`` as the deployed one. It
+is in no function's layer.
 """

@@ -1,8 +1,8 @@
 """The ports in memory, as strict as AWS and no stricter: conditional commits, a FIFO a line,
 letters shown until acknowledged.
 
-``Machine`` plays Step Functions and the workers: it is told to start runs and to let branches go,
-and posts what they post.
+``Machine`` simulates Step Functions and the workers: it starts runs, answers branches, and posts
+what they would post.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _WINDOW = 10
 
 @dataclass(slots=True)
 class MemoryClock:
-    """``ports.Clock``: stands still until it is told to go on; whatever is due by then happens."""
+    """``ports.Clock``: stands still until it is advanced. Whatever is due by then happens."""
 
     instant: Instant
     _due: list[tuple[Instant, int, Callable[[], None]]] = field(default_factory=list)
@@ -84,7 +84,7 @@ class MemoryStateStore:
     manifests: dict[tuple[Line, int], PublishSnapshot] = field(default_factory=dict)
 
     def load(self, line: Line) -> Held:
-        """The line's state; a fresh one if nobody spoke to it yet."""
+        """The line's state, or a fresh one if it never got a letter."""
         return self.held.get(line) or Held(PondState(line))
 
     def commit(
@@ -210,7 +210,7 @@ class Machine:
             self.tokens[key] = ((*tokens, token), attempt)
 
     def answer(self, line: Line, answer: AnswerGate) -> None:
-        """Let the branch go; one that no longer waits is success."""
+        """Answer the branch. A branch that no longer waits counts as success."""
         tokens, attempted = self.tokens.get(
             (line, answer.run, answer.launch, answer.ripple), ((), 0)
         )
@@ -327,7 +327,7 @@ class MemoryWorkers:
         self.stopped.add((line, task.run, task.ripple, task.attempt))
 
     def call_on_kill(self, line: Line, call: CallOnKill) -> None:
-        """Remember that it was told."""
+        """Remember the call."""
         self.called[line, call.run, call.ripple, call.attempt] = call
 
 

@@ -1,9 +1,9 @@
-"""A simulated Catchment: virtual clock, late and doubled letters, executions with durations and
+"""A simulated Catchment: virtual clock, late and repeated letters, executions with durations and
 failures.
 
-It keeps the promises that AWS keeps and no more: letters of one sender to one line arrive in order,
-letters of different senders do not; what is sent may come twice; an execution is started once,
-however often it is asked for.
+It keeps the promises that AWS keeps, and no more. Letters of one sender to one line arrive in
+order, but letters of different senders may not. A letter may arrive twice. An execution is started
+once, no matter how often that is requested.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ _FROM_PEOPLE = (
     WindowRemoved,
     TableRemoved,
 )
-"""Sent once: the api keeps them in order, and their line hears each a single time."""
+"""Sent once: the api keeps them in order, and their line receives each only once."""
 
 Attempted = tuple[Line, int, str, int]
 """(line, run, Ripple, attempt)"""
@@ -99,7 +99,7 @@ def seconds(n: float) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What the world does to letters and Ripples.
+    """What happens to letters and Ripples.
 
     ``latency`` of letters, attempts' ``duration`` and how an attempt ends (``outcome``: None is
     success; ``ends``: the word for it, given the memory of the task that it ran as, 0: in the
@@ -144,7 +144,7 @@ class World:
     places: dict[Attempted, int] = field(default_factory=dict)
     rows: list[tuple[Line, RecordAttempt]] = field(default_factory=list)
     stopped_tasks: set[Attempted] = field(default_factory=set)
-    kills_told: list[tuple[Line, CallOnKill]] = field(default_factory=list)
+    kill_calls: list[tuple[Line, CallOnKill]] = field(default_factory=list)
     snapshots: dict[tuple[Line, int], PublishSnapshot] = field(default_factory=dict)
     schedules: list[tuple[Line, SetSchedule | DropSchedule]] = field(default_factory=list)
     events: list[tuple[Line, Announce]] = field(default_factory=list)
@@ -165,7 +165,7 @@ class World:
     _gates: dict[tuple[Line, int, int, str], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Seed the world's own randomness."""
+        """Seed the simulation's own randomness."""
         self._random = random.Random(self.seed)  # noqa: S311 - a simulation, to be repeated
 
     # what users do
@@ -318,7 +318,7 @@ class World:
             case StopTask(run, ripple, attempt):
                 self.stopped_tasks.add((line, run, ripple, attempt))
             case CallOnKill():
-                self.kills_told.append((line, effect))
+                self.kill_calls.append((line, effect))
             case SetAlarm(at):
                 self._later(at, lambda: self.post("clock", line, AlarmRang()))
             case PublishSnapshot(run):

@@ -1,10 +1,10 @@
 """The process of one attempt: the only place where an author's code of a run is called.
 
-It is forked by the fork server, which has loaded what it needs, and makes itself ready, mostly
-while nothing waits for it. It gets its order from its parent, calls one function, sends how that
-ended, and is over. What it does to itself (settings, threads, children, memory, its descriptors)
-ends with it. Of AWS it has the credentials that DuckDB needs; the run's memory it asks its parent
-for.
+The fork server, which has loaded what the process needs, forks it. The process prepares itself,
+mostly while nothing waits for it. It gets its order from its parent, calls one function, sends how
+that ended, and exits. Whatever it does to itself (settings, threads, children, memory, descriptors)
+ends with it. Of AWS it has only the credentials that DuckDB needs. It asks its parent for the run's
+memory.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from duckstring.worker.project import Project
 from duckstring.worker.self_ended import SelfEnded
 
 STOP = signal.SIGUSR2
-"""The signal by which the author's code is told to end: it is raised out of."""
+"""The signal that ends the author's code: its handler raises."""
 FAULTS, END = "fault.txt", "end"
 """Files in the attempt's folder: where the interpreter died, and how the attempt ended, where
 that could not be sent.
@@ -58,8 +58,8 @@ that could not be sent.
 MUTE_EXIT = 74
 """The exit code of a process that could not say how its attempt ended."""
 
-TOLD = ("table", "key", "rows", "bytes", "fingerprint")
-"""What an attempt says of a table that it has written; the rest is the engine's."""
+TABLE_FIELDS = ("table", "key", "rows", "bytes", "fingerprint")
+"""The fields that an attempt reports of a table that it has written. The engine adds the others."""
 
 _FIRST_TO_GO = "1000"
 _CHUNK = 65_536
@@ -67,7 +67,7 @@ _LENGTH_BYTES = 8
 _SHORT_TURN = 1e-5
 """Seconds that a thread of the author's keeps the interpreter while the end is sent."""
 
-# Taken now: an author's code may put its own in their places.
+# Taken now: an author's code may replace them.
 _exit = os._exit
 _signal, _getsignal, _valid_signals, _pthread_sigmask = (
     signal.signal,
@@ -82,11 +82,11 @@ class AttemptKeys(Protocol):
 
     @property
     def renewed(self) -> bool:
-        """Whether they may end before the attempt does, and others follow."""
+        """Whether they may expire before the attempt ends, and others follow."""
 
 
 class AttemptStorage(Storage, Protocol):
-    """A ``Storage`` of which a part is ready before it is known whose attempt it is for."""
+    """A ``Storage`` that is partly prepared before its attempt is known."""
 
     def prepare(self) -> None:
         """Open a database, in the fork server. It has one thread and reaches nothing."""
@@ -100,9 +100,9 @@ class AttemptStorage(Storage, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What the process is to call, and with what.
+    """Which function the process is to call, and with what.
 
-    ``killed``: not the Ripple but what it named as ``on_kill``.
+    ``killed``: call the Ripple's ``on_kill`` function, not the Ripple.
     """
 
     around: Surroundings
@@ -114,18 +114,18 @@ class Call:
 
 
 def packed(value: object) -> bytes:
-    """An order, or renewed keys, as the parent sends them."""
+    """An order, or renewed keys, in the form that the parent sends."""
     body = pickle.dumps(value)
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
 def _unpacked(descriptor: int) -> object:
-    """The next of them."""
+    """The next order or keys."""
     return pickle.loads(_read(descriptor, int.from_bytes(_read(descriptor, _LENGTH_BYTES), "big")))  # noqa: S301 - our parent's
 
 
 def prepare(storage: AttemptStorage) -> None:
-    """What need not be done in each attempt's process: in the fork server, before the first."""
+    """Prepare what all attempts share: in the fork server, before the first attempt."""
     storage.prepare()
     reset_loggers()
 
@@ -181,7 +181,7 @@ class _Link(Writer):
         """The answer to a question.
 
         Raises:
-            TransientError: the world did not answer.
+            TransientError: the parent could not get an answer.
         """
         with self._asking:
             self.send({"ask": question})
@@ -207,7 +207,7 @@ _ERRORS: Mapping[str, Callable[[object], Exception]] = {
 
 
 class _Memory:
-    """``author.memory.Memory``, kept by the parent."""
+    """``author.memory.Memory``, kept by the parent process."""
 
     def __init__(self, link: _Link) -> None:
         self._link = link
@@ -231,10 +231,8 @@ class _Attempt:
         self._armed, self._signals, self._ends = False, 0, SelfEnded(self._say)
 
     def prepare(self, keys: AttemptKeys | None) -> None:
-        """Before it is known what is to be called. ``keys``: those that the order will likely
-        bring.
-        """
-        # Raised out of an author's code only: of ours, a message would be broken off.
+        """Prepare before the order has come. ``keys``: those that the order will likely bring."""
+        # It may be raised in an author's code only: in ours it would break off a message.
         signal.signal(STOP, self._stop)
         faulthandler.enable((self._home / FAULTS).open("w"), all_threads=False)
         self._log = begin_output(self._link)
@@ -261,7 +259,7 @@ class _Attempt:
             end_output()
         except BaseException:  # noqa: BLE001 - the author has replaced what this needs
             _exit(MUTE_EXIT)
-        self._tell(ended)
+        self._send_end(ended)
 
     def _grant(self, keys: AttemptKeys) -> None:
         self._storage.grant(keys)
@@ -285,11 +283,11 @@ class _Attempt:
                 return Cut(_cut_frames(error, self._project))
             return self._outage(error) or judged(self._explained(error), self._project)
         self._pond.reads = self._reads()
-        # One who catches everything has caught the pause as well, and said it nevertheless.
+        # A bare except in author code may swallow Paused; honour the recorded pause anyway.
         if self._pond.paused:
             return Pauses(self._pond.paused.seconds)
-        # Of a run nobody wants it: a relation's text would cost a query, a long list's more than a
-        # message holds.
+        # A run's value is not used: a relation's text would cost a query, and a long list's text
+        # may be larger than a message.
         if not self._order.killed or value is None:
             return Returned()
         try:
@@ -310,8 +308,8 @@ class _Attempt:
             return error
 
     def _outage(self, error: BaseException) -> Unreachable | None:
-        """The storage may fail in the author's own statements, too: a table is read when its
-        rows are asked for.
+        """The storage may fail in the author's own statements, too: a table is read only when its
+        rows are used.
         """
         try:
             found = self._pond.outage(error)
@@ -320,8 +318,8 @@ class _Attempt:
             return None
 
     def _stop(self, _number: int, _frame: object) -> None:
-        """Raised at each signal: what ends by it may clean up after itself. From the second on,
-        queries of threads are ended.
+        """Raise at each signal, so that the code may clean up. From the second signal on, queries
+        of threads are ended too.
         """
         self._signals += 1
         if self._signals > 1:
@@ -335,12 +333,12 @@ class _Attempt:
             self._link.send(word)
 
     def _renew(self, renewals: int) -> None:
-        """New credentials are used at once, whatever the author's code does meanwhile."""
+        """Use new credentials at once, whatever the author's code does meanwhile."""
         with suppress(OSError, EOFError):
             while True:
                 self._storage.grant(cast("AttemptKeys", _unpacked(renewals)))
 
-    def _tell(self, ended: Ended) -> NoReturn:
+    def _send_end(self, ended: Ended) -> NoReturn:
         try:
             end = {
                 **_end(ended, self._pond),
@@ -349,7 +347,7 @@ class _Attempt:
             try:
                 self._link.send(end)
             except OSError:
-                # The author has closed what is not the author's.
+                # The author's code has closed our descriptor.
                 part = self._home / f"{END}.part"
                 part.write_bytes(frame(self._link.key, end))
                 part.replace(self._home / END)
@@ -359,15 +357,15 @@ class _Attempt:
 
 
 def _cut_frames(error: BaseException, project: Project) -> str:
-    told = judged(error, project)
-    if isinstance(told, Cut):
-        return told.traceback
-    return told.traceback if isinstance(told, Fault) else ""
+    verdict = judged(error, project)
+    if isinstance(verdict, Cut):
+        return verdict.traceback
+    return verdict.traceback if isinstance(verdict, Fault) else ""
 
 
 def _mask_signals() -> None:
-    """No handler of the author's runs any more: it would raise into what is left to do, or print
-    into the middle of the end.
+    """Let no handler of the author's run any more. It would raise in the middle of our code, or
+    print into the message.
     """
     with suppress(Exception):
         _pthread_sigmask(signal.SIG_BLOCK, _valid_signals())
@@ -378,7 +376,7 @@ def _mask_signals() -> None:
 
 
 def _restore_interpreter() -> None:
-    """Enough of it to send the end."""
+    """Restore enough of the interpreter to send the end."""
     with suppress(Exception):
         sys.setswitchinterval(_SHORT_TURN)
         sys.settrace(None)
@@ -390,7 +388,8 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
     match ended:
         case Returned(value, requested):
             tables = [
-                {name: getattr(table, name) for name in TOLD} for table in pond.written.values()
+                {name: getattr(table, name) for name in TABLE_FIELDS}
+                for table in pond.written.values()
             ]
             reads = None if pond.reads is None else list(pond.reads)
             names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}

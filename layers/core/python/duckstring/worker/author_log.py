@@ -1,7 +1,7 @@
-"""What an attempt's process prints and logs, written to the log by its parent: each line with whose
-attempt it is on it.
+"""What an attempt's process prints and logs, written to the log by its parent. Each line carries
+the attempt that it belongs to.
 
-An author's fields stand beside the product's, and never in their place. Secrets are masked here,
+An author's fields stand beside the product's, and never replace them. Secrets are masked here,
 before a line leaves.
 """
 
@@ -63,17 +63,18 @@ _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.
 
 
 class AuthorLog:
-    """One attempt's."""
+    """The log of one attempt."""
 
     def __init__(self, redactor: Redactor) -> None:
-        """Into the log of this process, without what ``redactor`` knows."""
+        """Write to the log of this process, without the secrets that ``redactor`` knows."""
         self._log, self._redactor = logging.getLogger("duckstring.pond"), redactor
 
     def line(self, text: str, stream: str, at: float | None = None) -> None:
-        """Lines that were printed together, at ``at`` (seconds since 1970): with it they stay in
-        order with the records beside them.
+        """Write lines that were printed together, at ``at`` (seconds since 1970), which keeps them
+        in order with the records beside them.
 
-        A secret may lie across their ends: they are searched as one text, and parted then.
+        A secret may lie across the ends of lines, so they are searched as one text and split
+        afterwards.
         """
         if not self._log.isEnabledFor(logging.INFO):
             return
@@ -83,31 +84,31 @@ class AuthorLog:
                     self._print(line[start : start + LONGEST_LINE].rstrip("\r"), stream, at)
 
     def _print(self, line: str, stream: str, at: float | None) -> None:
-        told = {
+        fields = {
             "levelno": logging.INFO,
             "levelname": "INFO",
             "msg": line,
             "funcName": "print",
             "stream": stream,
         }
-        record = logging.makeLogRecord({"name": self._log.name} | told)
+        record = logging.makeLogRecord({"name": self._log.name} | fields)
         _set_time(record, at)
         self._log.handle(record)
 
-    def record(self, told: Message) -> None:
-        """A record of the author's logging."""
+    def record(self, message: Message) -> None:
+        """Write a record of the author's logging."""
         record = logging.LogRecord(
             self._log.name,
-            _level(told.get("level")),
-            str(told.get("file")),
-            int(told["line"]) if isinstance(told.get("line"), int) else 0,
-            self._clean(str(told.get("message"))),
+            _level(message.get("level")),
+            str(message.get("file")),
+            int(message["line"]) if isinstance(message.get("line"), int) else 0,
+            self._clean(str(message.get("message"))),
             None,
             None,
-            str(told.get("function")),
+            str(message.get("function")),
         )
-        _set_time(record, told.get("created"))
-        for name, value in _fields(told).items():
+        _set_time(record, message.get("created"))
+        for name, value in _fields(message).items():
             setattr(record, name, self._redactor.tree(value, most=LONGEST_LINE))
         if self._log.isEnabledFor(record.levelno):
             self._log.handle(record)
@@ -117,25 +118,25 @@ class AuthorLog:
 
 
 def _set_time(record: logging.LogRecord, at: object) -> None:
-    """The attempt's own time; what is no time of our days leaves that of the worker."""
+    """Set the attempt's own time. An implausible time is ignored, and the worker's stays."""
     if isinstance(at, float) and 0 <= at < _YEAR_3000:
         record.created = at
         record.msecs = at % 1 * 1000
 
 
 def _level(number: object) -> int:
-    """The nearest one that everybody knows."""
+    """The nearest standard level."""
     wanted = number if isinstance(number, int) else logging.INFO
     return max([level for level in _LEVELS if level <= wanted], default=logging.DEBUG)
 
 
-def _fields(told: Message) -> dict[str, Any]:
-    more = told.get("more")
+def _fields(message: Message) -> dict[str, Any]:
+    more = message.get("more")
     found = (
         {f"{name}_" if name in RESERVED else readable(name): value for name, value in more.items()}
         if isinstance(more, Mapping)
         else {}
     )
-    if told.get("trace"):
-        found |= {"exception_name": told.get("raised"), "exception": told["trace"]}
+    if message.get("trace"):
+        found |= {"exception_name": message.get("raised"), "exception": message["trace"]}
     return found

@@ -1,6 +1,7 @@
-"""An author's function is called, in the attempt's own process: how it ended, in our words.
+"""Calls an author's function in the attempt's own process, and describes how it ended.
 
-Whatever the author's code raises, even what cannot be put into words, is an end that can be told.
+Whatever the author's code raises becomes an end that can be reported, even if its text cannot be
+made.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Value = TypeVar("Value")
 
 MOST_CHAINED: Final = 100
 """Errors of one chain (``raise ... from``, "during handling of ...") and its groups that are
-told.
+reported.
 """
 
 LONGEST_TEXT: Final = 2 * foreign.MOST
@@ -37,7 +38,7 @@ LONGEST_TEXT: Final = 2 * foreign.MOST
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """It came back. ``value``: what it returned, as text; None if that was None."""
+    """The function returned. ``value``: what it returned, as text; None if that was None."""
 
     value: str | None = None
     requested: bool = False
@@ -45,7 +46,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What it raised. ``memory``: there was not enough of it."""
+    """The function raised this. ``memory``: there was not enough of it."""
 
     error: str
     message: str
@@ -55,21 +56,21 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """The world did not answer: not the author's fault."""
+    """AWS did not answer, which is not the author's fault."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """It was ended from outside, and where it was then."""
+    """The function was ended from outside, and where it was then."""
 
     traceback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """It is to be called again in so many ``seconds``."""
+    """The function is to be called again in so many ``seconds``."""
 
     seconds: int
 
@@ -83,13 +84,13 @@ Ended = Returned | Fault | Unreachable | Cut | Pauses
 
 
 class Stopped(BaseException):
-    """This attempt is to end. No ``Exception``: code that carries on after any error must not
-    carry on after this.
+    """This attempt is to end. It is not an ``Exception``: code that continues after any error must
+    not continue after this one.
     """
 
 
 def call(project: Project, ripple: str, pond: Pond, find: Find) -> object:
-    """Import the project and call one of its functions; what that returns."""
+    """Import the project and call one of its functions. Returns what the function returns."""
     here = os.getpid()
     try:
         project.enter()
@@ -97,8 +98,8 @@ def call(project: Project, ripple: str, pond: Pond, find: Find) -> object:
         return function(pond) if takes_pond(function) else function()
     finally:
         if os.getpid() != here:
-            # A process that the Ripple forked came back instead of ending: it would answer in our
-            # place.
+            # A process that the Ripple forked has returned instead of ending. It would answer in
+            # our place.
             os._exit(0)
 
 
@@ -114,8 +115,8 @@ def _found(project: Project, ripple: str, find: Find) -> Function:
 
 
 def judged(error: BaseException, project: Project) -> Ended:
-    """What an exception says of how the call ended."""
-    # By its type: isinstance asks the error itself for its class, too.
+    """How the call ended, from its exception."""
+    # By its type: isinstance would call code of the error, too.
     kind = type(error)
     if issubclass(kind, Stopped):
         return Cut(_safely(lambda: _frames(error, project), ""))
@@ -127,7 +128,7 @@ def judged(error: BaseException, project: Project) -> Ended:
 
 
 def fault(error: BaseException, project: Project) -> Fault:
-    """What an author's code has raised, in words."""
+    """The fault that describes an exception of an author's code."""
     name = _safely(lambda: str(type(error).__name__), "BaseException")
     memory = _safely(lambda: _wants_memory(error), otherwise=False)
     message = _safely(lambda: _message(error), "(no message: it could not be made)")
@@ -141,7 +142,7 @@ def fault(error: BaseException, project: Project) -> Fault:
 
 def _message(error: BaseException) -> str:
     try:
-        # Not a subclass of str, which might do anything.
+        # Not a subclass of str, whose methods might do anything.
         message = "".join(str(error))
     except BaseException as broken:  # noqa: BLE001 - the author's own code
         given = _safely(lambda: "".join(repr(error.args)), "unknown")
@@ -158,17 +159,17 @@ def _reason(broken: BaseException) -> str:
 
 def _written(error: BaseException, project: Project) -> str:
     left_out = "(errors that came before these are left out)\n" if _cut_chain(error) else ""
-    told = traceback.TracebackException(
+    described = traceback.TracebackException(
         type(error), error, _from_author(error.__traceback__, project)
     )
-    return left_out + "".join(told.format()).replace(f"{project.root}/", "")
+    return left_out + "".join(described.format()).replace(f"{project.root}/", "")
 
 
 def _cut_chain(error: BaseException) -> bool:
-    """Forget what lies beyond the first errors of a chain; whether there was any.
+    """Drop everything beyond the first errors of a chain. Returns whether there was more.
 
-    A retry in a loop may chain thousands, and Python walks through all of them whenever it raises
-    another one: to put them into words would take minutes.
+    A retry in a loop may chain thousands of errors, and Python walks through all of them whenever
+    it raises another one. Formatting them would take minutes.
     """
     seen, rest, is_cut = {id(error)}, [error], False
     for one in rest:
@@ -198,8 +199,8 @@ def _frames(error: BaseException, project: Project) -> str:
 
 
 def to_the_author(dump: str, root: Path) -> str:
-    """The interpreter's last words of a crash, innermost frame first, up to the author's
-    outermost: what called that is ours.
+    """The interpreter's dump of a crash, innermost frame first, up to the author's outermost frame.
+    The frames that called it are ours.
     """
     lines = dump.splitlines(keepends=True)
     last = max(
@@ -218,7 +219,7 @@ def _from_author(frames: TracebackType | None, project: Project) -> TracebackTyp
 
 
 def _raised_by_author(error: BaseException, project: Project) -> bool:
-    """Our own errors say what the world did only where we have raised them."""
+    """Our own errors count as an outage only if our code raised them."""
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
@@ -230,8 +231,8 @@ def _is_authors(frames: TracebackType, project: Project) -> bool:
 
 
 def _wants_memory(error: BaseException) -> bool:
-    """Python's own error (NumPy's and Arrow's are kinds of it), and DuckDB's, if anybody has
-    loaded that.
+    """Whether it is Python's own memory error (NumPy's and Arrow's are kinds of it), or DuckDB's,
+    if that is imported.
     """
     duckdb = sys.modules.get("duckdb")
     return issubclass(
@@ -247,7 +248,7 @@ def _safely(make: Callable[[], Value], otherwise: Value) -> Value:
 
 
 def cut(text: str) -> str:
-    """As much of it as is sent. Less is kept: only where secrets are known a text may be cut
-    that may have some.
+    """As much of the text as is sent. What is kept is shorter: only where secrets are known may a
+    text be cut that could contain some.
     """
     return foreign.cut(text, LONGEST_TEXT)

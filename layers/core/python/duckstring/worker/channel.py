@@ -1,9 +1,8 @@
-"""Messages between an attempt's process and its parent: framed, and checked, for the author's code
-has the same descriptors.
+"""Messages between an attempt's process and its parent. They are framed and checked, because the
+author's code has the same descriptors.
 
-A frame is a key that nobody else knows, the length and a checksum of the body, and the body, which
-is JSON. What is no frame (something was written to a descriptor that was not its own) is passed
-over.
+A frame is a secret key, the length and a checksum of the body, and the body, which is JSON. Bytes
+that are not a frame (written to a descriptor that was not the writer's own) are skipped.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ MOST_BYTES = 64 * 1024 * 1024
 _HEAD = struct.Struct(">II")
 _HEAD_BYTES = KEY_BYTES + _HEAD.size
 
-# Taken now: an author's code may put its own in their places.
+# Taken now: an author's code may replace them.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _fstat, _write, _crc32, _pack = os.fstat, os.write, zlib.crc32, _HEAD.pack
 
@@ -36,14 +35,14 @@ def new_key() -> bytes:
 
 
 def frame(key: bytes, message: Message) -> bytes:
-    """One message as it is sent."""
+    """The bytes of one message."""
     body = _encode(message).encode("ascii")
     return key + _pack(len(body), _crc32(body)) + body
 
 
 class Writer:
-    """Sends messages from the attempt's process. Threads may share it; a process that is forked
-    from it may not.
+    """Sends messages from the attempt's process. Threads may share it. A process that is forked
+    from this one may not use it.
     """
 
     def __init__(self, descriptor: int, key: bytes) -> None:
@@ -57,7 +56,7 @@ class Writer:
         """Send one message, whole.
 
         Raises:
-            OSError: the descriptor is closed, or another file has its number now.
+            OSError: the descriptor is closed, or its number belongs to another file now.
         """
         rest = memoryview(frame(self._key, message))
         if _identity(self._descriptor) != self._identity:
@@ -76,7 +75,7 @@ class Reader:
     """Finds the messages in what has arrived."""
 
     def __init__(self, key: bytes) -> None:
-        """Messages that bear ``key``."""
+        """Read messages that carry ``key``."""
         self._key = key
         self._held = bytearray()
         self._wanted = 0
@@ -87,7 +86,7 @@ class Reader:
         return list(self._messages(final=False)) if len(self._held) >= self._wanted else []
 
     def finish(self) -> list[Message]:
-        """The messages in what is left: nothing more will arrive, so what is incomplete was
+        """The messages in what is left. Nothing more will arrive, so an incomplete message was
         broken off.
         """
         return list(self._messages(final=True))
@@ -111,7 +110,7 @@ class Reader:
                 return
             body = bytes(self._held[_HEAD_BYTES : self._wanted])
             message = _parsed(body) if len(body) == size and checksum == _crc32(body) else None
-            # A broken one may have a whole one behind its key.
+            # A whole message may follow a broken one's key.
             del self._held[: KEY_BYTES if message is None else self._wanted]
             self._wanted = 0
             if message is not None:

@@ -1,8 +1,8 @@
-"""The processes that an attempt has started, and their end: children, theirs, and those that left
-their group or their parent.
+"""The processes that an attempt has started, and how they are ended: children, their children, and
+those that left their group or their parent.
 
-Linux gives an orphan to the nearest ancestor that asked for such (``adopt``), so all of them stay
-below the fork server. Where that is not to be had (macOS) the attempt's process group is ended.
+Linux gives an orphan to the nearest ancestor that asked for orphans (``adopt``), so all of them
+stay below the fork server. On macOS, which cannot do that, the attempt's process group is ended.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def end_all(groups: Collection[int], keep: Collection[int] = ()) -> dict[int, Ex
     """Kill every descendant and the process ``groups``, and wait until they are gone; how our
     children among them ended.
 
-    Children to ``keep`` live on, with all of theirs.
+    The children in ``keep`` and all of their descendants live on.
     """
     for group in groups:
         with suppress(ProcessLookupError, PermissionError):
@@ -91,9 +91,9 @@ def end_all(groups: Collection[int], keep: Collection[int] = ()) -> dict[int, Ex
 
 
 def has_others(keep: Collection[int]) -> bool:
-    """Whether there are children beside those to ``keep``: dead or alive, ours or adopted."""
+    """Whether there are children other than those in ``keep``: dead or alive, ours or adopted."""
     children = _children()
-    if children is None:  # the system does not tell (macOS): any child may be another
+    if children is None:  # not known on macOS: any child may be another
         return not keep and has_children()
     return not children <= set(keep)
 
@@ -116,7 +116,9 @@ def has_children() -> bool:
 
 
 def descendants(of: int, keep: Collection[int] = ()) -> list[int]:
-    """Their numbers, as far as the system tells; without those to ``keep``, and theirs."""
+    """The process ids of the descendants of ``of``, as far as the system lists them, without those
+    in ``keep`` and their descendants.
+    """
     parents = _parents()
     found, level = [], [of]
     while level:

@@ -1,7 +1,7 @@
-"""What Ripples a package declares: found by importing it in a process of its own.
+"""Finds the Ripples that a package declares, by importing it in a process of its own.
 
-The child has the Catchment's variables, for a module may read them as it loads, but none of AWS's
-credentials; its time, memory and output are bounded, and its file descriptors are its own.
+The child has the Catchment's variables, because a module may read them as it loads, but it has no
+AWS credentials. Its time, memory and output are bounded, and its file descriptors are its own.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Answer = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """The module to import, of a package with this checksum."""
+    """The module to import, from a package with this checksum."""
 
     package: bytes
     sha256: str
@@ -81,10 +81,10 @@ def discover(module: Module, *, variables: Mapping[str, str], seconds: float = S
 
 
 def close_to_others() -> None:
-    """No process of the same user may look into this one, where Linux can see to that: its
+    """Deny other processes of the same user access to this one, where Linux can do that: its
     environment has its credentials.
 
-    Nor may a process that left its parent and its group live on: it becomes our child then, and
+    A process that left its parent and its group must not live on either: it becomes our child, and
     ends with the import.
     """
     with suppress(OSError, AttributeError):
@@ -93,8 +93,8 @@ def close_to_others() -> None:
 
 
 def clean_environment(environment: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
-    """What the child may know: the Catchment's variables and secrets, the machine's region, and
-    no credentials.
+    """The child's environment: the Catchment's variables and secrets, the machine's region, and no
+    credentials.
     """
     kept = {
         k: v
@@ -149,8 +149,8 @@ def _ask_child(folder: Path, module: str, variables: Mapping[str, str], seconds:
 
 
 def _end(child: subprocess.Popen[bytes], others: frozenset[int]) -> None:
-    """The whole group, and what has left it: a module may have started processes of its own.
-    ``others`` were there before.
+    """End the whole group, and processes that left it: a module may have started some. ``others``
+    existed before.
     """
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
@@ -166,7 +166,7 @@ def _end(child: subprocess.Popen[bytes], others: frozenset[int]) -> None:
 
 
 def _children() -> frozenset[int]:
-    """Our own child processes, as far as the system tells."""
+    """Our own child processes, as far as the system lists them."""
     found = set()
     for status in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):
@@ -178,8 +178,8 @@ def _children() -> frozenset[int]:
 
 def _died(module: str, code: int, output: Path) -> RippleError:
     how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    said = output.read_text(encoding="utf-8", errors="backslashreplace")[-_OUTPUT_SHOWN:].strip()
+    printed = output.read_text(encoding="utf-8", errors="backslashreplace")[-_OUTPUT_SHOWN:].strip()
     return RippleError(
-        f"Importing {module} ended the process {how}{f'; it said: {said}' if said else '.'}",
+        f"Importing {module} ended the process {how}{f'; it said: {printed}' if printed else '.'}",
         hint="At module level only declare; it may use 2 GB of memory.",
     )

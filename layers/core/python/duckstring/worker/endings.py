@@ -1,5 +1,5 @@
-"""How the end of an attempt, or of an invocation of it, is told: to its row of history first,
-then to the engine.
+"""Records how an attempt, or an invocation of it, ended: first in its row of history, then to the
+engine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Answer = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An attempt under way. ``ripples``: how many its run has; ``tried``: which try of its
+    """An attempt under way. ``ripples``: how many Ripples its run has; ``tried``: which try of its
     Ripple it belongs to.
     """
 
@@ -40,16 +40,16 @@ class Work:
 
     @property
     def deadline(self) -> Instant:
-        """When it must have ended. A place in the machine and a task's start are waited for
-        before it begins.
+        """When it must have ended. The time that it waits for a place in the machine or for a task
+        to start does not count.
         """
         return self.began.started + self.timeout
 
 
-def tell(
+def report_end(
     ended: Known, how: str, work: Work, worker: Worker, *, discarded: Sequence[str] = ()
 ) -> Answer:
-    """Tell how an attempt ended that is still ours.
+    """Report how an attempt ended, if it is still ours.
 
     Args:
         ended: how.
@@ -74,24 +74,24 @@ def tell(
 
 
 def abandon(order: Order, worker: Worker) -> Answer:
-    """How this attempt ended is recorded already. The branch ends quietly: its execution was
-    stopped, most likely.
+    """The attempt's outcome was already recorded; end this branch quietly. Most likely its
+    execution was stopped.
     """
     worker.history.left(
         order.line, run=order.run, ripple=order.ripple, attempt=order.attempt, at=worker.clock.now()
     )
-    worker.log.info("attempt was taken; nothing told")
+    worker.log.info("attempt was taken; nothing reported")
     return {"outcome": "ok"}
 
 
 def out_of_time(work: Work, worker: Worker, where: Cut | None = None) -> Answer:
-    """Tell that the attempt has failed by taking too long: then its ``on_kill`` is called."""
+    """Report that the attempt failed by taking too long. Its ``on_kill`` is called then."""
     answer = fail("failed", timed_out(work, where), work, worker)
     return {**answer, "outcome": "timeout"} if answer["outcome"] == "failed" else answer
 
 
 def timed_out(work: Work, where: Cut | None = None) -> Fault:
-    """What is said of an attempt that took too long."""
+    """The fault of an attempt that took too long."""
     order = work.order
     message = (
         f"Ripple {order.ripple!r} took longer than its timeout of "
@@ -116,7 +116,7 @@ def _with_error(where: Cut | None, line: str) -> str:
 
 
 def fail(status: OwnFailure, fault: Fault, work: Work, worker: Worker) -> Answer:
-    """Tell that the attempt did not succeed."""
+    """Report that the attempt did not succeed."""
     fault = redacted(fault, worker)
     if not write_fault(status, fault, work, worker):
         return abandon(work.order, worker)
@@ -140,7 +140,7 @@ def fail(status: OwnFailure, fault: Fault, work: Work, worker: Worker) -> Answer
 
 
 def redacted(fault: Fault, worker: Worker) -> Fault:
-    """As it may be stored: what the author's code raised is the author's text."""
+    """The fault in the form to store: the text of an author's error may contain secrets."""
     clean = worker.redactor.text
     return replace(
         fault,
@@ -151,12 +151,18 @@ def redacted(fault: Fault, worker: Worker) -> Fault:
 
 
 def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> bool:
-    """Into the attempt's row. False: it was taken from us."""
+    """Write the fault to the attempt's row. False: the attempt was taken from us."""
     fault = redacted(fault, worker)
     order, usage = work.order, work.began.usage.most(work.meter.usage())
-    said = (fault.error, fault.message, fault.traceback)
+    fault_fields = (fault.error, fault.message, fault.traceback)
     row = AttemptFinished(
-        order.run, order.ripple, order.attempt, status, worker.clock.now(), *said, usage=usage
+        order.run,
+        order.ripple,
+        order.attempt,
+        status,
+        worker.clock.now(),
+        *fault_fields,
+        usage=usage,
     )
     return worker.history.finished(order.line, row)
 
@@ -198,20 +204,20 @@ def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
             )
         ]
     )
-    told = {
+    written = {
         "tables": len(tables),
         "rows": sum(table.rows for table in tables.values()),
         "skipped": done.skipped,
     }
     worker.log.info(
-        "ripple succeeded", extra={**told, "seconds": usage.seconds, "peak_mib": usage.peak_mib}
+        "ripple succeeded", extra={**written, "seconds": usage.seconds, "peak_mib": usage.peak_mib}
     )
     return {"outcome": "ok"}
 
 
 def _pause(paused: Pauses, discarded: Sequence[str], work: Work, worker: Worker) -> Answer:
-    """The state machine waits, and calls again. A pause that begins after the deadline is the
-    end of it.
+    """The state machine waits, and calls again. A pause that would begin after the deadline ends
+    the attempt.
     """
     order, now = work.order, worker.clock.now()
     if (left := (work.deadline - now).total_seconds()) <= 0:

@@ -1,8 +1,8 @@
-"""What the end of an attempt's process says of the attempt: what it has sent, or how it died
-without a word.
+"""What the end of an attempt's process means for the attempt: the message that it sent, or how it
+died without one.
 
-What it has sent is foreign until it is checked. What the author's code did is a failure of the
-author's; a process that was killed from outside is the world's doing.
+The message is foreign input until it is checked. A failure of the author's code is the author's. A
+process that was killed from outside is not the author's failure.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.foreign import Redactor
 from duckstring.model.names import POND_NAME
-from duckstring.worker.attempt_process import MUTE_EXIT, TOLD
+from duckstring.worker.attempt_process import MUTE_EXIT, TABLE_FIELDS
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.descendants import Exit
 from duckstring.worker.memory_kills import kernel_kills
@@ -30,8 +30,8 @@ _NEARLY_ALL = 0.9
 
 
 class ProcessDiedError(TransientError):
-    """An attempt's process was ended from outside. The world answers, so the next attempt need not
-    wait: what this one had started elsewhere may still be going, and is to be attached to.
+    """An attempt's process was ended from outside. AWS answers, so the next attempt need not wait:
+    external work that this attempt started may still run, and has to be attached to.
     """
 
 
@@ -54,16 +54,16 @@ Known = Done | Fault | Cut | Pauses
 
 
 class Memory:
-    """Whether a process that was killed had wanted too much memory."""
+    """Whether a process that was killed had used too much memory."""
 
     def __init__(self, mib: int, kills: Callable[[], int | None] = kernel_kills) -> None:
-        """Of ``mib``; 0: not known. Made before the process begins."""
+        """A place with ``mib`` (0: not known). Make this before the process begins."""
         self._mib, self._kills = mib, kills
         self._before = kills()
 
     def killed(self, ended: Exit) -> bool:
-        """The kernel counts what it kills. Where it does not: whether the process had nearly all
-        that there is.
+        """Whether the kernel's count of memory kills has grown. Where there is no such count:
+        whether the process had used nearly all the memory.
         """
         now = self._kills()
         if self._before is not None and now is not None:
@@ -84,18 +84,18 @@ def known(
     Args:
         outcome: what is known of its process.
         ripple: whose it was.
-        memory: tells a process that was killed for its memory.
-        redactor: what no text may tell.
+        memory: recognizes a process that was killed for its memory.
+        redactor: removes secrets from texts.
         key_of: where this attempt's version of a table lies.
 
     Raises:
-        TransientError: the world did not answer.
+        TransientError: AWS did not answer.
         ProcessDiedError: the process was ended from outside.
     """
     outcome = _clean(outcome, redactor.text)
     if outcome.why:
-        said = outcome.end or {}
-        return Cut(str(said.get("traceback") or ""))
+        sent = outcome.end or {}
+        return Cut(str(sent.get("traceback") or ""))
     match outcome.end:
         case {
             "end": "returned",
@@ -140,7 +140,7 @@ def known(
 
 
 def _clean(outcome: Outcome, clean: Callable[[str], str]) -> Outcome:
-    """Its texts without secrets, and as every store takes them. Names of tables are checked
+    """Its texts without secrets, in a form that every store accepts. Names of tables are checked
     instead.
     """
     end = outcome.end and {
@@ -158,7 +158,7 @@ def discarded(outcome: Outcome) -> list[str]:
 
 
 def _reads(found: object) -> tuple[str, ...] | None:
-    """Tables of Sources; None: any."""
+    """Tables of Sources. None: it may have read any."""
     if not isinstance(found, list) or not all(
         isinstance(name, str) and _is_of_a_source(name) for name in found
     ):
@@ -173,7 +173,7 @@ def _is_of_a_source(name: str) -> bool:
 
 
 def _names(found: object) -> frozenset[str] | None:
-    """Names of tables; None: they are none."""
+    """Names of tables. None: they are not valid names."""
     if not isinstance(found, list) or not all(
         isinstance(name, str) and POND_NAME.fullmatch(name) for name in found
     ):
@@ -186,8 +186,8 @@ def _tables(found: list[Any], key_of: Callable[[str], str]) -> dict[str, TableVe
     for one in found:
         if (
             not isinstance(one, dict)
-            or [type(one.get(name)) for name in TOLD] != [str, str, int, int, str]
-            or len(one) != len(TOLD)
+            or [type(one.get(name)) for name in TABLE_FIELDS] != [str, str, int, int, str]
+            or len(one) != len(TABLE_FIELDS)
         ):
             return None
         table = TableVersion(**one)

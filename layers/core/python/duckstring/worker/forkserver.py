@@ -22,12 +22,12 @@ _PATIENCE = 10.0
 
 
 class ForkServer:
-    """The worker's end. The server starts with ``start``, or when first something is forked; a
-    dead one is replaced.
+    """The worker's side. The server starts with ``start``, or when the first process is forked. A
+    dead server is replaced.
     """
 
     def __init__(self, made: Callable[[], socket.socket]) -> None:
-        """``made`` gives the door of a new one: ``Origin.fork_server``."""
+        """``made`` gives the connection to a new server: ``Origin.fork_server``."""
         self._made = made
         self._server: _Server | None = None
 
@@ -44,9 +44,9 @@ class ForkServer:
             self._server = _Server(self._made())
 
     def fork(self, folders: Folders, descriptors: Sequence[int], *, ahead: bool = False) -> Forked:
-        """A process for an attempt. It begins at once; the descriptors stay the caller's here.
+        """Fork a process for an attempt. It begins at once. The caller keeps its own descriptors.
 
-        ``ahead``: another one is at work, so a server that is dead is not replaced now.
+        ``ahead``: another process is at work, so a dead server is not replaced now.
 
         Raises:
             TransientError: no process can be had.
@@ -65,7 +65,9 @@ class ForkServer:
         )
 
     def imported(self, names: Collection[str]) -> None:
-        """An attempt has imported these: whatever is forked from now on finds them."""
+        """An attempt has imported these modules. Processes that are forked from now on have
+        them.
+        """
         if self._server is not None:
             self._server.imported(names)
 
@@ -111,9 +113,9 @@ class _Server:
     def imported(self, names: Collection[str]) -> None:
         if new := (LIBRARIES & set(names)) - self._imported:
             self._imported |= new
-            self.tell(do="import", names=sorted(new))
+            self.send_order(do="import", names=sorted(new))
 
-    def tell(self, **word: object) -> None:
+    def send_order(self, **word: object) -> None:
         with suppress(OSError):
             self.door.sendall(line(word))
 
@@ -128,24 +130,24 @@ class _Server:
             for pid in [*descendants(self._pid), self._pid]:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
-        with suppress(OSError):  # one that has not come yet ends as it comes
+        with suppress(OSError):  # one that has not arrived yet ends when it arrives
             self.door.shutdown(socket.SHUT_RDWR)
 
-    def hear(self) -> None:
-        """Take what it has said by now, of whichever process. Where it is gone, so are all that
-        it has forked.
+    def receive(self) -> None:
+        """Take what it has sent by now, about any process. If the server is gone, so are all the
+        processes that it has forked.
         """
         try:
-            said = self.door.recv(MOST_WORDS)
+            received = self.door.recv(MOST_WORDS)
         except OSError:
-            said = b""
-        if not said:
+            received = b""
+        if not received:
             self._is_gone = True
             for forked in self._forked.values():
                 forked.gone = True
             self._forked.clear()
             return
-        *lines, self._rest = (self._rest + said).split(b"\n")
+        *lines, self._rest = (self._rest + received).split(b"\n")
         for word in map(json.loads, lines):
             self._take(word)
 
@@ -167,7 +169,9 @@ class _Server:
 
 
 def _close(door: socket.socket, owner: int) -> None:
-    """It ends once it hears no more, and with it all that it has forked: wait for that."""
+    """The server ends when its connection closes, and with it all that it has forked. Wait for
+    that.
+    """
     if os.getpid() == owner:
         until = time.monotonic() + _PATIENCE
         with suppress(OSError):
@@ -181,8 +185,8 @@ def _close(door: socket.socket, owner: int) -> None:
 
 @dataclass(slots=True, eq=False)
 class Forked:
-    """A process that was forked. ``pid`` is known once it has begun, ``exit`` once it and all
-    that it had started are gone.
+    """A forked process. ``pid`` is known once it has begun, ``exit`` once it and all that it had
+    started are gone.
     """
 
     _server: _Server
@@ -195,24 +199,24 @@ class Forked:
         """Readable when there is news, of this process or another one."""
         return self._server.door.fileno()
 
-    def hear(self) -> None:
-        """Take the news. Where the server itself is gone, so is the process, and ``exit`` is not
-        known.
+    def receive(self) -> None:
+        """Take the news. If the server itself is gone, so is the process, and ``exit`` is
+        unknown.
         """
-        self._server.hear()
+        self._server.receive()
 
     def signal(self, number: int) -> None:
         """Send the process a signal."""
         self._server.go_on()
-        self._server.tell(do="signal", number=self._number, signal=number)
+        self._server.send_order(do="signal", number=self._number, signal=number)
 
     def end(self) -> None:
         """Kill it and all that it has started."""
         self._server.go_on()
-        self._server.tell(do="end", number=self._number)
+        self._server.send_order(do="end", number=self._number)
 
     def abandon(self) -> None:
-        """Kill the server, which does not answer, with all that it has started: the next attempt
-        gets another one.
+        """Kill a server that does not answer, with all that it has started. The next attempt gets
+        another one.
         """
         self._server.kill()

@@ -1,10 +1,9 @@
-"""A fork server's own life: it forks a process for each attempt, and ends what that has left
-behind.
+"""The fork server's process: it forks a process for each attempt, and ends what that leaves behind.
 
-It runs no author's code, talks to nobody but the worker that it serves, holds none of the
-descriptors of others, and has one thread, with an open DuckDB, which is forked too. An attempt's
-process is its child; when that has ended, or is to end, the server ends whatever it has left
-behind, and says so. When the worker is gone, so are all of them.
+It runs no author's code and talks only to the worker that it serves. It holds no descriptors of
+others. It has one thread, with an open DuckDB, which is forked too. An attempt's process is its
+child. When that has ended, or is to end, the server ends whatever it has left behind, and reports
+that. When the worker is gone, the server ends all of them.
 """
 
 from __future__ import annotations
@@ -52,8 +51,8 @@ _STREAMS_EACH, _MOST_ORDERS = 4, 2
 
 
 class Folders(NamedTuple):
-    """Of one attempt: ``home`` for what its process keeps, ``temporary`` for the author's
-    temporary files.
+    """The folders of one attempt: ``home`` for what its process keeps, ``temporary`` for the
+    author's temporary files.
     """
 
     home: str
@@ -67,14 +66,12 @@ which they were given.
 
 
 def line(word: Mapping[str, object]) -> bytes:
-    """A word as it is sent, either way."""
+    """One message, as both sides send it."""
     return json.dumps(word).encode("ascii") + b"\n"
 
 
 def serve(door: socket.socket, begin: Start) -> NoReturn:
-    """Serve the worker at the other end of ``door``; each process that is forked calls
-    ``begin``.
-    """
+    """Serve the worker at the other end of ``door``. Each forked process calls ``begin``."""
     try:
         adopt()
         loop = _Loop(door, begin)
@@ -91,7 +88,7 @@ def serve(door: socket.socket, begin: Start) -> NoReturn:
 
 
 def _be(word: Mapping[str, Any]) -> None:
-    """Have what a process that the worker had forked would have."""
+    """Take over the settings that a process forked by the worker itself would have."""
     with suppress(OSError):
         os.chdir(word["folder"])
     os.environ.clear()
@@ -99,13 +96,13 @@ def _be(word: Mapping[str, Any]) -> None:
         {name: value for name, value in word["environment"].items() if name not in HIDDEN}
     )
     sys.path[:], sys.argv[:] = word["path"], word["given"]
-    # What multiprocessing starts would import the program that is there now.
+    # multiprocessing would otherwise import the program that is there now.
     sys.modules["__main__"] = types.ModuleType("__main__")
 
 
 def let_go(but: int) -> None:
-    """Put nothing into the place of each of the parent's descriptors, so that objects which
-    still name them can do no harm.
+    """Replace each of the parent's descriptors by nothing, so that objects which still refer to
+    them can do no harm.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in _descriptors():
@@ -140,7 +137,7 @@ class _Child:
 
 
 class _Loop:
-    """The server's loop: orders at the door, and children that end."""
+    """The server's loop: orders from the worker, and children that end."""
 
     def __init__(self, door: socket.socket, begin: Start) -> None:
         self._door, self._begin, self._rest = door, begin, b""
@@ -164,24 +161,26 @@ class _Loop:
                     with suppress(BlockingIOError):
                         self._bell.recv(MOST_WORDS)
                     self._look()
-                if self._door in events and not self._hear():
+                if self._door in events and not self._receive():
                     return
 
     def end(self) -> None:
-        """The parent is gone, so nobody else is left to do it: kill what was forked, and remove
-        its folders.
+        """The parent is gone, so this process has to kill what was forked and remove its
+        folders.
         """
         end_all([child.pid for child in self._children.values()])
         for child in self._children.values():
             for folder in child.folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _hear(self) -> bool:
-        said, given, _, _ = socket.recv_fds(self._door, MOST_WORDS, _STREAMS_EACH * _MOST_ORDERS)
-        if not said:
+    def _receive(self) -> bool:
+        received, given, _, _ = socket.recv_fds(
+            self._door, MOST_WORDS, _STREAMS_EACH * _MOST_ORDERS
+        )
+        if not received:
             return False
         self._given += given
-        *lines, self._rest = (self._rest + said).split(b"\n")
+        *lines, self._rest = (self._rest + received).split(b"\n")
         for word in map(json.loads, lines):
             self._do(word)
         return True
@@ -203,7 +202,8 @@ class _Loop:
             case "signal" if child:
                 os.kill(child.pid, word["signal"])
             case "end" if child:
-                # One that not even SIGKILL ends (it waits for a disk) is left to the system.
+                # A process that even SIGKILL does not end (it waits for a disk) is left to the
+                # system.
                 killed = {child.pid: Exit(int(signal.SIGKILL), 0)}
                 self._say_ended(killed | end_all([child.pid], self._others(child)))
 
@@ -233,8 +233,8 @@ class _Loop:
             os._exit(1)
 
     def _look(self) -> None:
-        """An attempt's process that has ended takes along whatever it has started. One that
-        waits has started nothing.
+        """When an attempt's process has ended, end whatever it has started. A process that still
+        waits for its order has started nothing.
         """
         if not self._children:
             reap()

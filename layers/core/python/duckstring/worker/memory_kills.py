@@ -23,9 +23,7 @@ _COUNT = "oom_kill"
 
 
 def kernel_kills(files: Sequence[Path] = FILES) -> int | None:
-    """How many processes of this container the kernel has killed for memory; None: it does not
-    tell.
-    """
+    """How many processes of this container the kernel has killed for memory. None: not known."""
     for path in files:
         with suppress(OSError, ValueError):
             counts = dict(
@@ -39,6 +37,6 @@ def kernel_kills(files: Sequence[Path] = FILES) -> int | None:
 
 
 def peak_mib() -> float:
-    """The most memory that one child of this process had, of those that are over."""
+    """The most memory that any ended child of this process had."""
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

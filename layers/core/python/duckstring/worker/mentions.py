@@ -1,8 +1,9 @@
 """Which of its Sources' tables a Ripple's SQL may read: those whose names its package has anywhere.
 
 SQL reaches DuckDB in many ways (relations made of relations, text put together), and not all of
-them can be read back. A name that a statement uses comes from somewhere, and what is in no file of
-the package is taken as not read. This errs on the side of reading: a name in a comment counts.
+them can be read back. A name that a statement uses must come from somewhere, so a name that is in
+no file of the package counts as not read. This errs on the side of reading: a name in a comment
+counts.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def tables_read(pond: Pond, root: Path) -> tuple[str, ...] | None:
-    """The Sources' tables that an attempt has read, or may have, as ``source.table``; None: it
+    """The Sources' tables that an attempt has read, or may have read, as ``source.table``. None: it
     may have read any.
     """
     if not pond.has_sql or not pond.sources:
@@ -43,8 +44,8 @@ def _named(sources: Mapping[str, SourceTables], named: frozenset[str]) -> set[st
 
 @lru_cache(maxsize=4)
 def words_of(root: Path) -> frozenset[str] | None:
-    """Every word in the files of a package, in lower case; None: too much to look at, or its
-    code asks for names of tables.
+    """Every word in the files of a package, in lower case. None: there is too much to search, or
+    its code asks for names of tables.
     """
     found: set[str] = set()
     left = _MOST_BYTES

@@ -1,8 +1,8 @@
-"""A killed Ripple's own function is called, once: to cancel what the Ripple started elsewhere. Best
-effort, and recorded.
+"""Calls a killed Ripple's own ``on_kill`` function once, to cancel what the Ripple started
+elsewhere. This is best effort, and recorded.
 
-Its worker is given time to leave first: what it was about to start, and to remember, is to be
-cancelled as well.
+The Ripple's worker is first given time to leave, because whatever it was about to start or remember
+has to be cancelled as well.
 """
 
 from __future__ import annotations
@@ -36,25 +36,27 @@ _SPARE_SECONDS = 10.0
 
 
 class KillHistory(Protocol):
-    """The row of an attempt, as one has it who calls ``on_kill``."""
+    """The row of an attempt, as the caller of ``on_kill`` needs it."""
 
     def seen(self, line: Line, *, run: int, ripple: str, attempt: int) -> AttemptSeen:
-        """How it stands."""
+        """The state of the attempt."""
 
     def claim_on_kill(self, line: Line, *, run: int, ripple: str, attempt: int) -> bool:
-        """Write that ``on_kill`` is called; False: somebody has."""
+        """Write that ``on_kill`` is called. False: that is written already."""
 
     def called_on_kill(self, line: Line, row: OnKillCalled) -> None:
         """Write how the call ended."""
 
     def lost_on_kill(self, line: Line, row: OnKillCalled) -> None:
-        """The same of one whose process ended before it could say so; nothing where it has."""
+        """Write that a call's process ended before it could report. This does nothing if it has
+        reported.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class KillOrder:
-    """Whose ``on_kill`` to call. The run is gone from the line's state, so all that there is to
-    know comes with it.
+    """Whose ``on_kill`` to call. The run is gone from the line's state, so everything that the call
+    needs comes with the order.
     """
 
     line: Line
@@ -71,14 +73,14 @@ class KillOrder:
 
 
 def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
-    """Wait for the attempt's worker to leave, then call, unless somebody has.
+    """Wait for the attempt's worker to leave, then make the call, unless it was made already.
 
     Returns:
         ``confirmed``: it returned; ``requested``: it returned ``Requested``; ``refused``: it
         raised, or took too long; ``ok``: nothing was to be called.
 
     Raises:
-        TransientError: the world did not answer; nothing was called.
+        TransientError: AWS did not answer; nothing was called.
     """
     secrets = variables(worker.secrets)
     worker.redactor.learn(secrets)
@@ -90,15 +92,15 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
     if not kills.claim_on_kill(
         order.line, run=order.run, ripple=order.ripple, attempt=order.attempt
     ):
-        # Lambda asks again where the one before died. It is called once; but nobody else would say
-        # that it did not come back.
+        # Lambda invokes again after a death. The function is called only once, but its missing
+        # return has to be recorded here.
         kills.lost_on_kill(
             order.line,
             OnKillCalled(order.run, order.ripple, order.attempt, "refused", _died(order)),
         )
         worker.log.info("on_kill was called before")
         return "ok"
-    how, message = _told(_call(order, package, secrets, worker), order)
+    how, message = _kill_result(_call(order, package, secrets, worker), order)
     kills.called_on_kill(
         order.line, OnKillCalled(order.run, order.ripple, order.attempt, how, message)
     )
@@ -116,7 +118,7 @@ def _wait(order: KillOrder, worker: Worker, kills: KillHistory) -> AttemptSeen:
 
 
 def _has_left(seen: AttemptSeen) -> bool:
-    """What a worker has ended itself it has let go of."""
+    """Whether the worker has left. A worker that ended the attempt itself has left."""
     return seen.status in TAKEN if seen.away else seen.status not in {"", "running", *TAKEN}
 
 
@@ -146,7 +148,7 @@ def _call(order: KillOrder, package: Path, secrets: Mapping[str, str], worker: W
         return Fault(type(error).__name__, error.message, "")
 
 
-def _told(ended: Known, order: KillOrder) -> tuple[KillEnd, str]:
+def _kill_result(ended: Known, order: KillOrder) -> tuple[KillEnd, str]:
     match ended:
         case Done(requested=True):
             return "requested", ended.value or ""
@@ -200,7 +202,7 @@ def _surroundings(order: KillOrder, worker: Worker, *, ends: Instant) -> Surroun
 
 
 class _Kept:
-    """What an attempt left behind: to be looked at only."""
+    """What an attempt left behind, read only."""
 
     def __init__(self, entries: Mapping[str, str]) -> None:
         self._entries = entries

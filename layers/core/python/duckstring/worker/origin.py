@@ -1,8 +1,8 @@
 """The process that fork servers are forked from.
 
-It is forked before its parent imports a client of AWS, and never does so itself. So each process
-that comes from it has a third fewer pages to copy, and to give back at its end, than one of the
-parent's own would have (25 MB instead of 38). It has one thread; its parent may have many by then.
+It is forked before its parent imports an AWS client, and never imports one itself. So each process
+forked from it has a third fewer pages to copy and to free than a process forked from the parent (25
+MB instead of 38). It has one thread, while its parent may have many by then.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PATIENCE, _LOOK = 2.0, 0.005
 
 
 class Origin:
-    """The parent's end. Processes that are forked from the parent may use it, too."""
+    """The parent's side. Processes that are forked from the parent may use it, too."""
 
     def __init__(self, prepare: Callable[[], None], begin: Start) -> None:
         """The process calls ``prepare`` once; each one that is made for an attempt calls
@@ -40,12 +40,13 @@ class Origin:
         self._process: _Process | None = None
 
     def start(self) -> None:
-        """Have the process. Call it before this one has threads."""
+        """Start the process. Call this before the current process has threads."""
         if self._process is None:
             self._process = _Process(self._prepare, self._begin)
 
     def fork_server(self) -> socket.socket:
-        """The door of a new fork server, which is as this process is: folder, environment, paths.
+        """The connection to a new fork server, which gets this process's folder, environment and
+        paths.
 
         Raises:
             TransientError: no process can be had.
@@ -62,7 +63,7 @@ class Origin:
         )
 
     def close(self) -> None:
-        """End it, unless others use it. Fork servers live on."""
+        """End it, unless others use it. Fork servers keep running."""
         if self._process is not None:
             self._process.close()
             self._process = None
@@ -73,7 +74,7 @@ class _Process:
         # Inherited by nothing that this process starts.
         self._orders, theirs = socket.socketpair()
         with theirs, warnings.catch_warnings():
-            # It is about threads that the child misses; the child needs none.
+            # The warning is about threads that the child lacks; the child needs none.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._pid = os.fork()
             if not self._pid:
@@ -126,7 +127,7 @@ def _live(orders: socket.socket, prepare: Callable[[], None], begin: Start) -> N
         prepare()
         gc.collect()
         gc.freeze()
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # their exit codes are not used
         while True:
             word, given, _, _ = socket.recv_fds(orders, len(_SERVE), 1 + len(_STREAMS))
             if not word:

@@ -1,9 +1,9 @@
 """What an author logs and prints in the attempt's process, on its way to the parent, which writes
 the log.
 
-Python's own streams and loggers send messages, so their lines keep their order. What else writes to
-the descriptors 1 and 2 (child processes, libraries in C) is read from there by the parent, line by
-line.
+Python's own streams and loggers send messages, so their lines keep their order. Anything else that
+writes to the descriptors 1 and 2 (child processes, libraries in C) is read from there by the
+parent, line by line.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _getpid = os.getpid
 
 
 class Stream(io.TextIOWrapper):
-    """``sys.stdout`` or ``sys.stderr``: a stream over the descriptor, whose text becomes
-    messages, a line each.
+    """``sys.stdout`` or ``sys.stderr``: a stream over the descriptor, whose text becomes messages,
+    one for each line.
     """
 
     def __init__(self, number: int, name: Literal["stdout", "stderr"], link: Writer) -> None:
@@ -75,7 +75,9 @@ class Stream(io.TextIOWrapper):
 
     @override
     def flush(self) -> None:
-        """Send what has no end yet, and write out what went to the buffer beneath."""
+        """Send the text that has no end of line yet, and write out what went to the buffer
+        beneath.
+        """
         rest, self._part = self._part, ""
         if rest:
             self._say(rest, goes_on=True)
@@ -87,12 +89,12 @@ class Stream(io.TextIOWrapper):
             return
         self._saying.now = True
         try:
-            told = {"stream": self._name, "at": time.time()}
+            common = {"stream": self._name, "at": time.time()}
             starts = range(0, len(lines), LONGEST_TEXT)
             for start in starts:
                 more = goes_on or start != starts[-1]
                 self._link.send(
-                    {"lines": lines[start : start + LONGEST_TEXT], "goes_on": more} | told
+                    {"lines": lines[start : start + LONGEST_TEXT], "goes_on": more} | common
                 )
         except OSError:
             super().write(lines + "\n")
@@ -104,14 +106,14 @@ class Relay(logging.Handler):
     """Sends log records to the parent."""
 
     def __init__(self, link: Writer) -> None:
-        """Over ``link``."""
+        """Send over ``link``."""
         super().__init__()
         self._link, self._pid = link, _getpid()
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one record. One that cannot be formatted is the author's to see, as Python has
-        it.
+        """Send one record. A record that cannot be formatted is reported to the author as Python
+        does it.
         """
         try:
             if _getpid() != self._pid:
@@ -128,7 +130,7 @@ def _described(record: logging.LogRecord) -> dict[str, object]:
         for name, value in record.__dict__.items()
         if name not in _PLAIN
     }
-    told: dict[str, object] = {
+    message: dict[str, object] = {
         "level": record.levelno,
         "logger": record.name,
         "message": cut(record.getMessage(), LONGEST_TEXT),
@@ -139,13 +141,13 @@ def _described(record: logging.LogRecord) -> dict[str, object]:
         "more": more,
     }
     if record.exc_info and record.exc_info[1] is not None:
-        told["trace"] = _trace_of(record.exc_info[1])
-        told["raised"] = record.exc_info[1].__class__.__name__
-    return told
+        message["trace"] = _trace_of(record.exc_info[1])
+        message["raised"] = record.exc_info[1].__class__.__name__
+    return message
 
 
 def _trace_of(error: BaseException) -> str:
-    """Its author's code is called for the text: what that raises costs the frames, not the
+    """The traceback. Its text calls the author's code: an error there costs the frames, not the
     record.
     """
     try:
@@ -155,7 +157,7 @@ def _trace_of(error: BaseException) -> str:
 
 
 def _simple(value: object) -> object:
-    """As JSON has it; what JSON does not have, as text."""
+    """The value in a JSON form; as text if JSON has no form for it."""
     return plain(value, _text_of, depth=_DEEPEST, most=_MOST_MEMBERS)
 
 
@@ -164,8 +166,8 @@ def _text_of(value: object) -> str:
 
 
 def reset_loggers() -> None:
-    """Have every logger pass its records on, up to the root. Each that is touched costs a forked
-    process a page: do it before.
+    """Make every logger pass its records on, up to the root. Each touched logger costs a forked
+    process a page, so call this before forking.
     """
     for logger in logging.Logger.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
@@ -177,8 +179,8 @@ def reset_loggers() -> None:
 
 
 def begin_output(link: Writer) -> logging.Logger:
-    """Send prints and log records over ``link``; gives the Pond's own logger, which no
-    configuration of logging knows.
+    """Send prints and log records over ``link``. Returns the Pond's own logger, which logging
+    configuration cannot reach.
     """
     relay = Relay(link)
     sys.stdout = sys.__stdout__ = Stream(1, "stdout", link)  # type: ignore[misc]
@@ -190,14 +192,14 @@ def begin_output(link: Writer) -> logging.Logger:
 
 
 def end_output() -> None:
-    """Send what was printed without an end."""
+    """Send what was printed without an end of line."""
     for stream in {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__} - {None}:
         with suppress(Exception):
             stream.flush()  # type: ignore[union-attr]
 
 
 class Lines:
-    """What arrives from a descriptor, as texts of whole lines: those that were there together."""
+    """Splits what arrives from a descriptor into texts of whole lines."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -210,7 +212,7 @@ class Lines:
         return [_text(lines)] if lines else []
 
     def finish(self) -> list[str]:
-        """What has no end."""
+        """The text after the last end of line."""
         return self.feed(b"\n") if self._rest else []
 
 

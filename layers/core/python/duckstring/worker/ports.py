@@ -41,17 +41,19 @@ class AttemptHistory(Protocol):
     """Rows of attempts. A row that the orchestrator has closed stays as it is."""
 
     def started(self, line: Line, row: AttemptStarted) -> Began | None:
-        """Write that an attempt runs. None: it was taken from its worker before it began."""
+        """Write that an attempt runs. None: the attempt was taken from its worker before it
+        began.
+        """
 
     def paused(self, line: Line, row: AttemptPaused) -> bool:
-        """Write that it goes on later. False: it was taken from its worker meanwhile."""
+        """Write that it continues later. False: the attempt was taken from its worker meanwhile."""
 
     def finished(self, line: Line, row: AttemptFinished) -> bool:
-        """Complete its row. False: it was taken from its worker meanwhile."""
+        """Complete its row. False: the attempt was taken from its worker meanwhile."""
 
     def taken(self, line: Line, *, run: int, ripple: str, attempt: int) -> str | None:
-        """The status by which an attempt was taken from its worker (killed, lost, crashed); None
-        as far as one knows.
+        """The status by which an attempt was taken from its worker (killed, lost, crashed). None:
+        it was not, as far as is known.
         """
 
     def left(self, line: Line, *, run: int, ripple: str, attempt: int, at: Instant) -> None:
@@ -69,16 +71,16 @@ class Memories(Protocol):
     """What Ripples remember."""
 
     def of(self, line: Line, *, run: int, ripple: str, tried: int, attempt: int) -> Memory:
-        """That of one try, on behalf of one of its attempts."""
+        """The memory of one try, for one of its attempts."""
 
     def last(self, line: Line, *, run: int, ripple: str, tried: int) -> Mapping[str, str]:
-        """That of one try as it was left, for one who only looks."""
+        """The memory of one try as it was left, read only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What the Catchment's ripple function has: the line weighs by it what an attempt took
-    elsewhere. 0: not known.
+    """The limits of the Catchment's ripple function. The line compares what an attempt used
+    elsewhere with them. 0: not known.
     """
 
     seconds: float = 0.0
@@ -87,10 +89,10 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the state machine asks for.
+    """What the state machine orders.
 
-    ``pauses`` counts those of the Ripple's branch. ``seconds`` is how long this invocation may
-    take, where that has a limit: the function's.
+    ``pauses`` counts the pauses of the Ripple's branch. ``seconds`` is how long this invocation may
+    take, if it has a limit: the function's.
     """
 
     line: Line
@@ -104,20 +106,21 @@ class Order:
 
 
 def _unlabelled(_keys: Mapping[str, object]) -> None:
-    """Where nobody labels log lines."""
+    """The default of ``Worker.label``: log lines get no labels."""
 
 
 def _unasked(_seconds: float) -> None:
-    """Where nobody asks how long an attempt may take."""
+    """The default of ``Worker.begins``: nothing needs the time limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What an attempt needs of the world.
+    """What an attempt needs from outside.
 
-    ``processes`` gives each attempt one of its own. ``keys`` are the credentials that its code is
-    given, as they are now. ``label`` puts keys on each line of the log until the attempt has ended.
-    ``begins`` is told the seconds that the attempt may take, before the author's code is called.
+    ``processes`` gives each attempt a process of its own. ``keys`` are the credentials that its
+    code is given, as they are now. ``label`` puts keys on each line of the log until the attempt
+    has ended. ``begins`` gets the seconds that the attempt may take, before the author's code is
+    called.
     """
 
     states: StateReader

@@ -34,7 +34,7 @@ Ends = tuple[socket.socket, socket.socket, int, int]
 
 
 class Process:
-    """One attempt's process. It exists before it is known what it is to call."""
+    """One attempt's process. It exists before its order is known."""
 
     def __init__(
         self, forked: Forked, folders: Folders, ends: Ends, keys: AttemptKeys | None
@@ -46,14 +46,14 @@ class Process:
         self.imported: Collection[str] = ()
         """Libraries that its attempt has imported."""
         self._release = weakref.finalize(self, _release, ends, folders, os.getpid())
-        with suppress(OSError):  # it has died: that is seen at its end
+        with suppress(OSError):  # it has died, which is noticed at its end
             self.link.sendall(self.key + packed(keys))
 
     @property
     def is_ready(self) -> bool:
-        """Whether it lives, and nobody has used it."""
+        """Whether it lives and is unused."""
         while not self.forked.gone and _is_readable(self.forked, 0):
-            self.forked.hear()
+            self.forked.receive()
         return not self.is_used and not self.forked.gone and self.home.is_dir()
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class Process:
         self.forked.end()
         while not self.forked.gone and time.monotonic() < until:
             if _is_readable(self.forked, _LOOK_SECONDS):
-                self.forked.hear()
+                self.forked.receive()
         if not self.forked.gone:
             self.forked.abandon()
 
@@ -88,7 +88,7 @@ class Processes:
 
     @contextmanager
     def one(self) -> Iterator[Process]:
-        """A process for one attempt, which is gone after the block, with its folders.
+        """A process for one attempt. It ends with the block, and its folders are deleted.
 
         One that was not used is kept for the next attempt.
 
@@ -152,7 +152,7 @@ def _ends() -> tuple[Ends, Ends]:
 
 
 def _release(ends: Ends, folders: Folders, owner: int) -> None:
-    """In a process that is forked from this one nothing: all of it is the parent's."""
+    """Do nothing in a process that is forked from this one: everything belongs to the parent."""
     if os.getpid() == owner:
         _close(ends)
         for one in folders:

@@ -33,8 +33,8 @@ class Project:
         self._declared: list[Declared] | None = None
 
     def enter(self) -> None:
-        """From here on imports find this project's modules first; of ours and the standard
-        library's none is hidden.
+        """From here on imports find this project's modules first. Our modules and the standard
+        library's are not hidden.
         """
         folders = list(dict.fromkeys([str((self.root / self.module).parent), str(self.root)]))
         for name in self._names_to_hide(folders):
@@ -71,7 +71,7 @@ class Project:
             raise
 
     def _names_to_hide(self, folders: list[str]) -> list[str]:
-        """Modules of the worker that the project has its own of."""
+        """Modules of the worker for which the project has its own."""
         entries = [
             entry for folder in folders if Path(folder).is_dir() for entry in Path(folder).iterdir()
         ]
@@ -80,8 +80,7 @@ class Project:
             for entry in entries
             if entry.suffix == ".py" or (entry / "__init__.py").is_file()
         }
-        # Looked up, not looked through: each name that is touched costs the forked process a page
-        # of its own.
+        # Looked up, not iterated: each touched name costs the forked process a page.
         loaded = {top for top in tops if top in sys.modules and top not in sys.stdlib_module_names}
         loaded -= {"duckstring", "__main__"}
         return [name for name in sys.modules if name.partition(".")[0] in loaded] if loaded else []
@@ -91,7 +90,7 @@ def unpack(package: bytes, into: Path) -> None:
     """Unpack a package; names that would leave the folder are made to stay (zipfile does).
 
     Raises:
-        RippleError: it is no zip, or larger than a package may be.
+        RippleError: it is not a zip, or larger than a package may be.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(package)) as archive:
@@ -114,8 +113,8 @@ class _Kept:
 
 
 class ProjectCache:
-    """The packages that this process has unpacked, the latest few of them. One that somebody has
-    changed is unpacked anew.
+    """The packages that this process has unpacked, the latest few of them. A package whose files
+    were changed is unpacked again.
     """
 
     def __init__(self, *, most: int = 32) -> None:
@@ -146,9 +145,8 @@ class ProjectCache:
 
 
 def _files(root: Path) -> Iterator[tuple[str, int, int]]:
-    """Name, size and last change of each file; what Python compiles beside them does not count.
-
-    Not its time of modification, which anybody may set back.
+    """Name, size and last change of each file, without compiled files. The time of modification is
+    not used, because anybody may set it back.
     """
     with suppress(OSError):
         for path in root.rglob("*"):

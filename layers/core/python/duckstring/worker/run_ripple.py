@@ -1,13 +1,13 @@
 """One attempt of one Ripple, from the invocation to the report.
 
-This is the process of the invocation: it talks to AWS, and calls no author's code. That runs in a
-process of its own, which is forked at once and made ready while the line's state and the rest is
-read.
+This is the process of the invocation: it talks to AWS, and calls no author's code. That code runs
+in a process of its own, which is forked at once and prepared while the line's state and the other
+inputs are read.
 
-Nothing of it is seen by anybody before the orchestrator has accepted the report: tables lie under
-keys of this attempt alone. An attempt that is not the current one does nothing and says "ok", so
-that a branch of an abandoned execution ends. An attempt that pauses has several invocations, one
-after the other.
+Nobody sees anything of an attempt before the orchestrator has accepted the report: its tables lie
+under keys of this attempt alone. An attempt that is not the current one does nothing and answers
+"ok", so that a branch of an abandoned execution ends. An attempt that pauses has several
+invocations, one after the other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from duckstring.model.attempts import LONGEST, AttemptStarted, Began
 from duckstring.model.names import table_key
 from duckstring.worker.attempt_process import Call
 from duckstring.worker.author_log import AuthorLog
-from duckstring.worker.endings import Answer, Work, abandon, out_of_time, tell
+from duckstring.worker.endings import Answer, Work, abandon, out_of_time, report_end
 from duckstring.worker.ends import Memory, discarded, known
 from duckstring.worker.ports import Order, Worker
 from duckstring.worker.processes import Process
@@ -52,7 +52,7 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
         if the function's time ended first.
 
     Raises:
-        TransientError: the world did not answer. This, like every exception from here, counts as a
+        TransientError: AWS did not answer. This, like every exception from here, counts as a
             loss of the attempt.
     """
     meter = Meter()
@@ -98,11 +98,11 @@ def _attempt(one: Process, call: Call, work: Work, left: float, worker: Worker) 
     ended = known(
         outcome, order.ripple, memory, redactor=worker.redactor, key_of=partial(_key, around)
     )
-    return tell(ended, outcome.why, work, worker, discarded=discarded(outcome))
+    return report_end(ended, outcome.why, work, worker, discarded=discarded(outcome))
 
 
 def _key(around: Surroundings, table: str) -> str:
-    """As ``Pond.write_table`` has it."""
+    """The key that ``Pond.write_table`` uses."""
     return table_key(
         around.line,
         table,
@@ -114,11 +114,11 @@ def _key(around: Surroundings, table: str) -> str:
 
 
 def is_current(order: Order, state: PondState) -> bool:
-    """Whether the engine waits for this very attempt: the fence against workers that outlived their
+    """Whether the engine waits for exactly this attempt. This stops workers that outlived their
     run.
 
-    In a run that has failed nothing begins any more; but what had begun is finished, and what
-    pauses has begun: what it started elsewhere goes on, and somebody has to see how it ends.
+    In a run that has failed nothing begins any more, but what had begun is finished. An attempt
+    that pauses has begun: its external work continues, and its end has to be awaited.
     """
     run, ripple = state.runs.get(order.run), state.ripples.get(order.ripple)
     if run is None or run.launch != order.launch or ripple is None or ripple.attempt is None:
@@ -129,8 +129,8 @@ def is_current(order: Order, state: PondState) -> bool:
 
 
 def unpacked(artifact: str, worker: Worker) -> Path:
-    """Where the package lies: fetched and unpacked once a process, as long as nobody changes it
-    there.
+    """The folder of the package. It is fetched and unpacked once in each process, unless its files
+    are changed.
 
     Raises:
         TransientError: the package is not what it should be.

@@ -1,5 +1,5 @@
-"""The child's side of discovery: bound itself, import the module, write down what it declared or
-why it could not.
+"""The child's side of discovery: limit the process, import the module, and write down what it
+declared or why the import failed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TEXT_SHOWN = 20_000
 
 
 class SandboxOrder(TypedDict):
-    """What the parent writes to our standard input."""
+    """The order that the parent writes to our standard input."""
 
     path: list[str]
     root: str
@@ -72,27 +72,29 @@ def _answer(project: Project) -> Mapping[str, object]:
             "ok": True,
             "ripples": _wire(arrange([one.spec for one in declared], module=project.module)),
         }
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a module raises is told to its author
-        return {"ok": False, "error": _told(error, project)}
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever is raised goes to its author
+        return {"ok": False, "error": _error_object(error, project)}
 
 
 def _wire(specs: Sequence[RippleSpec]) -> list[dict[str, object]]:
-    """As docs/protocol.md has it. Where a Ripple starts is not declared: the deploy finds that."""
+    """In the form of docs/protocol.md. A package does not declare where a Ripple starts: the deploy
+    decides that.
+    """
     declared = [asdict(spec) | {"parents": list(spec.parents)} for spec in specs]
     return [
         {name: value for name, value in spec.items() if name != "starts_on"} for spec in declared
     ]
 
 
-def _told(error: BaseException, project: Project) -> dict[str, str]:
+def _error_object(error: BaseException, project: Project) -> dict[str, str]:
     frames = error.__traceback__
     while frames is not None and not frames.tb_frame.f_code.co_filename.startswith(
         str(project.root)
     ):
         frames = frames.tb_next
-    told = traceback.TracebackException(type(error), error, frames)
-    told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith(_OWN)]
-    written = _without_folders("".join(told.format()), project)
+    described = traceback.TracebackException(type(error), error, frames)
+    described.stack[:] = [frame for frame in described.stack if not frame.filename.startswith(_OWN)]
+    written = _without_folders("".join(described.format()), project)
     if isinstance(error, DuckstringError):
         message = _without_folders(error.message, project)
         return {
@@ -113,7 +115,7 @@ def _told(error: BaseException, project: Project) -> dict[str, str]:
 
 
 def _without_folders(text: str, project: Project) -> str:
-    """Paths as the author knows them, not as this process has them."""
+    """Paths relative to the package, as the author knows them."""
     return text.replace(f"{project.root}/", "").replace(_OWN, "duckstring/")
 
 

@@ -1,8 +1,8 @@
-"""What an author's code does that may end its own process: signals that it sends, and programs that
-it starts.
+"""Reports what an author's code does that may end its own process: signals that it sends, and
+programs that it starts.
 
-Who looks at a process that was killed cannot see who did it. So the process says beforehand what it
-is about to do.
+After a process was killed, nobody can see who did it. So the process reports beforehand what it is
+about to do.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ _pidfd_send_signal: Any = getattr(signal, "pidfd_send_signal", None)  # Linux ha
 _Given = ParamSpec("_Given")
 _Found = TypeVar("_Found")
 
-Say = Callable[[Mapping[str, object]], None]
+Announce = Callable[[Mapping[str, object]], None]
 
 
 class SelfEnded:
-    """Says ``{"killing": number}`` before a signal is sent to this process or to the one above, and
+    """Sends ``{"killing": number}`` before a signal is sent to this process or to its parent, and
     ``{"running": whether}`` when a program is started, and when none is left.
 
-    A program may kill this process and end, both before anybody looks. It counts as running until
-    this process has waited for it: one that was killed meanwhile never says that it has.
+    A program may kill this process and end before anybody looks. It counts as running until this
+    process has waited for it: a killed process never reports that it has.
     """
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Announce) -> None:
         self._say = say
         self._running = False
         self._pid, above = os.getpid(), os.getppid()
@@ -76,9 +76,7 @@ class SelfEnded:
         subprocess.Popen.poll = self._waiting(subprocess.Popen.poll)  # type: ignore[method-assign]  # it keeps a ``waitpid`` of its own
 
     def on_audit(self, event: str, given: tuple[object, ...]) -> None:
-        """An author who kills the own process, or the one above it, has done it, and not the
-        world.
-        """
+        """If author code kills its own process, or the parent, the failure is the author's."""
         if event in _STARTS and not self._running and os.getpid() == self._pid:
             self._running = True
             self._say({"running": True})
@@ -119,7 +117,7 @@ class SelfEnded:
         self, descriptor: int, number: int, siginfo: None = None, flags: int = 0
     ) -> None:
         """``signal.pidfd_send_signal``, which it does not audit either."""
-        with suppress(OSError, ValueError):  # it is no process: Python says so
+        with suppress(OSError, ValueError):  # it is not a process: Python raises an error
             words = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()
             if int(words[words.index("Pid:") + 1]) in self._own:
                 self._announce(number)

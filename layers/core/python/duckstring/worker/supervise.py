@@ -1,10 +1,10 @@
-"""A task's first process: it does nothing of an attempt, so nothing of an attempt can keep it from
-saying how that goes.
+"""A task's first process. It takes no part in an attempt, so an attempt cannot keep it from
+reporting.
 
-The worker is a process of its own. Whatever it does (DuckDB may hold its interpreter for minutes,
-the kernel may kill it for its memory, its author may end it), this one goes on telling the state
-machine that the attempt lives, and sees at once when it does not. It ends the worker that is out of
-time or not wanted any more, and answers for one that cannot answer.
+The worker is a process of its own. Whatever happens to it (DuckDB may hold its interpreter for
+minutes, the kernel may kill it for its memory, its author may end it), this process goes on
+reporting to the state machine that the attempt lives, and notices at once when it does not. It ends
+a worker that is out of time or no longer wanted, and answers for a worker that cannot answer.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ _RESTS = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Tokens(Protocol):
-    """The state machine, as far as it waits for tasks. False: it waits for this one no more."""
+    """The task tokens of the state machine. False: it no longer waits for this one."""
 
     def beat(self, token: str) -> bool:
-        """The worker lives."""
+        """Send a heartbeat: the worker lives."""
 
     def answer(self, token: str, answer: Answer) -> bool:
-        """How its attempt ended."""
+        """Send how its attempt ended."""
 
 
 class Rows(Protocol):
-    """Rows of attempts. One that is closed stays as it is."""
+    """Rows of attempts. A closed row stays as it is."""
 
     def finished(self, line: Line, row: AttemptFinished) -> bool:
-        """Complete one. False: somebody else has."""
+        """Complete a row. False: it was completed already."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskOrder:
-    """The attempt that a task is of, the memory that the task has, and with what it answers."""
+    """The attempt that a task makes, the memory that the task has, and the token for its answer."""
 
     line: Line
     run: int
@@ -70,10 +70,10 @@ class TaskOrder:
 
 @dataclass(frozen=True, slots=True)
 class TaskPace:
-    """Seconds. ``beat``: between two signs of life. ``grace``: from when an attempt should have
-    left to when its worker is killed; by then it has looked whether it is wanted, and has written
-    that it left. ``patience``: for an answer to be heard; ``hurry``: the same for a task that is to
-    stop.
+    """Times in seconds. ``beat``: between two heartbeats. ``grace``: from when an attempt should
+    have left to when its worker is killed; by then the worker has checked whether it is wanted, and
+    has written that it left. ``patience``: how long to try to send an answer; ``hurry``: the same
+    for a task that is to stop.
     """
 
     beat: float = BEAT_SECONDS
@@ -84,8 +84,8 @@ class TaskPace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorPorts:
-    """What a supervisor needs of the world. ``kills``: how many processes the kernel has killed
-    for memory; None: it does not tell.
+    """What a supervisor needs from outside. ``kills``: how many processes the kernel has killed for
+    memory; None: not known.
     """
 
     tokens: Tokens
@@ -97,7 +97,7 @@ class SupervisorPorts:
 
 
 class Supervisor:
-    """One attempt's."""
+    """The supervisor of one attempt."""
 
     def __init__(self, order: TaskOrder, ports: SupervisorPorts) -> None:
         """See the attempt in ``order`` through."""
@@ -114,12 +114,13 @@ class Supervisor:
         os.write(self._ring, _STOP)
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> bool:
-        """Start the worker, and answer for the attempt at its end. False: nobody heard the answer.
+        """Start the worker, and answer for the attempt at its end. False: the answer was not
+        received.
 
         Args:
-            command: the worker's, which gets the number of a descriptor as its last argument. On
-                that it says, a line of JSON each: ``{"seconds": n}``, how long the attempt may go
-                on; at its end ``{"answer": {"outcome": ...}}``.
+            command: the worker's, which gets the number of a descriptor as its last argument. To
+                that it writes lines of JSON: ``{"seconds": n}``, how long the attempt may take; at
+                its end ``{"answer": {"outcome": ...}}``.
             environment: the worker's.
         """
         if not self._is_wanted():
@@ -136,16 +137,20 @@ class Supervisor:
             threading.Thread(target=work, daemon=True).start()
         self._attend(child, words)
         self._listen(words)
-        told = self._tell(self._answer or self._verdict(child.returncode, killed_before))
+        is_answered = self._send_answer(
+            self._answer or self._verdict(child.returncode, killed_before)
+        )
         self._over.set()
-        return told
+        return is_answered
 
     def _is_wanted(self) -> bool:
-        """Asked before the author's code begins. Who gives no answer may still want it."""
+        """Whether the state machine still waits, asked before the author's code begins. No answer
+        counts as yes.
+        """
         try:
             return self._post.tokens.beat(self._order.token)
         except TransientError as error:
-            self._post.log.warning("beat not heard", extra={"why": error.message})
+            self._post.log.warning("beat not received", extra={"why": error.message})
             return True
 
     def _beat(self) -> None:
@@ -155,7 +160,7 @@ class Supervisor:
                     os.write(self._ring, _UNWANTED)
                     return
             except TransientError as error:
-                self._post.log.warning("beat not heard", extra={"why": error.message})
+                self._post.log.warning("beat not received", extra={"why": error.message})
             self._over.wait(self._pace.beat)
 
     def _wait_for(self, child: subprocess.Popen[bytes]) -> None:
@@ -163,13 +168,13 @@ class Supervisor:
         os.write(self._ring, _EXITED)
 
     def _attend(self, child: subprocess.Popen[bytes], words: int) -> None:
-        """Until the worker has ended."""
+        """Watch until the worker has ended."""
         kill_at: float | None = None
-        heard = [self._bell, words]
+        inputs = [self._bell, words]
         while True:
-            ready, _, _ = select.select(heard, [], [], self._until(kill_at))
+            ready, _, _ = select.select(inputs, [], [], self._until(kill_at))
             if words in ready and not self._listen(words):
-                heard.remove(words)
+                inputs.remove(words)
             rung = os.read(self._bell, 16) if self._bell in ready else b""
             if _EXITED in rung:
                 return
@@ -194,24 +199,25 @@ class Supervisor:
         return None if due is None else max(due - time.monotonic(), 0.05)
 
     def _listen(self, words: int) -> bool:
-        """What the worker has said by now. False: it will say no more."""
+        """Take what the worker has written by now. False: it will write no more."""
         while True:
             try:
-                said = os.read(words, _WORDS)
+                received = os.read(words, _WORDS)
             except BlockingIOError:
                 return True
-            if not said:
+            if not received:
                 return False
-            *lines, self._rest = (self._rest + said).split(b"\n")
+            *lines, self._rest = (self._rest + received).split(b"\n")
             for line in lines:
-                self._hear(line)
+                self._take(line)
 
-    def _hear(self, line: bytes) -> None:
+    def _take(self, line: bytes) -> None:
         match _word(line):
             case {"answer": {"outcome": str()} as answer}:
                 self._answer = answer
             case {"seconds": int() | float() as seconds}:
-                # It leaves by itself then; one that cannot is killed from here, a moment later.
+                # The worker then leaves by itself. One that cannot is killed from here a moment
+                # later.
                 self._deadline = time.monotonic() + seconds + self._pace.grace
             case _:
                 self._post.log.warning(
@@ -219,7 +225,7 @@ class Supervisor:
                 )
 
     def _verdict(self, code: int, killed_before: int | None) -> Answer:
-        """For a worker that did not answer."""
+        """The answer for a worker that did not answer."""
         match self._why:
             case "stopped" | "unwanted":
                 return self._ended(
@@ -239,13 +245,13 @@ class Supervisor:
                 f"The worker was killed for its memory: its task has {mib} MiB.",
             )
         how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-        # It runs no author's code: whatever has ended it, the author has not.
+        # It runs no author's code, so the author has not ended it.
         return self._ended(
             "crashed", "WorkerDied", f"The worker's process {how} before the attempt did."
         )
 
     def _timed_out(self) -> Answer:
-        """History has it from the worker, or, where that could not write, from here."""
+        """The worker writes it to the history, or, if it could not, this process does."""
         order, error = self._order, "TimeoutError"
         message = (
             f"Ripple {order.ripple!r} took longer than its timeout, and its code did not leave "
@@ -261,8 +267,8 @@ class Supervisor:
         return self._ended("timeout", error, message)
 
     def _wanted_memory(self, killed_before: int | None) -> bool:
-        """Whether the kernel killed for memory. Where it does not tell: whether the worker had
-        nearly all that there is.
+        """Whether the kernel killed for memory. If that is not known: whether the worker had used
+        nearly all the memory.
         """
         now = self._post.kills()
         if killed_before is not None and now is not None:
@@ -275,8 +281,10 @@ class Supervisor:
             outcome, ripple=order.ripple, attempt=order.attempt, error=error, message=message
         )
 
-    def _tell(self, answer: Answer) -> bool:
-        """Until it is heard, or nobody waits for it. The beats go on meanwhile."""
+    def _send_answer(self, answer: Answer) -> bool:
+        """Try until the answer is received, or nobody waits for it. The heartbeats go on
+        meanwhile.
+        """
         if self._why == "unwanted":
             return True
         until = time.monotonic() + (
@@ -287,7 +295,7 @@ class Supervisor:
             try:
                 self._post.tokens.answer(self._order.token, answer)
             except TransientError as error:
-                self._post.log.warning("answer not heard", extra={"why": error.message})
+                self._post.log.warning("answer not received", extra={"why": error.message})
             else:
                 self._post.log.info(
                     "attempt ended",

@@ -1,4 +1,4 @@
-"""What a Ripple's attempt may see: its run's tables, its Sources' snapshots, and the
+"""What a Ripple's attempt can see: its run's tables, its Sources' snapshots, and the
 environment.
 """
 
@@ -23,15 +23,17 @@ _RESERVED = ("AWS_", "DUCKSTRING_", "LAMBDA_", "PYTHON", "LD_")
 
 
 def variables(secrets: Secrets) -> dict[str, str]:
-    """The Catchment's secret as environment variables, less those that are the machine's own."""
+    """The Catchment's secret as environment variables, without those that the machine itself
+    sets.
+    """
     return {
         name: value for name, value in secrets.entries().items() if not name.startswith(_RESERVED)
     }
 
 
 def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
-    """The Pond's own tables as this run sees them: published, then of open runs up to its own
-    freshness, newest last.
+    """The Pond's own tables as this run sees them: the published ones, then those of open runs up
+    to its own freshness, newest last.
     """
     tables = dict(state.tables)
     for other in _open_up_to(state, run):
@@ -42,7 +44,7 @@ def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
 
 
 def dropped_tables(state: PondState, run: Run) -> dict[str, DroppedTable]:
-    """Those that were there once, and those that open runs have dropped."""
+    """Tables that existed once, and those that open runs have dropped."""
     dropped = dict(state.dropped)
     for other in _open_up_to(state, run):
         dropped |= {
@@ -54,7 +56,7 @@ def dropped_tables(state: PondState, run: Run) -> dict[str, DroppedTable]:
 
 def previous_freshness(state: PondState, run: Run, ripple: str) -> Instant:
     """The freshness of the tables that ``ripple`` finds: what is published, or what open runs
-    before this one made of it.
+    before this one wrote.
     """
     held = state.ripples[ripple].end_f
     done = [
@@ -66,7 +68,7 @@ def previous_freshness(state: PondState, run: Run, ripple: str) -> Instant:
 
 
 def _open_up_to(state: PondState, run: Run) -> list[Run]:
-    """A failed run's tables are seen by nobody but itself."""
+    """Open runs up to this one. Only a failed run itself sees its tables."""
     older = [
         other for other in state.runs.values() if other.f <= run.f and other.number <= run.number
     ]
@@ -77,8 +79,8 @@ def _open_up_to(state: PondState, run: Run) -> list[Run]:
 def surroundings(
     order: Order, state: PondState, sources: Mapping[str, SourceTables], worker: Worker
 ) -> Surroundings:
-    """Those of an attempt of a run in flight, but for what is known when it begins (``pauses``,
-    ``ends``, ``environment``).
+    """The surroundings of an attempt of a run in flight, without what is known when it begins
+    (``pauses``, ``ends``, ``environment``).
     """
     run, tried = state.runs[order.run], try_of(order, state)
     return Surroundings(
@@ -104,7 +106,7 @@ def surroundings(
 
 
 def sources(order: Order, state: PondState, worker: Worker) -> dict[str, SourceTables]:
-    """What the run pinned of each of its Sources, by name: read side by side.
+    """The snapshot that the run pinned of each of its Sources, by name. They are read in parallel.
 
     Raises:
         TransientError: a snapshot is gone.
@@ -131,8 +133,8 @@ def try_of(order: Order, state: PondState) -> int:
 def _source(
     state: PondState, line: Line, number: int, since: Instant, worker: Worker
 ) -> SourceTables:
-    """What the run pinned. A Source whose output has not changed since, as far as it has told,
-    has not changed in the pin.
+    """The pinned snapshot. If the Source has reported no change since, the pinned snapshot has not
+    changed either.
     """
     if not number:
         return SourceTables(None, changed=False)
@@ -141,9 +143,9 @@ def _source(
             f"The snapshot {run_key(line, number)} that this run reads is gone.",
             hint="A new run pins a newer one.",
         )
-    told = state.sources.get(line)
-    changed = snapshot.f > since and (told is None or told.report.changed_f > since)
-    fresh = told.report.end_f if told and told.report.snapshot == number else snapshot.f
+    view = state.sources.get(line)
+    changed = snapshot.f > since and (view is None or view.report.changed_f > since)
+    fresh = view.report.end_f if view and view.report.snapshot == number else snapshot.f
     return SourceTables(
         snapshot.tables, changed, line, snapshot.dropped, number, snapshot.f, max(fresh, snapshot.f)
     )

@@ -1,4 +1,4 @@
-"""What an invocation takes of the machine: time, and memory at its most."""
+"""What an invocation uses of the machine: time, and peak memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _KIB = 1024
 
 
 class Meter:
-    """Measures from when it is made.
+    """Measures from its creation on.
 
-    A warm worker's peak is reset at the start. Where the system does not let us it is that of the
-    process's whole life: too much rather than too little. The attempt's process tells its own when
-    it is over (``add``).
+    A warm worker's peak is reset at the start. If the system does not allow that, the peak is that
+    of the process's whole life: too much rather than too little. The attempt's process reports its
+    own peak when it is over (``add``).
     """
 
     def __init__(self) -> None:
@@ -29,11 +29,11 @@ class Meter:
             _RESET.write_text("5", encoding="ascii")
 
     def add(self, peak_kib: int) -> None:
-        """The attempt's process is over, and had so much memory at its most."""
+        """Add the peak memory of the attempt's process, which is over."""
         self._attempt_kib = peak_kib
 
     def usage(self) -> Usage:
-        """Until now."""
+        """The usage until now."""
         peak = _peak_kib() + self._attempt_kib
         return Usage(round(time.monotonic() - self._begun, 3), -(-peak // _KIB))
 

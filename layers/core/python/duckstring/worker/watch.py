@@ -1,11 +1,11 @@
-"""The parent of an attempt's process: follows it to its end, and says how that was.
+"""The parent of an attempt's process: follows it to its end, and reports how that was.
 
-The engine says in the attempt's row of history that it is not wanted (killed by an operator, lost
-with its execution): stopping an execution reaches no worker. The parent looks at that row now and
-then, never in the first two seconds, so short Ripples pay nothing; and it knows when the attempt's
-time is up. The author's code is then told to end (a signal, raised out of in the main thread), has
-its grace to clean up, and is killed with everything that it has started. Nothing of an attempt
-outlives this.
+The attempt's row of history may say that the attempt is no longer wanted (killed by an operator, or
+lost with its execution), because stopping an execution reaches no worker. The parent reads that row
+now and then, but never in the first two seconds, so short Ripples pay nothing. It also knows when
+the attempt's time is up. The author's code then gets a signal, whose handler raises in the main
+thread. It has its grace to clean up, and is killed with everything that it has started. Nothing of
+an attempt outlives this.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ Ending = Literal["overran", "timeout"]
 
 _CHUNK = 262_144
 _ROUNDS = 4
-"""How often code that is to end is told so, within its grace."""
+"""How many stop signals the code gets within its grace."""
 _LAST_LINES = 10
 _PART_WAITS = 1.0
-"""Seconds that printed text without a line's end waits for the rest of its line."""
+"""Seconds for which printed text without an end of line waits for the rest of its line."""
 _LONGEST_WAIT = 3600.0
 
 
@@ -47,8 +47,8 @@ class Pace:
     """How often to look, in seconds: every ``early`` in the first ``youth``, every ``later`` after
     it.
 
-    ``grace``: from when the code is told to end to when its process is ended. ``keys``: between two
-    looks for new credentials.
+    ``grace``: from the first stop signal to the end of the process. ``keys``: between two checks
+    for new credentials.
     """
 
     early: float = 2.0
@@ -71,13 +71,13 @@ class Limit:
 
 @dataclass(slots=True)
 class Outcome:
-    """What is known of an attempt's process that is over.
+    """What is known of a finished attempt's process.
 
-    ``end``: what it has sent of its end, None if nothing. ``why``: why it was ended, if it was: the
-    status that took the attempt, or a limit's; then nothing that the code came to counts.
-    ``called``: the author's code had begun. ``killing``: the signal that it was about to send to
-    itself. ``started``: it has started programs. ``running``: it has not waited for all of them.
-    ``lines``: the last that it wrote to standard error.
+    ``end``: the end that it has sent, if any. ``why``: why it was ended, if it was: the status that
+    took the attempt, or a limit's. Then the code's own result does not count. ``called``: the
+    author's code had begun. ``killing``: the signal that it was about to send to itself.
+    ``started``: it has started programs. ``running``: it has not waited for all of them. ``lines``:
+    the last that it wrote to standard error.
     """
 
     why: str = ""
@@ -94,12 +94,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follow:
-    """What the parent does meanwhile.
+    """What the parent does while the attempt runs.
 
     ``called`` is called when the author's code begins. ``look`` gives the status that took the
-    attempt from its worker, None as long as it is wanted. ``keys`` gives credentials, that are sent
-    when they change; None: they hold as long as the attempt may. ``line`` and ``record`` take what
-    the code prints and logs.
+    attempt from its worker, None as long as it is wanted. ``keys`` gives credentials, which are
+    sent when they change; None: they hold as long as the attempt may take. ``line`` and ``record``
+    take what the code prints and logs.
     """
 
     memory: Memory
@@ -115,21 +115,21 @@ class Follow:
 
 
 def follow(one: Process, order: Call, how: Follow) -> Outcome:
-    """Have a process call what is ordered, and stay with it until it is over."""
+    """Order a process to make a call, and follow it until it is over."""
     one.is_used = True
-    # It may have waited long, beside others' code: should that have stopped it, it goes on.
+    # It may have waited long beside others' code. If that has stopped it, this resumes it.
     one.forked.signal(signal.SIGCONT)
     pool = ThreadPoolExecutor(max_workers=3, thread_name_prefix="duckstring-attempt")
     try:
         return _Following(one, order, how, pool).run()
     finally:
-        # A look that the network keeps is of no use any more.
+        # A check that hangs in the network is of no use any more.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A line that has no end yet, and until when it waits for one."""
+    """A line without its end, and until when it waits for that."""
 
     text: str
     at: float
@@ -137,7 +137,7 @@ class _Part:
 
 
 class _Following:
-    """One process that is followed: a loop over what arrives and what is due."""
+    """Follows one process: a loop over what arrives and what is due."""
 
     def __init__(
         self, process: Process, order: Call, follow: Follow, pool: ThreadPoolExecutor
@@ -148,7 +148,7 @@ class _Following:
         self._begun = time.monotonic()
         self._limits = sorted(follow.limits, key=lambda limit: limit.seconds)
         self._looks, self._keys_at, self._held = follow.pace.early, follow.pace.keys, order.keys
-        self._tells: list[float] = []
+        self._stops_at: list[float] = []
         self._kill_at: float | None = None
         self._abandon_at = float("inf")
         self._done: list[Callable[[], None]] = []
@@ -159,7 +159,7 @@ class _Following:
     def run(self) -> Outcome:
         link, out, err = self._process.link, self._process.out, self._process.err
         sources: dict[Any, Callable[[], bool]] = {
-            link: lambda: self._hear(link),
+            link: lambda: self._receive(link),
             out: lambda: self._print(out, "stdout"),
             err: lambda: self._print(err, "stderr"),
             self._bell: self._act,
@@ -182,13 +182,13 @@ class _Following:
 
     def _send_order(self, link: socket.socket) -> None:
         link.settimeout(PATIENCE)
-        with suppress(OSError):  # it has died: that is seen at its end
+        with suppress(OSError):  # it has died, which is noticed at its end
             link.sendall(packed(self._order))
         link.setblocking(False)
 
     # What arrives
 
-    def _hear(self, link: socket.socket) -> bool:
+    def _receive(self, link: socket.socket) -> bool:
         try:
             data = link.recv(_CHUNK)
         except BlockingIOError:
@@ -196,7 +196,7 @@ class _Following:
         except OSError:
             data = b""
         messages = self._reader.feed(data)
-        # What child processes printed before one of these was sent is there by now.
+        # By now, everything that child processes printed before such a message has arrived.
         for descriptor, stream in self._printed:
             self._print(descriptor, stream)
         for message in messages:
@@ -231,11 +231,11 @@ class _Following:
                 self._follow.log.warning("a message from the attempt's process is not understood")
 
     def _join(self, lines: str, stream: str, at: float, *, goes_on: bool) -> None:
-        """What was flushed without an end waits a while for the rest of its line: a secret may
+        """Text that was flushed without an end of line waits a while for the rest: a secret may
         have been cut in two.
         """
         held = self._parts.get(stream)
-        # A program that shows its progress begins the line anew.
+        # A program that shows its progress starts the line again.
         if held and (
             lines.startswith("\r") or held.text.endswith("\r") or len(held.text) > LONGEST_TEXT
         ):
@@ -273,15 +273,15 @@ class _Following:
         return bool(data)
 
     def _news(self) -> bool:
-        self._forked.hear()
+        self._forked.receive()
         return not self._forked.gone
 
     def _drain(self, link: socket.socket, out: int, err: int) -> None:
-        """What was sent before the end. Every writer is gone."""
+        """Read what was sent before the end. Every writer is gone."""
         reads: list[tuple[int | socket.socket, Callable[[], bool]]] = [
             (out, lambda: self._print(out, "stdout")),
             (err, lambda: self._print(err, "stderr")),
-            (link, lambda: self._hear(link)),
+            (link, lambda: self._receive(link)),
         ]
         for one, read in reads:
             with selectors.DefaultSelector() as ready:
@@ -308,7 +308,7 @@ class _Following:
                 found = reader.feed((self._process.home / END).read_bytes())
                 outcome.end = next((message for message in found if "end" in message), None)
 
-    # What is asked, looked for and renewed, in threads: the world may be slow
+    # Questions, checks and renewals run in threads, because AWS may be slow
 
     def _answer(self, question: Mapping[str, Any]) -> None:
         answer = _answered(question, self._follow.memory)
@@ -327,7 +327,7 @@ class _Following:
             taken = self._follow.look()
         except (
             Exception
-        ):  # whatever the network does: the next look may succeed, and the attempt goes on
+        ):  # whatever the network does: the next check may succeed, and the attempt goes on
             self._follow.log.warning("could not look whether the attempt is wanted", exc_info=True)
             taken = None
 
@@ -358,7 +358,7 @@ class _Following:
         self._then(send)
 
     def _then(self, act: Callable[[], None]) -> None:
-        """Have the loop do something."""
+        """Queue an action for the loop."""
         self._done.append(act)
         with suppress(OSError):
             self._ring.send(b"!")
@@ -378,7 +378,7 @@ class _Following:
         due = [
             self._looks,
             self._abandon_at,
-            *self._tells,
+            *self._stops_at,
             *(limit.seconds for limit in self._limits[:1]),
         ]
         due += [self._kill_at] if self._kill_at is not None else []
@@ -401,11 +401,11 @@ class _Following:
             self._pool.submit(self._renew, self._follow.keys)
         for stream in [stream for stream, part in self._parts.items() if now >= part.until]:
             self._say_part(stream)
-        self._end_what_is_told(now)
+        self._end_overdue(now)
 
-    def _end_what_is_told(self, now: float) -> None:
-        if self._tells and now >= self._tells[0]:
-            self._tells.pop(0)
+    def _end_overdue(self, now: float) -> None:
+        if self._stops_at and now >= self._stops_at[0]:
+            self._stops_at.pop(0)
             self._forked.signal(STOP)
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at, self._abandon_at = None, now + PATIENCE
@@ -419,14 +419,14 @@ class _Following:
             and self._abandon_at == float("inf")
             and not self._outcome.why
         ):
-            # It is about to exit. What keeps it from that is none of ours.
+            # It is about to exit. Whatever delays that is not our code.
             self._kill_at = now + self._follow.pace.grace
 
     def _stop(self, why: str) -> None:
         self._outcome.why = why
         self._follow.log.warning("attempt is stopped", extra={"status": why})
         grace, now = self._follow.pace.grace, self._age()
-        self._tells = [now + grace * part / _ROUNDS for part in range(_ROUNDS)]
+        self._stops_at = [now + grace * part / _ROUNDS for part in range(_ROUNDS)]
         self._kill_at = now + grace
 
 
@@ -445,12 +445,12 @@ def _answered(question: Mapping[str, Any], memory: Memory) -> Message:
                 }
     except DuckstringError as error:
         return {"error": type(error).__name__, "message": str(error)}
-    except Exception as error:  # noqa: BLE001 - whatever the world does is told as that
+    except Exception as error:  # noqa: BLE001 - any error becomes the answer
         return {"error": "TransientError", "message": f"{type(error).__name__}: {error}"}
 
 
 def _names(found: object) -> list[str]:
-    """What an attempt's process says it has imported, as far as it is names."""
+    """The names of the imported modules that an attempt's process reports, if they are names."""
     return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 

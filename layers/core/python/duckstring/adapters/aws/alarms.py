@@ -1,8 +1,8 @@
-"""Alarms to the second: a delay queue for the next 15 minutes; for later ones a one-shot schedule
-that leads to it.
+"""Alarms to the second: a delay queue for the next 15 minutes, and for later ones a one-shot
+schedule that leads to it.
 
-Scheduler keeps its times within a minute only, so a schedule fires two minutes early, into the
-delay queue, and the orchestrator sets the alarm again for what is left.
+Scheduler is accurate to a minute only. So a schedule fires two minutes early, into the delay queue,
+and the orchestrator sets the alarm again for the rest.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _LEAD = timedelta(minutes=2)
 
 
 class TimedAlarms:
-    """``ports.Alarms``. A line has one schedule at most: a later alarm takes the place of an
-    earlier one, and the other way.
+    """``ports.Alarms``. A line has at most one schedule: a later alarm replaces an earlier one, and
+    vice versa.
     """
 
     def __init__(self, clients: Clients, settings: Settings, clock: Clock) -> None:
@@ -53,8 +53,8 @@ class TimedAlarms:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConflictException":
                 raise
-            # Not updated: one that has fired is about to be deleted by Scheduler itself, and would
-            # take the new time with it.
+            # Not updated: Scheduler is about to delete a schedule that has fired, and the new time
+            # would be lost with it.
             delete_schedule(self._clients, group=self._settings.need("schedules"), name=_name(line))
             self._schedule(line, at, body)
 

@@ -82,7 +82,7 @@ class DynamoArrivals:
         )
 
     def keys_of(self, line: Line) -> Sequence[Key]:
-        """Where a line's rules lie: for whoever removes the line."""
+        """The keys of a line's rules, for whoever removes the line."""
         return [key for arrival in self.of_line(line) for key in _keys(line, arrival)]
 
     def _found(self, partition: str, prefix: str) -> Iterator[tuple[Line, Arrival]]:
@@ -100,7 +100,7 @@ def _partition(line: Line) -> str:
 
 
 def _keys(line: Line, arrival: Arrival) -> tuple[Key, Key]:
-    """No part of a key holds the sign that parts them."""
+    """No part of a key contains the separator."""
     return (_partition(line), f"ARRIVAL#{line}#{arrival.name}"), (
         _CATALOG,
         f"ARRIVAL#{arrival.bucket}#{line}#{arrival.name}",

@@ -2,8 +2,8 @@
 
 Every worker may write any row, so rows are read as ``adapters/aws/rows.py`` reads them, here too.
 
-A row is open while its status is running. Somebody else may close it (an operator's kill, a loss);
-from then on its worker writes no more than that it has left, and how the call of ``on_kill`` ended.
+A row is open while its status is running. Others may close it (an operator's kill, a loss). From
+then on its worker writes only that it has left, and how the call of ``on_kill`` ended.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ class AttemptRows:
     def __init__(
         self, clients: Clients, table: str, bucket: str, redactor: Redactor | None = None
     ) -> None:
-        """Rows in ``table``, what is too long for them in ``bucket``; texts of others only as
-        ``redactor`` lets them through.
+        """Keep rows in ``table``, and texts that are too long for them in ``bucket``. ``redactor``
+        removes secrets from foreign texts.
         """
         self._clients, self._table, self._bucket = clients, table, bucket
         self._redactor = redactor or Redactor()
 
     def started(self, line: Line, row: AttemptStarted) -> Began | None:
-        """Write that an attempt runs, unless it was taken. Where its log lies is kept for each of
+        """Write that an attempt runs, unless it was taken. The place of its log is kept for each of
         its first invocations.
 
         Raises:
@@ -117,7 +117,7 @@ class AttemptRows:
         )
 
     def _from_before(self, line: Line, key: Key) -> dict[str, object] | None:
-        """Take over when an attempt began, and what it took, that paused before attempts had a
+        """Take over the start and the usage of an attempt that paused before attempts had a
         partition of their own.
         """
         found = self._read(
@@ -179,7 +179,7 @@ class AttemptRows:
         )
 
     def taken(self, line: Line, *, run: int, ripple: str, attempt: int) -> str | None:
-        """A cheap read, which may be a moment behind."""
+        """The status by which it was taken, by a cheap read that may be a moment behind."""
         found = self._read(attempt_key(line, run, ripple, attempt), "status", consistent=False)
         status = str(found.get("status"))
         return status if status in TAKEN else None
@@ -190,7 +190,7 @@ class AttemptRows:
         self._change(key, f"SET {assigned(values)}", "attribute_exists(pk)", values)
 
     def seen(self, line: Line, *, run: int, ripple: str, attempt: int) -> AttemptSeen:
-        """How it stands, and whether a worker has it."""
+        """The status of an attempt, and whether a worker has it."""
         found = self._read(
             attempt_key(line, run, ripple, attempt), "status", "started", "resumes", "left"
         )
@@ -199,10 +199,12 @@ class AttemptRows:
             away="started" not in found or "resumes" in found or "left" in found,
         )
 
-    def said(
+    def recorded_end(
         self, line: Line, *, run: int, ripple: str, attempt: int
     ) -> tuple[OwnFailure, Failure] | None:
-        """How its worker said that an attempt failed; None: it did not."""
+        """How the attempt failed, as its worker recorded it. None: the worker recorded no
+        failure.
+        """
         key = attempt_key(line, run, ripple, attempt)
         found = self._read(key, "status", "error", "message") or self._read(
             former_key(line, key), "status", "error", "message"
@@ -214,7 +216,7 @@ class AttemptRows:
         return next(((end, failure) for end in ends if end == found.get("status")), None)
 
     def claim_on_kill(self, line: Line, *, run: int, ripple: str, attempt: int) -> bool:
-        """Write that ``on_kill`` is called; False: somebody has."""
+        """Write that ``on_kill`` is called. False: that is written already."""
         key, values = attempt_key(line, run, ripple, attempt), {"on_kill": "requested"}
         return (
             self._change(key, f"SET {assigned(values)}", "attribute_not_exists(#on_kill)", values)
@@ -226,7 +228,7 @@ class AttemptRows:
         self._ended_on_kill(line, row, "attribute_exists(#on_kill)")
 
     def lost_on_kill(self, line: Line, row: OnKillCalled) -> None:
-        """Write that a call ended with its process, unless it was told how it ended."""
+        """Write that a call ended with its process, unless its end is recorded."""
         self._ended_on_kill(
             line, row, "#on_kill = :asked AND attribute_not_exists(#on_kill_message)"
         )
@@ -263,8 +265,8 @@ class AttemptRows:
         }
 
     def _close(self, key: Key, change: str, values: Values) -> bool:
-        """Change a row unless it is closed: a worker that was given up does not reopen it.
-        False: it was taken.
+        """Change a row unless it is closed, so that an abandoned worker does not reopen it. False:
+        it was taken.
         """
         if self._change(key, change, _OPEN_ROW, values) is not None:
             return True
@@ -273,7 +275,7 @@ class AttemptRows:
     def _change(
         self, key: Key, change: str, condition: str, values: Values
     ) -> dict[str, object] | None:
-        """The whole row afterwards; None: the condition does not hold."""
+        """The whole row afterwards. None: the condition does not hold."""
         try:
             found = self._clients.dynamodb.update_item(
                 TableName=self._table,

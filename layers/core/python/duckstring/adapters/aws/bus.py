@@ -15,8 +15,8 @@ from duckstring.model.settings import Settings
 
 
 class EventBus:
-    """``ports.Bus``. Delivery is at least once: ``key`` in the detail tells an event from its
-    echo.
+    """``ports.Bus``. Delivery is at least once: ``key`` in the detail identifies a repeated
+    event.
     """
 
     def __init__(self, clients: Clients, settings: Settings) -> None:

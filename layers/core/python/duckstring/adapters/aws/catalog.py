@@ -63,10 +63,11 @@ class DynamoCatalog:
     def select(self, releases: Sequence[Release], *, overwrite: bool, revision: int) -> None:
         """Record the versions and select them.
 
-        Up to 49 go in one transaction. More than that: the versions first, which shows nowhere,
-        then the selections in one transaction of up to 99. Beyond 99 the selections go in chunks,
-        Sources before Sinks, each conditional on the one before it: a reader may see a part, which
-        is a graph in itself; a crash between two leaves a part, which a repeat completes.
+        Up to 49 go in one transaction. If there are more, the versions go first, which nobody sees,
+        and then the selections in one transaction of up to 99. More than 99 selections go in
+        chunks, Sources before Sinks, each conditional on the one before it. A reader may then see a
+        part, which is a valid graph. A crash between two chunks leaves a part, which a repeat
+        completes.
 
         Raises:
             StateConflictError: somebody else deployed since ``revision`` was read.
@@ -102,19 +103,19 @@ class DynamoCatalog:
     def remove(self, removal: Removal, versions: Collection[str], *, revision: int) -> None:
         """Forget a line, versions of it and its arrival rules, in one transaction.
 
-        A line of more than some dozens of versions loses the first of them before, which shows
-        nowhere.
+        A line with more than some dozens of versions loses the first of them beforehand, which
+        nobody sees.
 
         Raises:
             StateConflictError: somebody else changed the catalog since ``revision`` was read.
         """
         line, pond = removal.line, parse_line(removal.line)[0]
         keys = DynamoArrivals(self._clients, self._table).keys_of(line)
-        told = {"pk": _CATALOG, "sk": f"REMOVED#{line}", "line": line, "at": to_text(removal.at)}
+        item = {"pk": _CATALOG, "sk": f"REMOVED#{line}", "line": line, "at": to_text(removal.at)}
         items: list[TransactWriteItemTypeDef] = [
             self._advance(revision),
             self._delete(_CATALOG, f"LINE#{line}"),
-            {"Put": {"TableName": self._table, "Item": to_item(told)}},
+            {"Put": {"TableName": self._table, "Item": to_item(item)}},
             *(self._delete(*key) for key in keys),
         ]
         rows = [self._delete(f"POND#{pond}", f"VERSION#{version}") for version in versions]
@@ -132,7 +133,7 @@ class DynamoCatalog:
         ]
 
     def mark_cleared(self, removal: Removal) -> None:
-        """Nothing is left to do for this removal."""
+        """Record that this removal is finished."""
         try:
             self._clients.dynamodb.update_item(
                 TableName=self._table,

@@ -1,8 +1,8 @@
-"""AWS clients of one process, each made at its first use: a cold start pays only for what it
-touches.
+"""AWS clients of one process, each made at its first use, so that a cold start pays only for what
+it uses.
 
-They are botocore's own: boto3 adds resources and transfers that nothing here uses, and a tenth of a
-cold start.
+They are botocore's own. boto3 would add resources and transfers that nothing here uses, and a tenth
+of a cold start.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Clients:
 
     @cached_property
     def prompt_stepfunctions(self) -> SFNClient:
-        """Step Functions, for words that are soon said again."""
+        """Step Functions with short timeouts, for calls that are soon repeated."""
         client: SFNClient = self._client("stepfunctions", _PROMPT)
         return client
 

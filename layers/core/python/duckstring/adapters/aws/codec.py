@@ -67,11 +67,11 @@ def letter(to: Line, signal: Signal) -> str:
 
 
 def read_letter(body: str) -> tuple[Line, Signal, dict[str, Json]]:
-    """The addressee, the signal, and the whole object (a gate's task token is no part of the
+    """The addressee, the signal, and the whole object (a gate's task token is not part of the
     signal).
 
     Raises:
-        ValueError, KeyError, TypeError: the body is no letter.
+        ValueError, KeyError, TypeError: the body is not a letter.
     """
     whole = json.loads(body)
     return Line(whole["to"]), signal_of(whole), whole

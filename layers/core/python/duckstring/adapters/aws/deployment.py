@@ -1,4 +1,4 @@
-"""What only deploying needs of AWS: uploaded packages, and discovery by its function."""
+"""What only a deploy needs of AWS: uploaded packages, and discovery by its function."""
 
 from __future__ import annotations
 
@@ -29,12 +29,10 @@ them is).
 
 
 class ImportFailedError(AuthorError):
-    """The discovery function could not make sense of a package. ``traceback`` is the author's
-    own.
-    """
+    """The discovery function could not import a package. ``traceback`` is the author's own."""
 
     def __init__(self, message: str, *, hint: str = "", traceback: str = "") -> None:
-        """Hand on the words of the import."""
+        """Keep the error of the import."""
         super().__init__(message, hint=hint)
         self.traceback = traceback
 
@@ -47,7 +45,7 @@ class BucketArtifacts:
         self._clients, self._bucket = clients, bucket
 
     def sha256(self, key: str) -> str | None:
-        """The digest of the bytes that lie there: what an uploader says of them proves nothing."""
+        """The digest of the stored bytes. An uploader's own digest would prove nothing."""
         with _MAKING:
             s3 = self._clients.s3
         try:
@@ -63,8 +61,8 @@ class BucketArtifacts:
 
 
 class LambdaDiscovery:
-    """``ports.Discovery``: in a function of its own, with the layers of the ripple function and
-    none of its rights.
+    """``ports.Discovery``: in a function of its own, with the layers of the ripple function but
+    none of its permissions.
     """
 
     def __init__(self, clients: Clients, function: str) -> None:

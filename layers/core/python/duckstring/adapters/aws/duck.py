@@ -1,4 +1,4 @@
-"""DuckDB that reads and writes the Catchment's bucket by its own S3 support."""
+"""DuckDB that reads and writes the Catchment's bucket with its own S3 support."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ so any secret of the author's wins.
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """AWS credentials as an attempt is given them. ``renewed``: they end in some hours, and
-    others take their place.
+    """AWS credentials as an attempt gets them. ``renewed``: they expire in some hours, and others
+    replace them.
     """
 
     access_key: str
@@ -52,18 +52,18 @@ class S3Storage:
     _secrets: DuckDBPyConnection | None = None
 
     def uri(self, key: str) -> str:
-        """The address of a table version; of the bucket, where ``key`` is empty.
+        """The address of a table version, or of the bucket if ``key`` is empty.
 
         Raises:
             InvariantError: ``key`` is not the key of a table version.
         """
-        from duckstring.model.names import checked_table_key  # noqa: PLC0415 - of another room
+        from duckstring.model.names import checked_table_key  # noqa: PLC0415 - not needed elsewhere
 
         return f"s3://{self.bucket}/{checked_table_key(key) if key else ''}"
 
     def addresses(self) -> Sequence[str]:
-        """The beginnings by which DuckDB's errors call what lies in the bucket: as the statement
-        does, or by the request's URL.
+        """The prefixes by which DuckDB's errors name objects of the bucket: as in the statement, or
+        as in the request's URL.
         """
         if self.endpoint:
             scheme, _, host = self.endpoint.rpartition("://")
@@ -91,10 +91,10 @@ class S3Storage:
             },
         )
         # By its path and first of all: with HOME unset (Lambda) DuckDB cannot look for extensions.
-        # Its signature is not asked for: pip has checked the wheel, and hashing the file would take
+        # Its signature is not checked: pip has checked the wheel, and hashing the file would take
         # longer than most Ripples' queries.
         con.execute(f"LOAD {literal(str(_extension(duckdb.__version__)))}")
-        # Table versions never change, so what was learnt of a file stays true.
+        # Table versions never change, so a file's cached metadata stays valid.
         con.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL enable_http_metadata_cache = true")
         con.execute(
             "SET GLOBAL parquet_metadata_cache = true; SET GLOBAL validate_external_file_cache = "
@@ -102,9 +102,7 @@ class S3Storage:
         )
 
     def settle(self, folder: Path) -> None:
-        """In the attempt's process: spill into ``folder``, and use all the processors that there
-        are.
-        """
+        """In the attempt's process: spill into ``folder``, and use all processors."""
         if self._opened is None:
             self.prepare()
         assert self._opened is not None  # noqa: S101 - it was just opened
@@ -118,8 +116,8 @@ class S3Storage:
         )
 
     def grant(self, keys: object) -> None:
-        """Use these credentials from here on. A query that runs finds them at the next file that
-        it opens.
+        """Use these credentials from here on. A running query uses them for the next file that it
+        opens.
         """
         if not isinstance(keys, Keys):
             raise TypeError(f"S3 needs keys, not {type(keys).__name__}")
@@ -136,7 +134,7 @@ class S3Storage:
         return self._con
 
     def close(self) -> None:
-        """What was spilled goes with the attempt's folder."""
+        """Do nothing: spilled data goes with the attempt's folder."""
 
     def _limits(self) -> dict[str, str]:
         if not self.memory_mib:

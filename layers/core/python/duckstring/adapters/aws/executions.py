@@ -1,5 +1,5 @@
-"""Executions and gates: Step Functions. Starting twice is starting once; answering a branch that
-left is no error.
+"""Executions and gates in Step Functions. Starting twice is the same as starting once, and
+answering a branch that left is not an error.
 """
 
 from __future__ import annotations
@@ -73,13 +73,15 @@ class Machine:
         there = self._clients.stepfunctions.describe_execution(
             executionArn=execution_arn(self._machine, name)
         )
-        # Its branches only: an outbox is performed again after an upgrade too, and that may have
-        # given the input another form.
+        # Compare its branches only: an outbox may be performed again after an upgrade, and the
+        # upgrade may have changed the input's form.
         if _branches(there.get("input") or "{}") != _branches(payload):
             raise InvariantError(f"Execution {name} exists with another input.") from error
 
     def stop(self, line: Line, run: StopRun) -> None:
-        """Stop the run's execution; one that is over or never was is success."""
+        """Stop the run's execution. An execution that is over, or never existed, counts as
+        success.
+        """
         arn = execution_arn(self._machine, execution_name(line, run.run, run.launch))
         try:
             self._clients.stepfunctions.stop_execution(
@@ -91,15 +93,15 @@ class Machine:
 
 
 def _branch(branch: RippleBranch) -> dict[str, object]:
-    """What the machine knows of a Ripple. ``memory_mib`` goes with ``task``; an input of before
-    there were any has none.
+    """A Ripple's part of the machine's input. ``memory_mib`` goes with ``task``; older inputs have
+    none.
     """
-    told: dict[str, object] = {
+    fields: dict[str, object] = {
         "ripple": branch.ripple,
         "verdict": branch.verdict,
         "attempt": branch.attempt,
     }
-    return {**told, "memory_mib": branch.memory_mib} if branch.verdict == "task" else told
+    return {**fields, "memory_mib": branch.memory_mib} if branch.verdict == "task" else fields
 
 
 def _branches(payload: str) -> object:
@@ -114,10 +116,10 @@ def execution_arn(machine: str, name: str) -> str:
 class TokenGates:
     """``ports.Gates``: tokens lie in items of their own, too long for the actor's state.
 
-    One wait of a branch may have several tokens: where Step Functions does not hear that its
-    message was sent, it sends another, with another token, and only the last is of use. And a
-    forged letter may bring one. So none takes another's place: all that came for the newest attempt
-    are kept, and all are answered.
+    One wait of a branch may have several tokens. If Step Functions does not learn that its message
+    was sent, it sends another with another token, and only the last one works. A forged letter may
+    bring a token, too. So no token replaces another: all that came for the newest attempt are kept,
+    and all are answered.
     """
 
     def __init__(self, clients: Clients, table: str) -> None:
@@ -125,8 +127,8 @@ class TokenGates:
         self._clients, self._table = clients, table
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
-        """Remember a waiting branch's token; a letter of an earlier attempt that was redriven
-        late does not bring its own back.
+        """Remember a waiting branch's token. A late letter of an earlier attempt does not replace
+        it.
         """
         key = token_key(line, gate.run, gate.launch, gate.ripple)
         attempt: AttributeValueTypeDef = {"N": str(gate.attempt)}
@@ -140,8 +142,8 @@ class TokenGates:
             self._keep_beside(key, attempt, token)
 
     def _keep_first(self, item: Mapping[str, AttributeValueTypeDef]) -> bool:
-        """In the place of those of earlier attempts. False: there is one of this attempt or a
-        later one.
+        """Replace the tokens of earlier attempts. False: there is one of this attempt or a later
+        one.
         """
         try:
             self._clients.dynamodb.put_item(
@@ -187,7 +189,7 @@ class TokenGates:
             self._answer(former_key(line, key), answer)
 
     def _answer(self, key: dict[str, AttributeValueTypeDef], answer: AnswerGate) -> bool | None:
-        """Whether the branch needs no other answer; None: there is no token under ``key``, or
+        """Whether the branch needs no other answer. None: there is no token under ``key``, or
         nobody waits with it.
         """
         got = self._clients.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
@@ -197,14 +199,14 @@ class TokenGates:
         if _is_echo(answer, int(item.get("attempt", {"N": "0"})["N"])):
             return False
         tokens = [item["token"]["S"], *sorted(item.get("beside", {}).get("SS", ()))]
-        waited = [self._is_told(token, answer) for token in tokens]
+        waited = [self._is_accepted(token, answer) for token in tokens]
         self._clients.dynamodb.delete_item(TableName=self._table, Key=key)
         return True if any(waited) else None
 
-    def _is_told(self, token: str, answer: AnswerGate) -> bool:
-        """False: nobody waits with this token."""
+    def _is_accepted(self, token: str, answer: AnswerGate) -> bool:
+        """Send the answer. False: nobody waits with this token."""
         try:
-            self._tell(token, answer)
+            self._send_answer(token, answer)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _FOREIGN:
@@ -217,9 +219,9 @@ class TokenGates:
             return False
         return True
 
-    def _tell(self, token: str, answer: AnswerGate) -> None:
-        """A gate succeeds with the attempt to run; any other verdict is a failure, so that no
-        state is needed to tell them apart.
+    def _send_answer(self, token: str, answer: AnswerGate) -> None:
+        """A gate succeeds with the attempt to run. Any other verdict is sent as a failure, so that
+        no extra state is needed to distinguish them.
         """
         if answer.verdict == "lambda":
             self._clients.stepfunctions.send_task_success(
@@ -236,7 +238,7 @@ class TokenGates:
 
 
 def _is_echo(answer: AnswerGate, attempted: int) -> bool:
-    """The branch asks after the very attempt that the answer gives it: that answer was heard,
-    and is now said again.
+    """Whether the answer is a repeat: the branch asks after the very attempt that the answer gives
+    it, so it has received that answer.
     """
     return answer.verdict in ("lambda", "task") and answer.attempt <= attempted

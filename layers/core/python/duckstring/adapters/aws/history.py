@@ -1,8 +1,8 @@
 """History in DynamoDB and S3: rows of runs and attempts, written once and read back.
 
-A row only ever goes from running to an end, and its first end stays: writes are conditional on
-that, so that late, doubled and competing ones (a worker's own words and the orchestrator's about a
-lost worker) need no order.
+A row changes only from running to an end, and its first end stays. Writes are conditional on that,
+so late, repeated and competing writes (by a worker, and by the orchestrator about a lost worker)
+need no order.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from duckstring.adapters.aws.layout import Key
     from duckstring.model.answers import AttemptRow, RunRow
 
-Told = TypeVar("Told", "RunRow", "AttemptRow")
+Row = TypeVar("Row", "RunRow", "AttemptRow")
 
 LONG = 60_000
 """Text beyond this many characters goes to S3."""
@@ -246,7 +246,7 @@ class DynamoHistoryReader:
         for page in self._clients.dynamodb.get_paginator("query").paginate(**query):
             yield from map(_row, page["Items"])
 
-    def _with_overflow(self, rows: Iterable[Told]) -> Iterator[Told]:
+    def _with_overflow(self, rows: Iterable[Row]) -> Iterator[Row]:
         left = _PAYLOAD
         for row in rows:
             key = row.get("overflow")
@@ -308,7 +308,7 @@ def _run_key(line: Line, number: int) -> Key:
     return {"pk": {"S": line_partition(line)}, "sk": {"S": run_sort_key(number)}}
 
 
-def _grown(row: Told, text: str) -> Told:
+def _grown(row: Row, text: str) -> Row:
     """``row`` with its full texts: a worker writes the traceback alone where it contains the
     message, else both, apart.
     """
@@ -323,5 +323,5 @@ def _grown(row: Told, text: str) -> Told:
     return _with(row, message=whole, traceback=traceback + rest)
 
 
-def _with(row: Told, **texts: str) -> Told:
-    return cast("Told", {**row, **texts})
+def _with(row: Row, **texts: str) -> Row:
+    return cast("Row", {**row, **texts})

@@ -1,4 +1,4 @@
-"""What SQS hands to the orchestrator, as letters: grouped by line, in order."""
+"""Reads what SQS delivers to the orchestrator as letters, grouped by line and in order."""
 
 from __future__ import annotations
 

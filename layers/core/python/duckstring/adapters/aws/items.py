@@ -80,7 +80,7 @@ def assigned(values: Mapping[str, object]) -> str:
 
 
 def code_of(error: ClientError) -> str:
-    """The service's word for what went wrong."""
+    """The service's code of the error."""
     return error.response.get("Error", {}).get("Code", "")
 
 

@@ -1,13 +1,13 @@
-"""Where the items of a line lie. Each writer has partitions of its own, for a role's rights are
-given by partition key.
+"""The keys of a line's items. Each writer has partitions of its own, because a role's permissions
+are given by partition key.
 
-A worker runs its author's code, and that has the worker's rights: so ``WORK#sales@1`` is the only
-partition of a line that workers write, ``TOKEN#sales@1`` is the orchestrator's alone, and
-``LINE#sales@1`` (state, manifests, runs) workers only read.
+A worker runs its author's code, which has the worker's permissions. So ``WORK#sales@1`` is the only
+partition of a line that workers write. Only the orchestrator uses ``TOKEN#sales@1``. Workers only
+read ``LINE#sales@1`` (state, manifests, runs).
 
 Before there were partitions, attempts, memory and tokens lay in ``LINE#`` under the same sort keys.
-``former_key`` gives it: what was written then is still read, and nothing is written there but the
-end of an attempt that began there.
+``former_key`` gives such a key: old items are still read, but the only write there is the end of an
+attempt that began there.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def work_partition(line: Line) -> str:
 
 
 def token_partition(line: Line) -> str:
-    """Task tokens: the orchestrator's alone, for who has one may answer for its branch."""
+    """Task tokens, for the orchestrator only: whoever has one can answer for its branch."""
     return f"TOKEN#{line}"
 
 
@@ -48,7 +48,7 @@ def attempt_key(line: Line, run: int, ripple: str, attempt: int) -> Key:
 
 
 def memo_key(line: Line, run: int, ripple: str, tried: int) -> Key:
-    """Where it lies what one try of a Ripple remembers."""
+    """The key of what one try of a Ripple remembers."""
     return _key(work_partition(line), f"{MEMO}{run:010d}#{ripple}#{tried}")
 
 

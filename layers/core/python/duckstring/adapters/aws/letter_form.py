@@ -1,11 +1,10 @@
-"""The form of a letter's body, checked before anything is made of it: whoever may write to the
-mailbox may write anything.
+"""Checks the form of a letter's body before it is used: whoever may write to the mailbox may write
+anything.
 
-What a field may hold follows from its type in ``engine/signals.py``, so a new signal is checked
-without a word here. The checks are those of JSON's shape only; what a letter claims,
-``orchestrator/credible.py`` holds against the line. Any text at all is either a letter or a
-``LetterFormError``: one body that raised something else would keep the other lines of its delivery
-waiting.
+A field's form follows from its type in ``engine/signals.py``, so a new signal needs no code here.
+These checks concern the JSON's shape only; ``orchestrator/credible.py`` checks a letter's claims
+against the line. Any text is either a letter or a ``LetterFormError``: any other error would keep
+the other lines of the delivery waiting.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import msgspec
 from duckstring.adapters.aws.older import renewed_signal
 from duckstring.engine.signals import Signal
 from duckstring.model.instants import Instant, from_text
-from duckstring.model.limits import HEARD, MOST_DEPTH, MOST_LETTER_BYTES, MOST_TEXT
+from duckstring.model.limits import FOREIGN_TEXTS, MOST_DEPTH, MOST_LETTER_BYTES, MOST_TEXT
 from duckstring.model.names import Line, parse_line
 from duckstring.model.values import kind_of
 
@@ -52,7 +51,7 @@ def checked_object(body: str) -> dict[str, Json]:
     """The JSON object of a letter whose every field has the form that its signal gives it.
 
     Raises:
-        LetterFormError: it has not.
+        LetterFormError: a field has another form.
     """
     _check_size(body)
     try:
@@ -138,7 +137,7 @@ def _object_form(kind: type[msgspec.Struct]) -> Check:
 
 
 def _field_form(kind: type, field: msgspec.structs.FieldInfo) -> Check:
-    most = HEARD.get((kind.__name__, field.name))
+    most = FOREIGN_TEXTS.get((kind.__name__, field.name))
     return _form(field.type) if most is None else _text_form(most)
 
 
@@ -240,7 +239,7 @@ def _check_whole(value: Json, where: str) -> None:
 
 
 def _check_seconds(value: Json, where: str) -> None:
-    # A whole number of hundreds of digits can be compared, but is no float.
+    # A whole number of hundreds of digits can be compared, but is not a float.
     is_number = (isinstance(value, int) and not isinstance(value, bool)) or (
         isinstance(value, float) and math.isfinite(value)
     )
@@ -267,7 +266,7 @@ def checked_instant(value: Json, where: str) -> Instant:
     """The instant that a letter's text is.
 
     Raises:
-        LetterFormError: it is none, or one that lies too far ahead.
+        LetterFormError: it is not an instant, or lies too far ahead.
     """
     try:
         at = from_text(value) if isinstance(value, str) else None

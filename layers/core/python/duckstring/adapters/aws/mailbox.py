@@ -55,8 +55,8 @@ class SqsMailbox:
         """Post all, up to ten a request, in order; gives each letter's sequence number.
 
         No request has two letters of one line: SQS may refuse the first and take the second, which
-        is then heard first, and makes the first no news when it is posted again. Nor more bytes
-        than SQS takes: it would never take them.
+        is then received first, so that the first is ignored as older when it is posted again. A
+        request also has no more bytes than SQS takes, because it would never take them.
 
         Raises:
             TransientError: SQS took only some; posting all again is safe.

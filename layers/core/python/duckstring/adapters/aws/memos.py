@@ -1,4 +1,4 @@
-"""What Ripples remember: one item a try, which says whose attempt looked at it last."""
+"""What Ripples remember: one item for each try. The item says which attempt read it last."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _NOT_LATER = "(attribute_not_exists(#attempt) OR #attempt <= :attempt)"
 class DynamoMemory:
     """``author.memory.Memory``.
 
-    Looking claims the item for one's attempt. So a late worker of an earlier attempt, which is
-    still about to remember what it has started, cannot do so behind the back of the attempt that
-    has looked and found nothing. The item says when it was last written: the sweep deletes it, for
-    a worker may not write when an item expires.
+    A read claims the item for its attempt. So a late worker of an earlier attempt can no longer
+    remember what it has started after a later attempt has read and found nothing. The item says
+    when it was last written, and the sweep deletes it, because a worker may not write when an item
+    expires.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ def _item(
 
 
 def _texts(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, str]:
-    """Every worker may write there: what is no text is left out."""
+    """Every worker may write there, so values that are not texts are left out."""
     return {
         name: value["S"]
         for name, value in item.get("memo", {}).get("M", {}).items()

@@ -1,8 +1,8 @@
-"""What the release before wrote, in today's form: items of a Catchment that goes on, and letters
-that were on their way when it was updated.
+"""Converts what the previous release wrote to today's form: items of a Catchment that was updated,
+and letters that were on their way.
 
-There a Source's report lay flat in what holds it, with its ``reason`` in words. Durations were
-numbers of seconds; the codec reads both.
+There a Source's report lay flat in its holder, with its ``reason`` as text. Durations were numbers
+of seconds; the codec reads both.
 """
 
 from __future__ import annotations

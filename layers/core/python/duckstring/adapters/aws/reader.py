@@ -1,4 +1,4 @@
-"""Reading without a share in anything: many states at once, and where published tables lie."""
+"""Read-only access: many states at once, and the addresses of published tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DynamoStateReader:
         self._clients, self._table = clients, table
 
     def read(self, lines: Collection[Line]) -> Mapping[Line, Seen]:
-        """The states of those lines that anybody ever spoke to, each read consistently.
+        """The states of those lines that ever got a letter, each read consistently.
 
         Raises:
             TransientError: DynamoDB kept putting some of them off.

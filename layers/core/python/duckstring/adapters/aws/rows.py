@@ -1,8 +1,7 @@
-"""Rows of attempts as they are read: like input from outside, for the code of every Ripple may
-write them.
+"""Reads rows of attempts as input from outside, because the code of every Ripple may write them.
 
-What has not the form that ``adapters/aws/attempts.py`` gives it is left out. Which attempt a row is
-of, its key says.
+A value without the form that ``adapters/aws/attempts.py`` gives it is left out. The row's key says
+which attempt it belongs to.
 """
 
 from __future__ import annotations

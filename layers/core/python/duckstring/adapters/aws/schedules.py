@@ -34,8 +34,8 @@ _HASH = 16
 
 
 class WindowSchedules:
-    """``ports.Schedules``: a rule that the clock cannot carry has no schedule; the line's own
-    alarms carry it.
+    """``ports.Schedules``. A rule that Scheduler cannot express has no schedule; the line's own
+    alarms do its work.
     """
 
     def __init__(self, clients: Clients, settings: Settings, clock: Clock) -> None:
@@ -60,7 +60,7 @@ class WindowSchedules:
             self._clients.scheduler.update_schedule(**request)
 
     def drop(self, line: Line, name: str) -> None:
-        """Delete the schedule; one that is not there is success."""
+        """Delete the schedule. One that does not exist counts as success."""
         delete_schedule(
             self._clients, group=self._settings.need("schedules"), name=schedule_name(line, name)
         )

@@ -1,4 +1,6 @@
-"""Actor states in DynamoDB: one item a line, replaced only at the revision that was read."""
+"""Lines' states in DynamoDB: one item for each line, replaced only at the revision that was
+read.
+"""
 
 from __future__ import annotations
 
@@ -179,11 +181,11 @@ def _item(held: Held) -> Item:
 
 
 def _owed(effect: Effect) -> Effect:
-    """As much of an effect as is needed should it be performed once more. Hundreds of branches may
-    be sent home by one failure.
+    """As much of an effect as is needed to perform it once more. One failure may dismiss hundreds
+    of branches.
 
-    A manifest is written by the commit itself, and why a run failed is in history; in an execution
-    it is then not told.
+    A manifest is written by the commit itself, and the reason of a failed run is in history, so a
+    repeated effect leaves it out.
     """
     if isinstance(effect, PublishSnapshot):
         return replace(effect, tables={}, dropped={})

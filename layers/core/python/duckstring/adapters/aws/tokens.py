@@ -1,4 +1,4 @@
-"""Task tokens: how a worker that the state machine waits for is heard of."""
+"""Task tokens: how a worker reports to the state machine that waits for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StepTokens:
         """The worker lives.
 
         Raises:
-            TransientError: Step Functions did not hear it.
+            TransientError: Step Functions did not receive it.
         """
         try:
             self._clients.prompt_stepfunctions.send_task_heartbeat(taskToken=token)
@@ -38,19 +38,21 @@ class StepTokens:
         return True
 
     def answer(self, token: str, answer: Mapping[str, object]) -> bool:
-        """How the attempt ended, in the words of the ripple function: an attempt that did not
+        """Send how the attempt ended, in the form of the ripple function: an attempt that did not
         succeed fails its task.
 
         Raises:
-            TransientError: Step Functions did not hear it.
+            TransientError: Step Functions did not receive it.
         """
-        told = json.dumps(answer)
+        payload = json.dumps(answer)
         try:
             if answer["outcome"] == "ok":
-                self._clients.prompt_stepfunctions.send_task_success(taskToken=token, output=told)
+                self._clients.prompt_stepfunctions.send_task_success(
+                    taskToken=token, output=payload
+                )
             else:
                 self._clients.prompt_stepfunctions.send_task_failure(
-                    taskToken=token, error=_ERROR, cause=ENDED + told
+                    taskToken=token, error=_ERROR, cause=ENDED + payload
                 )
         except (ClientError, BotoCoreError) as error:
             return _refused(error)

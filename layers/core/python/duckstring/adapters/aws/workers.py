@@ -1,5 +1,5 @@
-"""Workers that an execution cannot reach: tasks that are to stop, and Ripples that want to hear
-that they were killed.
+"""Workers that an execution cannot reach: tasks to stop, and the ``on_kill`` calls of killed
+Ripples.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class FargateWorkers:
         if where == "lambda":
             return
         wanted = {"line": line, "run": task.run, "ripple": task.ripple, "attempt": task.attempt}
-        # The row may be any worker's word: only a task that was started for this attempt is
+        # Any worker may have written the row: only a task that was started for this attempt is
         # stopped.
         known = self._task(arn) if where == "task" and arn else ()
         ours = [found for found in known if wanted.items() <= _order(found).items()]
@@ -67,8 +67,8 @@ class FargateWorkers:
             )
 
     def _site(self, line: Line, task: StopTask) -> tuple[str, str]:
-        """Where the attempt's worker was last heard, and the task's ARN if it knew. What paused
-        goes on in the function.
+        """Where the attempt's worker last reported, and the task's ARN if known. A paused attempt
+        continues in the function.
         """
         key = attempt_key(line, task.run, task.ripple, task.attempt)
         for place in (key, former_key(line, key)):
@@ -80,8 +80,8 @@ class FargateWorkers:
         return "", ""
 
     def _task(self, arn: str) -> Sequence[TaskTypeDef]:
-        """The task with that ARN; none where ECS has forgotten it, or it is no task of this
-        cluster's: of another, ECS may not tell us.
+        """The task with that ARN. None: ECS has forgotten it, or it belongs to another cluster,
+        which we may not read.
         """
         if not self._ours.fullmatch(arn):
             return ()
@@ -93,7 +93,7 @@ class FargateWorkers:
             return ()
 
     def _tasks(self) -> Iterator[TaskTypeDef]:
-        """All that are not told to stop."""
+        """All tasks that are not stopping."""
         pages = self._clients.ecs.get_paginator("list_tasks").paginate(cluster=self._cluster)
         for page in pages:
             if page["taskArns"]:

@@ -1,5 +1,5 @@
-"""Telling lines what an operator did, and waiting until they have heard: what is read afterwards
-shows it.
+"""Post an operator's signals to lines, and wait until the lines have received them, so that a later
+read shows the result.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ _FIRST_LOOK = timedelta(milliseconds=20)
 _LONGEST_LOOK = timedelta(milliseconds=500)
 
 
-class Told(NamedTuple):
-    """The line's state after it heard, or as it was last seen where it has not heard in time
-    (``applied`` False).
+class Posted(NamedTuple):
+    """The line's state after it received the letter, or as last read if it has not received it in
+    time (``applied`` False).
     """
 
     state: PondState
     applied: bool
 
 
-def tell(
+def post_and_wait(
     line: Line, signal: Signal, *, mailbox: Mailbox, states: StateReader, clock: Clock
-) -> Told:
+) -> Posted:
     """Post ``signal`` to ``line`` and wait until the line has consumed it, ``PATIENCE`` at most.
 
-    The letter is not lost when the time is up: the line hears it as soon as it can.
+    The letter is not lost when the time is up: the line processes it as soon as it can.
     """
-    return tell_all({line: signal}, mailbox=mailbox, states=states, clock=clock)[line]
+    return post_all_and_wait({line: signal}, mailbox=mailbox, states=states, clock=clock)[line]
 
 
-def tell_all(
+def post_all_and_wait(
     orders: Mapping[Line, Signal], *, mailbox: Mailbox, states: StateReader, clock: Clock
-) -> Mapping[Line, Told]:
-    """As ``tell``, many lines at once: all are posted before any is waited for."""
+) -> Mapping[Line, Posted]:
+    """As ``post_and_wait``, for many lines: all letters are posted before any is waited for."""
     began = clock.now()
     letters = [
         Letter(line, signal, f"{line}:{type(signal).__name__}:{to_text(began)}")
@@ -54,19 +54,19 @@ def tell_all(
 
 def _await(
     sequences: Mapping[Line, str], *, until: Instant, states: StateReader, clock: Clock
-) -> Mapping[Line, Told]:
+) -> Mapping[Line, Posted]:
     look = _FIRST_LOOK
-    told = {line: Told(PondState(line), applied=False) for line in sequences}
+    posted = {line: Posted(PondState(line), applied=False) for line in sequences}
     while True:
-        open_lines = [line for line, held in told.items() if not held.applied]
-        told |= {
-            line: _heard(seen, sequences[line]) for line, seen in states.read(open_lines).items()
+        open_lines = [line for line, held in posted.items() if not held.applied]
+        posted |= {
+            line: _posted(seen, sequences[line]) for line, seen in states.read(open_lines).items()
         }
-        if all(held.applied for held in told.values()) or clock.now() + look >= until:
-            return told
+        if all(held.applied for held in posted.values()) or clock.now() + look >= until:
+            return posted
         clock.wait(look)
         look = min(look * 2, _LONGEST_LOOK)
 
 
-def _heard(seen: Seen, sequence: str) -> Told:
-    return Told(seen.state, applied=int(seen.mark[1] or 0) >= int(sequence))
+def _posted(seen: Seen, sequence: str) -> Posted:
+    return Posted(seen.state, applied=int(seen.mark[1] or 0) >= int(sequence))
