@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, assert_never, get_args
 
 import typer
 from rich.markup import escape
 
 from duckstring.errors import OperatorError, nearest
-from duckstring.model.answers import ComputeRow, ControlAnswer
+from duckstring.model.answers import ComputeRow, ControlAnswer, LineState
 from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.compute import PinnedPlace, mebibytes
 from duckstring_cli import board, render
@@ -26,6 +26,9 @@ from duckstring_cli.commands.options import (
 )
 from duckstring_cli.commands.trigger import Watch, follow, not_received
 from duckstring_cli.errors import BadInputError
+
+if TYPE_CHECKING:
+    from duckstring.engine.signals import Verb
 
 app = typer.Typer(
     help="Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.",
@@ -259,7 +262,7 @@ def _where(row: ComputeRow) -> str:
 def _send(
     catchment: str | None,
     pond: str,
-    verb: str,
+    verb: Verb,
     *,
     major: int | None,
     watch: bool = False,
@@ -283,17 +286,13 @@ def _send(
         )
 
 
-def _outcome(verb: str, answer: ControlAnswer) -> str:
-    held, reason = answer["status"], render.one_line(answer["status"]["reason"])
+def _outcome(verb: Verb, answer: ControlAnswer) -> str:
+    held = answer["status"]
     match verb:
         case "wake":
             if waits := board.held_back(held):
                 return f"woken; {waits}, and so does this"
-            return (
-                f"woken; {reason}"
-                if held["status"] in {"blocked", "waiting"} and reason
-                else "woken"
-            )
+            return _and_why_it_waits("woken", held)
         case "force":
             return (
                 "forced; it runs when what is in flight is done"
@@ -308,12 +307,14 @@ def _outcome(verb: str, answer: ControlAnswer) -> str:
                 if answer["runs"]
                 else "killed; nothing was running"
             )
+        case "clear":
+            was_down = answer["previous"] in _DOWN
+            done = "cleared" if was_down else "neither failed nor killed; nothing to clear"
+            return _and_why_it_waits(done, held)
         case _:
-            done = (
-                "cleared"
-                if answer["previous"] in _DOWN
-                else "neither failed nor killed; nothing to clear"
-            )
-            return (
-                f"{done}; {reason}" if held["status"] in {"blocked", "waiting"} and reason else done
-            )
+            assert_never(verb)
+
+
+def _and_why_it_waits(done: str, held: LineState) -> str:
+    reason = render.one_line(held["reason"])
+    return f"{done}; {reason}" if held["status"] in {"blocked", "waiting"} and reason else done
