@@ -80,7 +80,10 @@ def test_ripples_come_in_topological_order_with_their_hints():
         ("@ripple(memory='4')\ndef a(p): pass", "memory='4'"),
         ("@ripple\nasync def a(p): pass", "is async"),
         ("@ripple\ndef a(p, q): pass", "takes 2 arguments (p, q)"),
-        ("def f(p): pass\n@ripple(parents=[f])\ndef a(p): pass", "its parent 'f' is no Ripple"),
+        (
+            "def f(p): pass\n@ripple(parents=[f])\ndef a(p): pass",
+            "its parent 'f' is not a Ripple",
+        ),
         (
             "@ripple(timout='2h')\ndef a(p): pass",
             "src/pond.py:2: Ripple 'a': unknown argument timout=; did you mean timeout?",
