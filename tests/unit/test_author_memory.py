@@ -86,7 +86,7 @@ def test_a_late_attempt_does_not_change_what_the_later_one_has_looked_at(world):
             "pond.remember('x', object())",
             "pond.remember('x') was given a object that cannot be JSON",
         ),
-        ("pond.remember('x', float('nan'))", "no JSON"),
+        ("pond.remember('x', float('nan'))", "cannot be JSON"),
         ("pond.remember(7, 'x')", "take a name, not 7"),
         ("pond.recall('')", "take a name, not ''"),
         (
