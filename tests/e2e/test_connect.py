@@ -47,7 +47,7 @@ def test_a_stack_that_is_no_catchment_is_refused(account, duckstring):
         "catchment", "connect", "--name", "prod", "--stack", "CDKToolkit", "--region", "us-east-1"
     )
     assert said.code == 1
-    assert "CDKToolkit is no Catchment" in said.err
+    assert "CDKToolkit is not a Catchment" in said.err
     said = duckstring(
         "catchment", "connect", "--name", "prod", "--stack", "Nothing", "--region", "us-east-1"
     )
