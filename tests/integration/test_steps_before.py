@@ -15,8 +15,10 @@ from pathlib import Path
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.letter_form import checked_object
+from duckstring.engine.state import Down
 from duckstring.engine.step import step
 from duckstring.model.instants import from_text
+from duckstring.model.names import Line
 
 RECORDED = Path(__file__).parent / "items_before" / "steps.json.gz"
 STEPS = json.loads(gzip.decompress(RECORDED.read_bytes()))
@@ -30,10 +32,17 @@ def test_each_recorded_step_is_taken_again() -> None:
         signal = codec.signal_of(letter)
         stepped = step(state, signal, from_text(one["now"]))
         assert stepped.state == codec.state_from_text(one["after"]), one
-        assert stepped.effects == codec.outbox_from_text(one["effects"]), one
+        assert stepped.effects == codec.outbox_from_text(one["effects"], state.line), one
         taken[letter["kind"]] += 1
     assert len(taken) == 19
     assert sum(taken.values()) == 544
+
+
+def test_an_outbox_of_before_without_a_cause_names_the_line_itself() -> None:
+    told = {"kind": "tell_sinks", "end_f": "2030-01-01T00:00:00Z", "snapshot": 7, "delay": 0}
+    text = json.dumps([{**told, "changed_f": told["end_f"], "down": True, "reason": ""}])
+    (effect,) = codec.outbox_from_text(text, Line("sales@1"))
+    assert effect.report.down == Down(Line("sales@1"), "failed")
 
 
 def test_what_was_said_of_a_source_that_is_down_is_read_as_a_cause() -> None:

@@ -14,6 +14,7 @@ from duckstring.engine.effects import Effect
 from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release
+from duckstring.model.failures import Failure
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.testing.simulator import World
@@ -37,7 +38,7 @@ def test_every_signal_reads_back(data: st.DataObject, kind: type) -> None:
 @given(st.data(), st.sampled_from(get_args(Effect)))
 def test_every_effect_reads_back(data: st.DataObject, kind: type) -> None:
     outbox = (data.draw(st.from_type(kind)),)
-    assert codec.outbox_from_text(codec.outbox_to_text(outbox)) == outbox
+    assert codec.outbox_from_text(codec.outbox_to_text(outbox), Line("sales@1")) == outbox
 
 
 @looks(40)
@@ -83,6 +84,12 @@ def test_every_state_of_a_catchment_that_people_work_on_reads_back(
     Living(world, data.draw, {release.line: release for release in graph.releases}).trouble(
         EVERYTHING, 8
     )
+
+
+def test_text_that_nothing_can_store_is_kept_as_escapes() -> None:
+    state = PondState(Line("sales@1"), failure=Failure("load", 1, "Odd\ud83d", "a\ud83db"))
+    failure = codec.state_from_text(codec.state_to_text(state)).failure
+    assert failure == Failure("load", 1, "Odd\\ud83d", "a\\ud83db")
 
 
 @pytest.mark.parametrize(

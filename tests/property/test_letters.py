@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.inbox import batches, forwarded
-from duckstring.adapters.aws.letter_form import checked_object
+from duckstring.adapters.aws.letter_form import LetterFormError, checked_object
 from duckstring.engine.effects import PublishSnapshot, TellSink, TellSinks
 from duckstring.engine.signals import (
     AlarmRang,
@@ -418,6 +418,25 @@ def test_no_signal_whatever_its_fields_hold_holds_its_line_up(
     logging.disable(logging.CRITICAL)
     signal = data.draw(st.from_type(kind))
     held_up_by([json.dumps({**json.loads(codec.letter(SALES, signal)), "token": "t"})])
+
+
+@pytest.mark.parametrize(
+    "epoch",
+    [
+        "2030-01-01T12:00:00+02:00",
+        "2030-01-01T12Z",
+        "20300101T120000Z",
+        "2030-W01-1T00:00Z",
+        "2030-01-01T12:00:00,5Z",
+        "2030-01-01 12:00:00Z",
+        "2030-01-01T12:00:00",
+    ],
+)
+def test_an_instant_in_another_form_or_zone_is_refused(epoch: str) -> None:
+    with pytest.raises(LetterFormError, match="epoch is"):
+        checked_object(
+            json.dumps({"to": SALES, "kind": "triggered", "kind_": "pulse", "epoch": epoch})
+        )
 
 
 NAMED = version().key

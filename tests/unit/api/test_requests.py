@@ -10,6 +10,25 @@ from duckstring.api.requests import ArrivalRule, ComputeRequest, RunsRequest, re
 from duckstring.engine.signals import Verb
 from duckstring.errors import OperatorError
 
+WRONG = (
+    *(10**5000, -(10**5000), -1, 1.5, float("nan"), True, 10**6),
+    *("", " ", "\ud800", "x" * 100_000, [], [[]], {}, {"a": 10**5000}),
+)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_whatever_a_field_holds_it_is_taken_or_refused_in_a_line(operation):
+    shape = OPERATIONS[operation].request
+    for field in msgspec.structs.fields(shape):
+        for value in WRONG:
+            given = {one.name: "sales" for one in msgspec.structs.fields(shape) if one.required}
+            try:
+                read(shape, {**given, field.name: value})
+            except OperatorError as error:
+                lines = error.message.split("\n")
+                assert all("; allowed: " in line and len(line) < 400 for line in lines), lines
+
+
 SAYS = [
     ("control", {"verb": "stop"}, f"verb is 'stop'; allowed: {', '.join(get_args(Verb))}."),
     ("control", {}, f"verb is missing; allowed: {', '.join(get_args(Verb))}."),
@@ -44,7 +63,7 @@ SAYS = [
     (
         "arrival",
         {"action": "add", "arrival": []},
-        "arrival is []; allowed: an object: name, bucket, prefix, suffix, kind.",
+        "arrival is a list; allowed: an object: name, bucket, prefix, suffix, kind.",
     ),
 ]
 

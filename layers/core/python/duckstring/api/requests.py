@@ -18,6 +18,8 @@ from duckstring.errors import OperatorError
 from duckstring.model.arrivals import ArrivalKind
 from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.compute import LEAST_MIB, MOST_MIB, PinnedPlace
+from duckstring.model.names import MOST_MAJOR
+from duckstring.model.wire import shown, storable
 
 MOST_RUNS = 1000
 RunWord = Literal["running", "success", "pass", "failed", "killed", "removal"]
@@ -31,6 +33,7 @@ _RULE_NAME = "a lower-case letter, then up to 47 of a-z 0-9 _ -"
 _LONGEST_SHOWN = 80
 RULE = "an object: name, bucket, prefix, suffix, kind"
 
+Major = Annotated[int, Meta(ge=0, le=MOST_MAJOR, description="a whole number")]
 Text = Annotated[str, Meta(min_length=1, description="text")]
 Retries = Annotated[int, Meta(ge=0, le=MOST_RETRIES, description=_RETRIES)]
 Memory = Annotated[int, Meta(ge=LEAST_MIB, le=MOST_MIB, description=_MEMORY)]
@@ -65,7 +68,7 @@ class TriggerRequest(Struct, frozen=True):
 
     pond: Text
     kind: Text
-    major: int | None = None
+    major: Major | None = None
     bound: object = None
 
 
@@ -74,7 +77,7 @@ class ControlRequest(Struct, frozen=True):
 
     pond: Text
     verb: Verb
-    major: int | None = None
+    major: Major | None = None
     upstream: bool = False
 
 
@@ -82,7 +85,7 @@ class BudgetRequest(Struct, frozen=True):
     """``failure-budget``."""
 
     pond: Text
-    major: int | None = None
+    major: Major | None = None
     immediate_retries: Retries | None = None
     source_retries: Retries | None = None
 
@@ -93,7 +96,7 @@ class ComputeRequest(Struct, frozen=True):
     """
 
     pond: Text
-    major: int | None = None
+    major: Major | None = None
     ripple: str | None = None
     on: PinnedPlace | None = None
     memory_mib: Memory | None = None
@@ -104,7 +107,7 @@ class WindowRequest(Struct, frozen=True):
 
     pond: Text
     action: Action
-    major: int | None = None
+    major: Major | None = None
     window: object = None
     name: Text | None = None
 
@@ -113,14 +116,14 @@ class StatusRequest(Struct, frozen=True):
     """``status``."""
 
     pond: str | None = None
-    major: int | None = None
+    major: Major | None = None
 
 
 class RunsRequest(Struct, frozen=True):
     """``runs``."""
 
     pond: str | None = None
-    major: int | None = None
+    major: Major | None = None
     status: RunWord | None = None
     limit: Limit = 20
 
@@ -135,14 +138,14 @@ class TablesRequest(Struct, frozen=True):
     """``tables``."""
 
     pond: Text
-    major: int | None = None
+    major: Major | None = None
 
 
 class RemoveRequest(Struct, frozen=True):
     """``remove``."""
 
     pond: Text
-    major: int | None = None
+    major: Major | None = None
     version: str | None = None
     table: str | None = None
     dry: bool = False
@@ -153,7 +156,7 @@ class ArrivalRequest(Struct, frozen=True):
 
     pond: Text
     action: Action
-    major: int | None = None
+    major: Major | None = None
     arrival: Annotated[dict[str, Any], Meta(description=RULE)] | None = None
     name: Text | None = None
 
@@ -176,7 +179,7 @@ def read(
     Raises:
         OperatorError: (of the class ``refused``) with a line for each field that is wrong.
     """
-    present = {name: value for name, value in given.items() if value is not None}
+    present = {name: storable(value) for name, value in given.items() if value is not None}
     try:
         return convert(present, shape)
     except ValidationError as error:
@@ -191,10 +194,11 @@ def missing(name: str, allowed: str = "text") -> OperatorError:
 def _faults(shape: type[Struct], present: Mapping[str, object]) -> Iterator[str]:
     for field in fields(shape):
         value = present.get(field.name)
-        if field.default is NODEFAULT and (value is None or not str(value)):
+        if field.default is NODEFAULT and value in (None, ""):
             yield missing(field.name, _allowed(field.type)).message
         elif value is not None and not _fits(value, field.type):
-            yield f"{field.name} is {_shown(value)}; allowed: {_allowed(field.type)}."
+            found = shown(value, _LONGEST_SHOWN, text_form=repr)
+            yield f"{field.name} is {found}; allowed: {_allowed(field.type)}."
 
 
 def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401 - a type is any value
@@ -203,11 +207,6 @@ def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401 - a type is any val
     except ValidationError:
         return False
     return True
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _allowed(kind: Any) -> str:  # noqa: ANN401 - a type is any value

@@ -30,6 +30,7 @@ POND_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}\Z")
 _KEY_LENGTH = 64
 _DIGEST = 20
 """Hexadecimal digits: no two of a billion keys are alike."""
+MOST_MAJOR = 999_999
 _LINE = re.compile(r"^([a-z][a-z0-9_]{0,47})@(0|[1-9][0-9]{0,5})\Z")
 _TABLE_KEY = re.compile(r"/(\d{10})-([a-z][a-z0-9_]*)-[^/]*\Z")
 _RUN = re.compile(r"^([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([1-9][0-9]*)\Z")

@@ -18,6 +18,7 @@ from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.names import Line
+from duckstring.model.wire import storable
 
 Json = Any
 
@@ -50,12 +51,12 @@ def outbox_to_text(outbox: tuple[Effect, ...]) -> str:
     return _dump(outbox)
 
 
-def outbox_from_text(text: str) -> tuple[Effect, ...]:
-    """Read what ``outbox_to_text`` wrote, here or in the release before."""
+def outbox_from_text(text: str, line: Line) -> tuple[Effect, ...]:
+    """Read what ``outbox_to_text`` wrote, here or in the release before; ``line`` is its own."""
     if '"reason":' not in text:
         return _outbox.decode(text)
     outbox: tuple[Effect, ...] = msgspec.convert(
-        renewed_outbox(json.loads(text)), tuple[Effect, ...], strict=False
+        renewed_outbox(json.loads(text), line), tuple[Effect, ...], strict=False
     )
     return outbox
 
@@ -126,4 +127,7 @@ def to_object(value: object) -> Json:
 
 
 def _dump(value: object) -> str:
-    return _encoder.encode(value).decode()
+    try:
+        return _encoder.encode(value).decode()
+    except UnicodeEncodeError:  # a lone surrogate: nothing can store it
+        return json.dumps(storable(to_object(value)), ensure_ascii=False)

@@ -26,13 +26,16 @@ from duckstring.model.instants import Instant, from_text
 from duckstring.model.limits import FOREIGN_TEXTS, MOST_DEPTH, MOST_LETTER_BYTES, MOST_TEXT
 from duckstring.model.names import Line, parse_line
 from duckstring.model.values import kind_of
+from duckstring.model.wire import LARGEST, shown, storable
 
 _MOST_ITEMS = 1_000
-_MOST_NUMBER = 2**53 - 1
+_MOST_SHOWN = 60
 _MOST_SECONDS = 3_660 * 86_400
 """Ten years: longer than any Window, Tide or attempt."""
 _LAST_YEAR = 2_999
 """Some room is left for what is reckoned from an instant."""
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
+"""In UTC, as every sender of ours writes it: a state keeps no other zone."""
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 """One that nothing ends goes on to the end of the body: so each quotation mark is looked at
 once.
@@ -59,7 +62,7 @@ def checked_object(body: str) -> dict[str, Json]:
     except (ValueError, RecursionError) as error:
         raise LetterFormError(f"it is not JSON ({type(error).__name__})") from error
     if "\\ud" in body.lower():
-        whole = _storable(whole)
+        whole = storable(whole)
     if not isinstance(whole, dict):
         raise LetterFormError(f"it is {type(whole).__name__}, not an object")
     _check_line(whole.get("to"), "to")
@@ -205,19 +208,6 @@ def _check_line(value: Json, where: str) -> None:
         raise LetterFormError(f"{where} is {_shown(value)}") from None
 
 
-def _storable(value: Json) -> Json:
-    """The same with lone surrogates, that JSON can spell and nothing can store, as escapes."""
-    match value:
-        case str():
-            return value.encode(errors="backslashreplace").decode()
-        case list():
-            return [_storable(one) for one in value]
-        case dict():
-            return {_storable(name): _storable(one) for name, one in value.items()}
-        case _:
-            return value
-
-
 def _text_form(most: int) -> Check:
     def check(value: Json, where: str) -> None:
         if not isinstance(value, str):
@@ -234,7 +224,7 @@ def _check_flag(value: Json, where: str) -> None:
 
 
 def _check_whole(value: Json, where: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_NUMBER:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST:
         raise LetterFormError(f"{where} is {_shown(value)}")
 
 
@@ -269,7 +259,7 @@ def checked_instant(value: Json, where: str) -> Instant:
         LetterFormError: it is not an instant, or lies too far ahead.
     """
     try:
-        at = from_text(value) if isinstance(value, str) else None
+        at = from_text(value) if isinstance(value, str) and _INSTANT.fullmatch(value) else None
     except (ValueError, OverflowError):
         at = None
     if at is None or at.year > _LAST_YEAR:
@@ -278,14 +268,7 @@ def checked_instant(value: Json, where: str) -> Instant:
 
 
 def _shown(value: Json) -> str:
-    """A short piece of it, in plain characters."""
-    if isinstance(value, str):
-        text = ascii(value[:60])
-    elif isinstance(value, int) and abs(value) > _MOST_NUMBER:
-        text = f"a whole number of {value.bit_length()} bits"
-    else:
-        text = ascii(value) if isinstance(value, int | float | None) else type(value).__name__
-    return text if len(text) <= 60 else f"{text[:60]}..."  # noqa: PLR2004 - enough to find it
+    return shown(value, _MOST_SHOWN)
 
 
 _SIMPLE: Mapping[Any, Check] = {

@@ -20,36 +20,38 @@ _REPORTS = frozenset({"tell_sink", "tell_sinks", "source_told"})
 
 def renewed_state(state: Json) -> Json:
     """A state's JSON object."""
-    sources = {line: _gathered(view) for line, view in state.get("sources", {}).items()}
+    sources = {line: _gathered(view, line) for line, view in state.get("sources", {}).items()}
     return {**state, "sources": sources}
 
 
-def renewed_outbox(outbox: Json) -> Json:
-    """The list of an outbox's effects."""
-    return [_gathered(one) if one["kind"] in _REPORTS else one for one in outbox]
+def renewed_outbox(outbox: Json, line: str) -> Json:
+    """The list of the effects of ``line``."""
+    return [_gathered(one, line) if one["kind"] in _REPORTS else one for one in outbox]
 
 
 def renewed_signal(letter: Json) -> Json:
     """A letter's JSON object. What it holds is not checked."""
-    return _gathered(letter) if letter.get("kind") in _REPORTS else letter
+    return _gathered(letter, letter.get("source")) if letter.get("kind") in _REPORTS else letter
 
 
-def _gathered(holder: Json) -> Json:
-    """With the report in one place. It may be there already."""
+def _gathered(holder: Json, reporter: Json) -> Json:
+    """With the report in one place. It may be there already. ``reporter``: the line whose report
+    it is.
+    """
     if "report" in holder or not holder.keys() & _FLAT:
         return holder
     report = {name: holder[name] for name in _FACTS if name in holder}
     if holder.get("down"):
-        report["down"] = _down(holder)
+        report["down"] = _down(holder, reporter)
     return {**{name: held for name, held in holder.items() if name not in _FLAT}, "report": report}
 
 
-def _down(holder: Json) -> Json:
+def _down(holder: Json, reporter: Json) -> Json:
     reason = holder.get("reason", "")
     found = _REASON.fullmatch(reason) if isinstance(reason, str) else None
     root, failed, message, other = found.groups() if found else (None, None, reason, None)
     return {
-        "root": root or holder.get("source") or holder.get("line"),
+        "root": root or reporter,
         "why": failed or other or "failed",
         "message": message or "",
         "retries": holder.get("retries", False),

@@ -198,8 +198,9 @@ def _owed(effect: Effect) -> Effect:
 
 def read_held(item: Item) -> Held:
     """The values of a state item."""
-    outbox = codec.outbox_from_text(item["outbox"]["S"]) if "outbox" in item else ()
-    return Held(codec.state_from_text(item["state"]["S"]), outbox, *read_when(item))
+    state = codec.state_from_text(item["state"]["S"])
+    outbox = codec.outbox_from_text(item["outbox"]["S"], state.line) if "outbox" in item else ()
+    return Held(state, outbox, *read_when(item))
 
 
 def read_when(item: Mapping[str, AttributeValueTypeDef]) -> tuple[Mark, Instant]:
