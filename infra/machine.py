@@ -49,7 +49,7 @@ history has the whole text.
 """
 
 _NO_ROOM = ["Lambda.TooManyRequestsException"]
-"""As many invocations run as the account may have. Whoever waits has lost nothing, and may wait
+"""As many invocations run as the account may have. One that waits has lost nothing, and may wait
 for hours.
 """
 

@@ -350,7 +350,7 @@ def _denied(catchment: Catchment, error: Any) -> OperatorError:  # noqa: ANN401 
         return AccessError(
             f"AWS does not allow {error.operation_name} on Catchment {catchment.name!r}: {detail}",
             hint=(
-                "Ask whoever owns the account for lambda:InvokeFunction on its api function and "
+                "Ask the owner of the account for lambda:InvokeFunction on its api function and "
                 "read access to its bucket."
             ),
         )

@@ -245,8 +245,8 @@ def test_whatever_becomes_of_attempts_and_whoever_says_where_they_run(
 
 
 def told_of_kills(world: World) -> None:
-    """Whoever asked to be told is, once for each attempt that was killed or out of time: with
-    the try that it was.
+    """A Ripple that names an ``on_kill`` has it called once for each attempt that was killed or out
+    of time, with the number of its try.
     """
     told = Counter((line, call.run, call.ripple, call.attempt) for line, call in world.kill_calls)
     assert all(count == 1 for count in told.values())

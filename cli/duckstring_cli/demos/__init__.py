@@ -21,6 +21,7 @@ Project = dict[PurePosixPath, bytes]
 
 _PACKAGE_ONLY = {"__init__.py", "__pycache__", "service"}
 """What lies beside a demo's files because it is code of this package."""
+_MOST_NAMED = 3
 
 
 class WouldOverwriteError(OperatorError):
@@ -28,9 +29,8 @@ class WouldOverwriteError(OperatorError):
 
     def __init__(self, paths: list[Path]) -> None:
         """Name the files in the way."""
-        named = ", ".join(map(str, paths[:3])) + (
-            f" and {len(paths) - 3} more" if len(paths) > 3 else ""  # noqa: PLR2004 - enough to see
-        )
+        more = len(paths) - _MOST_NAMED
+        named = ", ".join(map(str, paths[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
         super().__init__(
             f"Nothing was written: {named} would be overwritten with something else.",
             hint="Move what is there away, or choose another folder.",

@@ -25,8 +25,8 @@ _LIFETIME = 3600
 
 
 class Credentials:
-    """Gives the key to whoever runs in the Catchment, and knows the other secrets by which one
-    may come in.
+    """Gives the key to functions and tasks of the Catchment, and knows the other secrets that
+    are accepted.
     """
 
     def __init__(self, key: AccessKey) -> None:

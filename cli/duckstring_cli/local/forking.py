@@ -20,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from duckstring_cli.local.patches.declared import Foreign
+
 logger = logging.getLogger("duckstring")
 
 _FORKED = ("functions.ripple.", "functions.orchestrator.", "functions.discovery.")
@@ -219,7 +221,7 @@ class Forks:
         return getattr(subprocess, name)
 
     @contextlib.contextmanager
-    def starting(self, worker: Any) -> Any:  # noqa: ANN401 - the emulator has no types
+    def starting(self, worker: Foreign) -> Foreign:
         """Within the block this thread starts ``worker``."""
         self._here.worker = worker
         try:
@@ -227,7 +229,7 @@ class Forks:
         finally:
             self._here.worker = None
 
-    def Popen(self, command: Sequence[str], **named: Any) -> Any:  # noqa: ANN401, N802 - as subprocess has it
+    def Popen(self, command: Sequence[str], **named: Foreign) -> Foreign:  # noqa: N802 - as subprocess has it
         """Fork or start."""
         worker = getattr(self._here, "worker", None)
         handler = str(worker.config.get("Handler", "")) if worker else ""
@@ -248,7 +250,7 @@ class Forks:
 
     def _template(
         self,
-        worker: Any,  # noqa: ANN401
+        worker: Foreign,
         python: str,
         module: str,
         named: Mapping[str, Any],
@@ -265,7 +267,7 @@ class Forks:
             return made
 
 
-def _digest(worker: Any) -> str:  # noqa: ANN401
+def _digest(worker: Foreign) -> str:
     """What a template is good for: the same code, layers and settings."""
     config = {
         name: worker.config.get(name)

@@ -1,8 +1,8 @@
 """Access control of a local Catchment's server. Part of the server; it runs before the emulator
 sees a request.
 
-The emulator does not authenticate callers, and lets every web page read its answers. But whoever
-may call it may run code as its user: create a function, invoke it. So here
+The emulator does not authenticate callers, and lets every web page read its answers. But a caller
+can run code as the emulator's user: create a function, invoke it. So here
 
 - a request that a web page can cause is refused: one to another Host (DNS rebinding), with an
   Origin, with fetch metadata of another site, a preflight, an upgrade; no answer allows another
@@ -137,8 +137,8 @@ def joined(lines: Iterable[tuple[str, str]]) -> tuple[dict[str, str], frozenset[
 
 
 def fault_of(request: Request) -> str:
-    """Why a request is refused whoever has signed it: a web page, or whatever leads one here,
-    may be behind it. Empty: it is not.
+    """Why a request is refused even if it is signed: a web page may have caused it. Empty: it is
+    not refused.
     """
     if request.method not in _METHODS:
         return f"{request.method} is not allowed here"
@@ -297,8 +297,8 @@ async def _answer(request: Request, send: Send, answer: Answer) -> None:
     ]
     sent.append((b"content-length", str(len(body)).encode()))
     if "expect" in request.headers:
-        # Whoever waits to be asked for the body does not send it after this: the connection is out
-        # of step.
+        # A client that waits to be asked for the body does not send it after this. The connection
+        # is out of step.
         sent.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})

@@ -1,9 +1,9 @@
-"""The access key of a local Catchment: whoever has it may use the Catchment, as in AWS. Standard
-library only: part of the server.
+"""The access key of a local Catchment, which permits everything in it, as a key of AWS does.
+Standard library only: part of the server.
 
 It is made at random for each Catchment and lies in its folder, for the eyes of its owner only. What
-is sent over the wire are signatures made with it, never the secret: whoever listens on the port
-while the server is stopped learns nothing of use.
+is sent over the wire are signatures made with it, never the secret. A program that listens on the
+port while the server is stopped learns nothing of use.
 """
 
 from __future__ import annotations

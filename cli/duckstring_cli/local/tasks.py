@@ -31,6 +31,7 @@ from typing import Any
 from duckstring_cli.local.credentials import Credentials
 from duckstring_cli.local.layers import Layers
 from duckstring_cli.local.patches import tasks as books
+from duckstring_cli.local.patches.declared import Foreign
 from duckstring_cli.local.patches.layers import ticket_of
 from duckstring_cli.local.patches.program import scoped
 from duckstring_cli.local.patches.tasks import Key, Record
@@ -176,7 +177,7 @@ class Tasks:
 
     # Stopping
 
-    def _stop(self, data: Mapping[str, Any], stop: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+    def _stop(self, data: Mapping[str, Foreign], stop: Callable[[Foreign], Foreign]) -> Foreign:
         """A task that has a process stops when that has ended, and not before; any other at
         once.
         """

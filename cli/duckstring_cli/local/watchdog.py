@@ -1,7 +1,7 @@
 """Workers of functions that will never answer: stopped (SIGSTOP), stuck in their start, or dead
 while another holds their pipe.
 
-On Lambda the sandbox of such a worker ends, and whoever invoked it gets an error. The emulator
+On Lambda the sandbox of such a worker ends, and the caller gets an error. The emulator
 waits for a line that does not come: in an invocation until the function's time is over, in a start
 for ever, and everything that waits for a worker waits with it.
 
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from duckstring_cli.local.forking import DEAD, STOPPED, state_of
+from duckstring_cli.local.patches.declared import Foreign
 
 _LOOK = 1.0
 _STOPPED_LIMIT = 5.0
@@ -59,7 +60,7 @@ class Watchdog:
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     @contextlib.contextmanager
-    def watching(self, worker: Any, *, starting: bool = False) -> Iterator[None]:  # noqa: ANN401 - the emulator has no types
+    def watching(self, worker: Foreign, *, starting: bool = False) -> Iterator[None]:
         """Within the block somebody waits for the worker."""
         one = _Watched(worker, starting)
         with self._changed:
@@ -90,7 +91,7 @@ class Watchdog:
                 logger.exception("the watchdog")
 
     @staticmethod
-    def _look_at(one: _Watched, process: Any) -> None:  # noqa: ANN401
+    def _look_at(one: _Watched, process: Foreign) -> None:
         now, state = time.monotonic(), state_of(process.pid)
         state = "X" if state in DEAD or process.returncode is not None else state
         if state != one.state:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from duckstring_cli.local.patches.declared import Foreign
+
 _PATIENCE = 0.15
 _CORES = os.cpu_count() or 2
 
@@ -36,11 +38,11 @@ class Starts:
     def acquire(
         self,
         name: str,
-        config: Any,  # noqa: ANN401 - the emulator has no types
+        config: Foreign,
         code: bytes,
         qualifier: str = "$LATEST",
-        **named: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        **named: Foreign,
+    ) -> Foreign:
         """A free worker, or a new one when its turn comes."""
         pool = self._pool_of(name, config, qualifier)
         since = time.monotonic()
@@ -52,7 +54,7 @@ class Starts:
                 self._starting.add(id(worker))
             return worker, how
 
-    def note_free(self, worker: Any) -> None:  # noqa: ANN401
+    def note_free(self, worker: Foreign) -> None:
         """The worker has started, or is free."""
         with self._changed:
             self._starting.discard(id(worker))

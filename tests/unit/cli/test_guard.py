@@ -1,6 +1,4 @@
-"""The door of a local Catchment's server: what a web page can send is refused, whoever has
-signed it.
-"""
+"""Access to a local Catchment's server: what a web page can send is refused, signed or not."""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ def test_without_the_emulator_every_name_is_missing():
         check.require()
     for used in check.declared().values():
         for name in used:
-            assert f"{name} cannot be found" in str(refused.value)
+            assert f"{name.path} cannot be found" in str(refused.value)
 
 
 def sources(folder):

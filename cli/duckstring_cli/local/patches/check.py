@@ -52,7 +52,7 @@ def require(names: Mapping[str, Iterable[Name]] | None = None) -> None:
     for patch, used in (declared() if names is None else names).items():
         for name in used:
             if fault := name.fault():
-                faults.setdefault(f"{name} {fault}", []).append(patch)
+                faults.setdefault(f"{name.path} {fault}", []).append(patch)
                 packages.add(name.module.partition(".")[0])
     if faults:
         raise ChangedEmulatorError(_error(faults, sorted(packages & EXPECTED.keys())))

@@ -15,7 +15,10 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-Check = Callable[[Any, str], str]
+Foreign = Any
+"""Something of the emulator, which has no types."""
+
+Check = Callable[[Foreign, str], str]
 """Says what is wrong with an attribute of an object, given both; empty: nothing is."""
 
 _MISSING = object()
@@ -35,23 +38,24 @@ class Name:
     check: Check
     loaded: bool = True
 
-    def __str__(self) -> str:  # type: ignore[explicit-override]
-        """As the error names it."""
+    @property
+    def path(self) -> str:
+        """As the error names it: ``ministack.services.sqs._queues``."""
         return ".".join((self.module, *self.parts))
 
-    def read(self) -> Any:  # noqa: ANN401 - the emulator has no types
+    def read(self) -> Foreign:
         """What it is now."""
         found = self._module()
         for part in self.parts:
             found = getattr(found, part)
         return found
 
-    def replace(self, value: Any) -> None:  # noqa: ANN401
+    def replace(self, value: Foreign) -> None:
         """Make it another, for everybody who looks it up from now on."""
         holder, name = self._holder()
         setattr(holder, name, value)
 
-    def of(self, thing: Any, *default: Any) -> Any:  # noqa: ANN401
+    def of(self, thing: Foreign, *default: Foreign) -> Foreign:
         """The attribute of that name of one object; or the ``default`` that is given."""
         return getattr(thing, self.parts[-1], *default)
 
@@ -67,13 +71,13 @@ class Name:
             return _GONE
         return self.check(holder, name)
 
-    def _holder(self) -> tuple[Any, str]:
+    def _holder(self) -> tuple[Foreign, str]:
         holder = self._module()
         for part in self.parts[:-1]:
             holder = getattr(holder, part)
         return holder, self.parts[-1]
 
-    def _module(self) -> Any:  # noqa: ANN401
+    def _module(self) -> Foreign:
         # Invocations read several names each, and the import system takes longer than all the rest.
         found = sys.modules.get(self.module) if self.loaded else None
         return found or importlib.import_module(self.module)
@@ -131,7 +135,7 @@ class Names:
         return name
 
 
-def _parameters(function: Any) -> Mapping[str, inspect.Parameter] | None:  # noqa: ANN401
+def _parameters(function: Foreign) -> Mapping[str, inspect.Parameter] | None:
     try:
         return inspect.signature(function).parameters
     except (TypeError, ValueError):
@@ -139,7 +143,7 @@ def _parameters(function: Any) -> Mapping[str, inspect.Parameter] | None:  # noq
 
 
 def _can_be_called(given: list[str], named: list[str]) -> Check:
-    def check(holder: Any, name: str) -> str:  # noqa: ANN401
+    def check(holder: Foreign, name: str) -> str:
         function = getattr(holder, name, _MISSING)
         if function is _MISSING:
             return _GONE
@@ -163,14 +167,14 @@ def _is_needed(parameter: inspect.Parameter) -> bool:
 
 
 def _takes(given: list[str], *, is_async: bool) -> Check:
-    def check(holder: Any, name: str) -> str:  # noqa: ANN401
+    def check(holder: Foreign, name: str) -> str:
         function = getattr(holder, name, _MISSING)
         return _GONE if function is _MISSING else _fault_of(function, given, is_async=is_async)
 
     return check
 
 
-def _fault_of(function: Any, given: list[str], *, is_async: bool) -> str:  # noqa: ANN401
+def _fault_of(function: Foreign, given: list[str], *, is_async: bool) -> str:
     if (found := _parameters(function)) is None:
         return "is not a function"
     if list(found) != given:
@@ -181,7 +185,7 @@ def _fault_of(function: Any, given: list[str], *, is_async: bool) -> str:  # noq
 
 
 def _is_a(kind: str) -> Check:
-    def check(holder: Any, name: str) -> str:  # noqa: ANN401
+    def check(holder: Foreign, name: str) -> str:
         value = getattr(holder, name, _MISSING)
         if value is _MISSING:
             return _GONE
@@ -193,7 +197,7 @@ def _is_a(kind: str) -> Check:
 
 
 def _is_table(keys: Mapping[str, str]) -> Check:
-    def check(holder: Any, name: str) -> str:  # noqa: ANN401
+    def check(holder: Foreign, name: str) -> str:
         if fault := _is_a("dict")(holder, name):
             return fault
         table = getattr(holder, name)
@@ -209,7 +213,7 @@ def _is_table(keys: Mapping[str, str]) -> Check:
     return check
 
 
-def _is_set(holder: Any, name: str) -> str:  # noqa: ANN401
+def _is_set(holder: Foreign, name: str) -> str:
     if hasattr(holder, name) or name in getattr(holder, "__annotations__", {}):
         return ""
     made = (base.__init__ for base in holder.__mro__)
@@ -217,7 +221,7 @@ def _is_set(holder: Any, name: str) -> str:  # noqa: ANN401
 
 
 def _mentions(what: object) -> Check:
-    def check(holder: Any, name: str) -> str:  # noqa: ANN401
+    def check(holder: Foreign, name: str) -> str:
         function = getattr(holder, name, _MISSING)
         if function is _MISSING:
             return _GONE
@@ -228,7 +232,7 @@ def _mentions(what: object) -> Check:
     return check
 
 
-def _code(function: Any) -> Any:  # noqa: ANN401
+def _code(function: Foreign) -> Foreign:
     code = getattr(function, "__code__", None)
     return code if isinstance(code, CodeType) else None
 

@@ -9,10 +9,8 @@ Ripple, which may be hours.
 
 from __future__ import annotations
 
-from typing import Any
-
 from duckstring_cli.local.heartbeats import Heartbeats, Scope
-from duckstring_cli.local.patches.declared import Names
+from duckstring_cli.local.patches.declared import Foreign, Names
 
 NAMES = Names()
 
@@ -35,7 +33,9 @@ def keep_heartbeats() -> None:
     heartbeats = Heartbeats(_fail)
     invoke, hear = _INVOKE.read(), _HEAR.read()
 
-    def invoke_and_await(resource: Any, given: Any, token: str, definition: Any) -> Any:  # noqa: ANN401 - the emulator has no types
+    def invoke_and_await(
+        resource: Foreign, given: Foreign, token: str, definition: Foreign
+    ) -> Foreign:
         seconds = definition.get("HeartbeatSeconds")
         if seconds is None:
             return invoke(resource, given, token, definition)
@@ -43,7 +43,7 @@ def keep_heartbeats() -> None:
         with heartbeats.awaiting(token, float(seconds), scope):
             return invoke(resource, given, token, definition)
 
-    def hear_and_note(data: Any) -> Any:  # noqa: ANN401
+    def hear_and_note(data: Foreign) -> Foreign:
         answer = hear(data)
         heartbeats.note(str(data.get("taskToken")))
         return answer

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import types
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from duckstring_cli.local.layers import Layers, ticketed
-from duckstring_cli.local.patches.declared import Names
+from duckstring_cli.local.patches.declared import Foreign, Names
 
 NAMES = Names()
 
@@ -38,9 +39,15 @@ def share_layers(layers: Layers) -> None:
     """Have workers link layers instead of unpacking them, and save layers as files."""
 
     class LinkingZip(zipfile.ZipFile):
-        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:  # type: ignore[explicit-override]  # noqa: ANN401
+        # ``override`` is not in the standard library of Python 3.11.
+        def extractall(  # type: ignore[explicit-override]
+            self,
+            path: str | PathLike[str] | None = None,
+            members: Iterable[str | zipfile.ZipInfo] | None = None,
+            pwd: bytes | None = None,
+        ) -> None:
             if name := ticketed(self.comment):
-                layers.link(name, Path(path))
+                layers.link(name, Path(path or "."))
             else:
                 super().extractall(path, members, pwd)
 
@@ -51,7 +58,7 @@ def share_layers(layers: Layers) -> None:
     _ZIPFILE_OF_WORKERS.replace(seen)
     resolve = _RESOLVE.read()
 
-    def resolve_to_ticket(attachment: Any) -> bytes | None:  # noqa: ANN401 - the emulator has no types
+    def resolve_to_ticket(attachment: Foreign) -> bytes | None:
         content = resolve(attachment)
         return layers.ticket(content) if content else content
 
@@ -66,7 +73,7 @@ def contents() -> list[bytes]:
     ]
 
 
-def ticket_of(layer: Any) -> bytes:  # noqa: ANN401
+def ticket_of(layer: Foreign) -> bytes:
     """The ticket of a layer that a function names (``Layers.ticket``)."""
     return bytes(_RESOLVE.read()(layer))
 
@@ -74,14 +81,14 @@ def ticket_of(layer: Any) -> bytes:  # noqa: ANN401
 def _save_layers_as_files(layers: Layers) -> None:
     get_state, load = _GET_STATE.read(), _LOAD.read()
 
-    def get_state_without_layers() -> Any:  # noqa: ANN401
+    def get_state_without_layers() -> Foreign:
         state = get_state()
         for version in _versions(state["layers"]):
             if isinstance(version.get(_ZIP), bytes):
                 version[_ZIP] = {"__layer__": layers.keep(version[_ZIP])}
         return state
 
-    def load_with_layers(state: Any) -> None:  # noqa: ANN401
+    def load_with_layers(state: Foreign) -> None:
         for version in _versions(state.get("layers")):
             if isinstance(version.get(_ZIP), dict):
                 version[_ZIP] = layers.kept(version[_ZIP]["__layer__"])
@@ -93,7 +100,7 @@ def _save_layers_as_files(layers: Layers) -> None:
     _PRUNE.replace(lambda _referenced: None)
 
 
-def _versions(node: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+def _versions(node: Foreign) -> Iterator[dict[str, Foreign]]:
     """Every layer version anywhere inside the emulator's layer store."""
     node = _DATA.of(node, node)
     if isinstance(node, dict):

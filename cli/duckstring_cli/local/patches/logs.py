@@ -9,10 +9,9 @@ For us: ``duckstring logs`` of a long run would leave out its end without a word
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from duckstring_cli.local.logs import page, read_token
-from duckstring_cli.local.patches.declared import Names
+from duckstring_cli.local.patches.declared import Foreign, Names
 
 NAMES = Names()
 
@@ -29,7 +28,7 @@ def page_logs() -> None:
     """Have ``FilterLogEvents`` go on where its page ended, by ``nextToken``."""
     first_page = _FILTER.read()
 
-    def filter_log_events(data: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the emulator has no types
+    def filter_log_events(data: Mapping[str, Foreign]) -> Foreign:
         group = _GROUPS.read().get(_GROUP_NAME.read()(data))
         if group is None:
             return first_page(data)

@@ -7,9 +7,7 @@ For us: our server has to look at each request before the emulator does, and end
 
 from __future__ import annotations
 
-from typing import Any
-
-from duckstring_cli.local.patches.declared import Names
+from duckstring_cli.local.patches.declared import Foreign, Names
 
 NAMES = Names()
 
@@ -20,7 +18,7 @@ _RESET = NAMES.called("core.lambda_runtime", "reset")
 _REQUEST_SCOPE = NAMES.called("core.responses", "request_scope", "account_id region")
 
 
-def application() -> Any:  # noqa: ANN401 - the emulator has no types
+def application() -> Foreign:
     """Its ASGI application."""
     return _APP.read()
 
@@ -40,6 +38,6 @@ def end_workers() -> None:
     _RESET.read()()
 
 
-def scoped(account: str, region: str) -> Any:  # noqa: ANN401
+def scoped(account: str, region: str) -> Foreign:
     """A context in which the emulator acts for that account and region."""
     return _REQUEST_SCOPE.read()(account, region)

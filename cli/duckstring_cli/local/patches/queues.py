@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from duckstring_cli.local.patches.declared import Names
+from duckstring_cli.local.patches.declared import Foreign, Names
 
 NAMES = Names()
 
@@ -57,7 +57,7 @@ def keep_queues() -> None:
     _PORT.replace("4566")
     load = _LOAD.read()
 
-    def load_and_release(state: Any) -> None:  # noqa: ANN401 - the emulator has no types
+    def load_and_release(state: Foreign) -> None:
         load(state)
         now = time.time()
         for queue in _DATA.of(_QUEUES.read()).values():
@@ -76,7 +76,7 @@ def guard_queues() -> None:
 
     def alone(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def guarded(*given: Any, **named: Any) -> Any:  # noqa: ANN401
+        def guarded(*given: Foreign, **named: Foreign) -> Foreign:
             with lock:
                 return function(*given, **named)
 

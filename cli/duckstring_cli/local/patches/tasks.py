@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from duckstring_cli.local.patches.declared import Names
+from duckstring_cli.local.patches.declared import Foreign, Names
 
 NAMES = Names()
 
@@ -68,15 +68,15 @@ def run_tasks(
     """
     emulators_run, emulators_stop, load = _RUN.read(), _STOP.read(), _LOAD.read()
 
-    def run_and_start(data: Any) -> Any:  # noqa: ANN401 - the emulator has no types
+    def run_and_start(data: Foreign) -> Foreign:
         answer = emulators_run(data)
         start()
         return answer
 
-    def stop_in_time(data: Any) -> Any:  # noqa: ANN401
+    def stop_in_time(data: Foreign) -> Foreign:
         return stop(data, emulators_stop)
 
-    def load_as_stopped(state: Any) -> None:  # noqa: ANN401
+    def load_as_stopped(state: Foreign) -> None:
         load(state)
         _close_the_books()
 
@@ -135,7 +135,7 @@ def find(data: Mapping[str, Any]) -> Record | None:
     return found
 
 
-def answer_with(task: Record) -> Any:  # noqa: ANN401
+def answer_with(task: Record) -> Foreign:
     """The emulator's answer to a request, with the task."""
     return _ANSWER.read()({"task": _PUBLIC.read()(task)})
 

@@ -5,7 +5,7 @@ Emulator: each invocation that finds no free worker starts one at once, as a new
 worker answers over its standard output, which its children inherit. The emulator waits for an
 answer for as long as the function may run, and for a start for ever.
 AWS: workers are started on other machines; what a function prints goes to its log; a sandbox that
-dies or hangs is ended, and whoever invoked it is told.
+dies or hangs is ended, and the caller gets an error.
 For us: a burst of Ripples would start dozens of interpreters on two cores; a child that prints
 would answer for its worker; a worker that was stopped would hold up everybody behind it.
 """
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from duckstring_cli.local.forking import Forks
-from duckstring_cli.local.patches.declared import Names
+from duckstring_cli.local.patches.declared import Foreign, Names
 from duckstring_cli.local.watchdog import Watchdog
 from duckstring_cli.local.workers import Starts
 
@@ -92,21 +92,21 @@ def pace_workers(note: Callable[[], None]) -> None:
     watchdog.start()
     spawn, invoke, release = SPAWN.read(), INVOKE.read(), _RELEASE_HERE.read()
 
-    def spawn_and_note(worker: Any) -> None:  # noqa: ANN401 - the emulator has no types
+    def spawn_and_note(worker: Foreign) -> None:
         try:
             with forks.starting(worker), watchdog.watching(worker, starting=True):
                 spawn(worker)
         finally:
             starts.note_free(worker)
 
-    def invoke_and_note(worker: Any, *args: Any, **named: Any) -> Any:  # noqa: ANN401
+    def invoke_and_note(worker: Foreign, *args: Foreign, **named: Foreign) -> Foreign:
         try:
             with watchdog.watching(worker):
                 return invoke(worker, *args, **named)
         finally:
             note()
 
-    def release_and_note(worker: Any) -> None:  # noqa: ANN401
+    def release_and_note(worker: Foreign) -> None:
         release(worker)
         starts.note_free(worker)
 
@@ -135,7 +135,7 @@ def functions() -> list[Any]:
     return list(_DATA.of(_FUNCTIONS.read()).values())
 
 
-def _pool_of(name: str, config: Any, qualifier: str) -> Callable[[], Sequence[bool]]:  # noqa: ANN401
+def _pool_of(name: str, config: Foreign, qualifier: str) -> Callable[[], Sequence[bool]]:
     """Asked again and again: of each worker of that function, whether it is free."""
     key = _KEY.read()(name, config, qualifier)
 

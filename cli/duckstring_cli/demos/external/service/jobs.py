@@ -82,8 +82,8 @@ class Jobs:
         self._jobs = {FIRST_JOB_ID + i: Job(FIRST_JOB_ID + i, name) for i, name in enumerate(WORK)}
         self._runs: dict[int, Run] = {}
         self._tokens: dict[tuple[int, str], int] = {}
-        # An id that a stopped service gave out must not come again: to whoever recorded it, the run
-        # would look unchanged.
+        # A service that starts again must not repeat an id: a client that recorded it would take
+        # the new run for the old one.
         self._next_id = now_ms()
 
     def all(self) -> list[Job]:

@@ -1,8 +1,8 @@
 """Folders that a process makes for itself, and what becomes of them if it is killed.
 
-Lambda starts a function whose process died (out of time, out of memory) anew in the same
-environment, and leaves its disk as it is: what a query had spilled, ten gigabytes perhaps, would be
-missing for whoever runs there next.
+If a function's process dies (out of time, out of memory), Lambda starts another one in the same
+environment, and leaves the disk as it is. What a query had spilled, ten gigabytes perhaps, would be
+missing for the next invocation.
 """
 
 from __future__ import annotations

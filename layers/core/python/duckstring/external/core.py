@@ -334,7 +334,7 @@ def _start(engine: Engine, pond: Handle, *, clear: bool) -> str:
         if clear and not any(doubts):
             _remember(
                 engine, pond, None
-            )  # nothing was started: whoever comes next need not look for it
+            )  # nothing was started: the next attempt need not look for it
         raise
 
 

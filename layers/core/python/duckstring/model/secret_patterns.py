@@ -1,5 +1,5 @@
-"""What gives itself away as a secret whoever it belongs to: credentials in URLs and headers,
-tokens and keys of a known form.
+"""Secrets that are recognised by their form: credentials in URLs and headers, tokens and keys of
+known kinds.
 """
 
 from __future__ import annotations
@@ -26,13 +26,17 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (("://",), rf"://{_USER}:{_CODE}([^\s/?#\"'<>]{{1,1024}})@"),
         (
             ("://",),
-            rf"://(?!\[){_USER}:(?!\d{{1,5}}(?!\w)|[\s/]){_CODE}([^\s\"'<>@][^\r\n\"'<>@]{{0,63}})@(?=[\w\[])",
+            (
+                rf"://(?!\[){_USER}:(?!\d{{1,5}}(?!\w)|[\s/]){_CODE}"
+                r"([^\s\"'<>@][^\r\n\"'<>@]{0,63})@(?=[\w\[])"
+            ),
         ),
         # The same, encoded
         (
             ("%3a%2f%2f", "%253a%252f%252f"),
             (
-                r"%(?:25)?3a%(?:25)?2f%(?:25)?2f(?:(?!%(?:25)?(?:3a|2f|3f|40))[^\s&;\"'<>]){0,256}%(?:25)?3a"
+                r"%(?:25)?3a%(?:25)?2f%(?:25)?2f"
+                r"(?:(?!%(?:25)?(?:3a|2f|3f|40))[^\s&;\"'<>]){0,256}%(?:25)?3a"
                 r"((?:(?!%(?:25)?(?:2f|3f|40))[^\s&;\"'<>@*]){1,1024})%(?:25)?40"
             ),
         ),
@@ -42,7 +46,8 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             ("authorization",),
             (
-                r"authorization\W{1,4}(?:\W|b(?=['\"])){0,4}(?:bearer|basic|token|digest|negotiate|api-?key|ssws|oauth)\s++"
+                r"authorization\W{1,4}(?:\W|b(?=['\"])){0,4}"
+                r"(?:bearer|basic|token|digest|negotiate|api-?key|ssws|oauth)\s++"
                 r"(?!\*\*\*|[\w-]{1,64}=)([^\s\"',;]++)"
             ),
         ),
@@ -58,7 +63,10 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (("-key:", "-token:"), r"(?:api-key|-token):\s*+(?!\*\*\*)([^\s\"',;]{8,}+)"),
         (
             ("bearer",),
-            rf"\bbearer\s++{_SENTENCE}(?=[^\s\"',;]*[\d._~+/=-]|[a-z]++(?!\s++[a-z]))(?!\*\*\*)([a-z0-9._~+/=-]{{8,}}+)",
+            (
+                rf"\bbearer\s++{_SENTENCE}(?=[^\s\"',;]*[\d._~+/=-]|[a-z]++(?!\s++[a-z]))"
+                r"(?!\*\*\*)([a-z0-9._~+/=-]{8,}+)"
+            ),
         ),
         (("cookie",), r"cookie['\"]?+[:,]\s*+b?['\"]?+(?!\*\*\*)(\w[\w.-]*=[^\r\n\"']++)"),
         (("cookie",), r"cookie['\"]?+[:,]\s*+\[(?!\*\*\*)([^\[\]\r\n]++)"),
@@ -78,11 +86,17 @@ _CASED: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
     for guards, pattern in (
         (
             ("asic", "ASIC"),
-            r"\b(?:[Bb]asic|BASIC)\s++(?=[^\s\"',;]*(?:[\d._~+/=-]|[a-z][A-Z]))(?!\*\*\*)([A-Za-z0-9._~+/=-]{8,}+)",
+            (
+                r"\b(?:[Bb]asic|BASIC)\s++(?=[^\s\"',;]*(?:[\d._~+/=-]|[a-z][A-Z]))"
+                r"(?!\*\*\*)([A-Za-z0-9._~+/=-]{8,}+)"
+            ),
         ),
         (
             ("eyJ",),
-            r"\b(eyJ[\w-]{8,}+\.(?:[\w-]{8,}+\.[\w-]*+|\.[\w-]++|eyJ[\w-]{8,}+)(?:\.[\w-]++\.[\w-]++)?)",
+            (
+                r"\b(eyJ[\w-]{8,}+\.(?:[\w-]{8,}+\.[\w-]*+|\.[\w-]++|eyJ[\w-]{8,}+)"
+                r"(?:\.[\w-]++\.[\w-]++)?)"
+            ),
         ),
         # AWS: ids of access keys, session tokens
         (("AKIA", "ASIA"), r"(?<![A-Z0-9])((?:AKIA|ASIA)[A-Z0-9]{16})(?![A-Z0-9])"),

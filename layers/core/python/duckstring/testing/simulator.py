@@ -106,7 +106,7 @@ class Conditions:
     function), the seconds and MiB that it ``took``, the fingerprint of what it writes (``prints``),
     which tables it ``writes`` (one of its own name), ``keeps`` (of those published that no Ripple
     of its line is named after: all) and ``drops``, and whether its author says that nothing changed
-    (``skips``); ``skew`` is how wrong the clock of whoever handles a letter is; ``doubles`` is the
+    (``skips``); ``skew`` is the error of the clock of a delivery; ``doubles`` is the
     share of letters delivered twice; ``ghosts`` the share of the workers of stopped executions that
     still say what they have done. ``ticks``: how late (below zero: how early, 5 s at most) the
     Catchment's clock says that a Window opens, once for each entry; without it no rule is ever rung

@@ -82,7 +82,7 @@ class DynamoArrivals:
         )
 
     def keys_of(self, line: Line) -> Sequence[Key]:
-        """The keys of a line's rules, for whoever removes the line."""
+        """The keys of a line's rules, for the removal of the line."""
         return [key for arrival in self.of_line(line) for key in _keys(line, arrival)]
 
     def _found(self, partition: str, prefix: str) -> Iterator[tuple[Line, Arrival]]:

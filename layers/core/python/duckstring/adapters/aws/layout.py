@@ -38,7 +38,7 @@ def work_partition(line: Line) -> str:
 
 
 def token_partition(line: Line) -> str:
-    """Task tokens, for the orchestrator only: whoever has one can answer for its branch."""
+    """Task tokens, for the orchestrator only: a token permits an answer for its branch."""
     return f"TOKEN#{line}"
 
 

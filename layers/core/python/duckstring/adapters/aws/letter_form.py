@@ -1,5 +1,5 @@
-"""Checks the form of a letter's body before it is used: whoever may write to the mailbox may write
-anything.
+"""Checks the form of a letter's body before it is used. The code of every Pond may write to the
+mailbox, and may write anything.
 
 A field's form follows from its type in ``engine/signals.py``, so a new signal needs no code here.
 These checks concern the JSON's shape only; ``orchestrator/credible.py`` checks a letter's claims
