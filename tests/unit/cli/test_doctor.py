@@ -16,7 +16,7 @@ from moto import mock_aws
 
 from duckstring import __version__
 from duckstring_cli import catchments
-from tests.unit.cli.test_commands import DEV, Bench
+from tests.unit.cli.commands_kit import DEV, Bench
 
 LETTER = {"to": "sales@1", "kind": "alarm_rang", "at": "2030-01-01T12:00:00.000000Z"}
 EVENT = {

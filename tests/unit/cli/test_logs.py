@@ -12,8 +12,8 @@ from moto import mock_aws
 
 from duckstring.model.instants import to_text
 from duckstring_cli import catchments
+from tests.unit.cli.commands_kit import Bench
 from tests.unit.cli.made_up import attempt_row, run_row
-from tests.unit.cli.test_commands import Bench
 
 GROUP, TASKS = "/duckstring/ripple", "/duckstring/tasks"
 RUN = "sales@1/42"
