@@ -63,7 +63,7 @@ SAYS = [
     (
         "arrival",
         {"action": "add", "arrival": []},
-        "arrival is a list; allowed: an object: name, bucket, prefix, suffix, kind.",
+        "arrival is []; allowed: an object: name, bucket, prefix, suffix, kind.",
     ),
 ]
 

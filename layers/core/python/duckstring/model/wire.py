@@ -36,10 +36,13 @@ def shown(value: Json, most: int, *, text_form: Callable[[object], str] = ascii)
             text = f"a whole number of {value.bit_length()} bits"
         case int() | float() | None:
             text = ascii(value)
-        case list():
-            text = "a list"
-        case dict():
-            text = "an object"
         case _:
-            text = type(value).__name__
+            text = _whole(value, text_form)
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+def _whole(value: Json, text_form: Callable[[object], str]) -> str:
+    try:
+        return text_form(value)
+    except (ValueError, RecursionError):  # a number in it has thousands of digits, or it is deep
+        return "a list" if isinstance(value, list) else "an object"
