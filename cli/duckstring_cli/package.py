@@ -27,10 +27,12 @@ _NEVER_SHIPPED = GitIgnoreSpec.from_lines(
     *.egg-info/ /dist/ /build/ .mypy_cache/ .ruff_cache/ .pytest_cache/ .hypothesis/
     .ipynb_checkpoints/ .coverage* .idea/ .vscode/ .DS_Store .duckstring/ .cache/
     .import_linter_cache/ .pyre/ .pytype/ /htmlcov/ *.swp *~
-    .env .env.*""".split()  # noqa: SIM905 - fifty words are read more easily so
+    .env .env.* /puddles/""".split()  # noqa: SIM905 - fifty words are read more easily so
 )
 _TESTS = ("/tests/", "/test/", "test_*.py", "conftest.py")
-"""Left out unless .pondignore brings them back: a test that is added changes no version."""
+"""Left out unless .pondignore brings them back: a test that is added changes no version. So is the
+module of the Puddles.
+"""
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -86,7 +88,7 @@ def _relative(path: str | None, root: Path) -> str:
 
 def _package(root: Path) -> Package:
     pondfile = _read_pondfile(root)
-    files = sorted(_files(root), key=lambda path: path.as_posix())
+    files = sorted(_files(root, _left_out(pondfile)), key=lambda path: path.as_posix())
     names = tuple(path.as_posix() for path in files)
     _check_module(root, pondfile.pond.ripples, names)
     for path in files:
@@ -190,11 +192,20 @@ def _check_source(path: PurePosixPath, content: bytes) -> None:
         )
 
 
-def _files(root: Path) -> Iterator[PurePosixPath]:
+def _left_out(pondfile: PondFile) -> tuple[str, ...]:
+    """The module of the Puddles, as tests: a change of it changes no version."""
+    pond = pondfile.pond
+    return _TESTS if pond.puddles == pond.ripples else (*_TESTS, f"/{pond.puddles}")
+
+
+def _files(root: Path, left_out: tuple[str, ...]) -> Iterator[PurePosixPath]:
     rules: dict[Path, tuple[tuple[Path, GitIgnoreSpec], ...]] = {}
     for folder_name, folders, files in os.walk(root, onerror=_raise):
         folder = Path(folder_name)
-        here = rules[folder] = (*rules.get(folder.parent, ()), *_rules_of(folder, root))
+        here = rules[folder] = (
+            *rules.get(folder.parent, ()),
+            *_rules_of(folder, root, left_out),
+        )
         for name in list(folders):
             if _ignored(root, folder / name, here, folder=True):
                 folders.remove(name)
@@ -210,12 +221,14 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _rules_of(folder: Path, root: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:
+def _rules_of(
+    folder: Path, root: Path, left_out: tuple[str, ...]
+) -> Iterator[tuple[Path, GitIgnoreSpec]]:
     """One set of rules for a folder, .pondignore's last, so that it can bring back what the
     others leave out.
     """
     lines = [
-        *(_TESTS if folder == root else ()),
+        *(left_out if folder == root else ()),
         *(line for name in _IGNORE_FILES for line in _lines(folder / name, root)),
     ]
     if lines:

@@ -15,6 +15,7 @@ from duckstring.model.answers import RemoveAnswer
 from duckstring.model.catalog import PondKind
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
+from duckstring_cli.commands import local_run
 from duckstring_cli.commands.deploy import deploy
 from duckstring_cli.commands.options import (
     AsJson,
@@ -30,6 +31,8 @@ KINDS: tuple[PondKind, ...] = ("inlet", "pond", "outlet")
 
 app = typer.Typer(help="A Pond's project; taking a Pond out of a Catchment.", no_args_is_help=True)
 app.command("deploy", epilog="Example: duckstring pond deploy . --catchment dev")(deploy)
+app.command("run", epilog="Example: duckstring pond run --watch")(local_run.run)
+app.command("hydrate", epilog="Example: duckstring pond hydrate -s products")(local_run.hydrate)
 
 
 @app.command(epilog="Example: duckstring pond init sales --kind inlet")

@@ -37,6 +37,20 @@ class TableNotFoundError(AuthorError):
         )
 
 
+class AmbiguousTableError(AuthorError):
+    """A table's name alone, of which the Ripple has read several."""
+
+    def __init__(self, table: str, sources: Sequence[str]) -> None:
+        """``sources`` are those that have been read and have such a table."""
+        super().__init__(
+            (
+                f"Table {table!r} could be that of several Sources: "
+                f"{', '.join(f'{source}.{table}' for source in sources)}."
+            ),
+            hint=f"Write the Source before it: {sources[0]}.{table}.",
+        )
+
+
 class SourceNotFoundError(AuthorError):
     """A Source that pond.toml does not declare."""
 

@@ -39,6 +39,11 @@ _NO_SCHEMAS = frozenset({"memory", "temp", "system", "information_schema", "pg_c
 only.
 """
 
+BARE = "~bare"
+"""The schema of views of Sources' tables by their names alone. It stands behind ``main`` in the
+search path: whatever the Pond or its author has under such a name comes first.
+"""
+
 _INCOMING = "~incoming"
 _STREAM = "~stream"
 _AT_ONCE = 8
@@ -76,6 +81,7 @@ class Lake:
         self._con: DuckDBPyConnection | None = None
         self._views: dict[TableRef, str] = {}
         self._keys: set[str] = set()
+        self._offers = False
         # Threads of the author's share the connection, and the view that a COPY reads.
         self._one_writes = RLock()
 
@@ -116,6 +122,21 @@ class Lake:
         """Take a table's view away, if there is one."""
         if self._views.pop(ref, None):
             self.con.execute(f"DROP VIEW IF EXISTS {_path(*ref)}")
+
+    def offer(self, table: str, version: TableVersion) -> None:
+        """Make a view of a Source's table by its name alone. Anything else of that name wins."""
+        from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
+
+        if not self._offers:
+            self._offers = True
+            self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {_path(BARE)}")
+            (path,) = self.con.execute(
+                f"SELECT {OWN}current_setting('search_path')"
+            ).fetchone() or ("",)
+            before = path or "memory.main"  # else the author has chosen one
+            with suppress(Error):  # a name of the author's that cannot be written back
+                self.con.execute(f"SET search_path = {literal(f'{before},{_path(BARE)}')}")
+        self.show({(BARE, table): version})
 
     def read(self, ref: TableRef, version: TableVersion) -> DuckDBPyRelation:
         """A lazy relation over one table version, whatever else has its name in this database by

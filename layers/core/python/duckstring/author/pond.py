@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from duckstring.author.errors import (
+    AmbiguousTableError,
     EnvironmentMissingError,
     NotPublishedError,
     RunKilledError,
@@ -18,7 +19,7 @@ from duckstring.author.errors import (
     WriteError,
 )
 from duckstring.author.first import for_author
-from duckstring.author.lake import ArrowStream, Lake, Storage
+from duckstring.author.lake import BARE, ArrowStream, Lake, Storage
 from duckstring.author.memory import Memo, Memory
 from duckstring.author.naming import TableRef, named_in
 from duckstring.author.pausing import Paused, asked
@@ -94,6 +95,7 @@ class Pond:
         self._kept: set[str] = set()
         self._dropped: set[str] = set()
         self._read: set[str] = set()
+        self._bare: dict[str, set[str]] = {}
         self.reads: tuple[str, ...] | None = None
         self._skipped = False
         self._shown = self._has_sql = False
@@ -158,7 +160,8 @@ class Pond:
             ref: ``table``, or ``source.table`` for a Source named in pond.toml.
 
         Returns:
-            A lazy relation. The table is also a view of ``con`` by the same name.
+            A lazy relation. The table is also a view of ``con`` by the same name, and a Source's
+            table by its own name alone (``table``), where the Pond has none of that name.
 
         Raises:
             TableNotFoundError: nobody has written the table.
@@ -171,7 +174,9 @@ class Pond:
             return self._lake.read(("main", table), self._own_version(table))
         found = self._source_version(source, table)
         self._read.add(ref)
-        return self._lake.read((source, table), found)
+        relation = self._lake.read((source, table), found)
+        self._offer(source, table, found)
+        return relation
 
     def source_table(self, ref: str) -> SourceTable:
         """Ask when a table of a Source's snapshot was last written, without reading it.
@@ -369,6 +374,8 @@ class Pond:
         error as it is.
         """
         name, around = missing(error), self._around
+        if len(owners := sorted(self._bare.get(name, ()))) > 1:
+            return AmbiguousTableError(name, owners)
         if name in around.dropped or name in self._dropped:
             return self._no_own(name)
         source = next(
@@ -489,6 +496,21 @@ class Pond:
         if table not in tables:
             raise self._no_source_table(source, table)
         return tables[table]
+
+    def _offer(self, source: str, table: str, version: TableVersion) -> None:
+        """Also by its name alone, as long as only one Source has been read that has such a table."""
+        owners = self._bare.setdefault(table, set())
+        if source in owners:
+            return
+        owners.add(source)
+        if len(owners) == 1:
+            self._lake.offer(table, version)
+            return
+        self._lake.hide((BARE, table))
+        self.log.warning(
+            "a table's name alone could be that of several Sources: write source.table",
+            extra={"table": table, "sources": sorted(owners)},
+        )
 
     def _check_alive(self, what: str) -> None:
         if self._around.killed:

@@ -4,6 +4,7 @@ Catchment.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,18 +13,22 @@ from dataclasses import dataclass
 from typing import TypeVar, overload
 
 from duckstring.author.errors import RippleError
+from duckstring.model.foreign import for_terminal
 
 PuddleFunction = TypeVar("PuddleFunction", bound=Callable[..., object])
 
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,47}(\.[a-z][a-z0-9_]{0,47})?")
+_LONGEST_SHOWN = 60
+_HINT = 'Write @puddle("source.table") above a function.'
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredPuddle:
-    """A function and the table that it stands in for."""
+    """A function and the table that it stands in for, as it was written; ``line``: where."""
 
     table: str
     function: Callable[..., object]
+    line: int = 0
 
 
 _collector: ContextVar[list[DeclaredPuddle] | None] = ContextVar("duckstring_puddles", default=None)
@@ -31,7 +36,9 @@ _collector: ContextVar[list[DeclaredPuddle] | None] = ContextVar("duckstring_pud
 
 @contextmanager
 def collecting() -> Iterator[list[DeclaredPuddle]]:
-    """Gather the Puddles that are declared inside the block, in order."""
+    """Gather the Puddles that are declared inside the block, in order. Their names are not checked
+    yet: whoever reads them reports all faults together (``check``).
+    """
     declared: list[DeclaredPuddle] = []
     token = _collector.set(declared)
     try:
@@ -41,7 +48,11 @@ def collecting() -> Iterator[list[DeclaredPuddle]]:
 
 
 @overload
-def puddle(function: PuddleFunction, /) -> PuddleFunction: ...
+def puddle(table: PuddleFunction, /) -> PuddleFunction: ...
+
+
+@overload
+def puddle(table: str, /) -> Callable[[PuddleFunction], PuddleFunction]: ...
 
 
 @overload
@@ -49,29 +60,68 @@ def puddle(*, table: str) -> Callable[[PuddleFunction], PuddleFunction]: ...
 
 
 def puddle(
-    function: PuddleFunction | None = None, /, *, table: str | None = None
+    named: PuddleFunction | str | None = None, /, *, table: str | None = None
 ) -> PuddleFunction | Callable[[PuddleFunction], PuddleFunction]:
-    """Declare local test data.
+    """Declare local test data: ``@puddle("products.product")``.
 
     Args:
-        function: the function, where the decorator is used bare.
-        table: ``source.table`` or ``table``; default the function's name.
+        named: ``source.table`` or ``table``; the function, where the decorator is used bare.
+        table: the same by its name; default the function's name.
 
     Returns:
         The function, unchanged.
 
     Raises:
-        RippleError: ``table`` is not a valid table name.
+        RippleError: that is not a valid table name, or it stands above no function. While
+            puddles.py is read, these faults are reported together.
     """
+    wanted = table if table is not None else named if not callable(named) else None
 
     def declare(of: PuddleFunction) -> PuddleFunction:
-        named = of.__name__ if table is None else table
-        if not _TABLE.fullmatch(named):
-            raise RippleError(
-                f"A Puddle cannot stand for {named!r}.", hint='Write @puddle(table="source.table").'
-            )
+        name = getattr(of, "__name__", repr(of)) if wanted is None else wanted
+        one = DeclaredPuddle(name, of, _line())
         if (collector := _collector.get()) is not None:
-            collector.append(DeclaredPuddle(named, of))
+            collector.append(one)
+        elif fault := check(one):
+            raise fault
         return of
 
-    return declare if function is None else declare(function)
+    return declare(named) if callable(named) else declare
+
+
+def check(one: DeclaredPuddle) -> RippleError | None:
+    """What is wrong with the declaration, if anything is."""
+    if not isinstance(one.table, str) or not _TABLE.fullmatch(one.table):
+        return RippleError(f"A Puddle cannot stand for {_shown(one.table)}.", hint=_HINT)
+    if not inspect.isroutine(one.function):
+        return RippleError(f"@puddle stands above {_shown(one.function)}.", hint=_HINT)
+    wanted = [
+        p.name
+        for p in inspect.signature(one.function).parameters.values()
+        if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}
+    ]
+    if len(wanted) > 1:
+        return RippleError(
+            (
+                f"Puddle {one.table!r} takes {len(wanted)} arguments ({', '.join(wanted)}); "
+                "allowed: none, or one, a DuckDB connection."
+            ),
+            hint="Write it as def orders(con): ...",
+        )
+    return None
+
+
+def _line() -> int:
+    """The line of the declaration."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    return 0 if frame is None else frame.f_lineno
+
+
+def _shown(value: object) -> str:
+    try:
+        text = for_terminal(repr(value))
+    except Exception:  # noqa: BLE001 - the author's own __repr__ may raise anything
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

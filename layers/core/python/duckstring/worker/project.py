@@ -31,11 +31,15 @@ class Project:
         self.root = root
         self.module = module
         self._declared: list[Declared] | None = None
+        self._entered = False
 
     def enter(self) -> None:
         """From here on imports find this project's modules first. Our modules and the standard
-        library's are not hidden.
+        library's are not hidden. A second call does nothing.
         """
+        if self._entered:
+            return
+        self._entered = True
         folders = list(dict.fromkeys([str((self.root / self.module).parent), str(self.root)]))
         for name in self._names_to_hide(folders):
             del sys.modules[name]
@@ -47,11 +51,12 @@ class Project:
         """
         if self._declared is None:
             with collecting() as declared:
-                self._import()
+                self.load()
             self._declared = declared
         return self._declared
 
-    def _import(self) -> None:
+    def load(self) -> None:
+        """Import the module, whatever it declares. Call it after ``enter``."""
         path = self.root / self.module
         if not path.is_file():
             raise RippleError(

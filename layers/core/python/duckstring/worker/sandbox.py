@@ -43,7 +43,7 @@ def main(order: SandboxOrder) -> None:
     behind.
     """
     _bound(order["seconds"])
-    answer = _answer(Project(Path(order["root"]), order["module"]))
+    answer = answer_of(Project(Path(order["root"]), order["module"]))
     part = Path(f"{order['answer']}.part")
     part.write_text(json.dumps(answer), encoding="utf-8")
     part.replace(order["answer"])
@@ -64,7 +64,8 @@ def _bound(seconds: float) -> None:
         resource.setrlimit(limit, (bound, bound))
 
 
-def _answer(project: Project) -> Mapping[str, object]:
+def answer_of(project: Project) -> Mapping[str, object]:
+    """Import a project's module in this process: its Ripples, or why it cannot be imported."""
     try:
         project.enter()
         declared = project.ripples()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from duckstring.author import database
 from duckstring.errors import InvariantError
 from duckstring.model.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_MIB_PER_VCPU = 1769
-_MEMORY_SHARE = 0.75
-_LEAST_MIB = 128
 _ANY = "s3"
 """The scope of any bucket. It is shorter than the one that DuckDB gives by itself (``s3://``),
 so any secret of the author's wins.
@@ -79,41 +76,15 @@ class S3Storage:
 
     def prepare(self) -> None:
         """Open the database."""
-        import duckdb  # noqa: PLC0415 - the invocation's process never needs it
-
-        self._opened = con = duckdb.connect(
-            ":memory:",
-            config={
-                **self._limits(),
-                "threads": "1",
-                "allow_unsigned_extensions": "true",
-                "home_directory": os.devnull,
-            },
-        )
-        # By its path and first of all: with HOME unset (Lambda) DuckDB cannot look for extensions.
-        # Its signature is not checked: pip has checked the wheel, and hashing the file would take
-        # longer than most Ripples' queries.
-        con.execute(f"LOAD {literal(str(_extension(duckdb.__version__)))}")
-        # Table versions never change, so a file's cached metadata stays valid.
-        con.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL enable_http_metadata_cache = true")
-        con.execute(
-            "SET GLOBAL parquet_metadata_cache = true; SET GLOBAL validate_external_file_cache = "
-            "'NO_VALIDATION'"
-        )
+        self._opened = database.opened(self.memory_mib)
 
     def settle(self, folder: Path) -> None:
         """In the attempt's process: spill into ``folder``, and use all processors."""
         if self._opened is None:
             self.prepare()
         assert self._opened is not None  # noqa: S101 - it was just opened
-        # Connections of its own: a connection that was forked would give every attempt the same
-        # random numbers.
-        self._con, self._secrets = self._opened.cursor(), self._opened.cursor()
-        where = literal(str(folder / "spill"))
-        threads = f"SET GLOBAL threads = {self._threads()};" if self._threads() > 1 else ""
-        self._con.execute(
-            f"{threads} SET GLOBAL temp_directory = {where}; SET GLOBAL home_directory = {where}"
-        )
+        self._con = database.settled(self._opened, folder, memory_mib=self.memory_mib)
+        self._secrets = self._opened.cursor()
 
     def grant(self, keys: object) -> None:
         """Use these credentials from here on. A running query uses them for the next file that it
@@ -136,15 +107,6 @@ class S3Storage:
     def close(self) -> None:
         """Do nothing: spilled data goes with the attempt's folder."""
 
-    def _limits(self) -> dict[str, str]:
-        if not self.memory_mib:
-            return {}
-        return {"memory_limit": f"{max(_LEAST_MIB, int(self.memory_mib * _MEMORY_SHARE))}MiB"}
-
-    def _threads(self) -> int:
-        there = os.cpu_count() or 1
-        return max(1, min(self.memory_mib // _MIB_PER_VCPU, there)) if self.memory_mib else there
-
     def _secret(self, name: str, scope: str, held: Keys) -> str:
         options = {"KEY_ID": held.access_key, "SECRET": held.secret_key, "REGION": self.region}
         if held.token:
@@ -158,14 +120,3 @@ class S3Storage:
         return (
             f"CREATE OR REPLACE SECRET {name} (TYPE s3, {written}{flags}, SCOPE {literal(scope)})"
         )
-
-
-def _extension(version: str) -> Path:
-    import duckdb_extension_httpfs  # type: ignore[import-untyped]  # noqa: PLC0415 - found where pip put it
-
-    return (
-        Path(duckdb_extension_httpfs.__file__).parent
-        / "extensions"
-        / f"v{version}"
-        / "httpfs.duckdb_extension"
-    )

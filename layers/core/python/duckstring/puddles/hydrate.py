@@ -1,0 +1,209 @@
+"""Executes the Puddles and stores what they give as Parquet in ``puddles/in``. All of them, or
+none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from inspect import signature
+from pathlib import Path
+
+from duckstring.author.lake import Lake
+from duckstring.errors import DuckstringError, nearest
+from duckstring.model.instants import NEVER, Instant
+from duckstring.model.names import Line, parse_line
+from duckstring.puddles.declared import Puddle, read_puddles
+from duckstring.puddles.errors import CodeFailedError, PuddleError
+from duckstring.puddles.inputs import (
+    Input,
+    Inputs,
+    add_inputs,
+    file_of,
+    input_key,
+    read_inputs,
+)
+from duckstring.puddles.isolated import isolated
+from duckstring.puddles.project import LocalPond
+from duckstring.puddles.rows import file_in, readable_rows
+from duckstring.puddles.storage import FolderStorage
+from duckstring.worker.calling import Fault, fault
+from duckstring.worker.project import Project
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One table as a Puddle made it."""
+
+    ref: str
+    rows: int
+    bytes: int
+    fingerprint: str
+    files: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Found:
+    """What came of all Puddles. ``faults``: what is wrong with them, one line each; ``raised``:
+    what the author's code raised, and where that stands.
+    """
+
+    made: list[Made] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    raised: list[tuple[str, Fault]] = field(default_factory=list)
+    hint: str = ""
+
+
+def hydrate(
+    pond: LocalPond,
+    now: Instant,
+    *,
+    only: str | None = None,
+    here: bool = False,
+    needed: bool = True,
+) -> list[Made]:
+    """Execute the Puddles of the project, and store what they give.
+
+    Args:
+        pond: the project.
+        now: this instant.
+        only: a Source; otherwise all.
+        here: in this process, for a debugger.
+        needed: at least one Puddle has to be declared.
+
+    Raises:
+        PuddleError: every mistake, one line each. Nothing was stored.
+        CodeFailedError: a Puddle raised. Nothing was stored.
+    """
+    check_source(pond, only)
+    if not pond.puddles.is_file():
+        raise PuddleError(
+            [f"The project has no {pond.pondfile.pond.puddles}."],
+            hint="Write it: docs/author.md, \"Run and test on your own machine\".",
+        )
+    with _partial(pond.inputs) as folder:
+        make = partial(_execute, pond, folder, only, needed=needed)
+        found = make() if here else isolated(make, pond.pondfile.pond.puddles)
+        _refuse(found)
+        for one in found.made:
+            target = file_of(pond.inputs, one.ref)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file_of(folder, one.ref).replace(target)
+    new = {
+        one.ref: Input(one.rows, one.bytes, one.fingerprint, now, now, files=one.files)
+        for one in found.made
+    }
+    gone = {ref for ref in _made_by_puddles(pond) if only in {None, ref.partition(".")[0]}}
+    all_made = now if only is None else None
+    add_inputs(pond, new, removed=frozenset(gone - new.keys()), all_made=all_made)
+    return found.made
+
+
+def check_source(pond: LocalPond, source: str | None) -> None:
+    """Refuse what is not a Source of the Pond.
+
+    Raises:
+        PuddleError: it is none.
+    """
+    known = sorted({*pond.sources, pond.name})
+    if source is not None and source not in known:
+        has = ", ".join(sorted(pond.sources)) or "none"
+        raise PuddleError(
+            [f"{source!r} is not a Source of this Pond; pond.toml has {has}."],
+            hint=nearest(source, known),
+        )
+
+
+def is_stale(pond: LocalPond, inputs: Inputs) -> bool:
+    """Whether puddles.py, or a file that a Puddle read, is newer than what they have made."""
+    if not pond.puddles.is_file():
+        return False
+    if not set(inputs.made) <= inputs.tables.keys():
+        return True
+    made = [one for one in inputs.tables.values() if not one.catchment]
+    files = [pond.puddles, *(pond.root / name for one in made for name in one.files)]
+    newest = max((file.stat().st_mtime for file in files if file.is_file()), default=0.0)
+    return inputs.hydrated == NEVER or newest > inputs.hydrated.timestamp()
+
+
+def _made_by_puddles(pond: LocalPond) -> set[str]:
+    return {ref for ref, one in read_inputs(pond).tables.items() if not one.catchment}
+
+
+@contextmanager
+def _partial(inputs: Path) -> Iterator[Path]:
+    """A folder beside what it is to replace, on the same disk."""
+    folder = inputs / f".part-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse(found: _Found) -> None:
+    if found.faults:
+        raise PuddleError(found.faults, hint=found.hint)
+    if found.raised:
+        where, one = found.raised[0]
+        more = f" ({len(found.raised) - 1} more failed)" if len(found.raised) > 1 else ""
+        raise CodeFailedError(
+            f"{where} raised {one.error}: {one.message}{more}", traceback=one.traceback
+        )
+
+
+def _execute(pond: LocalPond, folder: Path, only: str | None, *, needed: bool) -> _Found:
+    """In a process of its own: import the module, call the functions, write what they give."""
+    project, found = Project(pond.root.resolve(), pond.pondfile.pond.puddles), _Found()
+    try:
+        puddles = read_puddles(pond, project)
+    except PuddleError as error:
+        found.faults += error.faults
+        found.hint = error.hint
+        return found
+    except BaseException as error:  # noqa: BLE001 - whatever an author's module raises
+        found.raised.append((pond.pondfile.pond.puddles, fault(error, project)))
+        return found
+    wanted = [one for one in puddles if only in {None, one.owner}]
+    if not wanted and needed:
+        of = f" of {only!r}" if only else ""
+        found.faults.append(f"{pond.pondfile.pond.puddles} declares no Puddle{of}.")
+        return found
+    storage = FolderStorage(Line(""), inputs=folder, outputs=folder, search=project.root)
+    lake = Lake(storage)
+    for one in wanted:
+        _call(one, pond, lake, project, found)
+    lake.close()
+    return found
+
+
+def _call(one: Puddle, pond: LocalPond, lake: Lake, project: Project, found: _Found) -> None:
+    major = _majors(pond)[one.owner]
+    try:
+        value = one.function(lake.con) if signature(one.function).parameters else one.function()
+    except BaseException as error:  # noqa: BLE001 - whatever an author's code raises
+        found.raised.append((f"Puddle {one.ref} ({one.where})", fault(error, project)))
+        return
+    key = input_key(one.owner, major, one.table)
+    try:
+        rows = readable_rows(one.ref, value, lake.con, project.root)
+        written = lake.write(one.ref, rows, key=key)
+        lake.show({(one.owner, one.table): written})  # for the Puddles below
+    except DuckstringError as error:
+        found.faults.append(f"{one.where}: {error.message} {error.hint}".rstrip())
+        return
+    except Exception as error:  # noqa: BLE001 - DuckDB's own, of the author's SQL or file
+        line = next((line for line in str(error).splitlines() if line.strip()), "")
+        found.faults.append(f"{one.where}: Table {one.ref!r}: {type(error).__name__}: {line}")
+        return
+    file = file_in(value)
+    files = (os.path.relpath(project.root / file, project.root),) if file else ()
+    found.made.append(Made(one.ref, written.rows, written.bytes, written.fingerprint, files))
+
+
+def _majors(pond: LocalPond) -> Mapping[str, int]:
+    own = {pond.name: parse_line(pond.line)[1]}
+    return own | {name: parse_line(spec.line)[1] for name, spec in pond.sources.items()}

@@ -1,0 +1,236 @@
+"""The Pond's line on its author's machine: the engine's own state and rules, without letters.
+
+What a Catchment's orchestrator keeps in DynamoDB is a file here. A run is folded into it by the
+engine's functions, so tables are carried over, dropped and refused as there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from duckstring.engine.ripples import finish_ripple
+from duckstring.engine.signals import RippleSucceeded
+from duckstring.engine.state import Attempt, PondState, RippleState, Run
+from duckstring.engine.tables import breach, contents_after, publish
+from duckstring.engine.turn import Turn
+from duckstring.errors import OperatorError
+from duckstring.model.catalog import Release, RippleSpec, TableVersion
+from duckstring.model.failures import Failure
+from duckstring.model.instants import NEVER, Instant, just_after
+from duckstring.model.names import package_id, table_key
+from duckstring.model.values import replace
+from duckstring.puddles.inputs import Input, write_whole
+from duckstring.puddles.project import LocalPond
+from duckstring.puddles.storage import VERSIONS
+
+_FILE = ".state.json"
+
+
+class LocalLine:
+    """One line: what is published, and the run in flight."""
+
+    def __init__(self, pond: LocalPond, specs: Sequence[RippleSpec], state: PondState) -> None:
+        """The line as ``state`` has it, with these Ripples, parents first."""
+        self._pond = pond
+        self.state = replace(
+            state,
+            release=_release(pond, specs),
+            ripples={spec.name: _ripple(spec, state) for spec in specs},
+            runs={},
+        )
+
+    @property
+    def run(self) -> Run:
+        """The run in flight."""
+        (run,) = self.state.runs.values()
+        return run
+
+    def begin(self, now: Instant) -> Run:
+        """Begin a run. Its freshness is ``now``, or just after that of the run before it."""
+        newest = max([self.state.end_f, *(one.end_f for one in self.state.ripples.values())])
+        f = max(now, just_after(newest)) if newest > NEVER else now
+        turn = Turn(self.state, now)
+        turn.runs_started += 1
+        pond = self._pond
+        turn.put_run(
+            Run(
+                turn.runs_started,
+                f,
+                turn.end_f,
+                timedelta(0),
+                pond.pondfile.pond.version,
+                pond.artifact,
+                pond.pondfile.pond.ripples,
+                0,
+                now,
+            )
+        )
+        self.state = turn.freeze()
+        return self.run
+
+    def start(self, ripple: str, now: Instant) -> None:
+        """Give a Ripple its attempt."""
+        turn = Turn(self.state, now)
+        run, attempt = self.run, Attempt(self.run.number, 1, now, dispatched=True)
+        turn.put_run(replace(run, attempts={**run.attempts, ripple: 1}))
+        turn.put_ripple(replace(turn.ripples[ripple], start_f=run.f, attempt=attempt))
+        self.state = turn.freeze()
+
+    def finish(self, report: RippleSucceeded, now: Instant) -> None:
+        """Take over what an attempt has written."""
+        turn = Turn(self.state, now)
+        finish_ripple(turn, report)
+        self.state = turn.freeze()
+
+    def complete(self, now: Instant, *, whole: bool) -> Failure | None:
+        """Publish the run. ``whole``: all Ripples were in it; otherwise the tables of the others
+        stay.
+
+        Returns:
+            Why the run is not published; None: it is.
+        """
+        turn, run = Turn(self.state, now), self.run
+        contents = contents_after(turn, [run])
+        if contents.breaches and whole:
+            return breach(turn, run, contents.breaches)
+        rest = {version.table: version for version in contents.breaches}
+        contents = contents._replace(tables={**rest, **contents.tables}, breaches=())
+        turn.drop_run(run.number)
+        publish(turn, contents, snapshot=run.number, version=run.version)
+        turn.snapshot_f = run.f
+        if whole:
+            turn.end_f, turn.published_artifact = run.f, run.artifact
+        self.state = turn.freeze()
+        return None
+
+    def abandon(self) -> None:
+        """Nothing of the run is published. Its number is used up."""
+        kept = {name: replace(one, attempt=None) for name, one in self.state.ripples.items()}
+        self.state = replace(self.state, runs={}, ripples=kept)
+
+    def previous_f(self, ripple: str) -> Instant:
+        """The freshness of what a Ripple has made before."""
+        return self.state.ripples[ripple].end_f
+
+    def seed(self, tables: Mapping[str, TableVersion], f: Instant) -> None:
+        """Have these tables published, as if every Ripple had run at ``f``."""
+        ripples = {
+            name: replace(one, start_f=f, end_f=f) for name, one in self.state.ripples.items()
+        }
+        package = package_id(self._pond.artifact)
+        new = {
+            name: replace(one, f=f, version=self._pond.pondfile.pond.version, package=package)
+            for name, one in tables.items()
+        }
+        published = {**self.state.tables, **new}
+        self.state = replace(
+            self.state,
+            tables=published,
+            ripples=ripples,
+            end_f=f,
+            snapshot_f=f,
+            published_artifact=self._pond.artifact,
+        )
+
+
+def read_line(pond: LocalPond, specs: Sequence[RippleSpec]) -> LocalLine:
+    """The line as earlier runs have left it in ``puddles/out``.
+
+    Raises:
+        OperatorError: that cannot be read.
+    """
+    path = pond.outputs / _FILE
+    try:
+        state = msgspec.json.decode(path.read_bytes(), type=PondState, strict=False)
+    except FileNotFoundError:
+        state = PondState(pond.line)
+    except msgspec.DecodeError as error:
+        raise OperatorError(
+            f"{path} cannot be read: {error}.",
+            hint="Forget the earlier runs: duckstring pond run --fresh",
+        ) from error
+    if state.line != pond.line:  # another major begins anew
+        state = PondState(pond.line)
+    held = {
+        name: one for name, one in state.tables.items() if _version_file(pond, one).is_file()
+    }
+    return LocalLine(pond, specs, replace(state, tables=held))
+
+
+def write_line(pond: LocalPond, line: LocalLine) -> None:
+    """Keep the line's state, and show each published table as ``puddles/out/TABLE.parquet``."""
+    pond.outputs.mkdir(parents=True, exist_ok=True)
+    content = msgspec.json.encode(line.state)
+    write_whole(pond.outputs / _FILE, content)
+    tables = line.state.tables
+    for name, version in tables.items():
+        _link(_version_file(pond, version), pond.outputs / f"{name}.parquet")
+    for old in pond.outputs.glob("*.parquet"):
+        if old.stem not in tables:
+            old.unlink()
+    kept = {_version_file(pond, version) for version in tables.values()}
+    for old in (pond.outputs / VERSIONS).glob("*/*.parquet"):
+        if old not in kept:
+            old.unlink()
+
+
+def forget(pond: LocalPond) -> None:
+    """Forget all earlier runs."""
+    shutil.rmtree(pond.outputs, ignore_errors=True)
+
+
+def seed_from(pond: LocalPond, inputs: Mapping[str, Input], line: LocalLine) -> None:
+    """Publish the tables that Puddles have made in the place of the Pond's own, before its first
+    run.
+    """
+    seeds = {}
+    for table, one in inputs.items():
+        key = table_key(
+            pond.line, table, run=0, ripple="puddle", attempt=1, invocation=one.fingerprint[:16]
+        )
+        target = pond.outputs / VERSIONS / table / key.rpartition("/")[2]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _link(pond.inputs / pond.name / f"{table}.parquet", target)
+        seeds[table] = TableVersion(table, key, one.rows, one.bytes, one.fingerprint)
+    if seeds:
+        line.seed(seeds, min(one.changed for one in inputs.values()))
+
+
+def _version_file(pond: LocalPond, version: TableVersion) -> Path:
+    return pond.outputs / VERSIONS / version.table / version.key.rpartition("/")[2]
+
+
+def _link(file: Path, target: Path) -> None:
+    """The same file under another name; a copy, where the disk has no such links."""
+    part = target.with_name(f".{target.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        part.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, part)
+    # Where both names are one file already, rename does nothing and leaves both.
+    os.replace(part, target)  # noqa: PTH105 - as the comment says
+    with suppress(FileNotFoundError):
+        part.unlink()
+
+
+def _release(pond: LocalPond, specs: Sequence[RippleSpec]) -> Release:
+    fields = pond.pondfile.to_release_fields()
+    return Release(
+        **fields, ripples=tuple(specs), artifact=pond.artifact, sha256="", deployed=NEVER
+    )
+
+
+def _ripple(spec: RippleSpec, state: PondState) -> RippleState:
+    before = state.ripples.get(spec.name)
+    f = NEVER if before is None else before.end_f
+    return RippleState(
+        spec.name, spec.parents, spec.always_run, start_f=f, end_f=f
+    )

@@ -1,0 +1,284 @@
+"""``pond run``: the Pond's unchanged code, by the worker's own code, on Puddles."""
+
+import json
+import os
+
+import pytest
+
+from duckstring.errors import OperatorError
+from duckstring.puddles.errors import CodeFailedError, PuddleError
+from duckstring.puddles.running import Pausing
+from tests.unit.puddles.local_kit import HEAD, Local
+
+PRODUCTS = """
+@puddle("products.product")
+def product():
+    return [{"id": 1, "price": 2.5}, {"id": 2, "price": None}]
+"""
+
+
+@pytest.fixture
+def sales(tmp_path):
+    made = Local(tmp_path, sources='products = "1.0.0"\n')
+    made.puddles(PRODUCTS)
+    return made
+
+
+def test_ripples_run_after_their_parents_on_puddles_and_publish_what_they_write(sales):
+    sales.code(
+        HEAD
+        + """
+@ripple(parents=["load"])
+def total(pond):
+    assert pond.version == "1.0.0" and pond.f > pond.previous_f
+    pond.write_table("total", "SELECT count(*) AS n FROM loaded")
+
+@ripple
+def load(pond):
+    print("loading", pond.sources_changed())
+    pond.write_table("loaded", pond.read_table("products.product"))
+"""
+    )
+    ran = sales.run()
+    assert [(one.ripple, one.status) for one in ran.ripples] == [
+        ("load", "success"),
+        ("total", "success"),
+    ]
+    [written] = ran.ripples[0].tables
+    assert (written.table, written.rows, written.changed) == ("loaded", 2, True)
+    assert ran.ok
+    assert sales.rows("loaded") == [(1, 2.5), (2, None)]
+    assert sales.rows("total") == [(2,)]
+    assert sales.printed == [("load", "loading frozenset({'products'})")]
+    assert sales.hydrated == ["products.product"]
+
+
+def test_a_later_run_finds_what_an_earlier_one_has_made(sales):
+    sales.code(
+        HEAD
+        + """
+@ripple
+def load(pond):
+    if pond.has_table("log"):
+        assert pond.sources_changed() == frozenset()
+        old = pond.read_table("log")
+        pond.write_table("log", f"SELECT n FROM log UNION ALL SELECT {pond.previous_f.hour}")
+    else:
+        assert pond.previous_f.year == 1
+        pond.write_table("log", "SELECT 0 AS n")
+
+@ripple(parents=[load])
+def lazy(pond):
+    if pond.has_table("once"):
+        return pond.skip()
+    pond.write_table("once", "SELECT 1 AS one")
+"""
+    )
+    assert not sales.run().passes
+    ran = sales.run()
+    assert ran.passes  # in a Catchment
+    assert [one.status for one in ran.ripples] == ["success", "skipped"]
+    assert sales.rows("log") == [(0,), (13,)]
+    assert sales.out() == ["log", "once"]
+    assert sales.run(fresh=True).ok
+    assert sales.rows("log") == [(0,)]
+
+
+def test_a_source_has_changed_when_its_puddle_gives_other_rows(sales):
+    sales.code(
+        HEAD
+        + """
+@ripple
+def load(pond):
+    pond.write_table("changed", f"SELECT {len(pond.sources_changed())} AS n")
+"""
+    )
+    sales.run()
+    sales.puddles("# the same rows\n" + PRODUCTS)
+    _later(sales, "src/puddles.py")
+    sales.run()
+    assert (sales.rows("changed"), sales.hydrated) == ([(0,)], ["products.product"] * 2)
+    sales.puddles(PRODUCTS.replace("2.5", "3.5"))
+    _later(sales, "src/puddles.py", hours=2)
+    sales.run()
+    assert sales.rows("changed") == [(1,)]
+
+
+def _later(local, file, hours=0):
+    at = local.clock.instant.timestamp() + hours * 3600 + 1
+    os.utime(local.root / file, (at, at))
+
+
+def test_a_failed_run_publishes_nothing_and_shows_the_authors_frames_alone(sales):
+    sales.code(
+        HEAD
+        + """
+@ripple
+def load(pond):
+    pond.write_table("loaded", "SELECT 1 AS one")
+    with open("/dev/stderr", "w") as err:
+        err.write("on stderr\\n")
+
+@ripple(parents=[load])
+def broken(pond):
+    raise ValueError(f"no rows for {pond.env('SALES_TOKEN')}")
+
+@ripple(parents=[broken])
+def after(pond):
+    ...
+"""
+    )
+    ran = sales.run(variables={"SALES_TOKEN": "abcdef123456"})
+    assert [one.status for one in ran.ripples] == ["success", "failed", "not run"]
+    fault = ran.ripples[1].fault
+    assert (fault.error, fault.message) == ("ValueError", "no rows for ***SALES_TOKEN***")
+    assert 'File "src/pond.py", line 12, in broken' in fault.traceback
+    assert "worker" not in fault.traceback
+    assert not ran.ok
+    assert sales.out() == []
+    assert ("load", "on stderr") in sales.printed
+    sales.code(HEAD + "@ripple\ndef load(pond):\n    assert not pond.has_table('loaded')\n")
+    assert sales.run().ok
+
+
+def test_the_contract_of_columns_and_of_whole_tables_applies(sales):
+    sales.code(HEAD + "@ripple\ndef load(pond):\n    pond.write_table('a', 'SELECT 1 AS x')\n")
+    sales.run()
+    sales.code(HEAD + "@ripple\ndef load(pond):\n    pond.write_table('a', 'SELECT 1 AS y')\n")
+    assert sales.run().ripples[0].fault.error == "ContractError"
+    sales.code(HEAD + "@ripple\ndef load(pond):\n    pond.write_table('b', 'SELECT 1 AS y')\n")
+    failure = sales.run().failure
+    assert (failure.error, "'a' (last written" in failure.message) == ("ContractError", True)
+    assert sales.out() == ["a"]
+    sales.code(
+        HEAD
+        + "@ripple\ndef load(pond):\n    pond.write_table('b', 'SELECT 1 AS y')\n"
+        + "    pond.drop_table('a')\n"
+    )
+    assert sales.run().ok
+    assert sales.out() == ["b"]
+
+
+def test_a_pause_waits_and_is_told_and_keeps_what_is_remembered(sales):
+    sales.code(
+        HEAD
+        + """
+@ripple
+def load(pond):
+    looks = pond.recall("looks", 0) + 1
+    pond.remember("looks", looks)
+    if looks < 3:
+        pond.pause("90s")
+    pond.write_table("looks", f"SELECT {looks} AS n")
+"""
+    )
+    ran = sales.run()
+    assert ran.ripples[0].pauses == 2
+    assert [one.seconds for one in sales.told if isinstance(one, Pausing)] == [90, 90]
+    assert [one.total_seconds() for one in sales.clock.waited] == [90, 90]
+    assert sales.rows("looks") == [(3,)]
+
+
+def test_one_ripple_runs_on_what_the_others_have_left(sales):
+    sales.code(
+        HEAD
+        + """
+@ripple
+def load(pond):
+    pond.write_table("loaded", f"SELECT {pond.f.hour} AS hour")
+
+@ripple(parents=[load])
+def total(pond):
+    pond.write_table("total", f"SELECT hour, {pond.previous_f.year} AS before FROM loaded")
+
+@ripple
+def other(pond):
+    pond.write_table("other", "SELECT 1 AS one")
+"""
+    )
+    ran = sales.run(only="total")  # its parent never ran
+    assert [one.ripple for one in ran.ripples] == ["load", "total"]
+    assert [one.ripple for one in sales.run(only="total").ripples] == ["total"]
+    assert sales.rows("total") == [(13, 2030)]
+    sales.run()
+    sales.run(only="other")
+    assert sales.out() == ["loaded", "other", "total"]
+    with pytest.raises(OperatorError, match="no Ripple 'totl'; the Pond has") as refused:
+        sales.run(only="totl")
+    assert refused.value.hint == "Did you mean 'total'?"
+
+
+def test_a_timeout_ends_a_ripple(sales):
+    sales.code(
+        HEAD + "import time\n@ripple(timeout='1s')\ndef load(pond):\n    time.sleep(60)\n"
+    )
+    fault = sales.run().ripples[0].fault
+    assert fault.error == "TimeoutError"
+    assert "timeout of 1s" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "message"),
+    [
+        ("raise ValueError('no')", CodeFailedError, "Importing src/pond.py raised ValueError: no"),
+        ("import os; os._exit(3)", CodeFailedError, "ended the process with exit code 3"),
+        ("x = 1", OperatorError | Exception, "src/pond.py declares no Ripple"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_told(sales, code, error, message):
+    sales.code(code)
+    with pytest.raises(Exception, match=message) as refused:
+        sales.run()
+    assert isinstance(refused.value, error)
+
+
+def test_a_required_source_needs_a_puddle_and_an_optional_one_does_not(tmp_path):
+    local = Local(tmp_path, sources='products = "1.0.0"\nshop = "1.0.0"\nlate = "1.0.0?"\n')
+    local.code(HEAD + "@ripple\ndef load(pond):\n    assert not pond.has_table('late.x')\n")
+    with pytest.raises(PuddleError) as refused:
+        local.run()
+    assert refused.value.faults == (
+        "Source 'products' has no Puddle, so the Pond has nothing to read.",
+        "Source 'shop' has no Puddle, so the Pond has nothing to read.",
+    )
+    assert 'Add @puddle("products.TABLE") to src/puddles.py' in refused.value.hint
+    local.puddles(PRODUCTS + '\n@puddle("shop.t")\ndef t(): return "SELECT 1 AS x"\n')
+    assert local.run().ok
+
+
+def test_a_puddle_of_the_ponds_own_table_is_there_before_the_first_run(tmp_path):
+    local = Local(tmp_path)
+    local.puddles("@puddle\ndef log(): return [{'n': 1}]\n")
+    local.code(
+        HEAD
+        + """
+@ripple
+def load(pond):
+    assert pond.previous_f.year == 2030
+    pond.write_table("log", "SELECT n FROM log UNION ALL SELECT max(n) + 1 FROM log")
+"""
+    )
+    local.run()
+    local.run()
+    assert local.rows("log") == [(1,), (2,), (3,)]
+
+
+def test_two_commands_do_not_work_in_one_folder_at_a_time(sales):
+    from duckstring.puddles.session import at_work
+    from duckstring_cli.projects import open_project
+
+    sales.code(HEAD + "@ripple\ndef load(pond): ...\n")
+    with (
+        at_work(open_project(sales.root)),
+        pytest.raises(OperatorError, match="Another command is at work in"),
+    ):
+        sales.run()
+
+
+def test_a_damaged_state_is_told_in_one_line(sales):
+    sales.code(HEAD + "@ripple\ndef load(pond): ...\n")
+    sales.run()
+    (sales.root / "puddles/out/.state.json").write_text(json.dumps({"line": 3}))
+    with pytest.raises(OperatorError, match=r"\.state\.json cannot be read"):
+        sales.run()
+    assert sales.run(fresh=True).ok
