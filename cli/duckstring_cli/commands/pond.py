@@ -15,7 +15,7 @@ from duckstring.model.answers import RemoveAnswer
 from duckstring.model.catalog import PondKind
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.commands import local_run
+from duckstring_cli.commands import local_run, local_test
 from duckstring_cli.commands.deploy import deploy
 from duckstring_cli.commands.options import (
     AsJson,
@@ -33,6 +33,11 @@ app = typer.Typer(help="A Pond's project; taking a Pond out of a Catchment.", no
 app.command("deploy", epilog="Example: duckstring pond deploy . --catchment dev")(deploy)
 app.command("run", epilog="Example: duckstring pond run --watch")(local_run.run)
 app.command("hydrate", epilog="Example: duckstring pond hydrate -s products")(local_run.hydrate)
+app.command(
+    "test",
+    epilog="Example: duckstring pond test -k totals",
+    context_settings={"ignore_unknown_options": True},
+)(local_test.test)
 
 
 @app.command(epilog="Example: duckstring pond init sales --kind inlet")

@@ -47,6 +47,11 @@ def takes_pond(function: Callable[..., object]) -> bool:
     return bool(inspect.signature(function).parameters)
 
 
+def ripple_name(function: object) -> str:
+    """The name of the Ripple that a function is; its own name, where it is none."""
+    return str(getattr(function, _MARK, getattr(function, "__name__", function)))
+
+
 @dataclass(frozen=True, slots=True)
 class _Collector:
     declared: list[Declared] = field(default_factory=list)

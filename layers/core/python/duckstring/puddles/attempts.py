@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from duckstring.author.errors import RippleError
+from duckstring.author.lake import Storage
 from duckstring.author.pond import Pond, Surroundings
 from duckstring.author.ripple import Declared
 from duckstring.model.catalog import RippleSpec
@@ -24,7 +25,7 @@ from duckstring.puddles.isolated import isolated
 from duckstring.puddles.project import LocalPond
 from duckstring.puddles.storage import FolderStorage, NoKeys
 from duckstring.worker.attempt_process import Call, begin, prepare
-from duckstring.worker.calling import Pauses, Unreachable, call, judged
+from duckstring.worker.calling import Pauses, Unreachable, authors_frames, call, judged
 from duckstring.worker.channel import Message
 from duckstring.worker.ends import Done, Known, Memory, known
 from duckstring.worker.forkserver import ForkServer
@@ -136,9 +137,14 @@ class ProcessAttempts:
 class DirectAttempts:
     """In this process: ``breakpoint()`` works, and so does a test's ``monkeypatch``."""
 
-    def __init__(self, pond: LocalPond, project: Project) -> None:
-        """``project``: the code, which is imported once."""
+    def __init__(
+        self, pond: LocalPond, project: Project, storage: Callable[[], Storage] | None = None
+    ) -> None:
+        """``project``: the code, which is imported once. ``storage`` gives each attempt a database
+        of its own; otherwise one over the project's folder.
+        """
         self._pond, self._project = pond, project
+        self._storage = storage or self._folder
         self.raised: BaseException | None = None
         """What the last attempt raised."""
 
@@ -148,19 +154,16 @@ class DirectAttempts:
 
     def attempt(self, around: Surroundings, memory: LocalMemory, seconds: float) -> Known:
         """See ``Attempts``. It takes as long as it takes: somebody may be reading its variables."""
-        pond = self._pond
-        storage = FolderStorage(pond.line, inputs=pond.inputs, outputs=pond.outputs)
-        around = replace(around, environment=os.environ)
-        handle = Pond(
-            around, storage=storage, memory=memory, log=logging.getLogger("duckstring.pond")
-        )
+        around, log = replace(around, environment=os.environ), logging.getLogger("duckstring.pond")
+        handle = Pond(around, storage=self._storage(), memory=memory, log=log)
         self.raised = None
         try:
             call(self._project, around.ripple, handle, _function)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
-            self.raised = handle.explained(error).with_traceback(error.__traceback__)
+            frames = authors_frames(error.__traceback__, self._project)
+            self.raised = handle.explained(error).with_traceback(frames)
             ended = judged(self.raised, self._project)
             if isinstance(ended, Pauses):
                 return ended
@@ -176,6 +179,10 @@ class DirectAttempts:
 
     def close(self) -> None:
         """See ``Attempts``."""
+
+    def _folder(self) -> Storage:
+        pond = self._pond
+        return FolderStorage(pond.line, inputs=pond.inputs, outputs=pond.outputs)
 
 
 def _specs(answer: Mapping[str, object]) -> Sequence[RippleSpec]:

@@ -52,10 +52,14 @@ class LocalLine:
         (run,) = self.state.runs.values()
         return run
 
+    @property
+    def newest(self) -> Instant:
+        """The freshness of the newest run."""
+        return max([self.state.end_f, *(one.end_f for one in self.state.ripples.values())])
+
     def begin(self, now: Instant) -> Run:
         """Begin a run. Its freshness is ``now``, or just after that of the run before it."""
-        newest = max([self.state.end_f, *(one.end_f for one in self.state.ripples.values())])
-        f = max(now, just_after(newest)) if newest > NEVER else now
+        f = max(now, just_after(self.newest))
         turn = Turn(self.state, now)
         turn.runs_started += 1
         pond = self._pond

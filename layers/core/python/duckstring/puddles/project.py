@@ -22,12 +22,14 @@ class LocalPond:
         pondfile: its pond.toml.
         code: where its Ripples are imported from: the unpacked package, or ``root`` itself.
         artifact: names the package, so that a change of the code is seen.
+        data: where its Puddles and tables lie; None: in ``puddles`` of the project.
     """
 
     root: Path
     pondfile: PondFile
     code: Path
     artifact: str
+    data: Path | None = None
 
     @property
     def line(self) -> Line:
@@ -50,16 +52,21 @@ class LocalPond:
         return self.root / self.pondfile.pond.puddles
 
     @property
+    def folder(self) -> Path:
+        """Where all of it lies."""
+        return self.root / FOLDER if self.data is None else self.data
+
+    @property
     def inputs(self) -> Path:
         """Where the tables of Sources lie."""
-        return self.root / FOLDER / "in"
+        return self.folder / "in"
 
     @property
     def outputs(self) -> Path:
         """Where the Pond's own tables lie."""
-        return self.root / FOLDER / "out"
+        return self.folder / "out"
 
     @property
     def recorded(self) -> Path:
         """Where recorded rows of a Catchment lie."""
-        return self.root / FOLDER / "recorded"
+        return self.folder / "recorded"

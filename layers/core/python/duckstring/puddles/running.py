@@ -136,20 +136,23 @@ def check_inputs(pond: LocalPond, inputs: Inputs) -> None:
         )
 
 
-def run_pond(local: Local, *, only: str | None = None) -> Ran:
-    """Run the Pond once, or one Ripple of it with those of its ancestors that never ran.
+def run_pond(local: Local, *, only: str | None = None, alone: bool = False) -> Ran:
+    """Run the Pond once, or one Ripple of it. A failed run publishes nothing.
 
-    A failed run publishes nothing.
+    Args:
+        local: the Pond and its surroundings.
+        only: the Ripple; otherwise all.
+        alone: without those of its ancestors that never ran.
 
     Raises:
         OperatorError: there is no Ripple ``only``.
     """
-    wanted = _wanted(local, only)
+    wanted = _wanted(local, only, alone=alone)
     line, passes = local.line, _would_pass(local)
     run = line.begin(local.clock.now())
     ran: list[RippleRan] = []
     for name in wanted:
-        if ran and ran[-1].status == "failed":
+        if any(one.status == "failed" for one in ran):
             ran.append(RippleRan(name, "not run"))
         else:
             ran.append(_run_ripple(local, name))
@@ -162,7 +165,7 @@ def run_pond(local: Local, *, only: str | None = None) -> Ran:
     return Ran(line.state.line, run.version, run.number, run.f, tuple(ran), failure, passes)
 
 
-def _wanted(local: Local, only: str | None) -> Sequence[str]:
+def _wanted(local: Local, only: str | None, *, alone: bool) -> Sequence[str]:
     if only is None:
         return list(local.specs)
     if only not in local.specs:
@@ -172,7 +175,7 @@ def _wanted(local: Local, only: str | None) -> Sequence[str]:
         )
     wanted = {only}
     for name in reversed(list(local.specs)):  # each comes after its parents
-        if name in wanted:
+        if name in wanted and not alone:
             wanted |= {
                 parent
                 for parent in local.specs[name].parents

@@ -160,7 +160,7 @@ def _reason(broken: BaseException) -> str:
 def _written(error: BaseException, project: Project) -> str:
     left_out = "(errors that came before these are left out)\n" if _cut_chain(error) else ""
     described = traceback.TracebackException(
-        type(error), error, _from_author(error.__traceback__, project)
+        type(error), error, authors_frames(error.__traceback__, project)
     )
     return left_out + "".join(described.format()).replace(f"{project.root}/", "")
 
@@ -192,7 +192,7 @@ def _cut_chain(error: BaseException) -> bool:
 def _frames(error: BaseException, project: Project) -> str:
     frames = [
         one
-        for one in traceback.extract_tb(_from_author(error.__traceback__, project))
+        for one in traceback.extract_tb(authors_frames(error.__traceback__, project))
         if one.name != "_stop"
     ]
     return "".join(traceback.format_list(frames)).replace(f"{project.root}/", "")
@@ -210,7 +210,7 @@ def to_the_author(dump: str, root: Path) -> str:
     return "".join(lines[:last]).replace(f"{root}/", "")
 
 
-def _from_author(frames: TracebackType | None, project: Project) -> TracebackType | None:
+def authors_frames(frames: TracebackType | None, project: Project) -> TracebackType | None:
     """The frames from the author's first one on; all, if none is the author's."""
     here = frames
     while here is not None and not _is_authors(here, project):

@@ -1,0 +1,216 @@
+"""The fixtures for tests of a Pond by its author, in sessions of pytest of their own."""
+
+import subprocess
+import sys
+
+import duckdb  # noqa: F401 - a session in this process must not load it again
+import pytest
+
+import duckstring.puddles.testbed  # noqa: F401 - the same
+from duckstring.puddles import pytest_plugin
+
+pytest_plugins = ["pytester"]
+
+TOML = """
+[pond]
+name = "sales"
+version = "1.0.0"
+[sources]
+products = "1.0.0"
+shop = "2.0.0?"
+"""
+POND = '''
+import os
+from datetime import timedelta
+from duckstring import ripple
+from helper import doubled
+
+def fetch():
+    raise RuntimeError("the real one")
+
+@ripple
+def load(pond):
+    pond.write_table("loaded", f"SELECT {doubled(fetch())} AS n")
+
+@ripple(parents=[load])
+def totals(pond):
+    pond.read_table("products.product")
+    since = pond.previous_f
+    if pond.has_table("totals") and not pond.sources_changed():
+        return pond.skip()
+    pond.write_table("totals", f"""
+        SELECT id, price * n AS price, {since.year} AS since FROM product, loaded""")
+
+@ripple
+def wait(pond):
+    if not pond.recall("asked"):
+        pond.remember("asked", True)
+        pond.pause("2h")
+    pond.write_table("ends", f"SELECT '{pond.ends}' AS ends, '{os.environ.get('WHO', '')}' AS who")
+'''
+
+
+@pytest.fixture
+def project(pytester):
+    root = pytester.mkdir("sales")
+    (root / "src").mkdir()
+    (root / "tests").mkdir()
+    (root / "pond.toml").write_text(TOML)
+    (root / "src" / "pond.py").write_text(POND)
+    (root / "src" / "helper.py").write_text("def doubled(n): return 2 * n\n")
+    (root / "src" / "puddles.py").write_text(
+        "from duckstring import puddle\n"
+        "@puddle('products.product')\ndef product(): return [{'id': 7, 'price': 1.5}]\n"
+    )
+    return root
+
+
+def run(pytester, project, text, *arguments):
+    (project / "tests" / "test_pond.py").write_text(text)
+    return pytester.runpytest_inprocess(
+        "-p", pytest_plugin.__name__, "-p", "no:cacheprovider", *arguments, str(project)
+    )
+
+
+def test_a_ripple_is_tested_in_five_lines(pytester, project):
+    result = run(
+        pytester,
+        project,
+        """
+def test_totals(pond_run, tables):
+    tables["products.product"] = [{"id": 1, "price": 2.5}]
+    tables["loaded"] = [{"n": 2}]
+    assert pond_run("totals").rows("totals") == [{"id": 1, "price": 5.0, "since": 2030}]
+""",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_what_a_test_may_do(pytester, project):
+    result = run(
+        pytester,
+        project,
+        '''
+import pytest
+import pond
+from duckstring.author.errors import ContractError, WriteError
+from pond import totals
+
+@pytest.fixture(autouse=True)
+def fetch(monkeypatch):
+    monkeypatch.setattr("pond.fetch", lambda: 5)
+
+def test_the_whole_pond_runs_on_its_puddles(pond_run, clock):
+    ran = pond_run()
+    assert (ran.status, list(ran)) == ("success", ["ends", "loaded", "totals"])
+    assert ran.rows("totals") == [{"id": 7, "price": 15.0, "since": 1}]
+    assert (ran.f.hour, clock.now().hour) == (12, 14)
+    assert {name: one.rows for name, one in ran.written.items()} == dict.fromkeys(ran, 1)
+    assert ran["loaded"].fetchall() == [(10,)]
+    with pytest.raises(KeyError, match="no table 'x'; it has ends, loaded, totals"):
+        ran["x"]
+
+def test_two_runs_show_what_the_table_is(pond_run, tables, clock):
+    tables["products.product"] = "SELECT 1 AS id, 2.0::DOUBLE AS price"
+    first = pond_run()
+    clock.move("1h")
+    second = pond_run()
+    assert second.ripples == {"load": "success", "totals": "skipped", "wait": "success"}
+    assert second.f > first.f and second.passes
+    tables["products.product"] = [{"id": 2, "price": 3.0}]
+    third = pond_run(totals)
+    assert third.rows("totals") == [{"id": 2, "price": 30.0, "since": 2030}]
+    assert third.written["totals"].changed
+
+def test_what_a_ripple_raises_the_test_gets(pond_run, monkeypatch):
+    def broken():
+        raise LookupError("nothing there")
+    monkeypatch.setattr(pond, "fetch", broken)
+    with pytest.raises(LookupError, match="nothing there"):
+        pond_run()
+    ran = pond_run(check=False)
+    assert (ran.status, list(ran)) == ("failed", [])
+    assert ran.ripples == {"load": "failed", "totals": "not run", "wait": "not run"}
+    assert isinstance(ran.error, LookupError)
+
+def test_a_helper_can_be_patched_too(pond_run, monkeypatch):
+    monkeypatch.setattr("pond.doubled", lambda n: 99)
+    assert pond_run("load").rows("loaded") == [{"n": 99}]
+
+def test_the_contract_applies(pond_run, tables):
+    tables["totals"] = [{"id": 1, "gone": 2}]
+    with pytest.raises(ContractError, match="'gone' is dropped"):
+        pond_run()
+
+def test_a_table_that_is_left_unwritten_breaks_the_contract(pond_run, tables):
+    tables["old"] = [{"id": 1}]
+    assert pond_run().status == "success"  # of the same package: it is carried over
+
+def test_the_environment_is_the_tests(pond_run, monkeypatch, clock):
+    monkeypatch.setenv("WHO", "me")
+    clock.set("2031-05-06T07:08:09Z")
+    assert pond_run("wait").rows("ends") == [{"ends": "2031-05-07 07:08:09+00:00", "who": "me"}]
+
+@pytest.mark.parametrize(("ref", "rows", "why"), [
+    ("prodcts.product", [{"id": 1}], "is not a Source of this Pond; pond.toml has products, shop"),
+    ("products.product", None, "there is nothing"),
+    ("products.product", [], "an empty list has no columns"),
+    ("products.product", [1], "row 1 is int"),
+    ("products.product", [{"a": 1}, {"a": "x"}], "mixes int and str"),
+    ("products.product", "data/none.csv", "there is no file data/none.csv"),
+])
+def test_what_is_no_table_is_refused(tables, ref, rows, why):
+    with pytest.raises(WriteError, match=why):
+        tables[ref] = rows
+
+def test_a_test_begins_with_an_empty_pond(pond_run):
+    assert pond_run("load", check=False).ripples == {"load": "success"}
+''',
+    )
+    result.assert_outcomes(passed=14)
+
+
+def test_a_traceback_begins_in_the_authors_code(pytester, project):
+    result = run(pytester, project, "def test_load(pond_run):\n    pond_run('load')\n")
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert "RuntimeError: the real one" in text
+    assert "src/pond.py" in text
+    assert "calling.py" not in text
+    assert "testbed.py" not in text
+
+
+def test_each_project_of_a_session_has_its_own_pond(pytester, project):
+    other = pytester.mkdir("shop")
+    (other / "src").mkdir()
+    (other / "pond.toml").write_text('[pond]\nname = "shop"\nversion = "1.0.0"\n')
+    (other / "src" / "pond.py").write_text(
+        "from duckstring import ripple\n@ripple\ndef only(pond):\n"
+        "    pond.write_table('one', 'SELECT 1 AS one')\n"
+    )
+    test = "import pond\ndef test_it(pond_run):\n    assert pond_run({call}).status == 'success'\n"
+    (other / "test_shop.py").write_text(test.format(call="pond.only"))
+    (project / "src" / "pond.py").write_text(POND.replace("the real one", "x"))
+    (project / "test_sales.py").write_text(
+        test.format(call="'wait'") + "def test_that(pond_run):\n    assert pond_run(pond.wait)\n"
+    )
+    result = pytester.runpytest_inprocess("-p", pytest_plugin.__name__)
+    result.assert_outcomes(passed=3)
+
+
+def test_outside_of_a_project_the_fixtures_say_so(pytester):
+    pytester.makepyfile("def test_it(pond_run): ...")
+    result = pytester.runpytest_inprocess("-p", pytest_plugin.__name__)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*lies in no Pond's project: no folder above it has a pond.toml.*"])
+
+
+def test_a_session_without_a_pond_pays_for_nothing():
+    code = (
+        "import sys, duckstring.puddles.pytest_plugin; "
+        "print(sorted(m for m in sys.modules if m.startswith(('duckstring.', 'duckdb', 'msgspec'))))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+    assert told.strip() == "['duckstring.puddles', 'duckstring.puddles.pytest_plugin']"
