@@ -100,7 +100,7 @@ class PondTable(BaseModel):
     type: Kind = "pond"
     immediate_retries: Budget = 0
     source_retries: Budget = 0
-    ripples: ModulePath = "src/pond.py"
+    ripples: ModulePath = names.PYTHON_MODULE
     puddles: ModulePath = "src/puddles.py"
 
 
