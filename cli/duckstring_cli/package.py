@@ -15,6 +15,7 @@ from pathspec import GitIgnoreSpec
 
 from duckstring.errors import AuthorError
 from duckstring.model.foreign import for_terminal
+from duckstring.model.names import PYTHON_MODULE, SQL_FOLDER
 from duckstring.model.pondfile import PondFile, decode_pondfile, read_pondfile, wide_encoding
 
 _MIB = 1024 * 1024
@@ -160,7 +161,11 @@ def _written(path: Path) -> str:
 
 
 def _check_module(root: Path, module: str, names: tuple[str, ...]) -> None:
-    if module in names:
+    if module in names or (
+        module == PYTHON_MODULE
+        and not (root / module).exists()
+        and any(name.startswith(f"{SQL_FOLDER}/") and name.endswith(".sql") for name in names)
+    ):
         return
     if (root / module).is_file():
         raise PackageError(
@@ -172,7 +177,7 @@ def _check_module(root: Path, module: str, names: tuple[str, ...]) -> None:
         )
     raise PackageError(
         f"pond.toml names {module} for its Ripples; there is no such file.",
-        hint="Create it, or correct ripples = in [pond].",
+        hint=f"Create it, or correct ripples = in [pond], or write {SQL_FOLDER}/NAME.sql.",
     )
 
 

@@ -54,3 +54,26 @@ def test_an_optional_source_neither_blocks_nor_is_waited_for(driver):
     driver.wait_fresh("loose", driver.pulse("loose"))
     driver.wait_fresh("lenient", driver.pulse("lenient"))
     assert driver.rows("lenient", "found") == [{"found": ["firm", "loose"]}]
+
+
+def test_sql_files_are_ripples_of_a_pond(driver):
+    till = driver.pond(
+        "till",
+        """
+        @ripple
+        def load(pond):
+            pond.write_table("sales", "SELECT unnest([2, 3, -1]) AS amount")
+        """,
+    )
+    ledger = driver.pond("ledger", "", sources=["till"])
+    (ledger / "src" / "pond.py").unlink()
+    (ledger / "src" / "ripples").mkdir()
+    for name, sql in {
+        "paid": "-- timeout: 1h\nSELECT * FROM till.sales WHERE amount > 0",
+        "total": "SELECT sum(amount)::INT AS amount FROM paid",
+    }.items():
+        (ledger / "src" / "ripples" / f"{name}.sql").write_text(sql)
+    driver.deploy(till, ledger)
+    assert driver.line("ledger")["ripples"][1]["parents"] == ["paid"]
+    driver.wait_fresh("ledger", driver.pulse("ledger"))
+    assert driver.rows("ledger", "total") == [{"amount": 5}]

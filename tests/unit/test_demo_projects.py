@@ -104,7 +104,8 @@ def test_a_new_project_runs_as_it_is(kind: ProjectKind, tmp_path: Path) -> None:
     run_pond(project, tmp_path)
 
     assert {path.relative_to(project).as_posix() for path in written} == {
-        ".gitignore", "README.md", "pond.toml", "src/pond.py", "src/puddles.py",
+        ".gitignore", "README.md", "pond.toml", "src/pond.py", ".duckstring/pond.schema.json",
+        "src/puddles.py",
     }  # fmt: skip
     assert tomllib.loads((project / "pond.toml").read_text(encoding="utf-8"))["pond"] == {
         "name": "first",

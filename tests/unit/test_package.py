@@ -71,6 +71,16 @@ def test_a_project_without_its_ripples_is_refused(project):
         package(project)
 
 
+def test_a_project_may_have_sql_ripples_alone_unless_it_names_a_module(project):
+    (project / "src" / "pond.py").unlink()
+    (project / "src" / "ripples").mkdir()
+    (project / "src" / "ripples" / "totals.sql").write_text("SELECT 1 AS one")
+    assert "src/ripples/totals.sql" in package(project).files
+    (project / "pond.toml").write_text(f'{POND}ripples = "src/pnd.py"\n')
+    with pytest.raises(PackageError, match=r"pond.toml names src/pnd.py for its Ripples"):
+        package(project)
+
+
 def test_ripples_that_are_ignored_are_refused_with_the_reason(project):
     (project / ".gitignore").write_text("src/\n")
     with pytest.raises(PackageError, match=r"src/pond.py is left out: by .gitignore"):

@@ -1,5 +1,8 @@
 """pond.toml: defaults, conversions, and every fault at once."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from duckstring.model.catalog import SourceSpec
@@ -10,7 +13,10 @@ from duckstring.model.pondfile import (
     decode_pondfile,
     from_object,
     read_pondfile,
+    schema,
 )
+from duckstring_cli.demos import schema_text, write_project
+from duckstring_cli.package import package
 
 COMPLETE = """\
 [pond]
@@ -145,3 +151,31 @@ def test_every_field_has_a_rule_that_its_faults_name():
         with pytest.raises(ManifestError, match="allowed: ") as caught:
             read_pondfile(f"[pond]\n{others}{name} = [1]\n")
         assert field.description in str(caught.value)
+
+
+def test_the_schema_for_editors_is_that_of_the_docs_and_the_scaffold(tmp_path):
+    docs = Path(__file__).parents[2] / "docs" / "pond.schema.json"
+    assert docs.read_text(encoding="utf-8") == schema_text(), (
+        "run: duckstring pond schema > docs/pond.schema.json"
+    )
+    write_project("sales", tmp_path)
+    first = (tmp_path / "pond.toml").read_text(encoding="utf-8").splitlines()[0]
+    assert first == "#:schema .duckstring/pond.schema.json"
+    assert (tmp_path / first.partition(" ")[2]).read_text(encoding="utf-8") == schema_text()
+    assert not any(name.startswith(".duckstring") for name in package(tmp_path).files)
+
+
+@pytest.mark.parametrize("field", PondTable.model_fields)
+def test_the_schema_allows_what_the_rules_allow(field):
+    of = schema()["definitions"]["PondTable"]["properties"][field]
+    pattern = of.get("pattern")
+    tried = ["sales", "Sales", "a-b", "1.0.0", "1.2.0-rc.1", "1.0", "src/pond.py", "/x.py", "x.js"]
+    for text in tried if pattern else ():
+        others = {"name": "a", "version": "1.0.0"} | {field: text}
+        lines = "".join(f'{key} = "{value}"\n' for key, value in others.items())
+        try:
+            read_pondfile(f"[pond]\n{lines}")
+            allowed = True
+        except ManifestError:
+            allowed = False
+        assert bool(re.search(pattern, text)) == allowed, text

@@ -78,6 +78,14 @@ def init(
     )
 
 
+@app.command(epilog="Example: duckstring pond schema > pond.schema.json")
+def schema() -> None:
+    """Print the JSON schema of pond.toml, for editors."""
+    from duckstring_cli import demos
+
+    sys.stdout.write(demos.schema_text())
+
+
 @app.command(epilog="Example: duckstring pond demo --flights flights-demo")
 def demo(
     folder: Annotated[

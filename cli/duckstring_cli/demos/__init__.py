@@ -4,6 +4,7 @@ plain files in this package.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -18,6 +19,9 @@ DemoKind = Literal["flights", "external"]
 ProjectKind = Literal["inlet", "pond", "outlet"]
 
 Project = dict[PurePosixPath, bytes]
+
+SCHEMA = PurePosixPath(".duckstring/pond.schema.json")
+"""Where a project has the schema of its pond.toml: in a folder that no package holds."""
 
 _PACKAGE_ONLY = {"__init__.py", "__pycache__", "service"}
 """What lies beside a demo's files because it is code of this package."""
@@ -85,13 +89,18 @@ def write_project(name: str, target: Path, kind: ProjectKind = "pond") -> list[P
         for path, content in _contents(template)
     }
     words = {"name": name, "type": kind}
-    return _write(
-        {
-            path: Template(content.decode()).substitute(words).encode()
-            for path, content in project.items()
-        },
-        target,
-    )
+    written = {
+        path: Template(content.decode()).substitute(words).encode()
+        for path, content in project.items()
+    }
+    return _write({**written, SCHEMA: schema_text().encode()}, target)
+
+
+def schema_text() -> str:
+    """The JSON schema of pond.toml, as a file has it."""
+    from duckstring.model.pondfile import schema
+
+    return json.dumps(schema(), indent=2) + "\n"
 
 
 def _contents(folder: Traversable, below: str = "") -> Iterator[tuple[PurePosixPath, bytes]]:

@@ -103,6 +103,10 @@ def joined(faults: Sequence[RippleError]) -> RippleError:
     return RippleError("\n".join(fault.message for fault in faults), hint="\n".join(hints))
 
 
+class SqlError(AuthorError):
+    """DuckDB refused the SQL of a file; the message begins with file, line and column."""
+
+
 class MemoError(AuthorError):
     """What cannot be remembered."""
 

@@ -147,8 +147,8 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
             name=called,
             parents=checked(_parents, called, parents, otherwise=()),
             always_run=checked(_flag, called, always_run, otherwise=False),
-            timeout_seconds=checked(_seconds, called, timeout, otherwise=None),
-            memory_mib=checked(_mebibytes, called, memory, otherwise=None),
+            timeout_seconds=checked(check_timeout, called, timeout, otherwise=None),
+            memory_mib=checked(check_memory, called, memory, otherwise=None),
             on_kill=on_kill is not None,
         )
         if inspect.isroutine(of):
@@ -202,12 +202,15 @@ def _declare(one: Declared, faults: list[RippleError]) -> None:
     # Also where it has faults: others may name it as their parent, and that is right.
     with suppress(AttributeError, TypeError):
         setattr(one.function, _MARK, one.spec.name)
-    if collector is not None:
-        collector.declared.append(one)
-        where = _where()
-        collector.faults.extend(
-            RippleError(f"{where}{fault.message}", hint=fault.hint) for fault in faults
-        )
+    where = _where()
+    declare(one, [RippleError(f"{where}{fault.message}", hint=fault.hint) for fault in faults])
+
+
+def declare(one: Declared | None, faults: Sequence[RippleError]) -> None:
+    """Hand a Ripple, and what is wrong with it, to the block that collects, if there is one."""
+    if (collector := _collector.get()) is not None:
+        collector.declared.extend([] if one is None else [one])
+        collector.faults.extend(faults)
 
 
 def _where() -> str:
@@ -283,7 +286,12 @@ def _flag(called: str, value: object) -> bool:
     )
 
 
-def _seconds(called: str, text: object) -> int | None:
+def check_timeout(called: str, text: object) -> int | None:
+    """A Ripple's ``timeout`` in seconds; None: it has none.
+
+    Raises:
+        RippleError: it is not a duration, or too long.
+    """
     if text is None:
         return None
     if (seconds := seconds_of(text)) is None or seconds > _LONGEST:
@@ -298,7 +306,12 @@ def _seconds(called: str, text: object) -> int | None:
     return seconds
 
 
-def _mebibytes(called: str, text: object) -> int | None:
+def check_memory(called: str, text: object) -> int | None:
+    """A Ripple's ``memory`` in MiB; None: it does not say.
+
+    Raises:
+        RippleError: it is not a size.
+    """
     if text is None:
         return None
     if isinstance(text, str) and (found := mebibytes(text)):

@@ -27,6 +27,11 @@ _SHOWN = 200
 POND_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}\Z")
 """Also the rule for Ripples and tables' short names where the product makes them."""
 
+PYTHON_MODULE = "src/pond.py"
+"""The module with a Pond's Python Ripples, unless pond.toml names another one."""
+SQL_FOLDER = "src/ripples"
+"""The folder with a Pond's SQL Ripples."""
+
 _KEY_LENGTH = 64
 _DIGEST = 20
 """Hexadecimal digits: no two of a billion keys are alike."""

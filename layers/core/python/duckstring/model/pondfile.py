@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import Annotated, TypedDict
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from semver import Version
 
@@ -80,10 +80,36 @@ def _check_path(text: str) -> str:
     return text
 
 
-Name = Annotated[str, AfterValidator(_check_name), Field(description=_NAME_RULE)]
-VersionText = Annotated[str, AfterValidator(_check_version), Field(description=_VERSION_RULE)]
-SourceText = Annotated[str, AfterValidator(_check_source), Field(description=_SOURCE_RULE)]
-ModulePath = Annotated[str, AfterValidator(_check_path), Field(description=_PATH_RULE)]
+_SEMVER = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
+_NAME_FORM = r"^[a-z][a-z0-9_]{0,47}$"
+_PATH_FORM = r"^[^/\\][^\\]*\.py$"
+"""Forms for editors, which know no more than a pattern. The functions above are the rules."""
+
+
+def _form(pattern: str) -> dict[str, JsonValue]:
+    return {"pattern": pattern}
+
+
+Name = Annotated[
+    str,
+    AfterValidator(_check_name),
+    Field(description=_NAME_RULE, json_schema_extra=_form(_NAME_FORM)),
+]
+VersionText = Annotated[
+    str,
+    AfterValidator(_check_version),
+    Field(description=_VERSION_RULE, json_schema_extra=_form(f"^{_SEMVER}$")),
+]
+SourceText = Annotated[
+    str,
+    AfterValidator(_check_source),
+    Field(description=_SOURCE_RULE, json_schema_extra=_form(rf"^{_SEMVER}\??$")),
+]
+ModulePath = Annotated[
+    str,
+    AfterValidator(_check_path),
+    Field(description=_PATH_RULE, json_schema_extra=_form(_PATH_FORM)),
+]
 Budget = Annotated[int, Field(ge=0, le=MOST_RETRIES, description=_BUDGET_RULE)]
 Kind = Annotated[PondKind, Field(description='one of "inlet", "pond", "outlet"')]
 
@@ -100,7 +126,7 @@ class PondTable(BaseModel):
     type: Kind = "pond"
     immediate_retries: Budget = 0
     source_retries: Budget = 0
-    ripples: ModulePath = "src/pond.py"
+    ripples: ModulePath = names.PYTHON_MODULE
     puddles: ModulePath = "src/puddles.py"
 
 
@@ -144,6 +170,24 @@ class PondFile(BaseModel):
             immediate_retries=self.pond.immediate_retries,
             source_retries=self.pond.source_retries,
         )
+
+
+def schema() -> dict[str, object]:
+    """The JSON schema of pond.toml, for editors. What depends on two fields is not in it."""
+    made = PondFile.model_json_schema(ref_template="#/definitions/{model}")
+    definitions = made.pop("$defs")
+    pond = definitions["PondTable"]
+    pond["description"] = "What the Pond is."
+    made["properties"]["sources"]["description"] = "The Ponds that this one reads."
+    for one in (made, pond, *pond["properties"].values(), *made["properties"].values()):
+        one.pop("title", None)
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "pond.toml",
+        **made,
+        "description": "A Pond: its identity and its Sources.",
+        "definitions": definitions,
+    }
 
 
 _UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")

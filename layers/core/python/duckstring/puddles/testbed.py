@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from duckstring.author.errors import ContractError, WriteError
 from duckstring.author.lake import Lake
-from duckstring.author.ripple import Declared, ripple_name
+from duckstring.author.ripple import Declared, collecting, ripple_name
+from duckstring.author.sql_file import find_sql
+from duckstring.author.sql_ripple import declare_sql
 from duckstring.engine.state import PondState
 from duckstring.errors import AuthorError, nearest
 from duckstring.model.catalog import TableVersion
@@ -153,10 +155,24 @@ class _Imported(Project):
         self._name = code.name
 
     def ripples(self) -> list[Declared]:
+        if not self._has_module():
+            return super().ripples()  # SQL alone; or it says that there is no module
+        python = self._of_module()
+        with collecting() as sql:
+            declare_sql(self.root, python)
+        return [*python, *sql]
+
+    def find(self, name: str) -> Declared | None:
+        if (found := find_sql(self.root, name)) is not None or not self._has_module():
+            return found
+        return next((one for one in self._of_module() if one.spec.name == name), None)
+
+    def _has_module(self) -> bool:
+        return (self.root / self.module).is_file()
+
+    def _of_module(self) -> list[Declared]:
         from duckstring.puddles.pytest_plugin import declared_in  # noqa: PLC0415 - pytest's own
 
-        if not (self.root / self.module).is_file():
-            return super().ripples()  # which says so
         module: ModuleType = importlib.import_module(self._name)
         return declared_in(module)
 

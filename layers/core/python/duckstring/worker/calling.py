@@ -104,9 +104,8 @@ def call(project: Project, ripple: str, pond: Pond, find: Find) -> object:
 
 
 def _found(project: Project, ripple: str, find: Find) -> Function:
-    declared = {one.spec.name: one for one in project.ripples()}
-    if (one := declared.get(ripple)) is None or (function := find(one)) is None:
-        known = ", ".join(declared) or "none"
+    if (one := project.find(ripple)) is None or (function := find(one)) is None:
+        known = ", ".join(project.names()) or "none"
         raise RippleError(
             f"{project.module} has no Ripple {ripple!r}; it has {known}.",
             hint="Deploy the Pond again.",

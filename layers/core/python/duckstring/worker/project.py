@@ -18,13 +18,15 @@ from pathlib import Path
 from duckstring.author.errors import RippleError
 from duckstring.author.leftovers import folder
 from duckstring.author.ripple import Declared, collecting
+from duckstring.author.sql_file import find_sql, sql_files
+from duckstring.model.names import PYTHON_MODULE
 
 _MOST_BYTES = 256 * 1024 * 1024
 _COMPILED = "__pycache__"
 
 
 class Project:
-    """One unpacked package and the Ripples that its module declares."""
+    """One unpacked package and the Ripples that its module and its SQL files declare."""
 
     def __init__(self, root: Path, module: str) -> None:
         """The package unpacked at ``root``, with its Ripples in ``module``."""
@@ -32,6 +34,7 @@ class Project:
         self.module = module
         self._declared: list[Declared] | None = None
         self._entered = False
+        self._python: tuple[Declared, ...] | None = None
 
     def enter(self) -> None:
         """From here on imports find this project's modules first. Our modules and the standard
@@ -46,19 +49,43 @@ class Project:
         sys.path[:0] = folders
 
     def ripples(self) -> list[Declared]:
-        """The Ripples in order of declaration; the first call imports the module. Call it after
-        ``enter``.
+        """The Ripples in order of declaration, SQL ones last; the first call imports the module.
+        Call it after ``enter``.
         """
+        from duckstring.author.sql_ripple import declare_sql  # noqa: PLC0415 - no run pays for it
+
         if self._declared is None:
             with collecting() as declared:
                 self.load()
+                self._python = tuple(declared)
+                declare_sql(self.root, self._python)
             self._declared = declared
         return self._declared
+
+    def find(self, name: str) -> Declared | None:
+        """One Ripple, as a run needs it: an SQL Ripple without its parents. Call it after
+        ``enter``.
+        """
+        if (found := find_sql(self.root, name)) is not None:
+            return found
+        if self._python is None:
+            with collecting() as declared:
+                self.load()
+            self._python = tuple(declared)
+        return next((one for one in self._python if one.spec.name == name), None)
+
+    def names(self) -> list[str]:
+        """The names of the Ripples that ``find`` knows, after it has found none."""
+        return [one.spec.name for one in self._python or ()] + [
+            file.name for file in sql_files(self.root)
+        ]
 
     def load(self) -> None:
         """Import the module, whatever it declares. Call it after ``enter``."""
         path = self.root / self.module
         if not path.is_file():
+            if self.module == PYTHON_MODULE and sql_files(self.root):
+                return  # a Pond may have SQL Ripples alone
             raise RippleError(
                 f"The package has no {self.module}.",
                 hint="Correct ripples = in [pond] and deploy again.",
