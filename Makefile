@@ -26,11 +26,15 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: setup  ## Start a local Catchment and run the flights pipeline on it
 	@$(BIN)/duckstring demo
 
-check: setup  ## Formatting, lint, types, walls between the rooms
+check: setup docs  ## Formatting, lint, types, walls between the rooms, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: setup  ## Write the reference from the code, and build the site into .build/site
+	$(BIN)/python docs/reference.py
+	$(BIN)/zensical build --strict
 
 format: setup  ## Write the formatting
 	$(BIN)/ruff format .

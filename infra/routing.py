@@ -12,6 +12,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from duckstring.model.events import TRIGGER_TYPE
+
 ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 """A run that succeeds tells its line itself, through its Ripples."""
 
@@ -45,7 +47,7 @@ class Routing(Construct):
             self,
             "Triggers",
             event_bus=bus,
-            event_pattern=events.EventPattern(detail_type=["duckstring.trigger"]),
+            event_pattern=events.EventPattern(detail_type=[TRIGGER_TYPE]),
             targets=[target],
         )
         events.Rule(

@@ -13,6 +13,7 @@ from msgspec import field
 
 from duckstring.engine.state import SourceReport
 from duckstring.model.catalog import DroppedTable, TableVersion
+from duckstring.model.events import PondEvent
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
@@ -25,7 +26,6 @@ RunStatus = Literal["running", "success", "pass", "failed", "killed", "removal"]
 without it.
 """
 AttemptStatus = Literal["success", "failed", "crashed", "lost", "killed", "overran", "memory"]
-PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "contract"]
 
 
 class SendPull(Tagged, frozen=True):

@@ -16,6 +16,7 @@ from datetime import timedelta
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import ExecutionEnded, Triggered
 from duckstring.errors import OperatorError
+from duckstring.model.events import TRIGGER_TYPE
 from duckstring.model.find import find_deployed
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.limits import LAST_WORDS, within
@@ -53,7 +54,7 @@ def forward(
 def _letter(event: Mapping[str, object], catalog: Catalog, clock: Clock) -> Letter:
     if event.get("source") == "aws.states":
         return _ended(event)
-    if event.get("detail-type") == "duckstring.trigger":
+    if event.get("detail-type") == TRIGGER_TYPE:
         return _triggered(event, catalog, clock.now())
     raise OperatorError(f"No use for an event of detail-type {event.get('detail-type')!r}.")
 

@@ -7,6 +7,7 @@ import json
 from duckstring.adapters.aws.clients import Clients
 from duckstring.engine.effects import Announce
 from duckstring.errors import TransientError
+from duckstring.model.events import POND_TYPE, SOURCE, PondDetail
 from duckstring.model.foreign import readable
 from duckstring.model.instants import to_text
 from duckstring.model.limits import MESSAGE, within
@@ -30,7 +31,7 @@ class EventBus:
             TransientError: EventBridge did not take it.
         """
         pond, major = parse_line(line)
-        detail: dict[str, object] = {
+        detail: PondDetail = {
             "catchment": self._settings.need("catchment"),
             "pond": pond,
             "major": major,
@@ -47,8 +48,8 @@ class EventBus:
         answer = self._clients.events.put_events(
             Entries=[
                 {
-                    "Source": "duckstring",
-                    "DetailType": "duckstring.pond",
+                    "Source": SOURCE,
+                    "DetailType": POND_TYPE,
                     "Detail": json.dumps(detail),
                     "EventBusName": self._settings.need("bus"),
                 }
