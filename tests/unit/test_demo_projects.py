@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from duckstring.errors import OperatorError
-from duckstring_cli.demos import DemoKind, ProjectKind, write_demo, write_project
-from tests.demo_harness import load, query, run_pond
+from duckstring_cli.demos import WITH_SOURCE, write_demo, write_project
+from duckstring_cli.kinds import TEMPLATES, DemoKind, TemplateName
+from tests.unit.cli.commands_kit import Bench, bench
+
+__all__ = ["bench"]
 
 FLIGHTS = {"flights", "weather", "planes", "airports", "airlines", "delays", "reports"}
 EXTERNAL = {"transactions", "products", "sales", "reports"}
@@ -97,29 +102,62 @@ def test_both_demos_in_one_folder_are_refused(tmp_path: Path) -> None:
         write_demo("external", tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["inlet", "pond", "outlet"])
-def test_a_new_project_runs_as_it_is(kind: ProjectKind, tmp_path: Path) -> None:
+SRC = {"inlet": ["src/pond.py"], "sql": ["src/ripples/first.sql", "src/ripples/by_day.sql"]}
+COMMON = [".gitignore", "README.md", "pond.toml", ".duckstring/pond.schema.json"]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_new_project_has_puddles_and_tests(template: TemplateName, tmp_path: Path) -> None:
     project = tmp_path / "first"
-    written = write_project("first", project, kind)
-    run_pond(project, tmp_path)
+    written = write_project("first", project, template, source="shop")
 
     assert {path.relative_to(project).as_posix() for path in written} == {
-        ".gitignore", "README.md", "pond.toml", "src/pond.py", ".duckstring/pond.schema.json",
+        *COMMON,
         "src/puddles.py",
-    }  # fmt: skip
-    assert tomllib.loads((project / "pond.toml").read_text(encoding="utf-8"))["pond"] == {
-        "name": "first",
-        "version": "0.1.0",
-        "type": kind,
-        "immediate_retries": 0,
-        "source_retries": 0,
+        "tests/test_pond.py",
+        *SRC.get(template, ["src/pond.py"]),
     }
-    assert query(tmp_path, "FROM first.summary") == [
-        {"even": False, "numbers": 50, "total": 2500},
-        {"even": True, "numbers": 50, "total": 2450},
-    ]
-    assert [declared.run.__name__ for declared in load(project)[1]] == ["numbers", "summary"]
-    assert not any("$" in path.read_text(encoding="utf-8") for path in written)
+    manifest = tomllib.loads((project / "pond.toml").read_text(encoding="utf-8"))
+    assert manifest["pond"]["name"] == "first"
+    assert manifest.get("sources", {}) == ({"shop": "0.1.0"} if template in WITH_SOURCE else {})
+    assert not any("$" in path.read_text(encoding="utf-8") for path in written[1:])
+
+
+@pytest.fixture(scope="module")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of each template; and of each again where the Ponds are called as words of SQL."""
+    folder = tmp_path_factory.mktemp("projects")
+    for template in TEMPLATES:
+        write_project(f"my_{template}", folder / f"my_{template}", template, source="shop")
+        write_project("order", folder / "reserved" / template, template, source="group")
+    return folder
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_new_project_runs_at_once(template: TemplateName, projects: Path, bench: Bench) -> None:
+    code, out, err = bench.run("pond", "run", str(projects / f"my_{template}"))
+
+    assert code == 0, out + err
+
+
+def test_the_tests_of_new_projects_pass_at_once(projects: Path) -> None:
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=projects,
+    )
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert "18 passed" in tested.stdout
+
+
+def test_a_pond_is_not_its_own_source(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match="cannot be its own Source"):
+        write_project("shop", tmp_path / "shop", "sql", source="shop")
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["Sales", "1st", "a-b", "", "a" * 49, "../up", "sales\n"])

@@ -302,4 +302,3 @@ def _as_json(ran: Ran) -> dict[str, object]:
         "message": ran.failure and ran.failure.message,
         "ripples": [one(ripple) for ripple in ran.ripples],
     }
-

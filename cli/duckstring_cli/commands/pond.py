@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +13,6 @@ from rich.markup import escape
 from duckstring.errors import OperatorError, nearest
 from duckstring.model import names
 from duckstring.model.answers import RemoveAnswer
-from duckstring.model.catalog import PondKind
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands import local_run, local_test
@@ -26,8 +26,7 @@ from duckstring_cli.commands.options import (
     open_client,
 )
 from duckstring_cli.errors import BadInputError
-
-KINDS: tuple[PondKind, ...] = ("inlet", "pond", "outlet")
+from duckstring_cli.kinds import TEMPLATES
 
 app = typer.Typer(help="A Pond's project; taking a Pond out of a Catchment.", no_args_is_help=True)
 app.command("deploy", epilog="Example: duckstring pond deploy . --catchment dev")(deploy)
@@ -40,41 +39,56 @@ app.command(
 )(local_test.test)
 
 
-@app.command(epilog="Example: duckstring pond init sales --kind inlet")
+@app.command(epilog="Example: duckstring pond init sales --template sql --source orders")
 def init(
     name: Annotated[
         str, typer.Argument(metavar="NAME", show_default=False, help="The Pond's name.")
     ],
-    kind: Annotated[
-        str, typer.Option("--kind", "-k", metavar="KIND", help=f"One of {', '.join(KINDS)}.")
-    ] = "pond",
+    template: Annotated[
+        str,
+        typer.Option(
+            "--template", "-t", metavar="TEMPLATE", help=f"One of {', '.join(TEMPLATES)}."
+        ),
+    ] = "python",
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source",
+            "-s",
+            metavar="POND",
+            help="The Pond that it reads, for sql, incremental and outlet.",
+        ),
+    ] = "orders",
     into: Annotated[
         Path | None,
         typer.Option("--into", metavar="DIR", help="The folder to write; otherwise ./NAME."),
     ] = None,
 ) -> None:
-    """Write a new Pond's project: pond.toml and a first Ripple."""
-    if not names.POND_NAME.match(name):
-        raise BadInputError(
-            f"{name!r} is not a Pond's name.",
-            hint=(
-                "Allowed: a lower-case letter, then lower-case letters, digits and _, at most 48 "
-                "characters."
-            ),
-        )
-    chosen = next((one for one in KINDS if one == kind), None)
+    """Write a new Pond's project, with Puddles and tests that pass."""
+    for one in (name, source):
+        if not names.POND_NAME.match(one):
+            raise BadInputError(
+                f"{one!r} is not a Pond's name.",
+                hint=(
+                    "Allowed: a lower-case letter, then lower-case letters, digits and _, at most "
+                    "48 characters."
+                ),
+            )
+    chosen = next((one for one in TEMPLATES if one == template), None)
     if chosen is None:
         raise BadInputError(
-            f"No kind {kind!r}; allowed: {', '.join(KINDS)}.", hint=nearest(kind, KINDS)
+            f"No template {template!r}; allowed: {', '.join(TEMPLATES)}.",
+            hint=nearest(template, TEMPLATES),
         )
     from duckstring_cli import demos
 
     target = into or Path(name)
-    demos.write_project(name, target, chosen)
+    demos.write_project(name, target, chosen, source=source)
     render.say(f"[green]✓[/] {escape(str(target))} written")
-    file, where = escape(str(target / "src" / "pond.py")), escape(str(target))
+    where = escape(shlex.quote(str(target)))
     render.err().print(
-        f"[dim]Next: edit {file}, then: duckstring deploy {where}[/]", soft_wrap=True
+        f"[dim]Next: duckstring pond test {where}, then: duckstring pond run {where}[/]",
+        soft_wrap=True,
     )
 
 

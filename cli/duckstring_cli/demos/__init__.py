@@ -5,18 +5,16 @@ plain files in this package.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from string import Template
-from typing import Literal
 
 from duckstring.errors import OperatorError
 from duckstring.model.names import POND_NAME
-
-DemoKind = Literal["flights", "external"]
-ProjectKind = Literal["inlet", "pond", "outlet"]
+from duckstring.model.sql import quoted
+from duckstring_cli.kinds import DemoKind, TemplateName
 
 Project = dict[PurePosixPath, bytes]
 
@@ -70,30 +68,69 @@ def write_demo(kind: DemoKind, target: Path) -> list[Path]:
     return _write(dict(_contents(files(__package__) / kind)), target)
 
 
-def write_project(name: str, target: Path, kind: ProjectKind = "pond") -> list[Path]:
-    """Write a first Pond project into ``target``: it deploys and runs as it is.
+def write_project(
+    name: str, target: Path, template: TemplateName = "python", *, source: str = "orders"
+) -> list[Path]:
+    """Write a first Pond project into ``target``: its tests pass, it deploys and runs as it is.
+
+    Args:
+        name: the Pond's name.
+        target: its folder.
+        template: what kind of Pond it shall be.
+        source: the Pond that it reads, if it is of a kind that has a Source.
 
     Returns:
         Every file of the project, sorted, whether written now or there before.
 
     Raises:
         BadPondNameError: no Pond can have this name.
+        OperatorError: it would be its own Source.
         WouldOverwriteError: a file is there already and differs; nothing was written.
     """
-    if not POND_NAME.fullmatch(name):
-        raise BadPondNameError(name)
-    template = files(__package__) / "project"
-    # Kept under another name in the package: git would obey it there.
-    project = {
-        path.with_name(path.name.replace("gitignore", ".gitignore")): content
-        for path, content in _contents(template)
-    }
-    words = {"name": name, "type": kind}
+    for one in (name, source):
+        if not POND_NAME.fullmatch(one):
+            raise BadPondNameError(one)
+    if name == source and template in WITH_SOURCE:
+        raise OperatorError(f"{name} cannot be its own Source.", hint="Name another: --source")
+    folder = files(__package__) / "templates"
+    words = _words(name, source)
     written = {
-        path: Template(content.decode()).substitute(words).encode()
-        for path, content in project.items()
+        _named(path, words): Template(content.decode()).substitute(words).encode()
+        for part in ("common", template)
+        for path, content in _contents(folder / part)
     }
     return _write({**written, SCHEMA: schema_text().encode()}, target)
+
+
+WITH_SOURCE: frozenset[TemplateName] = frozenset({"sql", "incremental", "outlet"})
+
+
+def _words(name: str, source: str) -> dict[str, str]:
+    """What stands in templates as ``$name``. ``own`` and ``from`` are for SQL, where a Pond may be
+    called as a word of the language is.
+    """
+    return {
+        "name": name,
+        "source": source,
+        "own": _in_sql(name),
+        "from": f"{_in_sql(source)}.{_in_sql(source)}",
+        "second": "by_day" if name != "by_day" else "daily",
+    }
+
+
+def _in_sql(name: str) -> str:
+    import duckdb
+
+    sql = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+    with duckdb.connect() as con:
+        reserved = {word for (word,) in con.execute(sql).fetchall()}
+    return quoted(name) if name in reserved else name
+
+
+def _named(path: PurePosixPath, words: Mapping[str, str]) -> PurePosixPath:
+    """Where a template's file belongs. A package cannot have a .gitignore: git would obey it."""
+    stem = words.get(path.stem.strip("_"), path.stem) if path.stem.startswith("_") else path.stem
+    return path.with_name(f"{stem}{path.suffix}".replace("gitignore", ".gitignore"))
 
 
 def schema_text() -> str:

@@ -173,9 +173,7 @@ class DirectAttempts:
             handle.close()
         if handle.paused:
             return Pauses(handle.paused.seconds)
-        return Done(
-            handle.written, handle.skipped, kept=handle.kept, dropped=handle.dropped
-        )
+        return Done(handle.written, handle.skipped, kept=handle.kept, dropped=handle.dropped)
 
     def close(self) -> None:
         """See ``Attempts``."""

@@ -34,6 +34,7 @@ from duckstring.puddles.storage import FolderStorage
 from duckstring.worker.calling import Fault, fault
 from duckstring.worker.project import Project
 
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """One table as a Puddle made it."""
@@ -82,7 +83,7 @@ def hydrate(
     if not pond.puddles.is_file():
         raise PuddleError(
             [f"The project has no {pond.pondfile.pond.puddles}."],
-            hint="Write it: docs/author.md, \"Run and test on your own machine\".",
+            hint='Write it: docs/author.md, "Run and test on your own machine".',
         )
     with _partial(pond.inputs) as folder:
         make = partial(_execute, pond, folder, only, needed=needed)

@@ -87,9 +87,7 @@ def _of_dicts(table: str, rows: Sequence[object], con: DuckDBPyConnection) -> ob
                 "names and values."
             )
         columns |= dict.fromkeys(row)
-    values = {
-        name: [row.get(name) for row in rows if isinstance(row, Mapping)] for name in columns
-    }
+    values = {name: [row.get(name) for row in rows if isinstance(row, Mapping)] for name in columns}
     if not columns:
         raise WriteError(f"Table {table!r}: its rows have no columns.")
     for name, held in values.items():

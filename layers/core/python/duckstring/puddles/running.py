@@ -121,14 +121,15 @@ def check_inputs(pond: LocalPond, inputs: Inputs) -> None:
         PuddleError: the Sources that have none, one line each.
     """
     missing = [
-        name
-        for name, spec in pond.sources.items()
-        if not spec.optional and not inputs.of(name)
+        name for name, spec in pond.sources.items() if not spec.optional and not inputs.of(name)
     ]
     if missing:
         module = pond.pondfile.pond.puddles
         raise PuddleError(
-            [f"Source {name!r} has no Puddle, so the Pond has nothing to read." for name in missing],
+            [
+                f"Source {name!r} has no Puddle, so the Pond has nothing to read."
+                for name in missing
+            ],
             hint=(
                 f'Add @puddle("{missing[0]}.TABLE") to {module}, or take rows of a Catchment: '
                 f"duckstring pond hydrate -s {missing[0]} --from-catchment"

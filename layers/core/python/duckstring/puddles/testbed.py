@@ -375,4 +375,3 @@ def _of_puddles(
             (ref, one, file_of(stage.inputs, ref)) for ref, one in read_inputs(stage).tables.items()
         ]
     return _puddles[state]
-
