@@ -102,6 +102,7 @@ def test_a_ripple_whose_replacement_is_ordered_already_orders_nothing_more() -> 
     after = step(before, AlarmRang(), NOW)
     assert after.state.ripples["y"].start_f == F1
     assert after.state.ripples["x"].last_held == F1
+    assert after.state.pull == START
     assert asked(after) == []
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from duckstring.engine.effects import CallOnKill, RecordRun, StopRun
+from duckstring.engine.effects import Announce, CallOnKill, RecordRun, SetSchedule, StopRun
 from duckstring.engine.signals import (
     AlarmRang,
     ComputePinned,
@@ -14,6 +14,7 @@ from duckstring.engine.signals import (
     SinkAttached,
     SinkDetached,
     TargetReceived,
+    WindowAdded,
 )
 from duckstring.engine.state import Attempt, PondState
 from duckstring.engine.step import step, steps
@@ -22,6 +23,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.limits import MOST_PINS, MOST_SINKS
 from duckstring.model.names import Line
 from duckstring.model.values import replace
+from duckstring.model.windows import MOST_WINDOWS, Window
 from duckstring.testing.simulator import START, chain_of, pond, seconds
 from tests.unit.engine.test_demand import A, B, deployed
 
@@ -67,6 +69,25 @@ def test_an_alarm_counts_unless_it_rings_so_early_that_another_one_was_meant(
     before = PondState(A, release=pond(A), alarm=alarm)
     after = step(before, AlarmRang(), alarm - seconds(early)).state
     assert after.alarm == (alarm if is_left else None)
+
+
+def test_a_line_takes_no_more_windows_than_each_step_can_look_at() -> None:
+    day, minute = seconds(86_400), seconds(60)
+    rules = [
+        Window(f"w{number}", START + number * minute, day, minute)
+        for number in range(MOST_WINDOWS + 1)
+    ]
+    full = steps(PondState(A, release=pond(A)), map(WindowAdded, rules), START).state
+    assert list(full.windows.values()) == rules[:-1]
+    again = step(full, WindowAdded(rules[0]), START)
+    assert again.state.windows == full.windows
+    assert again.effects == (SetSchedule(rules[0]),), "it repairs the schedule of its own rule"
+
+
+def test_a_line_that_was_killed_is_not_killed_again() -> None:
+    killed = step(PondState(A, release=pond(A)), Ordered("kill", START), START)
+    assert [effect.event for effect in killed.effects if isinstance(effect, Announce)] == ["killed"]
+    assert step(killed.state, Ordered("kill", START), START) == (killed.state, ())
 
 
 def test_a_kill_stops_a_run_that_has_failed_and_does_not_record_it_again() -> None:
