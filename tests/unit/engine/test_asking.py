@@ -264,3 +264,37 @@ def test_a_wave_asks_again_once_its_line_is_well() -> None:
     after = step(before, Ordered("clear", NOW), NOW)
     assert after.state.pull == NOW
     assert asked(after) == [SendPull(A, NOW, F1, waits=True)]
+
+
+def at_rest(state: PondState) -> PondState:
+    """The state, with everything done at ``F1``."""
+    y = RippleState("y", ("x",), start_f=F1, end_f=F1)
+    return replace(state, ripples={**state.ripples, "y": y}, end_f=F1)
+
+
+def test_a_pull_waits_for_the_source_that_would_make_its_run_old_and_asks_that_once() -> None:
+    before = at_rest(line(view(A, F2), view(C, F3, taken=F1), pull=START))
+    after = step(before, AlarmRang(), NOW)
+    assert asked(after) == [SendPull(A, NOW, F2, waits=True)]
+    again = step(after.state, AlarmRang(), NOW)
+    assert (list(again.state.runs), asked(again)) == ([], [])
+    news = SourceTold(A, SourceReport(F3), stamp=(9, 9))
+    assert [one.f for one in step(again.state, news, NOW).state.runs.values()] == [F3]
+
+
+@pytest.mark.parametrize(("by_hand", "wants"), [(NEVER, []), (NOW, [SendTarget(A, NOW)])])
+def test_a_failed_line_that_has_asked_asks_again_only_for_what_is_triggered_by_hand(
+    by_hand: Instant, wants: list[Effect]
+) -> None:
+    before = at_rest(line(view(A), **FAILED, source_retries=1, targets=(F3,)))
+    after = step(before, PullReceived(C, NOW, F1, (1, 0), waits=True, anew=by_hand), NOW)
+    assert after.state.kept is not None
+    assert asked(after) == wants
+
+
+@pytest.mark.parametrize(("down", "wants"), [(TRIED, [SendTarget(A, NOW)]), (LOST, [])])
+def test_a_tide_asks_of_a_source_that_is_down_only_while_that_is_tried_again(
+    down: Down, wants: list[Effect]
+) -> None:
+    before = at_rest(line(view(A, down=down), trigger=Tide(seconds(10))))
+    assert asked(step(before, AlarmRang(), NOW)) == wants
