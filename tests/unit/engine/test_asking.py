@@ -297,4 +297,6 @@ def test_a_tide_asks_of_a_source_that_is_down_only_while_that_is_tried_again(
     down: Down, wants: list[Effect]
 ) -> None:
     before = at_rest(line(view(A, down=down), trigger=Tide(seconds(10))))
-    assert asked(step(before, AlarmRang(), NOW)) == wants
+    after = step(before, AlarmRang(), NOW)
+    assert asked(after) == wants
+    assert bool(after.state.targets) is bool(wants), "nor does it keep what nobody will answer"
