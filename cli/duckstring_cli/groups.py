@@ -15,6 +15,7 @@ from duckstring_cli.commands import (
     deploy,
     doctor,
     logs,
+    plan,
     pond,
     query,
     runs,
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(catchment.app, name="catchment")
 app.add_typer(pond.app, name="pond")
 app.command("deploy", epilog="Example: duckstring deploy . --all")(deploy.deploy)
+app.command("plan", epilog="Example: duckstring plan . --markdown")(plan.plan)
 app.add_typer(trigger.app, name="trigger")
 app.add_typer(control.app, name="control")
 app.command("status", epilog="Example: duckstring status reports --once")(status.status)

@@ -15,6 +15,7 @@ from duckstring.model.answers import RemoveAnswer
 from duckstring.model.catalog import PondKind
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
+from duckstring_cli.commands.check import check
 from duckstring_cli.commands.deploy import deploy
 from duckstring_cli.commands.options import (
     AsJson,
@@ -29,6 +30,7 @@ from duckstring_cli.errors import BadInputError
 KINDS: tuple[PondKind, ...] = ("inlet", "pond", "outlet")
 
 app = typer.Typer(help="A Pond's project; taking a Pond out of a Catchment.", no_args_is_help=True)
+app.command("check", epilog="Example: duckstring pond check . --offline")(check)
 app.command("deploy", epilog="Example: duckstring pond deploy . --catchment dev")(deploy)
 
 
