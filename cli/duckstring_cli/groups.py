@@ -14,7 +14,9 @@ from duckstring_cli.commands import (
     demo,
     deploy,
     doctor,
+    init,
     logs,
+    plan,
     pond,
     query,
     runs,
@@ -35,9 +37,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init", epilog="Example: duckstring init shop")(init.init)
 app.add_typer(catchment.app, name="catchment")
 app.add_typer(pond.app, name="pond")
 app.command("deploy", epilog="Example: duckstring deploy . --all")(deploy.deploy)
+app.command("plan", epilog="Example: duckstring plan . --markdown")(plan.plan)
 app.add_typer(trigger.app, name="trigger")
 app.add_typer(control.app, name="control")
 app.command("status", epilog="Example: duckstring status reports --once")(status.status)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from duckstring.author import stored
+from duckstring.author.contract import Published
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import DroppedTable, TableRow, TablesAnswer
 from duckstring.model.foreign import for_terminal
@@ -60,6 +61,24 @@ def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyC
                 f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, _address(table))}"
             )
     return con
+
+
+def published_columns(catchment: Catchment, snapshot: TablesAnswer) -> dict[str, Published]:
+    """The columns of each published table, as they were written.
+
+    Raises:
+        OperatorError: the bucket cannot be read.
+    """
+    import duckdb
+
+    con = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+    con.execute("SET TimeZone = 'UTC'")
+    if snapshot["tables"]:
+        _open_s3(con, catchment)
+    with reading_from(catchment):
+        return {
+            table["table"]: stored.published(con, _address(table)) for table in snapshot["tables"]
+        }
 
 
 def _address(table: TableRow) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from duckstring.errors import OperatorError
 from duckstring_cli.demos import WITH_SOURCE, write_demo, write_project
@@ -151,6 +154,46 @@ def test_the_tests_of_new_projects_pass_at_once(projects: Path) -> None:
 
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert "18 passed" in tested.stdout
+
+
+def test_a_workspace_checks_tests_and_plans_its_ponds(tmp_path: Path, bench: Bench) -> None:
+    folder = tmp_path / "shop"
+    code, _, err = bench.run("init", str(folder))
+
+    assert code == 0
+    assert "duckstring pond init orders --template inlet" in err
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == {".github/workflows/ponds.yml", ".gitignore", "README.md", "pytest.ini"}
+    workflow = yaml.safe_load((folder / ".github/workflows/ponds.yml").read_text())
+    steps = [
+        step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step
+    ]
+    assert [step for step in steps if step.startswith("duckstring")] == [
+        "duckstring pond check --offline",
+        'duckstring catchment connect --name ci --stack "$STACK" --region "$AWS_REGION"',
+        "duckstring plan --catchment ci --markdown > plan.md",
+    ]
+    assert bench.run("init", str(folder))[0] == 0  # again: nothing to do
+    (folder / "README.md").write_text("mine")
+    code, _, err = bench.run("init", str(folder))
+    assert (code, (folder / "README.md").read_text()) == (1, "mine")
+    assert "README.md would be overwritten" in err
+
+
+def test_the_commands_of_a_workspace_work_in_it(tmp_path: Path, bench: Bench, monkeypatch) -> None:
+    bench.run("init", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    for line in re.findall(r"^    duckstring (.*)$", readme, re.MULTILINE):
+        assert bench.run(*shlex.split(line))[0] == 0
+
+    checked, simulated = (
+        bench.run(*words)
+        for words in (["pond", "check", "--offline"], ["simulate", ".", "--wave", "best"])
+    )
+    assert (checked[0], simulated[0]) == (0, 0), checked + simulated
+    assert "3 Ponds checked: nothing is wrong" in checked[1]
+    assert "best@0" in simulated[1]
 
 
 def test_a_pond_is_not_its_own_source(tmp_path: Path) -> None:

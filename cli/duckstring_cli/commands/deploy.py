@@ -15,6 +15,7 @@ from duckstring.model.answers import DeployAnswer, DeployedPond
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client, repeated, typed
+from duckstring_cli.commands.plan import show_plan
 
 _FEW = 4
 
@@ -36,6 +37,9 @@ def deploy(
         bool,
         typer.Option("--overwrite", help="Replace a version that is deployed with other contents."),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what it would change: duckstring plan.")
+    ] = False,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -46,7 +50,11 @@ def deploy(
     """
     from duckstring_cli import deploying
 
-    projects = deploying.read(deploying.roots(deploying.one_path(paths or []), tree=every))
+    found = deploying.roots(deploying.one_path(paths or []), tree=every)
+    if dry_run:
+        show_plan(found, catchment, as_json=as_json, as_markdown=False)
+        return
+    projects = deploying.read(found)
     client = open_client(catchment)
     _confirm(
         client.catchment, [f"{project.name} {project.version}" for project in projects], yes=yes

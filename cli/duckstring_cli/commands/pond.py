@@ -16,6 +16,7 @@ from duckstring.model.answers import RemoveAnswer
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands import local_run, local_test
+from duckstring_cli.commands.check import check
 from duckstring_cli.commands.deploy import deploy
 from duckstring_cli.commands.options import (
     AsJson,
@@ -29,6 +30,7 @@ from duckstring_cli.errors import BadInputError
 from duckstring_cli.kinds import TEMPLATES
 
 app = typer.Typer(help="A Pond's project; taking a Pond out of a Catchment.", no_args_is_help=True)
+app.command("check", epilog="Example: duckstring pond check . --offline")(check)
 app.command("deploy", epilog="Example: duckstring pond deploy . --catchment dev")(deploy)
 app.command("run", epilog="Example: duckstring pond run --watch")(local_run.run)
 app.command("hydrate", epilog="Example: duckstring pond hydrate -s products")(local_run.hydrate)

@@ -102,6 +102,24 @@ def write_project(
     return _write({**written, SCHEMA: schema_text().encode()}, target)
 
 
+def write_workspace(target: Path) -> list[Path]:
+    """Write the folder that several Ponds lie in: how to work with them, and a workflow for CI.
+
+    Returns:
+        Every file of it, sorted, whether written now or there before.
+
+    Raises:
+        WouldOverwriteError: a file is there already and differs; nothing was written.
+    """
+    written = {
+        PurePosixPath(_HIDDEN.get(path.parts[0], path.parts[0]), *path.parts[1:]): content
+        for path, content in _contents(files(__package__) / "workspace")
+    }
+    return _write(written, target)
+
+
+_HIDDEN = {"gitignore": ".gitignore", "github": ".github"}
+"""Files that a package cannot have under their own names: git, or its host, would obey them."""
 WITH_SOURCE: frozenset[TemplateName] = frozenset({"sql", "incremental", "outlet"})
 
 
@@ -128,9 +146,9 @@ def _in_sql(name: str) -> str:
 
 
 def _named(path: PurePosixPath, words: Mapping[str, str]) -> PurePosixPath:
-    """Where a template's file belongs. A package cannot have a .gitignore: git would obey it."""
+    """Where a template's file belongs: ``_name_.sql`` is called after the Pond."""
     stem = words.get(path.stem.strip("_"), path.stem) if path.stem.startswith("_") else path.stem
-    return path.with_name(f"{stem}{path.suffix}".replace("gitignore", ".gitignore"))
+    return path.with_name(f"{_HIDDEN.get(stem, stem)}{path.suffix}")
 
 
 def schema_text() -> str:

@@ -82,6 +82,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "major": 1,
         "version": "1.2.0",
         "next": None,
+        "package": RELEASE.sha256,
         "kind": "pond",
         "status": "idle",
         "end_f": "0001-01-01T00:00:00.000000Z",

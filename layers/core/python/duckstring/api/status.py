@@ -113,6 +113,7 @@ def describe(
         "major": major,
         "version": (state.release or release).version if release else None,
         "next": _next(state, release),
+        "package": release.sha256 if release else None,
         "kind": release.kind if release else None,
         "status": word,
         "end_f": to_text(state.end_f),

@@ -269,6 +269,7 @@ class LineState(TypedDict):
     """Everything about one line except its last run.
 
     ``version``: the one that it runs. ``next``: one that is deployed and does not run yet.
+    ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
     ``asleep``: it was put to sleep, and nobody has asked for it since.
     """
 
@@ -277,6 +278,7 @@ class LineState(TypedDict):
     major: int
     version: str | None
     next: NextVersion | None
+    package: str | None
     kind: str | None
     status: LineStatusWord
     end_f: str
