@@ -16,6 +16,7 @@ from duckstring_cli.commands import (
     doctor,
     logs,
     pond,
+    puddle,
     query,
     runs,
     status,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(catchment.app, name="catchment")
 app.add_typer(pond.app, name="pond")
+app.add_typer(puddle.app, name="puddle")
 app.command("deploy", epilog="Example: duckstring deploy . --all")(deploy.deploy)
 app.add_typer(trigger.app, name="trigger")
 app.add_typer(control.app, name="control")

@@ -209,9 +209,7 @@ def other(pond):
 
 
 def test_a_timeout_ends_a_ripple(sales):
-    sales.code(
-        HEAD + "import time\n@ripple(timeout='1s')\ndef load(pond):\n    time.sleep(60)\n"
-    )
+    sales.code(HEAD + "import time\n@ripple(timeout='1s')\ndef load(pond):\n    time.sleep(60)\n")
     fault = sales.run().ripples[0].fault
     assert fault.error == "TimeoutError"
     assert "timeout of 1s" in fault.message

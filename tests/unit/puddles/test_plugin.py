@@ -90,7 +90,7 @@ def test_what_a_test_may_do(pytester, project):
     result = run(
         pytester,
         project,
-        '''
+        """
 import pytest
 import pond
 from duckstring.author.errors import ContractError, WriteError
@@ -165,7 +165,7 @@ def test_what_is_no_table_is_refused(tables, ref, rows, why):
 
 def test_a_test_begins_with_an_empty_pond(pond_run):
     assert pond_run("load", check=False).ripples == {"load": "success"}
-''',
+""",
     )
     result.assert_outcomes(passed=14)
 
@@ -202,13 +202,16 @@ def test_outside_of_a_project_the_fixtures_say_so(pytester):
     pytester.makepyfile("def test_it(pond_run): ...")
     result = pytester.runpytest_inprocess("-p", pytest_plugin.__name__)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*lies in no Pond's project: no folder above it has a pond.toml.*"])
+    result.stdout.fnmatch_lines(
+        ["*lies in no Pond's project: no folder above it has a pond.toml.*"]
+    )
 
 
 def test_a_session_without_a_pond_pays_for_nothing():
     code = (
         "import sys, duckstring.puddles.pytest_plugin; "
-        "print(sorted(m for m in sys.modules if m.startswith(('duckstring.', 'duckdb', 'msgspec'))))"
+        "ours = ('duckstring.', 'duckdb', 'msgspec'); "
+        "print(sorted(m for m in sys.modules if m.startswith(ours)))"
     )
     told = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True

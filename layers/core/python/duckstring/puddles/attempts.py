@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -173,9 +174,7 @@ class DirectAttempts:
             handle.close()
         if handle.paused:
             return Pauses(handle.paused.seconds)
-        return Done(
-            handle.written, handle.skipped, kept=handle.kept, dropped=handle.dropped
-        )
+        return Done(handle.written, handle.skipped, kept=handle.kept, dropped=handle.dropped)
 
     def close(self) -> None:
         """See ``Attempts``."""

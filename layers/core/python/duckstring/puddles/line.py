@@ -162,9 +162,7 @@ def read_line(pond: LocalPond, specs: Sequence[RippleSpec]) -> LocalLine:
         ) from error
     if state.line != pond.line:  # another major begins anew
         state = PondState(pond.line)
-    held = {
-        name: one for name, one in state.tables.items() if _version_file(pond, one).is_file()
-    }
+    held = {name: one for name, one in state.tables.items() if _version_file(pond, one).is_file()}
     return LocalLine(pond, specs, replace(state, tables=held))
 
 
@@ -235,6 +233,4 @@ def _release(pond: LocalPond, specs: Sequence[RippleSpec]) -> Release:
 def _ripple(spec: RippleSpec, state: PondState) -> RippleState:
     before = state.ripples.get(spec.name)
     f = NEVER if before is None else before.end_f
-    return RippleState(
-        spec.name, spec.parents, spec.always_run, start_f=f, end_f=f
-    )
+    return RippleState(spec.name, spec.parents, spec.always_run, start_f=f, end_f=f)

@@ -87,12 +87,10 @@ def _of_dicts(table: str, rows: Sequence[object], con: DuckDBPyConnection) -> ob
                 "names and values."
             )
         columns |= dict.fromkeys(row)
-    values = {
-        name: [row.get(name) for row in rows if isinstance(row, Mapping)] for name in columns
-    }
+    values = {name: [row.get(name) for row in rows if isinstance(row, Mapping)] for name in columns}
     if not columns:
         raise WriteError(f"Table {table!r}: its rows have no columns.")
     for name, held in values.items():
         check_objects(table, name, held)
     items = ", ".join(f"unnest(?) AS {quoted(name)}" for name in columns)
-    return con.sql(f"SELECT {items}", params=list(values.values()))  # noqa: S608 - quoted
+    return con.sql(f"SELECT {items}", params=list(values.values()))

@@ -93,7 +93,8 @@ class Starting:
     ripple: str
 
 
-Told = Callable[[Starting | Pausing | RippleRan], None]
+Event = Starting | Pausing | RippleRan
+Told = Callable[[Event], None]
 
 
 @dataclass(slots=True)
@@ -121,14 +122,15 @@ def check_inputs(pond: LocalPond, inputs: Inputs) -> None:
         PuddleError: the Sources that have none, one line each.
     """
     missing = [
-        name
-        for name, spec in pond.sources.items()
-        if not spec.optional and not inputs.of(name)
+        name for name, spec in pond.sources.items() if not spec.optional and not inputs.of(name)
     ]
     if missing:
         module = pond.pondfile.pond.puddles
         raise PuddleError(
-            [f"Source {name!r} has no Puddle, so the Pond has nothing to read." for name in missing],
+            [
+                f"Source {name!r} has no Puddle, so the Pond has nothing to read."
+                for name in missing
+            ],
             hint=(
                 f'Add @puddle("{missing[0]}.TABLE") to {module}, or take rows of a Catchment: '
                 f"duckstring pond hydrate -s {missing[0]} --from-catchment"

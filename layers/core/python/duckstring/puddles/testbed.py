@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
+from typing_extensions import override
+
 from duckstring.author.errors import ContractError, WriteError
 from duckstring.author.lake import Lake
 from duckstring.author.ripple import Declared, ripple_name
@@ -114,6 +116,7 @@ class _Versions(FolderStorage):
         super().__init__(Line(""), inputs=folder, outputs=folder, search=search)
         self._folder, self._known = folder, known
 
+    @override
     def _place(self, parsed: TableKey, key: str) -> Path:
         return self._known.get(key) or self._folder / key
 
@@ -152,6 +155,7 @@ class _Imported(Project):
         self._entered = True  # the plugin has seen to it
         self._name = code.name
 
+    @override
     def ripples(self) -> list[Declared]:
         from duckstring.puddles.pytest_plugin import declared_in  # noqa: PLC0415 - pytest's own
 
@@ -359,4 +363,3 @@ def _of_puddles(
             (ref, one, file_of(stage.inputs, ref)) for ref, one in read_inputs(stage).tables.items()
         ]
     return _puddles[state]
-
