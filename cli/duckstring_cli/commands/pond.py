@@ -74,7 +74,7 @@ def init(
     render.say(f"[green]✓[/] {escape(str(target))} written")
     file, where = escape(str(target / "src" / "pond.py")), escape(str(target))
     render.err().print(
-        f"[dim]Next: edit {file}, then: duckstring deploy {where}[/]", soft_wrap=True
+        f"[dim]Next: edit {file}, then: duckstring pond run {where}[/]", soft_wrap=True
     )
 
 
