@@ -18,6 +18,7 @@ from duckstring_cli.commands import (
     logs,
     plan,
     pond,
+    puddle,
     query,
     runs,
     simulate,
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command("init", epilog="Example: duckstring init shop")(init.init)
 app.add_typer(catchment.app, name="catchment")
 app.add_typer(pond.app, name="pond")
+app.add_typer(puddle.app, name="puddle")
 app.command("deploy", epilog="Example: duckstring deploy . --all")(deploy.deploy)
 app.command("plan", epilog="Example: duckstring plan . --markdown")(plan.plan)
 app.add_typer(trigger.app, name="trigger")

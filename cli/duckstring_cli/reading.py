@@ -104,8 +104,8 @@ def _address(table: TableRow) -> str:
 
 
 @contextmanager
-def reading_from(catchment: Catchment) -> Iterator[None]:
-    """Files that cannot be read become one clear line.
+def reading_from(catchment: Catchment | None) -> Iterator[None]:
+    """Files that cannot be read become one clear line. None: they lie on this machine.
 
     Raises:
         OperatorError: why.
@@ -209,11 +209,23 @@ def _bare(sql: str) -> str:
 def ask(
     con: DuckDBPyConnection, sql: str, catchment: Catchment, snapshot: TablesAnswer
 ) -> DuckDBPyRelation:
-    """Run one SELECT.
+    """Run one SELECT over a snapshot.
 
     Raises:
         BadInputError: DuckDB does not accept it.
         OperatorError: the snapshot's files cannot be read.
+    """
+    return ask_of(con, sql, catchment, tables_of(snapshot))
+
+
+def ask_of(
+    con: DuckDBPyConnection, sql: str, catchment: Catchment | None, known: str
+) -> DuckDBPyRelation:
+    """Run one SELECT. ``known``: a sentence about the tables that there are, for a hint.
+
+    Raises:
+        BadInputError: DuckDB does not accept it.
+        OperatorError: the files cannot be read.
     """
     import duckdb
 
@@ -221,7 +233,7 @@ def ask(
         with reading_from(catchment):
             relation = con.sql(sql)
     except duckdb.CatalogException as error:
-        raise BadInputError(_first(error), hint=tables_of(snapshot)) from error
+        raise BadInputError(_first(error), hint=known) from error
     except duckdb.Error as error:
         raise BadInputError(str(error).strip()) from error
     if relation is None:
@@ -231,9 +243,11 @@ def ask(
     return relation
 
 
-def _unreadable(catchment: Catchment, error: Exception) -> OperatorError:
+def _unreadable(catchment: Catchment | None, error: Exception) -> OperatorError:
     """Why the files cannot be read."""
     message = _first(error)
+    if catchment is None:
+        return OperatorError(f"A file of the tables cannot be read: {message}")
     if (
         "Could not establish connection" in message
         or "Connection refused" in message
@@ -294,7 +308,7 @@ def _by_whom(gone: DroppedTable) -> str:
     return f"dropped by run {gone['snapshot']} of version {gone['version']}"
 
 
-def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment) -> int:
+def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment | None) -> int:
     """Write a SELECT's rows to a file, whole or not at all, in the format that its name ends with.
     Gives the number of rows.
 

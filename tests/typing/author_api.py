@@ -27,6 +27,19 @@ def orders() -> str:
     return "SELECT 1 AS x"
 
 
+@puddle("sales.orders")
+def positional() -> list[dict[str, int]]:
+    return [{"x": 1}]
+
+
+@puddle
+def bare(con: object) -> str:
+    return "SELECT 1 AS x"
+
+
+puddle(7)  # type: ignore[call-overload]
+
+
 def cancel(pond: Pond) -> str:
     return f"cancelled {pond.recall('run_id')}"
 

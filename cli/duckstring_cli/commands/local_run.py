@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +12,17 @@ import typer
 from rich.text import Text
 
 from duckstring_cli import durations, render
-from duckstring_cli.commands.options import AsJson
+from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
     from duckstring.puddles.hydrate import Made
-    from duckstring.puddles.running import Pausing, Ran, RippleRan, Starting
+    from duckstring.puddles.project import LocalPond
+    from duckstring.puddles.running import Event, Ran, RippleRan
+    from duckstring.puddles.session import How, Hydrated
     from duckstring.worker.calling import Fault
+
+DEFAULT_ROWS = 1000
 
 Folder = Annotated[
     Path | None,
@@ -59,6 +62,7 @@ def run(
 
     Its own earlier tables are there, as in a Catchment. A failed run publishes nothing.
     """
+    from duckstring.puddles.session import How
     from duckstring_cli.projects import read_variables
 
     if watch and (debug or as_json):
@@ -67,7 +71,7 @@ def run(
 
     def once(*, fresh: bool) -> Ran:
         view = _View(as_json=as_json)
-        ran = _run(folder, variables, view, only=ripple, fresh=fresh, debug=debug)
+        ran = _run(folder, variables, view, How(ripple, fresh, debug))
         view.show_end(ran, folder)
         return ran
 
@@ -87,7 +91,25 @@ def hydrate(
             "--source", "-s", metavar="SOURCE", show_default=False, help="Only this Source."
         ),
     ] = None,
+    from_catchment: Annotated[
+        bool,
+        typer.Option(
+            "--from-catchment",
+            help="Take rows of published tables of a Catchment (-c), not of the Puddles.",
+        ),
+    ] = False,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            "--rows",
+            metavar="N",
+            min=1,
+            show_default=False,
+            help=f"With --from-catchment: rows of a table at most; otherwise {DEFAULT_ROWS}.",
+        ),
+    ] = None,
     as_json: AsJson = False,
+    catchment: CatchmentName = None,
 ) -> None:
     """Execute the Puddles, and store what they give as Parquet in puddles/in."""
     import duckdb  # noqa: F401 - before the fork, so that it is loaded once
@@ -96,9 +118,15 @@ def hydrate(
     from duckstring.puddles.session import at_work
     from duckstring_cli.projects import MachineClock, open_project
 
-    pond = open_project(folder, in_place=True)
+    if rows is not None and not from_catchment:
+        raise BadInputError("--rows goes with --from-catchment.")
+    pond = open_project(folder, in_place=not from_catchment)
     with at_work(pond):
-        made = execute(pond, MachineClock().now(), only=source)
+        made = (
+            _take(pond, source, rows or DEFAULT_ROWS, catchment)
+            if from_catchment
+            else execute(pond, MachineClock().now(), only=source)
+        )
     if as_json:
         render.print_json(
             {"tables": [{"table": one.ref, "rows": one.rows, "bytes": one.bytes} for one in made]}
@@ -111,15 +139,21 @@ def hydrate(
     render.note(f"Next: duckstring pond run{_named(folder)}")
 
 
-def _run(
-    folder: Path | None,
-    variables: dict[str, str],
-    view: _View,
-    *,
-    only: str | None,
-    fresh: bool,
-    debug: bool,
-) -> Ran:
+def _take(pond: LocalPond, source: str | None, rows: int, catchment: str | None) -> list[Made]:
+    from duckstring_cli.snapshots import take_all
+
+    if not pond.sources and source is None:
+        raise BadInputError(
+            "This Pond has no Sources, so there is nothing to take.",
+            hint=f"Its own published tables: duckstring pond hydrate -s {pond.name} "
+            "--from-catchment",
+        )
+    client = open_client(catchment)
+    with render.steps() as step:
+        return take_all(pond, client, only=source, rows=rows, warn=render.warn, step=step)
+
+
+def _run(folder: Path | None, variables: dict[str, str], view: _View, how: How) -> Ran:
     import duckdb  # noqa: F401 - before the forks, so that it is loaded once
 
     from duckstring.puddles.attempts import Attempts, DirectAttempts, ProcessAttempts
@@ -127,26 +161,17 @@ def _run(
     from duckstring.worker.project import Project
     from duckstring_cli.projects import MachineClock, open_project
 
-    pond = open_project(folder, in_place=debug)
+    pond = open_project(folder, in_place=how.here)
     os.environ.update(variables)
     attempts: Attempts = (
         DirectAttempts(pond, Project(pond.root, pond.pondfile.pond.ripples))
-        if debug
+        if how.here
         else ProcessAttempts(pond, variables, view.printed)
     )
     try:
         # What an author's code prints in this process is no answer of ours.
-        with redirect_stdout(sys.stderr if debug and view.as_json else sys.stdout):
-            return run_once(
-                pond,
-                attempts,
-                MachineClock(),
-                only=only,
-                fresh=fresh,
-                here=debug,
-                told=view.told,
-                hydrated=view.hydrated,
-            )
+        with redirect_stdout(sys.stderr if how.here and view.as_json else sys.stdout):
+            return run_once(pond, attempts, MachineClock(), how, view.told)
     finally:
         attempts.close()
 
@@ -157,18 +182,18 @@ class _View:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
 
-    def hydrated(self, made: Sequence[Made]) -> None:
-        listed = ", ".join(f"{one.ref} {_rows(one.rows)}" for one in made)
-        render.note(f"hydrated {listed}")
-
     def printed(self, ripple: str, text: str) -> None:
         console = render.err()
         for line in render.lines(text).split("\n"):
             console.print(Text.assemble((f"{ripple}: ", "dim"), line), soft_wrap=True)
 
-    def told(self, what: Starting | Pausing | RippleRan) -> None:
+    def told(self, what: Hydrated | Event) -> None:
         from duckstring.puddles.running import Pausing, RippleRan
+        from duckstring.puddles.session import Hydrated
 
+        if isinstance(what, Hydrated):
+            listed = ", ".join(f"{one.ref} {_rows(one.rows)}" for one in what.tables)
+            render.note(f"hydrated {listed}")
         if isinstance(what, Pausing):
             render.note(
                 f"{what.ripple} pauses for {durations.brief(what.seconds)}: this waits, too "

@@ -26,7 +26,7 @@ def test(
             show_default=False,
             help="A Pond's folder, otherwise this one; then anything that pytest takes.",
         ),
-    ] = None,
+    ] = None,  # noqa: PT028 - a command, not a test
 ) -> None:
     """Run the project's tests by pytest, with the fixtures pond_run, tables and clock."""
     folder, rest = _divided(arguments or [])

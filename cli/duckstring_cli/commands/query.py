@@ -91,7 +91,7 @@ def query(
         )
     if csv + as_json + bool(parquet) > 1:
         raise BadInputError("Give one of --csv, --json and --parquet.")
-    asked, picked = _sql(sql) if sql is not None else None, major_of(major, version)
+    asked, picked = sql_of(sql) if sql is not None else None, major_of(major, version)
     client = open_client(catchment)
     snapshot = client.tables(pond, major=picked)
     if table is None and asked is None:
@@ -110,7 +110,7 @@ def query(
         _save(
             client.catchment,
             snapshot,
-            _limited(select, limit),
+            limited(select, limit),
             parquet if parquet.suffix else parquet.with_suffix(".parquet"),
         )
     else:
@@ -153,7 +153,12 @@ def get(
     _save(client.catchment, snapshot, f"FROM {quoted(table)}", target)
 
 
-def _sql(text: str) -> str:
+def sql_of(text: str) -> str:
+    """The one SELECT in a text, or in the file that ``@`` and its name stand for.
+
+    Raises:
+        BadInputError: it is something else.
+    """
     if text.startswith("@"):
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")
@@ -175,7 +180,8 @@ def _select(snapshot: TablesAnswer, table: str | None, asked: str | None) -> str
     return f"FROM {quoted(table)}"
 
 
-def _limited(select: str, limit: int | None) -> str:
+def limited(select: str, limit: int | None) -> str:
+    """The SELECT with so many rows at most."""
     return select if limit is None else f"FROM ({select}\n) LIMIT {limit}"
 
 
@@ -237,16 +243,33 @@ def _show(
 
     con = reading.connect(catchment, snapshot, select)
     relation = reading.ask(con, select, catchment, snapshot)
+    show_rows(con, relation, limited(select, limit), catchment, limit=limit, style=style)
+
+
+def show_rows(
+    con: DuckDBPyConnection,
+    relation: DuckDBPyRelation,
+    select: str,
+    catchment: Catchment | None,
+    *,
+    limit: int | None,
+    style: str,
+) -> None:
+    """Print rows: as a ``table`` as wide as the terminal, or what ``select`` gives as ``csv`` or
+    ``json``.
+
+    ``catchment`` is None for files of this machine.
+    """
     with _rows_of(catchment):
         if style == "table":
             rows, more, hidden = print_rows(relation, limit or DEFAULT_LIMIT)
             _footnotes(rows, more=more, hidden=hidden)
         else:
-            _stream(con, _limited(select, limit), catchment, style)
+            _stream(con, select, catchment, style)
 
 
 @contextmanager
-def _rows_of(catchment: Catchment) -> Iterator[None]:
+def _rows_of(catchment: Catchment | None) -> Iterator[None]:
     """The rows themselves are read late: say what went wrong then, too."""
     import duckdb
 
@@ -259,7 +282,7 @@ def _rows_of(catchment: Catchment) -> Iterator[None]:
         raise OperatorError(str(error).strip().splitlines()[0]) from error
 
 
-def _stream(con: DuckDBPyConnection, select: str, catchment: Catchment, style: str) -> None:
+def _stream(con: DuckDBPyConnection, select: str, catchment: Catchment | None, style: str) -> None:
     """What DuckDB itself writes: the same as a saved file has."""
     from duckstring_cli import reading
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from duckstring.puddles.attempts import ProcessAttempts
-from duckstring.puddles.session import run_once
+from duckstring.puddles.session import How, Hydrated, run_once
 from duckstring_cli.projects import open_project
 
 TOML = '[pond]\nname = "{name}"\nversion = "1.0.0"\n{more}'
@@ -39,7 +39,7 @@ class Local:
         (self.root / "src").mkdir(parents=True)
         table = f"\n[sources]\n{sources}" if sources else ""
         (self.root / "pond.toml").write_text(TOML.format(name=name, more=more) + table)
-        self.printed, self.told, self.hydrated = [], [], []
+        self.printed, self.told = [], []
 
     def code(self, text, file="src/pond.py"):
         (self.root / file).parent.mkdir(parents=True, exist_ok=True)
@@ -58,17 +58,16 @@ class Local:
         finally:
             attempts.close()
 
-    def run(self, *, variables=(), **more):
+    def run(self, *, variables=(), **how):
         self.clock.instant += timedelta(hours=1)
         with self.attempts(variables) as attempts:
-            return run_once(
-                attempts._pond,
-                attempts,
-                self.clock,
-                told=self.told.append,
-                hydrated=lambda made: self.hydrated.extend(one.ref for one in made),
-                **more,
-            )
+            return run_once(attempts._pond, attempts, self.clock, How(**how), self.told.append)
+
+    @property
+    def hydrated(self):
+        """The tables that Puddles have made, each time."""
+        made = [one for one in self.told if isinstance(one, Hydrated)]
+        return [table.ref for one in made for table in one.tables]
 
     def rows(self, table):
         file = self.root / "puddles" / "out" / f"{table}.parquet"

@@ -1,7 +1,9 @@
 """The fixtures for tests of a Pond by its author, in sessions of pytest of their own."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb  # noqa: F401 - a session in this process must not load it again
 import pytest
@@ -210,9 +212,50 @@ def test_outside_of_a_project_the_fixtures_say_so(pytester):
 def test_a_session_without_a_pond_pays_for_nothing():
     code = (
         "import sys, duckstring.puddles.pytest_plugin; "
-        "print(sorted(m for m in sys.modules if m.startswith(('duckstring.', 'duckdb', 'msgspec'))))"
+        "ours = ('duckstring.', 'duckdb', 'msgspec'); "
+        "print(sorted(m for m in sys.modules if m.startswith(ours)))"
     )
     told = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout
     assert told.strip() == "['duckstring.puddles', 'duckstring.puddles.pytest_plugin']"
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "author.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.partition("### Puddles")[2], re.DOTALL)
+
+
+def test_the_examples_of_the_page_are_true(pytester):
+    """The Puddles and the test of docs/author.md, with a Pond that they fit."""
+    root = pytester.mkdir("daily")
+    files = {
+        "pond.toml": '[pond]\nname = "daily"\nversion = "1.0.0"\n[sources]\n'
+        'products = "1.0.0"\nsales = "1.0.0"\nshop = "1.0.0"\n',
+        "src/puddles.py": BLOCKS[0],
+        "data/visits.csv": "id,at\n1,2030-01-01\n",
+        "src/pond.py": """
+from duckstring import ripple
+
+@ripple
+def load(pond):
+    pond.read_table("shop.visits")
+    pond.write_table("orders", pond.con.sql("SELECT orders.* FROM sales.orders, visits"))
+
+@ripple(parents=[load])
+def totals(pond):
+    pond.write_table("totals", pond.con.sql('''
+        SELECT product, sum(amount * price) AS total
+        FROM orders JOIN products.product ON product = product.id GROUP BY 1 ORDER BY 1'''))
+""",
+        "tests/test_pond.py": BLOCKS[1]
+        + """
+
+def test_all(pond_run):
+    assert [row["total"] for row in pond_run().rows("totals")] == [375.0, 600.0]
+""",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
+    result = pytester.runpytest_inprocess("-p", pytest_plugin.__name__, str(root))
+    result.assert_outcomes(passed=2)

@@ -498,7 +498,7 @@ class Pond:
         return tables[table]
 
     def _offer(self, source: str, table: str, version: TableVersion) -> None:
-        """Also by its name alone, as long as only one Source has been read that has such a table."""
+        """Also by its name alone, as long as it was read of one Source only."""
         owners = self._bare.setdefault(table, set())
         if source in owners:
             return

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -85,14 +85,11 @@ def hydrate(
             [f"The project has no {pond.pondfile.pond.puddles}."],
             hint='Write it: docs/author.md, "Run and test on your own machine".',
         )
-    with _partial(pond.inputs) as folder:
+    with partial_folder(pond.inputs) as folder:
         make = partial(_execute, pond, folder, only, needed=needed)
         found = make() if here else isolated(make, pond.pondfile.pond.puddles)
         _refuse(found)
-        for one in found.made:
-            target = file_of(pond.inputs, one.ref)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file_of(folder, one.ref).replace(target)
+        move_in(pond, folder, [one.ref for one in found.made])
     new = {
         one.ref: Input(one.rows, one.bytes, one.fingerprint, now, now, files=one.files)
         for one in found.made
@@ -135,7 +132,7 @@ def _made_by_puddles(pond: LocalPond) -> set[str]:
 
 
 @contextmanager
-def _partial(inputs: Path) -> Iterator[Path]:
+def partial_folder(inputs: Path) -> Iterator[Path]:
     """A folder beside what it is to replace, on the same disk."""
     folder = inputs / f".part-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,14 +142,23 @@ def _partial(inputs: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def move_in(pond: LocalPond, folder: Path, refs: Iterable[str]) -> None:
+    """Put the files of these tables where Ripples read them."""
+    for ref in refs:
+        target = file_of(pond.inputs, ref)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file_of(folder, ref).replace(target)
+
+
 def _refuse(found: _Found) -> None:
     if found.faults:
         raise PuddleError(found.faults, hint=found.hint)
     if found.raised:
         where, one = found.raised[0]
         more = f" ({len(found.raised) - 1} more failed)" if len(found.raised) > 1 else ""
+        message = next((line for line in one.message.splitlines() if line.strip()), "")
         raise CodeFailedError(
-            f"{where} raised {one.error}: {one.message}{more}", traceback=one.traceback
+            f"{where} raised {one.error}: {message}{more}", traceback=one.traceback
         )
 
 
@@ -182,7 +188,7 @@ def _execute(pond: LocalPond, folder: Path, only: str | None, *, needed: bool) -
 
 
 def _call(one: Puddle, pond: LocalPond, lake: Lake, project: Project, found: _Found) -> None:
-    major = _majors(pond)[one.owner]
+    major = majors(pond)[one.owner]
     try:
         value = one.function(lake.con) if signature(one.function).parameters else one.function()
     except BaseException as error:  # noqa: BLE001 - whatever an author's code raises
@@ -205,6 +211,7 @@ def _call(one: Puddle, pond: LocalPond, lake: Lake, project: Project, found: _Fo
     found.made.append(Made(one.ref, written.rows, written.bytes, written.fingerprint, files))
 
 
-def _majors(pond: LocalPond) -> Mapping[str, int]:
+def majors(pond: LocalPond) -> Mapping[str, int]:
+    """The major version of each Source that the Pond reads, and its own."""
     own = {pond.name: parse_line(pond.line)[1]}
     return own | {name: parse_line(spec.line)[1] for name, spec in pond.sources.items()}

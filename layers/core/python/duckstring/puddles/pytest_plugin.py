@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from duckstring.author.ripple import Declared
-    from duckstring.puddles.testbed import PondRun, Tables, Testbed, StillClock
+    from duckstring.puddles.testbed import PondRun, StillClock, Tables, Testbed
 
 _PLAIN = frozenset({"conftest", "tests", "test"})
 DECLARED = "__duckstring_declared__"

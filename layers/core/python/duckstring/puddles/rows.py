@@ -93,4 +93,4 @@ def _of_dicts(table: str, rows: Sequence[object], con: DuckDBPyConnection) -> ob
     for name, held in values.items():
         check_objects(table, name, held)
     items = ", ".join(f"unnest(?) AS {quoted(name)}" for name in columns)
-    return con.sql(f"SELECT {items}", params=list(values.values()))  # noqa: S608 - quoted
+    return con.sql(f"SELECT {items}", params=list(values.values()))

@@ -93,7 +93,8 @@ class Starting:
     ripple: str
 
 
-Told = Callable[[Starting | Pausing | RippleRan], None]
+Event = Starting | Pausing | RippleRan
+Told = Callable[[Event], None]
 
 
 @dataclass(slots=True)

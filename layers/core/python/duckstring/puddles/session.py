@@ -5,8 +5,9 @@ kept.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
@@ -16,64 +17,68 @@ from duckstring.puddles.hydrate import Made, hydrate, is_stale
 from duckstring.puddles.inputs import Inputs, read_inputs
 from duckstring.puddles.line import LocalLine, read_line, seed_from, write_line
 from duckstring.puddles.project import FOLDER, LocalPond
-from duckstring.puddles.running import Local, Ran, Told, check_inputs, run_pond
+from duckstring.puddles.running import Event, Local, Ran, check_inputs, run_pond
 
 _IGNORE = "*\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Hydrated:
+    """Puddles have been executed."""
+
+    tables: tuple[Made, ...]
+
+
+Told = Callable[[Hydrated | Event], None]
+
+
+def _untold(_event: Hydrated | Event) -> None:
+    """The default: nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to run. ``only``: one Ripple, otherwise all. ``fresh``: forget the earlier runs.
+    ``here``: call the Puddles in this process, too.
+    """
+
+    only: str | None = None
+    fresh: bool = False
+    here: bool = False
+
+
 def run_once(
-    pond: LocalPond,
-    attempts: Attempts,
-    clock: Clock,
-    *,
-    only: str | None = None,
-    fresh: bool = False,
-    here: bool = False,
-    told: Told,
-    hydrated: Callable[[Sequence[Made]], None],
+    pond: LocalPond, attempts: Attempts, clock: Clock, how: How = How(), told: Told = _untold
 ) -> Ran:
     """Run a project's Pond once, on its Puddles, into ``puddles/out``.
 
-    Args:
-        pond: the project.
-        attempts: make the Ripples' attempts.
-        clock: the time.
-        only: one Ripple; otherwise all.
-        fresh: forget the earlier runs.
-        here: call the Puddles in this process, too.
-        told: gets what happens.
-        hydrated: gets the tables that were made because they were missing or out of date.
+    Puddles that are missing or out of date are executed first. ``told`` gets what happens.
 
     Raises:
         PuddleError: something is wrong with the Puddles, or a Source has none.
         CodeFailedError: a module or a Puddle of the author's raised.
-        OperatorError: another run is at work here, or there is no Ripple ``only``.
+        OperatorError: another run is at work here, or there is no such Ripple.
     """
     with at_work(pond):
         specs = attempts.ripples()
-        inputs = up_to_date(pond, clock, here=here, hydrated=hydrated)
+        inputs = _up_to_date(pond, clock, told, here=how.here)
         check_inputs(pond, inputs)
-        line = LocalLine(pond, specs, PondState(pond.line)) if fresh else read_line(pond, specs)
+        empty = LocalLine(pond, specs, PondState(pond.line))
+        line = empty if how.fresh else read_line(pond, specs)
         if not line.state.snapshot:
             seed_from(pond, inputs.of(pond.name), line)
-        ran = run_pond(Local(pond, line, inputs, attempts, clock, told), only=only)
+        ran = run_pond(Local(pond, line, inputs, attempts, clock, told), only=how.only)
         write_line(pond, line)
         return ran
 
 
-def up_to_date(
-    pond: LocalPond,
-    clock: Clock,
-    *,
-    here: bool = False,
-    hydrated: Callable[[Sequence[Made]], None] = lambda _: None,
-) -> Inputs:
+def _up_to_date(pond: LocalPond, clock: Clock, told: Told, *, here: bool) -> Inputs:
     """The inputs, made anew if a Puddle is newer than its table."""
     inputs = read_inputs(pond)
     if not is_stale(pond, inputs):
         return inputs
     if made := hydrate(pond, clock.now(), here=here, needed=False):
-        hydrated(made)
+        told(Hydrated(tuple(made)))
     return read_inputs(pond)
 
 

@@ -1,4 +1,4 @@
-"""A project's ``puddles/`` folder as the place where tables lie: what a bucket is in a Catchment."""
+"""A project's ``puddles/`` folder as the place of tables: what a bucket is in a Catchment."""
 
 from __future__ import annotations
 
@@ -53,6 +53,10 @@ class FolderStorage:
         self._con = database.settled(self._opened, folder)
         if self._search is not None:
             self._con.execute(f"SET file_search_path = {literal(str(self._search))}")
+
+    def use(self, con: DuckDBPyConnection) -> None:
+        """Use this connection, whose owner closes it."""
+        self._con = con
 
     def grant(self, keys: object) -> None:
         """Nothing here needs credentials."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
+from typing_extensions import override
+
 from duckstring.author.errors import ContractError, WriteError
 from duckstring.author.lake import Lake
 from duckstring.author.ripple import Declared, collecting, ripple_name
@@ -116,6 +118,7 @@ class _Versions(FolderStorage):
         super().__init__(Line(""), inputs=folder, outputs=folder, search=search)
         self._folder, self._known = folder, known
 
+    @override
     def _place(self, parsed: TableKey, key: str) -> Path:
         return self._known.get(key) or self._folder / key
 
@@ -154,6 +157,7 @@ class _Imported(Project):
         self._entered = True  # the plugin has seen to it
         self._name = code.name
 
+    @override
     def ripples(self) -> list[Declared]:
         if not self._has_module():
             return super().ripples()  # SQL alone; or it says that there is no module
