@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,7 +46,7 @@ def check(
     from duckstring_cli.checking.check import check as look
     from duckstring_cli.checking.findings import Finding, would_fail
 
-    if offline and catchment is not None:
+    if offline and catchment not in {None, os.environ.get("DUCKSTRING_CATCHMENT")}:
         raise BadInputError("Give --offline or --catchment, not both.")
     roots = folders(paths or [Path()])
     with render.steps() as step:
