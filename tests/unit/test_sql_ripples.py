@@ -64,7 +64,7 @@ def test_the_example_of_the_docs_is_a_ripple():
     (example,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     toml = SALES_TOML.replace("sales =", "products =")
     by_day = discovered(by_day=example, toml=toml)["ripples"][1]
-    assert (by_day["parents"], by_day["timeout_seconds"]) == (["load"], 3600)
+    assert (by_day["parents"], by_day["timeout_seconds"]) == (["load"], 600)
 
 
 def test_options_stand_in_the_comment_at_the_top():

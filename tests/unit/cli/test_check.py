@@ -359,6 +359,7 @@ def test_a_plan_says_what_changes_who_reads_it_and_what_would_run(world: World) 
         "The Tide 1h of daily@1 asks for shop@1 at 2030-01-01 12:50:00Z.",
         "A new version runs once, whether or not its Sources have changed.",
     ]
+    assert [one["where"] for one in answer["findings"]] == ["shop/src/pond.py:7", "shop/pond.toml"]
     assert [one["message"].partition(":")[0] for one in answer["findings"]] == [
         "Table 'orders' would break the contract of shop@1",
         "Table 'refunds' is published, and this version does not write it",
