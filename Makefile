@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.finished
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format unit property integration infra e2e test lowest prove emulator bench chaos synth clean
+.PHONY: help setup demo check format unit property integration infra e2e coverage test lowest prove emulator bench chaos synth clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
@@ -39,8 +39,12 @@ format: setup  ## Write the formatting
 unit property integration infra e2e: setup  ## One level of tests
 	@if [ -d tests/$@ ]; then $(PYTEST) tests/$@ -q -m "not aws"; fi
 
-test: setup  ## Every test but those that need an AWS account
-	$(PYTEST) -q -n 2 -m "not aws" --ignore tests/e2e
+MEASURED := tests/unit/engine tests/unit/model
+coverage: setup  ## The unit tests of engine and model: they have to reach every branch of both
+	$(PYTEST) $(MEASURED) -q -n 2 --cov
+
+test: coverage  ## Every test but those that need an AWS account
+	$(PYTEST) -q -n 2 -m "not aws" --ignore tests/e2e $(MEASURED:%=--ignore %)
 	$(PYTEST) -q -n 2 --dist loadfile -m "not aws" tests/e2e
 
 LOWEST := .venv-lowest

@@ -19,6 +19,7 @@ from duckstring_cli.commands import (
     pond,
     query,
     runs,
+    simulate,
     status,
     trigger,
 )
@@ -50,6 +51,9 @@ app.command(
     "query", epilog='Example: duckstring query reports --sql "SELECT count(*) FROM worst_routes"'
 )(query.query)
 app.command("get", epilog="Example: duckstring get reports worst_routes routes.csv")(query.get)
+app.command("simulate", epilog="Example: duckstring simulate --wave reports --takes sales=2m")(
+    simulate.simulate
+)
 app.command("demo", epilog="Example: duckstring demo")(demo.demo)
 
 

@@ -270,6 +270,12 @@ def test_a_hint_is_forgotten_once_the_ripple_was_measured() -> None:
     assert places(world) == [16_384, 0]
 
 
+def test_where_a_ripple_runs_that_was_measured_and_fits_is_nobodys_choice() -> None:
+    world = pulsed(hinted(pond(A), starts_on="task"), took=lambda _: (1.0, 100))
+    state = world.states[A]
+    assert place_and_why(state, state.ripples["run"]) == (0, "default")
+
+
 def test_a_hint_that_proves_right_stays() -> None:
     world = pulsed(
         hinted(pond(A), starts_on="task", memory_mib=16_384), took=lambda _: (1000.0, 9_000)

@@ -281,6 +281,60 @@ def test_a_short_value_stands_alone_behind_an_escape(before):
     )
 
 
+def nested(levels, leaf):
+    for _ in range(levels):
+        leaf = {"more": [leaf]}
+    return leaf
+
+
+@pytest.mark.parametrize("levels", [0, 1, 3])
+def test_a_secret_within_lists_and_objects_of_a_json_value_counts_alone(levels):
+    masks = Masks({"CONFIG": json.dumps(nested(levels, {"pin": "zx-81-spectrum"}))})
+    assert masks.mask("say zx-81-spectrum") == "say ***CONFIG***"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        json.dumps(nested(30, {"pin": "zx-81-spectrum"})),
+        json.dumps(nested(30, ["zx-81-spectrum"])),
+        '{"pin": "zx-81-spectrum", ',
+        "[zx-81-spectrum]",
+        "https://[zx-81@spectrum/x",
+    ],
+)
+def test_a_value_that_cannot_be_taken_apart_is_masked_as_a_whole(value):
+    assert Masks({"CONFIG": value}).mask(f"say {value}!") == "say ***CONFIG***!"
+
+
+def test_of_a_json_value_what_is_true_false_or_null_is_no_secret_and_a_number_is():
+    value = {"pin": 8_183_848_586, "otp": None, "jwt": True, "cookie": [False]}
+    masks = Masks({"CONFIG": json.dumps(value)})
+    assert masks.mask("8183848586 None True False null") == "***CONFIG*** None True False null"
+
+
+def test_who_is_named_in_a_url_without_a_password_is_no_secret():
+    url = "https://etl_reader@db.example.com/x"
+    masks = Masks({"DSN": url})
+    assert masks.mask(f"{url} of etl_reader") == "***DSN*** of etl_reader"
+
+
+def test_a_text_without_secrets_is_remembered_and_stays_as_it_is():
+    masks = Masks({"TOKEN": TOKEN})
+    for text in ("no rows", "no\nrows", "no\nrows"):
+        assert masks.mask(text) == text
+        assert masks.is_plain(text)
+    assert not masks.is_plain("not seen before")
+
+
+@pytest.mark.parametrize("rest", ["\nmore", "\r\nmore", "", " more" * 400])
+def test_of_a_quoted_value_whose_end_was_cut_off_nothing_is_left(rest):
+    found = Masks({}).mask(f'{{"password": "abc-def ghi{rest}')
+    assert found.startswith('{"password": "***')
+    assert "abc" not in found
+    assert "ghi" not in found
+
+
 def test_the_working_folder_of_an_environment_is_no_password():
     assert Masks({}, {"PWD": "/var/task", "OLDPWD": "/var/else", "MYSQL_PWD": "abc-def"}).mask(
         "/var/task /var/else abc-def"

@@ -1,4 +1,4 @@
-"""Names, instants and settings."""
+"""Names, instants, settings and sizes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from duckstring.adapters.aws.duck import S3Storage
 from duckstring.adapters.aws.reader import BucketFiles
 from duckstring.api.tables import written_in
-from duckstring.errors import InvariantError
+from duckstring.errors import InvariantError, OperatorError
 from duckstring.model import names
+from duckstring.model.attempts import Usage
 from duckstring.model.catalog import TableVersion
+from duckstring.model.compute import FunctionSize, mebibytes
 from duckstring.model.instants import NEVER, from_text, to_text
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
@@ -169,8 +171,57 @@ def test_what_is_no_run_is_refused_with_an_example(text: str) -> None:
         names.parse_run(text)
 
 
-def test_an_execution_name_fits_the_longest_pond() -> None:
-    assert len(names.execution_name(names.line("p" * 48, 999_999), 10**9, 5)) <= 80
+def test_an_execution_name_fits_the_longest_pond_and_is_read_back() -> None:
+    longest = names.line("p" * 48, 999_999)
+    name = names.execution_name(longest, 10**9, 5)
+    assert len(name) <= 80
+    assert names.read_execution_name(name) == (longest, 10**9, 5)
+
+
+@pytest.mark.parametrize("name", ["", "sales", "sales-1-42", "Sales-1-42-1", "sales-1-42-1-more"])
+def test_an_execution_that_is_not_a_runs_is_refused(name: str) -> None:
+    with pytest.raises(OperatorError, match="is not one of a Pond Run"):
+        names.read_execution_name(name)
+
+
+STARTED = datetime(2030, 1, 1, tzinfo=UTC)
+TRY = ("dev", SALES, 42, STARTED, "load", 1)
+
+
+def key_of(
+    catchment: str, line: Line, number: int, started: datetime, ripple: str, tried: int
+) -> str:
+    return names.try_key(catchment, line, number, started, ripple=ripple, tried=tried)
+
+
+@pytest.mark.parametrize("line", [SALES, "p_" * 24 + "@999999", "a_@0"])
+def test_a_try_has_a_name_that_every_engine_takes_and_people_can_read(line: str) -> None:
+    key = key_of("dev", Line(line), 10**12, STARTED, "load_all", 3)
+    assert key == key_of("dev", Line(line), 10**12, STARTED, "load_all", 3)
+    assert len(key) <= 64
+    assert set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    pond, _, major = line.partition("@")
+    assert key.startswith(pond[:20].replace("_", "-").rstrip("-"))
+    assert f"-{major}-{10**12}-" in key
+    assert "---" not in key
+
+
+@pytest.mark.parametrize(
+    ("place", "other"),
+    [
+        (0, "prod"),
+        (1, Line("sale@1")),
+        (1, Line("sales@2")),
+        (2, 43),
+        (3, datetime(2030, 1, 1, microsecond=1, tzinfo=UTC)),
+        (4, "clean"),
+        (5, 2),
+    ],
+)
+def test_tries_that_differ_in_anything_have_different_names(place: int, other: object) -> None:
+    changed = list(TRY)
+    changed[place] = other
+    assert key_of(*changed) != key_of(*TRY)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +243,12 @@ def test_instants_are_read_from_any_zone_and_refused_without_one() -> None:
         from_text("2030-01-01T02:00:00")
 
 
+def test_an_instant_that_no_utc_has_is_never_or_refused() -> None:
+    assert from_text("0001-01-01T00:30:00+01:00") == NEVER
+    with pytest.raises(ValueError, match="lies after the year 9999, in UTC"):
+        from_text("9999-12-31T23:30:00-01:00")
+
+
 def test_settings_travel_as_environment_variables_without_the_empty_ones() -> None:
     settings = Settings(catchment="dev", mailbox_arn="arn")
     assert settings.to_env() == {"DUCKSTRING_CATCHMENT": "dev", "DUCKSTRING_MAILBOX_ARN": "arn"}
@@ -202,3 +259,50 @@ def test_settings_travel_as_environment_variables_without_the_empty_ones() -> No
 def test_a_missing_setting_is_named() -> None:
     with pytest.raises(InvariantError, match="This function was deployed without DUCKSTRING_TABLE"):
         Settings().need("table")
+
+
+def test_the_size_of_the_function_is_a_setting() -> None:
+    settings = Settings(function_memory_mib="3072", function_timeout_seconds="900")
+    assert settings.function == FunctionSize(3072, 900)
+    with pytest.raises(InvariantError, match="DUCKSTRING_FUNCTION_TIMEOUT_SECONDS"):
+        _ = Settings(function_memory_mib="3072").function
+
+
+@pytest.mark.parametrize(
+    ("memory", "timeout", "fits"),
+    [
+        (None, None, True),
+        (3072, 900, True),
+        (3073, None, False),
+        (None, 901, False),
+    ],
+)
+def test_a_ripple_fits_the_function_if_both_its_hints_do(
+    memory: int | None, timeout: int | None, *, fits: bool
+) -> None:
+    size = FunctionSize(3072, 900)
+    assert size.fits(memory_mib=memory, timeout_seconds=timeout) is fits
+
+
+@pytest.mark.parametrize(
+    ("text", "mib"),
+    [
+        ("16GB", 16_384),
+        (" 1.5 gib ", 1_536),
+        ("128MB", 128),
+        ("120GiB", 122_880),
+        ("127MB", None),
+        ("120.001GB", None),
+        ("16", None),
+        ("-1GB", None),
+        ("1e3MB", None),
+        ("16GBs", None),
+    ],
+)
+def test_an_amount_of_memory_is_read_if_a_task_can_have_it(text: str, mib: int | None) -> None:
+    assert mebibytes(text) == mib
+
+
+def test_of_an_attempts_invocations_the_most_of_each_is_kept() -> None:
+    first, second = Usage(10.5, 300), Usage(2.0, 900)
+    assert first.most(second) == second.most(first) == Usage(10.5, 900)

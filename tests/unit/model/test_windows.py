@@ -167,6 +167,11 @@ def test_the_same_rule_given_again_another_day_is_known() -> None:
         assert not is_same_rule(NIGHTLY, replace(NIGHTLY, **other), now)
 
 
+def test_a_rule_is_the_same_as_itself_however_far_off_its_beginning_is() -> None:
+    later = replace(NIGHTLY, start=TWO + 300 * DAY)
+    assert is_same_rule(later, replace(later), TWO)
+
+
 def test_a_rule_and_its_times_in_words() -> None:
     assert in_words(NIGHTLY) == "every 1d from 2030-01-01 02:00 UTC for 3h"
     whole = replace(NIGHTLY, on=frozenset({"WED", "MON"}), until=TWO + DAY, duration=DAY)

@@ -176,6 +176,7 @@ def _covered(text: str, spans: Iterable[Span]) -> str:
 
 
 def _merged(spans: Iterable[Span]) -> Iterator[Span]:
+    """Those that overlap as one. There is at least one."""
     group: list[Span] = []
     end = 0
     for span in sorted(spans, key=lambda one: (one.start, -one.end)):
@@ -184,8 +185,7 @@ def _merged(spans: Iterable[Span]) -> Iterator[Span]:
             group = []
         group.append(span)
         end = max(end, span.end) if len(group) > 1 else span.end
-    if group:
-        yield _as_one(group, end)
+    yield _as_one(group, end)
 
 
 def _as_one(group: list[Span], end: int) -> Span:

@@ -335,13 +335,10 @@ def _sentence(detail: ErrorDetails) -> tuple[Place, str]:
 
 
 def _where(place: Place) -> str:
-    match place:
-        case (table,):
-            return f"[{table}]" if table in _TABLES else _short(table)
-        case (table, *keys):
-            return f"[{table}] {_short('.'.join(keys))}"
-        case _:
-            return "the file"
+    table, *keys = place
+    if keys:
+        return f"[{table}] {_short('.'.join(keys))}"
+    return f"[{table}]" if table in _TABLES else _short(table)
 
 
 _TABLES = ("pond", "sources")

@@ -26,8 +26,6 @@ Base64 either.
 """
 _MOST_PARTS = 500
 _DEPTH = 8
-_LEAST_BASE64 = 8
-_LEAST_HEX = 16
 
 _PLAIN_WORDS = frozenset(
     {
@@ -218,9 +216,8 @@ def _spellings(name: str, text: str) -> Iterator[Form]:
     for raw in _pieces(text.encode("utf-8", "surrogatepass")):
         for coded in dict.fromkeys(_in_base64(raw)):
             yield Form(name, coded)
-        if len(raw) * 2 >= _LEAST_HEX:
-            yield Form(name, raw.hex())
-            yield Form(name, raw.hex().upper())
+        yield Form(name, raw.hex())
+        yield Form(name, raw.hex().upper())
 
 
 def _pieces(whole: AnyStr) -> Iterator[AnyStr]:
@@ -240,9 +237,7 @@ def _in_base64(raw: bytes) -> Iterator[str]:
         known = (len(raw) + before) * 8 // 6
         skipped = -(-before * 8 // 6)
         for encode in (b64encode, urlsafe_b64encode):
-            found = encode(b"\0" * before + raw).decode()[skipped:known]
-            if len(found) >= _LEAST_BASE64:
-                yield found
+            yield encode(b"\0" * before + raw).decode()[skipped:known]
 
 
 def _spelt(text: str, blanks: str = "") -> str:

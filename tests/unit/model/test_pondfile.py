@@ -135,9 +135,54 @@ def test_an_object_is_checked_as_the_file_was():
         from_object({"pond": {"name": "a", "version": 1}})
 
 
-def test_utf_32_without_a_mark_is_named():
-    with pytest.raises(ManifestError, match="is UTF-32 text"):
-        decode_pondfile(HEAD.encode("utf-32-be"))
+@pytest.mark.parametrize(
+    ("encoding", "kind"),
+    [
+        ("utf-32-be", "UTF-32"),
+        ("utf-32", "UTF-32"),
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+    ],
+)
+def test_a_wide_encoding_is_named_with_or_without_a_mark(encoding, kind):
+    with pytest.raises(ManifestError) as caught:
+        decode_pondfile(HEAD.encode(encoding), "sales/pond.toml")
+    assert caught.value.faults == (
+        f"sales/pond.toml is {kind} text; allowed: UTF-8. Save it as UTF-8.",
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_utf_8_is_read_with_or_without_a_mark(encoding):
+    text = f"# Straße\n{HEAD}"
+    assert decode_pondfile(text.encode(encoding)) == text
+
+
+def test_another_encoding_is_refused_at_the_byte_that_shows_it():
+    content = f"{HEAD}# ".encode() + "Straße\n".encode("latin-1")
+    with pytest.raises(ManifestError) as caught:
+        decode_pondfile(content)
+    [fault] = caught.value.faults
+    assert fault == (
+        "pond.toml:4: found the byte 0xdf, which is not UTF-8; allowed: UTF-8 text. Save it as "
+        "UTF-8."
+    )
+
+
+@pytest.mark.parametrize("path", ["pond.py", "src/other.py", "a b/ü.py"])
+def test_ripples_and_puddles_may_be_in_any_file_of_the_project(path):
+    made = read_pondfile(f'{HEAD}ripples = "{path}"\npuddles = "{path}"\n')
+    assert (made.pond.ripples, made.pond.puddles) == (path, path)
+
+
+@pytest.mark.parametrize(
+    "path", [".py", "pond.txt", "./pond.py", "a//b.py", "a\\\\b.py", "a/../b.py"]
+)
+def test_a_path_that_leaves_the_project_or_is_no_module_is_refused(path):
+    [fault] = faults(f'{HEAD}puddles = "{path}"\n')
+    assert fault.startswith('pond.toml:4: [pond] puddles: found "')
+    assert fault.endswith('such as "src/pond.py".')
 
 
 def test_every_field_has_a_rule_that_its_faults_name():

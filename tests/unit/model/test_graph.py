@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from duckstring.model.graph import faults, find_cycle, in_order, needed_by, warnings
+from duckstring.model.graph import absent, faults, find_cycle, in_order, needed_by, warnings
 from tests.unit.api.world import graph, release, source
 
 
@@ -52,6 +52,20 @@ def test_a_deep_chain_is_walked_without_recursion():
         for n in range(5000)
     ]
     assert len(find_cycle(graph(*chain), {"p0@1"})) == 5001
+
+
+def test_a_source_that_is_not_deployed_yet_is_no_fault():
+    assert faults(graph(release("b@1", "", source("a@1", "9.9.9"))), {"b@1"}) == ()
+
+
+def test_what_a_line_lacks_is_named_with_who_needs_it_through_required_sources_only():
+    lines = graph(
+        release("end@1", "", source("mid@1"), source("gone@1", optional=True)),
+        release("mid@1", "", source("top@1"), source("gone@2"), source("end@1")),
+        release("top@1", "", source("gone@2"), source("gone@3")),
+    )
+    assert absent("end@1", lines) == (("mid@1", "gone@2"), ("top@1", "gone@3"))
+    assert absent("top@1", lines) == (("top@1", "gone@2"), ("top@1", "gone@3"))
 
 
 def test_an_outlet_is_nobodys_source_from_either_side():
