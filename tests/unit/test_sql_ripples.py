@@ -1,9 +1,14 @@
 """SQL Ripples: what a file declares, and what a worker makes of it."""
 
+import re
+from hashlib import sha256
+from pathlib import Path
+
 import pytest
 
 from duckstring.model.catalog import DroppedTable
 from duckstring.model.values import replace
+from duckstring.worker.discover import Module, discover
 from tests.unit import worker_kit as kit
 from tests.unit.test_worker_discover import HEAD, found
 
@@ -50,12 +55,16 @@ def test_a_table_is_found_in_a_function_that_the_ripple_calls():
 def test_a_pond_may_have_sql_ripples_alone():
     package = {"pond.toml": SALES_TOML, "src/ripples/one.sql": "SELECT 1 AS x"}
     world_package = kit.zipped(package)
-    from hashlib import sha256
-
-    from duckstring.worker.discover import Module, discover
-
     module = Module(world_package, sha256(world_package).hexdigest(), "src/pond.py")
     assert parents(discover(module, variables={})) == {"one": []}
+
+
+def test_the_example_of_the_docs_is_a_ripple():
+    page = (Path(__file__).parents[2] / "docs" / "author.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    toml = SALES_TOML.replace("sales =", "products =")
+    by_day = discovered(by_day=example, toml=toml)["ripples"][1]
+    assert (by_day["parents"], by_day["timeout_seconds"]) == (["load"], 600)
 
 
 def test_options_stand_in_the_comment_at_the_top():

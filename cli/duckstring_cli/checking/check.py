@@ -13,7 +13,7 @@ from duckstring.author.contract import Published
 from duckstring.author.statements import Place, StatementError, Statements
 from duckstring.errors import nearest
 from duckstring.model import graph
-from duckstring.model.catalog import Release, SourceSpec
+from duckstring.model.catalog import PondKind, Release, SourceSpec
 from duckstring.model.names import Line, parse_line
 from duckstring.model.ordering import in_order
 from duckstring_cli.checking import columns as sql_columns
@@ -155,7 +155,7 @@ def _deployed(remote: Remote | None, line: str) -> Release | None:
     )
     waiting = held.get("next")
     version = waiting["version"] if waiting else held["version"]
-    kind = "outlet" if held["kind"] == "outlet" else "pond"
+    kind: PondKind = "outlet" if held["kind"] == "outlet" else "pond"
     return Release(Line(line), version, kind, sources, (), "", "", "", 0, 0, _BEFORE)
 
 
@@ -253,8 +253,7 @@ class _Reads:
         yield from missing.values()
         for one in () if faults else self._refused(sql):
             # DuckDB names one column that it does not find; it may be among those above.
-            quoted = _QUOTED.search(one.message)
-            if quoted is None or quoted[1].lower() not in missing:
+            if not any(name.lower() in missing for name in _QUOTED.findall(one.message)):
                 yield one
 
     def _tables_of(self, sql: Sql) -> list[tuple[str, str, str]]:

@@ -140,9 +140,10 @@ def _named(column: Any, scope: Scope) -> tuple[str, str]:  # noqa: ANN401 - sqlg
 def _of_joins(sql: str, scope: Scope, tables: dict[str, tuple[str, str]]) -> Iterator[ColumnRead]:
     """``USING``: the joined table has these columns."""
     for join in scope.expression.args.get("joins") or ():
-        owner = tables.get(join.alias_or_name.lower())
-        for using in join.args.get("using") or () if owner else ():
-            yield ColumnRead(*owner, using.name.lower(), _place(sql, using))  # type: ignore[misc]
+        if (owner := tables.get(join.alias_or_name.lower())) is None:
+            continue
+        for using in join.args.get("using") or ():
+            yield ColumnRead(*owner, using.name.lower(), _place(sql, using))
 
 
 def _place(sql: str, node: Any) -> Place:  # noqa: ANN401 - sqlglot's Identifier

@@ -145,10 +145,11 @@ def _findings(pond: LocalPond, result: Result, tables: Sequence[TablePlan]) -> I
                 "Write it, or call pond.keep_table or pond.drop_table, or raise the major.",
             )
         elif one["change"] == "changed" and (broken := _breaches(one)):
+            written = next(w.where for w in pond.reading.writes if w.name == one["table"])
             yield Finding(
                 "error",
                 pond.name,
-                manifest,
+                pond.path(written),
                 f"Table {one['table']!r} would break the contract of {pond.line}: "
                 f"{'; '.join(broken)}.",
                 "Keep the column and its type, or raise the major.",

@@ -97,7 +97,8 @@ def _read_python(path: Path, shown: str, reading: Reading) -> None:
     whole = _named_once(tree.body)
     for function in functions_of(tree).values():
         module = _Module(shown, reading, {**whole, **_named_once([function])}, done)
-        for call in calls_in(function):
+        # Writes first: a statement whose rows are written is taken down once, with its table.
+        for call in sorted(calls_in(function), key=lambda one: _attribute(one) not in WRITES):
             module.call(call)
 
 

@@ -182,6 +182,7 @@ def test_what_the_published_source_lacks_is_found_in_sql_and_in_python(world: Wo
         more=READS_SHOP,
         python=python,
         a="SELECT o.x, p.price FROM shop.orders o, shop.price p",
+        b="SELECT o.x FROM shop.orders o JOIN shop.prices p ON p.price = o.id",
     )
     code, found = world.found("daily")
     assert code == 1
@@ -214,6 +215,10 @@ def test_what_the_published_source_lacks_is_found_in_sql_and_in_python(world: Wo
             "error: daily/src/ripples/a.sql:1:41 shop@1 has no table 'price'; it has orders, "
             "prices. Did "
             "you mean 'prices'?"
+        ),
+        (
+            "error: daily/src/ripples/b.sql:1:10 shop.orders has no column 'x'; it has id, amount. "
+            "Correct the name."
         ),
     ]
 
@@ -354,6 +359,7 @@ def test_a_plan_says_what_changes_who_reads_it_and_what_would_run(world: World) 
         "The Tide 1h of daily@1 asks for shop@1 at 2030-01-01 12:50:00Z.",
         "A new version runs once, whether or not its Sources have changed.",
     ]
+    assert [one["where"] for one in answer["findings"]] == ["shop/src/pond.py:7", "shop/pond.toml"]
     assert [one["message"].partition(":")[0] for one in answer["findings"]] == [
         "Table 'orders' would break the contract of shop@1",
         "Table 'refunds' is published, and this version does not write it",

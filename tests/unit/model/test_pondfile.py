@@ -199,7 +199,7 @@ def test_every_field_has_a_rule_that_its_faults_name():
 
 
 def test_the_schema_for_editors_is_that_of_the_docs_and_the_scaffold(tmp_path):
-    docs = Path(__file__).parents[2] / "docs" / "pond.schema.json"
+    docs = Path(__file__).parents[3] / "docs" / "pond.schema.json"
     assert docs.read_text(encoding="utf-8") == schema_text(), (
         "run: duckstring pond schema > docs/pond.schema.json"
     )
