@@ -48,7 +48,9 @@ def run(
             help="Only this Ripple, on what earlier runs have left.",
         ),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the earlier runs first.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin with nothing: no earlier runs.")
+    ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Again at each change of a file, until Ctrl-C.")
     ] = False,
@@ -261,8 +263,18 @@ def _print_fault(ripple: str, fault: Fault) -> None:
     text = fault.traceback or fault.message
     console.print(Text(render.lines(text).rstrip("\n")), soft_wrap=True)
     console.print("")
+    if advice := _hint_in(fault.message, text):
+        render.note(advice)
     if hint := _HINTS.get(fault.error):
         render.note(hint)
+
+
+def _hint_in(message: str, traceback: str) -> str:
+    """What a message says beyond the traceback: our own errors say what to do."""
+    said = message
+    while said and said not in traceback:
+        said = said[:-1]
+    return message[len(said) :].strip() if said else ""
 
 
 _HINTS = {

@@ -82,6 +82,11 @@ def lazy(pond):
     assert sales.out() == ["log", "once"]
     assert sales.run(fresh=True).ok
     assert sales.rows("log") == [(0,)]
+    sales.code(HEAD + "@ripple\ndef load(pond):\n    pond.read_table('none')\n")
+    fault = sales.run(fresh=True).ripples[0].fault
+    assert sales.rows("log") == [(0,)]  # what failed replaces nothing
+    assert fault.traceback.count("  File ") == 1
+    assert "src/pond.py" in fault.traceback
 
 
 def test_a_source_has_changed_when_its_puddle_gives_other_rows(sales):

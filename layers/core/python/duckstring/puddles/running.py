@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Literal
 
 from duckstring.author.pond import Surroundings
@@ -28,6 +29,8 @@ from duckstring.puddles.project import LocalPond
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.ends import Done, Known
 from duckstring.worker.surroundings import dropped_tables, visible_tables
+
+_OURS = f"{Path(__file__).parents[1]}/"
 
 RippleStatus = Literal["success", "skipped", "failed", "not run"]
 
@@ -222,8 +225,21 @@ def _run_ripple(local: Local, name: str) -> RippleRan:
     if isinstance(ended, Cut):
         ended = _timed_out(name, timeout, ended)
     if isinstance(ended, Fault):
-        return RippleRan(name, "failed", took, pauses=pauses, fault=ended)
+        return RippleRan(name, "failed", took, pauses=pauses, fault=_authors_alone(ended))
     return _succeeded(local, name, ended, before, seconds=took, pauses=pauses)
+
+
+def _authors_alone(fault: Fault) -> Fault:
+    """Without the frames of this package, into which the author's code has called."""
+    kept, ours = [], False
+    for line in fault.traceback.splitlines(keepends=True):
+        if line.startswith('  File "'):
+            ours = line.startswith(f'  File "{_OURS}')
+        elif not line.startswith("    "):
+            ours = False
+        if not ours:
+            kept.append(line)
+    return replace(fault, traceback="".join(kept))
 
 
 def _succeeded(

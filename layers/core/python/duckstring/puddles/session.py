@@ -38,8 +38,8 @@ def _untold(_event: Hydrated | Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How to run. ``only``: one Ripple, otherwise all. ``fresh``: forget the earlier runs.
-    ``here``: call the Puddles in this process, too.
+    """How to run. ``only``: one Ripple, otherwise all. ``fresh``: begin with nothing; the earlier
+    runs are forgotten once this one is published. ``here``: call the Puddles in this process, too.
     """
 
     only: str | None = None
@@ -68,7 +68,8 @@ def run_once(
         if not line.state.snapshot:
             seed_from(pond, inputs.of(pond.name), line)
         ran = run_pond(Local(pond, line, inputs, attempts, clock, told), only=how.only)
-        write_line(pond, line)
+        if ran.ok or not how.fresh:  # a fresh run that failed replaces nothing
+            write_line(pond, line)
         return ran
 
 
