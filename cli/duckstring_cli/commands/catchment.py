@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.text import Text
 
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments, render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
 from duckstring_cli.commands.options import AsJson
+from duckstring_cli.render import escape
 
 app = typer.Typer(help="Catchments: on this machine, and in AWS accounts.", no_args_is_help=True)
 
@@ -235,6 +234,8 @@ def connect(
 @app.command("list", epilog="Example: duckstring catchment list")
 def list_(as_json: AsJson = False) -> None:
     """The Catchments known here; the default one is marked."""
+    from rich.text import Text
+
     held, default = catchments.catchments(), catchments.default()
     if as_json:
         render.print_json([_row(one, default) for one in held])

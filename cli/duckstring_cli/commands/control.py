@@ -6,13 +6,11 @@ import sys
 from typing import TYPE_CHECKING, Annotated, assert_never, get_args
 
 import typer
-from rich.markup import escape
 
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import ComputeRow, ControlAnswer, LineState
 from duckstring.model.catalog import MOST_RETRIES
-from duckstring.model.compute import PinnedPlace, mebibytes
-from duckstring_cli import board, render
+from duckstring_cli import render
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
@@ -26,6 +24,7 @@ from duckstring_cli.commands.options import (
 )
 from duckstring_cli.commands.trigger import Watch, follow, not_received
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
     from duckstring.engine.signals import Verb
@@ -36,7 +35,6 @@ app = typer.Typer(
 )
 
 _DOWN = {"failed", "killed"}
-_PLACES: tuple[str, ...] = get_args(PinnedPlace)
 
 
 @app.command(epilog="Example: duckstring control wake sales --watch")
@@ -204,6 +202,8 @@ def compute(
     Ripple runs in the function; one that overran it or wanted more memory goes on as a task, and
     its next runs begin as one while they need it.
     """
+    from duckstring_cli import board
+
     place = _place(on)
     mib = _memory(memory, on)
     if ripple is not None and on is None:
@@ -230,12 +230,17 @@ def compute(
 
 
 def _place(on: str | None) -> str | None:
-    if on is not None and on not in _PLACES:
-        raise BadInputError(f"--on {on}: allowed: {', '.join(_PLACES)}.", hint=nearest(on, _PLACES))
+    from duckstring.model.compute import PinnedPlace
+
+    places: tuple[str, ...] = get_args(PinnedPlace)
+    if on is not None and on not in places:
+        raise BadInputError(f"--on {on}: allowed: {', '.join(places)}.", hint=nearest(on, places))
     return on
 
 
 def _memory(text: str | None, on: str | None) -> int | None:
+    from duckstring.model.compute import mebibytes
+
     if text is None:
         return None
     if on != "task":
@@ -251,6 +256,8 @@ def _memory(text: str | None, on: str | None) -> int | None:
 
 
 def _where(row: ComputeRow) -> str:
+    from duckstring_cli import board
+
     now = f"{row['name']} runs {render.place(row['task_mib'])} from its next attempt on"
     if row["pin"] is None:
         return f"{now}; the line finds out by itself again"
@@ -287,6 +294,8 @@ def _send(
 
 
 def _outcome(verb: Verb, answer: ControlAnswer) -> str:
+    from duckstring_cli import board
+
     held = answer["status"]
     match verb:
         case "wake":

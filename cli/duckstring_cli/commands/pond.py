@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from duckstring.errors import OperatorError, nearest
 from duckstring.model import names
@@ -25,6 +24,7 @@ from duckstring_cli.commands.options import (
     open_client,
 )
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import escape
 
 KINDS: tuple[PondKind, ...] = ("inlet", "pond", "outlet")
 

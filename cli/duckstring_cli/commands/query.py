@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
-from rich.markup import escape
-from rich.text import Text
 
 from duckstring.errors import OperatorError
 from duckstring.model.answers import TableRow, TablesAnswer
-from duckstring.model.foreign import for_terminal, harmless_json
 from duckstring.model.sql import quoted
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
@@ -29,9 +26,11 @@ from duckstring_cli.commands.options import (
     open_client,
 )
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
+    from rich.text import Text
 
 DEFAULT_LIMIT = 20
 _WIDEST = 40
@@ -180,6 +179,8 @@ def _limited(select: str, limit: int | None) -> str:
 
 
 def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
+    from rich.text import Text
+
     if as_json:
         render.print_json(snapshot)
         return
@@ -212,6 +213,8 @@ def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
 
 def _as_of(row: TableRow) -> Text:
     """Nothing for a table that is as fresh as its Pond."""
+    from rich.text import Text
+
     if not row.get("older"):
         return Text("")
     return Text(
@@ -278,6 +281,8 @@ def _copy(written: TextIO, style: str, *, to_terminal: bool) -> None:
     """To stdout: JSON the same everywhere, with escapes of its own; CSV as it is for programs,
     and harmless for a terminal.
     """
+    from duckstring.model.foreign import for_terminal, harmless_json
+
     if style == "csv" and not to_terminal:
         shutil.copyfileobj(written, sys.stdout)
         return
@@ -289,6 +294,8 @@ def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[
     """Rows as a table as wide as the terminal. Gives what there is to say of it: rows shown,
     whether there are more, columns left out.
     """
+    from rich.text import Text
+
     from duckstring_cli import reading
 
     columns = [_plain(name) for name in relation.columns]
@@ -316,6 +323,8 @@ def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[
 
 
 def _footnotes(rows: int, *, more: bool, hidden: list[str]) -> None:
+    from rich.text import Text
+
     console = render.err()
     if hidden:
         console.print(
@@ -341,6 +350,8 @@ def _cell(value: str | None) -> str:
 
 def _plain(text: str) -> str:
     """On one line, and harmless to a terminal: published data may hold its control codes."""
+    from duckstring.model.foreign import for_terminal
+
     return for_terminal(" ".join(text.split()))
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from duckstring.errors import OperatorError
 from duckstring.model.answers import StatusAnswer
-from duckstring_cli import board, durations, render
+from duckstring_cli import durations, render
 from duckstring_cli.client import Client
 from duckstring_cli.commands import arrival, window
 from duckstring_cli.commands.options import (
@@ -23,6 +22,7 @@ from duckstring_cli.commands.options import (
     typed,
 )
 from duckstring_cli.errors import BrokenOffError
+from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
     from duckstring_cli.follow import Follower
@@ -214,6 +214,8 @@ def follow(
 
 
 def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
+    from duckstring_cli import board
+
     target = follower.target
     held = follower.culprits[0] if follower.culprits else target
     if held is None or held["failure"] is None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from duckstring.model.answers import WindowAnswer, WindowTold
 from duckstring.model.instants import Instant, to_text
@@ -23,6 +22,7 @@ from duckstring_cli.commands.options import (
     repeated,
 )
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import escape
 
 app = typer.Typer(
     help=(

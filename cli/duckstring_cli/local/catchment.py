@@ -26,9 +26,9 @@ from duckstring_cli.local.deployment import (
     deploy,
     is_bootstrapped,
 )
-from duckstring_cli.local.home import catchment_folder
+from duckstring_cli.local.home import catchment_folder, locked
 from duckstring_cli.local.process import Running
-from duckstring_cli.local.tools import OnStep, ensure_tools, locked
+from duckstring_cli.local.tools import OnStep, ensure_tools
 
 _RESUMES = "SweepFunction"
 _WHOLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})

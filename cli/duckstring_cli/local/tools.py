@@ -4,19 +4,17 @@ and Node from its wheel.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from duckstring.errors import OperatorError
 from duckstring_cli import stack
-from duckstring_cli.local.home import private_folder, tools_folder, using
+from duckstring_cli.local.home import locked, tools_folder
 from duckstring_cli.local.patches.expected import EXPECTED, MINISTACK
 
 CDK = "2.1148.1"
@@ -75,17 +73,6 @@ def ensure_tools(on_step: OnStep) -> Tools:
 def path_with_node() -> str:
     """``PATH`` with that Node first."""
     return f"{node().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file, so that two commands do not do the same at once."""
-    with using(path.parent):
-        private_folder(path.parent)
-        handle = path.open("w")
-    with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def run(

@@ -48,7 +48,7 @@ class Bench:
             found = results.get(str(request["op"]), {"error": f"no {request['op']}"})
             return found if "ok" in found else {"ok": True, "result": found}
 
-        self._monkeypatch.setattr(client, "LambdaDoor", lambda _: door)
+        self._monkeypatch.setattr(client, "open_door", lambda _: door)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         code = main.run(arguments)

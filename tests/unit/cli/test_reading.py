@@ -80,7 +80,7 @@ def snapshot(
 
     monkeypatch.setattr(catchments, "find", lambda _: DEV)
     monkeypatch.setattr(catchments, "session", lambda _: Access(SESSION, s3))
-    monkeypatch.setattr(client, "LambdaDoor", lambda _: door)
+    monkeypatch.setattr(client, "open_door", lambda _: door)
     monkeypatch.chdir(tmp_path)
     return answer
 
