@@ -1,8 +1,8 @@
-"""The command as its user waits for it: help, status, a deploy, and the first start of a Catchment.
+"""The command as its user waits for it: help, status, a deploy, the first start of a Catchment.
 
-Each command line is a process of its own. Beside the wall's time stands the processor's, which other
-programs of the machine disturb less. ``python -m bench.command TREE`` measures the command of another
-working tree in turns with this one's.
+Each command line is a process of its own. Beside the wall time stands the processor time, which
+other programs of the machine disturb less. ``python -m bench.command TREE`` measures the command of
+another working tree in turns with this one.
 """
 
 from __future__ import annotations

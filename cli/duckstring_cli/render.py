@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rich.console import Console
+    from rich.live import Live
     from rich.table import Table
     from rich.text import Text
 
@@ -255,24 +256,36 @@ def error_text(error: str | None, message: str | None) -> str:
     return lines(": ".join(filter(None, (error, message))))
 
 
+class Part(str):
+    """What long work calls ``OnStep`` with for a part of the step under way."""
+
+    __slots__ = ()
+
+
 class Steps:
-    """Progress of long work: a spinner for people, one line a step for logs, how long each took
-    for both.
+    """Progress of long work: how long each step took, and which part of it is under way.
+
+    For people the step under way is one line that counts its seconds. In a pipe each part is a line
+    as it begins, and each step one as it ends.
     """
 
     def __init__(self) -> None:
         self._console = err()
-        self._status = self._console.status("") if self._console.is_terminal else None
-        self._name, self._began = "", 0.0
+        self._live = _line(self._console, self._now) if self._console.is_terminal else None
+        self._name, self._part, self._began = "", "", 0.0
         self.took: list[tuple[str, float]] = []
 
     def __call__(self, name: str) -> None:
-        """The next step begins; the one before it is done."""
+        """The next step begins, and the one before it is done; or a part of a step begins."""
+        if isinstance(name, Part):
+            self._part = lines(name)
+            if self._name and not self._live:
+                self._console.print(f"  [dim]{escape(self._part)}[/]", soft_wrap=True)
+            return
         self.done()
-        self._name, self._began = name, time.monotonic()
-        if self._status:
-            self._status.update(escape(name))
-            self._status.start()
+        self._name, self._part, self._began = lines(name), "", time.monotonic()
+        if self._live:
+            self._live.start()
 
     def done(self) -> None:
         """The step under way, if any, is done."""
@@ -284,15 +297,34 @@ class Steps:
         if self._name:
             self._close("[red]✗[/]")
 
+    def _now(self) -> str:
+        part = f" · {self._part}" if self._part else ""
+        return f"{self._name} {durations.age(time.monotonic() - self._began)}{part}"
+
     def _close(self, mark: str) -> None:
         seconds = time.monotonic() - self._began
-        if self._status:
-            self._status.stop()
+        if self._live:
+            self._live.stop()
         self._console.print(
             f"{mark} {escape(self._name)} [dim]{durations.brief(seconds)}[/]", soft_wrap=True
         )
         self.took.append((self._name, seconds))
         self._name = ""
+
+
+def _line(console: Console, now: Callable[[], str]) -> Live:
+    """A spinner and what ``now`` gives, read anew each time; cut where the screen ends."""
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text
+
+    spinner = Spinner("dots")
+
+    def shown() -> Spinner:
+        spinner.update(text=Text(now(), no_wrap=True, overflow="ellipsis"))
+        return spinner
+
+    return Live(console=console, get_renderable=shown, refresh_per_second=8, transient=True)
 
 
 @contextmanager
@@ -308,4 +340,4 @@ def steps() -> Iterator[Steps]:
 
 
 OnStep = Callable[[str], None]
-"""What long work calls with the name of each step as it begins."""
+"""What long work calls with the name of each step as it begins; a ``Part`` of it likewise."""

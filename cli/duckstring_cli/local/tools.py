@@ -16,11 +16,13 @@ from duckstring.errors import OperatorError
 from duckstring_cli import stack
 from duckstring_cli.local.home import locked, tools_folder
 from duckstring_cli.local.patches.expected import EXPECTED, MINISTACK
+from duckstring_cli.render import OnStep
 
 CDK = "2.1148.1"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-OnStep = Callable[[str], None]
+_CDK_PROGRAM = Path("node_modules", "aws-cdk", "bin", "cdk")
+_BOOTSTRAP = "bootstrap.yaml"
 _TAIL = 12
 
 
@@ -31,6 +33,8 @@ class Tools:
     emulator_python: Path
     cdk: Path
     node: Path
+    bootstrap: Path
+    """The template with which the CDK prepares an account."""
 
     def cdk_command(self, *arguments: str) -> list[str]:
         """A command line for the CDK CLI."""
@@ -63,10 +67,13 @@ def ensure_tools(on_step: OnStep) -> Tools:
             _install_emulator,
         )
         _once(cdk, on_step, f"Installing the CDK CLI ({CDK})", _install_cdk)
+        if not (cdk / _BOOTSTRAP).exists():
+            _write_bootstrap(cdk)
     return Tools(
         emulator_python=emulator / "bin" / "python",
-        cdk=cdk / "node_modules" / "aws-cdk" / "bin" / "cdk",
+        cdk=cdk / _CDK_PROGRAM,
         node=node(),
+        bootstrap=cdk / _BOOTSTRAP,
     )
 
 
@@ -75,7 +82,7 @@ def path_with_node() -> str:
     return f"{node().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 
-def run(
+def run(  # noqa: PLR0913 - as subprocess.run has them
     command: Sequence[str],
     *,
     what: str,
@@ -83,13 +90,16 @@ def run(
     env: dict[str, str] | None = None,
     cwd: Path | None = None,
     umask: int = -1,
+    on_line: OnStep = lambda _: None,
 ) -> None:
     """Run a command to its end. ``umask``: of the files that it makes; -1: as the user has it.
+    ``on_line``: gets each line of its output as it comes.
 
     Raises:
         OperatorError: it failed; the message ends with the tail of its output.
     """
-    done = subprocess.run(  # noqa: S603 - our own command line
+    said: list[str] = []
+    with subprocess.Popen(  # noqa: S603 - our own command line
         list(command),
         env=env,
         cwd=cwd,
@@ -97,11 +107,15 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        errors="backslashreplace",
         umask=umask,
-    )
-    if done.returncode:
-        raise OperatorError(f"{what} failed:\n{tail(done.stdout)}", hint=hint)
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in process.stdout:
+            said.append(line)
+            on_line(line.rstrip())
+    if process.returncode:
+        raise OperatorError(f"{what} failed:\n{tail(''.join(said))}", hint=hint)
 
 
 def tail(text: str) -> str:
@@ -159,3 +173,24 @@ def _install_cdk(folder: Path) -> None:
         hint="Check the network and npm's registry setting, then try again.",
         env={**os.environ, "PATH": path_with_node()},
     )
+
+
+def _write_bootstrap(cdk: Path) -> None:
+    """Keep the CDK's own template: its command takes seconds to put it into an account."""
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [str(node()), str(cdk / _CDK_PROGRAM), "bootstrap", "--show-template", "--no-notices"],
+        env={**os.environ, "PATH": path_with_node(), "CDK_DISABLE_CLI_TELEMETRY": "true"},
+        cwd=cdk,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise OperatorError(
+            f"The CDK's template cannot be had:\n{tail(done.stderr)}",
+            hint=f"Delete {cdk} and start again: it is installed anew.",
+        )
+    unfinished = cdk / f"{_BOOTSTRAP}.new"
+    unfinished.write_text(done.stdout, encoding="utf-8")
+    unfinished.replace(cdk / _BOOTSTRAP)
