@@ -142,6 +142,7 @@ def remove(
             "--name", "-n", metavar="NAME", show_default=False, help="The same, as an option."
         ),
     ] = None,
+    as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -156,7 +157,7 @@ def remove(
     _print(
         open_client(catchment).remove_arrival(context.obj, chosen, major=picked),
         f"arrival {chosen} removed",
-        as_json=False,
+        as_json=as_json,
     )
 
 

@@ -22,7 +22,7 @@ from duckstring_cli.commands.options import (
     repeated,
     typed,
 )
-from duckstring_cli.commands.trigger import Watch, follow, not_received
+from duckstring_cli.commands.trigger import Watch, check_output, follow, not_received
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
@@ -43,6 +43,7 @@ def wake(
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Run POND once, alone.
@@ -50,7 +51,7 @@ def wake(
     As soon as its Sources hold something newer; they are asked for nothing. Ends a failure or a
     kill.
     """
-    _send(catchment, pond, "wake", major=major_of(major, version), watch=watch)
+    _send(catchment, pond, "wake", major=major_of(major, version), watch=watch, as_json=as_json)
 
 
 @app.command(epilog="Example: duckstring control force sales --watch")
@@ -59,13 +60,14 @@ def force(
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Run POND again now, at the freshness that it has.
 
     Waits for what is in flight. Its Sinks do not run. Ends a failure or a kill.
     """
-    _send(catchment, pond, "force", major=major_of(major, version), watch=watch)
+    _send(catchment, pond, "force", major=major_of(major, version), watch=watch, as_json=as_json)
 
 
 @app.command(epilog="Example: duckstring control sleep reports --upstream")
@@ -79,10 +81,13 @@ def sleep(
     ] = False,
     major: Major = None,
     version: OfVersion = None,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Forget what is wanted of POND, and its Wave or Tide. What runs already is finished."""
-    _send(catchment, pond, "sleep", major=major_of(major, version), upstream=upstream)
+    _send(
+        catchment, pond, "sleep", major=major_of(major, version), upstream=upstream, as_json=as_json
+    )
 
 
 @app.command(epilog="Example: duckstring control kill sales")
@@ -91,6 +96,7 @@ def kill(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     major: Major = None,
     version: OfVersion = None,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Stop POND's runs and their workers.
@@ -106,15 +112,19 @@ def kill(
         and not typer.confirm(f"Kill {named}: stop its runs, and keep it down?", err=True)
     ):
         raise OperatorError("Nothing was killed.")
-    _send(catchment, pond, "kill", major=picked)
+    _send(catchment, pond, "kill", major=picked, as_json=as_json)
 
 
 @app.command(epilog="Example: duckstring control clear sales")
 def clear(
-    pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None
+    pond: PondName,
+    major: Major = None,
+    version: OfVersion = None,
+    as_json: AsJson = False,
+    catchment: CatchmentName = None,
 ) -> None:
     """End a failure or a kill without running POND. It runs if something still wants it."""
-    _send(catchment, pond, "clear", major=major_of(major, version))
+    _send(catchment, pond, "clear", major=major_of(major, version), as_json=as_json)
 
 
 @app.command(
@@ -143,6 +153,7 @@ def failure_budget(
             help="Fresh runs after a failure, as Sources move on.",
         ),
     ] = None,
+    as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -154,6 +165,9 @@ def failure_budget(
     answer = open_client(catchment).failure_budget(
         pond, major=major_of(major, version), immediate_retries=immediate, source_retries=source
     )
+    if as_json:
+        render.print_json(answer)
+        return
     spent = f", {answer['failures']} failed in a row" if answer["failures"] else ""
     budgets = (
         f"failure-budget: immediate {answer['immediate_retries']}, source "
@@ -274,10 +288,15 @@ def _send(
     major: int | None,
     watch: bool = False,
     upstream: bool = False,
+    as_json: bool = False,
 ) -> None:
+    check_output(watch=watch, as_json=as_json)
     client, named = open_client(catchment), repeated(catchment)
     before = client.status() if watch else None
     answer = client.control(pond, verb, major=major, upstream=upstream)
+    if as_json:
+        render.print_json(answer)
+        return
     render.say(f"[bold]{', '.join(answer['lines'])}[/]: {escape(_outcome(verb, answer))}")
     for warning in answer["warnings"]:
         render.warn(warning)

@@ -44,6 +44,7 @@ def init(
         Path | None,
         typer.Option("--into", metavar="DIR", help="The folder to write; otherwise ./NAME."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a new Pond's project: pond.toml and a first Ripple."""
     if not names.POND_NAME.match(name):
@@ -62,7 +63,10 @@ def init(
     from duckstring_cli import demos
 
     target = into or Path(name)
-    demos.write_project(name, target, chosen)
+    files = demos.write_project(name, target, chosen)
+    if as_json:
+        render.print_json({"folder": str(target), "files": [str(file) for file in files]})
+        return
     render.say(f"[green]✓[/] {escape(str(target))} written")
     file, where = escape(str(target / "src" / "pond.py")), escape(str(target))
     render.err().print(
@@ -92,6 +96,7 @@ def demo(
             "--external", help="Pipelines that run on an external engine, as proxy Ponds."
         ),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write out a demo: Ponds to read, change and deploy."""
     if flights and external:
@@ -101,6 +106,9 @@ def demo(
     kind: Literal["flights", "external"] = "external" if external else "flights"
     target = folder or Path(f"duckstring-{kind}")
     files = demos.write_demo(kind, target)
+    if as_json:
+        render.print_json({"folder": str(target), "files": [str(file) for file in files]})
+        return
     render.say(f"[green]✓[/] {len(files)} files of the {kind} demo in {escape(str(target))}")
     render.err().print(
         f"[dim]Next: duckstring deploy {escape(str(target))} --all[/]", soft_wrap=True

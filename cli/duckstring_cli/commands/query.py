@@ -18,6 +18,7 @@ from duckstring.model.sql import quoted
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
+    AsJson,
     CatchmentName,
     Major,
     OfVersion,
@@ -135,6 +136,7 @@ def get(
             help="Ends in .parquet, .csv or .json; otherwise TABLE.parquet.",
         ),
     ] = None,
+    as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -149,7 +151,7 @@ def get(
     target = file or Path(f"{table}.parquet")
     if target.is_dir():
         target = target / f"{table}.parquet"
-    _save(client.catchment, snapshot, f"FROM {quoted(table)}", target)
+    _save(client.catchment, snapshot, f"FROM {quoted(table)}", target, as_json=as_json)
 
 
 def _sql(text: str) -> str:
@@ -222,7 +224,14 @@ def _as_of(row: TableRow) -> Text:
     )
 
 
-def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Path) -> None:
+def _save(
+    catchment: Catchment,
+    snapshot: TablesAnswer,
+    select: str,
+    target: Path,
+    *,
+    as_json: bool = False,
+) -> None:
     from duckstring_cli import reading
 
     con = reading.connect(catchment, snapshot, select)
@@ -230,6 +239,9 @@ def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Pat
         step(f"Writing {target}")
         reading.ask(con, select, catchment, snapshot)
         rows = reading.save(con, select, target, catchment)
+    if as_json:
+        render.print_json({"file": str(target), "rows": rows, "f": snapshot["f"]})
+        return
     render.say(f"{render.count(rows)} row{'' if rows == 1 else 's'} in {escape(str(target))}")
 
 
