@@ -102,6 +102,12 @@ ENTRIES = (
         "Example: duckstring get reports worst_routes routes.csv",
     ),
     Entry(
+        "completion",
+        "completion:completion",
+        "Print what completes command lines in a shell, for duckstring and ds.",
+        "Example: duckstring completion bash --install",
+    ),
+    Entry(
         "demo",
         "demo:demo",
         "From nothing to a report, in one go.",

@@ -12,8 +12,8 @@ import pytest
 from duckstring_cli import groups
 from tests.unit.cli.commands_kit import Bench, project
 
-PROGRESS = {"demo", "catchment prepare"}
-"""Nobody asked these a question: what they print is how far they are."""
+PROGRESS = {"demo", "catchment prepare", "completion"}
+"""Nobody asked these a question: they print how far they are, or a script."""
 
 ELSEWHERE = {"catchment start", "catchment connect", "catchment env", "doctor", "doctor redrive"}
 ELSEWHERE |= {"logs", "query", "get"}
