@@ -271,8 +271,8 @@ class Steps:
 
     def __init__(self) -> None:
         self._console = err()
-        self._live = _line(self._console, self._now) if self._console.is_terminal else None
         self._name, self._part, self._began = "", "", 0.0
+        self._live = _line(self._console, self._now) if self._console.is_terminal else None
         self.took: list[tuple[str, float]] = []
 
     def __call__(self, name: str) -> None:
@@ -318,11 +318,12 @@ def _line(console: Console, now: Callable[[], str]) -> Live:
     from rich.spinner import Spinner
     from rich.text import Text
 
-    spinner = Spinner("dots")
+    spinner = Spinner("dots", style="green")
 
-    def shown() -> Spinner:
-        spinner.update(text=Text(now(), no_wrap=True, overflow="ellipsis"))
-        return spinner
+    def shown() -> Text:
+        mark = spinner.render(time.monotonic())
+        assert isinstance(mark, Text)  # noqa: S101 - a spinner without words
+        return Text.assemble(mark, " ", now(), no_wrap=True, overflow="ellipsis")
 
     return Live(console=console, get_renderable=shown, refresh_per_second=8, transient=True)
 
