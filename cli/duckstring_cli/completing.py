@@ -136,12 +136,10 @@ class _Typed:
 
 
 def _candidates(words: Sequence[str]) -> Iterator[Candidate]:
-    from typer.main import get_command
-
-    from duckstring_cli.groups import app
+    from duckstring_cli.groups import whole
 
     *before, typed = words
-    line = _Typed(get_command(app))
+    line = _Typed(whole())
     for word in before:
         line.take(word)
     option, equals, begun = typed.partition("=")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections import UserDict
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -177,3 +178,11 @@ def root(
     """Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your
     own AWS account.
     """
+
+
+@cache
+def whole() -> Any:  # noqa: ANN401 - one of Typer's groups
+    """The whole command, made once in a process: for whoever looks what there is."""
+    from typer.main import get_command
+
+    return get_command(app)
