@@ -13,38 +13,41 @@ PYTEST := $(BIN)/python -m pytest
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
 
-setup: $(STAMP)  ## Make .venv and install everything into it
+setup: $(STAMP)  ## Make .venv, and install all that a Catchment on this machine needs
+	@$(BIN)/duckstring catchment prepare || echo "A Catchment on this machine is not prepared; its first start tries again."
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Duckstring needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing uv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements/dev.txt)"
-	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements/dev.txt
+	@echo "Installing $$(grep -cE '^[a-zA-Z].*==' requirements/dev.txt) packages"
+	@$(BIN)/python -m uv pip install --python $(BIN)/python -r requirements/dev.txt
 	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-demo: setup  ## Start a local Catchment and run the flights pipeline on it
+demo: $(STAMP)  ## Start a local Catchment and run the flights pipeline on it
 	@$(BIN)/duckstring demo
 
-check: setup docs  ## Formatting, lint, types, walls between the rooms, documentation
+check: $(STAMP) docs  ## Formatting, lint, types, walls between the rooms, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: setup  ## Write the reference from the code, and build the site into .build/site
+docs: $(STAMP)  ## Write the reference from the code, and build the site into .build/site
 	$(BIN)/python docs/reference.py
 	$(BIN)/zensical build --strict
 
-format: setup  ## Write the formatting
+format: $(STAMP)  ## Write the formatting
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-unit property integration infra e2e: setup  ## One level of tests
+unit property integration infra e2e: $(STAMP)  ## One level of tests
 	@if [ -d tests/$@ ]; then $(PYTEST) tests/$@ -q -m "not aws"; fi
 
 MEASURED := tests/unit/engine tests/unit/model
-coverage: setup  ## The unit tests of engine and model: they have to reach every branch of both
+coverage: $(STAMP)  ## The unit tests of engine and model: they have to reach every branch of both
 	$(PYTEST) $(MEASURED) -q -n 2 --cov
 
 test: coverage  ## Every test but those that need an AWS account
@@ -52,21 +55,21 @@ test: coverage  ## Every test but those that need an AWS account
 	$(PYTEST) -q -n 2 --dist loadfile -m "not aws" tests/e2e
 
 LOWEST := .venv-lowest
-lowest: setup  ## The tests but e2e, on the oldest versions that pyproject.toml allows
+lowest: $(STAMP)  ## The tests but e2e, on the oldest versions that pyproject.toml allows
 	@mkdir -p .build
 	@$(BIN)/python -m uv pip compile --quiet --resolution lowest-direct --no-header pyproject.toml -o .build/lowest.txt
 	@$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
 	@$(BIN)/python -m uv pip install --quiet --python $(LOWEST)/bin/python -c .build/lowest.txt --editable ".[dev]"
 	$(LOWEST)/bin/python -m pytest -q -n 2 -m "not aws" tests/unit tests/property tests/integration
 
-prove: setup  ## The properties with thousands of examples
+prove: $(STAMP)  ## The properties with thousands of examples
 	HYPOTHESIS_PROFILE=prove $(PYTEST) -q -n auto --dist worksteal --durations 5 tests/property
 
-bench: setup  ## Print the figures of bench/
+bench: $(STAMP)  ## Print the figures of bench/
 	$(BIN)/python -m bench
 
 RELEASE ?=
-emulator: setup  ## Compare a release of the AWS emulator (RELEASE=, else the newest) with what the patches use
+emulator: $(STAMP)  ## Compare a release of the AWS emulator (RELEASE=, else the newest) with what the patches use
 	@mkdir -p .build
 	@$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python .build/emulator
 	@$(BIN)/python -m uv pip install --quiet --python .build/emulator/bin/python ministack$(RELEASE:%===%) \
@@ -75,10 +78,10 @@ emulator: setup  ## Compare a release of the AWS emulator (RELEASE=, else the ne
 
 ROUNDS ?= 200
 SEED ?= 1
-chaos: setup  ## Kill what can be killed, ROUNDS times (200) after SEED (1), and judge what is left
+chaos: $(STAMP)  ## Kill what can be killed, ROUNDS times (200) after SEED (1), and judge what is left
 	$(BIN)/python -m bench.chaos --rounds $(ROUNDS) --seed $(SEED)
 
-synth: setup  ## The CloudFormation template for AWS, in cdk.out
+synth: $(STAMP)  ## The CloudFormation template for AWS, in cdk.out
 	CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
 
 clean:  ## Remove what make made (the user's Catchments stay)

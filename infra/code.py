@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypedDict
 
 from duckstring.errors import InvariantError
 from infra.config import Config
 from infra.layers import Built, Target, check_size, pinned, source_zip, third_party_zip
+
+
+class _Named(TypedDict):
+    target: Target
+    build: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +41,19 @@ class Code:
             named=config.platform,
             bytecode=config.bytecode,
         )
+        named: _Named = {"target": target, "build": config.build}
         wanted = pinned("data") + config.requirements
+        # Side by side: each waits for an installer and packs what it brought.
+        with ThreadPoolExecutor() as pool:
+            functions = pool.submit(source_zip, _home("functions"), prefix="", **named)
+            core = pool.submit(source_zip, _home("duckstring"), prefix="python/", **named)
+            deps = pool.submit(third_party_zip, "deps", pinned("deps"), **named)
+            data = pool.submit(third_party_zip, "data", wanted, without=pinned("deps"), **named)
         code = cls(
-            functions=source_zip(_home("functions"), prefix="", target=target, build=config.build),
-            core=source_zip(
-                _home("duckstring"), prefix="python/", target=target, build=config.build
-            ),
-            deps=third_party_zip("deps", pinned("deps"), target=target, build=config.build),
-            data=third_party_zip(
-                "data", wanted, target=target, build=config.build, without=pinned("deps")
-            ),
+            functions=functions.result(),
+            core=core.result(),
+            deps=deps.result(),
+            data=data.result(),
         )
         check_size("ripple", (code.functions, code.core, code.deps, code.data))
         return code

@@ -224,12 +224,24 @@ def _install_and_zip(
     name: str, requirements: str, without: str, target: Target, path: Path
 ) -> None:
     folder = path.parent / "python"
+    _say(f"installing the packages of {name}")
     _install(name, requirements, without, target, folder)
     _strip(folder)
+    if target.interpreter:
+        _say(f"compiling {name}")
     _compile(folder, target)
     if sum(item.stat().st_size for item in folder.rglob("*") if item.is_file()) > _COMPILED_LIMIT:
         _strip(folder)
+    _say(f"packing {name}")
     _zip(folder, "python/", path)
+
+
+def _say(what: str) -> None:
+    """Progress, on the error stream: a layer takes up to a minute. A start of a Catchment on this
+    machine reads these lines.
+    """
+    sys.stderr.write(f"layers: {what}\n")
+    sys.stderr.flush()
 
 
 def _install(name: str, requirements: str, without: str, target: Target, folder: Path) -> None:

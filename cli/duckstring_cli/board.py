@@ -25,6 +25,7 @@ from duckstring.model.answers import (
 from duckstring.model.names import parse_line
 from duckstring_cli import durations, render
 from duckstring_cli.render import NARROW
+from duckstring_cli.screens import Rows
 
 MOVING = {"running", "waiting"}
 DOWN = {"failed", "killed", "blocked"}
@@ -358,7 +359,7 @@ def _heading(line: LineStatus) -> Text:
 
 
 def _facts(line: LineStatus, now: str) -> Table:
-    facts = render.Rows.grid(padding=(0, 2))
+    facts = Rows.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     budgets = line["budgets"]

@@ -5,18 +5,16 @@ Duckstring folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
-
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
+from typing import TYPE_CHECKING, Any, Literal
 
 from duckstring.errors import OperatorError, nearest
-from duckstring_cli.local import process
-from duckstring_cli.local.home import catchment_folder, config_file, using
-from duckstring_cli.local.keys import AccessKey, read_key
-from duckstring_cli.local.tools import locked
+from duckstring_cli.local.home import catchment_folder, config_file, locked, using
+
+if TYPE_CHECKING:
+    from duckstring_cli.local.keys import AccessKey
 
 _PATIENCE = 30.0
 """Seconds for a busy server to answer. One that is not there refuses at once."""
@@ -207,6 +205,8 @@ def save(catchment: Catchment) -> None:
         "port": catchment.port,
         "outputs": dict(catchment.outputs),
     }
+    import tomlkit
+
     kept = {key: value for key, value in row.items() if value}
     _change(
         lambda document: document.setdefault("catchments", tomlkit.table()).update(
@@ -338,7 +338,7 @@ def connect(name: str, *, stack: str, profile: str = "", region: str = "") -> Ca
     return found
 
 
-def require_running(catchment: Catchment) -> AccessKey:
+def require_running(catchment: Catchment, *, patience: float | None = None) -> AccessKey:
     """The access key of a local Catchment whose own server answers: nothing is sent to another
     program on its port.
 
@@ -346,9 +346,12 @@ def require_running(catchment: Catchment) -> AccessKey:
         CatchmentNotRunningError: it does not run.
         CatchmentNotAnsweringError: it runs, and does not answer.
     """
+    from duckstring_cli.local import process
+    from duckstring_cli.local.keys import read_key
+
     folder = catchment_folder(catchment.name)
     key = read_key(folder)
-    if key is None or process.ask(folder, catchment.port, patience=_PATIENCE) is None:
+    if key is None or process.ask(folder, catchment.port, patience=patience or _PATIENCE) is None:
         is_there = key is not None and process.is_held(folder)
         raise (CatchmentNotAnsweringError if is_there else CatchmentNotRunningError)(catchment.name)
     return key
@@ -372,22 +375,28 @@ def _read(name: str, row: Any) -> Catchment:  # noqa: ANN401 - what a file holds
         ) from error
 
 
-def _load() -> Any:  # noqa: ANN401 - tomlkit's documents are dicts of anything
+def _load() -> Any:  # noqa: ANN401 - a file holds anything
+    return _parsed(tomllib.loads)
+
+
+def _parsed(parse: Callable[[str], Mapping[str, Any]]) -> Any:  # noqa: ANN401 - of either parser
     path = config_file()
     with using(path):
         held = path.read_bytes() if path.exists() else b""
     try:
-        return tomlkit.parse(held.decode())
-    except (TOMLKitError, UnicodeDecodeError) as error:
+        return parse(held.decode())
+    except ValueError as error:  # both parsers' own, and what is not UTF-8
         raise OperatorError(
             f"{path} cannot be read: {error}", hint="Correct or delete it."
         ) from error
 
 
-def _change(change: Any) -> None:  # noqa: ANN401 - a function of such a document
+def _change(change: Callable[[Any], None]) -> None:
+    import tomlkit  # a tenth of a second, for what is rarely written
+
     path = config_file()
     with locked(path.with_suffix(".lock")):
-        document = _load()
+        document = _parsed(tomlkit.parse)
         change(document)
         unfinished = path.with_suffix(".new")
         with using(path):

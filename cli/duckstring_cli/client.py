@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from duckstring.errors import OperatorError
 from duckstring.model.answers import (
@@ -34,6 +35,9 @@ from duckstring_cli.errors import (
     CatchmentRefusedError,
     NotRunningError,
 )
+
+if TYPE_CHECKING:
+    from duckstring_cli.local.door import Door
 
 _CHANGES = frozenset(
     {"deploy", "trigger", "control", "failure-budget", "compute", "window", "arrival", "remove"}
@@ -64,7 +68,7 @@ class Client:
 
     def __init__(self, catchment: Catchment, *, invoke: Invoke | None = None) -> None:
         self.catchment = catchment
-        self._invoke = invoke or LambdaDoor(catchment)
+        self._invoke = invoke or open_door(catchment)
 
     def hello(self) -> HelloAnswer:
         """Who answers."""
@@ -222,11 +226,55 @@ class Client:
         return result
 
 
-class LambdaDoor:
-    """The api function itself, found once by the Catchment's stack outputs."""
+def open_door(catchment: Catchment, *, patience: float | None = None) -> Invoke:
+    """The way to the api function. ``patience``: seconds to wait for an answer; None: as long as
+    a deploy may take.
+    """
+    return (LocalDoor if catchment.kind == "local" else LambdaDoor)(catchment, patience=patience)
 
-    def __init__(self, catchment: Catchment) -> None:
-        self._catchment = catchment
+
+class LocalDoor:
+    """The api function of a Catchment on this machine."""
+
+    def __init__(self, catchment: Catchment, *, patience: float | None = None) -> None:
+        self._catchment, self._patience = catchment, patience
+        self._open: Door | None = None
+
+    def __call__(self, request: Mapping[str, object]) -> Mapping[str, Any]:
+        """Invoke it.
+
+        Raises:
+            NotRunningError: nothing answers, or holds no stack.
+            OperatorError: the function broke.
+        """
+        from duckstring_cli.local.door import RefusedError, UnansweredError
+
+        try:
+            self._open = self._open or self._opened()
+            payload, is_broken = self._open.invoke(request)
+        except UnansweredError as error:
+            raise not_running(self._catchment) from error
+        except RefusedError as error:
+            raise _denied(self._catchment, "Invoke", error.code, error.message) from error
+        if is_broken:
+            raise _broken(self._catchment, payload)
+        return cast("Mapping[str, Any]", payload)
+
+    def _opened(self) -> Door:
+        from duckstring_cli.local.door import Door
+
+        one = self._catchment
+        key = catchments.require_running(one, patience=self._patience)
+        function = catchments.outputs(one)["ApiFunction"]
+        opened = Door(port=one.port, region=one.region, function=function, key=key)
+        return opened if self._patience is None else replace(opened, patience=self._patience)
+
+
+class LambdaDoor:
+    """The api function of a Catchment in AWS, found once by the stack's outputs."""
+
+    def __init__(self, catchment: Catchment, *, patience: float | None = None) -> None:
+        self._catchment, self._patience = catchment, patience
         self._open: tuple[Any, str] | None = None
 
     def __call__(self, request: Mapping[str, object]) -> Mapping[str, Any]:
@@ -248,16 +296,20 @@ class LambdaDoor:
     def _opened(self) -> tuple[Any, str]:
         if self._open is None:
             name = catchments.outputs(self._catchment)["ApiFunction"]
-            # A repeated invoke is a second trigger: no retries, and time enough for a deploy that
-            # imports every Pond.
-            self._open = (_patient_client(self._catchment), name)
+            self._open = (_client(self._catchment, self._patience), name)
         return self._open
 
 
-def _patient_client(catchment: Catchment) -> Any:  # noqa: ANN401 - botocore's clients have no static type without a service
+def _client(catchment: Catchment, patience: float | None) -> Any:  # noqa: ANN401 - botocore's clients have no static type without a service
     from botocore.config import Config
 
-    config = Config(connect_timeout=5, read_timeout=900, retries={"total_max_attempts": 1})
+    # A repeated invoke is a second trigger: no retries, and time enough for a deploy that imports
+    # every Pond.
+    config = Config(
+        connect_timeout=min(5, patience or 5),
+        read_timeout=patience or 900,
+        retries={"total_max_attempts": 1},
+    )
     access = catchments.session(catchment)
     return access.session.client("lambda", endpoint_url=access.endpoint, config=config)
 
@@ -287,7 +339,10 @@ def translated_errors(catchment: Catchment) -> Iterator[None]:
     except BotoCoreError as error:
         raise _unreached(catchment, error) from error
     except ClientError as error:
-        raise _denied(catchment, error) from error
+        found = error.response.get("Error", {})
+        detail = found.get("Message", "") or str(error)
+        code = found.get("Code", "")
+        raise _denied(catchment, error.operation_name, code, detail) from error
 
 
 def _unreached(catchment: Catchment, error: Exception) -> OperatorError:
@@ -336,9 +391,7 @@ def not_running(catchment: Catchment) -> OperatorError:
     )
 
 
-def _denied(catchment: Catchment, error: Any) -> OperatorError:  # noqa: ANN401 - ClientError is imported lazily
-    code = error.response.get("Error", {}).get("Code", "")
-    detail = error.response.get("Error", {}).get("Message", "") or str(error)
+def _denied(catchment: Catchment, operation: str, code: str, detail: str) -> OperatorError:
     if code in _LOGIN:
         return AccessError("Your AWS login has expired.", hint=_login_hint(catchment))
     if code in _UNKNOWN:
@@ -348,7 +401,7 @@ def _denied(catchment: Catchment, error: Any) -> OperatorError:  # noqa: ANN401 
         )
     if code in _DENIED:
         return AccessError(
-            f"AWS does not allow {error.operation_name} on Catchment {catchment.name!r}: {detail}",
+            f"AWS does not allow {operation} on Catchment {catchment.name!r}: {detail}",
             hint=(
                 "Ask the owner of the account for lambda:InvokeFunction on its api function and "
                 "read access to its bucket."
@@ -356,9 +409,7 @@ def _denied(catchment: Catchment, error: Any) -> OperatorError:  # noqa: ANN401 
         )
     if code in _GONE:
         return _gone(catchment, detail)
-    return OperatorError(
-        f"{error.operation_name} on Catchment {catchment.name!r} failed: {code}: {detail}"
-    )
+    return OperatorError(f"{operation} on Catchment {catchment.name!r} failed: {code}: {detail}")
 
 
 def _gone(catchment: Catchment, detail: str) -> OperatorError:

@@ -9,6 +9,7 @@ import os
 import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,13 +21,14 @@ from duckstring.model.answers import DeployAnswer
 from duckstring_cli import catchments, render
 from duckstring_cli.client import Client, translated_errors
 from duckstring_cli.errors import BadInputError, BrokenOffError
-from duckstring_cli.render import OnStep
+from duckstring_cli.render import OnStep, Part
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 MANIFEST = "pond.toml"
 _FEW = 5
+_AT_ONCE = 8
 _RECENT = timedelta(hours=12)
 _SKIPPED = {
     "node_modules",
@@ -211,6 +213,13 @@ def deploy(
     except KeyboardInterrupt as error:
         raise BrokenOffError("Nothing was deployed.") from error
     on_step(f"Deploying {ponds} to {client.catchment.name}")
+    on_step(
+        Part(
+            "the Catchment imports their code, all at the same time"
+            if len(packed) > 1
+            else "the Catchment imports its code"
+        )
+    )
     requests: list[dict[str, object]] = [
         {"manifest": one.project.manifest, "artifact": one.key, "sha256": one.sha256}
         for one in packed
@@ -224,24 +233,36 @@ def _uploaded(client: Client, projects: list[Project], ponds: str, on_step: OnSt
     for warning in (warning for one in packed for warning in one.warnings):
         render.warn(warning)
     on_step(f"Uploading {ponds}")
-    _upload(client, packed)
+    _upload(client, packed, on_step)
     return packed
 
 
-def _upload(client: Client, packed: list[Packed]) -> None:
+def _upload(client: Client, packed: list[Packed], on_step: OnStep) -> None:
+    """Several at a time: each waits for answers."""
     with translated_errors(client.catchment):
         bucket = catchments.outputs(client.catchment)["Bucket"]
         s3 = catchments.session(client.catchment).client("s3")
-        for one in packed:
-            if not _is_there(s3, bucket, one.key):
-                checksum = base64.b64encode(bytes.fromhex(one.sha256)).decode()
-                s3.put_object(
-                    Bucket=bucket,
-                    Key=one.key,
-                    Body=one.content,
-                    ChecksumSHA256=checksum,
-                    ContentType="application/zip",
-                )
+
+        def put(one: Packed) -> str:
+            _put(s3, bucket, one)
+            return one.project.name
+
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            for done, name in enumerate(pool.map(put, packed), 1):
+                if len(packed) > 1:
+                    on_step(Part(f"{name}, {done} of {len(packed)}"))
+
+
+def _put(s3: Any, bucket: str, one: Packed) -> None:  # noqa: ANN401 - a botocore client
+    if not _is_there(s3, bucket, one.key):
+        checksum = base64.b64encode(bytes.fromhex(one.sha256)).decode()
+        s3.put_object(
+            Bucket=bucket,
+            Key=one.key,
+            Body=one.content,
+            ChecksumSHA256=checksum,
+            ContentType="application/zip",
+        )
 
 
 def _is_there(s3: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - a botocore client

@@ -1,64 +1,185 @@
-"""The ``duckstring`` command: its groups."""
+"""The ``duckstring`` command: its groups.
+
+A command line needs the modules of one group. The others are not imported, and the list of commands
+is made of the summaries here (a test compares them with the groups' own words). Nor is
+``typing_extensions`` imported, which has ``override``.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections import UserDict
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from duckstring import __version__
-from duckstring_cli.commands import (
-    catchment,
-    control,
-    demo,
-    deploy,
-    doctor,
-    init,
-    logs,
-    plan,
-    pond,
-    puddle,
-    query,
-    runs,
-    simulate,
-    status,
-    trigger,
+from duckstring_cli.lean import spare_pydantic
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context, HelpFormatter
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command or a group of commands, before its module is imported.
+
+    ``home``: a module of ``duckstring_cli.commands``, and after a colon the function in it; without
+    one it is the module's group, ``app``. ``example``: what stands below the command's help.
+    """
+
+    name: str
+    home: str
+    summary: str
+    example: str = ""
+
+    def load(self) -> Command:
+        """The command itself."""
+        from typer.main import get_command
+
+        module, _, function = self.home.partition(":")
+        found = import_module(f"duckstring_cli.commands.{module}")
+        parent = typer.Typer(
+            add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+        )
+        if function:
+            parent.command(self.name, epilog=self.example)(getattr(found, function))
+            return get_command(parent)
+        parent.add_typer(found.app, name=self.name)
+        group: Any = get_command(parent)
+        loaded: Command = group.commands[self.name]
+        return loaded
+
+
+ENTRIES = (
+    Entry(
+        "init",
+        "init:init",
+        "Write a workspace for several Ponds: a README, and a workflow that checks, tests and plans.",
+        "Example: duckstring init shop",
+    ),
+    Entry("catchment", "catchment", "Catchments: on this machine, and in AWS accounts."),
+    Entry("pond", "pond", "A Pond's project; taking a Pond out of a Catchment."),
+    Entry("puddle", "puddle", "Tables of a Pond on this machine: inputs, outputs, recorded rows."),
+    Entry(
+        "simulate",
+        "simulate:simulate",
+        "Show what triggers would make run.",
+        "Example: duckstring simulate --wave reports --takes sales=2m",
+    ),
+    Entry(
+        "plan",
+        "plan:plan",
+        "Show what a deploy of these Ponds would change, and what would run because of it.",
+        "Example: duckstring plan . --markdown",
+    ),
+    Entry(
+        "deploy",
+        "deploy:deploy",
+        "Check, package and deploy Ponds.",
+        "Example: duckstring deploy . --all",
+    ),
+    Entry("trigger", "trigger", "Ask for data: once, always, or within a bound."),
+    Entry(
+        "control",
+        "control",
+        "Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.",
+    ),
+    Entry(
+        "status",
+        "status:status",
+        "What every Pond is doing, live.",
+        "Example: duckstring status reports --once",
+    ),
+    Entry(
+        "runs",
+        "runs:runs",
+        "What ran, newest first.",
+        "Example: duckstring runs sales --status failed --limit 5",
+    ),
+    Entry("run", "runs", "One run closely."),
+    Entry(
+        "logs",
+        "logs:logs",
+        "What a run's Ripples said, from CloudWatch Logs.",
+        "Example: duckstring logs sales@1/42 load --follow",
+    ),
+    Entry("doctor", "doctor", "Find out what is wrong with a Catchment."),
+    Entry(
+        "query",
+        "query:query",
+        "Read what a Pond has published.",
+        'Example: duckstring query reports --sql "SELECT count(*) FROM worst_routes"',
+    ),
+    Entry(
+        "get",
+        "query:get",
+        "Save a published table to a file.",
+        "Example: duckstring get reports worst_routes routes.csv",
+    ),
+    Entry(
+        "completion",
+        "completion:completion",
+        "Print what completes command lines in a shell, for duckstring and ds.",
+        "Example: duckstring completion bash --install",
+    ),
+    Entry(
+        "demo",
+        "demo:demo",
+        "From nothing to a report, in one go.",
+        "Example: duckstring demo",
+    ),
 )
 
+
+class Loading(UserDict[str, Any]):
+    """Commands by name, each imported when it is first asked for."""
+
+    def __getitem__(self, name: str) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401, D105
+        held = super().__getitem__(name)
+        if isinstance(held, Entry):
+            held = self.data[name] = held.load()
+        return held
+
+
+class Groups(TyperGroup):
+    """The top of the command."""
+
+    def __init__(self, **named: Any) -> None:  # noqa: ANN401 - whatever Typer gives
+        super().__init__(**named)
+        self.commands = Loading({entry.name: entry for entry in ENTRIES})
+
+    def format_commands(  # type: ignore[explicit-override]
+        self, ctx: Context, formatter: HelpFormatter
+    ) -> None:
+        """The list of commands, without importing any."""
+        listed = TyperGroup(
+            name=self.name,
+            commands=[TyperCommand(one.name, help=one.summary) for one in ENTRIES],
+            rich_markup_mode=None,
+        )
+        listed.format_commands(ctx, formatter)
+
+
+spare_pydantic()
 app = typer.Typer(
     name="duckstring",
+    cls=Groups,
     help=(
         "Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your "
         "own AWS account."
     ),
     epilog="Begin with: duckstring demo",
+    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init", epilog="Example: duckstring init shop")(init.init)
-app.add_typer(catchment.app, name="catchment")
-app.add_typer(pond.app, name="pond")
-app.add_typer(puddle.app, name="puddle")
-app.command("deploy", epilog="Example: duckstring deploy . --all")(deploy.deploy)
-app.command("plan", epilog="Example: duckstring plan . --markdown")(plan.plan)
-app.add_typer(trigger.app, name="trigger")
-app.add_typer(control.app, name="control")
-app.command("status", epilog="Example: duckstring status reports --once")(status.status)
-app.command("runs", epilog="Example: duckstring runs sales --status failed --limit 5")(runs.runs)
-app.add_typer(runs.app, name="run")
-app.command("logs", epilog="Example: duckstring logs sales@1/42 load --follow")(logs.logs)
-app.add_typer(doctor.app, name="doctor")
-app.command(
-    "query", epilog='Example: duckstring query reports --sql "SELECT count(*) FROM worst_routes"'
-)(query.query)
-app.command("get", epilog="Example: duckstring get reports worst_routes routes.csv")(query.get)
-app.command("simulate", epilog="Example: duckstring simulate --wave reports --takes sales=2m")(
-    simulate.simulate
-)
-app.command("demo", epilog="Example: duckstring demo")(demo.demo)
 
 
 def _version(asked: bool) -> None:
@@ -76,3 +197,11 @@ def root(
     """Coordinate data pipelines by demand: a serverless Catchment, on this machine or in your
     own AWS account.
     """
+
+
+@cache
+def whole() -> Any:  # noqa: ANN401 - one of Typer's groups
+    """The whole command, made once in a process: for whoever looks what there is."""
+    from typer.main import get_command
+
+    return get_command(app)

@@ -66,11 +66,9 @@ def _leaf(words: list[str]) -> tuple[Any, int]:
     """The command that the words name, and how many of them do; None: a group, or no command of
     ours.
     """
-    from typer.main import get_command
+    from duckstring_cli.groups import whole
 
-    from duckstring_cli.groups import app
-
-    command: Any = get_command(app)
+    command = whole()
     at = 0
     while commands := getattr(command, "commands", None):
         if at >= len(words) or words[at] not in commands:

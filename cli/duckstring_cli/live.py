@@ -19,6 +19,7 @@ from duckstring.model.answers import LineStatus, StatusAnswer
 from duckstring_cli import board, durations, render
 from duckstring_cli.client import Client
 from duckstring_cli.follow import Event, Follower, Goal, Verdict
+from duckstring_cli.screens import Rows
 
 REFRESH_SECONDS = 1.0
 FOLLOW_SECONDS = 0.3
@@ -192,7 +193,7 @@ class Redrawn:
 
 def progress(follower: Follower, *, height: int) -> RenderableType:
     """The lines on the way to the goal: mark, Pond, how long, its Ripples."""
-    grid = render.Rows.grid(padding=(0, 2))
+    grid = Rows.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, max_width=32)
     grid.add_column(no_wrap=True, justify="right")

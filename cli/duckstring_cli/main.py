@@ -18,17 +18,32 @@ if TYPE_CHECKING:
 
     from typer.exceptions import TyperException
 
+_COMPLETE = "__complete"
+"""What shells ask with: ``completing.py``."""
+_SHELL_AND_WORD = 2
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line. Gives the exit code: 0 done, 1 refused, 2 misuse, 130 interrupted."""
     from duckstring_cli.errors import BrokenOffError
 
+    if arguments[:1] == [_COMPLETE] and len(arguments) > _SHELL_AND_WORD:
+        return _complete(arguments[1], arguments[2:])
     try:
         return _run(arguments)
     except BrokenOffError as error:
         return _interrupted(str(error))
     except KeyboardInterrupt:
         return _interrupted()
+
+
+def _complete(shell: str, words: Sequence[str]) -> int:
+    from duckstring_cli import completing
+
+    try:
+        return completing.answer(shell, words)
+    except KeyboardInterrupt:
+        return interrupts.INTERRUPTED
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -1,28 +1,30 @@
-"""Words out: consoles, tables that stay readable when piped, progress on stderr."""
+"""Words out: consoles, tables that stay readable when piped, progress on stderr.
+
+Every command imports this module, also where it only shows its help: what needs rich or the rules
+for foreign text (``screens.py``, ``model/foreign.py``) is imported in the functions.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.markup import escape
-from rich.segment import Segment
-from rich.style import StyleType
-from rich.table import Table
-from rich.text import Text
-from typing_extensions import override
-
-from duckstring.errors import DuckstringError
-from duckstring.model.answers import OlderTable, WindowTold
-from duckstring.model.foreign import for_terminal, json_text
 from duckstring.model.instants import NEVER, from_text
-from duckstring.model.windows import Window, in_words
 from duckstring_cli import durations, hints
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+    from rich.text import Text
+
+    from duckstring.errors import DuckstringError
+    from duckstring.model.answers import OlderTable, WindowTold
 
 _PIPED_WIDTH = 10_000
 _EXCERPT = 200
@@ -47,64 +49,32 @@ def err() -> Console:
 
 
 def _console(*, stderr: bool) -> Console:
+    from duckstring_cli.screens import Harmless
+
     stream = sys.stderr if stderr else sys.stdout
-    return _Harmless(
+    return Harmless(
         stderr=stderr,
         width=None if stream.isatty() else _PIPED_WIDTH,
         highlight=False,
+        emoji=False,  # :x: is what somebody wrote
         soft_wrap=False,
     )
-
-
-class _Harmless(Console):
-    """Whatever a view shows of others' text does nothing to the terminal. Its own codes for
-    colours and redrawing are no text.
-    """
-
-    @override
-    def render(
-        self, renderable: RenderableType, options: ConsoleOptions | None = None
-    ) -> Iterable[Segment]:
-        """The parts of a view, each before it is cut to its column."""
-        for segment in super().render(renderable, options):
-            yield (
-                segment
-                if segment.control
-                else Segment(for_terminal(segment.text, lines=True), segment.style)
-            )
-
-
-class Rows(Table):
-    """A table of texts: a cell that is a string has no markup in it."""
-
-    @override
-    def add_row(
-        self,
-        *cells: RenderableType | None,
-        style: StyleType | None = None,
-        end_section: bool = False,
-    ) -> None:
-        """A row."""
-        texts = [Text(lines(cell)) if isinstance(cell, str) else cell for cell in cells]
-        super().add_row(*texts, style=style, end_section=end_section)
-
-    @override
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """In a pipe no line ends in blanks, which fill up the last column."""
-        shown = super().__rich_console__(console, options)
-        if console.is_terminal:
-            yield from shown
-            return
-        for line in Segment.split_lines(one for one in shown if isinstance(one, Segment)):
-            yield Segment("".join(segment.text for segment in line).rstrip(" "))
-            yield Segment.line()
 
 
 def lines(text: str) -> str:
     """Text of others, with its line ends. Rich drops some control codes without a trace: they
     are to be seen.
     """
+    from duckstring.model.foreign import for_terminal
+
     return for_terminal(text, lines=True)
+
+
+def escape(text: str) -> str:
+    """Text of others, such that nothing in it is rich's markup."""
+    from rich.markup import escape as escaped
+
+    return escaped(text)
 
 
 def is_live() -> bool:
@@ -120,6 +90,8 @@ def table(
     ``last`` says what becomes of the last column where the terminal is too narrow; the others stay
     whole as long as they can.
     """
+    from duckstring_cli.screens import Rows
+
     gives_way = last != "whole" and out().is_terminal
     made = Rows(
         box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim", expand=gives_way
@@ -150,11 +122,15 @@ def shorten(text: str, most: int) -> str:
 
 def word(status: str, text: str | None = None) -> Text:
     """A status in its colour."""
+    from rich.text import Text
+
     return Text(text or status, style=STYLES.get(status, ""))
 
 
 def refuse(error: DuckstringError) -> None:
     """One line (or one for each fault), the author's traceback if there is one, and what to do."""
+    from rich.text import Text
+
     console = err()
     whole = not console.is_terminal  # a terminal breaks between words, a pipe gets one line
     for line in filter(str.strip, lines(hints.addressed(error.message)).splitlines()):
@@ -172,6 +148,8 @@ def warn(text: str) -> None:
 
 def note(text: str) -> None:
     """Something beside the answer, such as what to type next."""
+    from rich.text import Text
+
     err().print(Text(lines(hints.addressed(text)), style="dim"), soft_wrap=True)
 
 
@@ -182,6 +160,8 @@ def say(text: str) -> None:
 
 def print_json(value: object) -> None:
     """The same answer for programs."""
+    from duckstring.model.foreign import json_text
+
     sys.stdout.write(json_text(value, indent=2) + "\n")
 
 
@@ -245,6 +225,10 @@ def between(start: str | None, end: str | None) -> float | None:
 
 def rule(window: WindowTold) -> str:
     """A Window's rule in words."""
+    from datetime import timedelta
+
+    from duckstring.model.windows import Window, in_words
+
     until = read_instant(window["until"])
     every, duration = timedelta(seconds=window["every"]), timedelta(seconds=window["duration"])
     return in_words(
@@ -272,24 +256,36 @@ def error_text(error: str | None, message: str | None) -> str:
     return lines(": ".join(filter(None, (error, message))))
 
 
+class Part(str):
+    """What long work calls ``OnStep`` with for a part of the step under way."""
+
+    __slots__ = ()
+
+
 class Steps:
-    """Progress of long work: a spinner for people, one line a step for logs, how long each took
-    for both.
+    """Progress of long work: how long each step took, and which part of it is under way.
+
+    For people the step under way is one line that counts its seconds. In a pipe each part is a line
+    as it begins, and each step one as it ends.
     """
 
     def __init__(self) -> None:
         self._console = err()
-        self._status = self._console.status("") if self._console.is_terminal else None
-        self._name, self._began = "", 0.0
+        self._name, self._part, self._began = "", "", 0.0
+        self._live = _line(self._console, self._now) if self._console.is_terminal else None
         self.took: list[tuple[str, float]] = []
 
     def __call__(self, name: str) -> None:
-        """The next step begins; the one before it is done."""
+        """The next step begins, and the one before it is done; or a part of a step begins."""
+        if isinstance(name, Part):
+            self._part = lines(name)
+            if self._name and not self._live:
+                self._console.print(f"  [dim]{escape(self._part)}[/]", soft_wrap=True)
+            return
         self.done()
-        self._name, self._began = name, time.monotonic()
-        if self._status:
-            self._status.update(escape(name))
-            self._status.start()
+        self._name, self._part, self._began = lines(name), "", time.monotonic()
+        if self._live:
+            self._live.start()
 
     def done(self) -> None:
         """The step under way, if any, is done."""
@@ -301,15 +297,35 @@ class Steps:
         if self._name:
             self._close("[red]✗[/]")
 
+    def _now(self) -> str:
+        part = f" · {self._part}" if self._part else ""
+        return f"{self._name} {durations.age(time.monotonic() - self._began)}{part}"
+
     def _close(self, mark: str) -> None:
         seconds = time.monotonic() - self._began
-        if self._status:
-            self._status.stop()
+        if self._live:
+            self._live.stop()
         self._console.print(
             f"{mark} {escape(self._name)} [dim]{durations.brief(seconds)}[/]", soft_wrap=True
         )
         self.took.append((self._name, seconds))
         self._name = ""
+
+
+def _line(console: Console, now: Callable[[], str]) -> Live:
+    """A spinner and what ``now`` gives, read anew each time; cut where the screen ends."""
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text
+
+    spinner = Spinner("dots", style="green")
+
+    def shown() -> Text:
+        mark = spinner.render(time.monotonic())
+        assert isinstance(mark, Text)  # noqa: S101 - a spinner without words
+        return Text.assemble(mark, " ", now(), no_wrap=True, overflow="ellipsis")
+
+    return Live(console=console, get_renderable=shown, refresh_per_second=8, transient=True)
 
 
 @contextmanager
@@ -325,4 +341,4 @@ def steps() -> Iterator[Steps]:
 
 
 OnStep = Callable[[str], None]
-"""What long work calls with the name of each step as it begins."""
+"""What long work calls with the name of each step as it begins; a ``Part`` of it likewise."""

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 
 from duckstring.errors import OperatorError
-from duckstring_cli import board, live, render
+from duckstring_cli import board, live, render, screens
 from duckstring_cli.commands import runs
 from duckstring_cli.commands.logs import _Reader
 from duckstring_cli.commands.query import _copy, print_rows
@@ -47,7 +47,7 @@ class Shy(Exception):  # noqa: N818 - as an author calls it
 
 def printed(*views: Any, width: int = 70) -> str:
     """As a terminal gets it."""
-    console = render._Harmless(
+    console = screens.Harmless(
         file=io.StringIO(), force_terminal=True, width=width, highlight=False
     )
     for view in views:

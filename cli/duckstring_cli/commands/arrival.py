@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.text import Text
 
 from duckstring.errors import nearest
 from duckstring.model.answers import ArrivalAnswer, ArrivalRow
@@ -22,6 +20,7 @@ from duckstring_cli.commands.options import (
     open_client,
 )
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import escape
 
 KINDS: tuple[ArrivalKind, ...] = ("pulse", "tap")
 
@@ -113,6 +112,8 @@ def list_(
     catchment: CatchmentName = None,
 ) -> None:
     """POND's rules."""
+    from rich.text import Text
+
     picked = major_of(major, version)
     answer = open_client(catchment).arrivals(context.obj, major=picked)
     if as_json:
@@ -141,6 +142,7 @@ def remove(
             "--name", "-n", metavar="NAME", show_default=False, help="The same, as an option."
         ),
     ] = None,
+    as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -155,7 +157,7 @@ def remove(
     _print(
         open_client(catchment).remove_arrival(context.obj, chosen, major=picked),
         f"arrival {chosen} removed",
-        as_json=False,
+        as_json=as_json,
     )
 
 

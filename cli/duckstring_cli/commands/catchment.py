@@ -5,17 +5,19 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.text import Text
 
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments, render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
 from duckstring_cli.commands.options import AsJson
+from duckstring_cli.render import escape
+
+if TYPE_CHECKING:
+    from duckstring_cli.local.deployment import Source
 
 app = typer.Typer(help="Catchments: on this machine, and in AWS accounts.", no_args_is_help=True)
 
@@ -84,11 +86,12 @@ def init(
             help="Its port on 127.0.0.1; otherwise a free one.",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Set up a Catchment on this machine."""
     from duckstring_cli.local import catchment as local
 
-    local.init(
+    made = local.init(
         name,
         requirements=requirements,
         environment=env_file,
@@ -97,6 +100,9 @@ def init(
         port=port,
         on_notice=render.warn,
     )
+    if as_json:
+        render.print_json(_row(made, catchments.default()))
+        return
     render.say(f"[green]✓[/] Catchment [bold]{name}[/] is set up")
     render.err().print(f"[dim]Next: duckstring catchment start {name}[/]")
 
@@ -116,6 +122,7 @@ def configure(
     ] = None,
     arrivals: Arrivals = None,
     function_timeout: FunctionTimeout = None,
+    as_json: AsJson = False,
     catchment: Option = None,
 ) -> None:
     """Replace what a Catchment on this machine was given; without options, show it."""
@@ -129,6 +136,9 @@ def configure(
         arrivals=arrivals,
         function_timeout=function_timeout,
     )
+    if as_json:
+        render.print_json(_given(kept))
+        return
     for what, path in (("requirements", kept.requirements), ("environment", kept.environment)):
         render.say(f"{what}: {escape(str(path)) if path.exists() else 'none'}")
     render.say(
@@ -146,19 +156,35 @@ def configure(
         render.err().print(f"[dim]Next: duckstring catchment start {held.name}[/]")
 
 
+@app.command(epilog="Example: duckstring catchment prepare")
+def prepare() -> None:
+    """Install what Catchments on this machine share, so that the first start is quick.
+
+    The AWS emulator, the CDK and the functions' layers. A start does it as well, where it is not
+    done yet.
+    """
+    from duckstring_cli.local import catchment as local
+
+    with render.steps() as step:
+        local.prepare(step)
+
+
 @app.command(epilog="Example: duckstring catchment start dev")
-def start(name: Named = None, catchment: Option = None) -> None:
+def start(name: Named = None, as_json: AsJson = False, catchment: Option = None) -> None:
     """Start it. It goes on where it stopped."""
     held = catchments.find(name or catchment)
     with render.steps() as step:
         bring_up(held.name, step)
+    if as_json:
+        render.print_json(_row(catchments.find(held.name), catchments.default()))
+        return
     render.say(
         f"[green]✓[/] Catchment [bold]{held.name}[/] runs at {catchments.find(held.name).endpoint}"
     )
 
 
 @app.command(epilog="Example: duckstring catchment stop dev")
-def stop(name: Named = None, catchment: Option = None) -> None:
+def stop(name: Named = None, as_json: AsJson = False, catchment: Option = None) -> None:
     """Stop it. It keeps everything that it knows."""
     from duckstring_cli.local import catchment as local
 
@@ -166,6 +192,9 @@ def stop(name: Named = None, catchment: Option = None) -> None:
     with render.steps() as step:
         step(f"Stopping {held.name}")
         ran = local.stop(held.name)
+    if as_json:
+        render.print_json(_row(held, catchments.default()) | {"was_running": ran})
+        return
     render.say(
         f"[green]✓[/] Catchment [bold]{held.name}[/] {'is stopped' if ran else 'was not running'}"
     )
@@ -222,10 +251,14 @@ def connect(
     region: Annotated[
         str | None, typer.Option("--region", metavar="REGION", help="The AWS region it is in.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a Catchment in an AWS account known here."""
     catchments.connect(name, stack=stack, profile=profile or "", region=region or "")
     answer = Client(catchments.find(name)).hello()
+    if as_json:
+        render.print_json(_row(catchments.find(name), catchments.default()) | dict(answer))
+        return
     render.say(
         f"[green]✓[/] Catchment [bold]{name}[/] answers: {answer['lines']} Ponds, version "
         f"{answer['version']}"
@@ -235,6 +268,8 @@ def connect(
 @app.command("list", epilog="Example: duckstring catchment list")
 def list_(as_json: AsJson = False) -> None:
     """The Catchments known here; the default one is marked."""
+    from rich.text import Text
+
     held, default = catchments.catchments(), catchments.default()
     if as_json:
         render.print_json([_row(one, default) for one in held])
@@ -258,19 +293,40 @@ def list_(as_json: AsJson = False) -> None:
 
 
 @app.command("set-default", epilog="Example: duckstring catchment set-default prod")
-def set_default(name: MustName) -> None:
+def set_default(name: MustName, as_json: AsJson = False) -> None:
     """Use this Catchment where none is named."""
     catchments.set_default(name)
+    if as_json:
+        render.print_json(_row(catchments.find(name), name))
+        return
     render.say(f"[green]✓[/] [bold]{name}[/] is the default Catchment")
 
 
 @app.command(epilog="Example: duckstring catchment disconnect prod")
-def disconnect(name: MustName) -> None:
+def disconnect(name: MustName, as_json: AsJson = False) -> None:
     """Forget a Catchment. Nothing is removed where it is; one on this machine must be stopped."""
     from duckstring_cli.local import catchment as local
 
     local.disconnect(name)
+    if as_json:
+        render.print_json({"name": name, "default": catchments.default()})
+        return
     render.say(f"[green]✓[/] [bold]{name}[/] is forgotten here")
+
+
+def _given(kept: Source) -> dict[str, object]:
+    """What a local Catchment was given; None: nothing."""
+
+    def text(path: Path) -> str | None:
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    return {
+        "name": kept.name,
+        "requirements": str(kept.requirements) if kept.requirements.exists() else None,
+        "environment": str(kept.environment) if kept.environment.exists() else None,
+        "arrivals": text(kept.arrivals),
+        "function_timeout_seconds": int(text(kept.function_timeout) or 900),
+    }
 
 
 def _row(held: Catchment, default: str | None) -> dict[str, object]:

@@ -6,13 +6,11 @@ import sys
 from typing import TYPE_CHECKING, Annotated, assert_never, get_args
 
 import typer
-from rich.markup import escape
 
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import ComputeRow, ControlAnswer, LineState
 from duckstring.model.catalog import MOST_RETRIES
-from duckstring.model.compute import PinnedPlace, mebibytes
-from duckstring_cli import board, render
+from duckstring_cli import render
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
@@ -24,8 +22,9 @@ from duckstring_cli.commands.options import (
     repeated,
     typed,
 )
-from duckstring_cli.commands.trigger import Watch, follow, not_received
+from duckstring_cli.commands.trigger import Watch, check_output, follow, not_received
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
     from duckstring.engine.signals import Verb
@@ -36,7 +35,6 @@ app = typer.Typer(
 )
 
 _DOWN = {"failed", "killed"}
-_PLACES: tuple[str, ...] = get_args(PinnedPlace)
 
 
 @app.command(epilog="Example: duckstring control wake sales --watch")
@@ -45,6 +43,7 @@ def wake(
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Run POND once, alone.
@@ -52,7 +51,7 @@ def wake(
     As soon as its Sources hold something newer; they are asked for nothing. Ends a failure or a
     kill.
     """
-    _send(catchment, pond, "wake", major=major_of(major, version), watch=watch)
+    _send(catchment, pond, "wake", major=major_of(major, version), watch=watch, as_json=as_json)
 
 
 @app.command(epilog="Example: duckstring control force sales --watch")
@@ -61,13 +60,14 @@ def force(
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Run POND again now, at the freshness that it has.
 
     Waits for what is in flight. Its Sinks do not run. Ends a failure or a kill.
     """
-    _send(catchment, pond, "force", major=major_of(major, version), watch=watch)
+    _send(catchment, pond, "force", major=major_of(major, version), watch=watch, as_json=as_json)
 
 
 @app.command(epilog="Example: duckstring control sleep reports --upstream")
@@ -81,10 +81,13 @@ def sleep(
     ] = False,
     major: Major = None,
     version: OfVersion = None,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Forget what is wanted of POND, and its Wave or Tide. What runs already is finished."""
-    _send(catchment, pond, "sleep", major=major_of(major, version), upstream=upstream)
+    _send(
+        catchment, pond, "sleep", major=major_of(major, version), upstream=upstream, as_json=as_json
+    )
 
 
 @app.command(epilog="Example: duckstring control kill sales")
@@ -93,6 +96,7 @@ def kill(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     major: Major = None,
     version: OfVersion = None,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Stop POND's runs and their workers.
@@ -108,15 +112,19 @@ def kill(
         and not typer.confirm(f"Kill {named}: stop its runs, and keep it down?", err=True)
     ):
         raise OperatorError("Nothing was killed.")
-    _send(catchment, pond, "kill", major=picked)
+    _send(catchment, pond, "kill", major=picked, as_json=as_json)
 
 
 @app.command(epilog="Example: duckstring control clear sales")
 def clear(
-    pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None
+    pond: PondName,
+    major: Major = None,
+    version: OfVersion = None,
+    as_json: AsJson = False,
+    catchment: CatchmentName = None,
 ) -> None:
     """End a failure or a kill without running POND. It runs if something still wants it."""
-    _send(catchment, pond, "clear", major=major_of(major, version))
+    _send(catchment, pond, "clear", major=major_of(major, version), as_json=as_json)
 
 
 @app.command(
@@ -145,6 +153,7 @@ def failure_budget(
             help="Fresh runs after a failure, as Sources move on.",
         ),
     ] = None,
+    as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -156,6 +165,9 @@ def failure_budget(
     answer = open_client(catchment).failure_budget(
         pond, major=major_of(major, version), immediate_retries=immediate, source_retries=source
     )
+    if as_json:
+        render.print_json(answer)
+        return
     spent = f", {answer['failures']} failed in a row" if answer["failures"] else ""
     budgets = (
         f"failure-budget: immediate {answer['immediate_retries']}, source "
@@ -204,6 +216,8 @@ def compute(
     Ripple runs in the function; one that overran it or wanted more memory goes on as a task, and
     its next runs begin as one while they need it.
     """
+    from duckstring_cli import board
+
     place = _place(on)
     mib = _memory(memory, on)
     if ripple is not None and on is None:
@@ -230,12 +244,17 @@ def compute(
 
 
 def _place(on: str | None) -> str | None:
-    if on is not None and on not in _PLACES:
-        raise BadInputError(f"--on {on}: allowed: {', '.join(_PLACES)}.", hint=nearest(on, _PLACES))
+    from duckstring.model.compute import PinnedPlace
+
+    places: tuple[str, ...] = get_args(PinnedPlace)
+    if on is not None and on not in places:
+        raise BadInputError(f"--on {on}: allowed: {', '.join(places)}.", hint=nearest(on, places))
     return on
 
 
 def _memory(text: str | None, on: str | None) -> int | None:
+    from duckstring.model.compute import mebibytes
+
     if text is None:
         return None
     if on != "task":
@@ -251,6 +270,8 @@ def _memory(text: str | None, on: str | None) -> int | None:
 
 
 def _where(row: ComputeRow) -> str:
+    from duckstring_cli import board
+
     now = f"{row['name']} runs {render.place(row['task_mib'])} from its next attempt on"
     if row["pin"] is None:
         return f"{now}; the line finds out by itself again"
@@ -267,10 +288,15 @@ def _send(
     major: int | None,
     watch: bool = False,
     upstream: bool = False,
+    as_json: bool = False,
 ) -> None:
+    check_output(watch=watch, as_json=as_json)
     client, named = open_client(catchment), repeated(catchment)
     before = client.status() if watch else None
     answer = client.control(pond, verb, major=major, upstream=upstream)
+    if as_json:
+        render.print_json(answer)
+        return
     render.say(f"[bold]{', '.join(answer['lines'])}[/]: {escape(_outcome(verb, answer))}")
     for warning in answer["warnings"]:
         render.warn(warning)
@@ -287,6 +313,8 @@ def _send(
 
 
 def _outcome(verb: Verb, answer: ControlAnswer) -> str:
+    from duckstring_cli import board
+
     held = answer["status"]
     match verb:
         case "wake":

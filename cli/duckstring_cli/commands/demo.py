@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.text import Text
 
 from duckstring.model.sql import quoted
 from duckstring_cli import catchments, durations, render
@@ -16,6 +14,7 @@ from duckstring_cli.client import Client
 from duckstring_cli.commands.catchment import bring_up
 from duckstring_cli.commands.query import print_rows
 from duckstring_cli.commands.trigger import follow
+from duckstring_cli.render import escape
 
 NAME = "dev"
 OUTLET = "reports"
@@ -89,6 +88,8 @@ def _show_reports(client: Client) -> None:
 
 
 def _next_steps(folder: Path) -> None:
+    from rich.text import Text
+
     lines = {
         "duckstring status": "watch the Catchment",
         f"duckstring query {OUTLET} [TABLE]": "its tables; TABLE shows one",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.text import Text
 
 from duckstring.errors import OperatorError
 from duckstring.model.answers import DeployAnswer, DeployedPond
@@ -16,6 +14,10 @@ from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client, repeated, typed
 from duckstring_cli.commands.plan import show_plan
+from duckstring_cli.render import escape
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _FEW = 4
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from duckstring.errors import OperatorError, nearest
 from duckstring_cli import catchments, hints, render
-from duckstring_cli.checkup import Checked, Diagnosis, Finding, examine
 from duckstring_cli.client import Client, translated_errors
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
-from duckstring_cli.dead import QUEUES, DeadLetterQueues
+from duckstring_cli.dead import QUEUES
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import escape
+
+if TYPE_CHECKING:
+    from duckstring_cli.checkup import Checked, Diagnosis, Finding
 
 app = typer.Typer(
     help="Find out what is wrong with a Catchment. Exit code 1 if something is.",
@@ -35,6 +37,8 @@ def doctor(
     Versions, functions, queues, letters that were given up, alarms, tasks, and lines whose words
     got lost.
     """
+    from duckstring_cli.checkup import examine
+
     if context.invoked_subcommand:
         context.obj = catchment
         return
@@ -80,6 +84,8 @@ def redrive(
 
     First repair what they died of: `duckstring doctor` says it. One that dies again comes back.
     """
+    from duckstring_cli.dead import DeadLetterQueues
+
     if queue is not None and queue not in QUEUES:
         raise BadInputError(
             f"There is no queue {queue!r}; there are {', '.join(QUEUES)}.",
@@ -123,6 +129,8 @@ def _patient(client: Client) -> Diagnosis:
     """With the stack's outputs as they are now: remembered ones could be those of the version
     before.
     """
+    from duckstring_cli.checkup import Diagnosis
+
     outputs = catchments.read_outputs(client.catchment)
     access = catchments.session(client.catchment)
     return Diagnosis(client, outputs, cache(lambda service: _open(access, service)))

@@ -7,21 +7,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from duckstring.errors import OperatorError, nearest
 from duckstring.model import names
 from duckstring.model.answers import AttemptRow, RunAnswer
-from duckstring.model.foreign import for_terminal, json_text
-from duckstring.model.verdicts import ENDED
 from duckstring_cli import catchments, render
 from duckstring_cli.client import Client, translated_errors
 from duckstring_cli.commands.options import CatchmentName, open_client, repeated
 from duckstring_cli.errors import BadInputError, BrokenOffError
-from duckstring_cli.logbook import PLATFORM, Entry, Logbook
+
+if TYPE_CHECKING:
+    from duckstring_cli.logbook import Entry, Logbook
 
 _BEFORE = timedelta(seconds=5)
 """The worker's clock and the log's may disagree."""
@@ -125,6 +124,8 @@ class _Reader:
 
     @property
     def log(self) -> Logbook:
+        from duckstring_cli.logbook import Logbook
+
         if self._log is None:
             self._log = Logbook(catchments.session(self._client.catchment).client("logs"))
         return self._log
@@ -185,6 +186,10 @@ class _Reader:
         return {(row["ripple"], row["attempt"]) for _, row in found}
 
     def _print(self, entry: Entry, row: AttemptRow) -> None:
+        from rich.text import Text
+
+        from duckstring.model.foreign import for_terminal, json_text
+
         if self._as_json:
             common = {
                 "at": entry.moment,
@@ -226,6 +231,8 @@ class _Reader:
 
 
 def _brief(value: object) -> str:
+    from duckstring.model.foreign import json_text
+
     plain = isinstance(value, str) and value.isprintable() and " " not in value
     return render.shorten(str(value) if plain else json_text(value), _LONGEST_FIELD)
 
@@ -286,6 +293,8 @@ def _of_attempt(entries: Iterator[Entry], row: AttemptRow) -> Iterator[Entry]:
     """Of a stream, the invocations that were of this attempt: an environment makes one after the
     other.
     """
+    from duckstring_cli.logbook import PLATFORM
+
     invocation: list[Entry] = []
     for entry in entries:
         if entry.text.startswith(PLATFORM[0]):
@@ -296,6 +305,8 @@ def _of_attempt(entries: Iterator[Entry], row: AttemptRow) -> Iterator[Entry]:
 
 
 def _kept(invocation: Sequence[Entry], row: AttemptRow) -> Iterator[Entry]:
+    from duckstring_cli.logbook import PLATFORM
+
     asked = {
         str(one["request_id"])
         for one in [row, *(row.get("invocations") or ())]
@@ -314,6 +325,8 @@ def _without_echo(invocation: Sequence[Entry]) -> list[Entry]:
     """Without what Lambda says of the error by which a worker tells the state machine: the
     worker has logged the author's before.
     """
+    from duckstring.model.verdicts import ENDED
+
     kept: list[Entry] = []
     for entry in invocation:
         kept.append(entry)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from duckstring.errors import OperatorError, nearest
 from duckstring.model import names
@@ -28,6 +27,7 @@ from duckstring_cli.commands.options import (
 )
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.kinds import TEMPLATES
+from duckstring_cli.render import escape
 
 app = typer.Typer(help="A Pond's project; taking a Pond out of a Catchment.", no_args_is_help=True)
 app.command("check", epilog="Example: duckstring pond check . --offline")(check)
@@ -65,6 +65,7 @@ def init(
         Path | None,
         typer.Option("--into", metavar="DIR", help="The folder to write; otherwise ./NAME."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a new Pond's project, with Puddles and tests that pass."""
     for one in (name, source):
@@ -85,7 +86,10 @@ def init(
     from duckstring_cli import demos
 
     target = into or Path(name)
-    demos.write_project(name, target, chosen, source=source)
+    files = demos.write_project(name, target, chosen, source=source)
+    if as_json:
+        render.print_json({"folder": str(target), "files": [str(file) for file in files]})
+        return
     render.say(f"[green]✓[/] {escape(str(target))} written")
     where = escape(shlex.quote(str(target)))
     render.err().print(
@@ -124,6 +128,7 @@ def demo(
             "--external", help="Pipelines that run on an external engine, as proxy Ponds."
         ),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write out a demo: Ponds to read, change and deploy."""
     if flights and external:
@@ -133,6 +138,9 @@ def demo(
     kind: Literal["flights", "external"] = "external" if external else "flights"
     target = folder or Path(f"duckstring-{kind}")
     files = demos.write_demo(kind, target)
+    if as_json:
+        render.print_json({"folder": str(target), "files": [str(file) for file in files]})
+        return
     render.say(f"[green]✓[/] {len(files)} files of the {kind} demo in {escape(str(target))}")
     render.err().print(
         f"[dim]Next: duckstring deploy {escape(str(target))} --all[/]", soft_wrap=True

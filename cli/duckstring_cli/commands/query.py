@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
-from rich.markup import escape
-from rich.text import Text
 
 from duckstring.errors import OperatorError
 from duckstring.model.answers import TableRow, TablesAnswer
-from duckstring.model.foreign import for_terminal, harmless_json
 from duckstring.model.sql import quoted
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
+    AsJson,
     CatchmentName,
     Major,
     OfVersion,
@@ -29,9 +27,11 @@ from duckstring_cli.commands.options import (
     open_client,
 )
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
+    from rich.text import Text
 
 DEFAULT_LIMIT = 20
 _WIDEST = 40
@@ -136,6 +136,7 @@ def get(
             help="Ends in .parquet, .csv or .json; otherwise TABLE.parquet.",
         ),
     ] = None,
+    as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -150,7 +151,7 @@ def get(
     target = file or Path(f"{table}.parquet")
     if target.is_dir():
         target = target / f"{table}.parquet"
-    _save(client.catchment, snapshot, f"FROM {quoted(table)}", target)
+    _save(client.catchment, snapshot, f"FROM {quoted(table)}", target, as_json=as_json)
 
 
 def sql_of(text: str) -> str:
@@ -186,6 +187,8 @@ def limited(select: str, limit: int | None) -> str:
 
 
 def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
+    from rich.text import Text
+
     if as_json:
         render.print_json(snapshot)
         return
@@ -218,6 +221,8 @@ def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
 
 def _as_of(row: TableRow) -> Text:
     """Nothing for a table that is as fresh as its Pond."""
+    from rich.text import Text
+
     if not row.get("older"):
         return Text("")
     return Text(
@@ -225,7 +230,14 @@ def _as_of(row: TableRow) -> Text:
     )
 
 
-def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Path) -> None:
+def _save(
+    catchment: Catchment,
+    snapshot: TablesAnswer,
+    select: str,
+    target: Path,
+    *,
+    as_json: bool = False,
+) -> None:
     from duckstring_cli import reading
 
     con = reading.connect(catchment, snapshot, select)
@@ -233,6 +245,9 @@ def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Pat
         step(f"Writing {target}")
         reading.ask(con, select, catchment, snapshot)
         rows = reading.save(con, select, target, catchment)
+    if as_json:
+        render.print_json({"file": str(target), "rows": rows, "f": snapshot["f"]})
+        return
     render.say(f"{render.count(rows)} row{'' if rows == 1 else 's'} in {escape(str(target))}")
 
 
@@ -301,6 +316,8 @@ def _copy(written: TextIO, style: str, *, to_terminal: bool) -> None:
     """To stdout: JSON the same everywhere, with escapes of its own; CSV as it is for programs,
     and harmless for a terminal.
     """
+    from duckstring.model.foreign import for_terminal, harmless_json
+
     if style == "csv" and not to_terminal:
         shutil.copyfileobj(written, sys.stdout)
         return
@@ -312,6 +329,8 @@ def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[
     """Rows as a table as wide as the terminal. Gives what there is to say of it: rows shown,
     whether there are more, columns left out.
     """
+    from rich.text import Text
+
     from duckstring_cli import reading
 
     columns = [_plain(name) for name in relation.columns]
@@ -339,6 +358,8 @@ def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[
 
 
 def _footnotes(rows: int, *, more: bool, hidden: list[str]) -> None:
+    from rich.text import Text
+
     console = render.err()
     if hidden:
         console.print(
@@ -364,6 +385,8 @@ def _cell(value: str | None) -> str:
 
 def _plain(text: str) -> str:
     """On one line, and harmless to a terminal: published data may hold its control codes."""
+    from duckstring.model.foreign import for_terminal
+
     return for_terminal(" ".join(text.split()))
 
 

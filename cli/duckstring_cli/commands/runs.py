@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.text import Text
 
 from duckstring.errors import nearest
 from duckstring.model import instants, names
@@ -26,6 +24,10 @@ from duckstring_cli.commands.options import (
     repeated,
 )
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import escape
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 STATUSES = ("running", "success", "pass", "failed", "killed")
 _FEW = 4
@@ -98,6 +100,8 @@ def show(
 
     Where and how long each Ripple ran, and what it raised, with the full traceback.
     """
+    from rich.text import Text
+
     try:
         names.parse_run(run)
     except ValueError as error:
@@ -131,6 +135,8 @@ def show(
 
 
 def _heading(run: RunRow) -> Text:
+    from rich.text import Text
+
     took = render.between(run["started"], run["finished"])
     ends = f", took {durations.brief(took)}" if took is not None else ", not finished"
     same = ", nothing changed" if run.get("changed") is False else ""
@@ -146,6 +152,8 @@ def _heading(run: RunRow) -> Text:
 
 
 def _print_attempts(attempts: list[AttemptRow], not_begun: list[str]) -> None:
+    from rich.text import Text
+
     if attempts:
         _print_table(attempts)
     else:
@@ -163,6 +171,8 @@ def _print_attempts(attempts: list[AttemptRow], not_begun: list[str]) -> None:
 
 
 def _print_table(attempts: list[AttemptRow]) -> None:
+    from rich.text import Text
+
     columns = {
         "RIPPLE": [Text(attempt["ripple"]) for attempt in attempts],
         "ATTEMPT": [Text(str(attempt["attempt"])) for attempt in attempts],
@@ -199,6 +209,8 @@ def _that_fit(columns: Mapping[str, list[Text]], width: int) -> dict[str, list[T
     """The columns that a terminal has room for, whole; the Ripple's name is shortened before its
     status or time goes.
     """
+    from rich.text import Text
+
     kept = dict(columns)
     for name in _FIRST_TO_GO:
         if _width(kept) <= width:
@@ -242,6 +254,8 @@ def _mebibytes(number: int | None) -> str:
 
 
 def _print_error(attempt: AttemptRow, *, named: str) -> None:
+    from rich.text import Text
+
     console = render.out()
     if attempt.get("resumes") and attempt["status"] == "running":
         console.print(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import RenderableType
 
 from duckstring.model.answers import LineStatus, StatusAnswer
 from duckstring_cli import render
@@ -21,6 +20,9 @@ from duckstring_cli.commands.options import (
     repeated,
 )
 from duckstring_cli.errors import BrokenOffError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _LAST_RUNS = 5
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from duckstring.errors import OperatorError
 from duckstring.model.answers import StatusAnswer
-from duckstring_cli import board, durations, render
+from duckstring_cli import durations, render
 from duckstring_cli.client import Client
 from duckstring_cli.commands import arrival, window
 from duckstring_cli.commands.options import (
+    AsJson,
     CatchmentName,
     Major,
     OfVersion,
@@ -22,7 +22,8 @@ from duckstring_cli.commands.options import (
     repeated,
     typed,
 )
-from duckstring_cli.errors import BrokenOffError
+from duckstring_cli.errors import BadInputError, BrokenOffError
+from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
     from duckstring_cli.follow import Follower
@@ -48,13 +49,14 @@ def tap(
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Pull once.
 
     Runs POND with something newer from its Sources, and lets them prepare the next.
     """
-    _send(catchment, pond, "tap", major=major_of(major, version), watch=watch)
+    _send(catchment, pond, "tap", major=major_of(major, version), watch=watch, as_json=as_json)
 
 
 @app.command(epilog="Example: duckstring trigger pulse reports --watch")
@@ -63,13 +65,14 @@ def pulse(
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Push once.
 
     Runs everything that POND needs, each once, in order, as of now.
     """
-    _send(catchment, pond, "pulse", major=major_of(major, version), watch=watch)
+    _send(catchment, pond, "pulse", major=major_of(major, version), watch=watch, as_json=as_json)
 
 
 @app.command(epilog="Example: duckstring trigger wave reports")
@@ -78,13 +81,14 @@ def wave(
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Pull always.
 
     Runs POND again each time it is done, as fast as its slowest Source allows.
     """
-    _send(catchment, pond, "wave", major=major_of(major, version), watch=watch)
+    _send(catchment, pond, "wave", major=major_of(major, version), watch=watch, as_json=as_json)
 
 
 @app.command(epilog="Example: duckstring trigger tide reports 1d")
@@ -99,21 +103,47 @@ def tide(
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Keep POND no staler than BOUND."""
     seconds = durations.parse(bound).total_seconds()
     if seconds < _A_MINUTE:
         render.err().print(f"[dim]{_PRECISION}[/]", soft_wrap=True)
-    _send(catchment, pond, "tide", major=major_of(major, version), watch=watch, bound=seconds)
+    _send(
+        catchment,
+        pond,
+        "tide",
+        major=major_of(major, version),
+        watch=watch,
+        as_json=as_json,
+        bound=seconds,
+    )
 
 
 @app.command(epilog="Example: duckstring trigger remove reports")
 def remove(
-    pond: PondName, major: Major = None, version: OfVersion = None, catchment: CatchmentName = None
+    pond: PondName,
+    major: Major = None,
+    version: OfVersion = None,
+    as_json: AsJson = False,
+    catchment: CatchmentName = None,
 ) -> None:
     """Remove POND's Wave or Tide. What runs already is finished."""
-    _send(catchment, pond, "remove", major=major_of(major, version), watch=False)
+    _send(catchment, pond, "remove", major=major_of(major, version), as_json=as_json)
+
+
+def check_output(*, watch: bool, as_json: bool) -> None:
+    """Refuse what is for people and for programs at once.
+
+    Raises:
+        BadInputError: both are asked for.
+    """
+    if watch and as_json:
+        raise BadInputError(
+            "Give --watch or --json, not both.",
+            hint="Follow it with: duckstring status POND --json",
+        )
 
 
 def _send(
@@ -122,12 +152,17 @@ def _send(
     kind: str,
     *,
     major: int | None,
-    watch: bool,
+    watch: bool = False,
+    as_json: bool = False,
     bound: float | None = None,
 ) -> None:
+    check_output(watch=watch, as_json=as_json)
     client = open_client(catchment)
     before = client.status() if watch else None
     answer = client.trigger(pond, kind, major=major, bound=bound)
+    if as_json:
+        render.print_json(answer)
+        return
     # A Catchment of an older version does not say whether the line has received it.
     applied = answer.get("applied")
     delivery = "received" if applied else "sent"
@@ -214,6 +249,8 @@ def follow(
 
 
 def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
+    from duckstring_cli import board
+
     target = follower.target
     held = follower.culprits[0] if follower.culprits else target
     if held is None or held["failure"] is None:

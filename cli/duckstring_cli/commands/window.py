@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from duckstring.model.answers import WindowAnswer, WindowTold
 from duckstring.model.instants import Instant, to_text
@@ -23,6 +22,7 @@ from duckstring_cli.commands.options import (
     repeated,
 )
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.render import escape
 
 app = typer.Typer(
     help=(
@@ -112,6 +112,7 @@ def add(
             help="Nothing opens from then on: a date or an instant, UTC.",
         ),
     ] = None,
+    as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -136,6 +137,9 @@ def add(
     answer = open_client(catchment).window(
         context.obj, "add", major=major_of(major, version), window=rule
     )
+    if as_json:
+        render.print_json(answer)
+        return
     added = next((held for held in answer["windows"] if held["name"] == name), None)
     if added is None:
         _not_received(answer, catchment)
@@ -223,6 +227,7 @@ def remove(
         str | None,
         typer.Option("--name", metavar="NAME", show_default=False, help="The same, as an option."),
     ] = None,
+    as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -237,6 +242,9 @@ def remove(
     answer = open_client(catchment).window(
         context.obj, "remove", major=major_of(major, version), name=chosen
     )
+    if as_json:
+        render.print_json(answer)
+        return
     if not answer["applied"]:
         _not_received(answer, catchment)
         return

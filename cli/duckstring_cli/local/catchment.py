@@ -23,12 +23,15 @@ from duckstring_cli.local.deployment import (
     Source,
     Synthesis,
     Target,
+    bootstrap,
+    build_layers,
     deploy,
     is_bootstrapped,
 )
-from duckstring_cli.local.home import catchment_folder
+from duckstring_cli.local.home import catchment_folder, locked
 from duckstring_cli.local.process import Running
-from duckstring_cli.local.tools import OnStep, ensure_tools, locked
+from duckstring_cli.local.tools import ensure_tools
+from duckstring_cli.render import OnStep
 
 _RESUMES = "SweepFunction"
 _WHOLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
@@ -131,6 +134,18 @@ def configure(
     return Source(one.name, folder)
 
 
+def prepare(on_step: OnStep = lambda _: None) -> None:
+    """Install and build what all Catchments of this machine share: what a first start would wait
+    for.
+
+    Raises:
+        OperatorError: something failed on the way.
+    """
+    ensure_tools(on_step)
+    on_step("Building the layers")
+    build_layers(on_step)
+
+
 def start(
     name: str | None = None, on_step: OnStep = lambda _: None, on_notice: OnStep = lambda _: None
 ) -> Started:
@@ -156,13 +171,11 @@ def start(
         deployed = current.get("StackStatus") not in _WHOLE or _tag(current) != digest
         if deployed:
             key = catchments.require_running(one)
-            target = Target(
-                tools=tools,
-                endpoint=str(one.endpoint),
-                key=key,
-                bootstrapped=is_bootstrapped(_whole(stacks)),
-            )
+            target = Target(tools=tools, endpoint=str(one.endpoint), key=key)
             with _nothing_half_made(one) if _is_first(current) else nullcontext():
+                if not is_bootstrapped(_whole(stacks)):
+                    on_step("Preparing the emulated account for the CDK")
+                    bootstrap(access.client("cloudformation"), tools.bootstrap)
                 deploy(
                     source,
                     target,

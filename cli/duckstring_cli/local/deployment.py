@@ -5,23 +5,33 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from botocore.exceptions import ClientError, WaiterError
+
+from duckstring.errors import OperatorError
 from duckstring_cli import stack
-from duckstring_cli.local.home import tools_folder
+from duckstring_cli.local.home import private_folder, tools_folder
 from duckstring_cli.local.keys import AccessKey
-from duckstring_cli.local.tools import CDK, PYTHON, OnStep, Tools, path_with_node, run
+from duckstring_cli.local.tools import CDK, PYTHON, Tools, path_with_node, run
+from duckstring_cli.render import OnStep, Part
 
 REGION = "us-east-1"
-ACCOUNT = "000000000000"
+_LAYERS = "layers: "
+_RESOURCE = re.compile(r"\| (?:CREATE|UPDATE|DELETE)_COMPLETE ")
+_A_FEW = 20
 _PRIVATE = 0o077
 """The umask of what is written for a deployment: it holds the Ripples' environment."""
 INPUTS_TAG = "duckstring:inputs"
 _TOOLKIT = "CDKToolkit"
+_BOOTSTRAP = {"CloudFormationExecutionPolicies": "arn:aws:iam::aws:policy/AdministratorAccess"}
+"""What ``cdk bootstrap`` takes where nothing is said."""
 _IMAGE = "duckstring-worker"
 """Of tasks. Nobody pulls it: ``tasks.py`` starts what would be in it."""
 
@@ -84,7 +94,6 @@ class Target:
     tools: Tools
     endpoint: str
     key: AccessKey
-    bootstrapped: bool
 
 
 class Synthesis:
@@ -92,17 +101,27 @@ class Synthesis:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._part = ""
+        self._on_part: OnStep = _unheard
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._done = self._pool.submit(self._synthesize)
 
-    def wait(self) -> None:
-        """Wait for the cloud assembly.
+    def wait(self, on_part: OnStep = lambda _: None) -> None:
+        """Wait for the cloud assembly. ``on_part``: gets what is done meanwhile.
 
         Raises:
             OperatorError: it could not be made.
         """
+        self._on_part = on_part
+        if self._part:
+            on_part(Part(self._part))
         self._done.result()
         self._pool.shutdown()
+
+    def _hear(self, line: str) -> None:
+        if part := _layer(line):
+            self._part = part
+            self._on_part(Part(part))
 
     def _synthesize(self) -> None:
         context = {
@@ -130,13 +149,63 @@ class Synthesis:
             env=env,
             cwd=stack.folder(),
             umask=_PRIVATE,
+            on_line=self._hear,
         )
+
+
+def build_layers(on_part: OnStep) -> None:
+    """Build the layers that all Catchments of this machine share, unless they are there.
+
+    Raises:
+        OperatorError: they could not be built.
+    """
+    private_folder(tools_folder())
+    run(
+        [sys.executable, "-m", "infra.prepare", str(tools_folder() / "layers"), PYTHON],
+        what="Building the layers",
+        hint="Check the network and the package index (pip's settings), then try again.",
+        env=_clean_environment(),
+        cwd=stack.folder(),
+        umask=_PRIVATE,
+        on_line=lambda line: on_part(Part(part)) if (part := _layer(line)) else None,
+    )
+
+
+def _unheard(_: str) -> None:
+    """Nobody waits yet."""
+
+
+def _layer(line: str) -> str:
+    """What ``infra/layers.py`` says that it does; empty: the line says something else."""
+    return line.removeprefix(_LAYERS) if line.startswith(_LAYERS) else ""
+
+
+class _Deployment:
+    """What the CDK's lines say of how far it is."""
+
+    def __init__(self, on_part: OnStep) -> None:
+        self._on_part = on_part
+        self._resources, self._said = 0, ""
+
+    def hear(self, line: str) -> None:
+        """One line. Of two hundred resources not each is worth a line of ours."""
+        if ": start: Publishing " in line and not self._resources:
+            self._say("uploading the functions and the layers")
+        elif _RESOURCE.search(line):
+            self._resources += 1
+            if self._resources % _A_FEW == 0:
+                self._say(f"{self._resources} resources")
+
+    def _say(self, part: str) -> None:
+        if part != self._said:
+            self._said = part
+            self._on_part(Part(part))
 
 
 def deploy(
     source: Source, target: Target, *, digest: str, synthesis: Synthesis, on_step: OnStep
 ) -> None:
-    """Bootstrap once, then deploy the synthesized stack.
+    """Deploy the synthesized stack into an account that is bootstrapped.
 
     Raises:
         OperatorError: the CDK refused.
@@ -152,12 +221,8 @@ def deploy(
     }
     quiet = ("--no-notices", "--no-version-reporting", "--no-color", "--ci")
     hint = f"The Catchment's log is {source.folder / 'server.log'}."
-    if not target.bootstrapped:
-        on_step("Preparing the emulated account for the CDK")
-        command = target.tools.cdk_command("bootstrap", f"aws://{ACCOUNT}/{REGION}", *quiet)
-        run(command, what="cdk bootstrap", hint=hint, env=env, cwd=source.folder, umask=_PRIVATE)
     on_step("Building the stack and the layers")
-    synthesis.wait()
+    synthesis.wait(on_step)
     on_step("Deploying the stack")
     command = target.tools.cdk_command(
         "deploy",
@@ -173,7 +238,39 @@ def deploy(
         *quiet,
         f"Duckstring-{source.name}",
     )
-    run(command, what="cdk deploy", hint=hint, env=env, cwd=source.folder, umask=_PRIVATE)
+    run(
+        command,
+        what="cdk deploy",
+        hint=hint,
+        env=env,
+        cwd=source.folder,
+        umask=_PRIVATE,
+        on_line=_Deployment(on_step).hear,
+    )
+
+
+def bootstrap(cloudformation: Any, template: Path) -> None:  # noqa: ANN401 - a boto3 client
+    """Prepare the account as ``cdk bootstrap`` does, with the CDK's own template.
+
+    Raises:
+        OperatorError: the stack could not be made.
+    """
+    try:
+        cloudformation.create_stack(
+            StackName=_TOOLKIT,
+            TemplateBody=template.read_text(encoding="utf-8"),
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": value} for key, value in _BOOTSTRAP.items()
+            ],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        waiter = cloudformation.get_waiter("stack_create_complete")
+        waiter.wait(StackName=_TOOLKIT, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    except (ClientError, WaiterError) as error:
+        raise OperatorError(
+            f"The emulated account cannot be prepared for the CDK: {error}",
+            hint="Stop the Catchment, and start it again.",
+        ) from error
 
 
 def is_bootstrapped(stacks: Mapping[str, object]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,3 +55,14 @@ def using(path: Path) -> Iterator[None]:
             f"{path} cannot be used: {error.strerror or error}.",
             hint="Let DUCKSTRING_HOME name a folder that you may write to.",
         ) from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, so that two commands do not do the same at once."""
+    with using(path.parent):
+        private_folder(path.parent)
+        handle = path.open("w")
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

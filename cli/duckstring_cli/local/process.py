@@ -23,8 +23,6 @@ from duckstring_cli.errors import WrongEmulatorError
 from duckstring_cli.local import serve
 from duckstring_cli.local.boot import boot_id
 from duckstring_cli.local.keys import answer_signature, ask_header, ensure_key, read_key
-from duckstring_cli.local.patches import check
-from duckstring_cli.local.tools import tail
 
 _STARTS_WITHIN = 60.0
 _STOPS_WITHIN = (8.0, 3.0)
@@ -144,6 +142,9 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
         OperatorError: it ended or did not answer in time.
         WrongEmulatorError: the emulator is not as this release needs it.
     """
+    from duckstring_cli.local.patches import check
+    from duckstring_cli.local.tools import tail
+
     folder.parent.chmod(0o700)
     ensure_key(folder)
     log = folder / "server.log"
@@ -202,6 +203,8 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
 
 
 def _wrong_emulator(log: str) -> WrongEmulatorError:
+    from duckstring_cli.local.patches import check
+
     _, opening, refusal = log.partition(check.OPENING)
     message, _, hint = refusal.strip().rpartition("\n" + check.HINT)
     return WrongEmulatorError(opening + message, hint=hint)

@@ -4,25 +4,25 @@ and Node from its wheel.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from duckstring.errors import OperatorError
 from duckstring_cli import stack
-from duckstring_cli.local.home import private_folder, tools_folder, using
+from duckstring_cli.local.home import locked, tools_folder
 from duckstring_cli.local.patches.expected import EXPECTED, MINISTACK
+from duckstring_cli.render import OnStep
 
 CDK = "2.1148.1"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-OnStep = Callable[[str], None]
+_CDK_PROGRAM = Path("node_modules", "aws-cdk", "bin", "cdk")
+_BOOTSTRAP = "bootstrap.yaml"
 _TAIL = 12
 
 
@@ -33,6 +33,8 @@ class Tools:
     emulator_python: Path
     cdk: Path
     node: Path
+    bootstrap: Path
+    """The template with which the CDK prepares an account."""
 
     def cdk_command(self, *arguments: str) -> list[str]:
         """A command line for the CDK CLI."""
@@ -65,10 +67,13 @@ def ensure_tools(on_step: OnStep) -> Tools:
             _install_emulator,
         )
         _once(cdk, on_step, f"Installing the CDK CLI ({CDK})", _install_cdk)
+        if not (cdk / _BOOTSTRAP).exists():
+            _write_bootstrap(cdk)
     return Tools(
         emulator_python=emulator / "bin" / "python",
-        cdk=cdk / "node_modules" / "aws-cdk" / "bin" / "cdk",
+        cdk=cdk / _CDK_PROGRAM,
         node=node(),
+        bootstrap=cdk / _BOOTSTRAP,
     )
 
 
@@ -77,18 +82,7 @@ def path_with_node() -> str:
     return f"{node().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file, so that two commands do not do the same at once."""
-    with using(path.parent):
-        private_folder(path.parent)
-        handle = path.open("w")
-    with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def run(
+def run(  # noqa: PLR0913 - as subprocess.run has them
     command: Sequence[str],
     *,
     what: str,
@@ -96,13 +90,16 @@ def run(
     env: dict[str, str] | None = None,
     cwd: Path | None = None,
     umask: int = -1,
+    on_line: OnStep = lambda _: None,
 ) -> None:
     """Run a command to its end. ``umask``: of the files that it makes; -1: as the user has it.
+    ``on_line``: gets each line of its output as it comes.
 
     Raises:
         OperatorError: it failed; the message ends with the tail of its output.
     """
-    done = subprocess.run(  # noqa: S603 - our own command line
+    said: list[str] = []
+    with subprocess.Popen(  # noqa: S603 - our own command line
         list(command),
         env=env,
         cwd=cwd,
@@ -110,11 +107,15 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        errors="backslashreplace",
         umask=umask,
-    )
-    if done.returncode:
-        raise OperatorError(f"{what} failed:\n{tail(done.stdout)}", hint=hint)
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in process.stdout:
+            said.append(line)
+            on_line(line.rstrip())
+    if process.returncode:
+        raise OperatorError(f"{what} failed:\n{tail(''.join(said))}", hint=hint)
 
 
 def tail(text: str) -> str:
@@ -172,3 +173,24 @@ def _install_cdk(folder: Path) -> None:
         hint="Check the network and npm's registry setting, then try again.",
         env={**os.environ, "PATH": path_with_node()},
     )
+
+
+def _write_bootstrap(cdk: Path) -> None:
+    """Keep the CDK's own template: its command takes seconds to put it into an account."""
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [str(node()), str(cdk / _CDK_PROGRAM), "bootstrap", "--show-template", "--no-notices"],
+        env={**os.environ, "PATH": path_with_node(), "CDK_DISABLE_CLI_TELEMETRY": "true"},
+        cwd=cdk,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise OperatorError(
+            f"The CDK's template cannot be had:\n{tail(done.stderr)}",
+            hint=f"Delete {cdk} and start again: it is installed anew.",
+        )
+    unfinished = cdk / f"{_BOOTSTRAP}.new"
+    unfinished.write_text(done.stdout, encoding="utf-8")
+    unfinished.replace(cdk / _BOOTSTRAP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ PROD = Catchment(name="prod", kind="aws", stack="Duckstring-prod", region="us-ea
 Door = Callable[[Mapping[str, object]], Mapping[str, Any]]
 
 
+@cache
+def _session() -> boto3.Session:
+    """One for all tests: a session of its own reads botocore's descriptions of services anew."""
+    return boto3.Session("key", "secret", region_name="us-east-1")
+
+
 class Bench:
     """Runs command lines against a made-up api function."""
 
@@ -37,7 +44,7 @@ class Bench:
         self._monkeypatch.setattr(
             catchments,
             "session",
-            lambda _: Access(boto3.Session("key", "secret", region_name="us-east-1"), None),
+            lambda _: Access(_session(), None),
         )
 
     def answers(self, results: Mapping[str, Any] | Door) -> None:
@@ -48,7 +55,7 @@ class Bench:
             found = results.get(str(request["op"]), {"error": f"no {request['op']}"})
             return found if "ok" in found else {"ok": True, "result": found}
 
-        self._monkeypatch.setattr(client, "LambdaDoor", lambda _: door)
+        self._monkeypatch.setattr(client, "open_door", lambda _: door)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         code = main.run(arguments)

@@ -80,7 +80,7 @@ def snapshot(
 
     monkeypatch.setattr(catchments, "find", lambda _: DEV)
     monkeypatch.setattr(catchments, "session", lambda _: Access(SESSION, s3))
-    monkeypatch.setattr(client, "LambdaDoor", lambda _: door)
+    monkeypatch.setattr(client, "open_door", lambda _: door)
     monkeypatch.chdir(tmp_path)
     return answer
 
@@ -277,6 +277,9 @@ def test_get_writes_the_whole_table_in_the_format_of_the_name(
     code, out, _ = run(capsys, "get", "reports", "routes", name)
     assert (code, out) == (0, f"30 rows in {name}\n")
     assert duckdb.sql(f"SELECT count(*), max(n) FROM '{tmp_path}/{name}'").fetchone() == (30, 29)
+    code, out, _ = run(capsys, "get", "reports", "routes", name, "--json")
+    assert code == 0
+    assert json.loads(out) | {"f": ""} == {"file": name, "rows": 30, "f": ""}
 
 
 @pytest.mark.usefixtures("snapshot")

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from duckstring.model.foreign import Masks
+from duckstring.model.masks import Masks
 
 TOKEN = "tok/en+wi\"th\\we ird\té%25&<'42"
 PEM = (

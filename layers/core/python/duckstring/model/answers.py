@@ -11,10 +11,12 @@ its start.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
-from duckstring.model.arrivals import ArrivalKind
-from duckstring.model.compute import PinnedPlace, Place, Why
+if TYPE_CHECKING:
+    from duckstring.model.arrivals import ArrivalKind
+    from duckstring.model.compute import PinnedPlace, Place, Why
+
 
 FindingKind = Literal["deploy", "outbox", "alarm", "execution"]
 LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]

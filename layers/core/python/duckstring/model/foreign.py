@@ -14,13 +14,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from duckstring.model.masks import Masks
+if TYPE_CHECKING:
+    from duckstring.model.masks import Masks
 
 __all__ = [
     "MOST",
-    "Masks",
     "Redactor",
     "cut",
     "for_terminal",
@@ -99,6 +99,9 @@ class Redactor:
         """``environment``: variables of which those count whose name says that they are secret;
         none of the product's own.
         """
+        # Who shows text has no use for the patterns of secrets: the command starts without them.
+        from duckstring.model.masks import Masks  # noqa: PLC0415
+
         known = {
             name: value for name, value in (environment or {}).items() if not name.startswith(_OURS)
         }
