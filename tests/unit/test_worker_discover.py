@@ -35,7 +35,13 @@ def test_ripples_come_in_topological_order_with_their_hints():
         "@ripple\ndef a(pond): print('loud')\n"
     )
     answer = found(source, files={"src/steps.py": HEAD + "@ripple\ndef c(): pass\n"})
-    plain = {"always_run": False, "timeout_seconds": None, "memory_mib": None, "on_kill": False}
+    plain = {
+        "always_run": False,
+        "timeout_seconds": None,
+        "memory_mib": None,
+        "on_kill": False,
+        "pauses": False,
+    }
     assert answer == {
         "ok": True,
         "ripples": [
@@ -48,6 +54,7 @@ def test_ripples_come_in_topological_order_with_their_hints():
                 "timeout_seconds": 5400,
                 "memory_mib": 4096,
                 "on_kill": True,
+                "pauses": False,
             },
         ],
     }
