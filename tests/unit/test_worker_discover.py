@@ -60,6 +60,19 @@ def test_ripples_come_in_topological_order_with_their_hints():
     }
 
 
+def test_a_proxy_is_known_to_wait_by_pausing():
+    source = HEAD + (
+        "from duckstring.external import Env, HttpJob\n"
+        "job = HttpJob(Env('ENGINE'), start='/runs', status='/runs/{id}')\n"
+        "@ripple(timeout='6h')\ndef run(pond):\n    run = job.run(pond)\n"
+        "@ripple(timeout='6h', parents=[run])\ndef compute(pond): pass\n"
+    )
+    assert {one["name"]: one["pauses"] for one in found(source)["ripples"]} == {
+        "run": True,
+        "compute": False,
+    }
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
