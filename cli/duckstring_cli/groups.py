@@ -59,7 +59,7 @@ ENTRIES = (
     Entry(
         "init",
         "init:init",
-        "Write a workspace for several Ponds: a README, and a workflow that checks, tests and plans.",
+        "Write a workspace for several Ponds, with a workflow for CI.",
         "Example: duckstring init shop",
     ),
     Entry("catchment", "catchment", "Catchments: on this machine, and in AWS accounts."),

@@ -399,9 +399,10 @@ def test_a_failed_glue_run_gives_its_message_and_its_error_log(pond):
     with pytest.raises(ExternalRunFailedError) as failed:
         engine.job.run(pond)
     assert failed.value.message == (
-        f"Glue job sales, run {run_id}, ended TIMEOUT: ValueError: no prices for [eu] "
+        f"ValueError: no prices for [eu] "
         f"https://{REGION}.console.aws.amazon.com/cloudwatch/home?region={REGION}"
-        f"#logsV2:log-groups/log-group/$252Faws-glue$252Fjobs$252Ferror/log-events/{run_id}"
+        f"#logsV2:log-groups/log-group/$252Faws-glue$252Fjobs$252Ferror/log-events/{run_id} "
+        f"(Glue job sales, run {run_id}, ended TIMEOUT)"
     )
 
 
@@ -412,8 +413,8 @@ def test_a_failed_batch_job_gives_reason_and_log(pond):
 
     with pytest.raises(ExternalRunFailedError) as failed:
         engine.job.run(pond)
-    assert "ended FAILED: Essential container in task exited" in failed.value.message
-    assert failed.value.message.endswith(failed.value.url)
+    assert failed.value.message.startswith("Essential container in task exited")
+    assert f"{failed.value.url} (" in failed.value.message
     assert "log-group/$252Faws$252Fbatch$252Fjob/log-events/" in failed.value.url
 
 
@@ -424,7 +425,7 @@ def test_a_failed_execution_gives_error_and_cause(pond, time):
 
     with pytest.raises(
         ExternalRunFailedError,
-        match=r"ended FAILED: NoPrices: There are no prices for \[eu\]\. https://.*/details/arn",
+        match=r"^NoPrices: There are no prices for \[eu\]\. https://.*/details/arn.*FAILED\)$",
     ):
         turns(engine.job, pond, between=waiting(time))
 
@@ -655,6 +656,6 @@ def test_a_run_that_may_exist_and_is_not_found_is_not_called_cancelled(lookup, p
     calls.before[lookup.list] = [told(lookup.list, "AccessDeniedException")]
     with pytest.raises(
         CancelRefusedError,
-        match=r"whether a run was started is not known: .* AccessDeniedException: No",
+        match=r"whether a run was started under the key \S+ is not known: .* AccessDenied\w+: No",
     ):
         lookup.job.cancel(pond)

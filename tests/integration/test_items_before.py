@@ -56,6 +56,7 @@ def test_its_state_and_its_published_tables_are_read(here):
     store = DynamoStateStore(here.clients, here.settings.table)
     held = store.load(SALES)
     assert (held.state.snapshot, sorted(held.state.runs)) == (41, [42])
+    assert [spec.pauses for spec in held.state.release.ripples] == [False] * 3
     assert store.read(SALES, 41).tables == held.state.tables
 
 

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.letter_form import checked_object
+from duckstring.engine.effects import Effect
 from duckstring.engine.state import Down
 from duckstring.engine.step import step
 from duckstring.model.instants import from_text
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 
 RECORDED = Path(__file__).parent / "items_before" / "steps.json.gz"
 STEPS = json.loads(gzip.decompress(RECORDED.read_bytes()))
@@ -32,10 +35,21 @@ def test_each_recorded_step_is_taken_again() -> None:
         signal = codec.signal_of(letter)
         stepped = step(state, signal, from_text(one["now"]))
         assert stepped.state == codec.state_from_text(one["after"]), one
-        assert stepped.effects == codec.outbox_from_text(one["effects"], state.line), one
+        effects = tuple(_without_errors(effect) for effect in stepped.effects)
+        assert effects == codec.outbox_from_text(one["effects"], state.line), one
         taken[letter["kind"]] += 1
     assert len(taken) == 19
     assert sum(taken.values()) == 544
+
+
+def _without_errors(effect: Effect) -> Effect:
+    """As that release said it: a cause without the name of its error."""
+    report, reason = getattr(effect, "report", None), getattr(effect, "reason", "")
+    if report is not None and report.down is not None:
+        return replace(effect, report=replace(report, down=replace(report.down, error="")))
+    if " failed: " in reason:
+        return replace(effect, reason=re.sub(r" failed: \w+: ", " failed: ", reason))
+    return effect
 
 
 def test_an_outbox_of_before_without_a_cause_names_the_line_itself() -> None:

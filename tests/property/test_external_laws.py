@@ -5,6 +5,8 @@
 - The Ripple ends when the run has ended, as it ended, and not before: an unknown state is one of a
   run that goes on.
 - A run's id is remembered before it is first looked at.
+- A Ripple whose credentials are refused fails only where no run was started: a retry would start a
+  second run beside the first.
 - A killed try's run is cancelled, if there is one, and a cancel is carried out once at most.
 """
 
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 from duckstring.external import core
 from duckstring.external.core import ExternalRun, Seen
 from duckstring.external.errors import (
+    AccessRefusedError,
     BusyError,
     CancelRefusedError,
     ExternalRunFailedError,
@@ -35,7 +38,15 @@ class WorkerDied(BaseException):
 
 ACTIVE = ("PENDING", "RUNNING", "PONDERING", "", "succeeded?")
 ENDS = {"SUCCEEDED": "succeeded", "FAILED": "failed", "STOPPED": "cancelled"}
-FAULTS = ("none", "died before", "died after", "busy", "in doubt, not done", "in doubt, done")
+FAULTS = (
+    "none",
+    "died before",
+    "died after",
+    "busy",
+    "no access",
+    "in doubt, not done",
+    "in doubt, done",
+)
 
 
 @dataclass
@@ -68,6 +79,8 @@ class ScriptedEngine:
                 raise WorkerDied
             case "busy":
                 raise BusyError("429", in_doubt=False, wait=40.0)
+            case "no access":
+                raise AccessRefusedError("401")
             case "in doubt, not done":
                 raise BusyError("503", in_doubt=True)
         done = carry_out()
@@ -175,6 +188,9 @@ def turn(engine, pond):
         return core.run(engine, pond)
     except ExternalRunFailedError as failed:
         return failed
+    except AccessRefusedError as refused:
+        assert not engine.started, "the Ripple failed, and its run goes on"
+        return refused
     except Paused as paused:
         return paused
     except WorkerDied as died:
@@ -215,7 +231,7 @@ def test_one_run_a_try_and_the_ripple_ends_as_the_run_did(time, world):
             assert isinstance(ended, ExternalRunFailedError)
             assert (
                 ended.message
-                == f"Scripted job 1, run run-1, ended {end}: Why not. https://engine/run"
+                == f"Why not. https://engine/run (Scripted job 1, run run-1, ended {end})"
             )
 
 
@@ -224,7 +240,7 @@ def test_one_run_a_try_and_the_ripple_ends_as_the_run_did(time, world):
 def test_a_run_that_has_not_ended_never_ends_its_ripple(time, world, lives):
     pond, engine = made(world, time)
     for _ in range(lives):
-        assert isinstance(turn(engine, pond), Paused | WorkerDied)
+        assert isinstance(turn(engine, pond), Paused | WorkerDied | AccessRefusedError)
         time.now += 15.0
     assert len(engine.started) <= 1
 
@@ -268,7 +284,9 @@ def test_a_request_that_arrives_late_starts_no_second_run(time, world, late):
     """A worker that was given up may live on, and its start arrive at any later time: where
     there is a token, it is harmless.
     """
-    pond, engine = made({**world, "repeatable": True}, time)
+    # A start that was refused has no late request: nobody has sent another.
+    faults = [fault for fault in world["faults"] if fault != "no access"]
+    pond, engine = made({**world, "repeatable": True, "faults": faults}, time)
     for number in range(7):
         turn(engine, pond)
         for _ in range(late.count(number)):

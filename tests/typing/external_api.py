@@ -1,5 +1,6 @@
 """``duckstring.external`` under the type checker: checked, never run."""
 
+from collections.abc import Mapping
 from typing import assert_type
 
 from duckstring import Pond, ripple
@@ -10,9 +11,12 @@ from duckstring.external import (
     ExternalRun,
     GlueJob,
     Handle,
+    HttpApi,
     HttpJob,
     StateMachine,
+    TokenRequest,
 )
+from duckstring.external.fake import AIRFLOW, FakeEngine
 
 databricks = DatabricksJob(
     Env("SALES_JOB_ID"), host=Env("DATABRICKS_HOST"), token=Env("DATABRICKS_TOKEN"), poll="60s"
@@ -30,6 +34,38 @@ other = HttpJob(
     state=lambda answer: str(answer["status"]),
     headers={"Authorization": Env("ENGINE_TOKEN", "Bearer {}")},
 )
+
+
+def stop(api: HttpApi, run: str) -> None:
+    api.ask("PATCH /runs/{id}", body={"state": "failed", "run": run, "key": api.key})
+
+
+def latest(answer: Mapping[str, object], key: str) -> object:
+    return answer.get(key)
+
+
+HttpJob(
+    Env("AIRFLOW", "{}/api/v2"),
+    start=Env("START"),
+    status="/runs/{id}",
+    cancel=stop,
+    find="/runs",
+    found=latest,
+    succeeded=[10, "done", Env("DONE")],
+    body={"deep": [Env("REGION")]},
+    auth=TokenRequest(Env("AIRFLOW", "{}/auth/token"), body={"password": Env("PASSWORD")}),
+    renew_at=(401, 403),
+)
+HttpJob(
+    "https://engine",
+    start="/runs",
+    status="/runs/{id}",
+    cancel="PATCH /runs/{id}",
+    cancel_body=lambda run: {"ids": [int(run)]},
+    message=lambda answer: str(answer["why"]),
+    auth=lambda pond: {"X-Token": pond.env("TOKEN")},
+)
+HttpJob("https://engine", start="/r", status="/r/{id}", auth=7)  # type: ignore[arg-type]
 DatabricksJob([1])  # type: ignore[arg-type]
 GlueJob("sales", argument={})  # type: ignore[call-arg]
 HttpJob("https://engine", start="/runs")  # type: ignore[call-arg]
@@ -55,4 +91,13 @@ def run_pipeline(pond: Pond) -> None:
 
 @ripple
 def cleaned(pond: Pond) -> str:
+    assert_type(other.key(pond), str)
     return glue.cancel(pond)
+
+
+with FakeEngine.of(other, looks=3) as engine:
+    engine.lose_reply("start")
+    engine.lose_reply("begin")  # type: ignore[arg-type]
+    assert_type(engine.call(run_pipeline), object)
+    other.cancel(engine.pond)
+    databricks.run(FakeEngine(AIRFLOW).pond)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from duckstring.author.errors import EnvironmentMissingError
-from duckstring.external import core
+from duckstring.external import clock
 
 
 class Paused(BaseException):
@@ -63,14 +63,16 @@ class Time:
         self.slept.append(seconds)
         self.now += seconds
 
+    def time(self) -> float:
+        return self.now
+
 
 @contextmanager
-def virtual_time(patch):
-    """The core's clock and sleep."""
+def virtual_time(_patch=None):
+    """The clock of the jobs."""
     time = Time()
-    patch.setattr(core, "_now", lambda: time.now)
-    patch.setattr(core, "_sleep", time.sleep)
-    yield time
+    with clock.replaced(time):
+        yield time
 
 
 def turns(job, pond, *, most=200, between=lambda wait: None, **inputs):

@@ -12,6 +12,8 @@ import pytest
 
 from duckstring import external
 from duckstring.author.ripple import collecting
+from duckstring.external import HttpJob
+from duckstring.model.pauses import grown
 
 DOCS = (Path(__file__).parents[2] / "docs" / "external.md").read_text(encoding="utf-8")
 CODE = Path(external.__file__).parent
@@ -72,3 +74,18 @@ def test_the_ends_it_names_are_the_code_s(module, heading):
     assert {word: state for words, state in rows for word in re.findall(r"`(\w+)`", words)} == dict(
         ends
     )
+
+
+def test_the_pauses_it_names_are_those_that_are_made():
+    (named,) = re.findall(r"Then it pauses for (.+?), and after that for 5 min\.", DOCS)
+    found = [int(one) for one in re.findall(r"(\d+) s", named)]
+
+    assert found == [grown(pauses) for pauses in range(len(found))]
+    assert grown(len(found)) == 300
+
+
+@pytest.mark.parametrize("name", list(inspect.signature(HttpJob).parameters))
+def test_each_setting_of_an_http_job_is_in_it_and_in_help(name):
+    section = DOCS.partition("\n## Anything over HTTP\n")[2]
+    assert re.search(rf"\b{name}=|`{name}`", section) or name in {"host", "name", "poll"}
+    assert f"\n    {name}: " in inspect.getdoc(HttpJob)

@@ -35,7 +35,13 @@ def test_ripples_come_in_topological_order_with_their_hints():
         "@ripple\ndef a(pond): print('loud')\n"
     )
     answer = found(source, files={"src/steps.py": HEAD + "@ripple\ndef c(): pass\n"})
-    plain = {"always_run": False, "timeout_seconds": None, "memory_mib": None, "on_kill": False}
+    plain = {
+        "always_run": False,
+        "timeout_seconds": None,
+        "memory_mib": None,
+        "on_kill": False,
+        "pauses": False,
+    }
     assert answer == {
         "ok": True,
         "ripples": [
@@ -48,8 +54,22 @@ def test_ripples_come_in_topological_order_with_their_hints():
                 "timeout_seconds": 5400,
                 "memory_mib": 4096,
                 "on_kill": True,
+                "pauses": False,
             },
         ],
+    }
+
+
+def test_a_proxy_is_known_to_wait_by_pausing():
+    source = HEAD + (
+        "from duckstring.external import Env, HttpJob\n"
+        "job = HttpJob(Env('ENGINE'), start='/runs', status='/runs/{id}')\n"
+        "@ripple(timeout='6h')\ndef run(pond):\n    run = job.run(pond)\n"
+        "@ripple(timeout='6h', parents=[run])\ndef compute(pond): pass\n"
+    )
+    assert {one["name"]: one["pauses"] for one in found(source)["ripples"]} == {
+        "run": True,
+        "compute": False,
     }
 
 

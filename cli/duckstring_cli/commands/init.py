@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from duckstring_cli import render
+from duckstring_cli.commands.options import AsJson
+from duckstring_cli.render import escape
 
 
 def init(
@@ -17,14 +18,18 @@ def init(
         Path,
         typer.Argument(metavar="DIR", show_default=False, help="The folder to write."),
     ],
+    as_json: AsJson = False,
 ) -> None:
-    """Write a workspace for several Ponds: a README, and a workflow that checks, tests and plans.
+    """Write a workspace for several Ponds, with a workflow for CI.
 
     Nothing that is there is overwritten with something else.
     """
     from duckstring_cli import demos
 
-    demos.write_workspace(folder)
+    files = demos.write_workspace(folder)
+    if as_json:
+        render.print_json({"folder": str(folder), "files": [str(file) for file in files]})
+        return
     render.say(f"[green]✓[/] {escape(str(folder))} written")
     where = escape(shlex.quote(str(folder)))
     render.err().print(

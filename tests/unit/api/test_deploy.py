@@ -223,6 +223,8 @@ def test_a_version_deployed_again_waits_where_another_that_waits_is_put_aside_or
         ({"memory_mib": 2048, "timeout_seconds": 900}, "lambda"),
         ({"memory_mib": 2049}, "task"),
         ({"timeout_seconds": 901}, "task"),
+        ({"timeout_seconds": 901, "pauses": True}, "lambda"),
+        ({"memory_mib": 2049, "pauses": True}, "task"),
     ],
 )
 def test_a_ripple_that_asks_for_more_than_the_function_has_starts_as_a_task(hints, place):

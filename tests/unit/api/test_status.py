@@ -209,7 +209,7 @@ def test_reasons_name_the_root_cause():
         "reason"
     ] == ("waits for rates@1 (blocked by fees@2 (killed))")
     failed = told(pond(health="failed", failure=FAILED, failed_run=7, failures=3))
-    assert failed["reason"] == "sales@1 failed: no such rate"
+    assert failed["reason"] == "sales@1 failed: ValueError: no such rate"
     assert failed["failure"] == {
         "run": "sales@1/7",
         "ripple": "join",

@@ -171,8 +171,8 @@ def test_what_is_asked_of_a_line_that_is_down_is_kept_with_whose_failure_it_is_a
     assert len(events) == 1
     (said,) = told["warnings"]
     assert said.startswith(
-        "Kept: sales@1 runs for it when it recovers. Now sales@1 failed: no rows. Repair sales "
-        "and deploy it; or, where "
+        "Kept: sales@1 runs for it when it recovers. Now sales@1 failed: ValueError: no rows. "
+        "Repair sales and deploy it; or, where "
     )
     assert said.endswith(
         "where the fault lay outside: duckstring control wake sales, or duckstring control clear "

@@ -79,9 +79,11 @@ def test_a_failed_run_keeps_its_error_and_says_so() -> None:
     assert [(line, e.event, e.f, e.run) for line, e in world.events if line == B] == [
         (B, "failed", epoch, 1)
     ]
-    assert world.states[C].reason == world.states[B].reason == "b@1 failed: no luck in b@1"
+    assert (
+        world.states[C].reason == world.states[B].reason == "b@1 failed: ValueError: no luck in b@1"
+    )
     assert [(e.event, e.reason) for line, e in world.events if line == C] == [
-        ("blocked", "b@1 failed: no luck in b@1")
+        ("blocked", "b@1 failed: ValueError: no luck in b@1")
     ]
 
 

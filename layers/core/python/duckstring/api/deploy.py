@@ -309,13 +309,16 @@ def _discover(package: Package, discovery: Discovery) -> tuple[RippleSpec, ...]:
 
 def _placed(ripples: Sequence[RippleSpec], function: FunctionSize) -> tuple[RippleSpec, ...]:
     """The Ripples, each with the place of its first attempt: a task if its author asks for more
-    than the function has.
+    than the function has. One that pauses needs no more of the function's time than its calls take.
     """
     return tuple(
         replace(
             spec,
             starts_on="lambda"
-            if function.fits(memory_mib=spec.memory_mib, timeout_seconds=spec.timeout_seconds)
+            if function.fits(
+                memory_mib=spec.memory_mib,
+                timeout_seconds=None if spec.pauses else spec.timeout_seconds,
+            )
             else "task",
         )
         for spec in ripples

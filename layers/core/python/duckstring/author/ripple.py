@@ -16,6 +16,7 @@ from typing import Any, TypeVar, overload
 
 from duckstring.author.errors import RippleError, joined
 from duckstring.author.order import graph_faults
+from duckstring.author.proxies import waits_by_pausing
 from duckstring.errors import nearest
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import mebibytes
@@ -150,6 +151,7 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
             timeout_seconds=checked(check_timeout, called, timeout, otherwise=None),
             memory_mib=checked(check_memory, called, memory, otherwise=None),
             on_kill=on_kill is not None,
+            pauses=waits_by_pausing(of, on_kill),
         )
         if inspect.isroutine(of):
             checked(_check_function, called, of, otherwise=None)

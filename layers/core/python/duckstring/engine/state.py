@@ -16,7 +16,7 @@ from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.compute import Pin, Place
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, Instant
-from duckstring.model.limits import REASON, within
+from duckstring.model.limits import REASON, REASON_ERROR, within
 from duckstring.model.names import Line
 from duckstring.model.values import Tagged, Value, replace
 from duckstring.model.windows import Window
@@ -80,21 +80,22 @@ class Down(Value, frozen=True):
     """Why a line does not run: ``root``, itself or a line that it waits for, is failed, killed or
     removed.
 
-    ``message`` is the failure's. ``retries``: the line or one that it waits for has tries left, so
-    that asking it helps.
+    ``message`` is the failure's, and ``error`` the name of the exception. ``retries``: the line or
+    one that it waits for has tries left, so that asking it helps.
     """
 
     root: Line
     why: DownWhy
     message: str = ""
     retries: bool = False
+    error: str = ""
 
     @property
     def reason(self) -> str:
-        """In words: ``sales@1 failed: no rows``, ``sales@1 was killed``."""
+        """In words: ``sales@1 failed: ValueError: no rows``, ``sales@1 was killed``."""
         if self.why != "failed":
             return f"{self.root} was {self.why}"
-        return f"{self.root} failed: {self.message}" if self.message else f"{self.root} failed"
+        return ": ".join(filter(None, (f"{self.root} failed", self.error, self.message)))
 
 
 class SourceReport(Value, frozen=True):
@@ -117,7 +118,8 @@ def bounded(report: SourceReport) -> SourceReport:
     down = report.down
     if down is None:
         return report
-    return replace(report, down=replace(down, message=within(down.message, REASON)))
+    bounds = {"message": within(down.message, REASON), "error": within(down.error, REASON_ERROR)}
+    return replace(report, down=replace(down, **bounds))
 
 
 class SourceView(Value, frozen=True):
@@ -318,8 +320,14 @@ class PondState(Value, frozen=True):
     def down(self) -> Down | None:
         """Why this line does not run, with the root cause. None: it may run."""
         if self.health == "failed":
-            message = self.failure.message[:_REASON] if self.failure else ""
-            return Down(self.line, "failed", within(message, REASON), retries=self.has_tries)
+            failure = self.failure
+            return Down(
+                self.line,
+                "failed",
+                within(failure.message[:_REASON], REASON) if failure else "",
+                retries=self.has_tries,
+                error=within(failure.error, REASON_ERROR) if failure else "",
+            )
         if self.health == "killed":
             return Down(self.line, "killed")
         causes = [view.report.down for view in self.blockers if view.report.down is not None]

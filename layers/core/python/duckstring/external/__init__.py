@@ -18,20 +18,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from duckstring.author.kills import Requested as Requested
+    from duckstring.external.auth import TokenRequest as TokenRequest
     from duckstring.external.batch import BatchJob as BatchJob
     from duckstring.external.core import ExternalRun as ExternalRun
     from duckstring.external.core import Handle as Handle
     from duckstring.external.databricks import DatabricksJob as DatabricksJob
     from duckstring.external.env import Env as Env
+    from duckstring.external.errors import AccessRefusedError as AccessRefusedError
     from duckstring.external.errors import CancelRefusedError as CancelRefusedError
     from duckstring.external.errors import ExternalError as ExternalError
     from duckstring.external.errors import ExternalRunFailedError as ExternalRunFailedError
     from duckstring.external.errors import RefusedError as RefusedError
     from duckstring.external.glue import GlueJob as GlueJob
     from duckstring.external.http import HttpJob as HttpJob
+    from duckstring.external.http_settings import HttpApi as HttpApi
     from duckstring.external.states import StateMachine as StateMachine
 
 _HOMES = {
+    "AccessRefusedError": "errors",
     "BatchJob": "batch",
     "CancelRefusedError": "errors",
     "DatabricksJob": "databricks",
@@ -41,13 +45,16 @@ _HOMES = {
     "ExternalRunFailedError": "errors",
     "GlueJob": "glue",
     "Handle": "core",
+    "HttpApi": "http_settings",
     "HttpJob": "http",
     "RefusedError": "errors",
     "Requested": "core",
     "StateMachine": "states",
+    "TokenRequest": "auth",
 }
 
 __all__ = [
+    "AccessRefusedError",
     "BatchJob",
     "CancelRefusedError",
     "DatabricksJob",
@@ -57,10 +64,12 @@ __all__ = [
     "ExternalRunFailedError",
     "GlueJob",
     "Handle",
+    "HttpApi",
     "HttpJob",
     "RefusedError",
     "Requested",
     "StateMachine",
+    "TokenRequest",
 ]
 
 

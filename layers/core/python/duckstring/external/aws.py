@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from duckstring.external.env import HasEnv, Text, text
-from duckstring.external.errors import BusyError, RefusedError, UnknownRunError
+from duckstring.external.errors import (
+    AccessRefusedError,
+    BusyError,
+    RefusedError,
+    UnknownRunError,
+)
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -43,6 +48,9 @@ _UNANSWERED = frozenset(
 )
 _MISSING = frozenset({"EntityNotFoundException", "ExecutionDoesNotExist"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_EXPIRED = frozenset({
+    "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
+})  # fmt: skip
 _SERVER, _TOO_MANY = 500, 429
 _HINT_DENIED = (
     "Allow it to the role of the Catchment's workers, or name a role that may with role=: "
@@ -135,7 +143,9 @@ def _classified(what: str, error: ClientError) -> BusyError | RefusedError:
         return BusyError(message, in_doubt=True)
     if code in _MISSING:
         return UnknownRunError(message)
-    return RefusedError(message, hint=_HINT_DENIED if code in _DENIED else "")
+    if code in _DENIED or code in _EXPIRED:
+        return AccessRefusedError(message, hint=_HINT_DENIED if code in _DENIED else "")
+    return RefusedError(message)
 
 
 def code_of(error: BaseException | None) -> str:

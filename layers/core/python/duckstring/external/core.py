@@ -11,18 +11,20 @@ and so a new external run.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Literal, NoReturn, Protocol, TypeVar
 
+from duckstring.author.errors import EnvironmentMissingError
 from duckstring.author.kills import Requested
 from duckstring.author.pausing import LONGEST
-from duckstring.errors import InvariantError
+from duckstring.errors import DuckstringError, InvariantError
+from duckstring.external import clock
 from duckstring.external.env import HasEnv
 from duckstring.external.errors import (
+    AccessRefusedError,
     BusyError,
     CancelRefusedError,
     ExternalError,
@@ -56,6 +58,8 @@ _TRIES = (1.0, 3.0)
 """Seconds between the tries of one request, before the wait is left to a pause."""
 _SHORTEST_PAUSE = "15s"
 _LONGEST_ASKED = 3600.0
+_LONGEST_HEADLINE = 160
+"""Characters of an engine's message before the link: a list shows a line's beginning only."""
 
 Answer = TypeVar("Answer")
 
@@ -133,7 +137,8 @@ class ExternalRun:
 class Engine(Protocol):
     """One job of one engine, as one turn of a Ripple reaches it.
 
-    Every method may raise ``BusyError`` (try later) and ``RefusedError`` (do not).
+    Every method may raise ``BusyError`` (try later), ``AccessRefusedError`` (somebody has to mend
+    the credentials) and ``RefusedError`` (do not try again).
     """
 
     @property
@@ -219,8 +224,8 @@ def run(engine: Engine, pond: Handle, *, poll: str | None = None) -> ExternalRun
     held = _begun(engine, pond, poll)
     try:
         seen = _look(engine, held)
-    except BusyError as busy:
-        _pause_for(busy, engine, pond, poll)
+    except (BusyError, AccessRefusedError, EnvironmentMissingError) as error:
+        _wait_out(error, engine, pond, poll)
     except RefusedError as refused:
         raise _still_going(refused, engine, held.run) from refused
     pond.log.info(
@@ -255,7 +260,7 @@ def cancel(engine: Engine, pond: Handle) -> str:
     if (seen := _seen_or_none(engine, found)) is not None and seen.state != "active":
         return f"{name} had ended before it was cancelled: {seen.word}. {seen.url}".rstrip()
     try:
-        _patiently(lambda: engine.cancel(found))
+        _until(limit, lambda: engine.cancel(found), appears=held.since + APPEARING)
     except (BusyError, RefusedError) as error:
         raise CancelRefusedError(
             f"{name} was not cancelled: {error.message}", hint=error.hint
@@ -305,7 +310,12 @@ def _begun(engine: Engine, pond: Handle, poll: str | None) -> _Held:
         found = None if held is None or engine.repeatable else _find_again(engine, pond, held)
         started = found or _start(engine, pond, clear=held is None or not engine.repeatable)
     except BusyError as busy:
-        _pause_for(busy, engine, pond, poll)
+        _wait_out(busy, engine, pond, poll)
+    except (AccessRefusedError, EnvironmentMissingError, UnreadableError) as refused:
+        if _recall(engine, pond) is None:
+            raise
+        # A run may be going, and a failure here would lead to a second one beside it.
+        _wait_out(refused, engine, pond, poll)
     begun = _Held(_now(), started)
     _remember(engine, pond, begun)
     pond.log.info(
@@ -330,11 +340,10 @@ def _start(engine: Engine, pond: Handle, *, clear: bool) -> str:
 
     try:
         return _patiently(once) if engine.repeatable else once()
-    except (BusyError, RefusedError):
+    except (BusyError, EnvironmentMissingError, RefusedError):
         if clear and not any(doubts):
-            _remember(
-                engine, pond, None
-            )  # nothing was started: the next attempt need not look for it
+            # Nothing was started: the next attempt need not look for it.
+            _remember(engine, pond, None)
         raise
 
 
@@ -365,15 +374,23 @@ def _look(engine: Engine, held: _Held) -> Seen:
 
 
 def _failed(engine: Engine, run: str, seen: Seen) -> ExternalRunFailedError:
-    reason = " ".join(
-        part for part in (seen.message.strip() or "The engine gives no reason.", seen.url) if part
-    )
+    """The first line has what a list has room for: the message, the link, and then which run it
+    was. A message of several lines follows, whole.
+    """
+    message = seen.message.strip() or "The engine gives no reason."
+    first = _headline(message)
+    which = f"({engine.job}, run {run}, ended {seen.word})"
+    line = " ".join(filter(None, (first, seen.url, which)))
     return ExternalRunFailedError(
-        f"{engine.job}, run {run}, ended {seen.word}: {reason}",
-        run=run,
-        url=seen.url,
-        word=seen.word,
+        line if first == message else f"{line}\n{message}", run=run, url=seen.url, word=seen.word
     )
+
+
+def _headline(message: str) -> str:
+    """The line that says most: the first, or the last of a Python traceback."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    line = lines[-1 if lines[0].startswith("Traceback ") else 0]
+    return line if len(line) <= _LONGEST_HEADLINE else f"{line[:_LONGEST_HEADLINE]}..."
 
 
 def _still_going(refused: RefusedError, engine: Engine, run: str) -> RefusedError:
@@ -392,7 +409,7 @@ def _find_to_cancel(engine: Engine, pond: Handle, held: _Held, limit: float) -> 
     key, settled, wait = key_of(pond.run_key, engine.slot), held.since + SETTLING, 1.0
     try:
         while (
-            found := _patiently(lambda: engine.find(key, held.since))
+            found := _until(limit, lambda: engine.find(key, held.since))
         ) is None and _now() < settled:
             if _now() + wait > limit:
                 raise CancelRefusedError(
@@ -403,7 +420,8 @@ def _find_to_cancel(engine: Engine, pond: Handle, held: _Held, limit: float) -> 
             wait = min(wait * 2, 8.0)
     except (BusyError, RefusedError) as error:
         raise CancelRefusedError(
-            f"{engine.job}: whether a run was started is not known: {error.message}",
+            f"{engine.job}: whether a run was started under the key {key} is not known: "
+            f"{error.message}",
             hint=error.hint,
         ) from error
     return found
@@ -423,9 +441,7 @@ def _confirm(engine: Engine, run: str, name: str, limit: float) -> str:
         if (seen := _seen_or_none(engine, run)) is not None:
             if seen.state != "active":
                 how = (
-                    "is cancelled"
-                    if seen.state == "cancelled"
-                    else "ended by itself as it was cancelled"
+                    "is cancelled" if seen.state == "cancelled" else "has ended as it was cancelled"
                 )
                 return f"{name} {how}: {seen.word}. {seen.url}".rstrip()
             word = f" It is {seen.word}. {seen.url}".rstrip()
@@ -449,12 +465,31 @@ def _patiently(call: Callable[[], Answer]) -> Answer:
     return call()
 
 
-def _pause_for(busy: BusyError, engine: Engine, pond: Handle, poll: str | None) -> NoReturn:
+def _until(limit: float, call: Callable[[], Answer], *, appears: float = 0.0) -> Answer:
+    """Try a request until ``limit``, for who has no later turn. Until ``appears`` a run that the
+    engine does not know may be new.
+    """
+    wait = 1.0
+    while True:
+        try:
+            return call()
+        except (BusyError, UnknownRunError) as error:
+            pause = max(wait, error.wait) if isinstance(error, BusyError) else wait
+            waits = isinstance(error, BusyError) or _now() < appears
+            if not waits or _now() + pause > limit:
+                raise
+        _sleep(pause)
+        wait = min(wait * 2, 8.0)
+
+
+def _wait_out(error: DuckstringError, engine: Engine, pond: Handle, poll: str | None) -> NoReturn:
+    """Pause until the engine has time, or until somebody has mended the credentials."""
     pond.log.warning(
-        "external engine is busy; asking again later",
-        extra={"job": engine.job, "reason": busy.message},
+        "external engine refuses or does not answer; asking again later",
+        extra={"job": engine.job, "reason": error.message, "hint": error.hint},
     )
-    _pause(pond, f"{min(busy.wait, _LONGEST_ASKED):.0f}s" if busy.wait > _TRIES[-1] else poll)
+    wait = error.wait if isinstance(error, BusyError) else 0.0
+    _pause(pond, f"{min(wait, _LONGEST_ASKED):.0f}s" if wait > _TRIES[-1] else poll)
 
 
 def _pause(pond: Handle, wait: str | None) -> NoReturn:
@@ -485,8 +520,8 @@ def _memory(engine: Engine) -> str:
 
 
 def _now() -> float:
-    return time.time()
+    return clock.now()
 
 
 def _sleep(seconds: float) -> None:
-    time.sleep(seconds)
+    clock.sleep(seconds)

@@ -124,7 +124,12 @@ class _Access:
     @cached_property
     def _web(self) -> Web:
         token = self._token or self._fetched()
-        return Web({"Authorization": f"Bearer {token}"}, secrets=(token,), hint=_HINT)
+        return Web(
+            {"Authorization": f"Bearer {token}"},
+            secrets=(token,),
+            hint=_HINT,
+            hints={401: _HINT, 403: _HINT},
+        )
 
     def _fetched(self) -> str:
         from base64 import b64encode  # noqa: PLC0415 - for service principals only

@@ -4,6 +4,7 @@ stand in a Pond's code.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,3 +44,32 @@ Text = str | Env
 def text(value: Text, pond: HasEnv) -> str:
     """The text that a setting stands for."""
     return value.read(pond) if isinstance(value, Env) else value
+
+
+def placed(written: str, places: Mapping[str, str]) -> str:
+    """A text with what belongs at its places: ``{key}``, ``{id}``."""
+    for place, value in places.items():
+        written = written.replace(f"{{{place}}}", value)
+    return written
+
+
+def filled(value: object, pond: HasEnv, places: Mapping[str, str]) -> object:
+    """A value as JSON has it, each ``Env`` in it read, and the places filled in what its author
+    wrote. What an ``Env`` stands for stays as it is.
+    """
+    match value:
+        case Env():
+            return Env(value.name, placed(value.template, places)).read(pond)
+        case str():
+            return placed(value, places)
+        case Mapping():
+            return {name: filled(one, pond, places) for name, one in value.items()}
+        case list() | tuple():
+            return [filled(one, pond, places) for one in value]
+        case _:
+            return value
+
+
+def texts(values: Mapping[str, Text], pond: HasEnv, places: Mapping[str, str]) -> dict[str, str]:
+    """Headers, filled."""
+    return {name: str(filled(value, pond, places)) for name, value in values.items()}

@@ -48,6 +48,13 @@ class RefusedError(ExternalError):
         self.answer = answer or {}
 
 
+class AccessRefusedError(RefusedError):
+    """The engine refused who asks, not what is asked: a token has expired, or a right is missing.
+
+    It says nothing of a run. Somebody may mend it while the run goes on.
+    """
+
+
 class CancelRefusedError(ExternalError):
     """The external run was not cancelled; it may go on."""
 
@@ -60,9 +67,9 @@ class BusyError(ExternalError):
     engine asks for.
     """
 
-    def __init__(self, message: str, *, in_doubt: bool, wait: float = 0.0) -> None:
+    def __init__(self, message: str, *, in_doubt: bool, wait: float = 0.0, hint: str = "") -> None:
         """State what was asked and what came instead of an answer."""
-        super().__init__(message)
+        super().__init__(message, hint=hint)
         self.in_doubt = in_doubt
         self.wait = wait
 

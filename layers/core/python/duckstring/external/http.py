@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from typing_extensions import override
 
-from duckstring.external.core import Handle, Seen, State, slot_of
-from duckstring.external.env import Env, Text, text
-from duckstring.external.errors import ExternalError, RefusedError, UnknownRunError
+from duckstring.errors import DuckstringError
+from duckstring.external.auth import Access, Auth, checked_auth
+from duckstring.external.core import Handle, Seen, key_of, slot_of
+from duckstring.external.env import Env, Text, filled, placed, text
+from duckstring.external.errors import BusyError, RefusedError, UnknownRunError
+from duckstring.external.http_settings import (
+    Asked,
+    Body,
+    Found,
+    HttpApi,
+    OfAnswer,
+    Reading,
+    Requests,
+    Told,
+    Words,
+    picked,
+    word_of,
+    words_of,
+)
 from duckstring.external.job import Job, running, starting
-from duckstring.external.web import Json, Web, instant, pick
+from duckstring.external.requests import Request, parsed
+from duckstring.external.web import Json, pick
+from duckstring.model.foreign import for_terminal, readable
 
-_METHODS = frozenset({"DELETE", "GET", "PATCH", "POST", "PUT"})
 _CONFLICT = 409
-
-StateOf = str | Callable[[Mapping[str, object]], str]
-"""Where the state lies in an answer, or a function of the answer that names it."""
+_LONGEST_PATH, _LONGEST_TITLE = 48, 80
+"""Characters of a path, and of a title, in what people read."""
 
 
 class HttpJob(Job):
@@ -26,8 +41,9 @@ class HttpJob(Job):
     is asked before ``run``.
 
     ``start``, ``status``, ``cancel`` and ``find`` are requests: a method, if it is not the usual
-    one, and a path below ``host``. ``{id}`` stands for the run's id, ``{key}`` for this try's key,
-    also in ``id``, ``url`` and in texts of ``body``.
+    one, and a path below ``host``. ``{id}`` stands for the run's id, ``{key}`` for this try's key:
+    in paths, headers and bodies, and in ``id``, ``url`` and ``title``. Each setting that is a text
+    may be an ``Env``, also inside of bodies.
 
     A start is repeated with the same key after a crash: sent as ``Idempotency-Key``, or wherever
     ``{key}`` stands. An engine that heeds neither needs ``find``, or a crash in the wrong moment
@@ -37,9 +53,13 @@ class HttpJob(Job):
         host: what every request begins with: ``https://engine.example.com/v1``.
         start: starts a run (POST): ``/pipelines/sales/runs``.
         status: shows a run (GET): ``/runs/{id}``.
-        cancel: ends a run (POST): ``DELETE /runs/{id}``. Without it a run cannot be cancelled.
+        cancel: ends a run (POST): ``DELETE /runs/{id}``. Or a function of an ``HttpApi`` and the
+            run's id. Without it a run cannot be cancelled.
+        cancel_body: the body of ``cancel``, or a function of the run's id that returns it.
         find: shows the run of a key (GET): ``/runs?label={key}``.
-        found: where in the answer to ``find`` the run's id lies: ``runs.0.id``.
+        find_body: the body of ``find``.
+        found: where in the answer to ``find`` the run's id lies: ``runs.0.id``. Or a function of
+            the answer and the key.
         id: where in the answer to ``start`` the run's id lies; ``{key}`` where the key itself is
             the id.
         state: where in the answer to ``status`` the state lies, or a function of the answer.
@@ -47,14 +67,20 @@ class HttpJob(Job):
         failed: the states of a run that has failed.
         cancelled: the states of a run that was ended by somebody. Every other state is one of a run
             that goes on.
-        message: where in the answer to ``status`` the run's message lies.
+        message: where in the answer to ``status`` the run's message lies, or a function of the
+            answer. Or a request (GET) that is made when the run has not ended well.
+        message_at: where the message lies in the answer to that request, or a function of it.
         url: where the link to the run's page lies, or the link itself with ``{id}`` in it.
         started: where the time of its start lies (ISO 8601, or seconds or milliseconds since 1970).
         ended: where the time of its end lies.
         headers: of every request, such as ``{"Authorization": Env("ENGINE_TOKEN", "Bearer {}")}``.
             No error shows them.
+        auth: how to get a token that expires: a ``TokenRequest``, or a function of the Pond that
+            returns a token or headers.
+        renew_at: the statuses at which a new token is fetched, once for each request.
         body: the body of ``start``.
         key_header: the name of the header that carries the key.
+        title: what people read instead of the path of ``start``.
         name: tells apart several runs of the same job in one Ripple.
         poll: how long to pause between looks (``"60s"``); otherwise 15 s growing to 5 minutes.
 
@@ -65,74 +91,86 @@ class HttpJob(Job):
         self,
         host: Text,
         *,
-        start: str,
-        status: str,
-        cancel: str | None = None,
-        find: str | None = None,
-        found: str = "id",
-        id: str = "id",  # noqa: A002 - the word that people look for
-        state: StateOf = "state",
-        succeeded: Sequence[str] = ("succeeded", "success"),
-        failed: Sequence[str] = ("failed", "error"),
-        cancelled: Sequence[str] = ("cancelled", "canceled"),
-        message: str = "message",
-        url: str = "url",
-        started: str = "started",
-        ended: str = "ended",
+        start: Text,
+        status: Text,
+        cancel: Text | Callable[[HttpApi, str], object] | None = None,
+        cancel_body: Body | None = None,
+        find: Text | None = None,
+        find_body: Mapping[str, object] | None = None,
+        found: Found = "id",
+        id: Text = "id",  # noqa: A002 - the word that people look for
+        state: OfAnswer = "state",
+        succeeded: Words = ("succeeded", "success"),
+        failed: Words = ("failed", "error"),
+        cancelled: Words = ("cancelled", "canceled"),
+        message: OfAnswer = "message",
+        message_at: OfAnswer = "message",
+        url: Text = "url",
+        started: Text = "started",
+        ended: Text = "ended",
         headers: Mapping[str, Text] | None = None,
+        auth: Auth | None = None,
+        renew_at: Collection[int] = (401,),
         body: Mapping[str, object] | None = None,
-        key_header: str = "Idempotency-Key",
+        key_header: Text = "Idempotency-Key",
+        title: Text = "",
         name: str = "",
         poll: str | None = None,
     ) -> None:
         super().__init__(name=name, poll=poll)
         self._host = host
-        self._requests = _Requests(
-            _request(start, "POST"),
-            _request(status, "GET"),
-            _request(cancel, "POST"),
-            _request(find, "GET"),
-        )
-        words: dict[str, State] = {
-            word.casefold(): "succeeded" for word in _words("succeeded", succeeded)
-        }
-        words |= {word.casefold(): "failed" for word in _words("failed", failed)}
-        words |= {word.casefold(): "cancelled" for word in _words("cancelled", cancelled)}
-        self._reading = _Reading(
+        self._asked = Asked(start, status, cancel, cancel_body, find, find_body)
+        self._told = Told(
             id=id,
             found=found,
             state=state,
-            words=words,
+            words={
+                "succeeded": words_of("succeeded", succeeded),
+                "failed": words_of("failed", failed),
+                "cancelled": words_of("cancelled", cancelled),
+            },
             message=message,
+            message_at=message_at,
             url=url,
             started=started,
             ended=ended,
         )
+        checked_auth(auth)
         self._headers = dict(headers or {})
+        self._auth = auth
+        self._renew_at = frozenset(renew_at)
         self._body = dict(body or {})
         self._key_header = key_header
-        if "{id}" not in status:
-            raise ExternalError(
-                f"HttpJob: status={status!r} does not say where the run's id goes.",
-                hint="Write it as /runs/{id}.",
-            )
+        self._title = title
+        self._asked.check()
+
+    def key(self, pond: Handle) -> str:
+        """What this try's run is known by at the engine: what ``{key}`` stands for."""
+        return key_of(pond.run_key, self._slot)
+
+    @property
+    def _slot(self) -> str:
+        """By the names of settings, not by their values: an engine that moves is still the same."""
+        host = self._host.name if isinstance(self._host, Env) else self._host
+        return slot_of("http", host.rstrip("/"), self._asked.start_shown.lstrip("/"), self._name)
 
     @override
     def _engine(self, pond: Handle, *, body: Mapping[str, object] | None = None) -> _Http:
-        headers = {name: text(value, pond) for name, value in self._headers.items()}
+        host, key = text(self._host, pond).rstrip("/"), self.key(pond)
+        title = placed(text(self._title, pond), {"key": key})
         return _Http(
-            host=text(self._host, pond).rstrip("/"),
-            place=self._host.name if isinstance(self._host, Env) else self._host,
-            web=Web(
-                headers,
-                secrets=tuple(headers.values()),
-                hint="Check host=, the path and the headers.",
+            pond=pond,
+            key=key,
+            slot=self._slot,
+            job=_shortened(for_terminal(title), _LONGEST_TITLE)
+            or f"Job {_shortened(self._asked.start_shown, _LONGEST_PATH)}",
+            access=Access(
+                host, pond, headers=self._headers, auth=self._auth, renew_at=self._renew_at
             ),
-            key_header=self._key_header,
-            requests=self._requests,
-            reading=self._reading,
+            key_header=text(self._key_header, pond),
+            asked=self._asked.read(pond),
+            reading=self._told.read(pond),
             body={**self._body, **(body or {})},
-            name=self._name,
         )
 
     start = starting(_engine)
@@ -140,191 +178,144 @@ class HttpJob(Job):
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """A method and a path."""
-
-    method: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Requests:
-    """What the engine can be asked. ``start`` and ``status`` are always there."""
-
-    start: _Request | None
-    status: _Request | None
-    cancel: _Request | None
-    find: _Request | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """Where what lies in the engine's answers."""
-
-    id: str
-    found: str
-    state: StateOf
-    words: Mapping[str, State]
-    message: str
-    url: str
-    started: str
-    ended: str
-
-    def seen(self, answer: Json, run: str) -> Seen:
-        """A run, as the answer to ``status`` has it."""
-        word = self.state(answer) if callable(self.state) else _word(pick(answer, self.state))
-        return Seen(
-            state=self.words.get(word.casefold(), "active"),
-            word=word,
-            message=_word(pick(answer, self.message)),
-            url=self.url.replace("{id}", quote(run, safe=""))
-            if "{id}" in self.url
-            else _word(pick(answer, self.url)),
-            started=instant(pick(answer, self.started)),
-            ended=instant(pick(answer, self.ended)),
-            answer=answer,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class _Http:
     """One job, as the core wants it."""
 
-    host: str
-    place: str
-    web: Web
+    pond: Handle
+    key: str
+    slot: str
+    job: str
+    access: Access
     key_header: str
-    requests: _Requests
-    reading: _Reading
+    asked: Requests
+    reading: Reading
     body: Mapping[str, object]
-    name: str
     kind: str = "HTTP"
 
     @property
     def repeatable(self) -> bool:
-        return self.requests.find is None
-
-    @property
-    def job(self) -> str:
-        return f"Job {self._start.path}"
-
-    @property
-    def slot(self) -> str:
-        """By the name of the host's setting, if it has one: an engine that moves is still the
-        same.
-        """
-        return slot_of("http", self.place.rstrip("/"), self._start.path.lstrip("/"), self.name)
-
-    @property
-    def _start(self) -> _Request:
-        return self.requests.start or _Request("POST", "")
+        return self.asked.find is None
 
     def start(self, key: str) -> str:
-        web = Web(
-            {**self.web.headers, self.key_header: key}, secrets=self.web.secrets, hint=self.web.hint
-        )
         try:
-            answer = self._ask(web, self._start, key=key, body=_filled(self.body, key))
+            answer = self._ask(self.asked.start, body=self.body, more={self.key_header: key})
         except RefusedError as refused:
             # An engine that knows the key may say so by a conflict, and not by showing the run.
-            if refused.status != _CONFLICT or not (run := self._id(refused.answer, key)):
+            if refused.status != _CONFLICT or not (run := self._conflicting(refused.answer, key)):
                 raise
             return run
-        if not (run := self._id(answer, key)):
+        if not (run := self._id(answer)):
             raise RefusedError(
                 f"{self.job}: its answer has no id at {self.reading.id!r}: {_shown(answer)}",
                 hint="Say where it lies with id=.",
             )
         return run
 
+    def _conflicting(self, answer: Json, key: str) -> str:
+        return self._id(answer) or ((self.find(key, 0.0) or "") if self.asked.find else "")
+
     def find(self, key: str, since: float) -> str | None:
         """Where the engine has no such request: the start again, which finds the run, or makes
         the one that can be cancelled.
         """
         del since
-        if self.requests.find is None:
+        if self.asked.find is None:
             return self.start(key)
         try:
-            answer = self._ask(self.web, self.requests.find, key=key)
+            answer = self._ask(self.asked.find, body=self.asked.find_body)
         except UnknownRunError:
             return None
-        return _word(pick(answer, self.reading.found)) or None
+        found = self.reading.found
+        return word_of(found(answer, key) if callable(found) else pick(answer, found)) or None
 
     def look(self, run: str) -> Seen:
-        return self.reading.seen(self._ask(self.web, self.requests.status, run=run), run)
+        seen = self.reading.seen(self._ask(self.asked.status, run=run), self._places(run))
+        if self.reading.message_request is None or seen.state not in {"failed", "cancelled"}:
+            return seen
+        return Seen(
+            seen.state,
+            seen.word,
+            self._message(self.reading.message_request, run),
+            seen.url,
+            seen.started,
+            seen.ended,
+            seen.answer,
+        )
 
     def cancel(self, run: str) -> None:
-        if self.requests.cancel is None:
+        match self.asked.cancel:
+            case None:
+                raise RefusedError(
+                    f"{self.job} has no request that cancels.", hint="Name it with cancel=."
+                )
+            case Request() as request:
+                body = self.asked.cancel_body
+                self._ask(request, run=run, body=body(run) if callable(body) else body)
+            case function:
+                self._cancel_by(function, run)
+
+    def _cancel_by(self, function: Callable[[HttpApi, str], object], run: str) -> None:
+        try:
+            function(_Api(self, run), run)
+        except DuckstringError:
+            raise
+        except Exception as error:
             raise RefusedError(
-                f"{self.job} has no request that cancels.", hint="Name it with cancel=."
-            )
-        self._ask(self.web, self.requests.cancel, run=run)
+                f"cancel= raised {type(error).__name__}: {readable(error, most=500)}",
+                hint="It is your function.",
+            ) from error
+
+    def _message(self, request: Request, run: str) -> str:
+        """The text of a second request. It is a help: without it the run has failed as well."""
+        try:
+            return picked(self._ask(request, run=run), self.reading.message_at)
+        except (BusyError, RefusedError) as error:
+            return f"Its message cannot be read: {error.message}"
 
     def _ask(
         self,
-        web: Web,
-        request: _Request | None,
+        request: Request,
         *,
         run: str = "",
-        key: str = "",
         body: object = None,
+        more: Mapping[str, str] | None = None,
     ) -> Json:
-        if request is None:
-            return {}
-        path = request.path.replace("{id}", quote(run, safe="")).replace(
-            "{key}", quote(key, safe="")
-        )
-        return web.ask(request.method, self.host + path, body=body)
-
-    def _id(self, answer: Json, key: str) -> str:
-        return (
-            self.reading.id.replace("{key}", key)
-            if "{key}" in self.reading.id
-            else _word(pick(answer, self.reading.id))
+        places = self._places(run)
+        return self.access.ask(
+            request, places=places, body=filled(body, self.pond, places), more=more
         )
 
+    def _places(self, run: str) -> Mapping[str, str]:
+        return {"key": self.key, "id": run} if run else {"key": self.key}
 
-def _request(written: str | None, usual: str) -> _Request | None:
-    if written is None:
-        return None
-    method, space, path = written.partition(" ")
-    if not space:
-        method, path = usual, written
-    if method not in _METHODS or not path.startswith("/"):
-        hint = (
-            "Write a path below host, with the method before it where it is not the usual one: "
-            "DELETE /runs/{id}."
-        )
-        raise ExternalError(f"HttpJob: {written!r} is not a request.", hint=hint)
-    return _Request(method, path)
+    def _id(self, answer: Json) -> str:
+        if "{key}" in self.reading.id:
+            return placed(self.reading.id, {"key": self.key})
+        return word_of(pick(answer, self.reading.id))
 
 
-def _words(which: str, words: Sequence[str]) -> Sequence[str]:
-    if isinstance(words, str):
-        raise ExternalError(
-            f"HttpJob: {which}={words!r}; allowed: a list of states.",
-            hint=f'Write {which}=["{words}"].',
-        )
-    return words
+@dataclass(frozen=True, slots=True)
+class _Api:
+    """One run, for a function of the author's."""
 
+    engine: _Http
+    run: str
 
-def _filled(body: object, key: str) -> object:
-    """The body with the key in it."""
-    match body:
-        case str():
-            return body.replace("{key}", key)
-        case Mapping():
-            return {name: _filled(value, key) for name, value in body.items()}
-        case list() | tuple():
-            return [_filled(value, key) for value in body]
-        case _:
-            return body
+    @property
+    def key(self) -> str:
+        return self.engine.key
 
-
-def _word(found: object) -> str:
-    """An id or a word; numbers are ids, too."""
-    return "" if found is None or isinstance(found, bool | Mapping | list) else str(found)
+    def ask(self, request: str, /, *, body: object = None) -> Mapping[str, object]:
+        return self.engine._ask(parsed("HttpApi.ask", request, "GET"), run=self.run, body=body)  # noqa: SLF001 - its own engine
 
 
 def _shown(answer: Json) -> str:
     return ", ".join(sorted(answer)) or "empty"
+
+
+def _shortened(written: str, most: int) -> str:
+    """At most so many characters: what is left out is in the middle."""
+    if len(written) <= most:
+        return written
+    tail = (most - 3) // 2
+    return f"{written[: most - 3 - tail]}...{written[-tail:]}"

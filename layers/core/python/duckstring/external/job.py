@@ -37,6 +37,9 @@ class Job(ABC):
     ``run``.
     """
 
+    __duckstring_pauses__ = True
+    """A Ripple that uses one waits by pausing (``author/proxies.py``)."""
+
     def __init__(self, *, name: str, poll: str | None) -> None:
         """``name`` and ``poll`` as every job's author may write them.
 

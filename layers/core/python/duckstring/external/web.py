@@ -13,7 +13,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from duckstring.external.errors import BusyError, RefusedError, UnknownRunError, UnreadableError
+from duckstring.external.errors import (
+    AccessRefusedError,
+    BusyError,
+    RefusedError,
+    UnknownRunError,
+    UnreadableError,
+)
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -30,6 +36,22 @@ _NOT_FOUND = frozenset({404, 410})
 _TOO_MANY = frozenset({425, 429})
 """Statuses of requests that were certainly not carried out."""
 _TIMED_OUT = 408
+_NO_ACCESS = frozenset({401, 403, 407})
+_HINTS = {
+    400: "The engine does not take this request: compare the path and the body with its API.",
+    401: "Check the credentials: auth=, or the token in headers=, and the secrets that they name.",
+    403: "Give the user of the token the right to do this.",
+    404: "Check host=, the path, and the ids in it.",
+    405: "Another method may belong before the path: PATCH /runs/{id}.",
+    409: (
+        'It exists already. If the key is the id, write id="{key}"; otherwise say with find= '
+        "how the run of a key is found."
+    ),
+    410: "Check host=, the path, and the ids in it.",
+    422: "The engine does not take this request: compare the path and the body with its API.",
+    429: "The engine asks for fewer requests: a longer poll= makes fewer.",
+}
+_HINT_DOWN = "The engine is down, or has too much to do: see its own status page and log."
 _SERVER = 500
 _REDIRECT = 300
 _CLIENT = 400
@@ -39,22 +61,29 @@ Json = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Web:
-    """Requests with the same headers. ``secrets`` are texts that no error may show."""
+    """Requests with the same headers. ``secrets`` are texts that no error may show.
+
+    ``hints`` are what to do about a status, before the general ones; ``hint`` about anything else.
+    ``denies`` are statuses that this engine uses for "no access", besides 401, 403 and 407.
+    """
 
     headers: Mapping[str, str]
     secrets: Iterable[str] = field(default=())
     hint: str = ""
+    hints: Mapping[int, str] = field(default_factory=dict)
+    denies: Iterable[int] = ()
 
     def ask(
         self, method: str, url: str, *, body: object = None, form: Mapping[str, str] | None = None
     ) -> Json:
         """Make one request, with a body of JSON or a form; the JSON object of the answer, empty if
-        there is none.
+        there is none. Of a list, the names are its numbers.
 
         Raises:
             BusyError: no answer, 429, 5xx, or a time-out.
+            AccessRefusedError: 401, 403, 407, or one of ``denies``.
             UnknownRunError: 404.
-            UnreadableError: a redirect, or an answer that is not a JSON object.
+            UnreadableError: a redirect, or an answer that is not a JSON object or list.
             RefusedError: another 4xx.
         """
         asked = f"{method} {_address(url)}"
@@ -115,9 +144,18 @@ class Web:
                 message,
                 in_doubt=status not in _TOO_MANY,
                 wait=_retry_after(response.headers.get("Retry-After", "")),
+                hint=self._hint(status),
             )
-        kind = UnknownRunError if status in _NOT_FOUND else RefusedError
-        return kind(message, hint=self.hint, status=status, answer=_object(response))
+        kind = RefusedError
+        if status in _NO_ACCESS or status in self.denies:
+            kind = AccessRefusedError
+        elif status in _NOT_FOUND:
+            kind = UnknownRunError
+        return kind(message, hint=self._hint(status), status=status, answer=_object(response))
+
+    def _hint(self, status: int) -> str:
+        general = _HINT_DOWN if status >= _SERVER else _HINTS.get(status, self.hint)
+        return self.hints.get(status, general)
 
     def _engine_message(self, response: httpx.Response) -> str:
         """The engine's message of a refusal: the field for people, otherwise all of the answer."""
@@ -207,6 +245,8 @@ def _object(response: httpx.Response) -> Json | None:
         found = response.json()
     except (json.JSONDecodeError, UnicodeDecodeError):
         return None
+    if isinstance(found, list):
+        return {str(number): one for number, one in enumerate(found)}
     return found if isinstance(found, dict) else None
 
 

@@ -30,7 +30,8 @@ class RippleSpec(Value, frozen=True):
     Pond.
 
     ``starts_on`` is where its first attempt runs while nothing is known of it, as its hints and the
-    Catchment's function say; ``on_kill``: it has a function to call when it is killed.
+    Catchment's function say; ``on_kill``: it has a function to call when it is killed. ``pauses``:
+    its code waits by pausing, so that its time says nothing of the time of one call.
     """
 
     name: str
@@ -40,6 +41,7 @@ class RippleSpec(Value, frozen=True):
     memory_mib: int | None = None
     starts_on: Place = "lambda"
     on_kill: bool = False
+    pauses: bool = False
 
 
 class Release(Value, frozen=True):

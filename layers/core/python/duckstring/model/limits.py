@@ -14,7 +14,7 @@ an answer for each waiting branch   2,000 x 90, without a failure        180 KB
     (``adapters/aws/state.py``)
 the end of one attempt              8,000 + 300 + 250                      9 KB
 or of each attempt of an execution  40 x (500 + 300 + 250)                42 KB
-what Sinks are told, twice          2 x (700 + 250)                        2 KB
+what Sinks are told, twice          2 x (700 + 100 + 250)                  3 KB
 
 Tables (300 for a Ripple), Sources, Sinks and Windows are on top of that. If the state is too large
 for an item all the same, the commit finds that, and the letter that caused it is left out
@@ -47,6 +47,7 @@ FOREIGN_TEXTS: Mapping[tuple[str, str], int] = {
     ("Failure", "error"): 2_048,
     ("Failure", "message"): 65_536,
     ("Down", "message"): 16_384,
+    ("Down", "error"): 2_048,
     ("ExecutionEnded", "cause"): 65_536,
 }
 """UTF-8 bytes of the texts of others, by class and field: more than anybody of ours says. A
@@ -56,6 +57,8 @@ to 4,000 characters; the rest is cut as below.
 
 REASON = 700
 """Kept of the failure that a Source is down for: it travels down the graph."""
+REASON_ERROR = 100
+"""Kept of the name of its error, there."""
 ERROR = 300
 """Kept of the name of an error."""
 MESSAGE = 1_200

@@ -122,4 +122,5 @@ def _ripple(found: Mapping[str, Any]) -> RippleSpec:
         timeout_seconds=found.get("timeout_seconds"),
         memory_mib=found.get("memory_mib"),
         on_kill=bool(found.get("on_kill")),
+        pauses=bool(found.get("pauses")),
     )
