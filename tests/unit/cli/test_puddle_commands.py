@@ -77,7 +77,7 @@ def test_a_pond_runs_and_its_tables_are_listed_shown_and_asked(local, capsys):
         (["pond", "run", "nowhere"], 2, "nowhere has no pond.toml."),
         (["pond", "hydrate", "--rows", "3"], 2, "--rows goes with --from-catchment."),
         (["pond", "hydrate", "-s", "repots"], 2, "'repots' is not a Source of this Pond"),
-        (["pond", "test", "none.py"], 2, "There are no tests to run."),
+        (["pond", "test", "-q"], 2, "There are no tests to run."),
     ],
 )
 def test_bad_input_is_one_line(local, capsys, arguments, code, says):
