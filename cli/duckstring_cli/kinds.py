@@ -5,5 +5,5 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 DemoKind = Literal["flights", "external"]
-TemplateName = Literal["python", "inlet", "sql", "incremental", "outlet"]
+TemplateName = Literal["python", "inlet", "sql", "incremental", "proxy", "outlet"]
 TEMPLATES: tuple[TemplateName, ...] = get_args(TemplateName)

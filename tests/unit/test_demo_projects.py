@@ -136,7 +136,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", [one for one in TEMPLATES if one != "proxy"])
 def test_a_new_project_runs_at_once(template: TemplateName, projects: Path, bench: Bench) -> None:
     code, out, err = bench.run("pond", "run", str(projects / f"my_{template}"))
 
@@ -153,7 +153,7 @@ def test_the_tests_of_new_projects_pass_at_once(projects: Path) -> None:
     )
 
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert "18 passed" in tested.stdout
+    assert "24 passed" in tested.stdout
 
 
 def test_a_workspace_checks_tests_and_plans_its_ponds(tmp_path: Path, bench: Bench) -> None:

@@ -12,14 +12,20 @@ import pytest
 from duckstring_cli import groups
 from tests.unit.cli.commands_kit import Bench, project
 
-PROGRESS = {"demo", "catchment prepare", "completion"}
-"""Nobody asked these a question: they print how far they are, or a script."""
+PROGRESS = {"demo", "catchment prepare", "completion", "pond schema", "pond test"}
+"""Nobody asked these a question: they print how far they are, a script, a schema, or what pytest
+prints.
+"""
 
 ELSEWHERE = {"catchment start", "catchment connect", "catchment env", "doctor", "doctor redrive"}
-ELSEWHERE |= {"logs", "query", "get"}
+ELSEWHERE |= {"logs", "query", "get", "plan", "pond run", "pond hydrate"}
+ELSEWHERE |= {"puddle ls", "puddle show", "puddle query", "puddle record"}
 """These need more than an api function that answers: their own tests read their JSON."""
 
 WORDS = {
+    "init": ["shop"],
+    "simulate": ["--pulse", "a"],
+    "pond check": ["a", "--offline"],
     "catchment set-default": ["dev"],
     "catchment disconnect": ["dev"],
     "deploy": ["a", "--yes"],

@@ -166,6 +166,7 @@ class _Imported(Project):
             declare_sql(self.root, python)
         return [*python, *sql]
 
+    @override
     def find(self, name: str) -> Declared | None:
         if (found := find_sql(self.root, name)) is not None or not self._has_module():
             return found
