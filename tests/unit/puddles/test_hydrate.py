@@ -38,7 +38,7 @@ import pandas, polars, pyarrow
 from pathlib import Path
 
 @puddle("products.relation")
-def a(con): return con.sql("SELECT 1 AS id")
+def a(pond): return pond.con.sql("SELECT 1 AS id")
 
 @puddle(table="products.text")
 def b(): return "SELECT 1 AS id"
@@ -62,9 +62,9 @@ def g(): return "data/some.csv"
 def h(): return Path("data") / "some.json"
 
 @puddle("shop.above")
-def i(con):
+def i(pond):
     print("not on stdout")
-    return con.sql("SELECT text.id + 1 AS id FROM products.text, 'data/some.csv'")
+    return pond.con.sql("SELECT text.id + 1 AS id FROM products.text, 'data/some.csv'")
 
 @puddle("sales.own")
 def j(): return "SELECT 1::HUGEINT AS id"
@@ -169,7 +169,7 @@ puddle("products.f")(7)
         "src/puddles.py:16: A Puddle cannot stand for 'no table!'.",
         (
             "src/puddles.py:19: Puddle 'products.e' takes 2 arguments (one, two); allowed: none, "
-            "or one, a DuckDB connection."
+            "or one, whose .con is a DuckDB."
         ),
         "src/puddles.py:22: @puddle stands above 7.",
         "2 Puddles stand for 'products.b' (src/puddles.py:7, src/puddles.py:10); allowed: one.",

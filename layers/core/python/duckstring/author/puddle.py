@@ -104,9 +104,9 @@ def check(one: DeclaredPuddle) -> RippleError | None:
         return RippleError(
             (
                 f"Puddle {one.table!r} takes {len(wanted)} arguments ({', '.join(wanted)}); "
-                "allowed: none, or one, a DuckDB connection."
+                "allowed: none, or one, whose .con is a DuckDB."
             ),
-            hint="Write it as def orders(con): ...",
+            hint="Write it as def orders(pond): return pond.con.sql(...)",
         )
     return None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from duckstring.author.lake import Lake
 from duckstring.errors import DuckstringError, nearest
@@ -33,6 +34,18 @@ from duckstring.puddles.rows import file_in, readable_rows
 from duckstring.puddles.storage import FolderStorage
 from duckstring.worker.calling import Fault, fault
 from duckstring.worker.project import Project
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class PuddlePond:
+    """What a Puddle's function may take, in the place of a Ripple's Pond: ``con``, a DuckDB in
+    which the tables of the Puddles above are ``source.table``.
+    """
+
+    con: DuckDBPyConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +203,11 @@ def _execute(pond: LocalPond, folder: Path, only: str | None, *, needed: bool) -
 def _call(one: Puddle, pond: LocalPond, lake: Lake, project: Project, found: _Found) -> None:
     major = majors(pond)[one.owner]
     try:
-        value = one.function(lake.con) if signature(one.function).parameters else one.function()
+        value = (
+            one.function(PuddlePond(lake.con))
+            if signature(one.function).parameters
+            else one.function()
+        )
     except BaseException as error:  # noqa: BLE001 - whatever an author's code raises
         found.raised.append((f"Puddle {one.ref} ({one.where})", fault(error, project)))
         return
