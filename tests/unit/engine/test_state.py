@@ -38,13 +38,13 @@ GONE, TRIED = Down(C, "removed"), Down(A, "failed", "no luck", retries=True)
         (PondState(D, health="failed"), Down(D, "failed", retries=True), "d@1 failed"),
         (
             PondState(D, health="failed", failure=NO, failures=1),
-            Down(D, "failed", "no rows"),
-            "d@1 failed: no rows",
+            Down(D, "failed", "no rows", error="ValueError"),
+            "d@1 failed: ValueError: no rows",
         ),
         (
             PondState(D, health="failed", failure=NO, failures=1, source_retries=1),
-            Down(D, "failed", "no rows", retries=True),
-            "d@1 failed: no rows",
+            Down(D, "failed", "no rows", retries=True, error="ValueError"),
+            "d@1 failed: ValueError: no rows",
         ),
     ],
 )

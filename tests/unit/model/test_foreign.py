@@ -9,7 +9,6 @@ import pytest
 
 from duckstring.model.foreign import (
     MOST,
-    Masks,
     Redactor,
     cut,
     for_terminal,
@@ -19,6 +18,7 @@ from duckstring.model.foreign import (
     plain,
     readable,
 )
+from duckstring.model.masks import Masks
 
 
 class ShyError(Exception):
