@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,18 +15,15 @@ from duckstring.model.instants import Instant, from_text
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
 from duckstring_cli import deploying
+from duckstring_cli.checking.local import LocalPond, look
 from duckstring_cli.client import Client
-from duckstring_cli.errors import CatchmentRefusedError
+from duckstring_cli.errors import BadInputError
 from duckstring_cli.forecast import Trigger
 from duckstring_cli.render import OnStep
 
 _AT_ONCE = 8
 _ANY = "0.0.0"
 """A Catchment does not say which version of a Source is the least; it has checked that itself."""
-
-
-class ImportFailedError(CatchmentRefusedError):
-    """A Pond's module cannot be imported. ``traceback`` is its author's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +40,33 @@ def of_folder(path: Path, on_step: OnStep) -> Found:
     """The Ponds in and below a folder. Their modules are imported, as a deploy does.
 
     Raises:
-        BadInputError: there is none, or a pond.toml is at fault.
-        ImportFailedError: a module is.
+        BadInputError: there is none, or something of them would fail at a deploy.
     """
     folder = path.parent if path.name == deploying.MANIFEST else path
-    projects = deploying.read(deploying.roots(folder, tree=True))
-    on_step(f"Importing {len(projects)} Ponds")
+    roots = deploying.roots(folder, tree=True)
+    on_step(f"Importing {len(roots)} Ponds")
     # One at a time: an import that ends takes every child of this process with it.
-    releases = [_release(packed) for packed in deploying.pack(projects)]
-    return Found({release.line: release for release in releases})
+    looked = [look(root) for root in roots]
+    ponds = [pond for pond, _ in looked if pond is not None]
+    unknown = {pond.name for pond in ponds if pond.ripples is None}
+    faults = [
+        finding.line()
+        for _, findings in looked
+        for finding in findings
+        if finding.level == "error" or finding.pond in unknown
+    ]
+    if faults:
+        raise BadInputError("\n".join(faults), hint=f"See all of it: duckstring pond check {path}")
+    return Found({pond.line: _release(pond) for pond in ponds})
 
 
-def _release(packed: deploying.Packed) -> Release:
-    from duckstring.model.pondfile import from_object
-    from duckstring.worker.discover import Module, clean_environment, discover
-
-    pond = from_object(packed.project.manifest)
-    fields = pond.to_release_fields()
-    module = Module(packed.content, packed.sha256, fields["module"])
-    answer: dict[str, Any] = discover(module, variables=clean_environment(os.environ, {}))
-    if not answer["ok"]:
-        error = answer["error"]
-        raise ImportFailedError(
-            type="AuthorError",
-            message=f"{packed.project.name}: {error['message']}",
-            hint=error["hint"],
-            traceback=error["traceback"],
-        )
-    ripples = tuple(
-        RippleSpec(one["name"], tuple(one["parents"]), bool(one["always_run"]))
-        for one in answer["ripples"]
-    )
+def _release(pond: LocalPond) -> Release:
     return Release(
-        **fields, ripples=ripples, artifact="", sha256=packed.sha256, deployed=datetime.now(UTC)
+        **pond.pondfile.to_release_fields(),
+        ripples=pond.ripples or (),
+        artifact="",
+        sha256=pond.sha256,
+        deployed=datetime.now(UTC),
     )
 
 

@@ -285,11 +285,14 @@ def test_all_faults_of_the_options_are_told_at_once(bench: Bench):
     assert err.count("error: --") == 3
 
 
-def test_a_module_that_does_not_import_is_named_with_its_traceback(bench: Bench, shop: Path):
+def test_what_would_fail_at_a_deploy_is_told_for_all_ponds_at_once(bench: Bench, shop: Path):
     (shop / "sales" / "src" / "pond.py").write_text("import nothing_of_this_name\n")
+    (shop / "reports" / "pond.toml").write_text('[pond]\nname = "reports"\nversion = "x"\n')
 
-    code, _, err = bench.run("simulate", str(shop), "--wave", "reports")
+    code, out, err = bench.run("simulate", str(shop), "--wave", "reports")
 
-    assert code == 2
-    assert "error: sales: " in err
-    assert "nothing_of_this_name" in err
+    faults = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert (code, out, len(faults)) == (2, "", 2)
+    assert "version" in faults[0]
+    assert "nothing_of_this_name" in faults[1]
+    assert f"hint: See all of it: duckstring pond check {shop}" in err
