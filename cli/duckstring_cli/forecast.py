@@ -32,6 +32,9 @@ LONGEST = timedelta(days=30)
 MOST_LETTERS = 100_000
 """Some seconds of computing."""
 
+NO_TRIGGER = "Nothing asks for anything: no trigger is given."
+TRIGGER_HINT = "For example: duckstring simulate --wave reports"
+
 _FIRST_LOOK = timedelta(seconds=30)
 _WINDOW_LATE = timedelta(seconds=1)
 _ENDED = frozenset({"success", "pass", "failed", "killed"})
@@ -152,10 +155,7 @@ def _check(plan: Plan) -> None:
     if faults := graph.faults(plan.releases, plan.releases.keys()):
         raise BadInputError("\n".join(faults))
     if not plan.triggers:
-        raise BadInputError(
-            "Nothing asks for anything: no trigger is given.",
-            hint="For example: duckstring simulate --wave reports",
-        )
+        raise BadInputError(NO_TRIGGER, hint=TRIGGER_HINT)
 
 
 def _conditions(plan: Plan) -> Conditions:

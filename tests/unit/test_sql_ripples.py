@@ -84,6 +84,7 @@ def test_options_stand_in_the_comment_at_the_top():
         "timeout_seconds": 5400,
         "memory_mib": 4096,
         "on_kill": False,
+        "pauses": False,
     }
 
 

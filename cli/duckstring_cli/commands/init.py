@@ -10,6 +10,7 @@ import typer
 
 from duckstring_cli import render
 from duckstring_cli.commands.options import AsJson
+from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
 
@@ -26,6 +27,8 @@ def init(
     """
     from duckstring_cli import demos
 
+    if not str(folder).strip() or folder == Path():
+        raise BadInputError("DIR is empty.", hint="Name a folder: duckstring init shop")
     files = demos.write_workspace(folder)
     if as_json:
         render.print_json({"folder": str(folder), "files": [str(file) for file in files]})

@@ -182,7 +182,7 @@ class _View:
     """What a run shows: its Ripples on stdout as each ends, all else on stderr."""
 
     def __init__(self, *, as_json: bool) -> None:
-        self.as_json = as_json
+        self.as_json, self._error = as_json, ""
 
     def printed(self, ripple: str, text: str) -> None:
         console = render.err()
@@ -205,6 +205,7 @@ class _View:
             render.out().print(_line(what), soft_wrap=not render.out().is_terminal)
             if what.fault is not None:
                 _print_fault(what.ripple, what.fault)
+                self._error = what.fault.error
 
     def show_end(self, ran: Ran, folder: Path | None) -> None:
         if self.as_json:
@@ -212,7 +213,10 @@ class _View:
             return
         if ran.failure is not None:
             _print_failure(ran.failure.error, ran.failure.message)
+            self._error = ran.failure.error
         named = _named(folder)
+        if hint := _HINTS.get(self._error):
+            render.note(f"{hint}{named if hint.endswith('--fresh') else ''}")
         if not ran.ok:
             render.note("Nothing of this run is published: the tables are those of the run before.")
             return
@@ -265,8 +269,6 @@ def _print_fault(ripple: str, fault: Fault) -> None:
     console.print("")
     if advice := _hint_in(fault.message, text):
         render.note(advice)
-    if hint := _HINTS.get(fault.error):
-        render.note(hint)
 
 
 def _hint_in(message: str, traceback: str) -> str:
@@ -282,7 +284,10 @@ _HINTS = {
         "On this machine: set it in this shell (export NAME=value), or give --env-file FILE."
     ),
     "BdbQuit": "breakpoint() needs this terminal: duckstring pond run --debug",
-    "ContractError": "To begin anew on this machine: duckstring pond run --fresh",
+    "ContractError": (
+        "What was published here came from your own earlier runs, perhaps on other Puddles. "
+        "To begin anew on this machine: duckstring pond run --fresh"
+    ),
 }
 
 
@@ -291,8 +296,6 @@ def _print_failure(error: str, message: str) -> None:
     render.out().print(
         Text.assemble((f"\n{error}: ", "bold red"), render.lines(message)), soft_wrap=whole
     )
-    if hint := _HINTS.get(error):
-        render.note(hint)
 
 
 def _named(folder: Path | None) -> str:

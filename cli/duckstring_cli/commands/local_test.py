@@ -30,6 +30,8 @@ def test(
 ) -> None:
     """Run the project's tests by pytest, with the fixtures pond_run, tables and clock."""
     folder, rest = _divided(arguments or [])
+    if rest and not (rest[0].startswith("-") or _is_there(folder, rest[0])):
+        raise BadInputError(f"There is no folder and no file {rest[0]!r}.")
     if not (folder / "pond.toml").is_file():
         raise BadInputError(
             f"{folder.resolve()} has no pond.toml.",
@@ -55,6 +57,11 @@ def test(
         render.note(f"pytest ended with exit code {code}.")
         raise typer.Exit(2)
     raise typer.Exit(code)
+
+
+def _is_there(folder: Path, argument: str) -> bool:
+    """Whether a file or folder of tests exists, ``tests/test_pond.py::test_one``."""
+    return (folder / argument.partition("::")[0]).exists()
 
 
 def _divided(arguments: list[str]) -> tuple[Path, list[str]]:

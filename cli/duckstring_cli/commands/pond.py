@@ -26,7 +26,7 @@ from duckstring_cli.commands.options import (
     open_client,
 )
 from duckstring_cli.errors import BadInputError
-from duckstring_cli.kinds import TEMPLATES
+from duckstring_cli.kinds import DUCKDBS_OWN, TEMPLATES
 from duckstring_cli.render import escape
 
 app = typer.Typer(help="A Pond's project; taking a Pond out of a Catchment.", no_args_is_help=True)
@@ -53,14 +53,15 @@ def init(
         ),
     ] = "python",
     source: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--source",
             "-s",
             metavar="POND",
-            help="The Pond that it reads, for sql, incremental and outlet.",
+            show_default=False,
+            help="The Pond that it reads, for sql, incremental and outlet; otherwise orders.",
         ),
-    ] = "orders",
+    ] = None,
     into: Annotated[
         Path | None,
         typer.Option("--into", metavar="DIR", help="The folder to write; otherwise ./NAME."),
@@ -68,7 +69,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Write a new Pond's project, with Puddles and tests that pass."""
-    for one in (name, source):
+    for one in filter(None, (name, source)):
         if not names.POND_NAME.match(one):
             raise BadInputError(
                 f"{one!r} is not a Pond's name.",
@@ -85,17 +86,27 @@ def init(
         )
     from duckstring_cli import demos
 
+    if source is not None and chosen not in demos.WITH_SOURCE:
+        raise BadInputError(
+            f"Template {chosen} has no Source, found --source {source}.",
+            hint=f"Templates with one: {', '.join(sorted(demos.WITH_SOURCE))}.",
+        )
+    if source == name:
+        raise BadInputError(f"{name} cannot be its own Source.", hint="Name another: --source")
+    if source in DUCKDBS_OWN and chosen in {"sql", "incremental"}:
+        raise BadInputError(
+            f"In SQL, {source!r} is a schema of DuckDB's own, not a Source.",
+            hint=f"Read it in Python: pond.read_table('{source}.table')",
+        )
     target = into or Path(name)
-    files = demos.write_project(name, target, chosen, source=source)
+    files = demos.write_project(name, target, chosen, source=source or "orders")
     if as_json:
         render.print_json({"folder": str(target), "files": [str(file) for file in files]})
         return
     render.say(f"[green]✓[/] {escape(str(target))} written")
     where = escape(shlex.quote(str(target)))
-    render.err().print(
-        f"[dim]Next: duckstring pond test {where}, then: duckstring pond run {where}[/]",
-        soft_wrap=True,
-    )
+    then = "" if chosen == "proxy" else f", then: duckstring pond run {where}"
+    render.err().print(f"[dim]Next: duckstring pond test {where}{then}[/]", soft_wrap=True)
 
 
 @app.command(epilog="Example: duckstring pond schema > pond.schema.json")

@@ -177,6 +177,8 @@ def record(
     from duckstring_cli.projects import open_project
     from duckstring_cli.snapshots import mask_key, open_snapshot
 
+    if both := sorted({*(mask or ())} & {*(keep or ())}):
+        raise BadInputError(f"Give --mask or --keep for {both[0]!r}, not both.")
     source, dot, table = ref.partition(".")
     if not dot or not table:
         raise BadInputError(f"Give SOURCE.TABLE, found {ref!r}.", hint="For example orders.line.")

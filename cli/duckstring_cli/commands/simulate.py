@@ -95,6 +95,8 @@ def simulate(
     """
     from duckstring_cli import forecast
 
+    if not (deployed or pulse or tap or wave or tide):
+        raise BadInputError(forecast.NO_TRIGGER, hint=forecast.TRIGGER_HINT)
     found = _found(path, catchment, deployed=deployed)
     asked = _Asked(found)
     triggers = [
@@ -112,6 +114,7 @@ def simulate(
         start=datetime.now(UTC),
         length=asked.length(length),
     )
+    asked.check_standing(triggers)
     asked.check()
     made = forecast.forecast(plan)
     if as_json:
@@ -142,6 +145,12 @@ class _Asked:
             hints = dict.fromkeys(fault.hint for fault in self._faults if fault.hint)
             message = "\n".join(fault.message for fault in self._faults)
             raise BadInputError(message, hint="\n".join(hints))
+
+    def check_standing(self, triggers: list[Trigger]) -> None:
+        """A line has one standing trigger: the later one would end the other."""
+        stand = [trigger.line for trigger in triggers if trigger.stands]
+        for line in sorted({line for line in stand if stand.count(line) > 1}):
+            self._faults.append(BadInputError(f"{line} has one Wave or Tide; give one of them."))
 
     def triggers(self, kind: Any, texts: Texts) -> list[Trigger]:  # noqa: ANN401 - a TriggerKind
         from duckstring_cli.forecast import Trigger

@@ -170,6 +170,8 @@ def _contents(folder: Traversable, below: str = "") -> Iterator[tuple[PurePosixP
 
 def _write(project: Project, target: Path) -> list[Path]:
     """Look at everything first: half a project is worse than none."""
+    if target.exists() and not target.is_dir():
+        raise OperatorError(f"{target} is not a folder.", hint="Choose another folder.")
     wanted = {target / path: content for path, content in sorted(project.items())}
     if in_the_way := [
         path for path, content in wanted.items() if _is_in_the_way(path, content, target)

@@ -276,6 +276,18 @@ def test_without_a_trigger_there_is_nothing_to_simulate(bench: Bench, shop: Path
     assert "hint: For example: duckstring simulate --wave reports" in err
 
 
+def test_a_line_has_one_standing_trigger(bench: Bench):
+    bench.answers(status)
+
+    code, _, err = bench.run(
+        "simulate", "--deployed", "--wave", "reports", "--tide", "reports=1h", "--pulse", "reports"
+    )
+
+    assert code == 2
+    assert err.count("error: ") == 1
+    assert "error: reports@1 has one Wave or Tide; give one of them." in err
+
+
 def test_all_faults_of_the_options_are_told_at_once(bench: Bench):
     bench.answers(status)
 

@@ -122,7 +122,7 @@ def sql(): return "SELEC 1"
         f"src/puddles.py:{line}" for line in (7, 10, 13, 16, 19)
     ]
     assert "Table 'products.nothing': there is nothing (None)." in told[0]
-    assert "Table 'products.number': int is nothing that can be written as a table" in told[1]
+    assert "Table 'products.number': found int, which has no rows." in told[1]
     assert "column 'id' mixes int and str" in told[2]
     assert "there is no file data/none.parquet" in told[3]
     assert 'ParserException: Parser Error: syntax error at or near "SELEC"' in told[4]
@@ -174,6 +174,13 @@ puddle("products.f")(7)
         "src/puddles.py:22: @puddle stands above 7.",
         "2 Puddles stand for 'products.b' (src/puddles.py:7, src/puddles.py:10); allowed: one.",
     )
+
+
+def test_a_number_is_no_table(tmp_path):
+    local = project(tmp_path, '@puddle("products.a")\ndef a(): return 42\n')
+
+    with pytest.raises(PuddleError, match=r"'products\.a': found int, which has no rows\. Give "):
+        hydrated(local)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import duckdb  # noqa: F401 - a session in this process must not load it again
+import numpy as np  # noqa: F401 - the same
 import pytest
 
 import duckstring.puddles.testbed  # noqa: F401 - the same
@@ -72,6 +74,41 @@ def run(pytester, project, text, *arguments):
     return pytester.runpytest_inprocess(
         "-p", pytest_plugin.__name__, "-p", "no:cacheprovider", *arguments, str(project)
     )
+
+
+def test_what_is_installed_below_the_project_is_no_code_of_it(project):
+    """An environment often lies in the project's folder, with pytest itself in it."""
+    code = pytest_plugin.Code(project)
+
+    def module(name, file):
+        made = ModuleType(name)
+        made.__file__ = str(project / file)
+        return made
+
+    assert code.has(module("helper", "src/helper.py"))
+    assert code.has(module("parts.one", "src/parts/one.py"))
+    assert not code.has(
+        module("_pytest.main", ".venv/lib/python3.11/site-packages/_pytest/main.py")
+    )
+    assert not code.has(module("test_pond", "tests/test_pond.py"))
+
+
+def test_a_failure_ends_at_the_authors_last_line(pytester, project):
+    result = run(
+        pytester,
+        project,
+        """
+def test_it(pond_run, monkeypatch):
+    monkeypatch.setattr("pond.fetch", lambda: "no number FROM nowhere")
+    pond_run("load")
+""",
+        "--tb=short",
+    )
+
+    shown = result.stdout.str()
+    assert "src/pond.py" in shown
+    assert "author/pond.py" not in shown
+    assert "author/lake.py" not in shown
 
 
 def test_a_ripple_is_tested_in_five_lines(pytester, project):

@@ -26,7 +26,14 @@ from duckstring.puddles.isolated import isolated
 from duckstring.puddles.project import LocalPond
 from duckstring.puddles.storage import FolderStorage, NoKeys
 from duckstring.worker.attempt_process import Call, begin, prepare
-from duckstring.worker.calling import Pauses, Unreachable, authors_frames, call, judged
+from duckstring.worker.calling import (
+    Pauses,
+    Unreachable,
+    authors_frames,
+    call,
+    judged,
+    shown_frames,
+)
 from duckstring.worker.channel import Message
 from duckstring.worker.ends import Done, Known, Memory, known
 from duckstring.worker.forkserver import ForkServer
@@ -166,6 +173,7 @@ class DirectAttempts:
             frames = authors_frames(error.__traceback__, self._project)
             self.raised = handle.explained(error).with_traceback(frames)
             ended = judged(self.raised, self._project)
+            self.raised.__traceback__ = shown_frames(frames, self._project)
             if isinstance(ended, Pauses):
                 return ended
             if not handle.paused:

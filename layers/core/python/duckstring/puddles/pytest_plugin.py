@@ -46,12 +46,14 @@ class Code:
         self.modules: dict[str, ModuleType] = {}
 
     def has(self, module: ModuleType) -> bool:
-        """Whether a module is of the project's own code: not a test."""
-        file = getattr(module, "__file__", None) or ""
-        if not file.startswith(f"{self.root}/"):
-            return False
+        """Whether a module is of the project's own code: neither a test, nor installed in an
+        environment below the project's folder.
+        """
         top = module.__name__.partition(".")[0]
-        return top not in _PLAIN and not top.startswith("test_")
+        if top in _PLAIN or top.startswith("test_"):
+            return False
+        file = getattr(module, "__file__", None) or ""
+        return any(file.startswith((f"{one}/{top}.", f"{one}/{top}/")) for one in self.folders)
 
 
 class Codes(MetaPathFinder):

@@ -52,7 +52,12 @@ def readable_rows(table: str, value: object, con: DuckDBPyConnection, root: Path
         raise WriteError(f"Table {table!r}: there is nothing (None).", hint=f"Give {FORMS}.")
     if (file := file_in(value)) is not None:
         return _of_file(table, root / file, file)
-    if isinstance(value, Mapping) or not isinstance(value, Sequence) or isinstance(value, str):
+    if isinstance(value, (int, float, bytes, Mapping)):
+        raise WriteError(
+            f"Table {table!r}: found {type(value).__name__}, which has no rows.",
+            hint=f"Give {FORMS}.",
+        )
+    if not isinstance(value, Sequence) or isinstance(value, str):
         return value
     return _of_dicts(table, value, con)
 

@@ -6,6 +6,7 @@ made.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -75,6 +76,8 @@ class Pauses:
     seconds: int
 
 
+_OURS: Final = (f"{Path(__file__).parents[1]}/", contextlib.__file__)
+"""How the files of our frames begin; contextlib's stand between them."""
 _CAUSE: Any = BaseException.__dict__["__cause__"]
 _CONTEXT: Any = BaseException.__dict__["__context__"]
 _MEMBERS: Any = BaseExceptionGroup.__dict__["exceptions"]
@@ -159,7 +162,7 @@ def _reason(broken: BaseException) -> str:
 def _written(error: BaseException, project: Project) -> str:
     left_out = "(errors that came before these are left out)\n" if _cut_chain(error) else ""
     described = traceback.TracebackException(
-        type(error), error, authors_frames(error.__traceback__, project)
+        type(error), error, shown_frames(error.__traceback__, project)
     )
     return left_out + "".join(described.format()).replace(f"{project.root}/", "")
 
@@ -215,6 +218,25 @@ def authors_frames(frames: TracebackType | None, project: Project) -> TracebackT
     while here is not None and not _is_authors(here, project):
         here = here.tb_next
     return here or frames
+
+
+def shown_frames(frames: TracebackType | None, project: Project) -> TracebackType | None:
+    """``authors_frames`` without those of ours at the end: where a fault of the author's was found
+    is of no use to the author.
+    """
+    here = authors_frames(frames, project)
+    if here is None or not _is_authors(here, project):
+        return here
+    chain = []
+    while here is not None:
+        chain.append(here)
+        here = here.tb_next
+    while chain[-1].tb_frame.f_code.co_filename.startswith(_OURS):
+        chain.pop()
+    shown: TracebackType | None = None
+    for one in reversed(chain):
+        shown = TracebackType(shown, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return shown
 
 
 def _raised_by_author(error: BaseException, project: Project) -> bool:
