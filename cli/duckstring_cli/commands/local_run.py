@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from duckstring_cli import durations, render
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from duckstring.puddles.hydrate import Made
     from duckstring.puddles.project import LocalPond
     from duckstring.puddles.running import Event, Ran, RippleRan
@@ -136,7 +137,7 @@ def hydrate(
         return
     table = render.table("TABLE", "ROWS", "BYTES", right=("ROWS", "BYTES"))
     for one in made:
-        table.add_row(Text(one.ref), render.count(one.rows), render.size(one.bytes))
+        table.add_row(one.ref, render.count(one.rows), render.size(one.bytes))
     render.out().print(table)
     render.note(f"Next: duckstring pond run{_named(folder)}")
 
@@ -185,6 +186,8 @@ class _View:
         self.as_json, self._error = as_json, ""
 
     def printed(self, ripple: str, text: str) -> None:
+        from rich.text import Text
+
         console = render.err()
         for line in render.lines(text).split("\n"):
             console.print(Text.assemble((f"{ripple}: ", "dim"), line), soft_wrap=True)
@@ -239,6 +242,8 @@ _MARKS = {
 
 
 def _line(ran: RippleRan) -> Text:
+    from rich.text import Text
+
     mark, style = _MARKS[ran.status]
     what = [
         f"{one.table} {_rows(one.rows)}{'' if one.changed else ' (unchanged)'}"
@@ -262,6 +267,8 @@ def _rows(count: int) -> str:
 
 def _print_fault(ripple: str, fault: Fault) -> None:
     """As ``run show`` shows a failed attempt."""
+    from rich.text import Text
+
     console = render.out()
     console.print(Text(f"\n{ripple}: {render.lines(fault.error)}", style="bold red"))
     text = fault.traceback or fault.message
@@ -292,6 +299,8 @@ _HINTS = {
 
 
 def _print_failure(error: str, message: str) -> None:
+    from rich.text import Text
+
     whole = not render.out().is_terminal
     render.out().print(
         Text.assemble((f"\n{error}: ", "bold red"), render.lines(message)), soft_wrap=whole

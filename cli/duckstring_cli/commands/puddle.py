@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.sql import quoted
@@ -81,11 +80,11 @@ def ls(folder: Folder = None, as_json: AsJson = False) -> None:
     for one in found:
         age = render.between(to_text(one.made), now)
         made.add_row(
-            Text(one.name),
+            one.name,
             render.count(one.rows),
             render.size(one.bytes),
             "" if age is None else durations.brief(age),
-            Text(_origin(one)),
+            _origin(one),
         )
     render.out().print(made)
 
@@ -217,6 +216,8 @@ def record(
 def _show_recorded(
     made: Recorded, snapshot: Snapshot, ref: str, line: str, folder: Path | None
 ) -> None:
+    from rich.text import Text
+
     from duckstring.model.instants import to_text
 
     render.out().print(

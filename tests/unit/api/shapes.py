@@ -16,7 +16,7 @@ from typing import (
 )
 
 from duckstring.api.answer import OPERATIONS
-from duckstring.model import answers
+from duckstring.model import answers, arrivals, compute
 
 _PLAIN: dict[Any, tuple[type, ...]] = {
     str: (str,),
@@ -49,12 +49,18 @@ def _fits(value: object, shape: Any) -> bool:
     return shape is object or type(value) in _PLAIN.get(shape, ())
 
 
+def hints_of(shape: Any, *, include_extras: bool = False) -> dict[str, Any]:
+    """The fields of a shape. Its module imports some of their types for type checkers only."""
+    names = {**vars(compute), **vars(arrivals), **vars(answers)}
+    return get_type_hints(shape, localns=names, include_extras=include_extras)
+
+
 def _object_faults(value: Mapping[str, object], shape: Any, at: str) -> Iterator[str]:
-    hints = get_type_hints(shape, include_extras=True)
+    hints = hints_of(shape, include_extras=True)
     optional = {name for name, hint in hints.items() if get_origin(hint) is NotRequired}
     yield from (f"{at}.{name} is missing" for name in hints if name not in {*value, *optional})
     yield from (f"{at}.{name} is not in {shape.__name__}" for name in value if name not in hints)
-    for name, hint in get_type_hints(shape).items():
+    for name, hint in hints_of(shape).items():
         if name in value:
             yield from faults(value[name], hint, f"{at}.{name}")
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 
@@ -11,7 +10,7 @@ from duckstring.api.answer import OPERATIONS
 from duckstring.model import answers
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
-from tests.unit.api.shapes import faults, shape_of
+from tests.unit.api.shapes import faults, hints_of, shape_of
 
 PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"
 CALLS = {
@@ -62,7 +61,7 @@ def test_the_protocol_names_every_field_of_every_answer():
         f"{name}.{field}"
         for name, shape in vars(answers).items()
         if isinstance(shape, type) and shape.__module__ == answers.__name__
-        for field in get_type_hints(shape)
+        for field in hints_of(shape)
         if field not in named
     }
     assert fields == set()

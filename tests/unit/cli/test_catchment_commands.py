@@ -83,7 +83,7 @@ def test_a_catchment_that_does_not_run_is_named_with_the_way_to_start_it(
 def test_pond_init_writes_a_project_that_can_be_packed(
     capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
-    assert run(capsys, "pond", "init", "sales", "--kind", "inlet")[0] == 0
+    assert run(capsys, "pond", "init", "sales", "--template", "inlet")[0] == 0
     assert (home / "sales" / "pond.toml").is_file()
     code, _, err = run(capsys, "deploy", "sales")
     assert code == 1  # everything up to the upload is in order; the Catchment does not run

@@ -55,7 +55,7 @@ class World:
         self.asked: list[str] = []
         monkeypatch.setattr(catchments, "find", lambda _: DEV)
         monkeypatch.setattr(catchments, "session", lambda _: Access(SESSION, s3))
-        monkeypatch.setattr(client, "LambdaDoor", lambda _: self._answer)
+        monkeypatch.setattr(client, "open_door", lambda _: self._answer)
         monkeypatch.chdir(root)
 
     def pond(self, name: str, *, version: str = "1.0.0", more: str = "", **files: str) -> Path:

@@ -87,7 +87,7 @@ from tests.unit.cli.made_up import FLIGHTS, Play, at, attempt_row, line_status, 
             "error: /nowhere.sql cannot be read: No such file or directory.",
         ),
         (["pond", "init", "Sales"], 2, "error: 'Sales' is not a Pond's name."),
-        (["pond", "init", "sales", "--kind", "outlets"], 2, "hint: Did you mean 'outlet'?"),
+        (["pond", "init", "sales", "--template", "outlets"], 2, "hint: Did you mean 'outlet'?"),
         (
             ["trigger", "tap", "a", "-v", "1.2"],
             2,
