@@ -94,7 +94,7 @@ def test_what_failed_is_tried_again_by_itself_a_minute_later(driver):
     assert failed["retry_at"] > failed["last_run"]["started"]
     assert (
         driver.wait_for("patient_sink", "blocked")["reason"]
-        == "blocked by patient@1 (failed: out of quota)"
+        == "blocked by patient@1 (failed: RuntimeError: out of quota)"
     )
     driver.let("patient", "repaired")
 
@@ -283,7 +283,8 @@ def test_each_way_out_of_a_failure_lets_a_wave_below_flow_again(driver, way):
     driver.trigger("wave", sink)
     driver.wait_for(pond, "failed")
     assert (
-        driver.wait_for(sink, "blocked")["reason"] == f"blocked by {pond}@1 (failed: out of quota)"
+        driver.wait_for(sink, "blocked")["reason"]
+        == f"blocked by {pond}@1 (failed: RuntimeError: out of quota)"
     )
     driver.let(pond, "repaired")
     if way == "deploy":

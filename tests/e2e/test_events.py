@@ -117,7 +117,7 @@ def test_rules_of_users_hear_of_success_failure_blocking_recovery_and_broken_con
         }.items()
     )
     assert of["herald", "failed"]["error"] == failure["message"]
-    assert "herald@1 failed: Table 'prices'" in of["herald_sink", "blocked"]["error"]
+    assert "herald@1 failed: ContractError: Table 'prices'" in of["herald_sink", "blocked"]["error"]
     assert (of["herald_sink", "recovered"]["previous"], of["herald", "recovered"]["previous"]) == (
         "blocked",
         "failed",

@@ -134,7 +134,9 @@ def test_a_failed_inlet_says_when_it_is_tried_again_and_an_operator_need_not_wai
     assert "tried again in " in driver.run.done("status", "transactions", "--once")
     for pond in ("sales", OUTLET):
         reason = driver.wait_for(pond, "blocked")["reason"]
-        assert reason.startswith("blocked by transactions@1 (failed: Out of quota. See http")
+        assert reason.startswith(
+            "blocked by transactions@1 (failed: RuntimeError: Out of quota. See http"
+        )
         assert reason in driver.run.done("status", pond, "--once")
     driver.wait_at_rest("products")  # transactions keeps its demand, for the retry in a minute
     assert started_since(pipelines, before) == {"transactions": 1, "products": 1, "sales": 0}
