@@ -120,7 +120,7 @@ def test_an_author_installs_little_and_can_write_check_and_hear_what_is_missing(
 
 def test_a_pond_runs_on_a_catchment_of_the_installed_wheel(wheel, tmp_path):
     here = Installed(tmp_path, wheel, "[local]")
-    here.duckstring("pond", "init", "daily", "--kind", "inlet")
+    here.duckstring("pond", "init", "daily", "--template", "inlet")
     try:
         here.duckstring("catchment", "init", "--name", "dev")
         here.duckstring("catchment", "start")
