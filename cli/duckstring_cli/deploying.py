@@ -280,10 +280,12 @@ def _is_there(s3: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - a botoc
     return bool(datetime.now(UTC) - uploaded < _RECENT)
 
 
-def _shown(path: Path) -> str:
-    """As the user would name it: relative to where they are, if it is below."""
-    here = Path.cwd()
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link stays the link that the user named
-    if absolute == here:
-        return "this folder"
+def shown_path(path: Path) -> str:
+    """As the user would name it: relative to where they are, if it is below; ``.``: that folder."""
+    here, absolute = Path.cwd(), Path(os.path.abspath(path))  # noqa: PTH100 - a link stays a link
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
+
+
+def _shown(path: Path) -> str:
+    shown = shown_path(path)
+    return "this folder" if shown == "." else shown

@@ -222,6 +222,7 @@ class _Reads:
         self._pond, self._known, self._bound = pond, known, bound
         self._statements = Statements()
         self._silent: set[str] = set()
+        self._unknown: dict[str, Finding] = {}
 
     def findings(self) -> list[Finding]:
         found = [finding for sql in self._pond.reading.sql for finding in self._statement(sql)]
@@ -231,7 +232,7 @@ class _Reads:
                 found += self._table(source.lower(), table.lower(), read.where)
         for where, what in self._pond.reading.unknown:
             found.append(self._made("note", where, f"Not known before it runs: {what}."))
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys([*found, *self._unknown.values()]))
 
     def _made(self, level: str, where: str, message: str, hint: str = "") -> Finding:
         shown = self._pond.path(where)
@@ -316,13 +317,27 @@ class _Reads:
         for read in sql_columns.columns_read(sql.text):
             source = self._known.get(read.source)
             table = source.tables.get(read.table) if source else None
-            if source is None or table is None or table.columns is None:
+            if source is None or table is None:
+                continue
+            if table.columns is None:
+                self._say_unknown(read, source)
                 continue
             has = {name.lower() for name in table.columns}
             if read.column in has or read.column == "rowid":
                 continue
             where = sql.at(read.at.line, read.at.column)
             yield read.column, self._missing(where, read, source, table)
+
+    def _say_unknown(self, read: sql_columns.ColumnRead, source: SourceKnown) -> None:
+        """Python makes the table, and it was not published yet: one note for it."""
+        self._unknown.setdefault(
+            read.ref,
+            self._made(
+                "note",
+                "pond.toml",
+                f"The columns of {read.ref} are not known before {source.line} runs.",
+            ),
+        )
 
     def _missing(
         self, where: str, read: sql_columns.ColumnRead, source: SourceKnown, table: TableKnown

@@ -26,13 +26,16 @@ _ELSEWHERE = "It was looked for on this machine; the Catchment's may have it."
 
 @dataclass(slots=True)
 class LocalPond:
-    """A project that was looked at. ``ripples`` is None if they are not known."""
+    """A project that was looked at. ``content``: its package. ``ripples`` is None if they are not
+    known.
+    """
 
     root: Path
     shown: str
     pondfile: PondFile
     document: Mapping[str, Any]
     sha256: str = ""
+    content: bytes = b""
     ripples: tuple[RippleSpec, ...] | None = None
     reading: Reading = field(default_factory=Reading)
 
@@ -63,7 +66,7 @@ def look(root: Path, *, runs_code: bool = True) -> tuple[LocalPond | None, list[
     """
     from duckstring_cli import deploying
 
-    shown = shown_path(root)
+    shown = deploying.shown_path(root)
     try:
         [project] = deploying.read([root])
         pondfile = _pondfile(project.manifest)
@@ -71,12 +74,6 @@ def look(root: Path, *, runs_code: bool = True) -> tuple[LocalPond | None, list[
         return None, [_of_manifest(line, error.hint) for line in error.message.splitlines()]
     pond = LocalPond(root, shown, pondfile, project.manifest)
     return pond, list(_look_at_code(pond, runs_code=runs_code))
-
-
-def shown_path(root: Path) -> str:
-    """A folder relative to where the user is, if it is below."""
-    here, absolute = Path.cwd(), Path(os.path.abspath(root))  # noqa: PTH100 - a link stays a link
-    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(root)
 
 
 def _pondfile(document: dict[str, Any]) -> PondFile:
@@ -100,7 +97,7 @@ def _look_at_code(pond: LocalPond, *, runs_code: bool) -> Iterator[Finding]:
     except AuthorError as error:
         yield from _faults(pond, error.message, error.hint)
         return
-    pond.sha256 = made.sha256
+    pond.sha256, pond.content = made.sha256, made.content
     pond.reading = read_project(pond.root, made.files)
     for warning in made.warnings:
         yield Finding("warning", pond.name, "", warning)

@@ -12,6 +12,7 @@ from duckstring.author.contract import Published, breaches
 from duckstring.model.answers import LineStatus
 from duckstring.model.names import Line, parse_line
 from duckstring_cli import durations, render
+from duckstring_cli.checking.changes import code_of
 from duckstring_cli.checking.check import Checked, check
 from duckstring_cli.checking.findings import Finding, FindingRow
 from duckstring_cli.checking.local import LocalPond
@@ -35,13 +36,14 @@ class TablePlan(TypedDict):
 
 
 class RipplePlan(TypedDict):
-    """Ripples by what becomes of them."""
+    """Ripples by what becomes of them. ``compared``: whether their code was, too."""
 
     added: list[str]
     removed: list[str]
     changed: list[str]
     kept: list[str]
     known: bool
+    compared: bool
 
 
 class PondPlan(TypedDict):
@@ -93,32 +95,26 @@ def plan(roots: Sequence[Path], remote: Remote, on_step: OnStep) -> Plan:
 
 def _pond(pond: LocalPond, made: Plan) -> PondPlan:
     held = made.remote.deployed(pond.line)
-    result = _result(pond, held)
+    result = _result(pond, made.remote)
     tables = [] if result == "same" else list(_tables(pond, made))
     made.checked.findings += _findings(pond, result, tables)
     return {
         "line": pond.line,
         "version": pond.pondfile.pond.version,
-        "deployed": _version(held),
+        "deployed": made.remote.version(pond.line),
         "result": result,
         "sources": list(_sources(pond, made)),
-        "ripples": _ripples(pond, held),
+        "ripples": _ripples(pond, held, _changes(pond, result, made.remote)),
         "tables": tables,
         "runs": [] if result == "same" else list(_runs(pond, made)),
     }
 
 
-def _version(held: LineStatus | None) -> str | None:
-    if held is None:
-        return None
-    waiting = held.get("next")
-    return waiting["version"] if waiting else held["version"]
-
-
-def _result(pond: LocalPond, held: LineStatus | None) -> Result:
+def _result(pond: LocalPond, remote: Remote) -> Result:
+    held = remote.deployed(pond.line)
     if held is None:
         return "new"
-    if _version(held) != pond.pondfile.pond.version:
+    if remote.version(pond.line) != pond.pondfile.pond.version:
         return "changed"
     return "same" if held.get("package") == pond.sha256 else "other contents"
 
@@ -170,7 +166,7 @@ def _breaches(one: TablePlan) -> list[str]:
 def _sources(pond: LocalPond, made: Plan) -> Iterator[str]:
     beside = {one.line: one.pondfile.pond.version for one in made.checked.ponds}
     for spec in pond.pondfile.sources():
-        version = _version(made.remote.deployed(spec.line))
+        version = made.remote.version(spec.line)
         what = f"{version} is deployed" if version else "not deployed yet"
         planned = beside.get(spec.line)
         if planned and planned != version:
@@ -179,20 +175,44 @@ def _sources(pond: LocalPond, made: Plan) -> Iterator[str]:
         yield f"{spec.line} at least {spec.minimum}{optional} ({what})"
 
 
-def _ripples(pond: LocalPond, held: LineStatus | None) -> RipplePlan:
+def _changes(pond: LocalPond, result: Result, remote: Remote) -> dict[str, str] | None:
+    """What of the code of each Ripple has changed; None: that is not known."""
+    if result in {"new", "same"} or pond.ripples is None:
+        return {}
+    module = pond.pondfile.pond.ripples
+    now, package = code_of(pond.content, module), remote.package(pond.line)
+    before = code_of(package, module) if package is not None else None
+    if now is None or before is None:
+        return None
+    return {one.name: now.change_of(one.name, before) for one in pond.ripples}
+
+
+def _ripples(
+    pond: LocalPond, held: LineStatus | None, changes: Mapping[str, str] | None
+) -> RipplePlan:
     before = {one["name"]: list(one["parents"]) for one in held["ripples"]} if held else {}
     now = {one.name: list(one.parents) for one in pond.ripples or ()}
     both = [name for name in now if name in before]
-    changed = [name for name in both if sorted(now[name]) != sorted(before[name])]
+    changed = {
+        name: ", ".join(
+            filter(None, (_parents(before[name], now[name]), (changes or {}).get(name)))
+        )
+        for name in both
+    }
     return {
         "added": [name for name in now if name not in before],
         "removed": [name for name in before if name not in now] if pond.ripples else [],
-        "changed": [
-            f"{name} (parents: {_list(before[name])} -> {_list(now[name])})" for name in changed
-        ],
-        "kept": [name for name in both if name not in changed],
+        "changed": [f"{name} ({what})" for name, what in changed.items() if what],
+        "kept": [name for name, what in changed.items() if not what],
         "known": pond.ripples is not None,
+        "compared": changes is not None,
     }
+
+
+def _parents(before: Sequence[str], now: Sequence[str]) -> str:
+    if sorted(before) == sorted(now):
+        return ""
+    return f"parents: {_list(before)} -> {_list(now)}"
 
 
 def _list(names: Sequence[str]) -> str:

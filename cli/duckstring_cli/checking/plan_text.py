@@ -41,7 +41,8 @@ def _ripples(pond: PondPlan) -> Iterator[tuple[str, str]]:
         ("kept", ripples["kept"]),
     ):
         if names:
-            yield f"Ripples {word}", ", ".join(names)
+            unsure = " (their code was not compared)" if not ripples["compared"] else ""
+            yield f"Ripples {word}", f"{', '.join(names)}{unsure if word == 'kept' else ''}"
 
 
 def _table(table: TablePlan) -> str:

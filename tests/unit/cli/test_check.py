@@ -15,6 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from duckstring.model.instants import to_text
+from duckstring.model.names import artifact_key
 from duckstring_cli import catchments, client, main
 from duckstring_cli.catchments import Access
 from duckstring_cli.package import package
@@ -55,6 +56,7 @@ class World:
         self.asked: list[str] = []
         monkeypatch.setattr(catchments, "find", lambda _: DEV)
         monkeypatch.setattr(catchments, "session", lambda _: Access(SESSION, s3))
+        monkeypatch.setattr(catchments, "outputs", lambda _: {"Bucket": "packages"})
         monkeypatch.setattr(client, "open_door", lambda _: self._answer)
         monkeypatch.chdir(root)
 
@@ -81,6 +83,16 @@ class World:
 
     def line(self, line: str, **told: Any) -> None:
         self.lines[line] = self.lines.get(line, line_status(line)) | told
+
+    def deployed(self, root: Path, *ripples: str, content: bytes = b"") -> None:
+        """The package of a folder is that of shop@1."""
+        packed = package(root)
+        key = artifact_key("shop", "1.0.0", packed.sha256)
+        self._bucket.create_bucket(Bucket="packages")
+        self._bucket.put_object(Bucket="packages", Key=key, Body=content or packed.content)
+        parents = {"count": ["load"], "top": ["load"]}
+        rows = [{"name": one, "parents": parents.get(one, [])} for one in ripples]
+        self.line("shop@1", package=packed.sha256, ripples=rows)
 
     def _answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         self.asked.append(request["op"])
@@ -341,6 +353,7 @@ def test_a_plan_says_what_changes_who_reads_it_and_what_would_run(world: World) 
         "changed": ["load (parents: old -> none)"],
         "kept": [],
         "known": True,
+        "compared": False,
     }
     assert pond["tables"] == [
         {
@@ -365,6 +378,52 @@ def test_a_plan_says_what_changes_who_reads_it_and_what_would_run(world: World) 
         "Table 'refunds' is published, and this version does not write it",
     ]
     assert set(world.asked) == {"status", "tables", "remove"}
+
+
+TWO = """
+from duckstring import ripple
+
+def rate():
+    return 2
+
+@ripple
+def load(pond):
+    pond.write_table("loaded", f"SELECT {rate()} AS n")
+
+@ripple(name="count", parents=[load])
+def counting(pond):
+    pond.write_table("counted", "SELECT count(*) AS n FROM loaded")
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("SELECT count(*)", "SELECT 1 + count(*)", ["count (its code)"]),
+        ("return 2", "return 3", ["load (code that it may call)", "count (code that it may call)"]),
+        ("    return 2", "    # twice\n    return 2", []),
+    ],
+)
+def test_a_plan_says_whose_code_has_changed(
+    world: World, old: str, new: str, changed: list[str]
+) -> None:
+    root = world.pond("shop", python=TWO, top="SELECT n FROM loaded")
+    world.deployed(root, "load", "count", "top")
+    world.pond("shop", python=TWO.replace(old, new), version="1.1.0", top="SELECT n FROM loaded")
+    ripples = planned(world)[1]["ponds"][0]["ripples"]
+    assert (ripples["changed"], ripples["compared"]) == (changed, True)
+    assert {*ripples["kept"]} == {"load", "count", "top"} - {one.split()[0] for one in changed}
+
+    world.pond("shop", python=TWO, version="1.1.0", top="SELECT n + 1 AS n FROM loaded")
+    assert planned(world)[1]["ponds"][0]["ripples"]["changed"] == ["top (its code)"]
+
+
+def test_a_package_that_cannot_be_read_is_not_compared(world: World) -> None:
+    root = world.pond("shop", python=TWO)
+    world.deployed(root, "load", "count", content=b"no zip")
+    world.pond("shop", python=TWO, version="1.1.0")
+    _, out, _ = world.run("plan")
+    assert "Ripples kept: load, count (their code was not compared)" in out
 
 
 def test_growth_is_no_fault_and_a_dropped_table_is_said(world: World) -> None:
