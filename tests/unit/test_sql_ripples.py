@@ -190,6 +190,9 @@ def test_the_contract_holds_for_sql_ripples(world):
     failure = world.run(number=2, ripple="totals")["failure"]
     assert failure["error"] == "ContractError"
     assert "column 'b' is dropped" in failure["message"]
+    told = world.rows[-1].traceback
+    assert '  File "src/ripples/totals.sql", line 1, in <module>\n    SELECT 1 AS a\n' in told
+    assert told.count("File ") == 1  # none of ours
 
 
 def test_an_error_of_duckdbs_names_file_line_and_column(world):
@@ -206,6 +209,13 @@ def test_an_error_of_duckdbs_names_file_line_and_column(world):
     assert told[1] == '  File "src/ripples/totals.sql", line 3, in <module>'
     assert told[2].strip() == "amuont FROM orders"
     assert str(world.root) not in world.rows[-1].traceback
+
+
+def test_carets_stand_below_what_is_wrong(world):
+    run(world, "SELECT 'é', amuont FROM orders")
+    line, carets = world.rows[-1].traceback.splitlines()[2:4]
+    assert line == "    SELECT 'é', amuont FROM orders"
+    assert carets == " " * line.index("amuont") + "^" * len("amuont FROM orders")
 
 
 def test_an_error_while_rows_are_read_names_the_file(world):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from duckstring.puddles.project import LocalPond
-    from duckstring.puddles.tables import Lying
+    from duckstring.puddles.tables import LocalTable
     from duckstring.puddles.taken import Recorded, Snapshot
 
 DEFAULT_ROWS = 1000
@@ -171,7 +171,7 @@ def record(
     """
     from duckstring.model.instants import to_text
     from duckstring.puddles.hydrate import check_source
-    from duckstring.puddles.taken import Masks, columns_of
+    from duckstring.puddles.taken import ColumnMasks, columns_of
     from duckstring.puddles.taken import record as store
     from duckstring_cli.projects import open_project
     from duckstring_cli.snapshots import mask_key, open_snapshot
@@ -191,7 +191,7 @@ def record(
         snapshot,
         table,
         rows=rows,
-        masks=Masks(mask_key(), mask or [], keep or []),
+        masks=ColumnMasks(mask_key(), mask or [], keep or []),
         note=lambda one: _note(one, snapshot, ref),
     )
     line = _add_puddle(pond, ref, made, snapshot)
@@ -335,7 +335,7 @@ def _print(
     show_rows(con, relation, limited(select, most), None, limit=most, style=style)
 
 
-def _origin(one: Lying) -> str:
+def _origin(one: LocalTable) -> str:
     from duckstring.model.instants import NEVER, to_text
 
     return one.origin if one.f == NEVER else f"{one.origin}, as of {render.moment(to_text(one.f))}"

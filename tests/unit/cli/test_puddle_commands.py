@@ -71,7 +71,7 @@ def test_a_pond_runs_and_its_tables_are_listed_shown_and_asked(local, capsys):
         (["puddle", "ls", "nowhere"], 2, "nowhere has no pond.toml."),
         (["puddle", "record", "routes"], 2, "Give SOURCE.TABLE, found 'routes'."),
         (["puddle", "record", "repots.routes"], 2, "Did you mean 'reports'?"),
-        (["pond", "run", "--ripple", "lod"], 1, "Did you mean 'load'?"),
+        (["pond", "run", "--ripple", "lod"], 2, "Did you mean 'load'?"),
         (["pond", "run", "--watch", "--json"], 2, "Give --watch or --json, not both."),
         (["pond", "run", "--env-file", "none"], 2, "--env-file none cannot be read: No such file"),
         (["pond", "run", "nowhere"], 2, "nowhere has no pond.toml."),

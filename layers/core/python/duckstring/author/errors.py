@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from duckstring.errors import AuthorError
+from duckstring.model.foreign import for_terminal
 
 _WRITE_IT = "Write it in an earlier Ripple, and name that Ripple in parents=."
 
@@ -101,6 +102,18 @@ def joined(faults: Sequence[RippleError]) -> RippleError:
     """Several faults as one error: a line for each, every hint once."""
     hints = dict.fromkeys(fault.hint for fault in faults if fault.hint)
     return RippleError("\n".join(fault.message for fault in faults), hint="\n".join(hints))
+
+
+_LONGEST_SHOWN = 60
+
+
+def shown(value: object) -> str:
+    """What the author wrote, on one short line, whatever it is."""
+    try:
+        text = for_terminal(repr(value))
+    except Exception:  # noqa: BLE001 - the author's own __repr__ may raise anything, and Python writes no number of 5000 digits
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 class SqlError(AuthorError):

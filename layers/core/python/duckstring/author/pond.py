@@ -79,6 +79,17 @@ class Surroundings:
     sources: Mapping[str, SourceTables] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    def key_of(self, table: str) -> str:
+        """The key under which this attempt writes a table."""
+        return table_key(
+            self.line,
+            table,
+            run=self.run,
+            ripple=self.ripple,
+            attempt=self.attempt,
+            invocation=self.invocation,
+        )
+
 
 class Pond:
     """The handle that a Ripple is given."""
@@ -221,16 +232,10 @@ class Pond:
         """
         self._check_write(name)
         around = self._around
-        key = table_key(
-            around.line,
-            name,
-            run=around.run,
-            ripple=around.ripple,
-            attempt=around.attempt,
-            invocation=around.invocation,
-        )
         self._show_names_in(data)
-        written = self._lake.write(name, data, key=key, published=around.published.get(name))
+        written = self._lake.write(
+            name, data, key=around.key_of(name), published=around.published.get(name)
+        )
         self._written[name] = self._own[name] = written
         if self._shown:  # else it is once it is asked for
             self._lake.show({("main", name): written})

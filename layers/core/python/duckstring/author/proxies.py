@@ -1,8 +1,8 @@
 """Whether a Ripple waits by pausing: then its time says nothing of how long one call takes.
 
 It is found in the code: a call of ``pause``, or a job of another engine (``duckstring.external``),
-in the function or in functions of its module that it calls. Who is missed starts as a task, as
-before; who is taken for one by mistake moves to a task when it has used up the function's time.
+in the function or in functions of its module that it calls. A Ripple that is missed starts as a
+task. One that is taken for such by mistake moves to a task when it has used up the function's time.
 """
 
 from __future__ import annotations

@@ -12,13 +12,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar, overload
 
-from duckstring.author.errors import RippleError
-from duckstring.model.foreign import for_terminal
+from duckstring.author.errors import RippleError, shown
 
 PuddleFunction = TypeVar("PuddleFunction", bound=Callable[..., object])
 
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,47}(\.[a-z][a-z0-9_]{0,47})?")
-_LONGEST_SHOWN = 60
 _HINT = 'Write @puddle("source.table") above a function.'
 
 
@@ -37,7 +35,7 @@ _collector: ContextVar[list[DeclaredPuddle] | None] = ContextVar("duckstring_pud
 @contextmanager
 def collecting() -> Iterator[list[DeclaredPuddle]]:
     """Gather the Puddles that are declared inside the block, in order. Their names are not checked
-    yet: whoever reads them reports all faults together (``check``).
+    yet, so that all faults can be reported together (``check``).
     """
     declared: list[DeclaredPuddle] = []
     token = _collector.set(declared)
@@ -92,9 +90,9 @@ def puddle(
 def check(one: DeclaredPuddle) -> RippleError | None:
     """What is wrong with the declaration, if anything is."""
     if not isinstance(one.table, str) or not _TABLE.fullmatch(one.table):
-        return RippleError(f"A Puddle cannot stand for {_shown(one.table)}.", hint=_HINT)
+        return RippleError(f"A Puddle cannot stand for {shown(one.table)}.", hint=_HINT)
     if not inspect.isroutine(one.function):
-        return RippleError(f"@puddle stands above {_shown(one.function)}.", hint=_HINT)
+        return RippleError(f"@puddle stands above {shown(one.function)}.", hint=_HINT)
     wanted = [
         p.name
         for p in inspect.signature(one.function).parameters.values()
@@ -117,11 +115,3 @@ def _line() -> int:
     while frame is not None and frame.f_code.co_filename == __file__:
         frame = frame.f_back
     return 0 if frame is None else frame.f_lineno
-
-
-def _shown(value: object) -> str:
-    try:
-        text = for_terminal(repr(value))
-    except Exception:  # noqa: BLE001 - the author's own __repr__ may raise anything
-        text = f"a value of type {type(value).__name__}"
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

@@ -14,14 +14,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
-from duckstring.author.errors import RippleError, joined
+from duckstring.author.errors import RippleError, joined, shown
 from duckstring.author.order import graph_faults
 from duckstring.author.proxies import waits_by_pausing
 from duckstring.errors import nearest
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import mebibytes
 from duckstring.model.durations import HINT, seconds_of
-from duckstring.model.foreign import for_terminal
 from duckstring.model.names import POND_NAME
 
 RippleFunction = TypeVar("RippleFunction", bound=Callable[..., object])
@@ -170,7 +169,7 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
 def _unnamed(*found: object) -> RippleError:
     return RippleError(
         (
-            f"@ripple({', '.join(map(_shown, found))}): an argument has no name; allowed: "
+            f"@ripple({', '.join(map(shown, found))}): an argument has no name; allowed: "
             f"{', '.join(_WORDS)}."
         ),
         hint='Write @ripple, or @ripple(parents=[...], name="...").',
@@ -182,18 +181,6 @@ def _refuse(fault: RippleError) -> None:
     if (collector := _collector.get()) is None:
         raise fault
     collector.faults.append(RippleError(f"{_where()}{fault.message}", hint=fault.hint))
-
-
-_LONGEST_SHOWN = 60
-
-
-def _shown(value: object) -> str:
-    """What the author wrote, on one short line, whatever it is."""
-    try:
-        text = for_terminal(repr(value))
-    except Exception:  # noqa: BLE001 - the author's own __repr__ may raise anything, and Python writes no number of 5000 digits
-        text = f"a value of type {type(value).__name__}"
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _declare(one: Declared, faults: list[RippleError]) -> None:
@@ -227,7 +214,7 @@ def _unknown(called: str, word: str) -> RippleError:
     meant = nearest(word, _WORDS, "did you mean {}? ")
     return RippleError(
         (
-            f"Ripple {_shown(called)}: unknown argument {_shown(word)[1:-1]}=; {meant}allowed: "
+            f"Ripple {shown(called)}: unknown argument {shown(word)[1:-1]}=; {meant}allowed: "
             f"{', '.join(_WORDS)}."
         ),
         hint="Correct the @ripple line.",
@@ -237,14 +224,14 @@ def _unknown(called: str, word: str) -> RippleError:
 def _called(function: object, name: object) -> str:
     if not inspect.isroutine(function):
         raise RippleError(
-            f"@ripple stands above {_shown(function)}.",
+            f"@ripple stands above {shown(function)}.",
             hint="Put it above a function: @ripple or @ripple(parents=[...]).",
         )
     called = getattr(function, "__name__", "") if name is None else name
     if not isinstance(called, str) or not POND_NAME.fullmatch(called):
         raise RippleError(
             (
-                f"A Ripple cannot be called {_shown(called)}; allowed: a lower-case letter, then "
+                f"A Ripple cannot be called {shown(called)}; allowed: a lower-case letter, then "
                 "lower-case letters, digits and _, at most 48."
             ),
             hint='Rename the function, or write @ripple(name="...").',
@@ -256,7 +243,7 @@ def _parents(called: str, parents: object) -> tuple[str, ...]:
     if isinstance(parents, str) or not isinstance(parents, Sequence):
         raise RippleError(
             (
-                f"Ripple {_shown(called)}: parents={_shown(parents)}; allowed: a list of Ripples "
+                f"Ripple {shown(called)}: parents={shown(parents)}; allowed: a list of Ripples "
                 "or "
                 "names."
             ),
@@ -270,8 +257,8 @@ def _parent(called: str, parent: object) -> str:
     if found is None:
         raise RippleError(
             (
-                f"Ripple {_shown(called)}: its parent "
-                f"{_shown(getattr(parent, '__name__', parent))} "
+                f"Ripple {shown(called)}: its parent "
+                f"{shown(getattr(parent, '__name__', parent))} "
                 "is not a Ripple."
             ),
             hint="Put @ripple above that function, or take it out of parents=.",
@@ -283,7 +270,7 @@ def _flag(called: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
     raise RippleError(
-        f"Ripple {_shown(called)}: always_run={_shown(value)}; allowed: True or False.",
+        f"Ripple {shown(called)}: always_run={shown(value)}; allowed: True or False.",
         hint="Write always_run=True.",
     )
 
@@ -299,7 +286,7 @@ def check_timeout(called: str, text: object) -> int | None:
     if (seconds := seconds_of(text)) is None or seconds > _LONGEST:
         raise RippleError(
             (
-                f"Ripple {_shown(called)}: timeout={_shown(text)}; allowed: a duration over "
+                f"Ripple {shown(called)}: timeout={shown(text)}; allowed: a duration over "
                 "zero, of "
                 "at most 29d."
             ),
@@ -319,7 +306,7 @@ def check_memory(called: str, text: object) -> int | None:
     if isinstance(text, str) and (found := mebibytes(text)):
         return found
     raise RippleError(
-        f"Ripple {_shown(called)}: memory={_shown(text)}; allowed: 128MB to 120GB.",
+        f"Ripple {shown(called)}: memory={shown(text)}; allowed: 128MB to 120GB.",
         hint='Write it as "512MB" or "4GB".',
     )
 
@@ -327,7 +314,7 @@ def check_memory(called: str, text: object) -> int | None:
 def _check_on_kill(called: str, function: object) -> None:
     if not callable(function) or not hasattr(function, "__name__"):
         raise RippleError(
-            f"Ripple {_shown(called)}: on_kill={_shown(function)}; allowed: a function.",
+            f"Ripple {shown(called)}: on_kill={shown(function)}; allowed: a function.",
             hint="Write @ripple(on_kill=cancel).",
         )
     _check_function(f"{called}, on_kill={function.__name__}", function)
@@ -340,7 +327,7 @@ def _check_function(called: str, function: Callable[..., Any]) -> None:
         or inspect.isasyncgenfunction(function)
     ):
         raise RippleError(
-            f"Ripple {_shown(called)} is async or a generator.",
+            f"Ripple {shown(called)} is async or a generator.",
             hint="Write a plain function; use asyncio.run inside it.",
         )
     parameters = inspect.signature(function).parameters.values()
@@ -357,7 +344,7 @@ def _check_function(called: str, function: Callable[..., Any]) -> None:
             else f"takes {len(wanted)} arguments ({_names(wanted)})"
         )
         raise RippleError(
-            f"Ripple {_shown(called)} {found}; allowed: none, or one, the Pond.",
+            f"Ripple {shown(called)} {found}; allowed: none, or one, the Pond.",
             hint="Write it as def load(pond): ...",
         )
 

@@ -6,6 +6,7 @@ the table NAME.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from duckstring.author.columns import duckdb_message
 from duckstring.author.errors import RippleError, SqlError
 from duckstring.author.ripple import Declared
 from duckstring.author.statements import Place, place_of
+from duckstring.errors import AuthorError
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.names import POND_NAME, SQL_FOLDER
 
@@ -94,7 +96,9 @@ def writer_of(file: SqlFile) -> Callable[[Pond], None]:
         try:
             pond.write_table(file.name, sql)
         except (ProgrammingError, DataError, NotSupportedError) as error:
-            _raise_in(file, _explained(file, sql, error, pond))
+            _raise_in(file, sql, *_explained(file, sql, error, pond))
+        except AuthorError as error:
+            _raise_in(file, sql, error, None)
 
     write.__name__ = write.__qualname__ = file.name
     return write
@@ -115,15 +119,23 @@ def _explained(
     return SqlError(f"{file.shown}{place}: {' '.join(message.split())}"), at
 
 
-def _raise_in(file: SqlFile, found: tuple[BaseException, Place | None]) -> None:
+def _raise_in(file: SqlFile, sql: str, error: BaseException, at: Place | None) -> None:
     """Raise with a traceback that shows the file's line, as one of Python shows that of a module.
+    Carets mark it from the place on, if that is known.
 
     Raises:
         BaseException: the given one.
     """
-    error, at = found
-    line = 1 if at is None else at.line
-    code = compile("\n" * (line - 1) + "raise error from None", str(file.path), "exec")
+    found = at or Place(1, 1)
+    line = dict(enumerate(sql.split("\n"), 1)).get(found.line, "")
+    # Python counts bytes.
+    begin, end = (len(text.encode()) for text in (line[: found.column - 1], line))
+    tree = ast.parse("raise error from None")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt | ast.expr):
+            node.lineno = node.end_lineno = found.line
+            node.col_offset, node.end_col_offset = begin, end
+    code = compile(tree, str(file.path), "exec")
     exec(code, {"error": error})  # noqa: S102 - our own words; only its place is the author's
 
 

@@ -20,7 +20,6 @@ from duckstring.author.pond import Pond, Surroundings
 from duckstring.author.ripple import Declared
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.foreign import Redactor
-from duckstring.model.names import table_key
 from duckstring.puddles.errors import CodeFailedError
 from duckstring.puddles.isolated import isolated
 from duckstring.puddles.project import LocalPond
@@ -121,9 +120,7 @@ class ProcessAttempts:
         )
         with self._processes.one() as one:
             outcome = follow(one, order, how)
-        return known(
-            outcome, around.ripple, limit, redactor=self._redactor, key_of=partial(_key, around)
-        )
+        return known(outcome, around.ripple, limit, redactor=self._redactor, key_of=around.key_of)
 
     def close(self) -> None:
         """See ``Attempts``."""
@@ -217,15 +214,3 @@ def _known(ended: object) -> Known:
 def _answer(code: Path, module: str, variables: Mapping[str, str]) -> Mapping[str, object]:
     os.environ.update(variables)
     return answer_of(Project(code.resolve(), module))
-
-
-def _key(around: Surroundings, table: str) -> str:
-    """The key that ``Pond.write_table`` uses."""
-    return table_key(
-        around.line,
-        table,
-        run=around.run,
-        ripple=around.ripple,
-        attempt=around.attempt,
-        invocation=around.invocation,
-    )

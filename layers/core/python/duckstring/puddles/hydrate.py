@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+PART = ".part-"
+"""How the names of folders begin that are not ready yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class PuddlePond:
     """What a Puddle's function may take, in the place of a Ripple's Pond: ``con``, a DuckDB in
@@ -147,7 +151,7 @@ def _made_by_puddles(pond: LocalPond) -> set[str]:
 @contextmanager
 def partial_folder(inputs: Path) -> Iterator[Path]:
     """A folder beside what it is to replace, on the same disk."""
-    folder = inputs / f".part-{os.getpid()}"
+    folder = inputs / f"{PART}{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder

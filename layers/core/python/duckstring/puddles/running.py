@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path
 from typing import Literal
 
+from duckstring.author.errors import RippleError
 from duckstring.author.pond import Surroundings
 from duckstring.author.tables import SourceTables
 from duckstring.engine.signals import RippleSucceeded
-from duckstring.errors import OperatorError, nearest
+from duckstring.errors import nearest
 from duckstring.model.attempts import LONGEST
 from duckstring.model.catalog import RippleSpec, TableVersion
 from duckstring.model.durations import duration_in_words
@@ -29,8 +29,6 @@ from duckstring.puddles.project import LocalPond
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.ends import Done, Known
 from duckstring.worker.surroundings import dropped_tables, visible_tables
-
-_OURS = f"{Path(__file__).parents[1]}/"
 
 RippleStatus = Literal["success", "skipped", "failed", "not run"]
 
@@ -150,7 +148,7 @@ def run_pond(local: Local, *, only: str | None = None, alone: bool = False) -> R
         alone: without those of its ancestors that never ran.
 
     Raises:
-        OperatorError: there is no Ripple ``only``.
+        RippleError: there is no Ripple ``only``.
     """
     wanted = _wanted(local, only, alone=alone)
     line, passes = local.line, _would_pass(local)
@@ -174,7 +172,7 @@ def _wanted(local: Local, only: str | None, *, alone: bool) -> Sequence[str]:
     if only is None:
         return list(local.specs)
     if only not in local.specs:
-        raise OperatorError(
+        raise RippleError(
             f"There is no Ripple {only!r}; the Pond has {', '.join(local.specs)}.",
             hint=nearest(only, local.specs),
         )
@@ -225,21 +223,8 @@ def _run_ripple(local: Local, name: str) -> RippleRan:
     if isinstance(ended, Cut):
         ended = _timed_out(name, timeout, ended)
     if isinstance(ended, Fault):
-        return RippleRan(name, "failed", took, pauses=pauses, fault=_authors_alone(ended))
+        return RippleRan(name, "failed", took, pauses=pauses, fault=ended)
     return _succeeded(local, name, ended, before, seconds=took, pauses=pauses)
-
-
-def _authors_alone(fault: Fault) -> Fault:
-    """Without the frames of this package, into which the author's code has called."""
-    kept, ours = [], False
-    for line in fault.traceback.splitlines(keepends=True):
-        if line.startswith('  File "'):
-            ours = line.startswith(f'  File "{_OURS}')
-        elif not line.startswith("    "):
-            ours = False
-        if not ours:
-            kept.append(line)
-    return replace(fault, traceback="".join(kept))
 
 
 def _succeeded(

@@ -5,6 +5,7 @@ kept.
 from __future__ import annotations
 
 import fcntl
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
 from duckstring.ports import Clock
 from duckstring.puddles.attempts import Attempts
-from duckstring.puddles.hydrate import Made, hydrate, is_stale
+from duckstring.puddles.hydrate import PART, Made, hydrate, is_stale
 from duckstring.puddles.inputs import Inputs, read_inputs
 from duckstring.puddles.line import LocalLine, read_line, seed_from, write_line
 from duckstring.puddles.project import FOLDER, LocalPond
@@ -57,7 +58,8 @@ def run_once(
     Raises:
         PuddleError: something is wrong with the Puddles, or a Source has none.
         CodeFailedError: a module or a Puddle of the author's raised.
-        OperatorError: another run is at work here, or there is no such Ripple.
+        RippleError: there is no such Ripple.
+        OperatorError: another run is at work here.
     """
     with at_work(pond):
         specs = attempts.ripples()
@@ -103,4 +105,6 @@ def at_work(pond: LocalPond) -> Iterator[None]:
                 f"Another command is at work in {pond.root / FOLDER}.",
                 hint="Wait for it, or end it.",
             ) from error
+        for left in pond.inputs.glob(f"{PART}*"):  # of a command that was killed
+            shutil.rmtree(left, ignore_errors=True)
         yield

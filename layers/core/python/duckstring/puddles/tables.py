@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Lying:
+class LocalTable:
     """One table: ``source.table``, or one of the Pond's own. ``made``: when; ``origin``: by what.
 
     ``f``: the freshness of what was taken from a Catchment.
@@ -32,11 +32,11 @@ class Lying:
     f: Instant = NEVER
 
 
-def tables_of(pond: LocalPond) -> list[Lying]:
+def tables_of(pond: LocalPond) -> list[LocalTable]:
     """All tables, inputs first."""
     module = pond.pondfile.pond.puddles
     inputs = [
-        Lying(
+        LocalTable(
             ref,
             one.rows,
             one.bytes,
@@ -49,7 +49,7 @@ def tables_of(pond: LocalPond) -> list[Lying]:
         for ref, one in read_inputs(pond).tables.items()
     ]
     own = [
-        Lying(name, one.rows, one.bytes, one.f, f"run {pond.line}/{_run_of(one.key)}")
+        LocalTable(name, one.rows, one.bytes, one.f, f"run {pond.line}/{_run_of(one.key)}")
         for name, one in read_line(pond, []).state.tables.items()
     ]
     return [*inputs, *own]

@@ -88,7 +88,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Masks:
+class ColumnMasks:
     """What to mask. ``mask``: columns besides those whose names look secret or personal; ``keep``:
     columns that stay as they are. Tokens are made with ``key``.
     """
@@ -104,7 +104,7 @@ def record(
     table: str,
     *,
     rows: int,
-    masks: Masks,
+    masks: ColumnMasks,
     note: Callable[[Recorded], bytes],
 ) -> Recorded:
     """Store rows of a table in ``puddles/recorded``, with masked values, and a note beside them.

@@ -19,11 +19,9 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from duckstring.author.pond import Surroundings
 from duckstring.engine.state import PondState
 from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST, AttemptStarted, Began
-from duckstring.model.names import table_key
 from duckstring.worker.attempt_process import Call
 from duckstring.worker.author_log import AuthorLog
 from duckstring.worker.endings import Answer, Work, abandon, out_of_time, report_end
@@ -95,22 +93,8 @@ def _attempt(one: Process, call: Call, work: Work, left: float, worker: Worker) 
     work.meter.add(outcome.exit.peak_kib if outcome.exit else 0)
     if outcome.taken:
         return abandon(order, worker)
-    ended = known(
-        outcome, order.ripple, memory, redactor=worker.redactor, key_of=partial(_key, around)
-    )
+    ended = known(outcome, order.ripple, memory, redactor=worker.redactor, key_of=around.key_of)
     return report_end(ended, outcome.why, work, worker, discarded=discarded(outcome))
-
-
-def _key(around: Surroundings, table: str) -> str:
-    """The key that ``Pond.write_table`` uses."""
-    return table_key(
-        around.line,
-        table,
-        run=around.run,
-        ripple=around.ripple,
-        attempt=around.attempt,
-        invocation=around.invocation,
-    )
 
 
 def is_current(order: Order, state: PondState) -> bool:
