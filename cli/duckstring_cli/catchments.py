@@ -8,13 +8,15 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from duckstring.errors import OperatorError, nearest
 from duckstring_cli.local.home import catchment_folder, config_file, locked, using
 
 if TYPE_CHECKING:
     from duckstring_cli.local.keys import AccessKey
+
+Document = TypeVar("Document", bound=Mapping[str, Any])
 
 _PATIENCE = 30.0
 """Seconds for a busy server to answer. One that is not there refuses at once."""
@@ -375,11 +377,11 @@ def _read(name: str, row: Any) -> Catchment:  # noqa: ANN401 - what a file holds
         ) from error
 
 
-def _load() -> Any:  # noqa: ANN401 - a file holds anything
+def _load() -> dict[str, Any]:
     return _parsed(tomllib.loads)
 
 
-def _parsed(parse: Callable[[str], Mapping[str, Any]]) -> Any:  # noqa: ANN401 - of either parser
+def _parsed(parse: Callable[[str], Document]) -> Document:
     path = config_file()
     with using(path):
         held = path.read_bytes() if path.exists() else b""

@@ -196,7 +196,8 @@ def _let_pass(world: World, plan: Plan) -> bool:
 
 def _is_enough(world: World, plan: Plan) -> bool:
     if not plan.stands:
-        return world.at_rest()
+        waits_for_windows = any(state.windows for state in world.states.values())
+        return world.at_rest() or (world.is_idle() and not waits_for_windows)
     ended = dict.fromkeys(plan.releases, 0)
     for line, row in world.history:
         ended[line] += row.status in _ENDED

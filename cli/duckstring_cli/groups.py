@@ -201,7 +201,7 @@ def root(
 
 @cache
 def whole() -> Any:  # noqa: ANN401 - one of Typer's groups
-    """The whole command, made once in a process: for whoever looks what there is."""
+    """The whole command with all its groups, made once in a process."""
     from typer.main import get_command
 
     return get_command(app)

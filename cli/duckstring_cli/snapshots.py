@@ -82,8 +82,7 @@ def mask_key() -> str:
     rows can try out values.
     """
     path = home.home() / "mask-key"
-    with home.using(path):
-        home.private_folder(path.parent)
+    with home.locked(path.with_suffix(".lock")), home.using(path):
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(secrets.token_hex(_KEY_BYTES), encoding="ascii")

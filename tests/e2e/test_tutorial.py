@@ -57,7 +57,9 @@ def test_the_tutorial_works_as_it_is_written(shell):
 
     assert "by_day" in said["duckstring pond run clean"]
     assert " passed" in said["pytest -q"]
-    assert "4 Ponds checked: nothing is wrong" in said["duckstring pond check --offline"]
+    checked = said["duckstring pond check --offline"]
+    assert "4 Ponds checked: " in checked
+    assert not re.search("error|warning", checked)
     assert "cem" in said["duckstring query best best"]
     assert "2030" in said['duckstring query clean --sql "SELECT DISTINCT year FROM clean"']
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,7 +116,7 @@ def hydrate(
     catchment: CatchmentName = None,
 ) -> None:
     """Execute the Puddles, and store what they give as Parquet in puddles/in."""
-    import duckdb  # noqa: F401 - before the fork, so that it is loaded once
+    import_module("duckdb")  # before the fork, so that it is loaded once
 
     from duckstring.puddles.hydrate import hydrate as execute
     from duckstring.puddles.session import at_work
@@ -157,7 +158,7 @@ def _take(pond: LocalPond, source: str | None, rows: int, catchment: str | None)
 
 
 def _run(folder: Path | None, variables: dict[str, str], view: _View, how: How) -> Ran:
-    import duckdb  # noqa: F401 - before the forks, so that it is loaded once
+    import_module("duckdb")  # before the forks, so that it is loaded once
 
     from duckstring.puddles.attempts import Attempts, DirectAttempts, ProcessAttempts
     from duckstring.puddles.session import run_once
@@ -219,7 +220,7 @@ class _View:
             self._error = ran.failure.error
         named = _named(folder)
         if hint := _HINTS.get(self._error):
-            render.note(f"{hint}{named if hint.endswith('--fresh') else ''}")
+            render.note(f"{hint}{named if 'duckstring' in hint else ''}")
         if not ran.ok:
             render.note("Nothing of this run is published: the tables are those of the run before.")
             return
@@ -290,6 +291,8 @@ _HINTS = {
     "EnvironmentMissingError": (
         "On this machine: set it in this shell (export NAME=value), or give --env-file FILE."
     ),
+    "CatalogException": "Sources' tables come from Puddles here. See them: duckstring puddle ls",
+    "SqlError": "Sources' tables come from Puddles here. See them: duckstring puddle ls",
     "BdbQuit": "breakpoint() needs this terminal: duckstring pond run --debug",
     "ContractError": (
         "What was published here came from your own earlier runs, perhaps on other Puddles. "

@@ -18,7 +18,7 @@ _NO_TESTS = 5
 """pytest's exit code."""
 
 
-def test(
+def run_tests(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
@@ -26,7 +26,7 @@ def test(
             show_default=False,
             help="A Pond's folder, otherwise this one; then anything that pytest takes.",
         ),
-    ] = None,  # noqa: PT028 - a command, not a test
+    ] = None,
 ) -> None:
     """Run the project's tests by pytest, with the fixtures pond_run, tables and clock."""
     folder, rest = _divided(arguments or [])

@@ -38,7 +38,7 @@ app.command(
     "test",
     epilog="Example: duckstring pond test -k totals",
     context_settings={"ignore_unknown_options": True},
-)(local_test.test)
+)(local_test.run_tests)
 
 
 @app.command(epilog="Example: duckstring pond init sales --template sql --source orders")

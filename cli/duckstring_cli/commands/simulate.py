@@ -24,7 +24,7 @@ _SHOWN = 20
 Texts = list[str] | None
 
 
-def _option(name: str, metavar: str, text: str) -> Any:  # noqa: ANN401 - Typer's own
+def _option(name: str, metavar: str, text: str) -> object:
     return typer.Option(name, metavar=metavar, show_default=False, help=text)
 
 

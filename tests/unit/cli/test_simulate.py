@@ -127,6 +127,17 @@ def test_a_failure_costs_a_retry_and_what_has_none_blocks_its_sinks():
     assert (of(again, "sales@1").failed, of(again, "reports@1").runs) == (0, 1)
 
 
+def test_a_simulation_ends_when_nothing_more_happens():
+    found = made(
+        *TWO_SOURCES,
+        triggers=asked("pulse", "reports@1"),
+        fails={(Line("sales@1"), "join"): None},
+    )
+
+    assert of(found, "reports@1").runs == 0
+    assert found.length < timedelta(minutes=2)
+
+
 def test_a_source_that_is_not_there_is_named():
     found = made(*TWO_SOURCES[1:], triggers=asked("pulse", "reports@1"))
 

@@ -232,7 +232,8 @@ def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:
 def _cause(down: Down) -> str:
     """The root cause in one line: ``sales@1 (failed: no rows)``, ``sales@1 (killed)``."""
     message = next((text.strip() for text in down.message.splitlines() if text.strip()), "")
-    return f"{down.root} ({': '.join(filter(None, (down.why, down.error, message)))})"
+    error = " ".join(down.error.split())
+    return f"{down.root} ({': '.join(filter(None, (down.why, error, message)))})"
 
 
 def _trigger(trigger: Trigger | None) -> TriggerState | None:

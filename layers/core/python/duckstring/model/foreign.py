@@ -99,7 +99,7 @@ class Redactor:
         """``environment``: variables of which those count whose name says that they are secret;
         none of the product's own.
         """
-        # Who shows text has no use for the patterns of secrets: the command starts without them.
+        # To show text, no patterns of secrets are needed: the command starts without them.
         from duckstring.model.masks import Masks  # noqa: PLC0415
 
         known = {

@@ -237,9 +237,7 @@ class World:
             RuntimeError: still busy after ``most`` happenings.
         """
         for _ in range(most):
-            if not self._queue or (
-                self._queue[0][0] > end if end is not None else self._ticking == len(self._queue)
-            ):
+            if not self._queue or (self._queue[0][0] > end if end is not None else self.is_idle()):
                 self.now = max(self.now, end) if end else self.now
                 return
             at, _number, happen = heapq.heappop(self._queue)
@@ -427,6 +425,10 @@ class World:
     def waiting(self) -> list[tuple[Line, int, int, str]]:
         """The branches of living executions that wait for a verdict."""
         return sorted(gate for gate in self._gates if gate[:3] not in self._stopped)
+
+    def is_idle(self) -> bool:
+        """Nothing more happens by itself, but for the openings of Windows."""
+        return self._ticking == len(self._queue)
 
     def at_rest(self) -> bool:
         """Nothing runs, nothing is wanted, and no branch of an execution waits."""

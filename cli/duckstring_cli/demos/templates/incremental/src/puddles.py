@@ -3,13 +3,15 @@
 A Catchment never reads this file.
 """
 
+from datetime import date
+
 from duckstring import puddle
 
 
 @puddle("$source.$source")
 def some_rows() -> list[dict[str, object]]:
     return [
-        {"id": 1, "day": "2030-01-01", "customer": "ann", "amount": 12.5},
-        {"id": 2, "day": "2030-01-01", "customer": "bob", "amount": 8.0},
-        {"id": 3, "day": "2030-01-02", "customer": "ann", "amount": -12.5},
+        {"id": 1, "day": date(2030, 1, 1), "customer": "ann", "amount": 12.5},
+        {"id": 2, "day": date(2030, 1, 1), "customer": "bob", "amount": 8.0},
+        {"id": 3, "day": date(2030, 1, 2), "customer": "ann", "amount": -12.5},
     ]

@@ -1,7 +1,9 @@
 """Tests of $name: run them with `duckstring pond test`."""
 
-ANN = {"id": 1, "day": "2030-01-01", "customer": "ann", "amount": 10.0}
-BOB = {"id": 2, "day": "2030-01-02", "customer": "bob", "amount": 5.0}
+from datetime import date
+
+ANN = {"id": 1, "day": date(2030, 1, 1), "customer": "ann", "amount": 10.0}
+BOB = {"id": 2, "day": date(2030, 1, 2), "customer": "bob", "amount": 5.0}
 
 
 def test_a_second_run_adds_what_is_new(pond_run, tables, clock):

@@ -1,10 +1,12 @@
 """Tests of $name: run them with `duckstring pond test`."""
 
+from datetime import date
+
 
 def test_refunds_are_left_out(pond_run, tables):
     tables["$source.$source"] = [
-        {"id": 1, "day": "2030-01-01", "customer": "ann", "amount": 10.0},
-        {"id": 2, "day": "2030-01-01", "customer": "ann", "amount": -10.0},
+        {"id": 1, "day": date(2030, 1, 1), "customer": "ann", "amount": 10.0},
+        {"id": 2, "day": date(2030, 1, 1), "customer": "ann", "amount": -10.0},
     ]
 
     assert [row["id"] for row in pond_run().rows("$name")] == [1]
