@@ -1,4 +1,4 @@
-"""Who asks: the headers of a request, and tokens that expire while a run goes on.
+"""The credentials of a request: its headers, and tokens that expire while a run goes on.
 
 A token is held by the process alone: it is never remembered, and no error shows it.
 """
@@ -102,7 +102,7 @@ def checked_auth(auth: object) -> None:
 
 
 class Access:
-    """Requests of one turn, in the name of whom a job's settings say."""
+    """Requests of one turn, with the credentials that a job's settings name."""
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ class RefusedError(ExternalError):
 
 
 class AccessRefusedError(RefusedError):
-    """The engine refused who asks, not what is asked: a token has expired, or a right is missing.
+    """The engine refused the caller, not the request: a token has expired, or a right is missing.
 
     It says nothing of a run. Somebody may mend it while the run goes on.
     """
