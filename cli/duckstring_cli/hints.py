@@ -1,7 +1,7 @@
 """A command that a message names acts on the Catchment that the user's own command named: by the
 same option, added here.
 
-Whoever writes a message, this command or the Catchment itself, need not know how the user calls it.
+A message is written without knowing how the user calls the Catchment.
 """
 
 from __future__ import annotations

@@ -205,7 +205,7 @@ def env(name: Named = None, as_json: AsJson = False, catchment: Option = None) -
     """Print the environment with which the AWS CLI, boto3 and others reach a Catchment on this
     machine.
 
-    Whoever has these values can do everything in the Catchment: they are for you alone.
+    These values permit everything in the Catchment: they are for you alone.
     """
     held = catchments.find(name or catchment)
     if held.kind != "local":

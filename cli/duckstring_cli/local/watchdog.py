@@ -99,7 +99,7 @@ class Watchdog:
         if state == STOPPED and now - one.since >= _STOPPED_LIMIT:
             _end(process.pid, "is stopped")
         elif state == "X" and now - one.since >= _DEAD_LIMIT:
-            # Whoever it started holds its answers open. In a sandbox nobody outlives it.
+            # A process that it started holds its answers open. In a sandbox none outlives it.
             for pid in _holders(process.stdout.fileno()):
                 _end(pid, "outlives its worker")
         elif one.starting and now - one.began >= _START_LIMIT:

@@ -213,7 +213,7 @@ class Service(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request: find the call, check who asks, answer in JSON."""
+    """One request: find the call, check the token, answer in JSON."""
 
     server: Service
     protocol_version = "HTTP/1.1"
@@ -236,7 +236,7 @@ class Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: whoever polls would fill the screen."""
+        """Say nothing: looks at runs would fill the screen."""
 
     def _answer(self) -> None:
         try:

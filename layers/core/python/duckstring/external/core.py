@@ -466,8 +466,8 @@ def _patiently(call: Callable[[], Answer]) -> Answer:
 
 
 def _until(limit: float, call: Callable[[], Answer], *, appears: float = 0.0) -> Answer:
-    """Try a request until ``limit``: no later turn follows. Until ``appears``, a run that the engine
-    does not know may be a new one.
+    """Try a request until ``limit``: no later turn follows. Until ``appears``, a run that the
+    engine does not know may be a new one.
     """
     wait = 1.0
     while True:
