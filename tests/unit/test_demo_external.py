@@ -172,6 +172,31 @@ def test_sales_fails_by_itself_when_the_others_have_not_run(workspace: Workspace
     )
 
 
+def test_two_runs_of_one_job_may_write_at_the_same_time(tmp_path: Path) -> None:
+    class Overtaken:
+        """A connection whose table is published by a second run while it is being written."""
+
+        def __init__(self, rows: int) -> None:
+            self.rows = rows
+
+        def table(self, _name: str) -> Overtaken:
+            return self
+
+        @property
+        def shape(self) -> tuple[int, int]:
+            return self.rows, 1
+
+        def write_parquet(self, path: str, **_how: str) -> None:
+            duckdb.sql(f"SELECT 1 FROM range({self.rows})").write_parquet(path)
+            if self.rows == 3:
+                work.publish(Overtaken(2), "part", tmp_path)  # type: ignore[arg-type]
+
+    work.publish(Overtaken(3), "part", tmp_path)  # type: ignore[arg-type]
+
+    assert duckdb.read_parquet(str(tmp_path / "part.parquet")).shape == (3, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["part.parquet"]
+
+
 def test_a_cancelled_run_ends(workspace: Workspace) -> None:
     workspace.set(TRANSACTIONS, seconds=3600)
     run = workspace.run_now(TRANSACTIONS)

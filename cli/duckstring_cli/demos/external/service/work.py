@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -64,11 +65,15 @@ def generate(con: duckdb.DuckDBPyConnection, scale: float) -> None:
 
 
 def publish(con: duckdb.DuckDBPyConnection, table: str, folder: Path) -> None:
-    """Write a table as Parquet, whole or not at all: a reader sees the old file or the new."""
+    """Write a table as Parquet, whole or not at all: a reader sees the old file or the new.
+
+    Two runs of one job may write at the same time, so each writes in a folder of its own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{table}.parquet"
-    con.table(table).write_parquet(str(unfinished), compression="zstd")
-    unfinished.replace(folder / f"{table}.parquet")
+    with TemporaryDirectory(dir=folder, prefix=".") as own:
+        unfinished = Path(own) / f"{table}.parquet"
+        con.table(table).write_parquet(str(unfinished), compression="zstd")
+        unfinished.replace(folder / f"{table}.parquet")
     sys.stdout.write(f"{table}: {con.table(table).shape[0]} rows\n")
 
 
