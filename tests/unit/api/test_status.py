@@ -372,6 +372,8 @@ def test_the_version_of_a_line_is_the_one_it_runs_and_a_newer_one_is_told_with_w
     latest = replace(newer, version="1.4.0", deployed=NOON + 2 * HOUR)
     assert told_of(busy, latest)[1] == {"version": "1.4.0", "waits_for": ["sales@1/3", "sales@1/4"]}
     assert told_of(pond(release=newer)) == ("1.3.0", None)
+    again = replace(RELEASE, deployed=newer.deployed)
+    assert told_of(replace(busy, next_release=None), again) == ("1.2.0", None)
     assert told_of(PondState(SALES)) == ("1.3.0", None)
     assert told_of(busy, None) == (None, None)
 

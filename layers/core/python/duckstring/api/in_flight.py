@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release
 from duckstring.model.names import run_key
+from duckstring.model.values import replace
 from duckstring.ports import AttemptReader
 
 if TYPE_CHECKING:
@@ -60,10 +61,11 @@ def named(runs: Sequence[str]) -> str:
 
 def waiting_release(state: PondState, selected: Release | None) -> Release | None:
     """The release that was deployed and that the line does not run yet: it waits for runs in
-    flight, or for its letter.
+    flight, or for its letter. The same package, deployed again, waits for nothing.
     """
     if selected is None or state.release is None:
         return None
     if state.next_release is not None:
         return max(state.next_release, selected, key=lambda one: one.deployed)
-    return selected if selected.deployed > state.release.deployed else None
+    is_same = replace(selected, deployed=state.release.deployed) == state.release
+    return selected if selected.deployed > state.release.deployed and not is_same else None
