@@ -8,9 +8,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
 
-from duckstring.errors import InvariantError
+from duckstring.errors import InvariantError, OperatorError
 from infra.config import Config
-from infra.layers import Built, Target, check_size, pinned, source_zip, third_party_zip
+from infra.layers import (
+    IMAGE_LIMIT,
+    ZIP_LIMIT,
+    Built,
+    Target,
+    largest_packages,
+    pinned,
+    say,
+    source_zip,
+    third_party_zip,
+)
 
 
 class _Named(TypedDict):
@@ -20,20 +30,23 @@ class _Named(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The functions' own code and the layers below it."""
+    """The functions' own code, the layers below it, and what an image needs besides (``client``:
+    it takes invocations from Lambda, where no runtime of Lambda's does).
+    """
 
     functions: Built
     core: Built
     deps: Built
     data: Built
+    client: Built
 
     @classmethod
     def build(cls, config: Config) -> Code:
         """Build what has changed.
 
         Raises:
-            OperatorError: the Catchment's requirements cannot be installed, or are too large for a
-                function.
+            OperatorError: the Catchment's requirements cannot be installed, or are too large even
+                for an image.
         """
         target = Target.of(
             python=config.python,
@@ -49,14 +62,45 @@ class Code:
             core = pool.submit(source_zip, _home("duckstring"), prefix="python/", **named)
             deps = pool.submit(third_party_zip, "deps", pinned("deps"), **named)
             data = pool.submit(third_party_zip, "data", wanted, without=pinned("deps"), **named)
+            client = pool.submit(third_party_zip, "client", pinned("client"), **named)
         code = cls(
             functions=functions.result(),
             core=core.result(),
             deps=deps.result(),
             data=data.result(),
+            client=client.result(),
         )
-        check_size("ripple", (code.functions, code.core, code.deps, code.data))
+        code.check_size()
+        if code.needs_image and config.platform != "host":
+            say(
+                f"the ripple function unpacks to {code.unpacked // 1_000_000} MB (largest: "
+                f"{largest_packages(code.data)}), more than the {ZIP_LIMIT // 1_000_000} MB that "
+                "Lambda allows zips: it becomes an image"
+            )
         return code
+
+    @property
+    def unpacked(self) -> int:
+        """Bytes of what the ripple function imports."""
+        return sum(part.unpacked for part in (self.functions, self.core, self.deps, self.data))
+
+    @property
+    def needs_image(self) -> bool:
+        """Whether the ripple function is too large for zips, so that it is an image."""
+        return self.unpacked > ZIP_LIMIT
+
+    def check_size(self) -> None:
+        """Refuse what Lambda would refuse.
+
+        Raises:
+            OperatorError: the ripple function would be too large even for an image.
+        """
+        if self.unpacked > IMAGE_LIMIT:
+            raise OperatorError(
+                f"The ripple function's code unpacks to {self.unpacked // 1_000_000} MB (largest: "
+                f"{largest_packages(self.data)}); Lambda allows {IMAGE_LIMIT // 1_000_000} MB.",
+                hint="Take large packages out of the Catchment's requirements.txt.",
+            )
 
 
 def _home(package: str) -> Path:

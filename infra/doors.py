@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aws_cdk import AssetHashType, Duration, RemovalPolicy, Size
+from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -15,6 +15,7 @@ from duckstring.errors import InvariantError
 from infra.code import Code
 from infra.config import Config
 from infra.layers import Built
+from infra.programs import Program, as_asset, in_image, zipped
 
 ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
 _LONGEST = Duration.minutes(15)
@@ -49,7 +50,7 @@ class Doors(Construct):
         self._code = code
         # A function's layers are unpacked in this order, later over earlier: ours is last.
         layers = [self._layer("Deps", code.deps), self._layer("Core", code.core)]
-        data = self._layer("Data", code.data)
+        authors = self._for_authors(layers)
         self.orchestrator = self._function(
             _Kind(
                 "orchestrator",
@@ -59,10 +60,10 @@ class Doors(Construct):
                 # than 16 times for one trigger.
                 recursive_loop=lambda_.RecursiveLoop.ALLOW,
             ),
-            layers,
+            self._zips(layers),
         )
-        self.api = self._function(_Kind("api", timeout=_LONGEST), layers)
-        self.sweep = self._function(_Kind("sweep", timeout=Duration.minutes(5)), layers)
+        self.api = self._function(_Kind("api", timeout=_LONGEST), self._zips(layers))
+        self.sweep = self._function(_Kind("sweep", timeout=Duration.minutes(5)), self._zips(layers))
         ripple = _Kind(
             "ripple",
             timeout=Duration.seconds(config.function_timeout_seconds),
@@ -70,7 +71,7 @@ class Doors(Construct):
             scratch=Size.mebibytes(10_240),
             environment=config.environment,
         )
-        self.ripple = self._function(ripple, [data, *layers])
+        self.ripple = self._function(ripple, authors)
         # It imports what will run: the same layers and variables, but none of the ripple function's
         # permissions.
         discovery = _Kind(
@@ -79,24 +80,32 @@ class Doors(Construct):
             memory_mib=_DISCOVERY_MIB,
             environment=config.environment,
         )
-        self.discovery = self._function(discovery, [data, *layers])
+        self.discovery = self._function(discovery, authors)
+
+    def _zips(self, layers: Sequence[lambda_.ILayerVersion]) -> Program:
+        return zipped(as_asset(self._code.functions), runtime=_runtime(self._config), layers=layers)
+
+    def _for_authors(self, layers: Sequence[lambda_.ILayerVersion]) -> Program:
+        """What functions run that import authors' code, and what that imports.
+
+        Too large for zips, it is the image that tasks have. A Catchment on this machine (``host``)
+        has no such limit.
+        """
+        if self._code.needs_image and self._config.platform != "host":
+            return in_image(self, self._config, self._code)
+        return self._zips([self._layer("Data", self._code.data), *layers])
 
     def _layer(self, construct_id: str, built: Built) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(
             self,
             construct_id,
-            code=_asset(built),
-            compatible_runtimes=[self._runtime()],
+            code=as_asset(built),
+            compatible_runtimes=[_runtime(self._config)],
             removal_policy=RemovalPolicy.DESTROY,
         )
 
-    def _runtime(self) -> lambda_.Runtime:
-        return lambda_.Runtime(
-            f"python{self._config.python}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True
-        )
-
-    def _function(self, kind: _Kind, layers: Sequence[lambda_.ILayerVersion]) -> lambda_.Function:
-        construct_id = kind.name.title()
+    def _function(self, kind: _Kind, program: Program) -> lambda_.Function:
+        construct_id, entry = kind.name.title(), f"functions.{kind.name}.handler.handle"
         log_group = logs.LogGroup(
             self,
             f"{construct_id}Logs",
@@ -107,11 +116,11 @@ class Doors(Construct):
             self,
             construct_id,
             description=f"Duckstring Catchment {self._config.catchment}: {kind.name}",
-            runtime=self._runtime(),
+            runtime=program.runtime,
             architecture=_ARCHITECTURES[self._config.architecture],
-            handler=f"functions.{kind.name}.handler.handle",
-            code=_asset(self._code.functions),
-            layers=layers,
+            handler=program.handler(entry),
+            code=program.code(entry),
+            layers=list(program.layers) or None,
             timeout=kind.timeout,
             memory_size=kind.memory_mib,
             ephemeral_storage_size=kind.scratch,
@@ -149,7 +158,7 @@ class Doors(Construct):
         )
 
 
-def _asset(built: Built) -> lambda_.AssetCode:
-    return lambda_.Code.from_asset(
-        str(built.path), asset_hash=built.digest, asset_hash_type=AssetHashType.CUSTOM
+def _runtime(config: Config) -> lambda_.Runtime:
+    return lambda_.Runtime(
+        f"python{config.python}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True
     )

@@ -23,7 +23,8 @@ from duckstring.model.compute import TASK_SIZES
 from duckstring.model.settings import Settings
 from infra.code import Code
 from infra.config import Config, Network
-from infra.image import COMMAND, build_folder
+from infra.image import COMMAND, EcrImage
+from infra.programs import build_options, repository_arn
 
 CONTAINER: Final = "worker"
 """The only container of a task, whose environment the machine overrides."""
@@ -33,10 +34,8 @@ STREAMS: Final = "task"
 
 _DISK_GIB = 100
 _STOP = Duration.seconds(30)
-_PLATFORMS = {"x86_64": assets.Platform.LINUX_AMD64, "arm64": assets.Platform.LINUX_ARM64}
 _ARCHITECTURES = {"x86_64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage")
-_ECR_HOST_PARTS = 6
 
 
 class Tasks(Construct):
@@ -191,31 +190,16 @@ class Tasks(Construct):
 
     def _image(self, config: Config, code: Code) -> ecs.ContainerImage:
         if not config.image:
-            image = assets.DockerImageAsset(
-                self,
-                "Image",
-                directory=str(build_folder(code, config.build)),
-                build_args={"PYTHON": config.python},
-                platform=_PLATFORMS[config.architecture],
-            )
+            image = assets.DockerImageAsset(self, "Image", **build_options(config, code))
             return ecs.ContainerImage.from_docker_image_asset(image)
         self._grant_pull(config.image)
         return ecs.ContainerImage.from_registry(config.image)
 
     def _grant_pull(self, image: str) -> None:
         """Allow pulling an image from ECR. Any other registry must be public."""
-        host, _, path = image.partition("/")
-        parts = host.split(".")
-        if len(parts) < _ECR_HOST_PARTS or parts[1:3] != ["dkr", "ecr"]:
+        if not (found := EcrImage.parse(image)):
             return
-        repository = path.partition("@")[0].partition(":")[0]
-        arn = Stack.of(self).format_arn(
-            service="ecr",
-            account=parts[0],
-            region=parts[3],
-            resource="repository",
-            resource_name=repository,
-        )
+        arn = repository_arn(self, found)
         role = self.definition.obtain_execution_role()
         role.add_to_principal_policy(iam.PolicyStatement(actions=list(_PULL), resources=[arn]))
         role.add_to_principal_policy(

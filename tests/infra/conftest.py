@@ -23,12 +23,27 @@ def tiny(folder: Path, name: str) -> Built:
     return Built(path=path, digest=f"{name:0>64}", unpacked=1)
 
 
-def synthesize(folder: Path, config: Config) -> dict[str, Any]:
+def tiny_code(folder: Path) -> Code:
+    return Code(
+        **{name: tiny(folder, name) for name in ("functions", "core", "deps", "data", "client")}
+    )
+
+
+def large(folder: Path, unpacked: int) -> Code:
+    """Code whose packages are said to unpack to so many bytes."""
+    path = folder / "data-1.zip"
+    packages = {"small": 1, "big": 3, "libs.libs": 1, "libs": 1, "tiny": 0}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for package, megabytes in packages.items():
+            archive.writestr(f"python/{package}/code.so", bytes(megabytes * 1_000_000))
+    return replace(tiny_code(folder), data=Built(path=path, digest="1", unpacked=unpacked))
+
+
+def synthesize(folder: Path, config: Config, code: Code | None = None) -> dict[str, Any]:
     from aws_cdk import App
     from aws_cdk.assertions import Template
 
-    names = ("functions", "core", "deps", "data")
-    code = Code(**{name: tiny(folder, name) for name in names})
+    code = code or tiny_code(folder)
     stack = CatchmentStack(App(), config=replace(config, build=folder / "build"), code=code)
     return json.loads(json.dumps(Template.from_stack(stack).to_json()))
 

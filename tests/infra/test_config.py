@@ -7,7 +7,7 @@ import pytest
 from duckstring.errors import OperatorError
 from duckstring.model.environment import parse_environment
 from infra.config import Config, Network
-from infra.layers import Built, check_size
+from tests.infra.conftest import large
 
 
 def read(**context: object) -> Config:
@@ -143,13 +143,11 @@ def test_an_environment_file_larger_than_a_functions_environment_is_refused():
         parse_environment(f"LONG={'x' * 4000}", where="env")
 
 
-def test_layers_too_large_for_lambda_are_refused_with_their_sizes(tmp_path):
-    parts = [
-        Built(path=tmp_path / f"{name}-1.zip", digest="", unpacked=size)
-        for name, size in (("deps", 40_000_000), ("data", 220_000_000))
-    ]
+def test_code_too_large_even_for_an_image_is_refused_with_its_largest_packages(tmp_path):
+    code = large(tmp_path, 10_000_000_001)
     with pytest.raises(
-        OperatorError, match=r"260 MB \(deps 40 MB, data 220 MB\); Lambda allows 250 MB"
+        OperatorError,
+        match=r"10000 MB \(largest: big 3 MB, libs 2 MB, small 1 MB\); Lambda allows 10000 MB",
     ):
-        check_size("ripple", parts)
-    check_size("ripple", parts[:1])
+        code.check_size()
+    large(tmp_path, 10_000_000_000 - 4).check_size()

@@ -75,11 +75,19 @@ def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     return {name: one for name, one in template["Resources"].items() if one["Type"] == kind}
 
 
+def entry(properties: dict[str, Any]) -> str:
+    """What a function calls: zips have it in the handler, an image in its command."""
+    if "Handler" in properties:
+        return properties["Handler"]
+    (command,) = properties["ImageConfig"]["Command"]
+    return command
+
+
 def function(template: dict[str, Any], name: str) -> dict[str, Any]:
     found = [
         one
         for one in of_type(template, "AWS::Lambda::Function").values()
-        if one["Properties"]["Handler"] == f"functions.{name}.handler.handle"
+        if entry(one["Properties"]) == f"functions.{name}.handler.handle"
     ]
     assert len(found) == 1
     return found[0]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.code import Code
 from infra.config import Config, Network
 from infra.image import COMMAND, build_folder
-from tests.infra.conftest import synthesize, tiny
+from tests.infra.conftest import synthesize, tiny, tiny_code
 from tests.infra.test_stack import as_list, function, of_type, statements
 
 ECR = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/duckstring:7"
@@ -215,7 +215,7 @@ def test_the_dashboard_reads_what_tasks_log(template):
 
 
 def test_the_folder_of_the_image_is_the_dockerfile_and_the_zips_and_changes_with_them(tmp_path):
-    code = Code(**{name: tiny(tmp_path, name) for name in ("functions", "core", "deps", "data")})
+    code = tiny_code(tmp_path)
     folder = build_folder(code, tmp_path / "build")
     assert {path.name for path in folder.iterdir()} == {
         "Dockerfile",
@@ -223,11 +223,12 @@ def test_the_folder_of_the_image_is_the_dockerfile_and_the_zips_and_changes_with
         "core.zip",
         "deps.zip",
         "data.zip",
+        "client.zip",
     }
     with zipfile.ZipFile(folder / "data.zip") as archive:
         assert archive.namelist() == ["empty.txt"]
     assert build_folder(code, tmp_path / "build") == folder
-    other = Code(functions=tiny(tmp_path, "other"), core=code.core, deps=code.deps, data=code.data)
+    other = replace(code, functions=tiny(tmp_path, "other"))
     assert build_folder(other, tmp_path / "build") != folder
 
 
