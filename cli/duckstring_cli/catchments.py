@@ -55,6 +55,10 @@ class Catchment:
         return f"http://127.0.0.1:{self.port}" if self.kind == "local" else None
 
 
+class WhichCatchmentError(OperatorError):
+    """No Catchment was named, and there is not exactly one."""
+
+
 class CatchmentNotFoundError(OperatorError):
     """No Catchment of that name."""
 
@@ -159,17 +163,18 @@ def find(name: str | None = None) -> Catchment:
     """The Catchment of that name; without a name the default.
 
     Raises:
-        OperatorError: there is none.
+        WhichCatchmentError: none is named, and there is none or more than one.
+        CatchmentNotFoundError: there is none of that name.
     """
     known = {one.name: one for one in catchments()}
     wanted = name or default()
     if wanted is None:
         listed = ", ".join(known)
         if not known:
-            raise OperatorError(
+            raise WhichCatchmentError(
                 "There is no Catchment yet.", hint="Make one: duckstring catchment init --name dev"
             )
-        raise OperatorError(
+        raise WhichCatchmentError(
             f"Which Catchment? There are {listed}.",
             hint="Name it with -c, or choose: duckstring catchment set-default NAME",
         )

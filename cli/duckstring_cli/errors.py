@@ -41,18 +41,31 @@ class BrokenOffError(BaseException):
     """
 
 
-_MISUSES = {"ArrivalError", "WindowError", "DiscoveryError", "AuthorError", "PondsAtFaultError"}
-"""Refusals by the Catchment of what was typed, or of a Pond that is wrong, by their names on the
-wire.
+_MISUSES = {
+    "ArrivalError",
+    "AuthorError",
+    "CatchmentNotFoundError",
+    "DiscoveryError",
+    "PondNotFoundError",
+    "PondsAtFaultError",
+    "RunNotFoundError",
+    "TableNotPublishedError",
+    "VersionNotFoundError",
+    "WhichCatchmentError",
+    "WhichLineError",
+    "WindowError",
+    "WindowNotFoundError",
+}
+"""What was typed is wrong or does not exist, or a Pond is wrong. By names: some come from the
+Catchment.
 """
 
 
 def exit_code(error: DuckstringError) -> int:
-    """2 for input that cannot be understood, 1 for a refusal."""
-    if isinstance(error, CatchmentRefusedError) and error.type in _MISUSES:
-        return MISUSE
+    """2 for input that cannot be understood or names what does not exist, 1 for a refusal."""
+    named = error.type if isinstance(error, CatchmentRefusedError) else type(error).__name__
     misuses = BadInputError | AuthorError | WrongEmulatorError
-    return MISUSE if isinstance(error, misuses) else REFUSED
+    return MISUSE if named in _MISUSES or isinstance(error, misuses) else REFUSED
 
 
 def unusable(error: OSError) -> OperatorError:

@@ -272,7 +272,7 @@ def find_table(snapshot: TablesAnswer, table: str) -> TableRow:
     known = [row["table"] for row in snapshot["tables"]]
     has = f"it has {', '.join(known)}" if known else "it publishes no tables"
     if gone := next((one for one in snapshot.get("dropped", ()) if one["table"] == table), None):
-        raise OperatorError(
+        raise BadInputError(
             f"{snapshot['line']} publishes table {table!r} no longer: {_by_whom(gone)}; {has}.",
             hint=nearest(table, known),
         )
@@ -281,7 +281,7 @@ def find_table(snapshot: TablesAnswer, table: str) -> TableRow:
         raise OperatorError(
             no_tables(snapshot), hint=f"See what ran: duckstring runs {pond} -m {major}"
         )
-    raise OperatorError(
+    raise BadInputError(
         f"{snapshot['line']} has published no table {table!r}; {has}.",
         hint=nearest(table, known) or "Pick one of these.",
     )
@@ -324,7 +324,7 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment |
             f"{target.name!r} has no known format.", hint=f"End the name with {', '.join(FORMATS)}."
         )
     if not target.parent.is_dir():
-        raise OperatorError(f"There is no folder {str(target.parent)!r}.", hint="Create it first.")
+        raise BadInputError(f"There is no folder {str(target.parent)!r}.", hint="Create it first.")
     partial = target.with_name(f".{target.name}.partial")
     try:
         partial.touch()  # what fails from here on is not the folder's fault

@@ -155,7 +155,7 @@ def test_a_rule_of_whole_minutes_is_a_schedule_while_it_stands_and_what_waits_fo
     assert driver.statuses("lagoon") == driver.statuses("lagoon_view") == ["success"]
     missing = driver.run("trigger", "window", "lagoon", "remove", "nightly")
     assert (missing.code, "lagoon@1 has no Window 'nightly'; it has none." in missing.err) == (
-        1,
+        2,
         True,
     )
 

@@ -14,6 +14,7 @@ import yaml
 
 from duckstring.errors import OperatorError
 from duckstring_cli.demos import WITH_SOURCE, write_demo, write_project
+from duckstring_cli.errors import BadInputError
 from duckstring_cli.kinds import TEMPLATES, DemoKind, TemplateName
 from tests.unit.cli.commands_kit import Bench, bench
 
@@ -156,6 +157,19 @@ def test_the_tests_of_new_projects_pass_at_once(projects: Path) -> None:
     assert "24 passed" in tested.stdout
 
 
+def test_a_pond_is_not_written_into_another(tmp_path: Path) -> None:
+    write_project("outer", tmp_path / "outer", "python", source="shop")
+    inner = tmp_path / "outer" / "deep" / "inner"
+
+    with pytest.raises(BadInputError) as refused:
+        write_project("inner", inner, "python", source="shop")
+
+    assert refused.value.message == (
+        f"{inner} would lie inside another Pond, outer, and be a part of its package."
+    )
+    assert not inner.exists()
+
+
 def test_a_workspace_checks_tests_and_plans_its_ponds(tmp_path: Path, bench: Bench) -> None:
     folder = tmp_path / "shop"
     code, _, err = bench.run("init", str(folder))
@@ -176,7 +190,7 @@ def test_a_workspace_checks_tests_and_plans_its_ponds(tmp_path: Path, bench: Ben
     assert bench.run("init", str(folder))[0] == 0  # again: nothing to do
     (folder / "README.md").write_text("mine")
     code, _, err = bench.run("init", str(folder))
-    assert (code, (folder / "README.md").read_text()) == (1, "mine")
+    assert (code, (folder / "README.md").read_text()) == (2, "mine")
     assert "README.md would be overwritten" in err
 
 

@@ -84,9 +84,7 @@ def _pondfile(document: dict[str, Any]) -> PondFile:
 
 def _of_manifest(line: str, hint: str) -> Finding:
     where, _, message = line.partition(": ")
-    return Finding(
-        "error", "", where, message or line, hint.split(" and deploy again", maxsplit=1)[0]
-    )
+    return Finding("error", "", where, message or line, hint)
 
 
 def _look_at_code(pond: LocalPond, *, runs_code: bool) -> Iterator[Finding]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duckstring.errors import OperatorError
 from duckstring_cli import catchments, render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
 from duckstring_cli.commands.options import AsJson
+from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def env(name: Named = None, as_json: AsJson = False, catchment: Option = None) -
     held = catchments.find(name or catchment)
     if held.kind != "local":
         profile = f" --profile {held.profile}" if held.profile else ""
-        raise OperatorError(
+        raise BadInputError(
             f"Catchment {held.name!r} runs in AWS.",
             hint=f"Use your own AWS credentials: aws{profile} ...",
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from duckstring.errors import OperatorError, nearest
+from duckstring.errors import nearest
 from duckstring.model import names
 from duckstring.model.answers import AttemptRow, RunAnswer
 from duckstring_cli import catchments, render
@@ -91,13 +91,13 @@ def _wanted(
     """The attempts that were asked for.
 
     Raises:
-        OperatorError: there is none of that name or number, and none can come.
+        BadInputError: there is none of that name or number, and none can come.
     """
     rows = answer["attempts"]
     known = list(dict.fromkeys(row["ripple"] for row in rows))
     mine = [row for row in rows if ripple in {None, row["ripple"]}]
     if ripple is not None and not mine and not (going and _goes_on(answer)):
-        raise OperatorError(
+        raise BadInputError(
             (
                 f"{answer['run']['run']} has no attempt of a Ripple {ripple!r}; it has "
                 f"{', '.join(known) or 'none'}."
@@ -107,7 +107,7 @@ def _wanted(
     found = [row for row in mine if attempt in {None, row["attempt"]}]
     if attempt is not None and mine and not found and not (going and _goes_on(answer)):
         had = ", ".join(f"{row['ripple']} {row['attempt']}" for row in mine)
-        raise OperatorError(
+        raise BadInputError(
             f"There is no attempt {attempt}; there are {had}.",
             hint=f"See them: duckstring run show {answer['run']['run']}",
         )

@@ -11,9 +11,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from string import Template
 
-from duckstring.errors import OperatorError
 from duckstring.model.names import POND_NAME
 from duckstring.model.sql import quoted
+from duckstring_cli.errors import BadInputError
 from duckstring_cli.kinds import DemoKind, TemplateName
 
 Project = dict[PurePosixPath, bytes]
@@ -26,7 +26,7 @@ _PACKAGE_ONLY = {"__init__.py", "__pycache__", "service"}
 _MOST_NAMED = 3
 
 
-class WouldOverwriteError(OperatorError):
+class WouldOverwriteError(BadInputError):
     """A file in the way differs from the one to be written."""
 
     def __init__(self, paths: list[Path]) -> None:
@@ -39,7 +39,7 @@ class WouldOverwriteError(OperatorError):
         )
 
 
-class BadPondNameError(OperatorError):
+class BadPondNameError(BadInputError):
     """A Pond cannot have this name."""
 
     def __init__(self, name: str) -> None:
@@ -84,14 +84,21 @@ def write_project(
 
     Raises:
         BadPondNameError: no Pond can have this name.
-        OperatorError: it would be its own Source.
+        BadInputError: it would be its own Source, or the folder lies in another Pond.
         WouldOverwriteError: a file is there already and differs; nothing was written.
     """
     for one in (name, source):
         if not POND_NAME.fullmatch(one):
             raise BadPondNameError(one)
     if name == source and template in WITH_SOURCE:
-        raise OperatorError(f"{name} cannot be its own Source.", hint="Name another: --source")
+        raise BadInputError(f"{name} cannot be its own Source.", hint="Name another: --source")
+    if around := next(
+        (one for one in target.resolve().parents if (one / "pond.toml").exists()), None
+    ):
+        raise BadInputError(
+            f"{target} would lie inside another Pond, {around.name}, and be a part of its package.",
+            hint="Choose a folder beside it.",
+        )
     folder = files(__package__) / "templates"
     words = _words(name, source)
     written = {
@@ -171,7 +178,7 @@ def _contents(folder: Traversable, below: str = "") -> Iterator[tuple[PurePosixP
 def _write(project: Project, target: Path) -> list[Path]:
     """Look at everything first: half a project is worse than none."""
     if target.exists() and not target.is_dir():
-        raise OperatorError(f"{target} is not a folder.", hint="Choose another folder.")
+        raise BadInputError(f"{target} is not a folder.", hint="Choose another folder.")
     wanted = {target / path: content for path, content in sorted(project.items())}
     if in_the_way := [
         path for path, content in wanted.items() if _is_in_the_way(path, content, target)

@@ -251,7 +251,7 @@ def delete(name: str) -> None:
 def _local(name: str | None) -> Catchment:
     one = catchments.find(name)
     if one.kind != "local":
-        raise OperatorError(
+        raise BadInputError(
             f"Catchment {one.name!r} runs in AWS (stack {one.stack}).",
             hint="Only a local Catchment is started and stopped.",
         )

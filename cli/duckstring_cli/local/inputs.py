@@ -82,11 +82,11 @@ def _checked(path: Path, check: Callable[[str, int, Path], None]) -> str:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise OperatorError(
+        raise BadInputError(
             f"{path} cannot be read: {error.strerror}.", hint="Name a text file that exists."
         ) from error
     except UnicodeDecodeError as error:
-        raise OperatorError(f"{path} is not UTF-8 text.", hint="Name a text file.") from error
+        raise BadInputError(f"{path} is not UTF-8 text.", hint="Name a text file.") from error
     faults: list[OperatorError] = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
@@ -95,7 +95,7 @@ def _checked(path: Path, check: Callable[[str, int, Path], None]) -> str:
             faults.append(fault)
     if faults:
         hints = dict.fromkeys(fault.hint for fault in faults)
-        raise OperatorError("\n".join(fault.message for fault in faults), hint=" ".join(hints))
+        raise BadInputError("\n".join(fault.message for fault in faults), hint=" ".join(hints))
     return text
 
 
@@ -109,7 +109,7 @@ def _check_requirement(raw: str, number: int, path: Path) -> None:
     if not line:
         return
     if _FILES.match(line):
-        raise OperatorError(
+        raise BadInputError(
             f"{path}:{number}: {line!r} names another file.",
             hint="Only this file is kept: write out what it would bring in.",
         )
@@ -122,7 +122,7 @@ def _check_requirement(raw: str, number: int, path: Path) -> None:
     try:
         Requirement(line)
     except InvalidRequirement as error:
-        raise OperatorError(
+        raise BadInputError(
             f"{path}:{number}: {line!r} is not a requirement: {str(error).splitlines()[0]}.",
             hint="Write NAME or NAME==VERSION, one a line.",
         ) from error

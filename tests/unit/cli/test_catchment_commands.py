@@ -42,7 +42,7 @@ def test_without_any_catchment_commands_say_how_to_make_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     code, _, err = run(capsys, "status")
-    assert code == 1
+    assert code == 2
     assert "duckstring catchment init --name dev" in err
     assert "duckstring catchment init --name dev" in run(capsys, "catchment", "list")[1]
 
@@ -62,7 +62,7 @@ def test_catchments_are_made_listed_chosen_and_forgotten(
     assert run(capsys, "catchment", "list")[1].splitlines()[2].split()[:3] == ["*", "lab", "local"]
     assert run(capsys, "catchment", "disconnect", "dev")[0] == 0
     assert "dev" not in run(capsys, "catchment", "list")[1]
-    assert run(capsys, "catchment", "disconnect", "dev")[0] == 1
+    assert run(capsys, "catchment", "disconnect", "dev")[0] == 2
 
 
 @pytest.mark.usefixtures("stopped")

@@ -30,7 +30,7 @@ def test_every_fault_of_an_environment_file_is_told_with_its_line(
 ) -> None:
     (home / "dev.env").write_text("GOOD=1\nnonsense\n# a comment\nAWS_REGION=x\n")
     code, _, err = run(capsys, "catchment", "init", "--env-file", "dev.env")
-    assert code == 1
+    assert code == 2
     assert "dev.env:2: 'nonsense' cannot be set" in err
     assert "dev.env:4: AWS_REGION belongs to Lambda" in err
     assert not catchments.catchments()
@@ -50,7 +50,7 @@ def test_every_fault_of_a_requirements_file_is_told_with_its_line(
     )
     (home / "needs.txt").write_text(good + "pandas=>2\n-r more.txt\n./wheel.whl\n")
     code, _, err = run(capsys, "catchment", "init", "--requirements", "needs.txt")
-    assert code == 1
+    assert code == 2
     assert "needs.txt:7: 'pandas=>2' is not a requirement" in err
     assert "needs.txt:8: '-r more.txt' names another file" in err
     assert "needs.txt:9: './wheel.whl' names another file" in err
@@ -107,7 +107,7 @@ def test_configure_shows_and_replaces_what_is_kept(
     assert f"requirements: {kept}" in out
     assert "duckstring catchment start dev" in err
     (home / "needs.txt").write_text("=\n")
-    assert run(capsys, "catchment", "configure", "-r", "needs.txt")[0] == 1
+    assert run(capsys, "catchment", "configure", "-r", "needs.txt")[0] == 2
     assert kept.read_text() == "pandas\n"
 
 

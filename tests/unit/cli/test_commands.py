@@ -256,15 +256,19 @@ def test_a_group_without_a_command_prints_its_help(bench: Bench, group: list[str
     assert out == bench.run(*group, "--help")[1]
 
 
-def test_a_refusal_is_told_in_the_catchments_words_and_exit_code_1(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("PondNotFoundError", 2), ("NotPublishedError", 1), ("StillNeededError", 1), ("Unknown", 1)],
+)
+def test_a_refusal_is_told_in_the_catchments_words(bench: Bench, kind: str, code: int) -> None:
     error = {
-        "type": "PondNotFoundError",
+        "type": kind,
         "message": "No Pond 'report' in this Catchment; the nearest: reports.",
         "hint": "List them.",
     }
     bench.answers({"trigger": {"ok": False, "error": error}})
     assert bench.run("trigger", "tap", "report") == (
-        1,
+        code,
         "",
         "error: No Pond 'report' in this Catchment; the nearest: reports.\nhint: List them.\n",
     )

@@ -222,7 +222,7 @@ def test_one_ripple_and_one_attempt_can_be_picked(bench, logs):
     assert read(bench, *rows, words=["load"])[1].count("words of load") == 2
     code, _, err = read(bench, *rows, words=["joyn"])
     assert (code, err) == (
-        1,
+        2,
         (
             f"error: {RUN} has no attempt of a Ripple 'joyn'; it has load, join.\n"
             "hint: Did you mean 'join'?\n"

@@ -114,8 +114,8 @@ def test_a_table_that_is_published_no_longer_is_told_with_who_took_it_away(
         "error: reports@1 publishes table 'old' no longer: dropped by run reports@1/7 of version "
         '1.2.0; it has routes, odd "name".\n'
     )
-    assert run(capsys, "query", "reports", "old") == (1, "", said)
-    assert run(capsys, "get", "reports", "old") == (1, "", said)
+    assert run(capsys, "query", "reports", "old") == (2, "", said)
+    assert run(capsys, "get", "reports", "old") == (2, "", said)
     assert (
         f'hint: Tables here: routes, odd "name". No longer: {dropped}, {removed}.'
         in run(capsys, "query", "reports", "--sql", "FROM old")[2]
@@ -125,7 +125,7 @@ def test_a_table_that_is_published_no_longer_is_told_with_who_took_it_away(
         "error: reports@1 publishes table 'older' no longer: removed by an operator, snapshot "
         "reports@1/6; it publishes no tables.\n"
     )
-    assert run(capsys, "query", "reports", "older") == (1, "", said)
+    assert run(capsys, "query", "reports", "older") == (2, "", said)
     assert (
         run(capsys, "query", "reports")[1]
         == f"reports@1 publishes no tables any more; it had {dropped}, {removed}.\n"
@@ -359,7 +359,7 @@ def test_every_form_of_one_select_runs(capsys: pytest.CaptureFixture[str], sql: 
     [
         (
             ["query", "reports", "route"],
-            1,
+            2,
             (
                 "reports@1 has published no table 'route'; it has routes, odd \"name\".\n"
                 "hint: Did you mean 'routes'?"
@@ -387,7 +387,7 @@ def test_every_form_of_one_select_runs(capsys: pytest.CaptureFixture[str], sql: 
             1,
             "error: /proc/e.csv cannot be written: No such file or directory",
         ),
-        (["get", "reports", "routes", "no/where.csv"], 1, "error: There is no folder 'no'."),
+        (["get", "reports", "routes", "no/where.csv"], 2, "error: There is no folder 'no'."),
     ],
 )
 def test_a_bad_question_is_told_what_is_wrong(

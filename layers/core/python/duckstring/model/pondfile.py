@@ -37,7 +37,7 @@ class ManifestError(AuthorError):
         """Tell ``faults``, in the order of the file."""
         super().__init__(
             "\n".join(faults),
-            hint="Correct pond.toml and deploy again; docs/author.md lists its fields.",
+            hint="Correct pond.toml; docs/author.md lists its fields.",
         )
         self.faults = tuple(faults)
 

@@ -88,7 +88,7 @@ class Project:
                 return  # a Pond may have SQL Ripples alone
             raise RippleError(
                 f"The package has no {self.module}.",
-                hint="Correct ripples = in [pond] and deploy again.",
+                hint="Correct ripples = in [pond].",
             )
         name = path.stem if path.stem not in sys.stdlib_module_names else f"{path.stem}_"
         spec = importlib.util.spec_from_file_location(name, path)

@@ -132,7 +132,7 @@ def _hint(error: BaseException) -> str:
         case MemoryError():
             return "At module level only declare; load data inside Ripples."
         case _:
-            return "Correct the module and deploy again."
+            return "Correct the module."
 
 
 def _from_environ(error: BaseException) -> bool:
