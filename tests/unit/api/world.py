@@ -214,9 +214,9 @@ class Rows:
     ) -> Sequence[Row]:
         return self.rows[:limit]
 
-    def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, Row]:
+    def last_runs(self, numbers: Mapping[Line, int]) -> Mapping[Line, Row]:
         return {
-            line: row for row in self.rows for line in lines if str(row["run"]).startswith(line)
+            line: row for row in self.rows for line in numbers if str(row["run"]).startswith(line)
         }
 
     def run(self, line: Line, number: int) -> Row | None:

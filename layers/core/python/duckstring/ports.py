@@ -140,8 +140,10 @@ class HistoryReader(Protocol):
     ) -> Sequence[RunRow]:
         """Newest first, of one line or of all (those as far back as 14 months)."""
 
-    def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, RunRow]:
-        """The newest run of each line that has any."""
+    def last_runs(self, numbers: Mapping[Line, int]) -> Mapping[Line, RunRow]:
+        """The newest run of each line that has any; ``numbers`` is what each line counts its runs
+        to.
+        """
 
     def run(self, line: Line, number: int) -> RunRow | None:
         """One run."""

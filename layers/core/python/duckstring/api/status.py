@@ -76,7 +76,9 @@ def status(  # noqa: PLR0913 - two are the question, five are the ports
     now = clock.now()
     seen = states.read(lines)
     held = {line: seen[line].state if line in seen else PondState(line) for line in lines}
-    last = history.last_runs([line for line in lines if held[line].runs_started], now)
+    last = history.last_runs(
+        {line: held[line].runs_started for line in lines if held[line].runs_started}
+    )
     rows = {line: rows_of(held[line], attempts) for line in lines} if pond else {}
     statuses: list[LineStatus] = [
         {

@@ -7,13 +7,14 @@ need no order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from botocore.exceptions import ClientError
 
+from duckstring.adapters.aws.batches import items
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import assigned, code_of, from_item, to_item, update
 from duckstring.adapters.aws.layout import (
@@ -43,10 +44,7 @@ SHORT = 20_000
 """What a row keeps of it."""
 _MONTHS = 14
 _RECENT = 200
-_FEW = 32
-"""So many lines are asked one by one: the index over all runs lags a little, a line's own rows
-do not.
-"""
+_AT_ONCE = 8
 _PAYLOAD = 4_000_000
 """Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
 _RUN_FIELDS = ("finished", "changed", "overtaken_by", "ripple", "error", "message")
@@ -162,26 +160,24 @@ class DynamoHistoryReader:
         found = self._rows(query, status) if query else self._of_all(now, status)
         return tuple(islice(found, limit))
 
-    def last_runs(self, lines: Collection[Line], now: Instant) -> Mapping[Line, RunRow]:
-        """The newest run of each line: one look a line, and where there are many, first one at
-        what ran lately.
+    def last_runs(self, numbers: Mapping[Line, int]) -> Mapping[Line, RunRow]:
+        """The newest run of each line: a hundred lines in a request, by the number that their runs
+        are counted to.
+
+        A number has no row if its run is just beginning, or if it is a removal's. Such a line is
+        asked for its newest row.
         """
-        last: dict[Line, RunRow] = {}
-        wanted = set(lines)
-        if len(wanted) > _FEW:
-            for row in islice(self._of_all(now, None), _RECENT):
-                last.setdefault(Line(f"{row['pond']}@{row['major']}"), row)
-        rest = sorted(wanted - set(last))
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            found = pool.map(
-                lambda line: next(
-                    self._rows(self._of_line(line_partition(line), "RUN#") | {"Limit": 1}, None),
-                    None,
-                ),
-                rest,
-            )
-        last |= {line: row for line, row in zip(rest, found, strict=True) if row}
-        return {line: row for line, row in last.items() if line in wanted}
+        keys = (_run_key(line, number) for line, number in numbers.items())
+        rows = map(_row, items(self._clients, self._table, keys))
+        last = {Line(f"{row['pond']}@{row['major']}"): row for row in rows}
+        rest = sorted(numbers.keys() - last.keys())
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            found = pool.map(self._newest, rest)
+        return last | {line: row for line, row in zip(rest, found, strict=True) if row}
+
+    def _newest(self, line: Line) -> RunRow | None:
+        query = self._of_line(line_partition(line), "RUN#") | {"Limit": 1}
+        return next(self._rows(query, None), None)
 
     def run(self, line: Line, number: int) -> RunRow | None:
         """One run."""
