@@ -116,9 +116,11 @@ def main() -> None:
     catchment = sys.argv[1]
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "pipeline.svg").write_text(pipeline(), encoding="utf-8")
+    printed("control", "force", "delays", "-c", catchment)
     printed("trigger", "pulse", "reports", "-c", catchment)
-    time.sleep(3)
-    status = picture("duckstring status --once", printed("status", "--once", "-c", catchment))
+    while "running" not in (text := printed("status", "--once", "-c", catchment)):
+        time.sleep(0.1)
+    status = picture("duckstring status --once", text)
     (FOLDER / "status.svg").write_text(status, encoding="utf-8")
     printed("trigger", "pulse", "reports", "--watch", "-c", catchment)
     run = picture(
