@@ -218,7 +218,7 @@ def test_a_tide_asks_no_oftener_than_its_bound(graph: Graph, seed: int, bound: f
     assert all(later - sooner >= seconds(bound) for sooner, later in pairwise(fs))
 
 
-@looks(60)
+@looks(40)
 @given(graphs(most=8), seeds, st.sampled_from(["tap", "wave"]), st.data())
 def test_long_windows_and_changed_sources_keep_nobody_busy_for_nothing(
     graph: Graph, seed: int, kind: str, data: st.DataObject

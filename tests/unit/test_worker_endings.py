@@ -137,10 +137,12 @@ def test_an_attempt_without_a_word_on_it_has_a_day(world):
 
 
 def test_code_that_goes_beyond_the_deadline_is_ended_and_told_where_it_was(world):
-    world.deploy(load("time.sleep(600)"), timeout=60)
+    once = "if not pond.recall('on'):\n    pond.remember('on', 1)\n    pond.pause('2s')\n"
+    world.deploy(load(f"{once}time.sleep(600)"), timeout=60)
     world.open_run()
-    world.time += timedelta(seconds=59.9)
-    answer = world.run()
+    assert world.run()["outcome"] == "paused"
+    world.time += timedelta(seconds=59)
+    answer = world.run(pauses=1)
     assert answer["failure"]["error"] == "TimeoutError"
     row = world.rows[-1]
     assert row.status == "failed"

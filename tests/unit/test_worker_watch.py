@@ -301,26 +301,45 @@ def lives(path):
     return False
 
 
-@pytest.mark.skipif(
+on_linux = pytest.mark.skipif(
     sys.platform != "linux", reason="elsewhere the process group is ended, and no more"
 )
-@pytest.mark.parametrize("end", ["killed", "overran", "success", "failed", "exit"])
+
+
+def started(what, number=0):
+    """Code that starts one of CHILDREN and waits for the number of its process."""
+    name = f"a{number}"
+    code = CHILDREN[what].replace("a.pid", f"{name}.pid").replace("note('a'", f"note('{name}'")
+    file = f"(HERE / '{name}.pid')"
+    return f"{code}\nwhile not {file}.exists() or not {file}.read_text(): time.sleep(0.01)"
+
+
+@on_linux
+@pytest.mark.parametrize("end", ["killed", "success", "failed", "exit"])
 @pytest.mark.parametrize("what", CHILDREN)
 def test_nothing_that_an_attempt_has_started_outlives_it(world, tmp_path, what, end):
     last = {"success": "pass", "failed": "raise ValueError", "exit": "os._exit(0)"}.get(
         end, "(HERE / 'ready').touch(); time.sleep(600)"
     )
-    body = (
-        f"{CHILDREN[what]}\nwhile not (HERE / 'a.pid').exists() or not (HERE / "
-        f"'a.pid').read_text(): time.sleep(0.01)\n{last}"
-    )
+    body = f"{started(what)}\n{last}"
     world.deploy(code(tmp_path, body).replace("@ripple", NOTE + "@ripple"))
     world.open_run()
     if end == "killed":
         world.taken = lambda *_, **__: "killed" if (tmp_path / "ready").exists() else None
-    world.run(seconds=12.0 if end == "overran" else None)
-    assert (tmp_path / "a.pid").exists()
-    assert not lives(tmp_path / "a.pid")
+    world.run()
+    assert (tmp_path / "a0.pid").exists()
+    assert not lives(tmp_path / "a0.pid")
+
+
+@on_linux
+def test_nothing_that_an_attempt_has_started_outlives_its_time(world, tmp_path):
+    body = "\n".join(started(what, number) for number, what in enumerate(CHILDREN))
+    world.deploy(code(tmp_path, f"{body}\ntime.sleep(600)").replace("@ripple", NOTE + "@ripple"))
+    world.open_run()
+    assert world.run(seconds=12.0)["outcome"] == "overran"
+    pids = [tmp_path / f"a{number}.pid" for number in range(len(CHILDREN))]
+    assert [path.exists() for path in pids] == [True] * len(CHILDREN)
+    assert [lives(path) for path in pids] == [False] * len(CHILDREN)
 
 
 def test_an_attempt_goes_with_its_worker(tmp_path):
