@@ -146,7 +146,7 @@ def test_refusals_warnings_and_json(text: str) -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_lines_of_a_log(as_json: bool, text: str) -> None:
     row: Any = attempt_row("a@1/1", "load")
-    reader = _Reader(SimpleNamespace(), "a@1/1", as_json=as_json)
+    reader = _Reader(SimpleNamespace(catchment=None), "a@1/1", as_json=as_json)
     fields = {
         "message": text,
         "level": "ERROR",

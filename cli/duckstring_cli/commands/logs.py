@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from duckstring.errors import nearest
 from duckstring.model import names
 from duckstring.model.answers import AttemptRow, RunAnswer
-from duckstring_cli import catchments, render
-from duckstring_cli.client import Client, translated_errors
+from duckstring_cli import render
+from duckstring_cli.attempt_logs import AttemptLogs
+from duckstring_cli.client import Client
 from duckstring_cli.commands.options import CatchmentName, open_client, repeated
 from duckstring_cli.errors import BadInputError, BrokenOffError
 
 if TYPE_CHECKING:
-    from duckstring_cli.logbook import Entry, Logbook
+    from duckstring_cli.logbook import Entry
 
-_BEFORE = timedelta(seconds=5)
-"""The worker's clock and the log's may disagree."""
-_AFTER = timedelta(seconds=30)
-_AFTER_KILL = _AFTER + timedelta(seconds=15 + 120)
-"""``on_kill`` is called when the worker has left, and has two minutes."""
 _POLL = 2.0
 _LONGEST_FIELD = 200
 _LAG = timedelta(seconds=10)
@@ -120,33 +115,7 @@ class _Reader:
     def __init__(self, client: Client, run: str, *, as_json: bool) -> None:
         self._client, self._run, self._as_json = client, run, as_json
         self._printed: set[tuple[str, int, str, int]] = set()
-        self._log: Logbook | None = None
-
-    @property
-    def log(self) -> Logbook:
-        from duckstring_cli.logbook import Logbook
-
-        if self._log is None:
-            self._log = Logbook(catchments.session(self._client.catchment).client("logs"))
-        return self._log
-
-    def group(self, row: AttemptRow) -> str:
-        """The log group of its latest invocation."""
-        return self.group_of(row, "task" if row.get("where") == "task" else "lambda")
-
-    def group_of(self, row: AttemptRow, where: str) -> str:
-        """Its log group there. What the row does not know (the emulator does not tell its
-        functions), the stack does.
-
-        A row is what a worker wrote: a group of another stack is not read with the user's
-        credentials.
-        """
-        named = row.get("log_group") or ""
-        if where == row.get("where") and named.startswith(f"{self._client.catchment.stack}-"):
-            return named
-        return catchments.output(
-            self._client.catchment, "TaskLogs" if where == "task" else "RippleLogs"
-        )
+        self.logs = AttemptLogs(client.catchment)
 
     def follow(self, answer: RunAnswer, ripple: str | None, attempt: int | None) -> None:
         """Until the run is over and its last lines have come."""
@@ -169,15 +138,9 @@ class _Reader:
 
     def show(self, attempts: Sequence[AttemptRow]) -> set[Key]:
         """Print what is new of these attempts, by time; those that had anything to say."""
-        with translated_errors(self._client.catchment):
-            found = [
-                (entry, row)
-                for row in attempts
-                if row.get("started")
-                for entry in lines_of(self.log, row, partial(self.group_of, row))
-            ]
+        found = self.logs.lines(attempts)
         repeats: dict[tuple[str, int, str], int] = {}
-        for entry, row in sorted(found, key=lambda one: (one[0].moment, one[1]["ripple"])):
+        for entry, row in found:
             same = (entry.stream, entry.at, entry.text)
             repeats[same] = repeats.get(same, 0) + 1
             if (*same, repeats[same]) not in self._printed:
@@ -237,128 +200,6 @@ def _brief(value: object) -> str:
     return render.shorten(str(value) if plain else json_text(value), _LONGEST_FIELD)
 
 
-def lines_of(log: Logbook, row: AttemptRow, group: Callable[[str], str]) -> Iterator[Entry]:
-    """All that was logged in an attempt: its own words, and whatever came out of its process
-    meanwhile.
-
-    One that began as a task goes on in the function after a pause, and its ``on_kill`` is called
-    there: then both logs have lines. If its streams are not those that its worker recorded (the
-    emulator makes its own), they are found by the run, which every line of ours carries.
-    """
-    start, end = _span(row)
-    streams = {
-        str(one["log_stream"])
-        for one in [row, *(row.get("invocations") or ())]
-        if one.get("log_stream")
-    }
-    tasks = {stream for stream in streams if _is_of_task(stream)} or (
-        streams if row.get("where") == "task" else set()
-    )
-    if tasks:
-        yield from log.entries(group("task"), start=start, end=end, streams=sorted(tasks))
-        if streams == tasks and not row.get("on_kill"):
-            return
-    yield from _in_function(log, row, group("lambda"), streams - tasks)
-
-
-def _is_of_task(stream: str) -> bool:
-    """Streams of tasks are called ``task/worker/ID``, those of functions by date or at random."""
-    return stream.startswith("task/")
-
-
-def _in_function(log: Logbook, row: AttemptRow, group: str, streams: set[str]) -> Iterator[Entry]:
-    start, end = _span(row)
-    found = {
-        stream
-        for stream in streams
-        if any(log.entries(group, start=start, end=end, streams=[stream]))
-    }
-    if (
-        not found
-        or row.get("on_kill")
-        or (row.get("pauses") or 0) > len(row.get("invocations") or ())
-    ):
-        # It is not known in which stream on_kill is called, nor the row's invocations beyond its
-        # first twenty ran.
-        found |= {
-            entry.stream
-            for entry in log.entries(group, start=start, end=end, phrase=row["run"])
-            if _is_of(entry, row)
-        }
-    for name in sorted(found):
-        yield from _of_attempt(log.entries(group, start=start, end=end, streams=[name]), row)
-
-
-def _of_attempt(entries: Iterator[Entry], row: AttemptRow) -> Iterator[Entry]:
-    """Of a stream, the invocations that were of this attempt: an environment makes one after the
-    other.
-    """
-    from duckstring_cli.logbook import PLATFORM
-
-    invocation: list[Entry] = []
-    for entry in entries:
-        if entry.text.startswith(PLATFORM[0]):
-            yield from _kept(invocation, row)
-            invocation = []
-        invocation.append(entry)
-    yield from _kept(invocation, row)
-
-
-def _kept(invocation: Sequence[Entry], row: AttemptRow) -> Iterator[Entry]:
-    from duckstring_cli.logbook import PLATFORM
-
-    asked = {
-        str(one["request_id"])
-        for one in [row, *(row.get("invocations") or ())]
-        if one.get("request_id")
-    }
-    if any(
-        _is_of(entry, row) or any(request in entry.text for request in asked)
-        for entry in invocation
-    ):
-        yield from (
-            entry for entry in _without_echo(invocation) if not entry.text.startswith(PLATFORM)
-        )
-
-
-def _without_echo(invocation: Sequence[Entry]) -> list[Entry]:
-    """Without what Lambda says of the error by which a worker tells the state machine: the
-    worker has logged the author's before.
-    """
-    from duckstring.model.verdicts import ENDED
-
-    kept: list[Entry] = []
-    for entry in invocation:
-        kept.append(entry)
-        if not entry.fields and ENDED in entry.text:
-            while kept and not kept[-1].fields and "Traceback (most recent" not in kept.pop().text:
-                pass
-    return kept
-
-
-def _is_of(entry: Entry, row: AttemptRow) -> bool:
-    fields = entry.fields
-    return (fields.get("run"), fields.get("ripple"), str(fields.get("attempt"))) == (
-        row["run"],
-        row["ripple"],
-        str(row["attempt"]),
-    )
-
-
-def _span(row: Mapping[str, Any]) -> tuple[int, int]:
-    """Epoch milliseconds within which the attempt's lines lie."""
-    started, finished = (
-        render.read_instant(row.get("started")),
-        render.read_instant(row.get("finished")),
-    )
-    end = (finished or datetime.now(UTC)) + (_AFTER_KILL if row.get("on_kill") else _AFTER)
-    return _milliseconds((started or end - timedelta(minutes=20)) - _BEFORE), _milliseconds(end)
-
-
-def _milliseconds(instant: datetime) -> int:
-    return int(instant.timestamp() * 1000)
-
-
 def _print_missing(
     answer: RunAnswer,
     wanted: Sequence[AttemptRow],
@@ -402,8 +243,8 @@ def _why_silent(row: AttemptRow, reader: _Reader, *, local: bool) -> str:
             if local
             else f"runs; no line is there yet. They come {when}."
         )
-    days = reader.log.days_kept(reader.group(row))
+    days = reader.logs.days_kept(row)
     finished = render.read_instant(row.get("finished"))
     if days and finished and datetime.now(UTC) - finished > timedelta(days=days):
         return f"its lines are gone: logs are kept for {days} days."
-    return f"no line is in the log {reader.group(row)}."
+    return f"no line is in the log {reader.logs.group(row)}."
