@@ -122,6 +122,12 @@ ENTRIES = (
         "Example: duckstring get reports worst_routes routes.csv",
     ),
     Entry(
+        "ui",
+        "ui:ui",
+        "Show a Catchment in the browser: its pipeline, runs and tables, with all actions.",
+        "Example: duckstring ui --read-only",
+    ),
+    Entry(
         "completion",
         "completion:completion",
         "Print what completes command lines in a shell, for duckstring and ds.",

@@ -1,0 +1,43 @@
+"""``duckstring ui``: the web page of a Catchment."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from duckstring_cli import render
+from duckstring_cli.commands.options import CatchmentName, open_client
+
+
+def ui(
+    opens: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=1, max=65535, help="The port; otherwise any that is free."),
+    ] = None,
+    read_only: Annotated[
+        bool,
+        typer.Option("--read-only", help="Only show: refuse everything that changes something."),
+    ] = False,
+    catchment: CatchmentName = None,
+) -> None:
+    """Show a Catchment in the browser: its pipeline, runs and tables, with all actions.
+
+    The page is served on 127.0.0.1 to this user alone, and goes to the Catchment with the user's
+    own credentials. It ends with Ctrl-C.
+    """
+    from duckstring_cli.page import serve
+
+    page = serve.built_page()
+    client = open_client(catchment)
+    client.hello()
+
+    def ready(address: str) -> None:
+        render.say(address)
+        shown = opens and serve.show(address)
+        said = "It is open in your browser." if shown else "Open that address in a browser."
+        render.err().print(f"[dim]{said} Ctrl-C ends it.[/]")
+
+    with serve.listening(port) as held:
+        serve.serve(client, held, read_only=read_only, on_ready=ready, page=page)

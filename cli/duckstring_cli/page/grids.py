@@ -1,0 +1,120 @@
+"""Rows of published tables, as text: for the page's grid and its SQL, and as files.
+
+DuckDB runs here, with the user's rights on the Catchment's bucket. What the page asks for reads
+that bucket and nothing else: no file of this machine, no other address.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from duckstring.model.answers import TablesAnswer
+from duckstring.model.sql import literal, quoted
+from duckstring_cli import reading
+from duckstring_cli.client import Client
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MOST_ROWS = 10_000
+Format = Literal["csv", "parquet"]
+OnOpen = Callable[["DuckDBPyConnection"], None]
+
+
+class Column(TypedDict):
+    """A column's name, and its type as DuckDB calls it."""
+
+    name: str
+    type: str
+
+
+class Grid(TypedDict):
+    """Rows as text; NULL is None. ``more``: there are more rows. ``seconds``: how long it took."""
+
+    columns: list[Column]
+    rows: list[list[str | None]]
+    more: bool
+    seconds: float
+
+
+def of_table(client: Client, snapshot: TablesAnswer, table: str, limit: int, on: OnOpen) -> Grid:
+    """The first rows of a published table.
+
+    Raises:
+        BadInputError: there is no such table.
+        OperatorError: its files cannot be read.
+    """
+    reading.find_table(snapshot, table)
+    return of_select(client, snapshot, f"FROM {quoted(table)}", limit, on)
+
+
+def of_sql(client: Client, snapshot: TablesAnswer, sql: str, limit: int, on: OnOpen) -> Grid:
+    """The first rows of one SELECT over a Pond's tables.
+
+    Raises:
+        BadInputError: it is not one SELECT, or DuckDB does not accept it.
+        OperatorError: the tables' files cannot be read.
+    """
+    return of_select(client, snapshot, reading.one_select(sql), limit, on)
+
+
+def of_select(client: Client, snapshot: TablesAnswer, select: str, limit: int, on: OnOpen) -> Grid:
+    """The first rows of a SELECT that is known to be one."""
+    began = time.monotonic()
+    with _opened(client, snapshot, select, on) as con, reading.reading_from(client.catchment):
+        relation = reading.ask(con, select, client.catchment, snapshot)
+        columns: list[Column] = [
+            {"name": name, "type": str(kind)}
+            for name, kind in zip(relation.columns, relation.types, strict=True)
+        ]
+        rows = reading.as_text(relation).limit(limit + 1).fetchall()
+    return {
+        "columns": columns,
+        "rows": [list(row) for row in rows[:limit]],
+        "more": len(rows) > limit,
+        "seconds": round(time.monotonic() - began, 3),
+    }
+
+
+@contextmanager
+def exported(
+    client: Client, snapshot: TablesAnswer, sql: str, kind: Format, on: OnOpen
+) -> Iterator[Path]:
+    """All rows of one SELECT as a file, which is gone afterwards.
+
+    Raises:
+        BadInputError: it is not one SELECT, or DuckDB does not accept it.
+        OperatorError: the tables' files cannot be read.
+    """
+    select = reading.one_select(sql)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / f"{snapshot['line']}.{kind}"
+        with _opened(client, snapshot, select, on, folder) as con:
+            reading.ask(con, select, client.catchment, snapshot)
+            reading.save(con, select, target, client.catchment)
+        yield target
+
+
+@contextmanager
+def _opened(
+    client: Client, snapshot: TablesAnswer, select: str, on: OnOpen, *folders: str
+) -> Iterator[DuckDBPyConnection]:
+    con = reading.connect(client.catchment, snapshot, select)
+    try:
+        on(con)
+        roots = {
+            f"s3://{table['uri'].removeprefix('s3://').partition('/')[0]}/"
+            for table in snapshot["tables"]
+        }
+        allowed = ", ".join(map(literal, [*sorted(roots), *folders]))
+        con.execute(f"SET allowed_directories = [{allowed}]")
+        con.execute("SET enable_external_access = false")
+        con.execute("SET lock_configuration = true")
+        yield con
+    finally:
+        con.close()

@@ -1,0 +1,246 @@
+"""What the page asks for and does, as calls of the command's own client.
+
+A request's body is checked here only as far as the client needs it: the Catchment checks the rest,
+and its refusal reaches the page word for word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+
+from duckstring.errors import OperatorError
+from duckstring.model import names
+from duckstring.model.answers import (
+    ArrivalRow,
+    BudgetAnswer,
+    ComputeAnswer,
+    ControlAnswer,
+    LineStatus,
+    RunRow,
+    TablesAnswer,
+    TriggerAnswer,
+    WindowAnswer,
+)
+from duckstring_cli.attempt_logs import AttemptLogs
+from duckstring_cli.client import Client
+from duckstring_cli.errors import BadInputError, CatchmentRefusedError
+
+if TYPE_CHECKING:
+    from duckstring_cli.catchments import Catchment
+
+VERBS = ("wake", "force", "sleep", "kill", "clear")
+TRIGGERS = ("tap", "pulse", "wave", "tide", "remove")
+_LAST_RUNS = 30
+_NO_TABLES = frozenset({"NotPublishedError"})
+
+Body = Mapping[str, Any]
+
+
+class CatchmentTold(TypedDict):
+    """Which Catchment a page shows. ``where``: its address, or its stack and region."""
+
+    name: str
+    kind: Literal["local", "aws"]
+    where: str
+    version: str
+    read_only: bool
+    can_act: bool
+
+
+class LineTold(TypedDict):
+    """A line with all that its panel shows. ``tables`` is None before its first publication."""
+
+    line: LineStatus
+    runs: list[RunRow]
+    tables: TablesAnswer | None
+    arrivals: list[ArrivalRow]
+
+
+class LogLine(TypedDict):
+    """A line of a log."""
+
+    at: str | None
+    ripple: str
+    attempt: int
+    text: str
+
+
+class Logged(TypedDict):
+    """What a run's attempts have logged. ``going``: more may come."""
+
+    lines: list[LogLine]
+    going: bool
+
+
+def described(client: Client, *, read_only: bool) -> CatchmentTold:
+    """The Catchment itself."""
+    catchment: Catchment = client.catchment
+    hello = client.hello()
+    where = catchment.endpoint or " ".join(filter(None, (catchment.stack, catchment.region)))
+    return {
+        "name": catchment.name,
+        "kind": catchment.kind,
+        "where": where,
+        "version": str(hello.get("version") or ""),
+        "read_only": read_only,
+        "can_act": not read_only,
+    }
+
+
+def line(client: Client, wanted: str) -> LineTold:
+    """One line, with its last runs, its tables and its rules."""
+    pond, major = parsed_line(wanted)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        status = pool.submit(client.status, pond, major=major)
+        runs = pool.submit(client.runs, pond, major=major, limit=_LAST_RUNS)
+        tables = pool.submit(_tables, client, pond, major)
+        arrivals = pool.submit(client.arrivals, pond, major=major)
+        (found,) = status.result()["lines"]
+        return {
+            "line": found,
+            "runs": runs.result(),
+            "tables": tables.result(),
+            "arrivals": arrivals.result()["arrivals"],
+        }
+
+
+def tables(client: Client, wanted: str) -> TablesAnswer:
+    """The published tables of a line."""
+    pond, major = parsed_line(wanted)
+    return client.tables(pond, major=major)
+
+
+def logs(client: Client, run: str, ripple: str | None, attempt: int | None) -> Logged:
+    """What a run's attempts have logged and printed."""
+    answer = client.run(run)
+    rows = [
+        row
+        for row in answer["attempts"]
+        if ripple in {None, row["ripple"]} and attempt in {None, row["attempt"]}
+    ]
+    found = AttemptLogs(client.catchment).lines(rows)
+    return {
+        "lines": [
+            {
+                "at": entry.moment,
+                "ripple": row["ripple"],
+                "attempt": row["attempt"],
+                "text": "\n".join(filter(None, (entry.message, entry.trace))),
+            }
+            for entry, row in found
+        ],
+        "going": answer["run"]["status"] == "running",
+    }
+
+
+def trigger(client: Client, body: Body) -> TriggerAnswer:
+    """Tap, Pulse, Wave, Tide, or the removal of a standing one."""
+    kind = _one_of(body, "kind", TRIGGERS)
+    bound = body.get("bound")
+    if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float)):
+        raise BadInputError(f"bound: {bound!r} is not a number of seconds.")
+    return client.trigger(_text(body, "pond"), kind, major=_major(body), bound=bound)
+
+
+def control(client: Client, body: Body) -> ControlAnswer:
+    """An operator's verb."""
+    pond, major = parsed_line(_text(body, "line"))
+    return client.control(pond, _one_of(body, "verb", VERBS), major=major)
+
+
+def budgets(client: Client, body: Body) -> BudgetAnswer:
+    """The live retry budgets."""
+    pond, major = parsed_line(_text(body, "line"))
+    return client.failure_budget(
+        pond,
+        major=major,
+        immediate_retries=body.get("immediate_retries"),
+        source_retries=body.get("source_retries"),
+    )
+
+
+def compute(client: Client, body: Body) -> ComputeAnswer:
+    """Where a Ripple runs."""
+    pond, major = parsed_line(_text(body, "line"))
+    return client.compute(
+        pond,
+        _text(body, "ripple"),
+        major=major,
+        on=_one_of(body, "place", ("lambda", "task", "auto")),
+        memory_mib=body.get("memory_mib"),
+    )
+
+
+def window(client: Client, body: Body) -> WindowAnswer:
+    """A Window added or removed."""
+    pond, major = parsed_line(_text(body, "line"))
+    action = _one_of(body, "action", ("add", "remove"))
+    if action == "remove":
+        return client.window(pond, action, major=major, name=_text(body, "name"))
+    rule = {name: value for name, value in body.items() if name not in {"line", "action"}}
+    return client.window(pond, action, major=major, window=rule)
+
+
+def parsed_line(text: str) -> tuple[str, int]:
+    """``sales@1`` as the Pond's name and its major.
+
+    Raises:
+        BadInputError: it is something else.
+    """
+    try:
+        return names.parse_line(names.Line(text))
+    except ValueError as error:
+        raise BadInputError(f"{text!r} is not a line; write pond@major, as sales@1.") from error
+
+
+def parsed_run(text: str) -> str:
+    """``sales@1/42``, checked.
+
+    Raises:
+        BadInputError: it is something else.
+    """
+    try:
+        names.parse_run(text)
+    except ValueError as error:
+        raise BadInputError(f"{error}.") from error
+    return text
+
+
+def _tables(client: Client, pond: str, major: int) -> TablesAnswer | None:
+    try:
+        return client.tables(pond, major=major)
+    except CatchmentRefusedError as error:
+        if error.type in _NO_TABLES:
+            return None
+        raise
+
+
+def _text(body: Body, name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadInputError(f"{name}: a text is needed.")
+    return value
+
+
+def _one_of(body: Body, name: str, allowed: tuple[str, ...]) -> str:
+    value = body.get(name)
+    if value not in allowed:
+        raise BadInputError(f"{name}: {value!r} is not known; allowed: {', '.join(allowed)}.")
+    return cast("str", value)
+
+
+def _major(body: Body) -> int | None:
+    value = body.get("major")
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise BadInputError(f"major: {value!r} is not a whole number.")
+    return value
+
+
+def refused_while_read_only() -> OperatorError:
+    """What somebody is told who may only look."""
+    return OperatorError(
+        "This page only shows: it was started with --read-only.",
+        hint="Start it again without: duckstring ui",
+    )

@@ -1,0 +1,122 @@
+"""Runs the page's server until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import uvicorn
+
+from duckstring_cli.client import Client
+from duckstring_cli.errors import BadInputError
+from duckstring_cli.page.app import make_app
+
+HOST = "127.0.0.1"
+_ENDS_WITHIN = 3
+"""Seconds for requests that are under way when the server ends."""
+
+
+def built_page() -> Path:
+    """The folder with the page's files.
+
+    Raises:
+        BadInputError: this is a checkout in which the page was not built.
+    """
+    for folder in (Path(str(files("duckstring_cli"))) / "_page", _checkout() / "ui" / "dist"):
+        if (folder / "index.html").is_file():
+            return folder
+    raise BadInputError("The web page is not built in this checkout.", hint="Build it: make ui")
+
+
+def _checkout() -> Path:
+    return Path(str(files("duckstring_cli"))).parents[1]
+
+
+@contextlib.contextmanager
+def listening(port: int | None, favourite: int | None = None) -> Iterator[socket.socket]:
+    """A socket on 127.0.0.1: on ``port``; without one on ``favourite`` if that is free, or on any.
+
+    Raises:
+        BadInputError: ``port`` is taken.
+    """
+    for wanted in [port] if port else [favourite, 0] if favourite else [0]:
+        taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind((HOST, wanted or 0))
+        except OSError:
+            taken.close()
+            continue
+        with taken:
+            yield taken
+        return
+    raise BadInputError(
+        f"Port {port} is taken by another program.", hint="Choose another --port, or leave it out."
+    )
+
+
+def serve(
+    client: Client,
+    held: socket.socket,
+    *,
+    read_only: bool,
+    on_ready: Callable[[str], None],
+    token: str = "",
+    page: Path | None = None,
+) -> None:
+    """Serve until the process is told to end.
+
+    Args:
+        client: the way to the Catchment.
+        held: the socket to serve on.
+        read_only: whether everything that changes something is refused.
+        on_ready: called with the page's address once it answers.
+        token: of this start; empty: a new one.
+        page: the built page; None: this package's own.
+    """
+    token = token or secrets.token_urlsafe(32)
+    port = held.getsockname()[1]
+    app = make_app(
+        client,
+        page or built_page(),
+        token=token,
+        hosts=[f"{HOST}:{port}", f"localhost:{port}"],
+        read_only=read_only,
+    )
+    config = uvicorn.Config(
+        app,
+        log_level="critical",
+        lifespan="off",
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=_ENDS_WITHIN,
+    )
+    server = uvicorn.Server(config)
+    threading.Thread(
+        target=_tell,
+        args=(server, lambda: on_ready(f"http://{HOST}:{port}/#token={token}")),
+        daemon=True,
+    ).start()
+    server.run(sockets=[held])
+
+
+def _tell(server: uvicorn.Server, ready: Callable[[], None]) -> None:
+    pause = threading.Event()
+    while not server.started and not server.should_exit:
+        pause.wait(0.02)
+    if server.started:
+        ready()
+
+
+def show(address: str) -> bool:
+    """Open the page in the user's browser. False: there is none."""
+    try:
+        return webbrowser.open(address)
+    except webbrowser.Error:
+        return False

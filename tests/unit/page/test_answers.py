@@ -1,0 +1,305 @@
+"""What the page is answered: the client's own answers, and refusals word for word."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from duckstring_cli.page.watch import StatusWatch, version_of
+from tests.unit.cli.made_up import line_status, source
+from tests.unit.page.page_kit import DONE, Served, served
+
+
+@pytest.fixture(scope="module")
+def server(files: Path) -> Iterator[Served]:
+    yield from served(files)
+
+
+@pytest.fixture
+def page(server: Served) -> Served:
+    """Which nobody has asked anything yet."""
+    server.asked.clear()
+    server.answers = {}
+    return server
+
+
+def status(*lines: Mapping[str, Any], now: str = "2030-01-01T12:00:00.000000Z") -> dict[str, Any]:
+    return {"now": now, "lines": list(lines)}
+
+
+def refused(kind: str, message: str, hint: str = "") -> dict[str, Any]:
+    return {"ok": False, "error": {"type": kind, "message": message, "hint": hint}}
+
+
+SALES = line_status("sales@1", sources=[source("orders@1", staleness_seconds=3.0)])
+
+
+def test_the_status_comes_at_once_and_again_when_it_has_changed(page: Served) -> None:
+    told = [status(SALES)]
+    page.answers = lambda request: told[-1] if request["op"] == "status" else DONE
+    page.post("control", line="sales@1", verb="wake")  # what was read before is not told again
+    first = page.get("status").json()
+    assert first["answer"] == told[0]
+
+    later = {
+        **SALES,
+        "staleness_seconds": 99.0,
+        "sources": [source("orders@1", staleness_seconds=9.0)],
+    }
+    told.append(status(later, now="2030-01-01T12:00:09.000000Z"))
+    same = page.get("status", after=first["version"], wait="0.01").json()
+    assert same == {"version": first["version"], "answer": None}
+
+    told.append(status({**SALES, "status": "running"}))
+    page.post("control", line="sales@1", verb="wake")
+    news = page.get("status", after=first["version"], wait="5").json()
+    assert news["answer"]["lines"][0]["status"] == "running"
+    assert news["version"] != first["version"]
+
+
+def test_a_page_that_waits_is_told_as_soon_as_something_changes() -> None:
+    told: Any = status(SALES)
+    reads = []
+
+    def read() -> Any:
+        reads.append(1)
+        return told
+
+    async def waits() -> Any:
+        nonlocal told
+        watch = StatusWatch(read, every=0.02)
+        version, _ = await watch.newest("", 0)
+        waiting = [asyncio.create_task(watch.newest(version, 30)) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        assert not any(one.done() for one in waiting)
+        told = status({**SALES, "status": "failed"})
+        return await asyncio.wait_for(asyncio.gather(*waiting), 20)
+
+    answers = asyncio.run(waits())
+    assert [answer["lines"][0]["status"] for _, answer in answers] == ["failed"] * 5
+    assert len(reads) < 100  # five pages are one reader
+
+
+def test_nothing_is_read_while_no_page_waits() -> None:
+    reads = []
+
+    async def once() -> None:
+        watch = StatusWatch(lambda: reads.append(1) or status(SALES), every=0.01)  # type: ignore[func-returns-value, return-value]
+        await watch.newest("", 0)
+        await asyncio.sleep(0.1)
+
+    asyncio.run(once())
+    assert len(reads) == 1
+
+
+def test_only_what_a_clock_changes_makes_no_other_version() -> None:
+    older = {**SALES, "staleness_seconds": 5.0}
+    assert version_of(status(SALES)) == version_of(status(older, now="x"))  # type: ignore[arg-type]
+    assert version_of(status(SALES)) != version_of(status({**SALES, "end_f": "x"}))  # type: ignore[arg-type]
+
+
+def test_a_line_has_its_runs_tables_and_rules(page: Served) -> None:
+    answers = {
+        "status": status(SALES),
+        "runs": {"runs": [{"run": "sales@1/1"}]},
+        "tables": refused("NotPublishedError", "sales@1 has not completed a run yet."),
+        "arrival": {"line": "sales@1", "arrivals": []},
+    }
+    page.answers = answers
+    told = page.get("line/sales@1").json()
+    assert told == {"line": SALES, "runs": [{"run": "sales@1/1"}], "tables": None, "arrivals": []}
+    assert {(one["pond"], one["major"]) for one in page.asked} == {("sales", 1)}
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("line/sales", "'sales' is not a line; write pond@major, as sales@1."),
+        ("line/sales@x", "'sales@x' is not a line; write pond@major, as sales@1."),
+        ("run/Sales@1/4", None),
+        ("runs?limit=many", "limit=many: not a number."),
+        ("status?wait=-1", "wait=-1: not a number."),
+    ],
+)
+def test_a_bad_address_is_one_clear_line_and_asks_nobody(
+    page: Served, path: str, message: str | None
+) -> None:
+    page.answers = {}
+    answer = page.get(path)
+    assert answer.status_code == 400
+    assert message in {None, answer.json()["error"]["message"]}
+    assert page.asked == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("PondNotFoundError", 400), ("StillNeededError", 409), ("Else", 409)]
+)
+def test_a_refusal_reaches_the_page_word_for_word(page: Served, kind: str, code: int) -> None:
+    page.answers = lambda _: refused(kind, "No Pond '<b>x</b>'.", "List \x1b[31mthem.")
+    answer = page.get("run/sales@1/42")
+    assert (answer.status_code, answer.json()) == (
+        code,
+        {"error": {"type": kind, "message": "No Pond '<b>x</b>'.", "hint": "List \x1b[31mthem."}},
+    )
+    assert answer.headers["content-type"] == "application/json"
+
+
+ACTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "pulse": (
+        "trigger",
+        {"pond": "sales", "major": 1, "kind": "pulse"},
+        {"op": "trigger", "pond": "sales", "major": 1, "kind": "pulse"},
+    ),
+    "tide": (
+        "trigger",
+        {"pond": "sales", "major": 2, "kind": "tide", "bound": 3600},
+        {"op": "trigger", "pond": "sales", "major": 2, "kind": "tide", "bound": 3600},
+    ),
+    "kill": (
+        "control",
+        {"line": "sales@1", "verb": "kill"},
+        {"op": "control", "pond": "sales", "major": 1, "verb": "kill"},
+    ),
+    "budgets": (
+        "budgets",
+        {"line": "sales@1", "immediate_retries": 2},
+        {"op": "failure-budget", "pond": "sales", "major": 1, "immediate_retries": 2},
+    ),
+    "compute": (
+        "compute",
+        {"line": "sales@1", "ripple": "load", "place": "task", "memory_mib": 8192},
+        {
+            "op": "compute", "pond": "sales", "major": 1, "ripple": "load", "on": "task",
+            "memory_mib": 8192,
+        },
+    ),
+    "a Window": (
+        "window",
+        {"line": "sales@1", "action": "add", "name": "nightly", "every": 86400},
+        {
+            "op": "window", "pond": "sales", "major": 1, "action": "add",
+            "window": {"name": "nightly", "every": 86400},
+        },
+    ),
+    "no Window": (
+        "window",
+        {"line": "sales@1", "action": "remove", "name": "nightly"},
+        {"op": "window", "pond": "sales", "major": 1, "action": "remove", "name": "nightly"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_an_action_is_the_command_s_own_request(page: Served, act: str) -> None:
+    path, body, request = ACTS[act]
+    page.answers = lambda _: {"line": "sales@1"}
+    assert page.post(path, **body).json() == {"line": "sales@1"}
+    assert page.asked == [request]
+
+
+BAD: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "control",
+        {"line": "sales@1", "verb": "drop"},
+        "verb: 'drop' is not known; allowed: wake, force, sleep, kill, clear.",
+    ),
+    ("control", {"verb": "wake"}, "line: a text is needed."),
+    ("control", {"line": 7, "verb": "wake"}, "line: a text is needed."),
+    (
+        "trigger",
+        {"pond": "sales", "kind": "tide", "bound": True},
+        "bound: True is not a number of seconds.",
+    ),
+    (
+        "trigger",
+        {"pond": "sales", "kind": "pulse", "major": "1"},
+        "major: '1' is not a whole number.",
+    ),
+    ("query", {"line": "sales@1", "sql": 7}, "sql is a text, and limit a whole number."),
+    (
+        "export",
+        {"line": "sales@1", "sql": "FROM a", "format": "exe"},
+        "sql is a text, and format is csv or parquet.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "message"), BAD)
+def test_a_bad_body_is_one_clear_line_and_asks_nobody(
+    page: Served, path: str, body: dict[str, Any], message: str
+) -> None:
+    page.answers = {}
+    answer = page.post(path, **body)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, message)
+    assert page.asked == []
+
+
+@pytest.fixture
+def tables(page: Served, snapshot: dict[str, Any]) -> Served:
+    page.answers = {"tables": snapshot}
+    return page
+
+
+def test_the_first_rows_of_a_table_are_text_with_types(tables: Served) -> None:
+    grid = tables.get("rows/reports@1/routes", limit=2).json()
+    assert grid["columns"] == [
+        {"name": "n", "type": "BIGINT"},
+        {"name": "name", "type": "VARCHAR"},
+        {"name": "delay", "type": "DOUBLE"},
+        {"name": "nothing", "type": "INTEGER"},
+    ]
+    assert grid["rows"] == [["0", "to 0", "0.0", None], ["1", "to 1", "0.125", None]]
+    assert grid["more"] is True
+    assert len(tables.get('rows/reports@1/odd "name"').json()["rows"]) == 1
+
+
+def test_sql_sees_every_table_and_says_what_is_wrong_with_it(tables: Served) -> None:
+    ask = {"line": "reports@1", "limit": 5}
+    found = tables.post("query", sql="SELECT count(*) AS n FROM routes", **ask).json()
+    assert (found["rows"], found["more"]) == ([["30"]], False)
+    wrong = tables.post("query", sql="SELECT x FROM routes", **ask)
+    assert wrong.status_code == 400
+    assert wrong.json()["error"]["message"].startswith("Binder Error: Referenced column")
+    assert tables.get("rows/reports@1/nope").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "FROM read_csv('/etc/passwd')",
+        "FROM read_text('{file}')",
+        "FROM '{file}'",
+        "FROM glob('/etc/*')",
+        "FROM read_csv('http://127.0.0.1:1/x')",
+        "FROM read_parquet('s3://another-bucket/x.parquet')",
+        "COPY routes TO '{file}.copy'",
+        "ATTACH '{file}.db'",
+        "SET enable_external_access = true",
+        "INSTALL spatial",
+        "SELECT 1; SELECT 2",
+    ],
+)
+def test_sql_reads_the_catchments_tables_and_nothing_else(
+    tables: Served, tmp_path: Path, sql: str
+) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a secret\n")
+    answer = tables.post("query", line="reports@1", limit=5, sql=sql.format(file=secret))
+    assert answer.status_code == 400
+    assert "a secret" not in answer.text
+    assert not (tmp_path / "secret.csv.copy").exists()
+
+
+def test_a_query_s_rows_are_a_file(tables: Served, tmp_path: Path) -> None:
+    ask = {"line": "reports@1", "sql": "SELECT n, name FROM routes WHERE n < 2"}
+    csv = tables.post("export", format="csv", **ask)
+    assert (csv.status_code, csv.text) == (200, "n,name\n0,to 0\n1,to 1\n")
+    assert 'filename="rows.csv"' in csv.headers["content-disposition"]
+    parquet = tables.post("export", format="parquet", **ask)
+    (tmp_path / "rows.parquet").write_bytes(parquet.content)
+    assert duckdb.read_parquet(str(tmp_path / "rows.parquet")).shape == (2, 2)
