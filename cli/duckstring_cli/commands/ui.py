@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,10 +13,12 @@ from duckstring_cli.commands.options import CatchmentName, open_client
 
 
 def ui(
-    opens: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the browser.")] = False,
     port: Annotated[
         int | None,
-        typer.Option("--port", min=1, max=65535, help="The port; otherwise any that is free."),
+        typer.Option(
+            "--port", metavar="PORT", min=1, max=65535, help="The port; otherwise any that is free."
+        ),
     ] = None,
     read_only: Annotated[
         bool,
@@ -35,9 +39,9 @@ def ui(
 
     def ready(address: str) -> None:
         render.say(address)
-        shown = opens and serve.show(address)
+        shown = not no_open and serve.show(address, Path(folder))
         said = "It is open in your browser." if shown else "Open that address in a browser."
         render.err().print(f"[dim]{said} Ctrl-C ends it.[/]")
 
-    with serve.listening(port) as held:
+    with serve.listening(port) as held, tempfile.TemporaryDirectory() as folder:
         serve.serve(client, held, read_only=read_only, on_ready=ready, page=page)

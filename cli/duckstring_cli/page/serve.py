@@ -114,9 +114,21 @@ def _tell(server: uvicorn.Server, ready: Callable[[], None]) -> None:
         ready()
 
 
-def show(address: str) -> bool:
-    """Open the page in the user's browser. False: there is none."""
+def show(address: str, folder: Path) -> bool:
+    """Open the page in the user's browser. False: there is none.
+
+    Every user of a machine can read the words that a program was started with, and the address has
+    the token. So the browser is given a file in ``folder``, which only this user can read, and
+    which leads there.
+    """
+    door = folder / "open.html"
+    door.touch(mode=0o600)
+    door.write_text(
+        f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">'
+        f'<a href="{address}">The page</a>\n',
+        encoding="utf-8",
+    )
     try:
-        return webbrowser.open(address)
+        return webbrowser.open(door.as_uri())
     except webbrowser.Error:
         return False
