@@ -157,6 +157,22 @@ def test_the_tests_of_new_projects_pass_at_once(projects: Path) -> None:
     assert "24 passed" in tested.stdout
 
 
+def test_a_project_may_join_several_sources(
+    tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("pond", "init", "joined", "--template", "sql")
+    assert bench.run(*words, "-s", "orders", "-s", "class", "-s", "orders")[0] == 0
+    manifest = tomllib.loads((tmp_path / "joined" / "pond.toml").read_text(encoding="utf-8"))
+    assert manifest["sources"] == {"orders": "0.1.0", "class": "0.1.0"}
+    code, _, err = bench.run("pond", "run", "joined")
+    assert (code, "class.class 2 rows" in err) == (0, True)
+    assert bench.run("pond", "test", "joined")[0] == 0
+
+    code, _, err = bench.run("pond", "init", "own", "-t", "sql", "-s", "orders", "-s", "own")
+    assert (code, "own cannot be its own Source." in err) == (2, True)
+
+
 def test_a_pond_is_not_written_into_another(tmp_path: Path) -> None:
     write_project("outer", tmp_path / "outer", "python", source="shop")
     inner = tmp_path / "outer" / "deep" / "inner"
@@ -206,7 +222,7 @@ def test_the_commands_of_a_workspace_work_in_it(tmp_path: Path, bench: Bench, mo
         for words in (["pond", "check", "--offline"], ["simulate", ".", "--wave", "best"])
     )
     assert (checked[0], simulated[0]) == (0, 0), checked + simulated
-    assert "3 Ponds checked: 1 note" in checked[1]  # the columns of what Python makes
+    assert "3 Ponds checked: 2 notes" in checked[1]  # the columns of what Python makes and uses
     assert "best@0" in simulated[1]
 
 

@@ -5,8 +5,9 @@ the tables are empty, and files and networks are out of reach.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from duckstring.author.columns import ColumnTypes, column_types, duckdb_message
 from duckstring.author.statements import Place, Select, StatementError, Statements, place_of
@@ -16,6 +17,9 @@ from duckstring_cli.checking.reading import Reading, Sql
 
 Tables = Mapping[str, ColumnTypes | None]
 """Tables by name; None: its columns are not known."""
+
+_KINDS = ("a", 1, 1.5, datetime(2030, 1, 1, tzinfo=UTC))
+"""Values that a parameter may have: what a statement gives must not depend on them to be known."""
 
 _OWN = "main"
 _EXPLAIN = "EXPLAIN\n"
@@ -86,22 +90,44 @@ class _Binding:
         import duckdb
 
         try:
-            columns = column_types(self._con.sql(sql.text))
+            columns = self._columns(sql.text)
         except (duckdb.BinderException, duckdb.CatalogException) as error:
             bound.refused.append(self._refused(sql, self._with_place(sql, error)))
         except duckdb.Error:
-            return  # it wants a file, or values for its parameters
+            return  # it wants a file
         else:
             if sql.writes and bound.tables.get(sql.writes) is None:
                 bound.tables[sql.writes] = columns
                 self._create(_OWN, sql.writes, columns)
+
+    def _columns(self, text: str) -> ColumnTypes | None:
+        """The columns that a statement gives; None if their types depend on its parameters.
+
+        Raises:
+            duckdb.Error: DuckDB refuses it.
+        """
+        from duckdb import Error
+
+        names = _parameters(text)
+        if not names:
+            return column_types(self._con.sql(text))
+        columns = column_types(self._con.sql(text, params=_values(names, None)))
+        for value in _KINDS:
+            try:
+                other = column_types(self._con.sql(text, params=_values(names, value)))
+            except Error:
+                continue  # its parameters are of another kind
+            if other != columns:
+                return None
+        return columns
 
     def _with_place(self, sql: Sql, error: Exception) -> Exception:
         """The same error as DuckDB says it of a query, which has its place."""
         from duckdb import Error
 
         try:
-            self._con.execute(f"{_EXPLAIN}{sql.text}")
+            names = _parameters(sql.text)
+            self._con.execute(f"{_EXPLAIN}{sql.text}", _values(names, None) if names else None)
         except Error as placed:
             return placed
         return error
@@ -125,3 +151,20 @@ class _Binding:
         except Error:
             return  # a type of an extension
         self._known.add((schema, table))
+
+
+def _parameters(text: str) -> Collection[str]:
+    """The names of a statement's parameters: ``?`` are ``1``, ``2``."""
+    from duckdb import Error, extract_statements
+
+    try:
+        return {name for one in extract_statements(text) for name in one.named_parameters}
+    except Error:
+        return ()
+
+
+def _values(names: Collection[str], value: object) -> object:
+    """The same value for each parameter."""
+    if all(name.isdigit() for name in names):
+        return [value] * len(names)
+    return dict.fromkeys(names, value)

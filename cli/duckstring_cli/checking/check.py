@@ -230,6 +230,12 @@ class _Reads:
             source, _, table = read.name.rpartition(".")
             if source:
                 found += self._table(source.lower(), table.lower(), read.where)
+        for read in self._pond.reading.used:
+            if "." in read.name:
+                message = f"The columns that Python uses of {read.name} are not checked."
+                self._unknown.setdefault(
+                    f"used {read.name}", self._made("note", read.where, message)
+                )
         for where, what in self._pond.reading.unknown:
             found.append(self._made("note", where, f"Not known before it runs: {what}."))
         return list(dict.fromkeys([*found, *self._unknown.values()]))

@@ -88,9 +88,20 @@ def _parsed(sql: str) -> list[Any]:
 
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     try:
-        return [tree for tree in parse(sql, dialect="duckdb") if tree is not None]
+        return [tree for tree in parse(_valued(sql), dialect="duckdb") if tree is not None]
     except (SqlglotError, RecursionError) as error:
         raise UnreadableError(str(error)) from error
+
+
+def _valued(sql: str) -> str:
+    """With a value for each ``?``, which sqlglot does not read everywhere. Places stay."""
+    from duckdb import token_type, tokenize
+
+    text = bytearray(sql.encode())
+    for at, kind in tokenize(sql):
+        if kind == token_type.operator and text[at : at + 1] == b"?":
+            text[at : at + 1] = b"0"
+    return text.decode()
 
 
 def _of_scope(sql: str, scope: Scope) -> Iterator[ColumnRead]:

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from semver import Version
+
 from duckstring.author.contract import Published, breaches
 from duckstring.model.answers import LineStatus
 from duckstring.model.names import Line, parse_line
@@ -97,7 +99,8 @@ def _pond(pond: LocalPond, made: Plan) -> PondPlan:
     held = made.remote.deployed(pond.line)
     result = _result(pond, made.remote)
     tables = [] if result == "same" else list(_tables(pond, made))
-    made.checked.findings += _findings(pond, result, tables)
+    made.checked.findings += _of_version(pond, result, made.remote)
+    made.checked.findings += _of_tables(pond, tables)
     return {
         "line": pond.line,
         "version": pond.pondfile.pond.version,
@@ -119,10 +122,24 @@ def _result(pond: LocalPond, remote: Remote) -> Result:
     return "same" if held.get("package") == pond.sha256 else "other contents"
 
 
-def _findings(pond: LocalPond, result: Result, tables: Sequence[TablePlan]) -> Iterator[Finding]:
-    manifest = pond.path("pond.toml")
+def broken_contracts(checked: Checked, remote: Remote) -> list[Finding]:
+    """What of the published tables the projects would break: their runs would fail."""
+    made = Plan(checked, remote)
+    return [
+        finding
+        for pond in checked.ponds
+        if _result(pond, remote) != "same"
+        for finding in _of_tables(pond, list(_tables(pond, made)))
+    ]
+
+
+def _of_version(pond: LocalPond, result: Result, remote: Remote) -> Iterator[Finding]:
+    manifest, version = pond.path("pond.toml"), pond.pondfile.pond.version
+    before = remote.version(pond.line)
+    if result == "changed" and before and Version.parse(version) < Version.parse(before):
+        message = f"{pond.line} goes back from {before} to {version}."
+        yield Finding("warning", pond.name, manifest, message)
     if result == "other contents":
-        version = pond.pondfile.pond.version
         yield Finding(
             "error",
             pond.name,
@@ -130,6 +147,10 @@ def _findings(pond: LocalPond, result: Result, tables: Sequence[TablePlan]) -> I
             f"{pond.name} {version} is deployed already, with other contents.",
             "Raise version, or deploy with --overwrite.",
         )
+
+
+def _of_tables(pond: LocalPond, tables: Sequence[TablePlan]) -> Iterator[Finding]:
+    manifest = pond.path("pond.toml")
     for one in tables:
         if one["change"] == "goes" and one["table"] not in _names(pond.reading.dropped):
             yield Finding(

@@ -7,7 +7,7 @@ SQL counts in ``src/ripples/*.sql``, and in Python where a text that is written 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,12 +49,14 @@ class Named:
 @dataclass(slots=True)
 class Reading:
     """One project's files. ``unknown``: places whose tables cannot be known, with the reason.
+    ``used``: reads whose rows Python goes on with, by methods that nobody looks at.
 
     ``open_writes``: whether it writes tables whose names cannot be known.
     """
 
     sql: list[Sql] = field(default_factory=list)
     reads: list[Named] = field(default_factory=list)
+    used: list[Named] = field(default_factory=list)
     writes: list[Named] = field(default_factory=list)
     kept: list[Named] = field(default_factory=list)
     dropped: list[Named] = field(default_factory=list)
@@ -96,10 +98,23 @@ def _read_python(path: Path, shown: str, reading: Reading) -> None:
     done: set[int] = set()
     whole = _named_once(tree.body)
     for function in functions_of(tree).values():
-        module = _Module(shown, reading, {**whole, **_named_once([function])}, done)
+        given = {**whole, **_named_once([function])}
+        module = _Module(shown, reading, given, done, _used_in(function))
         # Writes first: a statement whose rows are written is taken down once, with its table.
         for call in sorted(calls_in(function), key=lambda one: _attribute(one) not in WRITES):
             module.call(call)
+
+
+def _used_in(function: ast.AST) -> set[int]:
+    """Calls on whose result a method is called, at once or by the only name that it gets."""
+    named = {
+        one.targets[0].id: one.value
+        for one in ast.walk(function)
+        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)
+    }
+    owners = (one.value for one in ast.walk(function) if isinstance(one, ast.Attribute))
+    held = (named.get(one.id) if isinstance(one, ast.Name) else one for one in owners)
+    return {id(one) for one in held if isinstance(one, ast.Call)}
 
 
 def _attribute(call: ast.Call) -> str:
@@ -121,9 +136,15 @@ class _Module:
     """The calls of one Python module."""
 
     def __init__(
-        self, shown: str, reading: Reading, given: Mapping[str, ast.expr], done: set[int]
+        self,
+        shown: str,
+        reading: Reading,
+        given: Mapping[str, ast.expr],
+        done: set[int],
+        used: Container[int] = (),
     ) -> None:
-        self._shown, self._reading, self._given, self._done = shown, reading, given, done
+        self._shown, self._reading, self._given = shown, reading, given
+        self._done, self._used = done, used
 
     def call(self, call: ast.Call) -> None:
         """Take down what one call reads or writes."""
@@ -136,6 +157,8 @@ class _Module:
             self._sql(call, value)
         elif attribute in _READ:
             self._named(value, where, self._reading.reads, f"the table that {attribute} reads")
+            if id(call) in self._used and (text := self._text(value)) is not None:
+                self._reading.used.append(Named(where, str(text.value)))
         elif attribute == "has_table" and (text := self._text(value)):
             self._reading.asked.add(str(text.value))
         elif attribute in WRITES:

@@ -45,6 +45,7 @@ def check(
     """
     from duckstring_cli.checking.check import check as look
     from duckstring_cli.checking.findings import Finding, would_fail
+    from duckstring_cli.checking.plan import broken_contracts
 
     if offline and catchment not in {None, os.environ.get("DUCKSTRING_CATCHMENT")}:
         raise BadInputError("Give --offline or --catchment, not both.")
@@ -52,6 +53,8 @@ def check(
     with render.steps() as step:
         remote, why = (None, "") if offline else reach(catchment)
         checked = look(roots, remote, step)
+        if remote is not None:
+            checked.findings += broken_contracts(checked, remote)
     if why:
         checked.findings.append(Finding("note", "", "", f"No Catchment was asked: {why}"))
     show(checked, as_json=as_json)

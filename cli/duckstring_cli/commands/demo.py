@@ -91,6 +91,7 @@ def _next_steps(folder: Path) -> None:
     from rich.text import Text
 
     lines = {
+        "duckstring ui": "the pipeline in your browser",
         "duckstring status": "watch the Catchment",
         f"duckstring query {OUTLET} [TABLE]": "its tables; TABLE shows one",
         "duckstring runs": "what ran",

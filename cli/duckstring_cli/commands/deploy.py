@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from duckstring.errors import OperatorError
+from duckstring.model import names
 from duckstring.model.answers import DeployAnswer, DeployedPond
+from duckstring.model.names import Line
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client, repeated, typed
@@ -18,6 +21,11 @@ from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+    from duckstring_cli.checking.findings import Finding
+    from duckstring_cli.client import Client
+    from duckstring_cli.deploying import Project
+    from duckstring_cli.render import OnStep
 
 _FEW = 4
 
@@ -62,6 +70,10 @@ def deploy(
         client.catchment, [f"{project.name} {project.version}" for project in projects], yes=yes
     )
     with render.steps() as step:
+        expected = _expected_failures(projects, client, step)
+    if expected:
+        _ask_all_the_same(expected, yes=yes)
+    with render.steps() as step:
         answer = deploying.deploy(client, projects, overwrite=overwrite, on_step=step)
     if as_json:
         render.print_json(answer)
@@ -82,6 +94,42 @@ def _confirm(catchment: Catchment, ponds: list[str], *, yes: bool) -> None:
     where = " ".join(filter(None, (catchment.stack, catchment.region)))
     if not typer.confirm(f"Deploy {what} to Catchment {catchment.name!r} ({where})?", err=True):
         raise OperatorError("Nothing was deployed.")
+
+
+def _expected_failures(projects: Sequence[Project], client: Client, step: OnStep) -> list[Finding]:
+    """Why runs of the new versions would fail, as far as files and published tables tell: where a
+    line has data already, that takes it and its Sinks down. What the Catchment itself refuses is
+    left to it.
+    """
+    from duckstring_cli.checking.check import check
+    from duckstring_cli.checking.plan import broken_contracts
+    from duckstring_cli.checking.remote import Remote
+
+    remote = Remote(client)
+    roots = [
+        project.root
+        for project in projects
+        if (held := remote.deployed(_line(project))) and held["tables"]
+    ]
+    if not roots:
+        return []
+    checked = check(roots, remote, step)
+    known = {pond.name for pond in checked.ponds if pond.ripples is not None}
+    found = [*checked.findings, *broken_contracts(checked, remote)]
+    return [one for one in found if one.level == "error" and one.pond in known]
+
+
+def _line(project: Project) -> Line:
+    return names.line(project.name, int(project.version.partition(".")[0]))
+
+
+def _ask_all_the_same(expected: Sequence[Finding], *, yes: bool) -> None:
+    for one in expected:
+        render.warn(f"{one.line()}")
+    if sys.stdin.isatty() and not yes:
+        runs = "A run would fail" if len(expected) == 1 else "Runs would fail"
+        if not typer.confirm(f"{runs}. Deploy all the same?", err=True):
+            raise OperatorError("Nothing was deployed.")
 
 
 def show(answer: DeployAnswer) -> None:

@@ -52,14 +52,14 @@ def init(
             "--template", "-t", metavar="TEMPLATE", help=f"One of {', '.join(TEMPLATES)}."
         ),
     ] = "python",
-    source: Annotated[
-        str | None,
+    sources: Annotated[
+        list[str] | None,
         typer.Option(
             "--source",
             "-s",
             metavar="POND",
             show_default=False,
-            help="The Pond that it reads, for sql, incremental and outlet; otherwise orders.",
+            help="A Pond that it reads, for sql, incremental and outlet; otherwise orders.",
         ),
     ] = None,
     into: Annotated[
@@ -68,8 +68,12 @@ def init(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a new Pond's project, with Puddles and tests that pass."""
-    for one in filter(None, (name, source)):
+    """Write a new Pond's project, with Puddles and tests that pass.
+
+    Give --source once for each Pond that it reads.
+    """
+    sources = list(dict.fromkeys(sources or ()))
+    for one in (name, *sources):
         if not names.POND_NAME.match(one):
             raise BadInputError(
                 f"{one!r} is not a Pond's name.",
@@ -86,20 +90,22 @@ def init(
         )
     from duckstring_cli import demos
 
-    if source is not None and chosen not in demos.WITH_SOURCE:
+    if sources and chosen not in demos.WITH_SOURCE:
         raise BadInputError(
-            f"Template {chosen} has no Source, found --source {source}.",
+            f"Template {chosen} has no Source, found --source {sources[0]}.",
             hint=f"Templates with one: {', '.join(sorted(demos.WITH_SOURCE))}.",
         )
-    if source == name:
+    if name in sources:
         raise BadInputError(f"{name} cannot be its own Source.", hint="Name another: --source")
-    if source in DUCKDBS_OWN and chosen in {"sql", "incremental"}:
+    own = next((one for one in sources if one in DUCKDBS_OWN), None)
+    if own and chosen in {"sql", "incremental"}:
         raise BadInputError(
-            f"In SQL, {source!r} is a schema of DuckDB's own, not a Source.",
-            hint=f"Read it in Python: pond.read_table('{source}.table')",
+            f"In SQL, {own!r} is a schema of DuckDB's own, not a Source.",
+            hint=f"Read it in Python: pond.read_table('{own}.table')",
         )
     target = into or Path(name)
-    files = demos.write_project(name, target, chosen, source=source or "orders")
+    first, *others = sources or ["orders"]
+    files = demos.write_project(name, target, chosen, source=first, others=others)
     if as_json:
         render.print_json({"folder": str(target), "files": [str(file) for file in files]})
         return

@@ -272,7 +272,7 @@ def _print_error(attempt: AttemptRow, *, named: str) -> None:
             ),
             soft_wrap=True,
         )
-    text = attempt.get("traceback") or attempt.get("message")
+    text = _whole_error(attempt)
     if not text:
         return
     console.print(
@@ -294,6 +294,17 @@ def _print_error(attempt: AttemptRow, *, named: str) -> None:
             f"{attempt['attempt']}{named}"
         )
         console.print(Text(f"log: {command}", style="dim"), soft_wrap=True)
+
+
+def _whole_error(attempt: AttemptRow) -> str:
+    """The traceback, and what of the message is not in it: an error of ours has a second half
+    there, which says what to do.
+    """
+    traceback, message = attempt.get("traceback") or "", attempt.get("message") or ""
+    more = [line for line in message.splitlines() if line.strip() not in traceback]
+    return (
+        "\n".join([traceback.rstrip(), "", *more]) if traceback and more else traceback or message
+    )
 
 
 def _with_overflow(attempt: AttemptRow, catchment: Catchment) -> AttemptRow:

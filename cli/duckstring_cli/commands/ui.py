@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from duckstring_cli import render
-from duckstring_cli.commands.options import CatchmentName, open_client
+from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 
 
 def ui(
@@ -24,12 +24,13 @@ def ui(
         bool,
         typer.Option("--read-only", help="Only show: refuse everything that changes something."),
     ] = False,
+    as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Show a Catchment in the browser: its pipeline, runs and tables, with all actions.
 
     The page is served on 127.0.0.1 to this user alone, and goes to the Catchment with the user's
-    own credentials. It ends with Ctrl-C.
+    own credentials. It ends with Ctrl-C. With --json it prints its address and opens nothing.
     """
     from duckstring_cli.page import serve
 
@@ -38,6 +39,9 @@ def ui(
     client.hello()
 
     def ready(address: str) -> None:
+        if as_json:
+            render.print_json({"address": address})
+            return
         render.say(address)
         shown = not no_open and serve.show(address, Path(folder))
         said = "It is open in your browser." if shown else "Open that address in a browser."

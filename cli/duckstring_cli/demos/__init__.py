@@ -5,7 +5,7 @@ plain files in this package.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,16 @@ SCHEMA = PurePosixPath(".duckstring/pond.schema.json")
 _PACKAGE_ONLY = {"__init__.py", "__pycache__", "service"}
 """What lies beside a demo's files because it is code of this package."""
 _MOST_NAMED = 3
+
+
+_MANIFEST, _PUDDLES = PurePosixPath("pond.toml"), PurePosixPath("src/puddles.py")
+_PUDDLE = """
+
+@puddle("{source}.{source}")
+def some_of_{source}() -> list[dict[str, object]]:
+    return [{{"id": 1}}, {{"id": 2}}]
+"""
+"""Of a further Source: a Pond runs when each has a Puddle."""
 
 
 class WouldOverwriteError(BadInputError):
@@ -69,7 +79,12 @@ def write_demo(kind: DemoKind, target: Path) -> list[Path]:
 
 
 def write_project(
-    name: str, target: Path, template: TemplateName = "python", *, source: str = "orders"
+    name: str,
+    target: Path,
+    template: TemplateName = "python",
+    *,
+    source: str = "orders",
+    others: Sequence[str] = (),
 ) -> list[Path]:
     """Write a first Pond project into ``target``: its tests pass, it deploys and runs as it is.
 
@@ -78,6 +93,7 @@ def write_project(
         target: its folder.
         template: what kind of Pond it shall be.
         source: the Pond that it reads, if it is of a kind that has a Source.
+        others: further Ponds that it declares as Sources, each with a Puddle.
 
     Returns:
         Every file of the project, sorted, whether written now or there before.
@@ -87,10 +103,10 @@ def write_project(
         BadInputError: it would be its own Source, or the folder lies in another Pond.
         WouldOverwriteError: a file is there already and differs; nothing was written.
     """
-    for one in (name, source):
+    for one in (name, source, *others):
         if not POND_NAME.fullmatch(one):
             raise BadPondNameError(one)
-    if name == source and template in WITH_SOURCE:
+    if name in {source, *others} and template in WITH_SOURCE:
         raise BadInputError(f"{name} cannot be its own Source.", hint="Name another: --source")
     if around := next(
         (one for one in target.resolve().parents if (one / "pond.toml").exists()), None
@@ -106,6 +122,9 @@ def write_project(
         for part in ("common", template)
         for path, content in _contents(folder / part)
     }
+    for one in others:
+        written[_MANIFEST] += f'{one} = "0.1.0"\n'.encode()
+        written[_PUDDLES] += _PUDDLE.format(source=one).encode()
     return _write({**written, SCHEMA: schema_text().encode()}, target)
 
 

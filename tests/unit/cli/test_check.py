@@ -286,6 +286,109 @@ def test_what_cannot_be_known_is_said_and_does_not_fail(world: World) -> None:
     ]
 
 
+PARAMETERS = {
+    "a place": ("SELECT id FROM shop.orders WHERE day > ?", "[day]"),
+    "a number": ("SELECT id FROM shop.orders WHERE day > $1", "[day]"),
+    "a name": ("SELECT id FROM shop.orders WHERE day > $since", "{'since': day}"),
+    "a cast": ("SELECT id FROM shop.orders WHERE day > ?::TIMESTAMP", "[day]"),
+    "another cast": ("SELECT id FROM shop.orders WHERE day > CAST(? AS TIMESTAMPTZ)", "[day]"),
+    "a limit": ("SELECT id FROM shop.orders WHERE '?' <> '' LIMIT ?", "[5]"),
+}
+
+
+@pytest.mark.parametrize("case", PARAMETERS)
+def test_values_that_a_statement_is_given_are_no_fault(world: World, case: str) -> None:
+    sql, values = PARAMETERS[case]
+    world.published("shop@1", orders="SELECT 1 AS id, TIMESTAMP '2030-01-01' AS day")
+    call = f'pond.con.sql("{sql}", params={values})'
+    python = f'{PYTHON}    day = None\n    pond.write_table("made", {call})\n'
+    world.pond("daily", more=READS_SHOP, python=python)
+    assert world.found("daily") == (0, [])
+
+    wrong = python.replace("SELECT id", "SELECT ix")
+    world.pond("daily", more=READS_SHOP, python=wrong)
+    code, (line,) = world.found("daily")
+    assert (code, "shop.orders has no column 'ix'; it has id, day." in line) == (1, True)
+
+
+def test_the_type_of_a_value_that_is_given_is_not_known(world: World) -> None:
+    world.published("shop@1", orders="SELECT 1 AS id, TIMESTAMP '2030-01-01' AS loaded")
+    call = 'pond.con.sql("SELECT 1 AS id, ? AS loaded", params=[pond.f])'
+    python = f'{PYTHON}    pond.write_table("orders", {call})\n'
+    world.pond("shop", version="1.1.0", python=python)
+    code, answer = planned(world)
+    assert (code, answer["findings"]) == (0, [])
+    assert [one["change"] for one in answer["ponds"][0]["tables"]] == ["not known"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        'pond.write_table("made", pond.read_table("shop.orders").filter("wrong > 1"))',
+        'rows = pond.read_table("shop.orders")\n    pond.write_table("made", rows.project("x"))',
+    ],
+)
+def test_columns_that_python_uses_by_methods_are_said_to_be_unchecked(
+    world: World, use: str
+) -> None:
+    world.published("shop@1", orders="SELECT 1 AS id")
+    world.pond("daily", more=READS_SHOP, python=f"{PYTHON}    {use}\n")
+    code, found = world.found("daily")
+    assert code == 0
+    said = "The columns that Python uses of shop.orders are not checked."
+    assert found == [f"note: daily/src/pond.py:6 {said}"]
+    bare = f'{PYTHON}    pond.read_table("shop.orders")\n    pond.con.sql("FROM orders")\n'
+    world.pond("daily", more=READS_SHOP, python=bare)
+    assert world.found("daily") == (0, [])
+
+
+BROKEN = SHOP.replace("2.5 AS amount", "2.5 AS total")
+BREAKS = "Table 'orders' would break the contract of shop@1: column 'amount'"
+
+
+def test_a_check_knows_the_contract_of_what_is_published(world: World) -> None:
+    world.published("shop@1", orders="SELECT 1 AS id, 2.5 AS amount, DATE '2030-01-01' AS day")
+    world.readers["orders"] = "daily@1 reads it"
+    world.pond("shop", python=BROKEN, version="1.1.0")
+    code, (found,) = world.found("shop")
+    assert code == 1
+    assert found.startswith(f"error: shop/src/pond.py:7 {BREAKS}")
+    assert world.found("shop", "--offline") == (0, [])
+
+
+def test_a_version_below_the_deployed_one_is_said_to_go_back(world: World) -> None:
+    world.published("shop@1", orders="SELECT 1 AS id")
+    world.line("shop@1", version="1.2.0")
+    world.pond("shop", python=f"{PYTHON}    pond.write_table('orders', 'SELECT 1 AS id')\n")
+    code, answer = planned(world)
+    assert code == 0
+    (finding,) = answer["findings"]
+    assert (finding["level"], finding["message"]) == (
+        "warning",
+        "shop@1 goes back from 1.2.0 to 1.0.0.",
+    )
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_deploy_says_that_its_runs_would_fail_and_asks_where_somebody_is_there(
+    world: World, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    world.published("shop@1", orders="SELECT 1 AS id, 2.5 AS amount, DATE '2030-01-01' AS day")
+    world.deployed(world.pond("shop", python=SHOP), "load")
+    world.pond("shop", python=BROKEN, version="1.1.0")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: terminal)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    world.asked.clear()
+    code, _, err = world.run("deploy", "shop")
+    assert code == 1
+    assert f"warning: shop/src/pond.py:7: {BREAKS}" in err
+    assert ("error: Nothing was deployed." in err) == terminal
+    assert ("deploy" in world.asked) != terminal
+    world.asked.clear()
+    assert "would break" in world.run("deploy", "shop", "--yes")[2]
+    assert "deploy" in world.asked
+
+
 def test_versions_outlets_and_cycles_are_judged_as_a_deploy_does(world: World) -> None:
     world.line("old@1", version="1.0.0")
     world.line("end@1", kind="outlet")

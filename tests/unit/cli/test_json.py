@@ -18,7 +18,7 @@ prints.
 """
 
 ELSEWHERE = {"catchment start", "catchment connect", "catchment env", "doctor", "doctor redrive"}
-ELSEWHERE |= {"logs", "query", "get", "plan", "pond run", "pond hydrate"}
+ELSEWHERE |= {"logs", "query", "get", "plan", "pond run", "pond hydrate", "ui"}
 ELSEWHERE |= {"puddle ls", "puddle show", "puddle query", "puddle record"}
 """These need more than an api function that answers: their own tests read their JSON."""
 
@@ -44,7 +44,7 @@ WORDS = {
     "runs": [],
     "status": [],
 }
-ANSWER: dict[str, Any] = {
+ANSWER: dict[str, Any] = {"now": "2030-01-01T12:00:00Z"} | {
     name: []
     for name in ("runs", "windows", "arrivals", "ponds", "lines", "attempts", "removed", "stopped")
 }

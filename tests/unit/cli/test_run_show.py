@@ -140,6 +140,17 @@ def test_run_show_prints_the_traceback_word_for_word(bench: Bench) -> None:
     assert "load          1  failed   1.0s  lambda 2048 MiB    10  1.2 kB" in out
 
 
+def test_what_to_do_about_an_error_stands_below_its_traceback(bench: Bench) -> None:
+    traceback = "Traceback ...\nEnvironmentMissingError: The environment has no 'RATES'."
+    whole = "The environment has no 'RATES'. Define RATES in the environment file."
+    bad = attempt_row(
+        "sales@1/3", "load", status="failed", error="E", message=whole, traceback=traceback
+    )
+    bench.answers({"run": {"run": run_row("sales@1/3", status="failed"), "attempts": [bad]}})
+    out = bench.run("run", "show", "sales@1/3")[1]
+    assert f"{traceback}\n\n{whole}\n" in out
+
+
 def test_a_traceback_too_long_for_its_row_is_fetched(bench: Bench, bucket: Any) -> None:
     bucket.put_object(Bucket="the-bucket", Key="errors/x.txt", Body=b"all of it")
     bad = attempt_row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import webbrowser
 from pathlib import Path
@@ -57,6 +58,13 @@ def test_it_can_be_left_to_the_user_to_open_it(
     code, out, err = at_once.run("ui", "--no-open", "--read-only")
     assert (code, "token=a-secret1" in out) == (0, True)
     assert "Open that address in a browser. Ctrl-C ends it." in err
+
+
+def test_its_address_is_json_for_programs(at_once: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda _: pytest.fail("it was opened"))
+    code, out, err = at_once.run("ui", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["address"].startswith("http://127.0.0.1:")
 
 
 def test_a_port_that_is_taken_is_one_line(at_once: Bench) -> None:

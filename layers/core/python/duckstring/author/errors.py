@@ -142,7 +142,7 @@ def missing_variable_hint(name: str) -> str:
     """Where a variable that Ripples miss is defined."""
     return (
         f"Define {name} in the Catchment's environment file (duckstring catchment configure "
-        "--env-file FILE; "
+        "--env-file FILE, then stop and start it; "
         "in AWS: cdk deploy -c envfile=FILE) or, for a password or token, in the Catchment's "
         "secret: docs/aws.md, Secrets."
     )
