@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from duckstring.model import ordering
+from duckstring.model import commands, ordering
 from duckstring.model.answers import (
     ComputeAnswer,
     ComputeRow,
@@ -22,7 +23,7 @@ from duckstring.model.answers import (
     StatusAnswer,
     WindowTold,
 )
-from duckstring.model.names import parse_line
+from duckstring.model.names import Line, parse_line
 from duckstring_cli import durations, render
 from duckstring_cli.render import NARROW
 from duckstring_cli.screens import Rows
@@ -33,6 +34,7 @@ _NEEDS_A_LOOK = {
     status: rank
     for rank, status in enumerate(("failed", "killed", "running", "blocked", "waiting"))
 }
+_ROOT_CAUSE = re.compile(r"blocked by ([a-z][a-z0-9_]*@[0-9]+) \(")
 _WHY_LINES = 2
 _WHY_SLACK = 40
 _MOST_TROUBLES = 3
@@ -340,6 +342,8 @@ def detail(
         for trouble in _troubles([line], now, most=None, named=named)
         for part in (Text(""), trouble)
     ]
+    if line["status"] == "blocked" and (cause := _ROOT_CAUSE.match(line["reason"])):
+        parts += [Text(""), Text(f"{commands.status(Line(cause[1]))}{named}", style="bold")]
     if line["status"] == "failed":
         parts.append(
             Text(

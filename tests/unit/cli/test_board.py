@@ -455,3 +455,21 @@ def test_long_names_and_demands_give_way_before_status_and_age(
         board.overview(answer(long, line("b@1", staleness_seconds=7_200.0)), width=width), width
     )
     assert {"AGE", "never", "undeployed", "2h00m"} <= set(seen.split())
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown_command"),
+    [
+        ("blocked by orders@0 (failed: no rows)", "duckstring status orders -m 0 -c dev"),
+        ("blocked by a@1 (killed), b@2 (failed: x)", "duckstring status a -m 1 -c dev"),
+        ("blocked by Evil`x`@1 (failed)", None),
+    ],
+)
+def test_a_blocked_line_names_the_command_that_shows_its_root_cause(
+    reason: str, shown_command: str | None
+) -> None:
+    held = line("reports@1", status="blocked", reason=reason)
+    rows = shown(board.detail(answer(held), held, [], named=" -c dev")).splitlines()
+    assert [row.strip() for row in rows if "duckstring status" in row] == (
+        [shown_command] if shown_command else []
+    )
