@@ -44,6 +44,30 @@ def test_a_name_that_a_with_makes_is_no_table_where_it_can_be_seen_and_only_ther
     assert parents(answer) == {"load": [], "a": [], "c": ["load"], "d": []}
 
 
+def test_a_recursion_begins_with_the_table_that_has_its_name():
+    grows = "SELECT amount + 1 FROM orders WHERE amount < 5"
+    answer = discovered(
+        deep=f"WITH RECURSIVE orders AS (SELECT amount FROM orders UNION ALL {grows}) FROM orders",
+        keyed=(
+            "WITH RECURSIVE t(a, b) USING KEY (a) AS (SELECT 1, 3 UNION "
+            "SELECT t.a + 1, t.b FROM t JOIN recurring.t r USING (a) WHERE t.a < 4) FROM t"
+        ),
+        counts="SELECT histogram(amount) AS h FROM orders",
+    )
+    assert parents(answer) == {"load": [], "deep": ["load"], "keyed": [], "counts": ["load"]}
+
+
+def test_ripples_whose_functions_have_one_name_are_told_apart():
+    source = HEAD + "".join(
+        f"@ripple(name='{name}')\ndef _(pond):\n    pond.write_table('t_{name}', 'SELECT 1 AS x')\n"
+        for name in ("one", "two")
+    )
+    answer = discovered(source, top="FROM t_one, t_two")
+    assert parents(answer) == {"one": [], "two": [], "top": ["one", "two"]}
+    error = discovered(source, t_one="SELECT 1 AS x")["error"]
+    assert "Ripple 'one' writes the table 't_one', too." in error["message"]
+
+
 def test_a_table_is_found_in_a_function_that_the_ripple_calls():
     source = HEAD + (
         "def write(pond):\n    pond.write_table(data='SELECT 1', name='orders')\n"
@@ -107,6 +131,8 @@ def test_options_stand_in_the_comment_at_the_top():
         ("FROM sale.prices", "'sale' is not a Source of this Pond; did you mean 'sales'?"),
         ("FROM x", "src/ripples/x.sql:1:6: it reads the table 'x', which it writes itself."),
         ("FROM query_table('orders')", "which tables query_table() reads cannot be known."),
+        ("FROM histogram_values(orders, amount)", "which tables histogram_values() reads cannot"),
+        ("FROM pragma_table_info('orders')", "which tables pragma_table_info() reads cannot"),
         ("SELECT $1 AS a", "it has a parameter"),
         ("-- timeout: soon\nSELECT 1", "src/ripples/x.sql: Ripple 'x': timeout='soon'"),
         ("-- timout: 2h\nSELECT 1", "src/ripples/x.sql:1: unknown option timout:; did you mean"),

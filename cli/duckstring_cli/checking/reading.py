@@ -97,7 +97,7 @@ def _read_python(path: Path, shown: str, reading: Reading) -> None:
         return  # the import says so
     done: set[int] = set()
     whole = _named_once(tree.body)
-    for function in functions_of(tree).values():
+    for function in functions_of(tree):
         given = {**whole, **_named_once([function])}
         module = _Module(shown, reading, given, done, _used_in(function))
         # Writes first: a statement whose rows are written is taken down once, with its table.

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from duckstring_cli import main
-from tests.unit.cli.test_reading import published, s3, snapshot
+from tests.unit.cli.published_kit import published, s3, snapshot
 from tests.unit.puddles.local_kit import HEAD, Local
 
 __all__ = ["published", "s3", "snapshot"]

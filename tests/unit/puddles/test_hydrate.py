@@ -130,6 +130,44 @@ def sql(): return "SELEC 1"
     assert not (local.root / "puddles/in/products").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("COPY (SELECT 1) TO '{file}'", "found COPY; allowed: the text of one SELECT."),
+        ("SELECT 1; CREATE TABLE y (a INT)", "found SELECT, CREATE; allowed: the text of one"),
+        ("", "found no statement; allowed: the text of one SELECT."),
+    ],
+)
+def test_a_text_that_is_no_select_is_refused_and_not_executed(tmp_path, text, said):
+    file = tmp_path / "written.csv"
+    local = project(
+        tmp_path, f'@puddle("products.p")\ndef p(): return """{text.format(file=file)}"""\n'
+    )
+    with pytest.raises(PuddleError) as refused:
+        hydrated(local)
+    assert said in refused.value.faults[0]
+    assert not file.exists()
+
+
+def test_a_file_that_cannot_be_read_is_told_with_the_reason(tmp_path):
+    local = project(tmp_path, '@puddle("products.p")\ndef p(): return "data.csv"\n')
+    (local.root / "data.csv").write_bytes(b"id,name\n1,\xff\xfe\n")
+    with pytest.raises(PuddleError) as refused:
+        hydrated(local)
+    assert "Invalid unicode" in refused.value.faults[0]
+
+
+def test_values_of_dicts_are_kept(tmp_path):
+    nan = 'float("nan")'
+    local = project(
+        tmp_path,
+        f'@puddle("products.p")\ndef p(): return [{{"v": {nan}}}, {{"v": 1.5}}, {{"v": None}}]\n',
+    )
+    hydrated(local)
+    found = [value for (value,) in rows(local, "products.p")]
+    assert sorted(map(str, found)) == ["1.5", "None", "nan"]
+
+
 def test_all_wrong_declarations_are_told_at_once(tmp_path):
     local = project(
         tmp_path,

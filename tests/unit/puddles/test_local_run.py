@@ -266,6 +266,67 @@ def load(pond):
     assert local.rows("log") == [(1,), (2,), (3,)]
 
 
+FAILS_LATE = (
+    "import os\n"
+    + HEAD
+    + """
+@ripple
+def a(pond):
+    if pond.has_table("a") and not pond.sources_changed():
+        return pond.skip()
+    pond.write_table("a", "FROM products.product")
+
+@ripple(parents=[a])
+def b(pond):
+    if os.path.exists("{breaks}"):
+        raise ValueError("no")
+    pond.write_table("b", "SELECT count(*) AS n FROM a")
+"""
+)
+
+
+def test_after_a_failed_run_its_work_is_done_again(sales, tmp_path):
+    breaks = tmp_path / "breaks"
+    sales.code(FAILS_LATE.replace("{breaks}", str(breaks)))
+    breaks.touch()
+    assert not sales.run().ok
+    breaks.unlink()
+    ran = sales.run(only="b")  # its parent never ran, as far as anybody can read
+    assert [(one.ripple, one.status) for one in ran.ripples] == [("a", "success"), ("b", "success")]
+
+    sales.puddles(PRODUCTS.replace("}]", '}, {"id": 3, "price": 1.0}]'))
+    breaks.touch()
+    assert not sales.run().ok
+    breaks.unlink()
+    ran = sales.run()
+    assert [one.status for one in ran.ripples] == ["success", "success"]
+    assert (len(sales.rows("a")), sales.rows("b")) == (3, [(3,)])
+
+
+def test_with_a_puddle_of_the_ponds_own_ancestors_run_for_one_ripple(sales, tmp_path):
+    sales.code(FAILS_LATE.replace("{breaks}", str(tmp_path / "never")))
+    sales.puddles(PRODUCTS + '\n@puddle("sales.other")\ndef own(): return "SELECT 1 AS x"\n')
+    ran = sales.run(only="b")
+    assert [(one.ripple, one.status) for one in ran.ripples] == [("a", "success"), ("b", "success")]
+
+
+def test_another_file_is_read_again_however_old_it_is_and_none_is_forgotten(sales):
+    sales.code(
+        HEAD + "@ripple\ndef copy(pond):\n    pond.write_table('t', 'FROM products.product')\n"
+    )
+    (sales.root / "data.csv").write_text("id\n1\n")
+    sales.puddles('@puddle("products.product")\ndef rows(): return "data.csv"\n')
+    sales.run()
+    (sales.root / "older.csv").write_text("id\n7\n8\n")
+    os.utime(sales.root / "older.csv", (0, 0))
+    (sales.root / "older.csv").replace(sales.root / "data.csv")
+    sales.run()
+    assert sales.rows("t") == [(7,), (8,)]
+    (sales.root / "src" / "puddles.py").unlink()
+    with pytest.raises(PuddleError, match="Source 'products' has no Puddle"):
+        sales.run()
+
+
 def test_two_commands_do_not_work_in_one_folder_at_a_time(sales):
     from duckstring.puddles.session import at_work
     from duckstring_cli.projects import open_project

@@ -192,6 +192,8 @@ def test_the_environment_is_the_tests(pond_run, monkeypatch, clock):
 
 @pytest.mark.parametrize(("ref", "rows", "why"), [
     ("prodcts.product", [{"id": 1}], "is not a Source of this Pond; pond.toml has products, shop"),
+    ("products.Product", [{"id": 1}], "not the name of a table; allowed: source.table"),
+    (5, [{"id": 1}], "not the name of a table; allowed: source.table"),
     ("products.product", None, "there is nothing"),
     ("products.product", [], "an empty list has no columns"),
     ("products.product", [1], "row 1 is int"),
@@ -206,7 +208,7 @@ def test_a_test_begins_with_an_empty_pond(pond_run):
     assert pond_run("load", check=False).ripples == {"load": "success"}
 """,
     )
-    result.assert_outcomes(passed=14)
+    result.assert_outcomes(passed=16)
 
 
 def test_a_traceback_begins_in_the_authors_code(pytester, project):

@@ -16,7 +16,8 @@ from duckstring.author.errors import RippleError, shown
 
 PuddleFunction = TypeVar("PuddleFunction", bound=Callable[..., object])
 
-_TABLE = re.compile(r"[a-z][a-z0-9_]{0,47}(\.[a-z][a-z0-9_]{0,47})?")
+TABLE_REF = re.compile(r"[a-z][a-z0-9_]{0,47}(\.[a-z][a-z0-9_]{0,47})?")
+"""``source.table``, or ``table``."""
 _HINT = 'Write @puddle("source.table") above a function.'
 
 
@@ -89,10 +90,12 @@ def puddle(
 
 def check(one: DeclaredPuddle) -> RippleError | None:
     """What is wrong with the declaration, if anything is."""
-    if not isinstance(one.table, str) or not _TABLE.fullmatch(one.table):
+    if not isinstance(one.table, str) or not TABLE_REF.fullmatch(one.table):
         return RippleError(f"A Puddle cannot stand for {shown(one.table)}.", hint=_HINT)
     if not inspect.isroutine(one.function):
         return RippleError(f"@puddle stands above {shown(one.function)}.", hint=_HINT)
+    if inspect.iscoroutinefunction(one.function):
+        return RippleError(f"Puddle {one.table!r} is an async function; allowed: def.", hint=_HINT)
     wanted = [
         p.name
         for p in inspect.signature(one.function).parameters.values()

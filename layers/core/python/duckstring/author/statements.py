@@ -14,10 +14,24 @@ from typing import Any
 from duckstring.errors import AuthorError
 from duckstring.model.sql import literal
 
-_NAMED_BY_TEXT = frozenset({"query", "query_table"})
+_NAMED_BY_ARGUMENT = frozenset(
+    {
+        "histogram",
+        "histogram_values",
+        "pragma_show",
+        "pragma_storage_info",
+        "pragma_table_info",
+        "query",
+        "query_table",
+    }
+)
+"""Functions in a FROM that get a table's name as a text, or as a word that looks like a column."""
 _OWN_CATALOG = "memory"
 _OWN_SCHEMA = "main"
-_WITH_NAME = frozenset({"CTE_NODE", "RECURSIVE_CTE_NODE"})
+_RECURSIVE = "RECURSIVE_CTE_NODE"
+_WITH_NAME = frozenset({"CTE_NODE", _RECURSIVE})
+_RECURRING = "recurring"
+"""``USING KEY``: all rows of a recursion so far are ``recurring.NAME``."""
 _NO_PLACE = 2**63
 _ONE_SELECT = "allowed: one SELECT"
 
@@ -156,7 +170,11 @@ class _Reading:
         if node.get("type") == "BASE_TABLE" and (found := self._table(node, hidden)):
             yield found
         if str(node.get("type")) in _WITH_NAME:
-            hidden |= {str(node.get("cte_name", "")).lower()}
+            name = str(node.get("cte_name", "")).lower()
+            if node["type"] == _RECURSIVE:  # what it begins with does not see it yet
+                yield from self._walk(node.get("left"), hidden)
+                node = {key: value for key, value in node.items() if key != "left"}
+            hidden |= {name}
         for name, query in _ctes(node):
             yield from self._walk(query, hidden)
             hidden |= {name}
@@ -167,9 +185,10 @@ class _Reading:
     def _note(self, node: Mapping[str, Any]) -> None:
         if node.get("class") == "PARAMETER":
             self._parameters = True
-        name = str(node.get("function_name", "")).lower()
-        if node.get("class") == "FUNCTION" and name in _NAMED_BY_TEXT:
-            self._unknown.append((name, self._at(node)))
+        called = node.get("function") if node.get("type") == "TABLE_FUNCTION" else None
+        name = str(called.get("function_name", "")).lower() if called else ""
+        if called and name in _NAMED_BY_ARGUMENT:
+            self._unknown.append((name, self._at(called)))
 
     def _table(self, node: Mapping[str, Any], hidden: frozenset[str]) -> TableRead | None:
         catalog, schema, table = (
@@ -177,7 +196,7 @@ class _Reading:
         )
         if catalog not in {"", _OWN_CATALOG}:
             return None
-        if not schema and table in hidden:
+        if schema in {"", _RECURRING} and table in hidden:
             return None
         return TableRead("" if schema == _OWN_SCHEMA else schema, table, self._at(node))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,10 +21,8 @@ def tables_written(function: Callable[..., object]) -> frozenset[str]:
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None or (functions := _functions(code.co_filename)) is None:
         return frozenset()
-    found = next(
-        (one for one in functions.values() if _first_line(one) == code.co_firstlineno), None
-    )
-    return frozenset() if found is None else frozenset(written_by(found, functions))
+    found = next((one for one in functions if _first_line(one) == code.co_firstlineno), None)
+    return frozenset() if found is None else frozenset(written_by(found, by_name(functions)))
 
 
 def written_by(function: Function, functions: Mapping[str, Function]) -> dict[str, int]:
@@ -35,15 +33,15 @@ def written_by(function: Function, functions: Mapping[str, Function]) -> dict[st
         functions: those of its module, by name: what it calls of them is looked at, too.
     """
     found: dict[str, int] = {}
-    ahead, seen = [function], {function.name}
+    ahead, seen = [function], {function}
     while ahead:
         for call in calls_in(ahead.pop()):
             if (name := written_name(call)) is not None:
                 found.setdefault(name, call.lineno)
-            called = call.func.id if isinstance(call.func, ast.Name) else ""
-            if called in functions and called not in seen:
+            called = functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
+            if called is not None and called not in seen:
                 seen.add(called)
-                ahead.append(functions[called])
+                ahead.append(called)
     return found
 
 
@@ -61,13 +59,16 @@ def written_name(call: ast.Call) -> str | None:
     return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
 
 
-def functions_of(tree: ast.AST) -> dict[str, Function]:
-    """The functions of a module by name, the last one of each name."""
-    return {
-        one.name: one
-        for one in ast.walk(tree)
-        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
+def functions_of(tree: ast.AST) -> list[Function]:
+    """All functions of a module. Several may have one name: ``@ripple(name="a") def _(pond)``."""
+    return [
+        one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+def by_name(functions: Iterable[Function]) -> dict[str, Function]:
+    """Functions by name, the last one of each."""
+    return {one.name: one for one in functions}
 
 
 def _first_line(function: Function) -> int:
@@ -75,7 +76,7 @@ def _first_line(function: Function) -> int:
 
 
 @lru_cache(maxsize=64)
-def _functions(path: str) -> dict[str, Function] | None:
+def _functions(path: str) -> list[Function] | None:
     try:
         return functions_of(ast.parse(Path(path).read_bytes()))
     except (OSError, ValueError, SyntaxError, RecursionError):

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+_SAID = 3
+"""Lines of DuckDB's message: of a file that cannot be read, the third says why."""
+_MODULE = "puddles.py"
 PART = ".part-"
 """How the names of folders begin that are not ready yet."""
 
@@ -113,8 +116,25 @@ def hydrate(
     }
     gone = {ref for ref in _made_by_puddles(pond) if only in {None, ref.partition(".")[0]}}
     all_made = now if only is None else None
-    add_inputs(pond, new, removed=frozenset(gone - new.keys()), all_made=all_made)
+    seen = stamps(pond, [name for one in found.made for name in one.files], module=only is None)
+    add_inputs(pond, new, removed=frozenset(gone - new.keys()), all_made=all_made, seen=seen)
     return found.made
+
+
+def stamps(pond: LocalPond, files: Iterable[str], *, module: bool) -> dict[str, str]:
+    """Size and time of files, by their paths in the project, and of ``puddles.py``. Another one is
+    another file, also where it is older.
+    """
+    named = {
+        **({_MODULE: pond.puddles} if module else {}),
+        **{one: pond.root / one for one in files},
+    }
+    found = {}
+    for name, path in named.items():
+        if path.is_file():
+            held = path.stat()
+            found[name] = f"{held.st_size} {held.st_mtime_ns}"
+    return found
 
 
 def check_source(pond: LocalPond, source: str | None) -> None:
@@ -133,15 +153,21 @@ def check_source(pond: LocalPond, source: str | None) -> None:
 
 
 def is_stale(pond: LocalPond, inputs: Inputs) -> bool:
-    """Whether puddles.py, or a file that a Puddle read, is newer than what they have made."""
+    """Whether puddles.py, or a file that a Puddle gave, is another one than when they were
+    executed.
+    """
     if not pond.puddles.is_file():
         return False
-    if not set(inputs.made) <= inputs.tables.keys():
+    if inputs.hydrated == NEVER or not set(inputs.made) <= inputs.tables.keys():
         return True
-    made = [one for one in inputs.tables.values() if not one.catchment]
-    files = [pond.puddles, *(pond.root / name for one in made for name in one.files)]
-    newest = max((file.stat().st_mtime for file in files if file.is_file()), default=0.0)
-    return inputs.hydrated == NEVER or newest > inputs.hydrated.timestamp()
+    files = [name for one in inputs.tables.values() if not one.catchment for name in one.files]
+    return stamps(pond, files, module=True) != inputs.seen
+
+
+def forget_made(pond: LocalPond) -> None:
+    """Forget what Puddles have made: there is no puddles.py any more."""
+    if made := _made_by_puddles(pond):
+        add_inputs(pond, {}, removed=frozenset(made), all_made=NEVER)
 
 
 def _made_by_puddles(pond: LocalPond) -> set[str]:
@@ -224,8 +250,8 @@ def _call(one: Puddle, pond: LocalPond, lake: Lake, project: Project, found: _Fo
         found.faults.append(f"{one.where}: {error.message} {error.hint}".rstrip())
         return
     except Exception as error:  # noqa: BLE001 - DuckDB's own, of the author's SQL or file
-        line = next((line for line in str(error).splitlines() if line.strip()), "")
-        found.faults.append(f"{one.where}: Table {one.ref!r}: {type(error).__name__}: {line}")
+        said = " ".join(" ".join(str(error).splitlines()[:_SAID]).split())
+        found.faults.append(f"{one.where}: Table {one.ref!r}: {type(error).__name__}: {said}")
         return
     file = file_in(value)
     files = (os.path.relpath(project.root / file, project.root),) if file else ()

@@ -40,13 +40,15 @@ class Input(Value, frozen=True):
 
 
 class Inputs(Value, frozen=True):
-    """All of them, by ``source.table``. ``hydrated``: when all Puddles were last executed, and
-    ``made`` what they made then.
+    """All of them, by ``source.table``. ``hydrated``: when all Puddles were last executed,
+    ``made`` what they made then, and ``seen`` the files that they were made of, each with its size
+    and time.
     """
 
     tables: Mapping[str, Input] = field(default_factory=dict)
     hydrated: Instant = NEVER
     made: tuple[str, ...] = ()
+    seen: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, source: str) -> dict[str, Input]:
         """One Source's, by table."""
@@ -83,6 +85,7 @@ def add_inputs(
     *,
     removed: frozenset[str] = frozenset(),
     all_made: Instant | None = None,
+    seen: Mapping[str, str] | None = None,
 ) -> Inputs:
     """Replace the entries of these tables. A table with the same rows keeps the instant of its last
     change.
@@ -92,13 +95,14 @@ def add_inputs(
         new: the tables.
         removed: those that are forgotten.
         all_made: when all Puddles were executed, if they were.
+        seen: files that Puddles were made of, with their sizes and times.
     """
     before = read_inputs(pond)
     kept = {ref: one for ref, one in before.tables.items() if ref not in removed}
     tables = dict(sorted({**kept, **_unchanged(before.tables, new)}.items()))
-    after = replace(before, tables=tables)
+    after = replace(before, tables=tables, seen={**before.seen, **(seen or {})})
     if all_made is not None:
-        after = replace(after, hydrated=all_made, made=tuple(sorted(new)))
+        after = replace(after, hydrated=all_made, made=tuple(sorted(new)), seen=dict(seen or {}))
     pond.inputs.mkdir(parents=True, exist_ok=True)
     write_whole(pond.inputs / _FILE, msgspec.json.format(msgspec.json.encode(after)))
     return after

@@ -24,13 +24,15 @@ from duckstring.errors import OperatorError
 from duckstring.model.catalog import Release, RippleSpec, TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, just_after
-from duckstring.model.names import package_id, table_key
+from duckstring.model.names import package_id, table_key, writer_of
 from duckstring.model.values import replace
 from duckstring.puddles.inputs import Input, write_whole
 from duckstring.puddles.project import LocalPond
 from duckstring.puddles.storage import VERSIONS
 
 _FILE = ".state.json"
+SEED = 0
+"""The run that writes what Puddles, or a test, give in the place of the Pond's own tables."""
 
 
 class LocalLine:
@@ -45,6 +47,7 @@ class LocalLine:
             ripples={spec.name: _ripple(spec, state) for spec in specs},
             runs={},
         )
+        self._before = self.state.ripples
 
     @property
     def run(self) -> Run:
@@ -59,6 +62,7 @@ class LocalLine:
 
     def begin(self, now: Instant) -> Run:
         """Begin a run. Its freshness is ``now``, or just after that of the run before it."""
+        self._before = self.state.ripples
         f = max(now, just_after(self.newest))
         turn = Turn(self.state, now)
         turn.runs_started += 1
@@ -115,19 +119,26 @@ class LocalLine:
         return None
 
     def abandon(self) -> None:
-        """Nothing of the run is published. Its number is used up."""
-        kept = {name: replace(one, attempt=None) for name, one in self.state.ripples.items()}
-        self.state = replace(self.state, runs={}, ripples=kept)
+        """Nothing of the run is published, so its Ripples are as they were before it: their work
+        is done again. Its number is used up.
+        """
+        self.state = replace(self.state, runs={}, ripples=self._before)
+
+    def has_run(self, ripple: str) -> bool:
+        """Whether a run of this Ripple is published."""
+        return self.state.ripples[ripple].end_f != NEVER
 
     def previous_f(self, ripple: str) -> Instant:
-        """The freshness of what a Ripple has made before."""
-        return self.state.ripples[ripple].end_f
+        """The freshness of the tables that a Ripple finds. Before its first run that is when
+        Puddles made the Pond's own tables, if they did.
+        """
+        if self.has_run(ripple):
+            return self.state.ripples[ripple].end_f
+        seeds = [one.f for one in self.state.tables.values() if writer_of(one.key)[0] == SEED]
+        return max(seeds, default=NEVER)
 
     def seed(self, tables: Mapping[str, TableVersion], f: Instant) -> None:
-        """Have these tables published, as if every Ripple had run at ``f``."""
-        ripples = {
-            name: replace(one, start_f=f, end_f=f) for name, one in self.state.ripples.items()
-        }
+        """Have these tables published, though no Ripple has run."""
         package = package_id(self._pond.artifact)
         new = {
             name: replace(one, f=f, version=self._pond.pondfile.pond.version, package=package)
@@ -137,7 +148,6 @@ class LocalLine:
         self.state = replace(
             self.state,
             tables=published,
-            ripples=ripples,
             end_f=f,
             snapshot_f=f,
             published_artifact=self._pond.artifact,
@@ -195,7 +205,7 @@ def seed_from(pond: LocalPond, inputs: Mapping[str, Input], line: LocalLine) -> 
     seeds = {}
     for table, one in inputs.items():
         key = table_key(
-            pond.line, table, run=0, ripple="puddle", attempt=1, invocation=one.fingerprint[:16]
+            pond.line, table, run=SEED, ripple="puddle", attempt=1, invocation=one.fingerprint[:16]
         )
         target = pond.outputs / VERSIONS / table / key.rpartition("/")[2]
         target.parent.mkdir(parents=True, exist_ok=True)

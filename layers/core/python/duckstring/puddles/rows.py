@@ -57,9 +57,25 @@ def readable_rows(table: str, value: object, con: DuckDBPyConnection, root: Path
             f"Table {table!r}: found {type(value).__name__}, which has no rows.",
             hint=f"Give {FORMS}.",
         )
+    if isinstance(value, str):
+        _check_select(table, value, con)
     if not isinstance(value, Sequence) or isinstance(value, str):
         return value
     return _of_dicts(table, value, con)
+
+
+def _check_select(table: str, text: str, con: DuckDBPyConnection) -> None:
+    """A text is one SELECT. Anything else would be executed before it is refused."""
+    try:
+        found = con.extract_statements(text)
+    except Exception:  # noqa: BLE001 - the parser's own words are shown where the text is read
+        return
+    if len(found) != 1 or found[0].type.name not in {"SELECT", "MULTI"}:
+        kinds = ", ".join(one.type.name for one in found) or "no statement"
+        raise WriteError(
+            f"Table {table!r}: found {kinds}; allowed: the text of one SELECT.",
+            hint=f"Give {FORMS}.",
+        )
 
 
 def _of_file(table: str, path: Path, named: Path) -> str:
@@ -97,5 +113,18 @@ def _of_dicts(table: str, rows: Sequence[object], con: DuckDBPyConnection) -> ob
         raise WriteError(f"Table {table!r}: its rows have no columns.")
     for name, held in values.items():
         check_objects(table, name, held)
-    items = ", ".join(f"unnest(?) AS {quoted(name)}" for name in columns)
-    return con.sql(f"SELECT {items}", params=list(values.values()))
+    nans = {name for name, held in values.items() if any(map(_is_nan, held))}
+    # As a parameter, NaN would become NULL.
+    items = ", ".join(
+        f"unnest(?{'::VARCHAR[]::DOUBLE[]' if name in nans else ''}) AS {quoted(name)}"
+        for name in columns
+    )
+    given = [
+        [None if one is None else str(one) for one in held] if name in nans else held
+        for name, held in values.items()
+    ]
+    return con.sql(f"SELECT {items}", params=given)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and value != value  # noqa: PLR0124 - only NaN differs from itself

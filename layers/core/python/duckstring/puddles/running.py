@@ -180,9 +180,7 @@ def _wanted(local: Local, only: str | None, *, alone: bool) -> Sequence[str]:
     for name in reversed(list(local.specs)):  # each comes after its parents
         if name in wanted and not alone:
             wanted |= {
-                parent
-                for parent in local.specs[name].parents
-                if local.line.previous_f(parent) == NEVER
+                parent for parent in local.specs[name].parents if not local.line.has_run(parent)
             }
     return [name for name in local.specs if name in wanted]
 

@@ -14,7 +14,7 @@ from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
 from duckstring.ports import Clock
 from duckstring.puddles.attempts import Attempts
-from duckstring.puddles.hydrate import PART, Made, hydrate, is_stale
+from duckstring.puddles.hydrate import PART, Made, forget_made, hydrate, is_stale
 from duckstring.puddles.inputs import Inputs, read_inputs
 from duckstring.puddles.line import LocalLine, read_line, seed_from, write_line
 from duckstring.puddles.project import FOLDER, LocalPond
@@ -77,6 +77,8 @@ def run_once(
 
 def _up_to_date(pond: LocalPond, clock: Clock, told: Told, *, here: bool) -> Inputs:
     """The inputs, made anew if a Puddle is newer than its table."""
+    if not pond.puddles.is_file():
+        forget_made(pond)
     inputs = read_inputs(pond)
     if not is_stale(pond, inputs):
         return inputs

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from duckstring.author.errors import ContractError, WriteError
 from duckstring.author.lake import Lake
+from duckstring.author.puddle import TABLE_REF
 from duckstring.author.ripple import Declared, collecting, ripple_name
 from duckstring.author.sql_file import find_sql
 from duckstring.author.sql_ripple import declare_sql
@@ -29,7 +30,7 @@ from duckstring.model.values import replace
 from duckstring.puddles.attempts import DirectAttempts
 from duckstring.puddles.hydrate import hydrate
 from duckstring.puddles.inputs import Input, Inputs, file_of, input_key, read_inputs
-from duckstring.puddles.line import LocalLine
+from duckstring.puddles.line import SEED, LocalLine
 from duckstring.puddles.project import LocalPond
 from duckstring.puddles.rows import readable_rows
 from duckstring.puddles.running import Local, Ran, RippleStatus, Written, run_pond
@@ -203,9 +204,8 @@ class _Loaded:
         self._count += 1
         pond, own = self.pond, owner == self.pond.name
         of = pond.line if own else pond.sources[owner].line
-        key = table_key(
-            of, table, run=self._count, ripple="test", attempt=1, invocation=str(self._count)
-        )
+        run = SEED if own else self._count
+        key = table_key(of, table, run=run, ripple="test", attempt=1, invocation=str(self._count))
         ref = table if own else f"{owner}.{table}"
         data = readable_rows(ref, rows, self.lake.con, pond.root)
         version = self.lake.write(ref, data, key=key)
@@ -258,6 +258,11 @@ class Tables:
             WriteError: there is no such Source, or ``rows`` are nothing that can be a table.
         """
         loaded = self._bed.loaded
+        if not isinstance(ref, str) or not TABLE_REF.fullmatch(ref):
+            raise WriteError(
+                f"tables[{ref!r}]: not the name of a table; allowed: source.table, or table for "
+                "the Pond's own, in lower-case letters, digits and _."
+            )
         owner, _, table = ref.rpartition(".")
         known = sorted(loaded.pond.sources)
         owner = owner or loaded.pond.name

@@ -17,10 +17,10 @@ def add(pond: Pond) -> None:
         "$name",
         """
         FROM $own
-        UNION ALL
-        SELECT *, (SELECT max(seen_in_run) + 1 FROM $own) AS seen_in_run
+        UNION ALL BY NAME  -- a Source may get more columns
+        SELECT *, (SELECT coalesce(max(seen_in_run), 0) + 1 FROM $own) AS seen_in_run
         FROM $from
-        WHERE id > (SELECT max(id) FROM $own)
+        WHERE id > (SELECT coalesce(max(id), 0) FROM $own)
         ORDER BY id
         """,
     )

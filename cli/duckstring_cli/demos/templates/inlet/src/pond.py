@@ -22,14 +22,14 @@ def fetch(after: int) -> list[tuple[int, str, str, float]]:
 def load(pond: Pond) -> None:
     """Keep what was loaded before, and add what is new."""
     con = pond.con
-    con.execute("CREATE TEMP TABLE new (id INTEGER, day DATE, customer VARCHAR, amount DOUBLE)")
+    con.execute("CREATE TEMP TABLE all_rows (id INTEGER, day DATE, customer VARCHAR, amount DOUBLE)")
     last = 0
     if pond.has_table("$name"):
-        con.execute('INSERT INTO new FROM $own')
-        (last,) = con.sql("SELECT coalesce(max(id), 0) FROM new").fetchone()
+        con.execute('INSERT INTO all_rows FROM $own')
+        (last,) = con.sql("SELECT coalesce(max(id), 0) FROM all_rows").fetchone()
     rows = fetch(after=last)
     if last and not rows:
         return pond.skip()  # nothing is new: Sinks have nothing to do
     if rows:
-        con.executemany("INSERT INTO new VALUES (?, ?, ?, ?)", rows)
-    pond.write_table("$name", con.sql("FROM new ORDER BY id"))
+        con.executemany("INSERT INTO all_rows VALUES (?, ?, ?, ?)", rows)
+    pond.write_table("$name", con.sql("FROM all_rows ORDER BY id"))
