@@ -1,6 +1,6 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
-import { fixtureServer } from "./dev/server";
+import { fixtureServer } from "./dev/server.ts";
 
 export default defineConfig({
   plugins: [react(), fixtureServer()],

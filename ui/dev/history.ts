@@ -2,7 +2,7 @@
 
 import type { AttemptRow, LineStatus, RunAnswer, RunRow, TablesAnswer } from "../src/answers";
 import type { Grid, Logs } from "../src/api/shapes";
-import { iso } from "./demo";
+import { iso } from "./demo.ts";
 
 const TRACE = `Traceback (most recent call last):
   File "src/pond.py", line 24, in fetch

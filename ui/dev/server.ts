@@ -4,9 +4,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Plugin } from "vite";
 import type { LineStatus } from "../src/answers";
-import { demo, iso, startRun } from "./demo";
-import { grid, logsOf, runOf, runsOf, tablesOf } from "./history";
-import { synthetic } from "./synthetic";
+import { demo, iso, startRun } from "./demo.ts";
+import { grid, logsOf, runOf, runsOf, tablesOf } from "./history.ts";
+import { synthetic } from "./synthetic.ts";
 
 const TOKEN = "dev";
 const CSP =

@@ -1,7 +1,7 @@
 // A Catchment of any number of Ponds, always the same for the same number.
 
 import type { LineStatus, LineStatusWord } from "../src/answers";
-import { connect, line, startRun } from "./demo";
+import { connect, line, startRun } from "./demo.ts";
 
 function random(seed: number): () => number {
   let state = seed;

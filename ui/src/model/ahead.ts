@@ -21,9 +21,9 @@ export function ahead(graph: Graph, until: number): Coming[] {
     const retry = instant(line.retry_at);
     if (bound !== undefined && line.agedFrom !== null) {
       const due = line.agedFrom + bound * 1000;
-      found.push({ line: line.line, kind: "Tide", what: `of ${exact(bound)} is reached`, from: due, to: due });
+      found.push({ line: line.line, kind: "Tide", what: `of ${exact(bound)}`, from: due, to: due });
     }
-    if (retry !== null) found.push({ line: line.line, kind: "retry", what: "is tried again", from: retry, to: retry });
+    if (retry !== null) found.push({ line: line.line, kind: "retry", what: "", from: retry, to: retry });
     for (const ripple of line.runs.flatMap((run) => run.ripples)) {
       const at = instant(ripple.resumes);
       if (at !== null) found.push({ line: line.line, kind: "resume", what: `${ripple.name} resumes`, from: at, to: at });

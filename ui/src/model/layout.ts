@@ -4,12 +4,12 @@ import type { EdgeOf, Graph } from "./lines";
 import { edgesOf } from "./lines";
 import { ranks } from "./rank";
 
-export const WIDTH = 264;
-export const HEIGHT = 128;
+export const WIDTH = 288;
+export const HEIGHT = 120;
 const RIPPLE_HEIGHT = 26;
 const RIPPLES_PADDING = 14;
 const COLUMN = WIDTH + 110;
-const ROW = HEIGHT + 36;
+const ROW = HEIGHT + 28;
 
 export interface Box {
   id: string;
@@ -71,8 +71,8 @@ export function elkGraph(input: LayoutInput): ElkGraph {
     layoutOptions: {
       "elk.algorithm": "layered",
       "elk.direction": "RIGHT",
-      "elk.layered.spacing.nodeNodeBetweenLayers": "110",
-      "elk.spacing.nodeNode": "36",
+      "elk.layered.spacing.nodeNodeBetweenLayers": "100",
+      "elk.spacing.nodeNode": "28",
       "elk.spacing.componentComponent": "60",
       "elk.layered.considerModelOrder.strategy": "PREFER_NODES",
       "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",

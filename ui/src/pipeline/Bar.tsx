@@ -5,16 +5,20 @@ import { setView, toggleState, useView } from "./view";
 
 const DIRECTIONS = [
   ["up", "Sources"],
-  ["both", "both"],
+  ["both", "lineage"],
   ["down", "Sinks"],
 ] as const;
 
 /** Filters by state, the lineage in focus, and the path that is lit. */
-export function Bar({ graph, selected }: { graph: Graph; selected: string | null }) {
+export function Bar({ graph, selected, list }: { graph: Graph; selected: string | null; list: boolean }) {
   const view = useView();
   const counts = countsOf(graph);
   return (
     <div className="bar-row">
+      <div className="segments" role="group" aria-label="Show as">
+        <button type="button" aria-pressed={!list} onClick={() => setView({ as: "canvas" })}>Canvas</button>
+        <button type="button" aria-pressed={list} onClick={() => setView({ as: "list" })}>List</button>
+      </div>
       <div className="chips" role="group" aria-label="Show states">
         {STATES.filter((state) => counts.get(state)).map((state) => (
           <button
@@ -33,7 +37,7 @@ export function Bar({ graph, selected }: { graph: Graph; selected: string | null
       </div>
       {selected && !view.focus && graph.byName.has(selected) && (
         <div className="segments" role="group" aria-label={`Only the lineage of ${selected}`}>
-          <span>Only its</span>
+          <span>Show only its</span>
           {DIRECTIONS.map(([direction, word]) => (
             <button
               key={direction} type="button"

@@ -1,7 +1,7 @@
 import { MiniMap, ReactFlow, ReactFlowProvider, useReactFlow, useStore } from "@xyflow/react";
 import { useEffect, useMemo, useRef } from "react";
 import { bright as brightOf, inFocus } from "../model/filters";
-import { layoutInput, type LayoutInput, type Positions } from "../model/layout";
+import { HEIGHT, layoutInput, WIDTH, type LayoutInput, type Positions } from "../model/layout";
 import type { Graph } from "../model/lines";
 import { Loading } from "../parts/Empty";
 import { stateOf } from "../parts/State";
@@ -10,6 +10,7 @@ import { DemandLine } from "./DemandLine";
 import { Legend } from "./Legend";
 import { Drawing, type PondNode } from "./nodes";
 import { DistanceContext, PondCard, type Distance } from "./PondCard";
+import { useNarrow } from "./narrow";
 import { useLayout } from "./useLayout";
 import { useView } from "./view";
 
@@ -17,7 +18,11 @@ const NODES = { pond: PondCard };
 const EDGES = { demand: DemandLine };
 const FAR = 0.42;
 const CLOSE = 1.25;
-const FIT = { padding: 0.08, maxZoom: 1 };
+const FIT = {
+  padding: { top: "64px", right: "32px", bottom: "64px", left: "32px" },
+  maxZoom: 1,
+} as const;
+const HALF = { width: WIDTH / 2, height: HEIGHT / 2 };
 
 export function Canvas({ graph, selected }: { graph: Graph; selected: string | null }) {
   return (
@@ -46,6 +51,7 @@ interface DrawnProps {
 
 function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
   const view = useView();
+  const narrow = useNarrow();
   const drawing = useRef(new Drawing());
   const bright = useMemo(() => brightOf(graph, view), [graph, view]);
   const nodes = useMemo(
@@ -74,10 +80,10 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
       >
         <Moves selected={selected} laidKey={laidKey} positions={positions} />
         <Tools />
-        <MiniMap<PondNode>
+        {!narrow && <MiniMap<PondNode>
           className="minimap" ariaLabel="Overview of the pipeline" pannable zoomable
           nodeClassName={(node) => `mini state-${stateOf(node.data.line.status)}`}
-        />
+        />}
       </ReactFlow>
       <Legend />
     </DistanceContext>
@@ -114,8 +120,8 @@ function Moves({ selected, laidKey, positions }: { selected: string | null; laid
       const { x, y, zoom } = flow.getViewport();
       const left = at.x * zoom + x;
       const top = at.y * zoom + y;
-      const seen = left > 0 && top > 0 && left + 264 * zoom < box.width && top + 128 * zoom < box.height;
-      if (!seen) void flow.setCenter(at.x + 132, at.y + 64, { zoom: Math.max(zoom, 0.7), ...ease });
+      const seen = left > 0 && top > 0 && left + WIDTH * zoom < box.width && top + HEIGHT * zoom < box.height;
+      if (!seen) void flow.setCenter(at.x + HALF.width, at.y + HALF.height, { zoom: Math.max(zoom, 0.7), ...ease });
     }, 60);
     return () => clearTimeout(timer);
   }, [selected, nodeHere, lit]); // eslint-disable-line react-hooks/exhaustive-deps

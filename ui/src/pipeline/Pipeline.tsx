@@ -7,12 +7,16 @@ import { Panel } from "../pond/Panel";
 import { useRoute } from "../router";
 import { Bar } from "./Bar";
 import { Canvas } from "./Canvas";
-import { setView } from "./view";
+import { List } from "./List";
+import { useNarrow } from "./narrow";
+import { setView, useView } from "./view";
 
 export function Pipeline({ selected }: { selected: string | null }) {
   const graph = useGraph();
   const fault = useStatusFault();
   useStateFromAddress();
+  const narrow = useNarrow();
+  const { as } = useView();
   if (!graph) return fault ? <Refused fault={fault} /> : <Loading what="the pipeline" />;
   if (!graph.lines.length) {
     return (
@@ -24,14 +28,19 @@ export function Pipeline({ selected }: { selected: string | null }) {
       </Empty>
     );
   }
+  const list = (as ?? (narrow ? "list" : "canvas")) === "list";
   return (
     <div className={`pipeline ${selected ? "with-panel" : ""}`}>
-      <section className="canvas-side" aria-label="Pipeline">
-        <Bar graph={graph} selected={selected} />
-        <div className="canvas">
-          <Canvas graph={graph} selected={selected} />
-        </div>
-      </section>
+      {(!narrow || !selected) && (
+        <section className="canvas-side" aria-label="Pipeline">
+          <Bar graph={graph} selected={selected} list={list} />
+          {list ? <List graph={graph} selected={selected} /> : (
+            <div className="canvas">
+              <Canvas graph={graph} selected={selected} />
+            </div>
+          )}
+        </section>
+      )}
       {selected && <Panel key={selected} name={selected} />}
     </div>
   );

@@ -1,4 +1,4 @@
-import type { NodeProps } from "@xyflow/react";
+import { Handle, Position, type NodeProps } from "@xyflow/react";
 import { createContext, memo, useContext } from "react";
 import { wanted } from "../model/demand";
 import { DOWN, type Line } from "../model/lines";
@@ -30,9 +30,11 @@ export const PondCard = memo(function PondCard({ data }: NodeProps<PondNode>) {
   const name = several ? line.line : line.pond;
   return (
     <div className={names.filter(Boolean).join(" ")}>
+      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Handle type="source" position={Position.Right} isConnectable={false} />
       <div className="pond-head">
         <StateIcon word={line.status} />
-        <Link to={pondPath(line.line)} className="pond-name" aria-label={`${line.line}, ${line.status}`} title={oneLine(line.line)}>
+        <Link to={pondPath(line.line)} className="pond-name" style={distance === "far" ? farSize(name) : undefined} aria-label={`${line.line}, ${line.status}`} title={oneLine(line.line)}>
           {oneLine(name, 60)}
         </Link>
         {distance !== "far" && <span className="pond-word">{line.status}</span>}
@@ -41,6 +43,11 @@ export const PondCard = memo(function PondCard({ data }: NodeProps<PondNode>) {
     </div>
   );
 });
+
+/** As large as fits: far away, the name is all that can be read. */
+function farSize(name: string): { fontSize: number } {
+  return { fontSize: Math.max(24, Math.min(40, 330 / Math.max(8, Math.min(name.length, 13)))) };
+}
 
 function Details({ line, expanded, distance }: { line: Line; expanded: boolean; distance: Distance }) {
   return (
@@ -65,16 +72,16 @@ function Badges({ line }: { line: Line }) {
   const asked = wanted(line.demand);
   return (
     <span className="badges">
-      {asked && line.status !== "running" && <span className={`badge badge-${asked}`}>{asked}</span>}
+      {retry !== null && <Counting to={retry} before="retry " title="It is tried again" />}
+      {opening && (
+        <Counting to={opening.at} before={opening.open ? "closes " : "opens "} title={`Window ${opening.name}`} />
+      )}
       {line.trigger && (
         <span className="badge">
           {line.trigger.bound === undefined ? "Wave" : `Tide ${exact(line.trigger.bound)}`}
         </span>
       )}
-      {opening && (
-        <Counting to={opening.at} before={opening.open ? "closes " : "opens "} title={`Window ${opening.name}`} />
-      )}
-      {retry !== null && <Counting to={retry} before="retry " title="It is tried again" />}
+      {asked && line.status !== "running" && <span className={`badge badge-${asked}`}>{asked}</span>}
       {line.asleep && <span className="badge">asleep</span>}
       {line.next && <span className="badge" title="A version that waits">{line.next.version} next</span>}
     </span>
@@ -82,7 +89,7 @@ function Badges({ line }: { line: Line }) {
 }
 
 function Counting({ to, before, title }: { to: number; before: string; title: string }) {
-  const text = useMoment((now) => countdown(to, now));
+  const text = useMoment((now) => countdown(to, now).split(" ").slice(0, 2).join(" "));
   return <span className="badge" title={oneLine(title)}>{before}{text}</span>;
 }
 
@@ -109,8 +116,8 @@ function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; dis
   return (
     <div className="pond-foot">
       {line.status === "blocked" ? (
-        <button type="button" className="cause nodrag" onClick={() => showRootCause(line.line)}>
-          Go to the root cause
+        <button type="button" className="cause nodrag" aria-label={`Go to the root cause of ${line.line}`} onClick={() => showRootCause(line.line)}>
+          Root cause →
         </button>
       ) : (
         <Saying line={line} />

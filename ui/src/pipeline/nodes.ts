@@ -25,6 +25,8 @@ export interface DemandData extends Record<string, unknown>, Traffic {
 export type PondNode = Node<PondData, "pond">;
 export type DemandEdge = Edge<DemandData, "demand">;
 
+const HANDLE_TOP = 46;
+
 export interface Shown {
   selected: string | null;
   bright: ReadonlySet<string> | null;
@@ -69,8 +71,8 @@ export class Drawing {
       id, type: "pond", position, data, width: WIDTH, height,
       measured: { width: WIDTH, height },
       handles: [
-        { type: "target", position: Position.Left, x: 0, y: 46, width: 1, height: 1 },
-        { type: "source", position: Position.Right, x: WIDTH, y: 46, width: 1, height: 1 },
+        { type: "target", position: Position.Left, x: 0, y: HANDLE_TOP, width: 1, height: 1 },
+        { type: "source", position: Position.Right, x: WIDTH, y: HANDLE_TOP, width: 1, height: 1 },
       ],
       zIndex: data.chosen || data.lit ? 2 : 1,
     };

@@ -10,9 +10,11 @@ export interface View {
   states: ReadonlySet<LineStatusWord>;
   focus: Focus | null;
   lit: Cause | null;
+  /** Null: as the width of the screen suggests. */
+  as: "canvas" | "list" | null;
 }
 
-let view: View = { expanded: new Set(), states: new Set(), focus: null, lit: null };
+let view: View = { expanded: new Set(), states: new Set(), focus: null, lit: null, as: null };
 const listeners = new Set<() => void>();
 
 export function setView(change: Partial<View>): void {

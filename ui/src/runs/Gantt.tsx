@@ -16,7 +16,7 @@ export function Gantt({ timeline, chosen, onChoose }: Props) {
   return (
     <div className="gantt">
       <div className="gantt-axis" aria-hidden="true">
-        {timeline.ticks.map((tick) => (
+        {timeline.ticks.filter((tick) => tick.left < 0.97).map((tick) => (
           <span key={tick.seconds} style={{ left: `${tick.left * 100}%` }}>{took(tick.seconds)}</span>
         ))}
       </div>

@@ -10,7 +10,7 @@ import { Empty, Loading, Refused } from "../parts/Empty";
 import { Link } from "../parts/Link";
 import { StateChip } from "../parts/State";
 import { Time } from "../parts/Time";
-import { go, pondPath, runPath, useRoute } from "../router";
+import { go, runPath, useRoute } from "../router";
 
 const STEP = 50;
 const STATUSES = ["running", "success", "pass", "failed", "killed"];
@@ -115,9 +115,11 @@ function FeedRow({ row }: { row: RunRow }) {
           `overtaken by ${oneLine(row.overtaken_by, 48)}`
         ) : row.status === "pass" ? (
           "its Sources had not changed"
-        ) : row.changed === false ? "nothing changed" : (
-          <Link to={pondPath(`${row.pond}@${row.major}`)} className="quiet">open the Pond</Link>
-        )}
+        ) : row.status === "running" ? (
+          "in flight"
+        ) : row.status === "success" ? (
+          row.changed === false ? "wrote the same as before" : "published"
+        ) : ""}
       </td>
     </tr>
   );

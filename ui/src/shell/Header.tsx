@@ -39,7 +39,7 @@ export function Header({ view }: { view: Route["view"] }) {
       </nav>
       <Search />
       <div className="header-end">
-        <Troubles />
+        {view !== "pipeline" && <Troubles />}
         {catchment?.read_only && <span className="badge badge-strong">read-only</span>}
         {catchment && !catchment.read_only && !catchment.can_act && (
           <span className="badge badge-strong" title="Your credentials may only read.">viewer</span>
@@ -61,9 +61,12 @@ function Troubles() {
       {(["failed", "killed", "blocked"] as const).map((state) => {
         const number = counts.get(state) ?? 0;
         return number ? (
-          <Link key={state} to={`/?state=${state}`} className={`chip state-${state}`}>
+          <Link
+            key={state} to={`/?state=${state}`} className={`chip state-${state}`}
+            aria-label={`${number} ${state}: show them`} title={`${number} ${state}`}
+          >
             <StateIcon word={state} />
-            {number} {state}
+            {number}
           </Link>
         ) : null;
       })}
