@@ -11,24 +11,25 @@ function random(seed: number): () => number {
   };
 }
 
-const PER_LAYER = 62;
+const DOMAIN = 36;
+const LAYERS = 5;
+const CROSSING = 0.004;
 
+/** Domains of 36 Ponds in five layers. A few Ponds read another domain. */
 export function synthetic(count: number, now: number): LineStatus[] {
   const dice = random(count);
-  const layers = Math.max(2, Math.min(8, Math.ceil(count / PER_LAYER)));
-  const byLayer: string[][] = Array.from({ length: layers }, () => []);
   const lines: LineStatus[] = [];
+  const pick = (names: string[]): string => names[Math.floor(dice() * names.length)] ?? "";
+  let layers: string[][] = [];
   for (let at = 0; at < count; at += 1) {
-    const layer = Math.floor((at / count) * layers);
+    const inDomain = at % DOMAIN;
+    if (!inDomain) layers = Array.from({ length: LAYERS }, () => []);
+    const layer = Math.floor((inDomain / DOMAIN) * LAYERS);
     const name = `pond_${String(at).padStart(3, "0")}`;
-    const above = layer ? byLayer[layer - 1] ?? [] : [];
-    const sources = layer
-      ? [...new Set(Array.from({ length: 1 + Math.floor(dice() * 2) }, () => {
-          const near = Math.floor(((at % PER_LAYER) / PER_LAYER) * above.length + (dice() - 0.5) * 6);
-          return above[Math.min(above.length - 1, Math.max(0, near))] ?? "";
-        }))]
-      : [];
-    byLayer[layer]?.push(`${name}@1`);
+    const above = layer ? layers[layer - 1] ?? [] : [];
+    const near = (): string => above[Math.min(above.length - 1, Math.max(0, Math.floor(((inDomain % 7) / 7) * above.length + dice() * 2 - 1)))] ?? "";
+    const sources = layer ? [...new Set([near(), ...(dice() < 0.5 ? [near()] : []), ...(dice() < CROSSING && at > DOMAIN ? [pick(lines.map((each) => each.line))] : [])])] : [];
+    layers[layer]?.push(`${name}@1`);
     const roll = dice();
     const status: LineStatusWord = roll < 0.01 ? "failed" : roll < 0.06 ? "running" : roll < 0.1 ? "waiting" : "idle";
     const made = line({

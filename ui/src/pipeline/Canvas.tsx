@@ -8,7 +8,8 @@ import { stateOf } from "../parts/State";
 import { go, pondPath } from "../router";
 import { DemandLine } from "./DemandLine";
 import { Legend } from "./Legend";
-import { Drawing, type PondNode } from "./nodes";
+import { FarEdges } from "./FarEdges";
+import { Drawing, type DemandEdge, type PondNode } from "./nodes";
 import { DistanceContext, PondCard, type Distance } from "./PondCard";
 import { useNarrow } from "./narrow";
 import { useLayout } from "./useLayout";
@@ -16,7 +17,9 @@ import { useView } from "./view";
 
 const NODES = { pond: PondCard };
 const EDGES = { demand: DemandLine };
+const DOT = 0.14;
 const FAR = 0.42;
+const NO_EDGES: DemandEdge[] = [];
 const CLOSE = 1.25;
 const FIT = {
   padding: { top: "64px", right: "32px", bottom: "64px", left: "32px" },
@@ -64,21 +67,24 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
   );
   const distance = useStore((store): Distance => {
     const zoom = store.transform[2];
-    return zoom < FAR ? "far" : zoom > CLOSE ? "close" : "near";
+    return zoom < DOT ? "dot" : zoom < FAR ? "far" : zoom > CLOSE ? "close" : "near";
   });
+  const near = distance === "near" || distance === "close";
   return (
     <DistanceContext value={distance}>
       <ReactFlow
-        nodes={nodes} edges={edges} nodeTypes={NODES} edgeTypes={EDGES}
-        fitView fitViewOptions={FIT} minZoom={0.05} maxZoom={2.5}
+        nodes={nodes} edges={near ? edges : NO_EDGES} nodeTypes={NODES} edgeTypes={EDGES}
+        fitView fitViewOptions={FIT} minZoom={0.02} maxZoom={2.5}
         nodesDraggable={false} nodesConnectable={false} nodesFocusable={false} edgesFocusable={false}
         elementsSelectable={false} disableKeyboardA11y onlyRenderVisibleElements
-        proOptions={{ hideAttribution: true }}
+        proOptions={{ hideAttribution: true }} className={`at-${distance}`}
+        onMoveStart={() => setMoving(true)} onMoveEnd={() => setMoving(false)}
         onNodeClick={(event, node) => {
           if (!(event.target as HTMLElement).closest("button, a")) go(pondPath(node.id));
         }}
       >
         <Moves selected={selected} laidKey={laidKey} positions={positions} />
+        {!near && <FarEdges edges={edges} positions={positions} />}
         <Tools />
         {!narrow && <MiniMap<PondNode>
           className="minimap" ariaLabel="Overview of the pipeline" pannable zoomable
@@ -126,6 +132,11 @@ function Moves({ selected, laidKey, positions }: { selected: string | null; laid
     return () => clearTimeout(timer);
   }, [selected, nodeHere, lit]); // eslint-disable-line react-hooks/exhaustive-deps
   return null;
+}
+
+/** While the picture moves, it is a layer of its own: moving it paints nothing again. */
+function setMoving(moving: boolean): void {
+  document.querySelector(".canvas")?.classList.toggle("moving", moving);
 }
 
 function Tools() {

@@ -14,8 +14,8 @@ import { showRootCause } from "./cause";
 import type { PondNode } from "./nodes";
 import { toggleExpanded } from "./view";
 
-/** How near the reader is: far shows names only, close shows the Ripples' names. */
-export type Distance = "far" | "near" | "close";
+/** How near the reader is: a dot has no name, far only the name, close the Ripples' names. */
+export type Distance = "dot" | "far" | "near" | "close";
 
 export const DistanceContext = createContext<Distance>("near");
 
@@ -27,19 +27,20 @@ export const PondCard = memo(function PondCard({ data }: NodeProps<PondNode>) {
     DOWN.has(line.status) ? "pond-down" : "",
     dim ? "dim" : "", lit ? "lit" : "", chosen ? "chosen" : "",
   ];
+  const detailed = distance === "near" || distance === "close";
   const name = several ? line.line : line.pond;
   return (
     <div className={names.filter(Boolean).join(" ")}>
       <Handle type="target" position={Position.Left} isConnectable={false} />
       <Handle type="source" position={Position.Right} isConnectable={false} />
       <div className="pond-head">
-        <StateIcon word={line.status} />
+        {distance !== "dot" && <StateIcon word={line.status} />}
         <Link to={pondPath(line.line)} className="pond-name" style={distance === "far" ? farSize(name) : undefined} aria-label={`${line.line}, ${line.status}`} title={oneLine(line.line)}>
-          {oneLine(name, 60)}
+          {distance !== "dot" && oneLine(name, 60)}
         </Link>
-        {distance !== "far" && <span className="pond-word">{line.status}</span>}
+        {detailed && <span className="pond-word">{line.status}</span>}
       </div>
-      {distance !== "far" && <Details line={line} expanded={expanded} distance={distance} />}
+      {detailed && <Details line={line} expanded={expanded} distance={distance} />}
     </div>
   );
 });

@@ -25,7 +25,7 @@ export interface DemandData extends Record<string, unknown>, Traffic {
 export type PondNode = Node<PondData, "pond">;
 export type DemandEdge = Edge<DemandData, "demand">;
 
-const HANDLE_TOP = 46;
+export const HANDLE_TOP = 46;
 
 export interface Shown {
   selected: string | null;

@@ -17,6 +17,9 @@ function engine(): InstanceType<typeof ELK> {
   return elk;
 }
 
+// The worker takes a while to start: it starts while the first status is on its way.
+if (sessionStorage.getItem(KEY) === null) engine();
+
 interface Laid {
   key: string;
   positions: Positions;
