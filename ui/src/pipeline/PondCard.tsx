@@ -34,7 +34,7 @@ export const PondCard = memo(function PondCard({ data }: NodeProps<PondNode>) {
       <Handle type="target" position={Position.Left} isConnectable={false} />
       <Handle type="source" position={Position.Right} isConnectable={false} />
       <div className="pond-head">
-        {distance !== "dot" && <StateIcon word={line.status} />}
+        {(distance !== "dot" || line.status !== "idle") && <StateIcon word={line.status} />}
         <Link to={pondPath(line.line)} className="pond-name" style={distance === "far" ? farSize(name) : undefined} aria-label={`${line.line}, ${line.status}`} title={oneLine(line.line)}>
           {distance !== "dot" && oneLine(name, 60)}
         </Link>
