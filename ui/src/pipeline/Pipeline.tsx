@@ -33,6 +33,7 @@ export function Pipeline({ selected }: { selected: string | null }) {
     <div className={`pipeline ${selected ? "with-panel" : ""}`}>
       {(!narrow || !selected) && (
         <section className="canvas-side" aria-label="Pipeline">
+          {!selected && <h1 className="unseen">Pipeline</h1>}
           <Bar graph={graph} selected={selected} list={list} />
           {list ? <List graph={graph} selected={selected} /> : (
             <div className="canvas">

@@ -18,7 +18,7 @@ const DEMAND: Button[] = [
   { verb: "pulse", name: "Pulse", title: "One push: everything that it reads, fresh as of now" },
   { verb: "wave", name: "Wave", title: "Pulls for ever: as fresh as the slowest Ripple allows" },
   { verb: "tide", name: "Tide …", title: "A push whenever its age would pass a bound" },
-  { verb: "remove", name: "Remove trigger", title: "Removes the Wave or Tide" },
+  { verb: "remove", name: "Remove", title: "Removes the Wave or Tide" },
 ];
 
 const CONTROL: Button[] = [

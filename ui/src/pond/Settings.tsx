@@ -77,7 +77,7 @@ export function Ripples({ line }: { line: Line }) {
               </span>
             </span>
             <span>{going.get(ripple.name)?.status ?? ripple.status}</span>
-            {!why && <button type="button" className="small" aria-label={`Where ${ripple.name} runs`} onClick={() => setEditing(ripple)}>Place …</button>}
+            {!why && <button type="button" className="small" aria-label={`Place … of ${ripple.name}`} onClick={() => setEditing(ripple)}>Place …</button>}
           </li>
         ))}
       </ul>

@@ -31,7 +31,7 @@ export function Gantt({ timeline, chosen, onChoose }: Props) {
                 className={`gantt-bar state-${stateOf(bar.attempt.status)} ${bar.attempt.where === "task" ? "on-task" : ""} ${bar.going ? "going" : ""}`}
                 style={{ left: `${bar.left * 100}%`, width: `${bar.width * 100}%` }}
                 aria-pressed={chosen === `${row.ripple} ${bar.attempt.attempt}`}
-                aria-label={wordsOf(bar.attempt)} title={`${wordsOf(bar.attempt)}\n${utcTime(bar.from)}`}
+                aria-label={`${took((bar.to - bar.from) / 1000)}: ${wordsOf(bar.attempt)}`} title={`${wordsOf(bar.attempt)}\n${utcTime(bar.from)}`}
                 onClick={() => onChoose(row.ripple, bar.attempt.attempt)}
               >
                 <StateIcon word={bar.attempt.status} />

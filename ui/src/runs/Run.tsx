@@ -89,7 +89,7 @@ function Body({ answer, line, number }: { answer: RunAnswer; line: string; numbe
         </section>
       )}
       {attempts.length > 0 && (
-        <section className="part" aria-label="Attempts">
+        <section className="part" aria-label="Where each ran">
           <h2>Where each ran</h2>
           <Attempts attempts={attempts} />
         </section>

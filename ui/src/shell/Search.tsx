@@ -77,8 +77,7 @@ export function Search() {
 function useSlash(act: () => void): void {
   useEffect(() => {
     const press = (event: globalThis.KeyboardEvent): void => {
-      const target = event.target as HTMLElement;
-      const typing = target.closest("input, textarea, select, [contenteditable]");
+      const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
       if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       act();
