@@ -68,7 +68,7 @@ export function runOf(line: LineStatus, row: RunRow): RunAnswer {
     if (!row.finished && at > 1) return [];
     return task
       ? [{ ...base, attempt: 1, status: "lost", started: iso(from), finished: iso(from + step * 0.35), where: "lambda", memory_mib: 2048,
-           message: "The function's memory ran out. The Ripple starts again as a task.", error: "OutOfMemory", rows: null, bytes: null, seconds: step / 3000, peak_mib: 2040, left: "memory" }, last]
+           message: "The function's memory ran out. The Ripple starts again as a task.", error: "OutOfMemory", rows: null, bytes: null, seconds: step / 3000, peak_mib: 2040 }, last]
       : [last];
   });
   return { run: row, attempts, older_tables: [] };

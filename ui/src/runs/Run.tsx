@@ -114,7 +114,7 @@ function Failure({ attempt, open }: { attempt: AttemptRow; open: boolean }) {
       </summary>
       {attempt.message && <Verbatim text={attempt.message} label="The error" />}
       {attempt.traceback && <Verbatim text={attempt.traceback} label="The traceback" />}
-      {attempt.left && <p>What it left behind: {oneLine(attempt.left)}</p>}
+      {attempt.left && <p>Its worker let go of it at <Time at={attempt.left} />.</p>}
       {attempt.on_kill && <p>on_kill answered: {oneLine(attempt.on_kill)} {oneLine(attempt.on_kill_message ?? "")}</p>}
     </details>
   );
