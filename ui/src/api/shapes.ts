@@ -1,0 +1,84 @@
+// Answers of the page's own server that are not answers of the api function.
+
+import type { ArrivalRow, LineStatus, RunRow, StatusAnswer, TablesAnswer } from "../answers";
+
+export interface Catchment {
+  name: string;
+  kind: "local" | "aws";
+  where: string;
+  version: string;
+  read_only: boolean;
+  can_act: boolean;
+}
+
+export interface StatusUpdate {
+  version: string;
+  answer: StatusAnswer | null;
+}
+
+export interface LineDetail {
+  line: LineStatus;
+  runs: RunRow[];
+  tables: TablesAnswer | null;
+  arrivals: ArrivalRow[];
+}
+
+export interface LogLine {
+  at: string | null;
+  ripple: string;
+  attempt: number;
+  text: string;
+}
+
+export interface Logs {
+  lines: LogLine[];
+  going: boolean;
+}
+
+export interface Column {
+  name: string;
+  type: string;
+}
+
+export interface Grid {
+  columns: Column[];
+  rows: (string | null)[][];
+  more: boolean;
+  seconds: number;
+}
+
+export interface Control {
+  line: string;
+  verb: "wake" | "force" | "sleep" | "kill" | "clear";
+}
+
+export interface Trigger {
+  pond: string;
+  major: number;
+  kind: "tap" | "pulse" | "wave" | "tide" | "remove";
+  bound?: number;
+}
+
+export interface WindowChange {
+  line: string;
+  action: "add" | "remove";
+  name: string;
+  start?: string;
+  every?: number;
+  duration?: number;
+  on?: string[];
+  until?: string;
+}
+
+export interface ComputeChange {
+  line: string;
+  ripple: string;
+  place: "lambda" | "task" | "auto";
+  memory_mib?: number;
+}
+
+export interface BudgetChange {
+  line: string;
+  immediate_retries?: number;
+  source_retries?: number;
+}

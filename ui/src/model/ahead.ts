@@ -1,0 +1,33 @@
+// What comes next in the whole Catchment: openings, Tides that are due, retries, pauses.
+
+import type { Graph } from "./lines";
+import { exact, instant } from "./moments";
+import { allOpenings } from "./windows";
+
+export interface Coming {
+  line: string;
+  kind: "Window" | "Tide" | "retry" | "resume";
+  what: string;
+  from: number;
+  to: number;
+}
+
+export function ahead(graph: Graph, until: number): Coming[] {
+  const found: Coming[] = allOpenings(graph, until).map((opening) => ({
+    line: opening.line, kind: "Window", what: opening.window, from: opening.start, to: opening.end,
+  }));
+  for (const line of graph.lines) {
+    const bound = line.trigger?.bound;
+    const retry = instant(line.retry_at);
+    if (bound !== undefined && line.agedFrom !== null) {
+      const due = line.agedFrom + bound * 1000;
+      found.push({ line: line.line, kind: "Tide", what: `of ${exact(bound)}`, from: due, to: due });
+    }
+    if (retry !== null) found.push({ line: line.line, kind: "retry", what: "", from: retry, to: retry });
+    for (const ripple of line.runs.flatMap((run) => run.ripples)) {
+      const at = instant(ripple.resumes);
+      if (at !== null) found.push({ line: line.line, kind: "resume", what: `${ripple.name} resumes`, from: at, to: at });
+    }
+  }
+  return found.filter((each) => each.from <= until).sort((one, other) => one.from - other.from);
+}

@@ -1,0 +1,26 @@
+// Counts and sizes in words.
+
+export function count(value: number): string {
+  return value.toLocaleString("en");
+}
+
+export function size(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const names = ["kB", "MB", "GB", "TB"];
+  let value = bytes / 1000;
+  let at = 0;
+  while (value >= 1000 && at < names.length - 1) {
+    value /= 1000;
+    at += 1;
+  }
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${names[at]}`;
+}
+
+/** `8 GB` of a task's or a function's memory. */
+export function memory(mib: number): string {
+  return mib >= 1024 ? `${Number((mib / 1024).toFixed(1))} GB` : `${mib} MB`;
+}
+
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}

@@ -1,0 +1,40 @@
+// Outcomes that are told: by a live region to screen readers, and as a note that stays a while.
+
+import { useSyncExternalStore } from "react";
+
+export interface Note {
+  id: number;
+  kind: "done" | "warning" | "refused";
+  text: string;
+  hint: string;
+}
+
+const DONE_MS = 8000;
+let notes: Note[] = [];
+let next = 1;
+const listeners = new Set<() => void>();
+
+function set(changed: Note[]): void {
+  notes = changed;
+  for (const listener of listeners) listener();
+}
+
+export function tell(kind: Note["kind"], text: string, hint = ""): void {
+  const note = { id: next, kind, text, hint };
+  next += 1;
+  set([...notes.slice(-3), note]);
+  if (kind === "done") setTimeout(() => dismiss(note.id), DONE_MS);
+}
+
+export function dismiss(id: number): void {
+  set(notes.filter((note) => note.id !== id));
+}
+
+export const useNotes = (): Note[] =>
+  useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => notes,
+  );

@@ -1,0 +1,58 @@
+import { useEffect } from "react";
+import type { LineStatusWord } from "../answers";
+import { useGraph, useStatusFault } from "../api/status";
+import { STATES } from "../model/lines";
+import { Empty, Loading, Refused } from "../parts/Empty";
+import { Panel } from "../pond/Panel";
+import { useRoute } from "../router";
+import { Bar } from "./Bar";
+import { Canvas } from "./Canvas";
+import { List } from "./List";
+import { useNarrow } from "./narrow";
+import { setView, useView } from "./view";
+
+export function Pipeline({ selected }: { selected: string | null }) {
+  const graph = useGraph();
+  const fault = useStatusFault();
+  useStateFromAddress();
+  const narrow = useNarrow();
+  const { as } = useView();
+  if (!graph) return fault ? <Refused fault={fault} /> : <Loading what="the pipeline" />;
+  if (!graph.lines.length) {
+    return (
+      <Empty title="Nothing is deployed yet.">
+        <p>
+          Try <code>duckstring pond demo</code>, then <code>duckstring deploy --all</code>. The
+          Ponds appear here by themselves.
+        </p>
+      </Empty>
+    );
+  }
+  const list = (as ?? (narrow ? "list" : "canvas")) === "list";
+  return (
+    <div className={`pipeline ${selected ? "with-panel" : ""}`}>
+      {(!narrow || !selected) && (
+        <section className="canvas-side" aria-label="Pipeline">
+          {!selected && <h1 className="unseen">Pipeline</h1>}
+          <Bar graph={graph} selected={selected} list={list} />
+          {list ? <List graph={graph} selected={selected} /> : (
+            <div className="canvas">
+              <Canvas graph={graph} selected={selected} />
+            </div>
+          )}
+        </section>
+      )}
+      {selected && <Panel key={selected} name={selected} />}
+    </div>
+  );
+}
+
+/** `/?state=failed` shows the lines of that state. */
+function useStateFromAddress(): void {
+  const asked = useRoute().query.get("state");
+  useEffect(() => {
+    if (asked && (STATES as string[]).includes(asked)) {
+      setView({ states: new Set([asked as LineStatusWord]), lit: null });
+    }
+  }, [asked]);
+}

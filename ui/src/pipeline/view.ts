@@ -1,0 +1,44 @@
+// What the reader has chosen to see on the canvas.
+
+import { useSyncExternalStore } from "react";
+import type { LineStatusWord } from "../answers";
+import type { Cause } from "../model/cause";
+import type { Focus } from "../model/filters";
+
+export interface View {
+  expanded: ReadonlySet<string>;
+  states: ReadonlySet<LineStatusWord>;
+  focus: Focus | null;
+  lit: Cause | null;
+  /** Null: as the width of the screen suggests. */
+  as: "canvas" | "list" | null;
+}
+
+let view: View = { expanded: new Set(), states: new Set(), focus: null, lit: null, as: null };
+const listeners = new Set<() => void>();
+
+export function setView(change: Partial<View>): void {
+  view = { ...view, ...change };
+  for (const listener of listeners) listener();
+}
+
+function toggled<Item>(set: ReadonlySet<Item>, item: Item): Set<Item> {
+  const copy = new Set(set);
+  if (!copy.delete(item)) copy.add(item);
+  return copy;
+}
+
+export const toggleExpanded = (line: string): void =>
+  setView({ expanded: toggled(view.expanded, line) });
+
+export const toggleState = (state: LineStatusWord): void =>
+  setView({ states: toggled(view.states, state) });
+
+export const useView = (): View =>
+  useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => view,
+  );

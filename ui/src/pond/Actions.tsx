@@ -1,0 +1,163 @@
+import { useId, useState } from "react";
+import { useCatchment } from "../api/catchment";
+import { api } from "../api/client";
+import { confirmation, refusal, type Verb } from "../model/actions";
+import type { Line } from "../model/lines";
+import { duration, exact } from "../model/moments";
+import { Dialog } from "../parts/Dialog";
+import { act } from "./act";
+
+interface Button {
+  verb: Verb;
+  name: string;
+  title: string;
+}
+
+const DEMAND: Button[] = [
+  { verb: "tap", name: "Tap", title: "One pull, by hand: newer than what it holds" },
+  { verb: "pulse", name: "Pulse", title: "One push: everything that it reads, fresh as of now" },
+  { verb: "wave", name: "Wave", title: "Pulls for ever: as fresh as the slowest Ripple allows" },
+  { verb: "tide", name: "Tide …", title: "A push whenever its age would pass a bound" },
+  { verb: "remove", name: "Remove", title: "Removes the Wave or Tide" },
+];
+
+const CONTROL: Button[] = [
+  { verb: "wake", name: "Wake", title: "Clears a failure and runs once" },
+  { verb: "force", name: "Force", title: "Runs again at the freshness that it has" },
+  { verb: "clear", name: "Clear", title: "Clears a failure; runs only what is still wanted" },
+  { verb: "sleep", name: "Sleep", title: "Drops demand and trigger; a run in flight is finished" },
+  { verb: "kill", name: "Kill", title: "Stops its runs now" },
+];
+
+const DONE: Partial<Record<Verb, string>> = {
+  tap: "is tapped.",
+  pulse: "has a Pulse.",
+  wave: "has a Wave.",
+  remove: "has no trigger any more.",
+  wake: "is woken.",
+  force: "is forced.",
+  clear: "is cleared.",
+  sleep: "is put to sleep.",
+  kill: "is killed.",
+};
+
+export function useMay(): { canAct: boolean; readOnly: boolean } {
+  const catchment = useCatchment();
+  return { canAct: catchment?.can_act ?? false, readOnly: catchment?.read_only ?? false };
+}
+
+export function Actions({ line }: { line: Line }) {
+  const may = useMay();
+  const [asking, setAsking] = useState<Verb | null>(null);
+  const [busy, setBusy] = useState(false);
+  const reasons = useId();
+  const catchment = useCatchment();
+  if (!catchment) return null;
+  if (may.readOnly || !may.canAct) {
+    return <p className="hint">{refusal("tap", line, may)} Actions are not offered.</p>;
+  }
+  const carryOut = async (verb: Verb, bound?: number): Promise<void> => {
+    setAsking(null);
+    setBusy(true);
+    await run(verb, line, bound);
+    setBusy(false);
+  };
+  const press = (verb: Verb): void => {
+    if (verb === "tide" || confirmation(verb, line)) setAsking(verb);
+    else void carryOut(verb);
+  };
+  const all = [...DEMAND, ...CONTROL];
+  const off = all.filter(({ verb }) => refusal(verb, line, may));
+  const group = (buttons: Button[], label: string) => (
+    <div className="buttons" role="group" aria-label={label}>
+      {buttons.map(({ verb, name, title }) => {
+        const why = refusal(verb, line, may);
+        return (
+          <button
+            key={verb} type="button" className={verb === "kill" ? "danger" : ""} title={why || title}
+            disabled={busy || why !== ""} aria-describedby={why ? reasons : undefined}
+            onClick={() => press(verb)}
+          >
+            {name}
+          </button>
+        );
+      })}
+    </div>
+  );
+  return (
+    <section className="actions" aria-label="Actions">
+      {group(DEMAND, "Ask for data")}
+      {group(CONTROL, "Control")}
+      {off.length > 0 && (
+        <p id={reasons} className="reasons">
+          {off.map(({ verb, name }) => (
+            <span key={verb}><b>{name.replace(" …", "")}:</b> {refusal(verb, line, may)}</span>
+          ))}
+        </p>
+      )}
+      {asking === "tide" && (
+        <TideDialog line={line} onClose={() => setAsking(null)} onDone={(bound) => void carryOut("tide", bound)} />
+      )}
+      {asking && asking !== "tide" && (
+        <Dialog
+          title={`${all.find(({ verb }) => verb === asking)?.name ?? ""}: ${line.line}?`}
+          action={all.find(({ verb }) => verb === asking)?.name ?? "Yes"} danger
+          onClose={() => setAsking(null)} onDone={() => void carryOut(asking)}
+        >
+          <p>{confirmation(asking, line)}</p>
+        </Dialog>
+      )}
+    </section>
+  );
+}
+
+async function run(verb: Verb, line: Line, bound?: number): Promise<void> {
+  const { pond, major } = line;
+  switch (verb) {
+    case "tap":
+    case "pulse":
+    case "wave":
+    case "remove":
+      await act(`${line.line} ${DONE[verb] ?? ""}`, () => api.trigger({ pond, major, kind: verb }));
+      return;
+    case "tide":
+      await act(`${line.line} has a Tide of ${exact(bound ?? 0)}.`, () =>
+        api.trigger({ pond, major, kind: "tide", ...(bound === undefined ? {} : { bound }) }));
+      return;
+    case "wake":
+    case "force":
+    case "sleep":
+    case "kill":
+    case "clear":
+      await act(`${line.line} ${DONE[verb] ?? ""}`, async () => {
+        const answer = await api.control({ line: line.line, verb });
+        return {
+          applied: answer.applied,
+          warnings: [...answer.warnings, ...(answer.runs.length ? [`Stopped: ${answer.runs.join(", ")}.`] : [])],
+        };
+      });
+      return;
+    default:
+  }
+}
+
+function TideDialog({ line, onClose, onDone }: { line: Line; onClose: () => void; onDone: (bound: number) => void }) {
+  const [text, setText] = useState(exact(line.trigger?.bound ?? 86_400));
+  const bound = duration(text);
+  return (
+    <Dialog
+      title={`A Tide for ${line.line}`} action="Set the Tide" disabled={bound === null}
+      onClose={onClose} onDone={() => bound !== null && onDone(bound)}
+    >
+      <p>{line.line} and what it reads run whenever its age would pass this bound.</p>
+      <label>
+        Bound
+        <input value={text} onChange={(event) => setText(event.target.value)} aria-invalid={bound === null} autoFocus />
+      </label>
+      <p className="hint">
+        {bound === null ? "Write a duration: 15m, 6h, 1d, 1h30m." : `At most ${exact(bound)} old.`}
+        {line.trigger ? ` It replaces the ${line.trigger.kind === "wave" ? "Wave" : "Tide"}.` : ""}
+      </p>
+    </Dialog>
+  );
+}

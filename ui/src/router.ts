@@ -1,0 +1,83 @@
+// The page's addresses, and a small router over the History API.
+
+import { useSyncExternalStore } from "react";
+
+export type Route =
+  | { view: "pipeline"; line: string | null }
+  | { view: "runs" }
+  | { view: "run"; line: string; number: number }
+  | { view: "data"; line: string | null; table: string | null }
+  | { view: "catchment" }
+  | { view: "unknown" };
+
+export function parse(path: string): Route {
+  const parts = path.split("/").filter(Boolean).map(decoded);
+  const [view, one, two] = parts;
+  if (parts.length > 3) return { view: "unknown" };
+  switch (view) {
+    case undefined:
+      return { view: "pipeline", line: null };
+    case "pond":
+      return one && !two ? { view: "pipeline", line: one } : { view: "unknown" };
+    case "runs":
+      return one ? { view: "unknown" } : { view: "runs" };
+    case "run":
+      return one && two && /^\d+$/.test(two)
+        ? { view: "run", line: one, number: Number(two) }
+        : { view: "unknown" };
+    case "data":
+      return { view: "data", line: one ?? null, table: two ?? null };
+    case "catchment":
+      return one ? { view: "unknown" } : { view: "catchment" };
+    default:
+      return { view: "unknown" };
+  }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** `@` is allowed in a path and reads better than `%40`. */
+export function segment(text: string): string {
+  return encodeURIComponent(text).replace(/%40/g, "@");
+}
+
+export const pondPath = (line: string): string => `/pond/${segment(line)}`;
+
+export function runPath(run: string): string {
+  const at = run.lastIndexOf("/");
+  return `/run/${segment(run.slice(0, at))}/${segment(run.slice(at + 1))}`;
+}
+
+export const dataPath = (line?: string | null, table?: string | null): string =>
+  ["/data", line, table].filter((part) => !!part).map((part, at) => (at ? segment(part ?? "") : part)).join("/");
+
+const listeners = new Set<() => void>();
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  window.addEventListener("popstate", listener);
+  return () => {
+    listeners.delete(listener);
+    window.removeEventListener("popstate", listener);
+  };
+}
+
+export function go(path: string, how: "push" | "replace" = "push"): void {
+  if (how === "push") window.history.pushState(null, "", path);
+  else window.history.replaceState(null, "", path);
+  for (const listener of listeners) listener();
+}
+
+const here = (): string => window.location.pathname + window.location.search;
+
+export function useRoute(): { route: Route; query: URLSearchParams } {
+  const at = useSyncExternalStore(subscribe, here);
+  const [path = "/", search = ""] = at.split("?");
+  return { route: parse(path), query: new URLSearchParams(search) };
+}

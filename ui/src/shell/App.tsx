@@ -1,0 +1,86 @@
+import { lazy, Suspense, useEffect, useState } from "react";
+import { CatchmentContext } from "../api/catchment";
+import { api, onExpired } from "../api/client";
+import { followStatus, stopFollowing } from "../api/status";
+import { useAnswer } from "../api/useAnswer";
+import { Empty, Loading } from "../parts/Empty";
+import { Link } from "../parts/Link";
+import { Notes } from "../parts/Notes";
+import { Pipeline } from "../pipeline/Pipeline";
+import { useRoute, type Route } from "../router";
+import { Expired } from "./Expired";
+import { Header } from "./Header";
+
+const Runs = lazy(() => import("../runs/Runs"));
+const Run = lazy(() => import("../runs/Run"));
+const Data = lazy(() => import("../data/Data"));
+const CatchmentView = lazy(() => import("../catchment/CatchmentView"));
+
+export function App() {
+  const [expired, setExpired] = useState(false);
+  useEffect(() => {
+    onExpired(() => {
+      stopFollowing();
+      setExpired(true);
+    });
+    followStatus();
+  }, []);
+  const { answer: catchment } = useAnswer("catchment", (signal) => api.catchment(signal));
+  const { route } = useRoute();
+  useTitle(route, catchment?.name ?? "");
+  if (expired) return <Expired />;
+  return (
+    <CatchmentContext value={catchment}>
+      <a className="skip" href="#main">Skip to the content</a>
+      <Header view={route.view} />
+      <main id="main" tabIndex={-1} className={`view view-${route.view}`}>
+        <Suspense fallback={<Loading what="the view" />}>
+          <View route={route} />
+        </Suspense>
+      </main>
+      <Notes />
+    </CatchmentContext>
+  );
+}
+
+function View({ route }: { route: Route }) {
+  switch (route.view) {
+    case "pipeline":
+      return <Pipeline selected={route.line} />;
+    case "runs":
+      return <Runs />;
+    case "run":
+      return <Run key={`${route.line}/${route.number}`} line={route.line} number={route.number} />;
+    case "data":
+      return <Data line={route.line} table={route.table} />;
+    case "catchment":
+      return <CatchmentView />;
+    default:
+      return (
+        <Empty title="There is no such page.">
+          <Link to="/">To the pipeline</Link>
+        </Empty>
+      );
+  }
+}
+
+const TITLES: Record<Route["view"], string> = {
+  pipeline: "Pipeline",
+  runs: "Runs",
+  run: "Run",
+  data: "Data",
+  catchment: "Catchment",
+  unknown: "Not found",
+};
+
+function useTitle(route: Route, name: string): void {
+  const what =
+    route.view === "run"
+      ? `${route.line}/${route.number}`
+      : route.view === "pipeline" && route.line
+        ? route.line
+        : TITLES[route.view];
+  useEffect(() => {
+    document.title = [what, name, "Duckstring"].filter(Boolean).join(" · ");
+  }, [what, name]);
+}

@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest";
+import { refusal, confirmation } from "../src/model/actions";
+import { ahead } from "../src/model/ahead";
+import { demandWords, traffic } from "../src/model/demand";
+import { bright, countsOf, inFocus } from "../src/model/filters";
+import { find } from "../src/model/find";
+import { sentences } from "../src/model/sentences";
+import { nextOpening, openings } from "../src/model/windows";
+import type { WindowTold } from "../src/answers";
+import { NOW, world } from "./help";
+
+const graph = world();
+const by = (name: string) => graph.byName.get(name)!;
+const MAY = { canAct: true, readOnly: false };
+
+describe("filters", () => {
+  test("no state chosen dims nothing", () => {
+    expect(bright(graph, { states: new Set(), focus: null })).toBeNull();
+    expect(bright(graph, { states: new Set(["failed"]), focus: null })).toEqual(new Set(["transactions@1"]));
+    expect(countsOf(graph).get("blocked")).toBe(3);
+  });
+  test("a focus on a line that is gone shows all", () => {
+    expect(inFocus(graph, { line: "gone@1", direction: "up" })).toBeNull();
+    expect(inFocus(graph, { line: "pricing@1", direction: "up" })?.has("rates@1")).toBe(true);
+  });
+});
+
+describe("search", () => {
+  const tables = new Map([["sales@1", ["order lines"]]]);
+  test("finds Ponds, Ripples, runs and tables", () => {
+    expect(find(graph, tables, "sales").map((hit) => hit.name)).toContain("sales@2");
+    expect(find(graph, tables, "board")[0]).toMatchObject({ kind: "Ripple", path: "/pond/reports%401" });
+    expect(find(graph, tables, "order l")[0]).toMatchObject({ kind: "Table", path: "/data/sales%401/order%20lines" });
+    expect(find(graph, tables, "sales@1/7")[0]).toMatchObject({ kind: "Run", path: "/run/sales@1/7" });
+  });
+  test("what is closest comes first, and nothing finds nothing", () => {
+    expect(find(graph, tables, "rates")[0]?.name).toBe("rates");
+    expect(find(graph, tables, "  ")).toEqual([]);
+    expect(find(graph, tables, "zzz")).toEqual([]);
+  });
+});
+
+describe("demand", () => {
+  test("pull and push are told apart on the edge", () => {
+    expect(traffic(by("rates@1"), by("forecast@1"))).toEqual({ demand: "pull", data: false });
+    expect(traffic(by("tickets@1"), by("churn@1"))).toEqual({ demand: "push", data: false });
+    expect(traffic(by("web_events@1"), by("attribution@1")).data).toBe(true);
+    expect(traffic(by("attribution@1"), by("audience@1"))).toEqual({ demand: null, data: false });
+  });
+  test("is said in words", () => {
+    expect(demandWords({ pull: true, targets: ["a", "b"], woken: true, forced: false })).toBe("a pull, 2 pushes and a wake");
+    expect(demandWords({ pull: false, targets: [], woken: false, forced: false })).toBe("");
+  });
+});
+
+describe("sentences", () => {
+  test("say why, whatever the state", () => {
+    expect(sentences(by("reports@1"), NOW)[0]).toMatch(/^Blocked by transactions@1/);
+    expect(sentences(by("transactions@1"), NOW).join(" ")).toMatch(/Ripple fetch failed in transactions@1\/42 at attempt 2: HTTPError.*It is tried again in 12m/);
+    expect(sentences(by("attribution@1"), NOW)[0]).toMatch(/works on train_model \(for 38s, a task of 16 GB\). 1 of 4/);
+    expect(sentences(by("archive@1"), NOW)[0]).toMatch(/operator killed it/);
+    expect(sentences(by("audience@1"), NOW)).toContain("Its Tide of 15m is reached in 10m.");
+    expect(sentences(by("products@1"), NOW)[0]).toBe("Nothing is wanted of it. It rests.");
+    for (const line of graph.lines) expect(sentences(line, NOW).length).toBeGreaterThan(0);
+  });
+  test("hostile errors are escaped", () => {
+    expect(sentences(by("transactions@1"), NOW)[0]).toContain("\\x1b[31m");
+  });
+});
+
+describe("actions", () => {
+  test("say why they are not allowed", () => {
+    expect(refusal("tap", by("sales@1"), { canAct: true, readOnly: true })).toMatch(/read-only/);
+    expect(refusal("tap", by("sales@1"), { canAct: false, readOnly: false })).toMatch(/credentials/);
+    expect(refusal("tap", by("tickets@1"), MAY)).toMatch(/Not deployed/);
+    expect(refusal("clear", by("audience@1"), MAY)).toMatch(/Nothing to clear/);
+    expect(refusal("clear", by("transactions@1"), MAY)).toBe("");
+    expect(refusal("windows", by("sales@1"), MAY)).toMatch(/Inlet/);
+    expect(refusal("tap", by("sales@1"), MAY)).toBe("");
+  });
+  test("what stops something is confirmed", () => {
+    expect(confirmation("kill", by("attribution@1"))).toContain("attribution@1/42");
+    expect(confirmation("tap", by("attribution@1"))).toBe("");
+  });
+});
+
+describe("Windows", () => {
+  const rule: WindowTold = {
+    name: "w", start: "", every: 86_400, duration: 3600, on: ["mon", "wed"], until: null, open: null,
+    next: { start: "2030-01-07T02:00:00Z", end: "2030-01-07T03:00:00Z" }, carried_by: "schedule",
+  };
+  test("weekdays and the end of a rule are kept", () => {
+    const starts = (window: WindowTold) => openings("a@1", window, Date.parse("2030-01-20T00:00:00Z")).map((each) => new Date(each.start).toISOString().slice(0, 10));
+    expect(starts(rule)).toEqual(["2030-01-07", "2030-01-09", "2030-01-14", "2030-01-16"]);
+    expect(starts({ ...rule, until: "2030-01-10T00:00:00Z" })).toEqual(["2030-01-07", "2030-01-09"]);
+    expect(starts({ ...rule, next: null })).toEqual([]);
+  });
+  test("an open Window counts to its end", () => {
+    const open = { start: "2030-01-02T11:00:00Z", end: "2030-01-02T13:00:00Z" };
+    expect(nextOpening([rule, { ...rule, name: "o", open }])).toEqual({ name: "o", at: Date.parse(open.end), open: true });
+    expect(nextOpening([])).toBeNull();
+  });
+  test("everything that comes is on one line, soonest first", () => {
+    const coming = ahead(graph, NOW + 86_400_000);
+    expect(coming.map((each) => each.line)).toEqual(["reports@1", "audience@1", "transactions@1", "rates@1"]);
+  });
+});
