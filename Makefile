@@ -8,12 +8,12 @@ STAMP  := $(VENV)/.finished
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format unit property integration infra e2e docs coverage test lowest prove emulator bench chaos synth clean
+.PHONY: help setup demo check format unit property integration infra e2e docs ui coverage test lowest prove emulator bench chaos synth clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
 
-setup: $(STAMP)  ## Make .venv, and install all that a Catchment on this machine needs
+setup: $(STAMP) ui  ## Make .venv, build the web page, and install all that a Catchment on this machine needs
 	@$(BIN)/duckstring catchment prepare || echo "A Catchment on this machine is not prepared; its first start tries again."
 
 $(STAMP): requirements/dev.txt pyproject.toml
@@ -26,14 +26,21 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-demo: $(STAMP)  ## Start a local Catchment and run the flights pipeline on it
+demo: $(STAMP) ui  ## Start a local Catchment and run the flights pipeline on it
 	@$(BIN)/duckstring demo
 
-check: $(STAMP) docs  ## Formatting, lint, types, walls between the rooms, documentation
+check: $(STAMP) docs ui  ## Formatting, lint, types, walls between the rooms, documentation, the web page
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python ui/answer_types.py --check
+	$(BIN)/python ui/build.py test
+
+PAGE := ui/dist/index.html
+ui: $(PAGE)  ## Build the web page
+$(PAGE): $(STAMP) $(shell find ui -type f -not -path '*/node_modules/*' -not -path 'ui/dist/*')
+	$(BIN)/python ui/build.py
 
 docs: $(STAMP)  ## Write the reference from the code, and build the site into .build/site
 	$(BIN)/python docs/reference.py
@@ -50,7 +57,7 @@ MEASURED := tests/unit/engine tests/unit/model
 coverage: $(STAMP)  ## The unit tests of engine and model: they have to reach every branch of both
 	$(PYTEST) $(MEASURED) -q -n 2 --cov
 
-test: coverage  ## Every test but those that need an AWS account
+test: coverage ui  ## Every test but those that need an AWS account
 	$(PYTEST) -q -n 2 -m "not aws" --ignore tests/e2e $(MEASURED:%=--ignore %)
 	$(PYTEST) -q -n 2 --dist loadfile -m "not aws" tests/e2e
 
@@ -85,5 +92,5 @@ synth: $(STAMP)  ## The CloudFormation template for AWS, in cdk.out
 	CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
 
 clean:  ## Remove what make made (the user's Catchments stay)
-	rm -rf $(VENV) $(LOWEST) .build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf $(VENV) $(LOWEST) .build ui/dist ui/node_modules cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

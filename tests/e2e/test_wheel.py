@@ -94,6 +94,7 @@ def test_nothing_of_ours_lies_at_the_top_but_two_packages(wheel):
         "infra/requirements/deps.txt",
     ):
         assert f"duckstring_cli/_stack/{wanted}" in names
+    assert "duckstring_cli/_page/index.html" in names  # duckstring ui
 
 
 def test_an_author_installs_little_and_can_write_check_and_hear_what_is_missing(wheel, tmp_path):

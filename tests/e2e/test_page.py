@@ -1,0 +1,103 @@
+"""The web page's server in front of a real Catchment: what its views ask for, and what they do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.e2e.drive import until
+
+CODE = """
+@ripple
+def load(pond):
+    print("loading")
+    hold(pond)
+    pond.write_table("made", "SELECT range AS n, 'a' || range AS name FROM range(3)")
+
+@ripple(parents=[load])
+def check(pond):
+    if not (Path(os.environ["LEDGER"]) / "shown.mended").exists():
+        raise ValueError("<b>no</b> rows")
+"""
+
+
+@pytest.fixture
+def page(local_catchment) -> Iterator[httpx.Client]:
+    """`duckstring ui`, as a process of its own."""
+    command = [sys.executable, "-m", "duckstring_cli.main", "ui", "--json", "-c"]
+    process = subprocess.Popen(
+        [*command, local_catchment.name], stdout=subprocess.PIPE, text=True, env={**os.environ}
+    )
+    assert process.stdout
+    told = ""
+    while not told.rstrip().endswith("}") and process.poll() is None:
+        told += process.stdout.readline()
+    address, _, token = json.loads(told)["address"].partition("/#token=")
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
+        yield client
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) in {0, 130}
+    process.stdout.close()
+
+
+@pytest.fixture
+def shown(driver, page):
+    """A Pond whose run fails, as the page sees it."""
+    driver.deploy(driver.pond("shown", CODE))
+    return driver
+
+
+def test_a_failure_is_watched_understood_and_cleared(shown, page):
+    assert '<div id="root">' in page.get("/pond/shown@1").text
+    first = page.get("/api/status").json()
+    (line,) = [one for one in first["answer"]["lines"] if one["line"] == "shown@1"]
+    assert line["status"] == "idle"
+    pulse = {"pond": "shown", "major": 1, "kind": "pulse"}
+    assert page.post("/api/trigger", json=pulse).status_code == 200
+    news = page.get("/api/status", params={"after": first["version"], "wait": 20}).json()
+    assert news["version"] != first["version"]
+    shown.let("shown", "go")
+    shown.wait_for("shown", "failed")
+
+    understands(page)
+    shown.let("shown", "mended")
+    clear = page.post("/api/control", json={"line": "shown@1", "verb": "clear"})
+    assert clear.status_code == 200
+    shown.wait_until("shown", lambda one: one["tables"], what="its table is published")
+    reads(page)
+    absent = page.post("/api/control", json={"line": "nobody@1", "verb": "kill"})
+    assert absent.status_code == 400
+    assert absent.json()["error"]["message"].startswith("No Pond 'nobody' in this Catchment")
+
+
+def understands(page):
+    told = page.get("/api/line/shown@1").json()
+    assert "<b>no</b> rows" in told["line"]["failure"]["message"]
+    assert told["tables"] is None
+    run = page.get("/api/run/shown@1/1").json()
+    assert [one["status"] for one in run["attempts"]] == ["success", "failed"]
+    assert "ValueError: <b>no</b> rows" in run["attempts"][1]["traceback"]
+    until(lambda: "loading" in logged(page), what="what it printed is in its log")
+
+
+def logged(page):
+    answer = page.get("/api/logs/shown@1/1", params={"ripple": "load"}).json()
+    return [one["text"] for one in answer["lines"]]
+
+
+def reads(page):
+    grid = page.get("/api/rows/shown@1/made").json()
+    assert grid["rows"] == [["0", "a0"], ["1", "a1"], ["2", "a2"]]
+    query = {"line": "shown@1", "sql": "SELECT sum(n) AS s FROM made", "limit": 5}
+    assert page.post("/api/query", json=query).json()["rows"] == [["3"]]
+    export = {"line": "shown@1", "sql": "SELECT name FROM made WHERE n = 2", "format": "csv"}
+    assert page.post("/api/export", json=export).text == "name\na2\n"
+    assert page.get("/api/doctor").status_code == 200
