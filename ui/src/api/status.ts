@@ -59,6 +59,7 @@ async function follow(): Promise<void> {
     try {
       await askOnce(controller.signal);
       failures = 0;
+      if (document.hidden) return pause();
       await sleep(PAUSE_MS);
     } catch (error) {
       if (controller.signal.aborted) return;

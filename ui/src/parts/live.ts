@@ -9,7 +9,7 @@ export interface Note {
   hint: string;
 }
 
-const DONE_MS = 8000;
+const STAYS_MS = { done: 8000, warning: 20_000 };
 let notes: Note[] = [];
 let next = 1;
 const listeners = new Set<() => void>();
@@ -23,7 +23,8 @@ export function tell(kind: Note["kind"], text: string, hint = ""): void {
   const note = { id: next, kind, text, hint };
   next += 1;
   set([...notes.slice(-3), note]);
-  if (kind === "done") setTimeout(() => dismiss(note.id), DONE_MS);
+  // A refusal stays until the reader has seen it.
+  if (kind !== "refused") setTimeout(() => dismiss(note.id), STAYS_MS[kind]);
 }
 
 export function dismiss(id: number): void {

@@ -28,7 +28,13 @@ export function Panel({ name }: { name: string }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
-    <aside className="panel" aria-label={`Pond ${name}`}>
+    <aside
+      className="panel" aria-label={`Pond ${name}`}
+      onKeyDown={(event) => {
+        const open = event.target instanceof Element && event.target.closest("dialog");
+        if (event.key === "Escape" && !open) go("/");
+      }}
+    >
       <div className="panel-head">
         <h1 ref={heading} tabIndex={-1}>
           {line ? <>{oneLine(line.pond, 60)}<small>@{line.major}</small></> : oneLine(name, 80)}
