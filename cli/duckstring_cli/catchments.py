@@ -64,8 +64,9 @@ class CatchmentNotFoundError(OperatorError):
 
     def __init__(self, name: str, *, known: list[str]) -> None:
         guess = nearest(name, known, " Did you mean {!r}?")
+        said = " (DUCKSTRING_CATCHMENT)" if os.environ.get("DUCKSTRING_CATCHMENT") == name else ""
         super().__init__(
-            f"No Catchment {name!r}; known: {', '.join(known) or 'none'}.{guess}",
+            f"No Catchment {name!r}{said}; known: {', '.join(known) or 'none'}.{guess}",
             hint=(
                 "See duckstring catchment list; make one with duckstring catchment init --name "
                 "NAME."

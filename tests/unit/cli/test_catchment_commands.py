@@ -76,7 +76,7 @@ def test_a_catchment_that_does_not_run_is_named_with_the_way_to_start_it(
     )
     assert run(capsys, "status", "-c", "dve")[2].startswith("error: No Catchment 'dve'")
     monkeypatch.setenv("DUCKSTRING_CATCHMENT", "elsewhere")
-    assert "No Catchment 'elsewhere'" in run(capsys, "runs")[2]
+    assert "No Catchment 'elsewhere' (DUCKSTRING_CATCHMENT)" in run(capsys, "runs")[2]
 
 
 @pytest.mark.usefixtures("stopped")
