@@ -49,6 +49,12 @@ test("a circle of Sources does not hang the plain layout", () => {
   expect(Object.keys(plainLayout({ key: "", boxes: [box("a"), box("b")], edges: [edge("a", "b"), edge("b", "a")] }))).toHaveLength(2);
 });
 
+test("an answer of an older Catchment, without newer fields, is still a graph", () => {
+  const lines = demo(NOW).map(({ older_tables, asleep, next, windows, ...old }) => old as never);
+  const graph = graphOf({ now: new Date(NOW).toISOString(), lines }, null);
+  expect(graph.byName.get("reports@1")).toMatchObject({ older_tables: [], asleep: false, windows: [] });
+});
+
 test("a line that has not changed stays the same object", () => {
   const first = world();
   const second = graphOf({ now: new Date(NOW).toISOString(), lines: demo(NOW) }, first);

@@ -22,7 +22,9 @@ function set(changed: Note[]): void {
 export function tell(kind: Note["kind"], text: string, hint = ""): void {
   const note = { id: next, kind, text, hint };
   next += 1;
-  set([...notes.slice(-3), note]);
+  // A refusal is never pushed out by what was done after it.
+  const others = notes.filter((each) => each.kind !== "refused").slice(-3);
+  set([...notes.filter((each) => each.kind === "refused" || others.includes(each)), note]);
   // A refusal stays until the reader has seen it.
   if (kind !== "refused") setTimeout(() => dismiss(note.id), STAYS_MS[kind]);
 }

@@ -1,6 +1,7 @@
 import { countsOf } from "../model/filters";
 import { STATES, type Graph } from "../model/lines";
 import { StateIcon } from "../parts/State";
+import { Batch } from "./Batch";
 import { setView, toggleState, useView } from "./view";
 
 const DIRECTIONS = [
@@ -48,6 +49,7 @@ export function Bar({ graph, selected, list }: { graph: Graph; selected: string 
           ))}
         </div>
       )}
+      {view.focus && <Batch graph={graph} focus={view.focus} />}
       {view.focus && (
         <button type="button" className="chip chip-clear" onClick={() => setView({ focus: null })}>
           {view.focus.direction === "up" ? "Sources of" : view.focus.direction === "down" ? "Sinks of" : "Lineage of"}{" "}

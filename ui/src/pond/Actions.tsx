@@ -59,7 +59,7 @@ export function Actions({ line }: { line: Line }) {
   const carryOut = async (verb: Verb, bound?: number): Promise<void> => {
     setAsking(null);
     setBusy(true);
-    await run(verb, line, bound);
+    await carryOutVerb(verb, line, bound);
     setBusy(false);
   };
   const press = (verb: Verb): void => {
@@ -111,33 +111,32 @@ export function Actions({ line }: { line: Line }) {
   );
 }
 
-async function run(verb: Verb, line: Line, bound?: number): Promise<void> {
+/** True if it was carried out. */
+export async function carryOutVerb(verb: Verb, line: Line, bound?: number): Promise<boolean> {
   const { pond, major } = line;
   switch (verb) {
     case "tap":
     case "pulse":
     case "wave":
     case "remove":
-      await act(`${line.line} ${DONE[verb] ?? ""}`, () => api.trigger({ pond, major, kind: verb }));
-      return;
+      return act(`${line.line} ${DONE[verb] ?? ""}`, () => api.trigger({ pond, major, kind: verb }));
     case "tide":
-      await act(`${line.line} has a Tide of ${exact(bound ?? 0)}.`, () =>
+      return act(`${line.line} has a Tide of ${exact(bound ?? 0)}.`, () =>
         api.trigger({ pond, major, kind: "tide", ...(bound === undefined ? {} : { bound }) }));
-      return;
     case "wake":
     case "force":
     case "sleep":
     case "kill":
     case "clear":
-      await act(`${line.line} ${DONE[verb] ?? ""}`, async () => {
+      return act(`${line.line} ${DONE[verb] ?? ""}`, async () => {
         const answer = await api.control({ line: line.line, verb });
         return {
           applied: answer.applied,
           warnings: [...answer.warnings, ...(answer.runs.length ? [`Stopped: ${answer.runs.join(", ")}.`] : [])],
         };
       });
-      return;
     default:
+      return false;
   }
 }
 

@@ -9,6 +9,7 @@ import { Notes } from "../parts/Notes";
 import { Pipeline } from "../pipeline/Pipeline";
 import { useRoute, type Route } from "../router";
 import { Expired } from "./Expired";
+import { Guarded } from "./Guarded";
 import { Header } from "./Header";
 
 const Runs = lazy(() => import("../runs/Runs"));
@@ -34,9 +35,11 @@ export function App() {
       <a className="skip" href="#main">Skip to the content</a>
       <Header view={route.view} />
       <main id="main" tabIndex={-1} className={`view view-${route.view}`}>
-        <Suspense fallback={<Loading what="the view" />}>
-          <View route={route} />
-        </Suspense>
+        <Guarded key={route.view}>
+          <Suspense fallback={<Loading what="the view" />}>
+            <View route={route} />
+          </Suspense>
+        </Guarded>
       </main>
       <Notes />
     </CatchmentContext>
