@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from duckstring.errors import OperatorError
@@ -23,12 +24,16 @@ from duckstring.model.answers import (
     TriggerAnswer,
     WindowAnswer,
 )
+from duckstring.model.foreign import json_text
+from duckstring.model.instants import to_text
 from duckstring_cli.attempt_logs import AttemptLogs
 from duckstring_cli.client import Client
 from duckstring_cli.errors import BadInputError, CatchmentRefusedError
+from duckstring_cli.moments import parse
 
 if TYPE_CHECKING:
     from duckstring_cli.catchments import Catchment
+    from duckstring_cli.logbook import Entry
 
 VERBS = ("wake", "force", "sleep", "kill", "clear")
 TRIGGERS = ("tap", "pulse", "wave", "tide", "remove")
@@ -127,12 +132,22 @@ def logs(client: Client, run: str, ripple: str | None, attempt: int | None) -> L
                 "at": entry.moment,
                 "ripple": row["ripple"],
                 "attempt": row["attempt"],
-                "text": "\n".join(filter(None, (entry.message, entry.trace))),
+                "text": _said(entry),
             }
             for entry, row in found
         ],
         "going": answer["run"]["status"] == "running",
     }
+
+
+def _said(entry: Entry) -> str:
+    """A line's message with its fields, and its traceback, which says the same as they do."""
+    fields = [] if entry.trace else [f"{name}={_brief(one)}" for name, one in entry.more.items()]
+    return "\n".join(filter(None, ("  ".join([entry.message, *fields]), entry.trace)))
+
+
+def _brief(value: object) -> str:
+    return str(value) if isinstance(value, str | int | float) else json_text(value)
 
 
 def trigger(client: Client, body: Body) -> TriggerAnswer:
@@ -174,13 +189,18 @@ def compute(client: Client, body: Body) -> ComputeAnswer:
 
 
 def window(client: Client, body: Body) -> WindowAnswer:
-    """A Window added or removed."""
+    """A Window added or removed. Its moments are as people write them: ``02:00``, a date."""
     pond, major = parsed_line(_text(body, "line"))
     action = _one_of(body, "action", ("add", "remove"))
     if action == "remove":
         return client.window(pond, action, major=major, name=_text(body, "name"))
     rule = {name: value for name, value in body.items() if name not in {"line", "action"}}
-    return client.window(pond, action, major=major, window=rule)
+    moments = {
+        name: to_text(parse(value, today=datetime.now(UTC) if name == "start" else None))
+        for name in ("start", "until")
+        if isinstance(value := rule.get(name), str)
+    }
+    return client.window(pond, action, major=major, window=rule | moments)
 
 
 def parsed_line(text: str) -> tuple[str, int]:

@@ -239,6 +239,20 @@ def test_a_bad_body_is_one_clear_line_and_asks_nobody(
     assert page.asked == []
 
 
+def test_a_windows_moments_are_as_people_write_them(page: Served) -> None:
+    page.answers = lambda _: {"line": "sales@1"}
+    rule = {"line": "sales@1", "action": "add", "name": "nightly", "every": 86400}
+    page.post("window", **rule, start="02:00", until="2040-12-31")
+    sent = page.asked[0]["window"]
+    assert sent["start"].endswith("T02:00:00.000000Z")
+    assert sent["until"] == "2040-12-31T00:00:00.000000Z"
+    page.asked.clear()
+    answer = page.post("window", **rule, start="soon")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == "'soon' is not a point in time."
+    assert page.asked == []
+
+
 @pytest.fixture
 def tables(page: Served, snapshot: dict[str, Any]) -> Served:
     page.answers = {"tables": snapshot}
