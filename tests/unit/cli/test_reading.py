@@ -15,6 +15,9 @@ import pytest
 
 from duckstring_cli import main
 from duckstring_cli.commands import query
+from tests.unit.cli.published_kit import published, s3, snapshot
+
+__all__ = ["published", "s3", "snapshot"]
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
