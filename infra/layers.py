@@ -215,6 +215,8 @@ def _kept(build: Path, name: str, inputs: list[str], make: Callable[[Path], None
             unfinished = Path(scratch) / path.name
             make(unfinished)
             unfinished.replace(path)
+    # The CDK copies it with its mode into the folder of a Catchment, which is its user's alone.
+    path.chmod(0o600)
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
     return Built(path=path, digest=digest, unpacked=unpacked)

@@ -85,7 +85,10 @@ def understands(page):
     run = page.get("/api/run/shown@1/1").json()
     assert [one["status"] for one in run["attempts"]] == ["success", "failed"]
     assert "ValueError: <b>no</b> rows" in run["attempts"][1]["traceback"]
-    until(lambda: "loading" in logged(page), what="what it printed is in its log")
+    until(
+        lambda: any(one.startswith("loading") for one in logged(page)),
+        what="what it printed is in its log",
+    )
 
 
 def logged(page):

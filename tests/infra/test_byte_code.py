@@ -64,3 +64,14 @@ def test_the_option_is_read():
     assert Config.read({}.get).bytecode is True
     with pytest.raises(OperatorError, match="bytecode"):
         Config.read({"bytecode": "maybe"}.get)
+
+
+def test_a_zip_is_its_users_alone_also_one_that_was_kept(tmp_path):
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "code.py").write_text("X = 1\n")
+    for _ in range(2):
+        target = Target("3.12", "host")
+        made = source_zip(package, prefix="", target=target, build=tmp_path / "build").path
+        assert made.stat().st_mode & 0o077 == 0
+        made.chmod(0o644)
