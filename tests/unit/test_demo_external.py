@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import duckdb
 import httpx
@@ -189,9 +190,13 @@ def test_two_runs_of_one_job_may_write_at_the_same_time(tmp_path: Path) -> None:
         def write_parquet(self, path: str, **_how: str) -> None:
             duckdb.sql(f"SELECT 1 FROM range({self.rows})").write_parquet(path)
             if self.rows == 3:
-                work.publish(Overtaken(2), "part", tmp_path)  # type: ignore[arg-type]
+                publish(2)
 
-    work.publish(Overtaken(3), "part", tmp_path)  # type: ignore[arg-type]
+    def publish(rows: int) -> None:
+        con: Any = Overtaken(rows)
+        work.publish(con, "part", tmp_path)
+
+    publish(3)
 
     assert duckdb.read_parquet(str(tmp_path / "part.parquet")).shape == (3, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["part.parquet"]

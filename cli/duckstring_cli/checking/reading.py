@@ -141,7 +141,7 @@ class _Module:
         reading: Reading,
         given: Mapping[str, ast.expr],
         done: set[int],
-        used: Container[int] = (),
+        used: Container[int],
     ) -> None:
         self._shown, self._reading, self._given = shown, reading, given
         self._done, self._used = done, used

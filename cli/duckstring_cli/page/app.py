@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -185,15 +187,17 @@ class _Page:
         if not isinstance(sql, str) or kind not in _TYPES:
             raise BadInputError("sql is a text, and format is csv or parquet.")
 
-        def made(on: grids.OnOpen) -> bytes:
-            snapshot = operations.tables(self._client, str(body.get("line")))
-            form = cast("grids.Format", kind)
-            with grids.exported(self._client, snapshot, sql, form, on) as path:
-                return path.read_bytes()
+        folder = ExitStack()
+        path = Path(folder.enter_context(TemporaryDirectory())) / f"rows.{kind}"
 
-        content = await self._interruptible(request, made)
-        named = {"content-disposition": f'attachment; filename="rows.{kind}"'}
-        return Response(content, media_type=_TYPES[str(kind)], headers=named)
+        def made(on: grids.OnOpen) -> None:
+            snapshot = operations.tables(self._client, str(body.get("line")))
+            grids.export(self._client, snapshot, sql, path, on)
+
+        with folder:  # it goes at once if something is wrong, and otherwise once it was sent
+            await self._interruptible(request, made)
+            sent = BackgroundTask(folder.pop_all().close)
+        return FileResponse(path, media_type=_TYPES[kind], filename=path.name, background=sent)
 
     async def _interruptible(
         self, request: Request, read: Callable[[grids.OnOpen], Found]
@@ -280,10 +284,10 @@ async def _refused(_request: Request, fault: Exception) -> Response:
     if not isinstance(fault, DuckstringError):
         raise fault
     kind = fault.type if isinstance(fault, CatchmentRefusedError) else type(fault).__name__
-    return error(kind, fault.message, fault.hint, status=_status(fault))
+    return error(kind, fault.message, fault.hint, status=_status_of(fault))
 
 
-def _status(fault: DuckstringError) -> int:
+def _status_of(fault: DuckstringError) -> int:
     if isinstance(fault, NotRunningError | TransientError):
         return 503
     if isinstance(fault, AccessError):

@@ -6,12 +6,11 @@ that bucket and nothing else: no file of this machine, no other address.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from duckstring.model.answers import TablesAnswer
 from duckstring.model.sql import literal, quoted
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MOST_ROWS = 10_000
-Format = Literal["csv", "parquet"]
 OnOpen = Callable[["DuckDBPyConnection"], None]
 
 
@@ -81,23 +79,17 @@ def of_select(client: Client, snapshot: TablesAnswer, select: str, limit: int, o
     }
 
 
-@contextmanager
-def exported(
-    client: Client, snapshot: TablesAnswer, sql: str, kind: Format, on: OnOpen
-) -> Iterator[Path]:
-    """All rows of one SELECT as a file, which is gone afterwards.
+def export(client: Client, snapshot: TablesAnswer, sql: str, target: Path, on: OnOpen) -> None:
+    """Write all rows of one SELECT to a file, in the format that its name ends in.
 
     Raises:
         BadInputError: it is not one SELECT, or DuckDB does not accept it.
         OperatorError: the tables' files cannot be read.
     """
     select = reading.one_select(sql)
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / f"{snapshot['line']}.{kind}"
-        with _opened(client, snapshot, select, on, folder) as con:
-            reading.ask(con, select, client.catchment, snapshot)
-            reading.save(con, select, target, client.catchment)
-        yield target
+    with _opened(client, snapshot, select, on, str(target.parent)) as con:
+        reading.ask(con, select, client.catchment, snapshot)
+        reading.save(con, select, target, client.catchment)
 
 
 @contextmanager

@@ -39,26 +39,22 @@ def _checkout() -> Path:
 
 
 @contextlib.contextmanager
-def listening(port: int | None, favourite: int | None = None) -> Iterator[socket.socket]:
-    """A socket on 127.0.0.1: on ``port``; without one on ``favourite`` if that is free, or on any.
+def listening(port: int | None) -> Iterator[socket.socket]:
+    """A socket on 127.0.0.1: on ``port``, or on any that is free.
 
     Raises:
         BadInputError: ``port`` is taken.
     """
-    for wanted in [port] if port else [favourite, 0] if favourite else [0]:
-        taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            taken.bind((HOST, wanted or 0))
-        except OSError:
-            taken.close()
-            continue
-        with taken:
-            yield taken
-        return
-    raise BadInputError(
-        f"Port {port} is taken by another program.", hint="Choose another --port, or leave it out."
-    )
+            taken.bind((HOST, port or 0))
+        except OSError as error:
+            raise BadInputError(
+                f"Port {port} cannot be used: {error.strerror}.",
+                hint="Choose another --port, or leave it out.",
+            ) from error
+        yield taken
 
 
 def serve(

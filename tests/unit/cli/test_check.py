@@ -389,6 +389,22 @@ def test_a_deploy_says_that_its_runs_would_fail_and_asks_where_somebody_is_there
     assert "deploy" in world.asked
 
 
+def test_who_may_not_read_the_tables_may_deploy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.published("shop@1", orders="SELECT 1 AS id, 2.5 AS amount, DATE '2030-01-01' AS day")
+    world.deployed(world.pond("shop", python=SHOP), "load")
+    world.tables["shop@1"]["orders"] = (
+        "s3://a-bucket-of-others/data/shop@1/orders/1-load-1-x.parquet"
+    )
+    world.pond("shop", python=BROKEN, version="1.1.0")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    world.asked.clear()
+    _, _, err = world.run("deploy", "shop")
+    assert "warning: What the deploy does to published tables was not checked: " in err
+    assert "deploy" in world.asked
+
+
 def test_versions_outlets_and_cycles_are_judged_as_a_deploy_does(world: World) -> None:
     world.line("old@1", version="1.0.0")
     world.line("end@1", kind="outlet")

@@ -6,6 +6,7 @@ import json
 import socket
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,8 @@ from tests.unit.page.page_kit import HELLO
 def at_once(monkeypatch: pytest.MonkeyPatch, files: Path, bench: Bench) -> Bench:
     """A server that ends as soon as it is ready."""
 
-    def serves(client, held, *, read_only, on_ready, page):  # type: ignore[no-untyped-def]
+    def serves(_client: object, held: socket.socket, **how: Any) -> None:
+        on_ready, read_only = how["on_ready"], how["read_only"]
         on_ready(f"http://127.0.0.1:{held.getsockname()[1]}/#token=a-secret{read_only:d}")
 
     monkeypatch.setattr(serve, "serve", serves)
@@ -73,7 +75,7 @@ def test_a_port_that_is_taken_is_one_line(at_once: Bench) -> None:
         said = at_once.run("ui", "--no-open", "--port", str(port))
     assert said[:2] == (2, "")
     assert said[2].splitlines() == [
-        f"error: Port {port} is taken by another program.",
+        f"error: Port {port} cannot be used: Address already in use.",
         "hint: Choose another --port, or leave it out.",
     ]
 

@@ -165,7 +165,7 @@ def is_stale(pond: LocalPond, inputs: Inputs) -> bool:
 
 
 def forget_made(pond: LocalPond) -> None:
-    """Forget what Puddles have made: there is no puddles.py any more."""
+    """Forget what Puddles have made, because puddles.py is gone."""
     if made := _made_by_puddles(pond):
         add_inputs(pond, {}, removed=frozenset(made), all_made=NEVER)
 

@@ -10,7 +10,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.errors import TransientError
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, KeysAndAttributesTypeDef
 
     Item = Mapping[str, AttributeValueTypeDef]
 
@@ -34,8 +34,8 @@ def _batch(clients: Clients, table: str, keys: Sequence[Mapping[str, Any]]) -> I
     """What DynamoDB could not answer is asked again."""
     wanted = keys
     for _ in range(_ROUNDS):
-        asked = {table: {"Keys": wanted, "ConsistentRead": True}}
-        answer = clients.dynamodb.batch_get_item(RequestItems=asked)  # type: ignore[arg-type]
+        asked: KeysAndAttributesTypeDef = {"Keys": wanted, "ConsistentRead": True}
+        answer = clients.dynamodb.batch_get_item(RequestItems={table: asked})
         yield from answer["Responses"].get(table, [])
         if not (left := answer.get("UnprocessedKeys", {}).get(table)):
             return
