@@ -15,7 +15,9 @@ const scripts = sizes.filter(([name]) => name.endsWith(".js"));
 const layout = sum(scripts.filter(([name]) => name.includes("elk")));
 const page = sum(scripts) - layout;
 for (const [name, kb] of sizes) console.log(`${kb.toFixed(1).padStart(8)} kB gzip  ${name}`);
-console.log(`page ${page.toFixed(1)} of ${PAGE_KB} kB, layout worker ${layout.toFixed(1)} of ${LAYOUT_KB} kB`);
+console.log(
+  `page ${page.toFixed(1)} of ${PAGE_KB} kB, layout worker ${layout.toFixed(1)} of ${LAYOUT_KB} kB`,
+);
 if (page > PAGE_KB || layout > LAYOUT_KB) {
   console.error("The JavaScript is larger than its budget.");
   process.exit(1);

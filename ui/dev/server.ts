@@ -62,7 +62,9 @@ class World {
       line.runs = [];
       line.demand = { pull: false, targets: [], woken: false, forced: false };
       line.staleness_seconds = (this.at - this.now()) / 1000;
-      line.ripples.forEach((ripple) => { ripple.status = "done"; });
+      line.ripples.forEach((ripple) => {
+        ripple.status = "done";
+      });
       this.changed();
     }, 9000);
   }
@@ -76,7 +78,12 @@ class World {
     else if (["failed", "blocked", "killed"].includes(line.status)) {
       line.demand.pull = true;
       this.changed();
-      return { line: line.line, epoch: iso(this.now()), applied: true, warnings: [`Kept: ${line.line} runs for it when it recovers.`] };
+      return {
+        line: line.line,
+        epoch: iso(this.now()),
+        applied: true,
+        warnings: [`Kept: ${line.line} runs for it when it recovers.`],
+      };
     } else this.run(line);
     this.changed();
     return { line: line.line, epoch: iso(this.now()), applied: true, warnings: [] };
@@ -97,7 +104,14 @@ class World {
       line.failure = null;
     } else this.run(line);
     this.changed();
-    return { lines: [line.line], applied: true, previous, status: line, runs: body["verb"] === "kill" ? stopped : [], warnings: [] };
+    return {
+      lines: [line.line],
+      applied: true,
+      previous,
+      status: line,
+      runs: body["verb"] === "kill" ? stopped : [],
+      warnings: [],
+    };
   }
 
   window(body: Record<string, unknown>): unknown {
@@ -106,40 +120,73 @@ class World {
     if (body["action"] === "add") {
       const start = this.now() + 3_600_000;
       line.windows.push({
-        name: String(body["name"]), start: String(body["start"]), every: Number(body["every"]), duration: Number(body["duration"]),
-        on: (body["on"] as string[] | undefined) ?? [], until: null, open: null,
-        next: { start: iso(start), end: iso(start + Number(body["duration"]) * 1000) }, carried_by: "schedule",
+        name: String(body["name"]),
+        start: String(body["start"]),
+        every: Number(body["every"]),
+        duration: Number(body["duration"]),
+        on: (body["on"] as string[] | undefined) ?? [],
+        until: null,
+        open: null,
+        next: { start: iso(start), end: iso(start + Number(body["duration"]) * 1000) },
+        carried_by: "schedule",
       });
     }
     this.changed();
-    return { line: line.line, now: iso(this.now()), windows: line.windows, ahead: null, applied: true };
+    return {
+      line: line.line,
+      now: iso(this.now()),
+      windows: line.windows,
+      ahead: null,
+      applied: true,
+    };
   }
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
-  return parts.length ? (JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>) : {};
+  return parts.length
+    ? (JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>)
+    : {};
 }
 
 async function answer(world: World, url: URL, body: Record<string, unknown>): Promise<unknown> {
-  const [, name, one = "", two = ""] = url.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  const [, name, one = "", two = ""] = url.pathname
+    .split("/")
+    .filter(Boolean)
+    .map(decodeURIComponent);
   const asked = url.searchParams;
   switch (name) {
     case "catchment":
-      return { name: "dev", kind: "local", where: "http://127.0.0.1:28660", version: "0.1.0", read_only: !!process.env["READ_ONLY"], can_act: true };
+      return {
+        name: "dev",
+        kind: "local",
+        where: "http://127.0.0.1:28660",
+        version: "0.1.0",
+        read_only: !!process.env["READ_ONLY"],
+        can_act: true,
+      };
     case "status": {
       const until = Date.now() + Number(asked.get("wait") ?? 0) * 1000;
-      while (asked.get("after") === String(world.version) && Date.now() < until) await new Promise((done) => setTimeout(done, 200));
-      return { version: String(world.version), answer: asked.get("after") === String(world.version) ? null : world.status() };
+      while (asked.get("after") === String(world.version) && Date.now() < until)
+        await new Promise((done) => setTimeout(done, 200));
+      return {
+        version: String(world.version),
+        answer: asked.get("after") === String(world.version) ? null : world.status(),
+      };
     }
     case "line": {
       const line = world.find(one);
       return { line, runs: runsOf([line], world.now()), tables: tablesOf(line), arrivals: [] };
     }
     case "runs": {
-      const rows = runsOf(world.lines, world.now()).filter((row) =>
-        (!asked.get("pond") || row.pond === asked.get("pond") || `${row.pond}@${row.major}` === asked.get("pond")) && (!asked.get("status") || row.status === asked.get("status")));
+      const rows = runsOf(world.lines, world.now()).filter(
+        (row) =>
+          (!asked.get("pond") ||
+            row.pond === asked.get("pond") ||
+            `${row.pond}@${row.major}` === asked.get("pond")) &&
+          (!asked.get("status") || row.status === asked.get("status")),
+      );
       return { runs: rows.slice(0, Number(asked.get("limit") ?? 50)) };
     }
     case "run":
@@ -148,19 +195,44 @@ async function answer(world: World, url: URL, body: Record<string, unknown>): Pr
       const row = runsOf([line], world.now()).find((each) => each.number === Number(two));
       if (!row) throw new Refused(`Run ${one}/${two} is not known.`);
       const run = runOf(line, row);
-      return name === "run" ? run : logsOf(run, asked.get("ripple"), asked.get("attempt") ? Number(asked.get("attempt")) : null);
+      return name === "run"
+        ? run
+        : logsOf(
+            run,
+            asked.get("ripple"),
+            asked.get("attempt") ? Number(asked.get("attempt")) : null,
+          );
     }
     case "rows":
       return grid(Number(asked.get("limit") ?? 200));
     case "query":
-      if (!/^\s*(select|from|with|describe)/i.test(String(body["sql"]))) throw new Refused(`Parser Error: syntax error at or near "${String(body["sql"]).split(/\s/)[0] ?? ""}"\nLINE 1: ${String(body["sql"])}\n        ^`);
+      if (!/^\s*(select|from|with|describe)/i.test(String(body["sql"])))
+        throw new Refused(
+          `Parser Error: syntax error at or near "${String(body["sql"]).split(/\s/)[0] ?? ""}"\nLINE 1: ${String(body["sql"])}\n        ^`,
+        );
       return grid(Number(body["limit"]));
     case "doctor":
-      return { now: iso(world.now()), lines: world.lines.length, runs: 2, looked_at: 2, findings: [
-        { kind: "alarm", line: "rates@1", since: iso(world.now() - 900_000), message: "rates@1 waits for an alarm that is 15 minutes late.", hint: "The sweep sends it again within five minutes." }] };
-    case "trigger": return world.trigger(body);
-    case "control": return world.control(body);
-    case "window": return world.window(body);
+      return {
+        now: iso(world.now()),
+        lines: world.lines.length,
+        runs: 2,
+        looked_at: 2,
+        findings: [
+          {
+            kind: "alarm",
+            line: "rates@1",
+            since: iso(world.now() - 900_000),
+            message: "rates@1 waits for an alarm that is 15 minutes late.",
+            hint: "The sweep sends it again within five minutes.",
+          },
+        ],
+      };
+    case "trigger":
+      return world.trigger(body);
+    case "control":
+      return world.control(body);
+    case "window":
+      return world.window(body);
     case "budgets": {
       const line = world.find(String(body["line"]));
       line.budgets = { ...line.budgets, ...(body as object) };
@@ -168,14 +240,21 @@ async function answer(world: World, url: URL, body: Record<string, unknown>): Pr
       return { line: line.line, ...line.budgets, failures: line.failures, applied: true };
     }
     case "compute": {
-      const ripple = world.find(String(body["line"])).ripples.find((each) => each.name === body["ripple"]);
+      const ripple = world
+        .find(String(body["line"]))
+        .ripples.find((each) => each.name === body["ripple"]);
       if (ripple) {
         ripple.runs_on = body["place"] === "task" ? "task" : "lambda";
         ripple.task_mib = Number(body["memory_mib"] ?? 0);
         ripple.decided_by = body["place"] === "auto" ? "default" : "operator";
       }
       world.changed();
-      return { line: body["line"], function: { memory_mib: 2048, seconds: 900 }, ripples: [], applied: true };
+      return {
+        line: body["line"],
+        function: { memory_mib: 2048, seconds: 900 },
+        ripples: [],
+        applied: true,
+      };
     }
     default:
       throw new Refused(`There is no /api/${name ?? ""}.`);
@@ -183,13 +262,18 @@ async function answer(world: World, url: URL, body: Record<string, unknown>): Pr
 }
 
 function handler(world: World) {
-  return async (request: IncomingMessage, response: ServerResponse, next: () => void): Promise<void> => {
+  return async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    next: () => void,
+  ): Promise<void> => {
     const url = new URL(request.url ?? "/", "http://localhost");
     if (!url.pathname.startsWith("/api/")) return next();
     const send = (status: number, value: unknown): void => {
       response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(value));
     };
-    if (request.headers.authorization !== `Bearer ${TOKEN}`) return send(401, { error: { type: "Unauthorized", message: "Wrong token.", hint: "" } });
+    if (request.headers.authorization !== `Bearer ${TOKEN}`)
+      return send(401, { error: { type: "Unauthorized", message: "Wrong token.", hint: "" } });
     try {
       const body = await bodyOf(request);
       if (url.pathname === "/api/export") {
@@ -198,7 +282,13 @@ function handler(world: World) {
       }
       send(200, await answer(world, url, body));
     } catch (error) {
-      send(400, { error: { type: "BadInputError", message: (error as Error).message, hint: error instanceof Refused ? "See docs/operate.md." : "" } });
+      send(400, {
+        error: {
+          type: "BadInputError",
+          message: (error as Error).message,
+          hint: error instanceof Refused ? "See docs/operate.md." : "",
+        },
+      });
     }
   };
 }

@@ -26,26 +26,56 @@ export function synthetic(count: number, now: number): LineStatus[] {
     if (!inDomain) layers = Array.from({ length: LAYERS }, () => []);
     const layer = Math.floor((inDomain / DOMAIN) * LAYERS);
     const name = `pond_${String(at).padStart(3, "0")}`;
-    const above = layer ? layers[layer - 1] ?? [] : [];
-    const near = (): string => above[Math.min(above.length - 1, Math.max(0, Math.floor(((inDomain % 7) / 7) * above.length + dice() * 2 - 1)))] ?? "";
-    const sources = layer ? [...new Set([near(), ...(dice() < 0.5 ? [near()] : []), ...(dice() < CROSSING && at > DOMAIN ? [pick(lines.map((each) => each.line))] : [])])] : [];
+    const above = layer ? (layers[layer - 1] ?? []) : [];
+    const near = (): string =>
+      above[
+        Math.min(
+          above.length - 1,
+          Math.max(0, Math.floor(((inDomain % 7) / 7) * above.length + dice() * 2 - 1)),
+        )
+      ] ?? "";
+    const sources = layer
+      ? [
+          ...new Set([
+            near(),
+            ...(dice() < 0.5 ? [near()] : []),
+            ...(dice() < CROSSING && at > DOMAIN ? [pick(lines.map((each) => each.line))] : []),
+          ]),
+        ]
+      : [];
     layers[layer]?.push(`${name}@1`);
     const roll = dice();
-    const status: LineStatusWord = roll < 0.01 ? "failed" : roll < 0.06 ? "running" : roll < 0.1 ? "waiting" : "idle";
-    const made = line({
-      name, status, age: Math.floor(dice() * 90_000), sources,
-      ripples: Array.from({ length: 1 + Math.floor(dice() * 5) }, (_, index) => `step_${index}`),
-      trigger: dice() < 0.1 ? { kind: "tide", bound: 86_400 } : null,
-      reason: status === "waiting" ? "waits for its Sources" : "",
-    }, now);
+    const status: LineStatusWord =
+      roll < 0.01 ? "failed" : roll < 0.06 ? "running" : roll < 0.1 ? "waiting" : "idle";
+    const made = line(
+      {
+        name,
+        status,
+        age: Math.floor(dice() * 90_000),
+        sources,
+        ripples: Array.from({ length: 1 + Math.floor(dice() * 5) }, (_, index) => `step_${index}`),
+        trigger: dice() < 0.1 ? { kind: "tide", bound: 86_400 } : null,
+        reason: status === "waiting" ? "waits for its Sources" : "",
+      },
+      now,
+    );
     if (status === "running") startRun(made, now - 5000);
     if (status === "waiting") made.demand.pull = true;
-    if (status === "failed") made.failure = { run: `${name}@1/42`, ripple: "step_0", attempt: 1, error: "ValueError", message: "no rows" };
+    if (status === "failed")
+      made.failure = {
+        run: `${name}@1/42`,
+        ripple: "step_0",
+        attempt: 1,
+        error: "ValueError",
+        message: "no rows",
+      };
     lines.push(made);
   }
   const by = new Map(lines.map((each) => [each.line, each]));
   for (const each of lines) {
-    const down = each.sources.find((source) => ["failed", "blocked"].includes(by.get(source.line)?.status ?? ""));
+    const down = each.sources.find((source) =>
+      ["failed", "blocked"].includes(by.get(source.line)?.status ?? ""),
+    );
     if (down && each.status === "idle") {
       each.status = "blocked";
       each.reason = `blocked by ${down.line}`;

@@ -55,7 +55,10 @@ export function runPath(run: string): string {
 }
 
 export const dataPath = (line?: string | null, table?: string | null): string =>
-  ["/data", line, table].filter((part) => !!part).map((part, at) => (at ? segment(part ?? "") : part)).join("/");
+  ["/data", line, table]
+    .filter((part) => !!part)
+    .map((part, at) => (at ? segment(part ?? "") : part))
+    .join("/");
 
 const listeners = new Set<() => void>();
 

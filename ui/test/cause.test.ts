@@ -23,7 +23,9 @@ test("optional Sources are not to blame", () => {
     line({ name: "c", status: "blocked", sources: ["a@1?", "b@1"] }, NOW),
   ];
   connect(lines);
-  expect(rootCause(graphOf({ now: new Date(NOW).toISOString(), lines }, null), "c@1").roots).toEqual(["b@1"]);
+  expect(
+    rootCause(graphOf({ now: new Date(NOW).toISOString(), lines }, null), "c@1").roots,
+  ).toEqual(["b@1"]);
 });
 
 test("several roots are all found, once each, through a diamond", () => {
@@ -44,9 +46,19 @@ test("if the Sources do not say it yet, the reason names the root", () => {
   const lines = [
     line({ name: "far", status: "failed" }, NOW),
     line({ name: "mid", sources: ["far@1"] }, NOW),
-    line({ name: "end", status: "blocked", sources: ["mid@1"], reason: "blocked by far@1 (failed: no rows)" }, NOW),
+    line(
+      {
+        name: "end",
+        status: "blocked",
+        sources: ["mid@1"],
+        reason: "blocked by far@1 (failed: no rows)",
+      },
+      NOW,
+    ),
   ];
-  expect(rootCause(graphOf({ now: new Date(NOW).toISOString(), lines }, null), "end@1").roots).toEqual(["far@1"]);
+  expect(
+    rootCause(graphOf({ now: new Date(NOW).toISOString(), lines }, null), "end@1").roots,
+  ).toEqual(["far@1"]);
 });
 
 test("a line that is well has no cause", () => {
@@ -56,7 +68,11 @@ test("a line that is well has no cause", () => {
 
 test("the lineage has both sides", () => {
   const graph = world();
-  expect([...lineage(graph, "sales@2", "up")].sort()).toEqual(["products@1", "sales@2", "transactions@1"]);
+  expect([...lineage(graph, "sales@2", "up")].sort()).toEqual([
+    "products@1",
+    "sales@2",
+    "transactions@1",
+  ]);
   expect([...lineage(graph, "sales@2", "down")].sort()).toEqual(["pricing@1", "sales@2"]);
   expect(lineage(graph, "sales@2", "both").size).toBe(4);
 });

@@ -21,13 +21,17 @@ test("a new Pond, a new edge and an expanded Pond change it", () => {
   expect(layoutInput(graph, NONE, new Set(["sales@1", "reports@1"])).boxes).toHaveLength(2);
   const lines = demo(NOW);
   lines.pop();
-  expect(layoutInput(graphOf({ now: new Date(NOW).toISOString(), lines }, null), NONE, null).key).not.toBe(key);
+  expect(
+    layoutInput(graphOf({ now: new Date(NOW).toISOString(), lines }, null), NONE, null).key,
+  ).not.toBe(key);
 });
 
 test("edges to lines that are not shown are left out", () => {
   const input = layoutInput(world(), NONE, new Set(["sales@1", "reports@1"]));
   expect(input.edges.map((edge) => edge.id)).toEqual(["sales@1>reports@1"]);
-  expect(elkGraph(input).edges).toEqual([{ id: "sales@1>reports@1", sources: ["sales@1"], targets: ["reports@1"] }]);
+  expect(elkGraph(input).edges).toEqual([
+    { id: "sales@1>reports@1", sources: ["sales@1"], targets: ["reports@1"] },
+  ]);
 });
 
 test("an expanded Pond has room for each Ripple", () => {
@@ -45,14 +49,31 @@ test("the plain layout puts each Source left of its Sinks, and nothing on top of
 
 test("a circle of Sources does not hang the plain layout", () => {
   const box = (id: string) => ({ id, width: 1, height: 1 });
-  const edge = (source: string, sink: string) => ({ id: `${source}>${sink}`, source, sink, optional: false });
-  expect(Object.keys(plainLayout({ key: "", boxes: [box("a"), box("b")], edges: [edge("a", "b"), edge("b", "a")] }))).toHaveLength(2);
+  const edge = (source: string, sink: string) => ({
+    id: `${source}>${sink}`,
+    source,
+    sink,
+    optional: false,
+  });
+  expect(
+    Object.keys(
+      plainLayout({
+        key: "",
+        boxes: [box("a"), box("b")],
+        edges: [edge("a", "b"), edge("b", "a")],
+      }),
+    ),
+  ).toHaveLength(2);
 });
 
 test("an answer of an older Catchment, without newer fields, is still a graph", () => {
   const lines = demo(NOW).map(({ older_tables, asleep, next, windows, ...old }) => old as never);
   const graph = graphOf({ now: new Date(NOW).toISOString(), lines }, null);
-  expect(graph.byName.get("reports@1")).toMatchObject({ older_tables: [], asleep: false, windows: [] });
+  expect(graph.byName.get("reports@1")).toMatchObject({
+    older_tables: [],
+    asleep: false,
+    windows: [],
+  });
 });
 
 test("a line that has not changed stays the same object", () => {
@@ -62,5 +83,7 @@ test("a line that has not changed stays the same object", () => {
   const lines = demo(NOW);
   lines[0]!.status = "idle";
   const third = graphOf({ now: new Date(NOW).toISOString(), lines }, second);
-  expect(third.lines.filter((line) => line !== second.byName.get(line.line)).map((line) => line.line)).toEqual([lines[0]!.line]);
+  expect(
+    third.lines.filter((line) => line !== second.byName.get(line.line)).map((line) => line.line),
+  ).toEqual([lines[0]!.line]);
 });

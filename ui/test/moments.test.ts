@@ -1,11 +1,29 @@
 import { expect, test } from "vitest";
-import { brief, countdown, duration, exact, instant, localTime, took, utcTime } from "../src/model/moments";
+import {
+  brief,
+  countdown,
+  duration,
+  exact,
+  instant,
+  localTime,
+  took,
+  utcTime,
+} from "../src/model/moments";
 
 const AT = Date.parse("2030-01-02T02:03:04Z");
 
 test("an age has two units at most", () => {
   expect([0, 59.9, 60, 125, 3599, 3600, 11_520, 86_400, 187_200, 40 * 86_400].map(brief)).toEqual([
-    "0s", "59s", "1m", "2m 5s", "59m", "1h", "3h 12m", "1d", "2d 4h", "40d",
+    "0s",
+    "59s",
+    "1m",
+    "2m 5s",
+    "59m",
+    "1h",
+    "3h 12m",
+    "1d",
+    "2d 4h",
+    "40d",
   ]);
   expect(brief(-5)).toBe("0s");
 });
@@ -24,8 +42,18 @@ test("a countdown counts to both sides", () => {
 });
 
 test("durations are read and written", () => {
-  expect(["1d", "90m", "1h30m", " 2 h ", "15s", "1.5h"].map(duration)).toEqual([86_400, 5400, 5400, 7200, 15, 5400]);
-  expect(["", "1", "d", "-1d", "1y", "0s", "1d x"].map(duration)).toEqual([null, null, null, null, null, null, null]);
+  expect(["1d", "90m", "1h30m", " 2 h ", "15s", "1.5h"].map(duration)).toEqual([
+    86_400, 5400, 5400, 7200, 15, 5400,
+  ]);
+  expect(["", "1", "d", "-1d", "1y", "0s", "1d x"].map(duration)).toEqual([
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+  ]);
   expect([86_400, 5400, 900, 61, 0].map(exact)).toEqual(["1d", "90m", "15m", "61s", "0s"]);
   expect([0, 0.42, 3.14, 75].map(took)).toEqual(["0s", "0.42s", "3.1s", "1m 15s"]);
 });

@@ -13,7 +13,15 @@ test("each address is one view", () => {
 });
 
 test("what makes no sense is not found", () => {
-  for (const path of ["/nowhere", "/run/sales@1", "/run/sales@1/x", "/pond", "/pond/a/b", "/runs/x", "/data/a/b/c"]) {
+  for (const path of [
+    "/nowhere",
+    "/run/sales@1",
+    "/run/sales@1/x",
+    "/pond",
+    "/pond/a/b",
+    "/runs/x",
+    "/data/a/b/c",
+  ]) {
     expect(parse(path)).toEqual({ view: "unknown" });
   }
   expect(parse("/pond/%E0%A4%A")).toEqual({ view: "pipeline", line: "%E0%A4%A" });

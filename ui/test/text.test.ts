@@ -27,7 +27,9 @@ describe("texts of others", () => {
   });
 
   test("only http and https become links", () => {
-    const parts = segments("javascript:alert(1) data:text/html,x file:///etc/passwd ftp://x https://a.example/b");
+    const parts = segments(
+      "javascript:alert(1) data:text/html,x file:///etc/passwd ftp://x https://a.example/b",
+    );
     expect(parts.filter((part) => part.href)).toEqual([
       { text: "https://a.example/b", href: "https://a.example/b" },
     ]);
@@ -38,12 +40,19 @@ describe("texts of others", () => {
     expect(links("see https://a.example/x?y=1&z=2.")).toEqual(["https://a.example/x?y=1&z=2"]);
     expect(links("(https://a.example/x)")).toEqual(["https://a.example/x"]);
     expect(links("https://a.example/x_(y)")).toEqual(["https://a.example/x_(y)"]);
-    expect(links("'https://a.example/x' \"http://b.example\"")).toEqual(["https://a.example/x", "http://b.example"]);
+    expect(links("'https://a.example/x' \"http://b.example\"")).toEqual([
+      "https://a.example/x",
+      "http://b.example",
+    ]);
   });
 
   test("the segments together are the whole text", () => {
     const text = "a https://x.example/b\nhttps://y.example, c \u0000 https://";
-    expect(segments(text).map((part) => part.text).join("")).toBe(visible(text));
+    expect(
+      segments(text)
+        .map((part) => part.text)
+        .join(""),
+    ).toBe(visible(text));
   });
 
   test("an address is not followed beyond an invisible character", () => {

@@ -7,14 +7,20 @@ import { NOW } from "./help";
 const lines = demo(NOW);
 const answerOf = (run: string) => {
   const line = lines.find((each) => run.startsWith(each.line))!;
-  return runOf(line, runsOf([line], NOW).find((each) => each.run === run)!);
+  return runOf(
+    line,
+    runsOf([line], NOW).find((each) => each.run === run)!,
+  );
 };
 
 test("each Ripple is a row, and each attempt a bar inside the picture", () => {
   const answer = answerOf("attribution@1/41");
   const picture = timeline(answer.run, answer.attempts, NOW);
   expect(picture.rows.map((row) => [row.ripple, row.bars.length])).toEqual([
-    ["touches", 1], ["train_model", 2], ["scores", 1], ["export", 1],
+    ["touches", 1],
+    ["train_model", 2],
+    ["scores", 1],
+    ["export", 1],
   ]);
   for (const bar of picture.rows.flatMap((row) => row.bars)) {
     expect(bar.left).toBeGreaterThanOrEqual(0);
@@ -29,7 +35,9 @@ test("what goes on reaches to now, and what has not begun has no bar", () => {
   const picture = timeline(going.run, going.attempts, NOW);
   expect(picture.rows.at(-1)?.bars.at(-1)).toMatchObject({ going: true, to: NOW });
   const failed = answerOf("transactions@1/42");
-  expect(timeline(failed.run, failed.attempts, NOW).rows.map((row) => row.bars.length)).toEqual([2, 0]);
+  expect(timeline(failed.run, failed.attempts, NOW).rows.map((row) => row.bars.length)).toEqual([
+    2, 0,
+  ]);
 });
 
 test("a run without attempts is a picture without rows", () => {

@@ -16,7 +16,9 @@ const MAY = { canAct: true, readOnly: false };
 describe("filters", () => {
   test("no state chosen dims nothing", () => {
     expect(bright(graph, { states: new Set(), focus: null })).toBeNull();
-    expect(bright(graph, { states: new Set(["failed"]), focus: null })).toEqual(new Set(["transactions@1"]));
+    expect(bright(graph, { states: new Set(["failed"]), focus: null })).toEqual(
+      new Set(["transactions@1"]),
+    );
     expect(countsOf(graph).get("blocked")).toBe(3);
   });
   test("a focus on a line that is gone shows all", () => {
@@ -29,9 +31,18 @@ describe("search", () => {
   const tables = new Map([["sales@1", ["order lines"]]]);
   test("finds Ponds, Ripples, runs and tables", () => {
     expect(find(graph, tables, "sales").map((hit) => hit.name)).toContain("sales@2");
-    expect(find(graph, tables, "board")[0]).toMatchObject({ kind: "Ripple", path: "/pond/reports%401" });
-    expect(find(graph, tables, "order l")[0]).toMatchObject({ kind: "Table", path: "/data/sales%401/order%20lines" });
-    expect(find(graph, tables, "sales@1/7")[0]).toMatchObject({ kind: "Run", path: "/run/sales@1/7" });
+    expect(find(graph, tables, "board")[0]).toMatchObject({
+      kind: "Ripple",
+      path: "/pond/reports%401",
+    });
+    expect(find(graph, tables, "order l")[0]).toMatchObject({
+      kind: "Table",
+      path: "/data/sales%401/order%20lines",
+    });
+    expect(find(graph, tables, "sales@1/7")[0]).toMatchObject({
+      kind: "Run",
+      path: "/run/sales@1/7",
+    });
   });
   test("what is closest comes first, and nothing finds nothing", () => {
     expect(find(graph, tables, "rates")[0]?.name).toBe("rates");
@@ -48,7 +59,9 @@ describe("demand", () => {
     expect(traffic(by("attribution@1"), by("audience@1"))).toEqual({ demand: null, data: false });
   });
   test("is said in words", () => {
-    expect(demandWords({ pull: true, targets: ["a", "b"], woken: true, forced: false })).toBe("a pull, 2 pushes and a wake");
+    expect(demandWords({ pull: true, targets: ["a", "b"], woken: true, forced: false })).toBe(
+      "a pull, 2 pushes and a wake",
+    );
     expect(demandWords({ pull: false, targets: [], woken: false, forced: false })).toBe("");
   });
 });
@@ -56,8 +69,12 @@ describe("demand", () => {
 describe("sentences", () => {
   test("say why, whatever the state", () => {
     expect(sentences(by("reports@1"), NOW)[0]).toMatch(/^Blocked by transactions@1/);
-    expect(sentences(by("transactions@1"), NOW).join(" ")).toMatch(/Ripple fetch failed in transactions@1\/42 at attempt 2: HTTPError.*It is tried again in 12m/);
-    expect(sentences(by("attribution@1"), NOW)[0]).toMatch(/works on train_model \(for 38s, a task of 16 GB\). 1 of 4/);
+    expect(sentences(by("transactions@1"), NOW).join(" ")).toMatch(
+      /Ripple fetch failed in transactions@1\/42 at attempt 2: HTTPError.*It is tried again in 12m/,
+    );
+    expect(sentences(by("attribution@1"), NOW)[0]).toMatch(
+      /works on train_model \(for 38s, a task of 16 GB\). 1 of 4/,
+    );
     expect(sentences(by("archive@1"), NOW)[0]).toMatch(/operator killed it/);
     expect(sentences(by("audience@1"), NOW)).toContain("Its Tide of 15m is reached in 10m.");
     expect(sentences(by("products@1"), NOW)[0]).toBe("Nothing is wanted of it. It rests.");
@@ -71,7 +88,9 @@ describe("sentences", () => {
 describe("actions", () => {
   test("say why they are not allowed", () => {
     expect(refusal("tap", by("sales@1"), { canAct: true, readOnly: true })).toMatch(/read-only/);
-    expect(refusal("tap", by("sales@1"), { canAct: false, readOnly: false })).toMatch(/credentials/);
+    expect(refusal("tap", by("sales@1"), { canAct: false, readOnly: false })).toMatch(
+      /credentials/,
+    );
     expect(refusal("tap", by("tickets@1"), MAY)).toMatch(/Not deployed/);
     expect(refusal("clear", by("audience@1"), MAY)).toMatch(/Nothing to clear/);
     expect(refusal("clear", by("transactions@1"), MAY)).toBe("");
@@ -86,22 +105,44 @@ describe("actions", () => {
 
 describe("Windows", () => {
   const rule: WindowTold = {
-    name: "w", start: "", every: 86_400, duration: 3600, on: ["mon", "wed"], until: null, open: null,
-    next: { start: "2030-01-07T02:00:00Z", end: "2030-01-07T03:00:00Z" }, carried_by: "schedule",
+    name: "w",
+    start: "",
+    every: 86_400,
+    duration: 3600,
+    on: ["mon", "wed"],
+    until: null,
+    open: null,
+    next: { start: "2030-01-07T02:00:00Z", end: "2030-01-07T03:00:00Z" },
+    carried_by: "schedule",
   };
   test("weekdays and the end of a rule are kept", () => {
-    const starts = (window: WindowTold) => openings("a@1", window, Date.parse("2030-01-20T00:00:00Z")).map((each) => new Date(each.start).toISOString().slice(0, 10));
+    const starts = (window: WindowTold) =>
+      openings("a@1", window, Date.parse("2030-01-20T00:00:00Z")).map((each) =>
+        new Date(each.start).toISOString().slice(0, 10),
+      );
     expect(starts(rule)).toEqual(["2030-01-07", "2030-01-09", "2030-01-14", "2030-01-16"]);
-    expect(starts({ ...rule, until: "2030-01-10T00:00:00Z" })).toEqual(["2030-01-07", "2030-01-09"]);
+    expect(starts({ ...rule, until: "2030-01-10T00:00:00Z" })).toEqual([
+      "2030-01-07",
+      "2030-01-09",
+    ]);
     expect(starts({ ...rule, next: null })).toEqual([]);
   });
   test("an open Window counts to its end", () => {
     const open = { start: "2030-01-02T11:00:00Z", end: "2030-01-02T13:00:00Z" };
-    expect(nextOpening([rule, { ...rule, name: "o", open }])).toEqual({ name: "o", at: Date.parse(open.end), open: true });
+    expect(nextOpening([rule, { ...rule, name: "o", open }])).toEqual({
+      name: "o",
+      at: Date.parse(open.end),
+      open: true,
+    });
     expect(nextOpening([])).toBeNull();
   });
   test("everything that comes is on one line, soonest first", () => {
     const coming = ahead(graph, NOW + 86_400_000);
-    expect(coming.map((each) => each.line)).toEqual(["reports@1", "audience@1", "transactions@1", "rates@1"]);
+    expect(coming.map((each) => each.line)).toEqual([
+      "reports@1",
+      "audience@1",
+      "transactions@1",
+      "rates@1",
+    ]);
   });
 });

@@ -1,11 +1,26 @@
 // Requests to the page's own server. Nothing here goes to another origin.
 
 import type {
-  BudgetAnswer, ComputeAnswer, ControlAnswer, DoctorAnswer, Fault, RunAnswer, RunsAnswer,
-  TriggerAnswer, WindowAnswer,
+  BudgetAnswer,
+  ComputeAnswer,
+  ControlAnswer,
+  DoctorAnswer,
+  Fault,
+  RunAnswer,
+  RunsAnswer,
+  TriggerAnswer,
+  WindowAnswer,
 } from "../answers";
 import type {
-  BudgetChange, Catchment, ComputeChange, Control, Grid, LineDetail, Logs, StatusUpdate, Trigger,
+  BudgetChange,
+  Catchment,
+  ComputeChange,
+  Control,
+  Grid,
+  LineDetail,
+  Logs,
+  StatusUpdate,
+  Trigger,
   WindowChange,
 } from "./shapes";
 import { renewToken, token } from "./token";
@@ -98,7 +113,9 @@ export const api = {
   run: (line: string, number: number, signal?: AbortSignal) =>
     get<RunAnswer>(`run/${part(line)}/${number}`, signal),
   logs: (
-    line: string, number: number, asked: { ripple?: string; attempt?: number },
+    line: string,
+    number: number,
+    asked: { ripple?: string; attempt?: number },
     signal?: AbortSignal,
   ) => get<Logs>(`logs/${part(line)}/${number}${query(asked)}`, signal),
   rows: (line: string, table: string, limit: number, signal?: AbortSignal) =>

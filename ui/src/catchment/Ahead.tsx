@@ -8,7 +8,11 @@ import { Link } from "../parts/Link";
 import { Countdown, Time } from "../parts/Time";
 import { pondPath } from "../router";
 
-const SPANS = [["6 h", 6], ["24 h", 24], ["7 d", 168]] as const;
+const SPANS = [
+  ["6 h", 6],
+  ["24 h", 24],
+  ["7 d", 168],
+] as const;
 const HOUR_MS = 3_600_000;
 const TICKS = 6;
 const MOST_ROWS = 40;
@@ -25,31 +29,60 @@ export function Ahead({ graph }: { graph: Graph }) {
     <>
       <div className="segments" role="group" aria-label="How far to look">
         {SPANS.map(([name, value]) => (
-          <button key={name} type="button" aria-pressed={hours === value} onClick={() => setHours(value)}>{name}</button>
+          <button
+            key={name}
+            type="button"
+            aria-pressed={hours === value}
+            onClick={() => setHours(value)}
+          >
+            {name}
+          </button>
         ))}
       </div>
-      {!coming.length && <p>Nothing is due in this time: no Window opens, and no Tide or retry is set.</p>}
+      {!coming.length && (
+        <p>Nothing is due in this time: no Window opens, and no Tide or retry is set.</p>
+      )}
       {coming.length > 0 && (
         <div className="ahead">
           <div className="gantt-axis" aria-hidden="true">
             {Array.from({ length: TICKS }, (_, at) => (
-              <span key={at} style={{ left: `${(at / TICKS) * 100}%` }}>{at ? `+${brief((hours * 3600 * at) / TICKS)}` : "now"}</span>
+              <span key={at} style={{ left: `${(at / TICKS) * 100}%` }}>
+                {at ? `+${brief((hours * 3600 * at) / TICKS)}` : "now"}
+              </span>
             ))}
           </div>
           {lines.map((line) => (
             <div key={line} className="gantt-row">
-              <Link className="gantt-name" to={pondPath(line)}>{oneLine(line, 48)}</Link>
+              <Link className="gantt-name" to={pondPath(line)}>
+                {oneLine(line, 48)}
+              </Link>
               <div className="gantt-bars">
-                {coming.filter((each) => each.line === line).map((each) => <Mark key={`${each.kind} ${each.what} ${each.from}`} each={each} now={now} until={until} />)}
+                {coming
+                  .filter((each) => each.line === line)
+                  .map((each) => (
+                    <Mark
+                      key={`${each.kind} ${each.what} ${each.from}`}
+                      each={each}
+                      now={now}
+                      until={until}
+                    />
+                  ))}
               </div>
             </div>
           ))}
           <ol className="soon">
             {coming.slice(0, 8).map((each) => (
               <li key={`${each.line} ${each.kind} ${each.what} ${each.from}`}>
-                <span className="soon-when"><Countdown to={each.from} /></span>
-                <span><Link to={pondPath(each.line)}>{oneLine(each.line, 48)}</Link>: {each.kind} {oneLine(each.what, 60)}</span>
-                <span className="under"><Time at={each.from} /></span>
+                <span className="soon-when">
+                  <Countdown to={each.from} />
+                </span>
+                <span>
+                  <Link to={pondPath(each.line)}>{oneLine(each.line, 48)}</Link>: {each.kind}{" "}
+                  {oneLine(each.what, 60)}
+                </span>
+                <span className="under">
+                  <Time at={each.from} />
+                </span>
               </li>
             ))}
           </ol>
@@ -66,7 +99,10 @@ function Mark({ each, now, until }: { each: Coming; now: number; until: number }
   const words = `${each.kind} ${oneLine(each.what, 60)}, ${countdown(each.from, now)}, ${localTime(each.from)} (${utcTime(each.from)})`;
   return (
     <span
-      className={`mark mark-${each.kind.toLowerCase()}`} role="img" aria-label={words} title={words}
+      className={`mark mark-${each.kind.toLowerCase()}`}
+      role="img"
+      aria-label={words}
+      title={words}
       style={{ left: `${left * 100}%`, ...(width ? { width: `${width * 100}%` } : {}) }}
     />
   );

@@ -23,17 +23,35 @@ export default function CatchmentView() {
     <div className="page">
       <div className="page-head">
         <h1>{catchment ? oneLine(catchment.name) : "Catchment"}</h1>
-        {catchment && <span>{catchment.kind === "aws" ? "in AWS" : "on this machine"}, {oneLine(catchment.where)}, version {oneLine(catchment.version)}</span>}
+        {catchment && (
+          <span>
+            {catchment.kind === "aws" ? "in AWS" : "on this machine"}, {oneLine(catchment.where)},
+            version {oneLine(catchment.version)}
+          </span>
+        )}
       </div>
       {!graph && <Loading what="the Catchment" />}
       {graph && (
         <div className="columns">
-          <section className="part" aria-label="Runs now"><h2>What runs now</h2><RunsNow graph={graph} /></section>
-          <section className="part" aria-label="Freshness"><h2>Freshness against Tides</h2><Tides graph={graph} /></section>
+          <section className="part" aria-label="Runs now">
+            <h2>What runs now</h2>
+            <RunsNow graph={graph} />
+          </section>
+          <section className="part" aria-label="Freshness">
+            <h2>Freshness against Tides</h2>
+            <Tides graph={graph} />
+          </section>
         </div>
       )}
-      {graph && <section className="part" aria-label="Ahead"><h2>Next openings and deadlines</h2><Ahead graph={graph} /></section>}
-      <section className="part" aria-label="Doctor"><Doctor /></section>
+      {graph && (
+        <section className="part" aria-label="Ahead">
+          <h2>Next openings and deadlines</h2>
+          <Ahead graph={graph} />
+        </section>
+      )}
+      <section className="part" aria-label="Doctor">
+        <Doctor />
+      </section>
     </div>
   );
 }
@@ -43,21 +61,31 @@ function RunsNow({ graph }: { graph: Graph }) {
   if (!busy.length) return <p>Nothing runs. An idle system costs next to nothing.</p>;
   return (
     <ul className="rows">
-      {busy.flatMap((line) => line.runs.map((run) => {
-        const working = run.ripples.filter((ripple) => ripple.status === "running" || ripple.status === "queued");
-        const done = run.ripples.filter((ripple) => ripple.status === "done").length;
-        return (
-          <li key={run.run}>
-            <StateIcon word="running" />
-            <span className="grow">
-              <Link to={runPath(run.run)}>{oneLine(run.run, 60)}</Link>
-              <span className="under">{working.map((ripple) => oneLine(ripple.name, 40)).join(", ") || "starting"}</span>
-            </span>
-            <span className="number">{done} of {run.ripples.length}</span>
-            <span className="number"><Age from={Date.parse(run.started)} /></span>
-          </li>
-        );
-      }))}
+      {busy.flatMap((line) =>
+        line.runs.map((run) => {
+          const working = run.ripples.filter(
+            (ripple) => ripple.status === "running" || ripple.status === "queued",
+          );
+          const done = run.ripples.filter((ripple) => ripple.status === "done").length;
+          return (
+            <li key={run.run}>
+              <StateIcon word="running" />
+              <span className="grow">
+                <Link to={runPath(run.run)}>{oneLine(run.run, 60)}</Link>
+                <span className="under">
+                  {working.map((ripple) => oneLine(ripple.name, 40)).join(", ") || "starting"}
+                </span>
+              </span>
+              <span className="number">
+                {done} of {run.ripples.length}
+              </span>
+              <span className="number">
+                <Age from={Date.parse(run.started)} />
+              </span>
+            </li>
+          );
+        }),
+      )}
     </ul>
   );
 }
@@ -65,11 +93,24 @@ function RunsNow({ graph }: { graph: Graph }) {
 /** Each line with a Tide: its age against the bound. The worst first. */
 function Tides({ graph }: { graph: Graph }) {
   const bound = graph.lines
-    .flatMap((line) => (line.trigger?.bound === undefined ? [] : [{ line, bound: line.trigger.bound }]))
-    .map((each) => ({ ...each, share: each.line.agedFrom === null ? Infinity : (graph.now - each.line.agedFrom) / 1000 / each.bound }))
+    .flatMap((line) =>
+      line.trigger?.bound === undefined ? [] : [{ line, bound: line.trigger.bound }],
+    )
+    .map((each) => ({
+      ...each,
+      share:
+        each.line.agedFrom === null
+          ? Infinity
+          : (graph.now - each.line.agedFrom) / 1000 / each.bound,
+    }))
     .sort((one, other) => other.share - one.share);
   if (!bound.length) {
-    return <p>No line has a Tide. A Tide keeps an Outlet no older than a bound: open an Outlet and set one.</p>;
+    return (
+      <p>
+        No line has a Tide. A Tide keeps an Outlet no older than a bound: open an Outlet and set
+        one.
+      </p>
+    );
   }
   return (
     <ul className="rows">
@@ -80,7 +121,9 @@ function Tides({ graph }: { graph: Graph }) {
             <Link to={pondPath(line.line)}>{oneLine(line.line, 60)}</Link>
             <Share from={line.agedFrom} bound={seconds} />
           </span>
-          <span className="number"><Age from={line.agedFrom} /> of {exact(seconds)}</span>
+          <span className="number">
+            <Age from={line.agedFrom} /> of {exact(seconds)}
+          </span>
         </li>
       ))}
     </ul>
@@ -88,7 +131,9 @@ function Tides({ graph }: { graph: Graph }) {
 }
 
 function Share({ from, bound }: { from: number | null; bound: number }) {
-  const share = useMoment((now) => (from === null ? 100 : Math.round(((now - from) / 1000 / bound) * 100)));
+  const share = useMoment((now) =>
+    from === null ? 100 : Math.round(((now - from) / 1000 / bound) * 100),
+  );
   const level = share > 100 ? "over" : share > 80 ? "near" : "well";
   return (
     <span className={`gauge gauge-${level}`} role="img" aria-label={`${share} % of its bound`}>
@@ -104,24 +149,39 @@ function Doctor() {
     <>
       <div className="part-head">
         <h2>Doctor</h2>
-        <button type="button" className="small" onClick={asked.again}>Look again</button>
+        <button type="button" className="small" onClick={asked.again}>
+          Look again
+        </button>
       </div>
       {asked.fault && <Refused fault={asked.fault} again={asked.again} />}
       {asked.loading && <Loading what="the doctor's findings" />}
       {asked.answer && (
         <p>
-          Looked at {plural(asked.answer.lines, "line")} and {asked.answer.looked_at} of {plural(asked.answer.runs, "run")} in flight, <Time at={asked.answer.now} />.
+          Looked at {plural(asked.answer.lines, "line")} and {asked.answer.looked_at} of{" "}
+          {plural(asked.answer.runs, "run")} in flight, <Time at={asked.answer.now} />.
         </p>
       )}
       {asked.answer && !findings.length && <Empty title="Nothing is wrong." />}
       {findings.map((finding) => (
         <article key={`${finding.kind} ${finding.line}`} className="finding">
           <p>
-            <b>{finding.kind}</b> · <Link to={pondPath(finding.line)}>{oneLine(finding.line, 60)}</Link>
-            {finding.since && <> · since <Time at={finding.since} /></>}
+            <b>{finding.kind}</b> ·{" "}
+            <Link to={pondPath(finding.line)}>{oneLine(finding.line, 60)}</Link>
+            {finding.since && (
+              <>
+                {" "}
+                · since <Time at={finding.since} />
+              </>
+            )}
           </p>
-          <p><Linked text={finding.message} /></p>
-          {finding.hint && <p className="hint"><Linked text={finding.hint} /></p>}
+          <p>
+            <Linked text={finding.message} />
+          </p>
+          {finding.hint && (
+            <p className="hint">
+              <Linked text={finding.hint} />
+            </p>
+          )}
         </article>
       ))}
     </>

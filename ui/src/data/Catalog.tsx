@@ -20,35 +20,60 @@ export function Catalog({ line, table }: { line: string | null; table: string | 
     const text = words.trim().toLowerCase();
     return (graph?.lines ?? [])
       .filter((each) => each.tables > 0)
-      .filter((each) => !text || each.line.includes(text) || each.ripples.some((ripple) => ripple.name.toLowerCase().includes(text)) || (seenTables().get(each.line) ?? []).some((name) => name.toLowerCase().includes(text)))
+      .filter(
+        (each) =>
+          !text ||
+          each.line.includes(text) ||
+          each.ripples.some((ripple) => ripple.name.toLowerCase().includes(text)) ||
+          (seenTables().get(each.line) ?? []).some((name) => name.toLowerCase().includes(text)),
+      )
       .sort((one, other) => (one.line < other.line ? -1 : 1));
   }, [graph, words]);
   return (
     <nav className="catalog" aria-label="Ponds and tables">
-      <input type="search" placeholder="Find a Pond or table" aria-label="Find a Pond or table" value={words} onChange={(event) => setWords(event.target.value)} />
+      <input
+        type="search"
+        placeholder="Find a Pond or table"
+        aria-label="Find a Pond or table"
+        value={words}
+        onChange={(event) => setWords(event.target.value)}
+      />
       {!graph && <Loading what="the catalog" />}
-      {graph && !lines.length && <p>{words ? "Nothing is called so." : "Nothing is published yet."}</p>}
+      {graph && !lines.length && (
+        <p>{words ? "Nothing is called so." : "Nothing is published yet."}</p>
+      )}
       <ul>
-        {graph && lines.map((each) => (
-          <li key={each.line}>
-            <Link to={dataPath(each.line)} aria-current={each.line === line && !table ? "page" : undefined} className="catalog-pond">
-              <span aria-hidden="true">{each.line === line ? "▾" : "▸"}</span>
-              <strong>{oneLine(shownName(each, graph), 60)}</strong>
-              <span>{each.tables}</span>
-            </Link>
-            {each.line === line && <Tables line={each} table={table} />}
-          </li>
-        ))}
+        {graph &&
+          lines.map((each) => (
+            <li key={each.line}>
+              <Link
+                to={dataPath(each.line)}
+                aria-current={each.line === line && !table ? "page" : undefined}
+                className="catalog-pond"
+              >
+                <span aria-hidden="true">{each.line === line ? "▾" : "▸"}</span>
+                <strong>{oneLine(shownName(each, graph), 60)}</strong>
+                <span>{each.tables}</span>
+              </Link>
+              {each.line === line && <Tables line={each} table={table} />}
+            </li>
+          ))}
       </ul>
     </nav>
   );
 }
 
 function Tables({ line, table }: { line: Line; table: string | null }) {
-  const asked = useAnswer(`tables ${line.line} ${line.end_f}`, (signal) => api.line(line.line, signal));
+  const asked = useAnswer(`tables ${line.line} ${line.end_f}`, (signal) =>
+    api.line(line.line, signal),
+  );
   const tables = asked.answer?.tables?.tables;
   useEffect(() => {
-    if (tables) rememberTables(line.line, tables.map((each) => each.table));
+    if (tables)
+      rememberTables(
+        line.line,
+        tables.map((each) => each.table),
+      );
   }, [line.line, tables]);
   if (asked.fault) return <Refused fault={asked.fault} again={asked.again} />;
   if (!asked.answer) return <Loading what="tables" />;
@@ -56,14 +81,20 @@ function Tables({ line, table }: { line: Line; table: string | null }) {
     <ul>
       {(tables ?? []).map((each) => (
         <li key={each.table}>
-          <Link to={dataPath(line.line, each.table)} aria-current={each.table === table ? "page" : undefined} className="catalog-table">
+          <Link
+            to={dataPath(line.line, each.table)}
+            aria-current={each.table === table ? "page" : undefined}
+            className="catalog-table"
+          >
             <span className="grow">{oneLine(each.table, 60)}</span>
             <span>{count(each.rows)} rows</span>
             <span>{size(each.bytes)}</span>
           </Link>
         </li>
       ))}
-      <li className="catalog-age">published, <Age from={line.agedFrom} /> old</li>
+      <li className="catalog-age">
+        published, <Age from={line.agedFrom} /> old
+      </li>
     </ul>
   );
 }

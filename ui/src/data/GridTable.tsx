@@ -27,7 +27,10 @@ export const GridTable = memo(function GridTable({ grid, label }: { grid: Grid; 
             {grid.rows.map((row, at) => (
               <tr key={at}>
                 {row.map((value, column) => (
-                  <td key={column} className={NUMBERS.test(grid.columns[column]?.type ?? "") ? "number" : ""}>
+                  <td
+                    key={column}
+                    className={NUMBERS.test(grid.columns[column]?.type ?? "") ? "number" : ""}
+                  >
                     <Cell value={value} />
                   </td>
                 ))}
@@ -37,7 +40,10 @@ export const GridTable = memo(function GridTable({ grid, label }: { grid: Grid; 
         </table>
       </div>
       <p className="under">
-        {grid.rows.length ? `${count(grid.rows.length)} rows${grid.more ? ", and there are more" : ""}` : "No rows"}, in {took(grid.seconds)}.
+        {grid.rows.length
+          ? `${count(grid.rows.length)} rows${grid.more ? ", and there are more" : ""}`
+          : "No rows"}
+        , in {took(grid.seconds)}.
       </p>
     </>
   );

@@ -38,25 +38,44 @@ export function Query({ line, table }: { line: string; table: string | null }) {
     <section className="part" aria-label="SQL">
       <h2>SQL over {oneLine(line, 60)}</h2>
       <textarea
-        value={sql} rows={Math.min(14, Math.max(3, sql.split("\n").length + 1))} spellCheck={false}
-        aria-label={`SQL over the tables of ${line}`} placeholder="SELECT count(*) FROM …"
-        onChange={(event) => setSql(event.target.value)} onKeyDown={press}
+        value={sql}
+        rows={Math.min(14, Math.max(3, sql.split("\n").length + 1))}
+        spellCheck={false}
+        aria-label={`SQL over the tables of ${line}`}
+        placeholder="SELECT count(*) FROM …"
+        onChange={(event) => setSql(event.target.value)}
+        onKeyDown={press}
       />
       <div className="buttons">
-        <button type="button" className="primary" disabled={!sql.trim() || outcome === "busy"} onClick={() => void run()}>
+        <button
+          type="button"
+          className="primary"
+          disabled={!sql.trim() || outcome === "busy"}
+          onClick={() => void run()}
+        >
           Run <kbd>Ctrl Enter</kbd>
         </button>
-        <button type="button" disabled={!sql.trim() || saving !== ""} onClick={() => void save("csv")}>
+        <button
+          type="button"
+          disabled={!sql.trim() || saving !== ""}
+          onClick={() => void save("csv")}
+        >
           {saving === "csv" ? "Saving …" : "CSV"}
         </button>
-        <button type="button" disabled={!sql.trim() || saving !== ""} onClick={() => void save("parquet")}>
+        <button
+          type="button"
+          disabled={!sql.trim() || saving !== ""}
+          onClick={() => void save("parquet")}
+        >
           {saving === "parquet" ? "Saving …" : "Parquet"}
         </button>
       </div>
       <div aria-live="polite">
         {outcome === "busy" && <Loading what="the result" />}
         {outcome && outcome !== "busy" && "fault" in outcome && <Refused fault={outcome.fault} />}
-        {outcome && outcome !== "busy" && "grid" in outcome && <GridTable grid={outcome.grid} label="The result" />}
+        {outcome && outcome !== "busy" && "grid" in outcome && (
+          <GridTable grid={outcome.grid} label="The result" />
+        )}
       </div>
     </section>
   );

@@ -3,12 +3,26 @@
 import type { Line } from "./lines";
 
 export type Verb =
-  | "tap" | "pulse" | "wave" | "tide" | "remove"
-  | "wake" | "force" | "sleep" | "kill" | "clear"
-  | "budgets" | "windows" | "compute";
+  | "tap"
+  | "pulse"
+  | "wave"
+  | "tide"
+  | "remove"
+  | "wake"
+  | "force"
+  | "sleep"
+  | "kill"
+  | "clear"
+  | "budgets"
+  | "windows"
+  | "compute";
 
 /** Why the verb makes no sense now; empty if it does. */
-export function refusal(verb: Verb, line: Line, may: { canAct: boolean; readOnly: boolean }): string {
+export function refusal(
+  verb: Verb,
+  line: Line,
+  may: { canAct: boolean; readOnly: boolean },
+): string {
   if (may.readOnly) return "This page is read-only.";
   if (!may.canAct) return "Your credentials may only read.";
   if (line.status === "undeployed") return "Not deployed yet.";
@@ -47,7 +61,7 @@ export function confirmation(verb: Verb, line: Line): string {
         ? `This stops ${runs} now and publishes nothing of it. What a Ripple started elsewhere may go on. ${line.line} stays down until you wake, force or clear it.`
         : `${line.line} has no run in flight. It stays down until you wake, force or clear it. What was asked for before is dropped.`;
     case "sleep":
-      return `${line.line} drops its demand and its ${line.trigger ? line.trigger.kind === "wave" ? "Wave" : "Tide" : "trigger"}. A run in flight is finished.`;
+      return `${line.line} drops its demand and its ${line.trigger ? (line.trigger.kind === "wave" ? "Wave" : "Tide") : "trigger"}. A run in flight is finished.`;
     case "force":
       return `${line.line} runs again at the freshness that it has, and replaces what it has published.`;
     case "remove":

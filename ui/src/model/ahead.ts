@@ -14,7 +14,11 @@ export interface Coming {
 
 export function ahead(graph: Graph, until: number): Coming[] {
   const found: Coming[] = allOpenings(graph, until).map((opening) => ({
-    line: opening.line, kind: "Window", what: opening.window, from: opening.start, to: opening.end,
+    line: opening.line,
+    kind: "Window",
+    what: opening.window,
+    from: opening.start,
+    to: opening.end,
   }));
   for (const line of graph.lines) {
     const bound = line.trigger?.bound;
@@ -23,10 +27,18 @@ export function ahead(graph: Graph, until: number): Coming[] {
       const due = line.agedFrom + bound * 1000;
       found.push({ line: line.line, kind: "Tide", what: `of ${exact(bound)}`, from: due, to: due });
     }
-    if (retry !== null) found.push({ line: line.line, kind: "retry", what: "", from: retry, to: retry });
+    if (retry !== null)
+      found.push({ line: line.line, kind: "retry", what: "", from: retry, to: retry });
     for (const ripple of line.runs.flatMap((run) => run.ripples)) {
       const at = instant(ripple.resumes);
-      if (at !== null) found.push({ line: line.line, kind: "resume", what: `${ripple.name} resumes`, from: at, to: at });
+      if (at !== null)
+        found.push({
+          line: line.line,
+          kind: "resume",
+          what: `${ripple.name} resumes`,
+          from: at,
+          to: at,
+        });
     }
   }
   return found.filter((each) => each.from <= until).sort((one, other) => one.from - other.from);

@@ -16,9 +16,7 @@ export interface Filters {
 
 /** The lines that are in the picture. A line outside the focus is left out. */
 export function inFocus(graph: Graph, focus: Focus | null): Set<string> | null {
-  return focus && graph.byName.has(focus.line)
-    ? lineage(graph, focus.line, focus.direction)
-    : null;
+  return focus && graph.byName.has(focus.line) ? lineage(graph, focus.line, focus.direction) : null;
 }
 
 /** The lines that stay bright. Null: all. A state only dims the others, so nothing jumps. */

@@ -27,11 +27,27 @@ export function find(
   for (const line of graph.lines) {
     const pond = encodeURIComponent(line.line);
     hits.push(
-      ...matching("Pond", [shownName(line, graph)], text, () => line.status, () => `/pond/${pond}`),
-      ...matching("Ripple", line.ripples.map((ripple) => ripple.name), text,
-        () => `of ${line.line}`, () => `/pond/${pond}`),
-      ...matching("Table", tables.get(line.line) ?? [], text,
-        () => `of ${line.line}`, (name) => `/data/${pond}/${encodeURIComponent(name)}`),
+      ...matching(
+        "Pond",
+        [shownName(line, graph)],
+        text,
+        () => line.status,
+        () => `/pond/${pond}`,
+      ),
+      ...matching(
+        "Ripple",
+        line.ripples.map((ripple) => ripple.name),
+        text,
+        () => `of ${line.line}`,
+        () => `/pond/${pond}`,
+      ),
+      ...matching(
+        "Table",
+        tables.get(line.line) ?? [],
+        text,
+        () => `of ${line.line}`,
+        (name) => `/data/${pond}/${encodeURIComponent(name)}`,
+      ),
     );
     const last = line.last_run;
     if (last && last.run.includes(text) && last.run !== text) {
@@ -42,8 +58,11 @@ export function find(
 }
 
 function matching(
-  kind: Hit["kind"], names: string[], text: string,
-  detail: () => string, path: (name: string) => string,
+  kind: Hit["kind"],
+  names: string[],
+  text: string,
+  detail: () => string,
+  path: (name: string) => string,
 ): Hit[] {
   return names
     .filter((name) => name.toLowerCase().includes(text))

@@ -93,7 +93,10 @@ export function elkGraph(input: LayoutInput): ElkGraph {
 
 /** Columns by rank, for a browser that cannot start the worker. */
 export function plainLayout(input: LayoutInput): Positions {
-  const rank = ranks(input.boxes.map((box) => box.id), input.edges);
+  const rank = ranks(
+    input.boxes.map((box) => box.id),
+    input.edges,
+  );
   const filled = new Map<number, number>();
   const positions: Positions = {};
   for (const box of input.boxes) {

@@ -37,9 +37,23 @@ function essence(line: LineStatus): string {
 
 // A Catchment of an older version lacks newer fields.
 const OLDER = {
-  next: null, package: null, older_tables: [], asleep: false, windows: [], retry_at: null,
-  failures: 0, ripples: [], runs: [], sinks: [], sources: [], tables: 0, rows: 0, reason: "",
-  failure: null, trigger: null, last_run: null,
+  next: null,
+  package: null,
+  older_tables: [],
+  asleep: false,
+  windows: [],
+  retry_at: null,
+  failures: 0,
+  ripples: [],
+  runs: [],
+  sinks: [],
+  sources: [],
+  tables: 0,
+  rows: 0,
+  reason: "",
+  failure: null,
+  trigger: null,
+  last_run: null,
 } satisfies Partial<LineStatus>;
 
 /** A new answer as a graph. A line that has not changed stays the same object. */
@@ -47,8 +61,7 @@ export function graphOf(answer: StatusAnswer, before: Graph | null): Graph {
   const now = instant(answer.now) ?? Date.now();
   const lines = answer.lines.map((told) => {
     const line: LineStatus = { ...OLDER, ...told };
-    const agedFrom =
-      line.staleness_seconds == null ? null : now - line.staleness_seconds * 1000;
+    const agedFrom = line.staleness_seconds == null ? null : now - line.staleness_seconds * 1000;
     const old = before?.byName.get(line.line);
     return old && sameAge(old.agedFrom, agedFrom) && essence(old) === essence(line)
       ? old

@@ -40,7 +40,11 @@ export function took(seconds: number): string {
 /** A bound as its author would write it: `1d`, `90m`. */
 export function exact(seconds: number): string {
   if (seconds <= 0) return "0s";
-  for (const [size, name] of [[DAY, "d"], [HOUR, "h"], [MINUTE, "m"]] as const) {
+  for (const [size, name] of [
+    [DAY, "d"],
+    [HOUR, "h"],
+    [MINUTE, "m"],
+  ] as const) {
     if (seconds % size === 0) return `${seconds / size}${name}`;
   }
   return `${seconds}s`;

@@ -97,6 +97,8 @@ function older(line: Line): string[] {
 }
 
 function sentence(text: string): string {
-  const first = /^[a-z][a-z0-9_-]*@\d/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+  const first = /^[a-z][a-z0-9_-]*@\d/.test(text)
+    ? text
+    : text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?…]$/.test(first) ? first : `${first}.`;
 }

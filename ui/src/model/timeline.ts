@@ -44,7 +44,9 @@ export function timeline(run: RunRow, attempts: AttemptRow[], now: number): Time
     if (from === null) continue;
     const to = Math.max(instant(attempt.finished) ?? now, from);
     row.bars.push({
-      attempt, from, to,
+      attempt,
+      from,
+      to,
       left: Math.max(0, (from - start) / whole),
       width: Math.max((to - from) / whole, 0.004),
       going: attempt.finished === null,

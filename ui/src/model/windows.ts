@@ -13,7 +13,9 @@ export interface Opening {
 }
 
 /** What is open of a line, or opens next. */
-export function nextOpening(windows: WindowTold[]): { name: string; at: number; open: boolean } | null {
+export function nextOpening(
+  windows: WindowTold[],
+): { name: string; at: number; open: boolean } | null {
   let best: { name: string; at: number; open: boolean } | null = null;
   for (const window of windows) {
     const end = instant(window.open?.end);
@@ -41,13 +43,23 @@ export function openings(line: string, window: WindowTold, until: number, most =
     const start = first + step * window.every * 1000;
     if (start > Math.min(until, last)) break;
     if (on.length && !on.includes(DAYS[new Date(start).getUTCDay()] ?? "")) continue;
-    found.push({ line, window: window.name, start, end: start + window.duration * 1000, open: false });
+    found.push({
+      line,
+      window: window.name,
+      start,
+      end: start + window.duration * 1000,
+      open: false,
+    });
   }
   return found.filter((opening) => opening.start <= until);
 }
 
 function add(
-  found: Opening[], line: string, window: WindowTold, span: Span | null, open: boolean,
+  found: Opening[],
+  line: string,
+  window: WindowTold,
+  span: Span | null,
+  open: boolean,
 ): void {
   const start = instant(span?.start);
   const end = instant(span?.end);

@@ -29,7 +29,9 @@ export function Dialog({ title, children, action, danger, disabled, onDone, onCl
         <h2 id={heading}>{title}</h2>
         <div className="dialog-body">{children}</div>
         <div className="buttons end">
-          <button type="button" onClick={onClose}>Cancel</button>
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
           <button type="submit" className={danger ? "danger" : "primary"} disabled={disabled}>
             {action}
           </button>

@@ -25,9 +25,19 @@ export function Loading({ what }: { what: string }) {
 export function Refused({ fault, again }: { fault: Refusal; again?: () => void }) {
   return (
     <div className="refused" role="alert">
-      <pre className="refused-text"><Linked text={fault.message} /></pre>
-      {fault.hint && <p className="hint"><Linked text={fault.hint} /></p>}
-      {again && <button type="button" onClick={again}>Try again</button>}
+      <pre className="refused-text">
+        <Linked text={fault.message} />
+      </pre>
+      {fault.hint && (
+        <p className="hint">
+          <Linked text={fault.hint} />
+        </p>
+      )}
+      {again && (
+        <button type="button" onClick={again}>
+          Try again
+        </button>
+      )}
     </div>
   );
 }

@@ -9,10 +9,21 @@ export function Notes() {
       {notes.map((note) => (
         <div key={note.id} className={`note note-${note.kind}`}>
           <div>
-            <p><Linked text={note.text} /></p>
-            {note.hint && <p className="hint"><Linked text={note.hint} /></p>}
+            <p>
+              <Linked text={note.text} />
+            </p>
+            {note.hint && (
+              <p className="hint">
+                <Linked text={note.hint} />
+              </p>
+            )}
           </div>
-          <button type="button" className="plain" aria-label="Dismiss" onClick={() => dismiss(note.id)}>
+          <button
+            type="button"
+            className="plain"
+            aria-label="Dismiss"
+            onClick={() => dismiss(note.id)}
+          >
             ✕
           </button>
         </div>

@@ -2,7 +2,9 @@ import { memo } from "react";
 import { oneLine, segments, visible } from "../model/text";
 
 /** A text of somebody else, on one line. */
-export const Words = ({ text, most }: { text: string; most?: number }) => <>{oneLine(text, most)}</>;
+export const Words = ({ text, most }: { text: string; most?: number }) => (
+  <>{oneLine(text, most)}</>
+);
 
 /** A text of somebody else, word for word, with its web addresses as links. */
 export const Verbatim = memo(function Verbatim({ text, label }: { text: string; label: string }) {

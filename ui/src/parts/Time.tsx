@@ -2,7 +2,13 @@ import { brief, countdown, instant, localTime, utcTime } from "../model/moments"
 import { useMoment } from "./clock";
 
 /** An instant in the reader's zone, with UTC on hover. */
-export function Time({ at, never = "never" }: { at: string | number | null | undefined; never?: string }) {
+export function Time({
+  at,
+  never = "never",
+}: {
+  at: string | number | null | undefined;
+  never?: string;
+}) {
   const when = typeof at === "number" ? at : instant(at);
   if (when === null) return <span>{never}</span>;
   return (

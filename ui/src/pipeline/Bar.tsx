@@ -11,20 +11,35 @@ const DIRECTIONS = [
 ] as const;
 
 /** Filters by state, the lineage in focus, and the path that is lit. */
-export function Bar({ graph, selected, list }: { graph: Graph; selected: string | null; list: boolean }) {
+export function Bar({
+  graph,
+  selected,
+  list,
+}: {
+  graph: Graph;
+  selected: string | null;
+  list: boolean;
+}) {
   const view = useView();
   const counts = countsOf(graph);
   return (
     <div className="bar-row">
       <div className="segments" role="group" aria-label="Show as">
-        <button type="button" aria-pressed={!list} onClick={() => setView({ as: "canvas" })}>Canvas</button>
-        <button type="button" aria-pressed={list} onClick={() => setView({ as: "list" })}>List</button>
+        <button type="button" aria-pressed={!list} onClick={() => setView({ as: "canvas" })}>
+          Canvas
+        </button>
+        <button type="button" aria-pressed={list} onClick={() => setView({ as: "list" })}>
+          List
+        </button>
       </div>
       <div className="chips" role="group" aria-label="Show states">
         {STATES.filter((state) => counts.get(state)).map((state) => (
           <button
-            key={state} type="button" className={`chip state-${state}`}
-            aria-pressed={view.states.has(state)} onClick={() => toggleState(state)}
+            key={state}
+            type="button"
+            className={`chip state-${state}`}
+            aria-pressed={view.states.has(state)}
+            onClick={() => toggleState(state)}
           >
             <StateIcon word={state} />
             {counts.get(state)} {state}
@@ -41,7 +56,8 @@ export function Bar({ graph, selected, list }: { graph: Graph; selected: string 
           <span>Show only its</span>
           {DIRECTIONS.map(([direction, word]) => (
             <button
-              key={direction} type="button"
+              key={direction}
+              type="button"
               onClick={() => setView({ focus: { line: selected, direction }, lit: null })}
             >
               {word}
@@ -52,7 +68,11 @@ export function Bar({ graph, selected, list }: { graph: Graph; selected: string 
       {view.focus && <Batch graph={graph} focus={view.focus} />}
       {view.focus && (
         <button type="button" className="chip chip-clear" onClick={() => setView({ focus: null })}>
-          {view.focus.direction === "up" ? "Sources of" : view.focus.direction === "down" ? "Sinks of" : "Lineage of"}{" "}
+          {view.focus.direction === "up"
+            ? "Sources of"
+            : view.focus.direction === "down"
+              ? "Sinks of"
+              : "Lineage of"}{" "}
           {view.focus.line} ✕
         </button>
       )}

@@ -10,10 +10,18 @@ import { tell } from "../parts/live";
 import { carryOutVerb, useMay } from "../pond/Actions";
 
 const VERBS: { verb: Verb; name: string; does: string }[] = [
-  { verb: "sleep", name: "Sleep", does: "Each drops its demand and its Wave or Tide. Runs in flight are finished." },
+  {
+    verb: "sleep",
+    name: "Sleep",
+    does: "Each drops its demand and its Wave or Tide. Runs in flight are finished.",
+  },
   { verb: "clear", name: "Clear", does: "Each failure is cleared. What is still wanted runs." },
   { verb: "wake", name: "Wake", does: "Each failure is cleared, and each Pond runs once." },
-  { verb: "kill", name: "Kill", does: "All their runs are stopped now, and nothing of them is published. They stay down." },
+  {
+    verb: "kill",
+    name: "Kill",
+    does: "All their runs are stopped now, and nothing of them is published. They stay down.",
+  },
 ];
 
 /** One action for all Ponds of the lineage in focus, after a look at what it will do. */
@@ -30,21 +38,33 @@ export function Batch({ graph, focus }: { graph: Graph; focus: Focus }) {
     setOpen(false);
     let done = 0;
     for (const line of able) done += Number(await carryOutVerb(verb, line));
-    tell(done === able.length ? "done" : "refused", `${chosen?.name ?? verb}: done for ${done} of ${plural(able.length, "Pond")}.`);
+    tell(
+      done === able.length ? "done" : "refused",
+      `${chosen?.name ?? verb}: done for ${done} of ${plural(able.length, "Pond")}.`,
+    );
   };
   return (
     <>
-      <button type="button" className="small" onClick={() => setOpen(true)}>Act on these {lines.length} …</button>
+      <button type="button" className="small" onClick={() => setOpen(true)}>
+        Act on these {lines.length} …
+      </button>
       {open && (
         <Dialog
-          title={`One action for ${plural(lines.length, "Pond")}`} action={`${chosen?.name ?? verb} ${able.length}`}
-          danger={verb === "kill" || verb === "sleep"} disabled={!able.length}
-          onClose={() => setOpen(false)} onDone={() => void carryOut()}
+          title={`One action for ${plural(lines.length, "Pond")}`}
+          action={`${chosen?.name ?? verb} ${able.length}`}
+          danger={verb === "kill" || verb === "sleep"}
+          disabled={!able.length}
+          onClose={() => setOpen(false)}
+          onDone={() => void carryOut()}
         >
           <label>
             Action
             <select value={verb} onChange={(event) => setVerb(event.target.value as Verb)}>
-              {VERBS.map((each) => <option key={each.verb} value={each.verb}>{each.name}</option>)}
+              {VERBS.map((each) => (
+                <option key={each.verb} value={each.verb}>
+                  {each.name}
+                </option>
+              ))}
             </select>
           </label>
           <p>{chosen?.does}</p>
@@ -55,7 +75,12 @@ export function Batch({ graph, focus }: { graph: Graph; focus: Focus }) {
                 <li key={line.line}>
                   <StateIcon word={line.status} />
                   <span className="grow">{oneLine(line.line, 60)}</span>
-                  <span>{why || (verb === "kill" && line.runs.length ? `stops ${line.runs.map((run) => run.run).join(", ")}` : chosen?.name.toLowerCase())}</span>
+                  <span>
+                    {why ||
+                      (verb === "kill" && line.runs.length
+                        ? `stops ${line.runs.map((run) => run.run).join(", ")}`
+                        : chosen?.name.toLowerCase())}
+                  </span>
                 </li>
               );
             })}

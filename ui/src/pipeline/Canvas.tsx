@@ -38,10 +38,21 @@ export function Canvas({ graph, selected }: { graph: Graph; selected: string | n
 function Laid({ graph, selected }: { graph: Graph; selected: string | null }) {
   const view = useView();
   const shown = useMemo(() => inFocus(graph, view.focus), [graph, view.focus]);
-  const input = useMemo(() => layoutInput(graph, view.expanded, shown), [graph, view.expanded, shown]);
+  const input = useMemo(
+    () => layoutInput(graph, view.expanded, shown),
+    [graph, view.expanded, shown],
+  );
   const laid = useLayout(input);
   if (!laid) return <Loading what={`the pipeline of ${graph.lines.length} Ponds`} />;
-  return <Drawn graph={graph} selected={selected} input={input} positions={laid.positions} laidKey={laid.key} />;
+  return (
+    <Drawn
+      graph={graph}
+      selected={selected}
+      input={input}
+      positions={laid.positions}
+      laidKey={laid.key}
+    />
+  );
 }
 
 interface DrawnProps {
@@ -58,11 +69,23 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
   const drawing = useRef(new Drawing());
   const bright = useMemo(() => brightOf(graph, view), [graph, view]);
   const nodes = useMemo(
-    () => drawing.current.nodesOf(graph, input, positions, { selected, bright, lit: view.lit, expanded: view.expanded }),
+    () =>
+      drawing.current.nodesOf(graph, input, positions, {
+        selected,
+        bright,
+        lit: view.lit,
+        expanded: view.expanded,
+      }),
     [graph, input, positions, selected, bright, view.lit, view.expanded],
   );
   const edges = useMemo(
-    () => drawing.current.edgesOf(graph, input, { selected, bright, lit: view.lit, expanded: view.expanded }),
+    () =>
+      drawing.current.edgesOf(graph, input, {
+        selected,
+        bright,
+        lit: view.lit,
+        expanded: view.expanded,
+      }),
     [graph, input, selected, bright, view.lit, view.expanded],
   );
   const distance = useStore((store): Distance => {
@@ -73,12 +96,25 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
   return (
     <DistanceContext value={distance}>
       <ReactFlow
-        nodes={nodes} edges={near ? edges : NO_EDGES} nodeTypes={NODES} edgeTypes={EDGES}
-        fitView fitViewOptions={FIT} minZoom={0.02} maxZoom={2.5}
-        nodesDraggable={false} nodesConnectable={false} nodesFocusable={false} edgesFocusable={false}
-        elementsSelectable={false} disableKeyboardA11y onlyRenderVisibleElements
-        proOptions={{ hideAttribution: true }} className={`at-${distance}`}
-        onMoveStart={() => setMoving(true)} onMoveEnd={() => setMoving(false)}
+        nodes={nodes}
+        edges={near ? edges : NO_EDGES}
+        nodeTypes={NODES}
+        edgeTypes={EDGES}
+        fitView
+        fitViewOptions={FIT}
+        minZoom={0.02}
+        maxZoom={2.5}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        nodesFocusable={false}
+        edgesFocusable={false}
+        elementsSelectable={false}
+        disableKeyboardA11y
+        onlyRenderVisibleElements
+        proOptions={{ hideAttribution: true }}
+        className={`at-${distance}`}
+        onMoveStart={() => setMoving(true)}
+        onMoveEnd={() => setMoving(false)}
         onNodeClick={(event, node) => {
           if (!(event.target as HTMLElement).closest("button, a")) go(pondPath(node.id));
         }}
@@ -86,10 +122,15 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
         <Moves selected={selected} laidKey={laidKey} positions={positions} />
         {!near && <FarEdges edges={edges} positions={positions} />}
         <Tools />
-        {!narrow && <MiniMap<PondNode>
-          className="minimap" ariaLabel="Overview of the pipeline" pannable zoomable
-          nodeClassName={(node) => `mini state-${stateOf(node.data.line.status)}`}
-        />}
+        {!narrow && (
+          <MiniMap<PondNode>
+            className="minimap"
+            ariaLabel="Overview of the pipeline"
+            pannable
+            zoomable
+            nodeClassName={(node) => `mini state-${stateOf(node.data.line.status)}`}
+          />
+        )}
       </ReactFlow>
       <Legend />
     </DistanceContext>
@@ -97,7 +138,15 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
 }
 
 /** Moves the picture when the selection, the focus or the lit path changes. Never on an update. */
-function Moves({ selected, laidKey, positions }: { selected: string | null; laidKey: string; positions: Positions }) {
+function Moves({
+  selected,
+  laidKey,
+  positions,
+}: {
+  selected: string | null;
+  laidKey: string;
+  positions: Positions;
+}) {
   const flow = useReactFlow();
   const { lit, focus } = useView();
   const first = useRef(true);
@@ -117,7 +166,12 @@ function Moves({ selected, laidKey, positions }: { selected: string | null; laid
     if (!nodeHere || !selected) return;
     const timer = setTimeout(() => {
       if (lit) {
-        void flow.fitView({ nodes: [...lit.lines].map((id) => ({ id })), padding: 0.12, maxZoom: 1, ...ease });
+        void flow.fitView({
+          nodes: [...lit.lines].map((id) => ({ id })),
+          padding: 0.12,
+          maxZoom: 1,
+          ...ease,
+        });
         return;
       }
       const box = document.querySelector(".canvas")?.getBoundingClientRect();
@@ -126,8 +180,13 @@ function Moves({ selected, laidKey, positions }: { selected: string | null; laid
       const { x, y, zoom } = flow.getViewport();
       const left = at.x * zoom + x;
       const top = at.y * zoom + y;
-      const seen = left > 0 && top > 0 && left + WIDTH * zoom < box.width && top + HEIGHT * zoom < box.height;
-      if (!seen) void flow.setCenter(at.x + HALF.width, at.y + HALF.height, { zoom: Math.max(zoom, 0.7), ...ease });
+      const seen =
+        left > 0 && top > 0 && left + WIDTH * zoom < box.width && top + HEIGHT * zoom < box.height;
+      if (!seen)
+        void flow.setCenter(at.x + HALF.width, at.y + HALF.height, {
+          zoom: Math.max(zoom, 0.7),
+          ...ease,
+        });
     }, 60);
     return () => clearTimeout(timer);
   }, [selected, nodeHere, lit]); // eslint-disable-line react-hooks/exhaustive-deps
@@ -143,9 +202,23 @@ function Tools() {
   const flow = useReactFlow();
   return (
     <div className="tools" role="group" aria-label="Zoom">
-      <button type="button" onClick={() => void flow.fitView({ ...FIT, duration: 300 })}>Fit</button>
-      <button type="button" aria-label="Zoom in" onClick={() => void flow.zoomIn({ duration: 150 })}>+</button>
-      <button type="button" aria-label="Zoom out" onClick={() => void flow.zoomOut({ duration: 150 })}>−</button>
+      <button type="button" onClick={() => void flow.fitView({ ...FIT, duration: 300 })}>
+        Fit
+      </button>
+      <button
+        type="button"
+        aria-label="Zoom in"
+        onClick={() => void flow.zoomIn({ duration: 150 })}
+      >
+        +
+      </button>
+      <button
+        type="button"
+        aria-label="Zoom out"
+        onClick={() => void flow.zoomOut({ duration: 150 })}
+      >
+        −
+      </button>
     </div>
   );
 }

@@ -2,11 +2,21 @@
 export function Legend() {
   return (
     <ul className="legend" aria-label="Legend">
-      <li><Sample names="edge-base" /> Source to Sink</li>
-      <li><Sample names="edge-base" optional /> optional</li>
-      <li><Sample names="edge-demand demand-pull" /> pull</li>
-      <li><Sample names="edge-demand demand-push" /> push</li>
-      <li><Sample names="edge-data" /> data</li>
+      <li>
+        <Sample names="edge-base" /> Source to Sink
+      </li>
+      <li>
+        <Sample names="edge-base" optional /> optional
+      </li>
+      <li>
+        <Sample names="edge-demand demand-pull" /> pull
+      </li>
+      <li>
+        <Sample names="edge-demand demand-push" /> push
+      </li>
+      <li>
+        <Sample names="edge-data" /> data
+      </li>
     </ul>
   );
 }

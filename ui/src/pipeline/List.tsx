@@ -26,7 +26,12 @@ export function List({ graph, selected }: { graph: Graph; selected: string | nul
   return (
     <ul className="pond-list" aria-label="Ponds">
       {lines.map((line) => (
-        <Item key={line.line} line={line} name={shownName(line, graph)} chosen={line.line === selected} />
+        <Item
+          key={line.line}
+          line={line}
+          name={shownName(line, graph)}
+          chosen={line.line === selected}
+        />
       ))}
     </ul>
   );
@@ -34,19 +39,41 @@ export function List({ graph, selected }: { graph: Graph; selected: string | nul
 
 const order = (line: Line): number => STATES.indexOf(line.status);
 
-const Item = memo(function Item({ line, name, chosen }: { line: Line; name: string; chosen: boolean }) {
+const Item = memo(function Item({
+  line,
+  name,
+  chosen,
+}: {
+  line: Line;
+  name: string;
+  chosen: boolean;
+}) {
   const why = sentences(line, serverNow())[0] ?? "";
   return (
     <li className={chosen ? "chosen" : ""}>
       <div className="item-head">
-        <Link to={pondPath(line.line)} className="item-name" aria-current={chosen ? "true" : undefined}>{oneLine(name, 60)}</Link>
+        <Link
+          to={pondPath(line.line)}
+          className="item-name"
+          aria-current={chosen ? "true" : undefined}
+        >
+          {oneLine(name, 60)}
+        </Link>
         <StateChip word={line.status} />
-        {line.trigger && <span className="badge">{line.trigger.bound === undefined ? "Wave" : `Tide ${exact(line.trigger.bound)}`}</span>}
-        <span className="number item-age"><Age from={line.agedFrom} /></span>
+        {line.trigger && (
+          <span className="badge">
+            {line.trigger.bound === undefined ? "Wave" : `Tide ${exact(line.trigger.bound)}`}
+          </span>
+        )}
+        <span className="number item-age">
+          <Age from={line.agedFrom} />
+        </span>
       </div>
       <p>{oneLine(why, 180)}</p>
       {line.status === "blocked" && (
-        <button type="button" className="small" onClick={() => showRootCause(line.line)}>Go to the root cause</button>
+        <button type="button" className="small" onClick={() => showRootCause(line.line)}>
+          Go to the root cause
+        </button>
       )}
     </li>
   );

@@ -35,7 +35,9 @@ export function Pipeline({ selected }: { selected: string | null }) {
         <section className="canvas-side" aria-label="Pipeline">
           {!selected && <h1 className="unseen">Pipeline</h1>}
           <Bar graph={graph} selected={selected} list={list} />
-          {list ? <List graph={graph} selected={selected} /> : (
+          {list ? (
+            <List graph={graph} selected={selected} />
+          ) : (
             <div className="canvas">
               <Canvas graph={graph} selected={selected} />
             </div>

@@ -23,9 +23,13 @@ export const PondCard = memo(function PondCard({ data }: NodeProps<PondNode>) {
   const { line, several, expanded, dim, lit, chosen } = data;
   const distance = useContext(DistanceContext);
   const names = [
-    "pond", `state-${stateOf(line.status)}`, `pond-${distance}`,
+    "pond",
+    `state-${stateOf(line.status)}`,
+    `pond-${distance}`,
     DOWN.has(line.status) ? "pond-down" : "",
-    dim ? "dim" : "", lit ? "lit" : "", chosen ? "chosen" : "",
+    dim ? "dim" : "",
+    lit ? "lit" : "",
+    chosen ? "chosen" : "",
   ];
   const detailed = distance === "near" || distance === "close";
   const name = several ? line.line : line.pond;
@@ -35,7 +39,13 @@ export const PondCard = memo(function PondCard({ data }: NodeProps<PondNode>) {
       <Handle type="source" position={Position.Right} isConnectable={false} />
       <div className="pond-head">
         {(distance !== "dot" || line.status !== "idle") && <StateIcon word={line.status} />}
-        <Link to={pondPath(line.line)} className="pond-name" style={distance === "far" ? farSize(name) : undefined} aria-label={`${line.line}, ${line.status}`} title={oneLine(line.line)}>
+        <Link
+          to={pondPath(line.line)}
+          className="pond-name"
+          style={distance === "far" ? farSize(name) : undefined}
+          aria-label={`${line.line}, ${line.status}`}
+          title={oneLine(line.line)}
+        >
           {distance !== "dot" && oneLine(name, 60)}
         </Link>
         {detailed && <span className="pond-word">{line.status}</span>}
@@ -50,7 +60,15 @@ function farSize(name: string): { fontSize: number } {
   return { fontSize: Math.max(24, Math.min(40, 330 / Math.max(8, Math.min(name.length, 13)))) };
 }
 
-function Details({ line, expanded, distance }: { line: Line; expanded: boolean; distance: Distance }) {
+function Details({
+  line,
+  expanded,
+  distance,
+}: {
+  line: Line;
+  expanded: boolean;
+  distance: Distance;
+}) {
   return (
     <>
       <div className="pond-row">
@@ -75,23 +93,38 @@ function Badges({ line }: { line: Line }) {
     <span className="badges">
       {retry !== null && <Counting to={retry} before="retry " title="It is tried again" />}
       {opening && (
-        <Counting to={opening.at} before={opening.open ? "closes " : "opens "} title={`Window ${opening.name}`} />
+        <Counting
+          to={opening.at}
+          before={opening.open ? "closes " : "opens "}
+          title={`Window ${opening.name}`}
+        />
       )}
       {line.trigger && (
         <span className="badge">
           {line.trigger.bound === undefined ? "Wave" : `Tide ${exact(line.trigger.bound)}`}
         </span>
       )}
-      {asked && line.status !== "running" && <span className={`badge badge-${asked}`}>{asked}</span>}
+      {asked && line.status !== "running" && (
+        <span className={`badge badge-${asked}`}>{asked}</span>
+      )}
       {line.asleep && <span className="badge">asleep</span>}
-      {line.next && <span className="badge" title="A version that waits">{line.next.version} next</span>}
+      {line.next && (
+        <span className="badge" title="A version that waits">
+          {line.next.version} next
+        </span>
+      )}
     </span>
   );
 }
 
 function Counting({ to, before, title }: { to: number; before: string; title: string }) {
   const text = useMoment((now) => countdown(to, now).split(" ").slice(0, 2).join(" "));
-  return <span className="badge" title={oneLine(title)}>{before}{text}</span>;
+  return (
+    <span className="badge" title={oneLine(title)}>
+      {before}
+      {text}
+    </span>
+  );
 }
 
 /** The age against the Tide's bound. Full means that the bound is reached. */
@@ -105,8 +138,10 @@ function Gauge({ line }: { line: Line }) {
   const level = share > 100 ? "over" : share > 80 ? "near" : "well";
   return (
     <div
-      className={`gauge gauge-${level}`} role="img"
-      aria-label={`${share} % of its Tide of ${exact(bound)}`} title={`${share} % of its Tide of ${exact(bound)}`}
+      className={`gauge gauge-${level}`}
+      role="img"
+      aria-label={`${share} % of its Tide of ${exact(bound)}`}
+      title={`${share} % of its Tide of ${exact(bound)}`}
     >
       <i style={{ width: `${Math.min(100, share)}%` }} />
     </div>
@@ -117,7 +152,12 @@ function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; dis
   return (
     <div className="pond-foot">
       {line.status === "blocked" ? (
-        <button type="button" className="cause nodrag" aria-label={`Go to the root cause of ${line.line}`} onClick={() => showRootCause(line.line)}>
+        <button
+          type="button"
+          className="cause nodrag"
+          aria-label={`Go to the root cause of ${line.line}`}
+          onClick={() => showRootCause(line.line)}
+        >
           Root cause →
         </button>
       ) : (
@@ -125,7 +165,9 @@ function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; dis
       )}
       {line.ripples.length > 0 && (
         <button
-          type="button" className="ripples-toggle nodrag" aria-expanded={expanded}
+          type="button"
+          className="ripples-toggle nodrag"
+          aria-expanded={expanded}
           aria-label={`${line.ripples.length} Ripples of ${line.line}`}
           onClick={() => toggleExpanded(line.line)}
         >
@@ -157,7 +199,9 @@ function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; dis
 
 /** A few words on what it does: the failure, the reason, or the Ripple at work. */
 function Saying({ line }: { line: Line }) {
-  const working = line.runs.flatMap((run) => run.ripples).find((ripple) => ripple.status === "running");
+  const working = line.runs
+    .flatMap((run) => run.ripples)
+    .find((ripple) => ripple.status === "running");
   const since = instant(working?.since);
   const busy = useMoment((now) =>
     working && since !== null ? `${working.name} ${brief((now - since) / 1000)}` : "",
@@ -165,7 +209,11 @@ function Saying({ line }: { line: Line }) {
   const text = line.failure
     ? `${line.failure.ripple}: ${line.failure.error || line.failure.message}`
     : busy || line.reason;
-  return <span className="saying" title={oneLine(line.failure?.message ?? line.reason)}>{oneLine(text, 80)}</span>;
+  return (
+    <span className="saying" title={oneLine(line.failure?.message ?? line.reason)}>
+      {oneLine(text, 80)}
+    </span>
+  );
 }
 
 function Ripples({ line }: { line: Line }) {
@@ -175,7 +223,9 @@ function Ripples({ line }: { line: Line }) {
         <li key={ripple.name} className={`state-${stateOf(ripple.status)}`}>
           <StateIcon word={ripple.status} />
           <span className="ripple-name">{oneLine(ripple.name, 40)}</span>
-          <span className="ripple-where">{ripple.runs_on === "task" ? "task" : ""} {ripple.status}</span>
+          <span className="ripple-where">
+            {ripple.runs_on === "task" ? "task" : ""} {ripple.status}
+          </span>
         </li>
       ))}
     </ul>

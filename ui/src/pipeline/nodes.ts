@@ -68,7 +68,12 @@ export class Drawing {
     if (stays) return old;
     const height = boxHeight(data.line.ripples.length, data.expanded);
     const fresh: PondNode = {
-      id, type: "pond", position, data, width: WIDTH, height,
+      id,
+      type: "pond",
+      position,
+      data,
+      width: WIDTH,
+      height,
       measured: { width: WIDTH, height },
       handles: [
         { type: "target", position: Position.Left, x: 0, y: HANDLE_TOP, width: 1, height: 1 },
@@ -95,7 +100,11 @@ export class Drawing {
       const old = this.edges.get(edge.id);
       if (old?.data && sameFields(old.data, data)) return [old];
       const fresh: DemandEdge = {
-        id: edge.id, type: "demand", source: edge.source, target: edge.sink, data,
+        id: edge.id,
+        type: "demand",
+        source: edge.source,
+        target: edge.sink,
+        data,
         zIndex: data.lit ? 1 : 0,
       };
       this.edges.set(edge.id, fresh);

@@ -74,8 +74,12 @@ export function Actions({ line }: { line: Line }) {
         const why = refusal(verb, line, may);
         return (
           <button
-            key={verb} type="button" className={verb === "kill" ? "danger" : ""} title={why || title}
-            disabled={busy || why !== ""} aria-describedby={why ? reasons : undefined}
+            key={verb}
+            type="button"
+            className={verb === "kill" ? "danger" : ""}
+            title={why || title}
+            disabled={busy || why !== ""}
+            aria-describedby={why ? reasons : undefined}
             onClick={() => press(verb)}
           >
             {name}
@@ -91,18 +95,26 @@ export function Actions({ line }: { line: Line }) {
       {off.length > 0 && (
         <p id={reasons} className="reasons">
           {off.map(({ verb, name }) => (
-            <span key={verb}><b>{name.replace(" …", "")}:</b> {refusal(verb, line, may)}</span>
+            <span key={verb}>
+              <b>{name.replace(" …", "")}:</b> {refusal(verb, line, may)}
+            </span>
           ))}
         </p>
       )}
       {asking === "tide" && (
-        <TideDialog line={line} onClose={() => setAsking(null)} onDone={(bound) => void carryOut("tide", bound)} />
+        <TideDialog
+          line={line}
+          onClose={() => setAsking(null)}
+          onDone={(bound) => void carryOut("tide", bound)}
+        />
       )}
       {asking && asking !== "tide" && (
         <Dialog
           title={`${all.find(({ verb }) => verb === asking)?.name ?? ""}: ${line.line}?`}
-          action={all.find(({ verb }) => verb === asking)?.name ?? "Yes"} danger
-          onClose={() => setAsking(null)} onDone={() => void carryOut(asking)}
+          action={all.find(({ verb }) => verb === asking)?.name ?? "Yes"}
+          danger
+          onClose={() => setAsking(null)}
+          onDone={() => void carryOut(asking)}
         >
           <p>{confirmation(asking, line)}</p>
         </Dialog>
@@ -119,10 +131,13 @@ export async function carryOutVerb(verb: Verb, line: Line, bound?: number): Prom
     case "pulse":
     case "wave":
     case "remove":
-      return act(`${line.line} ${DONE[verb] ?? ""}`, () => api.trigger({ pond, major, kind: verb }));
+      return act(`${line.line} ${DONE[verb] ?? ""}`, () =>
+        api.trigger({ pond, major, kind: verb }),
+      );
     case "tide":
       return act(`${line.line} has a Tide of ${exact(bound ?? 0)}.`, () =>
-        api.trigger({ pond, major, kind: "tide", ...(bound === undefined ? {} : { bound }) }));
+        api.trigger({ pond, major, kind: "tide", ...(bound === undefined ? {} : { bound }) }),
+      );
     case "wake":
     case "force":
     case "sleep":
@@ -132,7 +147,10 @@ export async function carryOutVerb(verb: Verb, line: Line, bound?: number): Prom
         const answer = await api.control({ line: line.line, verb });
         return {
           applied: answer.applied,
-          warnings: [...answer.warnings, ...(answer.runs.length ? [`Stopped: ${answer.runs.join(", ")}.`] : [])],
+          warnings: [
+            ...answer.warnings,
+            ...(answer.runs.length ? [`Stopped: ${answer.runs.join(", ")}.`] : []),
+          ],
         };
       });
     default:
@@ -140,18 +158,34 @@ export async function carryOutVerb(verb: Verb, line: Line, bound?: number): Prom
   }
 }
 
-function TideDialog({ line, onClose, onDone }: { line: Line; onClose: () => void; onDone: (bound: number) => void }) {
+function TideDialog({
+  line,
+  onClose,
+  onDone,
+}: {
+  line: Line;
+  onClose: () => void;
+  onDone: (bound: number) => void;
+}) {
   const [text, setText] = useState(exact(line.trigger?.bound ?? 86_400));
   const bound = duration(text);
   return (
     <Dialog
-      title={`A Tide for ${line.line}`} action="Set the Tide" disabled={bound === null}
-      onClose={onClose} onDone={() => bound !== null && onDone(bound)}
+      title={`A Tide for ${line.line}`}
+      action="Set the Tide"
+      disabled={bound === null}
+      onClose={onClose}
+      onDone={() => bound !== null && onDone(bound)}
     >
       <p>{line.line} and what it reads run whenever its age would pass this bound.</p>
       <label>
         Bound
-        <input value={text} onChange={(event) => setText(event.target.value)} aria-invalid={bound === null} autoFocus />
+        <input
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+          aria-invalid={bound === null}
+          autoFocus
+        />
       </label>
       <p className="hint">
         {bound === null ? "Write a duration: 15m, 6h, 1d, 1h30m." : `At most ${exact(bound)} old.`}

@@ -29,7 +29,8 @@ export function Panel({ name }: { name: string }) {
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
     <aside
-      className="panel" aria-label={`Pond ${name}`}
+      className="panel"
+      aria-label={`Pond ${name}`}
       onKeyDown={(event) => {
         const open = event.target instanceof Element && event.target.closest("dialog");
         if (event.key === "Escape" && !open) go("/");
@@ -37,12 +38,28 @@ export function Panel({ name }: { name: string }) {
     >
       <div className="panel-head">
         <h1 ref={heading} tabIndex={-1}>
-          {line ? <>{oneLine(line.pond, 60)}<small>@{line.major}</small></> : oneLine(name, 80)}
+          {line ? (
+            <>
+              {oneLine(line.pond, 60)}
+              <small>@{line.major}</small>
+            </>
+          ) : (
+            oneLine(name, 80)
+          )}
         </h1>
         {line && <StateChip word={line.status} />}
-        <button type="button" className="plain close" aria-label="Close the panel" onClick={() => go("/")}>✕</button>
+        <button
+          type="button"
+          className="plain close"
+          aria-label="Close the panel"
+          onClick={() => go("/")}
+        >
+          ✕
+        </button>
       </div>
-      {line ? <Body line={line} /> : (
+      {line ? (
+        <Body line={line} />
+      ) : (
         <Empty title={`${oneLine(name, 80)} is not a line of this Catchment.`}>
           <p>It may have been removed, or its name is misspelt.</p>
         </Empty>
@@ -52,25 +69,52 @@ export function Panel({ name }: { name: string }) {
 }
 
 function Body({ line }: { line: Line }) {
-  const detail = useAnswer(`${line.line} ${line.last_run?.run ?? ""} ${line.last_run?.status ?? ""} ${line.end_f} ${line.version ?? ""}`, (signal) =>
-    api.line(line.line, signal),
+  const detail = useAnswer(
+    `${line.line} ${line.last_run?.run ?? ""} ${line.last_run?.status ?? ""} ${line.end_f} ${line.version ?? ""}`,
+    (signal) => api.line(line.line, signal),
   );
   const tables = detail.answer?.tables;
   useEffect(() => {
-    if (tables) rememberTables(line.line, tables.tables.map((table) => table.table));
+    if (tables)
+      rememberTables(
+        line.line,
+        tables.tables.map((table) => table.table),
+      );
   }, [line.line, tables]);
   return (
     <div className="panel-body">
       <Reason line={line} />
       <Actions line={line} />
       <Facts line={line} />
-      {line.sources.length > 0 && <Part title="Sources"><Sources line={line} /></Part>}
-      {line.sinks.length > 0 && <Part title="Sinks"><Sinks line={line} /></Part>}
-      {line.ripples.length > 0 && <Part title="Ripples"><Ripples line={line} /></Part>}
-      {!line.sources.length && line.status !== "undeployed" && <Part title="Windows"><Windows line={line} /></Part>}
-      {line.status !== "undeployed" && <Part title="Retry budgets"><Budgets line={line} /></Part>}
+      {line.sources.length > 0 && (
+        <Part title="Sources">
+          <Sources line={line} />
+        </Part>
+      )}
+      {line.sinks.length > 0 && (
+        <Part title="Sinks">
+          <Sinks line={line} />
+        </Part>
+      )}
+      {line.ripples.length > 0 && (
+        <Part title="Ripples">
+          <Ripples line={line} />
+        </Part>
+      )}
+      {!line.sources.length && line.status !== "undeployed" && (
+        <Part title="Windows">
+          <Windows line={line} />
+        </Part>
+      )}
+      {line.status !== "undeployed" && (
+        <Part title="Retry budgets">
+          <Budgets line={line} />
+        </Part>
+      )}
       {detail.fault && <Refused fault={detail.fault} again={detail.again} />}
-      {detail.loading && !detail.answer && line.status !== "undeployed" && <Loading what="runs and tables" />}
+      {detail.loading && !detail.answer && line.status !== "undeployed" && (
+        <Loading what="runs and tables" />
+      )}
       {detail.answer && <More line={line} detail={detail.answer} />}
     </div>
   );
@@ -81,14 +125,32 @@ function Reason({ line }: { line: Line }) {
   const failed = line.failure;
   return (
     <section className={`reason reason-${line.status}`} aria-label="Why">
-      {sentences(line, now).map((text) => <p key={text.replace(/\d+/g, "")}><Linked text={text} /></p>)}
-      {failed && (failed.message.includes("\n") || failed.message.length > 250) && <Verbatim text={failed.message} label="The error" />}
+      {sentences(line, now).map((text) => (
+        <p key={text.replace(/\d+/g, "")}>
+          <Linked text={text} />
+        </p>
+      ))}
+      {failed && (failed.message.includes("\n") || failed.message.length > 250) && (
+        <Verbatim text={failed.message} label="The error" />
+      )}
       <div className="buttons">
-        {(line.status === "blocked" || (line.status === "waiting" && line.sources.some((source) => source.down || source.absent))) && (
-          <button type="button" className="primary" onClick={() => showRootCause(line.line)}>Go to the root cause</button>
+        {(line.status === "blocked" ||
+          (line.status === "waiting" &&
+            line.sources.some((source) => source.down || source.absent))) && (
+          <button type="button" className="primary" onClick={() => showRootCause(line.line)}>
+            Go to the root cause
+          </button>
         )}
-        {failed?.run && <Link className="button primary" to={runPath(failed.run)}>See the error of {failed.run}</Link>}
-        {line.runs.map((run) => <Link key={run.run} className="button primary" to={runPath(run.run)}>Watch {run.run}</Link>)}
+        {failed?.run && (
+          <Link className="button primary" to={runPath(failed.run)}>
+            See the error of {failed.run}
+          </Link>
+        )}
+        {line.runs.map((run) => (
+          <Link key={run.run} className="button primary" to={runPath(run.run)}>
+            Watch {run.run}
+          </Link>
+        ))}
       </div>
     </section>
   );
@@ -99,22 +161,45 @@ function Facts({ line }: { line: Line }) {
   return (
     <dl className="facts">
       <dt>Age</dt>
-      <dd><Age from={line.agedFrom} />{line.agedFrom !== null && <>, fresh as of <Time at={line.end_f} /></>}</dd>
+      <dd>
+        <Age from={line.agedFrom} />
+        {line.agedFrom !== null && (
+          <>
+            , fresh as of <Time at={line.end_f} />
+          </>
+        )}
+      </dd>
       <dt>Demand</dt>
       <dd>
         {asked || "none"}
-        {line.demand.targets.map((target) => <span key={target}>, to be fresh as of <Time at={target} /></span>)}
+        {line.demand.targets.map((target) => (
+          <span key={target}>
+            , to be fresh as of <Time at={target} />
+          </span>
+        ))}
       </dd>
       <dt>Trigger</dt>
       <dd>
-        {line.trigger ? (line.trigger.bound === undefined ? "Wave: as fresh as possible" : `Tide: at most ${exact(line.trigger.bound)} old`) : "none of its own"}
+        {line.trigger
+          ? line.trigger.bound === undefined
+            ? "Wave: as fresh as possible"
+            : `Tide: at most ${exact(line.trigger.bound)} old`
+          : "none of its own"}
       </dd>
       <dt>Version</dt>
       <dd>
         {line.version ?? "not deployed"}
-        {line.next && `, then ${line.next.version}${line.next.waits_for.length ? `, which waits for ${line.next.waits_for.join(", ")}` : ""}`}
+        {line.next &&
+          `, then ${line.next.version}${line.next.waits_for.length ? `, which waits for ${line.next.waits_for.join(", ")}` : ""}`}
       </dd>
-      {line.tables > 0 && <><dt>Published</dt><dd>{count(line.tables)} {line.tables === 1 ? "table" : "tables"}, {count(line.rows)} rows</dd></>}
+      {line.tables > 0 && (
+        <>
+          <dt>Published</dt>
+          <dd>
+            {count(line.tables)} {line.tables === 1 ? "table" : "tables"}, {count(line.rows)} rows
+          </dd>
+        </>
+      )}
     </dl>
   );
 }
@@ -135,11 +220,15 @@ function Neighbour({ name, note }: { name: string; note?: string }) {
     <li>
       <StateIcon word={other?.status ?? "undeployed"} />
       <span className="grow">
-        <Link to={pondPath(name)}><Words text={name} /></Link>
+        <Link to={pondPath(name)}>
+          <Words text={name} />
+        </Link>
         {note && <span className="under">{note}</span>}
       </span>
       <span>{other?.status ?? "not deployed"}</span>
-      <span className="number"><Age from={other?.agedFrom ?? null} never="never" /></span>
+      <span className="number">
+        <Age from={other?.agedFrom ?? null} never="never" />
+      </span>
     </li>
   );
 }
@@ -149,8 +238,14 @@ function Sources({ line }: { line: Line }) {
     <ul className="rows">
       {line.sources.map((source) => (
         <Neighbour
-          key={source.line} name={source.line}
-          note={[source.optional ? "optional" : "", source.absent ? "has published nothing" : source.down ? "down" : ""].filter(Boolean).join(", ")}
+          key={source.line}
+          name={source.line}
+          note={[
+            source.optional ? "optional" : "",
+            source.absent ? "has published nothing" : source.down ? "down" : "",
+          ]
+            .filter(Boolean)
+            .join(", ")}
         />
       ))}
     </ul>
@@ -158,7 +253,11 @@ function Sources({ line }: { line: Line }) {
 }
 
 const Sinks = ({ line }: { line: Line }) => (
-  <ul className="rows">{line.sinks.map((sink) => <Neighbour key={sink} name={sink} />)}</ul>
+  <ul className="rows">
+    {line.sinks.map((sink) => (
+      <Neighbour key={sink} name={sink} />
+    ))}
+  </ul>
 );
 
 function More({ line, detail }: { line: Line; detail: LineDetail }) {
@@ -170,8 +269,14 @@ function More({ line, detail }: { line: Line; detail: LineDetail }) {
             {detail.tables.tables.map((table) => (
               <li key={table.table}>
                 <span className="grow">
-                  <Link to={dataPath(line.line, table.table)}><Words text={table.table} /></Link>
-                  {table.older && <span className="under">older: as of <Time at={table.as_of} /></span>}
+                  <Link to={dataPath(line.line, table.table)}>
+                    <Words text={table.table} />
+                  </Link>
+                  {table.older && (
+                    <span className="under">
+                      older: as of <Time at={table.as_of} />
+                    </span>
+                  )}
                 </span>
                 <span className="number">{count(table.rows)} rows</span>
                 <span className="number">{size(table.bytes)}</span>
@@ -186,8 +291,12 @@ function More({ line, detail }: { line: Line; detail: LineDetail }) {
             {detail.arrivals.map((rule) => (
               <li key={rule.name}>
                 <span className="grow">
-                  <strong><Words text={rule.name} /></strong>
-                  <span className="under"><Words text={`${rule.bucket}/${rule.prefix}*${rule.suffix}`} /></span>
+                  <strong>
+                    <Words text={rule.name} />
+                  </strong>
+                  <span className="under">
+                    <Words text={`${rule.bucket}/${rule.prefix}*${rule.suffix}`} />
+                  </span>
                 </span>
                 <span>{rule.kind}</span>
               </li>
@@ -202,15 +311,25 @@ function More({ line, detail }: { line: Line; detail: LineDetail }) {
               {detail.runs.slice(0, 8).map((run) => (
                 <li key={run.run}>
                   <StateIcon word={run.status} />
-                  <span className="grow"><Link to={runPath(run.run)}><Words text={run.run} /></Link></span>
+                  <span className="grow">
+                    <Link to={runPath(run.run)}>
+                      <Words text={run.run} />
+                    </Link>
+                  </span>
                   <span>{run.status}</span>
-                  <span className="number"><Time at={instant(run.started)} /></span>
+                  <span className="number">
+                    <Time at={instant(run.started)} />
+                  </span>
                 </li>
               ))}
             </ul>
-            <Link to={`/runs?pond=${encodeURIComponent(line.pond)}`}>All runs of {oneLine(line.pond, 60)}</Link>
+            <Link to={`/runs?pond=${encodeURIComponent(line.pond)}`}>
+              All runs of {oneLine(line.pond, 60)}
+            </Link>
           </>
-        ) : <p>It has never run.</p>}
+        ) : (
+          <p>It has never run.</p>
+        )}
       </Part>
     </>
   );

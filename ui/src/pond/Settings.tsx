@@ -22,7 +22,9 @@ export function Budgets({ line }: { line: Line }) {
         {line.failures ? `. ${line.failures} failed so far` : ""}.
       </p>
       {!refusal("budgets", line, may) && (
-        <button type="button" className="small" onClick={() => setEditing(true)}>Change …</button>
+        <button type="button" className="small" onClick={() => setEditing(true)}>
+          Change …
+        </button>
       )}
       {editing && <BudgetDialog line={line} onClose={() => setEditing(false)} />}
     </>
@@ -34,17 +36,47 @@ function BudgetDialog({ line, onClose }: { line: Line; onClose: () => void }) {
   const [source, setSource] = useState(String(line.budgets.source_retries));
   const wrong = ![immediate, source].every((text) => /^\d{1,4}$/.test(text));
   const save = async (): Promise<void> => {
-    const done = await act(`The retry budgets of ${line.line} are ${immediate} and ${source}.`, () =>
-      api.budgets({ line: line.line, immediate_retries: Number(immediate), source_retries: Number(source) }));
+    const done = await act(
+      `The retry budgets of ${line.line} are ${immediate} and ${source}.`,
+      () =>
+        api.budgets({
+          line: line.line,
+          immediate_retries: Number(immediate),
+          source_retries: Number(source),
+        }),
+    );
     if (done) onClose();
   };
   return (
-    <Dialog title={`Retry budgets of ${line.line}`} action="Save" disabled={wrong} onClose={onClose} onDone={() => void save()}>
+    <Dialog
+      title={`Retry budgets of ${line.line}`}
+      action="Save"
+      disabled={wrong}
+      onClose={onClose}
+      onDone={() => void save()}
+    >
       <div className="fields">
-        <label>Immediate retries<input inputMode="numeric" value={immediate} onChange={(event) => setImmediate(event.target.value)} /></label>
-        <label>Source retries<input inputMode="numeric" value={source} onChange={(event) => setSource(event.target.value)} /></label>
+        <label>
+          Immediate retries
+          <input
+            inputMode="numeric"
+            value={immediate}
+            onChange={(event) => setImmediate(event.target.value)}
+          />
+        </label>
+        <label>
+          Source retries
+          <input
+            inputMode="numeric"
+            value={source}
+            onChange={(event) => setSource(event.target.value)}
+          />
+        </label>
       </div>
-      <p className="hint">If a Pond starts work elsewhere, a retry starts that work again. For such a Pond, 0 is careful.</p>
+      <p className="hint">
+        If a Pond starts work elsewhere, a retry starts that work again. For such a Pond, 0 is
+        careful.
+      </p>
     </Dialog>
   );
 }
@@ -60,7 +92,9 @@ const WHY = {
 export function Ripples({ line }: { line: Line }) {
   const may = useMay();
   const [editing, setEditing] = useState<RippleStatus | null>(null);
-  const going = new Map(line.runs.flatMap((run) => run.ripples).map((ripple) => [ripple.name, ripple]));
+  const going = new Map(
+    line.runs.flatMap((run) => run.ripples).map((ripple) => [ripple.name, ripple]),
+  );
   const why = refusal("compute", line, may);
   return (
     <>
@@ -69,15 +103,28 @@ export function Ripples({ line }: { line: Line }) {
           <li key={ripple.name}>
             <StateIcon word={going.get(ripple.name)?.status ?? ripple.status} />
             <span className="grow">
-              <strong><Words text={ripple.name} /></strong>
+              <strong>
+                <Words text={ripple.name} />
+              </strong>
               <span className="under">
-                {ripple.runs_on === "task" ? `a task${ripple.task_mib ? ` of ${memory(ripple.task_mib)}` : ""}` : "in the function"}
+                {ripple.runs_on === "task"
+                  ? `a task${ripple.task_mib ? ` of ${memory(ripple.task_mib)}` : ""}`
+                  : "in the function"}
                 {WHY[ripple.decided_by] ? `, ${WHY[ripple.decided_by]}` : ""}
                 {ripple.parents.length ? ` · after ${ripple.parents.join(", ")}` : ""}
               </span>
             </span>
             <span>{going.get(ripple.name)?.status ?? ripple.status}</span>
-            {!why && <button type="button" className="small" aria-label={`Place … of ${ripple.name}`} onClick={() => setEditing(ripple)}>Place …</button>}
+            {!why && (
+              <button
+                type="button"
+                className="small"
+                aria-label={`Place … of ${ripple.name}`}
+                onClick={() => setEditing(ripple)}
+              >
+                Place …
+              </button>
+            )}
           </li>
         ))}
       </ul>
@@ -88,16 +135,39 @@ export function Ripples({ line }: { line: Line }) {
 
 const TASKS_GB = [8, 16, 30, 60, 120];
 
-function PlaceDialog({ line, ripple, onClose }: { line: Line; ripple: RippleStatus; onClose: () => void }) {
-  const [place, setPlace] = useState<"lambda" | "task" | "auto">(ripple.decided_by === "operator" ? ripple.runs_on : "auto");
+function PlaceDialog({
+  line,
+  ripple,
+  onClose,
+}: {
+  line: Line;
+  ripple: RippleStatus;
+  onClose: () => void;
+}) {
+  const [place, setPlace] = useState<"lambda" | "task" | "auto">(
+    ripple.decided_by === "operator" ? ripple.runs_on : "auto",
+  );
   const [gb, setGb] = useState(String(ripple.task_mib ? Math.round(ripple.task_mib / 1024) : 0));
   const save = async (): Promise<void> => {
-    const done = await act(`From its next attempt on, ${ripple.name} runs ${place === "auto" ? "where the line finds best" : place === "task" ? "as a task" : "in the function"}.`, () =>
-      api.compute({ line: line.line, ripple: ripple.name, place, ...(place === "task" && gb !== "0" ? { memory_mib: Number(gb) * 1024 } : {}) }));
+    const done = await act(
+      `From its next attempt on, ${ripple.name} runs ${place === "auto" ? "where the line finds best" : place === "task" ? "as a task" : "in the function"}.`,
+      () =>
+        api.compute({
+          line: line.line,
+          ripple: ripple.name,
+          place,
+          ...(place === "task" && gb !== "0" ? { memory_mib: Number(gb) * 1024 } : {}),
+        }),
+    );
     if (done) onClose();
   };
   return (
-    <Dialog title={`Where ${ripple.name} runs`} action="Save" onClose={onClose} onDone={() => void save()}>
+    <Dialog
+      title={`Where ${ripple.name} runs`}
+      action="Save"
+      onClose={onClose}
+      onDone={() => void save()}
+    >
       <label>
         Place
         <select value={place} onChange={(event) => setPlace(event.target.value as typeof place)}>
@@ -111,7 +181,11 @@ function PlaceDialog({ line, ripple, onClose }: { line: Line; ripple: RippleStat
           Memory
           <select value={gb} onChange={(event) => setGb(event.target.value)}>
             <option value="0">as the line finds out</option>
-            {TASKS_GB.map((each) => <option key={each} value={each}>{each} GB</option>)}
+            {TASKS_GB.map((each) => (
+              <option key={each} value={each}>
+                {each} GB
+              </option>
+            ))}
           </select>
         </label>
       )}

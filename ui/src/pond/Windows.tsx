@@ -22,28 +22,45 @@ export function Windows({ line }: { line: Line }) {
   const remove = (name: string): void => {
     setRemoving(null);
     void act(`Window ${name} of ${line.line} is removed.`, () =>
-      api.window({ line: line.line, action: "remove", name }));
+      api.window({ line: line.line, action: "remove", name }),
+    );
   };
   return (
     <>
       {line.windows.map((window) => (
         <div key={window.name} className="window">
           <div className="window-head">
-            <strong><Words text={window.name} /></strong>
+            <strong>
+              <Words text={window.name} />
+            </strong>
             <span>
               every {exact(window.every)} for {exact(window.duration)}
               {window.on.length ? ` on ${window.on.join(", ")}` : ""}
             </span>
-            {!why && <button type="button" className="small" onClick={() => setRemoving(window.name)}>Remove</button>}
+            {!why && (
+              <button type="button" className="small" onClick={() => setRemoving(window.name)}>
+                Remove
+              </button>
+            )}
           </div>
           <Openings line={line.line} window={window} />
         </div>
       ))}
       {!line.windows.length && <p>It may run at any time.</p>}
-      {!why && <button type="button" className="small" onClick={() => setAdding(true)}>Add a Window …</button>}
+      {!why && (
+        <button type="button" className="small" onClick={() => setAdding(true)}>
+          Add a Window …
+        </button>
+      )}
       {adding && <Adding line={line} onClose={() => setAdding(false)} />}
       {removing && (
-        <Dialog title={`Remove Window ${removing}?`} action="Remove" danger onClose={() => setRemoving(null)} onDone={() => remove(removing)}>
+        <Dialog
+          title={`Remove Window ${removing}?`}
+          action="Remove"
+          danger
+          onClose={() => setRemoving(null)}
+          onDone={() => remove(removing)}
+        >
           <p>
             {line.line} may then run at any time, unless another Window is left. What its run has
             published still counts as fresh as of the end of its opening.
@@ -61,7 +78,15 @@ function Openings({ line, window }: { line: string; window: WindowTold }) {
     <ol className="openings">
       {next.map((opening) => (
         <li key={opening.start}>
-          {opening.open ? <b>open, closes <Countdown to={opening.end} /></b> : <><Time at={opening.start} /> (<Countdown to={opening.start} />)</>}
+          {opening.open ? (
+            <b>
+              open, closes <Countdown to={opening.end} />
+            </b>
+          ) : (
+            <>
+              <Time at={opening.start} /> (<Countdown to={opening.start} />)
+            </>
+          )}
         </li>
       ))}
     </ol>
@@ -79,29 +104,81 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
   const add = async (): Promise<void> => {
     const done = await act(`Window ${name} of ${line.line} is added.`, () =>
       api.window({
-        line: line.line, action: "add", name, start,
-        every: duration(every) ?? 0, duration: duration(length) ?? 0,
-        ...(on.length ? { on } : {}), ...(until ? { until } : {}),
-      }));
+        line: line.line,
+        action: "add",
+        name,
+        start,
+        every: duration(every) ?? 0,
+        duration: duration(length) ?? 0,
+        ...(on.length ? { on } : {}),
+        ...(until ? { until } : {}),
+      }),
+    );
     if (done) onClose();
   };
   return (
-    <Dialog title={`A Window for ${line.line}`} action="Add" disabled={fault !== ""} onClose={onClose} onDone={() => void add()}>
-      <p>{line.line} runs at most once in each opening, and only if somebody asks. Times are in UTC.</p>
+    <Dialog
+      title={`A Window for ${line.line}`}
+      action="Add"
+      disabled={fault !== ""}
+      onClose={onClose}
+      onDone={() => void add()}
+    >
+      <p>
+        {line.line} runs at most once in each opening, and only if somebody asks. Times are in UTC.
+      </p>
       <div className="fields">
-        <label>Name<input value={name} onChange={(event) => setName(event.target.value)} /></label>
-        <label>Opens at<input value={start} onChange={(event) => setStart(event.target.value)} placeholder="02:00" /></label>
-        <label>Every<input value={every} onChange={(event) => setEvery(event.target.value)} placeholder="1d" /></label>
-        <label>For<input value={length} onChange={(event) => setLength(event.target.value)} placeholder="3h" /></label>
-        <label>Until (optional)<input value={until} onChange={(event) => setUntil(event.target.value)} placeholder="2030-12-31" /></label>
+        <label>
+          Name
+          <input value={name} onChange={(event) => setName(event.target.value)} />
+        </label>
+        <label>
+          Opens at
+          <input
+            value={start}
+            onChange={(event) => setStart(event.target.value)}
+            placeholder="02:00"
+          />
+        </label>
+        <label>
+          Every
+          <input
+            value={every}
+            onChange={(event) => setEvery(event.target.value)}
+            placeholder="1d"
+          />
+        </label>
+        <label>
+          For
+          <input
+            value={length}
+            onChange={(event) => setLength(event.target.value)}
+            placeholder="3h"
+          />
+        </label>
+        <label>
+          Until (optional)
+          <input
+            value={until}
+            onChange={(event) => setUntil(event.target.value)}
+            placeholder="2030-12-31"
+          />
+        </label>
       </div>
       <fieldset className="days">
         <legend>Only on (otherwise each day)</legend>
         {DAYS.map((day) => (
           <label key={day}>
             <input
-              type="checkbox" checked={on.includes(day)}
-              onChange={() => setOn((held) => (held.includes(day) ? held.filter((each) => each !== day) : DAYS.filter((each) => each === day || held.includes(each))))}
+              type="checkbox"
+              checked={on.includes(day)}
+              onChange={() =>
+                setOn((held) =>
+                  held.includes(day)
+                    ? held.filter((each) => each !== day)
+                    : DAYS.filter((each) => each === day || held.includes(each)),
+                )
+              }
             />
             {day}
           </label>
@@ -112,9 +189,16 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
   );
 }
 
-function faultOf(asked: { name: string; start: string; every: string; length: string; until: string }): string {
+function faultOf(asked: {
+  name: string;
+  start: string;
+  every: string;
+  length: string;
+  until: string;
+}): string {
   if (!asked.name.trim()) return "Give it a name.";
-  if (!/^\d{2}:\d{2}(:\d{2})?$/.test(asked.start) && instant(asked.start) === null) return "Opens at: a time in UTC, such as 02:00.";
+  if (!/^\d{2}:\d{2}(:\d{2})?$/.test(asked.start) && instant(asked.start) === null)
+    return "Opens at: a time in UTC, such as 02:00.";
   if (duration(asked.every) === null) return "Every: a duration, such as 1d.";
   if (duration(asked.length) === null) return "For: a duration, such as 3h.";
   if (asked.until && instant(asked.until) === null) return "Until: a date, such as 2030-12-31.";

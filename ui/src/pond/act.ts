@@ -12,7 +12,12 @@ interface Outcome {
 export async function act(done: string, ask: () => Promise<Outcome>): Promise<boolean> {
   try {
     const outcome = await ask();
-    tell("done", outcome.applied === false ? `${done} It is accepted, but the line has not received it yet.` : done);
+    tell(
+      "done",
+      outcome.applied === false
+        ? `${done} It is accepted, but the line has not received it yet.`
+        : done,
+    );
     for (const warning of outcome.warnings ?? []) tell("warning", warning);
     return true;
   } catch (error) {

@@ -15,7 +15,11 @@ export function Compare({ run, attempts }: { run: RunRow; attempts: AttemptRow[]
   const asked = useAnswer(`before ${run.run}`, async (signal) => {
     const { runs } = await api.runs({ pond: line, limit: 100 }, signal);
     const before = runs.find(
-      (row) => row.pond === run.pond && row.major === run.major && row.number < run.number && row.status === "success",
+      (row) =>
+        row.pond === run.pond &&
+        row.major === run.major &&
+        row.number < run.number &&
+        row.status === "success",
     );
     return before ? api.run(line, before.number, signal) : null;
   });
@@ -27,11 +31,25 @@ export function Compare({ run, attempts }: { run: RunRow; attempts: AttemptRow[]
     <>
       <p>
         Beside <Link to={runPath(asked.answer.run.run)}>{oneLine(asked.answer.run.run, 60)}</Link>
-        {asked.answer.run.version === run.version ? ", the same version." : `, of version ${oneLine(asked.answer.run.version, 24)} (this one: ${oneLine(run.version, 24)}).`}
+        {asked.answer.run.version === run.version
+          ? ", the same version."
+          : `, of version ${oneLine(asked.answer.run.version, 24)} (this one: ${oneLine(run.version, 24)}).`}
       </p>
-      <div className="scroll-x" tabIndex={0} role="region" aria-label="Compared with the run before">
+      <div
+        className="scroll-x"
+        tabIndex={0}
+        role="region"
+        aria-label="Compared with the run before"
+      >
         <table className="compare">
-          <thead><tr><th>Ripple</th><th className="number">Took</th><th className="number">Rows</th><th className="number">Bytes</th></tr></thead>
+          <thead>
+            <tr>
+              <th>Ripple</th>
+              <th className="number">Took</th>
+              <th className="number">Rows</th>
+              <th className="number">Bytes</th>
+            </tr>
+          </thead>
           <tbody>
             {rows.map((row) => (
               <tr key={row.ripple}>
@@ -48,15 +66,26 @@ export function Compare({ run, attempts }: { run: RunRow; attempts: AttemptRow[]
   );
 }
 
-function Change({ pair: [before, now], say }: { pair: [number | null, number | null]; say: (value: number) => string }) {
-  if (now === null) return <td className="number">{before === null ? "–" : `was ${say(before)}`}</td>;
+function Change({
+  pair: [before, now],
+  say,
+}: {
+  pair: [number | null, number | null];
+  say: (value: number) => string;
+}) {
+  if (now === null)
+    return <td className="number">{before === null ? "–" : `was ${say(before)}`}</td>;
   const share = before ? Math.round(((now - before) / before) * 100) : null;
   return (
     <td className="number">
       {say(now)}{" "}
       {share !== null && share !== 0 && (
-        <span className={Math.abs(share) >= 50 ? "change change-large" : "change"} title={`before: ${say(before ?? 0)}`}>
-          {share > 0 ? "+" : "−"}{count(Math.abs(share))} %
+        <span
+          className={Math.abs(share) >= 50 ? "change change-large" : "change"}
+          title={`before: ${say(before ?? 0)}`}
+        >
+          {share > 0 ? "+" : "−"}
+          {count(Math.abs(share))} %
         </span>
       )}
     </td>

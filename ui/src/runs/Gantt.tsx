@@ -16,22 +16,36 @@ export function Gantt({ timeline, chosen, onChoose }: Props) {
   return (
     <div className="gantt">
       <div className="gantt-axis" aria-hidden="true">
-        {timeline.ticks.filter((tick) => tick.left < 0.97).map((tick) => (
-          <span key={tick.seconds} style={{ left: `${tick.left * 100}%` }}>{took(tick.seconds)}</span>
-        ))}
+        {timeline.ticks
+          .filter((tick) => tick.left < 0.97)
+          .map((tick) => (
+            <span key={tick.seconds} style={{ left: `${tick.left * 100}%` }}>
+              {took(tick.seconds)}
+            </span>
+          ))}
       </div>
       {timeline.rows.map((row) => (
         <div key={row.ripple} className="gantt-row">
-          <div className="gantt-name" title={oneLine(row.ripple)}>{oneLine(row.ripple, 48)}</div>
+          <div className="gantt-name" title={oneLine(row.ripple)}>
+            {oneLine(row.ripple, 48)}
+          </div>
           <div className="gantt-bars">
-            {timeline.ticks.map((tick) => <i key={tick.seconds} className="gantt-tick" style={{ left: `${tick.left * 100}%` }} />)}
+            {timeline.ticks.map((tick) => (
+              <i
+                key={tick.seconds}
+                className="gantt-tick"
+                style={{ left: `${tick.left * 100}%` }}
+              />
+            ))}
             {row.bars.map((bar) => (
               <button
-                key={bar.attempt.attempt} type="button"
+                key={bar.attempt.attempt}
+                type="button"
                 className={`gantt-bar state-${stateOf(bar.attempt.status)} ${bar.attempt.where === "task" ? "on-task" : ""} ${bar.going ? "going" : ""}`}
                 style={{ left: `${bar.left * 100}%`, width: `${bar.width * 100}%` }}
                 aria-pressed={chosen === `${row.ripple} ${bar.attempt.attempt}`}
-                aria-label={`${took((bar.to - bar.from) / 1000)}: ${wordsOf(bar.attempt)}`} title={`${wordsOf(bar.attempt)}\n${utcTime(bar.from)}`}
+                aria-label={`${took((bar.to - bar.from) / 1000)}: ${wordsOf(bar.attempt)}`}
+                title={`${wordsOf(bar.attempt)}\n${utcTime(bar.from)}`}
                 onClick={() => onChoose(row.ripple, bar.attempt.attempt)}
               >
                 <StateIcon word={bar.attempt.status} />
@@ -48,12 +62,16 @@ export function Gantt({ timeline, chosen, onChoose }: Props) {
 
 function wordsOf(attempt: AttemptRow): string {
   const resumes = instant(attempt.resumes);
-  return oneLine([
-    `${attempt.ripple}, attempt ${attempt.attempt}: ${attempt.status}`,
-    placeOf(attempt),
-    attempt.pauses ? `paused ${attempt.pauses} times` : "",
-    resumes !== null ? `resumes ${utcTime(resumes)}` : "",
-  ].filter(Boolean).join(", "));
+  return oneLine(
+    [
+      `${attempt.ripple}, attempt ${attempt.attempt}: ${attempt.status}`,
+      placeOf(attempt),
+      attempt.pauses ? `paused ${attempt.pauses} times` : "",
+      resumes !== null ? `resumes ${utcTime(resumes)}` : "",
+    ]
+      .filter(Boolean)
+      .join(", "),
+  );
 }
 
 export function placeOf(attempt: AttemptRow): string {

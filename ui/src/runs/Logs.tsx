@@ -31,9 +31,15 @@ export function Logs({ line, number, ripple, attempt }: Props) {
     let timer: ReturnType<typeof setTimeout>;
     const ask = async (): Promise<void> => {
       try {
-        const told = await api.logs(line, number, {
-          ...(ripple ? { ripple } : {}), ...(attempt ? { attempt } : {}),
-        }, controller.signal);
+        const told = await api.logs(
+          line,
+          number,
+          {
+            ...(ripple ? { ripple } : {}),
+            ...(attempt ? { attempt } : {}),
+          },
+          controller.signal,
+        );
         setAnswer(told);
         setFault(null);
         if (told.going && follows) timer = setTimeout(() => void again(), POLL_MS);
@@ -57,25 +63,54 @@ export function Logs({ line, number, ripple, attempt }: Props) {
   return (
     <section className="part" aria-label="Log">
       <div className="part-head">
-        <h2>Log{ripple ? ` of ${oneLine(ripple, 40)}${attempt ? `, attempt ${attempt}` : ""}` : ""}</h2>
+        <h2>
+          Log{ripple ? ` of ${oneLine(ripple, 40)}${attempt ? `, attempt ${attempt}` : ""}` : ""}
+        </h2>
         {answer?.going && (
           <label className="check">
-            <input type="checkbox" checked={follows} onChange={(event) => setFollows(event.target.checked)} /> follow
+            <input
+              type="checkbox"
+              checked={follows}
+              onChange={(event) => setFollows(event.target.checked)}
+            />{" "}
+            follow
           </label>
         )}
-        <button type="button" className="small" onClick={() => setRound((count) => count + 1)}>Reload</button>
+        <button type="button" className="small" onClick={() => setRound((count) => count + 1)}>
+          Reload
+        </button>
       </div>
       {fault && <Refused fault={fault} again={() => setRound((count) => count + 1)} />}
       {!answer && !fault && <Loading what="the log" />}
-      {answer && !answer.lines.length && <p>{answer.going ? "Nothing is logged yet." : "Nothing was logged, or the log is no longer kept."}</p>}
+      {answer && !answer.lines.length && (
+        <p>
+          {answer.going
+            ? "Nothing is logged yet."
+            : "Nothing was logged, or the log is no longer kept."}
+        </p>
+      )}
       {answer && answer.lines.length > 0 && (
-        <div ref={box} className="log" tabIndex={0} role="log" aria-live="off" aria-label="Log lines">
+        <div
+          ref={box}
+          className="log"
+          tabIndex={0}
+          role="log"
+          aria-live="off"
+          aria-label="Log lines"
+        >
           {answer.lines.slice(-MOST_LINES).map((each, at) => {
             const when = instant(each.at);
             return (
               <div key={at} className="log-line">
-                <time title={when === null ? undefined : utcTime(when)}>{when === null ? "" : clock(when)}</time>
-                {!ripple && <span className="log-ripple">{oneLine(each.ripple, 32)}{each.attempt > 1 ? ` #${each.attempt}` : ""}</span>}
+                <time title={when === null ? undefined : utcTime(when)}>
+                  {when === null ? "" : clock(when)}
+                </time>
+                {!ripple && (
+                  <span className="log-ripple">
+                    {oneLine(each.ripple, 32)}
+                    {each.attempt > 1 ? ` #${each.attempt}` : ""}
+                  </span>
+                )}
                 <span className="log-text">{visible(each.text)}</span>
               </div>
             );

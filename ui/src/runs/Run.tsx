@@ -40,8 +40,14 @@ export default function Run({ line, number }: { line: string; number: number }) 
         </h1>
         {asked.answer && <StateChip word={asked.answer.run.status} />}
         <span className="grow" />
-        {number > 1 && <Link className="button" to={runPath(`${line}/${number - 1}`)}>← Run before</Link>}
-        <Link className="button" to={runPath(`${line}/${number + 1}`)}>Next run →</Link>
+        {number > 1 && (
+          <Link className="button" to={runPath(`${line}/${number - 1}`)}>
+            ← Run before
+          </Link>
+        )}
+        <Link className="button" to={runPath(`${line}/${number + 1}`)}>
+          Next run →
+        </Link>
       </div>
       {asked.fault && <Refused fault={asked.fault} again={again} />}
       {asked.loading && <Loading what="the run" />}
@@ -54,21 +60,47 @@ function Body({ answer, line, number }: { answer: RunAnswer; line: string; numbe
   const now = useNow();
   const [chosen, setChosen] = useState<{ ripple: string; attempt: number } | null>(null);
   const { run, attempts } = answer;
-  const failed = attempts.filter((attempt) => attempt.traceback || attempt.error || attempt.message);
+  const failed = attempts.filter(
+    (attempt) => attempt.traceback || attempt.error || attempt.message,
+  );
   const lastFailed = failed[failed.length - 1];
   return (
     <>
       <dl className="facts facts-wide">
-        <dt>Started</dt><dd><Time at={run.started} /></dd>
-        <dt>{run.finished ? "Took" : "Runs for"}</dt><dd><Took row={run} /></dd>
-        <dt>Fresh as of</dt><dd><Time at={run.f} /></dd>
-        <dt>Version</dt><dd>{oneLine(run.version, 24)}</dd>
-        {run.overtaken_by && <><dt>Overtaken by</dt><dd><Link to={runPath(run.overtaken_by)}>{oneLine(run.overtaken_by, 60)}</Link></dd></>}
+        <dt>Started</dt>
+        <dd>
+          <Time at={run.started} />
+        </dd>
+        <dt>{run.finished ? "Took" : "Runs for"}</dt>
+        <dd>
+          <Took row={run} />
+        </dd>
+        <dt>Fresh as of</dt>
+        <dd>
+          <Time at={run.f} />
+        </dd>
+        <dt>Version</dt>
+        <dd>{oneLine(run.version, 24)}</dd>
+        {run.overtaken_by && (
+          <>
+            <dt>Overtaken by</dt>
+            <dd>
+              <Link to={runPath(run.overtaken_by)}>{oneLine(run.overtaken_by, 60)}</Link>
+            </dd>
+          </>
+        )}
       </dl>
       {run.message && !failed.some((attempt) => attempt.message === run.message) && (
-        <Verbatim text={[run.error, run.message].filter(Boolean).join(": ")} label="Why the run ended" />
+        <Verbatim
+          text={[run.error, run.message].filter(Boolean).join(": ")}
+          label="Why the run ended"
+        />
       )}
-      {run.status === "pass" && <p className="lead">Its Sources had not changed, so no Ripple was called. It took over their freshness.</p>}
+      {run.status === "pass" && (
+        <p className="lead">
+          Its Sources had not changed, so no Ripple was called. It took over their freshness.
+        </p>
+      )}
       {attempts.length > 0 && (
         <section className="part" aria-label="Timeline">
           <h2>Ripples and attempts</h2>
@@ -76,7 +108,10 @@ function Body({ answer, line, number }: { answer: RunAnswer; line: string; numbe
             timeline={timeline(run, attempts, now)}
             chosen={chosen && `${chosen.ripple} ${chosen.attempt}`}
             onChoose={(ripple, attempt) =>
-              setChosen((old) => (old?.ripple === ripple && old.attempt === attempt ? null : { ripple, attempt }))}
+              setChosen((old) =>
+                old?.ripple === ripple && old.attempt === attempt ? null : { ripple, attempt },
+              )
+            }
           />
         </section>
       )}
@@ -84,7 +119,11 @@ function Body({ answer, line, number }: { answer: RunAnswer; line: string; numbe
         <section className="part" aria-label="Errors">
           <h2>What went wrong</h2>
           {[...failed].reverse().map((attempt) => (
-            <Failure key={`${attempt.ripple} ${attempt.attempt}`} attempt={attempt} open={attempt === lastFailed} />
+            <Failure
+              key={`${attempt.ripple} ${attempt.attempt}`}
+              attempt={attempt}
+              open={attempt === lastFailed}
+            />
           ))}
         </section>
       )}
@@ -94,7 +133,12 @@ function Body({ answer, line, number }: { answer: RunAnswer; line: string; numbe
           <Attempts attempts={attempts} />
         </section>
       )}
-      <Logs line={line} number={number} ripple={chosen?.ripple ?? null} attempt={chosen?.attempt ?? null} />
+      <Logs
+        line={line}
+        number={number}
+        ripple={chosen?.ripple ?? null}
+        attempt={chosen?.attempt ?? null}
+      />
       {attempts.length > 0 && (
         <section className="part" aria-label="Compared">
           <h2>Compared with the run before</h2>
@@ -114,8 +158,16 @@ function Failure({ attempt, open }: { attempt: AttemptRow; open: boolean }) {
       </summary>
       {attempt.message && <Verbatim text={attempt.message} label="The error" />}
       {attempt.traceback && <Verbatim text={attempt.traceback} label="The traceback" />}
-      {attempt.left && <p>Its worker let go of it at <Time at={attempt.left} />.</p>}
-      {attempt.on_kill && <p>on_kill answered: {oneLine(attempt.on_kill)} {oneLine(attempt.on_kill_message ?? "")}</p>}
+      {attempt.left && (
+        <p>
+          Its worker let go of it at <Time at={attempt.left} />.
+        </p>
+      )}
+      {attempt.on_kill && (
+        <p>
+          on_kill answered: {oneLine(attempt.on_kill)} {oneLine(attempt.on_kill_message ?? "")}
+        </p>
+      )}
     </details>
   );
 }
@@ -125,7 +177,17 @@ function Attempts({ attempts }: { attempts: AttemptRow[] }) {
     <div className="scroll-x" tabIndex={0} role="region" aria-label="Attempts">
       <table className="feed">
         <thead>
-          <tr><th>Ripple</th><th className="number">Attempt</th><th>State</th><th>Where</th><th className="number">Took</th><th className="number">Peak memory</th><th className="number">Rows</th><th className="number">Bytes</th><th>Pauses</th></tr>
+          <tr>
+            <th>Ripple</th>
+            <th className="number">Attempt</th>
+            <th>State</th>
+            <th>Where</th>
+            <th className="number">Took</th>
+            <th className="number">Peak memory</th>
+            <th className="number">Rows</th>
+            <th className="number">Bytes</th>
+            <th>Pauses</th>
+          </tr>
         </thead>
         <tbody>
           {attempts.map((attempt) => {
@@ -134,13 +196,24 @@ function Attempts({ attempts }: { attempts: AttemptRow[] }) {
               <tr key={`${attempt.ripple} ${attempt.attempt}`}>
                 <td>{oneLine(attempt.ripple, 48)}</td>
                 <td className="number">{attempt.attempt}</td>
-                <td><StateChip word={attempt.status} /></td>
+                <td>
+                  <StateChip word={attempt.status} />
+                </td>
                 <td>{placeOf(attempt) || "–"}</td>
                 <td className="number">{attempt.seconds === null ? "–" : took(attempt.seconds)}</td>
-                <td className="number">{attempt.peak_mib === null ? "–" : memory(attempt.peak_mib)}</td>
+                <td className="number">
+                  {attempt.peak_mib === null ? "–" : memory(attempt.peak_mib)}
+                </td>
                 <td className="number">{attempt.rows === null ? "–" : count(attempt.rows)}</td>
                 <td className="number">{attempt.bytes === null ? "–" : size(attempt.bytes)}</td>
-                <td>{attempt.pauses ?? 0}{resumes !== null && <>, until <Time at={resumes} /></>}</td>
+                <td>
+                  {attempt.pauses ?? 0}
+                  {resumes !== null && (
+                    <>
+                      , until <Time at={resumes} />
+                    </>
+                  )}
+                </td>
               </tr>
             );
           })}

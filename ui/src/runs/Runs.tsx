@@ -23,7 +23,10 @@ export default function Runs() {
   const [limit, setLimit] = useState(STEP);
   const graph = useGraph();
   // Asked again when a run has begun or ended anywhere.
-  const latest = graph?.lines.map((line) => `${line.last_run?.run ?? ""}${line.last_run?.status ?? ""}${line.runs.length}`).join() ?? "";
+  const latest =
+    graph?.lines
+      .map((line) => `${line.last_run?.run ?? ""}${line.last_run?.status ?? ""}${line.runs.length}`)
+      .join() ?? "";
   const asked = useAnswer(`${pond} ${status} ${limit}`, (signal) =>
     api.runs({ pond, status, limit }, signal),
   );
@@ -48,12 +51,22 @@ export default function Runs() {
           <select value={pond} onChange={(event) => filter("pond", event.target.value)}>
             <option value="">all Ponds</option>
             {pond && !ponds.includes(pond) && <option value={pond}>{oneLine(pond, 60)}</option>}
-            {ponds.map((each) => <option key={each} value={each}>{oneLine(each, 60)}</option>)}
+            {ponds.map((each) => (
+              <option key={each} value={each}>
+                {oneLine(each, 60)}
+              </option>
+            ))}
           </select>
         </label>
         <div className="chips" role="group" aria-label="State">
           {STATUSES.map((each) => (
-            <button key={each} type="button" className="pick" aria-pressed={status === each} onClick={() => filter("status", status === each ? "" : each)}>
+            <button
+              key={each}
+              type="button"
+              className="pick"
+              aria-pressed={status === each}
+              onClick={() => filter("status", status === each ? "" : each)}
+            >
               {each}
             </button>
           ))}
@@ -63,12 +76,21 @@ export default function Runs() {
       {!rows && !asked.fault && <Loading what="runs" />}
       {rows && !rows.length && (
         <Empty title={pond || status ? "No run is like this." : "Nothing has run yet."}>
-          <p>{pond || status ? "Change the filters above." : "Tap or Pulse an Outlet: what it needs runs first."}</p>
+          <p>
+            {pond || status
+              ? "Change the filters above."
+              : "Tap or Pulse an Outlet: what it needs runs first."}
+          </p>
         </Empty>
       )}
       {rows && rows.length > 0 && <Feed rows={rows} />}
       {rows && rows.length >= limit && (
-        <button type="button" className="more" disabled={asked.loading} onClick={() => setLimit((old) => old * 2)}>
+        <button
+          type="button"
+          className="more"
+          disabled={asked.loading}
+          onClick={() => setLimit((old) => old * 2)}
+        >
           {asked.loading ? "Loading …" : "Show more"}
         </button>
       )}
@@ -89,9 +111,21 @@ function Feed({ rows }: { rows: RunRow[] }) {
     <div className="scroll-x" tabIndex={0} role="region" aria-label="Runs, newest first">
       <table className="feed">
         <thead>
-          <tr><th>Run</th><th>State</th><th>Started</th><th className="number">Took</th><th>Fresh as of</th><th>Version</th><th>What happened</th></tr>
+          <tr>
+            <th>Run</th>
+            <th>State</th>
+            <th>Started</th>
+            <th className="number">Took</th>
+            <th>Fresh as of</th>
+            <th>Version</th>
+            <th>What happened</th>
+          </tr>
         </thead>
-        <tbody>{rows.map((row) => <FeedRow key={row.run} row={row} />)}</tbody>
+        <tbody>
+          {rows.map((row) => (
+            <FeedRow key={row.run} row={row} />
+          ))}
+        </tbody>
       </table>
     </div>
   );
@@ -101,16 +135,30 @@ function FeedRow({ row }: { row: RunRow }) {
   return (
     <tr>
       <td>
-        <Link to={runPath(row.run)} className="strong">{oneLine(row.pond, 48)}<small>@{row.major}</small> / {row.number}</Link>
+        <Link to={runPath(row.run)} className="strong">
+          {oneLine(row.pond, 48)}
+          <small>@{row.major}</small> / {row.number}
+        </Link>
       </td>
-      <td><StateChip word={row.status} /></td>
-      <td><Time at={row.started} /></td>
-      <td className="number"><Took row={row} /></td>
-      <td><Time at={row.f} /></td>
+      <td>
+        <StateChip word={row.status} />
+      </td>
+      <td>
+        <Time at={row.started} />
+      </td>
+      <td className="number">
+        <Took row={row} />
+      </td>
+      <td>
+        <Time at={row.f} />
+      </td>
       <td>{oneLine(row.version, 24)}</td>
       <td className="happened">
         {row.error || row.message ? (
-          <span title={oneLine(row.message ?? "")}>{row.ripple ? `${oneLine(row.ripple, 40)}: ` : ""}{oneLine([row.error, row.message].filter(Boolean).join(": "), 120)}</span>
+          <span title={oneLine(row.message ?? "")}>
+            {row.ripple ? `${oneLine(row.ripple, 40)}: ` : ""}
+            {oneLine([row.error, row.message].filter(Boolean).join(": "), 120)}
+          </span>
         ) : row.overtaken_by ? (
           `overtaken by ${oneLine(row.overtaken_by, 48)}`
         ) : row.status === "pass" ? (
@@ -118,8 +166,14 @@ function FeedRow({ row }: { row: RunRow }) {
         ) : row.status === "running" ? (
           "in flight"
         ) : row.status === "success" ? (
-          row.changed === false ? "wrote the same as before" : "published"
-        ) : ""}
+          row.changed === false ? (
+            "wrote the same as before"
+          ) : (
+            "published"
+          )
+        ) : (
+          ""
+        )}
       </td>
     </tr>
   );

@@ -32,7 +32,9 @@ export function App() {
   if (expired) return <Expired />;
   return (
     <CatchmentContext value={catchment}>
-      <a className="skip" href="#main">Skip to the content</a>
+      <a className="skip" href="#main">
+        Skip to the content
+      </a>
       <Header view={route.view} />
       <main id="main" tabIndex={-1} className={`view view-${route.view}`}>
         <Guarded key={route.view}>

@@ -7,7 +7,9 @@ export class Guarded extends Component<{ children: ReactNode }, { fault: string 
   override state = { fault: null as string | null };
 
   static getDerivedStateFromError(error: unknown): { fault: string } {
-    return { fault: error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : String(error) };
+    return {
+      fault: error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : String(error),
+    };
   }
 
   override render(): ReactNode {
@@ -15,7 +17,9 @@ export class Guarded extends Component<{ children: ReactNode }, { fault: string 
     return (
       <Empty title="This view has a fault. Please report it.">
         <Verbatim text={this.state.fault} label="The fault" />
-        <button type="button" onClick={() => this.setState({ fault: null })}>Try again</button>
+        <button type="button" onClick={() => this.setState({ fault: null })}>
+          Try again
+        </button>
       </Empty>
     );
   }

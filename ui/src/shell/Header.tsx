@@ -32,7 +32,11 @@ export function Header({ view }: { view: Route["view"] }) {
       </div>
       <nav aria-label="Views">
         {VIEWS.map(({ view: each, also, path, name }) => (
-          <Link key={each} to={path} aria-current={view === each || view === also ? "page" : undefined}>
+          <Link
+            key={each}
+            to={path}
+            aria-current={view === each || view === also ? "page" : undefined}
+          >
             {name}
           </Link>
         ))}
@@ -42,7 +46,9 @@ export function Header({ view }: { view: Route["view"] }) {
         {view !== "pipeline" && <Troubles />}
         {catchment?.read_only && <span className="badge badge-strong">read-only</span>}
         {catchment && !catchment.read_only && !catchment.can_act && (
-          <span className="badge badge-strong" title="Your credentials may only read.">viewer</span>
+          <span className="badge badge-strong" title="Your credentials may only read.">
+            viewer
+          </span>
         )}
         <ConnectionMark />
         <ThemeSwitch />
@@ -62,8 +68,11 @@ function Troubles() {
         const number = counts.get(state) ?? 0;
         return number ? (
           <Link
-            key={state} to={`/?state=${state}`} className={`chip state-${state}`}
-            aria-label={`${number} ${state}: show them`} title={`${number} ${state}`}
+            key={state}
+            to={`/?state=${state}`}
+            className={`chip state-${state}`}
+            aria-label={`${number} ${state}: show them`}
+            title={`${number} ${state}`}
           >
             <StateIcon word={state} />
             {number}
@@ -95,13 +104,22 @@ function ThemeSwitch() {
   const theme = useTheme();
   return (
     <button
-      type="button" className="plain theme" onClick={changeTheme}
-      aria-label={`Colours: ${theme}. Change.`} title={`Colours: ${theme}`}
+      type="button"
+      className="plain theme"
+      onClick={changeTheme}
+      aria-label={`Colours: ${theme}. Change.`}
+      title={`Colours: ${theme}`}
     >
       <svg viewBox="0 0 16 16" className="icon" aria-hidden="true">
         <circle cx="8" cy="8" r="6" />
         <path
-          d={theme === "light" ? "M8 5.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 1 0 0-5" : theme === "dark" ? "M8 2a6 6 0 0 0 0 12 6 6 0 0 0 0-12" : "M8 2a6 6 0 0 0 0 12z"}
+          d={
+            theme === "light"
+              ? "M8 5.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 1 0 0-5"
+              : theme === "dark"
+                ? "M8 2a6 6 0 0 0 0 12 6 6 0 0 0 0-12"
+                : "M8 2a6 6 0 0 0 0 12z"
+          }
           className="solid"
         />
       </svg>

@@ -40,9 +40,17 @@ export function Search() {
   return (
     <div className="search" role="search">
       <input
-        ref={input} type="search" value={words} placeholder="Find a Pond, Ripple, run or table"
-        role="combobox" aria-expanded={shown} aria-controls={list} aria-autocomplete="list"
-        aria-label="Find a Pond, Ripple, run or table" autoComplete="off" spellCheck={false}
+        ref={input}
+        type="search"
+        value={words}
+        placeholder="Find a Pond, Ripple, run or table"
+        role="combobox"
+        aria-expanded={shown}
+        aria-controls={list}
+        aria-autocomplete="list"
+        aria-label="Find a Pond, Ripple, run or table"
+        autoComplete="off"
+        spellCheck={false}
         aria-activedescendant={shown && hits[at] ? `${list}-${at}` : undefined}
         onChange={(event) => {
           setWords(event.target.value);
@@ -55,20 +63,27 @@ export function Search() {
       />
       <kbd aria-hidden="true">/</kbd>
       <ul id={list} role="listbox" aria-label="Found" hidden={!shown}>
-        {shown && hits.map((hit, index) => (
-          <li
-            key={`${hit.kind} ${hit.path} ${hit.name}`} id={`${list}-${index}`} role="option"
-            aria-selected={index === at}
-            onMouseDown={(event) => event.preventDefault()}
-            onMouseEnter={() => setAt(index)}
-            onClick={() => choose(index)}
-          >
-            <span className="kind">{hit.kind}</span>
-            <strong>{oneLine(hit.name, 60)}</strong>
-            <span>{oneLine(hit.detail, 60)}</span>
+        {shown &&
+          hits.map((hit, index) => (
+            <li
+              key={`${hit.kind} ${hit.path} ${hit.name}`}
+              id={`${list}-${index}`}
+              role="option"
+              aria-selected={index === at}
+              onMouseDown={(event) => event.preventDefault()}
+              onMouseEnter={() => setAt(index)}
+              onClick={() => choose(index)}
+            >
+              <span className="kind">{hit.kind}</span>
+              <strong>{oneLine(hit.name, 60)}</strong>
+              <span>{oneLine(hit.detail, 60)}</span>
+            </li>
+          ))}
+        {shown && !hits.length && (
+          <li className="nothing" role="option" aria-selected="false">
+            Nothing is called “{oneLine(words, 40)}”.
           </li>
-        ))}
-        {shown && !hits.length && <li className="nothing" role="option" aria-selected="false">Nothing is called “{oneLine(words, 40)}”.</li>}
+        )}
       </ul>
     </div>
   );
@@ -77,7 +92,9 @@ export function Search() {
 function useSlash(act: () => void): void {
   useEffect(() => {
     const press = (event: globalThis.KeyboardEvent): void => {
-      const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
+      const typing =
+        event.target instanceof Element &&
+        event.target.closest("input, textarea, select, [contenteditable]");
       if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       act();
