@@ -302,9 +302,9 @@ def _whole_error(attempt: AttemptRow) -> str:
     """
     traceback, message = attempt.get("traceback") or "", attempt.get("message") or ""
     more = [line for line in message.splitlines() if line.strip() not in traceback]
-    return (
-        "\n".join([traceback.rstrip(), "", *more]) if traceback and more else traceback or message
-    )
+    if not traceback or not more:
+        return traceback or message
+    return "\n".join([traceback.rstrip(), "", *more])
 
 
 def _with_overflow(attempt: AttemptRow, catchment: Catchment) -> AttemptRow:
