@@ -61,7 +61,8 @@ def make_app(
         read_only: whether everything that changes something is refused.
     """
     page = _Page(client, files, read_only=read_only)
-    app = Starlette(routes=page.routes(), exception_handlers={DuckstringError: _refused})
+    handlers: dict[Any, Any] = {DuckstringError: _refused, Exception: _broken}
+    app = Starlette(routes=page.routes(), exception_handlers=handlers)
     return Guard(app, token=token, hosts=hosts)
 
 
@@ -184,7 +185,7 @@ class _Page:
     async def _export(self, request: Request) -> Response:
         body = await _body(request)
         sql, kind = body.get("sql"), body.get("format")
-        if not isinstance(sql, str) or kind not in _TYPES:
+        if not isinstance(sql, str) or not isinstance(kind, str) or kind not in _TYPES:
             raise BadInputError("sql is a text, and format is csv or parquet.")
 
         folder = ExitStack()
@@ -230,8 +231,11 @@ class _Page:
     # Its files
 
     async def _file(self, request: Request) -> Response:
-        wanted = (self._files / request.path_params["rest"]).resolve()
-        is_file = wanted.is_relative_to(self._files) and wanted.is_file()
+        try:
+            wanted = (self._files / request.path_params["rest"]).resolve()
+            is_file = wanted.is_relative_to(self._files) and wanted.is_file()
+        except (OSError, ValueError):  # a name that no file can have
+            wanted, is_file = self._files, False
         path = wanted if is_file else self._files / "index.html"
         # Built files are named by their contents, the page is not.
         kept = is_file and path.parent.name == "assets"
@@ -285,6 +289,12 @@ async def _refused(_request: Request, fault: Exception) -> Response:
         raise fault
     kind = fault.type if isinstance(fault, CatchmentRefusedError) else type(fault).__name__
     return error(kind, fault.message, fault.hint, status=_status_of(fault))
+
+
+async def _broken(_request: Request, fault: Exception) -> Response:
+    """A fault of our own: the page shows it as it shows a refusal."""
+    message = f"The page's server failed with {type(fault).__name__}."
+    return error("InvariantError", message, "This is a bug: report it.", status=500)
 
 
 def _status_of(fault: DuckstringError) -> int:

@@ -153,6 +153,17 @@ def test_a_refusal_reaches_the_page_word_for_word(page: Served, kind: str, code:
     assert answer.headers["content-type"] == "application/json"
 
 
+def test_a_fault_of_our_own_is_told_in_one_line_without_what_it_says(page: Served) -> None:
+    def breaks(_: Any) -> Any:
+        raise KeyError("a secret")
+
+    page.answers = breaks
+    answer = page.get("doctor")
+    assert answer.status_code == 500
+    assert answer.json()["error"]["message"] == "The page's server failed with KeyError."
+    assert "secret" not in answer.text
+
+
 ACTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "pulse": (
         "trigger",
@@ -228,6 +239,11 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     (
         "export",
         {"line": "sales@1", "sql": "FROM a", "format": "exe"},
+        "sql is a text, and format is csv or parquet.",
+    ),
+    (
+        "export",
+        {"line": "sales@1", "sql": "FROM a", "format": ["csv"]},
         "sql is a text, and format is csv or parquet.",
     ),
 ]

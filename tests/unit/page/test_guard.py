@@ -39,10 +39,19 @@ def test_the_page_is_served_with_a_policy_that_loads_nothing_from_elsewhere(serv
 
 
 @pytest.mark.parametrize(
-    "path", ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt", "//etc/passwd"]
+    "path",
+    [
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/assets/../../secret.txt",
+        "//etc/passwd",
+        "/a%00b",
+        f"/{'x' * 5000}",
+    ],
 )
 def test_no_file_beside_the_page_is_served(server: Served, path: str) -> None:
-    _, _, text = server.ask(path, token=None)
+    status, _, text = server.ask(path, token=None)
+    assert (status, "the page" in text) == (200, True)
     assert "secret" not in text
     assert "root:" not in text
 
