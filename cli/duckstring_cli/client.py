@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 from duckstring.errors import OperatorError
 from duckstring.model.answers import (
@@ -27,6 +27,7 @@ from duckstring.model.answers import (
     TriggerAnswer,
     WindowAnswer,
 )
+from duckstring.model.instants import Instant, to_text
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import (
@@ -61,6 +62,17 @@ _UNKNOWN = {
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _GONE = {"ResourceNotFoundException", "ValidationError", "NoSuchBucket"}
+
+
+class RunsWanted(TypedDict, total=False):
+    """Which runs: of one status, begun at ``since`` or later and earlier than ``until``, older than
+    the run ``before``.
+    """
+
+    status: str | None
+    since: Instant | None
+    until: Instant | None
+    before: str | None
 
 
 class Client:
@@ -148,10 +160,14 @@ class Client:
         *,
         major: int | None = None,
         limit: int = 20,
-        status: str | None = None,
+        **only: Unpack[RunsWanted],
     ) -> list[RunRow]:
         """Run history, newest first."""
-        answer = self._call(RunsAnswer, "runs", pond=pond, major=major, limit=limit, status=status)
+        texts = {
+            name: to_text(value) if isinstance(value, Instant) else value
+            for name, value in only.items()
+        }
+        answer = self._call(RunsAnswer, "runs", pond=pond, major=major, limit=limit, **texts)
         return answer["runs"]
 
     def run(self, run: str) -> RunAnswer:

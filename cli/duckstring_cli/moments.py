@@ -8,9 +8,11 @@ import re
 from datetime import UTC, datetime
 
 from duckstring.model.instants import Instant
+from duckstring_cli import durations
 from duckstring_cli.errors import BadInputError
 
 _TIME = re.compile(r"^(\d{1,2}):(\d{2})(?::(\d{2}))?$", re.ASCII)
+_DURATION = re.compile(r"(\d+[dhms])+", re.ASCII)
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}")
 
 
@@ -38,3 +40,22 @@ def parse(text: str, *, today: Instant | None = None) -> Instant:
             f"Write {times}a date like 2030-01-31 or an instant like 2030-01-31T02:00; all in UTC."
         ),
     )
+
+
+def ago(text: str, *, now: Instant) -> Instant:
+    """``30m`` and ``2d`` count back from ``now``. The rest is as ``parse`` reads it; a time is
+    today's.
+
+    Raises:
+        BadInputError: the text is none of these.
+    """
+    words = text.strip().lower()
+    if _DURATION.fullmatch(words):
+        return now - durations.parse(words)
+    try:
+        return parse(text, today=now)
+    except BadInputError as error:
+        raise BadInputError(
+            error.message,
+            hint=f"Write how long ago (30m, 2d), {error.hint[6:]}",
+        ) from error

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -9,7 +10,8 @@ from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader, 
 from duckstring.adapters.aws.items import to_item
 from duckstring.engine.effects import RecordAttempt, RecordRun
 from duckstring.model.failures import Failure
-from duckstring.model.names import Line
+from duckstring.model.names import Line, parse_run
+from duckstring.ports import RunFilter
 from tests.integration.aws import catchment
 
 SALES = Line("sales@1")
@@ -33,8 +35,9 @@ class History:
             Line(line), RecordRun(number, started, "1.0.0", status, started, finished, **changes)
         )
 
-    def names(self, **question):
-        return [row["run"] for row in self.read.runs(now=NOON + SECOND, **{"limit": 20} | question)]
+    def names(self, line=None, limit=20, **only):
+        rows = self.read.runs(now=NOON + SECOND, line=line, limit=limit, only=RunFilter(**only))
+        return [row["run"] for row in rows]
 
     def put(self, **row):
         self.here.clients.dynamodb.put_item(TableName=self.here.settings.table, Item=to_item(row))
@@ -110,6 +113,71 @@ def test_a_status_filters_before_the_limit_counts(history):
         )
     assert history.names(status="failed", limit=2) == ["sales@1/2", "sales@1/1"]
     assert history.names(status="failed", limit=1, line=SALES) == ["sales@1/2"]
+
+
+DAYS_BACK = (0, 0, 1, 20, 33, 33, 390)
+
+
+@pytest.fixture
+def busy(history):
+    """Two lines through the months; two runs begin at one instant."""
+    for number, days in enumerate(reversed(DAYS_BACK), start=1):
+        for name in ("a@1", "b@1"):
+            status = "failed" if number % 3 == 0 else "success"
+            history.ran(name, number, status, started=NOON - timedelta(days=days))
+    return history
+
+
+def test_pages_of_runs_hold_each_run_once(busy):
+    for line, status, limit in product((None, Line("a@1")), (None, "failed"), (1, 3, 14)):
+        whole = busy.names(line, 100, status=status)
+        assert len(whole) == (4 if status else 14) // (2 if line else 1)
+        assert list(paged(busy, line, limit, status)) == whole
+
+
+def paged(history, line, limit, status):
+    before = None
+    while page := history.names(line, limit, status=status, before=before):
+        yield from page
+        before = history.read.run(*parse_run(page[-1]))
+
+
+SPANS = (
+    (0, None, [7, 6]),
+    (1, 0, [5]),
+    (33, 1, [4, 3, 2]),
+    (None, 33, [1]),
+    (400, 390, []),
+    (0, 1, []),
+    (19.5, None, [7, 6, 5]),
+)
+"""Since and until in days back, and the numbers of the runs that began in between."""
+
+
+def test_runs_of_a_span_of_time(busy):
+    for (since, until, numbers), line in product(SPANS, (None, Line("b@1"))):
+        span = {
+            name: None if days is None else NOON - timedelta(days=days)
+            for name, days in (("since", since), ("until", until))
+        }
+        names = ("b@1",) if line else ("b@1", "a@1")
+        found = busy.names(line, 100, **span)
+        assert sorted(found) == sorted(f"{name}/{one}" for name in names for one in numbers), span
+        assert busy.names(line, 1, **span) == found[:1]
+
+
+def test_what_began_before_a_span_is_not_read(history):
+    for number in range(200, 260):
+        history.ran("a@1", number, started=NOON - timedelta(days=300 - number))
+    asked = []
+    history.read._clients.dynamodb.meta.events.register(
+        "before-call.dynamodb", lambda model, **_: asked.append(model.name)
+    )
+    since = NOON - timedelta(days=60)
+    assert len(history.names(Line("a@1"), 1000, since=since)) == 20
+    assert asked == ["Query"]
+    assert len(history.names(None, 1000, since=since)) == 20
+    assert len(asked) == 1 + 3, "the months that the span is in"
 
 
 def test_the_last_run_of_each_line_is_a_hundred_lines_in_a_request(history):

@@ -185,8 +185,12 @@ async function answer(world: World, url: URL, body: Record<string, unknown>): Pr
           (!asked.get("pond") ||
             row.pond === asked.get("pond") ||
             `${row.pond}@${row.major}` === asked.get("pond")) &&
-          (!asked.get("status") || row.status === asked.get("status")),
+          (!asked.get("status") || row.status === asked.get("status")) &&
+          row.started >= (asked.get("since") ?? "") &&
+          row.started < (asked.get("until") ?? "~"),
       );
+      const before = rows.findIndex((row) => row.run === asked.get("before"));
+      rows.splice(0, before + 1);
       return { runs: rows.slice(0, Number(asked.get("limit") ?? 50)) };
     }
     case "run":

@@ -11,7 +11,7 @@ import typer
 from duckstring.errors import nearest
 from duckstring.model import instants, names
 from duckstring.model.answers import AttemptRow, RunRow
-from duckstring_cli import catchments, durations, render
+from duckstring_cli import catchments, durations, moments, render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
     AsJson,
@@ -49,6 +49,21 @@ def runs(
             "--status", "-s", metavar="STATUS", help=f"Only these: {', '.join(STATUSES)}."
         ),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="TIME", help="Begun then or later: 2d (ago), 02:00, 2030-01-31. UTC."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Begun earlier than that.")
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            "--before", metavar="RUN", help="Older than this run: the next page of a list."
+        ),
+    ] = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -61,14 +76,22 @@ def runs(
             hint=nearest(status, STATUSES),
         )
     picked = major_of(major, version)
-    rows = open_client(catchment).runs(pond, major=picked, limit=limit, status=status)
+    rows = open_client(catchment).runs(
+        pond,
+        major=picked,
+        limit=limit,
+        status=status,
+        since=_moment("--since", since),
+        until=_moment("--until", until),
+        before=before,
+    )
     if as_json:
         render.print_json(rows)
     elif not rows:
         named = f"{pond or 'POND'}{'' if picked is None else f' -m {picked}'}"
         render.say(
             "No such run."
-            if status
+            if status or since or until or before
             else (
                 f"Nothing has run yet. Try: [bold]duckstring trigger pulse {named} "
                 f"--watch{escape(repeated(catchment))}[/]"
@@ -83,6 +106,13 @@ def runs(
                 rows, instants.to_text(datetime.now(UTC)), narrow=console.width < render.NARROW
             )
         )
+
+
+def _moment(option: str, text: str | None) -> instants.Instant | None:
+    try:
+        return None if text is None else moments.ago(text, now=datetime.now(UTC))
+    except BadInputError as error:
+        raise BadInputError(f"{option}: {error.message}", hint=error.hint) from error
 
 
 @app.command(epilog="Example: duckstring run show sales@1/42")

@@ -18,6 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from duckstring.errors import AuthorError, DuckstringError, TransientError
+from duckstring.model.instants import Instant, from_text
 from duckstring_cli.client import Client
 from duckstring_cli.errors import (
     AccessError,
@@ -123,7 +124,14 @@ class _Page:
             pond, major = operations.parsed_line(text) if "@" in text else (text, None)
         limit = int(min(max(_number(request, "limit", 50), 1), _MOST_RUNS))
         look = partial(
-            self._client.runs, pond, major=major, limit=limit, status=wanted.get("status") or None
+            self._client.runs,
+            pond,
+            major=major,
+            limit=limit,
+            status=wanted.get("status") or None,
+            since=_instant(request, "since"),
+            until=_instant(request, "until"),
+            before=wanted.get("before") or None,
         )
         return await _answer(lambda: {"runs": look()})
 
@@ -278,6 +286,14 @@ def _number(request: Request, name: str, otherwise: float) -> float:
     if not (text.isascii() and text.replace(".", "", 1).isdigit()):
         raise BadInputError(f"{name}={text}: not a number.")
     return float(text)
+
+
+def _instant(request: Request, name: str) -> Instant | None:
+    text = request.query_params.get(name)
+    try:
+        return from_text(text) if text else None
+    except ValueError as error:
+        raise BadInputError(f"{name}: {error}.") from error
 
 
 def _run_of(request: Request) -> str:

@@ -18,7 +18,7 @@ from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, package_id
 from duckstring.model.values import replace
-from duckstring.ports import Seen
+from duckstring.ports import RunFilter, Seen
 from tests.unit.api.test_status import Files
 from tests.unit.api.world import (
     NOON,
@@ -57,8 +57,8 @@ class History:
     def __init__(self, **lines):
         self.lines = {f"{name}@1": runs for name, runs in lines.items()}
 
-    def runs(self, *, now, limit, line, status):
-        assert status == "success"
+    def runs(self, *, now, limit, line, only):
+        assert only == RunFilter("success")
         found = self.lines.get(line, [])[:limit]
         return [
             {

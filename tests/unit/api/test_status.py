@@ -26,7 +26,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.names import Line
 from duckstring.model.values import replace
-from duckstring.ports import Seen
+from duckstring.ports import RunFilter, Seen
 from tests.unit.api.world import (
     NOON,
     Archive,
@@ -475,6 +475,44 @@ def test_runs_are_asked_for_of_a_pond_that_is_there():
     assert runs(RunsRequest("sales", limit=5), **world) == {"runs": [{"run": "sales@1/3"}]}
     with pytest.raises(OperatorError, match="No Pond"):
         runs(RunsRequest("nope"), **world)
+
+
+def test_runs_are_asked_for_of_a_span_of_time_and_page_by_page():
+    last = {"run": "sales@1/3"}
+    world = {
+        "catalog": ShelfCatalog(graph(RELEASE)),
+        "removals": Archive(),
+        "history": Rows([last]),
+        "clock": StillClock(),
+    }
+    runs(
+        RunsRequest(since="2030-01-01T13:00:00+01:00", until="2030-01-02T12:00Z", status="pass"),
+        **world,
+    )
+    assert world["history"].wanted == RunFilter("pass", since=NOON, until=NOON + 24 * HOUR)
+    runs(RunsRequest("sales", before="sales@1/3"), **world)
+    assert world["history"].wanted == RunFilter(before=last)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"since": "yesterday"}, "since: .*yesterday"),
+        ({"until": "2030-01-01T12:00:00"}, "until: .* has no time zone"),
+        ({"before": "sales"}, "'sales' is not a run"),
+        ({"before": "sales@1/9"}, "No run 'sales@1/9' in this Catchment"),
+        ({"pond": "sales", "before": "other@1/3"}, "other@1/3 is not a run of sales@1"),
+    ],
+)
+def test_spans_and_pages_that_make_no_sense_are_refused(asked, words):
+    with pytest.raises(OperatorError, match=words):
+        runs(
+            RunsRequest(**asked),
+            catalog=ShelfCatalog(graph(RELEASE)),
+            removals=Archive(),
+            history=Rows([{"run": "sales@1/3"}]),
+            clock=StillClock(),
+        )
 
 
 def test_a_run_that_is_not_there_is_answered_with_the_newest_that_is():

@@ -15,7 +15,7 @@ from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, parse_line
-from duckstring.ports import Seen
+from duckstring.ports import EVERY_RUN, RunFilter, Seen
 
 Row = Mapping[str, object]
 
@@ -208,10 +208,13 @@ class States:
 @dataclass
 class Rows:
     rows: Sequence[Row] = ()
+    wanted: RunFilter = EVERY_RUN
+    """What was asked for last."""
 
     def runs(
-        self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None
+        self, *, now: Instant, limit: int, line: Line | None = None, only: RunFilter = EVERY_RUN
     ) -> Sequence[Row]:
+        self.wanted = only
         return self.rows[:limit]
 
     def last_runs(self, numbers: Mapping[Line, int]) -> Mapping[Line, Row]:

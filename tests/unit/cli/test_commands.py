@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ from tests.unit.cli.made_up import FLIGHTS, Play, at, attempt_row, line_status, 
         ),
         (["run", "show", "sales"], 2, "error: 'sales' is not a run; write it as pond@major/number"),
         (["runs", "--status", "succes"], 2, "error: No run ends as 'succes'"),
+        (["runs", "--since", "yesterday"], 2, "error: --since: 'yesterday' is not a point in time"),
+        (["runs", "--until", "0d"], 2, "error: --until: '0d' is out of range"),
         (["query", "a", "b", "--sql", "SELECT 1"], 2, "error: Give a TABLE or --sql, not both."),
         (["query", "a", "--csv", "--json"], 2, "error: Give one of --csv, --json and --parquet."),
         (
@@ -497,6 +500,23 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(bench: Bench, tmp_pat
     assert (code, out) == (1, "")
     assert err.startswith("error: /proc/x")
     assert err.count("\n") == 2
+
+
+def test_runs_of_a_span_and_the_next_page(bench: Bench) -> None:
+    bench.answers({"runs": {"runs": []}})
+    words = ["--since", "2030-01-01T02:00", "--until", "2030-01-02", "--before", "sales@1/7"]
+    assert "No such run." in bench.run("runs", *words)[1]
+    assert bench.asked[-1] == {
+        "op": "runs",
+        "limit": 20,
+        "since": "2030-01-01T02:00:00.000000Z",
+        "until": "2030-01-02T00:00:00.000000Z",
+        "before": "sales@1/7",
+    }
+    before = datetime.now(UTC)
+    bench.run("runs", "--since", "2h")
+    since = datetime.fromisoformat(str(bench.asked[-1]["since"]))
+    assert timedelta(0) <= since - (before - timedelta(hours=2)) < timedelta(minutes=5)
 
 
 def test_a_suggested_command_names_the_catchment_that_was_named(bench: Bench) -> None:

@@ -52,3 +52,24 @@ def test_a_time_alone_is_no_end() -> None:
     with pytest.raises(BadInputError, match="'02:00' is not a point in time") as told:
         moments.parse("02:00")
     assert "a time" not in told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("30m", "2030-01-01T12:00:00"),
+        (" 1D12h ", "2029-12-31T00:30:00"),
+        ("02:00", "2030-01-01T02:00:00"),
+        ("2029-12-31", "2029-12-31T00:00:00"),
+    ],
+)
+def test_a_duration_is_as_long_ago(text: str, instant: str) -> None:
+    now = datetime(2030, 1, 1, 12, 30, tzinfo=UTC)
+    assert moments.ago(text, now=now) == datetime.fromisoformat(f"{instant}Z")
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "30", "m", "1w", "٣d"])
+def test_what_is_neither_is_refused_with_all_ways_to_write_one(text: str) -> None:
+    with pytest.raises(BadInputError, match="is not a point in time") as caught:
+        moments.ago(text, now=TODAY)
+    assert caught.value.hint.startswith("Write how long ago (30m, 2d), a time like 02:00, a date")

@@ -107,6 +107,30 @@ def test_only_what_a_clock_changes_makes_no_other_version() -> None:
     assert version_of(status(SALES)) != version_of(status({**SALES, "end_f": "x"}))
 
 
+def test_runs_are_asked_for_by_pond_state_span_and_page(page: Served) -> None:
+    page.answers = {"runs": {"runs": []}}
+    page.get(
+        "runs",
+        pond="sales@1",
+        status="failed",
+        since="2030-01-01T12:00:00.000Z",
+        until="",
+        before="sales@1/7",
+        limit=200,
+    )
+    assert page.asked == [
+        {
+            "op": "runs",
+            "pond": "sales",
+            "major": 1,
+            "status": "failed",
+            "since": "2030-01-01T12:00:00.000000Z",
+            "before": "sales@1/7",
+            "limit": 200,
+        }
+    ]
+
+
 def test_a_line_has_its_runs_tables_and_rules(page: Served) -> None:
     answers = {
         "status": status(SALES),
@@ -127,6 +151,7 @@ def test_a_line_has_its_runs_tables_and_rules(page: Served) -> None:
         ("line/sales@x", "'sales@x' is not a line; write pond@major, as sales@1."),
         ("run/Sales@1/4", None),
         ("runs?limit=many", "limit=many: not a number."),
+        ("runs?since=2030", "since: Invalid isoformat string: '2030'."),
         ("status?wait=-1", "wait=-1: not a number."),
     ],
 )

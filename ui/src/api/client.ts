@@ -95,6 +95,16 @@ async function post<Answer>(path: string, body: unknown): Promise<Answer> {
   return (await response.json()) as Answer;
 }
 
+/** `since` and `until` are instants; `before` is a run: only older ones are wanted. */
+export interface RunsAsked {
+  pond?: string;
+  status?: string;
+  since?: string | undefined;
+  until?: string | undefined;
+  before?: string;
+  limit?: number;
+}
+
 const part = encodeURIComponent;
 
 function query(values: Record<string, string | number | undefined>): string {
@@ -108,8 +118,8 @@ export const api = {
   status: (after: string | null, wait: number, signal: AbortSignal) =>
     get<StatusUpdate>(`status${query(after === null ? {} : { after, wait })}`, signal),
   line: (line: string, signal?: AbortSignal) => get<LineDetail>(`line/${part(line)}`, signal),
-  runs: (asked: { pond?: string; status?: string; limit?: number }, signal?: AbortSignal) =>
-    get<RunsAnswer>(`runs${query(asked)}`, signal),
+  runs: (asked: RunsAsked, signal?: AbortSignal) =>
+    get<RunsAnswer>(`runs${query({ ...asked })}`, signal),
   run: (line: string, number: number, signal?: AbortSignal) =>
     get<RunAnswer>(`run/${part(line)}/${number}`, signal),
   logs: (

@@ -92,6 +92,12 @@ export function localTime(at: number, now: number = Date.now(), zone?: string): 
   return `${date} ${clock}`;
 }
 
+/** `2030-01-02T02:00` in the reader's zone, as an input for moments has it. */
+export function localMinute(at: number): string {
+  const behind = new Date(at).getTimezoneOffset() * MINUTE * 1000;
+  return new Date(at - behind).toISOString().slice(0, 16);
+}
+
 /** `2030-01-02 02:00:00 UTC`. */
 export function utcTime(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;

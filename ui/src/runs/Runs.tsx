@@ -1,9 +1,9 @@
 import { useState } from "react";
 import type { RunRow } from "../answers";
-import { api } from "../api/client";
 import { useGraph } from "../api/status";
-import { useAnswer } from "../api/useAnswer";
-import { instant, took } from "../model/moments";
+import { momentOf, SPANS } from "../model/feed";
+import { instant, localMinute, took } from "../model/moments";
+import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { useMoment } from "../parts/clock";
 import { Empty, Loading, Refused } from "../parts/Empty";
@@ -11,44 +11,55 @@ import { Link } from "../parts/Link";
 import { StateChip } from "../parts/State";
 import { Time } from "../parts/Time";
 import { go, runPath, useRoute } from "../router";
+import { useRuns } from "./useRuns";
 
-const STEP = 50;
+const DAY_MS = 86_400_000;
+
 const STATUSES = ["running", "success", "pass", "failed", "killed"];
+const SPAN_WORDS: Record<(typeof SPANS)[number], string> = {
+  "1h": "the last hour",
+  "24h": "the last 24 hours",
+  "7d": "the last 7 days",
+  "30d": "the last 30 days",
+};
 
 /** What ran, newest first. The filters are in the address. */
 export default function Runs() {
   const { query } = useRoute();
-  const pond = query.get("pond") ?? "";
-  const status = query.get("status") ?? "";
-  const [limit, setLimit] = useState(STEP);
+  const [pond, status, since, until] = ["pond", "status", "since", "until"].map(
+    (name) => query.get(name) ?? "",
+  ) as [string, string, string, string];
   const graph = useGraph();
+  const feed = useRuns([pond, status, since, until].join(" "), () => ({
+    pond,
+    status,
+    since: momentOf(since, Date.now()),
+    until: momentOf(until, Date.now()),
+  }));
   // Asked again when a run has begun or ended anywhere.
   const latest =
     graph?.lines
       .map((line) => `${line.last_run?.run ?? ""}${line.last_run?.status ?? ""}${line.runs.length}`)
       .join() ?? "";
-  const asked = useAnswer(`${pond} ${status} ${limit}`, (signal) =>
-    api.runs({ pond, status, limit }, signal),
-  );
-  useWhenChanged(latest, asked.again);
-  const filter = (name: string, value: string): void => {
+  useWhenChanged(latest, feed.again);
+  const filter = (changes: Record<string, string>): void => {
     const next = new URLSearchParams(query);
-    if (value) next.set(name, value);
-    else next.delete(name);
-    setLimit(STEP);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value) next.set(name, value);
+      else next.delete(name);
+    }
     go(`/runs${next.size ? `?${next}` : ""}`, "replace");
   };
-  const [held, setHeld] = useState<RunRow[]>([]);
-  if (asked.answer && asked.answer.runs !== held) setHeld(asked.answer.runs);
-  const rows = asked.answer?.runs ?? (limit > STEP ? held : null);
   const ponds = [...new Set(graph?.lines.map((line) => line.pond) ?? [])].sort();
+  const filtered = pond || status || since || until;
+  const { rows } = feed;
   return (
     <div className="page">
       <div className="page-head">
         <h1>Runs</h1>
         <label>
           Pond
-          <select value={pond} onChange={(event) => filter("pond", event.target.value)}>
+          <select value={pond} onChange={(event) => filter({ pond: event.target.value })}>
             <option value="">all Ponds</option>
             {pond && !ponds.includes(pond) && <option value={pond}>{oneLine(pond, 60)}</option>}
             {ponds.map((each) => (
@@ -58,6 +69,7 @@ export default function Runs() {
             ))}
           </select>
         </label>
+        <Span since={since} until={until} onChange={filter} />
         <div className="chips" role="group" aria-label="State">
           {STATUSES.map((each) => (
             <button
@@ -65,36 +77,104 @@ export default function Runs() {
               type="button"
               className="pick"
               aria-pressed={status === each}
-              onClick={() => filter("status", status === each ? "" : each)}
+              onClick={() => filter({ status: status === each ? "" : each })}
             >
               {each}
             </button>
           ))}
         </div>
       </div>
-      {asked.fault && <Refused fault={asked.fault} again={asked.again} />}
-      {!rows && !asked.fault && <Loading what="runs" />}
+      {feed.fault && <Refused fault={feed.fault} again={feed.again} />}
+      {!rows && !feed.fault && <Loading what="runs" />}
       {rows && !rows.length && (
-        <Empty title={pond || status ? "No run is like this." : "Nothing has run yet."}>
+        <Empty title={filtered ? "No run is like this." : "Nothing has run yet."}>
           <p>
-            {pond || status
+            {filtered
               ? "Change the filters above."
               : "Tap or Pulse an Outlet: what it needs runs first."}
           </p>
         </Empty>
       )}
       {rows && rows.length > 0 && <Feed rows={rows} />}
-      {rows && rows.length >= limit && (
-        <button
-          type="button"
-          className="more"
-          disabled={asked.loading}
-          onClick={() => setLimit((old) => old * 2)}
-        >
-          {asked.loading ? "Loading …" : "Show more"}
-        </button>
+      {rows && rows.length > 0 && (
+        <p className="feed-end">
+          {feed.more ? (
+            <button
+              type="button"
+              className="more"
+              disabled={feed.loadingOlder}
+              onClick={feed.showOlder}
+            >
+              {feed.loadingOlder ? "Loading …" : "Show older runs"}
+            </button>
+          ) : (
+            `${plural(rows.length, "run")} in all.`
+          )}
+        </p>
       )}
     </div>
+  );
+}
+
+/** When the runs began: any time, the last hours or days, or between two moments. */
+function Span({
+  since,
+  until,
+  onChange,
+}: {
+  since: string;
+  until: string;
+  onChange: (changes: Record<string, string>) => void;
+}) {
+  const isPreset = (SPANS as readonly string[]).includes(since) && !until;
+  const [between, setBetween] = useState(!isPreset && !!(since || until));
+  const pick = (value: string): void => {
+    setBetween(value === "between");
+    if (value !== "between") onChange({ since: value, until: "" });
+    else onChange({ since: localMinute(Date.now() - DAY_MS), until: "" });
+  };
+  return (
+    <>
+      <label>
+        Begun
+        <select value={between ? "between" : since} onChange={(event) => pick(event.target.value)}>
+          <option value="">at any time</option>
+          {SPANS.map((each) => (
+            <option key={each} value={each}>
+              in {SPAN_WORDS[each]}
+            </option>
+          ))}
+          <option value="between">between …</option>
+        </select>
+      </label>
+      {between && (
+        <>
+          <Moment name="from" value={since} onChange={(value) => onChange({ since: value })} />
+          <Moment name="to" value={until} onChange={(value) => onChange({ until: value })} />
+        </>
+      )}
+    </>
+  );
+}
+
+function Moment({
+  name,
+  value,
+  onChange,
+}: {
+  name: string;
+  value: string;
+  onChange: (value: string) => void;
+}) {
+  return (
+    <label>
+      {name}
+      <input
+        type="datetime-local"
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+      />
+    </label>
   );
 }
 

@@ -132,11 +132,31 @@ class StateReader(Protocol):
         """The states of those lines that ever got a letter."""
 
 
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs somebody wants: of one status, begun at ``since`` or later and earlier than
+    ``until``, older than the run ``before``. None: no such condition.
+    """
+
+    status: str | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+    before: RunRow | None = None
+
+
+EVERY_RUN = RunFilter()
+
+
 class HistoryReader(Protocol):
     """Past runs and attempts."""
 
     def runs(
-        self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None
+        self,
+        *,
+        now: Instant,
+        limit: int,
+        line: Line | None = None,
+        only: RunFilter = EVERY_RUN,
     ) -> Sequence[RunRow]:
         """Newest first, of one line or of all (those as far back as 14 months)."""
 

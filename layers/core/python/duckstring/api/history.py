@@ -8,11 +8,12 @@ from duckstring.api.requests import RunsRequest
 from duckstring.api.tables import older_tables
 from duckstring.errors import OperatorError
 from duckstring.model.find import find_ever_deployed
-from duckstring.model.names import parse_run
-from duckstring.ports import Catalog, Clock, HistoryReader, Removals, Snapshots
+from duckstring.model.instants import Instant, from_text
+from duckstring.model.names import Line, parse_run
+from duckstring.ports import Catalog, Clock, HistoryReader, Removals, RunFilter, Snapshots
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow, RunAnswer, RunsAnswer
+    from duckstring.model.answers import AttemptRow, RunAnswer, RunRow, RunsAnswer
 
 NOT_BEGUN = "not begun"
 
@@ -40,12 +41,47 @@ def runs(
     history.
 
     Raises:
-        OperatorError: no such Pond.
+        OperatorError: no such Pond, no such run as ``before``, or an instant that is none.
     """
     pond = asked.pond
     line = find_ever_deployed(catalog, removals, pond, asked.major) if pond else None
-    found = history.runs(now=clock.now(), limit=asked.limit, line=line, status=asked.status)
-    return {"runs": list(found)}
+    only = RunFilter(
+        asked.status,
+        _instant("since", asked.since),
+        _instant("until", asked.until),
+        _before(asked.before, line, history, clock) if asked.before else None,
+    )
+    return {"runs": list(history.runs(now=clock.now(), limit=asked.limit, line=line, only=only))}
+
+
+def _instant(name: str, text: str | None) -> Instant | None:
+    try:
+        return from_text(text) if text else None
+    except ValueError as error:
+        raise OperatorError(f"{name}: {error}.") from error
+
+
+def _before(run: str, of: Line | None, history: HistoryReader, clock: Clock) -> RunRow:
+    """The run that only older ones are wanted than. It has to be of the line that is asked for."""
+    line, number = _parsed(run)
+    if of not in {None, line}:
+        raise OperatorError(f"before: {run} is not a run of {of}.")
+    return _found(line, number, history, clock)
+
+
+def _parsed(run: str) -> tuple[Line, int]:
+    try:
+        return parse_run(run)
+    except ValueError as error:
+        raise OperatorError(f"{error}.") from error
+
+
+def _found(line: Line, number: int, history: HistoryReader, clock: Clock) -> RunRow:
+    row = history.run(line, number)
+    if row is None:
+        newest = history.runs(now=clock.now(), limit=1, line=line)
+        raise RunNotFoundError(f"{line}/{number}", newest=newest[0]["run"] if newest else "")
+    return row
 
 
 def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: Clock) -> RunAnswer:
@@ -55,14 +91,8 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
     Raises:
         OperatorError: the text does not name a run, or there is no such run.
     """
-    try:
-        line, number = parse_run(run)
-    except ValueError as error:
-        raise OperatorError(f"{error}.") from error
-    row = history.run(line, number)
-    if row is None:
-        newest = history.runs(now=clock.now(), limit=1, line=line)
-        raise RunNotFoundError(run, newest=newest[0]["run"] if newest else "")
+    line, number = _parsed(run)
+    row = _found(line, number, history, clock)
     published = snapshots.read(line, number) if row["status"] in {"success", "removal"} else None
     older = older_tables(line, published.tables, published.f) if published else []
     return {

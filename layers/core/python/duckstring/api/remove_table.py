@@ -19,6 +19,7 @@ from duckstring.errors import OperatorError, nearest
 from duckstring.model.catalog import Release
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, package_id, parse_line, run_key
+from duckstring.ports import RunFilter
 
 if TYPE_CHECKING:
     from duckstring.model.answers import RemoveAnswer
@@ -149,7 +150,7 @@ def _reads(sink: Release, ref: str, ports: RemoveTablePorts) -> str:
     Only runs of the selected package count: another package may read other tables.
     """
     rows = ports.history.runs(
-        now=ports.clock.now(), limit=_LAST_RUNS, line=sink.line, status="success"
+        now=ports.clock.now(), limit=_LAST_RUNS, line=sink.line, only=RunFilter("success")
     )
     runs = [
         row

@@ -120,11 +120,14 @@ class StatusRequest(Struct, frozen=True):
 
 
 class RunsRequest(Struct, frozen=True):
-    """``runs``."""
+    """``runs``. ``since`` and ``until`` are instants, ``before`` is a run."""
 
     pond: str | None = None
     major: Major | None = None
     status: RunWord | None = None
+    since: str | None = None
+    until: str | None = None
+    before: str | None = None
     limit: Limit = 20
 
 

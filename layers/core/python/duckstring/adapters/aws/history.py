@@ -7,9 +7,9 @@ need no order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from botocore.exceptions import ClientError
@@ -31,6 +31,7 @@ from duckstring.model.foreign import readable
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.limits import ERROR, within
 from duckstring.model.names import Line, parse_line, run_key
+from duckstring.ports import EVERY_RUN, RunFilter
 
 if TYPE_CHECKING:
     from duckstring.adapters.aws.layout import Key
@@ -45,6 +46,8 @@ SHORT = 20_000
 _MONTHS = 14
 _RECENT = 200
 _AT_ONCE = 8
+_LAST = "~"
+"""Sorts after all that begins with a letter, a digit or one of ``- : # .``"""
 _PAYLOAD = 4_000_000
 """Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
 _RUN_FIELDS = ("finished", "changed", "overtaken_by", "ripple", "error", "message")
@@ -153,11 +156,10 @@ class DynamoHistoryReader:
         self._clients, self._table, self._bucket = clients, table, bucket
 
     def runs(
-        self, *, now: Instant, limit: int, line: Line | None = None, status: str | None = None
+        self, *, now: Instant, limit: int, line: Line | None = None, only: RunFilter = EVERY_RUN
     ) -> Sequence[RunRow]:
         """Newest first."""
-        query = self._of_line(line_partition(line), "RUN#") if line else None
-        found = self._rows(query, status) if query else self._of_all(now, status)
+        found = self._runs_of(line, only) if line else self._of_all(now, only)
         return tuple(islice(found, limit))
 
     def last_runs(self, numbers: Mapping[Line, int]) -> Mapping[Line, RunRow]:
@@ -177,7 +179,7 @@ class DynamoHistoryReader:
 
     def _newest(self, line: Line) -> RunRow | None:
         query = self._of_line(line_partition(line), "RUN#") | {"Limit": 1}
-        return next(self._rows(query, None), None)
+        return next(self._rows(query, EVERY_RUN), None)
 
     def run(self, line: Line, number: int) -> RunRow | None:
         """One run."""
@@ -207,38 +209,55 @@ class DynamoHistoryReader:
         return list(self._with_overflow(rows))
 
     def _of_line(self, partition: str, prefix: str) -> dict[str, Any]:
+        return self._between(partition, prefix, f"{prefix}{_LAST}")
+
+    def _between(self, partition: str, first: str, last: str) -> dict[str, Any]:
+        """Newest first; the sort keys that are given belong to it."""
         return {
             "TableName": self._table,
             "ConsistentRead": True,
             "ScanIndexForward": False,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
-            "ExpressionAttributeValues": {":pk": {"S": partition}, ":prefix": {"S": prefix}},
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": partition},
+                ":first": {"S": first},
+                ":last": {"S": last},
+            },
         }
 
-    def _of_all(self, now: Instant, status: str | None) -> Iterator[RunRow]:
+    def _runs_of(self, line: Line, only: RunFilter) -> Iterator[RunRow]:
+        """A line's runs, by their numbers. What began before ``since`` is not read."""
+        last = run_sort_key(only.before["number"] - 1) if only.before else f"RUN#{_LAST}"
+        query = self._between(line_partition(line), run_sort_key(0), last)
+        since = to_text(only.since) if only.since else ""
+        recent = takewhile(lambda row: row["started"] >= since, self._rows(query, only))
+        return filter(_asked(only), recent)
+
+    def _of_all(self, now: Instant, only: RunFilter) -> Iterator[RunRow]:
+        """Everybody's runs, by when they began: the index has a partition for each month."""
+        first = to_text(only.since) if only.since else ""
+        last = to_text(only.until) if only.until else _LAST
+        if only.before:
+            last = min(last, _index_key(only.before))
         for month in months_back(now):
-            yield from self._rows(
-                {
+            if first[:7] <= month <= last:
+                query = {
                     "TableName": self._table,
                     "IndexName": "gsi1",
                     "ScanIndexForward": False,
-                    "KeyConditionExpression": "gsi1pk = :pk",
-                    "ExpressionAttributeValues": {":pk": {"S": f"RUNS#{month}"}},
-                },
-                status,
-            )
+                    "KeyConditionExpression": "gsi1pk = :pk AND gsi1sk BETWEEN :first AND :last",
+                    "ExpressionAttributeValues": {
+                        ":pk": {"S": f"RUNS#{month}"},
+                        ":first": {"S": first or month},
+                        ":last": {"S": last},
+                    },
+                }
+                yield from filter(_asked(only), self._rows(query, only))
 
-    def _rows(self, query: dict[str, Any], status: str | None) -> Iterator[RunRow]:
-        query = {"Limit": _RECENT} | query
-        if status:
-            query.pop("Limit")
-            values = query["ExpressionAttributeValues"] | {":status": {"S": status}}
-            names = {"#status": "status"}
-            query = query | {
-                "FilterExpression": "#status = :status",
-                "ExpressionAttributeValues": values,
-                "ExpressionAttributeNames": names,
-            }
+    def _rows(self, query: dict[str, Any], only: RunFilter) -> Iterator[RunRow]:
+        """In pages of a few hundred where each row counts, otherwise in the largest there are."""
+        if only.status is None and only.until is None:
+            query = {"Limit": _RECENT} | query
         for page in self._clients.dynamodb.get_paginator("query").paginate(**query):
             yield from map(_row, page["Items"])
 
@@ -267,6 +286,20 @@ class DynamoHistoryReader:
 
 def _error(failure: Failure) -> str:
     return within(readable(failure.error), ERROR)
+
+
+def _asked(only: RunFilter) -> Callable[[RunRow], bool]:
+    """Whether a row is one that is wanted. ``until`` and ``before`` are not."""
+    until = to_text(only.until) if only.until else _LAST
+    before = only.before["run"] if only.before else None
+    return lambda row: (
+        only.status in {None, row["status"]} and row["started"] < until and row["run"] != before
+    )
+
+
+def _index_key(row: RunRow) -> str:
+    """Where the index has a run."""
+    return f"{row['started']}#{row['run']}"
 
 
 def run_sort_key(number: int) -> str:
