@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
@@ -150,9 +150,16 @@ class Client:
             WindowAnswer, "window", pond=pond, major=major, action=action, window=window, name=name
         )
 
-    def status(self, pond: str | None = None, *, major: int | None = None) -> StatusAnswer:
-        """Every line, or the lines of one Pond."""
-        return self._call(StatusAnswer, "status", pond=pond, major=major)
+    def status(
+        self,
+        pond: str | None = None,
+        *,
+        major: int | None = None,
+        lines: Sequence[str] | None = None,
+    ) -> StatusAnswer:
+        """Every line, or one Pond's, or some of all ``lines`` and the names of all."""
+        asked = list(lines) if lines is not None else None
+        return self._call(StatusAnswer, "status", pond=pond, major=major, lines=asked)
 
     def runs(
         self,

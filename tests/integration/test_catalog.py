@@ -55,6 +55,28 @@ def test_another_version_of_a_line_replaces_its_selection_and_keeps_the_first(ca
     assert catalog.version("sales", "1.0.0") == first
 
 
+def test_all_releases_are_read_again_only_after_a_change_of_whomsoever(catalog):
+    asked = []
+    catalog._clients.dynamodb.meta.events.register(
+        "before-call.dynamodb", lambda model, **_: asked.append(model.name)
+    )
+    somebody_else = DynamoCatalog(catalog._clients, catalog._table)
+    first = release("sales@1")
+    somebody_else.select([first], overwrite=False, revision=0)
+    asked.clear()
+    assert [catalog.releases() for _ in range(3)] == [{"sales@1": first}] * 3
+    assert asked == ["GetItem", "Query", "GetItem", "GetItem"]
+
+    second = release("sales@1", "1.1.0")
+    somebody_else.select([second], overwrite=False, revision=1)
+    assert catalog.releases() == {"sales@1": second}
+    somebody_else.remove(Removal(Line("sales@1"), NOON), ["1.0.0", "1.1.0"], revision=2)
+    assert catalog.releases() == {}
+    asked.clear()
+    assert catalog.releases("sales") == {}
+    assert asked == ["Query"]
+
+
 def test_a_deploy_that_judged_an_older_graph_is_refused_and_leaves_nothing(catalog):
     catalog.select([release("a@1")], overwrite=False, revision=0)
     for late in (0, 2):

@@ -354,11 +354,12 @@ export interface LineStatus {
 }
 
 /**
- * ``status``.
+ * ``status``. ``order``: all lines that there are, where some of them were asked for.
  */
 export interface StatusAnswer {
   now: string;
   lines: LineStatus[];
+  order?: string[];
 }
 
 /**

@@ -29,7 +29,7 @@ from duckstring_cli.errors import (
 )
 from duckstring_cli.page import grids, operations
 from duckstring_cli.page.guard import Guard, error
-from duckstring_cli.page.watch import StatusWatch
+from duckstring_cli.page.watch import Pace, StatusWatch
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 Handler = Callable[["Request"], Awaitable[Response]]
 
-_EVERY = {"local": 1.0, "aws": 2.0}
-"""Seconds between two looks at a Catchment's status while a page waits for news."""
+_PACES = {"local": Pace(busy=1.0, quiet=1.0), "aws": Pace(busy=2.0, quiet=5.0)}
+"""Looks at a Catchment's status while a page waits for news. Those in AWS cost money."""
 _LONGEST_WAIT = 25.0
 _MOST_RUNS = 1000
 _QUERIES = 4
@@ -70,7 +70,7 @@ def make_app(
 class _Page:
     def __init__(self, client: Client, files: Path, *, read_only: bool) -> None:
         self._client, self._files, self._read_only = client, files.resolve(), read_only
-        self._watch = StatusWatch(client.status, every=_EVERY[client.catchment.kind])
+        self._watch = StatusWatch(client.status, pace=_PACES[client.catchment.kind])
         self._queries = asyncio.Semaphore(_QUERIES)
 
     def routes(self) -> list[Route]:
@@ -230,9 +230,9 @@ class _Page:
             body = await _body(request)
             if self._read_only:
                 raise operations.refused_while_read_only()
-            answer = await _answer(partial(act, self._client, body))
-            self._watch.expire()
-            return answer
+            answer = await run_in_threadpool(act, self._client, body)
+            self._watch.expire(answer.get("line") or body.get("line"))
+            return JSONResponse(answer)
 
         return handle
 

@@ -7,22 +7,46 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 from duckstring.model.answers import StatusAnswer
+from duckstring.model.instants import to_text
+from duckstring_cli.page.looks import Known, any_runs
 
 _OF_THE_CLOCK = "staleness_seconds"
 """It grows by itself; a page reckons it from ``end_f``."""
+_STAYS_BUSY = 30.0
+"""Seconds after a change."""
+
+
+class Read(Protocol):
+    """Reads the status."""
+
+    def __call__(self, *, lines: Sequence[str] | None) -> StatusAnswer:
+        """Of ``lines``, or of all of them."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds between two looks: while something runs or has just changed, and otherwise."""
+
+    busy: float
+    quiet: float
 
 
 class StatusWatch:
-    """Reads the status at most once in ``every`` seconds, however many ask."""
+    """Reads the status at its pace, however many ask, and nothing while nobody does."""
 
-    def __init__(self, read: Callable[[], StatusAnswer], *, every: float) -> None:
-        self._read, self._every = read, every
+    def __init__(self, read: Read, *, pace: Pace) -> None:
+        self._read, self._pace = read, pace
         self._lock = asyncio.Lock()
+        self._known = Known()
+        self._acted_on: set[str] = set()
         self._read_at: float | None = None
+        self._changed_at = 0.0
         self._answer: StatusAnswer | None = None
         self._version = ""
 
@@ -43,20 +67,34 @@ class StatusWatch:
             left = until - clock()
             if left <= 0:
                 return self._version, None
-            await asyncio.sleep(min(self._every, left))
+            await asyncio.sleep(min(self._pace.busy, left))
 
-    def expire(self) -> None:
-        """Something was changed: the next look reads anew."""
+    def expire(self, line: str | None = None) -> None:
+        """Somebody has acted, on ``line`` if that is known: the next look is at once."""
         self._read_at = None
+        self._changed_at = asyncio.get_running_loop().time()
+        if line:
+            self._acted_on.add(line)
 
     async def _refresh(self) -> None:
         clock = asyncio.get_running_loop().time
         async with self._lock:
-            if self._read_at is not None and clock() - self._read_at < self._every:
+            if self._read_at is not None and clock() - self._read_at < self._every(clock()):
                 return
-            began = clock()
-            answer = await asyncio.to_thread(self._read)
-            self._answer, self._version, self._read_at = answer, version_of(answer), began
+            began, now = clock(), to_text(datetime.now(UTC))
+            acted_on = frozenset(self._acted_on)
+            lines = self._known.next_look(now, acted_on)
+            answer = self._known.take(await asyncio.to_thread(self._read, lines=lines))
+            self._acted_on -= acted_on
+            if (version := version_of(answer)) != self._version:
+                self._changed_at = began
+            self._answer, self._version, self._read_at = answer, version, began
+
+    def _every(self, now: float) -> float:
+        is_busy = now - self._changed_at < _STAYS_BUSY or (
+            self._answer is not None and any_runs(self._answer["lines"])
+        )
+        return self._pace.busy if is_busy else self._pace.quiet
 
 
 def version_of(answer: StatusAnswer) -> str:

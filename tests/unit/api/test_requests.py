@@ -56,6 +56,12 @@ SAYS = [
     ),
     ("status", {"major": True}, "major is True; allowed: a whole number."),
     ("status", {"major": 1.0}, "major is 1.0; allowed: a whole number."),
+    ("status", {"lines": "sales@1"}, "lines is 'sales@1'; allowed: a list of at most 200 lines."),
+    (
+        "status",
+        {"lines": ["a"] * 201},
+        f"lines is {str(['a'] * 201)[:80]}...; allowed: a list of at most 200 lines.",
+    ),
     ("tables", {"pond": ""}, "pond is missing; allowed: text."),
     ("tables", {"pond": 7}, "pond is 7; allowed: text."),
     ("window", {"action": "alter"}, "action is 'alter'; allowed: add, list, remove."),

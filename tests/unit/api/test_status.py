@@ -413,6 +413,24 @@ def test_one_pond_is_told_alone_and_an_unknown_one_refused():
         status(**world, pond="salez")
 
 
+def test_some_of_all_lines_are_told_with_the_names_of_all():
+    catalog = ShelfCatalog(graph(RELEASE, release("sales@2")))
+    world = {
+        "catalog": catalog,
+        "states": States(),
+        "history": Rows(),
+        "attempts": AttemptRows(),
+        "clock": StillClock(),
+    }
+    everything = status(**world)
+    order = [line["line"] for line in everything["lines"]]
+    assert "order" not in everything
+    some = status(**world, only=["sales@2", "gone@1", "sales@1"])
+    assert [line["line"] for line in some["lines"]] == ["sales@1", "sales@2"]
+    assert some["order"] == order
+    assert status(**world, only=[]) == {"now": some["now"], "lines": [], "order": order}
+
+
 class NoSnapshots:
     def read(self, line, number):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from duckstring_cli.page.watch import StatusWatch, version_of
+from duckstring_cli.page.watch import Pace, StatusWatch, version_of
 from tests.unit.cli.made_up import line_status, source
 from tests.unit.page.page_kit import DONE, Served, served
 
@@ -65,12 +65,12 @@ def test_the_status_comes_at_once_and_again_when_it_has_changed(page: Served) ->
 def test_a_page_that_waits_is_told_as_soon_as_something_changes() -> None:
     told: Any = status(SALES)
 
-    def read() -> Any:
+    def read(*, lines: Any) -> Any:
         return told
 
     async def waits() -> Any:
         nonlocal told
-        watch = StatusWatch(read, every=0.02)
+        watch = StatusWatch(read, pace=Pace(0.02, 0.02))
         version, _ = await watch.newest("", 0)
         waiting = [asyncio.create_task(watch.newest(version, 30)) for _ in range(5)]
         await asyncio.sleep(0.1)
@@ -85,15 +85,15 @@ def test_a_page_that_waits_is_told_as_soon_as_something_changes() -> None:
 def test_five_pages_at_once_are_one_reader_and_nothing_is_read_while_none_waits() -> None:
     reads: list[int] = []
 
-    def read() -> Any:
+    def read(*, lines: Any) -> Any:
         reads.append(1)
         return status(SALES)
 
     async def once() -> None:
-        watch = StatusWatch(read, every=60)
+        watch = StatusWatch(read, pace=Pace(60, 60))
         await asyncio.gather(*(watch.newest("", 0) for _ in range(5)))
         assert len(reads) == 1
-        quick = StatusWatch(read, every=0.01)
+        quick = StatusWatch(read, pace=Pace(0.01, 0.01))
         await quick.newest("", 0)
         await asyncio.sleep(0.1)
 

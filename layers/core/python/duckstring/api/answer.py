@@ -178,6 +178,7 @@ def _status(asked: requests.StatusRequest, ports: ApiPorts) -> StatusAnswer:
         clock=ports.clock,
         pond=asked.pond,
         major=asked.major,
+        only=asked.lines,
     )
 
 

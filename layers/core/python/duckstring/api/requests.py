@@ -22,6 +22,7 @@ from duckstring.model.names import MOST_MAJOR
 from duckstring.model.wire import shown, storable
 
 MOST_RUNS = 1000
+MOST_LINES = 200
 RunWord = Literal["running", "success", "pass", "failed", "killed", "removal"]
 Action = Literal["add", "list", "remove"]
 Asked = TypeVar("Asked", bound=Struct)
@@ -38,6 +39,10 @@ Text = Annotated[str, Meta(min_length=1, description="text")]
 Retries = Annotated[int, Meta(ge=0, le=MOST_RETRIES, description=_RETRIES)]
 Memory = Annotated[int, Meta(ge=LEAST_MIB, le=MOST_MIB, description=_MEMORY)]
 Limit = Annotated[int, Meta(ge=1, le=MOST_RUNS, description=f"1 to {MOST_RUNS}")]
+Lines = Annotated[
+    list[Text],
+    Meta(max_length=MOST_LINES, description=f"a list of at most {MOST_LINES} lines"),
+]
 RuleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,47}\Z", description=_RULE_NAME)]
 BucketName = Annotated[str, Meta(min_length=1, description="a bucket's name")]
 
@@ -113,10 +118,11 @@ class WindowRequest(Struct, frozen=True):
 
 
 class StatusRequest(Struct, frozen=True):
-    """``status``."""
+    """``status``. ``lines``: only these of all."""
 
     pond: str | None = None
     major: Major | None = None
+    lines: Lines | None = None
 
 
 class RunsRequest(Struct, frozen=True):

@@ -53,7 +53,7 @@ _SOON = timedelta(seconds=2)
 """Clocks may disagree by as much."""
 
 
-def status(  # noqa: PLR0913 - two are the question, five are the ports
+def status(  # noqa: PLR0913 - three are the question, five are the ports
     *,
     catalog: Catalog,
     states: StateReader,
@@ -62,17 +62,19 @@ def status(  # noqa: PLR0913 - two are the question, five are the ports
     clock: Clock,
     pond: str | None = None,
     major: int | None = None,
+    only: Collection[str] | None = None,
 ) -> StatusAnswer:
-    """Every line, or one (of ``major``, or of the highest), Sources first.
+    """Every line, or one (of ``major``, or of the highest), or ``only`` those, Sources first.
 
     For one line the rows of its attempts in flight are read too, one by one. For all lines that
-    would be too much.
+    would be too much. For some of all lines, the answer names all that there are.
 
     Raises:
         PondNotFoundError: no such Pond.
     """
     releases = catalog.releases()
-    lines = (find(releases, pond, major).line,) if pond else in_order(releases)
+    order = (find(releases, pond, major).line,) if pond else in_order(releases)
+    lines = order if only is None else tuple(line for line in order if line in only)
     now = clock.now()
     seen = states.read(lines)
     held = {line: seen[line].state if line in seen else PondState(line) for line in lines}
@@ -87,7 +89,8 @@ def status(  # noqa: PLR0913 - two are the question, five are the ports
         }
         for line in lines
     ]
-    return {"now": to_text(now), "lines": statuses}
+    answer: StatusAnswer = {"now": to_text(now), "lines": statuses}
+    return answer if only is None else {**answer, "order": list(order)}
 
 
 def describe(

@@ -311,10 +311,11 @@ class LineStatus(LineState):
 
 
 class StatusAnswer(TypedDict):
-    """``status``."""
+    """``status``. ``order``: all lines that there are, where some of them were asked for."""
 
     now: str
     lines: list[LineStatus]
+    order: NotRequired[list[str]]
 
 
 class RunsAnswer(TypedDict):

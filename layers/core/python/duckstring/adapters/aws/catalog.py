@@ -35,6 +35,7 @@ class DynamoCatalog:
     def __init__(self, clients: Clients, table: str) -> None:
         """Keep the catalog in ``table``."""
         self._clients, self._table = clients, table
+        self._known: tuple[int, Mapping[Line, Release]] = (0, {})
 
     def revision(self) -> int:
         """Grows with every change."""
@@ -44,8 +45,22 @@ class DynamoCatalog:
         return int(found["revision"]["N"]) if found else 0
 
     def releases(self, pond: str | None = None) -> Mapping[Line, Release]:
-        """The selected release of every line, or of one Pond's lines."""
-        items = self._items(_CATALOG, f"LINE#{pond}@" if pond else "LINE#")
+        """The selected release of every line, or of one Pond's lines.
+
+        All are read again only if the catalog has changed since: they are many, and asked for every
+        second or two while somebody watches.
+        """
+        if pond:
+            return self._selected(f"LINE#{pond}@")
+        known, found = self._known
+        # Read before the releases, so that a change in between is seen the next time.
+        if not (revision := self.revision()) or revision != known:
+            found = self._selected("LINE#")
+            self._known = revision, found
+        return found
+
+    def _selected(self, prefix: str) -> Mapping[Line, Release]:
+        items = self._items(_CATALOG, prefix)
         return {
             release.line: release
             for item in items
