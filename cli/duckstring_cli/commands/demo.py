@@ -14,6 +14,7 @@ from duckstring_cli.client import Client
 from duckstring_cli.commands.catchment import bring_up
 from duckstring_cli.commands.query import print_rows
 from duckstring_cli.commands.trigger import follow
+from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
 NAME = "dev"
@@ -28,8 +29,8 @@ def demo(
 ) -> None:
     """From nothing to a report, in one go.
 
-    Starts a Catchment on this machine, deploys the flights demo, sends one Pulse to its Outlet and
-    shows the reports.
+    Starts a Catchment on this machine, deploys the flights demo, sends one Pulse to its Outlet,
+    shows the reports, and ends with the address of the web page.
     """
     began = time.monotonic()
     with render.steps() as step:
@@ -47,6 +48,7 @@ def demo(
     took = [durations.brief(seconds) for seconds in (ended - began, ready - began, pulse)]
     render.say(f"\n[bold]{took[0]}[/] in all: {took[1]} to be ready, {took[2]} for the Pulse")
     _next_steps(folder)
+    _show_page(client)
 
 
 def _write(folder: Path) -> None:
@@ -104,3 +106,15 @@ def _next_steps(folder: Path) -> None:
         made.add_row(Text(command, style="bold"), Text(why, style="dim"))
     render.say("")
     render.out().print(made)
+
+
+def _show_page(client: Client) -> None:
+    """The address comes last, where people look for it."""
+    from duckstring_cli.page.background import address_of
+
+    try:
+        address = address_of(client.catchment)
+    except BadInputError as error:  # a checkout in which the page was not built
+        render.err().print(f"[dim]{escape(error.message)} {escape(error.hint)}[/]")
+        return
+    render.say(f"\nThe pipeline in your browser, until the Catchment stops:\n{address}")

@@ -10,6 +10,7 @@ import typer
 
 from duckstring_cli import render
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
+from duckstring_cli.errors import BadInputError
 
 
 def ui(
@@ -24,6 +25,12 @@ def ui(
         bool,
         typer.Option("--read-only", help="Only show: refuse everything that changes something."),
     ] = False,
+    background: Annotated[
+        bool,
+        typer.Option(
+            "--background", help="Leave it running until the Catchment on this machine stops."
+        ),
+    ] = False,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -35,17 +42,35 @@ def ui(
     from duckstring_cli.page import serve
 
     page = serve.built_page()
+    if background and (port or read_only):
+        raise BadInputError(
+            "--background has no --port and no --read-only.",
+            hint="Leave --background out, or these.",
+        )
     client = open_client(catchment)
     client.hello()
 
-    def ready(address: str) -> None:
+    def tell(address: str, folder: Path, ends: str) -> None:
         if as_json:
             render.print_json({"address": address})
             return
         render.say(address)
-        shown = not no_open and serve.show(address, Path(folder))
+        shown = not no_open and serve.show(address, folder)
         said = "It is open in your browser." if shown else "Open that address in a browser."
-        render.err().print(f"[dim]{said} Ctrl-C ends it.[/]")
+        render.err().print(f"[dim]{said} {ends}[/]")
 
+    if background:
+        from duckstring_cli.local.home import catchment_folder
+        from duckstring_cli.page.background import address_of
+
+        address = address_of(client.catchment)
+        tell(address, catchment_folder(client.catchment.name), "It ends with the Catchment.")
+        return
     with serve.listening(port) as held, tempfile.TemporaryDirectory() as folder:
-        serve.serve(client, held, read_only=read_only, on_ready=ready, page=page)
+        serve.serve(
+            client,
+            held,
+            read_only=read_only,
+            on_ready=lambda address: tell(address, Path(folder), "Ctrl-C ends it."),
+            page=page,
+        )

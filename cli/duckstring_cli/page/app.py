@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from duckstring.errors import AuthorError, DuckstringError, TransientError
 from duckstring.model.instants import Instant, from_text
+from duckstring_cli.catchments import CatchmentNotRunningError
 from duckstring_cli.client import Client
 from duckstring_cli.errors import (
     AccessError,
@@ -314,7 +315,7 @@ async def _broken(_request: Request, fault: Exception) -> Response:
 
 
 def _status_of(fault: DuckstringError) -> int:
-    if isinstance(fault, NotRunningError | TransientError):
+    if isinstance(fault, NotRunningError | CatchmentNotRunningError | TransientError):
         return 503
     if isinstance(fault, AccessError):
         return 403

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type ReactNode } from "react";
+import { Fragment, useEffect, useRef, type ReactNode } from "react";
 import { api } from "../api/client";
 import { rememberTables } from "../api/catchment";
 import { useGraph, useLine } from "../api/status";
@@ -7,7 +7,7 @@ import type { LineDetail } from "../api/shapes";
 import { demandWords } from "../model/demand";
 import type { Line } from "../model/lines";
 import { exact, instant } from "../model/moments";
-import { count, size } from "../model/numbers";
+import { count } from "../model/numbers";
 import { sentences } from "../model/sentences";
 import { oneLine } from "../model/text";
 import { useNow } from "../parts/clock";
@@ -17,9 +17,10 @@ import { StateChip, StateIcon } from "../parts/State";
 import { Linked, Verbatim, Words } from "../parts/Text";
 import { Age, Time } from "../parts/Time";
 import { showRootCause } from "../pipeline/cause";
-import { dataPath, go, pondPath, runPath } from "../router";
+import { go, pondPath, runPath } from "../router";
 import { Actions } from "./Actions";
 import { Budgets, Ripples } from "./Settings";
+import { Tables } from "./Tables";
 import { Windows } from "./Windows";
 
 /** Everything about one line, its reason first. */
@@ -192,6 +193,7 @@ function Facts({ line }: { line: Line }) {
         {line.next &&
           `, then ${line.next.version}${line.next.waits_for.length ? `, which waits for ${line.next.waits_for.join(", ")}` : ""}`}
       </dd>
+      <Majors line={line} />
       {line.tables > 0 && (
         <>
           <dt>Published</dt>
@@ -201,6 +203,29 @@ function Facts({ line }: { line: Line }) {
         </>
       )}
     </dl>
+  );
+}
+
+/** The other majors of the Pond, which run side by side. */
+function Majors({ line }: { line: Line }) {
+  const graph = useGraph();
+  const others = graph?.lines.filter(
+    (each) => each.pond === line.pond && each.line !== line.line && each.version !== null,
+  );
+  if (!others?.length) return null;
+  return (
+    <>
+      <dt>{others.length === 1 ? "Other major" : "Other majors"}</dt>
+      <dd>
+        {others.map((each, at) => (
+          <Fragment key={each.line}>
+            {at > 0 && ", "}
+            <Link to={pondPath(each.line)}>{oneLine(each.line, 60)}</Link>, version{" "}
+            {oneLine(each.version ?? "", 24)}
+          </Fragment>
+        ))}
+      </dd>
+    </>
   );
 }
 
@@ -263,26 +288,9 @@ const Sinks = ({ line }: { line: Line }) => (
 function More({ line, detail }: { line: Line; detail: LineDetail }) {
   return (
     <>
-      {detail.tables && detail.tables.tables.length > 0 && (
-        <Part title="Tables">
-          <ul className="rows">
-            {detail.tables.tables.map((table) => (
-              <li key={table.table}>
-                <span className="grow">
-                  <Link to={dataPath(line.line, table.table)}>
-                    <Words text={table.table} />
-                  </Link>
-                  {table.older && (
-                    <span className="under">
-                      older: as of <Time at={table.as_of} />
-                    </span>
-                  )}
-                </span>
-                <span className="number">{count(table.rows)} rows</span>
-                <span className="number">{size(table.bytes)}</span>
-              </li>
-            ))}
-          </ul>
+      {detail.tables && (
+        <Part title="Tables and contract">
+          <Tables line={line.line} major={line.major} told={detail.tables} />
         </Part>
       )}
       {detail.arrivals.length > 0 && (

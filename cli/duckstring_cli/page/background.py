@@ -1,0 +1,162 @@
+"""The page of a local Catchment as a process of its own, which ends with the Catchment.
+
+It holds ``page.lock`` in the Catchment's folder, and says in ``page.json`` where the page is. Only
+the user can read the folder: the address has the token.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+from duckstring.errors import OperatorError
+from duckstring_cli import catchments
+from duckstring_cli.catchments import Catchment
+from duckstring_cli.client import Client
+from duckstring_cli.errors import BadInputError
+from duckstring_cli.local import process
+from duckstring_cli.local.home import catchment_folder, home
+from duckstring_cli.page import serve
+
+GRACE = 10.0
+"""Seconds without the Catchment's server after which the page ends. A restart takes less."""
+_STARTS_WITHIN = 30.0
+_ANSWERS_WITHIN = 5.0
+_LOOKS_EVERY = 0.2
+
+
+def address_of(catchment: Catchment, *, grace: float = GRACE) -> str:
+    """Where the page is. It is started if it does not run.
+
+    Raises:
+        BadInputError: the Catchment is not on this machine, or the page is not built.
+        OperatorError: the page did not start.
+    """
+    if catchment.kind != "local":
+        raise BadInputError(
+            f"{catchment.name} is in AWS: --background is for Catchments on this machine.",
+            hint="Leave it running in a terminal of its own: duckstring ui",
+        )
+    serve.built_page()
+    folder = catchment_folder(catchment.name)
+    started = None if _is_held(folder) else _start(catchment.name, folder, grace)
+    limit = time.monotonic() + _STARTS_WITHIN
+    while time.monotonic() < limit:
+        is_held = _is_held(folder)
+        if is_held and (found := _told(folder)) and _answers(found):
+            if started:
+                started.returncode = 0  # it outlives this command, on purpose
+            return found
+        # Where two commands start one, one of the two processes ends at once.
+        if not is_held and (started is None or started.poll() is not None):
+            break
+        time.sleep(_LOOKS_EVERY / 4)
+    if started:
+        started.kill()
+    raise OperatorError(
+        f"The page of Catchment {catchment.name!r} did not start.",
+        hint=f"See {folder / 'page.log'}",
+    )
+
+
+def _start(name: str, folder: Path, grace: float) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", __name__, name, str(grace)]
+    log = os.open(folder / "page.log", os.O_WRONLY | os.O_TRUNC | os.O_CREAT, 0o600)
+    with os.fdopen(log, "wb") as output:
+        return subprocess.Popen(  # noqa: S603 - our own command line
+            command,
+            env={**os.environ, "DUCKSTRING_HOME": str(home().resolve())},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            umask=0o077,
+        )
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        with (folder / "page.lock").open(encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _told(folder: Path) -> str:
+    """Empty: it is still starting."""
+    try:
+        return str(json.loads((folder / "page.json").read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _answers(address: str) -> bool:
+    """Whether the page with that token is there: the address may be that of an earlier one."""
+    where, _, token = address.removeprefix("http://").partition("/#token=")
+    connection = http.client.HTTPConnection(where, timeout=_ANSWERS_WITHIN)
+    try:
+        connection.request("GET", "/api/", headers={"Authorization": f"Bearer {token}"})
+        return connection.getresponse().status == HTTPStatus.NOT_FOUND
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Whether this process is the one that serves the page."""
+    with (folder / "page.lock").open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def main(name: str, grace: float) -> None:
+    """Serve the page until the Catchment has been gone for ``grace`` seconds."""
+    folder = catchment_folder(name)
+
+    def ready(found: str) -> None:
+        unfinished = folder / "page.json.new"
+        unfinished.write_text(json.dumps({"address": found}), encoding="utf-8")
+        unfinished.replace(folder / "page.json")
+
+    with _held(folder) as is_mine:
+        if not is_mine:
+            return
+        threading.Thread(target=_end_with, args=(folder, grace), daemon=True).start()
+        client = Client(catchments.find(name))
+        with serve.listening(None) as held:
+            serve.serve(client, held, read_only=False, on_ready=ready)
+
+
+def _end_with(folder: Path, grace: float) -> None:
+    """End this process once the Catchment's server has been gone for so long."""
+    seen = time.monotonic()
+    while time.monotonic() - seen < grace:
+        time.sleep(min(_LOOKS_EVERY, grace))
+        if process.is_held(folder):
+            seen = time.monotonic()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]))
