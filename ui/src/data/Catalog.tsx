@@ -5,7 +5,7 @@ import { useGraph } from "../api/status";
 import { useAnswer } from "../api/useAnswer";
 import type { Line } from "../model/lines";
 import { shownName } from "../model/lines";
-import { count, size } from "../model/numbers";
+import { plural, size } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { Loading, Refused } from "../parts/Empty";
 import { Link } from "../parts/Link";
@@ -87,8 +87,7 @@ function Tables({ line, table }: { line: Line; table: string | null }) {
             className="catalog-table"
           >
             <span className="grow">{oneLine(each.table, 60)}</span>
-            <span>{count(each.rows)} rows</span>
-            <span>{size(each.bytes)}</span>
+            <span title={size(each.bytes)}>{plural(each.rows, "row")}</span>
           </Link>
         </li>
       ))}

@@ -1,6 +1,6 @@
 import { memo } from "react";
 import type { Grid } from "../api/shapes";
-import { count } from "../model/numbers";
+import { plural } from "../model/numbers";
 import { took } from "../model/moments";
 import { oneLine } from "../model/text";
 import { Cell } from "../parts/Text";
@@ -41,7 +41,7 @@ export const GridTable = memo(function GridTable({ grid, label }: { grid: Grid; 
       </div>
       <p className="under">
         {grid.rows.length
-          ? `${count(grid.rows.length)} rows${grid.more ? ", and there are more" : ""}`
+          ? `${plural(grid.rows.length, "row")}${grid.more ? ", and there are more" : ""}`
           : "No rows"}
         , in {took(grid.seconds)}.
       </p>

@@ -2,7 +2,7 @@ import { useState } from "react";
 import type { TableRow, TablesAnswer } from "../answers";
 import { api } from "../api/client";
 import { useAnswer } from "../api/useAnswer";
-import { count, size } from "../model/numbers";
+import { plural, size } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { Loading, Refused } from "../parts/Empty";
 import { Link } from "../parts/Link";
@@ -49,7 +49,7 @@ function Table({ line, snapshot, table }: { line: string; snapshot: number; tabl
             </span>
           )}
         </span>
-        <span className="number">{count(table.rows)} rows</span>
+        <span className="number">{plural(table.rows, "row")}</span>
         <span className="number">{size(table.bytes)}</span>
       </summary>
       {open && <Columns line={line} snapshot={snapshot} table={table.table} />}

@@ -1,0 +1,143 @@
+"""Draws docs/pictures/page/: `python docs/page_pictures.py CATCHMENT`, a Catchment on this machine
+where the flights demo is deployed, and nothing else.
+
+Each view of the web page, light and dark, 1280 and 1920 pixels wide and on a phone. The demo runs,
+then its Pond weather is broken, and in the end mended again. Chromium has to be on the machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from duckstring_cli import demos
+
+if TYPE_CHECKING:
+    from playwright.sync_api import ViewportSize
+
+FOLDER = Path(__file__).parent / "pictures" / "page"
+_WIDTHS: dict[str, ViewportSize] = {
+    "1280": {"width": 1280, "height": 800},
+    "1920": {"width": 1920, "height": 1080},
+    "phone": {"width": 390, "height": 844},
+}
+_COMMAND = [sys.executable, "-m", "duckstring_cli.main"]
+_BROKEN = """raise ValueError("column 'visib' has 12 values that are no numbers")"""
+_SQL = """SELECT month, sum(flights) AS flights, max(average_delay) AS worst
+FROM carriers_by_month GROUP BY month ORDER BY worst DESC"""
+
+Act = Callable[[Page], None]
+
+
+def command(*words: str) -> str:
+    """What the command prints."""
+    done = subprocess.run([*_COMMAND, *words], capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    return done.stdout
+
+
+class Camera:
+    """Takes pictures of places in the page."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self._browser = browser
+        self._where, _, self._token = address.partition("/#")
+
+    def take(self, name: str, path: str, ready: str, act: Act = lambda _: None) -> None:
+        """Six pictures of a view: once the text ``ready`` is there, and ``act`` was done."""
+        for width, viewport in _WIDTHS.items():
+            for theme in ("light", "dark"):
+                context = self._browser.new_context(
+                    viewport=viewport,
+                    color_scheme="dark" if theme == "dark" else "light",
+                    reduced_motion="reduce",
+                    timezone_id="Europe/Berlin",
+                    locale="en-GB",
+                )
+                page = context.new_page()
+                page.goto(f"{self._where}{path}#{self._token}")
+                page.get_by_text(ready).first.wait_for()
+                act(page)
+                page.wait_for_timeout(700)  # the canvas moves to where it belongs
+                self._write(page, f"{name}-{width}-{theme}.webp")
+                context.close()
+
+    def _write(self, page: Page, name: str) -> None:
+        asked = {"format": "webp", "quality": 72, "optimizeForSpeed": False}
+        told = page.context.new_cdp_session(page).send("Page.captureScreenshot", asked)
+        (FOLDER / name).write_bytes(base64.b64decode(told["data"]))
+
+
+def asks(page: Page) -> None:
+    """SQL, and its answer."""
+    page.get_by_role("textbox", name="SQL over").fill(_SQL)
+    page.get_by_role("button", name="Run Ctrl Enter").click()
+    page.get_by_text(" rows, in ").first.wait_for()
+
+
+def goes_to_the_cause(page: Page) -> None:
+    """The path from an Outlet to its root cause, lit."""
+    page.get_by_role("button", name="Go to the root cause").click()
+    page.get_by_text("Path to the root cause").or_(
+        page.get_by_text("See the error of")
+    ).first.wait_for()
+
+
+def deploy_weather(folder: Path, catchment: str, version: str, *, broken: bool) -> None:
+    """The demo's Pond weather, whose Ripple raises if it is ``broken``."""
+    pond = folder / "weather"
+    shutil.rmtree(pond, ignore_errors=True)
+    demos.write_demo("flights", folder / version)
+    shutil.copytree(folder / version / "weather", pond)
+    manifest = pond / "pond.toml"
+    manifest.write_text(manifest.read_text().replace("1.0.0", version), encoding="utf-8")
+    if broken:
+        (code,) = (pond / "src").glob("*.py")
+        head, mark, tail = code.read_text().partition("def weather(pond: Pond) -> None:\n")
+        code.write_text(f"{head}{mark}    {_BROKEN}\n{tail}", encoding="utf-8")
+    command("deploy", str(pond), "-c", catchment, "--yes")
+
+
+def main() -> None:
+    catchment = sys.argv[1]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    command("trigger", "pulse", "reports", "--watch", "-c", catchment)
+    command("trigger", "tide", "reports", "2h", "-c", catchment)
+    opens = ["--name", "nightly", "--every", "1d", "--start", "02:00", "--duration", "3h"]
+    command("trigger", "window", "flights", "add", *opens, "-c", catchment)
+    address = json.loads(command("ui", "--background", "--json", "-c", catchment))["address"]
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as held:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        camera = Camera(browser, address)
+        camera.take("pipeline", "/", "reports")
+        camera.take("run", "/run/delays@1/1", "delays")
+        camera.take("table", "/data/reports@1/worst_routes", "worst_routes")
+        camera.take("sql", "/data/reports@1", "SQL", asks)
+        camera.take("catchment", "/catchment", "Doctor")
+
+        deploy_weather(Path(held), catchment, "1.1.0", broken=True)
+        command("trigger", "pulse", "reports", "--watch", "-c", catchment)
+        failed = json.loads(command("runs", "weather", "-n", "1", "--json", "-c", catchment))[0][
+            "run"
+        ]
+        camera.take("runs", "/runs", "What happened")
+        camera.take("panel", "/pond/reports@1", "Go to the root cause")
+        camera.take("cause", "/pond/reports@1", "Go to the root cause", goes_to_the_cause)
+        camera.take("error", f"/run/{failed}", "Traceback")
+        deploy_weather(Path(held), catchment, "1.1.1", broken=False)
+        command("control", "clear", "weather", "-c", catchment)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
