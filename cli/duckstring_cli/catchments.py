@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from duckstring.errors import OperatorError, nearest
+from duckstring_cli.errors import DENIED, AccessError
 from duckstring_cli.local.home import catchment_folder, config_file, locked, using
 
 if TYPE_CHECKING:
@@ -309,7 +310,9 @@ def read_outputs(catchment: Catchment) -> dict[str, str]:
     except (ClientError, BotoCoreError) as error:
         if catchment.kind == "local" and isinstance(error, ClientError):
             raise CatchmentNotDeployedError(catchment.name) from error
-        raise OperatorError(
+        answer = error.response if isinstance(error, ClientError) else {}
+        denied = answer.get("Error", {}).get("Code") in DENIED
+        raise (AccessError if denied else OperatorError)(
             (
                 f"The stack {catchment.stack} cannot be read in "
                 f"{catchment.region or 'the default region'}: {error}"

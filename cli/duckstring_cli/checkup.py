@@ -7,16 +7,18 @@ credentials, so that a Catchment whose functions are broken can be examined too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, NotRequired, TypedDict
 
 from duckstring import __version__
 from duckstring.errors import DuckstringError
-from duckstring_cli import render
+from duckstring_cli import catchments, render
 from duckstring_cli.client import Client
 from duckstring_cli.dead import OUTPUTS, QUEUES, Dead, DeadLetterQueues
+from duckstring_cli.errors import DENIED, AccessError
 from duckstring_cli.logbook import Logbook
 
 FUNCTIONS = {
@@ -33,7 +35,35 @@ _KNOWN = {
 }
 _HOUR = timedelta(hours=1)
 _OLD_LETTER = 300
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+_ASK = "Ask for it: docs/aws.md names what the doctor needs."
+
+
+class CheckTold(TypedDict):
+    """One area. ``looked_at``: false where it could not be looked at, so nothing is known of it."""
+
+    area: str
+    ok: bool
+    looked_at: bool
+    fine: str
+
+
+class FindingTold(TypedDict):
+    """What is wrong. ``letters``: dead ones, if it is about them."""
+
+    area: str
+    message: str
+    hint: str
+    details: list[str]
+    letters: NotRequired[list[dict[str, Any]]]
+
+
+class DoctorTold(TypedDict):
+    """All that the doctor says, for programs and for the web page."""
+
+    catchment: str
+    ok: bool
+    checks: list[CheckTold]
+    findings: list[FindingTold]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +78,39 @@ class Finding:
     details: tuple[str, ...] = ()
     letters: tuple[Dead, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> FindingTold:
         """For programs."""
-        fields = {
+        told: FindingTold = {
             "area": self.area,
             "message": self.message,
             "hint": self.hint,
             "details": list(self.details),
         }
-        return fields | (
-            {"letters": [dead.to_json() for dead in self.letters]} if self.letters else {}
-        )
+        if self.letters:
+            told["letters"] = [dead.to_json() for dead in self.letters]
+        return told
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was looked at, in a few words, and what is wrong with it."""
+    """What was looked at, in a few words, and what is wrong with it.
+
+    ``looked_at``: false where it could not be looked at; the finding says why.
+    """
 
     area: str
     fine: str
     findings: tuple[Finding, ...] = ()
+    looked_at: bool = True
+
+    def to_json(self) -> CheckTold:
+        """For programs. Its findings come by themselves."""
+        return {
+            "area": self.area,
+            "ok": not self.findings,
+            "looked_at": self.looked_at,
+            "fine": self.fine,
+        }
 
 
 @dataclass(frozen=True)
@@ -91,10 +134,50 @@ class Diagnosis:
         )
 
 
-def examine(diagnosis: Diagnosis) -> Iterator[Checked]:
-    """Every check, one by one."""
-    for area, check in CHECKS.items():
+def diagnosis_of(client: Client) -> Diagnosis:
+    """With the stack's outputs as they are now: remembered ones could be those of the version
+    before.
+
+    Raises:
+        AccessError: the user's credentials may not read the stack.
+        OperatorError: the stack cannot be read for another reason.
+    """
+    return Diagnosis(client, catchments.read_outputs(client.catchment), _opener(client))
+
+
+def examine(client: Client) -> Iterator[Checked]:
+    """Every check, one by one. It takes some seconds in AWS.
+
+    Raises:
+        OperatorError: the Catchment is not there.
+    """
+    try:
+        diagnosis, checks = diagnosis_of(client), CHECKS
+    except AccessError as error:
+        # The outputs name everything else, but for the api function, whose name is remembered.
+        yield _unseen("stack", error.message, error.hint)
+        diagnosis, checks = Diagnosis(client, {}, _opener(client)), {"lines": _lines}
+    for area, check in checks.items():
         yield _checked(area, check, diagnosis)
+
+
+def told(client: Client, checks: Sequence[Checked]) -> DoctorTold:
+    """What was found, for programs."""
+    found = [finding for checked in checks for finding in checked.findings]
+    return {
+        "catchment": client.catchment.name,
+        "ok": not found,
+        "checks": [checked.to_json() for checked in checks],
+        "findings": [finding.to_json() for finding in found],
+    }
+
+
+def _opener(client: Client) -> Callable[[str], Any]:
+    return cache(catchments.session(client.catchment).client)
+
+
+def _unseen(area: str, why: str, hint: str = "") -> Checked:
+    return Checked(area, "", (Finding(area, why, hint),), looked_at=False)
 
 
 def _checked(area: str, check: Check, diagnosis: Diagnosis) -> Checked:
@@ -103,14 +186,15 @@ def _checked(area: str, check: Check, diagnosis: Diagnosis) -> Checked:
 
     try:
         return check(diagnosis)
+    except AccessError as error:
+        return _unseen(area, error.message, error.hint)
     except DuckstringError as error:
         return Checked(area, "", (Finding(area, error.message, error.hint),))
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        hint = "Ask for it: docs/aws.md names what the doctor needs." if code in _DENIED else ""
-        return Checked(area, "", (Finding(area, f"could not be looked at: {error}", hint),))
+        return _unseen(area, f"could not be looked at: {error}", _ASK if code in DENIED else "")
     except BotoCoreError as error:
-        return Checked(area, "", (Finding(area, f"could not be looked at: {error}"),))
+        return _unseen(area, f"could not be looked at: {error}")
 
 
 def _versions(diagnosis: Diagnosis) -> Checked:

@@ -31,6 +31,7 @@ from duckstring.model.instants import Instant, to_text
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import (
+    DENIED,
     AccessError,
     BrokenOffError,
     CatchmentRefusedError,
@@ -60,7 +61,6 @@ _UNKNOWN = {
     "SignatureDoesNotMatch",
     "AuthFailure",
 }
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _GONE = {"ResourceNotFoundException", "ValidationError", "NoSuchBucket"}
 
 
@@ -422,7 +422,7 @@ def _denied(catchment: Catchment, operation: str, code: str, detail: str) -> Ope
             f"AWS does not know the credentials used for Catchment {catchment.name!r} ({code}).",
             hint=_login_hint(catchment),
         )
-    if code in _DENIED:
+    if code in DENIED:
         return AccessError(
             f"AWS does not allow {operation} on Catchment {catchment.name!r}: {detail}",
             hint=(

@@ -8,6 +8,16 @@ from duckstring.errors import AuthorError, DuckstringError, OperatorError
 
 REFUSED = 1
 MISUSE = 2
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "UnauthorizedOperation",
+        "403",
+    }
+)
+"""AWS's codes for what the user's credentials may not do."""
 
 
 class BadInputError(OperatorError):

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import sys
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from duckstring.errors import OperatorError, nearest
-from duckstring_cli import catchments, hints, render
-from duckstring_cli.client import Client, translated_errors
+from duckstring_cli import hints, render
+from duckstring_cli.client import translated_errors
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.dead import QUEUES
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
-    from duckstring_cli.checkup import Checked, Diagnosis, Finding
+    from duckstring_cli.checkup import Checked, Finding
 
 app = typer.Typer(
     help="Find out what is wrong with a Catchment. Exit code 1 if something is.",
@@ -37,32 +36,23 @@ def doctor(
     Versions, functions, queues, letters that were given up, alarms, tasks, and lines whose words
     got lost.
     """
-    from duckstring_cli.checkup import examine
+    from duckstring_cli.checkup import examine, told
 
     if context.invoked_subcommand:
         context.obj = catchment
         return
-    diagnosis = _patient(open_client(catchment))
+    client = open_client(catchment)
     checks = []
-    for checked in examine(diagnosis):
+    for checked in examine(client):
         checks.append(checked)
         if not as_json:
             _print(checked)
-    found = [finding for checked in checks for finding in checked.findings]
+    answer = told(client, checks)
+    found = len(answer["findings"])
     if as_json:
-        areas = [{"area": one.area, "ok": not one.findings, "fine": one.fine} for one in checks]
-        render.print_json(
-            {
-                "catchment": diagnosis.client.catchment.name,
-                "ok": not found,
-                "checks": areas,
-                "findings": [one.to_json() for one in found],
-            }
-        )
+        render.print_json(answer)
     else:
-        render.say(
-            f"\n[bold red]{len(found)} found.[/]" if found else "\n[green]Nothing is wrong.[/]"
-        )
+        render.say(f"\n[bold red]{found} found.[/]" if found else "\n[green]Nothing is wrong.[/]")
     if found:
         raise typer.Exit(_FOUND)
 
@@ -84,6 +74,7 @@ def redrive(
 
     First repair what they died of: `duckstring doctor` says it. One that dies again comes back.
     """
+    from duckstring_cli.checkup import diagnosis_of
     from duckstring_cli.dead import DeadLetterQueues
 
     if queue is not None and queue not in QUEUES:
@@ -91,7 +82,7 @@ def redrive(
             f"There is no queue {queue!r}; there are {', '.join(QUEUES)}.",
             hint=nearest(queue, QUEUES),
         )
-    diagnosis = _patient(open_client(catchment or context.obj))
+    diagnosis = diagnosis_of(open_client(catchment or context.obj))
     moved: dict[str, int] = {}
     with translated_errors(diagnosis.client.catchment):
         queues = DeadLetterQueues(diagnosis.open, diagnosis.outputs)
@@ -123,21 +114,6 @@ def _ask(dead: dict[str, int]) -> None:
         )
     if not typer.confirm(f"Move dead letters back ({listed})?", err=True):
         raise OperatorError("Nothing was moved.")
-
-
-def _patient(client: Client) -> Diagnosis:
-    """With the stack's outputs as they are now: remembered ones could be those of the version
-    before.
-    """
-    from duckstring_cli.checkup import Diagnosis
-
-    outputs = catchments.read_outputs(client.catchment)
-    access = catchments.session(client.catchment)
-    return Diagnosis(client, outputs, cache(lambda service: _open(access, service)))
-
-
-def _open(access: catchments.Access, service: str) -> Any:  # noqa: ANN401 - boto3 has no type for a name known at run time
-    return access.client(service)
 
 
 def _print(checked: Checked) -> None:

@@ -152,7 +152,8 @@ class _Page:
         )
 
     async def _doctor(self, _request: Request) -> Response:
-        return await _answer(self._client.doctor)
+        """In a thread, as all answers: it takes some seconds in AWS and holds nobody up."""
+        return await _answer(partial(operations.doctor, self._client))
 
     # Tables
 

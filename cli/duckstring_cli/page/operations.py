@@ -26,6 +26,7 @@ from duckstring.model.answers import (
 )
 from duckstring.model.foreign import json_text
 from duckstring.model.instants import to_text
+from duckstring_cli import checkup
 from duckstring_cli.attempt_logs import AttemptLogs
 from duckstring_cli.client import Client
 from duckstring_cli.errors import BadInputError, CatchmentRefusedError
@@ -33,6 +34,7 @@ from duckstring_cli.moments import parse
 
 if TYPE_CHECKING:
     from duckstring_cli.catchments import Catchment
+    from duckstring_cli.checkup import DoctorTold
     from duckstring_cli.logbook import Entry
 
 VERBS = ("wake", "force", "sleep", "kill", "clear")
@@ -148,6 +150,11 @@ def _said(entry: Entry) -> str:
 
 def _brief(value: object) -> str:
     return str(value) if isinstance(value, str | int | float) else json_text(value)
+
+
+def doctor(client: Client) -> DoctorTold:
+    """What is wrong with the Catchment: the answer of ``duckstring doctor --json``."""
+    return checkup.told(client, tuple(checkup.examine(client)))
 
 
 def trigger(client: Client, body: Body) -> TriggerAnswer:

@@ -183,7 +183,7 @@ def test_a_fault_of_our_own_is_told_in_one_line_without_what_it_says(page: Serve
         raise KeyError("a secret")
 
     page.answers = breaks
-    answer = page.get("doctor")
+    answer = page.get("runs")
     assert answer.status_code == 500
     assert answer.json()["error"]["message"] == "The page's server failed with KeyError."
     assert "secret" not in answer.text
