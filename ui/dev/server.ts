@@ -1,10 +1,12 @@
 // A stand-in for the page's server, for development and for looking at the built page.
 // DUCKSTRING_PONDS=500 gives a synthetic Catchment. READ_ONLY=1 gives a page without actions.
+// DOCTOR=well is a Catchment of which nothing is wrong.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Plugin } from "vite";
 import type { LineStatus } from "../src/answers";
 import { demo, iso, startRun } from "./demo.ts";
+import { doctorOf } from "./doctor.ts";
 import { grid, logsOf, runOf, runsOf, tablesOf } from "./history.ts";
 import { synthetic } from "./synthetic.ts";
 
@@ -216,21 +218,8 @@ async function answer(world: World, url: URL, body: Record<string, unknown>): Pr
         );
       return grid(Number(body["limit"]));
     case "doctor":
-      return {
-        now: iso(world.now()),
-        lines: world.lines.length,
-        runs: 2,
-        looked_at: 2,
-        findings: [
-          {
-            kind: "alarm",
-            line: "rates@1",
-            since: iso(world.now() - 900_000),
-            message: "rates@1 waits for an alarm that is 15 minutes late.",
-            hint: "The sweep sends it again within five minutes.",
-          },
-        ],
-      };
+      await new Promise((done) => setTimeout(done, 1500));
+      return doctorOf(process.env["DOCTOR"]);
     case "trigger":
       return world.trigger(body);
     case "control":

@@ -47,6 +47,29 @@ export interface Grid {
   seconds: number;
 }
 
+/** One area that the doctor looks at. `looked_at`: false where nothing is known of it. */
+export interface DoctorCheck {
+  area: string;
+  ok: boolean;
+  looked_at: boolean;
+  fine: string;
+}
+
+export interface DoctorFinding {
+  area: string;
+  message: string;
+  hint: string;
+  details: string[];
+}
+
+/** As `duckstring doctor --json`. */
+export interface DoctorTold {
+  catchment: string;
+  ok: boolean;
+  checks: DoctorCheck[];
+  findings: DoctorFinding[];
+}
+
 export interface Control {
   line: string;
   verb: "wake" | "force" | "sleep" | "kill" | "clear";

@@ -1,19 +1,16 @@
 import { useCatchment } from "../api/catchment";
-import { api } from "../api/client";
 import { useGraph } from "../api/status";
-import { useAnswer } from "../api/useAnswer";
 import type { Graph } from "../model/lines";
 import { exact } from "../model/moments";
-import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { useMoment } from "../parts/clock";
-import { Empty, Loading, Refused } from "../parts/Empty";
+import { Loading } from "../parts/Empty";
 import { Link } from "../parts/Link";
 import { StateIcon } from "../parts/State";
-import { Linked } from "../parts/Text";
-import { Age, Time } from "../parts/Time";
+import { Age } from "../parts/Time";
 import { pondPath, runPath } from "../router";
 import { Ahead } from "./Ahead";
+import { Doctor } from "./Doctor";
 
 /** The Catchment as a whole: what runs, what comes, and whether it is well. */
 export default function CatchmentView() {
@@ -139,51 +136,5 @@ function Share({ from, bound }: { from: number | null; bound: number }) {
     <span className={`gauge gauge-${level}`} role="img" aria-label={`${share} % of its bound`}>
       <i style={{ width: `${Math.min(100, share)}%` }} />
     </span>
-  );
-}
-
-function Doctor() {
-  const asked = useAnswer("doctor", (signal) => api.doctor(signal));
-  const findings = asked.answer?.findings ?? [];
-  return (
-    <>
-      <div className="part-head">
-        <h2>Doctor</h2>
-        <button type="button" className="small" onClick={asked.again}>
-          Look again
-        </button>
-      </div>
-      {asked.fault && <Refused fault={asked.fault} again={asked.again} />}
-      {asked.loading && <Loading what="the doctor's findings" />}
-      {asked.answer && (
-        <p>
-          Looked at {plural(asked.answer.lines, "line")} and {asked.answer.looked_at} of{" "}
-          {plural(asked.answer.runs, "run")} in flight, <Time at={asked.answer.now} />.
-        </p>
-      )}
-      {asked.answer && !findings.length && <Empty title="Nothing is wrong." />}
-      {findings.map((finding) => (
-        <article key={`${finding.kind} ${finding.line}`} className="finding">
-          <p>
-            <b>{finding.kind}</b> ·{" "}
-            <Link to={pondPath(finding.line)}>{oneLine(finding.line, 60)}</Link>
-            {finding.since && (
-              <>
-                {" "}
-                · since <Time at={finding.since} />
-              </>
-            )}
-          </p>
-          <p>
-            <Linked text={finding.message} />
-          </p>
-          {finding.hint && (
-            <p className="hint">
-              <Linked text={finding.hint} />
-            </p>
-          )}
-        </article>
-      ))}
-    </>
   );
 }
