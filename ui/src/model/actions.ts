@@ -17,12 +17,13 @@ export type Verb =
   | "windows"
   | "compute";
 
+export interface May {
+  canAct: boolean;
+  readOnly: boolean;
+}
+
 /** Why the verb makes no sense now; empty if it does. */
-export function refusal(
-  verb: Verb,
-  line: Line,
-  may: { canAct: boolean; readOnly: boolean },
-): string {
+export function refusal(verb: Verb, line: Line, may: May): string {
   if (may.readOnly) return "This page is read-only.";
   if (!may.canAct) return "Your credentials may only read.";
   if (line.status === "undeployed") return "Not deployed yet.";

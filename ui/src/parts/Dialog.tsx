@@ -3,15 +3,27 @@ import { useEffect, useId, useRef, type FormEvent, type ReactNode } from "react"
 interface Props {
   title: string;
   children: ReactNode;
+  /** Empty: there is nothing to do any more. */
   action: string;
   danger?: boolean;
   disabled?: boolean;
+  /** The word on the button that closes it. */
+  leave?: string;
   onDone: () => void;
   onClose: () => void;
 }
 
 /** Asks before something is done. Escape closes it, and focus stays inside. */
-export function Dialog({ title, children, action, danger, disabled, onDone, onClose }: Props) {
+export function Dialog({
+  title,
+  children,
+  action,
+  danger,
+  disabled,
+  leave,
+  onDone,
+  onClose,
+}: Props) {
   const element = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {
@@ -30,11 +42,13 @@ export function Dialog({ title, children, action, danger, disabled, onDone, onCl
         <div className="dialog-body">{children}</div>
         <div className="buttons end">
           <button type="button" onClick={onClose}>
-            Cancel
+            {leave ?? "Cancel"}
           </button>
-          <button type="submit" className={danger ? "danger" : "primary"} disabled={disabled}>
-            {action}
-          </button>
+          {action && (
+            <button type="submit" className={danger ? "danger" : "primary"} disabled={disabled}>
+              {action}
+            </button>
+          )}
         </div>
       </form>
     </dialog>

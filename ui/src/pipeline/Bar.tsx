@@ -1,7 +1,7 @@
 import { countsOf } from "../model/filters";
 import { STATES, type Graph } from "../model/lines";
 import { StateIcon } from "../parts/State";
-import { Batch } from "./Batch";
+import { BatchOfFocus } from "./Batch";
 import { setView, toggleState, useView } from "./view";
 
 const DIRECTIONS = [
@@ -65,7 +65,7 @@ export function Bar({
           ))}
         </div>
       )}
-      {view.focus && <Batch graph={graph} focus={view.focus} />}
+      {view.focus && <BatchOfFocus graph={graph} focus={view.focus} />}
       {view.focus && (
         <button type="button" className="chip chip-clear" onClick={() => setView({ focus: null })}>
           {view.focus.direction === "up"

@@ -1,92 +1,178 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
+import { BATCH_VERBS, planned, summary, type Planned, type Result } from "../model/batch";
 import { inFocus, type Focus } from "../model/filters";
-import { refusal, type Verb } from "../model/actions";
-import type { Graph } from "../model/lines";
+import type { Verb } from "../model/actions";
+import type { Graph, Line } from "../model/lines";
 import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { Dialog } from "../parts/Dialog";
 import { StateIcon } from "../parts/State";
 import { tell } from "../parts/live";
-import { carryOutVerb, useMay } from "../pond/Actions";
-
-const VERBS: { verb: Verb; name: string; does: string }[] = [
-  {
-    verb: "sleep",
-    name: "Sleep",
-    does: "Each drops its demand and its Wave or Tide. Runs in flight are finished.",
-  },
-  { verb: "clear", name: "Clear", does: "Each failure is cleared. What is still wanted runs." },
-  { verb: "wake", name: "Wake", does: "Each failure is cleared, and each Pond runs once." },
-  {
-    verb: "kill",
-    name: "Kill",
-    does: "All their runs are stopped now, and nothing of them is published. They stay down.",
-  },
-];
+import { attemptVerb, useMay } from "../pond/Actions";
 
 /** One action for all Ponds of the lineage in focus, after a look at what it will do. */
-export function Batch({ graph, focus }: { graph: Graph; focus: Focus }) {
+export function BatchOfFocus({ graph, focus }: { graph: Graph; focus: Focus }) {
   const may = useMay();
   const [open, setOpen] = useState(false);
-  const [verb, setVerb] = useState<Verb>("sleep");
   const names = inFocus(graph, focus);
   if (!names || !may.canAct || may.readOnly) return null;
   const lines = graph.lines.filter((line) => names.has(line.line));
-  const able = lines.filter((line) => !refusal(verb, line, may));
-  const chosen = VERBS.find((each) => each.verb === verb);
-  const carryOut = async (): Promise<void> => {
-    setOpen(false);
-    let done = 0;
-    for (const line of able) done += Number(await carryOutVerb(verb, line));
-    tell(
-      done === able.length ? "done" : "refused",
-      `${chosen?.name ?? verb}: done for ${done} of ${plural(able.length, "Pond")}.`,
-    );
-  };
   return (
     <>
       <button type="button" className="small" onClick={() => setOpen(true)}>
         Act on these {lines.length} …
       </button>
-      {open && (
-        <Dialog
-          title={`One action for ${plural(lines.length, "Pond")}`}
-          action={`${chosen?.name ?? verb} ${able.length}`}
-          danger={verb === "kill" || verb === "sleep"}
-          disabled={!able.length}
-          onClose={() => setOpen(false)}
-          onDone={() => void carryOut()}
-        >
+      {open && <BatchDialog lines={lines} first="sleep" onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+interface Props {
+  lines: Line[];
+  first: Verb;
+  onClose: () => void;
+}
+
+/** Shows what the action will do to each, does it, and stays open if something was refused. */
+export function BatchDialog({ lines, first, onClose }: Props) {
+  const may = useMay();
+  const [verb, setVerb] = useState(first);
+  const [began, setBegan] = useState<Planned[] | null>(null);
+  const [results, setResults] = useState<ReadonlyMap<string, Result>>(new Map());
+  const closed = useClosed();
+  const list = useRef<HTMLUListElement>(null);
+  const chosen = BATCH_VERBS.find((each) => each.verb === verb) ?? BATCH_VERBS[0]!;
+  const plan = began ?? planned(verb, lines, may);
+  const able = plan.filter((one) => !one.refused);
+  const over = began !== null && results.size === able.length;
+
+  const carryOut = async (): Promise<void> => {
+    setBegan(plan);
+    // The button that has the focus goes away.
+    list.current?.focus();
+    const all: Result[] = [];
+    for (const { line } of able) {
+      const result = closed.current
+        ? ({ how: "left", words: "" } as const)
+        : await resultOf(verb, line);
+      all.push(result);
+      setResults((old) => new Map(old).set(line.line, result));
+    }
+    const good = all.every((one) => one.how === "done");
+    if (good || closed.current) tell(good ? "done" : "warning", summary(chosen.name, all));
+    if (good && !closed.current) onClose();
+  };
+
+  return (
+    <Dialog
+      title={
+        over
+          ? summary(chosen.name, [...results.values()])
+          : `One action for ${plural(lines.length, "Pond")}`
+      }
+      action={over ? "" : `${chosen.name} ${able.length}`}
+      leave={over ? "Close" : began ? "Stop" : "Cancel"}
+      danger={chosen.danger ?? false}
+      disabled={!able.length || began !== null}
+      onClose={onClose}
+      onDone={() => void carryOut()}
+    >
+      {!began && (
+        <>
           <label>
             Action
             <select value={verb} onChange={(event) => setVerb(event.target.value as Verb)}>
-              {VERBS.map((each) => (
+              {BATCH_VERBS.map((each) => (
                 <option key={each.verb} value={each.verb}>
                   {each.name}
                 </option>
               ))}
             </select>
           </label>
-          <p>{chosen?.does}</p>
-          <ul className="rows preview" tabIndex={0} aria-label="What it will do">
-            {lines.map((line) => {
-              const why = refusal(verb, line, may);
-              return (
-                <li key={line.line}>
-                  <StateIcon word={line.status} />
-                  <span className="grow">{oneLine(line.line, 60)}</span>
-                  <span>
-                    {why ||
-                      (verb === "kill" && line.runs.length
-                        ? `stops ${line.runs.map((run) => run.run).join(", ")}`
-                        : chosen?.name.toLowerCase())}
-                  </span>
-                </li>
-              );
-            })}
-          </ul>
-        </Dialog>
+          <p>{chosen.does}</p>
+        </>
       )}
-    </>
+      {began && !over && (
+        <p role="status">
+          {chosen.name}: {results.size} of {able.length} …
+        </p>
+      )}
+      <ul
+        ref={list}
+        className="rows preview"
+        tabIndex={0}
+        aria-label={began ? "What became of it" : "What it will do"}
+      >
+        {plan.map((one) => (
+          <Row
+            key={one.line.line}
+            planned={one}
+            began={began !== null}
+            result={results.get(one.line.line)}
+          />
+        ))}
+      </ul>
+    </Dialog>
+  );
+}
+
+/** What was not asked for when the dialog is closed, is not asked for. */
+function useClosed() {
+  const closed = useRef(false);
+  useEffect(() => {
+    closed.current = false;
+    return () => {
+      closed.current = true;
+    };
+  }, []);
+  return closed;
+}
+
+async function resultOf(verb: Verb, line: Line): Promise<Result> {
+  const became = await attemptVerb(verb, line);
+  if (!became.done) return { how: "refused", words: became.words, hint: became.hint };
+  return { how: "done", words: [became.words, ...became.warnings].join(" ") };
+}
+
+interface RowProps {
+  planned: Planned;
+  began: boolean;
+  result: Result | undefined;
+}
+
+function Row({ planned: { line, refused, words }, began, result }: RowProps) {
+  const name = <span className="preview-name">{oneLine(line.line, 60)}</span>;
+  if (refused) {
+    return (
+      <li className="preview-off">
+        <StateIcon word={line.status} />
+        {name}
+        <span className="grow">
+          {began ? "left out: " : "not this one: "}
+          {refused}
+        </span>
+      </li>
+    );
+  }
+  if (!result) {
+    return (
+      <li>
+        <StateIcon word={began ? "pending" : line.status} />
+        {name}
+        <span className="grow">{began ? "…" : words}</span>
+      </li>
+    );
+  }
+  return (
+    <li className={`result-${result.how}`}>
+      <StateIcon word={result.how === "done" ? "success" : "failed"} />
+      {name}
+      <span className="grow">
+        <b>{result.how === "done" ? "Done" : "Refused"}:</b> {oneLine(result.words)}
+        {result.how === "refused" && result.hint && (
+          <span className="under">{oneLine(result.hint)}</span>
+        )}
+      </span>
+    </li>
   );
 }

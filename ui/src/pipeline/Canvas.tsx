@@ -13,7 +13,8 @@ import { Drawing, type DemandEdge, type PondNode } from "./nodes";
 import { DistanceContext, PondCard, type Distance } from "./PondCard";
 import { useNarrow } from "./narrow";
 import { useLayout } from "./useLayout";
-import { useView } from "./view";
+import { usePickable, useRectangle, withModifier } from "./pick";
+import { togglePicked, useView } from "./view";
 
 const NODES = { pond: PondCard };
 const EDGES = { demand: DemandLine };
@@ -68,6 +69,9 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
   const narrow = useNarrow();
   const drawing = useRef(new Drawing());
   const bright = useMemo(() => brightOf(graph, view), [graph, view]);
+  const pickable = usePickable();
+  const picked = pickable ? view.picked : null;
+  const rectangle = useRectangle();
   const nodes = useMemo(
     () =>
       drawing.current.nodesOf(graph, input, positions, {
@@ -75,8 +79,9 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
         bright,
         lit: view.lit,
         expanded: view.expanded,
+        picked,
       }),
-    [graph, input, positions, selected, bright, view.lit, view.expanded],
+    [graph, input, positions, selected, bright, view.lit, view.expanded, picked],
   );
   const edges = useMemo(
     () =>
@@ -85,6 +90,7 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
         bright,
         lit: view.lit,
         expanded: view.expanded,
+        picked: null,
       }),
     [graph, input, selected, bright, view.lit, view.expanded],
   );
@@ -108,15 +114,23 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
         nodesConnectable={false}
         nodesFocusable={false}
         edgesFocusable={false}
-        elementsSelectable={false}
+        elementsSelectable={pickable}
+        {...(pickable ? rectangle : {})}
+        // Ponds are picked by our own clicks and keys; only the rectangle is the library's.
+        multiSelectionKeyCode={null}
+        deleteKeyCode={null}
+        panActivationKeyCode={null}
+        elevateNodesOnSelect={false}
         disableKeyboardA11y
         onlyRenderVisibleElements
         proOptions={{ hideAttribution: true }}
-        className={`at-${distance}`}
+        className={`at-${distance} ${picked?.size ? "picking" : ""}`}
         onMoveStart={() => setMoving(true)}
         onMoveEnd={() => setMoving(false)}
         onNodeClick={(event, node) => {
-          if (!(event.target as HTMLElement).closest("button, a")) go(pondPath(node.id));
+          if ((event.target as HTMLElement).closest("button, a")) return;
+          if (pickable && withModifier(event)) togglePicked(node.id);
+          else go(pondPath(node.id));
         }}
       >
         <Moves selected={selected} laidKey={laidKey} positions={positions} />
@@ -132,7 +146,7 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
           />
         )}
       </ReactFlow>
-      <Legend />
+      <Legend pickable={pickable} />
     </DistanceContext>
   );
 }

@@ -1,5 +1,7 @@
-/** What the lines mean. */
-export function Legend() {
+import { MODIFIER } from "./pick";
+
+/** What the lines mean, and how Ponds are selected. */
+export function Legend({ pickable }: { pickable: boolean }) {
   return (
     <ul className="legend" aria-label="Legend">
       <li>
@@ -17,6 +19,11 @@ export function Legend() {
       <li>
         <Sample names="edge-data" /> data
       </li>
+      {pickable && (
+        <li title="Space on a Pond's name selects it too">
+          <kbd>{MODIFIER}</kbd> + click or <kbd>Shift</kbd> + drag: select
+        </li>
+      )}
     </ul>
   );
 }

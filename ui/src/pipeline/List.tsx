@@ -2,6 +2,7 @@ import { memo, useMemo } from "react";
 import { bright, inFocus } from "../model/filters";
 import { shownName, STATES, type Graph, type Line } from "../model/lines";
 import { exact } from "../model/moments";
+import { allShown, howMany, type Picked } from "../model/selection";
 import { sentences } from "../model/sentences";
 import { oneLine } from "../model/text";
 import { serverNow } from "../api/status";
@@ -10,7 +11,9 @@ import { StateChip } from "../parts/State";
 import { Age } from "../parts/Time";
 import { pondPath } from "../router";
 import { showRootCause } from "./cause";
-import { useView } from "./view";
+import { usePickable } from "./pick";
+import { Selection } from "./Selection";
+import { setView, togglePicked, useView } from "./view";
 
 /** The same Ponds as a list, what needs a look first. For phones, keyboards and screen readers. */
 export function List({ graph, selected }: { graph: Graph; selected: string | null }) {
@@ -23,17 +26,45 @@ export function List({ graph, selected }: { graph: Graph; selected: string | nul
       .filter((line) => !view.lit || view.lit.lines.has(line.line))
       .sort((one, other) => order(one) - order(other) || (one.line < other.line ? -1 : 1));
   }, [graph, view]);
+  const pickable = usePickable();
   return (
-    <ul className="pond-list" aria-label="Ponds">
-      {lines.map((line) => (
-        <Item
-          key={line.line}
-          line={line}
-          name={shownName(line, graph)}
-          chosen={line.line === selected}
-        />
-      ))}
-    </ul>
+    <div className="pond-list">
+      {pickable && (
+        <div className="list-head">
+          <SelectAll shown={lines.map((line) => line.line)} picked={view.picked} />
+          <Selection graph={graph} />
+        </div>
+      )}
+      <ul aria-label="Ponds">
+        {lines.map((line) => (
+          <Item
+            key={line.line}
+            line={line}
+            name={shownName(line, graph)}
+            chosen={line.line === selected}
+            picked={pickable ? view.picked.has(line.line) : null}
+          />
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function SelectAll({ shown, picked }: { shown: string[]; picked: Picked }) {
+  const how = howMany(picked, shown);
+  return (
+    <label className="check-all">
+      <input
+        type="checkbox"
+        checked={how === "all"}
+        disabled={!shown.length}
+        ref={(box) => {
+          if (box) box.indeterminate = how === "some";
+        }}
+        onChange={() => setView({ picked: allShown(picked, shown) })}
+      />
+      Select all {shown.length} shown
+    </label>
   );
 }
 
@@ -43,15 +74,26 @@ const Item = memo(function Item({
   line,
   name,
   chosen,
+  picked,
 }: {
   line: Line;
   name: string;
   chosen: boolean;
+  /** Null: nothing may be done, so nothing is picked. */
+  picked: boolean | null;
 }) {
   const why = sentences(line, serverNow())[0] ?? "";
   return (
-    <li className={chosen ? "chosen" : ""}>
+    <li className={`${chosen ? "chosen" : ""} ${picked ? "picked" : ""}`}>
       <div className="item-head">
+        {picked !== null && (
+          <input
+            type="checkbox"
+            checked={picked}
+            aria-label={`Select ${line.line}`}
+            onChange={() => togglePicked(line.line)}
+          />
+        )}
         <Link
           to={pondPath(line.line)}
           className="item-name"

@@ -9,12 +9,15 @@ import { Bar } from "./Bar";
 import { Canvas } from "./Canvas";
 import { List } from "./List";
 import { useNarrow } from "./narrow";
+import { useSelectionUpkeep } from "./pick";
+import { Selection } from "./Selection";
 import { setView, useView } from "./view";
 
 export function Pipeline({ selected }: { selected: string | null }) {
   const graph = useGraph();
   const fault = useStatusFault();
   useStateFromAddress();
+  useSelectionUpkeep(graph);
   const narrow = useNarrow();
   const { as } = useView();
   if (!graph) return fault ? <Refused fault={fault} /> : <Loading what="the pipeline" />;
@@ -40,6 +43,7 @@ export function Pipeline({ selected }: { selected: string | null }) {
           ) : (
             <div className="canvas">
               <Canvas graph={graph} selected={selected} />
+              <Selection graph={graph} />
             </div>
           )}
         </section>

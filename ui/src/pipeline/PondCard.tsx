@@ -12,7 +12,8 @@ import { Age } from "../parts/Time";
 import { pondPath } from "../router";
 import { showRootCause } from "./cause";
 import type { PondNode } from "./nodes";
-import { toggleExpanded } from "./view";
+import { MODIFIER, pickBy } from "./pick";
+import { toggleExpanded, togglePicked } from "./view";
 
 /** How near the reader is: a dot has no name, far only the name, close the Ripples' names. */
 export type Distance = "dot" | "far" | "near" | "close";
@@ -20,7 +21,7 @@ export type Distance = "dot" | "far" | "near" | "close";
 export const DistanceContext = createContext<Distance>("near");
 
 export const PondCard = memo(function PondCard({ data }: NodeProps<PondNode>) {
-  const { line, several, expanded, dim, lit, chosen } = data;
+  const { line, several, expanded, dim, lit, chosen, picked } = data;
   const distance = useContext(DistanceContext);
   const names = [
     "pond",
@@ -30,6 +31,7 @@ export const PondCard = memo(function PondCard({ data }: NodeProps<PondNode>) {
     dim ? "dim" : "",
     lit ? "lit" : "",
     chosen ? "chosen" : "",
+    picked ? "picked" : "",
   ];
   const detailed = distance === "near" || distance === "close";
   const name = several ? line.line : line.pond;
@@ -43,17 +45,36 @@ export const PondCard = memo(function PondCard({ data }: NodeProps<PondNode>) {
           to={pondPath(line.line)}
           className="pond-name"
           style={distance === "far" ? farSize(name) : undefined}
-          aria-label={`${line.line}, ${line.status}`}
+          aria-label={`${line.line}, ${line.status}${picked ? ", selected" : ""}`}
           title={oneLine(line.line)}
+          {...(picked === null ? {} : pickBy(line.line))}
         >
           {distance !== "dot" && oneLine(name, 60)}
         </Link>
         {detailed && <span className="pond-word">{line.status}</span>}
       </div>
+      {picked !== null && <Tick line={line.line} picked={picked} />}
       {detailed && <Details line={line} expanded={expanded} distance={distance} />}
     </div>
   );
 });
+
+/** Space on the name does the same, so it is no stop of its own for the keyboard. */
+function Tick({ line, picked }: { line: string; picked: boolean }) {
+  return (
+    <button
+      type="button"
+      className="tick nodrag"
+      tabIndex={-1}
+      aria-pressed={picked}
+      aria-label={`Select ${line}`}
+      title={`Select (${MODIFIER}+click, or Space on its name)`}
+      onClick={() => togglePicked(line)}
+    >
+      {picked ? "✓" : ""}
+    </button>
+  );
+}
 
 /** As large as fits: far away, the name is all that can be read. */
 function farSize(name: string): { fontSize: number } {

@@ -13,6 +13,8 @@ export interface PondData extends Record<string, unknown> {
   dim: boolean;
   lit: boolean;
   chosen: boolean;
+  /** Whether it is picked for an action; null where nothing may be done. */
+  picked: boolean | null;
 }
 
 export interface DemandData extends Record<string, unknown>, Traffic {
@@ -32,6 +34,7 @@ export interface Shown {
   bright: ReadonlySet<string> | null;
   lit: Cause | null;
   expanded: ReadonlySet<string>;
+  picked: ReadonlySet<string> | null;
 }
 
 export class Drawing {
@@ -52,6 +55,7 @@ export class Drawing {
         dim: isDim(line.line, shown),
         lit: shown.lit?.lines.has(line.line) ?? false,
         chosen: shown.selected === line.line,
+        picked: shown.picked?.has(line.line) ?? null,
       };
       return [this.node(data, position)];
     });
@@ -74,6 +78,7 @@ export class Drawing {
       data,
       width: WIDTH,
       height,
+      selected: data.picked ?? false,
       measured: { width: WIDTH, height },
       handles: [
         { type: "target", position: Position.Left, x: 0, y: HANDLE_TOP, width: 1, height: 1 },
@@ -105,6 +110,7 @@ export class Drawing {
         source: edge.source,
         target: edge.sink,
         data,
+        selectable: false,
         zIndex: data.lit ? 1 : 0,
       };
       this.edges.set(edge.id, fresh);

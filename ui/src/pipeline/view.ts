@@ -4,17 +4,27 @@ import { useSyncExternalStore } from "react";
 import type { LineStatusWord } from "../answers";
 import type { Cause } from "../model/cause";
 import type { Focus } from "../model/filters";
+import { toggled, type Picked } from "../model/selection";
 
 export interface View {
   expanded: ReadonlySet<string>;
   states: ReadonlySet<LineStatusWord>;
   focus: Focus | null;
   lit: Cause | null;
+  /** Ponds that were picked for one action on all of them. */
+  picked: Picked;
   /** Null: as the width of the screen suggests. */
   as: "canvas" | "list" | null;
 }
 
-let view: View = { expanded: new Set(), states: new Set(), focus: null, lit: null, as: null };
+let view: View = {
+  expanded: new Set(),
+  states: new Set(),
+  focus: null,
+  lit: null,
+  picked: new Set(),
+  as: null,
+};
 const listeners = new Set<() => void>();
 
 export function setView(change: Partial<View>): void {
@@ -22,17 +32,17 @@ export function setView(change: Partial<View>): void {
   for (const listener of listeners) listener();
 }
 
-function toggled<Item>(set: ReadonlySet<Item>, item: Item): Set<Item> {
-  const copy = new Set(set);
-  if (!copy.delete(item)) copy.add(item);
-  return copy;
-}
-
 export const toggleExpanded = (line: string): void =>
   setView({ expanded: toggled(view.expanded, line) });
 
 export const toggleState = (state: LineStatusWord): void =>
   setView({ states: toggled(view.states, state) });
+
+export const togglePicked = (line: string): void => setView({ picked: toggled(view.picked, line) });
+
+export const pickNone = (): void => setView({ picked: new Set() });
+
+export const pickedNow = (): Picked => view.picked;
 
 export const useView = (): View =>
   useSyncExternalStore(

@@ -1,11 +1,11 @@
 import { useId, useState } from "react";
 import { useCatchment } from "../api/catchment";
 import { api } from "../api/client";
-import { confirmation, refusal, type Verb } from "../model/actions";
+import { confirmation, refusal, type May, type Verb } from "../model/actions";
 import type { Line } from "../model/lines";
 import { duration, exact } from "../model/moments";
 import { Dialog } from "../parts/Dialog";
-import { act } from "./act";
+import { act, attempt, type Became, type Outcome } from "./act";
 
 interface Button {
   verb: Verb;
@@ -41,7 +41,7 @@ const DONE: Partial<Record<Verb, string>> = {
   kill: "is killed.",
 };
 
-export function useMay(): { canAct: boolean; readOnly: boolean } {
+export function useMay(): May {
   const catchment = useCatchment();
   return { canAct: catchment?.can_act ?? false, readOnly: catchment?.read_only ?? false };
 }
@@ -123,38 +123,37 @@ export function Actions({ line }: { line: Line }) {
   );
 }
 
-/** True if it was carried out. */
-export async function carryOutVerb(verb: Verb, line: Line, bound?: number): Promise<boolean> {
+/** True if it was carried out. What became of it is told. */
+async function carryOutVerb(verb: Verb, line: Line, bound?: number): Promise<boolean> {
+  const done = verb === "tide" ? `has a Tide of ${exact(bound ?? 0)}.` : DONE[verb];
+  return act(`${line.line} ${done ?? ""}`, () => request(verb, line, bound));
+}
+
+/** What became of a verb for one of several Ponds. It is told by who asked. */
+export const attemptVerb = (verb: Verb, line: Line): Promise<Became> =>
+  attempt(DONE[verb] ?? "", () => request(verb, line));
+
+async function request(verb: Verb, line: Line, bound?: number): Promise<Outcome> {
   const { pond, major } = line;
   switch (verb) {
     case "tap":
     case "pulse":
     case "wave":
     case "remove":
-      return act(`${line.line} ${DONE[verb] ?? ""}`, () =>
-        api.trigger({ pond, major, kind: verb }),
-      );
+      return api.trigger({ pond, major, kind: verb });
     case "tide":
-      return act(`${line.line} has a Tide of ${exact(bound ?? 0)}.`, () =>
-        api.trigger({ pond, major, kind: "tide", ...(bound === undefined ? {} : { bound }) }),
-      );
+      return api.trigger({ pond, major, kind: verb, ...(bound === undefined ? {} : { bound }) });
     case "wake":
     case "force":
     case "sleep":
     case "kill":
-    case "clear":
-      return act(`${line.line} ${DONE[verb] ?? ""}`, async () => {
-        const answer = await api.control({ line: line.line, verb });
-        return {
-          applied: answer.applied,
-          warnings: [
-            ...answer.warnings,
-            ...(answer.runs.length ? [`Stopped: ${answer.runs.join(", ")}.`] : []),
-          ],
-        };
-      });
+    case "clear": {
+      const { applied, warnings, runs } = await api.control({ line: line.line, verb });
+      const stopped = runs.length ? [`Stopped: ${runs.join(", ")}.`] : [];
+      return { applied, warnings: [...warnings, ...stopped] };
+    }
     default:
-      return false;
+      throw new Error(`${verb} is not asked for here.`);
   }
 }
 

@@ -3,26 +3,34 @@
 import { Refusal } from "../api/client";
 import { tell } from "../parts/live";
 
-interface Outcome {
+export interface Outcome {
   applied?: boolean;
   warnings?: string[];
 }
 
+export type Became =
+  { done: true; words: string; warnings: string[] } | { done: false; words: string; hint: string };
+
+/** What became of an action. Never an exception. */
+export async function attempt(done: string, ask: () => Promise<Outcome>): Promise<Became> {
+  try {
+    const { applied, warnings = [] } = await ask();
+    const late = applied === false ? " It is accepted, but the line has not received it yet." : "";
+    return { done: true, words: `${done}${late}`, warnings };
+  } catch (error) {
+    if (error instanceof Refusal) return { done: false, words: error.message, hint: error.hint };
+    return { done: false, words: String(error), hint: "" };
+  }
+}
+
 /** True if the action was carried out. */
 export async function act(done: string, ask: () => Promise<Outcome>): Promise<boolean> {
-  try {
-    const outcome = await ask();
-    tell(
-      "done",
-      outcome.applied === false
-        ? `${done} It is accepted, but the line has not received it yet.`
-        : done,
-    );
-    for (const warning of outcome.warnings ?? []) tell("warning", warning);
-    return true;
-  } catch (error) {
-    if (error instanceof Refusal) tell("refused", error.message, error.hint);
-    else tell("refused", String(error));
-    return false;
+  const became = await attempt(done, ask);
+  if (became.done) {
+    tell("done", became.words);
+    for (const warning of became.warnings) tell("warning", warning);
+  } else {
+    tell("refused", became.words, became.hint);
   }
+  return became.done;
 }
