@@ -13,17 +13,28 @@ httpx.HTTPStatusError: Server error '503 Service Unavailable' for url 'https://l
 For more information check: https://developer.mozilla.org/docs/Web/HTTP/Status/503.
 \u001b[31mred\u001b[0m \u202egnp.exe <script>alert("hello")</script> javascript:alert(1)`;
 
+/** Milliseconds between a run and the one before it. A Tide is kept most of the time. */
+function spacing(line: LineStatus, at: number): (back: number) => number {
+  const bound = line.trigger?.bound;
+  const base = bound ? bound * 780 : 3_600_000 + at * 97_000;
+  return (back) => base * (0.55 + ((at * 7919 + back * 104_729) % 97) / 110);
+}
+
 export function runsOf(lines: LineStatus[], now: number): RunRow[] {
   const rows: RunRow[] = [];
   lines.forEach((each, at) => {
     if (each.status === "undeployed" || each.end_f.startsWith("0001")) return;
-    for (let back = 0; back < 14; back += 1) {
+    const apart = spacing(each, at);
+    let ago = 0;
+    for (let back = 0; back < 41; back += 1) {
+      // Run 41 is the last one of a line that is at rest.
+      if (back > (each.runs.length || each.status === "failed" ? 0 : 1)) ago += apart(back);
       const number = 42 - back;
       if (number === 42 && each.status !== "failed" && !each.runs.length) continue;
-      const started =
-        now - (each.staleness_seconds ?? 0) * 1000 - (42 - number) * (3_600_000 + at * 97_000);
+      const started = now - (each.staleness_seconds ?? 0) * 1000 - ago;
       const going = number === 42 && each.runs.length > 0;
-      const failed = (number === 42 && each.status === "failed") || (at % 5 === 0 && back === 6);
+      const failed =
+        (number === 42 && each.status === "failed") || (at % 5 === 0 && back % 9 === 6);
       const status = going ? "running" : failed ? "failed" : back % 4 === 3 ? "pass" : "success";
       rows.push({
         run: `${each.line}/${number}`,

@@ -11,6 +11,7 @@ import { Age } from "../parts/Time";
 import { pondPath, runPath } from "../router";
 import { Ahead } from "./Ahead";
 import { Doctor } from "./Doctor";
+import { Freshness } from "./Freshness";
 
 /** The Catchment as a whole: what runs, what comes, and whether it is well. */
 export default function CatchmentView() {
@@ -34,11 +35,16 @@ export default function CatchmentView() {
             <h2>What runs now</h2>
             <RunsNow graph={graph} />
           </section>
-          <section className="part" aria-label="Freshness">
-            <h2>Freshness against Tides</h2>
+          <section className="part" aria-label="Freshness now">
+            <h2>Freshness against Tides now</h2>
             <Tides graph={graph} />
           </section>
         </div>
+      )}
+      {graph && (
+        <section className="part" aria-label="Freshness of Outlets">
+          <Freshness graph={graph} />
+        </section>
       )}
       {graph && (
         <section className="part" aria-label="Ahead">

@@ -1,0 +1,399 @@
+import {
+  useEffect,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type PointerEvent,
+} from "react";
+import {
+  ageAt,
+  ceiling,
+  historyOf,
+  marks,
+  oldest,
+  polyline,
+  shareWords,
+  stretches,
+  type Failure,
+  type Mark,
+  type Span,
+  type Stretch,
+} from "../model/freshness";
+import type { Line } from "../model/lines";
+import { brief, exact, localTime, utcTime } from "../model/moments";
+import { plural } from "../model/numbers";
+import { oneLine } from "../model/text";
+import { Link } from "../parts/Link";
+import { StateIcon } from "../parts/State";
+import { Age } from "../parts/Time";
+import { pondPath, runPath } from "../router";
+import { useRunHistory } from "./history";
+
+const LEFT = 58;
+const TOP = 6;
+const PLOT = 92;
+const BOTTOM = TOP + PLOT;
+const MARKS = BOTTOM + 10;
+const HEIGHT = BOTTOM + 36;
+const MARK_GAP = 14;
+const STEPS = 48;
+
+/** One Outlet: its age over time as a picture, and the same in words. */
+export function FreshnessChart({ line, span }: { line: Line; span: Span }) {
+  const held = useRunHistory(line);
+  const history = useMemo(
+    () =>
+      held
+        ? historyOf(held.runs, { line, now: span.end, since: held.since })
+        : { publications: [], failures: [] },
+    [held, line, span.end],
+  );
+  const bound = line.trigger?.bound;
+  const known = useMemo(
+    () => stretches(history.publications, span.start, span.end),
+    [history, span.start, span.end],
+  );
+  const failures = history.failures.filter((one) => one.at >= span.start);
+  return (
+    <li className="chart">
+      <div className="chart-head">
+        <StateIcon word={line.status} />
+        <Link to={pondPath(line.line)} className="grow">
+          {oneLine(line.line, 60)}
+        </Link>
+        <span className="number">
+          <b>
+            <Age from={line.agedFrom} never="never published" />
+          </b>
+          {line.agedFrom !== null && " old now"}
+        </span>
+      </div>
+      {line.agedFrom === null ? (
+        <p className="hint">Nothing has been published yet, so there is no age.</p>
+      ) : !held ? (
+        <p className="chart-wait" role="status">
+          <span className="bar" aria-hidden="true" />
+          Loading its runs …
+        </p>
+      ) : (
+        <>
+          <Picture name={line.line} bound={bound} span={span} known={known} failures={failures} />
+          <p>
+            {shareWords(known, bound, span)} <Failed failures={failures} />
+          </p>
+          <p className="unseen">{facts(known, span)}</p>
+        </>
+      )}
+      {held?.fault && (
+        <p className="hint" role="alert">
+          Its runs could not be loaded: {oneLine(held.fault.message)}
+        </p>
+      )}
+    </li>
+  );
+}
+
+function Failed({ failures }: { failures: Failure[] }) {
+  const last = failures[failures.length - 1];
+  if (!last) return null;
+  return (
+    <>
+      {plural(failures.length, "run")} failed{failures.length > 1 ? ", the last was " : ": "}
+      <Link to={runPath(last.run)}>{oneLine(last.run, 60)}</Link>.
+    </>
+  );
+}
+
+/** For who cannot see the picture: what it shows beside the words below it. */
+function facts(known: Stretch[], span: Span): string {
+  const published = known.filter((one) => one.start > span.start).length;
+  return (
+    `In the last ${span.name} it became fresher ${published === 1 ? "once" : `${published} times`}, ` +
+    `and was at most ${brief(oldest(known))} old.`
+  );
+}
+
+interface PictureProps {
+  name: string;
+  bound: number | undefined;
+  span: Span;
+  known: Stretch[];
+  failures: Failure[];
+}
+
+function Picture({ name, bound, span, known, failures }: PictureProps) {
+  const { element, width } = useWidth();
+  const [at, setAt] = useState<number | null>(null);
+  const whole = span.end - span.start;
+  const top = ceiling(known, bound);
+  const plot = width - LEFT;
+  const x = (moment: number): number => LEFT + ((moment - span.start) / whole) * plot;
+  const y = (seconds: number): number => BOTTOM - (seconds / top) * PLOT;
+  const all = marks(failures, span, (MARK_GAP / plot) * whole);
+  const moment = at === null ? null : Math.min(Math.max(at, span.start), span.end);
+  const said = wordsAt(moment ?? span.end, known, bound);
+
+  const point = (event: PointerEvent<HTMLDivElement>): void => {
+    const left = event.currentTarget.getBoundingClientRect().left + LEFT;
+    setAt(span.start + ((event.clientX - left) / plot) * whole);
+  };
+  const press = (event: KeyboardEvent): void => {
+    const now = moment ?? span.end;
+    const next = {
+      ArrowLeft: now - whole / STEPS,
+      ArrowRight: now + whole / STEPS,
+      Home: span.start,
+      End: span.end,
+    }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    setAt(Math.min(Math.max(next, span.start), span.end));
+  };
+
+  return (
+    <div
+      ref={element}
+      className="picture"
+      role="slider"
+      tabIndex={0}
+      aria-label={`Moment to look at, age of ${name}`}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round((((moment ?? span.end) - span.start) / whole) * 100)}
+      aria-valuetext={`${localTime(moment ?? span.end)}: ${said.age}${said.over ? ", older than its Tide" : ""}`}
+      onPointerMove={point}
+      onPointerDown={point}
+      onPointerLeave={() => setAt(null)}
+      onFocus={() => setAt((old) => old ?? span.end)}
+      onBlur={() => setAt(null)}
+      onKeyDown={press}
+    >
+      <svg width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} aria-hidden="true">
+        <Axis span={span} x={x} width={width} />
+        <Ages known={known} bound={bound} x={x} y={y} width={width} />
+        <Labels bound={bound} top={top} y={y} width={width} />
+        {all.map((mark) => (
+          <path
+            key={mark.at}
+            className="age-mark"
+            transform={`translate(${clampTo(x(mark.at), LEFT + 6, width - 6)} ${MARKS})`}
+            d="M-4-4 4 4M4-4-4 4"
+          />
+        ))}
+        {moment !== null && (
+          <g className="age-here">
+            <path d={`M${x(moment)} ${TOP}V${BOTTOM}`} />
+            {said.seconds !== null && <circle cx={x(moment)} cy={y(said.seconds)} r="4.5" />}
+          </g>
+        )}
+      </svg>
+      {moment !== null && (
+        <Tip
+          moment={moment}
+          left={x(moment) / width}
+          said={said}
+          failed={all.find((mark) => Math.abs(x(mark.at) - x(moment)) < MARK_GAP / 2)}
+        />
+      )}
+    </div>
+  );
+}
+
+const clampTo = (value: number, least: number, most: number): number =>
+  Math.min(Math.max(value, least), most);
+
+interface Said {
+  seconds: number | null;
+  age: string;
+  over: boolean;
+}
+
+function wordsAt(moment: number, known: Stretch[], bound: number | undefined): Said {
+  const seconds = ageAt(known, moment);
+  return {
+    seconds,
+    age: seconds === null ? "not known" : `${brief(seconds)} old`,
+    over: seconds !== null && bound !== undefined && seconds > bound,
+  };
+}
+
+function Tip({
+  moment,
+  left,
+  said,
+  failed,
+}: {
+  moment: number;
+  left: number;
+  said: Said;
+  failed: Mark | undefined;
+}) {
+  return (
+    <div
+      className={`tip ${left > 0.5 ? "tip-left" : ""}`}
+      style={{ left: `${left * 100}%` }}
+      aria-hidden="true"
+    >
+      <b>{said.age}</b>
+      {said.over && <span className="tip-over">older than its Tide</span>}
+      <span title={utcTime(moment)}>{localTime(moment)}</span>
+      {failed && (
+        <span className="tip-over">
+          ✕{" "}
+          {failed.failures.length > 1 ? `${failed.failures.length} runs` : failed.failures[0]?.run}{" "}
+          failed
+        </span>
+      )}
+    </div>
+  );
+}
+
+type Scale = (value: number) => number;
+
+/** The age, its area, and what of it is above the bound. */
+function Ages({
+  known,
+  bound,
+  x,
+  y,
+  width,
+}: {
+  known: Stretch[];
+  bound: number | undefined;
+  x: Scale;
+  y: Scale;
+  width: number;
+}) {
+  const id = useId();
+  const points = polyline(known).map(({ at, age }) => `${x(at).toFixed(1)} ${y(age).toFixed(1)}`);
+  if (!points.length) return null;
+  const first = x(known[0]?.start ?? 0).toFixed(1);
+  const last = x(known[known.length - 1]?.end ?? 0).toFixed(1);
+  const line = `M${points.join("L")}`;
+  const area = `${line}L${last} ${BOTTOM}L${first} ${BOTTOM}Z`;
+  const edge = bound === undefined ? TOP : y(bound);
+  return (
+    <>
+      <defs>
+        <clipPath id={`${id}in`}>
+          <rect x={LEFT} y={edge} width={width - LEFT} height={BOTTOM - edge + 2} />
+        </clipPath>
+        <clipPath id={`${id}over`}>
+          <rect x={LEFT} y="0" width={width - LEFT} height={Math.max(0, edge)} />
+        </clipPath>
+        <pattern
+          id={`${id}hatch`}
+          width="8"
+          height="8"
+          patternUnits="userSpaceOnUse"
+          patternTransform="rotate(45)"
+        >
+          <path className="age-hatch" d="M0 0V8" />
+        </pattern>
+      </defs>
+      {bound !== undefined && (
+        <rect x={LEFT} y={TOP} width={width - LEFT} height={edge - TOP} fill={`url(#${id}hatch)`} />
+      )}
+      <g clipPath={`url(#${id}in)`}>
+        <path className="age-area" d={area} />
+        <path className="age-line" d={line} />
+      </g>
+      {bound !== undefined && (
+        <g clipPath={`url(#${id}over)`} className="age-over">
+          <path className="age-area" d={area} />
+          <path className="age-line" d={line} />
+        </g>
+      )}
+    </>
+  );
+}
+
+function Labels({
+  bound,
+  top,
+  y,
+  width,
+}: {
+  bound: number | undefined;
+  top: number;
+  y: Scale;
+  width: number;
+}) {
+  const edge = bound === undefined ? null : y(bound);
+  const beside = { x: LEFT - 7, textAnchor: "end", className: "age-text" } as const;
+  return (
+    <>
+      {(edge === null || edge - TOP > 18) && (
+        <text {...beside} y={TOP + 9}>
+          {brief(top)}
+        </text>
+      )}
+      {(edge === null || BOTTOM - edge > 16) && (
+        <text {...beside} y={BOTTOM + 1}>
+          0
+        </text>
+      )}
+      {bound !== undefined && edge !== null && (
+        <>
+          <path className="age-bound" d={`M${LEFT} ${edge}H${width}`} />
+          <text {...beside} className="age-text age-text-bound" y={edge + 4}>
+            Tide {exact(bound)}
+          </text>
+        </>
+      )}
+    </>
+  );
+}
+
+const HOUR_MS = 3_600_000;
+
+const LABEL = 52;
+
+function Axis({ span, x, width }: { span: Span; x: Scale; width: number }) {
+  const hours = (span.end - span.start) / HOUR_MS;
+  const step = hours <= 6 ? 1 : hours <= 24 ? 6 : 24;
+  const ticks = Array.from({ length: Math.round(hours / step) + 1 }, (_, at) => at * step);
+  // As many labels as there is room for, counted from now.
+  const every = Math.ceil(LABEL / (((width - LEFT) * step) / hours));
+  const labelled = ticks.filter((_, at) => at % every === 0);
+  const first = labelled[labelled.length - 1];
+  return (
+    <g>
+      <path className="age-axis" d={`M${LEFT} ${BOTTOM}H${width}`} />
+      {ticks.map((back) => (
+        <path
+          key={back}
+          className="age-tick"
+          d={`M${x(span.end - back * HOUR_MS)} ${TOP}V${BOTTOM}`}
+        />
+      ))}
+      {labelled.map((back) => (
+        <text
+          key={back}
+          className="age-text"
+          x={x(span.end - back * HOUR_MS)}
+          y={HEIGHT - 4}
+          textAnchor={back ? "middle" : "end"}
+        >
+          {back ? `${brief(back * 3600)}${back === first ? " ago" : ""}` : "now"}
+        </text>
+      ))}
+    </g>
+  );
+}
+
+/** Texts and marks of a picture must not be stretched, so it is drawn as wide as it is. */
+function useWidth() {
+  const element = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(400);
+  useEffect(() => {
+    const box = element.current;
+    if (!box) return undefined;
+    const observer = new ResizeObserver(() => setWidth(Math.max(160, box.clientWidth)));
+    observer.observe(box);
+    return () => observer.disconnect();
+  }, []);
+  return { element, width };
+}
