@@ -31,7 +31,7 @@ import { Age } from "../parts/Time";
 import { pondPath, runPath } from "../router";
 import { useRunHistory } from "./history";
 
-const LEFT = 58;
+const LEFT = 68;
 const TOP = 6;
 const PLOT = 92;
 const BOTTOM = TOP + PLOT;

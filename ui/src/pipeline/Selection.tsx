@@ -33,23 +33,24 @@ export function Selection({ graph }: { graph: Graph }) {
             graph={graph}
             picked={picked}
             direction="up"
-            name="Add their Sources"
+            name="Add Sources"
             title="All Ponds above them, up to the Inlets"
           />
           <More
             graph={graph}
             picked={picked}
             direction="down"
-            name="Add their Sinks"
+            name="Add Sinks"
             title="All Ponds below them, down to the Outlets"
           />
           <button
             type="button"
             className="small plain"
-            title="Escape does the same"
+            aria-label="Clear selection"
+            title="Clear the selection. Escape does the same"
             onClick={pickNone}
           >
-            Clear selection ✕
+            Clear <span aria-hidden="true">✕</span>
           </button>
         </div>
       )}
