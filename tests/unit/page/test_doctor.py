@@ -87,5 +87,5 @@ def test_a_catchment_that_is_not_there_is_refused(
 
     monkeypatch.setattr(catchments, "read_outputs", gone)
     answer = page.get("doctor")
-    assert (answer.status_code, page.asked) == (409, [])
+    assert (answer.status_code, page.asked) == (503, [])
     assert "dev" in answer.json()["error"]["message"]
