@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ _WIDTHS: dict[str, ViewportSize] = {
 }
 _COMMAND = [sys.executable, "-m", "duckstring_cli.main"]
 _BROKEN = """raise ValueError("column 'visib' has 12 values that are no numbers")"""
-_SQL = """SELECT month, sum(flights) AS flights, max(average_delay) AS worst
+_SQL = """SELECT month, sum(flights) AS flights, max(average_arrival_delay) AS worst
 FROM carriers_by_month GROUP BY month ORDER BY worst DESC"""
 
 Act = Callable[[Page], None]
@@ -106,9 +107,16 @@ def deploy_weather(folder: Path, catchment: str, version: str, *, broken: bool) 
     command("deploy", str(pond), "-c", catchment, "--yes")
 
 
+def wait_for(catchment: str, line: str, status: str) -> None:
+    """Until a line is in that state."""
+    while status not in command("status", line, "--once", "-c", catchment).partition("\n")[0]:
+        time.sleep(0.5)
+
+
 def main() -> None:
     catchment = sys.argv[1]
     FOLDER.mkdir(parents=True, exist_ok=True)
+    command("trigger", "window", "flights", "remove", "nightly", "-c", catchment)
     command("trigger", "pulse", "reports", "--watch", "-c", catchment)
     command("trigger", "tide", "reports", "2h", "-c", catchment)
     opens = ["--name", "nightly", "--every", "1d", "--start", "02:00", "--duration", "3h"]
@@ -123,17 +131,18 @@ def main() -> None:
         camera.take("run", "/run/delays@1/1", "delays")
         camera.take("table", "/data/reports@1/worst_routes", "worst_routes")
         camera.take("sql", "/data/reports@1", "SQL", asks)
-        camera.take("catchment", "/catchment", "Doctor")
+        camera.take("catchment", "/catchment", "Nothing is wrong")
 
         deploy_weather(Path(held), catchment, "1.1.0", broken=True)
-        command("trigger", "pulse", "reports", "--watch", "-c", catchment)
-        failed = json.loads(command("runs", "weather", "-n", "1", "--json", "-c", catchment))[0][
-            "run"
-        ]
+        command("control", "wake", "weather", "-c", catchment)
+        wait_for(catchment, "weather", "failed")
+        command("trigger", "pulse", "reports", "-c", catchment)
+        wait_for(catchment, "reports", "blocked")
+        runs = json.loads(command("runs", "weather", "-n", "1", "--json", "-c", catchment))
         camera.take("runs", "/runs", "What happened")
         camera.take("panel", "/pond/reports@1", "Go to the root cause")
         camera.take("cause", "/pond/reports@1", "Go to the root cause", goes_to_the_cause)
-        camera.take("error", f"/run/{failed}", "Traceback")
+        camera.take("error", f"/run/{runs[0]['run']}", "Traceback")
         deploy_weather(Path(held), catchment, "1.1.1", broken=False)
         command("control", "clear", "weather", "-c", catchment)
         browser.close()

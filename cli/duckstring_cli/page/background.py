@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import http.client
 import json
 import os
@@ -48,13 +49,13 @@ def address_of(catchment: Catchment, *, grace: float = GRACE) -> str:
             f"{catchment.name} is in AWS: --background is for Catchments on this machine.",
             hint="Leave it running in a terminal of its own: duckstring ui",
         )
-    serve.built_page()
     folder = catchment_folder(catchment.name)
+    _end_older(folder)
     started = None if _is_held(folder) else _start(catchment.name, folder, grace)
     limit = time.monotonic() + _STARTS_WITHIN
     while time.monotonic() < limit:
         is_held = _is_held(folder)
-        if is_held and (found := _told(folder)) and _answers(found):
+        if is_held and (found := _record(folder).get("address")) and _answers(found):
             if started:
                 started.returncode = 0  # it outlives this command, on purpose
             return found
@@ -68,6 +69,22 @@ def address_of(catchment: Catchment, *, grace: float = GRACE) -> str:
         f"The page of Catchment {catchment.name!r} did not start.",
         hint=f"See {folder / 'page.log'}",
     )
+
+
+def _end_older(folder: Path) -> None:
+    """A page of an earlier release ends: its server does not know what the new page asks for."""
+    told = _record(folder)
+    if _is_held(folder) and told.get("page") not in {None, _digest()} and _answers(told["address"]):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(told["pid"]), signal.SIGTERM)
+        limit = time.monotonic() + _STARTS_WITHIN
+        while _is_held(folder) and time.monotonic() < limit:
+            time.sleep(_LOOKS_EVERY / 4)
+
+
+def _digest() -> str:
+    """Of the built page: its files are named by their contents."""
+    return hashlib.sha256((serve.built_page() / "index.html").read_bytes()).hexdigest()
 
 
 def _start(name: str, folder: Path, grace: float) -> subprocess.Popen[bytes]:
@@ -97,12 +114,13 @@ def _is_held(folder: Path) -> bool:
     return False
 
 
-def _told(folder: Path) -> str:
+def _record(folder: Path) -> dict[str, str]:
     """Empty: it is still starting."""
     try:
-        return str(json.loads((folder / "page.json").read_text(encoding="utf-8"))["address"])
+        told = json.loads((folder / "page.json").read_text(encoding="utf-8"))
+        return {name: str(told[name]) for name in ("address", "pid", "page")}
     except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        return {}
 
 
 def _answers(address: str) -> bool:
@@ -132,11 +150,12 @@ def _held(folder: Path) -> Iterator[bool]:
 
 def main(name: str, grace: float) -> None:
     """Serve the page until the Catchment has been gone for ``grace`` seconds."""
-    folder = catchment_folder(name)
+    folder, digest = catchment_folder(name), _digest()
 
     def ready(found: str) -> None:
         unfinished = folder / "page.json.new"
-        unfinished.write_text(json.dumps({"address": found}), encoding="utf-8")
+        record = {"address": found, "pid": os.getpid(), "page": digest}
+        unfinished.write_text(json.dumps(record), encoding="utf-8")
         unfinished.replace(folder / "page.json")
 
     with _held(folder) as is_mine:

@@ -59,7 +59,8 @@ def test_it_is_started_once_however_many_ask_and_ends_with_the_catchment(folder:
 @pytest.mark.usefixtures("runs")
 def test_what_an_earlier_page_has_left_is_not_taken_for_its_address(folder: Path) -> None:
     (folder / "page.lock").touch()
-    (folder / "page.json").write_text(json.dumps({"address": "http://127.0.0.1:1/#token=old"}))
+    old = {"address": "http://127.0.0.1:1/#token=old", "pid": 1, "page": "of before"}
+    (folder / "page.json").write_text(json.dumps(old))
     (folder / "page.lock").touch()
     with (folder / "page.lock").open() as lock, ThreadPoolExecutor(1) as pool:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another page has begun, and not told its address yet
@@ -70,6 +71,18 @@ def test_what_an_earlier_page_has_left_is_not_taken_for_its_address(folder: Path
         with pytest.raises(OperatorError, match="did not start"):
             asked.result(20)
     assert "token=old" not in background.address_of(DEV, grace=0.5)
+
+
+@pytest.mark.usefixtures("runs")
+def test_the_page_of_an_earlier_release_makes_way(folder: Path) -> None:
+    first = background.address_of(DEV, grace=0.5)
+    record = json.loads((folder / "page.json").read_text())
+    (folder / "page.json").write_text(json.dumps({**record, "page": "of before"}))
+    second = background.address_of(DEV, grace=0.5)
+    assert second != first
+    assert background.address_of(DEV) == second
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(first)
 
 
 def test_a_page_that_does_not_start_is_told_with_its_log(
