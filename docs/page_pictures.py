@@ -86,7 +86,7 @@ def asks(page: Page) -> None:
 
 def goes_to_the_cause(page: Page) -> None:
     """The path from an Outlet to its root cause, lit."""
-    page.get_by_role("button", name="Go to the root cause").click()
+    page.get_by_role("button", name="Go to the root cause", exact=True).click()
     page.get_by_text("Path to the root cause").or_(
         page.get_by_text("See the error of")
     ).first.wait_for()
@@ -129,7 +129,7 @@ def main() -> None:
         camera = Camera(browser, address)
         camera.take("pipeline", "/", "reports")
         camera.take("run", "/run/delays@1/1", "delays")
-        camera.take("table", "/data/reports@1/worst_routes", "worst_routes")
+        camera.take("table", "/data/reports@1/worst_routes", "rows, in ")
         camera.take("sql", "/data/reports@1", "SQL", asks)
         camera.take("catchment", "/catchment", "Nothing is wrong")
 

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import type { AttemptRow, RunAnswer } from "../answers";
 import { api } from "../api/client";
+import { useLine } from "../api/status";
 import { useAnswer } from "../api/useAnswer";
 import { instant, took } from "../model/moments";
 import { count, memory, size } from "../model/numbers";
@@ -23,6 +24,9 @@ const GOING_MS = 2000;
 /** One run closely. */
 export default function Run({ line, number }: { line: string; number: number }) {
   const asked = useAnswer(`${line}/${number}`, (signal) => api.run(line, number, signal));
+  const held = useLine(line);
+  const runs = [held?.last_run?.run, ...(held?.runs ?? []).map((each) => each.run)];
+  const newest = Math.max(...runs.map((run) => Number(run?.split("/")[1] ?? 0)));
   const going = asked.answer?.run.finished === null;
   const again = asked.again;
   useEffect(() => {
@@ -45,9 +49,11 @@ export default function Run({ line, number }: { line: string; number: number }) 
             ← Run before
           </Link>
         )}
-        <Link className="button" to={runPath(`${line}/${number + 1}`)}>
-          Next run →
-        </Link>
+        {number < newest && (
+          <Link className="button" to={runPath(`${line}/${number + 1}`)}>
+            Next run →
+          </Link>
+        )}
       </div>
       {asked.fault && <Refused fault={asked.fault} again={again} />}
       {asked.loading && <Loading what="the run" />}
