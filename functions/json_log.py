@@ -17,6 +17,8 @@ def json_logger(service: str, redactor: Redactor) -> Logger:
     """
     made = Logger(service=service, json_serializer=redactor.line, json_deserializer=_leave)
     made.registered_handler.addFilter(_Formatted())
+    # The root logger may get the same handler, and each line would be written twice.
+    logging.getLogger(made.name).propagate = False
     return made
 
 

@@ -82,7 +82,9 @@ def _deliver(batch: Batch) -> Iterable[str]:
         except StateConflictError:
             logger.warning("race lost", line=batch.line, attempt=attempt)
         except Exception:
-            logger.exception("delivery failed", line=batch.line, messages=batch.messages)
+            logger.exception(
+                "delivery failed", line=batch.line, messages=batch.messages, received=batch.seen
+            )
             break
         else:
             logger.info(

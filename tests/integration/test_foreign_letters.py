@@ -5,6 +5,7 @@ effect.
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import logging
 import sys
@@ -146,6 +147,21 @@ def test_what_the_delay_queue_cannot_read_does_not_keep_the_others(here, handler
     records = [{**record(body, number), **delays} for number, body in enumerate(bodies, start=1)]
     assert handler.handle({"Records": records}, None) == {"batchItemFailures": []}
     assert here.letters() == [(SALES, SinkAttached(ORDERS, (1, 0)))]
+
+
+def test_the_log_says_how_often_a_letter_was_delivered_in_vain(handler, monkeypatch):
+    def fails(*_given, **_named):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(handler, "deliver", fails)
+    written = io.StringIO()
+    monkeypatch.setattr(handler.logger.registered_handler, "stream", written)
+    letter = record(codec.letter(SALES, AlarmRang()), 1)
+    letter["attributes"]["ApproximateReceiveCount"] = "11"
+    assert handler.handle({"Records": [letter]}, None)["batchItemFailures"]
+    said = [json.loads(line) for line in written.getvalue().splitlines()]
+    (failed,) = [line for line in said if line["message"] == "delivery failed"]
+    assert failed["received"] == 11, "the metric filter of an alarm reads it (infra/monitoring.py)"
 
 
 def test_a_deployment_that_the_catalog_has_selected_is_taken(here, handler):
