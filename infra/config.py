@@ -23,6 +23,8 @@ _POLICY = re.compile(
 )
 _MOST_POLICIES = 8
 """Of the ten that a role takes, two may be CDK's."""
+_TOPIC = re.compile(r"^arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$")
+_EMAIL = re.compile(r"^[^\s@,]{1,64}@[^\s@,]{1,255}$")
 _IMAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$")
 
 
@@ -46,7 +48,8 @@ class Config:
     is the time that an attempt of a Ripple has in the function before it continues as a task.
     ``image`` is an existing image for tasks; empty: it is built from this repository. ``network``
     None: tasks have a network of their own. ``policies`` are managed policies that give the workers
-    more permissions in the user's account.
+    more permissions in the user's account. ``alarm_topic`` and ``alarm_emails`` are told when an
+    alarm rings, and when it is over.
     """
 
     catchment: str = "dev"
@@ -64,6 +67,8 @@ class Config:
     build: Path = Path(".build")
     arrivals: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
+    alarm_topic: str = ""
+    alarm_emails: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -115,6 +120,15 @@ class Config:
             build=Path(text("build", ".build")),
             arrivals=parse_buckets(text("arrivals", ""), where="-c arrivals="),
             policies=_policies(text("policies", "")),
+            alarm_topic=_matching(
+                "alarm-topic",
+                topic,
+                _TOPIC,
+                "the ARN of an SNS topic: arn:aws:sns:REGION:ACCOUNT:NAME",
+            )
+            if (topic := text("alarm-topic", "").strip())
+            else "",
+            alarm_emails=_emails(text("alarm-email", "")),
             environment=parse_environment(
                 _read_file("envfile", text("envfile", "")), where=text("envfile", "")
             ),
@@ -153,6 +167,13 @@ def _network(subnets: str, security_group: str, public_ip: str) -> Network | Non
     )
     wants = _one_of("public-ip", (public_ip or "false").lower(), ("true", "false")) == "true"
     return Network(tuple(dict.fromkeys(spaceless.split(","))), security_group, public_ip=wants)
+
+
+def _emails(listed: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(one.strip() for one in listed.split(",") if one.strip()))
+    for one in found:
+        _matching("alarm-email", one, _EMAIL, "e-mail addresses with commas between")
+    return found
 
 
 def _policies(listed: str) -> tuple[str, ...]:

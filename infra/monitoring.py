@@ -4,12 +4,16 @@ same as one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -19,6 +23,11 @@ from infra.messaging import Messaging
 
 _STEP = Duration.minutes(5)
 _OLD_LETTER = Duration.minutes(15)
+_NO_SWEEP = Duration.minutes(15)
+_AGAIN = 3
+"""Of ``_STEP``: one failure is tried again, and needs nobody."""
+_OFTEN = 10
+"""Receives of a letter, which take some six minutes (``adapters.aws.inbox.wait_after``)."""
 _WIDE = 24
 _HALF = 12
 _QUERIES = {
@@ -39,10 +48,40 @@ _QUERIES = {
 }
 
 
+class Recipients(Construct):
+    """Who is told when an alarm rings, and when it is over: topics of SNS."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, topic: str, emails: Sequence[str]
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.topics: list[sns.ITopic] = []
+        if topic:
+            self.topics.append(sns.Topic.from_topic_arn(self, "Given", topic))
+        if emails:
+            made = sns.Topic(self, "Topic", enforce_ssl=True)
+            # A topic with a policy of its own has no longer the one that lets its account publish.
+            made.add_to_resource_policy(
+                iam.PolicyStatement(
+                    actions=["sns:Publish"],
+                    resources=[made.topic_arn],
+                    principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                    conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+                )
+            )
+            for email in emails:
+                made.add_subscription(subscriptions.EmailSubscription(email))
+            self.topics.append(made)
+
+    def hear_of(self, alarm: cloudwatch.Alarm) -> None:
+        """Tell them of this alarm."""
+        for topic in self.topics:
+            alarm.add_alarm_action(actions.SnsAction(topic))
+            alarm.add_ok_action(actions.SnsAction(topic))
+
+
 class Monitoring(Construct):
-    """One dashboard; an alarm for each dead-letter queue, and one for letters that are not
-    handled.
-    """
+    """One dashboard, and the alarms of the Catchment itself."""
 
     def __init__(  # noqa: PLR0913 - constructs are composed by name
         self,
@@ -54,6 +93,7 @@ class Monitoring(Construct):
         messaging: Messaging,
         machine: sfn.StateMachine,
         task_logs: logs.ILogGroup,
+        recipients: Recipients,
     ) -> None:
         super().__init__(scope, construct_id)
         dead = {
@@ -63,8 +103,16 @@ class Monitoring(Construct):
         }
         alarms = [
             self._late(messaging.mailbox),
+            self._stuck(doors.orchestrator, name),
             *(self._dead(alarm, queue) for alarm, queue in dead.items()),
+            self._fails("OrchestratorFailsAlarm", doors.orchestrator),
+            self._fails("SweepFailsAlarm", doors.sweep),
+            self._throttled("OrchestratorThrottledAlarm", doors.orchestrator),
+            self._throttled("RippleThrottledAlarm", doors.ripple),
+            self._missing(doors.sweep),
         ]
+        for alarm in alarms:
+            recipients.hear_of(alarm)
         # A dashboard's name is the account's, not the region's.
         self.dashboard = cloudwatch.Dashboard(
             self, "Dashboard", dashboard_name=f"{name}-{Stack.of(self).region}"
@@ -77,9 +125,7 @@ class Monitoring(Construct):
         }
         functions["discovery"] = doors.discovery
         self.dashboard.add_widgets(
-            cloudwatch.AlarmStatusWidget(
-                title="Letters late or given up", alarms=alarms, width=_WIDE, height=2
-            )
+            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WIDE, height=2)
         )
         self.dashboard.add_widgets(_queues(messaging), _runs(machine))
         self.dashboard.add_widgets(*_functions(functions))
@@ -110,20 +156,95 @@ class Monitoring(Construct):
             ),
         )
 
-    def _dead(self, construct_id: str, queue: sqs.IQueue) -> cloudwatch.Alarm:
-        return queue.metric_approximate_number_of_messages_visible(
-            period=Duration.minutes(1), statistic="max"
-        ).create_alarm(
+    def _stuck(self, orchestrator: lambda_.Function, name: str) -> cloudwatch.Alarm:
+        """The age of the oldest letter leaves out letters that were received again and again."""
+        received = logs.MetricFilter(
             self,
+            "StuckLetters",
+            log_group=orchestrator.log_group,
+            metric_namespace="Duckstring",
+            metric_name=f"{name}-stuck-letters",
+            filter_pattern=logs.FilterPattern.literal(f"{{ $.received > {_OFTEN} }}"),
+            metric_value="1",
+        )
+        return self._alarm(
+            "StuckLettersAlarm",
+            received.metric(period=_STEP, statistic="sum"),
+            periods=1,
+            words=(
+                f"A letter was delivered more than {_OFTEN} times, and its line stands still: the "
+                "orchestrator's log says why (delivery failed)."
+            ),
+        )
+
+    def _dead(self, construct_id: str, queue: sqs.IQueue) -> cloudwatch.Alarm:
+        return self._alarm(
             construct_id,
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=(
+            queue.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(1), statistic="max"
+            ),
+            periods=1,
+            words=(
                 "Letters that no delivery could handle: read them, repair the cause, then "
                 "redrive the queue."
             ),
+        )
+
+    def _fails(self, construct_id: str, function: lambda_.Function) -> cloudwatch.Alarm:
+        return self._alarm(
+            construct_id,
+            function.metric_errors(period=_STEP),
+            periods=_AGAIN,
+            words="The function fails again and again: its log says why.",
+        )
+
+    def _throttled(self, construct_id: str, function: lambda_.Function) -> cloudwatch.Alarm:
+        return self._alarm(
+            construct_id,
+            function.metric_throttles(period=_STEP),
+            periods=_AGAIN,
+            words=(
+                "The function is refused again and again: the account's limit of concurrent "
+                "executions is used up. Ask for more (Service Quotas), or reserve some for the "
+                "orchestrator: -c reserved=N."
+            ),
+        )
+
+    def _missing(self, sweep: lambda_.Function) -> cloudwatch.Alarm:
+        return self._alarm(
+            "SweepMissingAlarm",
+            sweep.metric_invocations(period=_NO_SWEEP),
+            periods=2,
+            least=False,
+            words=(
+                "No sweep for half an hour: what letters do not report is not repaired. Look for "
+                "its schedule and its function: duckstring doctor."
+            ),
+        )
+
+    def _alarm(
+        self,
+        construct_id: str,
+        metric: cloudwatch.Metric,
+        *,
+        periods: int,
+        words: str,
+        least: bool = True,
+    ) -> cloudwatch.Alarm:
+        """One that rings if there is at least one in each of the last ``periods``; or, without
+        ``least``, none in all of them.
+        """
+        compared, missing = cloudwatch.ComparisonOperator, cloudwatch.TreatMissingData
+        return metric.create_alarm(
+            self,
+            construct_id,
+            threshold=1,
+            evaluation_periods=periods,
+            comparison_operator=compared.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+            if least
+            else compared.LESS_THAN_THRESHOLD,
+            treat_missing_data=missing.NOT_BREACHING if least else missing.BREACHING,
+            alarm_description=words,
         )
 
 

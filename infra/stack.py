@@ -21,7 +21,7 @@ from infra.doors import ORCHESTRATOR_TIMEOUT, Doors
 from infra.grants import Grants
 from infra.machine import PondRuns
 from infra.messaging import Messaging
-from infra.monitoring import Monitoring
+from infra.monitoring import Monitoring, Recipients
 from infra.routing import Routing
 from infra.storage import Storage
 from infra.tasks import Tasks
@@ -77,6 +77,9 @@ class CatchmentStack(Stack):
             messaging=self._messaging,
             machine=self._runs.machine,
             task_logs=self._tasks.log_group,
+            recipients=Recipients(
+                self, "Recipients", topic=config.alarm_topic, emails=config.alarm_emails
+            ),
         )
         self._write_outputs(dashboard=monitoring.dashboard.dashboard_name)
 

@@ -452,24 +452,34 @@ def _milliseconds(instant: datetime) -> int:
 
 
 def _alarms(diagnosis: Diagnosis) -> Checked:
-    ringing = [
+    held = [
         alarm
         for page in diagnosis.open("cloudwatch")
         .get_paginator("describe_alarms")
-        .paginate(AlarmNamePrefix=f"{diagnosis.client.catchment.stack}-", StateValue="ALARM")
+        .paginate(AlarmNamePrefix=f"{diagnosis.client.catchment.stack}-")
         for alarm in page["MetricAlarms"]
-        if alarm["StateValue"] == "ALARM"
     ]
-    found = tuple(
+    found = [
         Finding(
             "alarms",
             f"{alarm['AlarmName']} rings.",
             alarm.get("AlarmDescription", ""),
             (alarm.get("StateReason", ""),),
         )
-        for alarm in ringing
-    )
-    return Checked("alarms", "none rings", found)
+        for alarm in held
+        if alarm["StateValue"] == "ALARM"
+    ]
+    is_heard = any(alarm.get("AlarmActions") for alarm in held)
+    if held and not is_heard and diagnosis.client.catchment.kind == "aws":
+        found.append(
+            Finding(
+                "alarms",
+                "Nobody is told when an alarm rings.",
+                "Deploy the stack with -c alarm-email=YOU@EXAMPLE.COM or -c alarm-topic=ARN "
+                "(docs/aws.md).",
+            )
+        )
+    return Checked("alarms", f"none of {len(held)} rings", tuple(found))
 
 
 def _lines(diagnosis: Diagnosis) -> Checked:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from duckstring.errors import OperatorError
@@ -151,3 +153,25 @@ def test_code_too_large_even_for_an_image_is_refused_with_its_largest_packages(t
     ):
         code.check_size()
     large(tmp_path, 10_000_000_000 - 4).check_size()
+
+
+def test_who_hears_of_alarms():
+    topic = "arn:aws:sns:eu-central-1:123456789012:on-call"
+    config = Config.read({"alarm-topic": topic, "alarm-email": "a@b.c, d@e.f,a@b.c"}.get)
+    assert (config.alarm_topic, config.alarm_emails) == (topic, ("a@b.c", "d@e.f"))
+    assert (Config().alarm_topic, Config().alarm_emails) == ("", ())
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"alarm-topic": "on-call"},
+        {"alarm-topic": "arn:aws:sqs:eu-central-1:123456789012:on-call"},
+        {"alarm-email": "somebody"},
+        {"alarm-email": "a@b.c;d@e.f g"},
+    ],
+)
+def test_who_cannot_hear_of_alarms_is_refused(context):
+    ((key, value),) = context.items()
+    with pytest.raises(OperatorError, match=f"-c {key}={re.escape(value)}: not allowed"):
+        Config.read(context.get)

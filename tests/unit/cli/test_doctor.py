@@ -8,6 +8,7 @@ import io
 import json
 import time
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import boto3
@@ -290,6 +291,25 @@ def test_an_alarm_that_rings_is_told_with_its_words(bench, stack):
         "A letter has waited.",
         ["5 > 1"],
     )
+
+
+def test_alarms_in_aws_that_nobody_hears_are_found(bench, stack):
+    bench.catchment(replace(DEV, kind="aws"))
+    cloudwatch = stack.client("cloudwatch")
+
+    def put(*actions):
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"{DEV.stack}-OldLetters", AlarmActions=[*actions],
+            MetricName="m", Namespace="n", Period=60, EvaluationPeriods=1, Statistic="Maximum",
+            Threshold=1, ComparisonOperator="GreaterThanThreshold",
+        )  # fmt: skip
+
+    assert bench.run("doctor")[0] == 0
+    put()
+    (finding,) = found(bench, "alarms")
+    assert finding["message"] == "Nobody is told when an alarm rings."
+    put("arn:aws:sns:us-east-1:123456789012:on-call")
+    assert bench.run("doctor")[0] == 0
 
 
 def test_versions_that_differ_and_a_stack_too_old_to_know_its_queues_are_found(bench, stack):
