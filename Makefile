@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.finished
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format unit property integration infra e2e docs ui coverage test lowest prove emulator bench chaos synth clean
+.PHONY: help setup demo check format unit property integration infra e2e docs ui browser coverage test lowest prove emulator bench chaos synth clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
@@ -57,9 +57,12 @@ MEASURED := tests/unit/engine tests/unit/model
 coverage: $(STAMP)  ## The unit tests of engine and model: they have to reach every branch of both
 	$(PYTEST) $(MEASURED) -q -n 2 --cov
 
-test: coverage ui  ## Every test but those that need an AWS account
+browser: $(STAMP)  ## Set up the Chromium that the page is tested in, where that can be done
+	@$(BIN)/python -m tests.e2e.chromium
+
+test: coverage ui browser  ## Every test but those that need an AWS account
 	$(PYTEST) -q -n 2 -m "not aws" --ignore tests/e2e $(MEASURED:%=--ignore %)
-	$(PYTEST) -q -n 2 --dist loadfile -m "not aws" tests/e2e
+	$(PYTEST) -q -rs -n 2 --dist loadfile -m "not aws" tests/e2e
 
 LOWEST := .venv-lowest
 lowest: $(STAMP)  ## The tests but e2e, on the oldest versions that pyproject.toml allows

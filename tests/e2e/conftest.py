@@ -15,8 +15,11 @@ from duckstring_cli.catchments import Access, Catchment
 from duckstring_cli.client import Client
 from duckstring_cli.local import catchment as local
 from duckstring_cli.local import process
+from tests.e2e.browsing import address, browser, context, tab, watch
 from tests.e2e.drive import Command, Driver
 from tests.e2e.pipelines import Pipelines, serve_pipelines
+
+__all__ = ["address", "browser", "context", "tab", "watch"]
 
 NAME = "test"
 LANDING = "test-landing"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.e2e.drive import until
+from tests.e2e.serving import served
 
 CODE = """
 @ripple
@@ -30,22 +26,11 @@ def check(pond):
 
 @pytest.fixture
 def page(local_catchment) -> Iterator[httpx.Client]:
-    """`duckstring ui`, as a process of its own."""
-    command = [sys.executable, "-m", "duckstring_cli.main", "ui", "--json", "-c"]
-    process = subprocess.Popen(
-        [*command, local_catchment.name], stdout=subprocess.PIPE, text=True, env={**os.environ}
-    )
-    assert process.stdout
-    told = ""
-    while not told.rstrip().endswith("}") and process.poll() is None:
-        told += process.stdout.readline()
-    address, _, token = json.loads(told)["address"].partition("/#token=")
-    headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
-        yield client
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) in {0, 130}
-    process.stdout.close()
+    with served(local_catchment.name) as told:
+        address, _, token = told.partition("/#token=")
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
+            yield client
 
 
 @pytest.fixture
