@@ -11,7 +11,7 @@ import { Countdown, Time } from "../parts/Time";
 import { act } from "./act";
 import { useMay } from "./Actions";
 
-const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const DAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
 
 /** The Windows of an Inlet, with their next openings. */
 export function Windows({ line }: { line: Line }) {
