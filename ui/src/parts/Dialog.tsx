@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, type FormEvent, type ReactNode } from "react";
+import { useId, useLayoutEffect, useRef, type FormEvent, type ReactNode } from "react";
 
 interface Props {
   title: string;
@@ -26,7 +26,8 @@ export function Dialog({
 }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
+  // Closed while it is still in the document: then the browser gives focus back.
+  useLayoutEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
     return () => dialog?.close();
