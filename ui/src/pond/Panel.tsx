@@ -28,15 +28,9 @@ export function Panel({ name }: { name: string }) {
   const line = useLine(name);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  useEscape(() => go("/"));
   return (
-    <aside
-      className="panel"
-      aria-label={`Pond ${name}`}
-      onKeyDown={(event) => {
-        const open = event.target instanceof Element && event.target.closest("dialog");
-        if (event.key === "Escape" && !open) go("/");
-      }}
-    >
+    <aside className="panel" aria-label={`Pond ${name}`}>
       <div className="panel-head">
         <h1 ref={heading} tabIndex={-1}>
           {line ? (
@@ -67,6 +61,18 @@ export function Panel({ name }: { name: string }) {
       )}
     </aside>
   );
+}
+
+/** Wherever focus is: a button that was pressed and is now disabled has lost it. */
+function useEscape(act: () => void): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      if (event.key !== "Escape" || event.defaultPrevented) return;
+      if (!document.querySelector("dialog[open]")) act();
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  });
 }
 
 function Body({ line }: { line: Line }) {
