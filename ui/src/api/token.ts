@@ -27,8 +27,13 @@ export async function renewToken(): Promise<boolean> {
   return true;
 }
 
+const inAddress = (): string | null =>
+  new URLSearchParams(window.location.hash.slice(1)).get("token");
+
+export const hasToken = (): boolean => inAddress() !== null;
+
 function fromAddress(): string | null {
-  const found = new URLSearchParams(window.location.hash.slice(1)).get("token");
+  const found = inAddress();
   if (found) {
     window.history.replaceState(null, "", window.location.pathname + window.location.search);
   }
