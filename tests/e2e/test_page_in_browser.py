@@ -1,0 +1,398 @@
+"""The page as people use it: a real browser, a real Catchment."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.browsing import at, browsing
+from tests.e2e.serving import served
+
+INLET = """
+@ripple
+def load(pond):
+    hold(pond)
+    print("loading", pond.name)
+    if (Path(os.environ["LEDGER"]) / f"{pond.name}.broken").exists():
+        raise ValueError("the till of platform 9 <b>is locked</b>")
+    pond.write_table("sold", "SELECT range AS n, 'ticket ' || range AS name FROM range(3)")
+"""
+MIDDLE = """
+@ripple
+def add_up(pond):
+    pond.write_table("totals", "SELECT count(*) AS n, sum(n) AS total FROM {source}.sold")
+"""
+OUTLET = """
+@ripple
+def report(pond):
+    hold(pond)
+    pond.write_table("figures", "SELECT n, total, '{{}}' || n AS label FROM {source}.totals")
+"""
+
+
+class Line:
+    """Inlet, middle and Outlet of one test."""
+
+    def __init__(self, driver, prefix):
+        self.driver = driver
+        self.inlet, self.middle, self.outlet = (
+            f"{prefix}_{each}" for each in ("tickets", "takings", "reports")
+        )
+        self.all = (self.inlet, self.middle, self.outlet)
+
+    def deploy(self):
+        pond, source = self.driver.pond, self.inlet
+        self.driver.deploy(
+            pond(self.inlet, INLET),
+            pond(self.middle, MIDDLE.format(source=self.inlet), sources=[source]),
+            pond(
+                self.outlet,
+                OUTLET.format(source=self.middle),
+                sources=[self.middle],
+                type="outlet",
+            ),
+        )
+        return self
+
+    def let_all(self):
+        for each in self.all:
+            self.driver.let(each)
+        return self
+
+    def filled(self):
+        """Deployed and run once."""
+        self.deploy().let_all()
+        epoch = self.driver.pulse(self.outlet)
+        self.driver.wait_fresh(self.outlet, epoch)
+        return self
+
+
+def on_canvas(tab: Page, pond: str, state: str) -> Locator:
+    return tab.get_by_role("link", name=f"{pond}@1, {state}", exact=True)
+
+
+def panel(tab: Page, pond: str) -> Locator:
+    return tab.get_by_role("complementary", name=f"Pond {pond}@1", exact=True)
+
+
+def test_ponds_appear_and_change_while_one_watches(driver, tab, address):
+    line = Line(driver, "seen")
+    tab.goto(address)
+    expect(tab.get_by_role("status").filter(has_text="live")).to_be_visible()
+    assert "token" not in tab.url
+    line.deploy()
+    tab.get_by_role("button", name="Fit", exact=True).click()
+    for each in line.all:
+        expect(on_canvas(tab, each, "idle")).to_be_visible()
+    on_canvas(tab, line.outlet, "idle").click()
+    opened = panel(tab, line.outlet)
+    expect(opened).to_contain_text("It has never run")
+    opened.get_by_role("button", name="Pulse", exact=True).click()
+    tab.get_by_role("button", name="Fit", exact=True).click()
+    expect(on_canvas(tab, line.inlet, "running")).to_be_visible()
+    driver.let(line.inlet)
+    expect(on_canvas(tab, line.outlet, "running")).to_be_visible()
+    expect(opened.get_by_role("link", name=f"Watch {line.outlet}@1/1")).to_be_visible()
+    driver.let(line.outlet)
+    for each in line.all:
+        expect(on_canvas(tab, each, "idle")).to_be_visible()
+    expect(opened).to_contain_text("Published1 table, 1 rows")
+    expect(opened.get_by_role("link", name="figures")).to_be_visible()
+
+
+def test_a_failure_is_found_from_its_outlet_in_two_clicks_read_mended_and_cleared(
+    driver, tab, address
+):
+    line = Line(driver, "broke").deploy().let_all()
+    broken = driver.ledger / f"{line.inlet}.broken"
+    broken.touch()
+    driver.pulse(line.outlet)
+    driver.wait_for(line.outlet, "blocked")
+
+    tab.goto(at(address, f"/pond/{line.outlet}@1"))
+    expect(panel(tab, line.outlet)).to_contain_text(f"Blocked by {line.inlet}@1")
+    tab.get_by_role("button", name="Go to the root cause", exact=True).click()
+    opened = panel(tab, line.inlet)
+    expect(opened).to_contain_text("the till of platform 9 <b>is locked</b>")
+    run = driver.line(line.inlet)["failure"]["run"]
+    opened.get_by_role("link", name=f"See the error of {run}").click()
+
+    (attempt,) = driver.client.run(run)["attempts"]
+    assert attempt["traceback"].startswith("Traceback")
+    expect(tab.get_by_label("The error")).to_have_text(attempt["message"])
+    assert tab.get_by_label("The traceback").text_content() == attempt["traceback"]
+    expect(tab.get_by_role("log")).to_contain_text(f"loading {line.inlet}")
+
+    broken.unlink()
+    tab.get_by_role("heading", level=1).get_by_role("link", name=f"{line.inlet}@1").click()
+    opened.get_by_role("button", name="Clear", exact=True).click()
+    expect(tab.get_by_role("status")).to_contain_text([f"{line.inlet}@1 is cleared."])
+    tab.get_by_role("button", name="Path to the root cause").click()
+    opened.get_by_role("link", name=f"{line.middle}@1").click()
+    panel(tab, line.middle).get_by_role("link", name=f"{line.outlet}@1").click()
+    expect(panel(tab, line.outlet)).to_contain_text("Published1 table, 1 rows")
+    expect(panel(tab, line.outlet)).to_contain_text("Nothing is wanted of it")
+
+
+def test_a_table_is_read_asked_in_sql_and_saved(driver, tab, address, watch, tmp_path):
+    line = Line(driver, "asked").filled()
+    tab.goto(at(address, "/data"))
+    catalog = tab.get_by_role("navigation", name="Ponds and tables")
+    catalog.get_by_role("searchbox").fill(line.inlet)
+    catalog.get_by_role("link", name=line.inlet).click()
+    catalog.get_by_role("link", name="sold").click()
+    first = tab.get_by_role("region", name="The first rows of sold")
+    expect(first.get_by_role("columnheader")).to_have_text(["nBIGINT", "nameVARCHAR"])
+    expect(first.get_by_role("cell")).to_have_text(
+        ["0", "ticket 0", "1", "ticket 1", "2", "ticket 2"]
+    )
+
+    box = tab.get_by_role("textbox", name=f"SQL over the tables of {line.inlet}@1")
+    box.fill("SELECT n + 1 AS next, 'a,\"b\"' AS odd, NULL AS none FROM sold WHERE n > 0")
+    box.press("Control+Enter")
+    result = tab.get_by_role("region", name="The result")
+    expect(result.get_by_role("cell")).to_have_text(["2", 'a,"b"', "NULL", "3", 'a,"b"', "NULL"])
+    saved = {}
+    for kind in ("CSV", "Parquet"):
+        with tab.expect_download() as begun:
+            tab.get_by_role("button", name=kind, exact=True).click()
+        saved[kind] = tmp_path / begun.value.suggested_filename
+        begun.value.save_as(saved[kind])
+    assert saved["CSV"].read_text() == 'next,odd,none\n2,"a,""b""",\n3,"a,""b""",\n'
+    rows = duckdb.read_parquet(str(saved["Parquet"])).fetchall()
+    assert rows == [(2, 'a,"b"', None), (3, 'a,"b"', None)]
+
+    watch.expects("status of 400")
+    box.fill("SELECT nothing FROM sold")
+    tab.get_by_role("button", name="Run Ctrl Enter").click()
+    expect(tab.get_by_role("alert")).to_contain_text('Referenced column "nothing" not found')
+
+
+def test_a_kill_is_asked_first_and_a_wake_runs_again(driver, tab, address):
+    line = Line(driver, "stopped").deploy()
+    driver.pulse(line.outlet)
+    tab.goto(at(address, f"/pond/{line.inlet}@1"))
+    opened = panel(tab, line.inlet)
+    expect(opened.get_by_role("link", name=f"Watch {line.inlet}@1/1")).to_be_visible()
+    kill = opened.get_by_role("button", name="Kill", exact=True)
+    kill.click()
+    asked = tab.get_by_role("dialog", name=f"Kill: {line.inlet}@1?")
+    expect(asked).to_contain_text(f"This stops {line.inlet}@1/1 now")
+    asked.get_by_role("button", name="Cancel").click()
+    expect(asked).to_be_hidden()
+    expect(kill).to_be_focused()
+    kill.click()
+    tab.keyboard.press("Escape")
+    expect(asked).to_be_hidden()
+    assert driver.line(line.inlet)["status"] == "running"
+    assert driver.statuses(line.inlet) == ["running"]
+
+    kill.click()
+    asked.get_by_role("button", name="Kill", exact=True).click()
+    expect(opened).to_contain_text("An operator killed it")
+    assert driver.statuses(line.inlet) == ["killed"]
+    line.let_all()
+    opened.get_by_role("button", name="Wake", exact=True).click()
+    expect(opened).to_contain_text("Published1 table, 3 rows")
+    expect(opened.get_by_role("link", name=f"{line.inlet}@1/2")).to_be_visible()
+    assert driver.statuses(line.inlet) == ["killed", "success"]
+
+
+def test_a_tide_is_set_seen_and_removed(driver, tab, address):
+    line = Line(driver, "tidal").filled()
+    tab.goto(at(address, f"/pond/{line.outlet}@1"))
+    opened = panel(tab, line.outlet)
+    opened.get_by_role("button", name="Tide …").click()
+    asked = tab.get_by_role("dialog", name=f"A Tide for {line.outlet}@1")
+    bound = asked.get_by_role("textbox", name="Bound")
+    bound.fill("soon")
+    expect(asked.get_by_role("button", name="Set the Tide")).to_be_disabled()
+    bound.fill("6h")
+    asked.get_by_role("button", name="Set the Tide").click()
+    expect(opened).to_contain_text("Tide: at most 6h old")
+    expect(opened).to_contain_text("Its Tide of 6h is reached in 5h")
+    assert driver.line(line.outlet)["trigger"] == {"kind": "tide", "bound": 6 * 3600}
+    tab.get_by_role("navigation", name="Views").get_by_role("link", name="Catchment").click()
+    ahead = tab.get_by_role("region", name="Ahead")
+    expect(ahead.get_by_role("link", name=f"{line.outlet}@1").first).to_be_visible()
+    tab.go_back()
+    opened.get_by_role("button", name="Remove", exact=True).click()
+    tab.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(opened).to_contain_text("none of its own")
+    assert driver.line(line.outlet)["trigger"] is None
+
+
+def test_a_window_is_added_with_its_next_openings_and_removed(driver, tab, address):
+    line = Line(driver, "paned").deploy()
+    tab.goto(at(address, f"/pond/{line.inlet}@1"))
+    opened = panel(tab, line.inlet)
+    opened.get_by_role("button", name="Add a Window …").click()
+    asked = tab.get_by_role("dialog", name=f"A Window for {line.inlet}@1")
+    asked.get_by_role("textbox", name="Name").fill("early")
+    asked.get_by_role("textbox", name="Opens at").fill("03:30")
+    asked.get_by_role("textbox", name="For").fill("3h")
+    asked.get_by_role("checkbox", name="MON").check()
+    asked.get_by_role("button", name="Add", exact=True).click()
+    expect(asked).to_be_hidden()
+    expect(opened).to_contain_text("every 1d for 3h on MON")
+    (window,) = driver.line(line.inlet)["windows"]
+    openings = opened.get_by_role("listitem").filter(has_text=re.compile(r"\(in "))
+    expect(openings).to_have_count(3)
+    first = openings.first.locator("time")
+    expect(first).to_have_attribute("datetime", window["next"]["start"][:19] + ".000Z")
+    expect(first).to_have_attribute("title", re.compile("03:30"))  # UTC
+
+    opened.get_by_role("button", name="Remove", exact=True).last.click()
+    asked = tab.get_by_role("dialog", name="Remove Window early?")
+    asked.get_by_role("button", name="Remove", exact=True).click()
+    expect(opened).to_contain_text("It may run at any time.")
+    assert driver.line(line.inlet)["windows"] == []
+
+
+@pytest.fixture(scope="module")
+def looking(browser, local_catchment):
+    """The address of a page that only shows."""
+    with served(local_catchment.name, "--read-only") as told:
+        yield told
+
+
+FROM_ITS_OWN_CONSOLE = """
+async ([path, body]) => {
+    const token = sessionStorage.getItem("duckstring-token");
+    const answer = await fetch(path, {
+        method: "POST",
+        headers: {"Authorization": `Bearer ${token}`, "Content-Type": "application/json"},
+        body: JSON.stringify(body),
+    });
+    return [answer.status, (await answer.json()).error?.message ?? ""];
+}
+"""
+
+
+def without_age(line):
+    return {name: value for name, value in line.items() if name != "staleness_seconds"}
+
+
+def test_a_page_that_only_shows_offers_nothing_and_is_refused_everything(
+    driver, tab, looking, watch
+):
+    line = Line(driver, "shown").filled()
+    tab.goto(at(looking, f"/pond/{line.inlet}@1"))
+    opened = panel(tab, line.inlet)
+    expect(opened.get_by_role("link", name="sold")).to_be_visible()
+    expect(tab.get_by_role("banner")).to_contain_text("read-only")
+    expect(opened).to_contain_text("Actions are not offered.")
+    assert opened.get_by_role("button").all_inner_texts() == ["✕"]
+    assert opened.get_by_role("textbox").count() == 0
+    watch.expects("status of 409")
+    before = without_age(driver.line(line.inlet)), driver.runs(line.outlet)
+    acts = {
+        "/api/trigger": {"pond": line.outlet, "major": 1, "kind": "pulse"},
+        "/api/control": {"line": f"{line.inlet}@1", "verb": "kill"},
+        "/api/window": {"line": f"{line.inlet}@1", "action": "remove", "name": "x"},
+        "/api/budgets": {"line": f"{line.inlet}@1", "source_retries": 3},
+        "/api/compute": {"line": f"{line.inlet}@1", "ripple": "load", "place": "task"},
+    }
+    for path, body in acts.items():
+        status, message = tab.evaluate(FROM_ITS_OWN_CONSOLE, [path, body])
+        assert (status, "--read-only" in message) == (409, True), path
+    assert without_age(driver.line(line.inlet)) == before[0]
+    assert driver.runs(line.outlet) == before[1]
+
+
+def test_a_link_that_was_kept_opens_what_it_names(driver, context, address):
+    line = Line(driver, "kept").filled()
+    places = {
+        f"/pond/{line.middle}@1": panel,
+        f"/run/{line.middle}@1/1": lambda tab, pond: tab.get_by_role(
+            "heading", name=f"Run {pond}@1 / 1"
+        ),
+        f"/data/{line.middle}@1/totals": lambda tab, _: tab.get_by_role(
+            "region", name="The first rows of totals"
+        ),
+        f"/runs?pond={line.middle}": lambda tab, pond: tab.get_by_role(
+            "link", name=f"{pond}@1 / 1"
+        ),
+    }
+    for path, found in places.items():
+        tab = context.new_page()
+        tab.goto(at(address, path))
+        expect(found(tab, line.middle)).to_be_visible()
+        assert tab.url == address.partition("/#")[0] + path
+        tab.reload()  # the tab still has the token
+        expect(found(tab, line.middle)).to_be_visible()
+    tab.goto(at(address, "/pond/nobody@1"))
+    expect(tab.get_by_text("nobody@1 is not a line of this Catchment.")).to_be_visible()
+    tab.goto(at(address, "/nowhere"))
+    expect(tab.get_by_text("There is no such page.")).to_be_visible()
+
+
+def test_after_a_new_start_an_open_tab_says_what_to_do(context, local_catchment, watch):
+    watch.expects("ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|status of 401")
+    tab = context.new_page()
+    with served(local_catchment.name) as old:
+        tab.goto(at(old, "/runs"))
+        expect(tab.get_by_role("heading", name="Runs")).to_be_visible()
+        expect(tab.get_by_role("banner")).to_contain_text("live")
+    expect(tab.get_by_role("banner")).to_contain_text("no connection")
+    port = old.partition("/#")[0].rpartition(":")[2]
+    with served(local_catchment.name, "--port", port) as new:
+        expect(tab.get_by_role("main")).to_contain_text(
+            "This page was opened from an earlier start. Run duckstring ui and open the address"
+        )
+        tab.goto(at(old, "/runs"))  # a bookmark of the old address
+        expect(tab.get_by_role("main")).to_contain_text("Run duckstring ui and open the address")
+        tab.goto(at(new, "/runs"))
+        expect(tab.get_by_role("heading", name="Runs")).to_be_visible()
+        expect(tab.get_by_role("banner")).to_contain_text("live")
+
+
+def test_a_stranger_without_the_token_sees_nothing(browser, watch, address):
+    watch.expects("status of 401")
+    with browsing(browser, watch) as other:
+        tab = other.new_page()
+        tab.goto(address.partition("#")[0])
+        expect(tab.get_by_role("main")).to_contain_text("Run duckstring ui and open the address")
+        tab.goto(address[:-1] + ("a" if address[-1] != "a" else "b"))
+        tab.reload()
+        expect(tab.get_by_role("main")).to_contain_text("Run duckstring ui and open the address")
+
+
+def tab_to(tab: Page, wanted: Locator, most: int = 80) -> None:
+    expect(wanted).to_be_enabled()
+    for _ in range(most):
+        tab.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    pytest.fail("the key Tab does not get there")
+
+
+def test_a_pond_is_opened_triggered_and_closed_by_keys_alone(driver, tab, address):
+    line = Line(driver, "keyed").deploy().let_all()
+    tab.goto(address)
+    expect(tab.get_by_role("main")).to_be_visible()
+    expect(tab.get_by_role("banner")).to_contain_text("live")
+    tab.keyboard.press("/")
+    expect(tab.get_by_role("combobox")).to_be_focused()
+    tab.keyboard.type(line.outlet)
+    expect(tab.get_by_role("option", selected=True)).to_contain_text(line.outlet)
+    tab.keyboard.press("Enter")
+    opened = panel(tab, line.outlet)
+    expect(opened.get_by_role("heading", level=1)).to_be_focused()
+    tab_to(tab, opened.get_by_role("button", name="Pulse", exact=True))
+    tab.keyboard.press("Enter")
+    expect(opened).to_contain_text("Published1 table, 1 rows")
+    tab.keyboard.press("Escape")
+    expect(opened).to_be_hidden()
+    assert tab.url.endswith("/")
+    tab.keyboard.press("Escape")
+
+    tab_to(tab, tab.get_by_role("button", name="List", exact=True))
+    tab.keyboard.press("Space")
+    found = tab.get_by_role("list", name="Ponds").get_by_role("link", name=line.inlet)
+    tab_to(tab, found, most=400)
+    tab.keyboard.press("Enter")
+    expect(panel(tab, line.inlet).get_by_role("heading", level=1)).to_be_focused()
