@@ -53,7 +53,7 @@ export function Ahead({ graph }: { graph: Graph }) {
           </div>
           {lines.map((line) => (
             <div key={line} className="gantt-row">
-              <Link className="gantt-name" to={pondPath(line)}>
+              <Link className="gantt-name" to={pondPath(line)} title={oneLine(line)}>
                 {oneLine(line, 48)}
               </Link>
               <div className="gantt-bars">

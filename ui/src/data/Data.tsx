@@ -9,6 +9,7 @@ export default function Data({ line, table }: { line: string | null; table: stri
     <div className="data">
       <Catalog line={line} table={table} />
       <div className="data-main">
+        {!table && <h1 className="unseen">Data</h1>}
         {line ? (
           <>
             {table && <Table key={`${line} ${table}`} line={line} table={table} />}

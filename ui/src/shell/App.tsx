@@ -62,9 +62,12 @@ function View({ route }: { route: Route }) {
       return <CatchmentView />;
     default:
       return (
-        <Empty title="There is no such page.">
-          <Link to="/">To the pipeline</Link>
-        </Empty>
+        <>
+          <h1 className="unseen">Not found</h1>
+          <Empty title="There is no such page.">
+            <Link to="/">To the pipeline</Link>
+          </Empty>
+        </>
       );
   }
 }
