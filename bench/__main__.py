@@ -9,7 +9,7 @@ from bench.ground import ground
 from bench.table import Figure, machine, show
 
 NAMES = ("hop", "attempt", "critical", "fan", "wave", "requests", "idle")
-ALONE = ("import", "codec", "sim", "local", "command", "demo", "waiting")
+ALONE = ("import", "codec", "sim", "local", "command", "demo", "waiting", "page")
 MODULES = {"import": "imports"}
 """A module may not be called as the statement is."""
 
