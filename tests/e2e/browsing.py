@@ -95,7 +95,8 @@ def browsing(browser: Browser, watch: Watch, **how: object) -> Iterator[BrowserC
 def watch() -> Iterator[Watch]:
     found = Watch()
     yield found
-    assert found.unexpected() == []
+    faults = found.unexpected()
+    assert not faults, faults
 
 
 @pytest.fixture

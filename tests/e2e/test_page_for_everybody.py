@@ -149,7 +149,7 @@ def test_nothing_scrolls_sideways_or_is_cut_on_a_small_screen(seen, browser, wat
         assert looked_at(context, address, look) == {}
 
 
-def test_a_reader_s_choice_of_colours_is_kept(seen, context, address):
+def test_a_reader_s_choice_of_colours_is_kept(context, address):
     tab = opened(context, address, "runs")
     theme = tab.get_by_role("button", name="Colours:")
     before = tab.evaluate("getComputedStyle(document.body).backgroundColor")
