@@ -99,9 +99,8 @@ def test_ponds_appear_and_change_while_one_watches(driver, tab, address):
     expect(tab.get_by_role("status").filter(has_text="live")).to_be_visible()
     assert "token" not in tab.url
     line.deploy()
-    fitted(tab, on_canvas(tab, line.outlet, "idle"))
-    for each in line.all:
-        expect(on_canvas(tab, each, "idle")).to_be_visible()
+    for each in line.all:  # the picture makes room for what is new
+        expect(on_canvas(tab, each, "idle")).to_be_in_viewport()
     on_canvas(tab, line.outlet, "idle").click()
     opened = panel(tab, line.outlet)
     expect(opened).to_contain_text("It has never run")
@@ -239,7 +238,52 @@ def test_a_tide_is_set_seen_and_removed(driver, tab, address):
     assert driver.line(line.outlet)["trigger"] is None
 
 
-def test_a_window_is_added_with_its_next_openings_and_removed(driver, tab, address):
+def test_ponds_are_selected_and_pulsed_together(driver, tab, address):
+    one, other = Line(driver, "picked_a"), Line(driver, "picked_b")
+    one.deploy().let_all()
+    other.deploy().let_all()
+    tab.goto(address)
+    for line in (one, other):
+        on_canvas(tab, line.outlet, "idle").click(modifiers=["ControlOrMeta"])
+    tab.get_by_role("button", name="Act on 2").click()
+    asked = tab.get_by_role("dialog")
+    asked.get_by_role("combobox", name="Action").select_option("pulse")
+    asked.get_by_role("button", name="Pulse 2").click()
+    for line in (one, other):
+        driver.wait_until(line.outlet, lambda held: held["tables"], what="it has run")
+    tab.keyboard.press("Escape")
+    expect(tab.get_by_role("button", name="Act on 2")).to_be_hidden()
+
+
+def test_runs_are_narrowed_and_columns_and_the_catchment_are_shown(driver, tab, address):
+    line = Line(driver, "looked").filled()
+    tab.goto(at(address, f"/runs?pond={line.outlet}"))
+    rows = tab.get_by_role("region", name="Runs, newest first").get_by_role("row")
+    expect(rows).to_have_count(2)  # the heading, and its only run
+    tab.get_by_role("combobox", name="Begun").select_option("1h")
+    expect(rows).to_have_count(2)
+    tab.get_by_role("combobox", name="Begun").select_option("between")
+    tab.get_by_label("to", exact=True).fill("2020-01-01T00:00")
+    expect(tab.get_by_text("No run is like this.")).to_be_visible()
+    tab.reload()
+    expect(tab.get_by_label("to", exact=True)).to_have_value("2020-01-01T00:00")
+
+    tab.goto(at(address, f"/pond/{line.outlet}@1"))
+    opened = panel(tab, line.outlet)
+    opened.get_by_role("button", name="Columns of figures").click()
+    expect(opened.get_by_text("HUGEINT")).to_be_visible()
+    expect(opened).to_contain_text("stay in every version of major 1")
+
+    tab.goto(at(address, "/catchment"))
+    doctor = tab.get_by_role("region", name="Doctor")
+    for area in ("versions", "functions", "queues", "dead letters", "alarms", "tasks", "lines"):
+        expect(doctor).to_contain_text(area)
+    expect(doctor.get_by_role("status")).to_contain_text("Looked at")
+    told = tab.get_by_role("region", name="Freshness of Outlets")
+    expect(told.get_by_role("link", name=f"{line.outlet}@1")).to_be_visible()
+
+
+def test_a_window_is_added_with_its_next_openings_and_removed(driver, tab, watch, address):
     line = Line(driver, "paned").deploy()
     tab.goto(at(address, f"/pond/{line.inlet}@1"))
     opened = panel(tab, line.inlet)
@@ -258,6 +302,14 @@ def test_a_window_is_added_with_its_next_openings_and_removed(driver, tab, addre
     first = openings.first.locator("time")
     expect(first).to_have_attribute("datetime", window["next"]["start"][:19] + ".000Z")
     expect(first).to_have_attribute("title", re.compile("03:30"))  # UTC
+
+    opened.get_by_role("button", name="Add a Window …").click()
+    asked = tab.get_by_role("dialog", name=f"A Window for {line.inlet}@1")
+    asked.get_by_role("textbox", name="Name").fill("early")
+    watch.expects(r"status of 4\d\d")
+    asked.get_by_role("button", name="Add", exact=True).click()
+    expect(asked.get_by_role("alert")).to_contain_text("early")
+    asked.get_by_role("button", name="Cancel").click()
 
     opened.get_by_role("button", name="Remove", exact=True).last.click()
     asked = tab.get_by_role("dialog", name="Remove Window early?")
@@ -299,7 +351,7 @@ def test_a_page_that_only_shows_offers_nothing_and_is_refused_everything(
     expect(opened.get_by_role("link", name="sold")).to_be_visible()
     expect(tab.get_by_role("banner")).to_contain_text("read-only")
     expect(opened).to_contain_text("Actions are not offered.")
-    assert opened.get_by_role("button").all_inner_texts() == ["✕"]
+    assert opened.get_by_role("button").all_inner_texts() == ["✕", "Columns ▾"]
     assert opened.get_by_role("textbox").count() == 0
     watch.expects("status of 409")
     before = without_age(driver.line(line.inlet)), driver.runs(line.outlet)

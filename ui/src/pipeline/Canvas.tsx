@@ -1,5 +1,5 @@
 import { MiniMap, ReactFlow, ReactFlowProvider, useReactFlow, useStore } from "@xyflow/react";
-import { useEffect, useMemo, useRef } from "react";
+import { useEffect, useMemo, useRef, type RefObject } from "react";
 import { bright as brightOf, inFocus } from "../model/filters";
 import { HEIGHT, layoutInput, WIDTH, type LayoutInput, type Positions } from "../model/layout";
 import type { Graph } from "../model/lines";
@@ -99,6 +99,7 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
     return zoom < DOT ? "dot" : zoom < FAR ? "far" : zoom > CLOSE ? "close" : "near";
   });
   const near = distance === "near" || distance === "close";
+  const moved = useRef(false);
   return (
     <DistanceContext value={distance}>
       <ReactFlow
@@ -125,7 +126,11 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
         onlyRenderVisibleElements
         proOptions={{ hideAttribution: true }}
         className={`at-${distance} ${picked?.size ? "picking" : ""}`}
-        onMoveStart={() => setMoving(true)}
+        onMoveStart={(event) => {
+          // Null: it moves by itself.
+          if (event) moved.current = true;
+          setMoving(true);
+        }}
         onMoveEnd={() => setMoving(false)}
         onNodeClick={(event, node) => {
           if ((event.target as HTMLElement).closest("button, a")) return;
@@ -133,9 +138,9 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
           else go(pondPath(node.id));
         }}
       >
-        <Moves selected={selected} laidKey={laidKey} positions={positions} />
+        <Moves selected={selected} laidKey={laidKey} positions={positions} moved={moved} />
         {!near && <FarEdges edges={edges} positions={positions} />}
-        <Tools />
+        <Tools onFit={() => (moved.current = false)} />
         {!narrow && (
           <MiniMap<PondNode>
             className="minimap"
@@ -151,15 +156,20 @@ function Drawn({ graph, selected, input, positions, laidKey }: DrawnProps) {
   );
 }
 
-/** Moves the picture when the selection, the focus or the lit path changes. Never on an update. */
+/**
+ * Moves the picture when the selection, the focus or the lit path changes, and when Ponds come or
+ * go while the reader has not moved it. Never on another update.
+ */
 function Moves({
   selected,
   laidKey,
   positions,
+  moved,
 }: {
   selected: string | null;
   laidKey: string;
   positions: Positions;
+  moved: RefObject<boolean>;
 }) {
   const flow = useReactFlow();
   const { lit, focus } = useView();
@@ -176,6 +186,16 @@ function Moves({
     }
     if (!lit) void flow.fitView({ ...FIT, ...ease });
   }, [focus, laidKey.length > 0 && focus ? laidKey : ""]); // eslint-disable-line react-hooks/exhaustive-deps
+  const ponds = Object.keys(positions).sort().join();
+  const before = useRef(ponds);
+  useEffect(() => {
+    if (before.current === ponds) return undefined;
+    before.current = ponds;
+    if (moved.current || lit || selected) return undefined;
+    // The library knows the new nodes after it has drawn them.
+    const timer = setTimeout(() => void flow.fitView({ ...FIT, ...ease }), 60);
+    return () => clearTimeout(timer);
+  }, [ponds]); // eslint-disable-line react-hooks/exhaustive-deps
   useEffect(() => {
     if (!nodeHere || !selected) return;
     const timer = setTimeout(() => {
@@ -212,11 +232,15 @@ function setMoving(moving: boolean): void {
   document.querySelector(".canvas")?.classList.toggle("moving", moving);
 }
 
-function Tools() {
+function Tools({ onFit }: { onFit: () => void }) {
   const flow = useReactFlow();
+  const fit = (): void => {
+    onFit();
+    void flow.fitView({ ...FIT, duration: 300 });
+  };
   return (
     <div className="tools" role="group" aria-label="Zoom">
-      <button type="button" onClick={() => void flow.fitView({ ...FIT, duration: 300 })}>
+      <button type="button" onClick={fit}>
         Fit
       </button>
       <button

@@ -16,7 +16,7 @@ export function Tables({ line, major, told }: { line: string; major: number; tol
     <>
       <ul className="rows">
         {told.tables.map((table) => (
-          <li key={table.table}>
+          <li key={table.table} className="table">
             <Table line={line} snapshot={told.snapshot} table={table} />
           </li>
         ))}
@@ -39,10 +39,12 @@ export function Tables({ line, major, told }: { line: string; major: number; tol
 function Table({ line, snapshot, table }: { line: string; snapshot: number; table: TableRow }) {
   const [open, setOpen] = useState(false);
   return (
-    <details className="table" onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>
+    <>
+      <div className="table-row">
         <span className="grow">
-          <Words text={table.table} />
+          <Link to={dataPath(line, table.table)}>
+            <Words text={table.table} />
+          </Link>
           {table.older && (
             <span className="under">
               older: as of <Time at={table.as_of} />
@@ -51,9 +53,18 @@ function Table({ line, snapshot, table }: { line: string; snapshot: number; tabl
         </span>
         <span className="number">{plural(table.rows, "row")}</span>
         <span className="number">{size(table.bytes)}</span>
-      </summary>
+        <button
+          type="button"
+          className="small"
+          aria-expanded={open}
+          aria-label={`Columns of ${oneLine(table.table, 60)}`}
+          onClick={() => setOpen(!open)}
+        >
+          Columns {open ? "▴" : "▾"}
+        </button>
+      </div>
       {open && <Columns line={line} snapshot={snapshot} table={table.table} />}
-    </details>
+    </>
   );
 }
 
@@ -74,7 +85,6 @@ function Columns({ line, snapshot, table }: { line: string; snapshot: number; ta
           <dd key={`${at} type`}>{oneLine(column.type, 200)}</dd>,
         ])}
       </dl>
-      <Link to={dataPath(line, table)}>Its rows</Link>
     </>
   );
 }

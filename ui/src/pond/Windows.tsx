@@ -6,9 +6,9 @@ import type { Line } from "../model/lines";
 import { duration, exact, instant } from "../model/moments";
 import { openings } from "../model/windows";
 import { Dialog } from "../parts/Dialog";
-import { Words } from "../parts/Text";
+import { Linked, Words } from "../parts/Text";
 import { Countdown, Time } from "../parts/Time";
-import { act } from "./act";
+import { act, attempt, tellOf } from "./act";
 import { useMay } from "./Actions";
 
 const DAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
@@ -100,9 +100,11 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
   const [length, setLength] = useState("3h");
   const [until, setUntil] = useState("");
   const [on, setOn] = useState<string[]>([]);
+  // Told here: a note would lie behind the dialog.
+  const [refused, setRefused] = useState<{ words: string; hint: string } | null>(null);
   const fault = faultOf({ name, start, every, length, until });
   const add = async (): Promise<void> => {
-    const done = await act(`Window ${name} of ${line.line} is added.`, () =>
+    const became = await attempt(`Window ${name} of ${line.line} is added.`, () =>
       api.window({
         line: line.line,
         action: "add",
@@ -114,7 +116,12 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
         ...(until ? { until } : {}),
       }),
     );
-    if (done) onClose();
+    if (!became.done) {
+      setRefused(became);
+      return;
+    }
+    tellOf(became);
+    onClose();
   };
   return (
     <Dialog
@@ -185,6 +192,13 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
         ))}
       </fieldset>
       {fault && <p className="hint">{fault}</p>}
+      <div role="alert">
+        {refused && (
+          <p className="refused">
+            <Linked text={refused.words} /> <Linked text={refused.hint} />
+          </p>
+        )}
+      </div>
     </Dialog>
   );
 }

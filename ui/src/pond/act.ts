@@ -26,11 +26,16 @@ export async function attempt(done: string, ask: () => Promise<Outcome>): Promis
 /** True if the action was carried out. */
 export async function act(done: string, ask: () => Promise<Outcome>): Promise<boolean> {
   const became = await attempt(done, ask);
+  tellOf(became);
+  return became.done;
+}
+
+/** Tells what became of an action. */
+export function tellOf(became: Became): void {
   if (became.done) {
     tell("done", became.words);
     for (const warning of became.warnings) tell("warning", warning);
   } else {
     tell("refused", became.words, became.hint);
   }
-  return became.done;
 }
