@@ -104,10 +104,12 @@ def is_guarded(folder: Path) -> bool:
         return True
 
 
-def is_held(folder: Path) -> bool:
-    """Whether a server holds the folder, even one that does not answer."""
+def is_held(folder: Path, file: str = "server.json") -> bool:
+    """Whether a server holds the folder, even one that does not answer; or whether somebody holds
+    another ``file`` in it.
+    """
     try:
-        with (folder / "server.json").open(encoding="utf-8") as claim:
+        with (folder / file).open(encoding="utf-8") as claim:
             fcntl.flock(claim, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

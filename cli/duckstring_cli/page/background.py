@@ -104,14 +104,7 @@ def _start(name: str, folder: Path, grace: float) -> subprocess.Popen[bytes]:
 
 
 def _is_held(folder: Path) -> bool:
-    try:
-        with (folder / "page.lock").open(encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    return process.is_held(folder, "page.lock")
 
 
 def _record(folder: Path) -> dict[str, str]:

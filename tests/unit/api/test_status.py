@@ -398,37 +398,37 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
     assert [line["last_run"] for line in found["lines"]] == [None, None, row]
 
 
-def test_one_pond_is_told_alone_and_an_unknown_one_refused():
-    catalog = ShelfCatalog(graph(RELEASE, release("sales@2")))
-    world = {
-        "catalog": catalog,
+@pytest.fixture
+def two_majors():
+    """What ``status`` needs, of a Pond with two majors."""
+    return {
+        "catalog": ShelfCatalog(graph(RELEASE, release("sales@2"))),
         "states": States(),
         "history": Rows(),
         "attempts": AttemptRows(),
         "clock": StillClock(),
     }
-    assert [line["line"] for line in status(**world, pond="sales")["lines"]] == ["sales@2"]
-    assert [line["line"] for line in status(**world, pond="sales", major=1)["lines"]] == ["sales@1"]
+
+
+def test_one_pond_is_told_alone_and_an_unknown_one_refused(two_majors):
+    def told(**which):
+        return [line["line"] for line in status(**two_majors, **which)["lines"]]
+
+    assert told(pond="sales") == ["sales@2"]
+    assert told(pond="sales", major=1) == ["sales@1"]
     with pytest.raises(PondNotFoundError):
-        status(**world, pond="salez")
+        told(pond="salez")
 
 
-def test_some_of_all_lines_are_told_with_the_names_of_all():
-    catalog = ShelfCatalog(graph(RELEASE, release("sales@2")))
-    world = {
-        "catalog": catalog,
-        "states": States(),
-        "history": Rows(),
-        "attempts": AttemptRows(),
-        "clock": StillClock(),
-    }
-    everything = status(**world)
+def test_some_of_all_lines_are_told_with_the_names_of_all(two_majors):
+    everything = status(**two_majors)
     order = [line["line"] for line in everything["lines"]]
     assert "order" not in everything
-    some = status(**world, only=["sales@2", "gone@1", "sales@1"])
+    some = status(**two_majors, only=["sales@2", "gone@1", "sales@1"])
     assert [line["line"] for line in some["lines"]] == ["sales@1", "sales@2"]
     assert some["order"] == order
-    assert status(**world, only=[]) == {"now": some["now"], "lines": [], "order": order}
+    nothing = status(**two_majors, only=[])
+    assert nothing == {"now": some["now"], "lines": [], "order": order}
 
 
 class NoSnapshots:
