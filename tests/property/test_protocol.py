@@ -207,14 +207,33 @@ def sound(plant: Plant) -> None:
             assert state.snapshot == 0 or plant.store.read(line, state.snapshot) is not None
 
 
+SECOND_PULSE = START + seconds(2000)
+
+
 def pulsed(releases: Sequence[Release], plant: Plant) -> Plant:
     for release in releases:
         plant.post(release.line, Deployed(release))
     plant.run()
     plant.post(releases[-1].line, Triggered("pulse", START + seconds(1000)))
-    plant.post(releases[0].line, Triggered("pulse", START + seconds(2000)))
+    plant.post(releases[0].line, Triggered("pulse", SECOND_PULSE))
     plant.run()
     return plant
+
+
+def leaves_the_same(hit: Plant, calm: Plant) -> None:
+    """What is published is as fresh. There are as many runs, unless crashes delayed one until after
+    both Pulses: then it answers both (docs/engine.md, "Pulses that come together").
+    """
+    found, wanted = hit.published(), calm.published()
+    if all(row.started < SECOND_PULSE for row in hit.notes.runs.values()):
+        assert found == wanted
+        return
+    assert {line: each[:2] for line, each in found.items()} == {
+        line: each[:2] for line, each in wanted.items()
+    }
+    for line, (*_, runs) in found.items():
+        wants = wanted[line][-1]
+        assert min(wants, 1) <= runs <= wants, line
 
 
 DIAMOND = (
@@ -345,7 +364,7 @@ def test_many_crashes_and_letters_given_up_leave_what_no_crash_leaves(
         Plant(Fuse(lambda moment: chance((seed, moment), 0.15)), forgets, seed, receives=receives),
     )
     sound(hit)
-    assert hit.published() == calm.published()
+    leaves_the_same(hit, calm)
 
 
 @looks(60)
@@ -364,10 +383,7 @@ def test_many_crashes_leave_what_no_crash_leaves(
     )
     sound(calm)
     sound(hit)
-    assert {line: p[0] for line, p in hit.published().items()} == {
-        line: p[0] for line, p in calm.published().items()
-    }
-    assert hit.published() == calm.published()
+    leaves_the_same(hit, calm)
 
 
 @looks(60)
