@@ -89,3 +89,7 @@ def reads(page):
     export = {"line": "shown@1", "sql": "SELECT name FROM made WHERE n = 2", "format": "csv"}
     assert page.post("/api/export", json=export).text == "name\na2\n"
     assert page.get("/api/doctor").status_code == 200
+    newest = page.get("/api/runs").json()["runs"][0]
+    late, early = "2100-01-02T00:00:00Z", "2100-01-01T00:00:00Z"
+    for asked in ({"since": late, "until": early}, {"since": late, "before": newest["run"]}):
+        assert page.get("/api/runs", params=asked).json() == {"runs": []}

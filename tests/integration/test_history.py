@@ -166,6 +166,29 @@ def test_runs_of_a_span_of_time(busy):
         assert busy.names(line, 1, **span) == found[:1]
 
 
+def test_a_clock_that_was_set_back_hides_no_run_of_a_span(history):
+    for number, minutes in ((1, 25), (2, 20), (3, 35), (4, 10)):
+        history.ran("a@1", number, started=NOON - timedelta(minutes=minutes))
+    since = NOON - timedelta(minutes=30)
+    assert history.names(Line("a@1"), since=since) == ["a@1/4", "a@1/2", "a@1/1"]
+    assert history.names(since=since) == ["a@1/4", "a@1/2", "a@1/1"]
+
+
+def test_no_range_is_asked_for_that_ends_before_it_begins(busy):
+    """DynamoDB refuses one; moto takes it."""
+    asked = []
+    busy.read._clients.dynamodb.meta.events.register(
+        "before-parameter-build.dynamodb.Query",
+        lambda params, **_: asked.append(params["ExpressionAttributeValues"]),
+    )
+    early, late = NOON - timedelta(days=20), NOON - timedelta(days=1)
+    for line in (None, Line("a@1")):
+        assert busy.names(line, since=late, until=early) == []
+        newest = busy.read.run(Line("a@1"), 3)
+        assert busy.names(line, since=late, before=newest) == []
+    assert all(values[":first"]["S"] <= values[":last"]["S"] for values in asked)
+
+
 def test_what_began_before_a_span_is_not_read(history):
     for number in range(200, 260):
         history.ran("a@1", number, started=NOON - timedelta(days=300 - number))

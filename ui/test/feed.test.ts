@@ -28,6 +28,10 @@ describe("a list of runs", () => {
   test("rows that lie beyond a gap are dropped: what is between is not known", () => {
     expect(numbers(withNewest(rows(9, 8, 7), rows(19, 18, 17), 3))).toEqual([19, 18, 17]);
   });
+  test("a clock that was set back loses no run of a line", () => {
+    const held = [row(5), { ...row(4), started: row(9).started }, row(3)];
+    expect(numbers(withNewest(held, rows(6, 5), 2))).toEqual([6, 5, 4, 3]);
+  });
   test("an older page that overlaps adds each run once", () => {
     expect(numbers(withOlder(rows(9, 8), rows(8, 7)))).toEqual([9, 8, 7]);
   });
@@ -40,6 +44,7 @@ describe("a span of time", () => {
     expect(momentOf("2030-01-01T10:00:00Z", now)).toBe("2030-01-01T10:00:00.000Z");
     expect(momentOf(localMinute(now), now)).toBe("2030-01-02T12:00:00.000Z");
     expect(momentOf("", now)).toBeUndefined();
-    expect(momentOf("yesterday", now)).toBeUndefined();
+    for (const odd of ["yesterday", "999999999999w", "99999-01-01"])
+      expect(momentOf(odd, now)).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { refusal, confirmation } from "../src/model/actions";
-import { ahead } from "../src/model/ahead";
+import { ahead, missedFor } from "../src/model/ahead";
 import { demandWords, traffic } from "../src/model/demand";
 import { bright, countsOf, inFocus } from "../src/model/filters";
 import { find } from "../src/model/find";
@@ -63,6 +63,49 @@ describe("demand", () => {
       "a pull, 2 pushes and a wake",
     );
     expect(demandWords({ pull: false, targets: [], woken: false, forced: false })).toBe("");
+  });
+});
+
+describe("a wake and a Tide", () => {
+  const demand = { pull: false, targets: [], woken: true, forced: false };
+  const woken = { ...by("reports@1"), status: "waiting" as const, reason: "", demand };
+  test("a wake asks nobody, and says so", () => {
+    expect(sentences(woken, NOW).join(" ")).toContain("Nobody has asked them: Pulse it");
+    expect(traffic(by("transactions@1"), woken).demand).toBeNull();
+    const pulled = { ...woken, demand: { ...demand, pull: true } };
+    expect(sentences(pulled, NOW).join(" ")).not.toContain("Nobody has asked");
+  });
+  test("a Tide that is due before an Inlet opens is missed", () => {
+    const opening = (at: number) => ({ start: new Date(at).toISOString(), end: "" });
+    const told = (due: number, opens: number, optional = false) => {
+      const inlet = { ...by("rates@1"), line: "in@1", sources: [], windows: [] as WindowTold[] };
+      inlet.windows = [
+        {
+          name: "nightly",
+          start: "",
+          every: 86400,
+          duration: 60,
+          on: [],
+          until: null,
+          open: null,
+          next: opening(opens),
+          carried_by: "alarm",
+        },
+      ];
+      const source = { ...by("forecast@1").sources[0]!, line: "in@1", optional };
+      const outlet = {
+        ...by("reports@1"),
+        agedFrom: due - 60_000,
+        trigger: { kind: "tide" as const, bound: 60 },
+        sources: [source],
+      };
+      const lines = [inlet, outlet];
+      const byName = new Map(lines.map((line) => [line.line, line]));
+      return missedFor({ now: NOW, lines, byName }, outlet);
+    };
+    expect(told(NOW + 10, NOW + 20)).toEqual({ inlet: "in@1", at: NOW + 20 });
+    expect(told(NOW + 20, NOW + 10)).toBeNull();
+    expect(told(NOW + 10, NOW + 20, true)).toBeNull();
   });
 });
 

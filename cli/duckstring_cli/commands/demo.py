@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
+from duckstring.errors import DuckstringError
 from duckstring.model.sql import quoted
 from duckstring_cli import catchments, durations, render
 from duckstring_cli.client import Client
 from duckstring_cli.commands.catchment import bring_up
 from duckstring_cli.commands.query import print_rows
 from duckstring_cli.commands.trigger import follow
-from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
 NAME = "dev"
@@ -114,7 +114,7 @@ def _show_page(client: Client) -> None:
 
     try:
         address = address_of(client.catchment)
-    except BadInputError as error:  # a checkout in which the page was not built
+    except DuckstringError as error:  # the demo is done all the same
         render.err().print(f"[dim]{escape(error.message)} {escape(error.hint)}[/]")
         return
     render.say(f"\nThe pipeline in your browser, until the Catchment stops:\n{address}")

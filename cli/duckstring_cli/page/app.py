@@ -44,6 +44,7 @@ _PACES = {"local": Pace(busy=1.0, quiet=1.0), "aws": Pace(busy=2.0, quiet=5.0)}
 """Looks at a Catchment's status while a page waits for news. Those in AWS cost money."""
 _LONGEST_WAIT = 25.0
 _MOST_RUNS = 1000
+_MOST_ATTEMPT = 1e9
 _QUERIES = 4
 """At once: each may use all processors."""
 _MISUSE = 2
@@ -81,8 +82,8 @@ class _Page:
             "/api/status": self._status,
             "/api/line/{line}": self._line,
             "/api/runs": self._runs,
-            "/api/run/{line}/{number:int}": self._run,
-            "/api/logs/{line}/{number:int}": self._logs,
+            "/api/run/{line}/{number}": self._run,
+            "/api/logs/{line}/{number}": self._logs,
             "/api/rows/{line}/{table:path}": self._rows,
             "/api/doctor": self._doctor,
         }
@@ -140,7 +141,7 @@ class _Page:
         return await _answer(partial(self._client.run, _run_of(request)))
 
     async def _logs(self, request: Request) -> Response:
-        attempt = int(_number(request, "attempt", 0)) or None
+        attempt = int(min(_number(request, "attempt", 0), _MOST_ATTEMPT)) or None
         return await _answer(
             partial(
                 operations.logs,

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
+from duckstring import __version__
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
@@ -50,8 +51,8 @@ def address_of(catchment: Catchment, *, grace: float = GRACE) -> str:
             hint="Leave it running in a terminal of its own: duckstring ui",
         )
     folder = catchment_folder(catchment.name)
-    _end_older(folder)
-    started = None if _is_held(folder) else _start(catchment.name, folder, grace)
+    _end_older(folder, catchment)
+    started: subprocess.Popen[bytes] | None = None
     limit = time.monotonic() + _STARTS_WITHIN
     while time.monotonic() < limit:
         is_held = _is_held(folder)
@@ -59,22 +60,30 @@ def address_of(catchment: Catchment, *, grace: float = GRACE) -> str:
             if started:
                 started.returncode = 0  # it outlives this command, on purpose
             return found
+        if not is_held and started is None:
+            started = _start(catchment.name, folder, grace)
         # Where two commands start one, one of the two processes ends at once.
-        if not is_held and (started is None or started.poll() is not None):
+        elif not is_held and started and started.poll() is not None:
             break
         time.sleep(_LOOKS_EVERY / 4)
     if started:
         started.kill()
+    pid = _record(folder).get("pid")
+    hangs = f" If process {pid} hangs, end it." if pid and _is_held(folder) else ""
     raise OperatorError(
         f"The page of Catchment {catchment.name!r} did not start.",
-        hint=f"See {folder / 'page.log'}",
+        hint=f"See {folder / 'page.log'}.{hangs}",
     )
 
 
-def _end_older(folder: Path) -> None:
-    """A page of an earlier release ends: its server does not know what the new page asks for."""
+def _end_older(folder: Path, catchment: Catchment) -> None:
+    """A page of an earlier release ends: its server does not know what the new page asks for. So
+    does one whose Catchment has moved.
+    """
     told = _record(folder)
-    if _is_held(folder) and told.get("page") not in {None, _digest()} and _answers(told["address"]):
+    if told.get("serves", _what(catchment)) == _what(catchment) or not _is_held(folder):
+        return
+    if told["pid"].isdigit() and _answers(told["address"]):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(told["pid"]), signal.SIGTERM)
         limit = time.monotonic() + _STARTS_WITHIN
@@ -82,9 +91,10 @@ def _end_older(folder: Path) -> None:
             time.sleep(_LOOKS_EVERY / 4)
 
 
-def _digest() -> str:
-    """Of the built page: its files are named by their contents."""
-    return hashlib.sha256((serve.built_page() / "index.html").read_bytes()).hexdigest()
+def _what(catchment: Catchment) -> str:
+    """Which page of which Catchment: its files are named by their contents."""
+    page = (serve.built_page() / "index.html").read_bytes()
+    return f"{__version__} {hashlib.sha256(page).hexdigest()} {catchment.endpoint}"
 
 
 def _start(name: str, folder: Path, grace: float) -> subprocess.Popen[bytes]:
@@ -111,7 +121,7 @@ def _record(folder: Path) -> dict[str, str]:
     """Empty: it is still starting."""
     try:
         told = json.loads((folder / "page.json").read_text(encoding="utf-8"))
-        return {name: str(told[name]) for name in ("address", "pid", "page")}
+        return {name: str(told[name]) for name in ("address", "pid", "serves")}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -143,11 +153,12 @@ def _held(folder: Path) -> Iterator[bool]:
 
 def main(name: str, grace: float) -> None:
     """Serve the page until the Catchment has been gone for ``grace`` seconds."""
-    folder, digest = catchment_folder(name), _digest()
+    folder, catchment = catchment_folder(name), catchments.find(name)
+    serves = _what(catchment)
 
     def ready(found: str) -> None:
         unfinished = folder / "page.json.new"
-        record = {"address": found, "pid": os.getpid(), "page": digest}
+        record = {"address": found, "pid": os.getpid(), "serves": serves}
         unfinished.write_text(json.dumps(record), encoding="utf-8")
         unfinished.replace(folder / "page.json")
 
@@ -155,7 +166,7 @@ def main(name: str, grace: float) -> None:
         if not is_mine:
             return
         threading.Thread(target=_end_with, args=(folder, grace), daemon=True).start()
-        client = Client(catchments.find(name))
+        client = Client(catchment)
         with serve.listening(None) as held:
             serve.serve(client, held, read_only=False, on_ready=ready)
 

@@ -31,6 +31,8 @@ class Known:
         if len(self._order) <= MOST:
             return None
         unknown = [name for name in self._order if name not in self._lines]
+        if len(unknown) > _IN_TURN:
+            return None
         first = dict.fromkeys([*unknown, *(name for name in acted_on if name in self._order)])
         near = self._near(
             {*first, *(name for name, (line, _) in self._lines.items() if _moves(line, now))}

@@ -45,6 +45,7 @@ class StatusWatch:
         self._lock = asyncio.Lock()
         self._known = Known()
         self._acted_on: set[str] = set()
+        self._expired = 0
         self._read_at: float | None = None
         self._changed_at = 0.0
         self._answer: StatusAnswer | None = None
@@ -71,6 +72,7 @@ class StatusWatch:
 
     def expire(self, line: str | None = None) -> None:
         """Somebody has acted, on ``line`` if that is known: the next look is at once."""
+        self._expired += 1
         self._read_at = None
         self._changed_at = asyncio.get_running_loop().time()
         if line:
@@ -82,13 +84,16 @@ class StatusWatch:
             if self._read_at is not None and clock() - self._read_at < self._every(clock()):
                 return
             began, now = clock(), to_text(datetime.now(UTC))
-            acted_on = frozenset(self._acted_on)
+            acted_on, expired = frozenset(self._acted_on), self._expired
             lines = self._known.next_look(now, acted_on)
             answer = self._known.take(await asyncio.to_thread(self._read, lines=lines))
-            self._acted_on -= acted_on
             if (version := version_of(answer)) != self._version:
                 self._changed_at = began
-            self._answer, self._version, self._read_at = answer, version, began
+            self._answer, self._version = answer, version
+            # What somebody did meanwhile may not be in it.
+            if expired == self._expired:
+                self._read_at = began
+                self._acted_on -= acted_on if lines is None else set(lines)
 
     def _every(self, now: float) -> float:
         is_busy = now - self._changed_at < _STAYS_BUSY or (

@@ -150,6 +150,8 @@ def test_a_line_has_its_runs_tables_and_rules(page: Served) -> None:
         ("line/sales", "'sales' is not a line; write pond@major, as sales@1."),
         ("line/sales@x", "'sales@x' is not a line; write pond@major, as sales@1."),
         ("run/Sales@1/4", None),
+        ("run/sales@1/99999999999", None),
+        (f"run/sales@1/{'9' * 5000}", None),
         ("runs?limit=many", "limit=many: not a number."),
         ("runs?since=2030", "since: Invalid isoformat string: '2030'."),
         ("status?wait=-1", "wait=-1: not a number."),

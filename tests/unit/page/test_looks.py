@@ -92,6 +92,35 @@ def test_after_some_looks_the_page_knows_what_is_true(changes: Any) -> None:
     assert all(len(look) <= MOST for look in lake.looks if look is not None)
 
 
+def test_a_catchment_that_grows_by_many_is_read_whole_once() -> None:
+    lake, known = Lake(150), Known()
+    lake.look(known)
+    lake.lines = {name: lake.line(name) for name in names(range(400))}
+    lake.look(known)
+    assert len(lake.look(known)) == 400
+    assert lake.looks[-1] is None
+    lake.look(known)
+    assert lake.looks[-1] is not None
+
+
+def test_what_is_done_during_a_look_is_seen_by_the_next_one() -> None:
+    lake = Lake(150)
+
+    async def acts() -> None:
+        watch = StatusWatch(lake, pace=Pace(busy=60, quiet=60))
+        version, _ = await watch.newest("", 0)
+        watch._read_at = None
+        look = asyncio.create_task(watch.newest(version, 0))
+        await asyncio.sleep(0)  # the look is under way
+        watch.expire("p120@1")
+        await look
+        await watch.newest(version, 0)
+
+    asyncio.run(acts())
+    assert "p120@1" in (lake.looks[-1] or ())
+    assert len(lake.looks) == 3
+
+
 def test_what_moves_is_read_at_each_look_with_its_neighbours() -> None:
     lake, known = Lake(350), Known()
     opening = {"start": NOW, "end": NOW}

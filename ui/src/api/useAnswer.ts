@@ -17,11 +17,15 @@ export function useAnswer<Answer>(
 ): Asked<Answer> {
   const [held, setHeld] = useState<{ key: string; answer: Answer | null; fault: Refusal | null }>();
   const [round, setRound] = useState(0);
+  const busy = useRef(false);
+  const wanted = useRef(false);
   const asking = useRef(ask);
   asking.current = ask;
   useEffect(() => {
     if (key === null) return undefined;
     const controller = new AbortController();
+    busy.current = true;
+    wanted.current = false;
     asking
       .current(controller.signal)
       .then((answer) => {
@@ -34,10 +38,22 @@ export function useAnswer<Answer>(
             ? error
             : new Refusal({ type: "BadAnswer", message: String(error), hint: "" });
         setHeld((old) => ({ key, answer: old?.key === key ? old.answer : null, fault }));
+      })
+      .finally(() => {
+        if (controller.signal.aborted) return;
+        busy.current = false;
+        if (wanted.current) setRound((count) => count + 1);
       });
-    return () => controller.abort();
+    return () => {
+      busy.current = false;
+      controller.abort();
+    };
   }, [key, round]);
-  const again = useCallback(() => setRound((count) => count + 1), []);
+  const again = useCallback(() => {
+    // An answer that is on its way is awaited: where news come quickly, none would ever arrive.
+    if (busy.current) wanted.current = true;
+    else setRound((count) => count + 1);
+  }, []);
   const mine = held?.key === key ? held : undefined;
   return {
     answer: mine?.answer ?? null,

@@ -6,6 +6,7 @@ import { useMoment } from "../parts/clock";
 import { FreshnessChart } from "./FreshnessChart";
 
 const SPANS = [
+  { name: "1 h", hours: 1 },
   { name: "6 h", hours: 6 },
   { name: "24 h", hours: 24 },
   { name: "7 d", hours: 168 },

@@ -1,4 +1,4 @@
-import { useState, type KeyboardEvent } from "react";
+import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 import { api, Refusal } from "../api/client";
 import type { Grid } from "../api/shapes";
 import { oneLine } from "../model/text";
@@ -14,6 +14,11 @@ export function Query({ line, table }: { line: string; table: string | null }) {
   const [sql, setSql] = useState(table ? `SELECT * FROM ${quoted(table)} LIMIT 100` : "");
   const [outcome, setOutcome] = useState<Outcome>(null);
   const [saving, setSaving] = useState("");
+  const result = useRef<HTMLDivElement>(null);
+  const shown = outcome !== null && outcome !== "busy";
+  useEffect(() => {
+    if (shown) result.current?.scrollIntoView({ block: "nearest" });
+  }, [shown, outcome]);
   const run = async (): Promise<void> => {
     if (!sql.trim() || outcome === "busy") return;
     setOutcome("busy");
@@ -70,7 +75,7 @@ export function Query({ line, table }: { line: string; table: string | null }) {
           {saving === "parquet" ? "Saving …" : "Parquet"}
         </button>
       </div>
-      <div aria-live="polite">
+      <div aria-live="polite" ref={result}>
         {outcome === "busy" && <Loading what="the result" />}
         {outcome && outcome !== "busy" && "fault" in outcome && <Refused fault={outcome.fault} />}
         {outcome && outcome !== "busy" && "grid" in outcome && (

@@ -57,10 +57,12 @@ function bySense(verb: Verb, line: Line): string {
 export function confirmation(verb: Verb, line: Line): string {
   const runs = line.runs.map((run) => run.run).join(", ");
   switch (verb) {
-    case "kill":
+    case "kill": {
+      const below = line.sinks.length ? ` Until then ${line.sinks.join(", ")} may be blocked.` : "";
       return runs
-        ? `This stops ${runs} now and publishes nothing of it. What a Ripple started elsewhere may go on. ${line.line} stays down until you wake, force or clear it.`
-        : `${line.line} has no run in flight. It stays down until you wake, force or clear it. What was asked for before is dropped.`;
+        ? `This stops ${runs} now and publishes nothing of it. What a Ripple started elsewhere may go on. ${line.line} stays down until you wake, force or clear it.${below}`
+        : `${line.line} has no run in flight. It stays down until you wake, force or clear it.${below} What was asked for before is dropped.`;
+    }
     case "sleep":
       return `${line.line} drops its demand and its ${line.trigger ? (line.trigger.kind === "wave" ? "Wave" : "Tide") : "trigger"}. A run in flight is finished.`;
     case "force":

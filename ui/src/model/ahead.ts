@@ -1,8 +1,8 @@
 // What comes next in the whole Catchment: openings, Tides that are due, retries, pauses.
 
-import type { Graph } from "./lines";
+import type { Graph, Line } from "./lines";
 import { exact, instant } from "./moments";
-import { allOpenings } from "./windows";
+import { allOpenings, nextOpening } from "./windows";
 
 export interface Coming {
   line: string;
@@ -42,4 +42,22 @@ export function ahead(graph: Graph, until: number): Coming[] {
     }
   }
   return found.filter((each) => each.from <= until).sort((one, other) => one.from - other.from);
+}
+
+/** The Inlet that opens only after the line's Tide is due, and when: until then it is missed. */
+export function missedFor(graph: Graph, line: Line): { inlet: string; at: number } | null {
+  const bound = line.trigger?.bound;
+  if (bound === undefined || line.agedFrom === null) return null;
+  const due = line.agedFrom + bound * 1000;
+  const above = new Set([line.line]);
+  let last: { inlet: string; at: number } | null = null;
+  for (const name of above) {
+    const each = graph.byName.get(name);
+    if (!each) continue;
+    for (const source of each.sources) if (!source.optional) above.add(source.line);
+    const next = each.sources.length ? null : nextOpening(each.windows);
+    if (next && !next.open && next.at > due && next.at > (last?.at ?? 0))
+      last = { inlet: name, at: next.at };
+  }
+  return last;
 }

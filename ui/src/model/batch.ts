@@ -18,7 +18,11 @@ export const BATCH_VERBS: BatchVerb[] = [
     does: "Each gets a push of its own: it and everything that it reads, fresh as of now.",
   },
   { verb: "tap", name: "Tap", does: "Each gets a pull of its own: newer than what it holds." },
-  { verb: "wake", name: "Wake", does: "Each failure is cleared, and each Pond runs once." },
+  {
+    verb: "wake",
+    name: "Wake",
+    does: "Each failure or kill is cleared. Each Pond runs once its Sources hold something newer.",
+  },
   { verb: "clear", name: "Clear", does: "Each failure is cleared. What is still wanted runs." },
   {
     verb: "sleep",

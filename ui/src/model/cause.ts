@@ -12,6 +12,8 @@ export interface Cause {
 
 const ROOT: ReadonlySet<string> = new Set(["failed", "killed", "undeployed"]);
 
+export const isDown = (status: string): boolean => ROOT.has(status);
+
 export function rootCause(graph: Graph, name: string): Cause {
   const cause: Cause = { roots: [], lines: new Set([name]), edges: new Set() };
   const open = [name];

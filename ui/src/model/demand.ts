@@ -8,7 +8,8 @@ export type Wanted = "pull" | "push" | null;
 /** What is asked for: a push is more urgent than a pull. */
 export function wanted(demand: Demand): Wanted {
   if (demand.targets.length) return "push";
-  return demand.pull || demand.woken || demand.forced ? "pull" : null;
+  // A wake and a force are of this line alone: nobody above is asked.
+  return demand.pull ? "pull" : null;
 }
 
 export interface Traffic {

@@ -24,10 +24,18 @@ function doing(line: Line, now: number): string[] {
     case "blocked":
       return [sentence(reason || "blocked by a Source that is down")];
     case "waiting":
-      return [sentence(reason || "about to start")];
+      return [sentence(reason || "about to start"), onlyWoken(line)];
     default:
       return [idleWords(line, reason)];
   }
+}
+
+/** A wake asks nobody: a reader who expects a run learns what to do. */
+function onlyWoken(line: Line): string {
+  const { woken, pull, targets, forced } = line.demand;
+  return woken && !pull && !targets.length && !forced && line.sources.length
+    ? "It was woken, and runs once its Sources hold something newer. Nobody has asked them: Pulse it to ask them, or Force it to run now."
+    : "";
 }
 
 function idleWords(line: Line, reason: string): string {
@@ -36,9 +44,14 @@ function idleWords(line: Line, reason: string): string {
   if (line.agedFrom === null) return "It has never run. Nobody has asked for it yet.";
   const asked = demandWords(line.demand);
   if (asked) return `There is ${asked}, but its Sources have nothing newer.`;
-  return line.trigger
-    ? "Nothing is due: it holds what its trigger asks for, or its Sources have nothing newer."
-    : "Nothing is wanted of it. It rests.";
+  switch (line.trigger?.kind) {
+    case "tide":
+      return "It is within its Tide. It rests.";
+    case "wave":
+      return "Its Sources have nothing newer yet.";
+    default:
+      return "Nothing is wanted of it. It rests.";
+  }
 }
 
 function runWords(run: Line["runs"][number], now: number): string {

@@ -27,7 +27,13 @@ export interface Timeline {
 
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400];
 
-export function timeline(run: RunRow, attempts: AttemptRow[], now: number): Timeline {
+/** `ripples`: those of the run, if it is known: a row without a bar has not started. */
+export function timeline(
+  run: RunRow,
+  attempts: AttemptRow[],
+  now: number,
+  ripples: string[] = [],
+): Timeline {
   const start = instant(run.started) ?? now;
   const begun = attempts.filter((attempt) => instant(attempt.started) !== null);
   const ends = begun.map((attempt) => instant(attempt.finished) ?? now);
@@ -51,6 +57,9 @@ export function timeline(run: RunRow, attempts: AttemptRow[], now: number): Time
       width: Math.max((to - from) / whole, 0.004),
       going: attempt.finished === null,
     });
+  }
+  for (const ripple of ripples) {
+    if (!rows.has(ripple)) rows.set(ripple, { ripple, bars: [] });
   }
   return { start, end, rows: [...rows.values()], ticks: ticks(start, whole) };
 }

@@ -9,7 +9,7 @@ export interface Note {
   hint: string;
 }
 
-const STAYS_MS = { done: 8000, warning: 20_000 };
+const STAYS_MS = { done: 5000, warning: 20_000 };
 let notes: Note[] = [];
 let next = 1;
 const listeners = new Set<() => void>();
@@ -22,11 +22,14 @@ function set(changed: Note[]): void {
 export function tell(kind: Note["kind"], text: string, hint = ""): void {
   const note = { id: next, kind, text, hint };
   next += 1;
-  // A refusal is never pushed out by what was done after it.
-  const others = notes.filter((each) => each.kind !== "refused").slice(-3);
-  set([...notes.filter((each) => each.kind === "refused" || others.includes(each)), note]);
+  // Only what was done replaces what was done before it.
+  set([...notes.filter((each) => kind !== "done" || each.kind !== "done"), note]);
   // A refusal stays until the reader has seen it.
   if (kind !== "refused") setTimeout(() => dismiss(note.id), STAYS_MS[kind]);
+}
+
+export function dismissDone(): void {
+  if (notes.some((note) => note.kind === "done")) set(notes.filter((note) => note.kind !== "done"));
 }
 
 export function dismiss(id: number): void {

@@ -186,12 +186,23 @@ function Moves({
     }
     if (!lit) void flow.fitView({ ...FIT, ...ease });
   }, [focus, laidKey.length > 0 && focus ? laidKey : ""]); // eslint-disable-line react-hooks/exhaustive-deps
-  const ponds = Object.keys(positions).sort().join();
-  const before = useRef(ponds);
+  const opened = selected !== null;
+  const wasOpened = useRef(opened);
   useEffect(() => {
-    if (before.current === ponds) return undefined;
-    before.current = ponds;
-    if (moved.current || lit || selected) return undefined;
+    if (wasOpened.current === opened) return undefined;
+    wasOpened.current = opened;
+    if (moved.current || lit) return undefined;
+    // The panel has made the canvas narrower or wider.
+    const timer = setTimeout(() => void flow.fitView({ ...FIT, ...ease }), 60);
+    return () => clearTimeout(timer);
+  }, [opened]); // eslint-disable-line react-hooks/exhaustive-deps
+  const ponds = Object.keys(positions).sort().join();
+  const before = useRef({ ponds, focus });
+  useEffect(() => {
+    if (before.current.ponds === ponds) return undefined;
+    const asked = before.current.focus !== focus;
+    before.current = { ponds, focus };
+    if (lit || (!asked && (moved.current || selected))) return undefined;
     // The library knows the new nodes after it has drawn them.
     const timer = setTimeout(() => void flow.fitView({ ...FIT, ...ease }), 60);
     return () => clearTimeout(timer);

@@ -1,7 +1,8 @@
 import { useEffect } from "react";
 import type { LineStatusWord } from "../answers";
 import { useGraph, useStatusFault } from "../api/status";
-import { STATES } from "../model/lines";
+import { isDown } from "../model/cause";
+import { STATES, type Graph } from "../model/lines";
 import { Empty, Loading, Refused } from "../parts/Empty";
 import { Panel } from "../pond/Panel";
 import { useRoute } from "../router";
@@ -17,6 +18,7 @@ export function Pipeline({ selected }: { selected: string | null }) {
   const graph = useGraph();
   const fault = useStatusFault();
   useStateFromAddress();
+  useLitWhileDown(graph);
   useSelectionUpkeep(graph);
   const narrow = useNarrow();
   const { as } = useView();
@@ -51,6 +53,18 @@ export function Pipeline({ selected }: { selected: string | null }) {
       {selected && <Panel key={selected} name={selected} />}
     </div>
   );
+}
+
+/** The path to a root cause goes out once nothing of it is down any more. */
+function useLitWhileDown(graph: Graph | null): void {
+  const { lit } = useView();
+  const over =
+    lit !== null &&
+    graph !== null &&
+    !lit.roots.some((root) => isDown(graph.byName.get(root)?.status ?? "undeployed"));
+  useEffect(() => {
+    if (over) setView({ lit: null });
+  }, [over]);
 }
 
 /** `/?state=failed` shows the lines of that state. */

@@ -22,7 +22,11 @@ const DEMAND: Button[] = [
 ];
 
 const CONTROL: Button[] = [
-  { verb: "wake", name: "Wake", title: "Clears a failure and runs once" },
+  {
+    verb: "wake",
+    name: "Wake",
+    title: "Clears a failure or a kill. Runs once its Sources hold something newer",
+  },
   { verb: "force", name: "Force", title: "Runs again at the freshness that it has" },
   { verb: "clear", name: "Clear", title: "Clears a failure; runs only what is still wanted" },
   { verb: "sleep", name: "Sleep", title: "Drops demand and trigger; a run in flight is finished" },
@@ -61,8 +65,10 @@ export function Actions({ line }: { line: Line }) {
     setBusy(true);
     await carryOutVerb(verb, line, bound);
     setBusy(false);
+    requestAnimationFrame(keepFocus);
   };
   const press = (verb: Verb): void => {
+    if (busy) return;
     if (verb === "tide" || confirmation(verb, line)) setAsking(verb);
     else void carryOut(verb);
   };
@@ -78,7 +84,9 @@ export function Actions({ line }: { line: Line }) {
             type="button"
             className={verb === "kill" ? "danger" : ""}
             title={why || title}
-            disabled={busy || why !== ""}
+            // A button that is disabled loses focus.
+            disabled={why !== ""}
+            aria-disabled={busy || undefined}
             aria-describedby={why ? reasons : undefined}
             onClick={() => press(verb)}
           >
@@ -121,6 +129,12 @@ export function Actions({ line }: { line: Line }) {
       )}
     </section>
   );
+}
+
+/** The button that was pressed may make no sense any more: focus stays in the panel. */
+function keepFocus(): void {
+  if (document.activeElement === document.body)
+    document.querySelector<HTMLElement>(".panel h1")?.focus({ preventScroll: true });
 }
 
 /** True if it was carried out. What became of it is told. */

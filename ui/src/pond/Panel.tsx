@@ -4,9 +4,10 @@ import { rememberTables } from "../api/catchment";
 import { useGraph, useLine } from "../api/status";
 import { useAnswer } from "../api/useAnswer";
 import type { LineDetail } from "../api/shapes";
+import { missedFor } from "../model/ahead";
 import { demandWords } from "../model/demand";
 import type { Line } from "../model/lines";
-import { exact, instant } from "../model/moments";
+import { countdown, exact, instant } from "../model/moments";
 import { count } from "../model/numbers";
 import { sentences } from "../model/sentences";
 import { oneLine } from "../model/text";
@@ -29,6 +30,7 @@ export function Panel({ name }: { name: string }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   useEscape(() => go("/"));
+  useFocusBack(name);
   return (
     <aside className="panel" aria-label={`Pond ${name}`}>
       <div className="panel-head">
@@ -64,6 +66,20 @@ export function Panel({ name }: { name: string }) {
 }
 
 /** Wherever focus is: a button that was pressed and is now disabled has lost it. */
+/** Once the panel is closed, focus goes to its Pond. */
+function useFocusBack(name: string): void {
+  useEffect(
+    () => () => {
+      requestAnimationFrame(() => {
+        if (document.activeElement !== document.body || document.querySelector(".panel")) return;
+        const pond = document.querySelector<HTMLElement>(`#main a[href="${pondPath(name)}"]`);
+        pond?.focus({ preventScroll: true });
+      });
+    },
+    [name],
+  );
+}
+
 function useEscape(act: () => void): void {
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
@@ -129,6 +145,8 @@ function Body({ line }: { line: Line }) {
 
 function Reason({ line }: { line: Line }) {
   const now = useNow();
+  const graph = useGraph();
+  const missed = graph && missedFor(graph, line);
   const failed = line.failure;
   return (
     <section className={`reason reason-${line.status}`} aria-label="Why">
@@ -137,6 +155,12 @@ function Reason({ line }: { line: Line }) {
           <Linked text={text} />
         </p>
       ))}
+      {missed && (
+        <p>
+          {oneLine(missed.inlet, 60)} opens only {countdown(missed.at, now)}: the Tide is missed
+          until then.
+        </p>
+      )}
       {failed && (failed.message.includes("\n") || failed.message.length > 250) && (
         <Verbatim text={failed.message} label="The error" />
       )}

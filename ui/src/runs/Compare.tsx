@@ -13,14 +13,9 @@ import { runPath } from "../router";
 export function Compare({ run, attempts }: { run: RunRow; attempts: AttemptRow[] }) {
   const line = `${run.pond}@${run.major}`;
   const asked = useAnswer(`before ${run.run}`, async (signal) => {
-    const { runs } = await api.runs({ pond: line, limit: 100 }, signal);
-    const before = runs.find(
-      (row) =>
-        row.pond === run.pond &&
-        row.major === run.major &&
-        row.number < run.number &&
-        row.status === "success",
-    );
+    const published = { pond: line, status: "success", before: run.run, limit: 1 };
+    const { runs } = await api.runs(published, signal);
+    const before = runs[0];
     return before ? api.run(line, before.number, signal) : null;
   });
   if (asked.loading) return <Loading what="the run before" />;
@@ -30,7 +25,8 @@ export function Compare({ run, attempts }: { run: RunRow; attempts: AttemptRow[]
   return (
     <>
       <p>
-        Beside <Link to={runPath(asked.answer.run.run)}>{oneLine(asked.answer.run.run, 60)}</Link>
+        Beside the last run before it that published something,{" "}
+        <Link to={runPath(asked.answer.run.run)}>{oneLine(asked.answer.run.run, 60)}</Link>
         {asked.answer.run.version === run.version
           ? ", the same version."
           : `, of version ${oneLine(asked.answer.run.version, 24)} (this one: ${oneLine(run.version, 24)}).`}
@@ -80,12 +76,9 @@ function Change({
     <td className="number">
       {say(now)}{" "}
       {share !== null && share !== 0 && (
-        <span
-          className={Math.abs(share) >= 50 ? "change change-large" : "change"}
-          title={`before: ${say(before ?? 0)}`}
-        >
+        <span className={Math.abs(share) >= 50 ? "change change-large" : "change"}>
           {share > 0 ? "+" : "−"}
-          {count(Math.abs(share))} %
+          {count(Math.abs(share))} % of {say(before ?? 0)}
         </span>
       )}
     </td>

@@ -44,16 +44,8 @@ export default function Run({ line, number }: { line: string; number: number }) 
         </h1>
         {asked.answer && <StateChip word={asked.answer.run.status} />}
         <span className="grow" />
-        {number > 1 && (
-          <Link className="button" to={runPath(`${line}/${number - 1}`)}>
-            ← Run before
-          </Link>
-        )}
-        {number < newest && (
-          <Link className="button" to={runPath(`${line}/${number + 1}`)}>
-            Next run →
-          </Link>
-        )}
+        <Beside to={number > 1 ? runPath(`${line}/${number - 1}`) : null}>← Run before</Beside>
+        <Beside to={number < newest ? runPath(`${line}/${number + 1}`) : null}>Next run →</Beside>
       </div>
       {asked.fault && <Refused fault={asked.fault} again={again} />}
       {asked.loading && <Loading what="the run" />}
@@ -62,10 +54,24 @@ export default function Run({ line, number }: { line: string; number: number }) 
   );
 }
 
+/** A button that stays where it is, even if there is no such run. */
+const Beside = ({ to, children }: { to: string | null; children: string }) =>
+  to ? (
+    <Link className="button" to={to}>
+      {children}
+    </Link>
+  ) : (
+    <button type="button" disabled>
+      {children}
+    </button>
+  );
+
 function Body({ answer, line, number }: { answer: RunAnswer; line: string; number: number }) {
   const now = useNow();
   const [chosen, setChosen] = useState<{ ripple: string; attempt: number } | null>(null);
   const { run, attempts } = answer;
+  const flight = useLine(line)?.runs.find((each) => each.run === run.run);
+  const ripples = flight?.ripples.map((ripple) => ripple.name) ?? [];
   const failed = attempts.filter(
     (attempt) => attempt.traceback || attempt.error || attempt.message,
   );
@@ -107,11 +113,11 @@ function Body({ answer, line, number }: { answer: RunAnswer; line: string; numbe
           Its Sources had not changed, so no Ripple was called. It took over their freshness.
         </p>
       )}
-      {attempts.length > 0 && (
+      {attempts.length + ripples.length > 0 && (
         <section className="part" aria-label="Timeline">
           <h2>Ripples and attempts</h2>
           <Gantt
-            timeline={timeline(run, attempts, now)}
+            timeline={timeline(run, attempts, now, ripples)}
             chosen={chosen && `${chosen.ripple} ${chosen.attempt}`}
             onChoose={(ripple, attempt) =>
               setChosen((old) =>

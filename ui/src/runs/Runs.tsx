@@ -1,5 +1,6 @@
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import type { RunRow } from "../answers";
+import type { RunsAsked } from "../api/client";
 import { useGraph } from "../api/status";
 import { momentOf, SPANS } from "../model/feed";
 import { instant, localMinute, took } from "../model/moments";
@@ -30,12 +31,18 @@ export default function Runs() {
     (name) => query.get(name) ?? "",
   ) as [string, string, string, string];
   const graph = useGraph();
-  const feed = useRuns([pond, status, since, until].join(" "), () => ({
+  const inFlight = useMemo(
+    () => new Set(graph?.lines.flatMap((line) => line.runs.map((run) => run.run)) ?? []),
+    [graph],
+  );
+  const asked = (): RunsAsked => ({
     pond,
     status,
     since: momentOf(since, Date.now()),
     until: momentOf(until, Date.now()),
-  }));
+  });
+  const feed = useRuns([pond, status, since, until].join(" "), asked, inFlight);
+  const odd = [since, until].filter((text) => text && momentOf(text, Date.now()) === undefined);
   // Asked again when a run has begun or ended anywhere.
   const latest =
     graph?.lines
@@ -84,6 +91,9 @@ export default function Runs() {
           ))}
         </div>
       </div>
+      {odd.length > 0 && (
+        <p className="hint">Not understood, so left out: {oneLine(odd.join(", "), 80)}</p>
+      )}
       {feed.fault && <Refused fault={feed.fault} again={feed.again} />}
       {!rows && !feed.fault && <Loading what="runs" />}
       {rows && !rows.length && (
@@ -241,6 +251,8 @@ function FeedRow({ row }: { row: RunRow }) {
           </span>
         ) : row.overtaken_by ? (
           `overtaken by ${oneLine(row.overtaken_by, 48)}`
+        ) : row.status === "killed" ? (
+          "an operator killed it"
         ) : row.status === "pass" ? (
           "its Sources had not changed"
         ) : row.status === "running" ? (

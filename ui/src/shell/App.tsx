@@ -1,16 +1,18 @@
 import { lazy, Suspense, useEffect, useState } from "react";
 import { CatchmentContext } from "../api/catchment";
 import { api, onExpired } from "../api/client";
-import { followStatus, stopFollowing } from "../api/status";
+import { followStatus, stopFollowing, useConnection } from "../api/status";
 import { useAnswer } from "../api/useAnswer";
 import { Empty, Loading } from "../parts/Empty";
 import { Link } from "../parts/Link";
+import { dismissDone } from "../parts/live";
 import { Notes } from "../parts/Notes";
 import { Pipeline } from "../pipeline/Pipeline";
 import { useRoute, type Route } from "../router";
 import { Expired } from "./Expired";
 import { Guarded } from "./Guarded";
 import { Header } from "./Header";
+import { Lost } from "./Lost";
 
 const Runs = lazy(() => import("../runs/Runs"));
 const Run = lazy(() => import("../runs/Run"));
@@ -29,6 +31,8 @@ export function App() {
   const { answer: catchment } = useAnswer("catchment", (signal) => api.catchment(signal));
   const { route } = useRoute();
   useTitle(route, catchment?.name ?? "");
+  useQuietOnTheWay(route);
+  const connection = useConnection();
   if (expired) return <Expired />;
   return (
     <CatchmentContext value={catchment}>
@@ -36,7 +40,12 @@ export function App() {
         Skip to the content
       </a>
       <Header view={route.view} />
-      <main id="main" tabIndex={-1} className={`view view-${route.view}`}>
+      <Lost />
+      <main
+        id="main"
+        tabIndex={-1}
+        className={`view view-${route.view} ${connection === "lost" ? "old" : ""}`}
+      >
         <Guarded key={route.view}>
           <Suspense fallback={<Loading what="the view" />}>
             <View route={route} />
@@ -46,6 +55,11 @@ export function App() {
       <Notes />
     </CatchmentContext>
   );
+}
+
+/** What was told of an action done elsewhere is not in the way of the next view. */
+function useQuietOnTheWay(route: Route): void {
+  useEffect(() => dismissDone(), [route.view]);
 }
 
 function View({ route }: { route: Route }) {

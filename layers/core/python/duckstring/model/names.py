@@ -38,7 +38,7 @@ _DIGEST = 20
 MOST_MAJOR = 999_999
 _LINE = re.compile(r"^([a-z][a-z0-9_]{0,47})@(0|[1-9][0-9]{0,5})\Z")
 _TABLE_KEY = re.compile(r"/(\d{10})-([a-z][a-z0-9_]*)-[^/]*\Z")
-_RUN = re.compile(r"^([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([1-9][0-9]*)\Z")
+_RUN = re.compile(r"^([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([1-9][0-9]{0,9})\Z")
 
 
 def line(pond: str, major: int) -> Line:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -46,6 +47,8 @@ SHORT = 20_000
 _MONTHS = 14
 _RECENT = 200
 _AT_ONCE = 8
+_SKEW = timedelta(hours=1)
+"""A line's runs begin in the order of their numbers, by clocks that may have been set back."""
 _LAST = "~"
 """Sorts after all that begins with a letter, a digit or one of ``- : # .``"""
 _PAYLOAD = 4_000_000
@@ -179,7 +182,7 @@ class DynamoHistoryReader:
 
     def _newest(self, line: Line) -> RunRow | None:
         query = self._of_line(line_partition(line), "RUN#") | {"Limit": 1}
-        return next(self._rows(query, EVERY_RUN), None)
+        return next(self._rows(query, each_counts=True), None)
 
     def run(self, line: Line, number: int) -> RunRow | None:
         """One run."""
@@ -226,21 +229,23 @@ class DynamoHistoryReader:
         }
 
     def _runs_of(self, line: Line, only: RunFilter) -> Iterator[RunRow]:
-        """A line's runs, by their numbers. What began before ``since`` is not read."""
+        """A line's runs, by their numbers. What began long before ``since`` is not read."""
         last = run_sort_key(only.before["number"] - 1) if only.before else f"RUN#{_LAST}"
         query = self._between(line_partition(line), run_sort_key(0), last)
-        since = to_text(only.since) if only.since else ""
-        recent = takewhile(lambda row: row["started"] >= since, self._rows(query, only))
-        return filter(_asked(only), recent)
+        since = to_text(only.since - _SKEW) if only.since else ""
+        found = self._rows(query, each_counts=only.status is None and only.until is None)
+        return filter(_asked(only), takewhile(lambda row: row["started"] >= since, found))
 
     def _of_all(self, now: Instant, only: RunFilter) -> Iterator[RunRow]:
         """Everybody's runs, by when they began: the index has a partition for each month."""
-        first = to_text(only.since) if only.since else ""
+        since = to_text(only.since) if only.since else ""
         last = to_text(only.until) if only.until else _LAST
         if only.before:
             last = min(last, _index_key(only.before))
         for month in months_back(now):
-            if first[:7] <= month <= last:
+            first = since or month
+            # DynamoDB refuses a range that ends before it begins.
+            if since[:7] <= month and first <= last and month <= last:
                 query = {
                     "TableName": self._table,
                     "IndexName": "gsi1",
@@ -248,15 +253,17 @@ class DynamoHistoryReader:
                     "KeyConditionExpression": "gsi1pk = :pk AND gsi1sk BETWEEN :first AND :last",
                     "ExpressionAttributeValues": {
                         ":pk": {"S": f"RUNS#{month}"},
-                        ":first": {"S": first or month},
+                        ":first": {"S": first},
                         ":last": {"S": last},
                     },
                 }
-                yield from filter(_asked(only), self._rows(query, only))
+                yield from filter(_asked(only), self._rows(query, each_counts=only.status is None))
 
-    def _rows(self, query: dict[str, Any], only: RunFilter) -> Iterator[RunRow]:
-        """In pages of a few hundred where each row counts, otherwise in the largest there are."""
-        if only.status is None and only.until is None:
+    def _rows(self, query: dict[str, Any], *, each_counts: bool) -> Iterator[RunRow]:
+        """In pages of a few hundred where each row is wanted, otherwise in the largest there
+        are.
+        """
+        if each_counts:
             query = {"Limit": _RECENT} | query
         for page in self._clients.dynamodb.get_paginator("query").paginate(**query):
             yield from map(_row, page["Items"])
@@ -290,10 +297,13 @@ def _error(failure: Failure) -> str:
 
 def _asked(only: RunFilter) -> Callable[[RunRow], bool]:
     """Whether a row is one that is wanted. ``until`` and ``before`` are not."""
+    since = to_text(only.since) if only.since else ""
     until = to_text(only.until) if only.until else _LAST
     before = only.before["run"] if only.before else None
     return lambda row: (
-        only.status in {None, row["status"]} and row["started"] < until and row["run"] != before
+        only.status in {None, row["status"]}
+        and since <= row["started"] < until
+        and row["run"] != before
     )
 
 
