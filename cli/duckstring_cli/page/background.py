@@ -1,7 +1,7 @@
 """The page of a local Catchment as a process of its own, which ends with the Catchment.
 
-It holds ``page.lock`` in the Catchment's folder, and says in ``page.json`` where the page is. Only
-the user can read the folder: the address has the token.
+It holds ``page.lock`` in the Catchment's folder, with its number, and says in ``page.json`` where
+the page is. Only the user can read the folder: the address has the token.
 """
 
 from __future__ import annotations
@@ -53,27 +53,37 @@ def address_of(catchment: Catchment, *, grace: float = GRACE) -> str:
     folder = catchment_folder(catchment.name)
     _end_older(folder, catchment)
     started: subprocess.Popen[bytes] | None = None
-    limit = time.monotonic() + _STARTS_WITHIN
-    while time.monotonic() < limit:
-        is_held = _is_held(folder)
-        if is_held and (found := _record(folder).get("address")) and _answers(found):
-            if started:
-                started.returncode = 0  # it outlives this command, on purpose
+    began = time.monotonic()
+    while time.monotonic() - began < _STARTS_WITHIN:
+        if found := _answering(folder):
+            _let_go(started)
             return found
-        if not is_held and started is None:
-            started = _start(catchment.name, folder, grace)
-        # Where two commands start one, one of the two processes ends at once.
-        elif not is_held and started and started.poll() is not None:
-            break
+        if not _is_held(folder):
+            # Where two commands start one, one of the two processes ends at once.
+            if started and started.poll() is not None:
+                break
+            started = started or _start(catchment.name, folder, grace)
+        elif started is None and time.monotonic() - began > 2 * _ANSWERS_WITHIN:
+            _kill_holder(folder)
         time.sleep(_LOOKS_EVERY / 4)
     if started:
         started.kill()
-    pid = _record(folder).get("pid")
-    hangs = f" If process {pid} hangs, end it." if pid and _is_held(folder) else ""
     raise OperatorError(
         f"The page of Catchment {catchment.name!r} did not start.",
-        hint=f"See {folder / 'page.log'}.{hangs}",
+        hint=f"See {folder / 'page.log'}",
     )
+
+
+def _let_go(started: subprocess.Popen[bytes] | None) -> None:
+    """It outlives this command, on purpose."""
+    if started:
+        started.returncode = 0
+
+
+def _answering(folder: Path) -> str:
+    """Where a page is that answers. Empty: there is none, or it is still starting."""
+    found = _record(folder).get("address", "")
+    return found if found and _is_held(folder) and _answers(found) else ""
 
 
 def _end_older(folder: Path, catchment: Catchment) -> None:
@@ -89,6 +99,14 @@ def _end_older(folder: Path, catchment: Catchment) -> None:
         limit = time.monotonic() + _STARTS_WITHIN
         while _is_held(folder) and time.monotonic() < limit:
             time.sleep(_LOOKS_EVERY / 4)
+
+
+def _kill_holder(folder: Path) -> None:
+    """A page that hangs, or has lost its ``page.json``, makes way too: the lock names it."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((folder / "page.lock").read_text(encoding="utf-8"))
+        if _is_held(folder):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _what(catchment: Catchment) -> str:
@@ -148,6 +166,9 @@ def _held(folder: Path) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield True
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -94,6 +96,19 @@ def test_the_page_of_a_catchment_that_has_moved_is_not_handed_out(folder: Path) 
     moved = replace(DEV, port=2)
     catchments.save(moved)
     assert background.address_of(moved, grace=0.5) != first
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_page_that_hangs_or_has_lost_its_record_makes_way(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setattr(background, "_ANSWERS_WITHIN", 0.5)
+    first = background.address_of(DEV, grace=0.5)
+    (folder / "page.json").write_text("[]")
+    second = background.address_of(DEV, grace=0.5)
+    assert second != first
+    os.kill(int((folder / "page.lock").read_text()), signal.SIGSTOP)
+    assert background.address_of(DEV, grace=0.5) != second
 
 
 def test_a_page_that_does_not_start_is_told_with_its_log(
