@@ -18,6 +18,7 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.e2e import chromium
 from tests.e2e.drive import PATIENCE
@@ -72,9 +73,12 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=MILLISECONDS)
     foreign = f"--host-resolver-rules=MAP {FOREIGN} {HERE}"
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=path, args=[*chromium.flags(), foreign], timeout=MILLISECONDS
-        )
+        try:
+            opened = playwright.chromium.launch(
+                executable_path=path, args=[*chromium.flags(), foreign], timeout=MILLISECONDS
+            )
+        except PlaywrightError as error:
+            pytest.skip(f"{path} does not start: {error.message.splitlines()[0]}")
         yield opened
         opened.close()
 

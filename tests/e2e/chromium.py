@@ -23,6 +23,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+_PATIENCE = 240
 _INSTALL = (("update", "-qq"), ("install", "-qq", "--no-install-recommends", "chromium"))
 
 
@@ -54,14 +55,19 @@ def install() -> None:
     print("Installing Chromium", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in _INSTALL:
-        done = subprocess.run(
-            ["apt-get", "-y", *words],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                ["apt-get", "-y", *words],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                timeout=_PATIENCE,
+            )
+        except subprocess.TimeoutExpired:
+            print(f"apt-get {words[0]}: not done within {_PATIENCE} s", file=sys.stderr)
+            return
         if done.returncode:
             print(f"apt-get {words[0]}: {done.stderr.strip()[-500:]}", file=sys.stderr)
             return
