@@ -236,6 +236,8 @@ def test_a_tide_is_set_seen_and_removed(driver, tab, address):
     tab.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(opened).to_contain_text("none of its own")
     assert driver.line(line.outlet)["trigger"] is None
+    tab.get_by_role("button", name=re.compile("^Set its Tide of .* again$")).click()
+    expect(opened).to_contain_text("Tide: at most")
 
 
 def test_ponds_are_selected_and_pulsed_together(driver, tab, address):

@@ -18,6 +18,18 @@ export function Notes() {
               </p>
             )}
           </div>
+          {note.next && (
+            <button
+              type="button"
+              className="small"
+              onClick={() => {
+                dismiss(note.id);
+                note.next?.act();
+              }}
+            >
+              {note.next.name}
+            </button>
+          )}
           <button
             type="button"
             className="plain"

@@ -7,6 +7,8 @@ export interface Note {
   kind: "done" | "warning" | "refused";
   text: string;
   hint: string;
+  /** What takes it back, or follows from it. */
+  next?: { name: string; act: () => void };
 }
 
 const STAYS_MS = { done: 5000, warning: 20_000 };
@@ -19,13 +21,14 @@ function set(changed: Note[]): void {
   for (const listener of listeners) listener();
 }
 
-export function tell(kind: Note["kind"], text: string, hint = ""): void {
-  const note = { id: next, kind, text, hint };
+export function tell(kind: Note["kind"], text: string, hint = "", then?: Note["next"]): void {
+  const note: Note = { id: next, kind, text, hint, ...(then ? { next: then } : {}) };
   next += 1;
   // Only what was done replaces what was done before it.
   set([...notes.filter((each) => kind !== "done" || each.kind !== "done"), note]);
   // A refusal stays until the reader has seen it.
-  if (kind !== "refused") setTimeout(() => dismiss(note.id), STAYS_MS[kind]);
+  const stays = then ? STAYS_MS.warning : kind !== "refused" && STAYS_MS[kind];
+  if (stays) setTimeout(() => dismiss(note.id), stays);
 }
 
 export function dismissDone(): void {

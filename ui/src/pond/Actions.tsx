@@ -5,6 +5,7 @@ import { confirmation, refusal, type May, type Verb } from "../model/actions";
 import type { Line } from "../model/lines";
 import { duration, exact } from "../model/moments";
 import { Dialog } from "../parts/Dialog";
+import type { Note } from "../parts/live";
 import { act, attempt, type Became, type Outcome } from "./act";
 
 interface Button {
@@ -140,7 +141,18 @@ function keepFocus(): void {
 /** True if it was carried out. What became of it is told. */
 async function carryOutVerb(verb: Verb, line: Line, bound?: number): Promise<boolean> {
   const done = verb === "tide" ? `has a Tide of ${exact(bound ?? 0)}.` : DONE[verb];
-  return act(`${line.line} ${done ?? ""}`, () => request(verb, line, bound));
+  return act(`${line.line} ${done ?? ""}`, () => request(verb, line, bound), takenBack(verb, line));
+}
+
+/** A Wave or Tide that an action has removed can be set again. */
+function takenBack(verb: Verb, line: Line): Note["next"] {
+  const trigger = line.trigger;
+  if (!trigger || (verb !== "sleep" && verb !== "remove")) return undefined;
+  const name = trigger.kind === "tide" ? `Tide of ${exact(trigger.bound ?? 0)}` : "Wave";
+  return {
+    name: `Set its ${name} again`,
+    act: () => void carryOutVerb(trigger.kind, line, trigger.bound),
+  };
 }
 
 /** What became of a verb for one of several Ponds. It is told by who asked. */

@@ -1,7 +1,7 @@
 // Carries out an action and tells its outcome. A refusal is told word for word.
 
 import { Refusal } from "../api/client";
-import { tell } from "../parts/live";
+import { tell, type Note } from "../parts/live";
 
 export interface Outcome {
   applied?: boolean;
@@ -23,17 +23,21 @@ export async function attempt(done: string, ask: () => Promise<Outcome>): Promis
   }
 }
 
-/** True if the action was carried out. */
-export async function act(done: string, ask: () => Promise<Outcome>): Promise<boolean> {
+/** True if the action was carried out. `then`: what takes it back. */
+export async function act(
+  done: string,
+  ask: () => Promise<Outcome>,
+  then?: Note["next"],
+): Promise<boolean> {
   const became = await attempt(done, ask);
-  tellOf(became);
+  tellOf(became, then);
   return became.done;
 }
 
 /** Tells what became of an action. */
-export function tellOf(became: Became): void {
+export function tellOf(became: Became, then?: Note["next"]): void {
   if (became.done) {
-    tell("done", became.words);
+    tell("done", became.words, "", then);
     for (const warning of became.warnings) tell("warning", warning);
   } else {
     tell("refused", became.words, became.hint);
