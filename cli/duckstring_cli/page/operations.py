@@ -153,7 +153,7 @@ def _brief(value: object) -> str:
 
 
 def doctor(client: Client) -> DoctorTold:
-    """What is wrong with the Catchment: the answer of ``duckstring doctor --json``."""
+    """What is wrong with the Catchment: what the doctor of the command says as JSON."""
     return checkup.told(client, tuple(checkup.examine(client)))
 
 
