@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
 
@@ -252,18 +253,23 @@ def test_long_windows_and_changed_sources_keep_nobody_busy_for_nothing(
         assert ran[line] <= (2 * taken + filling if line != to or kind == "tap" else 10_000)
     world.trigger(to, "remove")
     world.run_until(world.now + seconds(86_400 * 2), most=1_000_000)
-    assert not any(s.pull for s in world.states.values() if s.release and _is_supplied(s))
+    held = world.states
+    assert not any(s.pull for s in held.values() if s.release and _is_supplied(s, held))
     once(world)
 
 
-def _is_supplied(state: PondState) -> bool:
-    """Each Source that it requires (or that it has, where it requires none) has run, and has no
-    Window to wait for.
+def _is_supplied(state: PondState, states: Mapping[Line, PondState]) -> bool:
+    """Each Source that it requires (or that it has, where it requires none) is there, has run, and
+    is supplied itself; and there is no Window to wait for.
     """
     decide = [view for view in state.sources.values() if not view.optional] or list(
         state.sources.values()
     )
-    return (
-        all(view.report.end_f > NEVER and not view.report.delay for view in decide)
-        and not state.windows
+    return not state.windows and all(
+        view.report.end_f > NEVER
+        and not view.report.delay
+        and view.line in states
+        and states[view.line].release is not None
+        and _is_supplied(states[view.line], states)
+        for view in decide
     )
