@@ -108,7 +108,7 @@ def looked_at(context, address, look):
         tab.get_by_role("button", name=button, exact=True).click()
         expect(tab.get_by_role("dialog")).to_be_visible()
         found[button] = look(tab)
-        tab.get_by_role("button", name="Cancel").click()
+        tab.get_by_role("button", name="Cancel", exact=True).click()
     tab.close()
     return {view: faults for view, faults in found.items() if faults}
 
