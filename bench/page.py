@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from bench.table import Figure, machine, show
 from tests.e2e import chromium
@@ -22,7 +22,7 @@ from tests.e2e.previewing import UI, previewed
 _PONDS = (20, 500)
 _LOADS = 5
 _STEPS = 120
-_SIZE = {"width": 1280, "height": 800}
+_SIZE: ViewportSize = {"width": 1280, "height": 800}
 _WATCH = """
 new MutationObserver((_, observer) => {
     if (!document.querySelector(".react-flow__node")) return;
@@ -50,7 +50,7 @@ _FCP = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 
 def opened(browser: Browser, address: str) -> Iterator[Page]:
     """A tab without a past, once the first Pond is drawn."""
     # Playwright waits by evaluating texts, which the page's policy forbids.
-    context = browser.new_context(viewport=_SIZE, bypass_csp=True)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=_SIZE, bypass_csp=True)
     page = context.new_page()
     page.add_init_script(_WATCH)
     page.goto(address)

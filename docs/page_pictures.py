@@ -8,9 +8,10 @@ then its Pond weather is broken, and in the end mended again. Chromium has to be
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from duckstring_cli import demos
+from duckstring_cli import main as main_command
 
 if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
@@ -31,7 +33,6 @@ _WIDTHS: dict[str, ViewportSize] = {
     "1920": {"width": 1920, "height": 1080},
     "phone": {"width": 390, "height": 844},
 }
-_COMMAND = [sys.executable, "-m", "duckstring_cli.main"]
 _BROKEN = """raise ValueError("column 'visib' has 12 values that are no numbers")"""
 _SQL = """SELECT month, sum(flights) AS flights, max(average_arrival_delay) AS worst
 FROM carriers_by_month GROUP BY month ORDER BY worst DESC"""
@@ -41,8 +42,10 @@ Act = Callable[[Page], None]
 
 def command(*words: str) -> str:
     """What the command prints."""
-    done = subprocess.run([*_COMMAND, *words], capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
-    return done.stdout
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        main_command.run(words)
+    return out.getvalue()
 
 
 class Camera:

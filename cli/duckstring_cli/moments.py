@@ -12,6 +12,8 @@ from duckstring_cli import durations
 from duckstring_cli.errors import BadInputError
 
 _TIME = re.compile(r"^(\d{1,2}):(\d{2})(?::(\d{2}))?$", re.ASCII)
+_A_TIME = "a time like 02:00, "
+_A_DATE = "a date like 2030-01-31 or an instant like 2030-01-31T02:00; all in UTC."
 _DURATION = re.compile(r"(\d+[dhms])+", re.ASCII)
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}")
 
@@ -33,12 +35,9 @@ def parse(text: str, *, today: Instant | None = None) -> Instant:
             return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         pass
-    times = "a time like 02:00, " if today is not None else ""
     raise BadInputError(
         f"{text!r} is not a point in time.",
-        hint=(
-            f"Write {times}a date like 2030-01-31 or an instant like 2030-01-31T02:00; all in UTC."
-        ),
+        hint=f"Write {_A_TIME if today is not None else ''}{_A_DATE}",
     )
 
 
@@ -57,5 +56,5 @@ def ago(text: str, *, now: Instant) -> Instant:
     except BadInputError as error:
         raise BadInputError(
             error.message,
-            hint=f"Write how long ago (30m, 2d), {error.hint[6:]}",
+            hint=f"Write how long ago (30m, 2d), {_A_TIME}{_A_DATE}",
         ) from error

@@ -15,8 +15,10 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from duckstring.errors import OperatorError
 from duckstring_cli.errors import WrongEmulatorError
@@ -137,6 +139,24 @@ def free_port() -> int:
     return next(port for port in iter(lambda: chosen.randrange(*_PORTS), 0) if is_free(port))
 
 
+def detached(
+    command: Sequence[str], *, folder: Path, output: IO[bytes], environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, which outlives this command. What it writes is for
+    its owner only.
+    """
+    return subprocess.Popen(  # noqa: S603 - our own command line
+        command,
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        umask=0o077,
+    )
+
+
 def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
     """Start the server in a session of its own and wait until it answers.
 
@@ -155,7 +175,7 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
         before = output.tell()
         # Functions inherit this environment: nothing of the user's shell goes in.
-        process = subprocess.Popen(  # noqa: S603 - our own command line
+        process = detached(
             [
                 str(python),
                 "-s",
@@ -168,17 +188,13 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
                 "--port",
                 str(port),
             ],
-            env={
+            folder=folder,
+            output=output,
+            environment={
                 "PATH": os.environ.get("PATH", os.defpath),
                 "LANG": "C.UTF-8",
                 "PYTHONDONTWRITEBYTECODE": "",
             },
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            umask=0o077,
         )
     limit = time.monotonic() + _STARTS_WITHIN
     try:

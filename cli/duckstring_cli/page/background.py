@@ -53,7 +53,7 @@ def address_of(catchment: Catchment, *, grace: float = GRACE) -> str:
     folder = catchment_folder(catchment.name)
     _end_older(folder, catchment)
     started: subprocess.Popen[bytes] | None = None
-    began = time.monotonic()
+    began = silent = time.monotonic()
     while time.monotonic() - began < _STARTS_WITHIN:
         if found := _answering(folder):
             _let_go(started)
@@ -63,8 +63,9 @@ def address_of(catchment: Catchment, *, grace: float = GRACE) -> str:
             if started and started.poll() is not None:
                 break
             started = started or _start(catchment.name, folder, grace)
-        elif started is None and time.monotonic() - began > 2 * _ANSWERS_WITHIN:
+        elif started is None and time.monotonic() - silent > 2 * _ANSWERS_WITHIN:
             _kill_holder(folder)
+            silent = time.monotonic()  # what another command starts now has its time, too
         time.sleep(_LOOKS_EVERY / 4)
     if started:
         started.kill()
@@ -119,15 +120,11 @@ def _start(name: str, folder: Path, grace: float) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", __name__, name, str(grace)]
     log = os.open(folder / "page.log", os.O_WRONLY | os.O_TRUNC | os.O_CREAT, 0o600)
     with os.fdopen(log, "wb") as output:
-        return subprocess.Popen(  # noqa: S603 - our own command line
+        return process.detached(
             command,
-            env={**os.environ, "DUCKSTRING_HOME": str(home().resolve())},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            umask=0o077,
+            folder=folder,
+            output=output,
+            environment={**os.environ, "DUCKSTRING_HOME": str(home().resolve())},
         )
 
 

@@ -41,7 +41,8 @@ class Known:
             (name for name in self._lines if name in near and name not in first), MOST - _IN_TURN
         )
         wanted = [*first, *moving][:MOST]
-        rest = (name for name in self._lines if name not in set(wanted))
+        chosen = set(wanted)
+        rest = (name for name in self._lines if name not in chosen)
         return [*wanted, *islice(rest, MOST - len(wanted))]
 
     def take(self, answer: StatusAnswer) -> StatusAnswer:

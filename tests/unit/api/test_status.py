@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from duckstring.api.history import RunNotFoundError, runs, show_run
-from duckstring.api.requests import RunsRequest
+from duckstring.api.requests import RunsRequest, StatusRequest
 from duckstring.api.status import describe, status
 from duckstring.api.tables import NotPublishedError, tables
 from duckstring.engine.state import (
@@ -305,7 +305,12 @@ def looked_at(state, row, **which):
     rows = AttemptRows({"sales@1/1/load/2": row} if row else {})
     catalog, states = ShelfCatalog(graph(RELEASE)), States({SALES: Seen(state)})
     found = status(
-        catalog=catalog, states=states, history=Rows(), attempts=rows, clock=StillClock(), **which
+        StatusRequest(**which),
+        catalog=catalog,
+        states=states,
+        history=Rows(),
+        attempts=rows,
+        clock=StillClock(),
     )
     line = next(line for line in found["lines"] if line["line"] == SALES)
     return line["runs"][0]["ripples"][0], rows.asked
@@ -383,6 +388,7 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
     row = {"run": "sales@1/3", "status": "success"}
     states = States({SALES: Seen(pond(runs_started=3, end_f=NOON))})
     found = status(
+        StatusRequest(),
         catalog=catalog,
         states=states,
         history=Rows([row]),
@@ -412,7 +418,7 @@ def two_majors():
 
 def test_one_pond_is_told_alone_and_an_unknown_one_refused(two_majors):
     def told(**which):
-        return [line["line"] for line in status(**two_majors, **which)["lines"]]
+        return [line["line"] for line in status(StatusRequest(**which), **two_majors)["lines"]]
 
     assert told(pond="sales") == ["sales@2"]
     assert told(pond="sales", major=1) == ["sales@1"]
@@ -421,13 +427,13 @@ def test_one_pond_is_told_alone_and_an_unknown_one_refused(two_majors):
 
 
 def test_some_of_all_lines_are_told_with_the_names_of_all(two_majors):
-    everything = status(**two_majors)
+    everything = status(StatusRequest(), **two_majors)
     order = [line["line"] for line in everything["lines"]]
     assert "order" not in everything
-    some = status(**two_majors, only=["sales@2", "gone@1", "sales@1"])
+    some = status(StatusRequest(lines=["sales@2", "gone@1", "sales@1"]), **two_majors)
     assert [line["line"] for line in some["lines"]] == ["sales@1", "sales@2"]
     assert some["order"] == order
-    nothing = status(**two_majors, only=[])
+    nothing = status(StatusRequest(lines=[]), **two_majors)
     assert nothing == {"now": some["now"], "lines": [], "order": order}
 
 

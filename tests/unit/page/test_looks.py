@@ -156,12 +156,12 @@ def test_ages_of_what_was_not_read_grow() -> None:
     for name in lake.lines:
         lake.lines[name] |= {"staleness_seconds": 5.0, "sources": [source]}
     lake.look(known)
-    answer = {
+    answer: Any = {
         "now": "2030-01-01T12:00:10.000000Z",
         "lines": [lake.lines["p1@1"]],
         "order": list(lake.lines),
     }
-    told: Any = {line["line"]: line for line in known.take(answer)["lines"]}  # type: ignore[arg-type]
+    told: Any = {line["line"]: line for line in known.take(answer)["lines"]}
     assert told["p1@1"] == lake.lines["p1@1"]
     assert told["p2@1"]["staleness_seconds"] == 15.0
     assert told["p2@1"]["sources"][0]["staleness_seconds"] == 17.0

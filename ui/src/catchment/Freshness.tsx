@@ -71,7 +71,7 @@ function useOrder(graph: Graph): string[] {
     .map((line) => `${line.line} ${line.trigger?.bound === undefined}`)
     .sort()
     .join();
-  return useMemo(() => now.map((line) => line.line), [key]); // eslint-disable-line react-hooks/exhaustive-deps
+  return useMemo(() => now.map((line) => line.line), [key]);
 }
 
 function Keys() {

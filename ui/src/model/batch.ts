@@ -67,7 +67,12 @@ function effect(verb: Verb, line: Line): string {
       if (DOWN.has(line.status)) return "keeps it until it recovers";
       return "runs once for newer data";
     case "wake":
-      return line.failure || line.status === "killed" ? "is cleared, and runs once" : "runs once";
+      return [
+        line.failure || line.status === "killed" ? "is cleared" : "",
+        line.sources.length ? "runs once its Sources hold something newer" : "runs once",
+      ]
+        .filter(Boolean)
+        .join(", and ");
     case "clear":
       return "its failure is cleared";
     case "sleep":

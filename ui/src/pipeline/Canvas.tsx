@@ -185,7 +185,7 @@ function Moves({
       return;
     }
     if (!lit) void flow.fitView({ ...FIT, ...ease });
-  }, [focus, laidKey.length > 0 && focus ? laidKey : ""]); // eslint-disable-line react-hooks/exhaustive-deps
+  }, [focus, laidKey.length > 0 && focus ? laidKey : ""]);
   const opened = selected !== null;
   const wasOpened = useRef(opened);
   useEffect(() => {
@@ -195,7 +195,7 @@ function Moves({
     // The panel has made the canvas narrower or wider.
     const timer = setTimeout(() => void flow.fitView({ ...FIT, ...ease }), 60);
     return () => clearTimeout(timer);
-  }, [opened]); // eslint-disable-line react-hooks/exhaustive-deps
+  }, [opened]);
   const ponds = Object.keys(positions).sort().join();
   const before = useRef({ ponds, focus });
   useEffect(() => {
@@ -206,7 +206,7 @@ function Moves({
     // The library knows the new nodes after it has drawn them.
     const timer = setTimeout(() => void flow.fitView({ ...FIT, ...ease }), 60);
     return () => clearTimeout(timer);
-  }, [ponds]); // eslint-disable-line react-hooks/exhaustive-deps
+  }, [ponds]);
   useEffect(() => {
     if (!nodeHere || !selected) return;
     const timer = setTimeout(() => {
@@ -234,7 +234,7 @@ function Moves({
         });
     }, 60);
     return () => clearTimeout(timer);
-  }, [selected, nodeHere, lit]); // eslint-disable-line react-hooks/exhaustive-deps
+  }, [selected, nodeHere, lit]);
   return null;
 }
 

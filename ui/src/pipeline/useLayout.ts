@@ -75,6 +75,6 @@ export function useLayout(input: LayoutInput | null): Laid | null {
       stale = true;
     };
     // The key says all that matters of the input.
-  }, [key]); // eslint-disable-line react-hooks/exhaustive-deps
+  }, [key]);
   return laid;
 }

@@ -109,5 +109,5 @@ function useEnded(
         .catch(() => undefined); // it stays as it is
     }
     return () => controller.abort();
-  }, [ended]); // eslint-disable-line react-hooks/exhaustive-deps
+  }, [ended]);
 }

@@ -171,14 +171,12 @@ def _window(asked: requests.WindowRequest, ports: ApiPorts) -> WindowAnswer:
 
 def _status(asked: requests.StatusRequest, ports: ApiPorts) -> StatusAnswer:
     return status.status(
+        asked,
         catalog=ports.catalog,
         states=ports.states,
         history=ports.history,
         attempts=ports.attempts,
         clock=ports.clock,
-        pond=asked.pond,
-        major=asked.major,
-        only=asked.lines,
     )
 
 

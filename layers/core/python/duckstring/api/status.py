@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.api import windows
 from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
+from duckstring.api.requests import StatusRequest
 from duckstring.api.tables import older_tables
 from duckstring.engine.compute import place_and_why
 from duckstring.engine.state import (
@@ -53,18 +54,16 @@ _SOON = timedelta(seconds=2)
 """Clocks may disagree by as much."""
 
 
-def status(  # noqa: PLR0913 - three are the question, five are the ports
+def status(
+    asked: StatusRequest,
     *,
     catalog: Catalog,
     states: StateReader,
     history: HistoryReader,
     attempts: AttemptReader,
     clock: Clock,
-    pond: str | None = None,
-    major: int | None = None,
-    only: Collection[str] | None = None,
 ) -> StatusAnswer:
-    """Every line, or one (of ``major``, or of the highest), or ``only`` those, Sources first.
+    """Every line, or one (of a major, or of the highest), or some of all lines, Sources first.
 
     For one line the rows of its attempts in flight are read too, one by one. For all lines that
     would be too much. For some of all lines, the answer names all that there are.
@@ -72,8 +71,9 @@ def status(  # noqa: PLR0913 - three are the question, five are the ports
     Raises:
         PondNotFoundError: no such Pond.
     """
+    pond, only = asked.pond, asked.lines
     releases = catalog.releases()
-    order = (find(releases, pond, major).line,) if pond else in_order(releases)
+    order = (find(releases, pond, asked.major).line,) if pond else in_order(releases)
     lines = order if only is None else tuple(line for line in order if line in only)
     now = clock.now()
     seen = states.read(lines)
