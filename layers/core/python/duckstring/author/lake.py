@@ -16,7 +16,7 @@ from secrets import token_hex
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
-from duckstring.author import outages, stored
+from duckstring.author import outages, refusals, stored
 from duckstring.author.columns import OWN, column_types, duckdb_message
 from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
@@ -168,6 +168,12 @@ class Lake:
             found = cursor.execute(f"SELECT {OWN}count(*), {hashes} FROM {scan}").fetchone()  # noqa: S608 - quoted
         rows, total = found or (0, 0)
         return TableVersion(table, key, rows, size, fingerprint(writing.columns, rows, total))
+
+    def refused_pond(self, error: BaseException) -> str:
+        """The Pond whose tables the storage has refused; empty: the error is about something
+        else.
+        """
+        return refusals.refused_pond(error, self._storage.addresses())
 
     def outage(self, error: BaseException) -> TransientError | None:
         """What to say instead of an error that is the storage's fault: of a statement of the

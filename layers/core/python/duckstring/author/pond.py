@@ -375,10 +375,13 @@ class Pond:
         return value
 
     def explained(self, error: BaseException) -> BaseException:
-        """What SQL says of a table that was dropped, in the words of ``read_table``; any other
-        error as it is.
+        """What SQL says of a table that was dropped, and the storage of one that is not a Source's,
+        in the words of ``read_table``; any other error as it is.
         """
         name, around = missing(error), self._around
+        refused = self._lake.refused_pond(error)
+        if refused and refused not in {around.name, *around.sources}:
+            return SourceNotFoundError(refused, known=list(around.sources))
         if len(owners := sorted(self._bare.get(name, ()))) > 1:
             return AmbiguousTableError(name, owners)
         if name in around.dropped or name in self._dropped:
