@@ -46,7 +46,7 @@ from typing import IO
 from duckstring_cli.local.boot import boot_id
 from duckstring_cli.local.checkpoints import Checkpoints, Generations
 from duckstring_cli.local.credentials import OWN_PAGE, Credentials
-from duckstring_cli.local.guard import Guard, Receive, Scope, Send
+from duckstring_cli.local.guard import Guard, Receive, Request, Scope, Send
 from duckstring_cli.local.keys import answer_signature, asked_nonce, ensure_key, make_private
 from duckstring_cli.local.layers import Layers
 from duckstring_cli.local.patches import check, program
@@ -58,6 +58,7 @@ from duckstring_cli.local.patches.logs import page_logs
 from duckstring_cli.local.patches.pauses import take_out_pauses
 from duckstring_cli.local.patches.queues import guard_queues, keep_queues
 from duckstring_cli.local.patches.routes import bound_routes
+from duckstring_cli.local.patches.senders import asking, tell_senders
 from duckstring_cli.local.patches.workers import keep_answers_apart, pace_workers, warm_up
 from duckstring_cli.local.reach import reaching
 from duckstring_cli.local.signatures import Signatures, refusal
@@ -96,6 +97,7 @@ class Server:
         page_logs()
         keep_answers_apart()
         pace_workers(self._checkpoints.note)
+        tell_senders()
         take_out_pauses()
         keep_heartbeats()
         credentials = Credentials(self._key)
@@ -146,7 +148,7 @@ class Server:
             return
         if scope["type"] == "http" and not path.startswith("/_ministack"):
             self._checkpoints.note()
-        with reaching(scope):
+        with reaching(scope), asking(Request.of(scope).headers):
             await self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
