@@ -48,7 +48,9 @@ class Config:
     is the time that an attempt of a Ripple has in the function before it continues as a task.
     ``image`` is an existing image for tasks; empty: it is built from this repository. ``network``
     None: tasks have a network of their own. ``policies`` are managed policies that give the workers
-    more permissions in the user's account. ``alarm_topic`` and ``alarm_emails`` are told when an
+    more permissions in the user's account. ``isolation``: each attempt of a Ripple has
+    credentials of its own, for what its Pond may reach; without it every Ripple may reach what any
+    of them may. ``alarm_topic`` and ``alarm_emails`` are told when an
     alarm rings, and when it is over.
     """
 
@@ -67,6 +69,7 @@ class Config:
     build: Path = Path(".build")
     arrivals: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
+    isolation: bool = True
     alarm_topic: str = ""
     alarm_emails: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -120,6 +123,7 @@ class Config:
             build=Path(text("build", ".build")),
             arrivals=parse_buckets(text("arrivals", ""), where="-c arrivals="),
             policies=_policies(text("policies", "")),
+            isolation=_one_of("isolation", text("isolation", "on").lower(), ("on", "off")) == "on",
             alarm_topic=_matching(
                 "alarm-topic",
                 topic,

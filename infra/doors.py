@@ -23,6 +23,8 @@ _DISCOVERY_MIB = 2048
 """A module may use 2 GB as it is imported: the child's own limit (``worker/sandbox.py``),
 whatever this has.
 """
+_VENDOR_MIB = 1024
+"""Every attempt waits for it: with half of that it would take twice as long for the same price."""
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 
 
@@ -64,6 +66,9 @@ class Doors(Construct):
         )
         self.api = self._function(_Kind("api", timeout=_LONGEST), self._zips(layers))
         self.sweep = self._function(_Kind("sweep", timeout=Duration.minutes(5)), self._zips(layers))
+        # It gives each attempt credentials of its own.
+        vendor = _Kind("vendor", timeout=Duration.seconds(30), memory_mib=_VENDOR_MIB)
+        self.vendor = self._function(vendor, self._zips(layers)) if config.isolation else None
         ripple = _Kind(
             "ripple",
             timeout=Duration.seconds(config.function_timeout_seconds),
@@ -129,9 +134,10 @@ class Doors(Construct):
             recursive_loop=kind.recursive_loop,
             log_group=log_group,
         )
-        self._allow_own_log(
-            function, log_group, keeps=self._config.policies if kind.name == "ripple" else ()
-        )
+        # Without attempts' own role, Ripples act with the ripple function's.
+        has_policies = kind.name == "ripple" and not self._config.isolation
+        keeps = self._config.policies if has_policies else ()
+        self._allow_own_log(function, log_group, keeps=keeps)
         return function
 
     def _allow_own_log(

@@ -18,6 +18,7 @@ from aws_cdk import aws_stepfunctions as sfn
 
 from infra.clock import Alarms
 from infra.doors import Doors
+from infra.isolation import Isolation
 from infra.messaging import Messaging
 from infra.storage import Storage
 from infra.tasks import Tasks
@@ -77,6 +78,7 @@ class Grants:
     alarms: Alarms
     secret: secretsmanager.ISecret
     tasks: Tasks
+    isolation: Isolation | None
     policies: Sequence[iam.IManagedPolicy] = ()
 
     def apply(self) -> None:
@@ -84,13 +86,20 @@ class Grants:
         self._orchestrator()
         # An attempt has the same permissions wherever it runs. A task also reports its own end,
         # which Lambda does for a function.
-        for role in (_role(self.doors.ripple.role), self.tasks.role):
-            self._attempts(role)
+        workers = (_role(self.doors.ripple.role), self.tasks.role)
+        if self.doors.vendor and self.isolation:
+            self._attempts(self.isolation.role)
+            self._vendor(_role(self.doors.vendor.role))
+            for role in workers:
+                _allow(role, ["lambda:InvokeFunction"], [self.doors.vendor.function_arn])
+        else:
+            for role in workers:
+                self._attempts(role)
+                self._trusted(role)
         answers = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
         _allow(self.tasks.role, answers, [self.machine.state_machine_arn])
         self.tasks.grant_run(self.machine.role)
         self._api()
-        self._discovery()
         self._sweep()
 
     def _orchestrator(self) -> None:
@@ -101,7 +110,7 @@ class Grants:
             role,
             _WRITE,
             [self.storage.table.table_arn],
-            conditions=_leading("LINE#*", "WORK#*", "TOKEN#*"),
+            conditions=_leading("LINE#*", "WORK#*", "TOKEN#*", "PERMITS"),
         )
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
@@ -125,8 +134,9 @@ class Grants:
         _allow(role, ["lambda:InvokeFunction"], [self.doors.ripple.function_arn])
 
     def _attempts(self, role: iam.IRole) -> None:
-        for policy in self.policies:
-            role.add_managed_policy(policy)
+        """What any attempt may do. With isolation, the session policies of an attempt leave it a
+        part of that (``adapters/aws/session_policy.py``).
+        """
         read = _leading("LINE#*", "WORK#*")
         written = _leading("WORK#*") | {
             "ForAllValues:StringEquals": {"dynamodb:Attributes": list(ATTEMPT_ATTRIBUTES)}
@@ -136,6 +146,17 @@ class Grants:
         _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", "data/*.parquet"))
         _allow(role, ["s3:PutObject"], self._objects("data/*.parquet", "errors/*.txt"))
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
+
+    def _trusted(self, role: iam.IRole) -> None:
+        """What a worker does itself, where there is no vendor."""
+        for policy in self.policies:
+            role.add_managed_policy(policy)
+        _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
+
+    def _vendor(self, role: iam.IRole) -> None:
+        """To look up an attempt. It assumes the role of attempts by ``isolation.py``'s grant."""
+        read = _leading("LINE#*", "PERMITS")
+        _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=read)
         _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
 
     def _api(self) -> None:
@@ -145,15 +166,11 @@ class Grants:
         _allow(role, _WRITE, [table], conditions=_leading("CATALOG", "POND#*"))
         _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
         _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", "errors/*.txt"))
+        # Discovery gets what it needs with its order, and has no rights itself.
         _allow(role, ["lambda:InvokeFunction"], [self.doors.discovery.function_arn])
+        _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
         _allow(role, ["states:DescribeExecution"], [self._executions()])
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
-
-    def _discovery(self) -> None:
-        """What a module needs when it is imported. The author's code sees this anyway."""
-        role = _role(self.doors.discovery.role)
-        _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip"))
-        _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
 
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)

@@ -152,6 +152,7 @@ def definition() -> dict[str, Any]:
                     "verdict": _jsonata("$states.context.Map.Item.Value.verdict"),
                     "attempt": _jsonata("$states.context.Map.Item.Value.attempt"),
                     "memory_mib": _jsonata(_or("$states.context.Map.Item.Value.memory_mib", "0")),
+                    "permit": _jsonata(_or("$states.context.Map.Item.Value.permit", "''")),
                 },
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "INLINE"},
@@ -209,9 +210,11 @@ _WHOSE = (
     + ", ".join(f"'{key}': $states.input.{key}" for key in ("line", "run", "launch", "ripple"))
     + "}"
 )
+_PERMIT = _or("$states.input.permit", "''")
+"""Executions that began in the release before have none."""
 _ATTEMPTED = (
     f"{{'attempt': $states.input.attempt, 'memory_mib': $states.input.memory_mib, 'pauses': "
-    f"{_PAUSES}}}"
+    f"{_PAUSES}, 'permit': {_PERMIT}}}"
 )
 _ORDER = f"$string($merge([{_WHOSE}, {_ATTEMPTED}]))"
 _CPU_UNITS = (
@@ -302,6 +305,7 @@ def _run(suffix: str) -> State:
                 "ripple": _jsonata("$states.input.ripple"),
                 "attempt": _jsonata("$states.input.attempt"),
                 "pauses": _jsonata(_PAUSES),
+                "permit": _jsonata(_PERMIT),
             },
         },
         "TimeoutSeconds": _LAMBDA_SECONDS,
@@ -365,6 +369,11 @@ def _run_on_task(suffix: str) -> State:
     }
 
 
+_LET_GO = (
+    "{'attempt': $states.result.attempt, 'permit': " + _or("$states.result.permit", "''") + "}"
+)
+
+
 def _await(suffix: str) -> State:
     return {
         "Type": "Task",
@@ -392,7 +401,7 @@ def _await(suffix: str) -> State:
         },
         "TimeoutSeconds": _GATE_SECONDS,
         # The outcome of the attempt before must not survive into the next message.
-        "Output": _jsonata(f"$merge([{_WHOSE}, {{'attempt': $states.result.attempt}}, {_KEPT}])"),
+        "Output": _jsonata(f"$merge([{_WHOSE}, {_LET_GO}, {_KEPT}])"),
         "Retry": [
             {"ErrorEquals": [DONE, CANCELLED, TASK], "MaxAttempts": 0},
             # Any other failure means that the letter was not sent.

@@ -19,6 +19,7 @@ from infra.code import Code
 from infra.config import Config
 from infra.doors import ORCHESTRATOR_TIMEOUT, Doors
 from infra.grants import Grants
+from infra.isolation import Isolation
 from infra.machine import PondRuns
 from infra.messaging import Messaging
 from infra.monitoring import Monitoring, Recipients
@@ -68,6 +69,11 @@ class CatchmentStack(Stack):
             self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays)
         )
         self._secret = self._empty_secret(ephemeral=config.ephemeral)
+        self._isolation = (
+            Isolation(self, "Isolation", vendor=self._doors.vendor, policies=self._policies)
+            if self._doors.vendor
+            else None
+        )
         self._wire()
         monitoring = Monitoring(
             self,
@@ -112,6 +118,7 @@ class CatchmentStack(Stack):
             alarms=self._alarms,
             secret=self._secret,
             tasks=self._tasks,
+            isolation=self._isolation,
             policies=self._policies,
         ).apply()
         for queue in (self._messaging.mailbox, self._messaging.delays):
@@ -150,10 +157,16 @@ class CatchmentStack(Stack):
             mailbox_arn=self._messaging.mailbox.queue_arn,
             cluster=self._tasks.cluster_arn,
             ripple_function=self._doors.ripple.function_name,
+            attempt_role_id=self._isolation.role_id if self._isolation else "",
             **self._function,
         )
         _configure(self._doors.orchestrator, orchestrator)
-        worker = replace(everyone, secret=self._secret.secret_arn, **self._function)
+        worker = replace(everyone, **self._function)
+        if self._doors.vendor and self._isolation:
+            worker = replace(worker, vendor_function=self._doors.vendor.function_name)
+            _configure(self._doors.vendor, self._vendor_settings(self._isolation))
+        else:
+            worker = replace(worker, secret=self._secret.secret_arn)
         _configure(self._doors.ripple, worker)
         self._tasks.configure(worker)
         arrivals = ",".join(self._arrivals)
@@ -161,16 +174,24 @@ class CatchmentStack(Stack):
             everyone,
             machine=machine,
             discovery_function=self._doors.discovery.function_name,
+            secret=self._secret.secret_arn,
             arrivals=arrivals,
             **self._function,
         )
         _configure(self._doors.api, api)
-        bucket = self._storage.bucket.bucket_name
-        _configure(
-            self._doors.discovery,
-            Settings(catchment=self._name, bucket=bucket, secret=self._secret.secret_arn),
-        )
+        _configure(self._doors.discovery, Settings(catchment=self._name))
         _configure(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
+
+    def _vendor_settings(self, isolation: Isolation) -> Settings:
+        return Settings(
+            catchment=self._name,
+            table=self._storage.table.table_name,
+            table_arn=self._storage.table.table_arn,
+            mailbox_arn=self._messaging.mailbox.queue_arn,
+            secret=self._secret.secret_arn,
+            attempt_role=isolation.role.role_arn,
+            policies=",".join(policy.managed_policy_arn for policy in self._policies),
+        )
 
     def _write_outputs(self, *, dashboard: str) -> None:
         outputs = {
@@ -192,9 +213,12 @@ class CatchmentStack(Stack):
             "OrchestratorFunction": self._doors.orchestrator.function_name,
             "RippleLogs": self._doors.ripple.log_group.log_group_name,
             "SweepFunction": self._doors.sweep.function_name,
+            "Secret": self._secret.secret_arn,
             "Dashboard": dashboard,
             "Version": version("duckstring-aws"),
         }
+        if self._isolation:
+            outputs["AttemptRole"] = self._isolation.role.role_arn
         for key, value in outputs.items():
             CfnOutput(self, f"Output{key}", value=value).override_logical_id(key)
 

@@ -49,7 +49,9 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     # Lines are independent of each other, and each waits for its own requests most of the time.
     return {
         "batchItemFailures": [
-            {"itemIdentifier": m} for again in _LINES.map(_deliver, batches(records)) for m in again
+            {"itemIdentifier": m}
+            for again in _LINES.map(_deliver, batches(records, app.settings.attempt_role_id))
+            for m in again
         ]
     }
 

@@ -13,6 +13,7 @@ from typing import Any
 from duckstring.errors import InvariantError
 from duckstring.model.names import Line
 from duckstring.model.verdicts import ENDED
+from duckstring.worker.descendants import close_to_others
 from duckstring.worker.ports import Order
 from functions.ripple.origins import origin_of
 
@@ -20,6 +21,8 @@ from functions.ripple.origins import origin_of
 # faster.
 origin = origin_of(os.environ)
 origin.start()
+# The author's code must not read here what the vendor gives the next attempt.
+close_to_others()
 
 from functions.ripple import logs, wiring  # noqa: E402 - they import clients of AWS
 from functions.ripple.attempt import attempt  # noqa: E402 - it imports logs
@@ -64,7 +67,13 @@ def handle(event: dict[str, Any], context: Any) -> Mapping[str, object]:  # noqa
 def _order(event: dict[str, Any], context: Any) -> Order:  # noqa: ANN401 - see above
     site = replace(app.site, log_stream=context.log_stream_name, request_id=context.aws_request_id)
     which = (Line(event["line"]), event["run"], event["launch"], event["ripple"], event["attempt"])
-    return Order(*which, site, pauses=event.get("pauses", 0), seconds=_seconds(context))
+    return Order(
+        *which,
+        site,
+        pauses=event.get("pauses", 0),
+        seconds=_seconds(context),
+        permit=event.get("permit", ""),
+    )
 
 
 def _seconds(context: Any) -> float:  # noqa: ANN401 - see above

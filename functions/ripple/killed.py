@@ -6,7 +6,8 @@ from typing import Any
 
 from duckstring.model.instants import from_text
 from duckstring.model.names import Line
-from duckstring.worker.on_kill import KillOrder, on_kill
+from duckstring.worker.on_kill import on_kill
+from duckstring.worker.ports import KillOrder
 from functions.ripple.logs import labelled
 from functions.ripple.wiring import App
 
@@ -25,6 +26,7 @@ def answer(event: dict[str, Any], app: App, *, seconds: float) -> dict[str, Any]
         module=event["module"],
         started=from_text(event["started"]),
         seconds=seconds,
+        permit=event.get("permit", ""),
     )
     keys = {
         "run": f"{order.line}/{order.run}",

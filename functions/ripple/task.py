@@ -10,14 +10,18 @@ import os
 import signal
 import sys
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 
+from duckstring.adapters.aws.admissions import task_credentials
 from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.tokens import StepTokens
+from duckstring.adapters.aws.vending import LambdaVendor
 from duckstring.model.compute import ORDER, TOKEN
 from duckstring.model.names import Line
+from duckstring.model.permits import AttemptName
 from duckstring.model.settings import Settings
 from duckstring.worker.supervise import Supervisor, SupervisorPorts, TaskOrder
 from functions.ripple import logs
@@ -38,10 +42,15 @@ def main() -> int:
             "attempt": order["attempt"],
         }
     )
-    settings, clients = Settings.from_env(os.environ), Clients()
-    rows = AttemptRows(clients, settings.need("table"), settings.need("bucket"), logs.redactor)
-    post = SupervisorPorts(tokens=StepTokens(clients), rows=rows, clock=SystemClock(), log=log)
     which = (Line(order["line"]), order["run"], order["ripple"], order["attempt"])
+    settings, clients = Settings.from_env(os.environ), Clients()
+    rows = AttemptRows(
+        _clients_of(AttemptName(*which), order, settings, clients),
+        settings.need("table"),
+        settings.need("bucket"),
+        logs.redactor,
+    )
+    post = SupervisorPorts(tokens=StepTokens(clients), rows=rows, clock=SystemClock(), log=log)
     task = TaskOrder(*which, order["memory_mib"], os.environ[TOKEN])
     supervisor = Supervisor(task, post)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,6 +63,17 @@ def main() -> int:
         **_whereabouts(os.environ.get(_METADATA, ""), log),
     }
     return 0 if supervisor.run(_WORKER, {**environment, SITE: json.dumps(site)}) else 1
+
+
+def _clients_of(
+    attempt: AttemptName, order: Mapping[str, Any], settings: Settings, own: Clients
+) -> Clients:
+    """Clients with the attempt's rights. ``own``: those of the task."""
+    if not settings.vendor_function:
+        return own
+    vendor = LambdaVendor(own, settings.vendor_function)
+    permit = order.get("permit", "")
+    return Clients(task_credentials(vendor, attempt, launch=order["launch"], permit=permit))
 
 
 def _whereabouts(uri: str, log: logging.Logger) -> dict[str, str]:

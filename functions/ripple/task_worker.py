@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from duckstring.model.compute import ORDER
 from duckstring.model.names import Line
+from duckstring.worker.descendants import close_to_others
 from duckstring.worker.ports import Order
 from functions.ripple.origins import origin_of
 
@@ -42,6 +43,7 @@ def _attempt(words: BinaryIO) -> Mapping[str, object]:
     # Before an AWS client is imported, as in the function.
     origin = origin_of(os.environ)
     origin.start()
+    close_to_others()
     # They read the environment when imported. A failure there has to be reported, too.
     from functions.ripple import logs, wiring  # noqa: PLC0415
     from functions.ripple.attempt import attempt  # noqa: PLC0415
@@ -56,6 +58,7 @@ def _attempt(words: BinaryIO) -> Mapping[str, object]:
         given["attempt"],
         app.site,
         given.get("pauses", 0),
+        permit=given.get("permit", ""),
     )
     return attempt(order, replace(app.worker, begins=lambda seconds: _send(words, seconds=seconds)))
 

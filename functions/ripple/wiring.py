@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING
 
 from botocore.credentials import RefreshableCredentials
 
+from duckstring.adapters.aws.admissions import (
+    AttemptCredentials,
+    VendedAdmissions,
+    WorkerAdmissions,
+)
 from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
@@ -19,14 +24,15 @@ from duckstring.adapters.aws.duck import Keys
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.state import DynamoStateStore
-from duckstring.adapters.aws.worker import DynamoStates, S3Artifacts, SecretEntries
+from duckstring.adapters.aws.vending import LambdaVendor
+from duckstring.adapters.aws.worker import DynamoStates, PondSecrets, S3Artifacts
 from duckstring.author import leftovers
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
 from duckstring.model.settings import Settings
 from duckstring.worker.forkserver import ForkServer
 from duckstring.worker.origin import Origin
-from duckstring.worker.ports import Function, Label, Worker
+from duckstring.worker.ports import Admissions, Function, Label, Worker
 from duckstring.worker.processes import Processes
 from functions.ripple.logs import redactor
 from functions.ripple.origins import SITE, site_of
@@ -57,24 +63,22 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, origi
         origin: its attempts' processes come from there.
     """
     leftovers.clear()
-    settings, clients = Settings.from_env(env), Clients()
+    settings = Settings.from_env(env)
+    clients, admissions = _admissions(settings, in_task=SITE in env)
     table, bucket = settings.need("table"), settings.need("bucket")
     site, forks = site_of(env), ForkServer(origin.fork_server)
     # What every attempt uses is made while the function starts: Lambda gives that phase more
     # processor than it bills.
     if _STARTS in env:
         forks.start()
-    _ = clients.dynamodb, clients.sqs, clients.s3, clients.secretsmanager
-    store, rows = DynamoStateStore(clients, table), AttemptRows(clients, table, bucket, redactor)
+    _ = clients.dynamodb, clients.sqs, clients.s3
+    rows = AttemptRows(clients, table, bucket, redactor)
     worker = Worker(
-        states=DynamoStates(store),
-        snapshots=store,
+        admissions=admissions,
         artifacts=S3Artifacts(clients, bucket),
         history=rows,
         memories=DynamoMemories(clients, table),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
-        secrets=SecretEntries(clients, settings.secret, redactor),
-        keys=partial(_keys, clients),
         processes=Processes(forks, ahead=SITE not in env),
         clock=SystemClock(),
         log=log,
@@ -86,6 +90,22 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, origi
         redactor=redactor,
     )
     return App(worker, site, rows)
+
+
+def _admissions(settings: Settings, *, in_task: bool) -> tuple[Clients, Admissions]:
+    """The clients for an attempt's requests, and how attempts come by their rights."""
+    if not settings.vendor_function:
+        clients = Clients()
+        _ = clients.secretsmanager
+        store = DynamoStateStore(clients, settings.need("table"))
+        secrets = PondSecrets(clients, settings.secret)
+        return clients, WorkerAdmissions(
+            DynamoStates(store), store, secrets, partial(_keys, clients)
+        )
+    credentials, own = AttemptCredentials(), Clients()
+    _ = own.vendor
+    vendor = LambdaVendor(own, settings.vendor_function)
+    return Clients(credentials), VendedAdmissions(vendor, credentials, renewed=in_task)
 
 
 def _keys(clients: Clients) -> Keys:

@@ -13,6 +13,7 @@ from duckstring.adapters.aws.executions import Machine, TokenGates, execution_ar
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun
 from duckstring.model.compute import ORDER, TOKEN
 from duckstring.model.failures import Failure
+from duckstring.model.permits import AttemptName
 from duckstring.model.verdicts import ENDED
 from infra.machine import definition
 
@@ -22,6 +23,8 @@ import json
 def handle(event, context):
     print(event)
     kind = event["ripple"]
+    if event["permit"] != f"{kind}-{event['attempt']}":
+        raise ValueError(f"attempt {event['attempt']} came with the permit {event['permit']!r}")
     if kind == "raises":
         raise ValueError("boom")
     failure = {"ripple": kind, "attempt": 1, "error": "KeyError", "message": "'x' \\ \\n é"}
@@ -43,6 +46,15 @@ def handle(event, context):
         raise RuntimeError("2030-01-01 Task timed out after 900.00 seconds")
     return {"outcome": "ok"}
 """
+
+
+class Permits:
+    """Permits that the played function can check: an attempt comes with its own, on every way."""
+
+    def of(self, attempt, purpose="run"):
+        return f"{attempt.ripple}-{attempt.attempt}"
+
+
 FAILURE = {"ripple": "fails", "attempt": 1, "error": "KeyError", "message": "'x' \\ \n é"}
 
 
@@ -120,7 +132,7 @@ class Played:
             RippleBranch(name, verdict, int(verdict != "wait"), size.get(verdict, 0))
             for name, verdict in branches.items()
         ]
-        Machine(self, self.arn).start("sales@1", StartRun(self.runs, 1, tuple(listed)))
+        Machine(self, self.arn, Permits()).start("sales@1", StartRun(self.runs, 1, tuple(listed)))
         return execution_arn(self.arn, f"sales-1-{self.runs}-1")
 
     def gate(self):
@@ -135,9 +147,10 @@ class Played:
 
     def answer(self, gate, verdict, attempt=0, failure=None, memory_mib=0):
         told = Failure(**failure) if failure else None
-        TokenGates(self, "")._send_answer(
+        TokenGates(self, "", Permits())._send_answer(
             gate["token"],
             AnswerGate(gate["run"], 1, gate["ripple"], verdict, attempt, told, memory_mib),
+            AttemptName("sales@1", gate["run"], gate["ripple"], attempt),
         )
 
     def task(self):
@@ -155,7 +168,9 @@ class Played:
                 (task,) = self.ecs.describe_tasks(cluster="played", tasks=new)["tasks"]
                 (container,) = task["overrides"]["containerOverrides"]
                 told = {one["name"]: one["value"] for one in container["environment"]}
-                return task, json.loads(told[ORDER]), told[TOKEN]
+                order = json.loads(told[ORDER])
+                assert order["permit"] == f"{order['ripple']}-{order['attempt']}"
+                return task, order, told[TOKEN]
             time.sleep(0.05)
         raise AssertionError("no task was started")
 
@@ -246,7 +261,8 @@ def test_an_attempt_that_overran_goes_on_as_a_task(machine, beside):
     machine.answer(machine.gate(), verdict="task", attempt=2, memory_mib=8192)
     task, order, token = machine.task()
     whose = {"line": "sales@1", "run": machine.runs, "launch": 1, "ripple": "overruns"}
-    assert order == {**whose, "attempt": 2, "memory_mib": 8192, "pauses": 0}
+    attempted = {"attempt": 2, "memory_mib": 8192, "pauses": 0, "permit": "overruns-2"}
+    assert order == {**whose, **attempted}
     assert (task["overrides"]["cpu"], task["overrides"]["memory"], task["launchType"]) == (
         "2048",
         "8192",

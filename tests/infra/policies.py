@@ -36,6 +36,8 @@ class Places:
     mailbox: str
     machine: str
     secret: str
+    vendor: str = ""
+    attempt_role: str = ""
 
     @classmethod
     def of(cls, template: Mapping[str, Any]) -> Places:
@@ -49,7 +51,13 @@ class Places:
             ]
             return name
 
+        def starting(start: str, kind: str) -> str:
+            found = (name for name, one in template["Resources"].items() if one["Type"] == kind)
+            return next((name for name in found if name.startswith(start)), "")
+
         return cls(
+            vendor=f"arn:{starting('DoorsVendor', 'AWS::Lambda::Function')}",
+            attempt_role=f"arn:{starting('IsolationAttemptRole', 'AWS::IAM::Role')}",
             table=f"arn:{only('AWS::DynamoDB::Table')}",
             bucket=f"arn:{only('AWS::S3::Bucket')}",
             mailbox=f"arn:{only('AWS::SQS::Queue', FifoQueue=True, RedrivePolicy=True)}",
@@ -115,13 +123,15 @@ def requests_of(operation: str, given: Parameters, places: Places) -> list[Reque
         case "s3":
             action = {"GetObject": "s3:GetObject", "PutObject": "s3:PutObject"}[name]
             return [Request(action, f"{places.bucket}/{given['Key']}")]
-        case "sqs":
-            return [Request("sqs:SendMessage", places.mailbox)]
-        case "secrets-manager":
-            return [Request("secretsmanager:GetSecretValue", places.secret)]
-        case "sfn":
-            return [Request(f"states:{name}", places.machine)]
-    raise AssertionError(f"a service that no worker speaks to: {operation}")
+        case _:
+            others = {
+                "sqs": ("sqs:SendMessage", places.mailbox),
+                "secrets-manager": ("secretsmanager:GetSecretValue", places.secret),
+                "lambda": ("lambda:InvokeFunction", places.vendor),
+                "sts": ("sts:AssumeRole", places.attempt_role),
+                "sfn": (f"states:{name}", places.machine),
+            }
+            return [Request(*others[service])]
 
 
 def _item_request(name: str, given: Parameters, places: Places) -> Request:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,11 +22,17 @@ from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.memos import DynamoMemories
+from duckstring.adapters.aws.permits import PermitKeys, Permits
+from duckstring.adapters.aws.roles import AttemptRole
+from duckstring.adapters.aws.session_policy import Places as Addresses
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.tokens import StepTokens
-from duckstring.adapters.aws.worker import DynamoStates, S3Artifacts, SecretEntries
+from duckstring.adapters.aws.vending import LambdaVendor
+from duckstring.adapters.aws.worker import DynamoStates, PondSecrets, S3Artifacts
+from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import RippleSucceeded
+from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import TransientError
 from duckstring.model.attempts import (
     AttemptFinished,
@@ -35,30 +42,34 @@ from duckstring.model.attempts import (
     Site,
     Usage,
 )
+from duckstring.model.catalog import TableVersion
 from duckstring.model.names import Line, table_key
+from duckstring.model.permits import AttemptName
+from duckstring.model.values import replace as renewed
+from duckstring.orchestrator.ports import Held
+from duckstring.vendor.ports import VendorPorts
+from duckstring.vendor.vend import Request as Asked
+from duckstring.vendor.vend import vend
 from tests.infra.policies import Places, Request, allowing, requests_of
-from tests.infra.test_stack import function, statements
+from tests.infra.test_stack import roles_of, statements
 from tests.integration.aws import catchment
 
 SALES, ORDERS = Line("sales@1"), Line("orders@1")
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 TABLE = table_key(SALES, "orders", run=42, ripple="load", attempt=1, invocation="0a1b2c3d")
+ORDERS_TABLE = table_key(ORDERS, "orders", run=7, ripple="load", attempt=1, invocation="0a1b2c3d")
+ASKED = Asked(AttemptName(SALES, 42, "load", 1), "", launch=1)
+ADDRESSES = Addresses(
+    "arn:aws:dynamodb:eu-central-1:123456789012:table/catchment",
+    "arn:aws:sqs:eu-central-1:123456789012:mailbox.fifo",
+)
 
 Calls = list[tuple[str, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
 def roles(template) -> dict[str, list[dict[str, Any]]]:
-    (task,) = [
-        name
-        for name in template["Resources"]
-        if name.startswith("TasksDefinitionTaskRole") and "Policy" not in name
-    ]
-    named = {
-        name: function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
-        for name in ("ripple", "discovery")
-    }
-    return {name: statements(template, role) for name, role in {**named, "task": task}.items()}
+    return {name: statements(template, role) for name, role in roles_of(template).items()}
 
 
 @pytest.fixture
@@ -81,11 +92,7 @@ def calls(monkeypatch) -> Iterator[tuple[Clients, Calls]]:
 
 def attempt(clients: Clients) -> None:
     """All that the ports of an attempt ask of AWS through boto3."""
-    store = DynamoStateStore(clients, "catchment")
-    DynamoStates(store).read(SALES)
-    store.read(ORDERS, 7)
     S3Artifacts(clients, "catchment").fetch("artifacts/sales/1.0.0/ab.zip")
-    SecretEntries(clients, "secret").entries()
     rows = AttemptRows(clients, "catchment", "catchment")
     rows.started(SALES, AttemptStarted(42, "load", 1, NOON, Site(), pauses=1))
     rows.started(SALES, AttemptStarted(42, "load", 1, NOON, Site()))
@@ -132,42 +139,80 @@ def of_logs(statements: list[dict[str, Any]]) -> set[int]:
     return {number for number, one in enumerate(statements) if "logs:PutLogEvents" in one["Action"]}
 
 
-@pytest.mark.parametrize("role", ["ripple", "task"])
-def test_a_worker_may_do_all_that_it_does_and_every_statement_is_needed(
-    template, roles, calls, role
+def supervisor(clients: Clients) -> None:
+    """What a task's supervisor asks with the task's own role."""
+    tokens = StepTokens(clients)
+    for word in (
+        lambda: tokens.beat("t"),
+        *(partial(tokens.answer, "t", {"outcome": how}) for how in ("ok", "failed")),
+        lambda: LambdaVendor(clients, "vendor").ask(ASKED),
+    ):
+        # moto knows no such token or function: what counts is what was asked
+        with suppress(TransientError, ClientError):
+            word()
+
+
+def worker(clients: Clients) -> None:
+    """What a worker asks with its own role."""
+    with suppress(ClientError):
+        LambdaVendor(clients, "vendor").ask(ASKED)
+
+
+def vendor(clients: Clients) -> None:
+    """All that the vendor asks, for an attempt that reads a Source."""
+    others, store = Clients(), DynamoStateStore(clients, "catchment")
+    prepared = DynamoStateStore(others, "catchment")
+    table = TableVersion("orders", ORDERS_TABLE, 1, 1, "f")
+    published = (PublishSnapshot(7, NOON, {"orders": table}),)
+    prepared.commit(Held(PondState(ORDERS)), PondState(ORDERS), published, (0, ""))
+    prepared.commit(Held(PondState(SALES)), awaiting(), (), (0, ""))
+    permit = Permits(others, "catchment").of(ASKED.attempt)
+    role = AttemptRole(clients, "arn:aws:iam::123456789012:role/attempt", ADDRESSES)
+    ports = VendorPorts(
+        DynamoStates(store),
+        store,
+        PondSecrets(clients, "secret"),
+        PermitKeys(clients, "catchment"),
+        role,
+    )
+    assert vend(replace(ASKED, permit=permit), ports).sessions
+
+
+def awaiting() -> PondState:
+    """The line's state while its attempt is awaited."""
+    run = Run(
+        42,
+        NOON,
+        NOON,
+        timedelta(0),
+        "1.0.0",
+        "artifacts/sales/1.0.0/ab.zip",
+        "src/pond.py",
+        0,
+        NOON,
+        pins={ORDERS: 7},
+    )
+    held = RippleState("load", attempt=Attempt(42, 1, NOON, dispatched=True))
+    return renewed(PondState(SALES), runs={42: run}, ripples={"load": held})
+
+
+@pytest.mark.parametrize(
+    ("role", "work"),
+    [("attempt", attempt), ("ripple", worker), ("task", supervisor), ("vendor", vendor)],
+)
+def test_a_role_may_do_all_that_is_asked_with_it_and_every_statement_is_needed(
+    template, roles, calls, role, work
 ):
     clients, made = calls
-    attempt(clients)
-    if role == "task":
-        tokens = StepTokens(clients)
-        for word in (
-            lambda: tokens.beat("t"),
-            *(partial(tokens.answer, "t", {"outcome": how}) for how in ("ok", "failed")),
-        ):
-            with suppress(
-                TransientError, ClientError
-            ):  # moto knows no such token: what counts is what was asked
-                word()
+    work(clients)
     places = Places.of(template)
     needed = of_logs(roles[role])
-    for request in [*asked(made, places), *of_duckdb(places)]:
+    for request in [*asked(made, places), *(of_duckdb(places) if role == "attempt" else ())]:
         found = set(allowing(roles[role], request))
         assert found, request
         needed |= found
     unused = [roles[role][number] for number in range(len(roles[role])) if number not in needed]
     assert not unused
-
-
-def test_discovery_may_do_all_that_it_does_and_every_statement_is_needed(template, roles, calls):
-    clients, made = calls
-    S3Artifacts(clients, "catchment").fetch("artifacts/sales/1.0.0/ab.zip")
-    SecretEntries(clients, "secret").entries()
-    needed = of_logs(roles["discovery"])
-    for request in asked(made, Places.of(template)):
-        found = set(allowing(roles["discovery"], request))
-        assert found, request
-        needed |= found
-    assert needed == set(range(len(roles["discovery"])))
 
 
 def update(partition: str, sort_key: str, **values: str) -> tuple[str, dict[str, Any]]:
@@ -207,14 +252,14 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize("role", ["ripple", "task", "discovery"])
+@pytest.mark.parametrize("role", ["attempt", "ripple", "task", "discovery"])
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_on_the_table_is_refused(template, roles, role, attack):
     (request,) = requests_of(*ATTACKS[attack], Places.of(template))
     assert list(allowing(roles[role], request)) == []
 
 
-@pytest.mark.parametrize("role", ["ripple", "task", "discovery"])
+@pytest.mark.parametrize("role", ["attempt", "ripple", "task", "discovery"])
 @pytest.mark.parametrize(
     ("action", "key"),
     [
@@ -234,11 +279,11 @@ def test_an_attack_on_the_bucket_is_refused(template, roles, role, action, key):
 @pytest.mark.parametrize(
     ("roles_refused", "action"),
     [
-        (("ripple", "discovery"), "states:SendTaskSuccess"),
-        (("ripple", "discovery"), "states:SendTaskFailure"),
-        (("ripple", "task", "discovery"), "states:StartExecution"),
-        (("ripple", "task", "discovery"), "states:StopExecution"),
-        (("discovery",), "sqs:SendMessage"),
+        (("attempt", "ripple", "discovery"), "states:SendTaskSuccess"),
+        (("attempt", "ripple", "discovery"), "states:SendTaskFailure"),
+        (("attempt", "ripple", "task", "discovery"), "states:StartExecution"),
+        (("attempt", "ripple", "task", "discovery"), "states:StopExecution"),
+        (("ripple", "task", "discovery", "vendor"), "sqs:SendMessage"),
     ],
 )
 def test_no_worker_runs_or_answers_what_is_not_its_own(template, roles, roles_refused, action):

@@ -32,7 +32,7 @@ from duckstring.ports import SOON
 from infra.config import Config
 from tests.infra.conftest import synthesize
 
-FUNCTIONS = ("orchestrator", "ripple", "discovery", "api", "sweep")
+FUNCTIONS = ("orchestrator", "ripple", "vendor", "discovery", "api", "sweep")
 OUTPUTS = (
     *("Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox"),
     *(
@@ -50,19 +50,24 @@ OUTPUTS = (
         "Version",
         "Cluster",
         "TaskLogs",
+        "Secret",
+        "AttemptRole",
     ),
 )
 EVERYONE = {"catchment", "table", "bucket", "mailbox"}
 KNOWS = {
     "orchestrator": EVERYONE
     | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"}
-    | {"cluster", "ripple_function", "function_memory_mib", "function_timeout_seconds"},
-    "ripple": EVERYONE | {"secret", "function_memory_mib", "function_timeout_seconds"},
-    "discovery": {"catchment", "bucket", "secret"},
+    | {"cluster", "ripple_function", "function_memory_mib", "function_timeout_seconds"}
+    | {"attempt_role_id"},
+    "ripple": EVERYONE | {"vendor_function", "function_memory_mib", "function_timeout_seconds"},
+    "vendor": {"catchment", "table", "table_arn", "mailbox_arn", "secret", "attempt_role"},
+    "discovery": {"catchment"},
     "api": EVERYONE
     | {
         "machine",
         "discovery_function",
+        "secret",
         "arrivals",
         "function_memory_mib",
         "function_timeout_seconds",
@@ -103,11 +108,26 @@ def statements(template: dict[str, Any], role: str) -> list[dict[str, Any]]:
     ]
 
 
+def roles_of(template: dict[str, Any]) -> dict[str, str]:
+    """The role of each function, of tasks, and of attempts, by name."""
+    functions = of_type(template, "AWS::Lambda::Function").values()
+    found = {
+        entry(one["Properties"]).split(".")[1]: one["Properties"]["Role"]["Fn::GetAtt"][0]
+        for one in functions
+        if entry(one["Properties"]).startswith("functions.")
+    }
+    others = {"task": "TasksDefinitionTaskRole", "attempt": "IsolationAttemptRole"}
+    for name, start in others.items():
+        for role in of_type(template, "AWS::IAM::Role"):
+            if role.startswith(start):
+                found[name] = role
+    return found
+
+
 def actions_of(template: dict[str, Any], name: str) -> set[str]:
-    role = function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
     return {
         action
-        for statement in statements(template, role)
+        for statement in statements(template, roles_of(template)[name])
         for action in as_list(statement["Action"])
     }
 
@@ -250,33 +270,52 @@ def test_only_who_answers_task_tokens_may_and_only_to_this_machine(template):
     }
 
 
-def test_discovery_may_fetch_packages_and_read_the_secret_and_no_more(template):
-    assert actions_of(template, "discovery") == {
-        "s3:GetObject",
-        "secretsmanager:GetSecretValue",
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-    }
-    role = function(template, "discovery")["Properties"]["Role"]["Fn::GetAtt"][0]
-    (fetches,) = [one for one in statements(template, role) if one["Action"] == "s3:GetObject"]
-    assert fetches["Resource"]["Fn::Join"][1][-1] == "/artifacts/*.zip"
+def test_discovery_may_write_its_log_and_no_more(template):
+    assert actions_of(template, "discovery") == {"logs:CreateLogStream", "logs:PutLogEvents"}
     invokers = [name for name in FUNCTIONS if "discovery_function" in KNOWS[name]]
     assert invokers == ["api"]
     ripple, discovery = (function(template, name)["Properties"] for name in ("ripple", "discovery"))
     assert discovery["Layers"] == ripple["Layers"], "what imports there imports here"
 
 
+def test_only_the_vendor_assumes_the_role_of_attempts_and_only_workers_ask_it(template):
+    role = roles_of(template)["attempt"]
+    vendor = function(template, "vendor")["Properties"]["Role"]
+    trusted = template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert [one["Principal"] for one in trusted] == [{"AWS": vendor}]
+    asking = {
+        name
+        for name, of in roles_of(template).items()
+        for one in statements(template, of)
+        if "lambda:InvokeFunction" in as_list(one["Action"])
+        and "DoorsVendor" in json.dumps(one["Resource"])
+    }
+    assert asking == {"ripple", "task"}
+
+
+def test_without_isolation_workers_have_the_rights_of_attempts_and_there_is_no_vendor(tmp_path):
+    stack = synthesize(tmp_path, Config(catchment="test", isolation=False))
+    assert "dynamodb:UpdateItem" in actions_of(stack, "ripple")
+    assert "secretsmanager:GetSecretValue" in actions_of(stack, "ripple")
+    assert not [name for name in stack["Resources"] if "Vendor" in name or "Isolation" in name]
+    known = function(stack, "ripple")["Properties"]["Environment"]["Variables"]
+    assert "DUCKSTRING_SECRET" in known
+    assert "DUCKSTRING_VENDOR_FUNCTION" not in known
+
+
 @pytest.mark.parametrize(
     ("name", "action", "keys"),
     [
-        ("ripple", "s3:GetObject", ["/artifacts/*.zip", "/data/*.parquet"]),
-        ("ripple", "s3:PutObject", ["/data/*.parquet", "/errors/*.txt"]),
+        ("attempt", "s3:GetObject", ["/artifacts/*.zip", "/data/*.parquet"]),
+        ("attempt", "s3:PutObject", ["/data/*.parquet", "/errors/*.txt"]),
+        ("ripple", "s3:GetObject", []),
+        ("task", "s3:GetObject", []),
         ("orchestrator", "s3:PutObject", ["/errors/*.txt"]),
         ("api", "s3:GetObject", ["/artifacts/*.zip", "/errors/*.txt"]),
     ],
 )
-def test_a_function_reaches_objects_of_its_own_kinds_only(template, name, action, keys):
-    role = function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
+def test_a_role_reaches_objects_of_its_own_kinds_only(template, name, action, keys):
+    role = roles_of(template)[name]
     found = [
         resource["Fn::Join"][1][-1]
         for one in statements(template, role)
@@ -286,45 +325,56 @@ def test_a_function_reaches_objects_of_its_own_kinds_only(template, name, action
     assert found == keys
 
 
-def test_a_users_policies_are_the_workers_alone(tmp_path):
+@pytest.mark.parametrize(
+    ("isolation", "roles"),
+    [(True, {"attempt"}), (False, {"ripple", "task"})],
+)
+def test_a_users_policies_are_the_attempts_alone(tmp_path, isolation, roles):
     policy = "arn:aws:iam::123456789012:policy/glue-jobs"
-    stack = synthesize(tmp_path, Config(catchment="test", policies=(policy,)))
+    stack = synthesize(tmp_path, Config(catchment="test", policies=(policy,), isolation=isolation))
     bearers = {
-        name
+        re.sub(r"[0-9A-F]{8}$", "", name)
         for name, role in of_type(stack, "AWS::IAM::Role").items()
         if policy in json.dumps(role["Properties"].get("ManagedPolicyArns"))
     }
-    assert len(bearers) == 2
-    assert {re.sub(r"[0-9A-F]{8}$", "", name) for name in bearers} == {
-        "DoorsRippleServiceRole",
-        "TasksDefinitionTaskRole",
+    starts = {
+        "attempt": "IsolationAttemptRole",
+        "ripple": "DoorsRippleServiceRole",
+        "task": "TasksDefinitionTaskRole",
     }
+    assert bearers == {starts[name] for name in roles}
+    if isolation:
+        known = function(stack, "vendor")["Properties"]["Environment"]["Variables"]
+        assert known["DUCKSTRING_POLICIES"] == policy
 
 
 @pytest.mark.parametrize(
     ("name", "forbidden"),
     [
         (
-            "ripple",
+            "attempt",
             {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "states:StartExecution"},
         ),
         (
-            "ripple",
+            "attempt",
             {
                 "states:SendTaskSuccess",
                 "s3:DeleteObject",
                 "s3:ListBucket",
                 "events:PutEvents",
                 "lambda:InvokeFunction",
+                "secretsmanager:GetSecretValue",
+                "sts:AssumeRole",
             },
         ),
+        ("vendor", {"dynamodb:Query", "dynamodb:UpdateItem", "s3:GetObject", "sqs:SendMessage"}),
         (
             "api",
             {
                 "states:StartExecution",
                 "s3:PutObject",
                 "s3:DeleteObject",
-                "secretsmanager:GetSecretValue",
+                "sts:AssumeRole",
                 "events:PutEvents",
             },
         ),
@@ -347,19 +397,34 @@ def test_a_function_may_not_do_anothers_work(template, name, forbidden):
     assert actions_of(template, name) & forbidden == set()
 
 
+def test_a_worker_may_ask_the_vendor_and_write_its_log_and_no_more(template):
+    assert actions_of(template, "ripple") == {
+        "lambda:InvokeFunction",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+    assert actions_of(template, "task") == {
+        "lambda:InvokeFunction",
+        "states:SendTaskSuccess",
+        "states:SendTaskFailure",
+        "states:SendTaskHeartbeat",
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "action", "partitions"),
     [
         ("api", "dynamodb:PutItem", ["CATALOG", "POND#*"]),
-        ("orchestrator", "dynamodb:PutItem", ["LINE#*", "WORK#*", "TOKEN#*"]),
-        ("ripple", "dynamodb:GetItem", ["LINE#*", "WORK#*"]),
-        ("ripple", "dynamodb:UpdateItem", ["WORK#*"]),
+        ("orchestrator", "dynamodb:PutItem", ["LINE#*", "WORK#*", "TOKEN#*", "PERMITS"]),
+        ("attempt", "dynamodb:GetItem", ["LINE#*", "WORK#*"]),
+        ("attempt", "dynamodb:UpdateItem", ["WORK#*"]),
+        ("vendor", "dynamodb:GetItem", ["LINE#*", "PERMITS"]),
         ("sweep", "dynamodb:UpdateItem", ["CATALOG"]),
         ("sweep", "dynamodb:DeleteItem", ["LINE#*", "WORK#*"]),
     ],
 )
-def test_a_function_writes_its_own_items_only(template, name, action, partitions):
-    role = function(template, name)["Properties"]["Role"]["Fn::GetAtt"][0]
+def test_a_role_reaches_its_own_items_only(template, name, action, partitions):
+    role = roles_of(template)[name]
     conditions = [
         statement.get("Condition")
         for statement in statements(template, role)
@@ -371,14 +436,14 @@ def test_a_function_writes_its_own_items_only(template, name, action, partitions
 
 
 def test_a_ripple_writes_of_its_line_what_an_attempt_row_has_and_nothing_else(template):
-    role = function(template, "ripple")["Properties"]["Role"]["Fn::GetAtt"][0]
+    role = roles_of(template)["attempt"]
     (updates,) = [
         one for one in statements(template, role) if one["Action"] == "dynamodb:UpdateItem"
     ]
     allowed = set(updates["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
     assert allowed == attributes_of_an_attempt()
     assert {
-        action for action in actions_of(template, "ripple") if action.startswith("dynamodb:")
+        action for action in actions_of(template, "attempt") if action.startswith("dynamodb:")
     } == {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",

@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
+from duckstring.model.permits import KEY_BYTES, AttemptName, Purpose, permit
 from duckstring.model.settings import Settings
 
 REGION = "eu-central-1"
@@ -20,6 +21,18 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": REGION,
 }
+
+
+class KnownPermits:
+    """Permits of a key that tests know."""
+
+    KEY = b"k" * KEY_BYTES
+
+    def of(self, attempt: AttemptName, purpose: Purpose = "run") -> str:
+        return permit(self.KEY, attempt, purpose)
+
+
+PERMITS = KnownPermits()
 
 
 @dataclass(frozen=True)

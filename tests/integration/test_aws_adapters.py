@@ -41,12 +41,15 @@ from duckstring.model.catalog import TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, from_text
 from duckstring.model.names import Line
+from duckstring.model.permits import AttemptName
 from duckstring.model.settings import Settings
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.orchestrator.ports import Held
+from tests.integration.aws import PERMITS
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
 SALES = Line("sales@1")
 TABLE = {"orders": TableVersion("orders", "data/sales@1/orders/1.parquet", 3, 100, "abc")}
 
@@ -383,7 +386,7 @@ class TestExecutions:
     RUN = StartRun(42, 1, (RippleBranch("load", "lambda", 1), RippleBranch("join", "wait")))
 
     def test_the_input_is_the_protocols(self, aws: Clients, machine: str) -> None:
-        Machine(aws, machine).start(SALES, self.RUN)
+        Machine(aws, machine, PERMITS).start(SALES, self.RUN)
         there = aws.stepfunctions.describe_execution(
             executionArn=execution_arn(machine, "sales-1-42-1")
         )
@@ -392,7 +395,12 @@ class TestExecutions:
             "run": 42,
             "launch": 1,
             "branches": [
-                {"ripple": "load", "verdict": "lambda", "attempt": 1},
+                {
+                    "ripple": "load",
+                    "verdict": "lambda",
+                    "attempt": 1,
+                    "permit": PERMITS.of(AttemptName(SALES, 42, "load", 1)),
+                },
                 {"ripple": "join", "verdict": "wait", "attempt": 0},
             ],
         }
@@ -400,11 +408,14 @@ class TestExecutions:
     def test_a_run_of_one_ripple_says_its_branch_at_the_top_too(
         self, aws: Clients, machine: str
     ) -> None:
-        Machine(aws, machine).start(SALES, StartRun(43, 1, (RippleBranch("load", "lambda", 1),)))
+        Machine(aws, machine, PERMITS).start(
+            SALES, StartRun(43, 1, (RippleBranch("load", "lambda", 1),))
+        )
         there = aws.stepfunctions.describe_execution(
             executionArn=execution_arn(machine, "sales-1-43-1")
         )
-        alone = {"ripple": "load", "verdict": "lambda", "attempt": 1}
+        permit = PERMITS.of(AttemptName(SALES, 43, "load", 1))
+        alone = {"ripple": "load", "verdict": "lambda", "attempt": 1, "permit": permit}
         assert json.loads(there["input"]) == {
             "line": "sales@1",
             "run": 43,
@@ -414,7 +425,7 @@ class TestExecutions:
         }
 
     def test_a_branch_that_begins_as_a_task_says_its_size(self, aws: Clients, machine: str) -> None:
-        Machine(aws, machine).start(
+        Machine(aws, machine, PERMITS).start(
             SALES, StartRun(44, 1, (RippleBranch("load", "task", 1, 8192),))
         )
         there = json.loads(
@@ -423,19 +434,25 @@ class TestExecutions:
             )["input"]
         )
         assert there["branches"] == [
-            {"ripple": "load", "verdict": "task", "attempt": 1, "memory_mib": 8192}
+            {
+                "ripple": "load",
+                "verdict": "task",
+                "attempt": 1,
+                "memory_mib": 8192,
+                "permit": PERMITS.of(AttemptName(SALES, 44, "load", 1)),
+            }
         ]
         assert there["memory_mib"] == 8192
 
     def test_starting_twice_is_starting_once(self, aws: Clients, machine: str) -> None:
-        Machine(aws, machine).start(SALES, self.RUN)
-        Machine(aws, machine).start(SALES, self.RUN)
+        Machine(aws, machine, PERMITS).start(SALES, self.RUN)
+        Machine(aws, machine, PERMITS).start(SALES, self.RUN)
         assert len(aws.stepfunctions.list_executions(stateMachineArn=machine)["executions"]) == 1
 
     def test_the_same_run_with_other_branches_is_a_bug(self, aws: Clients, machine: str) -> None:
-        Machine(aws, machine).start(SALES, self.RUN)
+        Machine(aws, machine, PERMITS).start(SALES, self.RUN)
         with pytest.raises(InvariantError, match="sales-1-42-1"):
-            Machine(aws, machine).start(SALES, StartRun(42, 1, ()))
+            Machine(aws, machine, PERMITS).start(SALES, StartRun(42, 1, ()))
 
     def test_an_execution_whose_input_an_older_version_wrote_is_the_same(
         self, aws: Clients, machine: str
@@ -443,10 +460,12 @@ class TestExecutions:
         branch = {"ripple": "load", "verdict": "lambda", "attempt": 1}
         older = json.dumps({"line": "sales@1", "run": 43, "launch": 1, "branches": [branch]})
         aws.stepfunctions.start_execution(stateMachineArn=machine, name="sales-1-43-1", input=older)
-        Machine(aws, machine).start(SALES, StartRun(43, 1, (RippleBranch("load", "lambda", 1),)))
+        Machine(aws, machine, PERMITS).start(
+            SALES, StartRun(43, 1, (RippleBranch("load", "lambda", 1),))
+        )
 
     def test_stopping_is_safe_before_and_after(self, aws: Clients, machine: str) -> None:
-        door = Machine(aws, machine)
+        door = Machine(aws, machine, PERMITS)
         door.stop(SALES, StopRun(42, 1))
         door.start(SALES, self.RUN)
         door.stop(SALES, StopRun(42, 1))
@@ -465,10 +484,10 @@ class TestExecutions:
             )
 
         monkeypatch.setattr(aws.stepfunctions, "stop_execution", refuse)
-        Machine(aws, machine).stop(SALES, StopRun(42, 1))
+        Machine(aws, machine, PERMITS).stop(SALES, StopRun(42, 1))
         code = "AccessDeniedException"
         with pytest.raises(ClientError):
-            Machine(aws, machine).stop(SALES, StopRun(42, 1))
+            Machine(aws, machine, PERMITS).stop(SALES, StopRun(42, 1))
 
 
 class TestGates:
@@ -479,7 +498,7 @@ class TestGates:
         monkeypatch.setattr(
             aws.stepfunctions, "send_task_failure", lambda **given: said.append(given)
         )
-        gates = TokenGates(aws, table)
+        gates = TokenGates(aws, table, PERMITS)
         for token in ("a", "b", "a", "b"):
             gates.keep(SALES, GateReached(1, 1, "load"), token=token)
         answer = AnswerGate(
@@ -512,7 +531,7 @@ class TestGates:
             "send_task_failure",
             lambda **given: said.append((given["error"], given["cause"])),
         )
-        gates = TokenGates(aws, table)
+        gates = TokenGates(aws, table, PERMITS)
         task = AnswerGate(1, 1, "load", "task", 3, memory_mib=16_384)
         for answer in (
             AnswerGate(1, 1, "load", "lambda", 2),
@@ -522,9 +541,10 @@ class TestGates:
         ):
             gates.keep(SALES, GateReached(1, 1, "load"), token="t")
             gates.answer(SALES, answer)
-        asked = '{"attempt": 3, "memory_mib": 16384}'
+        permits = [PERMITS.of(AttemptName(SALES, 1, "load", attempt)) for attempt in (2, 3)]
+        asked = json.dumps({"attempt": 3, "memory_mib": 16384, "permit": permits[1]})
         assert said == [
-            {"attempt": 2},
+            {"attempt": 2, "permit": permits[0]},
             ("Duckstring.Done", "null"),
             ("Duckstring.Cancelled", "null"),
             ("Duckstring.Task", asked),
@@ -537,7 +557,7 @@ class TestGates:
         monkeypatch.setattr(
             aws.stepfunctions, "send_task_success", lambda **given: said.append(given)
         )
-        gates = TokenGates(aws, table)
+        gates = TokenGates(aws, table, PERMITS)
         gates.keep(
             SALES,
             GateReached(1, 1, "load", 2, "failed", Failure("load", 2, "ValueError", "no rows")),
@@ -556,7 +576,7 @@ class TestGates:
         monkeypatch.setattr(
             aws.stepfunctions, "send_task_success", lambda **given: said.append(given)
         )
-        gates = TokenGates(aws, table)
+        gates = TokenGates(aws, table, PERMITS)
         for number in range(30):
             gates.keep(SALES, GateReached(1, 1, "load"), token=f"t{number:02d}")
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 1))
@@ -576,7 +596,7 @@ class TestGates:
             said.append(taskToken)
 
         monkeypatch.setattr(aws.stepfunctions, "send_task_success", tell)
-        gates = TokenGates(aws, table)
+        gates = TokenGates(aws, table, PERMITS)
         for token in ("forged", "true"):
             gates.keep(SALES, GateReached(1, 1, "load"), token=token)
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 1))
@@ -590,7 +610,7 @@ class TestGates:
         monkeypatch.setattr(
             aws.stepfunctions, "send_task_success", lambda **given: said.append(given)
         )
-        gates = TokenGates(aws, table)
+        gates = TokenGates(aws, table, PERMITS)
         for attempt, token in ((2, "new"), (1, "old")):
             gates.keep(SALES, GateReached(1, 1, "load", attempt), token=token)
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 3))
@@ -606,7 +626,7 @@ class TestGates:
             )
 
         monkeypatch.setattr(aws.stepfunctions, "send_task_failure", gone)
-        gates = TokenGates(aws, table)
+        gates = TokenGates(aws, table, PERMITS)
         gates.keep(SALES, GateReached(1, 1, "load"), token="t")
         gates.answer(SALES, AnswerGate(1, 1, "load", "done"))
         assert "Items" in aws.dynamodb.scan(TableName=table)
@@ -621,7 +641,7 @@ class TestGates:
             )
 
         monkeypatch.setattr(aws.stepfunctions, "send_task_failure", busy)
-        gates = TokenGates(aws, table)
+        gates = TokenGates(aws, table, PERMITS)
         gates.keep(SALES, GateReached(1, 1, "load"), token="t")
         with pytest.raises(aws.stepfunctions.exceptions.ClientError):
             gates.answer(SALES, AnswerGate(1, 1, "load", "done"))

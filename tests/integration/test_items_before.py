@@ -25,9 +25,11 @@ from duckstring.engine.signals import GateReached
 from duckstring.model.attempts import AttemptFinished, AttemptStarted, Began, Site, Usage
 from duckstring.model.failures import Failure
 from duckstring.model.names import Line
-from tests.integration.aws import catchment
+from duckstring.model.permits import AttemptName
+from tests.integration.aws import PERMITS, catchment
 
 SALES = Line("sales@1")
+JOIN = AttemptName(SALES, 42, "join", 1)
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 ITEMS = json.loads((Path(__file__).parent / "items_before" / "items.json").read_text())
@@ -138,17 +140,17 @@ def told(here, monkeypatch):
 
 
 def test_a_branch_that_waits_is_answered_and_its_token_forgotten(here, told):
-    gates = TokenGates(here.clients, here.settings.table)
+    gates = TokenGates(here.clients, here.settings.table, PERMITS)
     gates.answer(SALES, AnswerGate(42, 1, "join", "lambda", 1))
-    assert told == [("token-of-join", '{"attempt": 1}')]
+    assert told == [("token-of-join", json.dumps({"attempt": 1, "permit": PERMITS.of(JOIN)}))]
     assert not [key for key in here.items("LINE#sales@1") if key.startswith("TOKEN#")]
 
 
 def test_a_letter_that_was_redriven_late_does_not_keep_a_branch_of_before_waiting(here, told):
-    gates = TokenGates(here.clients, here.settings.table)
+    gates = TokenGates(here.clients, here.settings.table, PERMITS)
     gates.keep(SALES, GateReached(42, 1, "join"), token="gone")
     gates.answer(SALES, AnswerGate(42, 1, "join", "lambda", 1))
-    assert told == [("token-of-join", '{"attempt": 1}')]
+    assert told == [("token-of-join", json.dumps({"attempt": 1, "permit": PERMITS.of(JOIN)}))]
 
 
 def test_a_task_that_began_before_is_stopped_by_what_it_wrote_and_sees_that_it_is_not_wanted(
@@ -167,7 +169,7 @@ def test_a_task_that_began_before_is_stopped_by_what_it_wrote_and_sees_that_it_i
         "an operator killed it",
     )
     fargate = FargateWorkers(
-        here.clients, here.settings.table, cluster=here.settings.cluster, function="ripple"
+        here.clients, here.settings.table, PERMITS, cluster=here.settings.cluster, function="ripple"
     )
     asked: list[str] = []
     monkeypatch.setattr(fargate, "_task", lambda arn: asked.append(arn) or ())

@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -15,6 +16,7 @@ from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.deployment import BucketArtifacts, ImportFailedError, LambdaDiscovery
 from duckstring.adapters.aws.items import to_item
 from duckstring.adapters.aws.reader import DynamoStateReader
+from duckstring.adapters.aws.worker import PondSecrets
 from duckstring.api.answer import OPERATIONS
 from duckstring.engine.signals import Deployed, Triggered
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
@@ -343,9 +345,16 @@ def test_a_packages_digest_is_that_of_its_bytes(here):
 
 def discover(here, answer, error=None):
     here.clients.__dict__["lambda_"] = Answering(answer, error)
-    return LambdaDiscovery(here.clients, "discovery").discover(
-        "key", sha256=SHA, module="src/pond.py"
-    )
+    secret = here.clients.secretsmanager.create_secret(
+        Name="secret",
+        SecretString=json.dumps({"A": "1", "B": "1", "@sales": {"B": "2"}, "@orders": {"C": "3"}}),
+    )["ARN"]
+    return LambdaDiscovery(
+        here.clients,
+        "discovery",
+        bucket="catchment",
+        secrets=PondSecrets(here.clients, secret),
+    ).discover("artifacts/sales/1.0.0/ab.zip", sha256=SHA, module="src/pond.py")
 
 
 def test_discovery_asks_its_function_and_reads_its_ripples(here):
@@ -359,9 +368,12 @@ def test_discovery_asks_its_function_and_reads_its_ripples(here):
     assert discover(here, {"ok": True, "ripples": [found]}) == (
         RippleSpec("join", ("load",), always_run=True, timeout_seconds=60),
     )
-    assert here.clients.lambda_.asked == [
-        ("discovery", {"artifact": "key", "sha256": SHA, "module": "src/pond.py"})
-    ]
+    ((function, order),) = here.clients.lambda_.asked
+    address = urlsplit(order.pop("url"))
+    assert address.path.endswith("/artifacts/sales/1.0.0/ab.zip")
+    assert {"AWSAccessKeyId", "X-Amz-Credential"} & parse_qs(address.query).keys(), "it is signed"
+    assert function == "discovery"
+    assert order == {"sha256": SHA, "module": "src/pond.py", "secrets": {"A": "1", "B": "2"}}
 
 
 def test_an_import_that_fails_hands_on_the_authors_traceback(here):

@@ -26,7 +26,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.duck import S3Storage
 from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
 from duckstring.adapters.aws.state import DynamoStateStore
-from duckstring.adapters.aws.worker import SecretEntries
+from duckstring.adapters.aws.worker import PondSecrets
 from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.engine.effects import CallOnKill, PublishSnapshot, RecordAttempt
 from duckstring.engine.signals import GateReached, RippleSucceeded
@@ -50,6 +50,7 @@ from duckstring.model.verdicts import ENDED
 from duckstring.orchestrator import worker_verdict
 from duckstring.orchestrator.ports import Held, Received
 from duckstring.testing.fakes import MemoryStateStore
+from tests.integration.aws import PERMITS
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES, PRODUCTS = Line("sales@1"), Line("products@1")
@@ -284,7 +285,7 @@ def test_own_and_source_tables_are_joined_over_s3(catchment, tmp_path):
     [signal] = letters(catchment)
     storage = S3Storage("lake", "us-east-1", endpoint=os.environ["AWS_ENDPOINT_URL"])
     storage.settle(tmp_path)
-    storage.grant(catchment.app.worker.keys())
+    storage.grant(catchment.app.worker.admissions._keys())
     con = storage.open()
     assert con.execute(
         f"SELECT n, s::INT FROM read_parquet('s3://lake/{signal.tables['joined'].key}')"
@@ -437,7 +438,7 @@ def test_a_kill_that_comes_after_the_end_changes_nothing(catchment):
 
 
 def test_what_the_world_does_to_an_attempt_loses_it_and_fails_nobody(catchment):
-    clients, name = catchment.clients, catchment.app.worker.secrets._arn
+    clients, name = catchment.clients, os.environ["DUCKSTRING_SECRET"]
     clients.secretsmanager.put_secret_value(SecretId=name, SecretString="no object" + "!" * 2000)
     answer = ended(catchment, "load")
     assert answer["outcome"] == "lost"
@@ -458,14 +459,11 @@ def test_discovery_answers_with_the_ripples(catchment, monkeypatch):
     catchment.clients.s3.put_object(Bucket="lake", Key="artifacts/x.zip", Body=zipped)
     sys.modules.pop("functions.discovery.handler", None)
     discovery = importlib.import_module("functions.discovery.handler")
-    answer = discovery.handle(
-        {
-            "artifact": "artifacts/x.zip",
-            "sha256": sha256(zipped).hexdigest(),
-            "module": "src/pond.py",
-        },
-        None,
+    url = catchment.clients.s3.generate_presigned_url(
+        "get_object", Params={"Bucket": "lake", "Key": "artifacts/x.zip"}
     )
+    order = {"sha256": sha256(zipped).hexdigest(), "module": "src/pond.py", "secrets": {}}
+    answer = discovery.handle({"url": url, **order}, None)
     assert [one["name"] for one in answer["ripples"]] == [
         "load",
         "join",
@@ -478,6 +476,9 @@ def test_discovery_answers_with_the_ripples(catchment, monkeypatch):
     json.dumps(answer)
     with pytest.raises(InvariantError):
         catchment.handle({"op": "discover", "artifact": "artifacts/x.zip"}, None)
+    with pytest.raises(TransientError, match="cannot be fetched") as caught:
+        discovery.handle({"url": url.replace("x.zip", "gone.zip"), **order}, None)
+    assert "Signature" not in str(caught.value)
 
 
 def logged(catchment, do):
@@ -603,6 +604,7 @@ def kill(catchment):
     workers = FargateWorkers(
         SimpleNamespace(lambda_=SimpleNamespace(invoke=lambda **request: asked.append(request))),
         "",
+        PERMITS,
         cluster="",
         function="",
     )
@@ -679,7 +681,7 @@ def test_a_call_of_on_kill_that_nobody_claimed_is_not_recorded(catchment):
 
 def test_a_secret_without_a_value_holds_nothing(catchment):
     arn = catchment.clients.secretsmanager.create_secret(Name="empty")["ARN"]
-    assert SecretEntries(catchment.clients, arn).entries() == {}
+    assert PondSecrets(catchment.clients, arn).entries("sales") == {}
 
 
 def test_a_process_killed_from_outside_is_a_crash_after_which_the_next_attempt_follows_at_once(

@@ -16,7 +16,8 @@ from duckstring.adapters.aws.workers import FargateWorkers
 from duckstring.engine.effects import CallOnKill, StopTask
 from duckstring.model.compute import ORDER
 from duckstring.model.names import Line
-from tests.integration.aws import Catchment, catchment
+from duckstring.model.permits import AttemptName
+from tests.integration.aws import PERMITS, Catchment, catchment
 
 SALES = Line("sales@1")
 GIVEN_UP = StopTask(42, "load", 2)
@@ -32,7 +33,11 @@ class Fleet:
             containerDefinitions=[{"name": "worker", "image": "none", "memory": 512}],
         )
         self.workers = FargateWorkers(
-            there.clients, there.settings.table, cluster=there.settings.cluster, function="ripple"
+            there.clients,
+            there.settings.table,
+            PERMITS,
+            cluster=there.settings.cluster,
+            function="ripple",
         )
 
     def start(self, **order: Any) -> str:
@@ -182,4 +187,5 @@ def test_a_killed_ripple_is_told_without_waiting_for_it(
         "artifact": "artifacts/sales/1.2.0/ab.zip",
         "module": "src/pond.py",
         "started": "2030-01-01T12:00:00.000000Z",
+        "permit": PERMITS.of(AttemptName(SALES, 42, "load", 2), "on_kill"),
     }

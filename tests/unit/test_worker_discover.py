@@ -242,7 +242,7 @@ def test_a_package_that_changed_on_its_way_is_refused():
 
 AS_NOBODY = """
 import ctypes, os, sys
-from duckstring.worker.discover import close_to_others
+from duckstring.worker.descendants import close_to_others
 os.setgid(65534), os.setuid(65534)
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # as any process is that did not change its user
 if sys.argv[1] == "closed":
@@ -301,8 +301,9 @@ def load(pond): pass
 
 IMPORTING = """
 import hashlib, os, sys
-from duckstring.worker.discover import Module, close_to_others, discover
-close_to_others()
+from duckstring.worker.descendants import adopt
+from duckstring.worker.discover import Module, discover
+adopt()
 package = open(sys.argv[1], "rb").read()
 module = Module(package, hashlib.sha256(package).hexdigest(), "src/pond.py")
 answer = discover(module, variables={"LEFT": sys.argv[2]})

@@ -30,9 +30,9 @@ from duckstring.model.names import Line, artifact_key
 from duckstring.model.values import replace
 from duckstring.worker.attempt_process import begin, prepare
 from duckstring.worker.forkserver import ForkServer
-from duckstring.worker.on_kill import KillOrder, on_kill
+from duckstring.worker.on_kill import on_kill
 from duckstring.worker.origin import Origin
-from duckstring.worker.ports import Order, Worker
+from duckstring.worker.ports import Admitted, KillOrder, Order, Worker
 from duckstring.worker.processes import Processes
 from duckstring.worker.run_ripple import run_ripple
 from duckstring.worker.watch import Pace
@@ -58,6 +58,10 @@ def same(one, other):
 @dataclass(frozen=True)
 class NoKeys:
     renewed: bool = False
+    shared: bool = True
+
+    def settle(self, home):
+        return {}
 
 
 class Folder:
@@ -128,14 +132,11 @@ class World:
         self.storage = Folder(self.root)
         self.origin = origin_of(self.storage)
         self.worker = Worker(
-            states=self,
-            snapshots=_Snapshots(self.snapshots),
+            admissions=self,
             artifacts=self,
             history=self,
             memories=self,
             mailbox=self,
-            secrets=self,
-            keys=NoKeys,
             processes=Processes(ForkServer(self.origin.fork_server)),
             clock=self,
             catchment="dev",
@@ -143,9 +144,12 @@ class World:
             pace=Pace(early=0.02, later=0.02, grace=1.0),
         )
 
-    def read(self, line):
-        assert line == self.state.line
-        return self.state
+    def of_run(self, order):
+        assert order.line == self.state.line
+        return Admitted(self.state, _Snapshots(self.snapshots), self.entries, NoKeys)
+
+    def of_kill(self, order):
+        return self.of_run(order)
 
     def fetch(self, key):
         self.fetched.append(key)

@@ -69,6 +69,7 @@ os.dup2(2, 1)
 _WANTED_SOON = (
     "functions.orchestrator.",
     "functions.ripple.",
+    "functions.vendor.",
     "functions.api.",
     "functions.discovery.",
 )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from duckstring.orchestrator.ports import EffectPorts, Ends, Gates, StateStore
     from duckstring.ports import Arrivals, Clock
     from duckstring.sweep.ports import SweepPorts
+    from duckstring.vendor.ports import VendorPorts
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     from duckstring.adapters.aws.executions import Machine, TokenGates  # noqa: PLC0415
     from duckstring.adapters.aws.history import DynamoHistory  # noqa: PLC0415
     from duckstring.adapters.aws.overrides import EcsOverrides  # noqa: PLC0415
+    from duckstring.adapters.aws.permits import Permits  # noqa: PLC0415
     from duckstring.adapters.aws.schedules import WindowSchedules  # noqa: PLC0415
     from duckstring.adapters.aws.tokens import StepTokens  # noqa: PLC0415
     from duckstring.adapters.aws.workers import FargateWorkers  # noqa: PLC0415
@@ -60,10 +62,11 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     # than it bills.
     _ = clients.dynamodb, clients.sqs, clients.stepfunctions, clients.events
     table = settings.need("table")
-    gates = TokenGates(clients, table)
+    permits = Permits(clients, table)
+    gates = TokenGates(clients, table, permits)
     ports = EffectPorts(
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
-        executions=Machine(clients, settings.need("machine")),
+        executions=Machine(clients, settings.need("machine"), permits),
         gates=gates,
         history=DynamoHistory(clients, table, settings.need("bucket")),
         bus=EventBus(clients, settings),
@@ -72,6 +75,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         workers=FargateWorkers(
             clients,
             table,
+            permits,
             cluster=settings.need("cluster"),
             function=settings.need("ripple_function"),
         ),
@@ -94,6 +98,7 @@ def api(env: Mapping[str, str]) -> ApiPorts:
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
     from duckstring.adapters.aws.sweeper import AttemptRowReader, MachineReader  # noqa: PLC0415
+    from duckstring.adapters.aws.worker import PondSecrets  # noqa: PLC0415
     from duckstring.api.ports import ApiPorts  # noqa: PLC0415
 
     settings, clients = Settings.from_env(env), Clients()
@@ -110,10 +115,39 @@ def api(env: Mapping[str, str]) -> ApiPorts:
         attempts=AttemptRowReader(clients, table),
         files=BucketFiles(bucket),
         artifacts=BucketArtifacts(clients, bucket),
-        discovery=LambdaDiscovery(clients, settings.need("discovery_function")),
+        discovery=LambdaDiscovery(
+            clients,
+            settings.need("discovery_function"),
+            bucket=bucket,
+            secrets=PondSecrets(clients, settings.secret),
+        ),
         executions=MachineReader(clients, settings.need("machine")),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         clock=SystemClock(),
+    )
+
+
+def vendor(env: Mapping[str, str]) -> VendorPorts:
+    """The vendor of the Catchment that ``env`` describes."""
+    from duckstring.adapters.aws.permits import PermitKeys  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.roles import AttemptRole  # noqa: PLC0415
+    from duckstring.adapters.aws.session_policy import Places  # noqa: PLC0415
+    from duckstring.adapters.aws.worker import DynamoStates, PondSecrets  # noqa: PLC0415
+    from duckstring.vendor.ports import VendorPorts  # noqa: PLC0415
+
+    settings, clients = Settings.from_env(env), Clients()
+    # What every request uses is made while the function starts.
+    _ = clients.dynamodb, clients.sts, clients.secretsmanager
+    table = settings.need("table")
+    store = DynamoStateStore(clients, table)
+    places = Places(settings.need("table_arn"), settings.need("mailbox_arn"))
+    policies = tuple(filter(None, settings.policies.split(",")))
+    return VendorPorts(
+        states=DynamoStates(store),
+        snapshots=store,
+        secrets=PondSecrets(clients, settings.secret),
+        keys=PermitKeys(clients, table),
+        roles=AttemptRole(clients, settings.need("attempt_role"), places, policies=policies),
     )
 
 

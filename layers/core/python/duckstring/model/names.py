@@ -154,6 +154,11 @@ def artifact_key(pond: str, version: str, sha256: str) -> str:
     return f"artifacts/{pond}/{version}/{sha256}.zip"
 
 
+def pond_of_artifact(artifact: str) -> str:
+    """The Pond whose package lies under the key ``artifact``."""
+    return artifact.split("/")[1]
+
+
 def table_key(of: Line, table: str, *, run: int, ripple: str, attempt: int, invocation: str) -> str:
     """The key of one version of a table. No other attempt can ever write it.
 

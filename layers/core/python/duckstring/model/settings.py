@@ -33,6 +33,11 @@ class Settings:
     secret: str = ""
     arrivals: str = ""
     cluster: str = ""
+    table_arn: str = ""
+    vendor_function: str = ""
+    attempt_role: str = ""
+    attempt_role_id: str = ""
+    policies: str = ""
     function_memory_mib: str = ""
     function_timeout_seconds: str = ""
 

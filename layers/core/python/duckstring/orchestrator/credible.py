@@ -5,8 +5,9 @@ A letter that cannot be true is dropped with one log line, as if it had never co
 acknowledged, so it does not block others, and it gets no answer. If its attempt was real, the sweep
 notices that the attempt's end is missing, and the run starts again.
 
-The writer of a letter is not known yet. So a letter is believed if a worker never sends its kind
-and nothing in it can be looked up: docs/aws.md, "Who may do what".
+SQS says who has sent a letter. One from an attempt counts only if it reports the success of that
+very attempt. Of the other senders, which are the Catchment's own parts, a letter is believed if
+nothing in it can be looked up: docs/aws.md, "Who may do what".
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from duckstring.model.catalog import TableVersion
 from duckstring.model.compute import MOST_MIB
 from duckstring.model.instants import NEVER, ZERO, to_text
 from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key
+from duckstring.model.permits import AttemptName, session_name
 from duckstring.model.values import replace
 from duckstring.model.window_rules import NAME as WINDOW_NAME
 from duckstring.model.window_rules import faults as window_faults
@@ -65,12 +67,28 @@ def credible(line: Line, letters: Sequence[Received], register: Register) -> lis
     """The letters that may be true. Each of the others is logged."""
     kept = []
     for letter in letters:
-        why = next(_doubts(line, letter), "") or _contradicted(line, letter.signal, register)
+        why = (
+            _of_another(line, letter)
+            or next(_doubts(line, letter), "")
+            or _contradicted(line, letter.signal, register)
+        )
         if why:
             refuse(why, line=line, kind=type(letter.signal).__name__)
         else:
             kept.append(letter)
     return kept
+
+
+def _of_another(line: Line, letter: Received) -> str:
+    """Whether an attempt has sent what is not its own to say."""
+    if not letter.attempt:
+        return ""
+    signal = letter.signal
+    if isinstance(signal, RippleSucceeded):
+        about = AttemptName(line, signal.run, signal.ripple, signal.attempt)
+        if letter.attempt == session_name(about):
+            return ""
+    return f"attempt {letter.attempt[:64]!a} has sent it, and it is not that attempt's success"
 
 
 def refuse(why: str, **fields: object) -> None:

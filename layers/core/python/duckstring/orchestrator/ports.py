@@ -48,12 +48,14 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class Received:
     """A letter as the mailbox delivered it. ``token``: the task token of a branch that waits at a
-    gate.
+    gate. ``attempt``: the session of the attempt that has sent it (``model/permits.py``); empty: a
+    part of the Catchment has.
     """
 
     signal: Signal
     mark: Mark
     token: str = ""
+    attempt: str = ""
 
 
 class StateStore(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,11 @@ class NoKeys:
     """A folder needs no credentials."""
 
     renewed = False
+    shared = True
+
+    def settle(self, _home: Path) -> Mapping[str, str | None]:
+        """Change nothing in the environment."""
+        return {}
 
 
 class FolderStorage:

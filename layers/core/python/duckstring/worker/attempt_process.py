@@ -3,7 +3,7 @@
 The fork server, which has loaded what the process needs, forks it. The process prepares itself,
 mostly while nothing waits for it. It gets its order from its parent, calls one function, sends how
 that ended, and exits. Whatever it does to itself (settings, threads, children, memory, descriptors)
-ends with it. Of AWS it has only the credentials that DuckDB needs. It asks its parent for the run's
+ends with it. Of AWS it has the credentials of its attempt. It asks its parent for the run's
 memory.
 """
 
@@ -83,6 +83,20 @@ class AttemptKeys(Protocol):
     @property
     def renewed(self) -> bool:
         """Whether they may expire before the attempt ends, and others follow."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other attempts have them, too."""
+
+    def settle(self, home: Path) -> Mapping[str, str | None]:
+        """Have the author's own clients find them.
+
+        Args:
+            home: the attempt's folder; where they are renewed, they lie in a file there.
+
+        Returns:
+            Environment variables; None: without that variable.
+        """
 
 
 class AttemptStorage(Storage, Protocol):
@@ -263,6 +277,11 @@ class _Attempt:
 
     def _grant(self, keys: AttemptKeys) -> None:
         self._storage.grant(keys)
+        for name, value in keys.settle(self._home).items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
         self._keys = keys
 
     def _call(self) -> Ended:
@@ -336,7 +355,9 @@ class _Attempt:
         """Use new credentials at once, whatever the author's code does meanwhile."""
         with suppress(OSError, EOFError):
             while True:
-                self._storage.grant(cast("AttemptKeys", _unpacked(renewals)))
+                keys = cast("AttemptKeys", _unpacked(renewals))
+                keys.settle(self._home)
+                self._storage.grant(keys)
 
     def _send_end(self, ended: Ended) -> NoReturn:
         try:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
 _waitid = os.waitid  # taken now: see ``SelfEnded``
 
 _TABLE = Path("/proc")
@@ -43,6 +43,14 @@ class Exit:
 def adopt() -> None:
     """From now on orphans among our descendants become our children."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def close_to_others(*, closed: bool = True) -> None:
+    """Deny other processes of the same user access to this one's memory and environment, where
+    Linux can do that. Its children inherit that; one that runs an author's code opens itself again:
+    programs look at their own ``/proc/self``.
+    """
+    _prctl(_PR_SET_DUMPABLE, 0 if closed else 1)
 
 
 def end_with_parent(parent: int) -> None:

@@ -6,7 +6,6 @@ AWS credentials. Its time, memory and output are bounded, and its file descripto
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -25,7 +24,6 @@ from duckstring.worker.project import unpack
 
 SECONDS = 30
 _OUTPUT_SHOWN = 2_000
-_SET_DUMPABLE, _SET_CHILD_SUBREAPER = 4, 36
 _MOST_ROUNDS = 100
 _KEPT_FROM_HOST = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION", "LD_LIBRARY_PATH"})
 """Lambda's own Python finds its library by the last; the Catchment's secrets may not set it."""
@@ -78,18 +76,6 @@ def discover(module: Module, *, variables: Mapping[str, str], seconds: float = S
                 "traceback": "",
             },
         }
-
-
-def close_to_others() -> None:
-    """Deny other processes of the same user access to this one, where Linux can do that: its
-    environment has its credentials.
-
-    A process that left its parent and its group must not live on either: it becomes our child, and
-    ends with the import.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
-        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def clean_environment(environment: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,6 @@ has to be cancelled as well.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +22,7 @@ from duckstring.worker.author_log import AuthorLog
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.ends import Done, Known, known
 from duckstring.worker.ends import Memory as MemoryKills
-from duckstring.worker.ports import Worker
+from duckstring.worker.ports import Admitted, KillOrder, Worker
 from duckstring.worker.run_ripple import unpacked
 from duckstring.worker.surroundings import variables
 from duckstring.worker.watch import Follow, Limit, follow
@@ -53,25 +52,6 @@ class KillHistory(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class KillOrder:
-    """Whose ``on_kill`` to call. The run is gone from the line's state, so everything that the call
-    needs comes with the order.
-    """
-
-    line: Line
-    run: int
-    ripple: str
-    attempt: int
-    tried: int
-    f: Instant
-    version: str
-    artifact: str
-    module: str
-    started: Instant
-    seconds: float
-
-
 def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
     """Wait for the attempt's worker to leave, then make the call, unless it was made already.
 
@@ -82,7 +62,8 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
     Raises:
         TransientError: AWS did not answer; nothing was called.
     """
-    secrets = variables(worker.secrets)
+    admitted = worker.admissions.of_kill(order)
+    secrets = variables(admitted.secrets())
     worker.redactor.learn(secrets)
     package = unpacked(order.artifact, worker)
     seen = _wait(order, worker, kills)
@@ -100,7 +81,7 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
         )
         worker.log.info("on_kill was called before")
         return "ok"
-    how, message = _kill_result(_call(order, package, secrets, worker), order)
+    how, message = _kill_result(_call(order, package, secrets, admitted, worker), order)
     kills.called_on_kill(
         order.line, OnKillCalled(order.run, order.ripple, order.attempt, how, message)
     )
@@ -122,7 +103,13 @@ def _has_left(seen: AttemptSeen) -> bool:
     return seen.status in TAKEN if seen.away else seen.status not in {"", "running", *TAKEN}
 
 
-def _call(order: KillOrder, package: Path, secrets: Mapping[str, str], worker: Worker) -> Known:
+def _call(
+    order: KillOrder,
+    package: Path,
+    secrets: Mapping[str, str],
+    admitted: Admitted,
+    worker: Worker,
+) -> Known:
     last = worker.memories.last(order.line, run=order.run, ripple=order.ripple, tried=order.tried)
     seconds, log = _time(order), AuthorLog(worker.redactor)
     around = _surroundings(order, worker, ends=worker.clock.now() + timedelta(seconds=seconds))
@@ -137,9 +124,8 @@ def _call(order: KillOrder, package: Path, secrets: Mapping[str, str], worker: W
     )
     memory = MemoryKills(0)
     with worker.processes.one() as one:
-        outcome = follow(
-            one, Call(around, package, order.module, secrets, worker.keys(), killed=True), how
-        )
+        keys = admitted.keys()
+        outcome = follow(one, Call(around, package, order.module, secrets, keys, killed=True), how)
     try:
         return known(
             outcome, order.ripple, memory, redactor=worker.redactor, key_of=lambda _table: ""

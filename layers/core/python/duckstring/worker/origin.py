@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from duckstring.errors import TransientError
+from duckstring.worker.descendants import close_to_others
 from duckstring.worker.forkserver_process import Start, let_go, line, serve
 
 _SERVE = b"s"
@@ -124,6 +125,7 @@ def _live(orders: socket.socket, prepare: Callable[[], None], begin: Start) -> N
     """The process's own life: until nobody is left who could want a fork server."""
     try:
         let_go(orders.fileno())
+        close_to_others(closed=False)
         prepare()
         gc.collect()
         gc.freeze()

@@ -13,6 +13,7 @@ from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptSta
 from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.permits import AttemptName
 from duckstring.ports import Clock, Mailbox, Snapshots
 from duckstring.worker.attempt_process import AttemptKeys
 from duckstring.worker.processes import Processes
@@ -21,13 +22,6 @@ from duckstring.worker.watch import Pace
 
 Label = Callable[[Mapping[str, object]], None]
 """Puts keys on each line of the log."""
-
-
-class StateReader(Protocol):
-    """The actors' states, read only."""
-
-    def read(self, line: Line) -> PondState:
-        """The line's state as last committed."""
 
 
 class Artifacts(Protocol):
@@ -60,13 +54,6 @@ class AttemptHistory(Protocol):
         """Write that the worker of an attempt that was taken has let go of it."""
 
 
-class Secrets(Protocol):
-    """The Catchment's secret."""
-
-    def entries(self) -> Mapping[str, str]:
-        """Its entries, as they are now."""
-
-
 class Memories(Protocol):
     """What Ripples remember."""
 
@@ -92,7 +79,7 @@ class Order:
     """What the state machine orders.
 
     ``pauses`` counts the pauses of the Ripple's branch. ``seconds`` is how long this invocation may
-    take, if it has a limit: the function's.
+    take, if it has a limit: the function's. ``permit`` proves that the orchestrator ordered it.
     """
 
     line: Line
@@ -103,6 +90,66 @@ class Order:
     site: Site = field(default_factory=Site)
     pauses: int = 0
     seconds: float | None = None
+    permit: str = ""
+
+    @property
+    def name(self) -> AttemptName:
+        """Which attempt."""
+        return AttemptName(self.line, self.run, self.ripple, self.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class KillOrder:
+    """Whose ``on_kill`` to call. The run is gone from the line's state, so everything that the call
+    needs comes with the order.
+    """
+
+    line: Line
+    run: int
+    ripple: str
+    attempt: int
+    tried: int
+    f: Instant
+    version: str
+    artifact: str
+    module: str
+    started: Instant
+    seconds: float
+    permit: str = ""
+
+    @property
+    def name(self) -> AttemptName:
+        """Whose."""
+        return AttemptName(self.line, self.run, self.ripple, self.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What an attempt may begin with.
+
+    ``secrets`` gives the entries of the Catchment's secret that its Pond sees, ``keys`` the
+    credentials of its code as they are now.
+    """
+
+    state: PondState
+    snapshots: Snapshots
+    secrets: Callable[[], Mapping[str, str]]
+    keys: Callable[[], AttemptKeys]
+
+
+class Admissions(Protocol):
+    """Who lets attempts in."""
+
+    def of_run(self, order: Order) -> Admitted:
+        """For an attempt. Its worker's own requests are made with its rights from here on.
+
+        Raises:
+            OperatorError: it is refused.
+            TransientError: AWS did not answer.
+        """
+
+    def of_kill(self, order: KillOrder) -> Admitted:
+        """For a call of ``on_kill``; raises the same. Its state is of no use: the run is over."""
 
 
 def _unlabelled(_keys: Mapping[str, object]) -> None:
@@ -117,20 +164,16 @@ def _unasked(_seconds: float) -> None:
 class Worker:
     """What an attempt needs from outside.
 
-    ``processes`` gives each attempt a process of its own. ``keys`` are the credentials that its
-    code is given, as they are now. ``label`` puts keys on each line of the log until the attempt
-    has ended. ``begins`` gets the seconds that the attempt may take, before the author's code is
-    called.
+    ``processes`` gives each attempt a process of its own. ``label`` puts keys on each line of the
+    log until the attempt has ended. ``begins`` gets the seconds that the attempt may take, before
+    the author's code is called.
     """
 
-    states: StateReader
-    snapshots: Snapshots
+    admissions: Admissions
     artifacts: Artifacts
     history: AttemptHistory
     memories: Memories
     mailbox: Mailbox
-    secrets: Secrets
-    keys: Callable[[], AttemptKeys]
     processes: Processes
     clock: Clock
     log: logging.Logger

@@ -105,10 +105,10 @@ class Processes:
                 one.close()
                 self._forks.imported(one.imported)
 
-    def fork_ahead(self, keys: AttemptKeys) -> None:
+    def fork_ahead(self, keys: AttemptKeys | None) -> None:
         """Fork the next one, while this one is at work.
 
-        ``keys``: the credentials that its order will likely come with.
+        ``keys``: the credentials that its order will likely come with. None: that is not known.
         """
         if self._ahead and self._next is None:
             # The next attempt forks one itself then, and fails if it cannot.

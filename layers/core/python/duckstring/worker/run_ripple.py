@@ -19,6 +19,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
+from duckstring.engine.attempts import is_awaited
 from duckstring.engine.state import PondState
 from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST, AttemptStarted, Began
@@ -26,7 +27,7 @@ from duckstring.worker.attempt_process import Call
 from duckstring.worker.author_log import AuthorLog
 from duckstring.worker.endings import Answer, Work, abandon, out_of_time, report_end
 from duckstring.worker.ends import Memory, discarded, known
-from duckstring.worker.ports import Order, Worker
+from duckstring.worker.ports import Admitted, Order, Worker
 from duckstring.worker.processes import Process
 from duckstring.worker.surroundings import sources, surroundings, try_of, variables
 from duckstring.worker.usage import Meter
@@ -55,8 +56,9 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
     """
     meter = Meter()
     with worker.processes.one() as one, ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        state = worker.states.read(order.line)
-        if not is_current(order, state):
+        admitted = worker.admissions.of_run(order)
+        state = admitted.state
+        if not _is_awaited(order, state):
             worker.log.info("attempt is not the current one; nothing done")
             return {"outcome": "ok"}
         row = AttemptStarted(
@@ -64,10 +66,10 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
         )
         worker.label({"tried": try_of(order, state)})
         artifact = state.runs[order.run].artifact
-        secrets = pool.submit(variables, worker.secrets)
-        keys = pool.submit(worker.keys)
+        secrets = pool.submit(admitted.secrets)
+        keys = pool.submit(admitted.keys)
         package = pool.submit(unpacked, artifact, worker)
-        pinned = pool.submit(sources, order, state, worker)
+        pinned = pool.submit(sources, order, admitted)
         began = worker.history.started(order.line, row)
         if began is None:
             return abandon(order, worker)
@@ -76,20 +78,23 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
             return out_of_time(work, worker)
         worker.begins(left)
         around = replace(surroundings(order, state, pinned.result(), worker), pauses=began.pauses)
-        worker.redactor.learn(secrets.result())
-        call = Call(
-            around, package.result(), state.runs[order.run].module, secrets.result(), keys.result()
-        )
-        return _attempt(one, call, work, left, worker)
+        given = variables(secrets.result())
+        worker.redactor.learn(given)
+        call = Call(around, package.result(), state.runs[order.run].module, given, keys.result())
+        return _attempt(one, call, work, admitted, worker)
 
 
-def _attempt(one: Process, call: Call, work: Work, left: float, worker: Worker) -> Answer:
+def _attempt(one: Process, call: Call, work: Work, admitted: Admitted, worker: Worker) -> Answer:
     order, around = work.order, call.around
-    limits = _limits(work, left)
+    limits = _limits(work, (work.deadline - worker.clock.now()).total_seconds())
     ends = worker.clock.now() + timedelta(seconds=min(limit.seconds for limit in limits))
     call = replace(call, around=replace(around, ends=ends))
     memory = Memory(order.site.memory_mib)
-    outcome = follow(one, call, _follow(call, work, limits, worker))
+    # Another attempt may have other rights: what waits for it has none yet.
+    ahead = partial(worker.processes.fork_ahead, call.keys if call.keys.shared else None)
+    renews = admitted.keys if call.keys.renewed else None
+    how = replace(_follow(work, limits, worker), called=ahead, keys=renews)
+    outcome = follow(one, call, how)
     work.meter.add(outcome.exit.peak_kib if outcome.exit else 0)
     if outcome.taken:
         return abandon(order, worker)
@@ -97,19 +102,15 @@ def _attempt(one: Process, call: Call, work: Work, left: float, worker: Worker) 
     return report_end(ended, outcome.why, work, worker, discarded=discarded(outcome))
 
 
-def is_current(order: Order, state: PondState) -> bool:
-    """Whether the engine waits for exactly this attempt. This stops workers that outlived their
-    run.
-
-    In a run that has failed nothing begins any more, but what had begun is finished. An attempt
-    that pauses has begun: its external work continues, and its end has to be awaited.
-    """
-    run, ripple = state.runs.get(order.run), state.ripples.get(order.ripple)
-    if run is None or run.launch != order.launch or ripple is None or ripple.attempt is None:
-        return False
-    if run.failure is not None and not order.pauses:
-        return False
-    return (ripple.attempt.run, ripple.attempt.number) == (order.run, order.attempt)
+def _is_awaited(order: Order, state: PondState) -> bool:
+    return is_awaited(
+        state,
+        run=order.run,
+        launch=order.launch,
+        ripple=order.ripple,
+        attempt=order.attempt,
+        has_begun=order.pauses > 0,
+    )
 
 
 def unpacked(artifact: str, worker: Worker) -> Path:
@@ -144,10 +145,9 @@ def _limits(work: Work, left: float) -> list[Limit]:
     return limits
 
 
-def _follow(call: Call, work: Work, limits: list[Limit], worker: Worker) -> Follow:
+def _follow(work: Work, limits: list[Limit], worker: Worker) -> Follow:
     order, log = work.order, AuthorLog(worker.redactor)
     return Follow(
-        called=partial(worker.processes.fork_ahead, call.keys),
         memory=worker.memories.of(
             order.line, run=order.run, ripple=order.ripple, tried=work.tried, attempt=order.attempt
         ),
@@ -163,5 +163,4 @@ def _follow(call: Call, work: Work, limits: list[Limit], worker: Worker) -> Foll
         log=worker.log,
         pace=worker.pace,
         limits=limits,
-        keys=worker.keys if call.keys.renewed else None,
     )

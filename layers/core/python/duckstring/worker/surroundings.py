@@ -15,20 +15,19 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, parse_line, run_key, try_key
-from duckstring.worker.ports import Order, Secrets, Worker
+from duckstring.ports import Snapshots
+from duckstring.worker.ports import Admitted, Order, Worker
 
 _FEW, _AT_ONCE = 2, 8
 
 _RESERVED = ("AWS_", "DUCKSTRING_", "LAMBDA_", "PYTHON", "LD_")
 
 
-def variables(secrets: Secrets) -> dict[str, str]:
-    """The Catchment's secret as environment variables, without those that the machine itself
-    sets.
+def variables(secrets: Mapping[str, str]) -> dict[str, str]:
+    """Entries of the Catchment's secret as environment variables, without those that the machine
+    itself sets.
     """
-    return {
-        name: value for name, value in secrets.entries().items() if not name.startswith(_RESERVED)
-    }
+    return {name: value for name, value in secrets.items() if not name.startswith(_RESERVED)}
 
 
 def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
@@ -105,22 +104,23 @@ def surroundings(
     )
 
 
-def sources(order: Order, state: PondState, worker: Worker) -> dict[str, SourceTables]:
+def sources(order: Order, admitted: Admitted) -> dict[str, SourceTables]:
     """The snapshot that the run pinned of each of its Sources, by name. They are read in parallel.
 
     Raises:
         TransientError: a snapshot is gone.
     """
+    state, snapshots = admitted.state, admitted.snapshots
     run = state.runs[order.run]
     since = NEVER if run.forced else previous_freshness(state, run, order.ripple)
     pins = sorted(run.pins.items())
     if len(pins) < _FEW:
         return {
-            parse_line(line)[0]: _source(state, line, number, since, worker)
+            parse_line(line)[0]: _source(state, line, number, since, snapshots)
             for line, number in pins
         }
     with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(pins))) as pool:
-        found = pool.map(lambda pin: _source(state, pin[0], pin[1], since, worker), pins)
+        found = pool.map(lambda pin: _source(state, pin[0], pin[1], since, snapshots), pins)
         return {parse_line(line)[0]: one for (line, _), one in zip(pins, found, strict=True)}
 
 
@@ -131,14 +131,14 @@ def try_of(order: Order, state: PondState) -> int:
 
 
 def _source(
-    state: PondState, line: Line, number: int, since: Instant, worker: Worker
+    state: PondState, line: Line, number: int, since: Instant, snapshots: Snapshots
 ) -> SourceTables:
     """The pinned snapshot. If the Source has reported no change since, the pinned snapshot has not
     changed either.
     """
     if not number:
         return SourceTables(None, changed=False)
-    if (snapshot := worker.snapshots.read(line, number)) is None:
+    if (snapshot := snapshots.read(line, number)) is None:
         raise TransientError(
             f"The snapshot {run_key(line, number)} that this run reads is gone.",
             hint="A new run pins a newer one.",

@@ -12,7 +12,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
+from botocore.credentials import CredentialProvider, CredentialResolver, Credentials
 from botocore.session import Session
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
 
 _PATIENT = Config(
     retries={"mode": "standard", "max_attempts": 5}, connect_timeout=3, read_timeout=20
@@ -35,12 +38,30 @@ _DISCOVERY = Config(
 )
 
 
-class Clients:
-    """Clients with the process's own credentials, region and endpoint. Threads may share them."""
+class _Given(CredentialProvider):
+    """Credentials that somebody has chosen."""
 
-    def __init__(self) -> None:
+    METHOD = "given"
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__()
+        self._credentials = credentials
+
+    @override
+    def load(self) -> Credentials:
+        return self._credentials
+
+
+class Clients:
+    """Clients with the process's own region and endpoint. Threads may share them."""
+
+    def __init__(self, credentials: Credentials | None = None) -> None:
+        """With these ``credentials``; None: with the process's own."""
         self._making = Lock()
         self.session = Session()
+        if credentials is not None:
+            given = CredentialResolver([_Given(credentials)])
+            self.session.register_component("credential_provider", given)
 
     def _client(self, service: str, config: Config = _PATIENT) -> Any:  # noqa: ANN401 - each property knows its own type
         with self._making:  # a session is not made for two threads, a client is
@@ -98,6 +119,18 @@ class Clients:
     def lambda_(self) -> LambdaClient:
         """Lambda, with the patience that an answer of up to two minutes needs."""
         client: LambdaClient = self._client("lambda", _DISCOVERY)
+        return client
+
+    @cached_property
+    def vendor(self) -> LambdaClient:
+        """Lambda, for a short answer."""
+        client: LambdaClient = self._client("lambda")
+        return client
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """STS."""
+        client: STSClient = self._client("sts")
         return client
 
     @cached_property

@@ -12,8 +12,10 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of
+from duckstring.adapters.aws.worker import PondSecrets
 from duckstring.errors import AuthorError, TransientError
 from duckstring.model.catalog import RippleSpec
+from duckstring.model.names import pond_of_artifact
 
 _BUSY = {
     "TooManyRequestsException",
@@ -22,6 +24,7 @@ _BUSY = {
     "ResourceConflictException",
 }
 _CHUNK = 1 << 20
+_URL_SECONDS = 300
 _MAKING = Lock()
 """A deploy judges several packages at once, and making clients is not safe in two threads (using
 them is).
@@ -61,22 +64,39 @@ class BucketArtifacts:
 
 
 class LambdaDiscovery:
-    """``ports.Discovery``: in a function of its own, with the layers of the ripple function but
-    none of its permissions.
+    """``ports.Discovery``: in a function of its own, with the layers of the ripple function and no
+    permissions at all. It gets what the import needs with its order: a URL of the package, and the
+    entries of the secret that the Pond sees.
     """
 
-    def __init__(self, clients: Clients, function: str) -> None:
-        """Ask the discovery function named ``function``."""
-        self._clients, self._function = clients, function
+    def __init__(
+        self, clients: Clients, function: str, *, bucket: str, secrets: PondSecrets
+    ) -> None:
+        """Ask the discovery function named ``function`` about packages in ``bucket``."""
+        self._clients, self._function, self._bucket = clients, function, bucket
+        self._secrets = secrets
 
     def discover(self, artifact: str, *, sha256: str, module: str) -> tuple[RippleSpec, ...]:
         """The Ripples that a package declares.
 
         Raises:
             ImportFailedError: it cannot be imported, or its Ripples do not fit together.
+            OperatorError: the Catchment's secret has another form than it should.
             TransientError: the function is too busy.
         """
-        request = {"artifact": artifact, "sha256": sha256, "module": module}
+        with _MAKING:
+            s3 = self._clients.s3
+        url = s3.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self._bucket, "Key": artifact},
+            ExpiresIn=_URL_SECONDS,
+        )
+        request = {
+            "url": url,
+            "sha256": sha256,
+            "module": module,
+            "secrets": self._secrets.entries(pond_of_artifact(artifact)),
+        }
         answer = self._invoke(json.dumps(request).encode())
         if answer.get("ok"):
             return tuple(_ripple(found) for found in answer["ripples"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,16 +21,75 @@ so any secret of the author's wins.
 """
 
 
+_OWN_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_OTHER_VARIABLES = (
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_PROFILE",
+)
+"""By which SDKs find credentials: those of a task's worker."""
+_CONFIG, _CREDENTIALS = "aws-config", "aws-credentials.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Credentials for tables of some Sources: those whose keys begin with ``prefixes``."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False)
+    prefixes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """AWS credentials as an attempt gets them. ``renewed``: they expire in some hours, and others
-    replace them.
+    """AWS credentials as an attempt gets them.
+
+    ``renewed``: they may expire before the attempt ends, and others replace them. ``expires``: when
+    the attempt's own expire; empty: they are the worker's, and every attempt has them. ``others``
+    are for Sources that the first ones do not reach.
     """
 
     access_key: str
     secret_key: str = field(repr=False)
     token: str = field(default="", repr=False)
     renewed: bool = False
+    expires: str = ""
+    others: tuple[Session, ...] = field(default=(), repr=False)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other attempts have them, too."""
+        return not self.expires
+
+    def settle(self, home: Path) -> Mapping[str, str | None]:
+        """The variables by which SDKs find the attempt's credentials.
+
+        In a function they are in the variables themselves: an invocation ends before they expire.
+        In a task they are in a file that is written again with each renewal; SDKs read it through
+        a ``credential_process``, which they all know.
+        """
+        if self.shared:
+            return {}
+        others = dict.fromkeys(_OTHER_VARIABLES)
+        values = (self.access_key, self.secret_key, self.token)
+        if not self.renewed:
+            return {**others, **dict(zip(_OWN_VARIABLES, values, strict=True))}
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+        told = {"Version": 1, "Expiration": self.expires, **dict(zip(names, values, strict=True))}
+        _write(home / _CREDENTIALS, json.dumps(told))
+        _write(home / _CONFIG, f"[default]\ncredential_process = cat {home / _CREDENTIALS}\n")
+        return {**others, **dict.fromkeys(_OWN_VARIABLES), "AWS_CONFIG_FILE": f"{home / _CONFIG}"}
+
+
+def _write(path: Path, text: str) -> None:
+    """At once, and for this user only."""
+    part = path.with_name(f"{path.name}.part")
+    part.touch(mode=0o600)
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
 
 
 @dataclass(slots=True)
@@ -94,9 +154,17 @@ class S3Storage:
             raise TypeError(f"S3 needs keys, not {type(keys).__name__}")
         if self._secrets is None:
             raise InvariantError("Keys are granted before a database is open.")
-        self._secrets.execute(
-            f"{self._secret('catchment', self.uri(''), keys)}; {self._secret('role', _ANY, keys)}"
-        )
+        secrets = [
+            self._secret("catchment", self.uri(""), keys),
+            self._secret("role", _ANY, keys),
+            *(
+                self._secret(
+                    f"source_{number}", [self.uri("") + one for one in other.prefixes], other
+                )
+                for number, other in enumerate(keys.others)
+            ),
+        ]
+        self._secrets.execute("; ".join(secrets))
 
     def open(self) -> DuckDBPyConnection:
         """The database, with limits and credentials set."""
@@ -107,7 +175,7 @@ class S3Storage:
     def close(self) -> None:
         """Do nothing: spilled data goes with the attempt's folder."""
 
-    def _secret(self, name: str, scope: str, held: Keys) -> str:
+    def _secret(self, name: str, scope: str | list[str], held: Keys | Session) -> str:
         options = {"KEY_ID": held.access_key, "SECRET": held.secret_key, "REGION": self.region}
         if held.token:
             options["SESSION_TOKEN"] = held.token
@@ -117,6 +185,6 @@ class S3Storage:
             options |= {"ENDPOINT": host.rstrip("/"), "URL_STYLE": "path"}
             flags = f", USE_SSL {'false' if scheme == 'http' else 'true'}"
         written = ", ".join(f"{key} {literal(value)}" for key, value in options.items())
-        return (
-            f"CREATE OR REPLACE SECRET {name} (TYPE s3, {written}{flags}, SCOPE {literal(scope)})"
-        )
+        scopes = [scope] if isinstance(scope, str) else scope
+        listed = ", ".join(map(literal, scopes))
+        return f"CREATE OR REPLACE SECRET {name} (TYPE s3, {written}{flags}, SCOPE [{listed}])"

@@ -15,11 +15,13 @@ from botocore.exceptions import ClientError
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.layout import former_key, token_key
+from duckstring.adapters.aws.permits import Permits
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, StopRun
 from duckstring.engine.signals import GateReached
 from duckstring.errors import InvariantError
 from duckstring.model.failures import shortened
 from duckstring.model.names import Line, execution_name
+from duckstring.model.permits import AttemptName
 from duckstring.model.verdicts import CANCELLED, DONE, TASK
 
 if TYPE_CHECKING:
@@ -44,9 +46,11 @@ _TOKEN_TTL_SECONDS = (
 class Machine:
     """``ports.Executions``."""
 
-    def __init__(self, clients: Clients, machine: str) -> None:
-        """Start executions of the state machine with ARN ``machine``."""
-        self._clients, self._machine = clients, machine
+    def __init__(self, clients: Clients, machine: str, permits: Permits) -> None:
+        """Start executions of the state machine with ARN ``machine``; ``permits`` go with the
+        attempts that run at once.
+        """
+        self._clients, self._machine, self._permits = clients, machine, permits
 
     def start(self, line: Line, run: StartRun) -> None:
         """Start the run's execution.
@@ -55,7 +59,7 @@ class Machine:
             InvariantError: an execution of that name exists with another input.
         """
         name = execution_name(line, run.run, run.launch)
-        branches = [_branch(branch) for branch in run.branches]
+        branches = [self._branch(line, run.run, branch) for branch in run.branches]
         alone = branches[0] if len(branches) == 1 else {}
         payload = json.dumps(
             {"line": line, "run": run.run, "launch": run.launch, "branches": branches, **alone}
@@ -73,44 +77,50 @@ class Machine:
         there = self._clients.stepfunctions.describe_execution(
             executionArn=execution_arn(self._machine, name)
         )
-        # Compare its branches only: an outbox may be performed again after an upgrade, and the
-        # upgrade may have changed the input's form.
+        # Compare its branches only, without their permits: an outbox may be performed again after
+        # an upgrade, and the upgrade may have changed the input's form.
         if _branches(there.get("input") or "{}") != _branches(payload):
             raise InvariantError(f"Execution {name} exists with another input.") from error
 
     def stop(self, line: Line, run: StopRun) -> None:
-        """Stop the run's execution. An execution that is over, or never existed, counts as
-        success.
+        """Stop the run's execution."""
+        name = execution_name(line, run.run, run.launch)
+        stop_execution(self._clients, execution_arn(self._machine, name))
+
+    def _branch(self, line: Line, run: int, branch: RippleBranch) -> dict[str, object]:
+        """A Ripple's part of the machine's input. ``memory_mib`` goes with ``task``, a permit with
+        an attempt; older inputs have none.
         """
-        arn = execution_arn(self._machine, execution_name(line, run.run, run.launch))
-        try:
-            self._clients.stepfunctions.stop_execution(
-                executionArn=arn, error="Stopped", cause="Stopped by the Catchment"
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _OVER:
-                raise
-
-
-def _branch(branch: RippleBranch) -> dict[str, object]:
-    """A Ripple's part of the machine's input. ``memory_mib`` goes with ``task``; older inputs have
-    none.
-    """
-    fields: dict[str, object] = {
-        "ripple": branch.ripple,
-        "verdict": branch.verdict,
-        "attempt": branch.attempt,
-    }
-    return {**fields, "memory_mib": branch.memory_mib} if branch.verdict == "task" else fields
+        fields: dict[str, object] = {
+            "ripple": branch.ripple,
+            "verdict": branch.verdict,
+            "attempt": branch.attempt,
+        }
+        if branch.verdict in {"lambda", "task"}:
+            attempt = AttemptName(line, run, branch.ripple, branch.attempt)
+            fields["permit"] = self._permits.of(attempt)
+        return {**fields, "memory_mib": branch.memory_mib} if branch.verdict == "task" else fields
 
 
 def _branches(payload: str) -> object:
-    return json.loads(payload).get("branches")
+    branches = json.loads(payload).get("branches") or []
+    return [{key: branch[key] for key in branch if key != "permit"} for branch in branches]
 
 
 def execution_arn(machine: str, name: str) -> str:
     """The ARN of an execution, from its machine's."""
     return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def stop_execution(clients: Clients, arn: str) -> None:
+    """Stop an execution. One that is over, or never existed, counts as success."""
+    try:
+        clients.stepfunctions.stop_execution(
+            executionArn=arn, error="Stopped", cause="Stopped by the Catchment"
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _OVER:
+            raise
 
 
 class TokenGates:
@@ -122,9 +132,9 @@ class TokenGates:
     and all are answered.
     """
 
-    def __init__(self, clients: Clients, table: str) -> None:
-        """Keep tokens in ``table``."""
-        self._clients, self._table = clients, table
+    def __init__(self, clients: Clients, table: str, permits: Permits) -> None:
+        """Keep tokens in ``table``; ``permits`` go with the attempts that are let go."""
+        self._clients, self._table, self._permits = clients, table, permits
 
     def keep(self, line: Line, gate: GateReached, *, token: str) -> None:
         """Remember a waiting branch's token. A late letter of an earlier attempt does not replace
@@ -185,10 +195,12 @@ class TokenGates:
     def answer(self, line: Line, answer: AnswerGate) -> None:
         """Give the verdict and forget the token."""
         key = token_key(line, answer.run, answer.launch, answer.ripple)
-        if self._answer(key, answer) is None:
-            self._answer(former_key(line, key), answer)
+        if self._answer(line, key, answer) is None:
+            self._answer(line, former_key(line, key), answer)
 
-    def _answer(self, key: dict[str, AttributeValueTypeDef], answer: AnswerGate) -> bool | None:
+    def _answer(
+        self, line: Line, key: dict[str, AttributeValueTypeDef], answer: AnswerGate
+    ) -> bool | None:
         """Whether the branch needs no other answer. None: there is no token under ``key``, or
         nobody waits with it.
         """
@@ -199,14 +211,15 @@ class TokenGates:
         if _is_echo(answer, int(item.get("attempt", {"N": "0"})["N"])):
             return False
         tokens = [item["token"]["S"], *sorted(item.get("beside", {}).get("SS", ()))]
-        waited = [self._is_accepted(token, answer) for token in tokens]
+        attempt = AttemptName(line, answer.run, answer.ripple, answer.attempt)
+        waited = [self._is_accepted(token, answer, attempt) for token in tokens]
         self._clients.dynamodb.delete_item(TableName=self._table, Key=key)
         return True if any(waited) else None
 
-    def _is_accepted(self, token: str, answer: AnswerGate) -> bool:
+    def _is_accepted(self, token: str, answer: AnswerGate, attempt: AttemptName) -> bool:
         """Send the answer. False: nobody waits with this token."""
         try:
-            self._send_answer(token, answer)
+            self._send_answer(token, answer, attempt)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _FOREIGN:
@@ -219,18 +232,24 @@ class TokenGates:
             return False
         return True
 
-    def _send_answer(self, token: str, answer: AnswerGate) -> None:
+    def _send_answer(self, token: str, answer: AnswerGate, attempt: AttemptName) -> None:
         """A gate succeeds with the attempt to run. Any other verdict is sent as a failure, so that
         no extra state is needed to distinguish them.
         """
         if answer.verdict == "lambda":
+            output = {"attempt": answer.attempt, "permit": self._permits.of(attempt)}
             self._clients.stepfunctions.send_task_success(
-                taskToken=token, output=json.dumps({"attempt": answer.attempt})
+                taskToken=token, output=json.dumps(output)
             )
             return
         cause: object = codec.to_object(shortened(answer.failure)) if answer.failure else None
         if answer.verdict == "task":
-            cause = {"attempt": answer.attempt, "memory_mib": answer.memory_mib}
+            permit = self._permits.of(attempt)
+            cause = {
+                "attempt": answer.attempt,
+                "memory_mib": answer.memory_mib,
+                "permit": permit,
+            }
         error = {"done": DONE, "task": TASK}.get(answer.verdict, CANCELLED)
         self._clients.stepfunctions.send_task_failure(
             taskToken=token, error=error, cause=json.dumps(cause)

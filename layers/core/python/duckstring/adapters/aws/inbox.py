@@ -43,9 +43,12 @@ class Batch:
     seen: int = 1
 
 
-def batches(records: Sequence[Mapping[str, Any]]) -> list[Batch]:
+def batches(records: Sequence[Mapping[str, Any]], attempts: str = "") -> list[Batch]:
     """Records by line, each line's in order. What is not a letter is dropped with one line of
     the log: it can never be read.
+
+    ``attempts``: the id of the role of attempts. SQS says of each message which session of which
+    role has sent it.
     """
     found: dict[Line, Batch] = {}
     for record in records:
@@ -61,11 +64,22 @@ def batches(records: Sequence[Mapping[str, Any]]) -> list[Batch]:
         seen = int(attributes["ApproximateReceiveCount"])
         batch = found.setdefault(to, Batch(to, seen=seen))
         mark = (int(attributes["SentTimestamp"]), attributes["SequenceNumber"])
-        batch.letters.append(Received(signal, mark, token if isinstance(token, str) else ""))
+        received = Received(
+            signal,
+            mark,
+            token if isinstance(token, str) else "",
+            _attempt(attributes.get("SenderId", ""), attempts),
+        )
+        batch.letters.append(received)
         batch.messages.append(record["messageId"])
         batch.receipts.append(record["receiptHandle"])
         batch.kinds.append(whole["kind"])
     return list(found.values())
+
+
+def _attempt(sender: str, attempts: str) -> str:
+    role, _, session = sender.partition(":")
+    return session or "?" if attempts and role == attempts else ""
 
 
 def forwarded(

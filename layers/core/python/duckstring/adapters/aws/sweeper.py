@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.executions import Machine, execution_arn
+from duckstring.adapters.aws.executions import execution_arn, stop_execution
 from duckstring.adapters.aws.items import code_of, to_item, update
 from duckstring.adapters.aws.layout import (
     MEMO,
@@ -24,7 +24,6 @@ from duckstring.adapters.aws.layout import (
 )
 from duckstring.adapters.aws.rows import attempt_row, complete
 from duckstring.adapters.aws.state import manifest_key
-from duckstring.engine.effects import StopRun
 from duckstring.errors import TransientError
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, execution_name
@@ -69,7 +68,8 @@ class MachineReader:
 
     def stop(self, line: Line, *, run: int, launch: int) -> None:
         """Stop it; one that is over is success."""
-        Machine(self._clients, self._machine).stop(line, StopRun(run, launch))
+        name = execution_name(line, run, launch)
+        stop_execution(self._clients, execution_arn(self._machine, name))
 
 
 class AttemptRowReader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
@@ -10,9 +9,9 @@ from botocore.exceptions import ClientError
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.state import PondState
-from duckstring.errors import OperatorError, TransientError
-from duckstring.model.foreign import Redactor
+from duckstring.errors import TransientError
 from duckstring.model.names import Line
+from duckstring.model.secret_entries import granted
 
 
 class DynamoStates:
@@ -52,38 +51,20 @@ class S3Artifacts:
             raise
 
 
-class SecretEntries:
-    """``run_ripple.Secrets``: read at each attempt, so that what was set counts at once."""
+class PondSecrets:
+    """The Catchment's secret, read at each use, so that what was set counts at once."""
 
-    def __init__(self, clients: Clients, arn: str, redactor: Redactor | None = None) -> None:
-        """The secret ``arn``; empty: this Catchment has none. ``redactor`` learns what is read."""
-        self._clients, self._arn, self._redactor = clients, arn, redactor
+    def __init__(self, clients: Clients, arn: str) -> None:
+        """The secret ``arn``; empty: this Catchment has none."""
+        self._clients, self._arn = clients, arn
 
-    def entries(self) -> Mapping[str, str]:
-        """The JSON object in the secret.
+    def entries(self, pond: str) -> Mapping[str, str]:
+        """Those of all Ponds, and over them those of ``pond``.
 
         Raises:
-            OperatorError: the secret holds something else.
+            OperatorError: the secret has another form.
         """
-        if not self._arn:
-            return {}
-        text = self._value()
-        try:
-            found = json.loads(text) if text.strip() else {}
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise OperatorError(
-                "The Catchment's secret is not a JSON object.",
-                hint="Put one: aws secretsmanager put-secret-value (docs/aws.md).",
-            )
-        entries = {
-            str(name): value if isinstance(value, str) else json.dumps(value)
-            for name, value in found.items()
-        }
-        if self._redactor:
-            self._redactor.learn(entries)
-        return entries
+        return granted(self._value() if self._arn else "", pond)
 
     def _value(self) -> str:
         """A secret that nobody has put a value into is there, and holds nothing."""

@@ -14,10 +14,12 @@ from botocore.exceptions import ClientError
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of
 from duckstring.adapters.aws.layout import attempt_key, former_key
+from duckstring.adapters.aws.permits import Permits
 from duckstring.engine.effects import CallOnKill, StopTask
 from duckstring.model.compute import ORDER
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line
+from duckstring.model.permits import AttemptName
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import TaskTypeDef
@@ -29,16 +31,14 @@ _GONE = {"InvalidParameterException", "ClusterNotFoundException"}
 class FargateWorkers:
     """``ports.Workers``."""
 
-    def __init__(self, clients: Clients, table: str, *, cluster: str, function: str) -> None:
+    def __init__(
+        self, clients: Clients, table: str, permits: Permits, *, cluster: str, function: str
+    ) -> None:
         """Tasks run on ``cluster`` (an ARN), and their attempts have rows in ``table``;
-        ``function`` is the ripple function.
+        ``function`` is the ripple function, and ``permits`` go with its calls of ``on_kill``.
         """
-        self._clients, self._table, self._cluster, self._function = (
-            clients,
-            table,
-            cluster,
-            function,
-        )
+        self._clients, self._table, self._permits = clients, table, permits
+        self._cluster, self._function = cluster, function
         self._ours = re.compile(
             re.escape(cluster.replace(":cluster/", ":task/", 1)) + r"/[0-9A-Za-z-]{1,64}", re.ASCII
         )
@@ -110,6 +110,7 @@ class FargateWorkers:
 
     def call_on_kill(self, line: Line, call: CallOnKill) -> None:
         """Have a killed Ripple's own function called, soon and at least once."""
+        attempt = AttemptName(line, call.run, call.ripple, call.attempt)
         request = {
             "op": "on_kill",
             "line": line,
@@ -122,6 +123,7 @@ class FargateWorkers:
             "artifact": call.artifact,
             "module": call.module,
             "started": to_text(call.started),
+            "permit": self._permits.of(attempt, "on_kill"),
         }
         self._clients.lambda_.invoke(
             FunctionName=self._function,

@@ -1,0 +1,128 @@
+"""The session policies of an attempt: which part of the role of attempts its credentials have.
+
+A session may do what both the role and one of its session policies allow. The role names the table,
+the bucket and the queue; so these policies need not name the bucket again, and have room for more
+objects. AWS takes 2,048 characters of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from duckstring.model.names import Line, parse_line
+from duckstring.model.permits import AttemptName
+from duckstring.vendor.ports import Rights
+
+MOST_CHARACTERS = 2_048
+
+Statement = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    """One policy. ``lines``: the Sources that it alone reaches; empty: it is for all else."""
+
+    text: str
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The ARNs that a policy names."""
+
+    table: str
+    mailbox: str
+
+    @property
+    def objects(self) -> str:
+        """What the ARN of an object of the Catchment's bucket begins with, the bucket left out."""
+        return f"arn:{self.table.split(':')[1]}:s3:::*/"
+
+
+def session_policies(
+    rights: Rights, places: Places, *, most: int = MOST_CHARACTERS
+) -> Sequence[SessionPolicy]:
+    """One policy, where it has room for all Sources; otherwise the rest of them in others.
+
+    Objects are named one by one where that has room. The tables of a Source with more of them are
+    reached by its prefix, the Source with the most first: then the attempt may read other versions
+    of that Source's tables too.
+
+    Args:
+        rights: what the attempt may reach.
+        places: the Catchment's table and mailbox.
+        most: how many characters a policy may have.
+    """
+    base = _base(rights, places)
+    named = dict(rights.sources)
+    while named:
+        if len(text := _text([*base, *_reading(rights.sources, named, places)])) <= most:
+            return [SessionPolicy(text)]
+        named.pop(max(named, key=lambda line: (len(named[line]), line)))
+    if len(text := _text([*base, *_reading(rights.sources, {}, places)])) <= most:
+        return [SessionPolicy(text)]
+    return [SessionPolicy(_text(base)), *_split(sorted(rights.sources), places, most)]
+
+
+def _base(rights: Rights, places: Places) -> list[Statement]:
+    attempt, objects = rights.attempt, places.objects
+    pond, _ = parse_line(attempt.line)
+    reads = [f"{objects}artifacts/{pond}/*"]
+    writes = [
+        f"{objects}errors/{attempt.line}/{attempt.run}-{attempt.ripple}-{attempt.attempt}.txt"
+    ]
+    if rights.writes:
+        reads.append(f"{objects}data/{attempt.line}/*")
+        writes.append(f"{objects}{_written(attempt)}")
+    own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"WORK#{attempt.line}"]}}
+    former = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"LINE#{attempt.line}"]}}
+    items = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+    return [
+        _allow("s3:GetObject", reads),
+        _allow("s3:PutObject", writes),
+        _allow(items, places.table, own),
+        # What was remembered before memory had a partition of its own.
+        _allow("dynamodb:GetItem", places.table, former),
+        _allow("sqs:SendMessage", places.mailbox),
+    ]
+
+
+def _written(attempt: AttemptName) -> str:
+    """The keys that only this attempt writes (``table_key``)."""
+    return f"data/{attempt.line}/*/{attempt.run:010d}-{attempt.ripple}-{attempt.attempt}-*"
+
+
+def _reading(
+    lines: Iterable[Line], named: Mapping[Line, Collection[str]], places: Places
+) -> Iterator[Statement]:
+    keys = [
+        f"{places.objects}{key}"
+        for line in sorted(lines)
+        for key in (sorted(named[line]) if line in named else [f"data/{line}/*"])
+    ]
+    if keys:
+        yield _allow("s3:GetObject", keys)
+
+
+def _split(lines: Sequence[Line], places: Places, most: int) -> Iterator[SessionPolicy]:
+    """Policies for all lines, as many to each as there is room for."""
+    part: list[Line] = []
+    for line in lines:
+        if part and len(_text([*_reading([*part, line], {}, places)])) > most:
+            yield SessionPolicy(_text([*_reading(part, {}, places)]), tuple(part))
+            part = []
+        part.append(line)
+    yield SessionPolicy(_text([*_reading(part, {}, places)]), tuple(part))
+
+
+def _allow(
+    actions: object, resources: object, condition: Mapping[str, object] | None = None
+) -> Statement:
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    return {**statement, "Condition": condition} if condition else statement
+
+
+def _text(statements: Sequence[Statement]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))

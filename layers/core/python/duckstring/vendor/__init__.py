@@ -1,0 +1,1 @@
+"""The vendor: gives each attempt credentials of its own."""

@@ -1,0 +1,139 @@
+"""Who gets credentials from the vendor, and for what."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from duckstring.engine.effects import PublishSnapshot
+from duckstring.engine.state import Attempt, PondState, RippleState, Run
+from duckstring.errors import TransientError
+from duckstring.model.catalog import TableVersion
+from duckstring.model.names import Line, table_key
+from duckstring.model.permits import KEY_BYTES, AttemptName, permit
+from duckstring.model.values import replace
+from duckstring.testing.simulator import START
+from duckstring.vendor.ports import Permitted, Session, VendorPorts
+from duckstring.vendor.vend import NotPermittedError, Request, vend
+
+SALES, ORDERS, IDLE = Line("sales@1"), Line("orders@1"), Line("idle@1")
+KEY = b"k" * KEY_BYTES
+OBJECT = table_key(ORDERS, "orders", run=7, ripple="load", attempt=1, invocation="0a1b2c3d")
+TABLES = {"orders": TableVersion("orders", OBJECT, 1, 1, "f")}
+NAME = AttemptName(SALES, 42, "load", 3)
+RUN = Run(
+    42,
+    START,
+    START,
+    timedelta(0),
+    "1.0.0",
+    "artifacts/sales/1.0.0/ab.zip",
+    "src/pond.py",
+    0,
+    START,
+    pins={ORDERS: 7, IDLE: 0},
+)
+STATE = PondState(
+    SALES,
+    runs={42: RUN},
+    ripples={"load": RippleState("load", attempt=Attempt(42, 3, START, dispatched=True))},
+)
+SESSION = Session("AKIA", "secret", "token", "2030-01-01T00:00:00Z")
+
+
+class World:
+    def __init__(self, state=STATE, *, since=START - timedelta(days=1), snapshots=None):
+        self.state, self.rights, self.seconds = state, [], []
+        self.key = SimpleNamespace(secret=KEY, since=since) if since else None
+        self.held = {(ORDERS, 7): PublishSnapshot(7, START, TABLES)}
+        self.held = self.held if snapshots is None else snapshots
+        self.ports = VendorPorts(
+            states=self,
+            snapshots=SimpleNamespace(read=lambda line, number: self.held.get((line, number))),
+            secrets=SimpleNamespace(entries=lambda pond: {"OF": pond}),
+            keys=SimpleNamespace(read=lambda: self.key),
+            roles=self,
+        )
+
+    def read(self, line):
+        assert line == SALES
+        return self.state
+
+    def sessions(self, rights, *, seconds):
+        self.rights.append(rights)
+        self.seconds.append(seconds)
+        return [SESSION]
+
+    def ask(self, **other):
+        asked = {"attempt": NAME, "permit": permit(KEY, NAME), "launch": 1, **other}
+        return vend(Request(**asked), self.ports)
+
+
+def test_an_attempt_gets_its_state_its_snapshots_its_ponds_secrets_and_credentials():
+    world = World()
+    snapshots = {ORDERS: PublishSnapshot(7, START, TABLES)}
+    assert world.ask(seconds=1000.0) == Permitted(STATE, snapshots, {"OF": "sales"}, [SESSION])
+    ((rights,), (seconds,)) = world.rights, world.seconds
+    assert (rights.attempt, rights.sources, rights.writes, seconds) == (
+        NAME,
+        {ORDERS: frozenset({OBJECT})},
+        True,
+        1000.0,
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"permit": ""},
+        {"permit": permit(KEY, NAME, "on_kill")},
+        {"permit": permit(b"x" * KEY_BYTES, NAME)},
+        {"attempt": AttemptName(SALES, 42, "load", 4)},
+        {"attempt": AttemptName(SALES, 42, "join", 3)},
+        {"attempt": AttemptName(SALES, 41, "load", 3)},
+        {"purpose": "on_kill"},
+    ],
+)
+def test_nothing_is_given_without_the_permit_of_that_attempt(other):
+    world = World()
+    with pytest.raises(NotPermittedError, match="without its permit"):
+        world.ask(**other)
+    assert world.rights == []
+
+
+def test_another_ponds_attempt_needs_that_ponds_permit():
+    world = World(PondState(SALES))
+    theirs = permit(KEY, AttemptName(ORDERS, 1, "load", 1))
+    with pytest.raises(NotPermittedError):
+        world.ask(permit=theirs)
+
+
+def test_an_attempt_that_its_line_does_not_wait_for_gets_no_credentials_and_no_secrets():
+    for state in (PondState(SALES), replace(STATE, runs={42: replace(RUN, launch=2)})):
+        world = World(state)
+        assert world.ask() == Permitted(state)
+        assert world.rights == []
+
+
+def test_a_call_of_on_kill_gets_what_cancels_and_writes_nothing():
+    world = World(PondState(SALES))
+    found = world.ask(permit=permit(KEY, NAME, "on_kill"), purpose="on_kill")
+    assert (found.secrets, found.sessions) == ({"OF": "sales"}, [SESSION])
+    assert (world.rights[0].sources, world.rights[0].writes) == ({}, False)
+
+
+def test_a_run_of_before_there_were_permits_needs_none_and_no_later_one_is_without():
+    assert World(since=START + timedelta(seconds=1)).ask(permit="").sessions == [SESSION]
+    assert World(since=None).ask(permit="").sessions == [SESSION]
+    for other in ({"permit": "x"}, {"attempt": AttemptName(SALES, 41, "load", 3), "permit": ""}):
+        with pytest.raises(NotPermittedError):
+            World(since=START + timedelta(seconds=1)).ask(**other)
+    with pytest.raises(NotPermittedError):
+        World(since=None).ask(permit="", purpose="on_kill")
+
+
+def test_a_snapshot_that_is_gone_is_an_outage_and_gives_nothing():
+    world = World(snapshots={})
+    with pytest.raises(TransientError, match="orders@1/7 that this run reads is gone"):
+        world.ask()
+    assert world.rights == []
