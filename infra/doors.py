@@ -12,12 +12,15 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from duckstring.errors import InvariantError
+from infra.accepted import accept
 from infra.code import Code
 from infra.config import Config
 from infra.layers import Built
 from infra.programs import Program, as_asset, in_image, zipped
 
 ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
+_BASIC = "AWSLambdaBasicExecutionRole"
+"""What the CDK gives the role of a function."""
 _LONGEST = Duration.minutes(15)
 _DISCOVERY_MIB = 2048
 """A module may use 2 GB as it is imported: the child's own limit (``worker/sandbox.py``),
@@ -134,6 +137,12 @@ class Doors(Construct):
             recursive_loop=kind.recursive_loop,
             log_group=log_group,
         )
+        accept(
+            function,
+            "L1",
+            "-c python= names the runtime. The default is one that packages of Ripples have wheels "
+            "for, and that AWS patches until 2028.",
+        )
         # Without attempts' own role, Ripples act with the ripple function's.
         has_policies = kind.name == "ripple" and not self._config.isolation
         keeps = self._config.policies if has_policies else ()
@@ -158,6 +167,11 @@ class Doors(Construct):
             role.add_property_override("ManagedPolicyArns", list(keeps))
         else:
             role.add_property_deletion_override("ManagedPolicyArns")
+        accept(
+            role,
+            f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{_BASIC}]",
+            "It is taken out of the template by the override above, which cdk-nag does not see.",
+        )
         writes = ["logs:CreateLogStream", "logs:PutLogEvents"]
         function.add_to_role_policy(
             iam.PolicyStatement(actions=writes, resources=[log_group.log_group_arn])

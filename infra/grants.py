@@ -16,6 +16,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_stepfunctions as sfn
 
+from infra.accepted import accept_wildcards
 from infra.clock import Alarms
 from infra.doors import Doors
 from infra.isolation import Isolation
@@ -30,6 +31,16 @@ _WRITE = (
     "dynamodb:DeleteItem",
     "dynamodb:ConditionCheckItem",
 )
+
+_WILDCARDS = {
+    r"/artifacts/\*\.zip": "One package for each version of each Pond.",
+    r"/data/\*\.parquet": "One object for each table of each attempt.",
+    r"/errors/\*\.txt": "One object for each failure that is too long for its item.",
+    r"/(artifacts|data)/\*": "Objects that nothing refers to any more, whatever their names.",
+    r":execution:.*:\*": "One execution for each launch of each run.",
+    r":schedule/.*/\*": "One schedule for each Window, and for each alarm of a line.",
+}
+"""Why resources of these forms are not named to their end."""
 
 ATTEMPT_ATTRIBUTES = (
     *(
@@ -225,3 +236,4 @@ def _allow(
     role.add_to_principal_policy(
         iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
     )
+    accept_wildcards(role, resources, _WILDCARDS)

@@ -32,6 +32,7 @@ from constructs import Construct
 
 from duckstring.model.compute import ORDER, TASK_SIZES, TOKEN
 from duckstring.model.verdicts import CANCELLED, DONE, ENDED, MOST_BRANCHES, SILENCE_SECONDS, TASK
+from infra.accepted import accept
 from infra.tasks import CONTAINER
 
 _GATE_SECONDS = 364 * 24 * 3600
@@ -510,6 +511,17 @@ class PondRuns(Construct):
                 **task,
             },
             state_machine_type=sfn.StateMachineType.STANDARD,
+        )
+        accept(
+            self.machine,
+            "SF1",
+            "Step Functions keeps each execution's history for 90 days at no cost. A log would "
+            "hold the errors of authors, and cost as much as the run.",
+        )
+        accept(
+            self.machine,
+            "SF2",
+            "The history of runs and attempts is the trace, with what each one used.",
         )
         for action, resource in (
             ("lambda:InvokeFunction", ripple.function_arn),

@@ -7,6 +7,8 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.accepted import accept
+
 LETTER_RECEIVES = 1000
 """SQS's maximum. An outage of a minute must not make dead letters: a line's waits are capped at
 60 s, so this is some 16 hours.
@@ -58,4 +60,9 @@ class Messaging(Construct):
         # Not the queue above: that one's letters go back to the delays, these go back to the
         # orchestrator as events.
         self.dead_events = sqs.Queue(self, "DeadEvents", retention_period=_KEPT, enforce_ssl=True)
+        accept(
+            self.dead_events,
+            "SQS3",
+            "It is a dead-letter queue: of the rules and of the orchestrator's invocations.",
+        )
         self.bus = events.EventBus(self, "Bus", event_bus_name=name)

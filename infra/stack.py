@@ -14,6 +14,7 @@ from constructs import Construct
 
 from duckstring.errors import InvariantError
 from duckstring.model.settings import Settings
+from infra.accepted import accept
 from infra.clock import Alarms, Sweep
 from infra.code import Code
 from infra.config import Config
@@ -106,6 +107,11 @@ class CatchmentStack(Stack):
                 hint="Another aws-cdk-lib than requirements/dev.txt names?",
             )
         resource.add_property_deletion_override("GenerateSecretString")
+        accept(
+            secret,
+            "SMG4",
+            "Its values are passwords of the users' own systems, which only they can change.",
+        )
         return secret
 
     def _wire(self) -> None:

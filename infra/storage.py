@@ -7,6 +7,8 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.accepted import accept
+
 
 class Storage(Construct):
     """The table and the bucket; both outlive the stack unless it is ``ephemeral``."""
@@ -40,6 +42,12 @@ class Storage(Construct):
                 s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(2))
             ],
             removal_policy=removal,
+        )
+        accept(
+            self.bucket,
+            "S1",
+            "Ripples read and write all the time, and each would be a line. Who wants them logged "
+            "has CloudTrail's data events.",
         )
 
 

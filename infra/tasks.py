@@ -21,6 +21,7 @@ from constructs import Construct
 
 from duckstring.model.compute import TASK_SIZES
 from duckstring.model.settings import Settings
+from infra.accepted import accept, accept_wildcards
 from infra.code import Code
 from infra.config import Config, Network
 from infra.image import COMMAND, EcrImage
@@ -38,6 +39,14 @@ _ARCHITECTURES = {"x86_64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitec
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage")
 
 
+_LOGIN = {r"^\*": "ecr:GetAuthorizationToken has no resource."}
+_TASKS = {
+    r":task/.*/\*": "One task for each attempt.",
+    r"^\*": "ecs:ListTasks has no resource. A condition names the cluster.",
+}
+_REVISIONS = {r":task-definition/.*:\*": "The latest revision, whichever that is."}
+
+
 class Tasks(Construct):
     """The cluster, the task definition, the network and the log of tasks."""
 
@@ -45,14 +54,17 @@ class Tasks(Construct):
         self, scope: Construct, construct_id: str, *, name: str, config: Config, code: Code
     ) -> None:
         super().__init__(scope, construct_id)
-        # The cheap kind: metrics of single containers would cost money, and show what history
-        # shows.
         self.cluster = ecs.CfnCluster(
             self,
             "Cluster",
             cluster_settings=[
                 ecs.CfnCluster.ClusterSettingsProperty(name="containerInsights", value="disabled")
             ],
+        )
+        accept(
+            self.cluster,
+            "ECS4",
+            "Metrics of single containers would cost money, and show what history shows.",
         )
         self._network = config.network or self._own_network()
         self.log_group = logs.LogGroup(
@@ -85,6 +97,12 @@ class Tasks(Construct):
             logging=ecs.LogDrivers.aws_logs(stream_prefix=STREAMS, log_group=self.log_group),
             linux_parameters=ecs.LinuxParameters(self, "Linux", init_process_enabled=True),
         )
+        accept(
+            self.definition,
+            "ECS2",
+            "Names of the Catchment's resources, and settings that are no secrets (-c envfile=).",
+        )
+        accept_wildcards(self.definition.obtain_execution_role(), ["*"], _LOGIN)
 
     @property
     def cluster_arn(self) -> str:
@@ -132,6 +150,7 @@ class Tasks(Construct):
         role.add_to_principal_policy(
             iam.PolicyStatement(actions=["ecs:RunTask"], resources=arns, conditions=on_cluster)
         )
+        accept_wildcards(role, arns, _REVISIONS)
         passed = [
             self.definition.task_role.role_arn,
             self.definition.obtain_execution_role().role_arn,
@@ -151,6 +170,7 @@ class Tasks(Construct):
                 conditions=on_cluster,
             )
         )
+        accept_wildcards(role, [self.tasks_arn, "*"], _TASKS)
         # A list has no resource that could be named. It belongs to a cluster.
         role.add_to_principal_policy(
             iam.PolicyStatement(actions=["ecs:ListTasks"], resources=["*"], conditions=on_cluster)
@@ -174,6 +194,9 @@ class Tasks(Construct):
                 ),
             },
             restrict_default_security_group=False,
+        )
+        accept(
+            vpc, "VPC7", "Flow logs cost by the gigabyte; nothing in this network can be reached."
         )
         group = ec2.SecurityGroup(
             self,
