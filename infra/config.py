@@ -21,8 +21,17 @@ _SECURITY_GROUP = re.compile(r"^sg-[0-9a-f]{8,17}$")
 _POLICY = re.compile(
     r"^arn:aws(-cn|-us-gov)?:iam::(aws|[0-9]{12}):policy/[A-Za-z0-9+=,.@_/-]{1,512}$"
 )
+_POLICY_NAME = re.compile(r"^[A-Za-z0-9+=,.@_-]{1,128}$")
 _MOST_POLICIES = 8
 """Of the ten that a role takes, two may be CDK's."""
+_KEY = re.compile(
+    r"^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]{1,32}:[0-9]{12}:key/(mrk-)?[0-9a-f][0-9a-f-]{31,35}$"
+)
+_TAG = re.compile(
+    r"^(?!aws:|duckstring:)[\w +.:/@-]{1,128}=[\w +=.:/@-]{0,256}$", re.ASCII | re.IGNORECASE
+)
+_MOST_TAGS = 40
+"""Of the fifty that a resource takes, some are CloudFormation's, the CDK's and ours."""
 _TOPIC = re.compile(r"^arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$")
 _EMAIL = re.compile(r"^[^\s@,]{1,64}@[^\s@,]{1,255}$")
 _IMAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$")
@@ -30,11 +39,12 @@ _IMAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$")
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Where tasks run, instead of a network of the Catchment's own."""
+    """Where tasks run, and ``functions`` if so, instead of a network of the Catchment's own."""
 
     subnets: tuple[str, ...]
     security_group: str
     public_ip: bool = False
+    functions: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +60,9 @@ class Config:
     None: tasks have a network of their own. ``policies`` are managed policies that give the workers
     more permissions in the user's account. ``isolation``: each attempt of a Ripple has
     credentials of its own, for what its Pond may reach; without it every Ripple may reach what any
-    of them may. ``alarm_topic`` and ``alarm_emails`` are told when an
-    alarm rings, and when it is over.
+    of them may. ``alarm_topic`` and ``alarm_emails`` are told when an alarm rings, and when it is
+    over. ``kms_key`` encrypts what is stored, instead of AWS's own keys. ``permissions_boundary``
+    is the name or the ARN of a policy that limits every role. ``tags`` are on every resource.
     """
 
     catchment: str = "dev"
@@ -72,6 +83,9 @@ class Config:
     isolation: bool = True
     alarm_topic: str = ""
     alarm_emails: tuple[str, ...] = ()
+    kms_key: str = ""
+    permissions_boundary: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -114,7 +128,10 @@ class Config:
             if (image := text("image", ""))
             else "",
             network=_network(
-                text("subnets", ""), text("security-group", ""), text("public-ip", "")
+                {
+                    key: text(key, "")
+                    for key in ("subnets", "security-group", "public-ip", "functions-in-vpc")
+                }
             ),
             reserved=_between("reserved", reserved, 1, 1000, "executions at a time")
             if (reserved := text("reserved", ""))
@@ -133,27 +150,27 @@ class Config:
             if (topic := text("alarm-topic", "").strip())
             else "",
             alarm_emails=_emails(text("alarm-email", "")),
+            kms_key=_matching(
+                "kms-key", key, _KEY, "the ARN of a key: arn:aws:kms:REGION:ACCOUNT:key/ID"
+            )
+            if (key := text("kms-key", "").strip())
+            else "",
+            permissions_boundary=_boundary(text("permissions-boundary", "").strip()),
+            tags=_tags(text("tags", "")),
             environment=parse_environment(
                 _read_file("envfile", text("envfile", "")), where=text("envfile", "")
             ),
         )
 
 
-def _network(subnets: str, security_group: str, public_ip: str) -> Network | None:
-    given = [
-        key
-        for key, value in (
-            ("subnets", subnets),
-            ("security-group", security_group),
-            ("public-ip", public_ip),
-        )
-        if value
-    ]
-    if not given:
+def _network(given: Mapping[str, str]) -> Network | None:
+    subnets, security_group = given["subnets"], given["security-group"]
+    if not any(given.values()):
         return None
     if not (subnets and security_group):
+        first = next(key for key, value in given.items() if value)
         raise OperatorError(
-            f"-c {given[0]}=: a network for tasks takes both -c subnets= and -c security-group=.",
+            f"-c {first}=: a network takes both -c subnets= and -c security-group=.",
             hint="Give both, or none: then tasks have a network of their own.",
         )
     spaceless = subnets.replace(" ", "")
@@ -169,8 +186,14 @@ def _network(subnets: str, security_group: str, public_ip: str) -> Network | Non
         _SECURITY_GROUP,
         "a security group, for example sg-0a1b2c3d4e5f6a7b8",
     )
-    wants = _one_of("public-ip", (public_ip or "false").lower(), ("true", "false")) == "true"
-    return Network(tuple(dict.fromkeys(spaceless.split(","))), security_group, public_ip=wants)
+    public = _one_of("public-ip", (given["public-ip"] or "false").lower(), ("true", "false"))
+    inside = _one_of("functions-in-vpc", (given["functions-in-vpc"] or "no").lower(), ("yes", "no"))
+    return Network(
+        tuple(dict.fromkeys(spaceless.split(","))),
+        security_group,
+        public_ip=public == "true",
+        functions=inside == "yes",
+    )
 
 
 def _emails(listed: str) -> tuple[str, ...]:
@@ -194,6 +217,33 @@ def _policies(listed: str) -> tuple[str, ...]:
             f"-c policies=: {len(found)} policies.",
             hint=f"A role takes {_MOST_POLICIES} besides its own: join some into one.",
         )
+    return found
+
+
+def _boundary(given: str) -> str:
+    allowed = "the name of a managed policy of this account, or arn:aws:iam::ACCOUNT:policy/NAME"
+    pattern = _POLICY if given.startswith("arn:") else _POLICY_NAME
+    return _matching("permissions-boundary", given, pattern, allowed) if given else ""
+
+
+def _tags(listed: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for one in (part.strip() for part in listed.split(",") if part.strip()):
+        _matching(
+            "tags",
+            one,
+            _TAG,
+            "NAME=VALUE,NAME=VALUE of letters, digits, blanks and + - = . _ : / @, up to 128 and "
+            "256 long; names that begin with aws: or duckstring: are taken",
+        )
+        name, _, value = one.partition("=")
+        if found.setdefault(name, value) != value:
+            raise OperatorError(
+                f"-c tags=: {name} has two values, {found[name]} and {value}.",
+                hint="Give each name once.",
+            )
+    if len(found) > _MOST_TAGS:
+        raise OperatorError(f"-c tags=: {len(found)} tags.", hint=f"Give {_MOST_TAGS} at most.")
     return found
 
 

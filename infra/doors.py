@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -14,13 +14,21 @@ from constructs import Construct
 from duckstring.errors import InvariantError
 from infra.accepted import accept
 from infra.code import Code
-from infra.config import Config
+from infra.config import Config, Network
 from infra.layers import Built
 from infra.programs import Program, as_asset, in_image, zipped
 
 ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
 _BASIC = "AWSLambdaBasicExecutionRole"
 """What the CDK gives the role of a function."""
+_INTERFACES = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
 _LONGEST = Duration.minutes(15)
 _DISCOVERY_MIB = 2048
 """A module may use 2 GB as it is imported: the child's own limit (``worker/sandbox.py``),
@@ -137,6 +145,8 @@ class Doors(Construct):
             recursive_loop=kind.recursive_loop,
             log_group=log_group,
         )
+        if self._config.network and self._config.network.functions:
+            _place(function, self._config.network)
         accept(
             function,
             "L1",
@@ -175,6 +185,42 @@ class Doors(Construct):
         writes = ["logs:CreateLogStream", "logs:PutLogEvents"]
         function.add_to_role_policy(
             iam.PolicyStatement(actions=writes, resources=[log_group.log_group_arn])
+        )
+
+
+def _place(function: lambda_.Function, network: Network) -> None:
+    """Put a function into the user's network."""
+    resource = function.node.default_child
+    if not isinstance(resource, lambda_.CfnFunction):
+        raise InvariantError(
+            "A function is not a CloudFormation resource.",
+            hint="Another aws-cdk-lib than requirements/dev.txt names?",
+        )
+    resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+        subnet_ids=[*network.subnets], security_group_ids=[network.security_group]
+    )
+    # Lambda makes the network interfaces with the function's role. What runs in the function must
+    # not: they could be anybody's of the account.
+    function.add_to_role_policy(iam.PolicyStatement(actions=[*_INTERFACES], resources=["*"]))
+    from_code = Stack.of(function).format_arn(
+        service="lambda",
+        resource="function",
+        resource_name="*",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    function.add_to_role_policy(
+        iam.PolicyStatement(
+            effect=iam.Effect.DENY,
+            actions=[*_INTERFACES],
+            resources=["*"],
+            conditions={"ArnLike": {"lambda:SourceFunctionArn": from_code}},
+        )
+    )
+    if function.role:
+        accept(
+            function.role,
+            "IAM5[Resource::*]",
+            "Lambda asks for all interfaces. The function's own code is denied them.",
         )
 
 

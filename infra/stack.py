@@ -19,6 +19,7 @@ from infra.clock import Alarms, Sweep
 from infra.code import Code
 from infra.config import Config
 from infra.doors import ORCHESTRATOR_TIMEOUT, Doors
+from infra.encryption import encrypt
 from infra.grants import Grants
 from infra.isolation import Isolation
 from infra.machine import PondRuns
@@ -89,6 +90,21 @@ class CatchmentStack(Stack):
             ),
         )
         self._write_outputs(dashboard=monitoring.dashboard.dashboard_name)
+        self._apply_options(config)
+
+    def _apply_options(self, config: Config) -> None:
+        """What concerns each resource or each role. Comes last: it looks at what there is."""
+        for key, value in config.tags.items():
+            Tags.of(self).add(key, value)
+        if given := config.permissions_boundary:
+            boundary = (
+                iam.ManagedPolicy.from_managed_policy_arn(self, "Boundary", given)
+                if given.startswith("arn:")
+                else iam.ManagedPolicy.from_managed_policy_name(self, "Boundary", given)
+            )
+            iam.PermissionsBoundary.of(self).apply(boundary)
+        if config.kms_key:
+            encrypt(self, config.kms_key)
 
     def _empty_secret(self, *, ephemeral: bool) -> secretsmanager.Secret:
         """Without a value: a value in the template could later overwrite what the users have put

@@ -16,13 +16,16 @@ from cfnlint.config import ManualArgs
 from duckstring.model.values import replace
 from infra.config import Config, Network
 from infra.stack import CatchmentStack
-from tests.infra.conftest import tiny_code
+from tests.infra.conftest import synthesize, tiny_code
+from tests.infra.test_options import KEY
 
 EVERYTHING = Config(catchment="test", alarm_emails=("a@example.com",), arrivals=("landing",))
 OTHERS = {
-    "a network and an image of the user's": replace(
+    "a network, a key, a boundary and an image of the user's": replace(
         EVERYTHING,
-        network=Network(("subnet-0a1b2c3d",), "sg-0a1b2c3d"),
+        network=Network(("subnet-0a1b2c3d",), "sg-0a1b2c3d", functions=True),
+        kms_key=KEY,
+        permissions_boundary="Boundary",
         image="123456789012.dkr.ecr.eu-central-1.amazonaws.com/ripples:7",
     ),
     "ephemeral, on arm64, with an image from elsewhere": replace(
@@ -100,8 +103,12 @@ def linted(template: dict[str, Any]) -> list[str]:
     return [str(one) for one in found if one.rule.id not in LINT_IGNORED]
 
 
-def test_cfn_lint_finds_nothing(template):
+def test_cfn_lint_finds_nothing(template, tmp_path):
     assert linted(template) == []
+    for number, config in enumerate(OTHERS.values()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert linted(synthesize(folder, config)) == []
 
 
 def test_cfn_lint_looks_into_the_state_machine(template):
