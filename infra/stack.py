@@ -76,7 +76,7 @@ class CatchmentStack(Stack):
             if self._doors.vendor
             else None
         )
-        self._wire()
+        self._wire(config)
         monitoring = Monitoring(
             self,
             "Monitoring",
@@ -130,8 +130,8 @@ class CatchmentStack(Stack):
         )
         return secret
 
-    def _wire(self) -> None:
-        self._settings()
+    def _wire(self, config: Config) -> None:
+        self._settings(config)
         Grants(
             doors=self._doors,
             storage=self._storage,
@@ -159,7 +159,7 @@ class CatchmentStack(Stack):
         )
         Sweep(self, "Sweep", function=self._doors.sweep)
 
-    def _settings(self) -> None:
+    def _settings(self, config: Config) -> None:
         everyone = Settings(
             catchment=self._name,
             table=self._storage.table.table_name,
@@ -186,7 +186,7 @@ class CatchmentStack(Stack):
         worker = replace(everyone, **self._function)
         if self._doors.vendor and self._isolation:
             worker = replace(worker, vendor_function=self._doors.vendor.function_name)
-            _configure(self._doors.vendor, self._vendor_settings(self._isolation))
+            _configure(self._doors.vendor, self._vendor_settings(self._isolation, config.kms_key))
         else:
             worker = replace(worker, secret=self._secret.secret_arn)
         _configure(self._doors.ripple, worker)
@@ -204,7 +204,7 @@ class CatchmentStack(Stack):
         _configure(self._doors.discovery, Settings(catchment=self._name))
         _configure(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
 
-    def _vendor_settings(self, isolation: Isolation) -> Settings:
+    def _vendor_settings(self, isolation: Isolation, kms_key: str) -> Settings:
         return Settings(
             catchment=self._name,
             table=self._storage.table.table_name,
@@ -212,6 +212,7 @@ class CatchmentStack(Stack):
             mailbox_arn=self._messaging.mailbox.queue_arn,
             secret=self._secret.secret_arn,
             attempt_role=isolation.role.role_arn,
+            kms_key=kms_key,
             policies=",".join(policy.managed_policy_arn for policy in self._policies),
         )
 

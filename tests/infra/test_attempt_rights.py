@@ -7,6 +7,7 @@ made from inside a Pond: each is refused.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,6 +140,18 @@ def rights(draw) -> Rights:
     }
     own = AttemptName(draw(lines), draw(st.integers(1, 10**9)), draw(names), 1)
     return Rights(own, sources)
+
+
+def test_with_a_key_of_the_users_every_session_may_use_it_and_no_other(template):
+    many = {line(f"source{number}", 1): [PINNED] for number in range(90)}
+    places = replace(ADDRESSES, kms_key="arn:aws:kms:eu-central-1:123456789012:key/k")
+    policies = session_policies(Rights(NAME, many), places)
+    assert len(policies) > 1
+    for policy in policies:
+        found = json.loads(policy.text)["Statement"]
+        assert len(policy.text) <= MOST_CHARACTERS
+        assert [*allowing(found, Request("kms:Decrypt", places.kms_key))]
+        assert not [*allowing(found, Request("kms:Decrypt", f"{places.kms_key}2"))]
 
 
 @given(rights())

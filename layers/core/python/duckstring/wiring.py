@@ -140,7 +140,7 @@ def vendor(env: Mapping[str, str]) -> VendorPorts:
     _ = clients.dynamodb, clients.sts, clients.secretsmanager
     table = settings.need("table")
     store = DynamoStateStore(clients, table)
-    places = Places(settings.need("table_arn"), settings.need("mailbox_arn"))
+    places = Places(settings.need("table_arn"), settings.need("mailbox_arn"), settings.kms_key)
     policies = tuple(filter(None, settings.policies.split(",")))
     return VendorPorts(
         states=DynamoStates(store),

@@ -38,6 +38,7 @@ class Settings:
     attempt_role: str = ""
     attempt_role_id: str = ""
     policies: str = ""
+    kms_key: str = ""
     function_memory_mib: str = ""
     function_timeout_seconds: str = ""
 

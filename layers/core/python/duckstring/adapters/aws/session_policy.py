@@ -30,10 +30,13 @@ class SessionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The ARNs that a policy names."""
+    """The ARNs that a policy names. ``kms_key``: the user's key that encrypts what is stored, if
+    there is one.
+    """
 
     table: str
     mailbox: str
+    kms_key: str = ""
 
     @property
     def objects(self) -> str:
@@ -86,7 +89,14 @@ def _base(rights: Rights, places: Places) -> list[Statement]:
         # What was remembered before memory had a partition of its own.
         _allow("dynamodb:GetItem", places.table, former),
         _allow("sqs:SendMessage", places.mailbox),
+        *_decrypting(places),
     ]
+
+
+def _decrypting(places: Places) -> list[Statement]:
+    """The role says by which services the key may be used."""
+    actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+    return [_allow(actions, places.kms_key)] if places.kms_key else []
 
 
 def _written(attempt: AttemptName) -> str:
@@ -110,11 +120,15 @@ def _split(lines: Sequence[Line], places: Places, most: int) -> Iterator[Session
     """Policies for all lines, as many to each as there is room for."""
     part: list[Line] = []
     for line in lines:
-        if part and len(_text([*_reading([*part, line], {}, places)])) > most:
-            yield SessionPolicy(_text([*_reading(part, {}, places)]), tuple(part))
+        if part and len(_of_lines([*part, line], places)) > most:
+            yield SessionPolicy(_of_lines(part, places), tuple(part))
             part = []
         part.append(line)
-    yield SessionPolicy(_text([*_reading(part, {}, places)]), tuple(part))
+    yield SessionPolicy(_of_lines(part, places), tuple(part))
+
+
+def _of_lines(lines: Sequence[Line], places: Places) -> str:
+    return _text([*_reading(lines, {}, places), *_decrypting(places)])
 
 
 def _allow(
