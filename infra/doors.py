@@ -1,4 +1,4 @@
-"""The five functions of a Catchment and what they import."""
+"""The functions of a Catchment and what they import."""
 
 from __future__ import annotations
 
@@ -76,6 +76,11 @@ class Doors(Construct):
             self._zips(layers),
         )
         self.api = self._function(_Kind("api", timeout=_LONGEST), self._zips(layers))
+        # The same code for people who may less: each has a role of its own.
+        self.operators, self.viewers = (
+            self._function(_Kind(name, timeout=_LONGEST), self._zips(layers))
+            for name in ("operators", "viewers")
+        )
         self.sweep = self._function(_Kind("sweep", timeout=Duration.minutes(5)), self._zips(layers))
         # It gives each attempt credentials of its own.
         vendor = _Kind("vendor", timeout=Duration.seconds(30), memory_mib=_VENDOR_MIB)

@@ -110,7 +110,7 @@ class Grants:
         answers = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
         _allow(self.tasks.role, answers, [self.machine.state_machine_arn])
         self.tasks.grant_run(self.machine.role)
-        self._api()
+        self._people()
         self._sweep()
 
     def _orchestrator(self) -> None:
@@ -170,18 +170,29 @@ class Grants:
         _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=read)
         _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
 
-    def _api(self) -> None:
-        role = _role(self.doors.api.role)
+    def _people(self) -> None:
+        """What serves the command and the page, by level of access: each may what the one before
+        it may.
+        """
+        viewers, operators, api = (
+            _role(one.role) for one in (self.doors.viewers, self.doors.operators, self.doors.api)
+        )
         table = self.storage.table.table_arn
-        _allow(role, _READ, [table, f"{table}/index/gsi1"])
-        _allow(role, _WRITE, [table], conditions=_leading("CATALOG", "POND#*"))
-        _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
-        _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", "errors/*.txt"))
+        for role in (viewers, operators, api):
+            shown = _leading("LINE#*", "WORK#*", "CATALOG", "POND#*")
+            _allow(role, _READ, [table], conditions=shown)
+            _allow(role, ["dynamodb:Query"], [f"{table}/index/gsi1"], conditions=_leading("RUNS#*"))
+            # Without it, an object that is not there would look like one that may not be read.
+            _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
+            _allow(role, ["s3:GetObject"], self._objects("errors/*.txt"))
+            _allow(role, ["states:DescribeExecution"], [self._executions()])
+        for role in (operators, api):
+            _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
+        _allow(api, _WRITE, [table], conditions=_leading("CATALOG", "POND#*"))
+        _allow(api, ["s3:GetObject"], self._objects("artifacts/*.zip"))
         # Discovery gets what it needs with its order, and has no rights itself.
-        _allow(role, ["lambda:InvokeFunction"], [self.doors.discovery.function_arn])
-        _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
-        _allow(role, ["states:DescribeExecution"], [self._executions()])
-        _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
+        _allow(api, ["lambda:InvokeFunction"], [self.doors.discovery.function_arn])
+        _allow(api, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
 
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)

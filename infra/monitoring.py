@@ -121,6 +121,8 @@ class Monitoring(Construct):
             "orchestrator": doors.orchestrator,
             "ripple": doors.ripple,
             "api": doors.api,
+            "operators": doors.operators,
+            "viewers": doors.viewers,
             "sweep": doors.sweep,
         }
         functions["discovery"] = doors.discovery

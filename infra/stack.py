@@ -191,14 +191,14 @@ class CatchmentStack(Stack):
             worker = replace(worker, secret=self._secret.secret_arn)
         _configure(self._doors.ripple, worker)
         self._tasks.configure(worker)
-        arrivals = ",".join(self._arrivals)
+        operators = replace(everyone, machine=machine, **self._function)
+        _configure(self._doors.operators, operators)
+        _configure(self._doors.viewers, replace(operators, mailbox=""))
         api = replace(
-            everyone,
-            machine=machine,
+            operators,
             discovery_function=self._doors.discovery.function_name,
             secret=self._secret.secret_arn,
-            arrivals=arrivals,
-            **self._function,
+            arrivals=",".join(self._arrivals),
         )
         _configure(self._doors.api, api)
         _configure(self._doors.discovery, Settings(catchment=self._name))
@@ -222,6 +222,8 @@ class CatchmentStack(Stack):
             "Table": self._storage.table.table_name,
             "Bucket": self._storage.bucket.bucket_name,
             "ApiFunction": self._doors.api.function_name,
+            "OperatorFunction": self._doors.operators.function_name,
+            "ViewerFunction": self._doors.viewers.function_name,
             "RippleFunction": self._doors.ripple.function_name,
             "DiscoveryFunction": self._doors.discovery.function_name,
             "Mailbox": self._messaging.mailbox.queue_url,

@@ -38,6 +38,8 @@ class Places:
     secret: str
     vendor: str = ""
     attempt_role: str = ""
+    executions: str = ""
+    discovery: str = ""
 
     @classmethod
     def of(cls, template: Mapping[str, Any]) -> Places:
@@ -63,7 +65,31 @@ class Places:
             mailbox=f"arn:{only('AWS::SQS::Queue', FifoQueue=True, RedrivePolicy=True)}",
             machine=f"ref:{only('AWS::StepFunctions::StateMachine')}",
             secret=f"ref:{only('AWS::SecretsManager::Secret')}",
+            executions=_execution(template),
+            discovery=_function(template, "discovery"),
         )
+
+
+def _execution(template: Mapping[str, Any]) -> str:
+    """Any execution of the state machine."""
+    (machine,) = [
+        name
+        for name, one in template["Resources"].items()
+        if one["Type"] == "AWS::StepFunctions::StateMachine"
+    ]
+    parts = (f"ref:AWS::{name}" for name in ("Partition", "Region", "AccountId"))
+    partition, region, account = parts
+    return f"arn:{partition}:states:{region}:{account}:execution:arn:{machine}:one"
+
+
+def _function(template: Mapping[str, Any], name: str) -> str:
+    (found,) = [
+        logical
+        for logical, one in template["Resources"].items()
+        if one["Type"] == "AWS::Lambda::Function"
+        and one["Properties"].get("Handler") == f"functions.{name}.handler.handle"
+    ]
+    return f"arn:{found}"
 
 
 def rendered(value: Any) -> str:
@@ -119,19 +145,48 @@ def requests_of(operation: str, given: Parameters, places: Places) -> list[Reque
     service, _, name = operation.partition(".")
     match service:
         case "dynamodb":
-            return [_item_request(name, given, places)]
+            return list(_item_requests(name, given, places))
         case "s3":
             action = {"GetObject": "s3:GetObject", "PutObject": "s3:PutObject"}[name]
             return [Request(action, f"{places.bucket}/{given['Key']}")]
         case _:
+            executions = {"DescribeExecution": places.executions}
+            invoked = {"vendor": places.vendor, "discovery": places.discovery}
             others = {
                 "sqs": ("sqs:SendMessage", places.mailbox),
                 "secrets-manager": ("secretsmanager:GetSecretValue", places.secret),
-                "lambda": ("lambda:InvokeFunction", places.vendor),
                 "sts": ("sts:AssumeRole", places.attempt_role),
-                "sfn": (f"states:{name}", places.machine),
+                "sfn": (f"states:{name}", executions.get(name, places.machine)),
+                "lambda": ("lambda:InvokeFunction", invoked.get(given.get("FunctionName", ""), "")),
             }
             return [Request(*others[service])]
+
+
+_IN_TRANSACTIONS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+
+
+def _item_requests(name: str, given: Parameters, places: Places) -> Iterator[Request]:
+    match name:
+        case "Query":
+            index = f"/index/{given['IndexName']}" if "IndexName" in given else ""
+            partition = given["ExpressionAttributeValues"][":pk"]["S"]
+            facts = {"dynamodb:LeadingKeys": [partition]}
+            yield Request("dynamodb:Query", f"{places.table}{index}", facts)
+        case "BatchGetItem":
+            for asked in given["RequestItems"].values():
+                facts = {"dynamodb:LeadingKeys": [key["pk"]["S"] for key in asked["Keys"]]}
+                yield Request("dynamodb:BatchGetItem", places.table, facts)
+        case "TransactWriteItems":
+            for item in given["TransactItems"]:
+                for kind, one in item.items():
+                    yield _item_request(_IN_TRANSACTIONS[kind], one, places)
+        case _:
+            yield _item_request(name, given, places)
 
 
 def _item_request(name: str, given: Parameters, places: Places) -> Request:

@@ -32,9 +32,13 @@ from duckstring.ports import SOON
 from infra.config import Config
 from tests.infra.conftest import synthesize
 
-FUNCTIONS = ("orchestrator", "ripple", "vendor", "discovery", "api", "sweep")
+FUNCTIONS = (
+    *("orchestrator", "ripple", "vendor", "discovery"),
+    *("api", "operators", "viewers", "sweep"),
+)
 OUTPUTS = (
     *("Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox"),
+    *("OperatorFunction", "ViewerFunction"),
     *(
         "DeadLetters",
         "Delays",
@@ -55,6 +59,7 @@ OUTPUTS = (
     ),
 )
 EVERYONE = {"catchment", "table", "bucket", "mailbox"}
+SIZES = {"function_memory_mib", "function_timeout_seconds"}
 KNOWS = {
     "orchestrator": EVERYONE
     | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"}
@@ -72,6 +77,8 @@ KNOWS = {
         "function_memory_mib",
         "function_timeout_seconds",
     },
+    "operators": EVERYONE | SIZES | {"machine"},
+    "viewers": EVERYONE - {"mailbox"} | SIZES | {"machine"},
     "sweep": EVERYONE | {"delays", "machine"},
 }
 
@@ -311,7 +318,9 @@ def test_without_isolation_workers_have_the_rights_of_attempts_and_there_is_no_v
         ("ripple", "s3:GetObject", []),
         ("task", "s3:GetObject", []),
         ("orchestrator", "s3:PutObject", ["/errors/*.txt"]),
-        ("api", "s3:GetObject", ["/artifacts/*.zip", "/errors/*.txt"]),
+        ("api", "s3:GetObject", ["/errors/*.txt", "/artifacts/*.zip"]),
+        ("operators", "s3:GetObject", ["/errors/*.txt"]),
+        ("viewers", "s3:GetObject", ["/errors/*.txt"]),
     ],
 )
 def test_a_role_reaches_objects_of_its_own_kinds_only(template, name, action, keys):

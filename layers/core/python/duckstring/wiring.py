@@ -14,6 +14,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.state import DynamoStateStore
+from duckstring.model.access import Level, covers
 from duckstring.model.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,8 +93,10 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     )
 
 
-def api(env: Mapping[str, str]) -> ApiPorts:
-    """The api of the Catchment that ``env`` describes."""
+def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
+    """The api of the Catchment that ``env`` describes, for a function that serves ``level``: it
+    was not told where the parts are that this level does not use.
+    """
     from duckstring.adapters.aws.deployment import BucketArtifacts, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
@@ -103,6 +106,8 @@ def api(env: Mapping[str, str]) -> ApiPorts:
 
     settings, clients = Settings.from_env(env), Clients()
     table, bucket = settings.need("table"), settings.need("bucket")
+    mailbox = settings.need("mailbox") if covers(level, "operator") else ""
+    discovery = settings.need("discovery_function") if covers(level, "deployer") else ""
     catalog = DynamoCatalog(clients, table)
     return ApiPorts(
         settings=settings,
@@ -117,12 +122,12 @@ def api(env: Mapping[str, str]) -> ApiPorts:
         artifacts=BucketArtifacts(clients, bucket),
         discovery=LambdaDiscovery(
             clients,
-            settings.need("discovery_function"),
+            discovery,
             bucket=bucket,
             secrets=PondSecrets(clients, settings.secret),
         ),
         executions=MachineReader(clients, settings.need("machine")),
-        mailbox=SqsMailbox(clients, settings.need("mailbox")),
+        mailbox=SqsMailbox(clients, mailbox),
         clock=SystemClock(),
     )
 

@@ -24,6 +24,7 @@ from duckstring.api import (
 )
 from duckstring.api.ports import ApiPorts, ControlPorts, DeployPorts, RemovePorts, RemoveTablePorts
 from duckstring.errors import DuckstringError, OperatorError
+from duckstring.model.access import Level, covers, level_for
 from duckstring.model.find import find_deployed
 
 if TYPE_CHECKING:
@@ -55,8 +56,26 @@ class Operation(NamedTuple, Generic[requests.Asked]):
     answer: Callable[[requests.Asked, ApiPorts], Mapping[str, object]]
 
 
-def answer(request: Mapping[str, object], ports: ApiPorts) -> Answered | Refused:
+class NotPermittedError(OperatorError):
+    """The function that was asked serves another level of access."""
+
+    def __init__(self, op: str, *, level: Level, needed: Level, catchment: str) -> None:
+        access = "read-only" if level == "viewer" else f"{level}'s"
+        super().__init__(
+            f"{op} is not possible with {access} access to Catchment {catchment!r}.",
+            hint=f'Ask for the {needed} policy: docs/aws.md, "People".',
+        )
+
+
+def answer(
+    request: Mapping[str, object], ports: ApiPorts, level: Level = "deployer"
+) -> Answered | Refused:
     """The result of one request, or its refusal, in the form of docs/protocol.md.
+
+    Args:
+        request: the operation ``op`` and its arguments.
+        ports: of the function that answers.
+        level: what that function serves.
 
     Raises:
         Exception: a bug, or AWS is out of order; the handler logs it.
@@ -66,6 +85,10 @@ def answer(request: Mapping[str, object], ports: ApiPorts) -> Answered | Refused
         if operation is None:
             raise OperatorError(
                 f"No operation {request.get('op')!r}; allowed: {', '.join(OPERATIONS)}."
+            )
+        if not covers(level, needed := level_for(request)):
+            raise NotPermittedError(
+                str(request["op"]), level=level, needed=needed, catchment=ports.settings.catchment
             )
         asked = requests.read(operation.request, request)
         return {"ok": True, "result": operation.answer(asked, ports)}

@@ -1,0 +1,28 @@
+"""The operators function: every request but those that change what is deployed.
+
+IAM decides who may invoke it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from duckstring import wiring
+from duckstring.model.foreign import Redactor
+from functions.json_log import json_logger
+from functions.serving import serve
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import Answered, Refused
+
+logger = json_logger("operators", Redactor(os.environ))
+ports = wiring.api(os.environ, "operator")
+
+
+@logger.inject_lambda_context
+def handle(event: dict[str, Any], context: LambdaContext) -> Answered | Refused:
+    """Answer one request."""
+    return serve(event, ports, "operator", logger=logger, request=context.aws_request_id)

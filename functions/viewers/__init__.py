@@ -1,0 +1,1 @@
+"""The viewers Lambda handler: requests that only read."""
