@@ -118,6 +118,8 @@ def here(monkeypatch) -> Iterator[Catchment]:
     monkeypatch.setattr("duckstring.api.post.PATIENCE", timedelta(milliseconds=1))
     with catchment(monkeypatch) as found:
         monkeypatch.setenv("DUCKSTRING_ARRIVALS", "landing")
+        secret = found.clients.secretsmanager.create_secret(Name="secret", SecretString="{}")
+        monkeypatch.setenv("DUCKSTRING_SECRET", secret["ARN"])
         fill(found)
         yield found
 
