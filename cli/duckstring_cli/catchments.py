@@ -277,8 +277,15 @@ def outputs(catchment: Catchment) -> Mapping[str, str]:
     Raises:
         OperatorError: the stack is not there, or is not a Catchment's.
     """
-    if catchment.outputs.keys() >= NEEDED:
-        return catchment.outputs
+    return catchment.outputs if catchment.outputs.keys() >= NEEDED else renew(catchment)
+
+
+def renew(catchment: Catchment) -> Mapping[str, str]:
+    """The stack's outputs as they are now, which are remembered from here on.
+
+    Raises:
+        OperatorError: the stack is not there, is not a Catchment's, or may not be read.
+    """
     found = read_outputs(catchment)
     save(replace(find(catchment.name), outputs=found))
     return found
@@ -290,8 +297,7 @@ def output(catchment: Catchment, key: str) -> str:
     """
     known = outputs(catchment)
     if key not in known:
-        known = read_outputs(catchment)
-        save(replace(find(catchment.name), outputs=known))
+        known = renew(catchment)
     return known.get(key, "")
 
 

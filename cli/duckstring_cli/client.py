@@ -1,4 +1,6 @@
-"""The client of a Catchment: it invokes the api function with the user's own credentials."""
+"""The client of a Catchment: it invokes the functions that answer people, with the user's own
+credentials.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 from duckstring.errors import OperatorError
+from duckstring.model.access import LEVELS, Level, level_for, levels_from
 from duckstring.model.answers import (
     ArrivalAnswer,
     ArrivalRow,
@@ -53,6 +56,18 @@ Answer = TypeVar("Answer", bound=Mapping[str, object])
 Invoke = Callable[[Mapping[str, object]], Mapping[str, Any]]
 """One call of the api function: its request to its answer, both JSON objects."""
 
+FUNCTIONS: Mapping[Level, str] = {
+    "viewer": "ViewerFunction",
+    "operator": "OperatorFunction",
+    "deployer": "ApiFunction",
+}
+"""The stack's outputs that name the function of each level. Stacks of earlier releases have the
+api function alone.
+"""
+
+PEOPLE = 'docs/aws.md, "People"'
+"""Where the policies for people are explained."""
+
 _LOGIN = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _UNKNOWN = {
     "UnrecognizedClientException",
@@ -61,6 +76,7 @@ _UNKNOWN = {
     "SignatureDoesNotMatch",
     "AuthFailure",
 }
+_REPLACED = {"ResourceNotFoundException"}
 _GONE = {"ResourceNotFoundException", "ValidationError", "NoSuchBucket"}
 
 
@@ -81,6 +97,12 @@ class Client:
     def __init__(self, catchment: Catchment, *, invoke: Invoke | None = None) -> None:
         self.catchment = catchment
         self._invoke = invoke or open_door(catchment)
+
+    def level(self) -> Level | None:
+        """What the user's credentials may do here; None: not even look. The key of a Catchment on
+        this machine permits everything.
+        """
+        return self._invoke.level() if isinstance(self._invoke, LambdaDoor) else "deployer"
 
     def hello(self) -> HelloAnswer:
         """Who answers."""
@@ -257,7 +279,9 @@ def open_door(catchment: Catchment, *, patience: float | None = None) -> Invoke:
 
 
 class LocalDoor:
-    """The api function of a Catchment on this machine."""
+    """The api function of a Catchment on this machine. Its key permits everything, so the others
+    would only be two more cold starts.
+    """
 
     def __init__(self, catchment: Catchment, *, patience: float | None = None) -> None:
         self._catchment, self._patience = catchment, patience
@@ -294,11 +318,17 @@ class LocalDoor:
 
 
 class LambdaDoor:
-    """The api function of a Catchment in AWS, found once by the stack's outputs."""
+    """The functions of a Catchment in AWS, found once by the stack's outputs.
+
+    A request goes to the function of the least level that serves it. If this user may not invoke
+    that one, those above it are tried: a policy may name the api function alone.
+    """
 
     def __init__(self, catchment: Catchment, *, patience: float | None = None) -> None:
         self._catchment, self._patience = catchment, patience
-        self._open: tuple[Any, str] | None = None
+        self._open: tuple[Any, Mapping[str, str]] | None = None
+        self._denied: set[str] = set()
+        self._is_renewed = False
 
     def __call__(self, request: Mapping[str, object]) -> Mapping[str, Any]:
         """Invoke it.
@@ -308,19 +338,91 @@ class LambdaDoor:
             AccessError: AWS does not let this user in.
             OperatorError: the function broke.
         """
-        with translated_errors(self._catchment):
-            function, name = self._opened()
-            answer = function.invoke(FunctionName=name, Payload=json.dumps(request).encode())
+        needed = level_for(request)
+        with translated_errors(self._catchment, doing=f"{request['op']}", needed=needed):
+            answer = self._asked(needed, json.dumps(request).encode())
             payload = json.loads(answer["Payload"].read() or b"null")
         if answer.get("FunctionError"):
             raise _broken(self._catchment, payload)
         return cast("Mapping[str, Any]", payload)
 
-    def _opened(self) -> tuple[Any, str]:
+    def level(self) -> Level | None:
+        """The highest level that this user has. Nothing is invoked to find it out.
+
+        Raises:
+            NotRunningError: nothing answers.
+        """
+        from botocore.exceptions import ClientError
+
+        with translated_errors(self._catchment):
+            function, outputs = self._opened()
+            for level in reversed(LEVELS):
+                try:
+                    if name := outputs.get(FUNCTIONS[level]):
+                        function.invoke(FunctionName=name, InvocationType="DryRun")
+                        return level
+                except ClientError as error:
+                    if _code(error) not in DENIED:
+                        raise
+        return None
+
+    def _asked(self, needed: Level, payload: bytes) -> Mapping[str, Any]:
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._first(needed, payload)
+        except ClientError as error:
+            # The outputs that are remembered may be those of a stack before its upgrade.
+            if _code(error) not in DENIED | _REPLACED or not self._renewed():
+                raise
+            return self._first(needed, payload)
+
+    def _first(self, needed: Level, payload: bytes) -> Mapping[str, Any]:
+        """The answer of the first function that lets this user in. A call that is denied has done
+        nothing, so the next one may be tried.
+        """
+        from botocore.exceptions import ClientError
+
+        function, outputs = self._opened()
+        serving = [
+            outputs[out] for one in levels_from(needed) if (out := FUNCTIONS[one]) in outputs
+        ]
+        denied: list[ClientError] = []
+        for name in [one for one in serving if one not in self._denied] or serving:
+            try:
+                answer: Mapping[str, Any] = function.invoke(FunctionName=name, Payload=payload)
+            except ClientError as error:
+                if _code(error) not in DENIED:
+                    raise
+                self._denied.add(name)
+                denied.append(error)
+            else:
+                self._denied.discard(name)
+                return answer
+        raise denied[0]
+
+    def _renewed(self) -> bool:
+        """Whether the stack, asked once, has other functions than those that are remembered."""
+        if self._is_renewed:
+            return False
+        self._is_renewed = True
+        client, held = self._opened()
+        try:
+            found = catchments.renew(self._catchment)
+        except OperatorError:
+            return False
+        self._open = client, found
+        return any(held.get(out) != found.get(out) for out in FUNCTIONS.values())
+
+    def _opened(self) -> tuple[Any, Mapping[str, str]]:
         if self._open is None:
-            name = catchments.outputs(self._catchment)["ApiFunction"]
-            self._open = (_client(self._catchment, self._patience), name)
+            outputs = catchments.outputs(self._catchment)
+            self._open = (_client(self._catchment, self._patience), outputs)
         return self._open
+
+
+def _code(error: Any) -> str:  # noqa: ANN401 - botocore is imported where it is used
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _client(catchment: Catchment, patience: float | None) -> Any:  # noqa: ANN401 - botocore's clients have no static type without a service
@@ -342,7 +444,7 @@ def _broken(catchment: Catchment, payload: object) -> OperatorError:
     lines = str(found.get("errorMessage") or payload).strip().splitlines() or ["nothing"]
     return OperatorError(
         (
-            f"The api function of Catchment {catchment.name!r} broke: "
+            f"The function that answers for Catchment {catchment.name!r} broke: "
             f"{found.get('errorType', 'error')}: {lines[-1]}"
         ),
         hint=(
@@ -353,8 +455,12 @@ def _broken(catchment: Catchment, payload: object) -> OperatorError:
 
 
 @contextmanager
-def translated_errors(catchment: Catchment) -> Iterator[None]:
-    """Turn what botocore raises into one clear line about this Catchment."""
+def translated_errors(
+    catchment: Catchment, *, doing: str = "", needed: Level | None = None
+) -> Iterator[None]:
+    """Turn what botocore raises into one clear line about this Catchment. ``doing``: what was asked
+    for, which needs the level ``needed``.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -365,7 +471,17 @@ def translated_errors(catchment: Catchment) -> Iterator[None]:
         found = error.response.get("Error", {})
         detail = found.get("Message", "") or str(error)
         code = found.get("Code", "")
+        if needed and code in DENIED:
+            raise _without(needed, doing, catchment, detail) from error
         raise _denied(catchment, error.operation_name, code, detail) from error
+
+
+def _without(needed: Level, doing: str, catchment: Catchment, detail: str) -> AccessError:
+    return AccessError(
+        f"{doing} on Catchment {catchment.name!r} needs its {needed} policy, which your "
+        f"credentials do not have: {detail}",
+        hint=f"Ask the owner of the account for it: {PEOPLE}.",
+    )
 
 
 def _unreached(catchment: Catchment, error: Exception) -> OperatorError:
@@ -425,10 +541,7 @@ def _denied(catchment: Catchment, operation: str, code: str, detail: str) -> Ope
     if code in DENIED:
         return AccessError(
             f"AWS does not allow {operation} on Catchment {catchment.name!r}: {detail}",
-            hint=(
-                "Ask the owner of the account for lambda:InvokeFunction on its api function and "
-                "read access to its bucket."
-            ),
+            hint=f"Ask the owner of the account for the policy that allows it: {PEOPLE}.",
         )
     if code in _GONE:
         return _gone(catchment, detail)

@@ -21,14 +21,16 @@ from duckstring.model.names import parse_table_key
 from duckstring.model.sql import literal, quoted
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import not_running, translated_errors
-from duckstring_cli.errors import BadInputError
+from duckstring_cli.client import PEOPLE, not_running, translated_errors
+from duckstring_cli.errors import AccessError, BadInputError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
     from duckdb.sqltypes import DuckDBPyType
 
 _ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+)", re.ASCII)
+_FORBIDDEN = "(HTTP 403 "
+"""What DuckDB says of an answer that S3 refuses."""
 FORMATS = {
     ".parquet": "FORMAT parquet, COMPRESSION zstd",
     ".csv": "FORMAT csv, HEADER",
@@ -254,10 +256,12 @@ def _unreadable(catchment: Catchment | None, error: Exception) -> OperatorError:
         or "Could not connect" in message
     ):
         return not_running(catchment)
-    return OperatorError(
-        f"The snapshot's files cannot be read: {message}",
-        hint="Check your credentials' read access to the Catchment's bucket.",
-    )
+    if _FORBIDDEN in message:
+        return AccessError(
+            f"Your credentials may not read the tables of Catchment {catchment.name!r}: {message}",
+            hint=f"Ask the owner of the account for its data policy: {PEOPLE}.",
+        )
+    return OperatorError(f"The snapshot's files cannot be read: {message}")
 
 
 def find_table(snapshot: TablesAnswer, table: str) -> TableRow:

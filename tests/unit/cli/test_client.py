@@ -52,7 +52,12 @@ def door(
     function = Function(answer)
     monkeypatch.setattr(catchments, "outputs", lambda _: {"ApiFunction": "Duckstring-dev-api"})
     monkeypatch.setattr(catchments, "session", lambda _: function)
+    monkeypatch.setattr(catchments, "renew", _refused_outputs)
     return LambdaDoor(catchment), function
+
+
+def _refused_outputs(_: Catchment) -> Mapping[str, str]:
+    raise OperatorError("The stack cannot be read.")
 
 
 def refused(code: str, message: str = "no") -> ClientError:
@@ -145,8 +150,11 @@ def test_a_refusal_keeps_the_catchments_words_hint_and_traceback() -> None:
             refused("AccessDeniedException", "not you"),
             CLOUD,
             AccessError,
-            "AWS does not allow Invoke on Catchment 'prod': not you",
-            "lambda:InvokeFunction",
+            (
+                "hello on Catchment 'prod' needs its viewer policy, which your credentials do not "
+                "have: not you"
+            ),
+            'docs/aws.md, "People"',
         ),
         (
             refused("ResourceNotFoundException", "gone"),
@@ -193,6 +201,6 @@ def test_a_function_that_breaks_is_told_by_its_last_words(monkeypatch: pytest.Mo
     )
     opened, _ = door(monkeypatch, {"FunctionError": "Unhandled", "Payload": payload})
     with pytest.raises(
-        OperatorError, match="api function of Catchment 'dev' broke: KeyError: 'bucket'"
+        OperatorError, match="answers for Catchment 'dev' broke: KeyError: 'bucket'"
     ):
         opened({"op": "hello"})

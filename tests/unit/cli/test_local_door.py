@@ -109,7 +109,7 @@ def test_a_request_is_sent_once_and_its_answer_read(monkeypatch: pytest.MonkeyPa
             b'{"errorType": "KeyError", "errorMessage": "gone"}',
             {"X-Amz-Function-Error": "Unhandled"},
             OperatorError,
-            "The api function of Catchment 'dev' broke: KeyError: gone",
+            "The function that answers for Catchment 'dev' broke: KeyError: gone",
         ),
     ],
 )
