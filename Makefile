@@ -45,6 +45,7 @@ $(PAGE): $(STAMP) $(shell find ui -type f -not -path '*/node_modules/*' -not -pa
 
 docs: $(STAMP)  ## Write the reference from the code, and build the site into .build/site
 	$(BIN)/python docs/reference.py
+	$(BIN)/python -m docs.policies
 	$(BIN)/zensical build --strict
 
 format: $(STAMP)  ## Write the formatting

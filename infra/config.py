@@ -61,8 +61,9 @@ class Config:
     more permissions in the user's account. ``isolation``: each attempt of a Ripple has
     credentials of its own, for what its Pond may reach; without it every Ripple may reach what any
     of them may. ``alarm_topic`` and ``alarm_emails`` are told when an alarm rings, and when it is
-    over. ``kms_key`` encrypts what is stored, instead of AWS's own keys. ``permissions_boundary``
-    is the name or the ARN of a policy that limits every role. ``tags`` are on every resource.
+    over. ``people``: whether the stack has managed policies for people. ``kms_key`` encrypts what
+    is stored, instead of AWS's own keys. ``permissions_boundary`` is the name or the ARN of a
+    policy that limits every role. ``tags`` are on every resource.
     """
 
     catchment: str = "dev"
@@ -83,6 +84,7 @@ class Config:
     isolation: bool = True
     alarm_topic: str = ""
     alarm_emails: tuple[str, ...] = ()
+    people: bool = True
     kms_key: str = ""
     permissions_boundary: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -150,6 +152,7 @@ class Config:
             if (topic := text("alarm-topic", "").strip())
             else "",
             alarm_emails=_emails(text("alarm-email", "")),
+            people=_one_of("people", text("people", "yes").lower(), ("yes", "no")) == "yes",
             kms_key=_matching(
                 "kms-key", key, _KEY, "the ARN of a key: arn:aws:kms:REGION:ACCOUNT:key/ID"
             )

@@ -25,6 +25,7 @@ from infra.isolation import Isolation
 from infra.machine import PondRuns
 from infra.messaging import Messaging
 from infra.monitoring import Monitoring, Recipients
+from infra.people import People
 from infra.routing import Routing
 from infra.storage import Storage
 from infra.tasks import Tasks
@@ -90,6 +91,8 @@ class CatchmentStack(Stack):
             ),
         )
         self._write_outputs(dashboard=monitoring.dashboard.dashboard_name)
+        if config.people:
+            self._write_policies()
         self._apply_options(config)
 
     def _apply_options(self, config: Config) -> None:
@@ -246,6 +249,21 @@ class CatchmentStack(Stack):
             outputs["AttemptRole"] = self._isolation.role.role_arn
         for key, value in outputs.items():
             CfnOutput(self, f"Output{key}", value=value).override_logical_id(key)
+
+    def _write_policies(self) -> None:
+        people = People(
+            self,
+            "People",
+            doors=self._doors,
+            storage=self._storage,
+            messaging=self._messaging,
+            tasks=self._tasks,
+        )
+        for name, policy in people.policies.items():
+            key = f"{name.title()}Policy"
+            CfnOutput(self, f"Output{key}", value=policy.managed_policy_arn).override_logical_id(
+                key
+            )
 
 
 def _configure(function: lambda_.Function, settings: Settings) -> None:

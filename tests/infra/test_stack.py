@@ -39,6 +39,7 @@ FUNCTIONS = (
 OUTPUTS = (
     *("Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox"),
     *("OperatorFunction", "ViewerFunction"),
+    *("ViewerPolicy", "OperatorPolicy", "DeployerPolicy", "DataPolicy"),
     *(
         "DeadLetters",
         "Delays",

@@ -1,0 +1,193 @@
+"""What people may do, by level of access: a managed policy for each, and one for what tables hold.
+
+The policies give no access to the table, the secret or the state machine. The functions read these,
+and each function decides what it serves. ``*`` is a resource only where AWS has no narrower one.
+A deployer has the data policy, too: a Pond's code may read every table and print it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.doors import Doors
+from infra.messaging import Messaging
+from infra.storage import Storage
+from infra.tasks import Tasks
+
+DATA = "data"
+"""The policy beside the levels: the rows of published tables."""
+CONSISTS_OF: Mapping[str, Sequence[str]] = {
+    "viewer": ("viewer",),
+    "operator": ("viewer", "operator"),
+    "deployer": ("viewer", "operator", "deployer", DATA),
+    DATA: (DATA,),
+}
+"""The policies, and the parts that each is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement that allows something."""
+
+    sid: str
+    actions: Sequence[str]
+    resources: Sequence[str]
+
+    def to_json(self) -> dict[str, object]:
+        """As IAM has it."""
+        return {
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Action": list(self.actions),
+            "Resource": list(self.resources),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """The ARNs of what people reach. ``functions`` are all functions, ``logs`` their log groups,
+    and ``attempt_logs`` those of Ripples. ``dead`` are the dead-letter queues, ``queues`` those
+    that letters come from.
+    """
+
+    stack: str
+    viewers: str
+    operators: str
+    api: str
+    orchestrator: str
+    functions: Sequence[str]
+    attempt_logs: Sequence[str]
+    logs: Sequence[str]
+    bucket: str
+    dead: Sequence[str]
+    queues: Sequence[str]
+    cluster: str
+
+
+def allowed(to: Places) -> Mapping[str, Sequence[Statement]]:
+    """What each policy adds: a level to the one before it, ``data`` to a level."""
+    return {
+        "viewer": (
+            Statement("Look", ["lambda:InvokeFunction"], [to.viewers]),
+            Statement("Connect", ["cloudformation:DescribeStacks"], [to.stack]),
+            Statement("ReadErrors", ["s3:GetObject"], [f"{to.bucket}/errors/*.txt"]),
+            Statement("ReadLogsOfRipples", ["logs:FilterLogEvents"], to.attempt_logs),
+        ),
+        "operator": (
+            Statement("Operate", ["lambda:InvokeFunction"], [to.operators]),
+            Statement(
+                "ExamineFunctions",
+                ["lambda:GetFunctionConfiguration", "lambda:GetFunctionConcurrency"],
+                to.functions,
+            ),
+            Statement(
+                "ExamineTheRest",
+                [
+                    "lambda:ListEventSourceMappings",
+                    "cloudwatch:DescribeAlarms",
+                    "cloudwatch:GetMetricStatistics",
+                ],
+                ["*"],
+            ),
+            Statement("ReadLogs", ["logs:FilterLogEvents"], to.logs),
+            Statement(
+                "LookAtDeadLetters",
+                ["sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"],
+                to.dead,
+            ),
+            Statement("LookAtTheCluster", ["ecs:DescribeClusters"], [to.cluster]),
+        ),
+        "deployer": (
+            Statement("Deploy", ["lambda:InvokeFunction"], [to.api]),
+            Statement(
+                "ReadAndUploadPackages",
+                ["s3:GetObject", "s3:PutObject"],
+                [f"{to.bucket}/artifacts/*.zip"],
+            ),
+            # Without it, a package that is not there would look like one that may not be read.
+            Statement("FindPackages", ["s3:ListBucket"], [to.bucket]),
+            Statement("SendDeadLettersBack", ["sqs:SendMessage"], to.queues),
+            Statement("TakeDeadLettersAway", ["sqs:DeleteMessage"], to.dead),
+            Statement("SendDeadEventsBack", ["lambda:InvokeFunction"], [to.orchestrator]),
+        ),
+        DATA: (Statement("ReadTables", ["s3:GetObject"], [f"{to.bucket}/data/*.parquet"]),),
+    }
+
+
+def documents(to: Places) -> Mapping[str, Sequence[Statement]]:
+    """Each policy as a whole."""
+    parts = allowed(to)
+    return {
+        name: [one for part in made_of for one in parts[part]]
+        for name, made_of in CONSISTS_OF.items()
+    }
+
+
+class People(Construct):
+    """The managed policies, named after Catchment and region: IAM's names are the account's, and a
+    permission set names a policy by its name.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        doors: Doors,
+        storage: Storage,
+        messaging: Messaging,
+        tasks: Tasks,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        stack = Stack.of(self)
+        to = _places(stack, doors=doors, storage=storage, messaging=messaging, tasks=tasks)
+        self.policies = {
+            name: iam.ManagedPolicy(
+                self,
+                name.title(),
+                managed_policy_name=f"{stack.stack_name}-{stack.region}-{name}",
+                statements=[
+                    iam.PolicyStatement(
+                        sid=one.sid, actions=list(one.actions), resources=list(one.resources)
+                    )
+                    for one in statements
+                ],
+            )
+            for name, statements in documents(to).items()
+        }
+
+
+def _places(
+    stack: Stack, *, doors: Doors, storage: Storage, messaging: Messaging, tasks: Tasks
+) -> Places:
+    functions = (
+        *(doors.orchestrator, doors.ripple, doors.discovery, doors.sweep),
+        *(doors.api, doors.operators, doors.viewers),
+    )
+    return Places(
+        stack=stack.format_arn(
+            service="cloudformation",
+            resource="stack",
+            resource_name=f"{stack.stack_name}/*",
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        ),
+        viewers=doors.viewers.function_arn,
+        operators=doors.operators.function_arn,
+        api=doors.api.function_arn,
+        orchestrator=doors.orchestrator.function_arn,
+        functions=[one.function_arn for one in functions],
+        attempt_logs=[doors.ripple.log_group.log_group_arn, tasks.log_group.log_group_arn],
+        logs=[one.log_group.log_group_arn for one in functions if one is not doors.ripple],
+        bucket=storage.bucket.bucket_arn,
+        dead=[
+            one.queue_arn
+            for one in (messaging.dead_letters, messaging.dead_delays, messaging.dead_events)
+        ],
+        queues=[messaging.mailbox.queue_arn, messaging.delays.queue_arn],
+        cluster=tasks.cluster_arn,
+    )
