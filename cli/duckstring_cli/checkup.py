@@ -15,8 +15,9 @@ from typing import Any, NotRequired, TypedDict
 
 from duckstring import __version__
 from duckstring.errors import DuckstringError
+from duckstring.model.access import Level
 from duckstring_cli import catchments, render
-from duckstring_cli.client import Client
+from duckstring_cli.client import PEOPLE, Client
 from duckstring_cli.dead import OUTPUTS, QUEUES, Dead, DeadLetterQueues
 from duckstring_cli.errors import DENIED, AccessError
 from duckstring_cli.logbook import Logbook
@@ -26,6 +27,8 @@ FUNCTIONS = {
     "ripple": "RippleFunction",
     "discovery": "DiscoveryFunction",
     "api": "ApiFunction",
+    "operators": "OperatorFunction",
+    "viewers": "ViewerFunction",
     "sweep": "SweepFunction",
 }
 _KNOWN = {
@@ -33,9 +36,16 @@ _KNOWN = {
     "DUCKSTRING_BUCKET": "Bucket",
     "DUCKSTRING_MAILBOX": "Mailbox",
 }
+_KNOWN_TO = {"discovery": {"Bucket"}, "viewers": {"Table", "Bucket"}}
+"""Functions that know of no more than these."""
+_ACCESS: Mapping[Level | None, str] = {
+    "viewer": "viewer: you may look at status, runs, errors and logs",
+    "operator": "operator: you may also ask for data and control Ponds",
+    "deployer": "deployer: you may also deploy and remove Ponds",
+}
 _HOUR = timedelta(hours=1)
 _OLD_LETTER = 300
-_ASK = "Ask for it: docs/aws.md names what the doctor needs."
+_ASK = f"Ask the owner of the account for the operator policy: {PEOPLE}."
 
 
 class CheckTold(TypedDict):
@@ -156,7 +166,8 @@ def examine(client: Client) -> Iterator[Checked]:
     except AccessError as error:
         # The outputs name everything else, but for the api function, whose name is remembered.
         yield _unseen("stack", error.message, error.hint)
-        diagnosis, checks = Diagnosis(client, {}, _opener(client)), {"lines": _lines}
+        diagnosis = Diagnosis(client, {}, _opener(client))
+        checks = {"access": _access, "lines": _lines}
     for area, check in checks.items():
         yield _checked(area, check, diagnosis)
 
@@ -195,6 +206,18 @@ def _checked(area: str, check: Check, diagnosis: Diagnosis) -> Checked:
         return _unseen(area, f"could not be looked at: {error}", _ASK if code in DENIED else "")
     except BotoCoreError as error:
         return _unseen(area, f"could not be looked at: {error}")
+
+
+def _access(diagnosis: Diagnosis) -> Checked:
+    """What the user may do. That somebody may less than others is nothing wrong."""
+    level = diagnosis.client.level()
+    if level is None:
+        return _unseen(
+            "access",
+            "You may not look at this Catchment: its viewer policy is missing.",
+            f"Ask the owner of the account for it: {PEOPLE}.",
+        )
+    return Checked("access", _ACCESS[level])
 
 
 def _versions(diagnosis: Diagnosis) -> Checked:
@@ -260,8 +283,8 @@ def _function(diagnosis: Diagnosis, word: str) -> Iterator[Finding]:
         )
     variables = held.get("Environment", {}).get("Variables", {})
     for variable, output in _KNOWN.items():
-        if word == "discovery" and output != "Bucket":
-            continue  # it knows of no more
+        if output not in _KNOWN_TO.get(word, _KNOWN.values()):
+            continue
         if variables.get(variable) != diagnosis.outputs[output]:
             what = (
                 f"The {word} function has {variable}={variables.get(variable, '')!r}; the "
@@ -516,6 +539,7 @@ def _tasks(diagnosis: Diagnosis) -> Checked:
 
 Check = Callable[[Diagnosis], Checked]
 CHECKS: Mapping[str, Check] = {
+    "access": _access,
     "versions": _versions,
     "functions": _functions,
     "queues": _queues,

@@ -8,7 +8,7 @@ must be helped all the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,11 +76,7 @@ class DeadLetterQueues:
         """The first few, which stay where they are."""
         found = self._receive(queue, _PEEK_SECONDS)
         if found:
-            entries = [
-                {"Id": str(i), "ReceiptHandle": one["ReceiptHandle"], "VisibilityTimeout": 0}
-                for i, one in enumerate(found)
-            ]
-            self._sqs.change_message_visibility_batch(QueueUrl=self._from(queue), Entries=entries)
+            self._let_be(queue, found)
         return [_read(queue, message) for message in found]
 
     def redrive(self, queue: str) -> Iterator[Dead]:
@@ -97,11 +93,23 @@ class DeadLetterQueues:
                 if dead.id in seen:
                     return
                 seen.add(dead.id)
-                self._revive(queue, message)
+                try:
+                    self._revive(queue, message)
+                except Exception:
+                    self._let_be(queue, found)
+                    raise
                 self._sqs.delete_message(
                     QueueUrl=self._from(queue), ReceiptHandle=message["ReceiptHandle"]
                 )
                 yield dead
+
+    def _let_be(self, queue: str, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Others see these at once again, as far as they are still there."""
+        entries = [
+            {"Id": str(i), "ReceiptHandle": one["ReceiptHandle"], "VisibilityTimeout": 0}
+            for i, one in enumerate(messages)
+        ]
+        self._sqs.change_message_visibility_batch(QueueUrl=self._from(queue), Entries=entries)
 
     def _revive(self, queue: str, message: Mapping[str, Any]) -> None:
         body, attributes = message["Body"], message.get("Attributes", {})

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from duckstring.model.instants import to_text
+from duckstring_cli.errors import DENIED
 
 PLATFORM = ("START RequestId: ", "END RequestId: ", "INIT_START ")
 """What Lambda says of itself around an invocation, and nobody wants to read. Its REPORT tells
@@ -124,8 +125,18 @@ class Logbook:
         return found
 
     def days_kept(self, group: str) -> int | None:
-        """For how many days lines are kept; None: for ever, or there is no such group."""
-        for one in self._logs.describe_log_groups(logGroupNamePrefix=group).get("logGroups", []):
+        """For how many days lines are kept; None: for ever, there is no such group, or this user
+        may not list groups: that cannot be permitted for some of them only.
+        """
+        from botocore.exceptions import ClientError
+
+        try:
+            found = self._logs.describe_log_groups(logGroupNamePrefix=group).get("logGroups", [])
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in DENIED:
+                raise
+            return None
+        for one in found:
             if one["logGroupName"] == group:
                 return one.get("retentionInDays")  # type: ignore[no-any-return]
         return None

@@ -279,7 +279,8 @@ def test_runs_are_narrowed_and_columns_and_the_catchment_are_shown(driver, tab, 
 
     tab.goto(at(address, "/catchment"))
     doctor = tab.get_by_role("region", name="Doctor")
-    for area in ("versions", "functions", "queues", "dead letters", "alarms", "tasks", "lines"):
+    areas = ("access", "versions", "functions", "queues", "dead letters", "alarms", "tasks")
+    for area in (*areas, "lines"):
         expect(doctor).to_contain_text(area)
     expect(doctor.get_by_role("status")).to_contain_text("Looked at")
     told = tab.get_by_role("region", name="Freshness of Outlets")

@@ -13,10 +13,13 @@ from datetime import UTC, datetime
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from duckstring import __version__
 from duckstring_cli import catchments
+from duckstring_cli.client import Client
+from duckstring_cli.dead import DeadLetterQueues
 from tests.unit.cli.commands_kit import DEV, Bench
 
 LETTER = {"to": "sales@1", "kind": "alarm_rang", "at": "2030-01-01T12:00:00.000000Z"}
@@ -65,6 +68,8 @@ class Stack:
         ]["Arn"]
         for word in ("orchestrator", "ripple", "api", "sweep"):
             self.function(word, role)
+        self.function("operators", role, output="OperatorFunction")
+        self.function("viewers", role, ("Table", "Bucket"), output="ViewerFunction")
         self.mappings = {queue: self.mapping(queue) for queue in ("Mailbox", "Delays")}
         self.client("logs").create_log_group(logGroupName="/aws/lambda/the-orchestrator")
         self.client("logs").create_log_stream(
@@ -76,19 +81,16 @@ class Stack:
             self.clients[service] = boto3.client(service, region_name="us-east-1")
         return self.clients[service]
 
-    def function(self, word, role):
+    def function(self, word, role, knows=("Table", "Bucket", "Mailbox"), *, output=""):
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("handler.py", "")
-        variables = {
-            f"DUCKSTRING_{name.upper()}": self.outputs[name]
-            for name in ("Table", "Bucket", "Mailbox")
-        }
+        variables = {f"DUCKSTRING_{name.upper()}": self.outputs[name] for name in knows}
         self.client("lambda").create_function(
             FunctionName=f"the-{word}", Role=role, Runtime="python3.12", Handler="handler.handle",
             Code={"ZipFile": code.getvalue()}, Environment={"Variables": variables},
         )  # fmt: skip
-        self.outputs[f"{word.title()}Function"] = f"the-{word}"
+        self.outputs[output or f"{word.title()}Function"] = f"the-{word}"
 
     def mapping(self, queue):
         arn = self.client("sqs").get_queue_attributes(
@@ -158,8 +160,31 @@ def test_where_nothing_is_wrong_each_check_says_so(bench, stack):
     code, out, _ = bench.run("doctor")
     assert code == 0, out
     assert out.endswith("\nNothing is wrong.\n")
-    assert out.count("✓") == 7
+    assert out.count("✓") == 8
     assert json.loads(bench.run("doctor", "--json")[1])["ok"] is True
+
+
+@pytest.mark.parametrize("level", ["viewer", "operator", "deployer"])
+def test_the_level_of_access_is_said_and_is_nothing_wrong(bench, stack, monkeypatch, level):
+    monkeypatch.setattr(Client, "level", lambda _: level)
+    code, out, _ = bench.run("doctor")
+    assert (code, out.splitlines()[0].startswith(f"✓ access: {level}: ")) == (0, True)
+
+
+def test_who_has_no_level_is_told_which_policy_is_missing(bench, stack, monkeypatch):
+    monkeypatch.setattr(Client, "level", lambda _: None)
+    (finding,) = found(bench, "access")
+    assert "its viewer policy is missing" in finding["message"]
+    assert "docs/aws.md" in finding["hint"]
+
+
+def test_a_function_that_does_not_know_the_table_is_found_whichever_it_is(bench, stack):
+    stack.client("lambda").update_function_configuration(
+        FunctionName="the-viewers",
+        Environment={"Variables": {"DUCKSTRING_BUCKET": stack.outputs["Bucket"]}},
+    )
+    (finding,) = found(bench, "functions")
+    assert "The viewers function has DUCKSTRING_TABLE=''" in finding["message"]
 
 
 def test_dead_letters_are_explained_by_the_orchestrators_log_and_stay_where_they_are(bench, stack):
@@ -216,6 +241,20 @@ def test_redrive_moves_letters_back_in_order_and_asks_first(bench, stack, monkey
         bench.run("doctor", "redrive", "-y")[1]
         == "There is nothing to move: no dead letters in mailbox, delays, events.\n"
     )
+
+
+def test_a_letter_that_may_not_be_moved_is_seen_by_others_at_once(bench, stack, monkeypatch):
+    stack.unread()
+    stack.kill(LETTER)
+
+    def denied(*_):
+        refusal = {"Error": {"Code": "AccessDenied", "Message": "not SendMessage"}}
+        raise ClientError(refusal, "SendMessage")
+
+    monkeypatch.setattr(DeadLetterQueues, "_revive", denied)
+    code, _, err = bench.run("doctor", "redrive", "-y")
+    assert (code, "AWS does not allow SendMessage" in err, "docs/aws.md" in err) == (1, True, True)
+    assert len(stack.received("DeadLetters")) == 1
 
 
 def test_a_redriven_delay_goes_back_to_the_delays(bench, stack):

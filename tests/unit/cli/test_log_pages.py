@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,3 +82,12 @@ def test_a_long_log_is_read_to_its_end():
     assert [entry.text for entry in Logbook(Pages(1_000)).entries("group", start=0, end=1)][
         -1
     ] == "999"
+
+
+def test_how_long_lines_are_kept_is_not_known_to_who_may_not_list_groups():
+    class Denied:
+        def describe_log_groups(self, **_: object) -> object:
+            refusal = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+            raise ClientError(refusal, "DescribeLogGroups")
+
+    assert Logbook(Denied()).days_kept("ripples") is None

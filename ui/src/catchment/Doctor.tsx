@@ -11,7 +11,16 @@ import { Time } from "../parts/Time";
 import { serverNow } from "../api/status";
 
 // What is shown while the doctor looks: an older or newer server may name others in its answer.
-const AREAS = ["versions", "functions", "queues", "dead letters", "alarms", "tasks", "lines"];
+const AREAS = [
+  "access",
+  "versions",
+  "functions",
+  "queues",
+  "dead letters",
+  "alarms",
+  "tasks",
+  "lines",
+];
 
 /** What `duckstring doctor` finds: each area with a tick, or with what is wrong there. */
 export function Doctor() {
