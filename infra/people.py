@@ -14,6 +14,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.accepted import accept_wildcards
 from infra.doors import Doors
 from infra.messaging import Messaging
 from infra.storage import Storage
@@ -21,6 +22,15 @@ from infra.tasks import Tasks
 
 DATA = "data"
 """The policy beside the levels: the rows of published tables."""
+_WILDCARDS = {
+    r"/errors/\*\.txt": "One object for each failure that is too long for its item.",
+    r"/artifacts/\*\.zip": "One package for each version of each Pond.",
+    r"/data/\*\.parquet": "One object for each table of each attempt.",
+    r"^\*": "AWS has no narrower resource for lists and alarms. They show no data.",
+    r":\*": "A log group's streams, or the id that CloudFormation puts after a stack's name.",
+    r"/\*": "The id that CloudFormation puts after a stack's name.",
+}
+"""Why resources of these forms are not named to their end."""
 CONSISTS_OF: Mapping[str, Sequence[str]] = {
     "viewer": ("viewer",),
     "operator": ("viewer", "operator"),
@@ -160,6 +170,9 @@ class People(Construct):
             )
             for name, statements in documents(to).items()
         }
+        for name, statements in documents(to).items():
+            named = [resource for one in statements for resource in one.resources]
+            accept_wildcards(self.policies[name], named, _WILDCARDS)
 
 
 def _places(

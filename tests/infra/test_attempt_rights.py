@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duckstring.adapters.aws.session_policy import MOST_CHARACTERS, session_policies
@@ -154,6 +154,7 @@ def test_with_a_key_of_the_users_every_session_may_use_it_and_no_other(template)
         assert not [*allowing(found, Request("kms:Decrypt", f"{places.kms_key}2"))]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rights())
 def test_every_pinned_object_is_reached_by_one_session_and_no_policy_is_too_long(rights):
     policies = session_policies(rights, ADDRESSES)
