@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from queue import Queue
+from threading import Thread
 
 import duckdb
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as NotSeen
 
+from duckstring.model.access import level_for
+from duckstring_cli.client import Client, open_door
+from duckstring_cli.errors import AccessError
+from duckstring_cli.page import serve
 from tests.e2e.browsing import at, browsing
 from tests.e2e.drive import until
 from tests.e2e.serving import served
@@ -371,6 +377,57 @@ def test_a_page_that_only_shows_offers_nothing_and_is_refused_everything(
         assert (status, "--read-only" in message) == (409, True), path
     assert without_age(driver.line(line.inlet)) == before[0]
     assert driver.runs(line.outlet) == before[1]
+
+
+class Viewer(Client):
+    """Somebody whose credentials may only read, as AWS would have it."""
+
+    def __init__(self, catchment):
+        opened = open_door(catchment)
+
+        def ask(request):
+            if level_for(request) != "viewer":
+                raise AccessError(f"{request['op']} needs the operator policy.")
+            return opened(request)
+
+        super().__init__(catchment, invoke=ask)
+
+    def level(self):
+        return "viewer"
+
+
+@pytest.fixture
+def viewing(local_catchment):
+    """The address of a viewer's page."""
+    told = Queue()
+    with serve.listening(None) as held:
+        Thread(
+            target=serve.serve,
+            args=(Viewer(local_catchment), held),
+            kwargs={"read_only": False, "on_ready": told.put},
+            daemon=True,
+        ).start()
+        yield told.get(timeout=20)
+
+
+def test_a_viewer_sees_everything_and_is_offered_no_action(driver, tab, viewing, watch):
+    line = Line(driver, "viewed").filled()
+    tab.goto(at(viewing, f"/pond/{line.inlet}@1"))
+    opened = panel(tab, line.inlet)
+    expect(opened.get_by_role("link", name="sold")).to_be_visible()
+    badge = tab.get_by_role("banner").get_by_text("read-only", exact=True)
+    expect(badge).to_have_attribute("title", "Your credentials may only read.")
+    expect(opened).to_contain_text("Your credentials may only read. Actions are not offered.")
+    assert opened.get_by_role("button").all_inner_texts() == ["✕", "Columns ▾"]
+    assert opened.get_by_role("textbox").count() == 0
+    tab.goto(at(viewing, "/"))
+    tab.get_by_role("button", name="List", exact=True).click()
+    expect(tab.get_by_role("link", name=line.inlet, exact=True)).to_be_visible()
+    assert tab.get_by_role("checkbox").count() == 0
+    watch.expects("status of 403")
+    body = {"line": f"{line.inlet}@1", "verb": "kill"}
+    status, message = tab.evaluate(FROM_ITS_OWN_CONSOLE, ["/api/control", body])
+    assert (status, message) == (403, "control needs the operator policy.")
 
 
 def test_a_link_that_was_kept_opens_what_it_names(driver, context, address):

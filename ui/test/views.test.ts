@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { refusal, confirmation } from "../src/model/actions";
+import { confirmation, looksOnly, refusal } from "../src/model/actions";
 import { ahead, missedFor } from "../src/model/ahead";
 import { demandWords, traffic } from "../src/model/demand";
 import { bright, countsOf, inFocus } from "../src/model/filters";
@@ -139,6 +139,11 @@ describe("actions", () => {
     expect(refusal("clear", by("transactions@1"), MAY)).toBe("");
     expect(refusal("windows", by("sales@1"), MAY)).toMatch(/Inlet/);
     expect(refusal("tap", by("sales@1"), MAY)).toBe("");
+  });
+  test("the head says why nothing can be done", () => {
+    expect(looksOnly({ read_only: true, can_act: false })).toBe("This page is read-only.");
+    expect(looksOnly({ read_only: false, can_act: false })).toBe("Your credentials may only read.");
+    expect(looksOnly({ read_only: false, can_act: true })).toBe("");
   });
   test("what stops something is confirmed", () => {
     expect(confirmation("kill", by("attribution@1"))).toContain("attribution@1/42");

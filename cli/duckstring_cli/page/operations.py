@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from duckstring.errors import OperatorError
 from duckstring.model import names
+from duckstring.model.access import covers
 from duckstring.model.answers import (
     ArrivalRow,
     BudgetAnswer,
@@ -46,7 +47,9 @@ Body = Mapping[str, Any]
 
 
 class CatchmentTold(TypedDict):
-    """Which Catchment a page shows. ``where``: its address, or its stack and region."""
+    """Which Catchment a page shows. ``where``: its address, or its stack and region.
+    ``read_only``: the page was started so. ``can_act``: nor do the user's rights stand against it.
+    """
 
     name: str
     kind: Literal["local", "aws"]
@@ -82,9 +85,12 @@ class Logged(TypedDict):
 
 
 def described(client: Client, *, read_only: bool) -> CatchmentTold:
-    """The Catchment itself."""
+    """The Catchment itself, and whether the user may do more than look. Rights that are given or
+    taken meanwhile are seen when the page is loaded again; AWS decides about each action.
+    """
     catchment: Catchment = client.catchment
     hello = client.hello()
+    level = client.level()
     where = catchment.endpoint or " ".join(filter(None, (catchment.stack, catchment.region)))
     return {
         "name": catchment.name,
@@ -92,7 +98,7 @@ def described(client: Client, *, read_only: bool) -> CatchmentTold:
         "where": where,
         "version": str(hello.get("version") or ""),
         "read_only": read_only,
-        "can_act": not read_only,
+        "can_act": not read_only and level is not None and covers(level, "operator"),
     }
 
 

@@ -89,13 +89,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def served(files: Path, *, read_only: bool = False) -> Iterator[Served]:
+def served(
+    files: Path, *, read_only: bool = False, client: Client | None = None
+) -> Iterator[Served]:
+    """A page's server: of ``client``, or of answers that a test gives."""
     ready = threading.Event()
     with serve.listening(None) as held:
         one = Served(held.getsockname()[1])
         threading.Thread(
             target=serve.serve,
-            args=(Client(DEV, invoke=one.door), held),
+            args=(client or Client(DEV, invoke=one.door), held),
             kwargs={
                 "read_only": read_only,
                 "on_ready": lambda _: ready.set(),

@@ -22,10 +22,16 @@ export interface May {
   readOnly: boolean;
 }
 
+/** Why nothing can be done here at all; empty if something can. */
+export function looksOnly(page: { read_only: boolean; can_act: boolean }): string {
+  if (page.read_only) return "This page is read-only.";
+  return page.can_act ? "" : "Your credentials may only read.";
+}
+
 /** Why the verb makes no sense now; empty if it does. */
 export function refusal(verb: Verb, line: Line, may: May): string {
-  if (may.readOnly) return "This page is read-only.";
-  if (!may.canAct) return "Your credentials may only read.";
+  const why = looksOnly({ read_only: may.readOnly, can_act: may.canAct });
+  if (why) return why;
   if (line.status === "undeployed") return "Not deployed yet.";
   return bySense(verb, line);
 }

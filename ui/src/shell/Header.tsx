@@ -1,6 +1,7 @@
 import { useCatchment } from "../api/catchment";
 import { useConnection, useGraph, type Connection } from "../api/status";
 import { countsOf } from "../model/filters";
+import { looksOnly } from "../model/actions";
 import { oneLine } from "../model/text";
 import { Link } from "../parts/Link";
 import { StateIcon } from "../parts/State";
@@ -44,10 +45,9 @@ export function Header({ view }: { view: Route["view"] }) {
       <Search />
       <div className="header-end">
         {view !== "pipeline" && <Troubles />}
-        {catchment?.read_only && <span className="badge badge-strong">read-only</span>}
-        {catchment && !catchment.read_only && !catchment.can_act && (
-          <span className="badge badge-strong" title="Your credentials may only read.">
-            viewer
+        {catchment && looksOnly(catchment) && (
+          <span className="badge badge-strong" title={looksOnly(catchment)}>
+            read-only
           </span>
         )}
         <ConnectionMark />
