@@ -352,18 +352,22 @@ class LambdaDoor:
         Raises:
             NotRunningError: nothing answers.
         """
+        with translated_errors(self._catchment):
+            found = self._highest()
+            return self._highest() if found is None and self._renewed() else found
+
+    def _highest(self) -> Level | None:
         from botocore.exceptions import ClientError
 
-        with translated_errors(self._catchment):
-            function, outputs = self._opened()
-            for level in reversed(LEVELS):
-                try:
-                    if name := outputs.get(FUNCTIONS[level]):
-                        function.invoke(FunctionName=name, InvocationType="DryRun")
-                        return level
-                except ClientError as error:
-                    if _code(error) not in DENIED:
-                        raise
+        function, outputs = self._opened()
+        for level in reversed(LEVELS):
+            try:
+                if name := outputs.get(FUNCTIONS[level]):
+                    function.invoke(FunctionName=name, InvocationType="DryRun")
+                    return level
+            except ClientError as error:
+                if _code(error) not in DENIED | _REPLACED:
+                    raise
         return None
 
     def _asked(self, needed: Level, payload: bytes) -> Mapping[str, Any]:

@@ -198,6 +198,13 @@ def test_the_level_is_what_the_credentials_permit_and_nothing_is_carried_out(
     assert {op for _, op in account.asked} == {"dry run"}
 
 
+@pytest.mark.parametrize("remembered", [OLD, {**NEW, "ViewerFunction": "old"}])
+def test_the_level_is_that_of_the_stack_as_it_is_now(monkeypatch, remembered):
+    account = Account(frozenset({"viewers"}))
+    assert client(monkeypatch, account, remembered).level() == "viewer"
+    assert account.looks == 1
+
+
 def test_the_key_of_a_catchment_on_this_machine_permits_everything():
     local = Catchment(name="dev", kind="local", stack="Duckstring-dev", port=1)
     assert Client(local, invoke=lambda _: {}).level() == "deployer"
