@@ -7,14 +7,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 
 POND = "@"
 """What the name of a Pond's own entries begins with. No variable's name can."""
 
+RESERVED = ("AWS_", "DUCKSTRING_", "LAMBDA_", "PYTHON", "LD_")
+"""What the names of variables begin with that the machine itself sets. No entry of such a name
+becomes a variable.
+"""
+MOST_BYTES = 65_536
+"""So large may a secret of Secrets Manager be."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+_SHOWN = 60
 _HINT = "See its form in docs/aws.md, and set entries by: duckstring secret set NAME --pond POND"
 
 
@@ -47,6 +58,140 @@ def granted(text: str, pond: str) -> dict[str, str]:
     found = parse_secret(text)
     everybody = {name: value for name, value in found.items() if not name.startswith(POND)}
     return _texts({**everybody, **found.get(POND + pond, {})})
+
+
+class SecretEntryError(OperatorError):
+    """An entry that cannot be set, or is not there. The line never has a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry, without its value.
+
+    ``pond``: who sees it; empty: every Pond. ``others``: who else has an entry of that name,
+    written in the same way.
+    """
+
+    name: str
+    pond: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def is_passed_on(self) -> bool:
+        """Whether Ripples see it: no entry takes the place of what the machine sets."""
+        return not self.name.startswith(RESERVED)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no variable of a Ripple can have.
+
+    Raises:
+        SecretEntryError: it is none, or the machine sets such variables.
+    """
+    if not _NAME.match(name):
+        # Who types NAME=VALUE would not want to see the value again.
+        shown = name.partition("=")[0][:_SHOWN]
+        raise SecretEntryError(
+            f"{shown!r}{' with what follows it' if shown != name else ''} is not the name of a "
+            "variable.",
+            hint="Allowed: letters, digits and _, no digit first, at most 128 characters.",
+        )
+    if reserved := next(filter(name.startswith, RESERVED), None):
+        raise SecretEntryError(
+            f"{name} cannot be set: the machine itself sets what begins with {reserved}.",
+            hint="Choose another name, and give it to what needs it in your code.",
+        )
+
+
+def with_entry(text: str, name: str, value: str, ponds: Collection[str] = ()) -> str:
+    """The secret with an entry that is seen by these Ponds alone; by every Pond if there are none
+    given. The same text if nothing changes.
+
+    Raises:
+        SecretEntryError: the name is not allowed, or all would be larger than a secret may be.
+        OperatorError: the secret has another form.
+    """
+    check_name(name)
+    found, before = parse_secret(text), parse_secret(text)
+    for entries in _places(found, ponds):
+        entries[name] = value
+    if found == before:
+        return text
+    changed = json.dumps(found)
+    if len(changed) > MOST_BYTES:
+        raise SecretEntryError(
+            f"The Catchment's secret would have {len(changed):,} bytes; Secrets Manager allows "
+            f"{MOST_BYTES:,}.",
+            hint=(
+                "Remove entries that nothing needs (duckstring secret rm), or keep what is large "
+                "elsewhere, and here the password to it."
+            ),
+        )
+    return changed
+
+
+def without_entry(text: str, name: str, ponds: Collection[str] = ()) -> str:
+    """The secret without an entry of these Ponds; without the one of every Pond if there are none
+    given.
+
+    Raises:
+        SecretEntryError: one of them has no such entry.
+        OperatorError: the secret has another form.
+    """
+    held = listed(text)
+    owners = ponds or [""]
+    if missing := [one for one in owners if Entry(name, one) not in map(_alone, held)]:
+        raise _missing(name, missing, held)
+    found = parse_secret(text)
+    for entries in _places(found, set(ponds)):
+        del entries[name]
+    for pond in set(ponds):
+        if not found[POND + pond]:
+            del found[POND + pond]
+    return json.dumps(found)
+
+
+def listed(text: str) -> tuple[Entry, ...]:
+    """All entries, those that every Pond sees first.
+
+    Raises:
+        OperatorError: the secret has another form.
+    """
+    found = parse_secret(text)
+    names = {"": [name for name in found if not name.startswith(POND)]} | {
+        key.removeprefix(POND): list(entries)
+        for key, entries in found.items()
+        if key.startswith(POND)
+    }
+    return tuple(
+        Entry(name, pond, tuple(one for one in sorted(names) if one != pond and name in names[one]))
+        for pond in sorted(names)
+        for name in sorted(names[pond])
+    )
+
+
+def owners_in_words(ponds: Iterable[str]) -> str:
+    """``all Ponds``, ``sales, orders``."""
+    return ", ".join(pond or "all Ponds" for pond in ponds)
+
+
+def _places(found: dict[str, Any], ponds: Collection[str]) -> list[dict[str, Any]]:
+    return [found.setdefault(POND + pond, {}) for pond in ponds] if ponds else [found]
+
+
+def _alone(entry: Entry) -> Entry:
+    return Entry(entry.name, entry.pond)
+
+
+def _missing(name: str, owners: Collection[str], held: Collection[Entry]) -> SecretEntryError:
+    elsewhere = owners_in_words(entry.pond for entry in held if entry.name == name)
+    guess = nearest(name, {entry.name for entry in held if entry.pond in owners})
+    return SecretEntryError(
+        f"There is no entry {name[:_SHOWN]} of {owners_in_words(owners)}.",
+        hint=f"There is one of: {elsewhere}."
+        if elsewhere
+        else guess or "See: duckstring secret ls",
+    )
 
 
 def _texts(entries: Mapping[str, Any]) -> dict[str, str]:

@@ -15,19 +15,18 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, parse_line, run_key, try_key
+from duckstring.model.secret_entries import RESERVED
 from duckstring.ports import Snapshots
 from duckstring.worker.ports import Admitted, Order, Worker
 
 _FEW, _AT_ONCE = 2, 8
-
-_RESERVED = ("AWS_", "DUCKSTRING_", "LAMBDA_", "PYTHON", "LD_")
 
 
 def variables(secrets: Mapping[str, str]) -> dict[str, str]:
     """Entries of the Catchment's secret as environment variables, without those that the machine
     itself sets.
     """
-    return {name: value for name, value in secrets.items() if not name.startswith(_RESERVED)}
+    return {name: value for name, value in secrets.items() if not name.startswith(RESERVED)}
 
 
 def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
