@@ -59,6 +59,7 @@ _MISUSES = {
     "PondNotFoundError",
     "PondsAtFaultError",
     "RunNotFoundError",
+    "SecretEntryError",
     "TableNotPublishedError",
     "VersionNotFoundError",
     "WhichCatchmentError",

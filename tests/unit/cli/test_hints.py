@@ -145,6 +145,6 @@ def test_every_command_in_our_sources_that_takes_a_catchment_gets_the_one_that_w
 
 def test_the_search_finds_them_and_a_wrong_one() -> None:
     assert len(CASES) > 100
-    assert wrong_word(["secret", "set"]) == "secret"
+    assert wrong_word(["secrets", "set"]) == "secrets"
     assert wrong_word(["trigger", "pulze", "sales"]) == "pulze"
     assert not wrong_word(["trigger", "pulse", "sales"])

@@ -143,8 +143,8 @@ def missing_variable_hint(name: str) -> str:
     return (
         f"Define {name} in the Catchment's environment file (duckstring catchment configure "
         "--env-file FILE, then stop and start it; "
-        "in AWS: cdk deploy -c envfile=FILE) or, for a password or token, in the Catchment's "
-        "secret: docs/aws.md, Secrets."
+        "in AWS: cdk deploy -c envfile=FILE) or, for a password or token: duckstring secret set "
+        f"{name} --pond POND"
     )
 
 

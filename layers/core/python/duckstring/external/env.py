@@ -21,7 +21,7 @@ class Env:
     """The name of a secret or variable of the Catchment, read each time it is used.
 
     Args:
-        name: as in the Catchment's secret or the environment file.
+        name: of a secret (``duckstring secret set``), or in the environment file.
         template: the text that the value is put into, at ``{}``: ``Env("API_TOKEN", "Bearer {}")``.
     """
 

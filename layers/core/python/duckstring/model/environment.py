@@ -45,7 +45,7 @@ def parse_environment(text: str, *, where: str) -> dict[str, str]:
                 f"{where}: {size} bytes of variables; a function's environment holds "
                 f"{_ENVIRONMENT_LIMIT}."
             ),
-            hint="Move long values to the Catchment's secret (docs/aws.md).",
+            hint="Move long values to secrets: duckstring secret set NAME --all-ponds",
         )
     return found
 
